@@ -1,0 +1,102 @@
+//! Customers and their sessions.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use super::{CustomerId, RuleError};
+
+/// An e-mail address (RFC 5321: at most 254 characters), lower case: the shop treats case as the same mailbox.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, format = Email)]
+pub struct EmailAddress(String);
+
+impl EmailAddress {
+    /// The address.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for EmailAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for EmailAddress {
+    type Err = RuleError;
+
+    fn from_str(text: &str) -> Result<Self, RuleError> {
+        let text = text.trim().to_lowercase();
+        let options = email_address::Options::default().without_display_text().without_domain_literal();
+        if text.len() <= 254 && email_address::EmailAddress::parse_with_options(&text, options).is_ok() {
+            Ok(Self(text))
+        } else {
+            Err(RuleError::invalid("email", "must be an e-mail address of at most 254 characters"))
+        }
+    }
+}
+
+impl TryFrom<String> for EmailAddress {
+    type Error = RuleError;
+
+    fn try_from(text: String) -> Result<Self, RuleError> {
+        text.parse()
+    }
+}
+
+impl From<EmailAddress> for String {
+    fn from(email: EmailAddress) -> Self {
+        email.0
+    }
+}
+
+/// What an account may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Buys.
+    Customer,
+    /// Sees all orders and corrects stock.
+    Operator,
+}
+
+/// A person with an account.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Customer {
+    /// Identity.
+    pub id: CustomerId,
+    /// Unique in the shop.
+    pub email: EmailAddress,
+    /// How the shop addresses them.
+    pub name: String,
+    /// argon2id in PHC format.
+    pub password_hash: String,
+    /// What they may do.
+    pub role: Role,
+    /// When the account was made.
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+}
+
+impl fmt::Debug for Customer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Customer").field("id", &self.id).field("role", &self.role).finish_non_exhaustive()
+    }
+}
+
+/// A signed-in browser.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// SHA-256 of the token, hex: the store never sees the token.
+    pub token_digest: String,
+    /// Who is signed in.
+    pub customer_id: CustomerId,
+    /// After this it is void, whether or not the store has removed it.
+    #[serde(with = "time::serde::rfc3339")]
+    pub expires_at: OffsetDateTime,
+}

@@ -1,0 +1,114 @@
+//! Where an order goes.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::RuleError;
+
+/// An ISO 3166-1 alpha-2 country code, upper case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, example = "DE", min_length = 2, max_length = 2)]
+pub struct CountryCode([u8; 2]);
+
+impl CountryCode {
+    /// The two letters.
+    pub fn as_str(&self) -> &str {
+        // Only ASCII letters get in.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for CountryCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for CountryCode {
+    type Err = RuleError;
+
+    fn from_str(text: &str) -> Result<Self, RuleError> {
+        match text.as_bytes() {
+            [a, b] if a.is_ascii_uppercase() && b.is_ascii_uppercase() => Ok(Self([*a, *b])),
+            _ => Err(RuleError::invalid("country", "must be two letters such as DE")),
+        }
+    }
+}
+
+impl TryFrom<String> for CountryCode {
+    type Error = RuleError;
+
+    fn try_from(text: String) -> Result<Self, RuleError> {
+        text.parse()
+    }
+}
+
+impl From<CountryCode> for String {
+    fn from(code: CountryCode) -> Self {
+        code.as_str().to_owned()
+    }
+}
+
+/// A postal address as the parcel service needs it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Address {
+    /// Who receives the parcel.
+    pub name: String,
+    /// Street and number.
+    pub line1: String,
+    /// Flat, floor, company.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line2: Option<String>,
+    /// Town.
+    pub city: String,
+    /// State, province or region code where taxes depend on it, for example `CA`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// Postal code as written in the country.
+    pub postal_code: String,
+    /// ISO 3166-1 alpha-2.
+    pub country: CountryCode,
+}
+
+impl Address {
+    /// Longest part of an address in characters.
+    pub const MAX_CHARS: usize = 120;
+
+    /// The address with blanks trimmed and empty optional parts dropped.
+    ///
+    /// # Errors
+    /// Every part that is missing, too long or has control characters, as `shipping_address.<part>`.
+    pub fn validated(self) -> Result<Self, Vec<RuleError>> {
+        let mut problems = Vec::new();
+        let mut part = |name: &str, text: String, required: bool| {
+            let text = text.trim().to_owned();
+            let reason = if required && text.is_empty() {
+                Some("must not be empty".to_owned())
+            } else if text.chars().count() > Self::MAX_CHARS {
+                Some(format!("must have at most {} characters", Self::MAX_CHARS))
+            } else if text.chars().any(char::is_control) {
+                Some("must be one line of text".to_owned())
+            } else {
+                None
+            };
+            if let Some(reason) = reason {
+                problems.push(RuleError::invalid(format!("shipping_address.{name}"), reason));
+            }
+            text
+        };
+        let address = Self {
+            name: part("name", self.name, true),
+            line1: part("line1", self.line1, true),
+            line2: self.line2.map(|text| part("line2", text, false)).filter(|text| !text.is_empty()),
+            city: part("city", self.city, true),
+            region: self.region.map(|text| part("region", text, false).to_uppercase()).filter(|text| !text.is_empty()),
+            postal_code: part("postal_code", self.postal_code, true),
+            country: self.country,
+        };
+        if problems.is_empty() { Ok(address) } else { Err(problems) }
+    }
+}

@@ -1,0 +1,206 @@
+//! Carts: what a visitor or customer means to buy.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use super::{CartId, Customer, RuleError, Sku, Token};
+
+/// Distinct SKUs a cart, and so an order, may have: with the other writes of an order they fit one DynamoDB
+/// transaction (100 actions).
+pub const MAX_CART_LINES: usize = 50;
+
+/// Units of one SKU a cart may have.
+pub const MAX_LINE_QUANTITY: u32 = 999;
+
+/// A number of units, 1..=[`MAX_LINE_QUANTITY`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(try_from = "u32", into = "u32")]
+#[schema(value_type = u32, minimum = 1, maximum = 999)]
+pub struct Quantity(u32);
+
+impl Quantity {
+    /// `units` units.
+    ///
+    /// # Errors
+    /// [`RuleError::InvalidValue`] outside 1..=999.
+    pub fn new(units: u32) -> Result<Self, RuleError> {
+        if (1..=MAX_LINE_QUANTITY).contains(&units) {
+            Ok(Self(units))
+        } else {
+            Err(RuleError::invalid("quantity", format!("must be between 1 and {MAX_LINE_QUANTITY}")))
+        }
+    }
+
+    /// The number of units.
+    pub fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl TryFrom<u32> for Quantity {
+    type Error = RuleError;
+
+    fn try_from(units: u32) -> Result<Self, RuleError> {
+        Self::new(units)
+    }
+}
+
+impl From<Quantity> for u32 {
+    fn from(quantity: Quantity) -> Self {
+        quantity.0
+    }
+}
+
+/// Whose cart, order or idempotency key it is. The text form is a store key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CartOwner(String);
+
+impl CartOwner {
+    /// The owner behind a visitor's token.
+    pub fn visitor(token: &Token) -> Self {
+        Self(format!("visitor:{}", token.digest()))
+    }
+
+    /// A customer, on whatever device.
+    pub fn customer(customer: &Customer) -> Self {
+        Self(format!("customer:{}", customer.id))
+    }
+
+    /// An owner as a store has kept it.
+    pub fn from_key(key: String) -> Self {
+        Self(key)
+    }
+
+    /// The store key.
+    pub fn key(&self) -> &str {
+        &self.0
+    }
+}
+
+/// One article in a cart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CartLine {
+    /// The article.
+    pub sku: Sku,
+    /// How many units.
+    pub quantity: Quantity,
+}
+
+/// A cart: one line per SKU, in the order of first adding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cart {
+    /// Identity.
+    pub id: CartId,
+    /// Whose it is.
+    pub owner: CartOwner,
+    /// At most [`MAX_CART_LINES`], no SKU twice.
+    pub lines: Vec<CartLine>,
+    /// Rises by one with every write; a write names the version it has seen.
+    pub version: u64,
+    /// When it was last written.
+    #[serde(with = "time::serde::rfc3339")]
+    pub updated_at: OffsetDateTime,
+}
+
+impl Cart {
+    /// An empty cart that no store has yet (version 0).
+    pub fn new(id: CartId, owner: CartOwner, now: OffsetDateTime) -> Self {
+        Self { id, owner, lines: Vec::new(), version: 0, updated_at: now }
+    }
+
+    /// Units over all lines.
+    pub fn units(&self) -> u32 {
+        self.lines.iter().map(|line| line.quantity.get()).sum()
+    }
+
+    /// Adds units of an article to its line, or a line.
+    ///
+    /// # Errors
+    /// [`RuleError`] when the line would pass [`MAX_LINE_QUANTITY`] or the cart [`MAX_CART_LINES`].
+    pub fn add(&mut self, sku: &Sku, quantity: Quantity) -> Result<(), RuleError> {
+        if let Some(line) = self.lines.iter_mut().find(|line| line.sku == *sku) {
+            line.quantity = Quantity::new(line.quantity.get() + quantity.get())?;
+            return Ok(());
+        }
+        if self.lines.len() >= MAX_CART_LINES {
+            return Err(RuleError::TooManyLines { limit: MAX_CART_LINES });
+        }
+        self.lines.push(CartLine { sku: sku.clone(), quantity });
+        Ok(())
+    }
+
+    /// Sets the units of an article that is in the cart; tells whether it is.
+    pub fn set(&mut self, sku: &Sku, quantity: Quantity) -> bool {
+        let line = self.lines.iter_mut().find(|line| line.sku == *sku);
+        line.map(|line| line.quantity = quantity).is_some()
+    }
+
+    /// Takes an article out; tells whether it was in.
+    pub fn remove(&mut self, sku: &Sku) -> bool {
+        let before = self.lines.len();
+        self.lines.retain(|line| line.sku != *sku);
+        self.lines.len() < before
+    }
+
+    /// Adds another cart's lines. What does not fit is cut, not refused: signing in must not fail for a full cart.
+    pub fn merge(&mut self, other: &Self) {
+        for line in &other.lines {
+            if let Some(own) = self.lines.iter_mut().find(|own| own.sku == line.sku) {
+                let units = (own.quantity.get() + line.quantity.get()).min(MAX_LINE_QUANTITY);
+                own.quantity = Quantity(units);
+            } else if self.lines.len() < MAX_CART_LINES {
+                self.lines.push(line.clone());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cart() -> Cart {
+        let owner = CartOwner::from_key("visitor:x".to_owned());
+        Cart::new(CartId::derive("x"), owner, OffsetDateTime::UNIX_EPOCH)
+    }
+
+    fn sku(text: &str) -> Sku {
+        text.parse().expect("a SKU")
+    }
+
+    fn units(number: u32) -> Quantity {
+        Quantity::new(number).expect("in range")
+    }
+
+    #[test]
+    fn adding_an_article_twice_makes_one_line_that_keeps_the_limit() {
+        let mut cart = cart();
+        cart.add(&sku("A"), units(998)).expect("fits");
+        cart.add(&sku("A"), units(1)).expect("fits");
+        assert!(cart.add(&sku("A"), units(1)).is_err());
+        assert_eq!((cart.lines.len(), cart.units()), (1, 999));
+    }
+
+    #[test]
+    fn the_fifty_first_article_is_refused() {
+        let mut cart = cart();
+        for number in 0..MAX_CART_LINES {
+            cart.add(&sku(&format!("A{number}")), units(1)).expect("fits");
+        }
+        assert_eq!(cart.add(&sku("B"), units(1)), Err(RuleError::TooManyLines { limit: 50 }));
+    }
+
+    #[test]
+    fn merging_adds_up_and_cuts_at_the_limits() {
+        let (mut mine, mut other) = (cart(), cart());
+        mine.add(&sku("A"), units(600)).expect("fits");
+        other.add(&sku("A"), units(600)).expect("fits");
+        other.add(&sku("B"), units(2)).expect("fits");
+        mine.merge(&other);
+        assert_eq!(
+            mine.lines,
+            [CartLine { sku: sku("A"), quantity: units(999) }, CartLine { sku: sku("B"), quantity: units(2) }]
+        );
+    }
+}

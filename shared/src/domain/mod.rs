@@ -1,0 +1,37 @@
+//! What a shop is: products, stock, carts, prices, orders, customers. Plain types and pure rules; no I/O, no clock,
+//! no randomness, no knowledge of stores or HTTP.
+
+mod account;
+mod address;
+mod cart;
+mod error;
+mod ids;
+mod money;
+mod order;
+mod page;
+mod pricing;
+mod product;
+mod search;
+mod shipping;
+mod stock;
+mod tax;
+mod token;
+
+pub use account::{Customer, EmailAddress, Role, Session};
+pub use address::{Address, CountryCode};
+pub use cart::{Cart, CartLine, CartOwner, MAX_CART_LINES, MAX_LINE_QUANTITY, Quantity};
+pub use error::RuleError;
+pub use ids::{CartId, CustomerId, LineItemId, OrderId, OutboxMessageId, PaymentId, ProductId, VariantId};
+pub use money::{Currency, Money, MoneyError};
+pub use order::{FulfillmentState, Order, OrderLine, OrderState, OrderSummary, Payment, PaymentState};
+pub use page::{Page, PageLimit, Position};
+pub use pricing::{PricedLine, PricingRules, Quote, QuoteLine, TaxLine, quote};
+pub use product::{
+    Category, Handle, Image, Inventory, Product, ProductOption, ProductSort, ProductStatus, ProductSummary, Sku,
+    Variant, slug,
+};
+pub use search::{Language, SearchQuery, SearchTerms, SearchWord, Tokenizer, fold};
+pub use shipping::{ShippingMethod, ShippingOffer, ShippingRate, ShippingTable};
+pub use stock::{Reservation, StockChange, StockLevel};
+pub use tax::{TaxClass, TaxRate, TaxTable};
+pub use token::Token;

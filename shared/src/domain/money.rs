@@ -1,0 +1,242 @@
+//! Money: integer minor units with their ISO 4217 currency, checked arithmetic, one rounding rule.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::RuleError;
+
+/// An ISO 4217 currency that is legal tender somewhere and has minor units (so no `XXX`, no gold).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, example = "EUR")]
+pub struct Currency(iso_currency::Currency);
+
+impl Currency {
+    /// The euro, the default of a new shop.
+    pub const EUR: Self = Self(iso_currency::Currency::EUR);
+
+    /// The three-letter code.
+    pub fn code(self) -> &'static str {
+        self.0.code()
+    }
+
+    /// How many decimal places the minor unit has (ISO 4217: EUR 2, JPY 0, BHD 3).
+    pub fn exponent(self) -> u32 {
+        u32::from(self.0.exponent().unwrap_or(0))
+    }
+
+    /// How the amount is marked in a page: `€`, `kr.`, `$`.
+    pub fn symbol(self) -> String {
+        self.0.symbol().to_string()
+    }
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+impl FromStr for Currency {
+    type Err = RuleError;
+
+    fn from_str(text: &str) -> Result<Self, RuleError> {
+        iso_currency::Currency::from_code(text)
+            .filter(|currency| currency.exponent().is_some())
+            .map(Self)
+            .ok_or_else(|| RuleError::invalid("currency", "must be an ISO 4217 code such as EUR"))
+    }
+}
+
+impl TryFrom<String> for Currency {
+    type Error = RuleError;
+
+    fn try_from(text: String) -> Result<Self, RuleError> {
+        text.parse()
+    }
+}
+
+impl From<Currency> for String {
+    fn from(currency: Currency) -> Self {
+        currency.code().to_owned()
+    }
+}
+
+/// An amount that arithmetic could not give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum MoneyError {
+    /// The result is outside the range of `i64` minor units.
+    #[error("amount out of range")]
+    Overflow,
+    /// The operands are in different currencies.
+    #[error("amounts in different currencies")]
+    CurrencyMismatch,
+}
+
+/// An amount of money in minor units (cents for EUR) of one currency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Money {
+    /// Amount in minor units of the currency: 2490 is 24.90 EUR.
+    pub amount_minor: i64,
+    /// ISO 4217 code.
+    pub currency: Currency,
+}
+
+impl Money {
+    /// An amount of `amount_minor` minor units.
+    pub const fn new(amount_minor: i64, currency: Currency) -> Self {
+        Self { amount_minor, currency }
+    }
+
+    /// Nothing, in a currency.
+    pub const fn zero(currency: Currency) -> Self {
+        Self::new(0, currency)
+    }
+
+    /// Reads a decimal amount with a point, such as `24.90`; more decimals than the currency has are taken only
+    /// when they are zeros.
+    ///
+    /// # Errors
+    /// A reason, as a phrase, when the text is no such amount: commas, signs, exponents, blanks, too many
+    /// decimals or digits.
+    pub fn parse_decimal(text: &str, currency: Currency) -> Result<Self, String> {
+        if text.contains(',') {
+            return Err(format!("{text:?} has a comma; write amounts like 1234.50"));
+        }
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+        let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        if whole.is_empty() || !digits(whole) || !digits(fraction) {
+            return Err(format!("{text:?} is not an amount like 1234.50"));
+        }
+        let exponent = currency.exponent() as usize;
+        let (kept, rest) = fraction.split_at(fraction.len().min(exponent));
+        if rest.bytes().any(|byte| byte != b'0') {
+            return Err(format!("{text:?} has more decimals than {currency} has ({exponent})"));
+        }
+        format!("{whole}{kept:0<exponent$}")
+            .parse()
+            .map(|amount_minor| Self::new(amount_minor, currency))
+            .map_err(|_| format!("{text:?} is too large"))
+    }
+
+    /// The sum of two amounts.
+    ///
+    /// # Errors
+    /// [`MoneyError`] on overflow or different currencies.
+    pub fn checked_add(self, other: Self) -> Result<Self, MoneyError> {
+        if self.currency != other.currency {
+            return Err(MoneyError::CurrencyMismatch);
+        }
+        let sum = self.amount_minor.checked_add(other.amount_minor).ok_or(MoneyError::Overflow)?;
+        Ok(Self::new(sum, self.currency))
+    }
+
+    /// The amount `factor` times.
+    ///
+    /// # Errors
+    /// [`MoneyError::Overflow`].
+    pub fn checked_mul(self, factor: u32) -> Result<Self, MoneyError> {
+        let product = self.amount_minor.checked_mul(i64::from(factor)).ok_or(MoneyError::Overflow)?;
+        Ok(Self::new(product, self.currency))
+    }
+
+    /// `self * numerator / denominator`, rounded half away from zero: the one rounding rule of the shop.
+    ///
+    /// # Errors
+    /// [`MoneyError::Overflow`], also for a denominator of zero.
+    pub fn checked_ratio(self, numerator: i64, denominator: i64) -> Result<Self, MoneyError> {
+        if denominator <= 0 {
+            return Err(MoneyError::Overflow);
+        }
+        let product = i128::from(self.amount_minor) * i128::from(numerator);
+        let denominator = i128::from(denominator);
+        let half = if product < 0 { -denominator / 2 } else { denominator / 2 };
+        let rounded = (product + half) / denominator;
+        i64::try_from(rounded)
+            .map(|amount_minor| Self::new(amount_minor, self.currency))
+            .map_err(|_| MoneyError::Overflow)
+    }
+
+    /// The amount in major units without a currency: `24.90`, `-0.05`, `1200`.
+    pub fn decimal(self) -> String {
+        let exponent = self.currency.exponent();
+        let unit = 10_u64.pow(exponent);
+        let absolute = self.amount_minor.unsigned_abs();
+        let sign = if self.amount_minor < 0 { "-" } else { "" };
+        let (whole, fraction) = (absolute / unit, absolute % unit);
+        if exponent == 0 {
+            format!("{sign}{whole}")
+        } else {
+            format!("{sign}{whole}.{fraction:0width$}", width = exponent as usize)
+        }
+    }
+}
+
+impl fmt::Display for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.decimal(), self.currency)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn currency(code: &str) -> Currency {
+        code.parse().expect("a known currency")
+    }
+
+    #[test]
+    fn decimals_follow_the_currency() {
+        for (text, code, minor) in [
+            ("24.9", "EUR", 2490),
+            ("24.90", "EUR", 2490),
+            ("24.9000", "EUR", 2490),
+            ("1200", "JPY", 1200),
+            ("1200.00", "JPY", 1200),
+            ("1.234", "BHD", 1234),
+            ("0", "EUR", 0),
+        ] {
+            assert_eq!(
+                Money::parse_decimal(text, currency(code)),
+                Ok(Money::new(minor, currency(code))),
+                "{text} {code}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_not_an_amount_is_refused_with_a_reason() {
+        for text in ["", " 1", "1,50", "1.234,50", "-1", "+1", "1e3", "NaN", ".5", "1.005", "99999999999999999999", "١"]
+        {
+            assert!(Money::parse_decimal(text, Currency::EUR).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn halves_round_away_from_zero() {
+        for (amount, expected) in [(25, 3), (24, 2), (-25, -3), (-24, -2), (5, 1)] {
+            assert_eq!(Money::new(amount, Currency::EUR).checked_ratio(1, 10), Ok(Money::new(expected, Currency::EUR)));
+        }
+    }
+
+    #[test]
+    fn the_unit_codes_of_no_currency_are_refused() {
+        for code in ["XXX", "XAU", "eur", "", "EURO"] {
+            assert!(code.parse::<Currency>().is_err(), "{code}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn decimal_and_parse_are_inverse(amount in 0_i64..=i64::MAX, code in prop::sample::select(vec!["EUR", "JPY", "BHD", "SEK"])) {
+            let money = Money::new(amount, currency(code));
+            prop_assert_eq!(Money::parse_decimal(&money.decimal(), money.currency), Ok(money));
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Cursor pages: a position is a sortable text, the next page starts after it. Offsets do not exist here, so
+//! that products or orders added meanwhile neither repeat nor hide a row.
+
+use super::RuleError;
+
+/// The place of a row in a sorted listing; compared as bytes, on every store.
+pub type Position = String;
+
+/// How many rows a page may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageLimit(u16);
+
+impl PageLimit {
+    /// Largest page: 100 summaries of about 700 bytes stay well under the response limit of a Lambda target.
+    pub const MAX: u16 = 100;
+    /// Page size when none is asked for.
+    pub const DEFAULT: Self = Self(24);
+
+    /// A page of `limit` rows.
+    ///
+    /// # Errors
+    /// [`RuleError::InvalidValue`] outside 1..=100.
+    pub fn new(limit: u16) -> Result<Self, RuleError> {
+        if (1..=Self::MAX).contains(&limit) {
+            Ok(Self(limit))
+        } else {
+            Err(RuleError::invalid("limit", format!("must be between 1 and {}", Self::MAX)))
+        }
+    }
+
+    /// Rows per page.
+    pub fn get(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// One page of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// The rows, in listing order.
+    pub items: Vec<T>,
+    /// Position of the last row, if more rows follow it.
+    pub next: Option<Position>,
+}
+
+impl<T> Page<T> {
+    /// Makes a page from up to `limit + 1` rows read in order: the extra row only tells that more follow.
+    pub fn from_rows(mut rows: Vec<(Position, T)>, limit: PageLimit) -> Self {
+        let more = rows.len() > limit.get();
+        rows.truncate(limit.get());
+        let next = if more { rows.last().map(|(position, _)| position.clone()) } else { None };
+        Self { items: rows.into_iter().map(|(_, row)| row).collect(), next }
+    }
+
+    /// The same page with every row converted.
+    pub fn map<U>(self, convert: impl FnMut(T) -> U) -> Page<U> {
+        Page { items: self.items.into_iter().map(convert).collect(), next: self.next }
+    }
+}

@@ -1,0 +1,298 @@
+//! What a cart costs at an address: lines, shipping, tax, total. Pure: the same input always gives the same quote.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    CountryCode, Currency, Image, Money, Quantity, RuleError, ShippingOffer, ShippingTable, Sku, TaxClass, TaxTable,
+};
+
+/// The data a quote is made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PricingRules {
+    /// Tax rates.
+    pub tax: TaxTable,
+    /// Shipping methods.
+    pub shipping: ShippingTable,
+    /// Whether catalog and shipping prices contain the tax (gross), as consumers in Europe expect, or not (net).
+    pub prices_include_tax: bool,
+}
+
+/// A cart line with everything that its price depends on, read from the catalog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PricedLine {
+    /// The line as the shopper sees it.
+    pub line: QuoteLine,
+    /// Which tax rate applies.
+    pub tax_class: TaxClass,
+    /// Weight of one unit.
+    pub weight_grams: u32,
+    /// Whether it needs a parcel.
+    pub requires_shipping: bool,
+}
+
+/// One article of a cart, quote or order, with the price it has now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct QuoteLine {
+    /// The article.
+    pub sku: Sku,
+    /// Product name in URLs.
+    pub product_handle: super::Handle,
+    /// Product title.
+    pub title: String,
+    /// Variant title such as `Large / Blue`; empty without options.
+    pub variant_title: String,
+    /// Picture of the variant or product.
+    pub image: Option<Image>,
+    /// Units.
+    pub quantity: Quantity,
+    /// Price of one unit.
+    pub unit_price: Money,
+    /// Units times price.
+    pub line_total: Money,
+}
+
+/// The tax of one rate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct TaxLine {
+    /// Name of the tax.
+    pub title: String,
+    /// Rate in parts per million: 190000 is 19 %.
+    pub rate_ppm: u32,
+    /// Amount of tax.
+    pub amount: Money,
+}
+
+/// The whole price of a cart at an address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Quote {
+    /// The articles.
+    pub lines: Vec<QuoteLine>,
+    /// Sum of the lines.
+    pub subtotal: Money,
+    /// Every method that delivers this cart to this address.
+    pub shipping_offers: Vec<ShippingOffer>,
+    /// The chosen method, or the first offered.
+    pub shipping: ShippingOffer,
+    /// Taxes, one line a rate, highest rate first; already contained in the prices if `prices_include_tax`.
+    pub tax_lines: Vec<TaxLine>,
+    /// Sum of the tax lines.
+    pub tax_total: Money,
+    /// Whether lines and shipping contain the tax.
+    pub prices_include_tax: bool,
+    /// What is to pay: `subtotal + shipping`, plus `tax_total` unless the prices include it.
+    pub total: Money,
+}
+
+/// Prices a cart.
+///
+/// Tax is computed once per rate on the sum of what it applies to, and rounded half away from zero; shipping is
+/// taxed at the standard rate. Where the table has no rate, no tax is charged and gross prices stay as they are.
+///
+/// # Errors
+/// [`RuleError`]: an empty cart, several currencies, no shipping to the place, a method that is not offered, or an
+/// amount out of range.
+pub fn quote(
+    lines: &[PricedLine],
+    country: CountryCode,
+    region: Option<&str>,
+    shipping_method: Option<&str>,
+    rules: &PricingRules,
+) -> Result<Quote, RuleError> {
+    let currency = lines.first().ok_or(RuleError::EmptyCart)?.line.unit_price.currency;
+    let mut subtotal = Money::zero(currency);
+    let mut weight_grams = 0_u64;
+    let mut taxable: BTreeMap<TaxClass, Money> = BTreeMap::new();
+    for priced in lines {
+        let total = priced.line.line_total;
+        if total.currency != currency {
+            return Err(mismatch(currency, total.currency));
+        }
+        subtotal = subtotal.checked_add(total)?;
+        weight_grams += u64::from(priced.weight_grams) * u64::from(priced.line.quantity.get());
+        let base = taxable.entry(priced.tax_class).or_insert(Money::zero(currency));
+        *base = base.checked_add(total)?;
+    }
+    let needs_shipping = lines.iter().any(|priced| priced.requires_shipping);
+    let shipping_offers = rules.shipping.offers(country, subtotal, weight_grams, needs_shipping);
+    let shipping = choose(&shipping_offers, shipping_method, country)?;
+    if shipping.price.amount_minor > 0 {
+        let base = taxable.entry(TaxClass::Standard).or_insert(Money::zero(currency));
+        *base = base.checked_add(shipping.price)?;
+    }
+    let tax_lines = tax_lines(&taxable, country, region, rules)?;
+    let mut tax_total = Money::zero(currency);
+    for line in &tax_lines {
+        tax_total = tax_total.checked_add(line.amount)?;
+    }
+    let mut total = subtotal.checked_add(shipping.price)?;
+    if !rules.prices_include_tax {
+        total = total.checked_add(tax_total)?;
+    }
+    Ok(Quote {
+        lines: lines.iter().map(|priced| priced.line.clone()).collect(),
+        subtotal,
+        shipping_offers,
+        shipping,
+        tax_lines,
+        tax_total,
+        prices_include_tax: rules.prices_include_tax,
+        total,
+    })
+}
+
+fn mismatch(cart: Currency, article: Currency) -> RuleError {
+    RuleError::CurrencyMismatch { cart: cart.to_string(), article: article.to_string() }
+}
+
+fn choose(offers: &[ShippingOffer], wanted: Option<&str>, country: CountryCode) -> Result<ShippingOffer, RuleError> {
+    let first = offers.first().ok_or_else(|| RuleError::NoShipping { country: country.to_string() })?;
+    match wanted {
+        None => Ok(first.clone()),
+        Some(id) => offers
+            .iter()
+            .find(|offer| offer.id == id)
+            .cloned()
+            .ok_or_else(|| RuleError::ShippingNotOffered { method: id.to_owned() }),
+    }
+}
+
+fn tax_lines(
+    taxable: &BTreeMap<TaxClass, Money>,
+    country: CountryCode,
+    region: Option<&str>,
+    rules: &PricingRules,
+) -> Result<Vec<TaxLine>, RuleError> {
+    const MILLION: i64 = 1_000_000;
+    let mut lines = Vec::new();
+    for (class, base) in taxable {
+        let Some(rate) = rules.tax.rate(country, region, *class).filter(|rate| rate.rate_ppm > 0) else { continue };
+        let ppm = i64::from(rate.rate_ppm);
+        let amount = base.checked_ratio(ppm, if rules.prices_include_tax { MILLION + ppm } else { MILLION })?;
+        lines.push(TaxLine { title: rate.title.clone(), rate_ppm: rate.rate_ppm, amount });
+    }
+    lines.sort_by_key(|line| std::cmp::Reverse(line.rate_ppm));
+    Ok(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn rules(prices_include_tax: bool) -> PricingRules {
+        PricingRules {
+            tax: serde_json::from_str(
+                r#"{"rates": [
+                    {"country": "DE", "class": "standard", "rate_ppm": 190000, "title": "VAT"},
+                    {"country": "DE", "class": "reduced", "rate_ppm": 70000, "title": "VAT"},
+                    {"country": "US", "region": "CA", "class": "standard", "rate_ppm": 72500, "title": "Sales tax"}]}"#,
+            )
+            .expect("a tax table"),
+            shipping: serde_json::from_str(
+                r#"{"methods": [
+                    {"id": "standard", "title": "Standard", "delivery_estimate": "2 days", "except_countries": ["XK"],
+                     "rate": {"kind": "by_weight", "bands": [
+                        {"up_to_grams": 1000, "price": {"EUR": 490}}, {"up_to_grams": 5000, "price": {"EUR": 790}}]},
+                     "free_from": {"EUR": 10000}},
+                    {"id": "express", "title": "Express", "delivery_estimate": "1 day", "countries": ["DE"],
+                     "rate": {"kind": "flat", "price": {"EUR": 1290}}}]}"#,
+            )
+            .expect("a shipping table"),
+            prices_include_tax,
+        }
+    }
+
+    fn line(sku: &str, minor: i64, quantity: u32, tax_class: TaxClass, weight_grams: u32) -> PricedLine {
+        let unit_price = Money::new(minor, Currency::EUR);
+        PricedLine {
+            line: QuoteLine {
+                sku: sku.parse().expect("a SKU"),
+                product_handle: "thing".parse().expect("a handle"),
+                title: "Thing".to_owned(),
+                variant_title: String::new(),
+                image: None,
+                quantity: Quantity::new(quantity).expect("in range"),
+                unit_price,
+                line_total: unit_price.checked_mul(quantity).expect("small"),
+            },
+            tax_class,
+            weight_grams,
+            requires_shipping: true,
+        }
+    }
+
+    fn country(code: &str) -> CountryCode {
+        code.parse().expect("a country")
+    }
+
+    #[test]
+    fn gross_prices_contain_the_tax_and_net_prices_get_it_on_top() {
+        let lines = [line("A", 1190, 2, TaxClass::Standard, 100), line("B", 1070, 1, TaxClass::Reduced, 100)];
+        let gross = quote(&lines, country("DE"), None, None, &rules(true)).expect("a quote");
+        assert_eq!(
+            (gross.subtotal.amount_minor, gross.shipping.price.amount_minor, gross.total.amount_minor),
+            (3450, 490, 3940)
+        );
+        assert_eq!(
+            gross.tax_lines.iter().map(|tax| (tax.rate_ppm, tax.amount.amount_minor)).collect::<Vec<_>>(),
+            [(190_000, 458), (70_000, 70)]
+        );
+        let net = quote(&lines, country("DE"), None, None, &rules(false)).expect("a quote");
+        assert_eq!((net.tax_total.amount_minor, net.total.amount_minor), (545 + 75, 3940 + 620));
+    }
+
+    #[test]
+    fn a_region_has_its_own_rate_and_elsewhere_there_is_none() {
+        let lines = [line("A", 10_000, 1, TaxClass::Standard, 100)];
+        let california = quote(&lines, country("US"), Some("CA"), None, &rules(false)).expect("a quote");
+        assert_eq!(california.tax_total.amount_minor, 725);
+        assert_eq!(
+            quote(&lines, country("US"), Some("OR"), None, &rules(false)).expect("a quote").tax_total.amount_minor,
+            0
+        );
+    }
+
+    #[test]
+    fn shipping_follows_weight_country_and_value() {
+        let quoted = |lines: &[PricedLine], to: &str, method: Option<&str>| {
+            quote(lines, country(to), None, method, &rules(true))
+        };
+        let price = |quote: Quote| (quote.shipping.id.clone(), quote.shipping.price.amount_minor);
+        let light = [line("A", 100, 1, TaxClass::Standard, 1000)];
+        let heavy = [line("A", 100, 1, TaxClass::Standard, 1001)];
+        let too_heavy = [line("A", 100, 6, TaxClass::Standard, 1000)];
+        let dear = [line("A", 10_000, 1, TaxClass::Standard, 100)];
+        assert_eq!(quoted(&light, "FR", None).map(price), Ok(("standard".to_owned(), 490)));
+        assert_eq!(quoted(&heavy, "FR", None).map(price), Ok(("standard".to_owned(), 790)));
+        assert_eq!(quoted(&dear, "FR", None).map(price), Ok(("standard".to_owned(), 0)));
+        assert_eq!(quoted(&too_heavy, "DE", None).map(price), Ok(("express".to_owned(), 1290)));
+        assert_eq!(quoted(&too_heavy, "FR", None), Err(RuleError::NoShipping { country: "FR".to_owned() }));
+        assert_eq!(
+            quoted(&light, "FR", Some("express")),
+            Err(RuleError::ShippingNotOffered { method: "express".to_owned() })
+        );
+        assert_eq!(quote(&[], country("DE"), None, None, &rules(true)), Err(RuleError::EmptyCart));
+    }
+
+    proptest! {
+        #[test]
+        fn the_total_is_the_sum_of_its_parts(prices in prop::collection::vec((0_i64..1_000_000, 1_u32..=999), 1..6), gross: bool) {
+            let lines: Vec<_> = prices.iter().enumerate().map(|(n, (minor, units))| line(&format!("S{n}"), *minor, *units, if n % 2 == 0 { TaxClass::Standard } else { TaxClass::Reduced }, 1)).collect();
+            let quote = quote(&lines, country("DE"), None, Some("express"), &rules(gross)).expect("a quote");
+            let sum: i64 = prices.iter().map(|(minor, units)| minor * i64::from(*units)).sum();
+            let tax = if gross { 0 } else { quote.tax_total.amount_minor };
+            prop_assert_eq!(quote.total.amount_minor, sum + 1290 + tax);
+        }
+
+        #[test]
+        fn amounts_near_the_limit_never_panic(minor in (i64::MAX - 1000)..=i64::MAX) {
+            let mut huge = line("A", 1, 1, TaxClass::Standard, 1);
+            huge.line.unit_price = Money::new(minor, Currency::EUR);
+            huge.line.line_total = huge.line.unit_price;
+            prop_assert!(quote(&[huge.clone(), huge], country("DE"), None, Some("express"), &rules(false)).is_err());
+        }
+    }
+}

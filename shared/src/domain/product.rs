@@ -1,0 +1,387 @@
+//! Products, their variants and how they are listed.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use unicode_normalization::UnicodeNormalization as _;
+
+use super::{Money, Position, ProductId, RuleError, TaxClass, VariantId, fold};
+
+/// The name of a product or category in a URL: lower-case words joined by hyphens, any script.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, example = "copper-kettle")]
+pub struct Handle(String);
+
+impl Handle {
+    /// Longest handle in characters; Shopify allows 255.
+    pub const MAX_CHARS: usize = 255;
+
+    /// The handle as it is stored and, percent-encoded, part of a URL.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Handle {
+    type Err = RuleError;
+
+    /// Takes letters and digits of any script, `-`, `_`, `.` (not at the start) and marks; composes them (NFC).
+    fn from_str(text: &str) -> Result<Self, RuleError> {
+        let text: String = text.nfc().collect();
+        let allowed =
+            |c: char| !c.is_control() && !c.is_whitespace() && !"/\\?#%&\"'<>:;@=+".contains(c) && !is_bidi_control(c);
+        if text.is_empty()
+            || text.starts_with('.')
+            || text.chars().count() > Self::MAX_CHARS
+            || !text.chars().all(allowed)
+        {
+            return Err(RuleError::invalid("handle", "must be 1 to 255 letters, digits, hyphens"));
+        }
+        Ok(Self(text))
+    }
+}
+
+/// The handle that `title` gives: lower case, words joined by single hyphens. Empty when nothing is left.
+pub fn slug(title: &str) -> String {
+    let mut text = String::with_capacity(title.len());
+    for c in title.nfc().flat_map(char::to_lowercase) {
+        if c.is_alphanumeric() {
+            text.push(c);
+        } else if !text.is_empty() && !text.ends_with('-') {
+            text.push('-');
+        }
+    }
+    text.trim_end_matches('-').chars().take(Handle::MAX_CHARS).collect()
+}
+
+/// A stock keeping unit: the merchant's own code of one variant, unique in the shop, composed to NFC.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, example = "KET-COP-08")]
+pub struct Sku(String);
+
+impl Sku {
+    /// Longest SKU in characters; Shopify allows 255.
+    pub const MAX_CHARS: usize = 255;
+
+    /// The code.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Sku {
+    type Err = RuleError;
+
+    fn from_str(text: &str) -> Result<Self, RuleError> {
+        let text: String = text.trim().nfc().collect();
+        let forbidden = |c: char| c.is_control() || is_bidi_control(c);
+        if text.is_empty() || text.chars().count() > Self::MAX_CHARS || text.chars().any(forbidden) {
+            return Err(RuleError::invalid("sku", "must be 1 to 255 printable characters"));
+        }
+        Ok(Self(text))
+    }
+}
+
+/// Characters that reorder the text around them: never part of a code people compare by eye.
+fn is_bidi_control(c: char) -> bool {
+    matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+macro_rules! text_newtype {
+    ($name:ident) => {
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = RuleError;
+
+            fn try_from(text: String) -> Result<Self, RuleError> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(value: $name) -> Self {
+                value.0
+            }
+        }
+    };
+}
+text_newtype!(Handle);
+text_newtype!(Sku);
+
+/// A department of the shop.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Category {
+    /// Name in URLs.
+    pub handle: Handle,
+    /// Name for people.
+    pub title: String,
+}
+
+/// A picture of a product.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Image {
+    /// Absolute `https` URL, or a path on this shop starting with `/`.
+    pub url: String,
+    /// What the picture shows, for who cannot see it; may be empty.
+    pub alt: String,
+}
+
+/// What a buyer chooses between, for example Size with S, M, L.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ProductOption {
+    /// Name of the option.
+    pub name: String,
+    /// Its values in the order of first use by a variant.
+    pub values: Vec<String>,
+}
+
+/// Whether the shop counts a variant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Inventory {
+    /// Sold only while its stock level has units available.
+    Tracked,
+    /// Sold without limit: not counted, or the merchant sells past zero.
+    Untracked,
+}
+
+/// One sellable form of a product.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Variant {
+    /// Identity, derived from product handle and SKU.
+    pub id: VariantId,
+    /// Code, unique in the shop.
+    pub sku: Sku,
+    /// One value per product option, in option order; empty for a product without options.
+    pub option_values: Vec<String>,
+    /// What one unit costs, gross or net as the shop is set.
+    pub price: Money,
+    /// The struck-through former price, when it is higher than `price`.
+    pub compare_at_price: Option<Money>,
+    /// Shipping weight of one unit in grams.
+    pub weight_grams: u32,
+    /// Whether a parcel is needed (not for a download or voucher).
+    pub requires_shipping: bool,
+    /// Which tax rate applies.
+    pub tax_class: TaxClass,
+    /// GTIN, EAN, UPC or ISBN.
+    pub barcode: Option<String>,
+    /// Index into the product's images of the picture of this variant.
+    pub image: Option<u16>,
+    /// Whether stock limits its sale.
+    pub inventory: Inventory,
+}
+
+impl Variant {
+    /// Title next to the product's: `Large / Blue`; empty for a product without options.
+    pub fn title(&self) -> String {
+        self.option_values.join(" / ")
+    }
+}
+
+/// Whether a product is shown and sold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ProductStatus {
+    /// Shown and sold.
+    Active,
+    /// Not ready yet.
+    Draft,
+    /// Not sold any more.
+    Archived,
+}
+
+/// A product with all its variants: the unit in which the catalog is written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Product {
+    /// Identity, derived from the handle.
+    pub id: ProductId,
+    /// Name in URLs, unique in the shop.
+    pub handle: Handle,
+    /// Name for people, plain text.
+    pub title: String,
+    /// Sanitised HTML.
+    pub description_html: String,
+    /// Who makes it.
+    pub vendor: Option<String>,
+    /// Department.
+    pub category: Option<Category>,
+    /// Free labels.
+    pub tags: Vec<String>,
+    /// What variants differ in; empty when there is one variant only.
+    pub options: Vec<ProductOption>,
+    /// At least one; in the merchant's order.
+    pub variants: Vec<Variant>,
+    /// Pictures in the merchant's order.
+    pub images: Vec<Image>,
+    /// Whether it is sold.
+    pub status: ProductStatus,
+    /// Title for search engines, if it differs.
+    pub seo_title: Option<String>,
+    /// Description for search engines.
+    pub seo_description: Option<String>,
+    /// When the shop first had it.
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+}
+
+impl Product {
+    /// The variant with this SKU.
+    pub fn variant(&self, sku: &Sku) -> Option<&Variant> {
+        self.variants.iter().find(|variant| variant.sku == *sku)
+    }
+
+    /// What listings show of the product.
+    pub fn summary(&self) -> ProductSummary {
+        let cheapest = self.variants.iter().min_by_key(|variant| variant.price.amount_minor);
+        ProductSummary {
+            id: self.id.clone(),
+            handle: self.handle.clone(),
+            title: self.title.clone(),
+            vendor: self.vendor.clone(),
+            category: self.category.clone(),
+            image: self.images.first().cloned(),
+            price_from: cheapest.map(|variant| variant.price),
+            price_to: self.variants.iter().map(|variant| variant.price).max_by_key(|price| price.amount_minor),
+            compare_at_price: cheapest.and_then(|variant| variant.compare_at_price),
+            variant_count: u16::try_from(self.variants.len()).unwrap_or(u16::MAX),
+        }
+    }
+}
+
+/// A product as listings show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ProductSummary {
+    /// Identity.
+    pub id: ProductId,
+    /// Name in URLs.
+    pub handle: Handle,
+    /// Name for people.
+    pub title: String,
+    /// Who makes it.
+    pub vendor: Option<String>,
+    /// Department.
+    pub category: Option<Category>,
+    /// First picture.
+    pub image: Option<Image>,
+    /// Lowest price of a variant.
+    pub price_from: Option<Money>,
+    /// Highest price of a variant.
+    pub price_to: Option<Money>,
+    /// Former price of the cheapest variant.
+    pub compare_at_price: Option<Money>,
+    /// Number of variants.
+    pub variant_count: u16,
+}
+
+/// The orders in which products can be listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+pub enum ProductSort {
+    /// Newest first, then by title.
+    #[serde(rename = "newest")]
+    Newest,
+    /// By title.
+    #[serde(rename = "title")]
+    Title,
+    /// Cheapest first.
+    #[serde(rename = "price")]
+    PriceAscending,
+    /// Dearest first.
+    #[serde(rename = "-price")]
+    PriceDescending,
+    /// Best match first; only with a search.
+    #[serde(rename = "relevance")]
+    Relevance,
+}
+
+impl ProductSort {
+    /// The orders whose positions depend on the product alone, and so can be stored in an index.
+    pub const STORED: [Self; 4] = [Self::Newest, Self::Title, Self::PriceAscending, Self::PriceDescending];
+
+    /// The name in a query string.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Newest => "newest",
+            Self::Title => "title",
+            Self::PriceAscending => "price",
+            Self::PriceDescending => "-price",
+            Self::Relevance => "relevance",
+        }
+    }
+
+    /// Where `product` stands in this order: a text that sorts bytewise, ascending for every order, and is unique
+    /// per product. Both stores keep it as it is, so both list alike. `score` counts only for
+    /// [`ProductSort::Relevance`].
+    pub fn position(self, product: &Product, score: u32) -> Position {
+        /// Largest timestamp of the `time` crate in milliseconds has 15 digits.
+        const LATEST_MS: i128 = 999_999_999_999_999;
+        let title: String = fold(&product.title).chars().filter(|c| !c.is_control()).take(60).collect();
+        let price = product.variants.iter().map(|variant| variant.price.amount_minor).min().unwrap_or(0);
+        let tie = format!("{title}\u{1}{}", product.id);
+        match self {
+            Self::Newest => {
+                let created_ms = product.created_at.unix_timestamp_nanos() / 1_000_000;
+                format!("{:015}\u{1}{tie}", (LATEST_MS - created_ms).clamp(0, LATEST_MS))
+            }
+            Self::Title => tie,
+            Self::PriceAscending => format!("{price:019}\u{1}{tie}"),
+            Self::PriceDescending => format!("{:019}\u{1}{tie}", i64::MAX - price),
+            Self::Relevance => Self::relevance_position(score, &tie),
+        }
+    }
+
+    /// The relevance position from a score and the product's position by title.
+    pub fn relevance_position(score: u32, title_position: &str) -> Position {
+        format!("{:010}\u{1}{title_position}", u32::MAX - score)
+    }
+}
+
+impl FromStr for ProductSort {
+    type Err = RuleError;
+
+    fn from_str(text: &str) -> Result<Self, RuleError> {
+        Self::STORED
+            .into_iter()
+            .chain([Self::Relevance])
+            .find(|sort| sort.as_str() == text)
+            .ok_or_else(|| RuleError::invalid("sort", "must be newest, title, price, -price or relevance"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn handles_take_any_script_but_nothing_that_a_url_or_path_would_read() {
+        for text in ["copper-kettle", "växel-9", "東京", "a.b_c"] {
+            assert!(text.parse::<Handle>().is_ok(), "{text}");
+        }
+        for text in ["", "..", ".hidden", "a/b", "a b", "a?b", "a#b", "a%00", "a\u{0}b", "a\u{202E}b", &"x".repeat(256)]
+        {
+            assert!(text.parse::<Handle>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_sku_is_the_same_composed_and_decomposed() {
+        assert_eq!("CAFE\u{301}".parse::<Sku>(), "CAF\u{c9}".parse::<Sku>());
+        assert!("a\rb".parse::<Sku>().is_err());
+    }
+
+    #[test]
+    fn slugs_are_handles() {
+        assert_eq!(slug("  Kitchen & Table! "), "kitchen-table");
+        assert_eq!(slug("Växlar / Drev"), "växlar-drev");
+        assert_eq!(slug("***"), "");
+    }
+}

@@ -1,0 +1,138 @@
+//! Shipping methods: data, not code.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{CountryCode, Currency, Money};
+
+/// What a method charges, in minor units per currency it is offered in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind", deny_unknown_fields)]
+pub enum ShippingRate {
+    /// The same for every parcel.
+    Flat {
+        /// Price by currency, minor units.
+        price: BTreeMap<Currency, i64>,
+    },
+    /// By weight: the first band that is heavy enough. Heavier parcels are not offered the method.
+    ByWeight {
+        /// Bands by rising weight.
+        bands: Vec<WeightBand>,
+    },
+}
+
+/// A weight band of [`ShippingRate::ByWeight`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WeightBand {
+    /// Heaviest parcel of the band in grams.
+    pub up_to_grams: u64,
+    /// Price by currency, minor units.
+    pub price: BTreeMap<Currency, i64>,
+}
+
+/// A way to deliver.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShippingMethod {
+    /// Stable name, for example `standard`.
+    pub id: String,
+    /// Name for people.
+    pub title: String,
+    /// How long it takes, for people.
+    pub delivery_estimate: String,
+    /// Where it delivers; empty means everywhere.
+    #[serde(default)]
+    pub countries: Vec<CountryCode>,
+    /// Where it does not.
+    #[serde(default)]
+    pub except_countries: Vec<CountryCode>,
+    /// What it costs.
+    pub rate: ShippingRate,
+    /// Goods for at least this much (minor units, by currency) ship free.
+    #[serde(default)]
+    pub free_from: BTreeMap<Currency, i64>,
+}
+
+/// All methods of the shop, in the order they are offered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShippingTable {
+    /// The methods.
+    pub methods: Vec<ShippingMethod>,
+}
+
+/// A method with its price for one cart and address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ShippingOffer {
+    /// Stable name of the method.
+    pub id: String,
+    /// Name for people.
+    pub title: String,
+    /// How long it takes, for people.
+    pub delivery_estimate: String,
+    /// What it costs this cart, gross or net as the shop's prices.
+    pub price: Money,
+}
+
+impl ShippingTable {
+    /// The methods for goods of `subtotal` weighing `weight_grams` that go to `country`. A cart without anything
+    /// to send (`needs_shipping` false) is offered one free method, `none`.
+    pub fn offers(
+        &self,
+        country: CountryCode,
+        subtotal: Money,
+        weight_grams: u64,
+        needs_shipping: bool,
+    ) -> Vec<ShippingOffer> {
+        if !needs_shipping {
+            let price = Money::zero(subtotal.currency);
+            return vec![ShippingOffer {
+                id: "none".to_owned(),
+                title: "No shipping needed".to_owned(),
+                delivery_estimate: "at once".to_owned(),
+                price,
+            }];
+        }
+        self.methods
+            .iter()
+            .filter(|method| method.countries.is_empty() || method.countries.contains(&country))
+            .filter(|method| !method.except_countries.contains(&country))
+            .filter_map(|method| {
+                let price = method.price(subtotal, weight_grams)?;
+                Some(ShippingOffer {
+                    id: method.id.clone(),
+                    title: method.title.clone(),
+                    delivery_estimate: method.delivery_estimate.clone(),
+                    price,
+                })
+            })
+            .collect()
+    }
+}
+
+impl ShippingMethod {
+    fn price(&self, subtotal: Money, weight_grams: u64) -> Option<Money> {
+        let currency = subtotal.currency;
+        let prices = match &self.rate {
+            ShippingRate::Flat { price } => price,
+            ShippingRate::ByWeight { bands } => &bands.iter().find(|band| weight_grams <= band.up_to_grams)?.price,
+        };
+        let price = *prices.get(&currency)?;
+        let free = self.free_from.get(&currency).is_some_and(|from| subtotal.amount_minor >= *from);
+        Some(Money::new(if free { 0 } else { price }, currency))
+    }
+}
+
+impl PartialOrd for Currency {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Currency {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.code().cmp(other.code())
+    }
+}

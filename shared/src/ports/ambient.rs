@@ -1,0 +1,77 @@
+//! Time, randomness and environment: the only places that may ask the machine for them.
+
+use time::OffsetDateTime;
+use ulid::Ulid;
+
+/// The time.
+pub trait Clock: Send + Sync {
+    /// Now, in UTC, to the millisecond.
+    fn now(&self) -> OffsetDateTime;
+}
+
+/// Randomness.
+pub trait IdGenerator: Send + Sync {
+    /// A fresh ULID of the present time.
+    fn ulid(&self) -> Ulid;
+    /// 256 secret random bits.
+    fn secret(&self) -> [u8; 32];
+}
+
+/// The environment of the process.
+pub trait Env {
+    /// The value of a variable; `None` when it is not set or empty.
+    fn var(&self, name: &str) -> Option<String>;
+}
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one reader of the machine's clock")]
+    fn now(&self) -> OffsetDateTime {
+        let now = OffsetDateTime::now_utc();
+        now.replace_millisecond(now.millisecond()).unwrap_or(now)
+    }
+}
+
+/// The machine's randomness.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemIds;
+
+impl SystemIds {
+    #[expect(
+        clippy::disallowed_methods,
+        clippy::expect_used,
+        reason = "the one reader of randomness; without any no token may be made"
+    )]
+    fn fill(bytes: &mut [u8]) {
+        getrandom::fill(bytes).expect("the operating system gives random bytes");
+    }
+}
+
+impl IdGenerator for SystemIds {
+    fn ulid(&self) -> Ulid {
+        let mut random = [0_u8; 16];
+        Self::fill(&mut random);
+        let now_ms = SystemClock.now().unix_timestamp_nanos() / 1_000_000;
+        Ulid::from_parts(u64::try_from(now_ms).unwrap_or(0), u128::from_be_bytes(random))
+    }
+
+    fn secret(&self) -> [u8; 32] {
+        let mut secret = [0_u8; 32];
+        Self::fill(&mut secret);
+        secret
+    }
+}
+
+/// The environment variables of this process.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ProcessEnv;
+
+impl Env for ProcessEnv {
+    #[expect(clippy::disallowed_methods, reason = "the one reader of the environment")]
+    fn var(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok().filter(|value| !value.is_empty())
+    }
+}

@@ -1,0 +1,30 @@
+//! Carts.
+
+use async_trait::async_trait;
+use time::OffsetDateTime;
+
+use super::StoreError;
+use crate::domain::{Cart, CartOwner};
+
+/// Carts, one per owner.
+#[async_trait]
+pub trait CartStore: Send + Sync {
+    /// The owner's cart, unless it expired before `now`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn find_cart(&self, owner: &CartOwner, now: OffsetDateTime) -> Result<Option<Cart>, StoreError>;
+
+    /// Writes a cart whose `version` is one more than what the store has (1: the store has none, or an expired one),
+    /// kept until `expires_at`.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the store has another version.
+    async fn save_cart(&self, cart: &Cart, expires_at: OffsetDateTime) -> Result<(), StoreError>;
+
+    /// Writes `merged` as [`CartStore::save_cart`] does and removes the cart of `source`, both or neither.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when either cart has changed since it was read.
+    async fn merge_carts(&self, source: &Cart, merged: &Cart, expires_at: OffsetDateTime) -> Result<(), StoreError>;
+}

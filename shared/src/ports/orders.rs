@@ -1,0 +1,108 @@
+//! Orders and the stock they hold.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use super::{Claim, Claimed, IdempotencyKey, StoreError};
+use crate::domain::{CartOwner, Order, OrderId, OrderSummary, OutboxMessageId, Page, PageLimit, Position};
+
+/// A message that leaves the shop at least once, written together with what it tells of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutboxMessage {
+    /// Identity; sorts by time of writing.
+    pub id: OutboxMessageId,
+    /// What happened, for example `order.placed`.
+    pub topic: String,
+    /// The order it is about.
+    pub order_id: OrderId,
+    /// When it happened.
+    #[serde(with = "time::serde::rfc3339")]
+    pub occurred_at: OffsetDateTime,
+}
+
+/// Everything that placing an order writes, all of it or nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placement {
+    /// Takes the idempotency key.
+    pub claim: Claim,
+    /// The new order, version 1. Its reservations are taken from `available` into `reserved`.
+    pub order: Order,
+    /// The cart it was made from, by version; becomes empty and one version higher.
+    pub cart_version: u64,
+    /// Messages to write.
+    pub outbox: Vec<OutboxMessage>,
+}
+
+/// What happens to the stock an order holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StockEffect {
+    /// Stays reserved.
+    Keep,
+    /// Reserved units become sold.
+    Commit,
+    /// Reserved units become available.
+    Release,
+}
+
+/// A step in the life of an order, all of it or nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderAdvance {
+    /// The order as it is after the step; its `version` is one more than what the store must have.
+    pub order: Order,
+    /// What happens to its reservations.
+    pub stock: StockEffect,
+    /// The final answer to write under the key the order was placed with, if the step ends the checkout.
+    pub outcome: Option<(IdempotencyKey, String)>,
+    /// Messages to write.
+    pub outbox: Vec<OutboxMessage>,
+}
+
+/// Orders, and the outbox that is written with them.
+#[async_trait]
+pub trait OrderStore: Send + Sync {
+    /// Places an order: takes the key, the stock, writes the order, empties the cart, writes the outbox, all or nothing.
+    ///
+    /// The key decides first: when it is taken, the record under it is returned and nothing changes, whatever the
+    /// stock and the cart look like now. Of any number of callers that want the last unit exactly one gets it.
+    ///
+    /// # Errors
+    /// [`StoreError::OutOfStock`] with the first short SKU; [`StoreError::Conflict`] when the cart has another
+    /// version; nothing is changed then.
+    async fn place_order(&self, placement: &Placement) -> Result<Claimed, StoreError>;
+
+    /// Writes the next step of an order.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the order has another version: someone else made a step; nothing is changed.
+    async fn advance_order(&self, advance: &OrderAdvance) -> Result<(), StoreError>;
+
+    /// An order.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn find_order(&self, id: &OrderId) -> Result<Option<Order>, StoreError>;
+
+    /// The owner's orders, newest first (by [`Order::position`]).
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn list_orders_of(
+        &self,
+        owner: &CartOwner,
+        after: Option<&Position>,
+        limit: PageLimit,
+    ) -> Result<Page<OrderSummary>, StoreError>;
+
+    /// All orders of the shop, newest first (by [`Order::position`]).
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn list_orders(&self, after: Option<&Position>, limit: PageLimit) -> Result<Page<OrderSummary>, StoreError>;
+
+    /// Messages that wait in the outbox, oldest first, at most 100.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn list_outbox(&self) -> Result<Vec<OutboxMessage>, StoreError>;
+}
