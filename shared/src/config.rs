@@ -125,7 +125,9 @@ impl ShopConfig {
             language: reader.or("SHOPEASE_LANGUAGE", Language::English),
             currency: reader.or("SHOPEASE_CURRENCY", Currency::EUR),
             pricing: PricingRules {
-                tax: tax.map(|json| json.0).unwrap_or_else(|| data(reader, "tax-rates.json", include_str!("../data/tax-rates.json"))),
+                tax: tax
+                    .map(|json| json.0)
+                    .unwrap_or_else(|| data(reader, "tax-rates.json", include_str!("../data/tax-rates.json"))),
                 shipping: shipping.map(|json| json.0).unwrap_or_else(|| {
                     data(reader, "shipping-methods.json", include_str!("../data/shipping-methods.json"))
                 }),
@@ -202,7 +204,11 @@ mod tests {
 
     #[test]
     fn every_problem_is_reported_with_its_variable() {
-        let mut reader = Reader::new(&Vars(&[("SHOPEASE_LANGUAGE", "xx"), ("SHOPEASE_CURRENCY", "ZZZ"), ("SHOPEASE_TAX_RATES", "{")]));
+        let mut reader = Reader::new(&Vars(&[
+            ("SHOPEASE_LANGUAGE", "xx"),
+            ("SHOPEASE_CURRENCY", "ZZZ"),
+            ("SHOPEASE_TAX_RATES", "{"),
+        ]));
         ShopConfig::read(&mut reader);
         let problems = reader.finish().expect_err("three problems").problems;
         for (problem, name) in problems.iter().zip(["SHOPEASE_TAX_RATES", "SHOPEASE_LANGUAGE", "SHOPEASE_CURRENCY"]) {

@@ -9,10 +9,10 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use crate::domain::{
-    Address, CartId, Category, CountryCode, CustomerId, EmailAddress, FulfillmentState, Handle, Image, LineItemId, Money, Order,
-    OrderId, OrderState, OrderSummary, Page, PageLimit, PaymentState, Position, ProductId, ProductOption, ProductSort,
-    ProductSummary, Quantity, Quote, QuoteLine, Role, RuleError, ShippingOffer, Sku, StockChange, StockLevel, TaxLine,
-    Token, VariantId,
+    Address, CartId, Category, CountryCode, CustomerId, EmailAddress, FulfillmentState, Handle, Image, LineItemId,
+    Money, Order, OrderId, OrderState, OrderSummary, Page, PageLimit, PaymentState, Position, ProductId, ProductOption,
+    ProductSort, ProductSummary, Quantity, Quote, QuoteLine, Role, RuleError, ShippingOffer, Sku, StockChange,
+    StockLevel, TaxLine, Token, VariantId,
 };
 
 /// Who asks.
@@ -539,8 +539,12 @@ pub trait Shop: Send + Sync {
     /// [`ShopError::SignInRequired`], [`ShopError::Forbidden`], [`ShopError::NotFound`] for an article that is unknown,
     /// [`ShopError::Rules`] for one that is not counted, [`ShopError::OutOfStock`] when less than nothing would be left,
     /// the idempotency errors.
-    async fn correct_stock(&self, caller: &Caller, command: CorrectStock, client_key: Option<&str>)
-    -> ShopResult<StockLevel>;
+    async fn correct_stock(
+        &self,
+        caller: &Caller,
+        command: CorrectStock,
+        client_key: Option<&str>,
+    ) -> ShopResult<StockLevel>;
 
     /// Whether the shop can serve: its store answers.
     ///

@@ -1,1 +1,12 @@
+//! The store ports of the shop on PostgreSQL (sqlx) and on DynamoDB (aws-sdk-dynamodb). The embedded default is the
+//! DynamoDB adapter on an in-process engine. SQL and SDK types appear nowhere else.
 
+#[cfg(feature = "dynamodb")]
+pub mod dynamodb;
+#[cfg(feature = "embedded")]
+pub mod embedded;
+mod open;
+#[cfg(feature = "postgres")]
+pub mod postgres;
+
+pub use open::{OpenStore, StoreConfig, open};

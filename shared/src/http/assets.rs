@@ -37,7 +37,11 @@ pub(super) fn url(path: &str) -> String {
     }
 }
 
-pub(super) async fn serve(Path(path): Path<String>, RawQuery(query): RawQuery, headers: HeaderMap) -> Result<Response, ShopError> {
+pub(super) async fn serve(
+    Path(path): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, ShopError> {
     let file = ShopAssets::get(&path)
         .or_else(|| DemoAssets::get(&path))
         .ok_or_else(|| ShopError::NotFound { what: "file".to_owned() })?;
@@ -48,7 +52,10 @@ pub(super) async fn serve(Path(path): Path<String>, RawQuery(query): RawQuery, h
 }
 
 pub(super) async fn robots() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], "User-agent: *\nDisallow: /cart\nDisallow: /checkout\nDisallow: /account\nDisallow: /admin\n")
+    (
+        [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],
+        "User-agent: *\nDisallow: /cart\nDisallow: /checkout\nDisallow: /account\nDisallow: /admin\n",
+    )
 }
 
 fn content_type(path: &str) -> &'static str {

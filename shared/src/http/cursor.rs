@@ -53,7 +53,9 @@ mod tests {
     fn a_cursor_opens_only_its_own_question() {
         let cursor = encode("title", "abc\u{1}prd_1");
         assert_eq!(decode("title", &cursor).as_deref(), Ok("abc\u{1}prd_1"));
-        for (question, cursor) in [("price", cursor.as_str()), ("title", ""), ("title", "AAAA"), ("title", "!!"), ("title", &cursor[1..])] {
+        for (question, cursor) in
+            [("price", cursor.as_str()), ("title", ""), ("title", "AAAA"), ("title", "!!"), ("title", &cursor[1..])]
+        {
             assert!(decode(question, cursor).is_err(), "{question} {cursor}");
         }
     }

@@ -58,7 +58,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for PageForm<T> {
         if std::str::from_utf8(&body).is_err() || percent_encoding::percent_decode(&body).decode_utf8().is_err() {
             return Err(Problem::malformed("the form is not UTF-8"));
         }
-        let malformed = |error: serde_urlencoded::de::Error| Problem::malformed(format!("the form cannot be read: {error}"));
+        let malformed =
+            |error: serde_urlencoded::de::Error| Problem::malformed(format!("the form cannot be read: {error}"));
         let token: FormToken = serde_urlencoded::from_bytes(&body).map_err(malformed)?;
         let expected = visitor.csrf();
         if !bool::from(subtle::ConstantTimeEq::ct_eq(token.csrf.as_bytes(), expected.as_bytes())) {
@@ -161,7 +162,12 @@ pub(super) fn cacheable_json<T: Serialize>(request: &HeaderMap, value: &T) -> Re
 }
 
 /// An answer with a strong validator made from its bytes.
-pub(super) fn respond_with_etag(request: &HeaderMap, content_type: &'static str, cache_control: &'static str, body: Vec<u8>) -> Response {
+pub(super) fn respond_with_etag(
+    request: &HeaderMap,
+    content_type: &'static str,
+    cache_control: &'static str,
+    body: Vec<u8>,
+) -> Response {
     let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&Sha256::digest(&body)[..16]));
     let known = request
         .get_all(header::IF_NONE_MATCH)

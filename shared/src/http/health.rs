@@ -13,6 +13,9 @@ pub(super) async fn healthz() -> impl IntoResponse {
 }
 
 pub(super) async fn readyz(State(app): State<App>) -> Result<impl IntoResponse, ShopError> {
+    if app.is_draining() {
+        return Err(ShopError::Unavailable { retry_after_seconds: 1, source: Some("the process is stopping".into()) });
+    }
     app.shop.ready().await?;
     Ok(([(header::CACHE_CONTROL, "no-store")], "ready\n"))
 }

@@ -14,17 +14,28 @@ pub mod routes;
 mod visitor;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 
 use crate::Shop;
-use crate::config::HttpConfig;
+use crate::config::{HttpConfig, ShopConfig};
 use crate::domain::CountryCode;
-use crate::ports::IdGenerator;
+use crate::ports::{IdGenerator, SharedStore, SystemClock, SystemIds};
+use crate::services::{FakePayments, LocalShop};
 pub use problem::Problem;
 use routes::{Area, ROUTES, Surface};
+
+/// What a client of the API shares with it.
+#[cfg(feature = "remote")]
+pub(crate) mod wire {
+    pub use super::api::PageBody;
+    pub use super::api::admin::ProductStockBody;
+    pub use super::api::catalog::{CategoriesBody, products_question};
+    pub use super::cursor::{encode as encode_cursor, position as position_of};
+}
 
 /// Largest request body: keeps ALB, API Gateway and plain HTTP alike (ALB refuses more than 1 MB to a Lambda).
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
@@ -35,12 +46,29 @@ pub struct App {
     pub(crate) shop: Arc<dyn Shop>,
     pub(crate) ids: Arc<dyn IdGenerator>,
     pub(crate) config: Arc<HttpConfig>,
+    draining: Arc<AtomicBool>,
 }
 
 impl App {
     /// The shop with how it shows itself.
     pub fn new(shop: Arc<dyn Shop>, ids: Arc<dyn IdGenerator>, config: HttpConfig) -> Self {
-        Self { shop, ids, config: Arc::new(config) }
+        Self { shop, ids, config: Arc::new(config), draining: Arc::default() }
+    }
+
+    /// The shop in this process over a store, with the machine's clock and randomness.
+    pub fn local(store: SharedStore, shop: ShopConfig, http: HttpConfig) -> Self {
+        let ids = Arc::new(SystemIds);
+        let shop = LocalShop::new(store, Arc::new(FakePayments), Arc::new(SystemClock), ids.clone(), shop);
+        Self::new(Arc::new(shop), ids, http)
+    }
+
+    /// Makes `/readyz` fail from now on, so that a load balancer sends new visitors elsewhere before the process stops.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
     }
 
     /// Countries that the checkout form offers.

@@ -106,14 +106,21 @@ impl From<ShopError> for Problem {
         let detail = error.to_string();
         match error {
             ShopError::Rules(errors) => {
-                let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "rule-broken", "The request breaks a rule of the shop", detail);
+                let problem = Self::new(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    "rule-broken",
+                    "The request breaks a rule of the shop",
+                    detail,
+                );
                 Self { errors, ..problem }
             }
             ShopError::NotFound { what } => {
                 let problem = Self::new(StatusCode::NOT_FOUND, "not-found", "Not found", detail);
                 Self { subject: Some(what), ..problem }
             }
-            ShopError::SignInRequired => Self::new(StatusCode::UNAUTHORIZED, "sign-in-required", "Sign in first", detail),
+            ShopError::SignInRequired => {
+                Self::new(StatusCode::UNAUTHORIZED, "sign-in-required", "Sign in first", detail)
+            }
             ShopError::WrongCredentials => {
                 Self::new(StatusCode::UNAUTHORIZED, "wrong-credentials", "Sign-in failed", detail)
             }
@@ -134,16 +141,19 @@ impl From<ShopError> for Problem {
                 detail,
             ),
             ShopError::IdempotencyKeyInUse { retry_after_seconds } => {
-                let problem = Self::new(StatusCode::CONFLICT, "idempotency-key-in-use", "The first request still runs", detail);
+                let problem =
+                    Self::new(StatusCode::CONFLICT, "idempotency-key-in-use", "The first request still runs", detail);
                 Self { retry_after_seconds: Some(retry_after_seconds), ..problem }
             }
             ShopError::PaymentDeclined { code } => {
-                let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "payment-declined", "The card was declined", detail);
+                let problem =
+                    Self::new(StatusCode::UNPROCESSABLE_ENTITY, "payment-declined", "The card was declined", detail);
                 Self { decline_code: Some(code), ..problem }
             }
             ShopError::Unavailable { retry_after_seconds, source } => {
                 log_failure("unavailable", source.as_deref().map(|source| source as _));
-                let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The shop cannot answer now", detail);
+                let problem =
+                    Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The shop cannot answer now", detail);
                 Self { retry_after_seconds: Some(retry_after_seconds), ..problem }
             }
             ShopError::Internal(source) => {
@@ -199,7 +209,12 @@ pub(super) async fn not_found() -> Problem {
 
 /// Answers where the route has other methods; axum adds `Allow`.
 pub(super) async fn method_not_allowed() -> Problem {
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed", "this address does not take that method")
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method-not-allowed",
+        "Method not allowed",
+        "this address does not take that method",
+    )
 }
 
 /// The outermost layer: names the request, turns panics into 500, problems on pages into HTML, and sets the headers

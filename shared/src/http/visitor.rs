@@ -32,7 +32,6 @@ enum Origin {
 #[derive(Debug, Clone)]
 pub struct Visitor {
     caller: Caller,
-    origin: Origin,
     cart_units: u32,
     /// Set when something in the answer depends on a minted token, so that the browser must keep it.
     needed: Arc<AtomicBool>,
@@ -84,14 +83,17 @@ pub(super) async fn layer(State(app): State<App>, mut request: Request, next: Ne
         )
         .into_response();
     }
-    let cart_units = cookie_value(request.headers(), CART_UNITS_COOKIE).and_then(|units| units.parse().ok()).unwrap_or(0);
+    let cart_units =
+        cookie_value(request.headers(), CART_UNITS_COOKIE).and_then(|units| units.parse().ok()).unwrap_or(0);
     let needed = Arc::new(AtomicBool::new(false));
-    let visitor = Visitor { caller: Caller { token: token.clone() }, origin, cart_units, needed: Arc::clone(&needed) };
+    let visitor = Visitor { caller: Caller { token: token.clone() }, cart_units, needed: Arc::clone(&needed) };
     request.extensions_mut().insert(visitor);
     let mut response = next.run(request).await;
-    let replaced = response.headers().get_all(header::SET_COOKIE).iter().any(|value| {
-        value.as_bytes().starts_with(app.config.cookie_name().as_bytes())
-    });
+    let replaced = response
+        .headers()
+        .get_all(header::SET_COOKIE)
+        .iter()
+        .any(|value| value.as_bytes().starts_with(app.config.cookie_name().as_bytes()));
     if origin == Origin::Minted && needed.load(Ordering::Relaxed) && !replaced {
         append_cookie(response.headers_mut(), &token_cookie(&token, &app.config));
     }

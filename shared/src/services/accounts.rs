@@ -13,7 +13,13 @@ const MAX_TRIES: usize = 5;
 ///
 /// # Errors
 /// [`ShopError::Rules`] for a password that is too short, [`ShopError::AlreadyExists`] when the e-mail address has an account.
-pub async fn create_operator(store: &dyn AccountStore, clock: &dyn Clock, ids: &dyn IdGenerator, email: EmailAddress, password: String) -> ShopResult<()> {
+pub async fn create_operator(
+    store: &dyn AccountStore,
+    clock: &dyn Clock,
+    ids: &dyn IdGenerator,
+    email: EmailAddress,
+    password: String,
+) -> ShopResult<()> {
     let command = Register { email, name: "Operator".to_owned(), password };
     let customer = new_customer(command, Role::Operator, &Passwords::default(), clock, ids).await?;
     Ok(store.insert_customer(&customer).await?)
@@ -39,7 +45,8 @@ impl LocalShop {
     async fn sign_in(&self, caller: &Caller, customer: Customer) -> ShopResult<SignedIn> {
         let cart_units = self.merge_visitor_cart(caller, &customer).await?;
         let token = Token::session(self.ids.secret());
-        let session = Session { token_digest: token.digest(), customer_id: customer.id.clone(), expires_at: self.expiry() };
+        let session =
+            Session { token_digest: token.digest(), customer_id: customer.id.clone(), expires_at: self.expiry() };
         self.store.insert_session(&session).await?;
         if !caller.token.is_visitor() {
             self.store.remove_session(&caller.token.digest()).await?;
@@ -76,14 +83,23 @@ const MAX_PASSWORD_CHARS: usize = 256;
 const MIN_PASSWORD_CHARS: usize = 8;
 const MAX_NAME_CHARS: usize = 120;
 
-async fn new_customer(command: Register, role: Role, passwords: &Passwords, clock: &dyn Clock, ids: &dyn IdGenerator) -> ShopResult<Customer> {
+async fn new_customer(
+    command: Register,
+    role: Role,
+    passwords: &Passwords,
+    clock: &dyn Clock,
+    ids: &dyn IdGenerator,
+) -> ShopResult<Customer> {
     let name = command.name.trim().to_owned();
     let mut problems = Vec::new();
     if name.is_empty() || name.chars().count() > MAX_NAME_CHARS || name.chars().any(char::is_control) {
         problems.push(RuleError::invalid("name", format!("must be 1 to {MAX_NAME_CHARS} characters on one line")));
     }
     if !(MIN_PASSWORD_CHARS..=MAX_PASSWORD_CHARS).contains(&command.password.chars().count()) {
-        problems.push(RuleError::invalid("password", format!("must be {MIN_PASSWORD_CHARS} to {MAX_PASSWORD_CHARS} characters")));
+        problems.push(RuleError::invalid(
+            "password",
+            format!("must be {MIN_PASSWORD_CHARS} to {MAX_PASSWORD_CHARS} characters"),
+        ));
     }
     if !problems.is_empty() {
         return Err(problems.into());

@@ -23,7 +23,12 @@ impl LocalShop {
         Ok(stock.collect())
     }
 
-    pub(super) async fn correct_stock_impl(&self, caller: &Caller, command: CorrectStock, client_key: Option<&str>) -> ShopResult<StockLevel> {
+    pub(super) async fn correct_stock_impl(
+        &self,
+        caller: &Caller,
+        command: CorrectStock,
+        client_key: Option<&str>,
+    ) -> ShopResult<StockLevel> {
         let operator = self.require_operator(caller).await?;
         if let StockChange::SetAvailable(units) = command.change
             && units > StockLevel::MAX_UNITS

@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use super::LocalShop;
 use super::local_shop::Identity;
 use crate::domain::{
-    Cart, CartId, CartOwner, Inventory, LineItemId, Money, PricedLine, Product, ProductStatus, Quantity, QuoteLine, RuleError, Sku,
-    StockLevel, Variant,
+    Cart, CartId, CartOwner, Inventory, LineItemId, Money, PricedLine, Product, ProductStatus, Quantity, QuoteLine,
+    RuleError, Sku, StockLevel, Variant,
 };
 use crate::ports::StoreError;
 use crate::shop::{AddLineItem, Caller, CartLineView, CartView, SetLineItem, ShopError, ShopResult, UnavailableLine};
@@ -49,7 +49,11 @@ impl PricedCart {
             units: self.lines.iter().map(|priced| priced.line.quantity.get()).sum(),
             // A sum that is out of range or of several currencies is none; the quote says why.
             subtotal: sum.ok().flatten(),
-            unavailable: self.unavailable.into_iter().map(|sku| UnavailableLine { id: LineItemId::derive(sku.as_str()), sku }).collect(),
+            unavailable: self
+                .unavailable
+                .into_iter()
+                .map(|sku| UnavailableLine { id: LineItemId::derive(sku.as_str()), sku })
+                .collect(),
         }
     }
 }
@@ -61,7 +65,12 @@ impl LocalShop {
         Ok(self.price_cart(cart).await?.view())
     }
 
-    pub(super) async fn add_line_item_impl(&self, caller: &Caller, command: AddLineItem, client_key: Option<&str>) -> ShopResult<CartView> {
+    pub(super) async fn add_line_item_impl(
+        &self,
+        caller: &Caller,
+        command: AddLineItem,
+        client_key: Option<&str>,
+    ) -> ShopResult<CartView> {
         let owner = self.identify(caller).await?.owner;
         let change = self.change_cart(&owner, |cart| {
             cart.add(&command.sku, command.quantity)?;
@@ -70,7 +79,12 @@ impl LocalShop {
         self.idempotently(owner.clone(), "line-items", client_key, &command, change).await
     }
 
-    pub(super) async fn set_line_item_impl(&self, caller: &Caller, id: &LineItemId, command: SetLineItem) -> ShopResult<CartView> {
+    pub(super) async fn set_line_item_impl(
+        &self,
+        caller: &Caller,
+        id: &LineItemId,
+        command: SetLineItem,
+    ) -> ShopResult<CartView> {
         let owner = self.identify(caller).await?.owner;
         self.change_cart(&owner, |cart| {
             let sku = line_sku(cart, id)?;
@@ -112,7 +126,11 @@ impl LocalShop {
     }
 
     /// Changes the cart; `change` names the article that must be sold and in stock in the new quantity, if any.
-    async fn change_cart(&self, owner: &CartOwner, change: impl Fn(&mut Cart) -> ShopResult<Option<Sku>>) -> ShopResult<CartView> {
+    async fn change_cart(
+        &self,
+        owner: &CartOwner,
+        change: impl Fn(&mut Cart) -> ShopResult<Option<Sku>>,
+    ) -> ShopResult<CartView> {
         for _ in 0..MAX_TRIES {
             let mut cart = self.cart_of(owner).await?;
             let wanted = change(&mut cart)?;
@@ -182,7 +200,9 @@ fn check_line(priced: &PricedCart, sku: &Sku) -> ShopResult<()> {
     let line = priced.lines.iter().map(|priced| &priced.line).find(|line| line.sku == *sku);
     let line = line.ok_or_else(|| RuleError::NotSold { sku: sku.clone() })?;
     let currency = line.unit_price.currency;
-    if let Some(other) = priced.lines.iter().map(|priced| priced.line.unit_price.currency).find(|other| *other != currency) {
+    if let Some(other) =
+        priced.lines.iter().map(|priced| priced.line.unit_price.currency).find(|other| *other != currency)
+    {
         return Err(RuleError::CurrencyMismatch { cart: other.to_string(), article: currency.to_string() }.into());
     }
     if priced.available(sku).is_some_and(|available| available < line.quantity.get()) {

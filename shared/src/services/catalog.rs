@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use super::LocalShop;
-use crate::domain::{Category, Handle, Inventory, Page, Product, ProductSort, ProductStatus, ProductSummary, RuleError, Sku, StockLevel};
+use crate::domain::{
+    Category, Handle, Inventory, Page, Product, ProductSort, ProductStatus, ProductSummary, RuleError, Sku, StockLevel,
+};
 use crate::ports::{ProductListing, StoreError};
 use crate::shop::{ListProducts, ProductView, ShopError, ShopResult, VariantView};
 
@@ -29,7 +31,8 @@ impl LocalShop {
                 return Err(ShopError::NotFound { what: "category".to_owned() });
             }
         }
-        let listing = ProductListing { search, category: command.category, sort, after: command.after, limit: command.limit };
+        let listing =
+            ProductListing { search, category: command.category, sort, after: command.after, limit: command.limit };
         let page = self.cache.listing(&listing, self.store.list_products(&listing)).await?;
         Ok(Page::clone(&page))
     }

@@ -9,8 +9,8 @@ use super::cart::PricedCart;
 use super::idempotent::{claim, judge, request_hash};
 use super::local_shop::Identity;
 use crate::domain::{
-    FulfillmentState, LineItemId, Order, OrderId, OrderLine, OrderState, OutboxMessageId, Payment, PaymentId, PaymentState,
-    Quote, Reservation, Role, RuleError, Token, quote,
+    FulfillmentState, LineItemId, Order, OrderId, OrderLine, OrderState, OutboxMessageId, Payment, PaymentId,
+    PaymentState, Quote, Reservation, Role, RuleError, Token, quote,
 };
 use crate::ports::{Claimed, IdempotencyKey, IdempotencyRecord, OutboxMessage, Placement};
 use crate::shop::{Caller, OrderView, PlaceOrder, QuoteRequest, ShopError, ShopResult};
@@ -37,11 +37,22 @@ impl LocalShop {
         let Identity { owner, .. } = self.identify(caller).await?;
         let priced = self.price_cart(self.cart_of(&owner).await?).await?;
         refuse_unavailable(&priced)?;
-        Ok(quote(&priced.lines, request.country, request.region.as_deref(), request.shipping_method.as_deref(), &self.config.pricing)?)
+        Ok(quote(
+            &priced.lines,
+            request.country,
+            request.region.as_deref(),
+            request.shipping_method.as_deref(),
+            &self.config.pricing,
+        )?)
     }
 
     /// Runs in a task of its own: a client that hangs up must not stop a checkout between two steps.
-    pub(super) async fn place_order_impl(&self, caller: &Caller, command: PlaceOrder, client_key: &str) -> ShopResult<OrderView> {
+    pub(super) async fn place_order_impl(
+        &self,
+        caller: &Caller,
+        command: PlaceOrder,
+        client_key: &str,
+    ) -> ShopResult<OrderView> {
         let (shop, caller, client_key) = (self.clone(), caller.clone(), client_key.to_owned());
         let task = tokio::spawn(async move { shop.place_and_pay(&caller, command, &client_key).await });
         task.await.map_err(|error| ShopError::Internal(error.into()))?
@@ -71,7 +82,13 @@ impl LocalShop {
     }
 
     /// Answers a repeated request: with the kept answer, or by going on where its first caller was lost.
-    async fn answer_again(&self, record: &IdempotencyRecord, hash: &str, key: IdempotencyKey, now: OffsetDateTime) -> ShopResult<OrderView> {
+    async fn answer_again(
+        &self,
+        record: &IdempotencyRecord,
+        hash: &str,
+        key: IdempotencyKey,
+        now: OffsetDateTime,
+    ) -> ShopResult<OrderView> {
         if let Some(outcome) = judge(record, hash, now)? {
             let outcome: Outcome = serde_json::from_str(&outcome).map_err(|error| ShopError::Internal(error.into()))?;
             return outcome.into_result();
@@ -82,7 +99,12 @@ impl LocalShop {
         self.pay(order, key).await
     }
 
-    async fn new_order(&self, identity: Identity, command: PlaceOrder, now: OffsetDateTime) -> ShopResult<(Order, u64)> {
+    async fn new_order(
+        &self,
+        identity: Identity,
+        command: PlaceOrder,
+        now: OffsetDateTime,
+    ) -> ShopResult<(Order, u64)> {
         let address = command.shipping_address.validated()?;
         if !self.payments.accepts(&command.payment_method) {
             return Err(RuleError::invalid("payment_method", "is not a card token of the payment provider").into());
@@ -90,15 +112,17 @@ impl LocalShop {
         let priced = self.price_cart(self.cart_of(&identity.owner).await?).await?;
         refuse_unavailable(&priced)?;
         let region = address.region.as_deref();
-        let quote = quote(&priced.lines, address.country, region, Some(&command.shipping_method), &self.config.pricing)?;
+        let quote =
+            quote(&priced.lines, address.country, region, Some(&command.shipping_method), &self.config.pricing)?;
         if let Some(expected) = command.expected_total.filter(|expected| *expected != quote.total) {
             return Err(RuleError::TotalChanged { expected, actual: quote.total }.into());
         }
         let id = OrderId::from_ulid(self.ids.ulid());
-        let lines = quote.lines.iter().enumerate().map(|(number, line)| OrderLine {
-            id: LineItemId::derive(&format!("{id}/{number}")),
-            line: line.clone(),
-        });
+        let lines = quote
+            .lines
+            .iter()
+            .enumerate()
+            .map(|(number, line)| OrderLine { id: LineItemId::derive(&format!("{id}/{number}")), line: line.clone() });
         let payment = Payment {
             id: PaymentId::from_ulid(self.ids.ulid()),
             provider: self.payments.name().to_owned(),
@@ -158,7 +182,12 @@ impl LocalShop {
         }
     }
 
-    pub(super) async fn find_order_impl(&self, caller: &Caller, id: &OrderId, access_key: Option<&str>) -> ShopResult<OrderView> {
+    pub(super) async fn find_order_impl(
+        &self,
+        caller: &Caller,
+        id: &OrderId,
+        access_key: Option<&str>,
+    ) -> ShopResult<OrderView> {
         let not_found = || ShopError::NotFound { what: "order".to_owned() };
         let order = self.store.find_order(id).await?.ok_or_else(not_found)?;
         let key_opens = access_key

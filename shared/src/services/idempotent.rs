@@ -25,7 +25,12 @@ pub(super) fn request_hash(request: &impl Serialize) -> ShopResult<String> {
 }
 
 /// A claim made now.
-pub(super) fn claim(key: IdempotencyKey, request_hash: String, order_id: Option<OrderId>, now: OffsetDateTime) -> Claim {
+pub(super) fn claim(
+    key: IdempotencyKey,
+    request_hash: String,
+    order_id: Option<OrderId>,
+    now: OffsetDateTime,
+) -> Claim {
     let record = IdempotencyRecord { request_hash, lease_until: now + LEASE, order_id, outcome: None };
     Claim { key, record, expires_at: now + KEPT }
 }

@@ -108,7 +108,12 @@ impl Shop for LocalShop {
         self.view_cart_impl(caller).await
     }
 
-    async fn add_line_item(&self, caller: &Caller, command: AddLineItem, client_key: Option<&str>) -> ShopResult<CartView> {
+    async fn add_line_item(
+        &self,
+        caller: &Caller,
+        command: AddLineItem,
+        client_key: Option<&str>,
+    ) -> ShopResult<CartView> {
         self.add_line_item_impl(caller, command, client_key).await
     }
 
@@ -132,7 +137,12 @@ impl Shop for LocalShop {
         self.find_order_impl(caller, id, access_key).await
     }
 
-    async fn list_orders(&self, caller: &Caller, after: Option<Position>, limit: PageLimit) -> ShopResult<Page<OrderSummary>> {
+    async fn list_orders(
+        &self,
+        caller: &Caller,
+        after: Option<Position>,
+        limit: PageLimit,
+    ) -> ShopResult<Page<OrderSummary>> {
         let owner = self.identify(caller).await?.owner;
         Ok(self.store.list_orders_of(&owner, after.as_ref(), limit).await?)
     }
@@ -153,7 +163,12 @@ impl Shop for LocalShop {
         self.identify(caller).await?.customer.map(CustomerView::from).ok_or(ShopError::SignInRequired)
     }
 
-    async fn list_all_orders(&self, caller: &Caller, after: Option<Position>, limit: PageLimit) -> ShopResult<Page<OrderSummary>> {
+    async fn list_all_orders(
+        &self,
+        caller: &Caller,
+        after: Option<Position>,
+        limit: PageLimit,
+    ) -> ShopResult<Page<OrderSummary>> {
         self.require_operator(caller).await?;
         Ok(self.store.list_orders(after.as_ref(), limit).await?)
     }
@@ -162,7 +177,12 @@ impl Shop for LocalShop {
         self.product_stock_impl(caller, handle).await
     }
 
-    async fn correct_stock(&self, caller: &Caller, command: CorrectStock, client_key: Option<&str>) -> ShopResult<StockLevel> {
+    async fn correct_stock(
+        &self,
+        caller: &Caller,
+        command: CorrectStock,
+        client_key: Option<&str>,
+    ) -> ShopResult<StockLevel> {
         self.correct_stock_impl(caller, command, client_key).await
     }
 

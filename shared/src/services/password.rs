@@ -12,7 +12,8 @@ use crate::shop::{ShopError, ShopResult};
 const MAX_CONCURRENT: usize = 4;
 
 /// A hash of no password, to spend the same time on an unknown e-mail address as on a wrong password.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2hvcGVhc2UtZHVtbXktMQ$Rp61kwSuYiN4q1MyXyWHwnXbWfDpWuZzaSKQEYJTP9c";
+const NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$c2hvcGVhc2UtZHVtbXktMQ$Rp61kwSuYiN4q1MyXyWHwnXbWfDpWuZzaSKQEYJTP9c";
 
 #[derive(Clone)]
 pub(super) struct Passwords {

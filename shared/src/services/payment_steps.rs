@@ -4,7 +4,9 @@
 use super::LocalShop;
 use super::checkout::Outcome;
 use crate::domain::{Order, OrderState, PaymentState};
-use crate::ports::{CreateIntent, IdempotencyKey, IntentStatus, OrderAdvance, PaymentError, PaymentIntent, StockEffect, StoreError};
+use crate::ports::{
+    CreateIntent, IdempotencyKey, IntentStatus, OrderAdvance, PaymentError, PaymentIntent, StockEffect, StoreError,
+};
 use crate::shop::{OrderView, ShopError, ShopResult};
 
 /// What a payment has come to.
@@ -98,7 +100,13 @@ impl LocalShop {
     }
 
     /// Writes a step; when someone else has written one first, gives the order as it is now.
-    async fn advance(&self, next: Order, stock: StockEffect, outcome: Option<(IdempotencyKey, &Outcome)>, topics: &[&str]) -> ShopResult<Order> {
+    async fn advance(
+        &self,
+        next: Order,
+        stock: StockEffect,
+        outcome: Option<(IdempotencyKey, &Outcome)>,
+        topics: &[&str],
+    ) -> ShopResult<Order> {
         let outcome = outcome
             .map(|(key, outcome)| serde_json::to_string(outcome).map(|text| (key, text)))
             .transpose()
