@@ -14,8 +14,7 @@ shopease_shared::conformance_suite!(crate::embedded::on_dynamodb);
 async fn on_dynamodb(guarantee: Guarantee) {
     static TABLES: AtomicU32 = AtomicU32::new(0);
     let number = TABLES.fetch_add(1, Ordering::SeqCst);
-    let config =
-        DynamoDbConfig { table: format!("conformance-{number}"), endpoint_url: Some(engine().endpoint_url()) };
+    let config = DynamoDbConfig { table: format!("conformance-{number}"), endpoint_url: Some(engine().endpoint_url()) };
     let ids = Arc::new(SeededIds::new(u64::from(number)));
     let store = DynamoDbStore::connect(&config, &MapEnv::default(), ids).await;
     store.create_table().await.expect("an empty table");

@@ -2,6 +2,7 @@
 //!
 //! Without the variable the tests say by name that they are skipped; where `CI` is `true` they fail.
 
+use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -24,7 +25,8 @@ async fn on_postgres(guarantee: Guarantee) {
     let Some(url) = ProcessEnv.var(URL) else {
         let ci = ProcessEnv.var("CI").is_some_and(|ci| ci == "true");
         assert!(!ci, "{}: {URL} is not set, and no test may be skipped when CI is true", guarantee.name);
-        println!("skipped: {URL} is not set: {}", guarantee.name);
+        // Not `println!`: what a passing test prints so is not shown.
+        writeln!(std::io::stderr(), "skipped: {URL} is not set: {}", guarantee.name).expect("stderr takes a line");
         return;
     };
     let schema = Schema::create(url).await;

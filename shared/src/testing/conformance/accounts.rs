@@ -10,7 +10,7 @@ use crate::testing::fixtures::{customer, session};
 
 pub(super) async fn an_account_is_found_by_id_and_by_email(store: SharedStore) {
     let mut ada = customer("ada");
-    ada.name = "Ada \"O'Neil\" 王 \\ %".to_owned();
+    ada.name = String::from("Ada \"O'Neil\" 王 \\ %");
     ada.role = Role::Operator;
     ada.created_at = NOW + Duration::milliseconds(7);
     let bob = customer("bob");

@@ -1,5 +1,7 @@
 //! Guarantees of [`CatalogStore`](crate::ports::CatalogStore) about single products, their SKUs and categories.
 
+use std::slice::from_ref;
+
 use super::support::{RACERS, listed, listing, race, upsert};
 use crate::domain::{Category, Handle, Product, ProductSort, ProductStatus, SearchQuery, SearchWord, Sku};
 use crate::ports::{ProductListing, SharedStore, StoreError, Upserted};
@@ -9,13 +11,13 @@ pub(super) async fn a_product_is_created_once_and_then_updated(store: SharedStor
     let first = rich_product("kettle").build();
     let created = store.upsert_product(&first, &index(&first)).await.expect("written");
     assert_eq!(created, Upserted::Created);
-    assert_eq!(find(&store, &["kettle"]).await, [first.clone()], "every field is kept");
+    assert_eq!(find(&store, &["kettle"]).await, from_ref(&first), "every field is kept");
 
     let second = Product { title: "Other".to_owned(), seo_title: None, images: Vec::new(), ..first };
     for _ in 0..3 {
         let updated = store.upsert_product(&second, &index(&second)).await.expect("written");
         assert_eq!(updated, Upserted::Updated, "repeating leads to the same end");
-        assert_eq!(find(&store, &["kettle"]).await, [second.clone()]);
+        assert_eq!(find(&store, &["kettle"]).await, from_ref(&second));
         assert_eq!(listed(&store, &listing(ProductSort::Title)).await, [handle("kettle")]);
         let summaries = store.list_products(&listing(ProductSort::Newest)).await.expect("a page").items;
         assert_eq!(summaries, [second.summary()]);
@@ -48,7 +50,7 @@ pub(super) async fn products_are_found_by_sku_each_once(store: SharedStore) {
     let (many, one) = (product("many").variants(&variants).build(), product("one").build());
     upsert(&store, &[many.clone(), one.clone()]).await;
     for code in codes {
-        assert_eq!(find_by_sku(&store, &[code]).await, [many.clone()], "{code}");
+        assert_eq!(find_by_sku(&store, &[code]).await, from_ref(&many), "{code}");
     }
     let mut asked = codes.to_vec();
     asked.extend(["ONE", "ONE", "one", "nothing"]);
@@ -60,11 +62,11 @@ pub(super) async fn products_are_found_by_sku_each_once(store: SharedStore) {
 pub(super) async fn a_product_that_is_not_active_is_found_but_not_listed(store: SharedStore) {
     let active = rich_product("kettle").category("kitchen").build();
     for status in [ProductStatus::Archived, ProductStatus::Draft, ProductStatus::Active] {
-        upsert(&store, std::slice::from_ref(&active)).await;
+        upsert(&store, from_ref(&active)).await;
         let product = Product { status, ..active.clone() };
-        upsert(&store, std::slice::from_ref(&product)).await;
+        upsert(&store, from_ref(&product)).await;
         let shown = if status == ProductStatus::Active { vec![handle("kettle")] } else { Vec::new() };
-        assert_eq!(find(&store, &["kettle"]).await, [product.clone()], "{status:?}");
+        assert_eq!(find(&store, &["kettle"]).await, from_ref(&product), "{status:?}");
         assert_eq!(find_by_sku(&store, &["KETTLE-S"]).await, [product], "{status:?}");
         for listing in scopes("kettle", "kitchen") {
             assert_eq!(listed(&store, &listing).await, shown, "{status:?} in {listing:?}");
@@ -100,13 +102,13 @@ pub(super) async fn an_update_leaves_nothing_of_the_old_version(store: SharedSto
         }
     }
     let taker = product("taker").variants(&[("S1", 100)]).build();
-    upsert(&store, std::slice::from_ref(&taker)).await;
+    upsert(&store, from_ref(&taker)).await;
     assert_eq!(find_by_sku(&store, &["S1"]).await, [taker], "a SKU that was given up is free");
 }
 
 pub(super) async fn an_update_may_drop_everything_that_is_optional(store: SharedStore) {
     let full = rich_product("kettle").category("kitchen").build();
-    upsert(&store, std::slice::from_ref(&full)).await;
+    upsert(&store, from_ref(&full)).await;
     let bare = product("kettle").build();
     store.upsert_product(&bare, &terms(&[])).await.expect("written without terms");
     assert_eq!(find(&store, &["kettle"]).await, [bare]);
@@ -139,7 +141,7 @@ pub(super) async fn a_sku_of_another_product_is_refused_and_nothing_changes(stor
     assert_eq!(listed(&store, &scope("new")).await, []);
     assert_eq!(listed(&store, &scope("old")).await, [handle("other")]);
     let free = product("free").variants(&[("S4", 1), ("S5", 1)]).build();
-    upsert(&store, std::slice::from_ref(&free)).await;
+    upsert(&store, from_ref(&free)).await;
     assert_eq!(find_by_sku(&store, &["S4", "S5"]).await, [free], "refused products hold no SKU");
 }
 
@@ -222,10 +224,10 @@ pub(super) async fn a_product_with_a_hundred_variants_and_two_hundred_terms_is_k
     for (from, gone) in [(0, None), (50, Some((0, "word000"))), (50, Some((49, "word049")))] {
         let product = build(&codes(from));
         store.upsert_product(&product, &weights(from)).await.expect("written");
-        assert_eq!(find(&store, &["big"]).await, [product.clone()]);
+        assert_eq!(find(&store, &["big"]).await, from_ref(&product));
         for batch in codes(from).chunks(100) {
             let batch: Vec<&str> = batch.iter().map(String::as_str).collect();
-            assert_eq!(find_by_sku(&store, &batch).await, [product.clone()]);
+            assert_eq!(find_by_sku(&store, &batch).await, from_ref(&product));
         }
         for number in [from, from + 199] {
             let search = Some(word(&format!("word{number:03}")));
@@ -276,7 +278,7 @@ fn rich_product(name: &str) -> ProductBuilder {
         .image("/assets/kettle.svg", "A kettle")
         .image("https://example.com/a%20b.png", "")
         .build();
-    product.description_html = "<p>Hält <em>heiß</em> &amp; dicht.\n\tZeile</p>".to_owned();
+    product.description_html = String::from("<p>Hält <em>heiß</em> &amp; dicht.\n\tZeile</p>");
     product.vendor = Some("Müller & Söhne".to_owned());
     product.seo_title = Some("SEO title".to_owned());
     product.seo_description = Some("SEO description".to_owned());

@@ -193,7 +193,7 @@ pub(super) async fn orders_are_listed_newest_first(store: SharedStore) {
     for number in 0..45 {
         // Few different times, so that many orders tie.
         let placed_at = NOW + Duration::milliseconds(i64::try_from(random.below(8)).expect("small"));
-        placed.push(place_at(&store, random.pick(&owners), &format!("order {number}"), placed_at).await);
+        placed.push(place_at(&store, &random.pick(&owners), &format!("order {number}"), placed_at).await);
     }
     for rows in [1, 7, 45, 100] {
         assert_eq!(orders(&store, None, rows).await, newest_first(&placed), "all in pages of {rows}");

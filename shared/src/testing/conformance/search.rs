@@ -286,18 +286,18 @@ fn word(term: &str, prefix: Option<&str>) -> SearchWord {
 /// Words of few letters, so that many are prefixes of others.
 fn vocabulary(random: &mut SeededRandom) -> Vec<String> {
     let letters = ["a", "b", "é", "%", "東"];
-    let words: Vec<String> = (0..40).map(|_| (0..=random.below(4)).map(|_| *random.pick(&letters)).collect()).collect();
+    let words: Vec<String> = (0..40).map(|_| (0..=random.below(4)).map(|_| random.pick(&letters)).collect()).collect();
     words
 }
 
 fn random_product(random: &mut SeededRandom, name: &str, words: &[String]) -> (Product, SearchTerms) {
     let weights = [1, 3, 4, 8, 12, 16];
-    let terms = (0..random.below(12)).map(|_| (random.pick(words).clone(), *random.pick(&weights))).collect();
+    let terms = (0..random.below(12)).map(|_| (random.pick(words), random.pick(&weights))).collect();
     let seconds = i64::try_from(random.below(10)).expect("small");
-    let mut builder = product(name).title(*random.pick(&TITLES)).price(*random.pick(&[500, 1000, 1500]));
+    let mut builder = product(name).title(random.pick(&TITLES)).price(random.pick(&[500, 1000, 1500]));
     builder = builder.created_at(NOW + Duration::seconds(seconds));
     if random.below(4) > 0 {
-        builder = builder.category(*random.pick(&["kitchen", "garden", "büro"]));
+        builder = builder.category(random.pick(&["kitchen", "garden", "büro"]));
     }
     if random.below(10) == 0 {
         builder = builder.status(ProductStatus::Archived);
@@ -306,20 +306,19 @@ fn random_product(random: &mut SeededRandom, name: &str, words: &[String]) -> (P
 }
 
 fn random_search(random: &mut SeededRandom, words: &[String]) -> ProductListing {
-    let mut query =
-        SearchQuery { words: (0..=random.below(3)).map(|_| word(random.pick(words).as_str(), None)).collect() };
+    let mut query = SearchQuery { words: (0..=random.below(3)).map(|_| word(&random.pick(words), None)).collect() };
     if random.below(2) == 0 {
         let chars: Vec<char> = random.pick(words).chars().collect();
         let prefix: String = chars[..=random.below(chars.len())].iter().collect();
-        query.words.push(word(random.pick(words).as_str(), Some(&prefix)));
+        query.words.push(word(&random.pick(words), Some(&prefix)));
     }
     let sorts = [ProductSort::STORED.as_slice(), &[ProductSort::Relevance; 3]].concat();
     let categories = [None, None, Some("kitchen"), Some("garden"), Some("büro"), Some("empty")];
     ProductListing {
         search: Some(query),
         category: random.pick(&categories).map(handle),
-        sort: *random.pick(&sorts),
+        sort: random.pick(&sorts),
         after: None,
-        limit: limit(*random.pick(&[1, 3, 24, 100])),
+        limit: limit(random.pick(&[1, 3, 24, 100])),
     }
 }
