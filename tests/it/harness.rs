@@ -79,7 +79,7 @@ impl TestShop {
 
     /// Puts a product on sale with `units` of every variant.
     pub async fn sell(&self, product: &Product, units: u32) {
-        self.store.upsert_product(product, &fixtures::terms_of(product)).await.expect("the product is written");
+        self.store.upsert_product(product, &fixtures::index(product)).await.expect("the product is written");
         let levels: Vec<_> = product.variants.iter().map(|variant| (variant.sku.clone(), units)).collect();
         self.store.initialize_stock(&levels).await.expect("the stock is written");
     }
