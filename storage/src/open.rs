@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 use shopease_shared::config::Reader;
-use shopease_shared::ports::{IdGenerator, SharedStore, StoreError};
+use shopease_shared::ports::{Env, IdGenerator, SharedStore, StoreError};
 
 /// Which store, and where.
 #[derive(Debug, Clone)]
@@ -71,7 +71,7 @@ pub struct OpenStore {
     /// The store.
     pub store: SharedStore,
     #[cfg(feature = "embedded")]
-    engine: Option<embedded_engine::Engine>,
+    engine: Option<crate::embedded::EmbeddedDynamoDb>,
     kind: Kind,
 }
 
@@ -80,11 +80,6 @@ enum Kind {
     DynamoDb(Arc<crate::dynamodb::DynamoDbStore>),
     #[cfg(feature = "postgres")]
     Postgres(Arc<crate::postgres::PostgresStore>),
-}
-
-#[cfg(feature = "embedded")]
-mod embedded_engine {
-    pub type Engine = crate::embedded::EmbeddedDynamoDb;
 }
 
 impl OpenStore {
@@ -104,7 +99,7 @@ impl OpenStore {
     /// Where other processes of this machine reach the embedded engine.
     #[cfg(feature = "embedded")]
     pub fn embedded_endpoint(&self) -> Option<String> {
-        self.engine.as_ref().map(|engine| engine.endpoint_url().to_owned())
+        self.engine.as_ref().map(crate::embedded::EmbeddedDynamoDb::endpoint_url)
     }
 }
 
@@ -112,20 +107,24 @@ impl OpenStore {
 ///
 /// # Errors
 /// [`StoreError`] when it cannot be reached, or its directory is in use.
-pub async fn open(config: StoreConfig, ids: Arc<dyn IdGenerator>) -> Result<OpenStore, StoreError> {
+pub async fn open(
+    config: StoreConfig,
+    env: &(dyn Env + Sync),
+    ids: Arc<dyn IdGenerator>,
+) -> Result<OpenStore, StoreError> {
     match config {
         #[cfg(feature = "embedded")]
         StoreConfig::Embedded { directory, port } => {
             use crate::embedded::{EmbeddedConfig, EmbeddedDynamoDb, EmbeddedPath};
-            let engine = EmbeddedDynamoDb::start(&EmbeddedConfig { path: EmbeddedPath::Directory(directory), port })
+            let engine = EmbeddedDynamoDb::start(&EmbeddedConfig { path: EmbeddedPath::Directory(directory), port }, env)
                 .map_err(|error| StoreError::Unavailable(error.into()))?;
-            let mut open = open_dynamodb("shopease".to_owned(), Some(engine.endpoint_url().to_owned()), ids).await?;
+            let mut open = open_dynamodb("shopease".to_owned(), Some(engine.endpoint_url()), env, ids).await?;
             open.engine = Some(engine);
             open.migrate().await?;
             Ok(open)
         }
         #[cfg(feature = "dynamodb")]
-        StoreConfig::DynamoDb { table, endpoint_url } => open_dynamodb(table, endpoint_url, ids).await,
+        StoreConfig::DynamoDb { table, endpoint_url } => open_dynamodb(table, endpoint_url, env, ids).await,
         #[cfg(feature = "postgres")]
         StoreConfig::Postgres { url, max_connections } => {
             use crate::postgres::{PostgresConfig, PostgresStore};
@@ -142,9 +141,9 @@ pub async fn open(config: StoreConfig, ids: Arc<dyn IdGenerator>) -> Result<Open
 }
 
 #[cfg(feature = "dynamodb")]
-async fn open_dynamodb(table: String, endpoint_url: Option<String>, ids: Arc<dyn IdGenerator>) -> Result<OpenStore, StoreError> {
+async fn open_dynamodb(table: String, endpoint_url: Option<String>, env: &(dyn Env + Sync), ids: Arc<dyn IdGenerator>) -> Result<OpenStore, StoreError> {
     use crate::dynamodb::{DynamoDbConfig, DynamoDbStore};
-    let store = Arc::new(DynamoDbStore::connect(&DynamoDbConfig { table, endpoint_url }, ids).await);
+    let store = Arc::new(DynamoDbStore::connect(&DynamoDbConfig { table, endpoint_url }, env, ids).await);
     Ok(OpenStore {
         store: store.clone(),
         #[cfg(feature = "embedded")]
