@@ -8,5 +8,7 @@ pub mod embedded;
 mod open;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use open::{OpenStore, StoreConfig, open};
