@@ -1,0 +1,93 @@
+//! Products, their SKUs and categories. Listings and searches are in `search`.
+
+use async_trait::async_trait;
+use shopease_shared::domain::{
+    Category, Handle, Page, Product, ProductSort, ProductStatus, ProductSummary, SearchTerms, Sku,
+};
+use shopease_shared::ports::{CatalogStore, ProductListing, StoreError, Upserted};
+
+use super::{PostgresStore, from_json, retry, to_json};
+
+#[async_trait]
+impl CatalogStore for PostgresStore {
+    async fn upsert_product(&self, product: &Product, terms: &SearchTerms) -> Result<Upserted, StoreError> {
+        let category = product.category.as_ref();
+        let category_handle = category.map(|category| category.handle.as_str());
+        let category_title = category.map(|category| category.title.as_str());
+        let skus: Vec<_> = product.variants.iter().map(|variant| variant.sku.as_str()).collect();
+        let words: Vec<_> = terms.0.keys().map(String::as_str).collect();
+        let weights: Vec<_> = terms.0.values().copied().map(i16::from).collect();
+        let (summary, document) = (to_json(&product.summary())?, to_json(product)?);
+        let write = || {
+            sqlx::query_scalar!(
+                r#"SELECT upsert_product($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::text::json,
+                    $13::text::json) AS "created!""#,
+                product.handle.as_str(),
+                product.status == ProductStatus::Active,
+                category_handle,
+                category_title,
+                ProductSort::Newest.position(product, 0),
+                ProductSort::Title.position(product, 0),
+                ProductSort::PriceAscending.position(product, 0),
+                ProductSort::PriceDescending.position(product, 0),
+                &skus as &[&str],
+                &words as &[&str],
+                &weights,
+                &summary,
+                &document,
+            )
+            .fetch_one(&self.pool)
+        };
+        let outcome = retry::tracked(write).await;
+        let created = outcome.result?;
+        // A try before that was carried out would make the product look as if it had been there.
+        Ok(if created { Upserted::Created } else { Upserted::Updated })
+    }
+
+    async fn find_products(&self, handles: &[Handle]) -> Result<Vec<Product>, StoreError> {
+        let handles: Vec<_> = handles.iter().map(Handle::as_str).collect();
+        // product_handle_key
+        let read = || {
+            sqlx::query_scalar!(
+                r#"SELECT document::text AS "document!" FROM product WHERE handle = ANY ($1)"#,
+                &handles as &[&str]
+            )
+            .fetch_all(&self.pool)
+        };
+        retry::repeatable(read).await?.iter().map(|document| from_json(document)).collect()
+    }
+
+    async fn find_products_by_sku(&self, skus: &[Sku]) -> Result<Vec<Product>, StoreError> {
+        let skus: Vec<_> = skus.iter().map(Sku::as_str).collect();
+        // product_sku_pkey, product_pkey
+        let read = || {
+            sqlx::query_scalar!(
+                r#"SELECT document::text AS "document!" FROM product
+                WHERE product IN (SELECT product FROM product_sku WHERE sku = ANY ($1))"#,
+                &skus as &[&str]
+            )
+            .fetch_all(&self.pool)
+        };
+        retry::repeatable(read).await?.iter().map(|document| from_json(document)).collect()
+    }
+
+    async fn list_products(&self, listing: &ProductListing) -> Result<Page<ProductSummary>, StoreError> {
+        let rows = match &listing.search {
+            Some(query) => self.search_rows(query, listing).await?,
+            None => self.listing_rows(listing).await?,
+        };
+        let rows = rows.into_iter().map(|row| Ok((row.position, from_json(&row.summary)?)));
+        Ok(Page::from_rows(rows.collect::<Result<_, StoreError>>()?, listing.limit))
+    }
+
+    async fn list_categories(&self) -> Result<Vec<Category>, StoreError> {
+        let read = || sqlx::query!("SELECT handle, title FROM category ORDER BY handle").fetch_all(&self.pool);
+        let rows = retry::repeatable(read).await?;
+        rows.into_iter()
+            .map(|row| {
+                let handle = row.handle.parse().map_err(StoreError::corrupt)?;
+                Ok(Category { handle, title: row.title })
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,113 @@
+//! From the driver's errors to the store's: the only place that knows SQLSTATEs and constraint names.
+
+use shopease_shared::domain::Sku;
+use shopease_shared::ports::StoreError;
+use sqlx::migrate::MigrateError;
+use sqlx::postgres::PgDatabaseError;
+
+/// Raised by the database's functions; the detail is the SKU (see `migrations`).
+const OUT_OF_STOCK: &str = "SE001";
+const OTHER_VERSION: &str = "SE002";
+const FOREIGN_SKU: &str = "SE003";
+
+/// What a failed statement means to the caller. The driver's error stays its source.
+pub(super) fn store_error(error: sqlx::Error) -> StoreError {
+    let Some(answer) = answer(&error) else {
+        return match error {
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => StoreError::Unavailable(error.into()),
+            error => StoreError::Corrupt(error.into()),
+        };
+    };
+    let detail = answer.detail().unwrap_or_default();
+    match answer.code() {
+        OUT_OF_STOCK => match detail.parse::<Sku>() {
+            Ok(sku) => StoreError::OutOfStock { sku },
+            Err(_) => StoreError::Corrupt(error.into()),
+        },
+        OTHER_VERSION => StoreError::Conflict,
+        FOREIGN_SKU => StoreError::AlreadyExists { what: format!("sku {detail}") },
+        // unique_violation
+        "23505" => match answer.constraint().and_then(what_exists) {
+            Some(what) => StoreError::AlreadyExists { what: what.to_owned() },
+            None => StoreError::Corrupt(error.into()),
+        },
+        // lock_not_available, serialization_failure, deadlock_detected: rolled back under too much load
+        "55P03" | "40001" | "40P01" => StoreError::Throttled(error.into()),
+        code if is_unavailable(code) => StoreError::Unavailable(error.into()),
+        _ => StoreError::Corrupt(error.into()),
+    }
+}
+
+/// What a failed migration means.
+pub(super) fn migration_error(error: MigrateError) -> StoreError {
+    match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => store_error(error),
+        error => StoreError::corrupt(error),
+    }
+}
+
+/// Whether the database has rolled the statement back only because of others that ran at the same time.
+pub(super) fn is_rolled_back(error: &sqlx::Error) -> bool {
+    answer(error).is_some_and(|answer| matches!(answer.code(), "40001" | "40P01"))
+}
+
+/// Whether the connection ended before the answer came: the statement may or may not have been carried out.
+pub(super) fn is_connection_lost(error: &sqlx::Error) -> bool {
+    match answer(error) {
+        Some(answer) => answer.code().starts_with("57P0") || answer.code().starts_with("08"),
+        None => matches!(error, sqlx::Error::Io(_)),
+    }
+}
+
+fn answer(error: &sqlx::Error) -> Option<&PgDatabaseError> {
+    error.as_database_error().and_then(|error| error.try_downcast_ref())
+}
+
+fn is_unavailable(code: &str) -> bool {
+    // connection_exception, insufficient_resources (too many connections), operator_intervention (shutdown, query
+    // cancelled), invalid_authorization (a login token ran out)
+    ["08", "53", "57", "28"].iter().any(|class| code.starts_with(class))
+        // idle_in_transaction_session_timeout; read_only_sql_transaction: the writer moved to another host
+        || matches!(code, "25P03" | "25006")
+}
+
+fn what_exists(constraint: &str) -> Option<&'static str> {
+    match constraint {
+        "customer_email_key" => Some("email"),
+        "customer_pkey" => Some("customer"),
+        "session_pkey" => Some("session"),
+        "customer_order_pkey" | "customer_order_position_key" => Some("order"),
+        "outbox_pkey" => Some("outbox message"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_busy_pool_and_a_dead_socket_are_unavailable_and_a_bad_row_is_corrupt() {
+        let reset = || sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into());
+        assert!(matches!(store_error(sqlx::Error::PoolTimedOut), StoreError::Unavailable(_)));
+        assert!(matches!(store_error(reset()), StoreError::Unavailable(_)));
+        assert!(matches!(store_error(sqlx::Error::RowNotFound), StoreError::Corrupt(_)));
+        assert!(is_connection_lost(&reset()));
+        assert!(!is_connection_lost(&sqlx::Error::PoolTimedOut));
+    }
+
+    #[test]
+    fn shutting_down_is_unavailable_and_a_broken_check_is_not() {
+        for code in ["57P01", "57P03", "57014", "53300", "08006", "25006"] {
+            assert!(is_unavailable(code), "{code}");
+        }
+        for code in ["23514", "42P01", "22P02", "SE001"] {
+            assert!(!is_unavailable(code), "{code}");
+        }
+    }
+}

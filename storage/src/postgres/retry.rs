@@ -1,0 +1,107 @@
+//! Trying a statement again: at most three times, after random pauses (full jitter).
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::time::Duration;
+
+use shopease_shared::ports::StoreError;
+
+use super::error::{is_connection_lost, is_rolled_back, store_error};
+
+const TRIES: u32 = 3;
+/// The longest pause before the second try; twice as long before the third.
+const FIRST_PAUSE_MS: u64 = 25;
+
+/// How a statement ended that may have been tried more than once.
+pub(super) struct Outcome<T> {
+    /// The last answer.
+    pub result: Result<T, StoreError>,
+    /// An earlier try lost its connection, and so may have been carried out.
+    pub maybe_done_before: bool,
+}
+
+/// Runs a statement that may be carried out twice without harm. Tries again when the database rolled it back because
+/// of others, and when the connection was lost.
+pub(super) async fn repeatable<T, F>(statement: impl Fn() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, sqlx::Error>>,
+{
+    tracked(statement).await.result
+}
+
+/// Runs a statement that must not be carried out twice. Tries again only when the database rolled it back.
+pub(super) async fn once<T, F>(statement: impl Fn() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, sqlx::Error>>,
+{
+    run(statement, is_rolled_back).await.result
+}
+
+/// As [`repeatable`], for a statement whose second run answers differently: the caller is told.
+pub(super) async fn tracked<T, F>(statement: impl Fn() -> F) -> Outcome<T>
+where
+    F: Future<Output = Result<T, sqlx::Error>>,
+{
+    run(statement, |error| is_rolled_back(error) || is_connection_lost(error)).await
+}
+
+async fn run<T, F>(statement: impl Fn() -> F, again: impl Fn(&sqlx::Error) -> bool) -> Outcome<T>
+where
+    F: Future<Output = Result<T, sqlx::Error>>,
+{
+    let mut maybe_done_before = false;
+    let mut tried = 1;
+    loop {
+        match statement().await {
+            Err(error) if tried < TRIES && again(&error) => {
+                tracing::debug!(%error, tried, "statement is tried again");
+                maybe_done_before |= is_connection_lost(&error);
+                tokio::time::sleep(pause(tried)).await;
+                tried += 1;
+            }
+            result => return Outcome { result: result.map_err(store_error), maybe_done_before },
+        }
+    }
+}
+
+/// Any time up to the longest pause. The hasher's seed is random enough to keep callers apart, and nothing else
+/// depends on it.
+fn pause(tried: u32) -> Duration {
+    let longest_ms = FIRST_PAUSE_MS << (tried - 1);
+    Duration::from_millis(RandomState::new().build_hasher().finish() % (longest_ms + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    fn lost() -> sqlx::Error {
+        sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into())
+    }
+
+    #[tokio::test]
+    async fn a_lost_connection_is_tried_three_times_and_not_for_what_must_run_once() {
+        let calls = AtomicU32::new(0);
+        let failing = || {
+            calls.fetch_add(1, Ordering::Relaxed);
+            async { Err::<(), _>(lost()) }
+        };
+        assert!(repeatable(failing).await.is_err());
+        assert_eq!(calls.swap(0, Ordering::Relaxed), 3);
+        assert!(once(failing).await.is_err());
+        assert_eq!(calls.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn a_second_try_says_that_the_first_may_have_counted() {
+        let calls = AtomicU32::new(0);
+        let flaky = || {
+            let first = calls.fetch_add(1, Ordering::Relaxed) == 0;
+            async move { if first { Err(lost()) } else { Ok(()) } }
+        };
+        let outcome = tracked(flaky).await;
+        assert!(outcome.result.is_ok() && outcome.maybe_done_before);
+    }
+}

@@ -1,0 +1,55 @@
+//! Between domain values and what columns hold.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use shopease_shared::domain::{PageLimit, Position};
+use shopease_shared::ports::StoreError;
+
+/// A document. Text for the driver: the database checks that it is JSON, and nothing is parsed twice on the way back.
+pub(super) fn to_json(value: &impl Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(StoreError::corrupt)
+}
+
+/// A document that was written by [`to_json`].
+pub(super) fn from_json<T: DeserializeOwned>(document: &str) -> Result<T, StoreError> {
+    serde_json::from_str(document).map_err(StoreError::corrupt)
+}
+
+/// A number for a `bigint` column.
+pub(super) fn to_bigint(number: u64) -> Result<i64, StoreError> {
+    i64::try_from(number).map_err(StoreError::corrupt)
+}
+
+/// A number from a `bigint` column.
+pub(super) fn from_bigint<T>(number: i64) -> Result<T, StoreError>
+where
+    T: TryFrom<i64, Error: std::error::Error + Send + Sync + 'static>,
+{
+    T::try_from(number).map_err(StoreError::corrupt)
+}
+
+/// The text that all rows of a page stand above; every position stands above the empty one.
+///
+/// A forged cursor may have a NUL, which a text column cannot hold. No position has one, so exactly the positions
+/// above the part before it are above the whole.
+pub(super) fn start_after(after: Option<&Position>) -> &str {
+    after.and_then(|position| position.split('\0').next()).unwrap_or_default()
+}
+
+/// Rows to read for a page: one more than it has, to know whether others follow.
+pub(super) fn row_limit(limit: PageLimit) -> i64 {
+    i64::try_from(limit.get()).unwrap_or(i64::MAX).saturating_add(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_cut_before_what_the_database_cannot_read() {
+        assert_eq!(start_after(None), "");
+        assert_eq!(start_after(Some(&"a\u{1}b".to_owned())), "a\u{1}b");
+        assert_eq!(start_after(Some(&"a\0b".to_owned())), "a");
+        assert_eq!(start_after(Some(&"\0".to_owned())), "");
+    }
+}
