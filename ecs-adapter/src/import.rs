@@ -7,8 +7,9 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use shopease_shared::catalog_import::{FileEncoding, ImportOptions, MAX_FILE_BYTES, WriteOptions, import, read};
+use shopease_shared::config::ShopConfig;
 use shopease_shared::domain::{Currency, Tokenizer};
-use shopease_shared::ports::{Clock, Store};
+use shopease_shared::ports::{Clock, SharedStore};
 
 /// Read a Shopify product export (CSV) into the store.
 ///
@@ -49,10 +50,9 @@ pub struct ImportArgs {
 /// When the file cannot be read, is no product export, or the store does not answer.
 pub async fn run(
     args: ImportArgs,
-    store: &dyn Store,
-    tokenizer: &Tokenizer,
+    shop: &ShopConfig,
+    store: &SharedStore,
     clock: &dyn Clock,
-    shop_currency: Currency,
 ) -> anyhow::Result<ExitCode> {
     let name = args.file.display();
     let size_bytes = std::fs::metadata(&args.file).with_context(|| format!("{name} cannot be opened"))?.len();
@@ -61,7 +61,7 @@ pub async fn run(
     }
     let bytes = std::fs::read(&args.file).with_context(|| format!("{name} cannot be read"))?;
     let options = ImportOptions {
-        currency: args.currency.unwrap_or(shop_currency),
+        currency: args.currency.unwrap_or(shop.currency),
         default_stock: args.default_stock,
         created_at: clock.now(),
         encoding: args.encoding,
@@ -69,8 +69,9 @@ pub async fn run(
     let catalog = read(&bytes, &options).with_context(|| format!("{name} cannot be imported"))?;
     // Drawn on standard error, and only when that is a terminal.
     let bar = ProgressBar::new((catalog.products.len() + catalog.left_out.len()) as u64).with_style(style()?);
-    let write = WriteOptions { set_stock: args.set_stock, dry_run: args.dry_run };
-    let report = import(catalog, store, tokenizer, write, &|done| bar.set_position(done as u64))
+    let write_options = WriteOptions { set_stock: args.set_stock, dry_run: args.dry_run };
+    let tokenizer = Tokenizer::new(shop.language);
+    let report = import(catalog, &**store, &tokenizer, write_options, &|done| bar.set_position(done as u64))
         .await
         .context("the store does not answer; run the import again, what was written stays")?;
     bar.finish_and_clear();
@@ -82,6 +83,22 @@ pub async fn run(
     }
     let failed = args.strict && report.has_rejections();
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Loads a catalog that the shop brings along; gives the number of products on sale from it.
+///
+/// # Errors
+/// When it is no product export, a row of it cannot be used, or the store does not answer.
+pub async fn load(bytes: &[u8], shop: &ShopConfig, store: &SharedStore, clock: &dyn Clock) -> anyhow::Result<usize> {
+    let options =
+        ImportOptions { currency: shop.currency, default_stock: None, created_at: clock.now(), encoding: None };
+    let write_options = WriteOptions { set_stock: false, dry_run: false };
+    let tokenizer = Tokenizer::new(shop.language);
+    let report = import(read(bytes, &options)?, &**store, &tokenizer, write_options, &|_| {}).await?;
+    if report.has_rejections() {
+        bail!("{report}");
+    }
+    Ok(report.created + report.updated + report.unchanged)
 }
 
 fn style() -> anyhow::Result<ProgressStyle> {
