@@ -1,1 +1,16 @@
-//! Testing.
+//! What tests of every crate share: a clock, ids and an environment that tests set, small fixtures, and the
+//! [`conformance`] suite that every store passes. Nothing that is deployed enables the feature `testing`.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "this is test code: a test fails by panicking"
+)]
+
+mod ambient;
+pub mod conformance;
+pub mod fixtures;
+mod random;
+
+pub use ambient::{FixedClock, MapEnv, SeededIds};
+pub use random::SeededRandom;

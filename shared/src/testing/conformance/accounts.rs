@@ -1,0 +1,109 @@
+//! Guarantees of [`AccountStore`](crate::ports::AccountStore), [`SessionStore`](crate::ports::SessionStore) and
+//! [`Health`](crate::ports::Health).
+
+use time::Duration;
+
+use super::support::{KEPT_UNTIL, NOW, race};
+use crate::domain::{Customer, CustomerId, Role};
+use crate::ports::{SharedStore, StoreError};
+use crate::testing::fixtures::{customer, session};
+
+pub(super) async fn an_account_is_found_by_id_and_by_email(store: SharedStore) {
+    let mut ada = customer("ada");
+    ada.name = String::from("Ada \"O'Neil\" 王 \\ %");
+    ada.role = Role::Operator;
+    ada.created_at = NOW + Duration::milliseconds(7);
+    let bob = customer("bob");
+    for account in [&ada, &bob] {
+        store.insert_customer(account).await.expect("the account is inserted");
+    }
+    for account in [&ada, &bob] {
+        let by_id = store.find_customer(&account.id).await.expect("an account is read");
+        let by_email = store.find_customer_by_email(&account.email).await.expect("an account is read");
+        assert!(by_id.as_ref() == Some(account), "{by_id:?}");
+        assert!(by_email.as_ref() == Some(account), "{by_email:?}");
+    }
+    let carol = customer("carol");
+    assert_eq!(store.find_customer(&carol.id).await.expect("nothing is read"), None);
+    assert_eq!(store.find_customer_by_email(&carol.email).await.expect("nothing is read"), None);
+}
+
+pub(super) async fn an_email_has_one_account(store: SharedStore) {
+    let first = customer("ada");
+    store.insert_customer(&first).await.expect("the account is inserted");
+    let second = Customer { id: CustomerId::derive("second"), name: "Second".to_owned(), ..first.clone() };
+    assert_email_taken(&store.insert_customer(&second).await);
+    let found = store.find_customer_by_email(&first.email).await.expect("an account is read");
+    assert!(found == Some(first), "the first account stays as it is");
+    assert_eq!(store.find_customer(&second.id).await.expect("nothing is read"), None, "no trace of the second");
+}
+
+pub(super) async fn one_of_many_concurrent_registrations_wins(store: SharedStore) {
+    for round in 0..5 {
+        let account = |number: usize| Customer {
+            id: CustomerId::derive(&format!("{round} {number}")),
+            name: format!("number {number}"),
+            ..customer(&format!("ada{round}"))
+        };
+        let results = race(16, |number| {
+            let (store, account) = (store.clone(), account(number));
+            async move { store.insert_customer(&account).await }
+        })
+        .await;
+        let winners: Vec<usize> = (0..16).filter(|number| results[*number].is_ok()).collect();
+        assert_eq!(winners.len(), 1, "{results:?}");
+        results.iter().filter(|result| result.is_err()).for_each(assert_email_taken);
+        for number in 0..16 {
+            let found = store.find_customer(&account(number).id).await.expect("an account is read");
+            assert!(found == (number == winners[0]).then(|| account(number)), "{found:?}");
+        }
+        let found = store.find_customer_by_email(&account(0).email).await.expect("an account is read");
+        assert!(found == Some(account(winners[0])), "{found:?}");
+    }
+}
+
+pub(super) async fn a_session_ends_when_its_time_is_over(store: SharedStore) {
+    let ada = customer("ada");
+    let short = session(&ada, "short", NOW + Duration::minutes(30));
+    let long = session(&ada, "long", KEPT_UNTIL);
+    for session in [&short, &long] {
+        store.insert_session(session).await.expect("the session is inserted");
+    }
+    let tick = Duration::milliseconds(1);
+    for (session, now, there) in [
+        (&short, NOW, true),
+        (&short, short.expires_at - tick, true),
+        (&short, short.expires_at, false),
+        (&long, short.expires_at, true),
+        (&long, long.expires_at + Duration::days(365), false),
+    ] {
+        let found = store.find_session(&session.token_digest, now).await.expect("a session is read");
+        assert_eq!(found.as_ref(), there.then_some(session), "at {now}");
+    }
+    let unknown = session(&ada, "unknown", KEPT_UNTIL).token_digest;
+    assert_eq!(store.find_session(&unknown, NOW).await.expect("nothing is read"), None);
+}
+
+pub(super) async fn a_session_is_removed_alone_and_as_often_as_asked(store: SharedStore) {
+    let ada = customer("ada");
+    let (ended, kept) = (session(&ada, "ended", KEPT_UNTIL), session(&ada, "kept", KEPT_UNTIL));
+    for session in [&ended, &kept] {
+        store.insert_session(session).await.expect("the session is inserted");
+    }
+    for _ in 0..2 {
+        store.remove_session(&ended.token_digest).await.expect("the session is removed");
+        assert_eq!(store.find_session(&ended.token_digest, NOW).await.expect("nothing is read"), None);
+    }
+    let found = store.find_session(&kept.token_digest, NOW).await.expect("a session is read");
+    assert_eq!(found, Some(kept), "the other session goes on");
+}
+
+pub(super) async fn a_working_store_is_healthy(store: SharedStore) {
+    store.check().await.expect("an empty store is healthy");
+    store.insert_customer(&customer("ada")).await.expect("the account is inserted");
+    store.check().await.expect("a store with content is healthy");
+}
+
+fn assert_email_taken(result: &Result<(), StoreError>) {
+    assert!(matches!(result, Err(StoreError::AlreadyExists { what }) if what == "email"), "{result:?}");
+}

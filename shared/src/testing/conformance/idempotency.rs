@@ -1,0 +1,146 @@
+//! Guarantees of [`IdempotencyStore`](crate::ports::IdempotencyStore).
+
+use time::{Duration, OffsetDateTime};
+
+use super::support::{NOW, RACERS, race};
+use crate::domain::{CartOwner, OrderId};
+use crate::ports::{Claim, Claimed, IdempotencyKey, IdempotencyRecord, SharedStore};
+use crate::testing::fixtures::{checkout_key, claim, customer, visitor};
+
+const ANSWER: &str = "{\"status\":201}";
+
+pub(super) async fn a_key_is_claimed_once_and_gives_the_record_it_was_claimed_with(store: SharedStore) {
+    let key = checkout_key(&visitor("ada"), "key");
+    assert_eq!(find(&store, &key, NOW).await, None);
+    let mut first = claim(key.clone(), "first", NOW);
+    first.record.order_id = Some(OrderId::derive("order"));
+    first.record.lease_until = NOW + Duration::milliseconds(30_001);
+    assert_eq!(take(&store, &first, NOW).await, Claimed::New);
+    assert_eq!(find(&store, &key, NOW).await, Some(first.record.clone()));
+    let second = claim(key.clone(), "second", NOW);
+    assert_eq!(take(&store, &second, NOW).await, Claimed::Existing(first.record.clone()));
+    assert_eq!(find(&store, &key, NOW).await, Some(first.record), "the first record stays");
+}
+
+pub(super) async fn one_of_many_concurrent_claims_is_new(store: SharedStore) {
+    for round in 0..5 {
+        let key = checkout_key(&visitor("ada"), &format!("key{round}"));
+        let expires_at = NOW + Duration::hours(1);
+        // The key is taken when it was never used, and again when its first use has expired.
+        for now in [NOW, expires_at] {
+            let claim = |number: usize| {
+                let claim = claim(key.clone(), &format!("{now} {number}"), now);
+                Claim { expires_at: now + Duration::hours(1), ..claim }
+            };
+            let results = race(RACERS, |number| {
+                let (store, claim) = (store.clone(), claim(number));
+                async move { store.claim_idempotency_key(&claim, now).await.expect("a claim is answered") }
+            })
+            .await;
+            let winners: Vec<usize> = (0..RACERS).filter(|number| results[*number] == Claimed::New).collect();
+            assert_eq!(winners.len(), 1, "{results:?}");
+            let record = claim(winners[0]).record;
+            for (number, result) in results.into_iter().enumerate().filter(|(number, _)| *number != winners[0]) {
+                assert_eq!(result, Claimed::Existing(record.clone()), "racer {number} sees the winner's record");
+            }
+            assert_eq!(find(&store, &key, now).await, Some(record));
+        }
+    }
+}
+
+pub(super) async fn the_first_answer_under_a_key_stays(store: SharedStore) {
+    let key = checkout_key(&visitor("ada"), "key");
+    let claim = claim(key.clone(), "request", NOW);
+    assert_eq!(take(&store, &claim, NOW).await, Claimed::New);
+    let first = "{\"status\": 201, \"body\": \"Größe \\u0000 \\\\ 'x'\"}";
+    for outcome in [first, "{\"status\":500}"] {
+        store.complete_idempotency_key(&key, outcome).await.expect("an answer is kept");
+        let answered = IdempotencyRecord { outcome: Some(first.to_owned()), ..claim.record.clone() };
+        assert_eq!(find(&store, &key, NOW).await, Some(answered.clone()), "byte for byte");
+        assert_eq!(take(&store, &claim, NOW).await, Claimed::Existing(answered));
+    }
+}
+
+pub(super) async fn one_of_many_concurrent_answers_stays(store: SharedStore) {
+    let key = checkout_key(&visitor("ada"), "key");
+    assert_eq!(take(&store, &claim(key.clone(), "request", NOW), NOW).await, Claimed::New);
+    let seen = race(RACERS, |number| {
+        let (store, key) = (store.clone(), key.clone());
+        async move {
+            store.complete_idempotency_key(&key, &number.to_string()).await.expect("an answer is kept");
+            find(&store, &key, NOW).await.and_then(|record| record.outcome)
+        }
+    })
+    .await;
+    let kept = find(&store, &key, NOW).await.and_then(|record| record.outcome);
+    assert!(kept.is_some());
+    assert!(seen.iter().all(|outcome| *outcome == kept), "nobody ever saw another answer: {seen:?}");
+}
+
+pub(super) async fn a_released_key_is_free(store: SharedStore) {
+    let (key, other) = (checkout_key(&visitor("ada"), "key"), checkout_key(&visitor("ada"), "other"));
+    let first = claim(key.clone(), "first", NOW);
+    let bystander = claim(other.clone(), "bystander", NOW);
+    for claim in [&first, &bystander] {
+        assert_eq!(take(&store, claim, NOW).await, Claimed::New);
+    }
+    for _ in 0..2 {
+        store.release_idempotency_key(&key).await.expect("the key is freed, also when it is free");
+        assert_eq!(find(&store, &key, NOW).await, None);
+    }
+    assert_eq!(find(&store, &other, NOW).await, Some(bystander.record), "the other key stays");
+    let second = claim(key.clone(), "second", NOW);
+    assert_eq!(take(&store, &second, NOW).await, Claimed::New);
+    assert_eq!(find(&store, &key, NOW).await, Some(second.record));
+}
+
+pub(super) async fn an_expired_key_is_free(store: SharedStore) {
+    let key = checkout_key(&visitor("ada"), "key");
+    let first = Claim { expires_at: NOW + Duration::hours(1), ..claim(key.clone(), "first", NOW) };
+    let before = first.expires_at - Duration::milliseconds(1);
+    assert_eq!(take(&store, &first, NOW).await, Claimed::New);
+    store.complete_idempotency_key(&key, ANSWER).await.expect("an answer is kept");
+    let answered = IdempotencyRecord { outcome: Some(ANSWER.to_owned()), ..first.record };
+    assert_eq!(find(&store, &key, before).await, Some(answered.clone()), "until then it is taken");
+    let after = first.expires_at;
+    assert_eq!(find(&store, &key, after).await, None, "from then on it is free");
+    let second = claim(key.clone(), "second", after);
+    assert_eq!(take(&store, &second, before).await, Claimed::Existing(answered));
+    assert_eq!(take(&store, &second, after).await, Claimed::New);
+    assert_eq!(find(&store, &key, after).await, Some(second.record), "nothing of the first use is left");
+}
+
+pub(super) async fn keys_of_other_owners_routes_and_texts_do_not_meet(store: SharedStore) {
+    let ada = visitor("ada");
+    let key = |owner: &CartOwner, route, text: &str| IdempotencyKey::new(owner.clone(), route, text).expect("valid");
+    let longest = "k".repeat(IdempotencyKey::MAX_CHARS);
+    let keys = [
+        key(&ada, "checkout", "key"),
+        key(&visitor("bob"), "checkout", "key"),
+        key(&CartOwner::customer(&customer("ada")), "checkout", "key"),
+        key(&ada, "refund", "key"),
+        key(&ada, "checkout", "KEY"),
+        key(&ada, "checkout", "key|checkout|key"),
+        key(&ada, "checkout", "#%_'\"\\:;$&?"),
+        key(&ada, "checkout", &longest),
+        key(&ada, "checkout", &longest[1..]),
+    ];
+    for (number, key) in keys.iter().enumerate() {
+        let claim = claim(key.clone(), &format!("request {number}"), NOW);
+        assert_eq!(take(&store, &claim, NOW).await, Claimed::New, "{key:?}");
+    }
+    store.complete_idempotency_key(&keys[0], ANSWER).await.expect("an answer is kept");
+    for (number, key) in keys.iter().enumerate() {
+        let record = find(&store, key, NOW).await.expect("the key is taken");
+        let expected = (format!("request {number}"), (number == 0).then(|| ANSWER.to_owned()));
+        assert_eq!((record.request_hash, record.outcome), expected, "{key:?}");
+    }
+}
+
+async fn find(store: &SharedStore, key: &IdempotencyKey, now: OffsetDateTime) -> Option<IdempotencyRecord> {
+    store.find_idempotency_record(key, now).await.expect("a record is read")
+}
+
+async fn take(store: &SharedStore, claim: &Claim, now: OffsetDateTime) -> Claimed {
+    store.claim_idempotency_key(claim, now).await.expect("a claim is answered")
+}

@@ -1,0 +1,353 @@
+//! Small valid products, carts, orders and keys. A test names what it is about; everything else is filled in,
+//! derived from the names, so that the same names always give the same values.
+
+use sha2::{Digest as _, Sha256};
+use time::{Duration, OffsetDateTime};
+use ulid::Ulid;
+
+use super::FixedClock;
+use crate::domain::{
+    Address, Cart, CartId, CartLine, CartOwner, Category, Currency, Customer, CustomerId, FulfillmentState, Handle,
+    Image, Inventory, Language, LineItemId, Money, Order, OrderId, OrderLine, OrderState, OutboxMessageId, Payment,
+    PaymentId, PaymentState, Product, ProductId, ProductOption, ProductStatus, Quantity, QuoteLine, Reservation, Role,
+    SearchTerms, Session, ShippingOffer, Sku, TaxClass, Token, Tokenizer, Variant, VariantId,
+};
+use crate::ports::{Claim, IdempotencyKey, IdempotencyRecord, OrderAdvance, OutboxMessage, Placement, StockEffect};
+
+/// The route of the keys that orders are placed with.
+pub const CHECKOUT: &str = "checkout";
+
+/// A handle.
+pub fn handle(text: &str) -> Handle {
+    text.parse().expect("a valid handle")
+}
+
+/// A SKU.
+pub fn sku(text: &str) -> Sku {
+    text.parse().expect("a valid SKU")
+}
+
+/// An amount in euro cents.
+pub fn eur(amount_minor: i64) -> Money {
+    Money::new(amount_minor, Currency::EUR)
+}
+
+/// A category whose handle is `text` and whose title is the same.
+pub fn category(text: &str) -> Category {
+    Category { handle: handle(text), title: text.to_owned() }
+}
+
+/// Builds a product; see [`product`].
+#[derive(Debug, Clone)]
+pub struct ProductBuilder(Product);
+
+/// An active product with one tracked variant for 19.90 EUR: the title is the handle, the SKU the handle in upper
+/// case, made at [`FixedClock::START`].
+pub fn product(text: &str) -> ProductBuilder {
+    let product = Product {
+        id: ProductId::derive(text),
+        handle: handle(text),
+        title: text.to_owned(),
+        description_html: String::new(),
+        vendor: None,
+        category: None,
+        tags: Vec::new(),
+        options: Vec::new(),
+        variants: vec![variant(text, &text.to_uppercase(), 1990)],
+        images: Vec::new(),
+        status: ProductStatus::Active,
+        seo_title: None,
+        seo_description: None,
+        created_at: FixedClock::START,
+    };
+    ProductBuilder(product)
+}
+
+fn variant(product: &str, code: &str, price_minor: i64) -> Variant {
+    Variant {
+        id: VariantId::derive(&format!("{product} {code}")),
+        sku: sku(code),
+        option_values: Vec::new(),
+        price: eur(price_minor),
+        compare_at_price: None,
+        weight_grams: 250,
+        requires_shipping: true,
+        tax_class: TaxClass::Standard,
+        barcode: None,
+        image: None,
+        inventory: Inventory::Tracked,
+    }
+}
+
+impl From<Product> for ProductBuilder {
+    fn from(product: Product) -> Self {
+        Self(product)
+    }
+}
+
+impl ProductBuilder {
+    /// The product.
+    pub fn build(self) -> Product {
+        self.0
+    }
+
+    /// Sets the title.
+    #[must_use]
+    pub fn title(mut self, title: &str) -> Self {
+        title.clone_into(&mut self.0.title);
+        self
+    }
+
+    /// Sets the category.
+    #[must_use]
+    pub fn category(mut self, name: &str) -> Self {
+        self.0.category = Some(category(name));
+        self
+    }
+
+    /// Sets the tags.
+    #[must_use]
+    pub fn tags(mut self, tags: &[&str]) -> Self {
+        self.0.tags = tags.iter().map(|&tag| tag.to_owned()).collect();
+        self
+    }
+
+    /// Sets the price of every variant, in euro cents.
+    #[must_use]
+    pub fn price(mut self, price_minor: i64) -> Self {
+        for variant in &mut self.0.variants {
+            variant.price = eur(price_minor);
+        }
+        self
+    }
+
+    /// Replaces the variants by variants without options, from SKUs and prices in euro cents.
+    #[must_use]
+    pub fn variants(mut self, variants: &[(&str, i64)]) -> Self {
+        let name = self.0.handle.as_str().to_owned();
+        self.0.variants = variants.iter().map(|(code, price_minor)| variant(&name, code, *price_minor)).collect();
+        self
+    }
+
+    /// Makes one option whose values tell the variants apart, one value per variant.
+    #[must_use]
+    pub fn option(mut self, name: &str, values: &[&str]) -> Self {
+        assert_eq!(values.len(), self.0.variants.len(), "one value per variant");
+        let values: Vec<String> = values.iter().map(|&value| value.to_owned()).collect();
+        for (variant, value) in self.0.variants.iter_mut().zip(&values) {
+            variant.option_values.push(value.clone());
+        }
+        self.0.options.push(ProductOption { name: name.to_owned(), values });
+        self
+    }
+
+    /// Sells every variant without counting it.
+    #[must_use]
+    pub fn untracked(mut self) -> Self {
+        for variant in &mut self.0.variants {
+            variant.inventory = Inventory::Untracked;
+        }
+        self
+    }
+
+    /// Adds a picture.
+    #[must_use]
+    pub fn image(mut self, url: &str, alt: &str) -> Self {
+        self.0.images.push(Image { url: url.to_owned(), alt: alt.to_owned() });
+        self
+    }
+
+    /// Sets the status.
+    #[must_use]
+    pub fn status(mut self, status: ProductStatus) -> Self {
+        self.0.status = status;
+        self
+    }
+
+    /// Sets when the shop first had it.
+    #[must_use]
+    pub fn created_at(mut self, created_at: OffsetDateTime) -> Self {
+        self.0.created_at = created_at;
+        self
+    }
+}
+
+/// The terms an English shop finds a product by.
+pub fn index(product: &Product) -> SearchTerms {
+    Tokenizer::new(Language::English).index(product)
+}
+
+/// Terms with their weights.
+pub fn terms(weights: &[(&str, u8)]) -> SearchTerms {
+    SearchTerms(weights.iter().map(|(term, weight)| ((*term).to_owned(), *weight)).collect())
+}
+
+/// A visitor's token, the same for the same name.
+pub fn visitor_token(name: &str) -> Token {
+    Token::visitor(Sha256::digest(name).into())
+}
+
+/// A visitor.
+pub fn visitor(name: &str) -> CartOwner {
+    CartOwner::visitor(&visitor_token(name))
+}
+
+/// A customer with the e-mail address `<name>@example.com`. The password hash fits no password.
+pub fn customer(name: &str) -> Customer {
+    Customer {
+        id: CustomerId::derive(name),
+        email: format!("{name}@example.com").parse().expect("a valid e-mail address"),
+        name: name.to_owned(),
+        password_hash: "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA".to_owned(),
+        role: Role::Customer,
+        created_at: FixedClock::START,
+    }
+}
+
+/// A session of a customer.
+pub fn session(customer: &Customer, name: &str, expires_at: OffsetDateTime) -> Session {
+    let token = Token::session(Sha256::digest(name).into());
+    Session { token_digest: token.digest(), customer_id: customer.id.clone(), expires_at }
+}
+
+/// A cart as it is first written: version 1.
+pub fn cart(owner: &CartOwner, lines: &[(&str, u32)]) -> Cart {
+    let mut cart = Cart::new(CartId::derive(owner.key()), owner.clone(), FixedClock::START);
+    cart.lines = lines.iter().map(|(code, units)| CartLine { sku: sku(code), quantity: quantity(*units) }).collect();
+    cart.version = 1;
+    cart
+}
+
+fn quantity(units: u32) -> Quantity {
+    Quantity::new(units).expect("1 to 999 units")
+}
+
+/// A key of the checkout.
+pub fn checkout_key(owner: &CartOwner, client_key: &str) -> IdempotencyKey {
+    IdempotencyKey::new(owner.clone(), CHECKOUT, client_key).expect("a valid key")
+}
+
+/// Taking a key at `now` for 30 days, with a lease of 30 seconds.
+pub fn claim(key: IdempotencyKey, request: &str, now: OffsetDateTime) -> Claim {
+    let record = IdempotencyRecord {
+        request_hash: request.to_owned(),
+        lease_until: now + Duration::seconds(30),
+        order_id: None,
+        outcome: None,
+    };
+    Claim { key, record, expires_at: now + Duration::days(30) }
+}
+
+/// A pending order placed at [`FixedClock::START`] that reserves every line, each unit for 10.00 EUR.
+pub fn order(owner: &CartOwner, name: &str, lines: &[(&str, u32)]) -> Order {
+    let id = OrderId::derive(name);
+    let order_number = id.as_str().chars().rev().take(10).collect();
+    let mut reservations: Vec<_> =
+        lines.iter().map(|(code, units)| Reservation { sku: sku(code), quantity: quantity(*units) }).collect();
+    reservations.sort_by(|a, b| a.sku.cmp(&b.sku));
+    let subtotal = eur(lines.iter().map(|(_, units)| i64::from(*units) * 1000).sum());
+    Order {
+        order_number,
+        access_key: format!("access to {name}"),
+        owner: owner.clone(),
+        customer_id: None,
+        email: "visitor@example.com".parse().expect("a valid e-mail address"),
+        shipping_address: address(),
+        lines: lines.iter().map(|(code, units)| order_line(name, code, *units)).collect(),
+        subtotal,
+        shipping: ShippingOffer {
+            id: "standard".to_owned(),
+            title: "Standard".to_owned(),
+            delivery_estimate: "2 to 3 days".to_owned(),
+            price: eur(490),
+        },
+        tax_lines: Vec::new(),
+        tax_total: eur(0),
+        prices_include_tax: true,
+        total: subtotal.checked_add(eur(490)).expect("a small amount"),
+        reservations,
+        state: OrderState::Pending,
+        payment: Payment {
+            id: PaymentId::derive(name),
+            provider: "fake".to_owned(),
+            method: "card_visa".to_owned(),
+            attempt: 1,
+            state: PaymentState::Pending,
+            intent_id: None,
+            decline_code: None,
+        },
+        fulfillment: FulfillmentState::Unfulfilled,
+        version: 1,
+        placed_at: FixedClock::START,
+        id,
+    }
+}
+
+fn order_line(order: &str, code: &str, units: u32) -> OrderLine {
+    let line = QuoteLine {
+        sku: sku(code),
+        product_handle: handle("some-product"),
+        title: "Some product".to_owned(),
+        variant_title: String::new(),
+        image: None,
+        quantity: quantity(units),
+        unit_price: eur(1000),
+        line_total: eur(1000 * i64::from(units)),
+    };
+    OrderLine { id: LineItemId::derive(&format!("{order} {code}")), line }
+}
+
+/// An address in Germany.
+pub fn address() -> Address {
+    Address {
+        name: "Ada Lovelace".to_owned(),
+        line1: "Hauptstraße 1".to_owned(),
+        line2: None,
+        city: "Köln".to_owned(),
+        region: None,
+        postal_code: "50667".to_owned(),
+        country: "DE".parse().expect("a country"),
+    }
+}
+
+/// A message about an order. Messages of one order and topic are the same; ids rise with the time.
+pub fn message(order: &Order, topic: &str, occurred_at: OffsetDateTime) -> OutboxMessage {
+    let occurred_ms = u64::try_from(occurred_at.unix_timestamp_nanos() / 1_000_000).expect("after 1970");
+    let digest = Sha256::new().chain_update(order.id.as_str()).chain_update(topic).finalize();
+    let random = digest[..10].iter().fold(0_u128, |random, byte| (random << 8) | u128::from(*byte));
+    OutboxMessage {
+        id: OutboxMessageId::from_ulid(Ulid::from_parts(occurred_ms, random)),
+        topic: topic.to_owned(),
+        order_id: order.id.clone(),
+        occurred_at,
+    }
+}
+
+/// Placing an order from version `cart_version` of its owner's cart, under a key of its own, with one message.
+pub fn placement(order: &Order, cart_version: u64) -> Placement {
+    let mut claim = claim(checkout_key(&order.owner, order.id.as_str()), "request", order.placed_at);
+    claim.record.order_id = Some(order.id.clone());
+    let outbox = vec![message(order, "order.placed", order.placed_at)];
+    Placement { claim, order: order.clone(), cart_version, outbox }
+}
+
+/// The step that pays or calls off an order a second after it was placed, or keeps it as it is.
+pub fn advance(order: &Order, stock: StockEffect) -> OrderAdvance {
+    let mut next = order.clone();
+    next.version += 1;
+    let topic = match stock {
+        StockEffect::Keep => "order.touched",
+        StockEffect::Commit => {
+            next.state = OrderState::Paid;
+            next.payment.state = PaymentState::Captured;
+            "order.paid"
+        }
+        StockEffect::Release => {
+            next.state = OrderState::Cancelled;
+            next.payment.state = PaymentState::Declined;
+            "order.cancelled"
+        }
+    };
+    let outbox = vec![message(order, topic, order.placed_at + Duration::seconds(1))];
+    OrderAdvance { order: next, stock, outcome: None, outbox }
+}

@@ -1,0 +1,54 @@
+//! Accounts and sessions. An e-mail address is an item of its own: that is what makes it unique.
+
+use async_trait::async_trait;
+use shopease_shared::domain::{Customer, CustomerId, EmailAddress, Session};
+use shopease_shared::ports::{AccountStore, SessionStore, StoreError};
+use time::OffsetDateTime;
+
+use super::actions::Action;
+use super::items::{NewItem, is_live, parse_text, read_document};
+use super::writes::Refused;
+use super::{DynamoDbStore, keys};
+
+#[async_trait]
+impl AccountStore for DynamoDbStore {
+    async fn insert_customer(&self, customer: &Customer) -> Result<(), StoreError> {
+        let address = NewItem::new(&keys::email(&customer.email)).text("customer_id", customer.id.as_str()).build();
+        let account = NewItem::new(&keys::customer(&customer.id)).document(customer)?.build();
+        let actions = vec![Action::put(address).only_if_absent(), Action::put(account).only_if_absent()];
+        self.transact(actions).await.map_err(|refused| match refused {
+            Refused::Failed(error) => error,
+            Refused::Conditions(taken) if taken.contains_key(&0) => {
+                StoreError::AlreadyExists { what: "email".to_owned() }
+            }
+            Refused::Conditions(_) => StoreError::AlreadyExists { what: format!("customer {}", customer.id) },
+        })
+    }
+
+    async fn find_customer_by_email(&self, email: &EmailAddress) -> Result<Option<Customer>, StoreError> {
+        let Some(address) = self.get(&keys::email(email)).await? else { return Ok(None) };
+        self.find_customer(&parse_text(&address, "customer_id")?).await
+    }
+
+    async fn find_customer(&self, id: &CustomerId) -> Result<Option<Customer>, StoreError> {
+        self.get(&keys::customer(id)).await?.map(|item| read_document(&item)).transpose()
+    }
+}
+
+#[async_trait]
+impl SessionStore for DynamoDbStore {
+    async fn insert_session(&self, session: &Session) -> Result<(), StoreError> {
+        let item = NewItem::new(&keys::session(&session.token_digest)).document(session)?.expires(session.expires_at);
+        self.write(Action::put(item.build())).await.map_err(Refused::unconditional)
+    }
+
+    async fn find_session(&self, token_digest: &str, now: OffsetDateTime) -> Result<Option<Session>, StoreError> {
+        let Some(item) = self.get(&keys::session(token_digest)).await? else { return Ok(None) };
+        if is_live(&item, now)? { read_document(&item).map(Some) } else { Ok(None) }
+    }
+
+    async fn remove_session(&self, token_digest: &str) -> Result<(), StoreError> {
+        let removed = Action::delete(&keys::session(token_digest));
+        self.write(removed).await.map_err(Refused::unconditional)
+    }
+}

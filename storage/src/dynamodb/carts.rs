@@ -1,0 +1,91 @@
+//! Carts: one item an owner. Lines are one text; version and end are attributes, because conditions need them.
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::types::AttributeValue;
+use shopease_shared::domain::{Cart, CartOwner};
+use shopease_shared::ports::{CartStore, StoreError};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::actions::Action;
+use super::items::{
+    EXPIRES_MS, Item, NewItem, bad, is_live, json, millis, number, parse_text, read_json, read_number, read_text, text,
+};
+use super::{DynamoDbStore, keys};
+
+/// A cart item.
+struct CartRow(Item);
+
+impl TryFrom<CartRow> for Cart {
+    type Error = StoreError;
+
+    fn try_from(CartRow(item): CartRow) -> Result<Self, StoreError> {
+        let updated_at = OffsetDateTime::parse(read_text(&item, "updated_at")?, &Rfc3339);
+        Ok(Self {
+            id: parse_text(&item, "cart_id")?,
+            owner: CartOwner::from_key(read_text(&item, "cart_owner")?.to_owned()),
+            lines: read_json(&item, "cart_lines")?,
+            version: read_number(&item, "version")?,
+            updated_at: updated_at.map_err(|_| bad(&item, "updated_at"))?,
+        })
+    }
+}
+
+impl CartRow {
+    fn new(cart: &Cart, expires_at: OffsetDateTime) -> Result<Self, StoreError> {
+        let item = NewItem::new(&keys::cart(&cart.owner))
+            .text("cart_id", cart.id.as_str())
+            .text("cart_owner", cart.owner.key())
+            .text("cart_lines", json(&cart.lines)?)
+            .number("version", cart.version)
+            .text("updated_at", timestamp(cart.updated_at)?)
+            .expires(expires_at);
+        Ok(Self(item.build()))
+    }
+}
+
+/// Writes a cart over the version before it. A cart that has expired counts as none, whether or not it is still there.
+fn save(cart: &Cart, expires_at: OffsetDateTime) -> Result<Action, StoreError> {
+    let put = Action::put(CartRow::new(cart, expires_at)?.0).value(":now", number(millis(cart.updated_at)));
+    Ok(if cart.version <= 1 {
+        put.only_if(format!("attribute_not_exists(pk) OR {EXPIRES_MS} <= :now"))
+    } else {
+        put.only_if(format!("version = :seen AND {EXPIRES_MS} > :now")).value(":seen", number(cart.version - 1))
+    })
+}
+
+/// Empties a cart of this version and makes it one version higher.
+pub(super) fn empty(owner: &CartOwner, version: u64, now: OffsetDateTime) -> Result<Action, StoreError> {
+    let change = "SET cart_lines = :none, version = version + :one, updated_at = :at";
+    Ok(Action::update(&keys::cart(owner), change)
+        .only_if(format!("version = :seen AND {EXPIRES_MS} > :now"))
+        .value(":none", text("[]"))
+        .value(":one", number(1))
+        .value(":at", AttributeValue::S(timestamp(now)?))
+        .value(":seen", number(version))
+        .value(":now", number(millis(now))))
+}
+
+fn timestamp(at: OffsetDateTime) -> Result<String, StoreError> {
+    at.format(&Rfc3339).map_err(StoreError::corrupt)
+}
+
+#[async_trait]
+impl CartStore for DynamoDbStore {
+    async fn find_cart(&self, owner: &CartOwner, now: OffsetDateTime) -> Result<Option<Cart>, StoreError> {
+        let Some(item) = self.get(&keys::cart(owner)).await? else { return Ok(None) };
+        if is_live(&item, now)? { CartRow(item).try_into().map(Some) } else { Ok(None) }
+    }
+
+    async fn save_cart(&self, cart: &Cart, expires_at: OffsetDateTime) -> Result<(), StoreError> {
+        self.write(save(cart, expires_at)?).await.map_err(|refused| refused.or(StoreError::Conflict))
+    }
+
+    async fn merge_carts(&self, source: &Cart, merged: &Cart, expires_at: OffsetDateTime) -> Result<(), StoreError> {
+        let removed = Action::delete(&keys::cart(&source.owner))
+            .only_if("version = :seen")
+            .value(":seen", number(source.version));
+        let actions = vec![save(merged, expires_at)?, removed];
+        self.transact(actions).await.map_err(|refused| refused.or(StoreError::Conflict))
+    }
+}

@@ -1,0 +1,104 @@
+//! Products, categories and listings.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+use shopease_shared::domain::{Category, Handle, Page, Product, ProductSort, ProductSummary, SearchTerms, Sku};
+use shopease_shared::ports::{CatalogStore, ProductListing, StoreError, Upserted};
+
+use super::DynamoDbStore;
+use super::items::{parse_text, read_document, read_text};
+use super::keys::{self, Key, PARTITION, SORT};
+use super::product_items::{ProductItems, listed};
+use super::reads::{Consistency, Range};
+use super::retry::Backoff;
+
+#[async_trait]
+impl CatalogStore for DynamoDbStore {
+    async fn upsert_product(&self, product: &Product, terms: &SearchTerms) -> Result<Upserted, StoreError> {
+        self.upsert(product, terms).await
+    }
+
+    async fn find_products(&self, handles: &[Handle]) -> Result<Vec<Product>, StoreError> {
+        let mut backoff = Backoff::new(&self.ids);
+        let mut wanted: BTreeSet<Handle> = handles.iter().cloned().collect();
+        let mut products = Vec::with_capacity(wanted.len());
+        loop {
+            let found = self.read_products(&wanted).await?;
+            wanted = found.torn;
+            products.extend(found.products);
+            if wanted.is_empty() {
+                return Ok(products);
+            }
+            if !backoff.pause().await {
+                return Err(StoreError::Throttled("a product was written all the time it was read".into()));
+            }
+        }
+    }
+
+    async fn find_products_by_sku(&self, skus: &[Sku]) -> Result<Vec<Product>, StoreError> {
+        let owners = self.get_many(skus.iter().map(keys::sku), Consistency::Strong).await?;
+        let handles: Result<BTreeSet<Handle>, _> = owners.iter().map(|item| parse_text(item, "handle")).collect();
+        let mut products = self.find_products(&Vec::from_iter(handles?)).await?;
+        // A claim may be older or younger than the product.
+        products.retain(|product| skus.iter().any(|sku| product.variant(sku).is_some()));
+        Ok(products)
+    }
+
+    async fn list_products(&self, listing: &ProductListing) -> Result<Page<ProductSummary>, StoreError> {
+        if let Some(query) = &listing.search {
+            return self.search(query, listing).await;
+        }
+        let sort = match listing.sort {
+            // Without words every product matches alike: relevance leaves the title to decide.
+            ProductSort::Relevance => ProductSort::Title,
+            stored => stored,
+        };
+        let partition = keys::listing(listing.category.as_ref(), sort);
+        let (range, limit) = (Range::After(listing.after.as_deref()), listing.limit.get() + 1);
+        let items = self.query(&partition, range, Some(limit), Consistency::Eventual).await?;
+        let rows: Result<Vec<_>, _> = items.iter().map(listed).collect();
+        Ok(Page::from_rows(rows?, listing.limit))
+    }
+
+    async fn list_categories(&self) -> Result<Vec<Category>, StoreError> {
+        let items = self.query(&keys::categories(), Range::After(None), None, Consistency::Eventual).await?;
+        items.iter().map(read_document).collect()
+    }
+}
+
+/// What reading several products gave.
+struct Found {
+    products: Vec<Product>,
+    /// Products that were replaced between their first item and the others: to be read again.
+    torn: BTreeSet<Handle>,
+}
+
+impl DynamoDbStore {
+    async fn read_products(&self, handles: &BTreeSet<Handle>) -> Result<Found, StoreError> {
+        let by_key: BTreeMap<Key, &Handle> = handles.iter().map(|handle| (keys::product(handle), handle)).collect();
+        let heads = self.get_many(by_key.keys().cloned(), Consistency::Strong).await?;
+        let mut planned = Vec::with_capacity(heads.len());
+        for head in &heads {
+            let key = Key { pk: read_text(head, PARTITION)?.to_owned(), sk: read_text(head, SORT)?.to_owned() };
+            if let Some(handle) = by_key.get(&key) {
+                planned.push((*handle, head, ProductItems::part_keys(handle, head)?));
+            }
+        }
+        let part_keys = planned.iter().flat_map(|(.., parts)| parts.iter().cloned());
+        let parts = self.get_many(part_keys, Consistency::Strong).await?;
+        let by_sort_key: Result<BTreeMap<_, _>, StoreError> =
+            parts.iter().map(|part| Ok(((read_text(part, PARTITION)?, read_text(part, SORT)?), part))).collect();
+        let by_sort_key = by_sort_key?;
+        let mut found = Found { products: Vec::with_capacity(planned.len()), torn: BTreeSet::new() };
+        for (handle, head, keys) in planned {
+            let parts: Option<Vec<_>> =
+                keys.iter().map(|key| by_sort_key.get(&(key.pk.as_str(), key.sk.as_str())).copied()).collect();
+            match parts {
+                Some(parts) => found.products.push(ProductItems::join(head, &parts)?),
+                None => drop(found.torn.insert(handle.clone())),
+            }
+        }
+        Ok(found)
+    }
+}

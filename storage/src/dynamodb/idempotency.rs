@@ -1,0 +1,103 @@
+//! Records of idempotency keys: one item a key. The answer is an attribute, so that the first one can stay.
+
+use async_trait::async_trait;
+use shopease_shared::ports::{Claim, Claimed, IdempotencyKey, IdempotencyRecord, IdempotencyStore, StoreError};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::actions::Action;
+use super::items::{EXPIRES_MS, Item, NewItem, bad, find_text, is_live, millis, number, parse_text, read_text, text};
+use super::retry::Backoff;
+use super::writes::Refused;
+use super::{DynamoDbStore, keys};
+
+/// Marks who wrote a record: a caller whose first answer got lost must find itself, not a rival.
+const CLAIMED_BY: &str = "claimed_by";
+
+/// The item of a record.
+pub(super) struct RecordRow(pub Item);
+
+impl TryFrom<RecordRow> for IdempotencyRecord {
+    type Error = StoreError;
+
+    fn try_from(RecordRow(item): RecordRow) -> Result<Self, StoreError> {
+        let lease_until = OffsetDateTime::parse(read_text(&item, "lease_until")?, &Rfc3339);
+        let has_order = item.contains_key("order_id");
+        Ok(Self {
+            request_hash: read_text(&item, "request_hash")?.to_owned(),
+            lease_until: lease_until.map_err(|_| bad(&item, "lease_until"))?,
+            order_id: has_order.then(|| parse_text(&item, "order_id")).transpose()?,
+            outcome: find_text(&item, "outcome").map(str::to_owned),
+        })
+    }
+}
+
+/// Takes a key that is free at `now`, in the name of `claimed_by`.
+pub(super) fn take(claim: &Claim, now: OffsetDateTime, claimed_by: &str) -> Result<Action, StoreError> {
+    let record = &claim.record;
+    let lease_until = record.lease_until.format(&Rfc3339).map_err(StoreError::corrupt)?;
+    let mut item = NewItem::new(&keys::idempotency(&claim.key))
+        .text("request_hash", &record.request_hash)
+        .text("lease_until", lease_until)
+        .text(CLAIMED_BY, claimed_by)
+        .expires(claim.expires_at);
+    if let Some(order_id) = &record.order_id {
+        item = item.text("order_id", order_id.as_str());
+    }
+    if let Some(outcome) = &record.outcome {
+        item = item.text("outcome", outcome);
+    }
+    Ok(Action::put(item.build())
+        .only_if(format!("attribute_not_exists(pk) OR {EXPIRES_MS} <= :now"))
+        .value(":now", number(millis(now))))
+}
+
+/// Writes the answer under a key that is taken, unless it has one.
+pub(super) fn complete(key: &IdempotencyKey, outcome: &str) -> Action {
+    Action::update(&keys::idempotency(key), "SET outcome = if_not_exists(outcome, :outcome)")
+        .only_if("attribute_exists(pk)")
+        .value(":outcome", text(outcome))
+}
+
+#[async_trait]
+impl IdempotencyStore for DynamoDbStore {
+    async fn find_idempotency_record(
+        &self,
+        key: &IdempotencyKey,
+        now: OffsetDateTime,
+    ) -> Result<Option<IdempotencyRecord>, StoreError> {
+        let Some(item) = self.get(&keys::idempotency(key)).await? else { return Ok(None) };
+        if is_live(&item, now)? { RecordRow(item).try_into().map(Some) } else { Ok(None) }
+    }
+
+    async fn claim_idempotency_key(&self, claim: &Claim, now: OffsetDateTime) -> Result<Claimed, StoreError> {
+        let me = self.ids.ulid().to_string();
+        let mut backoff = Backoff::new(&self.ids);
+        loop {
+            let found = match self.write(take(claim, now, &me)?).await {
+                Ok(()) => return Ok(Claimed::New),
+                Err(Refused::Failed(error)) => return Err(error),
+                Err(Refused::Conditions(found)) => found.into_values().flatten().next(),
+            };
+            match found {
+                Some(item) if find_text(&item, CLAIMED_BY) == Some(&me) => return Ok(Claimed::New),
+                Some(item) => return RecordRow(item).try_into().map(Claimed::Existing),
+                // An engine that does not tell what it found: the next try meets it, or the key is free by then.
+                None if backoff.pause().await => {}
+                None => return Err(StoreError::Throttled("the record under a key could not be read".into())),
+            }
+        }
+    }
+
+    async fn complete_idempotency_key(&self, key: &IdempotencyKey, outcome: &str) -> Result<(), StoreError> {
+        match self.write(complete(key, outcome)).await {
+            // Nobody holds the key (any more), so nobody will ask for the answer.
+            Ok(()) | Err(Refused::Conditions(_)) => Ok(()),
+            Err(Refused::Failed(error)) => Err(error),
+        }
+    }
+
+    async fn release_idempotency_key(&self, key: &IdempotencyKey) -> Result<(), StoreError> {
+        self.write(Action::delete(&keys::idempotency(key))).await.map_err(Refused::unconditional)
+    }
+}

@@ -1,0 +1,139 @@
+//! Items: building them and reading them back. An item that does not read is a defect, never an absent one.
+
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::str::FromStr;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use shopease_shared::ports::StoreError;
+use time::OffsetDateTime;
+
+use super::keys::{Key, PARTITION, SORT};
+
+/// The engine's item.
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+/// The attribute by which the engine removes items, in epoch seconds, days late.
+pub(super) const TTL: &str = "expires_at";
+/// When an item is void, in epoch milliseconds: what reads and conditions compare with.
+pub(super) const EXPIRES_MS: &str = "expires_ms";
+/// The whole aggregate as JSON.
+pub(super) const DOCUMENT: &str = "document";
+/// Most bytes of an item.
+pub(super) const MAX_BYTES: usize = 400 * 1024;
+
+/// A text attribute.
+pub(super) fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+/// A number attribute.
+pub(super) fn number(value: impl Display) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+/// A point in time as conditions compare it.
+pub(super) fn millis(at: OffsetDateTime) -> i128 {
+    at.unix_timestamp_nanos().div_euclid(1_000_000)
+}
+
+/// The key as the engine takes it.
+pub(super) fn key_item(key: &Key) -> Item {
+    HashMap::from([(PARTITION.to_owned(), text(&key.pk)), (SORT.to_owned(), text(&key.sk))])
+}
+
+/// An item that is being put together.
+pub(super) struct NewItem(Item);
+
+impl NewItem {
+    /// An item that so far has its key only.
+    pub fn new(key: &Key) -> Self {
+        Self(key_item(key))
+    }
+
+    /// Adds a text.
+    pub fn text(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.0.insert(name.to_owned(), text(value));
+        self
+    }
+
+    /// Adds a number.
+    pub fn number(mut self, name: &str, value: impl Display) -> Self {
+        self.0.insert(name.to_owned(), number(value));
+        self
+    }
+
+    /// Adds the aggregate itself.
+    pub fn document(self, value: &impl Serialize) -> Result<Self, StoreError> {
+        Ok(self.text(DOCUMENT, json(value)?))
+    }
+
+    /// Makes the item void after `at`. The engine may remove it from the next full second on.
+    pub fn expires(self, at: OffsetDateTime) -> Self {
+        let expires_ms = millis(at);
+        self.number(TTL, expires_ms.div_euclid(1000) + 1).number(EXPIRES_MS, expires_ms)
+    }
+
+    /// The item.
+    pub fn build(self) -> Item {
+        self.0
+    }
+}
+
+/// A value as JSON.
+pub(super) fn json(value: &impl Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(StoreError::corrupt)
+}
+
+/// A text of an item, if it has it.
+pub(super) fn find_text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+    item.get(name).and_then(|value| value.as_s().ok()).map(String::as_str)
+}
+
+/// A text of an item.
+pub(super) fn read_text<'a>(item: &'a Item, name: &str) -> Result<&'a str, StoreError> {
+    find_text(item, name).ok_or_else(|| bad(item, name))
+}
+
+/// A text of an item, read as what it stands for.
+pub(super) fn parse_text<T: FromStr>(item: &Item, name: &str) -> Result<T, StoreError> {
+    read_text(item, name)?.parse().map_err(|_| bad(item, name))
+}
+
+/// A number of an item.
+pub(super) fn read_number<T: FromStr>(item: &Item, name: &str) -> Result<T, StoreError> {
+    let digits = item.get(name).and_then(|value| value.as_n().ok());
+    digits.and_then(|digits| digits.parse().ok()).ok_or_else(|| bad(item, name))
+}
+
+/// JSON in a text of an item.
+pub(super) fn read_json<T: DeserializeOwned>(item: &Item, name: &str) -> Result<T, StoreError> {
+    serde_json::from_str(read_text(item, name)?).map_err(StoreError::corrupt)
+}
+
+/// The aggregate of an item.
+pub(super) fn read_document<T: DeserializeOwned>(item: &Item) -> Result<T, StoreError> {
+    read_json(item, DOCUMENT)
+}
+
+/// Whether an item is still valid at `now`: the engine removes items late.
+pub(super) fn is_live(item: &Item, now: OffsetDateTime) -> Result<bool, StoreError> {
+    Ok(read_number::<i128>(item, EXPIRES_MS)? > millis(now))
+}
+
+/// What the engine counts against [`MAX_BYTES`]: names and values, for the texts and numbers that this adapter writes.
+pub(super) fn size_bytes(item: &Item) -> usize {
+    let value_bytes = |value: &AttributeValue| match value {
+        AttributeValue::S(text) | AttributeValue::N(text) => text.len(),
+        _ => 1,
+    };
+    item.iter().map(|(name, value)| name.len() + value_bytes(value)).sum()
+}
+
+/// An item that lacks an attribute or has it in another form, named by its key.
+pub(super) fn bad(item: &Item, name: &str) -> StoreError {
+    let part = |name| find_text(item, name).unwrap_or("?");
+    StoreError::corrupt(format!("item {}/{}: attribute {name} does not read", part(PARTITION), part(SORT)))
+}

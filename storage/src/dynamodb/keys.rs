@@ -1,0 +1,287 @@
+//! Every key of the table, each with the access pattern it serves. No other file builds keys.
+//!
+//! Limits that shape them: 2048 bytes of partition key, 1024 of sort key. Handles and SKUs have up to 255 characters of up
+//! to four bytes, so at most one of them fits a sort key.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use shopease_shared::domain::{
+    CartOwner, CustomerId, EmailAddress, Handle, Order, OrderId, OutboxMessageId, ProductId, ProductSort, Sku,
+};
+use shopease_shared::ports::IdempotencyKey;
+
+/// Name of the partition key attribute.
+pub(super) const PARTITION: &str = "pk";
+/// Name of the sort key attribute.
+pub(super) const SORT: &str = "sk";
+/// Partitions over which rows are spread that would otherwise all go to one.
+pub(super) const SHARDS: u8 = 8;
+/// Most bytes of a sort key.
+const SORT_KEY_BYTES: usize = 1024;
+
+/// The primary key of an item.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(super) struct Key {
+    /// Partition key.
+    pub pk: String,
+    /// Sort key.
+    pub sk: String,
+}
+
+impl Key {
+    fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
+        Self { pk: pk.into(), sk: sk.into() }
+    }
+}
+
+/// A product by its handle: `GetItem`, and `BatchGetItem` for several.
+pub(super) fn product(handle: &Handle) -> Key {
+    Key::new(format!("PRODUCT#{handle}"), "PRODUCT")
+}
+
+/// What a product that is too large for one item has beyond its first item: `BatchGetItem`, named by the first item.
+pub(super) fn product_part(handle: &Handle, revision: &str, part: usize) -> Key {
+    Key::new(format!("PRODUCT#{handle}"), format!("PART#{revision}#{part:02}"))
+}
+
+/// Whether a key is one of [`product_part`].
+pub(super) fn is_product_part(key: &Key) -> bool {
+    key.sk.starts_with("PART#")
+}
+
+/// The summary of an active product, for search results: `BatchGetItem`.
+pub(super) fn product_summary(handle: &Handle) -> Key {
+    Key::new(format!("PRODUCT#{handle}"), "SUMMARY")
+}
+
+/// Which keys a product may be found under, to tell what is stale when it is written again: `GetItem`.
+pub(super) fn product_index(handle: &Handle) -> Key {
+    Key::new(format!("PRODUCT#{handle}"), "INDEX")
+}
+
+/// The product that owns a SKU: `BatchGetItem`; a conditional write keeps SKUs unique.
+pub(super) fn sku(sku: &Sku) -> Key {
+    Key::new(format!("SKU#{sku}"), "SKU")
+}
+
+/// The products of the shop or of one category in one order: `Query`, sort keys are positions.
+pub(super) fn listing(category: Option<&Handle>, sort: ProductSort) -> String {
+    let sort = sort.as_str();
+    category.map_or_else(|| format!("LIST#all#{sort}"), |handle| format!("LIST#category:{handle}#{sort}"))
+}
+
+/// A product at its place in a listing.
+pub(super) fn listing_entry(category: Option<&Handle>, sort: ProductSort, position: &str) -> Key {
+    Key::new(listing(category, sort), position)
+}
+
+/// The terms that begin with the same two characters: `Query` with a prefix of the sort key.
+pub(super) fn terms(term_or_prefix: &str) -> String {
+    format!("TERM#{}", term_or_prefix.chars().take(2).collect::<String>())
+}
+
+/// What the sort key of every posting of exactly this term begins with.
+pub(super) fn exact_term(term: &str) -> String {
+    format!("{term}\u{1}")
+}
+
+/// A product under a term. The product's derived id stands for its handle, which would not fit next to a term.
+pub(super) fn posting(term: &str, handle: &Handle) -> Key {
+    Key::new(terms(term), format!("{}{}", exact_term(term), ProductId::derive(handle.as_str())))
+}
+
+/// All categories, by handle: `Query`.
+pub(super) fn categories() -> String {
+    "CATEGORIES".to_owned()
+}
+
+/// A category.
+pub(super) fn category(handle: &Handle) -> Key {
+    Key::new(categories(), handle.as_str())
+}
+
+/// The stock level of a SKU: `BatchGetItem`; conditional updates inside the transactions of orders.
+pub(super) fn stock(sku: &Sku) -> Key {
+    Key::new(format!("STOCK#{sku}"), "STOCK")
+}
+
+/// The cart of an owner: `GetItem`.
+pub(super) fn cart(owner: &CartOwner) -> Key {
+    Key::new(format!("CART#{}", owner.key()), "CART")
+}
+
+/// An order: `GetItem`.
+pub(super) fn order(id: &OrderId) -> Key {
+    Key::new(format!("ORDER#{id}"), "ORDER")
+}
+
+/// The orders of an owner, newest first: `Query`, sort keys are positions.
+pub(super) fn orders_of(owner: &CartOwner) -> String {
+    format!("OWNER#{}", owner.key())
+}
+
+/// An order at its place among its owner's.
+pub(super) fn order_of_owner(order: &Order) -> Key {
+    Key::new(orders_of(&order.owner), order.position())
+}
+
+/// All orders, newest first: `Query` on each of [`SHARDS`] partitions, merged; one partition would take at most 1,000
+/// writes a second.
+pub(super) fn all_orders(shard: u8) -> String {
+    format!("ORDERS#{shard}")
+}
+
+/// An order at its place among all orders.
+pub(super) fn order_of_all(order: &Order) -> Key {
+    Key::new(all_orders(shard_of(order.id.as_str())), order.position())
+}
+
+/// The record of an idempotency key: `GetItem`; conditional writes, also inside the transactions of orders.
+pub(super) fn idempotency(key: &IdempotencyKey) -> Key {
+    Key::new(format!("IDEMPOTENCY#{}", key.store_key()), "IDEMPOTENCY")
+}
+
+/// Messages that wait, oldest first: `Query` on each of [`SHARDS`] partitions, merged.
+pub(super) fn outbox(shard: u8) -> String {
+    format!("OUTBOX#{shard}")
+}
+
+/// A message that waits.
+pub(super) fn outbox_message(id: &OutboxMessageId) -> Key {
+    Key::new(outbox(shard_of(id.as_str())), id.as_str())
+}
+
+/// An account: `GetItem`.
+pub(super) fn customer(id: &CustomerId) -> Key {
+    Key::new(format!("CUSTOMER#{id}"), "CUSTOMER")
+}
+
+/// The account that has an e-mail address: `GetItem`; a conditional write keeps addresses unique.
+pub(super) fn email(email: &EmailAddress) -> Key {
+    Key::new(format!("EMAIL#{email}"), "EMAIL")
+}
+
+/// A session by the digest of its token: `GetItem`.
+pub(super) fn session(token_digest: &str) -> Key {
+    Key::new(format!("SESSION#{token_digest}"), "SESSION")
+}
+
+/// A key that no item has: reading it tells that the table answers.
+pub(super) fn health() -> Key {
+    Key::new("HEALTH", "HEALTH")
+}
+
+/// A position from a cursor, cut to what the engine takes as a sort key: visitors can write anything into a cursor.
+pub(super) fn cut_to_sort_key(position: &str) -> &str {
+    position.get(..position.floor_char_boundary(SORT_KEY_BYTES)).unwrap_or_default()
+}
+
+fn shard_of(id: &str) -> u8 {
+    Sha256::digest(id.as_bytes())[0] % SHARDS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn handle(text: &str) -> Handle {
+        text.parse().expect("a handle")
+    }
+
+    fn key(pk: &str, sk: &str) -> Key {
+        Key::new(pk, sk)
+    }
+
+    fn longest(c: char) -> String {
+        std::iter::repeat_n(c, 255).collect()
+    }
+
+    #[test]
+    fn a_product_its_parts_summary_and_index_share_a_partition() {
+        let kettle = handle("kettle");
+        assert_eq!(product(&kettle), key("PRODUCT#kettle", "PRODUCT"));
+        assert_eq!(product_part(&kettle, "r", 3), key("PRODUCT#kettle", "PART#r#03"));
+        assert_eq!(product_summary(&kettle), key("PRODUCT#kettle", "SUMMARY"));
+        assert_eq!(product_index(&kettle), key("PRODUCT#kettle", "INDEX"));
+    }
+
+    #[test]
+    fn a_sku_leads_to_its_product_and_its_stock() {
+        let code: Sku = "KET-1".parse().expect("a SKU");
+        assert_eq!(sku(&code), key("SKU#KET-1", "SKU"));
+        assert_eq!(stock(&code), key("STOCK#KET-1", "STOCK"));
+    }
+
+    #[test]
+    fn every_listing_has_a_partition() {
+        let all = ProductSort::STORED.map(|sort| listing(None, sort));
+        assert_eq!(all, ["LIST#all#newest", "LIST#all#title", "LIST#all#price", "LIST#all#-price"]);
+        let kitchen = handle("kitchen");
+        assert_eq!(listing_entry(Some(&kitchen), ProductSort::Title, "p"), key("LIST#category:kitchen#title", "p"));
+    }
+
+    #[test]
+    fn a_posting_is_found_by_its_term_and_by_a_prefix_of_it() {
+        let posting = posting("kettle", &handle("kettle"));
+        assert_eq!(posting.pk, terms("kettle"));
+        assert_eq!(posting.pk, terms("ket"));
+        assert!(posting.sk.starts_with(&exact_term("kettle")) && posting.sk.starts_with("ket"));
+        assert!(!posting.sk.starts_with(&exact_term("kettl")));
+        assert_eq!(terms("x"), "TERM#x");
+    }
+
+    #[test]
+    fn categories_are_in_one_partition() {
+        assert_eq!(category(&handle("kitchen")), key("CATEGORIES", "kitchen"));
+    }
+
+    #[test]
+    fn a_cart_and_the_orders_of_its_owner_have_a_partition_each() {
+        let owner = CartOwner::from_key("visitor:x".to_owned());
+        assert_eq!(cart(&owner), key("CART#visitor:x", "CART"));
+        assert_eq!(orders_of(&owner), "OWNER#visitor:x");
+    }
+
+    #[test]
+    fn an_order_an_account_and_a_session_are_found_by_id_address_and_digest() {
+        let (order_id, customer_id) = (OrderId::derive("x"), CustomerId::derive("x"));
+        assert_eq!(order(&order_id), key(&format!("ORDER#{order_id}"), "ORDER"));
+        assert_eq!(customer(&customer_id), key(&format!("CUSTOMER#{customer_id}"), "CUSTOMER"));
+        assert_eq!(email(&"a@b.example".parse().expect("an address")), key("EMAIL#a@b.example", "EMAIL"));
+        assert_eq!(session("abc"), key("SESSION#abc", "SESSION"));
+    }
+
+    #[test]
+    fn an_idempotency_key_has_a_partition() {
+        let owner = CartOwner::from_key("visitor:x".to_owned());
+        let claimed = IdempotencyKey::new(owner, "checkout", "k|1").expect("a key");
+        assert_eq!(idempotency(&claimed), key("IDEMPOTENCY#visitor:x|checkout|k|1", "IDEMPOTENCY"));
+    }
+
+    #[test]
+    fn messages_use_every_shard_and_always_the_same_one() {
+        let ids: Vec<_> = (0..200).map(|number| OutboxMessageId::derive(&format!("m{number}"))).collect();
+        let used: std::collections::BTreeSet<_> = ids.iter().map(|id| outbox_message(id).pk).collect();
+        assert_eq!(used, (0..SHARDS).map(outbox).collect());
+        assert_eq!(outbox_message(&ids[0]), outbox_message(&ids[0]));
+        assert_eq!(all_orders(7), "ORDERS#7");
+    }
+
+    #[test]
+    fn the_longest_names_fit_the_engine() {
+        let long = handle(&longest('\u{10348}'));
+        let term: String = std::iter::repeat_n('\u{10348}', 40).collect();
+        let code: Sku = longest('\u{10348}').parse().expect("a SKU");
+        for key in [product(&long), posting(&term, &long), category(&long), stock(&code), sku(&code)] {
+            assert!(key.pk.len() <= 2048 && key.sk.len() <= SORT_KEY_BYTES, "{key:?}");
+        }
+        assert!(listing(Some(&long), ProductSort::PriceDescending).len() <= 2048);
+    }
+
+    #[test]
+    fn a_cursor_longer_than_a_sort_key_is_cut_between_characters() {
+        assert_eq!(cut_to_sort_key("abc"), "abc");
+        assert_eq!(cut_to_sort_key(&longest('\u{10348}').repeat(2)).len(), 1024);
+        assert_eq!(cut_to_sort_key(&format!("a{}", longest('\u{10348}').repeat(2))).len(), 1021);
+    }
+}

@@ -1,0 +1,126 @@
+//! The store ports on `DynamoDB`: one table with string keys `pk` and `sk`, no index, no scan.
+//!
+//! `keys` says what lies where; every other file is one aggregate, or how requests are made. What has to change together
+//! is one `TransactWriteItems`; a product, which is larger than that, is written in repeatable steps (`upsert`).
+
+mod accounts;
+mod actions;
+mod carts;
+mod catalog;
+mod error;
+mod idempotency;
+mod items;
+mod keys;
+mod orders;
+mod product_index;
+mod product_items;
+mod reads;
+mod retry;
+mod search;
+mod stock;
+mod table;
+mod upsert;
+mod writes;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, ConfigLoader, Region};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::Credentials;
+use shopease_shared::ports::{Env, Health, IdGenerator, StoreError};
+
+/// Which table to use, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DynamoDbConfig {
+    /// Name of the table.
+    pub table: String,
+    /// Address of an engine other than AWS itself, for example the embedded one.
+    pub endpoint_url: Option<String>,
+}
+
+/// How many puts that need no transaction are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BulkWrites {
+    /// As `BatchWriteItem`: half the price on AWS.
+    Batches,
+    /// As `TransactWriteItems`: the embedded engine syncs its disk once a transaction, but once for each write of a batch.
+    Transactions,
+}
+
+/// All store ports on one `DynamoDB` table.
+#[derive(Clone)]
+pub struct DynamoDbStore {
+    client: Client,
+    table: String,
+    ids: Arc<dyn IdGenerator>,
+    bulk: BulkWrites,
+}
+
+impl DynamoDbStore {
+    /// A store on a table that exists, or will after [`DynamoDbStore::create_table`]. `ids` gives the randomness for
+    /// request tokens and pauses.
+    pub fn new(client: Client, table: impl Into<String>, ids: Arc<dyn IdGenerator>) -> Self {
+        Self { client, table: table.into(), ids, bulk: BulkWrites::Batches }
+    }
+
+    /// The same store with bulk writes sent in another way.
+    #[must_use]
+    pub fn with_bulk_writes(mut self, bulk: BulkWrites) -> Self {
+        self.bulk = bulk;
+        self
+    }
+
+    /// A store with the region and the credentials that the environment has. Makes no request to the table yet.
+    ///
+    /// An engine at an `endpoint_url` gets made-up credentials when the environment has none, so that a laptop needs no
+    /// AWS account, and bulk writes as transactions.
+    pub async fn connect(config: &DynamoDbConfig, env: &(dyn Env + Sync), ids: Arc<dyn IdGenerator>) -> Self {
+        let loader = aws_config::defaults(BehaviorVersion::latest())
+            .retry_config(RetryConfig::standard().with_max_attempts(3))
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(Duration::from_secs(1))
+                    .operation_attempt_timeout(Duration::from_secs(2))
+                    .operation_timeout(Duration::from_secs(5))
+                    .build(),
+            );
+        let Some(endpoint_url) = &config.endpoint_url else {
+            return Self::new(Client::new(&loader.load().await), &config.table, ids);
+        };
+        let sdk_config = for_own_engine(loader, env).endpoint_url(endpoint_url).load().await;
+        Self::new(Client::new(&sdk_config), &config.table, ids).with_bulk_writes(BulkWrites::Transactions)
+    }
+}
+
+/// Region and credentials for an engine that needs neither, where the environment names none. A profile in the home
+/// directory does not count: it may ask to sign in first.
+fn for_own_engine(mut loader: ConfigLoader, env: &dyn Env) -> ConfigLoader {
+    const CREDENTIALS: [&str; 4] = [
+        "AWS_ACCESS_KEY_ID",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+    ];
+    let absent = |names: &[&str]| names.iter().all(|name| env.var(name).is_none());
+    if absent(&CREDENTIALS) {
+        loader = loader.credentials_provider(Credentials::new("shopease", "shopease", None, None, "own-engine"));
+    }
+    if absent(&["AWS_REGION", "AWS_DEFAULT_REGION"]) {
+        loader = loader.region(Region::new("us-east-1"));
+    }
+    loader
+}
+
+#[async_trait]
+impl Health for DynamoDbStore {
+    async fn check(&self) -> Result<(), StoreError> {
+        self.get(&keys::health()).await.map(drop)
+    }
+}

@@ -1,0 +1,193 @@
+//! The items of a product: the document, in parts when it is larger than one item, the summary, postings, listing
+//! entries.
+
+use std::collections::BTreeMap;
+
+use shopease_shared::domain::{Handle, Position, Product, ProductSort, ProductStatus, ProductSummary};
+use shopease_shared::ports::StoreError;
+
+use super::actions::Action;
+use super::items::{DOCUMENT, Item, NewItem, find_text, json, parse_text, read_document, read_number, read_text};
+use super::keys::{self, Key};
+
+/// Bytes of a product's JSON in one item: under the engine's 400 KB with the keys, and a transaction takes it.
+const PART_BYTES: usize = 350 * 1024;
+/// Most parts: with them a product may have about 5 MB, ten times what 2,000 variants and a long text come to.
+const MAX_PARTS: usize = 16;
+
+/// A product cut into items.
+pub(super) struct ProductItems {
+    /// The item of the product's key. Names the others by their revision.
+    pub head: Item,
+    /// What does not fit, under keys that no other revision has.
+    pub parts: Vec<(Key, Item)>,
+}
+
+impl ProductItems {
+    /// The items of a product; `revision` is new for every write.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] naming the product when it is larger than [`MAX_PARTS`] items.
+    pub fn new(product: &Product, revision: &str) -> Result<Self, StoreError> {
+        let document = json(product)?;
+        let mut chunks = chunks(&document);
+        if chunks.len() > MAX_PARTS {
+            let (handle, bytes) = (&product.handle, document.len());
+            let most = MAX_PARTS * PART_BYTES;
+            return Err(StoreError::corrupt(format!("product {handle} has {bytes} bytes, more than {most}")));
+        }
+        let first = if chunks.is_empty() { "" } else { chunks.remove(0) };
+        let head = NewItem::new(&keys::product(&product.handle)).text(DOCUMENT, first);
+        let head = head.text("revision", revision).number("parts", chunks.len());
+        let part = |(number, chunk): (usize, &str)| {
+            let key = keys::product_part(&product.handle, revision, number);
+            let item = NewItem::new(&key).text(DOCUMENT, chunk).build();
+            (key, item)
+        };
+        Ok(Self { head: head.build(), parts: chunks.into_iter().enumerate().map(part).collect() })
+    }
+
+    /// The keys of the parts that a head names, in order.
+    pub fn part_keys(handle: &Handle, head: &Item) -> Result<Vec<Key>, StoreError> {
+        let revision = read_text(head, "revision")?;
+        let parts: usize = read_number(head, "parts")?;
+        Ok((0..parts).map(|part| keys::product_part(handle, revision, part)).collect())
+    }
+
+    /// Puts a product together again.
+    pub fn join(head: &Item, parts: &[&Item]) -> Result<Product, StoreError> {
+        if parts.is_empty() {
+            return read_document(head);
+        }
+        let mut document = read_text(head, DOCUMENT)?.to_owned();
+        for part in parts {
+            document.push_str(read_text(part, DOCUMENT)?);
+        }
+        serde_json::from_str(&document).map_err(StoreError::corrupt)
+    }
+}
+
+/// A text in pieces of at most [`PART_BYTES`], cut between characters.
+fn chunks(mut text: &str) -> Vec<&str> {
+    let mut chunks = Vec::new();
+    while !text.is_empty() {
+        let (chunk, rest) = text.split_at(text.floor_char_boundary(PART_BYTES));
+        chunks.push(chunk);
+        text = rest;
+    }
+    chunks
+}
+
+/// The summary of an active product under its handle, and at each of its places in the listings.
+pub(super) fn summary_items(product: &Product) -> Result<BTreeMap<Key, Item>, StoreError> {
+    let summary = product.summary();
+    let keys = [keys::product_summary(&product.handle)].into_iter().chain(listing_keys(product));
+    keys.map(|key| Ok((key.clone(), NewItem::new(&key).document(&summary)?.build()))).collect()
+}
+
+/// The places of a product in the listings of the shop and of its category; none unless it is active.
+fn listing_keys(product: &Product) -> Vec<Key> {
+    let category = product.category.as_ref().map(|category| &category.handle);
+    let scopes = [None].into_iter().chain(category.map(Some));
+    let entries = scopes
+        .flat_map(|scope| ProductSort::STORED.map(|sort| keys::listing_entry(scope, sort, &sort.position(product, 0))));
+    entries.filter(|_| product.status == ProductStatus::Active).collect()
+}
+
+/// A row of a listing.
+pub(super) fn listed(item: &Item) -> Result<(Position, ProductSummary), StoreError> {
+    Ok((read_text(item, keys::SORT)?.to_owned(), read_document(item)?))
+}
+
+/// What every posting of a product carries: enough to filter and to sort without reading the product.
+///
+/// A position is a head (price, age) and the position by title; the latter is kept once, since a search reads many postings.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(super) struct PostingBody {
+    handle: Handle,
+    category: Option<Handle>,
+    title: Position,
+    newest: String,
+    price: String,
+    price_descending: String,
+}
+
+impl PostingBody {
+    /// The body of the postings of a product.
+    pub fn of(product: &Product) -> Self {
+        let title = ProductSort::Title.position(product, 0);
+        let head = |sort: ProductSort| {
+            let position = sort.position(product, 0);
+            position.strip_suffix(&title).map(str::to_owned).unwrap_or(position)
+        };
+        Self {
+            handle: product.handle.clone(),
+            category: product.category.as_ref().map(|category| category.handle.clone()),
+            newest: head(ProductSort::Newest),
+            price: head(ProductSort::PriceAscending),
+            price_descending: head(ProductSort::PriceDescending),
+            title,
+        }
+    }
+
+    /// The product.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Whether the product is of this category.
+    pub fn is_in(&self, category: &Handle) -> bool {
+        self.category.as_ref() == Some(category)
+    }
+
+    /// Where the product stands in an order; `score` counts for relevance only.
+    pub fn position(&self, sort: ProductSort, score: u32) -> Position {
+        let title = &self.title;
+        match sort {
+            ProductSort::Title => title.clone(),
+            ProductSort::Newest => format!("{}{title}", self.newest),
+            ProductSort::PriceAscending => format!("{}{title}", self.price),
+            ProductSort::PriceDescending => format!("{}{title}", self.price_descending),
+            ProductSort::Relevance => ProductSort::relevance_position(score, title),
+        }
+    }
+
+    /// The posting of a term.
+    pub fn posting(&self, term: &str, weight: u8) -> Action {
+        let mut item = NewItem::new(&keys::posting(term, &self.handle))
+            .text("handle", self.handle.as_str())
+            .number("weight", weight)
+            .text("title", &self.title)
+            .text("newest", &self.newest)
+            .text("price", &self.price)
+            .text("price_descending", &self.price_descending);
+        if let Some(category) = &self.category {
+            item = item.text("category", category.as_str());
+        }
+        Action::put(item.build())
+    }
+}
+
+/// A posting as it is read: which product, with which weight.
+pub(super) struct Posting {
+    pub body: PostingBody,
+    pub weight: u32,
+}
+
+impl TryFrom<&Item> for Posting {
+    type Error = StoreError;
+
+    fn try_from(item: &Item) -> Result<Self, StoreError> {
+        let owned = |name| read_text(item, name).map(str::to_owned);
+        let category = find_text(item, "category").is_some();
+        let body = PostingBody {
+            handle: parse_text(item, "handle")?,
+            category: category.then(|| parse_text(item, "category")).transpose()?,
+            title: owned("title")?,
+            newest: owned("newest")?,
+            price: owned("price")?,
+            price_descending: owned("price_descending")?,
+        };
+        Ok(Self { body, weight: read_number(item, "weight")? })
+    }
+}

@@ -1,0 +1,91 @@
+//! Finding products by words: postings are read per word, intersected and sorted here; only the page's summaries are read.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::try_join_all;
+use shopease_shared::domain::{Handle, Page, Position, ProductSummary, SearchQuery, SearchWord};
+use shopease_shared::ports::{ProductListing, StoreError};
+
+use super::items::read_document;
+use super::product_items::{Posting, PostingBody};
+use super::reads::{Consistency, Range};
+use super::{DynamoDbStore, keys};
+
+/// The products that match, each with its score.
+type Hits = BTreeMap<Handle, (u32, PostingBody)>;
+
+impl DynamoDbStore {
+    /// One page of what matches every word.
+    pub(super) async fn search(
+        &self,
+        query: &SearchQuery,
+        listing: &ProductListing,
+    ) -> Result<Page<ProductSummary>, StoreError> {
+        let words = try_join_all(query.words.iter().map(|word| self.hits(word))).await?;
+        let hits = words.into_iter().reduce(intersect).unwrap_or_default();
+        let in_category = |body: &PostingBody| listing.category.as_ref().is_none_or(|category| body.is_in(category));
+        let mut found: Vec<(Position, Handle)> = hits
+            .into_values()
+            .filter(|(_, body)| in_category(body))
+            .map(|(score, body)| (body.position(listing.sort, score), body.handle().clone()))
+            .filter(|(position, _)| listing.after.as_ref().is_none_or(|after| position > after))
+            .collect();
+        found.sort_unstable();
+
+        let wanted = listing.limit.get() + 1;
+        let mut rows = Vec::with_capacity(wanted);
+        let mut candidates = found.chunks(wanted);
+        // A product may have been withdrawn since its postings were read: the next candidates move up.
+        while rows.len() < wanted
+            && let Some(chunk) = candidates.next()
+        {
+            rows.extend(self.with_summaries(chunk).await?);
+        }
+        Ok(Page::from_rows(rows, listing.limit))
+    }
+
+    /// The products that match one word, each with the highest weight of a term that does.
+    async fn hits(&self, word: &SearchWord) -> Result<Hits, StoreError> {
+        let exact = keys::exact_term(&word.term);
+        let mut prefixes = Vec::new();
+        // What begins with the prefix includes the term itself, unless stemming changed it.
+        if word.prefix.as_ref().is_none_or(|prefix| !word.term.starts_with(prefix)) {
+            prefixes.push(exact.as_str());
+        }
+        prefixes.extend(word.prefix.as_deref());
+        let queries = prefixes.into_iter().map(|prefix| async move {
+            self.query(&keys::terms(prefix), Range::Prefix(prefix), None, Consistency::Eventual).await
+        });
+        let mut hits = Hits::new();
+        for item in try_join_all(queries).await?.into_iter().flatten() {
+            let posting = Posting::try_from(&item)?;
+            let hit = hits.entry(posting.body.handle().clone()).or_insert((0, posting.body));
+            hit.0 = hit.0.max(posting.weight);
+        }
+        Ok(hits)
+    }
+
+    /// The rows of those candidates that are active.
+    async fn with_summaries(
+        &self,
+        candidates: &[(Position, Handle)],
+    ) -> Result<Vec<(Position, ProductSummary)>, StoreError> {
+        let keys = candidates.iter().map(|(_, handle)| keys::product_summary(handle));
+        let items = self.get_many(keys, Consistency::Eventual).await?;
+        let summaries: Result<Vec<ProductSummary>, _> = items.iter().map(read_document).collect();
+        let mut summaries: BTreeMap<_, _> =
+            summaries?.into_iter().map(|summary| (summary.handle.clone(), summary)).collect();
+        let row = |(position, handle): &(Position, Handle)| Some((position.clone(), summaries.remove(handle)?));
+        Ok(candidates.iter().filter_map(row).collect())
+    }
+}
+
+/// The products that match both, with the sum of their scores.
+fn intersect(some: Hits, mut others: Hits) -> Hits {
+    some.into_iter()
+        .filter_map(|(handle, (score, body))| {
+            let (other, _) = others.remove(&handle)?;
+            Some((handle, (score + other, body)))
+        })
+        .collect()
+}

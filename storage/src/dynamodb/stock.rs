@@ -1,0 +1,180 @@
+//! Stock levels: one item a SKU with a number each for available, reserved, sold and received.
+
+use async_trait::async_trait;
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use shopease_shared::domain::{Reservation, Sku, StockChange, StockLevel};
+use shopease_shared::ports::{StockEffect, StockStore, StoreError};
+
+use super::actions::Action;
+use super::items::{Item, NewItem, number, parse_text, read_number};
+use super::reads::Consistency;
+use super::retry::Backoff;
+use super::writes::{MAX_ACTIONS, Refused};
+use super::{DynamoDbStore, keys};
+
+/// A stock item.
+struct StockRow(Item);
+
+impl TryFrom<StockRow> for StockLevel {
+    type Error = StoreError;
+
+    fn try_from(StockRow(item): StockRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            sku: parse_text(&item, "sku")?,
+            available: read_number(&item, "available")?,
+            reserved: read_number(&item, "reserved")?,
+            sold: read_number(&item, "sold")?,
+            received: read_number(&item, "received")?,
+        })
+    }
+}
+
+impl From<&StockLevel> for StockRow {
+    fn from(level: &StockLevel) -> Self {
+        let item = NewItem::new(&keys::stock(&level.sku)).text("sku", level.sku.as_str());
+        let item = item.number("available", level.available).number("reserved", level.reserved);
+        Self(item.number("sold", level.sold).number("received", level.received).build())
+    }
+}
+
+/// Takes a reservation from what is available. Fails its condition when there is not enough, or no level.
+pub(super) fn reserve(reservation: &Reservation) -> Action {
+    moved(reservation, "SET available = available - :n, reserved = reserved + :n", "available >= :n")
+}
+
+/// What an order's step does to a reservation; nothing for [`StockEffect::Keep`].
+pub(super) fn settle(reservation: &Reservation, effect: StockEffect) -> Option<Action> {
+    let change = match effect {
+        StockEffect::Keep => return None,
+        StockEffect::Commit => "SET reserved = reserved - :n, sold = sold + :n",
+        StockEffect::Release => "SET reserved = reserved - :n, available = available + :n",
+    };
+    Some(moved(reservation, change, "reserved >= :n"))
+}
+
+fn moved(reservation: &Reservation, change: &str, condition: &str) -> Action {
+    let units = number(reservation.quantity.get());
+    Action::update(&keys::stock(&reservation.sku), change).only_if(condition).value(":n", units)
+}
+
+#[async_trait]
+impl StockStore for DynamoDbStore {
+    async fn find_stock_levels(&self, skus: &[Sku]) -> Result<Vec<StockLevel>, StoreError> {
+        let items = self.get_many(skus.iter().map(keys::stock), Consistency::Strong).await?;
+        items.into_iter().map(|item| StockRow(item).try_into()).collect()
+    }
+
+    async fn initialize_stock(&self, levels: &[(Sku, u32)]) -> Result<Vec<Sku>, StoreError> {
+        let mut missing = BTreeMap::new();
+        for (sku, available) in levels {
+            missing.entry(sku.clone()).or_insert(*available);
+        }
+        let skus: Vec<Sku> = missing.keys().cloned().collect();
+        for level in self.find_stock_levels(&skus).await? {
+            missing.remove(&level.sku);
+        }
+        let missing: Vec<_> = missing.into_iter().map(|(sku, available)| StockLevel::initial(sku, available)).collect();
+        let mut inserted = Vec::with_capacity(missing.len());
+        for chunk in missing.chunks(MAX_ACTIONS) {
+            inserted.extend(self.insert_levels(chunk.to_vec()).await?);
+        }
+        Ok(inserted)
+    }
+
+    async fn correct_stock(&self, sku: &Sku, change: StockChange) -> Result<StockLevel, StoreError> {
+        let mut backoff = Backoff::new(&self.ids);
+        loop {
+            let seen = self.find_stock_levels(std::slice::from_ref(sku)).await?.pop();
+            let seen = seen.unwrap_or_else(|| StockLevel::initial(sku.clone(), 0));
+            let units = match change {
+                StockChange::Adjust(units) => i64::from(units),
+                StockChange::SetAvailable(units) => i64::from(units) - i64::from(seen.available),
+            };
+            // A count names what is there now, so orders may not have changed it; a delta can go on top of theirs.
+            let expected = matches!(change, StockChange::SetAvailable(_)).then_some(seen.available);
+            match self.add_units(sku, units, expected).await {
+                Ok(level) => return Ok(level),
+                Err(Refused::Failed(error @ StoreError::Throttled(_))) => {
+                    if !backoff.pause().await {
+                        return Err(error);
+                    }
+                }
+                Err(Refused::Failed(error)) => return Err(error),
+                Err(Refused::Conditions(found)) => {
+                    let now = found.into_values().flatten().next().map(|item| StockLevel::try_from(StockRow(item)));
+                    let now = now.transpose()?.unwrap_or_else(|| StockLevel::initial(sku.clone(), 0));
+                    refusal(&now, units, expected)?;
+                    if !backoff.pause().await {
+                        return Err(StoreError::Throttled(format!("stock of {sku} changes all the time").into()));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Why a level, as it was found, did not take more units: an error that stays, or `Ok` when trying again may help.
+fn refusal(found: &StockLevel, units: i64, expected: Option<u32>) -> Result<(), StoreError> {
+    if expected.is_some_and(|expected| expected != found.available) {
+        Ok(())
+    } else if i64::from(found.available) + units < 0 {
+        Err(StoreError::OutOfStock { sku: found.sku.clone() })
+    } else {
+        Err(StoreError::corrupt(format!("stock of {} would pass {} units", found.sku, u32::MAX)))
+    }
+}
+
+impl DynamoDbStore {
+    /// Inserts the levels that do not exist yet; gives their SKUs.
+    async fn insert_levels(&self, mut levels: Vec<StockLevel>) -> Result<Vec<Sku>, StoreError> {
+        while !levels.is_empty() {
+            let actions = levels.iter().map(|level| Action::put(StockRow::from(level).0).only_if_absent()).collect();
+            match self.transact(actions).await {
+                Ok(()) => break,
+                Err(Refused::Failed(error)) => return Err(error),
+                // Someone else was first for some of them.
+                Err(Refused::Conditions(existing)) => {
+                    let existing: BTreeSet<_> = existing.into_keys().collect();
+                    let kept = levels.into_iter().enumerate().filter(|(index, _)| !existing.contains(index));
+                    levels = kept.map(|(_, level)| level).collect();
+                }
+            }
+        }
+        Ok(levels.into_iter().map(|level| level.sku).collect())
+    }
+
+    /// Adds units, which may be negative, to what is available and received; makes the level if there is none.
+    async fn add_units(&self, sku: &Sku, units: i64, expected: Option<u32>) -> Result<StockLevel, Refused> {
+        let mut conditions = vec!["(attribute_not_exists(pk) OR received <= :ceiling)"];
+        let mut values = vec![
+            (":sku", AttributeValue::S(sku.as_str().to_owned())),
+            (":zero", number(0)),
+            (":units", number(units)),
+            (":ceiling", number(i64::from(u32::MAX) - units)),
+        ];
+        if units < 0 {
+            conditions.push("available >= :floor");
+            values.push((":floor", number(-units)));
+        }
+        if let Some(expected) = expected {
+            let same = if expected == 0 {
+                "(attribute_not_exists(pk) OR available = :expected)"
+            } else {
+                "available = :expected"
+            };
+            conditions.push(same);
+            values.push((":expected", number(expected)));
+        }
+        let change = "SET sku = :sku, available = if_not_exists(available, :zero) + :units, \
+                      received = if_not_exists(received, :zero) + :units, \
+                      reserved = if_not_exists(reserved, :zero), sold = if_not_exists(sold, :zero)";
+        let mut action = Action::update(&keys::stock(sku), change).only_if(conditions.join(" AND "));
+        for (name, value) in values {
+            action = action.value(name, value);
+        }
+        let updated = self.update(action).await?;
+        Ok(StockRow(updated).try_into()?)
+    }
+}

@@ -1,0 +1,96 @@
+//! Making the table, for the laptop and for tests; in AWS the infrastructure code does it.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TableStatus,
+    TimeToLiveSpecification, TimeToLiveStatus,
+};
+use shopease_shared::ports::StoreError;
+
+use super::DynamoDbStore;
+use super::error::{store_error, unbuildable};
+use super::items::TTL;
+use super::keys::{PARTITION, SORT};
+
+/// How often the table is asked whether it is ready, and for how long: AWS takes about ten seconds.
+const POLLS: u32 = 120;
+const POLL_PAUSE: Duration = Duration::from_millis(500);
+
+impl DynamoDbStore {
+    /// Makes the table unless it exists (billed on demand), waits until it is ready and has the engine remove items after
+    /// their `expires_at`. Any number of callers may do so at once, at any time.
+    ///
+    /// # Errors
+    /// [`StoreError`]; [`StoreError::Unavailable`] when the table is not ready after a minute.
+    pub async fn create_table(&self) -> Result<(), StoreError> {
+        let (partition, sort) = (KeyType::Hash, KeyType::Range);
+        let request = self
+            .client
+            .create_table()
+            .table_name(&self.table)
+            .billing_mode(BillingMode::PayPerRequest)
+            .attribute_definitions(string_attribute(PARTITION)?)
+            .attribute_definitions(string_attribute(SORT)?)
+            .key_schema(key_element(PARTITION, partition)?)
+            .key_schema(key_element(SORT, sort)?);
+        match request.send().await {
+            Err(error) if error.code() == Some("ResourceInUseException") => {}
+            answer => drop(answer.map_err(store_error)?),
+        }
+        self.await_table().await?;
+        self.enable_expiry().await
+    }
+
+    async fn await_table(&self) -> Result<(), StoreError> {
+        for _ in 0..POLLS {
+            let answer = self.client.describe_table().table_name(&self.table).send().await;
+            let status = match answer {
+                Ok(answer) => answer.table.and_then(|table| table.table_status),
+                // The description may lag behind the creation.
+                Err(error) if error.code() == Some("ResourceNotFoundException") => None,
+                Err(error) => return Err(store_error(error)),
+            };
+            if status == Some(TableStatus::Active) {
+                return Ok(());
+            }
+            tokio::time::sleep(POLL_PAUSE).await;
+        }
+        Err(StoreError::Unavailable(format!("table {} is not ready", self.table).into()))
+    }
+
+    async fn enable_expiry(&self) -> Result<(), StoreError> {
+        if self.expires().await? {
+            return Ok(());
+        }
+        let wanted = TimeToLiveSpecification::builder().attribute_name(TTL).enabled(true).build();
+        let request = self.client.update_time_to_live().table_name(&self.table);
+        match request.time_to_live_specification(wanted.map_err(unbuildable)?).send().await {
+            Ok(_) => Ok(()),
+            // Someone else may have enabled it meanwhile, which the engine reports as an error.
+            Err(error) => {
+                if self.expires().await? {
+                    Ok(())
+                } else {
+                    Err(store_error(error))
+                }
+            }
+        }
+    }
+
+    async fn expires(&self) -> Result<bool, StoreError> {
+        let answer = self.client.describe_time_to_live().table_name(&self.table).send().await.map_err(store_error)?;
+        let status = answer.time_to_live_description.and_then(|description| description.time_to_live_status);
+        Ok(matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)))
+    }
+}
+
+fn string_attribute(name: &str) -> Result<AttributeDefinition, StoreError> {
+    let attribute = AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S);
+    attribute.build().map_err(unbuildable)
+}
+
+fn key_element(name: &str, kind: KeyType) -> Result<KeySchemaElement, StoreError> {
+    KeySchemaElement::builder().attribute_name(name).key_type(kind).build().map_err(unbuildable)
+}

@@ -1,0 +1,1 @@
+//! Tests of this adapter against the embedded engine.

@@ -1,0 +1,262 @@
+//! The embedded default: a `DynamoDB` engine inside this process, kept in one `SQLite` file.
+//!
+//! It speaks the real protocol on a loopback port, so the one adapter in [`crate::dynamodb`] serves the laptop and AWS.
+//! It must never run in production: one process, one disk, no access control.
+
+use std::fs::{DirBuilder, File, TryLockError};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use dynoxide::{Database, server};
+use shopease_shared::ports::Env;
+use tokio::sync::watch;
+
+/// Variables that are set where AWS runs the code.
+const AWS_MARKERS: [&str; 2] = ["AWS_EXECUTION_ENV", "AWS_LAMBDA_FUNCTION_NAME"];
+
+/// How long a stop waits for requests that are still running.
+const STOP_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Where the embedded engine keeps its data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EmbeddedPath {
+    /// In `shopease.sqlite` in this directory, which is made if need be.
+    Directory(PathBuf),
+    /// Nowhere: everything is gone when the engine stops.
+    InMemory,
+}
+
+/// How the embedded engine is set up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmbeddedConfig {
+    /// Where it keeps its data.
+    pub path: EmbeddedPath,
+    /// Port on 127.0.0.1; `None` takes a free one.
+    pub port: Option<u16>,
+}
+
+/// Why the embedded engine did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum EmbeddedError {
+    /// This is production.
+    #[error("the embedded store must not run in production, and {variable} says that this is")]
+    Production {
+        /// The variable that tells.
+        variable: &'static str,
+    },
+    /// Another process has the directory.
+    #[error("data directory {} is in use by another shopease", directory.display())]
+    InUse {
+        /// The directory.
+        directory: PathBuf,
+    },
+    /// The directory or its lock file cannot be used.
+    #[error("data directory {} cannot be used", directory.display())]
+    Directory {
+        /// The directory.
+        directory: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// The file cannot be opened as a database.
+    #[error("the embedded engine did not open its database: {0}")]
+    Engine(String),
+    /// The port cannot be had.
+    #[error("the embedded engine cannot listen on 127.0.0.1:{port}")]
+    Listen {
+        /// The port asked for; 0 for any.
+        port: u16,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// The machine gives no thread.
+    #[error("the embedded engine got no thread")]
+    Thread(#[source] io::Error),
+}
+
+/// A running embedded engine. Dropping it stops it.
+#[derive(Debug)]
+pub struct EmbeddedDynamoDb {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    thread: Option<JoinHandle<()>>,
+    // Held, not read: the lock on the directory ends with the file handle, after the thread has been joined.
+    _lock: Option<File>,
+}
+
+impl EmbeddedDynamoDb {
+    /// Starts the engine and returns when it accepts connections.
+    ///
+    /// It runs on a thread and a runtime of its own: on the application's runtime a busy disk would stretch every
+    /// timer of the shop. A write is on the disk when it is answered (write-ahead log, one fsync a commit).
+    ///
+    /// # Errors
+    /// [`EmbeddedError`]: production, a directory that is in use or unusable, no database, no port, no thread.
+    pub fn start(config: &EmbeddedConfig, env: &dyn Env) -> Result<Self, EmbeddedError> {
+        refuse_production(env)?;
+        let (lock, database) = match &config.path {
+            EmbeddedPath::Directory(directory) => {
+                let lock = lock_directory(directory)?;
+                (Some(lock), Database::new(&directory.join("shopease.sqlite").to_string_lossy()))
+            }
+            EmbeddedPath::InMemory => (None, Database::memory()),
+        };
+        let database = database.map_err(|error| EmbeddedError::Engine(error.to_string()))?;
+        let port = config.port.unwrap_or(0);
+        let (listener, address) = listen(port).map_err(|source| EmbeddedError::Listen { port, source })?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(EmbeddedError::Thread)?;
+        let (stop, stopped) = watch::channel(false);
+        let thread = std::thread::Builder::new()
+            .name("embedded-dynamodb".to_owned())
+            .spawn(move || runtime.block_on(serve(listener, database, stopped)))
+            .map_err(EmbeddedError::Thread)?;
+        Ok(Self { address, stop, thread: Some(thread), _lock: lock })
+    }
+
+    /// Where the engine answers, for `DynamoDbConfig::endpoint_url`.
+    pub fn endpoint_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Stops the engine: running requests finish (at most two seconds), the file is closed, the directory is free.
+    pub fn shutdown(self) {
+        drop(self);
+    }
+}
+
+impl Drop for EmbeddedDynamoDb {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the embedded engine ended with a panic");
+        }
+    }
+}
+
+fn refuse_production(env: &dyn Env) -> Result<(), EmbeddedError> {
+    if let Some(variable) = AWS_MARKERS.into_iter().find(|name| env.var(name).is_some()) {
+        return Err(EmbeddedError::Production { variable });
+    }
+    if env.var("SHOPEASE_ENV").is_some_and(|value| value.eq_ignore_ascii_case("production")) {
+        return Err(EmbeddedError::Production { variable: "SHOPEASE_ENV" });
+    }
+    Ok(())
+}
+
+/// Makes the directory, readable by its owner only (it holds password hashes), and takes it for this process. `SQLite`
+/// itself would let a second process in, and both would answer from their own caches.
+fn lock_directory(directory: &Path) -> Result<File, EmbeddedError> {
+    let unusable = |source| EmbeddedError::Directory { directory: directory.to_owned(), source };
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(directory).map_err(unusable)?;
+    let lock = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(directory.join("shopease.lock"))
+        .map_err(unusable)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(EmbeddedError::InUse { directory: directory.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(unusable(source)),
+    }
+}
+
+fn listen(port: u16) -> io::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+
+async fn serve(listener: TcpListener, database: Database, stopped: watch::Receiver<bool>) {
+    let listener = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => {
+            tracing::error!(%error, "the embedded engine lost its port");
+            return;
+        }
+    };
+    let impatient = stopped.clone();
+    tokio::select! {
+        served = server::serve_with_shutdown(listener, database, until(stopped)) => {
+            if let Err(error) = served {
+                tracing::error!(error, "the embedded engine failed");
+            }
+        }
+        // A client that never finishes its request must not keep the process from ending.
+        () = async { until(impatient).await; tokio::time::sleep(STOP_PATIENCE).await } => {}
+    }
+}
+
+/// Waits until the flag is set, or the engine's handle is gone.
+async fn until(mut flag: watch::Receiver<bool>) {
+    let _ = flag.wait_for(|set| *set).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Variables(&'static [(&'static str, &'static str)]);
+
+    impl Env for Variables {
+        fn var(&self, name: &str) -> Option<String> {
+            self.0.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        }
+    }
+
+    fn in_memory() -> EmbeddedConfig {
+        EmbeddedConfig { path: EmbeddedPath::InMemory, port: None }
+    }
+
+    #[test]
+    fn production_is_refused_whatever_says_so() {
+        for (name, value) in
+            [("AWS_EXECUTION_ENV", "x"), ("AWS_LAMBDA_FUNCTION_NAME", "cart"), ("SHOPEASE_ENV", "production")]
+        {
+            let pairs: &'static [_] = Box::leak(Box::new([(name, value)]));
+            let refused = EmbeddedDynamoDb::start(&in_memory(), &Variables(pairs));
+            assert!(matches!(refused, Err(EmbeddedError::Production { variable }) if variable == name), "{name}");
+        }
+        assert!(EmbeddedDynamoDb::start(&in_memory(), &Variables(&[("SHOPEASE_ENV", "development")])).is_ok());
+    }
+
+    #[test]
+    fn a_directory_has_one_engine_until_that_stops() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("new");
+        let config = EmbeddedConfig { path: EmbeddedPath::Directory(path.clone()), port: None };
+        let first = EmbeddedDynamoDb::start(&config, &Variables(&[])).expect("starts");
+        let second = EmbeddedDynamoDb::start(&config, &Variables(&[])).expect_err("in use");
+        assert_eq!(second.to_string(), format!("data directory {} is in use by another shopease", path.display()));
+        first.shutdown();
+        assert!(EmbeddedDynamoDb::start(&config, &Variables(&[])).is_ok());
+        assert!(path.join("shopease.sqlite").is_file());
+    }
+
+    #[test]
+    fn a_client_that_sends_half_a_request_does_not_hold_up_the_stop() {
+        use std::io::Write as _;
+        let engine = EmbeddedDynamoDb::start(&in_memory(), &Variables(&[])).expect("starts");
+        let mut client = std::net::TcpStream::connect(engine.address).expect("connects");
+        client.write_all(b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n{").expect("sends");
+        let (done, ended) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            engine.shutdown();
+            done.send(())
+        });
+        assert!(ended.recv_timeout(STOP_PATIENCE * 3).is_ok());
+    }
+}
