@@ -9,10 +9,10 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use crate::domain::{
-    Address, CartId, Category, CountryCode, CustomerId, EmailAddress, FulfillmentState, Handle, Image, Money, Order,
-    OrderId, OrderState, OrderSummary, Page, PageLimit, PaymentState, Position, ProductId, ProductOption, ProductSort,
-    ProductSummary, Quantity, Quote, QuoteLine, Role, RuleError, ShippingOffer, Sku, StockChange, StockLevel, TaxLine,
-    Token, VariantId,
+    Address, CartId, Category, CountryCode, CustomerId, EmailAddress, FulfillmentState, Handle, Image, LineItemId,
+    Money, Order, OrderId, OrderState, OrderSummary, Page, PageLimit, PaymentState, Position, ProductId, ProductOption,
+    ProductSort, ProductSummary, Quantity, Quote, QuoteLine, Role, RuleError, ShippingOffer, Sku, StockChange,
+    StockLevel, TaxLine, Token, VariantId,
 };
 
 /// Who asks.
@@ -103,16 +103,27 @@ pub struct CartView {
     /// What is in it and sold.
     pub lines: Vec<CartLineView>,
     /// What is in it but not sold any more: to be removed before checkout.
-    pub unavailable: Vec<Sku>,
+    pub unavailable: Vec<UnavailableLine>,
     /// Units over all lines.
     pub units: u32,
     /// Sum of the lines; absent for an empty cart.
     pub subtotal: Option<Money>,
 }
 
+/// A line of a cart whose article is not sold any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UnavailableLine {
+    /// Identity of the line.
+    pub id: LineItemId,
+    /// The article.
+    pub sku: Sku,
+}
+
 /// A line of a cart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CartLineView {
+    /// Identity, derived from the SKU.
+    pub id: LineItemId,
     /// Article, quantity, price.
     #[serde(flatten)]
     pub line: QuoteLine,
@@ -293,6 +304,16 @@ pub struct VariantStock {
     pub level: Option<StockLevel>,
 }
 
+/// Corrects the stock of an article.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CorrectStock {
+    /// The article.
+    pub sku: Sku,
+    /// How.
+    #[serde(flatten)]
+    pub change: StockChange,
+}
+
 /// Why a use case was not carried out. `Display` is fit for the visitor; sources are for the log only.
 #[derive(Debug, thiserror::Error)]
 pub enum ShopError {
@@ -432,13 +453,13 @@ pub trait Shop: Send + Sync {
     ///
     /// # Errors
     /// [`ShopError::NotFound`] when it is not in the cart, [`ShopError::OutOfStock`].
-    async fn set_line_item(&self, caller: &Caller, sku: &Sku, command: SetLineItem) -> ShopResult<CartView>;
+    async fn set_line_item(&self, caller: &Caller, id: &LineItemId, command: SetLineItem) -> ShopResult<CartView>;
 
     /// Takes an article out of the caller's cart.
     ///
     /// # Errors
     /// [`ShopError::NotFound`] when it is not in the cart.
-    async fn remove_line_item(&self, caller: &Caller, sku: &Sku) -> ShopResult<CartView>;
+    async fn remove_line_item(&self, caller: &Caller, id: &LineItemId) -> ShopResult<CartView>;
 
     /// What the caller's cart costs at a place.
     ///
@@ -512,12 +533,18 @@ pub trait Shop: Send + Sync {
     /// [`ShopError::SignInRequired`], [`ShopError::Forbidden`], [`ShopError::NotFound`].
     async fn product_stock(&self, caller: &Caller, handle: &Handle) -> ShopResult<Vec<VariantStock>>;
 
-    /// Corrects the stock of a variant. For operators.
+    /// Corrects the stock of a variant. With a client key, repeating it changes nothing. For operators.
     ///
     /// # Errors
     /// [`ShopError::SignInRequired`], [`ShopError::Forbidden`], [`ShopError::NotFound`] for an article that is unknown,
-    /// [`ShopError::Rules`] for one that is not counted, [`ShopError::OutOfStock`] when less than nothing would be left.
-    async fn correct_stock(&self, caller: &Caller, sku: &Sku, change: StockChange) -> ShopResult<StockLevel>;
+    /// [`ShopError::Rules`] for one that is not counted, [`ShopError::OutOfStock`] when less than nothing would be left,
+    /// the idempotency errors.
+    async fn correct_stock(
+        &self,
+        caller: &Caller,
+        command: CorrectStock,
+        client_key: Option<&str>,
+    ) -> ShopResult<StockLevel>;
 
     /// Whether the shop can serve: its store answers.
     ///

@@ -1,8 +1,14 @@
-//! The store ports of shopease on `PostgreSQL`, on `DynamoDB` and on the embedded engine: a module each, behind a feature.
+//! The store ports of the shop on PostgreSQL (sqlx) and on DynamoDB (aws-sdk-dynamodb). The embedded default is the
+//! DynamoDB adapter on an in-process engine. SQL and SDK types appear nowhere else.
 
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;
 #[cfg(feature = "embedded")]
 pub mod embedded;
+mod open;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use open::{OpenStore, StoreConfig, open};

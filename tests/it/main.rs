@@ -1,1 +1,12 @@
-fn main(){}
+//! The shop as its visitors meet it: API and pages over both stores, every bad input, and that all runtimes serve the
+//! same. One test binary; the tree mirrors the addresses.
+
+mod accounts;
+mod bad_input;
+mod cart;
+mod catalog;
+mod checkout;
+mod harness;
+mod remote;
+mod routes;
+mod security;

@@ -1,1 +1,48 @@
-fn main(){}
+//! The project's own commands: `cargo xtask test` runs everything, `cargo xtask generate` rewrites what is generated
+//! and committed, `cargo xtask postgres` lends a database.
+
+mod generate;
+mod journeys;
+mod postgres;
+mod test;
+mod tools;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(about, bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run every check and test, starting what they need; skips are named, and are failures when CI=true.
+    Test(test::TestArgs),
+    /// Rewrite the OpenAPI document, the copies of the route table and the metadata of the SQL queries.
+    Generate {
+        /// Only tell whether anything would change.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Start a throw-away PostgreSQL, print its URL, stop it with Ctrl-C.
+    Postgres,
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Test(args) => test::run(&args),
+        Command::Generate { check } => generate::run(check),
+        Command::Postgres => postgres::lend(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nxtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

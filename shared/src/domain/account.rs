@@ -96,7 +96,7 @@ pub struct Session {
     pub token_digest: String,
     /// Who is signed in.
     pub customer_id: CustomerId,
-    /// After this it is void, whether or not the store has removed it.
+    /// From then on it is void, whether or not the store has removed it.
     #[serde(with = "time::serde::rfc3339")]
     pub expires_at: OffsetDateTime,
 }

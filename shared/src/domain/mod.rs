@@ -35,3 +35,4 @@ pub use shipping::{ShippingMethod, ShippingOffer, ShippingRate, ShippingTable};
 pub use stock::{Reservation, StockChange, StockLevel};
 pub use tax::{TaxClass, TaxRate, TaxTable};
 pub use token::Token;
+pub(crate) use token::hex;

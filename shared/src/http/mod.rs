@@ -1,1 +1,114 @@
-//! HTTP.
+//! The shop over HTTP: JSON API and storefront pages as axum routers, one per area, that run unchanged in a Lambda
+//! function and in the server for Fargate. Handlers parse, call one use case of [`Shop`], render.
+
+mod api;
+mod assets;
+mod cursor;
+mod extract;
+mod guard;
+mod health;
+pub mod openapi;
+mod pages;
+mod problem;
+pub mod routes;
+mod visitor;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
+
+use crate::Shop;
+use crate::config::{HttpConfig, ShopConfig};
+use crate::domain::CountryCode;
+use crate::ports::{IdGenerator, SharedStore, SystemClock, SystemIds};
+use crate::services::{FakePayments, LocalShop};
+pub use problem::Problem;
+use routes::{Area, ROUTES, Surface};
+
+/// What a client of the API shares with it.
+#[cfg(feature = "remote")]
+pub(crate) mod wire {
+    pub use super::api::PageBody;
+    pub use super::api::admin::ProductStockBody;
+    pub use super::api::catalog::{CategoriesBody, products_question};
+    pub use super::cursor::{encode as encode_cursor, position as position_of};
+}
+
+/// Largest request body: keeps ALB, API Gateway and plain HTTP alike (ALB refuses more than 1 MB to a Lambda).
+pub const MAX_BODY_BYTES: usize = 256 * 1024;
+
+/// What handlers share.
+#[derive(Clone)]
+pub struct App {
+    pub(crate) shop: Arc<dyn Shop>,
+    pub(crate) ids: Arc<dyn IdGenerator>,
+    pub(crate) config: Arc<HttpConfig>,
+    draining: Arc<AtomicBool>,
+}
+
+impl App {
+    /// The shop with how it shows itself.
+    pub fn new(shop: Arc<dyn Shop>, ids: Arc<dyn IdGenerator>, config: HttpConfig) -> Self {
+        Self { shop, ids, config: Arc::new(config), draining: Arc::default() }
+    }
+
+    /// The shop in this process over a store, with the machine's clock and randomness.
+    pub fn local(store: SharedStore, shop: ShopConfig, http: HttpConfig) -> Self {
+        let ids = Arc::new(SystemIds);
+        let shop = LocalShop::new(store, Arc::new(FakePayments), Arc::new(SystemClock), ids.clone(), shop);
+        Self::new(Arc::new(shop), ids, http)
+    }
+
+    /// Makes `/readyz` fail from now on, so that a load balancer sends new visitors elsewhere before the process stops.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Countries that the checkout form offers.
+    pub(crate) fn countries(&self) -> &[(CountryCode, String)] {
+        &self.config.countries
+    }
+}
+
+/// The routes that `keep` selects, behind the layers that every front door needs.
+pub fn router(app: App, keep: impl Fn(&routes::Route) -> bool) -> Router {
+    let mut inner = Router::new();
+    for route in ROUTES.iter().filter(|route| keep(route)) {
+        inner = inner.route(route.path, (route.service)());
+    }
+    let inner = inner
+        .fallback(problem::not_found)
+        .method_not_allowed_fallback(problem::method_not_allowed)
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(from_fn_with_state(app.clone(), visitor::layer))
+        .with_state(app.clone());
+    // The guard runs before routing, so that no front door's idea of a path reaches a handler unchecked.
+    Router::new().fallback_service(inner).layer(from_fn(guard::layer)).layer(from_fn_with_state(app, problem::layer))
+}
+
+/// One area with pages and API: what a Lambda function serves.
+pub fn area(app: App, area: Area) -> Router {
+    router(app, move |route| route.area == area || route.everywhere())
+}
+
+/// All pages: what the frontend role serves.
+pub fn frontend(app: App) -> Router {
+    router(app, |route| route.surface == Surface::Page || route.everywhere())
+}
+
+/// The whole JSON API: what the backend role serves.
+pub fn backend(app: App) -> Router {
+    router(app, |route| route.surface == Surface::Api || route.everywhere())
+}
+
+/// Everything.
+pub fn all(app: App) -> Router {
+    router(app, |_| true)
+}

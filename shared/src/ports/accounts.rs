@@ -37,7 +37,7 @@ pub trait SessionStore: Send + Sync {
     /// [`StoreError`].
     async fn insert_session(&self, session: &Session) -> Result<(), StoreError>;
 
-    /// The session of a token digest, unless it expired before `now`.
+    /// The session of a token digest, unless it has expired: from its `expires_at` on.
     ///
     /// # Errors
     /// [`StoreError`].

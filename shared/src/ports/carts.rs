@@ -6,10 +6,11 @@ use time::OffsetDateTime;
 use super::StoreError;
 use crate::domain::{Cart, CartOwner};
 
-/// Carts, one per owner.
+/// Carts, one per owner. From its `expires_at` on a cart counts as none, for every command, whether or not the store
+/// has removed it; a command that has no `now` goes by the time in what it writes (`updated_at`, `placed_at`).
 #[async_trait]
 pub trait CartStore: Send + Sync {
-    /// The owner's cart, unless it expired before `now`.
+    /// The owner's cart, unless it has expired.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -25,6 +26,6 @@ pub trait CartStore: Send + Sync {
     /// Writes `merged` as [`CartStore::save_cart`] does and removes the cart of `source`, both or neither.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when either cart has changed since it was read.
+    /// [`StoreError::Conflict`] when either cart has changed, expired or gone since it was read.
     async fn merge_carts(&self, source: &Cart, merged: &Cart, expires_at: OffsetDateTime) -> Result<(), StoreError>;
 }

@@ -60,7 +60,7 @@ pub struct Claim {
     pub key: IdempotencyKey,
     /// The record to write if the key is free; `outcome` is `None`.
     pub record: IdempotencyRecord,
-    /// The key is free again after this time.
+    /// The key is free again from this time on.
     pub expires_at: OffsetDateTime,
 }
 
@@ -76,7 +76,7 @@ pub enum Claimed {
 /// Idempotency keys of commands that are not orders. (Orders claim their key in [`super::OrderStore::place_order`].)
 #[async_trait]
 pub trait IdempotencyStore: Send + Sync {
-    /// The record under a key, unless it expired before `now`.
+    /// The record under a key, unless it has expired.
     ///
     /// # Errors
     /// [`StoreError`].

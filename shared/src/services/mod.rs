@@ -1,1 +1,20 @@
-//! Use cases.
+//! The use cases, run over the ports. Nothing here knows which store, which runtime or which page.
+
+mod accounts;
+mod admin;
+mod cart;
+mod catalog;
+mod catalog_cache;
+mod checkout;
+mod fake_payments;
+mod idempotent;
+mod local_shop;
+mod password;
+mod payment_steps;
+
+pub use accounts::create_operator;
+pub use fake_payments::FakePayments;
+pub use local_shop::LocalShop;
+
+/// How long a visitor's token, a cart and a session live after their last write.
+pub const TOKEN_LIFETIME_DAYS: i64 = 30;

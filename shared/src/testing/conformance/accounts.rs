@@ -72,9 +72,9 @@ pub(super) async fn a_session_ends_when_its_time_is_over(store: SharedStore) {
     let tick = Duration::milliseconds(1);
     for (session, now, there) in [
         (&short, NOW, true),
-        (&short, short.expires_at, true),
-        (&short, short.expires_at + tick, false),
-        (&long, short.expires_at + tick, true),
+        (&short, short.expires_at - tick, true),
+        (&short, short.expires_at, false),
+        (&long, short.expires_at, true),
         (&long, long.expires_at + Duration::days(365), false),
     ] {
         let found = store.find_session(&session.token_digest, now).await.expect("a session is read");

@@ -5,7 +5,7 @@ use time::Duration;
 use super::support::{KEPT_UNTIL, NOW, RACERS, assert_one_winner, race, save_first_cart};
 use crate::domain::{Cart, CartOwner, MAX_CART_LINES};
 use crate::ports::{SharedStore, StoreError};
-use crate::testing::fixtures::{cart, customer, visitor};
+use crate::testing::fixtures::{cart, customer, order, placement, visitor};
 
 const TICK: Duration = Duration::milliseconds(1);
 
@@ -50,15 +50,33 @@ pub(super) async fn an_expired_cart_is_absent_and_replaced_by_version_one(store:
         store.save_cart(&old, expires_at).await.expect("the cart is saved");
     }
     let at = async |now| store.find_cart(&owner, now).await.expect("a cart is read");
-    assert_eq!(at(expires_at).await, Some(old.clone()), "until then it is there");
-    assert_eq!(at(expires_at + TICK).await, None, "after then it is gone");
+    assert_eq!(at(expires_at - TICK).await, Some(old.clone()), "until then it is there");
+    assert_eq!(at(expires_at).await, None, "from then on it is gone");
 
     let mut new = cart(&owner, &[("B", 2)]);
-    new.updated_at = expires_at;
+    new.updated_at = expires_at - TICK;
     assert_conflict(&store.save_cart(&new, KEPT_UNTIL).await);
-    new.updated_at = expires_at + TICK;
+    new.updated_at = expires_at;
     store.save_cart(&new, KEPT_UNTIL).await.expect("version 1 replaces an expired cart");
-    assert_eq!(at(expires_at + TICK).await, Some(new), "the new expiry counts");
+    assert_eq!(at(expires_at).await, Some(new), "the new expiry counts");
+}
+
+pub(super) async fn an_expired_cart_cannot_be_changed_merged_or_ordered(store: SharedStore) {
+    let (owner, other) = (visitor("ada"), CartOwner::customer(&customer("ada")));
+    let expires_at = NOW + Duration::hours(1);
+    let old = cart(&owner, &[("A", 1)]);
+    store.save_cart(&old, expires_at).await.expect("the cart is saved");
+    let next = Cart { version: 2, updated_at: expires_at, ..old.clone() };
+    assert_conflict(&store.save_cart(&next, KEPT_UNTIL).await);
+    let merged = Cart { updated_at: expires_at, ..cart(&other, &[("A", 1)]) };
+    assert_conflict(&store.merge_carts(&old, &merged, KEPT_UNTIL).await);
+    assert_eq!(store.find_cart(&other, NOW).await.expect("nothing is read"), None, "nothing is merged");
+    let mut order = order(&owner, "late", &[("A", 1)]);
+    (order.placed_at, order.reservations) = (expires_at, Vec::new());
+    let refused = store.place_order(&placement(&order, 1)).await;
+    assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
+    let kept = store.find_cart(&owner, expires_at - TICK).await.expect("a cart is read");
+    assert_eq!(kept, Some(old), "nothing is changed");
 }
 
 pub(super) async fn every_save_sets_the_expiry_anew(store: SharedStore) {
@@ -74,7 +92,7 @@ pub(super) async fn every_save_sets_the_expiry_anew(store: SharedStore) {
 pub(super) async fn one_of_many_concurrent_saves_wins(store: SharedStore) {
     let owner = visitor("ada");
     let expires_at = NOW + Duration::hours(1);
-    for (version, updated_at) in [(1, NOW), (2, NOW), (3, NOW), (1, expires_at + TICK)] {
+    for (version, updated_at) in [(1, NOW), (2, NOW), (3, NOW), (1, expires_at)] {
         let save = |number: usize| {
             let mut cart = cart(&owner, &[("A", u32::try_from(number).expect("small") + 1)]);
             (cart.version, cart.updated_at) = (version, updated_at);
@@ -105,7 +123,7 @@ pub(super) async fn merging_writes_one_cart_and_removes_the_other(store: SharedS
     let kept_longer = KEPT_UNTIL + Duration::days(1);
     store.merge_carts(&source, &more, kept_longer).await.expect("merged into a cart");
     assert_eq!(find(&store, &source_owner).await, None);
-    let found = store.find_cart(&owner, kept_longer).await.expect("a cart is read");
+    let found = store.find_cart(&owner, kept_longer - TICK).await.expect("a cart is read");
     assert_eq!(found, Some(more), "the merged cart is kept until the new expiry");
 }
 

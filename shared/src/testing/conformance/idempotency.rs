@@ -27,7 +27,7 @@ pub(super) async fn one_of_many_concurrent_claims_is_new(store: SharedStore) {
         let key = checkout_key(&visitor("ada"), &format!("key{round}"));
         let expires_at = NOW + Duration::hours(1);
         // The key is taken when it was never used, and again when its first use has expired.
-        for now in [NOW, expires_at + Duration::milliseconds(1)] {
+        for now in [NOW, expires_at] {
             let claim = |number: usize| {
                 let claim = claim(key.clone(), &format!("{now} {number}"), now);
                 Claim { expires_at: now + Duration::hours(1), ..claim }
@@ -97,14 +97,15 @@ pub(super) async fn a_released_key_is_free(store: SharedStore) {
 pub(super) async fn an_expired_key_is_free(store: SharedStore) {
     let key = checkout_key(&visitor("ada"), "key");
     let first = Claim { expires_at: NOW + Duration::hours(1), ..claim(key.clone(), "first", NOW) };
+    let before = first.expires_at - Duration::milliseconds(1);
     assert_eq!(take(&store, &first, NOW).await, Claimed::New);
     store.complete_idempotency_key(&key, ANSWER).await.expect("an answer is kept");
     let answered = IdempotencyRecord { outcome: Some(ANSWER.to_owned()), ..first.record };
-    assert_eq!(find(&store, &key, first.expires_at).await, Some(answered.clone()), "until then it is taken");
-    let after = first.expires_at + Duration::milliseconds(1);
-    assert_eq!(find(&store, &key, after).await, None, "after then it is free");
+    assert_eq!(find(&store, &key, before).await, Some(answered.clone()), "until then it is taken");
+    let after = first.expires_at;
+    assert_eq!(find(&store, &key, after).await, None, "from then on it is free");
     let second = claim(key.clone(), "second", after);
-    assert_eq!(take(&store, &second, first.expires_at).await, Claimed::Existing(answered));
+    assert_eq!(take(&store, &second, before).await, Claimed::Existing(answered));
     assert_eq!(take(&store, &second, after).await, Claimed::New);
     assert_eq!(find(&store, &key, after).await, Some(second.record), "nothing of the first use is left");
 }

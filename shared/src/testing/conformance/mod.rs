@@ -96,6 +96,7 @@ macro_rules! for_each_guarantee {
                 a_cart_is_found_as_it_was_saved,
                 a_save_must_follow_the_version_the_store_has,
                 an_expired_cart_is_absent_and_replaced_by_version_one,
+                an_expired_cart_cannot_be_changed_merged_or_ordered,
                 every_save_sets_the_expiry_anew,
                 one_of_many_concurrent_saves_wins,
                 merging_writes_one_cart_and_removes_the_other,

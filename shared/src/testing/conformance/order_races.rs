@@ -57,7 +57,7 @@ pub(super) async fn a_key_places_one_order(store: SharedStore) {
         let wish = |number: usize| {
             let order = order(&owner, &format!("round {round} try {number}"), &[(code.as_str(), 1)]);
             let mut wish = placement(&order, 1);
-            wish.claim.key = checkout_key(&owner, "one key");
+            wish.claim.key = checkout_key(&owner, "one-key");
             wish
         };
         let results = race(RACERS, |number| {
@@ -109,13 +109,13 @@ pub(super) async fn an_expired_key_places_one_new_order(store: SharedStore) {
         let mut order = order(&owner, name, &[("A", 1)]);
         order.placed_at = placed_at;
         let mut wish = placement(&order, cart_version);
-        wish.claim.key = checkout_key(&owner, "one key");
+        wish.claim.key = checkout_key(&owner, "one-key");
         wish
     };
     let mut first = wish("first", 1, NOW);
     first.claim.expires_at = expires_at;
     super::support::place(&store, &first).await;
-    let later = |number: usize| wish(&format!("later {number}"), 2, expires_at + time::Duration::seconds(1));
+    let later = |number: usize| wish(&format!("later {number}"), 2, expires_at);
     let results = race(RACERS, |number| {
         let (store, wish) = (store.clone(), later(number));
         async move { store.place_order(&wish).await }

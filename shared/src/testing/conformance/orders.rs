@@ -166,10 +166,10 @@ pub(super) async fn an_expired_key_is_free_for_a_new_order(store: SharedStore) {
         placement.claim.key = first.claim.key.clone();
         placement
     };
-    let in_time = late("in time", first.claim.expires_at);
+    let in_time = late("in time", first.claim.expires_at - Duration::milliseconds(1));
     let answer = store.place_order(&in_time).await.expect("the key decides");
     assert_eq!(answer, Claimed::Existing(first.claim.record.clone()), "until then it is taken");
-    let after = late("after", first.claim.expires_at + Duration::milliseconds(1));
+    let after = late("after", first.claim.expires_at);
     place(&store, &after).await;
     let record =
         store.find_idempotency_record(&after.claim.key, after.order.placed_at).await.expect("a record is read");

@@ -1,0 +1,83 @@
+//! The first run on a laptop: demo catalog, an operator, starting over.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use shopease_shared::config::ShopConfig;
+use shopease_shared::domain::EmailAddress;
+use shopease_shared::ports::{IdGenerator as _, SharedStore, SystemClock, SystemIds};
+use shopease_shared::services::create_operator;
+use shopease_storage::StoreConfig;
+
+/// The catalog that a new shop begins with.
+const CATALOG: &[u8] = include_bytes!("../../shared/demo/catalog.csv");
+
+/// Where the embedded store keeps its data, if that is the store.
+pub fn data_directory(store: &StoreConfig) -> Option<&Path> {
+    match store {
+        #[cfg(feature = "embedded")]
+        StoreConfig::Embedded { directory, .. } => Some(directory),
+        _ => None,
+    }
+}
+
+/// Removes the embedded store's files.
+///
+/// # Errors
+/// When another store is configured, or a file cannot be removed.
+pub fn start_over(store: &StoreConfig) -> anyhow::Result<()> {
+    let Some(directory) = data_directory(store) else { bail!("--fresh works on the embedded store only") };
+    let files: Vec<PathBuf> = match std::fs::read_dir(directory) {
+        Ok(entries) => entries.filter_map(Result::ok).map(|entry| entry.path()).collect(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error).with_context(|| format!("{} cannot be read", directory.display())),
+    };
+    for file in files {
+        let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.starts_with("shopease.sqlite") || name == OPERATOR_FILE {
+            std::fs::remove_file(&file).with_context(|| format!("{} cannot be removed", file.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Loads the demo catalog into a store without categories.
+///
+/// # Errors
+/// When the store fails.
+pub async fn load_if_empty(store: &SharedStore, shop: &ShopConfig) -> anyhow::Result<()> {
+    if store.list_categories().await?.is_empty() {
+        let report = crate::import::load(CATALOG, shop, store, &SystemClock)
+            .await
+            .context("the demo catalog cannot be loaded")?;
+        tracing::info!(products = report, "demo catalog loaded");
+    }
+    Ok(())
+}
+
+/// The account that works at `/admin` on a laptop.
+pub struct Operator {
+    /// Where to sign in with.
+    pub email: &'static str,
+    /// Made at the first start, kept beside the data.
+    pub password: String,
+}
+
+const OPERATOR_EMAIL: &str = "operator@shopease.test";
+const OPERATOR_FILE: &str = "operator-password.txt";
+
+/// The laptop's operator; made, with a random password, at the first start.
+///
+/// # Errors
+/// When the store fails or the password file cannot be written.
+pub async fn operator(store: &SharedStore, directory: &Path) -> anyhow::Result<Operator> {
+    let file = directory.join(OPERATOR_FILE);
+    if let Ok(password) = std::fs::read_to_string(&file) {
+        return Ok(Operator { email: OPERATOR_EMAIL, password: password.trim().to_owned() });
+    }
+    let password = SystemIds.ulid().to_string()[14..].to_lowercase();
+    let email: EmailAddress = OPERATOR_EMAIL.parse()?;
+    create_operator(&**store, &SystemClock, &SystemIds, email, password.clone()).await?;
+    std::fs::write(&file, format!("{password}\n")).with_context(|| format!("{} cannot be written", file.display()))?;
+    Ok(Operator { email: OPERATOR_EMAIL, password })
+}

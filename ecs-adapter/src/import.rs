@@ -1,0 +1,106 @@
+//! `shopease import`: a Shopify product export into the store of this shop.
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+use shopease_shared::catalog_import::{FileEncoding, ImportOptions, MAX_FILE_BYTES, WriteOptions, import, read};
+use shopease_shared::config::ShopConfig;
+use shopease_shared::domain::{Currency, Tokenizer};
+use shopease_shared::ports::{Clock, SharedStore};
+
+/// Read a Shopify product export (CSV) into the store.
+///
+/// Products are known by their handle: a second run of the same file changes nothing. Products that the file does
+/// not publish are left out, and taken off sale if they were sold here. Rows that cannot be used are reported with
+/// their line; the others are imported all the same. The exit code is 0 also then, unless --strict is given; it is 1
+/// when the file cannot be read or the store does not answer (run again: what was written stays).
+#[derive(Debug, clap::Args)]
+pub struct ImportArgs {
+    /// The file.
+    file: PathBuf,
+    /// Currency of the prices in the file [default: the shop's].
+    #[arg(long, value_name = "CODE")]
+    currency: Option<Currency>,
+    /// Units of tracked variants whose quantity the file leaves open; without this they are sold without counting.
+    #[arg(long, value_name = "UNITS")]
+    default_stock: Option<u32>,
+    /// Set the stock of articles that the shop counts already; else orders go on from the stock that is there.
+    #[arg(long)]
+    set_stock: bool,
+    /// Encoding of the file, for example windows-1250 [default: UTF-8, or what looks right].
+    #[arg(long, value_name = "NAME")]
+    encoding: Option<FileEncoding>,
+    /// Only tell what would be done.
+    #[arg(long)]
+    dry_run: bool,
+    /// Print the whole report as JSON.
+    #[arg(long)]
+    json: bool,
+    /// Exit with 1 when any row was rejected.
+    #[arg(long)]
+    strict: bool,
+}
+
+/// Runs the command: the report goes to standard output, the progress to the terminal.
+///
+/// # Errors
+/// When the file cannot be read, is no product export, or the store does not answer.
+pub async fn run(
+    args: ImportArgs,
+    shop: &ShopConfig,
+    store: &SharedStore,
+    clock: &dyn Clock,
+) -> anyhow::Result<ExitCode> {
+    let name = args.file.display();
+    let size_bytes = std::fs::metadata(&args.file).with_context(|| format!("{name} cannot be opened"))?.len();
+    if size_bytes > MAX_FILE_BYTES {
+        bail!("{name} is larger than {} MiB", MAX_FILE_BYTES / 1024 / 1024);
+    }
+    let bytes = std::fs::read(&args.file).with_context(|| format!("{name} cannot be read"))?;
+    let options = ImportOptions {
+        currency: args.currency.unwrap_or(shop.currency),
+        default_stock: args.default_stock,
+        created_at: clock.now(),
+        encoding: args.encoding,
+    };
+    let catalog = read(&bytes, &options).with_context(|| format!("{name} cannot be imported"))?;
+    // Drawn on standard error, and only when that is a terminal.
+    let bar = ProgressBar::new((catalog.products.len() + catalog.left_out.len()) as u64).with_style(style()?);
+    let write_options = WriteOptions { set_stock: args.set_stock, dry_run: args.dry_run };
+    let tokenizer = Tokenizer::new(shop.language);
+    let report = import(catalog, &**store, &tokenizer, write_options, &|done| bar.set_position(done as u64))
+        .await
+        .context("the store does not answer; run the import again, what was written stays")?;
+    bar.finish_and_clear();
+    let mut out = io::stdout().lock();
+    if args.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
+    } else {
+        write!(out, "{report}")?;
+    }
+    let failed = args.strict && report.has_rejections();
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Loads a catalog that the shop brings along; gives the number of products on sale from it.
+///
+/// # Errors
+/// When it is no product export, a row of it cannot be used, or the store does not answer.
+pub async fn load(bytes: &[u8], shop: &ShopConfig, store: &SharedStore, clock: &dyn Clock) -> anyhow::Result<usize> {
+    let options =
+        ImportOptions { currency: shop.currency, default_stock: None, created_at: clock.now(), encoding: None };
+    let write_options = WriteOptions { set_stock: false, dry_run: false };
+    let tokenizer = Tokenizer::new(shop.language);
+    let report = import(read(bytes, &options)?, &**store, &tokenizer, write_options, &|_| {}).await?;
+    if report.has_rejections() {
+        bail!("{report}");
+    }
+    Ok(report.created + report.updated + report.unchanged)
+}
+
+fn style() -> anyhow::Result<ProgressStyle> {
+    Ok(ProgressStyle::with_template("{bar:40} {pos}/{len} products, {elapsed} ({eta} left)")?)
+}

@@ -1,0 +1,49 @@
+//! From the environment to an open store.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use shopease_shared::config::{HttpConfig, Reader, ShopConfig};
+use shopease_shared::ports::{ProcessEnv, SystemIds};
+use shopease_storage::{OpenStore, StoreConfig};
+
+/// Everything the environment says.
+pub struct Settings {
+    /// Which store.
+    pub store: StoreConfig,
+    /// How the shop sells.
+    pub shop: ShopConfig,
+    /// How the shop shows itself.
+    pub http: HttpConfig,
+    /// Where the frontend finds the backend.
+    pub backend_url: Option<String>,
+    /// How long a stopping process keeps serving while load balancers notice.
+    pub drain_seconds: u64,
+}
+
+impl Settings {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// Every problem with its variable.
+    pub fn read() -> anyhow::Result<Self> {
+        let mut reader = Reader::new(&ProcessEnv);
+        let default_store = if cfg!(feature = "embedded") { "embedded" } else { "postgres" };
+        let store = StoreConfig::read(&mut reader, default_store);
+        let (shop, http) = (ShopConfig::read(&mut reader), HttpConfig::read(&mut reader));
+        let backend_url = reader.optional("SHOPEASE_BACKEND_URL");
+        let drain_seconds = reader.or("SHOPEASE_DRAIN_SECONDS", 0);
+        reader.finish()?;
+        Ok(Self { store: store.context("no store is configured")?, shop, http, backend_url, drain_seconds })
+    }
+}
+
+/// Opens the configured store.
+///
+/// # Errors
+/// When it cannot be reached, or its data directory is in use.
+pub async fn store(settings: &Settings) -> anyhow::Result<OpenStore> {
+    shopease_storage::open(settings.store.clone(), &ProcessEnv, Arc::new(SystemIds))
+        .await
+        .context("the store cannot be opened")
+}

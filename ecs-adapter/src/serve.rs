@@ -1,0 +1,144 @@
+//! Serving: compose the shop for a role, listen, stop in good order.
+
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::serve::ListenerExt as _;
+use shopease_shared::http::{self, App};
+use shopease_shared::ports::{ProcessEnv, SystemIds};
+use shopease_shared::remote_shop::RemoteShop;
+use shopease_shared::telemetry;
+use shopease_storage::{OpenStore, StoreConfig};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::{Role, ServeArgs};
+use crate::demo::{self, Operator};
+use crate::open::{self, Settings};
+
+/// Port when none is given.
+pub const DEFAULT_PORT: u16 = 8080;
+
+/// Longest wait for requests in flight after a signal; ECS kills after 30 s by default.
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(20);
+
+/// Serves until SIGTERM or Ctrl-C.
+///
+/// # Errors
+/// When the configuration, the store or the port is unusable.
+pub async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
+    telemetry::init(&ProcessEnv);
+    let settings = Settings::read()?;
+    let listener = TcpListener::bind(("0.0.0.0", args.port))
+        .await
+        .with_context(|| format!("port {} cannot be used (SHOPEASE_HTTP_PORT chooses another)", args.port))?;
+    let port = listener.local_addr()?.port();
+    let (app, backing) = compose(&args, &settings).await?;
+    let router = match args.role {
+        Role::Frontend => http::frontend(app.clone()),
+        Role::Backend => http::backend(app.clone()),
+        Role::All => http::all(app.clone()),
+    };
+    announce(&args, port, &settings, backing.as_ref());
+    let drain = Duration::from_secs(settings.drain_seconds);
+    // Without this, answers of several packets wait 40 ms for an acknowledgement (Nagle against delayed ACK).
+    let listener = listener.tap_io(|socket| {
+        if let Err(error) = socket.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY");
+        }
+    });
+    let (stopped, mut stopping) = tokio::sync::watch::channel(false);
+    let server = axum::serve(listener, router).with_graceful_shutdown(async move {
+        wait_for_signal().await;
+        app.drain();
+        tokio::time::sleep(drain).await;
+        let _ = stopped.send(true);
+    });
+    let limit = async {
+        let _ = stopping.changed().await;
+        tokio::time::sleep(SHUTDOWN_LIMIT).await;
+    };
+    tokio::select! {
+        result = async { server.await } => result?,
+        () = limit => tracing::warn!("requests still ran when the time to stop was over"),
+    }
+    drop(backing);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What lives behind the router of a process that has a store.
+struct Backing {
+    open: OpenStore,
+    operator: Option<Operator>,
+}
+
+async fn compose(args: &ServeArgs, settings: &Settings) -> anyhow::Result<(App, Option<Backing>)> {
+    if args.role == Role::Frontend {
+        let url = settings
+            .backend_url
+            .as_deref()
+            .context("the frontend needs SHOPEASE_BACKEND_URL, for example http://localhost:8081")?;
+        let shop = RemoteShop::new(url).map_err(|reason| anyhow::anyhow!("SHOPEASE_BACKEND_URL: {reason}"))?;
+        return Ok((App::new(Arc::new(shop), Arc::new(SystemIds), settings.http.clone()), None));
+    }
+    if args.fresh {
+        demo::start_over(&settings.store)?;
+    }
+    let open = open::store(settings).await?;
+    if args.migrate {
+        open.migrate().await?;
+    }
+    let embedded = demo::data_directory(&settings.store);
+    let mut operator = None;
+    if embedded.is_some() || args.demo {
+        demo::load_if_empty(&open.store, &settings.shop).await?;
+    }
+    if let Some(directory) = embedded {
+        operator = Some(demo::operator(&open.store, directory).await?);
+    }
+    let app = App::local(open.store.clone(), settings.shop.clone(), settings.http.clone());
+    Ok((app, Some(Backing { open, operator })))
+}
+
+/// Tells a person where the shop is and what to try; a machine gets one log line.
+fn announce(args: &ServeArgs, port: u16, settings: &Settings, backing: Option<&Backing>) {
+    tracing::info!(port, role = ?args.role, "serving");
+    let Some(Backing { open, operator }) = backing else { return };
+    if !std::io::stdout().is_terminal() && demo::data_directory(&settings.store).is_none() {
+        return;
+    }
+    println!("\n  {} is open: http://localhost:{port}\n", settings.http.shop_name);
+    println!("  Try   search for \"linen\", choose a variant, check out with a test card");
+    println!("        http://localhost:{port}/api/docs    the JSON API");
+    if let Some(operator) = operator {
+        println!(
+            "        http://localhost:{port}/admin       as {} with password {}",
+            operator.email, operator.password
+        );
+    }
+    if let StoreConfig::Embedded { directory, .. } = &settings.store {
+        println!("  Data  {} (kept between runs; --fresh starts over)", directory.display());
+    }
+    if let Some(endpoint) = open.embedded_endpoint() {
+        println!("        {endpoint} is its DynamoDB endpoint, for `cargo lambda watch`");
+    }
+    println!("  Stop  Ctrl-C\n");
+}
+
+async fn wait_for_signal() {
+    let mut terminate = match signal(SignalKind::terminate()) {
+        Ok(terminate) => terminate,
+        Err(error) => {
+            tracing::error!(%error, "SIGTERM cannot be caught");
+            return std::future::pending().await;
+        }
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    tracing::info!("stopping");
+}

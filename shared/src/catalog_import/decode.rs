@@ -1,0 +1,70 @@
+//! From the bytes of the file to text: UTF-8 as Shopify writes it, or what a spreadsheet made of it.
+
+use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
+
+/// The text of the file and, when the encoding had to be guessed, what was taken.
+pub(super) struct Decoded {
+    pub(super) text: String,
+    pub(super) note: Option<String>,
+}
+
+/// Decodes by the encoding asked for, else by byte order mark, else as UTF-8, else as Windows-1252.
+///
+/// A file that is UTF-8 but for a few places (more good multi-byte characters than bad ones) stays UTF-8: one
+/// broken byte must not turn every accent of the shop into two wrong letters.
+pub(super) fn decode(bytes: &[u8], asked: Option<&'static Encoding>) -> Decoded {
+    if let Some(encoding) = asked.or_else(|| Encoding::for_bom(bytes).map(|(encoding, _)| encoding)) {
+        let (text, used, broken) = encoding.decode(bytes);
+        let note = broken.then(|| format!("some bytes are not {}; they show as \u{FFFD}", used.name()));
+        return Decoded { text: text.into_owned(), note };
+    }
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return Decoded { text: text.to_owned(), note: None };
+    }
+    let (mut good, mut bad) = (0_usize, 0_usize);
+    for chunk in bytes.utf8_chunks() {
+        good += chunk.valid().chars().filter(|c| !c.is_ascii()).count();
+        bad += usize::from(!chunk.invalid().is_empty());
+    }
+    let (encoding, note) = if good > bad {
+        (UTF_8, format!("{bad} places are not UTF-8; they show as \u{FFFD}"))
+    } else {
+        (WINDOWS_1252, "the file is not UTF-8; it is read as Windows-1252".to_owned())
+    };
+    Decoded { text: encoding.decode_without_bom_handling(bytes).0.into_owned(), note: Some(note) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_encoding_of_the_same_text_reads_the_same() {
+        let utf16: Vec<u8> =
+            std::iter::once(0xFEFF_u16).chain("Växel €".encode_utf16()).flat_map(u16::to_le_bytes).collect();
+        let cases: [(&str, &[u8], bool); 4] = [
+            ("utf-8", "Växel €".as_bytes(), false),
+            ("utf-8 with mark", "\u{FEFF}Växel €".as_bytes(), false),
+            ("utf-16", &utf16, false),
+            ("windows-1252", b"V\xe4xel \x80", true),
+        ];
+        for (name, bytes, noted) in cases {
+            let decoded = decode(bytes, None);
+            assert_eq!(decoded.text, "Växel €", "{name}");
+            assert_eq!(decoded.note.is_some(), noted, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_broken_byte_does_not_spoil_the_other_accents() {
+        let decoded = decode(b"V\xc3\xa4xel, B\xc3\xa5t, \xff", None);
+        assert_eq!(decoded.text, "Växel, Båt, \u{FFFD}");
+        assert!(decoded.note.is_some());
+    }
+
+    #[test]
+    fn an_encoding_asked_for_is_taken() {
+        let polish = Encoding::for_label(b"windows-1250");
+        assert_eq!(decode(b"\xbf\xf3\xb3ty", polish).text, "żółty");
+    }
+}

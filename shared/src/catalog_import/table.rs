@@ -1,0 +1,245 @@
+//! From text to records: delimiter, header, physical line numbers, and a way on after a broken quote.
+
+use csv::{ReaderBuilder, StringRecord};
+
+use super::ReadError;
+use super::columns::{Column, Columns};
+
+/// Longest field in bytes; a longer one is no product text.
+const MAX_FIELD_BYTES: usize = 1 << 20;
+
+/// One record, with the physical line it starts on (the header is usually line 1).
+pub(super) struct Row {
+    pub(super) line: u64,
+    pub(super) record: StringRecord,
+}
+
+/// A record that cannot be used, and why.
+pub(super) struct BrokenRow {
+    pub(super) line: u64,
+    pub(super) reason: String,
+}
+
+/// The whole file.
+pub(super) struct Table {
+    pub(super) columns: Columns,
+    pub(super) rows: Vec<Row>,
+    pub(super) broken: Vec<BrokenRow>,
+}
+
+/// Cuts the text into records. Blank records are left out; a record with a quote that does not close, or closes in the
+/// wrong place lines later, is reported, and reading goes on at the line after its first.
+///
+/// # Errors
+/// [`ReadError`] when the file is empty or its header is not that of a product file.
+pub(super) fn parse(text: &str) -> Result<Table, ReadError> {
+    let (text, first_line, named) = match excel_separator(text) {
+        Some((rest, delimiter)) => (rest, 2, Some(delimiter)),
+        None => (text, 1, None),
+    };
+    let (delimiter, columns) = find_header(text, named)?;
+    let mut lines = LineCounter::new(text, first_line);
+    let mut table = Table { columns, rows: Vec::new(), broken: Vec::new() };
+    let mut records = Records::new(text, delimiter);
+    let mut header = true;
+    while let Some((start, end, record)) = records.next_record()? {
+        let line = lines.line_at(start);
+        let raw = &text[start..end];
+        if std::mem::take(&mut header) || record.iter().all(|field| field.trim().is_empty()) {
+            continue;
+        }
+        let several_lines = raw.trim_end_matches(['\r', '\n']).contains('\n');
+        if several_lines && !well_quoted(raw.as_bytes(), delimiter) {
+            table.broken.push(BrokenRow { line, reason: "a quotation mark is missing or out of place".to_owned() });
+            records.resume_at(start + raw.find('\n').map_or(raw.len(), |at| at + 1));
+        } else if record.iter().any(|field| field.len() > MAX_FIELD_BYTES) {
+            table.broken.push(BrokenRow { line, reason: "a field is longer than 1 MiB".to_owned() });
+        } else {
+            table.rows.push(Row { line, record });
+        }
+    }
+    Ok(table)
+}
+
+/// The line `sep=;` that Excel writes and reads before the header.
+fn excel_separator(text: &str) -> Option<(&str, u8)> {
+    let (line, rest) = text.split_once('\n')?;
+    match line.trim_end().trim_matches('"').strip_prefix("sep=")?.as_bytes() {
+        [delimiter] => Some((rest, *delimiter)),
+        _ => None,
+    }
+}
+
+/// The delimiter under which the header has the most columns the import knows.
+fn find_header(text: &str, named: Option<u8>) -> Result<(u8, Columns), ReadError> {
+    let mut best: Option<(u8, Columns, Vec<String>)> = None;
+    for delimiter in named.into_iter().chain(*b",;\t|") {
+        let Some((_, _, header)) = Records::new(text, delimiter).next_record()? else {
+            return Err(ReadError::Empty);
+        };
+        let columns = Columns::of(header.iter());
+        if best.as_ref().is_none_or(|(_, best, _)| (columns.known(), columns.width) > (best.known(), best.width)) {
+            best = Some((delimiter, columns, header.iter().map(str::to_owned).collect()));
+        }
+    }
+    let (delimiter, columns, found) = best.ok_or(ReadError::Empty)?;
+    if !columns.has(Column::Handle) && !columns.has(Column::Title) {
+        return Err(ReadError::NotProducts { missing: "Handle and no Title", found });
+    }
+    if !columns.has(Column::Price) {
+        return Err(ReadError::NotProducts { missing: "Variant Price", found });
+    }
+    Ok((delimiter, columns))
+}
+
+/// The records from some offset on, each with the offsets of its first byte and of the byte after it.
+struct Records<'t> {
+    text: &'t str,
+    delimiter: u8,
+    base: usize,
+    reader: csv::Reader<&'t [u8]>,
+}
+
+impl<'t> Records<'t> {
+    fn new(text: &'t str, delimiter: u8) -> Self {
+        Self { text, delimiter, base: 0, reader: Self::reader(text, delimiter) }
+    }
+
+    fn reader(text: &'t str, delimiter: u8) -> csv::Reader<&'t [u8]> {
+        ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(text.as_bytes())
+    }
+
+    fn resume_at(&mut self, offset: usize) {
+        self.base = offset;
+        self.reader = Self::reader(&self.text[offset..], self.delimiter);
+    }
+
+    fn next_record(&mut self) -> Result<Option<(usize, usize, StringRecord)>, ReadError> {
+        let mut record = StringRecord::new();
+        if !self.reader.read_record(&mut record).map_err(ReadError::Csv)? {
+            return Ok(None);
+        }
+        let offset = |position: &csv::Position| usize::try_from(position.byte()).unwrap_or(usize::MAX);
+        let end = (self.base + offset(self.reader.position())).min(self.text.len());
+        let mut start = (self.base + record.position().map_or(0, offset)).min(end);
+        // The reader counts blank lines, and the second half of CR LF, as the begin of the next record.
+        start += self.text[start..end].bytes().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        Ok(Some((start, end, record)))
+    }
+}
+
+/// Physical line numbers of rising offsets. Lines end in LF, or in CR when the file has no LF at all.
+struct LineCounter<'t> {
+    text: &'t [u8],
+    terminator: u8,
+    offset: usize,
+    line: u64,
+}
+
+impl<'t> LineCounter<'t> {
+    fn new(text: &'t str, first_line: u64) -> Self {
+        let terminator = if text.contains('\n') { b'\n' } else { b'\r' };
+        Self { text: text.as_bytes(), terminator, offset: 0, line: first_line }
+    }
+
+    fn line_at(&mut self, offset: usize) -> u64 {
+        let passed = self.text.get(self.offset..offset).unwrap_or_default();
+        for byte in passed {
+            self.line += u64::from(*byte == self.terminator);
+        }
+        self.offset = self.offset.max(offset);
+        self.line
+    }
+}
+
+/// Whether every quoted field of the record closes, and closes right before a delimiter or the end of the record.
+fn well_quoted(raw: &[u8], delimiter: u8) -> bool {
+    let ends_field = |byte: Option<&u8>| byte.is_none_or(|byte| [delimiter, b'\r', b'\n'].contains(byte));
+    let mut rest = raw;
+    loop {
+        if let Some(quoted) = rest.strip_prefix(b"\"") {
+            let mut at = 0;
+            loop {
+                match (quoted.get(at), quoted.get(at + 1)) {
+                    (None, _) => return false,
+                    (Some(b'"'), Some(b'"')) => at += 2,
+                    (Some(b'"'), _) => break,
+                    _ => at += 1,
+                }
+            }
+            rest = &quoted[at + 1..];
+            if !ends_field(rest.first()) {
+                return false;
+            }
+        }
+        match rest.iter().position(|byte| *byte == delimiter) {
+            Some(at) => rest = &rest[at + 1..],
+            None => return true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &str) -> Vec<(u64, String)> {
+        let table = parse(text).expect("a product file");
+        table.rows.iter().map(|row| (row.line, row.record.iter().collect::<Vec<_>>().join("|"))).collect()
+    }
+
+    #[test]
+    fn lines_are_those_an_editor_shows() {
+        let expected = [(2, "a|A|1"), (4, "b|B\nb|2"), (7, "c|C \"c\"|3")].map(|(n, text)| (n, text.to_owned()));
+        let text = "Handle,Title,Price\na,A,1\n\nb,\"B\nb\",2\n,,\nc,\"C \"\"c\"\"\",3\n";
+        assert_eq!(lines(text), expected);
+        let crlf = lines(&text.replace('\n', "\r\n"));
+        assert_eq!(crlf.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [2, 4, 7]);
+        assert_eq!(lines("Handle,Title,Price\ra,A,1\rb,B,2"), [(2, "a|A|1".to_owned()), (3, "b|B|2".to_owned())]);
+    }
+
+    #[test]
+    fn other_delimiters_are_found_by_the_header() {
+        for delimiter in [";", "\t", "|"] {
+            let text = "Handle,Title,Price\na,\"A, B\",1\n"
+                .replacen(',', delimiter, 2)
+                .replace("a,", &format!("a{delimiter}"));
+            let text = text.replace("\",1", &format!("\"{delimiter}1"));
+            assert_eq!(lines(&text), [(2, "a|A, B|1".to_owned())], "{delimiter:?}");
+        }
+        assert_eq!(lines("sep=;\r\nHandle;Title;Price\r\na;A;1\r\n"), [(3, "a|A|1".to_owned())]);
+    }
+
+    #[test]
+    fn a_broken_quote_costs_its_own_line_only() {
+        for (name, after) in [("later closed", "c,\"C\",3"), ("never closed", "c,C,3")] {
+            let text = format!("Handle,Title,Price\na,A,1\nb,\"B,2\n{after}\nd,D,4\n");
+            let table = parse(&text).expect("a product file");
+            let kept: Vec<u64> = table.rows.iter().map(|row| row.line).collect();
+            let lost: Vec<u64> = table.broken.iter().map(|row| row.line).collect();
+            assert_eq!((kept, lost), (vec![2, 4, 5], vec![3]), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_loose_quote_on_one_line_is_taken_as_it_is() {
+        assert_eq!(lines("Handle,Title,Price\na,\"Ruler\" 12\",1\n"), [(2, "a|Ruler 12\"|1".to_owned())]);
+        assert_eq!(lines("Handle,Title,Price\na,Ruler 12\",1\n"), [(2, "a|Ruler 12\"|1".to_owned())]);
+    }
+
+    #[test]
+    fn what_is_no_product_file_is_refused_by_name() {
+        assert!(matches!(parse(""), Err(ReadError::Empty)));
+        let error = parse("Name,Email\nA,b@example.org\n").err().expect("refused").to_string();
+        assert!(error.contains("Name, Email"), "{error}");
+        let error = parse("Handle,Title\na,A\n").err().expect("refused").to_string();
+        assert!(error.contains("Variant Price"), "{error}");
+    }
+
+    #[test]
+    fn an_absurdly_long_field_costs_its_row_only() {
+        let text = format!("Handle,Title,Price\na,{},1\nb,B,2\n", "x".repeat(MAX_FIELD_BYTES + 1));
+        let table = parse(&text).expect("a product file");
+        assert_eq!((table.broken[0].line, table.rows[0].line), (2, 3));
+    }
+}

@@ -1,0 +1,247 @@
+//! Single values: plain text, sanitised descriptions, flags, weights, picture addresses.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
+
+use ammonia::{Builder, UrlRelative};
+
+/// Elements a description may have. `h1` is the page's own; a description's becomes `h2`.
+const DESCRIPTION_ELEMENTS: &str = "a abbr b bdi bdo blockquote br caption cite code col colgroup dd del details div \
+    dl dt em figcaption figure h1 h2 h3 h4 h5 h6 hr i img ins kbd li mark ol p pre q s small span strong sub summary \
+    sup table tbody td tfoot th thead tr u ul";
+
+/// Elements that make a title or an option value HTML; `<M>` and `<3` are text.
+const TITLE_ELEMENTS: &str = "a b big br center del div em font h1 h2 h3 h4 h5 h6 i iframe img li ol p script small span \
+    strong style sub sup svg u ul";
+
+static DESCRIPTION: LazyLock<Builder<'static>> = LazyLock::new(|| {
+    let mut builder = Builder::new();
+    builder
+        .tags(DESCRIPTION_ELEMENTS.split_whitespace().collect())
+        .clean_content_tags(HashSet::from(["script", "style", "iframe", "object", "noscript", "template", "title"]))
+        .generic_attributes(HashSet::from(["lang", "dir", "title"]))
+        .tag_attributes(HashMap::from([
+            ("a", HashSet::from(["href"])),
+            ("img", HashSet::from(["src", "alt", "width", "height"])),
+            ("ol", HashSet::from(["start"])),
+            ("td", HashSet::from(["colspan", "rowspan"])),
+            ("th", HashSet::from(["colspan", "rowspan", "scope"])),
+        ]))
+        .set_tag_attribute_value("img", "loading", "lazy")
+        .url_schemes(HashSet::from(["http", "https", "mailto", "tel"]))
+        .url_relative(UrlRelative::Custom(Box::new(foreign_relative)))
+        .link_rel(Some("noopener nofollow"));
+    builder
+});
+
+static PLAIN: LazyLock<Builder<'static>> = LazyLock::new(|| {
+    let mut builder = Builder::empty();
+    builder.clean_content_tags(HashSet::from(["script", "style"]));
+    builder
+});
+
+/// Addresses relative to the shop the export comes from lead nowhere here, except `//host/..`, which only leaves the
+/// scheme open.
+fn foreign_relative(url: &str) -> Option<Cow<'_, str>> {
+    url.starts_with("//").then(|| Cow::Owned(format!("https:{url}")))
+}
+
+/// A description as the shop may show it: no scripts, styles, frames or event handlers. Text without any markup
+/// keeps its line breaks.
+pub(super) fn description_html(body: &str) -> String {
+    let body = body.trim();
+    let body = if body.contains('<') || !body.contains('\n') {
+        Cow::Borrowed(body)
+    } else {
+        let paragraphs: Vec<String> = body
+            .replace("\r\n", "\n")
+            .split("\n\n")
+            .map(str::trim)
+            .filter(|paragraph| !paragraph.is_empty())
+            .map(|paragraph| format!("<p>{}</p>", paragraph.replace('\n', "<br>")))
+            .collect();
+        Cow::Owned(paragraphs.join("\n"))
+    };
+    let clean = DESCRIPTION.clean(&body).to_string();
+    // In the sanitiser's output `<h1` can only be a start tag: text has `&lt;`.
+    clean.replace("<h1", "<h2").replace("</h1>", "</h2>")
+}
+
+/// One line of text without markup, entities and control characters.
+pub(super) fn plain_text(text: &str) -> String {
+    let text = if looks_like_html(text) {
+        // Words on two lines of HTML are two words.
+        let mut spaced = text.to_owned();
+        for element in ["<br", "<BR", "<p", "</p", "<P", "</P", "<div", "</div", "<li", "</li"] {
+            spaced = spaced.replace(element, &format!(" {element}"));
+        }
+        let escaped = PLAIN.clean(&spaced).to_string();
+        let plain = escaped.replace("&nbsp;", " ").replace("&lt;", "<").replace("&gt;", ">");
+        Cow::Owned(plain.replace("&quot;", "\"").replace("&amp;", "&"))
+    } else {
+        Cow::Borrowed(text)
+    };
+    let printable: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    printable.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// As [`plain_text`]; `None` when nothing is left.
+pub(super) fn optional_text(text: &str) -> Option<String> {
+    Some(plain_text(text)).filter(|text| !text.is_empty())
+}
+
+fn looks_like_html(text: &str) -> bool {
+    let entity = |rest: &str| {
+        rest.split_once(';').is_some_and(|(name, _)| {
+            (2..=32).contains(&name.len())
+                && name.trim_start_matches('#').bytes().all(|byte| byte.is_ascii_alphanumeric())
+        })
+    };
+    let element = |rest: &str| {
+        let rest = rest.strip_prefix('/').unwrap_or(rest);
+        let name = rest.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default().to_ascii_lowercase();
+        rest.contains('>') && TITLE_ELEMENTS.split_whitespace().any(|element| element == name)
+    };
+    text.split('&').skip(1).any(entity) || text.match_indices('<').any(|(at, _)| element(&text[at + 1..]))
+}
+
+/// Reads `true` and `false` as Shopify writes them, and as spreadsheets in other languages rewrite them.
+pub(super) fn flag(text: &str) -> Option<bool> {
+    const TRUE: &str =
+        "true yes 1 wahr ja vrai oui verdadero verdadeiro vero waar sant sann sand tosi prawda pravda истина";
+    const FALSE: &str = "false no 0 falsch nein faux non falso onwaar falskt usann falsk epätosi fałsz nepravda ложь";
+    let text = text.to_lowercase();
+    let among = |words: &str| words.split_whitespace().any(|word| word == text);
+    if among(TRUE) { Some(true) } else { among(FALSE).then_some(false) }
+}
+
+/// Grams, rounded half up from a decimal such as `400.5`; `None` for what is no weight.
+pub(super) fn grams(text: &str) -> Option<u32> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || !digits(whole) || !digits(fraction) {
+        return None;
+    }
+    let round_up = fraction.bytes().next().is_some_and(|first| first >= b'5');
+    whole.parse::<u32>().ok()?.checked_add(u32::from(round_up))
+}
+
+/// Whole units, possibly negative, possibly written as `12.0`.
+pub(super) fn units(text: &str) -> Option<i64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    fraction.bytes().all(|byte| byte == b'0').then(|| whole.parse().ok()).flatten()
+}
+
+/// A picture's address as the shop may link it: `http(s)` or a path on this shop.
+pub(super) fn image_url(text: &str) -> Option<String> {
+    let url = text.trim().replace(' ', "%20");
+    let url = if url.starts_with("//") { format!("https:{url}") } else { url };
+    let scheme = url.get(..8).unwrap_or(&url).to_ascii_lowercase();
+    let known = scheme.starts_with("https://") || scheme.starts_with("http://") || url.starts_with('/');
+    let forbidden = |c: char| c.is_control() || c.is_whitespace() || "\"'<>\\`".contains(c);
+    (known && !url.chars().any(forbidden) && url.len() <= 2048).then_some(url)
+}
+
+/// The text without the apostrophe by which spreadsheets mark a number as text.
+pub(super) fn without_apostrophe(text: &str) -> &str {
+    text.trim().trim_start_matches(['\'', '\u{2019}']).trim()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_lose_markup_and_keep_what_only_looks_like_it() {
+        for (html, plain) in [
+            ("<b>Red</b>&nbsp;Mug", "Red Mug"),
+            ("Cup &amp; Saucer", "Cup & Saucer"),
+            ("Mug<script>alert(1)</script>", "Mug"),
+            ("Two<br/>lines<p>and</p>more", "Two lines and more"),
+            ("H<sub>2</sub>O", "H2O"),
+            ("I <3 mugs & tea", "I <3 mugs & tea"),
+            ("Shirt <M>", "Shirt <M>"),
+            ("AT&T; 5 < 6", "AT&T; 5 < 6"),
+            ("&lt;b&gt;", "<b>"),
+            (" a \t\r\n b\u{0}c ", "a b c"),
+        ] {
+            assert_eq!(plain_text(html), plain, "{html}");
+        }
+    }
+
+    #[test]
+    fn descriptions_keep_structure_and_lose_everything_that_acts() {
+        for (html, clean) in [
+            ("<p class=x style='color:red' onclick=a()>A</p>", "<p>A</p>"),
+            ("A<script>alert(1)</script><style>b{}</style><iframe src=https://e.org>x</iframe>B", "AB"),
+            ("<h1>Size</h1>", "<h2>Size</h2>"),
+            ("<a href='javascript:x()'>A</a>", "<a rel=\"noopener nofollow\">A</a>"),
+            ("<a href='/pages/sizes'>A</a>", "<a rel=\"noopener nofollow\">A</a>"),
+            (
+                "<a href='https://e.org' target=_blank>A</a>",
+                "<a href=\"https://e.org\" rel=\"noopener nofollow\">A</a>",
+            ),
+            ("<img src='//e.org/a.png' onerror=x()>", "<img src=\"https://e.org/a.png\" loading=\"lazy\">"),
+            ("<svg/onload=alert(1)><b>x", "<b>x</b>"),
+            ("", ""),
+            ("One\r\ntwo\n\n3 & 4", "<p>One<br>two</p>\n<p>3 &amp; 4</p>"),
+        ] {
+            assert_eq!(description_html(html), clean, "{html}");
+        }
+    }
+
+    #[test]
+    fn flags_are_read_in_the_language_of_the_spreadsheet() {
+        for (text, value) in [
+            ("TRUE", Some(true)),
+            ("false", Some(false)),
+            ("WAHR", Some(true)),
+            ("FAUX", Some(false)),
+            ("perhaps", None),
+        ] {
+            assert_eq!(flag(text), value, "{text}");
+        }
+    }
+
+    #[test]
+    fn weights_round_half_up_and_nothing_else_is_a_weight() {
+        for (text, value) in [
+            ("400", Some(400)),
+            ("0.0", Some(0)),
+            ("12.5", Some(13)),
+            ("12.49", Some(12)),
+            ("-1", None),
+            ("1,5", None),
+            ("heavy", None),
+            ("4294967296", None),
+        ] {
+            assert_eq!(grams(text), value, "{text}");
+        }
+    }
+
+    #[test]
+    fn units_are_whole() {
+        for (text, value) in
+            [("12", Some(12)), ("-3", Some(-3)), ("4.0", Some(4)), ("1.5", None), ("x", None), ("", None)]
+        {
+            assert_eq!(units(text), value, "{text}");
+        }
+    }
+
+    #[test]
+    fn pictures_are_web_addresses_or_paths_of_the_shop() {
+        for (text, url) in [
+            ("https://e.org/a b.png?v=1", Some("https://e.org/a%20b.png?v=1")),
+            ("http://e.org/a.png", Some("http://e.org/a.png")),
+            ("//e.org/a.png", Some("https://e.org/a.png")),
+            ("/assets/a.svg", Some("/assets/a.svg")),
+            ("a.png", None),
+            ("javascript:alert(1)", None),
+            ("data:image/png;base64,AA", None),
+            ("https://e.org/\"onerror=x", None),
+        ] {
+            assert_eq!(image_url(text).as_deref(), url, "{text}");
+        }
+    }
+}

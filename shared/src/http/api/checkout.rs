@@ -1,0 +1,96 @@
+//! Quotes and orders.
+
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::{PageBody, Paging};
+use crate::domain::{OrderId, OrderState, OrderSummary, Quote};
+use crate::http::App;
+use crate::http::extract::{ApiJson, ApiPath, ApiQuery, ClientKey, private_json};
+use crate::http::problem::Problem;
+use crate::http::visitor::{Visitor, append_cookie, cart_units_cookie};
+use crate::shop::{OrderView, PlaceOrder, QuoteRequest};
+
+/// Quote shipping, tax and total of the caller's cart at a place.
+#[utoipa::path(post, path = "/api/v1/checkout/quote", tag = "checkout", request_body = QuoteRequest, responses(
+    (status = 200, description = "What it costs, with every shipping method offered.", body = Quote),
+    (status = 400, description = "The request cannot be read.", body = Problem, content_type = "application/problem+json"),
+    (status = 403, description = "The request rides on a cookie from another site.", body = Problem, content_type = "application/problem+json"),
+    (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
+    (status = 415, description = "The body is not JSON.", body = Problem, content_type = "application/problem+json"),
+    (status = 422, description = "The cart is empty, not sold or not delivered there.", body = Problem, content_type = "application/problem+json")))]
+pub(in crate::http) async fn quote(
+    State(app): State<App>,
+    visitor: Visitor,
+    ApiJson(request): ApiJson<QuoteRequest>,
+) -> Result<Response, Problem> {
+    let quote: Quote = app.shop.quote(visitor.caller(), request).await?;
+    Ok(private_json(StatusCode::OK, &quote))
+}
+
+/// Order and pay what is in the caller's cart.
+#[utoipa::path(post, path = "/api/v1/checkout", tag = "checkout", request_body = PlaceOrder,
+    params(("Idempotency-Key" = String, Header, description = "Repeating the request with the same key gives the first answer.", min_length = 1, max_length = 255)), responses(
+    (status = 201, description = "Ordered and paid.", body = OrderView),
+    (status = 202, description = "Ordered; whether it is paid is not known yet.", body = OrderView),
+    (status = 400, description = "The request cannot be read, or has no key.", body = Problem, content_type = "application/problem+json"),
+    (status = 403, description = "The request rides on a cookie from another site.", body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "Not enough in stock, the cart changed, or the key is in use.", body = Problem, content_type = "application/problem+json"),
+    (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
+    (status = 415, description = "The body is not JSON.", body = Problem, content_type = "application/problem+json"),
+    (status = 422, description = "A rule is broken, the card was declined, or the key was used for another request.", body = Problem, content_type = "application/problem+json")))]
+pub(in crate::http) async fn place_order(
+    State(app): State<App>,
+    visitor: Visitor,
+    key: ClientKey,
+    ApiJson(command): ApiJson<PlaceOrder>,
+) -> Result<Response, Problem> {
+    let order = app.shop.place_order(visitor.caller(), command, &key.required()?).await?;
+    let status = if order.state == OrderState::Pending { StatusCode::ACCEPTED } else { StatusCode::CREATED };
+    let mut response = private_json(status, &order);
+    append_cookie(response.headers_mut(), &cart_units_cookie(0, &app.config));
+    if let Ok(location) = HeaderValue::from_str(&format!("/api/v1/orders/{}", order.id)) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// List the caller's orders, newest first.
+#[utoipa::path(get, path = "/api/v1/orders", tag = "checkout", params(Paging), responses(
+    (status = 200, description = "A page of orders.", body = PageBody<OrderSummary>),
+    (status = 400, description = "The query or cursor cannot be read.", body = Problem, content_type = "application/problem+json"),
+    (status = 422, description = "A parameter is out of range.", body = Problem, content_type = "application/problem+json")))]
+pub(in crate::http) async fn list_orders(
+    State(app): State<App>,
+    visitor: Visitor,
+    ApiQuery(paging): ApiQuery<Paging>,
+) -> Result<Response, Problem> {
+    let page = app.shop.list_orders(visitor.caller(), paging.after("orders")?, paging.limit()?).await?;
+    Ok(private_json(StatusCode::OK, &PageBody::new(page, "orders")))
+}
+
+/// How an order is opened without signing in.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(in crate::http) struct OrderQuery {
+    /// The order's access key, for who did not place it with this token.
+    key: Option<String>,
+}
+
+/// Show an order: to who placed it, to who has its key, to operators.
+#[utoipa::path(get, path = "/api/v1/orders/{id}", tag = "checkout", params(("id" = String, Path, description = "The order."), OrderQuery), responses(
+    (status = 200, description = "The order.", body = OrderView),
+    (status = 400, description = "The request cannot be read.", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "No such order, or not the caller's.", body = Problem, content_type = "application/problem+json")))]
+pub(in crate::http) async fn find_order(
+    State(app): State<App>,
+    visitor: Visitor,
+    ApiPath(id): ApiPath<OrderId>,
+    ApiQuery(query): ApiQuery<OrderQuery>,
+) -> Result<Response, Problem> {
+    let order = app.shop.find_order(visitor.caller(), &id, query.key.as_deref()).await?;
+    Ok(private_json(StatusCode::OK, &order))
+}

@@ -1,0 +1,189 @@
+//! Reading requests and writing answers in the shop's way.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+
+use super::problem::Problem;
+use super::visitor::Visitor;
+use crate::domain::RuleError;
+use crate::shop::ShopError;
+
+/// A JSON body: 415 for another content type, 413 when too large, 400 when it is not JSON, 422 when it is JSON of
+/// another shape.
+pub(super) struct ApiJson<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for ApiJson<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        require_content_type(request.headers(), "application/json")?;
+        let body = read_body(request, state).await?;
+        serde_json::from_slice(&body).map(Self).map_err(|error| {
+            if error.is_data() {
+                Problem::from(ShopError::from(RuleError::invalid("body", error.to_string())))
+            } else {
+                Problem::malformed(format!("the body is not JSON: {error}"))
+            }
+        })
+    }
+}
+
+/// A form of a page: 415, 413 and 400 as for JSON; 403 when it does not carry the visitor's own form token.
+pub(super) struct PageForm<T>(pub T);
+
+#[derive(serde::Deserialize)]
+struct FormToken {
+    #[serde(default)]
+    csrf: String,
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for PageForm<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        require_content_type(request.headers(), "application/x-www-form-urlencoded")?;
+        let (mut parts, body) = request.into_parts();
+        let Ok(visitor) = Visitor::from_request_parts(&mut parts, state).await;
+        let body = read_body(Request::from_parts(parts, body), state).await?;
+        if std::str::from_utf8(&body).is_err() || percent_encoding::percent_decode(&body).decode_utf8().is_err() {
+            return Err(Problem::malformed("the form is not UTF-8"));
+        }
+        let malformed =
+            |error: serde_urlencoded::de::Error| Problem::malformed(format!("the form cannot be read: {error}"));
+        let token: FormToken = serde_urlencoded::from_bytes(&body).map_err(malformed)?;
+        let expected = visitor.csrf();
+        if !bool::from(subtle::ConstantTimeEq::ct_eq(token.csrf.as_bytes(), expected.as_bytes())) {
+            return Err(Problem::new(
+                StatusCode::FORBIDDEN,
+                "stale-form",
+                "The form is out of date",
+                "this form belongs to another session; please go back, reload the page and try again",
+            ));
+        }
+        serde_urlencoded::from_bytes(&body).map(Self).map_err(malformed)
+    }
+}
+
+/// Query parameters: 400 when they do not read.
+pub(super) struct ApiQuery<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for ApiQuery<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        serde_urlencoded::from_str(parts.uri.query().unwrap_or_default())
+            .map(Self)
+            .map_err(|error| Problem::malformed(format!("the query cannot be read: {error}")))
+    }
+}
+
+/// A path parameter: 404 when it cannot be the name of anything.
+pub(super) struct ApiPath<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for ApiPath<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        Path::<T>::from_request_parts(parts, state)
+            .await
+            .map(|Path(value)| Self(value))
+            .map_err(|_| Problem::from(ShopError::NotFound { what: "page".to_owned() }))
+    }
+}
+
+/// The `Idempotency-Key` header.
+pub(super) struct ClientKey(pub Option<String>);
+
+impl<S: Send + Sync> FromRequestParts<S> for ClientKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let Some(value) = parts.headers.get("idempotency-key") else { return Ok(Self(None)) };
+        value
+            .to_str()
+            .map(|key| Self(Some(key.to_owned())))
+            .map_err(|_| Problem::malformed("Idempotency-Key: must be 1 to 255 visible ASCII characters"))
+    }
+}
+
+impl ClientKey {
+    /// The key, where there must be one.
+    pub fn required(self) -> Result<String, Problem> {
+        self.0.ok_or_else(|| Problem::malformed("Idempotency-Key: this request needs the header"))
+    }
+}
+
+fn require_content_type(headers: &HeaderMap, expected: &str) -> Result<(), Problem> {
+    let found = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type = found.split(';').next().unwrap_or_default().trim();
+    if media_type.eq_ignore_ascii_case(expected) {
+        Ok(())
+    } else {
+        Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported-media-type",
+            "Unsupported media type",
+            format!("send the body as {expected}"),
+        ))
+    }
+}
+
+async fn read_body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    Bytes::from_request(request, state).await.map_err(|rejection| match rejection {
+        BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body-too-large",
+            "The request is too large",
+            format!("a request body has at most {} bytes", super::MAX_BODY_BYTES),
+        ),
+        _ => Problem::malformed("the body ended early"),
+    })
+}
+
+/// A JSON answer that no cache may keep.
+pub(super) fn private_json<T: Serialize>(status: StatusCode, value: &T) -> Response {
+    (status, [(header::CACHE_CONTROL, "no-store")], Json(value)).into_response()
+}
+
+/// A public JSON answer with a strong validator: 304 when the client has it already.
+pub(super) fn cacheable_json<T: Serialize>(request: &HeaderMap, value: &T) -> Result<Response, ShopError> {
+    let body = serde_json::to_vec(value).map_err(|error| ShopError::Internal(error.into()))?;
+    Ok(respond_with_etag(request, "application/json", "public, no-cache", body))
+}
+
+/// An answer with a strong validator made from its bytes.
+pub(super) fn respond_with_etag(
+    request: &HeaderMap,
+    content_type: &'static str,
+    cache_control: &'static str,
+    body: Vec<u8>,
+) -> Response {
+    let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&Sha256::digest(&body)[..16]));
+    let known = request
+        .get_all(header::IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(|tag| tag.trim().trim_start_matches("W/"))
+        .any(|tag| tag == "*" || tag == etag);
+    let mut response = if known { StatusCode::NOT_MODIFIED.into_response() } else { body.into_response() };
+    let headers = response.headers_mut();
+    if !known {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control));
+    if let Ok(etag) = HeaderValue::from_str(&etag) {
+        headers.insert(header::ETAG, etag);
+    }
+    response
+}

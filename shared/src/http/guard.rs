@@ -1,0 +1,76 @@
+//! Makes all front doors alike before routing: what one of them would normalise, refuse or cut differently from
+//! another is refused here with 400 on all of them.
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use percent_encoding::percent_decode_str;
+
+use super::problem::Problem;
+
+/// Refuses paths that load balancers rewrite (dot segments, backslashes, double slashes), control characters and
+/// text that is not UTF-8 in path or query.
+pub(super) async fn layer(request: Request, next: Next) -> Response {
+    if let Err(reason) = check(request.uri().path(), request.uri().query().unwrap_or_default()) {
+        return Problem::malformed(reason).into_response();
+    }
+    next.run(request).await
+}
+
+fn check(path: &str, query: &str) -> Result<(), &'static str> {
+    let decoded = percent_decode_str(path).decode_utf8().map_err(|_| "the path is not UTF-8")?;
+    if decoded.contains('\\') {
+        return Err("the path has a backslash");
+    }
+    if decoded.chars().any(char::is_control) {
+        return Err("the path has a control character");
+    }
+    if decoded.split('/').any(|segment| segment == "." || segment == "..") {
+        return Err("the path has a dot segment");
+    }
+    if path.contains("//") {
+        return Err("the path has an empty segment");
+    }
+    if !escapes_are_whole(path) || !escapes_are_whole(query) {
+        return Err("a percent sign is not followed by two hexadecimal digits");
+    }
+    let query = percent_decode_str(query).decode_utf8().map_err(|_| "the query is not UTF-8")?;
+    if query.contains('\0') {
+        return Err("the query has a NUL character");
+    }
+    Ok(())
+}
+
+fn escapes_are_whole(text: &str) -> bool {
+    text.split('%').skip(1).all(|rest| rest.len() >= 2 && rest.bytes().take(2).all(|byte| byte.is_ascii_hexdigit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+
+    #[test]
+    fn ordinary_paths_pass_and_what_front_doors_disagree_on_does_not() {
+        for path in ["/", "/products/v%C3%A4xel-9", "/a.b/..c", "/products/a..b"] {
+            assert_eq!(check(path, "q=caf%C3%A9+x&flag"), Ok(()), "{path}");
+        }
+        for path in [
+            "/a/../admin",
+            "/a/%2e%2e/admin",
+            "/.",
+            "/a\\b",
+            "/a%5Cb",
+            "/%00",
+            "/%FF",
+            "//evil",
+            "/%zz",
+            "/%0d%0aX",
+            "/%e",
+        ] {
+            assert!(check(path, "").is_err(), "{path}");
+        }
+        for query in ["u=%FF", "q=%00", "q=%"] {
+            assert!(check("/", query).is_err(), "{query}");
+        }
+    }
+}

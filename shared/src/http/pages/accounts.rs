@@ -1,0 +1,232 @@
+//! Register, sign in, sign out, and the account page.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::forms::FormErrors;
+use super::layout::{Frame, PageError, PageResult, local_path, private_page, remember_cart_units, see_other};
+use super::view::filters;
+use crate::domain::{EmailAddress, OrderSummary, PageLimit, Role, RuleError, Token};
+use crate::http::extract::{ApiQuery, PageForm};
+use crate::http::visitor::{Visitor, append_cookie, token_cookie};
+use crate::http::{App, Problem, cursor};
+use crate::shop::{CustomerView, LogIn, Register, ShopError, SignedIn};
+
+/// Where signing in leads when nothing else was wanted.
+const ACCOUNT: &str = "/account";
+
+/// The fields of the registration, in their order.
+const REGISTER_FIELDS: &[&str] = &["name", "email", "password"];
+
+/// The query of the sign-in and registration pages.
+#[derive(Debug, Default, Deserialize)]
+pub(in crate::http) struct NextQuery {
+    #[serde(default)]
+    next: String,
+}
+
+/// The sign-in form.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(in crate::http) struct LogInForm {
+    email: String,
+    password: String,
+    next: String,
+}
+
+/// The registration form.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(in crate::http) struct RegisterForm {
+    name: String,
+    email: String,
+    password: String,
+    next: String,
+}
+
+#[derive(Template)]
+#[template(path = "login.html")]
+struct LogInPage {
+    frame: Frame,
+    csrf: String,
+    form: LogInForm,
+    problem: Option<Problem>,
+}
+
+#[derive(Template)]
+#[template(path = "register.html")]
+struct RegisterPage {
+    frame: Frame,
+    csrf: String,
+    form: RegisterForm,
+    errors: FormErrors,
+    problem: Option<Problem>,
+}
+
+/// Shows the sign-in form.
+pub(in crate::http) async fn log_in_form(
+    State(app): State<App>,
+    visitor: Visitor,
+    ApiQuery(query): ApiQuery<NextQuery>,
+) -> PageResult {
+    if is_signed_in(&app, &visitor).await {
+        return Ok(see_other(ACCOUNT));
+    }
+    log_in_page(&app, &visitor, LogInForm { next: query.next, ..LogInForm::default() }, None).await
+}
+
+async fn log_in_page(app: &App, visitor: &Visitor, form: LogInForm, problem: Option<Problem>) -> PageResult {
+    let status = problem.as_ref().map_or(StatusCode::OK, Problem::status_code);
+    // Who sees this form is not signed in, even with an old session's cookie.
+    let frame = Frame { signed_in: false, ..Frame::new(app, visitor, "account").await };
+    private_page(status, &LogInPage { frame, csrf: visitor.csrf(), form, problem })
+}
+
+/// Signs in.
+pub(in crate::http) async fn log_in(
+    State(app): State<App>,
+    visitor: Visitor,
+    PageForm(form): PageForm<LogInForm>,
+) -> PageResult {
+    // What is no address has no account: the same answer as for a wrong password.
+    let result = match form.email.parse::<EmailAddress>() {
+        Ok(email) => app.shop.log_in(visitor.caller(), LogIn { email, password: form.password.clone() }).await,
+        Err(_) => Err(ShopError::WrongCredentials),
+    };
+    match result {
+        Ok(signed_in) => enter(&app, &signed_in, &form.next),
+        Err(error @ (ShopError::WrongCredentials | ShopError::Conflict | ShopError::Rules(_))) => {
+            log_in_page(&app, &visitor, form, Some(error.into())).await
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Shows the registration form.
+pub(in crate::http) async fn register_form(
+    State(app): State<App>,
+    visitor: Visitor,
+    ApiQuery(query): ApiQuery<NextQuery>,
+) -> PageResult {
+    if is_signed_in(&app, &visitor).await {
+        return Ok(see_other(ACCOUNT));
+    }
+    let form = RegisterForm { next: query.next, ..RegisterForm::default() };
+    register_page(&app, &visitor, form, StatusCode::OK, Vec::new()).await
+}
+
+async fn register_page(
+    app: &App,
+    visitor: &Visitor,
+    form: RegisterForm,
+    status: StatusCode,
+    rules: Vec<RuleError>,
+) -> PageResult {
+    let (errors, others) = FormErrors::sort(rules, REGISTER_FIELDS);
+    let problem = (!others.is_empty()).then(|| Problem::from(ShopError::Rules(others)));
+    let frame = Frame { signed_in: false, ..Frame::new(app, visitor, "account").await };
+    private_page(status, &RegisterPage { frame, csrf: visitor.csrf(), form, errors, problem })
+}
+
+/// Makes an account and signs in.
+pub(in crate::http) async fn register(
+    State(app): State<App>,
+    visitor: Visitor,
+    PageForm(form): PageForm<RegisterForm>,
+) -> PageResult {
+    let result = match form.email.parse::<EmailAddress>() {
+        Ok(email) => {
+            let command = Register { email, name: form.name.clone(), password: form.password.clone() };
+            app.shop.register(visitor.caller(), command).await
+        }
+        Err(rule) => Err(rule.into()),
+    };
+    match result {
+        Ok(signed_in) => enter(&app, &signed_in, &form.next),
+        Err(ShopError::Rules(rules)) => {
+            register_page(&app, &visitor, form, StatusCode::UNPROCESSABLE_ENTITY, rules).await
+        }
+        Err(ShopError::AlreadyExists { .. }) => {
+            let taken = RuleError::invalid("email", "has an account already; please sign in");
+            register_page(&app, &visitor, form, StatusCode::CONFLICT, vec![taken]).await
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Hands the browser its new session and goes on to where it wanted to.
+fn enter(app: &App, signed_in: &SignedIn, next: &str) -> PageResult {
+    let token =
+        Token::parse(&signed_in.token).ok_or_else(|| ShopError::Internal("a session token is malformed".into()))?;
+    Ok(with_token(app, see_other(local_path(next, ACCOUNT)), &token, signed_in.cart_units))
+}
+
+/// Signs out. The browser gets a visitor's token at once, so that nothing of the session is left in it.
+pub(in crate::http) async fn log_out(
+    State(app): State<App>,
+    visitor: Visitor,
+    PageForm(NoFields {}): PageForm<NoFields>,
+) -> PageResult {
+    app.shop.log_out(visitor.caller()).await?;
+    Ok(with_token(&app, see_other("/"), &Token::visitor(app.ids.secret()), 0))
+}
+
+/// A form of a button alone.
+#[derive(Deserialize)]
+pub(in crate::http) struct NoFields {}
+
+fn with_token(app: &App, mut response: Response, token: &Token, cart_units: u32) -> Response {
+    append_cookie(response.headers_mut(), &token_cookie(token, &app.config));
+    remember_cart_units(response.headers_mut(), cart_units, app);
+    response
+}
+
+async fn is_signed_in(app: &App, visitor: &Visitor) -> bool {
+    visitor.maybe_signed_in() && app.shop.current_customer(visitor.caller()).await.is_ok()
+}
+
+/// The paging parameter of lists of orders.
+#[derive(Debug, Default, Deserialize)]
+pub(in crate::http) struct CursorQuery {
+    /// Where to go on.
+    pub cursor: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "account.html")]
+struct AccountPage {
+    frame: Frame,
+    csrf: String,
+    customer: CustomerView,
+    orders: Vec<OrderSummary>,
+    continued: bool,
+    next_url: Option<String>,
+}
+
+impl AccountPage {
+    fn is_operator(&self) -> bool {
+        self.customer.role == Role::Operator
+    }
+}
+
+/// Shows who is signed in and what they ordered.
+pub(in crate::http) async fn account(
+    State(app): State<App>,
+    visitor: Visitor,
+    ApiQuery(query): ApiQuery<CursorQuery>,
+) -> PageResult {
+    const QUESTION: &str = "pages|account";
+    let sign_in = |error| PageError::or_sign_in(error, ACCOUNT);
+    let customer = app.shop.current_customer(visitor.caller()).await.map_err(sign_in)?;
+    let after = query.cursor.as_deref().map(|cursor| cursor::decode(QUESTION, cursor)).transpose()?;
+    let continued = after.is_some();
+    let orders = app.shop.list_orders(visitor.caller(), after, PageLimit::DEFAULT).await?;
+    let next_url =
+        orders.next.as_ref().map(|position| format!("{ACCOUNT}?cursor={}", cursor::encode(QUESTION, position)));
+    let frame = Frame::new(&app, &visitor, "account").await;
+    let csrf = visitor.csrf();
+    private_page(StatusCode::OK, &AccountPage { frame, csrf, customer, orders: orders.items, continued, next_url })
+}

@@ -1,0 +1,214 @@
+//! The operator's pages: all orders, and the stock of every product.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+
+use super::accounts::CursorQuery;
+use super::layout::{Frame, PageError, PageResult, encode, private_page, see_other};
+use super::listing::{Listing, ListingQuery};
+use super::view::filters;
+use crate::domain::{Handle, OrderSummary, PageLimit, ProductSummary, Role, RuleError, Sku, StockChange};
+use crate::http::extract::{ApiPath, ApiQuery, PageForm};
+use crate::http::visitor::Visitor;
+use crate::http::{App, Problem, cursor};
+use crate::shop::{CorrectStock, ShopError, VariantStock};
+
+#[derive(Template)]
+#[template(path = "admin_orders.html")]
+struct OrdersPage {
+    frame: Frame,
+    orders: Vec<OrderSummary>,
+    continued: bool,
+    next_url: Option<String>,
+}
+
+/// Lists all orders.
+pub(in crate::http) async fn orders(
+    State(app): State<App>,
+    visitor: Visitor,
+    ApiQuery(query): ApiQuery<CursorQuery>,
+) -> PageResult {
+    const QUESTION: &str = "pages|admin";
+    let after = query.cursor.as_deref().map(|cursor| cursor::decode(QUESTION, cursor)).transpose()?;
+    let continued = after.is_some();
+    let orders = app.shop.list_all_orders(visitor.caller(), after, PageLimit::DEFAULT).await;
+    let orders = orders.map_err(|error| PageError::or_sign_in(error, "/admin"))?;
+    let next_url = orders.next.as_ref().map(|position| format!("/admin?cursor={}", cursor::encode(QUESTION, position)));
+    let frame = Frame::new(&app, &visitor, "orders").await;
+    private_page(StatusCode::OK, &OrdersPage { frame, orders: orders.items, continued, next_url })
+}
+
+#[derive(Template)]
+#[template(path = "admin_stock.html")]
+struct StockSearchPage {
+    frame: Frame,
+    listing: Listing,
+    products: Vec<ProductSummary>,
+    next_url: Option<String>,
+    problem: Option<Problem>,
+}
+
+/// Finds products to correct the stock of.
+pub(in crate::http) async fn stock_search(
+    State(app): State<App>,
+    visitor: Visitor,
+    ApiQuery(query): ApiQuery<ListingQuery>,
+) -> PageResult {
+    require_operator(&app, &visitor, "/admin/stock").await?;
+    let listing = Listing::new("/admin/stock".to_owned(), None, query);
+    let (products, next_url, problem) = match app.shop.list_products(listing.command(PageLimit::DEFAULT)?).await {
+        Ok(products) => {
+            let next_url = listing.next_url(&products);
+            (products.items, next_url, None)
+        }
+        Err(error @ ShopError::Rules(_)) => (Vec::new(), None, Some(Problem::from(error))),
+        Err(error) => return Err(error.into()),
+    };
+    let status = problem.as_ref().map_or(StatusCode::OK, Problem::status_code);
+    let frame = Frame::new(&app, &visitor, "stock").await;
+    private_page(status, &StockSearchPage { frame, listing, products, next_url, problem })
+}
+
+/// Listing products is open to all; this page of it is not.
+async fn require_operator(app: &App, visitor: &Visitor, next: &str) -> Result<(), PageError> {
+    let customer = app.shop.current_customer(visitor.caller()).await;
+    let customer = customer.map_err(|error| PageError::or_sign_in(error, next))?;
+    if customer.role == Role::Operator { Ok(()) } else { Err(ShopError::Forbidden.into()) }
+}
+
+#[derive(Template)]
+#[template(path = "admin_product.html")]
+struct ProductStockPage {
+    frame: Frame,
+    csrf: String,
+    handle: Handle,
+    title: String,
+    variants: Vec<VariantStock>,
+    /// One per variant.
+    idempotency_keys: Vec<String>,
+    corrected: bool,
+    problem: Option<(String, Problem)>,
+}
+
+impl ProductStockPage {
+    fn problem_of(&self, sku: &Sku) -> Option<&Problem> {
+        self.problem.as_ref().filter(|(found, _)| found == sku.as_str()).map(|(_, problem)| problem)
+    }
+
+    /// The problem of an article that has no form here.
+    fn general_problem(&self) -> Option<&Problem> {
+        let (sku, problem) = self.problem.as_ref()?;
+        let shown = self.variants.iter().any(|stock| stock.level.is_some() && stock.sku.as_str() == sku);
+        (!shown).then_some(problem)
+    }
+}
+
+/// The stock page's query.
+#[derive(Debug, Default, Deserialize)]
+pub(in crate::http) struct StockQuery {
+    notice: Option<String>,
+}
+
+/// Shows the stock of a product.
+pub(in crate::http) async fn product_stock(
+    State(app): State<App>,
+    visitor: Visitor,
+    ApiPath(handle): ApiPath<Handle>,
+    ApiQuery(query): ApiQuery<StockQuery>,
+) -> PageResult {
+    stock_page(&app, &visitor, handle, query.notice.as_deref() == Some("corrected"), None).await
+}
+
+async fn stock_page(
+    app: &App,
+    visitor: &Visitor,
+    handle: Handle,
+    corrected: bool,
+    problem: Option<(String, Problem)>,
+) -> PageResult {
+    let variants = app.shop.product_stock(visitor.caller(), &handle).await;
+    let variants = variants.map_err(|error| PageError::or_sign_in(error, &stock_path(&handle)))?;
+    // A product that is not on sale has stock, but no page and so no title here.
+    let title = app.shop.find_product(&handle).await.map_or_else(|_| handle.to_string(), |product| product.title);
+    let frame = Frame::new(app, visitor, "stock").await;
+    let status = problem.as_ref().map_or(StatusCode::OK, |(_, problem)| problem.status_code());
+    let idempotency_keys = variants.iter().map(|_| app.ids.ulid().to_string()).collect();
+    let csrf = visitor.csrf();
+    let page = ProductStockPage { frame, csrf, handle, title, variants, idempotency_keys, corrected, problem };
+    private_page(status, &page)
+}
+
+fn stock_path(handle: &Handle) -> String {
+    format!("/admin/stock/{}", encode(handle.as_str()))
+}
+
+/// The correction form.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::http) struct CorrectionForm {
+    sku: String,
+    change: String,
+    units: String,
+    idempotency_key: String,
+}
+
+impl CorrectionForm {
+    fn command(&self) -> Result<CorrectStock, RuleError> {
+        let units = self.units.trim();
+        let invalid = |reason: &str| RuleError::invalid("units", reason);
+        let change = match self.change.as_str() {
+            "set_available" => {
+                StockChange::SetAvailable(units.parse().map_err(|_| invalid("must be a whole number, 0 or more"))?)
+            }
+            "adjust" => StockChange::Adjust(units.parse().map_err(|_| invalid("must be a whole number"))?),
+            _ => return Err(RuleError::invalid("change", "must be chosen from the list")),
+        };
+        Ok(CorrectStock { sku: self.sku.parse()?, change })
+    }
+}
+
+/// Corrects the stock of a variant.
+pub(in crate::http) async fn correct_stock(
+    State(app): State<App>,
+    visitor: Visitor,
+    ApiPath(handle): ApiPath<Handle>,
+    PageForm(form): PageForm<CorrectionForm>,
+) -> PageResult {
+    let key = Some(form.idempotency_key.as_str()).filter(|key| !key.is_empty());
+    let result = match form.command() {
+        Ok(command) => app.shop.correct_stock(visitor.caller(), command, key).await,
+        Err(rule) => Err(rule.into()),
+    };
+    match result {
+        Ok(_) => Ok(see_other(&format!("{}?notice=corrected", stock_path(&handle)))),
+        Err(error @ (ShopError::SignInRequired | ShopError::Forbidden)) => {
+            Err(PageError::or_sign_in(error, &stock_path(&handle)))
+        }
+        Err(error @ (ShopError::Unavailable { .. } | ShopError::Internal(_))) => Err(error.into()),
+        Err(error) => stock_page(&app, &visitor, handle, false, Some((form.sku, error.into()))).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn form(change: &str, units: &str) -> CorrectionForm {
+        let (change, units) = (change.to_owned(), units.to_owned());
+        CorrectionForm { sku: "A".to_owned(), change, units, ..CorrectionForm::default() }
+    }
+
+    #[test]
+    fn only_whole_numbers_in_range_are_corrections() {
+        assert_eq!(form("adjust", " -3 ").command().map(|command| command.change), Ok(StockChange::Adjust(-3)));
+        assert_eq!(
+            form("set_available", "3").command().map(|command| command.change),
+            Ok(StockChange::SetAvailable(3))
+        );
+        for (change, units) in [("set_available", "-1"), ("adjust", "1.5"), ("adjust", ""), ("other", "1")] {
+            assert!(form(change, units).command().is_err(), "{change} {units}");
+        }
+    }
+}

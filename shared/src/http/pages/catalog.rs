@@ -1,0 +1,144 @@
+//! Front page, listings and product pages.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+
+use super::layout::{Frame, PageResult, encode, page, private_page};
+use super::listing::{Listing, ListingQuery};
+use super::product::{ProductPage, Shown};
+use super::view::filters;
+use crate::domain::{Category, Handle, Image, PageLimit, ProductSort, ProductSummary};
+use crate::http::extract::{ApiPath, ApiQuery};
+use crate::http::visitor::Visitor;
+use crate::http::{App, Problem};
+use crate::shop::{ListProducts, ShopError};
+
+/// Products on the front page.
+const NEWEST_SHOWN: usize = 12;
+
+/// Newest products read for it: the others lend their pictures to the categories.
+const NEWEST_READ: u16 = 48;
+
+/// A category with a picture of something in it.
+struct Department {
+    category: Category,
+    image: Option<Image>,
+}
+
+#[derive(Template)]
+#[template(path = "home.html")]
+struct HomePage {
+    frame: Frame,
+    departments: Vec<Department>,
+    products: Vec<ProductSummary>,
+}
+
+#[derive(Template)]
+#[template(path = "listing.html")]
+struct ListingPage {
+    frame: Frame,
+    heading: String,
+    searching: bool,
+    listing: Listing,
+    products: Vec<ProductSummary>,
+    next_url: Option<String>,
+    problem: Option<Problem>,
+}
+
+/// Shows the front page.
+pub(in crate::http) async fn home(State(app): State<App>, visitor: Visitor) -> PageResult {
+    let limit = PageLimit::new(NEWEST_READ).map_err(ShopError::from)?;
+    let command = ListProducts { q: None, category: None, sort: Some(ProductSort::Newest), after: None, limit };
+    let mut products = app.shop.list_products(command).await?.items;
+    let frame = Frame::new(&app, &visitor, "home").await;
+    let departments = frame.categories.iter().map(|category| Department {
+        category: category.clone(),
+        image: products
+            .iter()
+            .find(|product| product.category.as_ref() == Some(category))
+            .and_then(|p| p.image.clone()),
+    });
+    let departments = departments.collect();
+    products.truncate(NEWEST_SHOWN);
+    page(StatusCode::OK, &HomePage { frame, departments, products })
+}
+
+/// Lists everything on sale.
+pub(in crate::http) async fn all_products(
+    State(app): State<App>,
+    visitor: Visitor,
+    ApiQuery(query): ApiQuery<ListingQuery>,
+) -> PageResult {
+    let listing = Listing::new("/products".to_owned(), None, query.without_words());
+    let products = app.shop.list_products(listing.command(PageLimit::DEFAULT)?).await?;
+    let frame = Frame::new(&app, &visitor, "products").await;
+    let next_url = listing.next_url(&products);
+    let (heading, products) = ("All products".to_owned(), products.items);
+    page(StatusCode::OK, &ListingPage { frame, heading, searching: false, listing, products, next_url, problem: None })
+}
+
+/// Lists a category.
+pub(in crate::http) async fn category(
+    State(app): State<App>,
+    visitor: Visitor,
+    ApiPath(handle): ApiPath<Handle>,
+    ApiQuery(query): ApiQuery<ListingQuery>,
+) -> PageResult {
+    let path = format!("/categories/{}", encode(handle.as_str()));
+    let listing = Listing::new(path, Some(handle.clone()), query.without_words());
+    let products = app.shop.list_products(listing.command(PageLimit::DEFAULT)?).await?;
+    let mut frame = Frame::new(&app, &visitor, "category").await;
+    let title = frame.categories.iter().find(|category| category.handle == handle).map(|found| found.title.clone());
+    frame.category = Some(handle.clone());
+    let next_url = listing.next_url(&products);
+    let (heading, products) = (title.unwrap_or_else(|| handle.to_string()), products.items);
+    page(StatusCode::OK, &ListingPage { frame, heading, searching: false, listing, products, next_url, problem: None })
+}
+
+/// Lists what matches a search. Without words it only offers ways onward.
+pub(in crate::http) async fn search(
+    State(app): State<App>,
+    visitor: Visitor,
+    ApiQuery(query): ApiQuery<ListingQuery>,
+) -> PageResult {
+    let listing = Listing::new("/search".to_owned(), None, query);
+    let command = listing.command(PageLimit::DEFAULT)?;
+    let found = if listing.q.is_some() { Some(app.shop.list_products(command).await) } else { None };
+    let (products, next_url, problem) = match found {
+        None => (Vec::new(), None, None),
+        Some(Ok(products)) => {
+            let next_url = listing.next_url(&products);
+            (products.items, next_url, None)
+        }
+        Some(Err(error @ ShopError::Rules(_))) => (Vec::new(), None, Some(Problem::from(error))),
+        Some(Err(error)) => return Err(error.into()),
+    };
+    let mut frame = Frame::new(&app, &visitor, "search").await;
+    frame.search = listing.q.clone().unwrap_or_default();
+    let heading = listing.q.as_ref().map_or_else(|| "Search".to_owned(), |q| format!("Results for “{q}”"));
+    let status = problem.as_ref().map_or(StatusCode::OK, Problem::status_code);
+    page(status, &ListingPage { frame, heading, searching: true, listing, products, next_url, problem })
+}
+
+/// What of a product to show.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::http) struct ProductQuery {
+    variant: String,
+    image: Option<usize>,
+}
+
+/// Shows a product.
+pub(in crate::http) async fn product(
+    State(app): State<App>,
+    visitor: Visitor,
+    ApiPath(handle): ApiPath<Handle>,
+    ApiQuery(query): ApiQuery<ProductQuery>,
+) -> PageResult {
+    let product = app.shop.find_product(&handle).await?;
+    let frame = Frame::new(&app, &visitor, "product").await;
+    let shown = Shown { sku: query.variant, image: query.image, quantity: "1".to_owned(), problem: None };
+    private_page(StatusCode::OK, &ProductPage::new(&app, &visitor, frame, product, shown))
+}

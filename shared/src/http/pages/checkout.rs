@@ -1,0 +1,216 @@
+//! Checkout in two steps without server state, and the order page.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use serde::Deserialize;
+
+use super::checkout_form::{CheckoutForm, DETAIL_FIELDS, Details, write_total};
+use super::forms::FormErrors;
+use super::layout::{Frame, PageResult, encode, private_page, remember_cart_units, see_other};
+use super::view::filters;
+use crate::domain::{CountryCode, OrderId, OrderState, Quote, RuleError};
+use crate::http::extract::{ApiPath, ApiQuery, PageForm};
+use crate::http::visitor::Visitor;
+use crate::http::{App, Problem};
+use crate::shop::{OrderView, ShopError, ShopResult};
+
+#[derive(Template)]
+#[template(path = "checkout_details.html")]
+struct DetailsPage<'a> {
+    frame: Frame,
+    csrf: String,
+    form: CheckoutForm,
+    errors: FormErrors,
+    problem: Option<Problem>,
+    countries: &'a [(CountryCode, String)],
+}
+
+#[derive(Template)]
+#[template(path = "checkout_review.html")]
+struct ReviewPage<'a> {
+    frame: Frame,
+    csrf: String,
+    form: CheckoutForm,
+    details: Details,
+    country_name: &'a str,
+    quote: Quote,
+    cards: &'a [(String, String)],
+    problem: Option<Problem>,
+}
+
+impl ReviewPage<'_> {
+    fn total_field(&self) -> String {
+        write_total(self.quote.total)
+    }
+
+    /// The card chosen before, else the first.
+    fn is_chosen_card(&self, token: &str, first: &bool) -> bool {
+        if self.form.payment_method.is_empty() { *first } else { self.form.payment_method == token }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "checkout_wait.html")]
+struct WaitPage {
+    frame: Frame,
+    csrf: String,
+    form: CheckoutForm,
+}
+
+/// The first step. An empty cart has nothing to check out.
+pub(in crate::http) async fn form(State(app): State<App>, visitor: Visitor) -> PageResult {
+    let cart = app.shop.view_cart(visitor.caller()).await?;
+    if cart.lines.is_empty() {
+        return Ok(see_other("/cart"));
+    }
+    let mut form = CheckoutForm::default();
+    if visitor.maybe_signed_in()
+        && let Ok(customer) = app.shop.current_customer(visitor.caller()).await
+    {
+        form.email = customer.email.to_string();
+        form.name = customer.name;
+    }
+    details_page(&app, &visitor, form, Vec::new()).await
+}
+
+/// Either step's form: which button was pressed decides.
+pub(in crate::http) async fn submit(
+    State(app): State<App>,
+    visitor: Visitor,
+    PageForm(form): PageForm<CheckoutForm>,
+) -> PageResult {
+    if form.action == "edit" {
+        return details_page(&app, &visitor, form, Vec::new()).await;
+    }
+    match form.details(app.countries()) {
+        Err(rules) => details_page(&app, &visitor, form, rules).await,
+        Ok(details) if form.action == "place" => place(&app, &visitor, form, details).await,
+        Ok(details) => review(&app, &visitor, form, details, None).await,
+    }
+}
+
+async fn details_page(app: &App, visitor: &Visitor, form: CheckoutForm, rules: Vec<RuleError>) -> PageResult {
+    let status = if rules.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let (errors, others) = FormErrors::sort(rules, DETAIL_FIELDS);
+    let problem = (!others.is_empty()).then(|| Problem::from(ShopError::Rules(others)));
+    let frame = Frame::new(app, visitor, "checkout").await;
+    let countries = app.countries();
+    private_page(status, &DetailsPage { frame, csrf: visitor.csrf(), form, errors, problem, countries })
+}
+
+/// The second step, possibly with why the attempt before has ordered nothing.
+async fn review(
+    app: &App,
+    visitor: &Visitor,
+    mut form: CheckoutForm,
+    details: Details,
+    problem: Option<Problem>,
+) -> PageResult {
+    let quote = match quote(app, visitor, &form, &details).await {
+        Ok(quote) => quote,
+        Err(ShopError::Rules(rules)) if rules.contains(&RuleError::EmptyCart) => return Ok(see_other("/cart")),
+        Err(ShopError::Rules(rules)) => return details_page(app, visitor, form, rules).await,
+        Err(error) => return Err(error.into()),
+    };
+    // A key stands for one attempt: what ended gets a new one, what is only shown again keeps its own.
+    if form.idempotency_key.is_empty() || problem.is_some() {
+        form.idempotency_key = app.ids.ulid().to_string();
+    }
+    let status = problem.as_ref().map_or(StatusCode::OK, Problem::status_code);
+    let frame = Frame::new(app, visitor, "checkout").await;
+    let (country_name, cards) = (country_name(app, details.address.country), app.config.test_cards.as_slice());
+    let page = ReviewPage { frame, csrf: visitor.csrf(), form, details, country_name, quote, cards, problem };
+    private_page(status, &page)
+}
+
+/// Prices the cart with the chosen delivery, or with the first offered where that is not offered any more.
+async fn quote(app: &App, visitor: &Visitor, form: &CheckoutForm, details: &Details) -> ShopResult<Quote> {
+    let chosen = CheckoutForm::quote_request(details, form.chosen_shipping());
+    match app.shop.quote(visitor.caller(), chosen).await {
+        Err(ShopError::Rules(rules))
+            if rules.iter().any(|rule| matches!(rule, RuleError::ShippingNotOffered { .. })) =>
+        {
+            app.shop.quote(visitor.caller(), CheckoutForm::quote_request(details, None)).await
+        }
+        other => other,
+    }
+}
+
+async fn place(app: &App, visitor: &Visitor, form: CheckoutForm, details: Details) -> PageResult {
+    let again = Details { email: details.email.clone(), address: details.address.clone() };
+    let Some(command) = form.order(details) else { return review(app, visitor, form, again, None).await };
+    match app.shop.place_order(visitor.caller(), command, &form.idempotency_key).await {
+        Ok(order) => {
+            let mut response = see_other(&format!("{}&placed=1", order_link(&order)));
+            remember_cart_units(response.headers_mut(), 0, app);
+            Ok(response)
+        }
+        // Nobody knows yet whether it was ordered: only the same key may ask again.
+        Err(ShopError::IdempotencyKeyInUse { retry_after_seconds }) => {
+            wait(app, visitor, form, StatusCode::CONFLICT, retry_after_seconds).await
+        }
+        Err(ShopError::Unavailable { retry_after_seconds, .. }) => {
+            wait(app, visitor, form, StatusCode::SERVICE_UNAVAILABLE, retry_after_seconds).await
+        }
+        Err(error @ ShopError::Internal(_)) => Err(error.into()),
+        Err(error) => review(app, visitor, form, again, Some(error.into())).await,
+    }
+}
+
+async fn wait(app: &App, visitor: &Visitor, form: CheckoutForm, status: StatusCode, seconds: u32) -> PageResult {
+    let frame = Frame::new(app, visitor, "checkout").await;
+    let mut response = private_page(status, &WaitPage { frame, csrf: visitor.csrf(), form })?;
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    Ok(response)
+}
+
+fn country_name(app: &App, country: CountryCode) -> &str {
+    app.countries().iter().find(|(code, _)| *code == country).map_or("", |(_, name)| name)
+}
+
+/// The address that opens an order without signing in.
+fn order_link(order: &OrderView) -> String {
+    format!("/orders/{}?key={}", order.id, encode(&order.access_key))
+}
+
+/// The order page's query.
+#[derive(Debug, Default, Deserialize)]
+pub(in crate::http) struct OrderQuery {
+    key: Option<String>,
+    placed: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "order.html")]
+struct OrderPage<'a> {
+    frame: Frame,
+    link: String,
+    country_name: &'a str,
+    placed: bool,
+    order: OrderView,
+}
+
+impl OrderPage<'_> {
+    fn is_paid(&self) -> bool {
+        self.order.state == OrderState::Paid
+    }
+
+    fn is_pending(&self) -> bool {
+        self.order.state == OrderState::Pending
+    }
+}
+
+/// Shows an order.
+pub(in crate::http) async fn order(
+    State(app): State<App>,
+    visitor: Visitor,
+    ApiPath(id): ApiPath<OrderId>,
+    ApiQuery(query): ApiQuery<OrderQuery>,
+) -> PageResult {
+    let order = app.shop.find_order(visitor.caller(), &id, query.key.as_deref()).await?;
+    let frame = Frame::new(&app, &visitor, "order").await;
+    let country_name = country_name(&app, order.shipping_address.country);
+    let (link, placed) = (order_link(&order), query.placed.as_deref() == Some("1"));
+    private_page(StatusCode::OK, &OrderPage { frame, link, country_name, placed, order })
+}

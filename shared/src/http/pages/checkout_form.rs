@@ -1,0 +1,172 @@
+//! The checkout's form: both steps carry all of it, so that the server remembers nothing between them.
+
+use serde::Deserialize;
+
+use crate::domain::{Address, CountryCode, Currency, EmailAddress, Money, RuleError};
+use crate::shop::{PlaceOrder, QuoteRequest};
+
+/// The fields of the first step, in their order.
+pub const DETAIL_FIELDS: &[&str] = &["email", "name", "line1", "line2", "postal_code", "city", "country", "region"];
+
+/// The form as typed.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct CheckoutForm {
+    /// Which button was pressed.
+    pub action: String,
+    /// Contact.
+    pub email: String,
+    /// Receiver.
+    pub name: String,
+    /// Street and number.
+    pub line1: String,
+    /// Flat, floor, company.
+    pub line2: String,
+    /// Town.
+    pub city: String,
+    /// State or province.
+    pub region: String,
+    /// Postal code.
+    pub postal_code: String,
+    /// Country code.
+    pub country: String,
+    /// Chosen delivery; empty before the review.
+    pub shipping_method: String,
+    /// Chosen card token; empty before the review.
+    pub payment_method: String,
+    /// The total that the review showed, as `2490 EUR`.
+    pub expected_total: String,
+    /// Minted with the first review, kept until an attempt has ended.
+    pub idempotency_key: String,
+}
+
+/// What the first step gives, checked.
+pub struct Details {
+    /// Where news of the order go.
+    pub email: EmailAddress,
+    /// Where the parcel goes.
+    pub address: Address,
+}
+
+impl CheckoutForm {
+    /// Checks the first step's fields, all of them at once.
+    ///
+    /// # Errors
+    /// Every rule that a field breaks.
+    pub fn details(&self, countries: &[(CountryCode, String)]) -> Result<Details, Vec<RuleError>> {
+        let mut rules = Vec::new();
+        let email = self.email.parse::<EmailAddress>().map_err(|rule| rules.push(rule)).ok();
+        let offered = countries.iter().map(|(code, _)| *code);
+        let chosen = offered.clone().find(|code| code.as_str() == self.country);
+        if chosen.is_none() {
+            rules.push(RuleError::invalid("shipping_address.country", "must be chosen from the list"));
+        }
+        // The other parts are checked with any country, so that one look shows everything that is wrong.
+        let address = chosen.or_else(|| offered.clone().next()).map(|country| self.address(country).validated());
+        match (email, address) {
+            (Some(email), Some(Ok(address))) if rules.is_empty() => Ok(Details { email, address }),
+            (_, Some(Err(broken))) => Err(rules.into_iter().chain(broken).collect()),
+            _ => Err(rules),
+        }
+    }
+
+    fn address(&self, country: CountryCode) -> Address {
+        Address {
+            name: self.name.clone(),
+            line1: self.line1.clone(),
+            line2: Some(self.line2.clone()),
+            city: self.city.clone(),
+            region: Some(self.region.clone()),
+            postal_code: self.postal_code.clone(),
+            country,
+        }
+    }
+
+    /// Asks what the cart costs with a delivery, or with the first that is offered.
+    pub fn quote_request(details: &Details, shipping_method: Option<String>) -> QuoteRequest {
+        QuoteRequest { country: details.address.country, region: details.address.region.clone(), shipping_method }
+    }
+
+    /// The chosen delivery, if one is.
+    pub fn chosen_shipping(&self) -> Option<String> {
+        Some(self.shipping_method.clone()).filter(|method| !method.is_empty())
+    }
+
+    /// The order, when the review has given everything that it needs.
+    pub fn order(&self, details: Details) -> Option<PlaceOrder> {
+        let complete =
+            !self.shipping_method.is_empty() && !self.payment_method.is_empty() && !self.idempotency_key.is_empty();
+        let expected_total = read_total(&self.expected_total)?;
+        complete.then(|| PlaceOrder {
+            email: details.email,
+            shipping_address: details.address,
+            shipping_method: self.shipping_method.clone(),
+            payment_method: self.payment_method.clone(),
+            expected_total: Some(expected_total),
+        })
+    }
+}
+
+/// Writes a total for the hidden field.
+pub fn write_total(total: Money) -> String {
+    format!("{} {}", total.amount_minor, total.currency)
+}
+
+fn read_total(text: &str) -> Option<Money> {
+    let (amount, currency) = text.split_once(' ')?;
+    Some(Money::new(amount.parse().ok()?, currency.parse::<Currency>().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn countries() -> Vec<(CountryCode, String)> {
+        vec![("DE".parse().expect("a country"), "Germany".to_owned())]
+    }
+
+    fn filled() -> CheckoutForm {
+        let text = |text: &str| text.to_owned();
+        CheckoutForm {
+            email: text("Ada@Example.org "),
+            name: text("Ada"),
+            line1: text("Street 1"),
+            city: text("Town"),
+            postal_code: text("12345"),
+            country: text("DE"),
+            ..CheckoutForm::default()
+        }
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told_at_once() {
+        let rules = CheckoutForm { country: "XX".to_owned(), ..CheckoutForm::default() }.details(&countries());
+        let rules = rules.err().expect("an empty form is wrong");
+        let fields: Vec<String> = rules
+            .iter()
+            .filter_map(|rule| match rule {
+                RuleError::InvalidValue { field, .. } => Some(field.replace("shipping_address.", "")),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(fields, ["email", "country", "name", "line1", "city", "postal_code"]);
+    }
+
+    #[test]
+    fn a_filled_form_gives_an_order_only_after_the_review() {
+        let details = filled().details(&countries()).ok().expect("a filled form");
+        assert_eq!((details.email.as_str(), details.address.line2.as_deref()), ("ada@example.org", None));
+        assert!(filled().order(details).is_none());
+        let reviewed = CheckoutForm {
+            shipping_method: "standard".to_owned(),
+            payment_method: "card_approved".to_owned(),
+            expected_total: write_total(Money::new(2490, Currency::EUR)),
+            idempotency_key: "key".to_owned(),
+            ..filled()
+        };
+        let order = reviewed.order(reviewed.details(&countries()).ok().expect("a filled form")).expect("an order");
+        assert_eq!(order.expected_total, Some(Money::new(2490, Currency::EUR)));
+        let unseen = CheckoutForm { expected_total: "2490".to_owned(), ..reviewed };
+        assert!(unseen.order(unseen.details(&countries()).ok().expect("a filled form")).is_none());
+    }
+}

@@ -1,0 +1,34 @@
+//! The page that a problem becomes: one sentence for people, and ways onward.
+
+use askama::Template;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+
+use super::layout::Frame;
+use super::view::{filters, problem_name};
+use crate::http::{App, Problem};
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage<'a> {
+    frame: Frame,
+    problem: &'a Problem,
+}
+
+impl ErrorPage<'_> {
+    fn is_stale_form(&self) -> bool {
+        matches!(problem_name(self.problem), "stale-form" | "cross-site-request")
+    }
+
+    fn offers_sign_in(&self) -> bool {
+        matches!(self.problem.status, 401 | 403) || self.problem.subject.as_deref() == Some("order")
+    }
+}
+
+/// The page of a problem, without its status. It asks nothing of the shop: the shop may be what failed.
+pub fn error_page(app: &App, problem: &Problem) -> Response {
+    let page = ErrorPage { frame: Frame::bare(app), problem };
+    // Rendering to memory fails only when a value's own `Display` does; then the plain words must do.
+    let html = page.render().unwrap_or_else(|_| "Something went wrong.".to_owned());
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))], html).into_response()
+}

@@ -1,0 +1,65 @@
+//! What is wrong with which field of a form.
+
+use crate::domain::RuleError;
+
+/// Broken rules, sorted into those of fields that the form shows and others.
+#[derive(Debug, Default)]
+pub struct FormErrors {
+    fields: Vec<(String, String)>,
+}
+
+impl FormErrors {
+    /// Takes the rules that belong to the named fields; what is left is none of the form's fields. The API's
+    /// `shipping_address.city` is the form's `city`.
+    pub fn sort(rules: Vec<RuleError>, known: &[&str]) -> (Self, Vec<RuleError>) {
+        let (mut fields, mut rest) = (Vec::new(), Vec::new());
+        for rule in rules {
+            match rule {
+                RuleError::InvalidValue { ref field, ref reason } if known.contains(&local_name(field)) => {
+                    fields.push((local_name(field).to_owned(), reason.clone()));
+                }
+                other => rest.push(other),
+            }
+        }
+        fields.sort_by_key(|(field, _)| known.iter().position(|name| name == field));
+        (Self { fields }, rest)
+    }
+
+    /// Whether every field is fine.
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
+    /// Every field with what is wrong with it, in the order of the form.
+    pub fn all(&self) -> &[(String, String)] {
+        &self.fields
+    }
+
+    /// What is wrong with a field, as a phrase.
+    pub fn of(&self, field: &str) -> Option<&str> {
+        self.fields.iter().find(|(name, _)| name == field).map(|(_, reason)| reason.as_str())
+    }
+}
+
+fn local_name(field: &str) -> &str {
+    field.strip_prefix("shipping_address.").unwrap_or(field)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_find_their_fields_in_form_order_and_others_are_left() {
+        let rules = vec![
+            RuleError::invalid("shipping_address.city", "must not be empty"),
+            RuleError::EmptyCart,
+            RuleError::invalid("email", "is wrong"),
+            RuleError::invalid("elsewhere", "is wrong"),
+        ];
+        let (errors, rest) = FormErrors::sort(rules, &["email", "city"]);
+        assert_eq!(errors.all().iter().map(|(field, _)| field.as_str()).collect::<Vec<_>>(), ["email", "city"]);
+        assert_eq!(errors.of("city"), Some("must not be empty"));
+        assert_eq!(rest, [RuleError::EmptyCart, RuleError::invalid("elsewhere", "is wrong")]);
+    }
+}

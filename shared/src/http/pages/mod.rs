@@ -1,0 +1,17 @@
+//! The storefront: server-rendered pages that work without JavaScript. Handlers know the shop only as the trait
+//! [`crate::Shop`]; words are in the templates, prices and stock are decided elsewhere.
+
+pub(super) mod accounts;
+pub(super) mod admin;
+pub(super) mod cart;
+pub(super) mod catalog;
+pub(super) mod checkout;
+mod checkout_form;
+mod error;
+mod forms;
+mod layout;
+mod listing;
+mod product;
+mod view;
+
+pub(super) use error::error_page;

@@ -1,0 +1,265 @@
+//! Errors as visitors see them: RFC 9457 problem documents from the API, HTML with a way onward from pages. The only
+//! place with status codes for errors, and the one place where failures are logged.
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt as _;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::App;
+use crate::domain::{RuleError, Sku};
+use crate::shop::ShopError;
+
+tokio::task_local! {
+    static REQUEST_ID: String;
+}
+
+/// Header that names a request in answers and logs.
+pub const REQUEST_ID_HEADER: &str = "x-request-id";
+
+/// A problem document (RFC 9457, `application/problem+json`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// Stable name of the kind of problem: `/problems/<name>`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The kind for people.
+    pub title: String,
+    /// HTTP status.
+    pub status: u16,
+    /// This case for people.
+    pub detail: String,
+    /// The request, as the shop's logs know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// Every rule the request breaks (`rule-broken`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<RuleError>,
+    /// The article that is short (`out-of-stock`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sku: Option<Sku>,
+    /// What is meant (`not-found`, `already-exists`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The provider's reason (`payment-declined`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decline_code: Option<String>,
+    /// When to try again, as in the `Retry-After` header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_seconds: Option<u32>,
+}
+
+impl Problem {
+    /// A problem of a kind without further members.
+    pub fn new(status: StatusCode, name: &str, title: &str, detail: impl Into<String>) -> Self {
+        Self {
+            kind: format!("/problems/{name}"),
+            title: title.to_owned(),
+            status: status.as_u16(),
+            detail: detail.into(),
+            request_id: REQUEST_ID.try_with(Clone::clone).ok(),
+            errors: Vec::new(),
+            sku: None,
+            subject: None,
+            decline_code: None,
+            retry_after_seconds: None,
+        }
+    }
+
+    /// The request cannot be read as what it should be.
+    pub fn malformed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "malformed-request", "The request cannot be read", detail)
+    }
+
+    /// Status for the response line.
+    pub fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// The same as an error of the shop, for a client of the API. `None` when it is no answer of a use case.
+    #[cfg(feature = "remote")]
+    pub fn into_shop_error(self) -> Option<ShopError> {
+        let retry_after_seconds = self.retry_after_seconds.unwrap_or(1);
+        Some(match self.kind.strip_prefix("/problems/")? {
+            "rule-broken" => ShopError::Rules(self.errors),
+            "not-found" => ShopError::NotFound { what: self.subject? },
+            "sign-in-required" => ShopError::SignInRequired,
+            "wrong-credentials" => ShopError::WrongCredentials,
+            "forbidden" => ShopError::Forbidden,
+            "already-exists" => ShopError::AlreadyExists { what: self.subject? },
+            "out-of-stock" => ShopError::OutOfStock { sku: self.sku? },
+            "conflict" => ShopError::Conflict,
+            "idempotency-key-reused" => ShopError::IdempotencyKeyReused,
+            "idempotency-key-in-use" => ShopError::IdempotencyKeyInUse { retry_after_seconds },
+            "payment-declined" => ShopError::PaymentDeclined { code: self.decline_code? },
+            "unavailable" => ShopError::Unavailable { retry_after_seconds, source: None },
+            _ => return None,
+        })
+    }
+}
+
+impl From<ShopError> for Problem {
+    fn from(error: ShopError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ShopError::Rules(errors) => {
+                let problem = Self::new(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    "rule-broken",
+                    "The request breaks a rule of the shop",
+                    detail,
+                );
+                Self { errors, ..problem }
+            }
+            ShopError::NotFound { what } => {
+                let problem = Self::new(StatusCode::NOT_FOUND, "not-found", "Not found", detail);
+                Self { subject: Some(what), ..problem }
+            }
+            ShopError::SignInRequired => {
+                Self::new(StatusCode::UNAUTHORIZED, "sign-in-required", "Sign in first", detail)
+            }
+            ShopError::WrongCredentials => {
+                Self::new(StatusCode::UNAUTHORIZED, "wrong-credentials", "Sign-in failed", detail)
+            }
+            ShopError::Forbidden => Self::new(StatusCode::FORBIDDEN, "forbidden", "Not allowed", detail),
+            ShopError::AlreadyExists { what } => {
+                let problem = Self::new(StatusCode::CONFLICT, "already-exists", "It exists already", detail);
+                Self { subject: Some(what), ..problem }
+            }
+            ShopError::OutOfStock { sku } => {
+                let problem = Self::new(StatusCode::CONFLICT, "out-of-stock", "Not enough in stock", detail);
+                Self { sku: Some(sku), ..problem }
+            }
+            ShopError::Conflict => Self::new(StatusCode::CONFLICT, "conflict", "Changed elsewhere", detail),
+            ShopError::IdempotencyKeyReused => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency-key-reused",
+                "Idempotency key used for another request",
+                detail,
+            ),
+            ShopError::IdempotencyKeyInUse { retry_after_seconds } => {
+                let problem =
+                    Self::new(StatusCode::CONFLICT, "idempotency-key-in-use", "The first request still runs", detail);
+                Self { retry_after_seconds: Some(retry_after_seconds), ..problem }
+            }
+            ShopError::PaymentDeclined { code } => {
+                let problem =
+                    Self::new(StatusCode::UNPROCESSABLE_ENTITY, "payment-declined", "The card was declined", detail);
+                Self { decline_code: Some(code), ..problem }
+            }
+            ShopError::Unavailable { retry_after_seconds, source } => {
+                log_failure("unavailable", source.as_deref().map(|source| source as _));
+                let problem =
+                    Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The shop cannot answer now", detail);
+                Self { retry_after_seconds: Some(retry_after_seconds), ..problem }
+            }
+            ShopError::Internal(source) => {
+                log_failure("internal error", Some(source.as_ref()));
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong", detail)
+            }
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = (self.status_code(), axum::Json(&self)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(seconds) = self.retry_after_seconds {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.status_code() == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"shopease\""));
+        }
+        // Pages re-render the problem as HTML on the way out.
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl IntoResponse for ShopError {
+    fn into_response(self) -> Response {
+        Problem::from(self).into_response()
+    }
+}
+
+fn log_failure(what: &str, source: Option<&(dyn std::error::Error + 'static)>) {
+    let request_id = REQUEST_ID.try_with(Clone::clone).unwrap_or_default();
+    let mut chain = String::new();
+    let mut next = source;
+    while let Some(error) = next {
+        if !chain.is_empty() {
+            chain.push_str(": ");
+        }
+        chain.push_str(&error.to_string());
+        next = error.source();
+    }
+    tracing::error!(request_id, chain, "{what}");
+}
+
+/// Answers where no route is.
+pub(super) async fn not_found() -> Problem {
+    Problem::from(ShopError::NotFound { what: "page".to_owned() })
+}
+
+/// Answers where the route has other methods; axum adds `Allow`.
+pub(super) async fn method_not_allowed() -> Problem {
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method-not-allowed",
+        "Method not allowed",
+        "this address does not take that method",
+    )
+}
+
+/// The outermost layer: names the request, turns panics into 500, problems on pages into HTML, and sets the headers
+/// that every answer has.
+pub(super) async fn layer(State(app): State<App>, request: Request, next: Next) -> Response {
+    let request_id = app.ids.ulid().to_string();
+    let wants_html = !request.uri().path().starts_with("/api/");
+    let run = std::panic::AssertUnwindSafe(next.run(request)).catch_unwind();
+    let mut response = REQUEST_ID
+        .scope(request_id.clone(), async {
+            run.await.unwrap_or_else(|_| ShopError::Internal("a handler panicked".into()).into_response())
+        })
+        .await;
+    if wants_html && let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        let page = super::pages::error_page(&app, &problem);
+        let (parts, _) = response.into_parts();
+        response = page;
+        *response.status_mut() = parts.status;
+        for (name, value) in &parts.headers {
+            if name != header::CONTENT_TYPE && name != header::CONTENT_LENGTH {
+                response.headers_mut().append(name, value.clone());
+            }
+        }
+    }
+    let headers = response.headers_mut();
+    for (name, value) in SECURITY_HEADERS {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if let Ok(value) = HeaderValue::from_str(&request_id) {
+        headers.insert(REQUEST_ID_HEADER, value);
+    }
+    response
+}
+
+/// Set on every answer. Pictures of imported catalogs come from any `https` host; nothing else does. HSTS counts only
+/// on https, browsers ignore it elsewhere.
+const SECURITY_HEADERS: [(header::HeaderName, &str); 6] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; style-src 'self'; img-src 'self' https: data:; script-src 'self'; connect-src 'self'; \
+         form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "same-origin"),
+    (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains"),
+    (header::HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=(), payment=()"),
+];

@@ -1,0 +1,117 @@
+//! Accounts: register, sign in with a fresh session, merge the visitor's cart.
+
+use super::LocalShop;
+use super::password::Passwords;
+use crate::domain::{Cart, CartId, CartOwner, Customer, CustomerId, EmailAddress, Role, RuleError, Session, Token};
+use crate::ports::{AccountStore, Clock, IdGenerator, StoreError};
+use crate::shop::{Caller, LogIn, Register, ShopError, ShopResult, SignedIn};
+
+/// How often merging two carts that are being written is tried.
+const MAX_TRIES: usize = 5;
+
+/// Makes an operator's account.
+///
+/// # Errors
+/// [`ShopError::Rules`] for a password that is too short, [`ShopError::AlreadyExists`] when the e-mail address has an account.
+pub async fn create_operator(
+    store: &dyn AccountStore,
+    clock: &dyn Clock,
+    ids: &dyn IdGenerator,
+    email: EmailAddress,
+    password: String,
+) -> ShopResult<()> {
+    let command = Register { email, name: "Operator".to_owned(), password };
+    let customer = new_customer(command, Role::Operator, &Passwords::default(), clock, ids).await?;
+    Ok(store.insert_customer(&customer).await?)
+}
+
+impl LocalShop {
+    pub(super) async fn register_impl(&self, caller: &Caller, command: Register) -> ShopResult<SignedIn> {
+        let customer = new_customer(command, Role::Customer, &self.passwords, &*self.clock, &*self.ids).await?;
+        self.store.insert_customer(&customer).await?;
+        self.sign_in(caller, customer).await
+    }
+
+    pub(super) async fn log_in_impl(&self, caller: &Caller, command: LogIn) -> ShopResult<SignedIn> {
+        let customer = self.store.find_customer_by_email(&command.email).await?;
+        let hash = customer.as_ref().map(|customer| customer.password_hash.clone());
+        if command.password.len() > MAX_PASSWORD_BYTES || !self.passwords.verify(command.password, hash).await? {
+            return Err(ShopError::WrongCredentials);
+        }
+        self.sign_in(caller, customer.ok_or(ShopError::WrongCredentials)?).await
+    }
+
+    /// A new token for the browser, whatever it had before: nobody who knew the old one is signed in.
+    async fn sign_in(&self, caller: &Caller, customer: Customer) -> ShopResult<SignedIn> {
+        let cart_units = self.merge_visitor_cart(caller, &customer).await?;
+        let token = Token::session(self.ids.secret());
+        let session =
+            Session { token_digest: token.digest(), customer_id: customer.id.clone(), expires_at: self.expiry() };
+        self.store.insert_session(&session).await?;
+        if !caller.token.is_visitor() {
+            self.store.remove_session(&caller.token.digest()).await?;
+        }
+        Ok(SignedIn { token: token.expose().to_owned(), customer: customer.into(), cart_units })
+    }
+
+    /// Moves what the visitor has collected into the account's cart; gives the units in it.
+    async fn merge_visitor_cart(&self, caller: &Caller, customer: &Customer) -> ShopResult<u32> {
+        let (visitor, owner) = (CartOwner::visitor(&caller.token), CartOwner::customer(customer));
+        for _ in 0..MAX_TRIES {
+            let now = self.clock.now();
+            let own = self.store.find_cart(&owner, now).await?;
+            let collected = self.store.find_cart(&visitor, now).await?.filter(|cart| !cart.lines.is_empty());
+            let Some(collected) = collected else { return Ok(own.map_or(0, |cart| cart.units())) };
+            let mut merged = own.unwrap_or_else(|| Cart::new(CartId::from_ulid(self.ids.ulid()), owner.clone(), now));
+            merged.merge(&collected);
+            merged.version += 1;
+            merged.updated_at = now;
+            match self.store.merge_carts(&collected, &merged, self.expiry()).await {
+                Ok(()) => return Ok(merged.units()),
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(ShopError::Conflict)
+    }
+}
+
+/// Longest password in bytes: four per character of the longest allowed.
+const MAX_PASSWORD_BYTES: usize = 4 * MAX_PASSWORD_CHARS;
+const MAX_PASSWORD_CHARS: usize = 256;
+/// Shortest password in characters (NIST SP 800-63B).
+const MIN_PASSWORD_CHARS: usize = 8;
+const MAX_NAME_CHARS: usize = 120;
+
+async fn new_customer(
+    command: Register,
+    role: Role,
+    passwords: &Passwords,
+    clock: &dyn Clock,
+    ids: &dyn IdGenerator,
+) -> ShopResult<Customer> {
+    let name = command.name.trim().to_owned();
+    let mut problems = Vec::new();
+    if name.is_empty() || name.chars().count() > MAX_NAME_CHARS || name.chars().any(char::is_control) {
+        problems.push(RuleError::invalid("name", format!("must be 1 to {MAX_NAME_CHARS} characters on one line")));
+    }
+    if !(MIN_PASSWORD_CHARS..=MAX_PASSWORD_CHARS).contains(&command.password.chars().count()) {
+        problems.push(RuleError::invalid(
+            "password",
+            format!("must be {MIN_PASSWORD_CHARS} to {MAX_PASSWORD_CHARS} characters"),
+        ));
+    }
+    if !problems.is_empty() {
+        return Err(problems.into());
+    }
+    let mut salt = [0; 16];
+    salt.copy_from_slice(&ids.secret()[..16]);
+    Ok(Customer {
+        id: CustomerId::from_ulid(ids.ulid()),
+        email: command.email,
+        name,
+        password_hash: passwords.hash(command.password, salt).await?,
+        role,
+        created_at: clock.now(),
+    })
+}

@@ -1,0 +1,231 @@
+//! Carts with present prices and stock.
+
+use std::collections::{HashMap, HashSet};
+
+use super::LocalShop;
+use super::local_shop::Identity;
+use crate::domain::{
+    Cart, CartId, CartOwner, Inventory, LineItemId, Money, PricedLine, Product, ProductStatus, Quantity, QuoteLine,
+    RuleError, Sku, StockLevel, Variant,
+};
+use crate::ports::StoreError;
+use crate::shop::{AddLineItem, Caller, CartLineView, CartView, SetLineItem, ShopError, ShopResult, UnavailableLine};
+
+/// How often a write that met another write of the same cart is tried again with what is there now.
+const MAX_TRIES: usize = 5;
+
+/// A cart with what the catalog says of its lines now.
+pub(super) struct PricedCart {
+    pub cart: Cart,
+    /// Lines that are sold, in cart order.
+    pub lines: Vec<PricedLine>,
+    /// Lines that are not sold any more.
+    pub unavailable: Vec<Sku>,
+    /// Levels of the tracked lines; a tracked line without a level has nothing available.
+    levels: HashMap<Sku, StockLevel>,
+    tracked: HashSet<Sku>,
+}
+
+impl PricedCart {
+    /// Units that can be ordered; `None` when they are not counted.
+    pub fn available(&self, sku: &Sku) -> Option<u32> {
+        self.tracked.contains(sku).then(|| self.levels.get(sku).map_or(0, |level| level.available))
+    }
+
+    fn view(self) -> CartView {
+        let currency = self.lines.first().map(|priced| priced.line.unit_price.currency);
+        let sum = self.lines.iter().try_fold(currency.map(Money::zero), |sum, priced| {
+            sum.map(|sum| sum.checked_add(priced.line.line_total)).transpose()
+        });
+        let lines = self.lines.iter().map(|priced| {
+            let line = priced.line.clone();
+            let short = self.available(&line.sku).filter(|available| *available < line.quantity.get());
+            CartLineView { id: LineItemId::derive(line.sku.as_str()), line, short_available: short }
+        });
+        CartView {
+            lines: lines.collect(),
+            id: (self.cart.version > 0).then_some(self.cart.id),
+            version: self.cart.version,
+            units: self.lines.iter().map(|priced| priced.line.quantity.get()).sum(),
+            // A sum that is out of range or of several currencies is none; the quote says why.
+            subtotal: sum.ok().flatten(),
+            unavailable: self
+                .unavailable
+                .into_iter()
+                .map(|sku| UnavailableLine { id: LineItemId::derive(sku.as_str()), sku })
+                .collect(),
+        }
+    }
+}
+
+impl LocalShop {
+    pub(super) async fn view_cart_impl(&self, caller: &Caller) -> ShopResult<CartView> {
+        let Identity { owner, .. } = self.identify(caller).await?;
+        let cart = self.cart_of(&owner).await?;
+        Ok(self.price_cart(cart).await?.view())
+    }
+
+    pub(super) async fn add_line_item_impl(
+        &self,
+        caller: &Caller,
+        command: AddLineItem,
+        client_key: Option<&str>,
+    ) -> ShopResult<CartView> {
+        let owner = self.identify(caller).await?.owner;
+        let change = self.change_cart(&owner, |cart| {
+            cart.add(&command.sku, command.quantity)?;
+            Ok(Some(command.sku.clone()))
+        });
+        self.idempotently(owner.clone(), "line-items", client_key, &command, change).await
+    }
+
+    pub(super) async fn set_line_item_impl(
+        &self,
+        caller: &Caller,
+        id: &LineItemId,
+        command: SetLineItem,
+    ) -> ShopResult<CartView> {
+        let owner = self.identify(caller).await?.owner;
+        self.change_cart(&owner, |cart| {
+            let sku = line_sku(cart, id)?;
+            cart.set(&sku, command.quantity);
+            Ok(Some(sku))
+        })
+        .await
+    }
+
+    pub(super) async fn remove_line_item_impl(&self, caller: &Caller, id: &LineItemId) -> ShopResult<CartView> {
+        let owner = self.identify(caller).await?.owner;
+        self.change_cart(&owner, |cart| {
+            let sku = line_sku(cart, id)?;
+            cart.remove(&sku);
+            Ok(None)
+        })
+        .await
+    }
+
+    /// The owner's cart, or a new one that no store has yet.
+    pub(super) async fn cart_of(&self, owner: &CartOwner) -> ShopResult<Cart> {
+        let now = self.clock.now();
+        let found = self.store.find_cart(owner, now).await?;
+        Ok(found.unwrap_or_else(|| Cart::new(CartId::from_ulid(self.ids.ulid()), owner.clone(), now)))
+    }
+
+    /// Puts articles back that an order did not get.
+    pub(super) async fn restore_cart(&self, owner: &CartOwner, lines: &[(Sku, Quantity)]) -> ShopResult<()> {
+        let mut former = Cart::new(CartId::from_ulid(self.ids.ulid()), owner.clone(), self.clock.now());
+        for (sku, quantity) in lines {
+            former.add(sku, *quantity)?;
+        }
+        self.write_cart(owner, |cart| {
+            cart.merge(&former);
+            Ok(())
+        })
+        .await
+        .map(|_| ())
+    }
+
+    /// Changes the cart; `change` names the article that must be sold and in stock in the new quantity, if any.
+    async fn change_cart(
+        &self,
+        owner: &CartOwner,
+        change: impl Fn(&mut Cart) -> ShopResult<Option<Sku>>,
+    ) -> ShopResult<CartView> {
+        for _ in 0..MAX_TRIES {
+            let mut cart = self.cart_of(owner).await?;
+            let wanted = change(&mut cart)?;
+            let mut priced = self.price_cart(cart).await?;
+            if let Some(sku) = wanted {
+                check_line(&priced, &sku)?;
+            }
+            priced.cart.version += 1;
+            priced.cart.updated_at = self.clock.now();
+            match self.store.save_cart(&priced.cart, self.expiry()).await {
+                Ok(()) => return Ok(priced.view()),
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(ShopError::Conflict)
+    }
+
+    async fn write_cart(&self, owner: &CartOwner, change: impl Fn(&mut Cart) -> ShopResult<()>) -> ShopResult<Cart> {
+        for _ in 0..MAX_TRIES {
+            let mut cart = self.cart_of(owner).await?;
+            change(&mut cart)?;
+            cart.version += 1;
+            cart.updated_at = self.clock.now();
+            match self.store.save_cart(&cart, self.expiry()).await {
+                Ok(()) => return Ok(cart),
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(ShopError::Conflict)
+    }
+
+    /// Prices a cart from the catalog and the stock as they are now, past every cache.
+    pub(super) async fn price_cart(&self, cart: Cart) -> ShopResult<PricedCart> {
+        let skus: Vec<Sku> = cart.lines.iter().map(|line| line.sku.clone()).collect();
+        let products = if skus.is_empty() { Vec::new() } else { self.store.find_products_by_sku(&skus).await? };
+        let sold: HashMap<&Sku, (&Product, &Variant)> = products
+            .iter()
+            .filter(|product| product.status == ProductStatus::Active)
+            .flat_map(|product| product.variants.iter().map(move |variant| (&variant.sku, (product, variant))))
+            .collect();
+        let (mut lines, mut unavailable, mut tracked) = (Vec::new(), Vec::new(), HashSet::new());
+        for line in &cart.lines {
+            match sold.get(&line.sku) {
+                Some((product, variant)) => {
+                    lines.push(priced_line(product, variant, line.quantity)?);
+                    if variant.inventory == Inventory::Tracked {
+                        tracked.insert(line.sku.clone());
+                    }
+                }
+                None => unavailable.push(line.sku.clone()),
+            }
+        }
+        let levels = self.stock_levels(tracked.iter().cloned().collect()).await?;
+        Ok(PricedCart { cart, lines, unavailable, levels, tracked })
+    }
+}
+
+fn line_sku(cart: &Cart, id: &LineItemId) -> ShopResult<Sku> {
+    let line = cart.lines.iter().find(|line| LineItemId::derive(line.sku.as_str()) == *id);
+    line.map(|line| line.sku.clone()).ok_or_else(|| ShopError::NotFound { what: "line item".to_owned() })
+}
+
+/// Checks the line that was just written: sold, one currency with the others, enough in stock.
+fn check_line(priced: &PricedCart, sku: &Sku) -> ShopResult<()> {
+    let line = priced.lines.iter().map(|priced| &priced.line).find(|line| line.sku == *sku);
+    let line = line.ok_or_else(|| RuleError::NotSold { sku: sku.clone() })?;
+    let currency = line.unit_price.currency;
+    if let Some(other) =
+        priced.lines.iter().map(|priced| priced.line.unit_price.currency).find(|other| *other != currency)
+    {
+        return Err(RuleError::CurrencyMismatch { cart: other.to_string(), article: currency.to_string() }.into());
+    }
+    if priced.available(sku).is_some_and(|available| available < line.quantity.get()) {
+        return Err(ShopError::OutOfStock { sku: sku.clone() });
+    }
+    Ok(())
+}
+
+fn priced_line(product: &Product, variant: &Variant, quantity: Quantity) -> Result<PricedLine, RuleError> {
+    let picture = variant.image.and_then(|index| product.images.get(usize::from(index)));
+    Ok(PricedLine {
+        line: QuoteLine {
+            sku: variant.sku.clone(),
+            product_handle: product.handle.clone(),
+            title: product.title.clone(),
+            variant_title: variant.title(),
+            image: picture.or_else(|| product.images.first()).cloned(),
+            quantity,
+            unit_price: variant.price,
+            line_total: variant.price.checked_mul(quantity.get())?,
+        },
+        tax_class: variant.tax_class,
+        weight_grams: variant.weight_grams,
+        requires_shipping: variant.requires_shipping,
+    })
+}

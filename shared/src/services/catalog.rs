@@ -1,0 +1,116 @@
+//! Browsing: listings, search, product pages.
+
+use std::collections::HashMap;
+
+use super::LocalShop;
+use crate::domain::{
+    Category, Handle, Inventory, Page, Product, ProductSort, ProductStatus, ProductSummary, RuleError, Sku, StockLevel,
+};
+use crate::ports::{ProductListing, StoreError};
+use crate::shop::{ListProducts, ProductView, ShopError, ShopResult, VariantView};
+
+/// Most keys in one read of the stores.
+const MAX_KEYS: usize = 100;
+
+impl LocalShop {
+    pub(super) async fn list_products_impl(&self, command: ListProducts) -> ShopResult<Page<ProductSummary>> {
+        let search = command.q.as_deref().map(|q| self.tokenizer.query(q)).transpose()?.flatten();
+        let typed = command.q.as_deref().is_some_and(|q| !q.trim().is_empty());
+        if typed && search.is_none() {
+            // Something was typed, but no word: nothing matches.
+            return Ok(Page { items: Vec::new(), next: None });
+        }
+        let default = if search.is_some() { ProductSort::Relevance } else { ProductSort::Newest };
+        let sort = command.sort.unwrap_or(default);
+        if sort == ProductSort::Relevance && search.is_none() {
+            return Err(RuleError::invalid("sort", "relevance needs a search").into());
+        }
+        if let Some(category) = &command.category {
+            let known = self.list_categories_impl().await?.iter().any(|found| found.handle == *category);
+            if !known {
+                return Err(ShopError::NotFound { what: "category".to_owned() });
+            }
+        }
+        let listing =
+            ProductListing { search, category: command.category, sort, after: command.after, limit: command.limit };
+        let page = self.cache.listing(&listing, self.store.list_products(&listing)).await?;
+        Ok(Page::clone(&page))
+    }
+
+    pub(super) async fn find_product_impl(&self, handle: &Handle) -> ShopResult<ProductView> {
+        let found = self.cache.product(handle, self.read_product_view(handle)).await?;
+        found.map(|view| ProductView::clone(&view)).ok_or_else(|| ShopError::NotFound { what: "product".to_owned() })
+    }
+
+    pub(super) async fn list_categories_impl(&self) -> ShopResult<Vec<Category>> {
+        let read = async {
+            let mut categories = self.store.list_categories().await?;
+            categories.sort_by(|a, b| (&a.title, &a.handle).cmp(&(&b.title, &b.handle)));
+            Ok(categories)
+        };
+        Ok(Vec::clone(&*self.cache.categories(read).await?))
+    }
+
+    async fn read_product_view(&self, handle: &Handle) -> Result<Option<ProductView>, StoreError> {
+        let found = self.store.find_products(std::slice::from_ref(handle)).await?.pop();
+        let Some(product) = found.filter(|product| product.status == ProductStatus::Active) else { return Ok(None) };
+        let levels = self.stock_levels_of(&product).await?;
+        Ok(Some(view(product, &levels)))
+    }
+
+    /// Levels of the tracked variants of a product, by SKU.
+    pub(super) async fn stock_levels_of(&self, product: &Product) -> Result<HashMap<Sku, StockLevel>, StoreError> {
+        let tracked = product.variants.iter().filter(|variant| variant.inventory == Inventory::Tracked);
+        self.stock_levels(tracked.map(|variant| variant.sku.clone()).collect()).await
+    }
+
+    /// Levels of SKUs, in reads of at most [`MAX_KEYS`].
+    pub(super) async fn stock_levels(&self, skus: Vec<Sku>) -> Result<HashMap<Sku, StockLevel>, StoreError> {
+        let mut levels = HashMap::with_capacity(skus.len());
+        for chunk in skus.chunks(MAX_KEYS) {
+            let found = self.store.find_stock_levels(chunk).await?;
+            levels.extend(found.into_iter().map(|level| (level.sku.clone(), level)));
+        }
+        Ok(levels)
+    }
+}
+
+fn view(product: Product, levels: &HashMap<Sku, StockLevel>) -> ProductView {
+    let variants = product
+        .variants
+        .into_iter()
+        .map(|variant| {
+            let available = match variant.inventory {
+                Inventory::Tracked => Some(levels.get(&variant.sku).map_or(0, |level| level.available)),
+                Inventory::Untracked => None,
+            };
+            VariantView {
+                title: variant.title(),
+                id: variant.id,
+                sku: variant.sku,
+                option_values: variant.option_values,
+                price: variant.price,
+                compare_at_price: variant.compare_at_price,
+                in_stock: available.is_none_or(|units| units > 0),
+                available,
+                image: variant.image,
+                barcode: variant.barcode,
+                weight_grams: variant.weight_grams,
+            }
+        })
+        .collect();
+    ProductView {
+        id: product.id,
+        handle: product.handle,
+        title: product.title,
+        description_html: product.description_html,
+        vendor: product.vendor,
+        category: product.category,
+        tags: product.tags,
+        options: product.options,
+        variants,
+        images: product.images,
+        seo_title: product.seo_title,
+        seo_description: product.seo_description,
+    }
+}

@@ -1,0 +1,159 @@
+//! Choosing a store by configuration.
+
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use shopease_shared::config::Reader;
+use shopease_shared::ports::{Env, IdGenerator, SharedStore, StoreError};
+
+/// Which store, and where.
+#[derive(Debug, Clone)]
+pub enum StoreConfig {
+    /// The DynamoDB adapter on an engine in this process, kept in one directory.
+    #[cfg(feature = "embedded")]
+    Embedded {
+        /// Where the data is.
+        directory: std::path::PathBuf,
+        /// Loopback port on which the engine also serves other processes of this machine; any free one if absent.
+        port: Option<u16>,
+    },
+    /// DynamoDB.
+    #[cfg(feature = "dynamodb")]
+    DynamoDb {
+        /// Table name.
+        table: String,
+        /// Another endpoint than AWS's, for example an engine on this machine.
+        endpoint_url: Option<String>,
+    },
+    /// PostgreSQL.
+    #[cfg(feature = "postgres")]
+    Postgres {
+        /// Connection URL with user and password.
+        url: SecretString,
+        /// Connections of this process.
+        max_connections: u32,
+    },
+}
+
+impl StoreConfig {
+    /// Reads `SHOPEASE_STORE` (`embedded`, `dynamodb`, `postgres`; `default` if it is not set) and what belongs to it:
+    /// `SHOPEASE_DATA_DIR` and `SHOPEASE_EMBEDDED_PORT`; `SHOPEASE_DYNAMODB_TABLE` and `SHOPEASE_DYNAMODB_ENDPOINT`;
+    /// `SHOPEASE_DATABASE_URL` and `SHOPEASE_DATABASE_CONNECTIONS`. `None` when a problem was noted.
+    pub fn read(reader: &mut Reader<'_>, default: &str) -> Option<Self> {
+        let name = reader.or("SHOPEASE_STORE", default.to_owned());
+        match name.as_str() {
+            #[cfg(feature = "embedded")]
+            "embedded" => Some(Self::Embedded {
+                directory: reader.or("SHOPEASE_DATA_DIR", "data".into()),
+                port: reader.optional("SHOPEASE_EMBEDDED_PORT"),
+            }),
+            #[cfg(feature = "dynamodb")]
+            "dynamodb" => Some(Self::DynamoDb {
+                table: reader.or("SHOPEASE_DYNAMODB_TABLE", "shopease".to_owned()),
+                endpoint_url: reader.optional("SHOPEASE_DYNAMODB_ENDPOINT"),
+            }),
+            #[cfg(feature = "postgres")]
+            "postgres" => {
+                let url: Option<String> = reader.required("SHOPEASE_DATABASE_URL");
+                let max_connections = reader.or("SHOPEASE_DATABASE_CONNECTIONS", 16);
+                url.map(|url| Self::Postgres { url: url.into(), max_connections })
+            }
+            _ => {
+                reader.problem("SHOPEASE_STORE", format!("{name:?} is not a store of this build"));
+                None
+            }
+        }
+    }
+}
+
+/// A store that is open, with what must live as long as it does.
+pub struct OpenStore {
+    /// The store.
+    pub store: SharedStore,
+    #[cfg(feature = "embedded")]
+    engine: Option<crate::embedded::EmbeddedDynamoDb>,
+    kind: Kind,
+}
+
+enum Kind {
+    #[cfg(feature = "dynamodb")]
+    DynamoDb(Arc<crate::dynamodb::DynamoDbStore>),
+    #[cfg(feature = "postgres")]
+    Postgres(Arc<crate::postgres::PostgresStore>),
+}
+
+impl OpenStore {
+    /// Creates the table or brings the schema up to date.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        match &self.kind {
+            #[cfg(feature = "dynamodb")]
+            Kind::DynamoDb(store) => store.create_table().await,
+            #[cfg(feature = "postgres")]
+            Kind::Postgres(store) => store.migrate().await,
+        }
+    }
+
+    /// Where other processes of this machine reach the embedded engine.
+    #[cfg(feature = "embedded")]
+    pub fn embedded_endpoint(&self) -> Option<String> {
+        self.engine.as_ref().map(crate::embedded::EmbeddedDynamoDb::endpoint_url)
+    }
+}
+
+/// Opens a store. The embedded one is ready to use; the others need [`OpenStore::migrate`] once.
+///
+/// # Errors
+/// [`StoreError`] when it cannot be reached, or its directory is in use.
+pub async fn open(
+    config: StoreConfig,
+    env: &(dyn Env + Sync),
+    ids: Arc<dyn IdGenerator>,
+) -> Result<OpenStore, StoreError> {
+    match config {
+        #[cfg(feature = "embedded")]
+        StoreConfig::Embedded { directory, port } => {
+            use crate::embedded::{EmbeddedConfig, EmbeddedDynamoDb, EmbeddedPath};
+            let engine =
+                EmbeddedDynamoDb::start(&EmbeddedConfig { path: EmbeddedPath::Directory(directory), port }, env)
+                    .map_err(|error| StoreError::Unavailable(error.into()))?;
+            let mut open = open_dynamodb("shopease".to_owned(), Some(engine.endpoint_url()), env, ids).await?;
+            open.engine = Some(engine);
+            open.migrate().await?;
+            Ok(open)
+        }
+        #[cfg(feature = "dynamodb")]
+        StoreConfig::DynamoDb { table, endpoint_url } => open_dynamodb(table, endpoint_url, env, ids).await,
+        #[cfg(feature = "postgres")]
+        StoreConfig::Postgres { url, max_connections } => {
+            use crate::postgres::{PostgresConfig, PostgresStore};
+            let config = PostgresConfig { url, max_connections, schema: None, lazy: false };
+            let store = Arc::new(PostgresStore::connect(&config).await?);
+            Ok(OpenStore {
+                store: store.clone(),
+                #[cfg(feature = "embedded")]
+                engine: None,
+                kind: Kind::Postgres(store),
+            })
+        }
+    }
+}
+
+#[cfg(feature = "dynamodb")]
+async fn open_dynamodb(
+    table: String,
+    endpoint_url: Option<String>,
+    env: &(dyn Env + Sync),
+    ids: Arc<dyn IdGenerator>,
+) -> Result<OpenStore, StoreError> {
+    use crate::dynamodb::{DynamoDbConfig, DynamoDbStore};
+    let store = Arc::new(DynamoDbStore::connect(&DynamoDbConfig { table, endpoint_url }, env, ids).await);
+    Ok(OpenStore {
+        store: store.clone(),
+        #[cfg(feature = "embedded")]
+        engine: None,
+        kind: Kind::DynamoDb(store),
+    })
+}

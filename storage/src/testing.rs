@@ -1,0 +1,89 @@
+//! Empty stores for tests: a table of its own on one in-process engine, a schema of its own in a real PostgreSQL.
+
+use std::future::Future;
+use std::io::Write as _;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use secrecy::SecretString;
+use shopease_shared::ports::{Env as _, ProcessEnv, SharedStore};
+use shopease_shared::testing::{MapEnv, SeededIds};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
+use tokio::sync::Semaphore;
+
+use crate::dynamodb::{DynamoDbConfig, DynamoDbStore};
+use crate::embedded::{EmbeddedConfig, EmbeddedDynamoDb, EmbeddedPath};
+use crate::postgres::{PostgresConfig, PostgresStore};
+
+/// Names the PostgreSQL that tests may use: any user that can create schemas.
+pub const DATABASE_URL: &str = "SHOPEASE_TEST_DATABASE_URL";
+
+/// Connections of one test, and tests at once: together below the 100 connections of a server as it is installed.
+const MAX_CONNECTIONS: u32 = 16;
+static TURNS: Semaphore = Semaphore::const_new(5);
+
+/// Tables and schemas that this process has made.
+static MADE: AtomicU32 = AtomicU32::new(0);
+
+/// Runs a test on an empty table of the embedded engine.
+///
+/// # Panics
+/// When the test does, or the engine cannot be used.
+pub async fn on_dynamodb<T: Future<Output = ()>>(test: impl FnOnce(SharedStore) -> T) {
+    let number = MADE.fetch_add(1, Ordering::SeqCst);
+    let config = DynamoDbConfig { table: format!("test-{number}"), endpoint_url: Some(engine().endpoint_url()) };
+    let ids = Arc::new(SeededIds::new(u64::from(number)));
+    let store = DynamoDbStore::connect(&config, &MapEnv::default(), ids).await;
+    store.create_table().await.expect("an empty table");
+    test(Arc::new(store)).await;
+}
+
+/// The engine of this process, in memory: it and its tables go away with the process.
+fn engine() -> &'static EmbeddedDynamoDb {
+    static ENGINE: OnceLock<EmbeddedDynamoDb> = OnceLock::new();
+    ENGINE.get_or_init(|| {
+        let config = EmbeddedConfig { path: EmbeddedPath::InMemory, port: None };
+        EmbeddedDynamoDb::start(&config, &MapEnv::default()).expect("the engine starts")
+    })
+}
+
+/// Runs a test on an empty schema of the database of [`DATABASE_URL`], and drops the schema afterwards. Without the
+/// variable it says by name that the test is skipped.
+///
+/// # Panics
+/// When the test does, the database cannot be used, or it is not named although `CI` is `true`.
+pub async fn on_postgres<T: Future<Output = ()> + Send + 'static>(name: &str, test: impl FnOnce(SharedStore) -> T) {
+    let Some(url) = ProcessEnv.var(DATABASE_URL) else {
+        let ci = ProcessEnv.var("CI").is_some_and(|ci| ci == "true");
+        assert!(!ci, "{name}: {DATABASE_URL} is not set, and no test may be skipped when CI is true");
+        // Not `println!`: what a passing test prints so is not shown.
+        writeln!(std::io::stderr(), "skipped: {DATABASE_URL} is not set: {name}").expect("stderr takes a line");
+        return;
+    };
+    let _turn = TURNS.acquire().await.expect("never closed");
+    let schema = format!("test_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::SeqCst));
+    // A test run with the same process id may have been killed before.
+    drop_schema(&url, &schema).await;
+    let config = PostgresConfig {
+        url: SecretString::from(url.clone()),
+        max_connections: MAX_CONNECTIONS,
+        schema: Some(schema.clone()),
+        lazy: false,
+    };
+    let store = PostgresStore::connect(&config).await.expect("the database answers");
+    store.migrate().await.expect("the tables are made");
+    // In a task of its own, so that the schema is dropped also when the test panics.
+    let tested = tokio::spawn(test(Arc::new(store.clone()))).await;
+    store.close().await;
+    drop_schema(&url, &schema).await;
+    if let Err(error) = tested {
+        std::panic::resume_unwind(error.into_panic());
+    }
+}
+
+async fn drop_schema(url: &str, schema: &str) {
+    let mut connection = PgConnection::connect(url).await.expect("the database answers");
+    let statement = format!("DROP SCHEMA IF EXISTS {schema} CASCADE");
+    connection.execute(AssertSqlSafe(statement)).await.expect("the schema is dropped");
+    connection.close().await.expect("the connection ends");
+}

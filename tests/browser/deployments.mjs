@@ -1,0 +1,133 @@
+// The ways to run the shop, each as the README tells it: processes started, waited for, stopped.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const shopease = required("SHOPEASE_BINARY");
+
+export function required(name) {
+  const value = process.env[name];
+  if (!value) throw new Error(`${name} is not set; run this by \`cargo xtask test --only journeys\``);
+  return value;
+}
+
+async function freePort() {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address();
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+/** A process of a deployment. Its output is shown only when something goes wrong. */
+class Process {
+  constructor(name, program, args, env) {
+    this.name = name;
+    this.log = "";
+    // An own group, so that what it starts (cargo, functions) stops with it.
+    this.child = spawn(program, args, { cwd: root, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"], detached: true });
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      stream.on("data", (data) => (this.log = (this.log + data).slice(-20_000)));
+    }
+    this.ended = once(this.child, "exit").then(([code, signal]) => (this.exit = { code, signal }));
+  }
+
+  async ready(url, seconds = 60) {
+    const deadline = Date.now() + seconds * 1000;
+    while (Date.now() < deadline) {
+      if (this.exit) break;
+      const answer = await fetch(url).catch(() => undefined);
+      if (answer?.ok) return;
+      await sleep(100);
+    }
+    throw new Error(`${this.name} did not answer at ${url}:\n${this.log}`);
+  }
+
+  async stop() {
+    if (!this.exit) process.kill(-this.child.pid, "SIGTERM");
+    const late = sleep(30_000, "late", { ref: false });
+    if ((await Promise.race([this.ended, late])) === "late") {
+      process.kill(-this.child.pid, "SIGKILL");
+      throw new Error(`${this.name} did not stop in 30 s after SIGTERM:\n${this.log}`);
+    }
+    return this.exit;
+  }
+}
+
+/** Starts a part of the shop and waits until its store answers. */
+async function serve(name, args, env) {
+  const port = await freePort();
+  const process = new Process(name, shopease, args, { SHOPEASE_HTTP_PORT: `${port}`, ...env });
+  await process.ready(`http://127.0.0.1:${port}/readyz`);
+  return { process, url: `http://localhost:${port}` };
+}
+
+/** What `cargo run` starts: everything in one process, embedded store, demo catalog. */
+export async function embedded() {
+  const directory = await mkdtemp(join(tmpdir(), "shopease-"));
+  const enginePort = await freePort();
+  const env = { SHOPEASE_DATA_DIR: directory, SHOPEASE_EMBEDDED_PORT: `${enginePort}` };
+  let running = await serve("shopease", [], env);
+  return {
+    name: "one process, embedded store",
+    get url() {
+      return running.url;
+    },
+    directory,
+    engine: `http://127.0.0.1:${enginePort}`,
+    async restart() {
+      const { code } = await running.process.stop();
+      if (code !== 0) throw new Error(`exit code ${code} after SIGTERM:\n${running.process.log}`);
+      running = await serve("shopease", [], env);
+    },
+    async stop() {
+      await running.process.stop();
+      await rm(directory, { recursive: true });
+    },
+  };
+}
+
+/** `cargo lambda watch` on the data of a running shop: all functions on production paths. */
+export async function lambda(engine) {
+  const port = await freePort();
+  const env = { SHOPEASE_STORE: "dynamodb", SHOPEASE_DYNAMODB_ENDPOINT: engine };
+  const args = ["lambda", "watch", "--package", "shopease-functions", "--ignore-changes", "--invoke-port", `${port}`];
+  const watch = new Process("cargo lambda watch", required("CARGO_LAMBDA"), args, env);
+  // The first request of each function waits until cargo has looked at it.
+  for (const path of ["/healthz", "/api/v1/categories", "/cart", "/api/v1/orders", "/login"]) {
+    await watch.ready(`http://localhost:${port}${path}`, 400);
+  }
+  return { name: "Lambda functions by cargo lambda watch", url: `http://localhost:${port}`, stop: () => watch.stop() };
+}
+
+/** Frontend and backend as two processes on one store. */
+async function pair(name, env) {
+  const backend = await serve("backend", ["serve", "--role", "backend", "--migrate", "--demo"], env);
+  const frontend = await serve("frontend", ["serve", "--role", "frontend"], { SHOPEASE_BACKEND_URL: backend.url });
+  return {
+    name,
+    url: frontend.url,
+    api: backend.url,
+    async stop() {
+      await frontend.process.stop();
+      await backend.process.stop();
+    },
+  };
+}
+
+export function onPostgres() {
+  return pair("frontend and backend, PostgreSQL", { SHOPEASE_STORE: "postgres", SHOPEASE_DATABASE_URL: required("SHOPEASE_TEST_DATABASE_URL") });
+}
+
+export function onDynamoDb(engine) {
+  const env = { SHOPEASE_STORE: "dynamodb", SHOPEASE_DYNAMODB_ENDPOINT: engine, SHOPEASE_DYNAMODB_TABLE: "two-processes" };
+  return pair("frontend and backend, DynamoDB", env);
+}

@@ -1,0 +1,85 @@
+// Starts every deployment and shops in it. Environment: SHOPEASE_BINARY, SHOPEASE_TEST_DATABASE_URL, CHROMIUM,
+// CARGO_LAMBDA (all set by `cargo xtask test --only journeys`); SCREENSHOTS names a directory for pictures.
+
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+
+import { chromium } from "playwright-core";
+
+import * as deployments from "./deployments.mjs";
+import { DESKTOP, PHONE, buy, haveAnAccount, looksAtErrors, open, operate } from "./shopper.mjs";
+
+const browser = await chromium.launch({
+  executablePath: deployments.required("CHROMIUM"),
+  args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+});
+
+async function step(name, run) {
+  const begun = Date.now();
+  const result = await run();
+  console.log(`ok  ${name} (${((Date.now() - begun) / 1000).toFixed(1)} s)`);
+  return result;
+}
+
+async function shopOnce(deployment, device, javaScript = true) {
+  const visit = await open(browser, deployment.url, device, javaScript);
+  const order = await step(`${deployment.name}: buys on a ${device.name}${javaScript ? "" : " without JavaScript"}`, () => buy(visit));
+  await visit.context.close();
+  return new URL(order);
+}
+
+async function seesOrder(base, order) {
+  const visit = await open(browser, base, DESKTOP);
+  const answer = await visit.page.goto(order.pathname + order.search);
+  assert.equal(answer.status(), 200);
+  const number = await visit.page.locator("h1 .number").innerText();
+  await visit.context.close();
+  return number;
+}
+
+const running = [];
+try {
+  const local = await deployments.embedded();
+  running.push(local);
+  const order = await shopOnce(local, DESKTOP);
+  await shopOnce(local, PHONE);
+  await shopOnce(local, PHONE, false);
+
+  const visit = await open(browser, local.url, DESKTOP);
+  await step("one process: has an account", () => haveAnAccount(visit, "ada@example.com"));
+  await visit.context.close();
+  for (const device of [DESKTOP, PHONE]) {
+    const lost = await open(browser, local.url, device);
+    await step(`one process: error pages on a ${device.name}`, () => looksAtErrors(lost));
+    await lost.context.close();
+  }
+  const operator = await open(browser, local.url, DESKTOP);
+  const password = (await readFile(`${local.directory}/operator-password.txt`, "utf8")).trim();
+  await step("one process: the operator works", () => operate(operator, "operator@shopease.test", password));
+  await operator.context.close();
+
+  await step("one process: the order survives a restart", async () => {
+    const before = await seesOrder(local.url, order);
+    await local.restart();
+    assert.equal(await seesOrder(local.url, order), before);
+  });
+
+  const lambda = await step("cargo lambda watch starts", () => deployments.lambda(local.engine));
+  running.push(lambda);
+  const lambdaOrder = await shopOnce(lambda, DESKTOP);
+  await shopOnce(lambda, PHONE);
+  await step("an order of the functions is seen by the server on the same data", () => seesOrder(local.url, lambdaOrder));
+
+  for (const start of [deployments.onPostgres, () => deployments.onDynamoDb(local.engine)]) {
+    const pair = await start();
+    running.push(pair);
+    await shopOnce(pair, DESKTOP);
+    await shopOnce(pair, PHONE);
+    const visit = await open(browser, pair.url, DESKTOP);
+    await step(`${pair.name}: has an account`, () => haveAnAccount(visit, "ada@example.com"));
+    await visit.context.close();
+  }
+} finally {
+  for (const deployment of running.reverse()) await deployment.stop();
+  await browser.close();
+}

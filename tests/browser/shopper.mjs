@@ -1,0 +1,186 @@
+// What a shopper does, and what must be true on every page on the way.
+
+import assert from "node:assert/strict";
+import { mkdir, readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+
+const axeSource = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+export const PHONE = { name: "phone", viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
+export const DESKTOP = { name: "desktop", viewport: { width: 1280, height: 900 } };
+
+/** Opens a browser window of a device. */
+export async function open(browser, url, device, javaScriptEnabled = true) {
+  const { name, ...options } = device;
+  const context = await browser.newContext({ ...options, baseURL: url, javaScriptEnabled });
+  const page = await context.newPage();
+  const complaints = [];
+  page.on("pageerror", (error) => complaints.push(`script error: ${error}`));
+  page.on("console", (message) => {
+    // A page that answers 4xx on purpose is logged by the browser too; everything else is a defect.
+    if (message.type() === "error" && !/status of 4\d\d/.test(message.text())) complaints.push(message.text());
+  });
+  return { page, context, device: name, complaints };
+}
+
+/** No serious accessibility finding, no sideways scrolling; a picture when SCREENSHOTS names a directory. */
+export async function inspect({ page, device, complaints }, name) {
+  const scripts = await page.evaluate(() => true).catch(() => false);
+  if (scripts) {
+    // The page's own policy forbids foreign scripts; the driver's evaluation is not bound by it.
+    await page.evaluate(axeSource);
+    const { violations } = await page.evaluate(() => globalThis.axe.run({ resultTypes: ["violations"] }));
+    const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+    assert.deepEqual(serious.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" | ")}`), [], `accessibility of ${name} on a ${device}`);
+    const [content, window] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
+    assert.ok(content <= window, `${name} scrolls sideways on a ${device}: ${content} > ${window}`);
+  }
+  assert.deepEqual(complaints, [], `complaints of the browser on ${name}`);
+  if (process.env.SCREENSHOTS) {
+    await mkdir(process.env.SCREENSHOTS, { recursive: true });
+    await page.screenshot({ path: `${process.env.SCREENSHOTS}/${name}-${device}.png`, fullPage: true });
+  }
+}
+
+async function heading(page, text) {
+  await page.getByRole("heading", { level: 1, name: text }).waitFor({ timeout: 15_000 });
+}
+
+/** Fills in the first step of the checkout. */
+export async function fillAddress(page) {
+  await page.fill("[name=email]", "ada@example.com");
+  await page.fill("[name=name]", "Ada Lovelace");
+  await page.fill("[name=line1]", "Gartenweg 3");
+  await page.fill("[name=postal_code]", "10115");
+  await page.fill("[name=city]", "Berlin");
+  await page.selectOption("[name=country]", "DE");
+}
+
+/** Searches, chooses a variant, buys two things with a test card; gives the address of the order. */
+export async function buy(visit) {
+  const { page } = visit;
+  await page.goto("/");
+  await inspect(visit, "home");
+  await page.locator("input[name=q]").first().fill("linen note");
+  await page.keyboard.press("Enter");
+  await heading(page, /linen note/i);
+  await inspect(visit, "search");
+  await page.locator("a[href^='/products/linen-bound-notebook']").first().click();
+  await heading(page, "Linen");
+  await inspect(visit, "product");
+  await chooseVariant(page);
+  await page.getByRole("button", { name: "Add to cart" }).click();
+  await heading(page, /cart/i);
+
+  await page.goto("/products/hand-coffee-grinder");
+  await page.getByRole("button", { name: "Add to cart" }).click();
+  await heading(page, /cart/i);
+  await inspect(visit, "cart");
+  const lines = await page.locator("a[href^='/products/']").evaluateAll((links) => new Set(links.map((link) => link.pathname)).size).catch(() => 2);
+  assert.ok(lines >= 2, "two things are in the cart");
+
+  await page.locator("a[href='/checkout']").first().click();
+  await inspect(visit, "checkout");
+  await fillAddress(page);
+  await page.getByRole("button", { name: "Continue to review" }).click();
+  await heading(page, "Review and pay");
+  await inspect(visit, "review");
+
+  // First a card that is refused: nothing may be lost by it.
+  await page.check("input[name=payment_method][value=card_declined]");
+  await page.getByRole("button", { name: /Order and pay/ }).click();
+  await page.getByRole("alert").first().waitFor();
+  await heading(page, "Review and pay");
+  await inspect(visit, "declined");
+  await page.check("input[name=payment_method][value=card_approved]");
+  await page.getByRole("button", { name: /Order and pay/ }).click();
+  await page.waitForURL(/\/orders\/ord_/);
+  await page.getByText("your order is confirmed").waitFor();
+  await inspect(visit, "order");
+  return page.url();
+}
+
+/** Takes a variant that is in stock, whichever way the page offers them, and not simply the first. */
+async function chooseVariant(page) {
+  const select = page.locator("select[name=sku]");
+  if (await select.count()) {
+    const skus = await select.locator("option:not([disabled])").evaluateAll((options) => options.map((option) => option.value)).catch(() => []);
+    await select.selectOption(skus.length > 1 ? skus[1] : { index: 1 });
+  } else {
+    await page.locator("input[name=sku]:enabled").last().check();
+  }
+}
+
+/** Registers, signs out and in again, and finds the order in the history. */
+export async function haveAnAccount(visit, email) {
+  const { page } = visit;
+  await page.goto("/products/hand-coffee-grinder");
+  await page.getByRole("button", { name: "Add to cart" }).click();
+  await heading(page, /cart/i);
+  await page.goto("/register");
+  await inspect(visit, "register");
+  await page.fill("form[action='/register'] [name=name]", "Ada Lovelace");
+  await page.fill("form[action='/register'] [name=email]", email);
+  await page.fill("form[action='/register'] [name=password]", "correct horse battery");
+  await page.locator("form[action='/register'] button[type=submit]").click();
+  await page.waitForURL(/\/account/);
+  await inspect(visit, "account-empty");
+  await page.goto("/cart");
+  await page.getByText("Grinder", { exact: false }).first().waitFor();
+  await page.locator("a[href='/checkout']").first().click();
+  await fillAddress(page);
+  await page.getByRole("button", { name: "Continue to review" }).click();
+  await page.getByRole("button", { name: /Order and pay/ }).click();
+  await page.waitForURL(/\/orders\/ord_/);
+  const number = (await page.locator("h1 .number").innerText()).trim();
+  await page.goto("/account");
+  await page.getByText(number).first().waitFor();
+  await inspect(visit, "account");
+  await page.locator("form[action='/logout'] button").first().click();
+  await page.goto("/account");
+  await page.waitForURL(/\/login/);
+  await inspect(visit, "login");
+  await page.fill("form[action='/login'] [name=email]", email);
+  await page.fill("form[action='/login'] [name=password]", "wrong password");
+  await page.locator("form[action='/login'] button[type=submit]").click();
+  await page.getByRole("alert").first().waitFor();
+  await page.fill("form[action='/login'] [name=password]", "correct horse battery");
+  await page.locator("form[action='/login'] button[type=submit]").click();
+  await page.waitForURL(/\/account/);
+  await page.getByText(number).first().waitFor();
+}
+
+/** Signs in as the operator, sees orders, corrects a stock. */
+export async function operate(visit, email, password) {
+  const { page } = visit;
+  await page.goto("/admin");
+  await page.waitForURL(/\/login/);
+  await page.fill("form[action='/login'] [name=email]", email);
+  await page.fill("form[action='/login'] [name=password]", password);
+  await page.locator("form[action='/login'] button[type=submit]").click();
+  await page.waitForURL(/\/admin/);
+  await page.getByText("ada@example.com").first().waitFor();
+  await inspect(visit, "admin-orders");
+  await page.goto("/admin/stock/hand-coffee-grinder");
+  await inspect(visit, "admin-stock");
+  await page.locator("form[action^='/admin/stock/'] [name=units]").first().fill("41");
+  await page.locator("form[action^='/admin/stock/'] button[type=submit]").first().click();
+  await page.getByText("41").first().waitFor();
+}
+
+/** Pages that say no must be as good as the others. */
+export async function looksAtErrors(visit) {
+  const { page } = visit;
+  for (const [name, path, status] of [
+    ["not-found", "/products/no-such-thing", 404],
+    ["foreign-order", "/orders/ord_01ARZ3NDEKTSV4RRFFQ69G5FAV", 404],
+    ["bad-address", "/%5C", 400],
+    ["nothing-found", "/search?q=zzzzzz", 200],
+    ["api-docs", "/api/docs", 200],
+  ]) {
+    const answer = await page.goto(path);
+    assert.equal(answer.status(), status, path);
+    await inspect(visit, name);
+    assert.ok(await page.locator("a[href='/']").count(), `${path} has a way onward`);
+  }
+}

@@ -1,0 +1,94 @@
+//! The route table, the routers made from it, and its copies.
+
+use std::collections::BTreeSet;
+
+use axum::Router;
+use axum::body::Body;
+use http::{Method, Request, StatusCode};
+use shopease_shared::http::routes::{Area, ROUTES, Surface};
+use shopease_shared::http::{self as shop_http};
+use shopease_storage::testing::on_dynamodb;
+
+use crate::harness::{Answer, Client, TestShop};
+
+/// A path that a route matches.
+fn example(path: &str) -> String {
+    path.replace("{*path}", "shop.css")
+        .replace("/cart/line-items/{id}", "/cart/line-items/li_01ARZ3NDEKTSV4RRFFQ69G5FAV")
+        .replace("/orders/{id}", "/orders/ord_01ARZ3NDEKTSV4RRFFQ69G5FAV")
+        .replace("{handle}", "kettle")
+}
+
+async fn ask(router: Router, method: &Method, path: &str) -> Answer {
+    let request = Request::builder().method(method).uri(path).body(Body::empty()).expect("a request");
+    Client::new(router).send(request).await
+}
+
+/// Whether a router has no such route: its own 404 for addresses, or 405.
+fn is_unrouted(answer: &Answer) -> bool {
+    let text = answer.text();
+    answer.status == StatusCode::METHOD_NOT_ALLOWED || (answer.status == StatusCode::NOT_FOUND && text.contains("page not found"))
+}
+
+/// Status, headers and body, without the request's own id and cookies.
+fn comparable(answer: &Answer) -> (StatusCode, BTreeSet<(String, String)>, String) {
+    let id = answer.header("x-request-id").to_owned();
+    let headers = answer.headers.iter().filter(|(name, _)| !["x-request-id", "set-cookie", "content-length"].contains(&name.as_str()));
+    let headers = headers.map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+    (answer.status, headers.collect(), answer.text().replace(&id, "ID"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_functions_together_serve_exactly_what_one_process_serves() {
+    on_dynamodb(|store| async {
+        let shop = TestShop::new(store);
+        shop.sell(&shopease_shared::testing::fixtures::product("kettle").build(), 3).await;
+        for route in ROUTES {
+            let path = example(route.path);
+            let whole = ask(shop.router(), &route.method, &path).await;
+            assert!(!is_unrouted(&whole), "{} {path} is not served: {}", route.method, whole.text());
+            for area in Area::ALL {
+                let part = ask(shop_http::area(shop.app.clone(), area), &route.method, &path).await;
+                let expected = route.area == area || route.surface == Surface::Probe;
+                assert_eq!(!is_unrouted(&part), expected, "{} {path} in {}", route.method, area.name());
+                // Pages carry tokens made for the visit, so only the others are compared by their bytes.
+                if expected && route.surface != Surface::Page {
+                    assert_eq!(comparable(&part), comparable(&whole), "{} {path} in {}", route.method, area.name());
+                }
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frontend_and_backend_share_only_the_probes() {
+    on_dynamodb(|store| async {
+        let shop = TestShop::new(store);
+        for route in ROUTES {
+            let path = example(route.path);
+            let frontend = ask(shop_http::frontend(shop.app.clone()), &route.method, &path).await;
+            let backend = ask(shop_http::backend(shop.app.clone()), &route.method, &path).await;
+            assert_eq!(!is_unrouted(&frontend), route.surface != Surface::Api, "{path} on the frontend");
+            assert_eq!(!is_unrouted(&backend), route.surface != Surface::Page, "{path} on the backend");
+        }
+    })
+    .await;
+}
+
+#[test]
+fn every_path_belongs_to_one_area() {
+    for route in ROUTES {
+        let areas: BTreeSet<_> = ROUTES.iter().filter(|other| other.path == route.path).map(|other| other.area).collect();
+        assert_eq!(areas.len(), 1, "{} is split over functions, which no listener rule can express", route.path);
+    }
+}
+
+#[test]
+fn cargo_lambda_watch_knows_every_route() {
+    let manifest = include_str!("../../Cargo.toml");
+    for route in ROUTES {
+        let line = format!("{:?} = {:?}\n", route.path, route.area.name());
+        assert!(manifest.contains(&line), "Cargo.toml lacks {line}; run `cargo xtask generate`");
+    }
+}

@@ -1,0 +1,146 @@
+//! What is generated and committed.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use shopease_shared::http::openapi;
+use shopease_shared::http::routes::ROUTES;
+
+use crate::postgres::Postgres;
+use crate::tools::{cargo, execute, root};
+
+/// Marks the generated part of `Cargo.toml`.
+const BEGIN: &str = "# Generated from the route table by `cargo xtask generate`:\n";
+const END: &str = "# End of the generated part.\n";
+
+/// Rewrites everything, or with `check` fails when that would change a file.
+///
+/// # Errors
+/// When a file cannot be made, or with `check` is not what it should be.
+pub fn run(check: bool) -> Result<()> {
+    let mut stale = Vec::new();
+    for (path, text) in texts()? {
+        let found = std::fs::read_to_string(&path).unwrap_or_default();
+        if found != text {
+            stale.push(path.display().to_string());
+            if !check {
+                std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+            }
+        }
+    }
+    stale.extend(query_metadata(check)?);
+    match (stale.is_empty(), check) {
+        (true, _) => println!("Everything generated is up to date."),
+        (false, false) => println!("Rewritten:\n  {}", stale.join("\n  ")),
+        (false, true) => bail!("out of date, run `cargo xtask generate`:\n  {}", stale.join("\n  ")),
+    }
+    Ok(())
+}
+
+fn texts() -> Result<Vec<(PathBuf, String)>> {
+    let manifest = root().join("Cargo.toml");
+    Ok(vec![
+        (root().join("docs/openapi.json"), openapi::json()?),
+        (root().join("docs/routes.md"), route_document()),
+        (manifest.clone(), manifest_with_routes(&std::fs::read_to_string(&manifest)?)?),
+    ])
+}
+
+/// Path to function, for `cargo lambda watch`. Every path belongs to one area; what no route knows goes to the
+/// storefront, which answers with the shop's own 404.
+fn watch_router() -> BTreeMap<&'static str, &'static str> {
+    let mut router: BTreeMap<_, _> = ROUTES.iter().map(|route| (route.path, route.area.name())).collect();
+    router.insert("/{*path}", "storefront");
+    router
+}
+
+fn manifest_with_routes(manifest: &str) -> Result<String> {
+    let (before, rest) = manifest.split_once(BEGIN).context("Cargo.toml has no generated part")?;
+    let (_, after) = rest.split_once(END).context("the generated part of Cargo.toml has no end")?;
+    let routes: String = watch_router().iter().map(|(path, function)| format!("{path:?} = {function:?}\n")).collect();
+    Ok(format!("{before}{BEGIN}[workspace.metadata.lambda.watch.router]\n{routes}{END}{after}"))
+}
+
+fn route_document() -> String {
+    let rows: String = ROUTES
+        .iter()
+        .map(|route| format!("| {} | {:?} | {} | `{}` |\n", route.area.name(), route.surface, route.method, route.path))
+        .collect();
+    format!(
+        "# Routes\n\nGenerated from `shared/src/http/routes.rs` by `cargo xtask generate`. The area is the Lambda function and the \
+         listener rule; the surface is the Fargate role (`Page`: frontend, `Api`: backend, `Probe`: both).\n\n\
+         | Area | Surface | Method | Path |\n|---|---|---|---|\n{rows}"
+    )
+}
+
+/// Compiles the queries against a migrated database, which writes one file a query; gives the files that changed.
+fn query_metadata(check: bool) -> Result<Vec<String>> {
+    let committed = root().join("storage/.sqlx");
+    let fresh = root().join("target/xtask/sqlx");
+    if fresh.exists() {
+        std::fs::remove_dir_all(&fresh)?;
+    }
+    std::fs::create_dir_all(&fresh)?;
+    let server = Postgres::start()?;
+    let migrate = |command: &mut std::process::Command| {
+        execute(command.env("SHOPEASE_STORE", "postgres").env("SHOPEASE_DATABASE_URL", server.url()))
+    };
+    migrate(cargo().args(["run", "--quiet", "--package", "shopease-ecs-adapter", "--", "migrate"]))?;
+    // A target directory of its own: the macros run only when the crate is compiled.
+    let mut build = cargo();
+    build.args([
+        "check",
+        "--quiet",
+        "--package",
+        "shopease-storage",
+        "--no-default-features",
+        "--features",
+        "postgres",
+    ]);
+    build.env("CARGO_TARGET_DIR", root().join("target/xtask/queries"));
+    build.env("DATABASE_URL", server.url()).env("SQLX_OFFLINE_DIR", &fresh);
+    let touched = root().join("target/xtask/queries/debug/.fingerprint");
+    forget(&touched, "shopease-storage-")?;
+    execute(&mut build)?;
+    let stale = differences(&committed, &fresh)?;
+    if !check && !stale.is_empty() {
+        std::fs::remove_dir_all(&committed)
+            .or_else(|error| if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
+        std::fs::create_dir_all(&committed)?;
+        for entry in std::fs::read_dir(&fresh)? {
+            let entry = entry?;
+            std::fs::copy(entry.path(), committed.join(entry.file_name()))?;
+        }
+    }
+    Ok(stale)
+}
+
+/// Makes cargo compile a crate again.
+fn forget(fingerprints: &Path, prefix: &str) -> Result<()> {
+    for entry in std::fs::read_dir(fingerprints).into_iter().flatten() {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(prefix) {
+            std::fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn differences(committed: &Path, fresh: &Path) -> Result<Vec<String>> {
+    let read = |directory: &Path| -> Result<BTreeMap<String, String>> {
+        let mut files = BTreeMap::new();
+        for entry in std::fs::read_dir(directory).into_iter().flatten() {
+            let entry = entry?;
+            files.insert(entry.file_name().to_string_lossy().into_owned(), std::fs::read_to_string(entry.path())?);
+        }
+        Ok(files)
+    };
+    let (committed, fresh) = (read(committed)?, read(fresh)?);
+    let names: std::collections::BTreeSet<&String> = committed.keys().chain(fresh.keys()).collect();
+    Ok(names
+        .into_iter()
+        .filter(|name| committed.get(*name) != fresh.get(*name))
+        .map(|name| format!("storage/.sqlx/{name}"))
+        .collect())
+}

@@ -1,0 +1,120 @@
+//! A throw-away PostgreSQL on a private directory and port.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::tools::{apt_install, command, execute, find_program, is_root};
+
+/// A running PostgreSQL; stops and leaves nothing behind when dropped.
+pub struct Postgres {
+    binaries: PathBuf,
+    directory: PathBuf,
+    port: u16,
+}
+
+impl Postgres {
+    /// Starts one, installing it first where it is missing and can be installed.
+    ///
+    /// # Errors
+    /// When it cannot be had or does not start.
+    pub fn start() -> Result<Self> {
+        let binaries = binaries()?;
+        let directory = std::env::temp_dir().join(format!("shopease-postgres-{}", std::process::id()));
+        std::fs::create_dir_all(&directory)?;
+        if is_root() {
+            execute(command("chown").arg("postgres:").arg(&directory))?;
+        }
+        // The port is free now; nothing on a developer's machine takes it in the next second.
+        let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        let server = Self { binaries, directory, port };
+        let data = server.directory.join("data");
+        let quiet = std::process::Stdio::null;
+        execute(
+            server
+                .tool("initdb")
+                .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--pgdata"])
+                .arg(&data)
+                .stdout(quiet()),
+        )?;
+        let options =
+            format!("-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections=200");
+        let log = server.directory.join("log");
+        execute(
+            server
+                .tool("pg_ctl")
+                .args(["start", "--wait", "--silent", "--pgdata"])
+                .arg(&data)
+                .arg("--log")
+                .arg(&log)
+                .arg("--options")
+                .arg(options)
+                .stdout(quiet()),
+        )
+        .with_context(|| std::fs::read_to_string(&log).unwrap_or_default())?;
+        Ok(server)
+    }
+
+    /// Connection URL of its superuser.
+    pub fn url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// PostgreSQL refuses to run as root.
+    fn tool(&self, name: &str) -> Command {
+        let program = self.binaries.join(name);
+        let mut tool = if is_root() {
+            let mut runuser = command("runuser");
+            runuser.args(["-u", "postgres", "--"]).arg(program);
+            runuser
+        } else {
+            command(program)
+        };
+        tool.current_dir(&self.directory);
+        tool
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        let data = self.directory.join("data");
+        let stopped = execute(self.tool("pg_ctl").args(["stop", "--mode=immediate", "--silent", "--pgdata"]).arg(data));
+        let removed = std::fs::remove_dir_all(&self.directory);
+        if let (Err(error), _) | (_, Err(error)) = (stopped, removed.context("cannot remove the database's directory"))
+        {
+            eprintln!("xtask: {error:#}");
+        }
+    }
+}
+
+fn binaries() -> Result<PathBuf> {
+    let find = || {
+        let installed = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().filter_map(Result::ok);
+        let further: Vec<PathBuf> = installed.map(|entry| entry.path().join("bin")).collect();
+        // The program on PATH may be a link; its neighbours are where it really is.
+        let server = find_program("postgres", &further)?.canonicalize().ok()?;
+        server.parent().map(Path::to_path_buf)
+    };
+    if let Some(found) = find() {
+        return Ok(found);
+    }
+    apt_install(&["postgresql"])?;
+    find().context("PostgreSQL was installed but its programs are not found")
+}
+
+/// `cargo xtask postgres`.
+///
+/// # Errors
+/// When the server cannot be started.
+pub fn lend() -> Result<()> {
+    let server = Postgres::start()?;
+    println!("SHOPEASE_STORE=postgres SHOPEASE_DATABASE_URL={}", server.url());
+    println!("Running until this process gets a line or the end of its input.");
+    let mut line = String::new();
+    if std::io::stdin().read_line(&mut line).is_err() {
+        bail!("no standard input");
+    }
+    Ok(())
+}

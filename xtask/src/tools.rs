@@ -1,0 +1,124 @@
+//! Running commands and getting the tools that tests need.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+
+/// The root of the workspace.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf).unwrap_or_default()
+}
+
+/// A command in the root of the workspace, without standard input.
+pub fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(root()).stdin(Stdio::null());
+    command
+}
+
+/// Cargo, as it was called.
+pub fn cargo() -> Command {
+    command(option_env!("CARGO").unwrap_or("cargo"))
+}
+
+/// Runs a command to its end.
+///
+/// # Errors
+/// When it cannot be started or fails.
+pub fn execute(command: &mut Command) -> Result<()> {
+    let shown = format!("{command:?}");
+    let status = command.status().with_context(|| format!("cannot run {shown}"))?;
+    if !status.success() {
+        bail!("{shown} failed ({status})");
+    }
+    Ok(())
+}
+
+/// What a command prints.
+///
+/// # Errors
+/// When it cannot be started or fails.
+pub fn output(command: &mut Command) -> Result<String> {
+    let shown = format!("{command:?}");
+    let output = command.stderr(Stdio::inherit()).output().with_context(|| format!("cannot run {shown}"))?;
+    if !output.status.success() {
+        bail!("{shown} failed ({})", output.status);
+    }
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// Where a program is on `PATH` or in one of `further` directories.
+pub fn find_program(name: &str, further: &[PathBuf]) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(further.iter().cloned())
+        .map(|directory| directory.join(name))
+        .find(|file| file.is_file())
+}
+
+/// Whether this process runs as root.
+pub fn is_root() -> bool {
+    output(command("id").arg("-u")).is_ok_and(|id| id.trim() == "0")
+}
+
+/// Installs Debian packages, where that is possible.
+///
+/// # Errors
+/// When this is no Debian, not root, or the packages cannot be had.
+pub fn apt_install(packages: &[&str]) -> Result<()> {
+    if !is_root() || find_program("apt-get", &[]).is_none() {
+        bail!("install {} to run this", packages.join(" "));
+    }
+    let install = |packages: &[&str]| {
+        let mut apt = command("apt-get");
+        apt.args(["install", "-y", "-qq", "--no-install-recommends"]).args(packages);
+        apt.env("DEBIAN_FRONTEND", "noninteractive").stdout(Stdio::null());
+        execute(&mut apt)
+    };
+    if install(packages).is_ok() {
+        return Ok(());
+    }
+    execute(command("apt-get").args(["update", "-qq"]).stdout(Stdio::null()))?;
+    install(packages)
+}
+
+/// A Chromium.
+///
+/// # Errors
+/// When there is none and none can be installed.
+pub fn chromium() -> Result<PathBuf> {
+    let find = || ["chromium", "chromium-browser", "google-chrome"].iter().find_map(|name| find_program(name, &[]));
+    if let Some(found) = find() {
+        return Ok(found);
+    }
+    apt_install(&["chromium"])?;
+    find().context("chromium was installed but is not on PATH")
+}
+
+/// cargo-lambda: the one on `PATH`, or one from PyPI in a virtual environment below `target`.
+///
+/// # Errors
+/// When there is none and none can be installed.
+pub fn cargo_lambda() -> Result<PathBuf> {
+    if let Some(found) = find_program("cargo-lambda", &[]) {
+        return Ok(found);
+    }
+    let environment = root().join("target/xtask/cargo-lambda");
+    let program = environment.join("bin/cargo-lambda");
+    if !program.is_file() {
+        execute(command("python3").args(["-m", "venv"]).arg(&environment))?;
+        let mut pip = command(environment.join("bin/pip"));
+        execute(pip.args(["install", "--quiet", concat!("cargo-lambda==", "1.9.2")]))?;
+    }
+    Ok(program)
+}
+
+/// The Node packages of the browser tests.
+///
+/// # Errors
+/// When npm is missing or fails.
+pub fn node_modules() -> Result<()> {
+    let directory = root().join("tests/browser");
+    execute(command("npm").current_dir(directory).args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]))
+}
