@@ -47,7 +47,9 @@ pub fn start_over(store: &StoreConfig) -> anyhow::Result<()> {
 /// When the store fails.
 pub async fn load_if_empty(store: &SharedStore, shop: &ShopConfig) -> anyhow::Result<()> {
     if store.list_categories().await?.is_empty() {
-        let report = crate::import::load(CATALOG, shop, store, &SystemClock).await.context("the demo catalog cannot be loaded")?;
+        let report = crate::import::load(CATALOG, shop, store, &SystemClock)
+            .await
+            .context("the demo catalog cannot be loaded")?;
         tracing::info!(products = report, "demo catalog loaded");
     }
     Ok(())

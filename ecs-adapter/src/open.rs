@@ -43,5 +43,7 @@ impl Settings {
 /// # Errors
 /// When it cannot be reached, or its data directory is in use.
 pub async fn store(settings: &Settings) -> anyhow::Result<OpenStore> {
-    shopease_storage::open(settings.store.clone(), &ProcessEnv, Arc::new(SystemIds)).await.context("the store cannot be opened")
+    shopease_storage::open(settings.store.clone(), &ProcessEnv, Arc::new(SystemIds))
+        .await
+        .context("the store cannot be opened")
 }

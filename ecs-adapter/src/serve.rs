@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use axum::serve::ListenerExt as _;
 use shopease_shared::http::{self, App};
 use shopease_shared::ports::{ProcessEnv, SystemIds};
@@ -77,7 +77,10 @@ struct Backing {
 
 async fn compose(args: &ServeArgs, settings: &Settings) -> anyhow::Result<(App, Option<Backing>)> {
     if args.role == Role::Frontend {
-        let url = settings.backend_url.as_deref().context("the frontend needs SHOPEASE_BACKEND_URL, for example http://localhost:8081")?;
+        let url = settings
+            .backend_url
+            .as_deref()
+            .context("the frontend needs SHOPEASE_BACKEND_URL, for example http://localhost:8081")?;
         let shop = RemoteShop::new(url).map_err(|reason| anyhow::anyhow!("SHOPEASE_BACKEND_URL: {reason}"))?;
         return Ok((App::new(Arc::new(shop), Arc::new(SystemIds), settings.http.clone()), None));
     }
@@ -111,7 +114,10 @@ fn announce(args: &ServeArgs, port: u16, settings: &Settings, backing: Option<&B
     println!("  Try   search for \"linen\", choose a variant, check out with a test card");
     println!("        http://localhost:{port}/api/docs    the JSON API");
     if let Some(operator) = operator {
-        println!("        http://localhost:{port}/admin       as {} with password {}", operator.email, operator.password);
+        println!(
+            "        http://localhost:{port}/admin       as {} with password {}",
+            operator.email, operator.password
+        );
     }
     if let StoreConfig::Embedded { directory, .. } = &settings.store {
         println!("  Data  {} (kept between runs; --fresh starts over)", directory.display());

@@ -20,6 +20,7 @@ pub async fn app() -> anyhow::Result<App> {
         (StoreConfig::read(&mut reader, "dynamodb"), ShopConfig::read(&mut reader), HttpConfig::read(&mut reader));
     reader.finish()?;
     let store = store.context("no store is configured")?;
-    let open = shopease_storage::open(store, &ProcessEnv, Arc::new(SystemIds)).await.context("the store cannot be opened")?;
+    let open =
+        shopease_storage::open(store, &ProcessEnv, Arc::new(SystemIds)).await.context("the store cannot be opened")?;
     Ok(App::local(open.store, shop, http))
 }

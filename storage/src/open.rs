@@ -116,8 +116,9 @@ pub async fn open(
         #[cfg(feature = "embedded")]
         StoreConfig::Embedded { directory, port } => {
             use crate::embedded::{EmbeddedConfig, EmbeddedDynamoDb, EmbeddedPath};
-            let engine = EmbeddedDynamoDb::start(&EmbeddedConfig { path: EmbeddedPath::Directory(directory), port }, env)
-                .map_err(|error| StoreError::Unavailable(error.into()))?;
+            let engine =
+                EmbeddedDynamoDb::start(&EmbeddedConfig { path: EmbeddedPath::Directory(directory), port }, env)
+                    .map_err(|error| StoreError::Unavailable(error.into()))?;
             let mut open = open_dynamodb("shopease".to_owned(), Some(engine.endpoint_url()), env, ids).await?;
             open.engine = Some(engine);
             open.migrate().await?;
@@ -141,7 +142,12 @@ pub async fn open(
 }
 
 #[cfg(feature = "dynamodb")]
-async fn open_dynamodb(table: String, endpoint_url: Option<String>, env: &(dyn Env + Sync), ids: Arc<dyn IdGenerator>) -> Result<OpenStore, StoreError> {
+async fn open_dynamodb(
+    table: String,
+    endpoint_url: Option<String>,
+    env: &(dyn Env + Sync),
+    ids: Arc<dyn IdGenerator>,
+) -> Result<OpenStore, StoreError> {
     use crate::dynamodb::{DynamoDbConfig, DynamoDbStore};
     let store = Arc::new(DynamoDbStore::connect(&DynamoDbConfig { table, endpoint_url }, env, ids).await);
     Ok(OpenStore {

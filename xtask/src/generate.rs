@@ -8,7 +8,7 @@ use shopease_shared::http::openapi;
 use shopease_shared::http::routes::ROUTES;
 
 use crate::postgres::Postgres;
-use crate::tools::{cargo, root, run};
+use crate::tools::{cargo, execute, root};
 
 /// Marks the generated part of `Cargo.toml`.
 const BEGIN: &str = "# Generated from the route table by `cargo xtask generate`:\n";
@@ -84,20 +84,29 @@ fn query_metadata(check: bool) -> Result<Vec<String>> {
     std::fs::create_dir_all(&fresh)?;
     let server = Postgres::start()?;
     let migrate = |command: &mut std::process::Command| {
-        run(command.env("SHOPEASE_STORE", "postgres").env("SHOPEASE_DATABASE_URL", server.url()))
+        execute(command.env("SHOPEASE_STORE", "postgres").env("SHOPEASE_DATABASE_URL", server.url()))
     };
     migrate(cargo().args(["run", "--quiet", "--package", "shopease-ecs-adapter", "--", "migrate"]))?;
     // A target directory of its own: the macros run only when the crate is compiled.
     let mut build = cargo();
-    build.args(["check", "--quiet", "--package", "shopease-storage", "--no-default-features", "--features", "postgres"]);
+    build.args([
+        "check",
+        "--quiet",
+        "--package",
+        "shopease-storage",
+        "--no-default-features",
+        "--features",
+        "postgres",
+    ]);
     build.env("CARGO_TARGET_DIR", root().join("target/xtask/queries"));
     build.env("DATABASE_URL", server.url()).env("SQLX_OFFLINE_DIR", &fresh);
     let touched = root().join("target/xtask/queries/debug/.fingerprint");
     forget(&touched, "shopease-storage-")?;
-    run(&mut build)?;
+    execute(&mut build)?;
     let stale = differences(&committed, &fresh)?;
     if !check && !stale.is_empty() {
-        std::fs::remove_dir_all(&committed).or_else(|error| if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
+        std::fs::remove_dir_all(&committed)
+            .or_else(|error| if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
         std::fs::create_dir_all(&committed)?;
         for entry in std::fs::read_dir(&fresh)? {
             let entry = entry?;
@@ -129,5 +138,9 @@ fn differences(committed: &Path, fresh: &Path) -> Result<Vec<String>> {
     };
     let (committed, fresh) = (read(committed)?, read(fresh)?);
     let names: std::collections::BTreeSet<&String> = committed.keys().chain(fresh.keys()).collect();
-    Ok(names.into_iter().filter(|name| committed.get(*name) != fresh.get(*name)).map(|name| format!("storage/.sqlx/{name}")).collect())
+    Ok(names
+        .into_iter()
+        .filter(|name| committed.get(*name) != fresh.get(*name))
+        .map(|name| format!("storage/.sqlx/{name}"))
+        .collect())
 }

@@ -1,25 +1,21 @@
 //! Whole-system tests: real processes, real stores, a real browser.
 
-use anyhow::{Context as _, Result};
+use std::fmt::Write as _;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::postgres::Postgres;
 use crate::test::Outcome;
-use crate::tools::{cargo, cargo_lambda, chromium, command, find_program, node_modules, root, run};
+use crate::tools::{cargo, cargo_lambda, chromium, command, execute, find_program, node_modules, output, root};
 
-/// Builds the binaries and runs `tests/browser/run.mjs`, which starts each deployment and shops in it.
-///
-/// # Errors
-/// When a journey fails.
-pub fn run_node(script: &str, server: &Postgres, chromium: &std::path::Path, cargo_lambda: &std::path::Path) -> Result<()> {
-    run(command("node")
-        .arg(root().join("tests/browser").join(script))
-        .env("SHOPEASE_BINARY", root().join("target/debug/shopease"))
-        .env("SHOPEASE_TEST_DATABASE_URL", server.url())
-        .env("CHROMIUM", chromium)
-        .env("CARGO_LAMBDA", cargo_lambda))
+/// Builds every binary with the features that the tests have, so that dependencies are compiled once.
+fn build() -> Result<std::path::PathBuf> {
+    execute(cargo().args(["build", "--quiet", "--workspace", "--bins"]))?;
+    Ok(root().join("target/debug/shopease"))
 }
 
-/// The step `journeys`.
+/// The step `journeys`: `tests/browser/run.mjs` starts each deployment and shops in it.
 ///
 /// # Errors
 /// When a journey fails.
@@ -33,8 +29,78 @@ pub fn run() -> Result<Outcome> {
     };
     let cargo_lambda = cargo_lambda().context("cargo-lambda")?;
     node_modules()?;
-    crate::tools::run(cargo().args(["build", "--quiet", "--package", "shopease-ecs-adapter"]))?;
+    let shopease = build()?;
     let server = Postgres::start()?;
-    run_node("run.mjs", &server, &chromium, &cargo_lambda)?;
+    execute(
+        command("node")
+            .arg(root().join("tests/browser/run.mjs"))
+            .env("SHOPEASE_BINARY", shopease)
+            .env("SHOPEASE_TEST_DATABASE_URL", server.url())
+            .env("CHROMIUM", chromium)
+            .env("CARGO_LAMBDA", cargo_lambda),
+    )?;
     Ok(Outcome::Passed)
+}
+
+/// Products of the step `import`, and the seconds they may take.
+const PRODUCTS: usize = 10_000;
+const SECONDS: u64 = 30;
+
+/// The step `import`: ten thousand products by the command line into PostgreSQL, twice.
+///
+/// # Errors
+/// When it takes too long, or the second run changes anything.
+pub fn large_import() -> Result<Outcome> {
+    let shopease = build()?;
+    let server = Postgres::start()?;
+    let file = root().join("target/xtask/large.csv");
+    std::fs::create_dir_all(root().join("target/xtask"))?;
+    std::fs::write(&file, large_catalog()?)?;
+    let shopease = || {
+        let mut shopease = command(&shopease);
+        shopease.env("SHOPEASE_STORE", "postgres").env("SHOPEASE_DATABASE_URL", server.url());
+        shopease
+    };
+    execute(shopease().arg("migrate"))?;
+    for (run, expected) in [("first", "created"), ("second", "unchanged")] {
+        let begun = Instant::now();
+        let report = output(shopease().args(["import", "--json"]).arg(&file))?;
+        let seconds = begun.elapsed().as_secs_f64();
+        let report: serde_json::Value = serde_json::from_str(&report)?;
+        println!("{run} run: {seconds:.1} s, {} products {expected}", report[expected]);
+        ensure!(report[expected] == PRODUCTS, "the {run} run reports {report}");
+        if begun.elapsed().as_secs() >= SECONDS {
+            bail!("the {run} run took {seconds:.1} s, the limit is {SECONDS} s");
+        }
+    }
+    Ok(Outcome::Passed)
+}
+
+/// A product export with [`PRODUCTS`] products of two variants.
+fn large_catalog() -> Result<String> {
+    const COLOURS: [&str; 8] = ["Red", "Blue", "Green", "Black", "White", "Grey", "Teal", "Gold"];
+    const THINGS: [&str; 10] = ["Shirt", "Mug", "Lamp", "Chair", "Desk", "Bag", "Shoe", "Hat", "Watch", "Kettle"];
+    let mut csv = String::from(
+        "Handle,Title,Body (HTML),Vendor,Type,Tags,Published,Option1 Name,Option1 Value,Variant SKU,Variant Grams,\
+         Variant Inventory Tracker,Variant Inventory Qty,Variant Inventory Policy,Variant Price,Image Src,Status\n",
+    );
+    for number in 0..PRODUCTS {
+        let (colour, thing) = (COLOURS[number % COLOURS.len()], THINGS[number / COLOURS.len() % THINGS.len()]);
+        let price = 500 + number * 37 % 20_000;
+        writeln!(
+            csv,
+            "p-{number},{colour} {thing} model {number},\"<p>A {colour} {thing} for every day, number {number}.</p>\",Maker {},{thing},\
+             \"{colour}, daily\",true,Size,Small,P{number}-S,250,shopify,25,deny,{}.{:02},https://img.example/{number}.jpg,active",
+            number % 40,
+            price / 100,
+            price % 100
+        )?;
+        writeln!(
+            csv,
+            "p-{number},,,,,,,,Large,P{number}-L,400,shopify,25,deny,{}.{:02},,",
+            price / 100 + 5,
+            price % 100
+        )?;
+    }
+    Ok(csv)
 }

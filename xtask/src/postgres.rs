@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::tools::{apt_install, command, find_program, is_root, run};
+use crate::tools::{apt_install, command, execute, find_program, is_root};
 
 /// A running PostgreSQL; stops and leaves nothing behind when dropped.
 pub struct Postgres {
@@ -25,18 +25,35 @@ impl Postgres {
         let directory = std::env::temp_dir().join(format!("shopease-postgres-{}", std::process::id()));
         std::fs::create_dir_all(&directory)?;
         if is_root() {
-            run(command("chown").arg("postgres:").arg(&directory))?;
+            execute(command("chown").arg("postgres:").arg(&directory))?;
         }
         // The port is free now; nothing on a developer's machine takes it in the next second.
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         let server = Self { binaries, directory, port };
         let data = server.directory.join("data");
         let quiet = std::process::Stdio::null;
-        run(server.tool("initdb").args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--pgdata"]).arg(&data).stdout(quiet()))?;
-        let options = format!("-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections=200");
+        execute(
+            server
+                .tool("initdb")
+                .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--pgdata"])
+                .arg(&data)
+                .stdout(quiet()),
+        )?;
+        let options =
+            format!("-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections=200");
         let log = server.directory.join("log");
-        run(server.tool("pg_ctl").args(["start", "--wait", "--silent", "--pgdata"]).arg(&data).arg("--log").arg(&log).arg("--options").arg(options).stdout(quiet()))
-            .with_context(|| std::fs::read_to_string(&log).unwrap_or_default())?;
+        execute(
+            server
+                .tool("pg_ctl")
+                .args(["start", "--wait", "--silent", "--pgdata"])
+                .arg(&data)
+                .arg("--log")
+                .arg(&log)
+                .arg("--options")
+                .arg(options)
+                .stdout(quiet()),
+        )
+        .with_context(|| std::fs::read_to_string(&log).unwrap_or_default())?;
         Ok(server)
     }
 
@@ -63,9 +80,10 @@ impl Postgres {
 impl Drop for Postgres {
     fn drop(&mut self) {
         let data = self.directory.join("data");
-        let stopped = run(self.tool("pg_ctl").args(["stop", "--mode=immediate", "--silent", "--pgdata"]).arg(data));
+        let stopped = execute(self.tool("pg_ctl").args(["stop", "--mode=immediate", "--silent", "--pgdata"]).arg(data));
         let removed = std::fs::remove_dir_all(&self.directory);
-        if let (Err(error), _) | (_, Err(error)) = (stopped, removed.context("cannot remove the database's directory")) {
+        if let (Err(error), _) | (_, Err(error)) = (stopped, removed.context("cannot remove the database's directory"))
+        {
             eprintln!("xtask: {error:#}");
         }
     }

@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::journeys;
 use crate::postgres::Postgres;
-use crate::tools::{cargo, run};
+use crate::tools::{cargo, execute};
 
 /// What to run.
 #[derive(Debug, Args)]
@@ -44,7 +44,7 @@ const STEPS: [Step; 6] = [
 ];
 
 fn passed(command: &mut std::process::Command) -> Result<Outcome> {
-    run(command).map(|()| Outcome::Passed)
+    execute(command).map(|()| Outcome::Passed)
 }
 
 /// Runs the steps; goes on after a failure and fails at the end.
@@ -59,9 +59,12 @@ pub fn run(args: &TestArgs) -> Result<()> {
         STEPS.iter().for_each(|(name, what, _)| println!("{name:10} {what}"));
         return Ok(());
     }
+    #[expect(clippy::disallowed_methods, reason = "this is the program that reads it")]
     let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
     let (mut lines, mut failed) = (Vec::new(), 0);
-    for (name, what, step) in STEPS.iter().filter(|(name, ..)| args.only.is_empty() || args.only.iter().any(|only| only == name)) {
+    for (name, what, step) in
+        STEPS.iter().filter(|(name, ..)| args.only.is_empty() || args.only.iter().any(|only| only == name))
+    {
         println!("\n==> {name}: {what}");
         let begun = Instant::now();
         let result = step();

@@ -26,7 +26,7 @@ pub fn cargo() -> Command {
 ///
 /// # Errors
 /// When it cannot be started or fails.
-pub fn run(command: &mut Command) -> Result<()> {
+pub fn execute(command: &mut Command) -> Result<()> {
     let shown = format!("{command:?}");
     let status = command.status().with_context(|| format!("cannot run {shown}"))?;
     if !status.success() {
@@ -51,7 +51,10 @@ pub fn output(command: &mut Command) -> Result<String> {
 /// Where a program is on `PATH` or in one of `further` directories.
 pub fn find_program(name: &str, further: &[PathBuf]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).chain(further.iter().cloned()).map(|directory| directory.join(name)).find(|file| file.is_file())
+    std::env::split_paths(&path)
+        .chain(further.iter().cloned())
+        .map(|directory| directory.join(name))
+        .find(|file| file.is_file())
 }
 
 /// Whether this process runs as root.
@@ -71,12 +74,12 @@ pub fn apt_install(packages: &[&str]) -> Result<()> {
         let mut apt = command("apt-get");
         apt.args(["install", "-y", "-qq", "--no-install-recommends"]).args(packages);
         apt.env("DEBIAN_FRONTEND", "noninteractive").stdout(Stdio::null());
-        run(&mut apt)
+        execute(&mut apt)
     };
     if install(packages).is_ok() {
         return Ok(());
     }
-    run(command("apt-get").args(["update", "-qq"]).stdout(Stdio::null()))?;
+    execute(command("apt-get").args(["update", "-qq"]).stdout(Stdio::null()))?;
     install(packages)
 }
 
@@ -104,9 +107,9 @@ pub fn cargo_lambda() -> Result<PathBuf> {
     let environment = root().join("target/xtask/cargo-lambda");
     let program = environment.join("bin/cargo-lambda");
     if !program.is_file() {
-        run(command("python3").args(["-m", "venv"]).arg(&environment))?;
+        execute(command("python3").args(["-m", "venv"]).arg(&environment))?;
         let mut pip = command(environment.join("bin/pip"));
-        run(pip.args(["install", "--quiet", concat!("cargo-lambda==", "1.9.2")]))?;
+        execute(pip.args(["install", "--quiet", concat!("cargo-lambda==", "1.9.2")]))?;
     }
     Ok(program)
 }
@@ -117,5 +120,5 @@ pub fn cargo_lambda() -> Result<PathBuf> {
 /// When npm is missing or fails.
 pub fn node_modules() -> Result<()> {
     let directory = root().join("tests/browser");
-    run(command("npm").current_dir(directory).args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]))
+    execute(command("npm").current_dir(directory).args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]))
 }
