@@ -8,6 +8,7 @@ mod catalog;
 mod checkout;
 mod checkout_races;
 mod checkout_resumed;
+mod failing_store;
 mod harness;
 mod remote;
 mod routes;
