@@ -43,6 +43,11 @@ const TITLES: [&str; 30] = [
     "İstanbul",
 ];
 
+/// Terms on which escapes, collations, normal forms and the ends of key ranges go wrong.
+const ODD_TERMS: &str = "% _ \\ ' \" a%b a_b aXb a\\b %% %%a \\% __ _a # | : #1 #1a a A ab Ab ä a\u{308} a\u{308}b ß ss 東 東京 \
+    東京x 😀 😀😀 😀😀x \u{D7FF} \u{D7FF}\u{D7FF} \u{D7FF}\u{D7FF}x \u{D7FF}\u{E000} \u{E000} \u{10FFFF} \u{10FFFF}a \u{10FFFF}ab \
+    \u{10FFFF}\u{10FFFF} \u{10FFFF}\u{10FFFF}z x\u{10FFFF} x\u{10FFFF}y xz y ~ ~~";
+
 pub(super) async fn every_stored_order_is_bytewise_by_position(store: SharedStore) {
     let model = odd_products(&store).await;
     for rows in [1, 7, 100] {
@@ -182,49 +187,15 @@ pub(super) async fn relevance_is_the_sum_of_the_best_weights_then_the_title(stor
 }
 
 pub(super) async fn terms_are_compared_as_they_are(store: SharedStore) {
-    let odd = [
-        "%",
-        "_",
-        "\\",
-        "'",
-        "\"",
-        "a%b",
-        "a_b",
-        "aXb",
-        "a\\b",
-        "%%",
-        "\\%",
-        "#",
-        "|",
-        ":",
-        "#1",
-        "a",
-        "A",
-        "ä",
-        "a\u{308}",
-        "ß",
-        "ss",
-        "東",
-        "東京",
-        "😀",
-        "\u{D7FF}",
-        "\u{D7FF}x",
-        "\u{E000}",
-        "\u{10FFFF}",
-        "\u{10FFFF}a",
-        "\u{10FFFF}\u{10FFFF}",
-        "x\u{10FFFF}",
-        "x\u{10FFFF}y",
-        "y",
-        "\u{1}",
-        "~",
-    ];
+    let odd: Vec<&str> = ODD_TERMS.split(' ').collect();
     let mut model = Model::default();
     for (number, term) in odd.iter().enumerate() {
         model.upsert(&store, product(&format!("p{number:02}")).build(), terms(&[(term, 5)])).await;
     }
     for text in odd {
-        for word in [word(text, None), word(text, Some(text)), word("absent", Some(text))] {
+        let is_prefix = text.chars().count() >= SearchQuery::MIN_PREFIX_CHARS;
+        let prefix = is_prefix.then_some(text);
+        for word in [word(text, None), word(text, prefix), word("absent", prefix)] {
             let search = Some(SearchQuery { words: vec![word] });
             model.check_page(&store, &ProductListing { search, ..listing(ProductSort::Relevance) }).await;
         }
@@ -307,9 +278,10 @@ fn random_product(random: &mut SeededRandom, name: &str, words: &[String]) -> (P
 
 fn random_search(random: &mut SeededRandom, words: &[String]) -> ProductListing {
     let mut query = SearchQuery { words: (0..=random.below(3)).map(|_| word(&random.pick(words), None)).collect() };
-    if random.below(2) == 0 {
-        let chars: Vec<char> = random.pick(words).chars().collect();
-        let prefix: String = chars[..=random.below(chars.len())].iter().collect();
+    let chars: Vec<char> = random.pick(words).chars().collect();
+    if random.below(2) == 0 && chars.len() >= SearchQuery::MIN_PREFIX_CHARS {
+        let length = SearchQuery::MIN_PREFIX_CHARS + random.below(chars.len() - 1);
+        let prefix: String = chars[..length].iter().collect();
         query.words.push(word(&random.pick(words), Some(&prefix)));
     }
     let sorts = [ProductSort::STORED.as_slice(), &[ProductSort::Relevance; 3]].concat();
