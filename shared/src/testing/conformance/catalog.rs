@@ -172,7 +172,7 @@ pub(super) async fn one_of_many_products_gets_a_sku(store: SharedStore) {
 }
 
 pub(super) async fn concurrent_updates_of_one_product_leave_one_version(store: SharedStore) {
-    const WRITERS: usize = 8;
+    const WRITERS: usize = 4;
     let build = |number: usize| {
         let (own, scope) = (format!("V-{number:02}"), format!("c{}", number % 4));
         let price = i64::try_from(number).expect("small") * 100;
