@@ -13,8 +13,9 @@ CREATE TABLE product (
     position_title    text COLLATE "C" NOT NULL,
     position_cheapest text COLLATE "C" NOT NULL,
     position_dearest  text COLLATE "C" NOT NULL,
-    -- The terms in search_term, so that a write knows which to remove without another index there.
+    -- What is in search_term, so that a write knows what changes without another index there.
     terms             text[] COLLATE "C" NOT NULL,
+    weights           smallint[] NOT NULL,
     summary           json NOT NULL,
     document          json NOT NULL
 -- A listing reads positions and summaries: a low target keeps documents and terms out of the rows it walks over.
@@ -48,14 +49,19 @@ CREATE TABLE search_term (
     CONSTRAINT search_term_pkey PRIMARY KEY (term, product) INCLUDE (weight)
 );
 
+-- The position of a search's match: by relevance if it has a score, else as stored.
+CREATE FUNCTION ranked_position(score bigint, tie text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN score IS NULL THEN tie ELSE lpad((4294967295 - score)::text, 10, '0') || E'\x01' || tie END;
+$$;
+
 CREATE TABLE category (
     handle text COLLATE "C" CONSTRAINT category_pkey PRIMARY KEY,
     title  text NOT NULL
 );
 
 -- Writes a product and everything it is found by; tells whether it is new. The product's row is locked first, so two
--- writers of one product follow each other; SKUs are taken in sorted order, so two products that want the same
--- SKUs cannot wait for each other.
+-- writers of one product follow each other; SKUs are taken and given up in sorted order, so two products that hand
+-- SKUs to each other cannot wait for each other.
 -- SE003: the SKU in the detail belongs to another product.
 CREATE FUNCTION upsert_product(
     new_handle text, new_is_active boolean, new_category_handle text, new_category_title text,
@@ -64,20 +70,21 @@ CREATE FUNCTION upsert_product(
 ) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     the_product bigint;
-    old_terms text[] := '{}';
+    old_terms text[];
+    old_weights smallint[];
     created boolean := false;
-    foreign_sku text;
+    changed record;
 BEGIN
     LOOP
-        SELECT p.product, p.terms INTO the_product, old_terms
+        SELECT p.product, p.terms, p.weights INTO the_product, old_terms, old_weights
         FROM product p WHERE p.handle = new_handle FOR UPDATE;
         EXIT WHEN FOUND;
         INSERT INTO product AS p (
             handle, is_active, category_handle, position_newest, position_title, position_cheapest, position_dearest,
-            terms, summary, document
+            terms, weights, summary, document
         ) VALUES (
             new_handle, new_is_active, new_category_handle, new_position_newest, new_position_title,
-            new_position_cheapest, new_position_dearest, new_terms, new_summary, new_document
+            new_position_cheapest, new_position_dearest, new_terms, new_weights, new_summary, new_document
         ) ON CONFLICT (handle) DO NOTHING RETURNING p.product INTO the_product;
         created := FOUND;
         EXIT WHEN created;
@@ -87,27 +94,41 @@ BEGIN
         UPDATE product SET
             is_active = new_is_active, category_handle = new_category_handle, position_newest = new_position_newest,
             position_title = new_position_title, position_cheapest = new_position_cheapest,
-            position_dearest = new_position_dearest, terms = new_terms, summary = new_summary,
-            document = new_document
+            position_dearest = new_position_dearest, terms = new_terms, weights = new_weights,
+            summary = new_summary, document = new_document
         WHERE product = the_product;
-        DELETE FROM product_sku s WHERE s.product = the_product AND s.sku <> ALL (new_skus);
+    END IF;
+
+    FOR changed IN
+        SELECT coalesce(n.sku, o.sku) AS sku, n.sku IS NOT NULL AS is_new
+        FROM (SELECT DISTINCT sku FROM unnest(new_skus) AS u (sku)) n
+        FULL JOIN (SELECT s.sku FROM product_sku s WHERE s.product = the_product) o ON o.sku = n.sku
+        WHERE n.sku IS NULL OR o.sku IS NULL
+        ORDER BY coalesce(n.sku, o.sku) COLLATE "C"
+    LOOP
+        IF changed.is_new THEN
+            INSERT INTO product_sku (sku, product) VALUES (changed.sku, the_product) ON CONFLICT (sku) DO NOTHING;
+            IF NOT FOUND THEN
+                RAISE EXCEPTION 'another product owns the SKU' USING ERRCODE = 'SE003', DETAIL = changed.sku;
+            END IF;
+        ELSE
+            DELETE FROM product_sku WHERE sku = changed.sku;
+        END IF;
+    END LOOP;
+
+    IF created THEN
+        INSERT INTO search_term (term, product, weight)
+        SELECT term, the_product, weight FROM unnest(new_terms, new_weights) AS n (term, weight);
+    ELSIF (old_terms, old_weights) IS DISTINCT FROM (new_terms, new_weights) THEN
         DELETE FROM search_term t
         USING (SELECT unnest(old_terms) EXCEPT SELECT unnest(new_terms)) AS gone (term)
         WHERE t.term = gone.term AND t.product = the_product;
+        INSERT INTO search_term (term, product, weight)
+        SELECT term, the_product, weight FROM (
+            SELECT * FROM unnest(new_terms, new_weights) EXCEPT SELECT * FROM unnest(old_terms, old_weights)
+        ) AS c (term, weight)
+        ON CONFLICT (term, product) DO UPDATE SET weight = excluded.weight;
     END IF;
-
-    INSERT INTO product_sku (sku, product)
-    SELECT sku, the_product FROM unnest(new_skus) AS new (sku) ORDER BY sku COLLATE "C"
-    ON CONFLICT (sku) DO NOTHING;
-    SELECT s.sku INTO foreign_sku FROM product_sku s
-    WHERE s.sku = ANY (new_skus) AND s.product <> the_product ORDER BY s.sku LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION 'another product owns the SKU' USING ERRCODE = 'SE003', DETAIL = foreign_sku;
-    END IF;
-
-    INSERT INTO search_term AS t (term, product, weight)
-    SELECT term, the_product, weight FROM unnest(new_terms, new_weights) AS new (term, weight)
-    ON CONFLICT (term, product) DO UPDATE SET weight = excluded.weight WHERE t.weight <> excluded.weight;
 
     -- Looks before it writes: an import of thousands of products must not queue up at one category's row.
     IF new_category_handle IS NOT NULL AND NOT EXISTS (

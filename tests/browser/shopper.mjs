@@ -20,13 +20,12 @@ export async function open(browser, url, device, javaScriptEnabled = true) {
     // A page that answers 4xx on purpose is logged by the browser too; everything else is a defect.
     if (message.type() === "error" && !/status of 4\d\d/.test(message.text())) complaints.push(message.text());
   });
-  return { page, context, device: name, complaints };
+  return { page, context, device: name, javaScriptEnabled, complaints };
 }
 
 /** No serious accessibility finding, no sideways scrolling; a picture when SCREENSHOTS names a directory. */
-export async function inspect({ page, device, complaints }, name) {
-  const scripts = await page.evaluate(() => true).catch(() => false);
-  if (scripts) {
+export async function inspect({ page, device, javaScriptEnabled, complaints }, name) {
+  if (javaScriptEnabled) {
     // The page's own policy forbids foreign scripts; the driver's evaluation is not bound by it.
     await page.evaluate(axeSource);
     const { violations } = await page.evaluate(() => globalThis.axe.run({ resultTypes: ["violations"] }));

@@ -9,9 +9,9 @@ use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 use shopease_shared::config::{HttpConfig, Reader, ShopConfig};
-use shopease_shared::domain::{EmailAddress, Product, StockChange};
+use shopease_shared::domain::{EmailAddress, Product, StockChange, StockLevel, Token};
 use shopease_shared::http::{self as shop_http, App};
-use shopease_shared::ports::SharedStore;
+use shopease_shared::ports::{PaymentProvider, SharedStore};
 use shopease_shared::services::{FakePayments, LocalShop, create_operator};
 use shopease_shared::testing::{FixedClock, MapEnv, SeededIds, fixtures};
 use tower::ServiceExt as _;
@@ -42,6 +42,9 @@ macro_rules! both_stores {
 }
 pub(crate) use both_stores;
 
+/// Name of the cookie that holds the token.
+pub const COOKIE: &str = "__Host-shopease_token";
+
 /// Passwords of everybody in tests.
 pub const PASSWORD: &str = "correct horse battery";
 
@@ -57,13 +60,19 @@ pub struct TestShop {
 impl TestShop {
     /// A shop without products. The catalog cache is off, so that a test sees its own writes.
     pub fn new(store: SharedStore) -> Self {
+        Self::with_payments(store, Arc::new(FakePayments))
+    }
+
+    /// The same with another payment provider.
+    pub fn with_payments(store: SharedStore, payments: Arc<dyn PaymentProvider>) -> Self {
         let env = MapEnv::new([("SHOPEASE_CATALOG_CACHE_SECONDS", "0")]);
         let mut reader = Reader::new(&env);
         let (shop, http) = (ShopConfig::read(&mut reader), HttpConfig::read(&mut reader));
         reader.finish().expect("the defaults are right");
         let (clock, ids) = (FixedClock::new(), Arc::new(SeededIds::new(7)));
-        let local = LocalShop::new(store.clone(), Arc::new(FakePayments), Arc::new(clock.clone()), ids.clone(), shop);
-        let app = App::new(Arc::new(local.clone()), ids.clone(), http);
+        let local = LocalShop::new(store.clone(), payments, Arc::new(clock.clone()), ids.clone(), shop);
+        // Ids of its own, so that what the shop draws does not depend on how many requests there were.
+        let app = App::new(Arc::new(local.clone()), Arc::new(SeededIds::new(8)), http);
         Self { store, clock, ids, local, app }
     }
 
@@ -75,6 +84,13 @@ impl TestShop {
     /// A visitor of everything.
     pub fn client(&self) -> Client {
         Client::new(self.router())
+    }
+
+    /// A visitor of everything who has been here before: the same name is the same visitor.
+    pub fn visitor(&self, name: &str) -> Client {
+        let mut client = self.client();
+        client.carry(&fixtures::visitor_token(name));
+        client
     }
 
     /// Puts a product on sale with `units` of every variant.
@@ -89,10 +105,17 @@ impl TestShop {
         self.store.correct_stock(&fixtures::sku(sku), StockChange::SetAvailable(units)).await.expect("the stock is written");
     }
 
-    /// What is available of a SKU.
-    pub async fn available(&self, sku: &str) -> u32 {
+    /// What is available, reserved and sold of a SKU.
+    pub async fn levels(&self, sku: &str) -> (u32, u32, u32) {
         let levels = self.store.find_stock_levels(&[fixtures::sku(sku)]).await.expect("the stock is read");
-        levels.first().map_or(0, |level| level.available)
+        let level = levels.into_iter().next().unwrap_or_else(|| StockLevel::initial(fixtures::sku(sku), 0));
+        (level.available, level.reserved, level.sold)
+    }
+
+    /// What waits in the outbox, oldest first.
+    pub async fn topics(&self) -> Vec<String> {
+        let messages = self.store.list_outbox().await.expect("the outbox is read");
+        messages.into_iter().map(|message| message.topic).collect()
     }
 
     /// A client that is signed in as an operator.
@@ -100,8 +123,7 @@ impl TestShop {
         let email: EmailAddress = "operator@example.com".parse().expect("an address");
         create_operator(&*self.store, &self.clock, &*self.ids, email, PASSWORD.to_owned()).await.expect("an operator");
         let mut client = self.client();
-        let login = serde_json::json!({"email": "operator@example.com", "password": PASSWORD});
-        assert_eq!(client.post("/api/v1/sessions", &login).await.status, StatusCode::CREATED);
+        assert_eq!(client.log_in("operator@example.com", PASSWORD).await.status, StatusCode::CREATED);
         client
     }
 }
@@ -135,11 +157,28 @@ impl Answer {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// The kind of the problem, without `/problems/`.
-    pub fn problem(&self) -> String {
-        let kind = self.json()["type"].as_str().unwrap_or_default().to_owned();
-        assert_eq!(self.headers[header::CONTENT_TYPE], "application/problem+json");
-        kind.trim_start_matches("/problems/").to_owned()
+    /// Status and kind of a problem, which must be a whole problem document.
+    pub fn problem(&self) -> (u16, String) {
+        let problem = self.json();
+        assert_eq!(self.header("content-type"), "application/problem+json", "{problem}");
+        assert_eq!(problem["status"], self.status.as_u16(), "{problem}");
+        assert_eq!(problem["request_id"], self.header("x-request-id"), "{problem}");
+        assert_eq!(self.header("x-request-id").len(), 26, "{problem}");
+        let kind = problem["type"].as_str().and_then(|kind| kind.strip_prefix("/problems/"));
+        (self.status.as_u16(), kind.unwrap_or_else(|| panic!("no kind: {problem}")).to_owned())
+    }
+
+    /// The codes of the rules that a `rule-broken` problem names.
+    pub fn rules(&self) -> Vec<String> {
+        assert_eq!(self.problem(), (422, "rule-broken".to_owned()), "{}", self.text());
+        let problem = self.json();
+        let rules = problem["errors"].as_array().expect("a list of rules");
+        rules.iter().map(|rule| rule["code"].as_str().expect("a code").to_owned()).collect()
+    }
+
+    /// The body without what differs between any two answers: the request's id.
+    pub fn text_without_request_id(&self) -> String {
+        self.text().replace(self.header("x-request-id"), "REQUEST-ID")
     }
 
     /// A header as text; empty when it is missing.
@@ -169,9 +208,19 @@ impl Client {
         Self { router, cookies: BTreeMap::new() }
     }
 
-    /// Sends a request as it is, with the cookies.
+    /// Takes a token as its cookie.
+    pub fn carry(&mut self, token: &Token) {
+        self.cookies.insert(COOKIE.to_owned(), token.expose().to_owned());
+    }
+
+    /// The token it has as a cookie.
+    pub fn token(&self) -> String {
+        self.cookies.get(COOKIE).cloned().unwrap_or_default()
+    }
+
+    /// Sends a request as it is, with the cookies unless it has some itself.
     pub async fn send(&mut self, mut request: Request<Body>) -> Answer {
-        if !self.cookies.is_empty() {
+        if !self.cookies.is_empty() && !request.headers().contains_key(header::COOKIE) {
             let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
             request.headers_mut().insert(header::COOKIE, cookies.join("; ").parse().expect("cookies are visible ASCII"));
         }
@@ -218,10 +267,48 @@ impl Client {
         self.send(request.body(Body::from(body.join("&"))).expect("a request")).await
     }
 
+    /// DELETE.
+    pub async fn delete(&mut self, path: &str) -> Answer {
+        self.send(Request::delete(path).body(Body::empty()).expect("a request")).await
+    }
+
+    /// Makes an account with the password of everybody.
+    pub async fn register(&mut self, email: &str) -> Answer {
+        let command = serde_json::json!({"email": email, "name": "Ada", "password": PASSWORD});
+        self.post("/api/v1/accounts", &command).await
+    }
+
+    /// Signs in.
+    pub async fn log_in(&mut self, email: &str, password: &str) -> Answer {
+        self.post("/api/v1/sessions", &serde_json::json!({"email": email, "password": password})).await
+    }
+
+    /// Orders what is in the cart, paid with a card.
+    pub async fn check_out(&mut self, key: &str, card: &str) -> Answer {
+        self.post_once("/api/v1/checkout", key, &order_with(card)).await
+    }
+
+    /// The cart as JSON.
+    pub async fn cart(&mut self) -> Value {
+        self.get("/api/v1/cart").await.json()
+    }
+
+    /// Articles and units in the cart.
+    pub async fn cart_lines(&mut self) -> Vec<(String, u64)> {
+        let cart = self.cart().await;
+        let line = |line: &Value| (text(&line["sku"]), line["quantity"].as_u64().expect("units"));
+        cart["lines"].as_array().expect("lines").iter().map(line).collect()
+    }
+
     /// Puts units of an article into the cart.
     pub async fn add(&mut self, sku: &str, quantity: u32) -> Answer {
         self.post("/api/v1/cart/line-items", &serde_json::json!({"sku": sku, "quantity": quantity})).await
     }
+}
+
+/// A JSON string.
+pub fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
 }
 
 fn urlencode(text: &str) -> String {

@@ -6,6 +6,8 @@ mod bad_input;
 mod cart;
 mod catalog;
 mod checkout;
+mod checkout_races;
+mod checkout_resumed;
 mod harness;
 mod remote;
 mod routes;

@@ -48,6 +48,9 @@ pub struct ShippingMethod {
     /// Where it does not.
     #[serde(default)]
     pub except_countries: Vec<CountryCode>,
+    /// Lightest cart it is offered for, in grams.
+    #[serde(default)]
+    pub min_weight_grams: u64,
     /// What it costs.
     pub rate: ShippingRate,
     /// Goods for at least this much (minor units, by currency) ship free.
@@ -99,6 +102,7 @@ impl ShippingTable {
             .iter()
             .filter(|method| method.countries.is_empty() || method.countries.contains(&country))
             .filter(|method| !method.except_countries.contains(&country))
+            .filter(|method| weight_grams >= method.min_weight_grams)
             .filter_map(|method| {
                 let price = method.price(subtotal, weight_grams)?;
                 Some(ShippingOffer {

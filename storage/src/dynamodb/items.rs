@@ -120,7 +120,7 @@ pub(super) fn read_document<T: DeserializeOwned>(item: &Item) -> Result<T, Store
 
 /// Whether an item is still valid at `now`: the engine removes items late.
 pub(super) fn is_live(item: &Item, now: OffsetDateTime) -> Result<bool, StoreError> {
-    Ok(read_number::<i128>(item, EXPIRES_MS)? > millis(now))
+    Ok(read_number::<i128>(item, EXPIRES_MS)? >= millis(now))
 }
 
 /// What the engine counts against [`MAX_BYTES`]: names and values, for the texts and numbers that this adapter writes.

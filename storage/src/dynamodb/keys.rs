@@ -90,6 +90,11 @@ pub(super) fn posting(term: &str, handle: &Handle) -> Key {
     Key::new(terms(term), format!("{}{}", exact_term(term), ProductId::derive(handle.as_str())))
 }
 
+/// The term of a posting, from its sort key.
+pub(super) fn term_of_posting(sort_key: &str) -> Option<&str> {
+    sort_key.rsplit_once('\u{1}').map(|(term, _)| term)
+}
+
 /// All categories, by handle: `Query`.
 pub(super) fn categories() -> String {
     "CATEGORIES".to_owned()
@@ -227,6 +232,7 @@ mod tests {
         assert_eq!(posting.pk, terms("ket"));
         assert!(posting.sk.starts_with(&exact_term("kettle")) && posting.sk.starts_with("ket"));
         assert!(!posting.sk.starts_with(&exact_term("kettl")));
+        assert_eq!(term_of_posting(&posting.sk), Some("kettle"));
         assert_eq!(terms("x"), "TERM#x");
     }
 

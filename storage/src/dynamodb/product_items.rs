@@ -7,8 +7,8 @@ use shopease_shared::domain::{Handle, Position, Product, ProductSort, ProductSta
 use shopease_shared::ports::StoreError;
 
 use super::actions::Action;
-use super::items::{DOCUMENT, Item, NewItem, find_text, json, parse_text, read_document, read_number, read_text};
-use super::keys::{self, Key};
+use super::items::{DOCUMENT, Item, NewItem, bad, find_text, json, parse_text, read_document, read_number, read_text};
+use super::keys::{self, Key, SORT};
 
 /// Bytes of a product's JSON in one item: under the engine's 400 KB with the keys, and a transaction takes it.
 const PART_BYTES: usize = 350 * 1024;
@@ -96,7 +96,7 @@ fn listing_keys(product: &Product) -> Vec<Key> {
 
 /// A row of a listing.
 pub(super) fn listed(item: &Item) -> Result<(Position, ProductSummary), StoreError> {
-    Ok((read_text(item, keys::SORT)?.to_owned(), read_document(item)?))
+    Ok((read_text(item, SORT)?.to_owned(), read_document(item)?))
 }
 
 /// What every posting of a product carries: enough to filter and to sort without reading the product.
@@ -168,8 +168,9 @@ impl PostingBody {
     }
 }
 
-/// A posting as it is read: which product, with which weight.
+/// A posting as it is read.
 pub(super) struct Posting {
+    pub term: String,
     pub body: PostingBody,
     pub weight: u32,
 }
@@ -188,6 +189,7 @@ impl TryFrom<&Item> for Posting {
             price: owned("price")?,
             price_descending: owned("price_descending")?,
         };
-        Ok(Self { body, weight: read_number(item, "weight")? })
+        let term = keys::term_of_posting(read_text(item, SORT)?).ok_or_else(|| bad(item, SORT))?;
+        Ok(Self { term: term.to_owned(), body, weight: read_number(item, "weight")? })
     }
 }

@@ -9,9 +9,10 @@ use tokio::time::Instant;
 /// Tries of one command that clashes with others, and how long they take together: a shopper waits.
 const TRIES: u32 = 8;
 const PATIENCE: Duration = Duration::from_secs(3);
-/// The same for an import, where nobody waits for the single product.
-const MANY_TRIES: u32 = 40;
-const MUCH_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a command waits its turn that nobody looks at, such as one product of an import.
+const MUCH_PATIENCE: Duration = Duration::from_secs(60);
+/// Longest pause between looks at whose turn it is.
+const SHORT_PAUSE: Duration = Duration::from_millis(160);
 /// Longest first pause; doubles with every try.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 /// Longest pause.
@@ -23,17 +24,25 @@ pub(super) struct Backoff {
     deadline: Instant,
     tries: u32,
     most_tries: u32,
+    longest_pause: Duration,
 }
 
 impl Backoff {
     /// Starts the clock of a command.
     pub fn new(ids: &Arc<dyn IdGenerator>) -> Self {
-        Self { ids: Arc::clone(ids), deadline: Instant::now() + PATIENCE, tries: 1, most_tries: TRIES }
+        Self {
+            ids: Arc::clone(ids),
+            deadline: Instant::now() + PATIENCE,
+            tries: 1,
+            most_tries: TRIES,
+            longest_pause: LONGEST_PAUSE,
+        }
     }
 
-    /// Starts the clock of a command that has time.
+    /// Starts the clock of a command that has time, and waits for others more than it clashes with them.
     pub fn patient(ids: &Arc<dyn IdGenerator>) -> Self {
-        Self { deadline: Instant::now() + MUCH_PATIENCE, most_tries: MANY_TRIES, ..Self::new(ids) }
+        let deadline = Instant::now() + MUCH_PATIENCE;
+        Self { deadline, most_tries: u32::MAX, longest_pause: SHORT_PAUSE, ..Self::new(ids) }
     }
 
     /// Waits before the next try, anywhere between nothing and the longest pause of this try, so that those who
@@ -42,7 +51,7 @@ impl Backoff {
         if self.tries >= self.most_tries {
             return false;
         }
-        let longest = FIRST_PAUSE.saturating_mul(1 << self.tries.min(10)).min(LONGEST_PAUSE);
+        let longest = FIRST_PAUSE.saturating_mul(1 << self.tries.min(10)).min(self.longest_pause);
         self.tries += 1;
         let [a, b, ..] = self.ids.secret();
         let pause = longest.mul_f64(f64::from(u16::from_be_bytes([a, b])) / f64::from(u16::MAX));

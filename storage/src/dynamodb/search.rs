@@ -46,23 +46,27 @@ impl DynamoDbStore {
 
     /// The products that match one word, each with the highest weight of a term that does.
     async fn hits(&self, word: &SearchWord) -> Result<Hits, StoreError> {
-        let exact = keys::exact_term(&word.term);
-        let mut prefixes = Vec::new();
+        let (term, prefix) = (word.term.as_str(), word.prefix.as_deref());
+        let mut queries = Vec::new();
         // What begins with the prefix includes the term itself, unless stemming changed it.
-        if word.prefix.as_ref().is_none_or(|prefix| !word.term.starts_with(prefix)) {
-            prefixes.push(exact.as_str());
+        if prefix.is_none_or(|prefix| !term.starts_with(prefix)) {
+            queries.push(self.postings(keys::terms(term), keys::exact_term(term)));
         }
-        prefixes.extend(word.prefix.as_deref());
-        let queries = prefixes.into_iter().map(|prefix| async move {
-            self.query(&keys::terms(prefix), Range::Prefix(prefix), None, Consistency::Eventual).await
-        });
+        queries.extend(prefix.map(|prefix| self.postings(keys::terms(prefix), prefix.to_owned())));
         let mut hits = Hits::new();
-        for item in try_join_all(queries).await?.into_iter().flatten() {
-            let posting = Posting::try_from(&item)?;
-            let hit = hits.entry(posting.body.handle().clone()).or_insert((0, posting.body));
-            hit.0 = hit.0.max(posting.weight);
+        for posting in try_join_all(queries).await?.into_iter().flatten() {
+            let matches = posting.term == term || prefix.is_some_and(|prefix| posting.term.starts_with(prefix));
+            if matches {
+                let hit = hits.entry(posting.body.handle().clone()).or_insert((0, posting.body));
+                hit.0 = hit.0.max(posting.weight);
+            }
         }
         Ok(hits)
+    }
+
+    async fn postings(&self, partition: String, prefix: String) -> Result<Vec<Posting>, StoreError> {
+        let items = self.query(&partition, Range::Prefix(&prefix), None, Consistency::Eventual).await?;
+        items.iter().map(Posting::try_from).collect()
     }
 
     /// The rows of those candidates that are active.

@@ -6,13 +6,16 @@
 //!    product as it was or as it is.
 //! 4. What is stale is removed, then the index item is settled.
 //!
-//! Every step from 1 on requires the version of the index item that this call has seen or written. A rival who writes the
-//! same product makes it fail, and the call starts again: the last to finish is the last writer, and cleans up after both.
+//! Every step from 1 on requires the version of the index item that this call has seen or written. Where a rival writes the
+//! same product in between it fails and the call starts again: the last to finish is the last writer, and cleans up after
+//! both. So that rivals do not fail each other forever, a call waits while an unsettled index item still changes.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use shopease_shared::domain::{Handle, Product, ProductStatus, SearchTerms, Sku};
 use shopease_shared::ports::{StoreError, Upserted};
+use tokio::time::Instant;
 
 use super::actions::Action;
 use super::items::{NewItem, text};
@@ -21,6 +24,9 @@ use super::product_items::{ProductItems, summary_items};
 use super::retry::Backoff;
 use super::writes::{MAX_ACTIONS, Refused};
 use super::{DynamoDbStore, keys};
+
+/// An unsettled index item that did not change for so long was left behind by a call that broke off.
+const ABANDONED_AFTER: Duration = Duration::from_secs(1);
 
 /// Why one attempt ended.
 enum Interrupted {
@@ -36,6 +42,23 @@ impl From<StoreError> for Interrupted {
     }
 }
 
+/// What is known of a rival: the version of the index item, and since when it has been that.
+struct Watched {
+    version: u64,
+    since: Instant,
+}
+
+impl Watched {
+    /// Whether someone else is writing the product.
+    fn is_at_work(&mut self, index: &ProductIndex) -> bool {
+        if index.version != self.version {
+            *self = Self { version: index.version, since: Instant::now() };
+        }
+        let settled = index.version == 0 || index.content.settled.is_some();
+        !settled && self.since.elapsed() < ABANDONED_AFTER
+    }
+}
+
 /// A refused write whose only or first action was on the index item.
 fn rival(refused: Refused) -> Interrupted {
     match refused {
@@ -48,8 +71,9 @@ impl DynamoDbStore {
     /// Writes a product, starting again whenever a rival comes in between.
     pub(super) async fn upsert(&self, product: &Product, terms: &SearchTerms) -> Result<Upserted, StoreError> {
         let (mut backoff, mut created) = (Backoff::patient(&self.ids), false);
+        let mut watched = Watched { version: 0, since: Instant::now() };
         loop {
-            match self.upsert_once(product, terms, &mut created).await {
+            match self.upsert_once(product, terms, &mut watched, &mut created).await {
                 Ok(()) => return Ok(if created { Upserted::Created } else { Upserted::Updated }),
                 Err(Interrupted::Failed(error)) => return Err(error),
                 Err(Interrupted::Rival) => {
@@ -62,10 +86,19 @@ impl DynamoDbStore {
         }
     }
 
-    async fn upsert_once(&self, product: &Product, terms: &SearchTerms, created: &mut bool) -> Result<(), Interrupted> {
+    async fn upsert_once(
+        &self,
+        product: &Product,
+        terms: &SearchTerms,
+        watched: &mut Watched,
+        created: &mut bool,
+    ) -> Result<(), Interrupted> {
         let handle = &product.handle;
         let found = self.get(&keys::product_index(handle)).await?;
         let before = found.as_ref().map(ProductIndex::try_from).transpose()?.unwrap_or_else(ProductIndex::none);
+        if watched.is_at_work(&before) {
+            return Err(Interrupted::Rival);
+        }
         let items = ProductItems::new(product, &self.ids.ulid().to_string())?;
         let indexed = Indexed::of(product, terms);
         let wanted = footprint(product, &indexed, &items)?;

@@ -38,9 +38,8 @@ impl CatalogStore for PostgresStore {
             )
             .fetch_one(&self.pool)
         };
-        let outcome = retry::tracked(write).await;
-        let created = outcome.result?;
-        // A try before that was carried out would make the product look as if it had been there.
+        // After a lost answer the second try finds the product there; nobody depends on which of the two it says.
+        let created = retry::repeatable(write).await?;
         Ok(if created { Upserted::Created } else { Upserted::Updated })
     }
 

@@ -53,6 +53,9 @@ impl PostgresConfig {
             ("statement_timeout", "5s"),
             ("lock_timeout", "2s"),
             ("idle_in_transaction_session_timeout", "10s"),
+            // Statements are few and each has its index: plan once per connection, and compile none.
+            ("plan_cache_mode", "force_generic_plan"),
+            ("jit", "off"),
             // `end_transaction` mostly ends none, of which the server would warn each time.
             ("client_min_messages", "error"),
         ];

@@ -58,6 +58,54 @@ macro_rules! rows_by {
     };
 }
 
+/// One page of the products in `$scored`, which reads `hit`: the products whose terms match the last word.
+///
+/// Positions by relevance are those of [`ProductSort::relevance_position`], and are compared as text, whatever a
+/// cursor says. Rows are ordered by what the positions are made of, so that only those of the page are put together.
+/// `OFFSET 0` keeps the planner, which cannot know how many products match, from reading the whole catalog instead
+/// of `product_pkey`.
+macro_rules! rows_of_matches {
+    ($scored:literal, $pool:expr, $range:expr, $listing:expr $(, $argument:expr)*) => {{
+        let read = || {
+            sqlx::query_as!(
+                ListedRow,
+                "WITH hit AS (
+                    SELECT product, weight FROM search_term WHERE term = $1
+                    UNION ALL
+                    SELECT product, weight FROM search_term WHERE term >= $2 AND term < $3
+                ), scored AS MATERIALIZED (" + $scored + r#"), candidate AS (
+                    SELECT p.summary, CASE $4 WHEN 'relevance' THEN s.score END AS score, (CASE $4
+                        WHEN 'newest' THEN p.position_newest
+                        WHEN 'price' THEN p.position_cheapest
+                        WHEN '-price' THEN p.position_dearest
+                        ELSE p.position_title
+                    END) COLLATE "C" AS tie
+                    FROM scored s CROSS JOIN LATERAL (
+                        SELECT * FROM product WHERE product = s.product OFFSET 0
+                    ) p
+                    WHERE p.is_active AND ($5::text IS NULL OR p.category_handle = $5)
+                ), page AS (
+                    SELECT score, tie, summary FROM candidate
+                    WHERE $6 = '' OR ranked_position(score, tie) COLLATE "C" > $6
+                    ORDER BY score DESC, tie LIMIT $7
+                )
+                SELECT ranked_position(score, tie) AS "position!", summary::text AS "summary!" FROM page
+                ORDER BY score DESC, tie"#,
+                $range.term,
+                $range.from,
+                $range.until.as_deref(),
+                $listing.sort.as_str(),
+                $listing.category.as_ref().map(Handle::as_str),
+                start_after($listing.after.as_ref()),
+                row_limit($listing.limit),
+                $($argument),*
+            )
+            .fetch_all(&$pool)
+        };
+        retry::repeatable(read).await
+    }};
+}
+
 impl PostgresStore {
     /// A page of all active products or of a category's.
     pub(super) async fn listing_rows(&self, listing: &ProductListing) -> Result<Vec<ListedRow>, StoreError> {
@@ -74,99 +122,98 @@ impl PostgresStore {
         }
     }
 
-    /// A page of the active products that match every word.
-    ///
-    /// Each word reads a range of `search_term_pkey`. Positions by relevance are computed as
-    /// [`ProductSort::relevance_position`] does and compared as text, whatever a cursor says.
+    /// A page of the active products that match every word. Each word reads a range of `search_term_pkey`.
     pub(super) async fn search_rows(
         &self,
         query: &SearchQuery,
         listing: &ProductListing,
     ) -> Result<Vec<ListedRow>, StoreError> {
-        let terms: Vec<_> = query.words.iter().map(|word| word.term.as_str()).collect();
-        let prefixes: Vec<_> = query.words.iter().map(|word| word.prefix.as_deref()).collect();
-        let prefix_ends: Vec<_> = query.words.iter().map(prefix_end).collect();
-        let read = || {
-            sqlx::query_as!(
-                ListedRow,
-                r#"WITH word AS MATERIALIZED (
-                    SELECT * FROM unnest($1::text[], $2::text[], $3::text[])
-                    WITH ORDINALITY AS w (term, prefix, prefix_end, number)
-                ), hit AS (
-                    SELECT number, product, weight FROM word JOIN search_term USING (term)
-                    UNION ALL
-                    SELECT w.number, t.product, t.weight
-                    FROM word w JOIN search_term t ON t.term >= w.prefix AND t.term < w.prefix_end
-                ), best AS (
-                    SELECT product, number, max(weight) AS weight FROM hit GROUP BY product, number
-                ), scored AS (
-                    SELECT product, sum(weight) AS score FROM best
-                    GROUP BY product HAVING count(*) = cardinality($1::text[])
-                ), positioned AS (
-                    SELECT p.summary, (CASE $4
-                        WHEN 'newest' THEN p.position_newest
-                        WHEN 'title' THEN p.position_title
-                        WHEN 'price' THEN p.position_cheapest
-                        WHEN '-price' THEN p.position_dearest
-                        ELSE lpad((4294967295 - s.score)::text, 10, '0') || E'\x01' || p.position_title
-                    END) COLLATE "C" AS position
-                    FROM scored s JOIN product p USING (product)
-                    WHERE p.is_active AND ($5::text IS NULL OR p.category_handle = $5)
+        let Some((last, others)) = query.words.split_last() else { return Ok(Vec::new()) };
+        let range = TermRange::of(last);
+        match others {
+            // Every hit of the word is a match.
+            [] => rows_of_matches!(
+                "SELECT product, max(weight)::bigint AS score FROM hit GROUP BY product",
+                self.pool,
+                range,
+                listing
+            ),
+            // Two words are joined, which leaves few products; further words are looked up for each of these.
+            [first, rest @ ..] => {
+                let rest: Vec<_> = rest.iter().map(|word| word.term.as_str()).collect();
+                rows_of_matches!(
+                    "SELECT product, score + rest AS score FROM (
+                        SELECT product, score, CASE WHEN cardinality($9::text[]) = 0 THEN 0 ELSE (
+                            SELECT sum(t.weight) FROM unnest($9::text[]) AS r (term)
+                            JOIN search_term t ON t.term = r.term AND t.product = both_words.product
+                            HAVING count(*) = cardinality($9::text[])
+                        ) END AS rest
+                        FROM (
+                            SELECT product, f.weight + max(hit.weight) AS score
+                            FROM search_term f JOIN hit USING (product) WHERE f.term = $8
+                            GROUP BY product, f.weight
+                        ) both_words
+                    ) all_words WHERE rest IS NOT NULL",
+                    self.pool,
+                    range,
+                    listing,
+                    first.term.as_str(),
+                    &rest as &[&str]
                 )
-                SELECT position AS "position!", summary::text AS "summary!" FROM positioned
-                WHERE position > $6 ORDER BY position LIMIT $7"#,
-                &terms as &[&str],
-                &prefixes as &[Option<&str>],
-                &prefix_ends as &[Option<String>],
-                listing.sort.as_str(),
-                listing.category.as_ref().map(Handle::as_str),
-                start_after(listing.after.as_ref()),
-                row_limit(listing.limit),
-            )
-            .fetch_all(&self.pool)
-        };
-        retry::repeatable(read).await
+            }
+        }
     }
 }
 
-/// The least text above every text that starts with the word's prefix, in the order of COLLATE "C": bytes of UTF-8,
-/// which is the order of code points.
-fn prefix_end(word: &SearchWord) -> Option<String> {
-    let prefix = word.prefix.as_deref()?;
+/// The terms that match the last word of a query, in the order of COLLATE "C": bytes of UTF-8, which is the order
+/// of code points.
+struct TermRange<'a> {
+    /// Exactly this one, if it is not in the range.
+    term: Option<&'a str>,
+    /// From here, if there is a range.
+    from: Option<&'a str>,
+    /// To before here.
+    until: Option<String>,
+}
+
+impl<'a> TermRange<'a> {
+    fn of(word: &'a SearchWord) -> Self {
+        let from = word.prefix.as_deref();
+        let in_range = from.is_some_and(|prefix| word.term.starts_with(prefix));
+        Self { term: (!in_range).then_some(word.term.as_str()), from, until: from.map(prefix_end) }
+    }
+}
+
+/// The least text above every text that starts with `prefix`.
+fn prefix_end(prefix: &str) -> String {
     let mut end = prefix.to_owned();
     while let Some(last) = end.pop() {
-        // Stepping over the surrogates, which are no characters.
-        let mut above = (last..=char::MAX).skip(1);
-        if let Some(next) = above.next() {
+        // A range of characters steps over the surrogates, which are none.
+        if let Some(next) = (last..=char::MAX).nth(1) {
             end.push(next);
-            return Some(end);
+            return end;
         }
     }
     // Only largest characters: nothing follows but longer texts of the same, and terms are not so long.
-    Some(prefix.to_owned() + &char::MAX.to_string().repeat(SearchQuery::MAX_CHARS))
+    prefix.to_owned() + &char::MAX.to_string().repeat(SearchQuery::MAX_CHARS)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn end(prefix: &str) -> String {
-        let word = SearchWord { term: String::new(), prefix: Some(prefix.to_owned()) };
-        prefix_end(&word).expect("has a prefix")
-    }
-
     #[test]
     fn a_prefix_ends_before_the_next_text_of_its_length() {
-        assert_eq!(end("kettl"), "kettm");
-        assert_eq!(end("a\u{7f}"), "a\u{80}");
-        assert_eq!(end("a\u{d7ff}"), "a\u{e000}");
-        assert_eq!(end("a\u{10ffff}\u{10ffff}"), "b");
+        assert_eq!(prefix_end("kettl"), "kettm");
+        assert_eq!(prefix_end("a\u{7f}"), "a\u{80}");
+        assert_eq!(prefix_end("a\u{d7ff}"), "a\u{e000}");
+        assert_eq!(prefix_end("a\u{10ffff}\u{10ffff}"), "b");
     }
 
     #[test]
     fn a_prefix_of_largest_characters_still_has_an_end() {
         let prefix = "\u{10ffff}\u{10ffff}";
-        assert!(end(prefix).as_str() > format!("{prefix}z").as_str());
-        assert!(end(prefix).as_str() > format!("{prefix}\u{10ffff}").as_str());
+        assert!(prefix_end(prefix).as_str() > format!("{prefix}z").as_str());
+        assert!(prefix_end(prefix).as_str() > format!("{prefix}\u{10ffff}").as_str());
     }
 }

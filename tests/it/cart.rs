@@ -1,0 +1,244 @@
+//! `/api/v1/cart`: lines, limits, stock, whose cart it is, idempotency keys.
+
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+use shopease_shared::domain::{Money, Product, ProductStatus};
+use shopease_shared::testing::fixtures;
+
+use crate::harness::{Answer, Client, TestShop, both_stores, text};
+
+both_stores!(
+    adding_makes_a_line_and_adding_again_makes_it_longer,
+    a_line_is_set_and_taken_out,
+    a_line_that_is_not_in_the_cart_is_not_found,
+    more_than_there_is_cannot_be_put_in,
+    a_line_that_became_short_says_how_many_are_left,
+    what_is_not_sold_any_more_is_shown_apart,
+    a_cart_has_at_most_fifty_lines_of_999_units,
+    a_cart_has_one_currency,
+    a_cart_belongs_to_its_token,
+    adding_under_a_key_adds_once,
+    a_key_belongs_to_its_visitor_and_is_free_again_after_a_refusal,
+    additions_at_once_are_all_in_the_cart_or_refused,
+);
+
+const LINE_ITEMS: &str = "/api/v1/cart/line-items";
+
+async fn shop_with_stock(shop: &TestShop) -> Client {
+    shop.sell(&fixtures::product("kettle").build(), 5).await;
+    shop.sell(&fixtures::product("lamp").price(7900).build(), 5).await;
+    shop.client()
+}
+
+fn line_path(cart: &Value, index: usize) -> String {
+    format!("{LINE_ITEMS}/{}", text(&cart["lines"][index]["id"]))
+}
+
+async fn set(client: &mut Client, path: &str, quantity: u32) -> Answer {
+    client.json(Method::PATCH, path, &json!({"quantity": quantity}), &[]).await
+}
+
+fn lines(pairs: &[(&str, u64)]) -> Vec<(String, u64)> {
+    pairs.iter().map(|(sku, units)| ((*sku).to_owned(), *units)).collect()
+}
+
+async fn adding_makes_a_line_and_adding_again_makes_it_longer(shop: TestShop) {
+    let mut client = shop_with_stock(&shop).await;
+    let empty = client.cart().await;
+    assert_eq!(empty, json!({"id": null, "version": 0, "lines": [], "unavailable": [], "units": 0, "subtotal": null}));
+    let added = client.add("KETTLE", 2).await;
+    assert_eq!(added.status, StatusCode::CREATED, "{}", added.text());
+    assert_eq!(client.add("LAMP", 1).await.status, StatusCode::CREATED);
+    let cart = client.add("KETTLE", 1).await.json();
+    assert_eq!(client.cart_lines().await, lines(&[("KETTLE", 3), ("LAMP", 1)]), "in the order of first adding");
+    assert_eq!((&cart["units"], &cart["version"]), (&4.into(), &3.into()));
+    assert_eq!(cart["subtotal"], json!({"amount_minor": 3 * 1990 + 7900, "currency": "EUR"}));
+    assert_eq!(cart["lines"][0]["line_total"], json!({"amount_minor": 3 * 1990, "currency": "EUR"}));
+    assert_eq!(cart["lines"][0]["short_available"], Value::Null);
+    assert_eq!(client.cookies["shopease_cart_units"], "4", "the page header shows it");
+    assert_eq!(client.cart().await, cart);
+}
+
+async fn a_line_is_set_and_taken_out(shop: TestShop) {
+    let mut client = shop_with_stock(&shop).await;
+    client.add("KETTLE", 2).await;
+    let cart = client.add("LAMP", 1).await.json();
+    let kettle = line_path(&cart, 0);
+    let changed = set(&mut client, &kettle, 5).await;
+    assert_eq!((changed.status, &changed.json()["units"]), (StatusCode::OK, &6.into()));
+    let removed = client.delete(&kettle).await;
+    assert_eq!(removed.status, StatusCode::OK);
+    assert_eq!(client.cart_lines().await, lines(&[("LAMP", 1)]));
+    let empty = client.delete(&line_path(&cart, 1)).await.json();
+    assert_eq!((&empty["units"], &empty["subtotal"]), (&0.into(), &Value::Null));
+}
+
+async fn a_line_that_is_not_in_the_cart_is_not_found(shop: TestShop) {
+    let mut client = shop_with_stock(&shop).await;
+    let cart = client.add("KETTLE", 1).await.json();
+    let path = line_path(&cart, 0);
+    assert_eq!(client.delete(&path).await.status, StatusCode::OK);
+    for answer in [client.delete(&path).await, set(&mut client, &path, 1).await] {
+        assert_eq!(answer.problem(), (404, "not-found".to_owned()));
+        assert_eq!(answer.json()["subject"], "line item");
+    }
+}
+
+async fn more_than_there_is_cannot_be_put_in(shop: TestShop) {
+    let mut client = shop_with_stock(&shop).await;
+    let refused = client.add("KETTLE", 6).await;
+    assert_eq!(refused.problem(), (409, "out-of-stock".to_owned()));
+    assert_eq!(refused.json()["sku"], "KETTLE");
+    let cart = client.add("KETTLE", 5).await.json();
+    assert_eq!(client.add("KETTLE", 1).await.problem(), (409, "out-of-stock".to_owned()));
+    assert_eq!(set(&mut client, &line_path(&cart, 0), 6).await.problem(), (409, "out-of-stock".to_owned()));
+    assert_eq!(client.cart().await, cart, "a refusal changes nothing");
+    assert_eq!(shop.levels("KETTLE").await, (5, 0, 0), "a cart reserves nothing");
+    for sku in ["NEVER-SOLD", "kettle"] {
+        assert_eq!(client.add(sku, 1).await.rules(), ["not_sold"], "{sku}");
+    }
+    shop.sell(&fixtures::product("voucher").untracked().build(), 0).await;
+    assert_eq!(client.add("VOUCHER", 999).await.status, StatusCode::CREATED, "what is not counted is never short");
+}
+
+async fn a_line_that_became_short_says_how_many_are_left(shop: TestShop) {
+    let mut client = shop_with_stock(&shop).await;
+    client.add("LAMP", 1).await;
+    client.add("KETTLE", 4).await;
+    shop.stock("KETTLE", 3).await;
+    let cart = client.cart().await;
+    assert_eq!(cart["lines"][0]["short_available"], Value::Null);
+    assert_eq!(cart["lines"][1]["short_available"], 3);
+    shop.stock("KETTLE", 0).await;
+    assert_eq!(client.cart().await["lines"][1]["short_available"], 0);
+    let refused = client.check_out("k", "card_approved").await;
+    assert_eq!((refused.problem(), &refused.json()["sku"]), ((409, "out-of-stock".to_owned()), &"KETTLE".into()));
+}
+
+async fn what_is_not_sold_any_more_is_shown_apart(shop: TestShop) {
+    let mut client = shop_with_stock(&shop).await;
+    client.add("KETTLE", 1).await;
+    client.add("LAMP", 2).await;
+    shop.sell(&fixtures::product("lamp").status(ProductStatus::Archived).build(), 5).await;
+    let cart = client.cart().await;
+    assert_eq!(client.cart_lines().await, lines(&[("KETTLE", 1)]));
+    assert_eq!((&cart["units"], &cart["unavailable"][0]["sku"]), (&1.into(), &"LAMP".into()));
+    assert_eq!(client.check_out("k", "card_approved").await.rules(), ["not_sold"]);
+    let quote = client.post("/api/v1/checkout/quote", &json!({"country": "DE"})).await;
+    assert_eq!((quote.rules(), &quote.json()["errors"][0]["sku"]), (vec!["not_sold".to_owned()], &"LAMP".into()));
+    let path = format!("{LINE_ITEMS}/{}", text(&cart["unavailable"][0]["id"]));
+    assert_eq!(set(&mut client, &path, 1).await.rules(), ["not_sold"]);
+    assert_eq!(client.delete(&path).await.status, StatusCode::OK);
+    assert_eq!(client.check_out("k", "card_approved").await.status, StatusCode::CREATED);
+}
+
+async fn a_cart_has_at_most_fifty_lines_of_999_units(shop: TestShop) {
+    let skus: Vec<String> = (0..51).map(|number| format!("PART-{number:02}")).collect();
+    let variants: Vec<(&str, i64)> = skus.iter().map(|sku| (sku.as_str(), 100)).collect();
+    shop.sell(&fixtures::product("parts").variants(&variants).build(), 1000).await;
+    let mut client = shop.client();
+    for sku in &skus[..50] {
+        assert_eq!(client.add(sku, 1).await.status, StatusCode::CREATED, "{sku}");
+    }
+    assert_eq!(client.add(&skus[50], 1).await.rules(), ["too_many_lines"]);
+    let cart = client.add(&skus[0], 998).await.json();
+    assert_eq!((&cart["lines"][0]["quantity"], &cart["units"]), (&999.into(), &1048.into()));
+    assert_eq!(client.add(&skus[0], 1).await.rules(), ["invalid_value"]);
+    assert_eq!(set(&mut client, &line_path(&cart, 0), 1000).await.rules(), ["invalid_value"]);
+    assert_eq!(client.cart().await, cart);
+    set(&mut client, &line_path(&cart, 0), 2).await;
+    let order = client.check_out("k", "card_approved").await;
+    assert_eq!(order.status, StatusCode::CREATED, "fifty lines fit one order: {}", order.text());
+    assert_eq!((shop.levels(&skus[0]).await, shop.levels(&skus[49]).await), ((998, 0, 2), (999, 0, 1)));
+}
+
+fn in_dollars(handle: &str) -> Product {
+    let mut product = fixtures::product(handle).build();
+    product.variants[0].price = Money::new(2500, "USD".parse().expect("a currency"));
+    product
+}
+
+async fn a_cart_has_one_currency(shop: TestShop) {
+    let mut client = shop_with_stock(&shop).await;
+    shop.sell(&in_dollars("import"), 5).await;
+    client.add("KETTLE", 1).await;
+    let refused = client.add("IMPORT", 1).await;
+    assert_eq!(refused.rules(), ["currency_mismatch"]);
+    assert_eq!(refused.json()["errors"][0]["cart"], "EUR");
+    assert_eq!(client.cart_lines().await, lines(&[("KETTLE", 1)]));
+    // A price that changes its currency while the article is in the cart stops the sale, not the cart.
+    client.add("LAMP", 1).await;
+    shop.sell(&in_dollars("lamp"), 5).await;
+    let cart = client.cart().await;
+    assert_eq!((&cart["units"], &cart["subtotal"]), (&2.into(), &Value::Null));
+    assert_eq!(client.check_out("k", "card_approved").await.rules(), ["currency_mismatch"]);
+}
+
+async fn a_cart_belongs_to_its_token(shop: TestShop) {
+    let mut client = shop_with_stock(&shop).await;
+    let cart = client.add("KETTLE", 1).await.json();
+    let mut stranger = shop.client();
+    assert_eq!(stranger.cart().await["units"], 0);
+    assert_ne!(stranger.token(), client.token());
+    assert_eq!(client.clone().delete(&line_path(&cart, 0)).await.status, StatusCode::OK, "a second tab, the same cart");
+    assert_eq!(client.cart().await["units"], 0);
+    client.add("LAMP", 1).await;
+    // A program sends the token as a bearer token and is no other visitor.
+    let bearer = format!("Bearer {}", client.token());
+    let seen = shop.client().json(Method::GET, "/api/v1/cart", &Value::Null, &[("authorization", &bearer)]).await;
+    assert_eq!(seen.json(), client.cart().await);
+    assert_eq!(seen.headers.get_all("set-cookie").iter().count(), 1, "only the hint for page headers");
+}
+
+async fn adding_under_a_key_adds_once(shop: TestShop) {
+    let mut client = shop_with_stock(&shop).await;
+    let body = json!({"sku": "KETTLE", "quantity": 1});
+    let first = client.post_once(LINE_ITEMS, "key-1", &body).await;
+    assert_eq!(first.status, StatusCode::CREATED, "{}", first.text());
+    client.add("LAMP", 1).await;
+    let again = client.post_once(LINE_ITEMS, "key-1", &json!({"quantity": 1, "sku": " KETTLE "})).await;
+    assert_eq!((again.status, &again.body), (first.status, &first.body), "the first answer, byte for byte");
+    assert_eq!(client.cart_lines().await, lines(&[("KETTLE", 1), ("LAMP", 1)]));
+    let other = client.post_once(LINE_ITEMS, "key-1", &json!({"sku": "KETTLE", "quantity": 2})).await;
+    assert_eq!(other.problem(), (422, "idempotency-key-reused".to_owned()));
+    assert_eq!(client.post_once(LINE_ITEMS, "key-2", &body).await.status, StatusCode::CREATED);
+    assert_eq!(client.cart_lines().await, lines(&[("KETTLE", 2), ("LAMP", 1)]));
+    // The same text at the checkout is another key.
+    assert_eq!(client.check_out("key-1", "card_approved").await.status, StatusCode::CREATED);
+}
+
+async fn a_key_belongs_to_its_visitor_and_is_free_again_after_a_refusal(shop: TestShop) {
+    let (mut ada, mut bob) = (shop_with_stock(&shop).await, shop.client());
+    let body = json!({"sku": "KETTLE", "quantity": 3});
+    assert_eq!(ada.post_once(LINE_ITEMS, "key", &body).await.status, StatusCode::CREATED);
+    let other = bob.post_once(LINE_ITEMS, "key", &json!({"sku": "LAMP", "quantity": 1})).await;
+    assert_eq!((other.status, &other.json()["units"]), (StatusCode::CREATED, &1.into()));
+    shop.stock("KETTLE", 0).await;
+    assert_eq!(bob.post_once(LINE_ITEMS, "late", &body).await.problem(), (409, "out-of-stock".to_owned()));
+    shop.stock("KETTLE", 3).await;
+    assert_eq!(bob.post_once(LINE_ITEMS, "late", &body).await.status, StatusCode::CREATED);
+    assert_eq!(bob.cart_lines().await, lines(&[("LAMP", 1), ("KETTLE", 3)]));
+}
+
+async fn additions_at_once_are_all_in_the_cart_or_refused(shop: TestShop) {
+    let mut client = shop_with_stock(&shop).await;
+    shop.stock("KETTLE", 100).await;
+    client.cart().await;
+    let tabs: Vec<_> = (0..12)
+        .map(|_| {
+            let mut tab = client.clone();
+            tokio::spawn(async move { tab.add("KETTLE", 1).await })
+        })
+        .collect();
+    let mut accepted = 0;
+    for tab in tabs {
+        let answer = tab.await.expect("an answer");
+        if answer.status == StatusCode::CREATED {
+            accepted += 1;
+        } else {
+            assert_eq!(answer.problem(), (409, "conflict".to_owned()));
+        }
+    }
+    assert!(accepted >= 1);
+    assert_eq!(client.cart_lines().await, lines(&[("KETTLE", accepted)]));
+}

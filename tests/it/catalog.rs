@@ -1,0 +1,245 @@
+//! `/api/v1/products` and `/api/v1/categories`: listing, searching, paging, validators.
+
+use std::collections::BTreeSet;
+
+use axum::body::Body;
+use http::{Request, StatusCode, header};
+use serde_json::Value;
+use shopease_shared::domain::{Product, ProductStatus};
+use shopease_shared::testing::{FixedClock, fixtures};
+use time::Duration;
+
+use crate::harness::{Answer, Client, TestShop, both_stores, text};
+
+both_stores!(
+    listings_have_the_order_that_is_asked_for,
+    searches_find_every_word_and_the_beginning_of_the_last,
+    a_category_lists_its_own_products_and_an_unknown_one_is_not_found,
+    paging_shows_every_product_once,
+    a_cursor_opens_only_the_listing_it_was_given_out_for,
+    what_is_not_active_is_neither_listed_nor_found,
+    a_product_page_tells_what_is_in_stock,
+    an_answer_that_the_client_has_is_not_sent_again,
+    head_answers_like_get_without_a_body,
+    listing_and_product_look_like_this,
+);
+
+/// Five products that differ in title, age, price, category and words.
+fn products() -> Vec<Product> {
+    [
+        ("kettle", "Copper kettle", 4900, "kitchen", ["tea", "stove"], 1),
+        ("teapot", "Teapot of cast iron", 3900, "kitchen", ["tea", "iron"], 5),
+        ("lamp", "Desk lamp", 7900, "office", ["light", "iron"], 3),
+        ("pen", "Fountain pen", 2900, "office", ["writing", "ink"], 4),
+        ("cafetiere", "Cafetière", 3400, "kitchen", ["coffee", "glass"], 2),
+    ]
+    .into_iter()
+    .map(|(handle, title, price, category, tags, days)| {
+        fixtures::product(handle)
+            .title(title)
+            .price(price)
+            .category(category)
+            .tags(&tags)
+            .created_at(FixedClock::START - Duration::days(days))
+            .build()
+    })
+    .collect()
+}
+
+async fn stocked(shop: &TestShop) -> Client {
+    for product in products() {
+        shop.sell(&product, 7).await;
+    }
+    shop.client()
+}
+
+fn handles(answer: &Answer) -> Vec<String> {
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    let body = answer.json();
+    body["items"].as_array().expect("rows").iter().map(|row| text(&row["handle"])).collect()
+}
+
+async fn list(client: &mut Client, query: &str) -> Vec<String> {
+    handles(&client.get(&format!("/api/v1/products?{query}")).await)
+}
+
+async fn listings_have_the_order_that_is_asked_for(shop: TestShop) {
+    let mut client = stocked(&shop).await;
+    let newest = ["kettle", "cafetiere", "lamp", "pen", "teapot"];
+    for (query, expected) in [
+        ("", newest),
+        ("sort=newest", newest),
+        ("sort=", newest),
+        ("sort=title", ["cafetiere", "kettle", "lamp", "pen", "teapot"]),
+        ("sort=price", ["pen", "cafetiere", "teapot", "kettle", "lamp"]),
+        ("sort=-price", ["lamp", "kettle", "teapot", "cafetiere", "pen"]),
+    ] {
+        assert_eq!(list(&mut client, query).await, expected, "{query}");
+    }
+}
+
+async fn searches_find_every_word_and_the_beginning_of_the_last(shop: TestShop) {
+    let mut client = stocked(&shop).await;
+    for (query, expected) in [
+        ("q=kettle", vec!["kettle"]),
+        ("q=KETTLES", vec!["kettle"]),
+        ("q=cafetiere", vec!["cafetiere"]),
+        ("q=CAFETI%C3%88RE", vec!["cafetiere"]),
+        ("q=desk+la", vec!["lamp"]),
+        ("q=iron+tea", vec!["teapot"]),
+        // The title counts more than a tag.
+        ("q=iron", vec!["teapot", "lamp"]),
+        ("q=iron&sort=-price", vec!["lamp", "teapot"]),
+        ("q=tea&category=kitchen&sort=price", vec!["teapot", "kettle"]),
+        ("q=tea&category=office", vec![]),
+        ("q=tea+lamp", vec![]),
+        ("q=nothing", vec![]),
+        ("q=---", vec![]),
+    ] {
+        assert_eq!(list(&mut client, query).await, expected, "{query}");
+    }
+    // Blanks are no search.
+    assert_eq!(list(&mut client, "q=+&sort=title").await.len(), 5);
+    assert_eq!(client.get("/api/v1/products?sort=relevance").await.rules(), ["invalid_value"]);
+}
+
+async fn a_category_lists_its_own_products_and_an_unknown_one_is_not_found(shop: TestShop) {
+    let mut client = stocked(&shop).await;
+    assert_eq!(list(&mut client, "category=office&sort=title").await, ["lamp", "pen"]);
+    assert_eq!(list(&mut client, "category=&sort=title").await.len(), 5);
+    for category in ["garden", "a%20b", ".."] {
+        let answer = client.get(&format!("/api/v1/products?category={category}")).await;
+        assert_eq!(answer.problem(), (404, "not-found".to_owned()), "{category}");
+        assert_eq!(answer.json()["subject"], "category", "{category}");
+    }
+    let categories = client.get("/api/v1/categories").await;
+    assert_eq!(handles(&categories), ["kitchen", "office"]);
+}
+
+/// Every row of a listing, page by page.
+async fn pages(client: &mut Client, query: &str) -> Vec<Vec<String>> {
+    let (mut pages, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let answer = client.get(&format!("/api/v1/products?{query}{cursor}")).await;
+        pages.push(handles(&answer));
+        match &answer.json()["next_cursor"] {
+            Value::Null => return pages,
+            next => cursor = format!("&cursor={}", text(next)),
+        }
+        assert!(pages.len() < 10, "the listing does not end");
+    }
+}
+
+async fn paging_shows_every_product_once(shop: TestShop) {
+    let mut client = stocked(&shop).await;
+    for sort in ["newest", "title", "price", "-price"] {
+        let whole = list(&mut client, &format!("sort={sort}")).await;
+        let pages = pages(&mut client, &format!("sort={sort}&limit=2")).await;
+        assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [2, 2, 1], "{sort}");
+        assert_eq!(pages.concat(), whole, "{sort}");
+    }
+    for query in ["category=kitchen", "q=tea", "q=iron", "q=e&sort=title"] {
+        let whole = list(&mut client, query).await;
+        assert_eq!(pages(&mut client, &format!("{query}&limit=1")).await.concat(), whole, "{query}");
+    }
+    assert_eq!(pages(&mut client, "limit=5").await.len(), 1, "a full last page has no next");
+}
+
+async fn a_cursor_opens_only_the_listing_it_was_given_out_for(shop: TestShop) {
+    let mut client = stocked(&shop).await;
+    let page = client.get("/api/v1/products?sort=title&limit=2").await.json();
+    let cursor = text(&page["next_cursor"]);
+    assert_eq!(list(&mut client, &format!("sort=title&limit=1&cursor={cursor}")).await, ["lamp"], "any page size");
+    for query in ["sort=price", "q=tea&sort=title", "category=kitchen&sort=title", ""] {
+        let answer = client.get(&format!("/api/v1/products?{query}&cursor={cursor}")).await;
+        assert_eq!(answer.problem(), (400, "malformed-request".to_owned()), "{query}");
+    }
+}
+
+async fn what_is_not_active_is_neither_listed_nor_found(shop: TestShop) {
+    let mut client = stocked(&shop).await;
+    for status in [ProductStatus::Draft, ProductStatus::Archived] {
+        let lamp = fixtures::product("lamp").title("Desk lamp").category("office").status(status).build();
+        shop.sell(&lamp, 1).await;
+        assert_eq!(list(&mut client, "category=office").await, ["pen"], "{status:?}");
+        assert_eq!(list(&mut client, "q=lamp").await, Vec::<String>::new(), "{status:?}");
+        let answer = client.get("/api/v1/products/lamp").await;
+        assert_eq!(answer.problem(), (404, "not-found".to_owned()), "{status:?}");
+        assert_eq!(answer.json()["subject"], "product");
+    }
+    assert_eq!(client.get("/api/v1/products/never-there").await.problem(), (404, "not-found".to_owned()));
+}
+
+async fn a_product_page_tells_what_is_in_stock(shop: TestShop) {
+    let variants = [("BAG-S", 3000), ("BAG-L", 4000)];
+    shop.sell(&fixtures::product("bag").variants(&variants).option("Size", &["S", "L"]).build(), 2).await;
+    shop.sell(&fixtures::product("voucher").untracked().build(), 0).await;
+    shop.stock("BAG-S", 0).await;
+    let mut client = shop.client();
+    let bag = client.get("/api/v1/products/bag").await.json();
+    let stock = |product: &Value| {
+        let variants = product["variants"].as_array().expect("variants").iter();
+        variants.map(|variant| (variant["in_stock"].clone(), variant["available"].clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(stock(&bag), [(false.into(), 0.into()), (true.into(), 2.into())]);
+    let voucher = client.get("/api/v1/products/voucher").await.json();
+    assert_eq!(stock(&voucher), [(true.into(), Value::Null)], "not counted, so never short");
+}
+
+async fn get_if_none_match(client: &mut Client, path: &str, tags: &str) -> Answer {
+    client.send(Request::get(path).header(header::IF_NONE_MATCH, tags).body(Body::empty()).expect("a request")).await
+}
+
+async fn an_answer_that_the_client_has_is_not_sent_again(shop: TestShop) {
+    let mut client = stocked(&shop).await;
+    for path in ["/api/v1/products?sort=title", "/api/v1/products/pen", "/api/v1/categories", "/api/openapi.json"] {
+        let first = client.get(path).await;
+        let etag = first.header("etag").to_owned();
+        assert!(etag.starts_with('"') && etag.ends_with('"') && etag.len() > 10, "{path}: {etag}");
+        for tags in [etag.clone(), format!("W/{etag}"), format!("\"other\", {etag} , \"more\""), "*".to_owned()] {
+            let again = get_if_none_match(&mut client, path, &tags).await;
+            assert_eq!((again.status, again.body.len()), (StatusCode::NOT_MODIFIED, 0), "{path} {tags}");
+            assert_eq!(again.header("etag"), etag, "{path} {tags}");
+            assert_eq!(again.header("cache-control"), first.header("cache-control"), "{path} {tags}");
+        }
+        for tags in ["\"other\"", "", &etag[..etag.len() - 2], etag.trim_matches('"')] {
+            let again = get_if_none_match(&mut client, path, tags).await;
+            assert_eq!((again.status, &again.body), (StatusCode::OK, &first.body), "{path} {tags}");
+        }
+    }
+    let before = client.get("/api/v1/products/pen").await;
+    shop.stock("PEN", 1).await;
+    let after = get_if_none_match(&mut client, "/api/v1/products/pen", before.header("etag")).await;
+    assert_eq!(after.status, StatusCode::OK, "what has changed is sent");
+    assert_eq!(client.cookies.len(), 0, "browsing the catalog needs no cookie");
+}
+
+async fn head_answers_like_get_without_a_body(shop: TestShop) {
+    let mut client = stocked(&shop).await;
+    for path in ["/api/v1/products?limit=1", "/api/v1/products/pen", "/api/v1/products/none", "/api/v1/cart", "/", "/products/pen"] {
+        let get = client.get(path).await;
+        let head = client.send(Request::head(path).body(Body::empty()).expect("a request")).await;
+        assert_eq!((head.status, head.body.len()), (get.status, 0), "{path}");
+        let names = |answer: &Answer| answer.headers.keys().map(ToString::to_string).collect::<BTreeSet<_>>();
+        let missing: Vec<_> = names(&get).difference(&names(&head)).cloned().collect();
+        assert!(missing.is_empty() || missing == ["set-cookie"], "{path}: HEAD lacks {missing:?}");
+        assert_eq!(head.header("etag"), get.header("etag"), "{path}");
+    }
+}
+
+async fn listing_and_product_look_like_this(shop: TestShop) {
+    let mut client = stocked(&shop).await;
+    let bag = fixtures::product("bag")
+        .title("Market bag")
+        .category("kitchen")
+        .tags(&["canvas"])
+        .variants(&[("BAG-S", 3000), ("BAG-L", 4000)])
+        .option("Size", &["Small", "Large"])
+        .image("https://pictures.example/bag.jpg", "A canvas bag")
+        .build();
+    shop.sell(&bag, 5).await;
+    let listing = client.get("/api/v1/products?category=kitchen&sort=price&limit=2").await;
+    assert_eq!(listing.header("content-type"), "application/json");
+    insta::assert_json_snapshot!("products", listing.json(), { ".next_cursor" => "[cursor]" });
+    insta::assert_json_snapshot!("product", client.get("/api/v1/products/bag").await.json());
+}

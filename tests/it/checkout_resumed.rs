@@ -1,0 +1,211 @@
+//! Checkouts that did not end: a provider that gives no clear answer, a process that dies between two steps, and the
+//! same key going on where it stopped.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use http::StatusCode;
+use serde_json::Value;
+use shopease_shared::ports::{CreateIntent, PaymentError, PaymentIntent, PaymentProvider, SharedStore};
+use shopease_shared::services::FakePayments;
+use shopease_shared::testing::fixtures;
+use time::Duration;
+
+use crate::harness::{Answer, Client, TestShop, both_stores, text};
+
+both_stores!(
+    without_a_clear_answer_the_order_waits_and_its_stock_is_held,
+    the_same_key_goes_on_when_the_lease_is_over,
+    a_checkout_that_died_before_capture_is_not_paid_twice,
+    many_that_go_on_at_once_sell_once,
+    a_decline_after_the_wait_gives_stock_and_cart_back,
+);
+
+/// What goes wrong at a step of the provider.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Fault {
+    None,
+    Silent(&'static str),
+    Dies(&'static str),
+}
+
+/// The fake provider with one fault, and a record of what it was asked.
+struct Faulty {
+    fault: Mutex<Fault>,
+    calls: Mutex<Vec<String>>,
+}
+
+impl Faulty {
+    fn new(fault: Fault) -> Arc<Self> {
+        Arc::new(Self { fault: Mutex::new(fault), calls: Mutex::default() })
+    }
+
+    fn heal(&self) {
+        *self.fault.lock().expect("not poisoned") = Fault::None;
+    }
+
+    /// The idempotency keys it was called with at a step, without the order's id.
+    fn calls(&self, step: &str) -> Vec<String> {
+        let calls = self.calls.lock().expect("not poisoned");
+        calls.iter().filter(|key| key.ends_with(step)).cloned().collect()
+    }
+
+    fn note(&self, step: &str, key: &str) -> Result<(), PaymentError> {
+        self.calls.lock().expect("not poisoned").push(key.to_owned());
+        let fault = *self.fault.lock().expect("not poisoned");
+        match fault {
+            Fault::Silent(at) if at == step => Err(PaymentError::Unknown("secret of the provider: timed out".to_owned())),
+            Fault::Dies(at) => {
+                assert!(at != step, "secret of the process: it dies here");
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl PaymentProvider for Faulty {
+    fn name(&self) -> &'static str {
+        "faulty"
+    }
+
+    fn accepts(&self, method: &str) -> bool {
+        FakePayments.accepts(method)
+    }
+
+    async fn create_intent(&self, request: &CreateIntent) -> Result<PaymentIntent, PaymentError> {
+        self.note("create", &request.key)?;
+        FakePayments.create_intent(request).await
+    }
+
+    async fn confirm(&self, intent_id: &str, key: &str) -> Result<PaymentIntent, PaymentError> {
+        self.note("confirm", key)?;
+        FakePayments.confirm(intent_id, key).await
+    }
+
+    async fn capture(&self, intent_id: &str, key: &str) -> Result<PaymentIntent, PaymentError> {
+        self.note("capture", key)?;
+        FakePayments.capture(intent_id, key).await
+    }
+
+    async fn cancel(&self, intent_id: &str, key: &str) -> Result<PaymentIntent, PaymentError> {
+        self.note("cancel", key)?;
+        FakePayments.cancel(intent_id, key).await
+    }
+}
+
+/// A shop on the test's store with a faulty provider, and a visitor with two of ten kettles in the cart.
+async fn faulty_shop(store: SharedStore, fault: Fault) -> (TestShop, Arc<Faulty>, Client) {
+    let provider = Faulty::new(fault);
+    let shop = TestShop::with_payments(store, provider.clone());
+    shop.sell(&fixtures::product("kettle").build(), 10).await;
+    let mut client = shop.visitor("ada");
+    assert_eq!(client.add("KETTLE", 2).await.status, StatusCode::CREATED);
+    (shop, provider, client)
+}
+
+fn assert_key_is_in_use(answer: &Answer) {
+    assert_eq!(answer.problem(), (409, "idempotency-key-in-use".to_owned()));
+    assert!(answer.header("retry-after").parse::<u32>().is_ok_and(|seconds| seconds > 0));
+}
+
+async fn orders(client: &mut Client) -> Vec<Value> {
+    client.get("/api/v1/orders").await.json()["items"].as_array().expect("rows").clone()
+}
+
+async fn without_a_clear_answer_the_order_waits_and_its_stock_is_held(shop: TestShop) {
+    for (number, step) in ["create", "confirm", "capture"].into_iter().enumerate() {
+        let (shop, _, mut client) = faulty_shop(shop.store.clone(), Fault::Silent(step)).await;
+        let held = 2 * u32::try_from(number).expect("small");
+        let answer = client.check_out(step, "card_approved").await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{step}: {}", answer.text());
+        let order = answer.json();
+        assert_eq!((&order["state"], &order["payment_state"]), (&"pending".into(), &"unknown".into()), "{step}");
+        assert_eq!(client.get(answer.header("location")).await.json(), order, "{step}");
+        assert_eq!(shop.levels("KETTLE").await, (8 - held, 2 + held, 0), "{step}: unknown is not failed");
+        assert_eq!(client.cart().await["units"], 0, "{step}: what may be paid is not offered again");
+        assert_key_is_in_use(&client.check_out(step, "card_approved").await);
+        assert!(!answer.text().contains("secret"), "{}", answer.text());
+    }
+}
+
+async fn the_same_key_goes_on_when_the_lease_is_over(shop: TestShop) {
+    for (number, step) in ["create", "confirm", "capture"].into_iter().enumerate() {
+        let (shop, provider, mut client) = faulty_shop(shop.store.clone(), Fault::Silent(step)).await;
+        let waiting = client.check_out(step, "card_approved").await.json();
+        shop.clock.advance(Duration::seconds(31));
+        let still = client.check_out(step, "card_approved").await;
+        assert_eq!((still.status, &still.json()["id"]), (StatusCode::ACCEPTED, &waiting["id"]), "{step}: still silent");
+        provider.heal();
+        let paid = client.check_out(step, "card_approved").await;
+        assert_eq!(paid.status, StatusCode::CREATED, "{step}: {}", paid.text());
+        assert_eq!((&paid.json()["id"], &paid.json()["state"]), (&waiting["id"], &"paid".into()), "{step}");
+        let again = client.check_out(step, "card_approved").await;
+        assert_eq!((again.status, again.body), (paid.status, paid.body), "{step}");
+        let sold = 2 * u32::try_from(number + 1).expect("small");
+        assert_eq!(shop.levels("KETTLE").await, (10 - sold, 0, sold), "{step}");
+        for asked in ["create", "confirm", "capture"] {
+            let mut keys = provider.calls(asked);
+            keys.dedup();
+            assert_eq!(keys.len(), 1, "{step}: the provider sees one {asked} under one key, however often it is asked");
+        }
+        assert_eq!(orders(&mut client).await.len(), number + 1, "{step}");
+    }
+}
+
+async fn a_checkout_that_died_before_capture_is_not_paid_twice(shop: TestShop) {
+    for (number, step) in ["create", "confirm", "capture"].into_iter().enumerate() {
+        let (shop, provider, mut client) = faulty_shop(shop.store.clone(), Fault::Dies(step)).await;
+        let died = client.check_out(step, "card_approved").await;
+        assert_eq!(died.problem(), (500, "internal".to_owned()), "{step}");
+        assert!(!died.text().contains("secret"), "{}", died.text());
+        assert_key_is_in_use(&client.check_out(step, "card_approved").await);
+        provider.heal();
+        shop.clock.advance(Duration::seconds(31));
+        let paid = client.check_out(step, "card_approved").await;
+        assert_eq!(paid.status, StatusCode::CREATED, "{step}: {}", paid.text());
+        let sold = 2 * u32::try_from(number + 1).expect("small");
+        assert_eq!(shop.levels("KETTLE").await, (10 - sold, 0, sold), "{step}");
+        assert_eq!(orders(&mut client).await.len(), number + 1, "{step}: one order a key");
+        let known = usize::from(step != "capture");
+        assert_eq!(provider.calls("create").len(), 1 + usize::from(step == "create") + usize::from(step == "confirm"));
+        assert_eq!(provider.calls("confirm").len(), 1 + usize::from(step == "confirm"), "{step}");
+        assert_eq!(provider.calls("capture").len(), 2 - known, "{step}");
+    }
+}
+
+async fn many_that_go_on_at_once_sell_once(shop: TestShop) {
+    let (shop, provider, mut client) = faulty_shop(shop.store, Fault::Silent("capture")).await;
+    let waiting = client.check_out("key", "card_approved").await.json();
+    provider.heal();
+    shop.clock.advance(Duration::seconds(31));
+    let resumed: Vec<_> = (0..8)
+        .map(|_| {
+            let mut client = client.clone();
+            tokio::spawn(async move { client.check_out("key", "card_approved").await })
+        })
+        .collect();
+    for answer in resumed {
+        let answer = answer.await.expect("an answer");
+        // Who was overtaken answers from the row: paid already, or pending still.
+        assert!(answer.status.is_success(), "{}", answer.text());
+        assert_eq!(text(&answer.json()["id"]), text(&waiting["id"]));
+    }
+    assert_eq!(client.check_out("key", "card_approved").await.status, StatusCode::CREATED);
+    assert_eq!(shop.levels("KETTLE").await, (8, 0, 2));
+    assert_eq!(shop.topics().await, ["order.placed", "order.paid"]);
+}
+
+async fn a_decline_after_the_wait_gives_stock_and_cart_back(shop: TestShop) {
+    let (shop, provider, mut client) = faulty_shop(shop.store, Fault::Silent("confirm")).await;
+    assert_eq!(client.check_out("key", "card_declined").await.status, StatusCode::ACCEPTED);
+    client.add("KETTLE", 1).await;
+    provider.heal();
+    shop.clock.advance(Duration::seconds(31));
+    let declined = client.check_out("key", "card_declined").await;
+    assert_eq!(declined.problem(), (422, "payment-declined".to_owned()));
+    assert_eq!(shop.levels("KETTLE").await, (10, 0, 0));
+    assert_eq!(client.cart_lines().await, [("KETTLE".to_owned(), 3)], "with what was put in meanwhile");
+    assert_eq!(shop.topics().await, ["order.placed", "order.cancelled"]);
+}
