@@ -86,10 +86,19 @@ impl DynamoDbStore {
         }
     }
 
-    async fn upsert_once(&self, product: &Product, terms: &SearchTerms, created: &mut bool) -> Result<(), Interrupted> {
+    async fn upsert_once(
+        &self,
+        product: &Product,
+        terms: &SearchTerms,
+        watched: &mut Watched,
+        created: &mut bool,
+    ) -> Result<(), Interrupted> {
         let handle = &product.handle;
         let found = self.get(&keys::product_index(handle)).await?;
         let before = found.as_ref().map(ProductIndex::try_from).transpose()?.unwrap_or_else(ProductIndex::none);
+        if watched.is_at_work(&before) {
+            return Err(Interrupted::Rival);
+        }
         let items = ProductItems::new(product, &self.ids.ulid().to_string())?;
         let indexed = Indexed::of(product, terms);
         let wanted = footprint(product, &indexed, &items)?;
