@@ -134,10 +134,9 @@ async fn an_order_is_paid_sold_and_gone_from_the_cart(shop: TestShop) {
 
 async fn a_declined_card_leaves_everything_as_it_was(shop: TestShop) {
     let mut client = with_kettle(&shop).await;
-    for (key, card, code) in [
-        ("one", "card_declined", "card_declined"),
-        ("two", "card_insufficient_funds", "insufficient_funds"),
-    ] {
+    for (key, card, code) in
+        [("one", "card_declined", "card_declined"), ("two", "card_insufficient_funds", "insufficient_funds")]
+    {
         let declined = client.check_out(key, card).await;
         assert_eq!(declined.problem(), (422, "payment-declined".to_owned()), "{card}");
         assert_eq!(declined.json()["decline_code"], code);
@@ -154,7 +153,11 @@ async fn a_declined_card_leaves_everything_as_it_was(shop: TestShop) {
     let states = client.get("/api/v1/orders").await.json();
     let states: Vec<_> = states["items"].as_array().expect("rows").iter().map(|row| text(&row["state"])).collect();
     assert_eq!(states.iter().filter(|state| *state == "paid").count(), 1, "{states:?}");
-    assert_eq!(client.check_out("four", "4242424242424242").await.rules(), ["empty_cart"], "the cart is looked at first");
+    assert_eq!(
+        client.check_out("four", "4242424242424242").await.rules(),
+        ["empty_cart"],
+        "the cart is looked at first"
+    );
 }
 
 async fn a_total_that_changed_orders_nothing(shop: TestShop) {

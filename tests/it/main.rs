@@ -8,6 +8,7 @@ mod catalog;
 mod checkout;
 mod checkout_races;
 mod checkout_resumed;
+mod events;
 mod harness;
 mod remote;
 mod routes;
