@@ -4,6 +4,8 @@
 -- in the order key or order, cart, stock by rising SKU, and touches stock last: the row of a popular article
 -- is locked only while the transaction commits.
 --
+-- From its expires_at on a cart counts as none, also while its row is still here.
+--
 -- SE001: too few units of the SKU in the detail. SE002: the cart or order has another version.
 
 CREATE TABLE stock_level (
@@ -99,7 +101,7 @@ BEGIN
         UPDATE cart SET
             id = new_id, version = new_version, lines = new_lines, updated_at = new_updated_at,
             expires_at = new_expires_at
-        WHERE owner = the_owner AND version = new_version - 1;
+        WHERE owner = the_owner AND version = new_version - 1 AND expires_at > new_updated_at;
     END IF;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'the cart has another version' USING ERRCODE = 'SE002';
@@ -115,7 +117,7 @@ CREATE FUNCTION merge_carts(
 ) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM FROM cart WHERE owner IN (source_owner, the_owner) ORDER BY owner FOR UPDATE;
-    DELETE FROM cart WHERE owner = source_owner AND version = source_version;
+    DELETE FROM cart WHERE owner = source_owner AND version = source_version AND expires_at > new_updated_at;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'the source cart has another version' USING ERRCODE = 'SE002';
     END IF;
@@ -147,7 +149,7 @@ BEGIN
     IF FOUND THEN RETURN; END IF;
 
     UPDATE cart SET lines = '[]', version = version + 1, updated_at = placed_at
-    WHERE owner = the_owner AND version = the_cart_version;
+    WHERE owner = the_owner AND version = the_cart_version AND expires_at > placed_at;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'the cart has another version' USING ERRCODE = 'SE002';
     END IF;

@@ -36,7 +36,8 @@ struct Case {
 
 impl Case {
     fn name(&self) -> String {
-        let headers: Vec<_> = self.headers.iter().map(|(name, value)| format!("{name}: {}", value.escape_ascii())).collect();
+        let headers: Vec<_> =
+            self.headers.iter().map(|(name, value)| format!("{name}: {}", value.escape_ascii())).collect();
         let body: String = self.body.escape_ascii().take(120).map(char::from).collect();
         format!("{} {} [{}] {body}", self.method, &self.path[..self.path.len().min(120)], headers.join(", "))
     }
@@ -151,8 +152,24 @@ fn content_types() -> Vec<Case> {
 fn quantities() -> Vec<Case> {
     let path = format!("{LINE_ITEMS}/{}", LineItemId::derive("KETTLE"));
     let bad = [
-        "-1", "0", "-0", "1.5", "1.0", "1e0", "\"1\"", "\"\"", "true", "null", "[1]", "{}", "1000", "4294967296",
-        "2147483648", "9223372036854775808", "18446744073709551616", "-9223372036854775809",
+        "-1",
+        "0",
+        "-0",
+        "1.5",
+        "1.0",
+        "1e0",
+        "\"1\"",
+        "\"\"",
+        "true",
+        "null",
+        "[1]",
+        "{}",
+        "1000",
+        "4294967296",
+        "2147483648",
+        "9223372036854775808",
+        "18446744073709551616",
+        "-9223372036854775809",
         "340282366920938463463374607431768211456",
     ];
     let both = |quantity: &str| {
@@ -165,10 +182,32 @@ fn quantities() -> Vec<Case> {
 fn skus() -> Vec<Case> {
     let long = "K".repeat(400);
     let refused = [
-        "", " ", "\t", &long, "KET\u{0}TLE", "KET\r\nTLE", "\u{202E}ELTTEK", "KETTLE\u{202E}", "\u{2066}KETTLE",
+        "",
+        " ",
+        "\t",
+        &long,
+        "KET\u{0}TLE",
+        "KET\r\nTLE",
+        "\u{202E}ELTTEK",
+        "KETTLE\u{202E}",
+        "\u{2066}KETTLE",
         // Well-formed, but nothing of this name is sold.
-        "kettle", "../KETTLE", "../../etc/passwd", "KETTLE%00", "%4BETTLE", "KETTLE#1", "KETTLE:1", "KETTLE|1", "🫖",
-        "KET TLE", "' OR 1=1 --", "${jndi:ldap://x}", "{{7*7}}", "KETTLE\u{200B}", "КETTLE", &long[..255],
+        "kettle",
+        "../KETTLE",
+        "../../etc/passwd",
+        "KETTLE%00",
+        "%4BETTLE",
+        "KETTLE#1",
+        "KETTLE:1",
+        "KETTLE|1",
+        "🫖",
+        "KET TLE",
+        "' OR 1=1 --",
+        "${jndi:ldap://x}",
+        "{{7*7}}",
+        "KETTLE\u{200B}",
+        "КETTLE",
+        &long[..255],
     ];
     refused.into_iter().map(|sku| add(line(sku, "1"), BROKEN)).collect()
 }
@@ -238,24 +277,52 @@ fn queries() -> Vec<Case> {
 
 fn paths() -> Vec<Case> {
     let malformed = [
-        "/api/v1/products/../admin", "/api/v1/products/%2e%2e/admin", "/api/v1/products/.%2E", "/api/v1/./products",
-        "/api/v1/products/%00", "/api/v1/products/kettle%00.jpg", "/api/v1/products/%FF", "/api/v1/products/%C3",
-        "/api/v1/products/a%5Cb", "/api/v1/products/%0d%0aSet-Cookie:x=1", "/api/v1//products", "/api/v1/products/%",
-        "/api/v1/products/%zz", "/api/v1/products/%7F",
+        "/api/v1/products/../admin",
+        "/api/v1/products/%2e%2e/admin",
+        "/api/v1/products/.%2E",
+        "/api/v1/./products",
+        "/api/v1/products/%00",
+        "/api/v1/products/kettle%00.jpg",
+        "/api/v1/products/%FF",
+        "/api/v1/products/%C3",
+        "/api/v1/products/a%5Cb",
+        "/api/v1/products/%0d%0aSet-Cookie:x=1",
+        "/api/v1//products",
+        "/api/v1/products/%",
+        "/api/v1/products/%zz",
+        "/api/v1/products/%7F",
     ];
     let unknown = [
-        "/api/v1/products/%23", "/api/v1/products/a%3Ab", "/api/v1/products/a%2Fb", "/api/v1/products/a%20b",
-        "/api/v1/products/%E2%80%AEkettle", "/api/v1/products/%F0%9F%AB%96", "/api/v1/products/KETTLE%3F",
-        "/api/v1/products/", "/api/v1/products/kettle/", "/api/v1/products/kettle/stock", "/api/v1/product",
-        "/api/v1", "/api/v2/products", "/api/v1/Products", "/api/v1/orders/1", "/api/v1/orders/ord_",
-        "/api/v1/orders/ord_01ARZ3NDEKTSV4RRFFQ69G5FAV", "/api/v1/orders/ord_01arz3ndektsv4rrffq69g5fav",
-        "/api/v1/orders/prd_01ARZ3NDEKTSV4RRFFQ69G5FAV", "/api/v1/orders/ord_81ARZ3NDEKTSV4RRFFQ69G5FAV",
-        "/api/v1/orders/%E2%80%AE", "/api/v1/sessions/current/x", "/api/v1/.env",
+        "/api/v1/products/%23",
+        "/api/v1/products/a%3Ab",
+        "/api/v1/products/a%2Fb",
+        "/api/v1/products/a%20b",
+        "/api/v1/products/%E2%80%AEkettle",
+        "/api/v1/products/%F0%9F%AB%96",
+        "/api/v1/products/KETTLE%3F",
+        "/api/v1/products/",
+        "/api/v1/products/kettle/",
+        "/api/v1/products/kettle/stock",
+        "/api/v1/product",
+        "/api/v1",
+        "/api/v2/products",
+        "/api/v1/Products",
+        "/api/v1/orders/1",
+        "/api/v1/orders/ord_",
+        "/api/v1/orders/ord_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        "/api/v1/orders/ord_01arz3ndektsv4rrffq69g5fav",
+        "/api/v1/orders/prd_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        "/api/v1/orders/ord_81ARZ3NDEKTSV4RRFFQ69G5FAV",
+        "/api/v1/orders/%E2%80%AE",
+        "/api/v1/sessions/current/x",
+        "/api/v1/.env",
     ];
     let long = format!("/api/v1/products/{}", "k".repeat(400));
     let mut cases: Vec<_> = malformed.into_iter().map(|path| get(path, MALFORMED)).collect();
     cases.extend(unknown.into_iter().chain([long.as_str()]).map(|path| get(path, NOT_FOUND)));
-    for id in ["x", "li_", "li_01ARZ3NDEKTSV4RRFFQ69G5FAV", "li_01ARZ3NDEKTSV4RRFFQ69G5FAV%20", "KETTLE", "%F0%9F%AB%96"] {
+    for id in
+        ["x", "li_", "li_01ARZ3NDEKTSV4RRFFQ69G5FAV", "li_01ARZ3NDEKTSV4RRFFQ69G5FAV%20", "KETTLE", "%F0%9F%AB%96"]
+    {
         let path = format!("{LINE_ITEMS}/{id}");
         cases.push(case(Method::DELETE, &*path, "", NOT_FOUND.0, NOT_FOUND.1));
         cases.push(case(Method::PATCH, path, "{\"quantity\":1}", NOT_FOUND.0, NOT_FOUND.1));
@@ -294,9 +361,21 @@ fn accounts() -> Vec<Case> {
     let long_mail = format!("{}@{}.example", "e".repeat(64), "x".repeat(320 - 64 - 9));
     let mut cases = Vec::new();
     let mails = [
-        "", " ", "eve", "@", "eve@", "@example.com", "a@b@example.com", "eve@exa mple.com", "eve\r\n@example.com",
-        "eve@example.com\r\nBcc: all@example.com", "eve\u{0}@example.com", "Eve <eve@example.com>", "eve@[127.0.0.1]",
-        "eve@example..com", &long_mail,
+        "",
+        " ",
+        "eve",
+        "@",
+        "eve@",
+        "@example.com",
+        "a@b@example.com",
+        "eve@exa mple.com",
+        "eve\r\n@example.com",
+        "eve@example.com\r\nBcc: all@example.com",
+        "eve\u{0}@example.com",
+        "Eve <eve@example.com>",
+        "eve@[127.0.0.1]",
+        "eve@example..com",
+        &long_mail,
     ];
     for mail in mails {
         let mut body = good.clone();
@@ -307,8 +386,15 @@ fn accounts() -> Vec<Case> {
     }
     let (long_name, long_password) = ("n".repeat(121), "p".repeat(257));
     for (field, value) in [
-        ("name", ""), ("name", " \u{a0} "), ("name", &*long_name), ("name", "Eve\r\nX: 1"), ("name", "Eve\u{0}"),
-        ("name", "\u{1b}[31m"), ("password", ""), ("password", "seven77"), ("password", &long_password),
+        ("name", ""),
+        ("name", " \u{a0} "),
+        ("name", &*long_name),
+        ("name", "Eve\r\nX: 1"),
+        ("name", "Eve\u{0}"),
+        ("name", "\u{1b}[31m"),
+        ("password", ""),
+        ("password", "seven77"),
+        ("password", &long_password),
     ] {
         let mut body = good.clone();
         body[field] = value.into();
@@ -318,7 +404,11 @@ fn accounts() -> Vec<Case> {
     role["role"] = "operator".into();
     cases.push(post("/api/v1/accounts", role.to_string(), BROKEN));
     cases.push(post("/api/v1/sessions", "{\"email\":\"eve@example.com\",\"password\":5}", BROKEN));
-    cases.push(post("/api/v1/sessions", "{\"email\":\"eve@example.com\",\"password\":\"wrong\"}", (401, "wrong-credentials")));
+    cases.push(post(
+        "/api/v1/sessions",
+        "{\"email\":\"eve@example.com\",\"password\":\"wrong\"}",
+        (401, "wrong-credentials"),
+    ));
     cases.push(get("/api/v1/accounts/me", (401, "sign-in-required")));
     cases.push(get("/api/v1/admin/orders", (401, "sign-in-required")));
     cases
@@ -367,7 +457,12 @@ fn orders() -> Vec<Case> {
         case
     };
     let mut cases: Vec<_> = wrong.into_iter().map(order).collect();
-    for body in [r#"{"country":"de"}"#, r#"{"country":""}"#, r#"{"country":"DE","shipping_method":"x"}"#, r#"{"country":"XK","shipping_method":"standard"}"#] {
+    for body in [
+        r#"{"country":"de"}"#,
+        r#"{"country":""}"#,
+        r#"{"country":"DE","shipping_method":"x"}"#,
+        r#"{"country":"XK","shipping_method":"standard"}"#,
+    ] {
         cases.push(post("/api/v1/checkout/quote", body, BROKEN));
     }
     for units in ["\"1\"", "1.5", "null", "4294967296", "-2147483649"] {
@@ -523,7 +618,8 @@ async fn credentials_that_are_none_make_a_visitor(shop: TestShop) {
         assert_eq!(answer.problem(), (401, "sign-in-required".to_owned()), "{token}");
     }
     // A password in front of the whole site is none of the shop's business.
-    let answer = known.json(Method::GET, "/api/v1/cart", &Value::Null, &[("authorization", "Basic YWRhOnNlY3JldA==")]).await;
+    let answer =
+        known.json(Method::GET, "/api/v1/cart", &Value::Null, &[("authorization", "Basic YWRhOnNlY3JldA==")]).await;
     assert_eq!(answer.json()["units"], 3);
 }
 

@@ -134,10 +134,9 @@ async fn an_order_is_paid_sold_and_gone_from_the_cart(shop: TestShop) {
 
 async fn a_declined_card_leaves_everything_as_it_was(shop: TestShop) {
     let mut client = with_kettle(&shop).await;
-    for (key, card, code) in [
-        ("one", "card_declined", "card_declined"),
-        ("two", "card_insufficient_funds", "insufficient_funds"),
-    ] {
+    for (key, card, code) in
+        [("one", "card_declined", "card_declined"), ("two", "card_insufficient_funds", "insufficient_funds")]
+    {
         let declined = client.check_out(key, card).await;
         assert_eq!(declined.problem(), (422, "payment-declined".to_owned()), "{card}");
         assert_eq!(declined.json()["decline_code"], code);

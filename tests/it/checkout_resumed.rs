@@ -54,7 +54,9 @@ impl Faulty {
         self.calls.lock().expect("not poisoned").push(key.to_owned());
         let fault = *self.fault.lock().expect("not poisoned");
         match fault {
-            Fault::Silent(at) if at == step => Err(PaymentError::Unknown("secret of the provider: timed out".to_owned())),
+            Fault::Silent(at) if at == step => {
+                Err(PaymentError::Unknown("secret of the provider: timed out".to_owned()))
+            }
             Fault::Dies(at) => {
                 assert!(at != step, "secret of the process: it dies here");
                 Ok(())

@@ -7,8 +7,8 @@ use axum::body::Body;
 use http::{Method, Request, header};
 use serde_json::json;
 use shopease_shared::domain::{
-    Cart, CartOwner, Category, Customer, CustomerId, EmailAddress, Handle, Order, OrderId, OrderSummary, Page, PageLimit,
-    Position, Product, ProductSummary, SearchTerms, Session, Sku, StockChange, StockLevel, Token,
+    Cart, CartOwner, Category, Customer, CustomerId, EmailAddress, Handle, Order, OrderId, OrderSummary, Page,
+    PageLimit, Position, Product, ProductSummary, SearchTerms, Session, Sku, StockChange, StockLevel, Token,
 };
 use shopease_shared::http::routes::{ROUTES, Surface};
 use shopease_shared::ports::{
@@ -123,10 +123,22 @@ async fn every_route_says(error: fn() -> StoreError, status: u16, kind: &str, re
         let answer = client.send(request.body(body).expect("a request")).await;
         let name = format!("{} {path}: {}", route.method, answer.text());
         for part in ["10.0.0.7", "shopease_app", "hunter2", "password=", "refused", "panicked", "src/"] {
-            assert!(!answer.text().contains(part) || path == "/api/docs" || path == "/api/openapi.json", "{part} in {name}");
+            assert!(
+                !answer.text().contains(part) || path == "/api/docs" || path == "/api/openapi.json",
+                "{part} in {name}"
+            );
         }
         if answer.status.is_success() || answer.status.is_redirection() {
-            let needs_no_store = ["/healthz", "/assets/shop.css", "/robots.txt", "/api/openapi.json", "/api/docs", "/search", "/login", "/register"];
+            let needs_no_store = [
+                "/healthz",
+                "/assets/shop.css",
+                "/robots.txt",
+                "/api/openapi.json",
+                "/api/docs",
+                "/search",
+                "/login",
+                "/register",
+            ];
             assert!(needs_no_store.contains(&path.as_str()), "{name}");
             continue;
         }
@@ -140,7 +152,7 @@ async fn every_route_says(error: fn() -> StoreError, status: u16, kind: &str, re
             assert_eq!(answer.problem(), (status, kind.to_owned()), "{name}");
         } else {
             assert!(answer.header("content-type").starts_with("text/html"), "{name}");
-            assert!(ready || answer.text().contains("href=\"/\"") , "a way onward: {name}");
+            assert!(ready || answer.text().contains("href=\"/\""), "a way onward: {name}");
         }
     }
     assert!(failed > 30, "{failed} routes need the store");

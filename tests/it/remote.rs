@@ -130,16 +130,25 @@ async fn browse(script: &mut Script<'_>) {
             (None, Some("küche-東京")),
             (None, Some("none")),
         ] {
-            script.note_page(&format!("list {q:?} {category:?} {sort:?}"), shop.list_products(listing(q, category, sort, 100)).await);
+            script.note_page(
+                &format!("list {q:?} {category:?} {sort:?}"),
+                shop.list_products(listing(q, category, sort, 100)).await,
+            );
         }
     }
     let long = "ä".repeat(201);
     script.note_page("list too long", shop.list_products(listing(Some(&long), None, None, 1)).await);
     script.note_page("list relevance", shop.list_products(listing(None, None, Some(ProductSort::Relevance), 1)).await);
-    for (q, sort) in [(None, Some(ProductSort::Title)), (Some("drev"), None), (None, None), (Some(""), Some(ProductSort::PriceAscending))] {
+    for (q, sort) in [
+        (None, Some(ProductSort::Title)),
+        (Some("drev"), None),
+        (None, None),
+        (Some(""), Some(ProductSort::PriceAscending)),
+    ] {
         let mut command = listing(q, None, sort, 1);
         for number in 0..9 {
-            command.after = script.note_page(&format!("page {number} {q:?}"), shop.list_products(command.clone()).await);
+            command.after =
+                script.note_page(&format!("page {number} {q:?}"), shop.list_products(command.clone()).await);
             if command.after.is_none() {
                 break;
             }
@@ -183,7 +192,12 @@ async fn fill_carts(script: &mut Script<'_>) {
 
 async fn check_out(script: &mut Script<'_>) -> Option<OrderView> {
     let (shop, ada) = (script.shop, caller("ada"));
-    for (country, region, method) in [("DE", None, None), ("US", Some("CA"), None), ("DE", None, Some("tele port/ü")), ("XK", None, Some("standard"))] {
+    for (country, region, method) in [
+        ("DE", None, None),
+        ("US", Some("CA"), None),
+        ("DE", None, Some("tele port/ü")),
+        ("XK", None, Some("standard")),
+    ] {
         let request = QuoteRequest {
             country: country.parse().expect("a country"),
             region: region.map(str::to_owned),
@@ -191,7 +205,9 @@ async fn check_out(script: &mut Script<'_>) -> Option<OrderView> {
         };
         script.note(&format!("quote {country}"), shop.quote(&ada, request).await);
     }
-    for (key, card) in [("d", "card_declined"), ("d", "card_declined"), ("d", "card_approved"), ("f", "card_insufficient_funds")] {
+    for (key, card) in
+        [("d", "card_declined"), ("d", "card_declined"), ("d", "card_approved"), ("f", "card_insufficient_funds")]
+    {
         script.note(&format!("order {card}"), shop.place_order(&ada, order(card), key).await);
     }
     let mut wrong = order("card_approved");
@@ -242,13 +258,17 @@ async fn sign_in(script: &mut Script<'_>) {
     };
     script.note("who", shop.current_customer(&bob).await);
     script.note("register", shop.register(&bob, register("b@example.com", " \n", "short")).await);
-    let signed_in = script.note("register", shop.register(&bob, register("B@example.com", "Bob Ö. <b>", PASSWORD)).await);
+    let signed_in =
+        script.note("register", shop.register(&bob, register("B@example.com", "Bob Ö. <b>", PASSWORD)).await);
     script.note("register again", shop.register(&bob, register("b@example.com", "Bob", PASSWORD)).await);
     let Some(token) = signed_in.and_then(|signed_in| Token::parse(&signed_in.token)) else { return };
     let session = Caller { token };
     script.note("who", shop.current_customer(&session).await);
     script.note("merged cart", shop.view_cart(&session).await);
-    let log_in = |email: &str, password: &str| LogIn { email: email.parse().expect("an address"), password: password.to_owned() };
+    let log_in = |email: &str, password: &str| LogIn {
+        email: email.parse().expect("an address"),
+        password: password.to_owned(),
+    };
     script.note("wrong password", shop.log_in(&bob, log_in("b@example.com", "wrong")).await);
     script.note("unknown", shop.log_in(&bob, log_in("nobody@example.com", "wrong")).await);
     let again = script.note("log in", shop.log_in(&session, log_in("b@example.com", PASSWORD)).await);
@@ -402,13 +422,18 @@ async fn errors_at(url: &str) -> Vec<ShopError> {
 async fn every_kind_of_error_arrives_as_it_was_sent() {
     let sku = || fixtures::sku("KÄT/1");
     let kinds: [fn() -> ShopError; 13] = [
-        || ShopError::Rules(vec![
-            shopease_shared::domain::RuleError::invalid("fïeld", "reason \"x\""),
-            shopease_shared::domain::RuleError::TooManyLines { limit: 50 },
-            shopease_shared::domain::RuleError::EmptyCart,
-            shopease_shared::domain::RuleError::AmountTooLarge,
-            shopease_shared::domain::RuleError::TotalChanged { expected: fixtures::eur(i64::MIN), actual: fixtures::eur(i64::MAX) },
-        ]),
+        || {
+            ShopError::Rules(vec![
+                shopease_shared::domain::RuleError::invalid("fïeld", "reason \"x\""),
+                shopease_shared::domain::RuleError::TooManyLines { limit: 50 },
+                shopease_shared::domain::RuleError::EmptyCart,
+                shopease_shared::domain::RuleError::AmountTooLarge,
+                shopease_shared::domain::RuleError::TotalChanged {
+                    expected: fixtures::eur(i64::MIN),
+                    actual: fixtures::eur(i64::MAX),
+                },
+            ])
+        },
         || ShopError::NotFound { what: "ärticle".to_owned() },
         || ShopError::SignInRequired,
         || ShopError::WrongCredentials,
@@ -443,8 +468,14 @@ async fn a_backend_that_is_down_is_unavailable() {
 
 #[tokio::test]
 async fn what_a_load_balancer_answers_for_a_backend_is_unavailable() {
-    for status in [StatusCode::BAD_GATEWAY, StatusCode::SERVICE_UNAVAILABLE, StatusCode::GATEWAY_TIMEOUT, StatusCode::TOO_MANY_REQUESTS] {
-        let server = Server::start(Router::new().fallback(any(move || async move { (status, "<html>busy</html>") }))).await;
+    for status in [
+        StatusCode::BAD_GATEWAY,
+        StatusCode::SERVICE_UNAVAILABLE,
+        StatusCode::GATEWAY_TIMEOUT,
+        StatusCode::TOO_MANY_REQUESTS,
+    ] {
+        let server =
+            Server::start(Router::new().fallback(any(move || async move { (status, "<html>busy</html>") }))).await;
         for error in errors_at(&server.url).await {
             assert!(matches!(error, ShopError::Unavailable { .. }), "{status}: {error:?}");
         }
@@ -467,7 +498,9 @@ async fn an_answer_that_breaks_off_is_unavailable() {
 
 #[tokio::test]
 async fn an_answer_that_is_none_of_the_shops_is_a_defect() {
-    for (status, body) in [(StatusCode::OK, "<html>"), (StatusCode::FOUND, ""), (StatusCode::BAD_REQUEST, "{\"type\":\"/problems/new\"}")] {
+    for (status, body) in
+        [(StatusCode::OK, "<html>"), (StatusCode::FOUND, ""), (StatusCode::BAD_REQUEST, "{\"type\":\"/problems/new\"}")]
+    {
         let server = Server::start(Router::new().fallback(any(move || async move { (status, body) }))).await;
         let shop = server.shop();
         for error in [shop.list_categories().await.err(), shop.view_cart(&caller("ada")).await.err()] {

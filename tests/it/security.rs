@@ -107,7 +107,12 @@ async fn a_write_from_another_site_is_refused_wherever_it_goes(shop: TestShop) {
             // A browser sends a Lax cookie with no such request. The answer must not bring another one.
             let mut bare = shop.client();
             let answer = bare.send(request(&route.method, &path, route.surface, headers)).await;
-            assert!(is_refused_as_foreign(&answer), "{} {path} {headers:?} without cookie: {}", route.method, answer.text());
+            assert!(
+                is_refused_as_foreign(&answer),
+                "{} {path} {headers:?} without cookie: {}",
+                route.method,
+                answer.text()
+            );
             assert!(bare.cookies.is_empty(), "{path} {headers:?}: a cookie from another site's request");
         }
         for headers in own {
@@ -115,7 +120,11 @@ async fn a_write_from_another_site_is_refused_wherever_it_goes(shop: TestShop) {
                 continue;
             }
             let answer = client.send(request(&route.method, &path, route.surface, headers)).await;
-            assert!(!is_refused_as_foreign(&answer) || answer.text().contains("is out of date"), "{path} {headers:?}: {}", answer.text());
+            assert!(
+                !is_refused_as_foreign(&answer) || answer.text().contains("is out of date"),
+                "{path} {headers:?}: {}",
+                answer.text()
+            );
             if route.surface == Surface::Api {
                 assert_ne!(answer.problem().1, "cross-site-request", "{path} {headers:?}");
             }
@@ -191,7 +200,11 @@ async fn nobody_reaches_what_belongs_to_others(shop: TestShop) {
         let path = example(route.path);
         let mut form = eve.clone();
         let csrf = form.get("/account").await.hidden("csrf");
-        let body = if route.surface == Surface::Page { format!("csrf={csrf}") } else { json!({"sku": "KETTLE", "change": "adjust", "units": 1}).to_string() };
+        let body = if route.surface == Surface::Page {
+            format!("csrf={csrf}")
+        } else {
+            json!({"sku": "KETTLE", "change": "adjust", "units": 1}).to_string()
+        };
         let mut request = request(&route.method, &path, route.surface, &[]);
         *request.body_mut() = Body::from(body);
         let answer = eve.send(request).await;
@@ -200,7 +213,10 @@ async fn nobody_reaches_what_belongs_to_others(shop: TestShop) {
     }
     for page in ["/admin", "/admin/stock", "/admin/stock/kettle", "/account"] {
         let answer = shop.client().get(page).await;
-        assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, &*format!("/login?next={page}")));
+        assert_eq!(
+            (answer.status, answer.header("location")),
+            (StatusCode::SEE_OTHER, &*format!("/login?next={page}"))
+        );
     }
     assert_eq!(shop.levels("KETTLE").await, (9, 0, 1));
 }
@@ -226,7 +242,8 @@ async fn signing_in_leads_only_to_this_shop(shop: TestShop) {
     ] {
         let mut client = shop.client();
         let form = client.get("/login").await;
-        let fields = [("csrf", &*form.hidden("csrf")), ("email", "ada@example.com"), ("password", PASSWORD), ("next", next)];
+        let fields =
+            [("csrf", &*form.hidden("csrf")), ("email", "ada@example.com"), ("password", PASSWORD), ("next", next)];
         let answer = client.form("/login", &fields).await;
         assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, expected), "{next:?}");
         assert!(!client.cookies.contains_key("a"), "{next:?}");
@@ -235,7 +252,10 @@ async fn signing_in_leads_only_to_this_shop(shop: TestShop) {
     let form = shop.client().get("/login?next=%22%3E%3Cscript%3Ealert(1)%3C/script%3E").await;
     assert_eq!(form.status, StatusCode::OK);
     assert!(!form.text().contains("<script"), "{}", form.text());
-    assert_eq!(shop.client().get("/login?next=%0d%0aSet-Cookie:%20a=b").await.header("set-cookie").matches("a=b").count(), 0);
+    assert_eq!(
+        shop.client().get("/login?next=%0d%0aSet-Cookie:%20a=b").await.header("set-cookie").matches("a=b").count(),
+        0
+    );
 }
 
 const MARKUP: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>{{7*7}}";
@@ -244,7 +264,10 @@ const MARKUP: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>{
 fn assert_escaped(page: &Answer, what: &str) {
     let text = page.text();
     assert!(page.header("content-type").starts_with("text/html"), "{what}: {}", page.status);
-    assert!(!text.contains("<script>alert") && !text.contains("<img src=x") && !text.contains("\"'>"), "{what}: {text}");
+    assert!(
+        !text.contains("<script>alert") && !text.contains("<img src=x") && !text.contains("\"'>"),
+        "{what}: {text}"
+    );
     assert!(text.contains("script&#62;alert(1)") || text.contains("script&gt;alert(1)"), "{what} is not shown: {text}");
 }
 
@@ -263,7 +286,8 @@ async fn markup_in_names_and_addresses_stays_text(shop: TestShop) {
     for page in ["/", "/products", "/products/kettle", "/categories/kettle", "/search?q=script"] {
         assert_escaped(&client.get(page).await, page);
     }
-    let search = client.get("/search?q=%22'%3E%3Cscript%3Ealert(1)%3C/script%3E%3Cimg%20src=x%20onerror=alert(1)%3E").await;
+    let search =
+        client.get("/search?q=%22'%3E%3Cscript%3Ealert(1)%3C/script%3E%3Cimg%20src=x%20onerror=alert(1)%3E").await;
     assert_escaped(&search, "the search");
     assert_eq!(client.add(sku, 1).await.status, StatusCode::CREATED);
     assert_escaped(&client.get("/cart").await, "the cart");
@@ -339,21 +363,36 @@ async fn every_answer_carries_the_security_headers(shop: TestShop) {
         let path = example(route.path);
         requests.push((format!("{} {path}", route.method), request(&route.method, &path, route.surface, &[])));
     }
-    for path in ["/nowhere", "/api/v1/nowhere", "/a/../b", "/%00", "/api/v1/products?limit=x", "/assets/none.css", "/products/none"] {
+    for path in [
+        "/nowhere",
+        "/api/v1/nowhere",
+        "/a/../b",
+        "/%00",
+        "/api/v1/products?limit=x",
+        "/assets/none.css",
+        "/products/none",
+    ] {
         requests.push((path.to_owned(), request(&Method::GET, path, Surface::Page, &[])));
     }
     for path in ["/cart", "/api/v1/cart"] {
         requests.push((format!("DELETE {path}"), request(&Method::DELETE, path, Surface::Api, &[])));
     }
     for (path, content_type) in [("/login", FORM), ("/api/v1/sessions", "application/json")] {
-        let large = Request::post(path).header(header::CONTENT_TYPE, content_type).body(Body::from("x".repeat(300_000)));
+        let large =
+            Request::post(path).header(header::CONTENT_TYPE, content_type).body(Body::from("x".repeat(300_000)));
         requests.push((format!("too much for {path}"), large.expect("a request")));
         requests.push((format!("text for {path}"), Request::post(path).body(Body::from("x")).expect("a request")));
     }
     for (name, request) in requests {
         let answer = client.send(request).await;
         let policy = answer.header("content-security-policy");
-        for part in ["default-src 'none'", "script-src 'self'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'"] {
+        for part in [
+            "default-src 'none'",
+            "script-src 'self'",
+            "form-action 'self'",
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+        ] {
             assert!(policy.split("; ").any(|found| found.trim() == part), "{name}: {part} in {policy:?}");
         }
         assert!(!policy.contains("unsafe"), "{name}: {policy}");
@@ -372,7 +411,10 @@ async fn every_answer_carries_the_security_headers(shop: TestShop) {
             assert!(!answer.headers.contains_key(telling), "{name}: {telling}");
         }
         if answer.headers.contains_key(header::SET_COOKIE) {
-            assert!(["no-store", "private, no-cache"].contains(&answer.header("cache-control")), "{name}: a cached cookie");
+            assert!(
+                ["no-store", "private, no-cache"].contains(&answer.header("cache-control")),
+                "{name}: a cached cookie"
+            );
         }
     }
 }
@@ -396,7 +438,10 @@ async fn headers_about_the_client_change_no_answer(shop: TestShop) {
         let answer = client.send(request(&route.method, &path, route.surface, &spoofed)).await;
         assert_eq!((answer.status, answer.header("location")), (plain.status, plain.header("location")), "{path}");
         assert!(!answer.text().contains("evil.example"), "{path}");
-        assert!(answer.headers.values().all(|value| !value.as_bytes().windows(4).any(|part| part == b"evil")), "{path}");
+        assert!(
+            answer.headers.values().all(|value| !value.as_bytes().windows(4).any(|part| part == b"evil")),
+            "{path}"
+        );
     }
     let client: &mut Client = &mut shop.visitor("ada");
     let me = client.json(Method::GET, "/api/v1/admin/orders", &Value::Null, &spoofed).await;

@@ -86,7 +86,9 @@ impl Group<'_> {
         }
         let unknown = rows.iter().filter(|row| row.stock_unknown).count();
         if unknown > 0 {
-            let reason = format!("the file does not say how many there are of {unknown} tracked variants; not counted");
+            let reason = format!(
+                "the quantity of {unknown} tracked variants is not in the file; they are sold without counting"
+            );
             issues.note(first_line, Some(&self.handle), reason);
         }
         let mut images = images(readers(), issues);

@@ -186,7 +186,7 @@ fn unknown_quantities_are_remarked_on_once_per_product() {
     let catalog = parse(
         "Handle,Title,Option1 Value,Variant Price,Variant Inventory Tracker\nmug,Mug,S,5,shopify\nmug,,M,5,shopify\n",
     );
-    let about_stock = catalog.issues.iter().filter(|issue| issue.reason.contains("how many")).count();
+    let about_stock = catalog.issues.iter().filter(|issue| issue.reason.contains("not in the file")).count();
     assert_eq!(about_stock, 1);
 }
 

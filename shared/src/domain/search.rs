@@ -1,6 +1,6 @@
 //! The one tokenizer of the shop: Unicode words, folded, stemmed. Stores index terms and know no language.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::str::FromStr;
 
 use rust_stemmers::{Algorithm, Stemmer};
@@ -12,6 +12,10 @@ use super::{Product, RuleError};
 
 /// Lower case without accents (NFKD without combining marks), the form in which words and titles are compared.
 pub fn fold(text: &str) -> String {
+    if text.is_ascii() {
+        // The same, without asking Unicode about every letter: most catalogs are mostly ASCII.
+        return text.to_ascii_lowercase();
+    }
     text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase).collect()
 }
 
@@ -127,8 +131,14 @@ impl Tokenizer {
     pub fn index(&self, product: &Product) -> SearchTerms {
         let stemmer = Stemmer::create(self.language.algorithm());
         let mut terms = BTreeMap::new();
+        let mut heaviest: HashMap<String, u8> = HashMap::new();
         let mut add = |text: &str, weight: u8| {
             for word in words(text) {
+                // Stemming is what indexing costs, and descriptions repeat their words.
+                if heaviest.get(&word).is_some_and(|known| *known >= weight) {
+                    continue;
+                }
+                heaviest.insert(word.clone(), weight);
                 let stem = stemmer.stem(&word).into_owned();
                 for term in [stem, word] {
                     let best = terms.entry(term).or_insert(weight);

@@ -112,6 +112,7 @@ macro_rules! for_each_guarantee {
                 too_little_stock_changes_nothing_and_names_the_first_short_sku,
                 a_changed_cart_changes_nothing,
                 the_key_decides_before_stock_and_cart,
+                the_cart_decides_before_the_stock,
                 a_key_that_was_claimed_for_something_else_is_taken_for_an_order,
                 an_expired_key_is_free_for_a_new_order,
                 an_unknown_order_is_absent,

@@ -48,7 +48,7 @@ pub(super) async fn the_last_unit_is_sold_once(store: SharedStore) {
 }
 
 pub(super) async fn a_key_places_one_order(store: SharedStore) {
-    for round in 0..20 {
+    for round in 0..10 {
         let owner = visitor(&format!("ada {round}"));
         let code = format!("A-{round:02}");
         // In every second round there is stock for all, in the others for one alone.

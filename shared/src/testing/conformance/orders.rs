@@ -134,6 +134,17 @@ pub(super) async fn the_key_decides_before_stock_and_cart(store: SharedStore) {
     assert!(matches!(refused, Err(StoreError::OutOfStock { .. })), "another key does not help: {refused:?}");
 }
 
+pub(super) async fn the_cart_decides_before_the_stock(store: SharedStore) {
+    let owner = visitor("ada");
+    stock(&store, &[("A", 1)]).await;
+    save_first_cart(&store, &owner, &[("A", 2)]).await;
+    let wish = |cart_version| placement(&order(&owner, &format!("version {cart_version}"), &[("A", 2)]), cart_version);
+    let stale = store.place_order(&wish(2)).await;
+    assert!(matches!(stale, Err(StoreError::Conflict)), "{stale:?}");
+    let short = store.place_order(&wish(1)).await;
+    assert!(matches!(short, Err(StoreError::OutOfStock { .. })), "{short:?}");
+}
+
 pub(super) async fn a_key_that_was_claimed_for_something_else_is_taken_for_an_order(store: SharedStore) {
     let owner = visitor("ada");
     stock(&store, &[("A", 1)]).await;

@@ -43,6 +43,11 @@ const TITLES: [&str; 30] = [
     "İstanbul",
 ];
 
+/// Terms on which escapes, collations, normal forms and the ends of key ranges go wrong.
+const ODD_TERMS: &str = "% _ \\ ' \" a%b a_b aXb a\\b %% %%a \\% __ _a # | : #1 #1a a A ab Ab ä a\u{308} a\u{308}b ß ss 東 東京 \
+    東京x 😀 😀😀 😀😀x \u{D7FF} \u{D7FF}\u{D7FF} \u{D7FF}\u{D7FF}x \u{D7FF}\u{E000} \u{E000} \u{10FFFF} \u{10FFFF}a \u{10FFFF}ab \
+    \u{10FFFF}\u{10FFFF} \u{10FFFF}\u{10FFFF}z x\u{10FFFF} x\u{10FFFF}y xz y ~ ~~";
+
 pub(super) async fn every_stored_order_is_bytewise_by_position(store: SharedStore) {
     let model = odd_products(&store).await;
     for rows in [1, 7, 100] {
@@ -93,40 +98,37 @@ pub(super) async fn any_text_is_a_position_to_continue_after(store: SharedStore)
 }
 
 pub(super) async fn products_written_meanwhile_neither_repeat_nor_hide_others(store: SharedStore) {
-    for sort in ProductSort::STORED {
+    for sort in ProductSort::STORED.into_iter().chain([ProductSort::Relevance]) {
         let scope = handle(&sort.as_str().replace('-', "by-"));
         let build = |name: &str, rank: i64| {
             let product = product(&format!("{name}-{scope}")).category(scope.as_str());
             product.title(&format!("{rank:05}")).price(rank).created_at(NOW + Duration::seconds(rank)).build()
         };
         let mut model = Model::default();
-        for rank in 1..=40 {
+        for rank in 1..=24 {
             model.upsert(&store, build(&format!("p{rank}"), rank * 100), terms(&[("all", 1)])).await;
         }
         let originals: Vec<Handle> = model.active().map(|product| product.handle.clone()).collect();
-        let mut first = ProductListing { category: Some(scope.clone()), limit: limit(7), ..listing(sort) };
-        for search in [None, Some(SearchQuery { words: vec![word("all", None)] })] {
-            first.search.clone_from(&search);
-            let (mut seen, mut next) = (Vec::new(), first.clone());
-            for step in 0.. {
-                let page = model.check_page(&store, &next).await;
-                seen.extend(page.items.into_iter().map(|summary| summary.handle));
-                next.after = page.next;
-                if next.after.is_none() {
-                    break;
-                }
-                // One before, one after and some between; one product moves from the end to the start.
-                let kind = if search.is_some() { "s" } else { "n" };
-                for rank in [1, 9_999, step * 650 + 50, step * 650 + 150] {
-                    model.upsert(&store, build(&format!("{kind}{step}-{rank}"), rank), terms(&[("all", 1)])).await;
-                }
-                let rank = if step % 2 == 0 { 9_000 } else { 5 };
-                model.upsert(&store, build(&format!("{kind}-mover"), rank), terms(&[("all", 1)])).await;
+        let search = (sort == ProductSort::Relevance).then(|| SearchQuery { words: vec![word("all", None)] });
+        let mut next = ProductListing { search, category: Some(scope.clone()), limit: limit(5), ..listing(sort) };
+        let mut seen = Vec::new();
+        for step in 0.. {
+            let page = model.check_page(&store, &next).await;
+            seen.extend(page.items.into_iter().map(|summary| summary.handle));
+            next.after = page.next;
+            if next.after.is_none() {
+                break;
             }
-            for original in &originals {
-                let times = seen.iter().filter(|handle| *handle == original).count();
-                assert_eq!(times, 1, "{original:?} by {sort:?}: {seen:?}");
+            // One before, one after and one between; one product moves from the end to the start and back.
+            for rank in [1, 9_999, step * 400 + 250] {
+                model.upsert(&store, build(&format!("n{step}-{rank}"), rank), terms(&[("all", 1)])).await;
             }
+            let rank = if step % 2 == 0 { 9_000 } else { 5 };
+            model.upsert(&store, build("mover", rank), terms(&[("all", 1)])).await;
+        }
+        for original in &originals {
+            let times = seen.iter().filter(|handle| *handle == original).count();
+            assert_eq!(times, 1, "{original:?} by {sort:?}: {seen:?}");
         }
     }
 }
@@ -182,49 +184,15 @@ pub(super) async fn relevance_is_the_sum_of_the_best_weights_then_the_title(stor
 }
 
 pub(super) async fn terms_are_compared_as_they_are(store: SharedStore) {
-    let odd = [
-        "%",
-        "_",
-        "\\",
-        "'",
-        "\"",
-        "a%b",
-        "a_b",
-        "aXb",
-        "a\\b",
-        "%%",
-        "\\%",
-        "#",
-        "|",
-        ":",
-        "#1",
-        "a",
-        "A",
-        "ä",
-        "a\u{308}",
-        "ß",
-        "ss",
-        "東",
-        "東京",
-        "😀",
-        "\u{D7FF}",
-        "\u{D7FF}x",
-        "\u{E000}",
-        "\u{10FFFF}",
-        "\u{10FFFF}a",
-        "\u{10FFFF}\u{10FFFF}",
-        "x\u{10FFFF}",
-        "x\u{10FFFF}y",
-        "y",
-        "\u{1}",
-        "~",
-    ];
+    let odd: Vec<&str> = ODD_TERMS.split(' ').collect();
     let mut model = Model::default();
     for (number, term) in odd.iter().enumerate() {
         model.upsert(&store, product(&format!("p{number:02}")).build(), terms(&[(term, 5)])).await;
     }
     for text in odd {
-        for word in [word(text, None), word(text, Some(text)), word("absent", Some(text))] {
+        let is_prefix = text.chars().count() >= SearchQuery::MIN_PREFIX_CHARS;
+        let prefix = is_prefix.then_some(text);
+        for word in [word(text, None), word(text, prefix), word("absent", prefix)] {
             let search = Some(SearchQuery { words: vec![word] });
             model.check_page(&store, &ProductListing { search, ..listing(ProductSort::Relevance) }).await;
         }
@@ -232,31 +200,28 @@ pub(super) async fn terms_are_compared_as_they_are(store: SharedStore) {
 }
 
 pub(super) async fn random_searches_agree_with_the_model(store: SharedStore) {
-    for seed in [20_260_115, 4_711] {
-        println!("seed {seed}");
-        let mut random = SeededRandom::new(seed);
-        let mut model = Model::default();
-        let words = vocabulary(&mut random);
-        for number in 0..80 {
-            let (product, terms) = random_product(&mut random, &format!("p{number:02}"), &words);
-            model.upsert(&store, product, terms).await;
-        }
-        for _ in 0..25 {
-            let name = format!("p{:02}", random.below(80));
-            let (product, terms) = random_product(&mut random, &name, &words);
-            model.upsert(&store, product, terms).await;
-        }
-        for _ in 0..120 {
-            let listing = random_search(&mut random, &words);
-            model.check_pages(&store, &listing).await;
-        }
-        // The next seed begins with an empty shop, as far as listings go.
-        for product in model.active().cloned().collect::<Vec<_>>() {
-            let archived = Product { status: ProductStatus::Archived, ..product };
-            model.upsert(&store, archived, terms(&[])).await;
-        }
-        model.check_listings(&store, &listing(ProductSort::Title)).await;
+    let seed = 20_260_115;
+    println!("seed {seed}");
+    let mut random = SeededRandom::new(seed);
+    let mut model = Model::default();
+    let words = vocabulary(&mut random);
+    for number in 0..80 {
+        let (product, terms) = random_product(&mut random, &format!("p{number:02}"), &words);
+        model.upsert(&store, product, terms).await;
     }
+    for _ in 0..25 {
+        let name = format!("p{:02}", random.below(80));
+        let (product, terms) = random_product(&mut random, &name, &words);
+        model.upsert(&store, product, terms).await;
+    }
+    let mut found = 0;
+    for _ in 0..150 {
+        let listing = random_search(&mut random, &words);
+        found += model.rows(&listing).len();
+        model.check_pages(&store, &listing).await;
+    }
+    assert!(found > 150, "the searches find something: {found}");
+    model.check_listings(&store, &listing(ProductSort::Title)).await;
 }
 
 /// Two products for each of [`TITLES`], with few prices, times and categories, so that most positions tie.
@@ -307,9 +272,10 @@ fn random_product(random: &mut SeededRandom, name: &str, words: &[String]) -> (P
 
 fn random_search(random: &mut SeededRandom, words: &[String]) -> ProductListing {
     let mut query = SearchQuery { words: (0..=random.below(3)).map(|_| word(&random.pick(words), None)).collect() };
-    if random.below(2) == 0 {
-        let chars: Vec<char> = random.pick(words).chars().collect();
-        let prefix: String = chars[..=random.below(chars.len())].iter().collect();
+    let chars: Vec<char> = random.pick(words).chars().collect();
+    if random.below(2) == 0 && chars.len() >= SearchQuery::MIN_PREFIX_CHARS {
+        let length = SearchQuery::MIN_PREFIX_CHARS + random.below(chars.len() - 1);
+        let prefix: String = chars[..length].iter().collect();
         query.words.push(word(&random.pick(words), Some(&prefix)));
     }
     let sorts = [ProductSort::STORED.as_slice(), &[ProductSort::Relevance; 3]].concat();
