@@ -1,5 +1,7 @@
 //! Empty stores for tests: a table of its own on one in-process engine, a schema of its own in a real PostgreSQL.
 
+#![expect(clippy::expect_used, reason = "a test that has no store fails")]
+
 use std::future::Future;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -50,7 +52,7 @@ fn patient_client() -> Client {
         .endpoint_url(engine().endpoint_url())
         .credentials_provider(Credentials::new("shopease", "shopease", None, None, "testing"))
         .region(Region::new("us-east-1"))
-        .timeout_config(TimeoutConfig::builder().operation_timeout(Duration::from_secs(60)).build());
+        .timeout_config(TimeoutConfig::builder().operation_timeout(Duration::from_mins(1)).build());
     Client::from_conf(config.build())
 }
 

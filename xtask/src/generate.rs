@@ -43,7 +43,7 @@ fn texts() -> Result<Vec<(PathBuf, String)>> {
     let (manifest, template) = (root().join("Cargo.toml"), root().join("sam/template.yaml"));
     Ok(vec![
         (root().join("docs/openapi.json"), openapi::json()?),
-        (root().join("docs/routes.md"), route_document()),
+        (root().join("docs/routes.md"), route_document()?),
         (manifest.clone(), manifest_with_routes(&std::fs::read_to_string(&manifest)?)?),
         (template.clone(), template_with_routes(&std::fs::read_to_string(&template)?)?),
         (root().join("terraform/routes.json"), listener_paths()?),
@@ -61,7 +61,10 @@ fn watch_router() -> BTreeMap<&'static str, &'static str> {
 fn manifest_with_routes(manifest: &str) -> Result<String> {
     let (before, rest) = manifest.split_once(BEGIN).context("Cargo.toml has no generated part")?;
     let (_, after) = rest.split_once(END).context("the generated part of Cargo.toml has no end")?;
-    let routes: String = watch_router().iter().map(|(path, function)| format!("{path:?} = {function:?}\n")).collect();
+    let mut routes = String::new();
+    for (path, function) in watch_router() {
+        writeln!(routes, "{path:?} = {function:?}")?;
+    }
     Ok(format!("{before}{BEGIN}[workspace.metadata.lambda.watch.router]\n{routes}{END}{after}"))
 }
 
@@ -103,16 +106,16 @@ fn listener_paths() -> Result<String> {
     Ok(serde_json::to_string_pretty(&paths)? + "\n")
 }
 
-fn route_document() -> String {
-    let rows: String = ROUTES
-        .iter()
-        .map(|route| format!("| {} | {:?} | {} | `{}` |\n", route.area.name(), route.surface, route.method, route.path))
-        .collect();
-    format!(
+fn route_document() -> Result<String> {
+    let mut rows = String::new();
+    for route in ROUTES {
+        writeln!(rows, "| {} | {:?} | {} | `{}` |", route.area.name(), route.surface, route.method, route.path)?;
+    }
+    Ok(format!(
         "# Routes\n\nGenerated from `shared/src/http/routes.rs` by `cargo xtask generate`. The area is the Lambda function and the \
          listener rule; the surface is the Fargate role (`Page`: frontend, `Api`: backend, `Probe`: both).\n\n\
          | Area | Surface | Method | Path |\n|---|---|---|---|\n{rows}"
-    )
+    ))
 }
 
 /// Compiles the queries against a migrated database, which writes one file a query; gives the files that changed.
