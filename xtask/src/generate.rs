@@ -9,7 +9,7 @@ use shopease_shared::http::openapi;
 use shopease_shared::http::routes::{Area, ROUTES};
 
 use crate::postgres::Postgres;
-use crate::tools::{cargo, execute, root};
+use crate::tools::{cargo, command, execute, root};
 
 /// Marks the generated part of `Cargo.toml`.
 const BEGIN: &str = "# Generated from the route table by `cargo xtask generate`:\n";
@@ -127,10 +127,8 @@ fn query_metadata(check: bool) -> Result<Vec<String>> {
     }
     std::fs::create_dir_all(&fresh)?;
     let server = Postgres::start()?;
-    let migrate = |command: &mut std::process::Command| {
-        execute(command.env("SHOPEASE_STORE", "postgres").env("SHOPEASE_DATABASE_URL", server.url()))
-    };
-    migrate(cargo().args(["run", "--quiet", "--package", "shopease-ecs-adapter", "--", "migrate"]))?;
+    let mut migrate = command(crate::journeys::build()?);
+    execute(migrate.arg("migrate").env("SHOPEASE_STORE", "postgres").env("SHOPEASE_DATABASE_URL", server.url()))?;
     // A target directory of its own: the macros run only when the crate is compiled.
     let mut build = cargo();
     build.args([
