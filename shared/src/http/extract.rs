@@ -51,6 +51,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for ApiJson<T> {
     }
 }
 
+/// Largest form: what was typed is shown again, up to five times as long in HTML, and a Lambda behind a load balancer
+/// may not send more than 1 MB. The longest honest form is a checkout of about 16 KiB.
+const MAX_FORM_BYTES: usize = 64 * 1024;
+
 /// A form of a page: 415, 413 and 400 as for JSON; 403 when it does not carry the visitor's own form token.
 pub(super) struct PageForm<T>(pub T);
 
@@ -68,6 +72,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for PageForm<T> {
         let (mut parts, body) = request.into_parts();
         let Ok(visitor) = Visitor::from_request_parts(&mut parts, state).await;
         let body = read_body(Request::from_parts(parts, body), state).await?;
+        if body.len() > MAX_FORM_BYTES {
+            return Err(too_large(MAX_FORM_BYTES));
+        }
         if std::str::from_utf8(&body).is_err() || percent_encoding::percent_decode(&body).decode_utf8().is_err() {
             return Err(Problem::malformed("the form is not UTF-8"));
         }
@@ -151,14 +158,18 @@ fn require_content_type(headers: &HeaderMap, expected: &str) -> Result<(), Probl
 
 async fn read_body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
     Bytes::from_request(request, state).await.map_err(|rejection| match rejection {
-        BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "body-too-large",
-            "The request is too large",
-            format!("a request body has at most {} bytes", super::MAX_BODY_BYTES),
-        ),
+        BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => too_large(super::MAX_BODY_BYTES),
         _ => Problem::malformed("the body ended early"),
     })
+}
+
+fn too_large(max_bytes: usize) -> Problem {
+    Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "body-too-large",
+        "The request is too large",
+        format!("the body of this request has at most {max_bytes} bytes"),
+    )
 }
 
 /// A JSON answer that no cache may keep.
