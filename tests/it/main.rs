@@ -9,6 +9,7 @@
 )]
 
 mod accounts;
+mod bad_forms;
 mod bad_input;
 mod cart;
 mod catalog;
