@@ -21,5 +21,6 @@ mod failing_store;
 mod harness;
 mod import;
 mod remote;
+mod remote_errors;
 mod routes;
 mod security;

@@ -4,8 +4,6 @@
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use axum::routing::any;
-use http::StatusCode;
 use serde::Serialize;
 use serde_json::json;
 use shopease_shared::domain::{Handle, LineItemId, OrderId, Page, PageLimit, ProductSort, StockChange, Token};
@@ -21,7 +19,6 @@ use shopease_shared::testing::fixtures;
 use shopease_shared::{Shop, ShopError};
 use shopease_storage::testing::{on_dynamodb, on_postgres};
 use time::Duration;
-use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -40,18 +37,18 @@ impl Drop for Server {
 }
 
 impl Server {
-    async fn start(router: Router) -> Self {
+    pub async fn start(router: Router) -> Self {
         let (url, listener) = listen().await;
         let task = tokio::spawn(async move { axum::serve(listener, router).await.expect("it serves") });
         Self { url, task }
     }
 
-    fn shop(&self) -> RemoteShop {
+    pub fn shop(&self) -> RemoteShop {
         RemoteShop::new(&self.url).expect("a plain http URL")
     }
 }
 
-async fn listen() -> (String, TcpListener) {
+pub async fn listen() -> (String, TcpListener) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
     (format!("http://{}", listener.local_addr().expect("an address")), listener)
 }
@@ -63,7 +60,7 @@ struct Script<'a> {
     lines: Vec<String>,
 }
 
-fn problem(error: ShopError) -> String {
+pub fn problem(error: ShopError) -> String {
     let problem = Problem { request_id: None, ..Problem::from(error) };
     json!(problem).to_string()
 }
@@ -88,15 +85,15 @@ impl Script<'_> {
     }
 }
 
-fn caller(name: &str) -> Caller {
+pub fn caller(name: &str) -> Caller {
     Caller { token: fixtures::visitor_token(name) }
 }
 
-fn add(sku: &str, units: u32) -> AddLineItem {
+pub fn add(sku: &str, units: u32) -> AddLineItem {
     AddLineItem { sku: fixtures::sku(sku), quantity: units.try_into().expect("1 to 999") }
 }
 
-fn order(card: &str) -> PlaceOrder {
+pub fn order(card: &str) -> PlaceOrder {
     PlaceOrder {
         email: "ada+täst@example.com".parse().expect("an address"),
         shipping_address: fixtures::address(),
@@ -106,7 +103,7 @@ fn order(card: &str) -> PlaceOrder {
     }
 }
 
-fn listing(q: Option<&str>, category: Option<&str>, sort: Option<ProductSort>, limit: u16) -> ListProducts {
+pub fn listing(q: Option<&str>, category: Option<&str>, sort: Option<ProductSort>, limit: u16) -> ListProducts {
     ListProducts {
         q: q.map(str::to_owned),
         category: category.map(fixtures::handle),
@@ -378,136 +375,4 @@ async fn the_remote_shop_on_postgres_answers_like_the_local_one_on_dynamodb() {
     }
     on_dynamodb(|store| play_into(Arc::clone(&local), store, false)).await;
     assert_equal(&local, &remote);
-}
-
-/// The errors of every use case of a shop at `url`.
-async fn errors_at(url: &str) -> Vec<ShopError> {
-    let shop = RemoteShop::new(url).expect("a plain http URL");
-    let (ada, kettle, limit) = (caller("ada"), fixtures::handle("kettle"), PageLimit::DEFAULT);
-    let quote = QuoteRequest { country: "DE".parse().expect("a country"), region: None, shipping_method: None };
-    let email = || "ada@example.com".parse().expect("an address");
-    let register = Register { email: email(), name: "Ada".to_owned(), password: PASSWORD.to_owned() };
-    let log_in = LogIn { email: email(), password: PASSWORD.to_owned() };
-    let more = CorrectStock { sku: fixtures::sku("KETTLE"), change: StockChange::Adjust(1) };
-    let set = SetLineItem { quantity: 1.try_into().expect("a unit") };
-    let line = LineItemId::derive("KETTLE");
-    let errors = [
-        shop.list_products(listing(None, None, None, 1)).await.err(),
-        shop.find_product(&kettle).await.err(),
-        shop.list_categories().await.err(),
-        shop.view_cart(&ada).await.err(),
-        shop.add_line_item(&ada, add("KETTLE", 1), None).await.err(),
-        shop.set_line_item(&ada, &line, set).await.err(),
-        shop.remove_line_item(&ada, &line).await.err(),
-        shop.quote(&ada, quote).await.err(),
-        shop.place_order(&ada, order("card_approved"), "k").await.err(),
-        shop.find_order(&ada, &OrderId::derive("x"), None).await.err(),
-        shop.list_orders(&ada, None, limit).await.err(),
-        shop.register(&ada, register).await.err(),
-        shop.log_in(&ada, log_in).await.err(),
-        shop.current_customer(&ada).await.err(),
-        shop.list_all_orders(&ada, None, limit).await.err(),
-        shop.product_stock(&ada, &kettle).await.err(),
-        shop.correct_stock(&ada, more, None).await.err(),
-        shop.log_out(&ada).await.err(),
-        shop.ready().await.err(),
-    ];
-    let count = errors.len();
-    let errors: Vec<_> = errors.into_iter().flatten().collect();
-    assert_eq!(errors.len(), count, "every use case fails");
-    errors
-}
-
-#[tokio::test]
-async fn every_kind_of_error_arrives_as_it_was_sent() {
-    let sku = || fixtures::sku("KÄT/1");
-    let kinds: [fn() -> ShopError; 13] = [
-        || {
-            ShopError::Rules(vec![
-                shopease_shared::domain::RuleError::invalid("fïeld", "reason \"x\""),
-                shopease_shared::domain::RuleError::TooManyLines { limit: 50 },
-                shopease_shared::domain::RuleError::EmptyCart,
-                shopease_shared::domain::RuleError::AmountTooLarge,
-                shopease_shared::domain::RuleError::TotalChanged {
-                    expected: fixtures::eur(i64::MIN),
-                    actual: fixtures::eur(i64::MAX),
-                },
-            ])
-        },
-        || ShopError::NotFound { what: "ärticle".to_owned() },
-        || ShopError::SignInRequired,
-        || ShopError::WrongCredentials,
-        || ShopError::Forbidden,
-        || ShopError::AlreadyExists { what: "sku Ä".to_owned() },
-        || ShopError::OutOfStock { sku: fixtures::sku("KÄT/1") },
-        || ShopError::Conflict,
-        || ShopError::IdempotencyKeyReused,
-        || ShopError::IdempotencyKeyInUse { retry_after_seconds: 3 },
-        || ShopError::PaymentDeclined { code: "insufficient_funds".to_owned() },
-        || ShopError::Unavailable { retry_after_seconds: 7, source: None },
-        || ShopError::Internal("secret".into()),
-    ];
-    assert_eq!(sku().as_str(), "KÄT/1");
-    for kind in kinds {
-        // Whatever is asked, the answer is this problem.
-        let server = Server::start(Router::new().fallback(any(move || async move { Problem::from(kind()) }))).await;
-        for error in errors_at(&server.url).await {
-            assert_eq!(problem(error), problem(kind()));
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_backend_that_is_down_is_unavailable() {
-    let (url, listener) = listen().await;
-    drop(listener);
-    for error in errors_at(&url).await {
-        assert!(matches!(error, ShopError::Unavailable { retry_after_seconds: 1, .. }), "{error:?}");
-    }
-}
-
-#[tokio::test]
-async fn what_a_load_balancer_answers_for_a_backend_is_unavailable() {
-    for status in [
-        StatusCode::BAD_GATEWAY,
-        StatusCode::SERVICE_UNAVAILABLE,
-        StatusCode::GATEWAY_TIMEOUT,
-        StatusCode::TOO_MANY_REQUESTS,
-    ] {
-        let server =
-            Server::start(Router::new().fallback(any(move || async move { (status, "<html>busy</html>") }))).await;
-        for error in errors_at(&server.url).await {
-            assert!(matches!(error, ShopError::Unavailable { .. }), "{status}: {error:?}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn an_answer_that_breaks_off_is_unavailable() {
-    let (url, listener) = listen().await;
-    let task = tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"items\":").await;
-        }
-    });
-    for error in errors_at(&url).await {
-        assert!(matches!(error, ShopError::Unavailable { .. }), "{error:?}");
-    }
-    task.abort();
-}
-
-#[tokio::test]
-async fn an_answer_that_is_none_of_the_shops_is_a_defect() {
-    for (status, body) in
-        [(StatusCode::OK, "<html>"), (StatusCode::FOUND, ""), (StatusCode::BAD_REQUEST, "{\"type\":\"/problems/new\"}")]
-    {
-        let server = Server::start(Router::new().fallback(any(move || async move { (status, body) }))).await;
-        let shop = server.shop();
-        for error in [shop.list_categories().await.err(), shop.view_cart(&caller("ada")).await.err()] {
-            assert!(matches!(error, Some(ShopError::Internal(_))), "{status}: {error:?}");
-        }
-    }
-    for url in ["https://backend", "backend:8080", "", "ftp://backend", "mailto:a@b"] {
-        assert!(RemoteShop::new(url).is_err(), "{url}");
-    }
 }
