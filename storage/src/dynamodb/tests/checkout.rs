@@ -99,3 +99,11 @@ async fn a_correction_that_clashes_with_an_order_is_tried_again() {
         assert_eq!((level.available, level.received, bench.wire.faults_left()), (5, 5, 0), "{change:?}");
     }
 }
+
+#[tokio::test]
+async fn an_engine_that_is_gone_is_unavailable() {
+    let Bench { store, engine, .. } = Bench::new().await;
+    engine.shutdown();
+    let refused = store.find_stock_levels(&[sku("A")]).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+}
