@@ -32,6 +32,17 @@ impl TryFrom<RecordRow> for IdempotencyRecord {
     }
 }
 
+impl RecordRow {
+    /// What a claim in the name of `me` means that found this record.
+    pub fn found_by(self, me: &str) -> Result<Claimed, StoreError> {
+        if find_text(&self.0, CLAIMED_BY) == Some(me) {
+            Ok(Claimed::New)
+        } else {
+            self.try_into().map(Claimed::Existing)
+        }
+    }
+}
+
 /// Takes a key that is free at `now`, in the name of `claimed_by`.
 pub(super) fn take(claim: &Claim, now: OffsetDateTime, claimed_by: &str) -> Result<Action, StoreError> {
     let record = &claim.record;
@@ -80,8 +91,7 @@ impl IdempotencyStore for DynamoDbStore {
                 Err(Refused::Conditions(found)) => found.into_values().flatten().next(),
             };
             match found {
-                Some(item) if find_text(&item, CLAIMED_BY) == Some(&me) => return Ok(Claimed::New),
-                Some(item) => return RecordRow(item).try_into().map(Claimed::Existing),
+                Some(item) => return RecordRow(item).found_by(&me),
                 // An engine that does not tell what it found: the next try meets it, or the key is free by then.
                 None if backoff.pause().await => {}
                 None => return Err(StoreError::Throttled("the record under a key could not be read".into())),

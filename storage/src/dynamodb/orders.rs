@@ -31,7 +31,8 @@ const FIRST_STOCK: usize = 5;
 #[async_trait]
 impl OrderStore for DynamoDbStore {
     async fn place_order(&self, placement: &Placement) -> Result<Claimed, StoreError> {
-        let actions = placing(placement, &self.ids.ulid().to_string())?;
+        let me = self.ids.ulid().to_string();
+        let actions = placing(placement, &me)?;
         let mut backoff = Backoff::new(&self.ids);
         loop {
             let mut failed = match self.transact(actions.clone()).await {
@@ -40,7 +41,7 @@ impl OrderStore for DynamoDbStore {
                 Err(Refused::Conditions(failed)) => failed,
             };
             match failed.remove(&KEY) {
-                Some(Some(record)) => return RecordRow(record).try_into().map(Claimed::Existing),
+                Some(Some(record)) => return RecordRow(record).found_by(&me),
                 // An engine that does not tell what it found: read it, unless the key is free again by now.
                 Some(None) => {
                     let now = placement.order.placed_at;

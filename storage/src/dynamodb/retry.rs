@@ -51,7 +51,7 @@ impl Backoff {
         if self.tries >= self.most_tries {
             return false;
         }
-        let longest = FIRST_PAUSE.saturating_mul(1 << self.tries.min(10)).min(self.longest_pause);
+        let longest = FIRST_PAUSE.saturating_mul(1 << (self.tries - 1).min(10)).min(self.longest_pause);
         self.tries += 1;
         let [a, b, ..] = self.ids.secret();
         let pause = longest.mul_f64(f64::from(u16::from_be_bytes([a, b])) / f64::from(u16::MAX));

@@ -1,8 +1,8 @@
 //! Stock levels: one item a SKU with a number each for available, reserved, sold and received.
 
-use async_trait::async_trait;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use shopease_shared::domain::{Reservation, Sku, StockChange, StockLevel};
 use shopease_shared::ports::{StockEffect, StockStore, StoreError};
@@ -11,7 +11,7 @@ use super::actions::Action;
 use super::items::{Item, NewItem, number, parse_text, read_number};
 use super::reads::Consistency;
 use super::retry::Backoff;
-use super::writes::{MAX_ACTIONS, Refused};
+use super::writes::Refused;
 use super::{DynamoDbStore, keys};
 
 /// A stock item.
@@ -76,11 +76,10 @@ impl StockStore for DynamoDbStore {
             missing.remove(&level.sku);
         }
         let missing: Vec<_> = missing.into_iter().map(|(sku, available)| StockLevel::initial(sku, available)).collect();
-        let mut inserted = Vec::with_capacity(missing.len());
-        for chunk in missing.chunks(MAX_ACTIONS) {
-            inserted.extend(self.insert_levels(chunk.to_vec()).await?);
-        }
-        Ok(inserted)
+        let inserts = missing.iter().map(|level| Action::put(StockRow::from(level).0).only_if_absent()).collect();
+        // Someone else may be first for some of them.
+        let inserted = self.transact_possible(inserts).await?;
+        Ok(inserted.into_iter().map(|index| missing[index].sku.clone()).collect())
     }
 
     async fn correct_stock(&self, sku: &Sku, change: StockChange) -> Result<StockLevel, StoreError> {
@@ -127,24 +126,6 @@ fn refusal(found: &StockLevel, units: i64, expected: Option<u32>) -> Result<(), 
 }
 
 impl DynamoDbStore {
-    /// Inserts the levels that do not exist yet; gives their SKUs.
-    async fn insert_levels(&self, mut levels: Vec<StockLevel>) -> Result<Vec<Sku>, StoreError> {
-        while !levels.is_empty() {
-            let actions = levels.iter().map(|level| Action::put(StockRow::from(level).0).only_if_absent()).collect();
-            match self.transact(actions).await {
-                Ok(()) => break,
-                Err(Refused::Failed(error)) => return Err(error),
-                // Someone else was first for some of them.
-                Err(Refused::Conditions(existing)) => {
-                    let existing: BTreeSet<_> = existing.into_keys().collect();
-                    let kept = levels.into_iter().enumerate().filter(|(index, _)| !existing.contains(index));
-                    levels = kept.map(|(_, level)| level).collect();
-                }
-            }
-        }
-        Ok(levels.into_iter().map(|level| level.sku).collect())
-    }
-
     /// Adds units, which may be negative, to what is available and received; makes the level if there is none.
     async fn add_units(&self, sku: &Sku, units: i64, expected: Option<u32>) -> Result<StockLevel, Refused> {
         let mut conditions = vec!["(attribute_not_exists(pk) OR received <= :ceiling)"];

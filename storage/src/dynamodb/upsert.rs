@@ -206,17 +206,11 @@ impl DynamoDbStore {
         self.release_skus(handle, stale.skus.iter()).await
     }
 
-    /// Gives SKUs free that are the product's own.
-    async fn release_skus(&self, handle: &Handle, skus: impl Iterator<Item = &Sku> + Send) -> Result<(), StoreError> {
-        for sku in skus.cloned().collect::<Vec<_>>() {
-            let release = Action::delete(&keys::sku(&sku)).only_if("handle = :handle");
-            match self.write(release.value(":handle", text(handle.as_str()))).await {
-                // Not ours (any more): so much the better.
-                Ok(()) | Err(Refused::Conditions(_)) => {}
-                Err(Refused::Failed(error)) => return Err(error),
-            }
-        }
-        Ok(())
+    /// Gives SKUs free that are the product's own, and leaves those alone that are not (any more).
+    async fn release_skus(&self, handle: &Handle, skus: impl Iterator<Item = &Sku>) -> Result<(), StoreError> {
+        let release = |sku| Action::delete(&keys::sku(sku)).only_if("handle = :handle");
+        let releases = skus.map(|sku| release(sku).value(":handle", text(handle.as_str())));
+        self.transact_possible(releases.collect()).await.map(drop)
     }
 }
 

@@ -159,6 +159,26 @@ impl DynamoDbStore {
         }
     }
 
+    /// Carries out those of the writes whose conditions hold, any number of them, in as few transactions as that takes;
+    /// gives their indexes.
+    pub(super) async fn transact_possible(&self, actions: Vec<Action>) -> Result<Vec<usize>, StoreError> {
+        let mut waiting: Vec<(usize, Action)> = actions.into_iter().enumerate().collect();
+        let mut done = Vec::with_capacity(waiting.len());
+        while !waiting.is_empty() {
+            let rest = waiting.split_off(waiting.len().min(MAX_ACTIONS));
+            match self.transact(waiting.iter().map(|(_, action)| action.clone()).collect()).await {
+                Ok(()) => done.extend(waiting.drain(..).map(|(index, _)| index)),
+                Err(Refused::Failed(error)) => return Err(error),
+                Err(Refused::Conditions(failed)) => {
+                    let mut place = 0..;
+                    waiting.retain(|_| place.next().is_some_and(|place| !failed.contains_key(&place)));
+                }
+            }
+            waiting.extend(rest);
+        }
+        Ok(done)
+    }
+
     /// Carries out unconditional puts and deletes of different items. Each alone is atomic; after a failure some are done.
     pub(super) async fn write_many(&self, actions: Vec<Action>) -> Result<(), StoreError> {
         match self.bulk {

@@ -67,6 +67,17 @@ async fn an_order_whose_answer_is_lost_is_placed_once_and_says_so() {
 }
 
 #[tokio::test]
+async fn a_taken_key_decides_at_once_whatever_clashes_elsewhere() {
+    let (bench, wish) = bench().await;
+    bench.store.place_order(&wish).await.expect("placed");
+    bench.wire.take_operations();
+    bench.wire.fail(&[Fault::FirstFailedAmidClash]);
+    let again = bench.store.place_order(&wish).await.expect("answered");
+    assert_eq!(again, Claimed::Existing(wish.claim.record));
+    assert_eq!(bench.wire.take_operations(), ["TransactWriteItems", "GetItem"], "no further try");
+}
+
+#[tokio::test]
 async fn a_key_whose_claim_lost_its_answer_is_not_taken_for_a_rivals() {
     let bench = Bench::new().await;
     let claimed = claim(checkout_key(&visitor("ada"), "k"), "request", FixedClock::START);
@@ -98,4 +109,12 @@ async fn a_correction_that_clashes_with_an_order_is_tried_again() {
         let level = bench.store.correct_stock(&sku("A"), change).await.expect("corrected");
         assert_eq!((level.available, level.received, bench.wire.faults_left()), (5, 5, 0), "{change:?}");
     }
+}
+
+#[tokio::test]
+async fn an_engine_that_is_gone_is_unavailable() {
+    let Bench { store, engine, .. } = Bench::new().await;
+    engine.shutdown();
+    let refused = store.find_stock_levels(&[sku("A")]).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
 }

@@ -22,7 +22,7 @@ use crate::embedded::{EmbeddedConfig, EmbeddedDynamoDb, EmbeddedPath};
 struct Bench {
     store: DynamoDbStore,
     wire: Wire,
-    _engine: EmbeddedDynamoDb,
+    engine: EmbeddedDynamoDb,
 }
 
 impl Bench {
@@ -39,7 +39,7 @@ impl Bench {
         store.client = Client::from_conf(store.client.config().to_builder().interceptor(wire.clone()).build());
         store.create_table().await.expect("a table");
         wire.take_operations();
-        Self { store, wire, _engine: engine }
+        Self { store, wire, engine }
     }
 
     /// Writes products as an English shop does, and forgets the requests.

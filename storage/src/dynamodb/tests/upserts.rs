@@ -81,6 +81,20 @@ async fn an_upsert_that_breaks_off_anywhere_is_completed_by_the_next() {
 }
 
 #[tokio::test]
+async fn a_new_price_moves_a_product_in_searches_for_words_it_had_before() {
+    let bench = Bench::new().await;
+    let search = Some(SearchQuery { words: vec![SearchWord { term: "kettle".to_owned(), prefix: None }] });
+    let cheapest = ProductListing { search, ..everything(ProductSort::PriceAscending) };
+    for (price, order) in [(100, ["tin", "copper"]), (900, ["copper", "tin"])] {
+        for (name, price) in [("tin", price), ("copper", 500)] {
+            let kettle = product(name).price(price).build();
+            bench.store.upsert_product(&kettle, &terms(&[("kettle", 16)])).await.expect("written");
+        }
+        assert_eq!(bench.listed(&cheapest).await, order);
+    }
+}
+
+#[tokio::test]
 async fn batches_lead_to_the_same_as_transactions_and_leftovers_are_sent_again() {
     let (transactions, mut batches) = (Bench::new().await, Bench::new().await);
     batches.store = batches.store.clone().with_bulk_writes(BulkWrites::Batches);

@@ -18,6 +18,8 @@ pub(super) enum Fault {
     None,
     /// Not carried out: another transaction is on the same item.
     Clash,
+    /// A transaction, not carried out: its first condition fails, and another transaction is on the second item.
+    FirstFailedAmidClash,
     /// Not carried out, and pointless to repeat.
     Denied,
     /// Not carried out: all of the batch is left over.
@@ -68,6 +70,12 @@ fn reply(fault: Fault, operation: &str, request: &Value) -> Option<(u16, Value)>
         Fault::Clash if operation == "TransactWriteItems" => {
             let mut body = refused("TransactionCanceledException");
             body["CancellationReasons"] = json!([{ "Code": "None" }, { "Code": "TransactionConflict" }]);
+            Some((400, body))
+        }
+        Fault::FirstFailedAmidClash => {
+            let mut body = refused("TransactionCanceledException");
+            body["CancellationReasons"] =
+                json!([{ "Code": "ConditionalCheckFailed" }, { "Code": "TransactionConflict" }]);
             Some((400, body))
         }
         Fault::Clash => Some((400, refused("TransactionConflictException"))),
