@@ -12,8 +12,8 @@ use shopease_storage::testing::on_dynamodb;
 
 use crate::harness::{Answer, Client, TestShop};
 
-/// A path that a route matches.
-fn example(path: &str) -> String {
+/// A path that a route matches; the ids are of nobody.
+pub fn example(path: &str) -> String {
     path.replace("{*path}", "shop.css")
         .replace("/cart/line-items/{id}", "/cart/line-items/li_01ARZ3NDEKTSV4RRFFQ69G5FAV")
         .replace("/orders/{id}", "/orders/ord_01ARZ3NDEKTSV4RRFFQ69G5FAV")
