@@ -102,7 +102,7 @@ pub(super) async fn products_written_meanwhile_neither_repeat_nor_hide_others(st
         let scope = handle(&sort.as_str().replace('-', "by-"));
         let build = |name: &str, rank: i64| {
             let product = product(&format!("{name}-{scope}")).category(scope.as_str());
-            product.title(&format!("{rank:05}")).price(rank).created_at(NOW + Duration::seconds(rank)).build()
+            product.title(&format!("{rank:05}")).price(rank).created_at(NOW + Duration::days(rank)).build()
         };
         let mut model = Model::default();
         for rank in 1..=24 {
@@ -230,7 +230,7 @@ async fn odd_products(store: &SharedStore) -> Model {
     for number in 0..2 * TITLES.len() {
         let (title, rank) = (TITLES[number % TITLES.len()], i64::try_from(number % 4).expect("small"));
         let mut builder = product(&format!("p{number:02}")).title(title).price([0, 999, 1000, 12_345][number % 4]);
-        builder = builder.created_at(NOW + Duration::milliseconds(rank - 2));
+        builder = builder.created_at(NOW + Duration::hours(9 * (rank - 2)));
         if number % 5 != 0 {
             builder = builder.category(if number % 2 == 0 { "even" } else { "odd" });
         }
@@ -258,9 +258,9 @@ fn vocabulary(random: &mut SeededRandom) -> Vec<String> {
 fn random_product(random: &mut SeededRandom, name: &str, words: &[String]) -> (Product, SearchTerms) {
     let weights = [1, 3, 4, 8, 12, 16];
     let terms = (0..random.below(12)).map(|_| (random.pick(words), random.pick(&weights))).collect();
-    let seconds = i64::try_from(random.below(10)).expect("small");
+    let hours = i64::try_from(random.below(60)).expect("small");
     let mut builder = product(name).title(random.pick(&TITLES)).price(random.pick(&[500, 1000, 1500]));
-    builder = builder.created_at(NOW + Duration::seconds(seconds));
+    builder = builder.created_at(NOW + Duration::hours(hours));
     if random.below(4) > 0 {
         builder = builder.category(random.pick(&["kitchen", "garden", "büro"]));
     }
