@@ -56,8 +56,6 @@ impl PostgresConfig {
             // Statements are few and each has its index: plan once per connection, and compile none.
             ("plan_cache_mode", "force_generic_plan"),
             ("jit", "off"),
-            // `end_transaction` mostly ends none, of which the server would warn each time.
-            ("client_min_messages", "error"),
         ];
         Ok(self.options()?.options(limits))
     }
@@ -89,9 +87,10 @@ impl fmt::Debug for PostgresConfig {
 }
 
 /// Guards the pool against a transaction left open on a connection, whoever left it: the next caller's writes would
-/// be lost with it. The store itself opens none.
+/// be lost with it. The store itself opens none. `BEGIN` first, for a `ROLLBACK` without a transaction is a warning
+/// in the server's log each time; in a failed transaction it is an error, and the pool closes the connection.
 async fn end_transaction(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    connection.execute("ROLLBACK").await.map(|_| true)
+    connection.execute("BEGIN; ROLLBACK").await.map(|_| true)
 }
 
 fn is_plain_name(name: &str) -> bool {
