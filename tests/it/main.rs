@@ -9,6 +9,7 @@ mod checkout;
 mod checkout_races;
 mod checkout_resumed;
 mod harness;
+mod import;
 mod remote;
 mod routes;
 mod security;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
 
-use super::group::DraftProduct;
+use super::group::{DraftProduct, DraftVariant};
 use super::issue::Issues;
 use super::text::without_apostrophe;
 use crate::domain::{Handle, RuleError, Sku, slug};
@@ -69,26 +69,20 @@ pub(super) fn assign(drafts: &[DraftProduct], issues: &mut Issues) -> Vec<Vec<Op
     }
     let mut taken: HashSet<Sku> = owners.keys().map(|sku| (*sku).clone()).collect();
     for (draft, skus) in drafts.iter().zip(&mut assigned) {
-        let plain: Vec<_> = draft
-            .variants
-            .iter()
-            .zip(skus.iter())
-            .map(|(variant, sku)| match sku {
-                Some(_) => None,
-                None => derived(&draft.handle, &variant.option_values, Derivation::Plain).ok(),
-            })
-            .collect();
-        for (place, (variant, sku)) in draft.variants.iter().zip(skus.iter_mut()).enumerate() {
-            if sku.is_some() {
-                continue;
-            }
+        let plain = |variant: &DraftVariant| derived(&draft.handle, &variant.option_values, Derivation::Plain).ok();
+        let mut alike: HashMap<Sku, usize> = HashMap::new();
+        let missing = draft.variants.iter().zip(skus.iter()).filter(|(_, sku)| sku.is_none());
+        for sku in missing.filter_map(|(variant, _)| plain(variant)) {
+            *alike.entry(sku).or_default() += 1;
+        }
+        for (variant, sku) in draft.variants.iter().zip(skus).filter(|(_, sku)| sku.is_none()) {
             // Variants whose values differ in punctuation only all get a hash: which comes first must not matter.
-            let alone = |candidate: &Sku| plain.iter().flatten().filter(|other| *other == candidate).count() == 1;
-            let candidate = plain.get(place).cloned().flatten().filter(|sku| alone(sku) && !taken.contains(sku));
-            let candidate = candidate
+            let unique = |sku: &Sku| alike.get(sku) == Some(&1) && !taken.contains(sku);
+            let found = plain(variant)
+                .filter(unique)
                 .or_else(|| derived(&draft.handle, &variant.option_values, Derivation::Hashed).ok())
                 .filter(|sku| taken.insert(sku.clone()));
-            match (&candidate, &variant.row.given_sku) {
+            match (&found, &variant.row.given_sku) {
                 (Some(found), Some(wanted)) => {
                     let line = owners.get(wanted).copied().unwrap_or_default();
                     let reason = format!("SKU {wanted} is already on line {line}; this variant is sold as {found}");
@@ -100,7 +94,7 @@ pub(super) fn assign(drafts: &[DraftProduct], issues: &mut Issues) -> Vec<Vec<Op
                     issues.reject_row(variant.row.line, Some(&draft.handle), reason);
                 }
             }
-            *sku = candidate;
+            *sku = found;
         }
     }
     assigned
