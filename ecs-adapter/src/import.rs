@@ -18,6 +18,7 @@ use shopease_shared::ports::{Clock, SharedStore};
 /// their line; the others are imported all the same. The exit code is 0 also then, unless --strict is given; it is 1
 /// when the file cannot be read or the store does not answer (run again: what was written stays).
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct ImportArgs {
     /// The file.
     file: PathBuf,

@@ -125,12 +125,14 @@ impl ShopConfig {
             language: reader.or("SHOPEASE_LANGUAGE", Language::English),
             currency: reader.or("SHOPEASE_CURRENCY", Currency::EUR),
             pricing: PricingRules {
-                tax: tax
-                    .map(|json| json.0)
-                    .unwrap_or_else(|| data(reader, "tax-rates.json", include_str!("../data/tax-rates.json"))),
-                shipping: shipping.map(|json| json.0).unwrap_or_else(|| {
-                    data(reader, "shipping-methods.json", include_str!("../data/shipping-methods.json"))
-                }),
+                tax: match tax {
+                    Some(Json(table)) => table,
+                    None => data(reader, "tax-rates.json", include_str!("../data/tax-rates.json")),
+                },
+                shipping: match shipping {
+                    Some(Json(table)) => table,
+                    None => data(reader, "shipping-methods.json", include_str!("../data/shipping-methods.json")),
+                },
                 prices_include_tax: reader.or("SHOPEASE_PRICES_INCLUDE_TAX", true),
             },
             catalog_cache_seconds: reader.or("SHOPEASE_CATALOG_CACHE_SECONDS", 5),

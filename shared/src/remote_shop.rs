@@ -13,6 +13,7 @@ use crate::domain::{
 };
 use crate::http::Problem;
 use crate::http::wire::{CategoriesBody, PageBody, ProductStockBody, encode_cursor, position_of, products_question};
+use crate::ports::IdempotencyKey;
 use crate::shop::{
     AddLineItem, Caller, CartView, CorrectStock, CustomerView, ListProducts, LogIn, OrderView, PlaceOrder, ProductView,
     QuoteRequest, Register, SetLineItem, Shop, ShopError, ShopResult, SignedIn, VariantStock,
@@ -23,6 +24,9 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'
 
 /// Longest wait for an answer: a checkout's own budget and a little more.
 const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What load balancers and proxies answer for a backend that is gone or busy.
+const IN_BETWEEN: [u16; 4] = [429, 502, 503, 504];
 
 /// A shop at a base URL such as `http://backend:8080`.
 #[derive(Debug, Clone)]
@@ -92,6 +96,10 @@ async fn send_for_bytes(request: RequestBuilder) -> ShopResult<Vec<u8>> {
         return Ok(body.into());
     }
     let problem = serde_json::from_slice::<Problem>(&body).ok().and_then(Problem::into_shop_error);
+    if problem.is_none() && IN_BETWEEN.contains(&status.as_u16()) {
+        let source = format!("something before the backend answered {status}");
+        return Err(ShopError::Unavailable { retry_after_seconds: 1, source: Some(source.into()) });
+    }
     Err(problem.unwrap_or_else(|| ShopError::Internal(format!("the backend answered {status}").into())))
 }
 
@@ -130,7 +138,7 @@ impl Shop for RemoteShop {
         client_key: Option<&str>,
     ) -> ShopResult<CartView> {
         let request = self.as_caller(caller, Method::POST, &["cart", "line-items"]).json(&command);
-        send(with_key(request, client_key)).await
+        send(with_key(request, client_key)?).await
     }
 
     async fn set_line_item(&self, caller: &Caller, id: &LineItemId, command: SetLineItem) -> ShopResult<CartView> {
@@ -147,7 +155,7 @@ impl Shop for RemoteShop {
 
     async fn place_order(&self, caller: &Caller, command: PlaceOrder, client_key: &str) -> ShopResult<OrderView> {
         let request = self.as_caller(caller, Method::POST, &["checkout"]).json(&command);
-        send(with_key(request, Some(client_key))).await
+        send(with_key(request, Some(client_key))?).await
     }
 
     async fn find_order(&self, caller: &Caller, id: &OrderId, access_key: Option<&str>) -> ShopResult<OrderView> {
@@ -201,7 +209,7 @@ impl Shop for RemoteShop {
         client_key: Option<&str>,
     ) -> ShopResult<StockLevel> {
         let request = self.as_caller(caller, Method::POST, &["admin", "stock-corrections"]).json(&command);
-        send(with_key(request, client_key)).await
+        send(with_key(request, client_key)?).await
     }
 
     async fn ready(&self) -> ShopResult<()> {
@@ -211,9 +219,9 @@ impl Shop for RemoteShop {
     }
 }
 
-fn with_key(request: RequestBuilder, client_key: Option<&str>) -> RequestBuilder {
-    match client_key {
-        Some(key) => request.header("idempotency-key", key),
-        None => request,
-    }
+/// The request under a client's key. A key that is none is refused here: on its way a header may lose blanks.
+fn with_key(request: RequestBuilder, client_key: Option<&str>) -> ShopResult<RequestBuilder> {
+    let Some(key) = client_key else { return Ok(request) };
+    IdempotencyKey::check(key)?;
+    Ok(request.header("idempotency-key", key))
 }

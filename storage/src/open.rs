@@ -107,6 +107,7 @@ impl OpenStore {
 ///
 /// # Errors
 /// [`StoreError`] when it cannot be reached, or its directory is in use.
+#[cfg_attr(not(feature = "dynamodb"), expect(unused_variables, reason = "only that adapter needs randomness"))]
 pub async fn open(
     config: StoreConfig,
     env: &(dyn Env + Sync),

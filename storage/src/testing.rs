@@ -1,17 +1,23 @@
 //! Empty stores for tests: a table of its own on one in-process engine, a schema of its own in a real PostgreSQL.
 
+#![expect(clippy::expect_used, reason = "a test that has no store fails")]
+
 use std::future::Future;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
+use aws_config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::{Client, Config};
 use secrecy::SecretString;
 use shopease_shared::ports::{Env as _, ProcessEnv, SharedStore};
 use shopease_shared::testing::{MapEnv, SeededIds};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use tokio::sync::Semaphore;
 
-use crate::dynamodb::{DynamoDbConfig, DynamoDbStore};
+use crate::dynamodb::{BulkWrites, DynamoDbStore};
 use crate::embedded::{EmbeddedConfig, EmbeddedDynamoDb, EmbeddedPath};
 use crate::postgres::{PostgresConfig, PostgresStore};
 
@@ -31,11 +37,23 @@ static MADE: AtomicU32 = AtomicU32::new(0);
 /// When the test does, or the engine cannot be used.
 pub async fn on_dynamodb<T: Future<Output = ()>>(test: impl FnOnce(SharedStore) -> T) {
     let number = MADE.fetch_add(1, Ordering::SeqCst);
-    let config = DynamoDbConfig { table: format!("test-{number}"), endpoint_url: Some(engine().endpoint_url()) };
     let ids = Arc::new(SeededIds::new(u64::from(number)));
-    let store = DynamoDbStore::connect(&config, &MapEnv::default(), ids).await;
+    let store = DynamoDbStore::new(patient_client(), format!("test-{number}"), ids);
+    let store = store.with_bulk_writes(BulkWrites::Transactions);
     store.create_table().await.expect("an empty table");
     test(Arc::new(store)).await;
+}
+
+/// A client that waits as long as it takes: the engine serves one request at a time, and a busy machine must not look
+/// like a store that is not available.
+fn patient_client() -> Client {
+    let config = Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .endpoint_url(engine().endpoint_url())
+        .credentials_provider(Credentials::new("shopease", "shopease", None, None, "testing"))
+        .region(Region::new("us-east-1"))
+        .timeout_config(TimeoutConfig::builder().operation_timeout(Duration::from_mins(1)).build());
+    Client::from_conf(config.build())
 }
 
 /// The engine of this process, in memory: it and its tables go away with the process.

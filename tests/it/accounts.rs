@@ -54,7 +54,10 @@ async fn registering_signs_in(shop: TestShop) {
     assert_eq!(answer.header("cache-control"), "no-store");
     assert_ne!(client.token(), visitor);
     let me = client.get(ME).await.json();
-    assert_eq!((&me["email"], &me["name"], &me["role"]), (&"ada@example.com".into(), &"Ada".into(), &"customer".into()));
+    assert_eq!(
+        (&me["email"], &me["name"], &me["role"]),
+        (&"ada@example.com".into(), &"Ada".into(), &"customer".into())
+    );
     assert_eq!(me, signed_in["customer"]);
     assert!(!answer.text().contains("password") && !answer.text().contains("argon2"), "{}", answer.text());
     assert_eq!(client.cart_lines().await, [("KETTLE".to_owned(), 2)], "the cart came along");
@@ -124,7 +127,11 @@ async fn signing_out_ends_the_session_everywhere(shop: TestShop) {
     assert_eq!(client.cookies["shopease_cart_units"], "0");
     assert!(!is_signed_in(&mut client).await && !is_signed_in(&mut copy).await);
     assert_eq!((client.cart().await["units"].clone(), copy.cart().await["units"].clone()), (0.into(), 0.into()));
-    assert_eq!(client.delete("/api/v1/sessions/current").await.status, StatusCode::NO_CONTENT, "also without a session");
+    assert_eq!(
+        client.delete("/api/v1/sessions/current").await.status,
+        StatusCode::NO_CONTENT,
+        "also without a session"
+    );
     client.log_in("ada@example.com", PASSWORD).await;
     assert_eq!(client.cart().await["units"], 1, "the account has kept its cart");
 }
@@ -231,7 +238,8 @@ async fn operators_see_every_order(shop: TestShop) {
     ids.reverse();
     let mut operator = shop.operator().await;
     let first = operator.get("/api/v1/admin/orders?limit=2").await.json();
-    let second = operator.get(&format!("/api/v1/admin/orders?limit=2&cursor={}", text(&first["next_cursor"]))).await.json();
+    let second =
+        operator.get(&format!("/api/v1/admin/orders?limit=2&cursor={}", text(&first["next_cursor"]))).await.json();
     let listed = [&first, &second].into_iter().flat_map(|page| page["items"].as_array().expect("rows"));
     assert_eq!(listed.map(|row| text(&row["id"])).collect::<Vec<_>>(), ids, "newest first");
     assert_eq!(second["next_cursor"], Value::Null);

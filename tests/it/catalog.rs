@@ -216,7 +216,14 @@ async fn an_answer_that_the_client_has_is_not_sent_again(shop: TestShop) {
 
 async fn head_answers_like_get_without_a_body(shop: TestShop) {
     let mut client = stocked(&shop).await;
-    for path in ["/api/v1/products?limit=1", "/api/v1/products/pen", "/api/v1/products/none", "/api/v1/cart", "/", "/products/pen"] {
+    for path in [
+        "/api/v1/products?limit=1",
+        "/api/v1/products/pen",
+        "/api/v1/products/none",
+        "/api/v1/cart",
+        "/",
+        "/products/pen",
+    ] {
         let get = client.get(path).await;
         let head = client.send(Request::head(path).body(Body::empty()).expect("a request")).await;
         assert_eq!((head.status, head.body.len()), (get.status, 0), "{path}");

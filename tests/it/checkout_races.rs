@@ -91,7 +91,7 @@ async fn a_key_orders_once_however_often_it_is_sent(shop: TestShop) {
     for number in 1..=KEYS {
         let mut buyer = shop.visitor(&format!("buyer {number}"));
         buyer.add("KETTLE", 2).await;
-        let answers = check_out_at_once(&vec![buyer.clone(); BUYERS], |_| "the key".to_owned()).await;
+        let answers = check_out_at_once(&vec![buyer.clone(); BUYERS], |_| "the-key".to_owned()).await;
         let placed: Vec<_> = answers.iter().filter(|answer| answer.status == StatusCode::CREATED).collect();
         let first = placed.first().unwrap_or_else(|| panic!("nobody ordered: {:?}", tally(&answers)));
         for answer in &answers {
@@ -103,7 +103,7 @@ async fn a_key_orders_once_however_often_it_is_sent(shop: TestShop) {
                 assert!(answer.header("retry-after").parse::<u32>().is_ok_and(|seconds| seconds > 0));
             }
         }
-        let later = buyer.check_out("the key", "card_approved").await;
+        let later = buyer.check_out("the-key", "card_approved").await;
         assert_eq!((later.status, &later.body), (StatusCode::CREATED, &first.body), "key {number}");
         assert_eq!(shop.levels("KETTLE").await, (1000 - 2 * number, 0, 2 * number), "key {number}");
         assert_eq!(orders(&shop).await, number as usize);

@@ -102,7 +102,10 @@ impl TestShop {
 
     /// Sets what is available of a SKU.
     pub async fn stock(&self, sku: &str, units: u32) {
-        self.store.correct_stock(&fixtures::sku(sku), StockChange::SetAvailable(units)).await.expect("the stock is written");
+        self.store
+            .correct_stock(&fixtures::sku(sku), StockChange::SetAvailable(units))
+            .await
+            .expect("the stock is written");
     }
 
     /// What is available, reserved and sold of a SKU.
@@ -222,7 +225,9 @@ impl Client {
     pub async fn send(&mut self, mut request: Request<Body>) -> Answer {
         if !self.cookies.is_empty() && !request.headers().contains_key(header::COOKIE) {
             let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            request.headers_mut().insert(header::COOKIE, cookies.join("; ").parse().expect("cookies are visible ASCII"));
+            request
+                .headers_mut()
+                .insert(header::COOKIE, cookies.join("; ").parse().expect("cookies are visible ASCII"));
         }
         request.headers_mut().entry(header::HOST).or_insert("shop.test".parse().expect("a host"));
         let response = self.router.clone().oneshot(request).await.expect("routers do not fail");

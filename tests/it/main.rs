@@ -1,6 +1,13 @@
 //! The shop as its visitors meet it: API and pages over both stores, every bad input, and that all runtimes serve the
 //! same. One test binary; the tree mirrors the addresses.
 
+#![expect(
+    clippy::expect_used,
+    clippy::assigning_clones,
+    clippy::similar_names,
+    reason = "a test that cannot go on fails"
+)]
+
 mod accounts;
 mod bad_input;
 mod cart;
@@ -8,6 +15,8 @@ mod catalog;
 mod checkout;
 mod checkout_races;
 mod checkout_resumed;
+mod events;
+mod failing_store;
 mod harness;
 mod import;
 mod remote;

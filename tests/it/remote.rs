@@ -1,1 +1,513 @@
-//! x
+//! The shop behind HTTP is the shop: every use case on `LocalShop` and on `RemoteShop` over its API, from equal stores,
+//! with equal results and equal errors.
+
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::routing::any;
+use http::StatusCode;
+use serde::Serialize;
+use serde_json::json;
+use shopease_shared::domain::{Handle, LineItemId, OrderId, Page, PageLimit, ProductSort, StockChange, Token};
+use shopease_shared::http::{self as shop_http, Problem};
+use shopease_shared::ports::SharedStore;
+use shopease_shared::remote_shop::RemoteShop;
+use shopease_shared::services::create_operator;
+use shopease_shared::shop::{
+    AddLineItem, Caller, CorrectStock, ListProducts, LogIn, OrderView, PlaceOrder, QuoteRequest, Register, SetLineItem,
+    ShopResult,
+};
+use shopease_shared::testing::fixtures;
+use shopease_shared::{Shop, ShopError};
+use shopease_storage::testing::{on_dynamodb, on_postgres};
+use time::Duration;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::harness::{PASSWORD, TestShop};
+
+/// An HTTP server of this test.
+pub struct Server {
+    pub url: String,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Server {
+    async fn start(router: Router) -> Self {
+        let (url, listener) = listen().await;
+        let task = tokio::spawn(async move { axum::serve(listener, router).await.expect("it serves") });
+        Self { url, task }
+    }
+
+    fn shop(&self) -> RemoteShop {
+        RemoteShop::new(&self.url).expect("a plain http URL")
+    }
+}
+
+async fn listen() -> (String, TcpListener) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+    (format!("http://{}", listener.local_addr().expect("an address")), listener)
+}
+
+/// What a shop has answered, one line a call.
+struct Script<'a> {
+    test: &'a TestShop,
+    shop: &'a dyn Shop,
+    lines: Vec<String>,
+}
+
+fn problem(error: ShopError) -> String {
+    let problem = Problem { request_id: None, ..Problem::from(error) };
+    json!(problem).to_string()
+}
+
+impl Script<'_> {
+    fn note<T: Serialize>(&mut self, call: &str, result: ShopResult<T>) -> Option<T> {
+        match result {
+            Ok(value) => {
+                self.lines.push(format!("{call}: {}", json!(value)));
+                Some(value)
+            }
+            Err(error) => {
+                self.lines.push(format!("{call}: {}", problem(error)));
+                None
+            }
+        }
+    }
+
+    fn note_page<T: Serialize>(&mut self, call: &str, result: ShopResult<Page<T>>) -> Option<String> {
+        let page = result.map(|page| (page.items, page.next));
+        self.note(call, page).and_then(|(_, next)| next)
+    }
+}
+
+fn caller(name: &str) -> Caller {
+    Caller { token: fixtures::visitor_token(name) }
+}
+
+fn add(sku: &str, units: u32) -> AddLineItem {
+    AddLineItem { sku: fixtures::sku(sku), quantity: units.try_into().expect("1 to 999") }
+}
+
+fn order(card: &str) -> PlaceOrder {
+    PlaceOrder {
+        email: "ada+täst@example.com".parse().expect("an address"),
+        shipping_address: fixtures::address(),
+        shipping_method: "standard".to_owned(),
+        payment_method: card.to_owned(),
+        expected_total: None,
+    }
+}
+
+fn listing(q: Option<&str>, category: Option<&str>, sort: Option<ProductSort>, limit: u16) -> ListProducts {
+    ListProducts {
+        q: q.map(str::to_owned),
+        category: category.map(fixtures::handle),
+        sort,
+        after: None,
+        limit: PageLimit::new(limit).expect("1 to 100"),
+    }
+}
+
+async fn browse(script: &mut Script<'_>) {
+    let shop = script.shop;
+    for sort in [None, Some(ProductSort::Newest), Some(ProductSort::PriceDescending)] {
+        for (q, category) in [
+            (None, None),
+            (Some(""), None),
+            (Some(" "), None),
+            (Some("drev"), None),
+            (Some("växel & drev=100% +#é/?"), None),
+            (Some("東京"), Some("küche-東京")),
+            (Some("---"), None),
+            (None, Some("küche-東京")),
+            (None, Some("none")),
+        ] {
+            script.note_page(
+                &format!("list {q:?} {category:?} {sort:?}"),
+                shop.list_products(listing(q, category, sort, 100)).await,
+            );
+        }
+    }
+    let long = "ä".repeat(201);
+    script.note_page("list too long", shop.list_products(listing(Some(&long), None, None, 1)).await);
+    script.note_page("list relevance", shop.list_products(listing(None, None, Some(ProductSort::Relevance), 1)).await);
+    for (q, sort) in [
+        (None, Some(ProductSort::Title)),
+        (Some("drev"), None),
+        (None, None),
+        (Some(""), Some(ProductSort::PriceAscending)),
+    ] {
+        let mut command = listing(q, None, sort, 1);
+        for number in 0..9 {
+            command.after =
+                script.note_page(&format!("page {number} {q:?}"), shop.list_products(command.clone()).await);
+            if command.after.is_none() {
+                break;
+            }
+        }
+    }
+    for handle in ["växel-東京", "va\u{308}xel-東京", "none", "🫖", "a.b_c~d!*'()"] {
+        let handle: Result<Handle, _> = handle.parse();
+        if let Ok(handle) = handle {
+            script.note(&format!("find {handle}"), shop.find_product(&handle).await);
+        }
+    }
+    script.note("categories", shop.list_categories().await);
+}
+
+async fn fill_carts(script: &mut Script<'_>) {
+    let (shop, ada, bob) = (script.shop, caller("ada"), caller("bob"));
+    script.note("empty cart", shop.view_cart(&ada).await);
+    script.note("add", shop.add_line_item(&ada, add("KETTLE", 2), None).await);
+    for (key, units) in [("k", 1), ("k", 1), ("k", 2), ("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", 1)] {
+        script.note("add once", shop.add_line_item(&ada, add("KETTLE", units), Some(key)).await);
+    }
+    let long = "k".repeat(256);
+    for key in ["", " ", "two words", " k", "k ", "clé", "a\nb", "a\0b", "🔑", &long] {
+        script.note(&format!("add under {key:?}"), shop.add_line_item(&ada, add("KETTLE", 1), Some(key)).await);
+        script.note(&format!("order under {key:?}"), shop.place_order(&ada, order("card_approved"), key).await);
+    }
+    script.note("same key of another", shop.add_line_item(&bob, add("DREV/1 ü#?%", 2), Some("k")).await);
+    script.note("out of stock", shop.add_line_item(&ada, add("KETTLE", 999), None).await);
+    script.note("never sold", shop.add_line_item(&ada, add("🫖 & <b>", 1), None).await);
+    script.note("too many", shop.add_line_item(&ada, add("KETTLE", 997), None).await);
+    let (kettle, none) = (LineItemId::derive("KETTLE"), LineItemId::derive("none"));
+    let set = |units: u32| SetLineItem { quantity: units.try_into().expect("1 to 999") };
+    script.note("set", shop.set_line_item(&ada, &kettle, set(3)).await);
+    script.note("set out of stock", shop.set_line_item(&ada, &kettle, set(999)).await);
+    script.note("set none", shop.set_line_item(&ada, &none, set(1)).await);
+    script.note("remove none", shop.remove_line_item(&ada, &none).await);
+    script.note("add another", shop.add_line_item(&ada, add("DREV/1 ü#?%", 1), None).await);
+    script.note("remove", shop.remove_line_item(&ada, &LineItemId::derive("DREV/1 ü#?%")).await);
+    script.note("cart", shop.view_cart(&ada).await);
+}
+
+async fn check_out(script: &mut Script<'_>) -> Option<OrderView> {
+    let (shop, ada) = (script.shop, caller("ada"));
+    for (country, region, method) in [
+        ("DE", None, None),
+        ("US", Some("CA"), None),
+        ("DE", None, Some("tele port/ü")),
+        ("XK", None, Some("standard")),
+    ] {
+        let request = QuoteRequest {
+            country: country.parse().expect("a country"),
+            region: region.map(str::to_owned),
+            shipping_method: method.map(str::to_owned),
+        };
+        script.note(&format!("quote {country}"), shop.quote(&ada, request).await);
+    }
+    for (key, card) in
+        [("d", "card_declined"), ("d", "card_declined"), ("d", "card_approved"), ("f", "card_insufficient_funds")]
+    {
+        script.note(&format!("order {card}"), shop.place_order(&ada, order(card), key).await);
+    }
+    let mut wrong = order("card_approved");
+    wrong.shipping_address.city = " ".to_owned();
+    wrong.shipping_address.name = "x\u{0}".to_owned();
+    script.note("order to nowhere", shop.place_order(&ada, wrong, "w").await);
+    let cheap = PlaceOrder { expected_total: Some(fixtures::eur(1)), ..order("card_approved") };
+    script.note("order for a cent", shop.place_order(&ada, cheap, "w").await);
+    script.note("order with no card", shop.place_order(&ada, order("4242 ü"), "w").await);
+    let placed = script.note("order", shop.place_order(&ada, order("card_approved"), "k").await);
+    script.note("order again", shop.place_order(&ada, order("card_approved"), "k").await);
+    script.note("order nothing", shop.place_order(&ada, order("card_approved"), "n").await);
+    script.note("cart", shop.view_cart(&ada).await);
+    placed
+}
+
+async fn look_at_orders(script: &mut Script<'_>, placed: &OrderView) {
+    let (shop, ada, bob) = (script.shop, caller("ada"), caller("bob"));
+    let garbage = "a&key=b c=é#/?%00+";
+    for (who, caller) in [("ada", &ada), ("bob", &bob)] {
+        for key in [None, Some(""), Some(placed.access_key.as_str()), Some(garbage)] {
+            script.note(&format!("order of {who} {key:?}"), shop.find_order(caller, &placed.id, key).await);
+        }
+        script.note("no order", shop.find_order(caller, &OrderId::derive("none"), None).await);
+    }
+    for number in 0..3 {
+        script.test.clock.advance(Duration::seconds(1));
+        script.note("add", shop.add_line_item(&ada, add("KETTLE", 1), None).await);
+        script.note("order", shop.place_order(&ada, order("card_approved"), &format!("more-{number}")).await);
+    }
+    let limit = PageLimit::new(2).expect("a page size");
+    let mut after = None;
+    for number in 0..4 {
+        after = script.note_page(&format!("orders {number}"), shop.list_orders(&ada, after, limit).await);
+        if after.is_none() {
+            break;
+        }
+    }
+    script.note_page("orders of bob", shop.list_orders(&bob, None, limit).await);
+}
+
+async fn sign_in(script: &mut Script<'_>) {
+    let (shop, bob) = (script.shop, caller("bob"));
+    let register = |email: &str, name: &str, password: &str| Register {
+        email: email.parse().expect("an address"),
+        name: name.to_owned(),
+        password: password.to_owned(),
+    };
+    script.note("who", shop.current_customer(&bob).await);
+    script.note("register", shop.register(&bob, register("b@example.com", " \n", "short")).await);
+    let signed_in =
+        script.note("register", shop.register(&bob, register("B@example.com", "Bob Ö. <b>", PASSWORD)).await);
+    script.note("register again", shop.register(&bob, register("b@example.com", "Bob", PASSWORD)).await);
+    let Some(token) = signed_in.and_then(|signed_in| Token::parse(&signed_in.token)) else { return };
+    let session = Caller { token };
+    script.note("who", shop.current_customer(&session).await);
+    script.note("merged cart", shop.view_cart(&session).await);
+    let log_in = |email: &str, password: &str| LogIn {
+        email: email.parse().expect("an address"),
+        password: password.to_owned(),
+    };
+    script.note("wrong password", shop.log_in(&bob, log_in("b@example.com", "wrong")).await);
+    script.note("unknown", shop.log_in(&bob, log_in("nobody@example.com", "wrong")).await);
+    let again = script.note("log in", shop.log_in(&session, log_in("b@example.com", PASSWORD)).await);
+    script.note("the former session", shop.current_customer(&session).await);
+    let Some(token) = again.and_then(|signed_in| Token::parse(&signed_in.token)) else { return };
+    let session = Caller { token };
+    let limit = PageLimit::DEFAULT;
+    script.note_page("not an operator", shop.list_all_orders(&session, None, limit).await);
+    script.note("not an operator", shop.product_stock(&session, &fixtures::handle("kettle")).await);
+    let more = CorrectStock { sku: fixtures::sku("KETTLE"), change: StockChange::Adjust(1) };
+    script.note("not an operator", shop.correct_stock(&session, more, None).await);
+    script.note("log out", shop.log_out(&session).await);
+    script.note("log out again", shop.log_out(&session).await);
+    script.note("signed out", shop.current_customer(&session).await);
+}
+
+async fn operate(script: &mut Script<'_>) {
+    let (shop, test) = (script.shop, script.test);
+    let email = "operator@example.com".parse().expect("an address");
+    create_operator(&*test.store, &test.clock, &*test.ids, email, PASSWORD.to_owned()).await.expect("an operator");
+    let (visitor, limit) = (caller("olga"), PageLimit::new(2).expect("a page size"));
+    script.note_page("nobody", shop.list_all_orders(&visitor, None, limit).await);
+    let log_in = LogIn { email: "operator@example.com".parse().expect("an address"), password: PASSWORD.to_owned() };
+    let Some(signed_in) = script.note("log in", shop.log_in(&visitor, log_in).await) else { return };
+    let operator = Caller { token: Token::parse(&signed_in.token).expect("a token") };
+    let mut after = None;
+    for number in 0..6 {
+        after = script.note_page(&format!("all orders {number}"), shop.list_all_orders(&operator, after, limit).await);
+        if after.is_none() {
+            break;
+        }
+    }
+    for handle in ["växel-東京", "kettle", "none", "🫖"] {
+        script.note(&format!("stock of {handle}"), shop.product_stock(&operator, &fixtures::handle(handle)).await);
+    }
+    for (sku, change, key) in [
+        ("KETTLE", StockChange::Adjust(5), Some("k")),
+        ("KETTLE", StockChange::Adjust(5), Some("k")),
+        ("KETTLE", StockChange::Adjust(6), Some("k")),
+        ("KETTLE", StockChange::Adjust(5), Some("ü")),
+        ("KETTLE", StockChange::SetAvailable(3), None),
+        ("KETTLE", StockChange::Adjust(-4), None),
+        ("KETTLE", StockChange::SetAvailable(u32::MAX), None),
+        ("DREV/1 ü#?%", StockChange::Adjust(1), None),
+        ("VOUCHER", StockChange::Adjust(1), None),
+        ("🫖", StockChange::Adjust(1), None),
+    ] {
+        let command = CorrectStock { sku: fixtures::sku(sku), change };
+        script.note(&format!("correct {sku} {change:?}"), shop.correct_stock(&operator, command, key).await);
+    }
+    test.clock.advance(Duration::days(31));
+    script.note("the session is over", shop.current_customer(&operator).await);
+    script.note("ready", shop.ready().await);
+}
+
+/// Plays every use case on the local shop or on the remote one over it, and gives what it answered.
+async fn play(store: SharedStore, remotely: bool) -> Vec<String> {
+    let test = TestShop::new(store);
+    test.sell(&fixtures::product("kettle").category("kitchen").build(), 30).await;
+    let gear = fixtures::product("växel-東京").title("Växel 東京 / Drev").category("küche-東京").tags(&["a&b", "<i>"]);
+    test.sell(&gear.variants(&[("DREV/1 ü#?%", 4900), ("DREV/2", 5900)]).option("Größe", &["S", "L"]).build(), 9).await;
+    test.sell(&fixtures::product("drev").price(100).build(), 0).await;
+    test.sell(&fixtures::product("voucher").untracked().build(), 0).await;
+    let server = Server::start(shop_http::backend(test.app.clone())).await;
+    let remote = server.shop();
+    let shop: &dyn Shop = if remotely { &remote } else { &test.local };
+    let mut script = Script { test: &test, shop, lines: Vec::new() };
+    browse(&mut script).await;
+    fill_carts(&mut script).await;
+    let placed = check_out(&mut script).await.expect("the order is placed");
+    look_at_orders(&mut script, &placed).await;
+    sign_in(&mut script).await;
+    operate(&mut script).await;
+    script.lines
+}
+
+type Played = Arc<Mutex<Vec<String>>>;
+
+async fn play_into(played: Played, store: SharedStore, remotely: bool) {
+    let lines = play(store, remotely).await;
+    *played.lock().expect("not poisoned") = lines;
+}
+
+fn assert_equal(expected: &Played, found: &Played) {
+    let (expected, found) = (expected.lock().expect("not poisoned"), found.lock().expect("not poisoned"));
+    let differing = expected.iter().zip(found.iter()).filter(|(expected, found)| expected != found);
+    let differing: Vec<_> = differing.map(|(expected, found)| format!("- {expected}\n+ {found}")).collect();
+    assert!(differing.is_empty(), "{} calls differ:\n{}", differing.len(), differing.join("\n"));
+    assert_eq!(expected.len(), found.len());
+    assert!(expected.len() > 150, "the whole script was played: {}", expected.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_remote_shop_answers_like_the_local_one() {
+    let (local, remote) = (Played::default(), Played::default());
+    on_dynamodb(|store| play_into(Arc::clone(&local), store, false)).await;
+    on_dynamodb(|store| play_into(Arc::clone(&remote), store, true)).await;
+    assert_equal(&local, &remote);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_remote_shop_on_postgres_answers_like_the_local_one_on_dynamodb() {
+    let (local, remote) = (Played::default(), Played::default());
+    on_postgres("remote on PostgreSQL", |store| play_into(Arc::clone(&remote), store, true)).await;
+    if remote.lock().expect("not poisoned").is_empty() {
+        return;
+    }
+    on_dynamodb(|store| play_into(Arc::clone(&local), store, false)).await;
+    assert_equal(&local, &remote);
+}
+
+/// The errors of every use case of a shop at `url`.
+async fn errors_at(url: &str) -> Vec<ShopError> {
+    let shop = RemoteShop::new(url).expect("a plain http URL");
+    let (ada, kettle, limit) = (caller("ada"), fixtures::handle("kettle"), PageLimit::DEFAULT);
+    let quote = QuoteRequest { country: "DE".parse().expect("a country"), region: None, shipping_method: None };
+    let email = || "ada@example.com".parse().expect("an address");
+    let register = Register { email: email(), name: "Ada".to_owned(), password: PASSWORD.to_owned() };
+    let log_in = LogIn { email: email(), password: PASSWORD.to_owned() };
+    let more = CorrectStock { sku: fixtures::sku("KETTLE"), change: StockChange::Adjust(1) };
+    let set = SetLineItem { quantity: 1.try_into().expect("a unit") };
+    let line = LineItemId::derive("KETTLE");
+    let errors = [
+        shop.list_products(listing(None, None, None, 1)).await.err(),
+        shop.find_product(&kettle).await.err(),
+        shop.list_categories().await.err(),
+        shop.view_cart(&ada).await.err(),
+        shop.add_line_item(&ada, add("KETTLE", 1), None).await.err(),
+        shop.set_line_item(&ada, &line, set).await.err(),
+        shop.remove_line_item(&ada, &line).await.err(),
+        shop.quote(&ada, quote).await.err(),
+        shop.place_order(&ada, order("card_approved"), "k").await.err(),
+        shop.find_order(&ada, &OrderId::derive("x"), None).await.err(),
+        shop.list_orders(&ada, None, limit).await.err(),
+        shop.register(&ada, register).await.err(),
+        shop.log_in(&ada, log_in).await.err(),
+        shop.current_customer(&ada).await.err(),
+        shop.list_all_orders(&ada, None, limit).await.err(),
+        shop.product_stock(&ada, &kettle).await.err(),
+        shop.correct_stock(&ada, more, None).await.err(),
+        shop.log_out(&ada).await.err(),
+        shop.ready().await.err(),
+    ];
+    let count = errors.len();
+    let errors: Vec<_> = errors.into_iter().flatten().collect();
+    assert_eq!(errors.len(), count, "every use case fails");
+    errors
+}
+
+#[tokio::test]
+async fn every_kind_of_error_arrives_as_it_was_sent() {
+    let sku = || fixtures::sku("KÄT/1");
+    let kinds: [fn() -> ShopError; 13] = [
+        || {
+            ShopError::Rules(vec![
+                shopease_shared::domain::RuleError::invalid("fïeld", "reason \"x\""),
+                shopease_shared::domain::RuleError::TooManyLines { limit: 50 },
+                shopease_shared::domain::RuleError::EmptyCart,
+                shopease_shared::domain::RuleError::AmountTooLarge,
+                shopease_shared::domain::RuleError::TotalChanged {
+                    expected: fixtures::eur(i64::MIN),
+                    actual: fixtures::eur(i64::MAX),
+                },
+            ])
+        },
+        || ShopError::NotFound { what: "ärticle".to_owned() },
+        || ShopError::SignInRequired,
+        || ShopError::WrongCredentials,
+        || ShopError::Forbidden,
+        || ShopError::AlreadyExists { what: "sku Ä".to_owned() },
+        || ShopError::OutOfStock { sku: fixtures::sku("KÄT/1") },
+        || ShopError::Conflict,
+        || ShopError::IdempotencyKeyReused,
+        || ShopError::IdempotencyKeyInUse { retry_after_seconds: 3 },
+        || ShopError::PaymentDeclined { code: "insufficient_funds".to_owned() },
+        || ShopError::Unavailable { retry_after_seconds: 7, source: None },
+        || ShopError::Internal("secret".into()),
+    ];
+    assert_eq!(sku().as_str(), "KÄT/1");
+    for kind in kinds {
+        // Whatever is asked, the answer is this problem.
+        let server = Server::start(Router::new().fallback(any(move || async move { Problem::from(kind()) }))).await;
+        for error in errors_at(&server.url).await {
+            assert_eq!(problem(error), problem(kind()));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_backend_that_is_down_is_unavailable() {
+    let (url, listener) = listen().await;
+    drop(listener);
+    for error in errors_at(&url).await {
+        assert!(matches!(error, ShopError::Unavailable { retry_after_seconds: 1, .. }), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_load_balancer_answers_for_a_backend_is_unavailable() {
+    for status in [
+        StatusCode::BAD_GATEWAY,
+        StatusCode::SERVICE_UNAVAILABLE,
+        StatusCode::GATEWAY_TIMEOUT,
+        StatusCode::TOO_MANY_REQUESTS,
+    ] {
+        let server =
+            Server::start(Router::new().fallback(any(move || async move { (status, "<html>busy</html>") }))).await;
+        for error in errors_at(&server.url).await {
+            assert!(matches!(error, ShopError::Unavailable { .. }), "{status}: {error:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_unavailable() {
+    let (url, listener) = listen().await;
+    let task = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"items\":").await;
+        }
+    });
+    for error in errors_at(&url).await {
+        assert!(matches!(error, ShopError::Unavailable { .. }), "{error:?}");
+    }
+    task.abort();
+}
+
+#[tokio::test]
+async fn an_answer_that_is_none_of_the_shops_is_a_defect() {
+    for (status, body) in
+        [(StatusCode::OK, "<html>"), (StatusCode::FOUND, ""), (StatusCode::BAD_REQUEST, "{\"type\":\"/problems/new\"}")]
+    {
+        let server = Server::start(Router::new().fallback(any(move || async move { (status, body) }))).await;
+        let shop = server.shop();
+        for error in [shop.list_categories().await.err(), shop.view_cart(&caller("ada")).await.err()] {
+            assert!(matches!(error, Some(ShopError::Internal(_))), "{status}: {error:?}");
+        }
+    }
+    for url in ["https://backend", "backend:8080", "", "ftp://backend", "mailto:a@b"] {
+        assert!(RemoteShop::new(url).is_err(), "{url}");
+    }
+}

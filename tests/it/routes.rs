@@ -12,8 +12,8 @@ use shopease_storage::testing::on_dynamodb;
 
 use crate::harness::{Answer, Client, TestShop};
 
-/// A path that a route matches.
-fn example(path: &str) -> String {
+/// A path that a route matches; the ids are of nobody.
+pub fn example(path: &str) -> String {
     path.replace("{*path}", "shop.css")
         .replace("/cart/line-items/{id}", "/cart/line-items/li_01ARZ3NDEKTSV4RRFFQ69G5FAV")
         .replace("/orders/{id}", "/orders/ord_01ARZ3NDEKTSV4RRFFQ69G5FAV")
@@ -35,8 +35,12 @@ fn is_unrouted(answer: &Answer) -> bool {
 /// Status, headers and body, without the request's own id and cookies.
 fn comparable(answer: &Answer) -> (StatusCode, BTreeSet<(String, String)>, String) {
     let id = answer.header("x-request-id").to_owned();
-    let headers = answer.headers.iter().filter(|(name, _)| !["x-request-id", "set-cookie", "content-length"].contains(&name.as_str()));
-    let headers = headers.map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+    let headers = answer
+        .headers
+        .iter()
+        .filter(|(name, _)| !["x-request-id", "set-cookie", "content-length"].contains(&name.as_str()));
+    let headers =
+        headers.map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
     (answer.status, headers.collect(), answer.text().replace(&id, "ID"))
 }
 
@@ -83,7 +87,8 @@ async fn frontend_and_backend_share_only_the_probes() {
 #[test]
 fn every_path_belongs_to_one_area() {
     for route in ROUTES {
-        let areas: BTreeSet<_> = ROUTES.iter().filter(|other| other.path == route.path).map(|other| other.area).collect();
+        let areas: BTreeSet<_> =
+            ROUTES.iter().filter(|other| other.path == route.path).map(|other| other.area).collect();
         assert_eq!(areas.len(), 1, "{} is split over functions, which no listener rule can express", route.path);
     }
 }

@@ -1,14 +1,15 @@
 //! What is generated and committed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use shopease_shared::http::openapi;
-use shopease_shared::http::routes::ROUTES;
+use shopease_shared::http::routes::{Area, ROUTES};
 
 use crate::postgres::Postgres;
-use crate::tools::{cargo, execute, root};
+use crate::tools::{cargo, command, execute, root};
 
 /// Marks the generated part of `Cargo.toml`.
 const BEGIN: &str = "# Generated from the route table by `cargo xtask generate`:\n";
@@ -39,11 +40,13 @@ pub fn run(check: bool) -> Result<()> {
 }
 
 fn texts() -> Result<Vec<(PathBuf, String)>> {
-    let manifest = root().join("Cargo.toml");
+    let (manifest, template) = (root().join("Cargo.toml"), root().join("sam/template.yaml"));
     Ok(vec![
         (root().join("docs/openapi.json"), openapi::json()?),
-        (root().join("docs/routes.md"), route_document()),
+        (root().join("docs/routes.md"), route_document()?),
         (manifest.clone(), manifest_with_routes(&std::fs::read_to_string(&manifest)?)?),
+        (template.clone(), template_with_routes(&std::fs::read_to_string(&template)?)?),
+        (root().join("terraform/routes.json"), listener_paths()?),
     ])
 }
 
@@ -58,20 +61,61 @@ fn watch_router() -> BTreeMap<&'static str, &'static str> {
 fn manifest_with_routes(manifest: &str) -> Result<String> {
     let (before, rest) = manifest.split_once(BEGIN).context("Cargo.toml has no generated part")?;
     let (_, after) = rest.split_once(END).context("the generated part of Cargo.toml has no end")?;
-    let routes: String = watch_router().iter().map(|(path, function)| format!("{path:?} = {function:?}\n")).collect();
+    let mut routes = String::new();
+    for (path, function) in watch_router() {
+        writeln!(routes, "{path:?} = {function:?}")?;
+    }
     Ok(format!("{before}{BEGIN}[workspace.metadata.lambda.watch.router]\n{routes}{END}{after}"))
 }
 
-fn route_document() -> String {
-    let rows: String = ROUTES
-        .iter()
-        .map(|route| format!("| {} | {:?} | {} | `{}` |\n", route.area.name(), route.surface, route.method, route.path))
-        .collect();
-    format!(
+/// The events of each function in the SAM template.
+fn template_with_routes(template: &str) -> Result<String> {
+    const END: &str = "        # End of the generated routes.\n";
+    let mut text = template.to_owned();
+    for area in Area::ALL {
+        let begin = format!("        # Generated routes of {}:\n", area.name());
+        let (before, rest) = text.split_once(&begin).with_context(|| format!("the SAM template lacks {begin}"))?;
+        let (_, after) = rest.split_once(END).with_context(|| format!("the SAM template lacks {END}"))?;
+        let mut events = String::new();
+        for (number, route) in ROUTES.iter().filter(|route| route.area == area).enumerate() {
+            let path = route.path.replace("{*path}", "{path+}");
+            writeln!(
+                events,
+                "        Route{number}: {{ Type: HttpApi, Properties: {{ ApiId: !Ref Api, Method: {}, Path: \"{path}\" }} }}",
+                route.method
+            )?;
+        }
+        if area == Area::Storefront {
+            writeln!(
+                events,
+                "        Default: {{ Type: HttpApi, Properties: {{ ApiId: !Ref Api, Method: ANY, Path: $default }} }}"
+            )?;
+        }
+        text = format!("{before}{begin}{events}{END}{after}");
+    }
+    Ok(text)
+}
+
+/// Path patterns of the load balancer's listener rules, by function: a parameter is `*`.
+fn listener_paths() -> Result<String> {
+    let mut paths: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for route in ROUTES {
+        let segments = route.path.split('/').map(|segment| if segment.starts_with('{') { "*" } else { segment });
+        paths.entry(route.area.name()).or_default().insert(segments.collect::<Vec<_>>().join("/"));
+    }
+    Ok(serde_json::to_string_pretty(&paths)? + "\n")
+}
+
+fn route_document() -> Result<String> {
+    let mut rows = String::new();
+    for route in ROUTES {
+        writeln!(rows, "| {} | {:?} | {} | `{}` |", route.area.name(), route.surface, route.method, route.path)?;
+    }
+    Ok(format!(
         "# Routes\n\nGenerated from `shared/src/http/routes.rs` by `cargo xtask generate`. The area is the Lambda function and the \
          listener rule; the surface is the Fargate role (`Page`: frontend, `Api`: backend, `Probe`: both).\n\n\
          | Area | Surface | Method | Path |\n|---|---|---|---|\n{rows}"
-    )
+    ))
 }
 
 /// Compiles the queries against a migrated database, which writes one file a query; gives the files that changed.
@@ -83,10 +127,8 @@ fn query_metadata(check: bool) -> Result<Vec<String>> {
     }
     std::fs::create_dir_all(&fresh)?;
     let server = Postgres::start()?;
-    let migrate = |command: &mut std::process::Command| {
-        execute(command.env("SHOPEASE_STORE", "postgres").env("SHOPEASE_DATABASE_URL", server.url()))
-    };
-    migrate(cargo().args(["run", "--quiet", "--package", "shopease-ecs-adapter", "--", "migrate"]))?;
+    let mut migrate = command(crate::journeys::build()?);
+    execute(migrate.arg("migrate").env("SHOPEASE_STORE", "postgres").env("SHOPEASE_DATABASE_URL", server.url()))?;
     // A target directory of its own: the macros run only when the crate is compiled.
     let mut build = cargo();
     build.args([
@@ -137,7 +179,7 @@ fn differences(committed: &Path, fresh: &Path) -> Result<Vec<String>> {
         Ok(files)
     };
     let (committed, fresh) = (read(committed)?, read(fresh)?);
-    let names: std::collections::BTreeSet<&String> = committed.keys().chain(fresh.keys()).collect();
+    let names: BTreeSet<&String> = committed.keys().chain(fresh.keys()).collect();
     Ok(names
         .into_iter()
         .filter(|name| committed.get(*name) != fresh.get(*name))

@@ -10,7 +10,10 @@ use crate::test::Outcome;
 use crate::tools::{cargo, cargo_lambda, chromium, command, execute, find_program, node_modules, output, root};
 
 /// Builds every binary with the features that the tests have, so that dependencies are compiled once.
-fn build() -> Result<std::path::PathBuf> {
+///
+/// # Errors
+/// When they do not compile.
+pub fn build() -> Result<std::path::PathBuf> {
     execute(cargo().args(["build", "--quiet", "--workspace", "--bins"]))?;
     Ok(root().join("target/debug/shopease"))
 }

@@ -56,7 +56,9 @@ pub fn run(args: &TestArgs) -> Result<()> {
         bail!("there is no step {unknown:?}; see --list");
     }
     if args.list {
-        STEPS.iter().for_each(|(name, what, _)| println!("{name:10} {what}"));
+        for (name, what, _) in &STEPS {
+            println!("{name:10} {what}");
+        }
         return Ok(());
     }
     #[expect(clippy::disallowed_methods, reason = "this is the program that reads it")]

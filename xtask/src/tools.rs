@@ -96,7 +96,7 @@ pub fn chromium() -> Result<PathBuf> {
     find().context("chromium was installed but is not on PATH")
 }
 
-/// cargo-lambda: the one on `PATH`, or one from PyPI in a virtual environment below `target`.
+/// `cargo-lambda`: the one on `PATH`, or one from PyPI in a virtual environment below `target`.
 ///
 /// # Errors
 /// When there is none and none can be installed.

@@ -154,7 +154,8 @@ fn choose(offers: &[ShippingOffer], wanted: Option<&str>, country: CountryCode) 
             .iter()
             .find(|offer| offer.id == id)
             .cloned()
-            .ok_or_else(|| RuleError::ShippingNotOffered { method: id.to_owned() }),
+            // The name may be anything: long ones are not given back in full.
+            .ok_or_else(|| RuleError::ShippingNotOffered { method: id.chars().take(64).collect() }),
     }
 }
 

@@ -286,7 +286,7 @@ pub struct ProductSummary {
 /// The orders in which products can be listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 pub enum ProductSort {
-    /// Newest first, then by title.
+    /// Newest day first, then by title: two stores that import the same files on one day list alike.
     #[serde(rename = "newest")]
     Newest,
     /// By title.
@@ -322,15 +322,15 @@ impl ProductSort {
     /// per product. Both stores keep it as it is, so both list alike. `score` counts only for
     /// [`ProductSort::Relevance`].
     pub fn position(self, product: &Product, score: u32) -> Position {
-        /// Largest timestamp of the `time` crate in milliseconds has 15 digits.
-        const LATEST_MS: i128 = 999_999_999_999_999;
+        /// No Julian day of the `time` crate has more than seven digits.
+        const LATEST_DAY: i32 = 9_999_999;
         let title: String = fold(&product.title).chars().filter(|c| !c.is_control()).take(60).collect();
         let price = product.variants.iter().map(|variant| variant.price.amount_minor).min().unwrap_or(0);
         let tie = format!("{title}\u{1}{}", product.id);
         match self {
             Self::Newest => {
-                let created_ms = product.created_at.unix_timestamp_nanos() / 1_000_000;
-                format!("{:015}\u{1}{tie}", (LATEST_MS - created_ms).clamp(0, LATEST_MS))
+                let day = product.created_at.to_julian_day();
+                format!("{:07}\u{1}{tie}", (LATEST_DAY - day).clamp(0, LATEST_DAY))
             }
             Self::Title => tie,
             Self::PriceAscending => format!("{price:019}\u{1}{tie}"),

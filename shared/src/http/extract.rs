@@ -1,5 +1,7 @@
 //! Reading requests and writing answers in the shop's way.
 
+use std::convert::Infallible;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
@@ -18,6 +20,9 @@ use super::visitor::Visitor;
 use crate::domain::RuleError;
 use crate::shop::ShopError;
 
+/// Longest reason that is given for a body of the wrong shape.
+const MAX_REASON_CHARS: usize = 200;
+
 /// A JSON body: 415 for another content type, 413 when too large, 400 when it is not JSON, 422 when it is JSON of
 /// another shape.
 pub(super) struct ApiJson<T>(pub T);
@@ -28,11 +33,19 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for ApiJson<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         require_content_type(request.headers(), "application/json")?;
         let body = read_body(request, state).await?;
+        let malformed = |error: &serde_json::Error| Problem::malformed(format!("the body is not JSON: {error}"));
+        // First whether it is JSON at all: a wrong value must not hide that the text around it is broken.
+        serde_json::from_slice::<serde::de::IgnoredAny>(&body).map_err(|error| malformed(&error))?;
+        if body.trim_ascii_start().first() != Some(&b'{') {
+            return Err(ShopError::from(RuleError::invalid("body", "must be a JSON object")).into());
+        }
         serde_json::from_slice(&body).map(Self).map_err(|error| {
             if error.is_data() {
-                Problem::from(ShopError::from(RuleError::invalid("body", error.to_string())))
+                // The reason may quote the body, which may be long.
+                let reason: String = error.to_string().chars().take(MAX_REASON_CHARS).collect();
+                ShopError::from(RuleError::invalid("body", reason)).into()
             } else {
-                Problem::malformed(format!("the body is not JSON: {error}"))
+                malformed(&error)
             }
         })
     }
@@ -105,14 +118,12 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for ApiPath
 pub(super) struct ClientKey(pub Option<String>);
 
 impl<S: Send + Sync> FromRequestParts<S> for ClientKey {
-    type Rejection = Problem;
+    type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let Some(value) = parts.headers.get("idempotency-key") else { return Ok(Self(None)) };
-        value
-            .to_str()
-            .map(|key| Self(Some(key.to_owned())))
-            .map_err(|_| Problem::malformed("Idempotency-Key: must be 1 to 255 visible ASCII characters"))
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        // Bytes that are no text stay in as U+FFFD, which no key may have: one rule refuses them all.
+        let value = parts.headers.get("idempotency-key");
+        Ok(Self(value.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())))
     }
 }
 

@@ -69,12 +69,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Visitor {
     }
 }
 
-/// Finds the token or mints one, refuses cross-site writes that ride on the cookie, and sends a minted token back when
+/// Finds the token or mints one, refuses cross-site writes that do not bring their own token, and sends a minted token back when
 /// the answer needs it.
 pub(super) async fn layer(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let (token, origin) = find_token(request.headers(), &app.config)
         .unwrap_or_else(|| (Token::visitor(app.ids.secret()), Origin::Minted));
-    if origin == Origin::Cookie && is_unsafe(request.method()) && is_cross_site(request.headers()) {
+    if origin != Origin::Bearer && is_unsafe(request.method()) && is_cross_site(request.headers()) {
         return Problem::new(
             axum::http::StatusCode::FORBIDDEN,
             "cross-site-request",
@@ -101,8 +101,9 @@ pub(super) async fn layer(State(app): State<App>, mut request: Request, next: Ne
 }
 
 fn find_token(headers: &HeaderMap, config: &HttpConfig) -> Option<(Token, Origin)> {
-    if let Some(value) = headers.get(header::AUTHORIZATION) {
-        let token = value.to_str().ok()?.strip_prefix("Bearer ")?;
+    let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    // Other schemes belong to whatever stands before the shop.
+    if let Some(token) = authorization.and_then(|value| value.strip_prefix("Bearer ")) {
         return Some((Token::parse(token)?, Origin::Bearer));
     }
     let value = cookie_value(headers, config.cookie_name())?;

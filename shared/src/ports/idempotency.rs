@@ -24,10 +24,19 @@ impl IdempotencyKey {
     /// # Errors
     /// [`RuleError::InvalidValue`] unless the client's key is 1..=255 visible ASCII characters.
     pub fn new(owner: CartOwner, route: &'static str, client_key: &str) -> Result<Self, RuleError> {
+        Self::check(client_key)?;
+        Ok(Self { owner, route, client_key: client_key.to_owned() })
+    }
+
+    /// Whether a client may use this text as its key.
+    ///
+    /// # Errors
+    /// [`RuleError::InvalidValue`] unless it is 1..=255 visible ASCII characters.
+    pub fn check(client_key: &str) -> Result<(), RuleError> {
         let valid =
             (1..=Self::MAX_CHARS).contains(&client_key.len()) && client_key.bytes().all(|byte| byte.is_ascii_graphic());
         if valid {
-            Ok(Self { owner, route, client_key: client_key.to_owned() })
+            Ok(())
         } else {
             Err(RuleError::invalid("Idempotency-Key", "must be 1 to 255 visible ASCII characters"))
         }

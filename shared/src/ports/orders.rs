@@ -64,7 +64,8 @@ pub trait OrderStore: Send + Sync {
     /// Places an order: takes the key, the stock, writes the order, empties the cart, writes the outbox, all or nothing.
     ///
     /// The key decides first: when it is taken, the record under it is returned and nothing changes, whatever the
-    /// stock and the cart look like now; the cart decides before the stock. Of any number of callers that want the last unit exactly one gets it.
+    /// stock and the cart look like now; the cart decides before the stock. Of any number of callers that want the last
+    /// unit exactly one gets it.
     ///
     /// # Errors
     /// [`StoreError::OutOfStock`] with the first short SKU; [`StoreError::Conflict`] when the cart has another

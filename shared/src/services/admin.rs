@@ -33,7 +33,7 @@ impl LocalShop {
         if let StockChange::SetAvailable(units) = command.change
             && units > StockLevel::MAX_UNITS
         {
-            return Err(RuleError::invalid("units", format!("must be at most {}", StockLevel::MAX_UNITS)).into());
+            return Err(too_many());
         }
         let found = self.store.find_products_by_sku(std::slice::from_ref(&command.sku)).await?.pop();
         let product: Product = found.ok_or_else(|| ShopError::NotFound { what: "article".to_owned() })?;
@@ -41,10 +41,21 @@ impl LocalShop {
         if !tracked {
             return Err(RuleError::invalid("sku", "is not counted").into());
         }
+        if let StockChange::Adjust(units) = command.change {
+            let level = self.stock_levels_of(&product).await?.remove(&command.sku);
+            let after = i64::from(level.map_or(0, |level| level.available)) + i64::from(units);
+            if after > i64::from(StockLevel::MAX_UNITS) {
+                return Err(too_many());
+            }
+        }
         let change = async { Ok(self.store.correct_stock(&command.sku, command.change).await?) };
         let owner = CartOwner::customer(&operator);
         let level = self.idempotently(owner, "stock-corrections", client_key, &command, change).await?;
         self.cache.forget_product(&product.handle).await;
         Ok(level)
     }
+}
+
+fn too_many() -> ShopError {
+    RuleError::invalid("units", format!("must leave at most {} available", StockLevel::MAX_UNITS)).into()
 }

@@ -65,7 +65,14 @@ impl LocalShop {
         if let Some(record) = self.store.find_idempotency_record(&key, now).await? {
             return self.answer_again(&record, &hash, key, now).await;
         }
-        let (order, cart_version) = self.new_order(identity, command, now).await?;
+        let (order, cart_version) = match self.new_order(identity, command, now).await {
+            Ok(new) => new,
+            // The first request with the key may have emptied the cart meanwhile: the key decides before the cart.
+            Err(error) => match self.store.find_idempotency_record(&key, now).await? {
+                Some(record) => return self.answer_again(&record, &hash, key, now).await,
+                None => return Err(error),
+            },
+        };
         let placement = Placement {
             claim: claim(key.clone(), hash.clone(), Some(order.id.clone()), now),
             outbox: vec![self.message("order.placed", &order)],

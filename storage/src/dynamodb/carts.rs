@@ -48,9 +48,9 @@ impl CartRow {
 fn save(cart: &Cart, expires_at: OffsetDateTime) -> Result<Action, StoreError> {
     let put = Action::put(CartRow::new(cart, expires_at)?.0).value(":now", number(millis(cart.updated_at)));
     Ok(if cart.version <= 1 {
-        put.only_if(format!("attribute_not_exists(pk) OR {EXPIRES_MS} < :now"))
+        put.only_if(format!("attribute_not_exists(pk) OR {EXPIRES_MS} <= :now"))
     } else {
-        put.only_if(format!("version = :seen AND {EXPIRES_MS} >= :now")).value(":seen", number(cart.version - 1))
+        put.only_if(format!("version = :seen AND {EXPIRES_MS} > :now")).value(":seen", number(cart.version - 1))
     })
 }
 
@@ -58,7 +58,7 @@ fn save(cart: &Cart, expires_at: OffsetDateTime) -> Result<Action, StoreError> {
 pub(super) fn empty(owner: &CartOwner, version: u64, now: OffsetDateTime) -> Result<Action, StoreError> {
     let change = "SET cart_lines = :none, version = version + :one, updated_at = :at";
     Ok(Action::update(&keys::cart(owner), change)
-        .only_if(format!("version = :seen AND {EXPIRES_MS} >= :now"))
+        .only_if(format!("version = :seen AND {EXPIRES_MS} > :now"))
         .value(":none", text("[]"))
         .value(":one", number(1))
         .value(":at", AttributeValue::S(timestamp(now)?))
@@ -83,8 +83,9 @@ impl CartStore for DynamoDbStore {
 
     async fn merge_carts(&self, source: &Cart, merged: &Cart, expires_at: OffsetDateTime) -> Result<(), StoreError> {
         let removed = Action::delete(&keys::cart(&source.owner))
-            .only_if("version = :seen")
-            .value(":seen", number(source.version));
+            .only_if(format!("version = :seen AND {EXPIRES_MS} > :now"))
+            .value(":seen", number(source.version))
+            .value(":now", number(millis(merged.updated_at)));
         let actions = vec![save(merged, expires_at)?, removed];
         self.transact(actions).await.map_err(|refused| refused.or(StoreError::Conflict))
     }

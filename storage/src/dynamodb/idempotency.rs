@@ -48,7 +48,7 @@ pub(super) fn take(claim: &Claim, now: OffsetDateTime, claimed_by: &str) -> Resu
         item = item.text("outcome", outcome);
     }
     Ok(Action::put(item.build())
-        .only_if(format!("attribute_not_exists(pk) OR {EXPIRES_MS} < :now"))
+        .only_if(format!("attribute_not_exists(pk) OR {EXPIRES_MS} <= :now"))
         .value(":now", number(millis(now))))
 }
 

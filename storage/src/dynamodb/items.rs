@@ -70,7 +70,7 @@ impl NewItem {
         Ok(self.text(DOCUMENT, json(value)?))
     }
 
-    /// Makes the item void after `at`. The engine may remove it from the next full second on.
+    /// Makes the item void from `at` on. The engine may remove it from the next full second on.
     pub fn expires(self, at: OffsetDateTime) -> Self {
         let expires_ms = millis(at);
         self.number(TTL, expires_ms.div_euclid(1000) + 1).number(EXPIRES_MS, expires_ms)
@@ -120,7 +120,7 @@ pub(super) fn read_document<T: DeserializeOwned>(item: &Item) -> Result<T, Store
 
 /// Whether an item is still valid at `now`: the engine removes items late.
 pub(super) fn is_live(item: &Item, now: OffsetDateTime) -> Result<bool, StoreError> {
-    Ok(read_number::<i128>(item, EXPIRES_MS)? >= millis(now))
+    Ok(read_number::<i128>(item, EXPIRES_MS)? > millis(now))
 }
 
 /// What the engine counts against [`MAX_BYTES`]: names and values, for the texts and numbers that this adapter writes.

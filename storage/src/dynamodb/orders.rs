@@ -25,6 +25,7 @@ const MAX_MESSAGES: usize = 100;
 /// Where the actions of a placement stand in its transaction. The key is first: it decides before all others.
 const KEY: usize = 0;
 const ORDER: usize = 1;
+const CART: usize = 4;
 const FIRST_STOCK: usize = 5;
 
 #[async_trait]
@@ -174,6 +175,7 @@ fn refusal(placement: &Placement, failed: &BTreeMap<usize, Option<Item>>) -> Sto
     let short = failed.keys().filter_map(|index| reservations.get(index.checked_sub(FIRST_STOCK)?));
     let first: Option<&Sku> = short.map(|reservation| &reservation.sku).min();
     match first {
+        _ if failed.contains_key(&CART) => StoreError::Conflict,
         Some(sku) => StoreError::OutOfStock { sku: sku.clone() },
         None if failed.contains_key(&ORDER) => {
             StoreError::AlreadyExists { what: format!("order {}", placement.order.id) }

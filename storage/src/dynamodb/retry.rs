@@ -10,7 +10,7 @@ use tokio::time::Instant;
 const TRIES: u32 = 8;
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How long a command waits its turn that nobody looks at, such as one product of an import.
-const MUCH_PATIENCE: Duration = Duration::from_secs(60);
+const MUCH_PATIENCE: Duration = Duration::from_mins(1);
 /// Longest pause between looks at whose turn it is.
 const SHORT_PAUSE: Duration = Duration::from_millis(160);
 /// Longest first pause; doubles with every try.

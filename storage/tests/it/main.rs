@@ -1,7 +1,22 @@
 //! Every store is held to the store ports: the conformance suite of `shopease-shared`, once per engine, each test on
-//! an empty store of its own. The `PostgreSQL` tests need `SHOPEASE_TEST_DATABASE_URL`; see [`postgres`].
+//! an empty store of its own. The `PostgreSQL` tests need `SHOPEASE_TEST_DATABASE_URL`.
 
-#[cfg(feature = "embedded")]
-mod embedded;
-#[cfg(feature = "postgres")]
-mod postgres;
+mod embedded {
+    use shopease_shared::testing::conformance::Guarantee;
+
+    shopease_shared::conformance_suite!(crate::embedded::check);
+
+    async fn check(guarantee: Guarantee) {
+        shopease_storage::testing::on_dynamodb(|store| guarantee.check(store)).await;
+    }
+}
+
+mod postgres {
+    use shopease_shared::testing::conformance::Guarantee;
+
+    shopease_shared::conformance_suite!(crate::postgres::check);
+
+    async fn check(guarantee: Guarantee) {
+        shopease_storage::testing::on_postgres(guarantee.name, |store| guarantee.check(store)).await;
+    }
+}

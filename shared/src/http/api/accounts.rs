@@ -1,7 +1,7 @@
 //! Accounts and sessions.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
 use crate::domain::Token;
@@ -72,7 +72,7 @@ pub(in crate::http) async fn log_in(
     (status = 403, description = "The request rides on a cookie from another site.", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::http) async fn log_out(State(app): State<App>, visitor: Visitor) -> Result<Response, Problem> {
     app.shop.log_out(visitor.caller()).await?;
-    let mut response = StatusCode::NO_CONTENT.into_response();
+    let mut response = (StatusCode::NO_CONTENT, [(header::CACHE_CONTROL, "no-store")]).into_response();
     let fresh = Token::visitor(app.ids.secret());
     append_cookie(response.headers_mut(), &token_cookie(&fresh, &app.config));
     append_cookie(response.headers_mut(), &cart_units_cookie(0, &app.config));

@@ -7,7 +7,7 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::forms::FormErrors;
-use super::layout::{Frame, PageError, PageResult, local_path, private_page, remember_cart_units, see_other};
+use super::layout::{Frame, PageError, PageResult, local_path, position, private_page, remember_cart_units, see_other};
 use super::view::filters;
 use crate::domain::{EmailAddress, OrderSummary, PageLimit, Role, RuleError, Token};
 use crate::http::extract::{ApiQuery, PageForm};
@@ -45,6 +45,15 @@ pub(in crate::http) struct RegisterForm {
     email: String,
     password: String,
     next: String,
+}
+
+impl RegisterForm {
+    /// Fields that are empty: said along with a malformed address, with which the shop need not be asked.
+    fn missing(&self) -> Vec<RuleError> {
+        let fields = [("name", &self.name), ("password", &self.password)];
+        let empty = fields.into_iter().filter(|(_, value)| value.trim().is_empty());
+        empty.map(|(field, _)| RuleError::invalid(field, "must not be empty")).collect()
+    }
 }
 
 #[derive(Template)]
@@ -142,7 +151,7 @@ pub(in crate::http) async fn register(
             let command = Register { email, name: form.name.clone(), password: form.password.clone() };
             app.shop.register(visitor.caller(), command).await
         }
-        Err(rule) => Err(rule.into()),
+        Err(rule) => Err(form.missing().into_iter().chain([rule]).collect::<Vec<_>>().into()),
     };
     match result {
         Ok(signed_in) => enter(&app, &signed_in, &form.next),
@@ -221,11 +230,10 @@ pub(in crate::http) async fn account(
     const QUESTION: &str = "pages|account";
     let sign_in = |error| PageError::or_sign_in(error, ACCOUNT);
     let customer = app.shop.current_customer(visitor.caller()).await.map_err(sign_in)?;
-    let after = query.cursor.as_deref().map(|cursor| cursor::decode(QUESTION, cursor)).transpose()?;
+    let after = position(QUESTION, query.cursor.as_deref())?;
     let continued = after.is_some();
     let orders = app.shop.list_orders(visitor.caller(), after, PageLimit::DEFAULT).await?;
-    let next_url =
-        orders.next.as_ref().map(|position| format!("{ACCOUNT}?cursor={}", cursor::encode(QUESTION, position)));
+    let next_url = orders.next.as_ref().map(|place| format!("{ACCOUNT}?cursor={}", cursor::encode(QUESTION, place)));
     let frame = Frame::new(&app, &visitor, "account").await;
     let csrf = visitor.csrf();
     private_page(StatusCode::OK, &AccountPage { frame, csrf, customer, orders: orders.items, continued, next_url })

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 
 use super::accounts::CursorQuery;
-use super::layout::{Frame, PageError, PageResult, encode, private_page, see_other};
+use super::layout::{Frame, PageError, PageResult, encode, position, private_page, see_other};
 use super::listing::{Listing, ListingQuery};
 use super::view::filters;
 use crate::domain::{Handle, OrderSummary, PageLimit, ProductSummary, Role, RuleError, Sku, StockChange};
@@ -31,11 +31,11 @@ pub(in crate::http) async fn orders(
     ApiQuery(query): ApiQuery<CursorQuery>,
 ) -> PageResult {
     const QUESTION: &str = "pages|admin";
-    let after = query.cursor.as_deref().map(|cursor| cursor::decode(QUESTION, cursor)).transpose()?;
+    let after = position(QUESTION, query.cursor.as_deref())?;
     let continued = after.is_some();
     let orders = app.shop.list_all_orders(visitor.caller(), after, PageLimit::DEFAULT).await;
     let orders = orders.map_err(|error| PageError::or_sign_in(error, "/admin"))?;
-    let next_url = orders.next.as_ref().map(|position| format!("/admin?cursor={}", cursor::encode(QUESTION, position)));
+    let next_url = orders.next.as_ref().map(|place| format!("/admin?cursor={}", cursor::encode(QUESTION, place)));
     let frame = Frame::new(&app, &visitor, "orders").await;
     private_page(StatusCode::OK, &OrdersPage { frame, orders: orders.items, continued, next_url })
 }
@@ -89,18 +89,25 @@ struct ProductStockPage {
     /// One per variant.
     idempotency_keys: Vec<String>,
     corrected: bool,
-    problem: Option<(String, Problem)>,
+    /// What was sent and why it was not done.
+    problem: Option<(CorrectionForm, Problem)>,
 }
 
 impl ProductStockPage {
     fn problem_of(&self, sku: &Sku) -> Option<&Problem> {
-        self.problem.as_ref().filter(|(found, _)| found == sku.as_str()).map(|(_, problem)| problem)
+        self.problem.as_ref().filter(|(form, _)| form.sku == sku.as_str()).map(|(_, problem)| problem)
+    }
+
+    /// What was typed for an article and not taken.
+    fn typed(&self, sku: &Sku) -> (&str, &str) {
+        let form = self.problem.as_ref().map(|(form, _)| form).filter(|form| form.sku == sku.as_str());
+        form.map_or(("", ""), |form| (form.change.as_str(), form.units.as_str()))
     }
 
     /// The problem of an article that has no form here.
     fn general_problem(&self) -> Option<&Problem> {
-        let (sku, problem) = self.problem.as_ref()?;
-        let shown = self.variants.iter().any(|stock| stock.level.is_some() && stock.sku.as_str() == sku);
+        let (form, problem) = self.problem.as_ref()?;
+        let shown = self.variants.iter().any(|stock| stock.level.is_some() && stock.sku.as_str() == form.sku);
         (!shown).then_some(problem)
     }
 }
@@ -126,7 +133,7 @@ async fn stock_page(
     visitor: &Visitor,
     handle: Handle,
     corrected: bool,
-    problem: Option<(String, Problem)>,
+    problem: Option<(CorrectionForm, Problem)>,
 ) -> PageResult {
     let variants = app.shop.product_stock(visitor.caller(), &handle).await;
     let variants = variants.map_err(|error| PageError::or_sign_in(error, &stock_path(&handle)))?;
@@ -187,7 +194,7 @@ pub(in crate::http) async fn correct_stock(
             Err(PageError::or_sign_in(error, &stock_path(&handle)))
         }
         Err(error @ (ShopError::Unavailable { .. } | ShopError::Internal(_))) => Err(error.into()),
-        Err(error) => stock_page(&app, &visitor, handle, false, Some((form.sku, error.into()))).await,
+        Err(error) => stock_page(&app, &visitor, handle, false, Some((form, error.into()))).await,
     }
 }
 

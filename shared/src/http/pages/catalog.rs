@@ -35,6 +35,13 @@ struct HomePage {
     products: Vec<ProductSummary>,
 }
 
+impl HomePage {
+    /// Pictures of three departments, to look at only.
+    fn hero_images(&self) -> impl Iterator<Item = &Image> {
+        self.departments.iter().rev().filter_map(|department| department.image.as_ref()).take(3)
+    }
+}
+
 #[derive(Template)]
 #[template(path = "listing.html")]
 struct ListingPage {

@@ -45,8 +45,8 @@ impl ReviewPage<'_> {
     }
 
     /// The card chosen before, else the first.
-    fn is_chosen_card(&self, token: &str, first: &bool) -> bool {
-        if self.form.payment_method.is_empty() { *first } else { self.form.payment_method == token }
+    fn is_chosen_card(&self, token: &str, first: bool) -> bool {
+        if self.form.payment_method.is_empty() { first } else { self.form.payment_method == token }
     }
 }
 

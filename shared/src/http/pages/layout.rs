@@ -5,9 +5,9 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::domain::{Category, Handle};
+use crate::domain::{Category, Handle, Position};
 use crate::http::visitor::{Visitor, append_cookie, cart_units_cookie};
-use crate::http::{App, Problem, assets};
+use crate::http::{App, Problem, assets, cursor};
 use crate::shop::ShopError;
 
 /// Header, navigation and footer of a page.
@@ -16,6 +16,8 @@ pub struct Frame {
     pub shop_name: String,
     /// Address of the stylesheet.
     pub stylesheet: String,
+    /// Address of the script; no page needs it.
+    pub script: String,
     /// Address of the icon.
     pub icon: String,
     /// For the navigation; empty when they cannot be had.
@@ -24,7 +26,7 @@ pub struct Frame {
     pub section: &'static str,
     /// Which category the page shows.
     pub category: Option<Handle>,
-    /// Whether the browser holds a session.
+    /// Whether the header leads to the account rather than to the sign-in form.
     pub signed_in: bool,
     /// Units in the cart.
     pub cart_units: u32,
@@ -49,11 +51,13 @@ impl Frame {
         Self {
             shop_name: app.config.shop_name.clone(),
             stylesheet: assets::url("shop.css"),
+            script: assets::url("shop.js"),
             icon: assets::url("icon.svg"),
             categories: Vec::new(),
             section: "",
             category: None,
-            signed_in: false,
+            // The account page knows; it leads on to the sign-in form.
+            signed_in: true,
             cart_units: 0,
             search: String::new(),
         }
@@ -66,6 +70,7 @@ impl Frame {
 }
 
 /// Why a page is not shown.
+#[derive(Debug)]
 pub enum PageError {
     /// An error page.
     Problem(Box<Problem>),
@@ -109,6 +114,17 @@ impl IntoResponse for PageError {
 
 /// A page or why there is none.
 pub type PageResult = Result<Response, PageError>;
+
+/// The place that a cursor of `question` names, if there is a cursor.
+///
+/// # Errors
+/// 400 when it was not given out for this question.
+pub fn position(question: &str, cursor: Option<&str>) -> Result<Option<Position>, PageError> {
+    match cursor {
+        Some(cursor) => Ok(Some(cursor::decode(question, cursor)?)),
+        None => Ok(None),
+    }
+}
 
 /// Characters that stay as they are in a query value.
 const QUERY_VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');

@@ -2,9 +2,9 @@
 
 use serde::Deserialize;
 
-use super::layout::encode;
+use super::layout::{PageError, encode, position};
 use crate::domain::{Handle, Page, PageLimit, ProductSort};
-use crate::http::{Problem, cursor};
+use crate::http::cursor;
 use crate::shop::ListProducts;
 
 /// The query parameters of a listing.
@@ -49,13 +49,13 @@ impl Listing {
     }
 
     /// The command that lists it.
-    pub fn command(&self, limit: PageLimit) -> Result<ListProducts, Problem> {
+    pub fn command(&self, limit: PageLimit) -> Result<ListProducts, PageError> {
         let question = self.question();
         Ok(ListProducts {
             q: self.q.clone(),
             category: self.category.clone(),
             sort: Some(self.sort),
-            after: self.cursor.as_deref().map(|cursor| cursor::decode(&question, cursor)).transpose()?,
+            after: position(&question, self.cursor.as_deref())?,
             limit,
         })
     }

@@ -38,7 +38,7 @@ pub enum Choice {
 pub struct Group {
     /// That value; empty when there is one option only.
     pub title: String,
-    /// The variants, titled by their other options.
+    /// The variants.
     pub variants: Vec<VariantView>,
 }
 
@@ -162,14 +162,13 @@ fn choice(product: &ProductView) -> Choice {
 fn groups(variants: &[VariantView]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for variant in variants {
-        let (title, rest) = match variant.option_values.as_slice() {
-            [first, rest @ ..] if !rest.is_empty() => (first.clone(), rest.join(" / ")),
-            _ => (String::new(), variant.title.clone()),
+        let title = match variant.option_values.as_slice() {
+            [first, _, ..] => first.as_str(),
+            _ => "",
         };
-        let variant = VariantView { title: rest, ..variant.clone() };
         match groups.iter_mut().find(|group| group.title == title) {
-            Some(group) => group.variants.push(variant),
-            None => groups.push(Group { title, variants: vec![variant] }),
+            Some(group) => group.variants.push(variant.clone()),
+            None => groups.push(Group { title: title.to_owned(), variants: vec![variant.clone()] }),
         }
     }
     groups

@@ -62,6 +62,13 @@ fn weight(grams: u32) -> String {
 }
 
 /// Filters of the templates.
+#[expect(
+    clippy::inline_always,
+    clippy::unused_self,
+    clippy::unnecessary_wraps,
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the template engine gives filters this shape"
+)]
 pub mod filters {
     use askama::{Error, Result, Values, filter_fn};
     use time::OffsetDateTime;

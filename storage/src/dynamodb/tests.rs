@@ -1,1 +1,0 @@
-//! Tests of this adapter against the embedded engine.

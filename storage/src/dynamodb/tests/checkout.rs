@@ -1,0 +1,101 @@
+//! What happens to money when the engine clashes, throttles or loses answers.
+
+use std::time::Instant;
+
+use shopease_shared::domain::StockChange;
+use shopease_shared::ports::{
+    CartStore as _, Claimed, IdempotencyStore as _, OrderStore as _, Placement, StockEffect, StockStore as _,
+    StoreError,
+};
+use shopease_shared::testing::FixedClock;
+use shopease_shared::testing::fixtures::{advance, cart, checkout_key, claim, order, placement, sku, visitor};
+use time::Duration;
+
+use super::Bench;
+use super::wire::Fault;
+
+const LATER: time::OffsetDateTime = FixedClock::START.saturating_add(Duration::days(30));
+
+/// A shop with two units of A, and the wish for one.
+async fn bench() -> (Bench, Placement) {
+    let bench = Bench::new().await;
+    let owner = visitor("ada");
+    bench.store.initialize_stock(&[(sku("A"), 2)]).await.expect("a level");
+    bench.store.save_cart(&cart(&owner, &[("A", 1)]), LATER).await.expect("a cart");
+    bench.wire.take_operations();
+    (bench, placement(&order(&owner, "first", &[("A", 1)]), 1))
+}
+
+async fn units(bench: &Bench) -> (u32, u32, u32) {
+    let level = bench.store.find_stock_levels(&[sku("A")]).await.expect("levels").remove(0);
+    (level.available, level.reserved, level.sold)
+}
+
+#[tokio::test]
+async fn a_clash_is_tried_again() {
+    let (bench, wish) = bench().await;
+    bench.wire.fail(&[Fault::Clash, Fault::Clash, Fault::Clash]);
+    assert_eq!(bench.store.place_order(&wish).await.expect("placed"), Claimed::New);
+    assert_eq!(bench.wire.take_operations(), ["TransactWriteItems"; 4]);
+    assert_eq!(units(&bench).await, (1, 1, 0));
+}
+
+#[tokio::test]
+async fn clashes_without_end_are_given_up_in_time_and_change_nothing() {
+    let (bench, wish) = bench().await;
+    bench.wire.fail_always(Some(Fault::Clash));
+    let started = Instant::now();
+    let refused = bench.store.place_order(&wish).await;
+    assert!(matches!(refused, Err(StoreError::Throttled(_))), "{refused:?}");
+    assert!(started.elapsed() < std::time::Duration::from_secs(5));
+    let tries = bench.wire.take_operations().len();
+    assert!((2..=8).contains(&tries), "{tries} tries");
+    bench.wire.fail_always(None);
+    assert_eq!(units(&bench).await, (2, 0, 0));
+    assert_eq!(bench.store.place_order(&wish).await.expect("placed"), Claimed::New, "the key is still free");
+}
+
+#[tokio::test]
+async fn an_order_whose_answer_is_lost_is_placed_once_and_says_so() {
+    let (bench, wish) = bench().await;
+    bench.wire.fail(&[Fault::AnswerLost, Fault::Clash, Fault::AnswerLost]);
+    assert_eq!(bench.store.place_order(&wish).await.expect("placed"), Claimed::New);
+    assert_eq!(bench.wire.faults_left(), 0);
+    assert_eq!(units(&bench).await, (1, 1, 0));
+    let again = bench.store.place_order(&wish).await.expect("answered");
+    assert_eq!(again, Claimed::Existing(wish.claim.record.clone()));
+}
+
+#[tokio::test]
+async fn a_key_whose_claim_lost_its_answer_is_not_taken_for_a_rivals() {
+    let bench = Bench::new().await;
+    let claimed = claim(checkout_key(&visitor("ada"), "k"), "request", FixedClock::START);
+    bench.wire.fail(&[Fault::AnswerLost]);
+    let mine = bench.store.claim_idempotency_key(&claimed, FixedClock::START).await.expect("claimed");
+    assert_eq!(mine, Claimed::New);
+    let second = bench.store.claim_idempotency_key(&claimed, FixedClock::START).await.expect("answered");
+    assert_eq!(second, Claimed::Existing(claimed.record));
+}
+
+#[tokio::test]
+async fn an_order_goes_on_after_its_key_has_run_out() {
+    let (bench, wish) = bench().await;
+    bench.store.place_order(&wish).await.expect("placed");
+    bench.store.release_idempotency_key(&wish.claim.key).await.expect("gone, as the engine removes it after its time");
+    let mut step = advance(&wish.order, StockEffect::Commit);
+    step.outcome = Some((wish.claim.key.clone(), "{}".to_owned()));
+    bench.store.advance_order(&step).await.expect("advanced");
+    assert_eq!(units(&bench).await, (1, 0, 1));
+    let record = bench.store.find_idempotency_record(&wish.claim.key, FixedClock::START).await.expect("read");
+    assert_eq!(record, None, "half a record would be read as a whole one");
+}
+
+#[tokio::test]
+async fn a_correction_that_clashes_with_an_order_is_tried_again() {
+    let (bench, _) = bench().await;
+    for change in [StockChange::Adjust(3), StockChange::SetAvailable(5)] {
+        bench.wire.fail(&[Fault::None, Fault::Clash]);
+        let level = bench.store.correct_stock(&sku("A"), change).await.expect("corrected");
+        assert_eq!((level.available, level.received, bench.wire.faults_left()), (5, 5, 0), "{change:?}");
+    }
+}

@@ -1,0 +1,64 @@
+//! Tests of this adapter against the embedded engine: which requests each access pattern makes, what happens when
+//! requests fail, and what the disk keeps. What the ports promise is checked by the conformance suite.
+
+mod checkout;
+mod durability;
+mod patterns;
+mod upserts;
+mod wire;
+
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::Client;
+use shopease_shared::domain::{PageLimit, Product, ProductSort};
+use shopease_shared::ports::{CatalogStore as _, ProductListing};
+use shopease_shared::testing::{MapEnv, SeededIds, fixtures};
+
+use self::wire::Wire;
+use super::{DynamoDbConfig, DynamoDbStore};
+use crate::embedded::{EmbeddedConfig, EmbeddedDynamoDb, EmbeddedPath};
+
+/// A store on an engine of its own whose requests are recorded, and fail when a test says so.
+struct Bench {
+    store: DynamoDbStore,
+    wire: Wire,
+    _engine: EmbeddedDynamoDb,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        Self::at(EmbeddedPath::InMemory).await
+    }
+
+    async fn at(path: EmbeddedPath) -> Self {
+        let config = EmbeddedConfig { path, port: None };
+        let engine = EmbeddedDynamoDb::start(&config, &MapEnv::default()).expect("the engine starts");
+        let config = DynamoDbConfig { table: "shop".to_owned(), endpoint_url: Some(engine.endpoint_url()) };
+        let mut store = DynamoDbStore::connect(&config, &MapEnv::default(), Arc::new(SeededIds::new(1))).await;
+        let wire = Wire::default();
+        store.client = Client::from_conf(store.client.config().to_builder().interceptor(wire.clone()).build());
+        store.create_table().await.expect("a table");
+        wire.take_operations();
+        Self { store, wire, _engine: engine }
+    }
+
+    /// Writes products as an English shop does, and forgets the requests.
+    async fn upsert(&self, products: &[Product]) {
+        for product in products {
+            self.store.upsert_product(product, &fixtures::index(product)).await.expect("written");
+        }
+        self.wire.take_operations();
+    }
+
+    /// The handles of the first 100 products of a listing.
+    async fn listed(&self, listing: &ProductListing) -> Vec<String> {
+        let page = self.store.list_products(listing).await.expect("a page");
+        page.items.into_iter().map(|summary| summary.handle.to_string()).collect()
+    }
+}
+
+/// The first 100 products of the shop.
+fn everything(sort: ProductSort) -> ProductListing {
+    let limit = PageLimit::new(100).expect("a limit");
+    ProductListing { search: None, category: None, sort, after: None, limit }
+}

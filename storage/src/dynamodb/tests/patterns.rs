@@ -1,0 +1,182 @@
+//! Every access pattern of the table: which requests it makes, and that it finds what was written.
+
+use shopease_shared::domain::{Product, ProductSort, SearchQuery, SearchWord};
+use shopease_shared::ports::{
+    AccountStore as _, CartStore as _, CatalogStore as _, Claimed, Health as _, IdempotencyStore as _, OrderStore as _,
+    ProductListing, SessionStore as _, StockEffect, StockStore as _,
+};
+use shopease_shared::testing::FixedClock;
+use shopease_shared::testing::fixtures::{
+    advance, cart, category, checkout_key, claim, customer, handle, order, placement, product, session, sku, terms,
+    visitor,
+};
+use time::Duration;
+
+use super::{Bench, everything};
+
+const NOW: time::OffsetDateTime = FixedClock::START;
+const LATER: time::OffsetDateTime = NOW.saturating_add(Duration::days(30));
+
+fn kettles() -> [Product; 3] {
+    [
+        product("copper-kettle").title("Copper kettle").category("kitchen").price(4900).build(),
+        product("tin-kettle").title("Tin kettle").category("kitchen").price(1900).build(),
+        product("kite").title("Kite").category("toys").price(2900).build(),
+    ]
+}
+
+#[tokio::test]
+async fn products_are_one_batch_by_handle_and_two_by_sku() {
+    let bench = Bench::new().await;
+    bench.upsert(&kettles()).await;
+    let handles = ["kite", "kite", "tin-kettle", "none"].map(handle);
+    assert_eq!(bench.store.find_products(&handles).await.expect("products").len(), 2);
+    assert_eq!(bench.wire.take_operations(), ["BatchGetItem"]);
+    let found = bench.store.find_products_by_sku(&["KITE", "NONE"].map(sku)).await.expect("products");
+    assert_eq!(found, [kettles()[2].clone()]);
+    assert_eq!(bench.wire.take_operations(), ["BatchGetItem", "BatchGetItem"]);
+}
+
+#[tokio::test]
+async fn a_page_of_a_listing_is_one_query() {
+    let bench = Bench::new().await;
+    bench.upsert(&kettles()).await;
+    let kitchen = |sort| ProductListing { category: Some(handle("kitchen")), ..everything(sort) };
+    assert_eq!(bench.listed(&everything(ProductSort::PriceDescending)).await, ["copper-kettle", "kite", "tin-kettle"]);
+    assert_eq!(bench.listed(&kitchen(ProductSort::PriceAscending)).await, ["tin-kettle", "copper-kettle"]);
+    assert_eq!(bench.wire.take_operations(), ["Query", "Query"]);
+}
+
+#[tokio::test]
+async fn a_search_is_a_query_for_each_form_of_a_word_and_one_batch() {
+    let bench = Bench::new().await;
+    bench.upsert(&kettles()).await;
+    let word =
+        |term: &str, prefix: Option<&str>| SearchWord { term: term.to_owned(), prefix: prefix.map(ToOwned::to_owned) };
+    let search = async |words: &[SearchWord]| {
+        let search = Some(SearchQuery { words: words.to_vec() });
+        bench.listed(&ProductListing { search, ..everything(ProductSort::Relevance) }).await
+    };
+    assert_eq!(search(&[word("kettl", None)]).await, ["copper-kettle", "tin-kettle"]);
+    assert_eq!(bench.wire.take_operations(), ["Query", "BatchGetItem"]);
+    assert_eq!(search(&[word("kettl", Some("kettles"))]).await, ["copper-kettle", "tin-kettle"]);
+    assert_eq!(bench.wire.take_operations(), ["Query", "Query", "BatchGetItem"]);
+    assert_eq!(search(&[word("kettl", None), word("ti", Some("ti"))]).await, ["tin-kettle"]);
+    assert_eq!(bench.wire.take_operations(), ["Query", "Query", "BatchGetItem"], "a prefix includes its own term");
+    assert!(search(&[word("kettl", None), word("none", None)]).await.is_empty());
+    assert_eq!(bench.wire.take_operations(), ["Query", "Query"], "nothing to read for no hit");
+}
+
+#[tokio::test]
+async fn categories_are_one_query() {
+    let bench = Bench::new().await;
+    bench.upsert(&kettles()).await;
+    assert_eq!(bench.store.list_categories().await.expect("categories"), ["kitchen", "toys"].map(category));
+    assert_eq!(bench.wire.take_operations(), ["Query"]);
+}
+
+#[tokio::test]
+async fn stock_is_one_batch() {
+    let bench = Bench::new().await;
+    bench.store.initialize_stock(&[(sku("A"), 1), (sku("B"), 2)]).await.expect("levels");
+    assert_eq!(bench.wire.take_operations(), ["BatchGetItem", "TransactWriteItems"]);
+    assert_eq!(bench.store.find_stock_levels(&["A", "B", "C"].map(sku)).await.expect("levels").len(), 2);
+    assert_eq!(bench.wire.take_operations(), ["BatchGetItem"]);
+}
+
+#[tokio::test]
+async fn a_cart_is_one_item() {
+    let bench = Bench::new().await;
+    let mine = cart(&visitor("ada"), &[("A", 1)]);
+    bench.store.save_cart(&mine, LATER).await.expect("saved");
+    assert_eq!(bench.store.find_cart(&mine.owner, NOW).await.expect("a cart"), Some(mine));
+    assert_eq!(bench.wire.take_operations(), ["PutItem", "GetItem"]);
+}
+
+#[tokio::test]
+async fn every_step_of_an_order_is_one_transaction() {
+    let bench = Bench::new().await;
+    let owner = visitor("ada");
+    bench.store.initialize_stock(&[(sku("A"), 3)]).await.expect("levels");
+    bench.store.save_cart(&cart(&owner, &[("A", 2)]), LATER).await.expect("saved");
+    bench.wire.take_operations();
+    let placed = order(&owner, "first", &[("A", 2)]);
+    assert_eq!(bench.store.place_order(&placement(&placed, 1)).await.expect("placed"), Claimed::New);
+    bench.store.advance_order(&advance(&placed, StockEffect::Commit)).await.expect("advanced");
+    assert_eq!(bench.wire.take_operations(), ["TransactWriteItems", "TransactWriteItems"]);
+}
+
+#[tokio::test]
+async fn orders_are_found_by_id_by_owner_and_all_together() {
+    let bench = Bench::new().await;
+    let owner = visitor("ada");
+    bench.store.save_cart(&cart(&owner, &[]), LATER).await.expect("saved");
+    for version in 1..=9_u64 {
+        let mut placed = order(&owner, &format!("order {version}"), &[]);
+        placed.placed_at += Duration::seconds(i64::try_from(version).expect("small"));
+        bench.store.place_order(&placement(&placed, version)).await.expect("placed");
+    }
+    bench.wire.take_operations();
+    let limit = shopease_shared::domain::PageLimit::new(4).expect("a limit");
+    let mine = bench.store.list_orders_of(&owner, None, limit).await.expect("a page");
+    assert_eq!(bench.wire.take_operations(), ["Query"]);
+    let all = bench.store.list_orders(None, limit).await.expect("a page");
+    assert_eq!(bench.wire.take_operations(), ["Query"; 8], "one a shard");
+    assert_eq!((&mine, mine.items.len()), (&all, 4));
+    assert_eq!(mine.items[0].id, order(&owner, "order 9", &[]).id, "newest first");
+    assert!(bench.store.find_order(&mine.items[0].id).await.expect("an order").is_some());
+    assert_eq!(bench.wire.take_operations(), ["GetItem"]);
+    assert_eq!(bench.store.list_outbox().await.expect("messages").len(), 9);
+    assert_eq!(bench.wire.take_operations(), ["Query"; 8]);
+}
+
+#[tokio::test]
+async fn an_idempotency_record_is_one_item() {
+    let bench = Bench::new().await;
+    let key = checkout_key(&visitor("ada"), "k");
+    let claimed = claim(key.clone(), "request", NOW);
+    assert_eq!(bench.store.claim_idempotency_key(&claimed, NOW).await.expect("claimed"), Claimed::New);
+    bench.store.complete_idempotency_key(&key, "{}").await.expect("completed");
+    let found = bench.store.find_idempotency_record(&key, NOW).await.expect("a record").expect("is there");
+    assert_eq!(found.outcome.as_deref(), Some("{}"));
+    bench.store.release_idempotency_key(&key).await.expect("released");
+    assert_eq!(bench.wire.take_operations(), ["PutItem", "UpdateItem", "GetItem", "DeleteItem"]);
+}
+
+#[tokio::test]
+async fn an_account_is_one_item_by_id_and_two_by_address() {
+    let bench = Bench::new().await;
+    let ada = customer("ada");
+    bench.store.insert_customer(&ada).await.expect("inserted");
+    assert_eq!(bench.wire.take_operations(), ["TransactWriteItems"]);
+    assert_eq!(bench.store.find_customer(&ada.id).await.expect("an account").as_ref(), Some(&ada));
+    assert_eq!(bench.wire.take_operations(), ["GetItem"]);
+    assert_eq!(bench.store.find_customer_by_email(&ada.email).await.expect("an account"), Some(ada));
+    assert_eq!(bench.wire.take_operations(), ["GetItem", "GetItem"]);
+}
+
+#[tokio::test]
+async fn a_session_is_one_item() {
+    let bench = Bench::new().await;
+    let session = session(&customer("ada"), "phone", LATER);
+    bench.store.insert_session(&session).await.expect("inserted");
+    assert_eq!(bench.store.find_session(&session.token_digest, NOW).await.expect("a session"), Some(session.clone()));
+    bench.store.remove_session(&session.token_digest).await.expect("removed");
+    bench.store.check().await.expect("healthy");
+    assert_eq!(bench.wire.take_operations(), ["PutItem", "GetItem", "DeleteItem", "GetItem"]);
+}
+
+#[tokio::test]
+async fn writing_the_same_product_again_writes_the_product_only() {
+    let bench = Bench::new().await;
+    let kettle = product("kettle").category("kitchen").build();
+    let found_by = terms(&[("kettle", 16), ("kitchen", 8)]);
+    bench.store.upsert_product(&kettle, &found_by).await.expect("written");
+    assert_eq!(
+        bench.wire.take_operations(),
+        ["GetItem", "TransactWriteItems", "TransactWriteItems", "TransactWriteItems"],
+        "keys claimed, postings written, product published"
+    );
+    bench.store.upsert_product(&kettle, &found_by).await.expect("written");
+    assert_eq!(bench.wire.take_operations(), ["GetItem", "TransactWriteItems", "TransactWriteItems"]);
+}

@@ -1,0 +1,183 @@
+//! A store that fails at everything, and what visitors are told then: that it failed, and nothing of how.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::body::Body;
+use http::{Method, Request, header};
+use serde_json::json;
+use shopease_shared::domain::{
+    Cart, CartOwner, Category, Customer, CustomerId, EmailAddress, Handle, Order, OrderId, OrderSummary, Page,
+    PageLimit, Position, Product, ProductSummary, SearchTerms, Session, Sku, StockChange, StockLevel, Token,
+};
+use shopease_shared::http::routes::{ROUTES, Surface};
+use shopease_shared::ports::{
+    AccountStore, CartStore, CatalogStore, Claim, Claimed, Health, IdempotencyKey, IdempotencyRecord, IdempotencyStore,
+    OrderAdvance, OrderStore, OutboxMessage, Placement, ProductListing, SessionStore, StockStore, StoreError, Upserted,
+};
+use shopease_shared::testing::fixtures;
+use time::OffsetDateTime;
+
+use crate::harness::{TestShop, order_with};
+use crate::routes::example;
+
+/// Fails at everything with the same error.
+struct FailingStore(fn() -> StoreError);
+
+/// Implements ports whose every method fails.
+macro_rules! fails {
+    ($($port:ident { $($method:ident($($argument:ident: $type:ty),*) -> $value:ty;)* })*) => {$(
+        #[async_trait]
+        impl $port for FailingStore {
+            $(async fn $method(&self, $($argument: $type),*) -> Result<$value, StoreError> {
+                $(let _ = $argument;)*
+                Err((self.0)())
+            })*
+        }
+    )*};
+}
+
+fails! {
+    CatalogStore {
+        upsert_product(a: &Product, b: &SearchTerms) -> Upserted;
+        find_products(a: &[Handle]) -> Vec<Product>;
+        find_products_by_sku(a: &[Sku]) -> Vec<Product>;
+        list_products(a: &ProductListing) -> Page<ProductSummary>;
+        list_categories() -> Vec<Category>;
+    }
+    StockStore {
+        find_stock_levels(a: &[Sku]) -> Vec<StockLevel>;
+        initialize_stock(a: &[(Sku, u32)]) -> Vec<Sku>;
+        correct_stock(a: &Sku, b: StockChange) -> StockLevel;
+    }
+    CartStore {
+        find_cart(a: &CartOwner, b: OffsetDateTime) -> Option<Cart>;
+        save_cart(a: &Cart, b: OffsetDateTime) -> ();
+        merge_carts(a: &Cart, b: &Cart, c: OffsetDateTime) -> ();
+    }
+    OrderStore {
+        place_order(a: &Placement) -> Claimed;
+        advance_order(a: &OrderAdvance) -> ();
+        find_order(a: &OrderId) -> Option<Order>;
+        list_orders_of(a: &CartOwner, b: Option<&Position>, c: PageLimit) -> Page<OrderSummary>;
+        list_orders(a: Option<&Position>, b: PageLimit) -> Page<OrderSummary>;
+        list_outbox() -> Vec<OutboxMessage>;
+    }
+    AccountStore {
+        insert_customer(a: &Customer) -> ();
+        find_customer_by_email(a: &EmailAddress) -> Option<Customer>;
+        find_customer(a: &CustomerId) -> Option<Customer>;
+    }
+    SessionStore {
+        insert_session(a: &Session) -> ();
+        find_session(a: &str, b: OffsetDateTime) -> Option<Session>;
+        remove_session(a: &str) -> ();
+    }
+    IdempotencyStore {
+        find_idempotency_record(a: &IdempotencyKey, b: OffsetDateTime) -> Option<IdempotencyRecord>;
+        claim_idempotency_key(a: &Claim, b: OffsetDateTime) -> Claimed;
+        complete_idempotency_key(a: &IdempotencyKey, b: &str) -> ();
+        release_idempotency_key(a: &IdempotencyKey) -> ();
+    }
+    Health {
+        check() -> ();
+    }
+}
+
+/// What a driver says and no visitor may read.
+const SECRET: &str = "connection to 10.0.0.7:5432 as shopease_app refused: password=hunter2";
+
+/// A body that gets each write as far as the store.
+fn body(path: &str, surface: Surface, csrf: &str) -> (&'static str, String) {
+    if surface == Surface::Page {
+        let fields = "sku=KETTLE&quantity=1&change=adjust&units=1&email=a@example.com&password=long+enough&name=A\
+            &line1=B&city=C&postal_code=D&country=DE&action=place&shipping_method=standard&payment_method=card_approved\
+            &expected_total=2480+EUR&idempotency_key=k";
+        return ("application/x-www-form-urlencoded", format!("csrf={csrf}&{fields}"));
+    }
+    let body = match path {
+        "/api/v1/checkout" => order_with("card_approved"),
+        "/api/v1/checkout/quote" => json!({"country": "DE"}),
+        "/api/v1/accounts" => json!({"email": "a@example.com", "name": "A", "password": "long enough"}),
+        "/api/v1/sessions" => json!({"email": "a@example.com", "password": "long enough"}),
+        "/api/v1/admin/stock-corrections" => json!({"sku": "KETTLE", "change": "adjust", "units": 1}),
+        "/api/v1/cart/line-items" => json!({"sku": "KETTLE", "quantity": 1}),
+        _ => json!({"quantity": 1}),
+    };
+    ("application/json", body.to_string())
+}
+
+async fn every_route_says(error: fn() -> StoreError, status: u16, kind: &str, retry_after: &str) {
+    let shop = TestShop::new(Arc::new(FailingStore(error)));
+    let mut failed = 0;
+    for route in ROUTES {
+        let mut client = shop.client();
+        let token = Token::session([3; 32]);
+        client.carry(&token);
+        let path = example(route.path);
+        let query = if path == "/search" { "?q=kettle" } else { "" };
+        let (content_type, text) = body(&path, route.surface, &token.csrf());
+        let request = Request::builder().method(&route.method).uri(format!("{path}{query}"));
+        let request = request.header(header::CONTENT_TYPE, content_type).header("idempotency-key", "k");
+        let body = if route.method == Method::GET { Body::empty() } else { Body::from(text) };
+        let answer = client.send(request.body(body).expect("a request")).await;
+        let name = format!("{} {path}: {}", route.method, answer.text());
+        for part in ["10.0.0.7", "shopease_app", "hunter2", "password=", "refused", "panicked", "src/"] {
+            assert!(
+                !answer.text().contains(part) || path == "/api/docs" || path == "/api/openapi.json",
+                "{part} in {name}"
+            );
+        }
+        if answer.status.is_success() || answer.status.is_redirection() {
+            let needs_no_store = [
+                "/healthz",
+                "/assets/shop.css",
+                "/robots.txt",
+                "/api/openapi.json",
+                "/api/docs",
+                "/search",
+                "/login",
+                "/register",
+            ];
+            assert!(needs_no_store.contains(&path.as_str()), "{name}");
+            continue;
+        }
+        failed += 1;
+        let ready = path == "/readyz";
+        let expected = if ready { 503 } else { status };
+        assert_eq!(answer.status.as_u16(), expected, "{name}");
+        assert_eq!(answer.header("retry-after"), if ready { "1" } else { retry_after }, "{name}");
+        assert_eq!(answer.header("cache-control"), "no-store", "{name}");
+        if route.surface == Surface::Api {
+            assert_eq!(answer.problem(), (status, kind.to_owned()), "{name}");
+        } else {
+            assert!(answer.header("content-type").starts_with("text/html"), "{name}");
+            assert!(ready || answer.text().contains("href=\"/\""), "a way onward: {name}");
+        }
+    }
+    assert!(failed > 30, "{failed} routes need the store");
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_is_told_without_its_words() {
+    every_route_says(|| StoreError::Unavailable(SECRET.into()), 503, "unavailable", "1").await;
+}
+
+#[tokio::test]
+async fn a_store_that_throttles_asks_for_patience() {
+    every_route_says(|| StoreError::Throttled(SECRET.into()), 503, "unavailable", "1").await;
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_make_sense_is_our_defect() {
+    every_route_says(|| StoreError::Corrupt(SECRET.into()), 500, "internal", "").await;
+}
+
+#[tokio::test]
+async fn the_process_serves_while_its_store_is_away() {
+    let shop = TestShop::new(Arc::new(FailingStore(|| StoreError::Unavailable(SECRET.into()))));
+    assert_eq!(shop.client().get("/healthz").await.status, 200);
+    assert_eq!(shop.client().get("/readyz").await.status, 503);
+    let sku = fixtures::sku("KETTLE");
+    assert!(shop.store.find_stock_levels(&[sku]).await.is_err());
+}
