@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
 
-use super::group::{DraftProduct, DraftVariant};
+use super::group::DraftProduct;
 use super::issue::Issues;
 use super::text::without_apostrophe;
 use crate::domain::{Handle, RuleError, Sku, slug};
@@ -69,17 +69,19 @@ pub(super) fn assign(drafts: &[DraftProduct], issues: &mut Issues) -> Vec<Vec<Op
     }
     let mut taken: HashSet<Sku> = owners.keys().map(|sku| (*sku).clone()).collect();
     for (draft, skus) in drafts.iter().zip(&mut assigned) {
-        let plain = |variant: &DraftVariant| derived(&draft.handle, &variant.option_values, Derivation::Plain).ok();
+        let missing = || draft.variants.iter().zip(skus.iter()).filter(|(_, sku)| sku.is_none());
+        let plain: Vec<Option<Sku>> = missing()
+            .map(|(variant, _)| derived(&draft.handle, &variant.option_values, Derivation::Plain).ok())
+            .collect();
         let mut alike: HashMap<Sku, usize> = HashMap::new();
-        let missing = draft.variants.iter().zip(skus.iter()).filter(|(_, sku)| sku.is_none());
-        for sku in missing.filter_map(|(variant, _)| plain(variant)) {
-            *alike.entry(sku).or_default() += 1;
+        for sku in plain.iter().flatten() {
+            *alike.entry(sku.clone()).or_default() += 1;
         }
-        for (variant, sku) in draft.variants.iter().zip(skus).filter(|(_, sku)| sku.is_none()) {
+        let missing = draft.variants.iter().zip(skus).filter(|(_, sku)| sku.is_none());
+        for ((variant, sku), plain) in missing.zip(plain) {
             // Variants whose values differ in punctuation only all get a hash: which comes first must not matter.
-            let unique = |sku: &Sku| alike.get(sku) == Some(&1) && !taken.contains(sku);
-            let found = plain(variant)
-                .filter(unique)
+            let found = plain
+                .filter(|sku| alike.get(sku) == Some(&1) && !taken.contains(sku))
                 .or_else(|| derived(&draft.handle, &variant.option_values, Derivation::Hashed).ok())
                 .filter(|sku| taken.insert(sku.clone()));
             match (&found, &variant.row.given_sku) {
