@@ -3,7 +3,8 @@
 use std::num::NonZero;
 use std::{panic, thread};
 
-/// Applies `work` to every element, on as many threads as the machine has cores; results keep their order.
+/// Applies `work` to every element, on as many threads as the machine has cores; results keep their order. The caller
+/// waits, as it would for the work itself: an import has its process, or at least its moment, to itself.
 pub(super) fn in_parallel<T: Send, R: Send>(elements: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
     let share = elements.len().div_ceil(threads).max(1);

@@ -69,26 +69,22 @@ pub(super) fn assign(drafts: &[DraftProduct], issues: &mut Issues) -> Vec<Vec<Op
     }
     let mut taken: HashSet<Sku> = owners.keys().map(|sku| (*sku).clone()).collect();
     for (draft, skus) in drafts.iter().zip(&mut assigned) {
-        let plain: Vec<_> = draft
-            .variants
-            .iter()
-            .zip(skus.iter())
-            .map(|(variant, sku)| match sku {
-                Some(_) => None,
-                None => derived(&draft.handle, &variant.option_values, Derivation::Plain).ok(),
-            })
+        let missing = || draft.variants.iter().zip(skus.iter()).filter(|(_, sku)| sku.is_none());
+        let plain: Vec<Option<Sku>> = missing()
+            .map(|(variant, _)| derived(&draft.handle, &variant.option_values, Derivation::Plain).ok())
             .collect();
-        for (place, (variant, sku)) in draft.variants.iter().zip(skus.iter_mut()).enumerate() {
-            if sku.is_some() {
-                continue;
-            }
+        let mut alike: HashMap<Sku, usize> = HashMap::new();
+        for sku in plain.iter().flatten() {
+            *alike.entry(sku.clone()).or_default() += 1;
+        }
+        let missing = draft.variants.iter().zip(skus).filter(|(_, sku)| sku.is_none());
+        for ((variant, sku), plain) in missing.zip(plain) {
             // Variants whose values differ in punctuation only all get a hash: which comes first must not matter.
-            let alone = |candidate: &Sku| plain.iter().flatten().filter(|other| *other == candidate).count() == 1;
-            let candidate = plain.get(place).cloned().flatten().filter(|sku| alone(sku) && !taken.contains(sku));
-            let candidate = candidate
+            let found = plain
+                .filter(|sku| alike.get(sku) == Some(&1) && !taken.contains(sku))
                 .or_else(|| derived(&draft.handle, &variant.option_values, Derivation::Hashed).ok())
                 .filter(|sku| taken.insert(sku.clone()));
-            match (&candidate, &variant.row.given_sku) {
+            match (&found, &variant.row.given_sku) {
                 (Some(found), Some(wanted)) => {
                     let line = owners.get(wanted).copied().unwrap_or_default();
                     let reason = format!("SKU {wanted} is already on line {line}; this variant is sold as {found}");
@@ -100,7 +96,7 @@ pub(super) fn assign(drafts: &[DraftProduct], issues: &mut Issues) -> Vec<Vec<Op
                     issues.reject_row(variant.row.line, Some(&draft.handle), reason);
                 }
             }
-            *sku = candidate;
+            *sku = found;
         }
     }
     assigned

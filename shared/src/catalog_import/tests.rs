@@ -2,6 +2,9 @@
 
 mod real_exports;
 
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
 use time::OffsetDateTime;
 
 use super::*;
@@ -343,3 +346,35 @@ fn a_product_with_too_many_variants_is_rejected() {
     let catalog = parse(&format!("Handle,Title,Option1 Value,Variant Price\n{}pot,Pot,,5\n", rows.concat()));
     assert_eq!((catalog.products.len(), catalog.rejected_products), (1, 1));
 }
+
+proptest! {
+    /// Whatever stands in the cells, reading ends, sells no SKU twice and names lines that exist.
+    #[test]
+    fn no_text_confuses_the_reader(pieces in prop::collection::vec(prop::sample::select(PIECES.to_vec()), 0..120)) {
+        let text = format!("Handle,Title,Option1 Value,Variant SKU,Variant Price,Image Src\n{}", pieces.concat());
+        let catalog = parse(&text);
+        let found = skus(&catalog);
+        prop_assert_eq!(found.iter().collect::<BTreeSet<_>>().len(), found.len());
+        let lines = text.lines().count() as u64;
+        prop_assert!(catalog.issues.iter().all(|issue| (1..=lines).contains(&issue.line)), "{:?}", catalog.issues);
+    }
+}
+
+const PIECES: [&str; 16] = [
+    "\"",
+    "\"\"",
+    ",",
+    ",",
+    ",",
+    "\n",
+    "\n",
+    "\r\n",
+    "\r",
+    "\n\"",
+    "ä\u{FEFF}",
+    "mug",
+    "5.00",
+    "<b>",
+    "'A",
+    "https://e.org/1.png",
+];

@@ -293,3 +293,23 @@ fn with_source(error: &StoreError) -> String {
         None => error.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    async fn tries_until(outcome: impl Fn(u32) -> Result<(), StoreError>) -> (bool, u32) {
+        let tries = AtomicU32::new(0);
+        let result = patiently(|| std::future::ready(outcome(tries.fetch_add(1, Ordering::SeqCst)))).await;
+        (result.is_ok(), tries.into_inner())
+    }
+
+    #[tokio::test]
+    async fn a_busy_store_is_asked_again_and_a_refusal_is_taken() {
+        let busy = || StoreError::Throttled("busy".into());
+        assert_eq!(tries_until(|tried| if tried < 2 { Err(busy()) } else { Ok(()) }).await, (true, 3));
+        assert_eq!(tries_until(|_| Err(StoreError::Conflict)).await, (false, 1));
+    }
+}
