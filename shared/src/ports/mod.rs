@@ -25,7 +25,10 @@ pub use catalog::{CatalogStore, ProductListing, Upserted};
 pub use error::{Source, StoreError};
 pub use idempotency::{Claim, Claimed, IdempotencyKey, IdempotencyRecord, IdempotencyStore};
 pub use orders::{OrderAdvance, OrderStore, OutboxMessage, Placement, StockEffect};
-pub use payment::{CreateIntent, IntentStatus, PaymentError, PaymentIntent, PaymentProvider};
+pub use payment::{
+    ConfirmIntent, CreateIntent, IntentStatus, PaymentError, PaymentEvent, PaymentIntent, PaymentProvider,
+    RefundIntent, WebhookError,
+};
 pub use stock::StockStore;
 
 /// A store that can tell whether it works.

@@ -3,8 +3,13 @@
 
 use async_trait::async_trait;
 
-use crate::domain::PaymentId;
-use crate::ports::{CreateIntent, IntentStatus, PaymentError, PaymentIntent, PaymentProvider};
+use time::OffsetDateTime;
+
+use crate::domain::{Currency, Money, PaymentId};
+use crate::ports::{
+    ConfirmIntent, CreateIntent, IntentStatus, PaymentError, PaymentEvent, PaymentIntent, PaymentProvider,
+    RefundIntent, WebhookError,
+};
 
 /// Test cards: token, label, and the code with which the card is declined.
 const CARDS: [(&str, &str, Option<&str>); 3] = [
@@ -26,10 +31,14 @@ impl FakePayments {
     fn decide(intent_id: &str, approved: IntentStatus) -> Result<PaymentIntent, PaymentError> {
         let token = intent_id.split('.').next().unwrap_or_default();
         let card = CARDS.iter().find(|(known, ..)| *known == token);
-        let (_, _, code) = card.ok_or_else(|| PaymentError::Refused("unknown_intent".to_owned()))?;
+        let (_, _, code) = card.ok_or_else(|| PaymentError::NotFound)?;
         let status = code.map_or(approved, |code| IntentStatus::Declined { code: code.to_owned() });
-        Ok(PaymentIntent { id: intent_id.to_owned(), status })
+        Ok(PaymentIntent { id: intent_id.to_owned(), status, amount: zero(), refunded: zero() })
     }
+}
+
+fn zero() -> Money {
+    Money::zero(Currency::EUR)
 }
 
 #[async_trait]
@@ -44,14 +53,14 @@ impl PaymentProvider for FakePayments {
 
     async fn create_intent(&self, request: &CreateIntent) -> Result<PaymentIntent, PaymentError> {
         if !self.accepts(&request.method) {
-            return Err(PaymentError::Refused("unknown_card".to_owned()));
+            return Err(PaymentError::Refused { code: "unknown_card".to_owned() });
         }
         let id = format!("{}.{}", request.method, PaymentId::derive(&request.key));
-        Ok(PaymentIntent { id, status: IntentStatus::RequiresConfirmation })
+        Ok(PaymentIntent { id, status: IntentStatus::RequiresConfirmation, amount: request.amount, refunded: zero() })
     }
 
-    async fn confirm(&self, intent_id: &str, _key: &str) -> Result<PaymentIntent, PaymentError> {
-        Self::decide(intent_id, IntentStatus::Authorized)
+    async fn confirm(&self, request: &ConfirmIntent) -> Result<PaymentIntent, PaymentError> {
+        Self::decide(&request.intent_id, IntentStatus::Authorized)
     }
 
     async fn capture(&self, intent_id: &str, _key: &str) -> Result<PaymentIntent, PaymentError> {
@@ -60,5 +69,22 @@ impl PaymentProvider for FakePayments {
 
     async fn cancel(&self, intent_id: &str, _key: &str) -> Result<PaymentIntent, PaymentError> {
         Self::decide(intent_id, IntentStatus::Cancelled)
+    }
+
+    async fn find_intent(&self, intent_id: &str) -> Result<PaymentIntent, PaymentError> {
+        Self::decide(intent_id, IntentStatus::Authorized)
+    }
+
+    async fn refund(&self, _request: &RefundIntent) -> Result<PaymentIntent, PaymentError> {
+        Err(PaymentError::Refused { code: "not_supported".to_owned() })
+    }
+
+    fn read_webhook(
+        &self,
+        _signature: Option<&str>,
+        _body: &[u8],
+        _now: OffsetDateTime,
+    ) -> Result<Option<PaymentEvent>, WebhookError> {
+        Err(WebhookError::Forged)
     }
 }

@@ -5,7 +5,8 @@ use super::LocalShop;
 use super::checkout::Outcome;
 use crate::domain::{Order, OrderState, PaymentState};
 use crate::ports::{
-    CreateIntent, IdempotencyKey, IntentStatus, OrderAdvance, PaymentError, PaymentIntent, StockEffect, StoreError,
+    ConfirmIntent, CreateIntent, IdempotencyKey, IntentStatus, OrderAdvance, PaymentError, PaymentIntent, StockEffect,
+    StoreError,
 };
 use crate::shop::{OrderView, ShopError, ShopResult};
 
@@ -42,7 +43,8 @@ impl LocalShop {
         match self.payments.capture(&intent_id, &provider_key(&order, "capture")).await {
             Ok(PaymentIntent { status: IntentStatus::Captured, .. }) => self.settle(&order, key).await,
             Ok(PaymentIntent { status: IntentStatus::Declined { code }, .. }) => self.decline(&order, key, code).await,
-            Err(PaymentError::Refused(reason)) => self.decline(&order, key, reason).await,
+            Err(PaymentError::Refused { code }) => self.decline(&order, key, code).await,
+            Err(PaymentError::NotFound) => self.decline(&order, key, "cancelled".to_owned()).await,
             Ok(_) | Err(PaymentError::Unknown(_)) => self.leave_unknown(&order).await,
         }
     }
@@ -55,16 +57,24 @@ impl LocalShop {
             method: order.payment.method.clone(),
         };
         let verdict = |error| match error {
-            PaymentError::Refused(reason) => Verdict::Declined(reason),
+            PaymentError::Refused { code } => Verdict::Declined(code),
+            PaymentError::NotFound => Verdict::Declined("cancelled".to_owned()),
             PaymentError::Unknown(_) => Verdict::Unknown,
         };
         let intent = self.payments.create_intent(&request).await.map_err(verdict)?;
-        let intent = self.payments.confirm(&intent.id, &provider_key(order, "confirm")).await.map_err(verdict)?;
+        let confirm = ConfirmIntent {
+            key: provider_key(order, "confirm"),
+            intent_id: intent.id.clone(),
+            return_url: String::new(),
+        };
+        let intent = self.payments.confirm(&confirm).await.map_err(verdict)?;
         match intent.status {
             IntentStatus::Authorized | IntentStatus::Captured => Ok(intent),
             IntentStatus::Declined { code } => Err(Verdict::Declined(code)),
             IntentStatus::Cancelled => Err(Verdict::Declined("cancelled".to_owned())),
-            IntentStatus::RequiresConfirmation => Err(Verdict::Unknown),
+            IntentStatus::RequiresConfirmation | IntentStatus::RequiresAction { .. } | IntentStatus::Processing => {
+                Err(Verdict::Unknown)
+            }
         }
     }
 
