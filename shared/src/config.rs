@@ -114,6 +114,14 @@ pub struct ShopConfig {
     pub pricing: PricingRules,
     /// `SHOPEASE_CATALOG_CACHE_SECONDS`: how long catalog reads may be old (default 5, 0 switches the cache off).
     pub catalog_cache_seconds: u64,
+    /// `SHOPEASE_PUBLIC_URL`: where browsers find the shop, without a slash at the end (default
+    /// `http://localhost:8080`). The bank's page sends shoppers back there.
+    pub public_url: String,
+    /// `SHOPEASE_PAYMENT_HOLD_MINUTES`: how long an unpaid order keeps its stock (default 30). Then its payment is
+    /// called off at the provider, and only when that is done the stock is free.
+    pub payment_hold_minutes: u32,
+    /// `SHOPEASE_LOW_STOCK_UNITS`: an order that leaves so many units or fewer tells so (`stock.low`, default 3).
+    pub low_stock_units: u32,
 }
 
 impl ShopConfig {
@@ -136,8 +144,23 @@ impl ShopConfig {
                 prices_include_tax: reader.or("SHOPEASE_PRICES_INCLUDE_TAX", true),
             },
             catalog_cache_seconds: reader.or("SHOPEASE_CATALOG_CACHE_SECONDS", 5),
+            public_url: public_url(reader),
+            payment_hold_minutes: reader.or("SHOPEASE_PAYMENT_HOLD_MINUTES", 30),
+            low_stock_units: reader.or("SHOPEASE_LOW_STOCK_UNITS", 3),
         }
     }
+}
+
+fn public_url(reader: &mut Reader<'_>) -> String {
+    const NAME: &str = "SHOPEASE_PUBLIC_URL";
+    let url = reader.or(NAME, "http://localhost:8080".to_owned());
+    let is_origin = url.parse::<http::Uri>().is_ok_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some() && uri.query().is_none()
+    });
+    if !is_origin {
+        reader.problem(NAME, format!("{url:?} is not an http or https address"));
+    }
+    url.trim_end_matches('/').to_owned()
 }
 
 /// A JSON value in a variable.

@@ -12,11 +12,12 @@ use crate::domain::{
     Category, Handle, LineItemId, OrderId, OrderSummary, Page, PageLimit, Position, ProductSummary, Quote, StockLevel,
 };
 use crate::http::Problem;
+use crate::http::SIGNATURE_HEADER;
 use crate::http::wire::{CategoriesBody, PageBody, ProductStockBody, encode_cursor, position_of, products_question};
 use crate::ports::IdempotencyKey;
 use crate::shop::{
-    AddLineItem, Caller, CartView, CorrectStock, CustomerView, ListProducts, LogIn, OrderView, PlaceOrder, ProductView,
-    QuoteRequest, Register, SetLineItem, Shop, ShopError, ShopResult, SignedIn, VariantStock,
+    AddLineItem, Caller, CartView, CorrectStock, CustomerView, ListProducts, LogIn, MoveParcel, OrderView, PlaceOrder,
+    ProductView, QuoteRequest, RefundOrder, Register, SetLineItem, Shop, ShopError, ShopResult, SignedIn, VariantStock,
 };
 
 /// Everything but RFC 3986's unreserved characters is escaped in a path segment.
@@ -163,6 +164,19 @@ impl Shop for RemoteShop {
         send(self.as_caller(caller, Method::GET, &["orders", id.as_str()]).query(&query)).await
     }
 
+    async fn check_payment(&self, caller: &Caller, id: &OrderId, access_key: Option<&str>) -> ShopResult<OrderView> {
+        let query: Vec<_> = access_key.map(|key| ("key", key)).into_iter().collect();
+        send(self.as_caller(caller, Method::POST, &["orders", id.as_str(), "payment-checks"]).query(&query)).await
+    }
+
+    async fn receive_payment_event(&self, signature: Option<&str>, body: &[u8]) -> ShopResult<()> {
+        let mut request = self.request(Method::POST, &["payments", "webhooks"]).body(body.to_vec());
+        if let Some(signature) = signature {
+            request = request.header(SIGNATURE_HEADER, signature);
+        }
+        send_for_bytes(request).await.map(|_| ())
+    }
+
     async fn list_orders(
         &self,
         caller: &Caller,
@@ -210,6 +224,26 @@ impl Shop for RemoteShop {
     ) -> ShopResult<StockLevel> {
         let request = self.as_caller(caller, Method::POST, &["admin", "stock-corrections"]).json(&command);
         send(with_key(request, client_key)?).await
+    }
+
+    async fn cancel_order(&self, caller: &Caller, id: &OrderId) -> ShopResult<OrderView> {
+        send(self.as_caller(caller, Method::POST, &["admin", "orders", id.as_str(), "cancellation"])).await
+    }
+
+    async fn refund_order(
+        &self,
+        caller: &Caller,
+        id: &OrderId,
+        command: RefundOrder,
+        client_key: &str,
+    ) -> ShopResult<OrderView> {
+        let request = self.as_caller(caller, Method::POST, &["admin", "orders", id.as_str(), "refunds"]);
+        send(with_key(request.json(&command), Some(client_key))?).await
+    }
+
+    async fn move_parcel(&self, caller: &Caller, id: &OrderId, command: MoveParcel) -> ShopResult<OrderView> {
+        let request = self.as_caller(caller, Method::POST, &["admin", "orders", id.as_str(), "parcel-events"]);
+        send(request.json(&command)).await
     }
 
     async fn ready(&self) -> ShopResult<()> {

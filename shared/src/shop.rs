@@ -9,10 +9,10 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use crate::domain::{
-    Address, CartId, Category, CountryCode, CustomerId, EmailAddress, FulfillmentState, Handle, Image, LineItemId,
-    Money, Order, OrderId, OrderState, OrderSummary, Page, PageLimit, PaymentState, Position, ProductId, ProductOption,
-    ProductSort, ProductSummary, Quantity, Quote, QuoteLine, Role, RuleError, ShippingOffer, Sku, StockChange,
-    StockLevel, TaxLine, Token, VariantId,
+    Address, CartId, Category, CountryCode, CustomerId, EmailAddress, FulfillmentEvent, FulfillmentState, Handle,
+    Image, LineItemId, Money, Order, OrderId, OrderState, OrderSummary, Page, PageLimit, PaymentState, Position,
+    ProductId, ProductOption, ProductSort, ProductSummary, Quantity, Quote, QuoteLine, Refund, Role, RuleError,
+    ShippingOffer, Sku, StockChange, StockLevel, TaxLine, Token, VariantId,
 };
 
 /// Who asks.
@@ -173,8 +173,8 @@ pub struct PlaceOrder {
     pub shipping_address: Address,
     /// A method that the quote offers.
     pub shipping_method: String,
-    /// The payment provider's token of the card. The `fake` provider takes `card_approved`, `card_declined` and
-    /// `card_insufficient_funds`.
+    /// The payment provider's token of the card. The `fake` provider takes `card_approved`, `card_declined`,
+    /// `card_insufficient_funds`, `card_requires_action` and `card_expires`.
     pub payment_method: String,
     /// What the shopper saw as the total; when it is given and no longer true, nothing is ordered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -214,6 +214,12 @@ pub struct OrderView {
     pub payment_state: PaymentState,
     /// Why the payment was refused.
     pub decline_code: Option<String>,
+    /// The bank's page, while it wants to ask the shopper (`payment_state` is `requires_action`).
+    pub payment_action_url: Option<String>,
+    /// What was or is to be given back.
+    pub refunds: Vec<Refund>,
+    /// What can still be given back.
+    pub refundable: Money,
     /// Where the parcel stands.
     pub fulfillment: FulfillmentState,
     /// When it was placed.
@@ -224,6 +230,9 @@ pub struct OrderView {
 impl From<Order> for OrderView {
     fn from(order: Order) -> Self {
         Self {
+            refundable: order.refundable(),
+            payment_action_url: order.payment.action_url,
+            refunds: order.payment.refunds,
             id: order.id,
             order_number: order.order_number,
             access_key: order.access_key,
@@ -243,6 +252,23 @@ impl From<Order> for OrderView {
             placed_at: order.placed_at,
         }
     }
+}
+
+/// Gives money back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RefundOrder {
+    /// How much; all that is left if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<Money>,
+}
+
+/// Moves a parcel on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MoveParcel {
+    /// What happened.
+    pub event: FulfillmentEvent,
 }
 
 /// Makes an account.
@@ -365,6 +391,9 @@ pub enum ShopError {
         /// The provider's reason, for example `insufficient_funds`.
         code: String,
     },
+    /// A webhook that the payment provider did not send, or sent too long ago.
+    #[error("{0}")]
+    WebhookRefused(#[from] crate::ports::WebhookError),
     /// The shop cannot answer now.
     #[error("the shop cannot answer right now, please try again")]
     Unavailable {
@@ -481,6 +510,20 @@ pub trait Shop: Send + Sync {
     /// [`ShopError::NotFound`], also when it is not the caller's.
     async fn find_order(&self, caller: &Caller, id: &OrderId, access_key: Option<&str>) -> ShopResult<OrderView>;
 
+    /// Asks the payment provider where the payment of an unpaid order stands, and carries it on: what the shopper's
+    /// browser does when it comes back from the bank. For the same callers as [`Shop::find_order`].
+    ///
+    /// # Errors
+    /// [`ShopError::NotFound`], also when it is not the caller's.
+    async fn check_payment(&self, caller: &Caller, id: &OrderId, access_key: Option<&str>) -> ShopResult<OrderView>;
+
+    /// Takes in a webhook of the payment provider: the raw body and the value of its signature header. Events may come
+    /// late, twice and in any order: each only makes the shop look at the intent.
+    ///
+    /// # Errors
+    /// [`ShopError::WebhookRefused`].
+    async fn receive_payment_event(&self, signature: Option<&str>, body: &[u8]) -> ShopResult<()>;
+
     /// The caller's orders, newest first.
     ///
     /// # Errors
@@ -545,6 +588,35 @@ pub trait Shop: Send + Sync {
         command: CorrectStock,
         client_key: Option<&str>,
     ) -> ShopResult<StockLevel>;
+
+    /// Calls an order off: an unpaid one at the payment provider, a paid one that was not sent by giving everything
+    /// back. For operators.
+    ///
+    /// # Errors
+    /// [`ShopError::SignInRequired`], [`ShopError::Forbidden`], [`ShopError::NotFound`], [`ShopError::Rules`] when it
+    /// was sent or is off already.
+    async fn cancel_order(&self, caller: &Caller, id: &OrderId) -> ShopResult<OrderView>;
+
+    /// Gives money back; repeating it with the same key gives it back once. An order that is given back whole before it
+    /// was sent is cancelled and its units return to stock. For operators.
+    ///
+    /// # Errors
+    /// [`ShopError::SignInRequired`], [`ShopError::Forbidden`], [`ShopError::NotFound`], [`ShopError::Rules`] when it
+    /// is more than what is left, [`ShopError::IdempotencyKeyReused`].
+    async fn refund_order(
+        &self,
+        caller: &Caller,
+        id: &OrderId,
+        command: RefundOrder,
+        client_key: &str,
+    ) -> ShopResult<OrderView>;
+
+    /// Notes that a paid order's parcel was sent or came back. For operators.
+    ///
+    /// # Errors
+    /// [`ShopError::SignInRequired`], [`ShopError::Forbidden`], [`ShopError::NotFound`], [`ShopError::Rules`] when
+    /// that is not possible now.
+    async fn move_parcel(&self, caller: &Caller, id: &OrderId, command: MoveParcel) -> ShopResult<OrderView>;
 
     /// Whether the shop can serve: its store answers.
     ///

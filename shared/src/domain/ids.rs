@@ -91,6 +91,8 @@ id_type!(/// A line of an order.
     LineItemId, "li_");
 id_type!(/// A payment of an order.
     PaymentId, "pay_");
+id_type!(/// Money given back for an order.
+    RefundId, "ref_");
 id_type!(/// A customer with an account.
     CustomerId, "cus_");
 id_type!(/// A message that waits to leave the shop.

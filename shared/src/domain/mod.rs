@@ -8,7 +8,9 @@ mod error;
 mod ids;
 mod money;
 mod order;
+mod order_step;
 mod page;
+mod payment;
 mod pricing;
 mod product;
 mod search;
@@ -21,10 +23,12 @@ pub use account::{Customer, EmailAddress, Role, Session};
 pub use address::{Address, CountryCode};
 pub use cart::{Cart, CartLine, CartOwner, MAX_CART_LINES, MAX_LINE_QUANTITY, Quantity};
 pub use error::RuleError;
-pub use ids::{CartId, CustomerId, LineItemId, OrderId, OutboxMessageId, PaymentId, ProductId, VariantId};
+pub use ids::{CartId, CustomerId, LineItemId, OrderId, OutboxMessageId, PaymentId, ProductId, RefundId, VariantId};
 pub use money::{Currency, Money, MoneyError};
-pub use order::{FulfillmentState, Order, OrderLine, OrderState, OrderSummary, Payment, PaymentState};
+pub use order::{FulfillmentEvent, FulfillmentState, Order, OrderEvent, OrderLine, OrderState, OrderSummary};
+pub use order_step::{OrderStep, PaymentCall, StockEffect};
 pub use page::{Page, PageLimit, Position};
+pub use payment::{Payment, PaymentFact, PaymentState, Refund, RefundState};
 pub use pricing::{PricedLine, PricingRules, Quote, QuoteLine, TaxLine, quote};
 pub use product::{
     Category, Handle, Image, Inventory, Product, ProductOption, ProductSort, ProductStatus, ProductSummary, Sku,

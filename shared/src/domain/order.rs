@@ -4,65 +4,77 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{
-    Address, CartOwner, CustomerId, EmailAddress, LineItemId, Money, OrderId, PaymentId, QuoteLine, Reservation,
-    ShippingOffer, TaxLine,
+    Address, CartOwner, CustomerId, EmailAddress, LineItemId, Money, OrderId, Payment, PaymentState, QuoteLine,
+    Reservation, ShippingOffer, TaxLine,
 };
 
 /// Where an order stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OrderState {
     /// Placed, stock reserved, not paid yet.
     Pending,
     /// Paid; the reserved stock is sold.
     Paid,
-    /// Called off; the reserved stock is available again.
+    /// Called off; its stock is available again, and what was paid is given back.
     Cancelled,
 }
 
-/// Where the payment of an order stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum PaymentState {
-    /// Nothing is known to have happened at the provider.
-    Pending,
-    /// The provider did not answer clearly: money may have moved. Stock stays reserved.
-    Unknown,
-    /// The provider holds the money for us.
-    Authorized,
-    /// The money is ours.
-    Captured,
-    /// The provider refused.
-    Declined,
+/// What happens to an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OrderEvent {
+    /// Its money is collected.
+    PaymentCaptured,
+    /// It will not be delivered: not paid, or given back before it was sent.
+    CalledOff,
+}
+
+impl OrderState {
+    /// The state after an event; `None` when the event changes nothing.
+    pub fn after(self, event: OrderEvent) -> Option<Self> {
+        match (self, event) {
+            (Self::Pending, OrderEvent::PaymentCaptured) => Some(Self::Paid),
+            (Self::Pending | Self::Paid, OrderEvent::CalledOff) => Some(Self::Cancelled),
+            (Self::Paid | Self::Cancelled, OrderEvent::PaymentCaptured) | (Self::Cancelled, OrderEvent::CalledOff) => {
+                None
+            }
+        }
+    }
 }
 
 /// Where the parcel stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FulfillmentState {
     /// Nothing sent yet.
     Unfulfilled,
     /// Sent.
     Fulfilled,
+    /// Sent, and come back.
+    Returned,
 }
 
-/// The payment of an order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Payment {
-    /// Identity.
-    pub id: PaymentId,
-    /// Which provider, for example `fake`.
-    pub provider: String,
-    /// The provider's token of the card; never a card number.
-    pub method: String,
-    /// Counts up when a new intent is made after the old one is known to be void.
-    pub attempt: u32,
-    /// Where it stands.
-    pub state: PaymentState,
-    /// The provider's own id of the payment intent, once it has answered.
-    pub intent_id: Option<String>,
-    /// Why the provider refused, for example `insufficient_funds`.
-    pub decline_code: Option<String>,
+/// What happens to a parcel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FulfillmentEvent {
+    /// It leaves.
+    Sent,
+    /// It comes back.
+    CameBack,
+}
+
+impl FulfillmentState {
+    /// The state after an event; `None` when the event is not possible.
+    pub fn after(self, event: FulfillmentEvent) -> Option<Self> {
+        match (self, event) {
+            (Self::Unfulfilled, FulfillmentEvent::Sent) => Some(Self::Fulfilled),
+            (Self::Fulfilled, FulfillmentEvent::CameBack) => Some(Self::Returned),
+            (Self::Unfulfilled, FulfillmentEvent::CameBack)
+            | (Self::Fulfilled | Self::Returned, FulfillmentEvent::Sent)
+            | (Self::Returned, FulfillmentEvent::CameBack) => None,
+        }
+    }
 }
 
 /// One article of an order, as it was when ordered.
@@ -108,6 +120,12 @@ pub struct Order {
     pub total: Money,
     /// Tracked stock it holds (pending) or has taken (paid), by rising SKU, no SKU twice.
     pub reservations: Vec<Reservation>,
+    /// The client's idempotency key it was placed with: its last answer is kept under it.
+    #[serde(default)]
+    pub client_key: String,
+    /// When the worker shall look at it next; `None` when nothing is open.
+    #[serde(default, with = "time::serde::rfc3339::option")]
+    pub due_at: Option<OffsetDateTime>,
     /// Where it stands.
     pub state: OrderState,
     /// Its payment.
@@ -167,4 +185,31 @@ pub struct OrderSummary {
     /// When it was placed.
     #[serde(with = "time::serde::rfc3339")]
     pub placed_at: OffsetDateTime,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_event_in_every_state_of_an_order_does_what_the_table_says() {
+        use OrderEvent::{CalledOff, PaymentCaptured};
+        use OrderState::{Cancelled, Paid, Pending};
+        for (state, captured, called_off) in
+            [(Pending, Some(Paid), Some(Cancelled)), (Paid, None, Some(Cancelled)), (Cancelled, None, None)]
+        {
+            assert_eq!([state.after(PaymentCaptured), state.after(CalledOff)], [captured, called_off], "{state:?}");
+        }
+    }
+
+    #[test]
+    fn every_event_in_every_state_of_a_parcel_does_what_the_table_says() {
+        use FulfillmentEvent::{CameBack, Sent};
+        use FulfillmentState::{Fulfilled, Returned, Unfulfilled};
+        for (state, sent, came_back) in
+            [(Unfulfilled, Some(Fulfilled), None), (Fulfilled, None, Some(Returned)), (Returned, None, None)]
+        {
+            assert_eq!([state.after(Sent), state.after(CameBack)], [sent, came_back], "{state:?}");
+        }
+    }
 }

@@ -51,6 +51,17 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for ApiJson<T> {
     }
 }
 
+/// A body as it came: 413 when too large.
+pub(super) struct RawBody(pub Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for RawBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        read_body(request, state).await.map(Self)
+    }
+}
+
 /// Largest form: what was typed is shown again, up to five times as long in HTML, and a Lambda behind a load balancer
 /// may not send more than 1 MB. The longest honest form is a checkout of about 16 KiB.
 const MAX_FORM_BYTES: usize = 64 * 1024;

@@ -21,10 +21,10 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 
 use crate::Shop;
-use crate::config::{HttpConfig, ShopConfig};
+use crate::config::HttpConfig;
 use crate::domain::CountryCode;
-use crate::ports::{IdGenerator, SharedStore, SystemClock, SystemIds};
-use crate::services::{FakePayments, LocalShop};
+use crate::ports::{IdGenerator, SystemIds};
+use crate::services::LocalShop;
 pub use problem::Problem;
 use routes::{Area, ROUTES, Surface};
 
@@ -36,6 +36,9 @@ pub(crate) mod wire {
     pub use super::api::catalog::{CategoriesBody, products_question};
     pub use super::cursor::{encode as encode_cursor, position as position_of};
 }
+
+/// Header of a payment webhook's signature, unless the provider has its own.
+pub const SIGNATURE_HEADER: &str = "shopease-signature";
 
 /// Largest request body: keeps ALB, API Gateway and plain HTTP alike (ALB refuses more than 1 MB to a Lambda).
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
@@ -55,11 +58,9 @@ impl App {
         Self { shop, ids, config: Arc::new(config), draining: Arc::default() }
     }
 
-    /// The shop in this process over a store, with the machine's clock and randomness.
-    pub fn local(store: SharedStore, shop: ShopConfig, http: HttpConfig) -> Self {
-        let ids = Arc::new(SystemIds);
-        let shop = LocalShop::new(store, Arc::new(FakePayments), Arc::new(SystemClock), ids.clone(), shop);
-        Self::new(Arc::new(shop), ids, http)
+    /// A shop in this process, with the machine's randomness.
+    pub fn local(shop: LocalShop, http: HttpConfig) -> Self {
+        Self::new(Arc::new(shop), Arc::new(SystemIds), http)
     }
 
     /// Makes `/readyz` fail from now on, so that a load balancer sends new visitors elsewhere before the process stops.

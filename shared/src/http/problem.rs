@@ -95,10 +95,20 @@ impl Problem {
             "idempotency-key-reused" => ShopError::IdempotencyKeyReused,
             "idempotency-key-in-use" => ShopError::IdempotencyKeyInUse { retry_after_seconds },
             "payment-declined" => ShopError::PaymentDeclined { code: self.decline_code? },
+            "webhook-refused" => ShopError::WebhookRefused(webhook_error(&self.detail)),
             "unavailable" => ShopError::Unavailable { retry_after_seconds, source: None },
             _ => return None,
         })
     }
+}
+
+/// The reason that a backend gave for not believing a webhook.
+#[cfg(feature = "remote")]
+fn webhook_error(detail: &str) -> crate::ports::WebhookError {
+    use crate::ports::WebhookError;
+    let known = [WebhookError::Forged, WebhookError::Stale].into_iter().find(|known| known.to_string() == detail);
+    let reason = detail.strip_prefix("the event cannot be read: ").unwrap_or(detail);
+    known.unwrap_or_else(|| WebhookError::Unreadable(reason.to_owned()))
 }
 
 impl From<ShopError> for Problem {
@@ -149,6 +159,9 @@ impl From<ShopError> for Problem {
                 let problem =
                     Self::new(StatusCode::UNPROCESSABLE_ENTITY, "payment-declined", "The card was declined", detail);
                 Self { decline_code: Some(code), ..problem }
+            }
+            ShopError::WebhookRefused(_) => {
+                Self::new(StatusCode::BAD_REQUEST, "webhook-refused", "The webhook is not believed", detail)
             }
             ShopError::Unavailable { retry_after_seconds, source } => {
                 log_failure("unavailable", source.as_deref().map(|source| source as _));

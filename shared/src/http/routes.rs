@@ -124,10 +124,13 @@ routes! {
     Checkout Page get "/checkout" => pages::checkout::form;
     Checkout Page post "/checkout" => pages::checkout::submit;
     Checkout Page get "/orders/{id}" => pages::checkout::order;
+    Checkout Page get "/orders/{id}/payment" => pages::checkout::back_from_bank;
     Checkout Api post "/api/v1/checkout/quote" => api::checkout::quote;
     Checkout Api post "/api/v1/checkout" => api::checkout::place_order;
     Checkout Api get "/api/v1/orders" => api::checkout::list_orders;
     Checkout Api get "/api/v1/orders/{id}" => api::checkout::find_order;
+    Checkout Api post "/api/v1/orders/{id}/payment-checks" => api::checkout::check_payment;
+    Checkout Api post "/api/v1/payments/webhooks" => api::checkout::receive_payment_event;
 
     Accounts Page get "/register" => pages::accounts::register_form;
     Accounts Page post "/register" => pages::accounts::register;
@@ -141,10 +144,15 @@ routes! {
     Accounts Api delete "/api/v1/sessions/current" => api::accounts::log_out;
 
     Admin Page get "/admin" => pages::admin::orders;
+    Admin Page get "/admin/orders/{id}" => pages::admin_orders::show;
+    Admin Page post "/admin/orders/{id}" => pages::admin_orders::act;
     Admin Page get "/admin/stock" => pages::admin::stock_search;
     Admin Page get "/admin/stock/{handle}" => pages::admin::product_stock;
     Admin Page post "/admin/stock/{handle}" => pages::admin::correct_stock;
     Admin Api get "/api/v1/admin/orders" => api::admin::list_orders;
+    Admin Api post "/api/v1/admin/orders/{id}/cancellation" => api::admin::cancel_order;
+    Admin Api post "/api/v1/admin/orders/{id}/refunds" => api::admin::refund_order;
+    Admin Api post "/api/v1/admin/orders/{id}/parcel-events" => api::admin::move_parcel;
     Admin Api get "/api/v1/admin/products/{handle}/stock" => api::admin::product_stock;
     Admin Api post "/api/v1/admin/stock-corrections" => api::admin::correct_stock;
 }

@@ -6,9 +6,11 @@
 
 mod accounts;
 mod ambient;
+mod audit;
 mod carts;
 mod catalog;
 mod error;
+mod events;
 mod idempotency;
 mod orders;
 mod payment;
@@ -20,11 +22,13 @@ use async_trait::async_trait;
 
 pub use accounts::{AccountStore, SessionStore};
 pub use ambient::{Clock, Env, IdGenerator, ProcessEnv, SystemClock, SystemIds};
+pub use audit::{AuditPage, AuditRecord, AuditStore};
 pub use carts::CartStore;
 pub use catalog::{CatalogStore, ProductListing, Upserted};
 pub use error::{Source, StoreError};
+pub use events::{EventSink, LogSink};
 pub use idempotency::{Claim, Claimed, IdempotencyKey, IdempotencyRecord, IdempotencyStore};
-pub use orders::{OrderAdvance, OrderStore, OutboxMessage, Placement, StockEffect};
+pub use orders::{OrderAdvance, OrderStore, OutboxMessage, Placement};
 pub use payment::{
     ConfirmIntent, CreateIntent, IntentStatus, PaymentError, PaymentEvent, PaymentIntent, PaymentProvider,
     RefundIntent, WebhookError,
@@ -43,12 +47,29 @@ pub trait Health: Send + Sync {
 
 /// Everything a store offers. One adapter implements all of it for one engine.
 pub trait Store:
-    CatalogStore + StockStore + CartStore + OrderStore + AccountStore + SessionStore + IdempotencyStore + Health
+    CatalogStore
+    + StockStore
+    + CartStore
+    + OrderStore
+    + AccountStore
+    + SessionStore
+    + IdempotencyStore
+    + AuditStore
+    + Health
 {
 }
 
-impl<T: CatalogStore + StockStore + CartStore + OrderStore + AccountStore + SessionStore + IdempotencyStore + Health>
-    Store for T
+impl<
+    T: CatalogStore
+        + StockStore
+        + CartStore
+        + OrderStore
+        + AccountStore
+        + SessionStore
+        + IdempotencyStore
+        + AuditStore
+        + Health,
+> Store for T
 {
 }
 

@@ -5,17 +5,18 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{Claim, Claimed, IdempotencyKey, StoreError};
-use crate::domain::{CartOwner, Order, OrderId, OrderSummary, OutboxMessageId, Page, PageLimit, Position};
+use crate::domain::{CartOwner, Order, OrderId, OrderSummary, OutboxMessageId, Page, PageLimit, Position, StockEffect};
 
-/// A message that leaves the shop at least once, written together with what it tells of.
+/// A message that leaves the shop at least once, written together with what it tells of. It is kept after delivery, so
+/// that an auditor can see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutboxMessage {
     /// Identity; sorts by time of writing.
     pub id: OutboxMessageId,
     /// What happened, for example `order.placed`.
     pub topic: String,
-    /// The order it is about.
-    pub order_id: OrderId,
+    /// What it is about: an order's id, or a SKU for `stock.low`.
+    pub subject: String,
     /// When it happened.
     #[serde(with = "time::serde::rfc3339")]
     pub occurred_at: OffsetDateTime,
@@ -34,21 +35,11 @@ pub struct Placement {
     pub outbox: Vec<OutboxMessage>,
 }
 
-/// What happens to the stock an order holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StockEffect {
-    /// Stays reserved.
-    Keep,
-    /// Reserved units become sold.
-    Commit,
-    /// Reserved units become available.
-    Release,
-}
-
 /// A step in the life of an order, all of it or nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderAdvance {
-    /// The order as it is after the step; its `version` is one more than what the store must have.
+    /// The order as it is after the step; its `version` is one more than what the store must have. From its
+    /// `due_at` follows whether it is among the due ones.
     pub order: Order,
     /// What happens to its reservations.
     pub stock: StockEffect,
@@ -101,9 +92,24 @@ pub trait OrderStore: Send + Sync {
     /// [`StoreError`].
     async fn list_orders(&self, after: Option<&Position>, limit: PageLimit) -> Result<Page<OrderSummary>, StoreError>;
 
+    /// Orders with something open (a payment that is not settled, a refund that is not done) whose
+    /// [`due_at`](Order::due_at) has come, at most 100, in no particular order. For the worker: it reads what has just
+    /// been written, but not from a cache of the store.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn list_due_orders(&self, now: OffsetDateTime) -> Result<Vec<OrderId>, StoreError>;
+
     /// Messages that wait in the outbox, oldest first, at most 100.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn list_outbox(&self) -> Result<Vec<OutboxMessage>, StoreError>;
+
+    /// Takes messages out of the waiting ones, because they were delivered. Messages that do not wait (any more) are
+    /// passed over.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then some may still wait, and will be delivered again.
+    async fn mark_delivered(&self, messages: &[OutboxMessage], now: OffsetDateTime) -> Result<(), StoreError>;
 }

@@ -6,14 +6,21 @@ use ulid::Ulid;
 
 use super::LocalShop;
 use super::cart::PricedCart;
+use super::failpoint::failpoint;
 use super::idempotent::{claim, judge, request_hash};
 use super::local_shop::Identity;
 use crate::domain::{
     FulfillmentState, LineItemId, Order, OrderId, OrderLine, OrderState, OutboxMessageId, Payment, PaymentId,
-    PaymentState, Quote, Reservation, Role, RuleError, Token, quote,
+    PaymentState, Quote, Reservation, Role, RuleError, Sku, Token, quote,
 };
 use crate::ports::{Claimed, IdempotencyKey, IdempotencyRecord, OutboxMessage, Placement};
 use crate::shop::{Caller, OrderView, PlaceOrder, QuoteRequest, ShopError, ShopResult};
+
+/// The route of the keys that orders are placed with.
+pub(super) const CHECKOUT: &str = "checkout";
+
+/// Most articles of one order that tell of low stock: what an order writes has to fit one DynamoDB transaction.
+const MAX_LOW_STOCK_MESSAGES: usize = 20;
 
 /// The final answer of a checkout, as it is kept under the key.
 #[derive(Debug, Serialize, Deserialize)]
@@ -24,6 +31,14 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
+    /// What the checkout of an order that is no longer pending comes to.
+    pub fn of(order: Order) -> Self {
+        match &order.payment.decline_code {
+            Some(code) if order.state == OrderState::Cancelled => Self::Declined { code: code.clone() },
+            _ => Self::Placed(Box::new(order.into())),
+        }
+    }
+
     pub fn into_result(self) -> ShopResult<OrderView> {
         match self {
             Self::Placed(order) => Ok(*order),
@@ -60,58 +75,65 @@ impl LocalShop {
 
     async fn place_and_pay(&self, caller: &Caller, command: PlaceOrder, client_key: &str) -> ShopResult<OrderView> {
         let identity = self.identify(caller).await?;
-        let key = IdempotencyKey::new(identity.owner.clone(), "checkout", client_key)?;
+        let key = IdempotencyKey::new(identity.owner.clone(), CHECKOUT, client_key)?;
         let (hash, now) = (request_hash(&command)?, self.clock.now());
         if let Some(record) = self.store.find_idempotency_record(&key, now).await? {
-            return self.answer_again(&record, &hash, key, now).await;
+            return self.answer_again(&record, &hash, now).await;
         }
-        let (order, cart_version) = match self.new_order(identity, command, now).await {
+        let new = match self.new_order(identity, command, client_key, now).await {
             Ok(new) => new,
             // The first request with the key may have emptied the cart meanwhile: the key decides before the cart.
             Err(error) => match self.store.find_idempotency_record(&key, now).await? {
-                Some(record) => return self.answer_again(&record, &hash, key, now).await,
+                Some(record) => return self.answer_again(&record, &hash, now).await,
                 None => return Err(error),
             },
         };
+        let mut outbox = vec![self.message("order.placed", new.order.id.as_str())];
+        outbox.extend(new.running_low.iter().map(|sku| self.low_stock(sku)));
         let placement = Placement {
-            claim: claim(key.clone(), hash.clone(), Some(order.id.clone()), now),
-            outbox: vec![self.message("order.placed", &order)],
-            order,
-            cart_version,
+            claim: claim(key, hash.clone(), Some(new.order.id.clone()), now),
+            outbox,
+            order: new.order,
+            cart_version: new.cart_version,
         };
+        failpoint("before-place");
         match self.store.place_order(&placement).await? {
             Claimed::New => {
+                failpoint("after-place");
                 self.forget_products_of(&placement.order).await;
-                self.pay(placement.order, key).await
+                answer(self.carry_on(placement.order, false).await?)
             }
-            Claimed::Existing(record) => self.answer_again(&record, &hash, key, now).await,
+            Claimed::Existing(record) => self.answer_again(&record, &hash, now).await,
         }
     }
 
-    /// Answers a repeated request: with the kept answer, or by going on where its first caller was lost.
-    async fn answer_again(
-        &self,
-        record: &IdempotencyRecord,
-        hash: &str,
-        key: IdempotencyKey,
-        now: OffsetDateTime,
-    ) -> ShopResult<OrderView> {
-        if let Some(outcome) = judge(record, hash, now)? {
+    /// Answers a repeated request: with the kept answer, with the order as it is while its payment waits for somebody
+    /// else, or by going on where the first caller was lost.
+    async fn answer_again(&self, record: &IdempotencyRecord, hash: &str, now: OffsetDateTime) -> ShopResult<OrderView> {
+        let judged = judge(record, hash, now);
+        if let Ok(Some(outcome)) = judged {
             let outcome: Outcome = serde_json::from_str(&outcome).map_err(|error| ShopError::Internal(error.into()))?;
             return outcome.into_result();
         }
         let lost = || ShopError::Internal("a checkout key names no order".into());
-        let order_id = record.order_id.as_ref().ok_or_else(lost)?;
-        let order = self.store.find_order(order_id).await?.ok_or_else(lost)?;
-        self.pay(order, key).await
+        if let Err(error) = judged {
+            let ShopError::IdempotencyKeyInUse { .. } = error else { return Err(error) };
+            let order = self.order(record.order_id.as_ref().ok_or_else(lost)?).await?;
+            // Who writes one of these has nothing left to do, and has answered.
+            let waits = matches!(order.payment.state, PaymentState::RequiresAction | PaymentState::Unknown);
+            return if waits { answer(order) } else { Err(error) };
+        }
+        let order = self.order(record.order_id.as_ref().ok_or_else(lost)?).await?;
+        answer(self.carry_on(order, true).await?)
     }
 
     async fn new_order(
         &self,
         identity: Identity,
         command: PlaceOrder,
+        client_key: &str,
         now: OffsetDateTime,
-    ) -> ShopResult<(Order, u64)> {
+    ) -> ShopResult<NewOrder> {
         let address = command.shipping_address.validated()?;
         if !self.payments.accepts(&command.payment_method) {
             return Err(RuleError::invalid("payment_method", "is not a card token of the payment provider").into());
@@ -138,6 +160,10 @@ impl LocalShop {
             state: PaymentState::Pending,
             intent_id: None,
             decline_code: None,
+            action_url: None,
+            calling_off: false,
+            looks: 0,
+            refunds: Vec::new(),
         };
         let order = Order {
             order_number: self.order_number(),
@@ -154,6 +180,8 @@ impl LocalShop {
             prices_include_tax: quote.prices_include_tax,
             total: quote.total,
             reservations: reservations(&priced),
+            client_key: client_key.to_owned(),
+            due_at: Some(Order::first_look(now)),
             state: OrderState::Pending,
             payment,
             fulfillment: FulfillmentState::Unfulfilled,
@@ -161,7 +189,11 @@ impl LocalShop {
             placed_at: now,
             id,
         };
-        Ok((order, priced.cart.version))
+        let running_low = order.reservations.iter().filter(|held| {
+            priced.available(&held.sku).is_some_and(|units| self.running_low(units, held.quantity.get()))
+        });
+        let running_low = running_low.map(|held| held.sku.clone()).take(MAX_LOW_STOCK_MESSAGES).collect();
+        Ok(NewOrder { cart_version: priced.cart.version, running_low, order })
     }
 
     /// Ten Crockford characters, 50 random bits: two of a million orders share one in 1 of 2,000 shops, and nothing
@@ -173,11 +205,11 @@ impl LocalShop {
         format!("{}-{}", &text[16..21], &text[21..26])
     }
 
-    pub(super) fn message(&self, topic: &str, order: &Order) -> OutboxMessage {
+    pub(super) fn message(&self, topic: &str, subject: &str) -> OutboxMessage {
         OutboxMessage {
             id: OutboxMessageId::from_ulid(self.ids.ulid()),
             topic: topic.to_owned(),
-            order_id: order.id.clone(),
+            subject: subject.to_owned(),
             occurred_at: self.clock.now(),
         }
     }
@@ -195,17 +227,40 @@ impl LocalShop {
         id: &OrderId,
         access_key: Option<&str>,
     ) -> ShopResult<OrderView> {
+        self.readable_order(caller, id, access_key).await.map(OrderView::from)
+    }
+
+    /// An order that the caller may see.
+    pub(super) async fn readable_order(
+        &self,
+        caller: &Caller,
+        id: &OrderId,
+        access_key: Option<&str>,
+    ) -> ShopResult<Order> {
         let not_found = || ShopError::NotFound { what: "order".to_owned() };
         let order = self.store.find_order(id).await?.ok_or_else(not_found)?;
         let key_opens = access_key
             .is_some_and(|key| bool::from(subtle::ConstantTimeEq::ct_eq(key.as_bytes(), order.access_key.as_bytes())));
         if key_opens {
-            return Ok(order.into());
+            return Ok(order);
         }
         let identity = self.identify(caller).await?;
         let operator = identity.customer.is_some_and(|customer| customer.role == Role::Operator);
-        if operator || identity.owner == order.owner { Ok(order.into()) } else { Err(not_found()) }
+        if operator || identity.owner == order.owner { Ok(order) } else { Err(not_found()) }
     }
+}
+
+/// An order that is not placed yet.
+struct NewOrder {
+    order: Order,
+    cart_version: u64,
+    /// SKUs of which few will be left, judged by the stock that was read: a hint for the operator, not a count.
+    running_low: Vec<Sku>,
+}
+
+/// What a checkout answers for an order as it is now.
+fn answer(order: Order) -> ShopResult<OrderView> {
+    if order.state == OrderState::Pending { Ok(order.into()) } else { Outcome::of(order).into_result() }
 }
 
 fn refuse_unavailable(priced: &PricedCart) -> ShopResult<()> {

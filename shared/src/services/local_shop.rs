@@ -13,10 +13,10 @@ use crate::domain::{
     CartOwner, Category, Customer, Handle, LineItemId, OrderId, OrderSummary, Page, PageLimit, Position,
     ProductSummary, Quote, Role, StockLevel, Tokenizer,
 };
-use crate::ports::{Clock, IdGenerator, PaymentProvider, SharedStore};
+use crate::ports::{Clock, IdGenerator, PaymentProvider, SharedStore, SystemClock, SystemIds};
 use crate::shop::{
-    AddLineItem, Caller, CartView, CorrectStock, CustomerView, ListProducts, LogIn, OrderView, PlaceOrder, ProductView,
-    QuoteRequest, Register, SetLineItem, Shop, ShopError, ShopResult, SignedIn, VariantStock,
+    AddLineItem, Caller, CartView, CorrectStock, CustomerView, ListProducts, LogIn, MoveParcel, OrderView, PlaceOrder,
+    ProductView, QuoteRequest, RefundOrder, Register, SetLineItem, Shop, ShopError, ShopResult, SignedIn, VariantStock,
 };
 
 /// The use cases over a store, a payment provider, a clock and randomness. Clones share everything.
@@ -59,6 +59,11 @@ impl LocalShop {
             clock,
             ids,
         }
+    }
+
+    /// A shop with the machine's clock and randomness.
+    pub fn of_this_machine(store: SharedStore, payments: Arc<dyn PaymentProvider>, config: ShopConfig) -> Self {
+        Self::new(store, payments, Arc::new(SystemClock), Arc::new(SystemIds), config)
     }
 
     /// Who the caller is. A visitor's token costs no read; a session that ended makes a visitor of its bearer.
@@ -137,6 +142,14 @@ impl Shop for LocalShop {
         self.find_order_impl(caller, id, access_key).await
     }
 
+    async fn check_payment(&self, caller: &Caller, id: &OrderId, access_key: Option<&str>) -> ShopResult<OrderView> {
+        self.check_payment_impl(caller, id, access_key).await
+    }
+
+    async fn receive_payment_event(&self, signature: Option<&str>, body: &[u8]) -> ShopResult<()> {
+        self.receive_payment_event_impl(signature, body).await
+    }
+
     async fn list_orders(
         &self,
         caller: &Caller,
@@ -184,6 +197,24 @@ impl Shop for LocalShop {
         client_key: Option<&str>,
     ) -> ShopResult<StockLevel> {
         self.correct_stock_impl(caller, command, client_key).await
+    }
+
+    async fn cancel_order(&self, caller: &Caller, id: &OrderId) -> ShopResult<OrderView> {
+        self.cancel_order_impl(caller, id).await
+    }
+
+    async fn refund_order(
+        &self,
+        caller: &Caller,
+        id: &OrderId,
+        command: RefundOrder,
+        client_key: &str,
+    ) -> ShopResult<OrderView> {
+        self.refund_order_impl(caller, id, command, client_key).await
+    }
+
+    async fn move_parcel(&self, caller: &Caller, id: &OrderId, command: MoveParcel) -> ShopResult<OrderView> {
+        self.move_parcel_impl(caller, id, command).await
     }
 
     async fn ready(&self) -> ShopResult<()> {

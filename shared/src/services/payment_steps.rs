@@ -1,148 +1,237 @@
-//! Paying a placed order: confirm, capture, and what each answer of the provider means for order and stock. Every
-//! step is one conditional write; who finds it done already answers from the row.
+//! Carrying a payment on: asks the provider what the order says is next, writes what was learned, and so on until
+//! nothing is open or somebody else must act. The checkout, the shopper's return, webhooks, operators and the worker
+//! all come through here; each step is one conditional write, and who comes second goes on from the row.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::LocalShop;
-use super::checkout::Outcome;
-use crate::domain::{Order, OrderState, PaymentState};
+use super::checkout::{CHECKOUT, Outcome};
+use super::failpoint::failpoint;
+use crate::domain::{Order, OrderId, OrderState, OrderStep, PaymentCall, PaymentFact, Sku};
 use crate::ports::{
-    ConfirmIntent, CreateIntent, IdempotencyKey, IntentStatus, OrderAdvance, PaymentError, PaymentIntent, StockEffect,
+    ConfirmIntent, CreateIntent, IdempotencyKey, IntentStatus, OrderAdvance, PaymentError, PaymentIntent, RefundIntent,
     StoreError,
 };
-use crate::shop::{OrderView, ShopError, ShopResult};
+use crate::shop::{ShopError, ShopResult};
 
-/// What a payment has come to.
-enum Verdict {
-    /// The provider refused: the order is off.
-    Declined(String),
-    /// Nobody knows: the order stays pending, its stock reserved.
-    Unknown,
+/// How long a payment may take while somebody waits for it; then the answer is that it is not known yet.
+const BUDGET: Duration = Duration::from_secs(10);
+
+/// More steps than any payment takes, so that two who undo each other's work end.
+const MAX_STEPS: usize = 24;
+
+/// What a call of the provider leads to.
+enum Next {
+    /// Write this, then ask for what is next.
+    Step(Box<OrderStep>),
+    /// Nothing to write: the same question would give the same answer now.
+    Stop,
 }
 
 impl LocalShop {
-    /// Takes an order from wherever it stands to paid, or as far as the provider lets it.
-    pub(super) async fn pay(&self, order: Order, key: IdempotencyKey) -> ShopResult<OrderView> {
-        if order.state != OrderState::Pending {
-            return Ok(order.into());
-        }
-        let order = match order.payment.state {
-            PaymentState::Authorized => order,
-            _ => match self.authorize(&order).await {
-                Ok(intent) => {
-                    let mut next = step(&order, PaymentState::Authorized);
-                    next.payment.intent_id = Some(intent.id);
-                    self.advance(next, StockEffect::Keep, None, &[]).await?
+    /// Carries an order's payment as far as the provider lets it. With `look`, also asks where an intent stands that
+    /// waits for the shopper.
+    pub(super) async fn carry_on(&self, mut order: Order, look: bool) -> ShopResult<Order> {
+        let deadline = Instant::now() + BUDGET;
+        let mut look = look;
+        for _ in 0..MAX_STEPS {
+            let call = match order.next_payment_call() {
+                PaymentCall::Done => return Ok(order),
+                PaymentCall::AwaitShopper { .. } if !look => return Ok(order),
+                PaymentCall::AwaitShopper { intent_id } => {
+                    look = false;
+                    PaymentCall::Look { intent_id }
                 }
-                Err(Verdict::Declined(code)) => return self.decline(&order, key, code).await,
-                Err(Verdict::Unknown) => return self.leave_unknown(&order).await,
-            },
-        };
-        if order.payment.state != PaymentState::Authorized {
-            return Ok(order.into());
+                call => call,
+            };
+            let next = match tokio::time::timeout_at(deadline, self.ask(&order, call)).await {
+                Ok(next) => next,
+                Err(_) => self.no_answer(&order, "the time was over"),
+            };
+            match next {
+                Next::Step(step) => order = self.write_step(&order, *step).await?,
+                Next::Stop => return Ok(order),
+            }
         }
-        let intent_id = order.payment.intent_id.clone().unwrap_or_default();
-        match self.payments.capture(&intent_id, &provider_key(&order, "capture")).await {
-            Ok(PaymentIntent { status: IntentStatus::Captured, .. }) => self.settle(&order, key).await,
-            Ok(PaymentIntent { status: IntentStatus::Declined { code }, .. }) => self.decline(&order, key, code).await,
-            Err(PaymentError::Refused { code }) => self.decline(&order, key, code).await,
-            Err(PaymentError::NotFound) => self.decline(&order, key, "cancelled".to_owned()).await,
-            Ok(_) | Err(PaymentError::Unknown(_)) => self.leave_unknown(&order).await,
+        tracing::warn!(order_id = %order.id, "a payment took more steps than any should");
+        Ok(order)
+    }
+
+    async fn ask(&self, order: &Order, call: PaymentCall) -> Next {
+        failpoint("before-provider");
+        let key = |step: &str| format!("{}:{}:{step}", order.id, order.payment.attempt);
+        let answer = match &call {
+            PaymentCall::Create => {
+                let request = CreateIntent {
+                    key: key("create"),
+                    order_id: order.id.clone(),
+                    amount: order.total,
+                    method: order.payment.method.clone(),
+                };
+                self.payments.create_intent(&request).await
+            }
+            PaymentCall::Confirm { intent_id } => {
+                let request = ConfirmIntent {
+                    key: key("confirm"),
+                    intent_id: intent_id.clone(),
+                    return_url: self.return_url(order),
+                };
+                self.payments.confirm(&request).await
+            }
+            PaymentCall::Look { intent_id } => self.payments.find_intent(intent_id).await,
+            PaymentCall::Capture { intent_id } => self.payments.capture(intent_id, &key("capture")).await,
+            PaymentCall::Cancel { intent_id } => self.payments.cancel(intent_id, &key("cancel")).await,
+            PaymentCall::Refund { intent_id, refund } => {
+                let key = key(&format!("refund:{}", refund.id));
+                let request = RefundIntent { key, intent_id: intent_id.clone(), amount: refund.amount };
+                self.payments.refund(&request).await
+            }
+            PaymentCall::Known(fact) => return self.learned(order, *fact),
+            PaymentCall::AwaitShopper { .. } | PaymentCall::Done => return Next::Stop,
+        };
+        failpoint("after-provider");
+        match answer {
+            Ok(intent) => self.interpret(order, &call, intent),
+            Err(PaymentError::Refused { code }) => self.refused(order, call, code).await,
+            // An intent we were given cannot be unknown to who gave it: whatever is wrong there, it is not proof that
+            // no money moved.
+            Err(error @ (PaymentError::Unknown(_) | PaymentError::NotFound)) => {
+                self.no_answer(order, &error.to_string())
+            }
         }
     }
 
-    async fn authorize(&self, order: &Order) -> Result<PaymentIntent, Verdict> {
-        let request = CreateIntent {
-            key: provider_key(order, "create"),
-            order_id: order.id.clone(),
-            amount: order.total,
-            method: order.payment.method.clone(),
-        };
-        let verdict = |error| match error {
-            PaymentError::Refused { code } => Verdict::Declined(code),
-            PaymentError::NotFound => Verdict::Declined("cancelled".to_owned()),
-            PaymentError::Unknown(_) => Verdict::Unknown,
-        };
-        let intent = self.payments.create_intent(&request).await.map_err(verdict)?;
-        let confirm = ConfirmIntent {
-            key: provider_key(order, "confirm"),
-            intent_id: intent.id.clone(),
-            return_url: String::new(),
-        };
-        let intent = self.payments.confirm(&confirm).await.map_err(verdict)?;
+    /// What an intent's status means for the order.
+    fn interpret(&self, order: &Order, call: &PaymentCall, intent: PaymentIntent) -> Next {
+        let now = self.clock.now();
+        if intent.amount != order.total {
+            // Someone else's intent, or one of another order: never to be acted on.
+            return self.no_answer(order, "the provider names another amount");
+        }
+        if let PaymentCall::Refund { refund, .. } = call {
+            return step(order.settle_refund(&refund.id, true, now));
+        }
+        if *call == PaymentCall::Create {
+            return Next::Step(Box::new(order.note_intent(intent.id, now)));
+        }
         match intent.status {
-            IntentStatus::Authorized | IntentStatus::Captured => Ok(intent),
-            IntentStatus::Declined { code } => Err(Verdict::Declined(code)),
-            IntentStatus::Cancelled => Err(Verdict::Declined("cancelled".to_owned())),
-            IntentStatus::RequiresConfirmation | IntentStatus::RequiresAction { .. } | IntentStatus::Processing => {
-                Err(Verdict::Unknown)
+            IntentStatus::RequiresConfirmation => self.learned(order, PaymentFact::Unconfirmed),
+            IntentStatus::RequiresAction { url } => step(order.learn_action(url, now)),
+            IntentStatus::Processing => Next::Stop,
+            IntentStatus::Authorized => self.learned(order, PaymentFact::Authorized),
+            IntentStatus::Captured => self.learned(order, PaymentFact::Captured),
+            IntentStatus::Declined { code } => step(order.call_off(Some(code), now)),
+            IntentStatus::Cancelled => {
+                // Cancelled by the provider itself: an authorization that ran out is a refusal like any other.
+                let lost = matches!(call, PaymentCall::Capture { .. } | PaymentCall::Look { .. });
+                match order.call_off(Some("authorization_expired".to_owned()), now) {
+                    Some(refusal) if lost => Next::Step(Box::new(refusal)),
+                    _ => self.learned(order, order.called_off_as()),
+                }
             }
         }
     }
 
-    async fn settle(&self, order: &Order, key: IdempotencyKey) -> ShopResult<OrderView> {
-        let mut next = step(order, PaymentState::Captured);
-        next.state = OrderState::Paid;
-        let outcome = Outcome::Placed(Box::new(next.clone().into()));
-        let paid = self.advance(next, StockEffect::Commit, Some((key, &outcome)), &["order.paid"]).await?;
-        Ok(paid.into())
-    }
-
-    async fn decline(&self, order: &Order, key: IdempotencyKey, code: String) -> ShopResult<OrderView> {
-        let mut next = step(order, PaymentState::Declined);
-        next.state = OrderState::Cancelled;
-        next.payment.decline_code = Some(code.clone());
-        let outcome = Outcome::Declined { code };
-        let after = self.advance(next, StockEffect::Release, Some((key, &outcome)), &["order.cancelled"]).await?;
-        if after.state != OrderState::Cancelled {
-            return Ok(after.into());
+    /// The provider did not do it. Where the intent stands decides what that means.
+    async fn refused(&self, order: &Order, call: PaymentCall, code: String) -> Next {
+        let now = self.clock.now();
+        let intent_id = match call {
+            // Nothing was made, nothing can be owed.
+            PaymentCall::Create => return step(order.call_off(Some(code), now)),
+            PaymentCall::Refund { refund, .. } => return step(order.settle_refund(&refund.id, false, now)),
+            PaymentCall::Confirm { intent_id }
+            | PaymentCall::Capture { intent_id }
+            | PaymentCall::Cancel { intent_id }
+            | PaymentCall::Look { intent_id }
+            | PaymentCall::AwaitShopper { intent_id } => intent_id,
+            PaymentCall::Known(_) | PaymentCall::Done => return Next::Stop,
+        };
+        let intent = match self.payments.find_intent(&intent_id).await {
+            Ok(intent) => intent,
+            Err(error) => return self.no_answer(order, &error.to_string()),
+        };
+        let unpaid = matches!(
+            intent.status,
+            IntentStatus::RequiresConfirmation | IntentStatus::Declined { .. } | IntentStatus::Authorized
+        );
+        if unpaid && order.payment.calling_off {
+            // It neither cancels nor collects: later.
+            return self.no_answer(order, &code);
         }
-        self.forget_products_of(order).await;
-        let lines: Vec<_> = order.lines.iter().map(|line| (line.line.sku.clone(), line.line.quantity)).collect();
-        self.restore_cart(&order.owner, &lines).await?;
-        outcome.into_result()
-    }
-
-    async fn leave_unknown(&self, order: &Order) -> ShopResult<OrderView> {
-        if order.payment.state == PaymentState::Unknown {
-            return Ok(order.clone().into());
+        if unpaid {
+            return step(order.call_off(Some(code), now));
         }
-        let next = step(order, PaymentState::Unknown);
-        Ok(self.advance(next, StockEffect::Keep, None, &[]).await?.into())
+        self.interpret(order, &PaymentCall::Look { intent_id }, intent)
     }
 
-    /// Writes a step; when someone else has written one first, gives the order as it is now.
-    async fn advance(
-        &self,
-        next: Order,
-        stock: StockEffect,
-        outcome: Option<(IdempotencyKey, &Outcome)>,
-        topics: &[&str],
-    ) -> ShopResult<Order> {
-        let outcome = outcome
-            .map(|(key, outcome)| serde_json::to_string(outcome).map(|text| (key, text)))
-            .transpose()
-            .map_err(|error| ShopError::Internal(error.into()))?;
-        let outbox = topics.iter().map(|topic| self.message(topic, &next)).collect();
-        let advance = OrderAdvance { order: next, stock, outcome, outbox };
+    fn learned(&self, order: &Order, fact: PaymentFact) -> Next {
+        step(order.learn(fact, self.clock.now()))
+    }
+
+    fn no_answer(&self, order: &Order, reason: &str) -> Next {
+        tracing::warn!(order_id = %order.id, state = ?order.payment.state, reason, "payment is not known");
+        self.learned(order, PaymentFact::NoAnswer)
+    }
+
+    /// Writes a step with the answer to the checkout, if it ends it; when someone else has written one first, gives the
+    /// order as it is now.
+    pub(super) async fn write_step(&self, before: &Order, step: OrderStep) -> ShopResult<Order> {
+        let outcome = self.checkout_outcome(before, &step.order)?;
+        let outbox = step.topics.iter().map(|topic| self.message(topic, step.order.id.as_str())).collect();
+        let advance = OrderAdvance { order: step.order, stock: step.stock, outcome, outbox };
+        failpoint("before-step");
         match self.store.advance_order(&advance).await {
-            Ok(()) => Ok(advance.order),
-            Err(StoreError::Conflict) => {
-                let found = self.store.find_order(&advance.order.id).await?;
-                found.ok_or_else(|| ShopError::Internal("an order is gone".into()))
-            }
-            Err(error) => Err(error.into()),
+            Ok(()) => {}
+            Err(StoreError::Conflict) => return self.order(&advance.order.id).await,
+            Err(error) => return Err(error.into()),
         }
+        failpoint("after-step");
+        let after = advance.order;
+        if after.state == OrderState::Cancelled && before.state == OrderState::Pending {
+            self.forget_products_of(&after).await;
+            let lines: Vec<_> = after.lines.iter().map(|line| (line.line.sku.clone(), line.line.quantity)).collect();
+            // The order is off in any case; a cart that cannot be refilled now is a comfort lost, not a promise broken.
+            if let Err(error) = self.restore_cart(&after.owner, &lines).await {
+                tracing::warn!(order_id = %after.id, %error, "the cart was not restored");
+            }
+        }
+        Ok(after)
+    }
+
+    /// The last answer of the checkout that placed the order, when a step settles its payment.
+    fn checkout_outcome(&self, before: &Order, after: &Order) -> ShopResult<Option<(IdempotencyKey, String)>> {
+        if before.state != OrderState::Pending || after.state == OrderState::Pending {
+            return Ok(None);
+        }
+        let outcome = Outcome::of(after.clone());
+        let text = serde_json::to_string(&outcome).map_err(|error| ShopError::Internal(error.into()))?;
+        Ok(Some((IdempotencyKey::new(after.owner.clone(), CHECKOUT, &after.client_key)?, text)))
+    }
+
+    pub(super) async fn order(&self, id: &OrderId) -> ShopResult<Order> {
+        let found = self.store.find_order(id).await?;
+        found.ok_or_else(|| ShopError::Internal("an order is gone".into()))
+    }
+
+    /// Where the bank's page sends the shopper's browser.
+    fn return_url(&self, order: &Order) -> String {
+        format!("{}/orders/{}/payment?key={}", self.config.public_url, order.id, order.access_key)
+    }
+
+    /// SKUs of which an order takes the last units that an operator wants to hear of.
+    pub(super) fn running_low(&self, before: u32, taken: u32) -> bool {
+        let low = self.config.low_stock_units;
+        before > low && before.saturating_sub(taken) <= low
+    }
+
+    /// The message that stock of an article runs low.
+    pub(super) fn low_stock(&self, sku: &Sku) -> crate::ports::OutboxMessage {
+        self.message("stock.low", sku.as_str())
     }
 }
 
-/// The order one version on, with its payment in another state.
-fn step(order: &Order, state: PaymentState) -> Order {
-    let mut next = order.clone();
-    next.version += 1;
-    next.payment.state = state;
-    next
-}
-
-/// The provider's idempotency key of a step: stored nowhere, because it follows from the order.
-fn provider_key(order: &Order, step: &str) -> String {
-    format!("{}:{}:{step}", order.id, order.payment.attempt)
+fn step(step: Option<OrderStep>) -> Next {
+    step.map_or(Next::Stop, |step| Next::Step(Box::new(step)))
 }

@@ -10,9 +10,9 @@ use crate::domain::{
     Address, Cart, CartId, CartLine, CartOwner, Category, Currency, Customer, CustomerId, FulfillmentState, Handle,
     Image, Inventory, Language, LineItemId, Money, Order, OrderId, OrderLine, OrderState, OutboxMessageId, Payment,
     PaymentId, PaymentState, Product, ProductId, ProductOption, ProductStatus, Quantity, QuoteLine, Reservation, Role,
-    SearchTerms, Session, ShippingOffer, Sku, TaxClass, Token, Tokenizer, Variant, VariantId,
+    SearchTerms, Session, ShippingOffer, Sku, StockEffect, TaxClass, Token, Tokenizer, Variant, VariantId,
 };
-use crate::ports::{Claim, IdempotencyKey, IdempotencyRecord, OrderAdvance, OutboxMessage, Placement, StockEffect};
+use crate::ports::{Claim, IdempotencyKey, IdempotencyRecord, OrderAdvance, OutboxMessage, Placement};
 
 /// The route of the keys that orders are placed with.
 pub const CHECKOUT: &str = "checkout";
@@ -275,7 +275,13 @@ pub fn order(owner: &CartOwner, name: &str, lines: &[(&str, u32)]) -> Order {
             state: PaymentState::Pending,
             intent_id: None,
             decline_code: None,
+            action_url: None,
+            calling_off: false,
+            looks: 0,
+            refunds: Vec::new(),
         },
+        client_key: id.to_string(),
+        due_at: Some(Order::first_look(FixedClock::START)),
         fulfillment: FulfillmentState::Unfulfilled,
         version: 1,
         placed_at: FixedClock::START,
@@ -318,7 +324,7 @@ pub fn message(order: &Order, topic: &str, occurred_at: OffsetDateTime) -> Outbo
     OutboxMessage {
         id: OutboxMessageId::from_ulid(Ulid::from_parts(occurred_ms, random)),
         topic: topic.to_owned(),
-        order_id: order.id.clone(),
+        subject: order.id.to_string(),
         occurred_at,
     }
 }
@@ -340,12 +346,20 @@ pub fn advance(order: &Order, stock: StockEffect) -> OrderAdvance {
         StockEffect::Commit => {
             next.state = OrderState::Paid;
             next.payment.state = PaymentState::Captured;
+            next.due_at = None;
             "order.paid"
         }
         StockEffect::Release => {
             next.state = OrderState::Cancelled;
             next.payment.state = PaymentState::Declined;
+            next.due_at = None;
             "order.cancelled"
+        }
+        StockEffect::Restock => {
+            next.state = OrderState::Cancelled;
+            next.payment.state = PaymentState::Refunded;
+            next.due_at = None;
+            "order.refunded"
         }
     };
     let outbox = vec![message(order, topic, order.placed_at + Duration::seconds(1))];

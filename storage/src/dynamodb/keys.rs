@@ -29,7 +29,8 @@ pub(super) struct Key {
 }
 
 impl Key {
-    fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
+    /// A key of two parts; outside this file only for a key that the engine gave.
+    pub(super) fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
         Self { pk: pk.into(), sk: sk.into() }
     }
 }
@@ -155,6 +156,21 @@ pub(super) fn outbox(shard: u8) -> String {
 /// A message that waits.
 pub(super) fn outbox_message(id: &OutboxMessageId) -> Key {
     Key::new(outbox(shard_of(id.as_str())), id.as_str())
+}
+
+/// A message that was delivered; kept for a while, for the auditor.
+pub(super) fn delivered_message(id: &OutboxMessageId) -> Key {
+    Key::new(format!("DELIVERED#{}", shard_of(id.as_str())), id.as_str())
+}
+
+/// Orders with something open: `Query` on each of [`SHARDS`] partitions, by the worker.
+pub(super) fn open_orders(shard: u8) -> String {
+    format!("OPEN#{shard}")
+}
+
+/// An order with something open.
+pub(super) fn open_order(id: &OrderId) -> Key {
+    Key::new(open_orders(shard_of(id.as_str())), id.as_str())
 }
 
 /// An account: `GetItem`.

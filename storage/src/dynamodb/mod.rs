@@ -5,6 +5,7 @@
 
 mod accounts;
 mod actions;
+mod audit;
 mod carts;
 mod catalog;
 mod error;

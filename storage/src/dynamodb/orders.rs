@@ -9,24 +9,34 @@ use shopease_shared::ports::{
     Claimed, IdempotencyStore as _, OrderAdvance, OrderStore, OutboxMessage, Placement, StoreError,
 };
 
+use time::{Duration, OffsetDateTime};
+
 use super::actions::Action;
 use super::idempotency::{RecordRow, complete, take};
-use super::items::{Item, NewItem, number, read_document, read_text};
+use super::items::{Item, NewItem, millis, number, parse_text, read_document, read_number, read_text};
 use super::keys::{SHARDS, SORT};
 use super::reads::{Consistency, Range};
 use super::retry::Backoff;
 use super::stock::{reserve, settle};
-use super::writes::Refused;
+use super::writes::{MAX_ACTIONS, Refused};
 use super::{DynamoDbStore, carts, keys};
 
 /// Most messages given at once.
 const MAX_MESSAGES: usize = 100;
+/// Most due orders given at once.
+const MAX_DUE: usize = 100;
+
+/// When the worker shall look at an open order, in epoch milliseconds.
+const DUE_MS: &str = "due_ms";
 
 /// Where the actions of a placement stand in its transaction. The key is first: it decides before all others.
 const KEY: usize = 0;
 const ORDER: usize = 1;
-const CART: usize = 4;
-const FIRST_STOCK: usize = 5;
+const CART: usize = ORDER + LISTS + 1;
+const FIRST_STOCK: usize = CART + 1;
+
+/// How long a delivered message is kept, for the auditor.
+const DELIVERED_KEPT: Duration = Duration::days(30);
 
 #[async_trait]
 impl OrderStore for DynamoDbStore {
@@ -93,32 +103,59 @@ impl OrderStore for DynamoDbStore {
 
     async fn list_orders(&self, after: Option<&Position>, limit: PageLimit) -> Result<Page<OrderSummary>, StoreError> {
         let range = Range::After(after.map(String::as_str));
-        let items = self.query_shards(keys::all_orders, range, limit.get() + 1).await?;
+        let items = self.query_shards(keys::all_orders, range, Some(limit.get() + 1)).await?;
         let rows: Result<Vec<_>, _> = items.iter().map(listed).collect();
         Ok(Page::from_rows(rows?, limit))
     }
 
+    async fn list_due_orders(&self, now: OffsetDateTime) -> Result<Vec<OrderId>, StoreError> {
+        // All open ones, which are few: their sort key is the id, so that a step needs not know when the order was due
+        // before.
+        let items = self.query_shards(keys::open_orders, Range::After(None), None).await?;
+        let mut due = Vec::new();
+        for item in &items {
+            if read_number::<i128>(item, DUE_MS)? <= millis(now) {
+                due.push(parse_text(item, SORT)?);
+            }
+        }
+        due.truncate(MAX_DUE);
+        Ok(due)
+    }
+
     async fn list_outbox(&self) -> Result<Vec<OutboxMessage>, StoreError> {
-        let items = self.query_shards(keys::outbox, Range::After(None), MAX_MESSAGES).await?;
+        let items = self.query_shards(keys::outbox, Range::After(None), Some(MAX_MESSAGES)).await?;
         items.iter().map(read_document).collect()
+    }
+
+    async fn mark_delivered(&self, messages: &[OutboxMessage], now: OffsetDateTime) -> Result<(), StoreError> {
+        for chunk in messages.chunks(MAX_ACTIONS / 2) {
+            let mut actions = Vec::with_capacity(chunk.len() * 2);
+            for message in chunk {
+                let kept = NewItem::new(&keys::delivered_message(&message.id)).document(message)?;
+                actions.push(Action::put(kept.expires(now + DELIVERED_KEPT).build()));
+                actions.push(Action::delete(&keys::outbox_message(&message.id)));
+            }
+            self.transact(actions).await.map_err(Refused::unconditional)?;
+        }
+        Ok(())
     }
 }
 
 impl DynamoDbStore {
-    /// The first `limit` items by sort key over all shards of a kind.
+    /// The first `limit` items by sort key over all shards of a kind, all of them without.
     async fn query_shards(
         &self,
         partition: fn(u8) -> String,
         range: Range<'_>,
-        limit: usize,
+        limit: Option<usize>,
     ) -> Result<Vec<Item>, StoreError> {
         let shards = (0..SHARDS)
-            .map(|shard| async move { self.query(&partition(shard), range, Some(limit), Consistency::Strong).await });
+            .map(|shard| async move { self.query(&partition(shard), range, limit, Consistency::Strong).await });
         let mut sorted = BTreeMap::new();
         for item in try_join_all(shards).await?.into_iter().flatten() {
             sorted.insert(read_text(&item, SORT)?.to_owned(), item);
         }
-        Ok(sorted.into_values().take(limit).collect())
+        Ok(sorted.into_values().take(limit.unwrap_or(usize::MAX)).collect())
     }
 }
 
@@ -127,7 +164,7 @@ fn listed(item: &Item) -> Result<(Position, OrderSummary), StoreError> {
     Ok((read_text(item, SORT)?.to_owned(), read_document(item)?))
 }
 
-/// Everything that placing an order writes. At most 50 reservations, so at most about 60 actions.
+/// Everything that placing an order writes. At most 50 reservations and 21 messages, so at most 77 actions.
 fn placing(placement: &Placement, claimed_by: &str) -> Result<Vec<Action>, StoreError> {
     let order = &placement.order;
     let now = order.placed_at;
@@ -150,14 +187,18 @@ fn advancing(advance: &OrderAdvance) -> Result<Vec<Action>, StoreError> {
     Ok(actions)
 }
 
-/// Lists an order is in.
-const LISTS: usize = 2;
+/// Lists an order is in: its owner's, all, and the open ones while something is open.
+const LISTS: usize = 3;
 
 fn lists(order: &Order) -> Result<[Action; LISTS], StoreError> {
     let summary = order.summary();
     let of_owner = NewItem::new(&keys::order_of_owner(order)).document(&summary)?;
     let of_all = NewItem::new(&keys::order_of_all(order)).document(&summary)?;
-    Ok([Action::put(of_owner.build()), Action::put(of_all.build())])
+    let open = match order.due_at {
+        Some(due_at) => Action::put(NewItem::new(&keys::open_order(&order.id)).number(DUE_MS, millis(due_at)).build()),
+        None => Action::delete(&keys::open_order(&order.id)),
+    };
+    Ok([Action::put(of_owner.build()), Action::put(of_all.build()), open])
 }
 
 fn order_item(order: &Order) -> Result<Item, StoreError> {

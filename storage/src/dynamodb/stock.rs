@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
-use shopease_shared::domain::{Reservation, Sku, StockChange, StockLevel};
-use shopease_shared::ports::{StockEffect, StockStore, StoreError};
+use shopease_shared::domain::{Reservation, Sku, StockChange, StockEffect, StockLevel};
+use shopease_shared::ports::{StockStore, StoreError};
 
 use super::actions::Action;
 use super::items::{Item, NewItem, number, parse_text, read_number};
@@ -15,7 +15,7 @@ use super::writes::Refused;
 use super::{DynamoDbStore, keys};
 
 /// A stock item.
-struct StockRow(Item);
+pub(super) struct StockRow(pub Item);
 
 impl TryFrom<StockRow> for StockLevel {
     type Error = StoreError;
@@ -46,12 +46,13 @@ pub(super) fn reserve(reservation: &Reservation) -> Action {
 
 /// What an order's step does to a reservation; nothing for [`StockEffect::Keep`].
 pub(super) fn settle(reservation: &Reservation, effect: StockEffect) -> Option<Action> {
-    let change = match effect {
+    let (change, condition) = match effect {
         StockEffect::Keep => return None,
-        StockEffect::Commit => "SET reserved = reserved - :n, sold = sold + :n",
-        StockEffect::Release => "SET reserved = reserved - :n, available = available + :n",
+        StockEffect::Commit => ("SET reserved = reserved - :n, sold = sold + :n", "reserved >= :n"),
+        StockEffect::Release => ("SET reserved = reserved - :n, available = available + :n", "reserved >= :n"),
+        StockEffect::Restock => ("SET sold = sold - :n, available = available + :n", "sold >= :n"),
     };
-    Some(moved(reservation, change, "reserved >= :n"))
+    Some(moved(reservation, change, condition))
 }
 
 fn moved(reservation: &Reservation, change: &str, condition: &str) -> Action {

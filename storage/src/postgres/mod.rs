@@ -5,6 +5,7 @@
 //! the domain writes; columns exist only for conditions and orders. No rule of the shop lives here.
 
 mod accounts;
+mod audit;
 mod carts;
 mod catalog;
 mod config;

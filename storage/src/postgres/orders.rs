@@ -1,8 +1,10 @@
 //! Orders, the stock they hold, and the outbox.
 
 use async_trait::async_trait;
-use shopease_shared::domain::{CartOwner, Order, OrderId, OrderSummary, Page, PageLimit, Position, Reservation};
-use shopease_shared::ports::{Claimed, OrderAdvance, OrderStore, OutboxMessage, Placement, StockEffect, StoreError};
+use shopease_shared::domain::{
+    CartOwner, Order, OrderId, OrderSummary, Page, PageLimit, Position, Reservation, StockEffect,
+};
+use shopease_shared::ports::{Claimed, OrderAdvance, OrderStore, OutboxMessage, Placement, StoreError};
 use time::OffsetDateTime;
 
 use super::idempotency::{KeyRow, claimed};
@@ -26,7 +28,7 @@ impl<'a> From<&'a [Reservation]> for Held<'a> {
 struct Outbox<'a> {
     ids: Vec<&'a str>,
     topics: Vec<&'a str>,
-    order_ids: Vec<&'a str>,
+    subjects: Vec<&'a str>,
     occurred_ats: Vec<OffsetDateTime>,
 }
 
@@ -35,7 +37,7 @@ impl<'a> From<&'a [OutboxMessage]> for Outbox<'a> {
         Self {
             ids: messages.iter().map(|message| message.id.as_str()).collect(),
             topics: messages.iter().map(|message| message.topic.as_str()).collect(),
-            order_ids: messages.iter().map(|message| message.order_id.as_str()).collect(),
+            subjects: messages.iter().map(|message| message.subject.as_str()).collect(),
             occurred_ats: messages.iter().map(|message| message.occurred_at).collect(),
         }
     }
@@ -45,6 +47,27 @@ impl<'a> From<&'a [OutboxMessage]> for Outbox<'a> {
 struct ListedRow {
     position: String,
     summary: String,
+}
+
+/// A message.
+pub(super) struct MessageRow {
+    pub id: String,
+    pub topic: String,
+    pub subject: String,
+    pub occurred_at: OffsetDateTime,
+}
+
+impl TryFrom<MessageRow> for OutboxMessage {
+    type Error = StoreError;
+
+    fn try_from(row: MessageRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.id.parse().map_err(StoreError::corrupt)?,
+            topic: row.topic,
+            subject: row.subject,
+            occurred_at: row.occurred_at,
+        })
+    }
 }
 
 fn page(rows: Vec<ListedRow>, limit: PageLimit) -> Result<Page<OrderSummary>, StoreError> {
@@ -64,7 +87,7 @@ impl OrderStore for PostgresStore {
                 KeyRow,
                 r#"SELECT request_hash AS "request_hash!", lease_until AS "lease_until!", order_id, outcome
                 FROM place_order($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::text::json, $11::text::json, $12, $13, $14,
-                    $15, $16, $17, $18, $19)"#,
+                    $15, $16, $17, $18, $19, $20)"#,
                 claim.key.store_key(),
                 &claim.record.request_hash,
                 claim.record.lease_until,
@@ -76,13 +99,14 @@ impl OrderStore for PostgresStore {
                 version,
                 &summary,
                 &document,
+                order.due_at,
                 order.placed_at,
                 cart_version,
                 &held.skus as &[&str],
                 &held.quantities,
                 &outbox.ids as &[&str],
                 &outbox.topics as &[&str],
-                &outbox.order_ids as &[&str],
+                &outbox.subjects as &[&str],
                 &outbox.occurred_ats,
             )
             .fetch_optional(&self.pool)
@@ -106,15 +130,17 @@ impl OrderStore for PostgresStore {
             StockEffect::Keep => "keep",
             StockEffect::Commit => "commit",
             StockEffect::Release => "release",
+            StockEffect::Restock => "restock",
         };
         let (key, answer) = advance.outcome.as_ref().map(|(key, answer)| (key.store_key(), answer)).unzip();
         let write = || {
             sqlx::query!(
-                "SELECT advance_order($1, $2, $3::text::json, $4::text::json, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+                "SELECT advance_order($1, $2, $3::text::json, $4::text::json, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
                 order.id.as_str(),
                 version,
                 &summary,
                 &document,
+                order.due_at,
                 stock_effect,
                 &held.skus as &[&str],
                 &held.quantities,
@@ -122,7 +148,7 @@ impl OrderStore for PostgresStore {
                 answer.map(String::as_str),
                 &outbox.ids as &[&str],
                 &outbox.topics as &[&str],
-                &outbox.order_ids as &[&str],
+                &outbox.subjects as &[&str],
                 &outbox.occurred_ats,
             )
             .execute(&self.pool)
@@ -186,19 +212,38 @@ impl OrderStore for PostgresStore {
         page(retry::repeatable(read).await?, limit)
     }
 
-    async fn list_outbox(&self) -> Result<Vec<OutboxMessage>, StoreError> {
+    async fn list_due_orders(&self, now: OffsetDateTime) -> Result<Vec<OrderId>, StoreError> {
+        // customer_order_due
         let read = || {
-            sqlx::query!("SELECT id, topic, order_id, occurred_at FROM outbox ORDER BY id LIMIT 100")
+            sqlx::query_scalar!("SELECT id FROM customer_order WHERE due_at <= $1 ORDER BY due_at LIMIT 100", now)
                 .fetch_all(&self.pool)
         };
-        let rows = retry::repeatable(read).await?.into_iter().map(|row| {
-            Ok(OutboxMessage {
-                id: row.id.parse().map_err(StoreError::corrupt)?,
-                topic: row.topic,
-                order_id: row.order_id.parse().map_err(StoreError::corrupt)?,
-                occurred_at: row.occurred_at,
-            })
-        });
-        rows.collect()
+        let ids = retry::repeatable(read).await?;
+        ids.into_iter().map(|id| id.parse().map_err(StoreError::corrupt)).collect()
+    }
+
+    async fn list_outbox(&self) -> Result<Vec<OutboxMessage>, StoreError> {
+        // outbox_waiting
+        let read = || {
+            sqlx::query_as!(
+                MessageRow,
+                "SELECT id, topic, subject, occurred_at FROM outbox WHERE delivered_at IS NULL ORDER BY id LIMIT 100"
+            )
+            .fetch_all(&self.pool)
+        };
+        retry::repeatable(read).await?.into_iter().map(OutboxMessage::try_from).collect()
+    }
+
+    async fn mark_delivered(&self, messages: &[OutboxMessage], now: OffsetDateTime) -> Result<(), StoreError> {
+        let ids: Vec<_> = messages.iter().map(|message| message.id.as_str()).collect();
+        let write = || {
+            sqlx::query!(
+                "UPDATE outbox SET delivered_at = $2 WHERE id = ANY ($1) AND delivered_at IS NULL",
+                &ids as &[&str],
+                now
+            )
+            .execute(&self.pool)
+        };
+        retry::repeatable(write).await.map(|_| ())
     }
 }

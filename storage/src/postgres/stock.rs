@@ -6,12 +6,13 @@ use shopease_shared::ports::{StockStore, StoreError};
 
 use super::{PostgresStore, from_bigint, retry};
 
-struct StockRow {
-    sku: String,
-    available: i64,
-    reserved: i64,
-    sold: i64,
-    received: i64,
+/// A level as the table has it.
+pub(super) struct StockRow {
+    pub sku: String,
+    pub available: i64,
+    pub reserved: i64,
+    pub sold: i64,
+    pub received: i64,
 }
 
 impl TryFrom<StockRow> for StockLevel {

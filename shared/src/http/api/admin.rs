@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{PageBody, Paging};
-use crate::domain::{Handle, OrderSummary, StockLevel};
+use crate::domain::{Handle, OrderId, OrderSummary, StockLevel};
 use crate::http::App;
 use crate::http::extract::{ApiJson, ApiPath, ApiQuery, ClientKey, private_json};
 use crate::http::problem::Problem;
 use crate::http::visitor::Visitor;
-use crate::shop::{CorrectStock, VariantStock};
+use crate::shop::{CorrectStock, MoveParcel, OrderView, RefundOrder, VariantStock};
 
 /// Stock of a product.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -73,4 +73,67 @@ pub(in crate::http) async fn correct_stock(
 ) -> Result<Response, Problem> {
     let level = app.shop.correct_stock(visitor.caller(), command, key.as_deref()).await?;
     Ok(private_json(StatusCode::CREATED, &level))
+}
+
+/// Call an order off: an unpaid one at the payment provider, a paid one by giving everything back.
+#[utoipa::path(post, path = "/api/v1/admin/orders/{id}/cancellation", tag = "admin", params(("id" = String, Path, description = "The order.")), responses(
+    (status = 200, description = "The order as it is now; cancelled unless the provider has still to answer.", body = OrderView),
+    (status = 400, description = "The request cannot be read.", body = Problem, content_type = "application/problem+json"),
+    (status = 401, description = "Nobody is signed in.", body = Problem, content_type = "application/problem+json"),
+    (status = 403, description = "Not an operator.", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "No such order.", body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "The order changes all the time; try again.", body = Problem, content_type = "application/problem+json"),
+    (status = 422, description = "It was sent, or is cancelled already.", body = Problem, content_type = "application/problem+json")))]
+pub(in crate::http) async fn cancel_order(
+    State(app): State<App>,
+    visitor: Visitor,
+    ApiPath(id): ApiPath<OrderId>,
+) -> Result<Response, Problem> {
+    let order = app.shop.cancel_order(visitor.caller(), &id).await?;
+    Ok(private_json(StatusCode::OK, &order))
+}
+
+/// Give money back. A whole refund before the parcel was sent cancels the order and returns its units to stock.
+#[utoipa::path(post, path = "/api/v1/admin/orders/{id}/refunds", tag = "admin", request_body = RefundOrder,
+    params(("id" = String, Path, description = "The order."), ("Idempotency-Key" = String, Header, description = "Repeating the request with the same key gives back once.", max_length = 255)), responses(
+    (status = 201, description = "The order with the refund; it is `requested` until the provider has done it.", body = OrderView),
+    (status = 400, description = "The request cannot be read.", body = Problem, content_type = "application/problem+json"),
+    (status = 401, description = "Nobody is signed in.", body = Problem, content_type = "application/problem+json"),
+    (status = 403, description = "Not an operator.", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "No such order.", body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "The order changes all the time; try again.", body = Problem, content_type = "application/problem+json"),
+    (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
+    (status = 415, description = "The body is not JSON.", body = Problem, content_type = "application/problem+json"),
+    (status = 422, description = "Nothing was collected, it is more than what is left, or the key was used for another amount.", body = Problem, content_type = "application/problem+json")))]
+pub(in crate::http) async fn refund_order(
+    State(app): State<App>,
+    visitor: Visitor,
+    ApiPath(id): ApiPath<OrderId>,
+    key: ClientKey,
+    ApiJson(command): ApiJson<RefundOrder>,
+) -> Result<Response, Problem> {
+    let order = app.shop.refund_order(visitor.caller(), &id, command, &key.required()?).await?;
+    Ok(private_json(StatusCode::CREATED, &order))
+}
+
+/// Note that a paid order's parcel was sent, or came back with its units.
+#[utoipa::path(post, path = "/api/v1/admin/orders/{id}/parcel-events", tag = "admin", request_body = MoveParcel,
+    params(("id" = String, Path, description = "The order.")), responses(
+    (status = 201, description = "The order as it is now.", body = OrderView),
+    (status = 400, description = "The request cannot be read.", body = Problem, content_type = "application/problem+json"),
+    (status = 401, description = "Nobody is signed in.", body = Problem, content_type = "application/problem+json"),
+    (status = 403, description = "Not an operator.", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "No such order.", body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "The order changes all the time; try again.", body = Problem, content_type = "application/problem+json"),
+    (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
+    (status = 415, description = "The body is not JSON.", body = Problem, content_type = "application/problem+json"),
+    (status = 422, description = "Not possible where the parcel is.", body = Problem, content_type = "application/problem+json")))]
+pub(in crate::http) async fn move_parcel(
+    State(app): State<App>,
+    visitor: Visitor,
+    ApiPath(id): ApiPath<OrderId>,
+    ApiJson(command): ApiJson<MoveParcel>,
+) -> Result<Response, Problem> {
+    let order = app.shop.move_parcel(visitor.caller(), &id, command).await?;
+    Ok(private_json(StatusCode::CREATED, &order))
 }

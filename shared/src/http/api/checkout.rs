@@ -1,17 +1,17 @@
 //! Quotes and orders.
 
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{PageBody, Paging};
 use crate::domain::{OrderId, OrderState, OrderSummary, Quote};
-use crate::http::App;
-use crate::http::extract::{ApiJson, ApiPath, ApiQuery, ClientKey, private_json};
+use crate::http::extract::{ApiJson, ApiPath, ApiQuery, ClientKey, RawBody, private_json};
 use crate::http::problem::Problem;
 use crate::http::visitor::{Visitor, append_cookie, cart_units_cookie};
+use crate::http::{App, SIGNATURE_HEADER};
 use crate::shop::{OrderView, PlaceOrder, QuoteRequest};
 
 /// Quote shipping, tax and total of the caller's cart at a place.
@@ -93,4 +93,37 @@ pub(in crate::http) async fn find_order(
 ) -> Result<Response, Problem> {
     let order = app.shop.find_order(visitor.caller(), &id, query.key.as_deref()).await?;
     Ok(private_json(StatusCode::OK, &order))
+}
+
+/// Ask the payment provider where the payment of an unpaid order stands, and carry it on.
+#[utoipa::path(post, path = "/api/v1/orders/{id}/payment-checks", tag = "checkout", params(("id" = String, Path, description = "The order."), OrderQuery), responses(
+    (status = 200, description = "The order as it is now.", body = OrderView),
+    (status = 400, description = "The request cannot be read.", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "No such order, or not the caller's.", body = Problem, content_type = "application/problem+json")))]
+pub(in crate::http) async fn check_payment(
+    State(app): State<App>,
+    visitor: Visitor,
+    ApiPath(id): ApiPath<OrderId>,
+    ApiQuery(query): ApiQuery<OrderQuery>,
+) -> Result<Response, Problem> {
+    let order = app.shop.check_payment(visitor.caller(), &id, query.key.as_deref()).await?;
+    Ok(private_json(StatusCode::OK, &order))
+}
+
+/// Take in an event of the payment provider, signed over the raw body in its own header (`Stripe-Signature`) or in
+/// `Shopease-Signature`.
+#[utoipa::path(post, path = "/api/v1/payments/webhooks", tag = "checkout",
+    request_body(content = String, content_type = "application/json", description = "The event as the provider sends it."), responses(
+    (status = 204, description = "Taken in, or of no use to the shop."),
+    (status = 400, description = "The signature is missing, wrong or too old, or the event cannot be read.", body = Problem, content_type = "application/problem+json"),
+    (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json")))]
+pub(in crate::http) async fn receive_payment_event(
+    State(app): State<App>,
+    headers: HeaderMap,
+    body: RawBody,
+) -> Result<StatusCode, Problem> {
+    let signature = ["stripe-signature", SIGNATURE_HEADER].iter().find_map(|name| headers.get(*name));
+    let signature = signature.and_then(|value| value.to_str().ok());
+    app.shop.receive_payment_event(signature, &body.0).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

@@ -165,7 +165,7 @@ async fn wait(app: &App, visitor: &Visitor, form: CheckoutForm, status: StatusCo
     Ok(response)
 }
 
-fn country_name(app: &App, country: CountryCode) -> &str {
+pub(super) fn country_name(app: &App, country: CountryCode) -> &str {
     app.countries().iter().find(|(code, _)| *code == country).map_or("", |(_, name)| name)
 }
 
@@ -199,6 +199,11 @@ impl OrderPage<'_> {
     fn is_pending(&self) -> bool {
         self.order.state == OrderState::Pending
     }
+
+    /// The bank's page, where the shopper has to go.
+    fn bank_page(&self) -> Option<&str> {
+        self.order.payment_action_url.as_deref()
+    }
 }
 
 /// Shows an order.
@@ -213,4 +218,15 @@ pub(in crate::http) async fn order(
     let country_name = country_name(&app, order.shipping_address.country);
     let (link, placed) = (order_link(&order), query.placed.as_deref() == Some("1"));
     private_page(StatusCode::OK, &OrderPage { frame, link, country_name, placed, order })
+}
+
+/// Where the bank's page sends the shopper back to.
+pub(in crate::http) async fn back_from_bank(
+    State(app): State<App>,
+    visitor: Visitor,
+    ApiPath(id): ApiPath<OrderId>,
+    ApiQuery(query): ApiQuery<OrderQuery>,
+) -> PageResult {
+    let order = app.shop.check_payment(visitor.caller(), &id, query.key.as_deref()).await?;
+    Ok(see_other(&format!("{}&placed=1", order_link(&order))))
 }

@@ -3,6 +3,7 @@
 
 pub(super) mod accounts;
 pub(super) mod admin;
+pub(super) mod admin_orders;
 pub(super) mod cart;
 pub(super) mod catalog;
 pub(super) mod checkout;

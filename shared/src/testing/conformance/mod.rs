@@ -14,6 +14,7 @@
 #![deny(dead_code)]
 
 mod accounts;
+mod audit;
 mod carts;
 mod catalog;
 mod idempotency;
@@ -120,6 +121,9 @@ macro_rules! for_each_guarantee {
                 orders_placed_meanwhile_neither_repeat_nor_hide_others,
                 any_text_is_a_position_to_continue_orders_after,
                 the_outbox_gives_the_oldest_hundred_messages_once_each,
+                delivered_messages_wait_no_more,
+                an_order_is_due_from_its_time_on_until_nothing_is_open,
+                a_hundred_due_orders_are_given_at_once,
             }
             order_steps {
                 a_step_moves_the_stock_as_told,
@@ -129,6 +133,7 @@ macro_rules! for_each_guarantee {
                 one_of_many_concurrent_steps_wins,
                 fifty_articles_are_sold_in_one_step,
                 released_units_can_be_sold_again,
+                sold_units_that_come_back_can_be_sold_again,
             }
             order_races {
                 the_last_unit_is_sold_once,
@@ -145,6 +150,10 @@ macro_rules! for_each_guarantee {
                 a_released_key_is_free,
                 an_expired_key_is_free,
                 keys_of_other_owners_routes_and_texts_do_not_meet,
+            }
+            audit {
+                everything_orders_touch_is_read_once,
+                a_place_that_no_page_gave_is_refused,
             }
             accounts {
                 an_account_is_found_by_id_and_by_email,

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::support::{NOW, RACERS, level, orders, race, save_first_cart, stock, units};
-use crate::domain::{CartOwner, Order, OrderId, OrderState, StockChange};
-use crate::ports::{Claimed, Placement, SharedStore, StockEffect, StoreError};
+use crate::domain::{CartOwner, Order, OrderId, OrderState, StockChange, StockEffect};
+use crate::ports::{Claimed, Placement, SharedStore, StoreError};
 use crate::testing::SeededRandom;
 use crate::testing::fixtures::{advance, checkout_key, order, placement, sku, visitor};
 
@@ -232,5 +232,5 @@ fn only_new(results: &[Result<Claimed, StoreError>]) -> usize {
 /// The order of every message in the outbox.
 async fn outbox_orders(store: &SharedStore) -> Vec<OrderId> {
     let outbox = store.list_outbox().await.expect("the outbox is read");
-    outbox.into_iter().map(|message| message.order_id).collect()
+    outbox.into_iter().map(|message| message.subject.parse().expect("an order's id")).collect()
 }

@@ -1,8 +1,8 @@
 //! Guarantees of [`OrderStore::advance_order`](crate::ports::OrderStore::advance_order).
 
 use super::support::{NOW, RACERS, assert_one_winner, orders, place, race, save_first_cart, snapshot, stock, units};
-use crate::domain::{FulfillmentState, Order, PaymentState};
-use crate::ports::{OrderAdvance, Placement, SharedStore, StockEffect, StoreError};
+use crate::domain::{FulfillmentState, Order, PaymentState, StockEffect};
+use crate::ports::{OrderAdvance, Placement, SharedStore, StoreError};
 use crate::testing::fixtures::{advance, checkout_key, order, placement, sku, visitor};
 
 const ANSWER: &str = "{\"status\": 201, \"body\": \"Größe \\u0000 \\\\ 'x'\"}";
@@ -25,7 +25,8 @@ pub(super) async fn a_step_moves_the_stock_as_told(store: SharedStore) {
         assert_eq!(orders(&store, Some(&step.order.owner), 10).await, [step.order.summary()], "{effect:?}");
         assert!(orders(&store, None, 10).await.contains(&step.order.summary()), "{effect:?}");
         let outbox = store.list_outbox().await.expect("the outbox is read");
-        let messages: Vec<_> = outbox.into_iter().filter(|message| message.order_id == placed.order.id).collect();
+        let messages: Vec<_> =
+            outbox.into_iter().filter(|message| message.subject == placed.order.id.as_str()).collect();
         assert_eq!(messages, [placed.outbox, step.outbox].concat(), "{effect:?}");
         let record = store.find_idempotency_record(&placed.claim.key, NOW).await.expect("a record is read");
         assert_eq!(record, Some(placed.claim.record), "a step without an answer leaves the key as it is");
@@ -119,7 +120,8 @@ pub(super) async fn one_of_many_concurrent_steps_wins(store: SharedStore) {
         let sold = if winner.stock == StockEffect::Commit { (3, 0, 2) } else { (5, 0, 0) };
         assert_eq!(units(&store, &code).await, sold, "the winner's effect alone");
         let outbox = store.list_outbox().await.expect("the outbox is read");
-        let mut messages: Vec<_> = outbox.into_iter().filter(|message| message.order_id == placed.order.id).collect();
+        let mut messages: Vec<_> =
+            outbox.into_iter().filter(|message| message.subject == placed.order.id.as_str()).collect();
         messages.retain(|message| message.topic != "order.placed");
         assert_eq!(messages, winner.outbox, "the winner's message alone");
         let record = store.find_idempotency_record(&placed.claim.key, NOW).await.expect("a record is read");
@@ -164,4 +166,17 @@ async fn place_order_of(store: &SharedStore, name: &str, lines: &[(&str, u32)]) 
     let placement = placement(&placed, 1);
     place(store, &placement).await;
     placement
+}
+
+pub(super) async fn sold_units_that_come_back_can_be_sold_again(store: SharedStore) {
+    stock(&store, &[("A", 2)]).await;
+    let placed = place_order_of(&store, "first", &[("A", 2)]).await;
+    let paid = advance(&placed.order, StockEffect::Commit);
+    store.advance_order(&paid).await.expect("paid");
+    assert_eq!(units(&store, "A").await, (0, 0, 2));
+    store.advance_order(&advance(&paid.order, StockEffect::Restock)).await.expect("given back");
+    assert_eq!(units(&store, "A").await, (2, 0, 0));
+    let again = place_order_of(&store, "second", &[("A", 2)]).await;
+    store.advance_order(&advance(&again.order, StockEffect::Commit)).await.expect("paid");
+    assert_eq!(units(&store, "A").await, (0, 0, 2));
 }

@@ -3,10 +3,10 @@
 use time::Duration;
 
 use super::support::{KEPT_UNTIL, NOW, limit, orders, place, save_first_cart, snapshot, stock, units};
-use crate::domain::{Cart, CartOwner, MAX_CART_LINES, Order, OrderId, OrderSummary};
+use crate::domain::{Cart, CartOwner, MAX_CART_LINES, Order, OrderId, OrderSummary, StockEffect};
 use crate::ports::{Claimed, SharedStore, StoreError};
 use crate::testing::SeededRandom;
-use crate::testing::fixtures::{cart, checkout_key, claim, customer, message, order, placement, sku, visitor};
+use crate::testing::fixtures::{advance, cart, checkout_key, claim, customer, message, order, placement, sku, visitor};
 
 pub(super) async fn placing_writes_order_cart_stock_outbox_and_key(store: SharedStore) {
     let ada = customer("ada");
@@ -300,4 +300,58 @@ fn newest_first(orders: &[Order]) -> Vec<OrderSummary> {
     let mut orders: Vec<&Order> = orders.iter().collect();
     orders.sort_by_key(|order| order.position());
     orders.into_iter().map(Order::summary).collect()
+}
+
+pub(super) async fn delivered_messages_wait_no_more(store: SharedStore) {
+    let owner = visitor("ada");
+    save_first_cart(&store, &owner, &[("ANY", 1)]).await;
+    let mut placement = placement(&order(&owner, "order", &[]), 1);
+    placement.outbox = ["a", "b", "c"].iter().map(|topic| message(&placement.order, topic, NOW)).collect();
+    placement.outbox.sort_by(|a, b| a.id.cmp(&b.id));
+    place(&store, &placement).await;
+    let [first, second, third] = placement.outbox.clone().try_into().expect("three messages");
+    store.mark_delivered(&[first.clone(), third.clone()], NOW).await.expect("two are delivered");
+    assert_eq!(store.list_outbox().await.expect("the outbox is read"), [second.clone()]);
+    store.mark_delivered(&[first, second, third], NOW).await.expect("twice is as good as once");
+    assert_eq!(store.list_outbox().await.expect("the outbox is read"), []);
+    store.mark_delivered(&[], NOW).await.expect("nothing to do");
+}
+
+pub(super) async fn an_order_is_due_from_its_time_on_until_nothing_is_open(store: SharedStore) {
+    let owner = visitor("ada");
+    save_first_cart(&store, &owner, &[("ANY", 1)]).await;
+    let mut placed = order(&owner, "order", &[]);
+    placed.due_at = Some(NOW + Duration::minutes(1));
+    place(&store, &placement(&placed, 1)).await;
+    let due = |at| {
+        let store = &store;
+        async move { store.list_due_orders(at).await.expect("due orders are read") }
+    };
+    assert_eq!(due(NOW + Duration::milliseconds(59_999)).await, []);
+    assert_eq!(due(NOW + Duration::minutes(1)).await, [placed.id.clone()]);
+    let mut later = advance(&placed, StockEffect::Keep);
+    later.order.due_at = Some(NOW + Duration::hours(1));
+    store.advance_order(&later).await.expect("postponed");
+    assert_eq!(due(NOW + Duration::minutes(59)).await, []);
+    assert_eq!(due(NOW + Duration::hours(2)).await, [placed.id.clone()]);
+    let mut done = advance(&later.order, StockEffect::Keep);
+    done.order.due_at = None;
+    done.outbox.clear();
+    store.advance_order(&done).await.expect("settled");
+    assert_eq!(due(NOW + Duration::hours(2)).await, []);
+}
+
+pub(super) async fn a_hundred_due_orders_are_given_at_once(store: SharedStore) {
+    let mut placed = std::collections::BTreeSet::new();
+    for number in 0..130 {
+        let owner = visitor(&format!("buyer {number}"));
+        save_first_cart(&store, &owner, &[("ANY", 1)]).await;
+        let order = order(&owner, &format!("order {number}"), &[]);
+        place(&store, &placement(&order, 1)).await;
+        placed.insert(order.id);
+    }
+    let due = store.list_due_orders(NOW + Duration::hours(1)).await.expect("due orders are read");
+    let distinct: std::collections::BTreeSet<_> = due.iter().cloned().collect();
+    assert_eq!((due.len(), distinct.len()), (100, 100));
+    assert!(distinct.is_subset(&placed));
 }

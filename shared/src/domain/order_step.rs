@@ -1,0 +1,516 @@
+//! The one place that says how an order goes on: what to ask the payment provider next, and what order, payment, parcel
+//! and stock become with each thing that is learned. Pure: callers write the step under the order's version, and who
+//! comes second reloads and asks again.
+
+use time::{Duration, OffsetDateTime};
+
+use super::{
+    FulfillmentEvent, Money, Order, OrderEvent, OrderState, PaymentFact, PaymentState, Refund, RefundId, RefundState,
+    RuleError,
+};
+
+/// How long whoever works on a payment is left alone by the worker: longer than a key's lease and a request's deadline.
+const AT_WORK: Duration = Duration::seconds(60);
+/// First pause of the worker after a look that found no end; doubles with each look.
+const FIRST_PAUSE: Duration = Duration::seconds(5);
+/// Longest pause between two looks.
+const LONGEST_PAUSE: Duration = Duration::minutes(5);
+
+/// What happens to the stock an order holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StockEffect {
+    /// Stays as it is.
+    Keep,
+    /// Reserved units become sold.
+    Commit,
+    /// Reserved units become available.
+    Release,
+    /// Sold units become available again.
+    Restock,
+}
+
+/// A step in the life of an order, to be written under `order.version - 1`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderStep {
+    /// The order after the step.
+    pub order: Order,
+    /// What happens to its reservations.
+    pub stock: StockEffect,
+    /// What to tell the world, past tense.
+    pub topics: Vec<&'static str>,
+}
+
+/// What to ask the payment provider next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PaymentCall {
+    /// Make the intent.
+    Create,
+    /// Have the bank asked.
+    Confirm {
+        /// The intent.
+        intent_id: String,
+    },
+    /// Read where the intent stands.
+    Look {
+        /// The intent.
+        intent_id: String,
+    },
+    /// Collect.
+    Capture {
+        /// The intent.
+        intent_id: String,
+    },
+    /// Give the intent up.
+    Cancel {
+        /// The intent.
+        intent_id: String,
+    },
+    /// Give money back.
+    Refund {
+        /// The intent.
+        intent_id: String,
+        /// What to give back.
+        refund: Refund,
+    },
+    /// Nothing is to be asked: this is known without the provider.
+    Known(PaymentFact),
+    /// The shopper is at the bank's page.
+    AwaitShopper {
+        /// The intent.
+        intent_id: String,
+    },
+    /// Nothing is open.
+    Done,
+}
+
+impl Order {
+    /// What to ask the payment provider next.
+    pub fn next_payment_call(&self) -> PaymentCall {
+        let payment = &self.payment;
+        let Some(intent_id) = payment.intent_id.clone() else {
+            return match payment.state {
+                state if state.is_settled() => PaymentCall::Done,
+                // An intent whose id nobody knows was never confirmed: it moves no money.
+                _ if payment.calling_off => PaymentCall::Known(self.called_off_as()),
+                _ if self.total.amount_minor == 0 => PaymentCall::Known(PaymentFact::Captured),
+                _ => PaymentCall::Create,
+            };
+        };
+        match payment.state {
+            state if state.is_settled() => match payment.open_refund() {
+                Some(refund) => PaymentCall::Refund { intent_id, refund: refund.clone() },
+                None => PaymentCall::Done,
+            },
+            _ if payment.calling_off => PaymentCall::Cancel { intent_id },
+            PaymentState::Pending => PaymentCall::Confirm { intent_id },
+            PaymentState::RequiresAction => PaymentCall::AwaitShopper { intent_id },
+            PaymentState::Authorized => PaymentCall::Capture { intent_id },
+            _ => PaymentCall::Look { intent_id },
+        }
+    }
+
+    /// What a cancelled intent means: the end of a refusal, or of a payment that nobody wants any more.
+    pub fn called_off_as(&self) -> PaymentFact {
+        if self.payment.decline_code.is_some() { PaymentFact::Declined } else { PaymentFact::Voided }
+    }
+
+    /// The step that a fact about the payment causes; `None` when it tells nothing new.
+    pub fn learn(&self, fact: PaymentFact, now: OffsetDateTime) -> Option<OrderStep> {
+        let state = self.payment.state.after(fact)?;
+        let mut step = self.step();
+        step.order.payment.state = state;
+        if state != PaymentState::RequiresAction {
+            step.order.payment.action_url = None;
+        }
+        match state {
+            PaymentState::Captured if self.state == OrderState::Pending => {
+                step.order.payment.calling_off = false;
+                step.order.payment.decline_code = None;
+                step.happens(OrderEvent::PaymentCaptured, StockEffect::Commit, "order.paid");
+            }
+            PaymentState::Declined | PaymentState::Voided => {
+                step.order.payment.calling_off = false;
+                step.happens(OrderEvent::CalledOff, StockEffect::Release, "order.cancelled");
+            }
+            PaymentState::Unknown => step.order.payment.looks = 0,
+            _ => {}
+        }
+        step.order.due_at = step.order.next_look(now);
+        Some(step)
+    }
+
+    /// The bank wants to ask the shopper on this page.
+    pub fn learn_action(&self, url: String, now: OffsetDateTime) -> Option<OrderStep> {
+        let mut step = self.learn(PaymentFact::ActionRequired, now)?;
+        step.order.payment.action_url = Some(url);
+        Some(step)
+    }
+
+    /// Keeps the id under which the provider knows the payment. Written before the bank is asked, so that whatever
+    /// happens then can be looked up.
+    pub fn note_intent(&self, intent_id: String, now: OffsetDateTime) -> OrderStep {
+        let mut step = self.step();
+        step.order.payment.intent_id = Some(intent_id);
+        step.order.payment.state = self.payment.state.after(PaymentFact::Unconfirmed).unwrap_or(self.payment.state);
+        step.order.due_at = step.order.next_look(now);
+        step
+    }
+
+    /// Gives the payment up, refused with a code or not wanted any more: from now on the only way is to have the intent
+    /// cancelled. `None` when it is settled, or given up already.
+    pub fn call_off(&self, decline_code: Option<String>, now: OffsetDateTime) -> Option<OrderStep> {
+        if self.payment.state.is_settled() || self.payment.calling_off {
+            return None;
+        }
+        let mut step = self.step();
+        step.order.payment.calling_off = true;
+        step.order.payment.decline_code = decline_code;
+        step.order.due_at = step.order.next_look(now);
+        Some(step)
+    }
+
+    /// The worker looked and found no end: it looks again later, and ever later.
+    pub fn postpone(&self, now: OffsetDateTime) -> OrderStep {
+        let mut step = self.step();
+        step.order.payment.looks = self.payment.looks.saturating_add(1);
+        let pause = FIRST_PAUSE * 2_i32.pow(self.payment.looks.min(16));
+        step.order.due_at = Some(now + pause.min(LONGEST_PAUSE));
+        step
+    }
+
+    /// Asks for money back. The units of an order that is given back whole before it was sent return to stock, once the
+    /// provider has done it.
+    ///
+    /// # Errors
+    /// [`RuleError::InvalidValue`] when nothing was collected, another refund is still open, the currency differs, or
+    /// more would be given back than was paid.
+    pub fn request_refund(&self, id: RefundId, amount: Money, now: OffsetDateTime) -> Result<OrderStep, RuleError> {
+        let refuse = |reason: &str| Err(RuleError::invalid("amount", reason));
+        if !self.payment.state.is_collected() || self.payment.intent_id.is_none() {
+            return refuse("cannot be given back: nothing was collected");
+        }
+        if self.payment.open_refund().is_some() {
+            return refuse("cannot be given back now: another refund is still under way");
+        }
+        if amount.currency != self.total.currency {
+            return refuse("must be in the order's currency");
+        }
+        if amount.amount_minor <= 0 {
+            return refuse("must be more than nothing");
+        }
+        if amount.amount_minor > self.refundable().amount_minor {
+            return refuse("is more than what is left of the payment");
+        }
+        let mut step = self.step();
+        step.order.payment.refunds.push(Refund { id, amount, state: RefundState::Requested, requested_at: now });
+        step.order.due_at = step.order.next_look(now);
+        Ok(step)
+    }
+
+    /// What can still be given back.
+    pub fn refundable(&self) -> Money {
+        let paid_minor = if self.payment.state.is_collected() { self.total.amount_minor } else { 0 };
+        let left_minor = paid_minor.saturating_sub(self.payment.committed_refunds_minor()).max(0);
+        Money { amount_minor: left_minor, currency: self.total.currency }
+    }
+
+    /// The provider has done a refund, or refused it. `None` when that is known.
+    pub fn settle_refund(&self, id: &RefundId, succeeded: bool, now: OffsetDateTime) -> Option<OrderStep> {
+        let index = self.payment.refunds.iter().position(|refund| refund.id == *id)?;
+        if self.payment.refunds[index].state != RefundState::Requested {
+            return None;
+        }
+        let mut step = self.step();
+        let payment = &mut step.order.payment;
+        payment.refunds[index].state = if succeeded { RefundState::Succeeded } else { RefundState::Refused };
+        if succeeded {
+            let in_full = payment.refunded_minor() >= self.total.amount_minor;
+            let fact = if in_full { PaymentFact::RefundedInFull } else { PaymentFact::RefundedInPart };
+            payment.state = payment.state.after(fact)?;
+            step.topics.push("order.refunded");
+            if in_full && self.fulfillment == super::FulfillmentState::Unfulfilled {
+                step.happens(OrderEvent::CalledOff, StockEffect::Restock, "order.cancelled");
+            }
+        }
+        step.order.payment.looks = 0;
+        step.order.due_at = step.order.next_look(now);
+        Some(step)
+    }
+
+    /// The parcel leaves, or comes back with its units.
+    ///
+    /// # Errors
+    /// [`RuleError::InvalidValue`] when the order is not paid or the parcel is not where it would have to be.
+    pub fn move_parcel(&self, event: FulfillmentEvent) -> Result<OrderStep, RuleError> {
+        let refuse = |reason: &str| RuleError::invalid("fulfillment", reason);
+        if self.state != OrderState::Paid {
+            return Err(refuse("needs a paid order"));
+        }
+        let mut step = self.step();
+        step.order.fulfillment =
+            self.fulfillment.after(event).ok_or_else(|| refuse("is not possible where the parcel is"))?;
+        match event {
+            FulfillmentEvent::Sent => step.topics.push("order.fulfilled"),
+            FulfillmentEvent::CameBack => {
+                step.stock = StockEffect::Restock;
+                step.topics.push("order.returned");
+            }
+        }
+        Ok(step)
+    }
+
+    /// When the worker shall look at a new order that somebody works on.
+    pub fn first_look(placed_at: OffsetDateTime) -> OffsetDateTime {
+        placed_at + AT_WORK
+    }
+
+    fn next_look(&self, now: OffsetDateTime) -> Option<OffsetDateTime> {
+        match self.payment.state {
+            state if state.is_settled() => self.payment.open_refund().map(|_| now + AT_WORK),
+            PaymentState::Unknown => Some(now + FIRST_PAUSE),
+            _ => Some(now + AT_WORK),
+        }
+    }
+
+    fn step(&self) -> OrderStep {
+        let mut order = self.clone();
+        order.version += 1;
+        OrderStep { order, stock: StockEffect::Keep, topics: Vec::new() }
+    }
+}
+
+impl OrderStep {
+    /// What happens to the order with its payment, if it still can.
+    fn happens(&mut self, event: OrderEvent, stock: StockEffect, topic: &'static str) {
+        if let Some(state) = self.order.state.after(event) {
+            self.order.state = state;
+            self.stock = stock;
+            self.topics.push(topic);
+        }
+    }
+}
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::{Currency, FulfillmentState};
+    use crate::testing::fixtures;
+
+    const NOW: OffsetDateTime = time::macros::datetime!(2026-01-01 12:00 UTC);
+
+    fn pending() -> Order {
+        fixtures::order(&fixtures::visitor("ada"), "order", &[("KETTLE", 2)])
+    }
+
+    fn eur(amount_minor: i64) -> Money {
+        Money { amount_minor, currency: Currency::EUR }
+    }
+
+    /// Takes the order through facts that must each change something.
+    fn through(mut order: Order, facts: &[PaymentFact]) -> Order {
+        for fact in facts {
+            order = order.learn(*fact, NOW).unwrap_or_else(|| panic!("{fact:?} is new")).order;
+        }
+        order
+    }
+
+    #[test]
+    fn a_payment_asks_for_one_thing_after_the_other() {
+        let order = pending();
+        assert_eq!(order.next_payment_call(), PaymentCall::Create);
+        let order = order.note_intent("pi".to_owned(), NOW).order;
+        let intent_id = "pi".to_owned();
+        assert_eq!(order.next_payment_call(), PaymentCall::Confirm { intent_id: intent_id.clone() });
+        let order = through(order, &[PaymentFact::Authorized]);
+        assert_eq!(order.next_payment_call(), PaymentCall::Capture { intent_id });
+        let step = order.learn(PaymentFact::Captured, NOW).expect("new");
+        assert_eq!((step.stock, &step.topics[..]), (StockEffect::Commit, &["order.paid"][..]));
+        assert_eq!((step.order.state, step.order.due_at), (OrderState::Paid, None));
+        assert_eq!(step.order.next_payment_call(), PaymentCall::Done);
+    }
+
+    #[test]
+    fn what_is_unknown_is_looked_up_and_goes_on_where_it_stands() {
+        let intent_id = "pi".to_owned();
+        let unknown = through(pending().note_intent(intent_id.clone(), NOW).order, &[PaymentFact::NoAnswer]);
+        assert_eq!(unknown.next_payment_call(), PaymentCall::Look { intent_id: intent_id.clone() });
+        assert_eq!(unknown.due_at, Some(NOW + FIRST_PAUSE));
+        assert_eq!(unknown.learn(PaymentFact::NoAnswer, NOW), None, "nothing new");
+        let unconfirmed = through(unknown.clone(), &[PaymentFact::Unconfirmed]);
+        assert_eq!(unconfirmed.next_payment_call(), PaymentCall::Confirm { intent_id });
+        assert_eq!(through(unknown, &[PaymentFact::Captured]).state, OrderState::Paid);
+        let without_intent = through(pending(), &[PaymentFact::NoAnswer]);
+        assert_eq!(without_intent.next_payment_call(), PaymentCall::Create, "the same key finds the same intent");
+    }
+
+    #[test]
+    fn stock_is_free_only_when_the_intent_is_cancelled() {
+        let order = pending().note_intent("pi".to_owned(), NOW).order;
+        let step = order.call_off(Some("card_declined".to_owned()), NOW).expect("new");
+        assert_eq!((step.stock, step.order.state), (StockEffect::Keep, OrderState::Pending));
+        assert_eq!(step.order.next_payment_call(), PaymentCall::Cancel { intent_id: "pi".to_owned() });
+        assert_eq!(step.order.call_off(None, NOW), None, "the first reason stays");
+        assert_eq!(step.order.called_off_as(), PaymentFact::Declined);
+        let off = step.order.learn(PaymentFact::Declined, NOW).expect("new");
+        assert_eq!((off.stock, off.order.state), (StockEffect::Release, OrderState::Cancelled));
+        let won = step.order.learn(PaymentFact::Captured, NOW).expect("the cancellation came too late");
+        assert_eq!((won.stock, won.order.state), (StockEffect::Commit, OrderState::Paid));
+        assert_eq!(won.order.payment.decline_code, None);
+    }
+
+    #[test]
+    fn a_free_order_needs_no_provider() {
+        let order = Order { total: eur(0), ..pending() };
+        assert_eq!(order.next_payment_call(), PaymentCall::Known(PaymentFact::Captured));
+    }
+
+    fn paid() -> Order {
+        let facts = [PaymentFact::Authorized, PaymentFact::Captured];
+        through(pending().note_intent("pi".to_owned(), NOW).order, &facts)
+    }
+
+    fn refunded(order: &Order, name: &str, amount: Money) -> OrderStep {
+        let id = RefundId::derive(name);
+        let asked = order.request_refund(id.clone(), amount, NOW).expect("a refund");
+        assert!(matches!(asked.order.next_payment_call(), PaymentCall::Refund { .. }));
+        asked.order.settle_refund(&id, true, NOW).expect("new")
+    }
+
+    #[test]
+    fn refunds_add_up_to_what_was_paid_and_no_more() {
+        let order = paid();
+        let total = order.total.amount_minor;
+        let part = refunded(&order, "part", eur(total - 1));
+        assert_eq!(part.order.payment.state, PaymentState::PartiallyRefunded);
+        assert_eq!((part.stock, part.order.state), (StockEffect::Keep, OrderState::Paid));
+        assert_eq!(part.order.refundable(), eur(1));
+        for amount in [eur(2), eur(0), eur(-1), Money { amount_minor: 1, currency: "SEK".parse().expect("a currency") }]
+        {
+            assert!(part.order.request_refund(RefundId::derive("x"), amount, NOW).is_err(), "{amount:?}");
+        }
+        let rest = refunded(&part.order, "rest", eur(1));
+        assert_eq!((rest.stock, rest.order.state), (StockEffect::Restock, OrderState::Cancelled));
+        assert_eq!(rest.topics, ["order.refunded", "order.cancelled"]);
+        assert_eq!(rest.order.payment.state, PaymentState::Refunded);
+        assert!(pending().request_refund(RefundId::derive("x"), eur(1), NOW).is_err(), "nothing was collected");
+    }
+
+    #[test]
+    fn a_refund_that_is_refused_can_be_asked_for_again() {
+        let id = RefundId::derive("first");
+        let asked = paid().request_refund(id.clone(), eur(5), NOW).expect("a refund").order;
+        assert!(asked.request_refund(RefundId::derive("second"), eur(5), NOW).is_err(), "one at a time");
+        let refused = asked.settle_refund(&id, false, NOW).expect("new").order;
+        assert_eq!(refused.settle_refund(&id, true, NOW), None, "it is settled");
+        assert_eq!((refused.payment.state, refused.refundable()), (PaymentState::Captured, refused.total));
+    }
+
+    #[test]
+    fn what_was_sent_is_given_back_without_coming_back() {
+        let sent = paid().move_parcel(FulfillmentEvent::Sent).expect("paid").order;
+        let step = refunded(&sent, "all", sent.total);
+        assert_eq!((step.stock, step.order.state), (StockEffect::Keep, OrderState::Paid));
+        let back = step.order.move_parcel(FulfillmentEvent::CameBack).expect("it was sent");
+        assert_eq!((back.stock, back.order.fulfillment), (StockEffect::Restock, FulfillmentState::Returned));
+        assert!(pending().move_parcel(FulfillmentEvent::Sent).is_err());
+    }
+
+    #[test]
+    fn the_worker_looks_less_and_less_often() {
+        let mut order = through(pending(), &[PaymentFact::NoAnswer]);
+        let mut pauses = Vec::new();
+        for _ in 0..20 {
+            order = order.postpone(NOW).order;
+            pauses.push((order.due_at.expect("open") - NOW).whole_seconds());
+        }
+        assert_eq!(pauses[..7], [5, 10, 20, 40, 80, 160, 300]);
+        assert!(pauses[7..].iter().all(|pause| *pause == 300));
+    }
+
+    #[derive(Debug, Clone)]
+    enum Event {
+        Fact(PaymentFact),
+        Intent,
+        CallOff(bool),
+        Refund(i64),
+        SettleRefund(bool),
+        Parcel(FulfillmentEvent),
+        Postpone,
+    }
+
+    fn events() -> impl Strategy<Value = Vec<Event>> {
+        use PaymentFact::{
+            ActionRequired, Authorized, Captured, Declined, NoAnswer, RefundedInFull, RefundedInPart, Unconfirmed,
+            Voided,
+        };
+        let facts = vec![
+            NoAnswer,
+            Unconfirmed,
+            ActionRequired,
+            Authorized,
+            Captured,
+            Declined,
+            Voided,
+            RefundedInPart,
+            RefundedInFull,
+        ];
+        let event = prop_oneof![
+            4 => proptest::sample::select(facts).prop_map(Event::Fact),
+            1 => Just(Event::Intent),
+            1 => any::<bool>().prop_map(Event::CallOff),
+            2 => (0_i64..3000).prop_map(Event::Refund),
+            2 => any::<bool>().prop_map(Event::SettleRefund),
+            1 => proptest::sample::select(vec![FulfillmentEvent::Sent, FulfillmentEvent::CameBack]).prop_map(Event::Parcel),
+            1 => Just(Event::Postpone),
+        ];
+        proptest::collection::vec(event, 1..40)
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_happens_stock_moves_once_and_money_given_back_was_paid(events in events()) {
+            let mut order = pending();
+            // Units as the order sees them: held once at the start.
+            let (mut held, mut sold) = (1, 0);
+            for (number, event) in events.into_iter().enumerate() {
+                let refund = order.payment.open_refund().map(|refund| refund.id.clone());
+                let step = match event {
+                    // Refunds are told by `settle_refund` alone.
+                    Event::Fact(PaymentFact::RefundedInPart | PaymentFact::RefundedInFull) => None,
+                    Event::Fact(fact) => order.learn(fact, NOW),
+                    Event::Intent => order.payment.intent_id.is_none().then(|| order.note_intent("pi".to_owned(), NOW)),
+                    Event::CallOff(refused) => order.call_off(refused.then(|| "no".to_owned()), NOW),
+                    Event::Refund(minor) => {
+                        order.request_refund(RefundId::derive(&number.to_string()), eur(minor), NOW).ok()
+                    }
+                    Event::SettleRefund(done) => refund.and_then(|id| order.settle_refund(&id, done, NOW)),
+                    Event::Parcel(event) => order.move_parcel(event).ok(),
+                    Event::Postpone => Some(order.postpone(NOW)),
+                };
+                let Some(step) = step else { continue };
+                match step.stock {
+                    StockEffect::Keep => {}
+                    StockEffect::Commit => { held -= 1; sold += 1; }
+                    StockEffect::Release => held -= 1,
+                    StockEffect::Restock => sold -= 1,
+                }
+                prop_assert_eq!(step.order.version, order.version + 1);
+                order = step.order;
+                let came_back = order.fulfillment == FulfillmentState::Returned;
+                prop_assert_eq!((held, sold), match order.state {
+                    OrderState::Pending => (1, 0),
+                    OrderState::Paid if came_back => (0, 0),
+                    OrderState::Paid => (0, 1),
+                    OrderState::Cancelled => (0, 0),
+                });
+                prop_assert!(order.payment.refunded_minor() <= order.total.amount_minor);
+                prop_assert_eq!(order.state == OrderState::Pending, !order.payment.state.is_settled());
+                if !order.payment.state.is_settled() {
+                    prop_assert!(order.due_at.is_some(), "the worker must find it");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! One order as the operator sees it, with what can be done to it.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+
+use super::layout::{Frame, PageError, PageResult, private_page, see_other};
+use super::view::filters;
+use crate::domain::{FulfillmentEvent, FulfillmentState, Money, OrderId, OrderState, RefundState, Role, RuleError};
+use crate::http::extract::{ApiPath, ApiQuery, PageForm};
+use crate::http::visitor::Visitor;
+use crate::http::{App, Problem};
+use crate::shop::{MoveParcel, OrderView, RefundOrder, ShopError, ShopResult};
+
+#[derive(Template)]
+#[template(path = "admin_order.html")]
+struct AdminOrderPage {
+    frame: Frame,
+    csrf: String,
+    country_name: String,
+    order: OrderView,
+    idempotency_key: String,
+    done: bool,
+    /// What was typed as the amount, and why it was not done.
+    problem: Option<(String, Problem)>,
+}
+
+impl AdminOrderPage {
+    fn can_be_cancelled(&self) -> bool {
+        self.order.state != OrderState::Cancelled && self.order.fulfillment == FulfillmentState::Unfulfilled
+    }
+
+    fn can_be_refunded(&self) -> bool {
+        self.order.refundable.amount_minor > 0
+            && self.order.refunds.iter().all(|refund| refund.state != RefundState::Requested)
+    }
+
+    fn can_be_sent(&self) -> bool {
+        self.order.state == OrderState::Paid && self.order.fulfillment == FulfillmentState::Unfulfilled
+    }
+
+    fn can_come_back(&self) -> bool {
+        self.order.state == OrderState::Paid && self.order.fulfillment == FulfillmentState::Fulfilled
+    }
+
+    fn typed_amount(&self) -> &str {
+        self.problem.as_ref().map_or("", |(amount, _)| amount)
+    }
+}
+
+/// The order page's query.
+#[derive(Debug, Default, Deserialize)]
+pub(in crate::http) struct OrderQuery {
+    notice: Option<String>,
+}
+
+/// Shows an order to an operator.
+pub(in crate::http) async fn show(
+    State(app): State<App>,
+    visitor: Visitor,
+    ApiPath(id): ApiPath<OrderId>,
+    ApiQuery(query): ApiQuery<OrderQuery>,
+) -> PageResult {
+    page(&app, &visitor, &id, query.notice.as_deref() == Some("done"), None).await
+}
+
+async fn page(
+    app: &App,
+    visitor: &Visitor,
+    id: &OrderId,
+    done: bool,
+    problem: Option<(String, Problem)>,
+) -> PageResult {
+    let customer = app.shop.current_customer(visitor.caller()).await;
+    let customer = customer.map_err(|error| PageError::or_sign_in(error, &path(id)))?;
+    if customer.role != Role::Operator {
+        return Err(ShopError::Forbidden.into());
+    }
+    let order = app.shop.find_order(visitor.caller(), id, None).await?;
+    let country_name = super::checkout::country_name(app, order.shipping_address.country).to_owned();
+    let status = problem.as_ref().map_or(StatusCode::OK, |(_, problem)| problem.status_code());
+    let page = AdminOrderPage {
+        frame: Frame::new(app, visitor, "orders").await,
+        csrf: visitor.csrf(),
+        country_name,
+        order,
+        idempotency_key: app.ids.ulid().to_string(),
+        done,
+        problem,
+    };
+    private_page(status, &page)
+}
+
+fn path(id: &OrderId) -> String {
+    format!("/admin/orders/{id}")
+}
+
+/// What an operator does to an order.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::http) struct ActionForm {
+    action: String,
+    amount: String,
+    currency: String,
+    idempotency_key: String,
+}
+
+impl ActionForm {
+    /// The amount as typed, `12.50` or `12,50`; none for all that is left.
+    fn refund(&self) -> Result<RefundOrder, RuleError> {
+        let typed = self.amount.trim();
+        if typed.is_empty() {
+            return Ok(RefundOrder { amount: None });
+        }
+        let amount = Money::parse_decimal(&typed.replace(',', "."), self.currency.parse()?);
+        Ok(RefundOrder { amount: Some(amount.map_err(|reason| RuleError::invalid("amount", reason))?) })
+    }
+}
+
+/// Does something to an order.
+pub(in crate::http) async fn act(
+    State(app): State<App>,
+    visitor: Visitor,
+    ApiPath(id): ApiPath<OrderId>,
+    PageForm(form): PageForm<ActionForm>,
+) -> PageResult {
+    match run(&app, &visitor, &id, &form).await {
+        Ok(_) => Ok(see_other(&format!("{}?notice=done", path(&id)))),
+        Err(error @ (ShopError::SignInRequired | ShopError::Forbidden)) => {
+            Err(PageError::or_sign_in(error, &path(&id)))
+        }
+        Err(error @ (ShopError::Unavailable { .. } | ShopError::Internal(_) | ShopError::NotFound { .. })) => {
+            Err(error.into())
+        }
+        Err(error) => page(&app, &visitor, &id, false, Some((form.amount, error.into()))).await,
+    }
+}
+
+async fn run(app: &App, visitor: &Visitor, id: &OrderId, form: &ActionForm) -> ShopResult<OrderView> {
+    let caller = visitor.caller();
+    match form.action.as_str() {
+        "cancel" => app.shop.cancel_order(caller, id).await,
+        "refund" => app.shop.refund_order(caller, id, form.refund()?, &form.idempotency_key).await,
+        "sent" => app.shop.move_parcel(caller, id, MoveParcel { event: FulfillmentEvent::Sent }).await,
+        "came_back" => app.shop.move_parcel(caller, id, MoveParcel { event: FulfillmentEvent::CameBack }).await,
+        _ => Err(RuleError::invalid("action", "must be one of the buttons").into()),
+    }
+}
