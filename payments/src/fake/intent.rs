@@ -1,0 +1,196 @@
+//! What the ledger keeps: intents, entries, events.
+
+use serde::{Deserialize, Serialize};
+use shopease_shared::domain::{Money, OrderId};
+use shopease_shared::ports::{IntentStatus, PaymentIntent};
+use time::OffsetDateTime;
+
+use super::command::Operation;
+
+/// Where an intent stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum Status {
+    /// Made, nothing asked of the bank.
+    RequiresConfirmation,
+    /// The bank waits for the shopper.
+    RequiresAction,
+    /// The money is held.
+    Authorized {
+        /// Until when.
+        #[serde(with = "time::serde::rfc3339")]
+        expires_at: OffsetDateTime,
+    },
+    /// The bank refused.
+    Declined {
+        /// Stable code.
+        decline_code: String,
+    },
+    /// The money is collected.
+    Captured,
+    /// Called off.
+    Cancelled {
+        /// Why.
+        reason: CancelReason,
+    },
+}
+
+/// Why an intent was called off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CancelReason {
+    /// Someone asked for it.
+    Requested,
+    /// The money was held for too long.
+    AuthorizationExpired,
+}
+
+/// A payment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// `pi_fake_` and a ULID.
+    pub id: String,
+    /// For which order.
+    pub order_id: OrderId,
+    /// What was asked for.
+    pub amount: Money,
+    /// What was given back of it.
+    pub refunded: Money,
+    /// Token of the test card.
+    pub method: String,
+    /// Where the bank's page sends the browser, once it has asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub return_url: Option<String>,
+    /// Where it stands.
+    #[serde(flatten)]
+    pub status: Status,
+}
+
+impl Intent {
+    /// The intent as the port tells it; `page_base_url` is where the bank's pages are.
+    pub(super) fn to_port(&self, page_base_url: Option<&str>) -> PaymentIntent {
+        let status = match &self.status {
+            Status::RequiresConfirmation => IntentStatus::RequiresConfirmation,
+            Status::RequiresAction => {
+                IntentStatus::RequiresAction { url: bank_page(page_base_url.unwrap_or_default(), &self.id) }
+            }
+            Status::Authorized { .. } => IntentStatus::Authorized,
+            Status::Declined { decline_code } => IntentStatus::Declined { code: decline_code.clone() },
+            Status::Captured => IntentStatus::Captured,
+            Status::Cancelled { .. } => IntentStatus::Cancelled,
+        };
+        PaymentIntent { id: self.id.clone(), status, amount: self.amount, refunded: self.refunded }
+    }
+}
+
+/// The address of the bank's page for an intent.
+pub(super) fn bank_page(base_url: &str, intent_id: &str) -> String {
+    format!("{}/authenticate/{intent_id}", base_url.trim_end_matches('/'))
+}
+
+/// What moved money, or held it, or let it go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EntryKind {
+    /// Money is held.
+    Authorize,
+    /// Held money is collected.
+    Capture,
+    /// Held money is let go.
+    Void,
+    /// Collected money is given back.
+    Refund,
+}
+
+/// A line of the ledger; none is ever changed or removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Of which intent.
+    pub intent_id: String,
+    /// For which order.
+    pub order_id: OrderId,
+    /// What happened.
+    pub kind: EntryKind,
+    /// With how much, always positive.
+    pub amount: Money,
+    /// When.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+}
+
+/// What was collected for an intent in all: the sums of its entries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Collected {
+    /// Of which intent.
+    pub intent_id: String,
+    /// For which order.
+    pub order_id: OrderId,
+    /// Sum of the captures.
+    pub captured: Money,
+    /// Sum of the refunds.
+    pub refunded: Money,
+    /// How many captures: more than one is a defect.
+    pub captures: u32,
+}
+
+/// What an event tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EventType {
+    /// The bank wants to ask the shopper.
+    #[serde(rename = "payment_intent.requires_action")]
+    RequiresAction,
+    /// The money is held.
+    #[serde(rename = "payment_intent.authorized")]
+    Authorized,
+    /// The bank refused.
+    #[serde(rename = "payment_intent.declined")]
+    Declined,
+    /// The money is collected.
+    #[serde(rename = "payment_intent.captured")]
+    Captured,
+    /// The intent is called off.
+    #[serde(rename = "payment_intent.cancelled")]
+    Cancelled,
+    /// Money was given back.
+    #[serde(rename = "payment_intent.refunded")]
+    Refunded,
+}
+
+impl EventType {
+    /// The request that causes it, for faults that are limited to one.
+    pub(super) fn operation(self) -> Operation {
+        match self {
+            Self::RequiresAction | Self::Authorized | Self::Declined => Operation::Confirm,
+            Self::Captured => Operation::Capture,
+            Self::Cancelled => Operation::Cancel,
+            Self::Refunded => Operation::Refund,
+        }
+    }
+}
+
+/// The body of a webhook.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// `evt_fake_` and a ULID.
+    pub id: String,
+    /// What happened.
+    #[serde(rename = "type")]
+    pub event_type: EventType,
+    /// When, in seconds since 1970.
+    pub created: i64,
+    /// To which intent.
+    pub data: EventData,
+}
+
+/// The intent of an [`Event`], as it was then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventData {
+    /// Which intent.
+    pub intent_id: String,
+    /// For which order.
+    pub order_id: OrderId,
+    /// What was asked for.
+    pub amount: Money,
+    /// What was given back of it.
+    pub refunded: Money,
+}

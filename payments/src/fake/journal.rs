@@ -1,0 +1,116 @@
+//! The ledger's journal: one JSON line per change, on disk before anyone is answered.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::command::LedgerError;
+use super::intent::{Entry, Event, Intent};
+
+/// What a request is answered, the first time and ever after.
+pub(super) type Answer = Result<Intent, LedgerError>;
+
+/// An intent after a step, with what the step left in the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Change {
+    pub intent: Intent,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entry: Option<Entry>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event: Option<Event>,
+}
+
+/// A line of the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Record {
+    /// A request was answered.
+    Answered {
+        key: String,
+        fingerprint: String,
+        answer: Answer,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        change: Option<Change>,
+    },
+    /// Time changed an intent.
+    Changed(Change),
+    /// An event reached its receiver.
+    Delivered(String),
+}
+
+/// Why a journal cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The file cannot be opened, read or written.
+    #[error("cannot use the journal {path}")]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Another process has it.
+    #[error("the journal {0} is in use by another process")]
+    InUse(PathBuf),
+    /// A line in it cannot be read, and it is not a last line that was cut off.
+    #[error("line {line} of the journal {path} cannot be read")]
+    Corrupt {
+        /// Which file.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: usize,
+        /// Why not.
+        source: serde_json::Error,
+    },
+}
+
+/// An open journal; this process alone writes it.
+#[derive(Debug)]
+pub(super) struct Journal(File);
+
+impl Journal {
+    /// Opens or makes a journal and reads what is in it. A last line without its end was never answered: it is cut.
+    pub fn open(path: &Path) -> Result<(Self, Vec<Record>), JournalError> {
+        let io = |source| JournalError::Io { path: path.to_owned(), source };
+        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(io)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(std::fs::TryLockError::WouldBlock) => return Err(JournalError::InUse(path.to_owned())),
+            Err(std::fs::TryLockError::Error(source)) => return Err(io(source)),
+        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(io)?;
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        let records = bytes[..whole]
+            .split(|byte| *byte == b'\n')
+            .enumerate()
+            .filter(|(_, line)| !line.is_empty())
+            .map(|(index, line)| {
+                serde_json::from_slice(line).map_err(|source| JournalError::Corrupt {
+                    path: path.to_owned(),
+                    line: index + 1,
+                    source,
+                })
+            })
+            .collect::<Result<_, _>>()?;
+        file.set_len(whole as u64).and_then(|()| file.seek(SeekFrom::End(0))).map_err(io)?;
+        file.sync_all().map_err(io)?;
+        // The name of a new file must survive, too.
+        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(directory).and_then(|directory| directory.sync_all()).map_err(io)?;
+        Ok((Self(file), records))
+    }
+
+    /// Appends records; with `durable` they are on disk when this returns.
+    pub fn append(&mut self, records: &[Record], durable: bool) -> io::Result<()> {
+        let mut lines = Vec::new();
+        for record in records {
+            serde_json::to_writer(&mut lines, record)?;
+            lines.push(b'\n');
+        }
+        self.0.write_all(&lines)?;
+        if durable { self.0.sync_data() } else { Ok(()) }
+    }
+}

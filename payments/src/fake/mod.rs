@@ -1,0 +1,19 @@
+//! A little payment service: a [`Ledger`] that decides by test card, and [`FakeProvider`], which reaches it in the same
+//! process or over HTTP ([`service`]).
+
+mod cards;
+mod command;
+mod intent;
+mod journal;
+mod ledger;
+mod provider;
+mod remote;
+pub mod service;
+mod transition;
+
+pub use cards::test_cards;
+pub use command::{Command, LedgerError, Operation};
+pub use intent::{CancelReason, Collected, Entry, EntryKind, Event, EventData, EventType, Intent, Status};
+pub use journal::JournalError;
+pub use ledger::{Claim, Claimed, Ledger, LedgerConfig};
+pub use provider::FakeProvider;

@@ -1,0 +1,157 @@
+//! [`FakeProvider`]: the port over a [`Ledger`], in this process or behind HTTP, with equal results.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+use serde::Deserialize;
+use shopease_shared::domain::OrderId;
+use shopease_shared::ports::{
+    ConfirmIntent, CreateIntent, PaymentError, PaymentEvent, PaymentIntent, PaymentProvider, RefundIntent, WebhookError,
+};
+use time::OffsetDateTime;
+
+use super::cards::{Behaviour, behaviour, test_cards};
+use super::command::{Command, LedgerError, UNKNOWN_CARD};
+use super::intent::{EventType, Intent};
+use super::ledger::Ledger;
+use super::remote::RemoteLedger;
+use crate::signature::verify;
+
+/// The header that carries the signature of a webhook.
+pub const SIGNATURE_HEADER: &str = "shopease-signature";
+
+/// The payment provider of laptops and tests.
+#[derive(Debug, Clone)]
+pub struct FakeProvider {
+    backend: Backend,
+    webhook_secret: SecretString,
+}
+
+#[derive(Debug, Clone)]
+enum Backend {
+    Ledger { ledger: Arc<Ledger>, page_base_url: Option<String> },
+    Remote(RemoteLedger),
+}
+
+impl FakeProvider {
+    /// A provider whose ledger is in this process. `page_base_url` is where browsers find
+    /// [`bank_router`](super::service::bank_router); without it the card whose bank asks is not accepted.
+    pub fn in_process(ledger: Arc<Ledger>, page_base_url: Option<String>, webhook_secret: SecretString) -> Self {
+        Self { backend: Backend::Ledger { ledger, page_base_url }, webhook_secret }
+    }
+
+    /// A provider at a base URL such as `http://payments:8090`, where [`serve`](super::service::serve) runs.
+    ///
+    /// # Errors
+    /// A reason when the URL is not a plain `http` URL.
+    pub fn remote(base_url: &str, webhook_secret: SecretString) -> Result<Self, String> {
+        Ok(Self { backend: Backend::Remote(RemoteLedger::new(base_url)?), webhook_secret })
+    }
+
+    /// Tokens and labels of the cards this provider accepts, for the checkout form.
+    pub fn test_cards(&self) -> Vec<(String, String)> {
+        test_cards().into_iter().filter(|(token, _)| self.accepts(token)).collect()
+    }
+
+    async fn execute(&self, key: &str, command: Command) -> Result<PaymentIntent, PaymentError> {
+        match &self.backend {
+            Backend::Ledger { ledger, page_base_url } => {
+                to_port(ledger.execute_async(key, command).await, page_base_url.as_deref())
+            }
+            Backend::Remote(remote) => remote.execute(key, &command).await,
+        }
+    }
+}
+
+fn to_port(answer: Result<Intent, LedgerError>, page_base_url: Option<&str>) -> Result<PaymentIntent, PaymentError> {
+    match answer {
+        Ok(intent) => Ok(intent.to_port(page_base_url)),
+        Err(LedgerError::Refused { code }) => Err(PaymentError::Refused { code }),
+        Err(LedgerError::NotFound) => Err(PaymentError::NotFound),
+        Err(error @ (LedgerError::KeyInUse | LedgerError::Unavailable)) => {
+            Err(PaymentError::Unknown(error.to_string()))
+        }
+    }
+}
+
+#[async_trait]
+impl PaymentProvider for FakeProvider {
+    fn name(&self) -> &'static str {
+        "fake"
+    }
+
+    fn accepts(&self, method: &str) -> bool {
+        match (behaviour(method), &self.backend) {
+            (None, _) => false,
+            (Some(Behaviour::RequiresAction), Backend::Ledger { page_base_url, .. }) => page_base_url.is_some(),
+            (Some(_), _) => true,
+        }
+    }
+
+    async fn create_intent(&self, request: &CreateIntent) -> Result<PaymentIntent, PaymentError> {
+        if !self.accepts(&request.method) {
+            return Err(PaymentError::Refused { code: UNKNOWN_CARD.to_owned() });
+        }
+        let CreateIntent { key, order_id, amount, method } = request.clone();
+        self.execute(&key, Command::Create { order_id, amount, method }).await
+    }
+
+    async fn confirm(&self, request: &ConfirmIntent) -> Result<PaymentIntent, PaymentError> {
+        let ConfirmIntent { key, intent_id, return_url } = request.clone();
+        self.execute(&key, Command::Confirm { intent_id, return_url }).await
+    }
+
+    async fn find_intent(&self, intent_id: &str) -> Result<PaymentIntent, PaymentError> {
+        match &self.backend {
+            Backend::Ledger { ledger, page_base_url } => to_port(ledger.find(intent_id), page_base_url.as_deref()),
+            Backend::Remote(remote) => remote.find(intent_id).await,
+        }
+    }
+
+    async fn capture(&self, intent_id: &str, key: &str) -> Result<PaymentIntent, PaymentError> {
+        self.execute(key, Command::Capture { intent_id: intent_id.to_owned() }).await
+    }
+
+    async fn cancel(&self, intent_id: &str, key: &str) -> Result<PaymentIntent, PaymentError> {
+        self.execute(key, Command::Cancel { intent_id: intent_id.to_owned() }).await
+    }
+
+    async fn refund(&self, request: &RefundIntent) -> Result<PaymentIntent, PaymentError> {
+        let RefundIntent { key, intent_id, amount } = request.clone();
+        self.execute(&key, Command::Refund { intent_id, amount }).await
+    }
+
+    fn read_webhook(
+        &self,
+        signature: Option<&str>,
+        body: &[u8],
+        now: OffsetDateTime,
+    ) -> Result<Option<PaymentEvent>, WebhookError> {
+        verify(&self.webhook_secret, signature, body, now)?;
+        let unreadable = |error: serde_json::Error| WebhookError::Unreadable(error.to_string());
+        let envelope: Envelope = serde_json::from_slice(body).map_err(unreadable)?;
+        if serde_json::from_value::<EventType>(envelope.event_type.into()).is_err() {
+            return Ok(None);
+        }
+        let Subject { intent_id, order_id } = serde_json::from_value(envelope.data).map_err(unreadable)?;
+        Ok(Some(PaymentEvent { id: envelope.id, intent_id, order_id }))
+    }
+}
+
+/// An event of any type.
+#[derive(Deserialize)]
+struct Envelope {
+    id: String,
+    #[serde(rename = "type")]
+    event_type: String,
+    #[serde(default)]
+    data: serde_json::Value,
+}
+
+/// What the shop reads of an event.
+#[derive(Deserialize)]
+struct Subject {
+    intent_id: String,
+    order_id: OrderId,
+}

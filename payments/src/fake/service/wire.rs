@@ -1,0 +1,95 @@
+//! Bodies of the JSON API, for the service and for its client.
+
+use serde::{Deserialize, Serialize};
+use shopease_shared::domain::{Money, OrderId};
+use shopease_shared::ports::{IntentStatus, PaymentIntent};
+
+use crate::fake::intent::{Collected, Entry, Intent, Status, bank_page};
+
+/// Code of the answer for an intent that is not there.
+pub(in crate::fake) const NOT_FOUND: &str = "resource_missing";
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::fake) struct CreateBody {
+    pub order_id: OrderId,
+    pub amount: Money,
+    pub method: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::fake) struct ConfirmBody {
+    pub return_url: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::fake) struct RefundBody {
+    pub amount: Money,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::fake) struct IntentBody {
+    #[serde(flatten)]
+    intent: Intent,
+    /// The bank's page, while it waits for the shopper.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    next_action_url: Option<String>,
+}
+
+impl IntentBody {
+    pub fn new(intent: Intent, public_url: &str) -> Self {
+        let asks = intent.status == Status::RequiresAction;
+        let next_action_url = asks.then(|| bank_page(public_url, &intent.id));
+        Self { intent, next_action_url }
+    }
+
+    pub fn decline_code(&self) -> Option<&str> {
+        match &self.intent.status {
+            Status::Declined { decline_code } => Some(decline_code),
+            _ => None,
+        }
+    }
+
+    pub fn into_port(self) -> PaymentIntent {
+        let intent = self.intent.to_port(None);
+        match (&intent.status, self.next_action_url) {
+            (IntentStatus::RequiresAction { .. }, Some(url)) => {
+                PaymentIntent { status: IntentStatus::RequiresAction { url }, ..intent }
+            }
+            _ => intent,
+        }
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::fake) struct ErrorBody {
+    pub error: ErrorDetail,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::fake) struct ErrorDetail {
+    #[serde(rename = "type")]
+    pub error_type: ErrorType,
+    pub code: String,
+    pub message: String,
+    /// The intent, when the bank declined it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<IntentBody>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::fake) enum ErrorType {
+    CardError,
+    InvalidRequestError,
+    IdempotencyError,
+    ApiError,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct LedgerBody {
+    pub entries: Vec<Entry>,
+    pub captures: Vec<Collected>,
+}

@@ -1,0 +1,139 @@
+//! The state machine of an intent: what each request does to it. Pure: no time, no randomness, nothing kept.
+
+use shopease_shared::domain::Money;
+use time::{Duration, OffsetDateTime};
+
+use super::cards::{Behaviour, behaviour};
+use super::command::{AUTHORIZATION_EXPIRED, Command, LedgerError, UNEXPECTED_STATE, UNKNOWN_CARD};
+use super::intent::{CancelReason, EntryKind, EventType, Intent, Status};
+
+/// What a request did to an intent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Step {
+    pub intent: Intent,
+    pub entry: Option<(EntryKind, Money)>,
+    pub event: Option<EventType>,
+}
+
+impl Step {
+    fn to(intent: &Intent, status: Status) -> Self {
+        Self { intent: Intent { status, ..intent.clone() }, entry: None, event: None }
+    }
+
+    fn with(self, entry: Option<EntryKind>, event: EventType) -> Self {
+        let entry = entry.map(|kind| (kind, self.intent.amount));
+        Self { entry, event: Some(event), ..self }
+    }
+}
+
+/// The intent that [`Command::Create`] makes, under an id.
+pub(super) fn create(id: String, command: &Command) -> Result<Step, LedgerError> {
+    let Command::Create { order_id, amount, method } = command else { return Err(LedgerError::NotFound) };
+    if behaviour(method).is_none() {
+        return Err(LedgerError::refused(UNKNOWN_CARD));
+    }
+    if amount.amount_minor <= 0 {
+        return Err(LedgerError::refused("amount_too_small"));
+    }
+    let intent = Intent {
+        id,
+        order_id: order_id.clone(),
+        amount: *amount,
+        refunded: Money::zero(amount.currency),
+        method: method.clone(),
+        return_url: None,
+        status: Status::RequiresConfirmation,
+    };
+    Ok(Step { intent, entry: None, event: None })
+}
+
+/// What time alone does: an authorization that nobody captured ends.
+pub(super) fn expire(intent: &Intent, now: OffsetDateTime) -> Option<Step> {
+    let Status::Authorized { expires_at } = intent.status else { return None };
+    let cancelled = Status::Cancelled { reason: CancelReason::AuthorizationExpired };
+    (expires_at <= now).then(|| Step::to(intent, cancelled).with(Some(EntryKind::Void), EventType::Cancelled))
+}
+
+/// What a request does to an intent that is there. `hold` is how long the bank holds money.
+pub(super) fn advance(
+    intent: &Intent,
+    command: &Command,
+    now: OffsetDateTime,
+    hold: Duration,
+) -> Result<Step, LedgerError> {
+    let authorized = || {
+        let at_once = behaviour(&intent.method) == Some(Behaviour::ExpiresAtOnce);
+        let expires_at = if at_once { now } else { now + hold };
+        Step::to(intent, Status::Authorized { expires_at }).with(Some(EntryKind::Authorize), EventType::Authorized)
+    };
+    let declined = |code: &str| {
+        Step::to(intent, Status::Declined { decline_code: code.to_owned() }).with(None, EventType::Declined)
+    };
+    let cancelled = |entry| {
+        Step::to(intent, Status::Cancelled { reason: CancelReason::Requested }).with(entry, EventType::Cancelled)
+    };
+    match (command, &intent.status) {
+        (Command::Confirm { return_url, .. }, Status::RequiresConfirmation) => match behaviour(&intent.method) {
+            Some(Behaviour::Approves | Behaviour::ExpiresAtOnce) => Ok(authorized()),
+            Some(Behaviour::Declines(code)) => Ok(declined(code)),
+            Some(Behaviour::RequiresAction) if is_web_address(return_url) => {
+                let asking = Intent { return_url: Some(return_url.clone()), ..intent.clone() };
+                Ok(Step::to(&asking, Status::RequiresAction).with(None, EventType::RequiresAction))
+            }
+            Some(Behaviour::RequiresAction) => Err(LedgerError::refused("return_url_invalid")),
+            None => Err(LedgerError::refused(UNKNOWN_CARD)),
+        },
+        (Command::Authenticate { approved: true, .. }, Status::RequiresAction) => Ok(authorized()),
+        (Command::Authenticate { approved: false, .. }, Status::RequiresAction) => {
+            Ok(declined("authentication_failed"))
+        }
+        (Command::Capture { .. }, Status::Authorized { .. }) => {
+            Ok(Step::to(intent, Status::Captured).with(Some(EntryKind::Capture), EventType::Captured))
+        }
+        (Command::Capture { .. }, Status::Cancelled { reason: CancelReason::AuthorizationExpired }) => {
+            Err(LedgerError::refused(AUTHORIZATION_EXPIRED))
+        }
+        (Command::Cancel { .. }, Status::Authorized { .. }) => Ok(cancelled(Some(EntryKind::Void))),
+        (Command::Cancel { .. }, Status::RequiresConfirmation | Status::RequiresAction | Status::Declined { .. }) => {
+            Ok(cancelled(None))
+        }
+        // Called off is called off, whoever asks again.
+        (Command::Cancel { .. }, Status::Cancelled { .. }) => {
+            Ok(Step { intent: intent.clone(), entry: None, event: None })
+        }
+        (Command::Refund { amount, .. }, Status::Captured) => refund(intent, *amount),
+        (
+            Command::Create { .. }
+            | Command::Confirm { .. }
+            | Command::Authenticate { .. }
+            | Command::Capture { .. }
+            | Command::Cancel { .. }
+            | Command::Refund { .. },
+            _,
+        ) => Err(LedgerError::refused(UNEXPECTED_STATE)),
+    }
+}
+
+fn refund(intent: &Intent, amount: Money) -> Result<Step, LedgerError> {
+    if amount.currency != intent.amount.currency {
+        return Err(LedgerError::refused("currency_mismatch"));
+    }
+    if amount.amount_minor <= 0 {
+        return Err(LedgerError::refused("amount_too_small"));
+    }
+    let left = intent.amount.amount_minor - intent.refunded.amount_minor;
+    if left == 0 {
+        return Err(LedgerError::refused("charge_already_refunded"));
+    }
+    if amount.amount_minor > left {
+        return Err(LedgerError::refused("amount_too_large"));
+    }
+    let refunded = Money::new(intent.refunded.amount_minor + amount.amount_minor, amount.currency);
+    let intent = Intent { refunded, ..intent.clone() };
+    Ok(Step { intent, entry: Some((EntryKind::Refund, amount)), event: Some(EventType::Refunded) })
+}
+
+/// The bank's page sends browsers there: nothing but the web.
+fn is_web_address(url: &str) -> bool {
+    reqwest::Url::parse(url).is_ok_and(|url| ["http", "https"].contains(&url.scheme()) && url.has_host())
+}

@@ -1,0 +1,61 @@
+//! Amounts in Stripe's units: the minor unit of ISO 4217, with exceptions.
+
+use shopease_shared::domain::{Currency, Money};
+
+/// Decimal places that Stripe counts, where they differ from ISO 4217's. Stripe takes no fractions of the ariary, and
+/// still wants two decimals (always 00) for the krona and the shilling, which have lost theirs. HUF and TWD need nothing:
+/// they are without decimals only in payouts.
+const EXCEPTIONS: [(&str, u32); 3] = [("ISK", 2), ("MGA", 0), ("UGX", 2)];
+
+fn exponent(currency: Currency) -> u32 {
+    let exception = EXCEPTIONS.iter().find(|(code, _)| *code == currency.code());
+    exception.map_or(currency.exponent(), |(_, exponent)| *exponent)
+}
+
+/// An amount as Stripe wants it; `None` when Stripe cannot take it.
+pub(super) fn to_stripe(money: Money) -> Option<i64> {
+    let (ours, theirs) = (money.currency.exponent(), exponent(money.currency));
+    // Of currencies with three decimals the last must be zero.
+    if theirs == 3 && money.amount_minor % 10 != 0 {
+        return None;
+    }
+    rescale(money.amount_minor, ours, theirs)
+}
+
+/// An amount that Stripe told; `None` when it is no whole number of our minor units.
+pub(super) fn from_stripe(amount: i64, currency: Currency) -> Option<Money> {
+    rescale(amount, exponent(currency), currency.exponent()).map(|amount_minor| Money::new(amount_minor, currency))
+}
+
+fn rescale(amount: i64, from: u32, to: u32) -> Option<i64> {
+    let factor = 10_i64.checked_pow(from.abs_diff(to))?;
+    if to >= from { amount.checked_mul(factor) } else { (amount % factor == 0).then_some(amount / factor) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_in_stripes_units() {
+        for (code, ours, theirs) in [
+            ("EUR", 2490, Some(2490)),
+            ("JPY", 1200, Some(1200)),
+            ("HUF", 12_345, Some(12_345)),
+            ("TWD", 12_345, Some(12_345)),
+            ("BHD", 12_340, Some(12_340)),
+            ("BHD", 12_345, None),
+            ("ISK", 1200, Some(120_000)),
+            ("UGX", 1200, Some(120_000)),
+            ("UGX", i64::MAX, None),
+            ("MGA", 1200, Some(12)),
+            ("MGA", 1250, None),
+        ] {
+            let money = Money::new(ours, code.parse().expect("a currency"));
+            assert_eq!(to_stripe(money), theirs, "{money}");
+            if let Some(theirs) = theirs {
+                assert_eq!(from_stripe(theirs, money.currency), Some(money), "{money}");
+            }
+        }
+    }
+}
