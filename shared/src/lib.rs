@@ -7,11 +7,13 @@
 #[cfg(feature = "import")]
 pub mod catalog_import;
 pub mod config;
+pub mod deadline;
 pub mod domain;
 pub mod http;
 pub mod ports;
 #[cfg(feature = "remote")]
 pub mod remote_shop;
+pub mod retry;
 pub mod services;
 pub mod shop;
 pub mod telemetry;
