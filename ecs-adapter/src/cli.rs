@@ -13,6 +13,7 @@ use shopease_shared::telemetry;
 
 use crate::import::ImportArgs;
 use crate::open::{self, Settings};
+use crate::operations::{self, AuditArgs, FakePaymentsArgs, WorkerArgs};
 use crate::serve;
 
 /// An online shop: serves it, and does its operator's work. Everything is configured by SHOPEASE_* variables; see the README.
@@ -33,6 +34,12 @@ enum Command {
     Import(ImportArgs),
     /// Create the table or bring the database schema up to date.
     Migrate,
+    /// Finish payments that no request will finish and deliver events, as the server does every few seconds.
+    Worker(WorkerArgs),
+    /// Check that stock, orders, keys, messages and the payment provider agree. Exit code 1 when something does not.
+    Audit(AuditArgs),
+    /// Serve the test payment provider as a process of its own.
+    FakePayments(FakePaymentsArgs),
     /// Make an operator's account; the password is read from standard input.
     Operator {
         /// E-mail address to sign in with.
@@ -84,22 +91,25 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Serve(args)) => serve::run(args).await,
         Some(Command::Import(args)) => {
             telemetry::init(&shopease_shared::ports::ProcessEnv);
-            let settings = Settings::read()?;
+            let settings = Settings::read(false)?;
             let open = open::store(&settings).await?;
             crate::import::run(args, &settings.shop, &open.store, &SystemClock).await
         }
         Some(Command::Migrate) => {
-            open::store(&Settings::read()?).await?.migrate().await?;
+            open::store(&Settings::read(false)?).await?.migrate().await?;
             println!("The store is up to date.");
             Ok(ExitCode::SUCCESS)
         }
+        Some(Command::Worker(args)) => operations::work(args).await,
+        Some(Command::Audit(args)) => operations::audit(args).await,
+        Some(Command::FakePayments(args)) => operations::fake_payments(args).await,
         Some(Command::Operator { email }) => make_operator(email).await,
         Some(Command::Healthcheck { port }) => healthcheck(port),
     }
 }
 
 async fn make_operator(email: EmailAddress) -> anyhow::Result<ExitCode> {
-    let open = open::store(&Settings::read()?).await?;
+    let open = open::store(&Settings::read(false)?).await?;
     let mut password = String::new();
     std::io::stdin().take(1024).read_to_string(&mut password).context("no password on standard input")?;
     let password = password.trim_end_matches(['\r', '\n']).to_owned();

@@ -34,7 +34,7 @@ pub fn start_over(store: &StoreConfig) -> anyhow::Result<()> {
     };
     for file in files {
         let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if name.starts_with("shopease.sqlite") || name == OPERATOR_FILE {
+        if name.starts_with("shopease.sqlite") || name == OPERATOR_FILE || name == PAYMENTS_FILE {
             std::fs::remove_file(&file).with_context(|| format!("{} cannot be removed", file.display()))?;
         }
     }
@@ -62,6 +62,9 @@ pub struct Operator {
     /// Made at the first start, kept beside the data.
     pub password: String,
 }
+
+/// The ledger of the fake payment provider, beside the embedded store's data.
+pub const PAYMENTS_FILE: &str = "payments.jsonl";
 
 const OPERATOR_EMAIL: &str = "operator@shopease.test";
 const OPERATOR_FILE: &str = "operator-password.txt";

@@ -4,6 +4,7 @@ mod cli;
 mod demo;
 mod import;
 mod open;
+mod operations;
 mod serve;
 
 use std::process::ExitCode;

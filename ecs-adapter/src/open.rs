@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use shopease_shared::config::{HttpConfig, Reader, ShopConfig};
+use shopease_payments::{LedgerHome, OpenPayments, PaymentsConfig};
+use shopease_shared::config::{EventsConfig, HttpConfig, Reader, ShopConfig};
 use shopease_shared::ports::{ProcessEnv, SystemIds};
 use shopease_storage::{OpenStore, StoreConfig};
+
+use crate::demo;
 
 /// Everything the environment says.
 pub struct Settings {
@@ -15,6 +18,12 @@ pub struct Settings {
     pub shop: ShopConfig,
     /// How the shop shows itself.
     pub http: HttpConfig,
+    /// How the shop is paid; absent in a frontend, whose backend knows.
+    pub payments: Option<PaymentsConfig>,
+    /// How often the worker looks for something to finish, in seconds; 0: never, another process does.
+    pub worker_seconds: u64,
+    /// Where the worker delivers events.
+    pub events: EventsConfig,
     /// Where the frontend finds the backend.
     pub backend_url: Option<String>,
     /// How long a stopping process keeps serving while load balancers notice.
@@ -22,19 +31,28 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Reads the environment.
+    /// Reads the environment; `has_shop` unless the process is a frontend.
     ///
     /// # Errors
     /// Every problem with its variable.
-    pub fn read() -> anyhow::Result<Self> {
+    pub fn read(has_shop: bool) -> anyhow::Result<Self> {
         let mut reader = Reader::new(&ProcessEnv);
         let default_store = if cfg!(feature = "embedded") { "embedded" } else { "postgres" };
         let store = StoreConfig::read(&mut reader, default_store);
-        let (shop, http) = (ShopConfig::read(&mut reader), HttpConfig::read(&mut reader));
+        let (shop, mut http) = (ShopConfig::read(&mut reader), HttpConfig::read(&mut reader));
+        let payments = if has_shop {
+            PaymentsConfig::read(&mut reader)
+        } else {
+            http.test_cards = shopease_payments::offered_methods(&mut reader);
+            None
+        };
+        let worker_seconds = reader.or("SHOPEASE_WORKER_SECONDS", 5);
+        let events = EventsConfig::read(&mut reader);
         let backend_url = reader.optional("SHOPEASE_BACKEND_URL");
         let drain_seconds = reader.or("SHOPEASE_DRAIN_SECONDS", 0);
         reader.finish()?;
-        Ok(Self { store: store.context("no store is configured")?, shop, http, backend_url, drain_seconds })
+        let store = store.context("no store is configured")?;
+        Ok(Self { store, shop, http, payments, worker_seconds, events, backend_url, drain_seconds })
     }
 }
 
@@ -46,4 +64,14 @@ pub async fn store(settings: &Settings) -> anyhow::Result<OpenStore> {
     shopease_storage::open(settings.store.clone(), &ProcessEnv, Arc::new(SystemIds))
         .await
         .context("the store cannot be opened")
+}
+
+/// Opens the configured payment provider.
+///
+/// # Errors
+/// When it is not configured, or cannot be opened.
+pub async fn payments(settings: &Settings, bank_page: bool) -> anyhow::Result<OpenPayments> {
+    let config = settings.payments.clone().context("no payment provider is configured")?;
+    let journal = demo::data_directory(&settings.store).map(|directory| directory.join(demo::PAYMENTS_FILE));
+    shopease_payments::open(config, LedgerHome { journal, bank_page }).await.map_err(anyhow::Error::msg)
 }

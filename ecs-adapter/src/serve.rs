@@ -10,7 +10,8 @@ use axum::serve::ListenerExt as _;
 use shopease_shared::http::{self, App};
 use shopease_shared::ports::{ProcessEnv, SystemIds};
 use shopease_shared::remote_shop::RemoteShop;
-use shopease_shared::telemetry;
+use shopease_shared::services::{LocalShop, Worker};
+use shopease_shared::{event_sink, telemetry};
 use shopease_storage::{OpenStore, StoreConfig};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -31,12 +32,12 @@ const SHUTDOWN_LIMIT: Duration = Duration::from_secs(20);
 /// When the configuration, the store or the port is unusable.
 pub async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     telemetry::init(&ProcessEnv);
-    let settings = Settings::read()?;
+    let mut settings = Settings::read(args.role != Role::Frontend)?;
     let listener = TcpListener::bind(("0.0.0.0", args.port))
         .await
         .with_context(|| format!("port {} cannot be used (SHOPEASE_HTTP_PORT chooses another)", args.port))?;
     let port = listener.local_addr()?.port();
-    let (app, backing) = compose(&args, &settings).await?;
+    let (app, backing) = compose(&args, &mut settings).await?;
     let router = match args.role {
         Role::Frontend => http::frontend(app.clone()),
         Role::Backend => http::backend(app.clone()),
@@ -75,7 +76,7 @@ struct Backing {
     operator: Option<Operator>,
 }
 
-async fn compose(args: &ServeArgs, settings: &Settings) -> anyhow::Result<(App, Option<Backing>)> {
+async fn compose(args: &ServeArgs, settings: &mut Settings) -> anyhow::Result<(App, Option<Backing>)> {
     if args.role == Role::Frontend {
         let url = settings
             .backend_url
@@ -99,7 +100,15 @@ async fn compose(args: &ServeArgs, settings: &Settings) -> anyhow::Result<(App, 
     if let Some(directory) = embedded {
         operator = Some(demo::operator(&open.store, directory).await?);
     }
-    let app = App::local(open.store.clone(), settings.shop.clone(), settings.http.clone());
+    let payments = open::payments(settings, true).await?;
+    settings.http.test_cards = payments.methods;
+    let shop = LocalShop::of_this_machine(open.store.clone(), payments.provider, settings.shop.clone());
+    if settings.worker_seconds > 0 {
+        let worker = Worker::new(shop.clone(), event_sink(&settings.events).map_err(anyhow::Error::msg)?);
+        let pause = Duration::from_secs(settings.worker_seconds);
+        tokio::spawn(async move { worker.run_forever(pause).await });
+    }
+    let app = App::local(shop, settings.http.clone());
     Ok((app, Some(Backing { open, operator })))
 }
 
@@ -128,7 +137,8 @@ fn announce(args: &ServeArgs, port: u16, settings: &Settings, backing: Option<&B
     println!("  Stop  Ctrl-C\n");
 }
 
-async fn wait_for_signal() {
+/// Ends with SIGTERM or Ctrl-C.
+pub async fn wait_for_signal() {
     let mut terminate = match signal(SignalKind::terminate()) {
         Ok(terminate) => terminate,
         Err(error) => {

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use shopease_shared::config::{HttpConfig, Reader, ShopConfig};
+use shopease_payments::{LedgerHome, PaymentsConfig};
+use shopease_shared::config::{EventsConfig, HttpConfig, Reader, ShopConfig};
 use shopease_shared::http::App;
 use shopease_shared::ports::{ProcessEnv, SystemIds};
-use shopease_shared::telemetry;
+use shopease_shared::services::{LocalShop, Worker};
+use shopease_shared::{event_sink, telemetry};
 use shopease_storage::StoreConfig;
 
 /// Reads the configuration, opens the store and builds the shop, once per execution environment.
@@ -14,13 +16,35 @@ use shopease_storage::StoreConfig;
 /// # Errors
 /// When the configuration has problems or the store cannot be opened; Lambda reports it as an init error.
 pub async fn app() -> anyhow::Result<App> {
-    telemetry::init(&ProcessEnv);
     let mut reader = Reader::new(&ProcessEnv);
-    let (store, shop, http) =
-        (StoreConfig::read(&mut reader, "dynamodb"), ShopConfig::read(&mut reader), HttpConfig::read(&mut reader));
+    let mut http = HttpConfig::read(&mut reader);
+    let (shop, methods) = shop(reader).await?;
+    http.test_cards = methods;
+    Ok(App::local(shop, http))
+}
+
+/// The worker of the same shop.
+///
+/// # Errors
+/// As [`app`].
+pub async fn worker() -> anyhow::Result<Worker> {
+    let mut reader = Reader::new(&ProcessEnv);
+    let events = EventsConfig::read(&mut reader);
+    let (shop, _) = shop(reader).await?;
+    Ok(Worker::new(shop, event_sink(&events).map_err(anyhow::Error::msg)?))
+}
+
+/// The shop, and the cards that its payment provider takes.
+async fn shop(mut reader: Reader<'_>) -> anyhow::Result<(LocalShop, Vec<(String, String)>)> {
+    telemetry::init(&ProcessEnv);
+    let (store, payments) = (StoreConfig::read(&mut reader, "dynamodb"), PaymentsConfig::read(&mut reader));
+    let shop = ShopConfig::read(&mut reader);
     reader.finish()?;
     let store = store.context("no store is configured")?;
+    let payments = payments.context("no payment provider is configured")?;
     let open =
         shopease_storage::open(store, &ProcessEnv, Arc::new(SystemIds)).await.context("the store cannot be opened")?;
-    Ok(App::local(open.store, shop, http))
+    // An environment may be frozen or ended at any time: no page and no ledger of its own that others would have to see.
+    let payments = shopease_payments::open(payments, LedgerHome::default()).await.map_err(anyhow::Error::msg)?;
+    Ok((LocalShop::of_this_machine(open.store, payments.provider, shop), payments.methods))
 }

@@ -4,8 +4,10 @@
 //! shop or behind HTTP; [`stripe`] speaks Stripe's API. Neither ever sees the number of a card, only tokens.
 
 pub mod fake;
+mod open;
 mod signature;
 #[cfg(feature = "stripe")]
 pub mod stripe;
 
+pub use open::{LedgerHome, OpenPayments, PaymentsConfig, offered_methods, open};
 pub use signature::{TOLERANCE, sign, verify};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use crate::domain::{CountryCode, Currency, Language, PricingRules, ShippingTable, TaxTable};
 use crate::ports::Env;
@@ -81,8 +82,10 @@ pub struct HttpConfig {
     pub insecure_cookies: bool,
     /// Countries that the checkout form offers, by name.
     pub countries: Vec<(CountryCode, String)>,
-    /// Cards that the checkout form offers, as the provider's tokens with labels.
+    /// Cards that the checkout form offers, as the provider's tokens with labels. Whoever opens the provider fills them in.
     pub test_cards: Vec<(String, String)>,
+    /// What one process takes on.
+    pub limits: Limits,
 }
 
 impl HttpConfig {
@@ -97,7 +100,54 @@ impl HttpConfig {
             shop_name: reader.or("SHOPEASE_NAME", "shopease".to_owned()),
             insecure_cookies: reader.or("SHOPEASE_INSECURE_COOKIES", false),
             countries: data(reader, "countries.json", include_str!("../data/countries.json")),
-            test_cards: crate::services::FakePayments::test_cards(),
+            test_cards: Vec::new(),
+            limits: Limits::read(reader),
+        }
+    }
+}
+
+/// What one process takes on, and how long a request may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// `SHOPEASE_REQUEST_TIMEOUT_MS`: budget of a page or API request (default 10,000).
+    pub request_timeout: Duration,
+    /// `SHOPEASE_CHECKOUT_TIMEOUT_MS`: budget of placing an order, which waits for the payment provider (default 28,000:
+    /// API Gateway waits 29 s, a load balancer 60 s).
+    pub checkout_timeout: Duration,
+    /// `SHOPEASE_READ_TIMEOUT_MS`: longest wait for the header of a connection's first request, and for each body
+    /// (default 10,000).
+    pub read_timeout: Duration,
+    /// `SHOPEASE_REQUESTS_IN_FLIGHT`: requests at work at once, orders aside (default 128).
+    pub requests_in_flight: usize,
+    /// `SHOPEASE_CHECKOUTS_IN_FLIGHT`: orders at work at once (default 64), so that a slow payment provider does not
+    /// take the catalog's places.
+    pub checkouts_in_flight: usize,
+    /// `SHOPEASE_QUEUE_TIMEOUT_MS`: longest wait for a place before 503 (default 100).
+    pub queue_timeout: Duration,
+}
+
+impl Limits {
+    /// Reads the section.
+    pub fn read(reader: &mut Reader<'_>) -> Self {
+        let mut positive = |name: &str, default: u32| match reader.or(name, default) {
+            0 => {
+                reader.problem(name, "must be more than 0");
+                default
+            }
+            value => value,
+        };
+        let mut milliseconds = |name: &str, default| Duration::from_millis(positive(name, default).into());
+        let (request_timeout, checkout_timeout) =
+            (milliseconds("SHOPEASE_REQUEST_TIMEOUT_MS", 10_000), milliseconds("SHOPEASE_CHECKOUT_TIMEOUT_MS", 28_000));
+        let (read_timeout, queue_timeout) =
+            (milliseconds("SHOPEASE_READ_TIMEOUT_MS", 10_000), milliseconds("SHOPEASE_QUEUE_TIMEOUT_MS", 100));
+        Self {
+            request_timeout,
+            checkout_timeout,
+            read_timeout,
+            requests_in_flight: positive("SHOPEASE_REQUESTS_IN_FLIGHT", 128) as usize,
+            checkouts_in_flight: positive("SHOPEASE_CHECKOUTS_IN_FLIGHT", 64) as usize,
+            queue_timeout,
         }
     }
 }
@@ -161,6 +211,31 @@ fn public_url(reader: &mut Reader<'_>) -> String {
         reader.problem(NAME, format!("{url:?} is not an http or https address"));
     }
     url.trim_end_matches('/').to_owned()
+}
+
+/// Where events go.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum EventsConfig {
+    /// One log line each.
+    #[default]
+    Log,
+    /// `POST`ed to this address.
+    Http(String),
+}
+
+impl EventsConfig {
+    /// Reads `SHOPEASE_EVENTS`: `log` (the default), or an `http` or `https` address.
+    pub fn read(reader: &mut Reader<'_>) -> Self {
+        const NAME: &str = "SHOPEASE_EVENTS";
+        match reader.or(NAME, "log".to_owned()) {
+            log if log == "log" => Self::Log,
+            url if url.starts_with("http://") || url.starts_with("https://") => Self::Http(url),
+            other => {
+                reader.problem(NAME, format!("{other:?} is neither `log` nor an http or https address"));
+                Self::Log
+            }
+        }
+    }
 }
 
 /// A JSON value in a variable.

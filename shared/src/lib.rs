@@ -7,15 +7,21 @@
 #[cfg(feature = "import")]
 pub mod catalog_import;
 pub mod config;
+pub mod deadline;
 pub mod domain;
 pub mod http;
+#[cfg(feature = "remote")]
+mod http_sink;
 pub mod ports;
 #[cfg(feature = "remote")]
 pub mod remote_shop;
+pub mod retry;
 pub mod services;
 pub mod shop;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+#[cfg(feature = "remote")]
+pub use http_sink::{HttpSink, event_sink};
 pub use shop::{Shop, ShopError};

@@ -8,11 +8,12 @@ use axum::body::Body;
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
+use shopease_payments::fake::{FakeProvider, Ledger};
 use shopease_shared::config::{HttpConfig, Reader, ShopConfig};
 use shopease_shared::domain::{EmailAddress, Product, StockChange, StockLevel, Token};
 use shopease_shared::http::{self as shop_http, App};
-use shopease_shared::ports::{PaymentProvider, SharedStore};
-use shopease_shared::services::{FakePayments, LocalShop, create_operator};
+use shopease_shared::ports::{Clock as _, LogSink, PaymentProvider, SharedStore};
+use shopease_shared::services::{AuditReport, LocalShop, Worker, WorkerReport, audit, create_operator};
 use shopease_shared::testing::{FixedClock, MapEnv, SeededIds, fixtures};
 use tower::ServiceExt as _;
 
@@ -48,11 +49,21 @@ pub const COOKIE: &str = "__Host-shopease_token";
 /// Passwords of everybody in tests.
 pub const PASSWORD: &str = "correct horse battery";
 
+/// Where the bank's page would be.
+pub const BANK: &str = "http://bank.test";
+
+/// What webhooks are signed with.
+pub const WEBHOOK_SECRET: &str = "whsec_test";
+
 /// A shop.
 pub struct TestShop {
     pub store: SharedStore,
     pub clock: FixedClock,
     pub ids: Arc<SeededIds>,
+    /// What the payment provider knows.
+    pub ledger: Arc<Ledger>,
+    /// The payment provider itself, without what a test puts in front of it.
+    pub provider: FakeProvider,
     pub local: LocalShop,
     pub app: App,
 }
@@ -60,20 +71,28 @@ pub struct TestShop {
 impl TestShop {
     /// A shop without products. The catalog cache is off, so that a test sees its own writes.
     pub fn new(store: SharedStore) -> Self {
-        Self::with_payments(store, Arc::new(FakePayments))
+        Self::with_payments(store, Arc::new)
     }
 
-    /// The same with another payment provider.
-    pub fn with_payments(store: SharedStore, payments: Arc<dyn PaymentProvider>) -> Self {
+    /// The same with something in front of its payment provider.
+    pub fn with_payments<P: PaymentProvider + 'static>(
+        store: SharedStore,
+        payments: impl FnOnce(FakeProvider) -> Arc<P>,
+    ) -> Self {
         let env = MapEnv::new([("SHOPEASE_CATALOG_CACHE_SECONDS", "0")]);
         let mut reader = Reader::new(&env);
-        let (shop, http) = (ShopConfig::read(&mut reader), HttpConfig::read(&mut reader));
+        let (shop, mut http) = (ShopConfig::read(&mut reader), HttpConfig::read(&mut reader));
         reader.finish().expect("the defaults are right");
         let (clock, ids) = (FixedClock::new(), Arc::new(SeededIds::new(7)));
+        // Ids of its own here, too.
+        let ledger = Ledger::in_memory(Arc::new(clock.clone()), Arc::new(SeededIds::new(9)));
+        let provider = FakeProvider::in_process(ledger.clone(), Some(BANK.to_owned()), WEBHOOK_SECRET.into());
+        http.test_cards = provider.test_cards();
+        let payments: Arc<dyn PaymentProvider> = payments(provider.clone());
         let local = LocalShop::new(store.clone(), payments, Arc::new(clock.clone()), ids.clone(), shop);
         // Ids of its own, so that what the shop draws does not depend on how many requests there were.
         let app = App::new(Arc::new(local.clone()), Arc::new(SeededIds::new(8)), http);
-        Self { store, clock, ids, local, app }
+        Self { store, clock, ids, ledger, provider, local, app }
     }
 
     /// Everything the shop serves.
@@ -119,6 +138,34 @@ impl TestShop {
     pub async fn topics(&self) -> Vec<String> {
         let messages = self.store.list_outbox().await.expect("the outbox is read");
         messages.into_iter().map(|message| message.topic).collect()
+    }
+
+    /// The worker's next run.
+    pub async fn work(&self) -> WorkerReport {
+        let worker = Worker::new(self.local.clone(), Arc::new(LogSink));
+        worker.run_once().await.expect("the worker runs")
+    }
+
+    /// Lets time pass and the worker run until nothing is open: every payment has ended by then.
+    pub async fn settle(&self) {
+        for _ in 0..40 {
+            self.clock.advance(time::Duration::minutes(6));
+            let report = self.work().await;
+            if report.looked_at == 0 {
+                return;
+            }
+        }
+        panic!("orders are still open: {:?}", self.store.list_due_orders(self.clock.now()).await);
+    }
+
+    /// Everything agrees, and nothing is open.
+    pub async fn assert_books_agree(&self) -> AuditReport {
+        let report = audit(&*self.store, &self.provider, true).await.expect("the books are read");
+        assert_eq!(report.violations, [], "{report:?}");
+        // The other way round: what the provider has collected is what paid orders cost.
+        let collected = self.ledger.captures().len();
+        assert!(collected <= report.orders, "{collected} payments for {} orders", report.orders);
+        report
     }
 
     /// A client that is signed in as an operator.

@@ -8,6 +8,7 @@ mod extract;
 mod guard;
 mod health;
 pub mod openapi;
+mod overload;
 mod pages;
 mod problem;
 pub mod routes;
@@ -25,6 +26,7 @@ use crate::config::HttpConfig;
 use crate::domain::CountryCode;
 use crate::ports::{IdGenerator, SystemIds};
 use crate::services::LocalShop;
+use overload::Gate;
 pub use problem::Problem;
 use routes::{Area, ROUTES, Surface};
 
@@ -50,12 +52,14 @@ pub struct App {
     pub(crate) ids: Arc<dyn IdGenerator>,
     pub(crate) config: Arc<HttpConfig>,
     draining: Arc<AtomicBool>,
+    pub(crate) gate: Arc<Gate>,
 }
 
 impl App {
     /// The shop with how it shows itself.
     pub fn new(shop: Arc<dyn Shop>, ids: Arc<dyn IdGenerator>, config: HttpConfig) -> Self {
-        Self { shop, ids, config: Arc::new(config), draining: Arc::default() }
+        let gate = Arc::new(Gate::new(config.limits));
+        Self { shop, ids, config: Arc::new(config), draining: Arc::default(), gate }
     }
 
     /// A shop in this process, with the machine's randomness.
@@ -66,6 +70,16 @@ impl App {
     /// Makes `/readyz` fail from now on, so that a load balancer sends new visitors elsewhere before the process stops.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Answers every request in flight with 503 now: the process is about to stop, and an answer is better than none.
+    pub fn cut_off(&self) {
+        self.gate.cut_off();
+    }
+
+    /// Waits until no order is at work, also none whose visitor has an answer or is gone already.
+    pub async fn checkouts_ended(&self) {
+        self.gate.checkouts_ended().await;
     }
 
     pub(crate) fn is_draining(&self) -> bool {
@@ -91,7 +105,11 @@ pub fn router(app: App, keep: impl Fn(&routes::Route) -> bool) -> Router {
         .layer(from_fn_with_state(app.clone(), visitor::layer))
         .with_state(app.clone());
     // The guard runs before routing, so that no front door's idea of a path reaches a handler unchecked.
-    Router::new().fallback_service(inner).layer(from_fn(guard::layer)).layer(from_fn_with_state(app, problem::layer))
+    Router::new()
+        .fallback_service(inner)
+        .layer(from_fn_with_state(app.clone(), overload::layer))
+        .layer(from_fn(guard::layer))
+        .layer(from_fn_with_state(app, problem::layer))
 }
 
 /// One area with pages and API: what a Lambda function serves.

@@ -96,7 +96,9 @@ impl Problem {
             "idempotency-key-in-use" => ShopError::IdempotencyKeyInUse { retry_after_seconds },
             "payment-declined" => ShopError::PaymentDeclined { code: self.decline_code? },
             "webhook-refused" => ShopError::WebhookRefused(webhook_error(&self.detail)),
-            "unavailable" => ShopError::Unavailable { retry_after_seconds, source: None },
+            "unavailable" | "overloaded" | "deadline-exceeded" => {
+                ShopError::Unavailable { retry_after_seconds, source: None }
+            }
             _ => return None,
         })
     }
@@ -213,6 +215,12 @@ fn log_failure(what: &str, source: Option<&(dyn std::error::Error + 'static)>) {
         next = error.source();
     }
     tracing::error!(request_id, chain, "{what}");
+}
+
+/// The request's name for a part of its work that runs in a task of its own.
+pub(super) fn under_same_name<F: Future>(work: F) -> impl Future<Output = F::Output> {
+    let request_id = REQUEST_ID.try_with(Clone::clone).unwrap_or_default();
+    REQUEST_ID.scope(request_id, work)
 }
 
 /// Answers where no route is.

@@ -8,7 +8,6 @@ mod catalog;
 mod catalog_cache;
 mod checkout;
 mod failpoint;
-mod fake_payments;
 mod idempotent;
 mod local_shop;
 mod password;
@@ -18,7 +17,6 @@ mod worker;
 
 pub use accounts::create_operator;
 pub use audit::{AuditReport, Invariant, Violation, audit};
-pub use fake_payments::FakePayments;
 pub use local_shop::LocalShop;
 pub use worker::{Worker, WorkerReport};
 

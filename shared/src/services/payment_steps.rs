@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::LocalShop;
 use super::checkout::{CHECKOUT, Outcome};
 use super::failpoint::failpoint;
-use crate::domain::{Order, OrderId, OrderState, OrderStep, PaymentCall, PaymentFact, Sku};
+use crate::domain::{Order, OrderId, OrderState, OrderStep, PaymentCall, PaymentFact, PaymentState, Sku};
 use crate::ports::{
     ConfirmIntent, CreateIntent, IdempotencyKey, IntentStatus, OrderAdvance, PaymentError, PaymentIntent, RefundIntent,
     StoreError,
@@ -21,6 +21,9 @@ const BUDGET: Duration = Duration::from_secs(10);
 
 /// More steps than any payment takes, so that two who undo each other's work end.
 const MAX_STEPS: usize = 24;
+
+/// How often in one go the provider may give no answer: once it is looked up, then it is left to the worker.
+const MAX_UNANSWERED: u32 = 1;
 
 /// What a call of the provider leads to.
 enum Next {
@@ -35,7 +38,7 @@ impl LocalShop {
     /// waits for the shopper.
     pub(super) async fn carry_on(&self, mut order: Order, look: bool) -> ShopResult<Order> {
         let deadline = Instant::now() + BUDGET;
-        let mut look = look;
+        let (mut look, mut unanswered) = (look, 0);
         for _ in 0..MAX_STEPS {
             let call = match order.next_payment_call() {
                 PaymentCall::Done => return Ok(order),
@@ -53,6 +56,10 @@ impl LocalShop {
             match next {
                 Next::Step(step) => order = self.write_step(&order, *step).await?,
                 Next::Stop => return Ok(order),
+            }
+            unanswered += u32::from(order.payment.state == PaymentState::Unknown);
+            if unanswered > MAX_UNANSWERED {
+                return Ok(order);
             }
         }
         tracing::warn!(order_id = %order.id, "a payment took more steps than any should");

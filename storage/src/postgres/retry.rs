@@ -1,16 +1,23 @@
-//! Trying a statement again: at most three times, after random pauses (full jitter).
+//! Trying a statement again: at most three times, after random pauses (full jitter), within the request's deadline and
+//! the process's budget.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::time::Duration;
 
+use shopease_shared::deadline;
 use shopease_shared::ports::StoreError;
+use shopease_shared::retry::RetryBudget;
 
 use super::error::{is_connection_lost, is_rolled_back, store_error};
 
 const TRIES: u32 = 3;
 /// The longest pause before the second try; twice as long before the third.
 const FIRST_PAUSE_MS: u64 = 25;
+
+/// Retries of this process: a tenth of the statements, ten a second besides; saved up for a server that restarts under
+/// every connection of the pool.
+static BUDGET: RetryBudget = RetryBudget::new(10, 10, 100);
 
 /// How a statement ended that may have been tried more than once.
 pub(super) struct Outcome<T> {
@@ -49,14 +56,30 @@ async fn run<T, F>(statement: impl Fn() -> F, again: impl Fn(&sqlx::Error) -> bo
 where
     F: Future<Output = Result<T, sqlx::Error>>,
 {
+    run_within(&BUDGET, statement, again).await
+}
+
+async fn run_within<T, F>(
+    budget: &RetryBudget,
+    statement: impl Fn() -> F,
+    again: impl Fn(&sqlx::Error) -> bool,
+) -> Outcome<T>
+where
+    F: Future<Output = Result<T, sqlx::Error>>,
+{
+    budget.note_request();
     let mut maybe_done_before = false;
     let mut tried = 1;
     loop {
         match statement().await {
             Err(error) if tried < TRIES && again(&error) => {
+                let pause = pause(tried);
+                if !deadline::allows(pause) || !budget.allows_retry() {
+                    return Outcome { result: Err(store_error(error)), maybe_done_before };
+                }
                 tracing::debug!(%error, tried, "statement is tried again");
                 maybe_done_before |= is_connection_lost(&error);
-                tokio::time::sleep(pause(tried)).await;
+                tokio::time::sleep(pause).await;
                 tried += 1;
             }
             result => return Outcome { result: result.map_err(store_error), maybe_done_before },
@@ -91,6 +114,22 @@ mod tests {
         assert!(repeatable(failing).await.is_err());
         assert_eq!(calls.swap(0, Ordering::Relaxed), 3);
         assert!(once(failing).await.is_err());
+        assert_eq!(calls.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn tries_end_with_the_budget_and_with_the_request() {
+        let (calls, budget) = (AtomicU32::new(0), RetryBudget::new(0, 0, 3));
+        let failing = || {
+            calls.fetch_add(1, Ordering::Relaxed);
+            async { Err::<(), _>(lost()) }
+        };
+        for expected in [3, 2, 1] {
+            assert!(run_within(&budget, failing, is_connection_lost).await.result.is_err());
+            assert_eq!(calls.swap(0, Ordering::Relaxed), expected);
+        }
+        let late = deadline::scope(tokio::time::Instant::now(), repeatable(failing));
+        assert!(late.await.is_err());
         assert_eq!(calls.load(Ordering::Relaxed), 1);
     }
 

@@ -1,0 +1,137 @@
+//! The operator's commands beside serving: the worker, the audit, the test payment provider.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use shopease_payments::fake::service::{ServiceConfig, WebhookConfig, serve};
+use shopease_payments::fake::{Ledger, LedgerConfig};
+use shopease_shared::ports::{Env as _, ProcessEnv, SystemClock, SystemIds};
+use shopease_shared::services::{LocalShop, Worker, audit as audit_books};
+use shopease_shared::{event_sink, telemetry};
+use tokio::net::TcpListener;
+
+use crate::open::{self, Settings};
+
+/// How to work.
+#[derive(Debug, clap::Args)]
+pub struct WorkerArgs {
+    /// Do what is due now, print what was done, and end.
+    #[arg(long)]
+    once: bool,
+}
+
+/// Runs the worker.
+///
+/// # Errors
+/// When the configuration or the store is unusable.
+pub async fn work(args: WorkerArgs) -> anyhow::Result<ExitCode> {
+    telemetry::init(&ProcessEnv);
+    let settings = Settings::read(true)?;
+    let open = open::store(&settings).await?;
+    let payments = open::payments(&settings, false).await?;
+    let shop = LocalShop::of_this_machine(open.store.clone(), payments.provider, settings.shop.clone());
+    let worker = Worker::new(shop, event_sink(&settings.events).map_err(anyhow::Error::msg)?);
+    if args.once {
+        println!("{}", serde_json::to_string(&worker.run_once().await?)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let forever = worker.run_forever(Duration::from_secs(settings.worker_seconds.max(1)));
+    tokio::select! {
+        () = forever => {}
+        () = crate::serve::wait_for_signal() => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// How to audit.
+#[derive(Debug, clap::Args)]
+pub struct AuditArgs {
+    /// Also report everything that is still open: for a shop that is at rest.
+    #[arg(long)]
+    settled: bool,
+    /// Print the report as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Reads the whole store and compares it with itself and with the payment provider.
+///
+/// # Errors
+/// When the configuration is unusable or the store cannot be read.
+pub async fn audit(args: AuditArgs) -> anyhow::Result<ExitCode> {
+    let settings = Settings::read(true)?;
+    let open = open::store(&settings).await?;
+    let payments = open::payments(&settings, false).await?;
+    let report = audit_books(&*open.store, &*payments.provider, args.settled).await?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        let (orders, articles) = (report.orders, report.articles);
+        let (messages, intents) = (report.messages, report.intents);
+        println!("Read {orders} orders, {articles} articles, {messages} messages; asked about {intents} payments.");
+        for violation in &report.violations {
+            println!("  {violation}");
+        }
+        match report.violations.len() {
+            0 => println!("Everything agrees."),
+            1 => println!("1 thing does not agree."),
+            count => println!("{count} things do not agree."),
+        }
+    }
+    Ok(if report.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// How to serve the test payment provider.
+#[derive(Debug, clap::Args)]
+pub struct FakePaymentsArgs {
+    /// Port to listen on, on this machine only.
+    #[arg(long, default_value_t = 8090)]
+    port: u16,
+    /// Where browsers find it [default: http://localhost:<port>].
+    #[arg(long)]
+    public_url: Option<String>,
+    /// File that keeps the ledger; memory only without.
+    #[arg(long)]
+    journal: Option<PathBuf>,
+    /// Where to send webhooks, for example http://localhost:8080/api/v1/payments/webhooks. They are signed with
+    /// `SHOPEASE_PAYMENT_WEBHOOK_SECRET`.
+    #[arg(long)]
+    webhook_url: Option<String>,
+    /// How long authorized money is held.
+    #[arg(long, default_value_t = 604_800)]
+    hold_seconds: u32,
+}
+
+/// Serves the test payment provider until a signal.
+///
+/// # Errors
+/// When the port or the journal cannot be used.
+pub async fn fake_payments(args: FakePaymentsArgs) -> anyhow::Result<ExitCode> {
+    telemetry::init(&ProcessEnv);
+    let hold = Duration::from_secs(args.hold_seconds.into()).try_into()?;
+    let config = LedgerConfig { hold, journal: args.journal };
+    let ledger = Ledger::open(config, Arc::new(SystemClock), Arc::new(SystemIds))?;
+    let listener = TcpListener::bind(("127.0.0.1", args.port))
+        .await
+        .with_context(|| format!("port {} cannot be used (--port chooses another)", args.port))?;
+    let port = listener.local_addr()?.port();
+    let webhook = match args.webhook_url {
+        Some(url) => {
+            let secret = ProcessEnv.var("SHOPEASE_PAYMENT_WEBHOOK_SECRET");
+            let secret = secret.context("webhooks need SHOPEASE_PAYMENT_WEBHOOK_SECRET")?.into();
+            Some(WebhookConfig { url: url.parse().context("--webhook-url")?, secret })
+        }
+        None => None,
+    };
+    let public_url = args.public_url.unwrap_or_else(|| format!("http://localhost:{port}"));
+    println!("The test payment provider is at {public_url}; give the shop SHOPEASE_FAKE_PAYMENTS_URL={public_url}");
+    let config = ServiceConfig { public_url, webhook, ..ServiceConfig::default() };
+    tokio::select! {
+        served = serve(listener, ledger, config) => served?,
+        () = crate::serve::wait_for_signal() => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,297 @@
+//! What a process takes on: a body is read before it costs a place, a request has a place or is refused early, and has
+//! an answer by its deadline. Probes need no place. ADR 11 has the numbers.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, HttpBody as _};
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use http_body_util::BodyExt as _;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::problem::{self, Problem};
+use super::{App, MAX_BODY_BYTES};
+use crate::config::Limits;
+use crate::deadline;
+use crate::shop::ShopError;
+
+/// How long requests must be refused, without a break, before the process calls itself saturated.
+const SATURATED_AFTER: Duration = Duration::from_secs(3);
+/// A time without refusals that ends it.
+const CALM_AFTER: Duration = Duration::from_secs(2);
+
+/// Kinds of requests by what they may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Probe,
+    Ordinary,
+    /// Places an order: waits for the payment provider.
+    Checkout,
+}
+
+impl Class {
+    fn of(method: &Method, path: &str) -> Self {
+        match path {
+            "/healthz" | "/readyz" => Self::Probe,
+            "/checkout" | "/api/v1/checkout" if method == Method::POST => Self::Checkout,
+            _ => Self::Ordinary,
+        }
+    }
+}
+
+/// Places for requests, shared by all routers of a process.
+pub(crate) struct Gate {
+    limits: Limits,
+    ordinary: Places,
+    checkouts: Places,
+    saturation: Mutex<Saturation>,
+    cut_off: watch::Sender<bool>,
+}
+
+/// Places of one class. As many requests as there are places may wait for one.
+struct Places {
+    free: Arc<Semaphore>,
+    seats: Semaphore,
+    count: u32,
+}
+
+impl Places {
+    fn new(count: usize) -> Self {
+        let count = count.min(Semaphore::MAX_PERMITS);
+        Self {
+            free: Arc::new(Semaphore::new(count)),
+            seats: Semaphore::new(count),
+            count: u32::try_from(count).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// A place, at once or after a short wait in the order of arrival.
+    async fn enter(&self, patience: Duration) -> Option<OwnedSemaphorePermit> {
+        if let Ok(place) = Arc::clone(&self.free).try_acquire_owned() {
+            return Some(place);
+        }
+        let _seat = self.seats.try_acquire().ok()?;
+        timeout(patience, Arc::clone(&self.free).acquire_owned()).await.ok()?.ok()
+    }
+}
+
+impl Gate {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            ordinary: Places::new(limits.requests_in_flight),
+            checkouts: Places::new(limits.checkouts_in_flight),
+            saturation: Mutex::default(),
+            cut_off: watch::Sender::new(false),
+        }
+    }
+
+    pub(super) fn cut_off(&self) {
+        self.cut_off.send_replace(true);
+    }
+
+    pub(super) async fn checkouts_ended(&self) {
+        // Whoever has all places knows that nobody else has one.
+        let _all = self.checkouts.free.acquire_many(self.checkouts.count).await;
+    }
+
+    /// Whether requests have been refused for some time, up to now.
+    pub(super) fn is_saturated(&self) -> bool {
+        self.saturation.lock().unwrap_or_else(PoisonError::into_inner).is_on(Instant::now())
+    }
+
+    fn note_refusal(&self) {
+        let begun = self.saturation.lock().unwrap_or_else(PoisonError::into_inner).note(Instant::now());
+        if begun {
+            tracing::warn!(requests_in_flight = self.limits.requests_in_flight, "requests are refused: overload");
+        }
+    }
+
+    /// Ends when the deadline does, or the process must.
+    async fn time_is_over(&self, deadline: Instant) {
+        let mut cut_off = self.cut_off.subscribe();
+        tokio::select! {
+            () = sleep_until(deadline) => {}
+            // Fails only when the gate is gone, which this borrows.
+            _ = cut_off.wait_for(|over| *over) => {}
+        }
+    }
+}
+
+/// The present streak of refusals: its first and its last. One burst is not saturation.
+#[derive(Debug, Default)]
+struct Saturation(Option<(Instant, Instant)>);
+
+impl Saturation {
+    /// Notes a refusal; whether it is the first of a streak.
+    fn note(&mut self, now: Instant) -> bool {
+        let goes_on = self.0.filter(|(_, last)| now.saturating_duration_since(*last) < CALM_AFTER);
+        self.0 = Some((goes_on.map_or(now, |(first, _)| first), now));
+        goes_on.is_none()
+    }
+
+    fn is_on(&self, now: Instant) -> bool {
+        self.0.is_some_and(|(first, last)| {
+            now.saturating_duration_since(last) < CALM_AFTER && last.saturating_duration_since(first) >= SATURATED_AFTER
+        })
+    }
+}
+
+/// Reads the body, takes a place, keeps the deadline.
+pub(super) async fn layer(State(app): State<App>, request: Request, next: Next) -> Response {
+    let (gate, class) = (&app.gate, Class::of(request.method(), request.uri().path()));
+    let request = match timeout(gate.limits.read_timeout, with_whole_body(request)).await {
+        Ok(Ok(request)) => request,
+        Ok(Err(problem)) => return problem.into_response(),
+        Err(_) => return too_slow(),
+    };
+    let (places, budget) = match class {
+        Class::Probe => (None, gate.limits.request_timeout),
+        Class::Ordinary => (Some(&gate.ordinary), gate.limits.request_timeout),
+        Class::Checkout => (Some(&gate.checkouts), gate.limits.checkout_timeout),
+    };
+    let deadline = Instant::now() + budget;
+    let place = match places {
+        None => None,
+        Some(places) => match places.enter(gate.limits.queue_timeout).await {
+            Some(place) => Some(place),
+            None => return refused(&app, class),
+        },
+    };
+    let work = deadline::scope(deadline, next.run(request));
+    if class == Class::Checkout {
+        // An order goes on when its visitor is gone or has been told to ask again, so it keeps its place until it ends.
+        let work = problem::under_same_name(async move {
+            let response = work.await;
+            drop(place);
+            response
+        });
+        let task = tokio::spawn(work);
+        let answer = async { task.await.unwrap_or_else(|error| ShopError::Internal(error.into()).into_response()) };
+        return in_time(gate, deadline, answer).await.unwrap_or_else(|| {
+            out_of_time("the order may have been placed; ask again with the same Idempotency-Key to learn it")
+        });
+    }
+    in_time(gate, deadline, work).await.unwrap_or_else(|| out_of_time("the shop took too long to answer"))
+}
+
+async fn in_time(gate: &Gate, deadline: Instant, answer: impl Future<Output = Response>) -> Option<Response> {
+    tokio::select! {
+        biased;
+        response = answer => Some(response),
+        () = gate.time_is_over(deadline) => None,
+    }
+}
+
+/// The request with its body in memory, so that slow clients hold a connection and nothing else. Of a body that is too
+/// large, as much as it takes for the handler to say so.
+async fn with_whole_body(request: Request) -> Result<Request, Problem> {
+    if request.body().is_end_stream() || request.method() == Method::GET || request.method() == Method::HEAD {
+        return Ok(request);
+    }
+    let (parts, mut body) = request.into_parts();
+    let mut whole = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Problem::malformed("the body ended early"))?;
+        let Ok(chunk): Result<Bytes, _> = frame.into_data() else { continue };
+        whole.extend_from_slice(&chunk);
+        if whole.len() > MAX_BODY_BYTES {
+            break;
+        }
+    }
+    Ok(Request::from_parts(parts, Body::from(whole)))
+}
+
+fn too_slow() -> Response {
+    let problem = Problem::new(
+        StatusCode::REQUEST_TIMEOUT,
+        "request-timeout",
+        "The request took too long to arrive",
+        "the body of the request did not arrive in time",
+    );
+    let mut response = problem.into_response();
+    // What is still to come of this request must not be read as the next.
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+/// Nothing was done, and those who are refused together are asked to come back at different times.
+fn refused(app: &App, class: Class) -> Response {
+    // A slow payment provider fills its places in every process alike: no reason to call this one saturated.
+    if class == Class::Ordinary {
+        app.gate.note_refusal();
+    }
+    let [random, ..] = app.ids.secret();
+    let problem = Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "overloaded",
+        "The shop is very busy",
+        "too many requests at once; nothing was done, try again in a moment",
+    );
+    Problem { retry_after_seconds: Some(1 + u32::from(random) % 3), ..problem }.into_response()
+}
+
+fn out_of_time(detail: &str) -> Response {
+    let problem =
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "deadline-exceeded", "The shop did not answer in time", detail);
+    Problem { retry_after_seconds: Some(2), ..problem }.into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::routes::{ROUTES, Surface};
+    use super::*;
+
+    #[test]
+    fn probes_and_orders_are_told_apart_from_the_rest() {
+        let classes = |wanted| {
+            let routes = ROUTES.iter().filter(move |route| Class::of(&route.method, route.path) == wanted);
+            routes.map(|route| route.path).collect::<Vec<_>>()
+        };
+        let probes: Vec<_> =
+            ROUTES.iter().filter(|route| route.surface == Surface::Probe).map(|route| route.path).collect();
+        assert_eq!(classes(Class::Probe), probes);
+        assert_eq!(classes(Class::Checkout), ["/checkout", "/api/v1/checkout"]);
+    }
+
+    #[test]
+    fn one_burst_is_not_saturation_and_a_streak_ends_two_seconds_after_its_last_refusal() {
+        let (mut saturation, begun) = (Saturation::default(), Instant::now());
+        let at = |ms| begun + Duration::from_millis(ms);
+        for ms in 0..1_000 {
+            assert_eq!(saturation.note(at(ms)), ms == 0);
+        }
+        assert!(!saturation.is_on(at(1_000)), "a burst of 1 s");
+        assert!(saturation.note(at(3_000)), "another burst is another streak");
+        assert!(!saturation.is_on(at(3_000)));
+        for ms in [4_000, 5_000, 6_000] {
+            assert!(!saturation.is_on(at(ms)));
+            assert!(!saturation.note(at(ms)));
+        }
+        assert!(saturation.is_on(at(6_000)), "refusals for 3 s");
+        assert!(saturation.is_on(at(7_999)));
+        assert!(!saturation.is_on(at(8_000)), "calm for 2 s");
+    }
+
+    #[tokio::test]
+    async fn a_place_is_waited_for_shortly_and_by_no_more_than_there_are_places() {
+        let (places, patience) = (Places::new(2), Duration::from_millis(100));
+        let (first, second) = (places.enter(patience).await, places.enter(patience).await);
+        assert!(first.is_some() && second.is_some());
+        let begun = Instant::now();
+        assert!(places.enter(patience).await.is_none());
+        assert!(begun.elapsed() >= patience);
+        let (third, fourth, ()) = tokio::join!(places.enter(patience), places.enter(patience), async {
+            let begun = Instant::now();
+            assert!(places.enter(patience).await.is_none());
+            assert!(begun.elapsed() < patience, "two wait already");
+            drop(first);
+        });
+        assert!(third.is_some() && fourth.is_none(), "who waited first got the place");
+    }
+}

@@ -1,0 +1,64 @@
+//! Events by HTTP: each message as one JSON `POST`, in order, until one is not taken.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reqwest::{Client, Url};
+
+use crate::config::EventsConfig;
+use crate::ports::{EventSink, LogSink, OutboxMessage};
+
+/// A receiver that takes longer is taken to be away.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Posts events to an address. The body is the message (`id`, `topic`, `subject`, `occurred_at`); the header
+/// `Idempotency-Key` is its id, since it may come again.
+#[derive(Debug, Clone)]
+pub struct HttpSink {
+    client: Client,
+    url: Url,
+}
+
+impl HttpSink {
+    /// A sink that posts to `url`.
+    ///
+    /// # Errors
+    /// A reason when it is not a URL.
+    pub fn new(url: &str) -> Result<Self, String> {
+        let url = url.parse().map_err(|error| format!("{url:?} is not a URL: {error}"))?;
+        let client = Client::builder().timeout(TIMEOUT).redirect(reqwest::redirect::Policy::none()).build();
+        Ok(Self { client: client.map_err(|error| error.to_string())?, url })
+    }
+
+    async fn post(&self, message: &OutboxMessage) -> Result<(), reqwest::Error> {
+        let request = self.client.post(self.url.clone()).header("idempotency-key", message.id.as_str()).json(message);
+        request.send().await?.error_for_status().map(|_| ())
+    }
+}
+
+#[async_trait]
+impl EventSink for HttpSink {
+    async fn deliver(&self, messages: &[OutboxMessage]) -> Vec<OutboxMessage> {
+        let mut taken = Vec::with_capacity(messages.len());
+        for message in messages {
+            if let Err(error) = self.post(message).await {
+                tracing::warn!(event_id = %message.id, error = %error.without_url(), "an event was not taken");
+                break;
+            }
+            taken.push(message.clone());
+        }
+        taken
+    }
+}
+
+/// The sink that the configuration names.
+///
+/// # Errors
+/// A reason when its address is not a URL.
+pub fn event_sink(config: &EventsConfig) -> Result<Arc<dyn EventSink>, String> {
+    Ok(match config {
+        EventsConfig::Log => Arc::new(LogSink),
+        EventsConfig::Http(url) => Arc::new(HttpSink::new(url)?),
+    })
+}
