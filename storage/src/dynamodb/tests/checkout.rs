@@ -2,10 +2,9 @@
 
 use std::time::Instant;
 
-use shopease_shared::domain::StockChange;
+use shopease_shared::domain::{StockChange, StockEffect};
 use shopease_shared::ports::{
-    CartStore as _, Claimed, IdempotencyStore as _, OrderStore as _, Placement, StockEffect, StockStore as _,
-    StoreError,
+    CartStore as _, Claimed, IdempotencyStore as _, OrderStore as _, Placement, StockStore as _, StoreError,
 };
 use shopease_shared::testing::FixedClock;
 use shopease_shared::testing::fixtures::{advance, cart, checkout_key, claim, order, placement, sku, visitor};

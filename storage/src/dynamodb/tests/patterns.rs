@@ -1,9 +1,9 @@
 //! Every access pattern of the table: which requests it makes, and that it finds what was written.
 
-use shopease_shared::domain::{Product, ProductSort, SearchQuery, SearchWord};
+use shopease_shared::domain::{Product, ProductSort, SearchQuery, SearchWord, StockEffect};
 use shopease_shared::ports::{
     AccountStore as _, CartStore as _, CatalogStore as _, Claimed, Health as _, IdempotencyStore as _, OrderStore as _,
-    ProductListing, SessionStore as _, StockEffect, StockStore as _,
+    ProductListing, SessionStore as _, StockStore as _,
 };
 use shopease_shared::testing::FixedClock;
 use shopease_shared::testing::fixtures::{
