@@ -9,15 +9,17 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use shopease_payments::fake::service::{Fault, FaultKind, FaultPlan, SIGNATURE_HEADER, WebhookConfig};
-use shopease_payments::fake::{FakeProvider, Operation};
+use shopease_payments::fake::service::{
+    Fault, FaultKind, FaultPlan, SIGNATURE_HEADER, ServiceConfig, WebhookConfig, serve,
+};
+use shopease_payments::fake::{FakeProvider, Ledger, LedgerConfig, Operation};
 use shopease_payments::sign;
 use shopease_shared::ports::{PaymentProvider as _, WebhookError};
-use shopease_shared::testing::FixedClock;
+use shopease_shared::testing::{FixedClock, SeededIds};
 use time::Duration;
 use tokio::net::TcpListener;
 
-use crate::support::{Running, authorized, eventually, ledger, order, secret};
+use crate::support::{Running, authorized, confirm, create, eventually, ledger, order, secret};
 
 /// Takes webhooks; answers 500 to the first few.
 #[derive(Clone, Default)]
@@ -61,6 +63,44 @@ async fn hear(State(receiver): State<Receiver>, headers: HeaderMap, body: Bytes)
         return StatusCode::INTERNAL_SERVER_ERROR;
     }
     StatusCode::OK
+}
+
+#[tokio::test]
+async fn what_was_not_delivered_goes_out_after_a_restart_and_nothing_else() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (receiver, webhook) = Receiver::start(0).await;
+    // Before the restart the receiver was away.
+    let away = WebhookConfig { url: "http://127.0.0.1:1/".parse().expect("a URL"), ..webhook.clone() };
+    for (run, (webhook, card, heard)) in
+        [(away, Some("card_approved"), 0), (webhook.clone(), None, 1), (webhook, Some("card_declined"), 2)]
+            .into_iter()
+            .enumerate()
+    {
+        let config = LedgerConfig { journal: Some(directory.path().join("ledger")), ..LedgerConfig::default() };
+        // Another test that starts a process just now holds the lock for a moment.
+        let mut ledger = None;
+        eventually("the journal is free", || {
+            let seed = u64::try_from(run).expect("few");
+            let opened = Ledger::open(config.clone(), Arc::new(FixedClock::new()), Arc::new(SeededIds::new(seed)));
+            ledger = opened.ok();
+            std::future::ready(ledger.is_some())
+        })
+        .await;
+        let ledger = ledger.expect("a ledger");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let config = ServiceConfig { webhook: Some(webhook), ..ServiceConfig::default() };
+        let server = tokio::spawn(serve(listener, Arc::clone(&ledger), config));
+        if let Some(card) = card {
+            let id = ledger.execute(&format!("{run}:create"), create(card)).expect("an intent").id;
+            ledger.execute(&format!("{run}:confirm"), confirm(&id)).expect("an answer");
+        }
+        eventually("heard", || async { receiver.heard().len() >= heard }).await;
+        // Time enough for what should not come.
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        assert_eq!(receiver.heard().len(), heard, "run {run}");
+        server.abort();
+        assert!(server.await.is_err_and(|error| error.is_cancelled()));
+    }
 }
 
 const AUTHORIZED: &str = "payment_intent.authorized";
