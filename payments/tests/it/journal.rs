@@ -15,7 +15,7 @@ use crate::support::{cancel, capture, confirm, create, refund};
 
 fn try_open(path: &Path, seed: u64) -> Result<Arc<Ledger>, JournalError> {
     let config = LedgerConfig { journal: Some(path.to_owned()), ..LedgerConfig::default() };
-    Ledger::open(config, Arc::new(FixedClock::new()), Arc::new(SeededIds::new(seed)))
+    Ledger::open(&config, Arc::new(FixedClock::new()), Arc::new(SeededIds::new(seed)))
 }
 
 /// A process that another test starts just now holds every lock of this one for a moment.
@@ -42,7 +42,7 @@ fn everything_is_there_again_after_a_restart() {
     let decline = ledger.execute("confirm 2", confirm(&declined));
     let expires = ledger.execute("create 3", create("card_expires")).expect("an intent").id;
     ledger.execute("confirm 3", confirm(&expires)).expect("an answer");
-    let expired = ledger.execute("capture 3", capture(&expires));
+    let too_late = ledger.execute("capture 3", capture(&expires));
     let before = (ledger.entries(), ledger.captures(), ledger.events(), ledger.find(&id), ledger.find(&expires));
     assert!(matches!(try_open(&path, 2), Err(JournalError::InUse(_))), "one process at a time");
     drop(ledger);
@@ -53,7 +53,7 @@ fn everything_is_there_again_after_a_restart() {
     assert_eq!(ledger.execute("confirm", confirm(&id)), confirmed);
     assert_eq!(ledger.execute("capture", capture(&id)), captured);
     assert_eq!(ledger.execute("confirm 2", confirm(&declined)), decline);
-    assert_eq!(ledger.execute("capture 3", capture(&expires)), expired);
+    assert_eq!(ledger.execute("capture 3", capture(&expires)), too_late);
     assert_eq!(ledger.entries(), before.0, "nothing of this happened again");
     let reused = LedgerError::Refused { code: "idempotency_key_reused".to_owned() };
     assert_eq!(ledger.execute("capture", cancel(&id)), Err(reused));
@@ -101,7 +101,7 @@ fn a_broken_line_in_the_middle_is_not_passed_over() {
 fn pays_until_it_is_killed() {
     let Some(path) = ProcessEnv.var("SHOPEASE_TEST_JOURNAL") else { return };
     let config = LedgerConfig { journal: Some(path.into()), ..LedgerConfig::default() };
-    let ledger = Ledger::open(config, Arc::new(SystemClock), Arc::new(SystemIds)).expect("a ledger");
+    let ledger = Ledger::open(&config, Arc::new(SystemClock), Arc::new(SystemIds)).expect("a ledger");
     for number in 0.. {
         let run = |step: &str, command| ledger.execute(&format!("{number}:{step}"), command).expect(step);
         let id = run("create", create("card_approved")).id;
@@ -125,13 +125,13 @@ fn kill_9_loses_nothing_that_was_answered() {
             .spawn()
             .expect("a process");
         let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
-        let mut lines = lines.map(|line| line.expect("text"));
+        let mut ids = lines.filter_map(|line| captured(&line.expect("text")));
         answered.clear();
-        answered.extend(lines.by_ref().filter_map(captured).take(20 + 7 * round));
+        answered.extend(ids.by_ref().take(20 + 7 * round));
         child.kill().expect("killed");
         child.wait().expect("its end");
         // What it said between the last line read and its death.
-        answered.extend(lines.filter_map(captured));
+        answered.extend(ids);
 
         let ledger = open(&file, 1).expect("the ledger of the dead");
         let sums = ledger.captures();
@@ -143,7 +143,7 @@ fn kill_9_loses_nothing_that_was_answered() {
     }
 }
 
-fn captured(line: String) -> Option<String> {
+fn captured(line: &str) -> Option<String> {
     // The name of the test may stand before the first line.
     line.split_once("captured ").map(|(_, id)| id.to_owned())
 }

@@ -1,4 +1,5 @@
 //! Tests of the payment providers: one binary.
+#![allow(clippy::expect_used, reason = "this is test code: a test fails by panicking")]
 
 mod bank_page;
 mod faults;

@@ -21,10 +21,13 @@ use tokio::net::TcpListener;
 
 use crate::support::{Running, authorized, confirm, create, eventually, ledger, order, secret};
 
+/// Signature and body.
+type Heard = (String, Vec<u8>);
+
 /// Takes webhooks; answers 500 to the first few.
 #[derive(Clone, Default)]
 struct Receiver {
-    heard: Arc<Mutex<Vec<(String, Vec<u8>)>>>,
+    heard: Arc<Mutex<Vec<Heard>>>,
     refusals: Arc<Mutex<usize>>,
 }
 
@@ -38,14 +41,14 @@ impl Receiver {
         (receiver, WebhookConfig { url: url.parse().expect("a URL"), secret: secret() })
     }
 
-    fn heard(&self) -> Vec<(String, Vec<u8>)> {
+    fn heard(&self) -> Vec<Heard> {
         self.heard.lock().expect("not poisoned").clone()
     }
 
     /// Verdict and type of everything heard, in order.
     fn verdicts(&self, provider: &FakeProvider, clock: &FixedClock) -> Vec<(String, bool)> {
         use shopease_shared::ports::Clock as _;
-        let verdict = |(signature, body): &(String, Vec<u8>)| {
+        let verdict = |(signature, body): &Heard| {
             let event: Value = serde_json::from_slice(body).expect("JSON");
             let believed = provider.read_webhook(Some(signature), body, clock.now()).is_ok();
             (event["type"].as_str().expect("a type").to_owned(), believed)
@@ -81,7 +84,7 @@ async fn what_was_not_delivered_goes_out_after_a_restart_and_nothing_else() {
         let mut ledger = None;
         eventually("the journal is free", || {
             let seed = u64::try_from(run).expect("few");
-            let opened = Ledger::open(config.clone(), Arc::new(FixedClock::new()), Arc::new(SeededIds::new(seed)));
+            let opened = Ledger::open(&config, Arc::new(FixedClock::new()), Arc::new(SeededIds::new(seed)));
             ledger = opened.ok();
             std::future::ready(ledger.is_some())
         })

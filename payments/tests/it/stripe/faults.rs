@@ -21,6 +21,9 @@ use crate::support::{RETURN_URL, confirm_request, create_request, eur, order, re
 /// What was asked: method, address, headers, body.
 type Asked = (Method, String, HeaderMap, String);
 
+/// What should be asked: address, key, form.
+type Expected<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
+
 /// Gives the same answer to everybody, after a while.
 #[derive(Clone)]
 struct Answering {
@@ -258,7 +261,7 @@ async fn requests_are_forms_with_the_documented_headers() {
         url.query_pairs().into_owned().collect()
     };
     let order = order(1);
-    let expected: [(&str, &str, &[(&str, &str)]); 5] = [
+    let expected: [Expected; 5] = [
         (
             "/v1/payment_intents",
             "order:1:create",

@@ -1,6 +1,6 @@
 //! What `localstripe` lacks of the documented API and the shop relies on, put in front of it:
 //!
-//! - `localstripe` refuses `return_url` on confirm (400 "Unexpected return_url"); Stripe wants it there. It is checked
+//! - `localstripe` refuses `return_url` on confirm (400); Stripe wants it there. It is checked
 //!   and taken out.
 //! - `localstripe` ignores `Idempotency-Key`. Stripe keeps the first answer to a key, and refuses the key with another
 //!   address or form (400, `idempotency_error`). So does this, with the requests as they come over the wire: a repeated

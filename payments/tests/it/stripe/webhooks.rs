@@ -20,7 +20,7 @@ fn read(body: &Value) -> Result<Option<PaymentEvent>, WebhookError> {
     provider("http://127.0.0.1:1").read_webhook(Some(&signature), body.as_bytes(), FixedClock::START)
 }
 
-fn event(event_type: &str, object: Value) -> Value {
+fn event(event_type: &str, object: &Value) -> Value {
     json!({"id": "evt_1", "object": "event", "type": event_type, "api_version": "2020-08-27", "data": {"object": object}})
 }
 
@@ -38,24 +38,24 @@ fn events_of_intents_and_refunded_charges_name_intent_and_order() {
         "payment_intent.succeeded",
         "payment_intent.canceled",
     ] {
-        assert_eq!(read(&event(event_type, intent.clone())), Ok(Some(expected.clone())), "{event_type}");
+        assert_eq!(read(&event(event_type, &intent)), Ok(Some(expected.clone())), "{event_type}");
     }
-    assert_eq!(read(&event("charge.refunded", charge)), Ok(Some(expected)));
+    assert_eq!(read(&event("charge.refunded", &charge)), Ok(Some(expected)));
 }
 
 #[test]
 fn what_is_not_of_this_shop_is_none_and_what_is_broken_unreadable() {
     for useless in [
-        event("customer.created", json!({"id": "cus_1"})),
-        event("payment_intent.succeeded", json!({"id": "pi_1", "metadata": {}})),
-        event("payment_intent.succeeded", json!({"id": "pi_1"})),
-        event("payment_intent.succeeded", json!({"id": "pi_1", "metadata": {"order_id": "10023"}})),
-        event("charge.refunded", json!({"id": "ch_1", "payment_intent": null, "metadata": {"order_id": order(1)}})),
+        event("customer.created", &json!({"id": "cus_1"})),
+        event("payment_intent.succeeded", &json!({"id": "pi_1", "metadata": {}})),
+        event("payment_intent.succeeded", &json!({"id": "pi_1"})),
+        event("payment_intent.succeeded", &json!({"id": "pi_1", "metadata": {"order_id": "10023"}})),
+        event("charge.refunded", &json!({"id": "ch_1", "payment_intent": null, "metadata": {"order_id": order(1)}})),
     ] {
         assert_eq!(read(&useless), Ok(None), "{useless}");
     }
     for broken in
-        [json!("text"), json!({"type": "payment_intent.succeeded"}), event("payment_intent.succeeded", json!(1))]
+        [json!("text"), json!({"type": "payment_intent.succeeded"}), event("payment_intent.succeeded", &json!(1))]
     {
         assert!(matches!(read(&broken), Err(WebhookError::Unreadable(_))), "{broken}");
     }
@@ -64,7 +64,8 @@ fn what_is_not_of_this_shop_is_none_and_what_is_broken_unreadable() {
 #[test]
 fn the_signature_is_checked_first() {
     let now = FixedClock::START;
-    let body = event("payment_intent.succeeded", json!({"id": "pi_1", "metadata": {"order_id": order(1)}})).to_string();
+    let body =
+        event("payment_intent.succeeded", &json!({"id": "pi_1", "metadata": {"order_id": order(1)}})).to_string();
     let read = |signature: Option<&str>| {
         let event = provider("http://127.0.0.1:1").read_webhook(signature, body.as_bytes(), now);
         event.map(|event| event.is_some())
