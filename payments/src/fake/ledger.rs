@@ -89,14 +89,16 @@ impl Ledger {
     /// # Errors
     /// [`JournalError`].
     pub fn open(
-        config: LedgerConfig,
+        config: &LedgerConfig,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdGenerator>,
     ) -> Result<Arc<Self>, JournalError> {
         let mut books = Books::default();
         if let Some(path) = &config.journal {
             let (journal, records) = Journal::open(path)?;
-            records.into_iter().for_each(|record| books.apply(record));
+            for record in records {
+                books.apply(record);
+            }
             books.journal = Some(journal);
         }
         Ok(Arc::new(Self {
@@ -275,7 +277,9 @@ impl Ledger {
             tracing::error!(%error, "the journal of the payment ledger cannot be written: it refuses everything now");
             return Err(LedgerError::Unavailable);
         }
-        records.into_iter().for_each(|record| books.apply(record));
+        for record in records {
+            books.apply(record);
+        }
         self.events.send_if_modified(|count| std::mem::replace(count, books.events.len()) != books.events.len());
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The ledger behind HTTP: the client of [`service`](super::service).
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use reqwest::{Client, Method, RequestBuilder, StatusCode, Url};
@@ -67,7 +68,7 @@ impl RemoteLedger {
     }
 }
 
-fn unknown(reason: impl ToString) -> PaymentError {
+fn unknown(reason: impl Display) -> PaymentError {
     PaymentError::Unknown(reason.to_string())
 }
 

@@ -189,11 +189,11 @@ impl PaymentProvider for StripeProvider {
         verify(&self.webhook_secret, signature, body, now)?;
         let unreadable = |error: serde_json::Error| WebhookError::Unreadable(error.to_string());
         let event: Event = serde_json::from_slice(body).map_err(unreadable)?;
-        if !EVENT_TYPES.contains(&event.event_type.as_str()) {
+        if !EVENT_TYPES.contains(&event.kind.as_str()) {
             return Ok(None);
         }
         let Subject { object } = serde_json::from_value(event.data).map_err(unreadable)?;
-        let charge = event.event_type.starts_with("charge.");
+        let charge = event.kind.starts_with("charge.");
         let intent_id = if charge { object.payment_intent } else { Some(object.id) };
         // What has no order was not paid in this shop.
         Ok(intent_id.zip(object.metadata.order_id()).map(|(intent_id, order_id)| PaymentEvent {

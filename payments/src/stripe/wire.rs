@@ -141,7 +141,7 @@ impl Intent {
 pub(super) struct Event {
     pub id: String,
     #[serde(rename = "type")]
-    pub event_type: String,
+    pub kind: String,
     #[serde(default)]
     pub data: serde_json::Value,
 }

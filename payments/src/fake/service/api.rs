@@ -45,7 +45,7 @@ pub(super) fn router(service: Service) -> Router {
         .route("/v1/ledger", get(ledger))
         .route("/v1/faults", get(read_faults).put(replace_faults).delete(remove_faults))
         .route("/healthz", get(|| async { "ok" }))
-        .fallback(async || error(StatusCode::NOT_FOUND, ErrorType::InvalidRequestError, "route_missing"))
+        .fallback(async || error(StatusCode::NOT_FOUND, ErrorType::InvalidRequest, "route_missing"))
         .with_state(service)
 }
 
@@ -111,7 +111,7 @@ async fn remove_faults(State(service): State<Service>) -> Response {
 /// is over, others with the same key hear that it is in use.
 async fn execute(service: Service, headers: &HeaderMap, command: Command) -> Response {
     let Some(key) = headers.get("idempotency-key").and_then(|key| key.to_str().ok()).map(ToOwned::to_owned) else {
-        return error(StatusCode::BAD_REQUEST, ErrorType::InvalidRequestError, "idempotency_key_missing");
+        return error(StatusCode::BAD_REQUEST, ErrorType::InvalidRequest, "idempotency_key_missing");
     };
     let faults = service.faults.for_request(command.operation());
     let delay = faults.delay;
@@ -149,7 +149,7 @@ fn answered(answer: Result<Intent, LedgerError>, public_url: &str) -> Response {
         None => Json(intent).into_response(),
         Some(code) => {
             let message = "the card was declined".to_owned();
-            let detail = ErrorDetail { error_type: ErrorType::CardError, code, message, intent: Some(intent) };
+            let detail = ErrorDetail { error_type: ErrorType::Card, code, message, intent: Some(intent) };
             (StatusCode::PAYMENT_REQUIRED, Json(ErrorBody { error: detail })).into_response()
         }
     }
@@ -158,21 +158,21 @@ fn answered(answer: Result<Intent, LedgerError>, public_url: &str) -> Response {
 fn refused(refusal: &LedgerError) -> Response {
     match refusal {
         LedgerError::Refused { code } if code == KEY_REUSED => {
-            error(StatusCode::BAD_REQUEST, ErrorType::IdempotencyError, code)
+            error(StatusCode::BAD_REQUEST, ErrorType::Idempotency, code)
         }
-        LedgerError::Refused { code } => error(StatusCode::BAD_REQUEST, ErrorType::InvalidRequestError, code),
-        LedgerError::NotFound => error(StatusCode::NOT_FOUND, ErrorType::InvalidRequestError, NOT_FOUND),
-        LedgerError::KeyInUse => error(StatusCode::CONFLICT, ErrorType::IdempotencyError, "idempotency_key_in_use"),
+        LedgerError::Refused { code } => error(StatusCode::BAD_REQUEST, ErrorType::InvalidRequest, code),
+        LedgerError::NotFound => error(StatusCode::NOT_FOUND, ErrorType::InvalidRequest, NOT_FOUND),
+        LedgerError::KeyInUse => error(StatusCode::CONFLICT, ErrorType::Idempotency, "idempotency_key_in_use"),
         LedgerError::Unavailable => failed(),
     }
 }
 
 fn unreadable() -> Response {
-    error(StatusCode::BAD_REQUEST, ErrorType::InvalidRequestError, "parameter_invalid")
+    error(StatusCode::BAD_REQUEST, ErrorType::InvalidRequest, "parameter_invalid")
 }
 
 fn failed() -> Response {
-    error(StatusCode::INTERNAL_SERVER_ERROR, ErrorType::ApiError, "internal_error")
+    error(StatusCode::INTERNAL_SERVER_ERROR, ErrorType::Api, "internal_error")
 }
 
 fn error(status: StatusCode, error_type: ErrorType, code: &str) -> Response {

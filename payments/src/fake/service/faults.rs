@@ -93,7 +93,6 @@ struct State {
 
 /// What goes wrong with one request.
 #[derive(Debug, Clone, Copy, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "faults are independent of each other")]
 pub(super) struct RequestFaults {
     pub delay: Duration,
     pub drop_before: bool,

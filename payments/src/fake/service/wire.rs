@@ -80,12 +80,15 @@ pub(in crate::fake) struct ErrorDetail {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
 pub(in crate::fake) enum ErrorType {
-    CardError,
-    InvalidRequestError,
-    IdempotencyError,
-    ApiError,
+    #[serde(rename = "card_error")]
+    Card,
+    #[serde(rename = "invalid_request_error")]
+    InvalidRequest,
+    #[serde(rename = "idempotency_error")]
+    Idempotency,
+    #[serde(rename = "api_error")]
+    Api,
 }
 
 #[derive(Debug, Serialize)]
