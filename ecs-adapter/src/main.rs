@@ -5,6 +5,7 @@ mod demo;
 mod import;
 mod open;
 mod serve;
+mod server;
 
 use std::process::ExitCode;
 

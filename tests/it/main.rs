@@ -20,6 +20,7 @@ mod events;
 mod failing_store;
 mod harness;
 mod import;
+mod overload;
 mod remote;
 mod remote_errors;
 mod routes;
