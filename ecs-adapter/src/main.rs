@@ -6,6 +6,7 @@ mod import;
 mod open;
 mod operations;
 mod serve;
+mod server;
 
 use std::process::ExitCode;
 

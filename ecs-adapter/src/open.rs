@@ -28,7 +28,14 @@ pub struct Settings {
     pub backend_url: Option<String>,
     /// How long a stopping process keeps serving while load balancers notice.
     pub drain_seconds: u64,
+    /// Connections at once.
+    pub connections: u32,
 }
+
+/// Longest drain: what follows it must end before ECS kills, 30 s after the signal.
+const MAX_DRAIN_SECONDS: u64 = 15;
+/// Connections at once: each is an open file, and containers often may have 1,024 of them.
+const CONNECTIONS: u32 = 768;
 
 impl Settings {
     /// Reads the environment; `has_shop` unless the process is a frontend.
@@ -50,9 +57,16 @@ impl Settings {
         let events = EventsConfig::read(&mut reader);
         let backend_url = reader.optional("SHOPEASE_BACKEND_URL");
         let drain_seconds = reader.or("SHOPEASE_DRAIN_SECONDS", 0);
+        if drain_seconds > MAX_DRAIN_SECONDS {
+            reader.problem("SHOPEASE_DRAIN_SECONDS", format!("must be at most {MAX_DRAIN_SECONDS}"));
+        }
+        let connections = reader.or("SHOPEASE_CONNECTIONS", CONNECTIONS);
+        if connections == 0 {
+            reader.problem("SHOPEASE_CONNECTIONS", "must be more than 0");
+        }
         reader.finish()?;
         let store = store.context("no store is configured")?;
-        Ok(Self { store, shop, http, payments, worker_seconds, events, backend_url, drain_seconds })
+        Ok(Self { store, shop, http, payments, worker_seconds, events, backend_url, drain_seconds, connections })
     }
 }
 

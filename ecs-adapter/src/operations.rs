@@ -113,7 +113,7 @@ pub async fn fake_payments(args: FakePaymentsArgs) -> anyhow::Result<ExitCode> {
     telemetry::init(&ProcessEnv);
     let hold = Duration::from_secs(args.hold_seconds.into()).try_into()?;
     let config = LedgerConfig { hold, journal: args.journal };
-    let ledger = Ledger::open(config, Arc::new(SystemClock), Arc::new(SystemIds))?;
+    let ledger = Ledger::open(&config, Arc::new(SystemClock), Arc::new(SystemIds))?;
     let listener = TcpListener::bind(("127.0.0.1", args.port))
         .await
         .with_context(|| format!("port {} cannot be used (--port chooses another)", args.port))?;

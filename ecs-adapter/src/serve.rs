@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use axum::serve::ListenerExt as _;
 use shopease_shared::http::{self, App};
 use shopease_shared::ports::{ProcessEnv, SystemIds};
 use shopease_shared::remote_shop::RemoteShop;
@@ -19,12 +18,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::cli::{Role, ServeArgs};
 use crate::demo::{self, Operator};
 use crate::open::{self, Settings};
+use crate::server::{self, Patience};
 
 /// Port when none is given.
 pub const DEFAULT_PORT: u16 = 8080;
-
-/// Longest wait for requests in flight after a signal; ECS kills after 30 s by default.
-const SHUTDOWN_LIMIT: Duration = Duration::from_secs(20);
 
 /// Serves until SIGTERM or Ctrl-C.
 ///
@@ -44,28 +41,12 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         Role::All => http::all(app.clone()),
     };
     announce(&args, port, &settings, backing.as_ref());
-    let drain = Duration::from_secs(settings.drain_seconds);
-    // Without this, answers of several packets wait 40 ms for an acknowledgement (Nagle against delayed ACK).
-    let listener = listener.tap_io(|socket| {
-        if let Err(error) = socket.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY");
-        }
-    });
-    let (stopped, mut stopping) = tokio::sync::watch::channel(false);
-    let server = axum::serve(listener, router).with_graceful_shutdown(async move {
-        wait_for_signal().await;
-        app.drain();
-        tokio::time::sleep(drain).await;
-        let _ = stopped.send(true);
-    });
-    let limit = async {
-        let _ = stopping.changed().await;
-        tokio::time::sleep(SHUTDOWN_LIMIT).await;
+    let patience = Patience {
+        first_header: settings.http.limits.read_timeout,
+        drain: Duration::from_secs(settings.drain_seconds),
+        connections: settings.connections,
     };
-    tokio::select! {
-        result = async { server.await } => result?,
-        () = limit => tracing::warn!("requests still ran when the time to stop was over"),
-    }
+    server::run(listener, router, &app, patience, wait_for_signal()).await?;
     drop(backing);
     Ok(ExitCode::SUCCESS)
 }

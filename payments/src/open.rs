@@ -144,7 +144,8 @@ pub async fn open(config: PaymentsConfig, home: LedgerHome) -> Result<OpenPaymen
 
 async fn in_process(home: LedgerHome, secret: SecretString) -> Result<FakeProvider, String> {
     let config = LedgerConfig { journal: home.journal, ..LedgerConfig::default() };
-    let ledger = Ledger::open(config, Arc::new(SystemClock), Arc::new(SystemIds)).map_err(|error| error.to_string())?;
+    let ledger =
+        Ledger::open(&config, Arc::new(SystemClock), Arc::new(SystemIds)).map_err(|error| error.to_string())?;
     let mut page = None;
     if home.bank_page {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(|error| error.to_string())?;

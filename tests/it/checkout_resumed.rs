@@ -6,14 +6,11 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use http::StatusCode;
 use serde_json::Value;
-use shopease_payments::fake::FakeProvider;
-use shopease_shared::ports::{
-    ConfirmIntent, CreateIntent, PaymentError, PaymentEvent, PaymentIntent, PaymentProvider, RefundIntent, SharedStore,
-    WebhookError,
-};
+use shopease_shared::ports::{PaymentError, SharedStore};
 use shopease_shared::testing::fixtures;
-use time::{Duration, OffsetDateTime};
+use time::Duration;
 
+use crate::fronted::{Before, Fronted};
 use crate::harness::{Answer, Client, TestShop, both_stores, text};
 
 both_stores!(
@@ -35,9 +32,9 @@ enum Fault {
 /// Every step of a payment.
 const STEPS: [&str; 3] = ["create", "confirm", "capture"];
 
-/// The fake provider with one fault, and a record of what it was asked.
+/// One fault in front of the provider, and a record of what it was asked.
+#[derive(Debug)]
 struct Faulty {
-    provider: FakeProvider,
     fault: Mutex<Fault>,
     calls: Mutex<Vec<String>>,
 }
@@ -71,60 +68,18 @@ impl Faulty {
 }
 
 #[async_trait]
-impl PaymentProvider for Faulty {
-    fn name(&self) -> &'static str {
-        "faulty"
-    }
-
-    fn accepts(&self, method: &str) -> bool {
-        self.provider.accepts(method)
-    }
-
-    async fn create_intent(&self, request: &CreateIntent) -> Result<PaymentIntent, PaymentError> {
-        self.note("create", &request.key)?;
-        self.provider.create_intent(request).await
-    }
-
-    async fn confirm(&self, request: &ConfirmIntent) -> Result<PaymentIntent, PaymentError> {
-        self.note("confirm", &request.key)?;
-        self.provider.confirm(request).await
-    }
-
-    async fn find_intent(&self, intent_id: &str) -> Result<PaymentIntent, PaymentError> {
-        self.provider.find_intent(intent_id).await
-    }
-
-    async fn capture(&self, intent_id: &str, key: &str) -> Result<PaymentIntent, PaymentError> {
-        self.note("capture", key)?;
-        self.provider.capture(intent_id, key).await
-    }
-
-    async fn cancel(&self, intent_id: &str, key: &str) -> Result<PaymentIntent, PaymentError> {
-        self.note("cancel", key)?;
-        self.provider.cancel(intent_id, key).await
-    }
-
-    async fn refund(&self, request: &RefundIntent) -> Result<PaymentIntent, PaymentError> {
-        self.note("refund", &request.key)?;
-        self.provider.refund(request).await
-    }
-
-    fn read_webhook(
-        &self,
-        signature: Option<&str>,
-        body: &[u8],
-        now: OffsetDateTime,
-    ) -> Result<Option<PaymentEvent>, WebhookError> {
-        self.provider.read_webhook(signature, body, now)
+impl Before for Faulty {
+    async fn before(&self, operation: &'static str, key: &str) -> Result<(), PaymentError> {
+        self.note(operation, key)
     }
 }
 
 /// The shop with faults in front of its provider, ten kettles in stock, and a visitor.
-async fn faulty_shop(store: SharedStore) -> (TestShop, Arc<Faulty>, Client) {
+async fn faulty_shop(store: SharedStore) -> (TestShop, Arc<Fronted<Faulty>>, Client) {
     let mut faulty = None;
     let shop = TestShop::with_payments(store, |provider| {
-        let fault = Mutex::new(Fault::Nothing);
-        let provider = Arc::new(Faulty { provider, fault, calls: Mutex::default() });
+        let front = Faulty { fault: Mutex::new(Fault::Nothing), calls: Mutex::default() };
+        let provider = Arc::new(Fronted { front, provider });
         faulty = Some(provider.clone());
         provider
     });
@@ -134,9 +89,9 @@ async fn faulty_shop(store: SharedStore) -> (TestShop, Arc<Faulty>, Client) {
 }
 
 /// Puts two kettles into the cart and orders them, while the provider has a fault.
-async fn order_with_fault(client: &mut Client, provider: &Faulty, fault: Fault, key: &str) -> Answer {
+async fn order_with_fault(client: &mut Client, provider: &Fronted<Faulty>, fault: Fault, key: &str) -> Answer {
     assert_eq!(client.add("KETTLE", 2).await.status, StatusCode::CREATED);
-    provider.set(fault);
+    provider.front.set(fault);
     client.check_out(key, "card_approved").await
 }
 
@@ -180,7 +135,7 @@ async fn the_same_key_goes_on_when_the_lease_is_over(shop: TestShop) {
         shop.clock.advance(Duration::seconds(31));
         let still = client.check_out(step, "card_approved").await;
         assert_eq!((still.status, &still.json()["id"]), (StatusCode::ACCEPTED, &waiting["id"]), "{step}: still silent");
-        provider.set(Fault::Nothing);
+        provider.front.set(Fault::Nothing);
         let paid = client.check_out(step, "card_approved").await;
         assert_eq!(paid.status, StatusCode::CREATED, "{step}: {}", paid.text());
         assert_eq!((&paid.json()["id"], &paid.json()["state"]), (&waiting["id"], &"paid".into()), "{step}");
@@ -189,7 +144,7 @@ async fn the_same_key_goes_on_when_the_lease_is_over(shop: TestShop) {
         sold += 2;
         assert_eq!(shop.levels("KETTLE").await, (10 - sold, 0, sold), "{step}");
         for asked in STEPS {
-            let mut keys = provider.calls(&waiting, asked);
+            let mut keys = provider.front.calls(&waiting, asked);
             keys.dedup();
             assert_eq!(keys.len(), 1, "{step}: one {asked} under one key, however often it is asked");
         }
@@ -205,13 +160,13 @@ async fn a_checkout_that_died_goes_on_where_it_stopped(shop: TestShop) {
         assert_eq!(died.problem(), (500, "internal".to_owned()), "{step}");
         assert!(!died.text().contains("secret"), "{}", died.text());
         assert_key_is_in_use(&client.check_out(step, "card_approved").await);
-        provider.set(Fault::Nothing);
+        provider.front.set(Fault::Nothing);
         shop.clock.advance(Duration::seconds(31));
         let paid = client.check_out(step, "card_approved").await;
         assert_eq!(paid.status, StatusCode::CREATED, "{step}: {}", paid.text());
         sold += 2;
         assert_eq!(shop.levels("KETTLE").await, (10 - sold, 0, sold), "{step}");
-        let calls = STEPS.map(|asked| provider.calls(&paid.json(), asked).len());
+        let calls = STEPS.map(|asked| provider.front.calls(&paid.json(), asked).len());
         let expected = match step {
             "create" => [2, 1, 1],
             // Once the intent is noted, it is not made again.
@@ -227,7 +182,7 @@ async fn a_checkout_that_died_goes_on_where_it_stopped(shop: TestShop) {
 async fn many_that_go_on_at_once_sell_once(shop: TestShop) {
     let (shop, provider, mut client) = faulty_shop(shop.store).await;
     let waiting = order_with_fault(&mut client, &provider, Fault::Silent("capture"), "key").await.json();
-    provider.set(Fault::Nothing);
+    provider.front.set(Fault::Nothing);
     shop.clock.advance(Duration::seconds(31));
     let resumed: Vec<_> = (0..8)
         .map(|_| {
@@ -249,10 +204,10 @@ async fn many_that_go_on_at_once_sell_once(shop: TestShop) {
 async fn a_decline_after_the_wait_gives_stock_and_cart_back(shop: TestShop) {
     let (shop, provider, mut client) = faulty_shop(shop.store).await;
     client.add("KETTLE", 2).await;
-    provider.set(Fault::Silent("confirm"));
+    provider.front.set(Fault::Silent("confirm"));
     assert_eq!(client.check_out("key", "card_declined").await.status, StatusCode::ACCEPTED);
     client.add("KETTLE", 1).await;
-    provider.set(Fault::Nothing);
+    provider.front.set(Fault::Nothing);
     shop.clock.advance(Duration::seconds(31));
     let declined = client.check_out("key", "card_declined").await;
     assert_eq!(declined.problem(), (422, "payment-declined".to_owned()));

@@ -329,7 +329,8 @@ async fn the_operators_page_does_all_of_it(shop: TestShop) {
         ];
         operator.form(&path, &fields).await
     };
-    for (action, amount) in [("refund", "1,000"), ("refund", "x"), ("refund", "99999"), ("came_back", ""), ("boil", "")] {
+    for (action, amount) in [("refund", "1,000"), ("refund", "x"), ("refund", "99999"), ("came_back", ""), ("boil", "")]
+    {
         let answer = act(action, amount).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{action} {amount}: {}", answer.text());
         assert!(answer.text().contains("role=\"alert\""), "{action} {amount}");
@@ -358,7 +359,8 @@ async fn what_only_operators_may_do_is_refused_to_others(shop: TestShop) {
     let mut operator = shop.operator().await;
     let nobodys = json!({"id": OrderId::derive("nobody's")});
     assert_eq!(cancel(&mut operator, &nobodys).await.status, StatusCode::NOT_FOUND);
-    let stranger = shop.visitor("eve").post(&format!("/api/v1/orders/{}/payment-checks", text(&order["id"])), &json!({})).await;
+    let stranger =
+        shop.visitor("eve").post(&format!("/api/v1/orders/{}/payment-checks", text(&order["id"])), &json!({})).await;
     assert_eq!(stranger.status, StatusCode::NOT_FOUND);
     assert_eq!(shop.ledger.captures()[0].refunded.amount_minor, 0);
 }

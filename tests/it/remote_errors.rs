@@ -1,16 +1,22 @@
 //! Errors on the way between the shop and the shop behind HTTP: each kind arrives as it was sent, and what is no answer of
 //! the shop is unavailable or a defect.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
 use axum::Router;
 use axum::routing::any;
 use http::StatusCode;
+use shopease_shared::deadline;
 use shopease_shared::domain::{LineItemId, OrderId, PageLimit, RuleError, StockChange};
 use shopease_shared::http::Problem;
 use shopease_shared::remote_shop::RemoteShop;
 use shopease_shared::shop::{CorrectStock, LogIn, QuoteRequest, Register, SetLineItem};
 use shopease_shared::testing::fixtures;
 use shopease_shared::{Shop as _, ShopError};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::Instant;
 
 use crate::harness::PASSWORD;
 use crate::remote::{Server, add, caller, listen, listing, order, problem};
@@ -140,4 +146,60 @@ async fn an_answer_that_is_none_of_the_shops_is_a_defect() {
     for url in ["https://backend", "backend:8080", "", "ftp://backend", "mailto:a@b"] {
         assert!(RemoteShop::new(url).is_err(), "{url}");
     }
+}
+
+/// A backend that takes every request and hangs up; counts them.
+async fn hanging_up() -> (String, Arc<AtomicUsize>, tokio::task::JoinHandle<()>) {
+    let (url, listener) = listen().await;
+    let count = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&count);
+    let task = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            if stream.read(&mut [0; 4096]).await.is_ok_and(|count| count > 0) {
+                counter.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    });
+    (url, count, task)
+}
+
+#[tokio::test]
+async fn what_may_be_repeated_is_tried_three_times_until_the_budget_is_spent() {
+    let (url, count, task) = hanging_up().await;
+    let (ada, shop) = (caller("ada"), RemoteShop::new(&url).expect("a plain http URL"));
+    let tries = || count.swap(0, Ordering::SeqCst);
+    assert!(shop.list_categories().await.is_err());
+    assert_eq!(tries(), 3, "a read");
+    assert!(shop.place_order(&ada, order("card_approved"), "k").await.is_err());
+    assert_eq!(tries(), 3, "a write under a key");
+    assert!(shop.add_line_item(&ada, add("KETTLE", 1), None).await.is_err());
+    assert_eq!(tries(), 1, "a write without a key");
+    assert!(shop.ready().await.is_err());
+    assert_eq!(tries(), 1, "a probe");
+    let late = deadline::scope(Instant::now() + Duration::from_millis(100), shop.list_categories());
+    assert!(late.await.is_err());
+    assert_eq!(tries(), 0, "what is left of the request is kept for its answer");
+
+    let begun = Instant::now();
+    for _ in 0..200 {
+        assert!(shop.list_categories().await.is_err());
+    }
+    let (tries, floor) = (tries(), usize::try_from(begun.elapsed().as_secs()).expect("few") + 1);
+    assert!(tries >= 220, "{tries}: a tenth of the requests at least");
+    assert!(tries <= 200 + 20 + 20 + floor, "{tries}: a tenth of the requests, what was saved, one a second");
+    task.abort();
+}
+
+#[tokio::test]
+async fn a_backend_that_asks_for_patience_is_not_asked_again() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&count);
+    let answer = move || {
+        counter.fetch_add(1, Ordering::SeqCst);
+        async { Problem::from(ShopError::Unavailable { retry_after_seconds: 7, source: None }) }
+    };
+    let server = Server::start(Router::new().fallback(any(answer))).await;
+    let error = server.shop().list_categories().await.err();
+    assert!(matches!(error, Some(ShopError::Unavailable { retry_after_seconds: 7, .. })), "{error:?}");
+    assert_eq!(count.load(Ordering::SeqCst), 1);
 }

@@ -3,23 +3,28 @@
 //! not take every task down.
 
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 
-use super::App;
-use crate::shop::ShopError;
+use super::{App, Problem};
 
 pub(super) async fn healthz() -> impl IntoResponse {
     ([(header::CACHE_CONTROL, "no-store")], "ok\n")
 }
 
-pub(super) async fn readyz(State(app): State<App>) -> Result<impl IntoResponse, ShopError> {
+pub(super) async fn readyz(State(app): State<App>) -> Result<impl IntoResponse, Problem> {
+    // What the process knows of itself was logged when it began, not at every probe.
     if app.is_draining() {
-        return Err(ShopError::Unavailable { retry_after_seconds: 1, source: Some("the process is stopping".into()) });
+        return Err(not_ready("the process is stopping"));
     }
     if app.gate.is_saturated() {
-        return Err(ShopError::Unavailable { retry_after_seconds: 1, source: Some("the process is saturated".into()) });
+        return Err(not_ready("the process has been refusing requests for some time"));
     }
     app.shop.ready().await?;
     Ok(([(header::CACHE_CONTROL, "no-store")], "ready\n"))
+}
+
+fn not_ready(detail: &str) -> Problem {
+    let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The shop cannot answer now", detail);
+    Problem { retry_after_seconds: Some(1), ..problem }
 }

@@ -1,0 +1,210 @@
+//! Connections: how many, how long each may idle or dawdle, and how they end when the process stops. ADR 11 has the
+//! order of a stop.
+
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderValue, header};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use shopease_shared::http::App;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_io_timeout::TimeoutStream;
+use tower::ServiceExt as _;
+
+/// How long an idle connection is kept: longer than a load balancer keeps its side (60 s), so that it never sends a
+/// request on a connection that is being closed. Also the longest wait for the header of a later request.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// Longest wait for a client to take a part of its answer.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
+/// Largest header: a load balancer sends up to 64 KiB, API Gateway up to 10 KiB; the shop's own need 2 KiB.
+const MAX_HEADER_BYTES: usize = 32 * 1024;
+/// Pause when no connection can be accepted, because files or memory ran out.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Between no new connections and closing idle ones: time for requests that are on their way.
+const LINGER: Duration = Duration::from_millis(300);
+/// When requests that still run are answered with 503, after the signal.
+const CUT_OFF: Duration = Duration::from_secs(20);
+/// When the process gives up, after the signal.
+const GIVE_UP: Duration = Duration::from_secs(23);
+
+/// How long to wait for whom.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// For the first request's header of a connection.
+    pub first_header: Duration,
+    /// For load balancers to notice that the process stops.
+    pub drain: Duration,
+    /// Connections at once; further ones wait to be accepted.
+    pub connections: u32,
+}
+
+/// Serves until `stop` ends, then stops in good order.
+///
+/// # Errors
+/// When the listener cannot be used any more.
+pub async fn run(
+    listener: TcpListener,
+    router: Router,
+    app: &App,
+    patience: Patience,
+    stop: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let server = Server {
+        router,
+        patience,
+        slots: Arc::new(Semaphore::new(patience.connections as usize)),
+        stopping: Arc::default(),
+        closing: watch::Sender::new(false),
+    };
+    server.accept_until(&listener, stop).await;
+    let signalled = Instant::now();
+    app.drain();
+    server.stopping.store(true, Ordering::Relaxed);
+    server.accept_until(&listener, sleep(patience.drain)).await;
+    server.accept_the_rest(listener)?;
+    if server.slots.available_permits() < patience.connections as usize {
+        sleep(LINGER).await;
+    }
+    server.closing.send_replace(true);
+    let all_ended = async {
+        // Whoever has all slots knows that no connection is left.
+        let _all = server.slots.acquire_many(patience.connections).await;
+        app.checkouts_ended().await;
+    };
+    let limit = async {
+        sleep_until(signalled + CUT_OFF).await;
+        app.cut_off();
+        sleep_until(signalled + GIVE_UP).await;
+    };
+    tokio::select! {
+        () = all_ended => {}
+        () = limit => tracing::warn!("requests still ran when the time to stop was over"),
+    }
+    Ok(())
+}
+
+struct Server {
+    router: Router,
+    patience: Patience,
+    slots: Arc<Semaphore>,
+    /// Answers ask clients to connect anew, which leads them elsewhere.
+    stopping: Arc<AtomicBool>,
+    /// Idle connections end.
+    closing: watch::Sender<bool>,
+}
+
+impl Server {
+    async fn accept_until(&self, listener: &TcpListener, end: impl Future<Output = ()>) {
+        let mut end = pin!(end);
+        loop {
+            let accepted = async {
+                let slot = Arc::clone(&self.slots).acquire_owned().await;
+                (listener.accept().await, slot)
+            };
+            tokio::select! {
+                biased;
+                () = &mut end => return,
+                accepted = accepted => match accepted {
+                    (Ok((stream, _)), Ok(slot)) => self.spawn(stream, slot),
+                    (Err(error), _) if is_of_one_connection(&error) => {}
+                    (Err(error), _) => {
+                        tracing::error!(%error, "no connection can be accepted");
+                        sleep(ACCEPT_PAUSE).await;
+                    }
+                    (Ok(_), Err(_)) => return,
+                },
+            }
+        }
+    }
+
+    /// Takes over what waits to be accepted and listens no more. Closing a listener resets those that wait, so the
+    /// system is asked itself: the runtime may not have heard of the last ones yet.
+    fn accept_the_rest(&self, listener: TcpListener) -> io::Result<()> {
+        let listener = listener.into_std()?;
+        while let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() {
+            let Ok((stream, _)) = listener.accept() else { break };
+            stream.set_nonblocking(true)?;
+            self.spawn(TcpStream::from_std(stream)?, slot);
+        }
+        Ok(())
+    }
+
+    fn spawn(&self, stream: TcpStream, slot: OwnedSemaphorePermit) {
+        // Without this, answers of several packets wait 40 ms for an acknowledgement (Nagle against delayed ACK).
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY");
+        }
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(WRITE_TIMEOUT));
+        let (router, stopping) = (self.router.clone(), Arc::clone(&self.stopping));
+        // Nearly out of connections: nobody may keep one.
+        let (slots, few) = (Arc::clone(&self.slots), self.patience.connections as usize / 10);
+        let begun = Arc::new(Notify::new());
+        let has_begun = Arc::clone(&begun);
+        let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+            begun.notify_one();
+            let answer = router.clone().oneshot(request.map(Body::new));
+            let (stopping, slots) = (Arc::clone(&stopping), Arc::clone(&slots));
+            async move {
+                let mut response = answer.await?;
+                if stopping.load(Ordering::Relaxed) || slots.available_permits() < few {
+                    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, std::convert::Infallible>(response)
+            }
+        });
+        let (first_header, mut closing) = (self.patience.first_header, self.closing.subscribe());
+        tokio::spawn(async move {
+            let mut connection = pin!(
+                http1::Builder::new()
+                    .timer(TokioTimer::new())
+                    .header_read_timeout(KEEP_ALIVE)
+                    .max_header_size(MAX_HEADER_BYTES)
+                    .serve_connection(TokioIo::new(Box::pin(stream)), service)
+            );
+            let mut no_request = pin!(async {
+                if timeout(first_header, has_begun.notified()).await.is_ok() {
+                    std::future::pending::<()>().await;
+                }
+            });
+            let mut closes = pin!(async { drop(closing.wait_for(|closing| *closing).await) });
+            tokio::select! {
+                result = connection.as_mut() => log(result),
+                () = &mut no_request => tracing::debug!("a connection without a request is closed"),
+                () = &mut closes => {
+                    connection.as_mut().graceful_shutdown();
+                    tokio::select! {
+                        result = connection.as_mut() => log(result),
+                        () = &mut no_request => {}
+                    }
+                }
+            }
+            drop(slot);
+        });
+    }
+}
+
+/// Clients come and go as they like: nothing to wake anybody for.
+fn log(result: hyper::Result<()>) {
+    if let Err(error) = result {
+        tracing::debug!(%error, "a connection broke");
+    }
+}
+
+/// Errors of `accept` that are the news of a connection that is gone already.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
+    )
+}

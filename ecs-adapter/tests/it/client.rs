@@ -1,0 +1,113 @@
+//! The shop as a child process, and an HTTP client on plain sockets that tells every way an answer may not come.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// A running shop on an embedded store of its own.
+pub struct Shop {
+    pub port: u16,
+    child: Child,
+    _data: TempDir,
+}
+
+impl Shop {
+    /// Starts the binary and waits until it is ready.
+    pub fn start(variables: &[(&str, &str)]) -> Self {
+        let data = tempfile::tempdir().expect("a directory");
+        let port = TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).expect("a free port").port();
+        let child = Command::new(env!("CARGO_BIN_EXE_shopease"))
+            .env("SHOPEASE_DATA_DIR", data.path())
+            .env("SHOPEASE_HTTP_PORT", port.to_string())
+            .env("SHOPEASE_LOG", "warn")
+            .envs(variables.iter().copied())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the binary starts");
+        let shop = Self { port, child, _data: data };
+        let begun = Instant::now();
+        while get(port, "/readyz").map(|answer| answer.status).ok() != Some(200) {
+            assert!(begun.elapsed() < Duration::from_mins(1), "the shop is not ready after a minute");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        shop
+    }
+
+    /// Sends SIGTERM.
+    pub fn terminate(&self) {
+        let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        assert!(killed.expect("kill runs").success());
+    }
+
+    /// How the process ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("the child is there")
+    }
+}
+
+impl Drop for Shop {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+impl Answer {
+    /// Whether the connection may not be used again.
+    pub fn closes(&self) -> bool {
+        self.head.to_lowercase().contains("\r\nconnection: close")
+    }
+}
+
+/// A connection, which waits at most half a minute for anything.
+pub fn connect(port: u16) -> io::Result<TcpStream> {
+    let socket = TcpStream::connect(("127.0.0.1", port))?;
+    socket.set_read_timeout(Some(Duration::from_secs(30)))?;
+    socket.set_nodelay(true)?;
+    Ok(socket)
+}
+
+/// Reads one answer with a `Content-Length`.
+pub fn read(socket: &mut TcpStream) -> io::Result<Answer> {
+    let broken = |what| io::Error::new(io::ErrorKind::UnexpectedEof, what);
+    let (mut bytes, mut buffer) = (Vec::new(), [0; 16 * 1024]);
+    loop {
+        if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+            let length = head.to_lowercase().split("\r\ncontent-length: ").nth(1).map(str::to_owned);
+            let length = length.and_then(|rest| rest.split("\r\n").next().and_then(|text| text.parse().ok()));
+            let status = head.split(' ').nth(1).and_then(|text| text.parse().ok());
+            let (length, status): (usize, u16) = length.zip(status).ok_or_else(|| broken("no HTTP answer"))?;
+            if bytes.len() >= end + 4 + length {
+                let body = String::from_utf8_lossy(&bytes[end + 4..]).into_owned();
+                return Ok(Answer { status, head, body });
+            }
+        }
+        match socket.read(&mut buffer)? {
+            0 => return Err(broken(if bytes.is_empty() { "closed without an answer" } else { "cut off" })),
+            count => bytes.extend_from_slice(&buffer[..count]),
+        }
+    }
+}
+
+/// Sends a GET on a connection and reads the answer.
+pub fn get_on(socket: &mut TcpStream, path: &str) -> io::Result<Answer> {
+    socket.write_all(format!("GET {path} HTTP/1.1\r\nHost: shop.test\r\n\r\n").as_bytes())?;
+    read(socket)
+}
+
+/// GET on a connection of its own.
+pub fn get(port: u16, path: &str) -> io::Result<Answer> {
+    get_on(&mut connect(port)?, path)
+}

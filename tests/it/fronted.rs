@@ -1,0 +1,72 @@
+//! A payment provider with something of a test's own in front of each call.
+
+use async_trait::async_trait;
+use shopease_payments::fake::FakeProvider;
+use shopease_shared::ports::{
+    ConfirmIntent, CreateIntent, PaymentError, PaymentEvent, PaymentIntent, PaymentProvider, RefundIntent, WebhookError,
+};
+use time::OffsetDateTime;
+
+/// What happens before a call reaches the provider.
+#[async_trait]
+pub trait Before: Send + Sync + 'static {
+    /// Before the call `operation` (`create`, `confirm`, `find`, `capture`, `cancel`, `refund`) under a key, or about an
+    /// intent for `find`. An error is the call's answer; the provider does not hear of it.
+    async fn before(&self, operation: &'static str, key: &str) -> Result<(), PaymentError>;
+}
+
+/// The fake provider behind a [`Before`].
+pub struct Fronted<B> {
+    pub front: B,
+    pub provider: FakeProvider,
+}
+
+#[async_trait]
+impl<B: Before> PaymentProvider for Fronted<B> {
+    fn name(&self) -> &'static str {
+        self.provider.name()
+    }
+
+    fn accepts(&self, method: &str) -> bool {
+        self.provider.accepts(method)
+    }
+
+    async fn create_intent(&self, request: &CreateIntent) -> Result<PaymentIntent, PaymentError> {
+        self.front.before("create", &request.key).await?;
+        self.provider.create_intent(request).await
+    }
+
+    async fn confirm(&self, request: &ConfirmIntent) -> Result<PaymentIntent, PaymentError> {
+        self.front.before("confirm", &request.key).await?;
+        self.provider.confirm(request).await
+    }
+
+    async fn find_intent(&self, intent_id: &str) -> Result<PaymentIntent, PaymentError> {
+        self.front.before("find", intent_id).await?;
+        self.provider.find_intent(intent_id).await
+    }
+
+    async fn capture(&self, intent_id: &str, key: &str) -> Result<PaymentIntent, PaymentError> {
+        self.front.before("capture", key).await?;
+        self.provider.capture(intent_id, key).await
+    }
+
+    async fn cancel(&self, intent_id: &str, key: &str) -> Result<PaymentIntent, PaymentError> {
+        self.front.before("cancel", key).await?;
+        self.provider.cancel(intent_id, key).await
+    }
+
+    async fn refund(&self, request: &RefundIntent) -> Result<PaymentIntent, PaymentError> {
+        self.front.before("refund", &request.key).await?;
+        self.provider.refund(request).await
+    }
+
+    fn read_webhook(
+        &self,
+        signature: Option<&str>,
+        body: &[u8],
+        now: OffsetDateTime,
+    ) -> Result<Option<PaymentEvent>, WebhookError> {
+        self.provider.read_webhook(signature, body, now)
+    }
+}
