@@ -1,5 +1,7 @@
 //! The binary as its neighbours meet it: slow clients, large headers, SIGTERM.
 
+#![expect(clippy::expect_used, reason = "a test that cannot go on fails")]
+
 mod client;
 mod slow_clients;
 mod stop;

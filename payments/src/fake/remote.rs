@@ -28,8 +28,6 @@ impl RemoteLedger {
             .connect_timeout(Duration::from_secs(2))
             .timeout(TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
-            // A kept connection that the other side has just closed would look like a lost answer.
-            .pool_max_idle_per_host(0)
             .tcp_nodelay(true)
             .build()
             .map_err(|error| error.to_string())?;

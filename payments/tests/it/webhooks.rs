@@ -140,7 +140,7 @@ async fn every_webhook_fault_is_heard() {
         (FaultKind::WebhookDelay, vec![(CAPTURED, true), (AUTHORIZED, true)]),
     ] {
         let (receiver, webhook) = Receiver::start(0).await;
-        let fault = Fault { operation: Some(Operation::Confirm), delay_ms: 700, ..Fault::new(kind) };
+        let fault = Fault { operation: Some(Operation::Confirm), delay_ms: 1_500, ..Fault::new(kind) };
         let running = Running::start(FaultPlan { seed: 1, faults: vec![fault] }, Some(webhook)).await;
         let provider = running.provider();
         let id = authorized(&provider).await.id;

@@ -3,6 +3,7 @@
 mod faults;
 mod localstripe;
 mod shim;
+mod tls;
 mod webhooks;
 
 use secrecy::SecretString;

@@ -1,0 +1,84 @@
+//! The real address is behind TLS: a certificate that the machine trusts is accepted, any other is not. The server is
+//! `openssl s_server`; what the machine trusts is set by `SSL_CERT_FILE`, so a process of its own asks.
+
+use std::io::Write as _;
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use shopease_shared::ports::{Env as _, PaymentError, PaymentProvider as _, ProcessEnv};
+
+use super::provider;
+
+/// The process that trusts what it is told to; by itself it does nothing.
+#[tokio::test]
+async fn asks_a_tls_server() {
+    let Some(base) = ProcessEnv.var("SHOPEASE_TEST_TLS") else { return };
+    let found = provider(&base).find_intent("pi_1").await;
+    let Err(PaymentError::Unknown(reason)) = found else { panic!("{found:?}") };
+    println!("reason: {reason}");
+}
+
+fn openssl(directory: &Path, arguments: &str) -> Command {
+    let mut command = Command::new("openssl");
+    command.current_dir(directory).args(arguments.split(' '));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn only_certificates_that_the_machine_trusts_are_accepted() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let certificate = |name: &str| {
+        let arguments = format!(
+            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
+             -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE \
+             -keyout {name}.key -out {name}.pem"
+        );
+        openssl(directory.path(), &arguments).status()
+    };
+    if let Err(error) = certificate("server") {
+        assert!(ProcessEnv.var("CI").as_deref() != Some("true"), "no openssl: {error}");
+        writeln!(
+            std::io::stderr(),
+            "skipped: only_certificates_that_the_machine_trusts_are_accepted: no openssl: {error}"
+        )
+        .expect("stderr takes a line");
+        return;
+    }
+    assert!(certificate("other").is_ok_and(|status| status.success()));
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
+    let arguments = format!("s_server -accept {free} -cert server.pem -key server.key -www -quiet");
+    let _server = Server(openssl(directory.path(), &arguments).spawn().expect("a server"));
+    let start = Instant::now();
+    while TcpStream::connect(("127.0.0.1", free)).is_err() {
+        assert!(start.elapsed() < Duration::from_secs(10), "openssl does not listen");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+
+    for (trusted, host, expected) in [
+        ("server.pem", "localhost", "Stripe's answer cannot be read"),
+        ("other.pem", "localhost", "cannot connect to Stripe"),
+        ("server.pem", "127.0.0.1", "cannot connect to Stripe"),
+    ] {
+        let output = Command::new(std::env::current_exe().expect("this binary"))
+            .args(["--exact", "stripe::tls::asks_a_tls_server", "--nocapture"])
+            .env("SHOPEASE_TEST_TLS", format!("https://{host}:{free}"))
+            .env("SSL_CERT_FILE", directory.path().join(trusted))
+            .env_remove("SSL_CERT_DIR")
+            .output()
+            .expect("a process");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(said.contains(&format!("reason: {expected}")), "{trusted} {host}: {said}");
+    }
+}
