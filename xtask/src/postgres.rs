@@ -62,6 +62,16 @@ impl Postgres {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
 
+    /// Runs a file of SQL, all or nothing.
+    ///
+    /// # Errors
+    /// When a statement fails.
+    pub fn run_script(&self, file: &Path) -> Result<()> {
+        let options = ["--quiet", "--no-psqlrc", "--single-transaction", "--set=ON_ERROR_STOP=1"];
+        execute(command(self.binaries.join("psql")).args(options).arg(self.url()).arg("--file").arg(file))
+            .with_context(|| format!("{} does not run", file.display()))
+    }
+
     /// PostgreSQL refuses to run as root.
     fn tool(&self, name: &str) -> Command {
         let program = self.binaries.join(name);

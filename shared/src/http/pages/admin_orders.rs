@@ -7,7 +7,9 @@ use serde::Deserialize;
 
 use super::layout::{Frame, PageError, PageResult, private_page, see_other};
 use super::view::filters;
-use crate::domain::{FulfillmentEvent, FulfillmentState, Money, OrderId, OrderState, RefundState, Role, RuleError};
+use crate::domain::{
+    Currency, FulfillmentEvent, FulfillmentState, Money, OrderId, OrderState, RefundState, Role, RuleError,
+};
 use crate::http::extract::{ApiPath, ApiQuery, PageForm};
 use crate::http::visitor::Visitor;
 use crate::http::{App, Problem};
@@ -113,8 +115,14 @@ impl ActionForm {
         if typed.is_empty() {
             return Ok(RefundOrder { amount: None });
         }
-        let amount = Money::parse_decimal(&typed.replace(',', "."), self.currency.parse()?);
-        Ok(RefundOrder { amount: Some(amount.map_err(|reason| RuleError::invalid("amount", reason))?) })
+        let (currency, decimal): (Currency, _) = (self.currency.parse()?, typed.replace(',', "."));
+        let invalid = |reason: String| RuleError::invalid("amount", reason);
+        // `1,000` is a thousand to one reader and one to another: as many decimals as the currency has, at most.
+        let decimals = decimal.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+        if u32::try_from(decimals).map_or(true, |decimals| decimals > currency.exponent()) {
+            return Err(invalid(format!("must have at most {} decimals, and no separators", currency.exponent())));
+        }
+        Ok(RefundOrder { amount: Some(Money::parse_decimal(&decimal, currency).map_err(invalid)?) })
     }
 }
 
