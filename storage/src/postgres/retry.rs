@@ -1,16 +1,19 @@
-//! Trying a statement again: at most three times, after random pauses (full jitter).
+//! Trying a statement again: at most three times, after random pauses (full jitter), and not when time has passed.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::time::Duration;
 
 use shopease_shared::ports::StoreError;
+use tokio::time::Instant;
 
 use super::error::{is_connection_lost, is_rolled_back, store_error};
 
 const TRIES: u32 = 3;
 /// The longest pause before the second try; twice as long before the third.
 const FIRST_PAUSE_MS: u64 = 25;
+/// No try begins later than this after the first began, so that slow failures do not add up.
+const BEGIN_WITHIN: Duration = Duration::from_secs(2);
 
 /// How a statement ended that may have been tried more than once.
 pub(super) struct Outcome<T> {
@@ -51,9 +54,10 @@ where
 {
     let mut maybe_done_before = false;
     let mut tried = 1;
+    let began = Instant::now();
     loop {
         match statement().await {
-            Err(error) if tried < TRIES && again(&error) => {
+            Err(error) if tried < TRIES && again(&error) && began.elapsed() < BEGIN_WITHIN => {
                 tracing::debug!(%error, tried, "statement is tried again");
                 maybe_done_before |= is_connection_lost(&error);
                 tokio::time::sleep(pause(tried)).await;
@@ -91,6 +95,20 @@ mod tests {
         assert!(repeatable(failing).await.is_err());
         assert_eq!(calls.swap(0, Ordering::Relaxed), 3);
         assert!(once(failing).await.is_err());
+        assert_eq!(calls.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn what_failed_slowly_is_not_tried_again() {
+        let calls = AtomicU32::new(0);
+        let slow = || {
+            calls.fetch_add(1, Ordering::Relaxed);
+            async {
+                tokio::time::sleep(BEGIN_WITHIN).await;
+                Err::<(), _>(lost())
+            }
+        };
+        assert!(repeatable(slow).await.is_err());
         assert_eq!(calls.load(Ordering::Relaxed), 1);
     }
 
