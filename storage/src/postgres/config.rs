@@ -7,7 +7,6 @@ use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use shopease_shared::ports::{Clock, StoreError, SystemClock};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
@@ -15,6 +14,7 @@ use sqlx::{Connection as _, Executor as _, PgConnection};
 use tokio::time::timeout;
 
 use super::login::PasswordSource;
+use super::pool::is_settled;
 use super::thaw::Thaw;
 
 /// Which database, and how many connections to it.
@@ -119,16 +119,15 @@ impl fmt::Debug for PostgresConfig {
     }
 }
 
-/// Guards the pool against a transaction left open on a connection, whoever left it: the next caller's writes would
-/// be lost with it. The store itself opens none, but a future of the driver's `begin` that is dropped leaves one (sqlx
-/// 0.9.0). `BEGIN` first, for a `ROLLBACK` without a transaction is a warning in the server's log each time; in a
-/// failed transaction it is an error, and the pool closes the connection.
-///
-/// It costs no round trip: the answer is awaited together with that of the pool's own test, which follows. First
-/// everything of the last caller is read, so that what is sent here is sent at once.
+/// Guards the pool against a transaction left open on a connection: the next caller's writes would be lost with it. The
+/// store begins none, but a future of the driver's `begin` that is dropped leaves one (sqlx 0.9.0). `BEGIN` first, for
+/// a `ROLLBACK` without a transaction is a warning in the server's log each time; in a failed transaction it is an
+/// error, and the pool closes the connection. Costs a round trip, so not where the pool's user knows better.
 async fn end_transaction(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    connection.flush().await?;
-    connection.execute("BEGIN; ROLLBACK").now_or_never().map_or(Ok(true), |result| result.map(|_| true))
+    if is_settled() {
+        return Ok(true);
+    }
+    connection.execute("BEGIN; ROLLBACK").await.map(|_| true)
 }
 
 fn is_plain_name(name: &str) -> bool {

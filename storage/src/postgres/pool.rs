@@ -20,6 +20,16 @@ use super::error::{is_login_refused, store_error};
 use super::login::Login;
 use super::thaw::Thaw;
 
+tokio::task_local! {
+    /// Whether the connection that this task gives back has run one autocommitted statement, to its end.
+    static SETTLED: bool;
+}
+
+/// Whether the connection that is given back can have no transaction; unknown is no.
+pub(super) fn is_settled() -> bool {
+    SETTLED.try_with(|settled| *settled).unwrap_or(false)
+}
+
 /// A pool that renews its password, gives up on silent connections, and takes back only clean ones. Runs statements
 /// as the pool does; there is no way to begin a transaction.
 #[derive(Debug, Clone)]
@@ -127,12 +137,12 @@ impl Drop for Borrowed {
         // example one whose process was frozen before it was back.
         let (returned, thaw) = (timeout(limit, self.connection.return_to_pool()), self.thaw.clone());
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
+            runtime.spawn(SETTLED.scope(self.state == Loan::Settled, async move {
                 tokio::select! {
                     _ = returned => {}
                     () = thaw.noticed() => {}
                 }
-            });
+            }));
         }
     }
 }

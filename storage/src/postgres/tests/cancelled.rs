@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use shopease_shared::ports::SystemClock;
 use shopease_shared::testing::SeededRandom;
-use sqlx::PgPool;
+use sqlx::{Connection as _, PgConnection, PgPool};
 
 use super::super::thaw::Thaw;
 use crate::testing::on_schema;
@@ -49,17 +49,19 @@ async fn no_statement_runs_in_a_transaction_that_a_cancelled_begin_left_open() {
         for writer in writers {
             writer.await.expect("no panic");
         }
+        // Seen from outside: what is open now, and, after every connection of the pool has gone, what lasted.
+        let other = session.application_name("observer");
+        let mut other = PgConnection::connect_with(&other).await.expect("a connection");
         let open: i64 = sqlx::query_scalar(
             "SELECT count(*) FROM pg_stat_activity
             WHERE application_name = 'cancelled' AND state LIKE 'idle in transaction%'",
         )
-        .fetch_one(&pool)
+        .fetch_one(&mut other)
         .await
         .expect("a count");
         pool.close().await;
-        // Seen from outside, after every connection of the pool has gone: what ran in a stray transaction is lost.
-        let other = PgPool::connect_with(session).await.expect("a connection");
-        let written: i64 = sqlx::query_scalar("SELECT count(*) FROM written").fetch_one(&other).await.expect("a count");
+        let written: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM written").fetch_one(&mut other).await.expect("a count");
         assert_eq!((open, written), (0, (CANCELLED / 10 + 200) as i64), "open transactions, and writes that lasted");
     })
     .await;
