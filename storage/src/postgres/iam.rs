@@ -78,7 +78,7 @@ mod tests {
         assert_eq!(address, "shop.abc.eu-north-1.rds.amazonaws.com:5432");
         let parameter = |name: &str| {
             let found = query.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name);
-            found.map(|(_, value)| value.to_owned()).unwrap_or_else(|| panic!("{name} in {query}"))
+            found.map_or_else(|| panic!("{name} in {query}"), |(_, value)| value.to_owned())
         };
         assert_eq!(parameter("Action"), "connect");
         assert_eq!(parameter("DBUser"), "shop_app");

@@ -21,7 +21,7 @@ mod rows;
 mod search;
 mod settings;
 mod stock;
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
 mod tests;
 mod thaw;
 

@@ -81,9 +81,10 @@ impl DatabaseSettings {
             iam(&mut config, region).await?;
         }
         let store = PostgresStore::connect(&config).await?;
-        match &self.budget {
-            Some(budget) => store.check_budget(budget).await?,
-            None => tracing::info!("{TASKS} and {LAMBDA_CONCURRENCY} are not set: connections are not budgeted"),
+        if let Some(budget) = &self.budget {
+            store.check_budget(budget).await?;
+        } else {
+            tracing::info!("{TASKS} and {LAMBDA_CONCURRENCY} are not set: connections are not budgeted");
         }
         Ok(store)
     }
@@ -212,7 +213,7 @@ fn budget(reader: &mut Reader<'_>, is_function: bool, own: u32) -> Option<Budget
     })
 }
 
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
 mod tests {
     use shopease_shared::testing::MapEnv;
 
@@ -221,14 +222,16 @@ mod tests {
     const LOCAL: &str = "postgres://shop:hunter2@db.example/shop";
     const IAM_URL: &str = "postgres://shop@db.example/shop";
 
-    fn read(variables: &[(&str, &str)]) -> (Option<DatabaseSettings>, Vec<String>) {
+    type Variables<'a> = &'a [(&'a str, &'a str)];
+
+    fn read(variables: Variables) -> (Option<DatabaseSettings>, Vec<String>) {
         let env = variables.iter().fold(MapEnv::default(), |env, (name, value)| env.with(name, value));
         let mut reader = Reader::new(&env);
         let settings = DatabaseSettings::read(&mut reader);
         (settings, reader.finish().err().map(|error| error.problems).unwrap_or_default())
     }
 
-    fn valid(variables: &[(&str, &str)]) -> DatabaseSettings {
+    fn valid(variables: Variables) -> DatabaseSettings {
         let (settings, problems) = read(variables);
         assert!(problems.is_empty(), "{problems:?}");
         settings.expect("settings")
@@ -262,7 +265,7 @@ mod tests {
     #[test]
     fn half_set_combinations_are_refused_by_name() {
         let function = ("AWS_LAMBDA_FUNCTION_NAME", "cart");
-        let table: [(&[(&str, &str)], &[&str]); 14] = [
+        let table: [(Variables, &[&str]); 14] = [
             (&[], &[URL]),
             (&[(URL, "postgres://shop:hunter2@db:99999999/shop")], &[URL]),
             (&[(URL, LOCAL), (AUTH, "ldap")], &[AUTH]),

@@ -64,7 +64,7 @@ impl fmt::Debug for Thaw {
     }
 }
 
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
 mod tests {
     use shopease_shared::testing::FixedClock;
 

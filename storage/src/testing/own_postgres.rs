@@ -1,5 +1,6 @@
 //! A `PostgreSQL` that one test has for itself, to stop, to kill and to fill with roles.
 
+use std::ffi::OsStr;
 use std::io::Write as _;
 use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt as _;
@@ -38,7 +39,7 @@ impl OwnPostgres {
         }
         // Free now, and nothing else asks for it in the next second.
         let port = TcpListener::bind(("127.0.0.1", 0)).and_then(|socket| socket.local_addr()).expect("a port").port();
-        let settings = settings.iter().map(|setting| format!(" -c {setting}")).collect();
+        let settings = settings.iter().flat_map(|setting| [" -c ", setting]).collect();
         let cluster = Self { binaries, directory, port, settings };
         succeed(
             cluster
@@ -65,6 +66,23 @@ impl OwnPostgres {
     /// Its loopback port, the same after every start.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Makes the server speak TLS with a certificate for `localhost`, and gives the file of the authority that signed it:
+    /// itself. Needs `openssl`.
+    ///
+    /// # Panics
+    /// When the certificate cannot be made.
+    pub fn with_tls(&self) -> PathBuf {
+        let (key, certificate) = (self.data().join("server.key"), self.data().join("server.crt"));
+        let mut make = self.tool_at("openssl");
+        make.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]);
+        make.args(["-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE"]);
+        succeed(make.arg("-keyout").arg(&key).arg("-out").arg(&certificate));
+        self.kill();
+        std::fs::write(self.data().join("postgresql.auto.conf"), "ssl = on\n").expect("a setting");
+        self.restart();
+        certificate
     }
 
     /// Ends the server and all its children with SIGKILL, as a lost machine does.
@@ -111,9 +129,12 @@ impl OwnPostgres {
         std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
     }
 
-    /// `PostgreSQL` refuses to run as root.
     fn tool(&self, name: &str) -> Command {
-        let program = self.binaries.join(name);
+        self.tool_at(self.binaries.join(name))
+    }
+
+    /// A program as the user of the server, for `PostgreSQL` refuses to run as root.
+    fn tool_at(&self, program: impl AsRef<OsStr>) -> Command {
         let mut tool = if is_root() {
             let mut runuser = Command::new("runuser");
             runuser.args(["-u", "postgres", "--"]).arg(program);

@@ -42,7 +42,7 @@ async fn a_transaction_that_does_nothing_for_10_seconds_is_ended_by_the_server()
     on_schema("idle transaction", |config| async move {
         let mut idle = PgConnection::connect_with(&config.session_options().expect("options")).await.expect("one");
         idle.execute("BEGIN").await.expect("a transaction");
-        tokio::time::sleep(Duration::from_millis(9_000)).await;
+        tokio::time::sleep(Duration::from_secs(9)).await;
         idle.execute("SELECT 1").await.expect("not yet");
         tokio::time::sleep(Duration::from_millis(10_500)).await;
         let error = idle.execute("SELECT 1").await.expect_err("ended");

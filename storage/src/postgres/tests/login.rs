@@ -203,6 +203,31 @@ async fn a_source_that_fails_harms_nobody_while_the_kept_password_is_right() {
 }
 
 #[tokio::test]
+async fn with_a_root_certificate_the_server_must_prove_its_name_in_tls() {
+    let Some(bench) = Bench::start("TLS").await else { return };
+    let at = |host: &str, root_certificate: Option<std::path::PathBuf>| PostgresConfig {
+        url: format!("postgres://shop@{host}:{}/postgres?sslmode=disable", bench.server.port()).into(),
+        root_certificate,
+        ..bench.config.clone()
+    };
+    let unlike = tempfile::NamedTempFile::new().expect("a file");
+    let refused = PostgresStore::connect(&at("localhost", Some(unlike.path().into()))).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "a server without TLS: {refused:?}");
+    let certificate = bench.server.with_tls();
+    let store = PostgresStore::connect(&at("localhost", Some(certificate.clone()))).await.expect("its name is proven");
+    let encrypted: bool = sqlx::query_scalar("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+        .fetch_one(&store.pool)
+        .await
+        .expect("an answer");
+    assert!(encrypted, "whatever the URL says");
+    let refused = PostgresStore::connect(&at("127.0.0.1", Some(certificate))).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "another name: {refused:?}");
+    let refused = PostgresStore::connect(&at("localhost", Some(unlike.path().into()))).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "another authority: {refused:?}");
+    assert!(PostgresStore::connect(&at("localhost", None)).await.is_ok(), "the password alone is right");
+}
+
+#[tokio::test]
 async fn a_start_without_a_password_says_why() {
     let Some(bench) = Bench::start("no password").await else { return };
     bench.slip.fails.store(true, Ordering::SeqCst);

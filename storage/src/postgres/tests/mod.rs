@@ -114,13 +114,14 @@ impl Ledger {
             let cart: Cart = store.find_cart(&order.owner, NOW).await.expect("a read").expect("the cart is kept");
             assert!(cart.lines.is_empty() && cart.version == 2, "the cart of an order is empty: {cart:?}");
         }
+        let count = i64::try_from(stored.len()).expect("few");
         let messages: i64 =
             sqlx::query_scalar("SELECT count(*) FROM outbox").fetch_one(&store.pool).await.expect("a count");
         let distinct: i64 = sqlx::query_scalar("SELECT count(DISTINCT order_id) FROM outbox")
             .fetch_one(&store.pool)
             .await
             .expect("a count");
-        assert_eq!((messages, distinct), (stored.len() as i64, stored.len() as i64), "one message an order");
+        assert_eq!((messages, distinct), (count, count), "one message an order");
     }
 }
 
