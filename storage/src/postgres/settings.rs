@@ -6,7 +6,7 @@ use std::str::FromStr;
 #[cfg(feature = "rds-iam")]
 use std::sync::Arc;
 
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use shopease_shared::config::Reader;
 use shopease_shared::ports::StoreError;
 use sqlx::postgres::PgConnectOptions;
@@ -92,6 +92,7 @@ impl DatabaseSettings {
 
 #[cfg(feature = "rds-iam")]
 async fn iam(config: &mut PostgresConfig, region: &str) -> Result<(), StoreError> {
+    use secrecy::ExposeSecret as _;
     let options = PgConnectOptions::from_str(config.url.expose_secret()).map_err(StoreError::corrupt)?;
     let (host, port, user) = (options.get_host(), options.get_port(), options.get_username());
     config.passwords = Some(Arc::new(super::IamTokens::of_process(host, port, user, region).await?));
