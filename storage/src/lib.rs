@@ -11,4 +11,4 @@ pub mod postgres;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use open::{OpenStore, StoreConfig, open};
+pub use open::{OpenError, OpenStore, StoreConfig, open};

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use secrecy::SecretString;
 use shopease_shared::config::Reader;
 use shopease_shared::ports::{Env, IdGenerator, SharedStore, StoreError};
 
@@ -27,18 +26,13 @@ pub enum StoreConfig {
     },
     /// PostgreSQL.
     #[cfg(feature = "postgres")]
-    Postgres {
-        /// Connection URL with user and password.
-        url: SecretString,
-        /// Connections of this process.
-        max_connections: u32,
-    },
+    Postgres(Box<crate::postgres::DatabaseSettings>),
 }
 
 impl StoreConfig {
     /// Reads `SHOPEASE_STORE` (`embedded`, `dynamodb`, `postgres`; `default` if it is not set) and what belongs to it:
     /// `SHOPEASE_DATA_DIR` and `SHOPEASE_EMBEDDED_PORT`; `SHOPEASE_DYNAMODB_TABLE` and `SHOPEASE_DYNAMODB_ENDPOINT`;
-    /// `SHOPEASE_DATABASE_URL` and `SHOPEASE_DATABASE_CONNECTIONS`. `None` when a problem was noted.
+    /// `SHOPEASE_DATABASE_*`. `None` when a problem was noted.
     pub fn read(reader: &mut Reader<'_>, default: &str) -> Option<Self> {
         let name = reader.or("SHOPEASE_STORE", default.to_owned());
         match name.as_str() {
@@ -54,9 +48,7 @@ impl StoreConfig {
             }),
             #[cfg(feature = "postgres")]
             "postgres" => {
-                let url: Option<String> = reader.required("SHOPEASE_DATABASE_URL");
-                let max_connections = reader.or("SHOPEASE_DATABASE_CONNECTIONS", 16);
-                url.map(|url| Self::Postgres { url: url.into(), max_connections })
+                crate::postgres::DatabaseSettings::read(reader).map(|settings| Self::Postgres(settings.into()))
             }
             _ => {
                 reader.problem("SHOPEASE_STORE", format!("{name:?} is not a store of this build"));
@@ -103,16 +95,38 @@ impl OpenStore {
     }
 }
 
+/// Why a store is not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// It cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// All processes together may open more connections than the database admits.
+    #[cfg(feature = "postgres")]
+    #[error(transparent)]
+    Budget(#[from] crate::postgres::BudgetExceeded),
+}
+
+#[cfg(feature = "postgres")]
+impl From<crate::postgres::BudgetError> for OpenError {
+    fn from(error: crate::postgres::BudgetError) -> Self {
+        match error {
+            crate::postgres::BudgetError::Exceeded(error) => Self::Budget(error),
+            crate::postgres::BudgetError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
 /// Opens a store. The embedded one is ready to use; the others need [`OpenStore::migrate`] once.
 ///
 /// # Errors
-/// [`StoreError`] when it cannot be reached, or its directory is in use.
+/// [`OpenError`] when it cannot be reached, its directory is in use, or it is too small for the deployment.
 #[cfg_attr(not(feature = "dynamodb"), expect(unused_variables, reason = "only that adapter needs randomness"))]
 pub async fn open(
     config: StoreConfig,
     env: &(dyn Env + Sync),
     ids: Arc<dyn IdGenerator>,
-) -> Result<OpenStore, StoreError> {
+) -> Result<OpenStore, OpenError> {
     match config {
         #[cfg(feature = "embedded")]
         StoreConfig::Embedded { directory, port } => {
@@ -126,12 +140,10 @@ pub async fn open(
             Ok(open)
         }
         #[cfg(feature = "dynamodb")]
-        StoreConfig::DynamoDb { table, endpoint_url } => open_dynamodb(table, endpoint_url, env, ids).await,
+        StoreConfig::DynamoDb { table, endpoint_url } => Ok(open_dynamodb(table, endpoint_url, env, ids).await?),
         #[cfg(feature = "postgres")]
-        StoreConfig::Postgres { url, max_connections } => {
-            use crate::postgres::{PostgresConfig, PostgresStore};
-            let config = PostgresConfig { url, max_connections, schema: None, lazy: false };
-            let store = Arc::new(PostgresStore::connect(&config).await?);
+        StoreConfig::Postgres(settings) => {
+            let store = Arc::new(settings.open().await?);
             Ok(OpenStore {
                 store: store.clone(),
                 #[cfg(feature = "embedded")]

@@ -2,6 +2,9 @@
 
 #![expect(clippy::expect_used, reason = "a test that has no store fails")]
 
+mod fault_proxy;
+mod own_postgres;
+
 use std::future::Future;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,15 +14,18 @@ use std::time::Duration;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::{Client, Config};
-use secrecy::SecretString;
 use shopease_shared::ports::{Env as _, ProcessEnv, SharedStore};
 use shopease_shared::testing::{MapEnv, SeededIds};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::task::JoinError;
 
 use crate::dynamodb::{BulkWrites, DynamoDbStore};
 use crate::embedded::{EmbeddedConfig, EmbeddedDynamoDb, EmbeddedPath};
 use crate::postgres::{PostgresConfig, PostgresStore};
+
+pub use fault_proxy::{Fault, FaultCounts, FaultPlan, FaultProxy};
+pub use own_postgres::OwnPostgres;
 
 /// Names the PostgreSQL that tests may use: any user that can create schemas.
 pub const DATABASE_URL: &str = "SHOPEASE_TEST_DATABASE_URL";
@@ -71,31 +77,61 @@ fn engine() -> &'static EmbeddedDynamoDb {
 /// # Panics
 /// When the test does, the database cannot be used, or it is not named although `CI` is `true`.
 pub async fn on_postgres<T: Future<Output = ()> + Send + 'static>(name: &str, test: impl FnOnce(SharedStore) -> T) {
-    let Some(url) = ProcessEnv.var(DATABASE_URL) else {
-        let ci = ProcessEnv.var("CI").is_some_and(|ci| ci == "true");
-        assert!(!ci, "{name}: {DATABASE_URL} is not set, and no test may be skipped when CI is true");
-        // Not `println!`: what a passing test prints so is not shown.
-        writeln!(std::io::stderr(), "skipped: {DATABASE_URL} is not set: {name}").expect("stderr takes a line");
-        return;
-    };
-    let _turn = TURNS.acquire().await.expect("never closed");
-    let schema = format!("test_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::SeqCst));
-    // A test run with the same process id may have been killed before.
-    drop_schema(&url, &schema).await;
-    let config = PostgresConfig {
-        url: SecretString::from(url.clone()),
-        max_connections: MAX_CONNECTIONS,
-        schema: Some(schema.clone()),
-        lazy: false,
-    };
-    let store = PostgresStore::connect(&config).await.expect("the database answers");
-    store.migrate().await.expect("the tables are made");
-    // In a task of its own, so that the schema is dropped also when the test panics.
+    let Some(schema) = OwnSchema::make(name).await else { return };
+    let store = PostgresStore::connect(&schema.config).await.expect("the database answers");
     let tested = tokio::spawn(test(Arc::new(store.clone()))).await;
     store.close().await;
-    drop_schema(&url, &schema).await;
-    if let Err(error) = tested {
-        std::panic::resume_unwind(error.into_panic());
+    schema.finish(tested).await;
+}
+
+/// As [`on_postgres`], for a test that opens the store itself.
+///
+/// # Panics
+/// As [`on_postgres`].
+pub async fn on_schema<T: Future<Output = ()> + Send + 'static>(name: &str, test: impl FnOnce(PostgresConfig) -> T) {
+    let Some(schema) = OwnSchema::make(name).await else { return };
+    let tested = tokio::spawn(test(schema.config.clone())).await;
+    schema.finish(tested).await;
+}
+
+/// A schema with the tables of the store.
+struct OwnSchema {
+    config: PostgresConfig,
+    url: String,
+    name: String,
+    _turn: SemaphorePermit<'static>,
+}
+
+impl OwnSchema {
+    async fn make(test: &str) -> Option<Self> {
+        let Some(url) = ProcessEnv.var(DATABASE_URL) else {
+            let ci = ProcessEnv.var("CI").is_some_and(|ci| ci == "true");
+            assert!(!ci, "{test}: {DATABASE_URL} is not set, and no test may be skipped when CI is true");
+            // Not `println!`: what a passing test prints so is not shown.
+            writeln!(std::io::stderr(), "skipped: {DATABASE_URL} is not set: {test}").expect("stderr takes a line");
+            return None;
+        };
+        let turn = TURNS.acquire().await.expect("never closed");
+        let name = format!("test_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::SeqCst));
+        // A test run with the same process id may have been killed before.
+        drop_schema(&url, &name).await;
+        let config = PostgresConfig {
+            max_connections: MAX_CONNECTIONS,
+            schema: Some(name.clone()),
+            ..PostgresConfig::new(url.clone())
+        };
+        let store = PostgresStore::connect(&config).await.expect("the database answers");
+        store.migrate().await.expect("the tables are made");
+        store.close().await;
+        Some(Self { config, url, name, _turn: turn })
+    }
+
+    /// Drops the schema, also when the test panicked, which shows then.
+    async fn finish(self, tested: Result<(), JoinError>) {
+        drop_schema(&self.url, &self.name).await;
+        if let Err(error) = tested {
+            std::panic::resume_unwind(error.into_panic());
+        }
     }
 }
 

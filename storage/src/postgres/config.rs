@@ -2,13 +2,20 @@
 //! round trip, and would pin the connection in a proxy.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
-use shopease_shared::ports::StoreError;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use shopease_shared::ports::{Clock, StoreError, SystemClock};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use sqlx::{Connection as _, Executor as _, PgConnection};
+use tokio::time::timeout;
+
+use super::login::PasswordSource;
+use super::pool::is_settled;
+use super::thaw::Thaw;
 
 /// Which database, and how many connections to it.
 #[derive(Clone)]
@@ -22,27 +29,49 @@ pub struct PostgresConfig {
     pub schema: Option<String>,
     /// Connect with the first statement, not before.
     pub lazy: bool,
+    /// Gives the password of each new connection, instead of the URL.
+    pub passwords: Option<Arc<dyn PasswordSource>>,
+    /// PEM file with the authorities to trust; with it the server must prove that it is the host of the URL.
+    pub root_certificate: Option<PathBuf>,
+    /// Tells how old passwords are, and that the process was frozen.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl PostgresConfig {
     /// A caller that gets no connection in this time is told that the store is unavailable.
     const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(1);
-    /// A connection that was idle for longer is tried before use: the server may have restarted, or this process may
-    /// have been frozen. Under load none is idle for so long, so no round trip is added where it would count.
-    const TRUSTED_IDLE: Duration = Duration::from_secs(1);
+    /// A connection that was idle must show in this time that it lives; the rest of the second is for a new one.
+    const PING_LIMIT: Duration = Duration::from_millis(300);
+    /// A connection is replaced at this age, so that load spreads over the hosts a name has come to stand for.
+    const MAX_LIFETIME: Duration = Duration::from_mins(30);
+    /// The same where passwords run out: no connection outlives by much the right to make it.
+    const MAX_LIFETIME_WITH_TOKENS: Duration = Duration::from_mins(9);
 
-    pub(super) fn pool_options(&self) -> PgPoolOptions {
+    /// 16 connections to the database of a URL.
+    pub fn new(url: impl Into<SecretString>) -> Self {
+        Self {
+            url: url.into(),
+            max_connections: 16,
+            schema: None,
+            lazy: false,
+            passwords: None,
+            root_certificate: None,
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    pub(super) fn pool_options(&self, thaw: Arc<Thaw>) -> PgPoolOptions {
+        let tokens = self.passwords.is_some();
         PgPoolOptions::new()
             .max_connections(self.max_connections)
             .min_connections(0)
             .acquire_timeout(Self::ACQUIRE_TIMEOUT)
+            .max_lifetime(if tokens { Self::MAX_LIFETIME_WITH_TOKENS } else { Self::MAX_LIFETIME })
             .test_before_acquire(false)
-            .before_acquire(|connection, meta| {
+            .before_acquire(move |connection, meta| {
+                let trusted = thaw.trusts(meta.idle_for);
                 Box::pin(async move {
-                    if meta.idle_for > Self::TRUSTED_IDLE {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
+                    Ok(trusted || matches!(timeout(Self::PING_LIMIT, connection.ping()).await, Ok(Ok(()))))
                 })
             })
             .after_release(|connection, _| Box::pin(end_transaction(connection)))
@@ -60,13 +89,17 @@ impl PostgresConfig {
         Ok(self.options()?.options(limits))
     }
 
-    pub(super) fn migration_options(&self) -> Result<PgConnectOptions, StoreError> {
-        Ok(self.options()?.options([("statement_timeout", "0"), ("lock_timeout", "0")]))
+    /// A session for migrations: as one of the pool, but they may take long.
+    pub(super) fn migration_options(session: &PgConnectOptions) -> PgConnectOptions {
+        session.clone().options([("statement_timeout", "0"), ("lock_timeout", "0")])
     }
 
     fn options(&self) -> Result<PgConnectOptions, StoreError> {
         let options = PgConnectOptions::from_str(self.url.expose_secret()).map_err(StoreError::corrupt)?;
-        let options = options.application_name("shopease");
+        let mut options = options.application_name("shopease");
+        if let Some(file) = &self.root_certificate {
+            options = options.ssl_mode(PgSslMode::VerifyFull).ssl_root_cert(file);
+        }
         match &self.schema {
             // The name is part of migration statements, unquoted.
             Some(schema) if is_plain_name(schema) => Ok(options.options([("search_path", schema.as_str())])),
@@ -86,10 +119,14 @@ impl fmt::Debug for PostgresConfig {
     }
 }
 
-/// Guards the pool against a transaction left open on a connection, whoever left it: the next caller's writes would
-/// be lost with it. The store itself opens none. `BEGIN` first, for a `ROLLBACK` without a transaction is a warning
-/// in the server's log each time; in a failed transaction it is an error, and the pool closes the connection.
+/// Guards the pool against a transaction left open on a connection: the next caller's writes would be lost with it. The
+/// store begins none, but a future of the driver's `begin` that is dropped leaves one (sqlx 0.9.0). `BEGIN` first, for
+/// a `ROLLBACK` without a transaction is a warning in the server's log each time; in a failed transaction it is an
+/// error, and the pool closes the connection. Costs a round trip, so not where the pool's user knows better.
 async fn end_transaction(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    if is_settled() {
+        return Ok(true);
+    }
     connection.execute("BEGIN; ROLLBACK").await.map(|_| true)
 }
 
@@ -105,18 +142,19 @@ mod tests {
     use super::*;
 
     fn config(url: &str, schema: &str) -> PostgresConfig {
-        let schema = Some(schema.to_owned());
-        PostgresConfig { url: SecretString::from(url), max_connections: 1, schema, lazy: true }
+        PostgresConfig { schema: Some(schema.to_owned()), ..PostgresConfig::new(url) }
     }
 
     #[test]
     fn a_session_has_limits_and_a_migration_has_none() {
         let config = config("postgres://shop:hunter2@db.example/shop", "shop_1");
         let options = |options: PgConnectOptions| options.get_options().unwrap_or_default().to_owned();
-        let session = options(config.session_options().expect("valid"));
+        let pooled = config.session_options().expect("valid");
+        let migration = options(PostgresConfig::migration_options(&pooled));
+        let session = options(pooled);
         assert!(session.contains("search_path=shop_1") && session.contains("statement_timeout=5s"), "{session}");
-        let migration = options(config.migration_options().expect("valid"));
-        assert!(migration.contains("search_path=shop_1") && migration.contains("statement_timeout=0"), "{migration}");
+        assert!(migration.contains("search_path=shop_1"), "{migration}");
+        assert!(migration.rfind("statement_timeout=0") > migration.rfind("statement_timeout=5s"), "{migration}");
     }
 
     #[test]

@@ -64,6 +64,11 @@ pub(super) fn is_connection_lost(error: &sqlx::Error) -> bool {
     }
 }
 
+/// Whether the server did not let the user in: the password ran out or was changed.
+pub(super) fn is_login_refused(error: &sqlx::Error) -> bool {
+    answer(error).is_some_and(|answer| answer.code().starts_with("28"))
+}
+
 fn answer(error: &sqlx::Error) -> Option<&PgDatabaseError> {
     error.as_database_error().and_then(|error| error.try_downcast_ref())
 }

@@ -6,30 +6,45 @@
 
 mod accounts;
 mod audit;
+mod budget;
 mod carts;
 mod catalog;
 mod config;
 mod error;
+#[cfg(feature = "rds-iam")]
+mod iam;
 mod idempotency;
+mod login;
 mod orders;
+mod pool;
 mod retry;
 mod rows;
 mod search;
+mod settings;
 mod stock;
+#[cfg(test)]
+mod tests;
+mod thaw;
 
 use async_trait::async_trait;
 use shopease_shared::ports::{Health, StoreError};
 use sqlx::migrate::Migrator;
-use sqlx::{Connection as _, PgConnection, PgPool};
+use sqlx::{Connection as _, PgConnection};
 
+pub use budget::{Budget, BudgetError, BudgetExceeded};
 pub use config::PostgresConfig;
 use error::store_error;
+#[cfg(feature = "rds-iam")]
+pub use iam::IamTokens;
+pub use login::PasswordSource;
+use pool::Connections;
 use rows::{from_bigint, from_json, row_limit, start_after, to_bigint, to_json};
+pub use settings::{DatabaseLogin, DatabaseSettings};
 
 /// All store ports on one database. Cloning shares the connections.
 #[derive(Debug, Clone)]
 pub struct PostgresStore {
-    pool: PgPool,
+    pool: Connections,
     config: PostgresConfig,
 }
 
@@ -40,12 +55,10 @@ impl PostgresStore {
     /// [`StoreError::Unavailable`] when the database does not answer; [`StoreError::Corrupt`] when the URL or the
     /// schema's name cannot be right.
     pub async fn connect(config: &PostgresConfig) -> Result<Self, StoreError> {
-        let options = config.session_options()?;
-        let pool = if config.lazy {
-            config.pool_options().connect_lazy_with(options)
-        } else {
-            config.pool_options().connect_with(options).await.map_err(store_error)?
-        };
+        let pool = Connections::new(config)?;
+        if !config.lazy {
+            pool.warm_up().await?;
+        }
         Ok(Self { pool, config: config.clone() })
     }
 
@@ -56,14 +69,22 @@ impl PostgresStore {
     /// or differs from the one that ran. The next call begins at the migration that failed.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         // Its own connection: migrations may take longer than a request's statement, and open transactions.
-        let mut connection =
-            PgConnection::connect_with(&self.config.migration_options()?).await.map_err(store_error)?;
+        let options = PostgresConfig::migration_options(&*self.pool.connect_options().await?);
+        let mut connection = PgConnection::connect_with(&options).await.map_err(store_error)?;
         let mut migrator: Migrator = sqlx::migrate!("./migrations");
         if let Some(schema) = &self.config.schema {
             migrator.create_schema(schema.clone());
         }
         migrator.run(&mut connection).await.map_err(error::migration_error)?;
         connection.close().await.map_err(store_error)
+    }
+
+    /// Compares what all processes together may open with what the server admits.
+    ///
+    /// # Errors
+    /// [`BudgetError::Exceeded`] when it is more; [`BudgetError::Store`] when the server does not answer.
+    pub async fn check_budget(&self, budget: &Budget) -> Result<(), BudgetError> {
+        budget.check(budget::capacity(&self.pool).await?).map_err(BudgetError::Exceeded)
     }
 
     /// Closes all connections, after the statements that run on them.

@@ -1,5 +1,5 @@
 //! Trying a statement again: at most three times, after random pauses (full jitter), within the request's deadline and
-//! the process's budget.
+//! the process's budget, and not when much time has passed.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
@@ -8,12 +8,15 @@ use std::time::Duration;
 use shopease_shared::deadline;
 use shopease_shared::ports::StoreError;
 use shopease_shared::retry::RetryBudget;
+use tokio::time::Instant;
 
 use super::error::{is_connection_lost, is_rolled_back, store_error};
 
 const TRIES: u32 = 3;
 /// The longest pause before the second try; twice as long before the third.
 const FIRST_PAUSE_MS: u64 = 25;
+/// No try begins later than this after the first began, so that slow failures do not add up.
+const BEGIN_WITHIN: Duration = Duration::from_secs(2);
 
 /// Retries of this process: a tenth of the statements, ten a second besides; saved up for a server that restarts under
 /// every connection of the pool.
@@ -70,9 +73,10 @@ where
     budget.note_request();
     let mut maybe_done_before = false;
     let mut tried = 1;
+    let began = Instant::now();
     loop {
         match statement().await {
-            Err(error) if tried < TRIES && again(&error) => {
+            Err(error) if tried < TRIES && again(&error) && began.elapsed() < BEGIN_WITHIN => {
                 let pause = pause(tried);
                 if !deadline::allows(pause) || !budget.allows_retry() {
                     return Outcome { result: Err(store_error(error)), maybe_done_before };
@@ -130,6 +134,20 @@ mod tests {
         }
         let late = deadline::scope(tokio::time::Instant::now(), repeatable(failing));
         assert!(late.await.is_err());
+        assert_eq!(calls.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn what_failed_slowly_is_not_tried_again() {
+        let calls = AtomicU32::new(0);
+        let slow = || {
+            calls.fetch_add(1, Ordering::Relaxed);
+            async {
+                tokio::time::sleep(BEGIN_WITHIN).await;
+                Err::<(), _>(lost())
+            }
+        };
+        assert!(repeatable(slow).await.is_err());
         assert_eq!(calls.load(Ordering::Relaxed), 1);
     }
 

@@ -1,0 +1,221 @@
+//! The connections of a store. Nothing here waits without an end: the pool's own limits are those of the server, which
+//! do not help where the network swallows packets.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use shopease_shared::ports::StoreError;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo};
+use sqlx::{Describe, Either, Execute, Executor, PgPool, Postgres, SqlStr};
+
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
+
+use super::config::PostgresConfig;
+use super::error::{is_login_refused, store_error};
+use super::login::Login;
+use super::thaw::Thaw;
+
+tokio::task_local! {
+    /// Whether the connection that this task gives back has run one autocommitted statement, to its end.
+    static SETTLED: bool;
+}
+
+/// Whether the connection that is given back can have no transaction; unknown is no.
+pub(super) fn is_settled() -> bool {
+    SETTLED.try_with(|settled| *settled).unwrap_or(false)
+}
+
+/// A pool that renews its password, gives up on silent connections, and takes back only clean ones. Runs statements
+/// as the pool does; there is no way to begin a transaction.
+#[derive(Debug, Clone)]
+pub(super) struct Connections {
+    pool: PgPool,
+    login: Option<Arc<Login>>,
+    thaw: Arc<Thaw>,
+}
+
+impl Connections {
+    /// A caller that has no answer in this time goes without one. The server ends a statement a second earlier.
+    const STATEMENT_LIMIT: Duration = Duration::from_secs(6);
+    /// A connection whose caller went away must have finished that caller's statement by then.
+    const ABANDONED_LIMIT: Duration = Duration::from_secs(6);
+    /// A connection whose caller has its answer must be clean by then.
+    const RETURN_LIMIT: Duration = Duration::from_secs(1);
+
+    pub(super) fn new(config: &PostgresConfig) -> Result<Self, StoreError> {
+        let thaw = Arc::new(Thaw::new(config.clock.clone()));
+        let pool = config.pool_options(thaw.clone()).connect_lazy_with(config.session_options()?);
+        let login = config.passwords.clone().map(|source| Arc::new(Login::new(source, config.clock.clone())));
+        Ok(Self { pool, login, thaw })
+    }
+
+    /// Makes a connection now, for the start of a process, and waits until it is free for the first caller.
+    pub(super) async fn warm_up(&self) -> Result<(), StoreError> {
+        let mut borrowed = self.acquire().await.map_err(store_error)?;
+        let returned = timeout(Self::RETURN_LIMIT, borrowed.connection.return_to_pool()).await;
+        returned.map_err(|elapsed| StoreError::Unavailable(elapsed.into()))
+    }
+
+    /// The password of a connection beside the pool, if it is not the one of the URL.
+    pub(super) async fn connect_options(&self) -> Result<Arc<sqlx::postgres::PgConnectOptions>, StoreError> {
+        if let Some(login) = &self.login {
+            login.keep_fresh(&self.pool).await.map_err(store_error)?;
+        }
+        Ok(self.pool.connect_options())
+    }
+
+    pub(super) async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    fn lend(&self, connection: PoolConnection<Postgres>) -> Borrowed {
+        Borrowed { connection, state: Loan::Running, thaw: self.thaw.clone() }
+    }
+
+    async fn acquire(&self) -> Result<Borrowed, sqlx::Error> {
+        self.thaw.look();
+        let Some(login) = &self.login else { return self.pool.acquire().await.map(|connection| self.lend(connection)) };
+        // Open connections go on whatever became of the password.
+        if self.pool.num_idle() == 0 {
+            login.keep_fresh(&self.pool).await?;
+        }
+        let generation = login.generation();
+        match self.pool.acquire().await {
+            Err(error) if is_login_refused(&error) => {
+                tracing::debug!(%error, "the database refuses the password; asking for a new one");
+                login.renew(&self.pool, generation).await?;
+                self.pool.acquire().await.map(|connection| self.lend(connection))
+            }
+            acquired => acquired.map(|connection| self.lend(connection)),
+        }
+    }
+}
+
+/// A connection on loan, which goes back when dropped.
+struct Borrowed {
+    connection: PoolConnection<Postgres>,
+    state: Loan,
+    thaw: Arc<Thaw>,
+}
+
+/// What is known of a connection's last statement.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Loan {
+    /// It may still run.
+    Running,
+    /// It has ended.
+    Settled,
+    /// It did not end in time.
+    Silent,
+}
+
+impl Borrowed {
+    /// The result of a statement, unless it took too long.
+    fn settle<T>(&mut self, result: Result<Result<T, sqlx::Error>, Elapsed>) -> Result<T, sqlx::Error> {
+        if let Ok(result) = result {
+            self.state = Loan::Settled;
+            return result;
+        }
+        self.state = Loan::Silent;
+        Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl Drop for Borrowed {
+    fn drop(&mut self) {
+        let limit = match self.state {
+            Loan::Running => Connections::ABANDONED_LIMIT,
+            Loan::Settled => Connections::RETURN_LIMIT,
+            Loan::Silent => return self.connection.close_on_drop(),
+        };
+        // What the pool does by itself, but with an end: else a dead connection would keep its place in the pool, for
+        // example one whose process was frozen before it was back.
+        let (returned, thaw) = (timeout(limit, self.connection.return_to_pool()), self.thaw.clone());
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(SETTLED.scope(self.state == Loan::Settled, async move {
+                tokio::select! {
+                    _ = returned => {}
+                    () = thaw.noticed() => {}
+                }
+            }));
+        }
+    }
+}
+
+/// One call of the driver on a connection on loan, within the limit.
+macro_rules! run {
+    ($connections:expr, $method:ident($($argument:expr),*)) => {
+        Box::pin(async move {
+            let mut borrowed = $connections.acquire().await?;
+            let result = timeout(Connections::STATEMENT_LIMIT, (&mut *borrowed.connection).$method($($argument),*));
+            let result = result.await;
+            borrowed.settle(result)
+        })
+    };
+}
+
+impl<'p> Executor<'p> for &'p Connections {
+    type Database = Postgres;
+
+    fn execute<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<PgQueryResult, sqlx::Error>>
+    where
+        'p: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        run!(self, execute(query))
+    }
+
+    /// Reads to the end first: the store's answers are pages.
+    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Either<PgQueryResult, PgRow>, sqlx::Error>>
+    where
+        'p: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        let all: BoxFuture<'e, Result<Vec<_>, sqlx::Error>> = Box::pin(async move {
+            let mut borrowed = self.acquire().await?;
+            let all = borrowed.connection.fetch_many(query).try_collect();
+            let result = timeout(Connections::STATEMENT_LIMIT, all).await;
+            borrowed.settle(result)
+        });
+        stream::once(all).map_ok(|all| stream::iter(all.into_iter().map(Ok))).try_flatten().boxed()
+    }
+
+    fn fetch_all<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Vec<PgRow>, sqlx::Error>>
+    where
+        'p: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        run!(self, fetch_all(query))
+    }
+
+    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, sqlx::Error>>
+    where
+        'p: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        run!(self, fetch_optional(query))
+    }
+
+    fn prepare_with<'e>(
+        self,
+        sql: SqlStr,
+        parameters: &'e [PgTypeInfo],
+    ) -> BoxFuture<'e, Result<PgStatement, sqlx::Error>>
+    where
+        'p: 'e,
+    {
+        run!(self, prepare_with(sql, parameters))
+    }
+
+    fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, Result<Describe<Postgres>, sqlx::Error>>
+    where
+        'p: 'e,
+    {
+        run!(self, describe(sql))
+    }
+}

@@ -1,0 +1,303 @@
+//! The database in the environment: `SHOPEASE_DATABASE_*`.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::str::FromStr;
+#[cfg(feature = "rds-iam")]
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use shopease_shared::config::Reader;
+use shopease_shared::ports::StoreError;
+use sqlx::postgres::PgConnectOptions;
+
+use super::{Budget, BudgetError, PostgresConfig, PostgresStore};
+
+/// How a process proves who it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DatabaseLogin {
+    /// By the password of the URL.
+    Password,
+    /// By tokens of IAM.
+    Iam {
+        /// Region of the database.
+        region: String,
+    },
+}
+
+/// Everything the environment says about the database.
+#[derive(Debug, Clone)]
+pub struct DatabaseSettings {
+    /// Connection URL.
+    pub url: SecretString,
+    /// Connections of this process.
+    pub max_connections: u32,
+    /// PEM file with the authorities to trust; the server must prove its name then.
+    pub root_certificate: Option<PathBuf>,
+    /// How to log in.
+    pub login: DatabaseLogin,
+    /// What all processes together may open, if it is to be checked.
+    pub budget: Option<Budget>,
+}
+
+/// Connections of a task.
+const OF_A_TASK: u32 = 16;
+/// Connections of an execution environment of Lambda, which serves one request at a time.
+const OF_A_FUNCTION: u32 = 2;
+/// Connections for operators and migrations.
+const RESERVED: u32 = 5;
+
+const URL: &str = "SHOPEASE_DATABASE_URL";
+const AUTH: &str = "SHOPEASE_DATABASE_AUTH";
+const REGION: &str = "SHOPEASE_DATABASE_REGION";
+const ROOT_CERTIFICATE: &str = "SHOPEASE_DATABASE_ROOT_CERTIFICATE";
+const CONNECTIONS: &str = "SHOPEASE_DATABASE_CONNECTIONS";
+const TASKS: &str = "SHOPEASE_DATABASE_TASKS";
+const LAMBDA_CONCURRENCY: &str = "SHOPEASE_DATABASE_LAMBDA_CONCURRENCY";
+const PEER_CONNECTIONS: &str = "SHOPEASE_DATABASE_PEER_CONNECTIONS";
+const RESERVED_CONNECTIONS: &str = "SHOPEASE_DATABASE_RESERVED_CONNECTIONS";
+
+impl DatabaseSettings {
+    /// Reads the variables. `None` when there is no URL, which was noted as a problem.
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let is_function = reader.optional::<String>("AWS_LAMBDA_FUNCTION_NAME").is_some();
+        let own = if is_function { OF_A_FUNCTION } else { OF_A_TASK };
+        let max_connections = reader.optional(CONNECTIONS).map_or(own, NonZeroU32::get);
+        let url: Option<String> = reader.required(URL);
+        let root_certificate = root_certificate(reader);
+        let login = login(reader, url.as_deref(), root_certificate.is_some());
+        let budget = budget(reader, is_function, max_connections);
+        Some(Self { url: url?.into(), max_connections, root_certificate, login, budget })
+    }
+
+    /// Connects, and checks the budget.
+    pub(crate) async fn open(self) -> Result<PostgresStore, BudgetError> {
+        let mut config = PostgresConfig {
+            max_connections: self.max_connections,
+            root_certificate: self.root_certificate,
+            ..PostgresConfig::new(self.url)
+        };
+        if let DatabaseLogin::Iam { region } = &self.login {
+            iam(&mut config, region).await?;
+        }
+        let store = PostgresStore::connect(&config).await?;
+        if let Some(budget) = &self.budget {
+            store.check_budget(budget).await?;
+        } else {
+            tracing::info!("{TASKS} and {LAMBDA_CONCURRENCY} are not set: connections are not budgeted");
+        }
+        Ok(store)
+    }
+}
+
+#[cfg(feature = "rds-iam")]
+async fn iam(config: &mut PostgresConfig, region: &str) -> Result<(), StoreError> {
+    use secrecy::ExposeSecret as _;
+    let options = PgConnectOptions::from_str(config.url.expose_secret()).map_err(StoreError::corrupt)?;
+    let (host, port, user) = (options.get_host(), options.get_port(), options.get_username());
+    config.passwords = Some(Arc::new(super::IamTokens::of_process(host, port, user, region).await?));
+    Ok(())
+}
+
+#[cfg(not(feature = "rds-iam"))]
+#[expect(clippy::unused_async, reason = "as with the feature")]
+async fn iam(_: &mut PostgresConfig, _: &str) -> Result<(), StoreError> {
+    Err(StoreError::corrupt("IAM is not in this build"))
+}
+
+enum Auth {
+    Password,
+    Iam,
+}
+
+impl FromStr for Auth {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "password" => Ok(Self::Password),
+            "iam" if cfg!(feature = "rds-iam") => Ok(Self::Iam),
+            "iam" => Err("this build has no IAM (feature rds-iam)"),
+            _ => Err("must be password or iam"),
+        }
+    }
+}
+
+fn root_certificate(reader: &mut Reader<'_>) -> Option<PathBuf> {
+    let file: PathBuf = reader.optional(ROOT_CERTIFICATE)?;
+    if let Err(error) = std::fs::File::open(&file) {
+        reader.problem(ROOT_CERTIFICATE, format!("{} cannot be read: {error}", file.display()));
+    }
+    Some(file)
+}
+
+fn login(reader: &mut Reader<'_>, url: Option<&str>, has_root_certificate: bool) -> DatabaseLogin {
+    let region: Option<String> = reader.optional(REGION);
+    // The value itself stays out of the message: it has a password.
+    if let Some(Err(error)) = url.map(PgConnectOptions::from_str) {
+        reader.problem(URL, error);
+    }
+    let iam = match reader.or(AUTH, Auth::Password) {
+        Auth::Iam => true,
+        Auth::Password => false,
+    };
+    if !iam {
+        // Without effect it would only seem to be set. A wrong word in AUTH has its own message.
+        if region.is_some() && reader.optional::<String>(AUTH).is_none_or(|auth| auth == "password") {
+            reader.problem(REGION, format!("is for {AUTH}=iam only"));
+        }
+        return DatabaseLogin::Password;
+    }
+    if let Some(url) = url {
+        match user_and_password(url) {
+            (Some(_), false) => {}
+            (None, _) => reader.problem(URL, format!("must name the user, with {AUTH}=iam")),
+            (Some(_), true) => reader.problem(URL, format!("must have no password, with {AUTH}=iam")),
+        }
+    }
+    if !has_root_certificate && reader.optional::<String>(ROOT_CERTIFICATE).is_none() {
+        reader.problem(ROOT_CERTIFICATE, format!("is required with {AUTH}=iam: a token must not leave in clear text"));
+    }
+    // Lambda and Fargate say where they are; another region would have to be named.
+    let Some(region) = region.or_else(|| reader.optional("AWS_REGION")) else {
+        reader.problem(REGION, format!("is required with {AUTH}=iam"));
+        return DatabaseLogin::Iam { region: String::new() };
+    };
+    DatabaseLogin::Iam { region }
+}
+
+/// The user of a URL, and whether it has a password.
+fn user_and_password(url: &str) -> (Option<&str>, bool) {
+    let (address, query) = url.split_once('?').unwrap_or((url, ""));
+    let authority = address.split_once("://").map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default());
+    let parameter = |name: &str| {
+        query.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value)
+    };
+    let login = authority.rsplit_once('@').map_or("", |(login, _)| login);
+    let (user, password) = login.split_once(':').unwrap_or((login, ""));
+    let user = Some(user).filter(|user| !user.is_empty()).or_else(|| parameter("user"));
+    (user, !password.is_empty() || parameter("password").is_some())
+}
+
+fn budget(reader: &mut Reader<'_>, is_function: bool, own: u32) -> Option<Budget> {
+    let (tasks, lambda_concurrency) = (reader.optional(TASKS), reader.optional(LAMBDA_CONCURRENCY));
+    let peers: Option<u32> = reader.optional::<NonZeroU32>(PEER_CONNECTIONS).map(NonZeroU32::get);
+    let reserved: Option<u32> = reader.optional(RESERVED_CONNECTIONS);
+    let (own_kind, own_count, peer_count) =
+        if is_function { (LAMBDA_CONCURRENCY, lambda_concurrency, tasks) } else { (TASKS, tasks, lambda_concurrency) };
+    if own_count.is_none() {
+        let others = [
+            (if is_function { TASKS } else { LAMBDA_CONCURRENCY }, peer_count.is_some()),
+            (PEER_CONNECTIONS, peers.is_some()),
+            (RESERVED_CONNECTIONS, reserved.is_some()),
+        ];
+        for (name, _) in others.into_iter().filter(|(_, set)| *set) {
+            reader.problem(name, format!("needs {own_kind}, of which this process is one"));
+        }
+        return None;
+    }
+    if own_count == Some(0) {
+        reader.problem(own_kind, "must be at least 1: this process is one");
+    }
+    if peers.is_some() && peer_count.is_none() {
+        let peer_kind = if is_function { TASKS } else { LAMBDA_CONCURRENCY };
+        reader.problem(PEER_CONNECTIONS, format!("needs {peer_kind}"));
+    }
+    let of_peer = peers.unwrap_or(if is_function { OF_A_TASK } else { OF_A_FUNCTION });
+    let (task_connections, lambda_connections) = if is_function { (of_peer, own) } else { (own, of_peer) };
+    Some(Budget {
+        tasks: tasks.unwrap_or(0),
+        task_connections,
+        lambda_concurrency: lambda_concurrency.unwrap_or(0),
+        lambda_connections,
+        reserved: reserved.unwrap_or(RESERVED),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use shopease_shared::testing::MapEnv;
+
+    use super::*;
+
+    const LOCAL: &str = "postgres://shop:hunter2@db.example/shop";
+    const IAM_URL: &str = "postgres://shop@db.example/shop";
+
+    type Variables<'a> = &'a [(&'a str, &'a str)];
+
+    fn read(variables: Variables) -> (Option<DatabaseSettings>, Vec<String>) {
+        let env = variables.iter().fold(MapEnv::default(), |env, (name, value)| env.with(name, value));
+        let mut reader = Reader::new(&env);
+        let settings = DatabaseSettings::read(&mut reader);
+        (settings, reader.finish().err().map(|error| error.problems).unwrap_or_default())
+    }
+
+    fn valid(variables: Variables) -> DatabaseSettings {
+        let (settings, problems) = read(variables);
+        assert!(problems.is_empty(), "{problems:?}");
+        settings.expect("settings")
+    }
+
+    #[test]
+    fn a_function_has_two_connections_and_a_task_sixteen_unless_told() {
+        let (url, function) = ((URL, LOCAL), ("AWS_LAMBDA_FUNCTION_NAME", "cart"));
+        assert_eq!(valid(&[url]).max_connections, 16);
+        assert_eq!(valid(&[url, function]).max_connections, 2);
+        assert_eq!(valid(&[url, function, (CONNECTIONS, "1")]).max_connections, 1);
+        assert_eq!(valid(&[url]).login, DatabaseLogin::Password);
+        assert_eq!(valid(&[url]).budget, None);
+    }
+
+    #[test]
+    fn iam_needs_user_region_and_certificate_and_no_password() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let certificate = (ROOT_CERTIFICATE, file.path().to_str().expect("a name"));
+        let settings = valid(&[(URL, IAM_URL), (AUTH, "iam"), (REGION, "eu-north-1"), certificate]);
+        assert_eq!(settings.login, DatabaseLogin::Iam { region: "eu-north-1".to_owned() });
+        let settings = valid(&[(URL, IAM_URL), (AUTH, "iam"), ("AWS_REGION", "eu-west-1"), certificate]);
+        assert_eq!(settings.login, DatabaseLogin::Iam { region: "eu-west-1".to_owned() });
+        // Several problems at once, each by name.
+        let (_, problems) = read(&[(URL, LOCAL), (AUTH, "iam")]);
+        let names: Vec<_> = problems.iter().filter_map(|problem| problem.split(':').next()).collect();
+        assert_eq!(names, [URL, ROOT_CERTIFICATE, REGION], "{problems:?}");
+        assert!(!format!("{problems:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn half_set_combinations_are_refused_by_name() {
+        let function = ("AWS_LAMBDA_FUNCTION_NAME", "cart");
+        let table: [(Variables, &[&str]); 14] = [
+            (&[], &[URL]),
+            (&[(URL, "postgres://shop:hunter2@db:99999999/shop")], &[URL]),
+            (&[(URL, LOCAL), (AUTH, "ldap")], &[AUTH]),
+            (&[(URL, LOCAL), (AUTH, "ldap"), (REGION, "eu-north-1")], &[AUTH]),
+            (&[(URL, LOCAL), (REGION, "eu-north-1")], &[REGION]),
+            (&[(URL, LOCAL), (ROOT_CERTIFICATE, "/no/such/file")], &[ROOT_CERTIFICATE]),
+            (&[(URL, "postgres://db.example/shop"), (AUTH, "iam"), (REGION, "x")], &[URL, ROOT_CERTIFICATE]),
+            (&[(URL, LOCAL), (CONNECTIONS, "0")], &[CONNECTIONS]),
+            (&[(URL, LOCAL), (RESERVED_CONNECTIONS, "5")], &[RESERVED_CONNECTIONS]),
+            (&[(URL, LOCAL), (LAMBDA_CONCURRENCY, "5")], &[LAMBDA_CONCURRENCY]),
+            (&[(URL, LOCAL), (TASKS, "5"), function], &[TASKS]),
+            (&[(URL, LOCAL), (TASKS, "0")], &[TASKS]),
+            (&[(URL, LOCAL), (TASKS, "2"), (PEER_CONNECTIONS, "1")], &[PEER_CONNECTIONS]),
+            (&[(TASKS, "many"), (CONNECTIONS, "-1")], &[CONNECTIONS, URL, TASKS]),
+        ];
+        for (variables, expected) in table {
+            let (_, problems) = read(variables);
+            let names: Vec<_> = problems.iter().filter_map(|problem| problem.split(':').next()).collect();
+            assert_eq!(names, expected, "{variables:?}: {problems:?}");
+            assert!(!format!("{problems:?}").contains("hunter2"), "{problems:?}");
+        }
+    }
+
+    #[test]
+    fn the_budget_counts_this_process_by_its_own_pool_and_the_others_by_theirs() {
+        let both = [(URL, LOCAL), (TASKS, "4"), (LAMBDA_CONCURRENCY, "20")];
+        let task = valid(&both).budget.expect("a budget");
+        assert_eq!(task.connections(), 4 * 16 + 20 * 2 + 5);
+        let with = |more: &[(&'static str, &'static str)]| valid(&[&both[..], more].concat()).budget.expect("a budget");
+        assert_eq!(with(&[("AWS_LAMBDA_FUNCTION_NAME", "cart")]), task);
+        assert_eq!(with(&[(CONNECTIONS, "8"), (PEER_CONNECTIONS, "1")]).connections(), 4 * 8 + 20 + 5);
+        assert_eq!(with(&[(RESERVED_CONNECTIONS, "0")]).connections(), 4 * 16 + 20 * 2);
+    }
+}

@@ -1,0 +1,86 @@
+//! Callers that go away: a future of the driver's `begin` that is dropped at any of its awaits leaves a transaction open
+//! (sqlx 0.9.0). Nothing that comes later may run in it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use shopease_shared::ports::SystemClock;
+use shopease_shared::testing::SeededRandom;
+use sqlx::{Connection as _, PgConnection, PgPool};
+
+use super::super::thaw::Thaw;
+use crate::testing::on_schema;
+
+/// With a write after every tenth, and 200 at the end.
+const CANCELLED: usize = 1_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_statement_runs_in_a_transaction_that_a_cancelled_begin_left_open() {
+    on_schema("cancelled begin", |config| async move {
+        let seed = 20_261;
+        println!("seed {seed}");
+        let mut random = SeededRandom::new(seed);
+        let session = config.session_options().expect("options").application_name("cancelled");
+        let pool = config.pool_options(Arc::new(Thaw::new(Arc::new(SystemClock))));
+        let pool = pool.connect_with(session.clone()).await.expect("the database answers");
+        sqlx::query("CREATE TABLE written (number int)").execute(&pool).await.expect("a table");
+        let mut in_time = 0;
+        for number in 0..CANCELLED {
+            // A round trip takes about 100 us here: some end before the request leaves, some before its answer comes.
+            let patience = Duration::from_micros(random.below(400) as u64);
+            let cancelled = async { tokio::time::timeout(patience, pool.begin()).await };
+            if random.below(2) == 0 {
+                in_time += usize::from(cancelled.await.is_ok_and(|began| began.is_ok()));
+            } else {
+                // Polled a few times at most, then dropped where it stands.
+                in_time += usize::from(polled(&pool, random.below(6)).await);
+            }
+            if number % 10 == 0 {
+                write(&pool, number).await;
+            }
+        }
+        println!("{in_time} of {CANCELLED} began before they were dropped");
+        // Longer than the guard needs, shorter than the server's own limit for idle transactions.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let mut writers = Vec::new();
+        for number in CANCELLED..CANCELLED + 200 {
+            let pool = pool.clone();
+            writers.push(tokio::spawn(async move { write(&pool, number).await }));
+        }
+        for writer in writers {
+            writer.await.expect("no panic");
+        }
+        // Seen from outside: what is open now, and, after every connection of the pool has gone, what lasted.
+        let other = session.application_name("observer");
+        let mut other = PgConnection::connect_with(&other).await.expect("a connection");
+        let open: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM pg_stat_activity
+            WHERE application_name = 'cancelled' AND state LIKE 'idle in transaction%'",
+        )
+        .fetch_one(&mut other)
+        .await
+        .expect("a count");
+        pool.close().await;
+        let written: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM written").fetch_one(&mut other).await.expect("a count");
+        assert_eq!((open, written), (0, 300), "open transactions, and writes that lasted");
+    })
+    .await;
+}
+
+async fn write(pool: &PgPool, number: usize) {
+    let number = i32::try_from(number).expect("small");
+    sqlx::query("INSERT INTO written VALUES ($1)").bind(number).execute(pool).await.expect("a write");
+}
+
+/// Polls a `begin` so often and drops it; whether it was through by then.
+async fn polled(pool: &PgPool, polls: usize) -> bool {
+    let mut begin = Box::pin(pool.begin());
+    for _ in 0..polls {
+        if let std::task::Poll::Ready(began) = futures_util::poll!(&mut begin) {
+            return began.is_ok();
+        }
+        tokio::task::yield_now().await;
+    }
+    false
+}

@@ -1,0 +1,64 @@
+//! A server that is killed under load and started again.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use shopease_shared::ports::Health as _;
+
+use super::super::PostgresStore;
+use super::{Ledger, stock_up};
+use crate::postgres::PostgresConfig;
+use crate::testing::OwnPostgres;
+
+const RECEIVED: u32 = 100_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_server_loses_no_promised_order_and_the_store_recovers_by_itself() {
+    let Some(server) = OwnPostgres::start("killed server", &[]) else { return };
+    let server = Arc::new(server);
+    let config = PostgresConfig { max_connections: 8, ..PostgresConfig::new(server.url()) };
+    let store = PostgresStore::connect(&config).await.expect("a store");
+    store.migrate().await.expect("the tables are made");
+    stock_up(&store, RECEIVED).await;
+    let (ledger, stop) = (Arc::new(Ledger::default()), Arc::new(AtomicBool::new(false)));
+    let shoppers: Vec<_> = (0..16)
+        .map(|number| {
+            let (ledger, store, stop) = (ledger.clone(), store.clone(), stop.clone());
+            tokio::spawn(async move {
+                let mut round = 0;
+                while !stop.load(Ordering::SeqCst) {
+                    ledger.shop(&store, &format!("shopper {number} round {round}")).await;
+                    round += 1;
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+            })
+        })
+        .collect();
+    for kill in 0..3 {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        let before = ledger.placed_count();
+        let killed = server.clone();
+        let down = tokio::task::spawn_blocking(move || {
+            killed.kill();
+            let began = Instant::now();
+            std::thread::sleep(Duration::from_millis(300));
+            killed.restart();
+            began.elapsed()
+        });
+        let down = down.await.expect("killed and started");
+        let began = Instant::now();
+        while store.check().await.is_err() {
+            assert!(began.elapsed() < Duration::from_secs(5), "the store does not come back");
+        }
+        println!("kill {kill}: down {down:?}, well again {:?} later, {before} orders before", began.elapsed());
+    }
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    stop.store(true, Ordering::SeqCst);
+    for shopper in shoppers {
+        shopper.await.expect("a shopper gets an answer");
+    }
+    println!("{}", ledger.summary());
+    assert!(ledger.placed_count() > 100, "most of it happened");
+    ledger.audit(&store, RECEIVED).await;
+}

@@ -1,0 +1,99 @@
+//! Each limit of a session and of the pool, against the server.
+
+use std::time::{Duration, Instant};
+
+use shopease_shared::ports::StoreError;
+use sqlx::{Connection as _, Executor as _, PgConnection};
+
+use super::super::PostgresStore;
+use super::super::error::store_error;
+use crate::postgres::PostgresConfig;
+use crate::testing::{FaultProxy, on_schema};
+
+#[tokio::test]
+async fn the_server_ends_a_statement_after_5_seconds() {
+    on_schema("statement timeout", |config| async move {
+        let store = PostgresStore::connect(&config).await.expect("a store");
+        let began = Instant::now();
+        let error = sqlx::query("SELECT pg_sleep(20)").execute(&store.pool).await.expect_err("too long");
+        assert!((5.0..5.9).contains(&began.elapsed().as_secs_f64()), "{:?}", began.elapsed());
+        assert!(error.to_string().contains("statement timeout"), "{error}");
+        assert!(matches!(store_error(error), StoreError::Unavailable(_)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_lock_is_waited_for_2_seconds_and_the_caller_is_told_to_come_later() {
+    on_schema("lock timeout", |config| async move {
+        let store = PostgresStore::connect(&config).await.expect("a store");
+        let mut other = PgConnection::connect_with(&config.session_options().expect("options")).await.expect("another");
+        other.execute("BEGIN; LOCK TABLE cart").await.expect("a lock");
+        let began = Instant::now();
+        let error = sqlx::query("UPDATE cart SET version = 1").execute(&store.pool).await.expect_err("locked");
+        assert!((2.0..2.9).contains(&began.elapsed().as_secs_f64()), "{:?}", began.elapsed());
+        assert!(matches!(store_error(error), StoreError::Throttled(_)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_transaction_that_does_nothing_for_10_seconds_is_ended_by_the_server() {
+    on_schema("idle transaction", |config| async move {
+        let mut idle = PgConnection::connect_with(&config.session_options().expect("options")).await.expect("one");
+        idle.execute("BEGIN").await.expect("a transaction");
+        tokio::time::sleep(Duration::from_secs(9)).await;
+        idle.execute("SELECT 1").await.expect("not yet");
+        tokio::time::sleep(Duration::from_millis(10_500)).await;
+        let error = idle.execute("SELECT 1").await.expect_err("ended");
+        let error = store_error(error);
+        assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_caller_without_a_connection_is_told_after_a_second() {
+    on_schema("acquire timeout", |config| async move {
+        let store = PostgresStore::connect(&PostgresConfig { max_connections: 1, ..config }).await.expect("a store");
+        let busy = store.clone();
+        let busy = tokio::spawn(async move { sqlx::query("SELECT pg_sleep(2)").execute(&busy.pool).await });
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let began = Instant::now();
+        let error = sqlx::query("SELECT 1").execute(&store.pool).await.expect_err("no connection is free");
+        assert!((1.0..1.5).contains(&began.elapsed().as_secs_f64()), "{:?}", began.elapsed());
+        assert!(matches!(store_error(error), StoreError::Unavailable(_)));
+        busy.await.expect("no panic").expect("the other one is not disturbed");
+    })
+    .await;
+}
+
+/// The limits of the server do not help when nothing comes from there any more.
+#[tokio::test]
+async fn a_network_that_goes_silent_costs_a_caller_6_seconds_and_the_pool_nothing() {
+    on_schema("silent network", |config| async move {
+        use secrecy::ExposeSecret as _;
+        let url = config.url.expose_secret().to_owned();
+        let port = url.parse::<sqlx::postgres::PgConnectOptions>().expect("a URL").get_port();
+        let proxy = FaultProxy::start(port).await;
+        let config = PostgresConfig { max_connections: 2, url: proxy.url(&url).into(), ..config };
+        let store = PostgresStore::connect(&config).await.expect("a store");
+        // One connection is in the middle of a statement, and one caller has gone away from the other.
+        let caller = store.clone();
+        let caller = tokio::spawn(async move { sqlx::query("SELECT pg_sleep(0.5)").execute(&caller.pool).await });
+        let gone = store.clone();
+        let gone = tokio::spawn(async move { sqlx::query("SELECT pg_sleep(0.5)").execute(&gone.pool).await });
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        proxy.black_hole();
+        gone.abort();
+        let began = Instant::now();
+        let error = caller.await.expect("no panic").expect_err("no answer");
+        assert!((5.5..6.5).contains(&began.elapsed().as_secs_f64()), "{:?}", began.elapsed());
+        assert!(matches!(store_error(error), StoreError::Unavailable(_)));
+        // Both places in the pool are free again.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let both = super::backends(&store, 2).await;
+        assert_eq!(both.len(), 2);
+    })
+    .await;
+}

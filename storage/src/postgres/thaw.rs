@@ -1,0 +1,86 @@
+//! Notices that the process was frozen, as Lambda does between two requests: the server may have ended the connections
+//! meanwhile, and the monotonic clock, by which the pool measures idleness, may have stood still.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use shopease_shared::ports::Clock;
+use time::OffsetDateTime;
+use tokio::sync::Notify;
+
+/// What is known about the last freeze.
+pub(super) struct Thaw {
+    clock: Arc<dyn Clock>,
+    seen: Mutex<Seen>,
+    noticed: Notify,
+}
+
+#[derive(Clone, Copy)]
+struct Seen {
+    wall: OffsetDateTime,
+    monotonic: Instant,
+    thawed_at: Option<Instant>,
+}
+
+impl Thaw {
+    /// A connection that was idle for longer is tried before use. Under load none is, so no round trip is added where
+    /// it would count.
+    pub(super) const TRUSTED_IDLE: Duration = Duration::from_secs(1);
+
+    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
+        let seen = Mutex::new(Seen { wall: clock.now(), monotonic: Instant::now(), thawed_at: None });
+        Self { clock, seen, noticed: Notify::new() }
+    }
+
+    /// Looks at both clocks; called before each use of the pool.
+    pub(super) fn look(&self) {
+        let (wall, monotonic) = (self.clock.now(), Instant::now());
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let by_wall = Duration::try_from(wall - seen.wall).unwrap_or_default();
+        if by_wall.saturating_sub(monotonic - seen.monotonic) > Self::TRUSTED_IDLE {
+            seen.thawed_at = Some(monotonic);
+            self.noticed.notify_waiters();
+        }
+        (seen.wall, seen.monotonic) = (wall, monotonic);
+    }
+
+    /// Ends when a freeze is noticed.
+    pub(super) async fn noticed(&self) {
+        self.noticed.notified().await;
+    }
+
+    /// Whether a connection that was last used so long ago, by the monotonic clock, can be taken to live.
+    pub(super) fn trusts(&self, idle_for: Duration) -> bool {
+        let used_since = |thawed_at: Instant| Instant::now().checked_sub(idle_for).is_some_and(|used| used > thawed_at);
+        let seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        idle_for <= Self::TRUSTED_IDLE && seen.thawed_at.is_none_or(used_since)
+    }
+}
+
+impl fmt::Debug for Thaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Thaw").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shopease_shared::testing::FixedClock;
+
+    use super::*;
+
+    #[test]
+    fn a_connection_from_before_a_freeze_is_not_trusted_however_short_it_was_idle() {
+        let clock = FixedClock::new();
+        let thaw = Thaw::new(Arc::new(clock.clone()));
+        thaw.look();
+        assert!(thaw.trusts(Duration::from_millis(10)) && !thaw.trusts(Duration::from_millis(1_001)));
+        clock.advance(time::Duration::minutes(5));
+        thaw.look();
+        assert!(!thaw.trusts(Duration::from_millis(10)), "the wall clock went on without the process");
+        std::thread::sleep(Duration::from_millis(20));
+        assert!(thaw.trusts(Duration::from_millis(1)), "used after the thaw");
+        assert!(!thaw.trusts(Duration::from_millis(100)), "the other one of the pool");
+    }
+}

@@ -1,0 +1,187 @@
+//! A `PostgreSQL` that one test has for itself, to stop, to kill and to fill with roles.
+
+use std::ffi::OsStr;
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use shopease_shared::ports::{Env as _, ProcessEnv};
+use tempfile::TempDir;
+
+/// A private cluster on a loopback port; ends with this value. Its superuser `postgres` needs no password, every other
+/// role does.
+pub struct OwnPostgres {
+    binaries: PathBuf,
+    directory: TempDir,
+    port: u16,
+    settings: String,
+}
+
+impl OwnPostgres {
+    /// Makes and starts a cluster with settings such as `max_connections=20`. Says by name that `test` is skipped, and
+    /// gives none, when this machine has no `PostgreSQL`.
+    ///
+    /// # Panics
+    /// When it does not start, or is missing although `CI` is `true`.
+    pub fn start(test: &str, settings: &[&str]) -> Option<Self> {
+        let Some(binaries) = binaries() else {
+            let ci = ProcessEnv.var("CI").is_some_and(|ci| ci == "true");
+            assert!(!ci, "{test}: no PostgreSQL is installed, and no test may be skipped when CI is true");
+            writeln!(std::io::stderr(), "skipped: no PostgreSQL is installed: {test}").expect("stderr takes a line");
+            return None;
+        };
+        let directory = tempfile::Builder::new().prefix("shopease-own-postgres").tempdir().expect("a directory");
+        if is_root() {
+            succeed(Command::new("chown").arg("postgres:").arg(directory.path()));
+        }
+        // Free now, and nothing else asks for it in the next second.
+        let port = TcpListener::bind(("127.0.0.1", 0)).and_then(|socket| socket.local_addr()).expect("a port").port();
+        let settings = settings.iter().flat_map(|setting| [" -c ", setting]).collect();
+        let cluster = Self { binaries, directory, port, settings };
+        succeed(
+            cluster
+                .tool("initdb")
+                .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--pgdata"])
+                .arg(cluster.data()),
+        );
+        let rules = "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
+        std::fs::write(cluster.data().join("pg_hba.conf"), rules).expect("who may log in");
+        assert!(cluster.try_start(), "{}", cluster.log());
+        Some(cluster)
+    }
+
+    /// URL of its superuser.
+    pub fn url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// URL of a role.
+    pub fn url_of(&self, role: &str, password: &str) -> String {
+        format!("postgres://{role}:{password}@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// Its loopback port, the same after every start.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Makes the server speak TLS with a certificate for `localhost`, and gives the file of the authority that signed it:
+    /// itself. Needs `openssl`.
+    ///
+    /// # Panics
+    /// When the certificate cannot be made.
+    pub fn with_tls(&self) -> PathBuf {
+        let (key, certificate) = (self.data().join("server.key"), self.data().join("server.crt"));
+        let mut make = self.tool_at("openssl");
+        make.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]);
+        make.args(["-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE"]);
+        succeed(make.arg("-keyout").arg(&key).arg("-out").arg(&certificate));
+        self.kill();
+        std::fs::write(self.data().join("postgresql.auto.conf"), "ssl = on\n").expect("a setting");
+        self.restart();
+        certificate
+    }
+
+    /// Ends the server and all its children with SIGKILL, as a lost machine does.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn kill(&self) {
+        let pid_file = std::fs::read_to_string(self.data().join("postmaster.pid")).expect("the server runs");
+        let postmaster = pid_file.lines().next().expect("a process id").to_owned();
+        let children = children(&postmaster);
+        // All in one call: otherwise a child could still write when the next server reads.
+        succeed(Command::new("kill").arg("-9").arg(&postmaster).args(&children).stderr(Stdio::null()));
+    }
+
+    /// Starts the server again after [`OwnPostgres::kill`], on the same port and data.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn restart(&self) {
+        let began = Instant::now();
+        // The shared memory of the killed one goes away with the last of its children.
+        while !self.try_start() {
+            assert!(began.elapsed() < Duration::from_secs(30), "{}", self.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn try_start(&self) -> bool {
+        let Self { port, settings, .. } = self;
+        let options = format!("-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=''{settings}");
+        let mut start = self.tool("pg_ctl");
+        start.args(["start", "--wait", "--silent", "--pgdata"]).arg(self.data());
+        start.arg("--log").arg(self.directory.path().join("log")).arg("--options").arg(options);
+        // Its output would stay open as long as the server runs.
+        start.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        start.status().expect("pg_ctl runs").success()
+    }
+
+    fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
+    }
+
+    fn tool(&self, name: &str) -> Command {
+        self.tool_at(self.binaries.join(name))
+    }
+
+    /// A program as the user of the server, for `PostgreSQL` refuses to run as root.
+    fn tool_at(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut tool = if is_root() {
+            let mut runuser = Command::new("runuser");
+            runuser.args(["-u", "postgres", "--"]).arg(program);
+            runuser
+        } else {
+            Command::new(program)
+        };
+        tool.current_dir(self.directory.path());
+        tool
+    }
+}
+
+impl Drop for OwnPostgres {
+    fn drop(&mut self) {
+        let mut stop = self.tool("pg_ctl");
+        stop.args(["stop", "--mode=immediate", "--silent", "--pgdata"]).arg(self.data());
+        // It may have been killed already.
+        let _ = stop.stdout(Stdio::null()).stderr(Stdio::null()).status();
+    }
+}
+
+fn children(parent: &str) -> Vec<String> {
+    let processes = std::fs::read_dir("/proc").expect("processes").filter_map(Result::ok);
+    let pids = processes.filter_map(|process| process.file_name().into_string().ok());
+    let is_child = |pid: &String| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        // After the name in brackets: state, parent.
+        stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1)) == Some(parent)
+    };
+    pids.filter(|pid| pid.bytes().all(|byte| byte.is_ascii_digit())).filter(is_child).collect()
+}
+
+fn succeed(command: &mut Command) {
+    let output = command.stdin(Stdio::null()).output().expect("the program runs");
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
+}
+
+/// Where the programs of the newest installed server are: Debian keeps them out of `PATH`.
+fn binaries() -> Option<PathBuf> {
+    let has_initdb = |directory: &PathBuf| directory.join("initdb").is_file();
+    let version = |directory: &Path| directory.parent()?.file_name()?.to_str()?.parse::<u32>().ok();
+    let installed = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().filter_map(Result::ok);
+    let newest = installed.map(|entry| entry.path().join("bin")).filter(has_initdb).max_by_key(|path| version(path));
+    let path = ProcessEnv.var("PATH").unwrap_or_default();
+    newest.or_else(|| std::env::split_paths(&path).find(has_initdb))
+}
