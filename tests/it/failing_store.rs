@@ -13,7 +13,7 @@ use shopease_shared::domain::{
 use shopease_shared::http::routes::{ROUTES, Surface};
 use shopease_shared::ports::{
     AccountStore, AuditPage, AuditStore, CartStore, CatalogStore, Claim, Claimed, Health, IdempotencyKey,
-    IdempotencyRecord, IdempotencyStore, OrderAdvance, OrderStore, OutboxMessage, Placement, ProductListing,
+    IdempotencyRecord, IdempotencyStore, KeyAnswer, OrderAdvance, OrderStore, OutboxMessage, Placement, ProductListing,
     SessionStore, StockStore, StoreError, Upserted,
 };
 use shopease_shared::testing::fixtures;
@@ -50,10 +50,12 @@ fails! {
         find_stock_levels(a: &[Sku]) -> Vec<StockLevel>;
         initialize_stock(a: &[(Sku, u32)]) -> Vec<Sku>;
         correct_stock(a: &Sku, b: StockChange) -> StockLevel;
+        replace_stock_level_under_key(a: Option<&StockLevel>, b: &StockLevel, c: &KeyAnswer) -> ();
     }
     CartStore {
         find_cart(a: &CartOwner, b: OffsetDateTime) -> Option<Cart>;
         save_cart(a: &Cart, b: OffsetDateTime) -> ();
+        save_cart_under_key(a: &Cart, b: OffsetDateTime, c: &KeyAnswer) -> ();
         merge_carts(a: &Cart, b: &Cart, c: OffsetDateTime) -> ();
     }
     OrderStore {
@@ -79,7 +81,6 @@ fails! {
     IdempotencyStore {
         find_idempotency_record(a: &IdempotencyKey, b: OffsetDateTime) -> Option<IdempotencyRecord>;
         claim_idempotency_key(a: &Claim, b: OffsetDateTime) -> Claimed;
-        complete_idempotency_key(a: &IdempotencyKey, b: &str) -> ();
         release_idempotency_key(a: &IdempotencyKey) -> ();
     }
     AuditStore {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use time::OffsetDateTime;
 
-use super::StoreError;
+use super::{KeyAnswer, StoreError};
 use crate::domain::{Cart, CartOwner};
 
 /// Carts, one per owner. From its `expires_at` on a cart counts as none, for every command, whether or not the store
@@ -22,6 +22,18 @@ pub trait CartStore: Send + Sync {
     /// # Errors
     /// [`StoreError::Conflict`] when the store has another version.
     async fn save_cart(&self, cart: &Cart, expires_at: OffsetDateTime) -> Result<(), StoreError>;
+
+    /// Writes a cart as [`CartStore::save_cart`] does, and the answer under the key that the command runs under, both or
+    /// neither: whoever runs it again finds the answer.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the store has another version of the cart, or the key is free or has an answer.
+    async fn save_cart_under_key(
+        &self,
+        cart: &Cart,
+        expires_at: OffsetDateTime,
+        answer: &KeyAnswer,
+    ) -> Result<(), StoreError>;
 
     /// Writes `merged` as [`CartStore::save_cart`] does and removes the cart of `source`, both or neither.
     ///

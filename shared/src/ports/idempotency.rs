@@ -62,6 +62,15 @@ pub struct IdempotencyRecord {
     pub outcome: Option<String>,
 }
 
+/// The final answer of a command, to be written under its key together with its effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyAnswer {
+    /// The key, which the command has claimed.
+    pub key: IdempotencyKey,
+    /// The answer as JSON.
+    pub outcome: String,
+}
+
 /// Taking a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
@@ -82,7 +91,8 @@ pub enum Claimed {
     Existing(IdempotencyRecord),
 }
 
-/// Idempotency keys of commands that are not orders. (Orders claim their key in [`super::OrderStore::place_order`].)
+/// Idempotency keys of commands that are not orders. (Orders claim their key in [`super::OrderStore::place_order`].) The
+/// answer is written with the command's effect, by the port that has the effect.
 #[async_trait]
 pub trait IdempotencyStore: Send + Sync {
     /// The record under a key, unless it has expired.
@@ -101,13 +111,7 @@ pub trait IdempotencyStore: Send + Sync {
     /// [`StoreError`].
     async fn claim_idempotency_key(&self, claim: &Claim, now: OffsetDateTime) -> Result<Claimed, StoreError>;
 
-    /// Writes the final answer under a key that was claimed; the first answer stays.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn complete_idempotency_key(&self, key: &IdempotencyKey, outcome: &str) -> Result<(), StoreError>;
-
-    /// Frees a key whose command failed without effect, so that the client may try again.
+    /// Frees a key whose command failed without effect, so that the client may try again. A key with an answer stays.
     ///
     /// # Errors
     /// [`StoreError`].

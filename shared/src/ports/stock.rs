@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::StoreError;
+use super::{KeyAnswer, StoreError};
 use crate::domain::{Sku, StockChange, StockLevel};
 
 /// Stock levels. Orders change them through [`super::OrderStore`] only.
@@ -27,4 +27,16 @@ pub trait StockStore: Send + Sync {
     /// # Errors
     /// [`StoreError::OutOfStock`] when fewer than 0 would be available; nothing is changed then.
     async fn correct_stock(&self, sku: &Sku, change: StockChange) -> Result<StockLevel, StoreError>;
+
+    /// Writes a level in place of the one that was seen (`None`: there was none), of which it differs in `available`
+    /// and `received` only, and the answer under the key that the command runs under, both or neither.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the level is another by now, or the key is free or has an answer.
+    async fn replace_stock_level_under_key(
+        &self,
+        seen: Option<&StockLevel>,
+        next: &StockLevel,
+        answer: &KeyAnswer,
+    ) -> Result<(), StoreError>;
 }

@@ -1,8 +1,13 @@
 //! The operator's use cases.
 
 use super::LocalShop;
+use super::idempotent::answer;
 use crate::domain::{CartOwner, Handle, Inventory, Product, RuleError, StockChange, StockLevel};
+use crate::ports::{IdempotencyKey, StoreError};
 use crate::shop::{Caller, CorrectStock, ShopError, ShopResult, VariantStock};
+
+/// How often a correction that met an order is tried again on what is there now.
+const MAX_TRIES: usize = 8;
 
 impl LocalShop {
     pub(super) async fn product_stock_impl(&self, caller: &Caller, handle: &Handle) -> ShopResult<Vec<VariantStock>> {
@@ -41,19 +46,50 @@ impl LocalShop {
         if !tracked {
             return Err(RuleError::invalid("sku", "is not counted").into());
         }
-        if let StockChange::Adjust(units) = command.change {
-            let level = self.stock_levels_of(&product).await?.remove(&command.sku);
-            let after = i64::from(level.map_or(0, |level| level.available)) + i64::from(units);
-            if after > i64::from(StockLevel::MAX_UNITS) {
-                return Err(too_many());
-            }
-        }
-        let change = async { Ok(self.store.correct_stock(&command.sku, command.change).await?) };
         let owner = CartOwner::customer(&operator);
-        let level = self.idempotently(owner, "stock-corrections", client_key, &command, change).await?;
+        let correct = |key: Option<IdempotencyKey>| {
+            let command = &command;
+            async move { self.replace_level(command, key.as_ref()).await }
+        };
+        let level = self.idempotently(owner, "stock-corrections", client_key, &command, correct).await?;
         self.cache.forget_product(&product.handle).await;
         Ok(level)
     }
+}
+
+impl LocalShop {
+    /// Corrects a level; under a key, the answer is written with it.
+    async fn replace_level(&self, command: &CorrectStock, key: Option<&IdempotencyKey>) -> ShopResult<StockLevel> {
+        for _ in 0..MAX_TRIES {
+            let seen = self.store.find_stock_levels(std::slice::from_ref(&command.sku)).await?.pop();
+            let next = corrected(seen.as_ref(), command)?;
+            let Some(key) = key else { return Ok(self.store.correct_stock(&command.sku, command.change).await?) };
+            let answer = answer(key, &next)?;
+            match self.store.replace_stock_level_under_key(seen.as_ref(), &next, &answer).await {
+                Ok(()) => return Ok(next),
+                // An order was faster, or the key has an answer by now: the caller finds that.
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(ShopError::Conflict)
+    }
+}
+
+/// The level after a correction.
+fn corrected(seen: Option<&StockLevel>, command: &CorrectStock) -> ShopResult<StockLevel> {
+    let seen = seen.cloned().unwrap_or_else(|| StockLevel::initial(command.sku.clone(), 0));
+    let available = match command.change {
+        StockChange::SetAvailable(units) => i64::from(units),
+        StockChange::Adjust(units) => i64::from(seen.available) + i64::from(units),
+    };
+    if available > i64::from(StockLevel::MAX_UNITS) {
+        return Err(too_many());
+    }
+    let short = || ShopError::OutOfStock { sku: command.sku.clone() };
+    let available = u32::try_from(available).map_err(|_| short())?;
+    let received = i64::from(seen.received) - i64::from(seen.available) + i64::from(available);
+    Ok(StockLevel { available, received: u32::try_from(received).map_err(|_| too_many())?, ..seen })
 }
 
 fn too_many() -> ShopError {

@@ -3,12 +3,13 @@
 use std::collections::{HashMap, HashSet};
 
 use super::LocalShop;
+use super::idempotent::answer;
 use super::local_shop::Identity;
 use crate::domain::{
     Cart, CartId, CartOwner, Inventory, LineItemId, Money, PricedLine, Product, ProductStatus, Quantity, QuoteLine,
     RuleError, Sku, StockLevel, Variant,
 };
-use crate::ports::StoreError;
+use crate::ports::{IdempotencyKey, StoreError};
 use crate::shop::{AddLineItem, Caller, CartLineView, CartView, SetLineItem, ShopError, ShopResult, UnavailableLine};
 
 /// How often a write that met another write of the same cart is tried again with what is there now.
@@ -72,11 +73,17 @@ impl LocalShop {
         client_key: Option<&str>,
     ) -> ShopResult<CartView> {
         let owner = self.identify(caller).await?.owner;
-        let change = self.change_cart(&owner, |cart| {
-            cart.add(&command.sku, command.quantity)?;
-            Ok(Some(command.sku.clone()))
-        });
-        self.idempotently(owner.clone(), "line-items", client_key, &command, change).await
+        let add = |key: Option<IdempotencyKey>| {
+            let (owner, command) = (&owner, &command);
+            async move {
+                let change = |cart: &mut Cart| {
+                    cart.add(&command.sku, command.quantity)?;
+                    Ok(Some(command.sku.clone()))
+                };
+                self.change_cart(owner, key.as_ref(), change).await
+            }
+        };
+        self.idempotently(owner.clone(), "line-items", client_key, &command, add).await
     }
 
     pub(super) async fn set_line_item_impl(
@@ -86,7 +93,7 @@ impl LocalShop {
         command: SetLineItem,
     ) -> ShopResult<CartView> {
         let owner = self.identify(caller).await?.owner;
-        self.change_cart(&owner, |cart| {
+        self.change_cart(&owner, None, |cart| {
             let sku = line_sku(cart, id)?;
             cart.set(&sku, command.quantity);
             Ok(Some(sku))
@@ -96,7 +103,7 @@ impl LocalShop {
 
     pub(super) async fn remove_line_item_impl(&self, caller: &Caller, id: &LineItemId) -> ShopResult<CartView> {
         let owner = self.identify(caller).await?.owner;
-        self.change_cart(&owner, |cart| {
+        self.change_cart(&owner, None, |cart| {
             let sku = line_sku(cart, id)?;
             cart.remove(&sku);
             Ok(None)
@@ -125,10 +132,12 @@ impl LocalShop {
         .map(|_| ())
     }
 
-    /// Changes the cart; `change` names the article that must be sold and in stock in the new quantity, if any.
+    /// Changes the cart; `change` names the article that must be sold and in stock in the new quantity, if any. Under a
+    /// key, the answer is written with the cart.
     async fn change_cart(
         &self,
         owner: &CartOwner,
+        key: Option<&IdempotencyKey>,
         change: impl Fn(&mut Cart) -> ShopResult<Option<Sku>>,
     ) -> ShopResult<CartView> {
         for _ in 0..MAX_TRIES {
@@ -140,8 +149,13 @@ impl LocalShop {
             }
             priced.cart.version += 1;
             priced.cart.updated_at = self.clock.now();
-            match self.store.save_cart(&priced.cart, self.expiry()).await {
-                Ok(()) => return Ok(priced.view()),
+            let (cart, view) = (priced.cart.clone(), priced.view());
+            let saved = match key {
+                Some(key) => self.store.save_cart_under_key(&cart, self.expiry(), &answer(key, &view)?).await,
+                None => self.store.save_cart(&cart, self.expiry()).await,
+            };
+            match saved {
+                Ok(()) => return Ok(view),
                 Err(StoreError::Conflict) => {}
                 Err(error) => return Err(error.into()),
             }

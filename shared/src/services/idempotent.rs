@@ -9,7 +9,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::LocalShop;
 use crate::domain::{CartOwner, OrderId, hex};
-use crate::ports::{Claim, Claimed, IdempotencyKey, IdempotencyRecord};
+use crate::ports::{Claim, Claimed, IdempotencyKey, IdempotencyRecord, KeyAnswer};
 use crate::shop::{ShopError, ShopResult};
 
 /// How long the first caller of a key is taken to be at work: twice the longest budget of a checkout.
@@ -49,35 +49,52 @@ pub(super) fn judge(record: &IdempotencyRecord, request_hash: &str, now: OffsetD
 }
 
 impl LocalShop {
-    /// Runs a command once per client key, or simply when there is no key. A command that fails frees the key: it has
-    /// changed nothing.
-    pub(super) async fn idempotently<T: Serialize + DeserializeOwned>(
+    /// Runs a command once per client key, or simply when there is no key. The command writes its answer under the key
+    /// with its effect, in one step: whoever comes after a crash, however late, either finds the answer or no effect. A
+    /// command that fails frees the key.
+    pub(super) async fn idempotently<T, F>(
         &self,
         owner: CartOwner,
         route: &'static str,
         client_key: Option<&str>,
         request: &impl Serialize,
-        run: impl Future<Output = ShopResult<T>>,
-    ) -> ShopResult<T> {
-        let Some(client_key) = client_key else { return run.await };
+        run: impl FnOnce(Option<IdempotencyKey>) -> F,
+    ) -> ShopResult<T>
+    where
+        T: DeserializeOwned,
+        F: Future<Output = ShopResult<T>>,
+    {
+        let Some(client_key) = client_key else { return run(None).await };
         let key = IdempotencyKey::new(owner, route, client_key)?;
         let (hash, now) = (request_hash(request)?, self.clock.now());
         let claim = claim(key.clone(), hash.clone(), None, now);
         if let Claimed::Existing(record) = self.store.claim_idempotency_key(&claim, now).await?
             && let Some(outcome) = judge(&record, &hash, now)?
         {
-            return serde_json::from_str(&outcome).map_err(|error| ShopError::Internal(error.into()));
+            return replay(&outcome);
         }
-        match run.await {
-            Ok(value) => {
-                let outcome = serde_json::to_string(&value).map_err(|error| ShopError::Internal(error.into()))?;
-                self.store.complete_idempotency_key(&key, &outcome).await?;
-                Ok(value)
-            }
+        match run(Some(key.clone())).await {
+            Ok(value) => Ok(value),
             Err(error) => {
+                // The effect may have come about all the same: by this call, whose own answer got lost, or by another
+                // that took over.
+                let record = self.store.find_idempotency_record(&key, self.clock.now()).await?;
+                if let Some(outcome) = record.and_then(|record| record.outcome) {
+                    return replay(&outcome);
+                }
                 self.store.release_idempotency_key(&key).await?;
                 Err(error)
             }
         }
     }
+}
+
+/// The answer that a command is kept with.
+pub(super) fn answer(key: &IdempotencyKey, value: &impl Serialize) -> ShopResult<KeyAnswer> {
+    let outcome = serde_json::to_string(value).map_err(|error| ShopError::Internal(error.into()))?;
+    Ok(KeyAnswer { key: key.clone(), outcome })
+}
+
+fn replay<T: DeserializeOwned>(outcome: &str) -> ShopResult<T> {
+    serde_json::from_str(outcome).map_err(|error| ShopError::Internal(error.into()))
 }

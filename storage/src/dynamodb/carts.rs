@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use shopease_shared::domain::{Cart, CartOwner};
-use shopease_shared::ports::{CartStore, StoreError};
+use shopease_shared::ports::{CartStore, KeyAnswer, StoreError};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -11,7 +11,7 @@ use super::actions::Action;
 use super::items::{
     EXPIRES_MS, Item, NewItem, bad, is_live, json, millis, number, parse_text, read_json, read_number, read_text, text,
 };
-use super::{DynamoDbStore, keys};
+use super::{DynamoDbStore, idempotency, keys};
 
 /// A cart item.
 struct CartRow(Item);
@@ -79,6 +79,16 @@ impl CartStore for DynamoDbStore {
 
     async fn save_cart(&self, cart: &Cart, expires_at: OffsetDateTime) -> Result<(), StoreError> {
         self.write(save(cart, expires_at)?).await.map_err(|refused| refused.or(StoreError::Conflict))
+    }
+
+    async fn save_cart_under_key(
+        &self,
+        cart: &Cart,
+        expires_at: OffsetDateTime,
+        answer: &KeyAnswer,
+    ) -> Result<(), StoreError> {
+        let actions = vec![idempotency::answer(answer), save(cart, expires_at)?];
+        self.transact(actions).await.map_err(|refused| refused.or(StoreError::Conflict))
     }
 
     async fn merge_carts(&self, source: &Cart, merged: &Cart, expires_at: OffsetDateTime) -> Result<(), StoreError> {

@@ -1,7 +1,9 @@
 //! Records of idempotency keys: one item a key. The answer is an attribute, so that the first one can stay.
 
 use async_trait::async_trait;
-use shopease_shared::ports::{Claim, Claimed, IdempotencyKey, IdempotencyRecord, IdempotencyStore, StoreError};
+use shopease_shared::ports::{
+    Claim, Claimed, IdempotencyKey, IdempotencyRecord, IdempotencyStore, KeyAnswer, StoreError,
+};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -70,6 +72,13 @@ pub(super) fn complete(key: &IdempotencyKey, outcome: &str) -> Action {
         .value(":outcome", text(outcome))
 }
 
+/// Writes the answer under a key that is taken and has none.
+pub(super) fn answer(answer: &KeyAnswer) -> Action {
+    Action::update(&keys::idempotency(&answer.key), "SET outcome = :outcome")
+        .only_if("attribute_exists(pk) AND attribute_not_exists(outcome)")
+        .value(":outcome", text(&answer.outcome))
+}
+
 #[async_trait]
 impl IdempotencyStore for DynamoDbStore {
     async fn find_idempotency_record(
@@ -99,15 +108,12 @@ impl IdempotencyStore for DynamoDbStore {
         }
     }
 
-    async fn complete_idempotency_key(&self, key: &IdempotencyKey, outcome: &str) -> Result<(), StoreError> {
-        match self.write(complete(key, outcome)).await {
-            // Nobody holds the key (any more), so nobody will ask for the answer.
+    async fn release_idempotency_key(&self, key: &IdempotencyKey) -> Result<(), StoreError> {
+        let unanswered = Action::delete(&keys::idempotency(key)).only_if("attribute_not_exists(outcome)");
+        match self.write(unanswered).await {
+            // A key with an answer has had its effect, and stays.
             Ok(()) | Err(Refused::Conditions(_)) => Ok(()),
             Err(Refused::Failed(error)) => Err(error),
         }
-    }
-
-    async fn release_idempotency_key(&self, key: &IdempotencyKey) -> Result<(), StoreError> {
-        self.write(Action::delete(&keys::idempotency(key))).await.map_err(Refused::unconditional)
     }
 }

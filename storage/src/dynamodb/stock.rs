@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use shopease_shared::domain::{Reservation, Sku, StockChange, StockEffect, StockLevel};
-use shopease_shared::ports::{StockStore, StoreError};
+use shopease_shared::ports::{KeyAnswer, StockStore, StoreError};
 
 use super::actions::Action;
 use super::items::{Item, NewItem, number, parse_text, read_number};
 use super::reads::Consistency;
 use super::retry::Backoff;
 use super::writes::Refused;
-use super::{DynamoDbStore, keys};
+use super::{DynamoDbStore, idempotency, keys};
 
 /// A stock item.
 pub(super) struct StockRow(pub Item);
@@ -112,6 +112,26 @@ impl StockStore for DynamoDbStore {
                 }
             }
         }
+    }
+
+    async fn replace_stock_level_under_key(
+        &self,
+        seen: Option<&StockLevel>,
+        next: &StockLevel,
+        answer: &KeyAnswer,
+    ) -> Result<(), StoreError> {
+        let put = Action::put(StockRow::from(next).0);
+        let put = match seen {
+            None => put.only_if_absent(),
+            Some(seen) => put
+                .only_if("available = :available AND reserved = :reserved AND sold = :sold AND received = :received")
+                .value(":available", number(seen.available))
+                .value(":reserved", number(seen.reserved))
+                .value(":sold", number(seen.sold))
+                .value(":received", number(seen.received)),
+        };
+        let actions = vec![idempotency::answer(answer), put];
+        self.transact(actions).await.map_err(|refused| refused.or(StoreError::Conflict))
     }
 }
 

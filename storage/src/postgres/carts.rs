@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use shopease_shared::domain::{Cart, CartOwner};
-use shopease_shared::ports::{CartStore, StoreError};
+use shopease_shared::ports::{CartStore, KeyAnswer, StoreError};
 use time::OffsetDateTime;
 
 use super::{PostgresStore, from_bigint, from_json, retry, to_bigint, to_json};
@@ -34,6 +34,30 @@ impl CartStore for PostgresStore {
         let write = || {
             sqlx::query!(
                 "SELECT save_cart($1, $2, $3, $4::text::json, $5, $6)",
+                cart.owner.key(),
+                cart.id.as_str(),
+                version,
+                &lines,
+                cart.updated_at,
+                expires_at
+            )
+            .execute(&self.pool)
+        };
+        retry::once(write).await.map(|_| ())
+    }
+
+    async fn save_cart_under_key(
+        &self,
+        cart: &Cart,
+        expires_at: OffsetDateTime,
+        answer: &KeyAnswer,
+    ) -> Result<(), StoreError> {
+        let (version, lines) = (to_bigint(cart.version)?, to_json(&cart.lines)?);
+        let write = || {
+            sqlx::query!(
+                "SELECT save_cart_under_key($1, $2, $3, $4, $5, $6::text::json, $7, $8)",
+                answer.key.store_key(),
+                &answer.outcome,
                 cart.owner.key(),
                 cart.id.as_str(),
                 version,

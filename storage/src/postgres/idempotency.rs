@@ -67,18 +67,6 @@ impl IdempotencyStore for PostgresStore {
         claimed(retry::once(write).await?)
     }
 
-    async fn complete_idempotency_key(&self, key: &IdempotencyKey, outcome: &str) -> Result<(), StoreError> {
-        let write = || {
-            sqlx::query!(
-                "UPDATE idempotency_key SET outcome = $2 WHERE key = $1 AND outcome IS NULL",
-                key.store_key(),
-                outcome
-            )
-            .execute(&self.pool)
-        };
-        retry::repeatable(write).await.map(|_| ())
-    }
-
     async fn release_idempotency_key(&self, key: &IdempotencyKey) -> Result<(), StoreError> {
         // A key with an answer has had its effect, and stays.
         let write = || {

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use shopease_shared::domain::{Sku, StockChange, StockLevel};
-use shopease_shared::ports::{StockStore, StoreError};
+use shopease_shared::ports::{KeyAnswer, StockStore, StoreError};
 
 use super::{PostgresStore, from_bigint, retry};
 
@@ -77,6 +77,30 @@ impl StockStore for PostgresStore {
             StockChange::Adjust(units) => self.take_available(sku, i64::from(units.unsigned_abs())).await?,
         };
         row.ok_or_else(|| StoreError::OutOfStock { sku: sku.clone() })?.try_into()
+    }
+
+    async fn replace_stock_level_under_key(
+        &self,
+        seen: Option<&StockLevel>,
+        next: &StockLevel,
+        answer: &KeyAnswer,
+    ) -> Result<(), StoreError> {
+        let write = || {
+            sqlx::query!(
+                "SELECT replace_stock_level_under_key($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                answer.key.store_key(),
+                &answer.outcome,
+                next.sku.as_str(),
+                seen.map(|seen| i64::from(seen.available)),
+                seen.map(|seen| i64::from(seen.reserved)),
+                seen.map(|seen| i64::from(seen.sold)),
+                seen.map(|seen| i64::from(seen.received)),
+                i64::from(next.available),
+                i64::from(next.received)
+            )
+            .execute(&self.pool)
+        };
+        retry::once(write).await.map(|_| ())
     }
 }
 

@@ -2,10 +2,10 @@
 
 use time::{Duration, OffsetDateTime};
 
-use super::support::{NOW, RACERS, race};
-use crate::domain::{CartOwner, OrderId};
-use crate::ports::{Claim, Claimed, IdempotencyKey, IdempotencyRecord, SharedStore};
-use crate::testing::fixtures::{checkout_key, claim, customer, visitor};
+use super::support::{KEPT_UNTIL, NOW, RACERS, level, race, save_first_cart};
+use crate::domain::{Cart, CartOwner, OrderId, StockLevel};
+use crate::ports::{Claim, Claimed, IdempotencyKey, IdempotencyRecord, KeyAnswer, SharedStore, StoreError};
+use crate::testing::fixtures::{cart, checkout_key, claim, customer, sku, visitor};
 
 const ANSWER: &str = "{\"status\":201}";
 
@@ -54,7 +54,8 @@ pub(super) async fn the_first_answer_under_a_key_stays(store: SharedStore) {
     assert_eq!(take(&store, &claim, NOW).await, Claimed::New);
     let first = "{\"status\": 201, \"body\": \"Größe \\u0000 \\\\ 'x'\"}";
     for outcome in [first, "{\"status\":500}"] {
-        store.complete_idempotency_key(&key, outcome).await.expect("an answer is kept");
+        let given = answer(&store, &key, outcome).await;
+        assert_eq!(given.is_ok(), outcome == first, "{given:?}");
         let answered = IdempotencyRecord { outcome: Some(first.to_owned()), ..claim.record.clone() };
         assert_eq!(find(&store, &key, NOW).await, Some(answered.clone()), "byte for byte");
         assert_eq!(take(&store, &claim, NOW).await, Claimed::Existing(answered));
@@ -67,7 +68,8 @@ pub(super) async fn one_of_many_concurrent_answers_stays(store: SharedStore) {
     let seen = race(RACERS, |number| {
         let (store, key) = (store.clone(), key.clone());
         async move {
-            store.complete_idempotency_key(&key, &number.to_string()).await.expect("an answer is kept");
+            let given = answer(&store, &key, &number.to_string()).await;
+            assert!(matches!(given, Ok(()) | Err(StoreError::Conflict)), "{given:?}");
             find(&store, &key, NOW).await.and_then(|record| record.outcome)
         }
     })
@@ -99,7 +101,7 @@ pub(super) async fn an_expired_key_is_free(store: SharedStore) {
     let first = Claim { expires_at: NOW + Duration::hours(1), ..claim(key.clone(), "first", NOW) };
     let before = first.expires_at - Duration::milliseconds(1);
     assert_eq!(take(&store, &first, NOW).await, Claimed::New);
-    store.complete_idempotency_key(&key, ANSWER).await.expect("an answer is kept");
+    answer(&store, &key, ANSWER).await.expect("an answer is kept");
     let answered = IdempotencyRecord { outcome: Some(ANSWER.to_owned()), ..first.record };
     assert_eq!(find(&store, &key, before).await, Some(answered.clone()), "until then it is taken");
     let after = first.expires_at;
@@ -129,7 +131,7 @@ pub(super) async fn keys_of_other_owners_routes_and_texts_do_not_meet(store: Sha
         let claim = claim(key.clone(), &format!("request {number}"), NOW);
         assert_eq!(take(&store, &claim, NOW).await, Claimed::New, "{key:?}");
     }
-    store.complete_idempotency_key(&keys[0], ANSWER).await.expect("an answer is kept");
+    answer(&store, &keys[0], ANSWER).await.expect("an answer is kept");
     for (number, key) in keys.iter().enumerate() {
         let record = find(&store, key, NOW).await.expect("the key is taken");
         let expected = (format!("request {number}"), (number == 0).then(|| ANSWER.to_owned()));
@@ -143,4 +145,61 @@ async fn find(store: &SharedStore, key: &IdempotencyKey, now: OffsetDateTime) ->
 
 async fn take(store: &SharedStore, claim: &Claim, now: OffsetDateTime) -> Claimed {
     store.claim_idempotency_key(claim, now).await.expect("a claim is answered")
+}
+
+/// Writes an answer with an effect: the first cart of somebody who has none yet.
+async fn answer(store: &SharedStore, key: &IdempotencyKey, outcome: &str) -> Result<(), StoreError> {
+    let cart = cart(&visitor(&format!("{} {outcome}", key.store_key())), &[("ANY", 1)]);
+    let answer = KeyAnswer { key: key.clone(), outcome: outcome.to_owned() };
+    let given = store.save_cart_under_key(&cart, KEPT_UNTIL, &answer).await;
+    let found = store.find_cart(&cart.owner, NOW).await.expect("a cart is read");
+    assert_eq!(found.is_some(), given.is_ok(), "effect and answer, or neither: {given:?}");
+    given
+}
+
+pub(super) async fn an_answer_and_its_cart_are_written_together(store: SharedStore) {
+    let (ada, key) = (visitor("ada"), checkout_key(&visitor("ada"), "key"));
+    assert!(matches!(answer(&store, &key, ANSWER).await, Err(StoreError::Conflict)), "the key is free");
+    assert_eq!(take(&store, &claim(key.clone(), "request", NOW), NOW).await, Claimed::New);
+    let first = save_first_cart(&store, &ada, &[("A", 1)]).await;
+    let given = KeyAnswer { key: key.clone(), outcome: ANSWER.to_owned() };
+    let refused = store.save_cart_under_key(&first, KEPT_UNTIL, &given).await;
+    assert!(matches!(refused, Err(StoreError::Conflict)), "the cart has that version already: {refused:?}");
+    assert_eq!(find(&store, &key, NOW).await.and_then(|record| record.outcome), None, "no answer without its effect");
+    let second = Cart { version: 2, ..first };
+    store.save_cart_under_key(&second, KEPT_UNTIL, &given).await.expect("both are written");
+    assert_eq!(find(&store, &key, NOW).await.and_then(|record| record.outcome).as_deref(), Some(ANSWER));
+    let third = Cart { version: 3, ..second.clone() };
+    let again = store.save_cart_under_key(&third, KEPT_UNTIL, &given).await;
+    assert!(matches!(again, Err(StoreError::Conflict)), "the key has an answer: {again:?}");
+    assert_eq!(store.find_cart(&ada, NOW).await.expect("a cart is read"), Some(second), "no effect without an answer");
+    store.release_idempotency_key(&key).await.expect("a key with an answer is left alone");
+    assert_eq!(find(&store, &key, NOW).await.and_then(|record| record.outcome).as_deref(), Some(ANSWER));
+}
+
+pub(super) async fn an_answer_and_its_stock_are_written_together(store: SharedStore) {
+    let of = |available: u32, received: u32| StockLevel { available, received, ..StockLevel::initial(sku("A"), 0) };
+    let steps = [(None, of(5, 5)), (Some(of(5, 5)), of(3, 3)), (Some(of(3, 3)), of(0, 0))];
+    for (number, (seen, next)) in steps.into_iter().enumerate() {
+        let key = checkout_key(&visitor("ada"), &format!("key {number}"));
+        let given = KeyAnswer { key: key.clone(), outcome: ANSWER.to_owned() };
+        let write = |seen: Option<StockLevel>| {
+            let (store, next, given) = (&store, &next, &given);
+            async move { store.replace_stock_level_under_key(seen.as_ref(), next, given).await }
+        };
+        let before = units_or_none(&store).await;
+        assert!(matches!(write(seen.clone()).await, Err(StoreError::Conflict)), "the key is free");
+        assert_eq!(take(&store, &claim(key.clone(), "request", NOW), NOW).await, Claimed::New);
+        let wrong = Some(of(99, 99));
+        assert!(matches!(write(wrong).await, Err(StoreError::Conflict)), "the level is another");
+        assert_eq!(units_or_none(&store).await, before, "nothing has changed");
+        write(seen.clone()).await.expect("both are written");
+        assert_eq!(units_or_none(&store).await, Some(next.available));
+        assert!(matches!(write(seen).await, Err(StoreError::Conflict)), "once only");
+        assert_eq!(find(&store, &key, NOW).await.and_then(|record| record.outcome).as_deref(), Some(ANSWER));
+    }
+}
+
+async fn units_or_none(store: &SharedStore) -> Option<u32> {
+    level(store, "A").await.map(|level| level.available)
 }

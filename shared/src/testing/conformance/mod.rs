@@ -150,6 +150,8 @@ macro_rules! for_each_guarantee {
                 a_released_key_is_free,
                 an_expired_key_is_free,
                 keys_of_other_owners_routes_and_texts_do_not_meet,
+                an_answer_and_its_cart_are_written_together,
+                an_answer_and_its_stock_are_written_together,
             }
             audit {
                 everything_orders_touch_is_read_once,

@@ -2,8 +2,8 @@
 
 use shopease_shared::domain::{Product, ProductSort, SearchQuery, SearchWord, StockEffect};
 use shopease_shared::ports::{
-    AccountStore as _, CartStore as _, CatalogStore as _, Claimed, Health as _, IdempotencyStore as _, OrderStore as _,
-    ProductListing, SessionStore as _, StockStore as _,
+    AccountStore as _, CartStore as _, CatalogStore as _, Claimed, Health as _, IdempotencyStore as _, KeyAnswer,
+    OrderStore as _, ProductListing, SessionStore as _, StockStore as _,
 };
 use shopease_shared::testing::FixedClock;
 use shopease_shared::testing::fixtures::{
@@ -136,11 +136,12 @@ async fn an_idempotency_record_is_one_item() {
     let key = checkout_key(&visitor("ada"), "k");
     let claimed = claim(key.clone(), "request", NOW);
     assert_eq!(bench.store.claim_idempotency_key(&claimed, NOW).await.expect("claimed"), Claimed::New);
-    bench.store.complete_idempotency_key(&key, "{}").await.expect("completed");
+    let answer = KeyAnswer { key: key.clone(), outcome: "{}".to_owned() };
+    bench.store.save_cart_under_key(&cart(&visitor("ada"), &[]), LATER, &answer).await.expect("answered");
     let found = bench.store.find_idempotency_record(&key, NOW).await.expect("a record").expect("is there");
     assert_eq!(found.outcome.as_deref(), Some("{}"));
     bench.store.release_idempotency_key(&key).await.expect("released");
-    assert_eq!(bench.wire.take_operations(), ["PutItem", "UpdateItem", "GetItem", "DeleteItem"]);
+    assert_eq!(bench.wire.take_operations(), ["PutItem", "TransactWriteItems", "GetItem", "DeleteItem"]);
 }
 
 #[tokio::test]
