@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use shopease_shared::http::{self, App};
-use shopease_shared::ports::{ProcessEnv, SystemIds};
+use shopease_shared::ports::{Env as _, ProcessEnv, SystemIds};
 use shopease_shared::remote_shop::RemoteShop;
 use shopease_shared::services::{LocalShop, Worker};
 use shopease_shared::{event_sink, telemetry};
@@ -34,6 +34,9 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         .await
         .with_context(|| format!("port {} cannot be used (SHOPEASE_HTTP_PORT chooses another)", args.port))?;
     let port = listener.local_addr()?.port();
+    if ProcessEnv.var("SHOPEASE_PUBLIC_URL").is_none() {
+        settings.shop.public_url = format!("http://localhost:{port}");
+    }
     let (app, backing) = compose(&args, &mut settings).await?;
     let router = match args.role {
         Role::Frontend => http::frontend(app.clone()),

@@ -153,8 +153,13 @@ impl RemoteShop {
     }
 
     async fn try_once(&self, mut request: Request) -> Result<Vec<u8>, Failure> {
-        let unavailable = |source| ShopError::Unavailable { retry_after_seconds: 1, source: Some(source) };
+        let unavailable =
+            |source: crate::ports::Source| ShopError::Unavailable { retry_after_seconds: 1, source: Some(source) };
         let left = deadline::remaining().map_or(TIMEOUT, |left| left.saturating_sub(RESERVE));
+        if left.is_zero() {
+            let error = unavailable("there is no time left to ask the backend".into());
+            return Err(Failure { error, passing: false });
+        }
         *request.timeout_mut() = Some(left);
         // Who did not answer in time is busy: a second request would make it busier.
         let broken = |error: reqwest::Error| {

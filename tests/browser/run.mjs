@@ -7,7 +7,7 @@ import { readFile } from "node:fs/promises";
 import { chromium } from "playwright-core";
 
 import * as deployments from "./deployments.mjs";
-import { DESKTOP, PHONE, buy, haveAnAccount, looksAtErrors, open, operate } from "./shopper.mjs";
+import { DESKTOP, PHONE, buy, buyAtTheBank, haveAnAccount, looksAtErrors, open, operate } from "./shopper.mjs";
 
 const browser = await chromium.launch({
   executablePath: deployments.required("CHROMIUM"),
@@ -49,6 +49,9 @@ try {
   await step("one process: has an account", () => haveAnAccount(visit, "ada@example.com"));
   await visit.context.close();
   for (const device of [DESKTOP, PHONE]) {
+    const cautious = await open(browser, local.url, device);
+    await step(`one process: the bank asks on a ${device.name}`, () => buyAtTheBank(cautious));
+    await cautious.context.close();
     const lost = await open(browser, local.url, device);
     await step(`one process: error pages on a ${device.name}`, () => looksAtErrors(lost));
     await lost.context.close();
@@ -57,6 +60,9 @@ try {
   const password = (await readFile(`${local.directory}/operator-password.txt`, "utf8")).trim();
   await step("one process: the operator works", () => operate(operator, "operator@shopease.test", password));
   await operator.context.close();
+  const pocket = await open(browser, local.url, PHONE);
+  await step("one process: the operator works on a phone", () => operate(pocket, "operator@shopease.test", password));
+  await pocket.context.close();
 
   await step("one process: the order survives a restart", async () => {
     const before = await seesOrder(local.url, order);

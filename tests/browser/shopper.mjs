@@ -99,6 +99,27 @@ export async function buy(visit) {
   return page.url();
 }
 
+/** Buys with a card whose bank asks the shopper on a page of its own. */
+export async function buyAtTheBank(visit) {
+  const { page } = visit;
+  await page.goto("/products/hand-coffee-grinder");
+  await page.getByRole("button", { name: "Add to cart" }).click();
+  await page.locator("a[href='/checkout']").first().click();
+  await fillAddress(page);
+  await page.getByRole("button", { name: "Continue to review" }).click();
+  await page.check("input[name=payment_method][value=card_requires_action]");
+  await page.getByRole("button", { name: /Order and pay/ }).click();
+  await page.waitForURL(/\/orders\/ord_/);
+  await page.getByText("Your bank wants to hear from you").waitFor();
+  await inspect(visit, "order-at-the-bank");
+  await page.getByRole("link", { name: /Continue at your bank/ }).click();
+  await page.waitForURL(/\/authenticate\//);
+  await inspect(visit, "bank");
+  await page.getByRole("button", { name: "Approve" }).click();
+  await page.waitForURL(/\/orders\/ord_/);
+  await page.getByText("your order is confirmed").waitFor();
+}
+
 /** Takes a variant that is in stock, whichever way the page offers them, and not simply the first. */
 async function chooseVariant(page) {
   const select = page.locator("select[name=sku]");
@@ -160,6 +181,18 @@ export async function operate(visit, email, password) {
   await page.waitForURL(/\/admin/);
   await page.getByText("ada@example.com").first().waitFor();
   await inspect(visit, "admin-orders");
+  await page.locator("th a[href^='/admin/orders/']").first().click();
+  await heading(page, /Order/);
+  await inspect(visit, "admin-order");
+  await page.fill("[name=amount]", "1,000");
+  await page.getByRole("button", { name: "Give money back" }).click();
+  await page.getByRole("alert").first().waitFor();
+  await page.fill("[name=amount]", "1.50");
+  await page.getByRole("button", { name: "Give money back" }).click();
+  await page.getByText("Partly refunded").waitFor();
+  await page.getByRole("button", { name: "Mark as sent" }).click();
+  await page.getByRole("button", { name: /It came back/ }).waitFor();
+  await inspect(visit, "admin-order-sent");
   await page.goto("/admin/stock/hand-coffee-grinder");
   await inspect(visit, "admin-stock");
   await page.locator("form[action^='/admin/stock/'] [name=units]").first().fill("41");

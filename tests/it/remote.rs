@@ -4,16 +4,20 @@
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
+use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::json;
-use shopease_shared::domain::{Handle, LineItemId, OrderId, Page, PageLimit, ProductSort, StockChange, Token};
+use shopease_payments::sign;
+use shopease_shared::domain::{
+    FulfillmentEvent, Handle, LineItemId, Money, OrderId, Page, PageLimit, ProductSort, StockChange, Token,
+};
 use shopease_shared::http::{self as shop_http, Problem};
-use shopease_shared::ports::SharedStore;
+use shopease_shared::ports::{Clock as _, SharedStore};
 use shopease_shared::remote_shop::RemoteShop;
 use shopease_shared::services::create_operator;
 use shopease_shared::shop::{
-    AddLineItem, Caller, CorrectStock, ListProducts, LogIn, OrderView, PlaceOrder, QuoteRequest, Register, SetLineItem,
-    ShopResult,
+    AddLineItem, Caller, CorrectStock, ListProducts, LogIn, MoveParcel, OrderView, PlaceOrder, QuoteRequest,
+    RefundOrder, Register, SetLineItem, ShopResult,
 };
 use shopease_shared::testing::fixtures;
 use shopease_shared::{Shop, ShopError};
@@ -22,7 +26,7 @@ use time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::harness::{PASSWORD, TestShop};
+use crate::harness::{PASSWORD, TestShop, WEBHOOK_SECRET};
 
 /// An HTTP server of this test.
 pub struct Server {
@@ -316,9 +320,68 @@ async fn operate(script: &mut Script<'_>) {
         let command = CorrectStock { sku: fixtures::sku(sku), change };
         script.note(&format!("correct {sku} {change:?}"), shop.correct_stock(&operator, command, key).await);
     }
+    after_sale(script, &operator).await;
     test.clock.advance(Duration::days(31));
     script.note("the session is over", shop.current_customer(&operator).await);
     script.note("ready", shop.ready().await);
+}
+
+/// What happens to orders after the checkout, and webhooks.
+async fn after_sale(script: &mut Script<'_>, operator: &Caller) {
+    let (shop, test) = (script.shop, script.test);
+    let (zoe, none) = (caller("zoe"), OrderId::derive("none"));
+    test.stock("KETTLE", 20).await;
+    let mut placed = Vec::new();
+    for card in ["card_approved", "card_approved", "card_requires_action", "card_expires"] {
+        script.note("add", shop.add_line_item(&zoe, add("KETTLE", 2), None).await);
+        let key = format!("after sale {}", placed.len());
+        placed.extend(script.note(card, shop.place_order(&zoe, order(card), &key).await));
+    }
+    let [paid, sent, asked] = &placed[..] else { panic!("three orders: {placed:?}") };
+    let part = RefundOrder { amount: Some(Money { amount_minor: 100, currency: paid.total.currency }) };
+    let too_much = RefundOrder { amount: Some(Money { amount_minor: i64::MAX, currency: paid.total.currency }) };
+    let all = RefundOrder { amount: None };
+    for (who, caller) in [("nobody", &zoe), ("operator", operator)] {
+        for (id, command, key) in [
+            (&paid.id, &part, "1"),
+            (&paid.id, &part, "1"),
+            (&paid.id, &all, "ü"),
+            (&paid.id, &too_much, "2"),
+            (&paid.id, &RefundOrder { amount: Some(paid.total) }, "1"),
+            (&asked.id, &all, "3"),
+            (&none, &all, "3"),
+            (&paid.id, &all, "4"),
+            (&paid.id, &all, "5"),
+        ] {
+            let refunded = shop.refund_order(caller, id, command.clone(), key).await;
+            script.note(&format!("{who} refunds {command:?} under {key}"), refunded);
+        }
+        for event in [FulfillmentEvent::CameBack, FulfillmentEvent::Sent, FulfillmentEvent::Sent] {
+            let moved = shop.move_parcel(caller, &sent.id, MoveParcel { event }).await;
+            script.note(&format!("{who}: {event:?}"), moved);
+        }
+        for id in [&sent.id, &paid.id, &none] {
+            script.note(&format!("{who} cancels"), shop.cancel_order(caller, id).await);
+        }
+    }
+    for (id, key) in [(&none, None), (&asked.id, Some("wrong")), (&asked.id, Some(&*asked.access_key))] {
+        script.note("check", shop.check_payment(&caller("bob"), id, key).await);
+    }
+    let event = test.ledger.events().into_iter().find(|event| event.data.order_id == asked.id).expect("an event");
+    let body = serde_json::to_vec(&event).expect("an event");
+    let now = test.clock.now();
+    let (right, wrong) = (SecretString::from(WEBHOOK_SECRET), SecretString::from("wrong"));
+    for (secret, body, at) in [
+        (&wrong, &body[..], now),
+        (&right, &body[..], now - Duration::minutes(6)),
+        (&right, b"{}", now),
+        (&right, &body[..], now),
+    ] {
+        let signature = sign(secret, at, body);
+        script.note("webhook", shop.receive_payment_event(Some(&signature), body).await);
+    }
+    script.note("webhook", shop.receive_payment_event(None, &body).await);
+    script.note("asked", shop.cancel_order(operator, &asked.id).await);
 }
 
 /// Plays every use case on the local shop or on the remote one over it, and gives what it answered.

@@ -117,7 +117,7 @@ impl Ledger {
         let count = i64::try_from(stored.len()).expect("few");
         let messages: i64 =
             sqlx::query_scalar("SELECT count(*) FROM outbox").fetch_one(&store.pool).await.expect("a count");
-        let distinct: i64 = sqlx::query_scalar("SELECT count(DISTINCT order_id) FROM outbox")
+        let distinct: i64 = sqlx::query_scalar("SELECT count(DISTINCT subject) FROM outbox")
             .fetch_one(&store.pool)
             .await
             .expect("a count");
@@ -155,12 +155,18 @@ async fn backends(store: &PostgresStore, count: usize) -> Vec<i32> {
         let store = store.clone();
         // Long enough that none is given back before all are on loan.
         tokio::spawn(async move {
-            sqlx::query_scalar::<_, i32>("SELECT pg_backend_pid() FROM pg_sleep(0.2)").fetch_one(&store.pool).await
+            let ask = || sqlx::query_scalar("SELECT pg_backend_pid() FROM pg_sleep(0.2)").fetch_one(&store.pool);
+            // Where hashing a password takes long, the first ones may wait a second for a connection in vain.
+            match ask().await {
+                Err(sqlx::Error::PoolTimedOut) => ask().await,
+                answer => answer,
+            }
         })
     });
     let mut pids = Vec::new();
     for id in ids.collect::<Vec<_>>() {
-        pids.push(id.await.expect("no panic").expect("a connection"));
+        let pid: i32 = id.await.expect("no panic").expect("a connection");
+        pids.push(pid);
     }
     pids.sort_unstable();
     pids.dedup();

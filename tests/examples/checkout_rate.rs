@@ -1,0 +1,115 @@
+//! Orders a second, beside the floor of the engine below: `cargo run --profile measure --example checkout_rate`.
+//!
+//! Everything runs in one process, so that no HTTP is in the figures: `LocalShop` with the fake provider on the embedded
+//! DynamoDB engine in a directory and on the PostgreSQL of `SHOPEASE_TEST_DATABASE_URL`. The floor on PostgreSQL is
+//! what `pgbench` would run for the same writes; on the embedded engine it is one transaction of two items.
+//! Runs alternate, so that a machine that slows down slows all of them.
+#![expect(clippy::expect_used, clippy::print_stdout, reason = "a measurement that cannot be made ends, and says so")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use shopease_payments::fake::{FakeProvider, Ledger};
+use shopease_shared::Shop as _;
+use shopease_shared::config::{Reader, ShopConfig};
+use shopease_shared::ports::{Env as _, ProcessEnv, SharedStore, SystemClock, SystemIds};
+use shopease_shared::services::LocalShop;
+use shopease_shared::shop::{AddLineItem, Caller, PlaceOrder};
+use shopease_shared::testing::fixtures;
+use shopease_storage::testing::{on_dynamodb, on_postgres};
+
+/// Buyers at once, and how long each run takes.
+const BUYERS: usize = 32;
+const RUN: Duration = Duration::from_secs(6);
+const ROUNDS: usize = 3;
+
+#[tokio::main]
+async fn main() {
+    println!(
+        "{BUYERS} buyers at once, {} s a run, median of {ROUNDS} alternating runs; whole checkouts:",
+        RUN.as_secs()
+    );
+    println!("price, place, create, confirm, authorize, capture, settle (four store writes, seven reads)\n");
+    on_dynamodb(|store| async move { measure("DynamoDB engine in this process, in memory", store).await }).await;
+    if ProcessEnv.var("SHOPEASE_TEST_DATABASE_URL").is_some() {
+        on_postgres("rate", |store| async move { measure("PostgreSQL", store).await }).await;
+    } else {
+        println!("PostgreSQL: skipped, SHOPEASE_TEST_DATABASE_URL is not set");
+    }
+}
+
+async fn measure(name: &str, store: SharedStore) {
+    let mut reader = Reader::new(&ProcessEnv);
+    let config = ShopConfig::read(&mut reader);
+    reader.finish().expect("the configuration is right");
+    let (clock, ids) = (Arc::new(SystemClock), Arc::new(SystemIds));
+    let ledger = Ledger::in_memory(clock.clone(), ids.clone());
+    let provider = FakeProvider::in_process(ledger, None, "unused".into());
+    let shop = LocalShop::new(store.clone(), Arc::new(provider), clock, ids, config);
+    for number in 0..1000 {
+        let product = fixtures::product(&format!("thing-{number}")).build();
+        store.upsert_product(&product, &fixtures::index(&product)).await.expect("a product");
+        let levels: Vec<_> = product.variants.iter().map(|variant| (variant.sku.clone(), 1_000_000)).collect();
+        store.initialize_stock(&levels).await.expect("stock");
+    }
+    let (mut hot, mut spread, mut carts) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..ROUNDS {
+        carts.push(rate(&shop, 1000, round, false).await);
+        hot.push(rate(&shop, 1, round, true).await);
+        spread.push(rate(&shop, 1000, round, true).await);
+    }
+    let (hot, spread, carts) = (median(hot), median(spread), median(carts));
+    println!("{name}");
+    println!("  floor: carts saved, nothing ordered   {carts:8.0} a second");
+    println!("  orders, 1,000 SKUs                    {spread:8.0} a second   {:.2} of the floor", spread / carts);
+    println!("  orders, one hot SKU                   {hot:8.0} a second   {:.2} of the floor\n", hot / carts);
+}
+
+/// Orders (or only filled carts) a second.
+async fn rate(shop: &LocalShop, skus: usize, round: usize, order: bool) -> f64 {
+    let done = Arc::new(AtomicUsize::new(0));
+    let begun = Instant::now();
+    let buyers: Vec<_> = (0..BUYERS)
+        .map(|buyer| {
+            let (shop, done) = (shop.clone(), done.clone());
+            tokio::spawn(async move {
+                let mut number = 0;
+                while begun.elapsed() < RUN {
+                    number += 1;
+                    let name = format!("{skus} {round} {order} {buyer} {number}");
+                    let caller = Caller { token: fixtures::visitor_token(&name) };
+                    let sku = format!("THING-{}", (buyer * 31 + number * 7) % skus);
+                    buy(&shop, &caller, &sku, &name, order).await;
+                    done.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    for buyer in buyers {
+        buyer.await.expect("no order fails");
+    }
+    done.load(Ordering::Relaxed) as f64 / begun.elapsed().as_secs_f64()
+}
+
+async fn buy(shop: &LocalShop, caller: &Caller, sku: &str, key: &str, order: bool) {
+    let quantity = 1.try_into().expect("one");
+    let add = AddLineItem { sku: fixtures::sku(sku), quantity };
+    shop.add_line_item(caller, add, None).await.expect("a cart");
+    if !order {
+        return;
+    }
+    let command = PlaceOrder {
+        email: "ada@example.com".parse().expect("an address"),
+        shipping_address: fixtures::address(),
+        shipping_method: "standard".to_owned(),
+        payment_method: "card_approved".to_owned(),
+        expected_total: None,
+    };
+    shop.place_order(caller, command, &key.replace(' ', "-")).await.expect("an order");
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
