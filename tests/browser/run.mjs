@@ -61,7 +61,7 @@ try {
   await step("one process: the operator works", () => operate(operator, "operator@shopease.test", password));
   await operator.context.close();
   const pocket = await open(browser, local.url, PHONE);
-  await step("one process: the operator works on a phone", () => operate(pocket, "operator@shopease.test", password));
+  await step("one process: the operator works on a phone", () => operate(pocket, "operator@shopease.test", password, 1));
   await pocket.context.close();
 
   await step("one process: the order survives a restart", async () => {

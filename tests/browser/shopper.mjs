@@ -170,8 +170,8 @@ export async function haveAnAccount(visit, email) {
   await page.getByText(number).first().waitFor();
 }
 
-/** Signs in as the operator, sees orders, corrects a stock. */
-export async function operate(visit, email, password) {
+/** Signs in as the operator, gives money back for one of the newest orders and sends it, corrects a stock. */
+export async function operate(visit, email, password, which = 0) {
   const { page } = visit;
   await page.goto("/admin");
   await page.waitForURL(/\/login/);
@@ -181,7 +181,7 @@ export async function operate(visit, email, password) {
   await page.waitForURL(/\/admin/);
   await page.getByText("ada@example.com").first().waitFor();
   await inspect(visit, "admin-orders");
-  await page.locator("th a[href^='/admin/orders/']").first().click();
+  await page.locator("th a[href^='/admin/orders/']").nth(which).click();
   await heading(page, /Order/);
   await inspect(visit, "admin-order");
   await page.fill("[name=amount]", "1,000");

@@ -40,9 +40,7 @@ async fn main() {
 }
 
 async fn measure(name: &str, store: SharedStore) {
-    let mut reader = Reader::new(&ProcessEnv);
-    let config = ShopConfig::read(&mut reader);
-    reader.finish().expect("the configuration is right");
+    let config = config();
     let (clock, ids) = (Arc::new(SystemClock), Arc::new(SystemIds));
     let ledger = Ledger::in_memory(clock.clone(), ids.clone());
     let provider = FakeProvider::in_process(ledger, None, "unused".into());
@@ -64,6 +62,13 @@ async fn measure(name: &str, store: SharedStore) {
     println!("  floor: carts saved, nothing ordered   {carts:8.0} a second");
     println!("  orders, 1,000 SKUs                    {spread:8.0} a second   {:.2} of the floor", spread / carts);
     println!("  orders, one hot SKU                   {hot:8.0} a second   {:.2} of the floor\n", hot / carts);
+}
+
+fn config() -> ShopConfig {
+    let mut reader = Reader::new(&ProcessEnv);
+    let config = ShopConfig::read(&mut reader);
+    reader.finish().expect("the configuration is right");
+    config
 }
 
 /// Orders (or only filled carts) a second.
