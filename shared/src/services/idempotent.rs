@@ -49,8 +49,9 @@ pub(super) fn judge(record: &IdempotencyRecord, request_hash: &str, now: OffsetD
 }
 
 impl LocalShop {
-    /// Runs a command once per client key, or simply when there is no key. A command that fails frees the key: it has
-    /// changed nothing.
+    /// Runs a command once per client key, or simply when there is no key. A command that is refused frees the key: it
+    /// has changed nothing. Whether one had its effect whose store did not answer, or whose process died, nobody knows:
+    /// it is never run again under its key, and who repeats it is told to look ([`ShopError::Conflict`]).
     pub(super) async fn idempotently<T: Serialize + DeserializeOwned>(
         &self,
         owner: CartOwner,
@@ -63,17 +64,20 @@ impl LocalShop {
         let key = IdempotencyKey::new(owner, route, client_key)?;
         let (hash, now) = (request_hash(request)?, self.clock.now());
         let claim = claim(key.clone(), hash.clone(), None, now);
-        if let Claimed::Existing(record) = self.store.claim_idempotency_key(&claim, now).await?
-            && let Some(outcome) = judge(&record, &hash, now)?
-        {
+        if let Claimed::Existing(record) = self.store.claim_idempotency_key(&claim, now).await? {
+            let outcome = judge(&record, &hash, now)?.ok_or(ShopError::Conflict)?;
             return serde_json::from_str(&outcome).map_err(|error| ShopError::Internal(error.into()));
         }
         match run.await {
             Ok(value) => {
                 let outcome = serde_json::to_string(&value).map_err(|error| ShopError::Internal(error.into()))?;
-                self.store.complete_idempotency_key(&key, &outcome).await?;
+                // It is done: an answer that cannot be kept must not look like a failure.
+                if let Err(error) = self.store.complete_idempotency_key(&key, &outcome).await {
+                    tracing::warn!(key = key.store_key(), %error, "the answer under a key was not kept");
+                }
                 Ok(value)
             }
+            Err(error @ (ShopError::Unavailable { .. } | ShopError::Internal(_))) => Err(error),
             Err(error) => {
                 self.store.release_idempotency_key(&key).await?;
                 Err(error)
