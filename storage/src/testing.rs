@@ -12,6 +12,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::{Client, Config};
 use shopease_shared::ports::{Env as _, ProcessEnv, SharedStore};
@@ -20,6 +21,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinError;
 
+pub use crate::dynamodb::faults::Faults;
 use crate::dynamodb::{BulkWrites, DynamoDbStore};
 use crate::embedded::{EmbeddedConfig, EmbeddedDynamoDb, EmbeddedPath};
 use crate::postgres::{PostgresConfig, PostgresStore};
@@ -42,12 +44,27 @@ static MADE: AtomicU32 = AtomicU32::new(0);
 /// # Panics
 /// When the test does, or the engine cannot be used.
 pub async fn on_dynamodb<T: Future<Output = ()>>(test: impl FnOnce(SharedStore) -> T) {
+    test(empty_table(patient_client()).await).await;
+}
+
+/// Runs a test on an empty table of the embedded engine, with faults between them. What the SDK itself tries again it does
+/// at once, so that a test with many faults ends.
+///
+/// # Panics
+/// When the test does, or the engine cannot be used.
+pub async fn on_faulty_dynamodb<T: Future<Output = ()>>(faults: &Faults, test: impl FnOnce(SharedStore) -> T) {
+    let retries = RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(2));
+    let config = patient_client().config().to_builder().retry_config(retries).interceptor(faults.clone()).build();
+    test(empty_table(Client::from_conf(config)).await).await;
+}
+
+async fn empty_table(client: Client) -> SharedStore {
     let number = MADE.fetch_add(1, Ordering::SeqCst);
     let ids = Arc::new(SeededIds::new(u64::from(number)));
-    let store = DynamoDbStore::new(patient_client(), format!("test-{number}"), ids);
+    let store = DynamoDbStore::new(client, format!("test-{number}"), ids);
     let store = store.with_bulk_writes(BulkWrites::Transactions);
     store.create_table().await.expect("an empty table");
-    test(Arc::new(store)).await;
+    Arc::new(store)
 }
 
 /// A client that waits as long as it takes: the engine serves one request at a time, and a busy machine must not look

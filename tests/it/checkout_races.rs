@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::StatusCode;
-use shopease_shared::domain::PageLimit;
-use shopease_shared::testing::fixtures;
-use tokio::sync::Barrier;
+use shopease_shared::testing::{FixedClock, SeededRandom, fixtures};
+use tokio::sync::{Barrier, Semaphore};
 
-use crate::harness::{Answer, Client, TestShop, both_stores};
+use crate::harness::{Answer, Client, TestShop, both_stores, order_with, scale};
 
 both_stores!(
     the_last_unit_is_sold_once,
+    a_thousand_units_in_mixed_carts_are_sold_once_each,
+    units_of_an_article_are_checked_on_their_sum,
     a_key_orders_once_however_often_it_is_sent,
+    a_key_is_bound_to_its_request_and_its_owner,
     a_cart_in_two_tabs_is_ordered_once,
     carts_that_share_articles_sell_what_is_there_and_no_more,
 );
@@ -60,18 +62,17 @@ fn expected(pairs: &[(&str, usize)]) -> BTreeMap<String, usize> {
 }
 
 async fn orders(shop: &TestShop) -> usize {
-    let limit = PageLimit::new(100).expect("a page size");
-    shop.store.list_orders(None, limit).await.expect("the orders are read").items.len()
+    shop.orders().await.len()
 }
 
 async fn the_last_unit_is_sold_once(shop: TestShop) {
-    const ROUNDS: u32 = 50;
+    let rounds = 50 * scale();
     shop.sell(&fixtures::product("kettle").build(), 1).await;
     let mut buyers: Vec<Client> = (0..BUYERS).map(|number| shop.visitor(&format!("buyer {number}"))).collect();
     for buyer in &mut buyers {
         assert_eq!(buyer.add("KETTLE", 1).await.status, StatusCode::CREATED);
     }
-    for round in 1..=ROUNDS {
+    for round in 1..=rounds {
         let answers = check_out_at_once(&buyers, |number| format!("round-{round}-{number}")).await;
         assert_eq!(tally(&answers), expected(&[("201", 1), ("409 out-of-stock", BUYERS - 1)]), "round {round}");
         assert_eq!(shop.levels("KETTLE").await, (0, 0, round));
@@ -82,13 +83,107 @@ async fn the_last_unit_is_sold_once(shop: TestShop) {
         let winner = answers.iter().position(|answer| answer.status == StatusCode::CREATED).expect("one has it");
         assert_eq!(buyers[winner].add("KETTLE", 1).await.status, StatusCode::CREATED, "only the buyer's cart is empty");
     }
-    assert_eq!(orders(&shop).await, ROUNDS as usize, "who got nothing has no order");
+    assert_eq!(orders(&shop).await, rounds as usize, "who got nothing has no order");
+    shop.assert_books_agree().await;
+}
+
+/// Ten articles of a hundred units, and far more buyers than that: each has one to three articles in the cart.
+async fn a_thousand_units_in_mixed_carts_are_sold_once_each(shop: TestShop) {
+    const ARTICLES: usize = 10;
+    const UNITS: u32 = 100;
+    let (buyers, seed) = (5_000 * scale() as usize, 20_261);
+    println!("seed {seed}");
+    let mut random = SeededRandom::new(seed);
+    let codes: Vec<String> = (0..ARTICLES).map(|number| format!("ARTICLE-{number}")).collect();
+    for code in &codes {
+        shop.sell(&fixtures::product(&code.to_lowercase()).build(), UNITS).await;
+    }
+    let carts: Vec<Vec<(String, u32)>> = (0..buyers)
+        .map(|_| {
+            let mut wanted = codes.clone();
+            random.shuffle(&mut wanted);
+            wanted.truncate(1 + random.below(3));
+            wanted.into_iter().map(|code| (code, 1 + u32::from(random.below(3) == 0))).collect()
+        })
+        .collect();
+    let later = FixedClock::START + time::Duration::days(1);
+    let turns = Arc::new(Semaphore::new(BUYERS));
+    let mut running = Vec::new();
+    for (number, cart) in carts.into_iter().enumerate() {
+        let (store, turns, name) = (shop.store.clone(), Arc::clone(&turns), format!("buyer {number}"));
+        let mut client = shop.visitor(&name);
+        running.push(tokio::spawn(async move {
+            let _turn = turns.acquire().await.expect("never closed");
+            let lines: Vec<(&str, u32)> = cart.iter().map(|(code, units)| (code.as_str(), *units)).collect();
+            let cart = fixtures::cart(&fixtures::visitor(&name), &lines);
+            store.save_cart(&cart, later).await.expect("a cart");
+            client.check_out("the-key", "card_approved").await
+        }));
+    }
+    let mut answers = Vec::new();
+    for answer in running {
+        answers.push(answer.await.expect("an answer"));
+    }
+    let tally = tally(&answers);
+    let sold = tally.get("201").copied().unwrap_or_default();
+    assert_eq!(tally, expected(&[("201", sold), ("409 out-of-stock", buyers - sold)]));
+    assert_eq!(orders(&shop).await, sold);
+    let mut left = 0;
+    for code in &codes {
+        let (available, reserved, bought) = shop.levels(code).await;
+        assert_eq!((available + bought, reserved), (UNITS, 0), "{code}");
+        left += available;
+    }
+    assert_eq!(left, 0, "somebody wants each last unit");
+    println!("{sold} of {buyers} carts were ordered");
+    shop.assert_books_agree().await;
+}
+
+/// The same article put in several times is one wish for all of it.
+async fn units_of_an_article_are_checked_on_their_sum(shop: TestShop) {
+    let (rounds, seed) = (200 * scale(), 4_711);
+    println!("seed {seed}");
+    let mut random = SeededRandom::new(seed);
+    for handle in ["kettle", "lamp"] {
+        shop.sell(&fixtures::product(handle).build(), 1000).await;
+    }
+    let mut sold = 0;
+    for round in 1..=rounds {
+        // Two buyers with the same wish for one article, of which there is enough for one of them, or for none.
+        let parts: Vec<u32> = (0..2 + random.below(3)).map(|_| 1 + u32::from(random.below(2) == 0)).collect();
+        let sum: u32 = parts.iter().sum();
+        let mut buyers: Vec<Client> = (0..2).map(|number| shop.visitor(&format!("buyer {round} {number}"))).collect();
+        for buyer in &mut buyers {
+            buyer.add("LAMP", 1).await;
+            for units in &parts {
+                assert_eq!(buyer.add("KETTLE", *units).await.status, StatusCode::CREATED);
+            }
+            assert_eq!(buyer.cart_lines().await, [("LAMP".to_owned(), 1), ("KETTLE".to_owned(), sum.into())]);
+        }
+        let enough = random.below(2) == 0;
+        shop.stock("KETTLE", if enough { sum + random.below(sum as usize) as u32 } else { sum - 1 }).await;
+        let answers = check_out_at_once(&buyers, |_| "the-key".to_owned()).await;
+        let winners = usize::from(enough);
+        let mut wanted = expected(&[("201", winners), ("409 out-of-stock", 2 - winners)]);
+        wanted.retain(|_, count| *count > 0);
+        assert_eq!(tally(&answers), wanted, "round {round}: {parts:?}");
+        sold += if enough { sum } else { 0 };
+        let (_, reserved, bought) = shop.levels("KETTLE").await;
+        assert_eq!((reserved, bought), (0, sold), "round {round}: {parts:?}");
+        shop.stock("KETTLE", 1000).await;
+    }
+    shop.assert_books_agree().await;
 }
 
 async fn a_key_orders_once_however_often_it_is_sent(shop: TestShop) {
-    const KEYS: u32 = 20;
-    shop.sell(&fixtures::product("kettle").build(), 1000).await;
-    for number in 1..=KEYS {
+    let keys = 100 * scale();
+    let mut first_answers = Vec::new();
+    for number in 1..=keys {
+        // New stock now and then, so that there is always enough.
+        if number % 100 == 1 {
+            shop.sell(&fixtures::product("kettle").build(), 0).await;
+            shop.stock("KETTLE", 1000).await;
+        }
         let mut buyer = shop.visitor(&format!("buyer {number}"));
         buyer.add("KETTLE", 2).await;
         let answers = check_out_at_once(&vec![buyer.clone(); BUYERS], |_| "the-key".to_owned()).await;
@@ -105,15 +200,54 @@ async fn a_key_orders_once_however_often_it_is_sent(shop: TestShop) {
         }
         let later = buyer.check_out("the-key", "card_approved").await;
         assert_eq!((later.status, &later.body), (StatusCode::CREATED, &first.body), "key {number}");
-        assert_eq!(shop.levels("KETTLE").await, (1000 - 2 * number, 0, 2 * number), "key {number}");
-        assert_eq!(orders(&shop).await, number as usize);
+        let (_, reserved, sold) = shop.levels("KETTLE").await;
+        assert_eq!((reserved, sold), (0, 2 * number), "key {number}");
+        first_answers.push((buyer, first.body.clone()));
     }
+    assert_eq!(orders(&shop).await, keys as usize);
+    // Weeks later, the price has changed and the order was sent: what was answered stays.
+    shop.clock.advance(time::Duration::days(20));
+    shop.sell(&fixtures::product("kettle").price(99).build(), 0).await;
+    for (number, (buyer, first)) in first_answers.iter_mut().enumerate() {
+        let replay = buyer.check_out("the-key", "card_approved").await;
+        assert_eq!((replay.status, &replay.body), (StatusCode::CREATED, &*first), "key {number}");
+    }
+    assert_eq!(orders(&shop).await, keys as usize);
+    shop.assert_books_agree().await;
+}
+
+async fn a_key_is_bound_to_its_request_and_its_owner(shop: TestShop) {
+    let rounds = 50 * scale();
+    shop.sell(&fixtures::product("kettle").build(), 10_000).await;
+    for round in 1..=rounds {
+        let (mut ada, mut eve) = (shop.visitor(&format!("ada {round}")), shop.visitor(&format!("eve {round}")));
+        ada.add("KETTLE", 1).await;
+        eve.add("KETTLE", 2).await;
+        let placed = ada.check_out("the-key", "card_approved").await;
+        assert_eq!(placed.status, StatusCode::CREATED);
+        let mut others = vec![order_with("card_declined"), order_with("card_approved"), order_with("card_approved")];
+        others[1]["email"] = "eve@example.com".into();
+        others[2]["shipping_address"]["line1"] = format!("Gartenweg {round}a").into();
+        for other in others {
+            let reused = ada.post_once("/api/v1/checkout", "the-key", &other).await;
+            assert_eq!(reused.problem(), (422, "idempotency-key-reused".to_owned()), "round {round}");
+        }
+        // The same text from somebody else is another key.
+        let own = eve.check_out("the-key", "card_approved").await;
+        assert_eq!((own.status, own.json()["lines"][0]["quantity"].as_u64()), (StatusCode::CREATED, Some(2)));
+        assert_ne!(own.json()["id"], placed.json()["id"], "round {round}");
+        let mut stranger = shop.visitor(&format!("mallory {round}"));
+        assert_eq!(stranger.check_out("the-key", "card_approved").await.rules(), ["empty_cart"], "round {round}");
+        assert_eq!(ada.check_out("the-key", "card_approved").await.body, placed.body, "round {round}");
+    }
+    assert_eq!((orders(&shop).await, shop.levels("KETTLE").await.2), (2 * rounds as usize, 3 * rounds));
+    shop.assert_books_agree().await;
 }
 
 async fn a_cart_in_two_tabs_is_ordered_once(shop: TestShop) {
-    const ROUNDS: u32 = 25;
+    let rounds = 50 * scale();
     shop.sell(&fixtures::product("kettle").build(), 1000).await;
-    for round in 1..=ROUNDS {
+    for round in 1..=rounds {
         let mut buyer = shop.visitor(&format!("buyer {round}"));
         buyer.add("KETTLE", 1).await;
         let answers = check_out_at_once(&[buyer.clone(), buyer.clone()], |tab| format!("tab-{tab}")).await;
@@ -125,7 +259,8 @@ async fn a_cart_in_two_tabs_is_ordered_once(shop: TestShop) {
         }
         assert_eq!(shop.levels("KETTLE").await, (1000 - round, 0, round), "round {round}");
     }
-    assert_eq!(orders(&shop).await, ROUNDS as usize);
+    assert_eq!(orders(&shop).await, rounds as usize);
+    shop.assert_books_agree().await;
 }
 
 async fn carts_that_share_articles_sell_what_is_there_and_no_more(shop: TestShop) {
@@ -146,4 +281,5 @@ async fn carts_that_share_articles_sell_what_is_there_and_no_more(shop: TestShop
     let answers = check_out_at_once(&buyers, |number| format!("key-{number}")).await;
     assert_eq!(tally(&answers), expected(&[("201", 7), ("409 out-of-stock", 2 * PAIRS - 7)]));
     assert_eq!((shop.levels("KETTLE").await, shop.levels("LAMP").await), ((3, 0, 7), (0, 0, 7)));
+    shop.assert_books_agree().await;
 }

@@ -125,6 +125,9 @@ async fn without_a_clear_answer_the_order_waits_and_its_stock_is_held(shop: Test
         assert!(!answer.text().contains("secret"), "{}", answer.text());
     }
     assert_eq!(shop.topics().await, ["order.placed"; 3]);
+    provider.front.set(Fault::Nothing);
+    shop.settle().await;
+    shop.assert_books_agree().await;
 }
 
 async fn the_same_key_goes_on_when_the_lease_is_over(shop: TestShop) {
@@ -150,6 +153,7 @@ async fn the_same_key_goes_on_when_the_lease_is_over(shop: TestShop) {
         }
     }
     assert_eq!(orders(&mut client).await.len(), STEPS.len());
+    shop.assert_books_agree().await;
 }
 
 async fn a_checkout_that_died_goes_on_where_it_stopped(shop: TestShop) {
@@ -177,6 +181,7 @@ async fn a_checkout_that_died_goes_on_where_it_stopped(shop: TestShop) {
         assert_eq!(calls, expected, "{step}");
     }
     assert_eq!(orders(&mut client).await.len(), STEPS.len(), "one order a key");
+    shop.assert_books_agree().await;
 }
 
 async fn many_that_go_on_at_once_sell_once(shop: TestShop) {
@@ -199,6 +204,7 @@ async fn many_that_go_on_at_once_sell_once(shop: TestShop) {
     assert_eq!(client.check_out("key", "card_approved").await.status, StatusCode::CREATED);
     assert_eq!(shop.levels("KETTLE").await, (8, 0, 2));
     assert_eq!(shop.topics().await, ["order.placed", "order.paid"]);
+    shop.assert_books_agree().await;
 }
 
 async fn a_decline_after_the_wait_gives_stock_and_cart_back(shop: TestShop) {
@@ -214,4 +220,5 @@ async fn a_decline_after_the_wait_gives_stock_and_cart_back(shop: TestShop) {
     assert_eq!(shop.levels("KETTLE").await, (10, 0, 0));
     assert_eq!(client.cart_lines().await, [("KETTLE".to_owned(), 3)], "with what was put in meanwhile");
     assert_eq!(shop.topics().await, ["order.placed", "order.cancelled"]);
+    shop.assert_books_agree().await;
 }

@@ -10,9 +10,9 @@ use http_body_util::BodyExt as _;
 use serde_json::Value;
 use shopease_payments::fake::{FakeProvider, Ledger};
 use shopease_shared::config::{HttpConfig, Reader, ShopConfig};
-use shopease_shared::domain::{EmailAddress, Product, StockChange, StockLevel, Token};
+use shopease_shared::domain::{EmailAddress, Order, Product, StockChange, StockLevel, Token};
 use shopease_shared::http::{self as shop_http, App};
-use shopease_shared::ports::{Clock as _, LogSink, PaymentProvider, SharedStore};
+use shopease_shared::ports::{AuditRecord, Clock as _, Env as _, LogSink, PaymentProvider, ProcessEnv, SharedStore};
 use shopease_shared::services::{AuditReport, LocalShop, Worker, WorkerReport, audit, create_operator};
 use shopease_shared::testing::{FixedClock, MapEnv, SeededIds, fixtures};
 use tower::ServiceExt as _;
@@ -54,6 +54,13 @@ pub const BANK: &str = "http://bank.test";
 
 /// What webhooks are signed with.
 pub const WEBHOOK_SECRET: &str = "whsec_test";
+
+/// How many times its usual number of rounds a random test runs, from `SHOPEASE_TEST_SCALE`: 1 unless a nightly run says
+/// otherwise.
+pub fn scale() -> u32 {
+    let scale = ProcessEnv.var("SHOPEASE_TEST_SCALE");
+    scale.map_or(1, |text| text.parse().expect("SHOPEASE_TEST_SCALE is a number"))
+}
 
 /// A shop.
 pub struct TestShop {
@@ -162,10 +169,38 @@ impl TestShop {
     pub async fn assert_books_agree(&self) -> AuditReport {
         let report = audit(&*self.store, &self.provider, true).await.expect("the books are read");
         assert_eq!(report.violations, [], "{report:?}");
-        // The other way round: what the provider has collected is what paid orders cost.
-        let collected = self.ledger.captures().len();
-        assert!(collected <= report.orders, "{collected} payments for {} orders", report.orders);
+        // The other way round: what the provider has collected is what one order cost, once.
+        let orders = self.orders().await;
+        let intents: BTreeMap<_, _> = orders.iter().map(|order| (order.payment.intent_id.as_deref(), order)).collect();
+        for collected in self.ledger.captures() {
+            let order = intents.get(&Some(collected.intent_id.as_str()));
+            let order = order.unwrap_or_else(|| panic!("money for no order: {collected:?}"));
+            assert_eq!((order.id.clone(), order.total), (collected.order_id.clone(), collected.captured));
+            assert_eq!((collected.captures, order.payment.state.is_collected()), (1, true), "{collected:?}");
+        }
         report
+    }
+
+    /// Everything an auditor reads.
+    pub async fn records(&self) -> Vec<AuditRecord> {
+        let (mut records, mut from) = (Vec::new(), None);
+        loop {
+            let page = self.store.audit_page(from.as_deref()).await.expect("the books are read");
+            records.extend(page.records);
+            from = page.next;
+            if from.is_none() {
+                return records;
+            }
+        }
+    }
+
+    /// All orders, past every list of them.
+    pub async fn orders(&self) -> Vec<Order> {
+        let orders = self.records().await.into_iter().filter_map(|record| match record {
+            AuditRecord::Order(order) => Some(*order),
+            _ => None,
+        });
+        orders.collect()
     }
 
     /// A client that is signed in as an operator.

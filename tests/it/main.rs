@@ -9,6 +9,7 @@
 )]
 
 mod accounts;
+mod auditor;
 mod bad_forms;
 mod bad_input;
 mod cart;
@@ -16,11 +17,14 @@ mod catalog;
 mod checkout;
 mod checkout_races;
 mod checkout_resumed;
+mod dynamodb_faults;
 mod events;
 mod failing_store;
 mod fronted;
+mod hang_ups;
 mod harness;
 mod import;
+mod model;
 mod overload;
 mod payments;
 mod remote;

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::domain::{FulfillmentState, Money, Order, OrderId, OrderState, Sku, StockLevel};
+use crate::domain::{FulfillmentState, Money, Order, OrderId, OrderState, PaymentState, Sku, StockLevel};
 use crate::ports::{AuditRecord, AuditStore, IdempotencyKey, IntentStatus, OutboxMessage, PaymentProvider, StoreError};
 
 use super::checkout::CHECKOUT;
@@ -241,6 +241,10 @@ impl Auditor {
         let mut orders_of_intent: BTreeMap<&str, &OrderId> = BTreeMap::new();
         for order in books.orders.values() {
             let should_be_paid = order.payment.state.is_collected();
+            if !agree(order.state, order.payment.state) {
+                let detail = format!("is {:?}, its payment {:?}", order.state, order.payment.state);
+                self.report(Invariant::Money, &order.id, detail);
+            }
             let Some(intent_id) = &order.payment.intent_id else {
                 if should_be_paid && order.total.amount_minor > 0 {
                     self.report(Invariant::Money, &order.id, "is paid without an intent");
@@ -274,5 +278,16 @@ impl Auditor {
             }
         }
         intents
+    }
+}
+
+/// Whether an order and its payment can stand so at the same time: both are written in one step.
+fn agree(order: OrderState, payment: PaymentState) -> bool {
+    match order {
+        OrderState::Pending => !payment.is_settled(),
+        OrderState::Paid => payment.is_collected(),
+        OrderState::Cancelled => {
+            matches!(payment, PaymentState::Declined | PaymentState::Voided | PaymentState::Refunded)
+        }
     }
 }

@@ -9,9 +9,14 @@ use time::format_description::well_known::Rfc3339;
 
 use super::actions::Action;
 use super::items::{
-    EXPIRES_MS, Item, NewItem, bad, is_live, json, millis, number, parse_text, read_json, read_number, read_text, text,
+    EXPIRES_MS, Item, NewItem, bad, find_text, is_live, json, millis, number, parse_text, read_json, read_number,
+    read_text, text,
 };
+use super::writes::Refused;
 use super::{DynamoDbStore, idempotency, keys};
+
+/// Marks who wrote a cart last: a caller whose first answer got lost must find itself, not a rival.
+const SAVED_BY: &str = "saved_by";
 
 /// A cart item.
 struct CartRow(Item);
@@ -32,21 +37,22 @@ impl TryFrom<CartRow> for Cart {
 }
 
 impl CartRow {
-    fn new(cart: &Cart, expires_at: OffsetDateTime) -> Result<Self, StoreError> {
+    fn new(cart: &Cart, expires_at: OffsetDateTime, saved_by: &str) -> Result<Self, StoreError> {
         let item = NewItem::new(&keys::cart(&cart.owner))
             .text("cart_id", cart.id.as_str())
             .text("cart_owner", cart.owner.key())
             .text("cart_lines", json(&cart.lines)?)
             .number("version", cart.version)
             .text("updated_at", timestamp(cart.updated_at)?)
+            .text(SAVED_BY, saved_by)
             .expires(expires_at);
         Ok(Self(item.build()))
     }
 }
 
 /// Writes a cart over the version before it. A cart that has expired counts as none, whether or not it is still there.
-fn save(cart: &Cart, expires_at: OffsetDateTime) -> Result<Action, StoreError> {
-    let put = Action::put(CartRow::new(cart, expires_at)?.0).value(":now", number(millis(cart.updated_at)));
+fn save(cart: &Cart, expires_at: OffsetDateTime, me: &str) -> Result<Action, StoreError> {
+    let put = Action::put(CartRow::new(cart, expires_at, me)?.0).value(":now", number(millis(cart.updated_at)));
     Ok(if cart.version <= 1 {
         put.only_if(format!("attribute_not_exists(pk) OR {EXPIRES_MS} <= :now"))
     } else {
@@ -78,7 +84,15 @@ impl CartStore for DynamoDbStore {
     }
 
     async fn save_cart(&self, cart: &Cart, expires_at: OffsetDateTime) -> Result<(), StoreError> {
-        self.write(save(cart, expires_at)?).await.map_err(|refused| refused.or(StoreError::Conflict))
+        let me = self.ids.ulid().to_string();
+        match self.write(save(cart, expires_at, &me)?).await {
+            Err(Refused::Conditions(found))
+                if found.values().flatten().any(|item| find_text(item, SAVED_BY) == Some(&me)) =>
+            {
+                Ok(())
+            }
+            done => done.map_err(|refused| refused.or(StoreError::Conflict)),
+        }
     }
 
     async fn save_cart_under_key(
@@ -87,7 +101,8 @@ impl CartStore for DynamoDbStore {
         expires_at: OffsetDateTime,
         answer: &KeyAnswer,
     ) -> Result<(), StoreError> {
-        let actions = vec![idempotency::answer(answer), save(cart, expires_at)?];
+        let me = self.ids.ulid().to_string();
+        let actions = vec![idempotency::answer(answer), save(cart, expires_at, &me)?];
         self.transact(actions).await.map_err(|refused| refused.or(StoreError::Conflict))
     }
 
@@ -96,7 +111,7 @@ impl CartStore for DynamoDbStore {
             .only_if(format!("version = :seen AND {EXPIRES_MS} > :now"))
             .value(":seen", number(source.version))
             .value(":now", number(millis(merged.updated_at)));
-        let actions = vec![save(merged, expires_at)?, removed];
+        let actions = vec![save(merged, expires_at, &self.ids.ulid().to_string())?, removed];
         self.transact(actions).await.map_err(|refused| refused.or(StoreError::Conflict))
     }
 }

@@ -9,6 +9,8 @@ mod audit;
 mod carts;
 mod catalog;
 mod error;
+#[cfg(feature = "testing")]
+pub mod faults;
 mod idempotency;
 mod items;
 mod keys;

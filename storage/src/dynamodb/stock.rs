@@ -147,7 +147,8 @@ fn refusal(found: &StockLevel, units: i64, expected: Option<u32>) -> Result<(), 
 }
 
 impl DynamoDbStore {
-    /// Adds units, which may be negative, to what is available and received; makes the level if there is none.
+    /// Adds units, which may be negative, to what is available and received; makes the level if there is none. A
+    /// transaction of one write, for its request token: a try whose answer got lost must not count twice.
     async fn add_units(&self, sku: &Sku, units: i64, expected: Option<u32>) -> Result<StockLevel, Refused> {
         let mut conditions = vec!["(attribute_not_exists(pk) OR received <= :ceiling)"];
         let mut values = vec![
@@ -176,7 +177,8 @@ impl DynamoDbStore {
         for (name, value) in values {
             action = action.value(name, value);
         }
-        let updated = self.update(action).await?;
-        Ok(StockRow(updated).try_into()?)
+        self.transact(vec![action]).await?;
+        let level = self.find_stock_levels(std::slice::from_ref(sku)).await?.pop();
+        Ok(level.ok_or_else(|| StoreError::corrupt(format!("stock of {sku} is gone")))?)
     }
 }

@@ -128,13 +128,6 @@ impl DynamoDbStore {
         }
     }
 
-    /// Changes attributes of one item; gives the item as it is then. A clash is not tried again: the caller may have to
-    /// look first.
-    pub(super) async fn update(&self, action: Action) -> Result<Item, Refused> {
-        let updated = self.write_once(action).await?;
-        updated.ok_or_else(|| StoreError::corrupt("an update gave no item").into())
-    }
-
     /// Carries out at most [`MAX_ACTIONS`] writes to different items, all or nothing.
     ///
     /// The engine rejects what clashes with another transaction instead of queueing it, so clashes are tried again, all

@@ -111,6 +111,31 @@ async fn a_correction_that_clashes_with_an_order_is_tried_again() {
 }
 
 #[tokio::test]
+async fn a_correction_whose_answer_is_lost_counts_once() {
+    let (bench, _) = bench().await;
+    for (change, available) in
+        [(StockChange::Adjust(3), 5), (StockChange::Adjust(-1), 4), (StockChange::SetAvailable(9), 9)]
+    {
+        bench.wire.fail(&[Fault::None, Fault::AnswerLost, Fault::Clash, Fault::AnswerLost]);
+        let level = bench.store.correct_stock(&sku("A"), change).await.expect("corrected");
+        assert_eq!((level.available, level.received), (available, available), "{change:?}");
+        assert_eq!(bench.wire.faults_left(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_cart_whose_answer_is_lost_is_saved_and_a_rivals_is_not() {
+    let (bench, _) = bench().await;
+    let owner = visitor("ada");
+    let mut second = cart(&owner, &[("A", 2)]);
+    second.version = 2;
+    bench.wire.fail(&[Fault::AnswerLost]);
+    bench.store.save_cart(&second, LATER).await.expect("it is its own answer that got lost");
+    let rival = bench.store.save_cart(&second, LATER).await;
+    assert!(matches!(rival, Err(StoreError::Conflict)), "{rival:?}");
+}
+
+#[tokio::test]
 async fn an_engine_that_is_gone_is_unavailable() {
     let Bench { store, engine, .. } = Bench::new().await;
     engine.shutdown();

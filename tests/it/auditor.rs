@@ -1,0 +1,347 @@
+//! The auditor itself: books that agree are said to agree, and each kind of corruption is found.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use async_trait::async_trait;
+use http::StatusCode;
+use serde_json::json;
+use shopease_payments::fake::Command;
+use shopease_shared::domain::{
+    FulfillmentState, Order, OrderId, OrderState, PaymentState, Refund, RefundId, RefundState, StockLevel,
+};
+use shopease_shared::ports::{AuditPage, AuditRecord, AuditStore, OutboxMessage, StoreError};
+use shopease_shared::services::{AuditReport, Invariant, audit};
+use shopease_shared::testing::fixtures::{self, eur};
+
+use crate::harness::{TestShop, both_stores, text};
+
+both_stores!(every_kind_of_corruption_is_found, an_order_that_is_open_is_only_wrong_when_all_should_be_settled);
+
+/// What a store keeps, to be falsified. Gives three records a page.
+#[derive(Clone)]
+struct Books(Vec<AuditRecord>);
+
+#[async_trait]
+impl AuditStore for Books {
+    async fn audit_page(&self, from: Option<&str>) -> Result<AuditPage, StoreError> {
+        let from: usize = from.map_or(Ok(0), str::parse).map_err(StoreError::corrupt)?;
+        let to = self.0.len().min(from + 3);
+        Ok(AuditPage { records: self.0[from..to].to_vec(), next: (to < self.0.len()).then(|| to.to_string()) })
+    }
+}
+
+impl Books {
+    /// Changes the order that a buyer placed.
+    fn order(&mut self, buyer: &str, change: impl FnOnce(&mut Order)) {
+        let owner = fixtures::visitor(buyer);
+        let order = self.0.iter_mut().find_map(|record| match record {
+            AuditRecord::Order(order) if order.owner == owner => Some(order),
+            _ => None,
+        });
+        change(order.unwrap_or_else(|| panic!("{buyer} has an order")));
+    }
+
+    fn find(&self, buyer: &str) -> Order {
+        let mut found = None;
+        self.clone().order(buyer, |order| found = Some(order.clone()));
+        found.expect("an order")
+    }
+
+    fn level(&mut self, change: impl FnOnce(&mut StockLevel)) {
+        let level = self.0.iter_mut().find_map(|record| match record {
+            AuditRecord::Stock(level) if level.sku == fixtures::sku("KETTLE") => Some(level),
+            _ => None,
+        });
+        change(level.expect("a level"));
+    }
+
+    fn placed_of(&mut self, buyer: &str) -> &mut OutboxMessage {
+        let id = self.find(buyer).id.to_string();
+        let message = self.0.iter_mut().find_map(|record| match record {
+            AuditRecord::Message(message) if message.topic == "order.placed" && message.subject == id => Some(message),
+            _ => None,
+        });
+        message.expect("a message")
+    }
+}
+
+/// A shop that has seen everything: Ada paid, Grace was declined, Alan got a part back, Joan cancelled.
+async fn seasoned(shop: &TestShop) {
+    shop.sell(&fixtures::product("kettle").build(), 20).await;
+    let mut operator = shop.operator().await;
+    for (name, card, status) in [
+        ("ada", "card_approved", StatusCode::CREATED),
+        ("grace", "card_declined", StatusCode::UNPROCESSABLE_ENTITY),
+        ("alan", "card_approved", StatusCode::CREATED),
+        ("joan", "card_approved", StatusCode::CREATED),
+    ] {
+        let mut client = shop.visitor(name);
+        client.add("KETTLE", 2).await;
+        let answer = client.check_out(name, card).await;
+        assert_eq!(answer.status, status, "{}", answer.text());
+        let id = if status == StatusCode::CREATED { text(&answer.json()["id"]) } else { continue };
+        let path = format!("/api/v1/admin/orders/{id}/refunds");
+        match name {
+            "alan" => operator.post_once(&path, "k", &json!({"amount": eur(100)})).await,
+            "joan" => operator.post(&format!("/api/v1/admin/orders/{id}/cancellation"), &json!({})).await,
+            _ => continue,
+        };
+    }
+    shop.settle().await;
+}
+
+async fn judged(shop: &TestShop, books: &Books) -> AuditReport {
+    audit(books, &shop.provider, true).await.expect("the books are read")
+}
+
+type Falsify = Box<dyn Fn(&mut Books) + Send + Sync>;
+
+async fn every_kind_of_corruption_is_found(shop: TestShop) {
+    use Invariant::{Announced, Keys, Money, Settled, Stock, Totals};
+    seasoned(&shop).await;
+    shop.assert_books_agree().await;
+    let books = Books(shop.records().await);
+    assert_eq!(judged(&shop, &books).await.violations, []);
+    let cases: Vec<(&str, Invariant, Falsify)> = vec![
+        ("a unit too many", Stock, Box::new(|books| books.level(|level| level.available += 1))),
+        ("a unit too few", Stock, Box::new(|books| books.level(|level| level.available -= 1))),
+        (
+            "a unit reserved for nobody",
+            Stock,
+            Box::new(|books| {
+                books.level(|level| {
+                    level.available -= 1;
+                    level.reserved += 1;
+                });
+            }),
+        ),
+        (
+            "a unit sold to nobody",
+            Stock,
+            Box::new(|books| {
+                books.level(|level| {
+                    level.available -= 1;
+                    level.sold += 1;
+                });
+            }),
+        ),
+        (
+            "a level that is gone",
+            Stock,
+            Box::new(|books| books.0.retain(|record| !matches!(record, AuditRecord::Stock(_)))),
+        ),
+        (
+            "an order that holds more",
+            Stock,
+            Box::new(|books| {
+                let more = fixtures::order(&fixtures::visitor("x"), "x", &[("KETTLE", 5)]).reservations;
+                books.order("ada", |order| order.reservations = more.clone());
+            }),
+        ),
+        (
+            "a parcel that came back without its units",
+            Stock,
+            Box::new(|books| books.order("ada", |order| order.fulfillment = FulfillmentState::Returned)),
+        ),
+        (
+            "a second order under a key",
+            Keys,
+            Box::new(|books| {
+                let second = Order { id: OrderId::derive("second"), ..books.find("ada") };
+                books.0.push(AuditRecord::Order(Box::new(second)));
+            }),
+        ),
+        (
+            "a second key of an order",
+            Keys,
+            Box::new(|books| {
+                let order_id = books.find("ada").id;
+                books.0.push(AuditRecord::CheckoutKey { store_key: "other|checkout|k".to_owned(), order_id });
+            }),
+        ),
+        (
+            "a key without its order",
+            Keys,
+            Box::new(|books| {
+                let owner = fixtures::visitor("ada");
+                books.0.retain(|record| !matches!(record, AuditRecord::Order(order) if order.owner == owner));
+            }),
+        ),
+        (
+            "a key that names the order of somebody else",
+            Keys,
+            Box::new(|books| {
+                let (ada, alan) = (books.find("ada").id, books.find("alan").id);
+                for record in &mut books.0 {
+                    match record {
+                        AuditRecord::CheckoutKey { order_id, .. } if *order_id == ada => *order_id = alan.clone(),
+                        _ => {}
+                    }
+                }
+            }),
+        ),
+        (
+            "money that is collected for a cancelled order",
+            Money,
+            Box::new(|books| {
+                books.order("ada", |order| {
+                    order.state = OrderState::Cancelled;
+                    order.payment.state = PaymentState::Voided;
+                });
+            }),
+        ),
+        (
+            "a cancelled order that says itself that it is paid",
+            Money,
+            Box::new(|books| {
+                books.order("ada", |order| order.state = OrderState::Cancelled);
+                books.level(|level| {
+                    level.sold -= 2;
+                    level.available += 2;
+                });
+            }),
+        ),
+        (
+            "a paid order that was never collected",
+            Money,
+            Box::new(|books| {
+                books.order("grace", |order| {
+                    order.state = OrderState::Paid;
+                    order.payment.state = PaymentState::Captured;
+                });
+            }),
+        ),
+        (
+            "a paid order without an intent",
+            Money,
+            Box::new(|books| books.order("ada", |order| order.payment.intent_id = None)),
+        ),
+        (
+            "an intent that the provider does not know",
+            Money,
+            Box::new(|books| books.order("ada", |order| order.payment.intent_id = Some("pi_fake_none".to_owned()))),
+        ),
+        (
+            "one intent that pays two orders",
+            Money,
+            Box::new(|books| {
+                let intent_id = books.find("ada").payment.intent_id;
+                books.order("joan", |order| order.payment.intent_id = intent_id.clone());
+            }),
+        ),
+        (
+            "another amount than was collected",
+            Money,
+            Box::new(|books| {
+                books.order("ada", |order| {
+                    order.total.amount_minor += 1;
+                    order.shipping.price.amount_minor += 1;
+                });
+            }),
+        ),
+        (
+            "a refund that the provider does not know",
+            Money,
+            Box::new(|books| {
+                books.order("ada", |order| {
+                    order.payment.state = PaymentState::PartiallyRefunded;
+                    let state = RefundState::Succeeded;
+                    let refund =
+                        Refund { id: RefundId::derive("r"), amount: eur(1), state, requested_at: order.placed_at };
+                    order.payment.refunds.push(refund);
+                });
+            }),
+        ),
+        (
+            "a refund that the order does not know",
+            Money,
+            Box::new(|books| books.order("alan", |order| order.payment.refunds.clear())),
+        ),
+        (
+            "an order that waits for its payment",
+            Settled,
+            Box::new(|books| books.order("grace", |order| order.payment.state = PaymentState::Unknown)),
+        ),
+        (
+            "a refund that was never done",
+            Settled,
+            Box::new(|books| {
+                books.order("alan", |order| order.payment.refunds[0].state = RefundState::Requested);
+            }),
+        ),
+        (
+            "an order that the worker would look at for ever",
+            Settled,
+            Box::new(|books| books.order("ada", |order| order.due_at = Some(order.placed_at))),
+        ),
+        (
+            "an order that nobody was told of",
+            Announced,
+            Box::new(|books| "order.paid".clone_into(&mut books.placed_of("ada").topic)),
+        ),
+        (
+            "an order that was announced twice",
+            Announced,
+            Box::new(|books| {
+                let again = books.placed_of("ada").clone();
+                books.0.push(AuditRecord::Message(again));
+            }),
+        ),
+        (
+            "a message of an order that is not there",
+            Announced,
+            Box::new(|books| books.placed_of("ada").subject = OrderId::derive("nobody's").to_string()),
+        ),
+        (
+            "a total that is not the sum",
+            Totals,
+            Box::new(|books| books.order("grace", |order| order.total.amount_minor += 1)),
+        ),
+        (
+            "a line that is not in the total",
+            Totals,
+            Box::new(|books| {
+                books.order("ada", |order| {
+                    let line = order.lines[0].clone();
+                    order.lines.push(line);
+                });
+            }),
+        ),
+    ];
+    let mut found = BTreeSet::new();
+    for (name, invariant, falsify) in cases {
+        let mut falsified = books.clone();
+        falsify(&mut falsified);
+        let violations = judged(&shop, &falsified).await.violations;
+        assert!(violations.iter().any(|found| found.invariant == invariant), "{name}: {violations:?}");
+        assert!(violations.iter().all(|found| !found.subject.is_empty() && !found.to_string().is_empty()), "{name}");
+        found.insert(invariant);
+    }
+    assert_eq!(found.len(), 6, "each invariant was broken once");
+}
+
+impl fmt::Debug for Books {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} records", self.0.len())
+    }
+}
+
+async fn an_order_that_is_open_is_only_wrong_when_all_should_be_settled(shop: TestShop) {
+    shop.sell(&fixtures::product("kettle").build(), 20).await;
+    let mut client = shop.visitor("ada");
+    client.add("KETTLE", 2).await;
+    assert_eq!(client.check_out("k", "card_requires_action").await.status, StatusCode::ACCEPTED);
+    let audited = async |settled| {
+        let report = audit(&*shop.store, &shop.provider, settled).await.expect("the books are read");
+        report.violations.into_iter().map(|violation| violation.invariant).collect::<Vec<_>>()
+    };
+    assert_eq!(audited(false).await, []);
+    assert_eq!(audited(true).await, [Invariant::Settled]);
+    // Behind the shop's back: the provider collects what the order does not know of.
+    let intent_id = shop.orders().await[0].payment.intent_id.clone().expect("an intent");
+    shop.settle().await;
+    assert_eq!(audited(true).await, []);
+    let late = shop.ledger.execute("late", Command::Capture { intent_id });
+    assert!(late.is_err(), "what was given up stays given up: {late:?}");
+}

@@ -1,0 +1,221 @@
+//! `DynamoDB` that clashes, throttles, fails and loses answers under every use case that moves something: clients that try
+//! again under the same key get each effect once, and no call makes requests without end.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use shopease_shared::domain::{OrderId, OrderState, Quantity, StockChange, Token};
+use shopease_shared::shop::{
+    AddLineItem, Caller, CorrectStock, OrderView, PlaceOrder, RefundOrder, Shop as _, ShopError, ShopResult,
+};
+use shopease_shared::testing::{SeededRandom, fixtures};
+use shopease_storage::testing::{Faults, on_faulty_dynamodb};
+
+use crate::harness::{TestShop, scale};
+
+/// Shoppers at once.
+const SHOPPERS: u64 = 16;
+/// Calls in all; a quarter of them at each rate of faults.
+const CALLS: u32 = 2_000;
+const PERCENT: [u32; 4] = [5, 15, 30, 50];
+/// Most requests of one call: eight tries of each transaction, of which the SDK makes three, over the steps of an order.
+const MOST_REQUESTS: u64 = 250;
+const INITIAL: u32 = 1_000_000;
+const SKUS: [&str; 3] = ["KETTLE", "LAMP", "STOVE"];
+
+/// A visitor, again and again, with an operator who does as the visitor's orders need.
+struct Shopper {
+    shop: Arc<TestShop>,
+    operator: Caller,
+    faults: Faults,
+    name: String,
+    random: SeededRandom,
+    calls: Arc<AtomicU32>,
+    most_requests: u64,
+    /// Its article to correct, and how many units must have come in of it.
+    article: String,
+    corrected: u32,
+    /// Minor units given back of each order that it was told to be paid.
+    told: BTreeMap<OrderId, i64>,
+}
+
+impl Shopper {
+    /// Asks until there is an answer, as a client with a key does.
+    async fn insist<T>(&mut self, ask: impl AsyncFn(&TestShop) -> ShopResult<T>) -> ShopResult<T> {
+        for _ in 0..500 {
+            self.calls.fetch_add(1, Ordering::SeqCst);
+            let before = self.faults.requests();
+            let answer = ask(&self.shop).await;
+            self.most_requests = self.most_requests.max(self.faults.requests() - before);
+            match answer {
+                Err(ShopError::Unavailable { .. }) => tokio::time::sleep(Duration::from_millis(1)).await,
+                Err(ShopError::IdempotencyKeyInUse { .. }) => self.shop.clock.advance(time::Duration::seconds(31)),
+                answer => return answer,
+            }
+        }
+        panic!("{}: no answer", self.name)
+    }
+
+    /// A visitor fills a cart and orders it; then an operator gives money back or corrects stock.
+    async fn visit(&mut self, number: u32) {
+        let visitor = Caller { token: fixtures::visitor_token(&format!("{} {number}", self.name)) };
+        let mut cart = BTreeMap::new();
+        for part in 0..1 + self.random.below(3) {
+            let (code, units) = (self.random.pick(&SKUS), 1 + u32::try_from(self.random.below(3)).expect("few"));
+            let (before, quantity) = (cart.get(code).copied().unwrap_or(0), Quantity::new(units).expect("a few"));
+            for again in 0.. {
+                let command = AddLineItem { sku: fixtures::sku(code), quantity };
+                let key = format!("part-{part}-{again}");
+                match self
+                    .insist(async |shop| shop.local.add_line_item(&visitor, command.clone(), Some(&key)).await)
+                    .await
+                {
+                    Ok(_) => break,
+                    // Nobody knows whether it was done, and so the shopper looks.
+                    Err(ShopError::Conflict) => {}
+                    Err(error) => panic!("{error:?}"),
+                }
+                let seen = self.insist(async |shop| shop.local.view_cart(&visitor).await).await.expect("a cart");
+                let seen = seen.lines.iter().find(|line| line.line.sku.as_str() == code);
+                match seen.map_or(0, |line| line.line.quantity.get()) {
+                    found if found == before + units => break,
+                    found => assert_eq!(found, before, "{}: once or not at all", self.name),
+                }
+            }
+            *cart.entry(code.to_owned()).or_default() += units;
+        }
+        let approved = self.random.below(5) > 0;
+        let command = PlaceOrder {
+            email: "ada@example.com".parse().expect("an address"),
+            shipping_address: fixtures::address(),
+            shipping_method: "standard".to_owned(),
+            payment_method: if approved { "card_approved" } else { "card_declined" }.to_owned(),
+            expected_total: None,
+        };
+        match self.insist(async |shop| shop.local.place_order(&visitor, command.clone(), "the-key").await).await {
+            Ok(order) => {
+                assert!(approved, "{order:?}");
+                let ordered: BTreeMap<String, u32> =
+                    order.lines.iter().map(|line| (line.sku.to_string(), line.quantity.get())).collect();
+                assert_eq!(ordered, cart, "{} {number}: what was put in is what is ordered", self.name);
+                self.told.insert(order.id.clone(), 0);
+                self.give_back(&order).await;
+            }
+            Err(ShopError::PaymentDeclined { .. }) => assert!(!approved),
+            Err(error) => panic!("{error:?}"),
+        }
+        self.correct().await;
+    }
+
+    /// Corrects the stock of an article that nobody else corrects.
+    async fn correct(&mut self) {
+        let (units, operator) = (1 + u32::try_from(self.random.below(9)).expect("few"), self.operator.clone());
+        let change = StockChange::Adjust(i32::try_from(units).expect("few"));
+        let (sku, before) = (fixtures::sku(&self.article), self.corrected);
+        self.corrected += units;
+        for again in 0.. {
+            let key = format!("{}-{before}-{again}", self.article);
+            let command = CorrectStock { sku: sku.clone(), change };
+            match self.insist(async |shop| shop.local.correct_stock(&operator, command.clone(), Some(&key)).await).await
+            {
+                Ok(_) => return,
+                Err(ShopError::Conflict) => {}
+                Err(error) => panic!("{error:?}"),
+            }
+            let handle = fixtures::handle(&self.article.to_lowercase());
+            let seen =
+                self.insist(async |shop| shop.local.product_stock(&operator, &handle).await).await.expect("stock");
+            match seen[0].level.as_ref().expect("a level").received {
+                found if found == self.corrected => return,
+                found => assert_eq!(found, before, "{}: once or not at all", self.name),
+            }
+        }
+    }
+
+    async fn give_back(&mut self, order: &OrderView) {
+        // An order that the shopper is told to be pending still is paid later on.
+        if order.state != OrderState::Paid {
+            return;
+        }
+        let operator = self.operator.clone();
+        for number in 0..self.random.below(3) {
+            let (command, key) = (RefundOrder { amount: Some(fixtures::eur(100)) }, format!("refund-{number}"));
+            let given_back = self
+                .insist(async |shop| shop.local.refund_order(&operator, &order.id, command.clone(), &key).await)
+                .await;
+            given_back.expect("money is left");
+            *self.told.entry(order.id.clone()).or_default() += 100;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn faults_double_nothing_and_retries_end() {
+    let seed = 31_337;
+    println!("seed {seed}");
+    let faults = Faults::new(seed);
+    on_faulty_dynamodb(&faults.clone(), |store| async move {
+        let shop = Arc::new(TestShop::new(store));
+        for code in SKUS {
+            shop.sell(&fixtures::product(&code.to_lowercase()).build(), INITIAL).await;
+        }
+        let operator = Caller { token: Token::parse(&shop.operator().await.token()).expect("a session") };
+        let calls = Arc::new(AtomicU32::new(0));
+        let mut shoppers: Vec<Shopper> = (0..SHOPPERS)
+            .map(|number| Shopper {
+                shop: Arc::clone(&shop),
+                operator: operator.clone(),
+                faults: faults.clone(),
+                name: format!("shopper {number}"),
+                random: SeededRandom::new(seed + number),
+                calls: Arc::clone(&calls),
+                most_requests: 0,
+                article: format!("ARTICLE-{number}"),
+                corrected: 1,
+                told: BTreeMap::new(),
+            })
+            .collect();
+        for shopper in &shoppers {
+            shop.sell(&fixtures::product(&shopper.article.to_lowercase()).build(), 1).await;
+        }
+        let mut visits = 0;
+        for (phase, percent) in (1..).zip(PERCENT) {
+            faults.set_percent(percent);
+            while calls.load(Ordering::SeqCst) < phase * scale() * CALLS / 4 {
+                visits += 1;
+                join_all(shoppers.iter_mut().map(|shopper| shopper.visit(visits))).await;
+            }
+        }
+        // One at a time, where requests can be counted.
+        let one = &mut shoppers[0];
+        one.most_requests = 0;
+        for _ in 0..10 * scale() {
+            visits += 1;
+            one.visit(visits).await;
+        }
+        let (most, met, sent) = (one.most_requests, faults.faults(), faults.requests());
+        println!("{} calls, {met} faults in {sent} requests, at most {most} in one call", calls.load(Ordering::SeqCst));
+        assert!(most <= MOST_REQUESTS, "{most} requests in one call");
+        faults.set_percent(0);
+        shop.settle().await;
+        shop.assert_books_agree().await;
+        for shopper in &shoppers {
+            let sku = fixtures::sku(&shopper.article);
+            let level = shop.store.find_stock_levels(&[sku]).await.expect("a level").remove(0);
+            assert_eq!(level.received, shopper.corrected, "{}: each correction once", shopper.article);
+        }
+        let paid: BTreeMap<OrderId, i64> = shop
+            .orders()
+            .await
+            .into_iter()
+            .filter(|order| order.state == OrderState::Paid)
+            .map(|order| (order.id.clone(), order.payment.refunded_minor()))
+            .collect();
+        let told: BTreeMap<OrderId, i64> = shoppers.into_iter().flat_map(|shopper| shopper.told).collect();
+        assert_eq!(paid, told, "each order and each refund once");
+    })
+    .await;
+}

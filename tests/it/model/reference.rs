@@ -1,0 +1,461 @@
+//! The shop as it should be, in memory: stock, carts, orders and their money, and what is answered to everything that
+//! can be asked. Knows no store, no provider, no HTTP.
+
+use proptest::prelude::*;
+use proptest_state_machine::ReferenceStateMachine;
+use shopease_shared::domain::{FulfillmentState, OrderState, PaymentState};
+
+pub const ARTICLES: usize = 3;
+pub const SHOPPERS: usize = 3;
+/// What a unit costs, in cents.
+pub const PRICES: [i64; ARTICLES] = [1990, 700, 2500];
+/// Units of each article at first.
+pub const INITIAL: u32 = 6;
+
+/// What happens to a shop. Orders are named by number, around the end of those there are.
+#[derive(Debug, Clone)]
+pub enum Transition {
+    /// A shopper puts units into the cart; `again`: and sends the request twice.
+    Add { shopper: usize, article: usize, units: u32, again: bool },
+    /// A shopper orders; `doubled`: with two clicks at once.
+    CheckOut { shopper: usize, card: Card, doubled: bool },
+    /// The request that placed an order comes again.
+    Repeat { order: usize },
+    /// Another request comes under the key of an order.
+    Misuse { order: usize },
+    /// The shopper answers on the bank's page.
+    Bank { order: usize, approved: bool },
+    /// The shopper comes back from the bank.
+    Return { order: usize },
+    /// The provider tells of an order's payment.
+    Webhook { order: usize },
+    /// The worker runs.
+    Work,
+    /// Time passes.
+    Advance { seconds: i64 },
+    /// An operator gives money back; `again`: and sends the request twice.
+    Refund { order: usize, amount: Option<i64>, key: u8, again: bool },
+    /// An operator cancels.
+    Cancel { order: usize },
+    /// A parcel leaves, or comes back.
+    Parcel { order: usize, sent: bool },
+    /// An operator corrects stock by so many units; `again`: and sends the request twice.
+    Adjust { article: usize, units: i32, again: bool },
+    /// An operator has counted.
+    Count { article: usize, units: u32 },
+}
+
+/// The test cards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Card {
+    Approved,
+    Declined,
+    InsufficientFunds,
+    RequiresAction,
+    Expires,
+}
+
+impl Card {
+    pub fn token(self) -> &'static str {
+        match self {
+            Self::Approved => "card_approved",
+            Self::Declined => "card_declined",
+            Self::InsufficientFunds => "card_insufficient_funds",
+            Self::RequiresAction => "card_requires_action",
+            Self::Expires => "card_expires",
+        }
+    }
+}
+
+/// Units of an article.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Units {
+    pub available: u32,
+    pub reserved: u32,
+    pub sold: u32,
+}
+
+impl Units {
+    pub fn text(self) -> String {
+        format!("{} available, {} reserved, {} sold", self.available, self.reserved, self.sold)
+    }
+}
+
+/// What the shopper said to the bank.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bank {
+    NotAsked,
+    Asking,
+    Approved,
+    Refused,
+}
+
+/// An order.
+#[derive(Debug, Clone)]
+pub struct ModelOrder {
+    pub shopper: usize,
+    pub units: [u32; ARTICLES],
+    pub card: Card,
+    pub state: OrderState,
+    pub payment: PaymentState,
+    pub fulfillment: FulfillmentState,
+    placed_s: i64,
+    due_s: Option<i64>,
+    looks: u32,
+    bank: Bank,
+    decline: Option<&'static str>,
+    refunds: Vec<(u8, i64)>,
+    /// The last answer under its key.
+    answer: Option<String>,
+}
+
+/// The key of the refund that a cancellation makes.
+const CANCELLATION: u8 = u8::MAX;
+const LEASE_S: i64 = 30;
+const HOLD_S: i64 = 30 * 60;
+const AT_WORK_S: i64 = 60;
+
+impl ModelOrder {
+    pub fn total(&self) -> i64 {
+        let subtotal: i64 = (0..ARTICLES).map(|article| PRICES[article] * i64::from(self.units[article])).sum();
+        // A quarter of a kilogram each.
+        let shipping = match self.units.iter().sum::<u32>() * 250 {
+            _ if subtotal >= 7500 => 0,
+            0..=2000 => 490,
+            _ => 790,
+        };
+        subtotal + shipping
+    }
+
+    fn refunded(&self) -> i64 {
+        self.refunds.iter().map(|(_, amount)| amount).sum()
+    }
+
+    fn is_collected(&self) -> bool {
+        self.payment.is_collected()
+    }
+
+    pub fn text(&self) -> String {
+        let refundable = if self.is_collected() { self.total() - self.refunded() } else { 0 };
+        order_text(self.state, self.payment, self.fulfillment, self.total(), self.refunded(), refundable)
+    }
+}
+
+/// An order as both the model and the shops are asked to tell it.
+pub fn order_text(
+    state: OrderState,
+    payment: PaymentState,
+    fulfillment: FulfillmentState,
+    total: i64,
+    refunded: i64,
+    refundable: i64,
+) -> String {
+    format!("{state:?} {payment:?} {fulfillment:?}: {total}, {refunded} given back, {refundable} left")
+}
+
+/// The whole shop.
+#[derive(Debug, Clone)]
+pub struct Model {
+    now_s: i64,
+    pub stock: [Units; ARTICLES],
+    pub carts: [[u32; ARTICLES]; SHOPPERS],
+    pub orders: Vec<ModelOrder>,
+    /// What the last transition should have been answered.
+    pub answer: String,
+}
+
+const RULES: &str = "rules";
+const NOTHING: &str = "no such order";
+
+impl Model {
+    /// The order that a transition names.
+    pub fn place(&self, order: usize) -> Option<usize> {
+        (!self.orders.is_empty()).then(|| order % self.orders.len())
+    }
+
+    fn on_order(&mut self, order: usize, act: impl FnOnce(&mut Self, usize) -> String) -> String {
+        match self.place(order) {
+            Some(place) => act(self, place),
+            None => NOTHING.to_owned(),
+        }
+    }
+
+    fn add(&mut self, shopper: usize, article: usize, units: u32) -> String {
+        let wanted = self.carts[shopper][article] + units;
+        if self.stock[article].available < wanted {
+            return format!("out of {article}");
+        }
+        self.carts[shopper][article] = wanted;
+        format!("cart {:?}", self.carts[shopper])
+    }
+
+    fn check_out(&mut self, shopper: usize, card: Card) -> String {
+        let units = self.carts[shopper];
+        if units == [0; ARTICLES] {
+            return "empty cart".to_owned();
+        }
+        if let Some(short) = (0..ARTICLES).find(|article| self.stock[*article].available < units[*article]) {
+            return format!("out of {short}");
+        }
+        for article in 0..ARTICLES {
+            self.stock[article].available -= units[article];
+            self.stock[article].reserved += units[article];
+        }
+        self.carts[shopper] = [0; ARTICLES];
+        self.orders.push(ModelOrder {
+            shopper,
+            units,
+            card,
+            state: OrderState::Pending,
+            payment: PaymentState::RequiresAction,
+            fulfillment: FulfillmentState::Unfulfilled,
+            placed_s: self.now_s,
+            due_s: Some(self.now_s + AT_WORK_S),
+            looks: 0,
+            bank: Bank::NotAsked,
+            decline: None,
+            refunds: Vec::new(),
+            answer: None,
+        });
+        let place = self.orders.len() - 1;
+        match card {
+            Card::Approved => self.pay(place),
+            Card::Declined => self.call_off(place, Some("card_declined")),
+            Card::InsufficientFunds => self.call_off(place, Some("insufficient_funds")),
+            Card::Expires => self.call_off(place, Some("authorization_expired")),
+            Card::RequiresAction => self.orders[place].bank = Bank::Asking,
+        }
+        self.answer_of(place)
+    }
+
+    fn answer_of(&self, place: usize) -> String {
+        let order = &self.orders[place];
+        order.answer.clone().unwrap_or_else(|| order.text())
+    }
+
+    fn pay(&mut self, place: usize) {
+        let order = &mut self.orders[place];
+        (order.state, order.payment, order.due_s) = (OrderState::Paid, PaymentState::Captured, None);
+        order.answer = Some(order.text());
+        for article in 0..ARTICLES {
+            self.stock[article].reserved -= order.units[article];
+            self.stock[article].sold += order.units[article];
+        }
+    }
+
+    fn call_off(&mut self, place: usize, decline: Option<&'static str>) {
+        let order = &mut self.orders[place];
+        let payment = if decline.is_some() { PaymentState::Declined } else { PaymentState::Voided };
+        (order.state, order.payment, order.due_s) = (OrderState::Cancelled, payment, None);
+        order.decline = decline;
+        order.answer = Some(decline.map_or_else(|| order.text(), |code| format!("declined: {code}")));
+        for article in 0..ARTICLES {
+            self.stock[article].reserved -= order.units[article];
+            self.stock[article].available += order.units[article];
+            self.carts[order.shopper][article] += order.units[article];
+        }
+    }
+
+    /// Somebody asks the provider where the payment stands.
+    fn look(&mut self, place: usize) {
+        let order = &self.orders[place];
+        match order.bank {
+            _ if order.state != OrderState::Pending => {}
+            Bank::Approved => self.pay(place),
+            Bank::Refused => self.call_off(place, Some("authentication_failed")),
+            Bank::NotAsked | Bank::Asking => {}
+        }
+    }
+
+    fn repeat(&mut self, place: usize) -> String {
+        let order = &self.orders[place];
+        if order.answer.is_none() && order.placed_s + LEASE_S <= self.now_s {
+            self.look(place);
+        }
+        self.answer_of(place)
+    }
+
+    fn bank(&mut self, place: usize, approved: bool) -> String {
+        let order = &mut self.orders[place];
+        if order.state != OrderState::Pending || order.bank != Bank::Asking {
+            return "refused".to_owned();
+        }
+        order.bank = if approved { Bank::Approved } else { Bank::Refused };
+        "heard".to_owned()
+    }
+
+    fn work(&mut self) -> String {
+        let (mut looked_at, mut paid, mut cancelled, mut still_open) = (0, 0, 0, 0);
+        for place in 0..self.orders.len() {
+            if self.orders[place].due_s.is_none_or(|due_s| due_s > self.now_s) {
+                continue;
+            }
+            looked_at += 1;
+            if self.orders[place].placed_s + HOLD_S <= self.now_s {
+                self.call_off(place, None);
+            } else {
+                self.look(place);
+            }
+            let order = &mut self.orders[place];
+            match order.state {
+                OrderState::Paid => paid += 1,
+                OrderState::Cancelled => cancelled += 1,
+                OrderState::Pending => {
+                    still_open += 1;
+                    order.due_s = Some(self.now_s + (5 << order.looks.min(16)).min(300));
+                    order.looks += 1;
+                }
+            }
+        }
+        work_text(looked_at, paid, cancelled, still_open)
+    }
+
+    fn refund(&mut self, place: usize, amount: Option<i64>, key: u8) -> String {
+        let order = &self.orders[place];
+        if let Some((_, known)) = order.refunds.iter().find(|(known, _)| *known == key) {
+            return if amount.is_none_or(|amount| amount == *known) { order.text() } else { "key reused".to_owned() };
+        }
+        let left = if order.is_collected() { order.total() - order.refunded() } else { 0 };
+        let amount = amount.unwrap_or(left);
+        if !order.is_collected() || amount <= 0 || amount > left {
+            return RULES.to_owned();
+        }
+        let order = &mut self.orders[place];
+        order.refunds.push((key, amount));
+        order.payment = if amount == left { PaymentState::Refunded } else { PaymentState::PartiallyRefunded };
+        if amount == left && order.fulfillment == FulfillmentState::Unfulfilled {
+            order.state = OrderState::Cancelled;
+            self.restock(place);
+        }
+        self.orders[place].text()
+    }
+
+    fn restock(&mut self, place: usize) {
+        for article in 0..ARTICLES {
+            self.stock[article].sold -= self.orders[place].units[article];
+            self.stock[article].available += self.orders[place].units[article];
+        }
+    }
+
+    fn cancel(&mut self, place: usize) -> String {
+        let order = &self.orders[place];
+        if order.state == OrderState::Cancelled || order.fulfillment != FulfillmentState::Unfulfilled {
+            return RULES.to_owned();
+        }
+        if order.state == OrderState::Paid {
+            return self.refund(place, None, CANCELLATION);
+        }
+        self.call_off(place, None);
+        self.orders[place].text()
+    }
+
+    fn parcel(&mut self, place: usize, sent: bool) -> String {
+        let order = &mut self.orders[place];
+        let next = match (order.state, order.fulfillment, sent) {
+            (OrderState::Paid, FulfillmentState::Unfulfilled, true) => FulfillmentState::Fulfilled,
+            (OrderState::Paid, FulfillmentState::Fulfilled, false) => FulfillmentState::Returned,
+            _ => return RULES.to_owned(),
+        };
+        order.fulfillment = next;
+        if next == FulfillmentState::Returned {
+            self.restock(place);
+        }
+        self.orders[place].text()
+    }
+
+    fn adjust(&mut self, article: usize, units: i32) -> String {
+        match self.stock[article].available.checked_add_signed(units) {
+            Some(available) => self.count(article, available),
+            None => format!("out of {article}"),
+        }
+    }
+
+    fn count(&mut self, article: usize, units: u32) -> String {
+        self.stock[article].available = units;
+        self.stock[article].text()
+    }
+}
+
+/// A run of the worker as both the model and the shops are asked to tell it.
+pub fn work_text(looked_at: usize, paid: usize, cancelled: usize, still_open: usize) -> String {
+    format!("{looked_at} looked at: {paid} paid, {cancelled} cancelled, {still_open} still open")
+}
+
+impl ReferenceStateMachine for Model {
+    type State = Self;
+    type Transition = Transition;
+
+    fn init_state() -> BoxedStrategy<Self> {
+        let units = Units { available: INITIAL, reserved: 0, sold: 0 };
+        let (stock, carts) = ([units; ARTICLES], [[0; ARTICLES]; SHOPPERS]);
+        Just(Self { now_s: 0, stock, carts, orders: Vec::new(), answer: String::new() }).boxed()
+    }
+
+    fn transitions(_: &Self) -> BoxedStrategy<Transition> {
+        let (shopper, article, order) = (0..SHOPPERS, 0..ARTICLES, 0..40_usize);
+        let card = prop_oneof![
+            3 => Just(Card::Approved),
+            1 => Just(Card::Declined),
+            1 => Just(Card::InsufficientFunds),
+            3 => Just(Card::RequiresAction),
+            1 => Just(Card::Expires),
+        ];
+        let amount = prop_oneof![
+            3 => Just(None),
+            1 => prop::sample::select(vec![-1_i64, 0, 1, 500, 1190, 2480, 100_000]).prop_map(Some),
+        ];
+        prop_oneof![
+            6 => (shopper.clone(), article.clone(), 1..4_u32, any::<bool>())
+                .prop_map(|(shopper, article, units, again)| Transition::Add { shopper, article, units, again }),
+            6 => (shopper, card, prop::bool::weighted(0.3))
+                .prop_map(|(shopper, card, doubled)| Transition::CheckOut { shopper, card, doubled }),
+            2 => order.clone().prop_map(|order| Transition::Repeat { order }),
+            1 => order.clone().prop_map(|order| Transition::Misuse { order }),
+            4 => (order.clone(), any::<bool>()).prop_map(|(order, approved)| Transition::Bank { order, approved }),
+            2 => order.clone().prop_map(|order| Transition::Return { order }),
+            2 => order.clone().prop_map(|order| Transition::Webhook { order }),
+            2 => Just(Transition::Work),
+            3 => prop::sample::select(vec![10_i64, 31, 61, 600, 1900]).prop_map(|seconds| Transition::Advance { seconds }),
+            3 => (order.clone(), amount, 0..3_u8, any::<bool>())
+                .prop_map(|(order, amount, key, again)| Transition::Refund { order, amount, key, again }),
+            2 => order.clone().prop_map(|order| Transition::Cancel { order }),
+            3 => (order, any::<bool>()).prop_map(|(order, sent)| Transition::Parcel { order, sent }),
+            2 => (article.clone(), -4..8_i32, any::<bool>())
+                .prop_map(|(article, units, again)| Transition::Adjust { article, units, again }),
+            1 => (article, 0..9_u32).prop_map(|(article, units)| Transition::Count { article, units }),
+        ]
+        .boxed()
+    }
+
+    fn apply(mut state: Self, transition: &Transition) -> Self {
+        state.answer = match *transition {
+            // What is asked twice under a key is done once.
+            Transition::Add { shopper, article, units, .. } => state.add(shopper, article, units),
+            Transition::CheckOut { shopper, card, .. } => state.check_out(shopper, card),
+            Transition::Repeat { order } => state.on_order(order, Self::repeat),
+            Transition::Misuse { order } => state.on_order(order, |_, _| "key reused".to_owned()),
+            Transition::Bank { order, approved } => state.on_order(order, |state, place| state.bank(place, approved)),
+            Transition::Return { order } => state.on_order(order, |state, place| {
+                state.look(place);
+                state.orders[place].text()
+            }),
+            Transition::Webhook { order } => state.on_order(order, |state, place| {
+                state.look(place);
+                "heard".to_owned()
+            }),
+            Transition::Work => state.work(),
+            Transition::Advance { seconds } => {
+                state.now_s += seconds;
+                String::new()
+            }
+            Transition::Refund { order, amount, key, .. } => {
+                state.on_order(order, |state, place| state.refund(place, amount, key))
+            }
+            Transition::Cancel { order } => state.on_order(order, Self::cancel),
+            Transition::Parcel { order, sent } => state.on_order(order, |state, place| state.parcel(place, sent)),
+            Transition::Adjust { article, units, .. } => state.adjust(article, units),
+            Transition::Count { article, units } => state.count(article, units),
+        };
+        state
+    }
+}
