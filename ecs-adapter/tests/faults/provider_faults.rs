@@ -97,10 +97,15 @@ async fn a_provider_that_fails_and_webhooks_that_lie_cost_no_money(store: Store)
             called_off(&site, &shop, &operator, number),
         );
         let made = [made.0, made.1, made.2, made.3, made.4];
-        office.settle(&name).await;
+        office.worker.run_once().await.expect("the worker runs");
         for fault in faults(&site).await["faults"].as_array().expect("a list") {
             *fired.entry(fault["kind"].to_string()).or_insert(0) += fault["fired"].as_u64().expect("a number");
         }
+        if matches!(trouble, Trouble::All) {
+            // The auditor asks about every payment, and gets an answer.
+            plan(&site, Trouble::None, webhooks, number).await;
+        }
+        office.settle(&name).await;
         if let Trouble::One(fault, operation) = trouble {
             let times = &faults(&site).await["faults"][0]["fired"];
             assert_ne!(times, 0, "{fault} of {operation} never happened");
@@ -341,7 +346,10 @@ impl Office {
     async fn settle(&self, name: &str) {
         for ahead in [61, 180, 420, 840, 1_200, 1_700] {
             self.clock.0.store(ahead, Ordering::SeqCst);
-            self.worker.run_once().await.expect("the worker runs");
+            let done = self.worker.run_once().await.expect("the worker runs");
+            if done.still_open + done.failed > 0 {
+                continue;
+            }
             let report = audit(&*self.store.store, &*self.payments, true).await.expect("an audit");
             if report.violations.is_empty() {
                 return;

@@ -33,7 +33,7 @@ async fn a_shop_that_is_killed_while_shoppers_buy_keeps_its_promises(store: Stor
     let mut site = Site::open(store).await;
     let (mut attempts, mut lost) = (Vec::new(), 0);
     for round in 0..ROUNDS * crate::scale() {
-        let wait = Duration::from_millis(100 + dice.below(1_200));
+        let wait = Duration::from_millis(300 + dice.below(2_500));
         let made = under_load(&site, round, wait).await;
         lost += made.iter().filter(|attempt| !attempt.answered).count();
         attempts.extend(made);

@@ -33,6 +33,7 @@ pub struct Seen {
 pub struct Receiver {
     port: u16,
     secret: SecretString,
+    http: reqwest::Client,
     kept: Arc<Mutex<Kept>>,
 }
 
@@ -48,7 +49,7 @@ impl Receiver {
     pub async fn start(secret: &str) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let port = listener.local_addr().expect("an address").port();
-        let receiver = Self { port, secret: secret.into(), kept: Arc::default() };
+        let receiver = Self { port, secret: secret.into(), http: reqwest::Client::new(), kept: Arc::default() };
         let router = Router::new().route("/events", post(event)).route("/webhooks", post(webhook));
         let router = router.with_state(receiver.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -95,7 +96,7 @@ async fn webhook(State(receiver): State<Receiver>, headers: HeaderMap, body: Byt
     let signature = headers.get(SIGNATURE).and_then(|value| value.to_str().ok());
     let flaw = verify(&receiver.secret, signature, &body, SystemClock.now()).err();
     let Some(shop) = receiver.kept().shop.clone() else { return StatusCode::NO_CONTENT };
-    let request = reqwest::Client::new().post(format!("{shop}/api/v1/payments/webhooks")).body(body.clone());
+    let request = receiver.http.post(format!("{shop}/api/v1/payments/webhooks")).body(body.clone());
     let request = request.header("content-type", "application/json").header(SIGNATURE, signature.unwrap_or("none"));
     let status = request.send().await.ok().map(|answer| answer.status().as_u16());
     receiver.kept().webhooks.push(Seen { flaw, status, body: body.to_vec() });
