@@ -53,6 +53,15 @@ const WORKER: [&str; 6] = [
 ];
 /// Moments of a worker that calls off an order whose hold has ended.
 const HOLD_ENDS: [&str; 5] = ["before-step:1", "after-step:1", "after-provider:1", "before-step:2", "after-step:2"];
+/// Moments of a checkout after which nobody works until the hold has ended. What the bank holds by then is let go; what was
+/// collected is kept, and the order is paid.
+const LONG_GONE: [(&str, End); 5] = [
+    ("after-provider:1", End::Cancelled),
+    ("before-provider:2", End::Cancelled),
+    ("after-provider:2", End::Cancelled),
+    ("before-provider:3", End::Cancelled),
+    ("after-provider:3", End::Paid),
+];
 
 /// What an order must have come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +103,7 @@ async fn a_shop_that_dies_at_any_point_loses_no_order_and_no_money(store: Store)
     run.crash_in_refunds().await;
     run.crash_in_worker().await;
     run.crash_where_holds_end().await;
+    run.crash_and_nobody_works_until_the_hold_ends().await;
     run.check_every_case().await;
     run.site.close().await;
 }
@@ -207,6 +217,19 @@ impl Run {
         }
     }
 
+    async fn crash_and_nobody_works_until_the_hold_ends(&mut self) {
+        for (point, end) in LONG_GONE {
+            let shop = self.site.serve(&[("SHOPEASE_FAILPOINT", point)]).await;
+            let case = self.case(format!("long gone {point}"), "card_approved", end);
+            let (shopper, key) = (case.shopper.clone(), case.key.clone());
+            shopper.add(&shop.url, SKUS[3]).await.expect("an answer");
+            assert!(shopper.check_out(&shop.url, &key, "card_approved").await.is_none());
+            shop.has_crashed().await;
+            self.site.pass_time(31 * 60);
+            self.settle(&format!("long gone {point}")).await;
+        }
+    }
+
     /// Lets the worker finish, and counts: as many orders and captures as there must be by now.
     async fn settle(&self, name: &str) {
         let report = self.site.settle().await;
@@ -217,7 +240,7 @@ impl Run {
     /// Every shopper has the order that it must have, and the provider's ledger has these payments and no others.
     async fn check_every_case(&self) {
         let shop = self.site.serve(&[]).await;
-        let ledger = self.site.ledger().await;
+        let ledger = self.site.settled_ledger().await;
         let captures = ledger["captures"].as_array().expect("a list");
         let mut captures: BTreeMap<&str, &Value> =
             captures.iter().map(|row| (row["order_id"].as_str().expect("an id"), row)).collect();

@@ -135,7 +135,7 @@ async fn meet(store: Store, troubles: &[(Trouble, usize)]) {
     // Late and reordered webhooks come, and change nothing any more.
     tokio::time::sleep(std::time::Duration::from_millis(2_500)).await;
     office.settle("at the end").await;
-    let ledger = site.ledger().await;
+    let ledger = site.settled_ledger().await;
     for case in &cases {
         check("at the end", &shop, &ledger, case).await;
     }

@@ -102,7 +102,7 @@ async fn under_load(site: &Site, round: u32, wait: Duration) -> Vec<Attempt> {
 /// What was promised is true, nobody has two orders of one key, and money was collected for paid orders alone.
 async fn check(site: &Site, attempts: &[Attempt]) {
     let shop = site.serve(&[]).await;
-    let ledger = site.ledger().await;
+    let ledger = site.settled_ledger().await;
     let captures = ledger["captures"].as_array().expect("a list");
     let mut paid_orders = 0;
     for Attempt { shopper, key, paid, .. } in attempts {

@@ -1,6 +1,7 @@
 //! The processes of a site: the shop, its worker and its auditor on one store, and the payment provider, which keeps a
 //! journal and so remembers all money, whoever is killed.
 
+use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -176,6 +177,22 @@ impl Site {
         let store = open(config, &MapEnv::default(), Arc::new(SystemIds)).await.expect("the store opens");
         let payments = FakeProvider::remote(&self.provider_url(), WEBHOOK_SECRET.into()).expect("an address");
         (store, Arc::new(payments))
+    }
+
+    /// The provider's ledger, in which no money is held any more: what was authorized is collected or let go.
+    pub async fn settled_ledger(&self) -> Value {
+        let ledger = self.ledger().await;
+        let mut held: BTreeMap<&str, i32> = BTreeMap::new();
+        for entry in ledger["entries"].as_array().expect("a list") {
+            *held.entry(entry["intent_id"].as_str().expect("an id")).or_default() += match entry["kind"].as_str() {
+                Some("authorize") => 1,
+                Some("capture" | "void") => -1,
+                _ => 0,
+            };
+        }
+        held.retain(|_, times| *times != 0);
+        assert!(held.is_empty(), "money is held for nothing: {held:?}");
+        ledger
     }
 
     /// The provider's ledger.
