@@ -121,13 +121,7 @@ struct OwnSchema {
 
 impl OwnSchema {
     async fn make(test: &str) -> Option<Self> {
-        let Some(url) = ProcessEnv.var(DATABASE_URL) else {
-            let ci = ProcessEnv.var("CI").is_some_and(|ci| ci == "true");
-            assert!(!ci, "{test}: {DATABASE_URL} is not set, and no test may be skipped when CI is true");
-            // Not `println!`: what a passing test prints so is not shown.
-            writeln!(std::io::stderr(), "skipped: {DATABASE_URL} is not set: {test}").expect("stderr takes a line");
-            return None;
-        };
+        let url = database_url(test)?;
         let turn = TURNS.acquire().await.expect("never closed");
         let name = format!("test_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::SeqCst));
         // A test run with the same process id may have been killed before.
@@ -150,6 +144,58 @@ impl OwnSchema {
             std::panic::resume_unwind(error.into_panic());
         }
     }
+}
+
+/// An empty schema of the database of [`DATABASE_URL`], for tests whose processes open it themselves: by this URL, then
+/// they migrate. Without the variable it says by name that the test is skipped.
+///
+/// # Panics
+/// When the database cannot be used, or it is not named although `CI` is `true`.
+pub async fn lend_schema(name: &str) -> Option<LentSchema> {
+    let url = database_url(name)?;
+    let schema = format!("test_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::SeqCst));
+    drop_schema(&url, &schema).await;
+    let mut connection = PgConnection::connect(&url).await.expect("the database answers");
+    connection.execute(AssertSqlSafe(format!("CREATE SCHEMA {schema}"))).await.expect("the schema is made");
+    connection.close().await.expect("the connection ends");
+    let separator = if url.contains('?') { '&' } else { '?' };
+    let own_url = format!("{url}{separator}options[search_path]={schema}");
+    Some(LentSchema { own_url, url, schema })
+}
+
+/// A schema that [`lend_schema`] made.
+#[derive(Debug)]
+pub struct LentSchema {
+    own_url: String,
+    url: String,
+    schema: String,
+}
+
+impl LentSchema {
+    /// Connects to the database with this schema first in its search path.
+    pub fn url(&self) -> &str {
+        &self.own_url
+    }
+
+    /// Drops it with everything in it.
+    ///
+    /// # Panics
+    /// When the database does not answer.
+    pub async fn give_back(&self) {
+        drop_schema(&self.url, &self.schema).await;
+    }
+}
+
+/// The database of tests, if there is one.
+fn database_url(name: &str) -> Option<String> {
+    let url = ProcessEnv.var(DATABASE_URL);
+    if url.is_none() {
+        let ci = ProcessEnv.var("CI").is_some_and(|ci| ci == "true");
+        assert!(!ci, "{name}: {DATABASE_URL} is not set, and no test may be skipped when CI is true");
+        // Not `println!`: what a passing test prints so is not shown.
+        writeln!(std::io::stderr(), "skipped: {DATABASE_URL} is not set: {name}").expect("stderr takes a line");
+    }
+    url
 }
 
 async fn drop_schema(url: &str, schema: &str) {

@@ -30,9 +30,25 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "the one reader of the machine's clock")]
     fn now(&self) -> OffsetDateTime {
-        let now = OffsetDateTime::now_utc();
+        let now = OffsetDateTime::now_utc() + ahead();
         now.replace_millisecond(now.millisecond()).unwrap_or(now)
     }
+}
+
+/// How far this process lives in the future: `SHOPEASE_CLOCK_AHEAD_SECONDS`, so that a test need not wait for leases and
+/// holds to end. Only in builds with debug assertions: a release has no such switch.
+#[cfg(debug_assertions)]
+fn ahead() -> time::Duration {
+    static AHEAD: std::sync::OnceLock<time::Duration> = std::sync::OnceLock::new();
+    *AHEAD.get_or_init(|| {
+        let seconds = ProcessEnv.var("SHOPEASE_CLOCK_AHEAD_SECONDS").and_then(|text| text.parse().ok());
+        time::Duration::seconds(seconds.map_or(0, u32::into))
+    })
+}
+
+#[cfg(not(debug_assertions))]
+const fn ahead() -> time::Duration {
+    time::Duration::ZERO
 }
 
 /// The machine's randomness.

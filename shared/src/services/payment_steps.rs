@@ -144,6 +144,7 @@ impl LocalShop {
     /// The provider did not do it. Where the intent stands decides what that means.
     async fn refused(&self, order: &Order, call: PaymentCall, code: String) -> Next {
         let now = self.clock.now();
+        let confirming = matches!(call, PaymentCall::Confirm { .. });
         let intent_id = match call {
             // Nothing was made, nothing can be owed.
             PaymentCall::Create => return step(order.call_off(Some(code), now)),
@@ -159,10 +160,13 @@ impl LocalShop {
             Ok(intent) => intent,
             Err(error) => return self.no_answer(order, &error.to_string()),
         };
-        let unpaid = matches!(
-            intent.status,
-            IntentStatus::RequiresConfirmation | IntentStatus::Declined { .. } | IntentStatus::Authorized
-        );
+        let unpaid = match intent.status {
+            IntentStatus::RequiresConfirmation | IntentStatus::Declined { .. } => true,
+            // A confirmation that is repeated and differs, since the shop has got another address, is refused: the
+            // first one has held the money all the same.
+            IntentStatus::Authorized => !confirming,
+            _ => false,
+        };
         if unpaid && order.payment.calling_off {
             // It neither cancels nor collects: later.
             return self.no_answer(order, &code);

@@ -1,0 +1,40 @@
+//! A whole site - shop, worker, payment provider, store - whose processes are killed and whose provider misbehaves.
+//! After everything the books must agree: stock, orders, keys, messages, money.
+//!
+//! `SHOPEASE_TEST_SCALE` multiplies the random rounds (1; a nightly run takes 10).
+
+#![expect(clippy::expect_used, reason = "a test that cannot go on fails")]
+
+mod points;
+mod provider_faults;
+mod random_kills;
+mod receiver;
+mod shopper;
+mod site;
+
+/// How many times as many random rounds.
+fn scale() -> u32 {
+    use shopease_shared::ports::{Env as _, ProcessEnv};
+    ProcessEnv.var("SHOPEASE_TEST_SCALE").map_or(1, |text| text.parse().expect("SHOPEASE_TEST_SCALE is a number"))
+}
+
+/// Runs a test on a site with an embedded store and on one with PostgreSQL.
+macro_rules! both_stores {
+    ($($name:ident),+ $(,)?) => {
+        mod embedded {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name($crate::site::Store::embedded()).await;
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                if let Some(store) = $crate::site::Store::postgres(concat!(module_path!(), "::", stringify!($name))).await {
+                    super::$name(store).await;
+                }
+            })+
+        }
+    };
+}
+use both_stores;

@@ -1,0 +1,104 @@
+//! Receives what the site sends: the shop's events, and the provider's webhooks on their way to the shop, of which it
+//! keeps what they were and what the shop answered.
+
+use std::sync::{Arc, Mutex};
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::post;
+use axum::{Json, Router};
+use secrecy::SecretString;
+use serde_json::Value;
+use shopease_payments::verify;
+use shopease_shared::ports::{Clock as _, SystemClock, WebhookError};
+use tokio::net::TcpListener;
+
+/// The header of the provider's signature.
+const SIGNATURE: &str = "shopease-signature";
+
+/// A webhook that came by.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// What is wrong with its signature, if anything.
+    pub flaw: Option<WebhookError>,
+    /// What the shop answered; `None`: nothing.
+    pub status: Option<u16>,
+    /// The event.
+    pub body: Vec<u8>,
+}
+
+/// Everything that was received.
+#[derive(Clone)]
+pub struct Receiver {
+    port: u16,
+    secret: SecretString,
+    http: reqwest::Client,
+    kept: Arc<Mutex<Kept>>,
+}
+
+#[derive(Default)]
+struct Kept {
+    shop: Option<String>,
+    events: Vec<(String, String)>,
+    webhooks: Vec<Seen>,
+}
+
+impl Receiver {
+    /// Listens until the runtime ends.
+    pub async fn start(secret: &str) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+        let port = listener.local_addr().expect("an address").port();
+        let receiver = Self { port, secret: secret.into(), http: reqwest::Client::new(), kept: Arc::default() };
+        let router = Router::new().route("/events", post(event)).route("/webhooks", post(webhook));
+        let router = router.with_state(receiver.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        receiver
+    }
+
+    /// Where the shop sends events.
+    pub fn events_url(&self) -> String {
+        format!("http://127.0.0.1:{}/events", self.port)
+    }
+
+    /// Where the provider sends webhooks.
+    pub fn webhooks_url(&self) -> String {
+        format!("http://127.0.0.1:{}/webhooks", self.port)
+    }
+
+    /// Webhooks go on to this shop from now on; before, they are taken and forgotten.
+    pub fn forward_to(&self, shop: &str) {
+        self.kept().shop = Some(shop.to_owned());
+    }
+
+    /// Topic and subject of each event, in the order of their coming.
+    pub fn events(&self) -> Vec<(String, String)> {
+        self.kept().events.clone()
+    }
+
+    /// The webhooks so far.
+    pub fn webhooks(&self) -> Vec<Seen> {
+        self.kept().webhooks.clone()
+    }
+
+    fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
+        self.kept.lock().expect("nobody panics with it")
+    }
+}
+
+async fn event(State(receiver): State<Receiver>, Json(message): Json<Value>) -> StatusCode {
+    let text = |name: &str| message[name].as_str().expect("a message has it").to_owned();
+    receiver.kept().events.push((text("topic"), text("subject")));
+    StatusCode::NO_CONTENT
+}
+
+async fn webhook(State(receiver): State<Receiver>, headers: HeaderMap, body: Bytes) -> StatusCode {
+    let signature = headers.get(SIGNATURE).and_then(|value| value.to_str().ok());
+    let flaw = verify(&receiver.secret, signature, &body, SystemClock.now()).err();
+    let Some(shop) = receiver.kept().shop.clone() else { return StatusCode::NO_CONTENT };
+    let request = receiver.http.post(format!("{shop}/api/v1/payments/webhooks")).body(body.clone());
+    let request = request.header("content-type", "application/json").header(SIGNATURE, signature.unwrap_or("none"));
+    let status = request.send().await.ok().map(|answer| answer.status().as_u16());
+    receiver.kept().webhooks.push(Seen { flaw, status, body: body.to_vec() });
+    StatusCode::from_u16(status.unwrap_or(503)).expect("a status")
+}

@@ -1,0 +1,124 @@
+//! A shopper: a token, and requests that may be lost.
+
+use serde_json::{Value, json};
+use shopease_shared::domain::Token;
+use shopease_shared::ports::{IdGenerator as _, SystemIds};
+
+use crate::site::{OPERATOR, Shop, Site};
+
+/// An answer that came.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: u16,
+    pub body: Value,
+}
+
+impl Answer {
+    /// The order in it.
+    pub fn order_id(&self) -> String {
+        self.body["id"].as_str().unwrap_or_else(|| panic!("no order: {self:?}")).to_owned()
+    }
+
+    /// State of the order in it and of its payment.
+    pub fn states(&self) -> (&str, &str) {
+        (self.body["state"].as_str().unwrap_or_default(), self.body["payment_state"].as_str().unwrap_or_default())
+    }
+}
+
+/// Somebody with a token; `None` of an answer: the connection broke.
+#[derive(Clone)]
+pub struct Shopper {
+    http: reqwest::Client,
+    token: String,
+}
+
+impl Shopper {
+    /// A new visitor.
+    pub fn new(site: &Site) -> Self {
+        Self { http: site.http.clone(), token: Token::visitor(SystemIds.secret()).expose().to_owned() }
+    }
+
+    /// Another new visitor.
+    pub fn another(&self) -> Self {
+        Self { http: self.http.clone(), token: Token::visitor(SystemIds.secret()).expose().to_owned() }
+    }
+
+    /// The operator.
+    pub async fn operator(site: &Site, shop: &Shop) -> Self {
+        let visitor = Self::new(site);
+        let log_in = json!({"email": OPERATOR.0, "password": OPERATOR.1});
+        let answer = visitor.post(&shop.url, "/api/v1/sessions", None, &log_in).await.expect("an answer");
+        let token = answer.body["token"].as_str().unwrap_or_else(|| panic!("{answer:?}")).to_owned();
+        Self { token, ..visitor }
+    }
+
+    /// Puts a unit of an article into the cart.
+    pub async fn add(&self, shop: &str, sku: &str) -> Option<Answer> {
+        self.post(shop, "/api/v1/cart/line-items", None, &json!({"sku": sku, "quantity": 1})).await
+    }
+
+    /// Orders the cart.
+    pub async fn check_out(&self, shop: &str, key: &str, card: &str) -> Option<Answer> {
+        let command = json!({
+            "email": "ada@example.test",
+            "shipping_address": {"name": "Ada", "line1": "Street 1", "city": "Berlin", "postal_code": "10115", "country": "DE"},
+            "shipping_method": "standard",
+            "payment_method": card,
+        });
+        self.post(shop, "/api/v1/checkout", Some(key), &command).await
+    }
+
+    /// Asks where the payment of an order stands.
+    pub async fn check_payment(&self, shop: &str, order_id: &str) -> Option<Answer> {
+        self.post(shop, &format!("/api/v1/orders/{order_id}/payment-checks"), None, &json!({})).await
+    }
+
+    /// The operator gives an amount back, or all that is left.
+    pub async fn refund(&self, shop: &str, order_id: &str, key: &str, amount: Option<Value>) -> Option<Answer> {
+        let command = amount.map_or_else(|| json!({}), |amount| json!({"amount": amount}));
+        self.post(shop, &format!("/api/v1/admin/orders/{order_id}/refunds"), Some(key), &command).await
+    }
+
+    /// The operator cancels an order.
+    pub async fn cancel(&self, shop: &str, order_id: &str) -> Option<Answer> {
+        self.post(shop, &format!("/api/v1/admin/orders/{order_id}/cancellation"), None, &json!({})).await
+    }
+
+    /// An order.
+    pub async fn order(&self, shop: &str, order_id: &str) -> Answer {
+        self.get(shop, &format!("/api/v1/orders/{order_id}")).await
+    }
+
+    /// The shopper's orders.
+    pub async fn orders(&self, shop: &str) -> Vec<Value> {
+        let answer = self.get(shop, "/api/v1/orders?limit=100").await;
+        answer.body["items"].as_array().unwrap_or_else(|| panic!("no list: {answer:?}")).clone()
+    }
+
+    /// Approves on the bank's page.
+    pub async fn approve(&self, bank_page: &str) {
+        let request = self.http.post(bank_page).header("content-type", "application/x-www-form-urlencoded");
+        // The bank sends the browser back to the shop, which may be gone.
+        let _ = request.body("answer=approve").send().await;
+    }
+
+    async fn get(&self, shop: &str, path: &str) -> Answer {
+        let request = self.http.get(format!("{shop}{path}")).bearer_auth(&self.token);
+        answer(request).await.expect("an answer")
+    }
+
+    async fn post(&self, shop: &str, path: &str, key: Option<&str>, body: &Value) -> Option<Answer> {
+        let mut request = self.http.post(format!("{shop}{path}")).bearer_auth(&self.token).json(body);
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        answer(request).await
+    }
+}
+
+async fn answer(request: reqwest::RequestBuilder) -> Option<Answer> {
+    let answer = request.send().await.ok()?;
+    let status = answer.status().as_u16();
+    let bytes = answer.bytes().await.ok()?;
+    Some(Answer { status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) })
+}

@@ -1,0 +1,361 @@
+//! The processes of a site: the shop, its worker and its auditor on one store, and the payment provider, which keeps a
+//! journal and so remembers all money, whoever is killed.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use shopease_payments::fake::FakeProvider;
+use shopease_shared::config::Reader;
+use shopease_shared::ports::{PaymentProvider, SystemIds};
+use shopease_shared::testing::MapEnv;
+use shopease_storage::testing::{LentSchema, lend_schema};
+use shopease_storage::{OpenStore, StoreConfig, open};
+use tempfile::TempDir;
+
+use crate::receiver::Receiver;
+
+/// Secret of the provider's webhooks.
+pub const WEBHOOK_SECRET: &str = "whsec_of_the_fault_tests";
+/// The operator's password.
+pub const OPERATOR: (&str, &str) = ("operator@shop.test", "a password for the tests");
+/// The articles that are sold, with many units.
+pub const SKUS: [&str; 4] = ["MANY-A", "MANY-B", "MANY-C", "MANY-D"];
+/// The article of which there are few.
+pub const SCARCE: &str = "SCARCE";
+
+/// Columns as in a Shopify export.
+const CATALOG_HEAD: &str = "Handle,Title,Body (HTML),Vendor,Product Category,Type,Tags,Published,Option1 Name,\
+    Option1 Value,Variant SKU,Variant Grams,Variant Inventory Tracker,Variant Inventory Qty,\
+    Variant Inventory Policy,Variant Price,Variant Requires Shipping,Variant Taxable,Status";
+
+/// Longest time a process may take to start or to end.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Where the shop's data is.
+pub enum Store {
+    /// In the site's directory.
+    Embedded,
+    /// In a schema of its own.
+    Postgres(LentSchema),
+}
+
+impl Store {
+    /// A store in the site's directory.
+    pub fn embedded() -> Self {
+        Self::Embedded
+    }
+
+    /// A schema, if tests have a database.
+    pub async fn postgres(test: &str) -> Option<Self> {
+        lend_schema(test).await.map(Self::Postgres)
+    }
+}
+
+/// A store with a catalog and an operator, and a payment provider that runs.
+pub struct Site {
+    store: Store,
+    home: TempDir,
+    provider: Process,
+    provider_port: u16,
+    /// Where the embedded engine listens.
+    engine_port: u16,
+    /// How far its processes are in the future.
+    ahead_seconds: AtomicU64,
+    /// Its events and webhooks.
+    pub receiver: Receiver,
+    /// For all requests.
+    pub http: reqwest::Client,
+}
+
+impl Site {
+    /// Makes one.
+    pub async fn open(store: Store) -> Self {
+        let home = tempfile::tempdir().expect("a directory");
+        let receiver = Receiver::start(WEBHOOK_SECRET).await;
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(30)).pool_max_idle_per_host(0);
+        let http = http.redirect(reqwest::redirect::Policy::none());
+        let provider_port = free_port();
+        let provider = start_provider(&home, provider_port, &receiver);
+        let http = http.build().expect("a client");
+        let ahead_seconds = AtomicU64::new(0);
+        let engine_port = free_port();
+        let site = Self { store, home, provider, provider_port, engine_port, ahead_seconds, receiver, http };
+        site.wait_until_it_answers(&format!("{}/healthz", site.provider_url()), None).await;
+        site.fill();
+        site
+    }
+
+    /// Where the provider is.
+    pub fn provider_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.provider_port)
+    }
+
+    /// Kills the provider and starts it again.
+    pub async fn crash_provider(&mut self) {
+        self.provider.kill();
+        self.provider = start_provider(&self.home, self.provider_port, &self.receiver);
+        self.wait_until_it_answers(&format!("{}/healthz", self.provider_url()), None).await;
+    }
+
+    /// Processes that start from now on are so much further in the future.
+    pub fn pass_time(&self, seconds: u64) {
+        self.ahead_seconds.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    /// How far it is in the future, in seconds.
+    pub fn ahead(&self) -> u64 {
+        self.ahead_seconds.load(Ordering::SeqCst)
+    }
+
+    /// Starts the shop, whose own worker does nothing, and waits until it is ready. It has another address each time, as
+    /// after a move: a repeated request to the provider may differ in it.
+    pub async fn serve(&self, variables: &[(&str, &str)]) -> Shop {
+        let port = free_port();
+        let mut command = self.command(&["serve", "--port", &port.to_string()]);
+        command.env("SHOPEASE_PUBLIC_URL", format!("http://127.0.0.1:{port}"));
+        let mut shop = Shop {
+            process: Process(command.envs(variables.iter().copied()).spawn().expect("the shop starts")),
+            url: format!("http://127.0.0.1:{port}"),
+        };
+        let readiness = format!("{}/readyz", shop.url);
+        self.wait_until_it_answers(&readiness, Some(&mut shop.process)).await;
+        shop
+    }
+
+    /// Runs the worker once.
+    pub async fn work(&self, failpoint: &str) -> Output {
+        let mut command = self.command(&["worker", "--once"]);
+        command.env("SHOPEASE_FAILPOINT", failpoint).stdout(Stdio::piped());
+        run(command).await
+    }
+
+    /// Audits a site that should be at rest: the report.
+    pub async fn audit(&self) -> Value {
+        let mut command = self.command(&["audit", "--settled", "--json"]);
+        command.stdout(Stdio::piped());
+        let output = run(command).await;
+        let report: Value = serde_json::from_slice(&output.stdout).expect("a report");
+        let clean = report["violations"].as_array().expect("a list").is_empty();
+        assert_eq!(output.status.success(), clean, "{report:#}");
+        report
+    }
+
+    /// Lets the worker finish what is open, minutes later if it has to, and sees that the books agree: the audit's report.
+    pub async fn settle(&self) -> Value {
+        // When the lease of whoever worked on an order is over, when the provider is asked again, when holds have ended.
+        for wait in [61, 120, 480, 1_800, 600, 600] {
+            self.pass_time(wait);
+            let output = self.work("").await;
+            assert!(output.status.success(), "{output:?}");
+            let report = self.audit().await;
+            let violations = report["violations"].as_array().expect("a list");
+            if violations.is_empty() {
+                return report;
+            }
+            let open = violations.iter().all(|violation| violation["invariant"] == "settled");
+            assert!(open, "{report:#}");
+        }
+        panic!("something is open after an hour: {:#}", self.audit().await);
+    }
+
+    /// The store of a shop that serves, and the provider, for this process too.
+    pub async fn open_beside(&self) -> (OpenStore, Arc<dyn PaymentProvider>) {
+        let config = match &self.store {
+            Store::Embedded => StoreConfig::DynamoDb {
+                table: "shopease".to_owned(),
+                endpoint_url: Some(format!("http://127.0.0.1:{}", self.engine_port)),
+            },
+            Store::Postgres(schema) => {
+                let env =
+                    MapEnv::new([("SHOPEASE_DATABASE_CONNECTIONS", "4")]).with("SHOPEASE_DATABASE_URL", schema.url());
+                let mut reader = Reader::new(&env);
+                let config = StoreConfig::read(&mut reader, "postgres").expect("a store");
+                reader.finish().expect("the settings are right");
+                config
+            }
+        };
+        let store = open(config, &MapEnv::default(), Arc::new(SystemIds)).await.expect("the store opens");
+        let payments = FakeProvider::remote(&self.provider_url(), WEBHOOK_SECRET.into()).expect("an address");
+        (store, Arc::new(payments))
+    }
+
+    /// The provider's ledger, in which no money is held any more: what was authorized is collected or let go.
+    pub async fn settled_ledger(&self) -> Value {
+        let ledger = self.ledger().await;
+        let mut held: BTreeMap<&str, i32> = BTreeMap::new();
+        for entry in ledger["entries"].as_array().expect("a list") {
+            *held.entry(entry["intent_id"].as_str().expect("an id")).or_default() += match entry["kind"].as_str() {
+                Some("authorize") => 1,
+                Some("capture" | "void") => -1,
+                _ => 0,
+            };
+        }
+        held.retain(|_, times| *times != 0);
+        assert!(held.is_empty(), "money is held for nothing: {held:?}");
+        ledger
+    }
+
+    /// The provider's ledger.
+    pub async fn ledger(&self) -> Value {
+        let answer = self.http.get(format!("{}/v1/ledger", self.provider_url())).send().await.expect("an answer");
+        answer.json().await.expect("JSON")
+    }
+
+    /// Removes what is outside of the site's directory.
+    pub async fn close(self) {
+        if let Store::Postgres(schema) = &self.store {
+            schema.give_back().await;
+        }
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_shopease"));
+        command
+            .args(args)
+            .env("SHOPEASE_DATA_DIR", self.home.path().join("data"))
+            .env("SHOPEASE_EMBEDDED_PORT", self.engine_port.to_string())
+            .env("SHOPEASE_DATABASE_CONNECTIONS", "12")
+            .env("SHOPEASE_FAKE_PAYMENTS_URL", self.provider_url())
+            .env("SHOPEASE_PAYMENT_WEBHOOK_SECRET", WEBHOOK_SECRET)
+            .env("SHOPEASE_EVENTS", self.receiver.events_url())
+            .env("SHOPEASE_WORKER_SECONDS", "0")
+            .env("SHOPEASE_CLOCK_AHEAD_SECONDS", self.ahead().to_string())
+            .env("SHOPEASE_LOG", "warn")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log(&self.home));
+        match &self.store {
+            Store::Embedded => command.env("SHOPEASE_STORE", "embedded"),
+            Store::Postgres(schema) => {
+                command.env("SHOPEASE_STORE", "postgres").env("SHOPEASE_DATABASE_URL", schema.url())
+            }
+        };
+        command
+    }
+
+    fn fill(&self) {
+        let row = |sku: &str, units: u32| {
+            let handle = sku.to_lowercase();
+            format!(
+                "{handle},{sku},Text,Vendor,Home & Garden,Things,,true,Title,Default Title,{sku},500,shopify,{units},deny,19.90,true,true,active\n"
+            )
+        };
+        let rows: String = SKUS.iter().map(|sku| row(sku, 1_000_000)).collect();
+        let catalog = self.home.path().join("catalog.csv");
+        std::fs::write(&catalog, format!("{CATALOG_HEAD}\n{rows}{}", row(SCARCE, 40))).expect("the catalog is written");
+        let status = self.command(&["migrate"]).status().expect("it runs");
+        assert!(status.success(), "{status}");
+        let path = catalog.to_str().expect("plain").to_owned();
+        let status = self.command(&["import", &path, "--strict"]).status().expect("it runs");
+        assert!(status.success(), "{status}");
+        let mut operator = self.command(&["operator", OPERATOR.0]).stdin(Stdio::piped()).spawn().expect("it runs");
+        std::io::Write::write_all(&mut operator.stdin.take().expect("a pipe"), OPERATOR.1.as_bytes()).expect("read");
+        assert!(operator.wait().expect("it ends").success());
+    }
+
+    async fn wait_until_it_answers(&self, url: &str, mut process: Option<&mut Process>) {
+        let begun = Instant::now();
+        loop {
+            if self.http.get(url).send().await.is_ok_and(|answer| answer.status() == 200) {
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{url} does not answer");
+            if let Some(process) = &mut process {
+                assert!(process.ended().is_none(), "{url}: the process ended");
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.home.disable_cleanup(true);
+            eprintln!("data and log are kept in {}", self.home.path().display());
+        }
+    }
+}
+
+/// A shop that serves; killed, as by `kill -9`, when it is dropped.
+pub struct Shop {
+    process: Process,
+    /// Where it is.
+    pub url: String,
+}
+
+impl Shop {
+    /// Sees that the process ends by itself, by `abort`.
+    pub async fn has_crashed(mut self) {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.process.ended() {
+                return assert_aborted(status);
+            }
+            assert!(begun.elapsed() < PATIENCE, "the shop has not passed its failpoint");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// As `kill -9`.
+    pub fn kill(mut self) {
+        self.process.kill();
+    }
+}
+
+/// Sees that a process has ended at its failpoint.
+pub fn assert_aborted(status: ExitStatus) {
+    assert_eq!(status.signal(), Some(6), "{status}");
+}
+
+/// A child process that does not outlive the test.
+struct Process(Child);
+
+impl Process {
+    fn ended(&mut self) -> Option<ExitStatus> {
+        self.0.try_wait().expect("the child is there")
+    }
+
+    fn kill(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn start_provider(home: &TempDir, port: u16, receiver: &Receiver) -> Process {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_shopease"));
+    command
+        .args(["fake-payments", "--port", &port.to_string(), "--webhook-url", &receiver.webhooks_url(), "--journal"])
+        .arg(home.path().join("payments.jsonl"))
+        .env("SHOPEASE_PAYMENT_WEBHOOK_SECRET", WEBHOOK_SECRET)
+        .env("SHOPEASE_LOG", "warn")
+        .stdout(Stdio::null())
+        .stderr(log(home));
+    Process(command.spawn().expect("the provider starts"))
+}
+
+/// What all processes complain of.
+fn log(home: &TempDir) -> std::fs::File {
+    let file = std::fs::OpenOptions::new().create(true).append(true).open(home.path().join("log"));
+    file.expect("a log")
+}
+
+async fn run(mut command: Command) -> Output {
+    tokio::task::spawn_blocking(move || command.output().expect("it runs")).await.expect("it ends")
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).expect("a free port").port()
+}
