@@ -90,13 +90,13 @@ pub struct FakePaymentsArgs {
     /// Port to listen on, on this machine only.
     #[arg(long, default_value_t = 8090)]
     port: u16,
-    /// Where browsers find it [default: http://localhost:<port>].
+    /// Where browsers find it [default: its port of localhost].
     #[arg(long)]
     public_url: Option<String>,
     /// File that keeps the ledger; memory only without.
     #[arg(long)]
     journal: Option<PathBuf>,
-    /// Where to send webhooks, for example http://localhost:8080/api/v1/payments/webhooks. They are signed with
+    /// Where to send webhooks, the shop's `/api/v1/payments/webhooks`. They are signed with
     /// `SHOPEASE_PAYMENT_WEBHOOK_SECRET`.
     #[arg(long)]
     webhook_url: Option<String>,

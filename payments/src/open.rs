@@ -158,5 +158,5 @@ async fn in_process(home: LedgerHome, secret: SecretString) -> Result<FakeProvid
 }
 
 fn random_secret() -> SecretString {
-    SystemIds.secret().iter().map(|byte| format!("{byte:02x}")).collect::<String>().into()
+    crate::signature::hex(&SystemIds.secret()).into()
 }

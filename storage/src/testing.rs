@@ -160,21 +160,21 @@ pub async fn lend_schema(name: &str) -> Option<LentSchema> {
     connection.close().await.expect("the connection ends");
     let separator = if url.contains('?') { '&' } else { '?' };
     let own_url = format!("{url}{separator}options[search_path]={schema}");
-    Some(LentSchema { own_url, url, schema })
+    Some(LentSchema { url: own_url, database_url: url, schema })
 }
 
 /// A schema that [`lend_schema`] made.
 #[derive(Debug)]
 pub struct LentSchema {
-    own_url: String,
     url: String,
+    database_url: String,
     schema: String,
 }
 
 impl LentSchema {
     /// Connects to the database with this schema first in its search path.
     pub fn url(&self) -> &str {
-        &self.own_url
+        &self.url
     }
 
     /// Drops it with everything in it.
@@ -182,7 +182,7 @@ impl LentSchema {
     /// # Panics
     /// When the database does not answer.
     pub async fn give_back(&self) {
-        drop_schema(&self.url, &self.schema).await;
+        drop_schema(&self.database_url, &self.schema).await;
     }
 }
 

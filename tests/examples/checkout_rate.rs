@@ -7,7 +7,7 @@
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "a measurement that cannot be made ends, and says so")]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use shopease_payments::fake::{FakeProvider, Ledger};
@@ -73,7 +73,7 @@ fn config() -> ShopConfig {
 
 /// Orders (or only filled carts) a second.
 async fn rate(shop: &LocalShop, skus: usize, round: usize, order: bool) -> f64 {
-    let done = Arc::new(AtomicUsize::new(0));
+    let done = Arc::new(AtomicU32::new(0));
     let begun = Instant::now();
     let buyers: Vec<_> = (0..BUYERS)
         .map(|buyer| {
@@ -94,7 +94,7 @@ async fn rate(shop: &LocalShop, skus: usize, round: usize, order: bool) -> f64 {
     for buyer in buyers {
         buyer.await.expect("no order fails");
     }
-    done.load(Ordering::Relaxed) as f64 / begun.elapsed().as_secs_f64()
+    f64::from(done.load(Ordering::Relaxed)) / begun.elapsed().as_secs_f64()
 }
 
 async fn buy(shop: &LocalShop, caller: &Caller, sku: &str, key: &str, order: bool) {

@@ -97,6 +97,7 @@ async fn judged(shop: &TestShop, books: &Books) -> AuditReport {
 
 type Falsify = Box<dyn Fn(&mut Books) + Send + Sync>;
 
+#[expect(clippy::too_many_lines, reason = "a table: one corruption after the other")]
 async fn every_kind_of_corruption_is_found(shop: TestShop) {
     use Invariant::{Announced, Keys, Money, Settled, Stock, Totals};
     seasoned(&shop).await;

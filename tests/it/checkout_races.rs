@@ -161,7 +161,11 @@ async fn units_of_an_article_are_checked_on_their_sum(shop: TestShop) {
             assert_eq!(buyer.cart_lines().await, [("LAMP".to_owned(), 1), ("KETTLE".to_owned(), sum.into())]);
         }
         let enough = random.below(2) == 0;
-        shop.stock("KETTLE", if enough { sum + random.below(sum as usize) as u32 } else { sum - 1 }).await;
+        shop.stock(
+            "KETTLE",
+            if enough { sum + u32::try_from(random.below(sum as usize)).expect("few") } else { sum - 1 },
+        )
+        .await;
         let answers = check_out_at_once(&buyers, |_| "the-key".to_owned()).await;
         let winners = usize::from(enough);
         let mut wanted = expected(&[("201", winners), ("409 out-of-stock", 2 - winners)]);

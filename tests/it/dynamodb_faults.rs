@@ -63,7 +63,7 @@ impl Shopper {
     async fn visit(&mut self, number: u32) {
         let visitor = Caller { token: fixtures::visitor_token(&format!("{} {number}", self.name)) };
         let mut cart = BTreeMap::new();
-        for part in 0..1 + self.random.below(3) {
+        for part in 0..=self.random.below(3) {
             let (code, units) = (self.random.pick(&SKUS), 1 + u32::try_from(self.random.below(3)).expect("few"));
             let (before, quantity) = (cart.get(code).copied().unwrap_or(0), Quantity::new(units).expect("a few"));
             for again in 0.. {

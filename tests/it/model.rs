@@ -83,6 +83,7 @@ fn run(batch: u32) {
 }
 
 /// Runs a future on every shop of the bench with its case.
+#[expect(clippy::needless_pass_by_value, reason = "closures are written where they are passed")]
 fn on_every_shop<T>(cases: &mut [Case], act: impl AsyncFn(&Shop, &mut Case) -> T) -> Vec<T> {
     BENCH.with_borrow(|bench| {
         let bench = bench.as_ref().expect("a bench");

@@ -70,9 +70,8 @@ impl FulfillmentState {
         match (self, event) {
             (Self::Unfulfilled, FulfillmentEvent::Sent) => Some(Self::Fulfilled),
             (Self::Fulfilled, FulfillmentEvent::CameBack) => Some(Self::Returned),
-            (Self::Unfulfilled, FulfillmentEvent::CameBack)
-            | (Self::Fulfilled | Self::Returned, FulfillmentEvent::Sent)
-            | (Self::Returned, FulfillmentEvent::CameBack) => None,
+            (Self::Unfulfilled | Self::Returned, FulfillmentEvent::CameBack)
+            | (Self::Fulfilled | Self::Returned, FulfillmentEvent::Sent) => None,
         }
     }
 }

@@ -290,7 +290,8 @@ impl OrderStep {
     }
 }
 
-#[cfg(all(test, feature = "testing"))]
+#[cfg(feature = "testing")]
+#[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 

@@ -124,7 +124,7 @@ struct Auditor {
 }
 
 impl Auditor {
-    fn report(&mut self, invariant: Invariant, subject: impl ToString, detail: impl Into<String>) {
+    fn report(&mut self, invariant: Invariant, subject: &(impl ToString + ?Sized), detail: impl Into<String>) {
         self.violations.insert(Violation { invariant, subject: subject.to_string(), detail: detail.into() });
     }
 

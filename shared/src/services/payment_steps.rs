@@ -189,7 +189,7 @@ impl LocalShop {
     /// Writes a step with the answer to the checkout, if it ends it; when someone else has written one first, gives the
     /// order as it is now.
     pub(super) async fn write_step(&self, before: &Order, step: OrderStep) -> ShopResult<Order> {
-        let outcome = self.checkout_outcome(before, &step.order)?;
+        let outcome = checkout_outcome(before, &step.order)?;
         let outbox = step.topics.iter().map(|topic| self.message(topic, step.order.id.as_str())).collect();
         let advance = OrderAdvance { order: step.order, stock: step.stock, outcome, outbox };
         failpoint("before-step");
@@ -209,16 +209,6 @@ impl LocalShop {
             }
         }
         Ok(after)
-    }
-
-    /// The last answer of the checkout that placed the order, when a step settles its payment.
-    fn checkout_outcome(&self, before: &Order, after: &Order) -> ShopResult<Option<(IdempotencyKey, String)>> {
-        if before.state != OrderState::Pending || after.state == OrderState::Pending {
-            return Ok(None);
-        }
-        let outcome = Outcome::of(after.clone());
-        let text = serde_json::to_string(&outcome).map_err(|error| ShopError::Internal(error.into()))?;
-        Ok(Some((IdempotencyKey::new(after.owner.clone(), CHECKOUT, &after.client_key)?, text)))
     }
 
     pub(super) async fn order(&self, id: &OrderId) -> ShopResult<Order> {
@@ -241,6 +231,16 @@ impl LocalShop {
     pub(super) fn low_stock(&self, sku: &Sku) -> crate::ports::OutboxMessage {
         self.message("stock.low", sku.as_str())
     }
+}
+
+/// The last answer of the checkout that placed the order, when a step settles its payment.
+fn checkout_outcome(before: &Order, after: &Order) -> ShopResult<Option<(IdempotencyKey, String)>> {
+    if before.state != OrderState::Pending || after.state == OrderState::Pending {
+        return Ok(None);
+    }
+    let outcome = Outcome::of(after.clone());
+    let text = serde_json::to_string(&outcome).map_err(|error| ShopError::Internal(error.into()))?;
+    Ok(Some((IdempotencyKey::new(after.owner.clone(), CHECKOUT, &after.client_key)?, text)))
 }
 
 fn step(step: Option<OrderStep>) -> Next {

@@ -66,6 +66,7 @@ impl Case {
         }
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "what a use case gave, told where it is called")]
     fn tell<T>(&self, result: Result<T, ShopError>, text: impl FnOnce(&T) -> String) -> String {
         result.as_ref().map_or_else(|error| self.told(error), text)
     }

@@ -197,9 +197,9 @@ impl Model {
         if let Some(short) = (0..ARTICLES).find(|article| self.stock[*article].available < units[*article]) {
             return format!("out of {short}");
         }
-        for article in 0..ARTICLES {
-            self.stock[article].available -= units[article];
-            self.stock[article].reserved += units[article];
+        for (stock, units) in self.stock.iter_mut().zip(units) {
+            stock.available -= units;
+            stock.reserved += units;
         }
         self.carts[shopper] = [0; ARTICLES];
         self.orders.push(ModelOrder {
