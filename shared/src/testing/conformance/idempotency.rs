@@ -181,7 +181,7 @@ pub(super) async fn an_answer_and_its_stock_are_written_together(store: SharedSt
     let of = |available: u32, received: u32| StockLevel { available, received, ..StockLevel::initial(sku("A"), 0) };
     let steps = [(None, of(5, 5)), (Some(of(5, 5)), of(3, 3)), (Some(of(3, 3)), of(0, 0))];
     for (number, (seen, next)) in steps.into_iter().enumerate() {
-        let key = checkout_key(&visitor("ada"), &format!("key {number}"));
+        let key = checkout_key(&visitor("ada"), &format!("key-{number}"));
         let given = KeyAnswer { key: key.clone(), outcome: ANSWER.to_owned() };
         let write = |seen: Option<StockLevel>| {
             let (store, next, given) = (&store, &next, &given);
