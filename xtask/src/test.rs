@@ -15,12 +15,15 @@ pub struct TestArgs {
     /// Only the steps with these names.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
+    /// Ten times the rounds of every randomised test, for a night.
+    #[arg(long)]
+    nightly: bool,
     /// List the steps.
     #[arg(long)]
     list: bool,
 }
 
-type Step = (&'static str, &'static str, fn() -> Result<Outcome>);
+type Step = (&'static str, &'static str, fn(&TestArgs) -> Result<Outcome>);
 
 /// How a step that did not fail ended.
 pub enum Outcome {
@@ -30,17 +33,20 @@ pub enum Outcome {
 }
 
 const STEPS: [Step; 6] = [
-    ("format", "the code is formatted", || passed(cargo().args(["fmt", "--all", "--check"]))),
-    ("lint", "clippy finds nothing", || {
+    ("format", "the code is formatted", |_| passed(cargo().args(["fmt", "--all", "--check"]))),
+    ("lint", "clippy finds nothing", |_| {
         passed(cargo().args(["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"]))
     }),
-    ("generated", "generated files are up to date", || crate::generate::run(true).map(|()| Outcome::Passed)),
-    ("crates", "unit, conformance, API and page tests on both stores", || {
+    ("generated", "generated files are up to date", |_| crate::generate::run(true).map(|()| Outcome::Passed)),
+    ("crates", "unit, conformance, API and page tests on both stores", |args| {
         let server = Postgres::start()?;
-        passed(cargo().args(["test", "--workspace"]).env("SHOPEASE_TEST_DATABASE_URL", server.url()))
+        let scale = if args.nightly { "10" } else { "1" };
+        let mut tests = cargo();
+        tests.args(["test", "--workspace"]).env("SHOPEASE_TEST_SCALE", scale);
+        passed(tests.env("SHOPEASE_TEST_DATABASE_URL", server.url()))
     }),
-    ("import", "ten thousand products reach PostgreSQL in under 30 s", journeys::large_import),
-    ("journeys", "a shopper in a real browser, on every runtime and store", journeys::run),
+    ("import", "ten thousand products reach PostgreSQL in under 30 s", |_| journeys::large_import()),
+    ("journeys", "a shopper in a real browser, on every runtime and store", |_| journeys::run()),
 ];
 
 fn passed(command: &mut std::process::Command) -> Result<Outcome> {
@@ -69,7 +75,7 @@ pub fn run(args: &TestArgs) -> Result<()> {
     {
         println!("\n==> {name}: {what}");
         let begun = Instant::now();
-        let result = step();
+        let result = step(args);
         let seconds = begun.elapsed().as_secs();
         match result {
             Ok(Outcome::Passed) => lines.push(format!("passed   {name:10} {seconds:>5} s")),
