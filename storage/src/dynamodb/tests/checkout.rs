@@ -113,7 +113,8 @@ async fn a_correction_that_clashes_with_an_order_is_tried_again() {
 #[tokio::test]
 async fn a_correction_whose_answer_is_lost_counts_once() {
     let (bench, _) = bench().await;
-    for (change, available) in [(StockChange::Adjust(3), 5), (StockChange::Adjust(-1), 4), (StockChange::SetAvailable(9), 9)]
+    for (change, available) in
+        [(StockChange::Adjust(3), 5), (StockChange::Adjust(-1), 4), (StockChange::SetAvailable(9), 9)]
     {
         bench.wire.fail(&[Fault::None, Fault::AnswerLost, Fault::Clash, Fault::AnswerLost]);
         let level = bench.store.correct_stock(&sku("A"), change).await.expect("corrected");
