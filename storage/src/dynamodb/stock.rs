@@ -96,11 +96,7 @@ impl StockStore for DynamoDbStore {
             let expected = matches!(change, StockChange::SetAvailable(_)).then_some(seen.available);
             match self.add_units(sku, units, expected).await {
                 Ok(level) => return Ok(level),
-                Err(Refused::Failed(error @ StoreError::Throttled(_))) => {
-                    if !backoff.pause().await {
-                        return Err(error);
-                    }
-                }
+                // Also when it is throttled: another request token would not know what a lost answer has done.
                 Err(Refused::Failed(error)) => return Err(error),
                 Err(Refused::Conditions(found)) => {
                     let now = found.into_values().flatten().next().map(|item| StockLevel::try_from(StockRow(item)));

@@ -124,6 +124,18 @@ async fn a_correction_whose_answer_is_lost_counts_once() {
 }
 
 #[tokio::test]
+async fn a_correction_whose_answer_is_lost_before_clashes_without_end_counts_once_at_most() {
+    let (bench, _) = bench().await;
+    let mut faults = vec![Fault::None, Fault::AnswerLost];
+    faults.resize(40, Fault::Clash);
+    bench.wire.fail(&faults);
+    let refused = bench.store.correct_stock(&sku("A"), StockChange::Adjust(3)).await;
+    assert!(matches!(refused, Err(StoreError::Throttled(_))), "{refused:?}");
+    bench.wire.fail(&[]);
+    assert_eq!(units(&bench).await, (5, 0, 0));
+}
+
+#[tokio::test]
 async fn a_cart_whose_answer_is_lost_is_saved_and_a_rivals_is_not() {
     let (bench, _) = bench().await;
     let owner = visitor("ada");
