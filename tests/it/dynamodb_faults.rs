@@ -191,7 +191,9 @@ async fn faults_double_nothing_and_retries_end() {
         let mut visits = 0;
         for (phase, percent) in (1..).zip(PERCENT) {
             faults.set_percent(percent);
-            shoppers.iter_mut().for_each(|shopper| shopper.percent = percent);
+            for shopper in &mut shoppers {
+                shopper.percent = percent;
+            }
             while calls.load(Ordering::SeqCst) < phase * scale() * CALLS / 4 {
                 visits += 1;
                 join_all(shoppers.iter_mut().map(|shopper| shopper.visit(visits))).await;

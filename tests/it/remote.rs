@@ -334,7 +334,7 @@ async fn after_sale(script: &mut Script<'_>, operator: &Caller) {
     let mut placed = Vec::new();
     for card in ["card_approved", "card_approved", "card_requires_action", "card_expires"] {
         script.note("add", shop.add_line_item(&zoe, add("KETTLE", 2), None).await);
-        let key = format!("after sale {}", placed.len());
+        let key = format!("after-sale-{}", placed.len());
         placed.extend(script.note(card, shop.place_order(&zoe, order(card), &key).await));
     }
     let [paid, sent, asked] = &placed[..] else { panic!("three orders: {placed:?}") };
