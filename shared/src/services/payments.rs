@@ -66,8 +66,9 @@ impl LocalShop {
         command: RefundOrder,
         client_key: &str,
     ) -> ShopResult<OrderView> {
-        self.require_operator(caller).await?;
+        // First, as a client of the API does: a key that is none cannot travel in a header.
         IdempotencyKey::check(client_key)?;
+        self.require_operator(caller).await?;
         let order = self.order_for_operator(id).await?;
         // The refund's id follows from the key, so the order itself knows what was asked before.
         let refund_id = RefundId::derive(&format!("{id}/{client_key}"));
