@@ -5,6 +5,7 @@ use std::error::Error;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use aws_sdk_dynamodb::config::http::{HttpRequest, HttpResponse};
 use aws_sdk_dynamodb::config::interceptors::{
     BeforeDeserializationInterceptorContextMut, BeforeTransmitInterceptorContextMut,
 };
@@ -12,6 +13,9 @@ use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use serde_json::{Value, json};
 use shopease_shared::testing::SeededRandom;
+
+/// What an interceptor fails with.
+type BoxError = Box<dyn Error + Send + Sync>;
 
 /// The planned answer to the try under way: status and body.
 #[derive(Debug)]
@@ -107,21 +111,53 @@ impl Faults {
     }
 }
 
+/// The operation and the body of a request on its way.
+pub(super) fn asked(request: &HttpRequest) -> Result<(String, Value), BoxError> {
+    let target = request.headers().get("x-amz-target").ok_or("no target")?;
+    let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+    let body = serde_json::from_slice(request.body().bytes().ok_or("a body in pieces")?)?;
+    Ok((operation, body))
+}
+
+/// Has something harmless go over the wire instead.
+pub(super) fn divert(request: &mut HttpRequest) {
+    request.headers_mut().insert("x-amz-target", "DynamoDB_20120810.ListTables");
+    request.headers_mut().insert("content-length", "2");
+    *request.body_mut() = "{}".into();
+}
+
+/// Puts another answer in place of the engine's.
+pub(super) fn reply(response: &mut HttpResponse, status: u16, body: String) -> Result<(), BoxError> {
+    *response.status_mut() = status.try_into()?;
+    *response.body_mut() = body.into();
+    Ok(())
+}
+
+/// The engine's error of this name.
+pub(super) fn refused(code: &str) -> Value {
+    json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}") })
+}
+
+/// The engine's refusal of a transaction, with a reason for each action.
+pub(super) fn cancelled(codes: &[&str]) -> Value {
+    let reasons: Vec<Value> = codes.iter().map(|code| json!({ "Code": code })).collect();
+    let mut body = refused("TransactionCanceledException");
+    body["CancellationReasons"] = Value::Array(reasons);
+    body
+}
+
 /// What the engine would have answered.
 fn answer(fault: Fault, operation: &str, request: &Value, place: usize) -> (u16, String) {
-    let refused = |code: &str| json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}") });
-    let cancelled = |reason: &str| {
+    let cancelled_by = |reason| {
         let actions = request["TransactItems"].as_array().map_or(1, Vec::len).max(1);
-        let mut reasons = vec![json!({ "Code": "None" }); actions];
-        reasons[place % actions] = json!({ "Code": reason });
-        let mut body = refused("TransactionCanceledException");
-        body["CancellationReasons"] = Value::Array(reasons);
-        body
+        let mut codes = vec!["None"; actions];
+        codes[place % actions] = reason;
+        cancelled(&codes)
     };
     let (status, body) = match fault {
-        Fault::Clash if operation == "TransactWriteItems" => (400, cancelled("TransactionConflict")),
+        Fault::Clash if operation == "TransactWriteItems" => (400, cancelled_by("TransactionConflict")),
         Fault::Clash => (400, refused("TransactionConflictException")),
-        Fault::ThrottledInside => (400, cancelled("ThrottlingError")),
+        Fault::ThrottledInside => (400, cancelled_by("ThrottlingError")),
         Fault::InProgress => (400, refused("TransactionInProgressException")),
         Fault::NoThroughput => (400, refused("ProvisionedThroughputExceededException")),
         Fault::Throttled => (400, refused("ThrottlingException")),
@@ -140,20 +176,14 @@ impl Intercept for Faults {
         context: &mut BeforeTransmitInterceptorContextMut<'_>,
         _: &RuntimeComponents,
         config: &mut ConfigBag,
-    ) -> Result<(), Box<dyn Error + Send + Sync>> {
-        let request = context.request_mut();
-        let target = request.headers().get("x-amz-target").ok_or("no target")?;
-        let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+    ) -> Result<(), BoxError> {
+        let (operation, body) = asked(context.request())?;
         let fault = self.next(&operation);
-        let body: Value = serde_json::from_slice(request.body().bytes().ok_or("a body in pieces")?)?;
         let planned = fault.map(|(fault, place)| answer(fault, &operation, &body, place));
         // Also when there is none: what was planned for the try before is over.
         config.interceptor_state().store_put(Planned(planned));
         if fault.is_some_and(|(fault, _)| fault != Fault::AnswerLost) {
-            // Something harmless goes over the wire instead.
-            request.headers_mut().insert("x-amz-target", "DynamoDB_20120810.ListTables");
-            request.headers_mut().insert("content-length", "2");
-            *request.body_mut() = "{}".into();
+            divert(context.request_mut());
         }
         Ok(())
     }
@@ -163,12 +193,9 @@ impl Intercept for Faults {
         context: &mut BeforeDeserializationInterceptorContextMut<'_>,
         _: &RuntimeComponents,
         config: &mut ConfigBag,
-    ) -> Result<(), Box<dyn Error + Send + Sync>> {
+    ) -> Result<(), BoxError> {
         let Some(Planned(Some((status, body)))) = config.load::<Planned>() else { return Ok(()) };
         let (status, body) = (*status, body.clone());
-        let response = context.response_mut();
-        *response.status_mut() = status.try_into()?;
-        *response.body_mut() = body.into();
-        Ok(())
+        reply(context.response_mut(), status, body)
     }
 }

@@ -11,6 +11,8 @@ use aws_sdk_dynamodb::config::interceptors::{
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use serde_json::{Value, json};
 
+use crate::dynamodb::faults::{asked, cancelled, divert, refused, reply};
+
 /// What happens to a request instead of its being carried out and answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
@@ -63,21 +65,11 @@ impl Wire {
 }
 
 /// What the engine would have answered.
-fn reply(fault: Fault, operation: &str, request: &Value) -> Option<(u16, Value)> {
-    let refused = |code: &str| json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}") });
+fn answer(fault: Fault, operation: &str, request: &Value) -> Option<(u16, Value)> {
     match fault {
         Fault::None => None,
-        Fault::Clash if operation == "TransactWriteItems" => {
-            let mut body = refused("TransactionCanceledException");
-            body["CancellationReasons"] = json!([{ "Code": "None" }, { "Code": "TransactionConflict" }]);
-            Some((400, body))
-        }
-        Fault::FirstFailedAmidClash => {
-            let mut body = refused("TransactionCanceledException");
-            body["CancellationReasons"] =
-                json!([{ "Code": "ConditionalCheckFailed" }, { "Code": "TransactionConflict" }]);
-            Some((400, body))
-        }
+        Fault::Clash if operation == "TransactWriteItems" => Some((400, cancelled(&["None", "TransactionConflict"]))),
+        Fault::FirstFailedAmidClash => Some((400, cancelled(&["ConditionalCheckFailed", "TransactionConflict"]))),
         Fault::Clash => Some((400, refused("TransactionConflictException"))),
         Fault::Denied => Some((400, refused("AccessDeniedException"))),
         Fault::Unprocessed if operation == "BatchGetItem" => {
@@ -99,19 +91,13 @@ impl Intercept for Wire {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
-        let request = context.request_mut();
-        let target = request.headers().get("x-amz-target").ok_or("no target")?;
-        let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
-        let body: Value = serde_json::from_slice(request.body().bytes().ok_or("a body in pieces")?)?;
+        let (operation, body) = asked(context.request())?;
         let mut state = self.0.lock().expect("not poisoned");
         let fault = state.faults.pop_front().or(state.always).unwrap_or(Fault::None);
-        state.reply = reply(fault, &operation, &body);
+        state.reply = answer(fault, &operation, &body);
         state.operations.push(operation);
         if !matches!(fault, Fault::None | Fault::AnswerLost) {
-            // Something harmless goes over the wire instead.
-            request.headers_mut().insert("x-amz-target", "DynamoDB_20120810.ListTables");
-            request.headers_mut().insert("content-length", "2");
-            *request.body_mut() = "{}".into();
+            divert(context.request_mut());
         }
         Ok(())
     }
@@ -123,9 +109,6 @@ impl Intercept for Wire {
         _: &mut ConfigBag,
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
         let Some((status, body)) = self.0.lock().expect("not poisoned").reply.take() else { return Ok(()) };
-        let response = context.response_mut();
-        *response.status_mut() = status.try_into()?;
-        *response.body_mut() = body.to_string().into();
-        Ok(())
+        reply(context.response_mut(), status, body.to_string())
     }
 }

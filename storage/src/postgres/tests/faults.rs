@@ -12,16 +12,22 @@ use crate::testing::{Fault, FaultPlan, FaultProxy, on_schema};
 
 const RECEIVED: u32 = 100_000;
 
+/// A proxy without faults yet, a stocked store past it, and the same store through it.
+async fn behind_proxy(config: PostgresConfig) -> (FaultProxy, PostgresStore, PostgresStore) {
+    let url = config.url.expose_secret().to_owned();
+    let port = url.parse::<sqlx::postgres::PgConnectOptions>().expect("a URL").get_port();
+    let proxy = FaultProxy::start(port).await;
+    let direct = PostgresStore::connect(&config).await.expect("a store");
+    stock_up(&direct, RECEIVED).await;
+    let config = PostgresConfig { max_connections: 8, url: proxy.url(&url).into(), ..config };
+    let store = PostgresStore::connect(&config).await.expect("a store");
+    (proxy, direct, store)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_lost_connections_lose_no_order_and_make_none_twice() {
     on_schema("200 faults", |config| async move {
-        let url = config.url.expose_secret().to_owned();
-        let port = url.parse::<sqlx::postgres::PgConnectOptions>().expect("a URL").get_port();
-        let proxy = FaultProxy::start(port).await;
-        let direct = PostgresStore::connect(&config).await.expect("a store");
-        stock_up(&direct, RECEIVED).await;
-        let config = PostgresConfig { max_connections: 8, url: proxy.url(&url).into(), ..config };
-        let store = PostgresStore::connect(&config).await.expect("a store");
+        let (proxy, direct, store) = behind_proxy(config).await;
         let seed = 4_711;
         println!("seed {seed}");
         let lost = [Fault::LostBefore, Fault::LostAfter, Fault::LostAfter, Fault::Delayed(Duration::from_millis(30))];
@@ -49,13 +55,7 @@ async fn two_hundred_lost_connections_lose_no_order_and_make_none_twice() {
 #[tokio::test(flavor = "multi_thread")]
 async fn silent_connections_end_in_an_answer_within_the_limits() {
     on_schema("silent connections", |config| async move {
-        let url = config.url.expose_secret().to_owned();
-        let port = url.parse::<sqlx::postgres::PgConnectOptions>().expect("a URL").get_port();
-        let proxy = FaultProxy::start(port).await;
-        let direct = PostgresStore::connect(&config).await.expect("a store");
-        stock_up(&direct, RECEIVED).await;
-        let config = PostgresConfig { max_connections: 8, url: proxy.url(&url).into(), ..config };
-        let store = PostgresStore::connect(&config).await.expect("a store");
+        let (proxy, direct, store) = behind_proxy(config).await;
         let seed = 4_712;
         println!("seed {seed}");
         let plan = FaultPlan { seed, one_in: 10, faults: vec![Fault::BlackHole, Fault::LostAfter], at_most: 24 };
