@@ -3,6 +3,8 @@
 //! [`crate::services::LocalShop`] runs them over the ports; the JSON API exposes them; `RemoteShop` calls that API and
 //! gives equal results and errors. Pages and API handlers know only this trait.
 
+mod error;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -11,9 +13,11 @@ use utoipa::ToSchema;
 use crate::domain::{
     Address, CartId, Category, CountryCode, CustomerId, EmailAddress, FulfillmentEvent, FulfillmentState, Handle,
     Image, LineItemId, Money, Order, OrderId, OrderState, OrderSummary, Page, PageLimit, PaymentState, Position,
-    ProductId, ProductOption, ProductSort, ProductSummary, Quantity, Quote, QuoteLine, Refund, Role, RuleError,
-    ShippingOffer, Sku, StockChange, StockLevel, TaxLine, Token, VariantId,
+    ProductId, ProductOption, ProductSort, ProductSummary, Quantity, Quote, QuoteLine, Refund, Role, ShippingOffer,
+    Sku, StockChange, StockLevel, TaxLine, Token, VariantId,
 };
+
+pub use error::{ShopError, ShopResult};
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -339,104 +343,6 @@ pub struct CorrectStock {
     #[serde(flatten)]
     pub change: StockChange,
 }
-
-/// Why a use case was not carried out. `Display` is fit for the visitor; sources are for the log only.
-#[derive(Debug, thiserror::Error)]
-pub enum ShopError {
-    /// Rules the request breaks; at least one.
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-    Rules(Vec<RuleError>),
-    /// It does not exist, or is not the caller's.
-    #[error("{what} not found")]
-    NotFound {
-        /// What, for example `product`.
-        what: String,
-    },
-    /// Only for who is signed in.
-    #[error("please sign in")]
-    SignInRequired,
-    /// E-mail address or password is wrong; never says which.
-    #[error("e-mail address or password is wrong")]
-    WrongCredentials,
-    /// Signed in, but not allowed.
-    #[error("only for operators of the shop")]
-    Forbidden,
-    /// It is there already.
-    #[error("{what} exists already")]
-    AlreadyExists {
-        /// What, for example `email`.
-        what: String,
-    },
-    /// Not enough in stock.
-    #[error("not enough of {sku} in stock")]
-    OutOfStock {
-        /// The first SKU that is short.
-        sku: Sku,
-    },
-    /// The cart (or stock level) was changed elsewhere at the same time.
-    #[error("changed elsewhere at the same time, please look again")]
-    Conflict,
-    /// The idempotency key was used for another request.
-    #[error("the idempotency key was used for another request")]
-    IdempotencyKeyReused,
-    /// The first request with this key still runs.
-    #[error("the first request with this idempotency key still runs")]
-    IdempotencyKeyInUse {
-        /// When to ask again.
-        retry_after_seconds: u32,
-    },
-    /// The card was refused; nothing was ordered and the cart is as before.
-    #[error("the card was declined ({code})")]
-    PaymentDeclined {
-        /// The provider's reason, for example `insufficient_funds`.
-        code: String,
-    },
-    /// A webhook that the payment provider did not send, or sent too long ago.
-    #[error("{0}")]
-    WebhookRefused(#[from] crate::ports::WebhookError),
-    /// The shop cannot answer now.
-    #[error("the shop cannot answer right now, please try again")]
-    Unavailable {
-        /// When to try again.
-        retry_after_seconds: u32,
-        /// Why, for the log.
-        #[source]
-        source: Option<crate::ports::Source>,
-    },
-    /// A defect.
-    #[error("something went wrong on our side")]
-    Internal(#[source] crate::ports::Source),
-}
-
-impl From<RuleError> for ShopError {
-    fn from(rule: RuleError) -> Self {
-        Self::Rules(vec![rule])
-    }
-}
-
-impl From<Vec<RuleError>> for ShopError {
-    fn from(rules: Vec<RuleError>) -> Self {
-        Self::Rules(rules)
-    }
-}
-
-impl From<crate::ports::StoreError> for ShopError {
-    fn from(error: crate::ports::StoreError) -> Self {
-        use crate::ports::StoreError;
-        match error {
-            StoreError::Conflict => Self::Conflict,
-            StoreError::AlreadyExists { what } => Self::AlreadyExists { what },
-            StoreError::OutOfStock { sku } => Self::OutOfStock { sku },
-            StoreError::Throttled(source) | StoreError::Unavailable(source) => {
-                Self::Unavailable { retry_after_seconds: 1, source: Some(source) }
-            }
-            StoreError::Corrupt(source) => Self::Internal(source),
-        }
-    }
-}
-
-/// Result of a use case.
-pub type ShopResult<T> = Result<T, ShopError>;
 
 /// Everything one can do in the shop. Each method may fail with [`ShopError::Unavailable`] and
 /// [`ShopError::Internal`]; other errors are named where they belong.
