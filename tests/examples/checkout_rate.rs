@@ -1,8 +1,8 @@
 //! Orders a second, beside the floor of the engine below: `cargo run --profile measure --example checkout_rate`.
 //!
 //! Everything runs in one process, so that no HTTP is in the figures: `LocalShop` with the fake provider on the embedded
-//! DynamoDB engine in a directory and on the PostgreSQL of `SHOPEASE_TEST_DATABASE_URL`. The floor on PostgreSQL is
-//! what `pgbench` would run for the same writes; on the embedded engine it is one transaction of two items.
+//! DynamoDB engine in memory and on the PostgreSQL of `SHOPEASE_TEST_DATABASE_URL`. The floor is the part of a checkout
+//! that sells nothing: carts filled and saved, one write each.
 //! Runs alternate, so that a machine that slows down slows all of them.
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "a measurement that cannot be made ends, and says so")]
 
@@ -30,7 +30,7 @@ async fn main() {
         "{BUYERS} buyers at once, {} s a run, median of {ROUNDS} alternating runs; whole checkouts:",
         RUN.as_secs()
     );
-    println!("price, place, create, confirm, authorize, capture, settle (four store writes, seven reads)\n");
+    println!("cart, price, place, note the intent, authorize, settle\n");
     on_dynamodb(|store| async move { measure("DynamoDB engine in this process, in memory", store).await }).await;
     if ProcessEnv.var("SHOPEASE_TEST_DATABASE_URL").is_some() {
         on_postgres("rate", |store| async move { measure("PostgreSQL", store).await }).await;
