@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 use shopease_shared::config::Reader;
+use shopease_shared::domain::hex;
 use shopease_shared::ports::{IdGenerator as _, PaymentProvider, SystemClock, SystemIds};
 use tokio::net::TcpListener;
 
 use crate::fake::{FakeProvider, Ledger, LedgerConfig, service, test_cards};
 
 /// Test cards of Stripe's test mode, by the tokens that Stripe documents.
+#[cfg(feature = "stripe")]
 const STRIPE_TEST_METHODS: [(&str, &str); 4] = [
     ("pm_card_visa", "Stripe test card (is approved)"),
     ("pm_card_visa_chargeDeclined", "Stripe test card (is declined)"),
@@ -158,5 +160,5 @@ async fn in_process(home: LedgerHome, secret: SecretString) -> Result<FakeProvid
 }
 
 fn random_secret() -> SecretString {
-    crate::signature::hex(&SystemIds.secret()).into()
+    hex(&SystemIds.secret()).into()
 }

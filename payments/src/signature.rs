@@ -3,6 +3,7 @@
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
+use shopease_shared::domain::hex;
 use shopease_shared::ports::WebhookError;
 use subtle::{Choice, ConstantTimeEq as _};
 use time::{Duration, OffsetDateTime};
@@ -60,15 +61,6 @@ fn mac(secret: &SecretString, unix: &str, body: &[u8]) -> String {
     let Ok(mac) = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes()) else { return String::new() };
     let mac = mac.chain_update(unix).chain_update(".").chain_update(body);
     hex(&mac.finalize().into_bytes())
-}
-
-/// Lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -18,9 +18,6 @@ use super::ledger::Ledger;
 use super::remote::RemoteLedger;
 use crate::signature::verify;
 
-/// The header that carries the signature of a webhook.
-pub const SIGNATURE_HEADER: &str = "shopease-signature";
-
 /// The payment provider of laptops and tests.
 #[derive(Debug, Clone)]
 pub struct FakeProvider {

@@ -38,5 +38,4 @@ pub use search::{Language, SearchQuery, SearchTerms, SearchWord, Tokenizer, fold
 pub use shipping::{ShippingMethod, ShippingOffer, ShippingRate, ShippingTable};
 pub use stock::{Reservation, StockChange, StockLevel};
 pub use tax::{TaxClass, TaxRate, TaxTable};
-pub use token::Token;
-pub(crate) use token::hex;
+pub use token::{Token, hex};

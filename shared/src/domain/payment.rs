@@ -162,6 +162,23 @@ pub struct Payment {
 }
 
 impl Payment {
+    /// A payment by `method` that the provider has not heard of yet.
+    pub fn new(id: PaymentId, provider: &str, method: String) -> Self {
+        Self {
+            id,
+            provider: provider.to_owned(),
+            method,
+            attempt: 1,
+            state: PaymentState::Pending,
+            intent_id: None,
+            decline_code: None,
+            action_url: None,
+            calling_off: false,
+            looks: 0,
+            refunds: Vec::new(),
+        }
+    }
+
     /// The refund that waits for the provider, if any: one at a time.
     pub fn open_refund(&self) -> Option<&Refund> {
         self.refunds.iter().find(|refund| refund.state == RefundState::Requested)

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::{Claim, Claimed, IdempotencyKey, StoreError};
+use super::{Claim, Claimed, KeyAnswer, StoreError};
 use crate::domain::{CartOwner, Order, OrderId, OrderSummary, OutboxMessageId, Page, PageLimit, Position, StockEffect};
 
 /// A message that leaves the shop at least once, written together with what it tells of. It is kept after delivery, so
@@ -44,7 +44,7 @@ pub struct OrderAdvance {
     /// What happens to its reservations.
     pub stock: StockEffect,
     /// The final answer to write under the key the order was placed with, if the step ends the checkout.
-    pub outcome: Option<(IdempotencyKey, String)>,
+    pub outcome: Option<KeyAnswer>,
     /// Messages to write.
     pub outbox: Vec<OutboxMessage>,
 }

@@ -55,9 +55,7 @@ impl LocalShop {
         self.cache.forget_product(&product.handle).await;
         Ok(level)
     }
-}
 
-impl LocalShop {
     /// Corrects a level; under a key, the answer is written with it.
     async fn replace_level(&self, command: &CorrectStock, key: Option<&IdempotencyKey>) -> ShopResult<StockLevel> {
         for _ in 0..MAX_TRIES {

@@ -7,7 +7,7 @@ use ulid::Ulid;
 use super::LocalShop;
 use super::cart::PricedCart;
 use super::failpoint::failpoint;
-use super::idempotent::{claim, judge, request_hash};
+use super::idempotent::{claim, judge, replay, request_hash};
 use super::local_shop::Identity;
 use crate::domain::{
     FulfillmentState, LineItemId, Order, OrderId, OrderLine, OrderState, OutboxMessageId, Payment, PaymentId,
@@ -89,7 +89,7 @@ impl LocalShop {
             },
         };
         let mut outbox = vec![self.message("order.placed", new.order.id.as_str())];
-        outbox.extend(new.running_low.iter().map(|sku| self.low_stock(sku)));
+        outbox.extend(new.running_low.iter().map(|sku| self.message("stock.low", sku.as_str())));
         let placement = Placement {
             claim: claim(key, hash.clone(), Some(new.order.id.clone()), now),
             outbox,
@@ -110,21 +110,22 @@ impl LocalShop {
     /// Answers a repeated request: with the kept answer, with the order as it is while its payment waits for somebody
     /// else, or by going on where the first caller was lost.
     async fn answer_again(&self, record: &IdempotencyRecord, hash: &str, now: OffsetDateTime) -> ShopResult<OrderView> {
-        let judged = judge(record, hash, now);
-        if let Ok(Some(outcome)) = judged {
-            let outcome: Outcome = serde_json::from_str(&outcome).map_err(|error| ShopError::Internal(error.into()))?;
-            return outcome.into_result();
-        }
+        let in_use = match judge(record, hash, now) {
+            Ok(Some(outcome)) => return replay::<Outcome>(&outcome)?.into_result(),
+            Ok(None) => None,
+            Err(error @ ShopError::IdempotencyKeyInUse { .. }) => Some(error),
+            Err(error) => return Err(error),
+        };
         let lost = || ShopError::Internal("a checkout key names no order".into());
-        if let Err(error) = judged {
-            let ShopError::IdempotencyKeyInUse { .. } = error else { return Err(error) };
-            let order = self.order(record.order_id.as_ref().ok_or_else(lost)?).await?;
-            // Who writes one of these has nothing left to do, and has answered.
-            let waits = matches!(order.payment.state, PaymentState::RequiresAction | PaymentState::Unknown);
-            return if waits { answer(order) } else { Err(error) };
-        }
         let order = self.order(record.order_id.as_ref().ok_or_else(lost)?).await?;
-        answer(self.carry_on(order, true).await?)
+        match in_use {
+            None => answer(self.carry_on(order, true).await?),
+            // Who writes one of these has nothing left to do, and has answered.
+            Some(_) if matches!(order.payment.state, PaymentState::RequiresAction | PaymentState::Unknown) => {
+                answer(order)
+            }
+            Some(error) => Err(error),
+        }
     }
 
     async fn new_order(
@@ -152,19 +153,8 @@ impl LocalShop {
             .iter()
             .enumerate()
             .map(|(number, line)| OrderLine { id: LineItemId::derive(&format!("{id}/{number}")), line: line.clone() });
-        let payment = Payment {
-            id: PaymentId::from_ulid(self.ids.ulid()),
-            provider: self.payments.name().to_owned(),
-            method: command.payment_method,
-            attempt: 1,
-            state: PaymentState::Pending,
-            intent_id: None,
-            decline_code: None,
-            action_url: None,
-            calling_off: false,
-            looks: 0,
-            refunds: Vec::new(),
-        };
+        let payment_id = PaymentId::from_ulid(self.ids.ulid());
+        let payment = Payment::new(payment_id, self.payments.name(), command.payment_method);
         let order = Order {
             order_number: self.order_number(),
             access_key: Token::visitor(self.ids.secret()).expose().trim_start_matches("vis_").to_owned(),
@@ -189,8 +179,10 @@ impl LocalShop {
             placed_at: now,
             id,
         };
+        let low = self.config.low_stock_units;
         let running_low = order.reservations.iter().filter(|held| {
-            priced.available(&held.sku).is_some_and(|units| self.running_low(units, held.quantity.get()))
+            let left = |units: u32| units.saturating_sub(held.quantity.get());
+            priced.available(&held.sku).is_some_and(|units| units > low && left(units) <= low)
         });
         let running_low = running_low.map(|held| held.sku.clone()).take(MAX_LOW_STOCK_MESSAGES).collect();
         Ok(NewOrder { cart_version: priced.cart.version, running_low, order })
@@ -230,6 +222,11 @@ impl LocalShop {
         self.readable_order(caller, id, access_key).await.map(OrderView::from)
     }
 
+    /// An order that somebody asked for.
+    pub(super) async fn existing_order(&self, id: &OrderId) -> ShopResult<Order> {
+        self.store.find_order(id).await?.ok_or_else(no_order)
+    }
+
     /// An order that the caller may see.
     pub(super) async fn readable_order(
         &self,
@@ -237,8 +234,7 @@ impl LocalShop {
         id: &OrderId,
         access_key: Option<&str>,
     ) -> ShopResult<Order> {
-        let not_found = || ShopError::NotFound { what: "order".to_owned() };
-        let order = self.store.find_order(id).await?.ok_or_else(not_found)?;
+        let order = self.existing_order(id).await?;
         let key_opens = access_key
             .is_some_and(|key| bool::from(subtle::ConstantTimeEq::ct_eq(key.as_bytes(), order.access_key.as_bytes())));
         if key_opens {
@@ -246,7 +242,7 @@ impl LocalShop {
         }
         let identity = self.identify(caller).await?;
         let operator = identity.customer.is_some_and(|customer| customer.role == Role::Operator);
-        if operator || identity.owner == order.owner { Ok(order) } else { Err(not_found()) }
+        if operator || identity.owner == order.owner { Ok(order) } else { Err(no_order()) }
     }
 }
 
@@ -256,6 +252,11 @@ struct NewOrder {
     cart_version: u64,
     /// SKUs of which few will be left, judged by the stock that was read: a hint for the operator, not a count.
     running_low: Vec<Sku>,
+}
+
+/// The same for an order that is not there and one that is not the caller's.
+fn no_order() -> ShopError {
+    ShopError::NotFound { what: "order".to_owned() }
 }
 
 /// What a checkout answers for an order as it is now.

@@ -95,6 +95,7 @@ pub(super) fn answer(key: &IdempotencyKey, value: &impl Serialize) -> ShopResult
     Ok(KeyAnswer { key: key.clone(), outcome })
 }
 
-fn replay<T: DeserializeOwned>(outcome: &str) -> ShopResult<T> {
+/// The value that an answer holds.
+pub(super) fn replay<T: DeserializeOwned>(outcome: &str) -> ShopResult<T> {
     serde_json::from_str(outcome).map_err(|error| ShopError::Internal(error.into()))
 }

@@ -9,10 +9,11 @@ use tokio::time::Instant;
 use super::LocalShop;
 use super::checkout::{CHECKOUT, Outcome};
 use super::failpoint::failpoint;
-use crate::domain::{Order, OrderId, OrderState, OrderStep, PaymentCall, PaymentFact, PaymentState, Sku};
+use super::idempotent::answer;
+use crate::domain::{Order, OrderId, OrderState, OrderStep, PaymentCall, PaymentFact, PaymentState};
 use crate::ports::{
-    ConfirmIntent, CreateIntent, IdempotencyKey, IntentStatus, OrderAdvance, PaymentError, PaymentIntent, RefundIntent,
-    StoreError,
+    ConfirmIntent, CreateIntent, IdempotencyKey, IntentStatus, KeyAnswer, OrderAdvance, PaymentError, PaymentIntent,
+    RefundIntent, StoreError,
 };
 use crate::shop::{ShopError, ShopResult};
 
@@ -220,27 +221,15 @@ impl LocalShop {
     fn return_url(&self, order: &Order) -> String {
         format!("{}/orders/{}/payment?key={}", self.config.public_url, order.id, order.access_key)
     }
-
-    /// SKUs of which an order takes the last units that an operator wants to hear of.
-    pub(super) fn running_low(&self, before: u32, taken: u32) -> bool {
-        let low = self.config.low_stock_units;
-        before > low && before.saturating_sub(taken) <= low
-    }
-
-    /// The message that stock of an article runs low.
-    pub(super) fn low_stock(&self, sku: &Sku) -> crate::ports::OutboxMessage {
-        self.message("stock.low", sku.as_str())
-    }
 }
 
 /// The last answer of the checkout that placed the order, when a step settles its payment.
-fn checkout_outcome(before: &Order, after: &Order) -> ShopResult<Option<(IdempotencyKey, String)>> {
+fn checkout_outcome(before: &Order, after: &Order) -> ShopResult<Option<KeyAnswer>> {
     if before.state != OrderState::Pending || after.state == OrderState::Pending {
         return Ok(None);
     }
-    let outcome = Outcome::of(after.clone());
-    let text = serde_json::to_string(&outcome).map_err(|error| ShopError::Internal(error.into()))?;
-    Ok(Some((IdempotencyKey::new(after.owner.clone(), CHECKOUT, &after.client_key)?, text)))
+    let key = IdempotencyKey::new(after.owner.clone(), CHECKOUT, &after.client_key)?;
+    answer(&key, &Outcome::of(after.clone())).map(Some)
 }
 
 fn step(step: Option<OrderStep>) -> Next {

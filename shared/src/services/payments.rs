@@ -44,7 +44,7 @@ impl LocalShop {
 
     pub(super) async fn cancel_order_impl(&self, caller: &Caller, id: &OrderId) -> ShopResult<OrderView> {
         self.require_operator(caller).await?;
-        let order = self.order_for_operator(id).await?;
+        let order = self.existing_order(id).await?;
         if order.state == OrderState::Cancelled {
             return Err(RuleError::invalid("order", "is cancelled already").into());
         }
@@ -69,7 +69,7 @@ impl LocalShop {
         // First, as a client of the API does: a key that is none cannot travel in a header.
         IdempotencyKey::check(client_key)?;
         self.require_operator(caller).await?;
-        let order = self.order_for_operator(id).await?;
+        let order = self.existing_order(id).await?;
         // The refund's id follows from the key, so the order itself knows what was asked before.
         let refund_id = RefundId::derive(&format!("{id}/{client_key}"));
         self.refund(order, command, refund_id).await
@@ -96,15 +96,10 @@ impl LocalShop {
         command: MoveParcel,
     ) -> ShopResult<OrderView> {
         self.require_operator(caller).await?;
-        let order = self.order_for_operator(id).await?;
+        let order = self.existing_order(id).await?;
         let moved = self.step_until_written(order, |order| Ok(Some(order.move_parcel(command.event)?))).await?;
         self.forget_products_of(&moved).await;
         Ok(moved.into())
-    }
-
-    async fn order_for_operator(&self, id: &OrderId) -> ShopResult<Order> {
-        let found = self.store.find_order(id).await?;
-        found.ok_or_else(|| ShopError::NotFound { what: "order".to_owned() })
     }
 
     /// Writes the step that `decide` makes of the order as it is; decides anew when someone else was first.

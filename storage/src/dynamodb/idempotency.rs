@@ -66,10 +66,10 @@ pub(super) fn take(claim: &Claim, now: OffsetDateTime, claimed_by: &str) -> Resu
 }
 
 /// Writes the answer under a key that is taken, unless it has one.
-pub(super) fn complete(key: &IdempotencyKey, outcome: &str) -> Action {
-    Action::update(&keys::idempotency(key), "SET outcome = if_not_exists(outcome, :outcome)")
+pub(super) fn complete(answer: &KeyAnswer) -> Action {
+    Action::update(&keys::idempotency(&answer.key), "SET outcome = if_not_exists(outcome, :outcome)")
         .only_if("attribute_exists(pk)")
-        .value(":outcome", text(outcome))
+        .value(":outcome", text(&answer.outcome))
 }
 
 /// Writes the answer under a key that is taken and has none.

@@ -70,11 +70,11 @@ impl OrderStore for DynamoDbStore {
     async fn advance_order(&self, advance: &OrderAdvance) -> Result<(), StoreError> {
         let mut actions = advancing(advance)?;
         let stock = 1 + LISTS..actions.len() - advance.outbox.len();
-        let Some((key, outcome)) = &advance.outcome else {
+        let Some(last) = &advance.outcome else {
             return self.transact(actions).await.map_err(|refused| conflict(refused, &stock));
         };
         let answer = actions.len();
-        actions.push(complete(key, outcome));
+        actions.push(complete(last));
         match self.transact(actions.clone()).await {
             // The key has run out: there is nobody left to answer, and the order must go on.
             Err(Refused::Conditions(failed)) if failed.keys().eq([&answer]) => {

@@ -132,7 +132,7 @@ impl OrderStore for PostgresStore {
             StockEffect::Release => "release",
             StockEffect::Restock => "restock",
         };
-        let (key, answer) = advance.outcome.as_ref().map(|(key, answer)| (key.store_key(), answer)).unzip();
+        let answer = advance.outcome.as_ref();
         let write = || {
             sqlx::query!(
                 "SELECT advance_order($1, $2, $3::text::json, $4::text::json, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
@@ -144,8 +144,8 @@ impl OrderStore for PostgresStore {
                 stock_effect,
                 &held.skus as &[&str],
                 &held.quantities,
-                key.as_deref(),
-                answer.map(String::as_str),
+                answer.map(|answer| answer.key.store_key()),
+                answer.map(|answer| answer.outcome.as_str()),
                 &outbox.ids as &[&str],
                 &outbox.topics as &[&str],
                 &outbox.subjects as &[&str],

@@ -2,7 +2,7 @@
 
 use super::support::{NOW, RACERS, assert_one_winner, orders, place, race, save_first_cart, snapshot, stock, units};
 use crate::domain::{FulfillmentState, Order, PaymentState, StockEffect};
-use crate::ports::{OrderAdvance, Placement, SharedStore, StoreError};
+use crate::ports::{KeyAnswer, OrderAdvance, Placement, SharedStore, StoreError};
 use crate::testing::fixtures::{advance, checkout_key, order, placement, sku, visitor};
 
 const ANSWER: &str = "{\"status\": 201, \"body\": \"Größe \\u0000 \\\\ 'x'\"}";
@@ -66,7 +66,7 @@ pub(super) async fn a_step_from_another_version_changes_nothing(store: SharedSto
         advance(&placed.order, StockEffect::Keep),
         ahead,
     ] {
-        stale.outcome = Some((placed.claim.key.clone(), ANSWER.to_owned()));
+        stale.outcome = Some(KeyAnswer { key: placed.claim.key.clone(), outcome: ANSWER.to_owned() });
         stale.outbox[0].id = crate::domain::OutboxMessageId::derive("another message");
         let refused = store.advance_order(&stale).await;
         assert!(matches!(refused, Err(StoreError::Conflict)), "{stale:?}: {refused:?}");
@@ -84,7 +84,7 @@ pub(super) async fn the_first_answer_of_an_order_stays(store: SharedStore) {
     let mut order = placed.order.clone();
     for answer in [ANSWER, "{\"status\":500}"] {
         let mut step = advance(&order, StockEffect::Keep);
-        step.outcome = Some((placed.claim.key.clone(), answer.to_owned()));
+        step.outcome = Some(KeyAnswer { key: placed.claim.key.clone(), outcome: answer.to_owned() });
         step.outbox.clear();
         store.advance_order(&step).await.expect("a later answer is no error");
         order = step.order;
@@ -106,7 +106,7 @@ pub(super) async fn one_of_many_concurrent_steps_wins(store: SharedStore) {
             let mut step = advance(&placed.order, effect);
             step.order.payment.decline_code = Some(format!("racer {number}"));
             step.outbox[0].id = crate::domain::OutboxMessageId::derive(&format!("{round} {number}"));
-            step.outcome = Some((placed.claim.key.clone(), number.to_string()));
+            step.outcome = Some(KeyAnswer { key: placed.claim.key.clone(), outcome: number.to_string() });
             step
         };
         let results = race(RACERS / 2, |number| {
@@ -125,7 +125,7 @@ pub(super) async fn one_of_many_concurrent_steps_wins(store: SharedStore) {
         messages.retain(|message| message.topic != "order.placed");
         assert_eq!(messages, winner.outbox, "the winner's message alone");
         let record = store.find_idempotency_record(&placed.claim.key, NOW).await.expect("a record is read");
-        assert_eq!(record.and_then(|record| record.outcome), winner.outcome.map(|(_, answer)| answer));
+        assert_eq!(record.and_then(|record| record.outcome), winner.outcome.map(|answer| answer.outcome));
     }
 }
 
@@ -135,7 +135,7 @@ pub(super) async fn fifty_articles_are_sold_in_one_step(store: SharedStore) {
     stock(&store, &lines).await;
     let placed = place_order_of(&store, "full", &lines).await;
     let mut step = advance(&placed.order, StockEffect::Commit);
-    step.outcome = Some((placed.claim.key, ANSWER.to_owned()));
+    step.outcome = Some(KeyAnswer { key: placed.claim.key, outcome: ANSWER.to_owned() });
     store.advance_order(&step).await.expect("the step is made");
     for (code, number) in &lines {
         assert_eq!(units(&store, code).await, (0, 0, *number), "{code}");

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use shopease_shared::domain::{StockChange, StockEffect};
 use shopease_shared::ports::{
-    CartStore as _, Claimed, IdempotencyStore as _, OrderStore as _, Placement, StockStore as _, StoreError,
+    CartStore as _, Claimed, IdempotencyStore as _, KeyAnswer, OrderStore as _, Placement, StockStore as _, StoreError,
 };
 use shopease_shared::testing::FixedClock;
 use shopease_shared::testing::fixtures::{advance, cart, checkout_key, claim, order, placement, sku, visitor};
@@ -93,7 +93,7 @@ async fn an_order_goes_on_after_its_key_has_run_out() {
     bench.store.place_order(&wish).await.expect("placed");
     bench.store.release_idempotency_key(&wish.claim.key).await.expect("gone, as the engine removes it after its time");
     let mut step = advance(&wish.order, StockEffect::Commit);
-    step.outcome = Some((wish.claim.key.clone(), "{}".to_owned()));
+    step.outcome = Some(KeyAnswer { key: wish.claim.key.clone(), outcome: "{}".to_owned() });
     bench.store.advance_order(&step).await.expect("advanced");
     assert_eq!(units(&bench).await, (1, 0, 1));
     let record = bench.store.find_idempotency_record(&wish.claim.key, FixedClock::START).await.expect("read");
