@@ -42,7 +42,7 @@ const STEPS: [Step; 6] = [
         let server = Postgres::start()?;
         let scale = if args.nightly { "10" } else { "1" };
         let mut tests = cargo();
-        tests.args(["test", "--workspace"]).env("SHOPEASE_TEST_SCALE", scale);
+        tests.args(["test", "--workspace", "--no-fail-fast"]).env("SHOPEASE_TEST_SCALE", scale);
         passed(tests.env("SHOPEASE_TEST_DATABASE_URL", server.url()))
     }),
     ("import", "ten thousand products reach PostgreSQL in under 30 s", |_| journeys::large_import()),

@@ -22,14 +22,20 @@ struct Seen {
     broken: AtomicU32,
 }
 
+/// A listener that is closed refuses later handshakes and resets those that are under way.
+fn nobody_listens(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset)
+}
+
 /// Asks on kept connections, one request after another, until nobody listens: such a client knows nothing of probes.
 fn keep_asking(port: u16, client: u32, seen: &Seen) {
     let paths = ["/api/v1/products", "/", "/products", "/healthz"];
     let mut socket: Option<TcpStream> = None;
     for number in client.. {
+        let is_new = socket.is_none();
         let mut connection = match socket.take().map_or_else(|| connect(port), Ok) {
             Ok(connection) => connection,
-            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            Err(error) if nobody_listens(&error) => {
                 seen.refused.fetch_add(1, Ordering::Relaxed);
                 return;
             }
@@ -40,6 +46,11 @@ fn keep_asking(port: u16, client: u32, seen: &Seen) {
                 assert_eq!(answer.status, 200, "{answer:?}");
                 seen.answers.fetch_add(1, Ordering::Relaxed);
                 socket = (!answer.closes()).then_some(connection);
+            }
+            // Between its last look at the queue and the end of its listener no program can save a newcomer.
+            Err(error) if is_new && nobody_listens(&error) && connect(port).is_err() => {
+                seen.refused.fetch_add(1, Ordering::Relaxed);
+                return;
             }
             Err(error) => {
                 eprintln!("client {client}, request {number}: {error}");
