@@ -7,6 +7,7 @@ mod cursor;
 mod extract;
 mod guard;
 mod health;
+pub mod listener_rules;
 pub mod openapi;
 mod overload;
 mod pages;

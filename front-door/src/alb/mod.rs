@@ -1,0 +1,228 @@
+//! An Application Load Balancer: listener rules from the route table, per rule two weighted target groups, and the limits and
+//! status codes of the real one.
+//! <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html>
+
+mod forwarded;
+mod target;
+mod weights;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::request::Parts;
+use http::{HeaderValue, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
+use shopease_shared::http::listener_rules;
+use shopease_shared::http::routes::Area;
+use tokio::net::TcpListener;
+use tokio::time::Instant;
+
+use crate::event::alb;
+use crate::lambda::{Function, Invocation, Outcome, Refusal};
+use crate::live::{Live, Sample};
+use crate::server::{self, Body, Handler};
+use crate::{Runtime, live};
+
+pub use target::{Address, Targets};
+pub use weights::{InvalidWeights, Pair, Weights};
+
+/// Largest request body to, and largest answer (JSON) from a Lambda target: 1 MB.
+pub const MAX_LAMBDA_BYTES: usize = 1024 * 1024;
+/// Largest request line (16 KB), beyond which the answer is 414.
+const MAX_REQUEST_LINE_BYTES: usize = 16 * 1024;
+/// Largest single header field of a request (16 KB).
+const MAX_FIELD_BYTES: usize = 16 * 1024;
+/// Largest header of a response (32 KB).
+const MAX_RESPONSE_HEADER_BYTES: usize = 32 * 1024;
+/// Addresses in `x-forwarded-for` that are taken; with more the answer is 463.
+const MAX_FORWARDED_FOR: usize = 30;
+
+/// What can be set.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `lambda.multi_value_headers.enabled` of the target groups.
+    pub multi_value_headers: bool,
+    /// How long a target may be silent before 504 (`idle_timeout.timeout_seconds`, by default 60 s).
+    pub idle_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { multi_value_headers: true, idle_timeout: Duration::from_mins(1) }
+    }
+}
+
+/// The load balancer.
+pub struct Balancer {
+    settings: Settings,
+    port: u16,
+    /// Shared with the live page, which changes them.
+    weights: Arc<Weights>,
+    targets: Targets,
+    functions: BTreeMap<Area, Arc<Function>>,
+    live: Arc<Live>,
+}
+
+/// Why the load balancer answers by itself, and with what.
+#[derive(Debug)]
+struct Refused(u16, String);
+
+impl Refused {
+    fn new(status: u16, why: impl Into<String>) -> Self {
+        Self(status, why.into())
+    }
+}
+
+impl Balancer {
+    /// A load balancer on a port that the listener already has.
+    pub fn new(
+        settings: Settings,
+        port: u16,
+        weights: Arc<Weights>,
+        targets: Targets,
+        functions: BTreeMap<Area, Arc<Function>>,
+        live: Arc<Live>,
+    ) -> Self {
+        Self { settings, port, weights, targets, functions, live }
+    }
+
+    /// Serves until the task is dropped.
+    pub async fn serve(self: Arc<Self>, listener: TcpListener) {
+        server::serve(listener, self).await;
+    }
+
+    async fn balance(&self, mut parts: Parts, body: Incoming, peer: SocketAddr, begun: Instant) -> Response<Body> {
+        if let Err(refused) = check(&parts) {
+            return by_itself(&refused, parts.method == http::Method::HEAD);
+        }
+        forwarded::add(&mut parts.headers, peer.ip(), self.port);
+        let (area, surface) = listener_rules::owner(parts.uri.path());
+        let is_head = parts.method == http::Method::HEAD;
+        let (mut response, runtime, init) = match self.weights.choose(area) {
+            None => return by_itself(&Refused::new(503, "every target group of the rule weighs nothing"), is_head),
+            Some(Runtime::Fargate) => {
+                let answer = self.targets.forward(surface, parts, body, self.settings.idle_timeout).await;
+                (answer, Runtime::Fargate, None)
+            }
+            Some(Runtime::Lambda) => match self.to_lambda(area, parts, body).await {
+                Ok((response, init)) => (Ok(response), Runtime::Lambda, init),
+                Err(refused) => (Err(refused), Runtime::Lambda, None),
+            },
+        };
+        if response.as_ref().is_ok_and(|response| server::header_bytes(response.headers()) > MAX_RESPONSE_HEADER_BYTES)
+        {
+            response = Err(Refused::new(502, "the response header is larger than 32 KB"));
+        }
+        let elapsed = begun.elapsed();
+        let mut response = response.unwrap_or_else(|refused| by_itself(&refused, is_head));
+        self.live.sample(&Sample { runtime, area, status: response.status().as_u16(), elapsed, init });
+        let headers = response.headers_mut();
+        headers.insert("x-shopease-path", HeaderValue::from_static(runtime.name()));
+        if let Ok(timing) = HeaderValue::from_str(&timing(runtime, elapsed, init)) {
+            headers.append("server-timing", timing);
+        }
+        response
+    }
+
+    async fn to_lambda(
+        &self,
+        area: Area,
+        parts: Parts,
+        body: Incoming,
+    ) -> Result<(Response<Body>, Option<Duration>), Refused> {
+        if server::is_upgrade(&parts.headers) {
+            return Err(Refused::new(400, "a Lambda target takes no WebSocket"));
+        }
+        let length = parts
+            .headers
+            .get(http::header::CONTENT_LENGTH)
+            .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+        if length.is_some_and(|length| length > MAX_LAMBDA_BYTES) {
+            return Err(Refused::new(413, "a Lambda target takes bodies up to 1 MB"));
+        }
+        let body = Limited::new(body, MAX_LAMBDA_BYTES).collect().await.map_err(|error| {
+            if error.is::<http_body_util::LengthLimitError>() {
+                Refused::new(413, "a Lambda target takes bodies up to 1 MB")
+            } else {
+                Refused::new(400, format!("the body broke off: {error}"))
+            }
+        })?;
+        let function = self.functions.get(&area).ok_or_else(|| Refused::new(503, "no target is registered"))?;
+        let multi_value = self.settings.multi_value_headers;
+        let arn = format!(
+            "arn:aws:elasticloadbalancing:{}:{}:targetgroup/{}-lambda/0123456789abcdef",
+            crate::REGION,
+            crate::ACCOUNT,
+            area.name()
+        );
+        let payload = alb::encode(&parts, &body.to_bytes(), multi_value, &arn);
+        let invoked = function.invoke(Invocation { payload, trace_id: forwarded::trace_id(&parts.headers) }).await;
+        let invoked = invoked.map_err(|refusal| match refusal {
+            // ALB passes on that Lambda throttled only as 502, and in its own metrics.
+            Refusal::Throttled | Refusal::TooLarge => Refused::new(502, refusal.to_string()),
+            Refusal::NoCode => Refused::new(503, refusal.to_string()),
+        })?;
+        let answer = match invoked.outcome {
+            Outcome::Answer(answer) => answer,
+            Outcome::FunctionError(error) => {
+                return Err(Refused::new(502, format!("{}: {}", area.name(), String::from_utf8_lossy(&error))));
+            }
+        };
+        if answer.len() > MAX_LAMBDA_BYTES {
+            return Err(Refused::new(502, "the function's answer is larger than 1 MB"));
+        }
+        let response = alb::decode(&answer, multi_value).map_err(|error| Refused::new(502, error.to_string()))?;
+        Ok((server::complete(response, parts.method == http::Method::HEAD), invoked.init))
+    }
+}
+
+impl Handler for Balancer {
+    async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+        let begun = Instant::now();
+        let (parts, body) = request.into_parts();
+        if parts.uri.path().starts_with(live::PATH) {
+            return self.live.serve(Request::from_parts(parts, body)).await;
+        }
+        self.balance(parts, body, peer, begun).await
+    }
+}
+
+/// What a load balancer refuses before any rule.
+fn check(parts: &Parts) -> Result<(), Refused> {
+    let target = parts.uri.path_and_query().map_or(0, |target| target.as_str().len());
+    if parts.method.as_str().len() + target + " HTTP/1.1 ".len() > MAX_REQUEST_LINE_BYTES {
+        return Err(Refused::new(414, "the request line is longer than 16 KB"));
+    }
+    if parts.headers.iter().any(|(name, value)| name.as_str().len() + value.len() > MAX_FIELD_BYTES) {
+        return Err(Refused::new(431, "a header field is longer than 16 KB"));
+    }
+    if forwarded::hops(&parts.headers) > MAX_FORWARDED_FOR {
+        return Err(Refused::new(463, "x-forwarded-for has more than 30 addresses"));
+    }
+    Ok(())
+}
+
+/// The load balancer's own answer: a small page, as the real one sends it, with the reason that the real one keeps to its logs.
+fn by_itself(refused: &Refused, is_head: bool) -> Response<Body> {
+    let status = StatusCode::from_u16(refused.0).unwrap_or(StatusCode::BAD_GATEWAY);
+    let title = status
+        .canonical_reason()
+        .map_or_else(|| status.as_str().to_owned(), |reason| format!("{} {reason}", status.as_str()));
+    let page = format!("<!doctype html><title>{title}</title><h1>{title}</h1>\n");
+    let mut response = server::answer(status, "text/html", if is_head { String::new() } else { page });
+    let reason: String = refused.1.chars().filter(|char| char.is_ascii_graphic() || *char == ' ').take(300).collect();
+    if let Ok(reason) = HeaderValue::from_str(&reason) {
+        response.headers_mut().insert("x-front-door-reason", reason);
+    }
+    response.headers_mut().insert(http::header::SERVER, HeaderValue::from_static("front-door"));
+    response
+}
+
+fn timing(runtime: Runtime, elapsed: Duration, init: Option<Duration>) -> String {
+    let milliseconds = |time: Duration| time.as_secs_f64() * 1000.0;
+    let own = format!("{};dur={:.2}", runtime.name(), milliseconds(elapsed));
+    init.map_or_else(|| own.clone(), |init| format!("{own}, init;dur={:.2}", milliseconds(init)))
+}

@@ -1,0 +1,130 @@
+//! Targets of type `ip`: the ECS server, as one process or as frontend and backend. Bodies stream both ways.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::request::Parts;
+use http::uri::{Authority, PathAndQuery, Scheme, Uri};
+use http::{Request, Response, header};
+use http_body_util::{BodyExt as _, Empty};
+use hyper::body::{Bytes, Incoming};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use shopease_shared::http::routes::Surface;
+use tokio::time::timeout;
+
+use super::Refused;
+use crate::server::{self, Body};
+
+/// Longest wait for a connection to a target (ALB: 10 s).
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How many idle connections to a target are kept.
+const IDLE_CONNECTIONS: usize = 256;
+/// Longest wait for the answer to a health check.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Where a target group's target is; it changes with a deployment.
+#[derive(Debug, Default)]
+pub struct Address(Mutex<Option<Authority>>);
+
+impl Address {
+    /// Registers a target in the place of the last one.
+    pub fn set(&self, address: Option<SocketAddr>) {
+        let authority = address.and_then(|address| address.to_string().parse().ok());
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = authority;
+    }
+
+    fn get(&self) -> Option<Authority> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The target groups of the ECS services.
+#[derive(Debug, Clone)]
+pub struct Targets {
+    client: Client<HttpConnector, Incoming>,
+    prober: Client<HttpConnector, Empty<Bytes>>,
+    frontend: Arc<Address>,
+    backend: Arc<Address>,
+}
+
+impl Targets {
+    /// Pages go to the frontend, the API to the backend; the two may be one.
+    pub fn new(frontend: Arc<Address>, backend: Arc<Address>) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        let builder = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(IDLE_CONNECTIONS).clone();
+        Self { client: builder.build(connector.clone()), prober: builder.build(connector), frontend, backend }
+    }
+
+    fn address(&self, surface: Surface) -> Option<Authority> {
+        if surface == Surface::Api { self.backend.get() } else { self.frontend.get() }
+    }
+
+    /// Sends a request on.
+    pub(super) async fn forward(
+        &self,
+        surface: Surface,
+        mut parts: Parts,
+        body: Incoming,
+        idle_timeout: Duration,
+    ) -> Result<Response<Body>, Refused> {
+        let address = self.address(surface).ok_or_else(|| Refused::new(503, "no target is registered"))?;
+        parts.uri = uri_at(address, parts.uri.path_and_query().cloned());
+        // The length stays as the client gave it; without one the body is sent in chunks.
+        server::remove_hop_by_hop(&mut parts.headers);
+        match timeout(idle_timeout, self.client.request(Request::from_parts(parts, body))).await {
+            Err(_) => Err(Refused::new(504, "the target did not answer in time")),
+            Ok(Err(error)) if error.is_connect() && is_timeout(&error) => Err(Refused::new(504, error.to_string())),
+            Ok(Err(error)) => Err(Refused::new(502, describe(&error))),
+            Ok(Ok(response)) => {
+                let (mut parts, body) = response.into_parts();
+                server::remove_hop_by_hop(&mut parts.headers);
+                Ok(Response::from_parts(parts, body.map_err(Into::into).boxed_unsync()))
+            }
+        }
+    }
+
+    /// The health check of a target group: whether `/readyz` answers 200.
+    pub(crate) async fn is_healthy(&self, surface: Surface) -> bool {
+        let Some(address) = self.address(surface) else { return false };
+        let mut request = Request::new(Empty::new());
+        *request.uri_mut() = uri_at(address, Some(PathAndQuery::from_static("/readyz")));
+        request.headers_mut().insert(header::USER_AGENT, header::HeaderValue::from_static("ELB-HealthChecker/2.0"));
+        let answer = timeout(HEALTH_TIMEOUT, self.prober.request(request)).await;
+        answer.is_ok_and(|answer| answer.is_ok_and(|answer| answer.status().is_success()))
+    }
+}
+
+fn uri_at(address: Authority, path: Option<PathAndQuery>) -> Uri {
+    let mut parts = http::uri::Parts::default();
+    parts.scheme = Some(Scheme::HTTP);
+    parts.authority = Some(address);
+    parts.path_and_query = Some(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
+    // Made of parts that were parsed.
+    Uri::from_parts(parts).unwrap_or_default()
+}
+
+fn is_timeout(error: &hyper_util::client::legacy::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        if error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::TimedOut) {
+            return true;
+        }
+        source = error.source();
+    }
+    false
+}
+
+fn describe(error: &hyper_util::client::legacy::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}

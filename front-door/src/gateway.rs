@@ -1,0 +1,119 @@
+//! API Gateway HTTP API and Lambda Function URLs in front of the same functions. Each function would have a URL of its own; on a
+//! laptop one port stands for all of them, and the listener rules choose.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::request::Parts;
+use http::{HeaderValue, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
+use shopease_shared::http::listener_rules;
+use shopease_shared::http::routes::Area;
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+
+use crate::ambient;
+use crate::event::http_api::{self, Front};
+use crate::lambda::{Function, Invocation, Outcome, Refusal};
+use crate::server::{self, Body, Handler};
+
+/// Largest request body of an HTTP API: 10 MB.
+const MAX_HTTP_API_BYTES: usize = 10 * 1024 * 1024;
+/// Largest request body of a Function URL: 6 MB.
+const MAX_FUNCTION_URL_BYTES: usize = 6 * 1024 * 1024;
+/// Request line and header fields in all, HTTP API.
+const MAX_HTTP_API_HEADER_BYTES: usize = 10_240;
+/// Longest integration of an HTTP API: 30 s.
+const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// An HTTP API, or all Function URLs.
+pub struct Gateway {
+    front: Front,
+    functions: BTreeMap<Area, Arc<Function>>,
+    port: u16,
+}
+
+impl Gateway {
+    /// In front of these functions.
+    pub fn new(front: Front, port: u16, functions: BTreeMap<Area, Arc<Function>>) -> Self {
+        Self { front, functions, port }
+    }
+
+    /// Serves until the task is dropped.
+    pub async fn serve(self: Arc<Self>, listener: TcpListener) {
+        server::serve(listener, self).await;
+    }
+
+    async fn integrate(
+        &self,
+        mut parts: Parts,
+        body: Incoming,
+        peer: SocketAddr,
+    ) -> Result<Response<Body>, StatusCode> {
+        let is_api = self.front != Front::FunctionUrl;
+        let line = parts.method.as_str().len() + parts.uri.path_and_query().map_or(0, |target| target.as_str().len());
+        if is_api && line + server::header_bytes(&parts.headers) > MAX_HTTP_API_HEADER_BYTES {
+            return Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+        }
+        let limit = if is_api { MAX_HTTP_API_BYTES } else { MAX_FUNCTION_URL_BYTES };
+        let body = Limited::new(body, limit).collect().await.map_err(|error| {
+            if error.is::<http_body_util::LengthLimitError>() {
+                StatusCode::PAYLOAD_TOO_LARGE
+            } else {
+                StatusCode::BAD_REQUEST
+            }
+        })?;
+        let trace_id = self.forwarded(&mut parts, peer);
+        server::remove_hop_by_hop(&mut parts.headers);
+        let (area, _) = listener_rules::owner(parts.uri.path());
+        let function = self.functions.get(&area).ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
+        let payload = http_api::encode(&parts, &body.to_bytes(), self.front, peer.ip());
+        let invoked = timeout(INTEGRATION_TIMEOUT, function.invoke(Invocation { payload, trace_id })).await;
+        let error = if is_api { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::BAD_GATEWAY };
+        let invoked = invoked.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?.map_err(|refusal| match refusal {
+            Refusal::Throttled if is_api => StatusCode::SERVICE_UNAVAILABLE,
+            Refusal::Throttled => StatusCode::TOO_MANY_REQUESTS,
+            Refusal::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Refusal::NoCode => StatusCode::SERVICE_UNAVAILABLE,
+        })?;
+        let Outcome::Answer(answer) = invoked.outcome else { return Err(error) };
+        let response = http_api::decode(&answer).map_err(|_| error)?;
+        let mut response = server::complete(response, parts.method == http::Method::HEAD);
+        response.headers_mut().insert("x-shopease-path", HeaderValue::from_static("lambda"));
+        Ok(response)
+    }
+
+    /// Says who the client is, as the services do, and gives the trace id.
+    fn forwarded(&self, parts: &mut Parts, peer: SocketAddr) -> String {
+        let trace_id = format!("Root={}", ambient::trace_id());
+        let before = parts
+            .headers
+            .get("x-forwarded-for")
+            .and_then(|value| value.to_str().ok())
+            .map(|value| format!("{value}, "));
+        for (name, value) in [
+            ("x-forwarded-for", format!("{}{}", before.unwrap_or_default(), peer.ip())),
+            ("x-forwarded-proto", "http".to_owned()),
+            ("x-forwarded-port", self.port.to_string()),
+            ("x-amzn-trace-id", trace_id.clone()),
+        ] {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                parts.headers.insert(name, value);
+            }
+        }
+        trace_id
+    }
+}
+
+impl Handler for Gateway {
+    async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        self.integrate(parts, body, peer).await.unwrap_or_else(|status| {
+            let message = serde_json::json!({ "message": status.canonical_reason() });
+            server::answer(status, "application/json", message.to_string())
+        })
+    }
+}

@@ -1,0 +1,110 @@
+//! What an invocation took, as Lambda's REPORT line says it.
+
+use std::fmt;
+use std::time::Duration;
+
+/// How an invocation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// With an answer.
+    Success,
+    /// With an error of the function, its runtime or its process.
+    Error,
+    /// By the function's timeout.
+    Timeout,
+}
+
+/// One invocation.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// Function name.
+    pub function: String,
+    /// Number of the environment within the function, from 1.
+    pub environment: u64,
+    /// Request id of the invocation.
+    pub request_id: String,
+    /// From the event's delivery until the runtime asked for the next one.
+    pub duration: Duration,
+    /// From the start of the process until the runtime asked for its first event; only on the first invocation.
+    pub init: Option<Duration>,
+    /// Memory size of the function, MB.
+    pub memory_mb: u32,
+    /// Most memory that the environment's process has used so far, bytes; `None` if the system does not tell.
+    pub max_memory_bytes: Option<u64>,
+    /// CPU time of this invocation, its initialisation included; `None` if the system does not tell.
+    pub cpu: Option<Duration>,
+    /// How it ended.
+    pub ending: Ending,
+}
+
+impl Report {
+    /// Milliseconds that Lambda bills: duration and, for a first invocation, initialisation, rounded up together
+    /// (initialisation is billed for every configuration since 2025-08-01, for custom runtimes ever since).
+    pub fn billed_ms(&self) -> u64 {
+        let billed = self.duration + self.init.unwrap_or_default();
+        u64::try_from(billed.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX).max(1)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let milliseconds = |time: Duration| time.as_secs_f64() * 1000.0;
+        write!(
+            out,
+            "REPORT RequestId: {}\tDuration: {:.2} ms\tBilled Duration: {} ms\tMemory Size: {} MB",
+            self.request_id,
+            milliseconds(self.duration),
+            self.billed_ms(),
+            self.memory_mb,
+        )?;
+        if let Some(bytes) = self.max_memory_bytes {
+            write!(out, "\tMax Memory Used: {} MB", bytes.div_ceil(1024 * 1024))?;
+        }
+        if let Some(init) = self.init {
+            write!(out, "\tInit Duration: {:.2} ms", milliseconds(init))?;
+        }
+        match self.ending {
+            Ending::Success => Ok(()),
+            Ending::Error => write!(out, "\tStatus: error"),
+            Ending::Timeout => write!(out, "\tStatus: timeout"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(duration_us: u64, init_us: Option<u64>) -> Report {
+        Report {
+            function: "cart".to_owned(),
+            environment: 1,
+            request_id: "id".to_owned(),
+            duration: Duration::from_micros(duration_us),
+            init: init_us.map(Duration::from_micros),
+            memory_mb: 128,
+            max_memory_bytes: Some(10 * 1024 * 1024 + 1),
+            cpu: None,
+            ending: Ending::Success,
+        }
+    }
+
+    #[test]
+    fn duration_and_initialisation_are_rounded_up_together() {
+        assert_eq!(report(0, None).billed_ms(), 1);
+        assert_eq!(report(1_000, None).billed_ms(), 1);
+        assert_eq!(report(1_001, None).billed_ms(), 2);
+        assert_eq!(report(1_400, Some(10_400)).billed_ms(), 12);
+        assert_eq!(report(1_400, Some(10_600)).billed_ms(), 12);
+        assert_eq!(report(1_400, Some(10_601)).billed_ms(), 13);
+    }
+
+    #[test]
+    fn the_line_reads_as_in_cloudwatch() {
+        assert_eq!(
+            report(1_230, Some(9_876)).to_string(),
+            "REPORT RequestId: id\tDuration: 1.23 ms\tBilled Duration: 12 ms\tMemory Size: 128 MB\t\
+             Max Memory Used: 11 MB\tInit Duration: 9.88 ms"
+        );
+    }
+}

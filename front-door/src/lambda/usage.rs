@@ -1,0 +1,101 @@
+//! What an execution environment has used: from a control group of its own where one can be made (cgroup v2), else from
+//! `/proc`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Counts for one process and its children.
+#[derive(Debug)]
+pub struct Meter {
+    pid: u32,
+    group: Option<PathBuf>,
+}
+
+/// What a [`Meter`] read.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Usage {
+    /// CPU time so far.
+    pub cpu: Option<Duration>,
+    /// Most memory so far, bytes.
+    pub max_memory_bytes: Option<u64>,
+}
+
+impl Meter {
+    /// Starts to count a process, in a control group of its own if the system allows it.
+    pub fn start(pid: u32, memory_mb: u32) -> Self {
+        Self { pid, group: group_of(pid, memory_mb) }
+    }
+
+    /// Counts a process where it is.
+    pub fn watch(pid: u32) -> Self {
+        Self { pid, group: None }
+    }
+
+    /// Reads the counters. After the process has ended there is nothing left to read in `/proc`.
+    pub fn read(&self) -> Usage {
+        let group = self.group.as_deref();
+        Usage {
+            cpu: group.and_then(cpu_of_group).or_else(|| cpu_of_process(self.pid)),
+            max_memory_bytes: group.and_then(memory_of_group).or_else(|| memory_of_process(self.pid)),
+        }
+    }
+}
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        if let Some(group) = &self.group {
+            // Fails while a process is still in it: a group that is left behind is empty and harmless.
+            let _ = fs::remove_dir(group);
+        }
+    }
+}
+
+/// Makes the group `front-door-<pid>` below the mount point of cgroup v2 and moves the process into it.
+fn group_of(pid: u32, memory_mb: u32) -> Option<PathBuf> {
+    let mounts = fs::read_to_string("/proc/self/mounts").ok()?;
+    let mount = mounts.lines().find_map(|line| {
+        let mut fields = line.split(' ').skip(1);
+        let (directory, kind) = (fields.next()?, fields.next()?);
+        (kind == "cgroup2").then(|| PathBuf::from(directory))
+    })?;
+    let group = mount.join(format!("front-door-{pid}"));
+    fs::create_dir(&group).ok()?;
+    if fs::write(group.join("cgroup.procs"), pid.to_string()).is_err() {
+        let _ = fs::remove_dir(&group);
+        return None;
+    }
+    // Only where the memory controller is enabled; elsewhere the limit is not enforced.
+    let limit = u64::from(memory_mb) * 1024 * 1024;
+    if group.join("memory.max").exists() {
+        let _ = fs::write(group.join("memory.max"), limit.to_string());
+    }
+    Some(group)
+}
+
+fn cpu_of_group(group: &Path) -> Option<Duration> {
+    let text = fs::read_to_string(group.join("cpu.stat")).ok()?;
+    let microseconds = text.lines().find_map(|line| line.strip_prefix("usage_usec "))?.trim().parse().ok()?;
+    Some(Duration::from_micros(microseconds))
+}
+
+fn memory_of_group(group: &Path) -> Option<u64> {
+    fs::read_to_string(group.join("memory.peak")).ok()?.trim().parse().ok()
+}
+
+/// Sum over the threads that live: runtimes keep theirs, so little is missed.
+fn cpu_of_process(pid: u32) -> Option<Duration> {
+    let mut nanoseconds = 0;
+    for task in fs::read_dir(format!("/proc/{pid}/task")).ok()? {
+        let text = fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
+        nanoseconds += text.split_whitespace().next()?.parse::<u64>().ok()?;
+    }
+    Some(Duration::from_nanos(nanoseconds))
+}
+
+/// The largest resident set, in `kB` of 1,024 bytes.
+fn memory_of_process(pid: u32) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
+}

@@ -1,0 +1,41 @@
+//! The front door of the shop on a laptop: an Application Load Balancer, HTTP API and Function URLs in front of the ECS server
+//! and of real Lambda binaries, without Docker and without an AWS account. It serves whoever develops and measures; nothing of
+//! it is deployed.
+
+pub mod alb;
+mod ambient;
+pub mod event;
+pub mod gateway;
+pub mod lambda;
+pub mod live;
+mod server;
+pub mod site;
+
+/// The region that ARNs and environment variables name.
+pub const REGION: &str = "us-east-1";
+
+/// The account that ARNs name.
+pub const ACCOUNT: &str = "123456789012";
+
+/// What served a request: the two target groups of every rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Runtime {
+    /// The ECS server.
+    Fargate,
+    /// A Lambda function.
+    Lambda,
+}
+
+impl Runtime {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Fargate, Self::Lambda];
+
+    /// Its name in options, headers and on the page.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fargate => "fargate",
+            Self::Lambda => "lambda",
+        }
+    }
+}
