@@ -165,6 +165,19 @@ impl Site {
         self.functions.clone()
     }
 
+    /// Where the task that serves pages is.
+    pub fn frontend(&self) -> Option<SocketAddr> {
+        match self.options.fargate {
+            Fargate::At(address) => Some(address),
+            Fargate::One | Fargate::Split => self.tasks.last().map(|task| task.address),
+        }
+    }
+
+    /// What every process of the shop is told.
+    pub fn variables(&self) -> &[(String, String)] {
+        &self.variables
+    }
+
     /// The target groups of the ECS services.
     pub fn targets(&self) -> Targets {
         Targets::new(Arc::clone(&self.frontend), Arc::clone(&self.backend))

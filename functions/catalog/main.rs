@@ -1,9 +1,8 @@
 //! The JSON API of the catalog, as a Lambda function behind an ALB, an HTTP API or a Function URL.
 
-use shopease_shared::http::{self, routes::Area};
+use shopease_shared::http::routes::Area;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    let app = shopease_functions::app().await?;
-    lambda_http::run(http::area(app, Area::Catalog)).await
+    shopease_functions::serve(Area::Catalog).await
 }

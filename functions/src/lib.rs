@@ -3,13 +3,40 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use lambda_http::request::RequestContext;
+use lambda_http::tower::ServiceBuilder;
+use lambda_http::{Request, RequestExt as _};
 use shopease_payments::{LedgerHome, PaymentsConfig};
 use shopease_shared::config::{EventsConfig, HttpConfig, Reader, ShopConfig};
-use shopease_shared::http::App;
+use shopease_shared::http::routes::Area;
+use shopease_shared::http::{self, App};
 use shopease_shared::ports::{ProcessEnv, SystemIds};
 use shopease_shared::services::{LocalShop, Worker};
 use shopease_shared::{event_sink, telemetry};
 use shopease_storage::StoreConfig;
+
+/// Serves an area behind an ALB, an HTTP API or a Function URL until the environment ends.
+///
+/// # Errors
+/// As [`app`], and when the Runtime API fails.
+pub async fn serve(area: Area) -> Result<(), lambda_http::Error> {
+    let router = http::area(app().await?, area);
+    lambda_http::run(ServiceBuilder::new().map_request(without_stage).service(router)).await
+}
+
+/// Takes the name of an HTTP API's stage off the path: the stage `prod` delivers `/cart` as `/prod/cart`.
+fn without_stage(mut request: Request) -> Request {
+    let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else { return request };
+    let Some(stage) = context.stage.as_deref().filter(|stage| *stage != "$default") else { return request };
+    let raw = request.raw_http_path();
+    let path = raw.strip_prefix('/').and_then(|path| path.strip_prefix(stage)).unwrap_or(raw);
+    let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+    // What does not parse stays as it came, and no route has it.
+    if let Ok(uri) = format!("/{}{query}", path.trim_start_matches('/')).parse() {
+        *request.uri_mut() = uri;
+    }
+    request
+}
 
 /// Reads the configuration, opens the store and builds the shop, once per execution environment.
 ///

@@ -1,0 +1,100 @@
+//! Every function's binary as Lambda runs it: it starts, answers an event of each form, and says what is wrong with its
+//! configuration.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use front_door::lambda::{Function, Invocation, Observer, Outcome, Report, Settings};
+use tempfile::TempDir;
+
+const BINARIES: [(&str, &str); 7] = [
+    ("storefront", env!("CARGO_BIN_EXE_storefront")),
+    ("catalog", env!("CARGO_BIN_EXE_catalog")),
+    ("cart", env!("CARGO_BIN_EXE_cart")),
+    ("checkout", env!("CARGO_BIN_EXE_checkout")),
+    ("accounts", env!("CARGO_BIN_EXE_accounts")),
+    ("admin", env!("CARGO_BIN_EXE_admin")),
+    ("worker", env!("CARGO_BIN_EXE_worker")),
+];
+
+/// Remembers what functions write.
+#[derive(Default)]
+struct Log(Mutex<String>);
+
+impl Observer for Log {
+    fn report(&self, _: &Report) {}
+
+    fn line(&self, _: &str, _: u64, line: &str) {
+        let mut lines = self.0.lock().expect("nobody panicked");
+        lines.push_str(line);
+        lines.push('\n');
+    }
+}
+
+fn function(name: &str, binary: &str, variables: &[(&str, &str)]) -> (Function, Arc<Log>, TempDir) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let log = Arc::new(Log::default());
+    let settings = Settings {
+        name: name.to_owned(),
+        variables: variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        memory_mb: 256,
+        timeout: Duration::from_secs(29),
+        concurrency: 1,
+        idle_expiry: Duration::from_mins(1),
+        freeze: true,
+        directory: directory.path().to_owned(),
+    };
+    let function = Function::new(settings, Arc::clone(&log) as _);
+    function.deploy(Path::new(binary)).expect("the binary is there");
+    (function, log, directory)
+}
+
+/// A store that is not there: no function needs one to start, and its health says so.
+const NOWHERE: [(&str, &str); 3] = [
+    ("SHOPEASE_STORE", "dynamodb"),
+    ("SHOPEASE_DYNAMODB_ENDPOINT", "http://127.0.0.1:9"),
+    ("SHOPEASE_FAKE_PAYMENTS_URL", "http://127.0.0.1:9"),
+];
+
+/// The recorded events of a function.
+fn events(name: &str) -> Vec<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sam/events");
+    let files = std::fs::read_dir(directory).expect("the events").map(|entry| entry.expect("an event").path());
+    files.filter(|file| file.to_string_lossy().contains(&format!("-{name}-"))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_function_starts_and_answers_each_form_of_event() {
+    for (name, binary) in BINARIES.into_iter().filter(|(name, _)| *name != "worker") {
+        let (function, log, _directory) = function(name, binary, &NOWHERE);
+        let mut payloads: Vec<_> = events(name).iter().map(|file| std::fs::read(file).expect("an event")).collect();
+        payloads.push(include_bytes!("../../../sam/events/alb-storefront-home.json").to_vec());
+        for payload in payloads {
+            let invoked = function.invoke(Invocation { payload: payload.into(), trace_id: String::new() }).await;
+            let Ok(Outcome::Answer(answer)) = invoked.map(|invoked| invoked.outcome) else {
+                panic!("{name} fails: {}", log.0.lock().expect("nobody panicked"));
+            };
+            let answer = String::from_utf8(answer.to_vec()).expect("JSON");
+            // 503 without a store, 404 where another function serves the path: answers in the form of the event.
+            assert!(
+                answer.contains(r#""statusCode":503"#) || answer.contains(r#""statusCode":404"#),
+                "{name}: {answer}"
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_configuration_is_told_before_the_first_event() {
+    for (name, binary) in BINARIES {
+        let (function, log, _directory) = function(name, binary, &[("SHOPEASE_STORE", "paper")]);
+        let invoked = function.invoke(Invocation { payload: "{}".into(), trace_id: String::new() }).await;
+        let Ok(Outcome::FunctionError(error)) = invoked.map(|invoked| invoked.outcome) else {
+            panic!("{name} answers without a store");
+        };
+        assert!(String::from_utf8_lossy(&error).contains("Runtime.ExitError"), "{name}: {error:?}");
+        let said = log.0.lock().expect("nobody panicked").clone();
+        assert!(said.contains("SHOPEASE_STORE"), "{name} says: {said}");
+    }
+}

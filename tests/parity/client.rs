@@ -1,0 +1,170 @@
+//! Requests as they are sent, and answers as they are compared.
+
+use std::time::Duration;
+
+use futures_util::stream;
+use http::{HeaderName, HeaderValue, Request, Uri};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, StreamBody};
+use hyper::body::{Bytes, Frame};
+use hyper_util::client::legacy::Client as Pool;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+
+use crate::canonical::canonical;
+
+/// Longest wait for an answer.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// Stands for the front door's letter: each sends its own e-mail addresses and keys.
+pub const LETTER: &str = "{door}";
+
+type Body = UnsyncBoxBody<Bytes, std::convert::Infallible>;
+
+/// One request.
+#[derive(Debug, Clone)]
+pub struct Call {
+    pub method: &'static str,
+    /// Path and query.
+    pub target: String,
+    pub headers: Vec<(&'static str, Vec<u8>)>,
+    pub body: Vec<u8>,
+    /// Without a content length.
+    pub chunked: bool,
+}
+
+impl Call {
+    pub fn new(method: &'static str, target: &str) -> Self {
+        Self { method, target: target.to_owned(), headers: Vec::new(), body: Vec::new(), chunked: false }
+    }
+
+    pub fn get(target: &str) -> Self {
+        Self::new("GET", target)
+    }
+
+    /// Adds a header.
+    pub fn header(mut self, name: &'static str, value: impl AsRef<[u8]>) -> Self {
+        self.headers.push((name, value.as_ref().to_vec()));
+        self
+    }
+
+    /// Replaces a header.
+    pub fn with(mut self, name: &'static str, value: impl AsRef<[u8]>) -> Self {
+        self.headers.retain(|(old, _)| *old != name);
+        self.header(name, value)
+    }
+
+    pub fn body(mut self, content_type: &'static str, body: impl AsRef<[u8]>) -> Self {
+        self.body = body.as_ref().to_vec();
+        self.with("content-type", content_type)
+    }
+
+    /// The request as this door sends it.
+    pub fn of(&self, letter: char) -> Self {
+        let replace = |bytes: &[u8]| match std::str::from_utf8(bytes) {
+            Ok(text) if text.contains(LETTER) => text.replace(LETTER, &letter.to_string()).into_bytes(),
+            _ => bytes.to_vec(),
+        };
+        let mut call = self.clone();
+        call.body = replace(&call.body);
+        for (_, value) in &mut call.headers {
+            *value = replace(value);
+        }
+        call
+    }
+}
+
+/// An answer, canonical: see [`canonical`].
+#[derive(Clone)]
+pub struct Answer {
+    pub status: u16,
+    /// In the order of their names; several of one name in their own order.
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+    /// The body as it came.
+    pub raw: String,
+    /// Where it leads, as it came.
+    pub location: Option<String>,
+}
+
+impl PartialEq for Answer {
+    fn eq(&self, other: &Self) -> bool {
+        (self.status, &self.headers, &self.body) == (other.status, &other.headers, &other.body)
+    }
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let body: String = self.body.chars().take(300).collect();
+        write!(out, "{} {:?} {body}", self.status, self.headers)
+    }
+}
+
+/// Headers of the front door and of the moment.
+const OWN_HEADERS: [&str; 4] = ["date", "x-shopease-path", "server-timing", "x-front-door-reason"];
+
+/// A client of one front door.
+pub struct Client {
+    pool: Pool<HttpConnector, Body>,
+    base: std::net::SocketAddr,
+    letter: char,
+}
+
+impl Client {
+    pub fn new(base: std::net::SocketAddr, letter: char) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        Self { pool: Pool::builder(TokioExecutor::new()).build(connector), base, letter }
+    }
+
+    /// Sends a request and reads the answer to its end.
+    pub async fn send(&self, call: &Call) -> Result<Answer, String> {
+        self.send_with_cookies(call).await.map(|(answer, _)| answer)
+    }
+
+    /// The same with the cookies that come back, as they are.
+    pub async fn send_with_cookies(&self, call: &Call) -> Result<(Answer, Vec<(String, String)>), String> {
+        let uri = format!("http://{}{}", self.base, call.target);
+        let uri: Uri = uri.parse().map_err(|error| format!("{uri}: {error}"))?;
+        let bytes = Bytes::from(call.body.clone());
+        let body = if call.chunked {
+            let half = bytes.len() / 2;
+            let parts = [bytes.slice(..half), bytes.slice(half..)].map(|part| Ok(Frame::data(part)));
+            StreamBody::new(stream::iter(parts)).boxed_unsync()
+        } else {
+            Full::new(bytes).boxed_unsync()
+        };
+        let mut request = Request::new(body);
+        *request.method_mut() = call.method.parse().map_err(|error| format!("{error}"))?;
+        *request.uri_mut() = uri;
+        request.headers_mut().insert("host", HeaderValue::from_static("shop.test"));
+        for (name, value) in &call.headers {
+            let value = HeaderValue::from_bytes(value).map_err(|error| format!("{name}: {error}"))?;
+            request.headers_mut().append(HeaderName::from_static(name), value);
+        }
+        let answer = tokio::time::timeout(PATIENCE, self.pool.request(request)).await;
+        let answer = answer.map_err(|_| "no answer in time".to_owned())?.map_err(|error| format!("{error:?}"))?;
+        let (parts, body) = answer.into_parts();
+        let body = body.collect().await.map_err(|error| format!("the body breaks off: {error}"))?.to_bytes();
+        let raw = String::from_utf8_lossy(&body).into_owned();
+        let mut headers = Vec::new();
+        for name in parts.headers.keys().filter(|name| !OWN_HEADERS.contains(&name.as_str())) {
+            for value in parts.headers.get_all(name) {
+                headers.push((name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+            }
+        }
+        headers.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let cookies = headers.iter().filter(|(name, _)| name == "set-cookie").filter_map(|(_, cookie)| {
+            let (name, value) = cookie.split(';').next()?.split_once('=')?;
+            Some((name.trim().to_owned(), value.trim().to_owned()))
+        });
+        let cookies = cookies.collect();
+        let location = headers.iter().find(|(name, _)| name == "location").map(|(_, location)| location.clone());
+        // One canon for the whole answer, so that an id in a header and in the body stays the same id.
+        let mut seen = Vec::new();
+        let headers =
+            headers.into_iter().map(|(name, value)| (name, canonical(&value, self.letter, &mut seen))).collect();
+        let body = canonical(&raw, self.letter, &mut seen);
+        Ok((Answer { status: parts.status.as_u16(), headers, body, raw, location }, cookies))
+    }
+}

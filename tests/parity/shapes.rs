@@ -1,0 +1,187 @@
+//! Every route in every shape that a front door might see, and treat, in its own way.
+
+use http::Method;
+use shopease_shared::http::routes::{ROUTES, Route};
+
+use crate::client::{Call, LETTER};
+use crate::deployment::Deployment;
+
+/// Changes a usual request into a particular one.
+type Shape = (&'static str, fn(Call) -> Call);
+
+/// A ULID that nothing has.
+const NOBODY: &str = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+
+const SHAPES: &[Shape] = &[
+    ("as usual", |call| call),
+    ("for a browser", |call| call.header("accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")),
+    ("for a program", |call| call.header("accept", "application/json")),
+    ("two accept headers", |call| call.header("accept", "text/html").header("accept", "application/json")),
+    ("with a query", |call| query(call, "q=linen")),
+    ("words in UTF-8", |call| query(call, "q=caf%C3%A9+cr%C3%A8me%20x")),
+    ("a query of many names in order", |call| query(call, "z=1&y=2&x=3&w=4&q=tea&b=5&a=6&sort=price")),
+    ("a parameter twice", |call| query(call, "q=tea&q=cup&limit=2&limit=3")),
+    ("a name without value", |call| query(call, "flag&q=tea&other")),
+    ("values without names", |call| query(call, "=a&&=b&q=tea")),
+    ("reserved characters in a value", |call| query(call, "q=a%26b%3Dc%23d%2Bf%2Fg%3F")),
+    ("a percent sign alone in the query", |call| query(call, "q=100%")),
+    ("a broken escape in the query", |call| query(call, "q=%zz")),
+    ("a query that is not UTF-8", |call| query(call, "u=%FF")),
+    ("NUL in the query", |call| query(call, "q=%00")),
+    ("line ends in the query", |call| query(call, "q=a%0D%0Aset-cookie:%20x=y")),
+    ("a limit out of range", |call| query(call, "limit=0")),
+    ("a limit that is no number", |call| query(call, "limit=many")),
+    ("a forged cursor", |call| query(call, "cursor=bm9uc2Vuc2U")),
+    ("a query of 2 KB", |call| query(call, &format!("q={}", "x".repeat(2000)))),
+    ("an empty query", |call| query(call, "")),
+    ("a slash at the end", |call| path(call, |path| format!("{path}/"))),
+    ("two slashes", |call| path(call, |path| path.replacen('/', "//", 1))),
+    ("dot segments", |call| path(call, |path| format!("/x/..{path}"))),
+    ("escaped dot segments", |call| path(call, |path| format!("/x/%2e%2E{path}"))),
+    ("a dot", |call| path(call, |path| format!("/.{path}"))),
+    ("a backslash", |call| path(call, |path| format!("{path}\\x"))),
+    ("an escaped backslash", |call| path(call, |path| format!("{path}%5Cx"))),
+    ("an escaped slash", |call| path(call, |path| format!("{path}%2Fx"))),
+    ("NUL in the path", |call| path(call, |path| format!("{path}%00"))),
+    ("a path that is not UTF-8", |call| path(call, |path| format!("{path}%FF"))),
+    ("a path in UTF-8", |call| path(call, |path| format!("{path}-v%C3%A4xel"))),
+    ("a blank in the path", |call| path(call, |path| format!("{path}%20x"))),
+    ("a plus in the path", |call| path(call, |path| format!("{path}+x"))),
+    ("a semicolon in the path", |call| path(call, |path| format!("{path};v=1"))),
+    ("capital letters in the path", |call| path(call, |path| path.to_uppercase())),
+    ("HEAD", |call| method(call, "HEAD")),
+    ("OPTIONS", |call| method(call, "OPTIONS")),
+    ("PUT", |call| method(call, "PUT")),
+    ("a method of its own", |call| method(call, "BREW")),
+    ("two cookie headers", |call| call.header("cookie", "a=1; shopease_cart_units=2").header("cookie", "b=2")),
+    ("a forged token", |call| call.with("cookie", format!("__Host-shopease_token=vis_{}", "A".repeat(43)))),
+    ("a cookie that is none", |call| call.header("cookie", ";;=;\"a b\"; __Host-shopease_token=\"\"")),
+    ("a broken bearer", |call| call.with("authorization", "Bearer nonsense")),
+    ("basic credentials", |call| call.with("authorization", "Basic YTpi")),
+    ("whatever the ETag", |call| call.header("if-none-match", "*")),
+    ("two ETags", |call| call.header("if-none-match", "\"a\"").header("if-none-match", "\"b\"")),
+    ("a range", |call| call.header("range", "bytes=0-9")),
+    ("compressed, please", |call| call.header("accept-encoding", "gzip, br")),
+    ("another language", |call| call.header("accept-language", "sv-SE,sv;q=0.9")),
+    ("an address that the client claims", |call| {
+        call.header("x-forwarded-for", "203.0.113.9, 198.51.100.1")
+            .header("x-forwarded-proto", "https")
+            .header("forwarded", "for=203.0.113.9")
+    }),
+    ("another host", |call| call.header("x-forwarded-host", "evil.test")),
+    ("a form of another site", |call| {
+        call.header("origin", "https://evil.test").header("sec-fetch-site", "cross-site")
+    }),
+    ("header fields of 12 KB", |call| call.header("x-filler", "a".repeat(6000)).header("x-more", "b".repeat(6000))),
+    ("a header in Latin-1", |call| call.header("user-agent", b"caf\xe9")),
+    ("a key twice", |call| {
+        call.header("idempotency-key", "one-door-{door}").header("idempotency-key", "two-door-{door}")
+    }),
+    ("an empty key", |call| call.with("idempotency-key", "")),
+    ("a key of 300 characters", |call| call.with("idempotency-key", "k".repeat(300))),
+    ("no body", |call| body(call, "application/json", "")),
+    ("JSON of another shape", |call| body(call, "application/json", r#"{"unexpected":[1,2,{"deep":null}]}"#)),
+    ("JSON that breaks off", |call| body(call, "application/json", r#"{"sku":"#)),
+    ("JSON with a byte order mark", |call| body(call, "application/json", "\u{feff}{}")),
+    ("JSON that is not UTF-8", |call| body(call, "application/json", b"{\"sku\":\"\xff\"}")),
+    ("a body without a type", |mut call| {
+        call.headers.retain(|(name, _)| *name != "content-type");
+        call.body = b"sku=TEA".to_vec();
+        call
+    }),
+    ("a form", |call| body(call, "application/x-www-form-urlencoded", "a=1&b=%C3%A9&a=2")),
+    ("a form that is not UTF-8", |call| body(call, "application/x-www-form-urlencoded", "a=%FF&b=\u{e9}")),
+    ("a file", |call| {
+        body(
+            call,
+            "multipart/form-data; boundary=x",
+            "--x\r\ncontent-disposition: form-data; name=a\r\n\r\n1\r\n--x--\r\n",
+        )
+    }),
+    ("bytes", |call| body(call, "application/octet-stream", [0, 159, 146, 150])),
+    ("text in Latin-1", |call| body(call, "text/plain; charset=iso-8859-1", b"caf\xe9")),
+    ("a body that says it is compressed", |call| {
+        body(call, "application/json", "{}").header("content-encoding", "gzip")
+    }),
+    ("a body in chunks", |mut call| {
+        call.chunked = !call.body.is_empty();
+        call
+    }),
+    ("a body of 256 KB and a byte", |call| body(call, "application/json", vec![b' '; 256 * 1024 + 1])),
+];
+
+/// Sent to a few routes only: megabytes.
+const LARGE: &[Shape] = &[
+    ("body of 1 MB and a byte", |call| body(call, "application/json", vec![b' '; 1024 * 1024 + 1])),
+    ("a body of 700 KB in chunks", |call| {
+        let mut call = body(call, "application/json", vec![b' '; 700 * 1024]);
+        call.chunked = true;
+        call
+    }),
+];
+
+/// Route, shape and request, for all of them.
+pub fn all(deployment: &Deployment) -> Vec<(String, &'static str, Call)> {
+    let mut calls = Vec::new();
+    for route in ROUTES {
+        let name = format!("{} {}", route.method, route.path);
+        let usual = usual(deployment, route);
+        let large = if route.method == Method::POST { LARGE } else { &[] };
+        for (shape, change) in SHAPES.iter().chain(large) {
+            calls.push((name.clone(), *shape, change(usual.clone())));
+        }
+    }
+    calls
+}
+
+/// What a client of this route would send. Nothing of it succeeds in changing what the next request sees.
+fn usual(deployment: &Deployment, route: &Route) -> Call {
+    let Deployment { handle, sku, .. } = deployment;
+    let target = route.path.replace("{handle}", handle).replace("{id}", NOBODY).replace("{*path}", "shop.css");
+    let method = match route.method.as_str() {
+        "POST" => "POST",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        _ => "GET",
+    };
+    let call = Call::new(method, &target);
+    if route.method == Method::GET || route.method == Method::DELETE {
+        return call;
+    }
+    let json = match route.path {
+        "/api/v1/cart/line-items" => format!(r#"{{"sku":"{sku}","quantity":1}}"#),
+        "/api/v1/cart/line-items/{id}" => r#"{"quantity":2}"#.to_owned(),
+        "/api/v1/accounts" => format!(r#"{{"email":"new-door-{LETTER}","password":"short","name":""}}"#),
+        "/api/v1/sessions" => format!(r#"{{"email":"nobody-door-{LETTER}@parity.test","password":"wrong horse"}}"#),
+        _ => "{}".to_owned(),
+    };
+    if route.path.starts_with("/api/") {
+        call.body("application/json", json)
+    } else {
+        call.body("application/x-www-form-urlencoded", format!("sku={sku}&quantity=1&csrf=none"))
+    }
+}
+
+fn query(mut call: Call, query: &str) -> Call {
+    call.target = format!("{}?{query}", call.target);
+    call
+}
+
+fn path(mut call: Call, change: fn(&str) -> String) -> Call {
+    call.target = change(&call.target);
+    call
+}
+
+fn method(mut call: Call, method: &'static str) -> Call {
+    call.method = method;
+    if method == "HEAD" {
+        call.body.clear();
+        call.headers.clear();
+    }
+    call
+}
+
+/// Only what may have a body gets one.
+fn body(call: Call, content_type: &'static str, body: impl AsRef<[u8]>) -> Call {
+    if matches!(call.method, "GET" | "DELETE") { call } else { call.body(content_type, body) }
+}
