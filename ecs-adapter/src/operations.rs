@@ -8,9 +8,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use shopease_payments::fake::service::{ServiceConfig, WebhookConfig, serve};
 use shopease_payments::fake::{Ledger, LedgerConfig};
-use shopease_shared::ports::{Env as _, ProcessEnv, SystemClock, SystemIds};
+use shopease_shared::ports::{Clock as _, Env as _, ProcessEnv, SystemClock, SystemIds};
 use shopease_shared::services::{LocalShop, Worker, audit as audit_books};
-use shopease_shared::{event_sink, telemetry};
+use shopease_shared::telemetry;
 use tokio::net::TcpListener;
 
 use crate::open::{self, Settings};
@@ -33,7 +33,7 @@ pub async fn work(args: WorkerArgs) -> anyhow::Result<ExitCode> {
     let open = open::store(&settings).await?;
     let payments = open::payments(&settings, false).await?;
     let shop = LocalShop::of_this_machine(open.store.clone(), payments.provider, settings.shop.clone());
-    let worker = Worker::new(shop, event_sink(&settings.events).map_err(anyhow::Error::msg)?);
+    let worker = Worker::new(shop, open::events(&settings).await?);
     if args.once {
         println!("{}", serde_json::to_string(&worker.run_once().await?)?);
         return Ok(ExitCode::SUCCESS);
@@ -65,7 +65,7 @@ pub async fn audit(args: AuditArgs) -> anyhow::Result<ExitCode> {
     let settings = Settings::read(true)?;
     let open = open::store(&settings).await?;
     let payments = open::payments(&settings, false).await?;
-    let report = audit_books(&*open.store, &*payments.provider, args.settled).await?;
+    let report = audit_books(&*open.store, &*payments.provider, args.settled, SystemClock.now()).await?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {

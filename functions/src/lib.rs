@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use shopease_events::EventsConfig;
 use shopease_payments::{LedgerHome, PaymentsConfig};
-use shopease_shared::config::{EventsConfig, HttpConfig, Reader, ShopConfig};
+use shopease_shared::config::{HttpConfig, Reader, ShopConfig};
 use shopease_shared::http::App;
 use shopease_shared::ports::{ProcessEnv, SystemIds};
 use shopease_shared::services::{LocalShop, Worker};
-use shopease_shared::{event_sink, telemetry};
+use shopease_shared::telemetry;
 use shopease_storage::StoreConfig;
 
 /// Reads the configuration, opens the store and builds the shop, once per execution environment.
@@ -31,7 +32,8 @@ pub async fn worker() -> anyhow::Result<Worker> {
     let mut reader = Reader::new(&ProcessEnv);
     let events = EventsConfig::read(&mut reader);
     let (shop, _) = shop(reader).await?;
-    Ok(Worker::new(shop, event_sink(&events).map_err(anyhow::Error::msg)?))
+    let sink = shopease_events::open(&events).await.map_err(anyhow::Error::msg)?;
+    Ok(Worker::new(shop, sink))
 }
 
 /// The shop, and the cards that its payment provider takes.

@@ -334,7 +334,7 @@ async fn an_order_that_is_open_is_only_wrong_when_all_should_be_settled(shop: Te
     client.add("KETTLE", 2).await;
     assert_eq!(client.check_out("k", "card_requires_action").await.status, StatusCode::ACCEPTED);
     let audited = async |settled| {
-        let report = audit(&*shop.store, &shop.provider, settled).await.expect("the books are read");
+        let report = audit(&*shop.store, &shop.provider, settled, shop.clock.now()).await.expect("the books are read");
         report.violations.into_iter().map(|violation| violation.invariant).collect::<Vec<_>>()
     };
     assert_eq!(audited(false).await, []);
