@@ -10,7 +10,7 @@ use shopease_payments::fake::Command;
 use shopease_shared::domain::{
     FulfillmentState, Order, OrderId, OrderState, PaymentState, Refund, RefundId, RefundState, StockLevel,
 };
-use shopease_shared::ports::{AuditPage, AuditRecord, AuditStore, OutboxMessage, StoreError};
+use shopease_shared::ports::{AuditPage, AuditRecord, AuditStore, Clock as _, OutboxMessage, StoreError};
 use shopease_shared::services::{AuditReport, Invariant, audit};
 use shopease_shared::testing::fixtures::{self, eur};
 
@@ -92,7 +92,7 @@ async fn seasoned(shop: &TestShop) {
 }
 
 async fn judged(shop: &TestShop, books: &Books) -> AuditReport {
-    audit(books, &shop.provider, true).await.expect("the books are read")
+    audit(books, &shop.provider, true, shop.clock.now()).await.expect("the books are read")
 }
 
 type Falsify = Box<dyn Fn(&mut Books) + Send + Sync>;
