@@ -93,7 +93,7 @@ impl Service {
         };
         let (status, text) = match answer {
             Answer::Lose => return None,
-            Answer::Throttle => error(json, "ThrottlingException", "Throttled"),
+            Answer::Throttle => error(json, "ThrottlingException", "Throttling"),
             Answer::Deny => error(json, "AccessDeniedException", "AuthorizationError"),
             Answer::Refuse(numbers) if json => ("200 OK", json_answer(entries.len(), &numbers)),
             Answer::Refuse(numbers) => ("200 OK", xml_answer(&entries, &numbers)),
@@ -190,6 +190,6 @@ fn error(json: bool, json_code: &str, xml_code: &str) -> (&'static str, String) 
             "<ErrorResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><Error><Type>Sender</Type><Code>{xml_code}</Code>\
              <Message>no</Message></Error><RequestId>r</RequestId></ErrorResponse>"
         );
-        (if xml_code == "Throttled" { "429 Too Many Requests" } else { "403 Forbidden" }, text)
+        (if xml_code == "Throttling" { "400 Bad Request" } else { "403 Forbidden" }, text)
     }
 }
