@@ -1,4 +1,4 @@
-//! Where the shop's events go, behind the port `EventSink`: the log, an HTTP address, EventBridge, SNS.
+//! Where the shop's events go, behind the port `EventSink`: the log, an HTTP address, `EventBridge`, SNS.
 //!
 //! Every sink delivers at least once. The id of a message tells a repeated one; nothing here knows what an event means.
 

@@ -18,7 +18,7 @@ pub enum EventsConfig {
     Log,
     /// `POST`ed to this address.
     Http(String),
-    /// Put on this bus of EventBridge, by name or ARN.
+    /// Put on this bus of `EventBridge`, by name or ARN.
     #[cfg(feature = "aws")]
     EventBridge {
         /// The bus.
@@ -95,7 +95,6 @@ fn sns(_topic_arn: &str) -> Result<EventsConfig, String> {
 ///
 /// # Errors
 /// A reason when an address is not a URL.
-#[cfg_attr(not(feature = "aws"), expect(clippy::unused_async, reason = "only the SDK looks for credentials"))]
 pub async fn open(config: &EventsConfig) -> Result<Arc<dyn EventSink>, String> {
     Ok(match config {
         EventsConfig::Log => Arc::new(LogSink),
