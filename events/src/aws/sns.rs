@@ -45,7 +45,7 @@ impl SnsSink {
             .message_attributes("topic", text(&message.topic)?)
             .message_attributes("id", text(message.id.as_str())?);
         // Topics of the other kind refuse these.
-        if self.topic_arn.ends_with(".fifo") {
+        if self.topic_arn.strip_suffix(".fifo").is_some() {
             entry = entry.message_deduplication_id(message.id.as_str()).message_group_id(&message.subject);
         }
         entry.build().ok()

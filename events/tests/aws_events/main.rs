@@ -1,6 +1,8 @@
 //! `EventBridge` and SNS on the wire: what goes out, and what becomes of events when the services refuse some, are
 //! overrun, forbid it, or when their answer gets lost.
 
+#![expect(clippy::expect_used, reason = "a test that cannot go on fails")]
+
 mod service;
 
 use std::collections::BTreeMap;
