@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use shopease_events::EventsConfig;
 use shopease_payments::{LedgerHome, OpenPayments, PaymentsConfig};
-use shopease_shared::config::{EventsConfig, HttpConfig, Reader, ShopConfig};
-use shopease_shared::ports::{ProcessEnv, SystemIds};
+use shopease_shared::config::{HttpConfig, Reader, ShopConfig};
+use shopease_shared::ports::{EventSink, ProcessEnv, SystemIds};
 use shopease_storage::{OpenStore, StoreConfig};
 
 use crate::demo;
@@ -78,6 +79,14 @@ pub async fn store(settings: &Settings) -> anyhow::Result<OpenStore> {
     shopease_storage::open(settings.store.clone(), &ProcessEnv, Arc::new(SystemIds))
         .await
         .context("the store cannot be opened")
+}
+
+/// Opens the configured place for events.
+///
+/// # Errors
+/// When its address is not one.
+pub async fn events(settings: &Settings) -> anyhow::Result<Arc<dyn EventSink>> {
+    shopease_events::open(&settings.events).await.map_err(anyhow::Error::msg)
 }
 
 /// Opens the configured payment provider.

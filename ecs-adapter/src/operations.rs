@@ -1,5 +1,6 @@
 //! The operator's commands beside serving: the worker, the audit, the test payment provider.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,9 +9,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use shopease_payments::fake::service::{ServiceConfig, WebhookConfig, serve};
 use shopease_payments::fake::{Ledger, LedgerConfig};
-use shopease_shared::ports::{Env as _, ProcessEnv, SystemClock, SystemIds};
+use shopease_shared::ports::{Clock as _, Env as _, ProcessEnv, SystemClock, SystemIds};
 use shopease_shared::services::{LocalShop, Worker, audit as audit_books};
-use shopease_shared::{event_sink, telemetry};
+use shopease_shared::telemetry;
 use tokio::net::TcpListener;
 
 use crate::open::{self, Settings};
@@ -33,9 +34,10 @@ pub async fn work(args: WorkerArgs) -> anyhow::Result<ExitCode> {
     let open = open::store(&settings).await?;
     let payments = open::payments(&settings, false).await?;
     let shop = LocalShop::of_this_machine(open.store.clone(), payments.provider, settings.shop.clone());
-    let worker = Worker::new(shop, event_sink(&settings.events).map_err(anyhow::Error::msg)?);
+    let worker = Worker::new(shop, open::events(&settings).await?);
     if args.once {
-        println!("{}", serde_json::to_string(&worker.run_once().await?)?);
+        let report = serde_json::to_string(&worker.run_once().await?)?;
+        writeln!(std::io::stdout(), "{report}")?;
         return Ok(ExitCode::SUCCESS);
     }
     let forever = worker.run_forever(Duration::from_secs(settings.worker_seconds.max(1)));
@@ -65,20 +67,24 @@ pub async fn audit(args: AuditArgs) -> anyhow::Result<ExitCode> {
     let settings = Settings::read(true)?;
     let open = open::store(&settings).await?;
     let payments = open::payments(&settings, false).await?;
-    let report = audit_books(&*open.store, &*payments.provider, args.settled).await?;
+    let report = audit_books(&*open.store, &*payments.provider, args.settled, SystemClock.now()).await?;
+    let mut out = std::io::stdout().lock();
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
     } else {
         let (orders, articles) = (report.orders, report.articles);
         let (messages, intents) = (report.messages, report.intents);
-        println!("Read {orders} orders, {articles} articles, {messages} messages; asked about {intents} payments.");
+        writeln!(
+            out,
+            "Read {orders} orders, {articles} articles, {messages} messages; asked about {intents} payments."
+        )?;
         for violation in &report.violations {
-            println!("  {violation}");
+            writeln!(out, "  {violation}")?;
         }
         match report.violations.len() {
-            0 => println!("Everything agrees."),
-            1 => println!("1 thing does not agree."),
-            count => println!("{count} things do not agree."),
+            0 => writeln!(out, "Everything agrees.")?,
+            1 => writeln!(out, "1 thing does not agree.")?,
+            count => writeln!(out, "{count} things do not agree.")?,
         }
     }
     Ok(if report.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

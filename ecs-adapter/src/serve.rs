@@ -10,7 +10,7 @@ use shopease_shared::http::{self, App};
 use shopease_shared::ports::{Env as _, ProcessEnv, SystemIds};
 use shopease_shared::remote_shop::RemoteShop;
 use shopease_shared::services::{LocalShop, Worker};
-use shopease_shared::{event_sink, telemetry};
+use shopease_shared::telemetry;
 use shopease_storage::{OpenStore, StoreConfig};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -88,7 +88,7 @@ async fn compose(args: &ServeArgs, settings: &mut Settings) -> anyhow::Result<(A
     settings.http.test_cards = payments.methods;
     let shop = LocalShop::of_this_machine(open.store.clone(), payments.provider, settings.shop.clone());
     if settings.worker_seconds > 0 {
-        let worker = Worker::new(shop.clone(), event_sink(&settings.events).map_err(anyhow::Error::msg)?);
+        let worker = Worker::new(shop.clone(), open::events(settings).await?);
         let pause = Duration::from_secs(settings.worker_seconds);
         tokio::spawn(async move { worker.run_forever(pause).await });
     }

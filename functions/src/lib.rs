@@ -6,13 +6,14 @@ use anyhow::Context as _;
 use lambda_http::request::RequestContext;
 use lambda_http::tower::ServiceBuilder;
 use lambda_http::{Request, RequestExt as _};
+use shopease_events::EventsConfig;
 use shopease_payments::{LedgerHome, PaymentsConfig};
-use shopease_shared::config::{EventsConfig, HttpConfig, Reader, ShopConfig};
+use shopease_shared::config::{HttpConfig, Reader, ShopConfig};
 use shopease_shared::http::routes::Area;
 use shopease_shared::http::{self, App};
 use shopease_shared::ports::{ProcessEnv, SystemIds};
 use shopease_shared::services::{LocalShop, Worker};
-use shopease_shared::{event_sink, telemetry};
+use shopease_shared::telemetry;
 use shopease_storage::StoreConfig;
 
 /// Serves an area behind an ALB, an HTTP API or a Function URL until the environment ends.
@@ -30,9 +31,10 @@ fn without_stage(mut request: Request) -> Request {
     let Some(stage) = context.stage.as_deref().filter(|stage| *stage != "$default") else { return request };
     let raw = request.raw_http_path();
     let path = raw.strip_prefix('/').and_then(|path| path.strip_prefix(stage)).unwrap_or(raw);
+    let path = if path.is_empty() { "/" } else { path };
     let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
     // What does not parse stays as it came, and no route has it.
-    if let Ok(uri) = format!("/{}{query}", path.trim_start_matches('/')).parse() {
+    if let Ok(uri) = format!("{path}{query}").parse() {
         *request.uri_mut() = uri;
     }
     request
@@ -58,7 +60,8 @@ pub async fn worker() -> anyhow::Result<Worker> {
     let mut reader = Reader::new(&ProcessEnv);
     let events = EventsConfig::read(&mut reader);
     let (shop, _) = shop(reader).await?;
-    Ok(Worker::new(shop, event_sink(&events).map_err(anyhow::Error::msg)?))
+    let sink = shopease_events::open(&events).await.map_err(anyhow::Error::msg)?;
+    Ok(Worker::new(shop, sink))
 }
 
 /// The shop, and the cards that its payment provider takes.

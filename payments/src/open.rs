@@ -77,8 +77,13 @@ fn provider(reader: &mut Reader<'_>) -> Option<Provider> {
         "fake" => Some(Provider::Fake),
         #[cfg(feature = "stripe")]
         "stripe" => Some(Provider::Stripe),
+        #[cfg(not(feature = "stripe"))]
+        "stripe" => {
+            reader.problem(NAME, "this build cannot reach Stripe: build with `--features stripe`");
+            None
+        }
         _ => {
-            reader.problem(NAME, format!("{name:?} is not a payment provider of this build"));
+            reader.problem(NAME, format!("{name:?} is neither `fake` nor `stripe`"));
             None
         }
     }

@@ -213,31 +213,6 @@ fn public_url(reader: &mut Reader<'_>) -> String {
     url.trim_end_matches('/').to_owned()
 }
 
-/// Where events go.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum EventsConfig {
-    /// One log line each.
-    #[default]
-    Log,
-    /// `POST`ed to this address.
-    Http(String),
-}
-
-impl EventsConfig {
-    /// Reads `SHOPEASE_EVENTS`: `log` (the default), or an `http` or `https` address.
-    pub fn read(reader: &mut Reader<'_>) -> Self {
-        const NAME: &str = "SHOPEASE_EVENTS";
-        match reader.or(NAME, "log".to_owned()) {
-            log if log == "log" => Self::Log,
-            url if url.starts_with("http://") || url.starts_with("https://") => Self::Http(url),
-            other => {
-                reader.problem(NAME, format!("{other:?} is neither `log` nor an http or https address"));
-                Self::Log
-            }
-        }
-    }
-}
-
 /// A JSON value in a variable.
 struct Json<T>(T);
 

@@ -10,8 +10,6 @@ pub mod config;
 pub mod deadline;
 pub mod domain;
 pub mod http;
-#[cfg(feature = "remote")]
-mod http_sink;
 pub mod ports;
 #[cfg(feature = "remote")]
 pub mod remote_shop;
@@ -22,6 +20,4 @@ pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-#[cfg(feature = "remote")]
-pub use http_sink::{HttpSink, event_sink};
 pub use shop::{Shop, ShopError};

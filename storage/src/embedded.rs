@@ -17,6 +17,10 @@ use tokio::sync::watch;
 /// Variables that are set where AWS runs the code.
 const AWS_MARKERS: [&str; 2] = ["AWS_EXECUTION_ENV", "AWS_LAMBDA_FUNCTION_NAME"];
 
+/// When items that have expired are removed for the first time, and how often from then on. AWS does so by itself, within
+/// days.
+const SWEEPS: Sweeps = Sweeps { first_after: Duration::from_mins(1), pause: Duration::from_hours(1) };
+
 /// How long a stop waits for requests that are still running.
 const STOP_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -98,13 +102,18 @@ impl EmbeddedDynamoDb {
     /// # Errors
     /// [`EmbeddedError`]: production, a directory that is in use or unusable, no database, no port, no thread.
     pub fn start(config: &EmbeddedConfig, env: &dyn Env) -> Result<Self, EmbeddedError> {
+        Self::start_with(config, env, SWEEPS)
+    }
+
+    fn start_with(config: &EmbeddedConfig, env: &dyn Env, sweeps: Sweeps) -> Result<Self, EmbeddedError> {
         refuse_production(env)?;
-        let (lock, database) = match &config.path {
+        let (lock, database, sweeps) = match &config.path {
             EmbeddedPath::Directory(directory) => {
                 let lock = lock_directory(directory)?;
-                (Some(lock), Database::new(&directory.join("shopease.sqlite").to_string_lossy()))
+                (Some(lock), Database::new(&directory.join("shopease.sqlite").to_string_lossy()), Some(sweeps))
             }
-            EmbeddedPath::InMemory => (None, Database::memory()),
+            // What is gone with the process needs no sweeping.
+            EmbeddedPath::InMemory => (None, Database::memory(), None),
         };
         let database = database.map_err(|error| EmbeddedError::Engine(error.to_string()))?;
         let port = config.port.unwrap_or(0);
@@ -114,7 +123,7 @@ impl EmbeddedDynamoDb {
         let (stop, stopped) = watch::channel(false);
         let thread = std::thread::Builder::new()
             .name("embedded-dynamodb".to_owned())
-            .spawn(move || runtime.block_on(serve(listener, database, stopped)))
+            .spawn(move || runtime.block_on(serve(listener, database, sweeps, stopped)))
             .map_err(EmbeddedError::Thread)?;
         Ok(Self { address, stop, thread: Some(thread), _lock: lock })
     }
@@ -180,7 +189,7 @@ fn listen(port: u16) -> io::Result<(TcpListener, SocketAddr)> {
     Ok((listener, address))
 }
 
-async fn serve(listener: TcpListener, database: Database, stopped: watch::Receiver<bool>) {
+async fn serve(listener: TcpListener, database: Database, sweeps: Option<Sweeps>, stopped: watch::Receiver<bool>) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => {
@@ -189,7 +198,9 @@ async fn serve(listener: TcpListener, database: Database, stopped: watch::Receiv
         }
     };
     let impatient = stopped.clone();
+    let swept = database.clone();
     tokio::select! {
+        () = sweep(swept, sweeps) => {}
         served = server::serve_with_shutdown(listener, database, until(stopped)) => {
             if let Err(error) = served {
                 tracing::error!(error, "the embedded engine failed");
@@ -197,6 +208,29 @@ async fn serve(listener: TcpListener, database: Database, stopped: watch::Receiv
         }
         // A client that never finishes its request must not keep the process from ending.
         () = async { until(impatient).await; tokio::time::sleep(STOP_PATIENCE).await } => {}
+    }
+}
+
+/// When the engine is swept.
+#[derive(Debug, Clone, Copy)]
+struct Sweeps {
+    first_after: Duration,
+    pause: Duration,
+}
+
+/// Removes items that have expired, from time to time; the engine only offers to. It does so page by page, and lets requests
+/// in between. Never ends.
+async fn sweep(database: Database, sweeps: Option<Sweeps>) {
+    let Some(Sweeps { first_after, pause }) = sweeps else { return std::future::pending().await };
+    tokio::time::sleep(first_after).await;
+    loop {
+        let database = database.clone();
+        match tokio::task::spawn_blocking(move || database.sweep_ttl()).await {
+            Ok(Ok(removed)) => tracing::debug!(removed, "expired items were removed"),
+            Ok(Err(error)) => tracing::warn!(%error, "expired items were not removed"),
+            Err(error) => tracing::warn!(%error, "expired items were not removed"),
+        }
+        tokio::time::sleep(pause).await;
     }
 }
 
@@ -244,6 +278,43 @@ mod tests {
         first.shutdown();
         assert!(EmbeddedDynamoDb::start(&config, &Variables(&[])).is_ok());
         assert!(path.join("shopease.sqlite").is_file());
+    }
+
+    #[cfg(feature = "testing")]
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_has_expired_leaves_the_file_and_what_has_not_stays() {
+        use std::sync::Arc;
+
+        use crate::dynamodb::{DynamoDbConfig, DynamoDbStore};
+        use shopease_shared::ports::SessionStore as _;
+        use shopease_shared::testing::{SeededIds, fixtures};
+        use time::macros::datetime;
+
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = EmbeddedPath::Directory(directory.path().to_owned());
+        let sweeps = Sweeps { first_after: Duration::from_millis(300), pause: Duration::from_millis(100) };
+        let config = EmbeddedConfig { path, port: None };
+        let engine = EmbeddedDynamoDb::start_with(&config, &Variables(&[]), sweeps).expect("starts");
+        let table = DynamoDbConfig { table: "shopease".to_owned(), endpoint_url: Some(engine.endpoint_url()) };
+        let store = DynamoDbStore::connect(&table, &Variables(&[]), Arc::new(SeededIds::new(1))).await;
+        store.create_table().await.expect("a table");
+        let ada = fixtures::customer("ada");
+        let old = fixtures::session(&ada, "old", datetime!(2001-01-01 12:00 UTC));
+        let new = fixtures::session(&ada, "new", datetime!(2999-01-01 12:00 UTC));
+        for session in [&old, &new] {
+            store.insert_session(session).await.expect("it is written");
+        }
+        // As seen when both were valid: what is found is there.
+        let find =
+            async |digest: &str| store.find_session(digest, datetime!(2000-01-01 12:00 UTC)).await.expect("read");
+        for _ in 0..100 {
+            if find(&old.token_digest).await.is_none() {
+                assert_eq!(find(&new.token_digest).await, Some(new));
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("it is still there");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use shopease_payments::fake::Command;
 use shopease_shared::domain::{
     FulfillmentState, Order, OrderId, OrderState, PaymentState, Refund, RefundId, RefundState, StockLevel,
 };
-use shopease_shared::ports::{AuditPage, AuditRecord, AuditStore, OutboxMessage, StoreError};
+use shopease_shared::ports::{AuditPage, AuditRecord, AuditStore, Clock as _, OutboxMessage, StoreError};
 use shopease_shared::services::{AuditReport, Invariant, audit};
 use shopease_shared::testing::fixtures::{self, eur};
 
@@ -92,7 +92,7 @@ async fn seasoned(shop: &TestShop) {
 }
 
 async fn judged(shop: &TestShop, books: &Books) -> AuditReport {
-    audit(books, &shop.provider, true).await.expect("the books are read")
+    audit(books, &shop.provider, true, shop.clock.now()).await.expect("the books are read")
 }
 
 type Falsify = Box<dyn Fn(&mut Books) + Send + Sync>;
@@ -334,7 +334,7 @@ async fn an_order_that_is_open_is_only_wrong_when_all_should_be_settled(shop: Te
     client.add("KETTLE", 2).await;
     assert_eq!(client.check_out("k", "card_requires_action").await.status, StatusCode::ACCEPTED);
     let audited = async |settled| {
-        let report = audit(&*shop.store, &shop.provider, settled).await.expect("the books are read");
+        let report = audit(&*shop.store, &shop.provider, settled, shop.clock.now()).await.expect("the books are read");
         report.violations.into_iter().map(|violation| violation.invariant).collect::<Vec<_>>()
     };
     assert_eq!(audited(false).await, []);

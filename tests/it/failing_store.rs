@@ -14,7 +14,7 @@ use shopease_shared::http::routes::{ROUTES, Surface};
 use shopease_shared::ports::{
     AccountStore, AuditPage, AuditStore, CartStore, CatalogStore, Claim, Claimed, Health, IdempotencyKey,
     IdempotencyRecord, IdempotencyStore, KeyAnswer, OrderAdvance, OrderStore, OutboxMessage, Placement, ProductListing,
-    SessionStore, StockStore, StoreError, Upserted,
+    PurgeStore, Purged, SessionStore, StockStore, StoreError, Upserted,
 };
 use shopease_shared::testing::fixtures;
 use time::OffsetDateTime;
@@ -67,6 +67,9 @@ fails! {
         list_due_orders(a: OffsetDateTime) -> Vec<OrderId>;
         list_outbox() -> Vec<OutboxMessage>;
         mark_delivered(a: &[OutboxMessage], b: OffsetDateTime) -> ();
+    }
+    PurgeStore {
+        purge(a: OffsetDateTime) -> Purged;
     }
     AccountStore {
         insert_customer(a: &Customer) -> ();

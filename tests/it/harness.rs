@@ -167,7 +167,7 @@ impl TestShop {
 
     /// Everything agrees, and nothing is open.
     pub async fn assert_books_agree(&self) -> AuditReport {
-        let report = audit(&*self.store, &self.provider, true).await.expect("the books are read");
+        let report = audit(&*self.store, &self.provider, true, self.clock.now()).await.expect("the books are read");
         assert_eq!(report.violations, [], "{report:?}");
         // The other way round: what the provider has collected is what one order cost, once.
         let orders = self.orders().await;

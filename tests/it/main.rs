@@ -27,6 +27,7 @@ mod import;
 mod model;
 mod overload;
 mod payments;
+mod refunds;
 mod remote;
 mod remote_errors;
 mod routes;

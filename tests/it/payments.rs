@@ -33,6 +33,9 @@ both_stores!(
     the_operators_page_does_all_of_it,
     what_only_operators_may_do_is_refused_to_others,
     events_are_delivered_in_order_until_the_sink_takes_no_more,
+    one_event_that_is_refused_holds_up_no_other,
+    a_checkout_wakes_a_worker_that_had_nothing_to_do,
+    what_is_over_is_removed_and_told,
     an_order_that_leaves_few_units_says_so,
 );
 
@@ -391,6 +394,67 @@ async fn events_are_delivered_in_order_until_the_sink_takes_no_more(shop: TestSh
     sink.0.lock().expect("not poisoned").0 = 9;
     assert_eq!(worker.run_once().await.expect("a run").delivered, 1);
     assert_eq!(worker.run_once().await.expect("a run").delivered, 0);
+    shop.assert_books_agree().await;
+}
+
+/// Refuses each `order.placed`.
+struct Choosy;
+
+#[async_trait::async_trait]
+impl EventSink for Choosy {
+    async fn deliver(&self, messages: &[OutboxMessage]) -> Vec<OutboxMessage> {
+        messages.iter().filter(|message| message.topic != "order.placed").cloned().collect()
+    }
+}
+
+async fn one_event_that_is_refused_holds_up_no_other(shop: TestShop) {
+    paid_order(&shop).await;
+    paid_order_of(&shop, "grace").await;
+    let worker = Worker::new(shop.local.clone(), Arc::new(Choosy));
+    for delivered in [2, 0] {
+        let report = worker.run_once().await.expect("a run");
+        assert_eq!((report.delivered, report.undelivered), (delivered, 2));
+    }
+    assert_eq!(shop.topics().await, ["order.placed", "order.placed"]);
+}
+
+/// Tells what it takes.
+struct Telling(tokio::sync::mpsc::UnboundedSender<String>);
+
+#[async_trait::async_trait]
+impl EventSink for Telling {
+    async fn deliver(&self, messages: &[OutboxMessage]) -> Vec<OutboxMessage> {
+        for message in messages {
+            self.0.send(message.topic.clone()).expect("somebody listens");
+        }
+        messages.to_vec()
+    }
+}
+
+async fn a_checkout_wakes_a_worker_that_had_nothing_to_do(shop: TestShop) {
+    use std::time::Duration;
+    shop.sell(&fixtures::product("kettle").build(), 10).await;
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let worker = Worker::new(shop.local.clone(), Arc::new(Telling(tell)));
+    let working = tokio::spawn(async move { worker.run_forever(Duration::from_millis(400)).await });
+    // After 0.4, 0.8, 1.6 and 3.2 seconds the next pause is one of 4.8.
+    tokio::time::sleep(Duration::from_millis(6_300)).await;
+    paid_order_of(&shop, "grace").await;
+    let heard = tokio::time::timeout(Duration::from_millis(1_500), told.recv()).await;
+    assert_eq!(heard.expect("not in time"), Some("order.placed".to_owned()));
+    working.abort();
+}
+
+async fn what_is_over_is_removed_and_told(shop: TestShop) {
+    paid_order(&shop).await;
+    assert_eq!(shop.work().await.purged, 0);
+    shop.clock.advance(Duration::days(8));
+    let messages = shop.work().await.purged;
+    shop.clock.advance(Duration::days(40));
+    let rest = shop.work().await.purged;
+    // On PostgreSQL two messages, then the key and the cart; on DynamoDB the engine does it by itself.
+    assert!([(2, 2), (0, 0)].contains(&(messages, rest)), "{messages} messages, then {rest} rows");
+    assert_eq!(shop.work().await.purged, 0);
     shop.assert_books_agree().await;
 }
 

@@ -32,7 +32,7 @@ pub enum Outcome {
     Skipped(String),
 }
 
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 7] = [
     ("format", "the code is formatted", |_| passed(cargo().args(["fmt", "--all", "--check"]))),
     ("lint", "clippy finds nothing", |_| {
         passed(cargo().args(["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"]))
@@ -44,6 +44,12 @@ const STEPS: [Step; 6] = [
         let mut tests = cargo();
         tests.args(["test", "--workspace", "--no-fail-fast"]).env("SHOPEASE_TEST_SCALE", scale);
         passed(tests.env("SHOPEASE_TEST_DATABASE_URL", server.url()))
+    }),
+    ("events", "EventBridge and SNS on the wire; a build of its own, for the SDKs", |_| {
+        let features = ["--quiet", "--workspace", "--features", "shopease-events/aws"];
+        let wire = ["--test", "aws_events"];
+        execute(cargo().arg("clippy").args(features).arg("--lib").args(wire).args(["--", "--deny", "warnings"]))?;
+        passed(cargo().arg("test").args(features).args(wire))
     }),
     ("import", "ten thousand products reach PostgreSQL in under 30 s", |_| journeys::large_import()),
     ("journeys", "a shopper in a real browser, on every runtime and store", |_| journeys::run()),

@@ -7,9 +7,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use serde_json::{Value, json};
 use shopease_payments::sign;
-use shopease_shared::config::{EventsConfig, Reader, ShopConfig};
-use shopease_shared::event_sink;
-use shopease_shared::ports::{Clock, SystemClock, SystemIds, WebhookError};
+use shopease_shared::config::{Reader, ShopConfig};
+use shopease_shared::ports::{Clock, LogSink, SystemClock, SystemIds, WebhookError};
 use shopease_shared::services::{LocalShop, Worker, audit};
 use shopease_shared::testing::MapEnv;
 use shopease_storage::OpenStore;
@@ -29,7 +28,9 @@ async fn requests_that_are_slow_or_lost_cost_no_money(store: Store) {
 }
 
 async fn answers_that_are_lost_or_wrong_cost_no_money(store: Store) {
-    meet(store, &of_every_operation(&FAULTS[2..])).await;
+    let mut troubles = of_every_operation(&FAULTS[2..]);
+    troubles.extend((0..WEBHOOKS.len()).map(|webhooks| (Trouble::Forgotten, webhooks)));
+    meet(store, &troubles).await;
 }
 
 async fn webhooks_that_lie_cost_no_money(store: Store) {
@@ -58,6 +59,8 @@ enum Trouble {
     None,
     /// A fault of one operation.
     One(&'static str, &'static str),
+    /// Answers to refunds are lost, and their keys forgotten.
+    Forgotten,
     /// Every fault of every operation, each with a probability of 10%.
     All,
 }
@@ -125,6 +128,10 @@ async fn meet(store: Store, troubles: &[(Trouble, usize)]) {
             let times = &faults(&site).await["faults"][0]["fired"];
             assert_ne!(times, 0, "{fault} of {operation} never happened");
         }
+        if matches!(trouble, Trouble::Forgotten) {
+            // Once: who looks first does not ask again.
+            assert_eq!(faults(&site).await["faults"][1]["fired"], 1, "{name}");
+        }
         let ledger = site.ledger().await;
         for case in &made {
             check(&name, &shop, &ledger, case).await;
@@ -156,6 +163,9 @@ async fn plan(site: &Site, trouble: Trouble, webhooks: usize, seed: usize) {
         Trouble::One(kind, operation) => {
             vec![json!({"kind": kind, "operation": operation, "count": TIMES, "delay_ms": 150})]
         }
+        Trouble::Forgotten => ["drop_after", "forget_key"]
+            .map(|kind| json!({"kind": kind, "operation": "refund", "count": TIMES}))
+            .to_vec(),
         Trouble::All => FAULTS.map(|kind| json!({"kind": kind, "probability": 0.1, "delay_ms": 150})).to_vec(),
     };
     let (_, kind, delay_ms) = WEBHOOKS[webhooks];
@@ -353,7 +363,7 @@ impl Office {
         let config = ShopConfig::read(&mut Reader::new(&MapEnv::default()));
         let shop =
             LocalShop::new(Arc::clone(&store.store), Arc::clone(&payments), clock.clone(), Arc::new(SystemIds), config);
-        let worker = Worker::new(shop, event_sink(&EventsConfig::Log).expect("a sink"));
+        let worker = Worker::new(shop, Arc::new(LogSink));
         Self { store, payments, worker, clock }
     }
 
@@ -365,12 +375,12 @@ impl Office {
             if done.still_open + done.failed > 0 {
                 continue;
             }
-            let report = audit(&*self.store.store, &*self.payments, true).await.expect("an audit");
+            let report = audit(&*self.store.store, &*self.payments, true, self.clock.now()).await.expect("an audit");
             if report.violations.is_empty() {
                 return;
             }
         }
-        let report = audit(&*self.store.store, &*self.payments, true).await.expect("an audit");
+        let report = audit(&*self.store.store, &*self.payments, true, self.clock.now()).await.expect("an audit");
         assert!(report.violations.is_empty(), "{name}: {report:?}");
     }
 }

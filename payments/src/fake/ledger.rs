@@ -160,6 +160,11 @@ impl Ledger {
         }
     }
 
+    /// Forgets the answer under a key, as providers do after a while; a restart with a journal remembers it.
+    pub fn forget_key(&self, key: &str) {
+        self.books().answers.remove(key);
+    }
+
     /// An intent as it is now.
     ///
     /// # Errors

@@ -28,7 +28,7 @@ pub use money::{Currency, Money, MoneyError};
 pub use order::{FulfillmentEvent, FulfillmentState, Order, OrderEvent, OrderLine, OrderState, OrderSummary};
 pub use order_step::{OrderStep, PaymentCall, StockEffect};
 pub use page::{Page, PageLimit, Position};
-pub use payment::{Payment, PaymentFact, PaymentState, Refund, RefundState};
+pub use payment::{Payment, PaymentFact, PaymentState, Refund, RefundStanding, RefundState};
 pub use pricing::{PricedLine, PricingRules, Quote, QuoteLine, TaxLine, quote};
 pub use product::{
     Category, Handle, Image, Inventory, Product, ProductOption, ProductSort, ProductStatus, ProductSummary, Sku,

@@ -132,8 +132,13 @@ impl Order {
                 step.order.payment.calling_off = false;
                 step.happens(OrderEvent::CalledOff, StockEffect::Release, "order.cancelled");
             }
-            PaymentState::Unknown => step.order.payment.looks = 0,
-            _ => {}
+            // What is not known any more is looked up; a look that leads back to where it was is one without an end, or
+            // else a call that fails each time would be repeated at the first pace for ever.
+            PaymentState::Unknown => {}
+            _ if self.payment.state == PaymentState::Unknown => {
+                step.order.payment.looks = self.payment.looks.saturating_add(1);
+            }
+            _ => step.order.payment.looks = 0,
         }
         step.order.due_at = step.order.next_look(now);
         Some(step)
@@ -173,8 +178,7 @@ impl Order {
     pub fn postpone(&self, now: OffsetDateTime) -> OrderStep {
         let mut step = self.step();
         step.order.payment.looks = self.payment.looks.saturating_add(1);
-        let pause = FIRST_PAUSE * 2_i32.pow(self.payment.looks.min(16));
-        step.order.due_at = Some(now + pause.min(LONGEST_PAUSE));
+        step.order.due_at = Some(now + self.pause());
         step
     }
 
@@ -267,9 +271,14 @@ impl Order {
     fn next_look(&self, now: OffsetDateTime) -> Option<OffsetDateTime> {
         match self.payment.state {
             state if state.is_settled() => self.payment.open_refund().map(|_| now + AT_WORK),
-            PaymentState::Unknown => Some(now + FIRST_PAUSE),
+            PaymentState::Unknown => Some(now + self.pause()),
             _ => Some(now + AT_WORK),
         }
+    }
+
+    /// How long the worker leaves a payment alone of which nothing new is known.
+    fn pause(&self) -> Duration {
+        (FIRST_PAUSE * 2_i32.pow(self.payment.looks.min(16))).min(LONGEST_PAUSE)
     }
 
     fn step(&self) -> OrderStep {
@@ -430,6 +439,32 @@ mod tests {
         assert!(pauses[7..].iter().all(|pause| *pause == 300));
     }
 
+    #[test]
+    fn a_call_that_fails_each_time_is_repeated_less_and_less_often() {
+        let confirming = pending().note_intent("pi".to_owned(), NOW).order;
+        let capturing = through(confirming.clone(), &[PaymentFact::Authorized]);
+        for (order, found) in [(confirming, PaymentFact::Unconfirmed), (capturing, PaymentFact::Authorized)] {
+            let mut order = through(order, &[PaymentFact::NoAnswer]);
+            let mut pauses = vec![(order.due_at.expect("open") - NOW).whole_seconds()];
+            for _ in 0..40 {
+                order = through(order, &[found, PaymentFact::NoAnswer]);
+                pauses.push((order.due_at.expect("open") - NOW).whole_seconds());
+            }
+            assert_eq!(pauses[..7], [5, 10, 20, 40, 80, 160, 300], "{found:?}");
+            assert!(pauses[7..].iter().all(|pause| *pause == 300), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_payment_that_comes_further_is_looked_at_often_again() {
+        let mut order = through(pending().note_intent("pi".to_owned(), NOW).order, &[PaymentFact::NoAnswer]);
+        for _ in 0..9 {
+            order = through(order, &[PaymentFact::Unconfirmed, PaymentFact::NoAnswer]);
+        }
+        let order = through(order, &[PaymentFact::Unconfirmed, PaymentFact::Authorized, PaymentFact::NoAnswer]);
+        assert_eq!(order.due_at, Some(NOW + FIRST_PAUSE));
+    }
+
     #[derive(Debug, Clone)]
     enum Event {
         Fact(PaymentFact),
@@ -507,6 +542,9 @@ mod tests {
                     OrderState::Cancelled => (0, 0),
                 });
                 prop_assert!(order.payment.refunded_minor() <= order.total.amount_minor);
+                if let Some(due_at) = order.due_at {
+                    prop_assert!(due_at > NOW && due_at <= NOW + LONGEST_PAUSE, "neither at once nor never");
+                }
                 prop_assert_eq!(order.state == OrderState::Pending, !order.payment.state.is_settled());
                 if !order.payment.state.is_settled() {
                     prop_assert!(order.due_at.is_some(), "the worker must find it");

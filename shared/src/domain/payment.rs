@@ -129,6 +129,17 @@ pub struct Refund {
     pub requested_at: OffsetDateTime,
 }
 
+/// Whether the provider has done a refund, judged by what it has given back in all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RefundStanding {
+    /// Only earlier refunds are done.
+    NotDone,
+    /// It is done, too.
+    Done,
+    /// The sum is neither: somebody else gave money back, or the provider is behind.
+    Unclear,
+}
+
 /// The payment of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Payment {
@@ -153,7 +164,7 @@ pub struct Payment {
     /// the intent. Only then the stock is free.
     #[serde(default)]
     pub calling_off: bool,
-    /// How often the worker has looked at it without an end.
+    /// How often it was looked at without an end since it last came further; the pauses between looks grow with it.
     #[serde(default)]
     pub looks: u32,
     /// What was or is to be given back, oldest first.
@@ -195,12 +206,27 @@ impl Payment {
         let done = self.refunds.iter().filter(|refund| refund.state == RefundState::Succeeded);
         done.map(|refund| refund.amount.amount_minor).fold(0, i64::saturating_add)
     }
+
+    /// Where an open refund stands when the provider says that it has given back `refunded` in all.
+    pub fn refund_standing(&self, refund: &Refund, refunded: Money) -> RefundStanding {
+        let before_minor = self.refunded_minor();
+        match refunded.amount_minor {
+            _ if refunded.currency != refund.amount.currency => RefundStanding::Unclear,
+            minor if minor == before_minor => RefundStanding::NotDone,
+            minor if before_minor.checked_add(refund.amount.amount_minor) == Some(minor) => RefundStanding::Done,
+            _ => RefundStanding::Unclear,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use time::macros::datetime;
+
     use super::PaymentFact as Fact;
     use super::PaymentState as State;
+    use super::{Money, Payment, PaymentId, Refund, RefundId, RefundStanding, RefundState};
+    use crate::domain::Currency;
 
     const FACTS: [Fact; 9] = [
         Fact::NoAnswer,
@@ -253,6 +279,35 @@ mod tests {
             }
         }
         assert_eq!(TABLE.map(|(state, _)| state), State::ALL);
+    }
+
+    #[test]
+    fn the_sum_given_back_tells_whether_a_refund_is_done() {
+        let eur = |minor| Money::new(minor, Currency::EUR);
+        let refund = |name: &str, minor, state| Refund {
+            id: RefundId::derive(name),
+            amount: eur(minor),
+            state,
+            requested_at: datetime!(2026-01-01 12:00 UTC),
+        };
+        let mut payment = Payment::new(PaymentId::derive("payment"), "fake", "card".to_owned());
+        let open = refund("open", 300, RefundState::Requested);
+        payment.refunds = vec![
+            refund("first", 500, RefundState::Succeeded),
+            refund("second", 70, RefundState::Refused),
+            open.clone(),
+        ];
+        for (sum, standing) in [
+            (eur(500), RefundStanding::NotDone),
+            (eur(800), RefundStanding::Done),
+            (eur(0), RefundStanding::Unclear),
+            (eur(570), RefundStanding::Unclear),
+            (eur(799), RefundStanding::Unclear),
+            (eur(1_000), RefundStanding::Unclear),
+            (Money::new(800, "SEK".parse().expect("a currency")), RefundStanding::Unclear),
+        ] {
+            assert_eq!(payment.refund_standing(&open, sum), standing, "{sum}");
+        }
     }
 
     #[test]

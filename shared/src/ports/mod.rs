@@ -14,6 +14,7 @@ mod events;
 mod idempotency;
 mod orders;
 mod payment;
+mod purge;
 mod stock;
 
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub use payment::{
     ConfirmIntent, CreateIntent, IntentStatus, PaymentError, PaymentEvent, PaymentIntent, PaymentProvider,
     RefundIntent, WebhookError,
 };
+pub use purge::{PURGE_ROWS, PurgeStore, Purged};
 pub use stock::StockStore;
 
 /// A store that can tell whether it works.
@@ -55,6 +57,7 @@ pub trait Store:
     + SessionStore
     + IdempotencyStore
     + AuditStore
+    + PurgeStore
     + Health
 {
 }
@@ -68,6 +71,7 @@ impl<
         + SessionStore
         + IdempotencyStore
         + AuditStore
+        + PurgeStore
         + Health,
 > Store for T
 {

@@ -2,13 +2,13 @@
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use super::{Claim, Claimed, KeyAnswer, StoreError};
 use crate::domain::{CartOwner, Order, OrderId, OrderSummary, OutboxMessageId, Page, PageLimit, Position, StockEffect};
 
-/// A message that leaves the shop at least once, written together with what it tells of. It is kept after delivery, so
-/// that an auditor can see it.
+/// A message that leaves the shop at least once, written together with what it tells of. It is kept for a while after
+/// delivery, so that an auditor can see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutboxMessage {
     /// Identity; sorts by time of writing.
@@ -20,6 +20,11 @@ pub struct OutboxMessage {
     /// When it happened.
     #[serde(with = "time::serde::rfc3339")]
     pub occurred_at: OffsetDateTime,
+}
+
+impl OutboxMessage {
+    /// How long a message is kept after it was delivered, for the auditor. An older order has none any more.
+    pub const KEPT: Duration = Duration::days(7);
 }
 
 /// Everything that placing an order writes, all of it or nothing.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Serialize;
+use time::OffsetDateTime;
 
 use crate::domain::{FulfillmentState, Money, Order, OrderId, OrderState, PaymentState, Sku, StockLevel};
 use crate::ports::{AuditRecord, AuditStore, IdempotencyKey, IntentStatus, OutboxMessage, PaymentProvider, StoreError};
@@ -71,7 +72,8 @@ struct Books {
 }
 
 /// Reads a store whole and compares it with itself and with the payment provider. With `settled`, also that nothing is
-/// open: true when no request runs and the worker is done. An audit of a shop that is busy may report what is just
+/// open: true when no request runs and the worker is done. `now` says which orders are so new that their messages must still
+/// be there. An audit of a shop that is busy may report what is just
 /// changing; what it reports twice is wrong.
 ///
 /// # Errors
@@ -80,12 +82,13 @@ pub async fn audit<S: AuditStore + ?Sized>(
     store: &S,
     payments: &dyn PaymentProvider,
     settled: bool,
+    now: OffsetDateTime,
 ) -> Result<AuditReport, StoreError> {
     let books = read(store).await?;
     let mut auditor = Auditor { violations: BTreeSet::new() };
     auditor.check_stock(&books);
     auditor.check_keys(&books);
-    auditor.check_messages(&books);
+    auditor.check_messages(&books, now);
     auditor.check_totals(&books);
     if settled {
         auditor.check_settled(&books);
@@ -183,7 +186,7 @@ impl Auditor {
         }
     }
 
-    fn check_messages(&mut self, books: &Books) {
+    fn check_messages(&mut self, books: &Books, now: OffsetDateTime) {
         let mut announced: BTreeMap<&str, usize> = BTreeMap::new();
         for message in books.messages.iter().filter(|message| message.topic.starts_with("order.")) {
             if message.topic == "order.placed" {
@@ -193,16 +196,13 @@ impl Auditor {
                 self.report(Invariant::Announced, &message.subject, format!("{} speaks of no order", message.topic));
             }
         }
-        // Delivered messages are kept for a month: an older order without one is no fault.
-        let oldest = books.messages.iter().map(|message| message.occurred_at).min();
-        for order in books.orders.values().filter(|order| oldest.is_some_and(|oldest| order.placed_at >= oldest)) {
+        // An older order without a message is no fault: delivered messages are kept for some days, and removed in any order.
+        let kept_since = now - OutboxMessage::KEPT;
+        for order in books.orders.values().filter(|order| order.placed_at > kept_since) {
             let times = announced.get(order.id.as_str()).copied().unwrap_or(0);
             if times != 1 {
                 self.report(Invariant::Announced, &order.id, format!("was announced {times} times"));
             }
-        }
-        if books.messages.is_empty() && !books.orders.is_empty() {
-            tracing::debug!("no message is kept any more: announcements are not checked");
         }
     }
 

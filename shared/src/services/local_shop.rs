@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use time::{Duration, OffsetDateTime};
+use tokio::sync::Notify;
 
 use super::TOKEN_LIFETIME_DAYS;
 use super::catalog_cache::CatalogCache;
@@ -30,6 +31,8 @@ pub struct LocalShop {
     pub(super) tokenizer: Tokenizer,
     pub(super) cache: CatalogCache,
     pub(super) passwords: Passwords,
+    /// Tells the worker of this process that there is something for it.
+    pub(super) news: Arc<Notify>,
 }
 
 /// Who a caller turned out to be.
@@ -53,6 +56,7 @@ impl LocalShop {
             tokenizer: Tokenizer::new(config.language),
             cache: CatalogCache::new(config.catalog_cache_seconds),
             passwords: Passwords::default(),
+            news: Arc::default(),
             config: Arc::new(config),
             store,
             payments,

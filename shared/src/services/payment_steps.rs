@@ -10,7 +10,9 @@ use super::LocalShop;
 use super::checkout::{CHECKOUT, Outcome};
 use super::failpoint::failpoint;
 use super::idempotent::answer;
-use crate::domain::{Order, OrderId, OrderState, OrderStep, PaymentCall, PaymentFact, PaymentState};
+use crate::domain::{
+    Order, OrderId, OrderState, OrderStep, PaymentCall, PaymentFact, PaymentState, Refund, RefundStanding,
+};
 use crate::ports::{
     ConfirmIntent, CreateIntent, IdempotencyKey, IntentStatus, KeyAnswer, OrderAdvance, PaymentError, PaymentIntent,
     RefundIntent, StoreError,
@@ -92,6 +94,10 @@ impl LocalShop {
             PaymentCall::Capture { intent_id } => self.payments.capture(intent_id, &key("capture")).await,
             PaymentCall::Cancel { intent_id } => self.payments.cancel(intent_id, &key("cancel")).await,
             PaymentCall::Refund { intent_id, refund } => {
+                match self.refund_standing(order, intent_id, refund).await {
+                    Ok(RefundStanding::NotDone) => {}
+                    standing => return self.refund_looked_up(order, refund, standing, "it was asked for before"),
+                }
                 let key = key(&format!("refund:{}", refund.id));
                 let request = RefundIntent { key, intent_id: intent_id.clone(), amount: refund.amount };
                 self.payments.refund(&request).await
@@ -149,7 +155,10 @@ impl LocalShop {
         let intent_id = match call {
             // Nothing was made, nothing can be owed.
             PaymentCall::Create => return step(order.call_off(Some(code), now)),
-            PaymentCall::Refund { refund, .. } => return step(order.settle_refund(&refund.id, false, now)),
+            PaymentCall::Refund { intent_id, refund } => {
+                let standing = self.refund_standing(order, &intent_id, &refund).await;
+                return self.refund_looked_up(order, &refund, standing, &code);
+            }
             PaymentCall::Confirm { intent_id }
             | PaymentCall::Capture { intent_id }
             | PaymentCall::Cancel { intent_id }
@@ -178,6 +187,41 @@ impl LocalShop {
         self.interpret(order, &PaymentCall::Look { intent_id }, intent)
     }
 
+    /// Whether the provider has done a refund already. Its idempotency key does not tell: providers forget keys after a
+    /// day, and a refund whose answer got lost would be done twice, or be refused because it was done. So the amounts are
+    /// looked at before each request and after each refusal.
+    async fn refund_standing(
+        &self,
+        order: &Order,
+        intent_id: &str,
+        refund: &Refund,
+    ) -> Result<RefundStanding, PaymentError> {
+        let intent = self.payments.find_intent(intent_id).await?;
+        let ours = intent.amount == order.total;
+        Ok(if ours { order.payment.refund_standing(refund, intent.refunded) } else { RefundStanding::Unclear })
+    }
+
+    /// What a refund becomes that was looked up instead of done. In doubt it stays open: money that may have moved is
+    /// never called refused.
+    fn refund_looked_up(
+        &self,
+        order: &Order,
+        refund: &Refund,
+        standing: Result<RefundStanding, PaymentError>,
+        reason: &str,
+    ) -> Next {
+        let now = self.clock.now();
+        match standing {
+            Ok(RefundStanding::Done) => step(order.settle_refund(&refund.id, true, now)),
+            Ok(RefundStanding::NotDone) => step(order.settle_refund(&refund.id, false, now)),
+            Ok(RefundStanding::Unclear) => {
+                let reason = format!("the provider has given back another sum than the shop asked for ({reason})");
+                self.no_answer(order, &reason)
+            }
+            Err(error) => self.no_answer(order, &error.to_string()),
+        }
+    }
+
     fn learned(&self, order: &Order, fact: PaymentFact) -> Next {
         step(order.learn(fact, self.clock.now()))
     }
@@ -200,6 +244,7 @@ impl LocalShop {
             Err(error) => return Err(error.into()),
         }
         failpoint("after-step");
+        self.news.notify_one();
         let after = advance.order;
         if after.state == OrderState::Cancelled && before.state == OrderState::Pending {
             self.forget_products_of(&after).await;

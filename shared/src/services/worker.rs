@@ -14,6 +14,11 @@ use crate::shop::ShopResult;
 
 /// Most rounds of one run: a scheduled function ends, and the next one goes on.
 const MAX_ROUNDS: usize = 50;
+/// Most purges of one run.
+const MAX_PURGES: usize = 10;
+/// How many times as long as the usual pause the longest one is: how late a worker with nothing to do may notice what
+/// another process left behind.
+const IDLE_PAUSES: u32 = 12;
 
 /// What a run of the worker did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -34,6 +39,8 @@ pub struct WorkerReport {
     pub delivered: usize,
     /// Messages that the sink did not take: they wait.
     pub undelivered: usize,
+    /// Rows removed that were over: keys, carts, sessions, old messages.
+    pub purged: u64,
 }
 
 impl WorkerReport {
@@ -65,20 +72,51 @@ impl Worker {
         let mut report = WorkerReport::default();
         self.sweep_payments(&mut report).await?;
         self.relay_outbox(&mut report).await?;
+        self.purge(&mut report).await;
         if !report.is_idle() {
             tracing::info!(report = serde_json::to_string(&report).unwrap_or_default(), "worker");
         }
         Ok(report)
     }
 
-    /// Runs until the process ends, pausing in between. A run that fails is logged; the next one is tried all the same.
+    /// Runs until the process ends, pausing in between: `pause` while there is something to do, up to twelve times as long
+    /// while there is nothing, for each look at a store costs money. What this process itself writes ends a long pause at
+    /// once. A run that fails is logged; the next one is tried all the same.
     pub async fn run_forever(&self, pause: Duration) {
+        let mut pace = Pace::new(pause);
         loop {
-            if let Err(error) = self.run_once().await {
-                let source = std::error::Error::source(&error).map(ToString::to_string);
-                tracing::warn!(%error, source, "the worker's run failed");
-            }
+            let idle = match self.run_once().await {
+                Ok(report) => report.is_idle(),
+                Err(error) => {
+                    let source = std::error::Error::source(&error).map(ToString::to_string);
+                    tracing::warn!(%error, source, "the worker's run failed");
+                    false
+                }
+            };
+            let longer = pace.next(idle).saturating_sub(pause);
             tokio::time::sleep(pause).await;
+            tokio::select! {
+                () = tokio::time::sleep(longer) => {}
+                () = self.shop.news.notified() => pace = Pace::new(pause),
+            }
+        }
+    }
+
+    /// Removes what is over. A store that cannot do so now does not hold up what people wait for.
+    async fn purge(&self, report: &mut WorkerReport) {
+        for _ in 0..MAX_PURGES {
+            match self.shop.store.purge(self.shop.clock.now()).await {
+                Ok(purged) => {
+                    report.purged += purged.rows();
+                    if !purged.may_be_more() {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "what is over was not removed");
+                    return;
+                }
+            }
         }
     }
 
@@ -141,12 +179,36 @@ impl Worker {
             failpoint("worker-after-deliver");
             report.delivered += delivered.len();
             self.shop.store.mark_delivered(&delivered, self.shop.clock.now()).await?;
-            if delivered.len() < waiting {
-                report.undelivered += waiting - delivered.len();
+            // One that is refused does not hold up those behind it; when all that wait are refused, it is enough.
+            if delivered.is_empty() {
+                report.undelivered = waiting;
                 break;
             }
         }
         Ok(())
+    }
+}
+
+/// How long to pause after each run.
+struct Pace {
+    pause: Duration,
+    next: Duration,
+}
+
+impl Pace {
+    fn new(pause: Duration) -> Self {
+        Self { pause, next: pause }
+    }
+
+    /// The pause after a run; after every further idle one it is twice as long.
+    fn next(&mut self, idle: bool) -> Duration {
+        if !idle {
+            self.next = self.pause;
+            return self.pause;
+        }
+        let now = self.next;
+        self.next = (now * 2).min(self.pause * IDLE_PAUSES);
+        now
     }
 }
 
@@ -156,5 +218,18 @@ fn count(report: &mut WorkerReport, before: &Order, after: &Order) {
         (OrderState::Pending, OrderState::Cancelled) => report.cancelled += 1,
         _ if after.due_at.is_none() => report.settled += 1,
         _ => report.still_open += 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_while_there_is_nothing_to_do() {
+        let mut pace = Pace::new(Duration::from_secs(5));
+        let mut pauses = |runs: &[bool]| -> Vec<u64> { runs.iter().map(|idle| pace.next(*idle).as_secs()).collect() };
+        assert_eq!(pauses(&[true; 7]), [5, 10, 20, 40, 60, 60, 60]);
+        assert_eq!(pauses(&[false, false, true, true]), [5, 5, 5, 10], "something to do ends it");
     }
 }

@@ -17,6 +17,7 @@ mod keys;
 mod orders;
 mod product_index;
 mod product_items;
+mod purge;
 mod reads;
 mod retry;
 mod search;

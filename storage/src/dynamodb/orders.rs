@@ -9,7 +9,7 @@ use shopease_shared::ports::{
     Claimed, IdempotencyStore as _, OrderAdvance, OrderStore, OutboxMessage, Placement, StoreError,
 };
 
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 
 use super::actions::Action;
 use super::idempotency::{RecordRow, complete, take};
@@ -34,9 +34,6 @@ const KEY: usize = 0;
 const ORDER: usize = 1;
 const CART: usize = ORDER + LISTS + 1;
 const FIRST_STOCK: usize = CART + 1;
-
-/// How long a delivered message is kept, for the auditor.
-const DELIVERED_KEPT: Duration = Duration::days(30);
 
 #[async_trait]
 impl OrderStore for DynamoDbStore {
@@ -132,7 +129,7 @@ impl OrderStore for DynamoDbStore {
             let mut actions = Vec::with_capacity(chunk.len() * 2);
             for message in chunk {
                 let kept = NewItem::new(&keys::delivered_message(&message.id)).document(message)?;
-                actions.push(Action::put(kept.expires(now + DELIVERED_KEPT).build()));
+                actions.push(Action::put(kept.expires(now + OutboxMessage::KEPT).build()));
                 actions.push(Action::delete(&keys::outbox_message(&message.id)));
             }
             self.transact(actions).await.map_err(Refused::unconditional)?;

@@ -25,6 +25,15 @@ impl DynamoDbStore {
     /// # Errors
     /// [`StoreError`]; [`StoreError::Unavailable`] when the table is not ready after a minute.
     pub async fn create_table(&self) -> Result<(), StoreError> {
+        // Asked first: a refused creation would be a warning in the log of each start.
+        if self.table_status().await?.is_none() {
+            self.request_table().await?;
+        }
+        self.await_table().await?;
+        self.enable_expiry().await
+    }
+
+    async fn request_table(&self) -> Result<(), StoreError> {
         let (partition, sort) = (KeyType::Hash, KeyType::Range);
         let request = self
             .client
@@ -36,23 +45,24 @@ impl DynamoDbStore {
             .key_schema(key_element(PARTITION, partition)?)
             .key_schema(key_element(SORT, sort)?);
         match request.send().await {
-            Err(error) if error.code() == Some("ResourceInUseException") => {}
-            answer => drop(answer.map_err(store_error)?),
+            // Someone else was faster.
+            Err(error) if error.code() == Some("ResourceInUseException") => Ok(()),
+            answer => answer.map(drop).map_err(store_error),
         }
-        self.await_table().await?;
-        self.enable_expiry().await
+    }
+
+    /// The table's status; `None` when there is no table, or its description lags behind its creation.
+    async fn table_status(&self) -> Result<Option<TableStatus>, StoreError> {
+        match self.client.describe_table().table_name(&self.table).send().await {
+            Ok(answer) => Ok(answer.table.and_then(|table| table.table_status)),
+            Err(error) if error.code() == Some("ResourceNotFoundException") => Ok(None),
+            Err(error) => Err(store_error(error)),
+        }
     }
 
     async fn await_table(&self) -> Result<(), StoreError> {
         for _ in 0..POLLS {
-            let answer = self.client.describe_table().table_name(&self.table).send().await;
-            let status = match answer {
-                Ok(answer) => answer.table.and_then(|table| table.table_status),
-                // The description may lag behind the creation.
-                Err(error) if error.code() == Some("ResourceNotFoundException") => None,
-                Err(error) => return Err(store_error(error)),
-            };
-            if status == Some(TableStatus::Active) {
+            if self.table_status().await? == Some(TableStatus::Active) {
                 return Ok(());
             }
             tokio::time::sleep(POLL_PAUSE).await;

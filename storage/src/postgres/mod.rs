@@ -17,6 +17,7 @@ mod idempotency;
 mod login;
 mod orders;
 mod pool;
+mod purge;
 mod retry;
 mod rows;
 mod search;

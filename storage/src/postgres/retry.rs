@@ -1,20 +1,18 @@
 //! Trying a statement again: at most three times, after random pauses (full jitter), within the request's deadline and
 //! the process's budget, and not when much time has passed.
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher as _, Hasher as _};
 use std::time::Duration;
 
 use shopease_shared::deadline;
-use shopease_shared::ports::StoreError;
-use shopease_shared::retry::RetryBudget;
+use shopease_shared::ports::{StoreError, SystemIds};
+use shopease_shared::retry::{RetryBudget, full_jitter};
 use tokio::time::Instant;
 
 use super::error::{is_connection_lost, is_rolled_back, store_error};
 
 const TRIES: u32 = 3;
 /// The longest pause before the second try; twice as long before the third.
-const FIRST_PAUSE_MS: u64 = 25;
+const FIRST_PAUSE: Duration = Duration::from_millis(25);
 /// No try begins later than this after the first began, so that slow failures do not add up.
 const BEGIN_WITHIN: Duration = Duration::from_secs(2);
 
@@ -77,7 +75,7 @@ where
     loop {
         match statement().await {
             Err(error) if tried < TRIES && again(&error) && began.elapsed() < BEGIN_WITHIN => {
-                let pause = pause(tried);
+                let pause = full_jitter(&SystemIds, FIRST_PAUSE * 2_u32.pow(tried - 1));
                 if !deadline::allows(pause) || !budget.allows_retry() {
                     return Outcome { result: Err(store_error(error)), maybe_done_before };
                 }
@@ -89,13 +87,6 @@ where
             result => return Outcome { result: result.map_err(store_error), maybe_done_before },
         }
     }
-}
-
-/// Any time up to the longest pause. The hasher's seed is random enough to keep callers apart, and nothing else
-/// depends on it.
-fn pause(tried: u32) -> Duration {
-    let longest_ms = FIRST_PAUSE_MS << (tried - 1);
-    Duration::from_millis(RandomState::new().build_hasher().finish() % (longest_ms + 1))
 }
 
 #[cfg(test)]

@@ -122,6 +122,9 @@ async fn execute(service: Service, headers: &HeaderMap, command: Command) -> Res
             Claimed::First(claim) => claim.run_async().await,
             Claimed::Answered(answer) => answer,
         };
+        if faults.forget_key {
+            service.ledger.forget_key(&key);
+        }
         answered(answer, &service.public_url)
     };
     let task = tokio::spawn(with_faults(faults, work));

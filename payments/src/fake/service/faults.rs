@@ -24,6 +24,9 @@ pub enum FaultKind {
     /// The request is done, then answered with 500.
     #[serde(rename = "error_500_after_commit")]
     Error500AfterCommit,
+    /// The request is done, then its key is forgotten, as a provider forgets keys after a day: the same request under the
+    /// same key is a new one.
+    ForgetKey,
     /// A webhook goes out twice.
     WebhookDuplicate,
     /// A webhook waits `delay_ms` before it goes out.
@@ -93,11 +96,13 @@ struct State {
 
 /// What goes wrong with one request.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "faults are independent of each other")]
 pub(super) struct RequestFaults {
     pub delay: Duration,
     pub drop_before: bool,
     pub drop_after: bool,
     pub error_500: bool,
+    pub forget_key: bool,
 }
 
 /// What goes wrong with one webhook.
@@ -142,6 +147,7 @@ impl Faults {
             FaultKind::Delay => drawn.delay += delay,
             FaultKind::DropBefore => drawn.drop_before = true,
             FaultKind::DropAfter => drawn.drop_after = true,
+            FaultKind::ForgetKey => drawn.forget_key = true,
             _ => drawn.error_500 = true,
         });
         drawn
@@ -181,7 +187,7 @@ impl State {
 impl FaultKind {
     fn is_of_webhooks(self) -> bool {
         match self {
-            Self::Delay | Self::DropBefore | Self::DropAfter | Self::Error500AfterCommit => false,
+            Self::Delay | Self::DropBefore | Self::DropAfter | Self::Error500AfterCommit | Self::ForgetKey => false,
             Self::WebhookDuplicate
             | Self::WebhookDelay
             | Self::WebhookReorder

@@ -22,6 +22,7 @@ mod model;
 mod order_races;
 mod order_steps;
 mod orders;
+mod purge;
 mod search;
 mod stock;
 mod support;
@@ -156,6 +157,11 @@ macro_rules! for_each_guarantee {
             audit {
                 everything_orders_touch_is_read_once,
                 a_place_that_no_page_gave_is_refused,
+            }
+            purge {
+                what_has_not_ended_stays,
+                what_has_ended_can_be_written_anew,
+                a_message_is_kept_until_it_was_delivered_and_some_days_longer,
             }
             accounts {
                 an_account_is_found_by_id_and_by_email,

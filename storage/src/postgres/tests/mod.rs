@@ -8,6 +8,7 @@ mod frozen;
 mod killed;
 mod limits;
 mod login;
+mod purge;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -1,13 +1,10 @@
 //! Events by HTTP: each message as one JSON `POST`, in order, until one is not taken.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::{Client, Url};
-
-use crate::config::EventsConfig;
-use crate::ports::{EventSink, LogSink, OutboxMessage};
+use shopease_shared::ports::{EventSink, OutboxMessage};
 
 /// A receiver that takes longer is taken to be away.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -50,15 +47,4 @@ impl EventSink for HttpSink {
         }
         taken
     }
-}
-
-/// The sink that the configuration names.
-///
-/// # Errors
-/// A reason when its address is not a URL.
-pub fn event_sink(config: &EventsConfig) -> Result<Arc<dyn EventSink>, String> {
-    Ok(match config {
-        EventsConfig::Log => Arc::new(LogSink),
-        EventsConfig::Http(url) => Arc::new(HttpSink::new(url)?),
-    })
 }

@@ -1,0 +1,94 @@
+//! Events on a bus of `EventBridge`.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use async_trait::async_trait;
+use aws_sdk_eventbridge::Client;
+use aws_sdk_eventbridge::error::DisplayErrorContext;
+use aws_sdk_eventbridge::primitives::DateTime;
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use shopease_shared::domain::OutboxMessageId;
+use shopease_shared::ports::{EventSink, OutboxMessage};
+
+use super::{BATCH, body, only, refused, sdk_config};
+
+/// Who sends the events: what rules match first.
+const SOURCE: &str = "shopease";
+
+/// Puts events on a bus: source `shopease`, detail type the topic, detail the message (`id`, `topic`, `subject`,
+/// `occurred_at`). The bus does not recognise repeated events; receivers do by `detail.id`.
+#[derive(Clone)]
+pub struct EventBridgeSink {
+    client: Client,
+    bus: String,
+}
+
+impl fmt::Debug for EventBridgeSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventBridgeSink").field("bus", &self.bus).finish_non_exhaustive()
+    }
+}
+
+impl EventBridgeSink {
+    /// A sink on a bus, by name or ARN.
+    pub fn new(client: Client, bus: impl Into<String>) -> Self {
+        Self { client, bus: bus.into() }
+    }
+
+    /// A sink with the environment's credentials.
+    pub(crate) async fn connect(bus: &str) -> Self {
+        Self::new(Client::new(&sdk_config(bus).await), bus)
+    }
+
+    fn entry(&self, message: &OutboxMessage) -> Option<PutEventsRequestEntry> {
+        let entry = PutEventsRequestEntry::builder()
+            .event_bus_name(&self.bus)
+            .source(SOURCE)
+            .detail_type(&message.topic)
+            .resources(&message.subject)
+            .time(DateTime::from_secs(message.occurred_at.unix_timestamp()))
+            .detail(body(message)?);
+        Some(entry.build())
+    }
+
+    /// The ids of those that were taken; `None` when the request itself failed.
+    async fn put(&self, batch: &[OutboxMessage]) -> Option<BTreeSet<OutboxMessageId>> {
+        let (messages, entries): (Vec<_>, Vec<_>) =
+            batch.iter().filter_map(|message| Some((message, self.entry(message)?))).unzip();
+        if entries.is_empty() {
+            return Some(BTreeSet::new());
+        }
+        match self.client.put_events().set_entries(Some(entries)).send().await {
+            // One result for each entry, in their order; what has no result was not taken.
+            Ok(answer) => {
+                let mut taken = BTreeSet::new();
+                for (message, result) in messages.into_iter().zip(answer.entries()) {
+                    match result.error_code() {
+                        None => drop(taken.insert(message.id.clone())),
+                        Some(code) => {
+                            refused(message.id.as_str(), code, result.error_message().unwrap_or_default());
+                        }
+                    }
+                }
+                Some(taken)
+            }
+            Err(error) => {
+                tracing::warn!(bus = self.bus, error = %DisplayErrorContext(error), "EventBridge took no events");
+                None
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl EventSink for EventBridgeSink {
+    async fn deliver(&self, messages: &[OutboxMessage]) -> Vec<OutboxMessage> {
+        let mut delivered = Vec::with_capacity(messages.len());
+        for batch in messages.chunks(BATCH) {
+            let Some(taken) = self.put(batch).await else { break };
+            delivered.extend(only(batch, &taken));
+        }
+        delivered
+    }
+}

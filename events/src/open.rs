@@ -1,0 +1,153 @@
+//! Choosing a sink by configuration.
+
+use std::sync::Arc;
+
+use shopease_shared::config::Reader;
+use shopease_shared::ports::{EventSink, LogSink};
+
+use crate::HttpSink;
+
+/// The variable.
+const NAME: &str = "SHOPEASE_EVENTS";
+
+/// Where events go.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum EventsConfig {
+    /// One log line each.
+    #[default]
+    Log,
+    /// `POST`ed to this address.
+    Http(String),
+    /// Put on this bus of `EventBridge`, by name or ARN.
+    #[cfg(feature = "aws")]
+    EventBridge {
+        /// The bus.
+        bus: String,
+    },
+    /// Published to this topic of SNS.
+    #[cfg(feature = "aws")]
+    Sns {
+        /// The topic's ARN.
+        topic_arn: String,
+    },
+}
+
+impl EventsConfig {
+    /// Reads `SHOPEASE_EVENTS`: `log` (the default), an `http` or `https` address, `eventbridge:<bus>`, `sns:<topic ARN>`.
+    pub fn read(reader: &mut Reader<'_>) -> Self {
+        let text = reader.or(NAME, "log".to_owned());
+        Self::parse(&text).unwrap_or_else(|problem| {
+            reader.problem(NAME, problem);
+            Self::Log
+        })
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            None if text == "log" => Ok(Self::Log),
+            Some(("https", _)) if !cfg!(feature = "https") => {
+                Err("this build has no TLS for it: build with `--features stripe`".to_owned())
+            }
+            Some(("http" | "https", rest)) if rest.starts_with("//") => Ok(Self::Http(text.to_owned())),
+            Some(("eventbridge", bus)) if is_bus(bus) => event_bridge(bus),
+            Some(("sns", topic_arn)) if is_topic(topic_arn) => sns(topic_arn),
+            _ => Err(format!(
+                "{text:?} is none of `log`, an http or https address, `eventbridge:<bus>`, `sns:<topic ARN>`"
+            )),
+        }
+    }
+}
+
+/// A name, or an ARN that holds one.
+fn is_bus(bus: &str) -> bool {
+    let visible = (1..=1600).contains(&bus.len()) && bus.bytes().all(|byte| byte.is_ascii_graphic());
+    visible && (!bus.contains(':') || bus.starts_with("arn:"))
+}
+
+fn is_topic(topic_arn: &str) -> bool {
+    let parts: Vec<_> = topic_arn.split(':').collect();
+    matches!(parts[..], ["arn", _, "sns", region, account, name] if ![region, account, name].contains(&""))
+}
+
+#[cfg(feature = "aws")]
+#[expect(clippy::unnecessary_wraps, reason = "a build without the SDK refuses")]
+fn event_bridge(bus: &str) -> Result<EventsConfig, String> {
+    Ok(EventsConfig::EventBridge { bus: bus.to_owned() })
+}
+
+#[cfg(feature = "aws")]
+#[expect(clippy::unnecessary_wraps, reason = "a build without the SDK refuses")]
+fn sns(topic_arn: &str) -> Result<EventsConfig, String> {
+    Ok(EventsConfig::Sns { topic_arn: topic_arn.to_owned() })
+}
+
+#[cfg(not(feature = "aws"))]
+fn event_bridge(_bus: &str) -> Result<EventsConfig, String> {
+    Err("this build cannot reach EventBridge: build with `--features aws-events`".to_owned())
+}
+
+#[cfg(not(feature = "aws"))]
+fn sns(_topic_arn: &str) -> Result<EventsConfig, String> {
+    Err("this build cannot reach SNS: build with `--features aws-events`".to_owned())
+}
+
+/// The sink that the configuration names. Makes no request yet.
+///
+/// # Errors
+/// A reason when an address is not a URL.
+pub async fn open(config: &EventsConfig) -> Result<Arc<dyn EventSink>, String> {
+    Ok(match config {
+        EventsConfig::Log => Arc::new(LogSink),
+        EventsConfig::Http(url) => Arc::new(HttpSink::new(url)?),
+        #[cfg(feature = "aws")]
+        EventsConfig::EventBridge { bus } => Arc::new(crate::aws::EventBridgeSink::connect(bus).await),
+        #[cfg(feature = "aws")]
+        EventsConfig::Sns { topic_arn } => Arc::new(crate::aws::SnsSink::connect(topic_arn).await),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_place_for_events_is_refused_by_name() {
+        for text in [
+            "",
+            "Log",
+            "http",
+            "http:example.com",
+            "ftp://example.com",
+            "eventbridge",
+            "eventbridge:",
+            "eventbridge:a b",
+            "eventbridge:a:b",
+            "sns:topic",
+            "sns:arn:aws:sqs:eu-north-1:1:queue",
+            "sns:arn:aws:sns:eu-north-1::topic",
+        ] {
+            let problem = EventsConfig::parse(text).expect_err(text);
+            assert!(problem.contains("is none of"), "{text}: {problem}");
+        }
+        assert_eq!(EventsConfig::parse("log"), Ok(EventsConfig::Log));
+        assert_eq!(EventsConfig::parse("http://a/b"), Ok(EventsConfig::Http("http://a/b".to_owned())));
+    }
+
+    #[test]
+    fn a_build_says_what_it_lacks() {
+        let topic_arn = "arn:aws:sns:eu-north-1:123456789012:orders.fifo";
+        let read = [EventsConfig::parse("eventbridge:shop"), EventsConfig::parse(&format!("sns:{topic_arn}"))];
+        #[cfg(feature = "aws")]
+        assert_eq!(
+            read,
+            [
+                Ok(EventsConfig::EventBridge { bus: "shop".to_owned() }),
+                Ok(EventsConfig::Sns { topic_arn: topic_arn.to_owned() })
+            ]
+        );
+        #[cfg(not(feature = "aws"))]
+        for refused in read {
+            assert!(refused.expect_err("there is no SDK").contains("--features aws-events"));
+        }
+    }
+}

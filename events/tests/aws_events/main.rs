@@ -1,0 +1,216 @@
+//! `EventBridge` and SNS on the wire: what goes out, and what becomes of events when the services refuse some, are
+//! overrun, forbid it, or when their answer gets lost.
+
+#![expect(clippy::expect_used, reason = "a test that cannot go on fails")]
+
+mod service;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_sns::config::Credentials;
+use serde_json::Value;
+use service::{Answer, Entry, Service};
+use shopease_events::{EventBridgeSink, SnsSink};
+use shopease_shared::domain::OutboxMessageId;
+use shopease_shared::ports::{EventSink, OutboxMessage};
+use time::macros::datetime;
+
+const BUS: &str = "shop-bus";
+const TOPIC: &str = "arn:aws:sns:eu-north-1:123456789012:orders";
+const FIFO: &str = "arn:aws:sns:eu-north-1:123456789012:orders.fifo";
+
+/// Events of some orders, one after the other.
+fn messages(count: usize) -> Vec<OutboxMessage> {
+    let message = |number: usize| OutboxMessage {
+        id: OutboxMessageId::derive(&format!("message {number}")),
+        topic: ["order.placed", "order.paid"][number % 2].to_owned(),
+        subject: format!("order <{}> & \"ö\"", number / 2),
+        occurred_at: datetime!(2026-01-01 12:00:00.123 UTC),
+    };
+    (0..count).map(message).collect()
+}
+
+/// The services' configuration, without waits between tries.
+async fn sdk_config(service: &Service) -> SdkConfig {
+    let retries = RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(1));
+    aws_config::defaults(BehaviorVersion::latest())
+        .endpoint_url(&service.url)
+        .region(Region::new("eu-north-1"))
+        .credentials_provider(Credentials::new("key", "secret", None, None, "tests"))
+        .retry_config(retries)
+        .load()
+        .await
+}
+
+/// A sink of each kind before a service of its own that misbehaves like this, and the name of an event's id there.
+async fn sinks(answers: &[Answer]) -> Vec<(Service, Arc<dyn EventSink>)> {
+    let (bridge, sns) = (Service::start(answers.to_vec()).await, Service::start(answers.to_vec()).await);
+    let to_bridge = EventBridgeSink::new(aws_sdk_eventbridge::Client::new(&sdk_config(&bridge).await), BUS);
+    let to_sns = SnsSink::new(aws_sdk_sns::Client::new(&sdk_config(&sns).await), TOPIC);
+    vec![(bridge, Arc::new(to_bridge)), (sns, Arc::new(to_sns))]
+}
+
+/// How often the service took each message.
+fn times(service: &Service) -> BTreeMap<String, usize> {
+    let mut times = BTreeMap::new();
+    for entry in service.taken() {
+        let text = entry.get("Detail").or_else(|| entry.get("Message")).expect("a message");
+        let message: Value = serde_json::from_str(text).expect("JSON");
+        *times.entry(message["id"].as_str().expect("an id").to_owned()).or_default() += 1;
+    }
+    times
+}
+
+fn ids(messages: &[OutboxMessage]) -> Vec<&str> {
+    messages.iter().map(|message| message.id.as_str()).collect()
+}
+
+/// Delivers until nothing waits, as runs of the worker do; gives how many runs it took.
+async fn deliver_all(sink: &dyn EventSink, mut waiting: Vec<OutboxMessage>) -> usize {
+    for run in 1..20 {
+        let taken = sink.deliver(&waiting).await;
+        waiting.retain(|message| !taken.contains(message));
+        if waiting.is_empty() {
+            return run;
+        }
+    }
+    panic!("never taken: {waiting:?}");
+}
+
+#[tokio::test]
+async fn the_bus_gets_the_type_the_subject_and_the_message() {
+    let service = Service::start([]).await;
+    let sink = EventBridgeSink::new(aws_sdk_eventbridge::Client::new(&sdk_config(&service).await), BUS);
+    let sent = messages(23);
+    assert_eq!(ids(&sink.deliver(&sent).await), ids(&sent));
+    assert_eq!(service.requests(), [10, 10, 3]);
+    for (entry, message) in service.taken().iter().zip(&sent) {
+        let is = |name: &str| entry[name].as_str();
+        assert_eq!((is("EventBusName"), is("Source"), is("DetailType")), (BUS, "shopease", message.topic.as_str()));
+        assert_eq!(serde_json::from_str::<OutboxMessage>(is("Detail")).expect("the message"), *message);
+        assert_eq!(serde_json::from_str::<Vec<String>>(is("Resources")).expect("a list"), [message.subject.as_str()]);
+        assert_eq!(is("Time"), message.occurred_at.unix_timestamp().to_string());
+    }
+}
+
+fn attribute(entry: &Entry, wanted: &str) -> Option<String> {
+    (1..=2).find_map(|number| {
+        let at = |field: &str| entry.get(&format!("MessageAttributes.entry.{number}.{field}"));
+        (at("Name")? == wanted).then(|| {
+            assert_eq!(at("Value.DataType").map(String::as_str), Some("String"));
+            at("Value.StringValue").expect("a value").clone()
+        })
+    })
+}
+
+#[tokio::test]
+async fn a_topic_gets_the_message_with_type_and_id_as_attributes() {
+    for topic_arn in [TOPIC, FIFO] {
+        let service = Service::start([]).await;
+        let sink = SnsSink::new(aws_sdk_sns::Client::new(&sdk_config(&service).await), topic_arn);
+        let sent = messages(11);
+        assert_eq!(ids(&sink.deliver(&sent).await), ids(&sent));
+        assert_eq!(service.requests(), [10, 1]);
+        for (entry, message) in service.taken().iter().zip(&sent) {
+            assert_eq!((entry["TopicArn"].as_str(), entry["Id"].as_str()), (topic_arn, message.id.as_str()));
+            assert_eq!(serde_json::from_str::<OutboxMessage>(&entry["Message"]).expect("the message"), *message);
+            assert_eq!(attribute(entry, "topic").as_ref(), Some(&message.topic));
+            assert_eq!(attribute(entry, "id").as_deref(), Some(message.id.as_str()));
+            let only_fifo = [("MessageDeduplicationId", message.id.as_str()), ("MessageGroupId", &message.subject)];
+            for (name, value) in only_fifo {
+                assert_eq!(entry.get(name).map(String::as_str), (topic_arn == FIFO).then_some(value), "{name}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_refused_comes_again_and_holds_up_no_other_subject() {
+    for (service, sink) in sinks(&[Answer::Refuse(vec![1, 9]), Answer::Refuse(vec![0])]).await {
+        let sent = messages(25);
+        let taken = sink.deliver(&sent).await;
+        let refused = [&sent[1], &sent[9], &sent[10]];
+        assert!(refused.iter().all(|message| !taken.contains(message)), "{:?}", ids(&taken));
+        assert!(taken.len() >= 20, "the others are taken: {}", taken.len());
+        let rest: Vec<_> = sent.iter().filter(|message| !taken.contains(message)).cloned().collect();
+        assert_eq!(deliver_all(&*sink, rest).await, 1);
+        let times = times(&service);
+        assert_eq!(times.len(), sent.len());
+        assert!(times.values().all(|times| *times == 1), "none twice: {times:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_topic_gets_no_later_event_of_an_order_whose_earlier_one_was_refused() {
+    let service = Service::start([Answer::Refuse(vec![9])]).await;
+    let sink = SnsSink::new(aws_sdk_sns::Client::new(&sdk_config(&service).await), FIFO);
+    let mut sent = messages(24);
+    // The second event of the order whose first one is refused is in the next batch.
+    sent.swap(8, 1);
+    sent.swap(9, 12);
+    sent[9].subject = "the order".to_owned();
+    sent[15].subject = "the order".to_owned();
+    let taken = sink.deliver(&sent).await;
+    assert!(!taken.contains(&sent[9]) && !taken.contains(&sent[15]), "{:?}", ids(&taken));
+    assert_eq!(taken.len(), 22);
+    assert_eq!(deliver_all(&*Arc::new(sink), vec![sent[9].clone(), sent[15].clone()]).await, 1);
+    assert!(times(&service).values().all(|times| *times == 1));
+}
+
+#[tokio::test]
+async fn an_overrun_service_is_asked_again_and_then_left_alone() {
+    // Once is tried again at once.
+    for (service, sink) in sinks(&[Answer::Throttle]).await {
+        let sent = messages(12);
+        assert_eq!(ids(&sink.deliver(&sent).await), ids(&sent));
+        assert_eq!(service.requests(), [10, 10, 2]);
+    }
+    // Three times is enough for this run: what comes after would only be more load.
+    for (service, sink) in sinks(&vec![Answer::Throttle; 3]).await {
+        let sent = messages(30);
+        assert_eq!(sink.deliver(&sent).await, []);
+        assert_eq!(service.requests(), [10, 10, 10]);
+        assert_eq!(deliver_all(&*sink, sent).await, 1);
+        assert!(times(&service).values().all(|times| *times == 1));
+    }
+}
+
+#[tokio::test]
+async fn what_is_forbidden_is_not_tried_again_at_once_and_nothing_is_lost() {
+    for (service, sink) in sinks(&[Answer::Refuse(Vec::new()), Answer::Deny]).await {
+        let sent = messages(30);
+        assert_eq!(ids(&sink.deliver(&sent).await), ids(&sent[..10]));
+        assert_eq!(service.requests(), [10, 10]);
+        assert_eq!(deliver_all(&*sink, sent[10..].to_vec()).await, 1);
+        assert_eq!(times(&service).len(), sent.len());
+    }
+}
+
+#[tokio::test]
+async fn a_lost_answer_makes_events_come_twice_and_never_not_at_all() {
+    for (service, sink) in sinks(&vec![Answer::Lose; 4]).await {
+        let sent = messages(15);
+        let runs = deliver_all(&*sink, sent.clone()).await;
+        let times = times(&service);
+        assert_eq!(times.len(), sent.len(), "after {runs} runs");
+        assert!(times.values().any(|times| *times > 1), "{times:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_is_not_there_takes_nothing() {
+    let mut service = Service::start([]).await;
+    "http://127.0.0.1:1".clone_into(&mut service.url);
+    let config = sdk_config(&service).await;
+    let sinks: [Arc<dyn EventSink>; 2] = [
+        Arc::new(EventBridgeSink::new(aws_sdk_eventbridge::Client::new(&config), BUS)),
+        Arc::new(SnsSink::new(aws_sdk_sns::Client::new(&config), TOPIC)),
+    ];
+    for sink in sinks {
+        assert_eq!(sink.deliver(&messages(3)).await, []);
+    }
+}

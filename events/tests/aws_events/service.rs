@@ -1,0 +1,195 @@
+//! A small server that speaks the two services' protocols: JSON 1.1 for `EventBridge`, query and XML for SNS. It keeps what
+//! it took, and misbehaves as told.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+/// What happens to a request.
+#[derive(Debug, Clone)]
+pub enum Answer {
+    /// Entries of these numbers are refused, the others taken.
+    Refuse(Vec<usize>),
+    /// Nothing is taken: too many requests.
+    Throttle,
+    /// Nothing is taken: this is not allowed.
+    Deny,
+    /// All is taken, and the connection closed without an answer.
+    Lose,
+}
+
+/// One entry as it came.
+pub type Entry = BTreeMap<String, String>;
+
+#[derive(Default)]
+struct State {
+    answers: VecDeque<Answer>,
+    taken: Vec<Entry>,
+    /// Entries of each request.
+    requests: Vec<usize>,
+}
+
+/// The server.
+#[derive(Clone)]
+pub struct Service {
+    state: Arc<Mutex<State>>,
+    /// Where it is.
+    pub url: String,
+}
+
+impl Service {
+    /// Starts one that answers the first requests like this, and takes everything afterwards.
+    pub async fn start(answers: impl IntoIterator<Item = Answer>) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let state = Arc::new(Mutex::new(State { answers: answers.into_iter().collect(), ..State::default() }));
+        let service = Self { state, url };
+        let serving = service.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let service = serving.clone();
+                tokio::spawn(async move { service.serve(stream).await });
+            }
+        });
+        service
+    }
+
+    /// What it took, with repetitions.
+    pub fn taken(&self) -> Vec<Entry> {
+        self.state.lock().expect("not poisoned").taken.clone()
+    }
+
+    /// How many entries each request had.
+    pub fn requests(&self) -> Vec<usize> {
+        self.state.lock().expect("not poisoned").requests.clone()
+    }
+
+    /// One request of a connection, which then ends.
+    async fn serve(&self, mut stream: TcpStream) -> Option<()> {
+        let (head, body) = read(&mut stream).await?;
+        let head = head.to_lowercase();
+        assert!(head.contains("authorization: aws4-hmac-sha256"), "every request is signed: {head}");
+        let (json, entries) = if head.contains("x-amz-target: awsevents.putevents") {
+            assert!(head.contains("content-type: application/x-amz-json-1.1"), "{head}");
+            (true, json_entries(&body))
+        } else {
+            assert!(head.contains("content-type: application/x-www-form-urlencoded"), "{head}");
+            (false, form_entries(&body))
+        };
+        let answer = {
+            let mut state = self.state.lock().expect("not poisoned");
+            let answer = state.answers.pop_front().unwrap_or(Answer::Refuse(Vec::new()));
+            state.requests.push(entries.len());
+            let refused = |number: &usize| matches!(&answer, Answer::Refuse(numbers) if numbers.contains(number));
+            if !matches!(answer, Answer::Throttle | Answer::Deny) {
+                let taken = entries.iter().enumerate().filter(|(number, _)| !refused(number));
+                state.taken.extend(taken.map(|(_, entry)| entry.clone()));
+            }
+            answer
+        };
+        let (status, text) = match answer {
+            Answer::Lose => return None,
+            Answer::Throttle => error(json, "ThrottlingException", "Throttling"),
+            Answer::Deny => error(json, "AccessDeniedException", "AuthorizationError"),
+            Answer::Refuse(numbers) if json => ("200 OK", json_answer(entries.len(), &numbers)),
+            Answer::Refuse(numbers) => ("200 OK", xml_answer(&entries, &numbers)),
+        };
+        let kind = if json { "application/x-amz-json-1.1" } else { "text/xml" };
+        let length = text.len();
+        let response = format!(
+            "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{text}"
+        );
+        stream.write_all(response.as_bytes()).await.ok()
+    }
+}
+
+async fn read(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
+    let mut bytes = Vec::new();
+    loop {
+        let end = bytes.windows(4).position(|window| window == b"\r\n\r\n");
+        if let Some(end) = end {
+            let head = String::from_utf8(bytes[..end].to_vec()).expect("text");
+            let length =
+                head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+            let length: usize = length.expect("a length");
+            if bytes.len() >= end + 4 + length {
+                return Some((head, bytes[end + 4..end + 4 + length].to_vec()));
+            }
+        }
+        if stream.read_buf(&mut bytes).await.ok()? == 0 {
+            return None;
+        }
+    }
+}
+
+fn json_entries(body: &[u8]) -> Vec<Entry> {
+    let body: Value = serde_json::from_slice(body).expect("JSON");
+    let entries = body["Entries"].as_array().expect("a list");
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+    let entry = |value: &Value| {
+        value.as_object().expect("an entry").iter().map(|(name, value)| (name.clone(), text(value))).collect()
+    };
+    entries.iter().map(entry).collect()
+}
+
+/// Entries by what follows `PublishBatchRequestEntries.member.<n>.`; the topic with each.
+fn form_entries(body: &[u8]) -> Vec<Entry> {
+    let form: Vec<(String, String)> = serde_urlencoded::from_bytes(body).expect("a form");
+    let find = |name: &str| form.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+    assert_eq!(find("Action").as_deref(), Some("PublishBatch"), "{form:?}");
+    let mut entries: BTreeMap<usize, Entry> = BTreeMap::new();
+    for (name, value) in &form {
+        let Some(rest) = name.strip_prefix("PublishBatchRequestEntries.member.") else { continue };
+        let (number, field) = rest.split_once('.').expect("a field");
+        entries.entry(number.parse().expect("a number")).or_default().insert(field.to_owned(), value.clone());
+    }
+    for entry in entries.values_mut() {
+        entry.insert("TopicArn".to_owned(), find("TopicArn").expect("a topic"));
+    }
+    entries.into_values().collect()
+}
+
+fn json_answer(count: usize, refused: &[usize]) -> String {
+    let entry = |number: usize| {
+        if refused.contains(&number) {
+            json!({"ErrorCode": "InternalFailure", "ErrorMessage": "not now"})
+        } else {
+            json!({"EventId": format!("event-{number}")})
+        }
+    };
+    json!({"FailedEntryCount": refused.len(), "Entries": (0..count).map(entry).collect::<Vec<_>>()}).to_string()
+}
+
+fn xml_answer(entries: &[Entry], refused: &[usize]) -> String {
+    let (mut successful, mut failed) = (String::new(), String::new());
+    // SNS gives the results in no particular order.
+    for (number, entry) in entries.iter().enumerate().rev() {
+        let id = &entry["Id"];
+        if refused.contains(&number) {
+            write!(failed, "<member><Id>{id}</Id><Code>InternalError</Code><Message>not now</Message><SenderFault>false</SenderFault></member>")
+        } else {
+            write!(successful, "<member><Id>{id}</Id><MessageId>message-{number}</MessageId></member>")
+        }
+        .expect("text");
+    }
+    format!(
+        "<PublishBatchResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><PublishBatchResult><Successful>{successful}</Successful>\
+         <Failed>{failed}</Failed></PublishBatchResult><ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></PublishBatchResponse>"
+    )
+}
+
+fn error(json: bool, json_code: &str, xml_code: &str) -> (&'static str, String) {
+    if json {
+        ("400 Bad Request", json!({"__type": json_code, "message": "no"}).to_string())
+    } else {
+        let text = format!(
+            "<ErrorResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><Error><Type>Sender</Type><Code>{xml_code}</Code>\
+             <Message>no</Message></Error><RequestId>r</RequestId></ErrorResponse>"
+        );
+        (if xml_code == "Throttling" { "400 Bad Request" } else { "403 Forbidden" }, text)
+    }
+}

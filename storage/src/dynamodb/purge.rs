@@ -1,0 +1,14 @@
+//! Nothing to purge: what ends has the attribute by which the table removes items by itself.
+
+use async_trait::async_trait;
+use shopease_shared::ports::{PurgeStore, Purged, StoreError};
+use time::OffsetDateTime;
+
+use super::DynamoDbStore;
+
+#[async_trait]
+impl PurgeStore for DynamoDbStore {
+    async fn purge(&self, _now: OffsetDateTime) -> Result<Purged, StoreError> {
+        Ok(Purged::default())
+    }
+}
