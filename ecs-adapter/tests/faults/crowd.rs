@@ -143,7 +143,7 @@ impl Visits {
         for (answer, times) in &*self.told.answers.lock().expect("whole") {
             println!("{times:>6} x {answer}");
         }
-        let unfit = self.told.unfit.lock().expect("whole");
+        let unfit = self.told.unfit.lock().expect("whole").clone();
         assert!(unfit.is_empty(), "{} unfit answers: {unfit:#?}", unfit.len());
         let gone = self.attempts.iter().filter(|attempt| attempt.answer.is_none()).count();
         println!("{} checkouts, {gone} of them given up", self.attempts.len());
