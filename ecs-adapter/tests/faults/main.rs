@@ -5,7 +5,11 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on fails")]
 
+mod attempt;
+mod crowd;
 mod points;
+mod postgres_kills;
+mod postgres_network;
 mod provider_faults;
 mod random_kills;
 mod receiver;
@@ -16,6 +20,14 @@ mod site;
 fn scale() -> u32 {
     use shopease_shared::ports::{Env as _, ProcessEnv};
     ProcessEnv.var("SHOPEASE_TEST_SCALE").map_or(1, |text| text.parse().expect("SHOPEASE_TEST_SCALE is a number"))
+}
+
+/// A new seed of random choices, which a test that fails shows.
+fn seed() -> u64 {
+    use shopease_shared::ports::{IdGenerator as _, SystemIds};
+    let seed = u64::from_be_bytes(SystemIds.secret()[..8].try_into().expect("eight"));
+    println!("seed {seed}");
+    seed
 }
 
 /// Runs a test on a site with an embedded store and on one with PostgreSQL.

@@ -10,6 +10,10 @@ use crate::site::{OPERATOR, Shop, Site};
 #[derive(Debug, Clone)]
 pub struct Answer {
     pub status: u16,
+    pub content_type: String,
+    /// When to come again, in seconds, if it says so.
+    pub retry_after: Option<u64>,
+    /// Null when it is no JSON.
     pub body: Value,
 }
 
@@ -55,6 +59,16 @@ impl Shopper {
     /// Puts a unit of an article into the cart.
     pub async fn add(&self, shop: &str, sku: &str) -> Option<Answer> {
         self.post(shop, "/api/v1/cart/line-items", None, &json!({"sku": sku, "quantity": 1})).await
+    }
+
+    /// The same, once however often it is sent under this key.
+    pub async fn add_once(&self, shop: &str, key: &str, sku: &str) -> Option<Answer> {
+        self.post(shop, "/api/v1/cart/line-items", Some(key), &json!({"sku": sku, "quantity": 1})).await
+    }
+
+    /// Looks at a page.
+    pub async fn visit(&self, shop: &str, page: &str) -> Option<Answer> {
+        answer(self.http.get(format!("{shop}{page}")).bearer_auth(&self.token)).await
     }
 
     /// Orders the cart.
@@ -103,8 +117,7 @@ impl Shopper {
     }
 
     async fn get(&self, shop: &str, path: &str) -> Answer {
-        let request = self.http.get(format!("{shop}{path}")).bearer_auth(&self.token);
-        answer(request).await.expect("an answer")
+        self.visit(shop, path).await.expect("an answer")
     }
 
     async fn post(&self, shop: &str, path: &str, key: Option<&str>, body: &Value) -> Option<Answer> {
@@ -119,6 +132,10 @@ impl Shopper {
 async fn answer(request: reqwest::RequestBuilder) -> Option<Answer> {
     let answer = request.send().await.ok()?;
     let status = answer.status().as_u16();
+    let header = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
+    let content_type = header("content-type").unwrap_or_default().to_owned();
+    let retry_after = header("retry-after").and_then(|seconds| seconds.parse().ok());
     let bytes = answer.bytes().await.ok()?;
-    Some(Answer { status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) })
+    let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+    Some(Answer { status, content_type, retry_after, body })
 }

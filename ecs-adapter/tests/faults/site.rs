@@ -14,7 +14,7 @@ use shopease_payments::fake::FakeProvider;
 use shopease_shared::config::Reader;
 use shopease_shared::ports::{PaymentProvider, SystemIds};
 use shopease_shared::testing::MapEnv;
-use shopease_storage::testing::{LentSchema, lend_schema};
+use shopease_storage::testing::{LentSchema, OwnPostgres, lend_schema};
 use shopease_storage::{OpenStore, StoreConfig, open};
 use tempfile::TempDir;
 
@@ -43,6 +43,8 @@ pub enum Store {
     Embedded,
     /// In a schema of its own.
     Postgres(LentSchema),
+    /// In a server of its own, which the test may kill.
+    OwnPostgres(Arc<OwnPostgres>),
 }
 
 impl Store {
@@ -54,6 +56,15 @@ impl Store {
     /// A schema, if tests have a database.
     pub async fn postgres(test: &str) -> Option<Self> {
         lend_schema(test).await.map(Self::Postgres)
+    }
+
+    /// Where the database is, if there is one.
+    fn database_url(&self) -> Option<String> {
+        match self {
+            Self::Embedded => None,
+            Self::Postgres(schema) => Some(schema.url().to_owned()),
+            Self::OwnPostgres(server) => Some(server.url()),
+        }
     }
 }
 
@@ -166,14 +177,13 @@ impl Site {
 
     /// The store of a shop that serves, and the provider, for this process too.
     pub async fn open_beside(&self) -> (OpenStore, Arc<dyn PaymentProvider>) {
-        let config = match &self.store {
-            Store::Embedded => StoreConfig::DynamoDb {
+        let config = match self.store.database_url() {
+            None => StoreConfig::DynamoDb {
                 table: "shopease".to_owned(),
                 endpoint_url: Some(format!("http://127.0.0.1:{}", self.engine_port)),
             },
-            Store::Postgres(schema) => {
-                let env =
-                    MapEnv::new([("SHOPEASE_DATABASE_CONNECTIONS", "4")]).with("SHOPEASE_DATABASE_URL", schema.url());
+            Some(url) => {
+                let env = MapEnv::new([("SHOPEASE_DATABASE_CONNECTIONS", "4")]).with("SHOPEASE_DATABASE_URL", &url);
                 let mut reader = Reader::new(&env);
                 let config = StoreConfig::read(&mut reader, "postgres").expect("a store");
                 reader.finish().expect("the settings are right");
@@ -230,11 +240,9 @@ impl Site {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log(&self.home));
-        match &self.store {
-            Store::Embedded => command.env("SHOPEASE_STORE", "embedded"),
-            Store::Postgres(schema) => {
-                command.env("SHOPEASE_STORE", "postgres").env("SHOPEASE_DATABASE_URL", schema.url())
-            }
+        match self.store.database_url() {
+            None => command.env("SHOPEASE_STORE", "embedded"),
+            Some(url) => command.env("SHOPEASE_STORE", "postgres").env("SHOPEASE_DATABASE_URL", url),
         };
         command
     }

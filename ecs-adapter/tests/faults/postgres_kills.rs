@@ -1,0 +1,45 @@
+//! A database server that is killed while shoppers order, and started again.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use shopease_shared::testing::SeededRandom;
+use shopease_storage::testing::OwnPostgres;
+
+use crate::crowd::Crowd;
+use crate::site::{Site, Store};
+
+const KILLS: u32 = 3;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_killed_while_shoppers_order_costs_no_order() {
+    let Some(server) = OwnPostgres::start("postgres_kills", &[]) else { return };
+    let server = Arc::new(server);
+    let mut random = SeededRandom::new(crate::seed());
+    let site = Site::open(Store::OwnPostgres(Arc::clone(&server))).await;
+    // Its own worker must get over it, too.
+    let shop = site.serve(&[("SHOPEASE_WORKER_SECONDS", "1")]).await;
+    let crowd = Crowd::of(&site, &shop);
+    for kill in 1..=KILLS * crate::scale() {
+        crowd.until_ordered(crowd.ordered() + 20).await;
+        tokio::time::sleep(Duration::from_millis(random.number() % 500)).await;
+        let (killed, pause) = (Arc::clone(&server), Duration::from_millis(100 + random.number() % 2_900));
+        let before = crowd.ordered();
+        let down = tokio::task::spawn_blocking(move || {
+            let begun = Instant::now();
+            killed.kill();
+            std::thread::sleep(pause);
+            killed.restart();
+            begun.elapsed()
+        });
+        let down = down.await.expect("killed and started");
+        let ill = crowd.until_well().await;
+        println!("kill {kill}: after {before} orders, down for {down:.1?}, well again {ill:.1?} later");
+    }
+    let visits = crowd.leave().await;
+    visits.until_announced(&site).await;
+    shop.kill();
+    site.settle().await;
+    visits.check(&site).await;
+    site.close().await;
+}
