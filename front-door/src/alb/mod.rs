@@ -183,7 +183,7 @@ impl Handler for Balancer {
     async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
         let begun = Instant::now();
         let (parts, body) = request.into_parts();
-        if parts.uri.path().starts_with(live::PATH) {
+        if live::owns(parts.uri.path()) {
             return self.live.serve(Request::from_parts(parts, body)).await;
         }
         self.balance(parts, body, peer, begun).await
