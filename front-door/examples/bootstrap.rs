@@ -45,7 +45,8 @@ async fn main() -> Result<(), Error> {
         sleep(Duration::from_millis(init.parse()?)).await;
     }
     let variables = &variables;
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move { handle(event, variables).await })).await
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move { handle(event, variables).await }))
+        .await
 }
 
 async fn handle(event: LambdaEvent<Value>, variables: &BTreeMap<String, String>) -> Result<Value, Error> {

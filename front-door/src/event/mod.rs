@@ -71,7 +71,8 @@ struct Answer {
 impl Answer {
     fn response(self, headers: HeaderMap) -> Result<Response<Bytes>, Malformed> {
         let status = u16::try_from(self.status_code).ok().and_then(|status| StatusCode::from_u16(status).ok());
-        let status = status.filter(|status| (200..600).contains(&status.as_u16())).ok_or(Malformed::Status(self.status_code))?;
+        let status =
+            status.filter(|status| (200..600).contains(&status.as_u16())).ok_or(Malformed::Status(self.status_code))?;
         let body = self.body.unwrap_or_default();
         let body = if self.is_base64_encoded { STANDARD.decode(body)?.into() } else { Bytes::from(body) };
         let mut response = Response::new(body);

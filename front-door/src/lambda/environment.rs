@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::process::{Child, Command as Process};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::function::Pool;
 use super::report::{Ending, Report};
@@ -26,6 +26,8 @@ use crate::ambient;
 /// Longest initialisation: after it, Lambda starts the runtime again, within the first invocation's time.
 const INIT_LIMIT: Duration = Duration::from_secs(10);
 
+/// How long a process may go on that has reported that it cannot start.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How often a process is tried to be started while its file is busy, and the pause between.
 const SPAWN_TRIES: u32 = 100;
 const SPAWN_PAUSE: Duration = Duration::from_millis(10);
@@ -143,6 +145,8 @@ impl Environment {
                 Some(Call::Next(next)) => return Ok((sandbox, next)),
                 Some(Call::InitError(error, back)) => {
                     let _ = back.send(Verdict::Accepted);
+                    // It may write why, and end by itself.
+                    let _ = timeout(LAST_WORDS, sandbox.child.wait()).await;
                     return Err(Failure::Reported(error));
                 }
                 Some(Call::Response(_, _, back) | Call::Error(_, _, back)) => {

@@ -183,8 +183,7 @@ impl Live {
             Some(area) => area,
             None => None,
         };
-        let [fargate, lambda] =
-            [change.fargate, change.lambda].map(|weight| u16::try_from(weight).unwrap_or(u16::MAX));
+        let [fargate, lambda] = [change.fargate, change.lambda].map(|weight| u16::try_from(weight).unwrap_or(u16::MAX));
         match self.weights.set(area, Pair { fargate, lambda }) {
             Ok(()) => server::answer(StatusCode::OK, "application/json", self.snapshot().to_string()),
             Err(error) => problem(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string()),

@@ -132,7 +132,8 @@ async fn throttled_requests_have_the_status_of_the_service() {
 async fn requests_have_the_limits_of_the_service() {
     let door = Door::start(Options::default()).await;
     // What the service counts: the request line's method and target, and every field with its line end.
-    let fixed = "GET/products".len() + "host: shop.example\r\n".len() + "connection: close\r\n".len() + "x-a: \r\n".len();
+    let fixed =
+        "GET/products".len() + "host: shop.example\r\n".len() + "connection: close\r\n".len() + "x-a: \r\n".len();
     let field = |bytes: usize| "x".repeat(bytes - fixed);
     assert_eq!(get(door.http_api, "/products", &[("x-a", &field(10_240))]).await.status, 200);
     assert_eq!(get(door.http_api, "/products", &[("x-a", &field(10_241))]).await.status, 431);

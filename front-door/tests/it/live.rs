@@ -43,7 +43,10 @@ async fn snapshots_arrive_each_second_and_count_what_passed() {
     assert!(last["runtimes"]["lambda"]["cost_usd"].as_f64() > Some(0.000_000_4), "two requests: {last}");
     let areas = last["areas"].as_array().expect("areas");
     let area = |name: &str| areas.iter().find(|area| area["name"] == name).expect("an area");
-    assert_eq!((&area("storefront")["fargate_requests"], &area("storefront")["lambda_requests"]), (&4.into(), &2.into()));
+    assert_eq!(
+        (&area("storefront")["fargate_requests"], &area("storefront")["lambda_requests"]),
+        (&4.into(), &2.into())
+    );
     assert_eq!((&area("cart")["fargate_requests"], &area("cart")["environments"]["idle"]), (&1.into(), &0.into()));
     assert_eq!(area("storefront")["environments"]["idle"], 1);
     assert!(area("storefront")["max_memory_bytes"].as_u64() > Some(1024 * 1024), "{last}");

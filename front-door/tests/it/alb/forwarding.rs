@@ -36,7 +36,10 @@ async fn a_target_is_told_who_asked() {
     assert_eq!(values(&head, "x-forwarded-proto"), ["http"]);
     assert_eq!(values(&head, "x-forwarded-port"), [port.as_str()]);
     let trace = values(&head, "x-amzn-trace-id");
-    assert!(trace.len() == 1 && trace[0].starts_with("Self=1-") && trace[0].ends_with(&format!(";{TRACE}")), "{trace:?}");
+    assert!(
+        trace.len() == 1 && trace[0].starts_with("Self=1-") && trace[0].ends_with(&format!(";{TRACE}")),
+        "{trace:?}"
+    );
 }
 
 #[tokio::test]

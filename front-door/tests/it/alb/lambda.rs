@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use front_door::alb::Settings;
 use front_door::alb::MAX_LAMBDA_BYTES;
+use front_door::alb::Settings;
 use serde_json::{Value, json};
 
 use crate::support::{Door, Options, eventually, get, send, soon};
@@ -111,7 +111,8 @@ async fn an_answer_may_be_a_megabyte_and_its_header_32_kilobytes() {
 
 #[tokio::test]
 async fn a_throttled_function_is_a_bad_gateway() {
-    let door = Arc::new(Door::start(Options { function: |settings| settings.concurrency = 1, ..Options::lambda() }).await);
+    let door =
+        Arc::new(Door::start(Options { function: |settings| settings.concurrency = 1, ..Options::lambda() }).await);
     let running = tokio::spawn({
         let door = Arc::clone(&door);
         async move { ask(&door, &json!({ "sleep_ms": 400 })).await }

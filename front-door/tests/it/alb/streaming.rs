@@ -15,7 +15,8 @@ const BUFFERED: usize = 30 * 1024 * 1024;
 async fn an_answer_begins_before_the_request_has_ended() {
     let door = Door::start(Options::default()).await;
     let mut connection = Connection::open(door.address).await;
-    let head = "POST /products?do=stream HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let head =
+        "POST /products?do=stream HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
     connection.write(head.as_bytes()).await;
     let received = connection.read_until(|text| text.contains("begun")).await;
     assert!(received.starts_with("HTTP/1.1 200 OK\r\n"), "{received}");

@@ -58,10 +58,7 @@ async fn a_process_has_lambdas_variables_and_its_own_and_none_of_the_host() {
             "_HANDLER",
         ]
     );
-    assert_eq!(
-        (&variables["TZ"], &variables["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]),
-        (&json!("UTC+1"), &json!("128"))
-    );
+    assert_eq!((&variables["TZ"], &variables["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]), (&json!("UTC+1"), &json!("128")));
 }
 
 #[tokio::test]

@@ -60,7 +60,7 @@ impl Connection {
     }
 
     pub async fn write(&mut self, bytes: &[u8]) {
-        self.writer.write_all(bytes).await.expect("a reader");
+        soon("room", self.writer.write_all(bytes)).await.expect("a reader");
     }
 
     /// Reads until what has been received is enough; gives all of it.
