@@ -74,12 +74,14 @@ async fn an_event_may_be_six_megabytes_and_no_more() {
 #[tokio::test]
 async fn a_deployment_lets_an_invocation_end_on_the_old_code() {
     let host = Arc::new(Host::start(|_| {}));
-    let idle = host.answer(json!({})).await;
+    let first = host.answer(json!({})).await;
     let running = tokio::spawn({
         let host = Arc::clone(&host);
-        async move { host.answer(json!({ "sleep_ms": 300 })).await }
+        async move { host.answer(json!({ "sleep_ms": 700 })).await }
     });
     eventually("the invocation runs", || host.function.environments().busy == 1).await;
+    let idle = host.answer(json!({})).await;
+    host.idle_beside(1).await;
     host.function.deploy(&crate::support::example("bootstrap")).expect("a copy");
     let new = host.invoke(json!({ "answer": "new" })).await;
     assert!(new.init.is_some(), "the new code starts in an environment of its own");
@@ -88,8 +90,10 @@ async fn a_deployment_lets_an_invocation_end_on_the_old_code() {
     let version = |answer: &serde_json::Value| answer["executable"].as_str().expect("a path").to_owned();
     assert!(version(&old).ends_with("/tried-1/bootstrap"), "{}", version(&old));
     assert!(version(&new).ends_with("/tried-2/bootstrap"), "{}", version(&new));
-    assert_eq!(old["pid"], idle["pid"]);
-    eventually("the old process is gone", || !lives(old["pid"].as_u64().expect("a pid"))).await;
+    assert_eq!(old["pid"], first["pid"]);
+    for old in [old, idle] {
+        eventually("the old processes are gone", || !lives(old["pid"].as_u64().expect("a pid"))).await;
+    }
     host.idle(1).await;
 }
 
