@@ -7,15 +7,16 @@ use crate::support::{Door, Options, Reply, get, send};
 const TAKEN: &str = r#"{"answer":{"statusCode":200,"body":"taken"}}"#;
 
 async fn post(door: &Door, bytes: usize, chunked: bool) -> Reply {
-    let mut request = format!(
-        "POST /products?do=count HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\nX-Do: {TAKEN}\r\n{}\r\n\r\n",
-        if chunked { "Transfer-Encoding: chunked".to_owned() } else { format!("Content-Length: {bytes}") }
-    );
-    if chunked {
-        request += &format!("{bytes:x}\r\n{}\r\n0\r\n\r\n", "x".repeat(bytes));
+    let content = "x".repeat(bytes);
+    let (framing, body) = if chunked {
+        ("Transfer-Encoding: chunked".to_owned(), format!("{bytes:x}\r\n{content}\r\n0\r\n\r\n"))
     } else {
-        request += &"x".repeat(bytes);
-    }
+        (format!("Content-Length: {bytes}"), content)
+    };
+    let request = format!(
+        "POST /products?do=count HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\nX-Do: {TAKEN}\r\n{framing}\r\n\r\n\
+         {body}"
+    );
     send(door.address, request).await
 }
 

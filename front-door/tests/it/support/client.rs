@@ -110,7 +110,8 @@ pub async fn send(address: SocketAddr, bytes: impl AsRef<[u8]>) -> Reply {
 
 /// Asks for a target, with more header lines.
 pub async fn get(address: SocketAddr, target: &str, headers: &[(&str, &str)]) -> Reply {
-    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let headers: Vec<_> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let headers = headers.concat();
     send(address, format!("GET {target} HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n{headers}\r\n")).await
 }
 

@@ -48,7 +48,8 @@ pub struct Door {
     pub weights: Arc<Weights>,
     pub live: Arc<Live>,
     pub function: Arc<Function>,
-    _directory: TempDir,
+    /// Of the functions' code.
+    pub directory: TempDir,
 }
 
 impl Door {
@@ -89,8 +90,7 @@ impl Door {
         }
         let function = Arc::clone(&functions[&Area::Storefront]);
         let (http_api, function_url) = (gateways[0], gateways[1]);
-        let _directory = directory;
-        Self { address, http_api, function_url, target, registered, targets, weights, live, function, _directory }
+        Self { address, http_api, function_url, target, registered, targets, weights, live, function, directory }
     }
 }
 
