@@ -49,7 +49,7 @@ pub struct Door {
     pub live: Arc<Live>,
     pub function: Arc<Function>,
     /// Of the functions' code.
-    pub directory: TempDir,
+    _directory: TempDir,
 }
 
 impl Door {
@@ -90,7 +90,18 @@ impl Door {
         }
         let function = Arc::clone(&functions[&Area::Storefront]);
         let (http_api, function_url) = (gateways[0], gateways[1]);
-        Self { address, http_api, function_url, target, registered, targets, weights, live, function, directory }
+        Self {
+            address,
+            http_api,
+            function_url,
+            target,
+            registered,
+            targets,
+            weights,
+            live,
+            function,
+            _directory: directory,
+        }
     }
 }
 
