@@ -1,6 +1,5 @@
 //! A well-behaved function of the runtime `provided.al2023`, built on the runtime client that functions use. Its event says
 //! what it does; an HTTP event says it in the header `x-do`. The tests of the Lambda host run it.
-#![expect(clippy::panic, clippy::exit, reason = "what the event asks for")]
 
 use std::collections::BTreeMap;
 use std::hint::black_box;

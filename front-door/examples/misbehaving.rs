@@ -1,6 +1,5 @@
 //! A function without a runtime client: it speaks the Runtime API over a bare socket, and breaks its contract as the variable
 //! `MISBEHAVIOUR` says. It writes every status that it gets. The tests of the Lambda host run it.
-#![expect(clippy::exit, reason = "that is how it misbehaves")]
 
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
