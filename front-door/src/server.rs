@@ -15,8 +15,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 
-/// Largest request header in all (ALB: 64 KB); larger ones are refused with 431.
-const MAX_HEADER_BYTES: usize = 64 * 1024;
+/// Largest request header in all (ALB: 64 KB); larger ones are refused with 431. What is buffered may be a little more.
+pub(crate) const MAX_HEADER_BYTES: usize = 64 * 1024;
 /// Most header fields.
 const MAX_HEADERS: usize = 500;
 /// How long a client may take for a header, and keep an idle connection (ALB: `client_keep_alive`, by default an hour).

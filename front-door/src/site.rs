@@ -246,14 +246,8 @@ impl Site {
             Fargate::Split => vec![("frontend", Surface::Page), ("backend", Surface::Api)],
             Fargate::At(_) => Vec::new(),
         };
-        async move {
-            loop {
-                sleep(HEALTH_INTERVAL).await;
-                for (name, surface) in &names {
-                    live.set_health(name, targets.is_healthy(*surface).await);
-                }
-            }
-        }
+        let tasks = names.into_iter().map(|(name, surface)| (name.to_owned(), surface)).collect();
+        targets.check_health(live, tasks, HEALTH_INTERVAL)
     }
 
     /// Invokes the worker for ever, as its schedule does.

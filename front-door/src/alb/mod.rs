@@ -183,7 +183,7 @@ impl Handler for Balancer {
     async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
         let begun = Instant::now();
         let (parts, body) = request.into_parts();
-        if parts.uri.path().starts_with(live::PATH) {
+        if live::owns(parts.uri.path()) {
             return self.live.serve(Request::from_parts(parts, body)).await;
         }
         self.balance(parts, body, peer, begun).await
@@ -193,11 +193,15 @@ impl Handler for Balancer {
 /// What a load balancer refuses before any rule.
 fn check(parts: &Parts) -> Result<(), Refused> {
     let target = parts.uri.path_and_query().map_or(0, |target| target.as_str().len());
-    if parts.method.as_str().len() + target + " HTTP/1.1 ".len() > MAX_REQUEST_LINE_BYTES {
+    let line = parts.method.as_str().len() + target + " HTTP/1.1 ".len();
+    if line > MAX_REQUEST_LINE_BYTES {
         return Err(Refused::new(414, "the request line is longer than 16 KB"));
     }
     if parts.headers.iter().any(|(name, value)| name.as_str().len() + value.len() > MAX_FIELD_BYTES) {
         return Err(Refused::new(431, "a header field is longer than 16 KB"));
+    }
+    if line + server::header_bytes(&parts.headers) > server::MAX_HEADER_BYTES {
+        return Err(Refused::new(431, "the header is larger than 64 KB"));
     }
     if forwarded::hops(&parts.headers) > MAX_FORWARDED_FOR {
         return Err(Refused::new(463, "x-forwarded-for has more than 30 addresses"));

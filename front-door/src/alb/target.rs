@@ -6,16 +6,17 @@ use std::time::Duration;
 
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
-use http::{Request, Response, header};
+use http::{Request, Response, Version, header};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::{Bytes, Incoming};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use shopease_shared::http::routes::Surface;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::Refused;
+use crate::live::Live;
 use crate::server::{self, Body};
 
 /// Longest wait for a connection to a target (ALB: 10 s).
@@ -74,6 +75,7 @@ impl Targets {
     ) -> Result<Response<Body>, Refused> {
         let address = self.address(surface).ok_or_else(|| Refused::new(503, "no target is registered"))?;
         parts.uri = uri_at(address, parts.uri.path_and_query().cloned());
+        parts.version = Version::HTTP_11;
         // The length stays as the client gave it; without one the body is sent in chunks.
         server::remove_hop_by_hop(&mut parts.headers);
         match timeout(idle_timeout, self.client.request(Request::from_parts(parts, body))).await {
@@ -82,14 +84,25 @@ impl Targets {
             Ok(Err(error)) => Err(Refused::new(502, describe(&error))),
             Ok(Ok(response)) => {
                 let (mut parts, body) = response.into_parts();
+                parts.version = Version::HTTP_11;
                 server::remove_hop_by_hop(&mut parts.headers);
                 Ok(Response::from_parts(parts, body.map_err(Into::into).boxed_unsync()))
             }
         }
     }
 
+    /// Checks tasks, each at its surface, for ever; the live page shows what was found.
+    pub async fn check_health(self, live: Arc<Live>, tasks: Vec<(String, Surface)>, interval: Duration) {
+        loop {
+            sleep(interval).await;
+            for (name, surface) in &tasks {
+                live.set_health(name, self.is_healthy(*surface).await);
+            }
+        }
+    }
+
     /// The health check of a target group: whether `/readyz` answers 200.
-    pub(crate) async fn is_healthy(&self, surface: Surface) -> bool {
+    async fn is_healthy(&self, surface: Surface) -> bool {
         let Some(address) = self.address(surface) else { return false };
         let mut request = Request::new(Empty::new());
         *request.uri_mut() = uri_at(address, Some(PathAndQuery::from_static("/readyz")));

@@ -139,6 +139,7 @@ mod tests {
             "{}",
             r#"{"statusCode":"200"}"#,
             r#"{"statusCode":42}"#,
+            r#"{"statusCode":101}"#,
             r#"{"statusCode":700}"#,
             r#"{"statusCode":200,"headers":{"a b":"c"}}"#,
             r#"{"statusCode":200,"headers":{"a":"c\r\nd: e"}}"#,

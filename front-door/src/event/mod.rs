@@ -15,8 +15,8 @@ pub enum Malformed {
     /// Not JSON, or not the object it has to be.
     #[error("the answer is not the expected JSON: {0}")]
     Json(#[from] serde_json::Error),
-    /// A status outside of 100 to 599.
-    #[error("{0} is not an HTTP status")]
+    /// A status outside of 200 to 599: an informational one ends no exchange.
+    #[error("{0} is not the status of a response")]
     Status(i64),
     /// A header that cannot be sent.
     #[error("header {0:?} cannot be sent")]
@@ -71,7 +71,8 @@ struct Answer {
 impl Answer {
     fn response(self, headers: HeaderMap) -> Result<Response<Bytes>, Malformed> {
         let status = u16::try_from(self.status_code).ok().and_then(|status| StatusCode::from_u16(status).ok());
-        let status = status.filter(|status| status.as_u16() < 600).ok_or(Malformed::Status(self.status_code))?;
+        let status =
+            status.filter(|status| (200..600).contains(&status.as_u16())).ok_or(Malformed::Status(self.status_code))?;
         let body = self.body.unwrap_or_default();
         let body = if self.is_base64_encoded { STANDARD.decode(body)?.into() } else { Bytes::from(body) };
         let mut response = Response::new(body);

@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::process::{Child, Command as Process};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::function::Pool;
 use super::report::{Ending, Report};
@@ -25,6 +25,12 @@ use crate::ambient;
 
 /// Longest initialisation: after it, Lambda starts the runtime again, within the first invocation's time.
 const INIT_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long a process may go on that has reported that it cannot start.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+/// How often a process is tried to be started while its file is busy, and the pause between.
+const SPAWN_TRIES: u32 = 100;
+const SPAWN_PAUSE: Duration = Duration::from_millis(10);
 
 /// An invocation and the way back.
 pub(super) struct Command {
@@ -139,6 +145,8 @@ impl Environment {
                 Some(Call::Next(next)) => return Ok((sandbox, next)),
                 Some(Call::InitError(error, back)) => {
                     let _ = back.send(Verdict::Accepted);
+                    // It may write why, and end by itself.
+                    let _ = timeout(LAST_WORDS, sandbox.child.wait()).await;
                     return Err(Failure::Reported(error));
                 }
                 Some(Call::Response(_, _, back) | Call::Error(_, _, back)) => {
@@ -330,7 +338,7 @@ impl Sandbox {
             // A group of its own, so that children stand still with it.
             .process_group(0)
             .kill_on_drop(true);
-        let mut child = process.spawn()?;
+        let mut child = spawn(&mut process).await?;
         let pid = child.id();
         let lines = Lines { pool: Arc::clone(pool), function: settings.name.clone(), environment: *number };
         lines.follow(child.stdout.take());
@@ -355,6 +363,18 @@ impl Drop for Sandbox {
         self.signal(Signal::KILL);
         self.api.abort();
     }
+}
+
+/// Starts a process from a file that has just been written. Another thread that started a process meanwhile may have lent it the
+/// file, open for writing, for a moment.
+async fn spawn(process: &mut Process) -> io::Result<Child> {
+    for _ in 0..SPAWN_TRIES {
+        match process.spawn() {
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => sleep(SPAWN_PAUSE).await,
+            result => return result,
+        }
+    }
+    process.spawn()
 }
 
 /// What Lambda sets for an OS-only runtime, as far as it does not depend on the function. The credentials are none:

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 
 use super::environment::{Command, Environment};
 use super::report::Report;
@@ -19,10 +20,11 @@ pub trait Observer: Send + Sync {
     fn line(&self, function: &str, environment: u64, line: &str);
 }
 
-/// A function on the host.
+/// A function on the host. Dropping it ends its environments, with whatever they do.
 pub struct Function {
     settings: Arc<Settings>,
     pool: Arc<Pool>,
+    environments: Mutex<JoinSet<()>>,
 }
 
 /// How many environments a function has.
@@ -60,7 +62,11 @@ enum Taker {
 impl Function {
     /// A function without code.
     pub fn new(settings: Settings, observer: Arc<dyn Observer>) -> Self {
-        Self { settings: Arc::new(settings), pool: Arc::new(Pool { observer, state: Mutex::default() }) }
+        Self {
+            settings: Arc::new(settings),
+            pool: Arc::new(Pool { observer, state: Mutex::default() }),
+            environments: Mutex::default(),
+        }
     }
 
     /// How it is configured.
@@ -111,7 +117,7 @@ impl Function {
                 },
                 Taker::Cold { number, bootstrap, commands } => {
                     let (settings, pool) = (Arc::clone(&self.settings), Arc::clone(&self.pool));
-                    tokio::spawn(Environment { number, settings, bootstrap, pool }.run(command, commands));
+                    self.spawn(Environment { number, settings, bootstrap, pool }.run(command, commands));
                     break;
                 }
             }
@@ -120,6 +126,13 @@ impl Function {
             outcome: Outcome::FunctionError(error_object("Sandbox.Failure", "the environment ended without an answer")),
             init: None,
         }))
+    }
+
+    fn spawn(&self, environment: impl Future<Output = ()> + Send + 'static) {
+        let mut environments = self.environments.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those that have ended are forgotten.
+        while environments.try_join_next().is_some() {}
+        environments.spawn(environment);
     }
 }
 

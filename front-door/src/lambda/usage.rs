@@ -3,7 +3,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
+
+/// How often the removal of a control group is tried, and the pause between: a killed process takes a moment to end.
+const REMOVALS: u32 = 200;
+const REMOVAL_PAUSE: Duration = Duration::from_millis(10);
 
 /// Counts for one process and its children.
 #[derive(Debug)]
@@ -44,9 +49,17 @@ impl Meter {
 
 impl Drop for Meter {
     fn drop(&mut self) {
-        if let Some(group) = &self.group {
-            // Fails while a process is still in it: a group that is left behind is empty and harmless.
-            let _ = fs::remove_dir(group);
+        let Some(group) = self.group.take() else { return };
+        // Fails while a process is still in it.
+        if fs::remove_dir(&group).is_err() {
+            thread::spawn(move || {
+                for _ in 0..REMOVALS {
+                    thread::sleep(REMOVAL_PAUSE);
+                    if fs::remove_dir(&group).is_ok() {
+                        break;
+                    }
+                }
+            });
         }
     }
 }

@@ -26,6 +26,11 @@ use window::Window;
 
 /// Where the page is.
 pub const PATH: &str = "/_front-door";
+/// Whether a path is the live page's or below it.
+pub(crate) fn owns(path: &str) -> bool {
+    path.strip_prefix(PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// How often the page gets news.
 const TICK: Duration = Duration::from_secs(1);
 /// Largest change of weights.
@@ -178,7 +183,8 @@ impl Live {
             Some(area) => area,
             None => None,
         };
-        match self.weights.set(area, Pair { fargate: change.fargate, lambda: change.lambda }) {
+        let [fargate, lambda] = [change.fargate, change.lambda].map(|weight| u16::try_from(weight).unwrap_or(u16::MAX));
+        match self.weights.set(area, Pair { fargate, lambda }) {
             Ok(()) => server::answer(StatusCode::OK, "application/json", self.snapshot().to_string()),
             Err(error) => problem(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string()),
         }
@@ -265,8 +271,8 @@ struct AreaSnapshot {
 #[serde(deny_unknown_fields)]
 struct Change {
     area: Option<String>,
-    fargate: u16,
-    lambda: u16,
+    fargate: u32,
+    lambda: u32,
 }
 
 impl Task {

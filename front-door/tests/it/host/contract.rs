@@ -1,0 +1,95 @@
+//! The Runtime API against runtimes that do not keep to it.
+
+use std::time::Duration;
+
+use front_door::lambda::{Ending, MAX_PAYLOAD_BYTES, Outcome};
+use serde_json::json;
+
+use crate::support::{Host, eventually};
+
+/// What the process was answered, without ids.
+async fn statuses(host: &Host, number: usize) -> Vec<String> {
+    let lines = || host.recorder.lines.lock().expect("no panic").clone();
+    eventually("as many lines", || lines().len() >= number).await;
+    let short = |line: &String| {
+        let (call, status) = line.rsplit_once(": ").expect("a status");
+        format!("{} {status}", call.rsplit('/').next().unwrap_or_default())
+    };
+    lines().iter().map(short).collect()
+}
+
+#[tokio::test]
+async fn a_second_answer_is_refused() {
+    let host = Host::misbehaving("answers twice", |_| {});
+    assert_eq!(host.answer(json!({})).await, "first");
+    assert_eq!(statuses(&host, 4).await, ["next 200", "response 202", "response 403", "error 403"]);
+    assert_eq!(host.recorder.report(1).await.ending, Ending::Success);
+    assert_eq!(host.answer(json!({})).await, "first");
+}
+
+#[tokio::test]
+async fn an_answer_to_an_unknown_request_is_refused() {
+    let host = Host::misbehaving("answers an unknown id", |_| {});
+    assert_eq!(host.answer(json!({})).await, "right");
+    assert_eq!(statuses(&host, 3).await, ["next 200", "response 400", "response 202"]);
+    let host = Host::misbehaving("answers before any event", |_| {});
+    assert_eq!(host.answer(json!("echo")).await, "echo");
+    assert_eq!(statuses(&host, 3).await, ["response 400", "next 200", "response 202"]);
+}
+
+#[tokio::test]
+async fn who_does_not_answer_gets_no_other_event() {
+    let host = Host::misbehaving("does not answer", |settings| settings.timeout = Duration::from_secs(1));
+    assert_eq!(host.error(json!({})).await.0, "Sandbox.Timedout");
+    assert_eq!(host.recorder.report(1).await.ending, Ending::Timeout);
+}
+
+#[tokio::test]
+async fn an_answer_may_be_six_megabytes_and_no_more() {
+    let host = Host::start(|_| {});
+    let largest = host.invoke(json!({ "answer_bytes": MAX_PAYLOAD_BYTES })).await;
+    assert!(matches!(largest.outcome, Outcome::Answer(answer) if answer.len() == MAX_PAYLOAD_BYTES));
+    let (error_type, message) = host.error(json!({ "answer_bytes": MAX_PAYLOAD_BYTES + 1 })).await;
+    assert_eq!(error_type, "Function.ResponseSizeTooLarge");
+    assert!(message.contains("6291556 bytes"), "{message}");
+    assert_eq!(host.recorder.report(2).await.ending, Ending::Error);
+    assert_eq!(host.answer(json!({ "answer": "small" })).await, "small");
+
+    let host = Host::misbehaving("answers too much", |_| {});
+    assert_eq!(host.error(json!({})).await.0, "Function.ResponseSizeTooLarge");
+    assert_eq!(statuses(&host, 2).await, ["next 200", "response 413"]);
+    assert_eq!(host.error(json!({})).await.0, "Function.ResponseSizeTooLarge");
+    assert_eq!(host.starts(), 1);
+}
+
+#[tokio::test]
+async fn unknown_resources_and_methods_are_refused() {
+    let host = Host::misbehaving("asks for what is not there", |_| {});
+    assert_eq!(host.answer(json!("echo")).await, "echo");
+    assert_eq!(
+        statuses(&host, 7).await,
+        ["nonsense 404", "register 404", "next 405", "error 405", "response 405", "next 200", "response 202"]
+    );
+}
+
+#[tokio::test]
+async fn an_error_may_have_no_body() {
+    let host = Host::misbehaving("reports an error by header alone", |_| {});
+    assert_eq!(host.error(json!({})).await, ("Runtime.Unknown".to_owned(), String::new()));
+}
+
+#[tokio::test]
+async fn an_init_error_during_an_invocation_is_refused() {
+    let host = Host::misbehaving("reports an init error too late", |_| {});
+    assert_eq!(host.answer(json!({})).await, "right");
+    assert_eq!(statuses(&host, 3).await, ["next 200", "error 403", "response 202"]);
+}
+
+#[tokio::test]
+async fn an_answer_counts_although_the_process_ends_after_it() {
+    let host = Host::misbehaving("answers and ends", |_| {});
+    assert_eq!(host.answer(json!({})).await, "last words");
+    host.idle(0).await;
+    assert_eq!(host.answer(json!({})).await, "last words");
+    assert_eq!(host.starts(), 2);
+}

@@ -1,0 +1,77 @@
+//! The live page's addresses.
+
+use std::time::{Duration, Instant};
+
+use front_door::alb::Pair;
+use serde_json::Value;
+
+use crate::support::{Connection, Door, Options, get, send};
+
+/// The snapshots in a stream of server-sent events that have arrived whole.
+fn snapshots(stream: &str) -> Vec<Value> {
+    let whole = |part: &&str| part.ends_with('}');
+    let events = stream.split("data: ").skip(1).filter_map(|event| event.split_once("\n\n").map(|(event, _)| event));
+    events.filter(whole).map(|event| serde_json::from_str(event).expect("JSON")).collect()
+}
+
+#[tokio::test]
+async fn snapshots_arrive_each_second_and_count_what_passed() {
+    let door = Door::start(Options { weights: Pair { fargate: 2, lambda: 1 }, ..Options::default() }).await;
+    let mut connection = Connection::open(door.address).await;
+    connection.write(b"GET /_front-door/events HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    let begun = Instant::now();
+    let received = connection.read_until(|text| snapshots(text).len() == 1).await;
+    assert!(begun.elapsed() < Duration::from_secs(1), "the first one comes at once, not after {:?}", begun.elapsed());
+    let head = received.split("\r\n\r\n").next().expect("a header").to_ascii_lowercase();
+    assert!(head.starts_with("http/1.1 200") && head.contains("content-type: text/event-stream"), "{head}");
+    assert_eq!(snapshots(&received)[0]["runtimes"]["lambda"]["requests"], 0);
+    for _ in 0..6 {
+        assert_eq!(get(door.address, "/products", &[]).await.status, 200);
+        door.settled().await;
+    }
+    assert_eq!(get(door.address, "/cart?do=close", &[]).await.status, 502);
+    let received = connection.read_until(|text| snapshots(text).len() >= 4).await;
+    let elapsed = begun.elapsed();
+    assert!(elapsed >= Duration::from_millis(2900), "four snapshots in {elapsed:?}");
+    let all = snapshots(&received);
+    let last = all.last().expect("a snapshot");
+    assert_eq!(last["runtimes"]["fargate"]["requests"], 5);
+    assert_eq!(last["runtimes"]["fargate"]["errors"], 1);
+    assert_eq!(last["runtimes"]["lambda"]["requests"], 2);
+    assert_eq!(last["runtimes"]["lambda"]["cold_starts"], 1);
+    assert!(last["runtimes"]["lambda"]["billed_ms"].as_u64() >= Some(2), "{last}");
+    assert!(last["runtimes"]["lambda"]["cost_usd"].as_f64() > Some(0.000_000_4), "two requests: {last}");
+    let areas = last["areas"].as_array().expect("areas");
+    let area = |name: &str| areas.iter().find(|area| area["name"] == name).expect("an area");
+    assert_eq!(
+        (&area("storefront")["fargate_requests"], &area("storefront")["lambda_requests"]),
+        (&4.into(), &2.into())
+    );
+    assert_eq!((&area("cart")["fargate_requests"], &area("cart")["environments"]["idle"]), (&1.into(), &0.into()));
+    assert_eq!(area("storefront")["environments"]["idle"], 1);
+    assert!(area("storefront")["max_memory_bytes"].as_u64() > Some(1024 * 1024), "{last}");
+    assert!(area("admin")["environments"].is_null(), "it has no function here");
+    let state = get(door.address, "/_front-door/state", &[]).await;
+    assert_eq!(state.json()["runtimes"]["lambda"]["requests"], 2, "looking is not counted");
+}
+
+#[tokio::test]
+async fn unknown_paths_and_methods_are_refused() {
+    let door = Door::start(Options::default()).await;
+    for (method, path, expected) in [
+        ("GET", "/_front-door", 200),
+        ("GET", "/_front-door/state", 200),
+        ("GET", "/_front-door/", 404),
+        ("GET", "/_front-door/nonsense", 404),
+        ("POST", "/_front-door", 405),
+        ("DELETE", "/_front-door/state", 405),
+        ("PUT", "/_front-door/events", 405),
+        ("GET", "/_front-door/weights", 405),
+    ] {
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        assert_eq!(send(door.address, request).await.status, expected, "{method} {path}");
+    }
+    // An address of the shop that only begins alike.
+    let reply = get(door.address, "/_front-doors", &[]).await;
+    assert_eq!((reply.status, reply.path()), (200, "fargate"));
+}

@@ -1,0 +1,157 @@
+//! A function on the host, and what its environments did.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use front_door::lambda::{Function, Invocation, Invoked, Observer, Outcome, Refusal, Report, Settings};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{PATIENCE, eventually, example, soon};
+
+/// Keeps what it hears.
+#[derive(Default)]
+pub struct Recorder {
+    pub reports: Mutex<Vec<Report>>,
+    pub lines: Mutex<Vec<String>>,
+}
+
+impl Observer for Recorder {
+    fn report(&self, report: &Report) {
+        self.reports.lock().expect("no panic").push(report.clone());
+    }
+
+    fn line(&self, _function: &str, _environment: u64, line: &str) {
+        self.lines.lock().expect("no panic").push(line.to_owned());
+    }
+}
+
+impl Recorder {
+    /// The report of the n-th invocation that ended, from 1.
+    pub async fn report(&self, number: usize) -> Report {
+        eventually("a report", || self.reports.lock().expect("no panic").len() >= number).await;
+        self.reports.lock().expect("no panic")[number - 1].clone()
+    }
+
+    /// Waits until the processes have written these lines, in this order.
+    pub async fn lines_are(&self, expected: &[&str]) {
+        eventually("as many lines", || self.lines.lock().expect("no panic").len() >= expected.len()).await;
+        assert_eq!(*self.lines.lock().expect("no panic"), expected);
+    }
+}
+
+/// Settings that most tests take as they are.
+pub fn settings(name: &str, directory: &TempDir) -> Settings {
+    Settings {
+        name: name.to_owned(),
+        variables: Vec::new(),
+        memory_mb: 128,
+        timeout: PATIENCE,
+        concurrency: 10,
+        idle_expiry: Duration::from_mins(5),
+        freeze: true,
+        directory: directory.path().to_owned(),
+    }
+}
+
+/// A function with its code.
+pub struct Host {
+    pub function: Function,
+    pub recorder: Arc<Recorder>,
+    pub directory: TempDir,
+    answers: AtomicUsize,
+}
+
+impl Host {
+    /// The well-behaved function.
+    pub fn start(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::with("bootstrap", change)
+    }
+
+    /// The one that breaks the contract, in this way; the second value is the file that counts its starts.
+    pub fn misbehaving(how: &str, change: impl FnOnce(&mut Settings)) -> Self {
+        Self::with("misbehaving", |settings| {
+            let starts = settings.directory.join("starts").display().to_string();
+            settings.variables = vec![("MISBEHAVIOUR".to_owned(), how.to_owned()), ("STARTS".to_owned(), starts)];
+            change(settings);
+        })
+    }
+
+    fn with(code: &str, change: impl FnOnce(&mut Settings)) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut settings = settings("tried", &directory);
+        change(&mut settings);
+        let recorder = Arc::new(Recorder::default());
+        let function = Function::new(settings, Arc::clone(&recorder) as _);
+        function.deploy(&example(code)).expect("a copy");
+        Self { function, recorder, directory, answers: AtomicUsize::new(0) }
+    }
+
+    /// Processes that were started so far.
+    pub fn starts(&self) -> usize {
+        std::fs::read(self.directory.path().join("starts")).map_or(0, |bytes| bytes.len())
+    }
+
+    /// Invokes the function, and waits until its environment has nothing more to do.
+    pub async fn try_invoke(&self, event: Value) -> Result<Invoked, Refusal> {
+        let invocation = Invocation { payload: event.to_string().into(), trace_id: "Root=1-2-3".to_owned() };
+        let invoked = soon("an invocation", self.function.invoke(invocation)).await?;
+        // The caller has the answer before the runtime asks for the next event; until then the environment is busy.
+        let answers = self.answers.fetch_add(1, Ordering::Relaxed) + 1;
+        self.recorder.report(answers).await;
+        Ok(invoked)
+    }
+
+    pub async fn invoke(&self, event: Value) -> Invoked {
+        self.try_invoke(event).await.expect("an invocation")
+    }
+
+    /// The answer to an event, which must be one.
+    pub async fn answer(&self, event: Value) -> Value {
+        answer_of(&self.invoke(event).await)
+    }
+
+    /// Type and message of the error that an event must end in.
+    pub async fn error(&self, event: Value) -> (String, String) {
+        error_of(&self.invoke(event).await)
+    }
+
+    /// Processes that run this function's code.
+    pub fn processes(&self) -> Vec<u64> {
+        let entries = std::fs::read_dir("/proc").expect("processes").flatten();
+        let ours = entries.filter(|entry| {
+            let code = std::fs::read_link(entry.path().join("exe"));
+            code.is_ok_and(|code| code.starts_with(self.directory.path()))
+        });
+        ours.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+    }
+
+    /// Waits until so many environments wait beside busy ones.
+    pub async fn idle_beside(&self, number: usize) {
+        eventually("idle environments", || self.function.environments().idle == number).await;
+    }
+
+    /// Waits until no environment is busy, and so many wait.
+    pub async fn idle(&self, number: usize) {
+        eventually("idle environments", || {
+            let environments = self.function.environments();
+            (environments.busy, environments.idle) == (0, number)
+        })
+        .await;
+    }
+}
+
+fn answer_of(invoked: &Invoked) -> Value {
+    match &invoked.outcome {
+        Outcome::Answer(answer) => serde_json::from_slice(answer).expect("JSON"),
+        Outcome::FunctionError(error) => panic!("{}", String::from_utf8_lossy(error)),
+    }
+}
+
+pub fn error_of(invoked: &Invoked) -> (String, String) {
+    let Outcome::FunctionError(error) = &invoked.outcome else { panic!("no error: {invoked:?}") };
+    let error: Value = serde_json::from_slice(error).expect("JSON");
+    let text = |name: &str| error[name].as_str().unwrap_or_default().to_owned();
+    (text("errorType"), text("errorMessage"))
+}
