@@ -1,11 +1,12 @@
 //! What every Lambda function does before its first invocation.
 
+mod target;
+
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use lambda_http::request::RequestContext;
+use lambda_http::Adapter;
 use lambda_http::tower::ServiceBuilder;
-use lambda_http::{Request, RequestExt as _};
 use shopease_events::EventsConfig;
 use shopease_payments::{LedgerHome, PaymentsConfig};
 use shopease_shared::config::{HttpConfig, Reader, ShopConfig};
@@ -22,22 +23,8 @@ use shopease_storage::StoreConfig;
 /// As [`app`], and when the Runtime API fails.
 pub async fn serve(area: Area) -> Result<(), lambda_http::Error> {
     let router = http::area(app().await?, area);
-    lambda_http::run(ServiceBuilder::new().map_request(without_stage).service(router)).await
-}
-
-/// Takes the name of an HTTP API's stage off the path: the stage `prod` delivers `/cart` as `/prod/cart`.
-fn without_stage(mut request: Request) -> Request {
-    let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else { return request };
-    let Some(stage) = context.stage.as_deref().filter(|stage| *stage != "$default") else { return request };
-    let raw = request.raw_http_path();
-    let path = raw.strip_prefix('/').and_then(|path| path.strip_prefix(stage)).unwrap_or(raw);
-    let path = if path.is_empty() { "/" } else { path };
-    let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
-    // What does not parse stays as it came, and no route has it.
-    if let Ok(uri) = format!("{path}{query}").parse() {
-        *request.uri_mut() = uri;
-    }
-    request
+    let requests = Adapter::from(ServiceBuilder::new().map_request(target::restore).service(router));
+    lambda_runtime::run(ServiceBuilder::new().map_request(target::keep).service(requests)).await
 }
 
 /// Reads the configuration, opens the store and builds the shop, once per execution environment.

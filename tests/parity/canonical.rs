@@ -17,12 +17,15 @@ pub fn canonical(text: &str, letter: char, seen: &mut Vec<String>) -> String {
         if let Some(time) = point_in_time(word, rest) {
             out.push_str("<time>");
             rest = &rest[time..];
-        } else if let Some(prefix) = random(word) {
+        } else if is_clock(word, rest) {
+            out.push_str("<clock>");
+            rest = &rest[3..];
+        } else if let Some((prefix, kind)) = random(word) {
             let number = seen.iter().position(|known| known == word).unwrap_or_else(|| {
                 seen.push(word.to_owned());
                 seen.len() - 1
             });
-            out.push_str(&format!("<{prefix} {}>", number + 1));
+            out.extend([prefix, "<", kind, " ", &(number + 1).to_string(), ">"]);
         } else {
             out.push_str(&word.replace(&format!("door-{letter}"), "door-?"));
         }
@@ -34,22 +37,38 @@ fn is_word(char: char) -> bool {
     char.is_ascii_alphanumeric() || char == '-' || char == '_'
 }
 
-/// The kind of a random word, if it is one: a token or a form's proof of 256 bits in base64url, or a ULID.
-fn random(word: &str) -> Option<&'static str> {
+/// What stands before the random part of a word, and its kind: a token or a form's proof of 256 bits in base64url, or a ULID,
+/// perhaps after a prefix such as `cart_`.
+fn random(word: &str) -> Option<(&str, &'static str)> {
     let is_secret = |text: &str| text.len() == 43 && text.chars().all(is_word);
-    if let Some((prefix, secret)) = word.split_once('_')
-        && matches!(prefix, "vis" | "ses")
-        && is_secret(secret)
-    {
-        return Some("token");
+    if is_secret(word) {
+        return Some(("", "proof"));
     }
-    let is_ulid = word.len() == 26
-        && word.starts_with('0')
-        && word.bytes().all(|byte| byte.is_ascii_digit() || (byte.is_ascii_uppercase() && !b"ILOU".contains(&byte)));
-    if is_ulid {
-        return Some("id");
+    if is_order_number(word) {
+        return Some(("", "order number"));
     }
-    is_secret(word).then_some("proof")
+    let (prefix, rest) = word.split_at(word.find('_').map_or(0, |end| end + 1));
+    if matches!(prefix, "vis_" | "ses_") && is_secret(rest) {
+        return Some((prefix, "token"));
+    }
+    let is_ulid = rest.len() == 26 && rest.starts_with('0') && rest.bytes().all(is_crockford);
+    is_ulid.then_some((prefix, "id"))
+}
+
+/// `0GXB7-65C6F`: what an order is called.
+fn is_order_number(word: &str) -> bool {
+    word.len() == 11
+        && word.bytes().enumerate().all(|(at, byte)| if at == 5 { byte == b'-' } else { is_crockford(byte) })
+}
+
+fn is_crockford(byte: u8) -> bool {
+    byte.is_ascii_digit() || (byte.is_ascii_uppercase() && !b"ILOU".contains(&byte))
+}
+
+/// Whether `02` and the `:37` after it tell the time of day to a person.
+fn is_clock(word: &str, rest: &str) -> bool {
+    let two_digits = |text: &[u8]| text.len() == 2 && text.iter().all(u8::is_ascii_digit);
+    two_digits(word.as_bytes()) && rest.len() >= 3 && rest.starts_with(':') && two_digits(&rest.as_bytes()[1..3])
 }
 
 /// Whether `2026-11-23T01` and what follows it is a point in time; gives how much of the rest belongs to it.
@@ -69,9 +88,10 @@ mod tests {
     #[test]
     fn equal_ids_stay_equal_and_everything_else_stays() {
         let id = "01M830D3TX9FT3CR0554ZZZP9C";
-        let text =
-            format!("a {id} b {id} c 01M830D3TX9FT3CR0554ZZZP9D at 2026-11-23T01:30:22.123Z, x-door-b@example.com");
-        let expected = "a <id 1> b <id 1> c <id 2> at <time>, x-door-?@example.com";
+        let text = format!(
+            "a {id} b {id} c cart_01M830D3TX9FT3CR0554ZZZP9D at 2026-11-23T01:30:22.123Z, x-door-b@example.com, 02:37"
+        );
+        let expected = "a <id 1> b <id 1> c cart_<id 2> at <time>, x-door-?@example.com, <clock>";
         assert_eq!(canonical(&text, 'b', &mut Vec::new()), expected);
         for text in ["\"2qpX_WKIeoxi3lwU42NwpA\"", "2026-11-23", "stoneware-dinner-plate-moss", "äöü"] {
             assert_eq!(canonical(text, 'b', &mut Vec::new()), text);

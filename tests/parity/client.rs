@@ -153,6 +153,12 @@ impl Client {
                 headers.push((name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
             }
         }
+        // Points in time differ in their digits, and so do lengths: what counts is that the length is the body's.
+        for (_, value) in headers.iter_mut().filter(|(name, _)| name == "content-length" && call.method != "HEAD") {
+            if value.parse() == Ok(body.len()) {
+                "right".clone_into(value);
+            }
+        }
         headers.sort_by(|(one, _), (other, _)| one.cmp(other));
         let cookies = headers.iter().filter(|(name, _)| name == "set-cookie").filter_map(|(_, cookie)| {
             let (name, value) = cookie.split(';').next()?.split_once('=')?;

@@ -26,13 +26,14 @@ pub const PASSWORD: &str = "correct horse battery";
 /// The operator.
 pub const OPERATOR: &str = "operator@parity.test";
 
+/// The front door with a stage before every path.
+pub const STAGE: &str = "HTTP API with a stage";
+
 /// A front door.
 pub struct Door {
     pub name: &'static str,
     pub letter: char,
     pub client: Client,
-    /// A customer of this door alone, signed in.
-    pub customer: String,
     /// The operator, signed in.
     pub operator: String,
 }
@@ -41,8 +42,9 @@ pub struct Door {
 pub struct Deployment {
     pub store: &'static str,
     pub doors: Vec<Door>,
-    /// A product that is sold, and one of its SKUs.
+    /// A product that nobody buys: what is shown of it does not change.
     pub handle: String,
+    /// An article of another product, which is bought.
     pub sku: String,
     site: Site,
     _servers: JoinSet<()>,
@@ -67,7 +69,7 @@ impl Deployment {
             store,
             fargate: Fargate::One,
             memory_mb: 256,
-            concurrency: 4,
+            concurrency: 50,
             timeout: Duration::from_secs(29),
             idle_expiry: Duration::from_mins(5),
             freeze: true,
@@ -86,11 +88,9 @@ impl Deployment {
             servers.spawn(Arc::new(balancer).serve(listener));
             addresses.push((name, address));
         }
-        for (name, front) in [
-            ("HTTP API", Front::HttpApi),
-            ("HTTP API with a stage", Front::HttpApiStage("prod")),
-            ("Function URL", Front::FunctionUrl),
-        ] {
+        for (name, front) in
+            [("HTTP API", Front::HttpApi), (STAGE, Front::HttpApiStage("prod")), ("Function URL", Front::FunctionUrl)]
+        {
             let (listener, address) = listen().await;
             servers.spawn(Arc::new(Gateway::new(front, address.port(), site.functions())).serve(listener));
             addresses.push((name, address));
@@ -105,18 +105,17 @@ impl Deployment {
                 client.send(&Call::new("POST", "/api/v1/accounts").body("application/json", account.to_string())).await;
             let made = made.expect("an answer");
             assert_eq!(made.status, 201, "{name}: {made:?}");
-            let customer = log_in(&client, &customer).await;
             let operator = log_in(&client, OPERATOR).await;
-            doors.push(Door { name, letter, client, customer, operator });
+            doors.push(Door { name, letter, client, operator });
         }
         let products = doors[0].client.send(&Call::get("/api/v1/products?limit=50")).await.expect("products").raw;
         let products: Value = serde_json::from_str(&products).expect("JSON");
-        let handle = products["items"][0]["handle"].as_str().expect("a handle").to_owned();
+        let handle = |at: usize| products["items"][at]["handle"].as_str().expect("a handle").to_owned();
         let product =
-            doors[0].client.send(&Call::get(&format!("/api/v1/products/{handle}"))).await.expect("a product").raw;
+            doors[0].client.send(&Call::get(&format!("/api/v1/products/{}", handle(1)))).await.expect("a product").raw;
         let product: Value = serde_json::from_str(&product).expect("JSON");
         let sku = product["variants"][0]["sku"].as_str().expect("a SKU").to_owned();
-        Self { store: name, doors, handle, sku, site, _servers: servers, _data: data }
+        Self { store: name, doors, handle: handle(0), sku, site, _servers: servers, _data: data }
     }
 
     pub async fn stop(self) {
@@ -132,7 +131,7 @@ async fn log_in(client: &Client, email: &str) -> String {
     let answer = answer.expect("an answer");
     assert!(answer.status < 300, "{answer:?}");
     let session: Value = serde_json::from_str(&answer.raw).unwrap_or_default();
-    session["token"].as_str().map(str::to_owned).unwrap_or_else(|| panic!("a session has a token: {}", answer.raw))
+    session["token"].as_str().map_or_else(|| panic!("a session has a token: {}", answer.raw), str::to_owned)
 }
 
 async fn make_operator(site: &Site, binaries: &Binaries) {

@@ -1,8 +1,9 @@
 //! Errors as visitors see them: RFC 9457 problem documents from the API, HTML with a way onward from pages. The only
 //! place with status codes for errors, and the one place where failures are logged.
 
+use axum::body::HttpBody as _;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt as _;
@@ -243,6 +244,7 @@ pub(super) async fn method_not_allowed() -> Problem {
 pub(super) async fn layer(State(app): State<App>, request: Request, next: Next) -> Response {
     let request_id = app.ids.ulid().to_string();
     let wants_html = !request.uri().path().starts_with("/api/");
+    let is_head = request.method() == Method::HEAD;
     let run = std::panic::AssertUnwindSafe(next.run(request)).catch_unwind();
     let mut response = REQUEST_ID
         .scope(request_id.clone(), async {
@@ -267,7 +269,16 @@ pub(super) async fn layer(State(app): State<App>, request: Request, next: Next) 
     if let Ok(value) = HeaderValue::from_str(&request_id) {
         headers.insert(REQUEST_ID_HEADER, value);
     }
-    response
+    if is_head { without_body(response) } else { response }
+}
+
+/// The answer to a HEAD: only the length of what a GET would bring. hyper would see to it, a function's event would not.
+fn without_body(response: Response) -> Response {
+    let (mut parts, body) = response.into_parts();
+    if let Some(length) = body.size_hint().exact().filter(|length| *length > 0) {
+        parts.headers.entry(header::CONTENT_LENGTH).or_insert(length.into());
+    }
+    Response::from_parts(parts, axum::body::Body::empty())
 }
 
 /// Set on every answer. Pictures of imported catalogs come from any `https` host; nothing else does. HSTS counts only
