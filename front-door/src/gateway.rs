@@ -13,11 +13,13 @@ use hyper::body::Incoming;
 use shopease_shared::http::listener_rules;
 use shopease_shared::http::routes::Area;
 use tokio::net::TcpListener;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
+use crate::Runtime;
 use crate::ambient;
 use crate::event::http_api::{self, Front};
 use crate::lambda::{Function, Invocation, Outcome, Refusal};
+use crate::live::{Live, Sample};
 use crate::server::{self, Body, Handler};
 
 /// Largest request body of an HTTP API: 10 MB.
@@ -34,12 +36,13 @@ pub struct Gateway {
     front: Front,
     functions: BTreeMap<Area, Arc<Function>>,
     port: u16,
+    live: Arc<Live>,
 }
 
 impl Gateway {
     /// In front of these functions.
-    pub fn new(front: Front, port: u16, functions: BTreeMap<Area, Arc<Function>>) -> Self {
-        Self { front, functions, port }
+    pub fn new(front: Front, port: u16, functions: BTreeMap<Area, Arc<Function>>, live: Arc<Live>) -> Self {
+        Self { front, functions, port, live }
     }
 
     /// Serves until the task is dropped.
@@ -49,10 +52,11 @@ impl Gateway {
 
     async fn integrate(
         &self,
+        area: Area,
         mut parts: Parts,
         body: Incoming,
         peer: SocketAddr,
-    ) -> Result<Response<Body>, StatusCode> {
+    ) -> Result<(Response<Body>, Option<Duration>), StatusCode> {
         let is_api = self.front != Front::FunctionUrl;
         let line = parts.method.as_str().len() + parts.uri.path_and_query().map_or(0, |target| target.as_str().len());
         if is_api && line + server::header_bytes(&parts.headers) > MAX_HTTP_API_HEADER_BYTES {
@@ -68,7 +72,6 @@ impl Gateway {
         })?;
         let trace_id = self.forwarded(&mut parts, peer);
         server::remove_hop_by_hop(&mut parts.headers);
-        let (area, _) = listener_rules::owner(parts.uri.path());
         let function = self.functions.get(&area).ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
         let payload = http_api::encode(&parts, &body.to_bytes(), self.front, peer.ip());
         let invoked = timeout(INTEGRATION_TIMEOUT, function.invoke(Invocation { payload, trace_id })).await;
@@ -83,7 +86,7 @@ impl Gateway {
         let response = http_api::decode(&answer).map_err(|_| error)?;
         let mut response = server::complete(response, parts.method == http::Method::HEAD);
         response.headers_mut().insert("x-shopease-path", HeaderValue::from_static("lambda"));
-        Ok(response)
+        Ok((response, invoked.init))
     }
 
     /// Says who the client is, as the services do, and gives the trace id.
@@ -110,10 +113,15 @@ impl Gateway {
 
 impl Handler for Gateway {
     async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+        let begun = Instant::now();
         let (parts, body) = request.into_parts();
-        self.integrate(parts, body, peer).await.unwrap_or_else(|status| {
+        let (area, _) = listener_rules::owner(parts.uri.path());
+        let (response, init) = self.integrate(area, parts, body, peer).await.unwrap_or_else(|status| {
             let message = serde_json::json!({ "message": status.canonical_reason() });
-            server::answer(status, "application/json", message.to_string())
-        })
+            (server::answer(status, "application/json", message.to_string()), None)
+        });
+        let (elapsed, status) = (begun.elapsed(), response.status().as_u16());
+        self.live.sample(&Sample { runtime: Runtime::Lambda, area, status, elapsed, init });
+        response
     }
 }

@@ -129,12 +129,13 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     };
     let functions = site.functions();
     let settings = Settings { multi_value_headers: !cli.single_value_headers, ..Settings::default() };
-    let balancer = Arc::new(Balancer::new(settings, cli.port, weights, site.targets(), functions.clone(), live));
+    let balancer =
+        Arc::new(Balancer::new(settings, cli.port, weights, site.targets(), functions.clone(), Arc::clone(&live)));
     tokio::spawn(balancer.serve(balancer_listener));
     for (front, port, listener) in
         [(Front::HttpApi, api_port, api_listener), (Front::FunctionUrl, url_port, url_listener)]
     {
-        tokio::spawn(Arc::new(Gateway::new(front, port, functions.clone())).serve(listener));
+        tokio::spawn(Arc::new(Gateway::new(front, port, functions.clone(), Arc::clone(&live))).serve(listener));
     }
     tokio::spawn(site.check_health());
     tokio::spawn(site.run_schedule());

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
@@ -25,6 +25,18 @@ async function freePort() {
   server.close();
   await once(server, "close");
   return port;
+}
+
+/** The first of several free ports in a row. */
+async function freePorts(count) {
+  for (;;) {
+    const first = await freePort();
+    const others = Array.from({ length: count - 1 }, (_, at) => createServer().listen(first + at + 1, "127.0.0.1"));
+    const heard = await Promise.all(others.map((server) => Promise.race([once(server, "listening"), once(server, "error")])));
+    const free = others.every((server) => server.listening);
+    for (const server of others) server.close();
+    if (free && heard) return first;
+  }
 }
 
 /** A process of a deployment. Its output is shown only when something goes wrong. */
@@ -106,6 +118,31 @@ export async function lambda(engine) {
     await watch.ready(`http://localhost:${port}${path}`, 400);
   }
   return { name: "Lambda functions by cargo lambda watch", url: `http://localhost:${port}`, stop: () => watch.stop() };
+}
+
+/** The front door: the server and the real functions on one address, on an embedded store of their own. */
+export async function frontDoor() {
+  const directory = await mkdtemp(join(tmpdir(), "front-door-"));
+  const port = await freePorts(3);
+  const binaries = dirname(shopease);
+  const args = ["--port", `${port}`, "--binaries", binaries, "--data-dir", join(directory, "data"), "--fargate", "split"];
+  const door = new Process("front-door", join(binaries, "front-door"), args, {});
+  const url = `http://localhost:${port}`;
+  await door.ready(`${url}/readyz`);
+  return {
+    name: "front door",
+    url,
+    /** Changes the weights of every area, as the live page does. */
+    async weigh(fargate, lambda) {
+      const answer = await fetch(`${url}/_front-door/weights`, { method: "POST", body: JSON.stringify({ fargate, lambda }) });
+      if (!answer.ok) throw new Error(`weights: ${answer.status} ${await answer.text()}`);
+    },
+    async stop() {
+      const { code } = await door.stop();
+      if (code !== 0) throw new Error(`exit code ${code} after SIGTERM:\n${door.log}`);
+      await rm(directory, { recursive: true });
+    },
+  };
 }
 
 /** Frontend and backend as two processes on one store. */

@@ -7,7 +7,7 @@ import { readFile } from "node:fs/promises";
 import { chromium } from "playwright-core";
 
 import * as deployments from "./deployments.mjs";
-import { DESKTOP, PHONE, buy, buyAtTheBank, haveAnAccount, looksAtErrors, open, operate } from "./shopper.mjs";
+import { DESKTOP, PHONE, buy, buyAtTheBank, haveAnAccount, isMovedBetweenPaths, looksAtErrors, looksAtTheFrontDoor, open, operate } from "./shopper.mjs";
 
 const browser = await chromium.launch({
   executablePath: deployments.required("CHROMIUM"),
@@ -84,6 +84,18 @@ try {
     const visit = await open(browser, pair.url, DESKTOP);
     await step(`${pair.name}: has an account`, () => haveAnAccount(visit, "ada@example.com"));
     await visit.context.close();
+  }
+  const door = await deployments.frontDoor();
+  running.push(door);
+  const moved = await open(browser, door.url, DESKTOP);
+  await step("front door: cart, login and order survive a change of weights", () => isMovedBetweenPaths(moved, door.weigh));
+  await moved.context.close();
+  await door.weigh(50, 50);
+  await shopOnce(door, PHONE);
+  for (const device of [DESKTOP, PHONE]) {
+    const live = await open(browser, door.url, device);
+    await step(`front door: the live page on a ${device.name}`, () => looksAtTheFrontDoor(live, door.weigh));
+    await live.context.close();
   }
 } finally {
   for (const deployment of running.reverse()) await deployment.stop();

@@ -170,6 +170,56 @@ export async function haveAnAccount(visit, email) {
   await page.getByText(number).first().waitFor();
 }
 
+/** Shops while the weights of the two paths change: whoever serves the next page knows cart and login. */
+export async function isMovedBetweenPaths(visit, weigh) {
+  const { page } = visit;
+  const at = async (path, address) => {
+    const answer = await page.goto(address);
+    assert.equal(answer.headers()["x-shopease-path"], path, `${address} is served by ${path}`);
+  };
+  await weigh(100, 0);
+  await at("fargate", "/products/hand-coffee-grinder");
+  await page.getByRole("button", { name: "Add to cart" }).click();
+  await heading(page, /cart/i);
+  await weigh(0, 100);
+  await at("lambda", "/cart");
+  await page.getByText("Grinder", { exact: false }).first().waitFor();
+  await page.goto("/register");
+  await page.fill("form[action='/register'] [name=name]", "Ada Lovelace");
+  await page.fill("form[action='/register'] [name=email]", "moved@example.com");
+  await page.fill("form[action='/register'] [name=password]", "correct horse battery");
+  await page.locator("form[action='/register'] button[type=submit]").click();
+  await page.waitForURL(/\/account/);
+  await weigh(100, 0);
+  await at("fargate", "/account");
+  await at("fargate", "/cart");
+  await page.getByText("Grinder", { exact: false }).first().waitFor();
+  await page.locator("a[href='/checkout']").first().click();
+  await fillAddress(page);
+  await page.getByRole("button", { name: "Continue to review" }).click();
+  await heading(page, "Review and pay");
+  // Between the review and the order.
+  await weigh(0, 100);
+  await page.getByRole("button", { name: /Order and pay/ }).click();
+  await page.waitForURL(/\/orders\/ord_/);
+  await page.getByText("your order is confirmed").waitFor();
+  const number = (await page.locator("h1 .number").innerText()).trim();
+  await weigh(100, 0);
+  await at("fargate", "/account");
+  await page.getByText(number).first().waitFor();
+}
+
+/** Looks at the live page while both paths serve, and changes weights there. */
+export async function looksAtTheFrontDoor(visit, weigh) {
+  const { page } = visit;
+  await weigh(50, 50);
+  for (let round = 0; round < 10; round++) await page.request.get("/products");
+  await page.goto("/_front-door");
+  await page.getByRole("heading", { level: 2, name: "Lambda" }).waitFor();
+  await page.waitForFunction(() => /[1-9]/.test(document.body.innerText));
+  await inspect(visit, "front-door");
+}
+
 /** Signs in as the operator, gives money back for one of the newest orders and sends it, corrects a stock. */
 export async function operate(visit, email, password, which = 0) {
   const { page } = visit;

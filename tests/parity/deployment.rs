@@ -92,7 +92,7 @@ impl Deployment {
             [("HTTP API", Front::HttpApi), (STAGE, Front::HttpApiStage("prod")), ("Function URL", Front::FunctionUrl)]
         {
             let (listener, address) = listen().await;
-            servers.spawn(Arc::new(Gateway::new(front, address.port(), site.functions())).serve(listener));
+            servers.spawn(Arc::new(Gateway::new(front, address.port(), site.functions(), live())).serve(listener));
             addresses.push((name, address));
         }
         make_operator(&site, &binaries).await;

@@ -27,6 +27,7 @@ pub(super) struct Summary {
     /// How long the window is in fact.
     pub seconds: f64,
     pub requests: u32,
+    #[serde(skip)]
     pub cost_usd: f64,
     /// Requests in each second, the oldest first.
     per_second: Vec<u32>,

@@ -85,7 +85,9 @@ impl Door {
         let mut gateways = Vec::new();
         for front in [Front::HttpApi, Front::FunctionUrl] {
             let (listener, address) = listen().await;
-            tokio::spawn(Arc::new(Gateway::new(front, address.port(), functions.clone())).serve(listener));
+            tokio::spawn(
+                Arc::new(Gateway::new(front, address.port(), functions.clone(), Arc::clone(&live))).serve(listener),
+            );
             gateways.push(address);
         }
         let function = Arc::clone(&functions[&Area::Storefront]);
