@@ -72,7 +72,7 @@ struct Cli {
     /// Give and take only one value per header, as target groups do without `lambda.multi_value_headers.enabled`.
     #[arg(long)]
     single_value_headers: bool,
-    /// Print what functions write, and a REPORT line per invocation.
+    /// Print all that functions write and a REPORT line per invocation, not only of those that fail.
     #[arg(long)]
     logs: bool,
 }

@@ -3,7 +3,7 @@
 mod prices;
 mod window;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,6 +33,8 @@ pub(crate) fn owns(path: &str) -> bool {
 
 /// How often the page gets news.
 const TICK: Duration = Duration::from_secs(1);
+/// Lines kept, to be shown when an invocation fails.
+const LINES: usize = 50;
 /// Largest change of weights.
 const MAX_CHANGE_BYTES: usize = 1024;
 
@@ -67,6 +69,8 @@ struct State {
     functions: BTreeMap<Area, Arc<Function>>,
     memory: BTreeMap<String, u64>,
     tasks: BTreeMap<String, Task>,
+    /// What functions wrote last: function, environment, line.
+    lines: VecDeque<(String, u64, String)>,
 }
 
 /// What happened on one runtime.
@@ -313,6 +317,14 @@ impl Observer for Live {
             counts.billed_ms += report.billed_ms();
             counts.window.add_cost(Instant::now(), cost);
         }
+        if !self.print_lines && report.ending != Ending::Success {
+            let said = |(function, environment, _): &&(String, u64, String)| {
+                (function, *environment) == (&report.function, report.environment)
+            };
+            for (function, environment, line) in self.state().lines.iter().filter(said) {
+                println!("[{function} {environment}] {line}");
+            }
+        }
         if self.print_lines || report.ending != Ending::Success {
             println!("[{} {}] {report}", report.function, report.environment);
         }
@@ -321,6 +333,12 @@ impl Observer for Live {
     fn line(&self, function: &str, environment: u64, line: &str) {
         if self.print_lines {
             println!("[{function} {environment}] {line}");
+            return;
+        }
+        let lines = &mut self.state().lines;
+        lines.push_back((function.to_owned(), environment, line.to_owned()));
+        if lines.len() > LINES {
+            lines.pop_front();
         }
     }
 }
