@@ -15,12 +15,11 @@ use shopease_shared::http::routes::Area;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout};
 
-use crate::Runtime;
-use crate::ambient;
 use crate::event::http_api::{self, Front};
 use crate::lambda::{Function, Invocation, Outcome, Refusal};
 use crate::live::{Live, Sample};
 use crate::server::{self, Body, Handler};
+use crate::{Runtime, ambient, forwarded};
 
 /// Largest request body of an HTTP API: 10 MB.
 const MAX_HTTP_API_BYTES: usize = 10 * 1024 * 1024;
@@ -70,7 +69,8 @@ impl Gateway {
                 StatusCode::BAD_REQUEST
             }
         })?;
-        let trace_id = self.forwarded(&mut parts, peer);
+        let trace_id = format!("Root={}", ambient::trace_id());
+        forwarded::add_client(&mut parts.headers, peer.ip(), self.port, &trace_id);
         server::remove_hop_by_hop(&mut parts.headers);
         let function = self.functions.get(&area).ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
         let payload = http_api::encode(&parts, &body.to_bytes(), self.front, peer.ip());
@@ -87,27 +87,6 @@ impl Gateway {
         let mut response = server::complete(response, parts.method == http::Method::HEAD);
         response.headers_mut().insert("x-shopease-path", HeaderValue::from_static("lambda"));
         Ok((response, invoked.init))
-    }
-
-    /// Says who the client is, as the services do, and gives the trace id.
-    fn forwarded(&self, parts: &mut Parts, peer: SocketAddr) -> String {
-        let trace_id = format!("Root={}", ambient::trace_id());
-        let before = parts
-            .headers
-            .get("x-forwarded-for")
-            .and_then(|value| value.to_str().ok())
-            .map(|value| format!("{value}, "));
-        for (name, value) in [
-            ("x-forwarded-for", format!("{}{}", before.unwrap_or_default(), peer.ip())),
-            ("x-forwarded-proto", "http".to_owned()),
-            ("x-forwarded-port", self.port.to_string()),
-            ("x-amzn-trace-id", trace_id.clone()),
-        ] {
-            if let Ok(value) = HeaderValue::from_str(&value) {
-                parts.headers.insert(name, value);
-            }
-        }
-        trace_id
     }
 }
 

@@ -5,6 +5,7 @@
 pub mod alb;
 mod ambient;
 pub mod event;
+mod forwarded;
 pub mod gateway;
 pub mod lambda;
 pub mod live;

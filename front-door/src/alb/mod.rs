@@ -2,7 +2,6 @@
 //! status codes of the real one.
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html>
 
-mod forwarded;
 mod target;
 mod weights;
 
@@ -24,7 +23,7 @@ use crate::event::alb;
 use crate::lambda::{Function, Invocation, Outcome, Refusal};
 use crate::live::{Live, Sample};
 use crate::server::{self, Body, Handler};
-use crate::{Runtime, live};
+use crate::{Runtime, forwarded, live};
 
 pub use target::{Address, Targets};
 pub use weights::{InvalidWeights, Pair, Weights};

@@ -121,23 +121,18 @@ fn uri_at(address: Authority, path: Option<PathAndQuery>) -> Uri {
     Uri::from_parts(parts).unwrap_or_default()
 }
 
+type Cause<'a> = &'a (dyn std::error::Error + 'static);
+
+/// The error and its causes.
+fn causes(error: &hyper_util::client::legacy::Error) -> impl Iterator<Item = Cause<'_>> {
+    std::iter::successors(Some(error as Cause<'_>), |error| error.source())
+}
+
 fn is_timeout(error: &hyper_util::client::legacy::Error) -> bool {
-    let mut source = std::error::Error::source(error);
-    while let Some(error) = source {
-        if error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::TimedOut) {
-            return true;
-        }
-        source = error.source();
-    }
-    false
+    let mut systems = causes(error).filter_map(|error| error.downcast_ref::<std::io::Error>());
+    systems.any(|error| error.kind() == std::io::ErrorKind::TimedOut)
 }
 
 fn describe(error: &hyper_util::client::legacy::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
+    causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -168,8 +168,8 @@ impl Environment {
         let Command { invocation, reply } = command;
         let mut pending = Pending { reply: Some(reply), init };
         let request_id = ambient::request_id();
-        // What the initialisation used belongs to the first invocation.
-        let before = if init.is_some() { Usage::default() } else { sandbox.meter.read() };
+        // What the initialisation used belongs to the first invocation; who was frozen has used nothing since the last one.
+        let before = if init.is_some() || self.settings.freeze { sandbox.usage } else { sandbox.meter.read() };
         let (begun, limit) = (Instant::now(), self.settings.timeout);
         let delivery = Delivery {
             request_id: request_id.clone(),
@@ -230,6 +230,7 @@ impl Environment {
             }
         };
         let (duration, after) = (begun.elapsed(), sandbox.meter.read());
+        sandbox.usage = after;
         self.report(&request_id, duration, init, before, Some(after), ending);
         next
     }
@@ -310,6 +311,8 @@ struct Sandbox {
     child: Child,
     calls: mpsc::Receiver<Call>,
     meter: Meter,
+    /// What the meter read after the last invocation.
+    usage: Usage,
     group: Option<Pid>,
     api: AbortHandle,
 }
@@ -347,7 +350,7 @@ impl Sandbox {
         let api = tokio::spawn(runtime_api::serve(listener, sender)).abort_handle();
         let group = pid.and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
         let meter = Meter::start(pid.unwrap_or_default(), settings.memory_mb);
-        Ok(Self { child, calls, meter, group, api })
+        Ok(Self { child, calls, meter, usage: Usage::default(), group, api })
     }
 
     /// Signals the process and its children; they may have ended.

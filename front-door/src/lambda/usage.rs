@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::thread;
 use std::time::Duration;
 
@@ -64,15 +65,19 @@ impl Drop for Meter {
     }
 }
 
-/// Makes the group `front-door-<pid>` below the mount point of cgroup v2 and moves the process into it.
-fn group_of(pid: u32, memory_mb: u32) -> Option<PathBuf> {
+/// Where cgroup v2 is mounted.
+static MOUNT: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
     let mounts = fs::read_to_string("/proc/self/mounts").ok()?;
-    let mount = mounts.lines().find_map(|line| {
+    mounts.lines().find_map(|line| {
         let mut fields = line.split(' ').skip(1);
         let (directory, kind) = (fields.next()?, fields.next()?);
         (kind == "cgroup2").then(|| PathBuf::from(directory))
-    })?;
-    let group = mount.join(format!("front-door-{pid}"));
+    })
+});
+
+/// Makes the group `front-door-<pid>` below the mount point of cgroup v2 and moves the process into it.
+fn group_of(pid: u32, memory_mb: u32) -> Option<PathBuf> {
+    let group = MOUNT.as_ref()?.join(format!("front-door-{pid}"));
     fs::create_dir(&group).ok()?;
     if fs::write(group.join("cgroup.procs"), pid.to_string()).is_err() {
         let _ = fs::remove_dir(&group);

@@ -1,4 +1,4 @@
-//! What a load balancer tells its targets of the client.
+//! What the load balancer and the gateways tell targets of the client.
 
 use std::net::IpAddr;
 
@@ -9,13 +9,9 @@ use crate::ambient;
 const FORWARDED_FOR: &str = "x-forwarded-for";
 const TRACE_ID: &str = "x-amzn-trace-id";
 
-/// Appends the client's address (`routing.http.xff_header_processing.mode = append`), replaces protocol and port, and gives
-/// the request a trace id, or its own part of the trace that it is in.
+/// What a load balancer adds: the client, and a trace id, or its own part of the trace that the request is in.
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-request-tracing.html>
-pub(super) fn add(headers: &mut HeaderMap, client: IpAddr, port: u16) {
-    let mut hops: Vec<_> =
-        headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()).map(str::to_owned).collect();
-    hops.push(client.to_string());
+pub(crate) fn add(headers: &mut HeaderMap, client: IpAddr, port: u16) {
     let trace = match headers.get(TRACE_ID).and_then(|value| value.to_str().ok()) {
         None => format!("Root={}", ambient::trace_id()),
         Some(trace) => {
@@ -23,11 +19,20 @@ pub(super) fn add(headers: &mut HeaderMap, client: IpAddr, port: u16) {
             format!("Self={};{}", ambient::trace_id(), others.join(";"))
         }
     };
+    add_client(headers, client, port, &trace);
+}
+
+/// Appends the client's address (for a load balancer: `routing.http.xff_header_processing.mode = append`), and replaces
+/// protocol, port and trace.
+pub(crate) fn add_client(headers: &mut HeaderMap, client: IpAddr, port: u16, trace: &str) {
+    let mut hops: Vec<_> =
+        headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()).map(str::to_owned).collect();
+    hops.push(client.to_string());
     for (name, value) in [
         (FORWARDED_FOR, hops.join(", ")),
         ("x-forwarded-proto", "http".to_owned()),
         ("x-forwarded-port", port.to_string()),
-        (TRACE_ID, trace),
+        (TRACE_ID, trace.to_owned()),
     ] {
         if let Ok(value) = HeaderValue::from_str(&value) {
             headers.insert(name, value);
@@ -36,7 +41,7 @@ pub(super) fn add(headers: &mut HeaderMap, client: IpAddr, port: u16) {
 }
 
 /// Addresses that a client says it came through.
-pub(super) fn hops(headers: &HeaderMap) -> usize {
+pub(crate) fn hops(headers: &HeaderMap) -> usize {
     let values = headers.get_all(FORWARDED_FOR);
     values.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).count()
 }
