@@ -1,0 +1,10 @@
+//! What the shop costs on each path: a price book with provenance, services that turn usage into bill lines, bills of whole
+//! deployments, and the load at which the cheaper side changes. It knows AWS and Datadog, and nothing of the shop's code.
+//!
+//! Money is decimal from the price file to the total; a float appears only where JSON numbers are read and written.
+
+pub mod cli;
+pub mod line;
+pub mod number;
+pub mod price_book;
+pub mod tiers;

@@ -1,0 +1,59 @@
+//! Splits a quantity into the price tiers it passes through. AWS prices tiers marginally: each unit costs what its own tier
+//! says, so the total grows without a step at a bound.
+
+use rust_decimal::Decimal;
+use thiserror::Error;
+
+/// One step of a price: `price` USD per unit for the units in `from..to`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tier {
+    /// First unit of the tier, counted from zero in a month.
+    pub from: Decimal,
+    /// End of the tier, exclusive; `None` is without end.
+    pub to: Option<Decimal>,
+    /// USD per unit.
+    pub price: Decimal,
+}
+
+/// The part of a quantity that falls into one tier.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slice {
+    /// Position of the tier, from zero.
+    pub tier: usize,
+    /// Units in it, zero included only when the whole quantity is zero.
+    pub quantity: Decimal,
+    /// USD per unit.
+    pub price: Decimal,
+}
+
+/// Units without a price: the tiers end below the quantity, or leave a gap.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("its tiers have no price for {unpriced} of {quantity} units")]
+pub struct Unpriced {
+    /// Units that no tier covers.
+    pub unpriced: Decimal,
+    /// All units.
+    pub quantity: Decimal,
+}
+
+/// Splits `quantity` along `tiers`, which are sorted by `from`. A quantity of zero gives one empty slice of the first tier, so
+/// that its line is still shown.
+///
+/// With tiers of 1.00 up to 300 and 0.90 above, 1,000 units are `300 x 1.00 + 700 x 0.90`.
+///
+/// # Errors
+/// [`Unpriced`] when a part of the quantity is in no tier: what has no price is not free.
+pub fn split(quantity: Decimal, tiers: &[Tier]) -> Result<Vec<Slice>, Unpriced> {
+    let mut slices = Vec::new();
+    for (tier, step) in tiers.iter().enumerate() {
+        let end = step.to.map_or(quantity, |to| to.min(quantity));
+        if end > step.from || (quantity.is_zero() && slices.is_empty() && step.from.is_zero()) {
+            slices.push(Slice { tier, quantity: end - step.from, price: step.price });
+        }
+    }
+    let unpriced = quantity - slices.iter().map(|slice| slice.quantity).sum::<Decimal>();
+    if !unpriced.is_zero() || slices.is_empty() {
+        return Err(Unpriced { unpriced, quantity });
+    }
+    Ok(slices)
+}
