@@ -1,13 +1,15 @@
-//! `cargo xtask test`: every check, one after another, with what each took.
+//! `cargo xtask test`: every check, with what each took; those that mostly wait run beside the others.
 
+use std::fs::File;
+use std::process::Child;
 use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
 use crate::journeys;
 use crate::postgres::Postgres;
-use crate::tools::{cargo, execute};
+use crate::tools::{cargo, command, execute, root};
 
 /// What to run.
 #[derive(Debug, Args)]
@@ -23,7 +25,33 @@ pub struct TestArgs {
     list: bool,
 }
 
-type Step = (&'static str, &'static str, fn(&TestArgs) -> Result<Outcome>);
+/// A check: its name, what passes, and where it runs.
+struct Step {
+    name: &'static str,
+    what: &'static str,
+    lane: Lane,
+    run: fn(&TestArgs) -> Result<Outcome>,
+}
+
+/// Where a step of a whole run goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lane {
+    /// Here, one after another: it compiles, or measures times.
+    Main,
+    /// In a process beside this one, since it mostly waits for others; it compiles nothing.
+    Beside,
+}
+
+impl Step {
+    const fn new(name: &'static str, what: &'static str, run: fn(&TestArgs) -> Result<Outcome>) -> Self {
+        Self { name, what, lane: Lane::Main, run }
+    }
+
+    #[expect(dead_code, reason = "the steps of infrastructure come next")]
+    const fn beside(name: &'static str, what: &'static str, run: fn(&TestArgs) -> Result<Outcome>) -> Self {
+        Self { name, what, lane: Lane::Beside, run }
+    }
+}
 
 /// How a step that did not fail ended.
 pub enum Outcome {
@@ -32,27 +60,27 @@ pub enum Outcome {
     Skipped(String),
 }
 
-const STEPS: [Step; 7] = [
-    ("format", "the code is formatted", |_| passed(cargo().args(["fmt", "--all", "--check"]))),
-    ("lint", "clippy finds nothing", |_| {
+const STEPS: &[Step] = &[
+    Step::new("format", "the code is formatted", |_| passed(cargo().args(["fmt", "--all", "--check"]))),
+    Step::new("lint", "clippy finds nothing", |_| {
         passed(cargo().args(["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"]))
     }),
-    ("generated", "generated files are up to date", |_| crate::generate::run(true).map(|()| Outcome::Passed)),
-    ("crates", "unit, conformance, API and page tests on both stores", |args| {
+    Step::new("generated", "generated files are up to date", |_| crate::generate::run(true).map(|()| Outcome::Passed)),
+    Step::new("crates", "unit, conformance, API and page tests on both stores", |args| {
         let server = Postgres::start()?;
         let scale = if args.nightly { "10" } else { "1" };
         let mut tests = cargo();
         tests.args(["test", "--workspace", "--no-fail-fast"]).env("SHOPEASE_TEST_SCALE", scale);
         passed(tests.env("SHOPEASE_TEST_DATABASE_URL", server.url()))
     }),
-    ("events", "EventBridge and SNS on the wire; a build of its own, for the SDKs", |_| {
+    Step::new("events", "EventBridge and SNS on the wire; a build of its own, for the SDKs", |_| {
         let features = ["--quiet", "--workspace", "--features", "shopease-events/aws"];
         let wire = ["--test", "aws_events"];
         execute(cargo().arg("clippy").args(features).arg("--lib").args(wire).args(["--", "--deny", "warnings"]))?;
         passed(cargo().arg("test").args(features).args(wire))
     }),
-    ("import", "ten thousand products reach PostgreSQL in under 30 s", |_| journeys::large_import()),
-    ("journeys", "a shopper in a real browser, on every runtime and store", |_| journeys::run()),
+    Step::new("import", "ten thousand products reach PostgreSQL in under 30 s", |_| journeys::large_import()),
+    Step::new("journeys", "a shopper in a real browser, on every runtime and store", |_| journeys::run()),
 ];
 
 fn passed(command: &mut std::process::Command) -> Result<Outcome> {
@@ -64,40 +92,81 @@ fn passed(command: &mut std::process::Command) -> Result<Outcome> {
 /// # Errors
 /// When a step failed, or one was skipped and `CI=true`.
 pub fn run(args: &TestArgs) -> Result<()> {
-    if let Some(unknown) = args.only.iter().find(|name| STEPS.iter().all(|(step, ..)| step != name)) {
+    if let Some(unknown) = args.only.iter().find(|name| STEPS.iter().all(|step| step.name != name.as_str())) {
         bail!("there is no step {unknown:?}; see --list");
     }
     if args.list {
-        for (name, what, _) in &STEPS {
+        for Step { name, what, .. } in STEPS {
             println!("{name:10} {what}");
         }
         return Ok(());
     }
-    #[expect(clippy::disallowed_methods, reason = "this is the program that reads it")]
-    let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
+    let beside = if args.only.is_empty() { Beside::start(args)? } else { None };
+    let here = |step: &&Step| match args.only.as_slice() {
+        [] => step.lane == Lane::Main,
+        only => only.iter().any(|name| name == step.name),
+    };
     let (mut lines, mut failed) = (Vec::new(), 0);
-    for (name, what, step) in
-        STEPS.iter().filter(|(name, ..)| args.only.is_empty() || args.only.iter().any(|only| only == name))
-    {
-        println!("\n==> {name}: {what}");
+    for step in STEPS.iter().filter(here) {
+        println!("\n==> {}: {}", step.name, step.what);
         let begun = Instant::now();
-        let result = step(args);
-        let seconds = begun.elapsed().as_secs();
-        match result {
-            Ok(Outcome::Passed) => lines.push(format!("passed   {name:10} {seconds:>5} s")),
-            Ok(Outcome::Skipped(why)) => {
-                failed += usize::from(in_ci);
-                lines.push(format!("SKIPPED  {name:10} {seconds:>5} s  {why}"));
-            }
-            Err(error) => {
-                failed += 1;
-                lines.push(format!("FAILED   {name:10} {seconds:>5} s  {error:#}"));
-            }
-        }
+        let result = (step.run)(args);
+        failed += usize::from(conclude(step.name, begun, result, &mut lines));
+    }
+    if let Some(beside) = beside {
+        let begun = beside.begun;
+        failed += usize::from(conclude("beside", begun, beside.finish(), &mut lines));
     }
     println!("\n{}", lines.join("\n"));
     if failed > 0 {
         bail!("{failed} step(s) failed");
     }
     Ok(())
+}
+
+/// Notes how a step ended; tells whether that is a failure.
+fn conclude(name: &str, begun: Instant, result: Result<Outcome>, lines: &mut Vec<String>) -> bool {
+    #[expect(clippy::disallowed_methods, reason = "this is the program that reads it")]
+    let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
+    let seconds = begun.elapsed().as_secs();
+    let (line, failed) = match result {
+        Ok(Outcome::Passed) => (format!("passed   {name:10} {seconds:>5} s"), false),
+        Ok(Outcome::Skipped(why)) => (format!("SKIPPED  {name:10} {seconds:>5} s  {why}"), in_ci),
+        Err(error) => (format!("FAILED   {name:10} {seconds:>5} s  {error:#}"), true),
+    };
+    lines.push(line);
+    failed
+}
+
+/// The steps that run beside the others: this program again, whose output is shown when everything else is done.
+struct Beside {
+    process: Child,
+    begun: Instant,
+}
+
+impl Beside {
+    const LOG: &str = "target/xtask/beside.log";
+
+    fn start(args: &TestArgs) -> Result<Option<Self>> {
+        let names: Vec<_> = STEPS.iter().filter(|step| step.lane == Lane::Beside).map(|step| step.name).collect();
+        if names.is_empty() {
+            return Ok(None);
+        }
+        std::fs::create_dir_all(root().join("target/xtask"))?;
+        let log = File::create(root().join(Self::LOG))?;
+        println!("beside: {} (output at the end; now in {})", names.join(", "), Self::LOG);
+        let mut again = command(std::env::current_exe()?);
+        again.args(["test", "--only", &names.join(",")]).args(args.nightly.then_some("--nightly"));
+        let process = again.stdout(log.try_clone()?).stderr(log).spawn().context("cannot run this program again")?;
+        Ok(Some(Self { process, begun: Instant::now() }))
+    }
+
+    fn finish(mut self) -> Result<Outcome> {
+        let status = self.process.wait()?;
+        println!("\n==> beside\n{}", std::fs::read_to_string(root().join(Self::LOG))?);
+        if !status.success() {
+            bail!("one of its steps failed, see above");
+        }
+        Ok(Outcome::Passed)
+    }
 }
