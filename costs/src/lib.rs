@@ -7,4 +7,5 @@ pub mod cli;
 pub mod line;
 pub mod number;
 pub mod price_book;
+pub mod simulation;
 pub mod tiers;

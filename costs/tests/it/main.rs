@@ -1,1 +1,5 @@
 //! Tests of the cost model.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod simulation;

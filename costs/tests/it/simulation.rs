@@ -1,0 +1,141 @@
+//! The simulation against closed forms and against another simulator's published figures.
+
+use costs::simulation::{
+    Discipline, FunctionSettings, LambdaSettings, Outcome, Plan, RequestClass, ServiceSettings, Spread, Trace, simfaas,
+    simulate,
+};
+
+fn lambda() -> LambdaSettings {
+    LambdaSettings {
+        functions: vec![FunctionSettings {
+            name: "shop".into(),
+            memory_mb: 1769,
+            init_ms: 100.0,
+            reserved_concurrency: None,
+        }],
+        idle_expiry_s: 600.0,
+        placement_ms: 0.0,
+        account_concurrency: 1000,
+        starts_per_10_s: 1000,
+    }
+}
+
+fn service(vcpu: f64, discipline: Discipline) -> ServiceSettings {
+    let defaults = r#"{"name":"shop","vcpu":1,"memory_gb":2,"tasks_min":1,"tasks_max":1,"in_flight_limit":1000000,"queue_timeout_ms":1e9}"#;
+    let settings: ServiceSettings = serde_json::from_str(defaults).unwrap();
+    ServiceSettings { vcpu, discipline, ..settings }
+}
+
+fn run(rate: f64, hours: u32, cpu_ms: f64, spread: Spread, service: ServiceSettings, seed: u64) -> Outcome {
+    let class = RequestClass { name: "any".into(), share: 1.0, function: "shop".into(), cpu_ms, wait_ms: 0.0 };
+    let plan = Plan { classes: vec![class], spread, lambda: lambda(), services: vec![service] };
+    simulate(&plan, &Trace::poisson(rate, hours, &[]).unwrap(), seed).unwrap()
+}
+
+/// Mean of runs with several seeds, and the half width of its 99.9 percent confidence interval (Student's t, 9 degrees).
+fn estimate(of: impl Fn(u64) -> f64) -> (f64, f64) {
+    let values: Vec<f64> = (1..=10).map(of).collect();
+    let mean = values.iter().sum::<f64>() / 10.0;
+    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / 9.0;
+    (mean, 4.781 * (variance / 10.0).sqrt())
+}
+
+#[track_caller]
+fn assert_close(what: &str, (mean, half_width): (f64, f64), expected: f64, most: f64) {
+    assert!(half_width < most * expected, "{what}: {mean} is known only to {half_width}, too little to compare");
+    assert!((mean - expected).abs() <= half_width, "{what}: {mean} +- {half_width}, expected {expected}");
+}
+
+/// Chance to wait (Erlang C) and mean wait, from the blocking formula of Erlang B by its recursion.
+fn erlang_c(rate: f64, service_s: f64, servers: u32) -> (f64, f64) {
+    let load = rate * service_s;
+    let blocking = (1..=servers).fold(1.0, |b, n| load * b / (f64::from(n) + load * b));
+    let busy = load / f64::from(servers);
+    let waits = blocking / (1.0 - busy * (1.0 - blocking));
+    (waits, waits * service_s / (f64::from(servers) - load))
+}
+
+#[test]
+fn workers_wait_as_erlang_c_says() {
+    for (rate, service_ms, servers) in
+        [(50.0, 20.0, 2), (100.0, 50.0, 8), (100.0, 50.0, 6), (200.0, 10.0, 4), (500.0, 200.0, 110)]
+    {
+        let (chance, mean_s) = erlang_c(rate, service_ms / 1000.0, servers);
+        let wait = |seed| {
+            let service = service(f64::from(servers), Discipline::Workers(servers));
+            run(rate, 1, service_ms, Spread::Exponential, service, seed).fargate.services[0].clone()
+        };
+        let what = format!("{rate}/s, {service_ms} ms, {servers} workers");
+        assert_close(&what, estimate(|seed| wait(seed).waited_share), chance, 0.05);
+        assert_close(&what, estimate(|seed| wait(seed).mean_wait_ms), mean_s * 1000.0, 0.15);
+    }
+}
+
+/// The number of requests in a task with `n` vCPU that are shared evenly is that of M/M/n, so the mean latency is too.
+#[test]
+fn a_shared_cpu_is_as_slow_as_erlang_c_says() {
+    for (rate, cpu_ms, vcpu) in [(50.0, 14.0, 1), (100.0, 16.0, 2), (200.0, 16.0, 4)] {
+        let expected_ms = cpu_ms + erlang_c(rate, cpu_ms / 1000.0, vcpu).1 * 1000.0;
+        let mean = |seed| {
+            let service = service(f64::from(vcpu), Discipline::Shared);
+            run(rate, 3, cpu_ms, Spread::Exponential, service, seed).fargate.latency.unwrap().mean_ms
+        };
+        assert_close(&format!("{rate}/s, {cpu_ms} ms, {vcpu} vCPU"), estimate(mean), expected_ms, 0.05);
+    }
+}
+
+/// Processor sharing on one vCPU does not care for the distribution: mean latency is demand / (1 - utilization).
+#[test]
+fn a_shared_cpu_does_not_care_for_the_spread() {
+    for spread in [Spread::Constant, Spread::Exponential, Spread::LogNormal(2.0)] {
+        let mean =
+            |seed| run(50.0, 3, 10.0, spread, service(1.0, Discipline::Shared), seed).fargate.latency.unwrap().mean_ms;
+        assert_close(&spread.to_string(), estimate(mean), 20.0, 0.06);
+    }
+}
+
+#[test]
+fn utilization_is_the_offered_load() {
+    for discipline in [Discipline::Shared, Discipline::Workers(4)] {
+        let outcome = run(100.0, 5, 5.0, Spread::Exponential, service(1.0, discipline), 1);
+        let used = outcome.fargate.services[0].total.utilization;
+        assert!((used - 0.5).abs() < 0.01, "{discipline:?}: {used}");
+    }
+}
+
+#[test]
+fn one_environment_per_request_matches_the_published_simulator() {
+    // Rate, warm s, cold s, expiry s; p_cold, its standard deviation over three seeds, instances, running.
+    let published = [
+        (1.0, 0.05, 0.2, 600.0, 0.000_604, 1.8e-5, Some(2.52), Some(0.05)),
+        (10.0, 0.05, 0.2, 600.0, 7.55e-5, 6.9e-6, Some(5.677), Some(0.4995)),
+        (50.0, 0.05, 0.2, 600.0, 2.66e-5, 4.3e-6, Some(12.018), Some(2.497)),
+        (10.0, 0.5, 1.0, 600.0, 0.000_165, 1.3e-5, Some(15.512), Some(4.994)),
+        (0.01, 0.05, 0.2, 600.0, 0.002_96, 0.000_23, Some(1.0006), None),
+        (0.01, 0.005, 0.02, 300.0, 0.049_98, 0.000_18, Some(0.9514), None),
+        (0.9, 1.991, 2.244, 600.0, 0.0014, 4e-5, Some(7.6612), Some(1.7879)),
+    ];
+    for (rate, warm, cold, expiry, p_cold, deviation, servers, running) in published {
+        let function = simfaas::Function {
+            arrival_rate: rate,
+            warm_service_s: warm,
+            cold_service_s: cold,
+            expiration_s: expiry,
+            max_time_s: Some(20e6 / rate),
+            maximum_concurrency: 1000,
+            seed: 1,
+        };
+        let state = function.steady_state().unwrap();
+        println!("{function:?} {state:?}");
+        // Four standard deviations of their mean of three runs, and of ours.
+        let allowed = 4.0 * (deviation * deviation / 3.0 + state.p_cold_standard_error.powi(2)).sqrt();
+        assert!((state.p_cold - p_cold).abs() < allowed, "p_cold {} for {p_cold} at {function:?}", state.p_cold);
+        for (name, found, expected, share) in
+            [("servers", state.servers, servers, 0.02), ("running", state.running, running, 0.01)]
+        {
+            if let Some(expected) = expected {
+                assert!((found / expected - 1.0).abs() < share, "{name}: {found} for {expected} at {function:?}");
+            }
+        }
+    }
+}
