@@ -9,6 +9,7 @@ use std::time::Duration;
 use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep;
 
 /// Counts on for ever in the background once an event has started it.
@@ -21,6 +22,8 @@ static INVOCATIONS: AtomicU64 = AtomicU64::new(0);
 struct Order {
     /// Start to count, a thousand times a second at most.
     count: bool,
+    /// Say so when the host asks the process to end.
+    await_termination: bool,
     /// Touch so many megabytes, and keep them until the answer.
     allocate_mb: usize,
     /// Use a CPU for so long.
@@ -67,6 +70,14 @@ async fn handle(event: LambdaEvent<Value>, variables: &BTreeMap<String, String>)
                 sleep(Duration::from_millis(1)).await;
                 COUNT.fetch_add(1, Ordering::Relaxed);
             }
+        });
+    }
+    if order.await_termination {
+        let mut terminated = signal(SignalKind::terminate())?;
+        tokio::spawn(async move {
+            terminated.recv().await;
+            println!("terminated");
+            std::process::exit(0);
         });
     }
     let memory = black_box(vec![1_u8; order.allocate_mb * 1024 * 1024]);

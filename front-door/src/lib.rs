@@ -11,6 +11,7 @@ pub mod lambda;
 pub mod live;
 mod server;
 pub mod site;
+pub mod units;
 
 /// The region that ARNs and environment variables name.
 pub const REGION: &str = "us-east-1";

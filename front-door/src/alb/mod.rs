@@ -23,6 +23,7 @@ use crate::event::alb;
 use crate::lambda::{Function, Invocation, Outcome, Refusal};
 use crate::live::{Live, Sample};
 use crate::server::{self, Body, Handler};
+use crate::units::milliseconds;
 use crate::{Runtime, forwarded, live};
 
 pub use target::{Address, Targets};
@@ -225,7 +226,6 @@ fn by_itself(refused: &Refused, is_head: bool) -> Response<Body> {
 }
 
 fn timing(runtime: Runtime, elapsed: Duration, init: Option<Duration>) -> String {
-    let milliseconds = |time: Duration| time.as_secs_f64() * 1000.0;
     let own = format!("{};dur={:.2}", runtime.name(), milliseconds(elapsed));
     init.map_or_else(|| own.clone(), |init| format!("{own}, init;dur={:.2}", milliseconds(init)))
 }

@@ -74,16 +74,22 @@ impl Function {
         &self.settings
     }
 
-    /// Replaces the code: invocations at work end on the old one, the next ones start on the new one.
+    /// Replaces the code: invocations at work end on the old one, the next ones start on the new one. The code is a binary, or a
+    /// directory with a `bootstrap` and whatever it needs; what its directory `extensions` holds is started beside it.
     ///
     /// # Errors
-    /// When the binary cannot be copied.
-    pub fn deploy(&self, binary: &Path) -> io::Result<()> {
+    /// When the code cannot be copied, or a directory has no `bootstrap`.
+    pub fn deploy(&self, code: &Path) -> io::Result<()> {
         let version = self.pool.state().version + 1;
         let directory = self.settings.directory.join(format!("{}-{version}", self.settings.name));
-        fs::create_dir_all(&directory)?;
         let bootstrap = directory.join("bootstrap");
-        fs::copy(binary, &bootstrap)?;
+        if code.is_dir() {
+            copy_directory(code, &directory)?;
+            fs::metadata(&bootstrap)?;
+        } else {
+            fs::create_dir_all(&directory)?;
+            fs::copy(code, &bootstrap)?;
+        }
         let mut state = self.pool.state();
         state.version = version;
         state.bootstrap = Some(bootstrap);
@@ -134,6 +140,20 @@ impl Function {
         while environments.try_join_next().is_some() {}
         environments.spawn(environment);
     }
+}
+
+fn copy_directory(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_directory(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
 }
 
 impl Pool {

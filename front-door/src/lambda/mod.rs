@@ -1,10 +1,13 @@
 //! A Lambda host: runs `bootstrap` binaries of the runtime `provided.al2023` in execution environments of their own, over the
-//! Lambda Runtime API, one invocation at a time each.
+//! Lambda Runtime API, one invocation at a time each. Extensions run beside them over the Extensions API.
 
 mod environment;
+mod extensions;
+mod extensions_api;
 mod function;
 mod report;
 mod runtime_api;
+mod sandbox;
 mod usage;
 
 use std::path::PathBuf;
@@ -20,6 +23,10 @@ pub(crate) use usage::Meter;
 /// Largest event and largest answer of a synchronous invocation: 6 MB and what Lambda allows for its own wrapping
 /// ("Exceeded maximum allowed payload size (6291556 bytes)").
 pub const MAX_PAYLOAD_BYTES: usize = 6_291_556;
+
+/// The version of a function that was never published, and the handler that OS-only runtimes are given.
+const VERSION: &str = "$LATEST";
+const HANDLER: &str = "bootstrap";
 
 /// How a function is configured, in Lambda's words.
 #[derive(Debug, Clone)]

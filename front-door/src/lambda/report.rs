@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::units::milliseconds;
+
 /// How an invocation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
@@ -48,7 +50,6 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let milliseconds = |time: Duration| time.as_secs_f64() * 1000.0;
         write!(
             out,
             "REPORT RequestId: {}\tDuration: {:.2} ms\tBilled Duration: {} ms\tMemory Size: {} MB",

@@ -1,4 +1,4 @@
-//! The Lambda Runtime API, version 2018-06-01, as the runtime of one execution environment sees it.
+//! The server of one execution environment, and the Lambda Runtime API, version 2018-06-01, as its runtime sees it.
 //! Contract: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
 
 use std::convert::Infallible;
@@ -13,7 +13,9 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Body, MAX_PAYLOAD_BYTES};
+use super::extensions::ExtensionCall;
+use super::{Body, MAX_PAYLOAD_BYTES, extensions_api};
+use crate::units::unix_milliseconds;
 
 /// An event on its way to the runtime.
 #[derive(Debug)]
@@ -33,6 +35,19 @@ pub(super) enum Call {
     Response(String, Option<Bytes>, oneshot::Sender<Verdict>),
     Error(String, Bytes, oneshot::Sender<Verdict>),
     InitError(Bytes, oneshot::Sender<Verdict>),
+    Extension(ExtensionCall),
+}
+
+impl Call {
+    /// Tells a runtime that its call does not belong here and now; who asks for an event gets none.
+    pub(super) fn refuse(self) {
+        let (back, verdict) = match self {
+            Self::Response(_, _, back) | Self::Error(_, _, back) => (back, Verdict::UnknownRequest),
+            Self::InitError(_, back) => (back, Verdict::WrongState),
+            Self::Next(_) | Self::Extension(_) => return,
+        };
+        let _ = back.send(verdict);
+    }
 }
 
 /// What the host says to a report.
@@ -47,24 +62,24 @@ pub(super) enum Verdict {
 }
 
 /// Serves one environment until the listener is dropped with its task.
-pub(super) async fn serve(listener: TcpListener, calls: mpsc::Sender<Call>) {
+pub(super) async fn serve(listener: TcpListener, function: String, calls: mpsc::Sender<Call>) {
     while let Ok((stream, _)) = listener.accept().await {
         // Small answers must not wait for acknowledgements.
         let _ = stream.set_nodelay(true);
-        let calls = calls.clone();
+        let (function, calls) = (function.clone(), calls.clone());
         tokio::spawn(async move {
-            let service = service_fn(move |request| {
-                let calls = calls.clone();
-                async move { Ok::<_, Infallible>(answer(request, &calls).await) }
-            });
+            let service = service_fn(|request| async { Ok::<_, Infallible>(answer(request, &function, &calls).await) });
             // The runtime's side is gone: it ended, or was ended.
             let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
     }
 }
 
-async fn answer(request: Request<Incoming>, calls: &mpsc::Sender<Call>) -> Response<Body> {
+async fn answer(request: Request<Incoming>, function: &str, calls: &mpsc::Sender<Call>) -> Response<Body> {
     let path = request.uri().path().to_owned();
+    if let Some(resource) = path.strip_prefix(extensions_api::PREFIX) {
+        return extensions_api::answer(request, resource, function, calls).await;
+    }
     let Some(path) = path.strip_prefix("/2018-06-01/runtime/") else {
         return problem(StatusCode::NOT_FOUND, "ResourceNotFound", "there is no such resource");
     };
@@ -112,7 +127,7 @@ async fn next(calls: &mpsc::Sender<Call>) -> Response<Body> {
         return gone();
     }
     let Ok(delivery) = delivery.await else { return gone() };
-    let deadline = delivery.deadline.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
+    let deadline = unix_milliseconds(delivery.deadline);
     let answer = Response::builder()
         .header("content-type", "application/json")
         .header("lambda-runtime-aws-request-id", &delivery.request_id)
@@ -140,11 +155,11 @@ async fn report(calls: &mpsc::Sender<Call>, call: impl FnOnce(oneshot::Sender<Ve
     }
 }
 
-fn problem(status: StatusCode, error_type: &str, message: &str) -> Response<Body> {
+pub(super) fn problem(status: StatusCode, error_type: &str, message: &str) -> Response<Body> {
     json(status, &serde_json::json!({ "errorMessage": message, "errorType": error_type }))
 }
 
-fn json(status: StatusCode, value: &serde_json::Value) -> Response<Body> {
+pub(super) fn json(status: StatusCode, value: &serde_json::Value) -> Response<Body> {
     let mut response = Response::new(Body::from(value.to_string()));
     *response.status_mut() = status;
     response.headers_mut().insert("content-type", http::HeaderValue::from_static("application/json"));

@@ -11,10 +11,11 @@ use std::time::Duration;
 const REMOVALS: u32 = 200;
 const REMOVAL_PAUSE: Duration = Duration::from_millis(10);
 
-/// Counts for one process and its children.
+/// Counts for the processes of an environment and their children.
 #[derive(Debug)]
 pub struct Meter {
-    pid: u32,
+    pids: Vec<u32>,
+    memory_mb: u32,
     group: Option<PathBuf>,
 }
 
@@ -28,22 +29,39 @@ pub struct Usage {
 }
 
 impl Meter {
-    /// Starts to count a process, in a control group of its own if the system allows it.
-    pub fn start(pid: u32, memory_mb: u32) -> Self {
-        Self { pid, group: group_of(pid, memory_mb) }
+    /// A meter that has nothing to count yet.
+    pub fn start(memory_mb: u32) -> Self {
+        Self { pids: Vec::new(), memory_mb, group: None }
+    }
+
+    /// Counts a process from now on: the first one in a control group of its own if the system allows it, others with it.
+    pub fn add(&mut self, pid: u32) {
+        if self.pids.is_empty() {
+            self.group = group_of(pid, self.memory_mb);
+        } else if let Some(group) = &self.group {
+            // Refused only if the process has ended already: there is nothing to count.
+            let _ = fs::write(group.join("cgroup.procs"), pid.to_string());
+        }
+        self.pids.push(pid);
     }
 
     /// Counts a process where it is.
     pub fn watch(pid: u32) -> Self {
-        Self { pid, group: None }
+        Self { pids: vec![pid], memory_mb: 0, group: None }
     }
 
-    /// Reads the counters. After the process has ended there is nothing left to read in `/proc`.
+    /// Reads the counters. After a process has ended there is nothing left of it in `/proc`. Without a control group, pages that
+    /// processes share count for each of them.
     pub fn read(&self) -> Usage {
         let group = self.group.as_deref();
+        let pids = || self.pids.iter().copied();
         Usage {
-            cpu: group.and_then(cpu_of_group).or_else(|| cpu_of_process(self.pid)),
-            max_memory_bytes: group.and_then(memory_of_group).or_else(|| memory_of_process(self.pid)),
+            cpu: group
+                .and_then(cpu_of_group)
+                .or_else(|| pids().filter_map(cpu_of_process).reduce(|sum, cpu| sum + cpu)),
+            max_memory_bytes: group
+                .and_then(memory_of_group)
+                .or_else(|| pids().filter_map(memory_of_process).reduce(|sum, bytes| sum + bytes)),
         }
     }
 }

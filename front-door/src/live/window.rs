@@ -7,6 +7,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::Sample;
+use crate::units::milliseconds;
 
 /// What "now" means on the page.
 const LENGTH: Duration = Duration::from_mins(1);
@@ -94,10 +95,6 @@ impl Window {
             histogram,
         }
     }
-}
-
-fn milliseconds(time: Duration) -> f64 {
-    time.as_secs_f64() * 1000.0
 }
 
 /// The smallest value that so many percent of all do not exceed (nearest rank).

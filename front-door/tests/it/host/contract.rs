@@ -68,7 +68,7 @@ async fn unknown_resources_and_methods_are_refused() {
     assert_eq!(host.answer(json!("echo")).await, "echo");
     assert_eq!(
         statuses(&host, 7).await,
-        ["nonsense 404", "register 404", "next 405", "error 405", "response 405", "next 200", "response 202"]
+        ["nonsense 404", "register 405", "next 405", "error 405", "response 405", "next 200", "response 202"]
     );
 }
 

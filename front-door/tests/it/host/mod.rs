@@ -1,7 +1,8 @@
-//! The Lambda host: environments and their life, what breaks, the Runtime API, and what is reported.
+//! The Lambda host: environments and their life, extensions, what breaks, the Runtime API, and what is reported.
 
 mod contract;
 mod environments;
+mod extensions;
 mod failures;
 mod invocations;
 mod report;

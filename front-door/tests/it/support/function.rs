@@ -1,5 +1,6 @@
 //! A function on the host, and what its environments did.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -78,13 +79,28 @@ impl Host {
         })
     }
 
-    fn with(code: &str, change: impl FnOnce(&mut Settings)) -> Self {
+    /// The well-behaved function with extensions, which do what their names say.
+    pub fn extended(extensions: &[&str], change: impl FnOnce(&mut Settings)) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
+        let code = directory.path().join("code");
+        std::fs::create_dir_all(code.join("extensions")).expect("a directory");
+        std::fs::copy(example("bootstrap"), code.join("bootstrap")).expect("a copy");
+        for name in extensions {
+            std::fs::copy(example("extension"), code.join("extensions").join(name)).expect("a copy");
+        }
+        Self::of(&code, directory, change)
+    }
+
+    fn with(code: &str, change: impl FnOnce(&mut Settings)) -> Self {
+        Self::of(&example(code), tempfile::tempdir().expect("a directory"), change)
+    }
+
+    fn of(code: &Path, directory: TempDir, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = settings("tried", &directory);
         change(&mut settings);
         let recorder = Arc::new(Recorder::default());
         let function = Function::new(settings, Arc::clone(&recorder) as _);
-        function.deploy(&example(code)).expect("a copy");
+        function.deploy(code).expect("a copy");
         Self { function, recorder, directory, answers: AtomicUsize::new(0) }
     }
 
