@@ -40,10 +40,7 @@ pub fn from_json(value: &serde_json::Value) -> Option<Decimal> {
 /// A decimal from text: `1234.5`, `1,234.5`, `1_234.5`, `6e9`.
 pub fn parse(text: &str) -> Option<Decimal> {
     let text: String = text.trim().chars().filter(|c| !matches!(c, ',' | '_')).collect();
-    match text.contains(['e', 'E']) {
-        true => Decimal::from_scientific(&text).ok(),
-        false => text.parse().ok(),
-    }
+    if text.contains(['e', 'E']) { Decimal::from_scientific(&text).ok() } else { text.parse().ok() }
 }
 
 /// The same for a decimal that may be missing.

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use rust_decimal::Decimal;
 use rust_decimal::dec;
@@ -76,7 +77,7 @@ pub struct Prices<'a> {
     fallback: Option<&'a str>,
     given: BTreeMap<String, Value>,
     bounds: TierBounds,
-    used: RefCell<BTreeSet<String>>,
+    used: Rc<RefCell<BTreeSet<String>>>,
 }
 
 /// Endings of a given name, and what turns its price into that of the name without it.
@@ -113,6 +114,15 @@ fn factor(name: &str, known: &str) -> Option<Decimal> {
     (stem == known_stem).then(|| wanted / given)
 }
 
+fn is_exact(name: &str, key: &ItemKey<'_>) -> bool {
+    names(key.name, key.also).any(|known| known == name)
+}
+
+/// Whether a given price `name` is `known`, perhaps per another time or per million.
+pub fn names_same(name: &str, known: &str) -> bool {
+    factor(name, known).is_some()
+}
+
 /// Whether `name` is a name of one of `keys`.
 pub fn is_price_name(name: &str, keys: &[Key]) -> bool {
     keys.iter().any(|key| names(key.name, key.also).any(|known| factor(name, known).is_some()))
@@ -131,7 +141,7 @@ impl<'a> Prices<'a> {
             fallback: None,
             given: BTreeMap::new(),
             bounds: TierBounds::default(),
-            used: RefCell::default(),
+            used: Rc::default(),
         }
     }
 
@@ -147,6 +157,12 @@ impl<'a> Prices<'a> {
     pub fn with_fallback(mut self, region: Option<&'a str>) -> Self {
         self.fallback = region;
         self
+    }
+
+    /// The same for another region, or price class of an edge.
+    #[must_use]
+    pub fn at(&self, region: &'a str) -> Self {
+        Self { region, given: self.given.clone(), used: Rc::clone(&self.used), ..*self }
     }
 
     /// The region asked for.
@@ -185,9 +201,11 @@ impl<'a> Prices<'a> {
     /// # Errors
     /// [`PriceError::Override`] for a given price that is none.
     pub fn given(&self, key: &ItemKey<'_>) -> Result<Option<Price>, PriceError> {
-        for known in names(key.name, key.also) {
-            for (name, value) in &self.given {
-                let Some(factor) = factor(name, known) else { continue };
+        // A price under its own name goes before one that has to be converted.
+        for exact in [true, false] {
+            let of_key = |name: &&str| names(key.name, key.also).find_map(|known| factor(name, known));
+            for (name, value) in self.given.iter().filter(|(name, _)| exact == is_exact(name, key)) {
+                let Some(factor) = of_key(&name.as_str()) else { continue };
                 self.used.borrow_mut().insert(name.clone());
                 let tiers = self.tiers(name, value, factor, key)?;
                 let provenance = Provenance {
@@ -201,12 +219,27 @@ impl<'a> Prices<'a> {
         Ok(None)
     }
 
+    /// The units that the free tier gives: a number of the request under the key's name, else the end of the book's free row.
+    ///
+    /// # Errors
+    /// [`PriceError::Missing`] when nobody says how much is free.
+    pub fn allowance(&self, key: &'static Key) -> Result<Decimal, PriceError> {
+        let given = names(key.name, key.also).find_map(|name| self.given.get_key_value(name));
+        if let Some((name, value)) = given {
+            self.used.borrow_mut().insert(name.clone());
+            return number::from_json(value).filter(|units| *units >= Decimal::ZERO).ok_or_else(|| {
+                PriceError::Override { name: name.clone(), problem: format!("{value} is not a number of free units") }
+            });
+        }
+        let of_region = |region| self.book.price(key.service, region, key.item);
+        let free = of_region(self.region).or_else(|| of_region("global"));
+        free.and_then(|free| free.tiers.first()?.to).ok_or_else(|| self.missing(&key.into()))
+    }
+
     fn missing(&self, key: &ItemKey<'_>) -> PriceError {
         let regions = self.book.regions(key.service, key.item);
-        let hint = match regions.is_empty() {
-            true => String::new(),
-            false => format!(", only in {}", regions.into_iter().collect::<Vec<_>>().join(", ")),
-        };
+        let only = |regions: Vec<&str>| format!(", only in {}", regions.join(", "));
+        let hint = if regions.is_empty() { String::new() } else { only(regions.into_iter().collect()) };
         PriceError::Missing {
             service: key.service.to_owned(),
             item: key.item.to_owned(),
@@ -251,10 +284,10 @@ impl<'a> Prices<'a> {
             }
             tiers.push(Tier { from, to, price: price(value)? });
         }
-        match tiers.is_empty() {
-            true => Err(wrong("a list of tiers is empty".to_owned())),
-            false => Ok(tiers),
+        if tiers.is_empty() {
+            return Err(wrong("a list of tiers is empty".to_owned()));
         }
+        Ok(tiers)
     }
 
     fn known_bounds(

@@ -11,7 +11,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-pub use lookup::{Key, Prices, is_price_name};
+pub use lookup::{ItemKey, Key, Prices, TierBounds, is_price_name, names_same};
 
 use crate::tiers::Tier;
 

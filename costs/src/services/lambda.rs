@@ -1,0 +1,485 @@
+//! Lambda: requests, GB-seconds in tiers, provisioned concurrency, and the smaller lines of the pricing page.
+//!
+//! Billed time is `ceil(duration + init)` in whole milliseconds; INIT is billed for custom runtimes, Rust among them, and since
+//! August 2025 for every configuration (AWS Compute blog, April 2025). Memory is 1,024-based GB.
+
+use rust_decimal::{Decimal, dec};
+
+use super::{Context, Field, HOUR_SECONDS, Kind, Service, ServiceError, Statement, Usage, product};
+use crate::price_book::Key;
+
+/// `x86_64` or `arm64`, as every service writes it.
+pub const ARCHITECTURES: Kind = Kind::Choice(&[
+    &["x86_64", "x86", "x86-64", "amd64", "intel", "x64"],
+    &["arm64", "arm", "aarch64", "graviton", "graviton2"],
+]);
+
+/// `/tmp` that every environment has without charge, MB (Lambda pricing page).
+const INCLUDED_STORAGE_MB: Decimal = dec!(512);
+/// Part of each streamed response that is never charged, MB (Lambda pricing page).
+const INCLUDED_RESPONSE_MB: Decimal = dec!(6);
+/// MB of a GB of memory.
+const MEGABYTES: Decimal = dec!(1024);
+
+/// Invocations in the period.
+pub const REQUESTS: Field =
+    Field::number("requests", &["invocations", "lambda_requests", "lambda_invocations"], "invocations in the period");
+/// Handler time, ms.
+pub const DURATION_MS: Field = Field::number(
+    "duration_ms",
+    &["duration", "avg_duration_ms", "average_duration_ms", "execution_ms", "billed_ms", "ms"],
+    "time of one invocation, ms; rounded up to whole ms",
+);
+/// Memory size, MB.
+pub const MEMORY_MB: Field = Field::number("memory_mb", &["memory", "mb"], "memory size, MB (1,024 are one GB)");
+/// Memory size, GB.
+pub const MEMORY_GB: Field = Field::number("memory_gb", &[], "memory size, GB, instead of memory_mb");
+/// Processor.
+pub const ARCH: Field =
+    Field { name: "arch", also: &["architecture", "cpu"], kind: ARCHITECTURES, about: "x86_64 (default) or arm64" };
+/// GB-seconds, instead of requests x duration x memory.
+pub const GB_SECONDS: Field =
+    Field::number("gb_seconds", &["gb_s"], "GB-seconds, instead of requests x duration x memory");
+/// Invocations that start an environment.
+pub const COLD_STARTS: Field = Field::number("cold_starts", &["inits"], "invocations that started an environment");
+/// INIT time of a cold start, ms.
+pub const INIT_MS: Field =
+    Field::number("init_ms", &["init_duration_ms"], "INIT time of a cold start, ms, billed as duration");
+/// `/tmp`, MB.
+pub const EPHEMERAL_MB: Field =
+    Field::number("ephemeral_mb", &["ephemeral_storage_mb", "storage_mb"], "size of /tmp, MB; 512 are included");
+/// `/tmp`, GB.
+pub const EPHEMERAL_GB: Field = Field::number("ephemeral_gb", &["ephemeral_storage_gb"], "size of /tmp, GB");
+/// Environments kept warm.
+pub const PROVISIONED: Field = Field::number(
+    "provisioned_concurrency",
+    &["provisioned", "pc", "concurrency"],
+    "environments of provisioned concurrency",
+);
+/// How long they are kept, hours.
+pub const PROVISIONED_HOURS: Field = Field::number(
+    "provisioned_hours",
+    &["pc_hours", "hours"],
+    "hours that provisioned concurrency is on; the month when not given",
+);
+/// How long they are kept, seconds.
+pub const PROVISIONED_SECONDS: Field = Field::number(
+    "provisioned_seconds",
+    &["pc_seconds"],
+    "seconds that provisioned concurrency is on, instead of hours",
+);
+/// Requests that they serve.
+pub const PROVISIONED_REQUESTS: Field = Field::number(
+    "provisioned_requests",
+    &["pc_requests", "requests_on_provisioned"],
+    "requests served by provisioned concurrency; all when not given, the rest is on demand",
+);
+/// Streamed response, MB each.
+pub const RESPONSE_MB: Field =
+    Field::number("response_mb", &["streamed_mb"], "streamed response of one request, MB; the first 6 are free");
+/// Streamed GB beyond 6 MB each.
+pub const STREAMED_GB: Field = Field::number(
+    "streamed_gb",
+    &["streaming_gb", "response_streaming_gb"],
+    "GB streamed above 6 MB per request, instead of response_mb",
+);
+const CACHE_GB: Field = Field::number("cache_gb", &["snapstart_cache_gb"], "SnapStart snapshots kept, GB");
+const CACHE_SECONDS: Field =
+    Field::number("cache_seconds", &["snapstart_cache_seconds"], "how long they are kept, s; the month when not given");
+const RESTORES: Field = Field::number("restores", &["snapstart_restores"], "SnapStart restores");
+const GB_PER_RESTORE: Field =
+    Field::number("gb_per_restore", &["restore_gb"], "GB of one restore; the memory size when not given");
+const ENVIRONMENTS: Field = Field::number(
+    "environments_created",
+    &["tenant_environments", "environments"],
+    "environments created under tenant isolation",
+);
+const EDGE: Field = Field::flag("edge", &["lambda_edge"], "Lambda@Edge");
+const DURABLE_OPERATIONS: Field =
+    Field::number("durable_operations", &["operations"], "operations of durable functions");
+const DURABLE_WRITTEN: Field =
+    Field::number("durable_gb_written", &["data_written_gb"], "GB that durable functions write");
+const DURABLE_RETAINED: Field = Field::number(
+    "durable_gb_months",
+    &["data_retained_gb_months", "retained_gb"],
+    "GB-months that durable functions keep",
+);
+const EVENT_KB: Field = Field::number(
+    "event_kb",
+    &["async_event_kb"],
+    "size of an asynchronous event, KB; each 64 KB above 256 is a request",
+);
+const INSTANCE_USD: Field = Field::number(
+    "ec2_cost",
+    &["managed_instances_ec2_cost"],
+    "EC2 charges of Managed Instances, USD; the management fee is added, duration is not billed",
+);
+
+const REQUEST: Key = Key {
+    name: "request",
+    also: &["requests", "lambda_request", "request_price"],
+    service: "Lambda",
+    item: "requests",
+    unit: "request",
+};
+const X86: Key = Key {
+    name: "x86_gb_s",
+    also: &["gb_s", "tiers", "duration", "duration_tiers", "x86_64_gb_s", "gb_second"],
+    service: "Lambda",
+    item: "duration x86_64",
+    unit: "GB-second",
+};
+const ARM: Key = Key {
+    name: "arm_gb_s",
+    also: &["gb_s", "tiers", "duration", "duration_tiers", "arm64_gb_s", "gb_second"],
+    item: "duration arm64",
+    ..X86
+};
+const PC_X86: Key = Key {
+    name: "pc_gb_s",
+    also: &["provisioned_gb_s", "provisioned_concurrency_gb_s", "pc_x86_gb_s", "provisioned"],
+    item: "provisioned concurrency x86_64",
+    ..X86
+};
+const PC_ARM: Key = Key {
+    also: &["provisioned_gb_s", "provisioned_concurrency_gb_s", "pc_arm_gb_s", "provisioned"],
+    item: "provisioned concurrency arm64",
+    ..PC_X86
+};
+const PC_DURATION_X86: Key = Key {
+    name: "pc_duration_gb_s",
+    also: &["provisioned_duration_gb_s", "duration_pc_gb_s", "pc_compute_gb_s"],
+    item: "duration under provisioned concurrency x86_64",
+    ..X86
+};
+const PC_DURATION_ARM: Key = Key { item: "duration under provisioned concurrency arm64", ..PC_DURATION_X86 };
+const EPHEMERAL: Key =
+    Key { name: "ephemeral_gb_s", also: &["storage_gb_s", "ephemeral"], item: "ephemeral storage above 512 MB", ..X86 };
+const STREAMING: Key =
+    Key { name: "streaming_gb", also: &["streamed_gb", "response_gb"], item: "response streaming", unit: "GB", ..X86 };
+const CACHE: Key = Key { name: "cache_gb_s", also: &["snapstart_cache_gb_s"], item: "SnapStart cache", ..X86 };
+const RESTORE: Key =
+    Key { name: "restore_gb", also: &["snapstart_restore_gb"], item: "SnapStart restore", unit: "GB restored", ..X86 };
+const TENANT: Key =
+    Key { name: "environment_gb", also: &["tenant_gb"], item: "tenant environment", unit: "GB of memory", ..X86 };
+const EDGE_REQUEST: Key =
+    Key { name: "edge_request", also: &["request"], item: "edge request", unit: "request", ..X86 };
+const EDGE_DURATION: Key = Key { name: "edge_gb_s", also: &["gb_s"], item: "edge duration", ..X86 };
+const OPERATION: Key =
+    Key { name: "durable_operation", also: &["operation"], item: "durable operation", unit: "operation", ..X86 };
+const WRITTEN: Key = Key {
+    name: "durable_written_gb",
+    also: &["data_written_gb", "written_gb"],
+    item: "durable data written",
+    unit: "GB",
+    ..X86
+};
+const RETAINED: Key = Key {
+    name: "durable_retained_gb",
+    also: &["data_retained_gb", "retained_gb_month"],
+    item: "durable data retained",
+    unit: "GB-month",
+    ..X86
+};
+const FEE: Key =
+    Key { name: "management_fee", also: &["fee"], item: "managed instances fee", unit: "USD of EC2 charges", ..X86 };
+const FREE_REQUESTS: Key = Key { name: "free_requests", also: &[], item: "free requests", unit: "request", ..X86 };
+const FREE_DURATION: Key = Key { name: "free_gb_s", also: &["free_gb_seconds"], item: "free duration", ..X86 };
+const FREE_STREAMING: Key =
+    Key { name: "free_streaming_gb", also: &["free_gb"], item: "free response streaming", unit: "GB", ..X86 };
+
+/// Lambda.
+pub const SERVICE: Service = Service {
+    name: "lambda",
+    also: &["lambda functions", "lambda function", "function", "lambda edge", "lambda@edge"],
+    about: "Lambda functions",
+    fields: &[
+        REQUESTS,
+        DURATION_MS,
+        MEMORY_MB,
+        MEMORY_GB,
+        ARCH,
+        GB_SECONDS,
+        COLD_STARTS,
+        INIT_MS,
+        EPHEMERAL_MB,
+        EPHEMERAL_GB,
+        PROVISIONED,
+        PROVISIONED_HOURS,
+        PROVISIONED_SECONDS,
+        PROVISIONED_REQUESTS,
+        RESPONSE_MB,
+        STREAMED_GB,
+        CACHE_GB,
+        CACHE_SECONDS,
+        RESTORES,
+        GB_PER_RESTORE,
+        ENVIRONMENTS,
+        EDGE,
+        DURABLE_OPERATIONS,
+        DURABLE_WRITTEN,
+        DURABLE_RETAINED,
+        EVENT_KB,
+        INSTANCE_USD,
+    ],
+    prices: &[
+        REQUEST,
+        X86,
+        ARM,
+        PC_X86,
+        PC_ARM,
+        PC_DURATION_X86,
+        PC_DURATION_ARM,
+        EPHEMERAL,
+        STREAMING,
+        CACHE,
+        RESTORE,
+        TENANT,
+        EDGE_REQUEST,
+        EDGE_DURATION,
+        OPERATION,
+        WRITTEN,
+        RETAINED,
+        FEE,
+        FREE_REQUESTS,
+        FREE_DURATION,
+        FREE_STREAMING,
+    ],
+    totals: &[
+        "requests",
+        "gb_s",
+        "billable_requests",
+        "billable_gb_s",
+        "billed_ms",
+        "request_charge",
+        "compute",
+        "compute_total",
+        "tier_1",
+        "tier_2",
+        "tier_3",
+        "provisioned",
+        "provisioned_gb_s",
+        "provisioned_compute",
+        "ephemeral",
+        "ephemeral_gb_s",
+        "streaming",
+        "cache",
+        "restore",
+        "tenant",
+        "durable",
+        "management_fee",
+    ],
+    bill,
+};
+
+/// The bill of functions of one size.
+///
+/// # Errors
+/// When usage is incomplete or a price is missing.
+pub fn bill(usage: &Usage, context: &Context<'_>) -> Result<Statement, ServiceError> {
+    let mut statement = Statement::default();
+    let work = Work::of(usage)?;
+    statement.quantity("requests", work.requests);
+    charge_requests(&mut statement, &work, usage, context)?;
+    charge_duration(&mut statement, &work, usage, context)?;
+    charge_provisioned(&mut statement, &work, usage, context)?;
+    charge_storage_and_streams(&mut statement, &work, usage, context)?;
+    charge_features(&mut statement, &work, usage, context)?;
+    Ok(statement)
+}
+
+/// What the functions do.
+struct Work {
+    requests: Decimal,
+    memory_gb: Decimal,
+    /// GB-seconds on demand.
+    on_demand: Decimal,
+    /// GB-seconds of requests on provisioned concurrency.
+    provisioned: Decimal,
+    /// Seconds of all invocations.
+    seconds: Decimal,
+    billed_ms: Decimal,
+    arm: bool,
+}
+
+impl Work {
+    fn of(usage: &Usage) -> Result<Self, ServiceError> {
+        let requests = usage.number(&REQUESTS);
+        let memory_gb = match usage.given(&MEMORY_GB) {
+            Some(_) if usage.has(&MEMORY_MB) => {
+                return Err(ServiceError::usage("lambda", "memory_mb and memory_gb are both given"));
+            }
+            Some(gb) => gb,
+            None => usage.number(&MEMORY_MB) / MEGABYTES,
+        };
+        let billed_ms = usage.number(&DURATION_MS).ceil();
+        let cold = usage.number(&COLD_STARTS);
+        if cold > requests {
+            return Err(ServiceError::usage("lambda", "cold_starts are more than requests"));
+        }
+        let init_ms = (usage.number(&DURATION_MS) + usage.number(&INIT_MS)).ceil() - billed_ms;
+        let seconds = product(&[requests, billed_ms, dec!(0.001)])? + product(&[cold, init_ms, dec!(0.001)])?;
+        let all = match usage.given(&GB_SECONDS) {
+            Some(gb_seconds) => gb_seconds,
+            None => product(&[seconds, memory_gb])?,
+        };
+        let needs_memory = !requests.is_zero() && !usage.has(&GB_SECONDS) && !usage.has(&INSTANCE_USD);
+        if needs_memory && (memory_gb.is_zero() || !usage.has(&DURATION_MS)) {
+            return Err(ServiceError::usage("lambda", "requests need duration_ms and memory_mb, or gb_seconds"));
+        }
+        let share = match (usage.has(&PROVISIONED), usage.given(&PROVISIONED_REQUESTS)) {
+            (false, _) => Decimal::ZERO,
+            (true, None) => Decimal::ONE,
+            (true, Some(provisioned)) if provisioned > requests => {
+                return Err(ServiceError::usage("lambda", "provisioned_requests are more than requests"));
+            }
+            (true, Some(_)) if requests.is_zero() => Decimal::ZERO,
+            (true, Some(provisioned)) => provisioned / requests,
+        };
+        let provisioned = product(&[all, share])?;
+        let arm = usage.text(&ARCH) == Some("arm64");
+        Ok(Self { requests, memory_gb, on_demand: all - provisioned, provisioned, seconds, billed_ms, arm })
+    }
+
+    fn pick(&self, x86: &'static Key, arm: &'static Key) -> &'static Key {
+        if self.arm { arm } else { x86 }
+    }
+}
+
+fn charge_requests(
+    statement: &mut Statement,
+    work: &Work,
+    usage: &Usage,
+    context: &Context<'_>,
+) -> Result<(), ServiceError> {
+    if !usage.has(&REQUESTS) {
+        return Ok(());
+    }
+    let edge = usage.flag(&EDGE);
+    let extra = ((usage.number(&EVENT_KB) - dec!(256)).max(Decimal::ZERO) / dec!(64)).ceil();
+    let requests = product(&[work.requests, Decimal::ONE + extra])?;
+    let billable = if edge { requests } else { context.after_allowance(requests, &FREE_REQUESTS)? };
+    statement.quantity("billable_requests", billable);
+    let key = if edge { &EDGE_REQUEST } else { &REQUEST };
+    statement.charge("request_charge", "Requests", key, billable, usage.known_of(&[&REQUESTS]), context)?;
+    Ok(())
+}
+
+fn charge_duration(
+    statement: &mut Statement,
+    work: &Work,
+    usage: &Usage,
+    context: &Context<'_>,
+) -> Result<(), ServiceError> {
+    statement.quantity("gb_s", work.on_demand + work.provisioned);
+    statement.quantity("billed_ms", work.billed_ms);
+    if usage.has(&INSTANCE_USD) || !(usage.has(&REQUESTS) || usage.has(&GB_SECONDS)) {
+        return Ok(());
+    }
+    let known = usage.known_of(&[&REQUESTS, &DURATION_MS, &MEMORY_MB, &GB_SECONDS, &COLD_STARTS, &INIT_MS]);
+    if usage.flag(&EDGE) {
+        statement.charge("compute", "Duration at the edge", &EDGE_DURATION, work.on_demand, known, context)?;
+    } else if !work.on_demand.is_zero() || !usage.has(&PROVISIONED) {
+        let billable = context.after_allowance(work.on_demand, &FREE_DURATION)?;
+        statement.quantity("billable_gb_s", billable);
+        let name = if work.arm { "Duration arm64" } else { "Duration x86_64" };
+        statement.charge("compute", name, work.pick(&X86, &ARM), billable, known, context)?;
+        statement.name_tiers("compute");
+    }
+    if usage.has(&PROVISIONED) {
+        let key = work.pick(&PC_DURATION_X86, &PC_DURATION_ARM);
+        let name = "Duration on provisioned concurrency";
+        let amount = statement.charge("provisioned_compute", name, key, work.provisioned, known, context)?;
+        *statement.totals.entry("compute".to_owned()).or_default() += amount;
+    }
+    let compute = statement.totals.get("compute").copied().unwrap_or_default();
+    statement.quantity("compute_total", compute);
+    Ok(())
+}
+
+fn charge_provisioned(
+    statement: &mut Statement,
+    work: &Work,
+    usage: &Usage,
+    context: &Context<'_>,
+) -> Result<(), ServiceError> {
+    let Some(environments) = usage.given(&PROVISIONED) else { return Ok(()) };
+    if work.memory_gb.is_zero() {
+        return Err(ServiceError::usage("lambda", "provisioned_concurrency needs memory_mb"));
+    }
+    let hours = usage.given(&PROVISIONED_HOURS).unwrap_or(context.month_hours);
+    let seconds = match usage.given(&PROVISIONED_SECONDS) {
+        Some(seconds) => seconds,
+        None => product(&[hours, HOUR_SECONDS])?,
+    };
+    let gb_seconds = product(&[environments, work.memory_gb, seconds])?;
+    statement.quantity("provisioned_gb_s", gb_seconds);
+    let known = usage.known_of(&[&PROVISIONED, &PROVISIONED_HOURS, &MEMORY_MB]);
+    let key = work.pick(&PC_X86, &PC_ARM);
+    statement.charge("provisioned", "Provisioned concurrency", key, gb_seconds, known, context)?;
+    Ok(())
+}
+
+fn charge_storage_and_streams(
+    statement: &mut Statement,
+    work: &Work,
+    usage: &Usage,
+    context: &Context<'_>,
+) -> Result<(), ServiceError> {
+    let storage_mb = usage.given(&EPHEMERAL_MB).or(usage.given(&EPHEMERAL_GB).map(|gb| gb * MEGABYTES));
+    if let Some(storage_mb) = storage_mb {
+        let extra_gb = (storage_mb - INCLUDED_STORAGE_MB).max(Decimal::ZERO) / MEGABYTES;
+        let gb_seconds = product(&[work.seconds, extra_gb])?;
+        statement.quantity("ephemeral_gb_s", gb_seconds);
+        statement.charge("ephemeral", "Storage above 512 MB", &EPHEMERAL, gb_seconds, usage.known(), context)?;
+    }
+    let streamed = match (usage.given(&STREAMED_GB), usage.given(&RESPONSE_MB)) {
+        (Some(gb), _) => gb,
+        (None, Some(mb)) => {
+            let each = (mb - INCLUDED_RESPONSE_MB).max(Decimal::ZERO);
+            product(&[work.requests, each])? / context.gigabyte.megabytes()
+        }
+        (None, None) => return Ok(()),
+    };
+    statement.quantity("streamed_gb", streamed);
+    let billed = context.after_allowance(streamed, &FREE_STREAMING)?;
+    statement.charge("streaming", "Response streaming", &STREAMING, billed, usage.known(), context)?;
+    Ok(())
+}
+
+fn charge_features(
+    statement: &mut Statement,
+    work: &Work,
+    usage: &Usage,
+    context: &Context<'_>,
+) -> Result<(), ServiceError> {
+    let known = usage.known();
+    if let Some(gb) = usage.given(&CACHE_GB) {
+        let month = context.month_hours * HOUR_SECONDS;
+        let gb_seconds = product(&[gb, usage.given(&CACHE_SECONDS).unwrap_or(month)])?;
+        statement.charge("cache", "SnapStart cache", &CACHE, gb_seconds, known, context)?;
+    }
+    if let Some(restores) = usage.given(&RESTORES) {
+        let gb = product(&[restores, usage.given(&GB_PER_RESTORE).unwrap_or(work.memory_gb)])?;
+        statement.charge("restore", "SnapStart restores", &RESTORE, gb, known, context)?;
+    }
+    if let Some(environments) = usage.given(&ENVIRONMENTS) {
+        let gb = product(&[environments, work.memory_gb])?;
+        statement.charge("tenant", "Environments under tenant isolation", &TENANT, gb, known, context)?;
+    }
+    let durable = [
+        (&DURABLE_OPERATIONS, "durable_operations", "Durable operations", &OPERATION),
+        (&DURABLE_WRITTEN, "durable_written", "Durable data written", &WRITTEN),
+        (&DURABLE_RETAINED, "durable_retained", "Durable data retained", &RETAINED),
+    ];
+    for (field, key, name, price) in durable {
+        let Some(quantity) = usage.given(field) else { continue };
+        let amount = statement.charge(key, name, price, quantity, known, context)?;
+        *statement.totals.entry("durable".to_owned()).or_default() += amount;
+    }
+    if let Some(ec2) = usage.given(&INSTANCE_USD) {
+        statement.declared("Lambda", "ec2", "EC2 instances of Managed Instances", ec2);
+        statement.charge("management_fee", "Management fee of Managed Instances", &FEE, ec2, known, context)?;
+    }
+    Ok(())
+}
