@@ -5,8 +5,10 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
+use serde_json::json;
+use shopease_shared::http::listener_rules::{self, LISTENER_RULES};
 use shopease_shared::http::openapi;
-use shopease_shared::http::routes::{Area, ROUTES};
+use shopease_shared::http::routes::{Area, ROUTES, Surface};
 
 use crate::postgres::Postgres;
 use crate::tools::{cargo, execute, root};
@@ -46,7 +48,7 @@ fn texts() -> Result<Vec<(PathBuf, String)>> {
         (root().join("docs/routes.md"), route_document()?),
         (manifest.clone(), manifest_with_routes(&std::fs::read_to_string(&manifest)?)?),
         (template.clone(), template_with_routes(&std::fs::read_to_string(&template)?)?),
-        (root().join("terraform/routes.json"), listener_paths()?),
+        (root().join("terraform/routes.json"), front_door_routes()?),
     ])
 }
 
@@ -96,14 +98,23 @@ fn template_with_routes(template: &str) -> Result<String> {
     Ok(text)
 }
 
-/// Path patterns of the load balancer's listener rules, by function: a parameter is `*`.
-fn listener_paths() -> Result<String> {
-    let mut paths: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    for route in ROUTES {
-        let segments = route.path.split('/').map(|segment| if segment.starts_with('{') { "*" } else { segment });
-        paths.entry(route.area.name()).or_default().insert(segments.collect::<Vec<_>>().join("/"));
-    }
-    Ok(serde_json::to_string_pretty(&paths)? + "\n")
+/// What Terraform routes by: the load balancer's listener rules in their order, the default, and for an HTTP API, which
+/// knows no patterns, every path with its function.
+fn front_door_routes() -> Result<String> {
+    let rules: Vec<_> = LISTENER_RULES
+        .iter()
+        .map(|rule| json!({ "area": rule.area.name(), "service": service(rule.surface), "patterns": rule.patterns }))
+        .collect();
+    let (area, surface) = listener_rules::DEFAULT;
+    let paths: BTreeMap<_, _> =
+        ROUTES.iter().map(|route| (route.path.replace("{*path}", "{path+}"), route.area.name())).collect();
+    let default = json!({ "area": area.name(), "service": service(surface) });
+    Ok(serde_json::to_string_pretty(&json!({ "default": default, "rules": rules, "paths": paths }))? + "\n")
+}
+
+/// The Fargate service of a surface.
+fn service(surface: Surface) -> &'static str {
+    if surface == Surface::Api { "backend" } else { "frontend" }
 }
 
 fn route_document() -> Result<String> {

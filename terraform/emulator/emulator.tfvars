@@ -1,0 +1,12 @@
+# What an emulated deployment adds to envs/<name>.tfvars.
+region          = "us-east-1"
+domain          = { name = "shop.example.test" }
+functions       = { bucket = "artefacts", prefix = "release" }
+alarm_email     = "operations@example.test"
+log_destination = "datadog"
+wait_for_tasks  = false
+image = {
+  digest        = "sha256:1111111111111111111111111111111111111111111111111111111111111111"
+  router_digest = "sha256:2222222222222222222222222222222222222222222222222222222222222222"
+  psql_digest   = "sha256:3333333333333333333333333333333333333333333333333333333333333333"
+}

@@ -1,0 +1,138 @@
+"""moto as a server on loopback, with what Terraform's AWS provider asks for and moto 5.2.5 does not keep.
+
+moto answers most calls, but forgets some fields that the provider reads back; each would show as a change in the second plan. Every patch below
+wraps one private function of moto and says which field it keeps, so the version of moto is pinned and `main` refuses another one.
+
+    python moto_server.py <port> <bucket of the functions' artefacts> <prefix>
+"""
+
+import io
+import json
+import os
+import sys
+import zipfile
+
+os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
+
+import boto3
+import moto
+from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
+from moto.awslambda.models import LambdaFunction
+from moto.ecs.responses import EC2ContainerServiceResponse
+from moto.rds.models import DBParameterGroup
+from moto.server import ThreadedMotoServer
+
+MOTO = "5.2.5"
+FUNCTIONS = ["storefront", "catalog", "cart", "checkout", "accounts", "admin", "worker"]
+
+
+def replaces(owner, name):
+    """Puts a function in the place of a method, and gives it the method as first argument."""
+    original = getattr(owner, name, None)
+
+    def install(replacement):
+        setattr(owner, name, lambda *args, **kwargs: replacement(original, *args, **kwargs))
+        return replacement
+
+    return install
+
+
+# Application Auto Scaling: tags of scalable targets. moto registers targets without them and knows no call that lists them.
+scaling_tags = {}
+
+
+@replaces(ApplicationAutoScalingResponse, "register_scalable_target")
+def register_scalable_target(original, request):
+    answer = original(request)
+    arn = json.loads(answer).get("ScalableTargetARN")
+    if arn:
+        scaling_tags.setdefault(arn, {}).update(request._get_param("Tags") or {})
+    return answer
+
+
+@replaces(ApplicationAutoScalingResponse, "list_tags_for_resource")
+def list_tags_for_resource(_, request):
+    return json.dumps({"Tags": scaling_tags.get(request._get_param("ResourceARN"), {})})
+
+
+@replaces(ApplicationAutoScalingResponse, "tag_resource")
+def tag_resource(_, request):
+    scaling_tags.setdefault(request._get_param("ResourceARN"), {}).update(request._get_param("Tags") or {})
+    return "{}"
+
+
+# RDS: who set a parameter. The provider reads back only those of source "user".
+@replaces(DBParameterGroup, "update_parameters")
+def update_parameters(original, group, parameters):
+    parameters = list(parameters)
+    original(group, parameters)
+    for parameter in parameters:
+        group.parameters[parameter["ParameterName"]].setdefault("Source", "user")
+
+
+# Lambda: where a function logs.
+@replaces(LambdaFunction, "__init__")
+def create_function(original, function, account_id, spec, *args, **kwargs):
+    original(function, account_id, spec, *args, **kwargs)
+    function.kept_logging = spec.get("LoggingConfig")
+
+
+@replaces(LambdaFunction, "get_configuration")
+def function_configuration(original, function, *args, **kwargs):
+    configuration = original(function, *args, **kwargs)
+    configuration["LoggingConfig"] = getattr(function, "kept_logging", None) or {
+        "LogFormat": "Text",
+        "LogGroup": f"/aws/lambda/{function.function_name}",
+    }
+    return configuration
+
+
+# ECS: fields of a service that moto drops. An answer is made of the service's attributes by their names.
+SERVICE_FIELDS = {
+    "availabilityZoneRebalancing": "availability_zone_rebalancing",
+    "deploymentConfiguration": "deployment_configuration",
+    "enableECSManagedTags": "enable_ecs_managed_tags",
+    "healthCheckGracePeriodSeconds": "health_check_grace_period_seconds",
+}
+
+
+@replaces(EC2ContainerServiceResponse, "create_service")
+def create_service(original, request):
+    answer = original(request)
+    cluster, name = request._get_param("cluster", "default"), request._get_param("serviceName")
+    service = request.ecs_backend.describe_services(cluster, [name])[0][0]
+    for field, attribute in SERVICE_FIELDS.items():
+        value = request._get_param(field)
+        if value is not None:
+            setattr(service, attribute, value)
+            setattr(service, field, value)
+    return answer
+
+
+def artefact():
+    """A zip with a bootstrap that does nothing: moto runs no functions without Docker."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("bootstrap", "#!/bin/sh\n")
+    return buffer.getvalue()
+
+
+def main(port, bucket, prefix):
+    if moto.__version__ != MOTO:
+        raise SystemExit(f"this file patches moto {MOTO}, but {moto.__version__} is installed")
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=int(port))
+    server.start()
+    storage = boto3.client(
+        "s3", endpoint_url=f"http://127.0.0.1:{port}", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
+    )
+    storage.create_bucket(Bucket=bucket)
+    for function in FUNCTIONS:
+        storage.put_object(Bucket=bucket, Key=f"{prefix}/{function}.zip", Body=artefact())
+    print("ready", flush=True)
+    # Ends with its parent: whoever holds our standard input.
+    sys.stdin.read()
+    server.stop()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,109 @@
+# A private bucket: versioned, encrypted, TLS only, with an end for what is old.
+
+locals {
+  statements = concat(
+    [{
+      Sid       = "TlsOnly"
+      Effect    = "Deny"
+      Action    = "s3:*"
+      Principal = "*"
+      Resource  = [aws_s3_bucket.this.arn, "${aws_s3_bucket.this.arn}/*"]
+      Condition = { Bool = { "aws:SecureTransport" = "false" } }
+    }],
+    [for prefix, service in var.log_writers : {
+      Sid       = "LogsOf${replace(title(prefix), "-", "")}"
+      Effect    = "Allow"
+      Action    = "s3:PutObject"
+      Principal = { Service = service }
+      Resource  = "${aws_s3_bucket.this.arn}/${prefix}/*"
+      Condition = { StringEquals = { "aws:SourceAccount" = data.aws_caller_identity.current.account_id } }
+    }],
+  )
+  policy = jsonencode({ Version = "2012-10-17", Statement = local.statements })
+}
+
+data "aws_caller_identity" "current" {}
+
+resource "aws_s3_bucket" "this" {
+  #checkov:skip=CKV_AWS_144:What is here can be made again (assets, artefacts) or is read once (logs): a second region would double its cost
+  #checkov:skip=CKV_AWS_145:Public images, logs and artefacts are encrypted by S3's own key; ALB can write access logs to no other
+  #checkov:skip=CKV_AWS_18:The buckets of logs and artefacts would log into themselves; reads of assets are in the tasks' own logs
+  #checkov:skip=CKV2_AWS_62:Nothing waits for objects to arrive
+  bucket        = var.name
+  force_destroy = var.force_destroy
+}
+
+resource "aws_s3_bucket_public_access_block" "this" {
+  bucket = aws_s3_bucket.this.id
+
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}
+
+resource "aws_s3_bucket_ownership_controls" "this" {
+  bucket = aws_s3_bucket.this.id
+
+  rule {
+    object_ownership = "BucketOwnerEnforced"
+  }
+}
+
+resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
+  bucket = aws_s3_bucket.this.id
+
+  rule {
+    apply_server_side_encryption_by_default {
+      sse_algorithm = "AES256"
+    }
+  }
+}
+
+resource "aws_s3_bucket_versioning" "this" {
+  bucket = aws_s3_bucket.this.id
+
+  versioning_configuration {
+    status = "Enabled"
+  }
+}
+
+resource "aws_s3_bucket_lifecycle_configuration" "this" {
+  bucket = aws_s3_bucket.this.id
+
+  rule {
+    id     = "old-versions"
+    status = "Enabled"
+    filter {}
+
+    noncurrent_version_expiration {
+      noncurrent_days = var.old_version_days
+    }
+
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 2
+    }
+  }
+
+  dynamic "rule" {
+    for_each = var.expire_days == null ? [] : [var.expire_days]
+    content {
+      id     = "expire"
+      status = "Enabled"
+      filter {}
+
+      expiration {
+        days = rule.value
+      }
+    }
+  }
+
+  depends_on = [aws_s3_bucket_versioning.this]
+}
+
+resource "aws_s3_bucket_policy" "this" {
+  bucket = aws_s3_bucket.this.id
+  policy = local.policy
+
+  depends_on = [aws_s3_bucket_public_access_block.this]
+}

@@ -1,0 +1,195 @@
+# What the pipeline may do in one environment. It logs in with the token of its job: no key is stored anywhere.
+
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
+locals {
+  partition = data.aws_partition.current.partition
+  account   = data.aws_caller_identity.current.account_id
+  region    = data.aws_region.current.name
+  roles     = "arn:${local.partition}:iam::${local.account}:role/${var.name}-*"
+
+  trust = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Action    = "sts:AssumeRoleWithWebIdentity"
+      Principal = { Federated = var.oidc_provider_arn }
+      # Exactly this repository and this environment: no wildcard, or any branch could deploy to prod.
+      Condition = {
+        StringEquals = {
+          "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com"
+          "token.actions.githubusercontent.com:sub" = "repo:${var.repository}:environment:${var.environment}"
+        }
+      }
+    }]
+  })
+
+  # Services that the stack consists of. Whole services, since creating, changing, reading and destroying them needs nearly every action of each;
+  # what keeps the role in its place is the account (one an environment is advised), the region, and the boundary of every role it makes.
+  services = [
+    "acm", "apigateway", "application-autoscaling", "cloudwatch", "dynamodb", "ec2", "ecs", "elasticloadbalancing", "events",
+    "lambda", "logs", "rds", "servicediscovery", "sns", "wafv2",
+  ]
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      [
+        {
+          Sid       = "ServicesOfTheStack"
+          Effect    = "Allow"
+          Action    = [for service in local.services : "${service}:*"]
+          Resource  = "*"
+          Condition = { StringEquals = { "aws:RequestedRegion" = local.region } }
+        },
+        {
+          # Services without regions, or whose resources have no name beforehand.
+          Sid    = "GlobalServices"
+          Effect = "Allow"
+          Action = [
+            "budgets:ListTagsForResource", "budgets:ModifyBudget", "budgets:TagResource", "budgets:UntagResource", "budgets:ViewBudget",
+            "kms:CreateAlias", "kms:CreateGrant", "kms:CreateKey", "kms:Decrypt", "kms:DeleteAlias", "kms:DescribeKey", "kms:EnableKeyRotation", "kms:Encrypt",
+            "kms:GenerateDataKey", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListAliases", "kms:ListResourceTags", "kms:PutKeyPolicy",
+            "kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource", "kms:UpdateAlias", "kms:UpdateKeyDescription",
+            "route53:ChangeResourceRecordSets", "route53:ChangeTagsForResource", "route53:CreateHostedZone", "route53:DeleteHostedZone",
+            "route53:GetChange", "route53:GetHostedZone", "route53:ListHostedZones", "route53:ListResourceRecordSets", "route53:ListTagsForResource",
+            "secretsmanager:CreateSecret", "secretsmanager:DescribeSecret", "secretsmanager:RotateSecret", "secretsmanager:TagResource",
+            "ssm:DescribeParameters", "sts:GetCallerIdentity",
+          ]
+          Resource = "*"
+        },
+        {
+          Sid    = "OwnParameters"
+          Effect = "Allow"
+          Action = [
+            "ssm:AddTagsToResource", "ssm:DeleteParameter", "ssm:GetParameter", "ssm:GetParameters", "ssm:ListTagsForResource", "ssm:PutParameter",
+            "ssm:RemoveTagsFromResource",
+          ]
+          Resource = "arn:${local.partition}:ssm:${local.region}:${local.account}:parameter/${replace(var.name, "-${var.environment}", "/${var.environment}")}/*"
+        },
+        {
+          Sid      = "OwnBuckets"
+          Effect   = "Allow"
+          Action   = "s3:*"
+          Resource = ["arn:${local.partition}:s3:::${var.name}-*", "arn:${local.partition}:s3:::${var.name}-*/*"]
+        },
+        {
+          Sid      = "OwnState"
+          Effect   = "Allow"
+          Action   = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+          Resource = ["${var.state_bucket_arn}/${var.state_key}", "${var.state_bucket_arn}/${var.state_key}.tflock"]
+        },
+        { Sid = "FindState", Effect = "Allow", Action = "s3:ListBucket", Resource = var.state_bucket_arn },
+        { Sid = "ReadArtefacts", Effect = "Allow", Action = ["s3:GetObject", "s3:GetObjectVersion"], Resource = "${var.artefact_bucket_arn}/*" },
+        {
+          Sid       = "MakeRolesWithinTheBoundary"
+          Effect    = "Allow"
+          Action    = ["iam:AttachRolePolicy", "iam:CreateRole", "iam:DetachRolePolicy", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"]
+          Resource  = local.roles
+          Condition = { StringEquals = { "iam:PermissionsBoundary" = aws_iam_policy.boundary.arn } }
+        },
+        {
+          Sid    = "KeepOwnRoles"
+          Effect = "Allow"
+          Action = [
+            "iam:DeleteRole", "iam:DeleteRolePolicy", "iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListInstanceProfilesForRole",
+            "iam:ListRolePolicies", "iam:ListRoleTags", "iam:TagRole", "iam:UntagRole", "iam:UpdateAssumeRolePolicy", "iam:UpdateRole",
+          ]
+          Resource = local.roles
+        },
+        {
+          Sid      = "HandRolesToServices"
+          Effect   = "Allow"
+          Action   = "iam:PassRole"
+          Resource = local.roles
+          Condition = {
+            StringEquals = {
+              "iam:PassedToService" = ["ecs-tasks.amazonaws.com", "lambda.amazonaws.com", "monitoring.rds.amazonaws.com", "vpc-flow-logs.amazonaws.com"]
+            }
+          }
+        },
+        {
+          Sid       = "RolesOfAwsItself"
+          Effect    = "Allow"
+          Action    = "iam:CreateServiceLinkedRole"
+          Resource  = "arn:${local.partition}:iam::${local.account}:role/aws-service-role/*"
+          Condition = { StringEquals = { "iam:AWSServiceName" = ["ecs.amazonaws.com", "ecs.application-autoscaling.amazonaws.com", "elasticloadbalancing.amazonaws.com", "rds.amazonaws.com", "ops.apigateway.amazonaws.com"] } }
+        },
+        {
+          # Or the role could free itself and what it makes.
+          Sid      = "NeverTouchTheBoundary"
+          Effect   = "Deny"
+          Action   = ["iam:CreatePolicyVersion", "iam:DeletePolicy", "iam:DeletePolicyVersion", "iam:DeleteRolePermissionsBoundary", "iam:SetDefaultPolicyVersion"]
+          Resource = "*"
+        },
+        {
+          Sid    = "ReadImages"
+          Effect = "Allow"
+          Action = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:DescribeImages", "ecr:DescribeRepositories", "ecr:GetDownloadUrlForLayer"]
+
+          Resource = var.repository_arns
+        },
+      ],
+      [for statement in [
+        { Sid = "RegistryLogin", Effect = "Allow", Action = "ecr:GetAuthorizationToken", Resource = "*" },
+        { Sid = "PushImages", Effect = "Allow", Action = ["ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart"], Resource = var.repository_arns },
+        { Sid = "WriteArtefacts", Effect = "Allow", Action = "s3:PutObject", Resource = "${var.artefact_bucket_arn}/*" },
+      ] : statement if var.may_publish],
+    )
+  })
+
+  # The most that any role of the environment can ever be given; each one's own policy says much less.
+  boundary = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid    = "MostThatTheShopCalls"
+        Effect = "Allow"
+        Action = [
+          "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:DescribeTable",
+          "dynamodb:DescribeTimeToLive", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan", "dynamodb:UpdateItem",
+          "ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces",
+          "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses",
+          "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer",
+          "events:PutEvents", "kms:Decrypt", "kms:GenerateDataKey",
+          "logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents", "logs:PutRetentionPolicy",
+          "rds-db:connect", "s3:GetObject", "s3:ListBucket", "secretsmanager:GetSecretValue", "sns:Publish",
+          "ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath", "xray:PutTelemetryRecords", "xray:PutTraceSegments",
+        ]
+        Resource = "*"
+      },
+    ]
+  })
+}
+
+resource "aws_iam_policy" "boundary" {
+  #checkov:skip=CKV_AWS_355:A boundary grants nothing: it is the upper end of what policies with named resources grant
+  #checkov:skip=CKV_AWS_290:As above
+  #checkov:skip=CKV_AWS_289:As above
+  #checkov:skip=CKV_AWS_288:As above
+  #checkov:skip=CKV_AWS_287:As above
+  name        = "${var.name}-boundary"
+  description = "Upper end of every role of ${var.name}"
+  policy      = local.boundary
+}
+
+resource "aws_iam_role" "this" {
+  name                 = "${var.name}-deploy"
+  description          = "The pipeline's role in ${var.environment}"
+  assume_role_policy   = local.trust
+  max_session_duration = 3600
+}
+
+resource "aws_iam_role_policy" "this" {
+  #checkov:skip=CKV_AWS_355:Terraform creates what has no name yet; see the comment on local.services
+  #checkov:skip=CKV_AWS_290:As above
+  #checkov:skip=CKV_AWS_289:Roles are limited to the environment's names and to its boundary
+  #checkov:skip=CKV_AWS_288:As CKV_AWS_355
+  #checkov:skip=CKV_AWS_287:As CKV_AWS_355
+  #checkov:skip=CKV_AWS_286:As CKV_AWS_289
+  name   = "deploy"
+  role   = aws_iam_role.this.id
+  policy = local.policy
+}

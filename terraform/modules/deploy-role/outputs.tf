@@ -1,0 +1,14 @@
+output "role_arn" {
+  description = "Role for the pipeline."
+  value       = aws_iam_role.this.arn
+}
+
+output "boundary_arn" {
+  description = "Boundary that every role of the environment must have."
+  value       = aws_iam_policy.boundary.arn
+}
+
+output "policies" {
+  description = "Policy documents, for review and tests."
+  value       = { trust = local.trust, deploy = local.policy, boundary = local.boundary }
+}

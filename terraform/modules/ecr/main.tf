@@ -1,0 +1,29 @@
+# A repository whose tags never move; images are scanned when pushed and deployed by digest.
+
+resource "aws_ecr_repository" "this" {
+  name                 = var.name
+  image_tag_mutability = "IMMUTABLE"
+  force_delete         = var.force_delete
+
+  image_scanning_configuration {
+    scan_on_push = true
+  }
+
+  encryption_configuration {
+    encryption_type = "KMS"
+    kms_key         = var.kms_key_arn
+  }
+}
+
+resource "aws_ecr_lifecycle_policy" "this" {
+  repository = aws_ecr_repository.this.name
+
+  policy = jsonencode({
+    rules = [{
+      rulePriority = 1
+      description  = "Keep the last images: what may be rolled back to"
+      selection    = { tagStatus = "any", countType = "imageCountMoreThan", countNumber = var.keep_images }
+      action       = { type = "expire" }
+    }]
+  })
+}

@@ -1,0 +1,15 @@
+# A cluster for Fargate, and the namespace by which its services find each other.
+
+resource "aws_ecs_cluster" "this" {
+  name = var.name
+
+  setting {
+    name  = "containerInsights"
+    value = "enabled"
+  }
+}
+
+resource "aws_service_discovery_http_namespace" "this" {
+  name        = var.name
+  description = "Services of ${var.name}"
+}

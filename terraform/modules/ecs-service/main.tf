@@ -1,0 +1,316 @@
+# A Fargate service of one application container and, where logs leave AWS, its log router.
+
+locals {
+  application = {
+    name                   = "app"
+    image                  = var.image
+    essential              = true
+    command                = var.command
+    user                   = "65532:65532"
+    readonlyRootFilesystem = true
+    # After SIGTERM: drain, finish requests, stop; ECS kills afterwards.
+    stopTimeout  = 60
+    portMappings = [{ name = "http", containerPort = var.port, hostPort = var.port, protocol = "tcp", appProtocol = "http" }]
+    # Sorted, as AWS gives them back.
+    environment = [for name in sort(keys(var.environment)) : { name = name, value = var.environment[name] }]
+    secrets     = [for name in sort(keys(var.secrets)) : { name = name, valueFrom = var.secrets[name] }]
+    # The image has no shell, so CMD and the program's own subcommand; it asks /healthz, which does not touch the store.
+    healthCheck = {
+      command     = ["CMD", var.binary, "healthcheck"]
+      interval    = 10
+      timeout     = 5
+      retries     = 3
+      startPeriod = 20
+    }
+    ulimits          = [{ name = "nofile", softLimit = 4096, hardLimit = 4096 }]
+    logConfiguration = jsondecode(var.log_configuration)
+    mountPoints      = []
+    volumesFrom      = []
+    systemControls   = []
+  }
+  containers = concat([local.application], var.log_router == null ? [] : [jsondecode(var.log_router)])
+
+  services = concat(aws_ecs_service.fixed, aws_ecs_service.scaled)
+}
+
+################################################################################
+# Task
+################################################################################
+
+resource "aws_ecs_task_definition" "this" {
+  family                   = var.name
+  requires_compatibilities = ["FARGATE"]
+  network_mode             = "awsvpc"
+  cpu                      = var.cpu
+  memory                   = var.memory_mb
+  execution_role_arn       = aws_iam_role.execution.arn
+  task_role_arn            = aws_iam_role.task.arn
+  container_definitions    = jsonencode(local.containers)
+
+  runtime_platform {
+    operating_system_family = "LINUX"
+    cpu_architecture        = "ARM64"
+  }
+}
+
+################################################################################
+# Service: two spellings, for Terraform cannot ignore a count only where autoscaling sets it. Keep them alike
+################################################################################
+
+resource "aws_ecs_service" "fixed" {
+  count = var.autoscaling == null ? 1 : 0
+
+  name                               = var.name
+  cluster                            = var.cluster_arn
+  task_definition                    = aws_ecs_task_definition.this.arn
+  desired_count                      = var.desired_count
+  launch_type                        = "FARGATE"
+  platform_version                   = "1.4.0"
+  enable_ecs_managed_tags            = true
+  propagate_tags                     = "SERVICE"
+  availability_zone_rebalancing      = "ENABLED"
+  deployment_minimum_healthy_percent = 100
+  deployment_maximum_percent         = 200
+  health_check_grace_period_seconds  = 30
+  wait_for_steady_state              = var.wait_for_steady_state
+
+  network_configuration {
+    subnets         = var.subnet_ids
+    security_groups = [var.security_group_id]
+  }
+
+  load_balancer {
+    target_group_arn = var.target_group_arn
+    container_name   = "app"
+    container_port   = var.port
+  }
+
+  deployment_circuit_breaker {
+    enable   = true
+    rollback = true
+  }
+
+  alarms {
+    alarm_names = [aws_cloudwatch_metric_alarm.errors.alarm_name]
+    enable      = true
+    rollback    = true
+  }
+
+  service_connect_configuration {
+    enabled   = true
+    namespace = var.namespace_arn
+
+    dynamic "service" {
+      for_each = var.discovery_name == null ? [] : [var.discovery_name]
+      content {
+        port_name      = "http"
+        discovery_name = service.value
+
+        client_alias {
+          dns_name = service.value
+          port     = var.port
+        }
+      }
+    }
+  }
+}
+
+resource "aws_ecs_service" "scaled" {
+  count = var.autoscaling == null ? 0 : 1
+
+  name                               = var.name
+  cluster                            = var.cluster_arn
+  task_definition                    = aws_ecs_task_definition.this.arn
+  desired_count                      = var.desired_count
+  launch_type                        = "FARGATE"
+  platform_version                   = "1.4.0"
+  enable_ecs_managed_tags            = true
+  propagate_tags                     = "SERVICE"
+  availability_zone_rebalancing      = "ENABLED"
+  deployment_minimum_healthy_percent = 100
+  deployment_maximum_percent         = 200
+  health_check_grace_period_seconds  = 30
+  wait_for_steady_state              = var.wait_for_steady_state
+
+  network_configuration {
+    subnets         = var.subnet_ids
+    security_groups = [var.security_group_id]
+  }
+
+  load_balancer {
+    target_group_arn = var.target_group_arn
+    container_name   = "app"
+    container_port   = var.port
+  }
+
+  deployment_circuit_breaker {
+    enable   = true
+    rollback = true
+  }
+
+  alarms {
+    alarm_names = [aws_cloudwatch_metric_alarm.errors.alarm_name]
+    enable      = true
+    rollback    = true
+  }
+
+  service_connect_configuration {
+    enabled   = true
+    namespace = var.namespace_arn
+
+    dynamic "service" {
+      for_each = var.discovery_name == null ? [] : [var.discovery_name]
+      content {
+        port_name      = "http"
+        discovery_name = service.value
+
+        client_alias {
+          dns_name = service.value
+          port     = var.port
+        }
+      }
+    }
+  }
+
+  lifecycle {
+    ignore_changes = [desired_count]
+  }
+}
+
+# A deployment under which the service's own targets answer 5xx is rolled back.
+resource "aws_cloudwatch_metric_alarm" "errors" {
+  alarm_name          = "${var.name}-5xx"
+  alarm_description   = "Tasks of ${var.name} answer with 5xx. While a deployment runs it is rolled back. Runbook: 5xx."
+  namespace           = "AWS/ApplicationELB"
+  metric_name         = "HTTPCode_Target_5XX_Count"
+  statistic           = "Sum"
+  period              = 60
+  evaluation_periods  = 3
+  datapoints_to_alarm = 2
+  threshold           = var.alarm_5xx_per_minute
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_topic_arns
+  ok_actions          = var.alarm_topic_arns
+
+  dimensions = {
+    LoadBalancer = var.load_balancer_arn_suffix
+    TargetGroup  = var.target_group_arn_suffix
+  }
+}
+
+################################################################################
+# Scaling
+################################################################################
+
+resource "aws_appautoscaling_target" "this" {
+  count = var.autoscaling == null ? 0 : 1
+
+  service_namespace  = "ecs"
+  scalable_dimension = "ecs:service:DesiredCount"
+  resource_id        = "service/${var.cluster_name}/${one(aws_ecs_service.scaled[*].name)}"
+  min_capacity       = var.autoscaling.min
+  max_capacity       = var.autoscaling.max
+}
+
+resource "aws_appautoscaling_policy" "cpu" {
+  count = var.autoscaling == null ? 0 : 1
+
+  name               = "cpu"
+  policy_type        = "TargetTrackingScaling"
+  service_namespace  = aws_appautoscaling_target.this[0].service_namespace
+  scalable_dimension = aws_appautoscaling_target.this[0].scalable_dimension
+  resource_id        = aws_appautoscaling_target.this[0].resource_id
+
+  target_tracking_scaling_policy_configuration {
+    target_value       = var.autoscaling.cpu_percent
+    scale_out_cooldown = 60
+    scale_in_cooldown  = 300
+
+    predefined_metric_specification {
+      predefined_metric_type = "ECSServiceAverageCPUUtilization"
+    }
+  }
+}
+
+################################################################################
+# Roles: execution starts the task, task is what the program itself may do
+################################################################################
+
+locals {
+  trust = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Action    = "sts:AssumeRole"
+      Principal = { Service = "ecs-tasks.amazonaws.com" }
+      Condition = {
+        StringEquals = { "aws:SourceAccount" = var.account_id }
+      }
+    }]
+  })
+
+  secret_arns = distinct(concat(values(var.secrets), var.further_secret_arns))
+
+  execution_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      [
+        { Sid = "RegistryLogin", Effect = "Allow", Action = "ecr:GetAuthorizationToken", Resource = "*" },
+        {
+          Sid      = "PullImages"
+          Effect   = "Allow"
+          Action   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+          Resource = var.repository_arns
+        },
+        {
+          Sid      = "WriteLogs"
+          Effect   = "Allow"
+          Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+          Resource = "${var.log_group_arn}:*"
+        },
+      ],
+      [for statement in [
+        { Sid = "ReadSecrets", Effect = "Allow", Action = "ssm:GetParameters", Resource = local.secret_arns },
+        {
+          Sid       = "DecryptSecrets"
+          Effect    = "Allow"
+          Action    = "kms:Decrypt"
+          Resource  = var.kms_key_arn
+          Condition = { StringEquals = { "kms:ViaService" = "ssm.${var.region}.amazonaws.com" } }
+        },
+      ] : statement if length(local.secret_arns) > 0],
+    )
+  })
+
+  task_policy = jsonencode({ Version = "2012-10-17", Statement = [for statement in var.task_statements : merge(
+    { Sid = statement.sid, Effect = "Allow", Action = statement.actions, Resource = statement.resources },
+    length(statement.condition) == 0 ? {} : { Condition = statement.condition },
+  )] })
+}
+
+resource "aws_iam_role" "execution" {
+  name                 = "${var.name}-execution"
+  assume_role_policy   = local.trust
+  permissions_boundary = var.permissions_boundary_arn
+}
+
+resource "aws_iam_role_policy" "execution" {
+  name   = "start"
+  role   = aws_iam_role.execution.id
+  policy = local.execution_policy
+}
+
+resource "aws_iam_role" "task" {
+  name                 = "${var.name}-task"
+  assume_role_policy   = local.trust
+  permissions_boundary = var.permissions_boundary_arn
+}
+
+resource "aws_iam_role_policy" "task" {
+  count = length(var.task_statements) > 0 ? 1 : 0
+
+  name   = "run"
+  role   = aws_iam_role.task.id
+  policy = local.task_policy
+}

@@ -1,0 +1,44 @@
+output "name" {
+  description = "The service's name."
+  value       = one(local.services[*].name)
+}
+
+output "task_definition_arn" {
+  description = "The task definition, for one-off tasks of the same image."
+  value       = aws_ecs_task_definition.this.arn
+}
+
+output "container_definitions" {
+  description = "Containers as JSON, for review and tests."
+  value       = aws_ecs_task_definition.this.container_definitions
+}
+
+output "scaling" {
+  description = "Minimum and maximum of autoscaling; empty without."
+  value       = [for target in aws_appautoscaling_target.this : [target.min_capacity, target.max_capacity]]
+}
+
+output "size" {
+  description = "Tasks, CPU units and MiB, for review and tests."
+  value       = { desired = one(local.services[*].desired_count), cpu = var.cpu, memory_mb = var.memory_mb }
+}
+
+output "error_alarm_name" {
+  description = "Alarm of 5xx answers."
+  value       = aws_cloudwatch_metric_alarm.errors.alarm_name
+}
+
+output "execution_role_arn" {
+  description = "Role that starts tasks."
+  value       = aws_iam_role.execution.arn
+}
+
+output "task_role_arn" {
+  description = "Role of the program."
+  value       = aws_iam_role.task.arn
+}
+
+output "policies" {
+  description = "Policy documents of the module's roles, for review and tests."
+  value       = { execution = local.execution_policy, task = local.task_policy }
+}

@@ -1,0 +1,75 @@
+# The same functions behind an API Gateway HTTP API: a front door without hourly price.
+
+resource "aws_apigatewayv2_api" "this" {
+  name          = var.name
+  protocol_type = "HTTP"
+  description   = "The shop's functions"
+}
+
+resource "aws_apigatewayv2_integration" "function" {
+  for_each = var.functions
+
+  api_id                 = aws_apigatewayv2_api.this.id
+  integration_type       = "AWS_PROXY"
+  integration_uri        = each.value.alias_invoke_arn
+  payload_format_version = "2.0"
+}
+
+resource "aws_apigatewayv2_route" "path" {
+  #checkov:skip=CKV_AWS_309:A shop is open to everybody; sessions and operators are checked by the shop itself
+  for_each = var.paths
+
+  api_id    = aws_apigatewayv2_api.this.id
+  route_key = "ANY ${each.key}"
+  target    = "integrations/${aws_apigatewayv2_integration.function[each.value].id}"
+}
+
+resource "aws_apigatewayv2_route" "default" {
+  #checkov:skip=CKV_AWS_309:A shop is open to everybody; sessions and operators are checked by the shop itself
+  api_id    = aws_apigatewayv2_api.this.id
+  route_key = "$default"
+  target    = "integrations/${aws_apigatewayv2_integration.function[var.default].id}"
+}
+
+resource "aws_lambda_permission" "this" {
+  for_each = var.functions
+
+  statement_id  = "http-api"
+  action        = "lambda:InvokeFunction"
+  function_name = each.value.name
+  qualifier     = each.value.alias_name
+  principal     = "apigateway.amazonaws.com"
+  source_arn    = "${aws_apigatewayv2_api.this.execution_arn}/*"
+}
+
+resource "aws_apigatewayv2_stage" "default" {
+  api_id      = aws_apigatewayv2_api.this.id
+  name        = "$default"
+  auto_deploy = true
+
+  default_route_settings {
+    throttling_burst_limit = var.burst_limit
+    throttling_rate_limit  = var.rate_limit
+  }
+
+  access_log_settings {
+    destination_arn = aws_cloudwatch_log_group.this.arn
+    # Neither query nor address: they can name a visitor.
+    format = jsonencode({
+      request_id  = "$context.requestId"
+      time        = "$context.requestTimeEpoch"
+      route       = "$context.routeKey"
+      status      = "$context.status"
+      latency_ms  = "$context.responseLatency"
+      bytes       = "$context.responseLength"
+      integration = "$context.integrationErrorMessage"
+    })
+  }
+}
+
+resource "aws_cloudwatch_log_group" "this" {
+  #checkov:skip=CKV_AWS_338:How long logs are kept is a decision of each environment, and costs
+  name              = "/aws/http-api/${var.name}"
+  retention_in_days = var.log_retention_days
+  kms_key_id        = var.kms_key_arn
+}

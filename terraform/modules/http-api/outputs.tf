@@ -1,0 +1,9 @@
+output "url" {
+  description = "Where the functions answer."
+  value       = aws_apigatewayv2_api.this.api_endpoint
+}
+
+output "route_keys" {
+  description = "Every route, for tests."
+  value       = [for route in aws_apigatewayv2_route.path : route.route_key]
+}

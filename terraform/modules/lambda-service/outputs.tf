@@ -1,0 +1,49 @@
+output "name" {
+  description = "The function's name."
+  value       = aws_lambda_function.this.function_name
+}
+
+output "alias_arn" {
+  description = "Alias live: what callers call."
+  value       = aws_lambda_alias.live.arn
+}
+
+output "alias_invoke_arn" {
+  description = "Alias live for API Gateway."
+  value       = aws_lambda_alias.live.invoke_arn
+}
+
+output "alias_name" {
+  description = "Name of the alias."
+  value       = aws_lambda_alias.live.name
+}
+
+output "log_group_name" {
+  description = "The log."
+  value       = aws_cloudwatch_log_group.this.name
+}
+
+output "target_group_arn" {
+  description = "Target group of the load balancer; null without."
+  value       = one(aws_lb_target_group.this[*].arn)
+}
+
+output "target_group_name" {
+  description = "Name of the target group; null without."
+  value       = one(aws_lb_target_group.this[*].name)
+}
+
+output "multi_value_headers" {
+  description = "Whether the load balancer sends headers that come twice, for tests."
+  value       = one(aws_lb_target_group.this[*].lambda_multi_value_headers_enabled)
+}
+
+output "settings" {
+  description = "What the function got, for review and tests."
+  value       = { memory_mb = aws_lambda_function.this.memory_size, timeout_seconds = aws_lambda_function.this.timeout, reserved_concurrency = aws_lambda_function.this.reserved_concurrent_executions, environment = var.environment, in_vpc = var.vpc != null }
+}
+
+output "policies" {
+  description = "Policy document of the module's role, for review and tests."
+  value       = { function = local.policy }
+}

@@ -1,0 +1,14 @@
+output "log_configuration" {
+  description = "logConfiguration of the application's container, as JSON."
+  value       = var.destination == "datadog" ? jsonencode(local.firelens) : jsonencode(local.awslogs)
+}
+
+output "container" {
+  description = "Definition of the router's container as JSON; null without a router."
+  value       = var.destination == "datadog" ? jsonencode(local.router) : null
+}
+
+output "secret_arns" {
+  description = "Parameters that the execution role must read for it."
+  value       = var.destination == "datadog" ? [var.datadog_api_key_arn] : []
+}

@@ -1,0 +1,218 @@
+# Who hears of trouble, what the environment as a whole is watched for, and one page that shows both paths.
+
+data "aws_region" "current" {}
+
+resource "aws_sns_topic" "alarms" {
+  name              = "${var.name}-alarms"
+  kms_master_key_id = var.kms_key_arn
+}
+
+resource "aws_sns_topic_policy" "alarms" {
+  arn = aws_sns_topic.alarms.arn
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "AlarmsAndBudget"
+      Effect    = "Allow"
+      Action    = "sns:Publish"
+      Resource  = aws_sns_topic.alarms.arn
+      Principal = { Service = ["cloudwatch.amazonaws.com", "budgets.amazonaws.com"] }
+      Condition = { StringEquals = { "aws:SourceAccount" = data.aws_caller_identity.current.account_id } }
+    }]
+  })
+}
+
+data "aws_caller_identity" "current" {}
+
+resource "aws_sns_topic_subscription" "email" {
+  count = var.alarm_email == null ? 0 : 1
+
+  topic_arn = aws_sns_topic.alarms.arn
+  protocol  = "email"
+  endpoint  = var.alarm_email
+}
+
+################################################################################
+# Alarms of the load balancer and of the services; each part brings those of its own
+################################################################################
+
+resource "aws_cloudwatch_metric_alarm" "latency" {
+  alarm_name          = "${var.name}-latency"
+  alarm_description   = "The slowest twentieth of requests takes longer than ${var.latency_seconds} s. Runbook: latency."
+  namespace           = "AWS/ApplicationELB"
+  metric_name         = "TargetResponseTime"
+  extended_statistic  = "p95"
+  period              = 60
+  evaluation_periods  = 5
+  threshold           = var.latency_seconds
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+
+  dimensions = { LoadBalancer = var.load_balancer_arn_suffix }
+}
+
+resource "aws_cloudwatch_metric_alarm" "load_balancer_5xx" {
+  alarm_name          = "${var.name}-load-balancer-5xx"
+  alarm_description   = "The load balancer itself answers 5xx: no healthy target, or a function that fails. Runbook: load balancer 5xx."
+  namespace           = "AWS/ApplicationELB"
+  metric_name         = "HTTPCode_ELB_5XX_Count"
+  statistic           = "Sum"
+  period              = 60
+  evaluation_periods  = 3
+  datapoints_to_alarm = 2
+  threshold           = 5
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+
+  dimensions = { LoadBalancer = var.load_balancer_arn_suffix }
+}
+
+resource "aws_cloudwatch_metric_alarm" "unhealthy" {
+  for_each = var.target_group_arn_suffixes
+
+  alarm_name          = "${var.name}-${each.key}-unhealthy"
+  alarm_description   = "Tasks of ${each.key} fail their health check. Runbook: unhealthy."
+  namespace           = "AWS/ApplicationELB"
+  metric_name         = "UnHealthyHostCount"
+  statistic           = "Maximum"
+  period              = 60
+  evaluation_periods  = 3
+  threshold           = 0
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+
+  dimensions = {
+    LoadBalancer = var.load_balancer_arn_suffix
+    TargetGroup  = each.value
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "load" {
+  for_each = merge([
+    for role, service in var.service_names : {
+      for metric in ["CPUUtilization", "MemoryUtilization"] : "${role}-${metric}" => { service = service, role = role, metric = metric }
+    }
+  ]...)
+
+  alarm_name          = "${var.name}-${each.value.role}-${lower(trimsuffix(each.value.metric, "Utilization"))}"
+  alarm_description   = "Tasks of ${each.value.role} use more than 85 % of their ${trimsuffix(each.value.metric, "Utilization")}. Runbook: load."
+  namespace           = "AWS/ECS"
+  metric_name         = each.value.metric
+  statistic           = "Average"
+  period              = 60
+  evaluation_periods  = 5
+  threshold           = 85
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+
+  dimensions = {
+    ClusterName = var.cluster_name
+    ServiceName = each.value.service
+  }
+}
+
+################################################################################
+# Budget
+################################################################################
+
+resource "aws_budgets_budget" "this" {
+  name         = var.name
+  budget_type  = "COST"
+  time_unit    = "MONTHLY"
+  limit_amount = format("%.1f", var.budget_usd)
+  limit_unit   = "USD"
+
+  # Counts what carries the tag; the tag must be activated once in the billing console.
+  cost_filter {
+    name   = "TagKeyValue"
+    values = ["user:Environment$${var.budget_tag}"]
+  }
+
+  dynamic "notification" {
+    for_each = { ACTUAL = 80, FORECASTED = 100 }
+    content {
+      notification_type         = notification.key
+      threshold                 = notification.value
+      threshold_type            = "PERCENTAGE"
+      comparison_operator       = "GREATER_THAN"
+      subscriber_sns_topic_arns = [aws_sns_topic.alarms.arn]
+    }
+  }
+}
+
+################################################################################
+# Dashboard
+################################################################################
+
+locals {
+  region = data.aws_region.current.name
+  widgets = concat(
+    [
+      {
+        title = "Requests and errors"
+        stat  = "Sum"
+        metrics = [for metric in ["RequestCount", "HTTPCode_Target_4XX_Count", "HTTPCode_Target_5XX_Count", "HTTPCode_ELB_5XX_Count"] :
+        ["AWS/ApplicationELB", metric, "LoadBalancer", var.load_balancer_arn_suffix]]
+      },
+      {
+        title = "Latency of both paths, p95"
+        stat  = "p95"
+        metrics = concat(
+          [for service, group in var.target_group_arn_suffixes : ["AWS/ApplicationELB", "TargetResponseTime", "TargetGroup", group, "LoadBalancer", var.load_balancer_arn_suffix]],
+          [for area, name in var.function_names : ["AWS/Lambda", "Duration", "FunctionName", name]],
+        )
+      },
+      {
+        title   = "Tasks: CPU and memory"
+        stat    = "Average"
+        metrics = concat([for role, name in var.service_names : [for metric in ["CPUUtilization", "MemoryUtilization"] : ["AWS/ECS", metric, "ClusterName", var.cluster_name, "ServiceName", name]]]...)
+      },
+      {
+        title   = "Table: consumed units and throttles"
+        stat    = "Sum"
+        metrics = [for metric in ["ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits", "ThrottledRequests"] : ["AWS/DynamoDB", metric, "TableName", var.table_name]]
+      },
+    ],
+    length(var.function_names) == 0 ? [] : [{
+      title   = "Functions: invocations, errors, throttles"
+      stat    = "Sum"
+      metrics = concat([for metric in ["Invocations", "Errors", "Throttles"] : [for area, name in var.function_names : ["AWS/Lambda", metric, "FunctionName", name]]]...)
+    }],
+    var.database_identifier == null ? [] : [{
+      title   = "Database: CPU and connections"
+      stat    = "Average"
+      metrics = [for metric in ["CPUUtilization", "DatabaseConnections"] : ["AWS/RDS", metric, "DBInstanceIdentifier", var.database_identifier]]
+    }],
+  )
+}
+
+resource "aws_cloudwatch_dashboard" "this" {
+  dashboard_name = var.name
+
+  dashboard_body = jsonencode({
+    widgets = [
+      for index, widget in local.widgets : {
+        type   = "metric"
+        x      = index % 2 * 12
+        y      = floor(index / 2) * 6
+        width  = 12
+        height = 6
+        properties = {
+          title   = widget.title
+          stat    = widget.stat
+          metrics = widget.metrics
+          region  = local.region
+          period  = 60
+        }
+      }
+    ]
+  })
+}

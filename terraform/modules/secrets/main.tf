@@ -1,0 +1,13 @@
+# Parameters of a component, encrypted with the customer key. Terraform makes them with a placeholder and never reads or writes them again:
+# who runs the shop puts the values in (aws ssm put-parameter --overwrite), so no secret is in a state, a plan or a variable.
+
+resource "aws_ssm_parameter" "this" {
+  for_each = var.parameters
+
+  name             = "${var.prefix}/${each.key}"
+  description      = each.value
+  type             = "SecureString"
+  key_id           = var.kms_key_id
+  value_wo         = "to be set"
+  value_wo_version = 1
+}

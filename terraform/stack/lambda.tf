@@ -1,0 +1,105 @@
+# Path B: a function an area, and the worker where no task does its work. Sizes come from functions/settings.json, which SAM is checked against.
+
+locals {
+  parameter_arn = "arn:${local.partition}:ssm:${local.region}:${local.account}:parameter${local.ssm_path}"
+
+  # The parameters below its own path, decrypted by the environment's key; nothing where there are none.
+  function_ssm = {
+    for function in keys(local.functions) : function => [for statement in [
+      {
+        sid       = "ReadOwnParameters"
+        actions   = ["ssm:GetParametersByPath"]
+        resources = ["${local.parameter_arn}/${function}", "${local.parameter_arn}/${function}/*"]
+        condition = {}
+      },
+      {
+        sid       = "DecryptOwnParameters"
+        actions   = ["kms:Decrypt"]
+        resources = [module.kms.key_arn]
+        condition = {
+          StringEquals = { "kms:ViaService" = ["ssm.${local.region}.amazonaws.com"] }
+          StringLike   = { "kms:EncryptionContext:PARAMETER_ARN" = ["${local.parameter_arn}/${function}/*"] }
+        }
+      },
+    ] : statement if length(local.payment_parameters) > 0]
+  }
+
+  # Each function sees only the items it works with, by the beginning of their keys.
+  function_table = {
+    for function, settings in local.functions : function => concat(
+      [
+        for number, access in settings.table : {
+          sid       = "Table${number + 1}"
+          actions   = [for action in access.actions : "dynamodb:${action}"]
+          resources = [module.dynamodb.arn]
+          condition = { "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = access.keys } }
+        }
+      ],
+      [local.key_statement],
+    )
+  }
+}
+
+module "function" {
+  source   = "../modules/lambda-service"
+  for_each = local.functions
+
+  name                     = "${local.prefix}-${each.key}"
+  target_group_name        = contains(local.areas, each.key) ? trimsuffix(substr("${local.prefix}-fn-${each.key}", 0, 32), "-") : null
+  artefact                 = { bucket = var.functions.bucket, key = "${var.functions.prefix}/${each.key}.zip" }
+  memory_mb                = each.value.memory_mb
+  timeout_seconds          = each.value.timeout_seconds
+  reserved_concurrency     = local.reserved[each.key] == null ? -1 : local.reserved[each.key]
+  live_version             = lookup(var.function_versions, each.key, null)
+  canary                   = lookup(var.function_canary, each.key, null)
+  schedule                 = contains(local.areas, each.key) ? null : "rate(1 minute)"
+  kms_key_arn              = module.kms.key_arn
+  log_retention_days       = var.environment.log_retention_days
+  alarm_topic_arns         = [module.observability.topic_arn]
+  permissions_boundary_arn = var.permissions_boundary_arn
+
+  # Outside of any VPC on DynamoDB: faster to start, and nothing is left behind when it goes.
+  vpc = var.store.lambda == "postgres" ? { subnet_ids = module.network.private_subnet_ids, security_group_id = aws_security_group.this["functions"].id } : null
+
+  environment = merge(
+    local.common,
+    local.store_variables[var.store.lambda],
+    {
+      SHOPEASE_METRICS = "emf"
+      DD_SERVICE       = "${var.project}-${each.key}"
+      DD_VERSION       = var.image.release
+    },
+    each.key == "storefront" ? { SHOPEASE_ASSETS = "s3://${module.assets.name}/assets" } : {},
+    length(local.payment_parameters) > 0 ? { SHOPEASE_SSM_PREFIX = "${local.ssm_path}/${each.key}" } : {},
+    var.store.lambda == "postgres" ? {
+      SHOPEASE_DATABASE_ROOT_CERTIFICATE = var.functions.rds_authority
+      SHOPEASE_DATABASE_CONNECTIONS      = tostring(var.function_connections)
+      SHOPEASE_DATABASE_PEER_CONNECTIONS = tostring(var.task_connections)
+    } : {},
+  )
+
+  statements = concat(
+    local.function_ssm[each.key],
+    each.key == "storefront" ? local.assets_statements : [],
+    [for statement in local.database_statements : statement if var.store.lambda == "postgres"],
+    [for statement in local.function_table[each.key] : statement if var.store.lambda == "dynamodb"],
+  )
+
+  depends_on = [terraform_data.connection_budget]
+}
+
+module "http_api" {
+  source = "../modules/http-api"
+  count  = var.http_api && local.has_functions ? 1 : 0
+
+  name               = local.prefix
+  paths              = local.routes.paths
+  default            = local.routes.default.area
+  log_retention_days = var.environment.log_retention_days
+  kms_key_arn        = module.kms.key_arn
+
+  functions = {
+    for area, function in module.function : area => { name = function.name, alias_name = function.alias_name, alias_invoke_arn = function.alias_invoke_arn }
+    if contains(local.areas, area)
+  }
+}

@@ -1,0 +1,116 @@
+# What everything else is derived from.
+
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
+locals {
+  name      = var.environment.name
+  prefix    = "${var.project}-${local.name}"
+  ssm_path  = "/${var.project}/${local.name}"
+  region    = data.aws_region.current.name
+  account   = data.aws_caller_identity.current.account_id
+  partition = data.aws_partition.current.partition
+  url       = "https://${var.domain.name}"
+
+  routes   = jsondecode(file("${path.module}/../routes.json"))
+  settings = jsondecode(file("${path.module}/../../functions/settings.json"))
+  areas    = toset(concat(keys({ for path, area in local.routes.paths : area => path... }), [local.routes.default.area]))
+
+  # Functions by area, and the worker where no Fargate backend does its work.
+  has_functions = var.functions != null
+  functions = {
+    for function, own in local.settings.functions : function => merge(local.settings.defaults, own)
+    if local.has_functions && (contains(local.areas, function) || local.worker_is_function)
+  }
+  worker_is_function = var.store.fargate != var.store.lambda || local.lambda_serves_all
+  lambda_weights     = { for area in local.areas : area => local.has_functions ? lookup(var.lambda_weights, area, var.lambda_weight) : 0 }
+  lambda_serves_all  = alltrue([for weight in values(local.lambda_weights) : weight == 100])
+
+  # Fargate: the services, and their canaries while there is one.
+  images = merge(
+    { for role in ["frontend", "backend"] : role => { digest = var.image.digest, release = var.image.release, role = role } },
+    var.canary == null ? {} : { for role in ["frontend", "backend"] : "${role}-canary" => { digest = var.canary.digest, release = var.canary.release, role = role } },
+  )
+  registry = "${local.account}.dkr.ecr.${local.region}.amazonaws.com"
+  image_urls = {
+    for service, image in local.images : service => "${local.registry}/${var.image.repository}@${image.digest}"
+  }
+  repository_arns = {
+    for repository in [var.image.repository, var.image.router, var.image.psql] :
+    repository => "arn:${local.partition}:ecr:${local.region}:${local.account}:repository/${repository}"
+  }
+
+  # Stores in use. The table costs nothing while it is not; the database does.
+  uses_postgres        = var.store.fargate == "postgres" || (local.has_functions && var.store.lambda == "postgres")
+  functions_on_rds     = local.has_functions && var.store.lambda == "postgres"
+  database_user        = "shopease"
+  database_connect_arn = local.uses_postgres ? "arn:${local.partition}:rds-db:${local.region}:${local.account}:dbuser:${module.rds[0].resource_id}/${local.database_user}" : null
+
+  # Keys of the payment provider, for each component that opens it.
+  payment_parameters = var.payment_provider == "stripe" ? {
+    stripe-secret-key      = "Secret or restricted key of Stripe's API"
+    payment-webhook-secret = "What Stripe signs webhooks with"
+  } : {}
+
+  # Variables of every process of the shop.
+  common = merge({
+    SHOPEASE_PUBLIC_URL       = local.url
+    SHOPEASE_PAYMENT_PROVIDER = var.payment_provider
+    SHOPEASE_LOG_FORMAT       = "json"
+    DD_ENV                    = local.name
+  }, var.settings)
+
+  store_variables = {
+    dynamodb = {
+      SHOPEASE_STORE          = "dynamodb"
+      SHOPEASE_DYNAMODB_TABLE = module.dynamodb.name
+    }
+    postgres = local.uses_postgres ? {
+      SHOPEASE_STORE                       = "postgres"
+      SHOPEASE_DATABASE_URL                = "postgres://${local.database_user}@${module.rds[0].address}:5432/${module.rds[0].database_name}?sslmode=verify-full"
+      SHOPEASE_DATABASE_AUTH               = "iam"
+      SHOPEASE_DATABASE_REGION             = local.region
+      SHOPEASE_DATABASE_TASKS              = tostring(local.budget.tasks)
+      SHOPEASE_DATABASE_LAMBDA_CONCURRENCY = tostring(local.budget.environments)
+    } : {}
+  }
+}
+
+################################################################################
+# Connections: what everything may open at once, against what the database admits. The program checks the same sum at start
+################################################################################
+
+locals {
+  reserved = {
+    for function, settings in local.functions : function =>
+    settings.reserved_concurrency != null ? settings.reserved_concurrency : (local.functions_on_rds ? var.lambda_concurrency : null)
+  }
+  budget = {
+    # A rolling deployment runs as many new tasks beside the old ones.
+    tasks = var.store.fargate != "postgres" ? 0 : 2 * (
+      (var.environment.autoscaling ? var.environment.backend.max : var.environment.backend.desired) + (var.canary == null ? 0 : var.canary.tasks)
+    )
+    environments = local.functions_on_rds ? sum([for function in values(local.reserved) : function]) : 0
+    # Operators, and the one-off tasks of a migration.
+    others = 5
+  }
+  connections = local.budget.tasks * var.task_connections + local.budget.environments * var.function_connections + local.budget.others
+}
+
+resource "terraform_data" "connection_budget" {
+  count = local.uses_postgres ? 1 : 0
+
+  input = local.connections
+
+  lifecycle {
+    precondition {
+      condition = local.connections <= module.rds[0].admitted_connections
+      error_message = join("", [
+        "${local.budget.tasks} tasks x ${var.task_connections} + ${local.budget.environments} environments x ${var.function_connections} + ",
+        "${local.budget.others} = ${local.connections} connections, but ${var.environment.database.class} admits ",
+        "${module.rds[0].admitted_connections}: a larger class, fewer tasks, or less concurrency.",
+      ])
+    }
+  }
+}

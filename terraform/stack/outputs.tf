@@ -1,0 +1,88 @@
+output "url" {
+  description = "Where browsers find the shop."
+  value       = local.url
+}
+
+output "http_api_url" {
+  description = "Where the functions answer without the load balancer; null without the HTTP API."
+  value       = one(module.http_api[*].url)
+}
+
+output "name_servers" {
+  description = "What the parent of a new zone must delegate to."
+  value       = module.dns.name_servers
+}
+
+output "deployment" {
+  description = "What pipeline, SAM and smoke tests need to know; the same is below <ssm path>/deployment."
+  value       = local.deployment
+}
+
+output "weights" {
+  description = "Share of each target group in every rule, of 100."
+  value       = { for name, rule in module.alb.rules : name => rule.weights }
+}
+
+output "dashboard" {
+  description = "The page that shows both paths."
+  value       = "https://${local.region}.console.aws.amazonaws.com/cloudwatch/home?region=${local.region}#dashboards/dashboard/${module.observability.dashboard_name}"
+}
+
+output "parameter_names" {
+  description = "Every parameter of the environment, for the pipeline's check that the secrets are set."
+  value = concat(
+    flatten([for secrets in module.secrets : secrets.names]),
+    module.log_router_secrets.names,
+    [for parameter in aws_ssm_parameter.deployment : parameter.name],
+  )
+}
+
+output "policies" {
+  description = "Every policy document by module and role, for review and tests."
+  value = merge(
+    { for name, policy in module.kms.policies : "kms/${name}" => policy },
+    { for name, policy in module.network.policies : "network/${name}" => policy },
+    { for name, policy in module.logs.policies : "logs/${name}" => policy },
+    { for name, policy in module.assets.policies : "assets/${name}" => policy },
+    merge([for key, service in merge(module.backend, module.frontend) : { for name, policy in service.policies : "${key}/${name}" => policy }]...),
+    merge([for key, function in module.function : { for name, policy in function.policies : "function-${key}/${name}" => policy }]...),
+    merge([for task in module.migrate : { for name, policy in task.policies : "migrate/${name}" => policy }]...),
+    merge([for task in module.database_users : { for name, policy in task.policies : "database-users/${name}" => policy }]...),
+  )
+}
+
+locals {
+  deployment = merge({
+    url                = local.url
+    listener-arn       = module.alb.listener_arn
+    cluster            = module.cluster.name
+    frontend-service   = module.frontend["frontend"].name
+    backend-service    = module.backend["backend"].name
+    backend-task       = module.backend["backend"].task_definition_arn
+    table              = module.dynamodb.name
+    assets-bucket      = module.assets.name
+    kms-key-arn        = module.kms.key_arn
+    private-subnets    = join(",", module.network.private_subnet_ids)
+    backend-group      = aws_security_group.this["backend"].id
+    frontend-error     = module.frontend["frontend"].error_alarm_name
+    backend-error      = module.backend["backend"].error_alarm_name
+    task-log-group     = aws_cloudwatch_log_group.tasks.name
+    parameter-path     = local.ssm_path
+    dashboard          = module.observability.dashboard_name
+    alarm-topic-arn    = module.observability.topic_arn
+    load-balancer-name = module.alb.dns_name
+    },
+    { for task in module.migrate : "migrate-task" => task.task_definition_arn },
+    { for task in module.database_users : "database-users-task" => task.task_definition_arn },
+    { for database in module.rds : "database" => database.identifier },
+  )
+}
+
+resource "aws_ssm_parameter" "deployment" {
+  #checkov:skip=CKV2_AWS_34:Names and addresses for scripts, no secrets
+  for_each = local.deployment
+
+  name  = "${local.ssm_path}/deployment/${each.key}"
+  type  = "String"
+  value = each.value
+}

@@ -1,0 +1,76 @@
+# One-off tasks on PostgreSQL: the first makes the users once, the second brings the schema up to date before each deployment.
+# They run with the backend's security group: aws ecs run-task, see terraform/README.md.
+
+module "migrate" {
+  source = "../modules/one-off-task"
+  count  = local.uses_postgres ? 1 : 0
+
+  name                     = "${local.prefix}-migrate"
+  account_id               = local.account
+  region                   = local.region
+  image                    = local.image_urls["backend"]
+  user                     = "65532:65532"
+  command                  = ["migrate"]
+  repository_arn           = local.repository_arns[var.image.repository]
+  log_group_name           = aws_cloudwatch_log_group.tasks.name
+  log_group_arn            = aws_cloudwatch_log_group.tasks.arn
+  permissions_boundary_arn = var.permissions_boundary_arn
+
+  # The owner of the schema; tasks and functions log in as another user, who cannot change it.
+  environment = {
+    SHOPEASE_STORE                     = "postgres"
+    SHOPEASE_DATABASE_URL              = "postgres://${local.migrate_user}@${module.rds[0].address}:5432/${module.rds[0].database_name}?sslmode=verify-full"
+    SHOPEASE_DATABASE_AUTH             = "iam"
+    SHOPEASE_DATABASE_REGION           = local.region
+    SHOPEASE_DATABASE_ROOT_CERTIFICATE = var.image.rds_authority
+    SHOPEASE_DATABASE_CONNECTIONS      = "2"
+    SHOPEASE_LOG_FORMAT                = "json"
+    # Migrating opens no payments; the default provider needs no keys.
+    SHOPEASE_PAYMENT_PROVIDER = "fake"
+  }
+
+  task_statements = [{
+    sid       = "LogInAsOwner"
+    actions   = ["rds-db:connect"]
+    resources = ["arn:${local.partition}:rds-db:${local.region}:${local.account}:dbuser:${module.rds[0].resource_id}/${local.migrate_user}"]
+  }]
+}
+
+locals {
+  migrate_user = "shopease_migrate"
+}
+
+module "database_users" {
+  source = "../modules/one-off-task"
+  count  = local.uses_postgres && var.image.psql_digest != null ? 1 : 0
+
+  name                     = "${local.prefix}-database-users"
+  account_id               = local.account
+  region                   = local.region
+  image                    = "${local.registry}/${var.image.psql}@${var.image.psql_digest}"
+  user                     = "70:70"
+  command                  = ["psql", "--no-psqlrc", "--set=ON_ERROR_STOP=1", "--single-transaction", "--command=${file("${path.module}/database_users.sql")}"]
+  repository_arn           = local.repository_arns[var.image.psql]
+  log_group_name           = aws_cloudwatch_log_group.tasks.name
+  log_group_arn            = aws_cloudwatch_log_group.tasks.arn
+  permissions_boundary_arn = var.permissions_boundary_arn
+
+  environment = {
+    PGHOST     = module.rds[0].address
+    PGDATABASE = module.rds[0].database_name
+    PGUSER     = "postgres"
+    # The image of psql has not RDS's authorities; inside the VPC, and once.
+    PGSSLMODE = "require"
+  }
+  secrets = { PGPASSWORD = "${module.rds[0].master_secret_arn}:password::" }
+
+  secret_statements = [
+    { sid = "ReadMasterPassword", actions = ["secretsmanager:GetSecretValue"], resources = [module.rds[0].master_secret_arn] },
+    {
+      sid       = "DecryptMasterPassword"
+      actions   = ["kms:Decrypt"]
+      resources = [module.kms.key_arn]
+      condition = { StringEquals = { "kms:ViaService" = ["secretsmanager.${local.region}.amazonaws.com"] } }
+    },
+  ]
+}

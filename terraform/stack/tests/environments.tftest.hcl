@@ -1,0 +1,233 @@
+# The environment table: what envs/*.tfvars must say, and what the stack makes of it.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  domain    = { name = "shop.example.test" }
+  functions = { bucket = "artefacts", prefix = "release" }
+  image = {
+    digest        = "sha256:1111111111111111111111111111111111111111111111111111111111111111"
+    router_digest = "sha256:2222222222222222222222222222222222222222222222222222222222222222"
+    psql_digest   = "sha256:3333333333333333333333333333333333333333333333333333333333333333"
+  }
+}
+
+run "table" {
+  command = plan
+
+  module {
+    source = "./tests/environments"
+  }
+
+  assert {
+    condition     = output.sizes.perf == output.sizes.prod
+    error_message = "perf must have the size of prod, or its load tests say nothing."
+  }
+
+  assert {
+    condition     = alltrue([for name in ["dev", "staging", "canary"] : output.sizes[name] != output.sizes.prod])
+    error_message = "Only perf has the size of prod."
+  }
+
+  assert {
+    condition     = length(distinct(output.cidr_blocks)) == 5
+    error_message = "Each environment has its own address range."
+  }
+}
+
+run "dev" {
+  command = plan
+
+  variables {
+    environment        = run.table.of.dev.environment
+    lambda_weight      = run.table.of.dev.lambda_weight
+    lambda_concurrency = run.table.of.dev.lambda_concurrency
+    task_connections   = run.table.of.dev.task_connections
+    egress             = run.table.of.dev.egress
+    payment_provider   = run.table.of.dev.payment_provider
+    log_destination    = run.table.of.dev.log_destination
+    http_api           = run.table.of.dev.http_api
+  }
+
+  assert {
+    condition     = length(module.backend["backend"].scaling) == 0 && length(module.frontend["frontend"].scaling) == 0
+    error_message = "dev has no scaling target."
+  }
+
+  assert {
+    condition     = module.backend["backend"].size.desired == 1 && module.frontend["frontend"].size.desired == 1
+    error_message = "dev has one task each."
+  }
+
+  assert {
+    condition     = module.rds[0].identifier == "shopease-dev"
+    error_message = "dev has a database of its own."
+  }
+
+  assert {
+    condition     = alltrue([for name in output.parameter_names : startswith(name, "/shopease/dev/")]) && length(output.parameter_names) > 0
+    error_message = "Parameters of dev are below its own path."
+  }
+
+  assert {
+    condition     = !module.rds[0].settings.protected && length(module.waf) == 0
+    error_message = "dev can be removed in one command."
+  }
+}
+
+run "canary" {
+  command = plan
+
+  variables {
+    environment        = run.table.of.canary.environment
+    lambda_weight      = run.table.of.canary.lambda_weight
+    lambda_concurrency = run.table.of.canary.lambda_concurrency
+    task_connections   = run.table.of.canary.task_connections
+    egress             = run.table.of.canary.egress
+    payment_provider   = run.table.of.canary.payment_provider
+    log_destination    = run.table.of.canary.log_destination
+    http_api           = run.table.of.canary.http_api
+  }
+
+  assert {
+    condition     = length(module.backend["backend"].scaling) == 0 && length(module.frontend["frontend"].scaling) == 0
+    error_message = "canary has no scaling target."
+  }
+
+  assert {
+    condition     = module.backend["backend"].size.desired == 1 && module.frontend["frontend"].size.desired == 1
+    error_message = "canary has one task each."
+  }
+
+  assert {
+    condition     = module.rds[0].identifier == "shopease-canary"
+    error_message = "canary has a database of its own."
+  }
+
+  assert {
+    condition     = alltrue([for name in output.parameter_names : startswith(name, "/shopease/canary/")]) && length(output.parameter_names) > 0
+    error_message = "Parameters of canary are below its own path."
+  }
+
+  assert {
+    condition     = !module.rds[0].settings.protected && length(module.waf) == 0
+    error_message = "canary can be removed in one command."
+  }
+}
+
+run "perf" {
+  command = plan
+
+  variables {
+    environment        = run.table.of.perf.environment
+    lambda_weight      = run.table.of.perf.lambda_weight
+    lambda_concurrency = run.table.of.perf.lambda_concurrency
+    task_connections   = run.table.of.perf.task_connections
+    egress             = run.table.of.perf.egress
+    payment_provider   = run.table.of.perf.payment_provider
+    log_destination    = run.table.of.perf.log_destination
+    http_api           = run.table.of.perf.http_api
+  }
+
+  assert {
+    condition     = length(module.backend["backend"].scaling) == 1 && length(module.frontend["frontend"].scaling) == 1
+    error_message = "Both services of perf scale."
+  }
+
+  assert {
+    condition     = module.rds[0].identifier == "shopease-perf"
+    error_message = "perf has a database of its own."
+  }
+
+  assert {
+    condition     = alltrue([for name in output.parameter_names : startswith(name, "/shopease/perf/")]) && length(output.parameter_names) > 0
+    error_message = "Parameters of perf are below its own path."
+  }
+
+  assert {
+    condition     = !module.rds[0].settings.protected && length(module.waf) == 0
+    error_message = "perf can be removed in one command."
+  }
+
+  assert {
+    condition     = module.backend["backend"].size.cpu == run.table.sizes.prod.tasks[1].cpu && module.rds[0].settings.class == run.table.sizes.prod.database[0]
+    error_message = "perf gets the tasks and the database of prod."
+  }
+}
+
+run "staging" {
+  command = plan
+
+  variables {
+    environment        = run.table.of.staging.environment
+    lambda_weight      = run.table.of.staging.lambda_weight
+    lambda_concurrency = run.table.of.staging.lambda_concurrency
+    task_connections   = run.table.of.staging.task_connections
+    egress             = run.table.of.staging.egress
+    payment_provider   = run.table.of.staging.payment_provider
+    log_destination    = run.table.of.staging.log_destination
+    http_api           = run.table.of.staging.http_api
+  }
+
+  assert {
+    condition     = length(module.backend["backend"].scaling) == 1 && length(module.frontend["frontend"].scaling) == 1
+    error_message = "Both services of staging scale."
+  }
+
+  assert {
+    condition     = module.rds[0].identifier == "shopease-staging"
+    error_message = "staging has a database of its own."
+  }
+
+  assert {
+    condition     = alltrue([for name in output.parameter_names : startswith(name, "/shopease/staging/")]) && length(output.parameter_names) > 0
+    error_message = "Parameters of staging are below its own path."
+  }
+
+  assert {
+    condition     = !module.rds[0].settings.protected && length(module.waf) == 0
+    error_message = "staging can be removed in one command."
+  }
+}
+
+run "prod" {
+  command = plan
+
+  variables {
+    environment        = run.table.of.prod.environment
+    lambda_weight      = run.table.of.prod.lambda_weight
+    lambda_concurrency = run.table.of.prod.lambda_concurrency
+    task_connections   = run.table.of.prod.task_connections
+    egress             = run.table.of.prod.egress
+    payment_provider   = run.table.of.prod.payment_provider
+    log_destination    = run.table.of.prod.log_destination
+    http_api           = run.table.of.prod.http_api
+  }
+
+  assert {
+    condition     = length(module.backend["backend"].scaling) == 1 && length(module.frontend["frontend"].scaling) == 1
+    error_message = "Both services of prod scale."
+  }
+
+  assert {
+    condition     = module.rds[0].identifier == "shopease-prod"
+    error_message = "prod has a database of its own."
+  }
+
+  assert {
+    condition     = alltrue([for name in output.parameter_names : startswith(name, "/shopease/prod/")]) && length(output.parameter_names) > 0
+    error_message = "Parameters of prod are below its own path."
+  }
+
+  assert {
+    condition     = module.rds[0].settings.protected && module.rds[0].settings.multi_az && module.rds[0].settings.backup_days >= 14
+    error_message = "prod is protected, has a standby and two weeks of backups."
+  }
+
+  assert {
+    condition     = length(module.waf) == 1
+    error_message = "prod is behind a firewall."
+  }
+}

@@ -1,0 +1,152 @@
+# Which target group gets how much, and the names and rules that the load balancer takes.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  environment = {
+    name       = "staging"
+    cidr_block = "10.0.0.0/16"
+    frontend   = { cpu = 256, memory_mb = 512, desired = 1 }
+    backend    = { cpu = 256, memory_mb = 512, desired = 1 }
+    database   = { class = "db.t4g.small" }
+    budget_usd = 100
+  }
+  domain          = { name = "shop.example.test" }
+  functions       = { bucket = "artefacts", prefix = "release" }
+  log_destination = "cloudwatch"
+  image           = { digest = "sha256:1111111111111111111111111111111111111111111111111111111111111111" }
+}
+
+run "both_paths" {
+  command = plan
+
+  variables {
+    lambda_weight  = 20
+    lambda_weights = { catalog = 100, checkout = 0 }
+  }
+
+  assert {
+    condition     = output.weights["cart-frontend-1"] == [80, 20] && output.weights["cart-backend-1"] == [80, 20]
+    error_message = "Pages and API of an area share its weight: Fargate first, then the function."
+  }
+
+  assert {
+    condition     = output.weights["catalog-backend-1"] == [0, 100] && output.weights["checkout-backend-1"] == [100, 0]
+    error_message = "An area of its own weight does not follow lambda_weight."
+  }
+
+  assert {
+    condition     = alltrue([for weights in values(output.weights) : sum(weights) == 100])
+    error_message = "The weights of a rule are 100 together."
+  }
+
+  assert {
+    condition     = alltrue([for rule in values(module.alb.rules) : length(rule.patterns) <= 5 && rule.priority >= 1 && rule.priority <= 50000])
+    error_message = "A rule takes five patterns and a priority up to 50,000."
+  }
+
+  assert {
+    condition     = length(distinct([for rule in values(module.alb.rules) : rule.priority])) == length(module.alb.rules) && length(module.alb.rules) == length(local.routes.rules)
+    error_message = "Every rule of the route table is there, with a priority of its own."
+  }
+}
+
+run "canary_inside_the_environment" {
+  command = plan
+
+  variables {
+    lambda_weight = 20
+    canary        = { digest = "sha256:4444444444444444444444444444444444444444444444444444444444444444", weight = 5 }
+  }
+
+  assert {
+    condition     = output.weights["cart-frontend-1"] == [75, 5, 20]
+    error_message = "Three groups in one rule: the service, its canary, the function."
+  }
+
+  assert {
+    condition     = length(module.backend["backend-canary"].scaling) == 0 && module.backend["backend-canary"].size.desired == 1
+    error_message = "A canary does not scale."
+  }
+}
+
+run "fargate_alone" {
+  command = plan
+
+  variables {
+    functions     = null
+    lambda_weight = 20
+  }
+
+  assert {
+    condition     = alltrue([for weights in values(output.weights) : weights == [100]]) && length(module.function) == 0
+    error_message = "Without functions Fargate serves everything, whatever the weight."
+  }
+}
+
+run "longest_names" {
+  command = plan
+
+  variables {
+    project = "tencharact"
+    canary  = { digest = "sha256:4444444444444444444444444444444444444444444444444444444444444444", weight = 5 }
+  }
+
+  assert {
+    condition     = alltrue([for name in concat(module.alb.names, [for function in values(module.function) : function.target_group_name]) : length(name) <= 32 && !endswith(name, "-")])
+    error_message = "Load balancers and target groups have names of 32 characters at most, and no hyphen at the end."
+  }
+
+  assert {
+    condition     = length(distinct(concat(module.alb.names, [for function in values(module.function) : function.target_group_name]))) == length(module.alb.names) + length(module.function)
+    error_message = "Names that were cut are still different."
+  }
+}
+
+################################################################################
+# What is refused
+################################################################################
+
+run "more_than_everything" {
+  command = plan
+
+  variables {
+    lambda_weight = 60
+    canary        = { digest = "sha256:4444444444444444444444444444444444444444444444444444444444444444", weight = 50 }
+  }
+
+  expect_failures = [terraform_data.weights]
+}
+
+run "a_weight_above_100" {
+  command = plan
+
+  variables {
+    lambda_weight = 101
+  }
+
+  expect_failures = [var.lambda_weight]
+}
+
+run "two_stores_for_one_cart" {
+  command = plan
+
+  variables {
+    lambda_weight = 50
+    store         = { fargate = "postgres", lambda = "dynamodb" }
+  }
+
+  expect_failures = [var.store]
+}
+
+run "a_tag_instead_of_a_digest" {
+  command = plan
+
+  variables {
+    image = { digest = "latest" }
+  }
+
+  expect_failures = [var.image]
+}
