@@ -9,6 +9,7 @@ pub mod line;
 pub mod number;
 pub mod price_book;
 pub mod queueing;
+pub mod report;
 pub mod services;
 pub mod simulation;
 pub mod tiers;
