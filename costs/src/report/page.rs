@@ -112,8 +112,8 @@ impl super::Swings {
         percent(value.borrow() - low, high - low)
     }
 
-    fn write(&self, value: &f64) -> String {
-        (self.text)(*value)
+    fn write(&self, value: impl Borrow<f64>) -> String {
+        (self.text)(*value.borrow())
     }
 
     /// Begin and width of a bar, percent.

@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn money_never_looks_free_when_it_is_not() {
-        let texts = [0.0, 1234567.891, 1.0, 0.5, 0.0123456, 0.000_000_2, -3.5].map(usd);
+        let texts = [0.0, 1_234_567.891, 1.0, 0.5, 0.012_345_6, 0.000_000_2, -3.5].map(usd);
         assert_eq!(texts, ["$0", "$1,234,567.89", "$1.00", "$0.500", "$0.0123", "$0.0000002", "-$3.50"]);
         assert_eq!(usd(f64::NAN), "unknown");
     }
