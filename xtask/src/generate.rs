@@ -10,6 +10,7 @@ use shopease_shared::http::listener_rules::{self, LISTENER_RULES};
 use shopease_shared::http::openapi;
 use shopease_shared::http::routes::{Area, ROUTES, Surface};
 
+use crate::documents::picture;
 use crate::postgres::Postgres;
 use crate::tools::{cargo, execute, root};
 
@@ -43,9 +44,11 @@ pub fn run(check: bool) -> Result<()> {
 
 fn texts() -> Result<Vec<(PathBuf, String)>> {
     let (manifest, template) = (root().join("Cargo.toml"), root().join("sam/template.yaml"));
+    let architecture = root().join("docs/architecture.md");
     Ok(vec![
         (root().join("docs/openapi.json"), openapi::json()?),
         (root().join("docs/routes.md"), route_document()?),
+        (architecture.clone(), picture::document(&std::fs::read_to_string(&architecture)?)?),
         (manifest.clone(), manifest_with_routes(&std::fs::read_to_string(&manifest)?)?),
         (template.clone(), template_with_routes(&std::fs::read_to_string(&template)?)?),
         (root().join("terraform/routes.json"), front_door_routes()?),

@@ -1,0 +1,58 @@
+//! What can be checked about the documents without a network: links and anchors, paths in code spans, the table of
+//! variables, the picture of the environment.
+
+mod links;
+pub mod picture;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::tools::root;
+
+/// Directories that hold nothing of the project's own.
+const FOREIGN: [&str; 2] = ["target", "node_modules"];
+
+/// Checks all documents.
+///
+/// # Errors
+/// Everything that is wrong, a line each, with its file.
+pub fn check() -> Result<()> {
+    let files = files(root())?;
+    let mut problems = links::problems(&files)?;
+    problems.extend(picture::problems()?);
+    if !problems.is_empty() {
+        bail!("{}", problems.join("\n"));
+    }
+    Ok(())
+}
+
+/// All files of the project, sorted. Hidden directories are tools' own, but for the pipeline's.
+fn files(directory: PathBuf) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut waiting = vec![directory];
+    while let Some(directory) = waiting.pop() {
+        let entries = std::fs::read_dir(&directory).with_context(|| format!("cannot read {}", directory.display()))?;
+        for entry in entries {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let hidden = name.starts_with('.') && name != ".github";
+            match entry.file_type()? {
+                kind if kind.is_dir() && !hidden && !FOREIGN.contains(&name.as_str()) => waiting.push(entry.path()),
+                kind if kind.is_file() => found.push(entry.path()),
+                _ => {}
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// A path as the documents write it.
+fn shown(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap_or(path).display().to_string()
+}
+
+fn is_markdown(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "md")
+}
