@@ -4,11 +4,15 @@
 //! Money is decimal from the price file to the total; a float appears only where JSON numbers are read and written.
 
 pub mod cli;
+pub mod deployment;
 pub mod evaluate;
 pub mod line;
+pub mod measured;
 pub mod number;
 pub mod price_book;
+pub mod profile;
 pub mod queueing;
+pub mod report;
 pub mod services;
 pub mod simulation;
 pub mod tiers;

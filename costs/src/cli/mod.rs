@@ -1,14 +1,19 @@
 //! The command line.
 
+mod estimate;
 mod evaluate;
 mod prices;
+mod table;
 
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 
+use crate::deployment::Inputs;
+use crate::measured::Measured;
 use crate::price_book::PriceBook;
+use crate::profile::Profile;
 
 /// What the shop costs on each path: Fargate or Lambda, PostgreSQL or DynamoDB, behind ALB, HTTP API or Function URL.
 #[derive(Debug, Parser)]
@@ -22,6 +27,8 @@ pub struct Cli {
 enum Command {
     /// List and search unit prices with date, source and confidence; import an AWS price list.
     Prices(prices::Arguments),
+    /// The monthly bills of a shop for every deployment, side by side.
+    Estimate(estimate::Arguments),
     /// Compute any single service's bill, or several together, from a JSON request.
     Evaluate(evaluate::Arguments),
 }
@@ -49,6 +56,68 @@ impl Book {
 pub fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Prices(arguments) => prices::run(&arguments),
+        Command::Estimate(arguments) => estimate::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
+    }
+}
+
+/// Which shop.
+#[derive(Debug, Args)]
+struct Shop {
+    /// Profile of the shop: a file, or one of demo, small-shop, large-shop.
+    #[arg(long, value_name = "FILE|EXAMPLE", default_value = "small-shop")]
+    profile: String,
+    /// What the routes take, as `costs measure` writes it, instead of the built-in file.
+    #[arg(long, value_name = "FILE")]
+    measured: Option<PathBuf>,
+    /// Another region than the profile's.
+    #[arg(long)]
+    region: Option<String>,
+    /// Take missing prices from this region; such lines are unverified.
+    #[arg(long, value_name = "REGION")]
+    fallback_region: Option<String>,
+}
+
+/// A shop, read.
+pub struct OpenShop {
+    /// The profile.
+    pub profile: Profile,
+    /// What its routes take.
+    pub measured: Measured,
+}
+
+impl Shop {
+    fn open(&self) -> anyhow::Result<OpenShop> {
+        let example = crate::profile::EXAMPLES.iter().any(|(name, _)| *name == self.profile);
+        let mut profile = if example {
+            Profile::example(&self.profile)?
+        } else {
+            let text = std::fs::read_to_string(&self.profile).with_context(|| {
+                let known: Vec<_> = crate::profile::EXAMPLES.iter().map(|(name, _)| *name).collect();
+                format!("{}, which is none of the examples {} either", self.profile, known.join(", "))
+            })?;
+            Profile::read(&text).with_context(|| self.profile.clone())?
+        };
+        if let Some(region) = &self.region {
+            profile.region.clone_from(region);
+        }
+        if self.fallback_region.is_some() {
+            profile.fallback_region.clone_from(&self.fallback_region);
+        }
+        let measured = match &self.measured {
+            None => Measured::built_in()?,
+            Some(path) => {
+                let name = || path.display().to_string();
+                Measured::read(&std::fs::read_to_string(path).with_context(name)?).with_context(name)?
+            }
+        };
+        Ok(OpenShop { profile, measured })
+    }
+}
+
+impl OpenShop {
+    /// For an estimate.
+    pub fn inputs<'a>(&'a self, book: &'a PriceBook) -> Inputs<'a> {
+        Inputs { profile: &self.profile, measured: &self.measured, book }
     }
 }

@@ -3,6 +3,7 @@
 
 mod bill;
 mod break_even;
+mod cold_starts;
 mod queues;
 mod request;
 
@@ -20,10 +21,11 @@ use crate::services::{SERVICES, ServiceError, closest, plain};
 pub use request::{Options, Request};
 
 /// Calculations that are no services of the price book, with their other names.
-const CALCULATIONS: [(&str, &[&str]); 3] = [
+const CALCULATIONS: [(&str, &[&str]); 4] = [
     ("bill", &["path", "idle", "orders", "deployment", "composite", "stack", "total"]),
     ("break-even", &["breakeven", "derived"]),
     ("queue", &["erlang", "erlang-c", "mmc"]),
+    ("simfaas", &["cold-starts", "lambda-cold-starts"]),
 ];
 
 /// The answer.
@@ -87,6 +89,7 @@ pub fn evaluate(request: &Value, book: &PriceBook) -> Result<Evaluation, Evaluat
     match calculation(&request.service) {
         Some("break-even") => break_even::evaluate(&request, book),
         Some("queue") => queues::evaluate(&request),
+        Some("simfaas") => cold_starts::evaluate(&request),
         _ => bill::evaluate(&request, book),
     }
 }

@@ -189,8 +189,10 @@ impl<'a> Prices<'a> {
             return Ok(price);
         }
         if let Some((region, mut price)) = self.fallback.and_then(|region| Some((region, of_region(region)?))) {
-            price.provenance.source = format!("price of {region}, as there is none of {}", self.region);
-            price.provenance.confidence = Confidence::Unverified;
+            for provenance in &mut price.provenances {
+                provenance.source = format!("price of {region}, as there is none of {}", self.region);
+                provenance.confidence = Confidence::Unverified;
+            }
             return Ok(price);
         }
         Err(self.missing(&key))
@@ -213,7 +215,7 @@ impl<'a> Prices<'a> {
                     source: format!("\"{name}\" of the request"),
                     confidence: Confidence::Given,
                 };
-                return Ok(Some(Price { tiers, unit: key.unit.to_owned(), provenance }));
+                return Ok(Some(Price { tiers, unit: key.unit.to_owned(), provenances: vec![provenance] }));
             }
         }
         Ok(None)

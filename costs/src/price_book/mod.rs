@@ -122,8 +122,15 @@ pub struct Price {
     pub tiers: Vec<Tier>,
     /// What one unit is.
     pub unit: String,
-    /// The least trusted of the rows.
-    pub provenance: Provenance,
+    /// Where each tier is from.
+    pub provenances: Vec<Provenance>,
+}
+
+impl Price {
+    /// Where a tier is from; of the first tier when there are fewer.
+    pub fn provenance(&self, tier: usize) -> Option<&Provenance> {
+        self.provenances.get(tier).or(self.provenances.first())
+    }
 }
 
 /// Why there is no price.
@@ -258,11 +265,12 @@ impl PriceBook {
     pub fn price(&self, service: &str, region: &str, item: &str) -> Option<Price> {
         let mut rows: Vec<_> = self.priced(service, region, item).collect();
         rows.sort_by_key(|row| row.tier_from);
-        let trust = *rows.iter().max_by_key(|row| row.confidence)?;
+        let unit = rows.first()?.unit.clone();
+        let provenances = rows.iter().map(|row| row.provenance()).collect();
         let tier =
             |row: &&Row| Some(Tier { from: row.tier_from.unwrap_or_default(), to: row.tier_to, price: row.price_usd? });
         let tiers = rows.iter().filter_map(tier).collect();
-        Some(Price { tiers, unit: trust.unit.clone(), provenance: trust.provenance() })
+        Some(Price { tiers, unit, provenances })
     }
 
     /// Puts `rows` in the place of those with the same service, region and item.

@@ -65,7 +65,8 @@ const TARGETS: Field = Field {
 const MUTUAL_TLS: Field = Field::flag("mutual_tls", &["mtls"], "mutual TLS halves the connections of an LCU");
 /// LCUs.
 pub const LCU: Field = Field::number("lcu", &["lcus"], "average LCUs, instead of traffic");
-const LCU_HOURS: Field = Field::number("lcu_hours", &[], "LCU-hours, instead of traffic");
+/// LCU-hours.
+pub const LCU_HOURS: Field = Field::number("lcu_hours", &[], "LCU-hours, instead of traffic");
 const LCU_CHARGE: Field = Field::number("lcu_charge", &["lcu_usd"], "USD for LCUs, instead of traffic");
 
 const ALB_HOUR: Key =

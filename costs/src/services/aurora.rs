@@ -12,7 +12,8 @@ pub const ACU: Field =
     Field::number("acu", &["avg_acu", "average_acu"], "average Aurora capacity units of Serverless v2");
 const MIN_ACU: Field =
     Field::number("min_acu", &["minimum_acu"], "the idle floor in ACU, shown beside; not in the total");
-const ACU_HOURS: Field = Field::number("acu_hours", &[], "ACU-hours, instead of acu x hours");
+/// ACU-hours.
+pub const ACU_HOURS: Field = Field::number("acu_hours", &[], "ACU-hours, instead of acu x hours");
 const INSTANCE: Field = Field {
     name: "instance",
     also: &["instance_class", "class"],

@@ -32,7 +32,8 @@ const SECONDS: Field = Field::number(
 const MINUTES: Field =
     Field::number("minutes_per_task", &["minutes"], "minutes that each task runs, instead of seconds");
 const DAYS: Field = Field::number("days", &[], "days on which the tasks run for seconds_per_task; 1 when not given");
-const TASK_HOURS: Field = Field::number("task_hours", &[], "hours of all tasks together, instead of tasks x hours");
+/// Hours of all tasks.
+pub const TASK_HOURS: Field = Field::number("task_hours", &[], "hours of all tasks together, instead of tasks x hours");
 /// vCPU of one task.
 pub const VCPU: Field = Field::number("vcpu", &["vcpus", "cpu"], "vCPU of a task");
 /// Memory of one task.

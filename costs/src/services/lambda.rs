@@ -95,6 +95,8 @@ const ENVIRONMENTS: Field = Field::number(
     "environments created under tenant isolation",
 );
 const EDGE: Field = Field::flag("edge", &["lambda_edge"], "Lambda@Edge");
+/// Function URLs.
+pub const URLS: Field = Field::number("function_urls", &[], "Function URLs, free by themselves");
 const DURABLE_OPERATIONS: Field =
     Field::number("durable_operations", &["operations"], "operations of durable functions");
 const DURABLE_WRITTEN: Field =
@@ -183,6 +185,7 @@ const RETAINED: Key = Key {
 };
 const FEE: Key =
     Key { name: "management_fee", also: &["fee"], item: "managed instances fee", unit: "USD of EC2 charges", ..X86 };
+const URL: Key = Key { name: "function_url", also: &[], item: "function URL", unit: "month", ..X86 };
 const FREE_REQUESTS: Key = Key { name: "free_requests", also: &[], item: "free requests", unit: "request", ..X86 };
 const FREE_DURATION: Key = Key { name: "free_gb_s", also: &["free_gb_seconds"], item: "free duration", ..X86 };
 const FREE_STREAMING: Key =
@@ -221,6 +224,7 @@ pub const SERVICE: Service = Service {
         DURABLE_RETAINED,
         EVENT_KB,
         INSTANCE_USD,
+        URLS,
     ],
     prices: &[
         REQUEST,
@@ -241,6 +245,7 @@ pub const SERVICE: Service = Service {
         WRITTEN,
         RETAINED,
         FEE,
+        URL,
         FREE_REQUESTS,
         FREE_DURATION,
         FREE_STREAMING,
@@ -466,6 +471,9 @@ fn charge_features(
     if let Some(environments) = usage.given(&ENVIRONMENTS) {
         let gb = product(&[environments, work.memory_gb])?;
         statement.charge("tenant", "Environments under tenant isolation", &TENANT, gb, known, context)?;
+    }
+    if let Some(urls) = usage.given(&URLS) {
+        statement.charge("function_urls", "Function URLs", &URL, urls, usage.known_of(&[&URLS]), context)?;
     }
     let durable = [
         (&DURABLE_OPERATIONS, "durable_operations", "Durable operations", &OPERATION),

@@ -64,6 +64,7 @@ impl Statement {
             unit: price_key.unit.to_owned(),
             problem,
         })?;
+        let nobody = Provenance { date: String::new(), source: String::new(), confidence: Confidence::Unverified };
         let mut total = Decimal::ZERO;
         for slice in slices {
             let amount = product(&[slice.quantity, slice.price])?;
@@ -75,7 +76,7 @@ impl Statement {
                 unit: price.unit.clone(),
                 unit_price: slice.price,
                 amount,
-                price: price.provenance.clone(),
+                price: price.provenance(slice.tier).unwrap_or(&nobody).clone(),
                 known,
             });
             if price.tiers.len() > 1 {

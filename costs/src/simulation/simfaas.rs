@@ -4,18 +4,11 @@
 use rand::SeedableRng as _;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand_distr::{Distribution as _, Exp1};
-use serde::{Deserialize, Serialize};
 
 use super::{Environments, Nanos, Start, nanos, seconds};
 
-/// Runs end when the cold starts are known to about a percent (one over the root of their number) ...
-const COLD_STARTS: u64 = 10_000;
-/// ... or after so many requests.
-const MOST_REQUESTS: u64 = 60_000_000;
-
 /// One function and its load.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Function {
     /// Requests a second.
     pub arrival_rate: f64,
@@ -25,26 +18,30 @@ pub struct Function {
     pub cold_service_s: f64,
     /// How long an instance stays without a request, seconds.
     pub expiration_s: f64,
-    /// Simulated time, seconds; `None` is as long as the figures need.
-    #[serde(default)]
-    pub max_time_s: Option<f64>,
     /// Most instances at work at once.
-    #[serde(default = "default_concurrency")]
     pub maximum_concurrency: u32,
-    /// Gives the same run again.
-    #[serde(default = "default_seed")]
-    pub seed: u64,
 }
 
-fn default_concurrency() -> u32 {
-    1_000
+/// How long a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Effort {
+    /// Gives the same run again.
+    pub seed: u64,
+    /// It ends after so many cold starts: their share is then known to one over the root of this number ...
+    pub cold_starts: u64,
+    /// ... or after so many requests.
+    pub requests: u64,
 }
-fn default_seed() -> u64 {
-    1
+
+impl Default for Effort {
+    /// A percent, or some seconds.
+    fn default() -> Self {
+        Self { seed: 1, cold_starts: 10_000, requests: 60_000_000 }
+    }
 }
 
 /// The steady state.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SteadyState {
     /// Cold starts of all answered requests.
     pub p_cold: f64,
@@ -64,36 +61,37 @@ pub struct SteadyState {
     pub requests: u64,
     /// Cold starts among them.
     pub cold: u64,
-    /// What `p_cold` is for a rare load, where one instance is enough: the chance that no request comes before it expires.
-    pub approximation_exp_minus_lambda_t: f64,
-    /// Seed of the run.
-    pub seed: u64,
 }
 
 impl Function {
+    /// What the share of cold starts is under a rare load, where one instance is enough: the chance that no request comes before
+    /// it expires.
+    pub fn rare_load_p_cold(&self) -> f64 {
+        (-self.arrival_rate * self.expiration_s).exp()
+    }
+
     /// Simulates until the figures are steady.
     ///
     /// # Errors
     /// When a field makes no sense, with its name.
-    pub fn steady_state(&self) -> Result<SteadyState, String> {
+    pub fn steady_state(&self, effort: Effort) -> Result<SteadyState, String> {
         for (name, value) in [
             ("arrival_rate", self.arrival_rate),
             ("warm_service_s", self.warm_service_s),
             ("cold_service_s", self.cold_service_s),
             ("expiration_s", self.expiration_s),
-            ("max_time_s", self.max_time_s.unwrap_or(1.0)),
             ("maximum_concurrency", f64::from(self.maximum_concurrency)),
         ] {
             if !(value.is_finite() && value > 0.0) {
                 return Err(format!("{name} must be more than zero"));
             }
         }
-        Ok(self.run())
+        Ok(self.run(effort))
     }
 
     #[expect(clippy::cast_precision_loss, reason = "shares and means")]
-    fn run(&self) -> SteadyState {
-        let mut random = Xoshiro256PlusPlus::seed_from_u64(self.seed);
+    fn run(&self, effort: Effort) -> SteadyState {
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(effort.seed);
         let mut draw = |mean: f64| -> Nanos {
             let draw: f64 = Exp1.sample(&mut random);
             nanos(draw * mean)
@@ -101,7 +99,6 @@ impl Function {
         let mut all = Environments::new(nanos(self.expiration_s), Some(self.maximum_concurrency), None);
         // The beginning without instances is no steady state.
         let begin = nanos(2.0 * self.expiration_s);
-        let end = self.max_time_s.map_or(Nanos::MAX, |time| begin.saturating_add(nanos(time)));
         let (mut now, mut counting) = (0, false);
         let (mut requests, mut cold, mut throttled, mut running_seconds) = (0_u64, 0_u64, 0_u64, 0.0);
         loop {
@@ -111,8 +108,7 @@ impl Function {
                 all.take_measures(begin);
                 (requests, cold, throttled, running_seconds) = (0, 0, 0, 0.0);
             }
-            let enough = cold >= COLD_STARTS || requests >= MOST_REQUESTS;
-            if now >= end || (counting && self.max_time_s.is_none() && enough) {
+            if counting && (cold >= effort.cold_starts || requests >= effort.requests) {
                 break;
             }
             all.settle(now);
@@ -127,8 +123,7 @@ impl Function {
                 Start::Throttled => throttled += 1,
             }
         }
-        let now = now.min(end);
-        let time = seconds(now - begin.min(now));
+        let time = seconds(now - begin);
         let measures = all.take_measures(now);
         let answered = (requests - throttled).max(1) as f64;
         let (servers, running) = (measures.alive_seconds / time, running_seconds / time);
@@ -142,8 +137,6 @@ impl Function {
             mean_lifespan_s: (measures.ended > 0).then(|| measures.ended_lifespan_seconds / measures.ended as f64),
             requests,
             cold,
-            approximation_exp_minus_lambda_t: (-self.arrival_rate * self.expiration_s).exp(),
-            seed: self.seed,
         }
     }
 }

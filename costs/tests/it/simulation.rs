@@ -1,5 +1,6 @@
 //! The simulation against closed forms and against another simulator's published figures.
 
+use costs::queueing::Queue;
 use costs::simulation::{
     Discipline, FunctionSettings, LambdaSettings, Outcome, Plan, RequestClass, ServiceSettings, Spread, Trace, simfaas,
     simulate,
@@ -46,21 +47,13 @@ fn assert_close(what: &str, (mean, half_width): (f64, f64), expected: f64, most:
     assert!((mean - expected).abs() <= half_width, "{what}: {mean} +- {half_width}, expected {expected}");
 }
 
-/// Chance to wait (Erlang C) and mean wait, from the blocking formula of Erlang B by its recursion.
-fn erlang_c(rate: f64, service_s: f64, servers: u32) -> (f64, f64) {
-    let load = rate * service_s;
-    let blocking = (1..=servers).fold(1.0, |b, n| load * b / (f64::from(n) + load * b));
-    let busy = load / f64::from(servers);
-    let waits = blocking / (1.0 - busy * (1.0 - blocking));
-    (waits, waits * service_s / (f64::from(servers) - load))
-}
-
 #[test]
 fn workers_wait_as_erlang_c_says() {
     for (rate, service_ms, servers) in
         [(50.0, 20.0, 2), (100.0, 50.0, 8), (100.0, 50.0, 6), (200.0, 10.0, 4), (500.0, 200.0, 110)]
     {
-        let (chance, mean_s) = erlang_c(rate, service_ms / 1000.0, servers);
+        let queue = Queue { arrivals_per_s: rate, service_s: service_ms / 1000.0, servers };
+        let (chance, mean_s) = (queue.waiting_probability().unwrap(), queue.mean_wait_s().unwrap());
         let wait = |seed| {
             let service = service(f64::from(servers), Discipline::Workers(servers));
             run(rate, 1, service_ms, Spread::Exponential, service, seed).fargate.services[0].clone()
@@ -75,7 +68,8 @@ fn workers_wait_as_erlang_c_says() {
 #[test]
 fn a_shared_cpu_is_as_slow_as_erlang_c_says() {
     for (rate, cpu_ms, vcpu) in [(50.0, 14.0, 1), (100.0, 16.0, 2), (200.0, 16.0, 4)] {
-        let expected_ms = cpu_ms + erlang_c(rate, cpu_ms / 1000.0, vcpu).1 * 1000.0;
+        let queue = Queue { arrivals_per_s: rate, service_s: cpu_ms / 1000.0, servers: vcpu };
+        let expected_ms = cpu_ms + queue.mean_wait_s().unwrap() * 1000.0;
         let mean = |seed| {
             let service = service(f64::from(vcpu), Discipline::Shared);
             run(rate, 3, cpu_ms, Spread::Exponential, service, seed).fargate.latency.unwrap().mean_ms
@@ -115,18 +109,16 @@ fn one_environment_per_request_matches_the_published_simulator() {
         (0.01, 0.005, 0.02, 300.0, 0.049_98, 0.000_18, Some(0.9514), None),
         (0.9, 1.991, 2.244, 600.0, 0.0014, 4e-5, Some(7.6612), Some(1.7879)),
     ];
+    let effort = simfaas::Effort { requests: 12_000_000, ..simfaas::Effort::default() };
     for (rate, warm, cold, expiry, p_cold, deviation, servers, running) in published {
         let function = simfaas::Function {
             arrival_rate: rate,
             warm_service_s: warm,
             cold_service_s: cold,
             expiration_s: expiry,
-            max_time_s: Some(20e6 / rate),
             maximum_concurrency: 1000,
-            seed: 1,
         };
-        let state = function.steady_state().unwrap();
-        println!("{function:?} {state:?}");
+        let state = function.steady_state(effort).unwrap();
         // Four standard deviations of their mean of three runs, and of ours.
         let allowed = 4.0 * (deviation * deviation / 3.0 + state.p_cold_standard_error.powi(2)).sqrt();
         assert!((state.p_cold - p_cold).abs() < allowed, "p_cold {} for {p_cold} at {function:?}", state.p_cold);

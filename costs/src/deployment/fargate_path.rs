@@ -1,0 +1,88 @@
+//! Tasks of an environment, and how their private subnets reach AWS.
+
+use rust_decimal::{Decimal, dec};
+
+use super::demand::{Demand, gigabytes};
+use super::{Part, Sheet, Store};
+use crate::line::Known;
+use crate::profile::{Egress, Observability};
+use crate::services::{ServiceError, Usage, fargate, network, small};
+
+/// Interface endpoints of tasks in private subnets: two of ECR, logs, SSM, KMS; S3 and DynamoDB have free gateway endpoints.
+const ENDPOINTS: Decimal = dec!(5);
+
+pub fn charge(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError> {
+    let options = &sheet.profile.options;
+    let known = sheet.measured_known();
+    let running = task_hours(sheet, demand);
+    // During a rolling deployment the new tasks run beside the old ones, at least a minute (the billing minimum).
+    let overlap = options.deploy_overlap_minutes.max(Decimal::ONE) / dec!(60);
+    let deploying =
+        options.deploys_per_month * sheet.months() * sheet.environment.minimum_tasks * options.services * overlap;
+    let mut usage = Usage::new()
+        .with(&fargate::TASK_HOURS, running + deploying, known)
+        .with(&fargate::VCPU, options.task_vcpu, Known::Declared)
+        .with(&fargate::MEMORY_GB, options.task_gb, Known::Declared)
+        .with_text(&fargate::ARCH, options.arch.word())
+        .with_flag(&fargate::SPOT, sheet.environment.spot);
+    if options.egress == Egress::Public {
+        usage = usage.with(&network::ADDRESSES, Decimal::ONE, Known::Declared);
+    }
+    sheet.add(Part::Compute, &fargate::SERVICE, &usage)?;
+    let images = options.images_kept * sheet.measured.image_gb * options.services * sheet.months();
+    sheet.add(Part::Files, &small::ECR, &Usage::new().with(&small::ECR_GB, images, known))?;
+    charge_egress(sheet, demand)
+}
+
+/// Hours of all tasks: in each hour of the day as many as its busiest minute needs, at least the minimum.
+pub fn task_hours(sheet: &Sheet<'_>, demand: &Demand) -> Decimal {
+    let options = &sheet.profile.options;
+    let least = sheet.environment.minimum_tasks;
+    let days = sheet.hours() / dec!(24);
+    if days.is_zero() {
+        return Decimal::ZERO;
+    }
+    let capacity = options.task_vcpu * options.target_utilization * options.services;
+    let tasks = |share: Decimal| {
+        let load = demand.cpu_s * share / days / dec!(3600) * options.burst;
+        let needed = if sheet.environment.autoscaling { (load / capacity).ceil() } else { Decimal::ZERO };
+        needed.max(least) * options.services
+    };
+    sheet.profile.hours().into_iter().map(tasks).sum::<Decimal>() * days
+}
+
+fn charge_egress(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError> {
+    let options = &sheet.profile.options;
+    let pulls =
+        options.deploys_per_month * sheet.environment.minimum_tasks * options.services * sheet.measured.image_gb;
+    let data = gigabytes(demand.log_bytes) + pulls * sheet.months();
+    let datadog = options.observability == Observability::Datadog;
+    // Datadog is outside AWS: without NAT it takes an endpoint of its own.
+    let endpoints = ENDPOINTS + if datadog { Decimal::ONE } else { Decimal::ZERO };
+    let secrets = if sheet.deployment.store == Store::Postgresql { Decimal::ONE } else { Decimal::ZERO };
+    charge_private(sheet, endpoints + secrets, data)
+}
+
+/// NAT gateways or interface endpoints in every AZ, as the profile chooses.
+pub fn charge_private(sheet: &mut Sheet<'_>, endpoints: Decimal, data_gb: Decimal) -> Result<(), ServiceError> {
+    let (azs, hours, known) = (sheet.environment.azs, sheet.hours(), sheet.measured_known());
+    match sheet.profile.options.egress {
+        Egress::Public => Ok(()),
+        Egress::Nat => {
+            let usage = Usage::new()
+                .with(&network::GATEWAYS, azs, Known::Declared)
+                .with(&network::HOURS, hours, Known::Declared)
+                .with(&network::NAT_GB, data_gb, known)
+                .with(&network::ADDRESSES, Decimal::ONE, Known::Declared);
+            sheet.add(Part::Network, &network::NAT, &usage)
+        }
+        Egress::Endpoints => {
+            let usage = Usage::new()
+                .with(&network::ENDPOINTS, endpoints, Known::Declared)
+                .with(&network::AZS, azs, Known::Declared)
+                .with(&network::HOURS, hours, Known::Declared)
+                .with(&network::ENDPOINT_GB, data_gb, known);
+            sheet.add(Part::Network, &network::ENDPOINT, &usage)
+        }
+    }
+}

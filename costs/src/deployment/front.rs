@@ -1,0 +1,103 @@
+//! The front door of an environment: load balancer, HTTP API or Function URLs, its name and certificate, and what leaves for
+//! the internet.
+
+use rust_decimal::{Decimal, dec};
+
+use super::demand::{Demand, gigabytes};
+use super::{Front, Part, Path, Sheet};
+use crate::line::Known;
+use crate::services::{ServiceError, Usage, alb, api_gateway, data_transfer, lambda, network, route53, small};
+
+/// Least addresses of an internet-facing load balancer, one in each of two AZs.
+const LEAST_ADDRESSES: Decimal = dec!(2);
+
+pub fn charge(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError> {
+    let known = sheet.measured_known();
+    match sheet.deployment.front {
+        Front::Alb => charge_balancer(sheet, demand)?,
+        Front::HttpApi => {
+            let each = if demand.requests.is_zero() {
+                Decimal::ZERO
+            } else {
+                demand.response_bytes.max(demand.request_bytes) / demand.requests / dec!(1024)
+            };
+            let usage = Usage::new()
+                .with(&api_gateway::REQUESTS, demand.requests, known)
+                .with(&api_gateway::PAYLOAD_KB, each, known)
+                .with_text(&api_gateway::KIND, "http");
+            sheet.add(Part::FrontDoor, &api_gateway::SERVICE, &usage)?;
+            if sheet.deployment.path == Path::Fargate {
+                charge_discovery(sheet)?;
+            }
+        }
+        Front::FunctionUrl => {
+            let usage = Usage::new().with(&lambda::URLS, Decimal::from(demand.functions.len()), Known::Declared);
+            sheet.add(Part::FrontDoor, &lambda::SERVICE, &usage)?;
+        }
+    }
+    let zone = Usage::new().with(&route53::ZONES, sheet.months(), Known::Declared).with(
+        &route53::ALIAS,
+        demand.journeys,
+        known,
+    );
+    sheet.add(Part::FrontDoor, &route53::SERVICE, &zone)?;
+    let certificate = Usage::new().with(&small::CERTIFICATES, Decimal::ONE, Known::Declared);
+    sheet.add(Part::FrontDoor, &small::ACM, &certificate)?;
+    charge_transfer(sheet, demand)
+}
+
+/// LCUs are the dimension that needs most in each hour, so the hours of the day are billed one by one.
+fn charge_balancer(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError> {
+    let (options, known) = (&sheet.profile.options, sheet.measured_known());
+    let addresses = sheet.environment.azs.max(LEAST_ADDRESSES);
+    let bytes = gigabytes(demand.request_bytes + demand.response_bytes);
+    let days = sheet.hours() / dec!(24);
+    let field = match sheet.deployment.path {
+        Path::Fargate => &alb::GB_PER_HOUR,
+        Path::Lambda => &alb::LAMBDA_GB_PER_HOUR,
+    };
+    let mut lcu_hours = Decimal::ZERO;
+    if !days.is_zero() {
+        for share in sheet.profile.hours() {
+            let per_hour = share / days;
+            let per_second = demand.requests * per_hour / dec!(3600);
+            let new = per_second / options.requests_per_connection;
+            let usage = Usage::new()
+                .with(&alb::NEW, new, known)
+                .with(&alb::ACTIVE, new * options.connection_s, known)
+                .with(field, bytes * per_hour, known)
+                .with(&alb::REQUESTS_PER_S, per_second, known)
+                .with(&alb::RULES, options.listener_rules, Known::Declared)
+                .with(&network::HOURS, days, Known::Declared);
+            let hour = (alb::SERVICE.bill)(&usage, &sheet.context)?;
+            lcu_hours += hour.totals.get("lcu_hours").copied().unwrap_or_default();
+        }
+    }
+    let usage = Usage::new()
+        .with(&network::HOURS, sheet.hours(), Known::Declared)
+        .with(&alb::LCU_HOURS, lcu_hours, known)
+        .with(&network::ADDRESSES, addresses, Known::Declared);
+    sheet.add(Part::FrontDoor, &alb::SERVICE, &usage)
+}
+
+/// An HTTP API finds tasks through Cloud Map, whose private namespace is a zone.
+fn charge_discovery(sheet: &mut Sheet<'_>) -> Result<(), ServiceError> {
+    let tasks = sheet.environment.minimum_tasks * sheet.profile.options.services;
+    let usage = Usage::new().with(&small::MAP_RESOURCES, tasks * sheet.months(), Known::Derived);
+    sheet.add(Part::FrontDoor, &small::CLOUD_MAP, &usage)?;
+    let zone = Usage::new().with(&route53::ZONES, sheet.months(), Known::Declared);
+    sheet.add(Part::FrontDoor, &route53::SERVICE, &zone)
+}
+
+fn charge_transfer(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError> {
+    let pictures = demand.journeys * sheet.profile.pictures_per_journey;
+    let bytes = demand.response_bytes + pictures * sheet.profile.picture_kb * dec!(1024);
+    let usage = Usage::new().with(&data_transfer::OUT_GB, gigabytes(bytes), sheet.measured_known());
+    sheet.add(Part::Network, &data_transfer::SERVICE, &usage)?;
+    let objects = Usage::new().with(&small::S3_GB, sheet.profile.pictures_gb * sheet.months(), Known::Declared).with(
+        &small::S3_GET,
+        pictures,
+        Known::Derived,
+    );
+    sheet.add(Part::Files, &small::S3, &objects)
+}

@@ -1,0 +1,70 @@
+//! Functions of an environment, the worker on its schedule, and the network that functions need when the store is in a VPC.
+
+use rust_decimal::{Decimal, dec};
+
+use super::demand::Demand;
+use super::fargate_path::charge_private;
+use super::{Part, Sheet, Store};
+use crate::line::Known;
+use crate::profile::Egress;
+use crate::services::{ServiceError, Usage, lambda};
+
+/// The worker's schedule is a minute.
+const WORKER_PER_HOUR: Decimal = dec!(60);
+/// One round of the worker that finds nothing, ms.
+const WORKER_MS: Decimal = dec!(25);
+/// Interface endpoints of functions in private subnets: SSM, KMS, Secrets Manager. Lambda sends logs outside the VPC.
+const ENDPOINTS: Decimal = dec!(3);
+
+pub fn charge(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError> {
+    let (mut requests, mut wall_ms) = (Decimal::ZERO, Decimal::ZERO);
+    for function in demand.functions.values() {
+        requests += function.requests;
+        wall_ms += function.wall_ms;
+    }
+    charge_functions(sheet, requests, wall_ms, Decimal::from(demand.functions.len()))?;
+    charge_worker(sheet)?;
+    if sheet.deployment.store == Store::Postgresql && sheet.profile.options.egress != Egress::Public {
+        charge_private(sheet, ENDPOINTS, Decimal::ZERO)?;
+    }
+    Ok(())
+}
+
+/// All functions have one size, so their GB-seconds add up and the tiers of the account are met once.
+fn charge_functions(
+    sheet: &mut Sheet<'_>,
+    requests: Decimal,
+    wall_ms: Decimal,
+    functions: Decimal,
+) -> Result<(), ServiceError> {
+    let (options, known) = (&sheet.profile.options, sheet.measured_known());
+    // A mean of times that are each rounded up to whole ms is half a millisecond higher.
+    let mean = if requests.is_zero() { Decimal::ZERO } else { wall_ms / requests + dec!(0.5) };
+    let gigabytes = options.function_memory_mb / dec!(1024);
+    let init_s = sheet.measured.lambda_init_ms / dec!(1000) * options.cold_start_share;
+    let gb_seconds = requests * (mean / dec!(1000) + init_s) * gigabytes;
+    let mut usage = Usage::new()
+        .with(&lambda::REQUESTS, requests, known)
+        .with(&lambda::GB_SECONDS, gb_seconds, known)
+        .with(&lambda::MEMORY_MB, options.function_memory_mb, Known::Declared)
+        .with_text(&lambda::ARCH, options.arch.word());
+    let provisioned = sheet.environment.provisioned_concurrency * functions;
+    if !provisioned.is_zero() {
+        usage = usage.with(&lambda::PROVISIONED, provisioned, Known::Declared).with(
+            &lambda::PROVISIONED_HOURS,
+            sheet.hours(),
+            Known::Declared,
+        );
+    }
+    sheet.add(Part::Compute, &lambda::SERVICE, &usage)
+}
+
+fn charge_worker(sheet: &mut Sheet<'_>) -> Result<(), ServiceError> {
+    let options = &sheet.profile.options;
+    let usage = Usage::new()
+        .with(&lambda::REQUESTS, WORKER_PER_HOUR * sheet.hours(), Known::Derived)
+        .with(&lambda::DURATION_MS, WORKER_MS, Known::Assumed)
+        .with(&lambda::MEMORY_MB, options.function_memory_mb, Known::Declared)
+        .with_text(&lambda::ARCH, options.arch.word());
+    sheet.add(Part::Compute, &lambda::SERVICE, &usage)
+}

@@ -1,0 +1,314 @@
+//! Bills of whole deployments: every way to run the shop, in every environment, with all the lines that come with it.
+
+mod data;
+mod demand;
+mod fargate_path;
+mod front;
+mod lambda_path;
+mod operations;
+
+use rust_decimal::{Decimal, dec};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+pub use demand::{Demand, FunctionDemand};
+
+use crate::line::{Known, Line, total};
+use crate::measured::Measured;
+use crate::price_book::{PriceBook, Prices};
+use crate::profile::{Environment, Profile};
+use crate::services::{Context, Service, ServiceError, Usage};
+
+/// What runs the handlers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Path {
+    /// ECS tasks.
+    Fargate,
+    /// One function per area.
+    Lambda,
+}
+
+/// What keeps the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Store {
+    /// RDS or Aurora.
+    Postgresql,
+    /// One table.
+    Dynamodb,
+}
+
+/// What takes the requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Front {
+    /// Application Load Balancer.
+    Alb,
+    /// API Gateway HTTP API.
+    HttpApi,
+    /// Function URLs.
+    FunctionUrl,
+}
+
+/// A way to run the shop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Deployment {
+    /// What runs the handlers.
+    pub path: Path,
+    /// What keeps the data.
+    pub store: Store,
+    /// What takes the requests.
+    pub front: Front,
+}
+
+impl Deployment {
+    /// Every valid one: a Function URL needs functions, so ten of twelve.
+    pub fn all() -> Vec<Self> {
+        let mut all = Vec::new();
+        for path in [Path::Fargate, Path::Lambda] {
+            for store in [Store::Postgresql, Store::Dynamodb] {
+                for front in [Front::Alb, Front::HttpApi, Front::FunctionUrl] {
+                    if (path, front) != (Path::Fargate, Front::FunctionUrl) {
+                        all.push(Self { path, store, front });
+                    }
+                }
+            }
+        }
+        all
+    }
+
+    /// `lambda-dynamodb-alb`, as the command line takes it.
+    pub fn name(&self) -> String {
+        let path = match self.path {
+            Path::Fargate => "fargate",
+            Path::Lambda => "lambda",
+        };
+        let store = match self.store {
+            Store::Postgresql => "postgresql",
+            Store::Dynamodb => "dynamodb",
+        };
+        let front = match self.front {
+            Front::Alb => "alb",
+            Front::HttpApi => "http-api",
+            Front::FunctionUrl => "function-url",
+        };
+        format!("{path}-{store}-{front}")
+    }
+}
+
+impl std::str::FromStr for Deployment {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let all = Self::all();
+        let known = || all.iter().map(Self::name).collect::<Vec<_>>().join(", ");
+        all.iter().find(|one| one.name() == name).copied().ok_or_else(|| format!("one of {}", known()))
+    }
+}
+
+/// A line of an environment's bill.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BillLine {
+    /// What of the deployment it belongs to.
+    pub part: Part,
+    /// The line.
+    #[serde(flatten)]
+    pub line: Line,
+}
+
+/// Parts of a deployment, in the order of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Part {
+    /// Load balancer, API or URL, addresses, names.
+    FrontDoor,
+    /// Tasks or functions.
+    Compute,
+    /// Databases.
+    Store,
+    /// NAT, endpoints, transfer.
+    Network,
+    /// Pictures and images.
+    Files,
+    /// Logs, alarms, traces.
+    Observability,
+    /// Keys, parameters, secrets.
+    Secrets,
+}
+
+impl Part {
+    /// The words in tables.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::FrontDoor => "front door",
+            Self::Compute => "compute",
+            Self::Store => "store",
+            Self::Network => "network",
+            Self::Files => "files",
+            Self::Observability => "observability",
+            Self::Secrets => "secrets",
+        }
+    }
+}
+
+/// The month of one environment.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EnvironmentBill {
+    /// `prod`.
+    pub environment: String,
+    /// What it is for.
+    pub lines: Vec<BillLine>,
+    /// USD a month before tax.
+    #[serde(with = "crate::number")]
+    pub total: Decimal,
+    /// USD a day when nobody comes.
+    #[serde(with = "crate::number")]
+    pub idle_per_day: Decimal,
+}
+
+/// The month of a deployment.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DeploymentBill {
+    /// `lambda-dynamodb-alb`.
+    pub deployment: String,
+    /// One for each of the profile.
+    pub environments: Vec<EnvironmentBill>,
+    /// USD a month before tax, all environments.
+    #[serde(with = "crate::number")]
+    pub total: Decimal,
+    /// USD for 1,000 orders in production: its whole month over its orders; none without orders.
+    #[serde(with = "crate::number::option")]
+    pub per_thousand_orders: Option<Decimal>,
+}
+
+/// Why there is no bill.
+#[derive(Debug, Error)]
+pub enum EstimateError {
+    /// A price is missing, or usage does not fit.
+    #[error("{deployment}, {environment}: {source}")]
+    Service {
+        /// Which deployment.
+        deployment: String,
+        /// Which environment.
+        environment: String,
+        /// What is missing.
+        source: ServiceError,
+    },
+    /// Profile and measurement do not fit each other.
+    #[error("{0}")]
+    Profile(String),
+}
+
+/// Everything that an estimate reads.
+#[derive(Debug, Clone, Copy)]
+pub struct Inputs<'a> {
+    /// The shop.
+    pub profile: &'a Profile,
+    /// What its routes take.
+    pub measured: &'a Measured,
+    /// Prices.
+    pub book: &'a PriceBook,
+}
+
+/// The bill of a deployment.
+///
+/// # Errors
+/// [`EstimateError`], which names the deployment, the environment and what is missing.
+pub fn estimate(deployment: Deployment, inputs: Inputs<'_>) -> Result<DeploymentBill, EstimateError> {
+    let mut environments = Vec::new();
+    for environment in &inputs.profile.environments {
+        environments.push(estimate_environment(deployment, environment, inputs)?);
+    }
+    let total = environments.iter().map(|bill| bill.total).sum();
+    let orders = inputs.profile.orders_per_month;
+    let production = inputs.profile.environments.iter().position(|environment| environment.name == "prod").unwrap_or(0);
+    let production = environments.get(production).filter(|_| !orders.is_zero());
+    let per_thousand_orders = production.map(|bill| bill.total / orders * dec!(1000));
+    Ok(DeploymentBill { deployment: deployment.name(), environments, total, per_thousand_orders })
+}
+
+/// The bill of one environment.
+///
+/// # Errors
+/// As [`estimate`].
+pub fn estimate_environment(
+    deployment: Deployment,
+    environment: &Environment,
+    inputs: Inputs<'_>,
+) -> Result<EnvironmentBill, EstimateError> {
+    let lines = lines(deployment, environment, inputs)?;
+    let idle = Environment { load: Decimal::ZERO, ..environment.clone() };
+    let idle = total(self::lines(deployment, &idle, inputs)?.iter().map(|line| &line.line));
+    let days = (environment.hours / dec!(24)).max(Decimal::ONE);
+    let sum = total(lines.iter().map(|line| &line.line));
+    Ok(EnvironmentBill { environment: environment.name.clone(), lines, total: sum, idle_per_day: idle / days })
+}
+
+fn lines(
+    deployment: Deployment,
+    environment: &Environment,
+    inputs: Inputs<'_>,
+) -> Result<Vec<BillLine>, EstimateError> {
+    let demand = Demand::of(deployment, environment, inputs).map_err(EstimateError::Profile)?;
+    let mut sheet = Sheet::new(deployment, environment, inputs);
+    let all = front::charge(&mut sheet, &demand)
+        .and_then(|()| match deployment.path {
+            Path::Fargate => fargate_path::charge(&mut sheet, &demand),
+            Path::Lambda => lambda_path::charge(&mut sheet, &demand),
+        })
+        .and_then(|()| data::charge(&mut sheet, &demand))
+        .and_then(|()| operations::charge(&mut sheet, &demand));
+    all.map_err(|source| EstimateError::Service {
+        deployment: deployment.name(),
+        environment: environment.name.clone(),
+        source,
+    })?;
+    Ok(sheet.lines)
+}
+
+/// The bill while it is written.
+struct Sheet<'a> {
+    deployment: Deployment,
+    environment: &'a Environment,
+    profile: &'a Profile,
+    measured: &'a Measured,
+    context: Context<'a>,
+    lines: Vec<BillLine>,
+}
+
+impl<'a> Sheet<'a> {
+    fn new(deployment: Deployment, environment: &'a Environment, inputs: Inputs<'a>) -> Self {
+        let Inputs { profile, measured, book } = inputs;
+        let prices = Prices::of(book, &profile.region).with_fallback(profile.fallback_region.as_deref());
+        let options = &profile.options;
+        let context =
+            Context { free_tier: options.free_tier, month_hours: options.month_hours, ..Context::new(prices) };
+        Self { deployment, environment, profile, measured, context, lines: Vec::new() }
+    }
+
+    /// Adds the bill of a service; empty lines that scale with use are left out.
+    fn add(&mut self, part: Part, service: &Service, usage: &Usage) -> Result<(), ServiceError> {
+        let statement = (service.bill)(usage, &self.context)?;
+        self.lines.extend(statement.lines.into_iter().map(|line| BillLine { part, line }));
+        Ok(())
+    }
+
+    /// Hours of the environment.
+    fn hours(&self) -> Decimal {
+        self.environment.hours
+    }
+
+    /// Share of the month that the environment exists.
+    fn months(&self) -> Decimal {
+        self.environment.hours / self.profile.options.month_hours
+    }
+
+    /// How well the measured profile is known, and with it what is computed from it.
+    fn measured_known(&self) -> Known {
+        match self.measured.confidence {
+            Known::Assumed => Known::Assumed,
+            _ => Known::Derived,
+        }
+    }
+}

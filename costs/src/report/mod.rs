@@ -1,0 +1,199 @@
+//! The report: one HTML page that needs nothing but itself. [`Report`] is all that it says, in the words of an architect; it
+//! knows no prices and computes no bill. The page shows every sum as something to open, down to the line items.
+
+pub mod chart;
+mod page;
+pub mod scale;
+
+use rust_decimal::prelude::ToPrimitive as _;
+
+pub use page::{content, page};
+
+use crate::line::Line;
+use chart::LineChart;
+
+/// The two sides that are compared, always in this order.
+pub const SIDES: [&str; 2] = ["fargate", "lambda"];
+
+/// Everything on the page.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// What is compared, at which load.
+    pub subject: String,
+    /// Region, price dates, and what kind of load: a sentence.
+    pub about: String,
+    /// The answer in a sentence.
+    pub verdict: String,
+    /// Style class of the side that the answer is about, or nothing.
+    pub winner: &'static str,
+    /// Fargate, then Lambda.
+    pub sides: [Side; 2],
+    /// What a thousand orders, and each journey, cost on both sides.
+    pub journeys: Vec<Journey>,
+    /// What stands without any request.
+    pub idle: Vec<Idle>,
+    /// Charts of cost and latency, each with a sentence below.
+    pub charts: Vec<Drawing>,
+    /// Which inputs the answer hangs on, the strongest first.
+    pub swings: Swings,
+    /// Everything that went in.
+    pub inputs: Vec<InputGroup>,
+    /// What the figures leave out.
+    pub left_out: Vec<String>,
+}
+
+/// A chart with its heading.
+#[derive(Debug, Clone)]
+pub struct Drawing {
+    /// `Cost against load`.
+    pub heading: String,
+    /// What to read from it.
+    pub reading: String,
+    /// The chart.
+    pub chart: LineChart,
+}
+
+/// One deployment and its bill.
+#[derive(Debug, Clone)]
+pub struct Side {
+    /// `Fargate + PostgreSQL`.
+    pub name: String,
+    /// What it consists of: sizes, counts, entry.
+    pub about: String,
+    /// Its bill of a month.
+    pub families: Vec<Family>,
+}
+
+/// Lines that answer the same question: what computes, what stores.
+#[derive(Debug, Clone)]
+pub struct Family {
+    /// Its name.
+    pub name: &'static str,
+    /// Style class, which sets the color.
+    pub class: &'static str,
+    /// Its services with their lines.
+    pub services: Vec<Group>,
+}
+
+/// Lines under one name.
+#[derive(Debug, Clone)]
+pub struct Group {
+    /// A service, a journey, an environment.
+    pub name: String,
+    /// Its lines.
+    pub lines: Vec<Line>,
+}
+
+/// What one journey costs on both sides.
+#[derive(Debug, Clone)]
+pub struct Journey {
+    /// `Checkout`, or `1,000 orders`.
+    pub name: String,
+    /// Fargate, then Lambda.
+    pub groups: [Group; 2],
+    /// How many of them, for the heading: `1,000`.
+    pub per: String,
+}
+
+/// An environment without any request.
+#[derive(Debug, Clone)]
+pub struct Idle {
+    /// `dev`, `staging`.
+    pub environment: String,
+    /// Lines of a day: Fargate, then Lambda.
+    pub groups: [Group; 2],
+}
+
+/// How far the answer moves when one input does.
+#[derive(Debug, Clone)]
+pub struct Swings {
+    /// What moves: `Break-even load, requests a second`.
+    pub of: String,
+    /// Its value with all inputs as given.
+    pub base: f64,
+    /// The inputs, the strongest first.
+    pub inputs: Vec<Swing>,
+    /// How values are written.
+    pub text: fn(f64) -> String,
+}
+
+/// One input of the answer.
+#[derive(Debug, Clone)]
+pub struct Swing {
+    /// Its name.
+    pub input: String,
+    /// Its low value and what comes of it.
+    pub low: (String, f64),
+    /// Its high value and what comes of it.
+    pub high: (String, f64),
+}
+
+/// Inputs of one kind.
+#[derive(Debug, Clone)]
+pub struct InputGroup {
+    /// `Load`, `Measured profile`.
+    pub name: String,
+    /// Name, value with unit, and how it is known.
+    pub rows: Vec<[String; 3]>,
+}
+
+impl Group {
+    /// Sum of its lines, USD.
+    pub fn amount(&self) -> f64 {
+        float(&self.lines)
+    }
+}
+
+impl Family {
+    /// Sum of its lines, USD.
+    pub fn amount(&self) -> f64 {
+        self.services.iter().map(Group::amount).sum()
+    }
+}
+
+impl Side {
+    /// A side from the lines of its bill.
+    pub fn new(name: impl Into<String>, about: impl Into<String>, lines: Vec<Line>) -> Self {
+        let mut families: Vec<Family> =
+            FAMILIES.iter().map(|(name, class, _)| Family { name, class, services: Vec::new() }).collect();
+        for line in lines {
+            let services = &mut families[family_of(&line.service)].services;
+            match services.iter_mut().find(|group| group.name == line.service) {
+                Some(group) => group.lines.push(line),
+                None => services.push(Group { name: line.service.clone(), lines: vec![line] }),
+            }
+        }
+        families.retain(|family| !family.services.is_empty());
+        for family in &mut families {
+            family.services.sort_by(|a, b| b.amount().total_cmp(&a.amount()));
+        }
+        Self { name: name.into(), about: about.into(), families }
+    }
+
+    /// Sum of the bill, USD a month.
+    pub fn amount(&self) -> f64 {
+        self.families.iter().map(Family::amount).sum()
+    }
+}
+
+/// A float for drawing and for people; money itself stays decimal.
+fn float(lines: &[Line]) -> f64 {
+    crate::line::total(lines).to_f64().unwrap_or(f64::NAN)
+}
+
+/// Families in the order in which they are stacked, with the beginnings of their services' names.
+const FAMILIES: [(&str, &str, &[&str]); 6] = [
+    ("Compute", "compute", &["Lambda", "Fargate", "ECS", "EC2"]),
+    ("Database", "database", &["RDS", "Aurora", "DynamoDB"]),
+    ("Entry", "entry", &["ALB", "API Gateway", "Function URL", "CloudFront", "Route 53", "ACM"]),
+    ("Network", "network", &["NAT", "VPC", "Public IPv4", "IPv4", "Data transfer", "PrivateLink"]),
+    ("Logs and monitoring", "logs", &["CloudWatch", "Datadog", "X-Ray"]),
+    ("Other", "other", &[]),
+];
+
+fn family_of(service: &str) -> usize {
+    FAMILIES
+        .iter()
+        .position(|(_, _, begins)| begins.iter().any(|begin| service.starts_with(begin)))
+        .unwrap_or(FAMILIES.len() - 1)
+}
