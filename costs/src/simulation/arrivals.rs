@@ -178,6 +178,7 @@ mod tests {
     use rand::SeedableRng as _;
     use rand::rngs::Xoshiro256PlusPlus;
 
+    use super::super::Work;
     use super::*;
 
     #[test]
@@ -208,12 +209,13 @@ mod tests {
 
     #[test]
     fn classes_come_by_their_shares() {
+        let work = Work { cpu_ms: 1.0, wait_ms: 0.0 };
         let class = |share: f64| RequestClass {
             name: String::new(),
             share,
             function: String::new(),
-            cpu_ms: 1.0,
-            wait_ms: 0.0,
+            fargate: work,
+            lambda: work,
         };
         let classes = Classes::new(&[class(0.0), class(3.0), class(1.0), class(0.0)]);
         let mut random = Xoshiro256PlusPlus::seed_from_u64(3);

@@ -1,6 +1,6 @@
 //! Both paths as discrete events over the same arrivals: execution environments on Lambda, tasks with target tracking on
 //! Fargate. It tells what formulas cannot: latency percentiles, the share of cold starts, saturation, and how many
-//! environments and tasks there are over time. It knows no prices; [`Outcome`] carries the quantities that are billed.
+//! environments and tasks there are over time. [`Outcome`] carries the quantities that are billed; only [`cost`] knows prices.
 //!
 //! No event waits in a common queue. Arrivals are drawn one at a time; environments, workers and tasks are brought up to date
 //! when an arrival or a minute's end touches them. So an event costs a constant time, and a month of 100 requests a second
@@ -8,8 +8,11 @@
 
 mod arrivals;
 mod budget;
+pub mod cost;
 mod environments;
+pub mod from_profile;
 mod outcome;
+mod plan;
 mod run;
 mod scaling;
 mod service;
@@ -22,10 +25,9 @@ pub use environments::{Environments, Measures, Start};
 pub use outcome::{
     FargateOutcome, FunctionOutcome, Hour, LambdaHour, LambdaOutcome, Latency, Outcome, ServiceHour, ServiceOutcome,
 };
+pub use plan::{Discipline, FunctionSettings, LambdaSettings, Plan, PlanError, RequestClass, ServiceSettings, Work};
 pub use run::simulate;
 pub use trace::{SHOP_DAY, Trace, TraceError};
-
-use serde::{Deserialize, Serialize};
 
 /// Simulated time since the start, in nanoseconds. 64 bits hold 584 years.
 pub type Nanos = u64;
@@ -50,255 +52,4 @@ pub(crate) fn nanos(seconds: f64) -> Nanos {
 #[expect(clippy::cast_precision_loss, reason = "exact up to 104 days, and a ratio afterwards")]
 pub(crate) fn seconds(nanos: Nanos) -> f64 {
     nanos as f64 / 1e9
-}
-
-/// One kind of request: what share of the traffic it is, and what one of it needs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RequestClass {
-    /// `GET /products/{handle}`, or an area.
-    pub name: String,
-    /// Weight among all classes; the weights need not sum to one.
-    pub share: f64,
-    /// The Lambda function that answers it.
-    pub function: String,
-    /// CPU time on a whole vCPU, mean, milliseconds.
-    pub cpu_ms: f64,
-    /// Time that it waits for the store without using the CPU, mean, milliseconds.
-    pub wait_ms: f64,
-}
-
-/// A Lambda function and what bounds it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FunctionSettings {
-    /// Name by which classes refer to it.
-    pub name: String,
-    /// Memory size. It also sets the share of a vCPU: a whole one at 1,769 MB.
-    pub memory_mb: u32,
-    /// INIT phase of a new environment at this memory size, milliseconds. Billed.
-    pub init_ms: f64,
-    /// Most environments that answer at once; `None` leaves only the account's limit.
-    #[serde(default)]
-    pub reserved_concurrency: Option<u32>,
-}
-
-/// Lambda, as one account and region has it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LambdaSettings {
-    /// All functions of the shop.
-    pub functions: Vec<FunctionSettings>,
-    /// How long an environment stays without a request. AWS states no figure; observers report 5 to 15 minutes.
-    #[serde(default = "default_idle_expiry_s")]
-    pub idle_expiry_s: f64,
-    /// What a cold start takes before INIT, in which the environment is placed and the package fetched. Not billed.
-    #[serde(default = "default_placement_ms")]
-    pub placement_ms: f64,
-    /// Concurrent executions of the account in the region. AWS's default quota is 1,000; new accounts start lower.
-    #[serde(default = "default_concurrency")]
-    pub account_concurrency: u32,
-    /// Environments that a function may start in ten seconds.
-    /// <https://docs.aws.amazon.com/lambda/latest/dg/scaling-behavior.html>
-    #[serde(default = "default_starts")]
-    pub starts_per_10_s: u32,
-}
-
-fn default_idle_expiry_s() -> f64 {
-    600.0
-}
-fn default_placement_ms() -> f64 {
-    80.0
-}
-fn default_concurrency() -> u32 {
-    1_000
-}
-fn default_starts() -> u32 {
-    1_000
-}
-
-/// How a task serves the requests it has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Discipline {
-    /// All share the CPU evenly, each on at most one core: an asynchronous server, as the shop is.
-    Shared,
-    /// So many workers for each task serve one request after the other from one queue, each on an equal part of the CPU.
-    Workers(u32),
-}
-
-/// An ECS service on Fargate with target tracking on CPU utilization.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ServiceSettings {
-    /// `shop`, or `frontend` and `backend`.
-    pub name: String,
-    /// The part of each request's CPU time that this service spends, 0 to 1.
-    #[serde(default = "whole")]
-    pub cpu_share: f64,
-    /// vCPU of a task.
-    pub vcpu: f64,
-    /// Memory of a task, GB.
-    pub memory_gb: f64,
-    /// Fewest tasks.
-    pub tasks_min: u32,
-    /// Most tasks.
-    pub tasks_max: u32,
-    /// Tasks at the start; `None` is what the first hour needs at the target.
-    #[serde(default)]
-    pub tasks_start: Option<u32>,
-    /// CPU utilization that scaling aims at, 0 to 1.
-    #[serde(default = "default_target")]
-    pub target_utilization: f64,
-    /// From the decision to start a task until the load balancer sends it requests. Billed.
-    #[serde(default = "default_start_up_s")]
-    pub start_up_s: f64,
-    /// How long a task that leaves is still there (deregistration delay and stop). Billed.
-    #[serde(default = "default_drain_s")]
-    pub drain_s: f64,
-    /// Pause after scaling out. 300 s unless the policy says otherwise.
-    #[serde(default = "default_cooldown_s")]
-    pub scale_out_cooldown_s: f64,
-    /// Pause after scaling in.
-    #[serde(default = "default_cooldown_s")]
-    pub scale_in_cooldown_s: f64,
-    /// Requests at work at once in a task; further ones wait.
-    #[serde(default = "default_in_flight")]
-    pub in_flight_limit: usize,
-    /// How long a request waits for a place before it gets 503.
-    #[serde(default = "default_queue_timeout_ms")]
-    pub queue_timeout_ms: f64,
-    /// Slower answers count as timed out. Their work is still done.
-    #[serde(default = "default_request_timeout_ms")]
-    pub request_timeout_ms: f64,
-    /// How a task serves the requests it has.
-    #[serde(default = "default_discipline")]
-    pub discipline: Discipline,
-}
-
-fn whole() -> f64 {
-    1.0
-}
-fn default_target() -> f64 {
-    0.6
-}
-fn default_start_up_s() -> f64 {
-    45.0
-}
-fn default_drain_s() -> f64 {
-    30.0
-}
-fn default_cooldown_s() -> f64 {
-    300.0
-}
-/// `SHOPEASE_REQUESTS_IN_FLIGHT`.
-fn default_in_flight() -> usize {
-    128
-}
-/// `SHOPEASE_QUEUE_TIMEOUT_MS`.
-fn default_queue_timeout_ms() -> f64 {
-    100.0
-}
-/// `SHOPEASE_REQUEST_TIMEOUT_MS`.
-fn default_request_timeout_ms() -> f64 {
-    10_000.0
-}
-fn default_discipline() -> Discipline {
-    Discipline::Shared
-}
-
-/// Everything that is simulated but for the arrivals.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Plan {
-    /// The kinds of requests.
-    pub classes: Vec<RequestClass>,
-    /// How what a request needs varies around its class's mean.
-    #[serde(default)]
-    pub spread: Spread,
-    /// One path.
-    pub lambda: LambdaSettings,
-    /// The other path: each request passes all of these services.
-    pub services: Vec<ServiceSettings>,
-}
-
-/// A plan that cannot be simulated.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("{field}: {problem}")]
-pub struct PlanError {
-    /// The field, as in JSON.
-    pub field: String,
-    /// What is wrong with it.
-    pub problem: String,
-}
-
-impl Plan {
-    /// Checks what the types cannot say.
-    ///
-    /// # Errors
-    /// The first field that makes no sense, by its name.
-    pub fn check(&self) -> Result<(), PlanError> {
-        let fail = |field: String, problem: &str| Err(PlanError { field, problem: problem.to_owned() });
-        let positive = |value: f64| value.is_finite() && value > 0.0;
-        let not_negative = |value: f64| value.is_finite() && value >= 0.0;
-        if self.classes.is_empty() {
-            return fail("classes".into(), "at least one kind of request is needed");
-        }
-        for (index, class) in self.classes.iter().enumerate() {
-            let field = |name: &str| format!("classes[{index}].{name}");
-            if !not_negative(class.share) {
-                return fail(field("share"), "must be zero or more");
-            }
-            if !not_negative(class.cpu_ms) || !not_negative(class.wait_ms) || class.cpu_ms + class.wait_ms <= 0.0 {
-                return fail(field("cpu_ms"), "cpu_ms and wait_ms must be zero or more, and not both zero");
-            }
-            if !self.lambda.functions.iter().any(|function| function.name == class.function) {
-                return fail(field("function"), "names no function of lambda.functions");
-            }
-        }
-        if self.classes.iter().map(|class| class.share).sum::<f64>() <= 0.0 {
-            return fail("classes".into(), "the shares sum to zero");
-        }
-        for (index, function) in self.lambda.functions.iter().enumerate() {
-            if !(128..=10_240).contains(&function.memory_mb) {
-                return fail(format!("lambda.functions[{index}].memory_mb"), "Lambda has 128 to 10,240 MB");
-            }
-            if !not_negative(function.init_ms) {
-                return fail(format!("lambda.functions[{index}].init_ms"), "must be zero or more");
-            }
-        }
-        if !positive(self.lambda.idle_expiry_s) || !not_negative(self.lambda.placement_ms) {
-            return fail("lambda.idle_expiry_s".into(), "must be more than zero, and placement_ms zero or more");
-        }
-        if self.lambda.account_concurrency == 0 || self.lambda.starts_per_10_s == 0 {
-            return fail("lambda.account_concurrency".into(), "it and starts_per_10_s must be at least 1");
-        }
-        self.services.iter().enumerate().try_for_each(|(index, service)| service.check(index))
-    }
-}
-
-impl ServiceSettings {
-    fn check(&self, index: usize) -> Result<(), PlanError> {
-        let positive = |value: f64| value.is_finite() && value > 0.0;
-        let durations =
-            [self.start_up_s, self.drain_s, self.scale_out_cooldown_s, self.scale_in_cooldown_s, self.queue_timeout_ms];
-        let problem = if !positive(self.vcpu) || !positive(self.memory_gb) {
-            ("vcpu", "vcpu and memory_gb must be more than zero")
-        } else if !(0.0..=1.0).contains(&self.cpu_share) {
-            ("cpu_share", "must be 0 to 1")
-        } else if self.tasks_min == 0 || self.tasks_max < self.tasks_min {
-            ("tasks_min", "must be at least 1 and at most tasks_max")
-        } else if !(0.01..=1.0).contains(&self.target_utilization) {
-            ("target_utilization", "must be 0.01 to 1")
-        } else if !durations.iter().all(|value| value.is_finite() && *value >= 0.0) {
-            ("start_up_s", "durations must be zero or more")
-        } else if !positive(self.request_timeout_ms) || self.in_flight_limit == 0 {
-            ("request_timeout_ms", "it and in_flight_limit must be more than zero")
-        } else if self.discipline == Discipline::Workers(0) {
-            ("discipline", "a task needs at least one worker")
-        } else {
-            return Ok(());
-        };
-        Err(PlanError { field: format!("services[{index}].{}", problem.0), problem: problem.1.to_owned() })
-    }
 }

@@ -9,7 +9,7 @@ use super::outcome::{FargateOutcome, FunctionOutcome, Hour, LambdaHour, LambdaOu
 use super::service::Service;
 use super::task::{Ended, Job};
 use super::{
-    Environments, HOUR, MINUTE, Nanos, Plan, PlanError, SECOND, ServiceSettings, Start, Trace, nanos, seconds,
+    Environments, HOUR, MINUTE, Nanos, Plan, PlanError, SECOND, ServiceSettings, Start, Trace, Work, nanos, seconds,
 };
 
 /// Memory size at which a function has one whole vCPU.
@@ -67,12 +67,29 @@ pub fn simulate(plan: &Plan, trace: &Trace, seed: u64) -> Result<Outcome, PlanEr
     Ok(Outcome { seed, hours, requests, lambda: lambda.outcome(hours), fargate: fargate.outcome(hours), by_hour })
 }
 
-/// One request: which function answers it, and what it needs, nanoseconds.
+/// One request: which function answers it, and what it needs on each path.
 #[derive(Clone, Copy)]
 struct Request {
     function: usize,
+    fargate: Need,
+    lambda: Need,
+}
+
+/// CPU time on a whole vCPU and time without it, nanoseconds.
+#[derive(Clone, Copy)]
+struct Need {
     cpu: f64,
     wait: f64,
+}
+
+impl Need {
+    fn mean(work: Work) -> Self {
+        Self { cpu: work.cpu_ms * 1e6, wait: work.wait_ms * 1e6 }
+    }
+
+    fn scaled(self, size: f64) -> Self {
+        Self { cpu: self.cpu * size, wait: self.wait * size }
+    }
 }
 
 /// Draws what requests need. One number scales both parts of a request: a large one computes and waits for longer.
@@ -92,8 +109,8 @@ impl Needs {
             .iter()
             .map(|class| Request {
                 function: position(&class.function),
-                cpu: class.cpu_ms * 1e6,
-                wait: class.wait_ms * 1e6,
+                fargate: Need::mean(class.fargate),
+                lambda: Need::mean(class.lambda),
             })
             .collect();
         Self {
@@ -107,7 +124,7 @@ impl Needs {
     fn draw(&mut self) -> Request {
         let mean = self.means[self.classes.draw(&mut self.random)];
         let size = self.sizes.draw(&mut self.random);
-        Request { function: mean.function, cpu: mean.cpu * size, wait: mean.wait * size }
+        Request { fargate: mean.fargate.scaled(size), lambda: mean.lambda.scaled(size), ..mean }
     }
 }
 
@@ -169,7 +186,7 @@ impl Lambda {
         let full = self.is_full(now, request.function) || !self.rate.take(now);
         let function = &mut self.functions[request.function];
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float to int cast saturates")]
-        let duration = (request.cpu * function.slowdown + request.wait) as Nanos;
+        let duration = (request.lambda.cpu * function.slowdown + request.lambda.wait) as Nanos;
         let cold = self.placement + function.init + duration;
         let start = if full { Start::Throttled } else { function.environments.start(now, duration, cold) };
         let billed = match start {
@@ -333,8 +350,8 @@ impl Fargate {
         let slot = self.ends.begin();
         let last = self.services.len() - 1;
         for (index, service) in self.services.iter_mut().enumerate() {
-            let wait = if index == last { request.wait } else { 0.0 };
-            let job = Job { slot, arrived: now, cpu: request.cpu * self.shares[index], wait };
+            let wait = if index == last { request.fargate.wait } else { 0.0 };
+            let job = Job { slot, arrived: now, cpu: request.fargate.cpu * self.shares[index], wait };
             service.arrive(job, &mut |end| self.ends.end(end));
         }
     }
@@ -359,7 +376,7 @@ impl Fargate {
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float to int cast saturates")]
 fn tasks_at_start(service: &ServiceSettings, plan: &Plan, trace: &Trace) -> u32 {
     let shares: f64 = plan.classes.iter().map(|class| class.share).sum();
-    let cpu_ms: f64 = plan.classes.iter().map(|class| class.share / shares * class.cpu_ms).sum();
+    let cpu_ms: f64 = plan.classes.iter().map(|class| class.share / shares * class.fargate.cpu_ms).sum();
     let offered = trace.rate(0) * cpu_ms / 1000.0 * service.cpu_share;
     let needed = (offered / (service.vcpu * service.target_utilization)).ceil() as u32;
     service.tasks_start.unwrap_or(needed).clamp(service.tasks_min, service.tasks_max)

@@ -2,33 +2,28 @@
 
 use costs::queueing::Queue;
 use costs::simulation::{
-    Discipline, FunctionSettings, LambdaSettings, Outcome, Plan, RequestClass, ServiceSettings, Spread, Trace, simfaas,
-    simulate,
+    Discipline, FunctionSettings, LambdaSettings, Outcome, Plan, RequestClass, ServiceSettings, Spread, Trace, Work,
+    simfaas, simulate,
 };
 
 fn lambda() -> LambdaSettings {
-    LambdaSettings {
-        functions: vec![FunctionSettings {
-            name: "shop".into(),
-            memory_mb: 1769,
-            init_ms: 100.0,
-            reserved_concurrency: None,
-        }],
-        idle_expiry_s: 600.0,
-        placement_ms: 0.0,
-        account_concurrency: 1000,
-        starts_per_10_s: 1000,
-    }
+    LambdaSettings::new(vec![FunctionSettings {
+        name: "shop".into(),
+        memory_mb: 1769,
+        init_ms: 100.0,
+        reserved_concurrency: None,
+    }])
 }
 
 fn service(vcpu: f64, discipline: Discipline) -> ServiceSettings {
-    let defaults = r#"{"name":"shop","vcpu":1,"memory_gb":2,"tasks_min":1,"tasks_max":1,"in_flight_limit":1000000,"queue_timeout_ms":1e9}"#;
-    let settings: ServiceSettings = serde_json::from_str(defaults).unwrap();
-    ServiceSettings { vcpu, discipline, ..settings }
+    let unbounded =
+        ServiceSettings { in_flight_limit: usize::MAX, queue_timeout_ms: 1e9, ..ServiceSettings::named("shop") };
+    ServiceSettings { vcpu, discipline, ..unbounded }
 }
 
 fn run(rate: f64, hours: u32, cpu_ms: f64, spread: Spread, service: ServiceSettings, seed: u64) -> Outcome {
-    let class = RequestClass { name: "any".into(), share: 1.0, function: "shop".into(), cpu_ms, wait_ms: 0.0 };
+    let work = Work { cpu_ms, wait_ms: 0.0 };
+    let class = RequestClass { name: "any".into(), share: 1.0, function: "shop".into(), fargate: work, lambda: work };
     let plan = Plan { classes: vec![class], spread, lambda: lambda(), services: vec![service] };
     simulate(&plan, &Trace::poisson(rate, hours, &[]).unwrap(), seed).unwrap()
 }
