@@ -3,6 +3,7 @@
 mod estimate;
 mod evaluate;
 mod prices;
+mod simulate;
 mod table;
 
 use std::path::PathBuf;
@@ -29,6 +30,8 @@ enum Command {
     Prices(prices::Arguments),
     /// The monthly bills of a shop for every deployment, side by side.
     Estimate(estimate::Arguments),
+    /// Both paths under a load, request by request: latency, cold starts, saturation, and compute cost over time.
+    Simulate(simulate::Arguments),
     /// Compute any single service's bill, or several together, from a JSON request.
     Evaluate(evaluate::Arguments),
 }
@@ -57,6 +60,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Prices(arguments) => prices::run(&arguments),
         Command::Estimate(arguments) => estimate::run(&arguments),
+        Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
     }
 }
