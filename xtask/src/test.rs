@@ -66,7 +66,7 @@ const STEPS: &[Step] = &[
         passed(cargo().args(["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"]))
     }),
     Step::new("generated", "generated files are up to date", |_| crate::generate::run(true).map(|()| Outcome::Passed)),
-    Step::new("documents", "links, variables and the picture of the documents are right", |_| {
+    Step::new("documents", "links, variables, alarms and the picture in the documents are right", |_| {
         crate::documents::check().map(|()| Outcome::Passed)
     }),
     Step::new("crates", "unit, conformance, API and page tests on both stores", |args| {

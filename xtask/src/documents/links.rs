@@ -38,6 +38,11 @@ pub(super) fn problems(files: &[PathBuf]) -> Result<Vec<String>> {
     Ok(problems)
 }
 
+/// Whether a document has a heading with this text.
+pub(super) fn has_heading(document: &str, text: &str) -> bool {
+    read(document).anchors.contains(&slug(text))
+}
+
 fn wrong_link(from: &Path, link: &str, documents: &BTreeMap<PathBuf, Document>) -> Option<&'static str> {
     if link.contains("://") || link.starts_with("mailto:") {
         return None;

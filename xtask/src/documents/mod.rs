@@ -1,6 +1,7 @@
 //! What can be checked about the documents without a network: links and anchors, paths in code spans, the table of
-//! variables, the picture of the environment.
+//! variables, the picture of the environment, the runbook's answer to every alarm.
 
+mod alarms;
 mod links;
 pub mod picture;
 
@@ -20,6 +21,7 @@ const FOREIGN: [&str; 2] = ["target", "node_modules"];
 pub fn check() -> Result<()> {
     let files = files(root())?;
     let mut problems = links::problems(&files)?;
+    problems.extend(alarms::problems(&files)?);
     problems.extend(picture::problems()?);
     if !problems.is_empty() {
         bail!("{}", problems.join("\n"));

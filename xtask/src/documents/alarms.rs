@@ -1,0 +1,44 @@
+//! What an alarm tells the person on call: `Runbook: database cpu.` in its description leads to a heading of
+//! `docs/runbook.md`.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+
+use super::{links, shown};
+use crate::tools::root;
+
+const RUNBOOK: &str = "docs/runbook.md";
+
+/// Alarms whose heading the runbook has not.
+pub(super) fn problems(files: &[PathBuf]) -> Result<Vec<String>> {
+    let runbook = std::fs::read_to_string(root().join(RUNBOOK)).with_context(|| format!("cannot read {RUNBOOK}"))?;
+    let mut problems = Vec::new();
+    for path in files.iter().filter(|path| path.extension().is_some_and(|extension| extension == "tf")) {
+        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let missing = headings(&text).filter(|heading| !links::has_heading(&runbook, heading));
+        problems.extend(missing.map(|heading| format!("{}: {RUNBOOK} has no heading {heading:?}", shown(path))));
+    }
+    Ok(problems)
+}
+
+/// The headings that a module's alarms name; what Terraform fills in (`${each.key}`) is a row below the heading.
+fn headings(terraform: &str) -> impl Iterator<Item = &str> {
+    terraform.split("Runbook: ").skip(1).map(|rest| {
+        let name = rest.split(['.', '"']).next().unwrap_or_default();
+        name.split("${").next().unwrap_or_default().trim()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alarm_names_a_heading_and_perhaps_a_row_below_it() {
+        let text = "description = \"Slow. Runbook: load balancer 5xx.\"\nx = \"Full. Runbook: database ${each.key}.\"";
+        assert_eq!(headings(text).collect::<Vec<_>>(), ["load balancer 5xx", "database"]);
+        let runbook = "# Runbook\n\n### load balancer 5xx\n";
+        assert!(links::has_heading(runbook, "load balancer 5xx") && !links::has_heading(runbook, "database"));
+    }
+}
