@@ -39,8 +39,10 @@ pub struct Demand {
 pub struct FunctionDemand {
     /// Invocations.
     pub requests: Decimal,
-    /// Time of all handlers, ms.
+    /// Time of all handlers on a whole vCPU, ms.
     pub wall_ms: Decimal,
+    /// CPU time in it, ms.
+    pub cpu_ms: Decimal,
 }
 
 impl Demand {
@@ -78,6 +80,7 @@ impl Demand {
                 let function = demand.functions.entry(route.function.clone()).or_default();
                 function.requests += requests;
                 function.wall_ms += requests * route.wall_ms;
+                function.cpu_ms += requests * route.cpu_ms;
             }
         }
         Ok(demand)

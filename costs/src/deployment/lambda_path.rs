@@ -17,10 +17,12 @@ const WORKER_MS: Decimal = dec!(25);
 const ENDPOINTS: Decimal = dec!(3);
 
 pub fn charge(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError> {
+    let slowdown = lambda::slowdown(sheet.profile.options.function_memory_mb);
     let (mut requests, mut wall_ms) = (Decimal::ZERO, Decimal::ZERO);
     for function in demand.functions.values() {
         requests += function.requests;
-        wall_ms += function.wall_ms;
+        // Routes are measured on a whole vCPU; a function of less memory has a part of one.
+        wall_ms += function.wall_ms + function.cpu_ms * (slowdown - Decimal::ONE);
     }
     charge_functions(sheet, requests, wall_ms, Decimal::from(demand.functions.len()))?;
     charge_worker(sheet)?;

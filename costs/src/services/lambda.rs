@@ -21,6 +21,16 @@ const INCLUDED_RESPONSE_MB: Decimal = dec!(6);
 /// MB of a GB of memory.
 const MEGABYTES: Decimal = dec!(1024);
 
+/// Memory size at which a function has one whole vCPU, MB; below it its share of the CPU is that of the memory.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html>
+const MEMORY_MB_OF_A_VCPU: Decimal = dec!(1769);
+
+/// How much longer CPU time takes at a memory size than on a whole vCPU. A handler uses one thread, so more memory than that
+/// of a vCPU does not make it faster.
+pub fn slowdown(memory_mb: Decimal) -> Decimal {
+    if memory_mb.is_zero() { Decimal::ONE } else { (MEMORY_MB_OF_A_VCPU / memory_mb).max(Decimal::ONE) }
+}
+
 /// Invocations in the period.
 pub const REQUESTS: Field =
     Field::number("requests", &["invocations", "lambda_requests", "lambda_invocations"], "invocations in the period");

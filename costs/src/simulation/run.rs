@@ -2,6 +2,7 @@
 
 use rand::SeedableRng as _;
 use rand::rngs::Xoshiro256PlusPlus;
+use rust_decimal::prelude::ToPrimitive as _;
 
 use super::arrivals::{Classes, HourOfArrivals, Sizes};
 use super::budget::Budget;
@@ -11,10 +12,8 @@ use super::task::{Ended, Job};
 use super::{
     Environments, HOUR, MINUTE, Nanos, Plan, PlanError, SECOND, ServiceSettings, Start, Trace, Work, nanos, seconds,
 };
+use crate::services::lambda::slowdown;
 
-/// Memory size at which a function has one whole vCPU.
-/// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html>
-const MEMORY_MB_OF_A_VCPU: f64 = 1769.0;
 /// Synchronous requests a second for each unit of concurrency.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html>
 const REQUESTS_PER_CONCURRENCY: u32 = 10;
@@ -130,8 +129,7 @@ impl Needs {
 
 struct Function {
     environments: Environments,
-    /// How much longer CPU time takes than on a whole vCPU. A request uses one thread, so more memory than that of a vCPU
-    /// does not make it faster.
+    /// How much longer CPU time takes than on a whole vCPU.
     slowdown: f64,
     init: Nanos,
     hour_billed_ms: u64,
@@ -158,7 +156,7 @@ impl Lambda {
                 function.reserved_concurrency,
                 Some(settings.starts_per_10_s),
             ),
-            slowdown: (MEMORY_MB_OF_A_VCPU / f64::from(function.memory_mb)).max(1.0),
+            slowdown: slowdown(function.memory_mb.into()).to_f64().unwrap_or(f64::NAN),
             init: nanos(function.init_ms / 1000.0),
             hour_billed_ms: 0,
             outcome: FunctionOutcome {
