@@ -8,10 +8,11 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 use shopease_shared::http::listener_rules::{self, LISTENER_RULES};
 use shopease_shared::http::openapi;
-use shopease_shared::http::routes::{Area, ROUTES, Surface};
+use shopease_shared::http::routes::{ROUTES, Surface};
 
 use crate::documents::picture;
 use crate::postgres::Postgres;
+use crate::sam_template;
 use crate::tools::{cargo, execute, root};
 
 /// Marks the generated part of `Cargo.toml`.
@@ -43,14 +44,15 @@ pub fn run(check: bool) -> Result<()> {
 }
 
 fn texts() -> Result<Vec<(PathBuf, String)>> {
-    let (manifest, template) = (root().join("Cargo.toml"), root().join("sam/template.yaml"));
-    let architecture = root().join("docs/architecture.md");
+    let (manifest, architecture) = (root().join("Cargo.toml"), root().join("docs/architecture.md"));
+    let (functions, load_balancer) = (root().join("sam/template.yaml"), root().join("sam/load-balancer.yaml"));
     Ok(vec![
         (root().join("docs/openapi.json"), openapi::json()?),
         (root().join("docs/routes.md"), route_document()?),
         (architecture.clone(), picture::document(&std::fs::read_to_string(&architecture)?)?),
         (manifest.clone(), manifest_with_routes(&std::fs::read_to_string(&manifest)?)?),
-        (template.clone(), template_with_routes(&std::fs::read_to_string(&template)?)?),
+        (functions.clone(), sam_template::functions(&std::fs::read_to_string(&functions)?)?),
+        (load_balancer.clone(), sam_template::load_balancer(&std::fs::read_to_string(&load_balancer)?)?),
         (root().join("terraform/routes.json"), front_door_routes()?),
     ])
 }
@@ -71,34 +73,6 @@ fn manifest_with_routes(manifest: &str) -> Result<String> {
         writeln!(routes, "{path:?} = {function:?}")?;
     }
     Ok(format!("{before}{BEGIN}[workspace.metadata.lambda.watch.router]\n{routes}{END}{after}"))
-}
-
-/// The events of each function in the SAM template.
-fn template_with_routes(template: &str) -> Result<String> {
-    const END: &str = "        # End of the generated routes.\n";
-    let mut text = template.to_owned();
-    for area in Area::ALL {
-        let begin = format!("        # Generated routes of {}:\n", area.name());
-        let (before, rest) = text.split_once(&begin).with_context(|| format!("the SAM template lacks {begin}"))?;
-        let (_, after) = rest.split_once(END).with_context(|| format!("the SAM template lacks {END}"))?;
-        let mut events = String::new();
-        for (number, route) in ROUTES.iter().filter(|route| route.area == area).enumerate() {
-            let path = route.path.replace("{*path}", "{path+}");
-            writeln!(
-                events,
-                "        Route{number}: {{ Type: HttpApi, Properties: {{ ApiId: !Ref Api, Method: {}, Path: \"{path}\" }} }}",
-                route.method
-            )?;
-        }
-        if area == Area::Storefront {
-            writeln!(
-                events,
-                "        Default: {{ Type: HttpApi, Properties: {{ ApiId: !Ref Api, Method: ANY, Path: $default }} }}"
-            )?;
-        }
-        text = format!("{before}{begin}{events}{END}{after}");
-    }
-    Ok(text)
 }
 
 /// What Terraform routes by: the load balancer's listener rules in their order, the default, and for an HTTP API, which

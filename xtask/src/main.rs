@@ -5,6 +5,7 @@ mod documents;
 mod generate;
 mod journeys;
 mod postgres;
+mod sam_template;
 mod test;
 mod tools;
 

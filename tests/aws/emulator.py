@@ -1,0 +1,107 @@
+"""ministack, with what the load balancer and the policies of this project need and its release lacks.
+
+Patches private functions, so the release is pinned (xtask/src/sam.rs) and every patch says at import when its target is gone:
+weighted forward actions (API and CloudFormation), and the condition key dynamodb:LeadingKeys.
+"""
+
+import json
+import random
+import sys
+from contextvars import ContextVar
+
+from ministack.core import iam_actions, iam_evaluator
+from ministack.services import alb
+from ministack.services.cloudformation import provisioners
+
+
+def patch(module, name, replacement):
+    """Replaces a function by one that gets the original first."""
+    original = getattr(module, name)
+    setattr(module, name, lambda *args, **named: replacement(original, *args, **named))
+
+
+def parsed_actions(original, params, prefix="DefaultActions"):
+    actions = original(params, prefix)
+    for place, action in enumerate(actions, 1):
+        groups, at = [], f"{prefix}.member.{place}.ForwardConfig.TargetGroups.member"
+        while arn := alb._p(params, f"{at}.{len(groups) + 1}.TargetGroupArn"):
+            groups.append((arn, int(alb._p(params, f"{at}.{len(groups) + 1}.Weight", "1"))))
+        if groups:
+            action["Weighted"] = groups
+    return actions
+
+
+def template_actions(original, props, lb_arn, prop="DefaultActions"):
+    actions = original(props, lb_arn, prop)
+    for action, declared in zip(actions, props.get(prop) or []):
+        groups = (declared.get("ForwardConfig") or {}).get("TargetGroups") or []
+        if groups:
+            action["Weighted"] = [(group["TargetGroupArn"], int(group.get("Weight", 1))) for group in groups]
+    return actions
+
+
+async def chosen_action(original, action, *args, **named):
+    groups = action.get("Weighted")
+    if groups:
+        [(arn, _)] = random.choices(groups, [weight for _, weight in groups])
+        action = {**action, "TargetGroupArn": arn}
+    return await original(action, *args, **named)
+
+
+# Partition keys of the request at hand, by IAM action.
+LEADING_KEYS = ContextVar("leading_keys", default={})
+MEMBERS = {"Put": ("PutItem", "Item"), "Update": ("UpdateItem", "Key"), "Delete": ("DeleteItem", "Key"), "Get": ("GetItem", "Key")}
+
+
+def partition(attributes):
+    return attributes["pk"]["S"]
+
+
+def leading_keys(body):
+    """The partition keys that a DynamoDB request names, by the IAM action that they are checked for (None: the request's own)."""
+    request = json.loads(body or b"{}")
+    if "TransactItems" in request:
+        found = {}
+        for entry in request["TransactItems"]:
+            for member, (action, attributes) in MEMBERS.items():
+                if member in entry:
+                    found.setdefault(f"dynamodb:{action}", []).append(partition(entry[member][attributes]))
+        return found
+    if "KeyConditionExpression" in request:
+        name = request["KeyConditionExpression"].split("=")[1].split()[0]
+        return {None: [request["ExpressionAttributeValues"][name]["S"]]}
+    if "RequestItems" in request:
+        keys = []
+        for entries in request["RequestItems"].values():
+            if isinstance(entries, dict):
+                keys += [partition(key) for key in entries["Keys"]]
+            else:
+                keys += [partition(change.get("Item") or change.get("Key")) for entry in entries for change in entry.values()]
+        return {None: keys}
+    attributes = request.get("Key") or request.get("Item")
+    return {None: [partition(attributes)]} if attributes else {}
+
+
+def service_context(original, body):
+    LEADING_KEYS.set(leading_keys(body))
+    return original(body)
+
+
+def enforced(original, access_key, action, service, region, resource_arn="*", service_context=None):
+    if service == "dynamodb":
+        keys = LEADING_KEYS.get()
+        keys = keys.get(action) or keys.get(None)
+        if keys:
+            service_context = {**(service_context or {}), "dynamodb:LeadingKeys": keys}
+    return original(access_key, action, service, region, resource_arn=resource_arn, service_context=service_context)
+
+
+patch(alb, "_parse_actions", parsed_actions)
+patch(alb, "_execute_action", chosen_action)
+patch(provisioners, "_elbv2_listener_actions", template_actions)
+patch(iam_actions, "dynamodb_service_context", service_context)
+patch(iam_evaluator, "enforce", enforced)
+
+from ministack.app import main  # noqa: E402  (reads what is patched above)
+
+sys.exit(main())

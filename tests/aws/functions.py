@@ -1,0 +1,251 @@
+"""The functions as SAM deploys them, on an emulated AWS whose policies are enforced; then both paths behind one load balancer.
+
+Usage: functions.py WORK_DIRECTORY BINARIES SAM_CLI
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import boto3
+from shopsite import Browser, Process, free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+FUNCTIONS = ["storefront", "catalog", "cart", "checkout", "accounts", "admin", "worker"]
+ENVIRONMENT = "dev"
+SHOP_ON_LAMBDA, SHOP_ON_FARGATE = "Functions", "Services"
+PASSWORD = "correct horse battery"
+OPERATOR = "operator@example.com"
+REQUESTS = 200
+
+
+def say(text, begun=[time.monotonic()]):
+    now = time.monotonic()
+    print(f"  {now - begun[0]:6.1f} s  {text}", flush=True)
+    begun[0] = now
+
+
+def package(work, binaries):
+    """Zips as `cargo lambda build` makes them, from binaries of the development profile, and a template that names them."""
+    def pack(name):
+        stripped = work / f"{name}.stripped"
+        subprocess.run(["strip", "--output-file", stripped, binaries / name], check=True)
+        entry = zipfile.ZipInfo("bootstrap")
+        entry.external_attr = 0o755 << 16
+        with zipfile.ZipFile(work / f"{name}.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            archive.writestr(entry, stripped.read_bytes())
+        stripped.unlink()
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(pack, FUNCTIONS))
+    text = (ROOT / "sam/template.yaml").read_text()
+    text, built = re.subn(r"    Metadata:\n      BuildMethod: .*\n      BuildProperties: \{ Binary: (\w+) \}\n((?:.*\n)*?)      CodeUri: \.\./functions/",
+                          rf"\2      CodeUri: {work}/\1.zip", text)
+    # The emulator knows no CodeDeploy.
+    text, gradual = re.subn(r"      DeploymentPreference:\n(?:        .*\n)+", "", text)
+    assert built == gradual == len(FUNCTIONS), (built, gradual)
+    path = work / "template.yaml"
+    path.write_text(text)
+    return path
+
+
+def run(command, work, environment):
+    """Runs a command to its end; its output is shown when it fails."""
+    done = subprocess.run(command, cwd=work, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    if done.returncode:
+        lines = done.stdout.decode(errors="replace").replace("\r", "\n").splitlines()
+        raise RuntimeError(f"{command} failed:\n" + "\n".join(line for line in lines if "Uploading to" not in line))
+
+
+class Cloud:
+    """The emulator, and clients with the rights of the account's root."""
+
+    def __init__(self, work):
+        self.port = free_port()
+        url = f"http://127.0.0.1:{self.port}"
+        self.environment = {
+            **os.environ, "AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true",
+            "SAM_CLI_TELEMETRY": "0", "TMPDIR": str(work), "HOME": str(work),
+        }
+        for name in list(self.environment):
+            if name.startswith("SHOPEASE_") or name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+                del self.environment[name]
+        settings = {"AUTH": "true", "GATEWAY_PORT": str(self.port), "BIND_HOST": "127.0.0.1", "IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0"}
+        server = [sys.executable, str(Path(__file__).with_name("emulator.py"))]
+        self.process = Process("ministack", server, work, env={**self.environment, **settings})
+        self.process.until_answers(self.port, "/_ministack/health")
+
+    def client(self, service):
+        return boto3.client(service, region_name="us-east-1", endpoint_url=self.environment["AWS_ENDPOINT_URL"],
+                            aws_access_key_id="test", aws_secret_access_key="test")
+
+
+def shop(browser, email):
+    """What a shopper does, from the first page to the order's; gives the order's path."""
+    browser.get("/").expect(200, SHOP_ON_LAMBDA)
+    browser.get("/search?q=linen+note").expect(200, "/products/linen-bound-notebook")
+    browser.get("/products/linen-bound-notebook").expect(200, "Add to cart")
+    browser.submit("/cart/line-items").expect(200, "cart", "/products/linen-bound-notebook")
+    browser.get("/products/hand-coffee-grinder").expect(200)
+    browser.submit("/cart/line-items").expect(200, "/products/hand-coffee-grinder")
+    browser.get("/checkout").expect(200)
+    browser.submit("/checkout", email=email, name="Ada Lovelace", line1="Gartenweg 3", postal_code="10115", city="Berlin",
+                   country="DE", action="review").expect(200, "Order and pay")
+    browser.submit("/checkout", action="place").expect(200, "Thank you")
+    assert browser.path.startswith("/orders/"), browser.path
+    return browser.path
+
+
+def sign_in(browser, email):
+    """By the API: the emulator takes every POST to /login for one of Cognito's."""
+    browser.post_json("/api/v1/sessions", {"email": email, "password": PASSWORD}).expect(201)
+
+
+def journey(cloud, port, host, work, binaries, environment):
+    guest = Browser(port, host)
+    say(f"a guest's order: {shop(guest, 'guest@example.com').split('?')[0]}")
+    known = Browser(port, host)
+    known.get("/products/linen-bound-notebook")
+    known.submit("/cart/line-items").expect(200)
+    known.get("/register").expect(200)
+    known.submit("/register", name="Ada Lovelace", email="ada@example.com", password=PASSWORD).expect(200)
+    order = shop(known, "ada@example.com").split("?")[0]
+    known.get("/account").expect(200, order)
+    known.submit("/logout")
+    sign_in(known, "ada@example.com")
+    say("an account: registered with a cart, ordered, listed, signed out and in")
+
+    subprocess.run([binaries / "shopease", "operator", OPERATOR], input=PASSWORD.encode(), env=environment, check=True, stdout=subprocess.DEVNULL)
+    operator = Browser(port, host)
+    sign_in(operator, OPERATOR)
+    operator.get("/admin").expect(200, order.rsplit("/", 1)[1])
+    operator.get(f"/admin{order}").expect(200)
+    operator.get("/admin/stock/linen-bound-notebook").expect(200)
+    say("an operator: orders, an order, stock")
+
+    for path, words in (("/api/v1/products?q=linen", "linen-bound-notebook"), ("/api/v1/categories", "items"), ("/readyz", "ready")):
+        Browser(port, host).get(path).expect(200, words)
+    Browser(port, host).get("/no-such-page").expect(404)
+    assert Browser(port, host).request("DELETE", "/cart").status == 405
+    head = Browser(port, host).request("HEAD", "/products")
+    assert (head.status, head.text) == (200, ""), head.status
+    answer = cloud.client("lambda").invoke(FunctionName=f"shopease-{ENVIRONMENT}-worker", Qualifier="live", Payload=b"{}")
+    report = answer["Payload"].read().decode()
+    assert "FunctionError" not in answer, report
+    say(f"API, HEAD, 404, 405, and the worker: {report}")
+
+
+def enforcement(cloud, port, host):
+    """The policies decide: without one statement of its role a function fails, with it again it does not."""
+    iam, role = cloud.client("iam"), f"shopease-{ENVIRONMENT}-cart-function"
+    policy = iam.get_role_policy(RoleName=role, PolicyName="table")["PolicyDocument"]
+    without = {**policy, "Statement": [each for each in policy["Statement"] if "dynamodb:PutItem" not in each["Action"]]}
+    assert len(without["Statement"]) == len(policy["Statement"]) - 1
+    foreign = {**policy, "Statement": [
+        {**each, "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["ORDER#*"]}}} for each in policy["Statement"]]}
+    for document, expected in ((without, 500), (foreign, 500), (policy, 200)):
+        iam.put_role_policy(RoleName=role, PolicyName="table", PolicyDocument=json.dumps(document))
+        browser = Browser(port, host)
+        browser.get("/products/linen-bound-notebook")
+        status = browser.submit("/cart/line-items").status
+        assert status // 100 == expected // 100, f"{status} with {document}"
+    say("the policies are enforced: action and partition keys")
+
+
+def both_paths(cloud, ports, work):
+    """The load balancer of Terraform's share, made by hand; then sam/load-balancer.yaml on it, with 80/20, 0/100 and 100/0."""
+    elb, ssm, stacks = cloud.client("elbv2"), cloud.client("ssm"), cloud.client("cloudformation")
+    subnets = [subnet["SubnetId"] for subnet in cloud.client("ec2").describe_subnets()["Subnets"]][:2]
+    name = f"shopease-{ENVIRONMENT}"
+    balancer = elb.create_load_balancer(Name=name, Subnets=subnets)["LoadBalancers"][0]["LoadBalancerArn"]
+    groups = {}
+    for service, port in ports.items():
+        group = elb.create_target_group(Name=f"{name}-{service}", Protocol="HTTP", Port=port, TargetType="ip", VpcId="vpc-1")
+        groups[service] = group["TargetGroups"][0]["TargetGroupArn"]
+        elb.register_targets(TargetGroupArn=groups[service], Targets=[{"Id": "127.0.0.1", "Port": port}])
+    listener = elb.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=80, DefaultActions=[
+        {"Type": "forward", "TargetGroupArn": groups["frontend"]}])["Listeners"][0]["ListenerArn"]
+    shared = {"ListenerArn": ("alb-listener-arn", listener), "FrontendTargetGroupArn": ("frontend-target-group-arn", groups["frontend"]),
+              "BackendTargetGroupArn": ("backend-target-group-arn", groups["backend"])}
+    parameters = {"Environment": ENVIRONMENT}
+    for parameter, (key, value) in shared.items():
+        parameters[parameter] = f"/shopease/{ENVIRONMENT}/shared/{key}"
+        ssm.put_parameter(Name=parameters[parameter], Value=value, Type="String")
+
+    def weigh(make, fargate, functions):
+        weights = {**parameters, "FargateWeight": str(fargate), "LambdaWeight": str(functions)}
+        make(StackName=f"{name}-load-balancer", TemplateBody=(ROOT / "sam/load-balancer.yaml").read_text(),
+             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in weights.items()])
+        while (state := stacks.describe_stacks(StackName=f"{name}-load-balancer")["Stacks"][0]["StackStatus"]).endswith("IN_PROGRESS"):
+            time.sleep(0.1)
+        assert state in ("CREATE_COMPLETE", "UPDATE_COMPLETE"), state
+
+    def counted(path, requests):
+        browser = Browser(cloud.port, f"{name}.alb.localhost")
+        titles = [browser.get(path).expect(200).title() for _ in range(requests)]
+        on_lambda = sum(SHOP_ON_LAMBDA in title for title in titles)
+        assert on_lambda + sum(SHOP_ON_FARGATE in title for title in titles) == requests, set(titles)
+        return on_lambda
+
+    weigh(stacks.create_stack, 80, 20)
+    # The emulator forgets the targets that a template names; it does know them by the API.
+    for area in FUNCTIONS[:-1]:
+        group = elb.describe_target_groups(Names=[f"{name}-fn-{area}"])["TargetGroups"][0]["TargetGroupArn"]
+        function = cloud.client("lambda").get_alias(FunctionName=f"{name}-{area}", Name="live")["AliasArn"]
+        elb.register_targets(TargetGroupArn=group, Targets=[{"Id": function}])
+    share = counted("/products", REQUESTS)
+    # Four standard deviations of a binomial distribution: wrong once in 16,000 runs.
+    spread = 4 * (REQUESTS * 0.2 * 0.8) ** 0.5
+    assert abs(share - REQUESTS * 0.2) <= spread, f"{share} of {REQUESTS} reached the functions, expected 20 %"
+    say(f"80/20: {REQUESTS - share} of {REQUESTS} requests on the services, {share} on the functions")
+    for fargate, functions, expected in ((0, 100, 10), (100, 0, 0)):
+        weigh(stacks.update_stack, fargate, functions)
+        found = counted("/cart", 10)
+        assert found == expected, f"{found} of 10 on the functions at {fargate}/{functions}"
+    Browser(cloud.port, f"{name}.alb.localhost").get("/api/v1/products?q=linen").expect(200, "linen-bound-notebook")
+    say("0/100 and 100/0: all requests on the one side")
+
+
+def main():
+    work, binaries, sam = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+    template = package(work, binaries)
+    say("packaged")
+    cloud = Cloud(work)
+    payments, backend, frontend = free_port(), free_port(), free_port()
+    environment = {**cloud.environment, "SHOPEASE_STORE": "dynamodb", "SHOPEASE_DYNAMODB_TABLE": f"shopease-{ENVIRONMENT}",
+                   "SHOPEASE_FAKE_PAYMENTS_URL": f"http://127.0.0.1:{payments}", "SHOPEASE_NAME": SHOP_ON_FARGATE,
+                   "SHOPEASE_WORKER_SECONDS": "0"}
+    shopease = str(binaries / "shopease")
+    with cloud.process, Process("payments", [shopease, "fake-payments", "--port", str(payments)], work, env=cloud.environment):
+        deploy = [sam, "deploy", "--template-file", str(template), "--config-file", str(ROOT / "sam/samconfig.toml"),
+                  "--config-env", ENVIRONMENT, "--parameter-overrides", f"Environment={ENVIRONMENT}", f"ShopName={SHOP_ON_LAMBDA}",
+                  f"FakePaymentsUrl=http://127.0.0.1:{payments}"]
+        run(deploy, work, cloud.environment)
+        stack = cloud.client("cloudformation").describe_stacks(StackName=f"shopease-{ENVIRONMENT}-functions")["Stacks"][0]
+        url = next(output["OutputValue"] for output in stack["Outputs"] if output["OutputKey"] == "Url")
+        host = url.split("://")[1].split(".")[0] + ".execute-api.localhost"
+        say(f"deployed: {url}")
+        with Process("backend", [shopease, "serve", "--role", "backend", "--demo", "--port", str(backend)], work, env=environment) as services:
+            services.until_answers(backend, "/readyz", 120)
+            at = {**environment, "SHOPEASE_BACKEND_URL": f"http://127.0.0.1:{backend}"}
+            with Process("frontend", [shopease, "serve", "--role", "frontend", "--port", str(frontend)], work, env=at) as pages:
+                pages.until_answers(frontend, "/healthz")
+                say("the demo catalog is there, frontend and backend serve")
+                journey(cloud, cloud.port, host, work, binaries, environment)
+                enforcement(cloud, cloud.port, host)
+                both_paths(cloud, {"frontend": frontend, "backend": backend}, work)
+        delete = [sam, "delete", "--no-prompts", "--stack-name", f"shopease-{ENVIRONMENT}-functions", "--region", "us-east-1"]
+        run(delete, work, cloud.environment)
+        left = cloud.client("lambda").list_functions()["Functions"]
+        assert not left, left
+        say("deleted")
+
+
+main()
