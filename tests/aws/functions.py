@@ -144,7 +144,7 @@ def journey(cloud, port, host, work, binaries, environment):
 
 def enforcement(cloud, port, host):
     """The policies decide: without one statement of its role a function fails, with it again it does not."""
-    iam, role = cloud.client("iam"), f"shopease-{ENVIRONMENT}-cart-function"
+    iam, role = cloud.client("iam"), f"shopease-{ENVIRONMENT}-cart"
     policy = iam.get_role_policy(RoleName=role, PolicyName="table")["PolicyDocument"]
     without = {**policy, "Statement": [each for each in policy["Statement"] if "dynamodb:PutItem" not in each["Action"]]}
     assert len(without["Statement"]) == len(policy["Statement"]) - 1

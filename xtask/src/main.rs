@@ -3,8 +3,11 @@
 
 mod documents;
 mod generate;
+mod image;
 mod journeys;
+mod pipeline;
 mod postgres;
+mod sam;
 mod sam_template;
 mod test;
 mod tools;

@@ -105,9 +105,10 @@ fn function_resources(name: &str, function: &Function, defaults: &Limits) -> Str
     let logical = logical(name);
     let memory = function.memory_mb.unwrap_or(defaults.memory_mb);
     let timeout = function.timeout_seconds.unwrap_or(defaults.timeout_seconds);
-    let concurrency = function.reserved_concurrency.or(defaults.reserved_concurrency).map_or_else(String::new, |count| {
-        format!("      ReservedConcurrentExecutions: !If [Reserves, {count}, !Ref AWS::NoValue]\n")
-    });
+    let concurrency =
+        function.reserved_concurrency.or(defaults.reserved_concurrency).map_or_else(String::new, |count| {
+            format!("      ReservedConcurrentExecutions: !If [Reserves, {count}, !Ref AWS::NoValue]\n")
+        });
     let events = if name == "worker" { "          SHOPEASE_EVENTS: !Ref Events\n" } else { "" };
     format!(
         "  {logical}Function:
@@ -168,7 +169,8 @@ fn role(name: &str, logical: &str, table: &[Access]) -> String {
     for access in table {
         let actions: Vec<_> = access.actions.iter().map(|action| format!("\"dynamodb:{action}\"")).collect();
         let keys: Vec<_> = access.keys.iter().map(|key| format!("\"{key}\"")).collect();
-        statements += &format!(
+        let _ = write!(
+            statements,
             "              - Effect: Allow
                 Action: [{}]
                 Resource: !Sub
@@ -184,7 +186,7 @@ fn role(name: &str, logical: &str, table: &[Access]) -> String {
         "  {logical}Role:
     Type: AWS::IAM::Role
     Properties:
-      RoleName: !Sub \"shopease-${{Environment}}-{name}-function\"
+      RoleName: !Sub \"shopease-${{Environment}}-{name}\"
       Description: What the function {name} may do.
       AssumeRolePolicyDocument:
         Version: \"2012-10-17\"
@@ -202,19 +204,30 @@ fn role(name: &str, logical: &str, table: &[Access]) -> String {
               - Effect: Allow
                 Action: [\"logs:CreateLogStream\", \"logs:PutLogEvents\"]
                 Resource: !Sub \"arn:${{AWS::Partition}}:logs:${{AWS::Region}}:${{AWS::AccountId}}:log-group:/aws/lambda/shopease-${{Environment}}-{name}:*\"
+        - PolicyName: traces
+          PolicyDocument:
+            Version: \"2012-10-17\"
+            Statement:
+              # These actions know no resources.
+              - {{ Effect: Allow, Action: [\"xray:PutTelemetryRecords\", \"xray:PutTraceSegments\"], Resource: \"*\" }}
         - PolicyName: parameters
           PolicyDocument:
             Version: \"2012-10-17\"
             Statement:
               - Effect: Allow
                 Action: \"ssm:GetParametersByPath\"
-                Resource: !Sub \"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter/shopease/${{Environment}}/{name}\"
+                Resource:
+                  - !Sub \"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter/shopease/${{Environment}}/{name}\"
+                  - !Sub \"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter/shopease/${{Environment}}/{name}/*\"
               - !If
                 - HasSecretsKey
                 - Effect: Allow
                   Action: \"kms:Decrypt\"
                   Resource: !Ref SecretsKeyArn
-                  Condition: {{ StringEquals: {{ \"kms:ViaService\": !Sub \"ssm.${{AWS::Region}}.amazonaws.com\" }} }}
+                  Condition:
+                    StringEquals: {{ \"kms:ViaService\": !Sub \"ssm.${{AWS::Region}}.amazonaws.com\" }}
+                    StringLike:
+                      \"kms:EncryptionContext:PARAMETER_ARN\": !Sub \"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter/shopease/${{Environment}}/{name}/*\"
                 - !Ref AWS::NoValue
 "
     )

@@ -47,7 +47,6 @@ impl Step {
         Self { name, what, lane: Lane::Main, run }
     }
 
-    #[expect(dead_code, reason = "the steps of infrastructure come next")]
     const fn beside(name: &'static str, what: &'static str, run: fn(&TestArgs) -> Result<Outcome>) -> Self {
         Self { name, what, lane: Lane::Beside, run }
     }
@@ -84,6 +83,13 @@ const STEPS: &[Step] = &[
     }),
     Step::new("import", "ten thousand products reach PostgreSQL in under 30 s", |_| journeys::large_import()),
     Step::new("journeys", "a shopper in a real browser, on every runtime and store", |_| journeys::run()),
+    Step::new("sam", "the functions deployed on an emulated AWS, both paths behind its load balancer", |_| {
+        crate::sam::run()
+    }),
+    Step::new("image", "the image's runtime stage, built and started", |_| crate::image::run()),
+    Step::beside("pipeline", "linters of workflows, templates, Dockerfile, compose file, scripts", |_| {
+        crate::pipeline::run()
+    }),
 ];
 
 fn passed(command: &mut std::process::Command) -> Result<Outcome> {

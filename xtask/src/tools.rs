@@ -104,14 +104,62 @@ pub fn cargo_lambda() -> Result<PathBuf> {
     if let Some(found) = find_program("cargo-lambda", &[]) {
         return Ok(found);
     }
-    let environment = root().join("target/xtask/cargo-lambda");
-    let program = environment.join("bin/cargo-lambda");
-    if !program.is_file() {
-        execute(command("python3").args(["-m", "venv"]).arg(&environment))?;
+    Ok(python_programs("cargo-lambda", &["cargo-lambda==1.9.2"])?.join("cargo-lambda"))
+}
+
+/// Where the programs of these packages from PyPI are: a virtual environment below `target`, made when it is missing or
+/// holds other versions. Steps that run beside each other wait for one another here.
+///
+/// # Errors
+/// When Python is missing or the packages cannot be had.
+pub fn python_programs(name: &str, packages: &[&str]) -> Result<PathBuf> {
+    let home = root().join("target/xtask/python");
+    let (environment, stamp, wanted) = (home.join(name), home.join(name).join("packages"), packages.join("\n"));
+    std::fs::create_dir_all(&home)?;
+    let lock = std::fs::File::create(home.join(format!("{name}.lock")))?;
+    lock.lock()?;
+    if std::fs::read_to_string(&stamp).ok().as_ref() != Some(&wanted) {
+        execute(command("python3").args(["-m", "venv", "--clear"]).arg(&environment))?;
         let mut pip = command(environment.join("bin/pip"));
-        execute(pip.args(["install", "--quiet", concat!("cargo-lambda==", "1.9.2")]))?;
+        execute(pip.args(["install", "--quiet", "--disable-pip-version-check"]).args(packages))?;
+        std::fs::write(stamp, wanted)?;
     }
-    Ok(program)
+    Ok(environment.join("bin"))
+}
+
+/// A directory for one run of a step, away from the sources; it goes with this value.
+pub struct Scratch(PathBuf);
+
+impl Scratch {
+    /// # Errors
+    /// When it cannot be made.
+    pub fn new(name: &str) -> Result<Self> {
+        let directory = std::env::temp_dir().join(format!("shopease-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&directory)?;
+        Ok(Self(directory))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Runs a part of a step and prints what it took.
+///
+/// # Errors
+/// As the part.
+pub fn timed<T>(name: &str, part: impl FnOnce() -> Result<T>) -> Result<T> {
+    let begun = std::time::Instant::now();
+    let result = part().with_context(|| name.to_owned());
+    println!("  {:6.1} s  {name}", begun.elapsed().as_secs_f64());
+    result
 }
 
 /// The Node packages of the browser tests.

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Read by the other scripts: names that the environment's stack wrote for us.
+set -euo pipefail
+
+prefix="/shopease/${ENVIRONMENT:?}/deployment"
+
+# The value of a parameter; nothing when there is none.
+parameter() {
+  aws ssm get-parameters --names "$prefix/$1" --query 'Parameters[0].Value' --output text | sed 's/^None$//'
+}
+
+# The commands of Terraform in the stack, with what is deployed.
+terraform_in_stack() {
+  terraform -chdir=terraform/stack "$@"
+}
+
+initialise() {
+  terraform_in_stack init -input=false -backend-config="envs/$ENVIRONMENT.s3.tfbackend" -backend-config="bucket=${STATE_BUCKET:?}"
+}
+
+# Variables of a release: the image by digest, the zips by name.
+image_of() {
+  printf 'image={repository="shopease",digest="%s",release="%s"}' "$1" "$2"
+}
+
+zips_of() {
+  printf 'functions={bucket="%s",prefix="functions/%s"}' "${ARTEFACTS_BUCKET:?}" "$1"
+}
