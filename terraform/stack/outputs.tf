@@ -18,6 +18,11 @@ output "deployment" {
   value       = local.deployment
 }
 
+output "release" {
+  description = "What runs: the image and its release, for the pipeline's canary and rollback."
+  value       = var.image
+}
+
 output "weights" {
   description = "Share of each target group in every rule, of 100."
   value       = { for name, rule in module.alb.rules : name => rule.weights }
@@ -55,6 +60,8 @@ locals {
   deployment = merge({
     url                = local.url
     listener-arn       = module.alb.listener_arn
+    frontend-group-arn = module.alb.target_group_arns["frontend"]
+    backend-group-arn  = module.alb.target_group_arns["backend"]
     cluster            = module.cluster.name
     frontend-service   = module.frontend["frontend"].name
     backend-service    = module.backend["backend"].name

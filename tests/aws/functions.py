@@ -160,7 +160,7 @@ def enforcement(cloud, port, host):
 
 
 def both_paths(cloud, ports, work):
-    """The load balancer of Terraform's share, made by hand; then sam/load-balancer.yaml on it, with 80/20, 0/100 and 100/0."""
+    """The load balancer of Terraform, made by hand; then sam/load-balancer.yaml on it, with 80/20, 0/100 and 100/0."""
     elb, ssm, stacks = cloud.client("elbv2"), cloud.client("ssm"), cloud.client("cloudformation")
     subnets = [subnet["SubnetId"] for subnet in cloud.client("ec2").describe_subnets()["Subnets"]][:2]
     name = f"shopease-{ENVIRONMENT}"
@@ -172,11 +172,11 @@ def both_paths(cloud, ports, work):
         elb.register_targets(TargetGroupArn=groups[service], Targets=[{"Id": "127.0.0.1", "Port": port}])
     listener = elb.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=80, DefaultActions=[
         {"Type": "forward", "TargetGroupArn": groups["frontend"]}])["Listeners"][0]["ListenerArn"]
-    shared = {"ListenerArn": ("alb-listener-arn", listener), "FrontendTargetGroupArn": ("frontend-target-group-arn", groups["frontend"]),
-              "BackendTargetGroupArn": ("backend-target-group-arn", groups["backend"])}
+    shared = {"ListenerArn": ("listener-arn", listener), "FrontendTargetGroupArn": ("frontend-group-arn", groups["frontend"]),
+              "BackendTargetGroupArn": ("backend-group-arn", groups["backend"])}
     parameters = {"Environment": ENVIRONMENT}
     for parameter, (key, value) in shared.items():
-        parameters[parameter] = f"/shopease/{ENVIRONMENT}/shared/{key}"
+        parameters[parameter] = f"/shopease/{ENVIRONMENT}/deployment/{key}"
         ssm.put_parameter(Name=parameters[parameter], Value=value, Type="String")
 
     def weigh(make, fargate, functions):

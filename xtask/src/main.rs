@@ -3,7 +3,6 @@
 
 mod documents;
 mod generate;
-mod image;
 mod journeys;
 mod pipeline;
 mod postgres;

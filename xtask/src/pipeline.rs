@@ -44,7 +44,9 @@ pub fn run() -> Result<Outcome> {
         let configuration = ["--config", "ecs-adapter/.hadolint.yaml", "ecs-adapter/Dockerfile"];
         execute(command(linters.join("hadolint")).args(configuration))
     })?;
-    timed("shellcheck", || execute(command(linters.join("shellcheck")).args(["--external-sources", "--severity=style"]).args(scripts()?)))?;
+    timed("shellcheck", || {
+        execute(command(linters.join("shellcheck")).args(["--external-sources", "--severity=style"]).args(scripts()?))
+    })?;
     timed("compose", compose)?;
     let sam = timed("SAM's command line", || python_programs("sam", &SAM_CLI))?;
     timed("sam validate", || {
