@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FUNCTIONS = ["storefront", "catalog", "cart", "checkout", "accounts", "admin", "worker"]
 ENVIRONMENT = "dev"
 SHOP_ON_LAMBDA, SHOP_ON_FARGATE = "Functions", "Services"
+SECRET = "whsec_of_the_test"
 PASSWORD = "correct horse battery"
 OPERATOR = "operator@example.com"
 REQUESTS = 200
@@ -221,12 +222,15 @@ def main():
     payments, backend, frontend = free_port(), free_port(), free_port()
     environment = {**cloud.environment, "SHOPEASE_STORE": "dynamodb", "SHOPEASE_DYNAMODB_TABLE": f"shopease-{ENVIRONMENT}",
                    "SHOPEASE_FAKE_PAYMENTS_URL": f"http://127.0.0.1:{payments}", "SHOPEASE_NAME": SHOP_ON_FARGATE,
-                   "SHOPEASE_WORKER_SECONDS": "0"}
+                   "SHOPEASE_PAYMENT_WEBHOOK_SECRET": SECRET, "SHOPEASE_WORKER_SECONDS": "0"}
     shopease = str(binaries / "shopease")
-    with cloud.process, Process("payments", [shopease, "fake-payments", "--port", str(payments)], work, env=cloud.environment):
+    with cloud.process, Process("payments", [shopease, "fake-payments", "--port", str(payments)], work,
+                                env={**cloud.environment, "SHOPEASE_PAYMENT_WEBHOOK_SECRET": SECRET}):
         deploy = [sam, "deploy", "--template-file", str(template), "--config-file", str(ROOT / "sam/samconfig.toml"),
                   "--config-env", ENVIRONMENT, "--parameter-overrides", f"Environment={ENVIRONMENT}", f"ShopName={SHOP_ON_LAMBDA}",
-                  f"FakePaymentsUrl=http://127.0.0.1:{payments}"]
+                  f"FakePaymentsUrl=http://127.0.0.1:{payments}", "ReadParameters=true"]
+        for function in FUNCTIONS:
+            cloud.client("ssm").put_parameter(Name=f"/shopease/{ENVIRONMENT}/{function}/payment-webhook-secret", Value=SECRET, Type="SecureString")
         run(deploy, work, cloud.environment)
         stack = cloud.client("cloudformation").describe_stacks(StackName=f"shopease-{ENVIRONMENT}-functions")["Stacks"][0]
         url = next(output["OutputValue"] for output in stack["Outputs"] if output["OutputKey"] == "Url")

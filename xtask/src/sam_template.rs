@@ -125,7 +125,7 @@ fn function_resources(name: &str, function: &Function, defaults: &Limits) -> Str
       LoggingConfig: {{ LogGroup: !Ref {logical}Log }}
       Environment:
         Variables:
-          SHOPEASE_SSM_PREFIX: !Sub \"/shopease/${{Environment}}/{name}\"
+          SHOPEASE_SSM_PREFIX: !If [ReadsParameters, !Sub \"/shopease/${{Environment}}/{name}\", !Ref AWS::NoValue]
 {events}      DeploymentPreference:
         Type: !Ref DeploymentType
         Alarms: [!Ref {logical}ErrorsAlarm]
