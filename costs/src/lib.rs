@@ -3,6 +3,7 @@
 //!
 //! Money is decimal from the price file to the total; a float appears only where JSON numbers are read and written.
 
+pub mod break_even;
 pub mod cli;
 pub mod deployment;
 pub mod evaluate;
@@ -13,6 +14,7 @@ pub mod price_book;
 pub mod profile;
 pub mod queueing;
 pub mod report;
+pub mod sensitivity;
 pub mod services;
 pub mod simulation;
 pub mod tiers;

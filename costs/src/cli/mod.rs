@@ -1,8 +1,10 @@
 //! The command line.
 
+mod break_even;
 mod estimate;
 mod evaluate;
 mod prices;
+mod sensitivity;
 mod simulate;
 mod table;
 
@@ -30,6 +32,10 @@ enum Command {
     Prices(prices::Arguments),
     /// The monthly bills of a shop for every deployment, side by side.
     Estimate(estimate::Arguments),
+    /// The load at which the cheaper of two deployments changes, and which lines decide it.
+    BreakEven(break_even::Arguments),
+    /// Which inputs move a bill most.
+    Sensitivity(sensitivity::Arguments),
     /// Both paths under a load, request by request: latency, cold starts, saturation, and compute cost over time.
     Simulate(simulate::Arguments),
     /// Compute any single service's bill, or several together, from a JSON request.
@@ -60,6 +66,8 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Prices(arguments) => prices::run(&arguments),
         Command::Estimate(arguments) => estimate::run(&arguments),
+        Command::BreakEven(arguments) => break_even::run(&arguments),
+        Command::Sensitivity(arguments) => sensitivity::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
     }

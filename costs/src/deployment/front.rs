@@ -6,7 +6,7 @@ use rust_decimal::{Decimal, dec};
 use super::demand::{Demand, gigabytes};
 use super::{Front, Part, Path, Sheet};
 use crate::line::Known;
-use crate::services::{ServiceError, Usage, alb, api_gateway, data_transfer, lambda, network, route53, small};
+use crate::services::{ServiceError, Usage, alb, api_gateway, data_transfer, lambda, network, product, route53, small};
 
 /// Least addresses of an internet-facing load balancer, one in each of two AZs.
 const LEAST_ADDRESSES: Decimal = dec!(2);
@@ -67,10 +67,8 @@ fn charge_balancer(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), Service
                 .with(&alb::ACTIVE, new * options.connection_s, known)
                 .with(field, bytes * per_hour, known)
                 .with(&alb::REQUESTS_PER_S, per_second, known)
-                .with(&alb::RULES, options.listener_rules, Known::Declared)
-                .with(&network::HOURS, days, Known::Declared);
-            let hour = (alb::SERVICE.bill)(&usage, &sheet.context)?;
-            lcu_hours += hour.totals.get("lcu_hours").copied().unwrap_or_default();
+                .with(&alb::RULES, options.listener_rules, Known::Declared);
+            lcu_hours += product(&[alb::capacity(&usage)?, days])?;
         }
     }
     let usage = Usage::new()

@@ -245,6 +245,27 @@ pub fn estimate_environment(
     Ok(EnvironmentBill { environment: environment.name.clone(), lines, total: sum, idle_per_day: idle / days })
 }
 
+/// All lines of a deployment, each with the name of its environment.
+///
+/// # Errors
+/// As [`estimate`].
+pub fn monthly_lines(deployment: Deployment, inputs: Inputs<'_>) -> Result<Vec<(String, BillLine)>, EstimateError> {
+    let mut all = Vec::new();
+    for environment in &inputs.profile.environments {
+        let lines = lines(deployment, environment, inputs)?;
+        all.extend(lines.into_iter().map(|line| (environment.name.clone(), line)));
+    }
+    Ok(all)
+}
+
+/// USD a month of a deployment, all environments.
+///
+/// # Errors
+/// As [`estimate`].
+pub fn monthly_total(deployment: Deployment, inputs: Inputs<'_>) -> Result<Decimal, EstimateError> {
+    Ok(monthly_lines(deployment, inputs)?.iter().map(|(_, line)| line.line.amount).sum())
+}
+
 fn lines(
     deployment: Deployment,
     environment: &Environment,

@@ -15,8 +15,8 @@ const PLATFORM_LOG_BYTES: Decimal = dec!(350);
 const LOG_EVENT_BYTES: Decimal = dec!(400);
 /// What is left of a log after compression, which is how CloudWatch keeps it (CloudWatch pricing page: about 0.15 per byte).
 const COMPRESSION: Decimal = dec!(0.15);
-/// Decryptions of a starting process.
-const DECRYPTIONS: Decimal = dec!(10);
+/// Decryptions of a starting process: the payment provider's key and the database's secret.
+const DECRYPTIONS: Decimal = dec!(2);
 
 pub fn charge(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError> {
     charge_logs(sheet, demand)?;

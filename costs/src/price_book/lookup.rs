@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use rust_decimal::Decimal;
 use rust_decimal::dec;
@@ -179,21 +180,22 @@ impl<'a> Prices<'a> {
     ///
     /// # Errors
     /// [`PriceError::Missing`] with service, item, region and unit; [`PriceError::Override`] for a given price that is none.
-    pub fn get<'k>(&self, key: impl Into<ItemKey<'k>>) -> Result<Price, PriceError> {
+    pub fn get<'k>(&self, key: impl Into<ItemKey<'k>>) -> Result<Arc<Price>, PriceError> {
         let key = key.into();
         if let Some(price) = self.given(&key)? {
-            return Ok(price);
+            return Ok(Arc::new(price));
         }
         let of_region = |region| self.book.price(key.service, region, key.item);
         if let Some(price) = of_region(self.region).or_else(|| of_region("global")) {
             return Ok(price);
         }
-        if let Some((region, mut price)) = self.fallback.and_then(|region| Some((region, of_region(region)?))) {
+        if let Some((region, price)) = self.fallback.and_then(|region| Some((region, of_region(region)?))) {
+            let mut price = Price::clone(&price);
             for provenance in &mut price.provenances {
                 provenance.source = format!("price of {region}, as there is none of {}", self.region);
                 provenance.confidence = Confidence::Unverified;
             }
-            return Ok(price);
+            return Ok(Arc::new(price));
         }
         Err(self.missing(&key))
     }

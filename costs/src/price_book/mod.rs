@@ -4,8 +4,9 @@
 pub mod import;
 mod lookup;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
+use std::sync::Arc;
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -198,10 +199,16 @@ pub enum BookError {
     },
 }
 
-/// All rows.
+/// All rows, and the prices that they make.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PriceBook {
     rows: Vec<Row>,
+    prices: HashMap<String, Arc<Price>>,
+}
+
+/// Key of a price in the index.
+fn index_key(service: &str, region: &str, item: &str) -> String {
+    [service, region, item].join("\n")
 }
 
 impl PriceBook {
@@ -219,8 +226,18 @@ impl PriceBook {
     /// [`BookError`] for what is not a price file, and for tiers that overlap or leave a gap.
     pub fn from_csv(file: impl Read) -> Result<Self, BookError> {
         let rows = csv::Reader::from_reader(file).deserialize().collect::<Result<Vec<Row>, _>>()?;
-        let book = Self { rows };
+        Self::of(rows)
+    }
+
+    fn of(rows: Vec<Row>) -> Result<Self, BookError> {
+        let mut book = Self { rows, prices: HashMap::new() };
         book.check()?;
+        let names: BTreeSet<_> = book.rows.iter().map(|row| (&*row.service, &*row.region, &*row.item)).collect();
+        let price = |(service, region, item)| {
+            Some((index_key(service, region, item), Arc::new(book.assemble(service, region, item)?)))
+        };
+        let prices = names.into_iter().filter_map(price).collect();
+        book.prices = prices;
         Ok(book)
     }
 
@@ -262,7 +279,11 @@ impl PriceBook {
     }
 
     /// The price of an item in exactly this region.
-    pub fn price(&self, service: &str, region: &str, item: &str) -> Option<Price> {
+    pub fn price(&self, service: &str, region: &str, item: &str) -> Option<Arc<Price>> {
+        self.prices.get(&index_key(service, region, item)).cloned()
+    }
+
+    fn assemble(&self, service: &str, region: &str, item: &str) -> Option<Price> {
         let mut rows: Vec<_> = self.priced(service, region, item).collect();
         rows.sort_by_key(|row| row.tier_from);
         let unit = rows.first()?.unit.clone();
@@ -280,11 +301,10 @@ impl PriceBook {
     pub fn replace(&mut self, rows: Vec<Row>) -> Result<(), BookError> {
         let same =
             |old: &Row, new: &Row| old.service == new.service && old.region == new.region && old.item == new.item;
-        let mut next = self.clone();
-        next.rows.retain(|old| !rows.iter().any(|new| same(old, new)));
-        next.rows.extend(rows);
-        next.check()?;
-        *self = next;
+        let mut next = self.rows.clone();
+        next.retain(|old| !rows.iter().any(|new| same(old, new)));
+        next.extend(rows);
+        *self = Self::of(next)?;
         Ok(())
     }
 

@@ -163,6 +163,14 @@ fn charge_capacity(
     Ok(())
 }
 
+/// LCUs of the dimension that needs most.
+///
+/// # Errors
+/// When a quantity is beyond any bill.
+pub fn capacity(usage: &Usage) -> Result<Decimal, ServiceError> {
+    Ok(dimensions(usage)?.into_iter().filter_map(|(_, lcu)| lcu).max().unwrap_or_default())
+}
+
 /// LCUs that each dimension needs; `None` where nothing is said about it.
 fn dimensions(usage: &Usage) -> Result<[(&'static str, Option<Decimal>); 4], ServiceError> {
     let new = usage.given(&NEW);

@@ -1,0 +1,235 @@
+//! Which inputs move a bill: each is set to its low and its high, the others stay. Assumed inputs have a wide band, measured
+//! and declared ones a narrow one; a profile may say better.
+
+use rust_decimal::{Decimal, dec};
+use serde::Serialize;
+
+use crate::deployment::{Deployment, EstimateError, Inputs, monthly_total};
+use crate::line::Known;
+use crate::measured::{Measured, Route};
+use crate::profile::Profile;
+
+/// Factors of what nobody measured.
+const WIDE: [Decimal; 2] = [dec!(0.5), dec!(2)];
+/// Factors of what was measured or declared.
+const NARROW: [Decimal; 2] = [dec!(0.8), dec!(1.25)];
+
+/// Sets an input to a multiple of itself.
+type Apply = fn(&mut Profile, &mut Measured, Decimal);
+
+/// An input of an estimate.
+#[derive(Debug)]
+pub struct Input {
+    /// Name in profiles and tables.
+    pub name: &'static str,
+    /// One sentence.
+    pub about: &'static str,
+    /// Whether it is one of the measured profile.
+    measured: bool,
+    apply: Apply,
+}
+
+/// Every input that is varied.
+pub const INPUTS: &[Input] = &[
+    Input { name: "orders", about: "orders a month", measured: false, apply: |p, _, f| p.orders_per_month *= f },
+    Input {
+        name: "journeys",
+        about: "journeys for one order",
+        measured: false,
+        apply: |p, _, f| p.journeys_per_order.values_mut().for_each(|count| count.0 *= f),
+    },
+    Input {
+        name: "cpu_ms",
+        about: "CPU time of a request",
+        measured: true,
+        apply: |_, m, f| each(m, |r| r.cpu_ms *= f),
+    },
+    Input { name: "wall_ms", about: "time of a request", measured: true, apply: |_, m, f| each(m, |r| r.wall_ms *= f) },
+    Input {
+        name: "response_bytes",
+        about: "size of a response",
+        measured: true,
+        apply: |_, m, f| each(m, |r| r.response_bytes *= f),
+    },
+    Input {
+        name: "log_bytes",
+        about: "log of a request",
+        measured: true,
+        apply: |_, m, f| each(m, |r| r.log_bytes *= f),
+    },
+    Input {
+        name: "dynamodb_units",
+        about: "read and write units of a request",
+        measured: true,
+        apply: |_, m, f| {
+            each(m, |route| {
+                route.read_units *= f;
+                route.write_units *= f;
+            });
+        },
+    },
+    Input {
+        name: "sql_statements",
+        about: "statements of a request",
+        measured: true,
+        apply: |_, m, f| each(m, |r| r.sql_statements *= f),
+    },
+    Input {
+        name: "lambda_init_ms",
+        about: "INIT of a function",
+        measured: true,
+        apply: |_, m, f| m.lambda_init_ms *= f,
+    },
+    Input {
+        name: "cold_start_share",
+        about: "invocations that start an environment",
+        measured: true,
+        apply: |p, _, f| p.options.cold_start_share = (p.options.cold_start_share * f).min(Decimal::ONE),
+    },
+    Input {
+        name: "function_memory_mb",
+        about: "memory size of a function",
+        measured: false,
+        apply: |p, _, f| p.options.function_memory_mb *= f,
+    },
+    Input {
+        name: "target_utilization",
+        about: "CPU use that target tracking holds",
+        measured: false,
+        apply: |p, _, f| p.options.target_utilization = (p.options.target_utilization * f).min(Decimal::ONE),
+    },
+    Input {
+        name: "burst",
+        about: "busiest minute over its hour",
+        measured: false,
+        apply: |p, _, f| p.options.burst *= f,
+    },
+    Input {
+        name: "minimum_tasks",
+        about: "least tasks of a service, whole",
+        measured: false,
+        apply: |p, _, f| {
+            for environment in &mut p.environments {
+                environment.minimum_tasks = (environment.minimum_tasks * f).round().max(Decimal::ONE);
+            }
+        },
+    },
+    Input {
+        name: "requests_per_connection",
+        about: "requests on one connection",
+        measured: false,
+        apply: |p, _, f| p.options.requests_per_connection *= f,
+    },
+    Input {
+        name: "deploys_per_month",
+        about: "deployments",
+        measured: false,
+        apply: |p, _, f| p.options.deploys_per_month *= f,
+    },
+    Input { name: "data_gb", about: "data in the store", measured: false, apply: |p, _, f| p.data_gb *= f },
+    Input {
+        name: "pictures_per_journey",
+        about: "pictures that a browser loads",
+        measured: false,
+        apply: |p, _, f| p.pictures_per_journey *= f,
+    },
+];
+
+fn each(measured: &mut Measured, change: impl Fn(&mut Route)) {
+    measured.routes.iter_mut().for_each(change);
+}
+
+impl Input {
+    /// How it is known.
+    pub fn known(&self, measured: &Measured) -> Known {
+        if self.measured { measured.confidence } else { Known::Declared }
+    }
+
+    /// Low and high factor.
+    pub fn band(&self, profile: &Profile, measured: &Measured) -> [Decimal; 2] {
+        let said = profile.uncertainty.get(self.name).map(|[low, high]| [low.0, high.0]);
+        said.unwrap_or(if self.known(measured) == Known::Assumed { WIDE } else { NARROW })
+    }
+
+    /// Profile and measurement with this input times `factor`.
+    pub fn times(&self, profile: &Profile, measured: &Measured, factor: Decimal) -> (Profile, Measured) {
+        let (mut profile, mut measured) = (profile.clone(), measured.clone());
+        (self.apply)(&mut profile, &mut measured, factor);
+        (profile, measured)
+    }
+}
+
+/// What an input does to a bill.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Swing {
+    /// Name of the input.
+    pub input: &'static str,
+    /// One sentence.
+    pub about: &'static str,
+    /// How it is known.
+    pub known: Known,
+    /// Low factor.
+    #[serde(with = "crate::number")]
+    pub low_factor: Decimal,
+    /// High factor.
+    #[serde(with = "crate::number")]
+    pub high_factor: Decimal,
+    /// USD a month at the low factor.
+    #[serde(with = "crate::number")]
+    pub low_total: Decimal,
+    /// USD a month at the high factor.
+    #[serde(with = "crate::number")]
+    pub high_total: Decimal,
+}
+
+impl Swing {
+    /// USD between the two.
+    pub fn width(&self) -> Decimal {
+        (self.high_total - self.low_total).abs()
+    }
+}
+
+/// Swings of a deployment's bill over all environments, widest first.
+///
+/// # Errors
+/// Those of an estimate, and a name in the profile's `uncertainty` that is no input.
+pub fn sensitivity(deployment: Deployment, inputs: Inputs<'_>) -> Result<Vec<Swing>, EstimateError> {
+    check(inputs.profile)?;
+    let mut swings = Vec::new();
+    for input in INPUTS {
+        let [low_factor, high_factor] = input.band(inputs.profile, inputs.measured);
+        let total = |factor| {
+            let (profile, measured) = input.times(inputs.profile, inputs.measured, factor);
+            monthly_total(deployment, Inputs { profile: &profile, measured: &measured, book: inputs.book })
+        };
+        swings.push(Swing {
+            input: input.name,
+            about: input.about,
+            known: input.known(inputs.measured),
+            low_factor,
+            high_factor,
+            low_total: total(low_factor)?,
+            high_total: total(high_factor)?,
+        });
+    }
+    swings.sort_by_key(|swing| std::cmp::Reverse(swing.width()));
+    Ok(swings)
+}
+
+/// Names in `uncertainty` are inputs, and a band has its low before its high.
+///
+/// # Errors
+/// What is wrong, with the names that are known.
+pub fn check(profile: &Profile) -> Result<(), EstimateError> {
+    let known: Vec<&str> = INPUTS.iter().map(|input| input.name).collect();
+    for (name, [low, high]) in &profile.uncertainty {
+        if !known.contains(&name.as_str()) {
+            let hint = crate::services::closest(name, &known);
+            return Err(EstimateError::Profile(format!("uncertainty has {name:?}, which is no input{hint}")));
+        }
+        if low.0.is_zero() || low > high {
+            return Err(EstimateError::Profile(format!("uncertainty of {name:?} is not [low, high] above zero")));
+        }
+    }
+    Ok(())
+}
