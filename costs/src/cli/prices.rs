@@ -1,33 +1,103 @@
 //! `costs prices`.
 
-use clap::Args;
+use std::path::PathBuf;
 
-use crate::price_book::PriceBook;
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
 
-/// Words to look for.
+use super::Book;
+use super::table::Table;
+use crate::price_book::Row;
+use crate::price_book::import::import;
+
+/// What to list, or to import.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Arguments {
-    /// Rows in which all these words occur.
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Rows in which all these words occur, as in: costs prices fargate arm64 eu-west-1
     words: Vec<String>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    book: Book,
 }
 
-/// Lists the rows.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Replace rows by those of an AWS price list (offer file, JSON or CSV), and write the price file.
+    Import {
+        /// The price list, as `aws pricing get-price-list-file-url` names it.
+        list: PathBuf,
+        /// Where to write the price file, for --prices; standard output when not given.
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+}
+
+/// Lists or imports.
 ///
 /// # Errors
-/// When the price file is broken, or nothing is found.
+/// When a file cannot be read, or nothing is found.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let book = PriceBook::built_in()?;
-    let rows: Vec<_> = book.search(&arguments.words).collect();
+    match &arguments.command {
+        Some(Command::Import { list, output }) => import_list(arguments, list, output.as_ref()),
+        None => list(arguments),
+    }
+}
+
+fn list(arguments: &Arguments) -> anyhow::Result<()> {
+    let book = arguments.book.open()?;
+    let rows: Vec<&Row> = book.search(&arguments.words).collect();
     anyhow::ensure!(!rows.is_empty(), "no price has all of these words: {}", arguments.words.join(" "));
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&rows)?);
         return Ok(());
     }
+    let mut table = Table::new();
+    table.head(
+        ["service", "region", "item", "USD", "per", "from", "to", "date", "trust", "source"].map(str::to_owned).into(),
+    );
+    let number = |number: Option<rust_decimal::Decimal>| number.map_or(String::new(), |n| n.normalize().to_string());
     for row in rows {
-        println!("{} {} {} {:?}", row.service, row.region, row.item, row.price_usd);
+        let price = match (row.price_usd, row.value) {
+            (Some(price), _) => price.normalize().to_string(),
+            (None, Some(value)) => format!("rule: {}", value.normalize()),
+            (None, None) => "rule".to_owned(),
+        };
+        table.row(vec![
+            row.service.clone(),
+            row.region.clone(),
+            row.item.clone(),
+            price,
+            row.unit.clone(),
+            number(row.tier_from),
+            number(row.tier_to),
+            if row.date.is_empty() { "?".to_owned() } else { row.date.clone() },
+            row.confidence.word().to_owned(),
+            row.source.chars().take(70).collect(),
+        ]);
+    }
+    print!("{table}");
+    Ok(())
+}
+
+fn import_list(arguments: &Arguments, list: &std::path::Path, output: Option<&PathBuf>) -> anyhow::Result<()> {
+    let name = list.display().to_string();
+    let text = std::fs::read_to_string(list).with_context(|| name.clone())?;
+    let mut book = arguments.book.open()?;
+    let file = list.file_name().map_or(name.clone(), |file| file.to_string_lossy().into_owned());
+    let imported = import(&mut book, &text, &file).with_context(|| name.clone())?;
+    let rows = book.to_csv()?;
+    match output {
+        Some(path) => std::fs::write(path, rows).with_context(|| path.display().to_string())?,
+        None => print!("{rows}"),
+    }
+    eprintln!("{} items from {name}, {} other prices left out", imported.items.len(), imported.left_out);
+    for item in &imported.items {
+        eprintln!("  {item}");
     }
     Ok(())
 }
