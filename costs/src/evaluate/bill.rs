@@ -321,7 +321,7 @@ impl Component {
             gigabyte: options.gigabyte,
         };
         let mut statement = (self.service.bill)(&usage, &context)?;
-        if statement.lines.is_empty() && statement.totals.is_empty() {
+        if statement.lines.is_empty() && statement.totals.values().all(Decimal::is_zero) {
             let known: Vec<_> = self.service.fields.iter().map(|field| field.name).collect();
             return Err(wrong(format!("{}: no usage is given (known: {})", self.name, known.join(", "))));
         }

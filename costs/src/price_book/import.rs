@@ -222,7 +222,7 @@ fn read_json(text: &str) -> Result<Vec<Offer>, ImportError> {
 
 /// The CSV has the columns of the JSON under names for people: `Usage Type`, `Region Code`, `StartingRange`.
 fn read_csv(text: &str) -> Result<Vec<Offer>, ImportError> {
-    let table: String = text.lines().skip(CSV_METADATA_LINES).map(|line| format!("{line}\n")).collect();
+    let table = text.splitn(CSV_METADATA_LINES + 1, '\n').nth(CSV_METADATA_LINES).unwrap_or_default();
     let mut reader = csv::Reader::from_reader(table.as_bytes());
     let format = |error: csv::Error| ImportError::Format(error.to_string());
     let head: Vec<String> = reader.headers().map_err(format)?.iter().map(column).collect();
