@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use shopease_aws::S3Location;
 use shopease_shared::domain::EmailAddress;
 use shopease_shared::ports::{SystemClock, SystemIds};
 use shopease_shared::services::create_operator;
@@ -45,11 +46,28 @@ enum Command {
         /// E-mail address to sign in with.
         email: EmailAddress,
     },
+    /// Work on the files that pages load: styles, scripts, pictures.
+    Assets {
+        #[command(subcommand)]
+        command: AssetsCommand,
+    },
     /// Ask a running shop whether it serves: exit code 0 or 1, for container health checks.
     Healthcheck {
         /// Port of the shop on this machine.
         #[arg(long, env = "SHOPEASE_HTTP_PORT", default_value_t = serve::DEFAULT_PORT)]
         port: u16,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum AssetsCommand {
+    /// Put the assets of this binary into a bucket, for a shop whose `SHOPEASE_ASSETS` names it.
+    Upload {
+        /// Where to, as `s3://bucket/prefix`.
+        location: S3Location,
+        /// Print every file.
+        #[arg(long)]
+        verbose: bool,
     },
 }
 
@@ -91,12 +109,12 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Serve(args)) => serve::run(args).await,
         Some(Command::Import(args)) => {
             telemetry::init(&shopease_shared::ports::ProcessEnv);
-            let settings = Settings::read(false)?;
+            let settings = Settings::load(false).await?;
             let open = open::store(&settings).await?;
             crate::import::run(args, &settings.shop, &open.store, &SystemClock).await
         }
         Some(Command::Migrate) => {
-            open::store(&Settings::read(false)?).await?.migrate().await?;
+            open::store(&Settings::load(false).await?).await?.migrate().await?;
             println!("The store is up to date.");
             Ok(ExitCode::SUCCESS)
         }
@@ -104,12 +122,15 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Audit(args)) => operations::audit(args).await,
         Some(Command::FakePayments(args)) => operations::fake_payments(args).await,
         Some(Command::Operator { email }) => make_operator(email).await,
+        Some(Command::Assets { command: AssetsCommand::Upload { location, verbose } }) => {
+            operations::upload_assets(&location, verbose).await
+        }
         Some(Command::Healthcheck { port }) => healthcheck(port),
     }
 }
 
 async fn make_operator(email: EmailAddress) -> anyhow::Result<ExitCode> {
-    let open = open::store(&Settings::read(false)?).await?;
+    let open = open::store(&Settings::load(false).await?).await?;
     let mut password = String::new();
     std::io::stdin().take(1024).read_to_string(&mut password).context("no password on standard input")?;
     let password = password.trim_end_matches(['\r', '\n']).to_owned();

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use shopease_aws::AssetsConfig;
 use shopease_events::EventsConfig;
 use shopease_payments::{LedgerHome, OpenPayments, PaymentsConfig};
 use shopease_shared::config::{HttpConfig, Reader, ShopConfig};
-use shopease_shared::ports::{EventSink, ProcessEnv, SystemIds};
+use shopease_shared::ports::{AssetStore, Env, EventSink, ProcessEnv, SystemIds};
 use shopease_storage::{OpenStore, StoreConfig};
 
 use crate::demo;
@@ -25,6 +26,10 @@ pub struct Settings {
     pub worker_seconds: u64,
     /// Where the worker delivers events.
     pub events: EventsConfig,
+    /// Where assets come from.
+    pub assets: AssetsConfig,
+    /// Whether the shop's address was given; else it is this port of localhost.
+    pub has_public_url: bool,
     /// Where the frontend finds the backend.
     pub backend_url: Option<String>,
     /// How long a stopping process keeps serving while load balancers notice.
@@ -39,12 +44,19 @@ const MAX_DRAIN_SECONDS: u64 = 15;
 const CONNECTIONS: u32 = 768;
 
 impl Settings {
-    /// Reads the environment; `has_shop` unless the process is a frontend.
+    /// Reads the environment and the parameters that it refers to; `has_shop` unless the process is a frontend.
     ///
     /// # Errors
-    /// Every problem with its variable.
-    pub fn read(has_shop: bool) -> anyhow::Result<Self> {
-        let mut reader = Reader::new(&ProcessEnv);
+    /// When the parameters cannot be read, and every problem with its variable.
+    pub async fn load(has_shop: bool) -> anyhow::Result<Self> {
+        let env = shopease_aws::environment(ProcessEnv).await?;
+        let settings = Self::read(&env, has_shop)?;
+        env.report_unused();
+        Ok(settings)
+    }
+
+    fn read(env: &dyn Env, has_shop: bool) -> anyhow::Result<Self> {
+        let mut reader = Reader::new(env);
         let default_store = if cfg!(feature = "embedded") { "embedded" } else { "postgres" };
         let store = StoreConfig::read(&mut reader, default_store);
         let (shop, mut http) = (ShopConfig::read(&mut reader), HttpConfig::read(&mut reader));
@@ -56,6 +68,8 @@ impl Settings {
         };
         let worker_seconds = reader.or("SHOPEASE_WORKER_SECONDS", 5);
         let events = EventsConfig::read(&mut reader);
+        let assets = AssetsConfig::read(&mut reader);
+        let has_public_url = env.var("SHOPEASE_PUBLIC_URL").is_some();
         let backend_url = reader.optional("SHOPEASE_BACKEND_URL");
         let drain_seconds = reader.or("SHOPEASE_DRAIN_SECONDS", 0);
         if drain_seconds > MAX_DRAIN_SECONDS {
@@ -67,7 +81,19 @@ impl Settings {
         }
         reader.finish()?;
         let store = store.context("no store is configured")?;
-        Ok(Self { store, shop, http, payments, worker_seconds, events, backend_url, drain_seconds, connections })
+        Ok(Self {
+            store,
+            shop,
+            http,
+            payments,
+            worker_seconds,
+            events,
+            assets,
+            has_public_url,
+            backend_url,
+            drain_seconds,
+            connections,
+        })
     }
 }
 
@@ -87,6 +113,14 @@ pub async fn store(settings: &Settings) -> anyhow::Result<OpenStore> {
 /// When its address is not one.
 pub async fn events(settings: &Settings) -> anyhow::Result<Arc<dyn EventSink>> {
     shopease_events::open(&settings.events).await.map_err(anyhow::Error::msg)
+}
+
+/// Opens the configured place for assets.
+///
+/// # Errors
+/// When the process does not know how to reach it.
+pub async fn assets(settings: &Settings) -> anyhow::Result<Arc<dyn AssetStore>> {
+    shopease_aws::open_assets(&settings.assets, &ProcessEnv).await.map_err(anyhow::Error::msg)
 }
 
 /// Opens the configured payment provider.

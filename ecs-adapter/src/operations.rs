@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use shopease_aws::S3Location;
 use shopease_payments::fake::service::{ServiceConfig, WebhookConfig, serve};
 use shopease_payments::fake::{Ledger, LedgerConfig};
 use shopease_shared::ports::{Clock as _, Env as _, ProcessEnv, SystemClock, SystemIds};
@@ -30,13 +31,15 @@ pub struct WorkerArgs {
 /// When the configuration or the store is unusable.
 pub async fn work(args: WorkerArgs) -> anyhow::Result<ExitCode> {
     telemetry::init(&ProcessEnv);
-    let settings = Settings::read(true)?;
+    telemetry::metrics::start(&ProcessEnv).map_err(anyhow::Error::msg)?;
+    let settings = Settings::load(true).await?;
     let open = open::store(&settings).await?;
     let payments = open::payments(&settings, false).await?;
     let shop = LocalShop::of_this_machine(open.store.clone(), payments.provider, settings.shop.clone());
     let worker = Worker::new(shop, open::events(&settings).await?);
     if args.once {
         let report = serde_json::to_string(&worker.run_once().await?)?;
+        telemetry::metrics::flush();
         writeln!(std::io::stdout(), "{report}")?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -45,6 +48,7 @@ pub async fn work(args: WorkerArgs) -> anyhow::Result<ExitCode> {
         () = forever => {}
         () = crate::serve::wait_for_signal() => {}
     }
+    telemetry::metrics::flush();
     Ok(ExitCode::SUCCESS)
 }
 
@@ -64,7 +68,7 @@ pub struct AuditArgs {
 /// # Errors
 /// When the configuration is unusable or the store cannot be read.
 pub async fn audit(args: AuditArgs) -> anyhow::Result<ExitCode> {
-    let settings = Settings::read(true)?;
+    let settings = Settings::load(true).await?;
     let open = open::store(&settings).await?;
     let payments = open::payments(&settings, false).await?;
     let report = audit_books(&*open.store, &*payments.provider, args.settled, SystemClock.now()).await?;
@@ -88,6 +92,25 @@ pub async fn audit(args: AuditArgs) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(if report.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Puts the assets of this binary into a bucket.
+///
+/// # Errors
+/// When a file cannot be put.
+pub async fn upload_assets(location: &S3Location, verbose: bool) -> anyhow::Result<ExitCode> {
+    telemetry::init(&ProcessEnv);
+    let mut out = std::io::stdout();
+    let uploaded = shopease_aws::upload(location, &ProcessEnv, |named| {
+        if verbose {
+            let (path, content_type, bytes) = (&named.path, named.content_type, named.asset.body.len());
+            // Who does not read the list wants the files all the same.
+            let _ = writeln!(std::io::stdout(), "{location}{path}  {content_type}  {bytes} bytes");
+        }
+    })
+    .await?;
+    writeln!(out, "{} files, {} bytes: use them with SHOPEASE_ASSETS={location}", uploaded.files, uploaded.bytes)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// How to serve the test payment provider.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use shopease_shared::http::{self, App};
-use shopease_shared::ports::{Env as _, ProcessEnv, SystemIds};
+use shopease_shared::ports::{ProcessEnv, SystemIds};
 use shopease_shared::remote_shop::RemoteShop;
 use shopease_shared::services::{LocalShop, Worker};
 use shopease_shared::telemetry;
@@ -29,15 +29,17 @@ pub const DEFAULT_PORT: u16 = 8080;
 /// When the configuration, the store or the port is unusable.
 pub async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     telemetry::init(&ProcessEnv);
-    let mut settings = Settings::read(args.role != Role::Frontend)?;
+    telemetry::metrics::start(&ProcessEnv).map_err(anyhow::Error::msg)?;
+    let mut settings = Settings::load(args.role != Role::Frontend).await?;
     let listener = TcpListener::bind(("0.0.0.0", args.port))
         .await
         .with_context(|| format!("port {} cannot be used (SHOPEASE_HTTP_PORT chooses another)", args.port))?;
     let port = listener.local_addr()?.port();
-    if ProcessEnv.var("SHOPEASE_PUBLIC_URL").is_none() {
+    if !settings.has_public_url {
         settings.shop.public_url = format!("http://localhost:{port}");
     }
     let (app, backing) = compose(&args, &mut settings).await?;
+    let app = app.with_assets(open::assets(&settings).await?);
     let router = match args.role {
         Role::Frontend => http::frontend(app.clone()),
         Role::Backend => http::backend(app.clone()),
@@ -50,6 +52,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         connections: settings.connections,
     };
     server::run(listener, router, &app, patience, wait_for_signal()).await?;
+    telemetry::metrics::flush();
     drop(backing);
     Ok(ExitCode::SUCCESS)
 }

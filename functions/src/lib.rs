@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use lambda_http::Adapter;
 use lambda_http::tower::ServiceBuilder;
+use shopease_aws::AssetsConfig;
 use shopease_events::EventsConfig;
 use shopease_payments::{LedgerHome, PaymentsConfig};
 use shopease_shared::config::{HttpConfig, Reader, ShopConfig};
@@ -32,11 +33,15 @@ pub async fn serve(area: Area) -> Result<(), lambda_http::Error> {
 /// # Errors
 /// When the configuration has problems or the store cannot be opened; Lambda reports it as an init error.
 pub async fn app() -> anyhow::Result<App> {
-    let mut reader = Reader::new(&ProcessEnv);
-    let mut http = HttpConfig::read(&mut reader);
+    start_telemetry()?;
+    let env = shopease_aws::environment(ProcessEnv).await?;
+    let mut reader = Reader::new(&env);
+    let (mut http, assets) = (HttpConfig::read(&mut reader), AssetsConfig::read(&mut reader));
     let (shop, methods) = shop(reader).await?;
+    env.report_unused();
     http.test_cards = methods;
-    Ok(App::local(shop, http))
+    let assets = shopease_aws::open_assets(&assets, &ProcessEnv).await.map_err(anyhow::Error::msg)?;
+    Ok(App::local(shop, http).with_assets(assets))
 }
 
 /// The worker of the same shop.
@@ -44,16 +49,23 @@ pub async fn app() -> anyhow::Result<App> {
 /// # Errors
 /// As [`app`].
 pub async fn worker() -> anyhow::Result<Worker> {
-    let mut reader = Reader::new(&ProcessEnv);
+    start_telemetry()?;
+    let env = shopease_aws::environment(ProcessEnv).await?;
+    let mut reader = Reader::new(&env);
     let events = EventsConfig::read(&mut reader);
     let (shop, _) = shop(reader).await?;
+    env.report_unused();
     let sink = shopease_events::open(&events).await.map_err(anyhow::Error::msg)?;
     Ok(Worker::new(shop, sink))
 }
 
+fn start_telemetry() -> anyhow::Result<()> {
+    telemetry::init(&ProcessEnv);
+    telemetry::metrics::start(&ProcessEnv).map_err(anyhow::Error::msg)
+}
+
 /// The shop, and the cards that its payment provider takes.
 async fn shop(mut reader: Reader<'_>) -> anyhow::Result<(LocalShop, Vec<(String, String)>)> {
-    telemetry::init(&ProcessEnv);
     let (store, payments) = (StoreConfig::read(&mut reader, "dynamodb"), PaymentsConfig::read(&mut reader));
     let shop = ShopConfig::read(&mut reader);
     reader.finish()?;

@@ -39,7 +39,11 @@ impl<'a> Reader<'a> {
         match text.parse() {
             Ok(value) => Some(value),
             Err(error) => {
-                self.problems.push(format!("{name}: {error} (found {text:?})"));
+                let found = match self.env.origin(name) {
+                    Some(origin) => format!("in {origin}"),
+                    None => format!("found {text:?}"),
+                };
+                self.problems.push(format!("{name}: {error} ({found})"));
                 None
             }
         }
@@ -60,7 +64,8 @@ impl<'a> Reader<'a> {
 
     /// Notes a problem of a value that could be read.
     pub fn problem(&mut self, name: &str, reason: impl fmt::Display) {
-        self.problems.push(format!("{name}: {reason}"));
+        let origin = self.env.origin(name).map(|origin| format!(" (in {origin})")).unwrap_or_default();
+        self.problems.push(format!("{name}: {reason}{origin}"));
     }
 
     /// Ends reading.

@@ -26,6 +26,7 @@ use crate::shop::{
     AddLineItem, Caller, CartView, CorrectStock, CustomerView, ListProducts, LogIn, MoveParcel, OrderView, PlaceOrder,
     ProductView, QuoteRequest, RefundOrder, Register, SetLineItem, Shop, ShopError, ShopResult, SignedIn, VariantStock,
 };
+use crate::telemetry::request;
 
 /// Everything but RFC 3986's unreserved characters is escaped in a path segment.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -96,7 +97,7 @@ impl RemoteShop {
             segments.iter().map(|segment| utf8_percent_encode(segment, SEGMENT).to_string()).collect();
         let mut url = self.base.clone();
         url.set_path(&format!("{}/api/v1/{}", self.base.path().trim_end_matches('/'), path.join("/")));
-        self.client.request(method, url)
+        self.client.request(method, url).headers(request::passed_on().into_iter().collect())
     }
 
     fn as_caller(&self, caller: &Caller, method: Method, segments: &[&str]) -> RequestBuilder {
@@ -162,9 +163,10 @@ impl RemoteShop {
         }
         *request.timeout_mut() = Some(left);
         // Who did not answer in time is busy: a second request would make it busier.
+        // Its address may hold an order's key, and errors are logged.
         let broken = |error: reqwest::Error| {
             let passing = error.is_connect() || !error.is_timeout();
-            Failure { error: unavailable(error.into()), passing }
+            Failure { error: unavailable(error.without_url().into()), passing }
         };
         let response = self.client.execute(request).await.map_err(broken)?;
         let status = response.status();

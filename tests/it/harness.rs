@@ -86,6 +86,7 @@ impl TestShop {
         store: SharedStore,
         payments: impl FnOnce(FakeProvider) -> Arc<P>,
     ) -> Self {
+        crate::logs::watch();
         let env = MapEnv::new([("SHOPEASE_CATALOG_CACHE_SECONDS", "0")]);
         let mut reader = Reader::new(&env);
         let (shop, mut http) = (ShopConfig::read(&mut reader), HttpConfig::read(&mut reader));

@@ -24,6 +24,7 @@ mod fronted;
 mod hang_ups;
 mod harness;
 mod import;
+mod logs;
 mod model;
 mod overload;
 mod payments;

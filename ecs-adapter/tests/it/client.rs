@@ -17,6 +17,11 @@ pub struct Shop {
 impl Shop {
     /// Starts the binary and waits until it is ready.
     pub fn start(variables: &[(&str, &str)]) -> Self {
+        Self::start_with(variables, Stdio::null(), Stdio::inherit())
+    }
+
+    /// The same with places for what it writes.
+    pub fn start_with(variables: &[(&str, &str)], out: Stdio, error: Stdio) -> Self {
         let data = tempfile::tempdir().expect("a directory");
         let port = TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).expect("a free port").port();
         let child = Command::new(env!("CARGO_BIN_EXE_shopease"))
@@ -24,7 +29,8 @@ impl Shop {
             .env("SHOPEASE_HTTP_PORT", port.to_string())
             .env("SHOPEASE_LOG", "warn")
             .envs(variables.iter().copied())
-            .stdout(Stdio::null())
+            .stdout(out)
+            .stderr(error)
             .spawn()
             .expect("the binary starts");
         let shop = Self { port, child, _data: data };

@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use front_door::lambda::{Function, Invocation, Observer, Outcome, Report, Settings};
+use serde_json::Value;
+use shopease_shared::testing::EmfLine;
 use tempfile::TempDir;
 
 const BINARIES: [(&str, &str); 7] = [
@@ -52,6 +54,9 @@ fn function(name: &str, binary: &str, variables: &[(&str, &str)]) -> (Function, 
     (function, log, directory)
 }
 
+/// Lines as a deployed function writes them.
+const TOLD: [(&str, &str); 3] = [("SHOPEASE_LOG_FORMAT", "json"), ("SHOPEASE_METRICS", "emf"), ("DD_ENV", "test")];
+
 /// A store that is not there: no function needs one to start, and its health says so.
 const NOWHERE: [(&str, &str); 3] = [
     ("SHOPEASE_STORE", "dynamodb"),
@@ -69,7 +74,8 @@ fn events(name: &str) -> Vec<PathBuf> {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_function_starts_and_answers_each_form_of_event() {
     for (name, binary) in BINARIES.into_iter().filter(|(name, _)| *name != "worker") {
-        let (function, log, _directory) = function(name, binary, &NOWHERE);
+        let (function, log, _directory) = function(name, binary, &[&NOWHERE[..], &TOLD].concat());
+        let mut invocations = 0;
         let mut payloads: Vec<_> = events(name).iter().map(|file| std::fs::read(file).expect("an event")).collect();
         payloads.push(include_bytes!("../../../sam/events/alb-storefront-home.json").to_vec());
         for payload in payloads {
@@ -88,8 +94,25 @@ async fn every_function_starts_and_answers_each_form_of_event() {
                 answer.contains(r#""statusCode":503"#) || answer.contains(r#""statusCode":404"#),
                 "{name}: {answer}"
             );
+            invocations += 1;
         }
+        tells_of_each_invocation(name, invocations, &log.0.lock().expect("nobody panicked"));
     }
+}
+
+/// One line of the log and one of metrics for each, at once: a frozen environment may never wake.
+fn tells_of_each_invocation(name: &str, invocations: usize, log: &str) {
+    let lines: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let requests: Vec<_> = lines.iter().filter(|line| line["logger"]["name"] == "access").collect();
+    assert_eq!(requests.len(), invocations, "{name}: {log}");
+    for line in requests {
+        assert_eq!(line["dd"]["env"], "test", "{line}");
+        assert!(line["duration"].is_u64() && line["request_id"].is_string(), "{line}");
+    }
+    let metrics: Vec<_> = log.lines().filter_map(EmfLine::read).collect();
+    let latencies = metrics.iter().filter_map(|line| Some((line, line.metrics.get("Latency")?)));
+    let latencies: Vec<_> = latencies.map(|(line, values)| (&line.namespace, values.len())).collect();
+    assert_eq!(latencies, vec![(&"shopease/test".to_owned(), 1); invocations], "{name}: {log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,13 +1,18 @@
-//! Stylesheet, icons and demo pictures, embedded in the binary.
+//! Stylesheet, icons and demo pictures: embedded in the binary, or wherever an [`AssetStore`] has them. The answers are the same.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use axum::extract::{Path, RawQuery};
+use async_trait::async_trait;
+use axum::body::Bytes;
+use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 
+use super::App;
 use super::extract::respond_with_etag;
+use crate::ports::{Asset, AssetStore, StoreError};
 use crate::shop::ShopError;
 
 #[derive(rust_embed::Embed)]
@@ -19,15 +24,20 @@ struct ShopAssets;
 #[prefix = "demo/"]
 struct DemoAssets;
 
+/// For an address that names the version of what it leads to.
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+/// For all others.
+const FOR_AN_HOUR: &str = "public, max-age=3600";
+
 /// First characters of each asset's hash: part of its address, so that it can be cached for ever.
 static VERSIONS: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
-    ShopAssets::iter()
-        .filter_map(|path| {
-            let hash = ShopAssets::get(&path)?.metadata.sha256_hash();
-            Some((path.into_owned(), crate::domain::hex(&hash)[..12].to_owned()))
-        })
-        .collect()
+    let known = ShopAssets::iter().filter_map(|path| Some((path.to_string(), version(&find(&path)?))));
+    known.collect()
 });
+
+fn version(asset: &Asset) -> String {
+    crate::domain::hex(&asset.digest)[..12].to_owned()
+}
 
 /// The address of one of the shop's own assets.
 pub(super) fn url(path: &str) -> String {
@@ -37,18 +47,64 @@ pub(super) fn url(path: &str) -> String {
     }
 }
 
+/// The assets in this binary.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct EmbeddedAssets;
+
+#[async_trait]
+impl AssetStore for EmbeddedAssets {
+    async fn find_asset(&self, path: &str) -> Result<Option<Asset>, StoreError> {
+        Ok(find(path))
+    }
+}
+
+fn find(path: &str) -> Option<Asset> {
+    let file = ShopAssets::get(path).or_else(|| DemoAssets::get(path))?;
+    let digest = file.metadata.sha256_hash();
+    let body = match file.data {
+        Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+        Cow::Owned(bytes) => bytes.into(),
+    };
+    Some(Asset { body, digest })
+}
+
+/// An embedded asset with what its answer says of it: what a store elsewhere is filled with.
+#[derive(Debug, Clone)]
+pub struct NamedAsset {
+    /// Path below `/assets/`.
+    pub path: String,
+    /// The file.
+    pub asset: Asset,
+    /// Its type.
+    pub content_type: &'static str,
+    /// How long it may be kept by who does not know its version.
+    pub cache_control: &'static str,
+}
+
+impl EmbeddedAssets {
+    /// All of them, in the order of their paths.
+    pub fn all(self) -> Vec<NamedAsset> {
+        let mut paths: Vec<_> = ShopAssets::iter().chain(DemoAssets::iter()).map(Cow::into_owned).collect();
+        paths.sort_unstable();
+        let named = paths.into_iter().filter_map(|path| {
+            let (asset, content_type) = (find(&path)?, content_type(&path));
+            Some(NamedAsset { path, asset, content_type, cache_control: FOR_AN_HOUR })
+        });
+        named.collect()
+    }
+}
+
 pub(super) async fn serve(
+    State(app): State<App>,
     Path(path): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, ShopError> {
-    let file = ShopAssets::get(&path)
-        .or_else(|| DemoAssets::get(&path))
-        .ok_or_else(|| ShopError::NotFound { what: "file".to_owned() })?;
-    let version = query.as_deref().and_then(|query| query.strip_prefix("v="));
-    let immutable = version.is_some() && version == VERSIONS.get(&path).map(String::as_str);
-    let cache = if immutable { "public, max-age=31536000, immutable" } else { "public, max-age=3600" };
-    Ok(respond_with_etag(&headers, content_type(&path), cache, file.data.into_owned()))
+    let asset = app.assets.find_asset(&path).await?.ok_or_else(|| ShopError::NotFound { what: "file".to_owned() })?;
+    // The version of what is there now: a store elsewhere may hold that of another release.
+    let asked_for = query.as_deref().and_then(|query| query.strip_prefix("v="));
+    let cache = if asked_for == Some(version(&asset).as_str()) { FOR_EVER } else { FOR_AN_HOUR };
+    Ok(respond_with_etag(&headers, content_type(&path), cache, asset))
 }
 
 pub(super) async fn robots() -> impl IntoResponse {

@@ -13,11 +13,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sha2::{Digest, Sha256};
 
 use super::problem::Problem;
 use super::visitor::Visitor;
 use crate::domain::RuleError;
+use crate::ports::Asset;
 use crate::shop::ShopError;
 
 /// Longest reason that is given for a body of the wrong shape.
@@ -191,7 +191,7 @@ pub(super) fn private_json<T: Serialize>(status: StatusCode, value: &T) -> Respo
 /// A public JSON answer with a strong validator: 304 when the client has it already.
 pub(super) fn cacheable_json<T: Serialize>(request: &HeaderMap, value: &T) -> Result<Response, ShopError> {
     let body = serde_json::to_vec(value).map_err(|error| ShopError::Internal(error.into()))?;
-    Ok(respond_with_etag(request, "application/json", "public, no-cache", body))
+    Ok(respond_with_etag(request, "application/json", "public, no-cache", Asset::new(body.into())))
 }
 
 /// An answer with a strong validator made from its bytes.
@@ -199,9 +199,9 @@ pub(super) fn respond_with_etag(
     request: &HeaderMap,
     content_type: &'static str,
     cache_control: &'static str,
-    body: Vec<u8>,
+    asset: Asset,
 ) -> Response {
-    let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&Sha256::digest(&body)[..16]));
+    let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&asset.digest[..16]));
     let known = request
         .get_all(header::IF_NONE_MATCH)
         .iter()
@@ -209,7 +209,7 @@ pub(super) fn respond_with_etag(
         .flat_map(|value| value.split(','))
         .map(|tag| tag.trim().trim_start_matches("W/"))
         .any(|tag| tag == "*" || tag == etag);
-    let mut response = if known { StatusCode::NOT_MODIFIED.into_response() } else { body.into_response() };
+    let mut response = if known { StatusCode::NOT_MODIFIED.into_response() } else { asset.body.into_response() };
     let headers = response.headers_mut();
     if !known {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));

@@ -1,6 +1,7 @@
 //! The shop over HTTP: JSON API and storefront pages as axum routers, one per area, that run unchanged in a Lambda
 //! function and in the server for Fargate. Handlers parse, call one use case of [`Shop`], render.
 
+mod access;
 mod api;
 mod assets;
 mod cursor;
@@ -25,8 +26,9 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use crate::Shop;
 use crate::config::HttpConfig;
 use crate::domain::CountryCode;
-use crate::ports::{IdGenerator, SystemIds};
+use crate::ports::{AssetStore, IdGenerator, SystemIds};
 use crate::services::LocalShop;
+pub use assets::{EmbeddedAssets, NamedAsset};
 use overload::Gate;
 pub use problem::Problem;
 use routes::{Area, ROUTES, Surface};
@@ -52,6 +54,7 @@ pub struct App {
     pub(crate) shop: Arc<dyn Shop>,
     pub(crate) ids: Arc<dyn IdGenerator>,
     pub(crate) config: Arc<HttpConfig>,
+    pub(crate) assets: Arc<dyn AssetStore>,
     draining: Arc<AtomicBool>,
     pub(crate) gate: Arc<Gate>,
 }
@@ -60,7 +63,14 @@ impl App {
     /// The shop with how it shows itself.
     pub fn new(shop: Arc<dyn Shop>, ids: Arc<dyn IdGenerator>, config: HttpConfig) -> Self {
         let gate = Arc::new(Gate::new(config.limits));
-        Self { shop, ids, config: Arc::new(config), draining: Arc::default(), gate }
+        let assets = Arc::new(EmbeddedAssets);
+        Self { shop, ids, config: Arc::new(config), assets, draining: Arc::default(), gate }
+    }
+
+    /// The same with assets from elsewhere than the binary.
+    #[must_use]
+    pub fn with_assets(self, assets: Arc<dyn AssetStore>) -> Self {
+        Self { assets, ..self }
     }
 
     /// A shop in this process, with the machine's randomness.
@@ -110,7 +120,8 @@ pub fn router(app: App, keep: impl Fn(&routes::Route) -> bool) -> Router {
         .fallback_service(inner)
         .layer(from_fn_with_state(app.clone(), overload::layer))
         .layer(from_fn(guard::layer))
-        .layer(from_fn_with_state(app, problem::layer))
+        .layer(from_fn_with_state(app.clone(), problem::layer))
+        .layer(from_fn_with_state(app, access::layer))
 }
 
 /// One area with pages and API: what a Lambda function serves.

@@ -14,11 +14,12 @@ use http_body_util::BodyExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::problem::{self, Problem};
+use super::problem::Problem;
 use super::{App, MAX_BODY_BYTES};
 use crate::config::Limits;
 use crate::deadline;
 use crate::shop::ShopError;
+use crate::telemetry::{metrics, request};
 
 /// How long requests must be refused, without a break, before the process calls itself saturated.
 const SATURATED_AFTER: Duration = Duration::from_secs(3);
@@ -166,7 +167,7 @@ pub(super) async fn layer(State(app): State<App>, request: Request, next: Next) 
     let work = deadline::scope(deadline, next.run(request));
     if class == Class::Checkout {
         // An order goes on when its visitor is gone or has been told to ask again, so it keeps its place until it ends.
-        let work = problem::under_same_name(async move {
+        let work = request::in_current(async move {
             let response = work.await;
             drop(place);
             response
@@ -222,6 +223,7 @@ fn too_slow() -> Response {
 
 /// Nothing was done, and those who are refused together are asked to come back at different times.
 fn refused(app: &App, class: Class) -> Response {
+    metrics::shed();
     // A slow payment provider fills its places in every process alike: no reason to call this one saturated.
     if class == Class::Ordinary {
         app.gate.note_refusal();

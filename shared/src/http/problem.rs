@@ -13,10 +13,7 @@ use utoipa::ToSchema;
 use super::App;
 use crate::domain::{RuleError, Sku};
 use crate::shop::ShopError;
-
-tokio::task_local! {
-    static REQUEST_ID: String;
-}
+use crate::telemetry::request;
 
 /// Header that names a request in answers and logs.
 pub const REQUEST_ID_HEADER: &str = "x-request-id";
@@ -61,7 +58,7 @@ impl Problem {
             title: title.to_owned(),
             status: status.as_u16(),
             detail: detail.into(),
-            request_id: REQUEST_ID.try_with(Clone::clone).ok(),
+            request_id: request::current_id(),
             errors: Vec::new(),
             sku: None,
             subject: None,
@@ -205,7 +202,6 @@ impl IntoResponse for ShopError {
 }
 
 fn log_failure(what: &str, source: Option<&(dyn std::error::Error + 'static)>) {
-    let request_id = REQUEST_ID.try_with(Clone::clone).unwrap_or_default();
     let mut chain = String::new();
     let mut next = source;
     while let Some(error) = next {
@@ -215,13 +211,8 @@ fn log_failure(what: &str, source: Option<&(dyn std::error::Error + 'static)>) {
         chain.push_str(&error.to_string());
         next = error.source();
     }
-    tracing::error!(request_id, chain, "{what}");
-}
-
-/// The request's name for a part of its work that runs in a task of its own.
-pub(super) fn under_same_name<F: Future>(work: F) -> impl Future<Output = F::Output> {
-    let request_id = REQUEST_ID.try_with(Clone::clone).unwrap_or_default();
-    REQUEST_ID.scope(request_id, work)
+    // Also named where lines do not name their request by themselves.
+    tracing::error!(request_id = request::current_id(), error.message = chain, "{what}");
 }
 
 /// Answers where no route is.
@@ -239,18 +230,17 @@ pub(super) async fn method_not_allowed() -> Problem {
     )
 }
 
-/// The outermost layer: names the request, turns panics into 500, problems on pages into HTML, and sets the headers
-/// that every answer has.
+/// The kind of problem that an answer tells of, for the layers outside.
+#[derive(Debug, Clone)]
+pub(super) struct ProblemKind(pub String);
+
+/// Turns panics into 500, problems on pages into HTML, and sets the headers that every answer has.
 pub(super) async fn layer(State(app): State<App>, request: Request, next: Next) -> Response {
-    let request_id = app.ids.ulid().to_string();
     let wants_html = !request.uri().path().starts_with("/api/");
     let is_head = request.method() == Method::HEAD;
     let run = std::panic::AssertUnwindSafe(next.run(request)).catch_unwind();
-    let mut response = REQUEST_ID
-        .scope(request_id.clone(), async {
-            run.await.unwrap_or_else(|_| ShopError::Internal("a handler panicked".into()).into_response())
-        })
-        .await;
+    let mut response = run.await.unwrap_or_else(|_| ShopError::Internal("a handler panicked".into()).into_response());
+    let kind = response.extensions().get::<Problem>().map(|problem| ProblemKind(problem.kind.clone()));
     if wants_html && let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let page = super::pages::error_page(&app, &problem);
         let (parts, _) = response.into_parts();
@@ -262,11 +252,14 @@ pub(super) async fn layer(State(app): State<App>, request: Request, next: Next) 
             }
         }
     }
+    if let Some(kind) = kind {
+        response.extensions_mut().insert(kind);
+    }
     let headers = response.headers_mut();
     for (name, value) in SECURITY_HEADERS {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
-    if let Ok(value) = HeaderValue::from_str(&request_id) {
+    if let Some(Ok(value)) = request::current_id().map(HeaderValue::try_from) {
         headers.insert(REQUEST_ID_HEADER, value);
     }
     if is_head { without_body(response) } else { response }

@@ -21,6 +21,12 @@ pub trait IdGenerator: Send + Sync {
 pub trait Env {
     /// The value of a variable; `None` when it is not set or empty.
     fn var(&self, name: &str) -> Option<String>;
+
+    /// Where a value comes from that is not the variable's own, such as `the parameter /shopease/prod/backend/stripe-secret-key`.
+    /// Such a value may be a secret and is not shown.
+    fn origin(&self, _name: &str) -> Option<String> {
+        None
+    }
 }
 
 /// The machine's clock.

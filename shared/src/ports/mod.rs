@@ -6,6 +6,7 @@
 
 mod accounts;
 mod ambient;
+mod assets;
 mod audit;
 mod carts;
 mod catalog;
@@ -23,6 +24,7 @@ use async_trait::async_trait;
 
 pub use accounts::{AccountStore, SessionStore};
 pub use ambient::{Clock, Env, IdGenerator, ProcessEnv, SystemClock, SystemIds};
+pub use assets::{Asset, AssetStore, MAX_ASSET_BYTES};
 pub use audit::{AuditPage, AuditRecord, AuditStore};
 pub use carts::CartStore;
 pub use catalog::{CatalogStore, ProductListing, Upserted};

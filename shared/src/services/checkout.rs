@@ -15,6 +15,7 @@ use crate::domain::{
 };
 use crate::ports::{Claimed, IdempotencyKey, IdempotencyRecord, OutboxMessage, Placement};
 use crate::shop::{Caller, OrderView, PlaceOrder, QuoteRequest, ShopError, ShopResult};
+use crate::telemetry::{metrics, request};
 
 /// The route of the keys that orders are placed with.
 pub(super) const CHECKOUT: &str = "checkout";
@@ -69,7 +70,8 @@ impl LocalShop {
         client_key: &str,
     ) -> ShopResult<OrderView> {
         let (shop, caller, client_key) = (self.clone(), caller.clone(), client_key.to_owned());
-        let task = tokio::spawn(async move { shop.place_and_pay(&caller, command, &client_key).await });
+        let task =
+            tokio::spawn(request::in_current(async move { shop.place_and_pay(&caller, command, &client_key).await }));
         task.await.map_err(|error| ShopError::Internal(error.into()))?
     }
 
@@ -100,6 +102,7 @@ impl LocalShop {
         match self.store.place_order(&placement).await? {
             Claimed::New => {
                 failpoint("after-place");
+                metrics::order_event("order.placed");
                 self.forget_products_of(&placement.order).await;
                 answer(self.carry_on(placement.order, false).await?)
             }

@@ -18,6 +18,7 @@ use crate::ports::{
     RefundIntent, StoreError,
 };
 use crate::shop::{ShopError, ShopResult};
+use crate::telemetry::metrics;
 
 /// How long a payment may take while somebody waits for it; then the answer is that it is not known yet.
 const BUDGET: Duration = Duration::from_secs(10);
@@ -235,7 +236,8 @@ impl LocalShop {
     /// order as it is now.
     pub(super) async fn write_step(&self, before: &Order, step: OrderStep) -> ShopResult<Order> {
         let outcome = checkout_outcome(before, &step.order)?;
-        let outbox = step.topics.iter().map(|topic| self.message(topic, step.order.id.as_str())).collect();
+        let topics = step.topics;
+        let outbox = topics.iter().map(|topic| self.message(topic, step.order.id.as_str())).collect();
         let advance = OrderAdvance { order: step.order, stock: step.stock, outcome, outbox };
         failpoint("before-step");
         match self.store.advance_order(&advance).await {
@@ -244,6 +246,10 @@ impl LocalShop {
             Err(error) => return Err(error.into()),
         }
         failpoint("after-step");
+        for topic in &topics {
+            metrics::order_event(topic);
+        }
+        metrics::payment(before.payment.state, advance.order.payment.state);
         self.news.notify_one();
         let after = advance.order;
         if after.state == OrderState::Cancelled && before.state == OrderState::Pending {

@@ -5,6 +5,7 @@ use super::LocalShop;
 use crate::domain::{FulfillmentState, Order, OrderId, OrderState, OrderStep, RefundId, RuleError};
 use crate::ports::IdempotencyKey;
 use crate::shop::{Caller, MoveParcel, OrderView, RefundOrder, ShopError, ShopResult};
+use crate::telemetry::request;
 
 /// How often a step that met another step of the same order is tried again on what is there now.
 const MAX_TRIES: usize = 5;
@@ -38,7 +39,7 @@ impl LocalShop {
     /// As [`LocalShop::carry_on`], in a task of its own: a client that hangs up must not stop it between two steps.
     pub(super) async fn carry_on_in_background(&self, order: Order) -> ShopResult<Order> {
         let shop = self.clone();
-        let task = tokio::spawn(async move { shop.carry_on(order, true).await });
+        let task = tokio::spawn(request::in_current(async move { shop.carry_on(order, true).await }));
         task.await.map_err(|error| ShopError::Internal(error.into()))?
     }
 

@@ -11,6 +11,7 @@ use super::failpoint::failpoint;
 use crate::domain::{Order, OrderId, OrderState};
 use crate::ports::EventSink;
 use crate::shop::ShopResult;
+use crate::telemetry::metrics;
 
 /// Most rounds of one run: a scheduled function ends, and the next one goes on.
 const MAX_ROUNDS: usize = 50;
@@ -73,6 +74,13 @@ impl Worker {
         self.sweep_payments(&mut report).await?;
         self.relay_outbox(&mut report).await?;
         self.purge(&mut report).await;
+        metrics::worker(&[
+            ("delivered", report.delivered),
+            ("undelivered", report.undelivered),
+            ("settled", report.paid + report.cancelled + report.settled),
+            ("open", report.still_open),
+            ("failed", report.failed),
+        ]);
         if !report.is_idle() {
             tracing::info!(report = serde_json::to_string(&report).unwrap_or_default(), "worker");
         }

@@ -9,8 +9,10 @@
 
 mod ambient;
 pub mod conformance;
+mod emf;
 pub mod fixtures;
 mod random;
 
 pub use ambient::{FixedClock, MapEnv, SeededIds};
+pub use emf::EmfLine;
 pub use random::SeededRandom;

@@ -1,0 +1,315 @@
+//! Assets in S3: read through a cache, and put there from the binary by `shopease assets upload`.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use moka::future::Cache;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::Method;
+use shopease_shared::config::Reader;
+use shopease_shared::http::{EmbeddedAssets, NamedAsset};
+use shopease_shared::ports::{Asset, AssetStore, Env, MAX_ASSET_BYTES, Source, StoreError};
+
+use crate::service::{Call, Failure, Patience, Service, host, own_endpoint};
+
+/// The variable.
+const NAME: &str = "SHOPEASE_ASSETS";
+/// What a visitor waits for a file: well below a request's budget.
+const READING: Patience = Patience { tries: 3, in_all: Duration::from_secs(5) };
+/// What an upload waits for one.
+const WRITING: Patience = Patience { tries: 5, in_all: Duration::from_secs(30) };
+/// How long a file is kept before S3 is asked again: an upload is seen by then.
+const FRESH: Duration = Duration::from_mins(5);
+/// How many bytes are kept; the shop's own assets are 200 KB.
+const CACHE_BYTES: u64 = 32 * 1024 * 1024;
+/// What an entry without a file weighs, so that guessed names do not fill the memory.
+const ENTRY_BYTES: usize = 512;
+/// Longest key: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html>
+const MAX_KEY_BYTES: usize = 1024;
+/// Everything but RFC 3986's unreserved characters is escaped in a segment of a key, as signatures need it.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// Where assets come from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum AssetsConfig {
+    /// The binary.
+    #[default]
+    Embedded,
+    /// A bucket.
+    S3(S3Location),
+}
+
+impl AssetsConfig {
+    /// Reads `SHOPEASE_ASSETS`: `embedded` (the default) or `s3://<bucket>/<prefix>`.
+    pub fn read(reader: &mut Reader<'_>) -> Self {
+        let text = reader.or(NAME, "embedded".to_owned());
+        if text == "embedded" {
+            return Self::Embedded;
+        }
+        text.parse().map_or_else(
+            |reason: String| {
+                reader.problem(NAME, format!("{reason}, nor `embedded`"));
+                Self::Embedded
+            },
+            Self::S3,
+        )
+    }
+}
+
+/// A place in a bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct S3Location {
+    bucket: String,
+    /// With a slash at its end, unless it is empty.
+    prefix: String,
+}
+
+impl fmt::Display for S3Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "s3://{}/{}", self.bucket, self.prefix)
+    }
+}
+
+impl FromStr for S3Location {
+    type Err = String;
+
+    /// Reads `s3://<bucket>/<prefix>` under S3's rules for names of buckets.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("{text:?} is not an address like s3://bucket/prefix");
+        let rest = text.strip_prefix("s3://").ok_or_else(wrong)?;
+        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let bucket_is_right = (3..=63).contains(&bucket.len())
+            && bucket.bytes().all(|byte| plain(byte) || byte == b'-' || byte == b'.')
+            && bucket.bytes().next().is_some_and(plain)
+            && bucket.bytes().last().is_some_and(plain);
+        let prefix = prefix.trim_end_matches('/');
+        let prefix_is_right = prefix.is_empty()
+            || prefix.split('/').all(|part| !matches!(part, "" | "." | "..") && !part.chars().any(char::is_control));
+        if !bucket_is_right || !prefix_is_right {
+            return Err(wrong());
+        }
+        let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+        Ok(Self { bucket: bucket.to_owned(), prefix })
+    }
+}
+
+/// A bucket that can be asked.
+#[derive(Debug, Clone)]
+struct Bucket {
+    service: Service,
+    location: S3Location,
+    /// The bucket is a part of the path, not of the host's name.
+    in_path: bool,
+}
+
+impl Bucket {
+    async fn connect(location: &S3Location, env: &(dyn Env + Sync)) -> Result<Self, String> {
+        let bucket = &location.bucket;
+        // A name with dots is outside of the certificate; another engine than AWS has no names for buckets.
+        let in_path = own_endpoint("s3", env).is_some() || bucket.contains('.');
+        let host = |region: &str| {
+            let host = host("s3", region);
+            if in_path { host } else { format!("{bucket}.{host}") }
+        };
+        Ok(Self { service: Service::connect("s3", env, host).await?, location: location.clone(), in_path })
+    }
+
+    /// The encoded path of an asset; `None` when no key can be so long.
+    fn path(&self, asset: &str) -> Option<String> {
+        let key = format!("{}{asset}", self.location.prefix);
+        if key.len() > MAX_KEY_BYTES {
+            return None;
+        }
+        let key: Vec<_> = key.split('/').map(|part| utf8_percent_encode(part, SEGMENT).to_string()).collect();
+        let bucket = if self.in_path { format!("/{}", self.location.bucket) } else { String::new() };
+        Some(format!("{bucket}/{}", key.join("/")))
+    }
+
+    async fn get(&self, asset: &str) -> Result<Option<Asset>, StoreError> {
+        let Some(path) = self.path(asset) else { return Ok(None) };
+        let call =
+            Call { method: Method::GET, path, headers: Vec::new(), body: Vec::new(), max_bytes: MAX_ASSET_BYTES };
+        match self.service.send(&call, READING).await {
+            Ok((_, body)) => Ok(Some(Asset::new(body.into()))),
+            Err(Failure::Refused { status: 404, ref code, .. }) if code != "NoSuchBucket" => Ok(None),
+            Err(failure @ Failure::Refused { status: 200, .. }) => Err(StoreError::corrupt(failure)),
+            Err(failure) => Err(StoreError::Unavailable(self.hint(failure))),
+        }
+    }
+
+    async fn put(&self, named: &NamedAsset) -> Result<(), Source> {
+        let path = self.path(&named.path).ok_or("the key is too long")?;
+        let headers =
+            vec![("content-type", named.content_type.to_owned()), ("cache-control", named.cache_control.to_owned())];
+        let body = named.asset.body.to_vec();
+        let call = Call { method: Method::PUT, path, headers, body, max_bytes: MAX_ASSET_BYTES };
+        self.service.send(&call, WRITING).await.map(|_| ()).map_err(|failure| self.hint(failure))
+    }
+
+    /// What S3 says, and what it means by it: who may not list a bucket is not told that a key is not there.
+    fn hint(&self, failure: Failure) -> Source {
+        match failure {
+            Failure::Refused { status: 403, .. } => format!(
+                "{NAME}: {} may not be used: reading needs s3:GetObject and s3:ListBucket, uploading s3:PutObject: {failure}",
+                self.location
+            )
+            .into(),
+            failure @ Failure::Refused { .. } => format!("{NAME}: {}: {failure}", self.location).into(),
+            failure @ Failure::NoAnswer { .. } => failure.into(),
+        }
+    }
+}
+
+/// Assets in a bucket, behind a cache of this process.
+pub struct S3Assets {
+    bucket: Bucket,
+    cache: Cache<String, Option<Asset>>,
+}
+
+impl fmt::Debug for S3Assets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3Assets").field("bucket", &self.bucket).finish_non_exhaustive()
+    }
+}
+
+impl S3Assets {
+    /// Assets at a location, with the credentials and the region of this process. Makes no request yet.
+    ///
+    /// # Errors
+    /// What is missing, by its variable.
+    pub async fn connect(location: &S3Location, env: &(dyn Env + Sync)) -> Result<Self, String> {
+        let bucket = Bucket::connect(location, env).await.map_err(|reason| format!("{NAME}: {reason}"))?;
+        let weight = |path: &String, asset: &Option<Asset>| {
+            let bytes = ENTRY_BYTES + path.len() + asset.as_ref().map_or(0, |asset| asset.body.len());
+            u32::try_from(bytes).unwrap_or(u32::MAX)
+        };
+        let cache = Cache::builder().max_capacity(CACHE_BYTES).weigher(weight).time_to_live(FRESH).build();
+        Ok(Self { bucket, cache })
+    }
+}
+
+#[async_trait]
+impl AssetStore for S3Assets {
+    async fn find_asset(&self, path: &str) -> Result<Option<Asset>, StoreError> {
+        let found = self.cache.try_get_with_by_ref(path, self.bucket.get(path)).await;
+        found.map_err(|error: Arc<StoreError>| match &*error {
+            StoreError::Corrupt(_) => StoreError::Corrupt(Box::new(Shared(error))),
+            _ => StoreError::Unavailable(Box::new(Shared(error))),
+        })
+    }
+}
+
+/// An error that all who waited for the same file get.
+#[derive(Debug)]
+struct Shared(Arc<StoreError>);
+
+impl fmt::Display for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an asset of S3")
+    }
+}
+
+impl std::error::Error for Shared {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        std::error::Error::source(&*self.0)
+    }
+}
+
+/// The store that the configuration names.
+///
+/// # Errors
+/// As [`S3Assets::connect`].
+pub async fn open_assets(config: &AssetsConfig, env: &(dyn Env + Sync)) -> Result<Arc<dyn AssetStore>, String> {
+    Ok(match config {
+        AssetsConfig::Embedded => Arc::new(EmbeddedAssets),
+        AssetsConfig::S3(location) => Arc::new(S3Assets::connect(location, env).await?),
+    })
+}
+
+/// What an upload has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Uploaded {
+    /// Files.
+    pub files: usize,
+    /// Their bytes.
+    pub bytes: usize,
+}
+
+/// Why an upload stopped. What was put before stays; a second run puts all of it again.
+#[derive(Debug, thiserror::Error)]
+pub enum UploadError {
+    /// The process does not know where or as whom to write.
+    #[error("{0}")]
+    NoClient(String),
+    /// S3 did not take a file.
+    #[error("{path} was not put to {location}")]
+    NotPut {
+        /// The file.
+        path: String,
+        /// Where to.
+        location: S3Location,
+        /// Why.
+        #[source]
+        source: Source,
+    },
+}
+
+/// Puts the binary's own assets to a location, each with its type and how long it may be kept, and tells of each.
+///
+/// # Errors
+/// [`UploadError`].
+pub async fn upload(
+    location: &S3Location,
+    env: &(dyn Env + Sync),
+    mut done: impl FnMut(&NamedAsset),
+) -> Result<Uploaded, UploadError> {
+    let bucket = Bucket::connect(location, env).await.map_err(UploadError::NoClient)?;
+    let mut uploaded = Uploaded { files: 0, bytes: 0 };
+    for named in EmbeddedAssets.all() {
+        bucket.put(&named).await.map_err(|source| UploadError::NotPut {
+            path: named.path.clone(),
+            location: location.clone(),
+            source,
+        })?;
+        uploaded = Uploaded { files: uploaded.files + 1, bytes: uploaded.bytes + named.asset.body.len() };
+        done(&named);
+    }
+    Ok(uploaded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_location_is_a_bucket_and_a_prefix() {
+        for (text, bucket, prefix) in [
+            ("s3://shop-assets", "shop-assets", ""),
+            ("s3://shop-assets/", "shop-assets", ""),
+            ("s3://shop.assets/prod/v1/", "shop.assets", "prod/v1/"),
+        ] {
+            let expected = S3Location { bucket: bucket.to_owned(), prefix: prefix.to_owned() };
+            assert_eq!(text.parse(), Ok(expected), "{text}");
+        }
+        for text in [
+            "",
+            "shop",
+            "s3:/x",
+            "s3://",
+            "s3://ab",
+            "s3://Shop",
+            "s3://a_b_c",
+            "s3://-ab",
+            "s3://shop/a//b",
+            "s3://shop/../x",
+            "https://shop/x",
+        ] {
+            let problem = S3Location::from_str(text).expect_err(text);
+            assert!(problem.contains("s3://bucket/prefix"), "{problem}");
+        }
+    }
+}

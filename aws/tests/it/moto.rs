@@ -1,0 +1,127 @@
+//! The same against moto: a server that checks signatures with AWS's own Python code, and policies of users.
+//!
+//! It is installed once below the target directory. Where that is not possible the test says so and passes, unless `CI=true`.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+use serde::Deserialize;
+use shopease_aws::{S3Assets, environment, upload};
+use shopease_shared::http::EmbeddedAssets;
+use shopease_shared::ports::{AssetStore as _, Env as _, ProcessEnv};
+use shopease_shared::testing::MapEnv;
+
+use crate::assets::{location, same_as_embedded};
+use crate::{chain, env};
+
+const PACKAGES: &str = "moto[server]==5.2.5";
+
+#[derive(Deserialize)]
+struct Moto {
+    endpoint: String,
+    prefix: String,
+    bucket: String,
+    reader: (String, String),
+    writer: (String, String),
+    nobody: (String, String),
+    #[serde(skip)]
+    child: Option<Child>,
+}
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+impl Moto {
+    fn env(&self, (id, secret): &(String, String)) -> MapEnv {
+        env(&self.endpoint, id, secret)
+    }
+
+    fn start() -> Result<Self, String> {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/start_moto.py");
+        let mut command = Command::new(python()?);
+        command.arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().map_err(|error| format!("moto does not start: {error}"))?;
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("text");
+        let mut moto: Self =
+            serde_json::from_str(&line).map_err(|error| format!("moto does not say where it is: {error}"))?;
+        moto.child = Some(child);
+        Ok(moto)
+    }
+}
+
+/// A Python that has moto: that of the tests of the infrastructure if it is there, else one of our own.
+fn python() -> Result<PathBuf, String> {
+    let own = Path::new(env!("CARGO_TARGET_TMPDIR")).join("moto");
+    let of_infrastructure = own.join("../../xtask/moto");
+    for venv in [&own, &of_infrastructure] {
+        // Written last, so that a broken installation is not taken for one.
+        if std::fs::read_to_string(venv.join("packages")).is_ok_and(|packages| packages == PACKAGES) {
+            return Ok(venv.join("bin/python"));
+        }
+    }
+    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&own))?;
+    let python = own.join("bin/python");
+    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", PACKAGES]))?;
+    std::fs::write(own.join("packages"), PACKAGES).map_err(|error| error.to_string())?;
+    Ok(python)
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    if output.status.success() { Ok(()) } else { Err(format!("{command:?}: {said}")) }
+}
+
+#[tokio::test]
+async fn settings_and_assets_come_from_moto() {
+    let moto = match tokio::task::spawn_blocking(Moto::start).await.expect("no panic") {
+        Ok(moto) => moto,
+        Err(reason) => {
+            assert!(ProcessEnv.var("CI").as_deref() != Some("true"), "{reason}");
+            println!("SKIPPED moto::settings_and_assets_come_from_moto: {reason}");
+            return;
+        }
+    };
+    parameters(&moto).await;
+    bucket(&moto).await;
+}
+
+async fn parameters(moto: &Moto) {
+    let read = |user| environment(moto.env(user).with("SHOPEASE_SSM_PREFIX", &moto.prefix));
+    let known = read(&moto.reader).await.expect("the reader may");
+    assert_eq!(known.var("SHOPEASE_STRIPE_SECRET_KEY").as_deref(), Some("sk_test_of_moto"), "it is decrypted");
+    assert_eq!(known.unused().len(), 23, "all pages, and nothing below them");
+    let denied = chain(&read(&moto.nobody).await.expect_err("nobody may not"));
+    assert!(denied.contains("ssm:GetParametersByPath") && denied.contains("user/nobody"), "{denied}");
+    let forged = (moto.reader.0.clone(), "another secret".to_owned());
+    let forged = chain(&read(&forged).await.expect_err("a signature with another secret is refused"));
+    assert!(forged.contains("signature"), "{forged}");
+    let elsewhere = environment(moto.env(&moto.reader).with("SHOPEASE_SSM_PREFIX", "/shopease/other")).await;
+    assert!(chain(&elsewhere.expect_err("nothing is there")).contains("no parameter below /shopease/other"));
+}
+
+async fn bucket(moto: &Moto) {
+    let there = location(&format!("s3://{}/prod/v 1+ä", moto.bucket));
+    let refused = upload(&there, &moto.env(&moto.reader), |_| {}).await.expect_err("the reader may not write");
+    assert!(chain(&refused).contains("s3:PutObject"), "{}", chain(&refused));
+    let done =
+        upload(&there, &moto.env(&moto.writer), |_| {}).await.unwrap_or_else(|error| panic!("{}", chain(&error)));
+    assert_eq!(done.files, EmbeddedAssets.all().len());
+    let assets = Arc::new(S3Assets::connect(&there, &moto.env(&moto.reader)).await.expect("a client"));
+    for named in EmbeddedAssets.all() {
+        assert_eq!(assets.find_asset(&named.path).await.expect("an answer"), Some(named.asset), "{}", named.path);
+    }
+    same_as_embedded(assets).await;
+    let nobody = S3Assets::connect(&there, &moto.env(&moto.nobody)).await.expect("a client");
+    let denied = chain(&nobody.find_asset("shop.css").await.expect_err("nobody may not read"));
+    assert!(denied.contains("s3:GetObject"), "{denied}");
+}

@@ -1,0 +1,56 @@
+"""moto with users who may read, write, or neither, and signatures and policies that are checked. Says where it is; ends with its input."""
+
+import json
+import os
+import sys
+import urllib.request
+
+# Before moto is loaded: it begins to ask who calls when it is told so below.
+os.environ["INITIAL_NO_AUTH_ACTION_COUNT"] = "1000000"
+os.environ.update(AWS_ACCESS_KEY_ID="setup", AWS_SECRET_ACCESS_KEY="setup", AWS_REGION="eu-north-1", AWS_EC2_METADATA_DISABLED="true")
+
+import boto3
+from moto.server import ThreadedMotoServer
+
+PREFIX = "/shopease/test/backend"
+BUCKET = "shop-assets"
+
+server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+server.start()
+host, port = server.get_host_and_port()
+endpoint = f"http://{host}:{port}"
+
+
+def client(service):
+    return boto3.client(service, endpoint_url=endpoint, region_name="eu-north-1")
+
+
+def user(name, *actions):
+    iam = client("iam")
+    iam.create_user(UserName=name)
+    statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_user_policy(UserName=name, PolicyName="only", PolicyDocument=policy)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return [key["AccessKeyId"], key["SecretAccessKey"]]
+
+
+ssm = client("ssm")
+for number in range(23):
+    ssm.put_parameter(Name=f"{PREFIX}/filler-{number}", Value=f"value {number}", Type="String")
+ssm.put_parameter(Name=f"{PREFIX}/stripe-secret-key", Value="sk_test_of_moto", Type="SecureString")
+ssm.put_parameter(Name=f"{PREFIX}/below/deeper", Value="not ours", Type="String")
+client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-north-1"})
+
+told = {
+    "endpoint": endpoint,
+    "prefix": PREFIX,
+    "bucket": BUCKET,
+    "reader": user("reader", "ssm:GetParametersByPath", "s3:GetObject", "s3:ListBucket"),
+    "writer": user("writer", "s3:PutObject"),
+    "nobody": user("nobody", "sns:Publish"),
+}
+reset = urllib.request.Request(f"{endpoint}/moto-api/reset-auth", b"0", {"content-type": "text/plain"}, method="POST")
+urllib.request.urlopen(reset).read()
+print(json.dumps(told), flush=True)
+sys.stdin.read()

@@ -1,0 +1,95 @@
+//! What the server writes: its log as JSON, its metrics in CloudWatch's format, and nothing else on standard output.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use shopease_shared::testing::EmfLine;
+
+use crate::client::{Shop, connect, get, get_on, read};
+
+/// More than a line of metrics may hold values.
+const REQUESTS: usize = 230;
+
+fn file(directory: &tempfile::TempDir, name: &str) -> (std::path::PathBuf, Stdio) {
+    let path = directory.path().join(name);
+    let file = File::create(&path).expect("a file");
+    (path, file.into())
+}
+
+#[test]
+fn a_server_counts_every_request_once_and_writes_one_line_for_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let ((out, to_out), (error, to_error)) = (file(&directory, "out"), file(&directory, "error"));
+    let variables = [
+        ("SHOPEASE_METRICS", "emf"),
+        ("SHOPEASE_LOG", "info"),
+        ("SHOPEASE_LOG_FORMAT", "json"),
+        ("DD_SERVICE", "shopease-backend"),
+        ("DD_ENV", "test"),
+    ];
+    let mut shop = Shop::start_with(&variables, to_out, to_error);
+    let mut socket = connect(shop.port).expect("a connection");
+    for number in 0..REQUESTS {
+        let path = ["/", "/api/v1/products", "/nothing", "/cart"][number % 4];
+        get_on(&mut socket, path).expect("an answer");
+    }
+    let big = "POST /cart/line-items HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 9\r\n\r\nsku=a&x=%";
+    socket.write_all(big.as_bytes()).expect("it is sent");
+    let refused = read(&mut socket).expect("an answer").status;
+    assert!((400..500).contains(&refused), "{refused}");
+    get(shop.port, "/healthz").expect("an answer");
+    shop.terminate();
+    let begun = Instant::now();
+    while shop.ended().is_none() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "it does not end");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let log = std::fs::read_to_string(error).expect("a log");
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    let requests = lines.iter().filter(|line| line["logger"]["name"] == "access").count();
+    assert_eq!(requests, REQUESTS + 1, "one line a request");
+    let out = std::fs::read_to_string(out).expect("an output");
+    let mut sums: BTreeMap<(String, String), f64> = BTreeMap::new();
+    let mut latencies = 0;
+    for line in out.lines().filter_map(EmfLine::read) {
+        assert_eq!(line.namespace, "shopease/test");
+        assert_eq!(line.dimensions["Service"], "shopease-backend");
+        assert!(line.dimensions.len() <= 2, "{line:?}");
+        let area = line.dimensions.get("Area").cloned().unwrap_or_default();
+        latencies += line.metrics.get("Latency").map_or(0, Vec::len);
+        for (name, values) in line.metrics {
+            assert!(values.iter().all(|value| *value > 0.0), "{name}: {values:?}");
+            *sums.entry((name, area.clone())).or_default() += values.iter().sum::<f64>();
+        }
+    }
+    assert_eq!(latencies, REQUESTS + 1, "every request is counted once: {out}");
+    let count = |name: &str, area: &str| sums.get(&(name.to_owned(), area.to_owned())).copied();
+    assert_eq!(count("ClientErrors", "none"), Some(57.0), "one in four");
+    assert_eq!(count("ClientErrors", "cart"), Some(1.0));
+    assert_eq!(count("ServerErrors", "cart"), None);
+}
+
+#[test]
+fn what_is_no_kind_of_metrics_or_prefix_is_told_at_the_start() {
+    for (name, value, said) in [
+        ("SHOPEASE_METRICS", "statsd", "SHOPEASE_METRICS: \"statsd\" is neither emf nor off"),
+        ("SHOPEASE_SSM_PREFIX", "shopease", "SHOPEASE_SSM_PREFIX: \"shopease\" is no prefix"),
+        (
+            "SHOPEASE_ASSETS",
+            "s3:/assets",
+            "SHOPEASE_ASSETS: \"s3:/assets\" is not an address like s3://bucket/prefix, nor `embedded`",
+        ),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_shopease"))
+            .env(name, value)
+            .env("SHOPEASE_DATA_DIR", tempfile::tempdir().expect("a directory").path())
+            .output()
+            .expect("the binary starts");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && error.contains(said), "{error}");
+    }
+}

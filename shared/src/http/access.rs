@@ -1,0 +1,143 @@
+//! The outermost layer: names the request, and writes one line for each: which route, which status, how long. Never what the client
+//! sent: an address may hold a cart's id or an order's key, so only the route's pattern is told.
+
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use axum::body::HttpBody as _;
+use axum::extract::{Request, State};
+use axum::http::{Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::Response;
+use matchit::Router;
+use tracing::Level;
+
+use super::App;
+use super::problem::ProblemKind;
+use super::routes::{Area, ROUTES, Surface};
+use crate::telemetry::ACCESS;
+use crate::telemetry::metrics;
+use crate::telemetry::request::{self, RequestContext};
+
+/// A client that goes before it is answered, as nginx calls it.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+/// The route table by path. Refused requests never come as far as axum's router, and theirs would forget the pattern with the request.
+static PATTERNS: LazyLock<Router<Target>> = LazyLock::new(|| {
+    let mut patterns = Router::new();
+    for route in ROUTES {
+        let is_probe = route.surface == Surface::Probe;
+        // A path with several methods is in the table several times, under the same area: a test looks.
+        let _ = patterns.insert(route.path, Target { pattern: route.path, area: route.area, is_probe });
+    }
+    patterns
+});
+
+#[derive(Debug, Clone, Copy)]
+struct Target {
+    pattern: &'static str,
+    area: Area,
+    is_probe: bool,
+}
+
+/// Names the request, measures it and tells of it. Probes that succeed are not told: there are many, and they say nothing.
+pub(super) async fn layer(State(app): State<App>, request: Request, next: Next) -> Response {
+    let context = RequestContext::new(app.ids.ulid(), request.headers());
+    let entry = Entry {
+        method: known_method(request.method()),
+        target: PATTERNS.at(request.uri().path()).ok().map(|found| *found.value),
+        begun: Instant::now(),
+        answered: false,
+    };
+    request::scope(context, async {
+        let mut entry = entry;
+        let response = next.run(request).await;
+        entry.answer(&response);
+        response
+    })
+    .await
+}
+
+/// A request that is at work.
+struct Entry {
+    method: &'static str,
+    target: Option<Target>,
+    begun: Instant,
+    answered: bool,
+}
+
+impl Entry {
+    fn answer(&mut self, response: &Response) {
+        self.answered = true;
+        let problem = response.extensions().get::<ProblemKind>().map(|kind| kind.0.as_str());
+        self.tell(response.status().as_u16(), response.body().size_hint().exact(), problem);
+    }
+
+    /// Writes the line. What else is known of a request, such as what it used of the store, belongs here as further fields.
+    fn tell(&self, status: u16, bytes: Option<u64>, problem: Option<&str>) {
+        let (duration, area) = (self.begun.elapsed(), self.target.map(|target| target.area.name()));
+        if self.target.is_some_and(|target| target.is_probe) {
+            if status == StatusCode::OK.as_u16() {
+                return;
+            }
+        } else {
+            metrics::request(area, status, duration);
+        }
+        let (method, route) = (self.method, self.target.map(|target| target.pattern));
+        tracing::event!(
+            target: ACCESS,
+            Level::INFO,
+            http.method = method,
+            http.status_code = status,
+            http.route = route,
+            area,
+            duration = nanoseconds(duration),
+            network.bytes_written = bytes,
+            problem,
+            "{method} {} {status}", route.unwrap_or("(no route)"),
+        );
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.tell(CLIENT_CLOSED_REQUEST, None, None);
+        }
+    }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// A method that is in no standard is text of the client's, and not told.
+fn known_method(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "(other)",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_route_is_found_by_its_pattern_under_its_area() {
+        for route in ROUTES {
+            let path = route.path.replace("{*path}", "a/b.css").replace("{id}", "cart_1").replace("{handle}", "x-1");
+            let found = PATTERNS.at(&path).expect(route.path).value;
+            assert_eq!((found.pattern, found.area), (route.path, route.area));
+        }
+        for path in ["/nothing", "/products/x/y", "/api/v1", ""] {
+            assert!(PATTERNS.at(path).is_err(), "{path}");
+        }
+    }
+}
