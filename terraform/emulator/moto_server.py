@@ -18,8 +18,9 @@ import boto3
 import moto
 from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
 from moto.awslambda.models import LambdaFunction
+from moto.budgets.responses import BudgetsResponse
 from moto.ecs.responses import EC2ContainerServiceResponse
-from moto.rds.models import DBParameterGroup
+from moto.rds.models import DBInstance, DBParameterGroup
 from moto.server import ThreadedMotoServer
 
 MOTO = "5.2.5"
@@ -68,6 +69,45 @@ def update_parameters(original, group, parameters):
     original(group, parameters)
     for parameter in parameters:
         group.parameters[parameter["ParameterName"]].setdefault("Source", "user")
+
+
+# RDS: Performance Insights of an instance.
+@replaces(DBInstance, "__init__")
+def create_instance(original, instance, *args, **kwargs):
+    original(instance, *args, **kwargs)
+    instance.performance_insights_enabled = kwargs.get("enable_performance_insights", False)
+    for field in ["performance_insights_kms_key_id", "performance_insights_retention_period"]:
+        if kwargs.get(field) is not None:
+            setattr(instance, field, kwargs[field])
+
+
+# Budgets: who is told. moto keeps the subscribers of a notification and knows no call that lists them.
+@replaces(BudgetsResponse, "describe_subscribers_for_notification")
+def subscribers_of_notification(_, request):
+    budget = request.backend.budgets[request._get_param("AccountId")][request._get_param("BudgetName")]
+    wanted = request._get_param("Notification")
+    same = ["NotificationType", "ComparisonOperator", "Threshold"]
+    found = [kept for kept in budget.notifications if all(kept.details.get(key) == wanted.get(key) for key in same)]
+    return json.dumps({"Subscribers": found[0].subscribers if found else []})
+
+
+# Budgets: tags. moto knows none.
+budget_tags = {}
+
+
+@replaces(BudgetsResponse, "create_budget")
+def create_budget(original, request):
+    answer = original(request)
+    name = request._get_param("Budget")["BudgetName"]
+    arn = f"arn:aws:budgets::{request._get_param('AccountId')}:budget/{name}"
+    budget_tags[arn] = {tag["Key"]: tag["Value"] for tag in request._get_param("ResourceTags") or []}
+    return answer
+
+
+@replaces(BudgetsResponse, "list_tags_for_resource")
+def tags_of_budget(_, request):
+    tags = budget_tags.get(request._get_param("ResourceARN"), {})
+    return json.dumps({"ResourceTags": [{"Key": key, "Value": value} for key, value in tags.items()]})
 
 
 # Lambda: where a function logs.

@@ -13,6 +13,7 @@ use shopease_shared::http::routes::{ROUTES, Surface};
 use crate::documents::picture;
 use crate::postgres::Postgres;
 use crate::sam_template;
+use crate::terraform_modules;
 use crate::tools::{cargo, execute, root};
 
 /// Marks the generated part of `Cargo.toml`.
@@ -46,7 +47,7 @@ pub fn run(check: bool) -> Result<()> {
 fn texts() -> Result<Vec<(PathBuf, String)>> {
     let (manifest, architecture) = (root().join("Cargo.toml"), root().join("docs/architecture.md"));
     let (functions, load_balancer) = (root().join("sam/template.yaml"), root().join("sam/load-balancer.yaml"));
-    Ok(vec![
+    let mut texts = vec![
         (root().join("docs/openapi.json"), openapi::json()?),
         (root().join("docs/routes.md"), route_document()?),
         (architecture.clone(), picture::document(&std::fs::read_to_string(&architecture)?)?),
@@ -54,7 +55,9 @@ fn texts() -> Result<Vec<(PathBuf, String)>> {
         (functions.clone(), sam_template::functions(&std::fs::read_to_string(&functions)?)?),
         (load_balancer.clone(), sam_template::load_balancer(&std::fs::read_to_string(&load_balancer)?)?),
         (root().join("terraform/routes.json"), front_door_routes()?),
-    ])
+    ];
+    texts.extend(terraform_modules::documents(&root().join("terraform"))?);
+    Ok(texts)
 }
 
 /// Path to function, for `cargo lambda watch`. Every path belongs to one area; what no route knows goes to the

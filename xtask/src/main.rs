@@ -3,11 +3,13 @@
 
 mod documents;
 mod generate;
+mod infrastructure;
 mod journeys;
 mod pipeline;
 mod postgres;
 mod sam;
 mod sam_template;
+mod terraform_modules;
 mod test;
 mod tools;
 

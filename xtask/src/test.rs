@@ -81,6 +81,9 @@ const STEPS: &[Step] = &[
         execute(cargo().arg("clippy").args(features).arg("--lib").args(wire).args(["--", "--deny", "warnings"]))?;
         passed(cargo().arg("test").args(features).args(wire))
     }),
+    Step::beside("terraform", "the infrastructure is valid and tested, and comes and goes on an emulator", |_| {
+        crate::infrastructure::run()
+    }),
     Step::new("import", "ten thousand products reach PostgreSQL in under 30 s", |_| journeys::large_import()),
     Step::new("journeys", "a shopper in a real browser, on every runtime and store", |_| journeys::run()),
     Step::new("sam", "the functions deployed on an emulated AWS, both paths behind its load balancer", |_| {

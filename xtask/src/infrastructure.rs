@@ -1,0 +1,240 @@
+//! Checks of `terraform/`, without an AWS account: format, validity, descriptions, tests with mocks, checkov, and a round trip on moto
+//! (apply, a second plan that changes nothing, destroy). Everything runs on a copy below `target`, so that neither state nor plugins get
+//! into the sources, and several runs do not meet.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::terraform_modules;
+use crate::test::Outcome;
+use crate::tools::{command, find_program, python_packages, root};
+
+/// Environment of the round trip.
+const ROUND_TRIP: &str = "dev";
+/// Place of the functions' artefacts, as in `terraform/emulator/emulator.tfvars`.
+const ARTEFACTS: [&str; 2] = ["artefacts", "release"];
+
+/// Runs every check; all of them are reported before the first failure is.
+///
+/// # Errors
+/// When a check fails or a tool cannot be had.
+pub fn run() -> Result<Outcome> {
+    let Some(terraform) = find_program("terraform", &[]) else {
+        return Ok(Outcome::Skipped("terraform is not on PATH".to_owned()));
+    };
+    let work = WorkingCopy::new(terraform)?;
+    // The round trip mostly waits for the provider's own pauses, so the others run meanwhile.
+    let failures: Vec<_> = std::thread::scope(|scope| {
+        let round_trip = scope.spawn(|| work.timed("apply, plan, destroy on moto", WorkingCopy::round_trip));
+        let mut failures = vec![
+            work.timed("format", WorkingCopy::format),
+            work.timed("descriptions", |_| terraform_modules::check(&root().join("terraform"))),
+            work.timed("checkov", |_| checkov()),
+            work.timed("bootstrap: validate, tests", |work| work.tests("bootstrap")),
+            work.timed("stack: validate, tests", |work| work.tests("stack")),
+        ];
+        failures.push(round_trip.join().unwrap_or_else(|_| Some("the round trip panicked".to_owned())));
+        failures.into_iter().flatten().collect()
+    });
+    if !failures.is_empty() {
+        bail!("{}", failures.join("; "));
+    }
+    fs::remove_dir_all(&work.directory)?;
+    Ok(Outcome::Passed)
+}
+
+/// A copy of `terraform/` and of what it reads, for one run.
+struct WorkingCopy {
+    terraform: PathBuf,
+    directory: PathBuf,
+    /// Where provider plugins are, if not to be downloaded.
+    plugins: Option<PathBuf>,
+}
+
+impl WorkingCopy {
+    fn new(terraform: PathBuf) -> Result<Self> {
+        let directory = root().join(format!("target/xtask/terraform/{}", std::process::id()));
+        fs::create_dir_all(directory.join("functions"))?;
+        fs::copy(root().join("functions/settings.json"), directory.join("functions/settings.json"))?;
+        copy_tree(&root().join("terraform"), &directory.join("terraform"))?;
+        // A root of its own, for the override and the state of the round trip.
+        copy_tree(&root().join("terraform/stack"), &directory.join("terraform/emulated"))?;
+        Ok(Self { terraform, directory, plugins: plugin_directory() })
+    }
+
+    /// Runs a part, prints what it took, and tells how it failed.
+    fn timed(&self, name: &str, part: impl FnOnce(&Self) -> Result<()>) -> Option<String> {
+        let begun = Instant::now();
+        let result = part(self);
+        let seconds = begun.elapsed().as_secs();
+        match result {
+            Ok(()) => println!("  {seconds:>4} s  {name}"),
+            Err(error) => {
+                println!("  {seconds:>4} s  {name}: FAILED\n{error:#}");
+                return Some(format!("{name} failed"));
+            }
+        }
+        None
+    }
+
+    fn terraform(&self, directory: &str) -> Command {
+        let mut terraform = command(&self.terraform);
+        terraform.current_dir(self.directory.join("terraform").join(directory));
+        terraform.env("TF_IN_AUTOMATION", "1").env("CHECKPOINT_DISABLE", "1").env_remove("TF_DATA_DIR");
+        if std::env::var_os("TF_CLI_CONFIG_FILE").is_some_and(|file| !Path::new(&file).exists()) {
+            terraform.env_remove("TF_CLI_CONFIG_FILE");
+        }
+        terraform
+    }
+
+    fn init(&self, directory: &str, arguments: &[&str]) -> Result<()> {
+        let mut init = self.terraform(directory);
+        init.args(["init", "-no-color", "-input=false"]).args(arguments);
+        if let Some(plugins) = &self.plugins {
+            init.arg(format!("-plugin-dir={}", plugins.display()));
+        } else {
+            let cache = root().join("target/xtask/terraform-plugins");
+            fs::create_dir_all(&cache)?;
+            init.env("TF_PLUGIN_CACHE_DIR", cache);
+        }
+        quiet(&mut init)
+    }
+
+    fn format(&self) -> Result<()> {
+        quiet(self.terraform(".").args(["fmt", "-no-color", "-check", "-diff", "-recursive"]))
+    }
+
+    fn tests(&self, directory: &str) -> Result<()> {
+        self.init(directory, &["-backend=false"])?;
+        quiet(self.terraform(directory).args(["validate", "-no-color"]))?;
+        quiet(self.terraform(directory).args(["test", "-no-color"]))
+    }
+
+    fn round_trip(&self) -> Result<()> {
+        let emulator = self.directory.join("terraform/emulator");
+        fs::copy(
+            emulator.join("provider_override.tf"),
+            self.directory.join("terraform/emulated/provider_override.tf"),
+        )?;
+        let moto = Moto::start(&emulator)?;
+        self.init("emulated", &[])?;
+        let on_moto = |arguments: &[&str]| {
+            let mut terraform = self.terraform("emulated");
+            terraform.args(arguments).args(["-no-color", "-input=false", "-parallelism=20"]);
+            terraform.arg(format!("-var-file=envs/{ROUND_TRIP}.tfvars"));
+            terraform.arg("-var-file=../emulator/emulator.tfvars");
+            terraform.env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", moto.port));
+            terraform.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+            terraform.env("AWS_REGION", "us-east-1").env("AWS_EC2_METADATA_DISABLED", "true");
+            terraform.env_remove("AWS_PROFILE").env_remove("AWS_SESSION_TOKEN");
+            quiet(&mut terraform)
+        };
+        on_moto(&["apply", "-auto-approve"])?;
+        // Exit code 2: there would be changes, so something is read back as another thing than was written.
+        on_moto(&["plan", "-detailed-exitcode"]).context("the second plan is not empty")?;
+        on_moto(&["destroy", "-auto-approve"])
+    }
+}
+
+/// A moto that lives as long as this value: it ends when its standard input does.
+struct Moto {
+    process: Child,
+    port: u16,
+}
+
+impl Moto {
+    fn start(emulator: &Path) -> Result<Self> {
+        let python = python_packages("moto", &["moto[server]==5.2.5"])?.join("bin/python");
+        let port = std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        let log = File::create(emulator.join("moto.log"))?;
+        let mut server = command(python);
+        server.current_dir(emulator).arg("moto_server.py").arg(port.to_string()).args(ARTEFACTS);
+        let process = server.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log).spawn()?;
+        let mut moto = Self { process, port };
+        let output = moto.process.stdout.take().context("moto has no output")?;
+        if BufReader::new(output).lines().map_while(Result::ok).any(|line| line == "ready") {
+            return Ok(moto);
+        }
+        bail!("moto did not start:\n{}", fs::read_to_string(emulator.join("moto.log"))?);
+    }
+}
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        // Nothing can be done about a process that is gone already.
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+fn checkov() -> Result<()> {
+    let program = python_packages("checkov", &["checkov==3.3.30"])?.join("bin/checkov");
+    let mut checkov = command(program);
+    checkov.args(["--directory", "terraform", "--framework", "terraform", "--compact", "--quiet", "--skip-download"]);
+    quiet(&mut checkov)
+}
+
+/// Runs a command; what it prints is shown only when it fails.
+fn quiet(command: &mut Command) -> Result<()> {
+    let output = command.output().with_context(|| format!("cannot run {command:?}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text);
+    // Not what was fine before.
+    let progress = [
+        ": Creating...",
+        "Still ",
+        ": Reading...",
+        ": Destroying...",
+        ": Creation complete",
+        ": Read complete",
+        ": Refreshing state",
+        ": Destruction complete",
+    ];
+    let lines: Vec<_> = text.lines().filter(|line| !progress.iter().any(|noise| line.contains(noise))).collect();
+    let last = lines[lines.len().saturating_sub(150)..].join("\n");
+    bail!("{command:?} ({}):\n{last}", output.status);
+}
+
+/// Directory with provider plugins, as `<host>/<namespace>/<provider>`: the one of `TF_PLUGIN_DIR`, or one where systems keep such.
+fn plugin_directory() -> Option<PathBuf> {
+    let (given, home) = (std::env::var_os("TF_PLUGIN_DIR"), std::env::var_os("HOME"));
+    if let Some(given) = given {
+        return Some(given.into());
+    }
+    let home = home.map(|home| PathBuf::from(home).join(".terraform.d"));
+    let places = ["/opt", "/usr/local/share/terraform", "/usr/share/terraform"].map(PathBuf::from);
+    let holds_aws = |directory: &PathBuf| subdirectories(directory).any(|host| host.join("hashicorp/aws").is_dir());
+    home.into_iter().chain(places).flat_map(|place| subdirectories(&place).collect::<Vec<_>>()).find(holds_aws)
+}
+
+/// Directories directly below one; none where it does not exist.
+pub fn subdirectories(directory: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|path| path.is_dir())
+}
+
+fn copy_tree(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        // What somebody's own terraform left there.
+        if name.to_string_lossy().starts_with(".terraform") || name.to_string_lossy().contains(".tfstate") {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            copy_tree(&entry.path(), &to.join(name))?;
+        } else {
+            fs::copy(entry.path(), to.join(name))?;
+        }
+    }
+    Ok(())
+}
