@@ -19,6 +19,8 @@ import moto
 from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
 from moto.awslambda.models import LambdaFunction
 from moto.budgets.responses import BudgetsResponse
+from moto.ec2.models import ec2_backends
+from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.rds.models import DBInstance, DBParameterGroup
 from moto.server import ThreadedMotoServer
@@ -60,6 +62,18 @@ def list_tags_for_resource(_, request):
 def tag_resource(_, request):
     scaling_tags.setdefault(request._get_param("ResourceARN"), {}).update(request._get_param("Tags") or {})
     return "{}"
+
+
+# EC2: what a rule of a security group is for. moto keeps it for address ranges only, not for groups and prefix lists.
+@replaces(SecurityGroupRule, "__init__")
+def create_rule(original, rule, *args, **kwargs):
+    original(rule, *args, **kwargs)
+    # ec2_backend, ip_protocol, group_id, from_port, to_port, then the three ways to name the other side.
+    others = [*args[5:8], *(kwargs.get(name) for name in ["ip_range", "source_group", "prefix_list_id"])]
+    rule.kept_description = next((other["Description"] for other in others if other and "Description" in other), None)
+
+
+SecurityGroupRule.description = property(lambda rule: rule.kept_description)
 
 
 # RDS: who set a parameter. The provider reads back only those of source "user".
@@ -110,7 +124,7 @@ def tags_of_budget(_, request):
     return json.dumps({"ResourceTags": [{"Key": key, "Value": value} for key, value in tags.items()]})
 
 
-# Lambda: where a function logs.
+# Lambda: where a function logs, and in which VPC it is; moto names one that does not exist.
 @replaces(LambdaFunction, "__init__")
 def create_function(original, function, account_id, spec, *args, **kwargs):
     original(function, account_id, spec, *args, **kwargs)
@@ -124,6 +138,10 @@ def function_configuration(original, function, *args, **kwargs):
         "LogFormat": "Text",
         "LogGroup": f"/aws/lambda/{function.function_name}",
     }
+    vpc = configuration.get("VpcConfig") or {}
+    if vpc.get("SubnetIds"):
+        network = ec2_backends[function.account_id][function.region]
+        vpc["VpcId"] = network.get_subnet(vpc["SubnetIds"][0]).vpc_id
     return configuration
 
 
