@@ -1,5 +1,5 @@
 //! Checks of `terraform/`, without an AWS account: format, validity, descriptions, tests with mocks, checkov, and a round trip on moto
-//! (apply, a second plan that changes nothing, destroy). Everything runs on a copy below `target`, so that neither state nor plugins get
+//! (apply, a second plan that changes nothing, destroy). Everything runs on a copy elsewhere, so that neither state nor plugins get
 //! into the sources, and several runs do not meet.
 
 use std::fs::{self, File};
@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::terraform_modules;
 use crate::test::Outcome;
-use crate::tools::{command, find_program, python_packages, root};
+use crate::tools::{Scratch, command, find_program, python_programs, root};
 
 /// Environment of the round trip.
 const ROUND_TRIP: &str = "dev";
@@ -34,7 +34,7 @@ pub fn run() -> Result<Outcome> {
         let mut failures = vec![
             work.timed("format", WorkingCopy::format),
             work.timed("descriptions", |_| terraform_modules::check(&root().join("terraform"))),
-            work.timed("checkov", |_| checkov()),
+            work.timed("checkov", WorkingCopy::checkov),
             work.timed("bootstrap: validate, tests", |work| work.tests("bootstrap")),
             work.timed("stack: validate, tests", |work| work.tests("stack")),
         ];
@@ -44,26 +44,26 @@ pub fn run() -> Result<Outcome> {
     if !failures.is_empty() {
         bail!("{}", failures.join("; "));
     }
-    fs::remove_dir_all(&work.directory)?;
     Ok(Outcome::Passed)
 }
 
 /// A copy of `terraform/` and of what it reads, for one run.
 struct WorkingCopy {
     terraform: PathBuf,
-    directory: PathBuf,
+    directory: Scratch,
     /// Where provider plugins are, if not to be downloaded.
     plugins: Option<PathBuf>,
 }
 
 impl WorkingCopy {
     fn new(terraform: PathBuf) -> Result<Self> {
-        let directory = root().join(format!("target/xtask/terraform/{}", std::process::id()));
-        fs::create_dir_all(directory.join("functions"))?;
-        fs::copy(root().join("functions/settings.json"), directory.join("functions/settings.json"))?;
-        copy_tree(&root().join("terraform"), &directory.join("terraform"))?;
+        let directory = Scratch::new("terraform")?;
+        let copy = directory.path();
+        fs::create_dir_all(copy.join("functions"))?;
+        fs::copy(root().join("functions/settings.json"), copy.join("functions/settings.json"))?;
+        copy_tree(&root().join("terraform"), &copy.join("terraform"))?;
         // A root of its own, for the override and the state of the round trip.
-        copy_tree(&root().join("terraform/stack"), &directory.join("terraform/emulated"))?;
+        copy_tree(&root().join("terraform/stack"), &copy.join("terraform/emulated"))?;
         Ok(Self { terraform, directory, plugins: plugin_directory() })
     }
 
@@ -84,7 +84,7 @@ impl WorkingCopy {
 
     fn terraform(&self, directory: &str) -> Command {
         let mut terraform = command(&self.terraform);
-        terraform.current_dir(self.directory.join("terraform").join(directory));
+        terraform.current_dir(self.directory.path().join("terraform").join(directory));
         terraform.env("TF_IN_AUTOMATION", "1").env("CHECKPOINT_DISABLE", "1").env_remove("TF_DATA_DIR");
         if std::env::var_os("TF_CLI_CONFIG_FILE").is_some_and(|file| !Path::new(&file).exists()) {
             terraform.env_remove("TF_CLI_CONFIG_FILE");
@@ -109,6 +109,13 @@ impl WorkingCopy {
         quiet(self.terraform(".").args(["fmt", "-no-color", "-check", "-diff", "-recursive"]))
     }
 
+    fn checkov(&self) -> Result<()> {
+        let program = python_programs("checkov", &["checkov==3.3.30"])?.join("checkov");
+        let mut checkov = command(program);
+        checkov.current_dir(self.directory.path()).args(["--directory", "terraform", "--framework", "terraform"]);
+        quiet(checkov.args(["--compact", "--quiet", "--skip-download"]))
+    }
+
     fn tests(&self, directory: &str) -> Result<()> {
         self.init(directory, &["-backend=false"])?;
         quiet(self.terraform(directory).args(["validate", "-no-color"]))?;
@@ -116,10 +123,10 @@ impl WorkingCopy {
     }
 
     fn round_trip(&self) -> Result<()> {
-        let emulator = self.directory.join("terraform/emulator");
+        let emulator = self.directory.path().join("terraform/emulator");
         fs::copy(
             emulator.join("provider_override.tf"),
-            self.directory.join("terraform/emulated/provider_override.tf"),
+            self.directory.path().join("terraform/emulated/provider_override.tf"),
         )?;
         let moto = Moto::start(&emulator)?;
         self.init("emulated", &[])?;
@@ -149,7 +156,7 @@ struct Moto {
 
 impl Moto {
     fn start(emulator: &Path) -> Result<Self> {
-        let python = python_packages("moto", &["moto[server]==5.2.5"])?.join("bin/python");
+        let python = python_programs("moto", &["moto[server]==5.2.5"])?.join("python");
         let port = std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         let log = File::create(emulator.join("moto.log"))?;
         let mut server = command(python);
@@ -170,13 +177,6 @@ impl Drop for Moto {
         drop(self.process.kill());
         drop(self.process.wait());
     }
-}
-
-fn checkov() -> Result<()> {
-    let program = python_packages("checkov", &["checkov==3.3.30"])?.join("bin/checkov");
-    let mut checkov = command(program);
-    checkov.args(["--directory", "terraform", "--framework", "terraform", "--compact", "--quiet", "--skip-download"]);
-    quiet(&mut checkov)
 }
 
 /// Runs a command; what it prints is shown only when it fails.
