@@ -14,7 +14,7 @@ pub const INSTANCE: Field = Field {
     name: "instance",
     also: &["instance_class", "class", "db_instance", "instance_type"],
     kind: Kind::Text,
-    about: "class, as in db.t4g.micro; \"Multi-AZ\" behind it is understood",
+    about: "class, as in db.t4g.micro; \"db.t4g.micro Multi-AZ + 20 GB gp3\" is understood",
 };
 /// Instances.
 pub const COUNT: Field = Field::number("count", &["instances"], "instances; 1 when not given");
@@ -125,10 +125,15 @@ pub const PROXY: Service = Service {
 /// When the class has no price.
 pub fn bill(usage: &Usage, context: &Context<'_>) -> Result<Statement, ServiceError> {
     let mut statement = Statement::default();
-    let multi = is_multi_az(usage);
+    let described = usage.text(&INSTANCE).map(Described::read).transpose()?;
+    let multi = usage.flag(&MULTI_AZ) || described.as_ref().is_some_and(|said| said.multi_az);
     let azs = if multi { "Multi-AZ" } else { "Single-AZ" };
     let count = usage.given(&COUNT).unwrap_or(Decimal::ONE);
-    if let Some(class) = class(usage) {
+    let said_gb = described.as_ref().and_then(|said| said.storage_gb);
+    if said_gb.is_some() && usage.has(&STORAGE_GB) {
+        return Err(ServiceError::usage("rds", "storage is given in instance and in storage_gb"));
+    }
+    if let Some(Described { class, .. }) = described {
         let item = format!("{class} {azs}");
         let hours = product(&[count, usage.given(&HOURS).unwrap_or(context.month_hours)])?;
         let known = usage.known_of(&[&INSTANCE, &COUNT, &HOURS]);
@@ -146,7 +151,7 @@ pub fn bill(usage: &Usage, context: &Context<'_>) -> Result<Statement, ServiceEr
             "the class of the instance is needed, as in \"instance\": \"db.t4g.micro\"",
         ));
     }
-    if let Some(gb) = usage.given(&STORAGE_GB) {
+    if let Some(gb) = usage.given(&STORAGE_GB).or(said_gb) {
         let item = format!("gp3 storage {azs}");
         let known = usage.known_of(&[&STORAGE_GB, &COUNT]);
         statement.charge("storage", &item, STORAGE.of(&item), product(&[count, gb])?, known, context)?;
@@ -193,14 +198,48 @@ fn proxy(usage: &Usage, context: &Context<'_>) -> Result<Statement, ServiceError
     Ok(statement)
 }
 
-fn class(usage: &Usage) -> Option<String> {
-    let text = usage.text(&INSTANCE)?;
-    let class = text.split_whitespace().next()?.to_lowercase();
-    Some(if class.starts_with("db.") { class } else { format!("db.{class}") })
+/// An instance in words: `db.t4g.micro Multi-AZ + 20 GB gp3`.
+struct Described {
+    class: String,
+    multi_az: bool,
+    storage_gb: Option<Decimal>,
 }
 
-fn is_multi_az(usage: &Usage) -> bool {
-    let said =
-        usage.text(&INSTANCE).is_some_and(|text| text.to_lowercase().replace([' ', '-'], "").contains("multiaz"));
-    said || usage.flag(&MULTI_AZ)
+impl Described {
+    /// # Errors
+    /// For words that are not understood: what is not read would be free.
+    fn read(text: &str) -> Result<Self, ServiceError> {
+        let wrong = |word: &str| ServiceError::usage("rds", format!("instance {text:?}: {word:?} is not understood"));
+        let text = text.to_lowercase().replace(['+', ',', '(', ')'], " ").replace("gb", " gb ");
+        let mut words = text.split_whitespace();
+        let class = words.next().ok_or_else(|| wrong(""))?;
+        let class = if class.starts_with("db.") { class.to_owned() } else { format!("db.{class}") };
+        let mut described = Self { class, multi_az: false, storage_gb: None };
+        while let Some(word) = words.next() {
+            match word {
+                "multi-az" | "multi_az" | "multiaz" => described.multi_az = true,
+                "single-az" | "single_az" | "singleaz" | "gp3" | "postgres" | "postgresql" => {}
+                number => {
+                    let gb =
+                        crate::number::parse(number).filter(|gb| *gb >= Decimal::ZERO && *gb < dec!(1_000_000_000));
+                    described.storage_gb =
+                        Some(gb.filter(|_| words.next() == Some("gb")).ok_or_else(|| wrong(number))?);
+                }
+            }
+        }
+        Ok(described)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instance_is_understood_in_words_or_refused() {
+        let said = Described::read("db.t4g.small Multi-AZ + 20 GB gp3").unwrap();
+        assert_eq!((&*said.class, said.multi_az, said.storage_gb), ("db.t4g.small", true, Some(dec!(20))));
+        assert!(Described::read("db.t4g.small + 20 TB").is_err());
+        assert!(Described::read("").is_err());
+    }
 }

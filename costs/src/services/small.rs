@@ -145,7 +145,7 @@ const EVENT_METERS: &[Meter] = &[meter(EVENTS, "events", "Custom events", &EVENT
 /// EventBridge.
 pub const EVENTBRIDGE: Service = Service {
     name: "eventbridge",
-    also: &["event bridge", "events"],
+    also: &["event bridge"],
     about: "custom events; events of AWS services are free",
     fields: &[EVENTS],
     prices: &[EVENT],
