@@ -3,6 +3,7 @@
 
 mod documents;
 mod generate;
+mod image;
 mod infrastructure;
 mod journeys;
 mod pipeline;

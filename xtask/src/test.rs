@@ -89,6 +89,7 @@ const STEPS: &[Step] = &[
     Step::new("sam", "the functions deployed on an emulated AWS, both paths behind its load balancer", |_| {
         crate::sam::run()
     }),
+    Step::new("image", "the image's runtime stage, built and started", |_| crate::image::run()),
     Step::beside("pipeline", "linters of workflows, templates, Dockerfile, compose file, scripts", |_| {
         crate::pipeline::run()
     }),

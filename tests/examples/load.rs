@@ -1,0 +1,174 @@
+//! The load test of the environment perf: `cargo run --profile measure -p shopease-tests --example load -- URL`; with `--features
+//! shopease-payments/stripe` also for `https`.
+//!
+//! An open loop: requests start when they are due, whether or not earlier ones were answered, so that a slow shop cannot
+//! slow its own measurement down; latency counts from when a request was due. The mixture is a shop's: lists and products,
+//! searches, now and then a cart. Exit code 1 when the limits are passed.
+#![expect(clippy::print_stdout, reason = "the report is what it is for")]
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Parser;
+use reqwest::{Client, StatusCode};
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep_until};
+
+/// How long a request may take before it counts as an error; a load balancer gives up after a minute.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Sends a shop's mixture of requests at a steady rate.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Address of the shop, without a path.
+    url: String,
+    /// Requests a second.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    rate: u32,
+    /// How long, in seconds.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
+    seconds: u32,
+    /// Most milliseconds for 99 of 100 requests.
+    #[arg(long, default_value_t = 500)]
+    p99_ms: u64,
+    /// Most errors in percent: no answer, or one of 5xx or 429.
+    #[arg(long, default_value_t = 0.1)]
+    errors_percent: f64,
+    /// The report as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is asked for, in the order of a round of twenty requests.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Home,
+    List,
+    Product,
+    ApiList,
+    Search,
+    Cart,
+}
+
+const ROUND: [Kind; 20] = {
+    use Kind::{ApiList, Cart, Home, List, Product, Search};
+    [
+        Home, Product, List, Product, ApiList, Product, Search, Product, List, Cart, Home, Product, List, Product,
+        ApiList, Product, Search, Product, List, Product,
+    ]
+};
+
+/// A product that can be asked for and bought.
+struct Article {
+    handle: String,
+    sku: String,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(&arguments).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            println!("load: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Whether the shop stood it.
+async fn run(arguments: &Arguments) -> Result<bool, Box<dyn std::error::Error>> {
+    let client = Client::builder().timeout(TIMEOUT).build()?;
+    let articles = Arc::new(articles(&client, &arguments.url).await?);
+    let outcomes = Arc::new(Mutex::new(Vec::new()));
+    let (begun, pause) = (Instant::now(), Duration::from_secs(1) / arguments.rate);
+    let mut requests = tokio::task::JoinSet::new();
+    for number in 0..arguments.rate * arguments.seconds {
+        let due = begun + pause * number;
+        sleep_until(due).await;
+        let (client, url, articles, outcomes) =
+            (client.clone(), arguments.url.clone(), Arc::clone(&articles), Arc::clone(&outcomes));
+        requests.spawn(async move {
+            let index = usize::try_from(number).unwrap_or_default();
+            let article = &articles[index % articles.len()];
+            let fine = ask(&client, &url, ROUND[index % ROUND.len()], article, number).await;
+            outcomes.lock().await.push((due.elapsed(), fine));
+        });
+    }
+    while requests.join_next().await.is_some() {}
+    let outcomes = std::mem::take(&mut *outcomes.lock().await);
+    Ok(report(arguments, outcomes))
+}
+
+/// Products of the first page with something to buy.
+async fn articles(client: &Client, url: &str) -> Result<Vec<Article>, Box<dyn std::error::Error>> {
+    let list: Value =
+        client.get(format!("{url}/api/v1/products?limit=20")).send().await?.error_for_status()?.json().await?;
+    let mut articles = Vec::new();
+    for handle in list["items"].as_array().into_iter().flatten().filter_map(|item| item["handle"].as_str()) {
+        let product: Value =
+            client.get(format!("{url}/api/v1/products/{handle}")).send().await?.error_for_status()?.json().await?;
+        if let Some(sku) =
+            product["variants"].as_array().into_iter().flatten().find_map(|variant| variant["sku"].as_str())
+        {
+            articles.push(Article { handle: handle.to_owned(), sku: sku.to_owned() });
+        }
+    }
+    if articles.is_empty() { Err("the shop has no products".into()) } else { Ok(articles) }
+}
+
+/// Whether the request was answered as it should be. A sold-out article (409, 422) is an answer.
+async fn ask(client: &Client, url: &str, kind: Kind, article: &Article, number: u32) -> bool {
+    let request = match kind {
+        Kind::Home => client.get(format!("{url}/")),
+        Kind::List => client.get(format!("{url}/products?sort=price-asc")),
+        Kind::Product => client.get(format!("{url}/products/{}", article.handle)),
+        Kind::ApiList => client.get(format!("{url}/api/v1/products?limit=24")),
+        Kind::Search => client.get(format!("{url}/search?q={}", article.handle.split('-').next().unwrap_or_default())),
+        Kind::Cart => client
+            .post(format!("{url}/api/v1/cart/line-items"))
+            .header("idempotency-key", format!("load-{number}-{}", article.sku))
+            .json(&json!({ "sku": article.sku, "quantity": 1 })),
+    };
+    let Ok(response) = request.send().await else { return false };
+    let status = response.status();
+    let read = response.bytes().await.is_ok();
+    read && !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS && status != StatusCode::NOT_FOUND
+}
+
+/// Prints percentiles and errors; tells whether they are within the limits.
+fn report(arguments: &Arguments, mut outcomes: Vec<(Duration, bool)>) -> bool {
+    outcomes.sort_unstable_by_key(|(latency, _)| *latency);
+    let failed = outcomes.iter().filter(|(_, fine)| !fine).count();
+    let percentile = |percent: usize| {
+        let index = (outcomes.len() * percent).div_ceil(100).saturating_sub(1);
+        outcomes.get(index).map_or(0, |(latency, _)| u64::try_from(latency.as_millis()).unwrap_or(u64::MAX))
+    };
+    let (p50, p95, p99) = (percentile(50), percentile(95), percentile(99));
+    #[expect(clippy::cast_precision_loss, reason = "a share for people; counts stay far below 2^52")]
+    let errors_percent = 100.0 * failed as f64 / outcomes.len().max(1) as f64;
+    let passed = p99 <= arguments.p99_ms && errors_percent <= arguments.errors_percent;
+    let requests = outcomes.len();
+    if arguments.json {
+        let rate = arguments.rate;
+        println!(
+            "{}",
+            json!({ "requests": requests, "rate": rate, "failed": failed, "errors_percent": errors_percent,
+                    "p50_ms": p50, "p95_ms": p95, "p99_ms": p99, "passed": passed })
+        );
+    } else {
+        println!(
+            "{requests} requests at {} a second; of 100, 50 took at most {p50} ms, 95 {p95} ms, 99 {p99} ms",
+            arguments.rate
+        );
+        println!(
+            "{failed} failed ({errors_percent:.2} %); limits: {} ms, {} %",
+            arguments.p99_ms, arguments.errors_percent
+        );
+        println!("{}", if passed { "passed" } else { "NOT PASSED" });
+    }
+    passed
+}

@@ -1,0 +1,43 @@
+//! The step `image`: the runtime stage of the Dockerfile, built and started without a daemon.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::journeys;
+use crate::test::Outcome;
+use crate::tools::{Scratch, apt_install, cargo, command, execute, find_program, is_root, root, timed};
+
+/// Builds the image around a binary of the development profile, starts it as a container runtime does, asks it for pages, and
+/// stops it.
+///
+/// # Errors
+/// When a part fails.
+pub fn run() -> Result<Outcome> {
+    if !is_root() {
+        return Ok(Outcome::Skipped("only root can mount and change its root directory".to_owned()));
+    }
+    if find_program("buildah", &[]).is_none()
+        && let Err(error) = apt_install(&["buildah"])
+    {
+        return Ok(Outcome::Skipped(format!("no buildah: {error:#}")));
+    }
+    let linked = timed("linked statically", static_binary)?;
+    let shopease = timed("binaries", journeys::build)?;
+    let work = Scratch::new("image")?;
+    let mut test = command("python3");
+    test.arg(root().join("tests/aws/image.py")).arg(work.path()).arg(linked).arg(shopease);
+    timed("image", || execute(test.env("PYTHONDONTWRITEBYTECODE", "1")))?;
+    Ok(Outcome::Passed)
+}
+
+/// A copy of the shop linked as the Dockerfile links it. The dependencies are those of every other build: only the last crate
+/// is compiled again, and then once more as it was.
+fn static_binary() -> Result<PathBuf> {
+    let mut build = cargo();
+    build.args(["rustc", "--quiet", "--package", "shopease-ecs-adapter", "--bin", "shopease", "--"]);
+    execute(build.args(["-C", "target-feature=+crt-static"]))?;
+    let copy = root().join("target/xtask/shopease-static");
+    std::fs::copy(root().join("target/debug/shopease"), &copy)?;
+    Ok(copy)
+}
