@@ -186,7 +186,7 @@ pub struct DeploymentBill {
 #[derive(Debug, Error)]
 pub enum EstimateError {
     /// A price is missing, or usage does not fit.
-    #[error("{deployment}, {environment}: {source}")]
+    #[error("{deployment}, {environment}")]
     Service {
         /// Which deployment.
         deployment: String,
