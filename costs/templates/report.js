@@ -1,7 +1,12 @@
 // Moves of an input are sent to the program that serves this page; what it answers replaces the figures. What was open stays open.
 'use strict';
 const form = document.getElementById('inputs'), content = document.getElementById('content'), said = document.getElementById('said');
-const path = node => [...function* up(each) { for (; each && each !== content; each = each.parentElement) if (each.tagName === 'DETAILS' || each.tagName === 'ARTICLE' || each.tagName === 'SECTION') yield (each.querySelector('summary .row > :first-child, summary, h2, h3')?.textContent ?? '').trim(); }(node)].join(' < ');
+/** What tells a part of the page from all others, in every answer. */
+function path(node) {
+  const keys = [];
+  for (let each = node; each && each !== content; each = each.parentElement) if (each.dataset.key) keys.push(each.dataset.key);
+  return keys.join(' < ');
+}
 let flying = false, again = false;
 async function compute() {
   if (flying) { again = true; return; }

@@ -47,8 +47,10 @@ pub struct LineChart {
     pub y: Scale,
     /// How values are written on the horizontal axis.
     pub x_text: fn(f64) -> String,
-    /// How values are written on the vertical axis and in the table.
+    /// How values are written on the vertical axis.
     pub y_text: fn(f64) -> String,
+    /// How values are written in the table.
+    pub cell_text: fn(f64) -> String,
     /// The lines.
     pub series: Vec<Series>,
     /// The places.
@@ -110,10 +112,13 @@ impl LineChart {
 
     /// A line through the points of a series.
     pub fn line(&self, series: &Series) -> String {
-        let mut path = String::new();
-        for (index, (x, y)) in series.points.iter().enumerate() {
-            let _ =
-                write!(path, "{}{:.2} {:.2}", if index == 0 { 'M' } else { 'L' }, self.x.at(*x), 100.0 - self.y.at(*y));
+        let (mut path, mut pen) = (String::new(), 'M');
+        for (x, y) in &series.points {
+            if y.is_finite() {
+                let _ = write!(path, "{pen}{:.2} {:.2}", self.x.at(*x), 100.0 - self.y.at(*y));
+            }
+            // What is unknown leaves a gap.
+            pen = if y.is_finite() { 'L' } else { 'M' };
         }
         path
     }
@@ -148,7 +153,8 @@ impl LineChart {
             let at = |series: &Series| {
                 series.points.iter().find(|point| (point.0 - x).abs() <= x.abs() * 1e-9).map(|point| point.1)
             };
-            let cells = self.series.iter().map(|series| at(series).map_or_else(|| "unknown".to_owned(), self.y_text));
+            let cells =
+                self.series.iter().map(|series| at(series).map_or_else(|| "unknown".to_owned(), self.cell_text));
             std::iter::once((self.x_text)(x)).chain(cells).collect()
         };
         places.into_iter().step_by(each).map(row).collect()
@@ -177,6 +183,7 @@ mod tests {
             y: Scale::Linear(0.0, 100.0),
             x_text: short,
             y_text: usd,
+            cell_text: usd,
             series: vec![series],
             marks: vec![Mark { at: 10.0, band: Some((1.0, 100.0)), label: "break-even".into() }],
         };

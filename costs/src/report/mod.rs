@@ -1,7 +1,9 @@
 //! The report: one HTML page that needs nothing but itself. [`Report`] is all that it says, in the words of an architect; it
 //! knows no prices and computes no bill. The page shows every sum as something to open, down to the line items.
 
+pub mod build;
 pub mod chart;
+mod inputs;
 mod page;
 pub mod scale;
 
@@ -9,6 +11,7 @@ use rust_decimal::prelude::ToPrimitive as _;
 
 pub use page::{content, page};
 
+use crate::deployment::{BillLine, Part};
 use crate::line::Line;
 use chart::LineChart;
 
@@ -67,10 +70,8 @@ pub struct Side {
 /// Lines that answer the same question: what computes, what stores.
 #[derive(Debug, Clone)]
 pub struct Family {
-    /// Its name.
-    pub name: &'static str,
-    /// Style class, which sets the color.
-    pub class: &'static str,
+    /// Which; it also sets the color.
+    pub part: Part,
     /// Its services with their lines.
     pub services: Vec<Group>,
 }
@@ -145,6 +146,17 @@ impl Group {
 }
 
 impl Family {
+    /// Its name.
+    pub fn name(&self) -> String {
+        let word = self.part.word();
+        word[..1].to_uppercase() + &word[1..]
+    }
+
+    /// Style class.
+    pub fn class(&self) -> String {
+        self.part.word().replace(' ', "-")
+    }
+
     /// Sum of its lines, USD.
     pub fn amount(&self) -> f64 {
         self.services.iter().map(Group::amount).sum()
@@ -152,18 +164,19 @@ impl Family {
 }
 
 impl Side {
-    /// A side from the lines of its bill.
-    pub fn new(name: impl Into<String>, about: impl Into<String>, lines: Vec<Line>) -> Self {
-        let mut families: Vec<Family> =
-            FAMILIES.iter().map(|(name, class, _)| Family { name, class, services: Vec::new() }).collect();
-        for line in lines {
-            let services = &mut families[family_of(&line.service)].services;
-            match services.iter_mut().find(|group| group.name == line.service) {
-                Some(group) => group.lines.push(line),
-                None => services.push(Group { name: line.service.clone(), lines: vec![line] }),
-            }
+    /// A side from the lines of its environments' bills.
+    pub fn new(name: impl Into<String>, about: impl Into<String>, lines: Vec<(String, BillLine)>) -> Self {
+        let mut families: Vec<Family> = Vec::new();
+        for (environment, BillLine { part, line }) in lines {
+            let family =
+                position(&mut families, |family| family.part == part, || Family { part, services: Vec::new() });
+            let services = &mut families[family].services;
+            let name = line.service.clone();
+            let group =
+                position(services, |group| group.name == name, || Group { name: name.clone(), lines: Vec::new() });
+            services[group].lines.push(Line { name: format!("{environment}: {}", line.name), ..line });
         }
-        families.retain(|family| !family.services.is_empty());
+        families.sort_by_key(|family| family.part);
         for family in &mut families {
             family.services.sort_by(|a, b| b.amount().total_cmp(&a.amount()));
         }
@@ -181,19 +194,10 @@ fn float(lines: &[Line]) -> f64 {
     crate::line::total(lines).to_f64().unwrap_or(f64::NAN)
 }
 
-/// Families in the order in which they are stacked, with the beginnings of their services' names.
-const FAMILIES: [(&str, &str, &[&str]); 6] = [
-    ("Compute", "compute", &["Lambda", "Fargate", "ECS", "EC2"]),
-    ("Database", "database", &["RDS", "Aurora", "DynamoDB"]),
-    ("Entry", "entry", &["ALB", "API Gateway", "Function URL", "CloudFront", "Route 53", "ACM"]),
-    ("Network", "network", &["NAT", "VPC", "Public IPv4", "IPv4", "Data transfer", "PrivateLink"]),
-    ("Logs and monitoring", "logs", &["CloudWatch", "Datadog", "X-Ray"]),
-    ("Other", "other", &[]),
-];
-
-fn family_of(service: &str) -> usize {
-    FAMILIES
-        .iter()
-        .position(|(_, _, begins)| begins.iter().any(|begin| service.starts_with(begin)))
-        .unwrap_or(FAMILIES.len() - 1)
+/// Where the element is that `is` finds, or that `new` then adds.
+fn position<T>(all: &mut Vec<T>, is: impl Fn(&T) -> bool, new: impl Fn() -> T) -> usize {
+    all.iter().position(is).unwrap_or_else(|| {
+        all.push(new());
+        all.len() - 1
+    })
 }

@@ -80,22 +80,27 @@ impl Report {
         self.sides.iter().map(Side::amount).fold(0.0, f64::max)
     }
 
-    fn journeys_largest(&self) -> f64 {
-        self.journeys.iter().flat_map(|journey| journey.groups.iter().map(super::Group::amount)).fold(0.0, f64::max)
-    }
-
-    fn idle_largest(&self) -> f64 {
-        self.idle.iter().flat_map(|idle| idle.groups.iter().map(super::Group::amount)).fold(0.0, f64::max)
-    }
-
     fn legend(&self) -> Vec<&Family> {
         let mut seen: Vec<&Family> = Vec::new();
         for family in self.sides.iter().flat_map(|side| &side.families) {
-            if !seen.iter().any(|known| known.name == family.name) {
+            if !seen.iter().any(|known| known.part == family.part) {
                 seen.push(family);
             }
         }
+        seen.sort_by_key(|family| family.part);
         seen
+    }
+}
+
+impl super::Journey {
+    fn largest(&self) -> f64 {
+        self.groups.iter().map(super::Group::amount).fold(0.0, f64::max)
+    }
+}
+
+impl super::Idle {
+    fn largest(&self) -> f64 {
+        self.groups.iter().map(super::Group::amount).fold(0.0, f64::max)
     }
 }
 

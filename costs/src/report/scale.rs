@@ -86,6 +86,11 @@ pub fn usd(amount: f64) -> String {
     }
 }
 
+/// USD on an axis: `$100`, `$10k`.
+pub fn usd_short(amount: f64) -> String {
+    if amount < 0.0 { format!("-${}", short(-amount)) } else { format!("${}", short(amount)) }
+}
+
 /// A count or a measure for people: three or four digits that say something, thousands apart.
 pub fn number(value: f64) -> String {
     let size = value.abs();

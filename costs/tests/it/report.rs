@@ -1,5 +1,6 @@
 //! The page: whole, self-contained, and every sum can be opened down to its lines.
 
+use costs::deployment::{BillLine, Part};
 use costs::line::{Known, Line};
 use costs::price_book::{Confidence, Provenance};
 use costs::report::chart::{LineChart, Mark, Series};
@@ -48,6 +49,18 @@ fn lambda() -> Vec<Line> {
     ]
 }
 
+fn bill(lines: Vec<Line>) -> Vec<(String, BillLine)> {
+    let part = |service: &str| match service {
+        "Fargate" | "Lambda" => Part::Compute,
+        "ALB" => Part::FrontDoor,
+        "NAT gateway" => Part::Network,
+        "CloudWatch Logs" => Part::Observability,
+        "Secrets Manager" => Part::Secrets,
+        _ => Part::Store,
+    };
+    lines.into_iter().map(|line| ("prod".to_owned(), BillLine { part: part(&line.service), line })).collect()
+}
+
 trait WithPrice {
     fn with_price(self, digits: i64, scale: u32) -> Self;
 }
@@ -76,6 +89,7 @@ fn report() -> Report {
         y: Scale::Log(10.0, 10_000.0),
         x_text: short,
         y_text: usd,
+        cell_text: usd,
         series: vec![
             series("Fargate", "fargate", |x| 200.0 + x, 1.1),
             series("Lambda", "lambda", |x| 20.0 + x * 4.8, 1.3),
@@ -89,8 +103,8 @@ fn report() -> Report {
         verdict: "Lambda + DynamoDB costs 4.1 times less at this load.".into(),
         winner: "lambda",
         sides: [
-            Side::new("Fargate + PostgreSQL", "2 tasks of 1 vCPU and 2 GB behind an ALB.", fargate()),
-            Side::new("Lambda + DynamoDB", "6 functions of 256 to 512 MB behind an ALB.", lambda()),
+            Side::new("Fargate + PostgreSQL", "2 tasks of 1 vCPU and 2 GB behind an ALB.", bill(fargate())),
+            Side::new("Lambda + DynamoDB", "6 functions of 256 to 512 MB behind an ALB.", bill(lambda())),
         ],
         journeys: vec![Journey {
             name: "checkout".into(),
@@ -152,10 +166,12 @@ fn every_sum_opens_to_its_lines() {
     assert!(page.contains(&usd(report.sides[0].amount())));
 }
 
-/// A cost that nobody knows is said to be unknown, and is not drawn as zero.
+/// What has no figure is said to be unknown, and is not drawn as zero.
 #[test]
 fn what_is_unknown_is_not_free() {
-    let page = content(&report()).unwrap();
-    assert!(page.contains("unknown"));
-    assert!(!page.contains("$0<"));
+    let mut report = report();
+    report.charts[0].chart.series[0].points[2].1 = f64::NAN;
+    let page = content(&report).unwrap();
+    assert!(page.contains("<td>unknown</td>"));
+    assert!(!page.contains("$0<") && !page.contains("NaN"));
 }

@@ -1,0 +1,110 @@
+//! What went into a report, as tables.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::InputGroup;
+use crate::deployment::{Deployment, Inputs};
+use crate::simulation::from_profile;
+
+/// What no figure of the report contains.
+pub const LEFT_OUT: [&str; 7] = [
+    "Taxes, support plans, discounts that are negotiated, and credits.",
+    "The work of people: building, being on call, upgrading.",
+    "What a payment provider takes, the domain's registration, mail, and tools outside AWS that the profile does not name.",
+    "Web application firewall, content delivery network and protection against attacks, unless a line says so.",
+    "Traffic between availability zones within the shop, and retries.",
+    "Requests of robots that the journeys do not contain: they cost on Lambda what shoppers cost, and on Fargate nothing until tasks are added.",
+    "Latency of the network to the shopper; the load balancer's own; and a busy store, which answers as it was measured alone.",
+];
+
+/// Region, load and price dates in a sentence.
+pub fn about(inputs: Inputs<'_>) -> String {
+    let Inputs { profile, measured, book } = inputs;
+    let dates: Vec<&str> = book
+        .rows()
+        .iter()
+        .filter(|row| row.region == profile.region)
+        .map(|row| &*row.date)
+        .filter(|date| !date.is_empty())
+        .collect();
+    let span = match (dates.iter().min(), dates.iter().max()) {
+        (Some(first), Some(last)) => format!("prices of {first} to {last}"),
+        _ => "prices without dates".to_owned(),
+    };
+    format!(
+        "{}: {} orders a month, {}, {span}. Routes {} on {} ({}). USD before tax, a month of {} hours, free tier {}. {}",
+        profile.name,
+        profile.orders_per_month,
+        profile.region,
+        measured.confidence.word(),
+        measured.date,
+        measured.machine,
+        profile.options.month_hours,
+        if profile.options.free_tier { "taken off" } else { "not taken off" },
+        profile.about
+    )
+}
+
+/// Everything that went in.
+pub fn groups(pair: [Deployment; 2], inputs: Inputs<'_>, seed: u64) -> Vec<InputGroup> {
+    let Inputs { profile, measured, .. } = inputs;
+    let mut groups = Vec::new();
+    if let Ok(Value::Object(mut fields)) = serde_json::to_value(profile) {
+        let environments = fields.remove("environments");
+        let options = fields.remove("options");
+        groups.push(table("The shop", &Value::Object(fields), "declared"));
+        groups.extend(options.map(|options| table("How it is built and run", &options, "declared, or the default")));
+        for environment in environments.as_ref().and_then(Value::as_array).into_iter().flatten() {
+            let name = environment.get("name").and_then(Value::as_str).unwrap_or_default();
+            groups.push(table(&format!("Environment {name}"), environment, "declared, or the default"));
+        }
+    }
+    let known = measured.confidence.word();
+    for route in &measured.routes {
+        if let Ok(fields) = serde_json::to_value(route) {
+            groups.push(table(&route.route, &fields, known));
+        }
+    }
+    let environment = profile.environments.iter().find(|one| one.name == "prod").or(profile.environments.first());
+    let plan = environment.and_then(|environment| from_profile::plan(pair[0], pair[1], environment, inputs).ok());
+    if let Some(Ok(Value::Object(mut fields))) = plan.map(serde_json::to_value) {
+        fields.remove("classes");
+        fields.insert("seed".to_owned(), seed.into());
+        groups.push(table("Simulation", &Value::Object(fields), "assumed, or from the profile"));
+    }
+    groups
+}
+
+fn table(name: &str, value: &Value, known: &str) -> InputGroup {
+    let mut flat = BTreeMap::new();
+    flatten(String::new(), value, &mut flat);
+    let rows = flat.into_iter().map(|(name, value)| [name, value, known.to_owned()]).collect();
+    InputGroup { name: name.to_owned(), rows }
+}
+
+/// `{"a": {"b": 1}}` as `a.b` and `1`; lists of plain values in one row.
+fn flatten(name: String, value: &Value, rows: &mut BTreeMap<String, String>) {
+    let join = |part: &str| if name.is_empty() { part.to_owned() } else { format!("{name}.{part}") };
+    match value {
+        Value::Object(fields) => fields.iter().for_each(|(part, value)| flatten(join(part), value, rows)),
+        Value::Array(values) if values.iter().any(Value::is_object) => {
+            values.iter().enumerate().for_each(|(n, value)| flatten(join(&(n + 1).to_string()), value, rows));
+        }
+        Value::Array(values) => {
+            rows.insert(name, values.iter().map(plain).collect::<Vec<_>>().join(", "));
+        }
+        value => {
+            rows.insert(name, plain(value));
+        }
+    }
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => "none".to_owned(),
+        Value::String(text) => text.clone(),
+        value => value.to_string(),
+    }
+}
