@@ -8,6 +8,7 @@ pub mod cli;
 pub mod deployment;
 pub mod evaluate;
 pub mod line;
+pub mod live;
 pub mod measured;
 pub mod number;
 pub mod price_book;

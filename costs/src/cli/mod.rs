@@ -4,7 +4,9 @@ mod break_even;
 mod estimate;
 mod evaluate;
 mod prices;
+mod report;
 mod sensitivity;
+mod serve;
 mod simulate;
 mod table;
 
@@ -36,6 +38,10 @@ enum Command {
     BreakEven(break_even::Arguments),
     /// Which inputs move a bill most.
     Sensitivity(sensitivity::Arguments),
+    /// One page that compares two deployments: bills, break-even, latency, journeys, idle cost, and what decides.
+    Report(report::Arguments),
+    /// The same page on a local address, with inputs that can be moved.
+    Serve(serve::Arguments),
     /// Both paths under a load, request by request: latency, cold starts, saturation, and compute cost over time.
     Simulate(simulate::Arguments),
     /// Compute any single service's bill, or several together, from a JSON request.
@@ -68,6 +74,8 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Estimate(arguments) => estimate::run(&arguments),
         Command::BreakEven(arguments) => break_even::run(&arguments),
         Command::Sensitivity(arguments) => sensitivity::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
+        Command::Serve(arguments) => serve::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
     }
