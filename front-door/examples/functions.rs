@@ -1,51 +1,77 @@
-//! What each function of the shop costs to start and to run, beside a function that does nothing:
-//! `cargo run --profile measure -p front-door --example functions [-- --binaries DIRECTORY]`.
+//! What each function of the shop costs to start and to run, beside a function that does nothing and beside the ECS binary behind
+//! the Lambda Web Adapter:
+//! `cargo run --profile measure -p front-door --example functions -- --engine target/debug/shopease --binaries DIRECTORY`.
 //!
-//! Cold: from the start of the process until its runtime asks for an event, and until the first answer. Warm: one ALB event after
-//! another to the same environment, not frozen between. The functions take turns in every round, so that a machine that slows
-//! down slows all of them.
+//! Cold: from the start of the processes until all ask for an event, and until the first answer. Warm: one ALB event after another
+//! to the same environment, not frozen between. The contestants take turns in every round, so that a machine that slows down slows
+//! all of them; ratios are made within a round. The adapter is `cargo install lambda_web_adapter`.
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "a measurement that cannot be made ends, and says so")]
 
-use std::collections::BTreeMap;
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use front_door::alb::{Pair, Weights};
 use front_door::event::alb;
 use front_door::lambda::{Function, Invocation, Observer, Outcome, Report, Settings};
-use front_door::live::Live;
-use front_door::site::{Binaries, Fargate, Options, Profile, Site, Store};
+use front_door::units::milliseconds;
 use http::Request;
 use hyper::body::Bytes;
 use lambda_http::{Body, Error, Response};
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+use tokio::time::sleep;
 
-/// Colds and warms of every function, in turns.
+/// Cold and warm invocations of every function, in turns.
 #[derive(Debug, Parser)]
 struct Cli {
-    /// The shop's binaries; without it they are built with the profile `measure`.
+    /// A `shopease` with the embedded engine, which lends the store.
     #[arg(long)]
-    binaries: Option<PathBuf>,
-    /// Rounds; each has one cold start of every function.
+    engine: PathBuf,
+    /// The functions, and `shopease` for the adapter. What is not there is not measured.
+    #[arg(long)]
+    binaries: PathBuf,
+    /// `lambda-adapter` of the Lambda Web Adapter; without it there is no comparison with it.
+    #[arg(long)]
+    adapter: Option<PathBuf>,
+    /// Rounds; each has one cold start of every contestant.
     #[arg(long, default_value_t = 11)]
     rounds: usize,
-    /// Warm invocations of every function in a round.
+    /// Warm invocations of every contestant in a round.
     #[arg(long, default_value_t = 300)]
     invocations: usize,
 }
 
-/// A function and a page or list of it.
+/// A function and a page or list of it. The first one does next to nothing: what it takes is the runtime's.
 const PLACES: [(&str, &str); 7] = [
-    ("nothing", "/"),
+    ("storefront", "/healthz"),
     ("storefront", "/"),
     ("catalog", "/api/v1/products?limit=24"),
     ("cart", "/cart"),
-    ("checkout", "/checkout"),
+    ("checkout", "/api/v1/checkout/quote"),
     ("accounts", "/login"),
     ("admin", "/admin"),
 ];
+
+/// What is measured, in the order of [`Figures`].
+const COLUMNS: [&str; 6] = ["ready", "first answer", "warm p50", "warm p99", "CPU", "memory"];
+const UNITS: [&str; 6] = ["ms", "ms", "ms", "ms", "ms", "MB"];
+
+/// One round of one contestant.
+type Figures = [f64; 6];
+
+/// Someone who takes part: a name, its code, and the page it is asked for.
+struct Contestant {
+    name: String,
+    target: &'static str,
+    code: PathBuf,
+    variables: Vec<(String, String)>,
+    rounds: Vec<Figures>,
+}
 
 /// Keeps the reports of invocations.
 #[derive(Default)]
@@ -57,18 +83,10 @@ impl Observer for Reports {
     }
 
     fn line(&self, function: &str, _: u64, line: &str) {
-        eprintln!("[{function}] {line}");
+        if line.contains("ERROR") || line.contains("WARN") {
+            eprintln!("[{function}] {line}");
+        }
     }
-}
-
-/// What was measured of one function, milliseconds but for the last.
-#[derive(Default)]
-struct Figures {
-    init: Vec<f64>,
-    first: Vec<f64>,
-    warm: Vec<f64>,
-    cpu: Vec<f64>,
-    memory_mb: Vec<f64>,
 }
 
 fn main() -> Result<(), Error> {
@@ -81,78 +99,148 @@ fn main() -> Result<(), Error> {
 }
 
 async fn measure(cli: Cli) -> Result<(), Error> {
-    let binaries = match &cli.binaries {
-        Some(directory) => Binaries::at(directory)?,
-        None => Binaries::build(Profile::Measure).await?,
-    };
     let directory = tempfile::tempdir()?;
-    let weights = Arc::new(Weights::new(Pair { fargate: 0, lambda: 1 }));
-    let options = Options {
-        public_url: "http://localhost".to_owned(),
-        store: Store::Embedded(directory.path().join("shop")),
-        fargate: Fargate::One,
-        memory_mb: 256,
-        concurrency: 1,
-        timeout: Duration::from_secs(29),
-        idle_expiry: Duration::from_mins(5),
-        freeze: false,
-        variables: Vec::new(),
-    };
-    let site = Site::start(options, &binaries, Arc::new(Live::new(String::new(), weights, false))).await?;
-    let reports = Arc::new(Reports::default());
-    let function = |name: &str| {
-        let settings = Settings {
-            name: name.to_owned(),
-            variables: site.variables().to_vec(),
-            memory_mb: 256,
-            timeout: Duration::from_secs(29),
-            concurrency: 1,
-            idle_expiry: Duration::from_mins(5),
-            freeze: false,
-            directory: directory.path().to_owned(),
-        };
-        Function::new(settings, Arc::clone(&reports) as _)
-    };
-    let program = std::env::current_exe()?;
-    let mut figures = BTreeMap::<&str, Figures>::new();
+    let (_engine, variables) = engine(&cli.engine, &directory).await?;
+    let mut contestants = contestants(&cli, &directory, &variables)?;
+    let number = contestants.len();
     for round in 0..cli.rounds {
-        for turn in 0..PLACES.len() {
-            let (name, target) = PLACES[(turn + round) % PLACES.len()];
-            let binary = if name == "nothing" { program.clone() } else { binaries.function(name) };
-            let function = function(name);
-            function.deploy(&binary)?;
-            let event = event(target);
-            let begun = Instant::now();
-            let init = invoke(&function, &event).await?.expect("the first invocation waits for the start");
-            let figures = figures.entry(name).or_default();
-            figures.first.push(milliseconds(begun.elapsed()));
-            figures.init.push(milliseconds(init));
-            for _ in 0..cli.invocations {
-                let begun = Instant::now();
-                invoke(&function, &event).await?;
-                figures.warm.push(milliseconds(begun.elapsed()));
-            }
-            let reports = std::mem::take(&mut *reports.0.lock().expect("nobody panicked"));
-            figures.cpu.extend(
-                reports.iter().filter(|report| report.init.is_none()).filter_map(|report| report.cpu).map(milliseconds),
-            );
-            let memory = reports.iter().filter_map(|report| report.max_memory_bytes).max();
-            figures
-                .memory_mb
-                .extend(memory.and_then(|bytes| u32::try_from(bytes / 1024).ok()).map(|kib| f64::from(kib) / 1024.0));
+        for turn in 0..number {
+            let contestant = &mut contestants[(turn + round) % number];
+            let figures = race(contestant, &directory, cli.invocations).await?;
+            contestant.rounds.push(figures);
         }
         eprintln!("round {} of {}", round + 1, cli.rounds);
     }
-    print(&binaries, &program, figures);
-    site.stop().await;
+    print(&cli, &contestants);
     Ok(())
+}
+
+/// The store that all share: the embedded engine in a process of its own, with the demo catalog.
+async fn engine(shopease: &Path, directory: &TempDir) -> Result<(tokio::process::Child, Vec<(String, String)>), Error> {
+    let (port, web) = (free_port()?, free_port()?);
+    let process = tokio::process::Command::new(shopease)
+        .arg("serve")
+        .env("SHOPEASE_DATA_DIR", directory.path().join("data"))
+        .env("SHOPEASE_EMBEDDED_PORT", port.to_string())
+        .env("SHOPEASE_HTTP_PORT", web.to_string())
+        .env("SHOPEASE_WORKER_SECONDS", "0")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()?;
+    // It serves pages once its store is open and filled.
+    let mut tries = 0;
+    while TcpStream::connect((Ipv4Addr::LOCALHOST, web)).await.is_err() {
+        tries += 1;
+        if tries > 1200 {
+            return Err("the engine does not become ready".into());
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    let endpoint = format!("http://127.0.0.1:{port}");
+    let variables = [
+        ("SHOPEASE_STORE", "dynamodb"),
+        ("SHOPEASE_DYNAMODB_ENDPOINT", &endpoint),
+        ("SHOPEASE_PUBLIC_URL", "http://localhost"),
+        ("SHOPEASE_LOG", "warn"),
+    ];
+    Ok((process, variables.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()))
+}
+
+fn contestants(cli: &Cli, directory: &TempDir, variables: &[(String, String)]) -> Result<Vec<Contestant>, Error> {
+    let adapted = cli.adapter.as_deref().map(|adapter| adapted(cli, adapter, directory)).transpose()?;
+    let contestant = |name: &str, target, code: PathBuf, more: &[(String, String)]| Contestant {
+        name: name.to_owned(),
+        target,
+        code,
+        variables: [variables, more].concat(),
+        rounds: Vec::new(),
+    };
+    let mut all = vec![contestant("nothing", "/", std::env::current_exe()?, &[])];
+    for (name, target) in PLACES {
+        let binary = cli.binaries.join(name);
+        if !binary.is_file() {
+            eprintln!("{} is missing, and not measured", binary.display());
+            continue;
+        }
+        all.push(contestant(name, target, binary, &[]));
+        if let Some(code) = &adapted {
+            let port = free_port()?.to_string();
+            let own = [
+                ("AWS_LWA_PORT", port.as_str()),
+                ("AWS_LWA_READINESS_CHECK_PATH", "/healthz"),
+                ("SHOPEASE_HTTP_PORT", &port),
+                ("SHOPEASE_WORKER_SECONDS", "0"),
+            ];
+            let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            all.push(contestant("adapter", target, code.clone(), &own));
+        }
+    }
+    Ok(all)
+}
+
+/// The ECS binary as a function: the adapter is its extension.
+fn adapted(cli: &Cli, adapter: &Path, directory: &TempDir) -> Result<PathBuf, Error> {
+    let code = directory.path().join("adapted");
+    fs::create_dir_all(code.join("extensions"))?;
+    fs::copy(adapter, code.join("extensions/lambda-adapter"))?;
+    fs::copy(cli.binaries.join("shopease"), code.join("shopease"))?;
+    let bootstrap = code.join("bootstrap");
+    fs::write(&bootstrap, "#!/bin/sh\nexec ./shopease serve\n")?;
+    fs::set_permissions(&bootstrap, fs::Permissions::from_mode(0o755))?;
+    Ok(code)
+}
+
+/// A cold start and warm invocations.
+async fn race(contestant: &Contestant, directory: &TempDir, invocations: usize) -> Result<Figures, Error> {
+    let reports = Arc::new(Reports::default());
+    let settings = Settings {
+        name: contestant.name.clone(),
+        variables: contestant.variables.clone(),
+        memory_mb: 512,
+        timeout: Duration::from_secs(29),
+        concurrency: 1,
+        idle_expiry: Duration::from_mins(5),
+        freeze: false,
+        directory: directory.path().to_owned(),
+    };
+    let function = Function::new(settings, Arc::clone(&reports) as _);
+    function.deploy(&contestant.code)?;
+    let event = event(contestant.target);
+    let begun = Instant::now();
+    let init = invoke(&function, &event).await?.ok_or("the first invocation waits for the start")?;
+    let first = begun.elapsed();
+    let mut warm = Vec::new();
+    for _ in 0..invocations {
+        let begun = Instant::now();
+        invoke(&function, &event).await?;
+        warm.push(milliseconds(begun.elapsed()));
+    }
+    let reports = std::mem::take(&mut *reports.0.lock().expect("nobody panicked"));
+    let warm_reports = || reports.iter().filter(|report| report.init.is_none());
+    let cpu = warm_reports().filter_map(|report| report.cpu).map(milliseconds).collect::<Vec<_>>();
+    let memory = reports.iter().filter_map(|report| report.max_memory_bytes).max();
+    Ok([
+        milliseconds(init),
+        milliseconds(first),
+        percentile(&warm, 50),
+        percentile(&warm, 99),
+        percentile(&cpu, 50),
+        memory.map_or(f64::NAN, megabytes),
+    ])
 }
 
 /// Invokes and waits until the environment asks for its next event.
 async fn invoke(function: &Function, event: &Bytes) -> Result<Option<Duration>, Error> {
     let invoked = function.invoke(Invocation { payload: event.clone(), trace_id: String::new() }).await?;
-    if let Outcome::FunctionError(error) = invoked.outcome {
-        return Err(String::from_utf8_lossy(&error).into_owned().into());
+    match invoked.outcome {
+        Outcome::FunctionError(error) => return Err(String::from_utf8_lossy(&error).into_owned().into()),
+        Outcome::Answer(answer) => {
+            let answer: serde_json::Value = serde_json::from_slice(&answer)?;
+            if answer["statusCode"].as_u64().is_none_or(|status| status >= 500) {
+                return Err(format!("an answer that is none: {answer}").into());
+            }
+        }
     }
     while function.environments().busy > 0 {
         tokio::task::yield_now().await;
@@ -166,22 +254,52 @@ fn event(target: &str) -> Bytes {
     alb::encode(&request.into_parts().0, &Bytes::new(), true, "arn")
 }
 
-fn print(binaries: &Binaries, nothing: &Path, mut figures: BTreeMap<&str, Figures>) {
-    println!("\n             binary     zip    init  first answer   warm p50   warm p99   CPU/call  memory");
-    for (name, target) in PLACES {
-        let Some(figures) = figures.get_mut(name) else { continue };
-        let binary = if name == "nothing" { nothing.to_owned() } else { binaries.function(name) };
-        println!(
-            "{name:10} {:>5.1} MB {:>4.1} MB {:>4.1} ms      {:>5.1} ms {:>7.3} ms {:>7.3} ms {:>7.3} ms {:>4.1} MB   {target}",
-            megabytes(std::fs::metadata(&binary).map_or(0, |file| file.len())),
-            megabytes(zipped(&binary)),
-            percentile(&mut figures.init, 50),
-            percentile(&mut figures.first, 50),
-            percentile(&mut figures.warm, 50),
-            percentile(&mut figures.warm, 99),
-            percentile(&mut figures.cpu, 50),
-            percentile(&mut figures.memory_mb, 50),
-        );
+fn print(cli: &Cli, contestants: &[Contestant]) {
+    let rounds = cli.rounds;
+    println!(
+        "Medians of {rounds} alternating rounds with one cold start and {} warm invocations each.\n",
+        cli.invocations
+    );
+    println!("| function | asked for | {} |", COLUMNS.join(" | "));
+    println!("|---|---|{}", "--:|".repeat(COLUMNS.len()));
+    for contestant in contestants {
+        let cell = |column: usize| {
+            let values: Vec<_> = contestant.rounds.iter().map(|figures| figures[column]).collect();
+            format!("{:.2} {}", percentile(&values, 50), UNITS[column])
+        };
+        let cells: Vec<_> = (0..COLUMNS.len()).map(cell).collect();
+        println!("| {} | `{}` | {} |", contestant.name, contestant.target, cells.join(" | "));
+    }
+    println!("\nRatios within rounds: median [min-max].\n");
+    println!("| function | asked for | beside | {} |", COLUMNS.join(" | "));
+    println!("|---|---|---|{}", "--:|".repeat(COLUMNS.len()));
+    for contestant in
+        contestants.iter().filter(|contestant| !["nothing", "adapter"].contains(&contestant.name.as_str()))
+    {
+        let floors = contestants
+            .iter()
+            .filter(|other| other.name == "nothing" || other.name == "adapter" && other.target == contestant.target);
+        for floor in floors {
+            let cell = |column: usize| {
+                let rounds = contestant.rounds.iter().zip(&floor.rounds);
+                let ratios: Vec<_> = rounds.map(|(own, floor)| own[column] / floor[column]).collect();
+                let [least, median, most] = [0, 50, 100].map(|percent| percentile(&ratios, percent));
+                format!("{median:.2} [{least:.2}-{most:.2}]")
+            };
+            let cells: Vec<_> = (0..COLUMNS.len()).map(cell).collect();
+            println!("| {} | `{}` | {} | {} |", contestant.name, contestant.target, floor.name, cells.join(" | "));
+        }
+    }
+    println!("\n| binary | size | gzip -9 |\n|---|--:|--:|");
+    let nothing = std::env::current_exe().expect("this program");
+    let mut names: Vec<_> = PLACES.iter().map(|(name, _)| cli.binaries.join(name)).collect();
+    names.dedup();
+    names.extend([cli.binaries.join("worker"), cli.binaries.join("shopease"), nothing]);
+    names.extend(cli.adapter.clone());
+    for binary in names.into_iter().filter(|binary| binary.is_file()) {
+        let size = fs::metadata(&binary).map_or(0, |file| file.len());
+        let name = binary.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        println!("| {name} | {:.2} MB | {:.2} MB |", megabytes(size), megabytes(zipped(&binary)));
     }
 }
 
@@ -191,16 +309,18 @@ fn zipped(binary: &Path) -> u64 {
     output.map_or(0, |output| u64::try_from(output.stdout.len()).unwrap_or_default())
 }
 
+/// In MB of 1,000,000 bytes.
 fn megabytes(bytes: u64) -> f64 {
-    f64::from(u32::try_from(bytes / 1024).unwrap_or(u32::MAX)) / 1024.0
+    f64::from(u32::try_from(bytes / 1000).unwrap_or(u32::MAX)) / 1000.0
 }
 
-fn milliseconds(time: Duration) -> f64 {
-    time.as_secs_f64() * 1000.0
-}
-
-fn percentile(values: &mut [f64], percent: usize) -> f64 {
+fn percentile(values: &[f64], percent: usize) -> f64 {
+    let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
     let rank = (values.len() * percent).div_ceil(100).max(1);
     values.get(rank - 1).copied().unwrap_or(f64::NAN)
+}
+
+fn free_port() -> std::io::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
