@@ -194,6 +194,8 @@ fn adapted(cli: &Cli, adapter: &Path, directory: &TempDir) -> Result<PathBuf, Er
 /// A cold start and warm invocations.
 async fn race(contestant: &Contestant, directory: &TempDir, invocations: usize) -> Result<Figures, Error> {
     let reports = Arc::new(Reports::default());
+    // A place of its own: the code of the round before may still be running.
+    let own = tempfile::tempdir_in(directory.path())?;
     let settings = Settings {
         name: contestant.name.clone(),
         variables: contestant.variables.clone(),
@@ -202,7 +204,7 @@ async fn race(contestant: &Contestant, directory: &TempDir, invocations: usize) 
         concurrency: 1,
         idle_expiry: Duration::from_mins(5),
         freeze: false,
-        directory: directory.path().to_owned(),
+        directory: own.path().to_owned(),
     };
     let function = Function::new(settings, Arc::clone(&reports) as _);
     function.deploy(&contestant.code)?;
