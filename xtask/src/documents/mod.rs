@@ -4,6 +4,7 @@
 mod alarms;
 mod links;
 pub mod picture;
+mod variables;
 
 use std::path::{Path, PathBuf};
 
@@ -22,6 +23,7 @@ pub fn check() -> Result<()> {
     let files = files(root())?;
     let mut problems = links::problems(&files)?;
     problems.extend(alarms::problems(&files)?);
+    problems.extend(variables::problems(&files)?);
     problems.extend(picture::problems()?);
     if !problems.is_empty() {
         bail!("{}", problems.join("\n"));
