@@ -77,8 +77,8 @@ variable "image" {
   type = object({
     repository     = optional(string, "shopease")
     digest         = string
-    binary         = optional(string, "/app/shopease")
-    rds_authority  = optional(string, "/app/rds-ca.pem")
+    binary         = optional(string, "/shopease")
+    rds_authority  = optional(string, "/etc/ssl/rds/global-bundle.pem")
     release        = optional(string, "unknown")
     router         = optional(string, "shopease-log-router")
     router_digest  = optional(string)

@@ -41,3 +41,21 @@ fn static_binary() -> Result<PathBuf> {
     std::fs::copy(root().join("target/debug/shopease"), &copy)?;
     Ok(copy)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::tools::root;
+
+    #[test]
+    fn terraform_looks_for_program_and_authorities_where_the_image_has_them() {
+        let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
+        let (stack, image) = (read("terraform/stack/variables.tf"), read("ecs-adapter/Dockerfile"));
+        let default = |name: &str| {
+            let line = stack.lines().find(|line| line.trim_start().starts_with(&format!("{name} "))).unwrap();
+            line.split('"').nth(1).unwrap().to_owned()
+        };
+        let (binary, authority) = (default("binary"), default("rds_authority"));
+        assert!(image.contains(&format!("ENTRYPOINT [\"{binary}\"]")), "{binary}");
+        assert!(image.contains(&format!("--output /image{authority} ")), "{authority}");
+    }
+}

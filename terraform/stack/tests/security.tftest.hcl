@@ -123,7 +123,7 @@ run "postgres" {
   }
 
   assert {
-    condition     = jsondecode(module.backend["backend"].container_definitions)[0].healthCheck.command == ["CMD", "/app/shopease", "healthcheck"]
+    condition     = jsondecode(module.backend["backend"].container_definitions)[0].healthCheck.command == ["CMD", "/shopease", "healthcheck"]
     error_message = "The health check is the program's own subcommand, for the image has no shell."
   }
 
