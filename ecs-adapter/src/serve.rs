@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use shopease_shared::http::{self, App};
+use shopease_shared::http::{self, App, Runtime};
 use shopease_shared::ports::{ProcessEnv, SystemIds};
 use shopease_shared::remote_shop::RemoteShop;
 use shopease_shared::services::{LocalShop, Worker};
@@ -39,7 +39,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         settings.shop.public_url = format!("http://localhost:{port}");
     }
     let (app, backing) = compose(&args, &mut settings).await?;
-    let app = app.with_assets(open::assets(&settings).await?);
+    let app = app.with_assets(open::assets(&settings).await?).on(Runtime::Fargate);
     let router = match args.role {
         Role::Frontend => http::frontend(app.clone()),
         Role::Backend => http::backend(app.clone()),

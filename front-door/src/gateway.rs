@@ -10,6 +10,7 @@ use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
+use shopease_shared::http::RUNTIME_HEADER;
 use shopease_shared::http::listener_rules;
 use shopease_shared::http::routes::Area;
 use tokio::net::TcpListener;
@@ -85,7 +86,7 @@ impl Gateway {
         let Outcome::Answer(answer) = invoked.outcome else { return Err(error) };
         let response = http_api::decode(&answer).map_err(|_| error)?;
         let mut response = server::complete(response, parts.method == http::Method::HEAD);
-        response.headers_mut().insert("x-shopease-path", HeaderValue::from_static("lambda"));
+        response.headers_mut().insert(RUNTIME_HEADER, HeaderValue::from_static(Runtime::Lambda.name()));
         Ok((response, invoked.init))
     }
 }

@@ -20,24 +20,4 @@ pub const REGION: &str = "us-east-1";
 pub const ACCOUNT: &str = "123456789012";
 
 /// What served a request: the two target groups of every rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Runtime {
-    /// The ECS server.
-    Fargate,
-    /// A Lambda function.
-    Lambda,
-}
-
-impl Runtime {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Fargate, Self::Lambda];
-
-    /// Its name in options, headers and on the page.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Fargate => "fargate",
-            Self::Lambda => "lambda",
-        }
-    }
-}
+pub use shopease_shared::http::Runtime;

@@ -12,7 +12,7 @@ use shopease_events::EventsConfig;
 use shopease_payments::{LedgerHome, PaymentsConfig};
 use shopease_shared::config::{HttpConfig, Reader, ShopConfig};
 use shopease_shared::http::routes::Area;
-use shopease_shared::http::{self, App};
+use shopease_shared::http::{self, App, Runtime};
 use shopease_shared::ports::{ProcessEnv, SystemIds};
 use shopease_shared::services::{LocalShop, Worker};
 use shopease_shared::telemetry;
@@ -41,7 +41,7 @@ pub async fn app() -> anyhow::Result<App> {
     env.report_unused();
     http.test_cards = methods;
     let assets = shopease_aws::open_assets(&assets, &ProcessEnv).await.map_err(anyhow::Error::msg)?;
-    Ok(App::local(shop, http).with_assets(assets))
+    Ok(App::local(shop, http).with_assets(assets).on(Runtime::Lambda))
 }
 
 /// The worker of the same shop.

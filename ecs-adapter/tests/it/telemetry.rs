@@ -35,7 +35,11 @@ fn a_server_counts_every_request_once_and_writes_one_line_for_it() {
     let mut socket = connect(shop.port).expect("a connection");
     for number in 0..REQUESTS {
         let path = ["/", "/api/v1/products", "/nothing", "/cart"][number % 4];
-        get_on(&mut socket, path).expect("an answer");
+        let head = get_on(&mut socket, path).expect("an answer").head;
+        assert!(
+            head.contains("\r\nx-shopease-path: fargate") && head.contains("\r\nserver-timing: shop;dur="),
+            "{head}"
+        );
     }
     let big = "POST /cart/line-items HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 9\r\n\r\nsku=a&x=%";
     socket.write_all(big.as_bytes()).expect("it is sent");

@@ -14,6 +14,7 @@ use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
+use shopease_shared::http::RUNTIME_HEADER;
 use shopease_shared::http::listener_rules;
 use shopease_shared::http::routes::Area;
 use tokio::net::TcpListener;
@@ -120,7 +121,7 @@ impl Balancer {
         let mut response = response.unwrap_or_else(|refused| by_itself(&refused, is_head));
         self.live.sample(&Sample { runtime, area, status: response.status().as_u16(), elapsed, init });
         let headers = response.headers_mut();
-        headers.insert("x-shopease-path", HeaderValue::from_static(runtime.name()));
+        headers.insert(RUNTIME_HEADER, HeaderValue::from_static(runtime.name()));
         if let Ok(timing) = HeaderValue::from_str(&timing(runtime, elapsed, init)) {
             headers.append("server-timing", timing);
         }

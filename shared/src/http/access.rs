@@ -51,8 +51,11 @@ pub(super) async fn layer(State(app): State<App>, request: Request, next: Next) 
     };
     request::scope(context, async {
         let mut entry = entry;
-        let response = next.run(request).await;
+        let mut response = next.run(request).await;
         entry.answer(&response);
+        if let Some(runtime) = app.runtime {
+            runtime.sign(response.headers_mut(), entry.begun.elapsed());
+        }
         response
     })
     .await

@@ -14,6 +14,7 @@ mod overload;
 mod pages;
 mod problem;
 pub mod routes;
+mod runtime;
 mod visitor;
 
 use std::sync::Arc;
@@ -32,6 +33,7 @@ pub use assets::{EmbeddedAssets, NamedAsset};
 use overload::Gate;
 pub use problem::Problem;
 use routes::{Area, ROUTES, Surface};
+pub use runtime::{RUNTIME_HEADER, Runtime};
 
 /// What a client of the API shares with it.
 #[cfg(feature = "remote")]
@@ -57,6 +59,7 @@ pub struct App {
     pub(crate) assets: Arc<dyn AssetStore>,
     draining: Arc<AtomicBool>,
     pub(crate) gate: Arc<Gate>,
+    pub(crate) runtime: Option<Runtime>,
 }
 
 impl App {
@@ -64,13 +67,19 @@ impl App {
     pub fn new(shop: Arc<dyn Shop>, ids: Arc<dyn IdGenerator>, config: HttpConfig) -> Self {
         let gate = Arc::new(Gate::new(config.limits));
         let assets = Arc::new(EmbeddedAssets);
-        Self { shop, ids, config: Arc::new(config), assets, draining: Arc::default(), gate }
+        Self { shop, ids, config: Arc::new(config), assets, draining: Arc::default(), gate, runtime: None }
     }
 
     /// The same with assets from elsewhere than the binary.
     #[must_use]
     pub fn with_assets(self, assets: Arc<dyn AssetStore>) -> Self {
         Self { assets, ..self }
+    }
+
+    /// The same, whose answers say what runs it and how long they took.
+    #[must_use]
+    pub fn on(self, runtime: Runtime) -> Self {
+        Self { runtime: Some(runtime), ..self }
     }
 
     /// A shop in this process, with the machine's randomness.
