@@ -91,8 +91,6 @@ pub struct HttpConfig {
     pub test_cards: Vec<(String, String)>,
     /// What one process takes on.
     pub limits: Limits,
-    /// Which of the two paths this process is on, as AWS tells it; every answer says so. None on a laptop.
-    pub path: Option<&'static str>,
 }
 
 impl HttpConfig {
@@ -109,18 +107,7 @@ impl HttpConfig {
             countries: data(reader, "countries.json", include_str!("../data/countries.json")),
             test_cards: Vec::new(),
             limits: Limits::read(reader),
-            path: path(reader),
         }
-    }
-}
-
-/// `lambda` or `fargate`, by what only an execution environment or a container of ECS has.
-fn path(reader: &mut Reader<'_>) -> Option<&'static str> {
-    let mut is_set = |name| reader.optional::<String>(name).is_some();
-    match (is_set("AWS_LAMBDA_FUNCTION_NAME"), is_set("ECS_CONTAINER_METADATA_URI_V4")) {
-        (true, _) => Some("lambda"),
-        (_, true) => Some("fargate"),
-        _ => None,
     }
 }
 

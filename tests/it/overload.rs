@@ -27,7 +27,7 @@ use crate::harness::{Answer, Client, TestShop};
 use crate::remote::{Server, listen};
 
 /// A shop with limits of its own.
-pub fn app(shop: impl Shop + 'static, limits: &MapEnv) -> App {
+fn app(shop: impl Shop + 'static, limits: &MapEnv) -> App {
     let mut reader = Reader::new(limits);
     let http = HttpConfig::read(&mut reader);
     reader.finish().expect("the limits are right");

@@ -7,12 +7,10 @@ use axum::body::Body;
 use http::{Method, Request, StatusCode};
 use shopease_shared::http::routes::{Area, ROUTES, Surface};
 use shopease_shared::http::{self as shop_http};
-use shopease_shared::remote_shop::RemoteShop;
-use shopease_shared::testing::{MapEnv, fixtures};
+use shopease_shared::testing::fixtures;
 use shopease_storage::testing::on_dynamodb;
 
 use crate::harness::{Answer, Client, TestShop};
-use crate::overload::app;
 
 /// A path that a route matches; the ids are of nobody.
 pub fn example(path: &str) -> String {
@@ -68,22 +66,6 @@ async fn the_functions_together_serve_exactly_what_one_process_serves() {
         }
     })
     .await;
-}
-
-#[tokio::test]
-async fn on_aws_every_answer_says_which_path_served_it() {
-    let places = [
-        ("AWS_LAMBDA_FUNCTION_NAME", "shopease-dev-cart", "lambda"),
-        ("ECS_CONTAINER_METADATA_URI_V4", "http://169.254.170.2/v4/x", "fargate"),
-        ("HOSTNAME", "laptop", ""),
-    ];
-    for (variable, value, expected) in places {
-        let shop = RemoteShop::new("http://127.0.0.1:9").expect("a URL");
-        let router = shop_http::all(app(shop, &MapEnv::new([(variable, value)])));
-        for path in ["/healthz", "/nowhere", "/a/../b", "/assets/shop.css"] {
-            assert_eq!(ask(router.clone(), &Method::GET, path).await.header("x-shopease-path"), expected, "{path}");
-        }
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -256,7 +256,6 @@ pub(super) async fn layer(State(app): State<App>, request: Request, next: Next) 
         response.extensions_mut().insert(kind);
     }
     let headers = response.headers_mut();
-    headers.extend(app.config.path.map(|path| (PATH_HEADER, HeaderValue::from_static(path))));
     for (name, value) in SECURITY_HEADERS {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
@@ -274,9 +273,6 @@ fn without_body(response: Response) -> Response {
     }
     Response::from_parts(parts, axum::body::Body::empty())
 }
-
-/// Which path served, so that whoever shifts weights can count.
-const PATH_HEADER: header::HeaderName = header::HeaderName::from_static("x-shopease-path");
 
 /// Set on every answer. Pictures of imported catalogs come from any `https` host; nothing else does. HSTS counts only
 /// on https, browsers ignore it elsewhere.
