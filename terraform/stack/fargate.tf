@@ -62,7 +62,11 @@ locals {
     resources = [module.kms.key_arn]
     condition = { StringEquals = { "kms:ViaService" = ["dynamodb.${local.region}.amazonaws.com"] } }
   }
-  assets_statements = [{ sid = "ReadAssets", actions = ["s3:GetObject"], resources = ["${module.assets.arn}/assets/*"] }]
+  assets_statements = [
+    { sid = "ReadAssets", actions = ["s3:GetObject"], resources = ["${module.assets.arn}/assets/*"] },
+    # Without it S3 answers 403 instead of 404 for a file that is not there.
+    { sid = "FindAssets", actions = ["s3:ListBucket"], resources = [module.assets.arn], condition = { StringLike = { "s3:prefix" = ["assets/*"] } } },
+  ]
 }
 
 module "backend" {

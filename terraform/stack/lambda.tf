@@ -80,7 +80,7 @@ module "function" {
 
   statements = concat(
     local.function_ssm[each.key],
-    each.key == "storefront" ? local.assets_statements : [],
+    [for statement in local.assets_statements : statement if each.key == "storefront"],
     [for statement in local.database_statements : statement if var.store.lambda == "postgres"],
     [for statement in local.function_table[each.key] : statement if var.store.lambda == "dynamodb"],
   )

@@ -1,7 +1,7 @@
 """ministack, with what the load balancer and the policies of this project need and its release lacks.
 
 Patches private functions, so the release is pinned (xtask/src/sam.rs) and every patch says at import when its target is gone:
-weighted forward actions (API and CloudFormation), and the condition key dynamodb:LeadingKeys.
+weighted forward actions (API and CloudFormation), the condition key dynamodb:LeadingKeys, and the resource of ssm:GetParametersByPath.
 """
 
 import json
@@ -96,10 +96,19 @@ def enforced(original, access_key, action, service, region, resource_arn="*", se
     return original(access_key, action, service, region, resource_arn=resource_arn, service_context=service_context)
 
 
+def resource(original, service, method, path, headers, body, query, region, account):
+    """Parameters by path are checked on the path, as AWS does; the release says *."""
+    prefix = json.loads(body or b"{}").get("Path") if service == "ssm" else None
+    if prefix:
+        return f"arn:aws:ssm:{region}:{account}:parameter{prefix.rstrip('/')}"
+    return original(service, method, path, headers, body, query, region, account)
+
+
 patch(alb, "_parse_actions", parsed_actions)
 patch(alb, "_execute_action", chosen_action)
 patch(provisioners, "_elbv2_listener_actions", template_actions)
 patch(iam_actions, "dynamodb_service_context", service_context)
+patch(iam_actions, "extract_resource_arn", resource)
 patch(iam_evaluator, "enforce", enforced)
 
 from ministack.app import main  # noqa: E402  (reads what is patched above)

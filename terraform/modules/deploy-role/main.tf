@@ -132,9 +132,10 @@ locals {
 
           Resource = var.repository_arns
         },
+        # To run the image's own commands, such as the upload of its assets; a login has no resource.
+        { Sid = "RegistryLogin", Effect = "Allow", Action = "ecr:GetAuthorizationToken", Resource = "*" },
       ],
       [for statement in [
-        { Sid = "RegistryLogin", Effect = "Allow", Action = "ecr:GetAuthorizationToken", Resource = "*" },
         { Sid = "PushImages", Effect = "Allow", Action = ["ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart"], Resource = var.repository_arns },
         { Sid = "WriteArtefacts", Effect = "Allow", Action = "s3:PutObject", Resource = "${var.artefact_bucket_arn}/*" },
       ] : statement if var.may_publish],

@@ -92,7 +92,7 @@ run "postgres" {
 
   # Components: the frontend has no way to the store, a function only to its own parameters.
   assert {
-    condition     = [for statement in jsondecode(output.policies["frontend/task"]).Statement : statement.Sid] == ["ReadAssets"]
+    condition     = [for statement in jsondecode(output.policies["frontend/task"]).Statement : statement.Sid] == ["ReadAssets", "FindAssets"]
     error_message = "The frontend reads assets and nothing else."
   }
 

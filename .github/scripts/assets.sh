@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Puts the release's styles, scripts and pictures into the bucket before a task or a function of it asks for them. The running release
+# sees the new files for as long as both serve: styles may add and not take away, as migrations do.
+set -euo pipefail
+# shellcheck source=.github/scripts/common.sh
+. "$(dirname "$0")/common.sh"
+
+initialise
+terraform_in_stack apply -input=false -auto-approve -target=module.assets -var-file="envs/$ENVIRONMENT.tfvars" \
+  -var "$(image_of "${DIGEST:?}" "${RELEASE:?}")" -var "$(zips_of "$RELEASE")"
+account="$(aws sts get-caller-identity --query Account --output text)"
+aws ecr get-login-password | docker login --username AWS --password-stdin "${IMAGE_REPOSITORY%%/*}"
+docker run --rm --env AWS_ACCESS_KEY_ID --env AWS_SECRET_ACCESS_KEY --env AWS_SESSION_TOKEN --env AWS_REGION \
+  "$IMAGE_REPOSITORY@$DIGEST" assets upload "s3://shopease-$ENVIRONMENT-assets-$account/assets"
