@@ -18,4 +18,5 @@ pub mod report;
 pub mod sensitivity;
 pub mod services;
 pub mod simulation;
+pub mod summary;
 pub mod tiers;

@@ -8,6 +8,7 @@ mod report;
 mod sensitivity;
 mod serve;
 mod simulate;
+mod summary;
 mod table;
 
 use std::path::PathBuf;
@@ -42,6 +43,8 @@ enum Command {
     Report(report::Arguments),
     /// The same page on a local address, with inputs that can be moved.
     Serve(serve::Arguments),
+    /// Three shops in short, for a README: their bills as a Markdown table, the break-even, and the chart of cost against load.
+    Summary(summary::Arguments),
     /// Both paths under a load, request by request: latency, cold starts, saturation, and compute cost over time.
     Simulate(simulate::Arguments),
     /// Compute any single service's bill, or several together, from a JSON request.
@@ -76,6 +79,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Sensitivity(arguments) => sensitivity::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Summary(arguments) => summary::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
     }

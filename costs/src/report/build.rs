@@ -49,8 +49,7 @@ pub fn report(pair: [Deployment; 2], inputs: Inputs<'_>, seed: u64) -> anyhow::R
         sides.push(Side::new(name, about(deployment, profile), monthly_lines(deployment, inputs)?));
     }
     let sides = <[Side; 2]>::try_from(sides).map_err(|_| anyhow!("two sides"))?;
-    let comparison = break_even(pair[0], pair[1], inputs)?.into_iter().find(|one| one.lines == LineSet::Whole);
-    let crossings = comparison.map(|comparison| comparison.crossings).unwrap_or_default();
+    let crossings = whole_bill_crossings(pair, inputs)?;
     let (verdict, winner) = verdict(&sides, &crossings);
     let cost = cost_chart(pair, &names, &crossings, inputs)?;
     let latency = latency_chart(pair, &names, inputs, seed)?;
@@ -140,6 +139,20 @@ fn loads(profile: &Profile) -> Vec<Decimal> {
 
 fn with_orders(profile: &Profile, orders: Decimal) -> Profile {
     Profile { orders_per_month: orders, ..profile.clone() }
+}
+
+/// What two deployments cost at loads around the profile's, with the break-even.
+///
+/// # Errors
+/// As [`report`].
+pub fn cost_by_load(pair: [Deployment; 2], inputs: Inputs<'_>) -> anyhow::Result<LineChart> {
+    let crossings = whole_bill_crossings(pair, inputs)?;
+    Ok(cost_chart(pair, &pair.map(title), &crossings, inputs)?.chart)
+}
+
+fn whole_bill_crossings(pair: [Deployment; 2], inputs: Inputs<'_>) -> anyhow::Result<Vec<Crossing>> {
+    let comparison = break_even(pair[0], pair[1], inputs)?.into_iter().find(|one| one.lines == LineSet::Whole);
+    Ok(comparison.map(|comparison| comparison.crossings).unwrap_or_default())
 }
 
 fn cost_chart(

@@ -1,8 +1,10 @@
 //! The manual of `costs evaluate` names every field, price and total, and its examples are run.
 
 use costs::evaluate::evaluate_text;
+use costs::measured::Measured;
 use costs::price_book::PriceBook;
 use costs::services::SERVICES;
+use costs::summary::{into_document, markdown, picture};
 
 const MANUAL: &str = include_str!("../../../docs/costs-evaluate.md");
 
@@ -44,4 +46,15 @@ fn what_a_service_says_it_answers_is_what_it_answers() {
             assert!(tier || own || service.totals.contains(&name.as_str()), "{}: {name}", service.name);
         }
     }
+}
+
+#[test]
+fn the_summary_in_the_readme_is_what_the_program_says() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let (readme, chart) = (root.join("README.md"), root.join("docs/cost-by-load.svg"));
+    let (measured, book) = (Measured::built_in().unwrap(), PriceBook::built_in().unwrap());
+    let found = std::fs::read_to_string(&readme).unwrap();
+    let expected = into_document(&found, &markdown(&measured, &book).unwrap()).unwrap();
+    let is_right = found == expected && std::fs::read_to_string(chart).unwrap() == picture(&measured, &book).unwrap();
+    assert!(is_right, "run: cargo run -p costs -- summary --document README.md --chart docs/cost-by-load.svg");
 }
