@@ -91,6 +91,8 @@ pub struct HttpConfig {
     pub test_cards: Vec<(String, String)>,
     /// What one process takes on.
     pub limits: Limits,
+    /// `SHOPEASE_MEASURE`: every answer tells what it used, in the header `x-shopease-usage`. Not for the public.
+    pub measure: bool,
 }
 
 impl HttpConfig {
@@ -107,6 +109,7 @@ impl HttpConfig {
             countries: data(reader, "countries.json", include_str!("../data/countries.json")),
             test_cards: Vec::new(),
             limits: Limits::read(reader),
+            measure: reader.or("SHOPEASE_MEASURE", false),
         }
     }
 }

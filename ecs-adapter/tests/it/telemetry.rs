@@ -36,6 +36,7 @@ fn a_server_counts_every_request_once_and_writes_one_line_for_it() {
     for number in 0..REQUESTS {
         let path = ["/", "/api/v1/products", "/nothing", "/cart"][number % 4];
         let head = get_on(&mut socket, path).expect("an answer").head;
+        assert!(!head.contains("x-shopease-usage"), "{head}");
         assert!(
             head.contains("\r\nx-shopease-path: fargate") && head.contains("\r\nserver-timing: shop;dur="),
             "{head}"
@@ -56,6 +57,7 @@ fn a_server_counts_every_request_once_and_writes_one_line_for_it() {
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
     let requests = lines.iter().filter(|line| line["logger"]["name"] == "access").count();
     assert_eq!(requests, REQUESTS + 1, "one line a request");
+    assert!(lines.iter().all(|line| line.get("usage").is_none()), "nobody measures");
     let out = std::fs::read_to_string(out).expect("an output");
     let mut sums: BTreeMap<(String, String), f64> = BTreeMap::new();
     let mut latencies = 0;
@@ -75,6 +77,31 @@ fn a_server_counts_every_request_once_and_writes_one_line_for_it() {
     assert_eq!(count("ClientErrors", "none"), Some(57.0), "one in four");
     assert_eq!(count("ClientErrors", "cart"), Some(1.0));
     assert_eq!(count("ServerErrors", "cart"), None);
+}
+
+#[test]
+fn a_measured_request_tells_what_it_used_in_its_answer_and_its_line() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (error, to_error) = file(&directory, "error");
+    let variables = [("SHOPEASE_MEASURE", "true"), ("SHOPEASE_LOG", "info"), ("SHOPEASE_LOG_FORMAT", "json")];
+    let shop = Shop::start_with(&variables, Stdio::null(), to_error);
+    let head = get(shop.port, "/products").expect("an answer").head;
+    shop.terminate();
+    let usage = head.lines().find_map(|line| line.strip_prefix("x-shopease-usage: ")).expect("the header");
+    let usage: Value = serde_json::from_str(usage).expect("JSON");
+    assert_eq!(usage["route"], "/products");
+    assert!(usage["read_units"].as_f64() > Some(0.0) && usage["store_requests"].as_u64() > Some(0), "{usage}");
+    assert_eq!((usage["write_units"].as_f64(), usage["statements"].as_u64()), (Some(0.0), Some(0)));
+    assert!(usage["peak_memory_bytes"].as_u64() > Some(1_000_000), "{usage}");
+    let log = std::fs::read_to_string(error).expect("a log");
+    let line = log.lines().find(|line| line.contains("\"access\"")).expect("a line");
+    let mut line: Value = serde_json::from_str(line).expect("JSON");
+    let told = line.as_object_mut().and_then(|line| line.remove("usage")).expect("what was used");
+    for name in ["read_units", "write_units", "store_requests", "statements"] {
+        assert_eq!(told[name], usage[name], "{name}");
+    }
+    let unmeasured = u64::try_from(line.to_string().len() + 1).expect("a length");
+    assert_eq!(usage["log_bytes"].as_u64(), Some(unmeasured), "{line}");
 }
 
 #[test]

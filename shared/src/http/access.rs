@@ -15,6 +15,7 @@ use tracing::Level;
 use super::App;
 use super::problem::ProblemKind;
 use super::routes::{Area, ROUTES, Surface};
+use super::usage;
 use crate::telemetry::ACCESS;
 use crate::telemetry::metrics;
 use crate::telemetry::request::{self, RequestContext};
@@ -43,6 +44,7 @@ struct Target {
 /// Names the request, measures it and tells of it. Probes that succeed are not told: there are many, and they say nothing.
 pub(super) async fn layer(State(app): State<App>, request: Request, next: Next) -> Response {
     let context = RequestContext::new(app.ids.ulid(), request.headers());
+    let context = if app.config.measure { context.metered() } else { context };
     let entry = Entry {
         method: known_method(request.method()),
         target: PATTERNS.at(request.uri().path()).ok().map(|found| *found.value),
@@ -56,6 +58,7 @@ pub(super) async fn layer(State(app): State<App>, request: Request, next: Next) 
         if let Some(runtime) = app.runtime {
             runtime.sign(response.headers_mut(), entry.begun.elapsed());
         }
+        usage::sign(response.headers_mut(), entry.target.map(|target| target.pattern));
         response
     })
     .await
@@ -76,7 +79,7 @@ impl Entry {
         self.tell(response.status().as_u16(), response.body().size_hint().exact(), problem);
     }
 
-    /// Writes the line. What else is known of a request, such as what it used of the store, belongs here as further fields.
+    /// Writes the line. What the request used stands in it only where somebody measures.
     fn tell(&self, status: u16, bytes: Option<u64>, problem: Option<&str>) {
         let (duration, area) = (self.begun.elapsed(), self.target.map(|target| target.area.name()));
         if self.target.is_some_and(|target| target.is_probe) {
@@ -87,6 +90,7 @@ impl Entry {
             metrics::request(area, status, duration);
         }
         let (method, route) = (self.method, self.target.map(|target| target.pattern));
+        let used = usage::current();
         tracing::event!(
             target: ACCESS,
             Level::INFO,
@@ -97,6 +101,11 @@ impl Entry {
             duration = nanoseconds(duration),
             network.bytes_written = bytes,
             problem,
+            usage.read_units = used.map(|used| used.read_units),
+            usage.write_units = used.map(|used| used.write_units),
+            usage.store_requests = used.map(|used| used.store_requests),
+            usage.statements = used.map(|used| used.statements),
+            usage.cpu_us = used.map(|used| used.cpu_us),
             "{method} {} {status}", route.unwrap_or("(no route)"),
         );
     }

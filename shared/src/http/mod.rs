@@ -15,6 +15,7 @@ mod pages;
 mod problem;
 pub mod routes;
 mod runtime;
+mod usage;
 mod visitor;
 
 use std::sync::Arc;

@@ -13,7 +13,7 @@ use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::request;
+use super::{request, usage};
 use crate::ports::Env;
 
 /// Whose lines these are: Datadog's unified service tags.
@@ -71,8 +71,9 @@ where
         insert(&mut line, "logger.name", metadata.target().into());
         request::with_current(|request| request.describe(|name, value| insert(&mut line, name, value.into())));
         event.record(&mut Fields(&mut line));
-        let line = serde_json::to_string(&line).map_err(|_| fmt::Error)?;
-        writeln!(writer, "{line}")
+        let text = serde_json::to_string(&line).map_err(|_| fmt::Error)?;
+        usage::logged(|| length_unmeasured(line, &text));
+        writeln!(writer, "{text}")
     }
 }
 
@@ -85,6 +86,15 @@ fn status(level: Level) -> &'static str {
         Level::DEBUG => "debug",
         Level::TRACE => "trace",
     }
+}
+
+/// Bytes of a line and its end as they would be if nobody measured.
+fn length_unmeasured(mut line: Map<String, Value>, text: &str) -> usize {
+    let length = match line.remove(usage::FIELD) {
+        None => text.len(),
+        Some(_) => Value::Object(line).to_string().len(),
+    };
+    length + 1
 }
 
 /// Puts a value below a dotted name. Where a plain value stands in the way of an object, the dots stay.

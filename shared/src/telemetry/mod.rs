@@ -6,6 +6,7 @@ mod filter;
 mod json;
 pub mod metrics;
 pub mod request;
+pub mod usage;
 
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::{EnvFilter, Layer, Registry, layer::SubscriberExt as _, util::SubscriberInitExt as _};
@@ -17,7 +18,7 @@ use json::{Identity, JsonLine};
 pub const ACCESS: &str = "access";
 
 /// Starts logging to standard error. `SHOPEASE_LOG` filters (default `info`), `SHOPEASE_LOG_FORMAT=json|text` chooses the form
-/// (default: JSON on AWS, text elsewhere). A second call changes nothing.
+/// (default: JSON on AWS, text elsewhere). With `SHOPEASE_MEASURE=true`, SQL statements are counted. A second call changes nothing.
 pub fn init(env: &dyn Env) {
     init_to(env, std::io::stderr);
 }
@@ -67,6 +68,7 @@ where
     } else {
         lines.with_target(false).with_filter(filter).boxed()
     };
+    let layer = if usage::is_measured(env) { layer.and_then(usage::statements()).boxed() } else { layer };
     (layer, problems)
 }
 

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use ulid::Ulid;
 
+use super::usage::Meter;
+
 /// X-Ray: set by load balancers and API Gateway, `Root=1-67891233-abcdef012345678912345678;Parent=..;Sampled=1`.
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-request-tracing.html>
 const X_RAY: HeaderName = HeaderName::from_static("x-amzn-trace-id");
@@ -20,7 +22,7 @@ tokio::task_local! {
 }
 
 /// The names of a request. Clients can set all headers that they are read from, so only what looks like an id is believed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct RequestContext {
     request_id: String,
     x_ray_trace_id: Option<String>,
@@ -28,6 +30,8 @@ pub struct RequestContext {
     datadog: Option<(String, String)>,
     /// What goes on to the backend.
     passed_on: Vec<(HeaderName, HeaderValue)>,
+    /// Only where somebody measures.
+    pub(super) meter: Option<Meter>,
 }
 
 impl RequestContext {
@@ -55,7 +59,14 @@ impl RequestContext {
             x_ray_trace_id: x_ray.map(str::to_owned),
             datadog: w3c.or(datadog),
             passed_on,
+            meter: None,
         }
+    }
+
+    /// The same, with a meter of what the request uses.
+    #[must_use]
+    pub fn metered(self) -> Self {
+        Self { meter: Some(Meter::start()), ..self }
     }
 
     /// The id that the answer names.

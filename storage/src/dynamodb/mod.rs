@@ -24,6 +24,7 @@ mod search;
 mod stock;
 mod table;
 mod upsert;
+mod usage;
 mod writes;
 
 #[cfg(test)]
@@ -35,10 +36,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, ConfigLoader, Region};
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::Credentials;
 use shopease_shared::ports::{Env, Health, IdGenerator, StoreError};
+use shopease_shared::telemetry;
 
 /// Which table to use, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,11 +97,18 @@ impl DynamoDbStore {
                     .operation_timeout(Duration::from_secs(5))
                     .build(),
             );
+        let client = |sdk: &SdkConfig| {
+            let mut config = aws_sdk_dynamodb::config::Builder::from(sdk);
+            if telemetry::usage::is_measured(env) {
+                config = config.interceptor(usage::ConsumedCapacity);
+            }
+            Client::from_conf(config.build())
+        };
         let Some(endpoint_url) = &config.endpoint_url else {
-            return Self::new(Client::new(&loader.load().await), &config.table, ids);
+            return Self::new(client(&loader.load().await), &config.table, ids);
         };
         let sdk_config = for_own_engine(loader, env).endpoint_url(endpoint_url).load().await;
-        Self::new(Client::new(&sdk_config), &config.table, ids).with_bulk_writes(BulkWrites::Transactions)
+        Self::new(client(&sdk_config), &config.table, ids).with_bulk_writes(BulkWrites::Transactions)
     }
 }
 
