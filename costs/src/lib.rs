@@ -9,6 +9,7 @@ pub mod deployment;
 pub mod evaluate;
 pub mod line;
 pub mod live;
+pub mod measure;
 pub mod measured;
 pub mod number;
 pub mod price_book;

@@ -1,5 +1,5 @@
-//! The measured profile: what each route of the shop takes, on each path and store. `costs measure` writes it; until then the
-//! built-in file holds assumptions and says so.
+//! The measured profile: what each route of the shop takes, on each path and store. `costs measure` writes it; what nobody has
+//! measured is an assumption, and says so.
 
 use std::collections::BTreeMap;
 
@@ -19,8 +19,11 @@ const BUILT_IN: &str = include_str!("../data/measured.json");
 pub struct Measured {
     /// Format of the file, 1.
     pub schema: u32,
-    /// `measured`, or `assumed` while nobody has.
+    /// How times, memory and sizes are known: `measured`, or `assumed` while nobody has.
     pub confidence: Known,
+    /// How units, statements and bytes are known, which are the same on any machine; as the rest when not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counts: Option<Known>,
     /// Day of the measurement, ISO 8601.
     pub date: String,
     /// What it was taken on: processor, memory, operating system.
@@ -141,6 +144,28 @@ impl Measured {
             }
         }
         Ok(measured)
+    }
+
+    /// How units, statements and bytes are known.
+    pub fn counts(&self) -> Known {
+        self.counts.unwrap_or(self.confidence)
+    }
+
+    /// How its figures are known, when and where they were taken: `counts measured, times assumed, 2026-11-24 (x86_64, 2 cores)`.
+    pub fn about(&self) -> String {
+        let (counts, times) = (self.counts().word(), self.confidence.word());
+        format!("counts {counts}, times {times}, {} ({})", self.date, self.machine)
+    }
+
+    /// The file, with one line for each route.
+    ///
+    /// # Errors
+    /// When a number cannot be written.
+    pub fn to_text(&self) -> Result<String, MeasuredError> {
+        let routes: Vec<_> = self.routes.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
+        let rest = serde_json::to_string_pretty(&Self { routes: Vec::new(), ..self.clone() })?;
+        let routes = format!("\"routes\": [\n    {}\n  ]", routes.join(",\n    "));
+        Ok(rest.replacen("\"routes\": []", &routes, 1) + "\n")
     }
 
     /// The closest entry for a route: of this path and store, else of one of them, else of neither.

@@ -24,43 +24,57 @@ pub struct Input {
     pub name: &'static str,
     /// One sentence.
     pub about: &'static str,
-    /// Whether it is one of the measured profile.
-    measured: bool,
+    from: From,
     apply: Apply,
+}
+
+/// Where an input stands.
+#[derive(Debug, Clone, Copy)]
+enum From {
+    Profile,
+    /// In the measured profile, as a time.
+    Times,
+    /// In the measured profile, as units, statements or bytes.
+    Counts,
 }
 
 /// Every input that is varied.
 pub const INPUTS: &[Input] = &[
-    Input { name: "orders", about: "orders a month", measured: false, apply: |p, _, f| p.orders_per_month *= f },
+    Input { name: "orders", about: "orders a month", from: From::Profile, apply: |p, _, f| p.orders_per_month *= f },
     Input {
         name: "journeys",
         about: "journeys for one order",
-        measured: false,
+        from: From::Profile,
         apply: |p, _, f| p.journeys_per_order.values_mut().for_each(|count| count.0 *= f),
     },
     Input {
         name: "cpu_ms",
         about: "CPU time of a request",
-        measured: true,
+        from: From::Times,
         apply: |_, m, f| each(m, |r| r.cpu_ms *= f),
     },
-    Input { name: "wall_ms", about: "time of a request", measured: true, apply: |_, m, f| each(m, |r| r.wall_ms *= f) },
+    Input {
+        name: "wall_ms",
+        about: "time of a request",
+        from: From::Times,
+        apply: |_, m, f| each(m, |r| r.wall_ms *= f),
+    },
     Input {
         name: "response_bytes",
         about: "size of a response",
-        measured: true,
+        from: From::Counts,
         apply: |_, m, f| each(m, |r| r.response_bytes *= f),
     },
     Input {
         name: "log_bytes",
         about: "log of a request",
-        measured: true,
+        from: From::Counts,
         apply: |_, m, f| each(m, |r| r.log_bytes *= f),
     },
     Input {
         name: "dynamodb_units",
         about: "read and write units of a request",
-        measured: true,
+        from: From::Counts,
         apply: |_, m, f| {
             each(m, |route| {
                 route.read_units *= f;
@@ -71,43 +85,43 @@ pub const INPUTS: &[Input] = &[
     Input {
         name: "sql_statements",
         about: "statements of a request",
-        measured: true,
+        from: From::Counts,
         apply: |_, m, f| each(m, |r| r.sql_statements *= f),
     },
     Input {
         name: "lambda_init_ms",
         about: "INIT of a function",
-        measured: true,
+        from: From::Times,
         apply: |_, m, f| m.lambda_init_ms *= f,
     },
     Input {
         name: "cold_start_share",
         about: "invocations that start an environment",
-        measured: true,
+        from: From::Times,
         apply: |p, _, f| p.options.cold_start_share = (p.options.cold_start_share * f).min(Decimal::ONE),
     },
     Input {
         name: "function_memory_mb",
         about: "memory size of a function",
-        measured: false,
+        from: From::Profile,
         apply: |p, _, f| p.options.function_memory_mb *= f,
     },
     Input {
         name: "target_utilization",
         about: "CPU use that target tracking holds",
-        measured: false,
+        from: From::Profile,
         apply: |p, _, f| p.options.target_utilization = (p.options.target_utilization * f).min(Decimal::ONE),
     },
     Input {
         name: "burst",
         about: "busiest minute over its hour",
-        measured: false,
+        from: From::Profile,
         apply: |p, _, f| p.options.burst *= f,
     },
     Input {
         name: "minimum_tasks",
         about: "least tasks of a service, whole",
-        measured: false,
+        from: From::Profile,
         apply: |p, _, f| {
             for environment in &mut p.environments {
                 environment.minimum_tasks = (environment.minimum_tasks * f).round().max(Decimal::ONE);
@@ -117,20 +131,20 @@ pub const INPUTS: &[Input] = &[
     Input {
         name: "requests_per_connection",
         about: "requests on one connection",
-        measured: false,
+        from: From::Profile,
         apply: |p, _, f| p.options.requests_per_connection *= f,
     },
     Input {
         name: "deploys_per_month",
         about: "deployments",
-        measured: false,
+        from: From::Profile,
         apply: |p, _, f| p.options.deploys_per_month *= f,
     },
-    Input { name: "data_gb", about: "data in the store", measured: false, apply: |p, _, f| p.data_gb *= f },
+    Input { name: "data_gb", about: "data in the store", from: From::Profile, apply: |p, _, f| p.data_gb *= f },
     Input {
         name: "pictures_per_journey",
         about: "pictures that a browser loads",
-        measured: false,
+        from: From::Profile,
         apply: |p, _, f| p.pictures_per_journey *= f,
     },
 ];
@@ -142,7 +156,11 @@ fn each(measured: &mut Measured, change: impl Fn(&mut Route)) {
 impl Input {
     /// How it is known.
     pub fn known(&self, measured: &Measured) -> Known {
-        if self.measured { measured.confidence } else { Known::Declared }
+        match self.from {
+            From::Profile => Known::Declared,
+            From::Times => measured.confidence,
+            From::Counts => measured.counts(),
+        }
     }
 
     /// Low and high factor.

@@ -170,8 +170,9 @@ fn profile(cli: &Cli) -> Profile {
 }
 
 fn options(cli: &Cli) -> anyhow::Result<Options> {
-    let variables: BTreeMap<_, _> =
-        std::env::vars().filter(|(name, _)| name.starts_with("SHOPEASE_") || name.starts_with("AWS_")).collect();
+    let variables: BTreeMap<_, _> = std::env::vars()
+        .filter(|(name, _)| ["SHOPEASE_", "AWS_", "DD_"].iter().any(|prefix| name.starts_with(prefix)))
+        .collect();
     let store = match cli.store {
         StoreKind::Embedded => Store::Embedded(cli.data_dir.clone()),
         StoreKind::Postgres => {

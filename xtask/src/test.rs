@@ -75,6 +75,13 @@ const STEPS: &[Step] = &[
         tests.args(["test", "--workspace", "--no-fail-fast"]).env("SHOPEASE_TEST_SCALE", scale);
         passed(tests.env("SHOPEASE_TEST_DATABASE_URL", server.url()))
     }),
+    Step::new("costs", "no journey uses more of the store, the network and the log than is committed", |_| {
+        execute(cargo().args(["build", "--quiet", "--workspace", "--bins"]))?;
+        let server = Postgres::start()?;
+        let mut measure = command(root().join("target/debug/costs"));
+        measure.args(["measure", "--counts", "--check", "--rounds", "1", "--database-url", &server.url()]);
+        passed(&mut measure)
+    }),
     Step::new("events", "EventBridge and SNS on the wire; a build of its own, for the SDKs", |_| {
         let features = ["--quiet", "--workspace", "--features", "shopease-events/aws"];
         let wire = ["--test", "aws_events"];

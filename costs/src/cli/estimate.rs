@@ -71,10 +71,8 @@ pub fn heading(shop: &super::OpenShop) -> String {
     );
     let _ = write!(
         text,
-        "Routes {} on {} ({}). USD a month before tax, {} h, free tier {}.\n\n",
-        measured.confidence.word(),
-        measured.date,
-        measured.machine,
+        "Routes: {}. USD a month before tax, {} h, free tier {}.\n\n",
+        measured.about(),
         profile.options.month_hours,
         if profile.options.free_tier { "taken off each environment" } else { "not taken off" },
     );

@@ -3,6 +3,7 @@
 mod break_even;
 mod estimate;
 mod evaluate;
+mod measure;
 mod prices;
 mod report;
 mod sensitivity;
@@ -49,6 +50,8 @@ enum Command {
     Simulate(simulate::Arguments),
     /// Compute any single service's bill, or several together, from a JSON request.
     Evaluate(evaluate::Arguments),
+    /// Walk through the running shop on both paths and stores, and note what each route uses.
+    Measure(measure::Arguments),
 }
 
 /// Which price book to use.
@@ -82,6 +85,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Summary(arguments) => summary::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
+        Command::Measure(arguments) => measure::run(&arguments),
     }
 }
 

@@ -35,7 +35,7 @@ pub fn charge(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError
 }
 
 fn charge_table(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError> {
-    let known = sheet.measured_known();
+    let known = sheet.counted_known();
     let idle_reads = sheet.hours() * dec!(60) * WORKER_READ_UNITS;
     // Every environment has the catalog; orders and carts grow with the load.
     let stored = sheet.profile.data_gb * sheet.environment.load.max(dec!(0.1)) * sheet.months();
@@ -65,7 +65,7 @@ fn charge_instance(sheet: &mut Sheet<'_>) -> Result<(), ServiceError> {
 
 fn charge_aurora(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError> {
     let options = &sheet.profile.options;
-    let known = sheet.measured_known();
+    let known = sheet.counted_known();
     let days = sheet.hours() / dec!(24);
     let mut acu_hours = Decimal::ZERO;
     if !days.is_zero() {

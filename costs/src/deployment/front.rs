@@ -12,7 +12,7 @@ use crate::services::{ServiceError, Usage, alb, api_gateway, data_transfer, lamb
 const LEAST_ADDRESSES: Decimal = dec!(2);
 
 pub fn charge(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError> {
-    let known = sheet.measured_known();
+    let known = sheet.counted_known();
     match sheet.deployment.front {
         Front::Alb => charge_balancer(sheet, demand)?,
         Front::HttpApi => {
@@ -48,7 +48,7 @@ pub fn charge(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError
 
 /// LCUs are the dimension that needs most in each hour, so the hours of the day are billed one by one.
 fn charge_balancer(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError> {
-    let (options, known) = (&sheet.profile.options, sheet.measured_known());
+    let (options, known) = (&sheet.profile.options, sheet.counted_known());
     let addresses = sheet.environment.azs.max(LEAST_ADDRESSES);
     let bytes = gigabytes(demand.request_bytes + demand.response_bytes);
     let days = sheet.hours() / dec!(24);
@@ -90,7 +90,7 @@ fn charge_discovery(sheet: &mut Sheet<'_>) -> Result<(), ServiceError> {
 fn charge_transfer(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError> {
     let pictures = demand.journeys * sheet.profile.pictures_per_journey;
     let bytes = demand.response_bytes + pictures * sheet.profile.picture_kb * dec!(1024);
-    let usage = Usage::new().with(&data_transfer::OUT_GB, gigabytes(bytes), sheet.measured_known());
+    let usage = Usage::new().with(&data_transfer::OUT_GB, gigabytes(bytes), sheet.counted_known());
     sheet.add(Part::Network, &data_transfer::SERVICE, &usage)?;
     let objects = Usage::new().with(&small::S3_GB, sheet.profile.pictures_gb * sheet.months(), Known::Declared).with(
         &small::S3_GET,

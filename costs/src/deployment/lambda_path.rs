@@ -46,7 +46,7 @@ fn charge_functions(
     let init_s = sheet.measured.lambda_init_ms / dec!(1000) * options.cold_start_share;
     let gb_seconds = requests * (mean / dec!(1000) + init_s) * gigabytes;
     let mut usage = Usage::new()
-        .with(&lambda::REQUESTS, requests, known)
+        .with(&lambda::REQUESTS, requests, sheet.counted_known())
         .with(&lambda::GB_SECONDS, gb_seconds, known)
         .with(&lambda::MEMORY_MB, options.function_memory_mb, Known::Declared)
         .with_text(&lambda::ARCH, options.arch.word());

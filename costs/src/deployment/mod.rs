@@ -325,11 +325,13 @@ impl<'a> Sheet<'a> {
         self.environment.hours / self.profile.options.month_hours
     }
 
-    /// How well the measured profile is known, and with it what is computed from it.
+    /// How well times, memory and sizes of the measured profile are known, and with them what is computed from them.
     fn measured_known(&self) -> Known {
-        match self.measured.confidence {
-            Known::Assumed => Known::Assumed,
-            _ => Known::Derived,
-        }
+        self.measured.confidence.max(Known::Derived)
+    }
+
+    /// The same for units, statements and bytes.
+    fn counted_known(&self) -> Known {
+        self.measured.counts().max(Known::Derived)
     }
 }

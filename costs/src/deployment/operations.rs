@@ -24,7 +24,7 @@ pub fn charge(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError
 }
 
 fn charge_logs(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError> {
-    let (options, known) = (&sheet.profile.options, sheet.measured_known());
+    let (options, known) = (&sheet.profile.options, sheet.counted_known());
     let platform = match sheet.deployment.path {
         Path::Fargate => Decimal::ZERO,
         Path::Lambda => (demand.requests + dec!(60) * sheet.hours()) * PLATFORM_LOG_BYTES,
@@ -49,7 +49,7 @@ fn charge_logs(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceErro
 }
 
 fn charge_datadog(sheet: &mut Sheet<'_>, demand: &Demand, logs_gb: Decimal) -> Result<(), ServiceError> {
-    let known = sheet.measured_known();
+    let known = sheet.counted_known();
     let mut usage = Usage::new().with(&datadog::LOG_GB, logs_gb, known).with(
         &datadog::LOG_EVENTS,
         demand.log_bytes / LOG_EVENT_BYTES,
@@ -58,6 +58,7 @@ fn charge_datadog(sheet: &mut Sheet<'_>, demand: &Demand, logs_gb: Decimal) -> R
     match sheet.deployment.path {
         Path::Fargate => {
             let tasks = task_hours(sheet, demand) / sheet.profile.options.month_hours;
+            let known = sheet.measured_known();
             usage = usage.with(&datadog::TASKS, tasks, known).with(&datadog::APM_TASKS, tasks, known);
         }
         Path::Lambda => {

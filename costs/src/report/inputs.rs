@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::InputGroup;
 use crate::deployment::{Deployment, Inputs};
+use crate::measured::{Measured, Route};
 use crate::simulation::from_profile;
 
 /// What no figure of the report contains.
@@ -34,13 +35,11 @@ pub fn about(inputs: Inputs<'_>) -> String {
         _ => "prices without dates".to_owned(),
     };
     format!(
-        "{}: {} orders a month, {}, {span}. Routes {} on {} ({}). USD before tax, a month of {} hours, free tier {}. {}",
+        "{}: {} orders a month, {}, {span}. Routes: {}. USD before tax, a month of {} hours, free tier {}. {}",
         profile.name,
         profile.orders_per_month,
         profile.region,
-        measured.confidence.word(),
-        measured.date,
-        measured.machine,
+        measured.about(),
         profile.options.month_hours,
         if profile.options.free_tier { "taken off" } else { "not taken off" },
         profile.about
@@ -61,12 +60,7 @@ pub fn groups(pair: [Deployment; 2], inputs: Inputs<'_>, seed: u64) -> Vec<Input
             groups.push(table(&format!("Environment {name}"), environment, "declared, or the default"));
         }
     }
-    let known = measured.confidence.word();
-    for route in &measured.routes {
-        if let Ok(fields) = serde_json::to_value(route) {
-            groups.push(table(&route.route, &fields, known));
-        }
-    }
+    groups.extend(pair_routes(pair, measured).into_iter().filter_map(|route| group(route, measured)));
     let environment = profile.environments.iter().find(|one| one.name == "prod").or(profile.environments.first());
     let plan = environment.and_then(|environment| from_profile::plan(pair[0], pair[1], environment, inputs).ok());
     if let Some(Ok(Value::Object(mut fields))) = plan.map(serde_json::to_value) {
@@ -75,6 +69,31 @@ pub fn groups(pair: [Deployment; 2], inputs: Inputs<'_>, seed: u64) -> Vec<Input
         groups.push(table("Simulation", &Value::Object(fields), "assumed, or from the profile"));
     }
     groups
+}
+
+/// The entries that the two deployments are computed from.
+fn pair_routes(pair: [Deployment; 2], measured: &Measured) -> Vec<&Route> {
+    let mut routes = Vec::<&Route>::new();
+    for named in &measured.routes {
+        for deployment in pair {
+            let route = measured.route(&named.route, deployment.path, deployment.store);
+            routes.extend(route.filter(|route| !routes.contains(route)));
+        }
+    }
+    routes
+}
+
+fn group(route: &Route, measured: &Measured) -> Option<InputGroup> {
+    let mut group = table(&route.route, &serde_json::to_value(route).ok()?, measured.counts().word());
+    for [name, _, known] in &mut group.rows {
+        if ["cpu_ms", "wall_ms", "memory_mb"].contains(&name.as_str()) {
+            measured.confidence.word().clone_into(known);
+        }
+    }
+    if let Some([_, path, _]) = group.rows.iter().find(|[name, ..]| name == "path") {
+        group.name = format!("{} on {path}", route.route);
+    }
+    Some(group)
 }
 
 fn table(name: &str, value: &Value, known: &str) -> InputGroup {

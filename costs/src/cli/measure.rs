@@ -1,0 +1,156 @@
+//! `costs measure`.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+
+use crate::deployment::{Path, Store};
+use crate::measure::{self, Plan, Shop};
+use crate::measured::Measured;
+
+/// What to measure, and what to do with it.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Directory with the shop's binaries; without it, the one that this program is in.
+    #[arg(long, value_name = "DIRECTORY")]
+    binaries: Option<PathBuf>,
+    /// Walks over all routes, on each path and store, after one that warms up.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: u16,
+    /// First of the three ports of the front door, instead of free ones.
+    #[arg(long)]
+    port: Option<u16>,
+    /// Take over only units, statements and bytes, not times and memory: for binaries without optimisation.
+    #[arg(long)]
+    counts: bool,
+    /// Fail when a journey takes more units, statements or response bytes than the file says. Writes nothing.
+    #[arg(long, conflicts_with = "write")]
+    check: bool,
+    /// The file to compare with and to start from, instead of the built-in one.
+    #[arg(long, value_name = "FILE")]
+    measured: Option<PathBuf>,
+    /// Write the new profile to this file.
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
+    /// PostgreSQL to measure on; without it only DynamoDB, on the embedded engine, is measured.
+    #[arg(long, value_name = "URL", env = "SHOPEASE_DATABASE_URL", hide_env_values = true)]
+    database_url: Option<String>,
+    /// Print the new profile as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Measures.
+///
+/// # Errors
+/// When the shop cannot be measured, or has grown too expensive.
+pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let committed = match &arguments.measured {
+        None => Measured::built_in()?,
+        Some(file) => {
+            let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
+            Measured::read(&text).with_context(|| file.display().to_string())?
+        }
+    };
+    let own = std::env::current_exe().context("where is this program?")?;
+    let binaries = arguments.binaries.clone().or_else(|| own.parent().map(PathBuf::from)).context("no directory")?;
+    let binaries = binaries.canonicalize().with_context(|| binaries.display().to_string())?;
+    let plan = Plan { rounds: arguments.rounds.into(), counts_only: arguments.counts };
+    let mut new = committed.clone();
+    let mut growths = Vec::new();
+    for store in [Store::Dynamodb, Store::Postgresql] {
+        if store == Store::Postgresql && arguments.database_url.is_none() {
+            eprintln!("skipped: PostgreSQL (--database-url is not given)");
+            continue;
+        }
+        let shop = Shop::start(&binaries, store, arguments.port, arguments.database_url.as_deref())?;
+        let routes = measure::measure(&shop, store, &committed, plan)?;
+        new = measure::merged(&new, routes, plan.counts_only, &today()?, &build(&binaries));
+        if arguments.check {
+            growths.extend(measure::growths(&committed, &new, store)?);
+        }
+    }
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&new)?);
+    } else {
+        table(&new);
+    }
+    if let Some(file) = &arguments.write {
+        fs::write(file, new.to_text()?).with_context(|| file.display().to_string())?;
+    }
+    for growth in &growths {
+        eprintln!(
+            "{} on {} and {}: {} {} -> {}",
+            growth.journey,
+            path(growth.path),
+            name(growth.store),
+            growth.quantity,
+            growth.was,
+            growth.is
+        );
+    }
+    if !growths.is_empty() {
+        bail!(
+            "journeys have grown; if that is meant, write the new profile with --counts --write costs/data/measured.json"
+        );
+    }
+    Ok(())
+}
+
+fn table(measured: &Measured) {
+    println!(
+        "{:<28} {:<8} {:<11} {:>8} {:>8} {:>6} {:>9} {:>8} {:>8}",
+        "route", "path", "store", "reads", "writes", "SQL", "bytes", "CPU ms", "log"
+    );
+    for route in &measured.routes {
+        let (Some(on), Some(store)) = (route.path, route.store) else { continue };
+        println!(
+            "{:<28} {:<8} {:<11} {:>8} {:>8} {:>6} {:>9} {:>8} {:>8}",
+            route.route,
+            path(on),
+            name(store),
+            route.read_units.to_string(),
+            route.write_units.to_string(),
+            route.sql_statements.to_string(),
+            route.response_bytes.round().to_string(),
+            route.cpu_ms.round_dp(2).to_string(),
+            route.log_bytes.round().to_string(),
+        );
+    }
+}
+
+fn path(path: Path) -> &'static str {
+    match path {
+        Path::Fargate => "Fargate",
+        Path::Lambda => "Lambda",
+    }
+}
+
+fn name(store: Store) -> &'static str {
+    match store {
+        Store::Postgresql => "PostgreSQL",
+        Store::Dynamodb => "DynamoDB",
+    }
+}
+
+/// ISO 8601, UTC.
+fn today() -> anyhow::Result<String> {
+    said(Command::new("date").args(["-u", "+%F"]))
+}
+
+/// Commit and build profile.
+fn build(binaries: &std::path::Path) -> String {
+    let commit =
+        said(Command::new("git").args(["describe", "--always", "--dirty"])).unwrap_or_else(|_| "unknown".to_owned());
+    let profile = binaries.file_name().unwrap_or_default().to_string_lossy();
+    format!("{commit}, {profile}")
+}
+
+fn said(command: &mut Command) -> anyhow::Result<String> {
+    let output = command.output().with_context(|| format!("{command:?}"))?;
+    anyhow::ensure!(output.status.success(), "{command:?}: {}", output.status);
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
