@@ -108,6 +108,8 @@ struct Member {
     is_ready: bool,
     /// Waits for an event.
     next: Option<oneshot::Sender<Result<Bytes, Refusal>>>,
+    /// `SHUTDOWN`, when it was at work as the environment began to end: the answer to its next question.
+    owed: Option<Bytes>,
     has_exited: bool,
 }
 
@@ -151,7 +153,7 @@ impl Extensions {
                 Ok(member) if member.next.is_some() => {
                     let _ = back.send(Err(Refusal::WrongState));
                 }
-                Ok(member) => (member.is_ready, member.next) = (true, Some(back)),
+                Ok(member) => member.ask(back),
                 Err(refusal) => {
                     let _ = back.send(Err(refusal));
                 }
@@ -238,8 +240,12 @@ impl Extensions {
 
     fn tell(&mut self, event_type: EventType, event: &Value) {
         for member in self.members.iter_mut().filter(|member| member.events.contains(&event_type)) {
-            if let Some(next) = member.next.take() {
-                let _ = next.send(Ok(event.to_string().into()));
+            match member.next.take() {
+                Some(next) => {
+                    let _ = next.send(Ok(event.to_string().into()));
+                }
+                None if event_type == EventType::Shutdown => member.owed = Some(event.to_string().into()),
+                None => {}
             }
         }
     }
@@ -276,6 +282,18 @@ impl Extensions {
 
 impl Member {
     fn new(name: String, is_external: bool) -> Self {
-        Self { name, is_external, id: None, events: Vec::new(), is_ready: false, next: None, has_exited: false }
+        let events = Vec::new();
+        Self { name, is_external, id: None, events, is_ready: false, next: None, owed: None, has_exited: false }
+    }
+
+    /// It asks for its next event, and gets it now or later.
+    fn ask(&mut self, back: oneshot::Sender<Result<Bytes, Refusal>>) {
+        self.is_ready = true;
+        match self.owed.take() {
+            Some(event) => {
+                let _ = back.send(Ok(event));
+            }
+            None => self.next = Some(back),
+        }
     }
 }
