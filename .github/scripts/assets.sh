@@ -6,8 +6,7 @@ set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
 initialise
-terraform_in_stack apply -input=false -auto-approve -target=module.assets -var-file="envs/$ENVIRONMENT.tfvars" \
-  -var "$(image_of "${DIGEST:?}" "${RELEASE:?}")" -var "$(zips_of "$RELEASE")"
+apply_only module.assets
 account="$(aws sts get-caller-identity --query Account --output text)"
 aws ecr get-login-password | docker login --username AWS --password-stdin "${IMAGE_REPOSITORY%%/*}"
 docker run --rm --env AWS_ACCESS_KEY_ID --env AWS_SECRET_ACCESS_KEY --env AWS_SESSION_TOKEN --env AWS_REGION \

@@ -26,3 +26,9 @@ image_of() {
 zips_of() {
   printf 'functions={bucket="%s",prefix="functions/%s"}' "${ARTEFACTS_BUCKET:?}" "$1"
 }
+
+# One part of the stack ahead of the rest, as the new release has it.
+apply_only() {
+  terraform_in_stack apply -input=false -auto-approve -target="$1" -var-file="envs/$ENVIRONMENT.tfvars" \
+    -var "$(image_of "${DIGEST:?}" "${RELEASE:?}")" -var "$(zips_of "$RELEASE")"
+}

@@ -5,8 +5,7 @@ set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
 initialise
-terraform_in_stack apply -input=false -auto-approve -target=module.migrate -var-file="envs/$ENVIRONMENT.tfvars" \
-  -var "$(image_of "${DIGEST:?}" "${RELEASE:?}")" -var "$(zips_of "$RELEASE")"
+apply_only module.migrate
 task="$(parameter migrate-task)"
 if [ -z "$task" ]; then
   echo "No store of this environment has a schema."
