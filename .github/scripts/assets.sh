@@ -8,6 +8,4 @@ set -euo pipefail
 initialise
 apply_only module.assets
 account="$(aws sts get-caller-identity --query Account --output text)"
-aws ecr get-login-password | docker login --username AWS --password-stdin "${IMAGE_REPOSITORY%%/*}"
-docker run --rm --env AWS_ACCESS_KEY_ID --env AWS_SECRET_ACCESS_KEY --env AWS_SESSION_TOKEN --env AWS_REGION \
-  "$IMAGE_REPOSITORY@$DIGEST" assets upload "s3://shopease-$ENVIRONMENT-assets-$account/assets"
+shopease_command assets upload "s3://shopease-$ENVIRONMENT-assets-$account/assets"

@@ -32,3 +32,10 @@ apply_only() {
   terraform_in_stack apply -input=false -auto-approve -target="$1" -var-file="envs/$ENVIRONMENT.tfvars" \
     -var "$(image_of "${DIGEST:?}" "${RELEASE:?}")" -var "$(zips_of "$RELEASE")"
 }
+
+# A command of the release's own binary, with the rights of whoever deploys.
+shopease_command() {
+  aws ecr get-login-password | docker login --username AWS --password-stdin "${IMAGE_REPOSITORY%%/*}"
+  docker run --rm --env AWS_ACCESS_KEY_ID --env AWS_SECRET_ACCESS_KEY --env AWS_SESSION_TOKEN --env AWS_REGION \
+    "$IMAGE_REPOSITORY@$DIGEST" "$@"
+}

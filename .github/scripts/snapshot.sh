@@ -9,7 +9,5 @@ if [ -z "$database" ]; then
   echo "This environment has no database."
   exit 0
 fi
-snapshot="$database-before-${RELEASE:0:12}-$(date --utc +%Y%m%d%H%M%S)"
-aws rds create-db-snapshot --db-instance-identifier "$database" --db-snapshot-identifier "$snapshot" \
-  --tags "Key=Project,Value=shopease" "Key=Release,Value=$RELEASE" --query DBSnapshot.DBSnapshotArn --output text
-aws rds wait db-snapshot-available --db-snapshot-identifier "$snapshot"
+shopease_command snapshot "$database" --name "$database-before-${RELEASE:0:12}-$(date --utc +%Y%m%d%H%M%S)" \
+  --tag Project=shopease --tag "Release=$RELEASE"

@@ -218,7 +218,7 @@ impl Service {
 }
 
 /// Region and credentials: those of the environment first, as every SDK does, then the rest of its chain (the task's role, profiles).
-async fn sdk_config(env: &(dyn Env + Sync)) -> SdkConfig {
+pub(crate) async fn sdk_config(env: &(dyn Env + Sync)) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest());
     if let Some(region) = env.var("AWS_REGION") {
         loader = loader.region(Region::new(region));

@@ -16,6 +16,8 @@ use crate::import::ImportArgs;
 use crate::open::{self, Settings};
 use crate::operations::{self, AuditArgs, FakePaymentsArgs, WorkerArgs};
 use crate::serve;
+#[cfg(feature = "rds-iam")]
+use crate::snapshot::{self, SnapshotArgs};
 
 /// An online shop: serves it, and does its operator's work. Everything is configured by SHOPEASE_* variables; see the README.
 #[derive(Debug, Parser)]
@@ -51,6 +53,9 @@ enum Command {
         #[command(subcommand)]
         command: AssetsCommand,
     },
+    /// Take a snapshot of the RDS database and wait until it is complete, as before a migration.
+    #[cfg(feature = "rds-iam")]
+    Snapshot(SnapshotArgs),
     /// Ask a running shop whether it serves: exit code 0 or 1, for container health checks.
     Healthcheck {
         /// Port of the shop on this machine.
@@ -125,6 +130,8 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Assets { command: AssetsCommand::Upload { location, verbose } }) => {
             operations::upload_assets(&location, verbose).await
         }
+        #[cfg(feature = "rds-iam")]
+        Some(Command::Snapshot(args)) => snapshot::run(args).await,
         Some(Command::Healthcheck { port }) => healthcheck(port),
     }
 }

@@ -7,6 +7,8 @@ mod open;
 mod operations;
 mod serve;
 mod server;
+#[cfg(feature = "rds-iam")]
+mod snapshot;
 
 use std::process::ExitCode;
 

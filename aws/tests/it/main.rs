@@ -1,4 +1,4 @@
-//! Parameter Store and S3 on the wire: against moto, which checks signatures and policies and is neither ours nor AWS's, and
+//! Parameter Store, S3 and snapshots of RDS on the wire: against moto, which checks signatures and policies and is neither ours nor AWS's, and
 //! against a server that misbehaves as told.
 
 #![cfg(test)]
@@ -7,6 +7,7 @@ mod assets;
 mod moto;
 mod parameters;
 mod service;
+mod snapshot;
 
 use shopease_shared::testing::MapEnv;
 

@@ -8,12 +8,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use serde::Deserialize;
-use shopease_aws::{S3Assets, environment, upload};
+use shopease_aws::{S3Assets, SnapshotError, environment, take_snapshot, upload};
 use shopease_shared::http::EmbeddedAssets;
 use shopease_shared::ports::{AssetStore as _, Env as _, ProcessEnv};
 use shopease_shared::testing::MapEnv;
 
 use crate::assets::{location, same_as_embedded};
+use crate::snapshot::order;
 use crate::{chain, env};
 
 const PACKAGES: &str = "moto[server]==5.2.5";
@@ -23,8 +24,10 @@ struct Moto {
     endpoint: String,
     prefix: String,
     bucket: String,
+    database: String,
     reader: (String, String),
     writer: (String, String),
+    keeper: (String, String),
     nobody: (String, String),
     #[serde(skip)]
     child: Option<Child>,
@@ -82,17 +85,18 @@ fn run(command: &mut Command) -> Result<(), String> {
 }
 
 #[tokio::test]
-async fn settings_and_assets_come_from_moto() {
+async fn settings_assets_and_snapshots_are_moto_s() {
     let moto = match tokio::task::spawn_blocking(Moto::start).await.expect("no panic") {
         Ok(moto) => moto,
         Err(reason) => {
             assert!(ProcessEnv.var("CI").as_deref() != Some("true"), "{reason}");
-            println!("SKIPPED moto::settings_and_assets_come_from_moto: {reason}");
+            println!("SKIPPED moto::settings_assets_and_snapshots_are_moto_s: {reason}");
             return;
         }
     };
     parameters(&moto).await;
     bucket(&moto).await;
+    snapshots(&moto).await;
 }
 
 async fn parameters(moto: &Moto) {
@@ -124,4 +128,16 @@ async fn bucket(moto: &Moto) {
     let nobody = S3Assets::connect(&there, &moto.env(&moto.nobody)).await.expect("a client");
     let denied = chain(&nobody.find_asset("shop.css").await.expect_err("nobody may not read"));
     assert!(denied.contains("s3:GetObject"), "{denied}");
+}
+
+async fn snapshots(moto: &Moto) {
+    let before = order(&moto.database, "before-1-2-3");
+    let keeper = moto.env(&moto.keeper);
+    let denied = take_snapshot(&before, &moto.env(&moto.reader), |_| {}).await.expect_err("the reader may not");
+    assert!(denied.to_string().contains("rds:CreateDBSnapshot"), "{denied}");
+    let done = take_snapshot(&before, &keeper, |_| {}).await.unwrap_or_else(|error| panic!("{}", chain(&error)));
+    assert_eq!((done.status.as_str(), done.gibibytes), ("available", 20));
+    assert_eq!(take_snapshot(&before, &keeper, |_| {}).await.expect("the same again"), done);
+    let unknown = take_snapshot(&order("another", "before"), &keeper, |_| {}).await.expect_err("no such database");
+    assert!(matches!(unknown, SnapshotError::UnknownDatabase(_)), "{unknown}");
 }

@@ -14,6 +14,7 @@ from moto.server import ThreadedMotoServer
 
 PREFIX = "/shopease/test/backend"
 BUCKET = "shop-assets"
+DATABASE = "shop"
 
 server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
 server.start()
@@ -42,12 +43,23 @@ ssm.put_parameter(Name=f"{PREFIX}/stripe-secret-key", Value="sk_test_of_moto", T
 ssm.put_parameter(Name=f"{PREFIX}/below/deeper", Value="not ours", Type="String")
 client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-north-1"})
 
+client("rds").create_db_instance(
+    DBInstanceIdentifier=DATABASE,
+    DBInstanceClass="db.t4g.micro",
+    Engine="postgres",
+    AllocatedStorage=20,
+    MasterUsername="owner",
+    MasterUserPassword="a long password",
+)
+
 told = {
     "endpoint": endpoint,
     "prefix": PREFIX,
     "bucket": BUCKET,
     "reader": user("reader", "ssm:GetParametersByPath", "s3:GetObject", "s3:ListBucket"),
     "writer": user("writer", "s3:PutObject"),
+    "database": DATABASE,
+    "keeper": user("keeper", "rds:CreateDBSnapshot", "rds:DescribeDBSnapshots", "rds:AddTagsToResource"),
     "nobody": user("nobody", "sns:Publish"),
 }
 reset = urllib.request.Request(f"{endpoint}/moto-api/reset-auth", b"0", {"content-type": "text/plain"}, method="POST")
