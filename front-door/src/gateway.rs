@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use shopease_shared::http::RUNTIME_HEADER;
 use shopease_shared::http::listener_rules;
@@ -63,18 +62,12 @@ impl Gateway {
             return Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
         }
         let limit = if is_api { MAX_HTTP_API_BYTES } else { MAX_FUNCTION_URL_BYTES };
-        let body = Limited::new(body, limit).collect().await.map_err(|error| {
-            if error.is::<http_body_util::LengthLimitError>() {
-                StatusCode::PAYLOAD_TOO_LARGE
-            } else {
-                StatusCode::BAD_REQUEST
-            }
-        })?;
+        let body = server::read(body, limit).await.map_err(|error| error.status())?;
         let trace_id = format!("Root={}", ambient::trace_id());
         forwarded::add_client(&mut parts.headers, peer.ip(), self.port, &trace_id);
         server::remove_hop_by_hop(&mut parts.headers);
         let function = self.functions.get(&area).ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
-        let payload = http_api::encode(&parts, &body.to_bytes(), self.front, peer.ip());
+        let payload = http_api::encode(&parts, &body, self.front, peer.ip());
         let invoked = timeout(INTEGRATION_TIMEOUT, function.invoke(Invocation { payload, trace_id })).await;
         let error = if is_api { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::BAD_GATEWAY };
         let invoked = invoked.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?.map_err(|refusal| match refusal {

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 use tokio::time::sleep;
+use tower_http::timeout::TimeoutError;
 
 /// Largest request header in all (ALB: 64 KB); larger ones are refused with 431. What is buffered may be a little more.
 pub(crate) const MAX_HEADER_BYTES: usize = 64 * 1024;
@@ -62,6 +63,46 @@ pub(crate) async fn serve<H: Handler>(listener: TcpListener, handler: Arc<H>) {
             let _ = connection.await;
         });
     }
+}
+
+/// Why a request's body cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BodyError {
+    #[error("the body is larger than {0} bytes")]
+    TooLarge(usize),
+    #[error("the client stopped sending its body")]
+    Silence,
+    #[error("the body broke off: {0}")]
+    Broken(Error),
+}
+
+impl BodyError {
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Silence => StatusCode::REQUEST_TIMEOUT,
+            Self::Broken(_) => StatusCode::BAD_REQUEST,
+        }
+    }
+}
+
+/// A whole body, for a function's event.
+pub(crate) async fn read<B>(body: B, max_bytes: usize) -> Result<Bytes, BodyError>
+where
+    B: hyper::body::Body<Data = Bytes, Error: Into<Error>>,
+{
+    // Who announces too much need not send it.
+    if body.size_hint().lower() > max_bytes as u64 {
+        return Err(BodyError::TooLarge(max_bytes));
+    }
+    let read = Limited::new(body, max_bytes).collect().await;
+    Ok(read
+        .map_err(|error| match error {
+            error if error.is::<LengthLimitError>() => BodyError::TooLarge(max_bytes),
+            error if error.is::<TimeoutError>() => BodyError::Silence,
+            error => BodyError::Broken(error),
+        })?
+        .to_bytes())
 }
 
 /// Bytes as a body.

@@ -12,13 +12,13 @@ use std::time::Duration;
 
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use shopease_shared::http::RUNTIME_HEADER;
 use shopease_shared::http::listener_rules;
 use shopease_shared::http::routes::Area;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
+use tower_http::timeout::TimeoutBody;
 
 use crate::event::alb;
 use crate::lambda::{Function, Invocation, Outcome, Refusal};
@@ -46,7 +46,8 @@ const MAX_FORWARDED_FOR: usize = 30;
 pub struct Settings {
     /// `lambda.multi_value_headers.enabled` of the target groups.
     pub multi_value_headers: bool,
-    /// How long a target may be silent before 504 (`idle_timeout.timeout_seconds`, by default 60 s).
+    /// How long nothing may come (`idle_timeout.timeout_seconds`, by default 60 s): from a target before 504, or before the answer
+    /// that it began is broken off; from a client in the middle of its body before 408.
     pub idle_timeout: Duration,
 }
 
@@ -137,20 +138,9 @@ impl Balancer {
         if server::is_upgrade(&parts.headers) {
             return Err(Refused::new(400, "a Lambda target takes no WebSocket"));
         }
-        let length = parts
-            .headers
-            .get(http::header::CONTENT_LENGTH)
-            .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-        if length.is_some_and(|length| length > MAX_LAMBDA_BYTES) {
-            return Err(Refused::new(413, "a Lambda target takes bodies up to 1 MB"));
-        }
-        let body = Limited::new(body, MAX_LAMBDA_BYTES).collect().await.map_err(|error| {
-            if error.is::<http_body_util::LengthLimitError>() {
-                Refused::new(413, "a Lambda target takes bodies up to 1 MB")
-            } else {
-                Refused::new(400, format!("the body broke off: {error}"))
-            }
-        })?;
+        let body = TimeoutBody::new(self.settings.idle_timeout, body);
+        let body = server::read(body, MAX_LAMBDA_BYTES).await;
+        let body = body.map_err(|error| Refused::new(error.status().as_u16(), error.to_string()))?;
         let function = self.functions.get(&area).ok_or_else(|| Refused::new(503, "no target is registered"))?;
         let multi_value = self.settings.multi_value_headers;
         let arn = format!(
@@ -159,7 +149,7 @@ impl Balancer {
             crate::ACCOUNT,
             area.name()
         );
-        let payload = alb::encode(&parts, &body.to_bytes(), multi_value, &arn);
+        let payload = alb::encode(&parts, &body, multi_value, &arn);
         let invoked = function.invoke(Invocation { payload, trace_id: forwarded::trace_id(&parts.headers) }).await;
         let invoked = invoked.map_err(|refusal| match refusal {
             // ALB passes on that Lambda throttled only as 502, and in its own metrics.

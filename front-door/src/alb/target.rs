@@ -1,5 +1,7 @@
 //! Targets of type `ip`: the ECS server, as one process or as frontend and backend. Bodies stream both ways.
 
+mod upload;
+
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,10 +16,12 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use shopease_shared::http::routes::Surface;
 use tokio::time::{sleep, timeout};
+use tower_http::timeout::TimeoutBody;
 
 use super::Refused;
 use crate::live::Live;
 use crate::server::{self, Body};
+use upload::{Activity, Upload};
 
 /// Longest wait for a connection to a target (ALB: 10 s).
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -45,7 +49,7 @@ impl Address {
 /// The target groups of the ECS services.
 #[derive(Debug, Clone)]
 pub struct Targets {
-    client: Client<HttpConnector, Incoming>,
+    client: Client<HttpConnector, Upload>,
     prober: Client<HttpConnector, Empty<Bytes>>,
     frontend: Arc<Address>,
     backend: Arc<Address>,
@@ -78,15 +82,22 @@ impl Targets {
         parts.version = Version::HTTP_11;
         // The length stays as the client gave it; without one the body is sent in chunks.
         server::remove_hop_by_hop(&mut parts.headers);
-        match timeout(idle_timeout, self.client.request(Request::from_parts(parts, body))).await {
-            Err(_) => Err(Refused::new(504, "the target did not answer in time")),
+        let activity = Arc::new(Activity::default());
+        let request = Request::from_parts(parts, Upload::new(body, Arc::clone(&activity)));
+        let answer = tokio::select! {
+            answer = self.client.request(request) => Ok(answer),
+            is_sending = activity.end(idle_timeout) => Err(is_sending),
+        };
+        match answer {
+            Err(true) => Err(Refused::new(408, server::BodyError::Silence.to_string())),
+            Err(false) => Err(Refused::new(504, "the target did not answer in time")),
             Ok(Err(error)) if error.is_connect() && is_timeout(&error) => Err(Refused::new(504, error.to_string())),
             Ok(Err(error)) => Err(Refused::new(502, describe(&error))),
             Ok(Ok(response)) => {
                 let (mut parts, body) = response.into_parts();
                 parts.version = Version::HTTP_11;
                 server::remove_hop_by_hop(&mut parts.headers);
-                Ok(Response::from_parts(parts, body.map_err(Into::into).boxed_unsync()))
+                Ok(Response::from_parts(parts, TimeoutBody::new(idle_timeout, body).boxed_unsync()))
             }
         }
     }

@@ -1,17 +1,17 @@
-//! What an hour of a task and an invocation cost: compute only, on demand, x86-64, us-east-1, without free tier. A few prices for
-//! a page that compares two runtimes while one watches; it is no bill.
+//! What an hour of a task and an invocation cost: compute only, on demand, x86-64, us-east-1, without free tier. A few prices of
+//! the price book (`costs/data/prices.csv`, with date and source) for a page that compares two runtimes while one watches; it is no bill.
 
 use std::time::Duration;
 
 use serde_json::json;
 
-/// AWS Fargate, Linux x86-64, USD per vCPU and hour (offer file of Amazon ECS published 2026-09-11).
+/// AWS Fargate, Linux x86-64, USD per vCPU and hour.
 const FARGATE_VCPU_HOUR: f64 = 0.04048;
-/// AWS Fargate, Linux x86-64, USD per GB of memory and hour (the same file).
+/// AWS Fargate, Linux x86-64, USD per GB of memory and hour.
 const FARGATE_GB_HOUR: f64 = 0.004_445;
-/// AWS Lambda, USD per request (offer file quoted on 2026-08-24).
+/// AWS Lambda, USD per request.
 const LAMBDA_REQUEST: f64 = 0.000_000_2;
-/// AWS Lambda, x86-64, first tier, USD per GB and second (the same file).
+/// AWS Lambda, x86-64, first tier, USD per GB and second.
 const LAMBDA_GB_SECOND: f64 = 0.000_016_666_7;
 /// The smallest task size.
 const TASK_VCPU: f64 = 0.25;
@@ -43,6 +43,20 @@ pub(super) fn table() -> serde_json::Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_price_book_has_the_same_prices() {
+        let book = include_str!("../../../costs/data/prices.csv");
+        for (item, price) in [
+            ("Fargate,us-east-1,Linux x86_64 vCPU,vCPU-hour", FARGATE_VCPU_HOUR),
+            ("Fargate,us-east-1,Linux x86_64 memory,GB-hour", FARGATE_GB_HOUR),
+            ("Lambda,us-east-1,requests,request", LAMBDA_REQUEST),
+            ("Lambda,us-east-1,duration x86_64,GB-second", LAMBDA_GB_SECOND),
+        ] {
+            let row = format!("{item},{price},");
+            assert!(book.lines().any(|line| line.starts_with(&row)), "no row {row}");
+        }
+    }
 
     #[test]
     fn costs_are_as_the_price_list_multiplies() {

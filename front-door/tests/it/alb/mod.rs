@@ -4,5 +4,6 @@ mod fargate;
 mod forwarding;
 mod lambda;
 mod limits;
+mod silence;
 mod streaming;
 mod weights;

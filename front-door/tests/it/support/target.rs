@@ -80,6 +80,11 @@ async fn serve(mut socket: TcpStream, state: &State) -> std::io::Result<()> {
             sleep(Duration::from_hours(1)).await;
             Ok(())
         }
+        "half" => {
+            socket.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf").await?;
+            sleep(Duration::from_hours(1)).await;
+            Ok(())
+        }
         "large-header" => {
             let header = format!("x-large: {}\r\n", "x".repeat(33 * 1024));
             socket.write_all(answer("200 OK", &header, "large").as_bytes()).await

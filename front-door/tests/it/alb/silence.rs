@@ -1,0 +1,64 @@
+//! Whoever stops in the middle is waited for as long as the idle timeout says, and no longer.
+
+use std::time::{Duration, Instant};
+
+use front_door::alb::Settings;
+use tokio::time::sleep;
+
+use crate::support::{Connection, Door, Options, get};
+
+const IDLE: Duration = Duration::from_millis(400);
+
+fn hasty(mut options: Options) -> Options {
+    options.balancer = Settings { idle_timeout: IDLE, ..Settings::default() };
+    options
+}
+
+async fn begin_upload(door: &Door, target: &str, bytes: usize) -> Connection {
+    let mut connection = Connection::open(door.address).await;
+    let head = format!("POST {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {bytes}\r\n\r\n");
+    connection.write(head.as_bytes()).await;
+    connection.write(b"x").await;
+    connection
+}
+
+#[tokio::test]
+async fn a_target_that_gives_no_answer_is_a_gateway_timeout() {
+    let door = Door::start(hasty(Options::default())).await;
+    let begun = Instant::now();
+    let reply = get(door.address, "/products?do=silence", &[]).await;
+    assert_eq!((reply.status, reply.path()), (504, "fargate"));
+    assert!(begun.elapsed() >= IDLE, "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn an_answer_that_stops_is_broken_off() {
+    let door = Door::start(hasty(Options::default())).await;
+    let begun = Instant::now();
+    let reply = get(door.address, "/products?do=half", &[]).await;
+    assert_eq!((reply.status, reply.header("content-length"), reply.text().as_str()), (200, "8", "half"));
+    assert!(begun.elapsed() >= IDLE, "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn a_client_that_stops_sending_is_told() {
+    for options in [Options::default(), Options::lambda()] {
+        let door = Door::start(hasty(options)).await;
+        let begun = Instant::now();
+        let reply = begin_upload(&door, "/products?do=count", 10).await.reply().await;
+        assert_eq!(reply.status, 408, "{reply:?}");
+        assert!(begun.elapsed() >= IDLE, "{:?}", begun.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn who_sends_slowly_is_waited_for() {
+    let door = Door::start(hasty(Options::default())).await;
+    let mut connection = begin_upload(&door, "/products?do=count", 5).await;
+    for _ in 0..4 {
+        sleep(IDLE / 2).await;
+        connection.write(b"x").await;
+    }
+    let reply = connection.reply().await;
+    assert_eq!((reply.status, reply.text().as_str()), (200, "5"));
+}
