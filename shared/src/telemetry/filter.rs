@@ -1,6 +1,8 @@
 //! Which lines are written. A level alone means the shop's own crates: what libraries say below `info` holds whole requests with
 //! their cookies, cards and addresses, and is written only when somebody names the library.
 
+use tracing_subscriber::filter::{LevelFilter, ParseError, Targets};
+
 use super::ACCESS;
 
 /// The crates whose lines are known to be clean at every level.
@@ -18,13 +20,23 @@ const OWN: [&str; 8] = [
 /// Levels at which libraries tell more than the shop wants to keep.
 const DETAILED: [&str; 2] = ["debug", "trace"];
 
-/// The directives of `SHOPEASE_LOG` for an `EnvFilter`. Without it, a person's terminal is spared the line of each request.
-pub(super) fn directives(text: Option<&str>, json: bool) -> String {
-    match text {
-        None if json => "info,aws_config=warn".to_owned(),
-        None => format!("info,aws_config=warn,{ACCESS}=off"),
-        Some(text) => text.split(',').map(|directive| own_if_detailed(directive.trim())).collect::<Vec<_>>().join(","),
-    }
+/// What is written when nobody asks for more or less: a person's terminal is spared the line of each request.
+pub(super) fn usual(json: bool) -> Targets {
+    let usual = Targets::new().with_default(LevelFilter::INFO).with_target("aws_config", LevelFilter::WARN);
+    if json { usual } else { usual.with_target(ACCESS, LevelFilter::OFF) }
+}
+
+/// What `SHOPEASE_LOG` asks for.
+///
+/// # Errors
+/// When it is no level and no list of `target=level`.
+pub(super) fn asked_for(text: &str) -> Result<Targets, ParseError> {
+    directives(text).parse()
+}
+
+fn directives(text: &str) -> String {
+    let directives = text.split(',').map(str::trim).filter(|directive| !directive.is_empty());
+    directives.map(own_if_detailed).collect::<Vec<_>>().join(",")
 }
 
 fn own_if_detailed(directive: &str) -> String {
@@ -38,20 +50,31 @@ fn own_if_detailed(directive: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::directives;
+    use tracing_subscriber::filter::LevelFilter;
+
+    use super::{asked_for, directives, usual};
 
     #[test]
     fn a_level_alone_is_for_the_shops_own_lines() {
-        let all = directives(Some("TRACE"), true);
+        let all = directives("TRACE");
         assert!(all.starts_with("info,shopease=trace,") && all.ends_with(",access=trace"), "{all}");
-        assert_eq!(directives(Some("warn"), true), "warn");
-        assert_eq!(directives(Some("warn,sqlx=debug"), false), "warn,sqlx=debug");
-        assert!(directives(Some("sqlx=debug, debug"), false).starts_with("sqlx=debug,info,shopease=debug,"));
+        assert_eq!(directives("warn"), "warn");
+        assert_eq!(directives("warn,,sqlx=debug,"), "warn,sqlx=debug");
+        assert!(directives("sqlx=debug, debug").starts_with("sqlx=debug,info,shopease=debug,"));
+    }
+
+    #[test]
+    fn directives_are_read_as_levels_of_targets() {
+        let targets = asked_for("warn,sqlx=debug").unwrap_or_default();
+        assert!(targets.would_enable("sqlx::query", &tracing::Level::DEBUG));
+        assert!(!targets.would_enable("shopease", &tracing::Level::INFO));
+        assert_eq!(targets.default_level(), Some(LevelFilter::WARN));
+        assert!(asked_for("sqlx=loud").is_err());
     }
 
     #[test]
     fn requests_are_told_to_machines() {
-        assert!(!directives(None, true).contains("access"));
-        assert!(directives(None, false).ends_with("access=off"));
+        assert!(usual(true).would_enable("access", &tracing::Level::INFO));
+        assert!(!usual(false).would_enable("access", &tracing::Level::ERROR));
     }
 }

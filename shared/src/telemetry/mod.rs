@@ -9,7 +9,7 @@ pub mod request;
 pub mod usage;
 
 use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::{EnvFilter, Layer, Registry, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use tracing_subscriber::{Layer, Registry, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 use crate::ports::Env;
 use json::{Identity, JsonLine};
@@ -54,13 +54,12 @@ where
             is_on_aws(env)
         }
     };
-    let text = env.var("SHOPEASE_LOG");
-    let filter = match EnvFilter::try_new(filter::directives(text.as_deref(), json)) {
-        Ok(filter) => filter,
-        Err(error) => {
+    let filter = match env.var("SHOPEASE_LOG").filter(|text| !text.trim().is_empty()) {
+        None => filter::usual(json),
+        Some(text) => filter::asked_for(&text).unwrap_or_else(|error| {
             problems.push(format!("SHOPEASE_LOG: {error}"));
-            EnvFilter::new(filter::directives(None, json))
-        }
+            filter::usual(json)
+        }),
     };
     let lines = tracing_subscriber::fmt::layer().with_writer(writer);
     let layer = if json {
