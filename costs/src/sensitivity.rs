@@ -36,6 +36,8 @@ enum From {
     Times,
     /// In the measured profile, as units, statements or bytes.
     Counts,
+    /// Nowhere: AWS does not say.
+    Nobody,
 }
 
 /// Every input that is varied.
@@ -95,10 +97,10 @@ pub const INPUTS: &[Input] = &[
         apply: |_, m, f| m.lambda_init_ms *= f,
     },
     Input {
-        name: "cold_start_share",
-        about: "invocations that start an environment",
-        from: From::Times,
-        apply: |p, _, f| p.options.cold_start_share = (p.options.cold_start_share * f).min(Decimal::ONE),
+        name: "idle_environment_s",
+        about: "how long Lambda keeps an idle environment",
+        from: From::Nobody,
+        apply: |p, _, f| p.options.idle_environment_s *= f,
     },
     Input {
         name: "function_memory_mb",
@@ -160,6 +162,7 @@ impl Input {
             From::Profile => Known::Declared,
             From::Times => measured.confidence,
             From::Counts => measured.counts(),
+            From::Nobody => Known::Assumed,
         }
     }
 

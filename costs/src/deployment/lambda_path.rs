@@ -24,7 +24,8 @@ pub fn charge(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError
         // Routes are measured on a whole vCPU; a function of less memory has a part of one.
         wall_ms += function.wall_ms + function.cpu_ms * (slowdown - Decimal::ONE);
     }
-    charge_functions(sheet, requests, wall_ms, Decimal::from(demand.functions.len()))?;
+    let inits = sheet.cold_starts(demand);
+    charge_functions(sheet, [requests, wall_ms, inits], Decimal::from(demand.functions.len()))?;
     charge_worker(sheet)?;
     if sheet.deployment.store == Store::Postgresql && sheet.profile.options.egress != Egress::Public {
         charge_private(sheet, ENDPOINTS, Decimal::ZERO)?;
@@ -35,16 +36,15 @@ pub fn charge(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError
 /// All functions have one size, so their GB-seconds add up and the tiers of the account are met once.
 fn charge_functions(
     sheet: &mut Sheet<'_>,
-    requests: Decimal,
-    wall_ms: Decimal,
+    [requests, wall_ms, inits]: [Decimal; 3],
     functions: Decimal,
 ) -> Result<(), ServiceError> {
     let (options, known) = (&sheet.profile.options, sheet.measured_known());
     // A mean of times that are each rounded up to whole ms is half a millisecond higher.
     let mean = if requests.is_zero() { Decimal::ZERO } else { wall_ms / requests + dec!(0.5) };
     let gigabytes = options.function_memory_mb / dec!(1024);
-    let init_s = sheet.measured.lambda_init_ms / dec!(1000) * options.cold_start_share;
-    let gb_seconds = requests * (mean / dec!(1000) + init_s) * gigabytes;
+    let seconds = (requests * mean + inits * sheet.measured.lambda_init_ms) / dec!(1000);
+    let gb_seconds = seconds * gigabytes;
     let mut usage = Usage::new()
         .with(&lambda::REQUESTS, requests, sheet.counted_known())
         .with(&lambda::GB_SECONDS, gb_seconds, known)

@@ -7,6 +7,9 @@ mod front;
 mod lambda_path;
 mod operations;
 
+use std::cell::OnceCell;
+
+use rust_decimal::prelude::{FromPrimitive as _, ToPrimitive as _};
 use rust_decimal::{Decimal, dec};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -17,7 +20,8 @@ use crate::line::{Known, Line, total};
 use crate::measured::Measured;
 use crate::price_book::{PriceBook, Prices};
 use crate::profile::{Environment, Profile};
-use crate::services::{Context, Service, ServiceError, Usage};
+use crate::services::{Context, Service, ServiceError, Usage, lambda};
+use crate::simulation::cold_share;
 
 /// What runs the handlers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -295,6 +299,7 @@ struct Sheet<'a> {
     profile: &'a Profile,
     measured: &'a Measured,
     context: Context<'a>,
+    cold_starts: OnceCell<Decimal>,
     lines: Vec<BillLine>,
 }
 
@@ -305,7 +310,7 @@ impl<'a> Sheet<'a> {
         let options = &profile.options;
         let context =
             Context { free_tier: options.free_tier, month_hours: options.month_hours, ..Context::new(prices) };
-        Self { deployment, environment, profile, measured, context, lines: Vec::new() }
+        Self { deployment, environment, profile, measured, context, cold_starts: OnceCell::new(), lines: Vec::new() }
     }
 
     /// Adds the bill of a service; empty lines that scale with use are left out.
@@ -323,6 +328,34 @@ impl<'a> Sheet<'a> {
     /// Share of the month that the environment exists.
     fn months(&self) -> Decimal {
         self.environment.hours / self.profile.options.month_hours
+    }
+
+    /// Invocations that start an environment: the profile's share, or what the load of each function in each hour of the day gives.
+    fn cold_starts(&self, demand: &Demand) -> Decimal {
+        *self.cold_starts.get_or_init(|| match self.profile.options.cold_start_share {
+            Some(share) => demand.requests * share,
+            None => Decimal::from_f64(self.cold_starts_by_load(demand)).unwrap_or_default().round_dp(6),
+        })
+    }
+
+    fn cold_starts_by_load(&self, demand: &Demand) -> f64 {
+        let float = |value: Decimal| value.to_f64().unwrap_or_default();
+        let slowdown = float(lambda::slowdown(self.profile.options.function_memory_mb));
+        let stay_s = float(self.profile.options.idle_environment_s);
+        let hours: Vec<f64> = self.profile.hours().into_iter().map(float).collect();
+        // Seconds of one hour of the day in all days that the environment exists.
+        let seconds = float(self.hours()) * 3600.0 / 24.0;
+        let mut starts = 0.0;
+        for function in demand.functions.values() {
+            let [requests, wall_ms, cpu_ms] = [function.requests, function.wall_ms, function.cpu_ms].map(float);
+            if requests <= 0.0 || seconds <= 0.0 {
+                continue;
+            }
+            let service_s = (wall_ms + cpu_ms * (slowdown - 1.0)) / requests / 1000.0;
+            let in_an_hour = |hour: &f64| requests * hour * cold_share(requests * hour / seconds, service_s, stay_s);
+            starts += hours.iter().map(in_an_hour).sum::<f64>();
+        }
+        starts
     }
 
     /// How well times, memory and sizes of the measured profile are known, and with them what is computed from them.

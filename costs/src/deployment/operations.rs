@@ -77,7 +77,7 @@ fn charge_secrets(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceE
     let options = &sheet.profile.options;
     let starts = match sheet.deployment.path {
         Path::Fargate => options.deploys_per_month * sheet.environment.minimum_tasks * options.services,
-        Path::Lambda => demand.requests * options.cold_start_share,
+        Path::Lambda => sheet.cold_starts(demand),
     };
     let key = Usage::new().with(&small::KMS_KEYS, sheet.months(), Known::Declared).with(
         &small::KMS_REQUESTS,

@@ -59,7 +59,10 @@ pub fn plan(
     Ok(Plan {
         classes,
         spread: Spread::default(),
-        lambda: LambdaSettings::new(functions),
+        lambda: LambdaSettings {
+            idle_expiry_s: float(profile.options.idle_environment_s),
+            ..LambdaSettings::new(functions)
+        },
         services: services(environment, inputs),
     })
 }

@@ -8,6 +8,7 @@
 
 mod arrivals;
 mod budget;
+mod cold_share;
 pub mod cost;
 mod environments;
 pub mod from_profile;
@@ -21,6 +22,7 @@ mod task;
 mod trace;
 
 pub use arrivals::Spread;
+pub use cold_share::cold_share;
 pub use environments::{Environments, Measures, Start};
 pub use outcome::{
     FargateOutcome, FunctionOutcome, Hour, LambdaHour, LambdaOutcome, Latency, Outcome, ServiceHour, ServiceOutcome,

@@ -1,6 +1,8 @@
 //! The traffic profile: what a shop sells, when, and in which environments it runs. Files of people: unknown fields are
 //! errors, everything but the name and the orders has a default.
 
+mod options;
+
 use std::collections::BTreeMap;
 
 use rust_decimal::{Decimal, dec};
@@ -9,13 +11,17 @@ use thiserror::Error;
 
 use crate::number;
 use crate::services::MONTH_HOURS;
+pub use options::{Arch, Egress, Observability, Options, Relational};
 
 /// Profiles that come with the program.
 pub const EXAMPLES: [(&str, &str); 3] = [
-    ("demo", include_str!("../data/profiles/demo.json")),
-    ("small-shop", include_str!("../data/profiles/small-shop.json")),
-    ("large-shop", include_str!("../data/profiles/large-shop.json")),
+    ("demo", include_str!("../../data/profiles/demo.json")),
+    ("small-shop", include_str!("../../data/profiles/small-shop.json")),
+    ("large-shop", include_str!("../../data/profiles/large-shop.json")),
 ];
+
+/// Digits of an hour's share: all that `Decimal` has would make every product with it three times as slow.
+const SHARE_DIGITS: u32 = 15;
 
 /// A shop and its environments.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -109,166 +115,6 @@ pub struct Environment {
     pub provisioned_concurrency: Decimal,
 }
 
-/// How the shop is built and run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Options {
-    /// `arm64` or `x86_64`.
-    pub arch: Arch,
-    /// Memory size of a function, MB.
-    #[serde(with = "number")]
-    pub function_memory_mb: Decimal,
-    /// Share of invocations that start an environment, until the simulation or a measurement says better.
-    #[serde(with = "number")]
-    pub cold_start_share: Decimal,
-    /// ECS services: frontend and backend.
-    #[serde(with = "number")]
-    pub services: Decimal,
-    /// vCPU of a task.
-    #[serde(with = "number")]
-    pub task_vcpu: Decimal,
-    /// Memory of a task, GB.
-    #[serde(with = "number")]
-    pub task_gb: Decimal,
-    /// CPU use that target tracking holds.
-    #[serde(with = "number")]
-    pub target_utilization: Decimal,
-    /// Load of the busiest minute over that of its hour.
-    #[serde(with = "number")]
-    pub burst: Decimal,
-    /// PostgreSQL as an instance or as Aurora Serverless v2.
-    pub relational: Relational,
-    /// Least capacity of Aurora Serverless v2, ACU.
-    #[serde(with = "number")]
-    pub minimum_acu: Decimal,
-    /// Statements a second that one ACU carries.
-    #[serde(with = "number")]
-    pub statements_per_acu: Decimal,
-    /// RDS Proxy between functions and `PostgreSQL`.
-    pub proxy: bool,
-    /// How private subnets reach AWS.
-    pub egress: Egress,
-    /// Where logs and metrics go.
-    pub observability: Observability,
-    /// Requests on one connection to the load balancer.
-    #[serde(with = "number")]
-    pub requests_per_connection: Decimal,
-    /// How long a connection stays open, s.
-    #[serde(with = "number")]
-    pub connection_s: Decimal,
-    /// Listener rules.
-    #[serde(with = "number")]
-    pub listener_rules: Decimal,
-    /// Deployments a month of each environment.
-    #[serde(with = "number")]
-    pub deploys_per_month: Decimal,
-    /// Minutes that old and new tasks run beside each other.
-    #[serde(with = "number")]
-    pub deploy_overlap_minutes: Decimal,
-    /// Images kept in ECR.
-    #[serde(with = "number")]
-    pub images_kept: Decimal,
-    /// Months that logs are kept.
-    #[serde(with = "number")]
-    pub log_months: Decimal,
-    /// Alarms of an environment.
-    #[serde(with = "number")]
-    pub alarms: Decimal,
-    /// Parameters in SSM of an environment.
-    #[serde(with = "number")]
-    pub parameters: Decimal,
-    /// Whether the account's monthly allowances are taken off each environment's bill of its own.
-    pub free_tier: bool,
-    /// Hours of a month.
-    #[serde(with = "number")]
-    pub month_hours: Decimal,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            arch: Arch::Arm64,
-            function_memory_mb: dec!(256),
-            cold_start_share: dec!(0.01),
-            services: dec!(2),
-            task_vcpu: dec!(0.25),
-            task_gb: dec!(0.5),
-            target_utilization: dec!(0.6),
-            burst: dec!(2),
-            relational: Relational::Rds,
-            minimum_acu: dec!(0.5),
-            statements_per_acu: dec!(400),
-            proxy: false,
-            egress: Egress::Endpoints,
-            observability: Observability::Cloudwatch,
-            requests_per_connection: dec!(5),
-            connection_s: dec!(30),
-            listener_rules: dec!(20),
-            deploys_per_month: dec!(20),
-            deploy_overlap_minutes: dec!(10),
-            images_kept: dec!(5),
-            log_months: dec!(1),
-            alarms: dec!(10),
-            parameters: dec!(10),
-            free_tier: false,
-            month_hours: MONTH_HOURS,
-        }
-    }
-}
-
-/// Processor of tasks and functions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Arch {
-    /// Graviton.
-    #[serde(rename = "arm64")]
-    Arm64,
-    /// Intel or AMD.
-    #[serde(rename = "x86_64")]
-    X86,
-}
-
-impl Arch {
-    /// As usage fields write it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Arm64 => "arm64",
-            Self::X86 => "x86_64",
-        }
-    }
-}
-
-/// What serves `PostgreSQL`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Relational {
-    /// RDS instance.
-    Rds,
-    /// Aurora Serverless v2.
-    AuroraServerless,
-}
-
-/// How private subnets reach AWS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Egress {
-    /// NAT gateway in every AZ.
-    Nat,
-    /// Interface endpoints in every AZ.
-    Endpoints,
-    /// No private subnets: each task has a public IPv4 address.
-    Public,
-}
-
-/// Where logs and metrics go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Observability {
-    /// `CloudWatch`.
-    Cloudwatch,
-    /// Datadog, through `FireLens` or its Lambda extension.
-    Datadog,
-}
-
 /// Why a profile cannot be used.
 #[derive(Debug, Error)]
 pub enum ProfileError {
@@ -302,13 +148,13 @@ impl Profile {
         Self::read(text.ok_or_else(unknown)?)
     }
 
-    /// Share of a day's load in each of its 24 hours; sums to one.
+    /// Share of a day's load in each of its 24 hours; sums to one, but for the 15th digit.
     pub fn hours(&self) -> Vec<Decimal> {
         let sum: Decimal = self.hourly_shape.iter().map(|weight| weight.0).sum();
         if sum.is_zero() {
-            return vec![Decimal::ONE / dec!(24); 24];
+            return vec![(Decimal::ONE / dec!(24)).round_dp(SHARE_DIGITS); 24];
         }
-        self.hourly_shape.iter().map(|weight| weight.0 / sum).collect()
+        self.hourly_shape.iter().map(|weight| (weight.0 / sum).round_dp(SHARE_DIGITS)).collect()
     }
 
     fn check(&self) -> Result<(), String> {
@@ -329,7 +175,9 @@ impl Profile {
         if let Some((name, _)) = positive.iter().find(|(_, number)| number.is_zero()) {
             return Err(format!("options.{name} is zero"));
         }
-        if self.options.cold_start_share > Decimal::ONE || self.options.target_utilization > Decimal::ONE {
+        if self.options.cold_start_share.is_some_and(|share| share > Decimal::ONE)
+            || self.options.target_utilization > Decimal::ONE
+        {
             return Err("options.cold_start_share and options.target_utilization are shares, at most 1".to_owned());
         }
         if !self.hourly_shape.is_empty() && self.hourly_shape.len() != 24 {
@@ -388,7 +236,8 @@ fn region() -> String {
     "us-east-1".to_owned()
 }
 
-fn class() -> String {
+/// Class of the RDS instance of an environment that says none.
+pub(crate) fn class() -> String {
     "db.t4g.micro".to_owned()
 }
 
@@ -412,7 +261,8 @@ fn ten() -> Decimal {
     Decimal::TEN
 }
 
-fn twenty() -> Decimal {
+/// Its storage, GB.
+pub(crate) fn twenty() -> Decimal {
     dec!(20)
 }
 
