@@ -44,11 +44,22 @@ pub struct Unpriced {
 /// # Errors
 /// [`Unpriced`] when a part of the quantity is in no tier: what has no price is not free.
 pub fn split(quantity: Decimal, tiers: &[Tier]) -> Result<Vec<Slice>, Unpriced> {
+    split_from(Decimal::ZERO, quantity, tiers)
+}
+
+/// The same for units that come after `used` others.
+///
+/// # Errors
+/// As [`split`].
+pub fn split_from(used: Decimal, quantity: Decimal, tiers: &[Tier]) -> Result<Vec<Slice>, Unpriced> {
+    let all = used + quantity;
     let mut slices = Vec::new();
     for (tier, step) in tiers.iter().enumerate() {
-        let end = step.to.map_or(quantity, |to| to.min(quantity));
-        if end > step.from || (quantity.is_zero() && slices.is_empty() && step.from.is_zero()) {
-            slices.push(Slice { tier, quantity: end - step.from, price: step.price });
+        let begin = step.from.max(used);
+        let end = step.to.map_or(all, |to| to.min(all));
+        let holds_nothing = quantity.is_zero() && slices.is_empty() && step.to.is_none_or(|to| used < to);
+        if end > begin || (holds_nothing && step.from <= used) {
+            slices.push(Slice { tier, quantity: (end - begin).max(Decimal::ZERO), price: step.price });
         }
     }
     let unpriced = quantity - slices.iter().map(|slice| slice.quantity).sum::<Decimal>();

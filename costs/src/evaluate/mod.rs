@@ -4,8 +4,14 @@
 mod bill;
 mod break_even;
 mod cold_starts;
+mod component;
+mod parts;
+mod phrase;
 mod queues;
+mod rates;
 mod request;
+mod vocabulary;
+mod words;
 
 use std::collections::BTreeMap;
 

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
+use super::phrase::Measures;
 use super::{EvaluateError, wrong};
 use crate::number;
 use crate::price_book::TierBounds;
-use crate::services::{Gigabyte, closest};
+use crate::services::{Gigabyte, MONTH_HOURS, closest};
 
 /// Published set-ups that a request may build on.
 const BASES: &str = include_str!("../../data/bases.json");
@@ -32,10 +33,10 @@ const REMARKS: [&str; 12] = [
 const PARTS: [(&str, &[&str]); 7] = [
     ("service", &[]),
     ("region", &[]),
-    ("usage", &["inputs"]),
-    ("prices", &["assumed_prices", "price_overrides"]),
-    ("options", &[]),
-    ("components", &[]),
+    ("usage", &["inputs", "input"]),
+    ("prices", &["assumed_prices", "price_overrides", "overrides", "unit_prices"]),
+    ("options", &["conventions"]),
+    ("components", &["parts"]),
     ("base", &[]),
 ];
 
@@ -59,8 +60,8 @@ pub struct Options {
 }
 
 const OPTIONS: [(&str, &[&str]); 7] = [
-    ("apply_free_tier", &["free_tier"]),
-    ("month_hours", &["hours_per_month"]),
+    ("apply_free_tier", &["free_tier", "include_free_tier", "with_free_tier"]),
+    ("month_hours", &["hours_per_month", "hours_in_month"]),
     ("gigabyte", &["gb", "gb_convention"]),
     ("tier_bounds", &[]),
     ("fallback_region", &[]),
@@ -83,6 +84,13 @@ pub struct Request {
     pub options: Options,
     /// Parts of a bill that name their services themselves.
     pub components: Vec<Value>,
+}
+
+impl Options {
+    /// What quantities in other units are converted by.
+    pub fn measures(&self) -> Measures {
+        Measures { gigabyte: self.gigabyte, month_hours: self.month_hours.unwrap_or(MONTH_HOURS) }
+    }
 }
 
 impl Request {
@@ -127,12 +135,34 @@ impl Request {
         let region = text(parts.remove("region"), "region")?.unwrap_or_else(|| "us-east-1".to_owned());
         Ok(Self {
             service: service.ok_or_else(|| wrong("\"service\" is missing"))?,
-            region: region.split_whitespace().next().unwrap_or("us-east-1").to_owned(),
+            region: region_code(&region),
             usage,
             prices: prices.into_iter().map(|(name, value)| (price_name(name), value)).collect(),
             options: read_options(options)?,
             components,
         })
+    }
+}
+
+/// Regions as the pricing pages write them.
+const REGIONS: [(&str, &str); 6] = [
+    ("virginia", "us-east-1"),
+    ("ohio", "us-east-2"),
+    ("oregon", "us-west-2"),
+    ("ireland", "eu-west-1"),
+    ("frankfurt", "eu-central-1"),
+    ("london", "eu-west-2"),
+];
+
+/// The code of a region: of `US East (N. Virginia)`, of `eu-west-1`, of `us-west-2 (as us-east-1)`.
+fn region_code(text: &str) -> String {
+    let code = text.split_whitespace().next().unwrap_or("us-east-1").to_lowercase();
+    let is_code = code.chars().any(|c| c.is_ascii_digit()) || !text.contains(' ');
+    let place = REGIONS.iter().find(|(place, _)| text.to_lowercase().contains(place) && !code.contains('-'));
+    match place {
+        Some((_, region)) => (*region).to_owned(),
+        None if is_code => code,
+        None => text.to_owned(),
     }
 }
 

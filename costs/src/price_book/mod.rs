@@ -47,6 +47,8 @@ pub enum Confidence {
     Medium,
     /// One source, or sources that disagree.
     Low,
+    /// Computed from prices of other regions or items, as the source says.
+    Derived,
     /// Nobody compared it with a price list.
     Unverified,
 }
@@ -59,6 +61,7 @@ impl Confidence {
             Self::High => "high",
             Self::Medium => "medium",
             Self::Low => "low",
+            Self::Derived => "derived",
             Self::Unverified => "unverified",
         }
     }

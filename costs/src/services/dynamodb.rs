@@ -89,13 +89,9 @@ const STREAM_READ: Key =
     Key { name: "streams_read", also: &["stream_read"], item: "Streams read", unit: "request", ..WRU };
 const CDC: Key = Key { name: "cdc_unit", also: &["cdc"], item: "change data capture unit", unit: "unit", ..WRU };
 const FREE_GB: Key = Key { name: "free_storage_gb", also: &["free_gb"], item: "free storage", unit: "GB-month", ..WRU };
-const FREE_CAPACITY: Key = Key {
-    name: "free_capacity",
-    also: &["free_wcu", "free_rcu"],
-    item: "free provisioned capacity",
-    unit: "WCU and RCU",
-    ..WRU
-};
+const FREE_WRITES: Key =
+    Key { name: "free_wcu", also: &["free_capacity"], item: "free provisioned capacity", unit: "WCU and RCU", ..WRU };
+const FREE_READ_CAPACITY: Key = Key { name: "free_rcu", ..FREE_WRITES };
 const FREE_READS: Key =
     Key { name: "free_streams_reads", also: &[], item: "free Streams reads", unit: "request", ..WRU };
 
@@ -152,7 +148,8 @@ pub const SERVICE: Service = Service {
         STREAM_READ,
         CDC,
         FREE_GB,
-        FREE_CAPACITY,
+        FREE_WRITES,
+        FREE_READ_CAPACITY,
         FREE_READS,
     ],
     totals: &[
@@ -226,12 +223,12 @@ pub fn bill(usage: &Usage, context: &Context<'_>) -> Result<Statement, ServiceEr
 fn charge_provisioned(statement: &mut Statement, usage: &Usage, context: &Context<'_>) -> Result<(), ServiceError> {
     let hours = usage.given(&HOURS).unwrap_or(context.month_hours);
     let kinds = [
-        (&WCU, "writes", "Provisioned write capacity", &WCU_HOUR),
-        (&RCU, "reads", "Provisioned read capacity", &RCU_HOUR),
+        (&WCU, "writes", "Provisioned write capacity", &WCU_HOUR, &FREE_WRITES),
+        (&RCU, "reads", "Provisioned read capacity", &RCU_HOUR, &FREE_READ_CAPACITY),
     ];
-    for (field, key, name, price) in kinds {
+    for (field, key, name, price, free) in kinds {
         let Some(units) = usage.given(field) else { continue };
-        let billed = context.after_allowance(units, &FREE_CAPACITY)?;
+        let billed = context.after_allowance(units, free)?;
         let unit_hours = product(&[billed, hours])?;
         statement.charge(key, name, price, unit_hours, usage.known_of(&[field, &HOURS]), context)?;
     }

@@ -1,6 +1,7 @@
 //! The AWS services (and Datadog) that a shop is billed for, one file each. A service declares the usage fields and prices it
 //! knows and turns usage into a [`Statement`]; nothing else computes amounts.
 
+mod account;
 mod statement;
 mod usage;
 
@@ -24,6 +25,7 @@ pub mod ssm;
 use rust_decimal::{Decimal, dec};
 use thiserror::Error;
 
+pub use account::Account;
 pub use statement::Statement;
 pub use usage::{Field, Kind, Usage, Value, closest};
 
@@ -143,12 +145,14 @@ pub struct Context<'a> {
     pub month_hours: Decimal,
     /// How KB become GB.
     pub gigabyte: Gigabyte,
+    /// What other parts of the bill have used of the account's tiers and allowances; none when there are no others.
+    pub account: Option<&'a Account>,
 }
 
 impl<'a> Context<'a> {
-    /// A month of 730 h, no free tier, 1,024-based GB.
+    /// A month of 730 h, no free tier, 1,024-based GB, an account of its own.
     pub fn new(prices: Prices<'a>) -> Self {
-        Self { prices, free_tier: false, month_hours: MONTH_HOURS, gigabyte: Gigabyte::default() }
+        Self { prices, free_tier: false, month_hours: MONTH_HOURS, gigabyte: Gigabyte::default(), account: None }
     }
 
     /// What the free tier leaves of `quantity`.
@@ -156,8 +160,12 @@ impl<'a> Context<'a> {
     /// # Errors
     /// When the free tier is on and nobody knows the allowance.
     pub fn after_allowance(&self, quantity: Decimal, allowance: &'static Key) -> Result<Decimal, ServiceError> {
-        let free = if self.free_tier { self.prices.allowance(allowance)? } else { Decimal::ZERO };
-        Ok((quantity - free).max(Decimal::ZERO))
+        if !self.free_tier {
+            return Ok(quantity);
+        }
+        let free = self.prices.allowance(allowance)?;
+        let used = self.account.map_or(Decimal::ZERO, |account| account.advance(allowance.into(), quantity));
+        Ok((quantity - (free - used).max(Decimal::ZERO)).max(Decimal::ZERO))
     }
 }
 

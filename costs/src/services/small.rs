@@ -195,8 +195,21 @@ pub const EKS: Service = Service {
     fields: &[EKS_HOURS, EKS_EXTENDED_HOURS],
     prices: &[EKS_HOUR, EKS_EXTENDED_HOUR],
     totals: &["standard", "extended"],
-    bill: |usage, context| simple(EKS_METERS, usage, context),
+    bill: eks,
 };
+
+/// Hours in extended support cost what they cost there; hours in standard support are also told as what they would cost there.
+fn eks(usage: &Usage, context: &Context<'_>) -> Result<Statement, ServiceError> {
+    let mut statement = simple(EKS_METERS, usage, context)?;
+    if let (Some(hours), None) = (usage.given(&EKS_HOURS), usage.given(&EKS_EXTENDED_HOURS))
+        && let Some(price) =
+            context.prices.given(&(&EKS_EXTENDED_HOUR).into())?.and_then(|price| Some(price.tiers.first()?.price))
+    {
+        statement.quantity("extended", super::product(&[hours, price])?);
+        statement.note("extended is what the hours would cost in extended support; it is not in the total");
+    }
+    Ok(statement)
+}
 
 /// Registered instances.
 pub const MAP_RESOURCES: Field = Field::number("resources", &["registered_resources"], "registered resources");

@@ -57,7 +57,8 @@ impl Statement {
     ) -> Result<Decimal, ServiceError> {
         let price_key = price.into();
         let price = context.prices.get(price_key)?;
-        let slices = tiers::split(quantity, &price.tiers).map_err(|problem| PriceError::Unpriced {
+        let used = context.account.map_or(Decimal::ZERO, |account| account.advance(price_key, quantity));
+        let slices = tiers::split_from(used, quantity, &price.tiers).map_err(|problem| PriceError::Unpriced {
             service: price_key.service.to_owned(),
             item: price_key.item.to_owned(),
             region: context.prices.region().to_owned(),
@@ -80,7 +81,7 @@ impl Statement {
                 known,
             });
             if price.tiers.len() > 1 {
-                self.totals.insert(format!("{key}_{}", slice.tier + 1), amount);
+                *self.totals.entry(format!("{key}_{}", slice.tier + 1)).or_default() += amount;
             }
             total += amount;
         }

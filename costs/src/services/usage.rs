@@ -136,6 +136,11 @@ impl Usage {
         self.0.contains_key(field.name)
     }
 
+    /// What is set.
+    pub fn value(&self, field: &Field) -> Option<&Value> {
+        self.0.get(field.name).map(|(value, _)| value)
+    }
+
     /// The number, if it is set.
     pub fn given(&self, field: &Field) -> Option<Decimal> {
         match self.0.get(field.name) {

@@ -3,16 +3,18 @@
 //! Billed time is `ceil(duration + init)` in whole milliseconds; INIT is billed for custom runtimes, Rust among them, and since
 //! August 2025 for every configuration (AWS Compute blog, April 2025). Memory is 1,024-based GB.
 
+mod fields;
+mod prices;
+
 use rust_decimal::{Decimal, dec};
 
-use super::{Context, Field, HOUR_SECONDS, Kind, Service, ServiceError, Statement, Usage, product};
+use super::{Context, HOUR_SECONDS, Service, ServiceError, Statement, Usage, product};
 use crate::price_book::Key;
-
-/// `x86_64` or `arm64`, as every service writes it.
-pub const ARCHITECTURES: Kind = Kind::Choice(&[
-    &["x86_64", "x86", "x86-64", "amd64", "intel", "x64"],
-    &["arm64", "arm", "aarch64", "graviton", "graviton2"],
-]);
+pub use fields::*;
+use prices::{
+    ARM, CACHE, EDGE_DURATION, EDGE_REQUEST, EPHEMERAL, FEE, FREE_DURATION, FREE_REQUESTS, FREE_STREAMING, OPERATION,
+    PC_ARM, PC_DURATION_ARM, PC_DURATION_X86, PC_X86, REQUEST, RESTORE, RETAINED, STREAMING, TENANT, URL, WRITTEN, X86,
+};
 
 /// `/tmp` that every environment has without charge, MB (Lambda pricing page).
 const INCLUDED_STORAGE_MB: Decimal = dec!(512);
@@ -30,176 +32,6 @@ const MEMORY_MB_OF_A_VCPU: Decimal = dec!(1769);
 pub fn slowdown(memory_mb: Decimal) -> Decimal {
     if memory_mb.is_zero() { Decimal::ONE } else { (MEMORY_MB_OF_A_VCPU / memory_mb).max(Decimal::ONE) }
 }
-
-/// Invocations in the period.
-pub const REQUESTS: Field =
-    Field::number("requests", &["invocations", "lambda_requests", "lambda_invocations"], "invocations in the period");
-/// Handler time, ms.
-pub const DURATION_MS: Field = Field::number(
-    "duration_ms",
-    &["duration", "avg_duration_ms", "average_duration_ms", "execution_ms", "billed_ms", "ms"],
-    "time of one invocation, ms; rounded up to whole ms",
-);
-/// Memory size, MB.
-pub const MEMORY_MB: Field = Field::number("memory_mb", &["memory", "mb"], "memory size, MB (1,024 are one GB)");
-/// Memory size, GB.
-pub const MEMORY_GB: Field = Field::number("memory_gb", &[], "memory size, GB, instead of memory_mb");
-/// Processor.
-pub const ARCH: Field =
-    Field { name: "arch", also: &["architecture", "cpu"], kind: ARCHITECTURES, about: "x86_64 (default) or arm64" };
-/// GB-seconds, instead of requests x duration x memory.
-pub const GB_SECONDS: Field =
-    Field::number("gb_seconds", &["gb_s"], "GB-seconds, instead of requests x duration x memory");
-/// Invocations that start an environment.
-pub const COLD_STARTS: Field = Field::number("cold_starts", &["inits"], "invocations that started an environment");
-/// INIT time of a cold start, ms.
-pub const INIT_MS: Field =
-    Field::number("init_ms", &["init_duration_ms"], "INIT time of a cold start, ms, billed as duration");
-/// `/tmp`, MB.
-pub const EPHEMERAL_MB: Field =
-    Field::number("ephemeral_mb", &["ephemeral_storage_mb", "storage_mb"], "size of /tmp, MB; 512 are included");
-/// `/tmp`, GB.
-pub const EPHEMERAL_GB: Field = Field::number("ephemeral_gb", &["ephemeral_storage_gb"], "size of /tmp, GB");
-/// Environments kept warm.
-pub const PROVISIONED: Field = Field::number(
-    "provisioned_concurrency",
-    &["provisioned", "pc", "concurrency"],
-    "environments of provisioned concurrency",
-);
-/// How long they are kept, hours.
-pub const PROVISIONED_HOURS: Field = Field::number(
-    "provisioned_hours",
-    &["pc_hours", "hours"],
-    "hours that provisioned concurrency is on; the month when not given",
-);
-/// How long they are kept, seconds.
-pub const PROVISIONED_SECONDS: Field = Field::number(
-    "provisioned_seconds",
-    &["pc_seconds"],
-    "seconds that provisioned concurrency is on, instead of hours",
-);
-/// Requests that they serve.
-pub const PROVISIONED_REQUESTS: Field = Field::number(
-    "provisioned_requests",
-    &["pc_requests", "requests_on_provisioned"],
-    "requests served by provisioned concurrency; all when not given, the rest is on demand",
-);
-/// Streamed response, MB each.
-pub const RESPONSE_MB: Field =
-    Field::number("response_mb", &["streamed_mb"], "streamed response of one request, MB; the first 6 are free");
-/// Streamed GB beyond 6 MB each.
-pub const STREAMED_GB: Field = Field::number(
-    "streamed_gb",
-    &["streaming_gb", "response_streaming_gb"],
-    "GB streamed above 6 MB per request, instead of response_mb",
-);
-const CACHE_GB: Field = Field::number("cache_gb", &["snapstart_cache_gb"], "SnapStart snapshots kept, GB");
-const CACHE_SECONDS: Field =
-    Field::number("cache_seconds", &["snapstart_cache_seconds"], "how long they are kept, s; the month when not given");
-const RESTORES: Field = Field::number("restores", &["snapstart_restores"], "SnapStart restores");
-const GB_PER_RESTORE: Field =
-    Field::number("gb_per_restore", &["restore_gb"], "GB of one restore; the memory size when not given");
-const ENVIRONMENTS: Field = Field::number(
-    "environments_created",
-    &["tenant_environments", "environments"],
-    "environments created under tenant isolation",
-);
-const EDGE: Field = Field::flag("edge", &["lambda_edge"], "Lambda@Edge");
-/// Function URLs.
-pub const URLS: Field = Field::number("function_urls", &[], "Function URLs, free by themselves");
-const DURABLE_OPERATIONS: Field =
-    Field::number("durable_operations", &["operations"], "operations of durable functions");
-const DURABLE_WRITTEN: Field =
-    Field::number("durable_gb_written", &["data_written_gb"], "GB that durable functions write");
-const DURABLE_RETAINED: Field = Field::number(
-    "durable_gb_months",
-    &["data_retained_gb_months", "retained_gb"],
-    "GB-months that durable functions keep",
-);
-const EVENT_KB: Field = Field::number(
-    "event_kb",
-    &["async_event_kb"],
-    "size of an asynchronous event, KB; each 64 KB above 256 is a request",
-);
-const INSTANCE_USD: Field = Field::number(
-    "ec2_cost",
-    &["managed_instances_ec2_cost"],
-    "EC2 charges of Managed Instances, USD; the management fee is added, duration is not billed",
-);
-
-const REQUEST: Key = Key {
-    name: "request",
-    also: &["requests", "lambda_request", "request_price"],
-    service: "Lambda",
-    item: "requests",
-    unit: "request",
-};
-const X86: Key = Key {
-    name: "x86_gb_s",
-    also: &["gb_s", "tiers", "duration", "duration_tiers", "x86_64_gb_s", "gb_second"],
-    service: "Lambda",
-    item: "duration x86_64",
-    unit: "GB-second",
-};
-const ARM: Key = Key {
-    name: "arm_gb_s",
-    also: &["gb_s", "tiers", "duration", "duration_tiers", "arm64_gb_s", "gb_second"],
-    item: "duration arm64",
-    ..X86
-};
-const PC_X86: Key = Key {
-    name: "pc_gb_s",
-    also: &["provisioned_gb_s", "provisioned_concurrency_gb_s", "pc_x86_gb_s", "provisioned"],
-    item: "provisioned concurrency x86_64",
-    ..X86
-};
-const PC_ARM: Key = Key {
-    also: &["provisioned_gb_s", "provisioned_concurrency_gb_s", "pc_arm_gb_s", "provisioned"],
-    item: "provisioned concurrency arm64",
-    ..PC_X86
-};
-const PC_DURATION_X86: Key = Key {
-    name: "pc_duration_gb_s",
-    also: &["provisioned_duration_gb_s", "duration_pc_gb_s", "pc_compute_gb_s"],
-    item: "duration under provisioned concurrency x86_64",
-    ..X86
-};
-const PC_DURATION_ARM: Key = Key { item: "duration under provisioned concurrency arm64", ..PC_DURATION_X86 };
-const EPHEMERAL: Key =
-    Key { name: "ephemeral_gb_s", also: &["storage_gb_s", "ephemeral"], item: "ephemeral storage above 512 MB", ..X86 };
-const STREAMING: Key =
-    Key { name: "streaming_gb", also: &["streamed_gb", "response_gb"], item: "response streaming", unit: "GB", ..X86 };
-const CACHE: Key = Key { name: "cache_gb_s", also: &["snapstart_cache_gb_s"], item: "SnapStart cache", ..X86 };
-const RESTORE: Key =
-    Key { name: "restore_gb", also: &["snapstart_restore_gb"], item: "SnapStart restore", unit: "GB restored", ..X86 };
-const TENANT: Key =
-    Key { name: "environment_gb", also: &["tenant_gb"], item: "tenant environment", unit: "GB of memory", ..X86 };
-const EDGE_REQUEST: Key =
-    Key { name: "edge_request", also: &["request"], item: "edge request", unit: "request", ..X86 };
-const EDGE_DURATION: Key = Key { name: "edge_gb_s", also: &["gb_s"], item: "edge duration", ..X86 };
-const OPERATION: Key =
-    Key { name: "durable_operation", also: &["operation"], item: "durable operation", unit: "operation", ..X86 };
-const WRITTEN: Key = Key {
-    name: "durable_written_gb",
-    also: &["data_written_gb", "written_gb"],
-    item: "durable data written",
-    unit: "GB",
-    ..X86
-};
-const RETAINED: Key = Key {
-    name: "durable_retained_gb",
-    also: &["data_retained_gb", "retained_gb_month"],
-    item: "durable data retained",
-    unit: "GB-month",
-    ..X86
-};
-const FEE: Key =
-    Key { name: "management_fee", also: &["fee"], item: "managed instances fee", unit: "USD of EC2 charges", ..X86 };
-const URL: Key = Key { name: "function_url", also: &[], item: "function URL", unit: "month", ..X86 };
-const FREE_REQUESTS: Key = Key { name: "free_requests", also: &[], item: "free requests", unit: "request", ..X86 };
-const FREE_DURATION: Key = Key { name: "free_gb_s", also: &["free_gb_seconds"], item: "free duration", ..X86 };
-const FREE_STREAMING: Key =
-    Key { name: "free_streaming_gb", also: &["free_gb"], item: "free response streaming", unit: "GB", ..X86 };
 
 /// Lambda.
 pub const SERVICE: Service = Service {
