@@ -130,10 +130,18 @@ impl Mapping {
         let attribute = |name: &str| offer.attributes.get(name).map_or("", String::as_str);
         let usage = attribute("usagetype");
         // Usage types of us-east-1 have no prefix, others have one like USW2- or EU-.
-        let plain =
-            usage.split_once('-').filter(|(prefix, _)| is_region_prefix(prefix)).map_or(usage, |(_, rest)| rest);
+        // Those of KMS begin with the region itself.
+        let region = attribute("regionCode");
+        let after_region = usage.strip_prefix(region).and_then(|rest| rest.strip_prefix('-'));
+        let plain = after_region.filter(|_| !region.is_empty()).unwrap_or_else(|| {
+            usage.split_once('-').filter(|(prefix, _)| is_region_prefix(prefix)).map_or(usage, |(_, rest)| rest)
+        });
+        // Premises of customers, local zones and the like have other prices under the same names.
+        let place = attribute("locationType");
+        let is_region = place.is_empty() || place == "AWS Region";
         let wanted = self.attributes.split('&').filter(|pair| !pair.is_empty());
-        self.service_code == offer.service_code
+        is_region
+            && self.service_code == offer.service_code
             && (self.usage_type.is_empty() || self.usage_type == plain)
             && (self.operation.is_empty() || self.operation == attribute("operation"))
             && wanted.filter_map(|pair| pair.split_once('=')).all(|(name, value)| attribute(name) == value)
@@ -259,7 +267,8 @@ fn read_csv(text: &str) -> Result<Vec<Offer>, ImportError> {
 }
 
 /// Names of attributes in JSON that differ from the column without blanks and in lower case.
-const ATTRIBUTES: [(&str, &str); 6] = [
+const ATTRIBUTES: [(&str, &str); 7] = [
+    ("locationType", "locationtype"),
     ("productFamily", "productfamily"),
     ("regionCode", "regioncode"),
     ("instanceType", "instancetype"),
