@@ -6,8 +6,10 @@ use std::process::Command;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use rust_decimal::Decimal;
 
 use crate::deployment::{Path, Store};
+use crate::measure::check::{self, Limits};
 use crate::measure::{self, Plan, Shop};
 use crate::measured::Measured;
 
@@ -26,9 +28,25 @@ pub struct Arguments {
     /// Take over only units, statements and bytes, not times and memory: for binaries without optimisation.
     #[arg(long)]
     counts: bool,
-    /// Fail when a journey takes more units, statements or response bytes than the file says. Writes nothing.
+    /// Fail when a journey takes more units, statements or bytes than the file says, or 1,000 orders cost more; without --counts
+    /// also for large binaries, INIT and memory. Writes nothing.
     #[arg(long, conflicts_with = "write")]
     check: bool,
+    /// How far things may grow, instead of the built-in limits.
+    #[arg(long, value_name = "FILE", requires = "check")]
+    limits: Option<PathBuf>,
+    /// INIT of a function that was measured elsewhere, ms.
+    #[arg(long, value_name = "MS")]
+    lambda_init_ms: Option<Decimal>,
+    /// Start of a task that was measured elsewhere, s.
+    #[arg(long, value_name = "S")]
+    task_start_s: Option<Decimal>,
+    /// Size of the image, GB.
+    #[arg(long, value_name = "GB")]
+    image_gb: Option<Decimal>,
+    /// The machine of the figures, as in "2 cores of a Neoverse N1, 24 GiB"; told by the program when not given.
+    #[arg(long, value_name = "TEXT")]
+    machine: Option<String>,
     /// The file to compare with and to start from, instead of the built-in one.
     #[arg(long, value_name = "FILE")]
     measured: Option<PathBuf>,
@@ -59,8 +77,12 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let binaries = arguments.binaries.clone().or_else(|| own.parent().map(PathBuf::from)).context("no directory")?;
     let binaries = binaries.canonicalize().with_context(|| binaries.display().to_string())?;
     let plan = Plan { rounds: arguments.rounds.into(), counts_only: arguments.counts };
+    let limits = Limits::read(arguments.limits.as_deref())?;
     let mut new = committed.clone();
-    let mut growths = Vec::new();
+    new.lambda_init_ms = arguments.lambda_init_ms.unwrap_or(new.lambda_init_ms);
+    new.task_start_s = arguments.task_start_s.unwrap_or(new.task_start_s);
+    new.image_gb = arguments.image_gb.unwrap_or(new.image_gb);
+    let mut excesses = Vec::new();
     for store in [Store::Dynamodb, Store::Postgresql] {
         if store == Store::Postgresql && arguments.database_url.is_none() {
             eprintln!("skipped: PostgreSQL (--database-url is not given)");
@@ -70,7 +92,17 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let routes = measure::measure(&shop, store, &committed, plan)?;
         new = measure::merged(&new, routes, plan.counts_only, &today()?, &build(&binaries));
         if arguments.check {
-            growths.extend(measure::growths(&committed, &new, store)?);
+            excesses.extend(check::journeys(&committed, &new, store, &limits)?);
+            excesses.extend(check::cost(&committed, &new, store, &limits)?);
+        }
+    }
+    new.machine = arguments.machine.clone().unwrap_or(new.machine);
+    match (arguments.check, arguments.counts) {
+        (false, _) => {}
+        (true, true) => eprintln!("skipped: sizes, INIT and memory (--counts is given)"),
+        (true, false) => {
+            excesses.extend(check::sizes(&binaries, &committed, &limits)?);
+            excesses.extend(check::speed(&new, &limits));
         }
     }
     if arguments.json {
@@ -81,20 +113,12 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if let Some(file) = &arguments.write {
         fs::write(file, new.to_text()?).with_context(|| file.display().to_string())?;
     }
-    for growth in &growths {
-        eprintln!(
-            "{} on {} and {}: {} {} -> {}",
-            growth.journey,
-            path(growth.path),
-            name(growth.store),
-            growth.quantity,
-            growth.was,
-            growth.is
-        );
+    for excess in &excesses {
+        eprintln!("{excess}");
     }
-    if !growths.is_empty() {
+    if !excesses.is_empty() {
         bail!(
-            "journeys have grown; if that is meant, write the new profile with --counts --write costs/data/measured.json"
+            "the shop has grown; if that is meant, write the new profile with --counts --write costs/data/measured.json, or move costs/data/limits.json"
         );
     }
     Ok(())

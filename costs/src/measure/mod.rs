@@ -4,7 +4,7 @@
 //! Counts (units, statements, bytes) do not depend on the machine, so they can be checked anywhere. Times do: they are only taken
 //! over from an optimized build.
 
-mod check;
+pub mod check;
 mod client;
 mod shop;
 mod walk;
@@ -14,7 +14,6 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, ensure};
 use rust_decimal::{Decimal, dec};
 
-pub use check::{Growth, growths};
 pub use shop::Shop;
 
 use crate::deployment::{Path, Store};
