@@ -7,7 +7,7 @@ use rust_decimal::{Decimal, dec};
 use serde::Serialize;
 
 use crate::deployment::{BillLine, Deployment, EstimateError, Inputs, Part, monthly_lines};
-use crate::sensitivity::{self, INPUTS};
+use crate::sensitivity::{self, INPUTS, Input};
 
 /// Fewest orders a month that are looked at.
 const FEWEST: Decimal = dec!(10);
@@ -101,24 +101,36 @@ pub struct Comparison {
     pub cheaper_at_first: String,
 }
 
-/// Compares two deployments at every load.
+/// Compares two deployments at every load, in all sets of lines.
 ///
 /// # Errors
 /// Those of an estimate.
 pub fn break_even(first: Deployment, second: Deployment, inputs: Inputs<'_>) -> Result<Vec<Comparison>, EstimateError> {
+    break_even_of(&LineSet::ALL, first, second, inputs)
+}
+
+/// Compares two deployments at every load, in some sets of lines.
+///
+/// # Errors
+/// Those of an estimate.
+pub fn break_even_of(
+    sets: &[LineSet],
+    first: Deployment,
+    second: Deployment,
+    inputs: Inputs<'_>,
+) -> Result<Vec<Comparison>, EstimateError> {
     sensitivity::check(inputs.profile)?;
     let pair = Pair { first, second };
     let central = pair.scan(inputs)?;
-    let mut varied = Vec::new();
-    for input in INPUTS.iter().filter(|input| input.name != "orders") {
-        for factor in input.band(inputs.profile, inputs.measured) {
-            let (profile, measured) = input.times(inputs.profile, inputs.measured, factor);
-            let inputs = Inputs { profile: &profile, measured: &measured, book: inputs.book };
-            varied.push((input.name, pair.changes(inputs)?));
-        }
-    }
+    let factors = |input: &'static Input| input.band(inputs.profile, inputs.measured).map(|factor| (input, factor));
+    let moves: Vec<_> = INPUTS.iter().filter(|input| input.name != "orders").flat_map(factors).collect();
+    let varied = on_all_cores(&moves, |(input, factor)| {
+        let (profile, measured) = input.times(inputs.profile, inputs.measured, *factor);
+        let inputs = Inputs { profile: &profile, measured: &measured, book: inputs.book };
+        Ok((input.name, pair.changes(sets, inputs)?))
+    })?;
     let mut comparisons = Vec::new();
-    for lines in LineSet::ALL {
+    for lines in sets.iter().copied() {
         let changes = pair.changes_of(lines, &central, inputs)?;
         let first_cheaper = central.first().is_some_and(|(_, totals)| totals[&lines] <= Decimal::ZERO);
         let name = |cheaper: bool| if cheaper { first.name() } else { second.name() };
@@ -145,6 +157,33 @@ pub fn break_even(first: Deployment, second: Deployment, inputs: Inputs<'_>) -> 
         comparisons.push(Comparison { lines, crossings, cheaper_at_first: name(first_cheaper) });
     }
     Ok(comparisons)
+}
+
+/// Does the same to all of `things`, in their order, each core a part of them.
+///
+/// # Errors
+/// The first error of `work`.
+pub fn on_all_cores<T: Sync, R: Send, E: Send>(
+    things: &[T],
+    work: impl Fn(&T) -> Result<R, E> + Sync,
+) -> Result<Vec<R>, E> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let part = things.len().div_ceil(cores).max(1);
+    let work = &work;
+    std::thread::scope(|scope| {
+        let parts: Vec<_> = things
+            .chunks(part)
+            .map(|part| scope.spawn(move || part.iter().map(work).collect::<Result<Vec<R>, E>>()))
+            .collect();
+        let mut all = Vec::with_capacity(things.len());
+        for part in parts {
+            match part.join() {
+                Ok(done) => all.extend(done?),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        Ok(all)
+    })
 }
 
 /// The change at the same place and in the same direction, else the first in this direction.
@@ -192,9 +231,9 @@ impl Pair {
         Ok(scan)
     }
 
-    fn changes(&self, inputs: Inputs<'_>) -> Result<BTreeMap<LineSet, Vec<Change>>, EstimateError> {
+    fn changes(&self, sets: &[LineSet], inputs: Inputs<'_>) -> Result<BTreeMap<LineSet, Vec<Change>>, EstimateError> {
         let scan = self.scan(inputs)?;
-        LineSet::ALL.into_iter().map(|set| Ok((set, self.changes_of(set, &scan, inputs)?))).collect()
+        sets.iter().copied().map(|set| Ok((set, self.changes_of(set, &scan, inputs)?))).collect()
     }
 
     fn changes_of(

@@ -99,11 +99,25 @@ pub async fn serve(base: Base, port: u16) -> anyhow::Result<()> {
 
 /// The page and what computes it.
 pub fn router(base: Base) -> Router {
-    Router::new().route("/", get(whole)).route("/api/report", post(moved)).with_state(Arc::new(base))
+    Router::new()
+        .route("/", get(whole))
+        .route("/api/bills", post(bills))
+        .route("/api/report", post(moved))
+        .with_state(Arc::new(base))
+}
+
+/// What a few bills are enough for, while the rest is being computed.
+async fn bills(State(base): State<Arc<Base>>, Json(moved): Json<Moved>) -> Response {
+    let begin = Instant::now();
+    let answer = compute(base, moved, build::bills, move |report, _| {
+        let said = format!("Bills in {} ms; break-even and charts follow.", begin.elapsed().as_millis());
+        Ok(Answer { html: content(report)?, title: title(report), said })
+    });
+    respond(answer.await)
 }
 
 async fn whole(State(base): State<Arc<Base>>, Query(moved): Query<Moved>) -> Response {
-    let computed = compute(base, moved, |report, form| Ok(page(report, Some(form))?)).await;
+    let computed = compute(base, moved, build::report, |report, form| Ok(page(report, Some(form))?)).await;
     computed.map_or_else(
         |problem| (StatusCode::UNPROCESSABLE_ENTITY, problem).into_response(),
         |html| Html(html).into_response(),
@@ -112,11 +126,19 @@ async fn whole(State(base): State<Arc<Base>>, Query(moved): Query<Moved>) -> Res
 
 async fn moved(State(base): State<Arc<Base>>, Json(moved): Json<Moved>) -> Response {
     let begin = Instant::now();
-    let answer = compute(base, moved, move |report, _| {
+    let answer = compute(base, moved, build::report, move |report, _| {
         let said = format!("Computed in {:.1} s.", begin.elapsed().as_secs_f64());
-        Ok(Answer { html: content(report)?, title: format!("{} · costs of shopease", report.subject), said })
+        Ok(Answer { html: content(report)?, title: title(report), said })
     });
-    match answer.await {
+    respond(answer.await)
+}
+
+fn title(report: &Report) -> String {
+    format!("{} · costs of shopease", report.subject)
+}
+
+fn respond(answer: Result<Answer, String>) -> Response {
+    match answer {
         Ok(answer) => Json(answer).into_response(),
         Err(detail) => {
             let problem =
@@ -127,20 +149,24 @@ async fn moved(State(base): State<Arc<Base>>, Json(moved): Json<Moved>) -> Respo
     }
 }
 
+/// What makes a report of a shop: all of it, or its bills.
+type Build = fn([Deployment; 2], Inputs<'_>, u64) -> anyhow::Result<Report>;
+
 /// Computes on a thread of its own, as it takes a while. The error is what people should know.
 async fn compute<T: Send + 'static>(
     base: Arc<Base>,
     moved: Moved,
+    build: Build,
     render: impl FnOnce(&Report, &str) -> anyhow::Result<T> + Send + 'static,
 ) -> Result<T, String> {
     let work = move || -> anyhow::Result<T> {
         let (profile, pair) = moved.apply(&base).map_err(anyhow::Error::msg)?;
         let inputs = Inputs { profile: &profile, measured: &base.measured, book: &base.book };
-        let report = build::report(pair, inputs, base.seed)?;
+        let report = build(pair, inputs, base.seed)?;
         render(&report, &form(&base, &moved, &profile, pair).render()?)
     };
     let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
+    done.map_err(|error| error.to_string())?.map_err(|error| format!("{error:#}"))
 }
 
 impl Moved {

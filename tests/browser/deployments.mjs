@@ -145,6 +145,28 @@ export async function frontDoor() {
   };
 }
 
+/** The cost report whose inputs can be moved, and the same as a file that needs nothing. */
+export async function costs() {
+  const directory = await mkdtemp(join(tmpdir(), "costs-"));
+  const program = join(dirname(shopease), "costs");
+  const file = join(directory, "report.html");
+  const written = new Process("costs report", program, ["report", "--profile", "small-shop", "--output", file], {});
+  const { code } = await written.ended;
+  if (code !== 0) throw new Error(`costs report: exit code ${code}\n${written.log}`);
+  const port = await freePort();
+  const serving = new Process("costs serve", program, ["serve", "--profile", "small-shop", "--port", `${port}`], {});
+  const url = `http://localhost:${port}`;
+  await serving.ready(url);
+  return {
+    url,
+    file: `file://${file}`,
+    async stop() {
+      await serving.stop();
+      await rm(directory, { recursive: true });
+    },
+  };
+}
+
 /** Frontend and backend as two processes on one store. */
 async function pair(name, env) {
   const backend = await serve("backend", ["serve", "--role", "backend", "--migrate", "--demo"], env);

@@ -7,7 +7,7 @@ import { readFile } from "node:fs/promises";
 import { chromium } from "playwright-core";
 
 import * as deployments from "./deployments.mjs";
-import { DESKTOP, PHONE, buy, buyAtTheBank, haveAnAccount, isMovedBetweenPaths, looksAtErrors, looksAtTheFrontDoor, open, operate } from "./shopper.mjs";
+import { DESKTOP, PHONE, buy, buyAtTheBank, haveAnAccount, isMovedBetweenPaths, looksAtErrors, looksAtTheCosts, looksAtTheFrontDoor, open, operate } from "./shopper.mjs";
 
 const browser = await chromium.launch({
   executablePath: deployments.required("CHROMIUM"),
@@ -96,6 +96,13 @@ try {
     const live = await open(browser, door.url, device);
     await step(`front door: the live page on a ${device.name}`, () => looksAtTheFrontDoor(live, door.weigh));
     await live.context.close();
+  }
+  const report = await deployments.costs();
+  running.push(report);
+  for (const device of [DESKTOP, PHONE]) {
+    const reader = await open(browser, report.url, device);
+    await step(`costs: the report on a ${device.name}`, () => looksAtTheCosts(reader, report.file));
+    await reader.context.close();
   }
 } finally {
   for (const deployment of running.reverse()) await deployment.stop();

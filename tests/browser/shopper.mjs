@@ -220,6 +220,30 @@ export async function looksAtTheFrontDoor(visit, weigh) {
   await inspect(visit, "front-door");
 }
 
+/** Looks at the cost report, opens a sum down to its lines, and moves an input: bills first, then break-even and charts. */
+export async function looksAtTheCosts(visit, file) {
+  const { page } = visit;
+  await page.goto(file);
+  await page.getByRole("heading", { level: 2, name: "Both bills, a month" }).waitFor();
+  await inspect(visit, "costs-report");
+  await page.goto("/");
+  const total = page.locator("strong.total").first();
+  const before = await total.innerText();
+  await page.locator("details.family summary").first().click();
+  await page.locator("details.family details summary").first().click();
+  await page.locator(".lines li").first().waitFor();
+  await page.fill("#orders", "123456");
+  await page.locator("#said", { hasText: "Computed in" }).waitFor({ timeout: 60_000 });
+  assert.notEqual(await total.innerText(), before, "more orders cost something else");
+  assert.ok(await page.locator(".lines li").first().isVisible(), "what was open stays open");
+  assert.equal(await page.locator("[aria-busy]").count(), 0, "nothing on the page is old");
+  assert.equal(new URL(page.url()).searchParams.get("orders"), "123456");
+  await inspect(visit, "costs-serve");
+  await page.fill("[name=minimum_tasks]", "100");
+  await page.selectOption("[name=memory_mb]", "3008");
+  await page.locator("#said", { hasText: "Computed in" }).waitFor({ timeout: 60_000 });
+}
+
 /** Signs in as the operator, gives money back for one of the newest orders and sends it, corrects a stock. */
 export async function operate(visit, email, password, which = 0) {
   const { page } = visit;

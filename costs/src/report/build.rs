@@ -11,7 +11,7 @@ use rust_decimal::{Decimal, dec};
 use super::chart::{LineChart, Mark, Series};
 use super::scale::{Scale, number, short, usd, usd_short};
 use super::{Drawing, Group, Idle, Journey, Report, Side, Swing, Swings, inputs};
-use crate::break_even::{Crossing, LineSet, break_even};
+use crate::break_even::{Crossing, LineSet, break_even_of, on_all_cores};
 use crate::deployment::{
     BillLine, Deployment, Front, Inputs, Path, Store, estimate_environment, monthly_lines, monthly_total,
 };
@@ -26,6 +26,9 @@ const STEPS: i32 = 4;
 const DECADES: [i32; 2] = [2, 3];
 /// Requests that a simulated load has about, so that its 99th percentile means something.
 const REQUESTS: f64 = 40_000.0;
+/// Requests of an hour above which a load is not simulated: its latency is that of the loads below, and one more decade would take
+/// longer than all of them.
+const MOST_REQUESTS: f64 = 2_000_000.0;
 /// Inputs in the tornado.
 const SWINGS: usize = 10;
 /// Days of a month as the price sheets count it.
@@ -42,6 +45,21 @@ pub const PAIR: [Deployment; 2] = [
 /// # Errors
 /// When a price is missing, or profile and measurement do not fit each other.
 pub fn report(pair: [Deployment; 2], inputs: Inputs<'_>, seed: u64) -> anyhow::Result<Report> {
+    let names = pair.map(title);
+    let bills = bills(pair, inputs, seed)?;
+    let crossings = whole_bill_crossings(pair, inputs)?;
+    let (verdict, winner) = verdict(&bills.sides, Some(&crossings));
+    let cost = cost_chart(pair, &names, &crossings, inputs)?;
+    let latency = latency_chart(pair, &names, inputs, seed)?;
+    let swings = swings(pair, &names, &crossings, inputs)?;
+    Ok(Report { verdict, winner, charts: vec![cost, latency], swings, ..bills })
+}
+
+/// The part of a report that a few bills are enough for: all but break-even, charts and what decides.
+///
+/// # Errors
+/// As [`report`].
+pub fn bills(pair: [Deployment; 2], inputs: Inputs<'_>, seed: u64) -> anyhow::Result<Report> {
     let profile = inputs.profile;
     let names = pair.map(title);
     let mut sides = Vec::new();
@@ -49,10 +67,7 @@ pub fn report(pair: [Deployment; 2], inputs: Inputs<'_>, seed: u64) -> anyhow::R
         sides.push(Side::new(name, about(deployment, profile), monthly_lines(deployment, inputs)?));
     }
     let sides = <[Side; 2]>::try_from(sides).map_err(|_| anyhow!("two sides"))?;
-    let crossings = whole_bill_crossings(pair, inputs)?;
-    let (verdict, winner) = verdict(&sides, &crossings);
-    let cost = cost_chart(pair, &names, &crossings, inputs)?;
-    let latency = latency_chart(pair, &names, inputs, seed)?;
+    let (verdict, winner) = verdict(&sides, None);
     Ok(Report {
         subject: format!("{} or {}", names[0], names[1]),
         about: inputs::about(inputs),
@@ -60,8 +75,8 @@ pub fn report(pair: [Deployment; 2], inputs: Inputs<'_>, seed: u64) -> anyhow::R
         winner,
         journeys: journeys(pair, &names, inputs)?,
         idle: idle(pair, &names, inputs)?,
-        charts: vec![cost, latency],
-        swings: swings(pair, &names, &crossings, inputs)?,
+        charts: Vec::new(),
+        swings: Swings { of: String::new(), base: 0.0, inputs: Vec::new(), text: usd },
         inputs: inputs::groups(pair, inputs, seed),
         left_out: inputs::LEFT_OUT.map(str::to_owned).to_vec(),
         sides,
@@ -92,7 +107,8 @@ fn about(deployment: Deployment, profile: &Profile) -> String {
     format!("{sizes}, {}; environments {}.", options.arch.word(), environments.join(", "))
 }
 
-fn verdict(sides: &[Side; 2], crossings: &[Crossing]) -> (String, &'static str) {
+/// `crossings` are none while nobody has looked for them.
+fn verdict(sides: &[Side; 2], crossings: Option<&[Crossing]>) -> (String, &'static str) {
     let [fargate, lambda] = sides.each_ref().map(Side::amount);
     let cheaper = usize::from(lambda < fargate);
     let (low, high) = (fargate.min(lambda), fargate.max(lambda));
@@ -110,10 +126,10 @@ fn verdict(sides: &[Side; 2], crossings: &[Crossing]) -> (String, &'static str) 
     } else {
         format!("{} costs {} a month, {} {}.", sides[cheaper].name, usd(low), sides[1 - cheaper].name, usd(high))
     };
-    if crossings.is_empty() {
+    if crossings.is_some_and(<[Crossing]>::is_empty) {
         text += " At no load that was looked at does the cheaper side change.";
     }
-    for crossing in crossings {
+    for crossing in crossings.unwrap_or_default() {
         let at = number(float(crossing.orders_per_month));
         let _ = write!(text, " The cheaper side changes at {at} orders a month{}.", band_words(crossing));
     }
@@ -151,8 +167,8 @@ pub fn cost_by_load(pair: [Deployment; 2], inputs: Inputs<'_>) -> anyhow::Result
 }
 
 fn whole_bill_crossings(pair: [Deployment; 2], inputs: Inputs<'_>) -> anyhow::Result<Vec<Crossing>> {
-    let comparison = break_even(pair[0], pair[1], inputs)?.into_iter().find(|one| one.lines == LineSet::Whole);
-    Ok(comparison.map(|comparison| comparison.crossings).unwrap_or_default())
+    let comparisons = break_even_of(&[LineSet::Whole], pair[0], pair[1], inputs)?;
+    Ok(comparisons.into_iter().flat_map(|comparison| comparison.crossings).collect())
 }
 
 fn cost_chart(
@@ -165,15 +181,17 @@ fn cost_chart(
     let mut series = Vec::new();
     for ((deployment, name), class) in pair.into_iter().zip(names).zip(super::SIDES) {
         let (mut points, mut band) = (Vec::new(), Vec::new());
-        for (index, orders) in loads.iter().enumerate() {
+        let places: Vec<_> = loads.iter().copied().enumerate().collect();
+        let totals = on_all_cores(&places, |(place, orders)| {
             let profile = with_orders(inputs.profile, *orders);
             let inputs = Inputs { profile: &profile, ..inputs };
             let total = float(monthly_total(deployment, inputs)?);
-            points.push((float(*orders), total));
-            if index % 2 == 0 {
-                let (low, high) = envelope(deployment, inputs, total)?;
-                band.push((float(*orders), low, high));
-            }
+            let ends = (place % 2 == 0).then(|| envelope(deployment, inputs, total)).transpose()?;
+            anyhow::Ok((float(*orders), total, ends))
+        })?;
+        for (orders, total, ends) in totals {
+            points.push((orders, total));
+            band.extend(ends.map(|(low, high)| (orders, low, high)));
         }
         series.push(Series { name: name.clone(), class, points, band });
     }
@@ -225,9 +243,13 @@ fn latency_chart(pair: [Deployment; 2], names: &[String; 2], inputs: Inputs<'_>,
     let environment = production(inputs.profile)?;
     let mut points: [Vec<(f64, f64)>; 4] = Default::default();
     let mut cold = Vec::new();
-    for orders in loads(inputs.profile).into_iter().step_by(2) {
-        let profile = with_orders(inputs.profile, orders);
-        let outcome = steady(pair, environment, Inputs { profile: &profile, ..inputs }, seed)?;
+    let loads: Vec<_> = loads(inputs.profile).into_iter().step_by(2).collect();
+    let outcomes = on_all_cores(&loads, |orders| {
+        let profile = with_orders(inputs.profile, *orders);
+        Ok::<_, anyhow::Error>((*orders, steady(pair, environment, Inputs { profile: &profile, ..inputs }, seed)?))
+    })?;
+    // An hour of the highest loads would take longer than all others together.
+    for (orders, outcome) in outcomes.into_iter().filter_map(|(orders, outcome)| Some((orders, outcome?))) {
         let sides: [Option<Latency>; 2] = [outcome.fargate.latency, outcome.lambda.latency];
         for (side, latency) in sides.into_iter().enumerate() {
             let values = latency.map_or([f64::NAN; 2], |latency| [latency.p50_ms, latency.p99_ms]);
@@ -278,12 +300,20 @@ fn latency_chart(pair: [Deployment; 2], names: &[String; 2], inputs: Inputs<'_>,
 }
 
 /// Production under an even load, for as long as a percentile needs.
-fn steady(pair: [Deployment; 2], environment: &Environment, inputs: Inputs<'_>, seed: u64) -> anyhow::Result<Outcome> {
+fn steady(
+    pair: [Deployment; 2],
+    environment: &Environment,
+    inputs: Inputs<'_>,
+    seed: u64,
+) -> anyhow::Result<Option<Outcome>> {
     let plan = from_profile::plan(pair[0], pair[1], environment, inputs).map_err(|problem| anyhow!(problem))?;
     let rate = from_profile::rate(pair[0], environment, inputs).map_err(|problem| anyhow!(problem))?;
+    if rate * 3600.0 > MOST_REQUESTS {
+        return Ok(None);
+    }
     let hours = (REQUESTS / (rate * 3600.0)).ceil().clamp(1.0, 730.0);
     let hours = hours.to_u32().unwrap_or(1);
-    Ok(simulate(&plan, &Trace::poisson(rate, hours, &[])?, seed)?)
+    Ok(Some(simulate(&plan, &Trace::poisson(rate, hours, &[])?, seed)?))
 }
 
 fn journeys(pair: [Deployment; 2], names: &[String; 2], inputs: Inputs<'_>) -> anyhow::Result<Vec<Journey>> {

@@ -44,10 +44,52 @@ fn prices_are_searched() {
 }
 
 #[test]
-fn every_region_of_the_book_can_be_estimated() {
+fn simulations_are_repeated_to_the_digit() {
+    let arguments = ["simulate", "--profile", "small-shop", "--hours", "48", "--seed", "7"];
+    let said = text(&arguments);
+    // How long it took is not the simulation's.
+    let (before, after) = said.split_once("; simulated in ").unwrap();
+    insta::assert_snapshot!(format!("{before}{}", after.split_once(" s.").unwrap().1));
+}
+
+/// The figures of the page, not its markup: bills, verdict, charts in words, what decides.
+#[test]
+fn key_figures_of_the_report() {
+    let file = concat!(env!("CARGO_TARGET_TMPDIR"), "/key-figures.html");
+    text(&["report", "--profile", "small-shop", "-o", file]);
+    let page = std::fs::read_to_string(file).unwrap();
+    let after = |mark: &'static str| {
+        let body = page.split_once("<body>").unwrap().1.to_owned();
+        let texts: Vec<String> =
+            body.split(mark).skip(1).map(|rest| plain(rest.split("</p>").next().unwrap())).collect();
+        texts
+    };
+    let labels = page.split("role=\"img\" aria-label=\"").skip(1).filter_map(|rest| rest.split('"').next());
+    let figures = [
+        after("<p class=\"verdict\""),
+        page.split("class=\"total\">").skip(1).filter_map(|rest| Some(rest.split('<').next()?.to_owned())).collect(),
+        labels.map(str::to_owned).collect(),
+        after("Forgotten for 30 days").iter().map(|rest| format!("Forgotten for 30 days{rest}")).collect(),
+        after("<li><p class=\"row\">"),
+        after("<p class=\"small row\">"),
+    ];
+    insta::assert_snapshot!(figures.concat().join("\n"));
+}
+
+/// Text of HTML, in one line.
+fn plain(html: &str) -> String {
+    let html = html.split_once('>').filter(|(tag, _)| !tag.contains('<')).map_or(html, |(_, rest)| rest);
+    let text: String =
+        html.split('<').map(|part| part.split_once('>').map_or(part, |(_, rest)| rest)).collect::<Vec<_>>().join(" ");
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn every_shop_has_a_bill_in_every_region_of_the_book() {
     for region in ["us-east-1", "us-west-2", "eu-west-1"] {
-        let arguments = ["estimate", "--profile", "demo", "--region", region, "--fallback-region", "us-east-1"];
-        assert!(text(&arguments).contains(region));
+        for profile in ["demo", "small-shop", "large-shop"] {
+            assert!(text(&["estimate", "--profile", profile, "--region", region]).contains(region));
+        }
     }
 }
 

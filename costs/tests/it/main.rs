@@ -4,8 +4,12 @@
 
 mod commands;
 mod documentation;
+mod live;
+mod price_lists;
 mod prices;
 mod properties;
+mod raw_examples;
 mod report;
+mod requests;
 mod simulation;
 mod worked_examples;
