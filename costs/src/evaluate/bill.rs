@@ -157,6 +157,9 @@ fn add_up(request: &Request, parts: &Parts, statements: Vec<Statement>) -> Evalu
     Evaluation { service: request.service.clone(), region: request.region.clone(), totals, lines, notes }
 }
 
+/// Quantities of one part whose sum over several means nothing.
+const NOT_ADDED: [&str; 6] = ["billed_ms", "lcu", "lcu_new", "lcu_active", "lcu_bytes", "lcu_rules"];
+
 /// Parts of one service, added up.
 struct Group<'a> {
     name: String,
@@ -182,7 +185,8 @@ fn groups(parts: &Parts, statements: Vec<Statement>) -> Vec<Group<'_>> {
             group.name = component.service.name.replace('-', "_");
         }
         group.members.push((&component.name, statement.clone()));
-        for (name, number) in statement.totals {
+        group.statement.totals.retain(|name, _| !NOT_ADDED.contains(&name.as_str()));
+        for (name, number) in statement.totals.into_iter().filter(|(name, _)| !NOT_ADDED.contains(&name.as_str())) {
             *group.statement.totals.entry(name).or_default() += number;
         }
         group.statement.lines.extend(statement.lines);

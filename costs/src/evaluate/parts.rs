@@ -175,7 +175,8 @@ impl Parts {
             return Ok(true);
         }
         match knowing(name, measures).as_slice() {
-            [service] => self.of(service).put(name, value, measures).map(|()| true),
+            // With a service named, a field that is not its own says whose it is; else it was a mistake.
+            [service] if self.own.is_none() => self.of(service).put(name, value, measures).map(|()| true),
             _ => Ok(false),
         }
     }
@@ -272,7 +273,11 @@ impl Parts {
         };
         let places: Vec<_> = knowing(name, measures).iter().map(|service| format!("{}.{name}", service.name)).collect();
         let (subject, hint) = match (self.own, places.is_empty()) {
-            (Some(own), _) => (own.name, closest(name, &known)),
+            (Some(own), true) => (own.name, closest(name, &known)),
+            (Some(own), false) => (
+                own.name,
+                format!("; {} is one: write {{\"service\": {{...}}}}{}", places.join(", "), closest(name, &known)),
+            ),
             (None, false) => {
                 ("the bill", format!("; it could be {}: write {{\"service\": {{...}}}}", places.join(", ")))
             }

@@ -90,7 +90,10 @@ fn times(
     let base_phrase = Phrase::of(base);
     let is_needed =
         usage.keys().any(|other| other.rsplit_once("_per_").is_some_and(|(_, per)| Phrase::of(per) == base_phrase));
-    if !counts(service, base, measures) && !is_needed {
+    // What has a unit is a size of each already, as the KB of a response are.
+    let sized =
+        base_phrase.has_units() || vocabulary::field(service, base, measures).is_some_and(|(_, f)| !f.is_integer());
+    if (sized || !counts(service, base, measures)) && !is_needed {
         return Ok(false);
     }
     replace(usage, name, base.to_owned(), things)?;

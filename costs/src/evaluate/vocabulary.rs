@@ -57,8 +57,9 @@ fn by_description(service: &'static Service, given: &Phrase, measures: Measures)
         let names = std::iter::once(field.name).chain(field.also.iter().copied()).map(Phrase::of);
         let fits = |known: Phrase| {
             let (own, rest): (Vec<_>, Vec<_>) = given.stems.iter().partition(|stem| known.stems.contains(stem));
-            let all =
-                own.len() == known.stems.len() && !known.is_empty() && rest.iter().all(|stem| about.contains(stem));
+            let all = own.len() == known.stems.len()
+                && !known.is_empty()
+                && rest.iter().all(|stem| about.contains(stem) && !stem.starts_with("per "));
             Some((own.len(), given.unit_factor(&known, measures).filter(|_| all)?))
         };
         let Some((own, factor)) = names.filter_map(fits).max_by_key(|(own, _)| *own) else { continue };

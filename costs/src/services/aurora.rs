@@ -12,6 +12,8 @@ pub const ACU: Field =
     Field::number("acu", &["avg_acu", "average_acu"], "average Aurora capacity units of Serverless v2");
 const MIN_ACU: Field =
     Field::number("min_acu", &["minimum_acu"], "the idle floor in ACU, shown beside; not in the total");
+const MAX_ACU: Field =
+    Field::number("max_acu", &["maximum_acu"], "the most that capacity may grow to, shown beside; not in the total");
 /// ACU-hours.
 pub const ACU_HOURS: Field = Field::number("acu_hours", &[], "ACU-hours, instead of acu x hours");
 const INSTANCE: Field = Field {
@@ -64,9 +66,9 @@ pub const SERVICE: Service = Service {
     name: "aurora",
     also: &["aurora serverless", "aurora serverless v2", "aurora postgresql", "rds aurora"],
     about: "Aurora PostgreSQL, Serverless v2 or instances",
-    fields: &[ACU, MIN_ACU, ACU_HOURS, HOURS, INSTANCE, COUNT, OPTIMIZED, STORAGE_GB, IO_REQUESTS, BACKUP_GB],
+    fields: &[ACU, MIN_ACU, MAX_ACU, ACU_HOURS, HOURS, INSTANCE, COUNT, OPTIMIZED, STORAGE_GB, IO_REQUESTS, BACKUP_GB],
     prices: &[ACU_HOUR, INSTANCE_HOUR, STORAGE, IO, BACKUP],
-    totals: &["acu_hours", "acu_charge", "min_acu_charge", "instance", "storage", "io", "backup"],
+    totals: &["acu_hours", "acu_charge", "min_acu_charge", "max_acu_charge", "instance", "storage", "io", "backup"],
     bill,
 };
 
@@ -90,11 +92,12 @@ pub fn bill(usage: &Usage, context: &Context<'_>) -> Result<Statement, ServiceEr
         let name = format!("Serverless v2 capacity, {class}");
         statement.charge("acu_charge", &name, ACU_HOUR.of(&item), acu_hours, known, context)?;
     }
-    if let Some(floor) = usage.given(&MIN_ACU) {
-        let mut idle = Statement::default();
-        let quantity = product(&[floor, hours])?;
-        let amount = idle.charge("floor", "Idle capacity", ACU_HOUR.of(&item), quantity, known, context)?;
-        statement.quantity("min_acu_charge", amount);
+    for (field, name) in [(&MIN_ACU, "min_acu_charge"), (&MAX_ACU, "max_acu_charge")] {
+        let Some(end) = usage.given(field) else { continue };
+        let alone = Context { prices: context.prices.at(context.prices.region()), account: None, ..*context };
+        let quantity = product(&[end, hours])?;
+        let amount = Statement::default().charge("end", "All month", ACU_HOUR.of(&item), quantity, known, &alone)?;
+        statement.quantity(name, amount);
     }
     if let Some(instance) = usage.text(&INSTANCE) {
         let item = format!("{} {class}", instance.trim().to_lowercase());

@@ -28,6 +28,13 @@ const CONSISTENCY: Field = Field {
     kind: Kind::Choice(&[&["strong"], &["eventual"], &["transactional", "transaction"]]),
     about: "strong (default), eventual or transactional: units of reads, and of writes when transactional",
 };
+const TRANSACTIONAL: Field = Field::flag("transactional", &["transactions"], "the same as consistency transactional");
+const EVENTUAL: Field = Field::flag("eventually_consistent", &["eventual"], "the same as consistency eventual");
+const INDEXES: Field = Field::number(
+    "indexes",
+    &["gsi_count", "gsis", "secondary_indexes"],
+    "secondary indexes that every write of writes changes, too: one more write each",
+);
 const WCU: Field =
     Field::number("wcu", &["provisioned_wcu", "write_capacity_units"], "provisioned write capacity units");
 const RCU: Field = Field::number("rcu", &["provisioned_rcu", "read_capacity_units"], "provisioned read capacity units");
@@ -122,6 +129,9 @@ pub const SERVICE: Service = Service {
         READS,
         ITEM_KB,
         CONSISTENCY,
+        TRANSACTIONAL,
+        EVENTUAL,
+        INDEXES,
         WCU,
         RCU,
         HOURS,
@@ -253,11 +263,14 @@ fn units(statement: &mut Statement, usage: &Usage) -> Result<(Option<Decimal>, O
     for (name, units) in names.into_iter().zip([strong, eventual, transactional, write, transactional_write]) {
         statement.quantity(name, units);
     }
-    let (read, write) = match usage.text(&CONSISTENCY) {
-        Some("eventual") => (eventual, write),
-        Some("transactional") => (transactional, transactional_write),
-        _ => (strong, write),
+    let said = usage.text(&CONSISTENCY);
+    let (read, write) = match (said, usage.flag(&EVENTUAL), usage.flag(&TRANSACTIONAL)) {
+        (Some("transactional"), false, _) | (None, false, true) => (transactional, transactional_write),
+        (Some("eventual"), _, false) | (None, true, false) => (eventual, write),
+        (_, false, false) => (strong, write),
+        _ => return Err(ServiceError::usage("dynamodb", "reads are of one consistency")),
     };
+    let write = product(&[write, Decimal::ONE + usage.number(&INDEXES)])?;
     let all = |count: Option<Decimal>, each, given| match count {
         Some(count) => product(&[count, each]).map(Some),
         None => Ok(given),

@@ -12,6 +12,11 @@ use crate::price_book::Key;
 
 /// Storage that every task has without charge, GB.
 const INCLUDED_STORAGE_GB: Decimal = dec!(20);
+/// CPU units of a vCPU and MiB of a GB in a task definition.
+const UNITS: Decimal = dec!(1024);
+/// The largest task (ECS developer guide, "Task size").
+const MOST_VCPU: Decimal = dec!(16);
+const MOST_GB: Decimal = dec!(120);
 /// Shortest billed time of a task, s.
 const LEAST_SECONDS: Decimal = dec!(60);
 
@@ -39,6 +44,8 @@ pub const VCPU: Field = Field::number("vcpu", &["vcpus", "cpu"], "vCPU of a task
 /// Memory of one task.
 pub const MEMORY_GB: Field = Field::number("gb", &["memory_gb", "memory"], "memory of a task, GB");
 const MEMORY_MB: Field = Field::number("memory_mb", &["mb"], "memory of a task, MB, instead of gb");
+const CPU_UNITS: Field =
+    Field::number("cpu_units", &[], "vCPU of a task as task definitions write it, instead of vcpu: 1,024 are one");
 const VCPU_HOURS: Field = Field::number("vcpu_hours", &[], "vCPU-hours, instead of tasks, hours and vcpu");
 const GB_HOURS: Field = Field::number("gb_hours", &["memory_gb_hours"], "GB-hours of memory");
 /// Storage of one task.
@@ -94,6 +101,7 @@ pub const SERVICE: Service = Service {
         VCPU,
         MEMORY_GB,
         MEMORY_MB,
+        CPU_UNITS,
         VCPU_HOURS,
         GB_HOURS,
         EPHEMERAL_GB,
@@ -116,9 +124,9 @@ pub const SERVICE: Service = Service {
 pub fn bill(usage: &Usage, context: &Context<'_>) -> Result<Statement, ServiceError> {
     let mut statement = Statement::default();
     let task_hours = task_hours(usage, context)?;
-    let memory_gb = usage.given(&MEMORY_GB).unwrap_or(usage.number(&MEMORY_MB) / dec!(1024));
-    let sized = usage.has(&VCPU) || !memory_gb.is_zero();
-    if sized && (usage.number(&VCPU).is_zero() || memory_gb.is_zero()) {
+    let (vcpu, memory_gb) = size(&mut statement, usage)?;
+    let sized = !vcpu.is_zero() || !memory_gb.is_zero();
+    if sized && (vcpu.is_zero() || memory_gb.is_zero()) {
         return Err(ServiceError::usage("fargate", "a task has both vcpu and gb"));
     }
     if !sized && !usage.has(&VCPU_HOURS) && !usage.has(&GB_HOURS) && !usage.has(&EPHEMERAL_GB) {
@@ -126,7 +134,7 @@ pub fn bill(usage: &Usage, context: &Context<'_>) -> Result<Statement, ServiceEr
     }
     let vcpu_hours = match usage.given(&VCPU_HOURS) {
         Some(hours) => hours,
-        None => product(&[task_hours, usage.number(&VCPU)])?,
+        None => product(&[task_hours, vcpu])?,
     };
     let gb_hours = match usage.given(&GB_HOURS) {
         Some(hours) => hours,
@@ -154,6 +162,23 @@ pub fn bill(usage: &Usage, context: &Context<'_>) -> Result<Statement, ServiceEr
     };
     statement.charge("ipv4", "Public IPv4 of tasks", &ADDRESS, address_hours, known, context)?;
     Ok(statement)
+}
+
+/// vCPU and GB of a task. Task definitions write both 1,024 times as large, and no task has so much.
+fn size(statement: &mut Statement, usage: &Usage) -> Result<(Decimal, Decimal), ServiceError> {
+    let units = usage.given(&CPU_UNITS).map(|units| units / UNITS);
+    let vcpu = units.unwrap_or(usage.number(&VCPU));
+    let gb = usage.given(&MEMORY_GB).unwrap_or(usage.number(&MEMORY_MB) / UNITS);
+    let mut plain = |name: &str, given: Decimal, most: Decimal, least_units: Decimal| {
+        if given >= least_units && given <= most * UNITS {
+            statement
+                .note(format!("{name} {given} is taken as that of a task definition: {}", (given / UNITS).normalize()));
+            return Ok(given / UNITS);
+        }
+        let too_large = format!("no task has {name} {given}, at most {most}");
+        if given > most { Err(ServiceError::usage("fargate", too_large)) } else { Ok(given) }
+    };
+    Ok((plain("vcpu", vcpu, MOST_VCPU, dec!(128))?, plain("gb", gb, MOST_GB, dec!(256))?))
 }
 
 fn task_hours(usage: &Usage, context: &Context<'_>) -> Result<Decimal, ServiceError> {

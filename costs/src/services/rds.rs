@@ -26,6 +26,18 @@ const ENGINE: Field = Field {
     kind: Kind::Choice(&[&["postgres", "postgresql", "pg"]]),
     about: "postgres",
 };
+const DEPLOYMENT: Field = Field {
+    name: "deployment",
+    also: &["deployment_option", "availability"],
+    kind: Kind::Choice(&[&["single-az", "single az", "single"], &["multi-az", "multi az", "multi"]]),
+    about: "single-az (default) or multi-az, instead of multi_az",
+};
+const STORAGE_TYPE: Field = Field {
+    name: "storage_type",
+    also: &["volume_type"],
+    kind: Kind::Choice(&[&["gp3", "ssd", "general purpose"]]),
+    about: "gp3; others are not in the price book",
+};
 /// Allocated storage.
 pub const STORAGE_GB: Field = Field::number("storage_gb", &["gp3_gb", "allocated_storage_gb"], "gp3 storage, GB");
 /// Backups beyond it.
@@ -102,7 +114,21 @@ pub const SERVICE: Service = Service {
     name: "rds",
     also: &["rds postgresql", "rds postgres", "postgres", "postgresql"],
     about: "RDS for PostgreSQL",
-    fields: &[INSTANCE, COUNT, MULTI_AZ, ENGINE, HOURS, STORAGE_GB, BACKUP_GB, IOPS, THROUGHPUT, CREDITS, SUPPORT],
+    fields: &[
+        INSTANCE,
+        COUNT,
+        MULTI_AZ,
+        DEPLOYMENT,
+        ENGINE,
+        STORAGE_TYPE,
+        HOURS,
+        STORAGE_GB,
+        BACKUP_GB,
+        IOPS,
+        THROUGHPUT,
+        CREDITS,
+        SUPPORT,
+    ],
     prices: &[INSTANCE_HOUR, STORAGE, BACKUP, IOPS_MONTH, THROUGHPUT_MONTH, CREDIT, SUPPORT_HOUR],
     totals: &["instance", "storage", "backup", "iops", "throughput", "cpu_credits", "extended_support"],
     bill,
@@ -126,7 +152,9 @@ pub const PROXY: Service = Service {
 pub fn bill(usage: &Usage, context: &Context<'_>) -> Result<Statement, ServiceError> {
     let mut statement = Statement::default();
     let described = usage.text(&INSTANCE).map(Described::read).transpose()?;
-    let multi = usage.flag(&MULTI_AZ) || described.as_ref().is_some_and(|said| said.multi_az);
+    let multi = usage.flag(&MULTI_AZ)
+        || usage.text(&DEPLOYMENT) == Some("multi-az")
+        || described.as_ref().is_some_and(|said| said.multi_az);
     let azs = if multi { "Multi-AZ" } else { "Single-AZ" };
     let count = usage.given(&COUNT).unwrap_or(Decimal::ONE);
     let said_gb = described.as_ref().and_then(|said| said.storage_gb);

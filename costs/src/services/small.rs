@@ -1,7 +1,7 @@
 //! Services whose whole bill is a few quantities times a price: S3, ECR, KMS, Secrets Manager, SQS, EventBridge, X-Ray, EKS,
 //! Cloud Map, ACM.
 
-use super::{Context, Field, Service, ServiceError, Statement, Usage, metered};
+use super::{Context, Field, Kind, Service, ServiceError, Statement, Usage, metered};
 use crate::price_book::Key;
 use metered::Meter;
 
@@ -21,6 +21,12 @@ pub const S3_GB: Field = Field::number("gb", &["storage_gb", "stored_gb", "gb_mo
 pub const S3_PUT: Field = Field::number("put_requests", &["puts", "put"], "PUT, COPY, POST and LIST requests");
 /// Reads.
 pub const S3_GET: Field = Field::number("get_requests", &["gets", "get"], "GET and other requests");
+const S3_CLASS: Field = Field {
+    name: "storage_class",
+    also: &["class"],
+    kind: Kind::Choice(&[&["standard", "s3 standard"]]),
+    about: "standard; others are not in the price book",
+};
 const S3_STORAGE: Key = Key {
     name: "s3_gb",
     also: &["gb", "storage_gb", "tiers", "storage"],
@@ -42,7 +48,7 @@ pub const S3: Service = Service {
     name: "s3",
     also: &["simple storage service"],
     about: "objects and requests, Standard class",
-    fields: &[S3_GB, S3_PUT, S3_GET],
+    fields: &[S3_GB, S3_PUT, S3_GET, S3_CLASS],
     prices: &[S3_STORAGE, S3_PUT_PRICE, S3_GET_PRICE],
     totals: &["storage", "put", "get"],
     bill: |usage, context| simple(S3_METERS, usage, context),
@@ -138,7 +144,7 @@ pub const SQS: Service = Service {
 
 /// Events.
 pub const EVENTS: Field =
-    Field::number("custom_events", &["eventbridge_events", "events_published"], "custom events, 64 KB each");
+    Field::number("custom_events", &["eventbridge_events", "events_published", "events"], "custom events, 64 KB each");
 const EVENT: Key =
     Key { name: "custom_event", also: &["event"], service: "EventBridge", item: "custom event", unit: "event" };
 const EVENT_METERS: &[Meter] = &[meter(EVENTS, "events", "Custom events", &EVENT)];

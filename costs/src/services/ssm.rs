@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 
-use super::{Context, Field, Service, ServiceError, Statement, Usage, metered};
+use super::{Context, Field, Kind, Service, ServiceError, Statement, Usage, metered};
 use crate::price_book::Key;
 use metered::Meter;
 
@@ -13,6 +13,12 @@ const ADVANCED_HOURS: Field =
     Field::number("advanced_hours", &["advanced_parameter_hours"], "hours of advanced parameters, instead");
 /// Standard parameters.
 pub const STANDARD: Field = Field::number("standard_parameters", &["parameters"], "standard parameters, free");
+const TIER: Field = Field {
+    name: "tier",
+    also: &["parameter_tier"],
+    kind: Kind::Choice(&[&["standard"], &["advanced"]]),
+    about: "standard (default) or advanced: what parameters are",
+};
 /// Calls that are charged.
 pub const CALLS: Field =
     Field::number("calls", &["api_calls", "requests"], "API calls on advanced parameters or with higher throughput");
@@ -29,17 +35,14 @@ const STANDARD_MONTH: Key =
 const CALL: Key =
     Key { name: "call", also: &["api_call", "request"], item: "API call", unit: "call", ..ADVANCED_MONTH };
 
-const METERS: &[Meter] = &[
-    Meter { field: STANDARD, key: "standard", name: "Standard parameters", price: &STANDARD_MONTH, allowance: None },
-    Meter { field: CALLS, key: "calls", name: "API calls", price: &CALL, allowance: None },
-];
+const METERS: &[Meter] = &[Meter { field: CALLS, key: "calls", name: "API calls", price: &CALL, allowance: None }];
 
 /// SSM Parameter Store.
 pub const SERVICE: Service = Service {
     name: "ssm",
     also: &["parameter store", "ssm parameter store", "systems manager"],
     about: "SSM Parameter Store",
-    fields: &[ADVANCED, ADVANCED_HOURS, STANDARD, CALLS],
+    fields: &[ADVANCED, ADVANCED_HOURS, STANDARD, TIER, CALLS],
     prices: &[ADVANCED_MONTH, STANDARD_MONTH, CALL],
     totals: &["advanced", "standard", "calls"],
     bill,
@@ -58,6 +61,16 @@ pub fn bill(usage: &Usage, context: &Context<'_>) -> Result<Statement, ServiceEr
     if let Some(months) = months {
         let known = usage.known_of(&[&ADVANCED, &ADVANCED_HOURS]);
         statement.charge("advanced", "Advanced parameters", &ADVANCED_MONTH, months, known, context)?;
+    }
+    if let Some(count) = usage.given(&STANDARD) {
+        let known = usage.known_of(&[&STANDARD]);
+        let advanced = usage.text(&TIER) == Some("advanced");
+        let (key, name, price) = if advanced {
+            ("advanced", "Advanced parameters", &ADVANCED_MONTH)
+        } else {
+            ("standard", "Standard parameters", &STANDARD_MONTH)
+        };
+        statement.charge(key, name, price, count, known, context)?;
     }
     metered::charge(&mut statement, METERS, usage, context)?;
     Ok(statement)

@@ -29,6 +29,12 @@ pub const GB_SECONDS: Field =
     Field::number("gb_seconds", &["gb_s"], "GB-seconds, instead of requests x duration x memory");
 /// Invocations that start an environment.
 pub const COLD_STARTS: Field = Field::number("cold_starts", &["inits"], "invocations that started an environment");
+/// The same as a share.
+pub const COLD_SHARE: Field = Field::number(
+    "cold_start_share",
+    &["cold_start_rate", "cold_start_ratio"],
+    "share of invocations that started an environment, instead of cold_starts",
+);
 /// INIT time of a cold start, ms.
 pub const INIT_MS: Field =
     Field::number("init_ms", &["init_duration_ms"], "INIT time of a cold start, ms, billed as duration");
@@ -62,8 +68,11 @@ pub const PROVISIONED_REQUESTS: Field = Field::number(
     "requests served by provisioned concurrency; all when not given, the rest is on demand",
 );
 /// Streamed response, MB each.
-pub const RESPONSE_MB: Field =
-    Field::number("response_mb", &["streamed_mb"], "streamed response of one request, MB; the first 6 are free");
+pub const RESPONSE_MB: Field = Field::number(
+    "response_mb",
+    &["streamed_mb", "streamed_mb_per_request", "response_mb_per_request"],
+    "streamed response of one request, MB; the first 6 are free",
+);
 /// Streamed GB beyond 6 MB each.
 pub const STREAMED_GB: Field = Field::number(
     "streamed_gb",

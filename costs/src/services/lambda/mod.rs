@@ -46,6 +46,7 @@ pub const SERVICE: Service = Service {
         ARCH,
         GB_SECONDS,
         COLD_STARTS,
+        COLD_SHARE,
         INIT_MS,
         EPHEMERAL_MB,
         EPHEMERAL_GB,
@@ -160,7 +161,10 @@ impl Work {
             None => usage.number(&MEMORY_MB) / MEGABYTES,
         };
         let billed_ms = usage.number(&DURATION_MS).ceil();
-        let cold = usage.number(&COLD_STARTS);
+        let cold = match usage.given(&COLD_SHARE) {
+            Some(share) => product(&[requests, share])?,
+            None => usage.number(&COLD_STARTS),
+        };
         if cold > requests {
             return Err(ServiceError::usage("lambda", "cold_starts are more than requests"));
         }
