@@ -69,9 +69,9 @@ fn charge_aurora(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceEr
     let days = sheet.hours() / dec!(24);
     let mut acu_hours = Decimal::ZERO;
     if !days.is_zero() {
-        for share in sheet.profile.hours() {
-            let per_second = demand.sql_statements * share / days / dec!(3600);
-            let needed = per_second * options.burst / options.statements_per_acu;
+        let of_a_day = demand.sql_statements / days / dec!(3600) * options.burst / options.statements_per_acu;
+        for share in &sheet.day {
+            let needed = of_a_day * share;
             // Capacity moves in steps of half an ACU.
             let steps = (needed * Decimal::TWO).ceil() / Decimal::TWO;
             acu_hours += steps.max(options.minimum_acu) * days;

@@ -11,6 +11,9 @@ use crate::services::{ServiceError, Usage, fargate, network, small};
 /// Interface endpoints of tasks in private subnets: two of ECR, logs, SSM, KMS; S3 and DynamoDB have free gateway endpoints.
 const ENDPOINTS: Decimal = dec!(5);
 
+/// Digits of a number of tasks before it is rounded up.
+const TASK_DIGITS: u32 = 9;
+
 pub fn charge(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError> {
     let options = &sheet.profile.options;
     let known = sheet.measured_known();
@@ -43,12 +46,13 @@ pub fn task_hours(sheet: &Sheet<'_>, demand: &Demand) -> Decimal {
         return Decimal::ZERO;
     }
     let capacity = options.task_vcpu * options.target_utilization * options.services;
-    let tasks = |share: Decimal| {
-        let load = demand.cpu_s * share / days / dec!(3600) * options.burst;
-        let needed = if sheet.environment.autoscaling { (load / capacity).ceil() } else { Decimal::ZERO };
-        needed.max(least) * options.services
+    // Tasks of each service that a whole day's load would need in one hour.
+    let of_a_day = (demand.cpu_s / days / dec!(3600) * options.burst / capacity).round_dp(TASK_DIGITS);
+    let tasks = |share: &Decimal| {
+        let needed = if sheet.environment.autoscaling { (of_a_day * share).ceil() } else { Decimal::ZERO };
+        needed.max(least)
     };
-    sheet.profile.hours().into_iter().map(tasks).sum::<Decimal>() * days
+    sheet.day.iter().map(tasks).sum::<Decimal>() * options.services * days
 }
 
 fn charge_egress(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError> {

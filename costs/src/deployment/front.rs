@@ -46,11 +46,11 @@ pub fn charge(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError
     charge_transfer(sheet, demand)
 }
 
-/// LCUs are the dimension that needs most in each hour, so the hours of the day are billed one by one.
+/// LCUs are the dimension that needs most in each hour. Each dimension grows with the load and from nothing, so the LCU-hours of a day
+/// are those of one hour with the load of the whole day, whatever its shape.
 fn charge_balancer(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError> {
     let (options, known) = (&sheet.profile.options, sheet.counted_known());
     let addresses = sheet.environment.azs.max(LEAST_ADDRESSES);
-    let bytes = gigabytes(demand.request_bytes + demand.response_bytes);
     let days = sheet.hours() / dec!(24);
     let field = match sheet.deployment.path {
         Path::Fargate => &alb::GB_PER_HOUR,
@@ -58,18 +58,15 @@ fn charge_balancer(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), Service
     };
     let mut lcu_hours = Decimal::ZERO;
     if !days.is_zero() {
-        for share in sheet.profile.hours() {
-            let per_hour = share / days;
-            let per_second = demand.requests * per_hour / dec!(3600);
-            let new = per_second / options.requests_per_connection;
-            let usage = Usage::new()
-                .with(&alb::NEW, new, known)
-                .with(&alb::ACTIVE, new * options.connection_s, known)
-                .with(field, bytes * per_hour, known)
-                .with(&alb::REQUESTS_PER_S, per_second, known)
-                .with(&alb::RULES, options.listener_rules, Known::Declared);
-            lcu_hours += product(&[alb::capacity(&usage)?, days])?;
-        }
+        let per_second = demand.requests / days / dec!(3600);
+        let new = per_second / options.requests_per_connection;
+        let usage = Usage::new()
+            .with(&alb::NEW, new, known)
+            .with(&alb::ACTIVE, new * options.connection_s, known)
+            .with(field, gigabytes(demand.request_bytes + demand.response_bytes) / days, known)
+            .with(&alb::REQUESTS_PER_S, per_second, known)
+            .with(&alb::RULES, options.listener_rules, Known::Declared);
+        lcu_hours = product(&[alb::capacity(&usage)?, days])?;
     }
     let usage = Usage::new()
         .with(&network::HOURS, sheet.hours(), Known::Declared)

@@ -299,6 +299,8 @@ struct Sheet<'a> {
     profile: &'a Profile,
     measured: &'a Measured,
     context: Context<'a>,
+    /// Share of a day's load in each of its hours.
+    day: Vec<Decimal>,
     cold_starts: OnceCell<Decimal>,
     lines: Vec<BillLine>,
 }
@@ -310,7 +312,16 @@ impl<'a> Sheet<'a> {
         let options = &profile.options;
         let context =
             Context { free_tier: options.free_tier, month_hours: options.month_hours, ..Context::new(prices) };
-        Self { deployment, environment, profile, measured, context, cold_starts: OnceCell::new(), lines: Vec::new() }
+        Self {
+            deployment,
+            environment,
+            profile,
+            measured,
+            context,
+            day: profile.hours(),
+            cold_starts: OnceCell::new(),
+            lines: Vec::new(),
+        }
     }
 
     /// Adds the bill of a service; empty lines that scale with use are left out.
@@ -342,7 +353,7 @@ impl<'a> Sheet<'a> {
         let float = |value: Decimal| value.to_f64().unwrap_or_default();
         let slowdown = float(lambda::slowdown(self.profile.options.function_memory_mb));
         let stay_s = float(self.profile.options.idle_environment_s);
-        let hours: Vec<f64> = self.profile.hours().into_iter().map(float).collect();
+        let hours: Vec<f64> = self.day.iter().copied().map(float).collect();
         // Seconds of one hour of the day in all days that the environment exists.
         let seconds = float(self.hours()) * 3600.0 / 24.0;
         let mut starts = 0.0;
