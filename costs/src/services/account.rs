@@ -13,10 +13,10 @@ use crate::price_book::ItemKey;
 pub struct Account(RefCell<BTreeMap<String, Decimal>>);
 
 impl Account {
-    /// Adds `quantity` of an item; answers how much of it was used before.
-    pub fn advance(&self, key: ItemKey<'_>, quantity: Decimal) -> Decimal {
+    /// Adds `quantity` of an item in a region, or at the edges of one; answers how much of it was used before.
+    pub fn advance(&self, region: &str, key: ItemKey<'_>, quantity: Decimal) -> Decimal {
         let mut used = self.0.borrow_mut();
-        let used = used.entry(format!("{} / {} / {}", key.service, key.item, key.name)).or_default();
+        let used = used.entry(format!("{region} / {} / {} / {}", key.service, key.item, key.name)).or_default();
         let before = *used;
         *used += quantity;
         before

@@ -164,7 +164,8 @@ impl<'a> Context<'a> {
             return Ok(quantity);
         }
         let free = self.prices.allowance(allowance)?;
-        let used = self.account.map_or(Decimal::ZERO, |account| account.advance(allowance.into(), quantity));
+        let region = self.prices.region();
+        let used = self.account.map_or(Decimal::ZERO, |account| account.advance(region, allowance.into(), quantity));
         Ok((quantity - (free - used).max(Decimal::ZERO)).max(Decimal::ZERO))
     }
 }

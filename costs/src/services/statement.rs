@@ -57,7 +57,8 @@ impl Statement {
     ) -> Result<Decimal, ServiceError> {
         let price_key = price.into();
         let price = context.prices.get(price_key)?;
-        let used = context.account.map_or(Decimal::ZERO, |account| account.advance(price_key, quantity));
+        let region = context.prices.region();
+        let used = context.account.map_or(Decimal::ZERO, |account| account.advance(region, price_key, quantity));
         let slices = tiers::split_from(used, quantity, &price.tiers).map_err(|problem| PriceError::Unpriced {
             service: price_key.service.to_owned(),
             item: price_key.item.to_owned(),

@@ -11,6 +11,12 @@ pub const ARCHITECTURES: Kind = Kind::Choice(&[
 /// Invocations in the period.
 pub const REQUESTS: Field =
     Field::number("requests", &["invocations", "lambda_requests", "lambda_invocations"], "invocations in the period");
+/// Whether they are charged.
+pub(super) const CHARGE_REQUESTS: Field = Field::flag(
+    "requests_charge",
+    &["charge_requests", "include_requests"],
+    "false leaves the charge for requests out, as comparisons of duration alone do",
+);
 /// Handler time, ms.
 pub const DURATION_MS: Field = Field::number(
     "duration_ms",

@@ -40,6 +40,7 @@ pub const SERVICE: Service = Service {
     about: "Lambda functions",
     fields: &[
         REQUESTS,
+        CHARGE_REQUESTS,
         DURATION_MS,
         MEMORY_MB,
         MEMORY_GB,
@@ -203,7 +204,8 @@ fn charge_requests(
     usage: &Usage,
     context: &Context<'_>,
 ) -> Result<(), ServiceError> {
-    if !usage.has(&REQUESTS) {
+    let left_out = usage.has(&CHARGE_REQUESTS) && !usage.flag(&CHARGE_REQUESTS);
+    if !usage.has(&REQUESTS) || left_out {
         return Ok(());
     }
     let edge = usage.flag(&EDGE);
