@@ -92,11 +92,13 @@ module "http_api" {
   source = "../modules/http-api"
   count  = var.http_api && local.has_functions ? 1 : 0
 
-  name               = local.prefix
-  paths              = local.routes.paths
-  default            = local.routes.default.area
-  log_retention_days = var.environment.log_retention_days
-  kms_key_arn        = module.kms.key_arn
+  name                = local.prefix
+  paths               = local.routes.paths
+  default             = local.routes.default.area
+  requests_per_second = var.environment.api_requests_per_second
+  log_retention_days  = var.environment.log_retention_days
+  kms_key_arn         = module.kms.key_arn
+  alarm_topic_arns    = [module.observability.topic_arn]
 
   functions = {
     for area, function in module.function : area => { name = function.name, alias_name = function.alias_name, alias_invoke_arn = function.alias_invoke_arn }

@@ -21,8 +21,9 @@ variable "environment" {
       max_storage_gb = optional(number, 100)
       backup_days    = optional(number, 7)
     })
-    log_retention_days = optional(number, 30)
-    budget_usd         = number
+    log_retention_days      = optional(number, 30)
+    api_requests_per_second = optional(number, 100)
+    budget_usd              = number
   })
 
   validation {
@@ -145,6 +146,16 @@ variable "lambda_weights" {
   type        = map(number)
   default     = {}
   nullable    = false
+
+  validation {
+    condition     = alltrue([for weight in values(var.lambda_weights) : weight >= 0 && weight <= 100 && floor(weight) == weight])
+    error_message = "Whole numbers from 0 to 100."
+  }
+
+  validation {
+    condition     = length(setsubtract(keys(var.lambda_weights), ["storefront", "catalog", "cart", "checkout", "accounts", "admin"])) == 0
+    error_message = "Areas are storefront, catalog, cart, checkout, accounts and admin."
+  }
 }
 
 variable "store" {

@@ -1,5 +1,5 @@
 //! Checks of `terraform/`, without an AWS account: format, validity, descriptions, tests with mocks, checkov, and a round trip on moto
-//! (apply, a second plan that changes nothing, destroy). Everything runs on a copy elsewhere, so that neither state nor plugins get
+//! (apply, a second plan that changes nothing, destroy), and the functions against those of SAM. Everything runs on a copy elsewhere, so that neither state nor plugins get
 //! into the sources, and several runs do not meet.
 
 use std::fs::{self, File};
@@ -10,12 +10,15 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::both;
 use crate::terraform_modules;
 use crate::test::Outcome;
-use crate::tools::{Scratch, command, find_program, python_programs, root};
+use crate::tools::{Scratch, command, find_program, output, python_programs, root};
 
-/// Environment of the round trip.
-const ROUND_TRIP: &str = "dev";
+/// Environment that is emulated.
+const ENVIRONMENT: &str = "dev";
+/// Copies of the stack: for the round trip, and for the comparison with SAM.
+const EMULATED: [&str; 2] = ["emulated", "compared"];
 /// Place of the functions' artefacts, as in `terraform/emulator/emulator.tfvars`.
 const ARTEFACTS: [&str; 2] = ["artefacts", "release"];
 
@@ -31,6 +34,7 @@ pub fn run() -> Result<Outcome> {
     // The round trip mostly waits for the provider's own pauses, so the others run meanwhile.
     let failures: Vec<_> = std::thread::scope(|scope| {
         let round_trip = scope.spawn(|| work.timed("apply, plan, destroy on moto", WorkingCopy::round_trip));
+        let same = scope.spawn(|| work.timed("the functions as SAM has them", WorkingCopy::same_as_sam));
         let mut failures = vec![
             work.timed("format", WorkingCopy::format),
             work.timed("descriptions", |_| terraform_modules::check(&root().join("terraform"))),
@@ -38,7 +42,9 @@ pub fn run() -> Result<Outcome> {
             work.timed("bootstrap: validate, tests", |work| work.tests("bootstrap")),
             work.timed("stack: validate, tests", |work| work.tests("stack")),
         ];
-        failures.push(round_trip.join().unwrap_or_else(|_| Some("the round trip panicked".to_owned())));
+        for thread in [round_trip, same] {
+            failures.push(thread.join().unwrap_or_else(|_| Some("a part panicked".to_owned())));
+        }
         failures.into_iter().flatten().collect()
     });
     if !failures.is_empty() {
@@ -62,8 +68,10 @@ impl WorkingCopy {
         fs::create_dir_all(copy.join("functions"))?;
         fs::copy(root().join("functions/settings.json"), copy.join("functions/settings.json"))?;
         copy_tree(&root().join("terraform"), &copy.join("terraform"))?;
-        // A root of its own, for the override and the state of the round trip.
-        copy_tree(&root().join("terraform/stack"), &copy.join("terraform/emulated"))?;
+        // A root of its own for each emulated deployment: its override, its state.
+        for directory in EMULATED {
+            copy_tree(&root().join("terraform/stack"), &copy.join("terraform").join(directory))?;
+        }
         Ok(Self { terraform, directory, plugins: plugin_directory() })
     }
 
@@ -123,28 +131,52 @@ impl WorkingCopy {
     }
 
     fn round_trip(&self) -> Result<()> {
-        let emulator = self.directory.path().join("terraform/emulator");
-        fs::copy(
-            emulator.join("provider_override.tf"),
-            self.directory.path().join("terraform/emulated/provider_override.tf"),
-        )?;
-        let moto = Moto::start(&emulator)?;
-        self.init("emulated", &[])?;
-        let on_moto = |arguments: &[&str]| {
-            let mut terraform = self.terraform("emulated");
-            terraform.args(arguments).args(["-no-color", "-input=false", "-parallelism=20"]);
-            terraform.arg(format!("-var-file=envs/{ROUND_TRIP}.tfvars"));
-            terraform.arg("-var-file=../emulator/emulator.tfvars");
-            terraform.env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", moto.port));
-            terraform.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
-            terraform.env("AWS_REGION", "us-east-1").env("AWS_EC2_METADATA_DISABLED", "true");
-            terraform.env_remove("AWS_PROFILE").env_remove("AWS_SESSION_TOKEN");
-            quiet(&mut terraform)
-        };
-        on_moto(&["apply", "-auto-approve"])?;
+        let emulated = Emulated::new(self, EMULATED[0], &[])?;
+        quiet(emulated.terraform("apply").arg("-auto-approve"))?;
         // Exit code 2: there would be changes, so something is read back as another thing than was written.
-        on_moto(&["plan", "-detailed-exitcode"]).context("the second plan is not empty")?;
-        on_moto(&["destroy", "-auto-approve"])
+        quiet(emulated.terraform("plan").arg("-detailed-exitcode")).context("the second plan is not empty")?;
+        quiet(emulated.terraform("destroy").arg("-auto-approve"))
+    }
+
+    fn same_as_sam(&self) -> Result<()> {
+        let emulated = Emulated::new(self, EMULATED[1], &["../emulator/functions.tfvars"])?;
+        let parts = ["module.function", "module.http_api", "module.dynamodb"].map(|part| format!("-target={part}"));
+        quiet(emulated.terraform("apply").arg("-auto-approve").args(parts))?;
+        let mut show = self.terraform(EMULATED[1]);
+        both::compare(&output(show.args(["show", "-json"]))?, ENVIRONMENT)
+    }
+}
+
+/// A copy of the stack with a moto of its own.
+struct Emulated<'work> {
+    work: &'work WorkingCopy,
+    directory: &'static str,
+    moto: Moto,
+    settings: &'static [&'static str],
+}
+
+impl<'work> Emulated<'work> {
+    fn new(work: &'work WorkingCopy, directory: &'static str, settings: &'static [&'static str]) -> Result<Self> {
+        let terraform = work.directory.path().join("terraform");
+        let emulator = terraform.join("emulator");
+        fs::copy(emulator.join("provider_override.tf"), terraform.join(directory).join("provider_override.tf"))?;
+        let moto = Moto::start(&emulator, directory)?;
+        work.init(directory, &[])?;
+        Ok(Self { work, directory, moto, settings })
+    }
+
+    /// A command of Terraform with the variables of this deployment, against its moto.
+    fn terraform(&self, verb: &str) -> Command {
+        let mut terraform = self.work.terraform(self.directory);
+        terraform.args([verb, "-no-color", "-input=false", "-parallelism=20"]);
+        terraform.arg(format!("-var-file=envs/{ENVIRONMENT}.tfvars"));
+        terraform.arg("-var-file=../emulator/emulator.tfvars");
+        terraform.args(self.settings.iter().map(|file| format!("-var-file={file}")));
+        terraform.env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", self.moto.port));
+        terraform.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+        terraform.env("AWS_REGION", "us-east-1").env("AWS_EC2_METADATA_DISABLED", "true");
+        terraform.env_remove("AWS_PROFILE").env_remove("AWS_SESSION_TOKEN");
+        terraform
     }
 }
 
@@ -155,10 +187,11 @@ struct Moto {
 }
 
 impl Moto {
-    fn start(emulator: &Path) -> Result<Self> {
+    fn start(emulator: &Path, name: &str) -> Result<Self> {
         let python = python_programs("moto", &["moto[server]==5.2.5"])?.join("python");
         let port = std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
-        let log = File::create(emulator.join("moto.log"))?;
+        let log_file = emulator.join(format!("{name}.log"));
+        let log = File::create(&log_file)?;
         let mut server = command(python);
         server.current_dir(emulator).arg("moto_server.py").arg(port.to_string()).args(ARTEFACTS);
         let process = server.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log).spawn()?;
@@ -167,7 +200,7 @@ impl Moto {
         if BufReader::new(output).lines().map_while(Result::ok).any(|line| line == "ready") {
             return Ok(moto);
         }
-        bail!("moto did not start:\n{}", fs::read_to_string(emulator.join("moto.log"))?);
+        bail!("moto did not start:\n{}", fs::read_to_string(log_file)?);
     }
 }
 

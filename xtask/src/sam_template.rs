@@ -109,7 +109,6 @@ fn function_resources(name: &str, function: &Function, defaults: &Limits) -> Str
         function.reserved_concurrency.or(defaults.reserved_concurrency).map_or_else(String::new, |count| {
             format!("      ReservedConcurrentExecutions: !If [Reserves, {count}, !Ref AWS::NoValue]\n")
         });
-    let events = if name == "worker" { "          SHOPEASE_EVENTS: !Ref Events\n" } else { "" };
     format!(
         "  {logical}Function:
     Type: AWS::Serverless::Function
@@ -126,7 +125,8 @@ fn function_resources(name: &str, function: &Function, defaults: &Limits) -> Str
       Environment:
         Variables:
           SHOPEASE_SSM_PREFIX: !If [ReadsParameters, !Sub \"/shopease/${{Environment}}/{name}\", !Ref AWS::NoValue]
-{events}      DeploymentPreference:
+          DD_SERVICE: shopease-{name}
+      DeploymentPreference:
         Type: !Ref DeploymentType
         Alarms: [!Ref {logical}ErrorsAlarm]
 
@@ -139,13 +139,24 @@ fn function_resources(name: &str, function: &Function, defaults: &Limits) -> Str
       RetentionInDays: !Ref LogRetentionDays
 
 {}
-  {logical}ErrorsAlarm:
+{}{}",
+        role(name, &logical, &function.table),
+        alarm(name, "errors", "Errors", 0),
+        alarm(name, "throttles", "Throttles", 3),
+    )
+}
+
+/// An alarm on what callers of the alias meet.
+fn alarm(name: &str, kind: &str, metric: &str, threshold: u32) -> String {
+    let logical = logical(name);
+    format!(
+        "  {logical}{metric}Alarm:
     Type: AWS::CloudWatch::Alarm
     Properties:
-      AlarmName: !Sub \"shopease-${{Environment}}-{name}-errors\"
-      AlarmDescription: The function {name} failed or was cut off in two minutes of three; a running deployment goes back.
+      AlarmName: !Sub \"shopease-${{Environment}}-{name}-{kind}\"
+      AlarmDescription: !Sub \"Function shopease-${{Environment}}-{name}: {kind}. Runbook: function {kind}.\"
       Namespace: AWS/Lambda
-      MetricName: Errors
+      MetricName: {metric}
       Dimensions:
         - {{ Name: FunctionName, Value: !Sub \"shopease-${{Environment}}-{name}\" }}
         - {{ Name: Resource, Value: !Sub \"shopease-${{Environment}}-{name}:live\" }}
@@ -153,13 +164,13 @@ fn function_resources(name: &str, function: &Function, defaults: &Limits) -> Str
       Period: 60
       EvaluationPeriods: 3
       DatapointsToAlarm: 2
-      Threshold: 1
-      ComparisonOperator: GreaterThanOrEqualToThreshold
+      Threshold: {threshold}
+      ComparisonOperator: GreaterThanThreshold
       TreatMissingData: notBreaching
       AlarmActions: !If [HasAlarmTopic, [!Ref AlarmTopicArn], !Ref AWS::NoValue]
+      OKActions: !If [HasAlarmTopic, [!Ref AlarmTopicArn], !Ref AWS::NoValue]
 
-",
-        role(name, &logical, &function.table)
+"
     )
 }
 

@@ -32,22 +32,21 @@ resource "aws_dynamodb_table" "this" {
   }
 }
 
-resource "aws_cloudwatch_metric_alarm" "this" {
-  for_each = { ThrottledRequests = 10, SystemErrors = 5 }
+# Throttles by kind, since ThrottledRequests is counted a table and an operation only: an alarm on the table's name would never ring.
+module "alarms" {
+  source = "../alarms"
 
-  alarm_name          = "${var.name}-table-${lower(each.key)}"
-  alarm_description   = "Table ${var.name}: ${each.key}. Runbook: table ${lower(each.key)}."
-  namespace           = "AWS/DynamoDB"
-  metric_name         = each.key
-  statistic           = "Sum"
-  period              = 60
-  evaluation_periods  = 3
-  datapoints_to_alarm = 2
-  threshold           = each.value
-  comparison_operator = "GreaterThanThreshold"
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = var.alarm_topic_arns
-  ok_actions          = var.alarm_topic_arns
+  prefix     = "${var.name}-table"
+  topic_arns = var.alarm_topic_arns
 
-  dimensions = { TableName = aws_dynamodb_table.this.name }
+  alarms = {
+    for kind in ["read", "write"] : "${kind}-throttles" => {
+      description = "Table ${var.name} throttles: ${kind}. Runbook: table throttles."
+      namespace   = "AWS/DynamoDB"
+      metric      = "${title(kind)}ThrottleEvents"
+      dimensions  = { TableName = aws_dynamodb_table.this.name }
+      bad_minutes = 2
+      threshold   = 10
+    }
+  }
 }

@@ -91,7 +91,7 @@ resource "aws_ecs_service" "fixed" {
   }
 
   alarms {
-    alarm_names = [aws_cloudwatch_metric_alarm.errors.alarm_name]
+    alarm_names = [module.alarms.names["5xx"]]
     enable      = true
     rollback    = true
   }
@@ -149,7 +149,7 @@ resource "aws_ecs_service" "scaled" {
   }
 
   alarms {
-    alarm_names = [aws_cloudwatch_metric_alarm.errors.alarm_name]
+    alarm_names = [module.alarms.names["5xx"]]
     enable      = true
     rollback    = true
   }
@@ -178,24 +178,21 @@ resource "aws_ecs_service" "scaled" {
 }
 
 # A deployment under which the service's own targets answer 5xx is rolled back.
-resource "aws_cloudwatch_metric_alarm" "errors" {
-  alarm_name          = "${var.name}-5xx"
-  alarm_description   = "Tasks of ${var.name} answer with 5xx. While a deployment runs it is rolled back. Runbook: 5xx."
-  namespace           = "AWS/ApplicationELB"
-  metric_name         = "HTTPCode_Target_5XX_Count"
-  statistic           = "Sum"
-  period              = 60
-  evaluation_periods  = 3
-  datapoints_to_alarm = 2
-  threshold           = var.alarm_5xx_per_minute
-  comparison_operator = "GreaterThanThreshold"
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = var.alarm_topic_arns
-  ok_actions          = var.alarm_topic_arns
+module "alarms" {
+  source = "../alarms"
 
-  dimensions = {
-    LoadBalancer = var.load_balancer_arn_suffix
-    TargetGroup  = var.target_group_arn_suffix
+  prefix     = var.name
+  topic_arns = var.alarm_topic_arns
+
+  alarms = {
+    "5xx" = {
+      description = "Tasks of ${var.name} answer with 5xx. While a deployment runs it is rolled back. Runbook: 5xx."
+      namespace   = "AWS/ApplicationELB"
+      metric      = "HTTPCode_Target_5XX_Count"
+      dimensions  = { LoadBalancer = var.load_balancer_arn_suffix, TargetGroup = var.target_group_arn_suffix }
+      bad_minutes = 2
+      threshold   = var.alarm_5xx_per_minute
+    }
   }
 }
 

@@ -25,7 +25,7 @@ output "size" {
 
 output "error_alarm_name" {
   description = "Alarm of 5xx answers."
-  value       = aws_cloudwatch_metric_alarm.errors.alarm_name
+  value       = module.alarms.names["5xx"]
 }
 
 output "execution_role_arn" {

@@ -3,7 +3,7 @@
 resource "aws_apigatewayv2_api" "this" {
   name          = var.name
   protocol_type = "HTTP"
-  description   = "The shop's functions"
+  description   = "The shop, one integration a function."
 }
 
 resource "aws_apigatewayv2_integration" "function" {
@@ -39,7 +39,7 @@ resource "aws_lambda_permission" "this" {
   function_name = each.value.name
   qualifier     = each.value.alias_name
   principal     = "apigateway.amazonaws.com"
-  source_arn    = "${aws_apigatewayv2_api.this.execution_arn}/*"
+  source_arn    = "${aws_apigatewayv2_api.this.execution_arn}/*/*"
 }
 
 resource "aws_apigatewayv2_stage" "default" {
@@ -48,28 +48,48 @@ resource "aws_apigatewayv2_stage" "default" {
   auto_deploy = true
 
   default_route_settings {
-    throttling_burst_limit = var.burst_limit
-    throttling_rate_limit  = var.rate_limit
+    detailed_metrics_enabled = true
+    throttling_burst_limit   = var.requests_per_second
+    throttling_rate_limit    = var.requests_per_second
   }
 
   access_log_settings {
     destination_arn = aws_cloudwatch_log_group.this.arn
     # Neither query nor address: they can name a visitor.
     format = jsonencode({
-      request_id  = "$context.requestId"
-      time        = "$context.requestTimeEpoch"
-      route       = "$context.routeKey"
-      status      = "$context.status"
-      latency_ms  = "$context.responseLatency"
-      bytes       = "$context.responseLength"
-      integration = "$context.integrationErrorMessage"
+      request_id        = "$context.requestId"
+      method            = "$context.httpMethod"
+      route             = "$context.routeKey"
+      status            = "$context.status"
+      duration_ms       = "$context.responseLatency"
+      bytes             = "$context.responseLength"
+      integration_error = "$context.integrationErrorMessage"
     })
   }
 }
 
 resource "aws_cloudwatch_log_group" "this" {
   #checkov:skip=CKV_AWS_338:How long logs are kept is a decision of each environment, and costs
-  name              = "/aws/http-api/${var.name}"
+  name              = "/aws/apigateway/${var.name}"
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arn
+}
+
+module "alarms" {
+  source = "../alarms"
+
+  prefix     = var.name
+  topic_arns = var.alarm_topic_arns
+
+  alarms = {
+    # The average of this metric is the share of the requests.
+    api-5xx = {
+      description = "More than one percent of the answers of HTTP API ${var.name} are 5xx. Runbook: api 5xx."
+      namespace   = "AWS/ApiGateway"
+      metric      = "5xx"
+      dimensions  = { ApiId = aws_apigatewayv2_api.this.id }
+      statistic   = "Average"
+      threshold   = 0.01
+    }
+  }
 }

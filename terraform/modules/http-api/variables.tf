@@ -22,17 +22,9 @@ variable "functions" {
   nullable    = false
 }
 
-variable "burst_limit" {
-  description = "Requests at once before 429."
+variable "requests_per_second" {
+  description = "Requests a second, and at once, before 429."
   type        = number
-  default     = 200
-  nullable    = false
-}
-
-variable "rate_limit" {
-  description = "Requests a second before 429."
-  type        = number
-  default     = 100
   nullable    = false
 }
 
@@ -45,5 +37,11 @@ variable "log_retention_days" {
 variable "kms_key_arn" {
   description = "Key that encrypts the access log."
   type        = string
+  nullable    = false
+}
+
+variable "alarm_topic_arns" {
+  description = "Who hears of alarms."
+  type        = list(string)
   nullable    = false
 }

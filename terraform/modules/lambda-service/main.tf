@@ -169,11 +169,21 @@ resource "aws_cloudwatch_event_target" "schedule" {
   rule = aws_cloudwatch_event_rule.schedule[0].name
   arn  = aws_lambda_alias.live.arn
 
-  # A run that fails need not be made up for: the next one finds what is due.
+  # A run that cannot begin need not be made up for: the next one finds what is due.
   retry_policy {
     maximum_event_age_in_seconds = 60
     maximum_retry_attempts       = 0
   }
+}
+
+# Nor one that failed; Lambda itself would repeat it twice.
+resource "aws_lambda_function_event_invoke_config" "schedule" {
+  count = var.schedule == null ? 0 : 1
+
+  function_name                = aws_lambda_function.this.function_name
+  qualifier                    = aws_lambda_alias.live.name
+  maximum_event_age_in_seconds = 60
+  maximum_retry_attempts       = 0
 }
 
 resource "aws_lambda_permission" "schedule" {
@@ -191,22 +201,21 @@ resource "aws_lambda_permission" "schedule" {
 # Alarms
 ################################################################################
 
-resource "aws_cloudwatch_metric_alarm" "this" {
-  for_each = { Errors = 3, Throttles = 3 }
+module "alarms" {
+  source = "../alarms"
 
-  alarm_name          = "${var.name}-${lower(each.key)}"
-  alarm_description   = "Function ${var.name}: ${each.key}. Runbook: function ${lower(each.key)}."
-  namespace           = "AWS/Lambda"
-  metric_name         = each.key
-  statistic           = "Sum"
-  period              = 60
-  evaluation_periods  = 3
-  datapoints_to_alarm = 2
-  threshold           = each.value
-  comparison_operator = "GreaterThanThreshold"
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = var.alarm_topic_arns
-  ok_actions          = var.alarm_topic_arns
+  prefix     = var.name
+  topic_arns = var.alarm_topic_arns
 
-  dimensions = { FunctionName = aws_lambda_function.this.function_name }
+  alarms = {
+    for kind, threshold in { errors = 0, throttles = 3 } : kind => {
+      description                   = "Function ${var.name}: ${kind}. Runbook: function ${kind}."
+      namespace                     = "AWS/Lambda"
+      metric                        = title(kind)
+      # Of the alias: what callers meet.
+      dimensions  = { FunctionName = aws_lambda_function.this.function_name, Resource = "${aws_lambda_function.this.function_name}:${aws_lambda_alias.live.name}" }
+      bad_minutes = 2
+      threshold   = threshold
+    }
+  }
 }

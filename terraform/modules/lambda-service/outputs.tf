@@ -33,6 +33,11 @@ output "target_group_name" {
   value       = one(aws_lb_target_group.this[*].name)
 }
 
+output "target_id" {
+  description = "What the load balancer calls, for tests."
+  value       = one(aws_lb_target_group_attachment.this[*].target_id)
+}
+
 output "multi_value_headers" {
   description = "Whether the load balancer sends headers that come twice, for tests."
   value       = one(aws_lb_target_group.this[*].lambda_multi_value_headers_enabled)

@@ -36,87 +36,54 @@ resource "aws_sns_topic_subscription" "email" {
 # Alarms of the load balancer and of the services; each part brings those of its own
 ################################################################################
 
-resource "aws_cloudwatch_metric_alarm" "latency" {
-  alarm_name          = "${var.name}-latency"
-  alarm_description   = "The slowest twentieth of requests takes longer than ${var.latency_seconds} s. Runbook: latency."
-  namespace           = "AWS/ApplicationELB"
-  metric_name         = "TargetResponseTime"
-  extended_statistic  = "p95"
-  period              = 60
-  evaluation_periods  = 5
-  threshold           = var.latency_seconds
-  comparison_operator = "GreaterThanThreshold"
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = [aws_sns_topic.alarms.arn]
-  ok_actions          = [aws_sns_topic.alarms.arn]
+module "alarms" {
+  source = "../alarms"
 
-  dimensions = { LoadBalancer = var.load_balancer_arn_suffix }
-}
+  prefix     = var.name
+  topic_arns = [aws_sns_topic.alarms.arn]
 
-resource "aws_cloudwatch_metric_alarm" "load_balancer_5xx" {
-  alarm_name          = "${var.name}-load-balancer-5xx"
-  alarm_description   = "The load balancer itself answers 5xx: no healthy target, or a function that fails. Runbook: load balancer 5xx."
-  namespace           = "AWS/ApplicationELB"
-  metric_name         = "HTTPCode_ELB_5XX_Count"
-  statistic           = "Sum"
-  period              = 60
-  evaluation_periods  = 3
-  datapoints_to_alarm = 2
-  threshold           = 5
-  comparison_operator = "GreaterThanThreshold"
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = [aws_sns_topic.alarms.arn]
-  ok_actions          = [aws_sns_topic.alarms.arn]
-
-  dimensions = { LoadBalancer = var.load_balancer_arn_suffix }
-}
-
-resource "aws_cloudwatch_metric_alarm" "unhealthy" {
-  for_each = var.target_group_arn_suffixes
-
-  alarm_name          = "${var.name}-${each.key}-unhealthy"
-  alarm_description   = "Tasks of ${each.key} fail their health check. Runbook: unhealthy."
-  namespace           = "AWS/ApplicationELB"
-  metric_name         = "UnHealthyHostCount"
-  statistic           = "Maximum"
-  period              = 60
-  evaluation_periods  = 3
-  threshold           = 0
-  comparison_operator = "GreaterThanThreshold"
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = [aws_sns_topic.alarms.arn]
-  ok_actions          = [aws_sns_topic.alarms.arn]
-
-  dimensions = {
-    LoadBalancer = var.load_balancer_arn_suffix
-    TargetGroup  = each.value
-  }
-}
-
-resource "aws_cloudwatch_metric_alarm" "load" {
-  for_each = merge([
-    for role, service in var.service_names : {
-      for metric in ["CPUUtilization", "MemoryUtilization"] : "${role}-${metric}" => { service = service, role = role, metric = metric }
-    }
-  ]...)
-
-  alarm_name          = "${var.name}-${each.value.role}-${lower(trimsuffix(each.value.metric, "Utilization"))}"
-  alarm_description   = "Tasks of ${each.value.role} use more than 85 % of their ${trimsuffix(each.value.metric, "Utilization")}. Runbook: load."
-  namespace           = "AWS/ECS"
-  metric_name         = each.value.metric
-  statistic           = "Average"
-  period              = 60
-  evaluation_periods  = 5
-  threshold           = 85
-  comparison_operator = "GreaterThanThreshold"
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = [aws_sns_topic.alarms.arn]
-  ok_actions          = [aws_sns_topic.alarms.arn]
-
-  dimensions = {
-    ClusterName = var.cluster_name
-    ServiceName = each.value.service
-  }
+  alarms = merge(
+    {
+      latency = {
+        description = "The slowest twentieth of requests takes longer than ${var.latency_seconds} s. Runbook: latency."
+        namespace   = "AWS/ApplicationELB"
+        metric      = "TargetResponseTime"
+        dimensions  = { LoadBalancer = var.load_balancer_arn_suffix }
+        statistic   = "p95"
+        minutes     = 5
+        threshold   = var.latency_seconds
+      }
+      load-balancer-5xx = {
+        description = "The load balancer itself answers 5xx: no healthy target, or a function that fails. Runbook: load balancer 5xx."
+        namespace   = "AWS/ApplicationELB"
+        metric      = "HTTPCode_ELB_5XX_Count"
+        dimensions  = { LoadBalancer = var.load_balancer_arn_suffix }
+        bad_minutes = 2
+        threshold   = 5
+      }
+    },
+    {
+      for service, group in var.target_group_arn_suffixes : "${service}-unhealthy" => {
+        description = "Tasks of ${service} fail their health check. Runbook: unhealthy."
+        namespace   = "AWS/ApplicationELB"
+        metric      = "UnHealthyHostCount"
+        dimensions  = { LoadBalancer = var.load_balancer_arn_suffix, TargetGroup = group }
+        statistic   = "Maximum"
+        threshold   = 0
+      }
+    },
+    merge([for kind in ["CPU", "Memory"] : {
+      for role, service in var.service_names : "${role}-${lower(kind)}" => {
+        description = "Tasks of ${role} use more than 85 % of their ${kind}. Runbook: load."
+        namespace   = "AWS/ECS"
+        metric      = "${kind}Utilization"
+        dimensions  = { ClusterName = var.cluster_name, ServiceName = service }
+        statistic   = "Average"
+        minutes     = 5
+        threshold   = 85
+      }
+    }]...),
+  )
 }
 
 ################################################################################
@@ -178,7 +145,7 @@ locals {
       {
         title   = "Table: consumed units and throttles"
         stat    = "Sum"
-        metrics = [for metric in ["ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits", "ThrottledRequests"] : ["AWS/DynamoDB", metric, "TableName", var.table_name]]
+        metrics = [for metric in ["ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits", "ReadThrottleEvents", "WriteThrottleEvents"] : ["AWS/DynamoDB", metric, "TableName", var.table_name]]
       },
     ],
     length(var.function_names) == 0 ? [] : [{

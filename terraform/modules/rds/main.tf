@@ -152,21 +152,23 @@ locals {
   }
 }
 
-resource "aws_cloudwatch_metric_alarm" "this" {
-  for_each = local.alarms
+module "alarms" {
+  source = "../alarms"
 
-  alarm_name          = "${var.identifier}-database-${each.key}"
-  alarm_description   = "Database ${var.identifier}: ${each.value.text}. Runbook: database ${each.key}."
-  namespace           = "AWS/RDS"
-  metric_name         = each.value.metric
-  statistic           = "Average"
-  period              = 60
-  evaluation_periods  = each.value.minutes
-  threshold           = each.value.threshold
-  comparison_operator = each.value.operator
-  treat_missing_data  = "missing"
-  alarm_actions       = var.alarm_topic_arns
-  ok_actions          = var.alarm_topic_arns
+  prefix     = "${var.identifier}-database"
+  topic_arns = var.alarm_topic_arns
 
-  dimensions = { DBInstanceIdentifier = aws_db_instance.this.identifier }
+  alarms = {
+    for name, alarm in local.alarms : name => {
+      description = "Database ${var.identifier}: ${alarm.text}. Runbook: database ${name}."
+      namespace   = "AWS/RDS"
+      metric      = alarm.metric
+      dimensions  = { DBInstanceIdentifier = aws_db_instance.this.identifier }
+      statistic   = "Average"
+      minutes     = alarm.minutes
+      operator    = alarm.operator
+      threshold   = alarm.threshold
+      silence     = "missing"
+    }
+  }
 }

@@ -1,12 +1,13 @@
 # Every pull request: small, one task each, both paths half and half.
 environment = {
-  name               = "dev"
-  cidr_block         = "10.10.0.0/16"
-  frontend           = { cpu = 256, memory_mb = 512, desired = 1 }
-  backend            = { cpu = 256, memory_mb = 512, desired = 1 }
-  database           = { class = "db.t4g.micro", backup_days = 1 }
-  log_retention_days = 7
-  budget_usd         = 150
+  name                    = "dev"
+  cidr_block              = "10.10.0.0/16"
+  frontend                = { cpu = 256, memory_mb = 512, desired = 1 }
+  backend                 = { cpu = 256, memory_mb = 512, desired = 1 }
+  database                = { class = "db.t4g.micro", backup_days = 1 }
+  log_retention_days      = 7
+  api_requests_per_second = 50
+  budget_usd              = 150
 }
 
 lambda_weight    = 50

@@ -1,13 +1,14 @@
 # Load tests: the size of prod, number for number (a test compares them). Destroy it between tests.
 environment = {
-  name               = "perf"
-  cidr_block         = "10.20.0.0/16"
-  autoscaling        = true
-  frontend           = { cpu = 512, memory_mb = 1024, desired = 2, min = 2, max = 10 }
-  backend            = { cpu = 1024, memory_mb = 2048, desired = 2, min = 2, max = 10 }
-  database           = { class = "db.m7g.large", multi_az = true, storage_gb = 100, max_storage_gb = 500, backup_days = 1 }
-  log_retention_days = 7
-  budget_usd         = 900
+  name                    = "perf"
+  cidr_block              = "10.20.0.0/16"
+  autoscaling             = true
+  frontend                = { cpu = 512, memory_mb = 1024, desired = 2, min = 2, max = 10 }
+  backend                 = { cpu = 1024, memory_mb = 2048, desired = 2, min = 2, max = 10 }
+  database                = { class = "db.m7g.large", multi_az = true, storage_gb = 100, max_storage_gb = 500, backup_days = 1 }
+  log_retention_days      = 7
+  api_requests_per_second = 1000
+  budget_usd              = 900
 }
 
 egress             = { nat_gateways = 2 }

@@ -1,15 +1,16 @@
 # Shoppers. Protected: destroying it means first applying protected = false.
 environment = {
-  name               = "prod"
-  protected          = true
-  firewall           = true
-  cidr_block         = "10.50.0.0/16"
-  autoscaling        = true
-  frontend           = { cpu = 512, memory_mb = 1024, desired = 2, min = 2, max = 10 }
-  backend            = { cpu = 1024, memory_mb = 2048, desired = 2, min = 2, max = 10 }
-  database           = { class = "db.m7g.large", multi_az = true, storage_gb = 100, max_storage_gb = 500, backup_days = 30 }
-  log_retention_days = 90
-  budget_usd         = 1200
+  name                    = "prod"
+  protected               = true
+  firewall                = true
+  cidr_block              = "10.50.0.0/16"
+  autoscaling             = true
+  frontend                = { cpu = 512, memory_mb = 1024, desired = 2, min = 2, max = 10 }
+  backend                 = { cpu = 1024, memory_mb = 2048, desired = 2, min = 2, max = 10 }
+  database                = { class = "db.m7g.large", multi_az = true, storage_gb = 100, max_storage_gb = 500, backup_days = 30 }
+  log_retention_days      = 90
+  api_requests_per_second = 1000
+  budget_usd              = 1200
 }
 
 egress             = { nat_gateways = 2 }

@@ -4,16 +4,6 @@ mock_provider "aws" {
   source = "./tests/mocks"
 }
 
-variables {
-  domain    = { name = "shop.example.test" }
-  functions = { bucket = "artefacts", prefix = "release" }
-  image = {
-    digest        = "sha256:1111111111111111111111111111111111111111111111111111111111111111"
-    router_digest = "sha256:2222222222222222222222222222222222222222222222222222222222222222"
-    psql_digest   = "sha256:3333333333333333333333333333333333333333333333333333333333333333"
-  }
-}
-
 run "table" {
   command = plan
 

@@ -4,24 +4,6 @@ mock_provider "aws" {
   source = "./tests/mocks"
 }
 
-variables {
-  environment = {
-    name       = "staging"
-    cidr_block = "10.0.0.0/16"
-    frontend   = { cpu = 256, memory_mb = 512, desired = 1 }
-    backend    = { cpu = 256, memory_mb = 512, desired = 1 }
-    database   = { class = "db.t4g.small" }
-    budget_usd = 100
-  }
-  domain    = { name = "shop.example.test" }
-  functions = { bucket = "artefacts", prefix = "release" }
-  image = {
-    digest        = "sha256:1111111111111111111111111111111111111111111111111111111111111111"
-    router_digest = "sha256:2222222222222222222222222222222222222222222222222222222222222222"
-    psql_digest   = "sha256:3333333333333333333333333333333333333333333333333333333333333333"
-  }
-}
-
 ################################################################################
 # On PostgreSQL
 ################################################################################
@@ -172,7 +154,7 @@ run "postgres" {
   }
 
   assert {
-    condition     = alltrue([for function in values(module.function) : endswith(function.alias_arn, ":live") && function.multi_value_headers])
+    condition     = alltrue([for function in values(module.function) : endswith(function.target_id, ":live") && function.multi_value_headers])
     error_message = "The load balancer calls alias live, with every header."
   }
 
@@ -259,18 +241,8 @@ run "dynamodb" {
 }
 
 ################################################################################
-# What is refused
+# Without NAT
 ################################################################################
-
-run "no_datadog_without_a_way_out" {
-  command = plan
-
-  variables {
-    egress = { nat_gateways = 0, interface_endpoints = ["ecr.api", "ecr.dkr", "logs", "ssm", "kms"] }
-  }
-
-  expect_failures = [var.egress]
-}
 
 run "endpoints_instead_of_nat" {
   command = plan
@@ -290,49 +262,4 @@ run "endpoints_instead_of_nat" {
     condition     = jsondecode(module.log_router["backend"].log_configuration).logDriver == "awslogs"
     error_message = "Lines go to CloudWatch."
   }
-}
-
-run "prod_is_protected" {
-  command = plan
-
-  variables {
-    environment = {
-      name       = "prod"
-      cidr_block = "10.0.0.0/16"
-      frontend   = { cpu = 256, memory_mb = 512, desired = 1 }
-      backend    = { cpu = 256, memory_mb = 512, desired = 1 }
-      database   = { class = "db.t4g.small" }
-      budget_usd = 100
-    }
-  }
-
-  expect_failures = [var.environment]
-}
-
-run "no_scaling_in_dev" {
-  command = plan
-
-  variables {
-    environment = {
-      name        = "dev"
-      cidr_block  = "10.0.0.0/16"
-      autoscaling = true
-      frontend    = { cpu = 256, memory_mb = 512, desired = 1, min = 1, max = 2 }
-      backend     = { cpu = 256, memory_mb = 512, desired = 1, min = 1, max = 2 }
-      database    = { class = "db.t4g.small" }
-      budget_usd  = 100
-    }
-  }
-
-  expect_failures = [var.environment]
-}
-
-run "more_connections_than_the_database_admits" {
-  command = plan
-
-  variables {
-    lambda_concurrency = 20
-  }
-
-  expect_failures = [terraform_data.connection_budget]
 }

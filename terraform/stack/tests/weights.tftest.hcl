@@ -4,21 +4,6 @@ mock_provider "aws" {
   source = "./tests/mocks"
 }
 
-variables {
-  environment = {
-    name       = "staging"
-    cidr_block = "10.0.0.0/16"
-    frontend   = { cpu = 256, memory_mb = 512, desired = 1 }
-    backend    = { cpu = 256, memory_mb = 512, desired = 1 }
-    database   = { class = "db.t4g.small" }
-    budget_usd = 100
-  }
-  domain          = { name = "shop.example.test" }
-  functions       = { bucket = "artefacts", prefix = "release" }
-  log_destination = "cloudwatch"
-  image           = { digest = "sha256:1111111111111111111111111111111111111111111111111111111111111111" }
-}
-
 run "both_paths" {
   command = plan
 
@@ -103,50 +88,4 @@ run "longest_names" {
     condition     = length(distinct(concat(module.alb.names, [for function in values(module.function) : function.target_group_name]))) == length(module.alb.names) + length(module.function)
     error_message = "Names that were cut are still different."
   }
-}
-
-################################################################################
-# What is refused
-################################################################################
-
-run "more_than_everything" {
-  command = plan
-
-  variables {
-    lambda_weight = 60
-    canary        = { digest = "sha256:4444444444444444444444444444444444444444444444444444444444444444", weight = 50 }
-  }
-
-  expect_failures = [terraform_data.weights]
-}
-
-run "a_weight_above_100" {
-  command = plan
-
-  variables {
-    lambda_weight = 101
-  }
-
-  expect_failures = [var.lambda_weight]
-}
-
-run "two_stores_for_one_cart" {
-  command = plan
-
-  variables {
-    lambda_weight = 50
-    store         = { fargate = "postgres", lambda = "dynamodb" }
-  }
-
-  expect_failures = [var.store]
-}
-
-run "a_tag_instead_of_a_digest" {
-  command = plan
-
-  variables {
-    image = { digest = "latest" }
-  }
-
-  expect_failures = [var.image]
 }

@@ -1,0 +1,347 @@
+# What is refused before AWS sees it. Each run breaks one rule alone.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+################################################################################
+# An environment that is none, or not what its name says
+################################################################################
+
+run "an_unknown_environment" {
+  command = plan
+
+  variables {
+    environment = {
+      name        = "test"
+      cidr_block  = "10.0.0.0/16"
+      autoscaling = false
+      frontend    = { cpu = 256, memory_mb = 512, desired = 1, min = 1, max = 2 }
+      backend     = { cpu = 256, memory_mb = 512, desired = 1, min = 1, max = 2 }
+      database    = { class = "db.t4g.small" }
+      budget_usd  = 100
+    }
+  }
+
+  expect_failures = [var.environment]
+}
+
+run "scaling_in_dev" {
+  command = plan
+
+  variables {
+    environment = {
+      name        = "dev"
+      cidr_block  = "10.0.0.0/16"
+      autoscaling = true
+      frontend    = { cpu = 256, memory_mb = 512, desired = 1, min = 1, max = 2 }
+      backend     = { cpu = 256, memory_mb = 512, desired = 1, min = 1, max = 2 }
+      database    = { class = "db.t4g.small" }
+      budget_usd  = 100
+    }
+  }
+
+  expect_failures = [var.environment]
+}
+
+run "scaling_in_canary" {
+  command = plan
+
+  variables {
+    environment = {
+      name        = "canary"
+      cidr_block  = "10.0.0.0/16"
+      autoscaling = true
+      frontend    = { cpu = 256, memory_mb = 512, desired = 1, min = 1, max = 2 }
+      backend     = { cpu = 256, memory_mb = 512, desired = 1, min = 1, max = 2 }
+      database    = { class = "db.t4g.small" }
+      budget_usd  = 100
+    }
+  }
+
+  expect_failures = [var.environment]
+}
+
+run "prod_that_can_be_deleted" {
+  command = plan
+
+  variables {
+    environment = {
+      name       = "prod"
+      protected  = false
+      firewall   = true
+      cidr_block = "10.0.0.0/16"
+      frontend   = { cpu = 256, memory_mb = 512, desired = 1 }
+      backend    = { cpu = 256, memory_mb = 512, desired = 1 }
+      database   = { class = "db.t4g.small", multi_az = true }
+      budget_usd = 100
+    }
+  }
+
+  expect_failures = [var.environment]
+}
+
+run "prod_without_a_firewall" {
+  command = plan
+
+  variables {
+    environment = {
+      name       = "prod"
+      protected  = true
+      firewall   = false
+      cidr_block = "10.0.0.0/16"
+      frontend   = { cpu = 256, memory_mb = 512, desired = 1 }
+      backend    = { cpu = 256, memory_mb = 512, desired = 1 }
+      database   = { class = "db.t4g.small", multi_az = true }
+      budget_usd = 100
+    }
+  }
+
+  expect_failures = [var.environment]
+}
+
+run "prod_without_a_standby" {
+  command = plan
+
+  variables {
+    environment = {
+      name       = "prod"
+      protected  = true
+      firewall   = true
+      cidr_block = "10.0.0.0/16"
+      frontend   = { cpu = 256, memory_mb = 512, desired = 1 }
+      backend    = { cpu = 256, memory_mb = 512, desired = 1 }
+      database   = { class = "db.t4g.small", multi_az = false }
+      budget_usd = 100
+    }
+  }
+
+  expect_failures = [var.environment]
+}
+
+run "test_cards_in_prod" {
+  command = plan
+
+  variables {
+    environment = {
+      name       = "prod"
+      protected  = true
+      firewall   = true
+      cidr_block = "10.0.0.0/16"
+      frontend   = { cpu = 256, memory_mb = 512, desired = 1 }
+      backend    = { cpu = 256, memory_mb = 512, desired = 1 }
+      database   = { class = "db.t4g.small", multi_az = true }
+      budget_usd = 100
+    }
+    payment_provider = "fake"
+  }
+
+  expect_failures = [var.payment_provider]
+}
+
+run "a_long_name" {
+  command = plan
+
+  variables {
+    project = "elevencharac"
+  }
+
+  expect_failures = [var.project]
+}
+
+################################################################################
+# Weights
+################################################################################
+
+run "more_than_everything" {
+  command = plan
+
+  variables {
+    lambda_weight = 60
+    canary        = { digest = "sha256:4444444444444444444444444444444444444444444444444444444444444444", weight = 50 }
+  }
+
+  expect_failures = [terraform_data.weights]
+}
+
+run "a_weight_above_100" {
+  command = plan
+
+  variables {
+    lambda_weight = 101
+  }
+
+  expect_failures = [var.lambda_weight]
+}
+
+run "a_weight_below_0" {
+  command = plan
+
+  variables {
+    lambda_weight = -1
+  }
+
+  expect_failures = [var.lambda_weight]
+}
+
+run "half_a_percent" {
+  command = plan
+
+  variables {
+    lambda_weight = 0.5
+  }
+
+  expect_failures = [var.lambda_weight]
+}
+
+run "a_weight_of_an_area_below_0" {
+  command = plan
+
+  variables {
+    lambda_weights = { catalog = -1 }
+  }
+
+  expect_failures = [var.lambda_weights]
+}
+
+run "a_weight_of_an_unknown_area" {
+  command = plan
+
+  variables {
+    lambda_weights = { catalogue = 10 }
+  }
+
+  expect_failures = [var.lambda_weights]
+}
+
+run "a_canary_above_100" {
+  command = plan
+
+  variables {
+    canary = { digest = "sha256:4444444444444444444444444444444444444444444444444444444444444444", weight = 101 }
+  }
+
+  expect_failures = [var.canary]
+}
+
+run "two_stores_for_one_cart" {
+  command = plan
+
+  variables {
+    lambda_weight = 50
+    store         = { fargate = "postgres", lambda = "dynamodb" }
+  }
+
+  expect_failures = [var.store]
+}
+
+run "two_stores_by_area" {
+  command = plan
+
+  variables {
+    lambda_weight  = 0
+    lambda_weights = { cart = 100 }
+    store          = { fargate = "postgres", lambda = "dynamodb" }
+  }
+
+  expect_failures = [var.store]
+}
+
+run "an_unknown_store" {
+  command = plan
+
+  variables {
+    store = { fargate = "mysql", lambda = "mysql" }
+  }
+
+  expect_failures = [var.store]
+}
+
+################################################################################
+# What runs, and what it needs
+################################################################################
+
+run "a_tag_instead_of_a_digest" {
+  command = plan
+
+  variables {
+    image           = { digest = "latest" }
+    log_destination = "cloudwatch"
+  }
+
+  expect_failures = [var.image]
+}
+
+run "datadog_without_a_router" {
+  command = plan
+
+  variables {
+    image = { digest = "sha256:4444444444444444444444444444444444444444444444444444444444444444" }
+  }
+
+  expect_failures = [var.log_destination]
+}
+
+run "an_unknown_destination" {
+  command = plan
+
+  variables {
+    log_destination = "splunk"
+  }
+
+  expect_failures = [var.log_destination]
+}
+
+run "an_unknown_payment_provider" {
+  command = plan
+
+  variables {
+    payment_provider = "paypal"
+  }
+
+  expect_failures = [var.payment_provider]
+}
+
+run "more_connections_than_the_database_admits" {
+  command = plan
+
+  variables {
+    lambda_concurrency = 20
+  }
+
+  expect_failures = [terraform_data.connection_budget]
+}
+
+run "no_nat_and_no_endpoints" {
+  command = plan
+
+  variables {
+    egress           = { nat_gateways = 0, interface_endpoints = ["ecr.api", "ecr.dkr", "logs", "ssm"] }
+    payment_provider = "fake"
+    log_destination  = "cloudwatch"
+  }
+
+  expect_failures = [var.egress]
+}
+
+run "datadog_without_a_way_out" {
+  command = plan
+
+  variables {
+    egress           = { nat_gateways = 0, interface_endpoints = ["ecr.api", "ecr.dkr", "logs", "ssm", "kms"] }
+    payment_provider = "fake"
+  }
+
+  expect_failures = [var.egress]
+}
+
+run "stripe_without_a_way_out" {
+  command = plan
+
+  variables {
+    egress          = { nat_gateways = 0, interface_endpoints = ["ecr.api", "ecr.dkr", "logs", "ssm", "kms"] }
+    log_destination = "cloudwatch"
+  }
+
+  expect_failures = [var.egress]
+}
