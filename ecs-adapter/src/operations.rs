@@ -1,6 +1,7 @@
 //! The operator's commands beside serving: the worker, the audit, the test payment provider.
 
 use std::io::Write as _;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -116,7 +117,10 @@ pub async fn upload_assets(location: &S3Location, verbose: bool) -> anyhow::Resu
 /// How to serve the test payment provider.
 #[derive(Debug, clap::Args)]
 pub struct FakePaymentsArgs {
-    /// Port to listen on, on this machine only.
+    /// Address to listen on: this machine only, unless told otherwise. Who reaches it may do anything with its ledger.
+    #[arg(long, default_value = "127.0.0.1")]
+    host: IpAddr,
+    /// Port to listen on.
     #[arg(long, default_value_t = 8090)]
     port: u16,
     /// Where browsers find it [default: its port of localhost].
@@ -143,9 +147,9 @@ pub async fn fake_payments(args: FakePaymentsArgs) -> anyhow::Result<ExitCode> {
     let hold = Duration::from_secs(args.hold_seconds.into()).try_into()?;
     let config = LedgerConfig { hold, journal: args.journal };
     let ledger = Ledger::open(&config, Arc::new(SystemClock), Arc::new(SystemIds))?;
-    let listener = TcpListener::bind(("127.0.0.1", args.port))
+    let listener = TcpListener::bind((args.host, args.port))
         .await
-        .with_context(|| format!("port {} cannot be used (--port chooses another)", args.port))?;
+        .with_context(|| format!("{} port {} cannot be used (--port chooses another)", args.host, args.port))?;
     let port = listener.local_addr()?.port();
     let webhook = match args.webhook_url {
         Some(url) => {

@@ -9,5 +9,5 @@ mod signature;
 #[cfg(feature = "stripe")]
 pub mod stripe;
 
-pub use open::{LedgerHome, OpenPayments, PaymentsConfig, offered_methods, open};
+pub use open::{LedgerHome, LedgerPlace, OpenPayments, PaymentsConfig, offered_methods, open};
 pub use signature::{TOLERANCE, sign, verify};

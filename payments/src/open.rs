@@ -20,13 +20,20 @@ const STRIPE_TEST_METHODS: [(&str, &str); 4] = [
     ("pm_card_authenticationRequired", "Stripe test card (your bank asks you)"),
 ];
 
+/// What AWS sets in tasks and functions, of which several may run.
+const AWS_MARKERS: [&str; 2] = ["AWS_EXECUTION_ENV", "AWS_LAMBDA_FUNCTION_NAME"];
+/// Where the test provider runs.
+const FAKE_URL: &str = "SHOPEASE_FAKE_PAYMENTS_URL";
+/// In place of a URL: each process has a ledger of its own, which is what somebody wants who looks at one process.
+const IN_PROCESS: &str = "in-process";
+
 /// Which provider, and how it is reached.
 #[derive(Debug, Clone)]
 pub enum PaymentsConfig {
     /// The shop's own test provider.
     Fake {
-        /// A service of its own; without it the ledger is in this process.
-        url: Option<String>,
+        /// Where its ledger is.
+        ledger: LedgerPlace,
         /// Secret of its webhooks; a random one if absent, so that nobody can send any.
         webhook_secret: Option<SecretString>,
     },
@@ -42,14 +49,37 @@ pub enum PaymentsConfig {
     },
 }
 
+/// Where the ledger of the test provider is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LedgerPlace {
+    /// In this process: nobody else knows its payments.
+    Process,
+    /// In a service of its own, at this address.
+    Service(String),
+    /// Nowhere: this process may be one of several, and nobody said where.
+    Unknown,
+}
+
+impl LedgerPlace {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        let on_aws = AWS_MARKERS.iter().any(|marker| reader.optional::<String>(marker).is_some());
+        match reader.optional::<String>(FAKE_URL) {
+            Some(place) if place == IN_PROCESS => Self::Process,
+            Some(url) => Self::Service(url),
+            None if on_aws => Self::Unknown,
+            None => Self::Process,
+        }
+    }
+}
+
 impl PaymentsConfig {
     /// Reads `SHOPEASE_PAYMENT_PROVIDER` (`fake`, the default, or `stripe`) and what belongs to it:
-    /// `SHOPEASE_FAKE_PAYMENTS_URL`; `SHOPEASE_STRIPE_SECRET_KEY` and `SHOPEASE_STRIPE_URL`;
+    /// `SHOPEASE_FAKE_PAYMENTS_URL`, which on AWS must be there; `SHOPEASE_STRIPE_SECRET_KEY` and `SHOPEASE_STRIPE_URL`;
     /// `SHOPEASE_PAYMENT_WEBHOOK_SECRET`. `None` when a problem was noted.
     pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
         match provider(reader)? {
             Provider::Fake => Some(Self::Fake {
-                url: reader.optional("SHOPEASE_FAKE_PAYMENTS_URL"),
+                ledger: LedgerPlace::read(reader),
                 webhook_secret: reader.optional::<String>("SHOPEASE_PAYMENT_WEBHOOK_SECRET").map(SecretString::from),
             }),
             #[cfg(feature = "stripe")]
@@ -127,13 +157,14 @@ pub struct OpenPayments {
 /// A reason when an address is wrong, the journal cannot be read, or no port is free.
 pub async fn open(config: PaymentsConfig, home: LedgerHome) -> Result<OpenPayments, String> {
     match config {
-        PaymentsConfig::Fake { url, webhook_secret } => {
+        PaymentsConfig::Fake { ledger, webhook_secret } => {
             let secret = webhook_secret.unwrap_or_else(random_secret);
-            let provider = match url {
-                Some(url) => {
+            let provider = match ledger {
+                LedgerPlace::Service(url) => {
                     FakeProvider::remote(&url, secret).map_err(|reason| format!("the payment provider: {reason}"))?
                 }
-                None => in_process(home, secret).await?,
+                LedgerPlace::Process => in_process(home, secret).await?,
+                LedgerPlace::Unknown => return Err(unknown_ledger()),
             };
             Ok(OpenPayments { methods: provider.test_cards(), provider: Arc::new(provider) })
         }
@@ -147,6 +178,13 @@ pub async fn open(config: PaymentsConfig, home: LedgerHome) -> Result<OpenPaymen
             Ok(OpenPayments { provider: Arc::new(provider), methods: stripe_test_methods() })
         }
     }
+}
+
+fn unknown_ledger() -> String {
+    format!(
+        "the payment provider `fake` on AWS needs {FAKE_URL}, the address of `shopease fake-payments`: a payment that one process \
+         makes could not be collected or given back by another. For a look at the shop without that, set {FAKE_URL}={IN_PROCESS}"
+    )
 }
 
 async fn in_process(home: LedgerHome, secret: SecretString) -> Result<FakeProvider, String> {
@@ -166,4 +204,31 @@ async fn in_process(home: LedgerHome, secret: SecretString) -> Result<FakeProvid
 
 fn random_secret() -> SecretString {
     hex(&SystemIds.secret()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use shopease_shared::testing::MapEnv;
+
+    use super::*;
+
+    const FUNCTION: (&str, &str) = ("AWS_LAMBDA_FUNCTION_NAME", "checkout");
+
+    async fn opened<const N: usize>(variables: [(&str, &str); N]) -> Result<&'static str, String> {
+        let env = MapEnv::new(variables);
+        let mut reader = Reader::new(&env);
+        let config = PaymentsConfig::read(&mut reader).expect("a configuration");
+        open(config, LedgerHome::default()).await.map(|open| open.provider.name())
+    }
+
+    #[tokio::test]
+    async fn several_processes_do_not_get_a_ledger_each_unless_told() {
+        assert_eq!(opened([]).await, Ok("fake"));
+        for marker in [FUNCTION, ("AWS_EXECUTION_ENV", "AWS_ECS_FARGATE")] {
+            let refused = opened([marker]).await.expect_err("no ledger");
+            assert!(refused.contains(FAKE_URL) && refused.contains(IN_PROCESS), "{refused}");
+        }
+        assert_eq!(opened([FUNCTION, (FAKE_URL, IN_PROCESS)]).await, Ok("fake"));
+        assert_eq!(opened([FUNCTION, (FAKE_URL, "http://payments:8080")]).await, Ok("fake"));
+    }
 }

@@ -58,8 +58,8 @@ module "function" {
   alarm_topic_arns         = [module.observability.topic_arn]
   permissions_boundary_arn = var.permissions_boundary_arn
 
-  # Outside of any VPC on DynamoDB: faster to start, and nothing is left behind when it goes.
-  vpc = var.store.lambda == "postgres" ? { subnet_ids = module.network.private_subnet_ids, security_group_id = aws_security_group.this["functions"].id } : null
+  # Outside of any VPC on DynamoDB: faster to start, and nothing is left behind when it goes. But the test payments are in the VPC.
+  vpc = var.store.lambda == "postgres" || local.fake_payments ? { subnet_ids = module.network.private_subnet_ids, security_group_id = aws_security_group.this["functions"].id } : null
 
   environment = merge(
     local.common,

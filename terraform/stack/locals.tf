@@ -59,7 +59,7 @@ locals {
     SHOPEASE_PAYMENT_PROVIDER = var.payment_provider
     SHOPEASE_LOG_FORMAT       = "json"
     DD_ENV                    = local.name
-  }, var.settings)
+  }, local.fake_payments ? { SHOPEASE_FAKE_PAYMENTS_URL = local.fake_payments_url } : {}, var.settings)
 
   store_variables = {
     dynamodb = {

@@ -55,7 +55,8 @@ module "alb" {
   log_prefix               = "load-balancer"
   protected                = var.environment.protected
   port                     = var.image.container_port
-  services                 = toset(keys(local.images))
+  services                 = toset(concat(keys(local.images), local.fake_payments ? ["payments"] : []))
+  pages                    = local.fake_payments ? { payments = ["/authenticate/*"] } : {}
   routes                   = local.routes
   lambda_target_group_arns = { for area, function in module.function : area => function.target_group_arn if contains(local.areas, area) }
   lambda_weights           = local.lambda_weights

@@ -39,6 +39,7 @@ output "parameter_names" {
     flatten([for secrets in module.secrets : secrets.names]),
     module.log_router_secrets.names,
     [for parameter in aws_ssm_parameter.deployment : parameter.name],
+    [for parameter in aws_ssm_parameter.tasks : parameter.name],
   )
 }
 
@@ -50,6 +51,7 @@ output "policies" {
     { for name, policy in module.logs.policies : "logs/${name}" => policy },
     { for name, policy in module.assets.policies : "assets/${name}" => policy },
     merge([for key, service in merge(module.backend, module.frontend) : { for name, policy in service.policies : "${key}/${name}" => policy }]...),
+    merge([for service in module.payments : { for name, policy in service.policies : "payments/${name}" => policy }]...),
     merge([for key, function in module.function : { for name, policy in function.policies : "function-${key}/${name}" => policy }]...),
     merge([for task in module.migrate : { for name, policy in task.policies : "migrate/${name}" => policy }]...),
     merge([for task in module.database_users : { for name, policy in task.policies : "database-users/${name}" => policy }]...),
@@ -62,32 +64,27 @@ locals {
     listener-arn       = module.alb.listener_arn
     frontend-group-arn = module.alb.target_group_arns["frontend"]
     backend-group-arn  = module.alb.target_group_arns["backend"]
-    cluster            = module.cluster.name
     frontend-service   = module.frontend["frontend"].name
     backend-service    = module.backend["backend"].name
     backend-task       = module.backend["backend"].task_definition_arn
     table              = module.dynamodb.name
     assets-bucket      = module.assets.name
     kms-key-arn        = module.kms.key_arn
-    private-subnets    = join(",", module.network.private_subnet_ids)
-    backend-group      = aws_security_group.this["backend"].id
     frontend-error     = module.frontend["frontend"].error_alarm_name
     backend-error      = module.backend["backend"].error_alarm_name
-    task-log-group     = aws_cloudwatch_log_group.tasks.name
     parameter-path     = local.ssm_path
     dashboard          = module.observability.dashboard_name
     alarm-topic-arn    = module.observability.topic_arn
     load-balancer-name = module.alb.dns_name
     },
-    { for task in module.migrate : "migrate-task" => task.task_definition_arn },
-    { for task in module.database_users : "database-users-task" => task.task_definition_arn },
+    local.tasks,
     { for database in module.rds : "database" => database.identifier },
   )
 }
 
 resource "aws_ssm_parameter" "deployment" {
   #checkov:skip=CKV2_AWS_34:Names and addresses for scripts, no secrets
-  for_each = local.deployment
+  for_each = { for name, value in local.deployment : name => value if !contains(keys(local.tasks), name) }
 
   name  = "${local.ssm_path}/deployment/${each.key}"
   type  = "String"

@@ -1,23 +1,27 @@
 # Who may talk to whom, on one page. Groups name groups; only the load balancer knows addresses.
 
 locals {
-  groups = {
+  groups = merge({
     load-balancer = "Load balancer: from shoppers to tasks"
     frontend      = "Frontend tasks: from the load balancer to the backend"
     backend       = "Backend tasks: from load balancer and frontend to the store"
     functions     = "Functions in the VPC: to the database"
     database      = "Database: from backend and functions"
-  }
+  }, local.fake_payments ? { payments = "Test payments: from load balancer, backend and functions" } : {})
 
   # [from, to, port]: both groups get their half of it.
-  flows = {
+  flows = merge({
     "load-balancer frontend" = var.image.container_port
     "load-balancer backend"  = var.image.container_port
     "frontend backend"       = var.image.container_port
     "backend database"       = 5432
     "functions database"     = 5432
-  }
-  callers = toset(["frontend", "backend", "functions"])
+    }, local.fake_payments ? {
+    "load-balancer payments" = var.image.container_port
+    "backend payments"       = var.image.container_port
+    "functions payments"     = var.image.container_port
+  } : {})
+  callers = toset(concat(["frontend", "backend", "functions"], local.fake_payments ? ["payments"] : []))
 }
 
 resource "aws_security_group" "this" {

@@ -206,7 +206,7 @@ variable "http_api" {
 }
 
 variable "payment_provider" {
-  description = "fake (test cards; each process has a ledger of its own) or stripe."
+  description = "fake (test cards, and a service with their ledger; functions move into the VPC to reach it) or stripe."
   type        = string
   default     = "stripe"
   nullable    = false

@@ -110,7 +110,7 @@ export async function embedded() {
 /** `cargo lambda watch` on the data of a running shop: all functions on production paths. */
 export async function lambda(engine) {
   const port = await freePort();
-  const env = { SHOPEASE_STORE: "dynamodb", SHOPEASE_DYNAMODB_ENDPOINT: engine };
+  const env = { SHOPEASE_STORE: "dynamodb", SHOPEASE_DYNAMODB_ENDPOINT: engine, SHOPEASE_FAKE_PAYMENTS_URL: "in-process" };
   const args = ["lambda", "watch", "--package", "shopease-functions", "--ignore-changes", "--invoke-port", `${port}`];
   const watch = new Process("cargo lambda watch", required("CARGO_LAMBDA"), args, env);
   // The first request of each function waits until cargo has looked at it.

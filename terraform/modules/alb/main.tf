@@ -160,6 +160,27 @@ resource "aws_lb_listener_rule" "area" {
   tags = { Name = each.key }
 }
 
+# Pages of a service that is no part of the shop's routes. Their priorities are below those of the areas.
+resource "aws_lb_listener_rule" "page" {
+  for_each = var.pages
+
+  listener_arn = aws_lb_listener.https.arn
+  priority     = index(sort(keys(var.pages)), each.key) + 1
+
+  condition {
+    path_pattern {
+      values = each.value
+    }
+  }
+
+  action {
+    type             = "forward"
+    target_group_arn = aws_lb_target_group.service[each.key].arn
+  }
+
+  tags = { Name = each.key }
+}
+
 ################################################################################
 # Name
 ################################################################################

@@ -46,3 +46,8 @@ output "rules" {
     }
   }
 }
+
+output "pages" {
+  description = "Path patterns of services beside the shop, for tests."
+  value       = { for service, rule in aws_lb_listener_rule.page : service => flatten([for condition in rule.condition : [for pattern in condition.path_pattern : tolist(pattern.values)]]) }
+}

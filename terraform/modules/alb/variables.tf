@@ -108,3 +108,10 @@ variable "canary_weight" {
   default     = 0
   nullable    = false
 }
+
+variable "pages" {
+  description = "Path patterns of services beside the shop, by service."
+  type        = map(list(string))
+  default     = {}
+  nullable    = false
+}

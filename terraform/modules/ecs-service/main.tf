@@ -68,9 +68,9 @@ resource "aws_ecs_service" "fixed" {
   platform_version                   = "LATEST"
   enable_ecs_managed_tags            = true
   propagate_tags                     = "SERVICE"
-  availability_zone_rebalancing      = "ENABLED"
-  deployment_minimum_healthy_percent = 100
-  deployment_maximum_percent         = 200
+  availability_zone_rebalancing      = var.alone ? "DISABLED" : "ENABLED"
+  deployment_minimum_healthy_percent = var.alone ? 0 : 100
+  deployment_maximum_percent         = var.alone ? 100 : 200
   health_check_grace_period_seconds  = 30
   wait_for_steady_state              = var.wait_for_steady_state
 
@@ -83,6 +83,13 @@ resource "aws_ecs_service" "fixed" {
     target_group_arn = var.target_group_arn
     container_name   = "app"
     container_port   = var.port
+  }
+
+  dynamic "service_registries" {
+    for_each = var.registry_arn == null ? [] : [var.registry_arn]
+    content {
+      registry_arn = service_registries.value
+    }
   }
 
   deployment_circuit_breaker {

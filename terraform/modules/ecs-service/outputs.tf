@@ -42,3 +42,8 @@ output "policies" {
   description = "Policy documents of the module's roles, for review and tests."
   value       = { execution = local.execution_policy, task = local.task_policy }
 }
+
+output "deployment" {
+  description = "Tasks at least and at most while a deployment runs, in percent, for tests."
+  value       = { least = one(local.services[*].deployment_minimum_healthy_percent), most = one(local.services[*].deployment_maximum_percent) }
+}

@@ -40,6 +40,19 @@ variable "discovery_name" {
   default     = null
 }
 
+variable "registry_arn" {
+  description = "Service of Cloud Map that gives the tasks a name in the VPC's DNS; null: none."
+  type        = string
+  default     = null
+}
+
+variable "alone" {
+  description = "Whether a new task starts only when the old one is gone, since two would not know of each other. Not with autoscaling."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "image" {
   description = "Image by digest."
   type        = string

@@ -263,3 +263,56 @@ run "endpoints_instead_of_nat" {
     error_message = "Lines go to CloudWatch."
   }
 }
+
+################################################################################
+# Test payments
+################################################################################
+
+run "one_ledger_of_test_payments" {
+  variables {
+    store            = { fargate = "dynamodb", lambda = "dynamodb" }
+    lambda_weight    = 50
+    payment_provider = "fake"
+  }
+
+  assert {
+    condition = toset([for service in concat(values(module.backend), values(module.frontend)) : one([
+      for variable in jsondecode(service.container_definitions)[0].environment : variable.value if variable.name == "SHOPEASE_FAKE_PAYMENTS_URL"
+    ])]) == toset(["http://payments.shopease-staging.internal:8080"])
+    error_message = "Every task asks the one ledger."
+  }
+
+  assert {
+    condition     = alltrue([for function in values(module.function) : function.settings.in_vpc && function.settings.environment["SHOPEASE_FAKE_PAYMENTS_URL"] == "http://payments.shopease-staging.internal:8080"])
+    error_message = "Every function asks the one ledger, from inside the VPC."
+  }
+
+  assert {
+    condition     = module.payments[0].size.desired == 1 && length(module.payments[0].scaling) == 0 && module.payments[0].deployment == { least = 0, most = 100 }
+    error_message = "There is one ledger, also while a new task takes over."
+  }
+
+  assert {
+    condition     = toset([for flow in keys(local.flows) : split(" ", flow)[0] if endswith(flow, " payments")]) == toset(["load-balancer", "backend", "functions"])
+    error_message = "Who may ask the ledger."
+  }
+
+  assert {
+    condition     = jsonencode(module.alb.pages) == jsonencode({ payments = ["/authenticate/*"] })
+    error_message = "Only the bank's page is open to shoppers, not the ledger."
+  }
+
+  assert {
+    condition     = jsondecode(output.policies["payments/task"]).Statement == []
+    error_message = "The ledger calls nothing."
+  }
+}
+
+run "no_ledger_beside_stripe" {
+  command = plan
+
+  assert {
+    condition     = length(module.payments) == 0 && length(aws_service_discovery_private_dns_namespace.this) == 0 && length(module.alb.pages) == 0
+    error_message = "With Stripe there are no test payments."
+  }
+}

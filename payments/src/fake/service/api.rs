@@ -45,6 +45,8 @@ pub(super) fn router(service: Service) -> Router {
         .route("/v1/ledger", get(ledger))
         .route("/v1/faults", get(read_faults).put(replace_faults).delete(remove_faults))
         .route("/healthz", get(|| async { "ok" }))
+        // The load balancer asks every service the same.
+        .route("/readyz", get(|| async { "ready" }))
         .fallback(async || error(StatusCode::NOT_FOUND, ErrorType::InvalidRequest, "route_missing"))
         .with_state(service)
 }

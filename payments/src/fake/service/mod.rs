@@ -10,7 +10,7 @@
 //! | `GET /v1/ledger` | `{entries, captures}`, for auditors |
 //! | `GET`, `PUT`, `DELETE /v1/faults` | [`FaultPlan`] |
 //! | `GET`, `POST /authenticate/{id}` | the bank's page |
-//! | `GET /healthz` | |
+//! | `GET /healthz`, `/readyz` | |
 //!
 //! Every `POST` to an intent needs the header `Idempotency-Key`.
 

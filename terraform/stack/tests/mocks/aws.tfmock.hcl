@@ -115,3 +115,7 @@ mock_resource "aws_ssm_parameter" {
 mock_resource "aws_apigatewayv2_api" {
   defaults = { execution_arn = "arn:aws:execute-api:eu-west-1:123456789012:mock" }
 }
+
+mock_resource "aws_service_discovery_service" {
+  defaults = { arn = "arn:aws:servicediscovery:eu-west-1:123456789012:service/srv-mock" }
+}
