@@ -18,9 +18,14 @@ initialise() {
   terraform_in_stack init -input=false -backend-config="envs/$ENVIRONMENT.s3.tfbackend" -backend-config="bucket=${STATE_BUCKET:?}"
 }
 
-# Variables of a release: the image by digest, the zips by name.
+# Variables of a release: the image by digest, the zips by name. The mirrored images are the environment's own choice.
 image_of() {
-  printf 'image={repository="shopease",digest="%s",release="%s"}' "$1" "$2"
+  printf 'image={repository="shopease",digest="%s",release="%s",router_digest=%s,psql_digest=%s}' \
+    "$1" "$2" "$(text_or_null "${ROUTER_DIGEST:-}")" "$(text_or_null "${PSQL_DIGEST:-}")"
+}
+
+text_or_null() {
+  if [ -n "$1" ]; then printf '"%s"' "$1"; else printf null; fi
 }
 
 zips_of() {

@@ -74,3 +74,42 @@ module "database_users" {
     },
   ]
 }
+
+################################################################################
+# All that a one-off task needs, to be applied before there is anything else: -target=terraform_data.tasks
+################################################################################
+
+locals {
+  tasks = merge(
+    {
+      cluster         = module.cluster.name
+      private-subnets = join(",", module.network.private_subnet_ids)
+      backend-group   = aws_security_group.this["backend"].id
+      task-log-group  = aws_cloudwatch_log_group.tasks.name
+    },
+    { for task in module.migrate : "migrate-task" => task.task_definition_arn },
+    { for task in module.database_users : "database-users-task" => task.task_definition_arn },
+  )
+}
+
+resource "aws_ssm_parameter" "tasks" {
+  #checkov:skip=CKV2_AWS_34:Names for scripts, no secrets
+  for_each = local.tasks
+
+  name  = "${local.ssm_path}/deployment/${each.key}"
+  type  = "String"
+  value = each.value
+}
+
+resource "terraform_data" "tasks" {
+  depends_on = [
+    aws_ssm_parameter.tasks,
+    module.network,
+    aws_vpc_security_group_egress_rule.endpoints,
+    aws_vpc_security_group_egress_rule.flow,
+    aws_vpc_security_group_egress_rule.gateway,
+    aws_vpc_security_group_egress_rule.world,
+    aws_vpc_security_group_ingress_rule.endpoints,
+    aws_vpc_security_group_ingress_rule.flow,
+  ]
+}
