@@ -1,5 +1,5 @@
 # The test provider as a service, where payments are not real: one ledger for tasks and functions. It is in the memory of its one task, so a new
-# task begins with an empty one (docs/adr/0020-one-test-ledger-an-environment.md).
+# task begins with an empty one (docs/adr/0021-one-test-ledger-an-environment.md).
 
 locals {
   fake_payments     = var.payment_provider == "fake"
