@@ -11,7 +11,7 @@ use shopease_shared::ports::{ProcessEnv, SystemIds};
 use shopease_shared::remote_shop::RemoteShop;
 use shopease_shared::services::{LocalShop, Worker};
 use shopease_shared::telemetry;
-use shopease_storage::{OpenStore, StoreConfig};
+use shopease_storage::OpenStore;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -115,7 +115,7 @@ fn announce(args: &ServeArgs, port: u16, settings: &Settings, backing: Option<&B
             operator.email, operator.password
         );
     }
-    if let StoreConfig::Embedded { directory, .. } = &settings.store {
+    if let Some(directory) = demo::data_directory(&settings.store) {
         println!("  Data  {} (kept between runs; --fresh starts over)", directory.display());
     }
     if let Some(endpoint) = open.embedded_endpoint() {

@@ -89,9 +89,11 @@ impl OpenStore {
     }
 
     /// Where other processes of this machine reach the embedded engine.
-    #[cfg(feature = "embedded")]
     pub fn embedded_endpoint(&self) -> Option<String> {
-        self.engine.as_ref().map(crate::embedded::EmbeddedDynamoDb::endpoint_url)
+        #[cfg(feature = "embedded")]
+        return self.engine.as_ref().map(crate::embedded::EmbeddedDynamoDb::endpoint_url);
+        #[cfg(not(feature = "embedded"))]
+        None
     }
 }
 
