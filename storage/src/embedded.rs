@@ -89,6 +89,7 @@ pub struct EmbeddedDynamoDb {
     address: SocketAddr,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
+    is_new: bool,
     // Held, not read: the lock on the directory ends with the file handle, after the thread has been joined.
     _lock: Option<File>,
 }
@@ -107,13 +108,13 @@ impl EmbeddedDynamoDb {
 
     fn start_with(config: &EmbeddedConfig, env: &dyn Env, sweeps: Sweeps) -> Result<Self, EmbeddedError> {
         refuse_production(env)?;
-        let (lock, database, sweeps) = match &config.path {
+        let (lock, is_new, database, sweeps) = match &config.path {
             EmbeddedPath::Directory(directory) => {
-                let lock = lock_directory(directory)?;
-                (Some(lock), Database::new(&directory.join("shopease.sqlite").to_string_lossy()), Some(sweeps))
+                let (lock, file) = (lock_directory(directory)?, directory.join("shopease.sqlite"));
+                (Some(lock), !file.exists(), Database::new(&file.to_string_lossy()), Some(sweeps))
             }
             // What is gone with the process needs no sweeping.
-            EmbeddedPath::InMemory => (None, Database::memory(), None),
+            EmbeddedPath::InMemory => (None, true, Database::memory(), None),
         };
         let database = database.map_err(|error| EmbeddedError::Engine(error.to_string()))?;
         let port = config.port.unwrap_or(0);
@@ -125,12 +126,17 @@ impl EmbeddedDynamoDb {
             .name("embedded-dynamodb".to_owned())
             .spawn(move || runtime.block_on(serve(listener, database, sweeps, stopped)))
             .map_err(EmbeddedError::Thread)?;
-        Ok(Self { address, stop, thread: Some(thread), _lock: lock })
+        Ok(Self { address, stop, thread: Some(thread), is_new, _lock: lock })
     }
 
     /// Where the engine answers, for `DynamoDbConfig::endpoint_url`.
     pub fn endpoint_url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Whether nothing was kept here before: there is no table.
+    pub fn is_new(&self) -> bool {
+        self.is_new
     }
 
     /// Stops the engine: running requests finish (at most two seconds), the file is closed, the directory is free.
@@ -273,10 +279,11 @@ mod tests {
         let path = directory.path().join("new");
         let config = EmbeddedConfig { path: EmbeddedPath::Directory(path.clone()), port: None };
         let first = EmbeddedDynamoDb::start(&config, &Variables(&[])).expect("starts");
+        assert!(first.is_new());
         let second = EmbeddedDynamoDb::start(&config, &Variables(&[])).expect_err("in use");
         assert_eq!(second.to_string(), format!("data directory {} is in use by another shopease", path.display()));
         first.shutdown();
-        assert!(EmbeddedDynamoDb::start(&config, &Variables(&[])).is_ok());
+        assert!(!EmbeddedDynamoDb::start(&config, &Variables(&[])).expect("starts again").is_new());
         assert!(path.join("shopease.sqlite").is_file());
     }
 

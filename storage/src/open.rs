@@ -137,8 +137,11 @@ pub async fn open(
                 EmbeddedDynamoDb::start(&EmbeddedConfig { path: EmbeddedPath::Directory(directory), port }, env)
                     .map_err(|error| StoreError::Unavailable(error.into()))?;
             let mut open = open_dynamodb("shopease".to_owned(), Some(engine.endpoint_url()), env, ids).await?;
+            match &open.kind {
+                Kind::DynamoDb(store) if engine.is_new() => store.create_first_table().await?,
+                _ => open.migrate().await?,
+            }
             open.engine = Some(engine);
-            open.migrate().await?;
             Ok(open)
         }
         #[cfg(feature = "dynamodb")]

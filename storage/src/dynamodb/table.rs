@@ -33,6 +33,14 @@ impl DynamoDbStore {
         self.enable_expiry().await
     }
 
+    /// The same where there is no table for sure: nobody needs to be asked, and the engine has no refusal to warn of.
+    #[cfg(feature = "embedded")]
+    pub(crate) async fn create_first_table(&self) -> Result<(), StoreError> {
+        self.request_table().await?;
+        self.await_table().await?;
+        self.enable_expiry().await
+    }
+
     async fn request_table(&self) -> Result<(), StoreError> {
         let (partition, sort) = (KeyType::Hash, KeyType::Range);
         let request = self
