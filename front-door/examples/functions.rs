@@ -142,6 +142,8 @@ async fn engine(shopease: &Path, directory: &TempDir) -> Result<(tokio::process:
         ("SHOPEASE_STORE", "dynamodb"),
         ("SHOPEASE_DYNAMODB_ENDPOINT", &endpoint),
         ("SHOPEASE_PUBLIC_URL", "http://localhost"),
+        // Nothing is paid here.
+        ("SHOPEASE_FAKE_PAYMENTS_URL", "in-process"),
         ("SHOPEASE_LOG", "warn"),
     ];
     Ok((process, variables.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()))
