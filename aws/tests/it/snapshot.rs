@@ -13,7 +13,7 @@ pub fn order(database: &str, name: &str) -> SnapshotOrder {
         name: name.to_owned(),
         tags: vec![("Release".to_owned(), "1.2.3".to_owned())],
         look_every: Duration::from_millis(5),
-        wait_at_most: Duration::from_secs(60),
+        wait_at_most: Duration::from_mins(1),
     }
 }
 

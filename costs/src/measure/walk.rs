@@ -26,7 +26,8 @@ pub(super) fn walk(shop: &Shop, path: Path) -> anyhow::Result<Vec<Sample>> {
     let product = reference(&list.body, "href=\"", "/products/").context("the list has no product")?;
     shopper.page("/search?q=linen")?;
     let product = shopper.page(&product)?;
-    let sku = sku(&product.body).context("the first product is sold out: take fewer --rounds, for each buys one on each path")?;
+    let sku = sku(&product.body)
+        .context("the first product is sold out: take fewer --rounds, for each buys one on each path")?;
     shopper.submit(&product, "/cart/line-items", &[("sku", &sku), ("quantity", "1")])?;
     shopper.page("/cart")?;
     let checkout = shopper.page("/checkout")?;
