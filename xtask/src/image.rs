@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::journeys;
 use crate::test::Outcome;
@@ -29,6 +29,17 @@ pub fn run() -> Result<Outcome> {
     test.arg(root().join("tests/aws/image.py")).arg(work.path()).arg(linked).arg(shopease);
     timed("image", || execute(test.env("PYTHONDONTWRITEBYTECODE", "1")))?;
     Ok(Outcome::Passed)
+}
+
+/// The features that the Dockerfile builds the shop with.
+///
+/// # Errors
+/// When it cannot be read or does not name them.
+pub fn features() -> Result<String> {
+    let dockerfile = std::fs::read_to_string(root().join("ecs-adapter/Dockerfile"))?;
+    let named = dockerfile.lines().find_map(|line| line.trim().strip_prefix("FEATURES=\""));
+    let named = named.and_then(|rest| rest.split('"').next()).context("ecs-adapter/Dockerfile names no FEATURES")?;
+    Ok(named.to_owned())
 }
 
 /// A copy of the shop linked as the Dockerfile links it. The dependencies are those of every other build: only the last crate

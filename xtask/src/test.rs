@@ -65,10 +65,10 @@ const STEPS: &[Step] = &[
         passed(cargo().args(["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"]))
     }),
     Step::new("features", "what is deployed compiles without what only a laptop has", |_| {
-        let deployed = "postgres,dynamodb,rds-iam,stripe,aws-events";
+        let deployed = crate::image::features()?;
         let mut image = cargo();
         image.args(["clippy", "--quiet", "--package", "shopease-ecs-adapter", "--no-default-features"]);
-        passed(image.args(["--features", deployed, "--", "--deny", "warnings"]))
+        passed(image.args(["--features", &deployed, "--", "--deny", "warnings"]))
     }),
     Step::new("generated", "generated files are up to date", |_| crate::generate::run(true).map(|()| Outcome::Passed)),
     Step::new("documents", "links, variables, alarms and the picture in the documents are right", |_| {
