@@ -95,6 +95,7 @@ export async function embedded() {
     },
     directory,
     engine: `http://127.0.0.1:${enginePort}`,
+    processes: () => [running.process],
     async restart() {
       const { code } = await running.process.stop();
       if (code !== 0) throw new Error(`exit code ${code} after SIGTERM:\n${running.process.log}`);
@@ -117,7 +118,7 @@ export async function lambda(engine) {
   for (const path of ["/healthz", "/api/v1/categories", "/cart", "/api/v1/orders", "/login"]) {
     await watch.ready(`http://localhost:${port}${path}`, 400);
   }
-  return { name: "Lambda functions by cargo lambda watch", url: `http://localhost:${port}`, stop: () => watch.stop() };
+  return { name: "Lambda functions by cargo lambda watch", url: `http://localhost:${port}`, processes: () => [watch], stop: () => watch.stop() };
 }
 
 /** The front door: the server and the real functions on one address, on an embedded store of their own. */
@@ -132,6 +133,7 @@ export async function frontDoor() {
   return {
     name: "front door",
     url,
+    processes: () => [door],
     /** Changes the weights of every area, as the live page does. */
     async weigh(fargate, lambda) {
       const answer = await fetch(`${url}/_front-door/weights`, { method: "POST", body: JSON.stringify({ fargate, lambda }) });
@@ -158,8 +160,10 @@ export async function costs() {
   const url = `http://localhost:${port}`;
   await serving.ready(url);
   return {
+    name: "costs",
     url,
     file: `file://${file}`,
+    processes: () => [serving],
     async stop() {
       await serving.stop();
       await rm(directory, { recursive: true });
@@ -174,7 +178,7 @@ async function pair(name, env) {
   return {
     name,
     url: frontend.url,
-    api: backend.url,
+    processes: () => [frontend.process, backend.process],
     async stop() {
       await frontend.process.stop();
       await backend.process.stop();

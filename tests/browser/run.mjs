@@ -16,9 +16,26 @@ const browser = await chromium.launch({
 
 async function step(name, run) {
   const begun = Date.now();
-  const result = await run();
-  console.log(`ok  ${name} (${((Date.now() - begun) / 1000).toFixed(1)} s)`);
-  return result;
+  const seconds = () => ((Date.now() - begun) / 1000).toFixed(1);
+  try {
+    const result = await run();
+    console.log(`ok  ${name} (${seconds()} s)`);
+    return result;
+  } catch (error) {
+    console.log(`FAILED  ${name} (${seconds()} s)`);
+    throw Object.assign(error, { step: name });
+  }
+}
+
+/** What is needed to understand a failure: the pages that are open, and what the processes wrote. */
+async function describe() {
+  const shown = [];
+  for (const page of browser.contexts().flatMap((context) => context.pages())) {
+    const text = await page.innerText("body", { timeout: 5_000 }).catch((unreadable) => `(${unreadable.message})`);
+    shown.push(`--- page ${page.url()}\n${text.replace(/\n+/g, " / ").slice(0, 1_500)}`);
+  }
+  for (const deployment of running) for (const process of deployment.processes()) shown.push(`--- ${process.name} wrote\n${process.log.slice(-3_000)}`);
+  console.log(shown.join("\n"));
 }
 
 async function shopOnce(deployment, device, javaScript = true) {
@@ -38,6 +55,7 @@ async function seesOrder(base, order) {
 }
 
 const running = [];
+let failure;
 try {
   const local = await deployments.embedded();
   running.push(local);
@@ -104,7 +122,16 @@ try {
     await step(`costs: the report on a ${device.name}`, () => looksAtTheCosts(reader, report.file));
     await reader.context.close();
   }
+} catch (error) {
+  failure = error;
+  await describe();
 } finally {
-  for (const deployment of running.reverse()) await deployment.stop();
+  for (const deployment of running.reverse()) {
+    await step(`${deployment.name} stops`, () => deployment.stop()).catch((error) => (failure ??= error));
+  }
   await browser.close();
+}
+if (failure) {
+  console.log(`\n${failure.step}: ${failure.stack}`);
+  process.exitCode = 1;
 }

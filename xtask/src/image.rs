@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 
 use crate::journeys;
 use crate::test::Outcome;
-use crate::tools::{Scratch, apt_install, cargo, command, execute, find_program, is_root, root, timed};
+use crate::tools::{Scratch, apt_install, cargo, command, execute, execute_logged, find_program, is_root, root, timed};
 
 /// Builds the image around a binary of the development profile, starts it as a container runtime does, asks it for pages, and
 /// stops it.
@@ -27,7 +27,7 @@ pub fn run() -> Result<Outcome> {
     let work = Scratch::new("image")?;
     let mut test = command("python3");
     test.arg(root().join("tests/aws/image.py")).arg(work.path()).arg(linked).arg(shopease);
-    timed("image", || execute(test.env("PYTHONDONTWRITEBYTECODE", "1")))?;
+    timed("image", || execute_logged("image", test.env("PYTHONDONTWRITEBYTECODE", "1")))?;
     Ok(Outcome::Passed)
 }
 

@@ -7,7 +7,9 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::postgres::Postgres;
 use crate::test::Outcome;
-use crate::tools::{cargo, cargo_lambda, chromium, command, execute, find_program, node_modules, output, root};
+use crate::tools::{
+    cargo, cargo_lambda, chromium, command, execute, execute_logged, find_program, node_modules, output, root,
+};
 
 /// Builds every binary with the features that the tests have, so that dependencies are compiled once.
 ///
@@ -34,7 +36,8 @@ pub fn run() -> Result<Outcome> {
     node_modules()?;
     let shopease = build()?;
     let server = Postgres::start()?;
-    execute(
+    execute_logged(
+        "journeys",
         command("node")
             .arg(root().join("tests/browser/run.mjs"))
             .env("SHOPEASE_BINARY", shopease)

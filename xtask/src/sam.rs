@@ -5,7 +5,7 @@ use anyhow::Result;
 
 use crate::journeys;
 use crate::test::Outcome;
-use crate::tools::{Scratch, command, execute, find_program, python_programs, root, timed};
+use crate::tools::{Scratch, command, execute_logged, find_program, python_programs, root, timed};
 
 /// The command line of SAM, and the linter behind `sam validate --lint`.
 pub const SAM_CLI: [&str; 2] = ["aws-sam-cli==1.170.0", "cfn-lint==1.58.0"];
@@ -27,6 +27,6 @@ pub fn run() -> Result<Outcome> {
     let mut journey = command(emulator.join("python"));
     journey.arg(root().join("tests/aws/functions.py")).arg(work.path());
     journey.arg(shopease.with_file_name("")).arg(sam.join("sam")).env("PYTHONDONTWRITEBYTECODE", "1");
-    timed("deployment, shopper, weights", || execute(&mut journey))?;
+    timed("deployment, shopper, weights", || execute_logged("sam", &mut journey))?;
     Ok(Outcome::Passed)
 }

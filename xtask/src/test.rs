@@ -9,7 +9,7 @@ use clap::Args;
 
 use crate::journeys;
 use crate::postgres::Postgres;
-use crate::tools::{cargo, command, execute, root};
+use crate::tools::{cargo, command, execute, execute_logged, root};
 
 /// What to run.
 #[derive(Debug, Args)]
@@ -60,15 +60,15 @@ pub enum Outcome {
 }
 
 const STEPS: &[Step] = &[
-    Step::new("format", "the code is formatted", |_| passed(cargo().args(["fmt", "--all", "--check"]))),
+    Step::new("format", "the code is formatted", |_| passed("format", cargo().args(["fmt", "--all", "--check"]))),
     Step::new("lint", "clippy finds nothing", |_| {
-        passed(cargo().args(["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"]))
+        passed("lint", cargo().args(["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"]))
     }),
     Step::new("features", "what is deployed compiles without what only a laptop has", |_| {
         let deployed = crate::image::features()?;
         let mut image = cargo();
         image.args(["clippy", "--quiet", "--package", "shopease-ecs-adapter", "--no-default-features"]);
-        passed(image.args(["--features", &deployed, "--", "--deny", "warnings"]))
+        passed("features", image.args(["--features", &deployed, "--", "--deny", "warnings"]))
     }),
     Step::new("generated", "generated files are up to date", |_| crate::generate::run(true).map(|()| Outcome::Passed)),
     Step::new("documents", "links, variables, alarms and the picture in the documents are right", |_| {
@@ -79,20 +79,20 @@ const STEPS: &[Step] = &[
         let scale = if args.nightly { "10" } else { "1" };
         let mut tests = cargo();
         tests.args(["test", "--workspace", "--no-fail-fast"]).env("SHOPEASE_TEST_SCALE", scale);
-        passed(tests.env("SHOPEASE_TEST_DATABASE_URL", server.url()))
+        passed("crates", tests.env("SHOPEASE_TEST_DATABASE_URL", server.url()))
     }),
     Step::new("costs", "no journey uses more of the store, the network and the log than is committed", |_| {
         execute(cargo().args(["build", "--quiet", "--workspace", "--bins"]))?;
         let server = Postgres::start()?;
         let mut measure = command(root().join("target/debug/costs"));
         measure.args(["measure", "--counts", "--check", "--rounds", "1", "--database-url", &server.url()]);
-        passed(&mut measure)
+        passed("costs", &mut measure)
     }),
     Step::new("events", "EventBridge and SNS on the wire; a build of its own, for the SDKs", |_| {
         let features = ["--quiet", "--workspace", "--features", "shopease-events/aws"];
         let wire = ["--test", "aws_events"];
         execute(cargo().arg("clippy").args(features).arg("--lib").args(wire).args(["--", "--deny", "warnings"]))?;
-        passed(cargo().arg("test").args(features).args(wire))
+        passed("events", cargo().arg("test").args(features).args(wire))
     }),
     Step::beside("terraform", "the infrastructure is valid and tested, and comes and goes on an emulator", |_| {
         crate::infrastructure::run()
@@ -108,8 +108,8 @@ const STEPS: &[Step] = &[
     }),
 ];
 
-fn passed(command: &mut std::process::Command) -> Result<Outcome> {
-    execute(command).map(|()| Outcome::Passed)
+fn passed(name: &str, command: &mut std::process::Command) -> Result<Outcome> {
+    execute_logged(name, command).map(|()| Outcome::Passed)
 }
 
 /// Runs the steps; goes on after a failure and fails at the end.
@@ -142,6 +142,8 @@ pub fn run(args: &TestArgs) -> Result<()> {
         let begun = beside.begun;
         failed += usize::from(conclude("beside", begun, beside.finish(), &mut lines));
     }
+    // What failed stands last, where a reader of a long log looks.
+    lines.sort_by_key(|line| line.starts_with("FAILED"));
     println!("\n{}", lines.join("\n"));
     if failed > 0 {
         bail!("{failed} step(s) failed");

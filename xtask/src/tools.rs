@@ -1,7 +1,10 @@
 //! Running commands and getting the tools that tests need.
 
+use std::fs::File;
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
@@ -31,6 +34,50 @@ pub fn execute(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| format!("cannot run {shown}"))?;
     if !status.success() {
         bail!("{shown} failed ({status})");
+    }
+    Ok(())
+}
+
+/// Lines of a failed command that its error repeats.
+const LAST_LINES: usize = 60;
+
+/// Runs a command to its end and shows what it prints, which is also kept in `target/xtask/NAME.log`: an error ends with the last
+/// lines of it, so that the end of a long run tells why it failed.
+///
+/// The command writes into the file and not into a pipe, since a process that it leaves behind would hold a pipe open.
+///
+/// # Errors
+/// When it cannot be started or fails.
+pub fn execute_logged(name: &str, command: &mut Command) -> Result<()> {
+    let log = root().join(format!("target/xtask/{name}.log"));
+    std::fs::create_dir_all(root().join("target/xtask"))?;
+    let file = File::create(&log)?;
+    let mut written = File::open(&log)?;
+    if std::io::stdout().is_terminal() {
+        command.env("CARGO_TERM_COLOR", "always");
+    }
+    let shown = format!("{command:?}");
+    let mut process =
+        command.stdout(file.try_clone()?).stderr(file).spawn().with_context(|| format!("cannot run {shown}"))?;
+    let status = loop {
+        let ended = process.try_wait()?;
+        std::io::copy(&mut written, &mut std::io::stdout())?;
+        match ended {
+            Some(status) => break status,
+            None => std::thread::sleep(Duration::from_millis(100)),
+        }
+    };
+    if !status.success() {
+        let text = String::from_utf8_lossy(&std::fs::read(&log)?).into_owned();
+        let lines: Vec<_> = text.lines().collect();
+        let (earlier, last) = lines.split_at(lines.len().saturating_sub(LAST_LINES));
+        // What a test says may be far above the end of its run.
+        let told = earlier.iter().filter(|line| line.ends_with("FAILED") || line.contains(" panicked at "));
+        let told: Vec<_> = told.take(LAST_LINES).chain(last).copied().collect();
+        bail!(
+            "{shown} failed ({status}); its last lines, all in target/xtask/{name}.log:\n    {}",
+            told.join("\n    ")
+        );
     }
     Ok(())
 }
@@ -116,7 +163,7 @@ pub fn python_programs(name: &str, packages: &[&str]) -> Result<PathBuf> {
     let home = root().join("target/xtask/python");
     let (environment, stamp, wanted) = (home.join(name), home.join(name).join("packages"), packages.join("\n"));
     std::fs::create_dir_all(&home)?;
-    let lock = std::fs::File::create(home.join(format!("{name}.lock")))?;
+    let lock = File::create(home.join(format!("{name}.lock")))?;
     lock.lock()?;
     if std::fs::read_to_string(&stamp).ok().as_ref() != Some(&wanted) {
         execute(command("python3").args(["-m", "venv", "--clear"]).arg(&environment))?;
