@@ -89,7 +89,7 @@ pub struct Site {
     options: Options,
     variables: Vec<(String, String)>,
     /// What nobody replaces while the site runs: the engine, the payment provider.
-    _services: Vec<Process>,
+    services: Vec<Process>,
     tasks: Vec<Process>,
     functions: BTreeMap<Area, Arc<Function>>,
     worker: Arc<Function>,
@@ -147,7 +147,7 @@ impl Site {
         let mut site = Self {
             options,
             variables,
-            _services: services,
+            services,
             tasks: Vec::new(),
             functions,
             worker,
@@ -265,10 +265,11 @@ impl Site {
         }
     }
 
-    /// Stops the tasks in good order; the rest ends with the site.
+    /// Stops the tasks in good order, then what they stand on: when this returns, nobody writes to the store's directory any
+    /// more. The functions end with the site.
     pub async fn stop(mut self) {
-        for task in &mut self.tasks {
-            task.stop().await;
+        for process in self.tasks.iter_mut().chain(self.services.iter_mut().rev()) {
+            process.stop().await;
         }
     }
 }

@@ -3,7 +3,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
+import { createServer, setDefaultAutoSelectFamilyAttemptTimeout } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -12,30 +12,24 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const shopease = required("SHOPEASE_BINARY");
 
+// `localhost` has two addresses; a busy machine may need more than the quarter of a second that each has by default.
+setDefaultAutoSelectFamilyAttemptTimeout(10_000);
+
 export function required(name) {
   const value = process.env[name];
   if (!value) throw new Error(`${name} is not set; run this by \`cargo xtask test --only journeys\``);
   return value;
 }
 
-async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
-/** The first of several free ports in a row. */
-async function freePorts(count) {
+/** The first of several free ports in a row, below those that the system gives to outgoing connections: none of these takes it
+ *  between now and its use. */
+async function freePort(count = 1) {
   for (;;) {
-    const first = await freePort();
-    const others = Array.from({ length: count - 1 }, (_, at) => createServer().listen(first + at + 1, "127.0.0.1"));
-    const heard = await Promise.all(others.map((server) => Promise.race([once(server, "listening"), once(server, "error")])));
-    const free = others.every((server) => server.listening);
-    for (const server of others) server.close();
-    if (free && heard) return first;
+    const first = 20_000 + Math.floor(Math.random() * 12_000);
+    const servers = Array.from({ length: count }, (_, at) => createServer().listen(first + at, "127.0.0.1"));
+    const heard = await Promise.all(servers.map((server) => once(server, "listening").then(() => true, () => false)));
+    await Promise.all(servers.filter((server) => server.listening).map((server) => once(server.close(), "close")));
+    if (heard.every(Boolean)) return first;
   }
 }
 
@@ -124,7 +118,7 @@ export async function lambda(engine) {
 /** The front door: the server and the real functions on one address, on an embedded store of their own. */
 export async function frontDoor() {
   const directory = await mkdtemp(join(tmpdir(), "front-door-"));
-  const port = await freePorts(3);
+  const port = await freePort(3);
   const binaries = dirname(shopease);
   const args = ["--port", `${port}`, "--binaries", binaries, "--data-dir", join(directory, "data"), "--fargate", "split"];
   const door = new Process("front-door", join(binaries, "front-door"), args, {});
