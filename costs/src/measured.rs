@@ -30,6 +30,9 @@ pub struct Measured {
     pub machine: String,
     /// Commit and build profile.
     pub build: String,
+    /// What the machine cannot tell of AWS; not given for a measurement that was taken there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_aws: Option<OnAws>,
     /// INIT of a function, ms.
     #[serde(with = "number")]
     pub lambda_init_ms: Decimal,
@@ -43,6 +46,22 @@ pub struct Measured {
     pub routes: Vec<Route>,
     /// Requests of one journey of a shopper.
     pub journeys: BTreeMap<String, Vec<Step>>,
+}
+
+/// What differs between the machine of a measurement and AWS. Always assumed: whoever measures on AWS needs none of it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OnAws {
+    /// CPU time on a vCPU of AWS over that on the machine.
+    #[serde(with = "number")]
+    pub vcpu_ratio: Decimal,
+    /// One request to `DynamoDB`, ms beyond what the engine on the machine took. AWS promises single-digit milliseconds.
+    #[serde(with = "number")]
+    pub dynamodb_ms: Decimal,
+    /// One statement to RDS, ms beyond what a server on the machine took: a round trip between availability zones, of which
+    /// 0.3 to 1.5 ms are published.
+    #[serde(with = "number")]
+    pub postgresql_ms: Decimal,
 }
 
 /// Means of one route.
@@ -62,7 +81,7 @@ pub struct Route {
     /// CPU time, ms of one vCPU.
     #[serde(with = "number")]
     pub cpu_ms: Decimal,
-    /// Time of the handler, ms, store included.
+    /// Time of the handler, ms, store included, as it was where it was measured.
     #[serde(with = "number")]
     pub wall_ms: Decimal,
     /// Peak resident memory of the process, MB.
@@ -74,6 +93,9 @@ pub struct Route {
     /// Bytes of the response.
     #[serde(with = "number")]
     pub response_bytes: Decimal,
+    /// Requests to `DynamoDB`.
+    #[serde(with = "number", default)]
+    pub store_requests: Decimal,
     /// Consumed read units of `DynamoDB`.
     #[serde(with = "number")]
     pub read_units: Decimal,
@@ -131,10 +153,16 @@ impl Measured {
         }
         for route in &measured.routes {
             let numbers = [route.cpu_ms, route.wall_ms, route.memory_mb, route.request_bytes, route.response_bytes];
-            let more = [route.read_units, route.write_units, route.sql_statements, route.log_bytes];
+            let more =
+                [route.store_requests, route.read_units, route.write_units, route.sql_statements, route.log_bytes];
             if numbers.iter().chain(&more).any(|number| *number < Decimal::ZERO) {
                 return broken(format!("{} has a negative number", route.route));
             }
+        }
+        if let Some(OnAws { vcpu_ratio, dynamodb_ms, postgresql_ms }) = measured.on_aws
+            && (vcpu_ratio <= Decimal::ZERO || dynamodb_ms < Decimal::ZERO || postgresql_ms < Decimal::ZERO)
+        {
+            return broken("on_aws needs a vcpu_ratio above zero, and no negative number".to_owned());
         }
         for (journey, steps) in &measured.journeys {
             for step in steps {
@@ -151,10 +179,30 @@ impl Measured {
         self.counts.unwrap_or(self.confidence)
     }
 
-    /// How its figures are known, when and where they were taken: `counts measured, times assumed, 2026-11-24 (x86_64, 2 cores)`.
+    /// How what hangs on times is known: where a vCPU and the way to the store are assumed, it is no better than that.
+    pub fn times(&self) -> Known {
+        if self.on_aws.is_some() { Known::Assumed } else { self.confidence }
+    }
+
+    /// CPU time of a route on a vCPU of AWS, ms.
+    pub fn cpu_ms(&self, route: &Route) -> Decimal {
+        self.on_aws.map_or(route.cpu_ms, |aws| route.cpu_ms * aws.vcpu_ratio)
+    }
+
+    /// Time of a route on a whole vCPU of AWS, ms: as measured, with its CPU time there, and with the way to the store for each
+    /// request to it, one after another.
+    pub fn wall_ms(&self, route: &Route) -> Decimal {
+        let Some(aws) = self.on_aws else { return route.wall_ms };
+        let way = route.store_requests * aws.dynamodb_ms + route.sql_statements * aws.postgresql_ms;
+        route.wall_ms - route.cpu_ms + self.cpu_ms(route) + way
+    }
+
+    /// How its figures are known, when and where they were taken:
+    /// `counts measured, times measured but for a vCPU of AWS and the way to its stores, 2026-11-24 (x86_64, 2 cores)`.
     pub fn about(&self) -> String {
         let (counts, times) = (self.counts().word(), self.confidence.word());
-        format!("counts {counts}, times {times}, {} ({})", self.date, self.machine)
+        let but = if self.on_aws.is_some() { " but for a vCPU of AWS and the way to its stores" } else { "" };
+        format!("counts {counts}, times {times}{but}, {} ({})", self.date, self.machine)
     }
 
     /// The file, with one line for each route.

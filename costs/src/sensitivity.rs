@@ -34,6 +34,8 @@ enum From {
     Profile,
     /// In the measured profile, as a time.
     Times,
+    /// In the measured profile, for AWS where that was not measured.
+    OnAws,
     /// In the measured profile, as units, statements or bytes.
     Counts,
     /// Nowhere: AWS does not say.
@@ -91,9 +93,26 @@ pub const INPUTS: &[Input] = &[
         apply: |_, m, f| each(m, |r| r.sql_statements *= f),
     },
     Input {
+        name: "vcpu_ratio",
+        about: "CPU time on a vCPU of AWS over that where it was measured",
+        from: From::OnAws,
+        apply: |_, m, f| m.on_aws.iter_mut().for_each(|aws| aws.vcpu_ratio *= f),
+    },
+    Input {
+        name: "store_ms",
+        about: "way to the store, for each request to it",
+        from: From::OnAws,
+        apply: |_, m, f| {
+            m.on_aws.iter_mut().for_each(|aws| {
+                aws.dynamodb_ms *= f;
+                aws.postgresql_ms *= f;
+            });
+        },
+    },
+    Input {
         name: "lambda_init_ms",
         about: "INIT of a function",
-        from: From::Times,
+        from: From::OnAws,
         apply: |_, m, f| m.lambda_init_ms *= f,
     },
     Input {
@@ -161,6 +180,7 @@ impl Input {
         match self.from {
             From::Profile => Known::Declared,
             From::Times => measured.confidence,
+            From::OnAws => measured.times(),
             From::Counts => measured.counts(),
             From::Nobody => Known::Assumed,
         }

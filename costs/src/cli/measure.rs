@@ -15,6 +15,7 @@ use crate::measured::Measured;
 
 /// What to measure, and what to do with it.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct Arguments {
     /// Directory with the shop's binaries; without it, the one that this program is in.
     #[arg(long, value_name = "DIRECTORY")]
@@ -44,6 +45,9 @@ pub struct Arguments {
     /// Size of the image, GB.
     #[arg(long, value_name = "GB")]
     image_gb: Option<Decimal>,
+    /// The shop and its stores are on AWS: nothing of it has to be assumed any more.
+    #[arg(long, conflicts_with = "counts")]
+    on_aws: bool,
     /// The machine of the figures, as in "2 cores of a Neoverse N1, 24 GiB"; told by the program when not given.
     #[arg(long, value_name = "TEXT")]
     machine: Option<String>,
@@ -82,6 +86,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     new.lambda_init_ms = arguments.lambda_init_ms.unwrap_or(new.lambda_init_ms);
     new.task_start_s = arguments.task_start_s.unwrap_or(new.task_start_s);
     new.image_gb = arguments.image_gb.unwrap_or(new.image_gb);
+    new.on_aws = new.on_aws.filter(|_| !arguments.on_aws);
     let mut excesses = Vec::new();
     for store in [Store::Dynamodb, Store::Postgresql] {
         if store == Store::Postgresql && arguments.database_url.is_none() {
@@ -126,16 +131,17 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 fn table(measured: &Measured) {
     println!(
-        "{:<28} {:<8} {:<11} {:>8} {:>8} {:>6} {:>9} {:>8} {:>8}",
-        "route", "path", "store", "reads", "writes", "SQL", "bytes", "CPU ms", "log"
+        "{:<28} {:<8} {:<11} {:>8} {:>8} {:>8} {:>6} {:>9} {:>8} {:>8}",
+        "route", "path", "store", "requests", "reads", "writes", "SQL", "bytes", "CPU ms", "log"
     );
     for route in &measured.routes {
         let (Some(on), Some(store)) = (route.path, route.store) else { continue };
         println!(
-            "{:<28} {:<8} {:<11} {:>8} {:>8} {:>6} {:>9} {:>8} {:>8}",
+            "{:<28} {:<8} {:<11} {:>8} {:>8} {:>8} {:>6} {:>9} {:>8} {:>8}",
             route.route,
             path(on),
             name(store),
+            route.store_requests.to_string(),
             route.read_units.to_string(),
             route.write_units.to_string(),
             route.sql_statements.to_string(),

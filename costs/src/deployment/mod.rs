@@ -371,7 +371,7 @@ impl<'a> Sheet<'a> {
 
     /// How well times, memory and sizes of the measured profile are known, and with them what is computed from them.
     fn measured_known(&self) -> Known {
-        self.measured.confidence.max(Known::Derived)
+        self.measured.times().max(Known::Derived)
     }
 
     /// The same for units, statements and bytes.

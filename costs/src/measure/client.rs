@@ -38,6 +38,7 @@ pub(super) struct Sample {
     pub peak_memory_bytes: u64,
     pub request_bytes: u64,
     pub response_bytes: u64,
+    pub store_requests: u64,
     pub read_units: Decimal,
     pub write_units: Decimal,
     pub statements: u64,
@@ -52,6 +53,7 @@ struct Usage {
     cpu_us: u64,
     #[serde(default)]
     peak_memory_bytes: u64,
+    store_requests: u64,
     #[serde(with = "crate::number")]
     read_units: Decimal,
     #[serde(with = "crate::number")]
@@ -172,6 +174,7 @@ fn sample(
         peak_memory_bytes: usage.peak_memory_bytes,
         request_bytes,
         response_bytes,
+        store_requests: usage.store_requests,
         read_units: usage.read_units,
         write_units: usage.write_units,
         statements: usage.statements,

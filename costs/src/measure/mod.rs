@@ -64,17 +64,17 @@ pub fn merged(before: &Measured, routes: Vec<Route>, counts_only: bool, date: &s
     // What was assumed for all paths and stores stays for those that nobody has measured.
     let mut all: Vec<_> = before.routes.iter().filter(|old| !is_replaced(old)).cloned().collect();
     all.extend(routes);
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let confidence = if counts_only { before.confidence } else { Known::Measured };
-    let new = Measured {
-        confidence,
-        counts: Some(Known::Measured),
-        date: date.to_owned(),
-        machine: format!("{}, {cores} cores", std::env::consts::ARCH),
-        build: build.to_owned(),
-        routes: all,
-        ..before.clone()
-    };
+    let mut new = Measured { counts: Some(Known::Measured), routes: all, ..before.clone() };
+    // Times depend on when and where, counts do not: whoever counts again leaves the origin of times that were measured.
+    if !counts_only || before.confidence != Known::Measured {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        date.clone_into(&mut new.date);
+        new.machine = format!("{}, {cores} cores", std::env::consts::ARCH);
+        build.clone_into(&mut new.build);
+    }
+    if !counts_only {
+        new.confidence = Known::Measured;
+    }
     without_unused(new)
 }
 
@@ -113,6 +113,7 @@ fn route(old: &Route, path: Path, store: Store, samples: &[Sample], counts_only:
         memory_mb: time((Decimal::from(memory) / dec!(1_000_000)).round_dp(1), old.memory_mb),
         request_bytes: mean(|sample| sample.request_bytes.into()),
         response_bytes: mean(|sample| sample.response_bytes.into()),
+        store_requests: mean(|sample| sample.store_requests.into()),
         read_units: mean(|sample| sample.read_units),
         write_units: mean(|sample| sample.write_units),
         sql_statements: mean(|sample| sample.statements.into()),

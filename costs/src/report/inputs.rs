@@ -60,6 +60,7 @@ pub fn groups(pair: [Deployment; 2], inputs: Inputs<'_>, seed: u64) -> Vec<Input
             groups.push(table(&format!("Environment {name}"), environment, "declared, or the default"));
         }
     }
+    groups.extend(measurement(measured));
     groups.extend(pair_routes(pair, measured).into_iter().filter_map(|route| group(route, measured)));
     let environment = profile.environments.iter().find(|one| one.name == "prod").or(profile.environments.first());
     let plan = environment.and_then(|environment| from_profile::plan(pair[0], pair[1], environment, inputs).ok());
@@ -81,6 +82,19 @@ fn pair_routes(pair: [Deployment; 2], measured: &Measured) -> Vec<&Route> {
         }
     }
     routes
+}
+
+/// Where the routes were measured, and what had to be assumed of AWS.
+fn measurement(measured: &Measured) -> Option<InputGroup> {
+    let without_routes = Measured { routes: Vec::new(), journeys: BTreeMap::new(), ..measured.clone() };
+    let mut group = table("Measurement", &serde_json::to_value(without_routes).ok()?, measured.times().word());
+    group.rows.retain(|[name, ..]| !["routes", "schema"].contains(&name.as_str()));
+    for [name, _, known] in &mut group.rows {
+        if ["date", "machine", "build", "confidence", "counts"].contains(&name.as_str()) {
+            "declared".clone_into(known);
+        }
+    }
+    Some(group)
 }
 
 fn group(route: &Route, measured: &Measured) -> Option<InputGroup> {

@@ -5,7 +5,7 @@ use rust_decimal::prelude::ToPrimitive as _;
 
 use super::{Discipline, FunctionSettings, LambdaSettings, Plan, RequestClass, ServiceSettings, Spread, Work};
 use crate::deployment::{Demand, Deployment, Inputs};
-use crate::measured::Route;
+use crate::measured::{Measured, Route};
 use crate::profile::Environment;
 
 /// Tasks that a service may grow to when the profile lets it: more than any quota of a new account allows.
@@ -40,8 +40,8 @@ pub fn plan(
                 name: step.route.clone(),
                 share,
                 function: on_lambda.function.clone(),
-                fargate: work(on_fargate),
-                lambda: work(on_lambda),
+                fargate: work(measured, on_fargate),
+                lambda: work(measured, on_lambda),
             });
         }
     }
@@ -106,8 +106,9 @@ fn services(environment: &Environment, inputs: Inputs<'_>) -> Vec<ServiceSetting
 }
 
 /// What the CPU does not do is waiting for the store.
-fn work(route: &Route) -> Work {
-    Work { cpu_ms: float(route.cpu_ms), wait_ms: float((route.wall_ms - route.cpu_ms).max(Decimal::ZERO)) }
+fn work(measured: &Measured, route: &Route) -> Work {
+    let (cpu_ms, wall_ms) = (measured.cpu_ms(route), measured.wall_ms(route));
+    Work { cpu_ms: float(cpu_ms), wait_ms: float((wall_ms - cpu_ms).max(Decimal::ZERO)) }
 }
 
 fn float(value: Decimal) -> f64 {

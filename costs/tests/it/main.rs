@@ -5,6 +5,7 @@
 mod commands;
 mod documentation;
 mod live;
+mod measured;
 mod price_lists;
 mod prices;
 mod properties;
