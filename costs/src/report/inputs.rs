@@ -88,9 +88,9 @@ fn pair_routes(pair: [Deployment; 2], measured: &Measured) -> Vec<&Route> {
 fn measurement(measured: &Measured) -> Option<InputGroup> {
     let without_routes = Measured { routes: Vec::new(), journeys: BTreeMap::new(), ..measured.clone() };
     let mut group = table("Measurement", &serde_json::to_value(without_routes).ok()?, measured.times().word());
-    group.rows.retain(|[name, ..]| !["routes", "schema"].contains(&name.as_str()));
+    group.rows.retain(|[name, ..]| !["routes", "schema", "confidence", "counts"].contains(&name.as_str()));
     for [name, _, known] in &mut group.rows {
-        if ["date", "machine", "build", "confidence", "counts"].contains(&name.as_str()) {
+        if ["date", "machine", "build"].contains(&name.as_str()) {
             "declared".clone_into(known);
         }
     }
