@@ -45,8 +45,8 @@ pub struct Arguments {
     /// Size of the image, GB.
     #[arg(long, value_name = "GB")]
     image_gb: Option<Decimal>,
-    /// The shop and its stores are on AWS: nothing of it has to be assumed any more.
-    #[arg(long, conflicts_with = "counts")]
+    /// The shop and its stores are on AWS, and so are INIT, start and image that are given: nothing has to be assumed any more.
+    #[arg(long, conflicts_with = "counts", requires_all = ["lambda_init_ms", "task_start_s", "image_gb"])]
     on_aws: bool,
     /// The machine of the figures, as in "2 cores of a Neoverse N1, 24 GiB"; told by the program when not given.
     #[arg(long, value_name = "TEXT")]

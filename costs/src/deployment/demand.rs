@@ -69,8 +69,9 @@ impl Demand {
                 let missing = || format!("{} was not measured for {}", step.route, deployment.name());
                 let route = route.ok_or_else(missing)?;
                 let requests = journeys * step.count;
+                let (cpu_ms, wall_ms) = (measured.cpu_ms(route), measured.wall_ms(route));
                 demand.requests += requests;
-                demand.cpu_s += requests * measured.cpu_ms(route) / dec!(1000);
+                demand.cpu_s += requests * cpu_ms / dec!(1000);
                 demand.request_bytes += requests * route.request_bytes;
                 demand.response_bytes += requests * route.response_bytes;
                 demand.read_units += requests * route.read_units;
@@ -79,8 +80,8 @@ impl Demand {
                 demand.log_bytes += requests * route.log_bytes;
                 let function = demand.functions.entry(route.function.clone()).or_default();
                 function.requests += requests;
-                function.wall_ms += requests * measured.wall_ms(route);
-                function.cpu_ms += requests * measured.cpu_ms(route);
+                function.wall_ms += requests * wall_ms;
+                function.cpu_ms += requests * cpu_ms;
             }
         }
         Ok(demand)

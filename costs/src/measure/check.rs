@@ -24,7 +24,7 @@ type Quantity = fn(&Route) -> Decimal;
 
 /// What may not grow at all.
 const COUNTS: [(&str, Quantity); 4] = [
-    ("requests to the store", |route| route.store_requests),
+    ("requests to DynamoDB", |route| route.store_requests),
     ("read units", |route| route.read_units),
     ("write units", |route| route.write_units),
     ("SQL statements", |route| route.sql_statements),
