@@ -19,7 +19,7 @@ const BUILT_IN: &str = include_str!("../data/measured.json");
 pub struct Measured {
     /// Format of the file, 1.
     pub schema: u32,
-    /// How times, memory and sizes are known: `measured`, or `assumed` while nobody has.
+    /// How times and memory of the routes are known: `measured`, or `assumed` while nobody has.
     pub confidence: Known,
     /// How units, statements and bytes are known, which are the same on any machine; as the rest when not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -179,7 +179,8 @@ impl Measured {
         self.counts.unwrap_or(self.confidence)
     }
 
-    /// How what hangs on times is known: where a vCPU and the way to the store are assumed, it is no better than that.
+    /// How what hangs on times on AWS is known, INIT, start and image of a task included: where a vCPU and the way to the store
+    /// are assumed, so are these.
     pub fn times(&self) -> Known {
         if self.on_aws.is_some() { Known::Assumed } else { self.confidence }
     }
@@ -189,12 +190,17 @@ impl Measured {
         self.on_aws.map_or(route.cpu_ms, |aws| route.cpu_ms * aws.vcpu_ratio)
     }
 
-    /// Time of a route on a whole vCPU of AWS, ms: as measured, with its CPU time there, and with the way to the store for each
-    /// request to it, one after another.
+    /// Time of a route on AWS in which its CPU does nothing, ms: as measured, and the way to the store for each request to it,
+    /// one after another.
+    pub fn wait_ms(&self, route: &Route) -> Decimal {
+        let way = |aws: OnAws| route.store_requests * aws.dynamodb_ms + route.sql_statements * aws.postgresql_ms;
+        // A route may have worked on two cores at once.
+        (route.wall_ms - route.cpu_ms + self.on_aws.map_or(Decimal::ZERO, way)).max(Decimal::ZERO)
+    }
+
+    /// Time of a route on a whole vCPU of AWS, ms.
     pub fn wall_ms(&self, route: &Route) -> Decimal {
-        let Some(aws) = self.on_aws else { return route.wall_ms };
-        let way = route.store_requests * aws.dynamodb_ms + route.sql_statements * aws.postgresql_ms;
-        route.wall_ms - route.cpu_ms + self.cpu_ms(route) + way
+        self.cpu_ms(route) + self.wait_ms(route)
     }
 
     /// How its figures are known, when and where they were taken:

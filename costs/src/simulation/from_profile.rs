@@ -105,10 +105,8 @@ fn services(environment: &Environment, inputs: Inputs<'_>) -> Vec<ServiceSetting
     names.into_iter().map(service).collect()
 }
 
-/// What the CPU does not do is waiting for the store.
 fn work(measured: &Measured, route: &Route) -> Work {
-    let (cpu_ms, wall_ms) = (measured.cpu_ms(route), measured.wall_ms(route));
-    Work { cpu_ms: float(cpu_ms), wait_ms: float((wall_ms - cpu_ms).max(Decimal::ZERO)) }
+    Work { cpu_ms: float(measured.cpu_ms(route)), wait_ms: float(measured.wait_ms(route)) }
 }
 
 fn float(value: Decimal) -> f64 {
