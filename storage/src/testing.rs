@@ -24,7 +24,7 @@ use tokio::task::JoinError;
 pub use crate::dynamodb::faults::Faults;
 use crate::dynamodb::{BulkWrites, DynamoDbStore};
 use crate::embedded::{EmbeddedConfig, EmbeddedDynamoDb, EmbeddedPath};
-use crate::postgres::{PostgresConfig, PostgresStore};
+use crate::postgres::{Patience, PostgresConfig, PostgresStore};
 
 pub use fault_proxy::{Fault, FaultCounts, FaultPlan, FaultProxy};
 pub use own_postgres::OwnPostgres;
@@ -35,6 +35,14 @@ pub const DATABASE_URL: &str = "SHOPEASE_TEST_DATABASE_URL";
 /// Connections of one test, and tests at once: together below the 100 connections of a server as it is installed.
 const MAX_CONNECTIONS: u32 = 16;
 static TURNS: Semaphore = Semaphore::const_new(5);
+
+/// A store that waits as long as it takes: a disk or a machine that is busy for some seconds must not look like a database
+/// that is not available. What the limits of a shop do is tested on stores of their own.
+const LONG: Patience = Patience {
+    acquire_timeout: Duration::from_mins(1),
+    statement_timeout: Duration::from_mins(1),
+    lock_timeout: Duration::from_mins(1),
+};
 
 /// Tables and schemas that this process has made.
 static MADE: AtomicU32 = AtomicU32::new(0);
@@ -67,8 +75,7 @@ async fn empty_table(client: Client) -> SharedStore {
     Arc::new(store)
 }
 
-/// A client that waits as long as it takes: the engine serves one request at a time, and a busy machine must not look
-/// like a store that is not available.
+/// A client that waits as long as it takes, as [`LONG`]: the engine serves one request at a time.
 fn patient_client() -> Client {
     let config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -95,13 +102,14 @@ fn engine() -> &'static EmbeddedDynamoDb {
 /// When the test does, the database cannot be used, or it is not named although `CI` is `true`.
 pub async fn on_postgres<T: Future<Output = ()> + Send + 'static>(name: &str, test: impl FnOnce(SharedStore) -> T) {
     let Some(schema) = OwnSchema::make(name).await else { return };
-    let store = PostgresStore::connect(&schema.config).await.expect("the database answers");
+    let config = PostgresConfig { patience: LONG, ..schema.config.clone() };
+    let store = PostgresStore::connect(&config).await.expect("the database answers");
     let tested = tokio::spawn(test(Arc::new(store.clone()))).await;
     store.close().await;
     schema.finish(tested).await;
 }
 
-/// As [`on_postgres`], for a test that opens the store itself.
+/// As [`on_postgres`], for a test that opens the store itself, with the patience of a shop.
 ///
 /// # Panics
 /// As [`on_postgres`].

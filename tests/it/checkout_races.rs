@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::StatusCode;
 use shopease_shared::testing::{FixedClock, SeededRandom, fixtures};
 use tokio::sync::{Barrier, Semaphore};
+use tokio::task::JoinSet;
 
 use crate::harness::{Answer, Client, TestShop, both_stores, order_with, scale};
 
@@ -108,23 +109,19 @@ async fn a_thousand_units_in_mixed_carts_are_sold_once_each(shop: TestShop) {
         .collect();
     let later = FixedClock::START + time::Duration::days(1);
     let turns = Arc::new(Semaphore::new(BUYERS));
-    let mut running = Vec::new();
+    let mut running = JoinSet::new();
     for (number, cart) in carts.into_iter().enumerate() {
         let (store, turns, name) = (shop.store.clone(), Arc::clone(&turns), format!("buyer {number}"));
         let mut client = shop.visitor(&name);
-        running.push(tokio::spawn(async move {
+        running.spawn(async move {
             let _turn = turns.acquire().await.expect("never closed");
             let lines: Vec<(&str, u32)> = cart.iter().map(|(code, units)| (code.as_str(), *units)).collect();
             let cart = fixtures::cart(&fixtures::visitor(&name), &lines);
             store.save_cart(&cart, later).await.expect("a cart");
             client.check_out("the-key", "card_approved").await
-        }));
+        });
     }
-    let mut answers = Vec::new();
-    for answer in running {
-        answers.push(answer.await.expect("an answer"));
-    }
-    let tally = tally(&answers);
+    let tally = tally(&running.join_all().await);
     let sold = tally.get("201").copied().unwrap_or_default();
     assert_eq!(tally, expected(&[("201", sold), ("409 out-of-stock", buyers - sold)]));
     assert_eq!(orders(&shop).await, sold);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::StatusCode;
 use shopease_shared::testing::{SeededRandom, fixtures};
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 use crate::harness::{TestShop, both_stores, scale};
 
@@ -45,10 +46,10 @@ async fn clients_that_hang_up_leave_nothing_half_done(shop: TestShop) {
         })
         .collect();
     let turns = Arc::new(Semaphore::new(CLIENTS));
-    let mut running = Vec::new();
+    let mut running = JoinSet::new();
     for (number, waits_of_cart, waits_of_order, card, comes_back) in plans {
         let (mut client, turns) = (shop.visitor(&format!("client {number}")), Arc::clone(&turns));
-        running.push(tokio::spawn(async move {
+        running.spawn(async move {
             let _turn = turns.acquire().await.expect("never closed");
             hung_up_after(waits_of_cart, client.clone().add("LAMP", 1)).await;
             assert_eq!(client.add("KETTLE", 1).await.status, StatusCode::CREATED);
@@ -58,13 +59,9 @@ async fn clients_that_hang_up_leave_nothing_half_done(shop: TestShop) {
                 assert!([201, 202, 409, 422].contains(&status), "{status}");
             }
             answer.is_none()
-        }));
+        });
     }
-    let mut hung_up = Vec::new();
-    for answered in running {
-        hung_up.push(answered.await.expect("no panic"));
-    }
-    let hung_up = hung_up.into_iter().filter(|hung_up| *hung_up).count();
+    let hung_up = running.join_all().await.into_iter().filter(|hung_up| *hung_up).count();
     assert!(hung_up * 2 > clients, "most hung up: {hung_up} of {clients}");
     // Checkouts go on without their clients.
     for _ in 0..600 {
@@ -80,16 +77,14 @@ async fn clients_that_hang_up_leave_nothing_half_done(shop: TestShop) {
     shop.settle().await;
     shop.assert_books_agree().await;
     // Every connection still works.
-    let mut running = Vec::new();
+    let mut running = JoinSet::new();
     for number in 0..64 {
         let mut client = shop.visitor(&format!("late {number}"));
-        running.push(tokio::spawn(async move {
+        running.spawn(async move {
             assert_eq!(client.add("KETTLE", 1).await.status, StatusCode::CREATED);
             assert_eq!(client.check_out("the-key", "card_approved").await.status, StatusCode::CREATED);
-        }));
+        });
     }
-    for served in running {
-        served.await.expect("served");
-    }
+    running.join_all().await;
     shop.assert_books_agree().await;
 }

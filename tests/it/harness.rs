@@ -76,7 +76,8 @@ pub struct TestShop {
 }
 
 impl TestShop {
-    /// A shop without products. The catalog cache is off, so that a test sees its own writes.
+    /// A shop without products. The catalog cache is off, so that a test sees its own writes; requests have a minute, so
+    /// that a busy machine does not look like a broken shop.
     pub fn new(store: SharedStore) -> Self {
         Self::with_payments(store, Arc::new)
     }
@@ -87,7 +88,11 @@ impl TestShop {
         payments: impl FnOnce(FakeProvider) -> Arc<P>,
     ) -> Self {
         crate::logs::watch();
-        let env = MapEnv::new([("SHOPEASE_CATALOG_CACHE_SECONDS", "0")]);
+        let env = MapEnv::new([
+            ("SHOPEASE_CATALOG_CACHE_SECONDS", "0"),
+            ("SHOPEASE_REQUEST_TIMEOUT_MS", "60000"),
+            ("SHOPEASE_CHECKOUT_TIMEOUT_MS", "60000"),
+        ]);
         let mut reader = Reader::new(&env);
         let (shop, mut http) = (ShopConfig::read(&mut reader), HttpConfig::read(&mut reader));
         reader.finish().expect("the defaults are right");

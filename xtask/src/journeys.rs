@@ -58,7 +58,7 @@ const SECONDS: u64 = 30;
 /// When it takes too long, or the second run changes anything.
 pub fn large_import() -> Result<Outcome> {
     let shopease = build()?;
-    let server = Postgres::start()?;
+    let server = Postgres::durable()?;
     let file = root().join("target/xtask/large.csv");
     std::fs::create_dir_all(root().join("target/xtask"))?;
     std::fs::write(&file, large_catalog()?)?;

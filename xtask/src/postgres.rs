@@ -16,11 +16,25 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Starts one, installing it first where it is missing and can be installed.
+    /// Starts one for tests, installing it first where it is missing and can be installed. It does not wait for the disk:
+    /// what it writes need not outlive the machine, and a disk that is busy would look like a database that is not
+    /// available.
     ///
     /// # Errors
     /// When it cannot be had or does not start.
     pub fn start() -> Result<Self> {
+        Self::launch("-c fsync=off")
+    }
+
+    /// Starts one that waits for the disk as a shop's does, for what measures.
+    ///
+    /// # Errors
+    /// As [`Postgres::start`].
+    pub fn durable() -> Result<Self> {
+        Self::launch("")
+    }
+
+    fn launch(settings: &str) -> Result<Self> {
         let binaries = binaries()?;
         let directory = std::env::temp_dir().join(format!("shopease-postgres-{}", std::process::id()));
         std::fs::create_dir_all(&directory)?;
@@ -35,12 +49,13 @@ impl Postgres {
         execute(
             server
                 .tool("initdb")
-                .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--pgdata"])
+                .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--pgdata"])
                 .arg(&data)
                 .stdout(quiet()),
         )?;
-        let options =
-            format!("-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections=200");
+        let options = format!(
+            "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections=200 {settings}"
+        );
         let log = server.directory.join("log");
         execute(
             server
@@ -119,7 +134,7 @@ fn binaries() -> Result<PathBuf> {
 /// # Errors
 /// When the server cannot be started.
 pub fn lend() -> Result<()> {
-    let server = Postgres::start()?;
+    let server = Postgres::durable()?;
     println!("SHOPEASE_STORE=postgres SHOPEASE_DATABASE_URL={}", server.url());
     println!("Running until this process gets a line or the end of its input.");
     let mut line = String::new();

@@ -72,14 +72,22 @@ pub fn execute_logged(name: &str, command: &mut Command) -> Result<()> {
         let lines: Vec<_> = text.lines().collect();
         let (earlier, last) = lines.split_at(lines.len().saturating_sub(LAST_LINES));
         // What a test says may be far above the end of its run.
-        let told = earlier.iter().filter(|line| line.ends_with("FAILED") || line.contains(" panicked at "));
-        let told: Vec<_> = told.take(LAST_LINES).chain(last).copied().collect();
+        let told = what_tests_say(earlier).into_iter().take(LAST_LINES);
+        let told: Vec<_> = told.chain(last.iter().copied()).collect();
         bail!(
             "{shown} failed ({status}); its last lines, all in target/xtask/{name}.log:\n    {}",
             told.join("\n    ")
         );
     }
     Ok(())
+}
+
+/// Which tests failed, where they panicked, and why: the line below a panic.
+fn what_tests_say<'a>(lines: &[&'a str]) -> Vec<&'a str> {
+    let panicked = |line: &str| line.contains(" panicked at ");
+    let pairs = std::iter::once("").chain(lines.iter().copied()).zip(lines.iter().copied());
+    let told = pairs.filter(|(before, line)| line.ends_with("FAILED") || panicked(line) || panicked(before));
+    told.map(|(_, line)| line).collect()
 }
 
 /// What a command prints.
@@ -216,4 +224,21 @@ pub fn timed<T>(name: &str, part: impl FnOnce() -> Result<T>) -> Result<T> {
 pub fn node_modules() -> Result<()> {
     let directory = root().join("tests/browser");
     execute(command("npm").current_dir(directory).args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_told_with_its_reason() {
+        let log = [
+            "test one ... ok",
+            "thread 'two' (7) panicked at it.rs:1:2:",
+            "a cart: Unavailable(PoolTimedOut)",
+            "note: run with `RUST_BACKTRACE=1`",
+            "test two ... FAILED",
+        ];
+        assert_eq!(what_tests_say(&log), [log[1], log[2], log[4]]);
+    }
 }

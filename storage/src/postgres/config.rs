@@ -35,11 +35,33 @@ pub struct PostgresConfig {
     pub root_certificate: Option<PathBuf>,
     /// Tells how old passwords are, and that the process was frozen.
     pub clock: Arc<dyn Clock>,
+    /// How long callers and statements wait.
+    pub patience: Patience,
+}
+
+/// How long a statement may take, and each thing that it waits for (ADR 10).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// A caller that gets no connection in this time is told that the store is unavailable.
+    pub acquire_timeout: Duration,
+    /// The server ends a statement that runs longer.
+    pub statement_timeout: Duration,
+    /// The server ends a statement that waits longer for a lock.
+    pub lock_timeout: Duration,
+}
+
+impl Default for Patience {
+    /// 1 s for a connection, 5 s for a statement, 2 s for a lock.
+    fn default() -> Self {
+        Self {
+            acquire_timeout: Duration::from_secs(1),
+            statement_timeout: Duration::from_secs(5),
+            lock_timeout: Duration::from_secs(2),
+        }
+    }
 }
 
 impl PostgresConfig {
-    /// A caller that gets no connection in this time is told that the store is unavailable.
-    const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(1);
     /// A connection that was idle must show in this time that it lives; the rest of the second is for a new one.
     const PING_LIMIT: Duration = Duration::from_millis(300);
     /// A connection is replaced at this age, so that load spreads over the hosts a name has come to stand for.
@@ -57,6 +79,7 @@ impl PostgresConfig {
             passwords: None,
             root_certificate: None,
             clock: Arc::new(SystemClock),
+            patience: Patience::default(),
         }
     }
 
@@ -65,7 +88,7 @@ impl PostgresConfig {
         PgPoolOptions::new()
             .max_connections(self.max_connections)
             .min_connections(0)
-            .acquire_timeout(Self::ACQUIRE_TIMEOUT)
+            .acquire_timeout(self.patience.acquire_timeout)
             .max_lifetime(if tokens { Self::MAX_LIFETIME_WITH_TOKENS } else { Self::MAX_LIFETIME })
             .test_before_acquire(false)
             .before_acquire(move |connection, meta| {
@@ -78,9 +101,10 @@ impl PostgresConfig {
     }
 
     pub(super) fn session_options(&self) -> Result<PgConnectOptions, StoreError> {
+        let milliseconds = |limit: Duration| format!("{}ms", limit.as_millis());
         let limits = [
-            ("statement_timeout", "5s"),
-            ("lock_timeout", "2s"),
+            ("statement_timeout", &*milliseconds(self.patience.statement_timeout)),
+            ("lock_timeout", &*milliseconds(self.patience.lock_timeout)),
             ("idle_in_transaction_session_timeout", "10s"),
             // Statements are few and each has its index: plan once per connection, and compile none.
             ("plan_cache_mode", "force_generic_plan"),
@@ -152,9 +176,9 @@ mod tests {
         let pooled = config.session_options().expect("valid");
         let migration = options(PostgresConfig::migration_options(&pooled));
         let session = options(pooled);
-        assert!(session.contains("search_path=shop_1") && session.contains("statement_timeout=5s"), "{session}");
+        assert!(session.contains("search_path=shop_1") && session.contains("statement_timeout=5000ms"), "{session}");
         assert!(migration.contains("search_path=shop_1"), "{migration}");
-        assert!(migration.rfind("statement_timeout=0") > migration.rfind("statement_timeout=5s"), "{migration}");
+        assert!(migration.rfind("statement_timeout=0") > migration.rfind("statement_timeout=5000ms"), "{migration}");
     }
 
     #[test]

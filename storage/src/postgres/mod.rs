@@ -33,7 +33,7 @@ use sqlx::migrate::Migrator;
 use sqlx::{Connection as _, PgConnection};
 
 pub use budget::{Budget, BudgetError, BudgetExceeded};
-pub use config::PostgresConfig;
+pub use config::{Patience, PostgresConfig};
 use error::store_error;
 #[cfg(feature = "rds-iam")]
 pub use iam::IamTokens;

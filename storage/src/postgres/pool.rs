@@ -37,13 +37,12 @@ pub(super) struct Connections {
     pool: PgPool,
     login: Option<Arc<Login>>,
     thaw: Arc<Thaw>,
+    /// A caller that has no answer in this time goes without one, and a connection whose caller went away must have
+    /// finished that caller's statement by then. The server ends a statement a second earlier.
+    statement_limit: Duration,
 }
 
 impl Connections {
-    /// A caller that has no answer in this time goes without one. The server ends a statement a second earlier.
-    const STATEMENT_LIMIT: Duration = Duration::from_secs(6);
-    /// A connection whose caller went away must have finished that caller's statement by then.
-    const ABANDONED_LIMIT: Duration = Duration::from_secs(6);
     /// A connection whose caller has its answer must be clean by then.
     const RETURN_LIMIT: Duration = Duration::from_secs(1);
 
@@ -51,7 +50,8 @@ impl Connections {
         let thaw = Arc::new(Thaw::new(config.clock.clone()));
         let pool = config.pool_options(thaw.clone()).connect_lazy_with(config.session_options()?);
         let login = config.passwords.clone().map(|source| Arc::new(Login::new(source, config.clock.clone())));
-        Ok(Self { pool, login, thaw })
+        let statement_limit = config.patience.statement_timeout + Duration::from_secs(1);
+        Ok(Self { pool, login, thaw, statement_limit })
     }
 
     /// Makes a connection now, for the start of a process, and waits until it is free for the first caller.
@@ -74,7 +74,8 @@ impl Connections {
     }
 
     fn lend(&self, connection: PoolConnection<Postgres>) -> Borrowed {
-        Borrowed { connection, state: Loan::Running, thaw: self.thaw.clone() }
+        let (thaw, statement_limit) = (self.thaw.clone(), self.statement_limit);
+        Borrowed { connection, state: Loan::Running, thaw, statement_limit }
     }
 
     async fn acquire(&self) -> Result<Borrowed, sqlx::Error> {
@@ -101,6 +102,7 @@ struct Borrowed {
     connection: PoolConnection<Postgres>,
     state: Loan,
     thaw: Arc<Thaw>,
+    statement_limit: Duration,
 }
 
 /// What is known of a connection's last statement.
@@ -129,7 +131,7 @@ impl Borrowed {
 impl Drop for Borrowed {
     fn drop(&mut self) {
         let limit = match self.state {
-            Loan::Running => Connections::ABANDONED_LIMIT,
+            Loan::Running => self.statement_limit,
             Loan::Settled => Connections::RETURN_LIMIT,
             Loan::Silent => return self.connection.close_on_drop(),
         };
@@ -152,8 +154,8 @@ macro_rules! run {
     ($connections:expr, $method:ident($($argument:expr),*)) => {
         Box::pin(async move {
             let mut borrowed = $connections.acquire().await?;
-            let result = timeout(Connections::STATEMENT_LIMIT, (&mut *borrowed.connection).$method($($argument),*));
-            let result = result.await;
+            let limit = borrowed.statement_limit;
+            let result = timeout(limit, (&mut *borrowed.connection).$method($($argument),*)).await;
             borrowed.settle(result)
         })
     };
@@ -179,7 +181,7 @@ impl<'p> Executor<'p> for &'p Connections {
         let all: BoxFuture<'e, Result<Vec<_>, sqlx::Error>> = Box::pin(async move {
             let mut borrowed = self.acquire().await?;
             let all = borrowed.connection.fetch_many(query).try_collect();
-            let result = timeout(Connections::STATEMENT_LIMIT, all).await;
+            let result = timeout(self.statement_limit, all).await;
             borrowed.settle(result)
         });
         stream::once(all).map_ok(|all| stream::iter(all.into_iter().map(Ok))).try_flatten().boxed()

@@ -112,7 +112,9 @@ impl OwnPostgres {
 
     fn try_start(&self) -> bool {
         let Self { port, settings, .. } = self;
-        let options = format!("-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=''{settings}");
+        // A killed process loses nothing that it has written, so nobody waits for the disk, which may be busy.
+        let options =
+            format!("-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off{settings}");
         let mut start = self.tool("pg_ctl");
         start.args(["start", "--wait", "--silent", "--pgdata"]).arg(self.data());
         start.arg("--log").arg(self.directory.path().join("log")).arg("--options").arg(options);
