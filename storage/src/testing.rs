@@ -38,7 +38,8 @@ static TURNS: Semaphore = Semaphore::const_new(5);
 
 /// A store that waits as long as it takes: a disk or a machine that is busy for some seconds must not look like a database
 /// that is not available. What the limits of a shop do is tested on stores of their own.
-const LONG: Patience = Patience {
+pub(crate) const LONG: Patience = Patience {
+    start_timeout: Duration::ZERO,
     acquire_timeout: Duration::from_mins(1),
     statement_timeout: Duration::from_mins(1),
     lock_timeout: Duration::from_mins(1),

@@ -181,7 +181,13 @@ async function pair(name, env) {
 }
 
 export function onPostgres() {
-  return pair("frontend and backend, PostgreSQL", { SHOPEASE_STORE: "postgres", SHOPEASE_DATABASE_URL: required("SHOPEASE_TEST_DATABASE_URL") });
+  const env = {
+    SHOPEASE_STORE: "postgres",
+    SHOPEASE_DATABASE_URL: required("SHOPEASE_TEST_DATABASE_URL"),
+    // A machine that stands still for a second must not look like a shop without a database.
+    SHOPEASE_DATABASE_ACQUIRE_TIMEOUT_MS: "30000",
+  };
+  return pair("frontend and backend, PostgreSQL", env);
 }
 
 export function onDynamoDb(engine) {

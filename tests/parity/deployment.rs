@@ -73,7 +73,13 @@ impl Deployment {
             timeout: Duration::from_secs(29),
             idle_expiry: Duration::from_mins(5),
             freeze: true,
-            variables: vec![("SHOPEASE_CATALOG_CACHE_SECONDS".to_owned(), "0".to_owned())],
+            variables: [
+                ("SHOPEASE_CATALOG_CACHE_SECONDS", "0"),
+                // A machine that stands still for a second must not look like two runtimes that differ.
+                ("SHOPEASE_DATABASE_ACQUIRE_TIMEOUT_MS", "30000"),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec(),
         };
         let all_to = |fargate, lambda| Arc::new(Weights::new(Pair { fargate, lambda }));
         let live = || Arc::new(Live::new(name.to_owned(), all_to(1, 1), false));

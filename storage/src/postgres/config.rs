@@ -27,8 +27,6 @@ pub struct PostgresConfig {
     /// Tables live in this schema, which migrations create; `None`: the role's own search path. Lower-case letters,
     /// digits and `_`.
     pub schema: Option<String>,
-    /// Connect with the first statement, not before.
-    pub lazy: bool,
     /// Gives the password of each new connection, instead of the URL.
     pub passwords: Option<Arc<dyn PasswordSource>>,
     /// PEM file with the authorities to trust; with it the server must prove that it is the host of the URL.
@@ -42,6 +40,8 @@ pub struct PostgresConfig {
 /// How long a statement may take, and each thing that it waits for (ADR 10).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {
+    /// A process that starts tries this long to reach a database that is busy, starts or fails over; once at least.
+    pub start_timeout: Duration,
     /// A caller that gets no connection in this time is told that the store is unavailable.
     pub acquire_timeout: Duration,
     /// The server ends a statement that runs longer.
@@ -51,9 +51,10 @@ pub struct Patience {
 }
 
 impl Default for Patience {
-    /// 1 s for a connection, 5 s for a statement, 2 s for a lock.
+    /// One try at the start, 1 s for a connection, 5 s for a statement, 2 s for a lock.
     fn default() -> Self {
         Self {
+            start_timeout: Duration::ZERO,
             acquire_timeout: Duration::from_secs(1),
             statement_timeout: Duration::from_secs(5),
             lock_timeout: Duration::from_secs(2),
@@ -75,7 +76,6 @@ impl PostgresConfig {
             url: url.into(),
             max_connections: 16,
             schema: None,
-            lazy: false,
             passwords: None,
             root_certificate: None,
             clock: Arc::new(SystemClock),
@@ -138,7 +138,6 @@ impl fmt::Debug for PostgresConfig {
         f.debug_struct("PostgresConfig")
             .field("max_connections", &self.max_connections)
             .field("schema", &self.schema)
-            .field("lazy", &self.lazy)
             .finish_non_exhaustive()
     }
 }

@@ -69,6 +69,15 @@ pub(super) fn is_login_refused(error: &sqlx::Error) -> bool {
     answer(error).is_some_and(|answer| answer.code().starts_with("28"))
 }
 
+/// Whether a database that cannot be reached may be there in some seconds: busy, starting, failing over, full, or its
+/// name not known yet. What is wrong with a password, a certificate or a URL stays so.
+pub(super) fn may_come(error: &sqlx::Error) -> bool {
+    match answer(error) {
+        Some(answer) => ["08", "53", "57"].iter().any(|class| answer.code().starts_with(class)),
+        None => matches!(error, sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut),
+    }
+}
+
 fn answer(error: &sqlx::Error) -> Option<&PgDatabaseError> {
     error.as_database_error().and_then(|error| error.try_downcast_ref())
 }
@@ -104,6 +113,8 @@ mod tests {
         assert!(matches!(store_error(sqlx::Error::RowNotFound), StoreError::Corrupt(_)));
         assert!(is_connection_lost(&reset()));
         assert!(!is_connection_lost(&sqlx::Error::PoolTimedOut));
+        assert!(may_come(&sqlx::Error::PoolTimedOut) && may_come(&reset()));
+        assert!(!may_come(&sqlx::Error::Tls("no certificate".into())));
     }
 
     #[test]

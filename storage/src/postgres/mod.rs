@@ -50,16 +50,14 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// A store on the database of `config`; unless that is lazy, a connection has been made.
+    /// A store on the database of `config`, to which a connection has been made.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer; [`StoreError::Corrupt`] when the URL or the
     /// schema's name cannot be right.
     pub async fn connect(config: &PostgresConfig) -> Result<Self, StoreError> {
         let pool = Connections::new(config)?;
-        if !config.lazy {
-            pool.warm_up().await?;
-        }
+        pool.warm_up(config.patience.start_timeout).await?;
         Ok(Self { pool, config: config.clone() })
     }
 

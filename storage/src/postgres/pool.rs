@@ -13,10 +13,10 @@ use sqlx::postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo};
 use sqlx::{Describe, Either, Execute, Executor, PgPool, Postgres, SqlStr};
 
 use tokio::time::error::Elapsed;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::config::PostgresConfig;
-use super::error::{is_login_refused, store_error};
+use super::error::{is_login_refused, may_come, store_error};
 use super::login::Login;
 use super::thaw::Thaw;
 
@@ -45,6 +45,8 @@ pub(super) struct Connections {
 impl Connections {
     /// A connection whose caller has its answer must be clean by then.
     const RETURN_LIMIT: Duration = Duration::from_secs(1);
+    /// Between two tries to reach the database at the start of a process.
+    const START_PAUSE: Duration = Duration::from_millis(500);
 
     pub(super) fn new(config: &PostgresConfig) -> Result<Self, StoreError> {
         let thaw = Arc::new(Thaw::new(config.clock.clone()));
@@ -54,9 +56,19 @@ impl Connections {
         Ok(Self { pool, login, thaw, statement_limit })
     }
 
-    /// Makes a connection now, for the start of a process, and waits until it is free for the first caller.
-    pub(super) async fn warm_up(&self) -> Result<(), StoreError> {
-        let mut borrowed = self.acquire().await.map_err(store_error)?;
+    /// Makes a connection now, for the start of a process, and waits until it is free for the first caller. Tries for
+    /// this long to reach a database that may come.
+    pub(super) async fn warm_up(&self, start_timeout: Duration) -> Result<(), StoreError> {
+        let began = Instant::now();
+        let mut borrowed = loop {
+            match self.acquire().await {
+                Err(error) if may_come(&error) && began.elapsed() + Self::START_PAUSE < start_timeout => {
+                    tracing::warn!(%error, "the database does not answer; trying again");
+                    sleep(Self::START_PAUSE).await;
+                }
+                acquired => break acquired.map_err(store_error)?,
+            }
+        };
         let returned = timeout(Self::RETURN_LIMIT, borrowed.connection.return_to_pool()).await;
         returned.map_err(|elapsed| StoreError::Unavailable(elapsed.into()))
     }

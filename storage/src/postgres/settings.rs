@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use std::str::FromStr;
 #[cfg(feature = "rds-iam")]
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::SecretString;
 use shopease_shared::config::Reader;
 use shopease_shared::ports::StoreError;
 use sqlx::postgres::PgConnectOptions;
 
-use super::{Budget, BudgetError, PostgresConfig, PostgresStore};
+use super::{Budget, BudgetError, Patience, PostgresConfig, PostgresStore};
 
 /// How a process proves who it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,12 +39,19 @@ pub struct DatabaseSettings {
     pub login: DatabaseLogin,
     /// What all processes together may open, if it is to be checked.
     pub budget: Option<Budget>,
+    /// How long the start, a request and a statement wait.
+    pub patience: Patience,
 }
 
 /// Connections of a task.
 const OF_A_TASK: u32 = 16;
 /// Connections of an execution environment of Lambda, which serves one request at a time.
 const OF_A_FUNCTION: u32 = 2;
+/// How long a task or a command waits for a database that is busy or starts. A failover of RDS takes 60 to 120 s; ECS
+/// starts the task again until then.
+const START_OF_A_TASK: Duration = Duration::from_secs(20);
+/// A function tries once: its init phase has 10 s, and the next invocation tries again.
+const START_OF_A_FUNCTION: Duration = Duration::ZERO;
 /// Connections for operators and migrations.
 const RESERVED: u32 = 5;
 
@@ -52,6 +60,7 @@ const AUTH: &str = "SHOPEASE_DATABASE_AUTH";
 const REGION: &str = "SHOPEASE_DATABASE_REGION";
 const ROOT_CERTIFICATE: &str = "SHOPEASE_DATABASE_ROOT_CERTIFICATE";
 const CONNECTIONS: &str = "SHOPEASE_DATABASE_CONNECTIONS";
+const ACQUIRE_TIMEOUT: &str = "SHOPEASE_DATABASE_ACQUIRE_TIMEOUT_MS";
 const TASKS: &str = "SHOPEASE_DATABASE_TASKS";
 const LAMBDA_CONCURRENCY: &str = "SHOPEASE_DATABASE_LAMBDA_CONCURRENCY";
 const PEER_CONNECTIONS: &str = "SHOPEASE_DATABASE_PEER_CONNECTIONS";
@@ -67,7 +76,14 @@ impl DatabaseSettings {
         let root_certificate = root_certificate(reader);
         let login = login(reader, url.as_deref(), root_certificate.is_some());
         let budget = budget(reader, is_function, max_connections);
-        Some(Self { url: url?.into(), max_connections, root_certificate, login, budget })
+        let mut patience = Patience {
+            start_timeout: if is_function { START_OF_A_FUNCTION } else { START_OF_A_TASK },
+            ..Patience::default()
+        };
+        if let Some(milliseconds) = reader.optional(ACQUIRE_TIMEOUT).map(NonZeroU32::get) {
+            patience.acquire_timeout = Duration::from_millis(milliseconds.into());
+        }
+        Some(Self { url: url?.into(), max_connections, root_certificate, login, budget, patience })
     }
 
     /// Connects, and checks the budget.
@@ -75,6 +91,7 @@ impl DatabaseSettings {
         let mut config = PostgresConfig {
             max_connections: self.max_connections,
             root_certificate: self.root_certificate,
+            patience: self.patience,
             ..PostgresConfig::new(self.url)
         };
         if let DatabaseLogin::Iam { region } = &self.login {
@@ -246,6 +263,11 @@ mod tests {
         assert_eq!(valid(&[url, function, (CONNECTIONS, "1")]).max_connections, 1);
         assert_eq!(valid(&[url]).login, DatabaseLogin::Password);
         assert_eq!(valid(&[url]).budget, None);
+        let start = [&[url][..], &[url, function]].map(|variables| valid(variables).patience.start_timeout.as_secs());
+        assert_eq!(start, [20, 0]);
+        let acquire = |variables| valid(variables).patience.acquire_timeout.as_millis();
+        assert_eq!((acquire(&[url]), acquire(&[url, (ACQUIRE_TIMEOUT, "2500")])), (1_000, 2_500));
+        assert!(!read(&[url, (ACQUIRE_TIMEOUT, "0")]).1.is_empty(), "no time at all");
     }
 
     #[test]

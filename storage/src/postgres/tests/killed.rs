@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use shopease_shared::ports::Health as _;
+use shopease_shared::ports::{Health as _, StoreError};
+use sqlx::{Connection as _, Executor as _, PgConnection};
 
 use super::super::PostgresStore;
 use super::{Ledger, stock_up};
-use crate::postgres::PostgresConfig;
+use crate::postgres::{Patience, PostgresConfig};
 use crate::testing::OwnPostgres;
 
 const RECEIVED: u32 = 100_000;
@@ -61,4 +62,33 @@ async fn a_killed_server_loses_no_promised_order_and_the_store_recovers_by_itsel
     println!("{}", ledger.summary());
     assert!(ledger.placed_count() > 100, "most of it happened");
     ledger.audit(&store, RECEIVED).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_starts_waits_for_its_database_and_not_for_another_password() {
+    let Some(server) = OwnPostgres::start("start", &[]) else { return };
+    let mut administrator = PgConnection::connect(&server.url()).await.expect("an administrator");
+    administrator.execute("CREATE ROLE shop LOGIN PASSWORD 'right'").await.expect("a role");
+    let at = |password: &str, seconds| PostgresConfig {
+        patience: Patience { start_timeout: Duration::from_secs(seconds), ..Patience::default() },
+        ..PostgresConfig::new(server.url_of("shop", password))
+    };
+    let (waits, does_not, is_wrong) = (at("right", 30), at("right", 0), at("wrong", 30));
+    server.kill();
+    let refused = PostgresStore::connect(&does_not).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    let waiting = tokio::spawn(async move { PostgresStore::connect(&waits).await });
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(!waiting.is_finished(), "the database is down");
+    let _server = tokio::task::spawn_blocking(move || {
+        server.restart();
+        server
+    })
+    .await
+    .expect("started");
+    waiting.await.expect("no panic").expect("a store");
+    let began = Instant::now();
+    let refused = PostgresStore::connect(&is_wrong).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }

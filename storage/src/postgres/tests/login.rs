@@ -15,7 +15,7 @@ use super::super::retry;
 use super::super::{PasswordSource, PostgresStore};
 use super::backends;
 use crate::postgres::PostgresConfig;
-use crate::testing::OwnPostgres;
+use crate::testing::{LONG, OwnPostgres};
 
 /// Gives the password that is written on it.
 #[derive(Default)]
@@ -211,6 +211,7 @@ async fn with_a_root_certificate_the_server_must_prove_its_name_in_tls() {
     let at = |host: &str, root_certificate: Option<std::path::PathBuf>| PostgresConfig {
         url: format!("postgres://shop@{host}:{}/postgres?sslmode=disable", bench.server.port()).into(),
         root_certificate,
+        patience: LONG,
         ..bench.config.clone()
     };
     let unlike = tempfile::NamedTempFile::new().expect("a file");
