@@ -33,3 +33,4 @@ mod remote;
 mod remote_errors;
 mod routes;
 mod security;
+mod stopwatch;

@@ -25,6 +25,7 @@ use tokio::time::{Instant, interval, sleep};
 use crate::fronted::{Before, Fronted};
 use crate::harness::{Answer, Client, TestShop};
 use crate::remote::{Server, listen};
+use crate::stopwatch::Stopwatch;
 
 /// A shop with limits of its own.
 fn app(shop: impl Shop + 'static, limits: &MapEnv) -> App {
@@ -116,9 +117,9 @@ impl Tally {
 }
 
 async fn timed(mut client: Client, path: &str) -> (Answer, Duration) {
-    let begun = Instant::now();
+    let stopwatch = Stopwatch::start();
     let answer = client.get(path).await;
-    (answer, begun.elapsed())
+    (answer, stopwatch.elapsed())
 }
 
 const PRODUCT: &str = "/api/v1/products/kettle";
@@ -319,8 +320,8 @@ async fn a_slow_provider_holds_up_orders_in_time_and_nothing_else() {
         let mut orders = JoinSet::new();
         for mut buyer in buyers {
             orders.spawn(async move {
-                let begun = Instant::now();
-                (buyer.check_out("k", "card_approved").await, begun.elapsed())
+                let stopwatch = Stopwatch::start();
+                (buyer.check_out("k", "card_approved").await, stopwatch.elapsed())
             });
         }
         let (mut tally, mut reads) = (Tally::default(), 0);

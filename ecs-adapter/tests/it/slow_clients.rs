@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::client::{Shop, connect, get, get_on, read};
 
-const READ_TIMEOUT: Duration = Duration::from_secs(1);
+const READ_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Reads until the connection ends, and gives what came.
 fn until_closed(socket: &mut std::net::TcpStream) -> String {
@@ -18,7 +18,7 @@ fn until_closed(socket: &mut std::net::TcpStream) -> String {
 #[test]
 fn slow_clients_are_sent_away_and_take_no_place() {
     // One place, which a slow client must not hold.
-    let shop = Shop::start(&[("SHOPEASE_READ_TIMEOUT_MS", "1000"), ("SHOPEASE_REQUESTS_IN_FLIGHT", "1")]);
+    let shop = Shop::start(&[("SHOPEASE_READ_TIMEOUT_MS", "3000"), ("SHOPEASE_REQUESTS_IN_FLIGHT", "1")]);
     let mut slow: Vec<_> = (0..20).map(|_| connect(shop.port).expect("a connection")).collect();
     let begun = Instant::now();
     for socket in &mut slow[..10] {
