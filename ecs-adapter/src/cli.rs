@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use shopease_aws::S3Location;
 use shopease_shared::domain::EmailAddress;
-use shopease_shared::ports::{SystemClock, SystemIds};
+use shopease_shared::ports::{ProcessEnv, SystemClock, SystemIds};
 use shopease_shared::services::create_operator;
 use shopease_shared::telemetry;
 
@@ -109,11 +109,14 @@ pub enum Role {
 
 /// Runs a command.
 pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    // The check of a task's health says all it has to say by how it ends, and is started every few seconds.
+    if !matches!(cli.command, Some(Command::Healthcheck { .. })) {
+        telemetry::init(&ProcessEnv);
+    }
     match cli.command {
         None => serve::run(cli.serve).await,
         Some(Command::Serve(args)) => serve::run(args).await,
         Some(Command::Import(args)) => {
-            telemetry::init(&shopease_shared::ports::ProcessEnv);
             let settings = Settings::load(false).await?;
             let open = open::store(&settings).await?;
             crate::import::run(args, &settings.shop, &open.store, &SystemClock).await

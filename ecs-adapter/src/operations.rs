@@ -31,7 +31,6 @@ pub struct WorkerArgs {
 /// # Errors
 /// When the configuration or the store is unusable.
 pub async fn work(args: WorkerArgs) -> anyhow::Result<ExitCode> {
-    telemetry::init(&ProcessEnv);
     telemetry::metrics::start(&ProcessEnv).map_err(anyhow::Error::msg)?;
     let settings = Settings::load(true).await?;
     let open = open::store(&settings).await?;
@@ -100,7 +99,6 @@ pub async fn audit(args: AuditArgs) -> anyhow::Result<ExitCode> {
 /// # Errors
 /// When a file cannot be put.
 pub async fn upload_assets(location: &S3Location, verbose: bool) -> anyhow::Result<ExitCode> {
-    telemetry::init(&ProcessEnv);
     let mut out = std::io::stdout();
     let uploaded = shopease_aws::upload(location, &ProcessEnv, |named| {
         if verbose {
@@ -143,7 +141,6 @@ pub struct FakePaymentsArgs {
 /// # Errors
 /// When the port or the journal cannot be used.
 pub async fn fake_payments(args: FakePaymentsArgs) -> anyhow::Result<ExitCode> {
-    telemetry::init(&ProcessEnv);
     let hold = Duration::from_secs(args.hold_seconds.into()).try_into()?;
     let config = LedgerConfig { hold, journal: args.journal };
     let ledger = Ledger::open(&config, Arc::new(SystemClock), Arc::new(SystemIds))?;

@@ -28,7 +28,6 @@ pub const DEFAULT_PORT: u16 = 8080;
 /// # Errors
 /// When the configuration, the store or the port is unusable.
 pub async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
-    telemetry::init(&ProcessEnv);
     telemetry::metrics::start(&ProcessEnv).map_err(anyhow::Error::msg)?;
     let mut settings = Settings::load(args.role != Role::Frontend).await?;
     let listener = TcpListener::bind(("0.0.0.0", args.port))

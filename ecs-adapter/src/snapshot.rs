@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use shopease_aws::{SnapshotOrder, SnapshotState, take_snapshot};
 use shopease_shared::ports::ProcessEnv;
-use shopease_shared::telemetry;
 
 /// How to take a snapshot.
 #[derive(Debug, clap::Args)]
@@ -32,7 +31,6 @@ const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// # Errors
 /// When there is no complete snapshot.
 pub async fn run(args: SnapshotArgs) -> anyhow::Result<ExitCode> {
-    telemetry::init(&ProcessEnv);
     let SnapshotArgs { database, name, tags, wait_minutes } = args;
     let wait_at_most = Duration::from_mins(wait_minutes);
     let order = SnapshotOrder { database, name, tags, look_every: LOOK_EVERY, wait_at_most };

@@ -10,7 +10,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use shopease_shared::ports::StoreError;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo};
-use sqlx::{Describe, Either, Execute, Executor, PgPool, Postgres, SqlStr};
+use sqlx::{Connection as _, Describe, Either, Execute, Executor, PgConnection, PgPool, Postgres, SqlStr};
 
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, sleep, timeout};
@@ -45,6 +45,8 @@ pub(super) struct Connections {
 impl Connections {
     /// A connection whose caller has its answer must be clean by then.
     const RETURN_LIMIT: Duration = Duration::from_secs(1);
+    /// What is spent to learn why no connection can be made.
+    const REASON_LIMIT: Duration = Duration::from_millis(500);
     /// Between two tries to reach the database at the start of a process.
     const START_PAUSE: Duration = Duration::from_millis(500);
 
@@ -62,15 +64,31 @@ impl Connections {
         let began = Instant::now();
         let mut borrowed = loop {
             match self.acquire().await {
-                Err(error) if may_come(&error) && began.elapsed() + Self::START_PAUSE < start_timeout => {
+                Err(error) => {
+                    let error = self.reason(error).await;
+                    if !may_come(&error) || began.elapsed() + Self::START_PAUSE >= start_timeout {
+                        return Err(store_error(error));
+                    }
                     tracing::warn!(%error, "the database does not answer; trying again");
                     sleep(Self::START_PAUSE).await;
                 }
-                acquired => break acquired.map_err(store_error)?,
+                Ok(borrowed) => break borrowed,
             }
         };
         let returned = timeout(Self::RETURN_LIMIT, borrowed.connection.return_to_pool()).await;
         returned.map_err(|elapsed| StoreError::Unavailable(elapsed.into()))
+    }
+
+    /// Why a connection could not be made: the pool says of a server that refuses it only that the time is over.
+    async fn reason(&self, error: sqlx::Error) -> sqlx::Error {
+        if !matches!(error, sqlx::Error::PoolTimedOut) {
+            return error;
+        }
+        let options = self.pool.connect_options();
+        match timeout(Self::REASON_LIMIT, PgConnection::connect_with(&options)).await {
+            Ok(Err(reason)) => reason,
+            Ok(Ok(_)) | Err(_) => error,
+        }
     }
 
     /// The password of a connection beside the pool, if it is not the one of the URL.
