@@ -103,8 +103,7 @@ fn engine() -> &'static EmbeddedDynamoDb {
 /// When the test does, the database cannot be used, or it is not named although `CI` is `true`.
 pub async fn on_postgres<T: Future<Output = ()> + Send + 'static>(name: &str, test: impl FnOnce(SharedStore) -> T) {
     let Some(schema) = OwnSchema::make(name).await else { return };
-    let config = PostgresConfig { patience: LONG, ..schema.config.clone() };
-    let store = PostgresStore::connect(&config).await.expect("the database answers");
+    let store = patient_store(&schema.config).await;
     let tested = tokio::spawn(test(Arc::new(store.clone()))).await;
     store.close().await;
     schema.finish(tested).await;
@@ -118,6 +117,11 @@ pub async fn on_schema<T: Future<Output = ()> + Send + 'static>(name: &str, test
     let Some(schema) = OwnSchema::make(name).await else { return };
     let tested = tokio::spawn(test(schema.config.clone())).await;
     schema.finish(tested).await;
+}
+
+async fn patient_store(config: &PostgresConfig) -> PostgresStore {
+    let config = PostgresConfig { patience: LONG, ..config.clone() };
+    PostgresStore::connect(&config).await.expect("the database answers")
 }
 
 /// A schema with the tables of the store.
@@ -140,7 +144,7 @@ impl OwnSchema {
             schema: Some(name.clone()),
             ..PostgresConfig::new(url.clone())
         };
-        let store = PostgresStore::connect(&config).await.expect("the database answers");
+        let store = patient_store(&config).await;
         store.migrate().await.expect("the tables are made");
         store.close().await;
         Some(Self { config, url, name, _turn: turn })

@@ -73,7 +73,7 @@ pub(super) fn is_login_refused(error: &sqlx::Error) -> bool {
 /// name not known yet. What is wrong with a password, a certificate or a URL stays so.
 pub(super) fn may_come(error: &sqlx::Error) -> bool {
     match answer(error) {
-        Some(answer) => ["08", "53", "57"].iter().any(|class| answer.code().starts_with(class)),
+        Some(answer) => is_unavailable(answer.code()) && !is_login_refused(error),
         None => matches!(error, sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut),
     }
 }

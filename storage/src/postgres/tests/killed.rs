@@ -79,6 +79,7 @@ async fn a_process_that_starts_waits_for_its_database_and_not_for_another_passwo
     let Err(StoreError::Unavailable(reason)) = refused else { panic!("{refused:?}") };
     assert!(reason.to_string().contains("refused"), "{reason}");
     let waiting = tokio::spawn(async move { PostgresStore::connect(&waits).await });
+    // Longer than a single try.
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert!(!waiting.is_finished(), "the database is down");
     let _server = tokio::task::spawn_blocking(move || {

@@ -1,5 +1,4 @@
-//! Each limit of a session and of the pool, against the server. What ended a wait is told by the error, so that only its
-//! lower bound is a time: a machine may stand still.
+//! Each limit of a session and of the pool, against the server: when a wait ends, and by the error what ended it.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +16,7 @@ async fn the_server_ends_a_statement_after_5_seconds() {
         let store = PostgresStore::connect(&config).await.expect("a store");
         let began = Instant::now();
         let error = sqlx::query("SELECT pg_sleep(20)").execute(&store.pool).await.expect_err("too long");
-        assert!(began.elapsed() >= Duration::from_secs(5), "{:?}", began.elapsed());
+        assert!((5.0..5.9).contains(&began.elapsed().as_secs_f64()), "{:?}", began.elapsed());
         assert!(error.to_string().contains("statement timeout"), "{error}");
         assert!(matches!(store_error(error), StoreError::Unavailable(_)));
     })
@@ -32,7 +31,7 @@ async fn a_lock_is_waited_for_2_seconds_and_the_caller_is_told_to_come_later() {
         other.execute("BEGIN; LOCK TABLE cart").await.expect("a lock");
         let began = Instant::now();
         let error = sqlx::query("UPDATE cart SET version = 1").execute(&store.pool).await.expect_err("locked");
-        assert!(began.elapsed() >= Duration::from_secs(2), "{:?}", began.elapsed());
+        assert!((2.0..2.9).contains(&began.elapsed().as_secs_f64()), "{:?}", began.elapsed());
         assert!(error.to_string().contains("lock timeout"), "{error}");
         assert!(matches!(store_error(error), StoreError::Throttled(_)));
     })
@@ -63,7 +62,7 @@ async fn a_caller_without_a_connection_is_told_after_a_second() {
         tokio::time::sleep(Duration::from_millis(100)).await;
         let began = Instant::now();
         let error = sqlx::query("SELECT 1").execute(&store.pool).await.expect_err("no connection is free");
-        assert!(began.elapsed() >= Duration::from_secs(1), "{:?}", began.elapsed());
+        assert!((1.0..1.5).contains(&began.elapsed().as_secs_f64()), "{:?}", began.elapsed());
         assert!(matches!(error, sqlx::Error::PoolTimedOut), "{error}");
         assert!(!busy.is_finished(), "the connection would have been free");
         assert!(matches!(store_error(error), StoreError::Unavailable(_)));
@@ -92,7 +91,7 @@ async fn a_network_that_goes_silent_costs_a_caller_6_seconds_and_the_pool_nothin
         gone.abort();
         let began = Instant::now();
         let error = caller.await.expect("no panic").expect_err("no answer");
-        assert!(began.elapsed() >= Duration::from_millis(5_500), "{:?}", began.elapsed());
+        assert!((5.5..6.5).contains(&began.elapsed().as_secs_f64()), "{:?}", began.elapsed());
         assert!(matches!(store_error(error), StoreError::Unavailable(_)));
         // Both places in the pool are free again.
         tokio::time::sleep(Duration::from_millis(500)).await;
