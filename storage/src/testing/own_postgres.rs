@@ -1,8 +1,8 @@
 //! A `PostgreSQL` that one test has for itself, to stop, to kill and to fill with roles.
 
 use std::ffi::OsStr;
-use std::io::Write as _;
-use std::net::TcpListener;
+use std::io::{ErrorKind, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -85,16 +85,27 @@ impl OwnPostgres {
         certificate
     }
 
-    /// Ends the server and all its children with SIGKILL, as a lost machine does.
+    /// Ends the server and all its children with SIGKILL, as a lost machine does, and waits until its port is closed.
     ///
     /// # Panics
-    /// When it does not run.
+    /// When it does not run, or does not end.
     pub fn kill(&self) {
         let pid_file = std::fs::read_to_string(self.data().join("postmaster.pid")).expect("the server runs");
         let postmaster = pid_file.lines().next().expect("a process id").to_owned();
         let children = children(&postmaster);
         // All in one call: otherwise a child could still write when the next server reads.
         succeed(Command::new("kill").arg("-9").arg(&postmaster).args(&children).stderr(Stdio::null()));
+        // A signal is sent, not carried out: until the process is gone its port still takes a connection, to reset it.
+        let began = Instant::now();
+        while !self.is_closed() {
+            assert!(began.elapsed() < Duration::from_secs(30), "the killed server still listens: {}", self.log());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Whether nobody listens on the port.
+    fn is_closed(&self) -> bool {
+        TcpStream::connect(("127.0.0.1", self.port)).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
     }
 
     /// Starts the server again after [`OwnPostgres::kill`], on the same port and data.
