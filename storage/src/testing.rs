@@ -142,6 +142,8 @@ impl OwnSchema {
         let config = PostgresConfig {
             max_connections: MAX_CONNECTIONS,
             schema: Some(name.clone()),
+            // As a task that starts, not the tests' own hurry.
+            patience: Patience { start_timeout: Duration::from_secs(20), ..Patience::default() },
             ..PostgresConfig::new(url.clone())
         };
         let store = patient_store(&config).await;

@@ -33,4 +33,3 @@ mod remote;
 mod remote_errors;
 mod routes;
 mod security;
-mod stopwatch;

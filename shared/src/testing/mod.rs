@@ -1,4 +1,4 @@
-//! What tests of every crate share: a clock, ids and an environment that tests set, small fixtures, and the
+//! What tests of every crate share: a clock, ids and an environment that tests set, ports, a stopwatch, small fixtures, and the
 //! [`conformance`] suite that every store passes. Nothing that is deployed enables the feature `testing`.
 #![allow(
     clippy::expect_used,
@@ -11,8 +11,12 @@ mod ambient;
 pub mod conformance;
 mod emf;
 pub mod fixtures;
+mod ports;
 mod random;
+mod stopwatch;
 
 pub use ambient::{FixedClock, MapEnv, SeededIds};
 pub use emf::EmfLine;
+pub use ports::free_port;
 pub use random::SeededRandom;
+pub use stopwatch::Stopwatch;

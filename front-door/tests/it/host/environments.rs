@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use front_door::lambda::Refusal;
 use serde_json::{Value, json};
+use shopease_shared::testing::Stopwatch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
@@ -40,7 +41,7 @@ async fn each_takes_one_request_at_a_time_and_new_ones_start_on_demand() {
 #[tokio::test]
 async fn the_last_one_used_is_the_first_one_taken() {
     let host = Arc::new(Host::start(|_| {}));
-    let long = spawn(&host, json!({ "sleep_ms": 300 }));
+    let long = spawn(&host, json!({ "sleep_ms": 3_000 }));
     eventually("it runs", || host.function.environments().busy == 1).await;
     let short = host.answer(json!({})).await;
     eventually("the other one is idle", || host.function.environments().idle == 1).await;
@@ -92,7 +93,10 @@ async fn counted_while_idle(freeze: bool) -> (u64, char) {
     let count = |answer: &Value| answer["count"].as_u64().expect("a count");
     let before = host.answer(json!({ "count": true })).await;
     host.idle(1).await;
-    sleep(Duration::from_millis(800)).await;
+    let idle = Stopwatch::start();
+    while idle.elapsed() < Duration::from_millis(800) {
+        sleep(Duration::from_millis(50)).await;
+    }
     let state = state(pid(&before)).expect("a process");
     let after = host.answer(json!({})).await;
     assert_eq!(pid(&after), pid(&before));

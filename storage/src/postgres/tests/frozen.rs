@@ -1,20 +1,27 @@
 //! A process that was frozen, as Lambda does between requests, or whose connections the server ended meanwhile.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
-use shopease_shared::testing::FixedClock;
+use shopease_shared::testing::{FixedClock, Stopwatch};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use super::super::PostgresStore;
 use super::backends;
-use crate::postgres::PostgresConfig;
-use crate::testing::{FaultProxy, on_schema};
+use crate::postgres::{Patience, PostgresConfig};
+use crate::testing::{FaultProxy, LONG, on_schema};
+
+/// Waits for a connection longer than a shop does, so that a server that is busy for a second is not taken for one that
+/// was given up; [`ask`] holds the store to the second.
+fn config_of(config: PostgresConfig, max_connections: u32) -> PostgresConfig {
+    let patience = Patience { acquire_timeout: LONG.acquire_timeout, ..config.patience };
+    PostgresConfig { max_connections, patience, ..config }
+}
 
 /// Asks once, without the store's second try: the pool alone must not hand out a dead connection.
 async fn ask(store: &PostgresStore) -> i32 {
-    let began = Instant::now();
+    let began = Stopwatch::start();
     let pid = sqlx::query_scalar::<_, i32>("SELECT pg_backend_pid()").fetch_one(&store.pool).await;
     let pid = pid.expect("the caller notices nothing");
     assert!(began.elapsed() < Duration::from_millis(900), "no waiting for a dead connection: {:?}", began.elapsed());
@@ -34,7 +41,7 @@ async fn terminate(url: &str, pids: &[i32]) {
 async fn a_connection_is_used_again_and_one_that_the_server_ended_while_idle_is_replaced() {
     on_schema("ended while idle", |config| async move {
         let url = config.url.expose_secret().to_owned();
-        let store = PostgresStore::connect(&PostgresConfig { max_connections: 1, ..config }).await.expect("a store");
+        let store = PostgresStore::connect(&config_of(config, 1)).await.expect("a store");
         let pid = ask(&store).await;
         for _ in 0..20 {
             assert_eq!(ask(&store).await, pid, "one connection serves request after request");
@@ -54,7 +61,7 @@ async fn after_a_freeze_every_connection_is_tried_before_use() {
     on_schema("freeze", |config| async move {
         let url = config.url.expose_secret().to_owned();
         let clock = FixedClock::new();
-        let config = PostgresConfig { max_connections: 2, clock: Arc::new(clock.clone()), ..config };
+        let config = PostgresConfig { clock: Arc::new(clock.clone()), ..config_of(config, 2) };
         let store = PostgresStore::connect(&config).await.expect("a store");
         for _ in 0..5 {
             let before = backends(&store, 2).await;
@@ -75,12 +82,8 @@ async fn after_a_freeze_a_silent_connection_is_given_up_at_once() {
         let port = url.parse::<sqlx::postgres::PgConnectOptions>().expect("a URL").get_port();
         let proxy = FaultProxy::start(port).await;
         let clock = FixedClock::new();
-        let config = PostgresConfig {
-            max_connections: 2,
-            url: proxy.url(&url).into(),
-            clock: Arc::new(clock.clone()),
-            ..config
-        };
+        let config =
+            PostgresConfig { url: proxy.url(&url).into(), clock: Arc::new(clock.clone()), ..config_of(config, 2) };
         let store = PostgresStore::connect(&config).await.expect("a store");
         for _ in 0..3 {
             let before = backends(&store, 2).await;
@@ -99,7 +102,7 @@ async fn child_of_the_stopped_process_test() {
     use std::io::{BufRead as _, Write as _};
     let env = |name: &str| shopease_shared::ports::Env::var(&shopease_shared::ports::ProcessEnv, name);
     let Some(url) = env("SHOPEASE_TEST_CHILD_URL") else { return };
-    let config = PostgresConfig { max_connections: 2, ..PostgresConfig::new(url) };
+    let config = config_of(PostgresConfig::new(url), 2);
     let store = PostgresStore::connect(&config).await.expect("a store");
     let mut lines = std::io::stdin().lock().lines();
     loop {
@@ -149,7 +152,7 @@ async fn a_stopped_process_goes_on_without_an_error() {
             }
             tokio::time::sleep(Duration::from_millis(1_500)).await;
             signal("-CONT");
-            let began = Instant::now();
+            let began = Stopwatch::start();
             stdin.write_all(b"\n").expect("a line");
             let after;
             (after, asked) = tokio::task::spawn_blocking(move || (asked(), asked)).await.expect("an answer");

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use shopease_shared::ports::{Health as _, StoreError};
+use shopease_shared::testing::Stopwatch;
 use sqlx::{Connection as _, Executor as _, PgConnection};
 
 use super::super::PostgresStore;
@@ -48,7 +49,7 @@ async fn a_killed_server_loses_no_promised_order_and_the_store_recovers_by_itsel
             began.elapsed()
         });
         let down = down.await.expect("killed and started");
-        let began = Instant::now();
+        let began = Stopwatch::start();
         while store.check().await.is_err() {
             assert!(began.elapsed() < Duration::from_secs(5), "the store does not come back");
         }
@@ -89,7 +90,7 @@ async fn a_process_that_starts_waits_for_its_database_and_not_for_another_passwo
     .await
     .expect("started");
     waiting.await.expect("no panic").expect("a store");
-    let began = Instant::now();
+    let began = Stopwatch::start();
     let refused = PostgresStore::connect(&is_wrong).await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());

@@ -1,6 +1,7 @@
 //! What a purge removes, how much at once, whom it waits for, and how it finds it.
 
 use shopease_shared::ports::{OutboxMessage, PURGE_ROWS, PurgeStore as _, Purged};
+use shopease_shared::testing::Stopwatch;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use time::Duration;
 
@@ -87,7 +88,7 @@ async fn a_purge_waits_for_nobody_and_two_share_the_work() {
         other.execute("SELECT FROM idempotency_key WHERE key = 'key 1' FOR UPDATE").await.expect("a lock");
         other.execute("SELECT FROM cart WHERE owner = 'owner 1' FOR UPDATE").await.expect("a lock");
         let until = NOW + Duration::days(2);
-        let began = std::time::Instant::now();
+        let began = Stopwatch::start();
         let all = async || {
             let mut sum = 0;
             loop {
