@@ -3,7 +3,7 @@
 moto answers most calls, but forgets some fields that the provider reads back; each would show as a change in the second plan. Every patch below
 wraps one private function of moto and says which field it keeps, so the version of moto is pinned and `main` refuses another one.
 
-    python moto_server.py <port> <bucket of the functions' artefacts> <prefix>
+    python moto_server.py <bucket of the functions' artefacts> <prefix>
 """
 
 import io
@@ -175,18 +175,19 @@ def artefact():
     return buffer.getvalue()
 
 
-def main(port, bucket, prefix):
+def main(bucket, prefix):
     if moto.__version__ != MOTO:
         raise SystemExit(f"this file patches moto {MOTO}, but {moto.__version__} is installed")
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=int(port))
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()
+    _, port = server.get_host_and_port()
     storage = boto3.client(
         "s3", endpoint_url=f"http://127.0.0.1:{port}", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
     )
     storage.create_bucket(Bucket=bucket)
     for function in FUNCTIONS:
         storage.put_object(Bucket=bucket, Key=f"{prefix}/{function}.zip", Body=artefact())
-    print("ready", flush=True)
+    print(f"ready {port}", flush=True)
     # Ends with its parent: whoever holds our standard input.
     sys.stdin.read()
     server.stop()

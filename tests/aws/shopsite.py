@@ -4,6 +4,7 @@ import html.parser
 import http.client
 import json
 import os
+import random
 import re
 import socket
 import subprocess
@@ -12,10 +13,19 @@ import time
 import urllib.parse
 
 
+PORTS = iter(random.sample(range(20_000, 32_000), 12_000))
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that stays free until its server starts: the kernel gives those from 32,768 on to whoever asks for any."""
+    for port in PORTS:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise RuntimeError("no port is free")
 
 
 class Process:

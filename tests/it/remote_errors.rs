@@ -13,7 +13,7 @@ use shopease_shared::domain::{LineItemId, OrderId, PageLimit, RuleError, StockCh
 use shopease_shared::http::Problem;
 use shopease_shared::remote_shop::RemoteShop;
 use shopease_shared::shop::{CorrectStock, LogIn, QuoteRequest, Register, SetLineItem};
-use shopease_shared::testing::fixtures;
+use shopease_shared::testing::{fixtures, free_port};
 use shopease_shared::{Shop as _, ShopError};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::Instant;
@@ -95,8 +95,7 @@ async fn every_kind_of_error_arrives_as_it_was_sent() {
 
 #[tokio::test]
 async fn a_backend_that_is_down_is_unavailable() {
-    let (url, listener) = listen().await;
-    drop(listener);
+    let url = format!("http://127.0.0.1:{}", free_port());
     for error in errors_at(&url).await {
         assert!(matches!(error, ShopError::Unavailable { retry_after_seconds: 1, .. }), "{error:?}");
     }

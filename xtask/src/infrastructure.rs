@@ -189,15 +189,16 @@ struct Moto {
 impl Moto {
     fn start(emulator: &Path, name: &str) -> Result<Self> {
         let python = python_programs("moto", &["moto[server]==5.2.5"])?.join("python");
-        let port = std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         let log_file = emulator.join(format!("{name}.log"));
         let log = File::create(&log_file)?;
         let mut server = command(python);
-        server.current_dir(emulator).arg("moto_server.py").arg(port.to_string()).args(ARTEFACTS);
+        server.current_dir(emulator).arg("moto_server.py").args(ARTEFACTS);
         let process = server.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log).spawn()?;
-        let mut moto = Self { process, port };
+        let mut moto = Self { process, port: 0 };
         let output = moto.process.stdout.take().context("moto has no output")?;
-        if BufReader::new(output).lines().map_while(Result::ok).any(|line| line == "ready") {
+        let mut lines = BufReader::new(output).lines().map_while(Result::ok);
+        if let Some(port) = lines.find_map(|line| line.strip_prefix("ready ").map(str::to_owned)) {
+            moto.port = port.parse().with_context(|| format!("moto listens on {port:?}"))?;
             return Ok(moto);
         }
         bail!("moto did not start:\n{}", fs::read_to_string(log_file)?);

@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -35,15 +36,15 @@ impl Postgres {
     }
 
     fn launch(settings: &str) -> Result<Self> {
+        static STARTED: AtomicU32 = AtomicU32::new(0);
         let binaries = binaries()?;
-        let directory = std::env::temp_dir().join(format!("shopease-postgres-{}", std::process::id()));
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let directory = std::env::temp_dir().join(format!("shopease-postgres-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&directory)?;
         if is_root() {
             execute(command("chown").arg("postgres:").arg(&directory))?;
         }
-        // The port is free now; nothing on a developer's machine takes it in the next second.
-        let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
-        let server = Self { binaries, directory, port };
+        let mut server = Self { binaries, directory, port: 0 };
         let data = server.directory.join("data");
         let quiet = std::process::Stdio::null;
         execute(
@@ -53,6 +54,9 @@ impl Postgres {
                 .arg(&data)
                 .stdout(quiet()),
         )?;
+        // The port is free now; nothing takes it before the server does.
+        server.port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        let port = server.port;
         let options = format!(
             "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections=200 {settings}"
         );

@@ -1,10 +1,11 @@
 //! The shop as a child process, and an HTTP client on plain sockets that tells every way an answer may not come.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use shopease_shared::testing::free_port;
 use tempfile::TempDir;
 
 /// A running shop on an embedded store of its own.
@@ -23,7 +24,7 @@ impl Shop {
     /// The same with places for what it writes.
     pub fn start_with(variables: &[(&str, &str)], out: Stdio, error: Stdio) -> Self {
         let data = tempfile::tempdir().expect("a directory");
-        let port = TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).expect("a free port").port();
+        let port = free_port();
         let child = Command::new(env!("CARGO_BIN_EXE_shopease"))
             .env("SHOPEASE_DATA_DIR", data.path())
             .env("SHOPEASE_HTTP_PORT", port.to_string())

@@ -2,13 +2,14 @@
 
 use std::ffi::OsStr;
 use std::io::{ErrorKind, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use shopease_shared::ports::{Env as _, ProcessEnv};
+use shopease_shared::testing::free_port;
 use tempfile::TempDir;
 
 /// A private cluster on a loopback port; ends with this value. Its superuser `postgres` needs no password, every other
@@ -37,8 +38,7 @@ impl OwnPostgres {
         if is_root() {
             succeed(Command::new("chown").arg("postgres:").arg(directory.path()));
         }
-        // Free now, and nothing else asks for it in the next second.
-        let port = TcpListener::bind(("127.0.0.1", 0)).and_then(|socket| socket.local_addr()).expect("a port").port();
+        let port = free_port();
         let settings = settings.iter().flat_map(|setting| [" -c ", setting]).collect();
         let cluster = Self { binaries, directory, port, settings };
         succeed(

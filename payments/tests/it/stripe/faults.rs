@@ -137,7 +137,7 @@ async fn silence_lost_connections_and_endless_answers_are_unknown() {
     let start = Instant::now();
     let late = stripe.capture("pi_1", "key").await;
     assert!(matches!(&late, Err(PaymentError::Unknown(reason)) if reason.contains("in time")), "{late:?}");
-    assert!((9..12).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+    assert!((9..25).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
 }
 
 #[tokio::test]

@@ -14,7 +14,6 @@
 //! - It keeps its state in one file of the temporary directory, from which nothing is read with `--from-scratch`.
 
 use std::io::Write as _;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -23,6 +22,7 @@ use shopease_payments::stripe::StripeProvider;
 use shopease_shared::ports::{
     CreateIntent, Env as _, IntentStatus, PaymentError, PaymentIntent, PaymentProvider as _, ProcessEnv,
 };
+use shopease_shared::testing::free_port;
 
 use super::{KEY, provider, shim};
 use crate::support::{confirm_request, create_request, eur, order, refund_request};
@@ -45,8 +45,7 @@ impl Drop for LocalStripe {
 impl LocalStripe {
     async fn start() -> Result<Self, String> {
         let program = tokio::task::spawn_blocking(program).await.map_err(|error| error.to_string())??;
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-        let port = free.map_err(|error| error.to_string())?.port();
+        let port = free_port();
         let process = Command::new(&program)
             .args(["--from-scratch", "--port", &port.to_string()])
             .stdin(Stdio::null())

@@ -2,12 +2,13 @@
 //! `openssl s_server`; what the machine trusts is set by `SSL_CERT_FILE`, so a process of its own asks.
 
 use std::io::Write as _;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use shopease_shared::ports::{Env as _, PaymentError, PaymentProvider as _, ProcessEnv};
+use shopease_shared::testing::free_port;
 
 use super::provider;
 
@@ -57,11 +58,11 @@ fn only_certificates_that_the_machine_trusts_are_accepted() {
         return;
     }
     assert!(certificate("other").is_ok_and(|status| status.success()));
-    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
-    let arguments = format!("s_server -accept {free} -cert server.pem -key server.key -www -quiet");
+    let port = free_port();
+    let arguments = format!("s_server -accept {port} -cert server.pem -key server.key -www -quiet");
     let _server = Server(openssl(directory.path(), &arguments).spawn().expect("a server"));
     let start = Instant::now();
-    while TcpStream::connect(("127.0.0.1", free)).is_err() {
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
         assert!(start.elapsed() < Duration::from_secs(10), "openssl does not listen");
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -73,7 +74,7 @@ fn only_certificates_that_the_machine_trusts_are_accepted() {
     ] {
         let output = Command::new(std::env::current_exe().expect("this binary"))
             .args(["--exact", "stripe::tls::asks_a_tls_server", "--nocapture"])
-            .env("SHOPEASE_TEST_TLS", format!("https://{host}:{free}"))
+            .env("SHOPEASE_TEST_TLS", format!("https://{host}:{port}"))
             .env("SSL_CERT_FILE", directory.path().join(trusted))
             .env_remove("SSL_CERT_DIR")
             .output()

@@ -28,7 +28,8 @@ async fn writes_until_killed() {
     for number in 0_u32.. {
         let saved = cart(&visitor(&number.to_string()), &[("A", 1)]);
         bench.store.save_cart(&saved, LATER).await.expect("saved");
-        writeln!(std::io::stderr(), "saved {number}").expect("a reader");
+        // In one piece, so that none is half said when the process is killed.
+        std::io::stderr().write_all(format!("saved {number}\n").as_bytes()).expect("a reader");
     }
 }
 

@@ -8,7 +8,9 @@ mod upserts;
 mod wire;
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use aws_config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::Client;
 use shopease_shared::domain::{PageLimit, Product, ProductSort};
 use shopease_shared::ports::{CatalogStore as _, ProductListing};
@@ -36,7 +38,10 @@ impl Bench {
         let config = DynamoDbConfig { table: "shop".to_owned(), endpoint_url: Some(engine.endpoint_url()) };
         let mut store = DynamoDbStore::connect(&config, &MapEnv::default(), Arc::new(SeededIds::new(1))).await;
         let wire = Wire::default();
-        store.client = Client::from_conf(store.client.config().to_builder().interceptor(wire.clone()).build());
+        // What takes long on a busy machine is not asked for twice.
+        let patient = TimeoutConfig::builder().operation_timeout(Duration::from_mins(1)).build();
+        let config = store.client.config().to_builder().timeout_config(patient).interceptor(wire.clone());
+        store.client = Client::from_conf(config.build());
         store.create_table().await.expect("a table");
         wire.take_operations();
         Self { store, wire, engine }
