@@ -2,6 +2,7 @@
 //! keeps what they were and what the shop answered.
 
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use axum::extract::State;
@@ -13,6 +14,8 @@ use serde_json::Value;
 use shopease_payments::verify;
 use shopease_shared::ports::{Clock as _, SystemClock, WebhookError};
 use tokio::net::TcpListener;
+
+use crate::site::PATIENCE;
 
 /// The header of the provider's signature.
 const SIGNATURE: &str = "shopease-signature";
@@ -79,6 +82,20 @@ impl Receiver {
     /// The webhooks so far.
     pub fn webhooks(&self) -> Vec<Seen> {
         self.kept().webhooks.clone()
+    }
+
+    /// Waits until so many webhooks have told of each step by which an order is paid, and the shop has answered them.
+    pub async fn until_told(&self, order_id: &str, copies: usize) {
+        let told = |step: &str| {
+            let right = self.webhooks().into_iter().filter(|seen| seen.flaw.is_none());
+            let events = right.map(|seen| serde_json::from_slice::<Value>(&seen.body).expect("an event"));
+            events.filter(|event| event["type"] == step && event["data"]["order_id"] == order_id).count()
+        };
+        let begun = Instant::now();
+        while ["payment_intent.authorized", "payment_intent.captured"].into_iter().any(|step| told(step) < copies) {
+            assert!(begun.elapsed() < PATIENCE, "no webhook tells of {order_id}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {

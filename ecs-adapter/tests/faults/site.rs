@@ -2,7 +2,6 @@
 //! journal and so remembers all money, whoever is killed.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::Arc;
@@ -13,7 +12,7 @@ use serde_json::Value;
 use shopease_payments::fake::FakeProvider;
 use shopease_shared::config::Reader;
 use shopease_shared::ports::{PaymentProvider, SystemIds};
-use shopease_shared::testing::MapEnv;
+use shopease_shared::testing::{MapEnv, free_port};
 use shopease_storage::testing::{LentSchema, OwnPostgres, lend_schema};
 use shopease_storage::{OpenStore, StoreConfig, open};
 use tempfile::TempDir;
@@ -34,8 +33,8 @@ const CATALOG_HEAD: &str = "Handle,Title,Body (HTML),Vendor,Product Category,Typ
     Option1 Value,Variant SKU,Variant Grams,Variant Inventory Tracker,Variant Inventory Qty,\
     Variant Inventory Policy,Variant Price,Variant Requires Shipping,Variant Taxable,Status";
 
-/// Longest time a process may take to start or to end.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// Longest time a process may take to start, to end or to tell of something.
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Where the shop's data is.
 pub enum Store {
@@ -65,6 +64,13 @@ impl Store {
             Self::Postgres(schema) => Some(schema.url().to_owned()),
             Self::OwnPostgres(server) => Some(server.url()),
         }
+    }
+
+    /// How long a request waits for a connection: as in a shop where the database is what breaks, and so long that a busy
+    /// machine does not break it where something else does.
+    fn patience(&self) -> (&'static str, &'static str) {
+        let is_subject = matches!(self, Self::OwnPostgres(_));
+        ("SHOPEASE_DATABASE_ACQUIRE_TIMEOUT_MS", if is_subject { "1000" } else { "30000" })
     }
 }
 
@@ -183,7 +189,8 @@ impl Site {
                 endpoint_url: Some(format!("http://127.0.0.1:{}", self.engine_port)),
             },
             Some(url) => {
-                let env = MapEnv::new([("SHOPEASE_DATABASE_CONNECTIONS", "4")]).with("SHOPEASE_DATABASE_URL", &url);
+                let env = MapEnv::new([("SHOPEASE_DATABASE_CONNECTIONS", "4"), self.store.patience()]);
+                let env = env.with("SHOPEASE_DATABASE_URL", &url);
                 let mut reader = Reader::new(&env);
                 let config = StoreConfig::read(&mut reader, "postgres").expect("a store");
                 reader.finish().expect("the settings are right");
@@ -242,7 +249,10 @@ impl Site {
             .stderr(log(&self.home));
         match self.store.database_url() {
             None => command.env("SHOPEASE_STORE", "embedded"),
-            Some(url) => command.env("SHOPEASE_STORE", "postgres").env("SHOPEASE_DATABASE_URL", url),
+            Some(url) => command
+                .env("SHOPEASE_STORE", "postgres")
+                .env("SHOPEASE_DATABASE_URL", url)
+                .envs([self.store.patience()]),
         };
         command
     }
@@ -362,8 +372,4 @@ fn log(home: &TempDir) -> std::fs::File {
 
 async fn run(mut command: Command) -> Output {
     tokio::task::spawn_blocking(move || command.output().expect("it runs")).await.expect("it ends")
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).expect("a free port").port()
 }

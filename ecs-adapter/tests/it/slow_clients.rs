@@ -70,8 +70,8 @@ fn headers_larger_than_the_shop_takes_are_431_and_usual_ones_are_not() {
 #[test]
 fn more_connections_than_allowed_wait_and_are_served() {
     let shop = Shop::start(&[("SHOPEASE_CONNECTIONS", "4"), ("SHOPEASE_READ_TIMEOUT_MS", "1000")]);
-    let idle: Vec<_> = (0..4).map(|_| connect(shop.port).expect("a connection")).collect();
     let begun = Instant::now();
+    let idle: Vec<_> = (0..4).map(|_| connect(shop.port).expect("a connection")).collect();
     assert_eq!(get(shop.port, "/healthz").expect("an answer").status, 200);
     let waited = begun.elapsed();
     assert!(waited >= Duration::from_millis(800), "it was served after {waited:?} beside 4 connections");
