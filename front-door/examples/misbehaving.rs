@@ -85,13 +85,6 @@ fn main() -> io::Result<()> {
         _ => {}
     }
     loop {
-        if how == "ends while idle" {
-            let limit = Duration::from_millis(100);
-            thread::spawn(move || {
-                thread::sleep(limit);
-                std::process::exit(9);
-            });
-        }
         let event = api.next()?;
         let id = event.request_id.as_str();
         match how {
@@ -121,6 +114,13 @@ fn main() -> io::Result<()> {
             "answers and ends" => {
                 api.answer(id, "\"last words\"")?;
                 std::process::exit(5);
+            }
+            "ends while idle" => {
+                api.answer(id, &event.body)?;
+                thread::spawn(|| {
+                    thread::sleep(Duration::from_millis(100));
+                    std::process::exit(9);
+                });
             }
             _ => {
                 api.answer(id, &event.body)?;

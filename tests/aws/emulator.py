@@ -40,10 +40,14 @@ def template_actions(original, props, lb_arn, prop="DefaultActions"):
     return actions
 
 
+# The same draws in every run.
+DRAW = random.Random(80)
+
+
 async def chosen_action(original, action, *args, **named):
     groups = action.get("Weighted")
     if groups:
-        [(arn, _)] = random.choices(groups, [weight for _, weight in groups])
+        [(arn, _)] = DRAW.choices(groups, [weight for _, weight in groups])
         action = {**action, "TargetGroupArn": arn}
     return await original(action, *args, **named)
 

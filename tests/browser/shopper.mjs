@@ -41,6 +41,9 @@ export async function inspect({ page, device, javaScriptEnabled, complaints }, n
   }
 }
 
+/** Whether an address is this page, not one that comes back to it, such as `/login?next=/account`. */
+const isAt = (path) => (url) => url.pathname === path;
+
 async function heading(page, text) {
   await page.getByRole("heading", { level: 1, name: text }).waitFor({ timeout: 15_000 });
 }
@@ -143,7 +146,7 @@ export async function haveAnAccount(visit, email) {
   await page.fill("form[action='/register'] [name=email]", email);
   await page.fill("form[action='/register'] [name=password]", "correct horse battery");
   await page.locator("form[action='/register'] button[type=submit]").click();
-  await page.waitForURL(/\/account/);
+  await page.waitForURL(isAt("/account"));
   await inspect(visit, "account-empty");
   await page.goto("/cart");
   await page.getByText("Grinder", { exact: false }).first().waitFor();
@@ -157,8 +160,9 @@ export async function haveAnAccount(visit, email) {
   await page.getByText(number).first().waitFor();
   await inspect(visit, "account");
   await page.locator("form[action='/logout'] button").first().click();
+  await page.waitForURL(isAt("/"));
   await page.goto("/account");
-  await page.waitForURL(/\/login/);
+  await page.waitForURL(isAt("/login"));
   await inspect(visit, "login");
   await page.fill("form[action='/login'] [name=email]", email);
   await page.fill("form[action='/login'] [name=password]", "wrong password");
@@ -166,7 +170,7 @@ export async function haveAnAccount(visit, email) {
   await page.getByRole("alert").first().waitFor();
   await page.fill("form[action='/login'] [name=password]", "correct horse battery");
   await page.locator("form[action='/login'] button[type=submit]").click();
-  await page.waitForURL(/\/account/);
+  await page.waitForURL(isAt("/account"));
   await page.getByText(number).first().waitFor();
 }
 
@@ -189,7 +193,7 @@ export async function isMovedBetweenPaths(visit, weigh) {
   await page.fill("form[action='/register'] [name=email]", "moved@example.com");
   await page.fill("form[action='/register'] [name=password]", "correct horse battery");
   await page.locator("form[action='/register'] button[type=submit]").click();
-  await page.waitForURL(/\/account/);
+  await page.waitForURL(isAt("/account"));
   await weigh(100, 0);
   await at("fargate", "/account");
   await at("fargate", "/cart");
@@ -248,11 +252,11 @@ export async function looksAtTheCosts(visit, file) {
 export async function operate(visit, email, password, which = 0) {
   const { page } = visit;
   await page.goto("/admin");
-  await page.waitForURL(/\/login/);
+  await page.waitForURL(isAt("/login"));
   await page.fill("form[action='/login'] [name=email]", email);
   await page.fill("form[action='/login'] [name=password]", password);
   await page.locator("form[action='/login'] button[type=submit]").click();
-  await page.waitForURL(/\/admin/);
+  await page.waitForURL(isAt("/admin"));
   await page.getByText("ada@example.com").first().waitFor();
   await inspect(visit, "admin-orders");
   await page.locator("th a[href^='/admin/orders/']").nth(which).click();

@@ -18,6 +18,8 @@ pub fn canonical(text: &str, letter: char, seen: &mut Vec<String>) -> String {
             out.push_str("<time>");
             rest = &rest[time..];
         } else if is_clock(word, rest) {
+            // A walk may begin before midnight and end after it.
+            out.truncate(out.len() - day_before_clock(&out));
             out.push_str("<clock>");
             rest = &rest[3..];
         } else if let Some((prefix, kind)) = random(word) {
@@ -71,6 +73,18 @@ fn is_clock(word: &str, rest: &str) -> bool {
     two_digits(word.as_bytes()) && rest.len() >= 3 && rest.starts_with(':') && two_digits(&rest.as_bytes()[1..3])
 }
 
+/// How much of a text's end is a day as pages show it before a clock: `28 November 2026, `.
+fn day_before_clock(text: &str) -> usize {
+    let mut words = text.strip_suffix(", ").unwrap_or_default().rsplitn(3, ' ');
+    let (Some(year), Some(month), Some(before)) = (words.next(), words.next(), words.next()) else { return 0 };
+    let digits = |text: &str| text.bytes().rev().take_while(u8::is_ascii_digit).count();
+    let is_month = !month.is_empty() && month.bytes().all(|byte| byte.is_ascii_alphabetic());
+    if year.len() != 4 || digits(year) != 4 || !is_month || !(1..=2).contains(&digits(before)) {
+        return 0;
+    }
+    digits(before) + " ".len() + month.len() + " ".len() + year.len() + ", ".len()
+}
+
 /// Whether `2026-11-23T01` and what follows it is a point in time; gives how much of the rest belongs to it.
 fn point_in_time(word: &str, rest: &str) -> Option<usize> {
     let (date, hour) = word.split_once('T')?;
@@ -89,9 +103,10 @@ mod tests {
     fn equal_ids_stay_equal_and_everything_else_stays() {
         let id = "01M830D3TX9FT3CR0554ZZZP9C";
         let text = format!(
-            "a {id} b {id} c cart_01M830D3TX9FT3CR0554ZZZP9D at 2026-11-23T01:30:22.123Z, x-door-b@example.com, 02:37"
+            "a {id} b {id} c cart_01M830D3TX9FT3CR0554ZZZP9D at 2026-11-23T01:30:22.123Z, x-door-b@example.com, 02:37, \
+             <td>8 November 2026, 23:59 UTC"
         );
-        let expected = "a <id 1> b <id 1> c cart_<id 2> at <time>, x-door-?@example.com, <clock>";
+        let expected = "a <id 1> b <id 1> c cart_<id 2> at <time>, x-door-?@example.com, <clock>, <td><clock> UTC";
         assert_eq!(canonical(&text, 'b', &mut Vec::new()), expected);
         for text in ["\"2qpX_WKIeoxi3lwU42NwpA\"", "2026-11-23", "stoneware-dinner-plate-moss", "äöü"] {
             assert_eq!(canonical(text, 'b', &mut Vec::new()), text);

@@ -127,7 +127,8 @@ pub fn apt_install(packages: &[&str]) -> Result<()> {
     }
     let install = |packages: &[&str]| {
         let mut apt = command("apt-get");
-        apt.args(["install", "-y", "-qq", "--no-install-recommends"]).args(packages);
+        // Two steps may install at once.
+        apt.args(["-o", "DPkg::Lock::Timeout=300", "install", "-y", "-qq", "--no-install-recommends"]).args(packages);
         apt.env("DEBIAN_FRONTEND", "noninteractive").stdout(Stdio::null());
         execute(&mut apt)
     };

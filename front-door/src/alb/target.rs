@@ -13,7 +13,7 @@ use http_body_util::{BodyExt as _, Empty};
 use hyper::body::{Bytes, Incoming};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use shopease_shared::http::routes::Surface;
 use tokio::time::{sleep, timeout};
 use tower_http::timeout::TimeoutBody;
@@ -27,6 +27,8 @@ use upload::{Activity, Upload};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many idle connections to a target are kept.
 const IDLE_CONNECTIONS: usize = 256;
+/// How long an idle one is kept (ALB: its idle timeout, 60 s); targets keep their side longer.
+const KEEP_IDLE: Duration = Duration::from_mins(1);
 /// Longest wait for the answer to a health check.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -61,7 +63,8 @@ impl Targets {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        let builder = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(IDLE_CONNECTIONS).clone();
+        let mut builder = Client::builder(TokioExecutor::new());
+        builder.pool_max_idle_per_host(IDLE_CONNECTIONS).pool_idle_timeout(KEEP_IDLE).pool_timer(TokioTimer::new());
         Self { client: builder.build(connector.clone()), prober: builder.build(connector), frontend, backend }
     }
 

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use front_door::lambda::{Function, Invocation, Observer, Outcome, Report, Settings};
 use serde_json::Value;
@@ -25,6 +25,15 @@ const BINARIES: [(&str, &str); 7] = [
 /// Remembers what functions write.
 #[derive(Default)]
 struct Log(Mutex<String>);
+
+impl Log {
+    /// Of how many the log and the metrics tell.
+    fn invocations(&self) -> usize {
+        let log = self.0.lock().expect("nobody panicked");
+        let metrics = log.lines().filter_map(EmfLine::read).filter(|line| line.metrics.contains_key("Latency"));
+        metrics.count().min(log.matches(r#""name":"access""#).count())
+    }
+}
 
 impl Observer for Log {
     fn report(&self, _: &Report) {}
@@ -95,6 +104,11 @@ async fn every_function_starts_and_answers_each_form_of_event() {
                 "{name}: {answer}"
             );
             invocations += 1;
+        }
+        // What the function wrote before it was frozen may be on its way through the pipe.
+        let begun = Instant::now();
+        while log.invocations() < invocations && begun.elapsed() < Duration::from_secs(10) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
         tells_of_each_invocation(name, invocations, &log.0.lock().expect("nobody panicked"));
     }

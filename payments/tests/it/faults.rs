@@ -52,11 +52,11 @@ async fn a_dropped_connection_gives_not_a_single_byte() {
 
 #[tokio::test]
 async fn a_slow_request_holds_its_key_and_is_done_although_the_client_left() {
-    let fault = Fault { delay_ms: 2_000, ..once(FaultKind::Delay) };
+    let fault = Fault { delay_ms: 6_000, ..once(FaultKind::Delay) };
     let running = Running::start(plan(fault), None).await;
     let provider = running.provider();
     let id = authorized(&provider).await.id;
-    let impatient = tokio::time::timeout(Duration::from_millis(150), provider.capture(&id, "capture")).await;
+    let impatient = tokio::time::timeout(Duration::from_secs(1), provider.capture(&id, "capture")).await;
     assert!(impatient.is_err(), "it is slow");
     let busy = provider.capture(&id, "capture").await;
     assert!(matches!(busy, Err(PaymentError::Unknown(ref reason)) if reason.contains("409")), "{busy:?}");

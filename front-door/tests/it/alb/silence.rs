@@ -9,8 +9,12 @@ use crate::support::{Connection, Door, Options, get};
 
 const IDLE: Duration = Duration::from_millis(400);
 
-fn hasty(mut options: Options) -> Options {
-    options.balancer = Settings { idle_timeout: IDLE, ..Settings::default() };
+fn hasty(options: Options) -> Options {
+    with_timeout(options, IDLE)
+}
+
+fn with_timeout(mut options: Options, idle_timeout: Duration) -> Options {
+    options.balancer = Settings { idle_timeout, ..Settings::default() };
     options
 }
 
@@ -53,12 +57,13 @@ async fn a_client_that_stops_sending_is_told() {
 
 #[tokio::test]
 async fn who_sends_slowly_is_waited_for() {
-    let door = Door::start(hasty(Options::default())).await;
-    let mut connection = begin_upload(&door, "/products?do=count", 5).await;
-    for _ in 0..4 {
-        sleep(IDLE / 2).await;
+    // Far from the pauses, so that a pause may be a second longer than it should; shorter than all of them.
+    let door = Door::start(with_timeout(Options::default(), Duration::from_secs(2))).await;
+    let mut connection = begin_upload(&door, "/products?do=count", 9).await;
+    for _ in 0..8 {
+        sleep(Duration::from_millis(300)).await;
         connection.write(b"x").await;
     }
     let reply = connection.reply().await;
-    assert_eq!((reply.status, reply.text().as_str()), (200, "5"));
+    assert_eq!((reply.status, reply.text().as_str()), (200, "9"));
 }

