@@ -112,7 +112,8 @@ fn round(number: u32) {
         assert!(signalled.elapsed() < DRAIN * 5, "round {number}: it still listens");
         thread::sleep(Duration::from_millis(20));
     }
-    // The drain is over: these requests are in flight when the shop listens no more.
+    // Longer than requests on their way are waited for: these are in flight when idle connections have been closed.
+    thread::sleep(Duration::from_millis(500));
     for (mut socket, rest) in unfinished {
         socket.write_all(rest.as_bytes()).expect("the connection is open");
         let answer = read(&mut socket).unwrap_or_else(|error| panic!("round {number}: {error}"));
