@@ -8,7 +8,7 @@
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "a measurement that cannot be made ends, and says so")]
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -22,6 +22,7 @@ use front_door::units::milliseconds;
 use http::Request;
 use hyper::body::Bytes;
 use lambda_http::{Body, Error, Response};
+use shopease_shared::testing::free_port;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::time::sleep;
@@ -117,7 +118,7 @@ async fn measure(cli: Cli) -> Result<(), Error> {
 
 /// The store that all share: the embedded engine in a process of its own, with the demo catalog.
 async fn engine(shopease: &Path, directory: &TempDir) -> Result<(tokio::process::Child, Vec<(String, String)>), Error> {
-    let (port, web) = (free_port()?, free_port()?);
+    let (port, web) = (free_port(), free_port());
     let process = tokio::process::Command::new(shopease)
         .arg("serve")
         .env("SHOPEASE_DATA_DIR", directory.path().join("data"))
@@ -167,7 +168,7 @@ fn contestants(cli: &Cli, directory: &TempDir, variables: &[(String, String)]) -
         }
         all.push(contestant(name, target, binary, &[]));
         if let Some(code) = &adapted {
-            let port = free_port()?.to_string();
+            let port = free_port().to_string();
             let own = [
                 ("AWS_LWA_PORT", port.as_str()),
                 ("AWS_LWA_READINESS_CHECK_PATH", "/healthz"),
@@ -323,8 +324,4 @@ fn percentile(values: &[f64], percent: usize) -> f64 {
     values.sort_by(f64::total_cmp);
     let rank = (values.len() * percent).div_ceil(100).max(1);
     values.get(rank - 1).copied().unwrap_or(f64::NAN)
-}
-
-fn free_port() -> std::io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }

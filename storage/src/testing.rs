@@ -142,8 +142,8 @@ impl OwnSchema {
         let config = PostgresConfig {
             max_connections: MAX_CONNECTIONS,
             schema: Some(name.clone()),
-            // As a task that starts, not the tests' own hurry.
-            patience: Patience { start_timeout: Duration::from_secs(20), ..Patience::default() },
+            // The limits of a shop, once it runs.
+            patience: Patience { start_timeout: LONG.acquire_timeout, ..Patience::default() },
             ..PostgresConfig::new(url.clone())
         };
         let store = patient_store(&config).await;

@@ -440,7 +440,7 @@ async fn a_checkout_wakes_a_worker_that_had_nothing_to_do(shop: TestShop) {
     // After 0.4, 0.8, 1.6 and 3.2 seconds the next pause is one of 4.8.
     tokio::time::sleep(Duration::from_millis(6_300)).await;
     paid_order_of(&shop, "grace").await;
-    let heard = tokio::time::timeout(Duration::from_secs(4), told.recv()).await;
+    let heard = tokio::time::timeout(Duration::from_secs(3), told.recv()).await;
     assert_eq!(heard.expect("not in time"), Some("order.placed".to_owned()));
     working.abort();
 }

@@ -41,7 +41,7 @@ async fn a_network_that_loses_statements_and_answers_costs_no_order() {
     tokio::time::sleep(TOO_LONG).await;
     let counts = proxy.counts();
     println!("{counts:?} in {took:.1?}, well again {ill:.1?} later");
-    assert!(counts.lost_before.min(counts.lost_after).min(counts.delayed) >= faults / 20, "of each kind some");
+    assert!(counts.lost_before.min(counts.lost_after).min(counts.delayed) >= faults / 10, "of each kind some");
     shop.kill();
     site.settle().await;
     visits.check(&site).await;

@@ -1,5 +1,5 @@
-//! What tests of every crate share: a clock, ids and an environment that tests set, ports, a stopwatch, small fixtures, and the
-//! [`conformance`] suite that every store passes. Nothing that is deployed enables the feature `testing`.
+//! What tests of every crate share: a clock, ids and an environment that tests set, ports, a stopwatch, small fixtures,
+//! and the [`conformance`] suite that every store passes. Nothing that is deployed enables the feature `testing`.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,

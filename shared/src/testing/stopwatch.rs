@@ -32,6 +32,11 @@ impl Stopwatch {
         self.0.elapsed()
     }
 
+    /// For how long the machine stood still since the start.
+    pub fn stood_still(self) -> Duration {
+        self.total().saturating_sub(self.elapsed())
+    }
+
     /// The time since the start, without standstills of 50 ms and more: for what must end by then.
     pub fn elapsed(self) -> Duration {
         let ticks = ticks();

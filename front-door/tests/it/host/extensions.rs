@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use front_door::lambda::Ending;
 use serde_json::{Value, json};
+use shopease_shared::testing::Stopwatch;
 
 use crate::support::{Host, eventually};
 
@@ -114,8 +115,10 @@ async fn a_runtime_is_asked_to_end_if_there_are_extensions() {
         shutdown(&host, "listens", "spindown").await;
         host.recorder.lines.lock().expect("no panic").contains(&"terminated".to_owned())
     };
-    // A process that gets no turn for 0.6 s is killed unheard, as on AWS.
-    assert!(was_heard().await || was_heard().await);
+    // A process that gets no turn for 0.6 s is killed unheard, as on AWS: the machine's fault, if it stood still.
+    let stopwatch = Stopwatch::start();
+    let heard = was_heard().await;
+    assert!(heard || (stopwatch.stood_still() > Duration::from_millis(300) && was_heard().await));
 }
 
 #[tokio::test]

@@ -49,11 +49,23 @@ async fn a_lock_is_waited_for_2_seconds_and_the_caller_is_told_to_come_later() {
 #[tokio::test]
 async fn a_transaction_that_does_nothing_for_10_seconds_is_ended_by_the_server() {
     on_schema("idle transaction", |config| async move {
-        let mut idle = PgConnection::connect_with(&config.session_options().expect("options")).await.expect("one");
+        let options = config.session_options().expect("options");
+        let mut idle = PgConnection::connect_with(&options).await.expect("one");
+        let mut other = PgConnection::connect_with(&options).await.expect("another");
         idle.execute("BEGIN").await.expect("a transaction");
-        tokio::time::sleep(Duration::from_secs(7)).await;
-        idle.execute("SELECT 1").await.expect("not yet");
-        tokio::time::sleep(Duration::from_millis(10_500)).await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        // Begins anew with each statement.
+        let began = Stopwatch::start();
+        let pid: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut idle).await.expect("an id");
+        let mut is_there = async || -> bool {
+            let sessions = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1)");
+            sessions.bind(pid).fetch_one(&mut other).await.expect("an answer")
+        };
+        while is_there().await {
+            assert!(began.elapsed() < Duration::from_secs(20), "it is not ended");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_took(began, 10.0..10.9);
         let error = idle.execute("SELECT 1").await.expect_err("ended");
         let error = store_error(error);
         assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
