@@ -9,9 +9,9 @@ use async_trait::async_trait;
 use moka::future::Cache;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
-use shopease_shared::config::Reader;
+use shopease_process::config::Reader;
 use shopease_shared::http::{EmbeddedAssets, NamedAsset};
-use shopease_shared::ports::{Asset, AssetStore, Env, MAX_ASSET_BYTES, Source, StoreError};
+use shopease_shop::ports::{Asset, AssetStore, Env, MAX_ASSET_BYTES, Source, StoreError};
 
 use crate::service::{Call, Failure, Patience, Service, host, own_endpoint};
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
-use shopease_shared::ports::{Env, Source};
+use shopease_shop::ports::{Env, Source};
 
 use crate::service::{Call, Failure, Patience, Service, host};
 

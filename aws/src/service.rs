@@ -15,8 +15,8 @@ use aws_sigv4::sign::v4;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method, Response, Url};
 use serde::Deserialize;
-use shopease_shared::ports::{Clock as _, Env, Source, SystemClock, SystemIds};
-use shopease_shared::retry::full_jitter;
+use shopease_process::retry::full_jitter;
+use shopease_shop::ports::{Clock as _, Env, Source, SystemClock, SystemIds};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout_at};
 

@@ -6,7 +6,7 @@ use aws_sdk_rds::Client;
 use aws_sdk_rds::config::Builder;
 use aws_sdk_rds::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_rds::types::{DbSnapshot, Tag};
-use shopease_shared::ports::Env;
+use shopease_shop::ports::Env;
 use tokio::time::{Instant, sleep};
 
 use crate::service::{own_endpoint, sdk_config};

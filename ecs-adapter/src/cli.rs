@@ -7,10 +7,10 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use shopease_aws::S3Location;
-use shopease_shared::domain::EmailAddress;
-use shopease_shared::ports::{ProcessEnv, SystemClock, SystemIds};
-use shopease_shared::services::create_operator;
-use shopease_shared::telemetry;
+use shopease_process::telemetry;
+use shopease_shop::domain::EmailAddress;
+use shopease_shop::ports::{ProcessEnv, SystemClock, SystemIds};
+use shopease_shop::services::create_operator;
 
 use crate::import::ImportArgs;
 use crate::open::{self, Settings};

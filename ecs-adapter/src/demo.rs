@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use shopease_shared::config::ShopConfig;
-use shopease_shared::domain::EmailAddress;
-use shopease_shared::ports::{IdGenerator as _, SharedStore, SystemClock, SystemIds};
-use shopease_shared::services::create_operator;
+use shopease_shop::config::ShopConfig;
+use shopease_shop::domain::EmailAddress;
+use shopease_shop::ports::{IdGenerator as _, SharedStore, SystemClock, SystemIds};
+use shopease_shop::services::create_operator;
 use shopease_storage::StoreConfig;
 
 /// The catalog that a new shop begins with.

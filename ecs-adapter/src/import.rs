@@ -6,10 +6,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressStyle};
-use shopease_shared::catalog_import::{FileEncoding, ImportOptions, MAX_FILE_BYTES, WriteOptions, import, read};
-use shopease_shared::config::ShopConfig;
-use shopease_shared::domain::{Currency, Tokenizer};
-use shopease_shared::ports::{Clock, SharedStore};
+use shopease_catalog_files::{FileEncoding, ImportOptions, MAX_FILE_BYTES, WriteOptions, import, read};
+use shopease_shop::config::ShopConfig;
+use shopease_shop::domain::{Currency, Tokenizer};
+use shopease_shop::ports::{Clock, SharedStore};
 
 /// Read a Shopify product export (CSV) into the store.
 ///

@@ -6,8 +6,10 @@ use anyhow::Context as _;
 use shopease_aws::AssetsConfig;
 use shopease_events::EventsConfig;
 use shopease_payments::{LedgerHome, OpenPayments, PaymentsConfig};
-use shopease_shared::config::{HttpConfig, Reader, ShopConfig};
-use shopease_shared::ports::{AssetStore, Env, EventSink, ProcessEnv, SystemIds};
+use shopease_process::config::Reader;
+use shopease_shared::config::HttpConfig;
+use shopease_shop::config::ShopConfig;
+use shopease_shop::ports::{AssetStore, Env, EventSink, ProcessEnv, SystemIds};
 use shopease_storage::{OpenStore, StoreConfig};
 
 use crate::demo;

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use shopease_process::telemetry;
 use shopease_shared::http::{self, App, Runtime};
-use shopease_shared::ports::{ProcessEnv, SystemIds};
 use shopease_shared::remote_shop::RemoteShop;
-use shopease_shared::services::{LocalShop, Worker};
-use shopease_shared::telemetry;
+use shopease_shop::ports::{ProcessEnv, SystemIds};
+use shopease_shop::services::{LocalShop, Worker};
 use shopease_storage::OpenStore;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use shopease_aws::{SnapshotOrder, SnapshotState, take_snapshot};
-use shopease_shared::ports::ProcessEnv;
+use shopease_shop::ports::ProcessEnv;
 
 /// How to take a snapshot.
 #[derive(Debug, clap::Args)]

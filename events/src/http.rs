@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::{Client, Url};
-use shopease_shared::ports::{EventSink, OutboxMessage};
+use shopease_shop::ports::{EventSink, OutboxMessage};
 
 /// A receiver that takes longer is taken to be away.
 const TIMEOUT: Duration = Duration::from_secs(5);

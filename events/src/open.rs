@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use shopease_shared::config::Reader;
-use shopease_shared::ports::{EventSink, LogSink};
+use shopease_process::config::Reader;
+use shopease_shop::ports::{EventSink, LogSink};
 
 use crate::HttpSink;
 

@@ -22,7 +22,7 @@ use front_door::units::milliseconds;
 use http::Request;
 use hyper::body::Bytes;
 use lambda_http::{Body, Error, Response};
-use shopease_shared::testing::free_port;
+use shopease_shop::testing::free_port;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::time::sleep;

@@ -10,12 +10,14 @@ use lambda_http::tower::ServiceBuilder;
 use shopease_aws::AssetsConfig;
 use shopease_events::EventsConfig;
 use shopease_payments::{LedgerHome, PaymentsConfig};
-use shopease_shared::config::{HttpConfig, Reader, ShopConfig};
+use shopease_process::config::Reader;
+use shopease_process::telemetry;
+use shopease_shared::config::HttpConfig;
 use shopease_shared::http::routes::Area;
 use shopease_shared::http::{self, App, Runtime};
-use shopease_shared::ports::{ProcessEnv, SystemIds};
-use shopease_shared::services::{LocalShop, Worker};
-use shopease_shared::telemetry;
+use shopease_shop::config::ShopConfig;
+use shopease_shop::ports::{ProcessEnv, SystemIds};
+use shopease_shop::services::{LocalShop, Worker};
 use shopease_storage::StoreConfig;
 
 /// Serves an area behind an ALB, an HTTP API or a Function URL until the environment ends.

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use secrecy::SecretString;
-use shopease_shared::config::Reader;
-use shopease_shared::domain::hex;
-use shopease_shared::ports::{IdGenerator as _, PaymentProvider, SystemClock, SystemIds};
+use shopease_process::config::Reader;
+use shopease_shop::domain::hex;
+use shopease_shop::ports::{IdGenerator as _, PaymentProvider, SystemClock, SystemIds};
 use tokio::net::TcpListener;
 
 use crate::fake::{FakeProvider, Ledger, LedgerConfig, service, test_cards};
@@ -208,7 +208,7 @@ fn random_secret() -> SecretString {
 
 #[cfg(test)]
 mod tests {
-    use shopease_shared::testing::MapEnv;
+    use shopease_shop::testing::MapEnv;
 
     use super::*;
 

@@ -3,8 +3,8 @@
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
-use shopease_shared::domain::hex;
-use shopease_shared::ports::WebhookError;
+use shopease_shop::domain::hex;
+use shopease_shop::ports::WebhookError;
 use subtle::{Choice, ConstantTimeEq as _};
 use time::{Duration, OffsetDateTime};
 

@@ -13,20 +13,19 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Client, Method, Request, RequestBuilder, Url};
 use serde::de::DeserializeOwned;
 
-use crate::deadline;
-use crate::domain::{
+use crate::http::Problem;
+use crate::http::wire::{CategoriesBody, PageBody, ProductStockBody, encode_cursor, position_of, products_question};
+use shopease_process::deadline;
+use shopease_process::retry::{RetryBudget, full_jitter};
+use shopease_process::telemetry::request;
+use shopease_shop::domain::{
     Category, Handle, LineItemId, OrderId, OrderSummary, Page, PageLimit, Position, ProductSummary, Quote, StockLevel,
 };
-use crate::http::Problem;
-use crate::http::SIGNATURE_HEADER;
-use crate::http::wire::{CategoriesBody, PageBody, ProductStockBody, encode_cursor, position_of, products_question};
-use crate::ports::{IdGenerator, IdempotencyKey, SystemIds};
-use crate::retry::{RetryBudget, full_jitter};
-use crate::shop::{
+use shopease_shop::ports::{IdGenerator, IdempotencyKey, SIGNATURE_HEADER, SystemIds};
+use shopease_shop::shop::{
     AddLineItem, Caller, CartView, CorrectStock, CustomerView, ListProducts, LogIn, MoveParcel, OrderView, PlaceOrder,
     ProductView, QuoteRequest, RefundOrder, Register, SetLineItem, Shop, ShopError, ShopResult, SignedIn, VariantStock,
 };
-use crate::telemetry::request;
 
 /// Everything but RFC 3986's unreserved characters is escaped in a path segment.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -154,8 +153,10 @@ impl RemoteShop {
     }
 
     async fn try_once(&self, mut request: Request) -> Result<Vec<u8>, Failure> {
-        let unavailable =
-            |source: crate::ports::Source| ShopError::Unavailable { retry_after_seconds: 1, source: Some(source) };
+        let unavailable = |source: shopease_shop::ports::Source| ShopError::Unavailable {
+            retry_after_seconds: 1,
+            source: Some(source),
+        };
         let left = deadline::remaining().map_or(TIMEOUT, |left| left.saturating_sub(RESERVE));
         if left.is_zero() {
             let error = unavailable("there is no time left to ask the backend".into());

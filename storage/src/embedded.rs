@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use dynoxide::{Database, server};
-use shopease_shared::ports::Env;
+use shopease_shop::ports::Env;
 use tokio::sync::watch;
 
 /// Variables that are set where AWS runs the code.
@@ -302,8 +302,8 @@ mod tests {
         use std::sync::Arc;
 
         use crate::dynamodb::{DynamoDbConfig, DynamoDbStore};
-        use shopease_shared::ports::SessionStore as _;
-        use shopease_shared::testing::{SeededIds, fixtures};
+        use shopease_shop::ports::SessionStore as _;
+        use shopease_shop::testing::{SeededIds, fixtures};
         use time::macros::datetime;
 
         let directory = tempfile::tempdir().expect("a directory");

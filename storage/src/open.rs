@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use shopease_shared::config::Reader;
-use shopease_shared::ports::{Env, IdGenerator, SharedStore, StoreError};
+use shopease_process::config::Reader;
+use shopease_shop::ports::{Env, IdGenerator, SharedStore, StoreError};
 
 /// Which store, and where.
 #[derive(Debug, Clone)]

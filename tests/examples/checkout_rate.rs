@@ -11,12 +11,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use shopease_payments::fake::{FakeProvider, Ledger};
-use shopease_shared::Shop as _;
-use shopease_shared::config::{Reader, ShopConfig};
-use shopease_shared::ports::{Env as _, ProcessEnv, SharedStore, SystemClock, SystemIds};
-use shopease_shared::services::LocalShop;
-use shopease_shared::shop::{AddLineItem, Caller, PlaceOrder};
-use shopease_shared::testing::fixtures;
+use shopease_process::config::Reader;
+use shopease_shop::Shop as _;
+use shopease_shop::config::ShopConfig;
+use shopease_shop::ports::{Env as _, ProcessEnv, SharedStore, SystemClock, SystemIds};
+use shopease_shop::services::LocalShop;
+use shopease_shop::shop::{AddLineItem, Caller, PlaceOrder};
+use shopease_shop::testing::fixtures;
 use shopease_storage::testing::{on_dynamodb, on_postgres};
 
 /// Buyers at once, and how long each run takes.

@@ -4,7 +4,7 @@ use std::time::{Duration as Elapsed, Instant};
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
-use shopease_shared::testing::fixtures;
+use shopease_shop::testing::fixtures;
 use time::Duration;
 
 use crate::harness::{Client, PASSWORD, TestShop, both_stores, text};

@@ -7,12 +7,12 @@ use async_trait::async_trait;
 use http::StatusCode;
 use serde_json::json;
 use shopease_payments::fake::Command;
-use shopease_shared::domain::{
+use shopease_shop::domain::{
     FulfillmentState, Order, OrderId, OrderState, PaymentState, Refund, RefundId, RefundState, StockLevel,
 };
-use shopease_shared::ports::{AuditPage, AuditRecord, AuditStore, Clock as _, OutboxMessage, StoreError};
-use shopease_shared::services::{AuditReport, Invariant, audit};
-use shopease_shared::testing::fixtures::{self, eur};
+use shopease_shop::ports::{AuditPage, AuditRecord, AuditStore, Clock as _, OutboxMessage, StoreError};
+use shopease_shop::services::{AuditReport, Invariant, audit};
+use shopease_shop::testing::fixtures::{self, eur};
 
 use crate::harness::{TestShop, both_stores, text};
 

@@ -3,8 +3,8 @@
 
 use axum::body::Body;
 use http::{Method, Request, StatusCode, header};
-use shopease_shared::domain::{LineItemId, Token};
-use shopease_shared::testing::fixtures;
+use shopease_shop::domain::{LineItemId, Token};
+use shopease_shop::testing::fixtures;
 
 use crate::harness::{Client, TestShop, both_stores};
 

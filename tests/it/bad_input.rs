@@ -11,8 +11,8 @@ use axum::body::Body;
 use futures_util::{StreamExt as _, stream};
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use serde_json::{Value, json};
-use shopease_shared::domain::{Money, StockChange};
-use shopease_shared::testing::fixtures;
+use shopease_shop::domain::{Money, StockChange};
+use shopease_shop::testing::fixtures;
 
 use crate::harness::{Client, TestShop, both_stores, text};
 

@@ -2,8 +2,8 @@
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
-use shopease_shared::domain::{Money, Product, ProductStatus};
-use shopease_shared::testing::fixtures;
+use shopease_shop::domain::{Money, Product, ProductStatus};
+use shopease_shop::testing::fixtures;
 
 use crate::harness::{Answer, Client, TestShop, both_stores, text};
 

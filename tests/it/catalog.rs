@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use axum::body::Body;
 use http::{Request, StatusCode, header};
 use serde_json::Value;
-use shopease_shared::domain::{Product, ProductStatus};
-use shopease_shared::testing::{FixedClock, fixtures};
+use shopease_shop::domain::{Product, ProductStatus};
+use shopease_shop::testing::{FixedClock, fixtures};
 use time::Duration;
 
 use crate::harness::{Answer, Client, TestShop, both_stores, text};

@@ -3,8 +3,8 @@
 
 use http::StatusCode;
 use serde_json::{Value, json};
-use shopease_shared::domain::TaxClass;
-use shopease_shared::testing::fixtures;
+use shopease_shop::domain::TaxClass;
+use shopease_shop::testing::fixtures;
 use time::Duration;
 
 use crate::harness::{Answer, Client, TestShop, both_stores, order_with, text};

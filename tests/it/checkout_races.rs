@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::StatusCode;
-use shopease_shared::testing::{FixedClock, SeededRandom, fixtures};
+use shopease_shop::testing::{FixedClock, SeededRandom, fixtures};
 use tokio::sync::{Barrier, Semaphore};
 use tokio::task::JoinSet;
 

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use http::StatusCode;
 use serde_json::Value;
-use shopease_shared::ports::{PaymentError, SharedStore};
-use shopease_shared::testing::fixtures;
+use shopease_shop::ports::{PaymentError, SharedStore};
+use shopease_shop::testing::fixtures;
 use time::Duration;
 
 use crate::fronted::{Before, Fronted};

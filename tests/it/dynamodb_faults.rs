@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use shopease_shared::domain::{OrderId, OrderState, Quantity, StockChange, Token};
-use shopease_shared::shop::{
+use shopease_shop::domain::{OrderId, OrderState, Quantity, StockChange, Token};
+use shopease_shop::shop::{
     AddLineItem, Caller, CorrectStock, OrderView, PlaceOrder, RefundOrder, Shop as _, ShopError, ShopResult,
 };
-use shopease_shared::testing::{SeededRandom, fixtures};
+use shopease_shop::testing::{SeededRandom, fixtures};
 use shopease_storage::testing::{Faults, on_faulty_dynamodb};
 
 use crate::harness::{TestShop, scale};

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::body::Body;
 use shopease_shared::http::routes::Area;
 use shopease_shared::http::{self as shop_http};
-use shopease_shared::testing::fixtures;
+use shopease_shop::testing::fixtures;
 use shopease_storage::testing::on_dynamodb;
 
 use crate::harness::{Answer, Client, TestShop};

@@ -6,17 +6,17 @@ use async_trait::async_trait;
 use axum::body::Body;
 use http::{Method, Request, header};
 use serde_json::json;
-use shopease_shared::domain::{
+use shopease_shared::http::routes::{ROUTES, Surface};
+use shopease_shop::domain::{
     Cart, CartOwner, Category, Customer, CustomerId, EmailAddress, Handle, Order, OrderId, OrderSummary, Page,
     PageLimit, Position, Product, ProductSummary, SearchTerms, Session, Sku, StockChange, StockLevel, Token,
 };
-use shopease_shared::http::routes::{ROUTES, Surface};
-use shopease_shared::ports::{
+use shopease_shop::ports::{
     AccountStore, AuditPage, AuditStore, CartStore, CatalogStore, Claim, Claimed, Health, IdempotencyKey,
     IdempotencyRecord, IdempotencyStore, KeyAnswer, OrderAdvance, OrderStore, OutboxMessage, Placement, ProductListing,
     PurgeStore, Purged, SessionStore, StockStore, StoreError, Upserted,
 };
-use shopease_shared::testing::fixtures;
+use shopease_shop::testing::fixtures;
 use time::OffsetDateTime;
 
 use crate::harness::{TestShop, order_with};

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use shopease_payments::fake::FakeProvider;
-use shopease_shared::ports::{
+use shopease_shop::ports::{
     ConfirmIntent, CreateIntent, PaymentError, PaymentEvent, PaymentIntent, PaymentProvider, RefundIntent, WebhookError,
 };
 use time::OffsetDateTime;

@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use http::StatusCode;
-use shopease_shared::testing::{SeededRandom, fixtures};
+use shopease_shop::testing::{SeededRandom, fixtures};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 

@@ -9,12 +9,14 @@ use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 use shopease_payments::fake::{FakeProvider, Ledger};
-use shopease_shared::config::{HttpConfig, Reader, ShopConfig};
-use shopease_shared::domain::{EmailAddress, Order, Product, StockChange, StockLevel, Token};
+use shopease_process::config::Reader;
+use shopease_shared::config::HttpConfig;
 use shopease_shared::http::{self as shop_http, App};
-use shopease_shared::ports::{AuditRecord, Clock as _, Env as _, LogSink, PaymentProvider, ProcessEnv, SharedStore};
-use shopease_shared::services::{AuditReport, LocalShop, Worker, WorkerReport, audit, create_operator};
-use shopease_shared::testing::{FixedClock, MapEnv, SeededIds, fixtures};
+use shopease_shop::config::ShopConfig;
+use shopease_shop::domain::{EmailAddress, Order, Product, StockChange, StockLevel, Token};
+use shopease_shop::ports::{AuditRecord, Clock as _, Env as _, LogSink, PaymentProvider, ProcessEnv, SharedStore};
+use shopease_shop::services::{AuditReport, LocalShop, Worker, WorkerReport, audit, create_operator};
+use shopease_shop::testing::{FixedClock, MapEnv, SeededIds, fixtures};
 use tower::ServiceExt as _;
 
 /// Stamps a test for each store: `both_stores!(name);` for `async fn name(shop: TestShop)`.

@@ -4,12 +4,10 @@ use std::io::Write as _;
 use std::path::Path;
 
 use http::StatusCode;
-use shopease_shared::catalog_import::{
-    ImportIssue, ImportOptions, ImportReport, IssueKind, WriteOptions, import, read,
-};
-use shopease_shared::domain::{Currency, Language, Product, ProductStatus, StockChange, Tokenizer};
-use shopease_shared::ports::Clock as _;
-use shopease_shared::testing::fixtures;
+use shopease_catalog_files::{ImportIssue, ImportOptions, ImportReport, IssueKind, WriteOptions, import, read};
+use shopease_shop::domain::{Currency, Language, Product, ProductStatus, StockChange, Tokenizer};
+use shopease_shop::ports::Clock as _;
+use shopease_shop::testing::fixtures;
 use time::Duration;
 
 use crate::harness::{TestShop, both_stores};

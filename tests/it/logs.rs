@@ -8,11 +8,12 @@ use std::sync::{Arc, Mutex, Once};
 use axum::body::Body;
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
-use shopease_shared::config::{HttpConfig, Reader};
+use shopease_process::config::Reader;
+use shopease_process::telemetry;
+use shopease_shared::config::HttpConfig;
 use shopease_shared::http::{self as shop_http, App};
 use shopease_shared::remote_shop::RemoteShop;
-use shopease_shared::telemetry;
-use shopease_shared::testing::{MapEnv, SeededIds};
+use shopease_shop::testing::{MapEnv, SeededIds};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tower::ServiceExt as _;
@@ -96,7 +97,7 @@ fn lines_of(trace: &str) -> Vec<Value> {
 
 #[test]
 fn the_watcher_knows_what_it_looks_for() {
-    let token = shopease_shared::domain::Token::session([7; 32]);
+    let token = shopease_shop::domain::Token::session([7; 32]);
     for line in [
         &format!("token={}", token.expose()),
         &format!("token={}", &token.expose()[4..]),
@@ -106,8 +107,8 @@ fn the_watcher_knows_what_it_looks_for() {
     ] {
         assert!(leak(line).is_some(), "{line}");
     }
-    let id = shopease_shared::domain::OrderId::derive("1");
-    assert_eq!(leak(&format!("an order {id} of shopease_shared::services::payment_steps in 123456789012 ns")), None);
+    let id = shopease_shop::domain::OrderId::derive("1");
+    assert_eq!(leak(&format!("an order {id} of shopease_shop::services::payment_steps in 123456789012 ns")), None);
 }
 
 /// A trace that no other test has.

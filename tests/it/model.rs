@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use futures_util::future::join_all;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use proptest_state_machine::{ReferenceStateMachine as _, StateMachineTest};
-use shopease_shared::ports::{Env as _, ProcessEnv};
+use shopease_shop::ports::{Env as _, ProcessEnv};
 use shopease_storage::testing::{DATABASE_URL, on_dynamodb, on_postgres};
 use tokio::runtime::Handle;
 
@@ -49,7 +49,7 @@ thread_local! {
     static BENCH: RefCell<Option<Bench>> = const { RefCell::new(None) };
 }
 
-async fn check(batch: u32, stores: Vec<shopease_shared::ports::SharedStore>) {
+async fn check(batch: u32, stores: Vec<shopease_shop::ports::SharedStore>) {
     let mut shops = Vec::new();
     for store in stores {
         shops.push(Shop::new(TestShop::new(store)).await);

@@ -9,10 +9,10 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use shopease_payments::fake::{Command, Event};
 use shopease_payments::sign;
-use shopease_shared::domain::OrderId;
-use shopease_shared::ports::{Clock as _, EventSink, OutboxMessage};
-use shopease_shared::services::Worker;
-use shopease_shared::testing::fixtures;
+use shopease_shop::domain::OrderId;
+use shopease_shop::ports::{Clock as _, EventSink, OutboxMessage};
+use shopease_shop::services::Worker;
+use shopease_shop::testing::fixtures;
 use time::{Duration, OffsetDateTime};
 
 use crate::harness::{Answer, BANK, Client, TestShop, WEBHOOK_SECRET, both_stores, text};

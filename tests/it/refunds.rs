@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use http::StatusCode;
 use serde_json::{Value, json};
 use shopease_payments::fake::{Command, Ledger};
-use shopease_shared::domain::{Currency, Money};
-use shopease_shared::ports::{PaymentError, SharedStore};
-use shopease_shared::testing::fixtures;
+use shopease_shop::domain::{Currency, Money};
+use shopease_shop::ports::{PaymentError, SharedStore};
+use shopease_shop::testing::fixtures;
 use time::Duration;
 
 use crate::fronted::{Before, Fronted};

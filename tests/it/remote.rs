@@ -8,19 +8,19 @@ use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::json;
 use shopease_payments::sign;
-use shopease_shared::domain::{
+use shopease_shared::http::{self as shop_http, Problem};
+use shopease_shared::remote_shop::RemoteShop;
+use shopease_shop::domain::{
     FulfillmentEvent, Handle, LineItemId, Money, OrderId, Page, PageLimit, ProductSort, StockChange, Token,
 };
-use shopease_shared::http::{self as shop_http, Problem};
-use shopease_shared::ports::{Clock as _, SharedStore};
-use shopease_shared::remote_shop::RemoteShop;
-use shopease_shared::services::create_operator;
-use shopease_shared::shop::{
+use shopease_shop::ports::{Clock as _, SharedStore};
+use shopease_shop::services::create_operator;
+use shopease_shop::shop::{
     AddLineItem, Caller, CorrectStock, ListProducts, LogIn, MoveParcel, OrderView, PlaceOrder, QuoteRequest,
     RefundOrder, Register, SetLineItem, ShopResult,
 };
-use shopease_shared::testing::fixtures;
-use shopease_shared::{Shop, ShopError};
+use shopease_shop::testing::fixtures;
+use shopease_shop::{Shop, ShopError};
 use shopease_storage::testing::{on_dynamodb, on_postgres};
 use time::Duration;
 use tokio::net::TcpListener;

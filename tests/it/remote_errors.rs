@@ -8,13 +8,13 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::any;
 use http::StatusCode;
-use shopease_shared::deadline;
-use shopease_shared::domain::{LineItemId, OrderId, PageLimit, RuleError, StockChange};
+use shopease_process::deadline;
 use shopease_shared::http::Problem;
 use shopease_shared::remote_shop::RemoteShop;
-use shopease_shared::shop::{CorrectStock, LogIn, QuoteRequest, Register, SetLineItem};
-use shopease_shared::testing::{fixtures, free_port};
-use shopease_shared::{Shop as _, ShopError};
+use shopease_shop::domain::{LineItemId, OrderId, PageLimit, RuleError, StockChange};
+use shopease_shop::shop::{CorrectStock, LogIn, QuoteRequest, Register, SetLineItem};
+use shopease_shop::testing::{fixtures, free_port};
+use shopease_shop::{Shop as _, ShopError};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::Instant;
 

@@ -7,7 +7,7 @@ use axum::body::Body;
 use http::{Method, Request, StatusCode};
 use shopease_shared::http::routes::{Area, ROUTES, Surface};
 use shopease_shared::http::{self as shop_http};
-use shopease_shared::testing::fixtures;
+use shopease_shop::testing::fixtures;
 use shopease_storage::testing::on_dynamodb;
 
 use crate::harness::{Answer, Client, TestShop};

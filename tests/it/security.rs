@@ -4,9 +4,9 @@
 use axum::body::Body;
 use http::{Method, Request, StatusCode, header};
 use serde_json::{Value, json};
-use shopease_shared::domain::{OrderId, Token};
 use shopease_shared::http::routes::{Area, ROUTES, Surface};
-use shopease_shared::testing::fixtures;
+use shopease_shop::domain::{OrderId, Token};
+use shopease_shop::testing::fixtures;
 
 use crate::harness::{Answer, COOKIE, Client, PASSWORD, TestShop, address, both_stores, text};
 use crate::routes::example;

@@ -6,11 +6,12 @@ use axum::http::{HeaderMap, Method, Request, StatusCode};
 use futures_util::future::join_all;
 use http_body_util::BodyExt as _;
 use shopease_aws::{S3Assets, S3Location, upload};
-use shopease_shared::config::{HttpConfig, Reader};
+use shopease_process::config::Reader;
+use shopease_shared::config::HttpConfig;
 use shopease_shared::http::{self as shop_http, App, EmbeddedAssets};
-use shopease_shared::ports::{Asset, AssetStore, MAX_ASSET_BYTES, StoreError};
 use shopease_shared::remote_shop::RemoteShop;
-use shopease_shared::testing::{MapEnv, SeededIds};
+use shopease_shop::ports::{Asset, AssetStore, MAX_ASSET_BYTES, StoreError};
+use shopease_shop::testing::{MapEnv, SeededIds};
 use tower::ServiceExt as _;
 
 use crate::chain;

@@ -9,7 +9,7 @@ mod parameters;
 mod service;
 mod snapshot;
 
-use shopease_shared::testing::MapEnv;
+use shopease_shop::testing::MapEnv;
 
 /// The environment of a process before `endpoint` with these credentials.
 pub fn env(endpoint: &str, id: &str, secret: &str) -> MapEnv {

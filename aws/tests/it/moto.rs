@@ -10,8 +10,8 @@ use std::sync::Arc;
 use serde::Deserialize;
 use shopease_aws::{S3Assets, SnapshotError, environment, take_snapshot, upload};
 use shopease_shared::http::EmbeddedAssets;
-use shopease_shared::ports::{AssetStore as _, Env as _, ProcessEnv};
-use shopease_shared::testing::MapEnv;
+use shopease_shop::ports::{AssetStore as _, Env as _, ProcessEnv};
+use shopease_shop::testing::MapEnv;
 
 use crate::assets::{location, same_as_embedded};
 use crate::snapshot::order;

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use shopease_aws::environment;
-use shopease_shared::config::Reader;
-use shopease_shared::ports::Env as _;
+use shopease_process::config::Reader;
+use shopease_shop::ports::Env as _;
 
 use crate::chain;
 use crate::service::{Answer, Service};

@@ -9,7 +9,7 @@ use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use shopease_shared::testing::MapEnv;
+use shopease_shop::testing::MapEnv;
 use tokio::net::TcpListener;
 
 /// An answer.

@@ -18,13 +18,13 @@ mod site;
 
 /// How many times as many random rounds.
 fn scale() -> u32 {
-    use shopease_shared::ports::{Env as _, ProcessEnv};
+    use shopease_shop::ports::{Env as _, ProcessEnv};
     ProcessEnv.var("SHOPEASE_TEST_SCALE").map_or(1, |text| text.parse().expect("SHOPEASE_TEST_SCALE is a number"))
 }
 
 /// A new seed of random choices, which a test that fails shows.
 fn seed() -> u64 {
-    use shopease_shared::ports::{IdGenerator as _, SystemIds};
+    use shopease_shop::ports::{IdGenerator as _, SystemIds};
     let seed = u64::from_be_bytes(SystemIds.secret()[..8].try_into().expect("eight"));
     println!("seed {seed}");
     seed

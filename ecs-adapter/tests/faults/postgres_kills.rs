@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use shopease_shared::testing::SeededRandom;
+use shopease_shop::testing::SeededRandom;
 use shopease_storage::testing::OwnPostgres;
 
 use crate::crowd::Crowd;

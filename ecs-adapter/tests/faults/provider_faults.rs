@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use serde_json::{Value, json};
 use shopease_payments::sign;
-use shopease_shared::config::{Reader, ShopConfig};
-use shopease_shared::ports::{Clock, LogSink, SystemClock, SystemIds, WebhookError};
-use shopease_shared::services::{LocalShop, Worker, audit};
-use shopease_shared::testing::MapEnv;
+use shopease_process::config::Reader;
+use shopease_shop::config::ShopConfig;
+use shopease_shop::ports::{Clock, LogSink, SystemClock, SystemIds, WebhookError};
+use shopease_shop::services::{LocalShop, Worker, audit};
+use shopease_shop::testing::MapEnv;
 use shopease_storage::OpenStore;
 use time::{Duration, OffsetDateTime};
 
@@ -355,7 +356,7 @@ fn check_webhooks(site: &Site) -> BTreeMap<String, usize> {
 /// Worker and auditor beside the shop that serves, on its store. In this process, since there are many runs.
 struct Office {
     store: OpenStore,
-    payments: Arc<dyn shopease_shared::ports::PaymentProvider>,
+    payments: Arc<dyn shopease_shop::ports::PaymentProvider>,
     worker: Worker,
     clock: Arc<Ahead>,
 }

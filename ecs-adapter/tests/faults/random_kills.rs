@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use shopease_shared::testing::SeededRandom;
+use shopease_shop::testing::SeededRandom;
 
 use crate::attempt::{Attempt, check};
 use crate::shopper::Shopper;

@@ -12,7 +12,7 @@ use axum::{Json, Router};
 use secrecy::SecretString;
 use serde_json::Value;
 use shopease_payments::verify;
-use shopease_shared::ports::{Clock as _, SystemClock, WebhookError};
+use shopease_shop::ports::{Clock as _, SystemClock, WebhookError};
 use tokio::net::TcpListener;
 
 use crate::site::PATIENCE;

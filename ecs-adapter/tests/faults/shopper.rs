@@ -1,8 +1,8 @@
 //! A shopper: a token, and requests that may be lost.
 
 use serde_json::{Value, json};
-use shopease_shared::domain::Token;
-use shopease_shared::ports::{IdGenerator as _, SystemIds};
+use shopease_shop::domain::Token;
+use shopease_shop::ports::{IdGenerator as _, SystemIds};
 
 use crate::site::{OPERATOR, Shop, Site};
 

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use shopease_payments::fake::FakeProvider;
-use shopease_shared::config::Reader;
-use shopease_shared::ports::{PaymentProvider, SystemIds};
-use shopease_shared::testing::{MapEnv, free_port};
+use shopease_process::config::Reader;
+use shopease_shop::ports::{PaymentProvider, SystemIds};
+use shopease_shop::testing::{MapEnv, free_port};
 use shopease_storage::testing::{LentSchema, OwnPostgres, lend_schema};
 use shopease_storage::{OpenStore, StoreConfig, open};
 use tempfile::TempDir;

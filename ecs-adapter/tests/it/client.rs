@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use shopease_shared::testing::free_port;
+use shopease_shop::testing::free_port;
 use tempfile::TempDir;
 
 /// A running shop on an embedded store of its own.

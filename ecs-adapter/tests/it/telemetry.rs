@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use shopease_shared::testing::EmfLine;
+use shopease_shop::testing::EmfLine;
 
 use crate::client::{Shop, connect, get, get_on, read};
 

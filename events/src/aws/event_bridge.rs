@@ -8,8 +8,8 @@ use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::error::DisplayErrorContext;
 use aws_sdk_eventbridge::primitives::DateTime;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
-use shopease_shared::domain::OutboxMessageId;
-use shopease_shared::ports::{EventSink, OutboxMessage};
+use shopease_shop::domain::OutboxMessageId;
+use shopease_shop::ports::{EventSink, OutboxMessage};
 
 use super::{BATCH, body, only, refused, sdk_config};
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use shopease_shared::domain::OutboxMessageId;
-use shopease_shared::ports::OutboxMessage;
+use shopease_shop::domain::OutboxMessageId;
+use shopease_shop::ports::OutboxMessage;
 
 pub use event_bridge::EventBridgeSink;
 pub use sns::SnsSink;

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use aws_sdk_sns::Client;
 use aws_sdk_sns::error::DisplayErrorContext;
 use aws_sdk_sns::types::{MessageAttributeValue, PublishBatchRequestEntry};
-use shopease_shared::domain::OutboxMessageId;
-use shopease_shared::ports::{EventSink, OutboxMessage};
+use shopease_shop::domain::OutboxMessageId;
+use shopease_shop::ports::{EventSink, OutboxMessage};
 
 use super::{BATCH, body, only, refused, sdk_config};
 

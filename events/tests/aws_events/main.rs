@@ -15,8 +15,8 @@ use aws_sdk_sns::config::Credentials;
 use serde_json::Value;
 use service::{Answer, Entry, Service};
 use shopease_events::{EventBridgeSink, SnsSink};
-use shopease_shared::domain::OutboxMessageId;
-use shopease_shared::ports::{EventSink, OutboxMessage};
+use shopease_shop::domain::OutboxMessageId;
+use shopease_shop::ports::{EventSink, OutboxMessage};
 use time::macros::datetime;
 
 const BUS: &str = "shop-bus";

@@ -100,7 +100,19 @@ impl Sources {
     /// Looks at the time of every file.
     pub fn look() -> Self {
         let mut sources = Self::default();
-        for name in ["shared", "storage", "payments", "functions", "ecs-adapter", "Cargo.toml", "Cargo.lock"] {
+        for name in [
+            "process",
+            "shop",
+            "shared",
+            "storage",
+            "payments",
+            "events",
+            "aws",
+            "functions",
+            "ecs-adapter",
+            "Cargo.toml",
+            "Cargo.lock",
+        ] {
             sources.add(&root().join(name));
         }
         sources

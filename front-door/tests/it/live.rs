@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use front_door::alb::Pair;
 use serde_json::Value;
-use shopease_shared::testing::Stopwatch;
+use shopease_shop::testing::Stopwatch;
 
 use crate::support::{Connection, Door, Options, get, send};
 

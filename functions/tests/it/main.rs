@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use front_door::lambda::{Function, Invocation, Observer, Outcome, Report, Settings};
 use serde_json::Value;
-use shopease_shared::testing::EmfLine;
+use shopease_shop::testing::EmfLine;
 use tempfile::TempDir;
 
 const BINARIES: [(&str, &str); 7] = [

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use shopease_shared::domain::{Money, OrderId, hex};
+use shopease_shop::domain::{Money, OrderId, hex};
 
 /// A request to the ledger. Together with its key it is done at most once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

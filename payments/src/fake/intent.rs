@@ -1,8 +1,8 @@
 //! What the ledger keeps: intents, entries, events.
 
 use serde::{Deserialize, Serialize};
-use shopease_shared::domain::{Money, OrderId};
-use shopease_shared::ports::{IntentStatus, PaymentIntent};
+use shopease_shop::domain::{Money, OrderId};
+use shopease_shop::ports::{IntentStatus, PaymentIntent};
 use time::OffsetDateTime;
 
 use super::command::Operation;

@@ -5,8 +5,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use shopease_shared::domain::Money;
-use shopease_shared::ports::{Clock, IdGenerator};
+use shopease_shop::domain::Money;
+use shopease_shop::ports::{Clock, IdGenerator};
 use time::{Duration, OffsetDateTime};
 use tokio::sync::watch;
 

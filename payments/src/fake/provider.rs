@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use secrecy::SecretString;
 use serde::Deserialize;
-use shopease_shared::domain::OrderId;
-use shopease_shared::ports::{
+use shopease_shop::domain::OrderId;
+use shopease_shop::ports::{
     ConfirmIntent, CreateIntent, PaymentError, PaymentEvent, PaymentIntent, PaymentProvider, RefundIntent, WebhookError,
 };
 use time::OffsetDateTime;

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use reqwest::{Client, Method, RequestBuilder, StatusCode, Url};
-use shopease_shared::ports::{PaymentError, PaymentIntent};
+use shopease_shop::ports::{PaymentError, PaymentIntent};
 
 use super::command::Command;
 use super::service::wire::{ConfirmBody, CreateBody, ErrorBody, IntentBody, NOT_FOUND, RefundBody};

@@ -1,6 +1,6 @@
 //! The state machine of an intent: what each request does to it. Pure: no time, no randomness, nothing kept.
 
-use shopease_shared::domain::Money;
+use shopease_shop::domain::Money;
 use time::{Duration, OffsetDateTime};
 
 use super::cards::{Behaviour, behaviour};

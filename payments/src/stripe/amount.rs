@@ -1,6 +1,6 @@
 //! Amounts in Stripe's units: the minor unit of ISO 4217, with exceptions.
 
-use shopease_shared::domain::{Currency, Money};
+use shopease_shop::domain::{Currency, Money};
 
 /// Decimal places that Stripe counts, where they differ from ISO 4217's. Stripe takes no fractions of the ariary, and
 /// still wants two decimals (always 00) for the krona and the shilling, which have lost theirs. HUF and TWD need nothing:

@@ -6,7 +6,7 @@ use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use shopease_shared::ports::PaymentError;
+use shopease_shop::ports::PaymentError;
 
 use super::wire::{ApiError, ErrorBody};
 

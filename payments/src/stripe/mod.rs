@@ -10,7 +10,7 @@ mod wire;
 use async_trait::async_trait;
 use http::StatusCode;
 use secrecy::SecretString;
-use shopease_shared::ports::{
+use shopease_shop::ports::{
     ConfirmIntent, CreateIntent, IntentStatus, PaymentError, PaymentEvent, PaymentIntent, PaymentProvider,
     RefundIntent, WebhookError,
 };

@@ -1,8 +1,8 @@
 //! What the shop reads of Stripe's answers and events.
 
 use serde::Deserialize;
-use shopease_shared::domain::{Currency, OrderId};
-use shopease_shared::ports::{IntentStatus, PaymentError, PaymentIntent};
+use shopease_shop::domain::{Currency, OrderId};
+use shopease_shop::ports::{IntentStatus, PaymentError, PaymentIntent};
 
 use super::amount::from_stripe;
 

@@ -2,7 +2,7 @@
 
 use reqwest::{Client, StatusCode};
 use shopease_payments::fake::service::FaultPlan;
-use shopease_shared::ports::{IntentStatus, PaymentProvider as _};
+use shopease_shop::ports::{IntentStatus, PaymentProvider as _};
 
 use crate::support::{RETURN_URL, Running, confirm_request, create_request};
 

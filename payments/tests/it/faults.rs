@@ -8,7 +8,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use shopease_payments::fake::Operation;
 use shopease_payments::fake::service::{Fault, FaultKind, FaultPlan};
-use shopease_shared::ports::{IntentStatus, PaymentError, PaymentProvider as _};
+use shopease_shop::ports::{IntentStatus, PaymentError, PaymentProvider as _};
 
 use crate::support::{Running, authorized, eventually};
 

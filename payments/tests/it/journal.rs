@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shopease_payments::fake::{JournalError, Ledger, LedgerConfig, LedgerError};
-use shopease_shared::ports::{Env as _, ProcessEnv, SystemClock, SystemIds};
-use shopease_shared::testing::{FixedClock, SeededIds};
+use shopease_shop::ports::{Env as _, ProcessEnv, SystemClock, SystemIds};
+use shopease_shop::testing::{FixedClock, SeededIds};
 
 use crate::support::{cancel, capture, confirm, create, refund};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use shopease_payments::fake::{
     CancelReason, Claimed, Command, EntryKind, EventType, Intent, Ledger, LedgerError, Status,
 };
-use shopease_shared::testing::FixedClock;
+use shopease_shop::testing::FixedClock;
 use time::Duration;
 
 use crate::support::{authenticate, cancel, capture, confirm, create, eur, ledger, order, refund};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use shopease_payments::fake::service::FaultPlan;
 use shopease_payments::fake::{FakeProvider, test_cards};
-use shopease_shared::domain::{Currency, Money};
-use shopease_shared::ports::{IntentStatus, PaymentError, PaymentIntent, PaymentProvider, RefundIntent};
+use shopease_shop::domain::{Currency, Money};
+use shopease_shop::ports::{IntentStatus, PaymentError, PaymentIntent, PaymentProvider, RefundIntent};
 use time::Duration;
 
 use crate::support::{

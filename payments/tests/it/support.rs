@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use secrecy::SecretString;
 use shopease_payments::fake::service::{FaultPlan, ServiceConfig, WebhookConfig, serve};
 use shopease_payments::fake::{Command, FakeProvider, Ledger};
-use shopease_shared::domain::{Currency, Money, OrderId};
-use shopease_shared::ports::{ConfirmIntent, CreateIntent, PaymentIntent, PaymentProvider, RefundIntent};
-use shopease_shared::testing::{FixedClock, SeededIds};
+use shopease_shop::domain::{Currency, Money, OrderId};
+use shopease_shop::ports::{ConfirmIntent, CreateIntent, PaymentIntent, PaymentProvider, RefundIntent};
+use shopease_shop::testing::{FixedClock, SeededIds};
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 

@@ -14,8 +14,8 @@ use shopease_payments::fake::service::{
 };
 use shopease_payments::fake::{FakeProvider, Ledger, LedgerConfig, Operation};
 use shopease_payments::sign;
-use shopease_shared::ports::{PaymentProvider as _, WebhookError};
-use shopease_shared::testing::{FixedClock, SeededIds};
+use shopease_shop::ports::{PaymentProvider as _, WebhookError};
+use shopease_shop::testing::{FixedClock, SeededIds};
 use time::Duration;
 use tokio::net::TcpListener;
 
@@ -47,7 +47,7 @@ impl Receiver {
 
     /// Verdict and type of everything heard, in order.
     fn verdicts(&self, provider: &FakeProvider, clock: &FixedClock) -> Vec<(String, bool)> {
-        use shopease_shared::ports::Clock as _;
+        use shopease_shop::ports::Clock as _;
         let verdict = |(signature, body): &Heard| {
             let event: Value = serde_json::from_slice(body).expect("JSON");
             let believed = provider.read_webhook(Some(signature), body, clock.now()).is_ok();

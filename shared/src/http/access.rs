@@ -16,9 +16,9 @@ use super::App;
 use super::problem::ProblemKind;
 use super::routes::{Area, ROUTES, Surface};
 use super::usage;
-use crate::telemetry::ACCESS;
-use crate::telemetry::metrics;
-use crate::telemetry::request::{self, RequestContext};
+use shopease_process::telemetry::ACCESS;
+use shopease_process::telemetry::metrics;
+use shopease_process::telemetry::request::{self, RequestContext};
 
 /// A client that goes before it is answered, as nginx calls it.
 const CLIENT_CLOSED_REQUEST: u16 = 499;

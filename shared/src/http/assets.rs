@@ -12,8 +12,9 @@ use axum::response::{IntoResponse, Response};
 
 use super::App;
 use super::extract::respond_with_etag;
-use crate::ports::{Asset, AssetStore, StoreError};
-use crate::shop::ShopError;
+use super::problem::Problem;
+use shopease_shop::ports::{Asset, AssetStore, StoreError};
+use shopease_shop::shop::ShopError;
 
 #[derive(rust_embed::Embed)]
 #[folder = "assets/"]
@@ -36,7 +37,7 @@ static VERSIONS: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
 });
 
 fn version(asset: &Asset) -> String {
-    crate::domain::hex(&asset.digest)[..12].to_owned()
+    shopease_shop::domain::hex(&asset.digest)[..12].to_owned()
 }
 
 /// The address of one of the shop's own assets.
@@ -99,8 +100,9 @@ pub(super) async fn serve(
     Path(path): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-) -> Result<Response, ShopError> {
-    let asset = app.assets.find_asset(&path).await?.ok_or_else(|| ShopError::NotFound { what: "file".to_owned() })?;
+) -> Result<Response, Problem> {
+    let asset = app.assets.find_asset(&path).await.map_err(ShopError::from)?;
+    let asset = asset.ok_or_else(|| ShopError::NotFound { what: "file".to_owned() })?;
     // The version of what is there now: a store elsewhere may hold that of another release.
     let asked_for = query.as_deref().and_then(|query| query.strip_prefix("v="));
     let cache = if asked_for == Some(version(&asset).as_str()) { FOR_EVER } else { FOR_AN_HOUR };

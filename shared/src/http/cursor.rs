@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
 use super::problem::Problem;
-use crate::domain::Position;
+use shopease_shop::domain::Position;
 
 /// Bytes of the question's fingerprint in a cursor.
 const FINGERPRINT: usize = 6;

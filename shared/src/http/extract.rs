@@ -16,9 +16,9 @@ use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
 use super::visitor::Visitor;
-use crate::domain::RuleError;
-use crate::ports::Asset;
-use crate::shop::ShopError;
+use shopease_shop::domain::RuleError;
+use shopease_shop::ports::Asset;
+use shopease_shop::shop::ShopError;
 
 /// Longest reason that is given for a body of the wrong shape.
 const MAX_REASON_CHARS: usize = 200;

@@ -25,16 +25,16 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 
-use crate::Shop;
 use crate::config::HttpConfig;
-use crate::domain::CountryCode;
-use crate::ports::{AssetStore, IdGenerator, SystemIds};
-use crate::services::LocalShop;
 pub use assets::{EmbeddedAssets, NamedAsset};
 use overload::Gate;
 pub use problem::Problem;
 use routes::{Area, ROUTES, Surface};
 pub use runtime::{RUNTIME_HEADER, Runtime};
+use shopease_shop::Shop;
+use shopease_shop::domain::CountryCode;
+use shopease_shop::ports::{AssetStore, IdGenerator, SystemIds};
+use shopease_shop::services::LocalShop;
 
 /// What a client of the API shares with it.
 #[cfg(feature = "remote")]
@@ -44,9 +44,6 @@ pub(crate) mod wire {
     pub use super::api::catalog::{CategoriesBody, products_question};
     pub use super::cursor::{encode as encode_cursor, position as position_of};
 }
-
-/// Header of a payment webhook's signature, unless the provider has its own.
-pub const SIGNATURE_HEADER: &str = "shopease-signature";
 
 /// Largest request body: keeps ALB, API Gateway and plain HTTP alike (ALB refuses more than 1 MB to a Lambda).
 pub const MAX_BODY_BYTES: usize = 256 * 1024;

@@ -11,7 +11,7 @@ use super::App;
 use super::api::{accounts, admin, cart, catalog, checkout};
 use super::extract::cacheable_json;
 use super::problem::Problem;
-use crate::shop::ShopError;
+use shopease_shop::shop::ShopError;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -75,8 +75,8 @@ struct DocsPage {
     schemas: Vec<(String, String)>,
 }
 
-pub(super) async fn docs_page(State(app): State<App>) -> Result<Response, ShopError> {
-    let internal = |error: serde_json::Error| ShopError::Internal(error.into());
+pub(super) async fn docs_page(State(app): State<App>) -> Result<Response, Problem> {
+    let internal = |error: serde_json::Error| Problem::from(ShopError::Internal(error.into()));
     let document = serde_json::to_value(Api::openapi()).map_err(internal)?;
     let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
     let mut operations = Vec::new();
@@ -114,7 +114,7 @@ pub(super) async fn docs_page(State(app): State<App>) -> Result<Response, ShopEr
         operations,
         schemas,
     };
-    let html = page.render().map_err(|error| ShopError::Internal(error.into()))?;
+    let html = page.render().map_err(|error| Problem::from(ShopError::Internal(error.into())))?;
     Ok(Html(html).into_response())
 }
 

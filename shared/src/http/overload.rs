@@ -17,9 +17,9 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::problem::Problem;
 use super::{App, MAX_BODY_BYTES};
 use crate::config::Limits;
-use crate::deadline;
-use crate::shop::ShopError;
-use crate::telemetry::{metrics, request};
+use shopease_process::deadline;
+use shopease_process::telemetry::{metrics, request};
+use shopease_shop::shop::ShopError;
 
 /// How long requests must be refused, without a break, before the process calls itself saturated.
 const SATURATED_AFTER: Duration = Duration::from_secs(3);
@@ -173,7 +173,9 @@ pub(super) async fn layer(State(app): State<App>, request: Request, next: Next) 
             response
         });
         let task = tokio::spawn(work);
-        let answer = async { task.await.unwrap_or_else(|error| ShopError::Internal(error.into()).into_response()) };
+        let answer = async {
+            task.await.unwrap_or_else(|error| Problem::from(ShopError::Internal(error.into())).into_response())
+        };
         return in_time(gate, deadline, answer).await.unwrap_or_else(|| {
             out_of_time("the order may have been placed; ask again with the same Idempotency-Key to learn it")
         });

@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::App;
-use crate::domain::{RuleError, Sku};
-use crate::shop::ShopError;
-use crate::telemetry::request;
+use shopease_process::telemetry::request;
+use shopease_shop::domain::{RuleError, Sku};
+use shopease_shop::shop::ShopError;
 
 /// Header that names a request in answers and logs.
 pub const REQUEST_ID_HEADER: &str = "x-request-id";
@@ -104,8 +104,8 @@ impl Problem {
 
 /// The reason that a backend gave for not believing a webhook.
 #[cfg(feature = "remote")]
-fn webhook_error(detail: &str) -> crate::ports::WebhookError {
-    use crate::ports::WebhookError;
+fn webhook_error(detail: &str) -> shopease_shop::ports::WebhookError {
+    use shopease_shop::ports::WebhookError;
     let known = [WebhookError::Forged, WebhookError::Stale].into_iter().find(|known| known.to_string() == detail);
     let reason = detail.strip_prefix("the event cannot be read: ").unwrap_or(detail);
     known.unwrap_or_else(|| WebhookError::Unreadable(reason.to_owned()))
@@ -195,12 +195,6 @@ impl IntoResponse for Problem {
     }
 }
 
-impl IntoResponse for ShopError {
-    fn into_response(self) -> Response {
-        Problem::from(self).into_response()
-    }
-}
-
 fn log_failure(what: &str, source: Option<&(dyn std::error::Error + 'static)>) {
     let mut chain = String::new();
     let mut next = source;
@@ -239,7 +233,8 @@ pub(super) async fn layer(State(app): State<App>, request: Request, next: Next) 
     let wants_html = !request.uri().path().starts_with("/api/");
     let is_head = request.method() == Method::HEAD;
     let run = std::panic::AssertUnwindSafe(next.run(request)).catch_unwind();
-    let mut response = run.await.unwrap_or_else(|_| ShopError::Internal("a handler panicked".into()).into_response());
+    let mut response =
+        run.await.unwrap_or_else(|_| Problem::from(ShopError::Internal("a handler panicked".into())).into_response());
     let kind = response.extensions().get::<Problem>().map(|problem| ProblemKind(problem.kind.clone()));
     if wants_html && let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let page = super::pages::error_page(&app, &problem);

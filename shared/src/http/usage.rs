@@ -3,8 +3,8 @@
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 
-use crate::telemetry::usage::Usage;
-pub(super) use crate::telemetry::usage::current;
+use shopease_process::telemetry::usage::Usage;
+pub(super) use shopease_process::telemetry::usage::current;
 
 /// JSON: the fields of [`Usage`], `route` and `peak_memory_bytes`.
 const HEADER: HeaderName = HeaderName::from_static("x-shopease-usage");

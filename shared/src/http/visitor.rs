@@ -14,8 +14,8 @@ use cookie::Cookie;
 use super::App;
 use super::problem::Problem;
 use crate::config::HttpConfig;
-use crate::domain::Token;
-use crate::shop::Caller;
+use shopease_shop::domain::Token;
+use shopease_shop::shop::Caller;
 
 /// Units in the cart, a hint for the page header only: the cart itself is read where it matters.
 const CART_UNITS_COOKIE: &str = "shopease_cart_units";
@@ -142,7 +142,7 @@ pub(super) fn token_cookie(token: &Token, config: &HttpConfig) -> Cookie<'static
         .http_only(true)
         .secure(!config.insecure_cookies)
         .same_site(cookie::SameSite::Lax)
-        .max_age(time::Duration::days(crate::services::TOKEN_LIFETIME_DAYS))
+        .max_age(time::Duration::days(shopease_shop::services::TOKEN_LIFETIME_DAYS))
         .build()
 }
 
@@ -153,7 +153,7 @@ pub(super) fn cart_units_cookie(units: u32, config: &HttpConfig) -> Cookie<'stat
         .http_only(true)
         .secure(!config.insecure_cookies)
         .same_site(cookie::SameSite::Lax)
-        .max_age(time::Duration::days(crate::services::TOKEN_LIFETIME_DAYS))
+        .max_age(time::Duration::days(shopease_shop::services::TOKEN_LIFETIME_DAYS))
         .build()
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::{
     AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
-use shopease_shared::ports::StoreError;
+use shopease_shop::ports::StoreError;
 
 use super::error::unbuildable;
 use super::items::{Item, key_item};

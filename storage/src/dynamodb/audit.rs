@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use shopease_shared::domain::StockLevel;
-use shopease_shared::ports::{AuditPage, AuditRecord, AuditStore, StoreError};
+use shopease_shop::domain::StockLevel;
+use shopease_shop::ports::{AuditPage, AuditRecord, AuditStore, StoreError};
 
 use super::DynamoDbStore;
 use super::error::store_error;

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
-use shopease_shared::domain::{Cart, CartOwner};
-use shopease_shared::ports::{CartStore, KeyAnswer, StoreError};
+use shopease_shop::domain::{Cart, CartOwner};
+use shopease_shop::ports::{CartStore, KeyAnswer, StoreError};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 

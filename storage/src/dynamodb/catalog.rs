@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use shopease_shared::domain::{Category, Handle, Page, Product, ProductSort, ProductSummary, SearchTerms, Sku};
-use shopease_shared::ports::{CatalogStore, ProductListing, StoreError, Upserted};
+use shopease_shop::domain::{Category, Handle, Page, Product, ProductSort, ProductSummary, SearchTerms, Sku};
+use shopease_shop::ports::{CatalogStore, ProductListing, StoreError, Upserted};
 
 use super::DynamoDbStore;
 use super::items::{parse_text, read_document, read_text};

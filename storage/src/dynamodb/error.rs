@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
-use shopease_shared::ports::{Source, StoreError};
+use shopease_shop::ports::{Source, StoreError};
 
 /// The engine asks for less load, or another write to the same item is under way.
 const LOAD: [&str; 8] = [

@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::config::interceptors::{
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use serde_json::{Value, json};
-use shopease_shared::testing::SeededRandom;
+use shopease_shop::testing::SeededRandom;
 
 /// What an interceptor fails with.
 type BoxError = Box<dyn Error + Send + Sync>;

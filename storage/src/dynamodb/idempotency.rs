@@ -1,7 +1,7 @@
 //! Records of idempotency keys: one item a key. The answer is an attribute, so that the first one can stay.
 
 use async_trait::async_trait;
-use shopease_shared::ports::{
+use shopease_shop::ports::{
     Claim, Claimed, IdempotencyKey, IdempotencyRecord, IdempotencyStore, KeyAnswer, StoreError,
 };
 use time::OffsetDateTime;

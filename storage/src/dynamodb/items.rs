@@ -7,7 +7,7 @@ use std::str::FromStr;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use shopease_shared::ports::StoreError;
+use shopease_shop::ports::StoreError;
 use time::OffsetDateTime;
 
 use super::keys::{Key, PARTITION, SORT};

@@ -5,10 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use shopease_shared::domain::{
+use shopease_shop::domain::{
     CartOwner, CustomerId, EmailAddress, Handle, Order, OrderId, OutboxMessageId, ProductId, ProductSort, Sku,
 };
-use shopease_shared::ports::IdempotencyKey;
+use shopease_shop::ports::IdempotencyKey;
 
 /// Name of the partition key attribute.
 pub(super) const PARTITION: &str = "pk";

@@ -39,8 +39,8 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::Credentials;
-use shopease_shared::ports::{Env, Health, IdGenerator, StoreError};
-use shopease_shared::telemetry;
+use shopease_process::telemetry;
+use shopease_shop::ports::{Env, Health, IdGenerator, StoreError};
 
 /// Which table to use, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]

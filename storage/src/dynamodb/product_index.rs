@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use shopease_shared::domain::{Handle, Product, ProductStatus, ProductSummary, SearchTerms, Sku};
-use shopease_shared::ports::StoreError;
+use shopease_shop::domain::{Handle, Product, ProductStatus, ProductSummary, SearchTerms, Sku};
+use shopease_shop::ports::StoreError;
 
 use super::actions::Action;
 use super::items::{Item, MAX_BYTES, NewItem, number, read_document, read_number, size_bytes};

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use shopease_shared::domain::{Handle, Position, Product, ProductSort, ProductStatus, ProductSummary};
-use shopease_shared::ports::StoreError;
+use shopease_shop::domain::{Handle, Position, Product, ProductSort, ProductStatus, ProductSummary};
+use shopease_shop::ports::StoreError;
 
 use super::actions::Action;
 use super::items::{DOCUMENT, Item, NewItem, bad, find_text, json, parse_text, read_document, read_number, read_text};

@@ -1,7 +1,7 @@
 //! Nothing to purge: what ends has the attribute by which the table removes items by itself.
 
 use async_trait::async_trait;
-use shopease_shared::ports::{PurgeStore, Purged, StoreError};
+use shopease_shop::ports::{PurgeStore, Purged, StoreError};
 use time::OffsetDateTime;
 
 use super::DynamoDbStore;

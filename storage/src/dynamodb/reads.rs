@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
-use shopease_shared::ports::StoreError;
+use shopease_shop::ports::StoreError;
 
 use super::DynamoDbStore;
 use super::error::{store_error, unbuildable};

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shopease_shared::deadline;
-use shopease_shared::ports::IdGenerator;
-use shopease_shared::retry::{RetryBudget, full_jitter};
+use shopease_process::deadline;
+use shopease_process::retry::{RetryBudget, full_jitter};
+use shopease_shop::ports::IdGenerator;
 use tokio::time::Instant;
 
 /// Tries of one command that clashes with others, and how long they take together: a shopper waits.
@@ -75,7 +75,7 @@ impl Backoff {
 
 #[cfg(all(test, feature = "testing"))]
 mod tests {
-    use shopease_shared::testing::SeededIds;
+    use shopease_shop::testing::SeededIds;
 
     use super::*;
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::try_join_all;
-use shopease_shared::domain::{Handle, Page, Position, ProductSummary, SearchQuery, SearchWord};
-use shopease_shared::ports::{ProductListing, StoreError};
+use shopease_shop::domain::{Handle, Page, Position, ProductSummary, SearchQuery, SearchWord};
+use shopease_shop::ports::{ProductListing, StoreError};
 
 use super::items::read_document;
 use super::product_items::{Posting, PostingBody};

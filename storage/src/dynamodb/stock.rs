@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
-use shopease_shared::domain::{Reservation, Sku, StockChange, StockEffect, StockLevel};
-use shopease_shared::ports::{KeyAnswer, StockStore, StoreError};
+use shopease_shop::domain::{Reservation, Sku, StockChange, StockEffect, StockLevel};
+use shopease_shop::ports::{KeyAnswer, StockStore, StoreError};
 
 use super::actions::Action;
 use super::items::{Item, NewItem, number, parse_text, read_number};

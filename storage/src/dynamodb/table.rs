@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TableStatus,
     TimeToLiveSpecification, TimeToLiveStatus,
 };
-use shopease_shared::ports::StoreError;
+use shopease_shop::ports::StoreError;
 
 use super::DynamoDbStore;
 use super::error::{store_error, unbuildable};

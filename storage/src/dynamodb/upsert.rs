@@ -13,8 +13,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use shopease_shared::domain::{Handle, Product, ProductStatus, SearchTerms, Sku};
-use shopease_shared::ports::{StoreError, Upserted};
+use shopease_shop::domain::{Handle, Product, ProductStatus, SearchTerms, Sku};
+use shopease_shop::ports::{StoreError, Upserted};
 use tokio::time::Instant;
 
 use super::actions::Action;

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::config::interceptors::{
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use serde_json::Value;
-use shopease_shared::telemetry::usage;
+use shopease_process::telemetry::usage;
 
 /// Operations that tell what they consume when asked.
 const READS: [&str; 4] = ["GetItem", "BatchGetItem", "Query", "TransactGetItems"];

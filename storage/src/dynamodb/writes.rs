@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::types::{
     CancellationReason, DeleteRequest, PutRequest, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
     WriteRequest,
 };
-use shopease_shared::ports::StoreError;
+use shopease_shop::ports::StoreError;
 
 use super::actions::{Action, Change};
 use super::error::{is_load, store_error, unbuildable};

@@ -1,8 +1,8 @@
 //! Accounts and sessions.
 
 use async_trait::async_trait;
-use shopease_shared::domain::{Customer, CustomerId, EmailAddress, Session};
-use shopease_shared::ports::{AccountStore, SessionStore, StoreError};
+use shopease_shop::domain::{Customer, CustomerId, EmailAddress, Session};
+use shopease_shop::ports::{AccountStore, SessionStore, StoreError};
 use time::OffsetDateTime;
 
 use super::{PostgresStore, from_json, retry, to_json};

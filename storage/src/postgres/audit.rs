@@ -1,8 +1,8 @@
 //! Reading everything: one table after the other, by primary key.
 
 use async_trait::async_trait;
-use shopease_shared::domain::StockLevel;
-use shopease_shared::ports::{AuditPage, AuditRecord, AuditStore, OutboxMessage, StoreError};
+use shopease_shop::domain::StockLevel;
+use shopease_shop::ports::{AuditPage, AuditRecord, AuditStore, OutboxMessage, StoreError};
 
 use super::orders::MessageRow;
 use super::stock::StockRow;

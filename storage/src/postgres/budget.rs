@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use shopease_shared::ports::StoreError;
+use shopease_shop::ports::StoreError;
 
 use super::pool::Connections;
 use super::retry;

@@ -1,8 +1,8 @@
 //! Carts: one row per owner, written against its version.
 
 use async_trait::async_trait;
-use shopease_shared::domain::{Cart, CartOwner};
-use shopease_shared::ports::{CartStore, KeyAnswer, StoreError};
+use shopease_shop::domain::{Cart, CartOwner};
+use shopease_shop::ports::{CartStore, KeyAnswer, StoreError};
 use time::OffsetDateTime;
 
 use super::{PostgresStore, from_bigint, from_json, retry, to_bigint, to_json};

@@ -1,10 +1,10 @@
 //! Products, their SKUs and categories. Listings and searches are in `search`.
 
 use async_trait::async_trait;
-use shopease_shared::domain::{
+use shopease_shop::domain::{
     Category, Handle, Page, Product, ProductSort, ProductStatus, ProductSummary, SearchTerms, Sku,
 };
-use shopease_shared::ports::{CatalogStore, ProductListing, StoreError, Upserted};
+use shopease_shop::ports::{CatalogStore, ProductListing, StoreError, Upserted};
 
 use super::{PostgresStore, from_json, retry, to_json};
 

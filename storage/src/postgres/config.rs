@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
-use shopease_shared::ports::{Clock, StoreError, SystemClock};
+use shopease_shop::ports::{Clock, StoreError, SystemClock};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use sqlx::{Connection as _, Executor as _, PgConnection};
 use tokio::time::timeout;

@@ -1,7 +1,7 @@
 //! From the driver's errors to the store's: the only place that knows SQLSTATEs and constraint names.
 
-use shopease_shared::domain::Sku;
-use shopease_shared::ports::StoreError;
+use shopease_shop::domain::Sku;
+use shopease_shop::ports::StoreError;
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgDatabaseError;
 

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_rds::auth_token::{AuthTokenGenerator, Config};
 use secrecy::SecretString;
-use shopease_shared::ports::{Source, StoreError};
+use shopease_shop::ports::{Source, StoreError};
 
 use super::login::PasswordSource;
 

@@ -1,8 +1,8 @@
 //! Idempotency keys.
 
 use async_trait::async_trait;
-use shopease_shared::domain::OrderId;
-use shopease_shared::ports::{Claim, Claimed, IdempotencyKey, IdempotencyRecord, IdempotencyStore, StoreError};
+use shopease_shop::domain::OrderId;
+use shopease_shop::ports::{Claim, Claimed, IdempotencyKey, IdempotencyRecord, IdempotencyStore, StoreError};
 use time::OffsetDateTime;
 
 use super::{PostgresStore, retry};

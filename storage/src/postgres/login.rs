@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use secrecy::{ExposeSecret as _, SecretString};
-use shopease_shared::ports::{Clock, Source};
+use shopease_shop::ports::{Clock, Source};
 use sqlx::PgPool;
 use tokio::sync::Mutex;
 

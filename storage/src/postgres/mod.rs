@@ -28,7 +28,7 @@ mod tests;
 mod thaw;
 
 use async_trait::async_trait;
-use shopease_shared::ports::{Health, StoreError};
+use shopease_shop::ports::{Health, StoreError};
 use sqlx::migrate::Migrator;
 use sqlx::{Connection as _, PgConnection};
 

@@ -1,10 +1,10 @@
 //! Orders, the stock they hold, and the outbox.
 
 use async_trait::async_trait;
-use shopease_shared::domain::{
+use shopease_shop::domain::{
     CartOwner, Order, OrderId, OrderSummary, Page, PageLimit, Position, Reservation, StockEffect,
 };
-use shopease_shared::ports::{Claimed, OrderAdvance, OrderStore, OutboxMessage, Placement, StoreError};
+use shopease_shop::ports::{Claimed, OrderAdvance, OrderStore, OutboxMessage, Placement, StoreError};
 use time::OffsetDateTime;
 
 use super::idempotency::{KeyRow, claimed};

@@ -1,7 +1,7 @@
 //! Removing what is over, a batch of each table in one statement.
 
 use async_trait::async_trait;
-use shopease_shared::ports::{OutboxMessage, PURGE_ROWS, PurgeStore, Purged, StoreError};
+use shopease_shop::ports::{OutboxMessage, PURGE_ROWS, PurgeStore, Purged, StoreError};
 use time::{OffsetDateTime, UtcOffset};
 
 use super::{PostgresStore, retry, to_bigint};

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use shopease_shared::deadline;
-use shopease_shared::ports::{StoreError, SystemIds};
-use shopease_shared::retry::{RetryBudget, full_jitter};
+use shopease_process::deadline;
+use shopease_process::retry::{RetryBudget, full_jitter};
+use shopease_shop::ports::{StoreError, SystemIds};
 use tokio::time::Instant;
 
 use super::error::{is_connection_lost, is_rolled_back, store_error};

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use shopease_shared::domain::{PageLimit, Position};
-use shopease_shared::ports::StoreError;
+use shopease_shop::domain::{PageLimit, Position};
+use shopease_shop::ports::StoreError;
 
 /// A document. Text for the driver: the database checks that it is JSON, and nothing is parsed twice on the way back.
 pub(super) fn to_json(value: &impl Serialize) -> Result<String, StoreError> {

@@ -1,7 +1,7 @@
 //! Pages of active products: plain listings along an index, and searches. Both give one row more than the page has.
 
-use shopease_shared::domain::{Handle, ProductSort, SearchQuery, SearchWord};
-use shopease_shared::ports::{ProductListing, StoreError};
+use shopease_shop::domain::{Handle, ProductSort, SearchQuery, SearchWord};
+use shopease_shop::ports::{ProductListing, StoreError};
 
 use super::{PostgresStore, retry, row_limit, start_after};
 

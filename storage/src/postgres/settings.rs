@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use shopease_shared::config::Reader;
-use shopease_shared::ports::StoreError;
+use shopease_process::config::Reader;
+use shopease_shop::ports::StoreError;
 use sqlx::postgres::PgConnectOptions;
 
 use super::{Budget, BudgetError, Patience, PostgresConfig, PostgresStore};
@@ -233,7 +233,7 @@ fn budget(reader: &mut Reader<'_>, is_function: bool, own: u32) -> Option<Budget
 
 #[cfg(test)]
 mod tests {
-    use shopease_shared::testing::MapEnv;
+    use shopease_shop::testing::MapEnv;
 
     use super::*;
 

@@ -1,8 +1,8 @@
 //! Stock levels.
 
 use async_trait::async_trait;
-use shopease_shared::domain::{Sku, StockChange, StockLevel};
-use shopease_shared::ports::{KeyAnswer, StockStore, StoreError};
+use shopease_shop::domain::{Sku, StockChange, StockLevel};
+use shopease_shop::ports::{KeyAnswer, StockStore, StoreError};
 
 use super::{PostgresStore, from_bigint, retry};
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use shopease_shared::ports::Clock;
+use shopease_shop::ports::Clock;
 use time::OffsetDateTime;
 use tokio::sync::Notify;
 
@@ -66,7 +66,7 @@ impl fmt::Debug for Thaw {
 
 #[cfg(test)]
 mod tests {
-    use shopease_shared::testing::FixedClock;
+    use shopease_shop::testing::FixedClock;
 
     use super::*;
 

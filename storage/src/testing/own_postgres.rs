@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use shopease_shared::ports::{Env as _, ProcessEnv};
-use shopease_shared::testing::free_port;
+use shopease_shop::ports::{Env as _, ProcessEnv};
+use shopease_shop::testing::free_port;
 use tempfile::TempDir;
 
 /// A private cluster on a loopback port; ends with this value. Its superuser `postgres` needs no password, every other

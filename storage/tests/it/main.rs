@@ -2,9 +2,9 @@
 //! an empty store of its own. The `PostgreSQL` tests need `SHOPEASE_TEST_DATABASE_URL`.
 
 mod embedded {
-    use shopease_shared::testing::conformance::Guarantee;
+    use shopease_shop::testing::conformance::Guarantee;
 
-    shopease_shared::conformance_suite!(crate::embedded::check);
+    shopease_shop::conformance_suite!(crate::embedded::check);
 
     async fn check(guarantee: Guarantee) {
         shopease_storage::testing::on_dynamodb(|store| guarantee.check(store)).await;
@@ -12,9 +12,9 @@ mod embedded {
 }
 
 mod postgres {
-    use shopease_shared::testing::conformance::Guarantee;
+    use shopease_shop::testing::conformance::Guarantee;
 
-    shopease_shared::conformance_suite!(crate::postgres::check);
+    shopease_shop::conformance_suite!(crate::postgres::check);
 
     async fn check(guarantee: Guarantee) {
         shopease_storage::testing::on_postgres(guarantee.name, |store| guarantee.check(store)).await;

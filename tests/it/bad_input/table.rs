@@ -2,7 +2,7 @@
 
 use http::Method;
 use serde_json::{Value, json};
-use shopease_shared::domain::LineItemId;
+use shopease_shop::domain::LineItemId;
 
 use super::{CHECKOUT, CORRECTIONS, LINE_ITEMS};
 use crate::harness::order_with;

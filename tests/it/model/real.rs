@@ -2,14 +2,14 @@
 
 use shopease_payments::fake::Command;
 use shopease_payments::sign;
-use shopease_shared::domain::{
+use shopease_shop::domain::{
     FulfillmentEvent, Order, OrderId, PageLimit, Quantity, RuleError, Sku, StockChange, StockLevel, Token,
 };
-use shopease_shared::ports::Clock as _;
-use shopease_shared::shop::{
+use shopease_shop::ports::Clock as _;
+use shopease_shop::shop::{
     AddLineItem, Caller, CartView, CorrectStock, MoveParcel, OrderView, PlaceOrder, RefundOrder, Shop as _, ShopError,
 };
-use shopease_shared::testing::fixtures;
+use shopease_shop::testing::fixtures;
 use time::Duration;
 
 use super::reference::{ARTICLES, INITIAL, Model, PRICES, SHOPPERS, Transition, Units, order_text, work_text};

@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 use proptest_state_machine::ReferenceStateMachine;
-use shopease_shared::domain::{FulfillmentState, OrderState, PaymentState};
+use shopease_shop::domain::{FulfillmentState, OrderState, PaymentState};
 
 pub const ARTICLES: usize = 3;
 pub const SHOPPERS: usize = 3;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use front_door::lambda::Refusal;
 use serde_json::{Value, json};
-use shopease_shared::testing::Stopwatch;
+use shopease_shop::testing::Stopwatch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use front_door::lambda::Ending;
 use serde_json::{Value, json};
-use shopease_shared::testing::Stopwatch;
+use shopease_shop::testing::Stopwatch;
 
 use crate::support::{Host, eventually};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use front_door::lambda::Ending;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
-use shopease_shared::testing::Stopwatch;
+use shopease_shop::testing::Stopwatch;
 
 use crate::support::{Host, error_of, eventually, lives};
 

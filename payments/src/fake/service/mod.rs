@@ -33,7 +33,7 @@ pub use webhooks::{WebhookConfig, deliver_webhooks};
 use super::ledger::Ledger;
 use faults::Faults;
 
-pub use shopease_shared::http::SIGNATURE_HEADER;
+pub use shopease_shop::ports::SIGNATURE_HEADER;
 
 /// How the service works.
 #[derive(Debug, Clone, Default)]

@@ -1,8 +1,8 @@
 //! Bodies of the JSON API, for the service and for its client.
 
 use serde::{Deserialize, Serialize};
-use shopease_shared::domain::{Money, OrderId};
-use shopease_shared::ports::{IntentStatus, PaymentIntent};
+use shopease_shop::domain::{Money, OrderId};
+use shopease_shop::ports::{IntentStatus, PaymentIntent};
 
 use crate::fake::intent::{Collected, Entry, Intent, Status, bank_page};
 

@@ -11,9 +11,9 @@ use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 use serde_json::{Value, json};
 use shopease_payments::stripe::StripeProvider;
-use shopease_shared::domain::Money;
-use shopease_shared::ports::{CreateIntent, IntentStatus, PaymentError, PaymentIntent, PaymentProvider as _};
-use shopease_shared::testing::Stopwatch;
+use shopease_shop::domain::Money;
+use shopease_shop::ports::{CreateIntent, IntentStatus, PaymentError, PaymentIntent, PaymentProvider as _};
+use shopease_shop::testing::Stopwatch;
 use tokio::net::TcpListener;
 
 use super::{KEY, WEBHOOK_SECRET, provider};

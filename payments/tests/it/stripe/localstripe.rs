@@ -19,10 +19,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use shopease_payments::stripe::StripeProvider;
-use shopease_shared::ports::{
+use shopease_shop::ports::{
     CreateIntent, Env as _, IntentStatus, PaymentError, PaymentIntent, PaymentProvider as _, ProcessEnv,
 };
-use shopease_shared::testing::free_port;
+use shopease_shop::testing::free_port;
 
 use super::{KEY, provider, shim};
 use crate::support::{confirm_request, create_request, eur, order, refund_request};

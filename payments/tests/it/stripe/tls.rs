@@ -7,8 +7,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use shopease_shared::ports::{Env as _, PaymentError, PaymentProvider as _, ProcessEnv};
-use shopease_shared::testing::free_port;
+use shopease_shop::ports::{Env as _, PaymentError, PaymentProvider as _, ProcessEnv};
+use shopease_shop::testing::free_port;
 
 use super::provider;
 

@@ -3,8 +3,8 @@
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use shopease_payments::sign;
-use shopease_shared::ports::{PaymentEvent, PaymentProvider as _, WebhookError};
-use shopease_shared::testing::FixedClock;
+use shopease_shop::ports::{PaymentEvent, PaymentProvider as _, WebhookError};
+use shopease_shop::testing::FixedClock;
 use time::Duration;
 
 use super::{WEBHOOK_SECRET, provider};

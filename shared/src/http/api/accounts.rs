@@ -4,12 +4,12 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
-use crate::domain::Token;
 use crate::http::App;
 use crate::http::extract::{ApiJson, private_json};
 use crate::http::problem::Problem;
 use crate::http::visitor::{Visitor, append_cookie, cart_units_cookie, token_cookie};
-use crate::shop::{CustomerView, LogIn, Register, ShopError, SignedIn};
+use shopease_shop::domain::Token;
+use shopease_shop::shop::{CustomerView, LogIn, Register, ShopError, SignedIn};
 
 /// A fresh session as answer: in the body for programs, as cookies for browsers.
 fn respond(app: &App, signed_in: &SignedIn) -> Result<Response, Problem> {

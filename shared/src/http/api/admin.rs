@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{PageBody, Paging};
-use crate::domain::{Handle, OrderId, OrderSummary, StockLevel};
 use crate::http::App;
 use crate::http::extract::{ApiJson, ApiPath, ApiQuery, ClientKey, private_json};
 use crate::http::problem::Problem;
 use crate::http::visitor::Visitor;
-use crate::shop::{CorrectStock, MoveParcel, OrderView, RefundOrder, VariantStock};
+use shopease_shop::domain::{Handle, OrderId, OrderSummary, StockLevel};
+use shopease_shop::shop::{CorrectStock, MoveParcel, OrderView, RefundOrder, VariantStock};
 
 /// Stock of a product.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]

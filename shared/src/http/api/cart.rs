@@ -4,12 +4,12 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use crate::domain::LineItemId;
 use crate::http::App;
 use crate::http::extract::{ApiJson, ApiPath, ClientKey, private_json};
 use crate::http::problem::Problem;
 use crate::http::visitor::{Visitor, append_cookie, cart_units_cookie};
-use crate::shop::{AddLineItem, CartView, SetLineItem};
+use shopease_shop::domain::LineItemId;
+use shopease_shop::shop::{AddLineItem, CartView, SetLineItem};
 
 /// A cart as answer, with the hint that pages show.
 fn respond(app: &App, status: StatusCode, cart: &CartView) -> Response {

@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{PageBody, Paging};
-use crate::domain::{Category, Handle, ProductSort, ProductSummary};
 use crate::http::App;
 use crate::http::extract::{ApiPath, ApiQuery, cacheable_json};
 use crate::http::problem::Problem;
-use crate::shop::{ListProducts, ProductView, ShopError};
+use shopease_shop::domain::{Category, Handle, ProductSort, ProductSummary};
+use shopease_shop::shop::{ListProducts, ProductView, ShopError};
 
 /// What to list.
 #[derive(Debug, Deserialize, IntoParams)]

@@ -7,12 +7,13 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{PageBody, Paging};
-use crate::domain::{OrderId, OrderState, OrderSummary, Quote};
+use crate::http::App;
 use crate::http::extract::{ApiJson, ApiPath, ApiQuery, ClientKey, RawBody, private_json};
 use crate::http::problem::Problem;
 use crate::http::visitor::{Visitor, append_cookie, cart_units_cookie};
-use crate::http::{App, SIGNATURE_HEADER};
-use crate::shop::{OrderView, PlaceOrder, QuoteRequest};
+use shopease_shop::domain::{OrderId, OrderState, OrderSummary, Quote};
+use shopease_shop::ports::SIGNATURE_HEADER;
+use shopease_shop::shop::{OrderView, PlaceOrder, QuoteRequest};
 
 /// Quote shipping, tax and total of the caller's cart at a place.
 #[utoipa::path(post, path = "/api/v1/checkout/quote", tag = "checkout", request_body = QuoteRequest, responses(

@@ -11,8 +11,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::cursor;
 use super::problem::Problem;
-use crate::domain::{Page, PageLimit, Position};
-use crate::shop::ShopError;
+use shopease_shop::domain::{Page, PageLimit, Position};
+use shopease_shop::shop::ShopError;
 
 /// A page of a listing.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]

@@ -9,11 +9,11 @@ use serde::Deserialize;
 use super::forms::FormErrors;
 use super::layout::{Frame, PageError, PageResult, local_path, position, private_page, remember_cart_units, see_other};
 use super::view::filters;
-use crate::domain::{EmailAddress, OrderSummary, PageLimit, Role, RuleError, Token};
 use crate::http::extract::{ApiQuery, PageForm};
 use crate::http::visitor::{Visitor, append_cookie, token_cookie};
 use crate::http::{App, Problem, cursor};
-use crate::shop::{CustomerView, LogIn, Register, ShopError, SignedIn};
+use shopease_shop::domain::{EmailAddress, OrderSummary, PageLimit, Role, RuleError, Token};
+use shopease_shop::shop::{CustomerView, LogIn, Register, ShopError, SignedIn};
 
 /// Where signing in leads when nothing else was wanted.
 const ACCOUNT: &str = "/account";

@@ -9,11 +9,11 @@ use super::accounts::CursorQuery;
 use super::layout::{Frame, PageError, PageResult, encode, position, private_page, see_other};
 use super::listing::{Listing, ListingQuery};
 use super::view::filters;
-use crate::domain::{Handle, OrderSummary, PageLimit, ProductSummary, Role, RuleError, Sku, StockChange};
 use crate::http::extract::{ApiPath, ApiQuery, PageForm};
 use crate::http::visitor::Visitor;
 use crate::http::{App, Problem, cursor};
-use crate::shop::{CorrectStock, ShopError, VariantStock};
+use shopease_shop::domain::{Handle, OrderSummary, PageLimit, ProductSummary, Role, RuleError, Sku, StockChange};
+use shopease_shop::shop::{CorrectStock, ShopError, VariantStock};
 
 #[derive(Template)]
 #[template(path = "admin_orders.html")]

@@ -7,13 +7,13 @@ use serde::Deserialize;
 
 use super::layout::{Frame, PageError, PageResult, private_page, see_other};
 use super::view::filters;
-use crate::domain::{
-    Currency, FulfillmentEvent, FulfillmentState, Money, OrderId, OrderState, RefundState, Role, RuleError,
-};
 use crate::http::extract::{ApiPath, ApiQuery, PageForm};
 use crate::http::visitor::Visitor;
 use crate::http::{App, Problem};
-use crate::shop::{MoveParcel, OrderView, RefundOrder, ShopError, ShopResult};
+use shopease_shop::domain::{
+    Currency, FulfillmentEvent, FulfillmentState, Money, OrderId, OrderState, RefundState, Role, RuleError,
+};
+use shopease_shop::shop::{MoveParcel, OrderView, RefundOrder, ShopError, ShopResult};
 
 #[derive(Template)]
 #[template(path = "admin_order.html")]

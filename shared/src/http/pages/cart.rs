@@ -9,11 +9,11 @@ use serde::Deserialize;
 use super::layout::{Frame, PageResult, private_page, remember_cart_units, see_other};
 use super::product::{ProductPage, Shown};
 use super::view::filters;
-use crate::domain::{Handle, LineItemId, Quantity, RuleError, Sku};
 use crate::http::extract::{ApiPath, ApiQuery, PageForm};
 use crate::http::visitor::Visitor;
 use crate::http::{App, Problem};
-use crate::shop::{AddLineItem, CartView, SetLineItem, ShopError, ShopResult};
+use shopease_shop::domain::{Handle, LineItemId, Quantity, RuleError, Sku};
+use shopease_shop::shop::{AddLineItem, CartView, SetLineItem, ShopError, ShopResult};
 
 /// What has just been done, said on the cart page after a redirect.
 #[derive(Debug, Clone, Copy)]

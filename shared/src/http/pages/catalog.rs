@@ -9,11 +9,11 @@ use super::layout::{Frame, PageResult, encode, page, private_page};
 use super::listing::{Listing, ListingQuery};
 use super::product::{ProductPage, Shown};
 use super::view::filters;
-use crate::domain::{Category, Handle, Image, PageLimit, ProductSort, ProductSummary};
 use crate::http::extract::{ApiPath, ApiQuery};
 use crate::http::visitor::Visitor;
 use crate::http::{App, Problem};
-use crate::shop::{ListProducts, ShopError};
+use shopease_shop::domain::{Category, Handle, Image, PageLimit, ProductSort, ProductSummary};
+use shopease_shop::shop::{ListProducts, ShopError};
 
 /// Products on the front page.
 const NEWEST_SHOWN: usize = 12;

@@ -9,11 +9,11 @@ use super::checkout_form::{CheckoutForm, DETAIL_FIELDS, Details, write_total};
 use super::forms::FormErrors;
 use super::layout::{Frame, PageResult, encode, private_page, remember_cart_units, see_other};
 use super::view::filters;
-use crate::domain::{CountryCode, OrderId, OrderState, Quote, RuleError};
 use crate::http::extract::{ApiPath, ApiQuery, PageForm};
 use crate::http::visitor::Visitor;
 use crate::http::{App, Problem};
-use crate::shop::{OrderView, ShopError, ShopResult};
+use shopease_shop::domain::{CountryCode, OrderId, OrderState, Quote, RuleError};
+use shopease_shop::shop::{OrderView, ShopError, ShopResult};
 
 #[derive(Template)]
 #[template(path = "checkout_details.html")]

@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use crate::domain::{Address, CountryCode, Currency, EmailAddress, Money, RuleError};
-use crate::shop::{PlaceOrder, QuoteRequest};
+use shopease_shop::domain::{Address, CountryCode, Currency, EmailAddress, Money, RuleError};
+use shopease_shop::shop::{PlaceOrder, QuoteRequest};
 
 /// The fields of the first step, in their order.
 pub const DETAIL_FIELDS: &[&str] = &["email", "name", "line1", "line2", "postal_code", "city", "country", "region"];

@@ -1,6 +1,6 @@
 //! What is wrong with which field of a form.
 
-use crate::domain::RuleError;
+use shopease_shop::domain::RuleError;
 
 /// Broken rules, sorted into those of fields that the form shows and others.
 #[derive(Debug, Default)]

@@ -5,10 +5,10 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::domain::{Category, Handle, Position};
 use crate::http::visitor::{Visitor, append_cookie, cart_units_cookie};
 use crate::http::{App, Problem, assets, cursor};
-use crate::shop::ShopError;
+use shopease_shop::domain::{Category, Handle, Position};
+use shopease_shop::shop::ShopError;
 
 /// Header, navigation and footer of a page.
 pub struct Frame {

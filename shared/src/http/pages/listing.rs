@@ -3,9 +3,9 @@
 use serde::Deserialize;
 
 use super::layout::{PageError, encode, position};
-use crate::domain::{Handle, Page, PageLimit, ProductSort};
 use crate::http::cursor;
-use crate::shop::ListProducts;
+use shopease_shop::domain::{Handle, Page, PageLimit, ProductSort};
+use shopease_shop::shop::ListProducts;
 
 /// The query parameters of a listing.
 #[derive(Debug, Default, Deserialize)]

@@ -4,10 +4,10 @@ use askama::Template;
 
 use super::layout::{Frame, encode};
 use super::view::filters;
-use crate::domain::{Image, MAX_LINE_QUANTITY, Money};
 use crate::http::visitor::Visitor;
 use crate::http::{App, Problem};
-use crate::shop::{ProductView, VariantView};
+use shopease_shop::domain::{Image, MAX_LINE_QUANTITY, Money};
+use shopease_shop::shop::{ProductView, VariantView};
 
 /// Up to how many variants are shown as cards that say everything; more are put into a list.
 const MAX_CARDS: usize = 8;

@@ -1,7 +1,7 @@
 //! How amounts, times and problems are written in pages: the filters and small functions of the templates.
 
-use crate::domain::Money;
 use crate::http::Problem;
+use shopease_shop::domain::Money;
 
 /// From how many units on a page stops saying how few are left.
 pub const FEW_UNITS: u32 = 5;
@@ -75,7 +75,7 @@ pub mod filters {
     use time::format_description::well_known::Rfc3339;
     use time::macros::format_description;
 
-    use crate::domain::Money;
+    use shopease_shop::domain::Money;
 
     /// See [`super::money`].
     #[filter_fn]

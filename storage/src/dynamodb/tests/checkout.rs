@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use shopease_shared::domain::{StockChange, StockEffect};
-use shopease_shared::ports::{
+use shopease_shop::domain::{StockChange, StockEffect};
+use shopease_shop::ports::{
     CartStore as _, Claimed, IdempotencyStore as _, KeyAnswer, OrderStore as _, Placement, StockStore as _, StoreError,
 };
-use shopease_shared::testing::FixedClock;
-use shopease_shared::testing::fixtures::{advance, cart, checkout_key, claim, order, placement, sku, visitor};
+use shopease_shop::testing::FixedClock;
+use shopease_shop::testing::fixtures::{advance, cart, checkout_key, claim, order, placement, sku, visitor};
 use time::Duration;
 
 use super::Bench;

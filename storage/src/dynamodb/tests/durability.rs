@@ -4,9 +4,9 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use shopease_shared::ports::{CartStore as _, Env as _, ProcessEnv};
-use shopease_shared::testing::FixedClock;
-use shopease_shared::testing::fixtures::{cart, visitor};
+use shopease_shop::ports::{CartStore as _, Env as _, ProcessEnv};
+use shopease_shop::testing::FixedClock;
+use shopease_shop::testing::fixtures::{cart, visitor};
 use time::Duration;
 
 use super::Bench;

@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::Client;
-use shopease_shared::domain::{PageLimit, Product, ProductSort};
-use shopease_shared::ports::{CatalogStore as _, ProductListing};
-use shopease_shared::testing::{MapEnv, SeededIds, fixtures};
+use shopease_shop::domain::{PageLimit, Product, ProductSort};
+use shopease_shop::ports::{CatalogStore as _, ProductListing};
+use shopease_shop::testing::{MapEnv, SeededIds, fixtures};
 
 use self::wire::Wire;
 use super::{DynamoDbConfig, DynamoDbStore};

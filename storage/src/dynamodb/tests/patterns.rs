@@ -1,12 +1,12 @@
 //! Every access pattern of the table: which requests it makes, and that it finds what was written.
 
-use shopease_shared::domain::{Product, ProductSort, SearchQuery, SearchWord, StockEffect};
-use shopease_shared::ports::{
+use shopease_shop::domain::{Product, ProductSort, SearchQuery, SearchWord, StockEffect};
+use shopease_shop::ports::{
     AccountStore as _, CartStore as _, CatalogStore as _, Claimed, Health as _, IdempotencyStore as _, KeyAnswer,
     OrderStore as _, ProductListing, SessionStore as _, StockStore as _,
 };
-use shopease_shared::testing::FixedClock;
-use shopease_shared::testing::fixtures::{
+use shopease_shop::testing::FixedClock;
+use shopease_shop::testing::fixtures::{
     advance, cart, category, checkout_key, claim, customer, handle, order, placement, product, session, sku, terms,
     visitor,
 };
@@ -117,7 +117,7 @@ async fn orders_are_found_by_id_by_owner_and_all_together() {
         bench.store.place_order(&placement(&placed, version)).await.expect("placed");
     }
     bench.wire.take_operations();
-    let limit = shopease_shared::domain::PageLimit::new(4).expect("a limit");
+    let limit = shopease_shop::domain::PageLimit::new(4).expect("a limit");
     let mine = bench.store.list_orders_of(&owner, None, limit).await.expect("a page");
     assert_eq!(bench.wire.take_operations(), ["Query"]);
     let all = bench.store.list_orders(None, limit).await.expect("a page");

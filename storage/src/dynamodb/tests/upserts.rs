@@ -1,8 +1,8 @@
 //! Writing products when requests fail in the middle, and products that are larger than one item or transaction.
 
-use shopease_shared::domain::{Product, ProductSort, ProductStatus, SearchQuery, SearchTerms, SearchWord};
-use shopease_shared::ports::{CatalogStore as _, ProductListing, StoreError, Upserted};
-use shopease_shared::testing::fixtures::{handle, product, sku, terms};
+use shopease_shop::domain::{Product, ProductSort, ProductStatus, SearchQuery, SearchTerms, SearchWord};
+use shopease_shop::ports::{CatalogStore as _, ProductListing, StoreError, Upserted};
+use shopease_shop::testing::fixtures::{handle, product, sku, terms};
 
 use super::wire::Fault;
 use super::{Bench, everything};

@@ -1,7 +1,7 @@
 //! A start that exceeds the budget of connections.
 
-use shopease_shared::config::Reader;
-use shopease_shared::testing::{MapEnv, SeededIds};
+use shopease_process::config::Reader;
+use shopease_shop::testing::{MapEnv, SeededIds};
 
 use crate::testing::OwnPostgres;
 use crate::{OpenError, StoreConfig};

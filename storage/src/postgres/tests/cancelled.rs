@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shopease_shared::ports::SystemClock;
-use shopease_shared::testing::SeededRandom;
+use shopease_shop::ports::SystemClock;
+use shopease_shop::testing::SeededRandom;
 use sqlx::{Connection as _, PgConnection, PgPool};
 
 use super::super::thaw::Thaw;

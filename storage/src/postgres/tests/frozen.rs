@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
-use shopease_shared::testing::{FixedClock, Stopwatch};
+use shopease_shop::testing::{FixedClock, Stopwatch};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use super::super::PostgresStore;
@@ -100,7 +100,7 @@ async fn after_a_freeze_a_silent_connection_is_given_up_at_once() {
 #[tokio::test]
 async fn child_of_the_stopped_process_test() {
     use std::io::{BufRead as _, Write as _};
-    let env = |name: &str| shopease_shared::ports::Env::var(&shopease_shared::ports::ProcessEnv, name);
+    let env = |name: &str| shopease_shop::ports::Env::var(&shopease_shop::ports::ProcessEnv, name);
     let Some(url) = env("SHOPEASE_TEST_CHILD_URL") else { return };
     let config = config_of(PostgresConfig::new(url), 2);
     let store = PostgresStore::connect(&config).await.expect("a store");

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use shopease_shared::ports::{Health as _, StoreError};
-use shopease_shared::testing::Stopwatch;
+use shopease_shop::ports::{Health as _, StoreError};
+use shopease_shop::testing::Stopwatch;
 use sqlx::{Connection as _, Executor as _, PgConnection};
 
 use super::super::PostgresStore;

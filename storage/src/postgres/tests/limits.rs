@@ -3,8 +3,8 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use shopease_shared::ports::StoreError;
-use shopease_shared::testing::Stopwatch;
+use shopease_shop::ports::StoreError;
+use shopease_shop::testing::Stopwatch;
 use sqlx::{Connection as _, Executor as _, PgConnection};
 
 use super::super::PostgresStore;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
-use shopease_shared::ports::{Source, StoreError};
-use shopease_shared::testing::{FixedClock, Stopwatch};
+use shopease_shop::ports::{Source, StoreError};
+use shopease_shop::testing::{FixedClock, Stopwatch};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
 use super::super::error::store_error;

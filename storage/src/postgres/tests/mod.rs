@@ -12,12 +12,12 @@ mod purge;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use shopease_shared::domain::{Cart, Order, OrderId, PageLimit, Position};
-use shopease_shared::ports::{
+use shopease_shop::domain::{Cart, Order, OrderId, PageLimit, Position};
+use shopease_shop::ports::{
     CartStore as _, Claimed, IdempotencyStore as _, OrderStore as _, StockStore as _, StoreError,
 };
-use shopease_shared::testing::FixedClock;
-use shopease_shared::testing::fixtures::{self, cart, checkout_key, claim, placement, sku, visitor};
+use shopease_shop::testing::FixedClock;
+use shopease_shop::testing::fixtures::{self, cart, checkout_key, claim, placement, sku, visitor};
 use time::{Duration, OffsetDateTime};
 
 use super::PostgresStore;

@@ -1,7 +1,7 @@
 //! What a purge removes, how much at once, whom it waits for, and how it finds it.
 
-use shopease_shared::ports::{OutboxMessage, PURGE_ROWS, PurgeStore as _, Purged};
-use shopease_shared::testing::Stopwatch;
+use shopease_shop::ports::{OutboxMessage, PURGE_ROWS, PurgeStore as _, Purged};
+use shopease_shop::testing::Stopwatch;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use time::Duration;
 

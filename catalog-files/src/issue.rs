@@ -1,0 +1,75 @@
+//! What an import has to say about single rows and products.
+
+use serde::Serialize;
+
+use shopease_shop::domain::Handle;
+
+/// What happened to a row or product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IssueKind {
+    /// The product is not sold because its merchant does not sell it.
+    LeftOut,
+    /// No variant of the product can be sold.
+    RejectedProduct,
+    /// The row could not be used; the other rows of its product were.
+    RejectedRow,
+    /// The row was used, with a change worth knowing.
+    Note,
+}
+
+/// One remark with its place in the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ImportIssue {
+    /// Physical line of the row's begin.
+    pub line: u64,
+    /// The product, if the row names one.
+    pub handle: Option<String>,
+    /// What happened.
+    pub kind: IssueKind,
+    /// Why, as a sentence without a full stop.
+    pub reason: String,
+}
+
+/// Collects the remarks while a file is read.
+#[derive(Debug, Default)]
+pub(super) struct Issues(Vec<ImportIssue>);
+
+impl From<Vec<ImportIssue>> for Issues {
+    fn from(issues: Vec<ImportIssue>) -> Self {
+        Self(issues)
+    }
+}
+
+impl Issues {
+    pub(super) fn left_out(&mut self, line: u64, handle: &Handle, reason: String) {
+        self.push(line, Some(handle), IssueKind::LeftOut, reason);
+    }
+
+    pub(super) fn reject_product(&mut self, line: u64, handle: &Handle, reason: String) {
+        self.push(line, Some(handle), IssueKind::RejectedProduct, reason);
+    }
+
+    pub(super) fn reject_row(&mut self, line: u64, handle: Option<&Handle>, reason: String) {
+        self.push(line, handle, IssueKind::RejectedRow, reason);
+    }
+
+    pub(super) fn note(&mut self, line: u64, handle: Option<&Handle>, reason: String) {
+        self.push(line, handle, IssueKind::Note, reason);
+    }
+
+    /// The remarks by line, those of one line in the order they were made.
+    pub(super) fn sorted(self) -> Vec<ImportIssue> {
+        let mut issues = self.0;
+        issues.sort_by_key(|issue| issue.line);
+        issues
+    }
+
+    pub(super) fn append(&mut self, mut issues: Self) {
+        self.0.append(&mut issues.0);
+    }
+
+    fn push(&mut self, line: u64, handle: Option<&Handle>, kind: IssueKind, reason: String) {
+        self.0.push(ImportIssue { line, handle: handle.map(ToString::to_string), kind, reason });
+    }
+}

@@ -1,0 +1,76 @@
+//! Configuration: read once at start from `SHOPEASE_*`, every problem reported together. Each crate reads its own section.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::ambient::Env;
+
+/// Every problem of a configuration, one a line, each with the variable's name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct ConfigError {
+    /// The problems.
+    pub problems: Vec<String>,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the configuration has {} problem(s):", self.problems.len())?;
+        self.problems.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
+    }
+}
+
+/// Reads variables and collects what is wrong with them.
+pub struct Reader<'a> {
+    env: &'a dyn Env,
+    problems: Vec<String>,
+}
+
+impl<'a> Reader<'a> {
+    /// A reader without problems yet.
+    pub fn new(env: &'a dyn Env) -> Self {
+        Self { env, problems: Vec::new() }
+    }
+
+    /// The value of a variable that may be missing.
+    pub fn optional<T: FromStr<Err: fmt::Display>>(&mut self, name: &str) -> Option<T> {
+        let text = self.env.var(name)?;
+        match text.parse() {
+            Ok(value) => Some(value),
+            Err(error) => {
+                let found = match self.env.origin(name) {
+                    Some(origin) => format!("in {origin}"),
+                    None => format!("found {text:?}"),
+                };
+                self.problems.push(format!("{name}: {error} ({found})"));
+                None
+            }
+        }
+    }
+
+    /// The value of a variable, or a default when it is missing.
+    pub fn or<T: FromStr<Err: fmt::Display>>(&mut self, name: &str, default: T) -> T {
+        self.optional(name).unwrap_or(default)
+    }
+
+    /// The value of a variable that must be there, if it is.
+    pub fn required<T: FromStr<Err: fmt::Display>>(&mut self, name: &str) -> Option<T> {
+        if self.env.var(name).is_none() {
+            self.problems.push(format!("{name}: is required"));
+        }
+        self.optional(name)
+    }
+
+    /// Notes a problem of a value that could be read.
+    pub fn problem(&mut self, name: &str, reason: impl fmt::Display) {
+        let origin = self.env.origin(name).map(|origin| format!(" (in {origin})")).unwrap_or_default();
+        self.problems.push(format!("{name}: {reason}{origin}"));
+    }
+
+    /// Ends reading.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with every problem found.
+    pub fn finish(self) -> Result<(), ConfigError> {
+        if self.problems.is_empty() { Ok(()) } else { Err(ConfigError { problems: self.problems }) }
+    }
+}

@@ -1,0 +1,157 @@
+//! How the shop sells, from the environment.
+
+use std::str::FromStr;
+use std::sync::LazyLock;
+
+use shopease_process::config::Reader;
+
+use crate::domain::{Currency, Language, PricingRules, ShippingTable, TaxTable};
+
+#[expect(clippy::expect_used, reason = "compiled in, and read by a test")]
+static TAX_RATES: LazyLock<TaxTable> =
+    LazyLock::new(|| serde_json::from_str(include_str!("../data/tax-rates.json")).expect("tax-rates.json"));
+
+#[expect(clippy::expect_used, reason = "compiled in, and read by a test")]
+static SHIPPING_METHODS: LazyLock<ShippingTable> = LazyLock::new(|| {
+    serde_json::from_str(include_str!("../data/shipping-methods.json")).expect("shipping-methods.json")
+});
+
+/// How the shop sells.
+#[derive(Debug, Clone)]
+pub struct ShopConfig {
+    /// `SHOPEASE_LANGUAGE`: language of the catalog, for search (default `en`). Changing it needs a new import.
+    pub language: Language,
+    /// `SHOPEASE_CURRENCY`: currency of imports that name none (default `EUR`).
+    pub currency: Currency,
+    /// `SHOPEASE_PRICES_INCLUDE_TAX` (default `true`), `SHOPEASE_TAX_RATES` and `SHOPEASE_SHIPPING_METHODS`: JSON
+    /// in the form of `shop/data/*.json` that replaces the built-in tables.
+    pub pricing: PricingRules,
+    /// `SHOPEASE_CATALOG_CACHE_SECONDS`: how long catalog reads may be old (default 5, 0 switches the cache off).
+    pub catalog_cache_seconds: u64,
+    /// `SHOPEASE_PUBLIC_URL`: where browsers find the shop, without a slash at the end (default
+    /// `http://localhost:8080`). The bank's page sends shoppers back there.
+    pub public_url: String,
+    /// `SHOPEASE_PAYMENT_HOLD_MINUTES`: how long an unpaid order keeps its stock (default 30). Then its payment is
+    /// called off at the provider, and only when that is done the stock is free.
+    pub payment_hold_minutes: u32,
+    /// `SHOPEASE_LOW_STOCK_UNITS`: an order that leaves so many units or fewer tells so (`stock.low`, default 3).
+    pub low_stock_units: u32,
+}
+
+impl ShopConfig {
+    /// Reads the section.
+    pub fn read(reader: &mut Reader<'_>) -> Self {
+        let tax: Option<Json<TaxTable>> = reader.optional("SHOPEASE_TAX_RATES");
+        let shipping: Option<Json<ShippingTable>> = reader.optional("SHOPEASE_SHIPPING_METHODS");
+        Self {
+            language: reader.or("SHOPEASE_LANGUAGE", Language::English),
+            currency: reader.or("SHOPEASE_CURRENCY", Currency::EUR),
+            pricing: PricingRules {
+                tax: match tax {
+                    Some(Json(table)) => table,
+                    None => TAX_RATES.clone(),
+                },
+                shipping: match shipping {
+                    Some(Json(table)) => table,
+                    None => SHIPPING_METHODS.clone(),
+                },
+                prices_include_tax: reader.or("SHOPEASE_PRICES_INCLUDE_TAX", true),
+            },
+            catalog_cache_seconds: reader.or("SHOPEASE_CATALOG_CACHE_SECONDS", 5),
+            public_url: public_url(reader),
+            payment_hold_minutes: reader.or("SHOPEASE_PAYMENT_HOLD_MINUTES", 30),
+            low_stock_units: reader.or("SHOPEASE_LOW_STOCK_UNITS", 3),
+        }
+    }
+}
+
+fn public_url(reader: &mut Reader<'_>) -> String {
+    const NAME: &str = "SHOPEASE_PUBLIC_URL";
+    let url = reader.or(NAME, "http://localhost:8080".to_owned());
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let is_address = rest.is_some_and(|rest| {
+        !rest.is_empty()
+            && !rest.starts_with(['/', ':'])
+            && !rest.contains(['?', '#', '\\'])
+            && !rest.contains(char::is_whitespace)
+    });
+    if !is_address {
+        reader.problem(NAME, format!("{url:?} is not an http or https address"));
+    }
+    url.trim_end_matches('/').to_owned()
+}
+
+/// A JSON value in a variable.
+struct Json<T>(T);
+
+impl<T: serde::de::DeserializeOwned> FromStr for Json<T> {
+    type Err = serde_json::Error;
+
+    fn from_str(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text).map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::Env;
+
+    struct Vars(&'static [(&'static str, &'static str)]);
+
+    impl Env for Vars {
+        fn var(&self, name: &str) -> Option<String> {
+            self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        }
+    }
+
+    struct OneVar(&'static str, &'static str);
+
+    impl Env for OneVar {
+        fn var(&self, name: &str) -> Option<String> {
+            (name == self.0).then(|| self.1.to_owned())
+        }
+    }
+
+    #[test]
+    fn the_built_in_tables_are_read() {
+        let mut reader = Reader::new(&Vars(&[]));
+        let pricing = ShopConfig::read(&mut reader).pricing;
+        assert_eq!(reader.finish(), Ok(()));
+        assert!(!pricing.tax.rates.is_empty() && !pricing.shipping.methods.is_empty());
+    }
+
+    #[test]
+    fn the_public_address_is_http_with_a_host_and_no_query() {
+        for (url, right) in [
+            ("https://shop.example", true),
+            ("http://localhost:8080/", true),
+            ("https://example.com/shop", true),
+            ("ftp://shop.example", false),
+            ("https://", false),
+            ("https:///x", false),
+            ("https://shop.example/?a=b", false),
+            ("shop.example", false),
+        ] {
+            let env = OneVar("SHOPEASE_PUBLIC_URL", url);
+            let mut reader = Reader::new(&env);
+            ShopConfig::read(&mut reader);
+            assert_eq!(reader.finish().is_ok(), right, "{url}");
+        }
+    }
+
+    #[test]
+    fn every_problem_is_reported_with_its_variable() {
+        let mut reader = Reader::new(&Vars(&[
+            ("SHOPEASE_LANGUAGE", "xx"),
+            ("SHOPEASE_CURRENCY", "ZZZ"),
+            ("SHOPEASE_TAX_RATES", "{"),
+        ]));
+        ShopConfig::read(&mut reader);
+        let problems = reader.finish().expect_err("three problems").problems;
+        for (problem, name) in problems.iter().zip(["SHOPEASE_TAX_RATES", "SHOPEASE_LANGUAGE", "SHOPEASE_CURRENCY"]) {
+            assert!(problem.starts_with(name), "{problem}");
+        }
+        assert_eq!(problems.len(), 3);
+    }
+}

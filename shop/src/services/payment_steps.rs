@@ -1,0 +1,304 @@
+//! Carrying a payment on: asks the provider what the order says is next, writes what was learned, and so on until
+//! nothing is open or somebody else must act. The checkout, the shopper's return, webhooks, operators and the worker
+//! all come through here; each step is one conditional write, and who comes second goes on from the row.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::LocalShop;
+use super::checkout::{CHECKOUT, Outcome};
+use super::failpoint::failpoint;
+use super::idempotent::answer;
+use crate::domain::{
+    Order, OrderId, OrderState, OrderStep, PaymentCall, PaymentFact, PaymentState, Refund, RefundStanding,
+};
+use crate::ports::{
+    ConfirmIntent, CreateIntent, IdempotencyKey, IntentStatus, KeyAnswer, OrderAdvance, PaymentError, PaymentIntent,
+    RefundIntent, StoreError,
+};
+use crate::shop::{ShopError, ShopResult};
+use shopease_process::telemetry::metrics;
+
+/// How long a payment may take while somebody waits for it; then the answer is that it is not known yet.
+const BUDGET: Duration = Duration::from_secs(10);
+
+/// More steps than any payment takes, so that two who undo each other's work end.
+const MAX_STEPS: usize = 24;
+
+/// How often in one go the provider may give no answer: once it is looked up, then it is left to the worker.
+const MAX_UNANSWERED: u32 = 1;
+
+/// What a call of the provider leads to.
+enum Next {
+    /// Write this, then ask for what is next.
+    Step(Box<OrderStep>),
+    /// Nothing to write: the same question would give the same answer now.
+    Stop,
+}
+
+impl LocalShop {
+    /// Carries an order's payment as far as the provider lets it. With `look`, also asks where an intent stands that
+    /// waits for the shopper.
+    pub(super) async fn carry_on(&self, mut order: Order, look: bool) -> ShopResult<Order> {
+        let deadline = Instant::now() + BUDGET;
+        let (mut look, mut unanswered) = (look, 0);
+        for _ in 0..MAX_STEPS {
+            let call = match order.next_payment_call() {
+                PaymentCall::Done => return Ok(order),
+                PaymentCall::AwaitShopper { .. } if !look => return Ok(order),
+                PaymentCall::AwaitShopper { intent_id } => {
+                    look = false;
+                    PaymentCall::Look { intent_id }
+                }
+                call => call,
+            };
+            let next = match tokio::time::timeout_at(deadline, self.ask(&order, call)).await {
+                Ok(next) => next,
+                Err(_) => self.no_answer(&order, "the time was over"),
+            };
+            match next {
+                Next::Step(step) => order = self.write_step(&order, *step).await?,
+                Next::Stop => return Ok(order),
+            }
+            unanswered += u32::from(order.payment.state == PaymentState::Unknown);
+            if unanswered > MAX_UNANSWERED {
+                return Ok(order);
+            }
+        }
+        tracing::warn!(order_id = %order.id, "a payment took more steps than any should");
+        Ok(order)
+    }
+
+    async fn ask(&self, order: &Order, call: PaymentCall) -> Next {
+        failpoint("before-provider");
+        let key = |step: &str| format!("{}:{}:{step}", order.id, order.payment.attempt);
+        let answer = match &call {
+            PaymentCall::Create => {
+                let request = CreateIntent {
+                    key: key("create"),
+                    order_id: order.id.clone(),
+                    amount: order.total,
+                    method: order.payment.method.clone(),
+                };
+                self.payments.create_intent(&request).await
+            }
+            PaymentCall::Confirm { intent_id } => {
+                let request = ConfirmIntent {
+                    key: key("confirm"),
+                    intent_id: intent_id.clone(),
+                    return_url: self.return_url(order),
+                };
+                self.payments.confirm(&request).await
+            }
+            PaymentCall::Look { intent_id } => self.payments.find_intent(intent_id).await,
+            PaymentCall::Capture { intent_id } => self.payments.capture(intent_id, &key("capture")).await,
+            PaymentCall::Cancel { intent_id } => self.payments.cancel(intent_id, &key("cancel")).await,
+            PaymentCall::Refund { intent_id, refund } => {
+                match self.refund_standing(order, intent_id, refund).await {
+                    Ok(RefundStanding::NotDone) => {}
+                    standing => return self.refund_looked_up(order, refund, standing, "it was asked for before"),
+                }
+                let key = key(&format!("refund:{}", refund.id));
+                let request = RefundIntent { key, intent_id: intent_id.clone(), amount: refund.amount };
+                self.payments.refund(&request).await
+            }
+            PaymentCall::Known(fact) => return self.learned(order, *fact),
+            PaymentCall::AwaitShopper { .. } | PaymentCall::Done => return Next::Stop,
+        };
+        failpoint("after-provider");
+        match answer {
+            Ok(intent) => self.interpret(order, &call, intent),
+            Err(PaymentError::Refused { code }) => self.refused(order, call, code).await,
+            // An intent we were given cannot be unknown to who gave it: whatever is wrong there, it is not proof that
+            // no money moved.
+            Err(error @ (PaymentError::Unknown(_) | PaymentError::NotFound)) => {
+                self.no_answer(order, &error.to_string())
+            }
+        }
+    }
+
+    /// What an intent's status means for the order.
+    fn interpret(&self, order: &Order, call: &PaymentCall, intent: PaymentIntent) -> Next {
+        let now = self.clock.now();
+        if intent.amount != order.total {
+            // Someone else's intent, or one of another order: never to be acted on.
+            return self.no_answer(order, "the provider names another amount");
+        }
+        if let PaymentCall::Refund { refund, .. } = call {
+            return step(order.settle_refund(&refund.id, true, now));
+        }
+        if *call == PaymentCall::Create {
+            return Next::Step(Box::new(order.note_intent(intent.id, now)));
+        }
+        match intent.status {
+            IntentStatus::RequiresConfirmation => self.learned(order, PaymentFact::Unconfirmed),
+            IntentStatus::RequiresAction { url } => step(order.learn_action(url, now)),
+            IntentStatus::Processing => Next::Stop,
+            IntentStatus::Authorized => self.learned(order, PaymentFact::Authorized),
+            IntentStatus::Captured => self.learned(order, PaymentFact::Captured),
+            IntentStatus::Declined { code } => step(order.call_off(Some(code), now)),
+            IntentStatus::Cancelled => {
+                // Cancelled by the provider itself: an authorization that ran out is a refusal like any other.
+                let lost = matches!(call, PaymentCall::Capture { .. } | PaymentCall::Look { .. });
+                match order.call_off(Some("authorization_expired".to_owned()), now) {
+                    Some(refusal) if lost => Next::Step(Box::new(refusal)),
+                    _ => self.learned(order, order.called_off_as()),
+                }
+            }
+        }
+    }
+
+    /// The provider did not do it. Where the intent stands decides what that means.
+    async fn refused(&self, order: &Order, call: PaymentCall, code: String) -> Next {
+        let now = self.clock.now();
+        let confirming = matches!(call, PaymentCall::Confirm { .. });
+        let intent_id = match call {
+            // Nothing was made, nothing can be owed.
+            PaymentCall::Create => return step(order.call_off(Some(code), now)),
+            PaymentCall::Refund { intent_id, refund } => {
+                let standing = self.refund_standing(order, &intent_id, &refund).await;
+                return self.refund_looked_up(order, &refund, standing, &code);
+            }
+            PaymentCall::Confirm { intent_id }
+            | PaymentCall::Capture { intent_id }
+            | PaymentCall::Cancel { intent_id }
+            | PaymentCall::Look { intent_id }
+            | PaymentCall::AwaitShopper { intent_id } => intent_id,
+            PaymentCall::Known(_) | PaymentCall::Done => return Next::Stop,
+        };
+        let intent = match self.payments.find_intent(&intent_id).await {
+            Ok(intent) => intent,
+            Err(error) => return self.no_answer(order, &error.to_string()),
+        };
+        let unpaid = match intent.status {
+            IntentStatus::RequiresConfirmation | IntentStatus::Declined { .. } => true,
+            // A confirmation that is repeated and differs, since the shop has got another address, is refused: the
+            // first one has held the money all the same.
+            IntentStatus::Authorized => !confirming,
+            _ => false,
+        };
+        if unpaid && order.payment.calling_off {
+            // It neither cancels nor collects: later.
+            return self.no_answer(order, &code);
+        }
+        if unpaid {
+            return step(order.call_off(Some(code), now));
+        }
+        self.interpret(order, &PaymentCall::Look { intent_id }, intent)
+    }
+
+    /// Whether the provider has done a refund already. Its idempotency key does not tell: providers forget keys after a
+    /// day, and a refund whose answer got lost would be done twice, or be refused because it was done. So the amounts are
+    /// looked at before each request and after each refusal.
+    async fn refund_standing(
+        &self,
+        order: &Order,
+        intent_id: &str,
+        refund: &Refund,
+    ) -> Result<RefundStanding, PaymentError> {
+        let intent = self.payments.find_intent(intent_id).await?;
+        let ours = intent.amount == order.total;
+        Ok(if ours { order.payment.refund_standing(refund, intent.refunded) } else { RefundStanding::Unclear })
+    }
+
+    /// What a refund becomes that was looked up instead of done. In doubt it stays open: money that may have moved is
+    /// never called refused.
+    fn refund_looked_up(
+        &self,
+        order: &Order,
+        refund: &Refund,
+        standing: Result<RefundStanding, PaymentError>,
+        reason: &str,
+    ) -> Next {
+        let now = self.clock.now();
+        match standing {
+            Ok(RefundStanding::Done) => step(order.settle_refund(&refund.id, true, now)),
+            Ok(RefundStanding::NotDone) => step(order.settle_refund(&refund.id, false, now)),
+            Ok(RefundStanding::Unclear) => {
+                let reason = format!("the provider has given back another sum than the shop asked for ({reason})");
+                self.no_answer(order, &reason)
+            }
+            Err(error) => self.no_answer(order, &error.to_string()),
+        }
+    }
+
+    fn learned(&self, order: &Order, fact: PaymentFact) -> Next {
+        step(order.learn(fact, self.clock.now()))
+    }
+
+    fn no_answer(&self, order: &Order, reason: &str) -> Next {
+        tracing::warn!(order_id = %order.id, state = ?order.payment.state, reason, "payment is not known");
+        self.learned(order, PaymentFact::NoAnswer)
+    }
+
+    /// Writes a step with the answer to the checkout, if it ends it; when someone else has written one first, gives the
+    /// order as it is now.
+    pub(super) async fn write_step(&self, before: &Order, step: OrderStep) -> ShopResult<Order> {
+        let outcome = checkout_outcome(before, &step.order)?;
+        let topics = step.topics;
+        let outbox = topics.iter().map(|topic| self.message(topic, step.order.id.as_str())).collect();
+        let advance = OrderAdvance { order: step.order, stock: step.stock, outcome, outbox };
+        failpoint("before-step");
+        match self.store.advance_order(&advance).await {
+            Ok(()) => {}
+            Err(StoreError::Conflict) => return self.order(&advance.order.id).await,
+            Err(error) => return Err(error.into()),
+        }
+        failpoint("after-step");
+        for topic in &topics {
+            metrics::order_event(topic);
+        }
+        if let Some(outcome) = outcome_of(before.payment.state, advance.order.payment.state) {
+            metrics::payment(outcome);
+        }
+        self.news.notify_one();
+        let after = advance.order;
+        if after.state == OrderState::Cancelled && before.state == OrderState::Pending {
+            self.forget_products_of(&after).await;
+            let lines: Vec<_> = after.lines.iter().map(|line| (line.line.sku.clone(), line.line.quantity)).collect();
+            // The order is off in any case; a cart that cannot be refilled now is a comfort lost, not a promise broken.
+            if let Err(error) = self.restore_cart(&after.owner, &lines).await {
+                tracing::warn!(order_id = %after.id, %error, "the cart was not restored");
+            }
+        }
+        Ok(after)
+    }
+
+    pub(super) async fn order(&self, id: &OrderId) -> ShopResult<Order> {
+        let found = self.store.find_order(id).await?;
+        found.ok_or_else(|| ShopError::Internal("an order is gone".into()))
+    }
+
+    /// Where the bank's page sends the shopper's browser.
+    fn return_url(&self, order: &Order) -> String {
+        format!("{}/orders/{}/payment?key={}", self.config.public_url, order.id, order.access_key)
+    }
+}
+
+/// The last answer of the checkout that placed the order, when a step settles its payment.
+fn checkout_outcome(before: &Order, after: &Order) -> ShopResult<Option<KeyAnswer>> {
+    if before.state != OrderState::Pending || after.state == OrderState::Pending {
+        return Ok(None);
+    }
+    let key = IdempotencyKey::new(after.owner.clone(), CHECKOUT, &after.client_key)?;
+    answer(&key, &Outcome::of(after.clone())).map(Some)
+}
+
+fn step(step: Option<OrderStep>) -> Next {
+    step.map_or(Next::Stop, |step| Next::Step(Box::new(step)))
+}
+
+/// How a metric names what became of a payment, if anything has.
+fn outcome_of(before: PaymentState, after: PaymentState) -> Option<&'static str> {
+    match after {
+        _ if before == after => None,
+        PaymentState::Captured => Some("captured"),
+        PaymentState::Declined => Some("declined"),
+        PaymentState::Voided => Some("voided"),
+        // The provider did not answer, or not clearly: the worker asks again.
+        PaymentState::Unknown => Some("unknown"),
+        PaymentState::PartiallyRefunded | PaymentState::Refunded => Some("refunded"),
+        PaymentState::Pending | PaymentState::RequiresAction | PaymentState::Authorized => None,
+    }
+}
