@@ -35,7 +35,7 @@ pub async fn work(args: WorkerArgs) -> anyhow::Result<ExitCode> {
     let settings = Settings::load(true).await?;
     let open = open::store(&settings).await?;
     let payments = open::payments(&settings, false).await?;
-    let shop = LocalShop::of_this_machine(open.store.clone(), payments.provider, settings.shop.clone());
+    let shop = LocalShop::with_system_clock(open.store.clone(), payments.provider, settings.shop.clone());
     let worker = Worker::new(shop, open::events(&settings).await?);
     if args.once {
         let report = serde_json::to_string(&worker.run_once().await?)?;

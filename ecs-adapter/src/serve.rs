@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use shopease_process::telemetry;
+use shopease_shared::client::RemoteShop;
 use shopease_shared::http::{self, App, Runtime};
-use shopease_shared::remote_shop::RemoteShop;
 use shopease_shop::ports::{ProcessEnv, SystemIds};
-use shopease_shop::services::{LocalShop, Worker};
+use shopease_shop::services::{LocalShop, Services, Worker};
 use shopease_storage::OpenStore;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -38,7 +38,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         settings.shop.public_url = format!("http://localhost:{port}");
     }
     let (app, backing) = compose(&args, &mut settings).await?;
-    let app = app.with_assets(open::assets(&settings).await?).on(Runtime::Fargate);
+    let app = app.with_assets(open::assets(&settings).await?).with_runtime(Runtime::Fargate);
     let router = match args.role {
         Role::Frontend => http::frontend(app.clone()),
         Role::Backend => http::backend(app.clone()),
@@ -69,7 +69,7 @@ async fn compose(args: &ServeArgs, settings: &mut Settings) -> anyhow::Result<(A
             .as_deref()
             .context("the frontend needs SHOPEASE_BACKEND_URL, for example http://localhost:8081")?;
         let shop = RemoteShop::new(url).map_err(|reason| anyhow::anyhow!("SHOPEASE_BACKEND_URL: {reason}"))?;
-        return Ok((App::new(Arc::new(shop), Arc::new(SystemIds), settings.http.clone()), None));
+        return Ok((App::new(Services::of(shop), Arc::new(SystemIds), settings.http.clone()), None));
     }
     if args.fresh {
         demo::start_over(&settings.store)?;
@@ -88,7 +88,7 @@ async fn compose(args: &ServeArgs, settings: &mut Settings) -> anyhow::Result<(A
     }
     let payments = open::payments(settings, true).await?;
     settings.http.test_cards = payments.methods;
-    let shop = LocalShop::of_this_machine(open.store.clone(), payments.provider, settings.shop.clone());
+    let shop = LocalShop::with_system_clock(open.store.clone(), payments.provider, settings.shop.clone());
     if settings.worker_seconds > 0 {
         let worker = Worker::new(shop.clone(), open::events(settings).await?);
         let pause = Duration::from_secs(settings.worker_seconds);

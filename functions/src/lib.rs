@@ -43,7 +43,7 @@ pub async fn app() -> anyhow::Result<App> {
     env.report_unused();
     http.test_cards = methods;
     let assets = shopease_aws::open_assets(&assets, &ProcessEnv).await.map_err(anyhow::Error::msg)?;
-    Ok(App::local(shop, http).with_assets(assets).on(Runtime::Lambda))
+    Ok(App::local(shop, http).with_assets(assets).with_runtime(Runtime::Lambda))
 }
 
 /// The worker of the same shop.
@@ -77,5 +77,5 @@ async fn shop(mut reader: Reader<'_>) -> anyhow::Result<(LocalShop, Vec<(String,
         shopease_storage::open(store, &ProcessEnv, Arc::new(SystemIds)).await.context("the store cannot be opened")?;
     // An environment may be frozen or ended at any time: no page and no ledger of its own that others would have to see.
     let payments = shopease_payments::open(payments, LedgerHome::default()).await.map_err(anyhow::Error::msg)?;
-    Ok((LocalShop::of_this_machine(open.store, payments.provider, shop), payments.methods))
+    Ok((LocalShop::with_system_clock(open.store, payments.provider, shop), payments.methods))
 }

@@ -5,10 +5,10 @@
 
 pub mod config;
 pub mod domain;
+mod error;
 pub mod ports;
 pub mod services;
-pub mod shop;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use shop::{Shop, ShopError};
+pub use error::{ShopError, ShopResult};

@@ -12,11 +12,9 @@ use std::time::{Duration, Instant};
 
 use shopease_payments::fake::{FakeProvider, Ledger};
 use shopease_process::config::Reader;
-use shopease_shop::Shop as _;
 use shopease_shop::config::ShopConfig;
 use shopease_shop::ports::{Env as _, ProcessEnv, SharedStore, SystemClock, SystemIds};
-use shopease_shop::services::LocalShop;
-use shopease_shop::shop::{AddLineItem, Caller, PlaceOrder};
+use shopease_shop::services::{AddLineItem, Caller, Carts as _, Checkout as _, LocalShop, PlaceOrder};
 use shopease_shop::testing::fixtures;
 use shopease_storage::testing::{on_dynamodb, on_postgres};
 
@@ -100,8 +98,8 @@ async fn rate(shop: &LocalShop, skus: usize, round: usize, order: bool) -> f64 {
 
 async fn buy(shop: &LocalShop, caller: &Caller, sku: &str, key: &str, order: bool) {
     let quantity = 1.try_into().expect("one");
-    let add = AddLineItem { sku: fixtures::sku(sku), quantity };
-    shop.add_line_item(caller, add, None).await.expect("a cart");
+    let add = AddLineItem { sku: fixtures::sku(sku), quantity, client_key: None };
+    shop.add_line_item(caller, add).await.expect("a cart");
     if !order {
         return;
     }
@@ -111,8 +109,9 @@ async fn buy(shop: &LocalShop, caller: &Caller, sku: &str, key: &str, order: boo
         shipping_method: "standard".to_owned(),
         payment_method: "card_approved".to_owned(),
         expected_total: None,
+        client_key: String::new(),
     };
-    shop.place_order(caller, command, &key.replace(' ', "-")).await.expect("an order");
+    shop.place_order(caller, PlaceOrder { client_key: key.replace(' ', "-"), ..command }).await.expect("an order");
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

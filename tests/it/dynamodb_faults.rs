@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use shopease_shop::domain::{OrderId, OrderState, Quantity, StockChange, Token};
-use shopease_shop::shop::{
-    AddLineItem, Caller, CorrectStock, OrderView, PlaceOrder, RefundOrder, Shop as _, ShopError, ShopResult,
+use shopease_shop::services::{
+    AddLineItem, Caller, Carts as _, Checkout as _, CorrectStock, Operations as _, OrderView, PlaceOrder, ProductStock,
+    RefundOrder, ViewCart,
 };
 use shopease_shop::testing::{SeededRandom, fixtures};
+use shopease_shop::{ShopError, ShopResult};
 use shopease_storage::testing::{Faults, on_faulty_dynamodb};
 
 use crate::harness::{TestShop, scale};
@@ -73,10 +75,17 @@ impl Shopper {
             let (code, units) = (self.random.pick(&SKUS), 1 + u32::try_from(self.random.below(3)).expect("few"));
             let (before, quantity) = (cart.get(code).copied().unwrap_or(0), Quantity::new(units).expect("a few"));
             for again in 0.. {
-                let command = AddLineItem { sku: fixtures::sku(code), quantity };
+                let command = AddLineItem { sku: fixtures::sku(code), quantity, client_key: None };
                 let key = format!("part-{part}-{again}");
                 match self
-                    .insist(async |shop| shop.local.add_line_item(&visitor, command.clone(), Some(&key)).await)
+                    .insist(async |shop| {
+                        shop.local
+                            .add_line_item(
+                                &visitor,
+                                AddLineItem { client_key: Some(key.to_owned()), ..command.clone() },
+                            )
+                            .await
+                    })
                     .await
                 {
                     Ok(_) => break,
@@ -84,7 +93,8 @@ impl Shopper {
                     Err(ShopError::Conflict) => {}
                     Err(error) => panic!("{error:?}"),
                 }
-                let seen = self.insist(async |shop| shop.local.view_cart(&visitor).await).await.expect("a cart");
+                let seen =
+                    self.insist(async |shop| shop.local.view_cart(&visitor, ViewCart).await).await.expect("a cart");
                 let seen = seen.lines.iter().find(|line| line.line.sku.as_str() == code);
                 match seen.map_or(0, |line| line.line.quantity.get()) {
                     found if found == before + units => break,
@@ -100,8 +110,16 @@ impl Shopper {
             shipping_method: "standard".to_owned(),
             payment_method: if approved { "card_approved" } else { "card_declined" }.to_owned(),
             expected_total: None,
+            client_key: String::new(),
         };
-        match self.insist(async |shop| shop.local.place_order(&visitor, command.clone(), "the-key").await).await {
+        match self
+            .insist(async |shop| {
+                shop.local
+                    .place_order(&visitor, PlaceOrder { client_key: "the-key".to_owned(), ..command.clone() })
+                    .await
+            })
+            .await
+        {
             Ok(order) => {
                 assert!(approved, "{order:?}");
                 let ordered: BTreeMap<String, u32> =
@@ -124,16 +142,24 @@ impl Shopper {
         self.corrected += units;
         for again in 0.. {
             let key = format!("{}-{before}-{again}", self.article);
-            let command = CorrectStock { sku: sku.clone(), change };
-            match self.insist(async |shop| shop.local.correct_stock(&operator, command.clone(), Some(&key)).await).await
+            let command = CorrectStock { sku: sku.clone(), change, client_key: None };
+            match self
+                .insist(async |shop| {
+                    shop.local
+                        .correct_stock(&operator, CorrectStock { client_key: Some(key.to_owned()), ..command.clone() })
+                        .await
+                })
+                .await
             {
                 Ok(_) => return,
                 Err(ShopError::Conflict) => {}
                 Err(error) => panic!("{error:?}"),
             }
             let handle = fixtures::handle(&self.article.to_lowercase());
-            let seen =
-                self.insist(async |shop| shop.local.product_stock(&operator, &handle).await).await.expect("stock");
+            let seen = self
+                .insist(async |shop| shop.local.product_stock(&operator, ProductStock { handle: handle.clone() }).await)
+                .await
+                .expect("stock");
             match seen[0].level.as_ref().expect("a level").received {
                 found if found == self.corrected => return,
                 found => assert_eq!(found, before, "{}: once or not at all", self.name),
@@ -148,10 +174,12 @@ impl Shopper {
         }
         let operator = self.operator.clone();
         for number in 0..self.random.below(3) {
-            let (command, key) = (RefundOrder { amount: Some(fixtures::eur(100)) }, format!("refund-{number}"));
-            let given_back = self
-                .insist(async |shop| shop.local.refund_order(&operator, &order.id, command.clone(), &key).await)
-                .await;
+            let command = RefundOrder {
+                id: order.id.clone(),
+                amount: Some(fixtures::eur(100)),
+                client_key: format!("refund-{number}"),
+            };
+            let given_back = self.insist(async |shop| shop.local.refund_order(&operator, command.clone()).await).await;
             given_back.expect("money is left");
             *self.told.entry(order.id.clone()).or_default() += 100;
         }

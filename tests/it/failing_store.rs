@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use axum::body::Body;
 use http::{Method, Request, header};
 use serde_json::json;
-use shopease_shared::http::routes::{ROUTES, Surface};
+use shopease_shared::http::routes::{self, Surface};
 use shopease_shop::domain::{
     Cart, CartOwner, Category, Customer, CustomerId, EmailAddress, Handle, Order, OrderId, OrderSummary, Page,
     PageLimit, Position, Product, ProductSummary, SearchTerms, Session, Sku, StockChange, StockLevel, Token,
@@ -122,7 +122,7 @@ fn body(path: &str, surface: Surface, csrf: &str) -> (&'static str, String) {
 async fn every_route_says(error: fn() -> StoreError, status: u16, kind: &str, retry_after: &str) {
     let shop = TestShop::new(Arc::new(FailingStore(error)));
     let mut failed = 0;
-    for route in ROUTES {
+    for route in routes::all() {
         let mut client = shop.client();
         let token = Token::session([3; 32]);
         client.carry(&token);

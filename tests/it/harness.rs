@@ -106,7 +106,7 @@ impl TestShop {
         let payments: Arc<dyn PaymentProvider> = payments(provider.clone());
         let local = LocalShop::new(store.clone(), payments, Arc::new(clock.clone()), ids.clone(), shop);
         // Ids of its own, so that what the shop draws does not depend on how many requests there were.
-        let app = App::new(Arc::new(local.clone()), Arc::new(SeededIds::new(8)), http);
+        let app = App::new(shopease_shop::services::Services::of(local.clone()), Arc::new(SeededIds::new(8)), http);
         Self { store, clock, ids, ledger, provider, local, app }
     }
 

@@ -10,9 +10,9 @@ use http::{Request, StatusCode};
 use serde_json::{Value, json};
 use shopease_process::config::Reader;
 use shopease_process::telemetry;
+use shopease_shared::client::RemoteShop;
 use shopease_shared::config::HttpConfig;
 use shopease_shared::http::{self as shop_http, App};
-use shopease_shared::remote_shop::RemoteShop;
 use shopease_shop::testing::{MapEnv, SeededIds};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -172,7 +172,11 @@ async fn an_error_stands_under_the_names_of_its_request_and_without_its_address(
     // The backend is not there.
     let nobody = RemoteShop::new("http://127.0.0.1:1").expect("an address");
     let env = MapEnv::new([]);
-    let app = App::new(Arc::new(nobody), Arc::new(SeededIds::new(8)), HttpConfig::read(&mut Reader::new(&env)));
+    let app = App::new(
+        shopease_shop::services::Services::of(nobody),
+        Arc::new(SeededIds::new(8)),
+        HttpConfig::read(&mut Reader::new(&env)),
+    );
     let mut client = Client::new(shop_http::frontend(app));
     let (answer, lines) = ask(&mut client, &order_page()).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
@@ -190,7 +194,11 @@ async fn who_goes_before_the_answer_leaves_a_line_too() {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let (silent, env) = (RemoteShop::new(&url).expect("an address"), MapEnv::new([]));
-    let app = App::new(Arc::new(silent), Arc::new(SeededIds::new(8)), HttpConfig::read(&mut Reader::new(&env)));
+    let app = App::new(
+        shopease_shop::services::Services::of(silent),
+        Arc::new(SeededIds::new(8)),
+        HttpConfig::read(&mut Reader::new(&env)),
+    );
     let trace = new_trace();
     let request = Request::get("/products").header("x-amzn-trace-id", format!("Root={trace}"));
     let answer = shop_http::frontend(app).oneshot(request.body(Body::empty()).expect("a request"));

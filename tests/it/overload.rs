@@ -9,11 +9,11 @@ use async_trait::async_trait;
 use axum::Router;
 use serde_json::json;
 use shopease_process::config::Reader;
+use shopease_shared::client::RemoteShop;
 use shopease_shared::config::HttpConfig;
 use shopease_shared::http::{self as shop_http, App};
-use shopease_shared::remote_shop::RemoteShop;
-use shopease_shop::Shop;
 use shopease_shop::ports::{PaymentError, ProcessEnv, SystemIds};
+use shopease_shop::services::Services;
 use shopease_shop::testing::{MapEnv, SeededIds, Stopwatch, fixtures};
 use shopease_storage::StoreConfig;
 use shopease_storage::testing::on_dynamodb;
@@ -28,11 +28,11 @@ use crate::harness::{Answer, Client, TestShop};
 use crate::remote::{Server, listen};
 
 /// A shop with limits of its own.
-fn app(shop: impl Shop + 'static, limits: &MapEnv) -> App {
+fn app(services: Services, limits: &MapEnv) -> App {
     let mut reader = Reader::new(limits);
     let http = HttpConfig::read(&mut reader);
     reader.finish().expect("the limits are right");
-    App::new(Arc::new(shop), Arc::new(SeededIds::new(8)), http)
+    App::new(services, Arc::new(SeededIds::new(8)), http)
 }
 
 /// A way to a neighbour that can be made slow: every request is held for a while, and only so many are held at a time,
@@ -205,7 +205,7 @@ async fn at_twice_the_load_a_slow_neighbour_is_used_as_well_as_before() {
         let server = Server::start(backend.router()).await;
         let way = SlowWay::to(server.url.trim_start_matches("http://").to_owned(), AT_ONCE).await;
         let limits = MapEnv::new([("SHOPEASE_REQUESTS_IN_FLIGHT", PLACES), ("SHOPEASE_REQUEST_TIMEOUT_MS", "5000")]);
-        let router = shop_http::all(app(RemoteShop::new(&way.address).expect("a URL"), &limits));
+        let router = shop_http::all(app(Services::of(RemoteShop::new(&way.address).expect("a URL")), &limits));
         assert_eq!(Client::new(router.clone()).get(PRODUCT).await.status, 200);
 
         way.delay(Duration::from_secs(2));
@@ -252,7 +252,7 @@ async fn a_slow_store_keeps_nobody_waiting_beyond_the_deadline() {
     let store = shopease_storage::open(config, &env, Arc::new(SystemIds)).await.expect("it opens");
     let test = TestShop::new(Arc::clone(&store.store));
     test.sell(&fixtures::product("kettle").build(), 5).await;
-    let router = shop_http::all(app(test.local.clone(), &env));
+    let router = shop_http::all(app(Services::of(test.local.clone()), &env));
 
     way.delay(Duration::from_secs(2));
     let mut all = JoinSet::new();
@@ -304,7 +304,7 @@ async fn a_slow_provider_holds_up_orders_in_time_and_nothing_else() {
         let payments = slow.expect("the shop has a provider");
         test.sell(&fixtures::product("kettle").build(), 100).await;
         let limits = MapEnv::new([("SHOPEASE_CHECKOUTS_IN_FLIGHT", "8"), ("SHOPEASE_CHECKOUT_TIMEOUT_MS", "4000")]);
-        let app = app(test.local.clone(), &limits);
+        let app = app(Services::of(test.local.clone()), &limits);
         let router = shop_http::all(app.clone());
         let mut buyers = Vec::new();
         for number in 0..=BUYERS {

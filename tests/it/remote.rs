@@ -1,26 +1,26 @@
 //! The shop behind HTTP is the shop: every use case on `LocalShop` and on `RemoteShop` over its API, from equal stores,
 //! with equal results and equal errors.
 
+use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use secrecy::SecretString;
-use serde::Serialize;
-use serde_json::json;
 use shopease_payments::sign;
+use shopease_shared::client::RemoteShop;
 use shopease_shared::http::{self as shop_http, Problem};
-use shopease_shared::remote_shop::RemoteShop;
 use shopease_shop::domain::{
     FulfillmentEvent, Handle, LineItemId, Money, OrderId, Page, PageLimit, ProductSort, StockChange, Token,
 };
 use shopease_shop::ports::{Clock as _, SharedStore};
-use shopease_shop::services::create_operator;
-use shopease_shop::shop::{
-    AddLineItem, Caller, CorrectStock, ListProducts, LogIn, MoveParcel, OrderView, PlaceOrder, QuoteRequest,
-    RefundOrder, Register, SetLineItem, ShopResult,
+use shopease_shop::services::{
+    AddLineItem, Caller, CancelOrder, CheckPayment, CorrectStock, CurrentCustomer, FindOrder, FindProduct,
+    ListAllOrders, ListCategories, ListOrders, ListProducts, LogIn, LogOut, MoveParcel, OrderView, PlaceOrder,
+    ProductStock, QuoteCart, ReceivePaymentEvent, RefundOrder, Register, RemoveLineItem, Services, SetLineItem,
+    SignedIn, ViewCart, create_operator,
 };
 use shopease_shop::testing::fixtures;
-use shopease_shop::{Shop, ShopError};
+use shopease_shop::{ShopError, ShopResult};
 use shopease_storage::testing::{on_dynamodb, on_postgres};
 use time::Duration;
 use tokio::net::TcpListener;
@@ -60,20 +60,20 @@ pub async fn listen() -> (String, TcpListener) {
 /// What a shop has answered, one line a call.
 struct Script<'a> {
     test: &'a TestShop,
-    shop: &'a dyn Shop,
+    shop: Services,
     lines: Vec<String>,
 }
 
 pub fn problem(error: ShopError) -> String {
     let problem = Problem { request_id: None, ..Problem::from(error) };
-    json!(problem).to_string()
+    serde_json::json!(problem).to_string()
 }
 
 impl Script<'_> {
-    fn note<T: Serialize>(&mut self, call: &str, result: ShopResult<T>) -> Option<T> {
+    fn note<T: Debug>(&mut self, call: &str, result: ShopResult<T>) -> Option<T> {
         match result {
             Ok(value) => {
-                self.lines.push(format!("{call}: {}", json!(value)));
+                self.lines.push(format!("{call}: {value:?}"));
                 Some(value)
             }
             Err(error) => {
@@ -83,7 +83,14 @@ impl Script<'_> {
         }
     }
 
-    fn note_page<T: Serialize>(&mut self, call: &str, result: ShopResult<Page<T>>) -> Option<String> {
+    /// Also what `Debug` keeps to itself.
+    fn note_session(&mut self, call: &str, result: ShopResult<SignedIn>) -> Option<SignedIn> {
+        let signed_in = self.note(call, result)?;
+        self.lines.push(format!("{} {}", signed_in.token, signed_in.cart_units));
+        Some(signed_in)
+    }
+
+    fn note_page<T: Debug>(&mut self, call: &str, result: ShopResult<Page<T>>) -> Option<String> {
         let page = result.map(|page| (page.items, page.next));
         self.note(call, page).and_then(|(_, next)| next)
     }
@@ -94,7 +101,7 @@ pub fn caller(name: &str) -> Caller {
 }
 
 pub fn add(sku: &str, units: u32) -> AddLineItem {
-    AddLineItem { sku: fixtures::sku(sku), quantity: units.try_into().expect("1 to 999") }
+    AddLineItem { sku: fixtures::sku(sku), quantity: units.try_into().expect("1 to 999"), client_key: None }
 }
 
 pub fn order(card: &str) -> PlaceOrder {
@@ -104,6 +111,7 @@ pub fn order(card: &str) -> PlaceOrder {
         shipping_method: "standard".to_owned(),
         payment_method: card.to_owned(),
         expected_total: None,
+        client_key: String::new(),
     }
 }
 
@@ -118,7 +126,7 @@ pub fn listing(q: Option<&str>, category: Option<&str>, sort: Option<ProductSort
 }
 
 async fn browse(script: &mut Script<'_>) {
-    let shop = script.shop;
+    let shop = script.shop.clone();
     for sort in [None, Some(ProductSort::Newest), Some(ProductSort::PriceDescending)] {
         for (q, category) in [
             (None, None),
@@ -133,13 +141,16 @@ async fn browse(script: &mut Script<'_>) {
         ] {
             script.note_page(
                 &format!("list {q:?} {category:?} {sort:?}"),
-                shop.list_products(listing(q, category, sort, 100)).await,
+                shop.catalog.list_products(listing(q, category, sort, 100)).await,
             );
         }
     }
     let long = "ä".repeat(201);
-    script.note_page("list too long", shop.list_products(listing(Some(&long), None, None, 1)).await);
-    script.note_page("list relevance", shop.list_products(listing(None, None, Some(ProductSort::Relevance), 1)).await);
+    script.note_page("list too long", shop.catalog.list_products(listing(Some(&long), None, None, 1)).await);
+    script.note_page(
+        "list relevance",
+        shop.catalog.list_products(listing(None, None, Some(ProductSort::Relevance), 1)).await,
+    );
     for (q, sort) in [
         (None, Some(ProductSort::Title)),
         (Some("drev"), None),
@@ -149,7 +160,7 @@ async fn browse(script: &mut Script<'_>) {
         let mut command = listing(q, None, sort, 1);
         for number in 0..9 {
             command.after =
-                script.note_page(&format!("page {number} {q:?}"), shop.list_products(command.clone()).await);
+                script.note_page(&format!("page {number} {q:?}"), shop.catalog.list_products(command.clone()).await);
             if command.after.is_none() {
                 break;
             }
@@ -158,152 +169,226 @@ async fn browse(script: &mut Script<'_>) {
     for handle in ["växel-東京", "va\u{308}xel-東京", "none", "🫖", "a.b_c~d!*'()"] {
         let handle: Result<Handle, _> = handle.parse();
         if let Ok(handle) = handle {
-            script.note(&format!("find {handle}"), shop.find_product(&handle).await);
+            script.note(
+                &format!("find {handle}"),
+                shop.catalog.find_product(FindProduct { handle: handle.clone() }).await,
+            );
         }
     }
-    script.note("categories", shop.list_categories().await);
+    script.note("categories", shop.catalog.list_categories(ListCategories).await);
 }
 
 async fn fill_carts(script: &mut Script<'_>) {
-    let (shop, ada, bob) = (script.shop, caller("ada"), caller("bob"));
-    script.note("empty cart", shop.view_cart(&ada).await);
-    script.note("add", shop.add_line_item(&ada, add("KETTLE", 2), None).await);
+    let (shop, ada, bob) = (script.shop.clone(), caller("ada"), caller("bob"));
+    script.note("empty cart", shop.carts.view_cart(&ada, ViewCart).await);
+    script.note("add", shop.carts.add_line_item(&ada, add("KETTLE", 2)).await);
     for (key, units) in [("k", 1), ("k", 1), ("k", 2), ("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", 1)] {
-        script.note("add once", shop.add_line_item(&ada, add("KETTLE", units), Some(key)).await);
+        script.note(
+            "add once",
+            shop.carts
+                .add_line_item(&ada, AddLineItem { client_key: Some(key.to_owned()), ..add("KETTLE", units) })
+                .await,
+        );
     }
     let long = "k".repeat(256);
     for key in ["", " ", "two words", " k", "k ", "clé", "a\nb", "a\0b", "🔑", &long] {
-        script.note(&format!("add under {key:?}"), shop.add_line_item(&ada, add("KETTLE", 1), Some(key)).await);
-        script.note(&format!("order under {key:?}"), shop.place_order(&ada, order("card_approved"), key).await);
+        script.note(
+            &format!("add under {key:?}"),
+            shop.carts.add_line_item(&ada, AddLineItem { client_key: Some(key.to_owned()), ..add("KETTLE", 1) }).await,
+        );
+        script.note(
+            &format!("order under {key:?}"),
+            shop.checkout.place_order(&ada, PlaceOrder { client_key: key.to_owned(), ..order("card_approved") }).await,
+        );
     }
-    script.note("same key of another", shop.add_line_item(&bob, add("DREV/1 ü#?%", 2), Some("k")).await);
-    script.note("out of stock", shop.add_line_item(&ada, add("KETTLE", 999), None).await);
-    script.note("never sold", shop.add_line_item(&ada, add("🫖 & <b>", 1), None).await);
-    script.note("too many", shop.add_line_item(&ada, add("KETTLE", 997), None).await);
+    script.note(
+        "same key of another",
+        shop.carts.add_line_item(&bob, AddLineItem { client_key: Some("k".to_owned()), ..add("DREV/1 ü#?%", 2) }).await,
+    );
+    script.note("out of stock", shop.carts.add_line_item(&ada, add("KETTLE", 999)).await);
+    script.note("never sold", shop.carts.add_line_item(&ada, add("🫖 & <b>", 1)).await);
+    script.note("too many", shop.carts.add_line_item(&ada, add("KETTLE", 997)).await);
     let (kettle, none) = (LineItemId::derive("KETTLE"), LineItemId::derive("none"));
-    let set = |units: u32| SetLineItem { quantity: units.try_into().expect("1 to 999") };
-    script.note("set", shop.set_line_item(&ada, &kettle, set(3)).await);
-    script.note("set out of stock", shop.set_line_item(&ada, &kettle, set(999)).await);
-    script.note("set none", shop.set_line_item(&ada, &none, set(1)).await);
-    script.note("remove none", shop.remove_line_item(&ada, &none).await);
-    script.note("add another", shop.add_line_item(&ada, add("DREV/1 ü#?%", 1), None).await);
-    script.note("remove", shop.remove_line_item(&ada, &LineItemId::derive("DREV/1 ü#?%")).await);
-    script.note("cart", shop.view_cart(&ada).await);
+    let set =
+        |id: &LineItemId, units: u32| SetLineItem { id: id.clone(), quantity: units.try_into().expect("1 to 999") };
+    script.note("set", shop.carts.set_line_item(&ada, set(&kettle, 3)).await);
+    script.note("set out of stock", shop.carts.set_line_item(&ada, set(&kettle, 999)).await);
+    script.note("set none", shop.carts.set_line_item(&ada, set(&none, 1)).await);
+    script.note("remove none", shop.carts.remove_line_item(&ada, RemoveLineItem { id: none.clone() }).await);
+    script.note("add another", shop.carts.add_line_item(&ada, add("DREV/1 ü#?%", 1)).await);
+    script.note(
+        "remove",
+        shop.carts.remove_line_item(&ada, RemoveLineItem { id: LineItemId::derive("DREV/1 ü#?%") }).await,
+    );
+    script.note("cart", shop.carts.view_cart(&ada, ViewCart).await);
 }
 
 async fn check_out(script: &mut Script<'_>) -> Option<OrderView> {
-    let (shop, ada) = (script.shop, caller("ada"));
+    let (shop, ada) = (script.shop.clone(), caller("ada"));
     for (country, region, method) in [
         ("DE", None, None),
         ("US", Some("CA"), None),
         ("DE", None, Some("tele port/ü")),
         ("XK", None, Some("standard")),
     ] {
-        let request = QuoteRequest {
+        let request = QuoteCart {
             country: country.parse().expect("a country"),
             region: region.map(str::to_owned),
             shipping_method: method.map(str::to_owned),
         };
-        script.note(&format!("quote {country}"), shop.quote(&ada, request).await);
+        script.note(&format!("quote {country}"), shop.checkout.quote(&ada, request).await);
     }
     for (key, card) in
         [("d", "card_declined"), ("d", "card_declined"), ("d", "card_approved"), ("f", "card_insufficient_funds")]
     {
-        script.note(&format!("order {card}"), shop.place_order(&ada, order(card), key).await);
+        script.note(
+            &format!("order {card}"),
+            shop.checkout.place_order(&ada, PlaceOrder { client_key: key.to_owned(), ..order(card) }).await,
+        );
     }
     let mut wrong = order("card_approved");
     wrong.shipping_address.city = " ".to_owned();
     wrong.shipping_address.name = "x\u{0}".to_owned();
-    script.note("order to nowhere", shop.place_order(&ada, wrong, "w").await);
+    script.note(
+        "order to nowhere",
+        shop.checkout.place_order(&ada, PlaceOrder { client_key: "w".to_owned(), ..wrong }).await,
+    );
     let cheap = PlaceOrder { expected_total: Some(fixtures::eur(1)), ..order("card_approved") };
-    script.note("order for a cent", shop.place_order(&ada, cheap, "w").await);
-    script.note("order with no card", shop.place_order(&ada, order("4242 ü"), "w").await);
-    let placed = script.note("order", shop.place_order(&ada, order("card_approved"), "k").await);
-    script.note("order again", shop.place_order(&ada, order("card_approved"), "k").await);
-    script.note("order nothing", shop.place_order(&ada, order("card_approved"), "n").await);
-    script.note("cart", shop.view_cart(&ada).await);
+    script.note(
+        "order for a cent",
+        shop.checkout.place_order(&ada, PlaceOrder { client_key: "w".to_owned(), ..cheap }).await,
+    );
+    script.note(
+        "order with no card",
+        shop.checkout.place_order(&ada, PlaceOrder { client_key: "w".to_owned(), ..order("4242 ü") }).await,
+    );
+    let placed = script.note(
+        "order",
+        shop.checkout.place_order(&ada, PlaceOrder { client_key: "k".to_owned(), ..order("card_approved") }).await,
+    );
+    script.note(
+        "order again",
+        shop.checkout.place_order(&ada, PlaceOrder { client_key: "k".to_owned(), ..order("card_approved") }).await,
+    );
+    script.note(
+        "order nothing",
+        shop.checkout.place_order(&ada, PlaceOrder { client_key: "n".to_owned(), ..order("card_approved") }).await,
+    );
+    script.note("cart", shop.carts.view_cart(&ada, ViewCart).await);
     placed
 }
 
 async fn look_at_orders(script: &mut Script<'_>, placed: &OrderView) {
-    let (shop, ada, bob) = (script.shop, caller("ada"), caller("bob"));
+    let (shop, ada, bob) = (script.shop.clone(), caller("ada"), caller("bob"));
     let garbage = "a&key=b c=é#/?%00+";
     for (who, caller) in [("ada", &ada), ("bob", &bob)] {
         for key in [None, Some(""), Some(placed.access_key.as_str()), Some(garbage)] {
-            script.note(&format!("order of {who} {key:?}"), shop.find_order(caller, &placed.id, key).await);
+            script.note(
+                &format!("order of {who} {key:?}"),
+                shop.checkout
+                    .find_order(caller, FindOrder { id: placed.id.clone(), access_key: key.map(str::to_owned) })
+                    .await,
+            );
         }
-        script.note("no order", shop.find_order(caller, &OrderId::derive("none"), None).await);
+        script.note(
+            "no order",
+            shop.checkout.find_order(caller, FindOrder { id: OrderId::derive("none"), access_key: None }).await,
+        );
     }
     for number in 0..3 {
         script.test.clock.advance(Duration::seconds(1));
-        script.note("add", shop.add_line_item(&ada, add("KETTLE", 1), None).await);
-        script.note("order", shop.place_order(&ada, order("card_approved"), &format!("more-{number}")).await);
+        script.note("add", shop.carts.add_line_item(&ada, add("KETTLE", 1)).await);
+        script.note(
+            "order",
+            shop.checkout
+                .place_order(&ada, PlaceOrder { client_key: format!("more-{number}"), ..order("card_approved") })
+                .await,
+        );
     }
     let limit = PageLimit::new(2).expect("a page size");
     let mut after = None;
     for number in 0..4 {
-        after = script.note_page(&format!("orders {number}"), shop.list_orders(&ada, after, limit).await);
+        after = script
+            .note_page(&format!("orders {number}"), shop.checkout.list_orders(&ada, ListOrders { after, limit }).await);
         if after.is_none() {
             break;
         }
     }
-    script.note_page("orders of bob", shop.list_orders(&bob, None, limit).await);
+    script.note_page("orders of bob", shop.checkout.list_orders(&bob, ListOrders { after: None, limit: limit }).await);
 }
 
 async fn sign_in(script: &mut Script<'_>) {
-    let (shop, bob) = (script.shop, caller("bob"));
+    let (shop, bob) = (script.shop.clone(), caller("bob"));
     let register = |email: &str, name: &str, password: &str| Register {
         email: email.parse().expect("an address"),
         name: name.to_owned(),
         password: password.to_owned(),
     };
-    script.note("who", shop.current_customer(&bob).await);
-    script.note("register", shop.register(&bob, register("b@example.com", " \n", "short")).await);
-    let signed_in =
-        script.note("register", shop.register(&bob, register("B@example.com", "Bob Ö. <b>", PASSWORD)).await);
-    script.note("register again", shop.register(&bob, register("b@example.com", "Bob", PASSWORD)).await);
+    script.note("who", shop.accounts.current_customer(&bob, CurrentCustomer).await);
+    script.note_session("register", shop.accounts.register(&bob, register("b@example.com", " \n", "short")).await);
+    let signed_in = script.note_session(
+        "register",
+        shop.accounts.register(&bob, register("B@example.com", "Bob Ö. <b>", PASSWORD)).await,
+    );
+    script
+        .note_session("register again", shop.accounts.register(&bob, register("b@example.com", "Bob", PASSWORD)).await);
     let Some(token) = signed_in.and_then(|signed_in| Token::parse(&signed_in.token)) else { return };
     let session = Caller { token };
-    script.note("who", shop.current_customer(&session).await);
-    script.note("merged cart", shop.view_cart(&session).await);
+    script.note("who", shop.accounts.current_customer(&session, CurrentCustomer).await);
+    script.note("merged cart", shop.carts.view_cart(&session, ViewCart).await);
     let log_in = |email: &str, password: &str| LogIn {
         email: email.parse().expect("an address"),
         password: password.to_owned(),
     };
-    script.note("wrong password", shop.log_in(&bob, log_in("b@example.com", "wrong")).await);
-    script.note("unknown", shop.log_in(&bob, log_in("nobody@example.com", "wrong")).await);
-    let again = script.note("log in", shop.log_in(&session, log_in("b@example.com", PASSWORD)).await);
-    script.note("the former session", shop.current_customer(&session).await);
+    script.note_session("wrong password", shop.accounts.log_in(&bob, log_in("b@example.com", "wrong")).await);
+    script.note_session("unknown", shop.accounts.log_in(&bob, log_in("nobody@example.com", "wrong")).await);
+    let again = script.note_session("log in", shop.accounts.log_in(&session, log_in("b@example.com", PASSWORD)).await);
+    script.note("the former session", shop.accounts.current_customer(&session, CurrentCustomer).await);
     let Some(token) = again.and_then(|signed_in| Token::parse(&signed_in.token)) else { return };
     let session = Caller { token };
     let limit = PageLimit::DEFAULT;
-    script.note_page("not an operator", shop.list_all_orders(&session, None, limit).await);
-    script.note("not an operator", shop.product_stock(&session, &fixtures::handle("kettle")).await);
-    let more = CorrectStock { sku: fixtures::sku("KETTLE"), change: StockChange::Adjust(1) };
-    script.note("not an operator", shop.correct_stock(&session, more, None).await);
-    script.note("log out", shop.log_out(&session).await);
-    script.note("log out again", shop.log_out(&session).await);
-    script.note("signed out", shop.current_customer(&session).await);
+    script.note_page(
+        "not an operator",
+        shop.operations.list_all_orders(&session, ListAllOrders { after: None, limit: limit }).await,
+    );
+    script.note(
+        "not an operator",
+        shop.operations.product_stock(&session, ProductStock { handle: fixtures::handle("kettle") }).await,
+    );
+    let more = CorrectStock { sku: fixtures::sku("KETTLE"), change: StockChange::Adjust(1), client_key: None };
+    script.note("not an operator", shop.operations.correct_stock(&session, more).await);
+    script.note("log out", shop.accounts.log_out(&session, LogOut).await);
+    script.note("log out again", shop.accounts.log_out(&session, LogOut).await);
+    script.note("signed out", shop.accounts.current_customer(&session, CurrentCustomer).await);
 }
 
 async fn operate(script: &mut Script<'_>) {
-    let (shop, test) = (script.shop, script.test);
+    let (shop, test) = (script.shop.clone(), script.test);
     let email = "operator@example.com".parse().expect("an address");
     create_operator(&*test.store, &test.clock, &*test.ids, email, PASSWORD.to_owned()).await.expect("an operator");
     let (visitor, limit) = (caller("olga"), PageLimit::new(2).expect("a page size"));
-    script.note_page("nobody", shop.list_all_orders(&visitor, None, limit).await);
+    script.note_page(
+        "nobody",
+        shop.operations.list_all_orders(&visitor, ListAllOrders { after: None, limit: limit }).await,
+    );
     let log_in = LogIn { email: "operator@example.com".parse().expect("an address"), password: PASSWORD.to_owned() };
-    let Some(signed_in) = script.note("log in", shop.log_in(&visitor, log_in).await) else { return };
+    let Some(signed_in) = script.note_session("log in", shop.accounts.log_in(&visitor, log_in).await) else { return };
     let operator = Caller { token: Token::parse(&signed_in.token).expect("a token") };
     let mut after = None;
     for number in 0..6 {
-        after = script.note_page(&format!("all orders {number}"), shop.list_all_orders(&operator, after, limit).await);
+        after = script.note_page(
+            &format!("all orders {number}"),
+            shop.operations.list_all_orders(&operator, ListAllOrders { after, limit }).await,
+        );
         if after.is_none() {
             break;
         }
     }
     for handle in ["växel-東京", "kettle", "none", "🫖"] {
-        script.note(&format!("stock of {handle}"), shop.product_stock(&operator, &fixtures::handle(handle)).await);
+        script.note(
+            &format!("stock of {handle}"),
+            shop.operations.product_stock(&operator, ProductStock { handle: fixtures::handle(handle) }).await,
+        );
     }
     for (sku, change, key) in [
         ("KETTLE", StockChange::Adjust(5), Some("k")),
@@ -317,55 +402,73 @@ async fn operate(script: &mut Script<'_>) {
         ("VOUCHER", StockChange::Adjust(1), None),
         ("🫖", StockChange::Adjust(1), None),
     ] {
-        let command = CorrectStock { sku: fixtures::sku(sku), change };
-        script.note(&format!("correct {sku} {change:?}"), shop.correct_stock(&operator, command, key).await);
+        let command = CorrectStock { sku: fixtures::sku(sku), change, client_key: None };
+        script.note(
+            &format!("correct {sku} {change:?}"),
+            shop.operations
+                .correct_stock(&operator, CorrectStock { client_key: key.map(str::to_owned), ..command })
+                .await,
+        );
     }
     after_sale(script, &operator).await;
     test.clock.advance(Duration::days(31));
-    script.note("the session is over", shop.current_customer(&operator).await);
-    script.note("ready", shop.ready().await);
+    script.note("the session is over", shop.accounts.current_customer(&operator, CurrentCustomer).await);
+    script.note("ready", shop.readiness.ready().await);
 }
 
 /// What happens to orders after the checkout, and webhooks.
 async fn after_sale(script: &mut Script<'_>, operator: &Caller) {
-    let (shop, test) = (script.shop, script.test);
+    let (shop, test) = (script.shop.clone(), script.test);
     let (zoe, none) = (caller("zoe"), OrderId::derive("none"));
     test.stock("KETTLE", 20).await;
     let mut placed = Vec::new();
     for card in ["card_approved", "card_approved", "card_requires_action", "card_expires"] {
-        script.note("add", shop.add_line_item(&zoe, add("KETTLE", 2), None).await);
+        script.note("add", shop.carts.add_line_item(&zoe, add("KETTLE", 2)).await);
         let key = format!("after-sale-{}", placed.len());
-        placed.extend(script.note(card, shop.place_order(&zoe, order(card), &key).await));
+        placed.extend(
+            script.note(
+                card,
+                shop.checkout.place_order(&zoe, PlaceOrder { client_key: key.clone(), ..order(card) }).await,
+            ),
+        );
     }
     let [paid, sent, asked] = &placed[..] else { panic!("three orders: {placed:?}") };
-    let part = RefundOrder { amount: Some(Money { amount_minor: 100, currency: paid.total.currency }) };
-    let too_much = RefundOrder { amount: Some(Money { amount_minor: i64::MAX, currency: paid.total.currency }) };
-    let all = RefundOrder { amount: None };
+    let part = Some(Money { amount_minor: 100, currency: paid.total.currency });
+    let too_much = Some(Money { amount_minor: i64::MAX, currency: paid.total.currency });
     for (who, caller) in [("nobody", &zoe), ("operator", operator)] {
-        for (id, command, key) in [
-            (&paid.id, &part, "1"),
-            (&paid.id, &part, "1"),
-            (&paid.id, &all, "ü"),
-            (&paid.id, &too_much, "2"),
-            (&paid.id, &RefundOrder { amount: Some(paid.total) }, "1"),
-            (&asked.id, &all, "3"),
-            (&none, &all, "3"),
-            (&paid.id, &all, "4"),
-            (&paid.id, &all, "5"),
+        for (id, amount, key) in [
+            (&paid.id, part, "1"),
+            (&paid.id, part, "1"),
+            (&paid.id, None, "ü"),
+            (&paid.id, too_much, "2"),
+            (&paid.id, Some(paid.total), "1"),
+            (&asked.id, None, "3"),
+            (&none, None, "3"),
+            (&paid.id, None, "4"),
+            (&paid.id, None, "5"),
         ] {
-            let refunded = shop.refund_order(caller, id, command.clone(), key).await;
-            script.note(&format!("{who} refunds {command:?} under {key}"), refunded);
+            let command = RefundOrder { id: id.clone(), amount, client_key: key.to_owned() };
+            let refunded = shop.operations.refund_order(caller, command).await;
+            script.note(&format!("{who} refunds {amount:?} under {key}"), refunded);
         }
         for event in [FulfillmentEvent::CameBack, FulfillmentEvent::Sent, FulfillmentEvent::Sent] {
-            let moved = shop.move_parcel(caller, &sent.id, MoveParcel { event }).await;
+            let moved = shop.operations.move_parcel(caller, MoveParcel { id: sent.id.clone(), event }).await;
             script.note(&format!("{who}: {event:?}"), moved);
         }
         for id in [&sent.id, &paid.id, &none] {
-            script.note(&format!("{who} cancels"), shop.cancel_order(caller, id).await);
+            script.note(
+                &format!("{who} cancels"),
+                shop.operations.cancel_order(caller, CancelOrder { id: id.clone() }).await,
+            );
         }
     }
     for (id, key) in [(&none, None), (&asked.id, Some("wrong")), (&asked.id, Some(&*asked.access_key))] {
-        script.note("check", shop.check_payment(&caller("bob"), id, key).await);
+        script.note(
+            "check",
+            shop.checkout
+                .check_payment(&caller("bob"), CheckPayment { id: id.clone(), access_key: key.map(str::to_owned) })
+                .await,
+        );
     }
     let event = test.ledger.events().into_iter().find(|event| event.data.order_id == asked.id).expect("an event");
     let body = serde_json::to_vec(&event).expect("an event");
@@ -378,10 +481,26 @@ async fn after_sale(script: &mut Script<'_>, operator: &Caller) {
         (&right, &body[..], now),
     ] {
         let signature = sign(secret, at, body);
-        script.note("webhook", shop.receive_payment_event(Some(&signature), body).await);
+        script.note(
+            "webhook",
+            shop.checkout
+                .receive_payment_event(ReceivePaymentEvent {
+                    signature: Some(signature.to_owned()),
+                    body: axum::body::Bytes::copy_from_slice(body),
+                })
+                .await,
+        );
     }
-    script.note("webhook", shop.receive_payment_event(None, &body).await);
-    script.note("asked", shop.cancel_order(operator, &asked.id).await);
+    script.note(
+        "webhook",
+        shop.checkout
+            .receive_payment_event(ReceivePaymentEvent {
+                signature: None,
+                body: axum::body::Bytes::copy_from_slice(&body),
+            })
+            .await,
+    );
+    script.note("asked", shop.operations.cancel_order(operator, CancelOrder { id: asked.id.clone() }).await);
 }
 
 /// Plays every use case on the local shop or on the remote one over it, and gives what it answered.
@@ -393,8 +512,7 @@ async fn play(store: SharedStore, remotely: bool) -> Vec<String> {
     test.sell(&fixtures::product("drev").price(100).build(), 0).await;
     test.sell(&fixtures::product("voucher").untracked().build(), 0).await;
     let server = Server::start(shop_http::backend(test.app.clone())).await;
-    let remote = server.shop();
-    let shop: &dyn Shop = if remotely { &remote } else { &test.local };
+    let shop = if remotely { Services::of(server.shop()) } else { Services::of(test.local.clone()) };
     let mut script = Script { test: &test, shop, lines: Vec::new() };
     browse(&mut script).await;
     fill_carts(&mut script).await;

@@ -9,12 +9,16 @@ use axum::Router;
 use axum::routing::any;
 use http::StatusCode;
 use shopease_process::deadline;
+use shopease_shared::client::RemoteShop;
 use shopease_shared::http::Problem;
-use shopease_shared::remote_shop::RemoteShop;
+use shopease_shop::ShopError;
 use shopease_shop::domain::{LineItemId, OrderId, PageLimit, RuleError, StockChange};
-use shopease_shop::shop::{CorrectStock, LogIn, QuoteRequest, Register, SetLineItem};
+use shopease_shop::services::{
+    Accounts as _, Carts as _, Catalog as _, Checkout as _, CorrectStock, CurrentCustomer, FindOrder, FindProduct,
+    ListAllOrders, ListCategories, ListOrders, LogIn, LogOut, Operations as _, PlaceOrder, ProductStock, QuoteCart,
+    Readiness as _, Register, RemoveLineItem, SetLineItem, ViewCart,
+};
 use shopease_shop::testing::{fixtures, free_port};
-use shopease_shop::{Shop as _, ShopError};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::Instant;
 
@@ -25,32 +29,32 @@ use crate::remote::{Server, add, caller, listen, listing, order, problem};
 async fn errors_at(url: &str) -> Vec<ShopError> {
     let shop = RemoteShop::new(url).expect("a plain http URL");
     let (ada, kettle, limit) = (caller("ada"), fixtures::handle("kettle"), PageLimit::DEFAULT);
-    let quote = QuoteRequest { country: "DE".parse().expect("a country"), region: None, shipping_method: None };
+    let quote = QuoteCart { country: "DE".parse().expect("a country"), region: None, shipping_method: None };
     let email = || "ada@example.com".parse().expect("an address");
     let register = Register { email: email(), name: "Ada".to_owned(), password: PASSWORD.to_owned() };
     let log_in = LogIn { email: email(), password: PASSWORD.to_owned() };
-    let more = CorrectStock { sku: fixtures::sku("KETTLE"), change: StockChange::Adjust(1) };
-    let set = SetLineItem { quantity: 1.try_into().expect("a unit") };
+    let more = CorrectStock { sku: fixtures::sku("KETTLE"), change: StockChange::Adjust(1), client_key: None };
     let line = LineItemId::derive("KETTLE");
+    let set = SetLineItem { id: line.clone(), quantity: 1.try_into().expect("a unit") };
     let errors = [
         shop.list_products(listing(None, None, None, 1)).await.err(),
-        shop.find_product(&kettle).await.err(),
-        shop.list_categories().await.err(),
-        shop.view_cart(&ada).await.err(),
-        shop.add_line_item(&ada, add("KETTLE", 1), None).await.err(),
-        shop.set_line_item(&ada, &line, set).await.err(),
-        shop.remove_line_item(&ada, &line).await.err(),
+        shop.find_product(FindProduct { handle: kettle.clone() }).await.err(),
+        shop.list_categories(ListCategories).await.err(),
+        shop.view_cart(&ada, ViewCart).await.err(),
+        shop.add_line_item(&ada, add("KETTLE", 1)).await.err(),
+        shop.set_line_item(&ada, set).await.err(),
+        shop.remove_line_item(&ada, RemoveLineItem { id: line.clone() }).await.err(),
         shop.quote(&ada, quote).await.err(),
-        shop.place_order(&ada, order("card_approved"), "k").await.err(),
-        shop.find_order(&ada, &OrderId::derive("x"), None).await.err(),
-        shop.list_orders(&ada, None, limit).await.err(),
+        shop.place_order(&ada, PlaceOrder { client_key: "k".to_owned(), ..order("card_approved") }).await.err(),
+        shop.find_order(&ada, FindOrder { id: OrderId::derive("x"), access_key: None }).await.err(),
+        shop.list_orders(&ada, ListOrders { after: None, limit }).await.err(),
         shop.register(&ada, register).await.err(),
         shop.log_in(&ada, log_in).await.err(),
-        shop.current_customer(&ada).await.err(),
-        shop.list_all_orders(&ada, None, limit).await.err(),
-        shop.product_stock(&ada, &kettle).await.err(),
-        shop.correct_stock(&ada, more, None).await.err(),
-        shop.log_out(&ada).await.err(),
+        shop.current_customer(&ada, CurrentCustomer).await.err(),
+        shop.list_all_orders(&ada, ListAllOrders { after: None, limit }).await.err(),
+        shop.product_stock(&ada, ProductStock { handle: kettle.clone() }).await.err(),
+        shop.correct_stock(&ada, more).await.err(),
+        shop.log_out(&ada, LogOut).await.err(),
         shop.ready().await.err(),
     ];
     let count = errors.len();
@@ -138,7 +142,9 @@ async fn an_answer_that_is_none_of_the_shops_is_a_defect() {
     {
         let server = Server::start(Router::new().fallback(any(move || async move { (status, body) }))).await;
         let shop = server.shop();
-        for error in [shop.list_categories().await.err(), shop.view_cart(&caller("ada")).await.err()] {
+        for error in
+            [shop.list_categories(ListCategories).await.err(), shop.view_cart(&caller("ada"), ViewCart).await.err()]
+        {
             assert!(matches!(error, Some(ShopError::Internal(_))), "{status}: {error:?}");
         }
     }
@@ -167,21 +173,21 @@ async fn what_may_be_repeated_is_tried_three_times_until_the_budget_is_spent() {
     let (url, count, task) = hanging_up().await;
     let (ada, shop) = (caller("ada"), RemoteShop::new(&url).expect("a plain http URL"));
     let tries = || count.swap(0, Ordering::SeqCst);
-    assert!(shop.list_categories().await.is_err());
+    assert!(shop.list_categories(ListCategories).await.is_err());
     assert_eq!(tries(), 3, "a read");
-    assert!(shop.place_order(&ada, order("card_approved"), "k").await.is_err());
+    assert!(shop.place_order(&ada, PlaceOrder { client_key: "k".to_owned(), ..order("card_approved") }).await.is_err());
     assert_eq!(tries(), 3, "a write under a key");
-    assert!(shop.add_line_item(&ada, add("KETTLE", 1), None).await.is_err());
+    assert!(shop.add_line_item(&ada, add("KETTLE", 1)).await.is_err());
     assert_eq!(tries(), 1, "a write without a key");
     assert!(shop.ready().await.is_err());
     assert_eq!(tries(), 1, "a probe");
-    let late = deadline::scope(Instant::now() + Duration::from_millis(100), shop.list_categories());
+    let late = deadline::scope(Instant::now() + Duration::from_millis(100), shop.list_categories(ListCategories));
     assert!(late.await.is_err());
     assert_eq!(tries(), 0, "what is left of the request is kept for its answer");
 
     let begun = Instant::now();
     for _ in 0..200 {
-        assert!(shop.list_categories().await.is_err());
+        assert!(shop.list_categories(ListCategories).await.is_err());
     }
     let (tries, floor) = (tries(), usize::try_from(begun.elapsed().as_secs()).expect("few") + 1);
     assert!(tries >= 220, "{tries}: a tenth of the requests at least");
@@ -198,7 +204,7 @@ async fn a_backend_that_asks_for_patience_is_not_asked_again() {
         async { Problem::from(ShopError::Unavailable { retry_after_seconds: 7, source: None }) }
     };
     let server = Server::start(Router::new().fallback(any(answer))).await;
-    let error = server.shop().list_categories().await.err();
+    let error = server.shop().list_categories(ListCategories).await.err();
     assert!(matches!(error, Some(ShopError::Unavailable { retry_after_seconds: 7, .. })), "{error:?}");
     assert_eq!(count.load(Ordering::SeqCst), 1);
 }

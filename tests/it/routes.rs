@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use axum::Router;
 use axum::body::Body;
 use http::{Method, Request, StatusCode};
-use shopease_shared::http::routes::{Area, ROUTES, Surface};
+use shopease_shared::http::routes::{self, Area, Surface};
 use shopease_shared::http::{self as shop_http};
 use shopease_shop::testing::fixtures;
 use shopease_storage::testing::on_dynamodb;
@@ -50,7 +50,7 @@ async fn the_functions_together_serve_exactly_what_one_process_serves() {
         let shop = TestShop::new(store);
         // Also the category of the examples, so that no route answers 404 like an address that is none.
         shop.sell(&fixtures::product("kettle").category("kettle").build(), 3).await;
-        for route in ROUTES {
+        for route in routes::all() {
             let path = example(route.path);
             let whole = ask(shop.router(), &route.method, &path).await;
             assert!(!is_unrouted(&whole), "{} {path} is not served: {}", route.method, whole.text());
@@ -73,7 +73,7 @@ async fn frontend_and_backend_share_only_the_probes() {
     on_dynamodb(|store| async {
         let shop = TestShop::new(store);
         shop.sell(&fixtures::product("kettle").category("kettle").build(), 3).await;
-        for route in ROUTES {
+        for route in routes::all() {
             let path = example(route.path);
             let frontend = ask(shop_http::frontend(shop.app.clone()), &route.method, &path).await;
             let backend = ask(shop_http::backend(shop.app.clone()), &route.method, &path).await;
@@ -86,9 +86,9 @@ async fn frontend_and_backend_share_only_the_probes() {
 
 #[test]
 fn every_path_belongs_to_one_area() {
-    for route in ROUTES {
+    for route in routes::all() {
         let areas: BTreeSet<_> =
-            ROUTES.iter().filter(|other| other.path == route.path).map(|other| other.area).collect();
+            routes::all().filter(|other| other.path == route.path).map(|other| other.area).collect();
         assert_eq!(areas.len(), 1, "{} is split over functions, which no listener rule can express", route.path);
     }
 }
@@ -96,7 +96,7 @@ fn every_path_belongs_to_one_area() {
 #[test]
 fn cargo_lambda_watch_knows_every_route() {
     let manifest = include_str!("../../Cargo.toml");
-    for route in ROUTES {
+    for route in routes::all() {
         let line = format!("{:?} = {:?}\n", route.path, route.area.name());
         assert!(manifest.contains(&line), "Cargo.toml lacks {line}; run `cargo xtask generate`");
     }

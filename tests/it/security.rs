@@ -4,7 +4,7 @@
 use axum::body::Body;
 use http::{Method, Request, StatusCode, header};
 use serde_json::{Value, json};
-use shopease_shared::http::routes::{Area, ROUTES, Surface};
+use shopease_shared::http::routes::{self, Area, Surface};
 use shopease_shop::domain::{OrderId, Token};
 use shopease_shop::testing::fixtures;
 
@@ -96,7 +96,7 @@ async fn a_write_from_another_site_is_refused_wherever_it_goes(shop: TestShop) {
         &[("origin", "https://shop.test")],
         &[("sec-fetch-site", "same-origin"), ("origin", "https://shop.test")],
     ];
-    for route in ROUTES.iter().filter(|route| route.method != Method::GET) {
+    for route in routes::all().filter(|route| route.method != Method::GET) {
         let path = example(route.path);
         for headers in foreign {
             let answer = client.send(request(&route.method, &path, route.surface, headers)).await;
@@ -151,7 +151,7 @@ async fn a_form_needs_the_token_of_its_own_visitor(shop: TestShop) {
     let foreign = eve.get("/products/kettle").await.hidden("csrf");
     let token = ada.token();
     assert_ne!(own, foreign);
-    for route in ROUTES.iter().filter(|route| route.method == Method::POST && route.surface == Surface::Page) {
+    for route in routes::all().filter(|route| route.method == Method::POST && route.surface == Surface::Page) {
         let path = example(route.path);
         let longer = format!("{own}A");
         for csrf in [None, Some(""), Some(&*foreign), Some(&own[1..]), Some(&longer), Some(&token), Some("\u{0}")] {
@@ -196,7 +196,7 @@ async fn nobody_reaches_what_belongs_to_others(shop: TestShop) {
     assert_eq!(eve.get(&format!("/orders/{id}")).await.text_without_request_id(), absent);
     let opened = shop.client().get(&format!("/orders/{id}?key={}", text(&order["access_key"]))).await;
     assert!(opened.status == StatusCode::OK && opened.text().contains("Gartenweg"));
-    for route in ROUTES.iter().filter(|route| route.area == Area::Admin) {
+    for route in routes::all().filter(|route| route.area == Area::Admin) {
         let path = example(route.path);
         let mut form = eve.clone();
         let csrf = form.get("/account").await.hidden("csrf");
@@ -365,7 +365,7 @@ async fn every_answer_carries_the_security_headers(shop: TestShop) {
     with_kettle(&shop).await;
     let mut client = shop.client();
     let mut requests: Vec<(String, Request<Body>)> = Vec::new();
-    for route in ROUTES {
+    for route in routes::all() {
         let path = example(route.path);
         requests.push((format!("{} {path}", route.method), request(&route.method, &path, route.surface, &[])));
     }
@@ -437,7 +437,7 @@ async fn headers_about_the_client_change_no_answer(shop: TestShop) {
         ("x-rewrite-url", "/admin"),
         ("x-http-method-override", "DELETE"),
     ];
-    for route in ROUTES.iter().filter(|route| route.method == Method::GET) {
+    for route in routes::all().filter(|route| route.method == Method::GET) {
         let path = example(route.path);
         let mut client = shop.visitor("ada");
         let plain = client.send(request(&route.method, &path, route.surface, &[])).await;

@@ -1,7 +1,7 @@
 //! Every route in every shape that a front door might see, and treat, in its own way.
 
 use http::Method;
-use shopease_shared::http::routes::{ROUTES, Route};
+use shopease_shared::http::routes::{self, Route};
 
 use crate::client::{Call, LETTER};
 use crate::deployment::Deployment;
@@ -118,7 +118,7 @@ const SPREAD: usize = 3;
 pub fn all(deployment: &Deployment) -> Vec<(String, &'static str, Call)> {
     let mut calls = Vec::new();
     let spread = SHAPES.iter().position(|(shape, _)| *shape == FIRST_SPREAD).expect("the shape is there");
-    for (number, route) in ROUTES.iter().enumerate() {
+    for (number, route) in routes::all().enumerate() {
         let name = format!("{} {}", route.method, route.path);
         let usual = usual(deployment, route);
         let chosen = SHAPES

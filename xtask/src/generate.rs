@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 use shopease_shared::http::listener_rules::{self, LISTENER_RULES};
 use shopease_shared::http::openapi;
-use shopease_shared::http::routes::{ROUTES, Surface};
+use shopease_shared::http::routes::{self, Surface};
 
 use crate::documents::picture;
 use crate::postgres::Postgres;
@@ -63,7 +63,7 @@ fn texts() -> Result<Vec<(PathBuf, String)>> {
 /// Path to function, for `cargo lambda watch`. Every path belongs to one area; what no route knows goes to the
 /// storefront, which answers with the shop's own 404.
 fn watch_router() -> BTreeMap<&'static str, &'static str> {
-    let mut router: BTreeMap<_, _> = ROUTES.iter().map(|route| (route.path, route.area.name())).collect();
+    let mut router: BTreeMap<_, _> = routes::all().map(|route| (route.path, route.area.name())).collect();
     router.insert("/{*path}", "storefront");
     router
 }
@@ -87,7 +87,7 @@ fn front_door_routes() -> Result<String> {
         .collect();
     let (area, surface) = listener_rules::DEFAULT;
     let paths: BTreeMap<_, _> =
-        ROUTES.iter().map(|route| (route.path.replace("{*path}", "{path+}"), route.area.name())).collect();
+        routes::all().map(|route| (route.path.replace("{*path}", "{path+}"), route.area.name())).collect();
     let default = json!({ "area": area.name(), "service": service(surface) });
     Ok(serde_json::to_string_pretty(&json!({ "default": default, "rules": rules, "paths": paths }))? + "\n")
 }
@@ -99,7 +99,7 @@ fn service(surface: Surface) -> &'static str {
 
 fn route_document() -> Result<String> {
     let mut rows = String::new();
-    for route in ROUTES {
+    for route in routes::all() {
         writeln!(rows, "| {} | {:?} | {} | `{}` |", route.area.name(), route.surface, route.method, route.path)?;
     }
     Ok(format!(

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 use shopease_shared::http::listener_rules::{self, LISTENER_RULES};
-use shopease_shared::http::routes::{Area, ROUTES, Surface};
+use shopease_shared::http::routes::{self, Area, Surface};
 
 use crate::tools::root;
 
@@ -270,7 +270,7 @@ fn integration(name: &str) -> String {
 
 /// A route per path, whatever the method: the function's router answers 405 and HEAD itself, as it does behind a load balancer.
 fn routes() -> String {
-    let paths: BTreeMap<_, _> = ROUTES.iter().map(|route| (route.path, route.area)).collect();
+    let paths: BTreeMap<_, _> = routes::all().map(|route| (route.path, route.area)).collect();
     let keys = paths.into_iter().map(|(path, area)| (format!("ANY {}", path.replace("{*path}", "{path+}")), area));
     let default = ("$default".to_owned(), listener_rules::DEFAULT.0);
     let mut text = String::new();

@@ -7,9 +7,9 @@ use futures_util::future::join_all;
 use http_body_util::BodyExt as _;
 use shopease_aws::{S3Assets, S3Location, upload};
 use shopease_process::config::Reader;
+use shopease_shared::client::RemoteShop;
 use shopease_shared::config::HttpConfig;
 use shopease_shared::http::{self as shop_http, App, EmbeddedAssets};
-use shopease_shared::remote_shop::RemoteShop;
 use shopease_shop::ports::{Asset, AssetStore, MAX_ASSET_BYTES, StoreError};
 use shopease_shop::testing::{MapEnv, SeededIds};
 use tower::ServiceExt as _;
@@ -35,7 +35,8 @@ pub async fn answer(
     let env = MapEnv::new([]);
     let http = HttpConfig::read(&mut Reader::new(&env));
     let nobody = RemoteShop::new("http://127.0.0.1:1").expect("an address");
-    let app = App::new(Arc::new(nobody), Arc::new(SeededIds::new(1)), http).with_assets(assets);
+    let app =
+        App::new(shopease_shop::services::Services::of(nobody), Arc::new(SeededIds::new(1)), http).with_assets(assets);
     let mut request = Request::builder().method(method).uri(target);
     for (name, value) in headers {
         request = request.header(*name, *value);

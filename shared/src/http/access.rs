@@ -1,7 +1,6 @@
 //! The outermost layer: names the request, and writes one line for each: which route, which status, how long. Never what the client
 //! sent: an address may hold a cart's id or an order's key, so only the route's pattern is told.
 
-use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use axum::body::HttpBody as _;
@@ -9,12 +8,11 @@ use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
-use matchit::Router;
 use tracing::Level;
 
 use super::App;
 use super::problem::ProblemKind;
-use super::routes::{Area, ROUTES, Surface};
+use super::routes::{self, Class, Route};
 use super::usage;
 use shopease_process::telemetry::ACCESS;
 use shopease_process::telemetry::metrics;
@@ -23,31 +21,13 @@ use shopease_process::telemetry::request::{self, RequestContext};
 /// A client that goes before it is answered, as nginx calls it.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
-/// The route table by path. Refused requests never come as far as axum's router, and theirs would forget the pattern with the request.
-static PATTERNS: LazyLock<Router<Target>> = LazyLock::new(|| {
-    let mut patterns = Router::new();
-    for route in ROUTES {
-        let is_probe = route.surface == Surface::Probe;
-        // A path with several methods is in the table several times, under the same area: a test looks.
-        let _ = patterns.insert(route.path, Target { pattern: route.path, area: route.area, is_probe });
-    }
-    patterns
-});
-
-#[derive(Debug, Clone, Copy)]
-struct Target {
-    pattern: &'static str,
-    area: Area,
-    is_probe: bool,
-}
-
 /// Names the request, measures it and tells of it. Probes that succeed are not told: there are many, and they say nothing.
 pub(super) async fn layer(State(app): State<App>, request: Request, next: Next) -> Response {
     let context = RequestContext::new(app.ids.ulid(), request.headers());
     let context = if app.config.measure { context.metered() } else { context };
     let entry = Entry {
         method: known_method(request.method()),
-        target: PATTERNS.at(request.uri().path()).ok().map(|found| *found.value),
+        route: routes::at(request.uri().path()).first().copied(),
         begun: Instant::now(),
         answered: false,
     };
@@ -58,7 +38,7 @@ pub(super) async fn layer(State(app): State<App>, request: Request, next: Next) 
         if let Some(runtime) = app.runtime {
             runtime.sign(response.headers_mut(), entry.begun.elapsed());
         }
-        usage::sign(response.headers_mut(), entry.target.map(|target| target.pattern));
+        usage::sign(response.headers_mut(), entry.route.map(|route| route.path));
         response
     })
     .await
@@ -67,7 +47,8 @@ pub(super) async fn layer(State(app): State<App>, request: Request, next: Next) 
 /// A request that is at work.
 struct Entry {
     method: &'static str,
-    target: Option<Target>,
+    /// The first of its path: all have the same area.
+    route: Option<&'static Route>,
     begun: Instant,
     answered: bool,
 }
@@ -81,15 +62,15 @@ impl Entry {
 
     /// Writes the line. What the request used stands in it only where somebody measures.
     fn tell(&self, status: u16, bytes: Option<u64>, problem: Option<&str>) {
-        let (duration, area) = (self.begun.elapsed(), self.target.map(|target| target.area.name()));
-        if self.target.is_some_and(|target| target.is_probe) {
+        let (duration, area) = (self.begun.elapsed(), self.route.map(|route| route.area.name()));
+        if self.route.is_some_and(|route| route.class == Class::Probe) {
             if status == StatusCode::OK.as_u16() {
                 return;
             }
         } else {
             metrics::request(area, status, duration);
         }
-        let (method, route) = (self.method, self.target.map(|target| target.pattern));
+        let (method, route) = (self.method, self.route.map(|route| route.path));
         let used = usage::current();
         tracing::event!(
             target: ACCESS,
@@ -134,22 +115,5 @@ fn known_method(method: &Method) -> &'static str {
         Method::DELETE => "DELETE",
         Method::OPTIONS => "OPTIONS",
         _ => "(other)",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_route_is_found_by_its_pattern_under_its_area() {
-        for route in ROUTES {
-            let path = route.path.replace("{*path}", "a/b.css").replace("{id}", "cart_1").replace("{handle}", "x-1");
-            let found = PATTERNS.at(&path).expect(route.path).value;
-            assert_eq!((found.pattern, found.area), (route.path, route.area));
-        }
-        for path in ["/nothing", "/products/x/y", "/api/v1", ""] {
-            assert!(PATTERNS.at(path).is_err(), "{path}");
-        }
     }
 }

@@ -13,8 +13,8 @@ use axum::response::{IntoResponse, Response};
 use super::App;
 use super::extract::respond_with_etag;
 use super::problem::Problem;
+use shopease_shop::ShopError;
 use shopease_shop::ports::{Asset, AssetStore, StoreError};
-use shopease_shop::shop::ShopError;
 
 #[derive(rust_embed::Embed)]
 #[folder = "assets/"]

@@ -1,7 +1,5 @@
 //! Reading requests and writing answers in the shop's way.
 
-use std::convert::Infallible;
-
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
@@ -14,52 +12,44 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::App;
 use super::problem::Problem;
 use super::visitor::Visitor;
+use shopease_shop::ShopError;
 use shopease_shop::domain::RuleError;
 use shopease_shop::ports::Asset;
-use shopease_shop::shop::ShopError;
 
 /// Longest reason that is given for a body of the wrong shape.
 const MAX_REASON_CHARS: usize = 200;
 
-/// A JSON body: 415 for another content type, 413 when too large, 400 when it is not JSON, 422 when it is JSON of
+/// Reads a JSON body: 415 for another content type, 413 when too large, 400 when it is not JSON, 422 when it is JSON of
 /// another shape.
-pub(super) struct ApiJson<T>(pub T);
-
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for ApiJson<T> {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        require_content_type(request.headers(), "application/json")?;
-        let body = read_body(request, state).await?;
-        let malformed = |error: &serde_json::Error| Problem::malformed(format!("the body is not JSON: {error}"));
-        // First whether it is JSON at all: a wrong value must not hide that the text around it is broken.
-        serde_json::from_slice::<serde::de::IgnoredAny>(&body).map_err(|error| malformed(&error))?;
-        if body.trim_ascii_start().first() != Some(&b'{') {
-            return Err(ShopError::from(RuleError::invalid("body", "must be a JSON object")).into());
-        }
-        serde_json::from_slice(&body).map(Self).map_err(|error| {
-            if error.is_data() {
-                // The reason may quote the body, which may be long.
-                let reason: String = error.to_string().chars().take(MAX_REASON_CHARS).collect();
-                ShopError::from(RuleError::invalid("body", reason)).into()
-            } else {
-                malformed(&error)
-            }
-        })
+pub(super) async fn read_json<T: DeserializeOwned>(request: Request, app: &App) -> Result<T, Problem> {
+    require_content_type(request.headers(), "application/json")?;
+    let body = read_raw(request, app).await?;
+    let malformed = |error: &serde_json::Error| Problem::malformed(format!("the body is not JSON: {error}"));
+    // First whether it is JSON at all: a wrong value must not hide that the text around it is broken.
+    serde_json::from_slice::<serde::de::IgnoredAny>(&body).map_err(|error| malformed(&error))?;
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(ShopError::from(RuleError::invalid("body", "must be a JSON object")).into());
     }
+    serde_json::from_slice(&body).map_err(|error| {
+        if error.is_data() {
+            // The reason may quote the body, which may be long.
+            let reason: String = error.to_string().chars().take(MAX_REASON_CHARS).collect();
+            ShopError::from(RuleError::invalid("body", reason)).into()
+        } else {
+            malformed(&error)
+        }
+    })
 }
 
-/// A body as it came: 413 when too large.
-pub(super) struct RawBody(pub Bytes);
-
-impl<S: Send + Sync> FromRequest<S> for RawBody {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        read_body(request, state).await.map(Self)
-    }
+/// Reads a body as it came: 413 when too large.
+pub(super) async fn read_raw<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    Bytes::from_request(request, state).await.map_err(|rejection| match rejection {
+        BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => too_large(super::MAX_BODY_BYTES),
+        _ => Problem::malformed("the body ended early"),
+    })
 }
 
 /// Largest form: what was typed is shown again, up to five times as long in HTML, and a Lambda behind a load balancer
@@ -82,7 +72,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for PageForm<T> {
         require_content_type(request.headers(), "application/x-www-form-urlencoded")?;
         let (mut parts, body) = request.into_parts();
         let Ok(visitor) = Visitor::from_request_parts(&mut parts, state).await;
-        let body = read_body(Request::from_parts(parts, body), state).await?;
+        let body = read_raw(Request::from_parts(parts, body), state).await?;
         if body.len() > MAX_FORM_BYTES {
             return Err(too_large(MAX_FORM_BYTES));
         }
@@ -112,10 +102,14 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for ApiQuery<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        serde_urlencoded::from_str(parts.uri.query().unwrap_or_default())
-            .map(Self)
-            .map_err(|error| Problem::malformed(format!("the query cannot be read: {error}")))
+        query_of(parts).map(Self)
     }
+}
+
+/// Reads the query of a request: 400 when it does not read.
+pub(super) fn query_of<T: DeserializeOwned>(parts: &Parts) -> Result<T, Problem> {
+    serde_urlencoded::from_str(parts.uri.query().unwrap_or_default())
+        .map_err(|error| Problem::malformed(format!("the query cannot be read: {error}")))
 }
 
 /// A path parameter: 404 when it cannot be the name of anything.
@@ -132,24 +126,9 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for ApiPath
     }
 }
 
-/// The `Idempotency-Key` header.
-pub(super) struct ClientKey(pub Option<String>);
-
-impl<S: Send + Sync> FromRequestParts<S> for ClientKey {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        // Bytes that are no text stay in as U+FFFD, which no key may have: one rule refuses them all.
-        let value = parts.headers.get("idempotency-key");
-        Ok(Self(value.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())))
-    }
-}
-
-impl ClientKey {
-    /// The key, where there must be one.
-    pub fn required(self) -> Result<String, Problem> {
-        self.0.ok_or_else(|| Problem::malformed("Idempotency-Key: this request needs the header"))
-    }
+/// The `Idempotency-Key` header. Bytes that are no text stay in as U+FFFD, which no key may have: one rule refuses them all.
+pub(super) fn client_key(headers: &HeaderMap) -> Option<String> {
+    headers.get("idempotency-key").map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
 fn require_content_type(headers: &HeaderMap, expected: &str) -> Result<(), Problem> {
@@ -165,13 +144,6 @@ fn require_content_type(headers: &HeaderMap, expected: &str) -> Result<(), Probl
             format!("send the body as {expected}"),
         ))
     }
-}
-
-async fn read_body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
-    Bytes::from_request(request, state).await.map_err(|rejection| match rejection {
-        BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => too_large(super::MAX_BODY_BYTES),
-        _ => Problem::malformed("the body ended early"),
-    })
 }
 
 fn too_large(max_bytes: usize) -> Problem {

@@ -20,7 +20,7 @@ pub(super) async fn readyz(State(app): State<App>) -> Result<impl IntoResponse, 
     if app.gate.is_saturated() {
         return Err(not_ready("the process has been refusing requests for some time"));
     }
-    app.shop.ready().await?;
+    app.services.readiness.ready().await?;
     Ok(([(header::CACHE_CONTROL, "no-store")], "ready\n"))
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use super::routes::{Area, ROUTES, Surface};
+use super::routes::{self, Area, Surface};
 
 /// Most path patterns in one rule (ALB: five condition values).
 pub const PATTERNS_PER_RULE: usize = 5;
@@ -26,7 +26,7 @@ pub struct ListenerRule {
 /// All rules but the default.
 pub static LISTENER_RULES: LazyLock<Vec<ListenerRule>> = LazyLock::new(|| {
     let mut root = Node::default();
-    for route in ROUTES {
+    for route in routes::all() {
         let surface = if route.surface == Surface::Probe { Surface::Page } else { route.surface };
         root.insert(&mut route.path.split('/').skip(1).filter(|segment| !segment.is_empty()), (route.area, surface));
     }
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn every_route_reaches_its_own_area_and_role_and_no_other_rule_wants_it() {
-        for route in ROUTES {
+        for route in routes::all() {
             let path = route.path.replace("{*path}", "a/b.css").replace("{handle}", "tea").replace("{id}", "7");
             let surface = if route.surface == Surface::Probe { Surface::Page } else { route.surface };
             assert_eq!(owner(&path), (route.area, surface), "{path}");

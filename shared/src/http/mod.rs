@@ -1,8 +1,8 @@
 //! The shop over HTTP: JSON API and storefront pages as axum routers, one per area, that run unchanged in a Lambda
-//! function and in the server for Fargate. Handlers parse, call one use case of [`Shop`], render.
+//! function and in the server for Fargate. Handlers parse, call one use case of its service, render.
 
 mod access;
-mod api;
+pub(crate) mod api;
 mod assets;
 mod cursor;
 mod extract;
@@ -29,21 +29,11 @@ use crate::config::HttpConfig;
 pub use assets::{EmbeddedAssets, NamedAsset};
 use overload::Gate;
 pub use problem::Problem;
-use routes::{Area, ROUTES, Surface};
+use routes::{Area, Surface};
 pub use runtime::{RUNTIME_HEADER, Runtime};
-use shopease_shop::Shop;
 use shopease_shop::domain::CountryCode;
 use shopease_shop::ports::{AssetStore, IdGenerator, SystemIds};
-use shopease_shop::services::LocalShop;
-
-/// What a client of the API shares with it.
-#[cfg(feature = "remote")]
-pub(crate) mod wire {
-    pub use super::api::PageBody;
-    pub use super::api::admin::ProductStockBody;
-    pub use super::api::catalog::{CategoriesBody, products_question};
-    pub use super::cursor::{encode as encode_cursor, position as position_of};
-}
+use shopease_shop::services::{LocalShop, Services};
 
 /// Largest request body: keeps ALB, API Gateway and plain HTTP alike (ALB refuses more than 1 MB to a Lambda).
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
@@ -51,7 +41,7 @@ pub const MAX_BODY_BYTES: usize = 256 * 1024;
 /// What handlers share.
 #[derive(Clone)]
 pub struct App {
-    pub(crate) shop: Arc<dyn Shop>,
+    pub(crate) services: Services,
     pub(crate) ids: Arc<dyn IdGenerator>,
     pub(crate) config: Arc<HttpConfig>,
     pub(crate) assets: Arc<dyn AssetStore>,
@@ -62,10 +52,10 @@ pub struct App {
 
 impl App {
     /// The shop with how it shows itself.
-    pub fn new(shop: Arc<dyn Shop>, ids: Arc<dyn IdGenerator>, config: HttpConfig) -> Self {
+    pub fn new(services: Services, ids: Arc<dyn IdGenerator>, config: HttpConfig) -> Self {
         let gate = Arc::new(Gate::new(config.limits));
         let assets = Arc::new(EmbeddedAssets);
-        Self { shop, ids, config: Arc::new(config), assets, draining: Arc::default(), gate, runtime: None }
+        Self { services, ids, config: Arc::new(config), assets, draining: Arc::default(), gate, runtime: None }
     }
 
     /// The same with assets from elsewhere than the binary.
@@ -76,13 +66,13 @@ impl App {
 
     /// The same, whose answers say what runs it and how long they took.
     #[must_use]
-    pub fn on(self, runtime: Runtime) -> Self {
+    pub fn with_runtime(self, runtime: Runtime) -> Self {
         Self { runtime: Some(runtime), ..self }
     }
 
     /// A shop in this process, with the machine's randomness.
     pub fn local(shop: LocalShop, http: HttpConfig) -> Self {
-        Self::new(Arc::new(shop), Arc::new(SystemIds), http)
+        Self::new(Services::of(shop), Arc::new(SystemIds), http)
     }
 
     /// Makes `/readyz` fail from now on, so that a load balancer sends new visitors elsewhere before the process stops.
@@ -113,7 +103,7 @@ impl App {
 /// The routes that `keep` selects, behind the layers that every front door needs.
 pub fn router(app: App, keep: impl Fn(&routes::Route) -> bool) -> Router {
     let mut inner = Router::new();
-    for route in ROUTES.iter().filter(|route| keep(route)) {
+    for route in routes::all().filter(|route| keep(route)) {
         inner = inner.route(route.path, (route.service)());
     }
     let inner = inner

@@ -15,35 +15,17 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::problem::Problem;
+use super::routes::{self, Class};
 use super::{App, MAX_BODY_BYTES};
 use crate::config::Limits;
 use shopease_process::deadline;
 use shopease_process::telemetry::{metrics, request};
-use shopease_shop::shop::ShopError;
+use shopease_shop::ShopError;
 
 /// How long requests must be refused, without a break, before the process calls itself saturated.
 const SATURATED_AFTER: Duration = Duration::from_secs(3);
 /// A time without refusals that ends it.
 const CALM_AFTER: Duration = Duration::from_secs(2);
-
-/// Kinds of requests by what they may cost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Class {
-    Probe,
-    Ordinary,
-    /// Places an order: waits for the payment provider.
-    Checkout,
-}
-
-impl Class {
-    fn of(method: &Method, path: &str) -> Self {
-        match path {
-            "/healthz" | "/readyz" => Self::Probe,
-            "/checkout" | "/api/v1/checkout" if method == Method::POST => Self::Checkout,
-            _ => Self::Ordinary,
-        }
-    }
-}
 
 /// Places for requests, shared by all routers of a process.
 pub(crate) struct Gate {
@@ -145,7 +127,7 @@ impl Saturation {
 
 /// Reads the body, takes a place, keeps the deadline.
 pub(super) async fn layer(State(app): State<App>, request: Request, next: Next) -> Response {
-    let (gate, class) = (&app.gate, Class::of(request.method(), request.uri().path()));
+    let (gate, class) = (&app.gate, routes::class_of(request.method(), request.uri().path()));
     let request = match timeout(gate.limits.read_timeout, with_whole_body(request)).await {
         Ok(Ok(request)) => request,
         Ok(Err(problem)) => return problem.into_response(),
@@ -153,7 +135,7 @@ pub(super) async fn layer(State(app): State<App>, request: Request, next: Next) 
     };
     let (places, budget) = match class {
         Class::Probe => (None, gate.limits.request_timeout),
-        Class::Ordinary => (Some(&gate.ordinary), gate.limits.request_timeout),
+        Class::Ordinary | Class::Durable => (Some(&gate.ordinary), gate.limits.request_timeout),
         Class::Checkout => (Some(&gate.checkouts), gate.limits.checkout_timeout),
     };
     let deadline = Instant::now() + budget;
@@ -164,23 +146,34 @@ pub(super) async fn layer(State(app): State<App>, request: Request, next: Next) 
             None => return refused(&app, class),
         },
     };
-    let work = deadline::scope(deadline, next.run(request));
-    if class == Class::Checkout {
-        // An order goes on when its visitor is gone or has been told to ask again, so it keeps its place until it ends.
-        let work = request::in_current(async move {
-            let response = work.await;
-            drop(place);
-            response
-        });
-        let task = tokio::spawn(work);
-        let answer = async {
-            task.await.unwrap_or_else(|error| Problem::from(ShopError::Internal(error.into())).into_response())
-        };
-        return in_time(gate, deadline, answer).await.unwrap_or_else(|| {
-            out_of_time("the order may have been placed; ask again with the same Idempotency-Key to learn it")
-        });
+    match class {
+        Class::Probe | Class::Ordinary => {
+            let answer = deadline::scope(deadline, next.run(request));
+            in_time(gate, deadline, answer).await.unwrap_or_else(|| out_of_time("the shop took too long to answer"))
+        }
+        Class::Durable | Class::Checkout => {
+            let answer = in_time(gate, deadline, to_its_end(next.run(request), place)).await;
+            answer.unwrap_or_else(|| {
+                out_of_time(
+                    "the request may have been carried out; send it again, with the same Idempotency-Key if it has one",
+                )
+            })
+        }
     }
-    in_time(gate, deadline, work).await.unwrap_or_else(|| out_of_time("the shop took too long to answer"))
+}
+
+/// Runs a request in a task of its own, without a deadline: it goes on when its visitor is gone or was told to try again, since
+/// it must not stop between two steps of an order. So it keeps its place until it ends.
+async fn to_its_end(
+    work: impl Future<Output = Response> + Send + 'static,
+    place: Option<OwnedSemaphorePermit>,
+) -> Response {
+    let task = tokio::spawn(request::in_current(async move {
+        let response = work.await;
+        drop(place);
+        response
+    }));
+    task.await.unwrap_or_else(|error| Problem::from(ShopError::Internal(error.into())).into_response())
 }
 
 async fn in_time(gate: &Gate, deadline: Instant, answer: impl Future<Output = Response>) -> Option<Response> {
@@ -227,7 +220,7 @@ fn too_slow() -> Response {
 fn refused(app: &App, class: Class) -> Response {
     metrics::shed();
     // A slow payment provider fills its places in every process alike: no reason to call this one saturated.
-    if class == Class::Ordinary {
+    if class != Class::Checkout {
         app.gate.note_refusal();
     }
     let [random, ..] = app.ids.secret();
@@ -248,20 +241,7 @@ fn out_of_time(detail: &str) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use super::super::routes::{ROUTES, Surface};
     use super::*;
-
-    #[test]
-    fn probes_and_orders_are_told_apart_from_the_rest() {
-        let classes = |wanted| {
-            let routes = ROUTES.iter().filter(move |route| Class::of(&route.method, route.path) == wanted);
-            routes.map(|route| route.path).collect::<Vec<_>>()
-        };
-        let probes: Vec<_> =
-            ROUTES.iter().filter(|route| route.surface == Surface::Probe).map(|route| route.path).collect();
-        assert_eq!(classes(Class::Probe), probes);
-        assert_eq!(classes(Class::Checkout), ["/checkout", "/api/v1/checkout"]);
-    }
 
     #[test]
     fn one_burst_is_not_saturation_and_a_streak_ends_two_seconds_after_its_last_refusal() {

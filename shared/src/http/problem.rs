@@ -12,8 +12,8 @@ use utoipa::ToSchema;
 
 use super::App;
 use shopease_process::telemetry::request;
+use shopease_shop::ShopError;
 use shopease_shop::domain::{RuleError, Sku};
-use shopease_shop::shop::ShopError;
 
 /// Header that names a request in answers and logs.
 pub const REQUEST_ID_HEADER: &str = "x-request-id";

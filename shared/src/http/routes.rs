@@ -1,8 +1,13 @@
-//! The one route table: area, surface, method, path, handler. Routers are built from it; the copies for
+//! The one route table: area, surface, class, method, path, handler. Routers are built from it; the copies for
 //! `cargo lambda watch`, SAM and Terraform are generated from it (`cargo xtask generate`) and compared by a test.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
 use axum::http::Method;
-use axum::routing::{MethodRouter, delete, get, patch, post};
+use axum::routing::{MethodRouter, get, post};
+
+use matchit::Router;
 
 use super::{App, api, assets, health, openapi, pages};
 
@@ -52,12 +57,27 @@ pub enum Surface {
     Probe,
 }
 
+/// What a route's requests may cost, and whether they may be abandoned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// A probe: never waits for a place.
+    Probe,
+    /// Ends when its visitor is gone or the deadline is over.
+    Ordinary,
+    /// Runs to its end although its visitor is gone, since it must not stop between two steps.
+    Durable,
+    /// The same, and waits for the payment provider: has places of its own.
+    Checkout,
+}
+
 /// A route.
 pub struct Route {
     /// Which function serves it.
     pub area: Area,
     /// Which role serves it.
     pub surface: Surface,
+    /// What its requests may cost.
+    pub class: Class,
     /// Request method.
     pub method: Method,
     /// Path in axum's syntax.
@@ -73,11 +93,12 @@ impl Route {
 }
 
 macro_rules! routes {
-    ($($area:ident $surface:ident $verb:ident $path:literal => $handler:expr;)*) => {
-        /// All routes of the shop.
-        pub static ROUTES: &[Route] = &[$(Route {
+    ($($area:ident $surface:ident $class:ident $verb:ident $path:literal => $handler:expr;)*) => {
+        /// Pages, probes and the API's description. The endpoints of the API are declared beside their types.
+        static PAGES: &[Route] = &[$(Route {
             area: Area::$area,
             surface: Surface::$surface,
+            class: Class::$class,
             method: method::$verb,
             path: $path,
             service: || $verb($handler),
@@ -87,7 +108,7 @@ macro_rules! routes {
 
 /// The methods under the names of axum's routing functions.
 #[expect(non_upper_case_globals, reason = "named like the routing functions they belong to")]
-mod method {
+pub(crate) mod method {
     use axum::http::Method;
 
     pub const get: Method = Method::GET;
@@ -97,62 +118,118 @@ mod method {
 }
 
 routes! {
-    Storefront Probe get "/healthz" => health::healthz;
-    Storefront Probe get "/readyz" => health::readyz;
-    Storefront Page get "/" => pages::catalog::home;
-    Storefront Page get "/products" => pages::catalog::all_products;
-    Storefront Page get "/products/{handle}" => pages::catalog::product;
-    Storefront Page get "/categories/{handle}" => pages::catalog::category;
-    Storefront Page get "/search" => pages::catalog::search;
-    Storefront Page get "/assets/{*path}" => assets::serve;
-    Storefront Page get "/robots.txt" => assets::robots;
+    Storefront Probe Probe get "/healthz" => health::healthz;
+    Storefront Probe Probe get "/readyz" => health::readyz;
+    Storefront Page Ordinary get "/" => pages::catalog::home;
+    Storefront Page Ordinary get "/products" => pages::catalog::all_products;
+    Storefront Page Ordinary get "/products/{handle}" => pages::catalog::product;
+    Storefront Page Ordinary get "/categories/{handle}" => pages::catalog::category;
+    Storefront Page Ordinary get "/search" => pages::catalog::search;
+    Storefront Page Ordinary get "/assets/{*path}" => assets::serve;
+    Storefront Page Ordinary get "/robots.txt" => assets::robots;
 
-    Catalog Api get "/api/v1/products" => api::catalog::list_products;
-    Catalog Api get "/api/v1/products/{handle}" => api::catalog::find_product;
-    Catalog Api get "/api/v1/categories" => api::catalog::list_categories;
-    Catalog Api get "/api/openapi.json" => openapi::document;
-    Catalog Api get "/api/docs" => openapi::docs_page;
+    Cart Page Ordinary get "/cart" => pages::cart::show;
+    Cart Page Ordinary post "/cart/line-items" => pages::cart::add;
+    Cart Page Ordinary post "/cart/line-items/{id}" => pages::cart::change;
 
-    Cart Page get "/cart" => pages::cart::show;
-    Cart Page post "/cart/line-items" => pages::cart::add;
-    Cart Page post "/cart/line-items/{id}" => pages::cart::change;
-    Cart Api get "/api/v1/cart" => api::cart::view_cart;
-    Cart Api post "/api/v1/cart/line-items" => api::cart::add_line_item;
-    Cart Api patch "/api/v1/cart/line-items/{id}" => api::cart::set_line_item;
-    Cart Api delete "/api/v1/cart/line-items/{id}" => api::cart::remove_line_item;
+    Checkout Page Ordinary get "/checkout" => pages::checkout::form;
+    Checkout Page Checkout post "/checkout" => pages::checkout::submit;
+    Checkout Page Ordinary get "/orders/{id}" => pages::checkout::order;
+    Checkout Page Durable get "/orders/{id}/payment" => pages::checkout::back_from_bank;
 
-    Checkout Page get "/checkout" => pages::checkout::form;
-    Checkout Page post "/checkout" => pages::checkout::submit;
-    Checkout Page get "/orders/{id}" => pages::checkout::order;
-    Checkout Page get "/orders/{id}/payment" => pages::checkout::back_from_bank;
-    Checkout Api post "/api/v1/checkout/quote" => api::checkout::quote;
-    Checkout Api post "/api/v1/checkout" => api::checkout::place_order;
-    Checkout Api get "/api/v1/orders" => api::checkout::list_orders;
-    Checkout Api get "/api/v1/orders/{id}" => api::checkout::find_order;
-    Checkout Api post "/api/v1/orders/{id}/payment-checks" => api::checkout::check_payment;
-    Checkout Api post "/api/v1/payments/webhooks" => api::checkout::receive_payment_event;
+    Accounts Page Ordinary get "/register" => pages::accounts::register_form;
+    Accounts Page Ordinary post "/register" => pages::accounts::register;
+    Accounts Page Ordinary get "/login" => pages::accounts::log_in_form;
+    Accounts Page Ordinary post "/login" => pages::accounts::log_in;
+    Accounts Page Ordinary post "/logout" => pages::accounts::log_out;
+    Accounts Page Ordinary get "/account" => pages::accounts::account;
 
-    Accounts Page get "/register" => pages::accounts::register_form;
-    Accounts Page post "/register" => pages::accounts::register;
-    Accounts Page get "/login" => pages::accounts::log_in_form;
-    Accounts Page post "/login" => pages::accounts::log_in;
-    Accounts Page post "/logout" => pages::accounts::log_out;
-    Accounts Page get "/account" => pages::accounts::account;
-    Accounts Api post "/api/v1/accounts" => api::accounts::register;
-    Accounts Api get "/api/v1/accounts/me" => api::accounts::current_customer;
-    Accounts Api post "/api/v1/sessions" => api::accounts::log_in;
-    Accounts Api delete "/api/v1/sessions/current" => api::accounts::log_out;
+    Admin Page Ordinary get "/admin" => pages::admin::orders;
+    Admin Page Ordinary get "/admin/orders/{id}" => pages::admin_orders::show;
+    Admin Page Durable post "/admin/orders/{id}" => pages::admin_orders::act;
+    Admin Page Ordinary get "/admin/stock" => pages::admin::stock_search;
+    Admin Page Ordinary get "/admin/stock/{handle}" => pages::admin::product_stock;
+    Admin Page Ordinary post "/admin/stock/{handle}" => pages::admin::correct_stock;
 
-    Admin Page get "/admin" => pages::admin::orders;
-    Admin Page get "/admin/orders/{id}" => pages::admin_orders::show;
-    Admin Page post "/admin/orders/{id}" => pages::admin_orders::act;
-    Admin Page get "/admin/stock" => pages::admin::stock_search;
-    Admin Page get "/admin/stock/{handle}" => pages::admin::product_stock;
-    Admin Page post "/admin/stock/{handle}" => pages::admin::correct_stock;
-    Admin Api get "/api/v1/admin/orders" => api::admin::list_orders;
-    Admin Api post "/api/v1/admin/orders/{id}/cancellation" => api::admin::cancel_order;
-    Admin Api post "/api/v1/admin/orders/{id}/refunds" => api::admin::refund_order;
-    Admin Api post "/api/v1/admin/orders/{id}/parcel-events" => api::admin::move_parcel;
-    Admin Api get "/api/v1/admin/products/{handle}/stock" => api::admin::product_stock;
-    Admin Api post "/api/v1/admin/stock-corrections" => api::admin::correct_stock;
+    Catalog Api Ordinary get "/api/openapi.json" => openapi::document;
+    Catalog Api Ordinary get "/api/docs" => openapi::docs_page;
+}
+
+/// All routes of the shop.
+pub fn all() -> impl Iterator<Item = &'static Route> {
+    let tables = [
+        PAGES,
+        api::catalog::ROUTES,
+        api::cart::ROUTES,
+        api::checkout::ROUTES,
+        api::accounts::ROUTES,
+        api::operations::ROUTES,
+    ];
+    tables.into_iter().flatten()
+}
+
+/// The routes of a path, one per method. Refused requests never come as far as axum's router, and theirs would forget the
+/// pattern with the request.
+pub(super) fn at(path: &str) -> &'static [&'static Route] {
+    static BY_PATH: LazyLock<Router<Vec<&'static Route>>> = LazyLock::new(|| {
+        let mut by_path = Router::new();
+        let mut routes: BTreeMap<&str, Vec<&Route>> = BTreeMap::new();
+        for route in all() {
+            routes.entry(route.path).or_default().push(route);
+        }
+        for (path, routes) in routes {
+            // Fails for two paths that match the same addresses: a test finds every route.
+            let _ = by_path.insert(path, routes);
+        }
+        by_path
+    });
+    BY_PATH.at(path).map_or(&[], |found| found.value)
+}
+
+/// What a request may cost.
+pub(super) fn class_of(method: &Method, path: &str) -> Class {
+    let routes = at(path).iter();
+    routes.filter(|route| route.method == method).map(|route| route.class).next().unwrap_or(match at(path).first() {
+        Some(Route { class: Class::Probe, .. }) => Class::Probe,
+        _ => Class::Ordinary,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_route_is_found_by_its_path_under_its_area() {
+        for route in all() {
+            let path = route.path.replace("{*path}", "a/b.css").replace("{id}", "cart_1").replace("{handle}", "x-1");
+            let found = at(&path);
+            assert!(found.iter().any(|found| std::ptr::eq(*found, route)), "{path}");
+            assert!(found.iter().all(|found| (found.path, found.area) == (route.path, route.area)), "{path}");
+            assert_eq!(class_of(&route.method, &path), route.class, "{path}");
+        }
+        for path in ["/nothing", "/products/x/y", "/api/v1", ""] {
+            assert!(at(path).is_empty(), "{path}");
+            assert_eq!(class_of(&Method::POST, path), Class::Ordinary);
+        }
+    }
+
+    #[test]
+    fn what_waits_for_the_payment_provider_is_not_abandoned() {
+        let of = |class| all().filter(move |route| route.class == class).map(|route| route.path).collect::<Vec<_>>();
+        assert_eq!(of(Class::Checkout), ["/checkout", "/api/v1/checkout"]);
+        assert_eq!(
+            of(Class::Durable),
+            [
+                "/orders/{id}/payment",
+                "/admin/orders/{id}",
+                "/api/v1/orders/{id}/payment-checks",
+                "/api/v1/payments/webhooks",
+                "/api/v1/admin/orders/{id}/cancellation",
+                "/api/v1/admin/orders/{id}/refunds",
+            ]
+        );
+        let probes: Vec<_> = all().filter(|route| route.surface == Surface::Probe).map(|route| route.path).collect();
+        assert_eq!(of(Class::Probe), probes);
+    }
 }

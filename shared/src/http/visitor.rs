@@ -15,7 +15,7 @@ use super::App;
 use super::problem::Problem;
 use crate::config::HttpConfig;
 use shopease_shop::domain::Token;
-use shopease_shop::shop::Caller;
+use shopease_shop::services::Caller;
 
 /// Units in the cart, a hint for the page header only: the cart itself is read where it matters.
 const CART_UNITS_COOKIE: &str = "shopease_cart_units";

@@ -7,7 +7,7 @@ use super::RuleError;
 pub type Position = String;
 
 /// How many rows a page may have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PageLimit(u16);
 
 impl PageLimit {

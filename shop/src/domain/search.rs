@@ -83,7 +83,7 @@ impl FromStr for Language {
 pub struct SearchTerms(pub BTreeMap<String, u8>);
 
 /// One word of a query.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SearchWord {
     /// Products indexed under exactly this term match.
     pub term: String,
@@ -95,7 +95,7 @@ pub struct SearchWord {
 /// What a visitor looks for: every word must match.
 ///
 /// The score of a product is the sum over the words of the highest weight among the terms that match the word.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SearchQuery {
     /// 1 to [`SearchQuery::MAX_WORDS`] distinct words.
     pub words: Vec<SearchWord>,

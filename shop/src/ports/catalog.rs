@@ -8,7 +8,7 @@ use crate::domain::{
 };
 
 /// A question for active products.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ProductListing {
     /// Only products that match every word.
     pub search: Option<SearchQuery>,

@@ -58,16 +58,39 @@ pub struct IdempotencyRecord {
     pub lease_until: OffsetDateTime,
     /// The order that was placed under the key, for checkouts.
     pub order_id: Option<OrderId>,
-    /// The final answer as JSON, once there is one.
+    /// What came of the command ([`Outcome::as_str`]), once it is done. The answer itself is made anew from what the store
+    /// holds, so no release has to read another's answers.
     pub outcome: Option<String>,
 }
 
-/// The final answer of a command, to be written under its key together with its effect.
+/// What came of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was carried out.
+    Done,
+    /// An order was placed, and is paid or no longer waits for its payment.
+    Placed,
+    /// The card was declined, and the order is cancelled.
+    Declined,
+}
+
+impl Outcome {
+    /// The name that stores keep.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Placed => "placed",
+            Self::Declined => "declined",
+        }
+    }
+}
+
+/// What came of a command, to be written under its key together with its effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyAnswer {
     /// The key, which the command has claimed.
     pub key: IdempotencyKey,
-    /// The answer as JSON.
+    /// What came of it.
     pub outcome: String,
 }
 

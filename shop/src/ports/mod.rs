@@ -29,7 +29,7 @@ pub use carts::CartStore;
 pub use catalog::{CatalogStore, ProductListing, Upserted};
 pub use error::{Source, StoreError};
 pub use events::{EventSink, LogSink};
-pub use idempotency::{Claim, Claimed, IdempotencyKey, IdempotencyRecord, IdempotencyStore, KeyAnswer};
+pub use idempotency::{Claim, Claimed, IdempotencyKey, IdempotencyRecord, IdempotencyStore, KeyAnswer, Outcome};
 pub use orders::{OrderAdvance, OrderStore, OutboxMessage, Placement};
 pub use payment::{
     ConfirmIntent, CreateIntent, IntentStatus, PaymentError, PaymentEvent, PaymentIntent, PaymentProvider,

@@ -1,13 +1,109 @@
 //! Accounts: register, sign in with a fresh session, merge the visitor's cart.
 
-use super::LocalShop;
+use std::fmt;
+
+use async_trait::async_trait;
+
 use super::password::Passwords;
+use super::{Caller, LocalShop};
 use crate::domain::{Cart, CartId, CartOwner, Customer, CustomerId, EmailAddress, Role, RuleError, Session, Token};
 use crate::ports::{AccountStore, Clock, IdGenerator, StoreError};
-use crate::shop::{Caller, LogIn, Register, ShopError, ShopResult, SignedIn};
+use crate::{ShopError, ShopResult};
 
 /// How often merging two carts that are being written is tried.
 const MAX_TRIES: usize = 5;
+
+/// Makes an account.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Register {
+    /// Unique in the shop.
+    pub email: EmailAddress,
+    /// How the shop addresses the customer.
+    pub name: String,
+    /// 8 to 256 characters, any.
+    pub password: String,
+}
+
+/// Signs in.
+#[derive(Clone, PartialEq, Eq)]
+pub struct LogIn {
+    /// The account's address.
+    pub email: EmailAddress,
+    /// The account's password.
+    pub password: String,
+}
+
+/// A fresh session.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SignedIn {
+    /// Bearer token of the session.
+    pub token: String,
+    /// Who is signed in.
+    pub customer: CustomerView,
+    /// Units in the merged cart.
+    pub cart_units: u32,
+}
+
+impl fmt::Debug for SignedIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignedIn").field("customer", &self.customer).finish_non_exhaustive()
+    }
+}
+
+/// A customer as they see themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CustomerView {
+    /// Identity.
+    pub id: CustomerId,
+    /// E-mail address.
+    pub email: EmailAddress,
+    /// Name.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+}
+
+impl From<Customer> for CustomerView {
+    fn from(customer: Customer) -> Self {
+        Self { id: customer.id, email: customer.email, name: customer.name, role: customer.role }
+    }
+}
+
+/// Ends the caller's session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogOut;
+
+/// Asks who the caller is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CurrentCustomer;
+
+/// Accounts and sessions.
+#[async_trait]
+pub trait Accounts: Send + Sync {
+    /// Makes an account, signs in with a new session, and moves the visitor's cart to the account.
+    ///
+    /// # Errors
+    /// [`ShopError::Rules`], [`ShopError::AlreadyExists`] (`email`).
+    async fn register(&self, caller: &Caller, command: Register) -> ShopResult<SignedIn>;
+
+    /// Signs in with a new session and merges the visitor's cart into the account's.
+    ///
+    /// # Errors
+    /// [`ShopError::WrongCredentials`].
+    async fn log_in(&self, caller: &Caller, command: LogIn) -> ShopResult<SignedIn>;
+
+    /// Ends the caller's session; also succeeds when there is none.
+    ///
+    /// # Errors
+    /// [`ShopError`].
+    async fn log_out(&self, caller: &Caller, command: LogOut) -> ShopResult<()>;
+
+    /// Who is signed in.
+    ///
+    /// # Errors
+    /// [`ShopError::SignInRequired`].
+    async fn current_customer(&self, caller: &Caller, command: CurrentCustomer) -> ShopResult<CustomerView>;
+}
 
 /// Makes an operator's account.
 ///
@@ -25,14 +121,15 @@ pub async fn create_operator(
     Ok(store.insert_customer(&customer).await?)
 }
 
-impl LocalShop {
-    pub(super) async fn register_impl(&self, caller: &Caller, command: Register) -> ShopResult<SignedIn> {
+#[async_trait]
+impl Accounts for LocalShop {
+    async fn register(&self, caller: &Caller, command: Register) -> ShopResult<SignedIn> {
         let customer = new_customer(command, Role::Customer, &self.passwords, &*self.clock, &*self.ids).await?;
         self.store.insert_customer(&customer).await?;
         self.sign_in(caller, customer).await
     }
 
-    pub(super) async fn log_in_impl(&self, caller: &Caller, command: LogIn) -> ShopResult<SignedIn> {
+    async fn log_in(&self, caller: &Caller, command: LogIn) -> ShopResult<SignedIn> {
         let customer = self.store.find_customer_by_email(&command.email).await?;
         let hash = customer.as_ref().map(|customer| customer.password_hash.clone());
         if command.password.len() > MAX_PASSWORD_BYTES || !self.passwords.verify(command.password, hash).await? {
@@ -41,6 +138,16 @@ impl LocalShop {
         self.sign_in(caller, customer.ok_or(ShopError::WrongCredentials)?).await
     }
 
+    async fn log_out(&self, caller: &Caller, _: LogOut) -> ShopResult<()> {
+        Ok(self.store.remove_session(&caller.token.digest()).await?)
+    }
+
+    async fn current_customer(&self, caller: &Caller, _: CurrentCustomer) -> ShopResult<CustomerView> {
+        self.identify(caller).await?.customer.map(CustomerView::from).ok_or(ShopError::SignInRequired)
+    }
+}
+
+impl LocalShop {
     /// A new token for the browser, whatever it had before: nobody who knew the old one is signed in.
     async fn sign_in(&self, caller: &Caller, customer: Customer) -> ShopResult<SignedIn> {
         let cart_units = self.merge_visitor_cart(caller, &customer).await?;

@@ -2,18 +2,126 @@
 
 use std::collections::HashMap;
 
+use async_trait::async_trait;
+
 use super::LocalShop;
 use crate::domain::{
-    Category, Handle, Inventory, Page, Product, ProductSort, ProductStatus, ProductSummary, RuleError, Sku, StockLevel,
+    Category, Handle, Image, Inventory, Money, Page, PageLimit, Position, Product, ProductId, ProductOption,
+    ProductSort, ProductStatus, ProductSummary, RuleError, Sku, StockLevel, VariantId,
 };
 use crate::ports::{ProductListing, StoreError};
-use crate::shop::{ListProducts, ProductView, ShopError, ShopResult, VariantView};
+use crate::{ShopError, ShopResult};
 
 /// Most keys in one read of the stores.
 const MAX_KEYS: usize = 100;
 
-impl LocalShop {
-    pub(super) async fn list_products_impl(&self, command: ListProducts) -> ShopResult<Page<ProductSummary>> {
+/// Which products to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListProducts {
+    /// What to look for, as typed.
+    pub q: Option<String>,
+    /// Only this category.
+    pub category: Option<Handle>,
+    /// Order; by default best match with a search, newest without.
+    pub sort: Option<ProductSort>,
+    /// Only what comes after this position.
+    pub after: Option<Position>,
+    /// Page size.
+    pub limit: PageLimit,
+}
+
+/// Which product to show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FindProduct {
+    /// Name in URLs.
+    pub handle: Handle,
+}
+
+/// Asks for all categories.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListCategories;
+
+/// A product as its page shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProductView {
+    /// Identity.
+    pub id: ProductId,
+    /// Name in URLs.
+    pub handle: Handle,
+    /// Name for people.
+    pub title: String,
+    /// Sanitised HTML.
+    pub description_html: String,
+    /// Who makes it.
+    pub vendor: Option<String>,
+    /// Department.
+    pub category: Option<Category>,
+    /// Free labels.
+    pub tags: Vec<String>,
+    /// What variants differ in.
+    pub options: Vec<ProductOption>,
+    /// What can be bought.
+    pub variants: Vec<VariantView>,
+    /// Pictures.
+    pub images: Vec<Image>,
+    /// Title for search engines, if it differs.
+    pub seo_title: Option<String>,
+    /// Description for search engines.
+    pub seo_description: Option<String>,
+}
+
+/// A variant as its product's page shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VariantView {
+    /// Identity.
+    pub id: VariantId,
+    /// Code.
+    pub sku: Sku,
+    /// `Large / Blue`; empty for a product without options.
+    pub title: String,
+    /// One value per product option.
+    pub option_values: Vec<String>,
+    /// Price of one unit.
+    pub price: Money,
+    /// Former, higher price.
+    pub compare_at_price: Option<Money>,
+    /// Whether it can be ordered now.
+    pub in_stock: bool,
+    /// Units that can be ordered; absent when they are not counted. May be seconds old.
+    pub available: Option<u32>,
+    /// Index into the product's images.
+    pub image: Option<u16>,
+    /// GTIN, EAN, UPC or ISBN.
+    pub barcode: Option<String>,
+    /// Shipping weight of one unit in grams.
+    pub weight_grams: u32,
+}
+
+/// Products and categories as every visitor sees them.
+#[async_trait]
+pub trait Catalog: Send + Sync {
+    /// One page of the products on sale.
+    ///
+    /// # Errors
+    /// [`ShopError::Rules`] for a search that is too long or `relevance` without one; [`ShopError::NotFound`] for a category that does not exist.
+    async fn list_products(&self, command: ListProducts) -> ShopResult<Page<ProductSummary>>;
+
+    /// A product on sale.
+    ///
+    /// # Errors
+    /// [`ShopError::NotFound`].
+    async fn find_product(&self, command: FindProduct) -> ShopResult<ProductView>;
+
+    /// All categories, by title.
+    ///
+    /// # Errors
+    /// [`ShopError`].
+    async fn list_categories(&self, command: ListCategories) -> ShopResult<Vec<Category>>;
+}
+
+#[async_trait]
+impl Catalog for LocalShop {
+    async fn list_products(&self, command: ListProducts) -> ShopResult<Page<ProductSummary>> {
         let search = command.q.as_deref().map(|q| self.tokenizer.query(q)).transpose()?.flatten();
         let typed = command.q.as_deref().is_some_and(|q| !q.trim().is_empty());
         if typed && search.is_none() {
@@ -26,7 +134,7 @@ impl LocalShop {
             return Err(RuleError::invalid("sort", "relevance needs a search").into());
         }
         if let Some(category) = &command.category {
-            let known = self.list_categories_impl().await?.iter().any(|found| found.handle == *category);
+            let known = self.list_categories(ListCategories).await?.iter().any(|found| found.handle == *category);
             if !known {
                 return Err(ShopError::NotFound { what: "category".to_owned() });
             }
@@ -37,12 +145,13 @@ impl LocalShop {
         Ok(Page::clone(&page))
     }
 
-    pub(super) async fn find_product_impl(&self, handle: &Handle) -> ShopResult<ProductView> {
+    async fn find_product(&self, command: FindProduct) -> ShopResult<ProductView> {
+        let handle = &command.handle;
         let found = self.cache.product(handle, self.read_product_view(handle)).await?;
         found.map(|view| ProductView::clone(&view)).ok_or_else(|| ShopError::NotFound { what: "product".to_owned() })
     }
 
-    pub(super) async fn list_categories_impl(&self) -> ShopResult<Vec<Category>> {
+    async fn list_categories(&self, _: ListCategories) -> ShopResult<Vec<Category>> {
         let read = async {
             let mut categories = self.store.list_categories().await?;
             categories.sort_by(|a, b| (&a.title, &a.handle).cmp(&(&b.title, &b.handle)));
@@ -50,7 +159,9 @@ impl LocalShop {
         };
         Ok(Vec::clone(&*self.cache.categories(read).await?))
     }
+}
 
+impl LocalShop {
     async fn read_product_view(&self, handle: &Handle) -> Result<Option<ProductView>, StoreError> {
         let found = self.store.find_products(std::slice::from_ref(handle)).await?.pop();
         let Some(product) = found.filter(|product| product.status == ProductStatus::Active) else { return Ok(None) };

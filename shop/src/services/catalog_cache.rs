@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use moka::future::Cache;
 
+use super::catalog::ProductView;
 use crate::domain::{Category, Handle, Page, ProductSummary};
 use crate::ports::{ProductListing, StoreError};
-use crate::shop::{ProductView, ShopError, ShopResult};
+use crate::{ShopError, ShopResult};
 
 /// Entries per kind of read; at about 20 KiB for a page of products this bounds the cache to some 20 MiB.
 const MAX_ENTRIES: u64 = 1000;
@@ -17,7 +18,7 @@ const MAX_ENTRIES: u64 = 1000;
 #[derive(Clone)]
 pub(super) struct CatalogCache {
     products: Cache<Handle, Option<Arc<ProductView>>>,
-    listings: Cache<String, Arc<Page<ProductSummary>>>,
+    listings: Cache<ProductListing, Arc<Page<ProductSummary>>>,
     categories: Cache<(), Arc<Vec<Category>>>,
 }
 
@@ -51,7 +52,7 @@ impl CatalogCache {
         read: impl Future<Output = Result<Page<ProductSummary>, StoreError>>,
     ) -> ShopResult<Arc<Page<ProductSummary>>> {
         let read = async { Ok(Arc::new(read.await?)) };
-        self.listings.try_get_with(format!("{listing:?}"), read).await.map_err(shared)
+        self.listings.try_get_with_by_ref(listing, read).await.map_err(shared)
     }
 
     pub async fn categories(

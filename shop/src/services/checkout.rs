@@ -1,88 +1,153 @@
-//! Placing an order: key, prices, stock, order and cart in one store command; payment outside it.
+//! Checkout: quotes, placing an order, and the orders of a caller. Key, prices, stock, order and cart are one store command;
+//! payment happens outside it.
 
-use serde::{Deserialize, Serialize};
+use async_trait::async_trait;
+use subtle::ConstantTimeEq as _;
 use time::OffsetDateTime;
-use ulid::Ulid;
 
-use super::LocalShop;
-use super::cart::PricedCart;
 use super::failpoint::failpoint;
-use super::idempotent::{claim, judge, replay, request_hash};
-use super::local_shop::Identity;
+use super::idempotent::{Fingerprint, claim, is_done};
+use super::order_view::OrderView;
+use super::payment_steps::Poll;
+use super::placement::refuse_unavailable;
+use super::{Caller, LocalShop};
 use crate::domain::{
-    FulfillmentState, LineItemId, Order, OrderId, OrderLine, OrderState, OutboxMessageId, Payment, PaymentId,
-    PaymentState, Quote, Reservation, Role, RuleError, Sku, Token, quote,
+    Address, CountryCode, EmailAddress, Money, Order, OrderId, OrderState, OrderSummary, OutboxMessageId, Page,
+    PageLimit, PaymentState, Position, Quote, Role, quote,
 };
 use crate::ports::{Claimed, IdempotencyKey, IdempotencyRecord, OutboxMessage, Placement};
-use crate::shop::{Caller, OrderView, PlaceOrder, QuoteRequest, ShopError, ShopResult};
-use shopease_process::telemetry::{metrics, request};
+use crate::{ShopError, ShopResult};
+use shopease_process::telemetry::metrics;
 
 /// The route of the keys that orders are placed with.
 pub(super) const CHECKOUT: &str = "checkout";
 
-/// Most articles of one order that tell of low stock: what an order writes has to fit one DynamoDB transaction.
-const MAX_LOW_STOCK_MESSAGES: usize = 20;
-
-/// The final answer of a checkout, as it is kept under the key.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Outcome {
-    Placed(Box<OrderView>),
-    Declined { code: String },
+/// Asks what the caller's cart costs at a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuoteCart {
+    /// ISO 3166-1 alpha-2.
+    pub country: CountryCode,
+    /// State or province where taxes depend on it.
+    pub region: Option<String>,
+    /// Chosen shipping method; the first offered if absent.
+    pub shipping_method: Option<String>,
 }
 
-impl Outcome {
-    /// What the checkout of an order that is no longer pending comes to.
-    pub fn of(order: Order) -> Self {
-        match &order.payment.decline_code {
-            Some(code) if order.state == OrderState::Cancelled => Self::Declined { code: code.clone() },
-            _ => Self::Placed(Box::new(order.into())),
-        }
-    }
-
-    pub fn into_result(self) -> ShopResult<OrderView> {
-        match self {
-            Self::Placed(order) => Ok(*order),
-            Self::Declined { code } => Err(ShopError::PaymentDeclined { code }),
-        }
-    }
+/// Orders what is in the caller's cart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlaceOrder {
+    /// Where messages about the order go.
+    pub email: EmailAddress,
+    /// Where the order is shipped.
+    pub shipping_address: Address,
+    /// A method that the quote offers.
+    pub shipping_method: String,
+    /// The payment provider's token of the card.
+    pub payment_method: String,
+    /// What the shopper saw as the total; when it is given and no longer true, nothing is ordered.
+    pub expected_total: Option<Money>,
+    /// The client's idempotency key.
+    pub client_key: String,
 }
 
-impl LocalShop {
-    pub(super) async fn quote_impl(&self, caller: &Caller, request: QuoteRequest) -> ShopResult<Quote> {
-        let Identity { owner, .. } = self.identify(caller).await?;
+/// Asks for an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FindOrder {
+    /// Which one.
+    pub id: OrderId,
+    /// Its access key, for a caller who did not place it.
+    pub access_key: Option<String>,
+}
+
+/// Asks where an order's payment stands at the provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckPayment {
+    /// Which order.
+    pub id: OrderId,
+    /// Its access key, for a caller who did not place it.
+    pub access_key: Option<String>,
+}
+
+/// A webhook of the payment provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceivePaymentEvent {
+    /// The signature over the body.
+    pub signature: Option<String>,
+    /// The body, byte by byte.
+    pub body: bytes::Bytes,
+}
+
+/// Asks for the caller's orders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListOrders {
+    /// Only orders after this position.
+    pub after: Option<Position>,
+    /// Page size.
+    pub limit: PageLimit,
+}
+
+/// From the cart to a paid order.
+#[async_trait]
+pub trait Checkout: Send + Sync {
+    /// What the caller's cart costs at a place.
+    ///
+    /// # Errors
+    /// [`ShopError::Rules`].
+    async fn quote(&self, caller: &Caller, command: QuoteCart) -> ShopResult<Quote>;
+
+    /// Orders and pays what is in the caller's cart; repeating it with the same key gives the first answer. An order
+    /// whose payment is not known to be done is given back in state `pending`.
+    ///
+    /// # Errors
+    /// [`ShopError::Rules`], [`ShopError::OutOfStock`], [`ShopError::Conflict`] (the cart changed),
+    /// [`ShopError::PaymentDeclined`], the idempotency errors.
+    async fn place_order(&self, caller: &Caller, command: PlaceOrder) -> ShopResult<OrderView>;
+
+    /// An order: for who placed it, for who has its access key, for operators.
+    ///
+    /// # Errors
+    /// [`ShopError::NotFound`], also when it is not the caller's.
+    async fn find_order(&self, caller: &Caller, command: FindOrder) -> ShopResult<OrderView>;
+
+    /// Asks the payment provider where the payment of an unpaid order stands, and carries it on: what the shopper's
+    /// browser does when it comes back from the bank. For the same callers as [`Checkout::find_order`].
+    ///
+    /// # Errors
+    /// [`ShopError::NotFound`], also when it is not the caller's.
+    async fn check_payment(&self, caller: &Caller, command: CheckPayment) -> ShopResult<OrderView>;
+
+    /// Takes in a webhook of the payment provider: the raw body and the value of its signature header. Events may come
+    /// late, twice and in any order: each only makes the shop look at the intent.
+    ///
+    /// # Errors
+    /// [`ShopError::WebhookRefused`].
+    async fn receive_payment_event(&self, command: ReceivePaymentEvent) -> ShopResult<()>;
+
+    /// The caller's orders, newest first.
+    ///
+    /// # Errors
+    /// [`ShopError`].
+    async fn list_orders(&self, caller: &Caller, command: ListOrders) -> ShopResult<Page<OrderSummary>>;
+}
+
+#[async_trait]
+impl Checkout for LocalShop {
+    async fn quote(&self, caller: &Caller, command: QuoteCart) -> ShopResult<Quote> {
+        let owner = self.identify(caller).await?.owner;
         let priced = self.price_cart(self.cart_of(&owner).await?).await?;
         refuse_unavailable(&priced)?;
-        Ok(quote(
-            &priced.lines,
-            request.country,
-            request.region.as_deref(),
-            request.shipping_method.as_deref(),
-            &self.config.pricing,
-        )?)
+        let (region, method) = (command.region.as_deref(), command.shipping_method.as_deref());
+        Ok(quote(&priced.lines, command.country, region, method, &self.config.pricing)?)
     }
 
-    /// Runs in a task of its own: a client that hangs up must not stop a checkout between two steps.
-    pub(super) async fn place_order_impl(
-        &self,
-        caller: &Caller,
-        command: PlaceOrder,
-        client_key: &str,
-    ) -> ShopResult<OrderView> {
-        let (shop, caller, client_key) = (self.clone(), caller.clone(), client_key.to_owned());
-        let task =
-            tokio::spawn(request::in_current(async move { shop.place_and_pay(&caller, command, &client_key).await }));
-        task.await.map_err(|error| ShopError::Internal(error.into()))?
-    }
-
-    async fn place_and_pay(&self, caller: &Caller, command: PlaceOrder, client_key: &str) -> ShopResult<OrderView> {
+    async fn place_order(&self, caller: &Caller, command: PlaceOrder) -> ShopResult<OrderView> {
         let identity = self.identify(caller).await?;
-        let key = IdempotencyKey::new(identity.owner.clone(), CHECKOUT, client_key)?;
-        let (hash, now) = (request_hash(&command)?, self.clock.now());
+        let key = IdempotencyKey::new(identity.owner.clone(), CHECKOUT, &command.client_key)?;
+        let (hash, now) = (command.fingerprint().finish(), self.clock.now());
         if let Some(record) = self.store.find_idempotency_record(&key, now).await? {
             return self.answer_again(&record, &hash, now).await;
         }
-        let new = match self.new_order(identity, command, client_key, now).await {
+        let new = match self.new_order(identity, command, now).await {
             Ok(new) => new,
             // The first request with the key may have emptied the cart meanwhile: the key decides before the cart.
             Err(error) => match self.store.find_idempotency_record(&key, now).await? {
@@ -104,100 +169,85 @@ impl LocalShop {
                 failpoint("after-place");
                 metrics::order_event("order.placed");
                 self.forget_products_of(&placement.order).await;
-                answer(self.carry_on(placement.order, false).await?)
+                answer(self.advance_payment(placement.order, Poll::Never).await?)
             }
             Claimed::Existing(record) => self.answer_again(&record, &hash, now).await,
         }
     }
 
-    /// Answers a repeated request: with the kept answer, with the order as it is while its payment waits for somebody
-    /// else, or by going on where the first caller was lost.
+    async fn find_order(&self, caller: &Caller, command: FindOrder) -> ShopResult<OrderView> {
+        self.readable_order(caller, &command.id, command.access_key.as_deref()).await.map(OrderView::from)
+    }
+
+    async fn check_payment(&self, caller: &Caller, command: CheckPayment) -> ShopResult<OrderView> {
+        let order = self.readable_order(caller, &command.id, command.access_key.as_deref()).await?;
+        Ok(self.advance_payment(order, Poll::Once).await?.into())
+    }
+
+    async fn receive_payment_event(&self, command: ReceivePaymentEvent) -> ShopResult<()> {
+        let read = self.payments.read_webhook(command.signature.as_deref(), &command.body, self.clock.now())?;
+        let Some(event) = read else { return Ok(()) };
+        let Some(order) = self.store.find_order(&event.order_id).await? else {
+            // Signed by the provider, so not an attack: another shop on the same account, or a store that was reset.
+            tracing::warn!(event_id = event.id, order_id = %event.order_id, "a payment event names no order");
+            return Ok(());
+        };
+        if order.payment.intent_id.as_ref() != Some(&event.intent_id) {
+            // Before its intent is noted, the checkout itself is at work; afterwards it is not this order's payment.
+            tracing::info!(event_id = event.id, order_id = %event.order_id, "a payment event names another intent");
+            return Ok(());
+        }
+        self.advance_payment(order, Poll::Once).await.map(|_| ())
+    }
+
+    async fn list_orders(&self, caller: &Caller, command: ListOrders) -> ShopResult<Page<OrderSummary>> {
+        let owner = self.identify(caller).await?.owner;
+        Ok(self.store.list_orders_of(&owner, command.after.as_ref(), command.limit).await?)
+    }
+}
+
+impl PlaceOrder {
+    /// What makes a repeated request the same request.
+    fn fingerprint(&self) -> Fingerprint {
+        let address = &self.shipping_address;
+        Fingerprint::new()
+            .field("email", &self.email)
+            .field("name", &address.name)
+            .field("line1", &address.line1)
+            .optional("line2", address.line2.as_ref())
+            .field("city", &address.city)
+            .optional("region", address.region.as_ref())
+            .field("postal_code", &address.postal_code)
+            .field("country", address.country)
+            .field("shipping_method", &self.shipping_method)
+            .field("payment_method", &self.payment_method)
+            .optional(
+                "expected_total",
+                self.expected_total.map(|total| format!("{} {}", total.amount_minor, total.currency)),
+            )
+    }
+}
+
+impl LocalShop {
+    /// Answers a repeated request: with the order that the first one placed, also while its payment waits for somebody else,
+    /// or by resuming where the first caller stopped.
     async fn answer_again(&self, record: &IdempotencyRecord, hash: &str, now: OffsetDateTime) -> ShopResult<OrderView> {
-        let in_use = match judge(record, hash, now) {
-            Ok(Some(outcome)) => return replay::<Outcome>(&outcome)?.into_result(),
-            Ok(None) => None,
-            Err(error @ ShopError::IdempotencyKeyInUse { .. }) => Some(error),
-            Err(error) => return Err(error),
+        let done = match is_done(record, hash, now) {
+            // Its order may wait for somebody else.
+            in_use @ Err(ShopError::IdempotencyKeyInUse { .. }) => in_use,
+            done => Ok(done?),
         };
         let lost = || ShopError::Internal("a checkout key names no order".into());
         let order = self.order(record.order_id.as_ref().ok_or_else(lost)?).await?;
-        match in_use {
-            None => answer(self.carry_on(order, true).await?),
-            // Who writes one of these has nothing left to do, and has answered.
-            Some(_) if matches!(order.payment.state, PaymentState::RequiresAction | PaymentState::Unknown) => {
+        match done {
+            Ok(true) => answer(order),
+            Ok(false) => answer(self.advance_payment(order, Poll::Once).await?),
+            // The process that wrote one of these states is done, and has answered.
+            Err(_) if matches!(order.payment.state, PaymentState::RequiresAction | PaymentState::Unknown) => {
                 answer(order)
             }
-            Some(error) => Err(error),
+            Err(error) => Err(error),
         }
-    }
-
-    async fn new_order(
-        &self,
-        identity: Identity,
-        command: PlaceOrder,
-        client_key: &str,
-        now: OffsetDateTime,
-    ) -> ShopResult<NewOrder> {
-        let address = command.shipping_address.validated()?;
-        if !self.payments.accepts(&command.payment_method) {
-            return Err(RuleError::invalid("payment_method", "is not a card token of the payment provider").into());
-        }
-        let priced = self.price_cart(self.cart_of(&identity.owner).await?).await?;
-        refuse_unavailable(&priced)?;
-        let region = address.region.as_deref();
-        let quote =
-            quote(&priced.lines, address.country, region, Some(&command.shipping_method), &self.config.pricing)?;
-        if let Some(expected) = command.expected_total.filter(|expected| *expected != quote.total) {
-            return Err(RuleError::TotalChanged { expected, actual: quote.total }.into());
-        }
-        let id = OrderId::from_ulid(self.ids.ulid());
-        let lines = quote
-            .lines
-            .iter()
-            .enumerate()
-            .map(|(number, line)| OrderLine { id: LineItemId::derive(&format!("{id}/{number}")), line: line.clone() });
-        let payment_id = PaymentId::from_ulid(self.ids.ulid());
-        let payment = Payment::new(payment_id, self.payments.name(), command.payment_method);
-        let order = Order {
-            order_number: self.order_number(),
-            access_key: Token::visitor(self.ids.secret()).expose().trim_start_matches("vis_").to_owned(),
-            owner: identity.owner,
-            customer_id: identity.customer.map(|customer| customer.id),
-            email: command.email,
-            shipping_address: address,
-            lines: lines.collect(),
-            subtotal: quote.subtotal,
-            shipping: quote.shipping,
-            tax_lines: quote.tax_lines,
-            tax_total: quote.tax_total,
-            prices_include_tax: quote.prices_include_tax,
-            total: quote.total,
-            reservations: reservations(&priced),
-            client_key: client_key.to_owned(),
-            due_at: Some(Order::first_look(now)),
-            state: OrderState::Pending,
-            payment,
-            fulfillment: FulfillmentState::Unfulfilled,
-            version: 1,
-            placed_at: now,
-            id,
-        };
-        let low = self.config.low_stock_units;
-        let running_low = order.reservations.iter().filter(|held| {
-            let left = |units: u32| units.saturating_sub(held.quantity.get());
-            priced.available(&held.sku).is_some_and(|units| units > low && left(units) <= low)
-        });
-        let running_low = running_low.map(|held| held.sku.clone()).take(MAX_LOW_STOCK_MESSAGES).collect();
-        Ok(NewOrder { cart_version: priced.cart.version, running_low, order })
-    }
-
-    /// Ten Crockford characters, 50 random bits: two of a million orders share one in 1 of 2,000 shops, and nothing
-    /// is looked up by it.
-    fn order_number(&self) -> String {
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(&self.ids.secret()[..16]);
-        let text = Ulid::from_bytes(bytes).to_string();
-        format!("{}-{}", &text[16..21], &text[21..26])
     }
 
     pub(super) fn message(&self, topic: &str, subject: &str) -> OutboxMessage {
@@ -216,15 +266,6 @@ impl LocalShop {
         }
     }
 
-    pub(super) async fn find_order_impl(
-        &self,
-        caller: &Caller,
-        id: &OrderId,
-        access_key: Option<&str>,
-    ) -> ShopResult<OrderView> {
-        self.readable_order(caller, id, access_key).await.map(OrderView::from)
-    }
-
     /// An order that somebody asked for.
     pub(super) async fn existing_order(&self, id: &OrderId) -> ShopResult<Order> {
         self.store.find_order(id).await?.ok_or_else(no_order)
@@ -238,8 +279,7 @@ impl LocalShop {
         access_key: Option<&str>,
     ) -> ShopResult<Order> {
         let order = self.existing_order(id).await?;
-        let key_opens = access_key
-            .is_some_and(|key| bool::from(subtle::ConstantTimeEq::ct_eq(key.as_bytes(), order.access_key.as_bytes())));
+        let key_opens = access_key.is_some_and(|key| bool::from(key.as_bytes().ct_eq(order.access_key.as_bytes())));
         if key_opens {
             return Ok(order);
         }
@@ -249,14 +289,6 @@ impl LocalShop {
     }
 }
 
-/// An order that is not placed yet.
-struct NewOrder {
-    order: Order,
-    cart_version: u64,
-    /// SKUs of which few will be left, judged by the stock that was read: a hint for the operator, not a count.
-    running_low: Vec<Sku>,
-}
-
 /// The same for an order that is not there and one that is not the caller's.
 fn no_order() -> ShopError {
     ShopError::NotFound { what: "order".to_owned() }
@@ -264,24 +296,8 @@ fn no_order() -> ShopError {
 
 /// What a checkout answers for an order as it is now.
 fn answer(order: Order) -> ShopResult<OrderView> {
-    if order.state == OrderState::Pending { Ok(order.into()) } else { Outcome::of(order).into_result() }
-}
-
-fn refuse_unavailable(priced: &PricedCart) -> ShopResult<()> {
-    if priced.unavailable.is_empty() {
-        return Ok(());
+    match (order.state, &order.payment.decline_code) {
+        (OrderState::Cancelled, Some(code)) => Err(ShopError::PaymentDeclined { code: code.clone() }),
+        _ => Ok(order.into()),
     }
-    Err(ShopError::Rules(priced.unavailable.iter().map(|sku| RuleError::NotSold { sku: sku.clone() }).collect()))
-}
-
-/// What the order takes from stock: tracked lines by rising SKU. A cart has one line per SKU, so no SKU is twice.
-fn reservations(priced: &PricedCart) -> Vec<Reservation> {
-    let mut reservations: Vec<_> = priced
-        .lines
-        .iter()
-        .filter(|line| priced.available(&line.line.sku).is_some())
-        .map(|line| Reservation { sku: line.line.sku.clone(), quantity: line.line.quantity })
-        .collect();
-    reservations.sort_by(|a, b| a.sku.cmp(&b.sku));
-    reservations
 }

@@ -6,7 +6,7 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, PasswordHasher as _, PasswordVerifier as _};
 use tokio::sync::Semaphore;
 
-use crate::shop::{ShopError, ShopResult};
+use crate::{ShopError, ShopResult};
 
 /// Hashes at once: each takes 19 MiB and a core for some 20 ms, so a flood of logins must queue.
 const MAX_CONCURRENT: usize = 4;

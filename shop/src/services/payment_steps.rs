@@ -1,4 +1,4 @@
-//! Carrying a payment on: asks the provider what the order says is next, writes what was learned, and so on until
+//! Advancing a payment: asks the provider what the order says is next, writes what was learned, and so on until
 //! nothing is open or somebody else must act. The checkout, the shopper's return, webhooks, operators and the worker
 //! all come through here; each step is one conditional write, and who comes second goes on from the row.
 
@@ -7,17 +7,17 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::LocalShop;
-use super::checkout::{CHECKOUT, Outcome};
+use super::checkout::CHECKOUT;
 use super::failpoint::failpoint;
 use super::idempotent::answer;
 use crate::domain::{
     Order, OrderId, OrderState, OrderStep, PaymentCall, PaymentFact, PaymentState, Refund, RefundStanding,
 };
 use crate::ports::{
-    ConfirmIntent, CreateIntent, IdempotencyKey, IntentStatus, KeyAnswer, OrderAdvance, PaymentError, PaymentIntent,
-    RefundIntent, StoreError,
+    ConfirmIntent, CreateIntent, IdempotencyKey, IntentStatus, KeyAnswer, OrderAdvance, Outcome, PaymentError,
+    PaymentIntent, RefundIntent, StoreError,
 };
-use crate::shop::{ShopError, ShopResult};
+use crate::{ShopError, ShopResult};
 use shopease_process::telemetry::metrics;
 
 /// How long a payment may take while somebody waits for it; then the answer is that it is not known yet.
@@ -29,6 +29,15 @@ const MAX_STEPS: usize = 24;
 /// How often in one go the provider may give no answer: once it is looked up, then it is left to the worker.
 const MAX_UNANSWERED: u32 = 1;
 
+/// Whether to poll the provider for an intent that waits for the shopper.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Poll {
+    /// No: the shopper has only just been sent to the bank.
+    Never,
+    /// Yes, once.
+    Once,
+}
+
 /// What a call of the provider leads to.
 enum Next {
     /// Write this, then ask for what is next.
@@ -38,17 +47,16 @@ enum Next {
 }
 
 impl LocalShop {
-    /// Carries an order's payment as far as the provider lets it. With `look`, also asks where an intent stands that
-    /// waits for the shopper.
-    pub(super) async fn carry_on(&self, mut order: Order, look: bool) -> ShopResult<Order> {
+    /// Advances an order's payment as far as the provider lets it.
+    pub(super) async fn advance_payment(&self, mut order: Order, poll: Poll) -> ShopResult<Order> {
         let deadline = Instant::now() + BUDGET;
-        let (mut look, mut unanswered) = (look, 0);
+        let (mut poll, mut unanswered) = (poll, 0);
         for _ in 0..MAX_STEPS {
             let call = match order.next_payment_call() {
                 PaymentCall::Done => return Ok(order),
-                PaymentCall::AwaitShopper { .. } if !look => return Ok(order),
+                PaymentCall::AwaitShopper { .. } if poll == Poll::Never => return Ok(order),
                 PaymentCall::AwaitShopper { intent_id } => {
-                    look = false;
+                    poll = Poll::Never;
                     PaymentCall::Look { intent_id }
                 }
                 call => call,
@@ -252,7 +260,7 @@ impl LocalShop {
         if let Some(outcome) = outcome_of(before.payment.state, advance.order.payment.state) {
             metrics::payment(outcome);
         }
-        self.news.notify_one();
+        self.wakeup.notify_one();
         let after = advance.order;
         if after.state == OrderState::Cancelled && before.state == OrderState::Pending {
             self.forget_products_of(&after).await;
@@ -282,7 +290,8 @@ fn checkout_outcome(before: &Order, after: &Order) -> ShopResult<Option<KeyAnswe
         return Ok(None);
     }
     let key = IdempotencyKey::new(after.owner.clone(), CHECKOUT, &after.client_key)?;
-    answer(&key, &Outcome::of(after.clone())).map(Some)
+    let declined = after.state == OrderState::Cancelled && after.payment.decline_code.is_some();
+    Ok(Some(answer(&key, if declined { Outcome::Declined } else { Outcome::Placed })))
 }
 
 fn step(step: Option<OrderStep>) -> Next {

@@ -8,9 +8,10 @@ use serde::Serialize;
 
 use super::LocalShop;
 use super::failpoint::failpoint;
+use super::payment_steps::Poll;
+use crate::ShopResult;
 use crate::domain::{Order, OrderId, OrderState};
 use crate::ports::EventSink;
-use crate::shop::ShopResult;
 use shopease_process::telemetry::metrics;
 
 /// Most rounds of one run: a scheduled function ends, and the next one goes on.
@@ -105,7 +106,7 @@ impl Worker {
             tokio::time::sleep(pause).await;
             tokio::select! {
                 () = tokio::time::sleep(longer) => {}
-                () = self.shop.news.notified() => pace = Pace::new(pause),
+                () = self.shop.wakeup.notified() => pace = Pace::new(pause),
             }
         }
     }
@@ -167,7 +168,7 @@ impl Worker {
             }
         }
         failpoint("worker-before-carry-on");
-        let mut after = shop.carry_on(order, true).await?;
+        let mut after = shop.advance_payment(order, Poll::Once).await?;
         let now = shop.clock.now();
         if after.due_at.is_some_and(|due_at| due_at <= now) {
             let step = after.postpone(now);

@@ -2,12 +2,14 @@
 
 use shopease_payments::fake::Command;
 use shopease_payments::sign;
+use shopease_shop::ShopError;
 use shopease_shop::domain::{
     FulfillmentEvent, Order, OrderId, PageLimit, Quantity, RuleError, Sku, StockChange, StockLevel, Token,
 };
 use shopease_shop::ports::Clock as _;
-use shopease_shop::shop::{
-    AddLineItem, Caller, CartView, CorrectStock, MoveParcel, OrderView, PlaceOrder, RefundOrder, Shop as _, ShopError,
+use shopease_shop::services::{
+    AddLineItem, Caller, CancelOrder, CartView, Carts as _, CheckPayment, Checkout as _, CorrectStock, ListOrders,
+    MoveParcel, Operations as _, OrderView, PlaceOrder, ReceivePaymentEvent, RefundOrder, ViewCart,
 };
 use shopease_shop::testing::fixtures;
 use time::Duration;
@@ -90,10 +92,12 @@ impl Case {
         match *transition {
             Transition::Add { shopper, article, units, again } => {
                 let quantity = Quantity::new(units).expect("a quantity");
-                let command = || AddLineItem { sku: self.skus[article].clone(), quantity };
+                let command = || AddLineItem { sku: self.skus[article].clone(), quantity, client_key: None };
                 let caller = self.shopper(shopper);
                 let ask = async || {
-                    let answer = local.add_line_item(&caller, command(), Some(&key)).await;
+                    let answer = local
+                        .add_line_item(&caller, AddLineItem { client_key: Some(key.to_owned()), ..command() })
+                        .await;
                     self.tell(answer, |cart| format!("cart {:?}", self.cart(cart)))
                 };
                 twice(again, ask).await
@@ -108,7 +112,12 @@ impl Case {
                 if matches!(transition, Transition::Misuse { .. }) {
                     command.shipping_method = "express".to_owned();
                 }
-                let answer = local.place_order(&self.shopper(model.shopper), command, &known.client_key).await;
+                let answer = local
+                    .place_order(
+                        &self.shopper(model.shopper),
+                        PlaceOrder { client_key: known.client_key.clone(), ..command },
+                    )
+                    .await;
                 self.tell(answer, view_text)
             }
             Transition::Bank { order: number, approved } => {
@@ -120,7 +129,12 @@ impl Case {
             Transition::Return { order: number } => {
                 let Some(place) = order(number) else { return nothing() };
                 let caller = self.shopper(model.orders[place].shopper);
-                self.tell(local.check_payment(&caller, &self.orders[place], None).await, view_text)
+                self.tell(
+                    local
+                        .check_payment(&caller, CheckPayment { id: self.orders[place].clone(), access_key: None })
+                        .await,
+                    view_text,
+                )
             }
             Transition::Webhook { order: number } => {
                 let Some(place) = order(number) else { return nothing() };
@@ -128,7 +142,15 @@ impl Case {
                 let event = events.iter().rfind(|event| event.data.order_id == self.orders[place]).expect("an event");
                 let body = serde_json::to_vec(event).expect("an event");
                 let signature = sign(&WEBHOOK_SECRET.into(), shop.shop.clock.now(), &body);
-                self.tell(local.receive_payment_event(Some(&signature), &body).await, |()| "heard".to_owned())
+                self.tell(
+                    local
+                        .receive_payment_event(ReceivePaymentEvent {
+                            signature: Some(signature.to_owned()),
+                            body: axum::body::Bytes::copy_from_slice(&body),
+                        })
+                        .await,
+                    |()| "heard".to_owned(),
+                )
             }
             Transition::Work => {
                 let report = shop.shop.work().await;
@@ -141,22 +163,29 @@ impl Case {
             }
             Transition::Refund { order: number, amount, key, again } => {
                 let Some(place) = order(number) else { return nothing() };
-                let command = RefundOrder { amount: amount.map(fixtures::eur) };
+                let command = RefundOrder {
+                    id: self.orders[place].clone(),
+                    amount: amount.map(fixtures::eur),
+                    client_key: format!("refund-{key}"),
+                };
                 let ask = async || {
-                    let (id, key) = (&self.orders[place], format!("refund-{key}"));
-                    let answer = local.refund_order(&shop.operator, id, command.clone(), &key).await;
+                    let answer = local.refund_order(&shop.operator, command.clone()).await;
                     self.tell(answer, view_text)
                 };
                 twice(again, ask).await
             }
             Transition::Cancel { order: number } => {
                 let Some(place) = order(number) else { return nothing() };
-                self.tell(local.cancel_order(&shop.operator, &self.orders[place]).await, view_text)
+                self.tell(
+                    local.cancel_order(&shop.operator, CancelOrder { id: self.orders[place].clone() }).await,
+                    view_text,
+                )
             }
             Transition::Parcel { order: number, sent } => {
                 let Some(place) = order(number) else { return nothing() };
                 let event = if sent { FulfillmentEvent::Sent } else { FulfillmentEvent::CameBack };
-                let moved = local.move_parcel(&shop.operator, &self.orders[place], MoveParcel { event }).await;
+                let moved =
+                    local.move_parcel(&shop.operator, MoveParcel { id: self.orders[place].clone(), event }).await;
                 self.tell(moved, view_text)
             }
             Transition::Adjust { article, units, again } => {
@@ -170,8 +199,12 @@ impl Case {
 
     async fn correct(&self, shop: &Shop, article: usize, change: StockChange, key: &str, again: bool) -> String {
         let ask = async || {
-            let command = CorrectStock { sku: self.skus[article].clone(), change };
-            let answer = shop.shop.local.correct_stock(&shop.operator, command, Some(key)).await;
+            let command = CorrectStock { sku: self.skus[article].clone(), change, client_key: None };
+            let answer = shop
+                .shop
+                .local
+                .correct_stock(&shop.operator, CorrectStock { client_key: Some(key.to_owned()), ..command })
+                .await;
             self.tell(answer, |level| units(level).text())
         };
         twice(again, ask).await
@@ -179,7 +212,8 @@ impl Case {
 
     async fn check_out(&mut self, shop: &Shop, shopper: usize, card: &str, key: &str, doubled: bool) -> String {
         let caller = self.shopper(shopper);
-        let order = || shop.shop.local.place_order(&caller, place_order(card), key);
+        let order =
+            || shop.shop.local.place_order(&caller, PlaceOrder { client_key: key.to_owned(), ..place_order(card) });
         let (first, second) = if doubled {
             let (first, second) = tokio::join!(order(), order());
             (self.tell(first, view_text), Some(self.tell(second, view_text)))
@@ -195,7 +229,7 @@ impl Case {
             None => first,
         };
         let limit = PageLimit::new(100).expect("a limit");
-        let listed = shop.shop.local.list_orders(&caller, None, limit).await.expect("orders");
+        let listed = shop.shop.local.list_orders(&caller, ListOrders { after: None, limit }).await.expect("orders");
         let new: Vec<_> = listed.items.into_iter().map(|row| row.id).filter(|id| !self.orders.contains(id)).collect();
         assert!(new.len() <= 1, "one order at most: {new:?}");
         self.orders.extend(new);
@@ -213,7 +247,7 @@ impl Case {
             assert_eq!(levels.first().map(units), Some(model.stock[article]), "stock of article {article}");
         }
         for shopper in 0..SHOPPERS {
-            let cart = shop.shop.local.view_cart(&self.shopper(shopper)).await.expect("a cart");
+            let cart = shop.shop.local.view_cart(&self.shopper(shopper), ViewCart).await.expect("a cart");
             assert_eq!(self.cart(&cart), model.carts[shopper], "cart of shopper {shopper}");
         }
         assert_eq!(self.orders.len(), model.orders.len(), "orders");
@@ -253,5 +287,6 @@ fn place_order(card: &str) -> PlaceOrder {
         shipping_method: "standard".to_owned(),
         payment_method: card.to_owned(),
         expected_total: None,
+        client_key: String::new(),
     }
 }

@@ -1,80 +1,150 @@
 //! Accounts and sessions.
 
-use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use shopease_shop::ShopError;
+use shopease_shop::domain::{self, EmailAddress, Token};
+use shopease_shop::services::{self, CurrentCustomer, LogOut};
+use utoipa::ToSchema;
 
-use crate::http::App;
-use crate::http::extract::{ApiJson, private_json};
+use super::endpoint::{Context, Json, NoContent, NoQuery, Parts, Wire, endpoints, no_content, ok, without_body};
+use super::wire::{Role, mirror};
+use crate::http::extract::private_json;
 use crate::http::problem::Problem;
-use crate::http::visitor::{Visitor, append_cookie, cart_units_cookie, token_cookie};
-use shopease_shop::domain::Token;
-use shopease_shop::shop::{CustomerView, LogIn, Register, ShopError, SignedIn};
+use crate::http::visitor::{append_cookie, cart_units_cookie, token_cookie};
 
-/// A fresh session as answer: in the body for programs, as cookies for browsers.
-fn respond(app: &App, signed_in: &SignedIn) -> Result<Response, Problem> {
+/// Creates an account.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Register {
+    /// Unique in the shop.
+    #[schema(value_type = String, format = Email)]
+    pub email: EmailAddress,
+    /// How the shop addresses the customer.
+    pub name: String,
+    /// 8 to 256 characters, any.
+    #[schema(format = Password)]
+    pub password: String,
+}
+
+impl Wire for services::Register {
+    type Path = ();
+    type Query = NoQuery;
+    type Body = Json<Register>;
+
+    fn read(Parts { body: Json(body), .. }: Parts<Self>) -> Result<Self, Problem> {
+        Ok(Self { email: body.email, name: body.name, password: body.password })
+    }
+
+    fn write(self) -> Parts<Self> {
+        let Self { email, name, password } = self;
+        Parts::of_body(Json(Register { email, name, password }))
+    }
+}
+
+/// Signs in.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LogIn {
+    /// The account's address.
+    #[schema(value_type = String, format = Email)]
+    pub email: EmailAddress,
+    /// The account's password.
+    #[schema(format = Password)]
+    pub password: String,
+}
+
+impl Wire for services::LogIn {
+    type Path = ();
+    type Query = NoQuery;
+    type Body = Json<LogIn>;
+
+    fn read(Parts { body: Json(body), .. }: Parts<Self>) -> Result<Self, Problem> {
+        Ok(Self { email: body.email, password: body.password })
+    }
+
+    fn write(self) -> Parts<Self> {
+        let Self { email, password } = self;
+        Parts::of_body(Json(LogIn { email, password }))
+    }
+}
+
+/// A new session.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SignedIn {
+    /// Bearer token of the session.
+    pub token: String,
+    /// Who is signed in.
+    pub customer: Customer,
+    /// Units in the merged cart.
+    pub cart_units: u32,
+}
+mirror!(SignedIn of services::SignedIn { token, customer, cart_units });
+
+/// A customer, as they see themselves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Customer {
+    /// Identity.
+    #[schema(value_type = String)]
+    pub id: domain::CustomerId,
+    /// E-mail address.
+    #[schema(value_type = String, format = Email)]
+    pub email: EmailAddress,
+    /// Name.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+}
+mirror!(Customer of services::CustomerView { id, email, name, role });
+
+/// 201 with the session in the body for programs and as cookies for browsers.
+fn session(context: &Context<'_>, signed_in: &SignedIn) -> Result<Response, Problem> {
+    let config = &context.app.config;
     let token =
         Token::parse(&signed_in.token).ok_or_else(|| ShopError::Internal("a session token does not read".into()))?;
     let mut response = private_json(StatusCode::CREATED, signed_in);
-    append_cookie(response.headers_mut(), &token_cookie(&token, &app.config));
-    append_cookie(response.headers_mut(), &cart_units_cookie(signed_in.cart_units, &app.config));
+    append_cookie(response.headers_mut(), &token_cookie(&token, config));
+    append_cookie(response.headers_mut(), &cart_units_cookie(signed_in.cart_units, config));
     Ok(response)
 }
 
-/// Make an account and sign in. Repeating it is refused, because the e-mail address is taken then.
-#[utoipa::path(post, path = "/api/v1/accounts", tag = "accounts", request_body = Register, responses(
-    (status = 201, description = "Signed in; the visitor's cart is the account's.", body = SignedIn),
-    (status = 400, description = "The request cannot be read.", body = Problem, content_type = "application/problem+json"),
-    (status = 403, description = "The request rides on a cookie from another site.", body = Problem, content_type = "application/problem+json"),
-    (status = 409, description = "The e-mail address has an account.", body = Problem, content_type = "application/problem+json"),
-    (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
-    (status = 415, description = "The body is not JSON.", body = Problem, content_type = "application/problem+json"),
-    (status = 422, description = "A rule is broken.", body = Problem, content_type = "application/problem+json")))]
-pub(in crate::http) async fn register(
-    State(app): State<App>,
-    visitor: Visitor,
-    ApiJson(command): ApiJson<Register>,
-) -> Result<Response, Problem> {
-    let signed_in = app.shop.register(visitor.caller(), command).await?;
-    respond(&app, &signed_in)
-}
-
-/// Show who is signed in.
-#[utoipa::path(get, path = "/api/v1/accounts/me", tag = "accounts", responses(
-    (status = 200, description = "The customer.", body = CustomerView),
-    (status = 401, description = "Nobody is signed in.", body = Problem, content_type = "application/problem+json")))]
-pub(in crate::http) async fn current_customer(State(app): State<App>, visitor: Visitor) -> Result<Response, Problem> {
-    let customer = app.shop.current_customer(visitor.caller()).await?;
-    Ok(private_json(StatusCode::OK, &customer))
-}
-
-/// Sign in.
-#[utoipa::path(post, path = "/api/v1/sessions", tag = "accounts", request_body = LogIn, responses(
-    (status = 201, description = "Signed in with a new token; the visitor's cart is merged.", body = SignedIn),
-    (status = 400, description = "The request cannot be read.", body = Problem, content_type = "application/problem+json"),
-    (status = 401, description = "E-mail address or password is wrong.", body = Problem, content_type = "application/problem+json"),
-    (status = 403, description = "The request rides on a cookie from another site.", body = Problem, content_type = "application/problem+json"),
-    (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
-    (status = 415, description = "The body is not JSON.", body = Problem, content_type = "application/problem+json"),
-    (status = 422, description = "A field is not of its form.", body = Problem, content_type = "application/problem+json")))]
-pub(in crate::http) async fn log_in(
-    State(app): State<App>,
-    visitor: Visitor,
-    ApiJson(command): ApiJson<LogIn>,
-) -> Result<Response, Problem> {
-    let signed_in = app.shop.log_in(visitor.caller(), command).await?;
-    respond(&app, &signed_in)
-}
-
-/// Sign out: end the caller's session.
-#[utoipa::path(delete, path = "/api/v1/sessions/current", tag = "accounts", responses(
-    (status = 204, description = "No session any more."),
-    (status = 403, description = "The request rides on a cookie from another site.", body = Problem, content_type = "application/problem+json")))]
-pub(in crate::http) async fn log_out(State(app): State<App>, visitor: Visitor) -> Result<Response, Problem> {
-    app.shop.log_out(visitor.caller()).await?;
-    let mut response = (StatusCode::NO_CONTENT, [(header::CACHE_CONTROL, "no-store")]).into_response();
-    let fresh = Token::visitor(app.ids.secret());
-    append_cookie(response.headers_mut(), &token_cookie(&fresh, &app.config));
-    append_cookie(response.headers_mut(), &cart_units_cookie(0, &app.config));
+/// 204 with the cookies of a new visitor.
+fn new_visitor(context: &Context<'_>, answer: &NoContent) -> Result<Response, Problem> {
+    let mut response = no_content(context, answer)?;
+    let fresh = Token::visitor(context.app.ids.secret());
+    append_cookie(response.headers_mut(), &token_cookie(&fresh, &context.app.config));
+    append_cookie(response.headers_mut(), &cart_units_cookie(0, &context.app.config));
     Ok(response)
+}
+
+without_body!(LogOut);
+without_body!(CurrentCustomer);
+
+endpoints! {
+    Accounts in accounts, area Accounts, tag "accounts";
+
+    /// Create an account and sign in. Repeating it is refused, because the e-mail address is taken then.
+    post "/api/v1/accounts" => register(services::Register) for caller -> SignedIn {
+        Ordinary, session, [
+            (201, "Signed in; the visitor's cart is the account's."),
+            (409, "The e-mail address has an account."),
+        ]
+    }
+
+    /// Show who is signed in.
+    get "/api/v1/accounts/me" => current_customer(CurrentCustomer) for caller -> Customer {
+        Ordinary, ok, [(200, "The customer."), (401, "Nobody is signed in.")]
+    }
+
+    /// Sign in.
+    post "/api/v1/sessions" => log_in(services::LogIn) for caller -> SignedIn {
+        Ordinary, session, [
+            (201, "Signed in with a new token; the visitor's cart is merged."),
+            (401, "E-mail address or password is wrong."),
+        ]
+    }
+
+    /// Sign out: end the caller's session.
+    delete "/api/v1/sessions/current" => log_out(LogOut) for caller -> NoContent {
+        Ordinary, new_visitor, [(204, "The session has ended.")]
+    }
 }

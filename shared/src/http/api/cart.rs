@@ -1,82 +1,165 @@
 //! The caller's cart.
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use shopease_shop::domain::{self, LineItemId};
+use shopease_shop::services::{self, RemoveLineItem, ViewCart};
+use utoipa::ToSchema;
 
-use crate::http::App;
-use crate::http::extract::{ApiJson, ApiPath, ClientKey, private_json};
+use super::endpoint::{Context, Json, Key, NoQuery, Parts, Wire, endpoints, without_body};
+use super::quote::QuoteLine;
+use super::wire::{MoneySchema, mirror};
+use crate::http::extract::private_json;
 use crate::http::problem::Problem;
-use crate::http::visitor::{Visitor, append_cookie, cart_units_cookie};
-use shopease_shop::domain::LineItemId;
-use shopease_shop::shop::{AddLineItem, CartView, SetLineItem};
+use crate::http::visitor::{append_cookie, cart_units_cookie};
 
-/// A cart as answer, with the hint that pages show.
-fn respond(app: &App, status: StatusCode, cart: &CartView) -> Response {
+/// A cart with current titles, prices and stock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Cart {
+    /// Identity; absent before the first line is added.
+    #[schema(value_type = Option<String>)]
+    pub id: Option<domain::CartId>,
+    /// Rises with every change; 0 while there is no cart.
+    pub version: u64,
+    /// What is in it and on sale.
+    pub lines: Vec<CartLine>,
+    /// What is in it but no longer on sale: to be removed before checkout.
+    pub unavailable: Vec<UnavailableLine>,
+    /// Units over all lines.
+    pub units: u32,
+    /// Sum of the lines; absent for an empty cart.
+    #[schema(value_type = Option<MoneySchema>)]
+    pub subtotal: Option<domain::Money>,
+}
+mirror!(Cart of services::CartView { id, version, lines, unavailable, units, subtotal });
+
+/// A line of a cart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CartLine {
+    /// Identity, derived from the SKU.
+    #[schema(value_type = String)]
+    pub id: LineItemId,
+    /// Variant, quantity, price.
+    #[serde(flatten)]
+    pub line: QuoteLine,
+    /// Units that can be ordered, if fewer than the quantity.
+    pub short_available: Option<u32>,
+}
+mirror!(CartLine of services::CartLineView { id, line, short_available });
+
+/// A line of a cart whose variant is no longer on sale.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UnavailableLine {
+    /// Identity of the line.
+    #[schema(value_type = String)]
+    pub id: LineItemId,
+    /// The variant.
+    #[schema(value_type = String, example = "KET-COP-08")]
+    pub sku: domain::Sku,
+}
+mirror!(UnavailableLine of services::UnavailableLine { id, sku });
+
+/// Adds units of a variant to the cart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AddLineItem {
+    /// The variant.
+    #[schema(value_type = String, example = "KET-COP-08")]
+    pub sku: domain::Sku,
+    /// Units to add to those in the cart.
+    #[schema(value_type = u32, minimum = 1, maximum = 999)]
+    pub quantity: domain::Quantity,
+}
+
+impl Wire for services::AddLineItem {
+    type Path = ();
+    type Query = NoQuery;
+    type Body = Json<AddLineItem>;
+    const KEY: Key = Key::Optional;
+
+    fn read(Parts { body: Json(body), key, .. }: Parts<Self>) -> Result<Self, Problem> {
+        Ok(Self { sku: body.sku, quantity: body.quantity, client_key: key })
+    }
+
+    fn write(self) -> Parts<Self> {
+        let body = Json(AddLineItem { sku: self.sku, quantity: self.quantity });
+        Parts { path: (), query: NoQuery {}, body, key: self.client_key }
+    }
+}
+
+/// Sets the units of a line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SetLineItem {
+    /// Units wanted.
+    #[schema(value_type = u32, minimum = 1, maximum = 999)]
+    pub quantity: domain::Quantity,
+}
+
+impl Wire for services::SetLineItem {
+    type Path = LineItemId;
+    type Query = NoQuery;
+    type Body = Json<SetLineItem>;
+
+    fn read(parts: Parts<Self>) -> Result<Self, Problem> {
+        Ok(Self { id: parts.path, quantity: parts.body.0.quantity })
+    }
+
+    fn write(self) -> Parts<Self> {
+        Parts { path: self.id, query: NoQuery {}, body: Json(SetLineItem { quantity: self.quantity }), key: None }
+    }
+}
+
+/// 200 with the cookie by which pages know how much is in the cart.
+fn ok_with_units(context: &Context<'_>, cart: &Cart) -> Result<Response, Problem> {
+    with_units(context, StatusCode::OK, cart)
+}
+
+/// 201 with the same.
+fn created_with_units(context: &Context<'_>, cart: &Cart) -> Result<Response, Problem> {
+    with_units(context, StatusCode::CREATED, cart)
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "as the other makers of responses")]
+fn with_units(context: &Context<'_>, status: StatusCode, cart: &Cart) -> Result<Response, Problem> {
     let mut response = private_json(status, cart);
-    append_cookie(response.headers_mut(), &cart_units_cookie(cart.units, &app.config));
-    response
+    append_cookie(response.headers_mut(), &cart_units_cookie(cart.units, &context.app.config));
+    Ok(response)
 }
 
-/// Show the caller's cart with present prices and stock.
-#[utoipa::path(get, path = "/api/v1/cart", tag = "cart", responses((status = 200, description = "The cart, perhaps empty.", body = CartView)))]
-pub(in crate::http) async fn view_cart(State(app): State<App>, visitor: Visitor) -> Result<Response, Problem> {
-    let cart = app.shop.view_cart(visitor.caller()).await?;
-    Ok(respond(&app, StatusCode::OK, &cart))
-}
+without_body!(RemoveLineItem, id: LineItemId);
+without_body!(ViewCart);
 
-/// Put units of an article into the cart.
-#[utoipa::path(post, path = "/api/v1/cart/line-items", tag = "cart", request_body = AddLineItem,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Repeating the request with the same key adds once.", max_length = 255)), responses(
-    (status = 201, description = "The cart with the units.", body = CartView),
-    (status = 400, description = "The request cannot be read.", body = Problem, content_type = "application/problem+json"),
-    (status = 403, description = "The request rides on a cookie from another site.", body = Problem, content_type = "application/problem+json"),
-    (status = 409, description = "Not enough in stock, or the key is in use.", body = Problem, content_type = "application/problem+json"),
-    (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
-    (status = 415, description = "The body is not JSON.", body = Problem, content_type = "application/problem+json"),
-    (status = 422, description = "A rule is broken.", body = Problem, content_type = "application/problem+json")))]
-pub(in crate::http) async fn add_line_item(
-    State(app): State<App>,
-    visitor: Visitor,
-    ClientKey(key): ClientKey,
-    ApiJson(command): ApiJson<AddLineItem>,
-) -> Result<Response, Problem> {
-    let cart = app.shop.add_line_item(visitor.caller(), command, key.as_deref()).await?;
-    Ok(respond(&app, StatusCode::CREATED, &cart))
-}
+endpoints! {
+    Carts in carts, area Cart, tag "cart";
 
-/// Set the units of a line.
-#[utoipa::path(patch, path = "/api/v1/cart/line-items/{id}", tag = "cart", request_body = SetLineItem, params(("id" = String, Path, description = "The line.")), responses(
-    (status = 200, description = "The cart with the units.", body = CartView),
-    (status = 400, description = "The request cannot be read.", body = Problem, content_type = "application/problem+json"),
-    (status = 403, description = "The request rides on a cookie from another site.", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "No such line.", body = Problem, content_type = "application/problem+json"),
-    (status = 409, description = "Not enough in stock.", body = Problem, content_type = "application/problem+json"),
-    (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
-    (status = 415, description = "The body is not JSON.", body = Problem, content_type = "application/problem+json"),
-    (status = 422, description = "A rule is broken.", body = Problem, content_type = "application/problem+json")))]
-pub(in crate::http) async fn set_line_item(
-    State(app): State<App>,
-    visitor: Visitor,
-    ApiPath(id): ApiPath<LineItemId>,
-    ApiJson(command): ApiJson<SetLineItem>,
-) -> Result<Response, Problem> {
-    let cart = app.shop.set_line_item(visitor.caller(), &id, command).await?;
-    Ok(respond(&app, StatusCode::OK, &cart))
-}
+    /// Show the caller's cart with current prices and stock.
+    get "/api/v1/cart" => view_cart(ViewCart) for caller -> Cart {
+        Ordinary, ok_with_units, [(200, "The cart, perhaps empty.")]
+    }
 
-/// Take a line out.
-#[utoipa::path(delete, path = "/api/v1/cart/line-items/{id}", tag = "cart", params(("id" = String, Path, description = "The line.")), responses(
-    (status = 200, description = "The cart without the line.", body = CartView),
-    (status = 400, description = "The path cannot be read.", body = Problem, content_type = "application/problem+json"),
-    (status = 403, description = "The request rides on a cookie from another site.", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "No such line.", body = Problem, content_type = "application/problem+json"),
-    (status = 409, description = "The cart changed at the same time.", body = Problem, content_type = "application/problem+json")))]
-pub(in crate::http) async fn remove_line_item(
-    State(app): State<App>,
-    visitor: Visitor,
-    ApiPath(id): ApiPath<LineItemId>,
-) -> Result<Response, Problem> {
-    let cart = app.shop.remove_line_item(visitor.caller(), &id).await?;
-    Ok(respond(&app, StatusCode::OK, &cart))
+    /// Add units of a variant to the cart.
+    post "/api/v1/cart/line-items" => add_line_item(services::AddLineItem) for caller -> Cart {
+        Ordinary, created_with_units, [
+            (201, "The cart with the units."),
+            (409, "Not enough in stock, or the key is in use."),
+        ]
+    }
+
+    /// Set the units of a line.
+    patch "/api/v1/cart/line-items/{id}" => set_line_item(services::SetLineItem) for caller -> Cart {
+        Ordinary, ok_with_units, [
+            (200, "The cart with the units."),
+            (404, "No such line."),
+            (409, "Not enough in stock."),
+        ]
+    }
+
+    /// Remove a line.
+    delete "/api/v1/cart/line-items/{id}" => remove_line_item(RemoveLineItem) for caller -> Cart {
+        Ordinary, ok_with_units, [
+            (200, "The cart without the line."),
+            (404, "No such line."),
+            (409, "The cart changed at the same time."),
+        ]
+    }
 }

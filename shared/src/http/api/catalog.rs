@@ -1,102 +1,243 @@
 //! Products and categories: public, validated by ETag.
 
-use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::response::Response;
 use serde::{Deserialize, Serialize};
+use shopease_shop::ShopError;
+use shopease_shop::domain::{self, Handle, ProductSort};
+use shopease_shop::services::{self, FindProduct, ListCategories, ListProducts};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{PageBody, Paging};
-use crate::http::App;
-use crate::http::extract::{ApiPath, ApiQuery, cacheable_json};
+use super::endpoint::{Answer, Named, NoBody, Parts, Wire, endpoints, public, without_body};
+use super::wire::{Category, Image, MoneySchema, Out, mirror};
+use super::{Paging, page_answer};
 use crate::http::problem::Problem;
-use shopease_shop::domain::{Category, Handle, ProductSort, ProductSummary};
-use shopease_shop::shop::{ListProducts, ProductView, ShopError};
 
-/// What to list.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(in crate::http) struct ProductsQuery {
-    /// Only products that match every word; the last word may be unfinished.
-    #[param(max_length = 200)]
-    q: Option<String>,
-    /// Only products of the category with this handle.
-    category: Option<String>,
-    /// `newest` (default), `title`, `price`, `-price`, `relevance` (default with `q`).
-    sort: Option<String>,
-    /// Rows per page, 1 to 100.
-    #[param(minimum = 1, maximum = 100, default = 24)]
-    limit: Option<u16>,
-    /// `next_cursor` of the page before.
-    cursor: Option<String>,
+/// A product in a listing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProductSummary {
+    /// Identity.
+    #[schema(value_type = String)]
+    pub id: domain::ProductId,
+    /// Name in URLs.
+    #[schema(value_type = String, example = "copper-kettle")]
+    pub handle: Handle,
+    /// Name for people.
+    pub title: String,
+    /// Who makes it.
+    pub vendor: Option<String>,
+    /// Department.
+    pub category: Option<Category>,
+    /// The first image.
+    pub image: Option<Image>,
+    /// Lowest price of a variant.
+    #[schema(value_type = Option<MoneySchema>)]
+    pub price_from: Option<domain::Money>,
+    /// Highest price of a variant.
+    #[schema(value_type = Option<MoneySchema>)]
+    pub price_to: Option<domain::Money>,
+    /// Former price of the cheapest variant.
+    #[schema(value_type = Option<MoneySchema>)]
+    pub compare_at_price: Option<domain::Money>,
+    /// Number of variants.
+    pub variant_count: u16,
 }
+mirror!(ProductSummary of domain::ProductSummary {
+    id, handle, title, vendor, category, image, price_from, price_to, compare_at_price, variant_count,
+});
+
+/// What variants differ in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProductOption {
+    /// For example `Size`.
+    pub name: String,
+    /// In the order to show them.
+    pub values: Vec<String>,
+}
+mirror!(ProductOption of domain::ProductOption { name, values });
+
+/// A variant of a product.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Variant {
+    /// Identity.
+    #[schema(value_type = String)]
+    pub id: domain::VariantId,
+    /// Code.
+    #[schema(value_type = String, example = "KET-COP-08")]
+    pub sku: domain::Sku,
+    /// `Large / Blue`; empty for a product without options.
+    pub title: String,
+    /// One value per product option.
+    pub option_values: Vec<String>,
+    /// Price of one unit.
+    #[schema(value_type = MoneySchema)]
+    pub price: domain::Money,
+    /// Former, higher price.
+    #[schema(value_type = Option<MoneySchema>)]
+    pub compare_at_price: Option<domain::Money>,
+    /// Whether it can be ordered now.
+    pub in_stock: bool,
+    /// Units that can be ordered; absent when they are not counted. May be seconds old.
+    pub available: Option<u32>,
+    /// Index into the product's images.
+    pub image: Option<u16>,
+    /// GTIN, EAN, UPC or ISBN.
+    pub barcode: Option<String>,
+    /// Shipping weight of one unit in grams.
+    pub weight_grams: u32,
+}
+mirror!(Variant of services::VariantView {
+    id, sku, title, option_values, price, compare_at_price, in_stock, available, image, barcode, weight_grams,
+});
+
+/// A product with its variants and what is in stock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Product {
+    /// Identity.
+    #[schema(value_type = String)]
+    pub id: domain::ProductId,
+    /// Name in URLs.
+    #[schema(value_type = String, example = "copper-kettle")]
+    pub handle: Handle,
+    /// Name for people.
+    pub title: String,
+    /// Sanitized HTML.
+    pub description_html: String,
+    /// Who makes it.
+    pub vendor: Option<String>,
+    /// Department.
+    pub category: Option<Category>,
+    /// Free labels.
+    pub tags: Vec<String>,
+    /// What variants differ in.
+    pub options: Vec<ProductOption>,
+    /// What can be bought.
+    pub variants: Vec<Variant>,
+    /// Images.
+    pub images: Vec<Image>,
+    /// Title for search engines, if it differs.
+    pub seo_title: Option<String>,
+    /// Description for search engines.
+    pub seo_description: Option<String>,
+}
+mirror!(Product of services::ProductView {
+    id, handle, title, description_html, vendor, category, tags, options, variants, images, seo_title, seo_description,
+});
 
 /// All categories.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct CategoriesBody {
+pub struct Categories {
     /// By title.
     pub items: Vec<Category>,
 }
 
-impl ProductsQuery {
-    fn into_command(self) -> Result<(ListProducts, String), Problem> {
-        let sort: Option<ProductSort> =
-            self.sort.filter(|sort| !sort.is_empty()).map(|sort| sort.parse()).transpose().map_err(ShopError::from)?;
-        let category = self.category.filter(|category| !category.is_empty());
+impl Out for Categories {
+    type Value = Vec<domain::Category>;
+
+    fn of(items: Self::Value) -> Self {
+        Self { items: Out::of(items) }
+    }
+
+    fn value(self) -> Self::Value {
+        self.items.value()
+    }
+}
+
+page_answer! {
+    /// A page of products.
+    ProductPage of ProductSummary
+}
+
+/// What to list.
+#[derive(Debug, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ProductsQuery {
+    /// Only products that match every word; the last word may be unfinished.
+    #[param(max_length = 200)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    q: Option<String>,
+    /// Only products of the category with this handle.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    category: Option<String>,
+    /// `newest` (default), `title`, `price`, `-price`, `relevance` (default with `q`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sort: Option<String>,
+    /// Rows per page, 1 to 100.
+    #[param(minimum = 1, maximum = 100, default = 24)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<u16>,
+    /// `next_cursor` of the page before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<String>,
+}
+
+impl Wire for ListProducts {
+    type Path = ();
+    type Query = ProductsQuery;
+    type Body = NoBody;
+
+    fn read(Parts { query, .. }: Parts<Self>) -> Result<Self, Problem> {
+        let sort = query.sort.filter(|sort| !sort.is_empty());
+        let sort: Option<ProductSort> = sort.map(|sort| sort.parse()).transpose().map_err(ShopError::from)?;
+        let category = query.category.filter(|category| !category.is_empty());
         let category: Option<Handle> = category
             .map(|handle| handle.parse())
             .transpose()
             .map_err(|_| ShopError::NotFound { what: "category".to_owned() })?;
-        let paging = Paging { limit: self.limit, cursor: self.cursor };
-        let mut command = ListProducts { q: self.q, category, sort, after: None, limit: paging.limit()? };
-        let question = products_question(&command);
-        command.after = paging.after(&question)?;
-        Ok((command, question))
+        let paging = Paging { limit: query.limit, cursor: query.cursor };
+        let mut command = Self { q: query.q, category, sort, after: None, limit: paging.limit()? };
+        command.after = paging.after(&command.listing())?;
+        Ok(command)
+    }
+
+    fn write(self) -> Parts<Self> {
+        let paging = Paging::to(self.after.as_ref(), self.limit, &self.listing());
+        let query = ProductsQuery {
+            q: self.q,
+            category: self.category.map(String::from),
+            sort: self.sort.map(|sort| sort.as_str().to_owned()),
+            limit: paging.limit,
+            cursor: paging.cursor,
+        };
+        Parts { path: (), query, body: NoBody, key: None }
+    }
+
+    fn listing(&self) -> String {
+        let category = self.category.as_ref().map_or("", Handle::as_str);
+        let sort = self.sort.map_or("", ProductSort::as_str);
+        // What was typed comes last, since it may hold anything; neither of the others can hold the separator.
+        format!("products\n{category}\n{sort}\n{}", self.q.as_deref().unwrap_or_default())
     }
 }
 
-/// What a cursor of a product listing belongs to: everything but page size and position.
-pub fn products_question(command: &ListProducts) -> String {
-    format!("products|{:?}|{:?}|{:?}", command.q, command.category, command.sort)
-}
+without_body!(FindProduct, handle: Handle);
+without_body!(ListCategories);
 
-/// List or search the products on sale.
-#[utoipa::path(get, path = "/api/v1/products", tag = "catalog", params(ProductsQuery), responses(
-    (status = 200, description = "A page of products.", body = PageBody<ProductSummary>),
-    (status = 304, description = "Not changed since the ETag given in If-None-Match."),
-    (status = 400, description = "The query or cursor cannot be read.", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "There is no such category.", body = Problem, content_type = "application/problem+json"),
-    (status = 422, description = "A parameter is out of range.", body = Problem, content_type = "application/problem+json")))]
-pub(in crate::http) async fn list_products(
-    State(app): State<App>,
-    headers: HeaderMap,
-    ApiQuery(query): ApiQuery<ProductsQuery>,
-) -> Result<Response, Problem> {
-    let (command, question) = query.into_command()?;
-    let page = app.shop.list_products(command).await?;
-    Ok(cacheable_json(&headers, &PageBody::new(page, &question))?)
-}
+endpoints! {
+    Catalog in catalog, area Catalog, tag "catalog";
 
-/// Show a product with its variants and what is in stock.
-#[utoipa::path(get, path = "/api/v1/products/{handle}", tag = "catalog", params(("handle" = String, Path, description = "Name of the product in URLs.")), responses(
-    (status = 200, description = "The product.", body = ProductView),
-    (status = 304, description = "Not changed since the ETag given in If-None-Match."),
-    (status = 400, description = "The path cannot be read.", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "No such product is on sale.", body = Problem, content_type = "application/problem+json")))]
-pub(in crate::http) async fn find_product(
-    State(app): State<App>,
-    headers: HeaderMap,
-    ApiPath(handle): ApiPath<Handle>,
-) -> Result<Response, Problem> {
-    let product = app.shop.find_product(&handle).await?;
-    Ok(cacheable_json(&headers, &product)?)
-}
+    /// List or search the products on sale.
+    get "/api/v1/products" => list_products(ListProducts) -> ProductPage {
+        Ordinary, public, [
+            (200, "A page of products."),
+            (304, "Not changed since the ETag given in If-None-Match."),
+            (404, "No such category."),
+            (422, "A parameter is out of range."),
+        ]
+    }
 
-/// List all categories.
-#[utoipa::path(get, path = "/api/v1/categories", tag = "catalog", responses(
-    (status = 200, description = "The categories by title.", body = CategoriesBody),
-    (status = 304, description = "Not changed since the ETag given in If-None-Match.")))]
-pub(in crate::http) async fn list_categories(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
-    let items = app.shop.list_categories().await?;
-    Ok(cacheable_json(&headers, &CategoriesBody { items })?)
+    /// Show a product with its variants and what is in stock.
+    get "/api/v1/products/{handle}" => find_product(FindProduct) -> Product {
+        Ordinary, public, [
+            (200, "The product."),
+            (304, "Not changed since the ETag given in If-None-Match."),
+            (404, "No such product is on sale."),
+        ]
+    }
+
+    /// List all categories.
+    get "/api/v1/categories" => list_categories(ListCategories) -> Categories {
+        Ordinary, public, [
+            (200, "The categories by title."),
+            (304, "Not changed since the ETag given in If-None-Match."),
+        ]
+    }
 }

@@ -1,130 +1,203 @@
 //! Quotes and orders.
 
-use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
-use serde::Deserialize;
-use utoipa::IntoParams;
+use serde::{Deserialize, Serialize};
+use shopease_shop::domain::{self, EmailAddress, OrderId};
+use shopease_shop::services::{self, CheckPayment, FindOrder, ListOrders, QuoteCart, ReceivePaymentEvent};
+use utoipa::{IntoParams, ToSchema};
 
-use super::{PageBody, Paging};
-use crate::http::App;
-use crate::http::extract::{ApiJson, ApiPath, ApiQuery, ClientKey, RawBody, private_json};
+use super::Paging;
+use super::endpoint::{Context, Json, Key, NoBody, NoContent, NoQuery, Parts, Signed, Wire, endpoints, no_content, ok};
+use super::order::{Address, Order, OrderPage};
+use super::quote::Quote;
+use super::wire::{MoneySchema, OrderState, Out};
+use crate::http::extract::private_json;
 use crate::http::problem::Problem;
-use crate::http::visitor::{Visitor, append_cookie, cart_units_cookie};
-use shopease_shop::domain::{OrderId, OrderState, OrderSummary, Quote};
-use shopease_shop::ports::SIGNATURE_HEADER;
-use shopease_shop::shop::{OrderView, PlaceOrder, QuoteRequest};
+use crate::http::visitor::{append_cookie, cart_units_cookie};
 
-/// Quote shipping, tax and total of the caller's cart at a place.
-#[utoipa::path(post, path = "/api/v1/checkout/quote", tag = "checkout", request_body = QuoteRequest, responses(
-    (status = 200, description = "What it costs, with every shipping method offered.", body = Quote),
-    (status = 400, description = "The request cannot be read.", body = Problem, content_type = "application/problem+json"),
-    (status = 403, description = "The request rides on a cookie from another site.", body = Problem, content_type = "application/problem+json"),
-    (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
-    (status = 415, description = "The body is not JSON.", body = Problem, content_type = "application/problem+json"),
-    (status = 422, description = "The cart is empty, not sold or not delivered there.", body = Problem, content_type = "application/problem+json")))]
-pub(in crate::http) async fn quote(
-    State(app): State<App>,
-    visitor: Visitor,
-    ApiJson(request): ApiJson<QuoteRequest>,
-) -> Result<Response, Problem> {
-    let quote: Quote = app.shop.quote(visitor.caller(), request).await?;
-    Ok(private_json(StatusCode::OK, &quote))
+/// Orders what is in the caller's cart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PlaceOrder {
+    /// Where messages about the order go.
+    #[schema(value_type = String, format = Email)]
+    pub email: EmailAddress,
+    /// Where the order is shipped.
+    pub shipping_address: Address,
+    /// A method that the quote offers.
+    pub shipping_method: String,
+    /// The payment provider's token of the card. The `fake` provider takes `card_approved`, `card_declined`,
+    /// `card_insufficient_funds`, `card_requires_action` and `card_expires`.
+    pub payment_method: String,
+    /// What the shopper saw as the total; when it is given and no longer true, nothing is ordered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<MoneySchema>)]
+    pub expected_total: Option<domain::Money>,
 }
 
-/// Order and pay what is in the caller's cart.
-#[utoipa::path(post, path = "/api/v1/checkout", tag = "checkout", request_body = PlaceOrder,
-    params(("Idempotency-Key" = String, Header, description = "Repeating the request with the same key gives the first answer.", min_length = 1, max_length = 255)), responses(
-    (status = 201, description = "Ordered and paid.", body = OrderView),
-    (status = 202, description = "Ordered; whether it is paid is not known yet.", body = OrderView),
-    (status = 400, description = "The request cannot be read, or has no key.", body = Problem, content_type = "application/problem+json"),
-    (status = 403, description = "The request rides on a cookie from another site.", body = Problem, content_type = "application/problem+json"),
-    (status = 409, description = "Not enough in stock, the cart changed, or the key is in use.", body = Problem, content_type = "application/problem+json"),
-    (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
-    (status = 415, description = "The body is not JSON.", body = Problem, content_type = "application/problem+json"),
-    (status = 422, description = "A rule is broken, the card was declined, or the key was used for another request.", body = Problem, content_type = "application/problem+json")))]
-pub(in crate::http) async fn place_order(
-    State(app): State<App>,
-    visitor: Visitor,
-    key: ClientKey,
-    ApiJson(command): ApiJson<PlaceOrder>,
-) -> Result<Response, Problem> {
-    let order = app.shop.place_order(visitor.caller(), command, &key.required()?).await?;
+impl Wire for services::PlaceOrder {
+    type Path = ();
+    type Query = NoQuery;
+    type Body = Json<PlaceOrder>;
+    const KEY: Key = Key::Required;
+
+    fn read(Parts { body: Json(body), key, .. }: Parts<Self>) -> Result<Self, Problem> {
+        Ok(Self {
+            email: body.email,
+            shipping_address: body.shipping_address.value(),
+            shipping_method: body.shipping_method,
+            payment_method: body.payment_method,
+            expected_total: body.expected_total,
+            client_key: key.unwrap_or_default(),
+        })
+    }
+
+    fn write(self) -> Parts<Self> {
+        let body = PlaceOrder {
+            email: self.email,
+            shipping_address: Address::of(self.shipping_address),
+            shipping_method: self.shipping_method,
+            payment_method: self.payment_method,
+            expected_total: self.expected_total,
+        };
+        Parts { path: (), query: NoQuery {}, body: Json(body), key: Some(self.client_key) }
+    }
+}
+
+/// How an order is opened without signing in.
+#[derive(Debug, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct OrderQuery {
+    /// The order's access key, for a caller who did not place it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+}
+
+impl Wire for FindOrder {
+    type Path = OrderId;
+    type Query = OrderQuery;
+    type Body = NoBody;
+
+    fn read(parts: Parts<Self>) -> Result<Self, Problem> {
+        Ok(Self { id: parts.path, access_key: parts.query.key })
+    }
+
+    fn write(self) -> Parts<Self> {
+        Parts { path: self.id, query: OrderQuery { key: self.access_key }, body: NoBody, key: None }
+    }
+}
+
+impl Wire for CheckPayment {
+    type Path = OrderId;
+    type Query = OrderQuery;
+    type Body = NoBody;
+
+    fn read(parts: Parts<Self>) -> Result<Self, Problem> {
+        Ok(Self { id: parts.path, access_key: parts.query.key })
+    }
+
+    fn write(self) -> Parts<Self> {
+        Parts { path: self.id, query: OrderQuery { key: self.access_key }, body: NoBody, key: None }
+    }
+}
+
+impl Wire for ReceivePaymentEvent {
+    type Path = ();
+    type Query = NoQuery;
+    type Body = Signed;
+
+    fn read(Parts { body, .. }: Parts<Self>) -> Result<Self, Problem> {
+        Ok(Self { signature: body.signature, body: body.body })
+    }
+
+    fn write(self) -> Parts<Self> {
+        let body = Signed { signature: self.signature, body: self.body };
+        Parts::of_body(body)
+    }
+}
+
+impl Wire for ListOrders {
+    type Path = ();
+    type Query = Paging;
+    type Body = NoBody;
+
+    fn read(parts: Parts<Self>) -> Result<Self, Problem> {
+        Ok(Self { after: parts.query.after(Self::LISTING)?, limit: parts.query.limit()? })
+    }
+
+    fn write(self) -> Parts<Self> {
+        let query = Paging::to(self.after.as_ref(), self.limit, Self::LISTING);
+        Parts { path: (), query, body: NoBody, key: None }
+    }
+
+    fn listing(&self) -> String {
+        Self::LISTING.to_owned()
+    }
+}
+
+/// The name by which cursors belong to a listing.
+pub(in crate::http) trait Listing {
+    const LISTING: &'static str;
+}
+
+impl Listing for ListOrders {
+    const LISTING: &'static str = "orders";
+}
+
+/// 201 for an order that is settled, 202 for one that still waits for its payment.
+#[expect(clippy::unnecessary_wraps, reason = "as the other makers of responses")]
+fn placed(context: &Context<'_>, order: &Order) -> Result<Response, Problem> {
     let status = if order.state == OrderState::Pending { StatusCode::ACCEPTED } else { StatusCode::CREATED };
-    let mut response = private_json(status, &order);
-    append_cookie(response.headers_mut(), &cart_units_cookie(0, &app.config));
+    let mut response = private_json(status, order);
+    append_cookie(response.headers_mut(), &cart_units_cookie(0, &context.app.config));
     if let Ok(location) = HeaderValue::from_str(&format!("/api/v1/orders/{}", order.id)) {
         response.headers_mut().insert(header::LOCATION, location);
     }
     Ok(response)
 }
 
-/// List the caller's orders, newest first.
-#[utoipa::path(get, path = "/api/v1/orders", tag = "checkout", params(Paging), responses(
-    (status = 200, description = "A page of orders.", body = PageBody<OrderSummary>),
-    (status = 400, description = "The query or cursor cannot be read.", body = Problem, content_type = "application/problem+json"),
-    (status = 422, description = "A parameter is out of range.", body = Problem, content_type = "application/problem+json")))]
-pub(in crate::http) async fn list_orders(
-    State(app): State<App>,
-    visitor: Visitor,
-    ApiQuery(paging): ApiQuery<Paging>,
-) -> Result<Response, Problem> {
-    let page = app.shop.list_orders(visitor.caller(), paging.after("orders")?, paging.limit()?).await?;
-    Ok(private_json(StatusCode::OK, &PageBody::new(page, "orders")))
-}
+endpoints! {
+    Checkout in checkout, area Checkout, tag "checkout";
 
-/// How an order is opened without signing in.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(in crate::http) struct OrderQuery {
-    /// The order's access key, for who did not place it with this token.
-    key: Option<String>,
-}
+    /// Quote shipping, tax and total of the caller's cart at a place.
+    post "/api/v1/checkout/quote" => quote(QuoteCart) for caller -> Quote {
+        Ordinary, ok, [
+            (200, "What it costs, with every shipping method offered."),
+            (422, "The cart is empty, not on sale or not delivered there."),
+        ]
+    }
 
-/// Show an order: to who placed it, to who has its key, to operators.
-#[utoipa::path(get, path = "/api/v1/orders/{id}", tag = "checkout", params(("id" = String, Path, description = "The order."), OrderQuery), responses(
-    (status = 200, description = "The order.", body = OrderView),
-    (status = 400, description = "The request cannot be read.", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "No such order, or not the caller's.", body = Problem, content_type = "application/problem+json")))]
-pub(in crate::http) async fn find_order(
-    State(app): State<App>,
-    visitor: Visitor,
-    ApiPath(id): ApiPath<OrderId>,
-    ApiQuery(query): ApiQuery<OrderQuery>,
-) -> Result<Response, Problem> {
-    let order = app.shop.find_order(visitor.caller(), &id, query.key.as_deref()).await?;
-    Ok(private_json(StatusCode::OK, &order))
-}
+    /// Order and pay what is in the caller's cart.
+    post "/api/v1/checkout" => place_order(services::PlaceOrder) for caller -> Order {
+        Checkout, placed, [
+            (201, "Ordered and paid."),
+            (202, "Ordered; whether it is paid is not known yet."),
+            (409, "Not enough in stock, the cart changed, or the key is in use."),
+            (422, "A rule is broken, the card was declined, or the key was used for another request."),
+        ]
+    }
 
-/// Ask the payment provider where the payment of an unpaid order stands, and carry it on.
-#[utoipa::path(post, path = "/api/v1/orders/{id}/payment-checks", tag = "checkout", params(("id" = String, Path, description = "The order."), OrderQuery), responses(
-    (status = 200, description = "The order as it is now.", body = OrderView),
-    (status = 400, description = "The request cannot be read.", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "No such order, or not the caller's.", body = Problem, content_type = "application/problem+json")))]
-pub(in crate::http) async fn check_payment(
-    State(app): State<App>,
-    visitor: Visitor,
-    ApiPath(id): ApiPath<OrderId>,
-    ApiQuery(query): ApiQuery<OrderQuery>,
-) -> Result<Response, Problem> {
-    let order = app.shop.check_payment(visitor.caller(), &id, query.key.as_deref()).await?;
-    Ok(private_json(StatusCode::OK, &order))
-}
+    /// List the caller's orders, newest first.
+    get "/api/v1/orders" => list_orders(ListOrders) for caller -> OrderPage {
+        Ordinary, ok, [(200, "A page of orders."), (422, "A parameter is out of range.")]
+    }
 
-/// Take in an event of the payment provider, signed over the raw body in its own header (`Stripe-Signature`) or in
-/// `Shopease-Signature`.
-#[utoipa::path(post, path = "/api/v1/payments/webhooks", tag = "checkout",
-    request_body(content = String, content_type = "application/json", description = "The event as the provider sends it."), responses(
-    (status = 204, description = "Taken in, or of no use to the shop."),
-    (status = 400, description = "The signature is missing, wrong or too old, or the event cannot be read.", body = Problem, content_type = "application/problem+json"),
-    (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json")))]
-pub(in crate::http) async fn receive_payment_event(
-    State(app): State<App>,
-    headers: HeaderMap,
-    body: RawBody,
-) -> Result<StatusCode, Problem> {
-    let signature = ["stripe-signature", SIGNATURE_HEADER].iter().find_map(|name| headers.get(*name));
-    let signature = signature.and_then(|value| value.to_str().ok());
-    app.shop.receive_payment_event(signature, &body.0).await?;
-    Ok(StatusCode::NO_CONTENT)
+    /// Show an order to the caller who placed it, to one who has its key, to operators.
+    get "/api/v1/orders/{id}" => find_order(FindOrder) for caller -> Order {
+        Ordinary, ok, [(200, "The order."), (404, "No such order, or not the caller's.")]
+    }
+
+    /// Poll the payment provider for an unpaid order's payment, and advance it.
+    post "/api/v1/orders/{id}/payment-checks" => check_payment(CheckPayment) for caller -> Order {
+        Durable, ok, [(200, "The order as it is now."), (404, "No such order, or not the caller's.")]
+    }
+
+    /// Receive an event of the payment provider, signed over the raw body in its own header (`Stripe-Signature`) or in
+    /// `Shopease-Signature`.
+    post "/api/v1/payments/webhooks" => receive_payment_event(ReceivePaymentEvent) -> NoContent {
+        Durable, no_content, [
+            (204, "Received, or of no use to the shop."),
+            (400, "The signature is missing, wrong or too old, or the event cannot be read."),
+        ]
+    }
 }

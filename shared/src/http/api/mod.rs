@@ -1,54 +1,91 @@
-//! The JSON API under `/api/v1`: wire form to command, one use case, use case to wire form.
+//! The JSON API under `/api/v1`: its types, and one declaration per use case ([`endpoint`]).
 
-pub(super) mod accounts;
-pub(super) mod admin;
-pub(super) mod cart;
-pub(super) mod catalog;
-pub(super) mod checkout;
+pub(in crate::http) mod accounts;
+pub(in crate::http) mod cart;
+pub(in crate::http) mod catalog;
+pub(in crate::http) mod checkout;
+pub(crate) mod endpoint;
+pub(in crate::http) mod operations;
+pub(in crate::http) mod order;
+pub(in crate::http) mod quote;
+pub(crate) mod wire;
 
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use shopease_shop::ShopError;
+use shopease_shop::domain::{PageLimit, Position};
+use utoipa::IntoParams;
 
 use super::cursor;
 use super::problem::Problem;
-use shopease_shop::domain::{Page, PageLimit, Position};
-use shopease_shop::shop::ShopError;
+use endpoint::Endpoint;
 
-/// A page of a listing.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct PageBody<T> {
-    /// The rows, in listing order.
-    pub items: Vec<T>,
-    /// Give it back as `cursor` for the rows that follow; null on the last page.
-    #[schema(required)]
-    pub next_cursor: Option<String>,
+/// All endpoints.
+pub(super) fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
+    let services =
+        [catalog::ENDPOINTS, cart::ENDPOINTS, checkout::ENDPOINTS, accounts::ENDPOINTS, operations::ENDPOINTS];
+    services.into_iter().flatten()
 }
 
-impl<T> PageBody<T> {
-    /// The wire form of a page of `question`.
-    pub fn new(page: Page<T>, question: &str) -> Self {
-        let next_cursor = page.next.map(|position| cursor::encode(question, &position));
-        Self { items: page.items, next_cursor }
-    }
+/// Defines a page of a listing.
+macro_rules! page_answer {
+    ($(#[$doc:meta])* $name:ident of $row:ty) => {
+        $(#[$doc])*
+        #[derive(Debug, Serialize, Deserialize, ToSchema)]
+        pub struct $name {
+            /// The rows, in listing order.
+            pub items: Vec<$row>,
+            /// Send it as `cursor` for the rows that follow; null on the last page.
+            #[schema(required)]
+            pub next_cursor: Option<String>,
+        }
+
+        impl Answer for $name {
+            type Value = domain::Page<<$row as Out>::Value>;
+
+            fn of_value(page: Self::Value, listing: &str) -> Self {
+                let next_cursor = page.next.map(|position| $crate::http::cursor::encode(listing, &position));
+                Self { items: Out::of(page.items), next_cursor }
+            }
+
+            fn read(body: &[u8]) -> Result<Self::Value, serde_json::Error> {
+                let page: Self = serde_json::from_slice(body)?;
+                let next = page.next_cursor.as_deref().and_then($crate::http::cursor::position);
+                Ok(domain::Page { items: page.items.value(), next })
+            }
+
+            fn schema() -> Option<Named> {
+                Some(Named::of::<Self>())
+            }
+        }
+    };
 }
+use page_answer;
 
 /// Paging parameters.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Serialize, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Paging {
+pub struct Paging {
     /// Rows per page, 1 to 100.
     #[param(minimum = 1, maximum = 100, default = 24)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<u16>,
     /// `next_cursor` of the page before.
+    #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<String>,
 }
 
 impl Paging {
-    pub fn limit(&self) -> Result<PageLimit, ShopError> {
+    /// The parameters of the page after a position of a listing.
+    fn to(after: Option<&Position>, limit: PageLimit, listing: &str) -> Self {
+        let limit = u16::try_from(limit.get()).unwrap_or(PageLimit::MAX);
+        Self { limit: Some(limit), cursor: after.map(|position| cursor::encode(listing, position)) }
+    }
+
+    fn limit(&self) -> Result<PageLimit, ShopError> {
         Ok(self.limit.map_or(Ok(PageLimit::DEFAULT), PageLimit::new)?)
     }
 
-    pub fn after(&self, question: &str) -> Result<Option<Position>, Problem> {
-        self.cursor.as_deref().map(|cursor| cursor::decode(question, cursor)).transpose()
+    fn after(&self, listing: &str) -> Result<Option<Position>, Problem> {
+        self.cursor.as_deref().map(|cursor| cursor::decode(listing, cursor)).transpose()
     }
 }

@@ -12,8 +12,9 @@ use super::view::filters;
 use crate::http::extract::{ApiQuery, PageForm};
 use crate::http::visitor::{Visitor, append_cookie, token_cookie};
 use crate::http::{App, Problem, cursor};
+use shopease_shop::ShopError;
 use shopease_shop::domain::{EmailAddress, OrderSummary, PageLimit, Role, RuleError, Token};
-use shopease_shop::shop::{CustomerView, LogIn, Register, ShopError, SignedIn};
+use shopease_shop::services::{CurrentCustomer, CustomerView, ListOrders, LogIn, LogOut, Register, SignedIn};
 
 /// Where signing in leads when nothing else was wanted.
 const ACCOUNT: &str = "/account";
@@ -102,7 +103,9 @@ pub(in crate::http) async fn log_in(
 ) -> PageResult {
     // What is no address has no account: the same answer as for a wrong password.
     let result = match form.email.parse::<EmailAddress>() {
-        Ok(email) => app.shop.log_in(visitor.caller(), LogIn { email, password: form.password.clone() }).await,
+        Ok(email) => {
+            app.services.accounts.log_in(visitor.caller(), LogIn { email, password: form.password.clone() }).await
+        }
         Err(_) => Err(ShopError::WrongCredentials),
     };
     match result {
@@ -149,7 +152,7 @@ pub(in crate::http) async fn register(
     let result = match form.email.parse::<EmailAddress>() {
         Ok(email) => {
             let command = Register { email, name: form.name.clone(), password: form.password.clone() };
-            app.shop.register(visitor.caller(), command).await
+            app.services.accounts.register(visitor.caller(), command).await
         }
         Err(rule) => Err(form.missing().into_iter().chain([rule]).collect::<Vec<_>>().into()),
     };
@@ -179,7 +182,7 @@ pub(in crate::http) async fn log_out(
     visitor: Visitor,
     PageForm(NoFields {}): PageForm<NoFields>,
 ) -> PageResult {
-    app.shop.log_out(visitor.caller()).await?;
+    app.services.accounts.log_out(visitor.caller(), LogOut).await?;
     Ok(with_token(&app, see_other("/"), &Token::visitor(app.ids.secret()), 0))
 }
 
@@ -194,7 +197,7 @@ fn with_token(app: &App, mut response: Response, token: &Token, cart_units: u32)
 }
 
 async fn is_signed_in(app: &App, visitor: &Visitor) -> bool {
-    visitor.maybe_signed_in() && app.shop.current_customer(visitor.caller()).await.is_ok()
+    visitor.maybe_signed_in() && app.services.accounts.current_customer(visitor.caller(), CurrentCustomer).await.is_ok()
 }
 
 /// The paging parameter of lists of orders.
@@ -229,10 +232,11 @@ pub(in crate::http) async fn account(
 ) -> PageResult {
     const QUESTION: &str = "pages|account";
     let sign_in = |error| PageError::or_sign_in(error, ACCOUNT);
-    let customer = app.shop.current_customer(visitor.caller()).await.map_err(sign_in)?;
+    let customer = app.services.accounts.current_customer(visitor.caller(), CurrentCustomer).await.map_err(sign_in)?;
     let after = position(QUESTION, query.cursor.as_deref())?;
     let continued = after.is_some();
-    let orders = app.shop.list_orders(visitor.caller(), after, PageLimit::DEFAULT).await?;
+    let orders =
+        app.services.checkout.list_orders(visitor.caller(), ListOrders { after, limit: PageLimit::DEFAULT }).await?;
     let next_url = orders.next.as_ref().map(|place| format!("{ACCOUNT}?cursor={}", cursor::encode(QUESTION, place)));
     let frame = Frame::new(&app, &visitor, "account").await;
     let csrf = visitor.csrf();

@@ -12,8 +12,9 @@ use super::view::filters;
 use crate::http::extract::{ApiPath, ApiQuery, PageForm};
 use crate::http::visitor::Visitor;
 use crate::http::{App, Problem, cursor};
+use shopease_shop::ShopError;
 use shopease_shop::domain::{Handle, OrderSummary, PageLimit, ProductSummary, Role, RuleError, Sku, StockChange};
-use shopease_shop::shop::{CorrectStock, ShopError, VariantStock};
+use shopease_shop::services::{CorrectStock, CurrentCustomer, FindProduct, ListAllOrders, ProductStock, VariantStock};
 
 #[derive(Template)]
 #[template(path = "admin_orders.html")]
@@ -33,7 +34,11 @@ pub(in crate::http) async fn orders(
     const QUESTION: &str = "pages|admin";
     let after = position(QUESTION, query.cursor.as_deref())?;
     let continued = after.is_some();
-    let orders = app.shop.list_all_orders(visitor.caller(), after, PageLimit::DEFAULT).await;
+    let orders = app
+        .services
+        .operations
+        .list_all_orders(visitor.caller(), ListAllOrders { after, limit: PageLimit::DEFAULT })
+        .await;
     let orders = orders.map_err(|error| PageError::or_sign_in(error, "/admin"))?;
     let next_url = orders.next.as_ref().map(|place| format!("/admin?cursor={}", cursor::encode(QUESTION, place)));
     let frame = Frame::new(&app, &visitor, "orders").await;
@@ -58,14 +63,15 @@ pub(in crate::http) async fn stock_search(
 ) -> PageResult {
     require_operator(&app, &visitor, "/admin/stock").await?;
     let listing = Listing::new("/admin/stock".to_owned(), None, query);
-    let (products, next_url, problem) = match app.shop.list_products(listing.command(PageLimit::DEFAULT)?).await {
-        Ok(products) => {
-            let next_url = listing.next_url(&products);
-            (products.items, next_url, None)
-        }
-        Err(error @ ShopError::Rules(_)) => (Vec::new(), None, Some(Problem::from(error))),
-        Err(error) => return Err(error.into()),
-    };
+    let (products, next_url, problem) =
+        match app.services.catalog.list_products(listing.command(PageLimit::DEFAULT)?).await {
+            Ok(products) => {
+                let next_url = listing.next_url(&products);
+                (products.items, next_url, None)
+            }
+            Err(error @ ShopError::Rules(_)) => (Vec::new(), None, Some(Problem::from(error))),
+            Err(error) => return Err(error.into()),
+        };
     let status = problem.as_ref().map_or(StatusCode::OK, Problem::status_code);
     let frame = Frame::new(&app, &visitor, "stock").await;
     private_page(status, &StockSearchPage { frame, listing, products, next_url, problem })
@@ -73,7 +79,7 @@ pub(in crate::http) async fn stock_search(
 
 /// Listing products is open to all; this page of it is not.
 async fn require_operator(app: &App, visitor: &Visitor, next: &str) -> Result<(), PageError> {
-    let customer = app.shop.current_customer(visitor.caller()).await;
+    let customer = app.services.accounts.current_customer(visitor.caller(), CurrentCustomer).await;
     let customer = customer.map_err(|error| PageError::or_sign_in(error, next))?;
     if customer.role == Role::Operator { Ok(()) } else { Err(ShopError::Forbidden.into()) }
 }
@@ -135,10 +141,16 @@ async fn stock_page(
     corrected: bool,
     problem: Option<(CorrectionForm, Problem)>,
 ) -> PageResult {
-    let variants = app.shop.product_stock(visitor.caller(), &handle).await;
+    let variants =
+        app.services.operations.product_stock(visitor.caller(), ProductStock { handle: handle.clone() }).await;
     let variants = variants.map_err(|error| PageError::or_sign_in(error, &stock_path(&handle)))?;
     // A product that is not on sale has stock, but no page and so no title here.
-    let title = app.shop.find_product(&handle).await.map_or_else(|_| handle.to_string(), |product| product.title);
+    let title = app
+        .services
+        .catalog
+        .find_product(FindProduct { handle: handle.clone() })
+        .await
+        .map_or_else(|_| handle.to_string(), |product| product.title);
     let frame = Frame::new(app, visitor, "stock").await;
     let status = problem.as_ref().map_or(StatusCode::OK, |(_, problem)| problem.status_code());
     let idempotency_keys = variants.iter().map(|_| app.ids.ulid().to_string()).collect();
@@ -172,7 +184,8 @@ impl CorrectionForm {
             "adjust" => StockChange::Adjust(units.parse().map_err(|_| invalid("must be a whole number"))?),
             _ => return Err(RuleError::invalid("change", "must be chosen from the list")),
         };
-        Ok(CorrectStock { sku: self.sku.parse()?, change })
+        let client_key = Some(self.idempotency_key.clone()).filter(|key| !key.is_empty());
+        Ok(CorrectStock { sku: self.sku.parse()?, change, client_key })
     }
 }
 
@@ -183,9 +196,8 @@ pub(in crate::http) async fn correct_stock(
     ApiPath(handle): ApiPath<Handle>,
     PageForm(form): PageForm<CorrectionForm>,
 ) -> PageResult {
-    let key = Some(form.idempotency_key.as_str()).filter(|key| !key.is_empty());
     let result = match form.command() {
-        Ok(command) => app.shop.correct_stock(visitor.caller(), command, key).await,
+        Ok(command) => app.services.operations.correct_stock(visitor.caller(), command).await,
         Err(rule) => Err(rule.into()),
     };
     match result {

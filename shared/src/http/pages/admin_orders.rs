@@ -13,7 +13,8 @@ use crate::http::{App, Problem};
 use shopease_shop::domain::{
     Currency, FulfillmentEvent, FulfillmentState, Money, OrderId, OrderState, RefundState, Role, RuleError,
 };
-use shopease_shop::shop::{MoveParcel, OrderView, RefundOrder, ShopError, ShopResult};
+use shopease_shop::services::{CancelOrder, CurrentCustomer, FindOrder, MoveParcel, OrderView, RefundOrder};
+use shopease_shop::{ShopError, ShopResult};
 
 #[derive(Template)]
 #[template(path = "admin_order.html")]
@@ -74,12 +75,13 @@ async fn page(
     done: bool,
     problem: Option<(String, Problem)>,
 ) -> PageResult {
-    let customer = app.shop.current_customer(visitor.caller()).await;
+    let customer = app.services.accounts.current_customer(visitor.caller(), CurrentCustomer).await;
     let customer = customer.map_err(|error| PageError::or_sign_in(error, &path(id)))?;
     if customer.role != Role::Operator {
         return Err(ShopError::Forbidden.into());
     }
-    let order = app.shop.find_order(visitor.caller(), id, None).await?;
+    let order =
+        app.services.checkout.find_order(visitor.caller(), FindOrder { id: id.clone(), access_key: None }).await?;
     let country_name = super::checkout::country_name(app, order.shipping_address.country).to_owned();
     let status = problem.as_ref().map_or(StatusCode::OK, |(_, problem)| problem.status_code());
     let page = AdminOrderPage {
@@ -110,10 +112,10 @@ pub(in crate::http) struct ActionForm {
 
 impl ActionForm {
     /// The amount as typed, `12.50` or `12,50`; none for all that is left.
-    fn refund(&self) -> Result<RefundOrder, RuleError> {
+    fn refund_amount(&self) -> Result<Option<Money>, RuleError> {
         let typed = self.amount.trim();
         if typed.is_empty() {
-            return Ok(RefundOrder { amount: None });
+            return Ok(None);
         }
         let (currency, decimal): (Currency, _) = (self.currency.parse()?, typed.replace(',', "."));
         let invalid = |reason: String| RuleError::invalid("amount", reason);
@@ -122,7 +124,7 @@ impl ActionForm {
         if u32::try_from(decimals).map_or(true, |decimals| decimals > currency.exponent()) {
             return Err(invalid(format!("must have at most {} decimals, and no separators", currency.exponent())));
         }
-        Ok(RefundOrder { amount: Some(Money::parse_decimal(&decimal, currency).map_err(invalid)?) })
+        Money::parse_decimal(&decimal, currency).map(Some).map_err(invalid)
     }
 }
 
@@ -146,12 +148,15 @@ pub(in crate::http) async fn act(
 }
 
 async fn run(app: &App, visitor: &Visitor, id: &OrderId, form: &ActionForm) -> ShopResult<OrderView> {
-    let caller = visitor.caller();
+    let (caller, operations, id) = (visitor.caller(), &app.services.operations, id.clone());
     match form.action.as_str() {
-        "cancel" => app.shop.cancel_order(caller, id).await,
-        "refund" => app.shop.refund_order(caller, id, form.refund()?, &form.idempotency_key).await,
-        "sent" => app.shop.move_parcel(caller, id, MoveParcel { event: FulfillmentEvent::Sent }).await,
-        "came_back" => app.shop.move_parcel(caller, id, MoveParcel { event: FulfillmentEvent::CameBack }).await,
+        "cancel" => operations.cancel_order(caller, CancelOrder { id }).await,
+        "refund" => {
+            let (amount, client_key) = (form.refund_amount()?, form.idempotency_key.clone());
+            operations.refund_order(caller, RefundOrder { id, amount, client_key }).await
+        }
+        "sent" => operations.move_parcel(caller, MoveParcel { id, event: FulfillmentEvent::Sent }).await,
+        "came_back" => operations.move_parcel(caller, MoveParcel { id, event: FulfillmentEvent::CameBack }).await,
         _ => Err(RuleError::invalid("action", "must be one of the buttons").into()),
     }
 }

@@ -13,7 +13,8 @@ use crate::http::extract::{ApiPath, ApiQuery, PageForm};
 use crate::http::visitor::Visitor;
 use crate::http::{App, Problem};
 use shopease_shop::domain::{Handle, LineItemId, Quantity, RuleError, Sku};
-use shopease_shop::shop::{AddLineItem, CartView, SetLineItem, ShopError, ShopResult};
+use shopease_shop::services::{AddLineItem, CartView, FindProduct, RemoveLineItem, SetLineItem, ViewCart};
+use shopease_shop::{ShopError, ShopResult};
 
 /// What has just been done, said on the cart page after a redirect.
 #[derive(Debug, Clone, Copy)]
@@ -86,7 +87,7 @@ async fn cart_page(
     notice: Option<Notice>,
     problem: Option<(LineItemId, Problem)>,
 ) -> PageResult {
-    let cart = app.shop.view_cart(visitor.caller()).await?;
+    let cart = app.services.carts.view_cart(visitor.caller(), ViewCart).await?;
     let units = cart.units;
     let frame = Frame { cart_units: units, ..Frame::new(app, visitor, "cart").await };
     let status = problem.as_ref().map_or(StatusCode::OK, |(_, problem)| problem.status_code());
@@ -107,7 +108,8 @@ pub(in crate::http) struct AddForm {
 
 impl AddForm {
     fn command(&self) -> Result<AddLineItem, RuleError> {
-        Ok(AddLineItem { sku: self.sku.parse::<Sku>()?, quantity: quantity(&self.quantity)? })
+        let client_key = Some(self.idempotency_key.clone()).filter(|key| !key.is_empty());
+        Ok(AddLineItem { sku: self.sku.parse::<Sku>()?, quantity: quantity(&self.quantity)?, client_key })
     }
 }
 
@@ -121,9 +123,8 @@ pub(in crate::http) async fn add(
     visitor: Visitor,
     PageForm(form): PageForm<AddForm>,
 ) -> PageResult {
-    let key = Some(form.idempotency_key.as_str()).filter(|key| !key.is_empty());
     let added = match form.command() {
-        Ok(command) => app.shop.add_line_item(visitor.caller(), command, key).await,
+        Ok(command) => app.services.carts.add_line_item(visitor.caller(), command).await,
         Err(rule) => Err(rule.into()),
     };
     match added {
@@ -136,7 +137,7 @@ pub(in crate::http) async fn add(
 /// The product page again, with what was chosen and why it did not work.
 async fn refused(app: &App, visitor: &Visitor, form: AddForm, error: ShopError) -> PageResult {
     let Ok(handle) = form.product.parse::<Handle>() else { return Err(error.into()) };
-    let product = app.shop.find_product(&handle).await?;
+    let product = app.services.catalog.find_product(FindProduct { handle: handle.clone() }).await?;
     let problem = Problem::from(error);
     let status = problem.status_code();
     let frame = Frame::new(app, visitor, "product").await;
@@ -161,7 +162,7 @@ pub(in crate::http) async fn change(
 ) -> PageResult {
     let remove = form.action == "remove" || form.quantity.trim() == "0";
     let result = if remove {
-        app.shop.remove_line_item(visitor.caller(), &id).await
+        app.services.carts.remove_line_item(visitor.caller(), RemoveLineItem { id: id.clone() }).await
     } else {
         set(&app, &visitor, &id, &form).await
     };
@@ -177,8 +178,8 @@ pub(in crate::http) async fn change(
 }
 
 async fn set(app: &App, visitor: &Visitor, id: &LineItemId, form: &ChangeForm) -> ShopResult<CartView> {
-    let command = SetLineItem { quantity: quantity(&form.quantity)? };
-    app.shop.set_line_item(visitor.caller(), id, command).await
+    let command = SetLineItem { id: id.clone(), quantity: quantity(&form.quantity)? };
+    app.services.carts.set_line_item(visitor.caller(), command).await
 }
 
 fn changed(app: &App, cart: &CartView, notice: &str) -> Response {

@@ -12,8 +12,9 @@ use super::view::filters;
 use crate::http::extract::{ApiPath, ApiQuery};
 use crate::http::visitor::Visitor;
 use crate::http::{App, Problem};
+use shopease_shop::ShopError;
 use shopease_shop::domain::{Category, Handle, Image, PageLimit, ProductSort, ProductSummary};
-use shopease_shop::shop::{ListProducts, ShopError};
+use shopease_shop::services::{FindProduct, ListProducts};
 
 /// Products on the front page.
 const NEWEST_SHOWN: usize = 12;
@@ -58,7 +59,7 @@ struct ListingPage {
 pub(in crate::http) async fn home(State(app): State<App>, visitor: Visitor) -> PageResult {
     let limit = PageLimit::new(NEWEST_READ).map_err(ShopError::from)?;
     let command = ListProducts { q: None, category: None, sort: Some(ProductSort::Newest), after: None, limit };
-    let mut products = app.shop.list_products(command).await?.items;
+    let mut products = app.services.catalog.list_products(command).await?.items;
     let frame = Frame::new(&app, &visitor, "home").await;
     let departments = frame.categories.iter().map(|category| Department {
         category: category.clone(),
@@ -79,7 +80,7 @@ pub(in crate::http) async fn all_products(
     ApiQuery(query): ApiQuery<ListingQuery>,
 ) -> PageResult {
     let listing = Listing::new("/products".to_owned(), None, query.without_words());
-    let products = app.shop.list_products(listing.command(PageLimit::DEFAULT)?).await?;
+    let products = app.services.catalog.list_products(listing.command(PageLimit::DEFAULT)?).await?;
     let frame = Frame::new(&app, &visitor, "products").await;
     let next_url = listing.next_url(&products);
     let (heading, products) = ("All products".to_owned(), products.items);
@@ -95,7 +96,7 @@ pub(in crate::http) async fn category(
 ) -> PageResult {
     let path = format!("/categories/{}", encode(handle.as_str()));
     let listing = Listing::new(path, Some(handle.clone()), query.without_words());
-    let products = app.shop.list_products(listing.command(PageLimit::DEFAULT)?).await?;
+    let products = app.services.catalog.list_products(listing.command(PageLimit::DEFAULT)?).await?;
     let mut frame = Frame::new(&app, &visitor, "category").await;
     let title = frame.categories.iter().find(|category| category.handle == handle).map(|found| found.title.clone());
     frame.category = Some(handle.clone());
@@ -112,7 +113,7 @@ pub(in crate::http) async fn search(
 ) -> PageResult {
     let listing = Listing::new("/search".to_owned(), None, query);
     let command = listing.command(PageLimit::DEFAULT)?;
-    let found = if listing.q.is_some() { Some(app.shop.list_products(command).await) } else { None };
+    let found = if listing.q.is_some() { Some(app.services.catalog.list_products(command).await) } else { None };
     let (products, next_url, problem) = match found {
         None => (Vec::new(), None, None),
         Some(Ok(products)) => {
@@ -144,7 +145,7 @@ pub(in crate::http) async fn product(
     ApiPath(handle): ApiPath<Handle>,
     ApiQuery(query): ApiQuery<ProductQuery>,
 ) -> PageResult {
-    let product = app.shop.find_product(&handle).await?;
+    let product = app.services.catalog.find_product(FindProduct { handle: handle.clone() }).await?;
     let frame = Frame::new(&app, &visitor, "product").await;
     let shown = Shown { sku: query.variant, image: query.image, quantity: "1".to_owned(), problem: None };
     private_page(StatusCode::OK, &ProductPage::new(&app, &visitor, frame, product, shown))

@@ -13,7 +13,8 @@ use crate::http::extract::{ApiPath, ApiQuery, PageForm};
 use crate::http::visitor::Visitor;
 use crate::http::{App, Problem};
 use shopease_shop::domain::{CountryCode, OrderId, OrderState, Quote, RuleError};
-use shopease_shop::shop::{OrderView, ShopError, ShopResult};
+use shopease_shop::services::{CheckPayment, CurrentCustomer, FindOrder, OrderView, ViewCart};
+use shopease_shop::{ShopError, ShopResult};
 
 #[derive(Template)]
 #[template(path = "checkout_details.html")]
@@ -60,13 +61,13 @@ struct WaitPage {
 
 /// The first step. An empty cart has nothing to check out.
 pub(in crate::http) async fn form(State(app): State<App>, visitor: Visitor) -> PageResult {
-    let cart = app.shop.view_cart(visitor.caller()).await?;
+    let cart = app.services.carts.view_cart(visitor.caller(), ViewCart).await?;
     if cart.lines.is_empty() {
         return Ok(see_other("/cart"));
     }
     let mut form = CheckoutForm::default();
     if visitor.maybe_signed_in()
-        && let Ok(customer) = app.shop.current_customer(visitor.caller()).await
+        && let Ok(customer) = app.services.accounts.current_customer(visitor.caller(), CurrentCustomer).await
     {
         form.email = customer.email.to_string();
         form.name = customer.name;
@@ -127,11 +128,11 @@ async fn review(
 /// Prices the cart with the chosen delivery, or with the first offered where that is not offered any more.
 async fn quote(app: &App, visitor: &Visitor, form: &CheckoutForm, details: &Details) -> ShopResult<Quote> {
     let chosen = CheckoutForm::quote_request(details, form.chosen_shipping());
-    match app.shop.quote(visitor.caller(), chosen).await {
+    match app.services.checkout.quote(visitor.caller(), chosen).await {
         Err(ShopError::Rules(rules))
             if rules.iter().any(|rule| matches!(rule, RuleError::ShippingNotOffered { .. })) =>
         {
-            app.shop.quote(visitor.caller(), CheckoutForm::quote_request(details, None)).await
+            app.services.checkout.quote(visitor.caller(), CheckoutForm::quote_request(details, None)).await
         }
         other => other,
     }
@@ -140,7 +141,7 @@ async fn quote(app: &App, visitor: &Visitor, form: &CheckoutForm, details: &Deta
 async fn place(app: &App, visitor: &Visitor, form: CheckoutForm, details: Details) -> PageResult {
     let again = Details { email: details.email.clone(), address: details.address.clone() };
     let Some(command) = form.order(details) else { return review(app, visitor, form, again, None).await };
-    match app.shop.place_order(visitor.caller(), command, &form.idempotency_key).await {
+    match app.services.checkout.place_order(visitor.caller(), command).await {
         Ok(order) => {
             let mut response = see_other(&format!("{}&placed=1", order_link(&order)));
             remember_cart_units(response.headers_mut(), 0, app);
@@ -213,7 +214,7 @@ pub(in crate::http) async fn order(
     ApiPath(id): ApiPath<OrderId>,
     ApiQuery(query): ApiQuery<OrderQuery>,
 ) -> PageResult {
-    let order = app.shop.find_order(visitor.caller(), &id, query.key.as_deref()).await?;
+    let order = app.services.checkout.find_order(visitor.caller(), FindOrder { id, access_key: query.key }).await?;
     let frame = Frame::new(&app, &visitor, "order").await;
     let country_name = country_name(&app, order.shipping_address.country);
     let (link, placed) = (order_link(&order), query.placed.as_deref() == Some("1"));
@@ -227,6 +228,7 @@ pub(in crate::http) async fn back_from_bank(
     ApiPath(id): ApiPath<OrderId>,
     ApiQuery(query): ApiQuery<OrderQuery>,
 ) -> PageResult {
-    let order = app.shop.check_payment(visitor.caller(), &id, query.key.as_deref()).await?;
+    let order =
+        app.services.checkout.check_payment(visitor.caller(), CheckPayment { id, access_key: query.key }).await?;
     Ok(see_other(&format!("{}&placed=1", order_link(&order))))
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use shopease_shop::domain::{Address, CountryCode, Currency, EmailAddress, Money, RuleError};
-use shopease_shop::shop::{PlaceOrder, QuoteRequest};
+use shopease_shop::services::{PlaceOrder, QuoteCart};
 
 /// The fields of the first step, in their order.
 pub const DETAIL_FIELDS: &[&str] = &["email", "name", "line1", "line2", "postal_code", "city", "country", "region"];
@@ -84,8 +84,8 @@ impl CheckoutForm {
     }
 
     /// Asks what the cart costs with a delivery, or with the first that is offered.
-    pub fn quote_request(details: &Details, shipping_method: Option<String>) -> QuoteRequest {
-        QuoteRequest { country: details.address.country, region: details.address.region.clone(), shipping_method }
+    pub fn quote_request(details: &Details, shipping_method: Option<String>) -> QuoteCart {
+        QuoteCart { country: details.address.country, region: details.address.region.clone(), shipping_method }
     }
 
     /// The chosen delivery, if one is.
@@ -104,6 +104,7 @@ impl CheckoutForm {
             shipping_method: self.shipping_method.clone(),
             payment_method: self.payment_method.clone(),
             expected_total: Some(expected_total),
+            client_key: self.idempotency_key.clone(),
         })
     }
 }

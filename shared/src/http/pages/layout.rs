@@ -7,8 +7,9 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::http::visitor::{Visitor, append_cookie, cart_units_cookie};
 use crate::http::{App, Problem, assets, cursor};
+use shopease_shop::ShopError;
 use shopease_shop::domain::{Category, Handle, Position};
-use shopease_shop::shop::ShopError;
+use shopease_shop::services::ListCategories;
 
 /// Header, navigation and footer of a page.
 pub struct Frame {
@@ -38,7 +39,7 @@ impl Frame {
     /// The frame for a visitor. Without its categories the shop still sells, so their failure is none of the page's.
     pub async fn new(app: &App, visitor: &Visitor, section: &'static str) -> Self {
         Self {
-            categories: app.shop.list_categories().await.unwrap_or_default(),
+            categories: app.services.catalog.list_categories(ListCategories).await.unwrap_or_default(),
             section,
             signed_in: visitor.maybe_signed_in(),
             cart_units: visitor.cart_units(),

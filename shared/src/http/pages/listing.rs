@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::layout::{PageError, encode, position};
 use crate::http::cursor;
 use shopease_shop::domain::{Handle, Page, PageLimit, ProductSort};
-use shopease_shop::shop::ListProducts;
+use shopease_shop::services::ListProducts;
 
 /// The query parameters of a listing.
 #[derive(Debug, Default, Deserialize)]

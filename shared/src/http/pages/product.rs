@@ -7,7 +7,7 @@ use super::view::filters;
 use crate::http::visitor::Visitor;
 use crate::http::{App, Problem};
 use shopease_shop::domain::{Image, MAX_LINE_QUANTITY, Money};
-use shopease_shop::shop::{ProductView, VariantView};
+use shopease_shop::services::{ProductView, VariantView};
 
 /// Up to how many variants are shown as cards that say everything; more are put into a list.
 const MAX_CARDS: usize = 8;

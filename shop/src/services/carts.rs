@@ -2,18 +2,116 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::LocalShop;
-use super::idempotent::answer;
-use super::local_shop::Identity;
+use async_trait::async_trait;
+
+use super::idempotent::{Fingerprint, answer};
+use super::{Caller, LocalShop};
 use crate::domain::{
     Cart, CartId, CartOwner, Inventory, LineItemId, Money, PricedLine, Product, ProductStatus, Quantity, QuoteLine,
     RuleError, Sku, StockLevel, Variant,
 };
-use crate::ports::{IdempotencyKey, StoreError};
-use crate::shop::{AddLineItem, Caller, CartLineView, CartView, SetLineItem, ShopError, ShopResult, UnavailableLine};
+use crate::ports::{IdempotencyKey, Outcome, StoreError};
+use crate::{ShopError, ShopResult};
 
 /// How often a write that met another write of the same cart is tried again with what is there now.
 const MAX_TRIES: usize = 5;
+
+/// A cart with present titles, prices and stock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CartView {
+    /// Identity; absent while nothing was ever put in.
+    pub id: Option<CartId>,
+    /// Rises with every change; 0 while there is no cart.
+    pub version: u64,
+    /// What is in it and sold.
+    pub lines: Vec<CartLineView>,
+    /// What is in it but not sold any more: to be removed before checkout.
+    pub unavailable: Vec<UnavailableLine>,
+    /// Units over all lines.
+    pub units: u32,
+    /// Sum of the lines; absent for an empty cart.
+    pub subtotal: Option<Money>,
+}
+
+/// A line of a cart whose article is not sold any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnavailableLine {
+    /// Identity of the line.
+    pub id: LineItemId,
+    /// The article.
+    pub sku: Sku,
+}
+
+/// A line of a cart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CartLineView {
+    /// Identity, derived from the SKU.
+    pub id: LineItemId,
+    /// Article, quantity, price.
+    pub line: QuoteLine,
+    /// Units that can be ordered, if fewer than the quantity.
+    pub short_available: Option<u32>,
+}
+
+/// Asks for the caller's cart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ViewCart;
+
+/// Puts units of a variant into the cart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddLineItem {
+    /// The variant.
+    pub sku: Sku,
+    /// Units to add to those in the cart.
+    pub quantity: Quantity,
+    /// The client's idempotency key.
+    pub client_key: Option<String>,
+}
+
+/// Sets the units of a line in the cart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetLineItem {
+    /// The line.
+    pub id: LineItemId,
+    /// Units wanted.
+    pub quantity: Quantity,
+}
+
+/// Removes a line from the cart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoveLineItem {
+    /// The line.
+    pub id: LineItemId,
+}
+
+/// The caller's cart.
+#[async_trait]
+pub trait Carts: Send + Sync {
+    /// The caller's cart.
+    ///
+    /// # Errors
+    /// [`ShopError`].
+    async fn view_cart(&self, caller: &Caller, command: ViewCart) -> ShopResult<CartView>;
+
+    /// Puts units of an article into the caller's cart. With a client key, repeating it changes nothing.
+    ///
+    /// # Errors
+    /// [`ShopError::Rules`] (not sold, limits, another currency), [`ShopError::OutOfStock`] when the line would pass
+    /// what is available, the idempotency errors.
+    async fn add_line_item(&self, caller: &Caller, command: AddLineItem) -> ShopResult<CartView>;
+
+    /// Sets the units of an article in the caller's cart.
+    ///
+    /// # Errors
+    /// [`ShopError::NotFound`] when it is not in the cart, [`ShopError::OutOfStock`].
+    async fn set_line_item(&self, caller: &Caller, command: SetLineItem) -> ShopResult<CartView>;
+
+    /// Takes an article out of the caller's cart.
+    ///
+    /// # Errors
+    /// [`ShopError::NotFound`] when it is not in the cart.
+    async fn remove_line_item(&self, caller: &Caller, command: RemoveLineItem) -> ShopResult<CartView>;
+}
 
 /// A cart with what the catalog says of its lines now.
 pub(super) struct PricedCart {
@@ -59,56 +157,52 @@ impl PricedCart {
     }
 }
 
-impl LocalShop {
-    pub(super) async fn view_cart_impl(&self, caller: &Caller) -> ShopResult<CartView> {
-        let Identity { owner, .. } = self.identify(caller).await?;
-        let cart = self.cart_of(&owner).await?;
-        Ok(self.price_cart(cart).await?.view())
-    }
-
-    pub(super) async fn add_line_item_impl(
-        &self,
-        caller: &Caller,
-        command: AddLineItem,
-        client_key: Option<&str>,
-    ) -> ShopResult<CartView> {
+#[async_trait]
+impl Carts for LocalShop {
+    async fn view_cart(&self, caller: &Caller, _: ViewCart) -> ShopResult<CartView> {
         let owner = self.identify(caller).await?.owner;
-        let add = |key: Option<IdempotencyKey>| {
-            let (owner, command) = (&owner, &command);
-            async move {
-                let change = |cart: &mut Cart| {
-                    cart.add(&command.sku, command.quantity)?;
-                    Ok(Some(command.sku.clone()))
-                };
-                self.change_cart(owner, key.as_ref(), change).await
-            }
-        };
-        self.idempotently(owner.clone(), "line-items", client_key, &command, add).await
+        self.present_cart(&owner).await
     }
 
-    pub(super) async fn set_line_item_impl(
-        &self,
-        caller: &Caller,
-        id: &LineItemId,
-        command: SetLineItem,
-    ) -> ShopResult<CartView> {
+    async fn add_line_item(&self, caller: &Caller, command: AddLineItem) -> ShopResult<CartView> {
+        let owner = self.identify(caller).await?.owner;
+        let request = Fingerprint::new().field("sku", &command.sku).field("quantity", command.quantity.get());
+        let add = async |key: Option<&IdempotencyKey>| {
+            let change = |cart: &mut Cart| {
+                cart.add(&command.sku, command.quantity)?;
+                Ok(Some(command.sku.clone()))
+            };
+            self.change_cart(&owner, key, change).await
+        };
+        let again = async || self.present_cart(&owner).await;
+        self.idempotently(&owner, "line-items", command.client_key.as_deref(), request, add, again).await
+    }
+
+    async fn set_line_item(&self, caller: &Caller, command: SetLineItem) -> ShopResult<CartView> {
         let owner = self.identify(caller).await?.owner;
         self.change_cart(&owner, None, |cart| {
-            let sku = line_sku(cart, id)?;
+            let sku = line_sku(cart, &command.id)?;
             cart.set(&sku, command.quantity);
             Ok(Some(sku))
         })
         .await
     }
 
-    pub(super) async fn remove_line_item_impl(&self, caller: &Caller, id: &LineItemId) -> ShopResult<CartView> {
+    async fn remove_line_item(&self, caller: &Caller, command: RemoveLineItem) -> ShopResult<CartView> {
         let owner = self.identify(caller).await?.owner;
         self.change_cart(&owner, None, |cart| {
-            let sku = line_sku(cart, id)?;
+            let sku = line_sku(cart, &command.id)?;
             cart.remove(&sku);
             Ok(None)
         })
         .await
+    }
+}
+
+impl LocalShop {
+    /// The owner's cart as it is now.
+    async fn present_cart(&self, owner: &CartOwner) -> ShopResult<CartView> {
+        Ok(self.price_cart(self.cart_of(owner).await?).await?.view())
     }
 
     /// The owner's cart, or a new one that no store has yet.
@@ -151,7 +245,7 @@ impl LocalShop {
             priced.cart.updated_at = self.clock.now();
             let (cart, view) = (priced.cart.clone(), priced.view());
             let saved = match key {
-                Some(key) => self.store.save_cart_under_key(&cart, self.expiry(), &answer(key, &view)?).await,
+                Some(key) => self.store.save_cart_under_key(&cart, self.expiry(), &answer(key, Outcome::Done)).await,
                 None => self.store.save_cart(&cart, self.expiry()).await,
             };
             match saved {

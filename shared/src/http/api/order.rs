@@ -1,0 +1,149 @@
+//! Orders, as their buyers and the operators see them.
+
+use serde::{Deserialize, Serialize};
+use shopease_shop::{domain, services};
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+
+use super::endpoint::{Answer, Named};
+use super::page_answer;
+use super::quote::{QuoteLine, ShippingOffer, TaxLine};
+use super::wire::{FulfillmentState, MoneySchema, OrderState, Out, PaymentState, RefundState, mirror};
+
+/// A postal address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Address {
+    /// Who receives it.
+    #[schema(min_length = 1, max_length = 120)]
+    pub name: String,
+    /// Street and number.
+    #[schema(min_length = 1, max_length = 120)]
+    pub line1: String,
+    /// More of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 120)]
+    pub line2: Option<String>,
+    /// City.
+    #[schema(min_length = 1, max_length = 120)]
+    pub city: String,
+    /// State or province, where addresses have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 120)]
+    pub region: Option<String>,
+    /// Postal code.
+    #[schema(min_length = 1, max_length = 120)]
+    pub postal_code: String,
+    /// ISO 3166-1 alpha-2.
+    #[schema(value_type = String, example = "DE", min_length = 2, max_length = 2)]
+    pub country: domain::CountryCode,
+}
+mirror!(Address of domain::Address { name, line1, line2, city, region, postal_code, country });
+
+/// A refund.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Refund {
+    /// Identity.
+    #[schema(value_type = String)]
+    pub id: domain::RefundId,
+    /// How much.
+    #[schema(value_type = MoneySchema)]
+    pub amount: domain::Money,
+    /// Its state.
+    pub state: RefundState,
+    /// When it was requested.
+    #[serde(with = "time::serde::rfc3339")]
+    pub requested_at: OffsetDateTime,
+}
+mirror!(Refund of domain::Refund { id, amount, state, requested_at });
+
+/// An order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Order {
+    /// Identity.
+    #[schema(value_type = String)]
+    pub id: domain::OrderId,
+    /// Number for people.
+    pub order_number: String,
+    /// Opens the order without signing in, as `?key=`.
+    pub access_key: String,
+    /// Where messages about the order go.
+    #[schema(value_type = String, format = Email)]
+    pub email: domain::EmailAddress,
+    /// Where it is shipped.
+    pub shipping_address: Address,
+    /// What was ordered, at the prices of then.
+    pub lines: Vec<QuoteLine>,
+    /// Sum of the lines.
+    #[schema(value_type = MoneySchema)]
+    pub subtotal: domain::Money,
+    /// How it is delivered.
+    pub shipping: ShippingOffer,
+    /// Taxes.
+    pub tax_lines: Vec<TaxLine>,
+    /// Sum of the taxes.
+    #[schema(value_type = MoneySchema)]
+    pub tax_total: domain::Money,
+    /// Whether the prices contain them.
+    pub prices_include_tax: bool,
+    /// What it cost.
+    #[schema(value_type = MoneySchema)]
+    pub total: domain::Money,
+    /// State of the order.
+    pub state: OrderState,
+    /// State of its payment.
+    pub payment_state: PaymentState,
+    /// Why the card was declined.
+    pub decline_code: Option<String>,
+    /// The bank's page, while it needs the shopper's confirmation (`payment_state` is `requires_action`).
+    pub payment_action_url: Option<String>,
+    /// Refunds, requested or done.
+    pub refunds: Vec<Refund>,
+    /// What can still be refunded.
+    #[schema(value_type = MoneySchema)]
+    pub refundable: domain::Money,
+    /// State of its fulfillment.
+    pub fulfillment: FulfillmentState,
+    /// When it was placed.
+    #[serde(with = "time::serde::rfc3339")]
+    pub placed_at: OffsetDateTime,
+}
+mirror!(Order of services::OrderView {
+    id, order_number, access_key, email, shipping_address, lines, subtotal, shipping, tax_lines, tax_total,
+    prices_include_tax, total, state, payment_state, decline_code, payment_action_url, refunds, refundable, fulfillment,
+    placed_at,
+});
+
+/// An order in a listing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OrderSummary {
+    /// Identity.
+    #[schema(value_type = String)]
+    pub id: domain::OrderId,
+    /// Number for people.
+    pub order_number: String,
+    /// Who ordered.
+    #[schema(value_type = String, format = Email)]
+    pub email: domain::EmailAddress,
+    /// What it cost.
+    #[schema(value_type = MoneySchema)]
+    pub total: domain::Money,
+    /// Units over all lines.
+    pub units: u32,
+    /// State of the order.
+    pub state: OrderState,
+    /// State of its payment.
+    pub payment_state: PaymentState,
+    /// State of its fulfillment.
+    pub fulfillment: FulfillmentState,
+    /// When it was placed.
+    #[serde(with = "time::serde::rfc3339")]
+    pub placed_at: OffsetDateTime,
+}
+mirror!(OrderSummary of domain::OrderSummary {
+    id, order_number, email, total, units, state, payment_state, fulfillment, placed_at,
+});
+
+page_answer! {
+    /// A page of orders.
+    OrderPage of OrderSummary
+}

@@ -1,0 +1,123 @@
+//! What a cart costs at a place: lines, shipping, taxes.
+
+use serde::{Deserialize, Serialize};
+use shopease_shop::domain::{self, CountryCode};
+use shopease_shop::services;
+use utoipa::ToSchema;
+
+use super::endpoint::{Json, NoQuery, Parts, Wire};
+use super::wire::{Image, MoneySchema, mirror};
+use crate::http::problem::Problem;
+
+/// A line with its price.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct QuoteLine {
+    /// The variant.
+    #[schema(value_type = String, example = "KET-COP-08")]
+    pub sku: domain::Sku,
+    /// Its product.
+    #[schema(value_type = String, example = "copper-kettle")]
+    pub product_handle: domain::Handle,
+    /// Title of the product.
+    pub title: String,
+    /// Title of the variant; empty for a product without options.
+    pub variant_title: String,
+    /// Image.
+    pub image: Option<Image>,
+    /// Units.
+    #[schema(value_type = u32, minimum = 1, maximum = 999)]
+    pub quantity: domain::Quantity,
+    /// Price of one unit.
+    #[schema(value_type = MoneySchema)]
+    pub unit_price: domain::Money,
+    /// Price of all units.
+    #[schema(value_type = MoneySchema)]
+    pub line_total: domain::Money,
+}
+mirror!(QuoteLine of domain::QuoteLine {
+    sku, product_handle, title, variant_title, image, quantity, unit_price, line_total,
+});
+
+/// A way of delivery with its price.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ShippingOffer {
+    /// Stable name.
+    pub id: String,
+    /// Name for people.
+    pub title: String,
+    /// For example `2 to 4 days`.
+    pub delivery_estimate: String,
+    /// Price.
+    #[schema(value_type = MoneySchema)]
+    pub price: domain::Money,
+}
+mirror!(ShippingOffer of domain::ShippingOffer { id, title, delivery_estimate, price });
+
+/// A tax at one rate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TaxLine {
+    /// Name for people.
+    pub title: String,
+    /// Rate in parts per million: 190000 is 19 %.
+    pub rate_ppm: u32,
+    /// Its amount.
+    #[schema(value_type = MoneySchema)]
+    pub amount: domain::Money,
+}
+mirror!(TaxLine of domain::TaxLine { title, rate_ppm, amount });
+
+/// What a cart costs at a place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Quote {
+    /// Lines with their prices.
+    pub lines: Vec<QuoteLine>,
+    /// Sum of the lines.
+    #[schema(value_type = MoneySchema)]
+    pub subtotal: domain::Money,
+    /// Every shipping method for the place.
+    pub shipping_offers: Vec<ShippingOffer>,
+    /// The chosen one.
+    pub shipping: ShippingOffer,
+    /// Taxes.
+    pub tax_lines: Vec<TaxLine>,
+    /// Sum of the taxes.
+    #[schema(value_type = MoneySchema)]
+    pub tax_total: domain::Money,
+    /// Whether the prices contain them.
+    pub prices_include_tax: bool,
+    /// What it costs.
+    #[schema(value_type = MoneySchema)]
+    pub total: domain::Money,
+}
+mirror!(Quote of domain::Quote {
+    lines, subtotal, shipping_offers, shipping, tax_lines, tax_total, prices_include_tax, total,
+});
+
+/// Requests what the caller's cart costs at a place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct QuoteRequest {
+    /// ISO 3166-1 alpha-2.
+    #[schema(value_type = String, example = "DE", min_length = 2, max_length = 2)]
+    pub country: CountryCode,
+    /// State or province where taxes depend on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// Chosen shipping method; the first offered if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shipping_method: Option<String>,
+}
+
+impl Wire for services::QuoteCart {
+    type Path = ();
+    type Query = NoQuery;
+    type Body = Json<QuoteRequest>;
+
+    fn read(Parts { body: Json(body), .. }: Parts<Self>) -> Result<Self, Problem> {
+        Ok(Self { country: body.country, region: body.region, shipping_method: body.shipping_method })
+    }
+
+    fn write(self) -> Parts<Self> {
+        let Self { country, region, shipping_method } = self;
+        Parts::of_body(Json(QuoteRequest { country, region, shipping_method }))
+    }
+}

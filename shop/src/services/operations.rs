@@ -1,0 +1,296 @@
+//! The operators' use cases: stock, refunds, cancellations, shipments.
+
+use async_trait::async_trait;
+
+use super::idempotent::{Fingerprint, answer};
+use super::order_view::OrderView;
+use super::payment_steps::Poll;
+use super::{Caller, LocalShop};
+use crate::domain::{
+    CartOwner, FulfillmentEvent, FulfillmentState, Handle, Inventory, Money, Order, OrderId, OrderState, OrderStep,
+    OrderSummary, Page, PageLimit, Position, Product, RefundId, RuleError, Sku, StockChange, StockLevel,
+};
+use crate::ports::{IdempotencyKey, Outcome, StoreError};
+use crate::{ShopError, ShopResult};
+
+/// How often a correction that met an order is tried again on what is there now.
+const MAX_CORRECTION_TRIES: usize = 8;
+/// How often a step that met another step of the same order is tried again on what is there now.
+const MAX_STEP_TRIES: usize = 5;
+
+/// The stock of a variant as the operator sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VariantStock {
+    /// The article.
+    pub sku: Sku,
+    /// Title of the variant.
+    pub title: String,
+    /// Its level; absent when it is not counted.
+    pub level: Option<StockLevel>,
+}
+
+/// Asks for all orders of the shop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListAllOrders {
+    /// Only orders after this position.
+    pub after: Option<Position>,
+    /// Page size.
+    pub limit: PageLimit,
+}
+
+/// Asks for the stock of a product's variants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProductStock {
+    /// The product's name in URLs.
+    pub handle: Handle,
+}
+
+/// Corrects the stock of a variant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CorrectStock {
+    /// The variant.
+    pub sku: Sku,
+    /// How.
+    pub change: StockChange,
+    /// The client's idempotency key.
+    pub client_key: Option<String>,
+}
+
+/// Cancels an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CancelOrder {
+    /// Which one.
+    pub id: OrderId,
+}
+
+/// Refunds an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefundOrder {
+    /// Which one.
+    pub id: OrderId,
+    /// How much; all that is left if absent.
+    pub amount: Option<Money>,
+    /// The client's idempotency key.
+    pub client_key: String,
+}
+
+/// Notes what happened to an order's shipment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MoveParcel {
+    /// Which order.
+    pub id: OrderId,
+    /// What happened.
+    pub event: FulfillmentEvent,
+}
+
+/// What the shop's staff does. For operators only.
+#[async_trait]
+pub trait Operations: Send + Sync {
+    /// All orders of the shop, newest first. For operators.
+    ///
+    /// # Errors
+    /// [`ShopError::SignInRequired`], [`ShopError::Forbidden`].
+    async fn list_all_orders(&self, caller: &Caller, command: ListAllOrders) -> ShopResult<Page<OrderSummary>>;
+
+    /// Stock of every variant of a product. For operators.
+    ///
+    /// # Errors
+    /// [`ShopError::SignInRequired`], [`ShopError::Forbidden`], [`ShopError::NotFound`].
+    async fn product_stock(&self, caller: &Caller, command: ProductStock) -> ShopResult<Vec<VariantStock>>;
+
+    /// Corrects the stock of a variant. With a client key, repeating it changes nothing. For operators.
+    ///
+    /// # Errors
+    /// [`ShopError::SignInRequired`], [`ShopError::Forbidden`], [`ShopError::NotFound`] for an article that is unknown,
+    /// [`ShopError::Rules`] for one that is not counted, [`ShopError::OutOfStock`] when less than nothing would be left,
+    /// the idempotency errors.
+    async fn correct_stock(&self, caller: &Caller, command: CorrectStock) -> ShopResult<StockLevel>;
+
+    /// Calls an order off: an unpaid one at the payment provider, a paid one that was not sent by giving everything
+    /// back. For operators.
+    ///
+    /// # Errors
+    /// [`ShopError::SignInRequired`], [`ShopError::Forbidden`], [`ShopError::NotFound`], [`ShopError::Rules`] when it
+    /// was sent or is off already.
+    async fn cancel_order(&self, caller: &Caller, command: CancelOrder) -> ShopResult<OrderView>;
+
+    /// Gives money back; repeating it with the same key gives it back once. An order that is given back whole before it
+    /// was sent is cancelled and its units return to stock. For operators.
+    ///
+    /// # Errors
+    /// [`ShopError::SignInRequired`], [`ShopError::Forbidden`], [`ShopError::NotFound`], [`ShopError::Rules`] when it
+    /// is more than what is left, [`ShopError::IdempotencyKeyReused`].
+    async fn refund_order(&self, caller: &Caller, command: RefundOrder) -> ShopResult<OrderView>;
+
+    /// Notes that a paid order's parcel was sent or came back. For operators.
+    ///
+    /// # Errors
+    /// [`ShopError::SignInRequired`], [`ShopError::Forbidden`], [`ShopError::NotFound`], [`ShopError::Rules`] when
+    /// that is not possible now.
+    async fn move_parcel(&self, caller: &Caller, command: MoveParcel) -> ShopResult<OrderView>;
+}
+
+#[async_trait]
+impl Operations for LocalShop {
+    async fn list_all_orders(&self, caller: &Caller, command: ListAllOrders) -> ShopResult<Page<OrderSummary>> {
+        self.require_operator(caller).await?;
+        Ok(self.store.list_orders(command.after.as_ref(), command.limit).await?)
+    }
+
+    async fn product_stock(&self, caller: &Caller, command: ProductStock) -> ShopResult<Vec<VariantStock>> {
+        self.require_operator(caller).await?;
+        let found = self.store.find_products(std::slice::from_ref(&command.handle)).await?.pop();
+        let product = found.ok_or_else(|| ShopError::NotFound { what: "product".to_owned() })?;
+        let mut levels = self.stock_levels_of(&product).await?;
+        let stock = product.variants.iter().map(|variant| VariantStock {
+            title: variant.title(),
+            level: match variant.inventory {
+                Inventory::Tracked => {
+                    Some(levels.remove(&variant.sku).unwrap_or_else(|| StockLevel::initial(variant.sku.clone(), 0)))
+                }
+                Inventory::Untracked => None,
+            },
+            sku: variant.sku.clone(),
+        });
+        Ok(stock.collect())
+    }
+
+    async fn correct_stock(&self, caller: &Caller, command: CorrectStock) -> ShopResult<StockLevel> {
+        let operator = self.require_operator(caller).await?;
+        if let StockChange::SetAvailable(units) = command.change
+            && units > StockLevel::MAX_UNITS
+        {
+            return Err(too_many());
+        }
+        let found = self.store.find_products_by_sku(std::slice::from_ref(&command.sku)).await?.pop();
+        let product: Product = found.ok_or_else(|| ShopError::NotFound { what: "article".to_owned() })?;
+        let tracked = product.variant(&command.sku).is_some_and(|variant| variant.inventory == Inventory::Tracked);
+        if !tracked {
+            return Err(RuleError::invalid("sku", "is not counted").into());
+        }
+        let owner = CartOwner::customer(&operator);
+        let request = Fingerprint::new().field("sku", &command.sku);
+        let request = match command.change {
+            StockChange::SetAvailable(units) => request.field("set_available", units),
+            StockChange::Adjust(units) => request.field("adjust", units),
+        };
+        let correct = async |key: Option<&IdempotencyKey>| self.replace_level(&command, key).await;
+        let again = async || self.present_level(&command.sku).await;
+        let client_key = command.client_key.as_deref();
+        let level = self.idempotently(&owner, "stock-corrections", client_key, request, correct, again).await?;
+        self.cache.forget_product(&product.handle).await;
+        Ok(level)
+    }
+
+    async fn cancel_order(&self, caller: &Caller, command: CancelOrder) -> ShopResult<OrderView> {
+        self.require_operator(caller).await?;
+        let id = &command.id;
+        let order = self.existing_order(id).await?;
+        if order.state == OrderState::Cancelled {
+            return Err(RuleError::invalid("order", "is cancelled already").into());
+        }
+        if order.fulfillment != FulfillmentState::Unfulfilled {
+            return Err(RuleError::invalid("order", "was sent: give money back instead").into());
+        }
+        if order.state == OrderState::Paid {
+            return self.refund(order, None, RefundId::derive(&format!("{id}/cancellation"))).await;
+        }
+        let stepped = self.step_until_written(order, |order| Ok(order.call_off(None, self.clock.now()))).await?;
+        Ok(self.advance_payment(stepped, Poll::Once).await?.into())
+    }
+
+    async fn refund_order(&self, caller: &Caller, command: RefundOrder) -> ShopResult<OrderView> {
+        let RefundOrder { id, amount, client_key } = command;
+        // First, as a client of the API does: a key that is none cannot travel in a header.
+        IdempotencyKey::check(&client_key)?;
+        self.require_operator(caller).await?;
+        let order = self.existing_order(&id).await?;
+        // The refund's id follows from the key, so the order itself knows which refunds were requested before.
+        let refund_id = RefundId::derive(&format!("{id}/{client_key}"));
+        self.refund(order, amount, refund_id).await
+    }
+
+    async fn move_parcel(&self, caller: &Caller, command: MoveParcel) -> ShopResult<OrderView> {
+        self.require_operator(caller).await?;
+        let order = self.existing_order(&command.id).await?;
+        let moved = self.step_until_written(order, |order| Ok(Some(order.move_parcel(command.event)?))).await?;
+        self.forget_products_of(&moved).await;
+        Ok(moved.into())
+    }
+}
+
+impl LocalShop {
+    async fn refund(&self, order: Order, amount: Option<Money>, refund_id: RefundId) -> ShopResult<OrderView> {
+        let stepped = self
+            .step_until_written(order, |order| {
+                if let Some(known) = order.payment.refunds.iter().find(|refund| refund.id == refund_id) {
+                    let all_of_it = amount.is_none_or(|amount| amount == known.amount);
+                    return if all_of_it { Ok(None) } else { Err(ShopError::IdempotencyKeyReused) };
+                }
+                let amount = amount.unwrap_or_else(|| order.refundable());
+                Ok(Some(order.request_refund(refund_id.clone(), amount, self.clock.now())?))
+            })
+            .await?;
+        Ok(self.advance_payment(stepped, Poll::Once).await?.into())
+    }
+
+    /// A variant's level as it is now.
+    async fn present_level(&self, sku: &Sku) -> ShopResult<StockLevel> {
+        let found = self.store.find_stock_levels(std::slice::from_ref(sku)).await?.pop();
+        Ok(found.unwrap_or_else(|| StockLevel::initial(sku.clone(), 0)))
+    }
+
+    /// Corrects a level; under a key, the answer is written with it.
+    async fn replace_level(&self, command: &CorrectStock, key: Option<&IdempotencyKey>) -> ShopResult<StockLevel> {
+        for _ in 0..MAX_CORRECTION_TRIES {
+            let seen = self.store.find_stock_levels(std::slice::from_ref(&command.sku)).await?.pop();
+            let next = corrected(seen.as_ref(), command)?;
+            let Some(key) = key else { return Ok(self.store.correct_stock(&command.sku, command.change).await?) };
+            let answer = answer(key, Outcome::Done);
+            match self.store.replace_stock_level_under_key(seen.as_ref(), &next, &answer).await {
+                Ok(()) => return Ok(next),
+                // An order was faster, or the key has an answer by now: the caller finds that.
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(ShopError::Conflict)
+    }
+
+    /// Writes the step that `decide` makes of the order as it is; decides anew when someone else was first.
+    async fn step_until_written(
+        &self,
+        mut order: Order,
+        decide: impl Fn(&Order) -> ShopResult<Option<OrderStep>>,
+    ) -> ShopResult<Order> {
+        for _ in 0..MAX_STEP_TRIES {
+            let Some(step) = decide(&order)? else { return Ok(order) };
+            let wanted = step.order.clone();
+            order = self.write_step(&order, step).await?;
+            if order == wanted {
+                return Ok(order);
+            }
+        }
+        Err(ShopError::Conflict)
+    }
+}
+
+/// The level after a correction.
+fn corrected(seen: Option<&StockLevel>, command: &CorrectStock) -> ShopResult<StockLevel> {
+    let seen = seen.cloned().unwrap_or_else(|| StockLevel::initial(command.sku.clone(), 0));
+    let available = match command.change {
+        StockChange::SetAvailable(units) => i64::from(units),
+        StockChange::Adjust(units) => i64::from(seen.available) + i64::from(units),
+    };
+    if available > i64::from(StockLevel::MAX_UNITS) {
+        return Err(too_many());
+    }
+    let short = || ShopError::OutOfStock { sku: command.sku.clone() };
+    let available = u32::try_from(available).map_err(|_| short())?;
+    let received = i64::from(seen.received) - i64::from(seen.available) + i64::from(available);
+    Ok(StockLevel { available, received: u32::try_from(received).map_err(|_| too_many())?, ..seen })
+}
+
+fn too_many() -> ShopError {
+    RuleError::invalid("units", format!("must leave at most {} available", StockLevel::MAX_UNITS)).into()
+}

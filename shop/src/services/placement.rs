@@ -1,0 +1,114 @@
+//! The order that a cart becomes: prices, stock and totals as they are now, checked against what the shopper saw.
+
+use time::OffsetDateTime;
+use ulid::Ulid;
+
+use super::LocalShop;
+use super::carts::PricedCart;
+use super::checkout::PlaceOrder;
+use super::local_shop::Identity;
+use crate::domain::{
+    FulfillmentState, LineItemId, Order, OrderId, OrderLine, OrderState, Payment, PaymentId, Reservation, RuleError,
+    Sku, Token, quote,
+};
+use crate::{ShopError, ShopResult};
+
+/// Most SKUs of one order that are reported as low: what an order writes has to fit one DynamoDB transaction.
+const MAX_LOW_STOCK_MESSAGES: usize = 20;
+
+/// An order that is not placed yet.
+pub(super) struct NewOrder {
+    pub order: Order,
+    pub cart_version: u64,
+    /// SKUs of which few will be left, judged by the stock that was read: a hint for the operator, not a count.
+    pub running_low: Vec<Sku>,
+}
+
+impl LocalShop {
+    pub(super) async fn new_order(
+        &self,
+        identity: Identity,
+        command: PlaceOrder,
+        now: OffsetDateTime,
+    ) -> ShopResult<NewOrder> {
+        let address = command.shipping_address.validated()?;
+        if !self.payments.accepts(&command.payment_method) {
+            return Err(RuleError::invalid("payment_method", "is not a card token of the payment provider").into());
+        }
+        let priced = self.price_cart(self.cart_of(&identity.owner).await?).await?;
+        refuse_unavailable(&priced)?;
+        let region = address.region.as_deref();
+        let quote =
+            quote(&priced.lines, address.country, region, Some(&command.shipping_method), &self.config.pricing)?;
+        if let Some(expected) = command.expected_total.filter(|expected| *expected != quote.total) {
+            return Err(RuleError::TotalChanged { expected, actual: quote.total }.into());
+        }
+        let id = OrderId::from_ulid(self.ids.ulid());
+        let lines = quote
+            .lines
+            .iter()
+            .enumerate()
+            .map(|(number, line)| OrderLine { id: LineItemId::derive(&format!("{id}/{number}")), line: line.clone() });
+        let payment_id = PaymentId::from_ulid(self.ids.ulid());
+        let payment = Payment::new(payment_id, self.payments.name(), command.payment_method);
+        let order = Order {
+            order_number: self.order_number(),
+            access_key: Token::visitor(self.ids.secret()).expose().trim_start_matches("vis_").to_owned(),
+            owner: identity.owner,
+            customer_id: identity.customer.map(|customer| customer.id),
+            email: command.email,
+            shipping_address: address,
+            lines: lines.collect(),
+            subtotal: quote.subtotal,
+            shipping: quote.shipping,
+            tax_lines: quote.tax_lines,
+            tax_total: quote.tax_total,
+            prices_include_tax: quote.prices_include_tax,
+            total: quote.total,
+            reservations: reservations(&priced),
+            client_key: command.client_key,
+            due_at: Some(Order::first_look(now)),
+            state: OrderState::Pending,
+            payment,
+            fulfillment: FulfillmentState::Unfulfilled,
+            version: 1,
+            placed_at: now,
+            id,
+        };
+        let low = self.config.low_stock_units;
+        let running_low = order.reservations.iter().filter(|held| {
+            let left = |units: u32| units.saturating_sub(held.quantity.get());
+            priced.available(&held.sku).is_some_and(|units| units > low && left(units) <= low)
+        });
+        let running_low = running_low.map(|held| held.sku.clone()).take(MAX_LOW_STOCK_MESSAGES).collect();
+        Ok(NewOrder { cart_version: priced.cart.version, running_low, order })
+    }
+
+    /// Ten Crockford characters, 50 random bits: two of a million orders share one in 1 of 2,000 shops, and nothing
+    /// is looked up by it.
+    fn order_number(&self) -> String {
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&self.ids.secret()[..16]);
+        let text = Ulid::from_bytes(bytes).to_string();
+        format!("{}-{}", &text[16..21], &text[21..26])
+    }
+}
+
+pub(super) fn refuse_unavailable(priced: &PricedCart) -> ShopResult<()> {
+    if priced.unavailable.is_empty() {
+        return Ok(());
+    }
+    Err(ShopError::Rules(priced.unavailable.iter().map(|sku| RuleError::NotSold { sku: sku.clone() }).collect()))
+}
+
+/// What the order takes from stock: tracked lines by rising SKU. A cart has one line per SKU, so no SKU is twice.
+fn reservations(priced: &PricedCart) -> Vec<Reservation> {
+    let mut reservations: Vec<_> = priced
+        .lines
+        .iter()
+        .filter(|line| priced.available(&line.line.sku).is_some())
+        .map(|line| Reservation { sku: line.line.sku.clone(), quantity: line.line.quantity })
+        .collect();
+    reservations.sort_by(|a, b| a.sku.cmp(&b.sku));
+    reservations
+}
