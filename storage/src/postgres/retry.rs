@@ -3,15 +3,14 @@
 
 use std::time::Duration;
 
-use shopease_process::deadline;
-use shopease_process::retry::{RetryBudget, full_jitter};
+use shopease_process::retry::{Policy, RetryBudget};
 use shopease_shop::ports::{StoreError, SystemIds};
-use tokio::time::Instant;
 
 use super::error::{is_connection_lost, is_rolled_back, store_error};
 
+/// What fails three times in a row is not a passing clash.
 const TRIES: u32 = 3;
-/// The longest pause before the second try; twice as long before the third.
+/// The longest pause before the second try; twice as long before the third. Statements take a few milliseconds.
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
 /// No try begins later than this after the first began, so that slow failures do not add up.
 const BEGIN_WITHIN: Duration = Duration::from_secs(2);
@@ -19,6 +18,8 @@ const BEGIN_WITHIN: Duration = Duration::from_secs(2);
 /// Retries of this process: a tenth of the statements, ten a second besides; saved up for a server that restarts under
 /// every connection of the pool.
 static BUDGET: RetryBudget = RetryBudget::new(10, 10, 100);
+
+static POLICY: Policy<'static> = Policy::new(TRIES, FIRST_PAUSE).beginning_within(BEGIN_WITHIN).with_budget(&BUDGET);
 
 /// How a statement ended that may have been tried more than once.
 pub(super) struct Outcome<T> {
@@ -42,7 +43,7 @@ pub(super) async fn once<T, F>(statement: impl Fn() -> F) -> Result<T, StoreErro
 where
     F: Future<Output = Result<T, sqlx::Error>>,
 {
-    run(statement, is_rolled_back).await.result
+    run(&POLICY, statement, is_rolled_back).await.result
 }
 
 /// As [`repeatable`], for a statement whose second run answers differently: the caller is told.
@@ -50,48 +51,37 @@ pub(super) async fn tracked<T, F>(statement: impl Fn() -> F) -> Outcome<T>
 where
     F: Future<Output = Result<T, sqlx::Error>>,
 {
-    run(statement, |error| is_rolled_back(error) || is_connection_lost(error)).await
+    run(&POLICY, statement, |error| is_rolled_back(error) || is_connection_lost(error)).await
 }
 
-async fn run<T, F>(statement: impl Fn() -> F, again: impl Fn(&sqlx::Error) -> bool) -> Outcome<T>
-where
-    F: Future<Output = Result<T, sqlx::Error>>,
-{
-    run_within(&BUDGET, statement, again).await
-}
-
-async fn run_within<T, F>(
-    budget: &RetryBudget,
+async fn run<T, F>(
+    policy: &Policy<'_>,
     statement: impl Fn() -> F,
-    again: impl Fn(&sqlx::Error) -> bool,
+    is_transient: impl Fn(&sqlx::Error) -> bool,
 ) -> Outcome<T>
 where
     F: Future<Output = Result<T, sqlx::Error>>,
 {
-    budget.note_request();
+    let mut tries = policy.start(&SystemIds);
     let mut maybe_done_before = false;
-    let mut tried = 1;
-    let began = Instant::now();
     loop {
-        match statement().await {
-            Err(error) if tried < TRIES && again(&error) && began.elapsed() < BEGIN_WITHIN => {
-                let pause = full_jitter(&SystemIds, FIRST_PAUSE * 2_u32.pow(tried - 1));
-                if !deadline::allows(pause) || !budget.allows_retry() {
-                    return Outcome { result: Err(store_error(error)), maybe_done_before };
-                }
-                tracing::debug!(%error, tried, "statement is tried again");
-                maybe_done_before |= is_connection_lost(&error);
-                tokio::time::sleep(pause).await;
-                tried += 1;
-            }
-            result => return Outcome { result: result.map_err(store_error), maybe_done_before },
+        let error = match statement().await {
+            Ok(done) => return Outcome { result: Ok(done), maybe_done_before },
+            Err(error) => error,
+        };
+        if !is_transient(&error) || !tries.pause().await {
+            return Outcome { result: Err(store_error(error)), maybe_done_before };
         }
+        maybe_done_before |= is_connection_lost(&error);
+        tracing::debug!(%error, "trying the statement again");
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
+
+    use shopease_process::deadline;
 
     use super::*;
 
@@ -120,7 +110,7 @@ mod tests {
             async { Err::<(), _>(lost()) }
         };
         for expected in [3, 2, 1] {
-            assert!(run_within(&budget, failing, is_connection_lost).await.result.is_err());
+            assert!(run(&POLICY.with_budget(&budget), failing, is_connection_lost).await.result.is_err());
             assert_eq!(calls.swap(0, Ordering::Relaxed), expected);
         }
         let late = deadline::scope(tokio::time::Instant::now(), repeatable(failing));
