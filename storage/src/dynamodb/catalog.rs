@@ -11,7 +11,7 @@ use super::items::{parse_text, read_document, read_text};
 use super::keys::{self, Key, PARTITION, SORT};
 use super::product_items::{ProductItems, listed};
 use super::reads::{Consistency, Range};
-use super::retry::Backoff;
+use super::retry::CLASHES;
 
 #[async_trait]
 impl CatalogStore for DynamoDbStore {
@@ -20,7 +20,7 @@ impl CatalogStore for DynamoDbStore {
     }
 
     async fn find_products(&self, handles: &[Handle]) -> Result<Vec<Product>, StoreError> {
-        let mut backoff = Backoff::new(&self.ids);
+        let mut tries = CLASHES.start(&*self.ids);
         let mut wanted: BTreeSet<Handle> = handles.iter().cloned().collect();
         let mut products = Vec::with_capacity(wanted.len());
         loop {
@@ -30,7 +30,7 @@ impl CatalogStore for DynamoDbStore {
             if wanted.is_empty() {
                 return Ok(products);
             }
-            if !backoff.pause().await {
+            if !tries.pause().await {
                 return Err(StoreError::Throttled("a product was written all the time it was read".into()));
             }
         }

@@ -1,6 +1,7 @@
 //! Records of idempotency keys: one item a key. The answer is an attribute, so that the first one can stay.
 
 use async_trait::async_trait;
+use shopease_process::retry::TryError;
 use shopease_shop::ports::{
     Claim, Claimed, IdempotencyKey, IdempotencyRecord, IdempotencyStore, KeyAnswer, StoreError,
 };
@@ -9,7 +10,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::actions::Action;
 use super::items::{EXPIRES_MS, Item, NewItem, bad, find_text, is_live, millis, number, parse_text, read_text, text};
-use super::retry::Backoff;
+use super::retry::CLASHES;
 use super::writes::Refused;
 use super::{DynamoDbStore, keys};
 
@@ -43,6 +44,11 @@ impl RecordRow {
             self.try_into().map(Claimed::Existing)
         }
     }
+}
+
+/// The key is taken, and who took it is not known.
+pub(super) fn unread_record() -> StoreError {
+    StoreError::Throttled("the record under a key could not be read".into())
 }
 
 /// Takes a key that is free at `now`, in the name of `claimed_by`.
@@ -92,20 +98,19 @@ impl IdempotencyStore for DynamoDbStore {
 
     async fn claim_idempotency_key(&self, claim: &Claim, now: OffsetDateTime) -> Result<Claimed, StoreError> {
         let me = self.ids.ulid().to_string();
-        let mut backoff = Backoff::new(&self.ids);
-        loop {
+        let claim_once = async || {
             let found = match self.write(take(claim, now, &me)?).await {
                 Ok(()) => return Ok(Claimed::New),
-                Err(Refused::Failed(error)) => return Err(error),
+                Err(Refused::Failed(error)) => return Err(error.into()),
                 Err(Refused::Conditions(found)) => found.into_values().flatten().next(),
             };
             match found {
-                Some(item) => return RecordRow(item).found_by(&me),
-                // An engine that does not tell what it found: the next try meets it, or the key is free by then.
-                None if backoff.pause().await => {}
-                None => return Err(StoreError::Throttled("the record under a key could not be read".into())),
+                Some(item) => Ok(RecordRow(item).found_by(&me)?),
+                // An engine that does not return what it found: the next try finds it, or the key is free by then.
+                None => Err(TryError::Transient(unread_record())),
             }
-        }
+        };
+        CLASHES.run(&*self.ids, claim_once).await
     }
 
     async fn release_idempotency_key(&self, key: &IdempotencyKey) -> Result<(), StoreError> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
+use shopease_process::retry::TryError;
 use shopease_shop::domain::{CartOwner, Order, OrderId, OrderSummary, Page, PageLimit, Position, Sku};
 use shopease_shop::ports::{
     Claimed, IdempotencyStore as _, OrderAdvance, OrderStore, OutboxMessage, Placement, StoreError,
@@ -12,11 +13,11 @@ use shopease_shop::ports::{
 use time::OffsetDateTime;
 
 use super::actions::Action;
-use super::idempotency::{RecordRow, complete, take};
+use super::idempotency::{RecordRow, complete, take, unread_record};
 use super::items::{Item, NewItem, millis, number, parse_text, read_document, read_number, read_text};
 use super::keys::{SHARDS, SORT};
 use super::reads::{Consistency, Range};
-use super::retry::Backoff;
+use super::retry::CLASHES;
 use super::stock::{reserve, settle};
 use super::writes::{MAX_ACTIONS, Refused};
 use super::{DynamoDbStore, carts, keys};
@@ -40,28 +41,24 @@ impl OrderStore for DynamoDbStore {
     async fn place_order(&self, placement: &Placement) -> Result<Claimed, StoreError> {
         let me = self.ids.ulid().to_string();
         let actions = placing(placement, &me)?;
-        let mut backoff = Backoff::new(&self.ids);
-        loop {
+        let place_once = async || {
             let mut failed = match self.transact(actions.clone()).await {
                 Ok(()) => return Ok(Claimed::New),
-                Err(Refused::Failed(error)) => return Err(error),
+                Err(Refused::Failed(error)) => return Err(error.into()),
                 Err(Refused::Conditions(failed)) => failed,
             };
             match failed.remove(&KEY) {
-                Some(Some(record)) => return RecordRow(record).found_by(&me),
-                // An engine that does not tell what it found: read it, unless the key is free again by now.
+                Some(Some(record)) => Ok(RecordRow(record).found_by(&me)?),
+                // An engine that does not return what it found: read it, unless the key is free again by now.
                 Some(None) => {
                     let now = placement.order.placed_at;
-                    if let Some(record) = self.find_idempotency_record(&placement.claim.key, now).await? {
-                        return Ok(Claimed::Existing(record));
-                    }
-                    if !backoff.pause().await {
-                        return Err(StoreError::Throttled("the record under a key could not be read".into()));
-                    }
+                    let record = self.find_idempotency_record(&placement.claim.key, now).await?;
+                    record.map(Claimed::Existing).ok_or_else(|| TryError::Transient(unread_record()))
                 }
-                None => return Err(refusal(placement, &failed)),
+                None => Err(refusal(placement, &failed).into()),
             }
-        }
+        };
+        CLASHES.run(&*self.ids, place_once).await
     }
 
     async fn advance_order(&self, advance: &OrderAdvance) -> Result<(), StoreError> {

@@ -9,7 +9,7 @@ use super::DynamoDbStore;
 use super::error::{store_error, unbuildable};
 use super::items::{Item, key_item, text};
 use super::keys::{Key, cut_to_sort_key};
-use super::retry::Backoff;
+use super::retry::CLASHES;
 
 /// Most keys of one `BatchGetItem`.
 const MAX_KEYS: usize = 100;
@@ -62,7 +62,7 @@ impl DynamoDbStore {
 
     async fn get_batch(&self, wanted: KeysAndAttributes, items: &mut Vec<Item>) -> Result<(), StoreError> {
         let mut waiting = HashMap::from([(self.table.clone(), wanted)]);
-        let mut backoff = Backoff::new(&self.ids);
+        let mut tries = CLASHES.start(&*self.ids);
         loop {
             let request = self.client.batch_get_item().set_request_items(Some(waiting));
             let answer = request.send().await.map_err(store_error)?;
@@ -74,7 +74,7 @@ impl DynamoDbStore {
                 return Ok(());
             }
             // An answer is cut at 16 MB, which is no reason to wait.
-            if items.len() == before && !backoff.pause().await {
+            if items.len() == before && !tries.pause().await {
                 return Err(StoreError::Throttled("the table leaves keys of a batch unread".into()));
             }
         }

@@ -1,108 +1,77 @@
-//! Trying again: full jitter, within the request's deadline and the process's budget, from the shop's own randomness.
+//! When a command on the table is tried again, and how much of that a process may do.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use shopease_process::deadline;
-use shopease_process::retry::{RetryBudget, full_jitter};
-use shopease_shop::ports::IdGenerator;
-use tokio::time::Instant;
+use shopease_process::retry::{Policy, RetryBudget, TryError};
+use shopease_shop::ports::StoreError;
+
+use super::writes::Refused;
 
 /// Tries of one command that clashes with others, and how long they take together: a shopper waits.
 const TRIES: u32 = 8;
-const PATIENCE: Duration = Duration::from_secs(3);
-/// How long a command waits its turn that nobody looks at, such as one product of an import.
-const MUCH_PATIENCE: Duration = Duration::from_mins(1);
-/// Longest pause between looks at whose turn it is.
-const SHORT_PAUSE: Duration = Duration::from_millis(160);
-/// Longest first pause; doubles with every try.
+const BEGIN_WITHIN: Duration = Duration::from_secs(3);
+/// Longest first pause: about as long as the transaction takes that it clashed with.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 /// Longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_millis(800);
+
+/// How long a command waits its turn that no shopper waits for, such as one product of an import.
+const WAIT_WITHIN: Duration = Duration::from_mins(1);
+/// Longest pause between two checks whose turn it is.
+const LONGEST_WAIT: Duration = Duration::from_millis(160);
 
 /// Retries of this process. Clashes are part of working on items that many want: when half of all tries clash, every
 /// command needs one retry on average, so the budget is one a command. A table that throttles everything then sees two
 /// tries a command in the long run, not eight.
 static BUDGET: RetryBudget = RetryBudget::new(100, 10, 500);
 
-/// The pauses of one command.
-pub(super) struct Backoff {
-    ids: Arc<dyn IdGenerator>,
-    deadline: Instant,
-    tries: u32,
-    most_tries: u32,
-    longest_pause: Duration,
-    budget: Option<&'static RetryBudget>,
-}
+/// For a command that clashes with others.
+pub(super) static CLASHES: Policy<'static> = Policy::new(TRIES, FIRST_PAUSE)
+    .with_longest_pause(LONGEST_PAUSE)
+    .beginning_within(BEGIN_WITHIN)
+    .with_budget(&BUDGET);
 
-impl Backoff {
-    /// Starts the clock of a command.
-    pub fn new(ids: &Arc<dyn IdGenerator>) -> Self {
-        BUDGET.note_request();
-        Self {
-            ids: Arc::clone(ids),
-            deadline: Instant::now() + deadline::remaining().map_or(PATIENCE, |left| left.min(PATIENCE)),
-            tries: 1,
-            most_tries: TRIES,
-            longest_pause: LONGEST_PAUSE,
-            budget: Some(&BUDGET),
-        }
-    }
+/// For a command that has time, and waits for others more than it clashes with them: only its time is bounded, and no
+/// budget is charged.
+pub(super) static WAITING: Policy<'static> =
+    Policy::new(u32::MAX, FIRST_PAUSE).with_longest_pause(LONGEST_WAIT).beginning_within(WAIT_WITHIN);
 
-    /// Starts the clock of a command that has time, and waits for others more than it clashes with them:
-    /// that costs no budget.
-    pub fn patient(ids: &Arc<dyn IdGenerator>) -> Self {
-        let deadline = Instant::now() + MUCH_PATIENCE;
-        Self { deadline, most_tries: u32::MAX, longest_pause: SHORT_PAUSE, budget: None, ..Self::new(ids) }
-    }
-
-    /// Waits before the next try, anywhere between nothing and the longest pause of this try, so that those who
-    /// clashed do not clash again. `false`, at once, when there shall be no next try.
-    pub async fn pause(&mut self) -> bool {
-        if self.tries >= self.most_tries {
-            return false;
-        }
-        let longest = FIRST_PAUSE.saturating_mul(1 << (self.tries - 1).min(10)).min(self.longest_pause);
-        self.tries += 1;
-        let pause = full_jitter(&*self.ids, longest);
-        if Instant::now() + pause > self.deadline || !self.budget.is_none_or(RetryBudget::allows_retry) {
-            return false;
-        }
-        tokio::time::sleep(pause).await;
-        true
-    }
+/// A throttled write is a clash with a transaction on the same item, as well as too much load.
+pub(super) fn throttled_is_transient(refused: Refused) -> TryError<Refused> {
+    TryError::transient_if(refused, |refused| matches!(refused, Refused::Failed(StoreError::Throttled(_))))
 }
 
 #[cfg(all(test, feature = "testing"))]
 mod tests {
+    use shopease_process::deadline;
     use shopease_shop::testing::SeededIds;
+    use tokio::time::Instant;
 
     use super::*;
 
     /// Pauses until there shall be no next try.
-    async fn tries(mut backoff: Backoff) -> u32 {
-        let mut tries = 1;
-        while backoff.pause().await {
-            tries += 1;
+    async fn tries(policy: &Policy<'_>, seed: u64) -> u32 {
+        let ids = SeededIds::new(seed);
+        let (mut tries, mut count) = (policy.start(&ids), 1);
+        while tries.pause().await {
+            count += 1;
         }
-        tries
+        count
     }
 
     #[tokio::test]
     async fn tries_end_with_the_budget_and_with_the_request() {
-        static SMALL: RetryBudget = RetryBudget::new(0, 0, 9);
-        let seed = 11;
-        let ids: Arc<dyn IdGenerator> = Arc::new(SeededIds::new(seed));
-        let command = || Backoff { budget: Some(&SMALL), ..Backoff::new(&ids) };
-        assert_eq!(tries(command()).await, TRIES, "seed {seed}");
-        assert_eq!(tries(command()).await, 1 + 9 - (TRIES - 1), "seed {seed}: what is left of the budget");
-        assert_eq!(tries(command()).await, 1, "seed {seed}: nothing is left");
-        let begun = Instant::now();
-        let time = Duration::from_millis(100);
-        deadline::scope(begun + time, async {
-            let tried = tries(Backoff { budget: None, ..Backoff::new(&ids) }).await;
+        let (small, seed) = (RetryBudget::new(0, 0, 9), 11);
+        let policy = CLASHES.with_budget(&small);
+        assert_eq!(tries(&policy, seed).await, TRIES, "seed {seed}");
+        assert_eq!(tries(&policy, seed).await, 1 + 9 - (TRIES - 1), "seed {seed}: what is left of the budget");
+        assert_eq!(tries(&policy, seed).await, 1, "seed {seed}: nothing is left");
+        for policy in [&CLASHES, &WAITING] {
+            let begun = Instant::now();
+            let time = Duration::from_millis(100);
+            let tried = deadline::scope(begun + time, tries(policy, seed)).await;
             assert!(tried > 1 && tried < TRIES, "seed {seed}: {tried}");
-        })
-        .await;
+            assert!(begun.elapsed() < time, "seed {seed}");
+        }
     }
 }

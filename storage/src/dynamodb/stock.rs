@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
+use shopease_process::retry::TryError;
 use shopease_shop::domain::{Reservation, Sku, StockChange, StockEffect, StockLevel};
 use shopease_shop::ports::{KeyAnswer, StockStore, StoreError};
 
 use super::actions::Action;
 use super::items::{Item, NewItem, number, parse_text, read_number};
 use super::reads::Consistency;
-use super::retry::Backoff;
+use super::retry::CLASHES;
 use super::writes::Refused;
 use super::{DynamoDbStore, idempotency, keys};
 
@@ -84,8 +85,7 @@ impl StockStore for DynamoDbStore {
     }
 
     async fn correct_stock(&self, sku: &Sku, change: StockChange) -> Result<StockLevel, StoreError> {
-        let mut backoff = Backoff::new(&self.ids);
-        loop {
+        let correct_once = async || {
             let seen = self.find_stock_levels(std::slice::from_ref(sku)).await?.pop();
             let seen = seen.unwrap_or_else(|| StockLevel::initial(sku.clone(), 0));
             let units = match change {
@@ -95,19 +95,19 @@ impl StockStore for DynamoDbStore {
             // A count names what is there now, so orders may not have changed it; a delta can go on top of theirs.
             let expected = matches!(change, StockChange::SetAvailable(_)).then_some(seen.available);
             match self.add_units(sku, units, expected).await {
-                Ok(level) => return Ok(level),
+                Ok(level) => Ok(level),
                 // Also when it is throttled: another request token would not know what a lost answer has done.
-                Err(Refused::Failed(error)) => return Err(error),
+                Err(Refused::Failed(error)) => Err(error.into()),
                 Err(Refused::Conditions(found)) => {
                     let now = found.into_values().flatten().next().map(|item| StockLevel::try_from(StockRow(item)));
                     let now = now.transpose()?.unwrap_or_else(|| StockLevel::initial(sku.clone(), 0));
                     refusal(&now, units, expected)?;
-                    if !backoff.pause().await {
-                        return Err(StoreError::Throttled(format!("stock of {sku} changes all the time").into()));
-                    }
+                    let clash = StoreError::Throttled(format!("stock of {sku} changes all the time").into());
+                    Err(TryError::Transient(clash))
                 }
             }
-        }
+        };
+        CLASHES.run(&*self.ids, correct_once).await
     }
 
     async fn replace_stock_level_under_key(

@@ -21,7 +21,7 @@ use super::actions::Action;
 use super::items::{NewItem, text};
 use super::product_index::{Footprint, IndexContent, Indexed, ProductIndex};
 use super::product_items::{ProductItems, summary_items};
-use super::retry::Backoff;
+use super::retry::WAITING;
 use super::writes::{MAX_ACTIONS, Refused};
 use super::{DynamoDbStore, keys};
 
@@ -70,14 +70,14 @@ fn rival(refused: Refused) -> Interrupted {
 impl DynamoDbStore {
     /// Writes a product, starting again whenever a rival comes in between.
     pub(super) async fn upsert(&self, product: &Product, terms: &SearchTerms) -> Result<Upserted, StoreError> {
-        let (mut backoff, mut created) = (Backoff::patient(&self.ids), false);
+        let (mut tries, mut created) = (WAITING.start(&*self.ids), false);
         let mut watched = Watched { version: 0, since: Instant::now() };
         loop {
             match self.upsert_once(product, terms, &mut watched, &mut created).await {
                 Ok(()) => return Ok(if created { Upserted::Created } else { Upserted::Updated }),
                 Err(Interrupted::Failed(error)) => return Err(error),
                 Err(Interrupted::Rival) => {
-                    if !backoff.pause().await {
+                    if !tries.pause().await {
                         let handle = &product.handle;
                         return Err(StoreError::Throttled(format!("product {handle} is written all the time").into()));
                     }

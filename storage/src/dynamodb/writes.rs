@@ -17,7 +17,7 @@ use shopease_shop::ports::StoreError;
 use super::actions::{Action, Change};
 use super::error::{is_load, store_error, unbuildable};
 use super::items::Item;
-use super::retry::Backoff;
+use super::retry::{CLASHES, throttled_is_transient};
 use super::{BulkWrites, DynamoDbStore};
 
 /// Most actions of one transaction.
@@ -26,12 +26,14 @@ pub(super) const MAX_ACTIONS: usize = 100;
 const MAX_BATCH: usize = 25;
 
 /// Why writes were not carried out. Nothing was changed, unless the store is unavailable.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(super) enum Refused {
     /// These actions, by index, failed their conditions; with the item that made them fail, if there is one.
+    #[error("a condition failed")]
     Conditions(BTreeMap<usize, Option<Item>>),
     /// The store failed.
-    Failed(StoreError),
+    #[error(transparent)]
+    Failed(#[from] StoreError),
 }
 
 impl Refused {
@@ -49,22 +51,11 @@ impl Refused {
     }
 }
 
-impl From<StoreError> for Refused {
-    fn from(error: StoreError) -> Self {
-        Self::Failed(error)
-    }
-}
-
 impl DynamoDbStore {
     /// Carries out one write. A clash with a transaction on the same item is tried again.
     pub(super) async fn write(&self, action: Action) -> Result<(), Refused> {
-        let mut backoff = Backoff::new(&self.ids);
-        loop {
-            match self.write_once(action.clone()).await {
-                Err(Refused::Failed(StoreError::Throttled(_))) if backoff.pause().await => {}
-                done => return done.map(drop),
-            }
-        }
+        let write = async || self.write_once(action.clone()).await.map(drop).map_err(throttled_is_transient);
+        CLASHES.run(&*self.ids, write).await
     }
 
     /// Gives the item as it is after an update.
@@ -138,18 +129,12 @@ impl DynamoDbStore {
             actions.into_iter().map(|action| action.in_transaction(&self.table)).collect();
         let actions = actions?;
         let token = self.ids.ulid().to_string();
-        let mut backoff = Backoff::new(&self.ids);
-        loop {
+        let transact = async || {
             let request = self.client.transact_write_items().client_request_token(&token);
-            let Err(error) = request.set_transact_items(Some(actions.clone())).send().await else { return Ok(()) };
-            let error = match judge(error) {
-                Refused::Failed(StoreError::Throttled(error)) => error,
-                final_answer => return Err(final_answer),
-            };
-            if !backoff.pause().await {
-                return Err(Refused::Failed(StoreError::Throttled(error)));
-            }
-        }
+            let done = request.set_transact_items(Some(actions.clone())).send().await;
+            done.map(drop).map_err(|error| throttled_is_transient(judge(error)))
+        };
+        CLASHES.run(&*self.ids, transact).await
     }
 
     /// Carries out those of the writes whose conditions hold, any number of them, in as few transactions as that takes;
@@ -192,7 +177,7 @@ impl DynamoDbStore {
     async fn write_batch(&self, actions: &[Action]) -> Result<(), StoreError> {
         let requests: Result<Vec<_>, _> = actions.iter().cloned().map(batch_request).collect();
         let mut waiting = HashMap::from([(self.table.clone(), requests?)]);
-        let mut backoff = Backoff::new(&self.ids);
+        let mut tries = CLASHES.start(&*self.ids);
         loop {
             let request = self.client.batch_write_item().set_request_items(Some(waiting));
             let answer = request.send().await.map_err(store_error)?;
@@ -200,7 +185,7 @@ impl DynamoDbStore {
             if waiting.values().all(Vec::is_empty) {
                 return Ok(());
             }
-            if !backoff.pause().await {
+            if !tries.pause().await {
                 return Err(StoreError::Throttled("the table leaves writes of a batch unprocessed".into()));
             }
         }
