@@ -15,10 +15,10 @@ use aws_sigv4::sign::v4;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method, Response, Url};
 use serde::Deserialize;
-use shopease_process::retry::full_jitter;
+use shopease_process::retry::{Policy, TryError};
 use shopease_shop::ports::{Clock as _, Env, Source, SystemClock, SystemIds};
 use tokio::sync::Mutex;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 /// Longest wait for a connection: all of this is in the same region.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -59,7 +59,7 @@ impl Failure {
     }
 
     /// Whether another try may help: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>
-    fn is_passing(&self) -> bool {
+    fn is_transient(&self) -> bool {
         match self {
             Self::Refused { status, code, .. } => {
                 matches!(status, 429 | 500..=599)
@@ -130,26 +130,18 @@ impl Service {
         Ok(Self { name, region, endpoint, http, provider, credentials: Arc::default() })
     }
 
-    /// Sends a call, again after passing failures while there is patience.
+    /// Sends a call, again after transient failures while there is patience. There is no retry budget: calls are few,
+    /// because parameters are read when a process starts and assets through a cache.
     pub async fn send(&self, call: &Call, patience: Patience) -> Result<(HeaderMap, Vec<u8>), Failure> {
         let deadline = Instant::now() + patience.in_all;
-        let mut tried = 1;
-        loop {
+        let attempt = async || {
             let until = deadline.min(Instant::now() + TRY_TIMEOUT);
-            let answer = match timeout_at(until, self.try_once(call)).await {
-                Ok(answer) => answer,
-                Err(late) => Err(Failure::no_answer("no answer in time", late)),
-            };
-            let pause = full_jitter(&SystemIds, FIRST_PAUSE * 2_u32.pow(tried - 1));
-            match answer {
-                Err(failure) if failure.is_passing() && tried < patience.tries && Instant::now() + pause < deadline => {
-                    tracing::debug!(service = self.name, tried, %failure, "asked again");
-                    sleep(pause).await;
-                    tried += 1;
-                }
-                answer => return answer,
-            }
-        }
+            let answer = timeout_at(until, self.try_once(call)).await;
+            let answer = answer.unwrap_or_else(|late| Err(Failure::no_answer("no answer in time", late)));
+            answer.map_err(|failure| TryError::transient_if(failure, Failure::is_transient))
+        };
+        let policy = Policy::new(patience.tries, FIRST_PAUSE).beginning_within(patience.in_all);
+        policy.run(&SystemIds, attempt).await
     }
 
     async fn try_once(&self, call: &Call) -> Result<(HeaderMap, Vec<u8>), Failure> {
@@ -301,7 +293,8 @@ mod tests {
 
     #[test]
     fn only_what_may_pass_is_tried_again() {
-        let refused = |status, code: &str| refusal(status, format!(r#"{{"__type":"{code}"}}"#).as_bytes()).is_passing();
+        let refused =
+            |status, code: &str| refusal(status, format!(r#"{{"__type":"{code}"}}"#).as_bytes()).is_transient();
         assert!(refused(400, "ThrottlingException") && refused(503, "SlowDown") && refused(500, "InternalError"));
         assert!(
             !refused(400, "AccessDeniedException")
