@@ -10,8 +10,9 @@ use super::issue::{IssueKind, Issues};
 use super::parallel::in_parallel;
 use super::sku::{Derivation, derived};
 use super::{ImportReport, ImportedProduct, LeftOutProduct, ParsedCatalog};
+use shopease_process::retry::{Policy, TryError};
 use shopease_shop::domain::{Handle, Product, ProductStatus, SearchTerms, Sku, StockChange, Tokenizer};
-use shopease_shop::ports::{Store, StoreError};
+use shopease_shop::ports::{Store, StoreError, SystemIds};
 
 /// Products read from the store at once; the port takes no more.
 const CHUNK: usize = 100;
@@ -19,6 +20,9 @@ const CHUNK: usize = 100;
 const CONCURRENCY: usize = 8;
 /// Tries of one command when the store is busy.
 const TRIES: u32 = 6;
+/// Longest pause before the second try; twice as long before each further one. On average all pauses of a command take
+/// three seconds, in which a throttled table recovers. There is no retry budget: [`CONCURRENCY`] bounds the load.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
 /// How to write.
 #[derive(Debug, Clone, Copy)]
@@ -271,20 +275,13 @@ fn replace_sku(imported: &mut ImportedProduct, taken: &str) -> Option<(Sku, Sku)
     Some((old, found))
 }
 
-/// Runs a command again, more slowly each time, while the store is busy or away.
+/// Runs a command again, less often each time, while the store is busy or away.
 async fn patiently<T, F>(command: impl Fn() -> F) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, StoreError>>,
 {
-    let mut pause = Duration::from_millis(100);
-    for _ in 1..TRIES {
-        match command().await {
-            Err(error) if error.retryable() => tokio::time::sleep(pause).await,
-            outcome => return outcome,
-        }
-        pause *= 2;
-    }
-    command().await
+    let attempt = async || command().await.map_err(|error| TryError::transient_if(error, StoreError::retryable));
+    Policy::new(TRIES, FIRST_PAUSE).run(&SystemIds, attempt).await
 }
 
 fn with_source(error: &StoreError) -> String {
