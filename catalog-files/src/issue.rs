@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use shopease_shop::domain::Handle;
+use shopease_shop::domain::{AmountError, Currency, Handle};
 
 /// What happened to a row or product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -29,6 +29,16 @@ pub struct ImportIssue {
     pub kind: IssueKind,
     /// Why, as a sentence without a full stop.
     pub reason: String,
+}
+
+/// Why `text` is not an amount in `currency`, as the reason of an issue.
+pub(super) fn amount_reason(text: &str, currency: Currency, error: AmountError) -> String {
+    match error {
+        AmountError::Comma => format!("{text:?} has a comma; write amounts like 1234.50"),
+        AmountError::Malformed => format!("{text:?} is not an amount like 1234.50"),
+        AmountError::Decimals { max } => format!("{text:?} has more decimals than {currency} has ({max})"),
+        AmountError::TooLarge => format!("{text:?} is too large"),
+    }
 }
 
 /// Collects the remarks while a file is read.

@@ -28,7 +28,7 @@ use columns::Column;
 use group::{Group, Outcome};
 use issue::Issues;
 use parallel::in_parallel;
-use shopease_shop::domain::{Currency, Handle, Product, ProductStatus, RuleError, Sku, slug};
+use shopease_shop::domain::{Currency, Handle, Product, ProductStatus, Sku, slug};
 use table::Table;
 
 pub use issue::{ImportIssue, IssueKind};
@@ -55,13 +55,16 @@ pub struct ImportOptions {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileEncoding(&'static encoding_rs::Encoding);
 
-impl FromStr for FileEncoding {
-    type Err = RuleError;
+/// A name that is not one of an encoding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not the name of an encoding such as windows-1250")]
+pub struct UnknownEncoding;
 
-    fn from_str(label: &str) -> Result<Self, RuleError> {
-        encoding_rs::Encoding::for_label(label.as_bytes())
-            .map(Self)
-            .ok_or_else(|| RuleError::invalid("encoding", "must be the name of an encoding such as windows-1250"))
+impl FromStr for FileEncoding {
+    type Err = UnknownEncoding;
+
+    fn from_str(label: &str) -> Result<Self, UnknownEncoding> {
+        encoding_rs::Encoding::for_label(label.as_bytes()).map(Self).ok_or(UnknownEncoding)
     }
 }
 

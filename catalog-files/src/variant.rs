@@ -2,7 +2,7 @@
 
 use super::ImportOptions;
 use super::columns::{Column, Columns};
-use super::issue::Issues;
+use super::issue::{Issues, amount_reason};
 use super::table::Row;
 use super::{sku, text};
 use shopease_shop::domain::{Handle, Inventory, Money, Sku, StockLevel, TaxClass};
@@ -58,7 +58,9 @@ impl RowReader<'_> {
         if price.is_empty() {
             return Err("the row has no price".to_owned());
         }
-        let price = Money::parse_decimal(price, self.options.currency).map_err(|reason| format!("price: {reason}"))?;
+        let currency = self.options.currency;
+        let price = Money::parse_decimal(price, currency)
+            .map_err(|error| format!("price: {}", amount_reason(price, currency, error)))?;
         let (inventory, stock, stock_unknown) = self.stock(issues);
         let tax_class = match text::flag(self.get(Column::Taxable)) {
             Some(false) => TaxClass::Exempt,
@@ -118,8 +120,9 @@ impl RowReader<'_> {
     }
 
     fn given_sku(&self, issues: &mut Issues) -> Option<Sku> {
-        sku::given(self.get(Column::Sku)).unwrap_or_else(|error| {
-            self.note(issues, format!("the SKU cannot be used ({error}); one is derived"));
+        sku::given(self.get(Column::Sku)).unwrap_or_else(|_| {
+            let most = Sku::MAX_CHARS;
+            self.note(issues, format!("the SKU is not 1 to {most} printable characters; one is derived"));
             None
         })
     }
@@ -131,7 +134,8 @@ impl RowReader<'_> {
         }
         match Money::parse_decimal(written, self.options.currency) {
             Ok(former) => (former.amount_minor > price.amount_minor).then_some(former),
-            Err(reason) => {
+            Err(error) => {
+                let reason = amount_reason(written, self.options.currency, error);
                 self.note(issues, format!("compare-at price: {reason}; it is left out"));
                 None
             }

@@ -39,7 +39,7 @@ enum Written {
     Updated,
     Unchanged,
     /// Another product owns this SKU.
-    SkuTaken(String),
+    SkuTaken(Sku),
     Failed(String),
 }
 
@@ -141,7 +141,7 @@ impl Writer<'_> {
         if !self.options.dry_run {
             match patiently(|| self.store.upsert_product(product, &terms)).await {
                 Ok(_) => {}
-                Err(StoreError::AlreadyExists { what }) => return Ok(Written::SkuTaken(what)),
+                Err(StoreError::AlreadyExists { subject: Subject::Sku(sku) }) => return Ok(Written::SkuTaken(sku)),
                 Err(error) if error.retryable() => return Err(error),
                 Err(error) => return Ok(Written::Failed(with_source(&error))),
             }
@@ -164,14 +164,14 @@ impl Writer<'_> {
                 let terms = self.terms(&imported.product);
                 self.upsert(&imported.product, terms, stored.is_none()).await?
             };
-            let Written::SkuTaken(what) = &outcome else { break outcome };
+            let Written::SkuTaken(sku) = &outcome else { break outcome };
             tries -= 1;
-            match replace_sku(imported, what.trim_start_matches("sku ")) {
+            match replace_sku(imported, sku) {
                 Some((taken, found)) if tries > 0 => {
                     let reason = format!("another product has SKU {taken}; this variant is sold as {found}");
                     self.issues.note(imported.first_line, Some(&imported.product.handle), reason);
                 }
-                _ => break Written::Failed(format!("{what} belongs to another product")),
+                _ => break Written::Failed(taken_reason(sku)),
             }
         };
         if self.count(imported, outcome) {
@@ -186,7 +186,8 @@ impl Writer<'_> {
             Written::Created => self.report.created += 1,
             Written::Updated => self.report.updated += 1,
             Written::Unchanged => self.report.unchanged += 1,
-            Written::SkuTaken(reason) | Written::Failed(reason) => {
+            Written::SkuTaken(sku) => return self.count(imported, Written::Failed(taken_reason(&sku))),
+            Written::Failed(reason) => {
                 self.report.rejected_products += 1;
                 self.issues.reject_product(imported.first_line, &imported.product.handle, reason);
                 return false;
@@ -254,9 +255,9 @@ impl Writer<'_> {
 }
 
 /// Replaces a SKU that is taken by the next derived one; gives both.
-fn replace_sku(imported: &mut ImportedProduct, taken: &str) -> Option<(Sku, Sku)> {
+fn replace_sku(imported: &mut ImportedProduct, taken: &Sku) -> Option<(Sku, Sku)> {
     let product = &mut imported.product;
-    let place = product.variants.iter().position(|variant| variant.sku.as_str() == taken)?;
+    let place = product.variants.iter().position(|variant| variant.sku == *taken)?;
     let variant = product.variants.get(place)?;
     let old = variant.sku.clone();
     let other =
@@ -282,6 +283,10 @@ where
 {
     let attempt = async || command().await.map_err(|error| TryError::transient_if(error, StoreError::retryable));
     Policy::new(TRIES, FIRST_PAUSE).run(&SystemIds, attempt).await
+}
+
+fn taken_reason(sku: &Sku) -> String {
+    format!("SKU {sku} belongs to another product")
 }
 
 fn with_source(error: &StoreError) -> String {

@@ -8,6 +8,8 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use shopease_aws::S3Location;
 use shopease_process::telemetry;
+use shopease_shared::http::failure_text;
+use shopease_shop::ShopError;
 use shopease_shop::domain::EmailAddress;
 use shopease_shop::ports::{ProcessEnv, SystemClock, SystemIds};
 use shopease_shop::services::create_operator;
@@ -45,7 +47,8 @@ enum Command {
     FakePayments(FakePaymentsArgs),
     /// Make an operator's account; the password is read from standard input.
     Operator {
-        /// E-mail address to sign in with.
+        /// Email address to sign in with.
+        #[arg(value_parser = email_address)]
         email: EmailAddress,
     },
     /// Work on the files that pages load: styles, scripts, pictures.
@@ -144,9 +147,23 @@ async fn make_operator(email: EmailAddress) -> anyhow::Result<ExitCode> {
     let mut password = String::new();
     std::io::stdin().take(1024).read_to_string(&mut password).context("no password on standard input")?;
     let password = password.trim_end_matches(['\r', '\n']).to_owned();
-    create_operator(&*open.store, &SystemClock, &SystemIds, email.clone(), password).await?;
+    let created = create_operator(&*open.store, &SystemClock, &SystemIds, email.clone(), password).await;
+    created.map_err(in_words)?;
     println!("{email} can sign in at /login and work at /admin.");
     Ok(ExitCode::SUCCESS)
+}
+
+/// A failure as a sentence; what failed in the store stays behind it.
+fn in_words(error: ShopError) -> anyhow::Error {
+    let text = failure_text(&error);
+    match error {
+        ShopError::Unavailable { .. } | ShopError::Internal(_) => anyhow::Error::new(error).context(text),
+        _ => anyhow::Error::msg(text),
+    }
+}
+
+fn email_address(text: &str) -> Result<EmailAddress, &'static str> {
+    text.parse().map_err(|_| "not an email address of at most 254 characters")
 }
 
 /// A plain socket, so that the check needs no HTTP client and starts in a millisecond.

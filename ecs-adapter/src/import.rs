@@ -23,12 +23,12 @@ pub struct ImportArgs {
     /// The file.
     file: PathBuf,
     /// Currency of the prices in the file [default: the shop's].
-    #[arg(long, value_name = "CODE")]
+    #[arg(long, value_name = "CODE", value_parser = currency)]
     currency: Option<Currency>,
     /// Units of tracked variants whose quantity the file leaves open; without this they are sold without counting.
     #[arg(long, value_name = "UNITS")]
     default_stock: Option<u32>,
-    /// Set the stock of articles that the shop counts already; else orders go on from the stock that is there.
+    /// Set the stock of SKUs whose stock the shop tracks already; without this, their stock stays as it is.
     #[arg(long)]
     set_stock: bool,
     /// Encoding of the file, for example windows-1250 [default: UTF-8, or what looks right].
@@ -100,6 +100,10 @@ pub async fn load(bytes: &[u8], shop: &ShopConfig, store: &SharedStore, clock: &
         bail!("{report}");
     }
     Ok(report.created + report.updated + report.unchanged)
+}
+
+fn currency(code: &str) -> Result<Currency, &'static str> {
+    code.parse().map_err(|_| "not an ISO 4217 code such as EUR")
 }
 
 fn style() -> anyhow::Result<ProgressStyle> {

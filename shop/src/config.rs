@@ -44,8 +44,8 @@ impl ShopConfig {
         let tax: Option<Json<TaxTable>> = reader.optional("SHOPEASE_TAX_RATES");
         let shipping: Option<Json<ShippingTable>> = reader.optional("SHOPEASE_SHIPPING_METHODS");
         Self {
-            language: reader.or("SHOPEASE_LANGUAGE", Language::English),
-            currency: reader.or("SHOPEASE_CURRENCY", Currency::EUR),
+            language: language(reader),
+            currency: currency(reader),
             pricing: PricingRules {
                 tax: match tax {
                     Some(Json(table)) => table,
@@ -63,6 +63,25 @@ impl ShopConfig {
             low_stock_units: reader.or("SHOPEASE_LOW_STOCK_UNITS", 3),
         }
     }
+}
+
+fn language(reader: &mut Reader<'_>) -> Language {
+    const NAME: &str = "SHOPEASE_LANGUAGE";
+    let Some(code) = reader.optional::<String>(NAME) else { return Language::English };
+    code.parse().unwrap_or_else(|_| {
+        let codes = Language::codes().collect::<Vec<_>>().join(", ");
+        reader.problem(NAME, format!("{code:?} is not one of {codes}"));
+        Language::English
+    })
+}
+
+fn currency(reader: &mut Reader<'_>) -> Currency {
+    const NAME: &str = "SHOPEASE_CURRENCY";
+    let Some(code) = reader.optional::<String>(NAME) else { return Currency::EUR };
+    code.parse().unwrap_or_else(|_| {
+        reader.problem(NAME, format!("{code:?} is not an ISO 4217 code such as EUR"));
+        Currency::EUR
+    })
 }
 
 fn public_url(reader: &mut Reader<'_>) -> String {

@@ -1,64 +1,64 @@
 //! Why a use case was not carried out.
 
-use crate::domain::{RuleError, Sku};
+use crate::domain::{RuleError, Sku, Subject};
 use crate::ports::{Source, StoreError, WebhookError};
 
-/// Why a use case was not carried out. `Display` is fit for the visitor; sources are for the log only.
+/// Why a use case was not carried out. `Display` is for logs: sentences for people are made where they are shown.
 #[derive(Debug, thiserror::Error)]
 pub enum ShopError {
     /// Rules the request breaks; at least one.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Rules(Vec<RuleError>),
     /// It does not exist, or is not the caller's.
-    #[error("{what} not found")]
+    #[error("not_found subject={subject}")]
     NotFound {
-        /// What, for example `product`.
-        what: String,
+        /// What does not exist.
+        subject: Subject,
     },
     /// Only for who is signed in.
-    #[error("please sign in")]
+    #[error("sign_in_required")]
     SignInRequired,
-    /// E-mail address or password is wrong; never says which.
-    #[error("e-mail address or password is wrong")]
+    /// Email address or password is wrong; never says which.
+    #[error("wrong_credentials")]
     WrongCredentials,
     /// Signed in, but not allowed.
-    #[error("only for operators of the shop")]
+    #[error("forbidden")]
     Forbidden,
     /// It is there already.
-    #[error("{what} exists already")]
+    #[error("already_exists subject={subject}")]
     AlreadyExists {
-        /// What, for example `email`.
-        what: String,
+        /// What exists.
+        subject: Subject,
     },
     /// Not enough in stock.
-    #[error("not enough of {sku} in stock")]
+    #[error("out_of_stock sku={sku}")]
     OutOfStock {
         /// The first SKU that is short.
         sku: Sku,
     },
     /// The cart (or stock level) was changed elsewhere at the same time.
-    #[error("changed elsewhere at the same time, please look again")]
+    #[error("conflict")]
     Conflict,
     /// The idempotency key was used for another request.
-    #[error("the idempotency key was used for another request")]
+    #[error("idempotency_key_reused")]
     IdempotencyKeyReused,
     /// The first request with this key still runs.
-    #[error("the first request with this idempotency key still runs")]
+    #[error("idempotency_key_in_use")]
     IdempotencyKeyInUse {
         /// When to ask again.
         retry_after_seconds: u32,
     },
     /// The card was refused; nothing was ordered and the cart is as before.
-    #[error("the card was declined ({code})")]
+    #[error("payment_declined code={code}")]
     PaymentDeclined {
         /// The provider's reason, for example `insufficient_funds`.
         code: String,
     },
     /// A webhook that the payment provider did not send, or sent too long ago.
-    #[error("{0}")]
+    #[error("webhook_refused reason={}", .0.code())]
     WebhookRefused(#[from] WebhookError),
     /// The shop cannot answer now.
-    #[error("the shop cannot answer right now, please try again")]
+    #[error("unavailable")]
     Unavailable {
         /// When to try again.
         retry_after_seconds: u32,
@@ -67,7 +67,7 @@ pub enum ShopError {
         source: Option<Source>,
     },
     /// A defect.
-    #[error("something went wrong on our side")]
+    #[error("internal")]
     Internal(#[source] Source),
 }
 
@@ -87,7 +87,7 @@ impl From<StoreError> for ShopError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Conflict => Self::Conflict,
-            StoreError::AlreadyExists { what } => Self::AlreadyExists { what },
+            StoreError::AlreadyExists { subject } => Self::AlreadyExists { subject },
             StoreError::OutOfStock { sku } => Self::OutOfStock { sku },
             StoreError::Throttled(source) | StoreError::Unavailable(source) => {
                 Self::Unavailable { retry_after_seconds: 1, source: Some(source) }

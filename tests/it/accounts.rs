@@ -172,7 +172,7 @@ async fn a_wrong_password_and_an_unknown_address_look_alike(shop: TestShop) {
     // Without the stand-in hash the unknown address would be answered some twenty times faster.
     assert!(known < unknown * 4 && unknown < known * 4, "wrong password {known:?}, unknown address {unknown:?}");
     let (long, _) = attempt("ada@example.com", &"x".repeat(2000)).await;
-    assert_eq!(long.json()["detail"], "e-mail address or password is wrong");
+    assert_eq!(long.json()["detail"], "The email address or the password is wrong.");
 }
 
 fn median(mut samples: Vec<Elapsed>) -> Elapsed {

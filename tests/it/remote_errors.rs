@@ -65,25 +65,37 @@ async fn errors_at(url: &str) -> Vec<ShopError> {
 
 #[tokio::test]
 async fn every_kind_of_error_arrives_as_it_was_sent() {
-    let kinds: [fn() -> ShopError; 13] = [
+    let kinds: [fn() -> ShopError; 18] = [
         || {
             ShopError::Rules(vec![
-                RuleError::invalid("fïeld", "reason \"x\""),
+                RuleError::invalid(Field::Name, ValueRule::Line { min: 1, max: 120 }),
+                RuleError::malformed(Field::IdempotencyKey, Format::IdempotencyKey),
+                RuleError::Other {
+                    code: "new".to_owned(),
+                    field: Some("fïeld".to_owned()),
+                    rule: Some("rule".to_owned()),
+                    message: "reason \"x\"".to_owned(),
+                },
                 RuleError::TooManyLines { limit: 50 },
                 RuleError::EmptyCart,
                 RuleError::AmountTooLarge,
                 RuleError::TotalChanged { expected: fixtures::eur(i64::MIN), actual: fixtures::eur(i64::MAX) },
             ])
         },
-        || ShopError::NotFound { what: "ärticle".to_owned() },
+        || ShopError::NotFound { subject: Subject::Other("ärticle".to_owned()) },
+        || ShopError::NotFound { subject: Subject::LineItem },
         || ShopError::SignInRequired,
         || ShopError::WrongCredentials,
         || ShopError::Forbidden,
-        || ShopError::AlreadyExists { what: "sku Ä".to_owned() },
+        || ShopError::AlreadyExists { subject: Subject::Sku(fixtures::sku("Ä")) },
+        || ShopError::AlreadyExists { subject: Subject::Email },
         || ShopError::OutOfStock { sku: fixtures::sku("KÄT/1") },
         || ShopError::Conflict,
         || ShopError::IdempotencyKeyReused,
         || ShopError::IdempotencyKeyInUse { retry_after_seconds: 3 },
+        || ShopError::WebhookRefused(WebhookError::Forged),
+        || ShopError::WebhookRefused(WebhookError::Stale),
+        || ShopError::WebhookRefused(WebhookError::Unreadable("no \"id\"".to_owned())),
         || ShopError::PaymentDeclined { code: "insufficient_funds".to_owned() },
         || ShopError::Unavailable { retry_after_seconds: 7, source: None },
         || ShopError::Internal("secret".into()),

@@ -28,7 +28,7 @@ async fn ask(router: Router, method: &Method, path: &str) -> Answer {
 /// Whether a router has no such route: its own 404 for addresses (as a problem or as a page), or 405.
 fn is_unrouted(answer: &Answer) -> bool {
     let text = answer.text();
-    let nowhere = text.contains("page not found") || text.contains("It may have moved");
+    let nowhere = text.contains("\"subject\":\"page\"") || text.contains("It may have moved");
     answer.status == StatusCode::METHOD_NOT_ALLOWED || (answer.status == StatusCode::NOT_FOUND && nowhere)
 }
 

@@ -14,6 +14,7 @@ use super::App;
 use super::extract::respond_with_etag;
 use super::problem::Problem;
 use shopease_shop::ShopError;
+use shopease_shop::domain::Subject;
 use shopease_shop::ports::{Asset, AssetStore, StoreError};
 
 #[derive(rust_embed::Embed)]
@@ -102,7 +103,7 @@ pub(super) async fn serve(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let asset = app.assets.find_asset(&path).await.map_err(ShopError::from)?;
-    let asset = asset.ok_or_else(|| ShopError::NotFound { what: "file".to_owned() })?;
+    let asset = asset.ok_or(ShopError::NotFound { subject: Subject::File })?;
     // The version of what is there now: a store elsewhere may hold that of another release.
     let asked_for = query.as_deref().and_then(|query| query.strip_prefix("v="));
     let cache = if asked_for == Some(version(&asset).as_str()) { FOR_EVER } else { FOR_AN_HOUR };

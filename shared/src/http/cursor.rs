@@ -22,7 +22,7 @@ pub fn encode(question: &str, position: &str) -> String {
 /// # Errors
 /// 400 when it was not given out for this question.
 pub fn decode(question: &str, cursor: &str) -> Result<Position, Problem> {
-    let refused = || Problem::malformed("cursor: was not given out for this listing");
+    let refused = || Problem::malformed("The cursor is not one of this listing.");
     let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| refused())?;
     let (found, position) = bytes.split_at_checked(FINGERPRINT).ok_or_else(refused)?;
     if found != fingerprint(question) || position.is_empty() || position.len() > 1024 {

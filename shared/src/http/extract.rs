@@ -16,28 +16,24 @@ use super::App;
 use super::problem::Problem;
 use super::visitor::Visitor;
 use shopease_shop::ShopError;
-use shopease_shop::domain::RuleError;
+use shopease_shop::domain::{Field, Format, RuleError, Subject};
 use shopease_shop::ports::Asset;
-
-/// Longest reason that is given for a body of the wrong shape.
-const MAX_REASON_CHARS: usize = 200;
 
 /// Reads a JSON body: 415 for another content type, 413 when too large, 400 when it is not JSON, 422 when it is JSON of
 /// another shape.
 pub(super) async fn read_json<T: DeserializeOwned>(request: Request, app: &App) -> Result<T, Problem> {
     require_content_type(request.headers(), "application/json")?;
     let body = read_raw(request, app).await?;
-    let malformed = |error: &serde_json::Error| Problem::malformed(format!("the body is not JSON: {error}"));
+    let malformed = |error: &serde_json::Error| Problem::malformed("The body is not valid JSON.").with_hint(error);
     // First whether it is JSON at all: a wrong value must not hide that the text around it is broken.
     serde_json::from_slice::<serde::de::IgnoredAny>(&body).map_err(|error| malformed(&error))?;
     if body.trim_ascii_start().first() != Some(&b'{') {
-        return Err(ShopError::from(RuleError::invalid("body", "must be a JSON object")).into());
+        return Err(ShopError::from(RuleError::malformed(Field::Body, Format::JsonObject)).into());
     }
     serde_json::from_slice(&body).map_err(|error| {
         if error.is_data() {
-            // The reason may quote the body, which may be long.
-            let reason: String = error.to_string().chars().take(MAX_REASON_CHARS).collect();
-            ShopError::from(RuleError::invalid("body", reason)).into()
+            let rule = RuleError::malformed(Field::Body, Format::Schema);
+            Problem::from(ShopError::from(rule)).with_hint(&error)
         } else {
             malformed(&error)
         }
@@ -48,7 +44,7 @@ pub(super) async fn read_json<T: DeserializeOwned>(request: Request, app: &App) 
 pub(super) async fn read_raw<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
     Bytes::from_request(request, state).await.map_err(|rejection| match rejection {
         BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => too_large(super::MAX_BODY_BYTES),
-        _ => Problem::malformed("the body ended early"),
+        _ => Problem::malformed("The body ended early."),
     })
 }
 
@@ -77,18 +73,18 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for PageForm<T> {
             return Err(too_large(MAX_FORM_BYTES));
         }
         if std::str::from_utf8(&body).is_err() || percent_encoding::percent_decode(&body).decode_utf8().is_err() {
-            return Err(Problem::malformed("the form is not UTF-8"));
+            return Err(Problem::malformed("The form is not valid UTF-8."));
         }
         let malformed =
-            |error: serde_urlencoded::de::Error| Problem::malformed(format!("the form cannot be read: {error}"));
+            |error: serde_urlencoded::de::Error| Problem::malformed("The form cannot be parsed.").with_hint(&error);
         let token: FormToken = serde_urlencoded::from_bytes(&body).map_err(malformed)?;
         let expected = visitor.csrf();
         if !bool::from(subtle::ConstantTimeEq::ct_eq(token.csrf.as_bytes(), expected.as_bytes())) {
             return Err(Problem::new(
                 StatusCode::FORBIDDEN,
                 "stale-form",
-                "The form is out of date",
-                "this form belongs to another session; please go back, reload the page and try again",
+                "Form expired",
+                "This form belongs to another session. Go back, reload the page and try again.",
             ));
         }
         serde_urlencoded::from_bytes(&body).map(Self).map_err(malformed)
@@ -109,7 +105,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for ApiQuery<T> {
 /// Reads the query of a request: 400 when it does not read.
 pub(super) fn query_of<T: DeserializeOwned>(parts: &Parts) -> Result<T, Problem> {
     serde_urlencoded::from_str(parts.uri.query().unwrap_or_default())
-        .map_err(|error| Problem::malformed(format!("the query cannot be read: {error}")))
+        .map_err(|error| Problem::malformed("The query string cannot be parsed.").with_hint(&error))
 }
 
 /// A path parameter: 404 when it cannot be the name of anything.
@@ -122,7 +118,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for ApiPath
         Path::<T>::from_request_parts(parts, state)
             .await
             .map(|Path(value)| Self(value))
-            .map_err(|_| Problem::from(ShopError::NotFound { what: "page".to_owned() }))
+            .map_err(|_| Problem::from(ShopError::NotFound { subject: Subject::Page }))
     }
 }
 
@@ -141,7 +137,7 @@ fn require_content_type(headers: &HeaderMap, expected: &str) -> Result<(), Probl
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "unsupported-media-type",
             "Unsupported media type",
-            format!("send the body as {expected}"),
+            format!("Send the body as {expected}."),
         ))
     }
 }
@@ -150,8 +146,8 @@ fn too_large(max_bytes: usize) -> Problem {
     Problem::new(
         StatusCode::PAYLOAD_TOO_LARGE,
         "body-too-large",
-        "The request is too large",
-        format!("the body of this request has at most {max_bytes} bytes"),
+        "Request too large",
+        format!("The body of this request may have at most {max_bytes} bytes."),
     )
 }
 

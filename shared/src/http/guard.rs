@@ -18,25 +18,25 @@ pub(super) async fn layer(request: Request, next: Next) -> Response {
 }
 
 fn check(path: &str, query: &str) -> Result<(), &'static str> {
-    let decoded = percent_decode_str(path).decode_utf8().map_err(|_| "the path is not UTF-8")?;
+    let decoded = percent_decode_str(path).decode_utf8().map_err(|_| "The path is not valid UTF-8.")?;
     if decoded.contains('\\') {
-        return Err("the path has a backslash");
+        return Err("The path has a backslash.");
     }
     if decoded.chars().any(char::is_control) {
-        return Err("the path has a control character");
+        return Err("The path has a control character.");
     }
     if decoded.split('/').any(|segment| segment == "." || segment == "..") {
-        return Err("the path has a dot segment");
+        return Err("The path has a dot segment.");
     }
     if path.contains("//") {
-        return Err("the path has an empty segment");
+        return Err("The path has an empty segment.");
     }
     if !escapes_are_whole(path) || !escapes_are_whole(query) {
-        return Err("a percent sign is not followed by two hexadecimal digits");
+        return Err("A percent sign is not followed by two hexadecimal digits.");
     }
-    let query = percent_decode_str(query).decode_utf8().map_err(|_| "the query is not UTF-8")?;
+    let query = percent_decode_str(query).decode_utf8().map_err(|_| "The query string is not valid UTF-8.")?;
     if query.contains('\0') {
-        return Err("the query has a NUL character");
+        return Err("The query string has a NUL character.");
     }
     Ok(())
 }

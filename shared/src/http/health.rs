@@ -15,16 +15,16 @@ pub(super) async fn healthz() -> impl IntoResponse {
 pub(super) async fn readyz(State(app): State<App>) -> Result<impl IntoResponse, Problem> {
     // What the process knows of itself was logged when it began, not at every probe.
     if app.is_draining() {
-        return Err(not_ready("the process is stopping"));
+        return Err(not_ready("The process is stopping."));
     }
     if app.gate.is_saturated() {
-        return Err(not_ready("the process has been refusing requests for some time"));
+        return Err(not_ready("The process has been rejecting requests for some time."));
     }
     app.services.readiness.ready().await?;
     Ok(([(header::CACHE_CONTROL, "no-store")], "ready\n"))
 }
 
 fn not_ready(detail: &str) -> Problem {
-    let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The shop cannot answer now", detail);
+    let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The shop is unavailable", detail);
     Problem { retry_after_seconds: Some(1), ..problem }
 }

@@ -14,7 +14,9 @@ mod overload;
 mod pages;
 mod problem;
 pub mod routes;
+mod rule;
 mod runtime;
+mod texts;
 mod usage;
 mod visitor;
 
@@ -30,10 +32,12 @@ pub use assets::{EmbeddedAssets, NamedAsset};
 use overload::Gate;
 pub use problem::Problem;
 use routes::{Area, Surface};
+pub use rule::BrokenRule;
 pub use runtime::{RUNTIME_HEADER, Runtime};
 use shopease_shop::domain::CountryCode;
 use shopease_shop::ports::{AssetStore, IdGenerator, SystemIds};
 use shopease_shop::services::{LocalShop, Services};
+pub use texts::failure as failure_text;
 
 /// Largest request body: keeps ALB, API Gateway and plain HTTP alike (ALB refuses more than 1 MB to a Lambda).
 pub const MAX_BODY_BYTES: usize = 256 * 1024;

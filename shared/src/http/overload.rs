@@ -149,13 +149,13 @@ pub(super) async fn layer(State(app): State<App>, request: Request, next: Next) 
     match class {
         Class::Probe | Class::Ordinary => {
             let answer = deadline::scope(deadline, next.run(request));
-            in_time(gate, deadline, answer).await.unwrap_or_else(|| out_of_time("the shop took too long to answer"))
+            in_time(gate, deadline, answer).await.unwrap_or_else(|| out_of_time("The shop did not answer in time."))
         }
         Class::Durable | Class::Checkout => {
             let answer = in_time(gate, deadline, to_its_end(next.run(request), place)).await;
             answer.unwrap_or_else(|| {
                 out_of_time(
-                    "the request may have been carried out; send it again, with the same Idempotency-Key if it has one",
+                    "The request may have been carried out. Send it again, with the same Idempotency-Key if it has one.",
                 )
             })
         }
@@ -193,7 +193,7 @@ async fn with_whole_body(request: Request) -> Result<Request, Problem> {
     let (parts, mut body) = request.into_parts();
     let mut whole = Vec::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Problem::malformed("the body ended early"))?;
+        let frame = frame.map_err(|_| Problem::malformed("The body ended early."))?;
         let Ok(chunk): Result<Bytes, _> = frame.into_data() else { continue };
         whole.extend_from_slice(&chunk);
         if whole.len() > MAX_BODY_BYTES {
@@ -207,8 +207,8 @@ fn too_slow() -> Response {
     let problem = Problem::new(
         StatusCode::REQUEST_TIMEOUT,
         "request-timeout",
-        "The request took too long to arrive",
-        "the body of the request did not arrive in time",
+        "Request timeout",
+        "The body of the request did not arrive in time.",
     );
     let mut response = problem.into_response();
     // What is still to come of this request must not be read as the next.
@@ -227,15 +227,14 @@ fn refused(app: &App, class: Class) -> Response {
     let problem = Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "overloaded",
-        "The shop is very busy",
-        "too many requests at once; nothing was done, try again in a moment",
+        "The shop is overloaded",
+        "There are too many requests at once. Nothing was done. Try again in a moment.",
     );
     Problem { retry_after_seconds: Some(1 + u32::from(random) % 3), ..problem }.into_response()
 }
 
 fn out_of_time(detail: &str) -> Response {
-    let problem =
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "deadline-exceeded", "The shop did not answer in time", detail);
+    let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "deadline-exceeded", "Deadline exceeded", detail);
     Problem { retry_after_seconds: Some(2), ..problem }.into_response()
 }
 

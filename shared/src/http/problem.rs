@@ -10,13 +10,18 @@ use futures_util::FutureExt as _;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::App;
+use super::rule::BrokenRule;
+use super::{App, texts};
 use shopease_process::telemetry::request;
 use shopease_shop::ShopError;
-use shopease_shop::domain::{RuleError, Sku};
+use shopease_shop::domain::{Sku, Subject};
+use shopease_shop::ports::WebhookError;
 
 /// Header that names a request in answers and logs.
 pub const REQUEST_ID_HEADER: &str = "x-request-id";
+
+/// Longest [`Problem::hint`].
+const MAX_HINT_CHARS: usize = 200;
 
 /// A problem document (RFC 9457, `application/problem+json`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -35,16 +40,22 @@ pub struct Problem {
     pub request_id: Option<String>,
     /// Every rule the request breaks (`rule-broken`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub errors: Vec<RuleError>,
-    /// The article that is short (`out-of-stock`).
+    pub errors: Vec<BrokenRule>,
+    /// The SKU without enough units (`out-of-stock`), or that another product has (`already-exists`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sku: Option<Sku>,
-    /// What is meant (`not-found`, `already-exists`).
+    /// What does not exist, or exists already: `product`, `order`, `email` (`not-found`, `already-exists`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// The provider's reason (`payment-declined`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decline_code: Option<String>,
+    /// Why the webhook was rejected: `forged`, `stale` or `unreadable` (`webhook-refused`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What the parser found, for developers: neither stable nor translated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
     /// When to try again, as in the `Retry-After` header.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_seconds: Option<u32>,
@@ -63,13 +74,22 @@ impl Problem {
             sku: None,
             subject: None,
             decline_code: None,
+            reason: None,
+            hint: None,
             retry_after_seconds: None,
         }
     }
 
     /// The request cannot be read as what it should be.
     pub fn malformed(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "malformed-request", "The request cannot be read", detail)
+        Self::new(StatusCode::BAD_REQUEST, "malformed-request", "Malformed request", detail)
+    }
+
+    /// The same with what a parser found.
+    #[must_use]
+    pub fn with_hint(self, hint: &impl std::fmt::Display) -> Self {
+        // It may quote the request, which may be long.
+        Self { hint: Some(hint.to_string().chars().take(MAX_HINT_CHARS).collect()), ..self }
     }
 
     /// Status for the response line.
@@ -82,18 +102,18 @@ impl Problem {
     pub fn into_shop_error(self) -> Option<ShopError> {
         let retry_after_seconds = self.retry_after_seconds.unwrap_or(1);
         Some(match self.kind.strip_prefix("/problems/")? {
-            "rule-broken" => ShopError::Rules(self.errors),
-            "not-found" => ShopError::NotFound { what: self.subject? },
+            "rule-broken" => ShopError::Rules(self.errors.into_iter().map(Into::into).collect()),
+            "not-found" => ShopError::NotFound { subject: Subject::named(&self.subject?, self.sku) },
             "sign-in-required" => ShopError::SignInRequired,
             "wrong-credentials" => ShopError::WrongCredentials,
             "forbidden" => ShopError::Forbidden,
-            "already-exists" => ShopError::AlreadyExists { what: self.subject? },
+            "already-exists" => ShopError::AlreadyExists { subject: Subject::named(&self.subject?, self.sku) },
             "out-of-stock" => ShopError::OutOfStock { sku: self.sku? },
             "conflict" => ShopError::Conflict,
             "idempotency-key-reused" => ShopError::IdempotencyKeyReused,
             "idempotency-key-in-use" => ShopError::IdempotencyKeyInUse { retry_after_seconds },
             "payment-declined" => ShopError::PaymentDeclined { code: self.decline_code? },
-            "webhook-refused" => ShopError::WebhookRefused(webhook_error(&self.detail)),
+            "webhook-refused" => ShopError::WebhookRefused(webhook_error(self.reason.as_deref(), self.hint)),
             "unavailable" | "overloaded" | "deadline-exceeded" => {
                 ShopError::Unavailable { retry_after_seconds, source: None }
             }
@@ -102,77 +122,67 @@ impl Problem {
     }
 }
 
-/// The reason that a backend gave for not believing a webhook.
+/// Why a backend rejected a webhook. A reason that only a newer release has is as good as an event that cannot be parsed.
 #[cfg(feature = "remote")]
-fn webhook_error(detail: &str) -> shopease_shop::ports::WebhookError {
-    use shopease_shop::ports::WebhookError;
-    let known = [WebhookError::Forged, WebhookError::Stale].into_iter().find(|known| known.to_string() == detail);
-    let reason = detail.strip_prefix("the event cannot be read: ").unwrap_or(detail);
-    known.unwrap_or_else(|| WebhookError::Unreadable(reason.to_owned()))
+fn webhook_error(reason: Option<&str>, hint: Option<String>) -> WebhookError {
+    let known = [WebhookError::Forged, WebhookError::Stale].into_iter().find(|known| Some(known.code()) == reason);
+    known.unwrap_or_else(|| WebhookError::Unreadable(hint.unwrap_or_default()))
+}
+
+/// Status and stable name of a failure.
+fn kind(error: &ShopError) -> (StatusCode, &'static str) {
+    match error {
+        ShopError::Rules(_) => (StatusCode::UNPROCESSABLE_ENTITY, "rule-broken"),
+        ShopError::NotFound { .. } => (StatusCode::NOT_FOUND, "not-found"),
+        ShopError::SignInRequired => (StatusCode::UNAUTHORIZED, "sign-in-required"),
+        ShopError::WrongCredentials => (StatusCode::UNAUTHORIZED, "wrong-credentials"),
+        ShopError::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
+        ShopError::AlreadyExists { .. } => (StatusCode::CONFLICT, "already-exists"),
+        ShopError::OutOfStock { .. } => (StatusCode::CONFLICT, "out-of-stock"),
+        ShopError::Conflict => (StatusCode::CONFLICT, "conflict"),
+        ShopError::IdempotencyKeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key-reused"),
+        ShopError::IdempotencyKeyInUse { .. } => (StatusCode::CONFLICT, "idempotency-key-in-use"),
+        ShopError::PaymentDeclined { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "payment-declined"),
+        ShopError::WebhookRefused(_) => (StatusCode::BAD_REQUEST, "webhook-refused"),
+        ShopError::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+        ShopError::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+    }
 }
 
 impl From<ShopError> for Problem {
     fn from(error: ShopError) -> Self {
-        let detail = error.to_string();
+        let (status, name) = kind(&error);
+        let problem = Self::new(status, name, texts::title(&error), texts::failure(&error));
         match error {
-            ShopError::Rules(errors) => {
-                let problem = Self::new(
-                    StatusCode::UNPROCESSABLE_ENTITY,
-                    "rule-broken",
-                    "The request breaks a rule of the shop",
-                    detail,
-                );
-                Self { errors, ..problem }
+            ShopError::Rules(rules) => Self { errors: rules.iter().map(Into::into).collect(), ..problem },
+            ShopError::NotFound { subject } | ShopError::AlreadyExists { subject } => {
+                Self { subject: Some(subject.name().to_owned()), sku: subject.into_sku(), ..problem }
             }
-            ShopError::NotFound { what } => {
-                let problem = Self::new(StatusCode::NOT_FOUND, "not-found", "Not found", detail);
-                Self { subject: Some(what), ..problem }
+            ShopError::OutOfStock { sku } => Self { sku: Some(sku), ..problem },
+            ShopError::PaymentDeclined { code } => Self { decline_code: Some(code), ..problem },
+            ShopError::WebhookRefused(error) => {
+                let problem = Self { reason: Some(error.code().to_owned()), ..problem };
+                match error {
+                    WebhookError::Unreadable(found) => problem.with_hint(&found),
+                    WebhookError::Forged | WebhookError::Stale => problem,
+                }
             }
-            ShopError::SignInRequired => {
-                Self::new(StatusCode::UNAUTHORIZED, "sign-in-required", "Sign in first", detail)
-            }
-            ShopError::WrongCredentials => {
-                Self::new(StatusCode::UNAUTHORIZED, "wrong-credentials", "Sign-in failed", detail)
-            }
-            ShopError::Forbidden => Self::new(StatusCode::FORBIDDEN, "forbidden", "Not allowed", detail),
-            ShopError::AlreadyExists { what } => {
-                let problem = Self::new(StatusCode::CONFLICT, "already-exists", "It exists already", detail);
-                Self { subject: Some(what), ..problem }
-            }
-            ShopError::OutOfStock { sku } => {
-                let problem = Self::new(StatusCode::CONFLICT, "out-of-stock", "Not enough in stock", detail);
-                Self { sku: Some(sku), ..problem }
-            }
-            ShopError::Conflict => Self::new(StatusCode::CONFLICT, "conflict", "Changed elsewhere", detail),
-            ShopError::IdempotencyKeyReused => Self::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "idempotency-key-reused",
-                "Idempotency key used for another request",
-                detail,
-            ),
             ShopError::IdempotencyKeyInUse { retry_after_seconds } => {
-                let problem =
-                    Self::new(StatusCode::CONFLICT, "idempotency-key-in-use", "The first request still runs", detail);
                 Self { retry_after_seconds: Some(retry_after_seconds), ..problem }
-            }
-            ShopError::PaymentDeclined { code } => {
-                let problem =
-                    Self::new(StatusCode::UNPROCESSABLE_ENTITY, "payment-declined", "The card was declined", detail);
-                Self { decline_code: Some(code), ..problem }
-            }
-            ShopError::WebhookRefused(_) => {
-                Self::new(StatusCode::BAD_REQUEST, "webhook-refused", "The webhook is not believed", detail)
             }
             ShopError::Unavailable { retry_after_seconds, source } => {
                 log_failure("unavailable", source.as_deref().map(|source| source as _));
-                let problem =
-                    Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The shop cannot answer now", detail);
                 Self { retry_after_seconds: Some(retry_after_seconds), ..problem }
             }
             ShopError::Internal(source) => {
                 log_failure("internal error", Some(source.as_ref()));
-                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong", detail)
+                problem
             }
+            ShopError::SignInRequired
+            | ShopError::WrongCredentials
+            | ShopError::Forbidden
+            | ShopError::Conflict
+            | ShopError::IdempotencyKeyReused => problem,
         }
     }
 }
@@ -211,7 +221,7 @@ fn log_failure(what: &str, source: Option<&(dyn std::error::Error + 'static)>) {
 
 /// Answers where no route is.
 pub(super) async fn not_found() -> Problem {
-    Problem::from(ShopError::NotFound { what: "page".to_owned() })
+    Problem::from(ShopError::NotFound { subject: Subject::Page })
 }
 
 /// Answers where the route has other methods; axum adds `Allow`.
@@ -220,7 +230,7 @@ pub(super) async fn method_not_allowed() -> Problem {
         StatusCode::METHOD_NOT_ALLOWED,
         "method-not-allowed",
         "Method not allowed",
-        "this address does not take that method",
+        "This address does not allow this method.",
     )
 }
 

@@ -78,8 +78,8 @@ pub(super) async fn layer(State(app): State<App>, mut request: Request, next: Ne
         return Problem::new(
             axum::http::StatusCode::FORBIDDEN,
             "cross-site-request",
-            "Request from another site",
-            "this request was sent by another site",
+            "Cross-site request rejected",
+            "This request was sent by another site.",
         )
         .into_response();
     }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::{CustomerId, RuleError};
+use super::{CustomerId, Field, Format, RuleError};
 
 /// An e-mail address (RFC 5321: at most 254 characters), lower case: the shop treats case as the same mailbox.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
@@ -36,7 +36,7 @@ impl FromStr for EmailAddress {
         if text.len() <= 254 && email_address::EmailAddress::parse_with_options(&text, options).is_ok() {
             Ok(Self(text))
         } else {
-            Err(RuleError::invalid("email", "must be an e-mail address of at most 254 characters"))
+            Err(RuleError::malformed(Field::Email, Format::Email))
         }
     }
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::RuleError;
+use super::{Field, Format, RuleError, ValueRule};
 
 /// An ISO 3166-1 alpha-2 country code, upper case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
@@ -33,7 +33,7 @@ impl FromStr for CountryCode {
     fn from_str(text: &str) -> Result<Self, RuleError> {
         match text.as_bytes() {
             [a, b] if a.is_ascii_uppercase() && b.is_ascii_uppercase() => Ok(Self([*a, *b])),
-            _ => Err(RuleError::invalid("country", "must be two letters such as DE")),
+            _ => Err(RuleError::malformed(Field::Country, Format::Country)),
         }
     }
 }
@@ -81,32 +81,29 @@ impl Address {
     /// The address with blanks trimmed and empty optional parts dropped.
     ///
     /// # Errors
-    /// Every part that is missing, too long or has control characters, as `shipping_address.<part>`.
+    /// Every part that is missing, too long or has control characters.
     pub fn validated(self) -> Result<Self, Vec<RuleError>> {
         let mut problems = Vec::new();
-        let mut part = |name: &str, text: String, required: bool| {
+        let mut part = |field: Field, text: String, required: bool| {
             let text = text.trim().to_owned();
-            let reason = if required && text.is_empty() {
-                Some("must not be empty".to_owned())
-            } else if text.chars().count() > Self::MAX_CHARS {
-                Some(format!("must have at most {} characters", Self::MAX_CHARS))
-            } else if text.chars().any(char::is_control) {
-                Some("must be one line of text".to_owned())
-            } else {
-                None
-            };
-            if let Some(reason) = reason {
-                problems.push(RuleError::invalid(format!("shipping_address.{name}"), reason));
+            if required && text.is_empty() {
+                problems.push(RuleError::invalid(field, ValueRule::Required));
+            } else if text.chars().count() > Self::MAX_CHARS || text.chars().any(char::is_control) {
+                let rule = ValueRule::Line { min: usize::from(required), max: Self::MAX_CHARS };
+                problems.push(RuleError::invalid(field, rule));
             }
             text
         };
         let address = Self {
-            name: part("name", self.name, true),
-            line1: part("line1", self.line1, true),
-            line2: self.line2.map(|text| part("line2", text, false)).filter(|text| !text.is_empty()),
-            city: part("city", self.city, true),
-            region: self.region.map(|text| part("region", text, false).to_uppercase()).filter(|text| !text.is_empty()),
-            postal_code: part("postal_code", self.postal_code, true),
+            name: part(Field::ShippingName, self.name, true),
+            line1: part(Field::ShippingLine1, self.line1, true),
+            line2: self.line2.map(|text| part(Field::ShippingLine2, text, false)).filter(|text| !text.is_empty()),
+            city: part(Field::ShippingCity, self.city, true),
+            region: self
+                .region
+                .map(|text| part(Field::ShippingRegion, text, false).to_uppercase())
+                .filter(|text| !text.is_empty()),
+            postal_code: part(Field::ShippingPostalCode, self.postal_code, true),
             country: self.country,
         };
         if problems.is_empty() { Ok(address) } else { Err(problems) }

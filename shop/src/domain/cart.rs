@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::{CartId, Customer, RuleError, Sku, Token};
+use super::{CartId, Customer, Field, RuleError, Sku, Token, ValueRule};
 
 /// Distinct SKUs a cart, and so an order, may have: with the other writes of an order they fit one DynamoDB
 /// transaction (100 actions).
@@ -27,7 +27,8 @@ impl Quantity {
         if (1..=MAX_LINE_QUANTITY).contains(&units) {
             Ok(Self(units))
         } else {
-            Err(RuleError::invalid("quantity", format!("must be between 1 and {MAX_LINE_QUANTITY}")))
+            let rule = ValueRule::Range { min: 1, max: i64::from(MAX_LINE_QUANTITY) };
+            Err(RuleError::invalid(Field::Quantity, rule))
         }
     }
 

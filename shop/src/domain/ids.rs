@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use ulid::Ulid;
 
-use super::RuleError;
+use super::{Field, Format, RuleError};
 
 macro_rules! id_type {
     ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
@@ -58,7 +58,7 @@ macro_rules! id_type {
                 if valid {
                     Ok(Self(text.to_owned()))
                 } else {
-                    Err(RuleError::invalid("id", concat!("must be ", $prefix, " and a ULID")))
+                    Err(RuleError::malformed(Field::Id, Format::Id))
                 }
             }
         }

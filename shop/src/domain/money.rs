@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::RuleError;
+use super::{Field, Format, RuleError};
 
 /// An ISO 4217 currency that is legal tender somewhere and has minor units (so no `XXX`, no gold).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
@@ -46,7 +46,7 @@ impl FromStr for Currency {
         iso_currency::Currency::from_code(text)
             .filter(|currency| currency.exponent().is_some())
             .map(Self)
-            .ok_or_else(|| RuleError::invalid("currency", "must be an ISO 4217 code such as EUR"))
+            .ok_or(RuleError::malformed(Field::Currency, Format::Currency))
     }
 }
 
@@ -75,6 +75,26 @@ pub enum MoneyError {
     CurrencyMismatch,
 }
 
+/// Why a text is not a decimal amount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AmountError {
+    /// It has a comma, which is a decimal separator to some readers and groups thousands to others.
+    #[error("comma in an amount")]
+    Comma,
+    /// It has signs, blanks, an exponent or other characters.
+    #[error("malformed amount")]
+    Malformed,
+    /// It has more decimals than the currency.
+    #[error("more than {max} decimals in an amount")]
+    Decimals {
+        /// Decimals of the currency.
+        max: u32,
+    },
+    /// It is outside the range of `i64` minor units.
+    #[error("amount out of range")]
+    TooLarge,
+}
+
 /// An amount of money in minor units (cents for EUR) of one currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -100,26 +120,25 @@ impl Money {
     /// when they are zeros.
     ///
     /// # Errors
-    /// A reason, as a phrase, when the text is no such amount: commas, signs, exponents, blanks, too many
-    /// decimals or digits.
-    pub fn parse_decimal(text: &str, currency: Currency) -> Result<Self, String> {
+    /// [`AmountError`] for commas, signs, exponents, blanks, too many decimals or digits.
+    pub fn parse_decimal(text: &str, currency: Currency) -> Result<Self, AmountError> {
         if text.contains(',') {
-            return Err(format!("{text:?} has a comma; write amounts like 1234.50"));
+            return Err(AmountError::Comma);
         }
         let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
         let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
         if whole.is_empty() || !digits(whole) || !digits(fraction) {
-            return Err(format!("{text:?} is not an amount like 1234.50"));
+            return Err(AmountError::Malformed);
         }
         let exponent = currency.exponent() as usize;
         let (kept, rest) = fraction.split_at(fraction.len().min(exponent));
         if rest.bytes().any(|byte| byte != b'0') {
-            return Err(format!("{text:?} has more decimals than {currency} has ({exponent})"));
+            return Err(AmountError::Decimals { max: currency.exponent() });
         }
         format!("{whole}{kept:0<exponent$}")
             .parse()
             .map(|amount_minor| Self::new(amount_minor, currency))
-            .map_err(|_| format!("{text:?} is too large"))
+            .map_err(|_| AmountError::TooLarge)
     }
 
     /// The sum of two amounts.

@@ -5,8 +5,8 @@
 use time::{Duration, OffsetDateTime};
 
 use super::{
-    FulfillmentEvent, Money, Order, OrderEvent, OrderState, PaymentFact, PaymentState, Refund, RefundId, RefundState,
-    RuleError,
+    Field, FulfillmentEvent, Money, Order, OrderEvent, OrderState, PaymentFact, PaymentState, Refund, RefundId,
+    RefundState, RuleError, ValueRule,
 };
 
 /// How long whoever works on a payment is left alone by the worker: longer than a key's lease and a request's deadline.
@@ -189,21 +189,21 @@ impl Order {
     /// [`RuleError::InvalidValue`] when nothing was collected, another refund is still open, the currency differs, or
     /// more would be given back than was paid.
     pub fn request_refund(&self, id: RefundId, amount: Money, now: OffsetDateTime) -> Result<OrderStep, RuleError> {
-        let refuse = |reason: &str| Err(RuleError::invalid("amount", reason));
+        let refuse = |rule| Err(RuleError::invalid(Field::Amount, rule));
         if !self.payment.state.is_collected() || self.payment.intent_id.is_none() {
-            return refuse("cannot be given back: nothing was collected");
+            return refuse(ValueRule::Captured);
         }
         if self.payment.open_refund().is_some() {
-            return refuse("cannot be given back now: another refund is still under way");
+            return refuse(ValueRule::NoOpenRefund);
         }
         if amount.currency != self.total.currency {
-            return refuse("must be in the order's currency");
+            return refuse(ValueRule::SameCurrency { currency: self.total.currency });
         }
         if amount.amount_minor <= 0 {
-            return refuse("must be more than nothing");
+            return refuse(ValueRule::Positive);
         }
         if amount.amount_minor > self.refundable().amount_minor {
-            return refuse("is more than what is left of the payment");
+            return refuse(ValueRule::Refundable { amount: self.refundable() });
         }
         let mut step = self.step();
         step.order.payment.refunds.push(Refund { id, amount, state: RefundState::Requested, requested_at: now });
@@ -246,13 +246,12 @@ impl Order {
     /// # Errors
     /// [`RuleError::InvalidValue`] when the order is not paid or the parcel is not where it would have to be.
     pub fn move_parcel(&self, event: FulfillmentEvent) -> Result<OrderStep, RuleError> {
-        let refuse = |reason: &str| RuleError::invalid("fulfillment", reason);
+        let refuse = |rule| RuleError::invalid(Field::Fulfillment, rule);
         if self.state != OrderState::Paid {
-            return Err(refuse("needs a paid order"));
+            return Err(refuse(ValueRule::Paid));
         }
         let mut step = self.step();
-        step.order.fulfillment =
-            self.fulfillment.after(event).ok_or_else(|| refuse("is not possible where the parcel is"))?;
+        step.order.fulfillment = self.fulfillment.after(event).ok_or_else(|| refuse(ValueRule::FulfillmentStep))?;
         match event {
             FulfillmentEvent::Sent => step.topics.push("order.fulfilled"),
             FulfillmentEvent::CameBack => {

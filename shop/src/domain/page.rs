@@ -1,7 +1,7 @@
 //! Cursor pages: a position is a sortable text, the next page starts after it. Offsets do not exist here, so
 //! that products or orders added meanwhile neither repeat nor hide a row.
 
-use super::RuleError;
+use super::{Field, RuleError, ValueRule};
 
 /// The place of a row in a sorted listing; compared as bytes, on every store.
 pub type Position = String;
@@ -24,7 +24,7 @@ impl PageLimit {
         if (1..=Self::MAX).contains(&limit) {
             Ok(Self(limit))
         } else {
-            Err(RuleError::invalid("limit", format!("must be between 1 and {}", Self::MAX)))
+            Err(RuleError::invalid(Field::Limit, ValueRule::Range { min: 1, max: i64::from(Self::MAX) }))
         }
     }
 

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    CountryCode, Currency, Image, Money, Quantity, RuleError, ShippingOffer, ShippingTable, Sku, TaxClass, TaxTable,
-};
+use super::{CountryCode, Image, Money, Quantity, RuleError, ShippingOffer, ShippingTable, Sku, TaxClass, TaxTable};
 
 /// The data a quote is made from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,7 +105,7 @@ pub fn quote(
     for priced in lines {
         let total = priced.line.line_total;
         if total.currency != currency {
-            return Err(mismatch(currency, total.currency));
+            return Err(RuleError::CurrencyMismatch { cart: currency, variant: total.currency });
         }
         subtotal = subtotal.checked_add(total)?;
         weight_grams += u64::from(priced.weight_grams) * u64::from(priced.line.quantity.get());
@@ -142,19 +140,15 @@ pub fn quote(
     })
 }
 
-fn mismatch(cart: Currency, article: Currency) -> RuleError {
-    RuleError::CurrencyMismatch { cart: cart.to_string(), article: article.to_string() }
-}
-
 fn choose(offers: &[ShippingOffer], wanted: Option<&str>, country: CountryCode) -> Result<ShippingOffer, RuleError> {
-    let first = offers.first().ok_or_else(|| RuleError::NoShipping { country: country.to_string() })?;
+    let first = offers.first().ok_or(RuleError::NoShipping { country })?;
     match wanted {
         None => Ok(first.clone()),
         Some(id) => offers
             .iter()
             .find(|offer| offer.id == id)
             .cloned()
-            // The name may be anything: long ones are not given back in full.
+            // The name may be anything: a long one is cut.
             .ok_or_else(|| RuleError::ShippingNotOffered { method: id.chars().take(64).collect() }),
     }
 }
@@ -182,6 +176,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::Currency;
 
     fn rules(prices_include_tax: bool) -> PricingRules {
         PricingRules {
@@ -270,7 +265,7 @@ mod tests {
         assert_eq!(quoted(&heavy, "FR", None).map(price), Ok(("standard".to_owned(), 790)));
         assert_eq!(quoted(&dear, "FR", None).map(price), Ok(("standard".to_owned(), 0)));
         assert_eq!(quoted(&too_heavy, "DE", None).map(price), Ok(("express".to_owned(), 1290)));
-        assert_eq!(quoted(&too_heavy, "FR", None), Err(RuleError::NoShipping { country: "FR".to_owned() }));
+        assert_eq!(quoted(&too_heavy, "FR", None), Err(RuleError::NoShipping { country: country("FR") }));
         assert_eq!(
             quoted(&light, "FR", Some("express")),
             Err(RuleError::ShippingNotOffered { method: "express".to_owned() })

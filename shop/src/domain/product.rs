@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::{Money, Position, ProductId, RuleError, TaxClass, VariantId, fold};
+use super::{Field, Format, Money, Position, ProductId, RuleError, TaxClass, ValueRule, VariantId, fold};
 
 /// The name of a product or category in a URL: lower-case words joined by hyphens, any script.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
@@ -38,7 +38,7 @@ impl FromStr for Handle {
             || text.chars().count() > Self::MAX_CHARS
             || !text.chars().all(allowed)
         {
-            return Err(RuleError::invalid("handle", "must be 1 to 255 letters, digits, hyphens"));
+            return Err(RuleError::malformed(Field::Handle, Format::Handle));
         }
         Ok(Self(text))
     }
@@ -80,7 +80,7 @@ impl FromStr for Sku {
         let text: String = text.trim().nfc().collect();
         let forbidden = |c: char| c.is_control() || is_bidi_control(c);
         if text.is_empty() || text.chars().count() > Self::MAX_CHARS || text.chars().any(forbidden) {
-            return Err(RuleError::invalid("sku", "must be 1 to 255 printable characters"));
+            return Err(RuleError::malformed(Field::Sku, Format::Sku));
         }
         Ok(Self(text))
     }
@@ -353,7 +353,7 @@ impl FromStr for ProductSort {
             .into_iter()
             .chain([Self::Relevance])
             .find(|sort| sort.as_str() == text)
-            .ok_or_else(|| RuleError::invalid("sort", "must be newest, title, price, -price or relevance"))
+            .ok_or(RuleError::invalid(Field::Sort, ValueRule::Offered))
     }
 }
 

@@ -8,7 +8,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 use unicode_segmentation::UnicodeSegmentation as _;
 
-use super::{Product, RuleError};
+use super::{Field, Product, RuleError, ValueRule};
 
 /// Lower case without accents (NFKD without combining marks), the form in which words and titles are compared.
 pub fn fold(text: &str) -> String {
@@ -61,6 +61,11 @@ impl Language {
         ("sv", Self::Swedish, Algorithm::Swedish),
     ];
 
+    /// The ISO 639-1 codes of all languages.
+    pub fn codes() -> impl Iterator<Item = &'static str> {
+        Self::ALL.into_iter().map(|(code, ..)| code)
+    }
+
     fn algorithm(self) -> Algorithm {
         Self::ALL.into_iter().find(|(_, language, _)| *language == self).map_or(Algorithm::English, |(_, _, a)| a)
     }
@@ -71,10 +76,11 @@ impl FromStr for Language {
 
     /// Reads an ISO 639-1 code.
     fn from_str(text: &str) -> Result<Self, RuleError> {
-        Self::ALL.into_iter().find(|(code, ..)| *code == text).map(|(_, language, _)| language).ok_or_else(|| {
-            let codes: Vec<_> = Self::ALL.iter().map(|(code, ..)| *code).collect();
-            RuleError::invalid("language", format!("must be one of {}", codes.join(", ")))
-        })
+        Self::ALL
+            .into_iter()
+            .find(|(code, ..)| *code == text)
+            .map(|(_, language, _)| language)
+            .ok_or(RuleError::invalid(Field::Language, ValueRule::Offered))
     }
 }
 
@@ -172,7 +178,8 @@ impl Tokenizer {
     /// [`RuleError::InvalidValue`] when it is longer than [`SearchQuery::MAX_CHARS`].
     pub fn query(&self, text: &str) -> Result<Option<SearchQuery>, RuleError> {
         if text.chars().count() > SearchQuery::MAX_CHARS {
-            return Err(RuleError::invalid("q", format!("must have at most {} characters", SearchQuery::MAX_CHARS)));
+            let rule = ValueRule::Length { min: 0, max: SearchQuery::MAX_CHARS };
+            return Err(RuleError::invalid(Field::Search, rule));
         }
         let stemmer = Stemmer::create(self.language.algorithm());
         let raw: Vec<String> = words(text).collect();

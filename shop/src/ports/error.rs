@@ -1,6 +1,6 @@
 //! How stores fail.
 
-use crate::domain::Sku;
+use crate::domain::{Sku, Subject};
 
 /// The driver's own error, kept for the log.
 pub type Source = Box<dyn std::error::Error + Send + Sync>;
@@ -12,10 +12,10 @@ pub enum StoreError {
     #[error("changed by someone else meanwhile")]
     Conflict,
     /// What should be inserted is there already.
-    #[error("{what} exists already")]
+    #[error("{subject} exists already")]
     AlreadyExists {
-        /// What exists, for example `email` or `sku KET-COP-08`.
-        what: String,
+        /// What exists.
+        subject: Subject,
     },
     /// Fewer units are available than asked for.
     #[error("not enough of {sku} in stock")]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::StoreError;
-use crate::domain::{CartOwner, OrderId, RuleError};
+use crate::domain::{CartOwner, Field, Format, OrderId, RuleError};
 
 /// A client's key within its owner and route: the same text from someone else, or for something else, is another key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -35,11 +35,7 @@ impl IdempotencyKey {
     pub fn check(client_key: &str) -> Result<(), RuleError> {
         let valid =
             (1..=Self::MAX_CHARS).contains(&client_key.len()) && client_key.bytes().all(|byte| byte.is_ascii_graphic());
-        if valid {
-            Ok(())
-        } else {
-            Err(RuleError::invalid("Idempotency-Key", "must be 1 to 255 visible ASCII characters"))
-        }
+        if valid { Ok(()) } else { Err(RuleError::malformed(Field::IdempotencyKey, Format::IdempotencyKey)) }
     }
 
     /// The store key: unambiguous, since owner and route never contain `|`.

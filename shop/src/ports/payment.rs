@@ -126,6 +126,17 @@ pub enum WebhookError {
     Unreadable(String),
 }
 
+impl WebhookError {
+    /// The stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Forged => "forged",
+            Self::Stale => "stale",
+            Self::Unreadable(_) => "unreadable",
+        }
+    }
+}
+
 /// Collects money. Every call with a key is idempotent in it: repeating it gives the first answer.
 #[async_trait]
 pub trait PaymentProvider: Send + Sync {

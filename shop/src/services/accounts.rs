@@ -6,7 +6,9 @@ use async_trait::async_trait;
 
 use super::password::Passwords;
 use super::{Caller, LocalShop};
-use crate::domain::{Cart, CartId, CartOwner, Customer, CustomerId, EmailAddress, Role, RuleError, Session, Token};
+use crate::domain::{
+    Cart, CartId, CartOwner, Customer, CustomerId, EmailAddress, Field, Role, RuleError, Session, Token, ValueRule,
+};
 use crate::ports::{AccountStore, Clock, IdGenerator, StoreError};
 use crate::{ShopError, ShopResult};
 
@@ -200,13 +202,11 @@ async fn new_customer(
     let name = command.name.trim().to_owned();
     let mut problems = Vec::new();
     if name.is_empty() || name.chars().count() > MAX_NAME_CHARS || name.chars().any(char::is_control) {
-        problems.push(RuleError::invalid("name", format!("must be 1 to {MAX_NAME_CHARS} characters on one line")));
+        problems.push(RuleError::invalid(Field::Name, ValueRule::Line { min: 1, max: MAX_NAME_CHARS }));
     }
     if !(MIN_PASSWORD_CHARS..=MAX_PASSWORD_CHARS).contains(&command.password.chars().count()) {
-        problems.push(RuleError::invalid(
-            "password",
-            format!("must be {MIN_PASSWORD_CHARS} to {MAX_PASSWORD_CHARS} characters"),
-        ));
+        let rule = ValueRule::Length { min: MIN_PASSWORD_CHARS, max: MAX_PASSWORD_CHARS };
+        problems.push(RuleError::invalid(Field::Password, rule));
     }
     if !problems.is_empty() {
         return Err(problems.into());

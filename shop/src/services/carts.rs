@@ -8,7 +8,7 @@ use super::idempotent::{Fingerprint, answer};
 use super::{Caller, LocalShop};
 use crate::domain::{
     Cart, CartId, CartOwner, Inventory, LineItemId, Money, PricedLine, Product, ProductStatus, Quantity, QuoteLine,
-    RuleError, Sku, StockLevel, Variant,
+    RuleError, Sku, StockLevel, Subject, Variant,
 };
 use crate::ports::{IdempotencyKey, Outcome, StoreError};
 use crate::{ShopError, ShopResult};
@@ -300,7 +300,7 @@ impl LocalShop {
 
 fn line_sku(cart: &Cart, id: &LineItemId) -> ShopResult<Sku> {
     let line = cart.lines.iter().find(|line| LineItemId::derive(line.sku.as_str()) == *id);
-    line.map(|line| line.sku.clone()).ok_or_else(|| ShopError::NotFound { what: "line item".to_owned() })
+    line.map(|line| line.sku.clone()).ok_or(ShopError::NotFound { subject: Subject::LineItem })
 }
 
 /// Checks the line that was just written: sold, one currency with the others, enough in stock.
@@ -311,7 +311,7 @@ fn check_line(priced: &PricedCart, sku: &Sku) -> ShopResult<()> {
     if let Some(other) =
         priced.lines.iter().map(|priced| priced.line.unit_price.currency).find(|other| *other != currency)
     {
-        return Err(RuleError::CurrencyMismatch { cart: other.to_string(), article: currency.to_string() }.into());
+        return Err(RuleError::CurrencyMismatch { cart: other, variant: currency }.into());
     }
     if priced.available(sku).is_some_and(|available| available < line.quantity.get()) {
         return Err(ShopError::OutOfStock { sku: sku.clone() });

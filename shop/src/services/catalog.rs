@@ -6,8 +6,8 @@ use async_trait::async_trait;
 
 use super::LocalShop;
 use crate::domain::{
-    Category, Handle, Image, Inventory, Money, Page, PageLimit, Position, Product, ProductId, ProductOption,
-    ProductSort, ProductStatus, ProductSummary, RuleError, Sku, StockLevel, VariantId,
+    Category, Field, Handle, Image, Inventory, Money, Page, PageLimit, Position, Product, ProductId, ProductOption,
+    ProductSort, ProductStatus, ProductSummary, RuleError, Sku, StockLevel, Subject, ValueRule, VariantId,
 };
 use crate::ports::{ProductListing, StoreError};
 use crate::{ShopError, ShopResult};
@@ -131,12 +131,12 @@ impl Catalog for LocalShop {
         let default = if search.is_some() { ProductSort::Relevance } else { ProductSort::Newest };
         let sort = command.sort.unwrap_or(default);
         if sort == ProductSort::Relevance && search.is_none() {
-            return Err(RuleError::invalid("sort", "relevance needs a search").into());
+            return Err(RuleError::invalid(Field::Sort, ValueRule::NeedsSearch).into());
         }
         if let Some(category) = &command.category {
             let known = self.list_categories(ListCategories).await?.iter().any(|found| found.handle == *category);
             if !known {
-                return Err(ShopError::NotFound { what: "category".to_owned() });
+                return Err(ShopError::NotFound { subject: Subject::Category });
             }
         }
         let listing =
@@ -148,7 +148,7 @@ impl Catalog for LocalShop {
     async fn find_product(&self, command: FindProduct) -> ShopResult<ProductView> {
         let handle = &command.handle;
         let found = self.cache.product(handle, self.read_product_view(handle)).await?;
-        found.map(|view| ProductView::clone(&view)).ok_or_else(|| ShopError::NotFound { what: "product".to_owned() })
+        found.map(|view| ProductView::clone(&view)).ok_or(ShopError::NotFound { subject: Subject::Product })
     }
 
     async fn list_categories(&self, _: ListCategories) -> ShopResult<Vec<Category>> {

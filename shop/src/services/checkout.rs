@@ -13,7 +13,7 @@ use super::placement::refuse_unavailable;
 use super::{Caller, LocalShop};
 use crate::domain::{
     Address, CountryCode, EmailAddress, Money, Order, OrderId, OrderState, OrderSummary, OutboxMessageId, Page,
-    PageLimit, PaymentState, Position, Quote, Role, quote,
+    PageLimit, PaymentState, Position, Quote, Role, Subject, quote,
 };
 use crate::ports::{Claimed, IdempotencyKey, IdempotencyRecord, OutboxMessage, Placement};
 use crate::{ShopError, ShopResult};
@@ -291,7 +291,7 @@ impl LocalShop {
 
 /// The same for an order that is not there and one that is not the caller's.
 fn no_order() -> ShopError {
-    ShopError::NotFound { what: "order".to_owned() }
+    ShopError::NotFound { subject: Subject::Order }
 }
 
 /// What a checkout answers for an order as it is now.

@@ -7,8 +7,9 @@ use super::order_view::OrderView;
 use super::payment_steps::Poll;
 use super::{Caller, LocalShop};
 use crate::domain::{
-    CartOwner, FulfillmentEvent, FulfillmentState, Handle, Inventory, Money, Order, OrderId, OrderState, OrderStep,
-    OrderSummary, Page, PageLimit, Position, Product, RefundId, RuleError, Sku, StockChange, StockLevel,
+    CartOwner, Field, FulfillmentEvent, FulfillmentState, Handle, Inventory, Money, Order, OrderId, OrderState,
+    OrderStep, OrderSummary, Page, PageLimit, Position, Product, RefundId, RuleError, Sku, StockChange, StockLevel,
+    Subject, ValueRule,
 };
 use crate::ports::{IdempotencyKey, Outcome, StoreError};
 use crate::{ShopError, ShopResult};
@@ -140,7 +141,7 @@ impl Operations for LocalShop {
     async fn product_stock(&self, caller: &Caller, command: ProductStock) -> ShopResult<Vec<VariantStock>> {
         self.require_operator(caller).await?;
         let found = self.store.find_products(std::slice::from_ref(&command.handle)).await?.pop();
-        let product = found.ok_or_else(|| ShopError::NotFound { what: "product".to_owned() })?;
+        let product = found.ok_or(ShopError::NotFound { subject: Subject::Product })?;
         let mut levels = self.stock_levels_of(&product).await?;
         let stock = product.variants.iter().map(|variant| VariantStock {
             title: variant.title(),
@@ -163,10 +164,10 @@ impl Operations for LocalShop {
             return Err(too_many());
         }
         let found = self.store.find_products_by_sku(std::slice::from_ref(&command.sku)).await?.pop();
-        let product: Product = found.ok_or_else(|| ShopError::NotFound { what: "article".to_owned() })?;
+        let product: Product = found.ok_or(ShopError::NotFound { subject: Subject::Variant })?;
         let tracked = product.variant(&command.sku).is_some_and(|variant| variant.inventory == Inventory::Tracked);
         if !tracked {
-            return Err(RuleError::invalid("sku", "is not counted").into());
+            return Err(RuleError::invalid(Field::Sku, ValueRule::Tracked).into());
         }
         let owner = CartOwner::customer(&operator);
         let request = Fingerprint::new().field("sku", &command.sku);
@@ -187,10 +188,10 @@ impl Operations for LocalShop {
         let id = &command.id;
         let order = self.existing_order(id).await?;
         if order.state == OrderState::Cancelled {
-            return Err(RuleError::invalid("order", "is cancelled already").into());
+            return Err(RuleError::invalid(Field::Order, ValueRule::NotCancelled).into());
         }
         if order.fulfillment != FulfillmentState::Unfulfilled {
-            return Err(RuleError::invalid("order", "was sent: give money back instead").into());
+            return Err(RuleError::invalid(Field::Order, ValueRule::NotShipped).into());
         }
         if order.state == OrderState::Paid {
             return self.refund(order, None, RefundId::derive(&format!("{id}/cancellation"))).await;
@@ -292,5 +293,5 @@ fn corrected(seen: Option<&StockLevel>, command: &CorrectStock) -> ShopResult<St
 }
 
 fn too_many() -> ShopError {
-    RuleError::invalid("units", format!("must leave at most {} available", StockLevel::MAX_UNITS)).into()
+    RuleError::invalid(Field::Units, ValueRule::StockLimit { max: StockLevel::MAX_UNITS }).into()
 }

@@ -8,8 +8,8 @@ use super::carts::PricedCart;
 use super::checkout::PlaceOrder;
 use super::local_shop::Identity;
 use crate::domain::{
-    FulfillmentState, LineItemId, Order, OrderId, OrderLine, OrderState, Payment, PaymentId, Reservation, RuleError,
-    Sku, Token, quote,
+    Field, Format, FulfillmentState, LineItemId, Order, OrderId, OrderLine, OrderState, Payment, PaymentId,
+    Reservation, RuleError, Sku, Token, quote,
 };
 use crate::{ShopError, ShopResult};
 
@@ -33,7 +33,7 @@ impl LocalShop {
     ) -> ShopResult<NewOrder> {
         let address = command.shipping_address.validated()?;
         if !self.payments.accepts(&command.payment_method) {
-            return Err(RuleError::invalid("payment_method", "is not a card token of the payment provider").into());
+            return Err(RuleError::malformed(Field::PaymentMethod, Format::PaymentMethod).into());
         }
         let priced = self.price_cart(self.cart_of(&identity.owner).await?).await?;
         refuse_unavailable(&priced)?;

@@ -1,7 +1,7 @@
 //! Accounts and sessions. An e-mail address is an item of its own: that is what makes it unique.
 
 use async_trait::async_trait;
-use shopease_shop::domain::{Customer, CustomerId, EmailAddress, Session};
+use shopease_shop::domain::{Customer, CustomerId, EmailAddress, Session, Subject};
 use shopease_shop::ports::{AccountStore, SessionStore, StoreError};
 use time::OffsetDateTime;
 
@@ -19,9 +19,9 @@ impl AccountStore for DynamoDbStore {
         self.transact(actions).await.map_err(|refused| match refused {
             Refused::Failed(error) => error,
             Refused::Conditions(taken) if taken.contains_key(&0) => {
-                StoreError::AlreadyExists { what: "email".to_owned() }
+                StoreError::AlreadyExists { subject: Subject::Email }
             }
-            Refused::Conditions(_) => StoreError::AlreadyExists { what: format!("customer {}", customer.id) },
+            Refused::Conditions(_) => StoreError::AlreadyExists { subject: Subject::Customer },
         })
     }
 

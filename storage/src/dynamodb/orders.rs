@@ -213,9 +213,7 @@ fn refusal(placement: &Placement, failed: &BTreeMap<usize, Option<Item>>) -> Sto
     match first {
         _ if failed.contains_key(&CART) => StoreError::Conflict,
         Some(sku) => StoreError::OutOfStock { sku: sku.clone() },
-        None if failed.contains_key(&ORDER) => {
-            StoreError::AlreadyExists { what: format!("order {}", placement.order.id) }
-        }
+        None if failed.contains_key(&ORDER) => StoreError::AlreadyExists { subject: Subject::Order },
         None => StoreError::Conflict,
     }
 }

@@ -13,7 +13,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use shopease_shop::domain::{Handle, Product, ProductStatus, SearchTerms, Sku};
+use shopease_shop::domain::{Handle, Product, ProductStatus, SearchTerms, Sku, Subject};
 use shopease_shop::ports::{StoreError, Upserted};
 use tokio::time::Instant;
 
@@ -233,6 +233,6 @@ fn claim_sku(sku: &Sku, handle: &Handle) -> Action {
 
 /// The first of the SKUs that another product owns.
 fn foreign<'a>(skus: impl Iterator<Item = &'a Sku>) -> Interrupted {
-    let first = skus.min().map_or_else(String::new, |sku| format!("sku {sku}"));
-    Interrupted::Failed(StoreError::AlreadyExists { what: first })
+    let subject = skus.min().map_or(Subject::Variant, |sku| Subject::Sku(sku.clone()));
+    Interrupted::Failed(StoreError::AlreadyExists { subject })
 }

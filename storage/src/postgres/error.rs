@@ -1,6 +1,6 @@
 //! From the driver's errors to the store's: the only place that knows SQLSTATEs and constraint names.
 
-use shopease_shop::domain::Sku;
+use shopease_shop::domain::{Sku, Subject};
 use shopease_shop::ports::StoreError;
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgDatabaseError;
@@ -30,10 +30,13 @@ pub(super) fn store_error(error: sqlx::Error) -> StoreError {
             Err(_) => StoreError::Corrupt(error.into()),
         },
         OTHER_VERSION => StoreError::Conflict,
-        FOREIGN_SKU => StoreError::AlreadyExists { what: format!("sku {detail}") },
+        FOREIGN_SKU => match detail.parse::<Sku>() {
+            Ok(sku) => StoreError::AlreadyExists { subject: Subject::Sku(sku) },
+            Err(_) => StoreError::Corrupt(error.into()),
+        },
         // unique_violation
         "23505" => match answer.constraint().and_then(what_exists) {
-            Some(what) => StoreError::AlreadyExists { what: what.to_owned() },
+            Some(subject) => StoreError::AlreadyExists { subject },
             None => StoreError::Corrupt(error.into()),
         },
         // lock_not_available, serialization_failure, deadlock_detected: rolled back under too much load
@@ -90,13 +93,13 @@ fn is_unavailable(code: &str) -> bool {
         || matches!(code, "25P03" | "25006")
 }
 
-fn what_exists(constraint: &str) -> Option<&'static str> {
+fn what_exists(constraint: &str) -> Option<Subject> {
     match constraint {
-        "customer_email_key" => Some("email"),
-        "customer_pkey" => Some("customer"),
-        "session_pkey" => Some("session"),
-        "customer_order_pkey" | "customer_order_position_key" => Some("order"),
-        "outbox_pkey" => Some("outbox message"),
+        "customer_email_key" => Some(Subject::Email),
+        "customer_pkey" => Some(Subject::Customer),
+        "session_pkey" => Some(Subject::Session),
+        "customer_order_pkey" | "customer_order_position_key" => Some(Subject::Order),
+        "outbox_pkey" => Some(Subject::OutboxMessage),
         _ => None,
     }
 }

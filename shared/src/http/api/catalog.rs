@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use shopease_shop::ShopError;
-use shopease_shop::domain::{self, Handle, ProductSort};
+use shopease_shop::domain::{self, Handle, ProductSort, Subject};
 use shopease_shop::services::{self, FindProduct, ListCategories, ListProducts};
 use utoipa::{IntoParams, ToSchema};
 
@@ -181,7 +181,7 @@ impl Wire for ListProducts {
         let category: Option<Handle> = category
             .map(|handle| handle.parse())
             .transpose()
-            .map_err(|_| ShopError::NotFound { what: "category".to_owned() })?;
+            .map_err(|_| ShopError::NotFound { subject: Subject::Category })?;
         let paging = Paging { limit: query.limit, cursor: query.cursor };
         let mut command = Self { q: query.q, category, sort, after: None, limit: paging.limit()? };
         command.after = paging.after(&command.listing())?;

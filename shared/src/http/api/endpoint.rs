@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use shopease_shop::domain::{Handle, LineItemId, OrderId};
+use shopease_shop::domain::{Handle, LineItemId, OrderId, Subject};
 use shopease_shop::ports::SIGNATURE_HEADER;
 use shopease_shop::{ShopError, ShopResult};
 use utoipa::ToSchema;
@@ -363,12 +363,12 @@ pub(in crate::http) async fn receive<C: Wire>(request: Request, app: &App) -> Re
             Path::<String>::from_request_parts(&mut head, app).await.ok().and_then(|Path(text)| C::Path::read(&text))
         }
     };
-    let path = path.ok_or_else(|| Problem::from(ShopError::NotFound { what: "page".to_owned() }))?;
+    let path = path.ok_or_else(|| Problem::from(ShopError::NotFound { subject: Subject::Page }))?;
     let query = query_of(&head)?;
     let key = client_key(&head.headers);
     let body = C::Body::read(Request::from_parts(head, body), app).await?;
     if C::KEY == Key::Required && key.is_none() {
-        return Err(Problem::malformed("Idempotency-Key: this request needs the header"));
+        return Err(Problem::malformed("This request needs an Idempotency-Key header."));
     }
     C::read(Parts { path, query, body, key })
 }

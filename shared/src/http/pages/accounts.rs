@@ -13,7 +13,7 @@ use crate::http::extract::{ApiQuery, PageForm};
 use crate::http::visitor::{Visitor, append_cookie, token_cookie};
 use crate::http::{App, Problem, cursor};
 use shopease_shop::ShopError;
-use shopease_shop::domain::{EmailAddress, OrderSummary, PageLimit, Role, RuleError, Token};
+use shopease_shop::domain::{EmailAddress, Field, OrderSummary, PageLimit, Role, RuleError, Token, ValueRule};
 use shopease_shop::services::{CurrentCustomer, CustomerView, ListOrders, LogIn, LogOut, Register, SignedIn};
 
 /// Where signing in leads when nothing else was wanted.
@@ -51,9 +51,9 @@ pub(in crate::http) struct RegisterForm {
 impl RegisterForm {
     /// Fields that are empty: said along with a malformed address, with which the shop need not be asked.
     fn missing(&self) -> Vec<RuleError> {
-        let fields = [("name", &self.name), ("password", &self.password)];
+        let fields = [(Field::Name, &self.name), (Field::Password, &self.password)];
         let empty = fields.into_iter().filter(|(_, value)| value.trim().is_empty());
-        empty.map(|(field, _)| RuleError::invalid(field, "must not be empty")).collect()
+        empty.map(|(field, _)| RuleError::invalid(field, ValueRule::Required)).collect()
     }
 }
 
@@ -162,7 +162,7 @@ pub(in crate::http) async fn register(
             register_page(&app, &visitor, form, StatusCode::UNPROCESSABLE_ENTITY, rules).await
         }
         Err(ShopError::AlreadyExists { .. }) => {
-            let taken = RuleError::invalid("email", "has an account already; please sign in");
+            let taken = RuleError::invalid(Field::Email, ValueRule::Unused);
             register_page(&app, &visitor, form, StatusCode::CONFLICT, vec![taken]).await
         }
         Err(error) => Err(error.into()),

@@ -13,7 +13,9 @@ use crate::http::extract::{ApiPath, ApiQuery, PageForm};
 use crate::http::visitor::Visitor;
 use crate::http::{App, Problem, cursor};
 use shopease_shop::ShopError;
-use shopease_shop::domain::{Handle, OrderSummary, PageLimit, ProductSummary, Role, RuleError, Sku, StockChange};
+use shopease_shop::domain::{
+    Field, Handle, OrderSummary, PageLimit, ProductSummary, Role, RuleError, Sku, StockChange, StockLevel, ValueRule,
+};
 use shopease_shop::services::{CorrectStock, CurrentCustomer, FindProduct, ListAllOrders, ProductStock, VariantStock};
 
 #[derive(Template)]
@@ -176,13 +178,12 @@ pub(in crate::http) struct CorrectionForm {
 impl CorrectionForm {
     fn command(&self) -> Result<CorrectStock, RuleError> {
         let units = self.units.trim();
-        let invalid = |reason: &str| RuleError::invalid("units", reason);
+        let max = i64::from(StockLevel::MAX_UNITS);
+        let outside = |min| RuleError::invalid(Field::Units, ValueRule::Range { min, max });
         let change = match self.change.as_str() {
-            "set_available" => {
-                StockChange::SetAvailable(units.parse().map_err(|_| invalid("must be a whole number, 0 or more"))?)
-            }
-            "adjust" => StockChange::Adjust(units.parse().map_err(|_| invalid("must be a whole number"))?),
-            _ => return Err(RuleError::invalid("change", "must be chosen from the list")),
+            "set_available" => StockChange::SetAvailable(units.parse().map_err(|_| outside(0))?),
+            "adjust" => StockChange::Adjust(units.parse().map_err(|_| outside(-max))?),
+            _ => return Err(RuleError::invalid(Field::Change, ValueRule::Offered)),
         };
         let client_key = Some(self.idempotency_key.clone()).filter(|key| !key.is_empty());
         Ok(CorrectStock { sku: self.sku.parse()?, change, client_key })

@@ -11,7 +11,8 @@ use crate::http::extract::{ApiPath, ApiQuery, PageForm};
 use crate::http::visitor::Visitor;
 use crate::http::{App, Problem};
 use shopease_shop::domain::{
-    Currency, FulfillmentEvent, FulfillmentState, Money, OrderId, OrderState, RefundState, Role, RuleError,
+    AmountError, Currency, Field, Format, FulfillmentEvent, FulfillmentState, Money, OrderId, OrderState, RefundState,
+    Role, RuleError, ValueRule,
 };
 use shopease_shop::services::{CancelOrder, CurrentCustomer, FindOrder, MoveParcel, OrderView, RefundOrder};
 use shopease_shop::{ShopError, ShopResult};
@@ -118,13 +119,17 @@ impl ActionForm {
             return Ok(None);
         }
         let (currency, decimal): (Currency, _) = (self.currency.parse()?, typed.replace(',', "."));
-        let invalid = |reason: String| RuleError::invalid("amount", reason);
+        let too_precise = |max| RuleError::invalid(Field::Amount, ValueRule::Decimals { max });
         // `1,000` is a thousand to one reader and one to another: as many decimals as the currency has, at most.
         let decimals = decimal.split_once('.').map_or(0, |(_, fraction)| fraction.len());
         if u32::try_from(decimals).map_or(true, |decimals| decimals > currency.exponent()) {
-            return Err(invalid(format!("must have at most {} decimals, and no separators", currency.exponent())));
+            return Err(too_precise(currency.exponent()));
         }
-        Money::parse_decimal(&decimal, currency).map(Some).map_err(invalid)
+        Money::parse_decimal(&decimal, currency).map(Some).map_err(|error| match error {
+            AmountError::Decimals { max } => too_precise(max),
+            AmountError::TooLarge => RuleError::AmountTooLarge,
+            AmountError::Comma | AmountError::Malformed => RuleError::malformed(Field::Amount, Format::Amount),
+        })
     }
 }
 
@@ -157,6 +162,6 @@ async fn run(app: &App, visitor: &Visitor, id: &OrderId, form: &ActionForm) -> S
         }
         "sent" => operations.move_parcel(caller, MoveParcel { id, event: FulfillmentEvent::Sent }).await,
         "came_back" => operations.move_parcel(caller, MoveParcel { id, event: FulfillmentEvent::CameBack }).await,
-        _ => Err(RuleError::invalid("action", "must be one of the buttons").into()),
+        _ => Err(RuleError::invalid(Field::Action, ValueRule::Offered).into()),
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use shopease_shop::domain::{Address, CountryCode, Currency, EmailAddress, Money, RuleError};
+use shopease_shop::domain::{Address, CountryCode, Currency, EmailAddress, Field, Money, RuleError, ValueRule};
 use shopease_shop::services::{PlaceOrder, QuoteCart};
 
 /// The fields of the first step, in their order.
@@ -60,7 +60,7 @@ impl CheckoutForm {
         let offered = countries.iter().map(|(code, _)| *code);
         let chosen = offered.clone().find(|code| code.as_str() == self.country);
         if chosen.is_none() {
-            rules.push(RuleError::invalid("shipping_address.country", "must be chosen from the list"));
+            rules.push(RuleError::invalid(Field::ShippingCountry, ValueRule::Offered));
         }
         // The other parts are checked with any country, so that one look shows everything that is wrong.
         let address = chosen.or_else(|| offered.clone().next()).map(|country| self.address(country).validated());
@@ -144,13 +144,8 @@ mod tests {
     fn everything_that_is_wrong_is_told_at_once() {
         let rules = CheckoutForm { country: "XX".to_owned(), ..CheckoutForm::default() }.details(&countries());
         let rules = rules.expect_err("an empty form is wrong");
-        let fields: Vec<String> = rules
-            .iter()
-            .filter_map(|rule| match rule {
-                RuleError::InvalidValue { field, .. } => Some(field.replace("shipping_address.", "")),
-                _ => None,
-            })
-            .collect();
+        let fields: Vec<String> =
+            rules.iter().filter_map(|rule| Some(rule.field()?.replace("shipping_address.", ""))).collect();
         assert_eq!(fields, ["email", "country", "name", "line1", "city", "postal_code"]);
     }
 

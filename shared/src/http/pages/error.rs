@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
 use super::layout::Frame;
-use super::view::{filters, problem_name};
+use super::view::problem_name;
 use crate::http::{App, Problem};
 
 #[derive(Template)]

@@ -2,6 +2,8 @@
 
 use shopease_shop::domain::RuleError;
 
+use crate::http::texts;
+
 /// Broken rules, sorted into those of fields that the form shows and others.
 #[derive(Debug, Default)]
 pub struct FormErrors {
@@ -14,11 +16,9 @@ impl FormErrors {
     pub fn sort(rules: Vec<RuleError>, known: &[&str]) -> (Self, Vec<RuleError>) {
         let (mut fields, mut rest) = (Vec::new(), Vec::new());
         for rule in rules {
-            match rule {
-                RuleError::InvalidValue { ref field, ref reason } if known.contains(&local_name(field)) => {
-                    fields.push((local_name(field).to_owned(), reason.clone()));
-                }
-                other => rest.push(other),
+            match rule.field().map(local_name).filter(|field| known.contains(field)) {
+                Some(field) => fields.push((field.to_owned(), texts::rule(&rule))),
+                None => rest.push(rule),
             }
         }
         fields.sort_by_key(|(field, _)| known.iter().position(|name| name == field));
@@ -35,9 +35,9 @@ impl FormErrors {
         &self.fields
     }
 
-    /// What is wrong with a field, as a phrase.
+    /// What is wrong with a field, as a sentence.
     pub fn of(&self, field: &str) -> Option<&str> {
-        self.fields.iter().find(|(name, _)| name == field).map(|(_, reason)| reason.as_str())
+        self.fields.iter().find(|(name, _)| name == field).map(|(_, sentence)| sentence.as_str())
     }
 }
 
@@ -47,19 +47,21 @@ fn local_name(field: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use shopease_shop::domain::{Field, Format, ValueRule};
+
     use super::*;
 
     #[test]
     fn rules_find_their_fields_in_form_order_and_others_are_left() {
         let rules = vec![
-            RuleError::invalid("shipping_address.city", "must not be empty"),
+            RuleError::invalid(Field::ShippingCity, ValueRule::Required),
             RuleError::EmptyCart,
-            RuleError::invalid("email", "is wrong"),
-            RuleError::invalid("elsewhere", "is wrong"),
+            RuleError::malformed(Field::Email, Format::Email),
+            RuleError::invalid(Field::Units, ValueRule::Required),
         ];
         let (errors, rest) = FormErrors::sort(rules, &["email", "city"]);
         assert_eq!(errors.all().iter().map(|(field, _)| field.as_str()).collect::<Vec<_>>(), ["email", "city"]);
-        assert_eq!(errors.of("city"), Some("must not be empty"));
-        assert_eq!(rest, [RuleError::EmptyCart, RuleError::invalid("elsewhere", "is wrong")]);
+        assert_eq!(errors.of("city"), Some("Enter a city."));
+        assert_eq!(rest, [RuleError::EmptyCart, RuleError::invalid(Field::Units, ValueRule::Required)]);
     }
 }

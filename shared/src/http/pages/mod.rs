@@ -13,6 +13,6 @@ mod forms;
 mod layout;
 mod listing;
 mod product;
-mod view;
+pub(super) mod view;
 
 pub(super) use error::error_page;

@@ -4,7 +4,7 @@
 use time::Duration;
 
 use super::support::{KEPT_UNTIL, NOW, race};
-use crate::domain::{Customer, CustomerId, Role};
+use crate::domain::{Customer, CustomerId, Role, Subject};
 use crate::ports::{SharedStore, StoreError};
 use crate::testing::fixtures::{customer, session};
 
@@ -105,5 +105,5 @@ pub(super) async fn a_working_store_is_healthy(store: SharedStore) {
 }
 
 fn assert_email_taken(result: &Result<(), StoreError>) {
-    assert!(matches!(result, Err(StoreError::AlreadyExists { what }) if what == "email"), "{result:?}");
+    assert!(matches!(result, Err(StoreError::AlreadyExists { subject: Subject::Email })), "{result:?}");
 }

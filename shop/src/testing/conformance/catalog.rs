@@ -3,7 +3,7 @@
 use std::slice::from_ref;
 
 use super::support::{listed, listing, race, upsert};
-use crate::domain::{Category, Handle, Product, ProductSort, ProductStatus, SearchQuery, SearchWord, Sku};
+use crate::domain::{Category, Handle, Product, ProductSort, ProductStatus, SearchQuery, SearchWord, Sku, Subject};
 use crate::ports::{ProductListing, SharedStore, StoreError, Upserted};
 use crate::testing::fixtures::{ProductBuilder, category, handle, index, product, sku, terms};
 
@@ -128,8 +128,8 @@ pub(super) async fn a_sku_of_another_product_is_refused_and_nothing_changes(stor
     let fresh = product("fresh").category("new").variants(&[("S5", 1), ("S1", 1)]).build();
     for (refused, code) in [(&new, "S2"), (&fresh, "S1")] {
         let result = store.upsert_product(refused, &index(refused)).await;
-        let taken = format!("sku {code}");
-        assert!(matches!(&result, Err(StoreError::AlreadyExists { what }) if *what == taken), "{result:?}");
+        let taken = Subject::Sku(code.parse().expect("a SKU"));
+        assert!(matches!(&result, Err(StoreError::AlreadyExists { subject }) if *subject == taken), "{result:?}");
     }
     assert_eq!(find(&store, &["owner", "other", "fresh"]).await, [old.clone(), owner.clone()]);
     assert_eq!(find_by_sku(&store, &["S1", "S2", "S3", "S4", "S5"]).await, [old, owner]);
@@ -159,9 +159,9 @@ pub(super) async fn one_of_many_products_gets_a_sku(store: SharedStore) {
         .await;
         let winners: Vec<usize> = (0..8).filter(|number| results[*number].is_ok()).collect();
         assert_eq!(winners.len(), 1, "{results:?}");
-        let taken = format!("sku {shared}");
+        let taken = Subject::Sku(shared.parse().expect("a SKU"));
         for result in results.iter().filter(|result| result.is_err()) {
-            assert!(matches!(result, Err(StoreError::AlreadyExists { what }) if *what == taken), "{result:?}");
+            assert!(matches!(result, Err(StoreError::AlreadyExists { subject }) if *subject == taken), "{result:?}");
         }
         for number in 0..8 {
             let found = find(&store, &[build(number).handle.as_str()]).await;

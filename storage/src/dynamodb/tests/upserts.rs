@@ -155,7 +155,10 @@ async fn a_foreign_sku_beyond_the_first_transaction_gives_all_others_back() {
     let owner = product("owner").variants(&[("big-0240", 1)]).build();
     bench.upsert(std::slice::from_ref(&owner)).await;
     let refused = bench.store.upsert_product(&big, &terms(&[("big", 1)])).await;
-    assert!(matches!(&refused, Err(StoreError::AlreadyExists { what }) if what == "sku big-0240"), "{refused:?}");
+    assert!(
+        matches!(&refused, Err(StoreError::AlreadyExists { subject }) if subject.to_string() == "sku big-0240"),
+        "{refused:?}"
+    );
     assert_eq!(bench.store.find_products(&[handle("big")]).await.expect("products"), []);
     let codes: Vec<String> = (0..240).map(|number| format!("big-{number:04}")).collect();
     let variants: Vec<(&str, i64)> = codes.iter().map(|code| (code.as_str(), 1)).collect();

@@ -1,0 +1,192 @@
+//! A broken rule as the JSON API writes it: a stable code with its parameters, and a sentence for people.
+
+use serde::{Deserialize, Serialize};
+use shopease_shop::domain::{CountryCode, Currency, Field, Format, Money, RuleError, Sku, ValueRule};
+use utoipa::ToSchema;
+
+use super::texts;
+
+/// A rule of the shop that the request breaks. `code` says which of the other members there are; programs read those
+/// and never `message`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct BrokenRule {
+    /// Stable code: `invalid_value`, `too_many_lines`, `empty_cart`, `currency_mismatch`, `no_shipping`,
+    /// `shipping_not_offered`, `not_sold`, `total_changed`, `amount_too_large`. A newer release may have others.
+    #[schema(required)]
+    pub code: String,
+    /// The rule as a sentence in English.
+    #[schema(required)]
+    pub message: String,
+    /// Which field it is about, as the API spells it: `quantity`, `shipping_address.city` (`invalid_value`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// What the field allows (`invalid_value`): `required`, `length`, `line`, `range`, `decimals`, `format`, `offered`,
+    /// `needs_search`, `unused`, `tracked`, `stock_limit`, `not_cancelled`, `not_shipped`, `paid`, `fulfillment_step`,
+    /// `captured`, `no_open_refund`, `same_currency`, `positive`, `refundable`. A newer release may have others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// How the value is written (`format`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    /// Fewest characters or smallest number (`length`, `line`, `range`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min: Option<i64>,
+    /// Most characters, decimals or units, or largest number (`length`, `line`, `range`, `decimals`, `stock_limit`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max: Option<i64>,
+    /// What is left of the payment (`refundable`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub amount: Option<Money>,
+    /// The order's currency (`same_currency`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    /// Deprecated: `message`, for clients of the first release, which require it with `invalid_value`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Most distinct SKUs of a cart (`too_many_lines`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+    /// Currency of the cart (`currency_mismatch`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cart: Option<String>,
+    /// Currency of the variant (`currency_mismatch`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
+    /// Deprecated: `variant`, for clients of the first release.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub article: Option<String>,
+    /// The requested country (`no_shipping`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+    /// The requested shipping method (`shipping_not_offered`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// The requested SKU (`not_sold`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sku: Option<Sku>,
+    /// The total that the shopper agreed to (`total_changed`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<Money>,
+    /// The total now (`total_changed`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actual: Option<Money>,
+}
+
+impl From<&RuleError> for BrokenRule {
+    fn from(rule: &RuleError) -> Self {
+        let named = Self { code: rule.code().to_owned(), message: texts::rule(rule), ..Self::default() };
+        let text = |code: Currency| Some(code.to_string());
+        match rule {
+            RuleError::InvalidValue { field, rule } => {
+                let (field, reason) = (Some(field.to_string()), Some(named.message.clone()));
+                Self { field, reason, ..named }.with_value_rule(rule)
+            }
+            RuleError::TooManyLines { limit } => Self { limit: u64::try_from(*limit).ok(), ..named },
+            RuleError::CurrencyMismatch { cart, variant } => {
+                Self { cart: text(*cart), variant: text(*variant), article: text(*variant), ..named }
+            }
+            RuleError::NoShipping { country } => Self { country: Some(country.to_string()), ..named },
+            RuleError::ShippingNotOffered { method } => Self { method: Some(method.clone()), ..named },
+            RuleError::NotSold { sku } => Self { sku: Some(sku.clone()), ..named },
+            RuleError::TotalChanged { expected, actual } => {
+                Self { expected: Some(*expected), actual: Some(*actual), ..named }
+            }
+            RuleError::EmptyCart | RuleError::AmountTooLarge => named,
+            RuleError::Other { field, rule, .. } => Self { field: field.clone(), rule: rule.clone(), ..named },
+        }
+    }
+}
+
+impl BrokenRule {
+    fn with_value_rule(self, rule: &ValueRule) -> Self {
+        let named = Self { rule: Some(rule.code().to_owned()), ..self };
+        let number = |value: usize| i64::try_from(value).ok();
+        match rule {
+            ValueRule::Length { min, max } | ValueRule::Line { min, max } => {
+                Self { min: number(*min), max: number(*max), ..named }
+            }
+            ValueRule::Range { min, max } => Self { min: Some(*min), max: Some(*max), ..named },
+            ValueRule::Decimals { max } | ValueRule::StockLimit { max } => Self { max: Some((*max).into()), ..named },
+            ValueRule::Format(format) => Self { format: Some(format.to_string()), ..named },
+            ValueRule::SameCurrency { currency } => Self { currency: Some(currency.to_string()), ..named },
+            ValueRule::Refundable { amount } => Self { amount: Some(*amount), ..named },
+            ValueRule::Required
+            | ValueRule::Offered
+            | ValueRule::NeedsSearch
+            | ValueRule::Unused
+            | ValueRule::Tracked
+            | ValueRule::NotCancelled
+            | ValueRule::NotShipped
+            | ValueRule::Paid
+            | ValueRule::FulfillmentStep
+            | ValueRule::Captured
+            | ValueRule::NoOpenRefund
+            | ValueRule::Positive => named,
+        }
+    }
+
+    /// The rule when this release knows its code and all of its parameters are there.
+    fn known(&self) -> Option<RuleError> {
+        let currency = |code: Option<&String>| code?.parse::<Currency>().ok();
+        Some(match self.code.as_str() {
+            "invalid_value" => {
+                RuleError::InvalidValue { field: Field::find(self.field.as_deref()?)?, rule: self.value_rule()? }
+            }
+            "too_many_lines" => RuleError::TooManyLines { limit: usize::try_from(self.limit?).ok()? },
+            "empty_cart" => RuleError::EmptyCart,
+            "currency_mismatch" => RuleError::CurrencyMismatch {
+                cart: currency(self.cart.as_ref())?,
+                variant: currency(self.variant.as_ref().or(self.article.as_ref()))?,
+            },
+            "no_shipping" => RuleError::NoShipping { country: self.country.as_ref()?.parse::<CountryCode>().ok()? },
+            "shipping_not_offered" => RuleError::ShippingNotOffered { method: self.method.clone()? },
+            "not_sold" => RuleError::NotSold { sku: self.sku.clone()? },
+            "total_changed" => RuleError::TotalChanged { expected: self.expected?, actual: self.actual? },
+            "amount_too_large" => RuleError::AmountTooLarge,
+            _ => return None,
+        })
+    }
+
+    fn value_rule(&self) -> Option<ValueRule> {
+        let number = |value: Option<i64>| usize::try_from(value?).ok();
+        let small = |value: Option<i64>| u32::try_from(value?).ok();
+        Some(match self.rule.as_deref()? {
+            "required" => ValueRule::Required,
+            "length" => ValueRule::Length { min: number(self.min)?, max: number(self.max)? },
+            "line" => ValueRule::Line { min: number(self.min)?, max: number(self.max)? },
+            "range" => ValueRule::Range { min: self.min?, max: self.max? },
+            "decimals" => ValueRule::Decimals { max: small(self.max)? },
+            "format" => ValueRule::Format(Format::find(self.format.as_deref()?)?),
+            "offered" => ValueRule::Offered,
+            "needs_search" => ValueRule::NeedsSearch,
+            "unused" => ValueRule::Unused,
+            "tracked" => ValueRule::Tracked,
+            "stock_limit" => ValueRule::StockLimit { max: small(self.max)? },
+            "not_cancelled" => ValueRule::NotCancelled,
+            "not_shipped" => ValueRule::NotShipped,
+            "paid" => ValueRule::Paid,
+            "fulfillment_step" => ValueRule::FulfillmentStep,
+            "captured" => ValueRule::Captured,
+            "no_open_refund" => ValueRule::NoOpenRefund,
+            "same_currency" => ValueRule::SameCurrency { currency: self.currency.as_ref()?.parse().ok()? },
+            "positive" => ValueRule::Positive,
+            "refundable" => ValueRule::Refundable { amount: self.amount? },
+            _ => return None,
+        })
+    }
+}
+
+impl From<BrokenRule> for RuleError {
+    /// Never fails: a rule that only a newer release knows keeps its code and its sentence.
+    fn from(broken: BrokenRule) -> Self {
+        broken.known().unwrap_or_else(|| {
+            // A backend of the first release sends a reason and no message.
+            let message = if broken.message.is_empty() { broken.reason.unwrap_or_default() } else { broken.message };
+            Self::Other { code: broken.code, field: broken.field, rule: broken.rule, message }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

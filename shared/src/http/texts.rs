@@ -1,0 +1,302 @@
+//! The English of rules, failures and states: codes become sentences here and nowhere else, for problem documents and
+//! pages alike. Another language is another module of this shape.
+
+use shopease_shop::ShopError;
+use shopease_shop::domain::{
+    Field, Format, FulfillmentState, OrderState, PaymentState, ProductSort, RuleError, Subject, ValueRule,
+};
+use shopease_shop::ports::WebhookError;
+
+use super::pages::view::{grouped, money, problem_name};
+use super::problem::Problem;
+
+/// A field: its label in a form, and how a sentence calls it.
+const fn words(field: Field) -> (&'static str, &'static str) {
+    match field {
+        Field::Action => ("Action", "an action"),
+        Field::Amount => ("Amount", "an amount"),
+        Field::Body => ("Body", "a body"),
+        Field::Change => ("Correction", "a correction"),
+        Field::Country | Field::ShippingCountry => ("Country", "a country"),
+        Field::Currency => ("Currency", "a currency"),
+        Field::Email => ("Email address", "an email address"),
+        Field::Fulfillment => ("Shipment", "a shipment event"),
+        Field::Handle => ("Handle", "a handle"),
+        Field::Id => ("ID", "an ID"),
+        Field::IdempotencyKey => ("Idempotency-Key", "an idempotency key"),
+        Field::Language => ("Language", "a language"),
+        Field::Limit => ("Limit", "a limit"),
+        Field::Name | Field::ShippingName => ("Name", "a name"),
+        Field::Order => ("Order", "an order"),
+        Field::Password => ("Password", "a password"),
+        Field::PaymentMethod => ("Payment", "a payment method"),
+        Field::Quantity => ("Quantity", "a quantity"),
+        Field::Search => ("Search", "a search"),
+        Field::ShippingCity => ("City", "a city"),
+        Field::ShippingLine1 => ("Street address", "a street address"),
+        Field::ShippingLine2 => ("Apartment, floor or company", "an apartment, floor or company"),
+        Field::ShippingPostalCode => ("Postal code", "a postal code"),
+        Field::ShippingRegion => ("State or province", "a state or province"),
+        Field::Sku => ("SKU", "a SKU"),
+        Field::Sort => ("Sort order", "a sort order"),
+        Field::Units => ("Units", "a number of units"),
+    }
+}
+
+/// The label of a form's field; `city` is the API's `shipping_address.city`.
+pub fn label(name: &str) -> &'static str {
+    let find = |name: &str| Field::find(name).map(|field| words(field).0);
+    find(name).or_else(|| find(&format!("shipping_address.{name}"))).unwrap_or("Field")
+}
+
+/// A broken rule, as one or more sentences.
+pub fn rule(rule: &RuleError) -> String {
+    match rule {
+        RuleError::InvalidValue { field, rule } => value_rule(*field, rule),
+        RuleError::TooManyLines { limit } => {
+            format!("A cart holds at most {limit} different items. Remove one to add another.")
+        }
+        RuleError::EmptyCart => "Your cart is empty.".to_owned(),
+        RuleError::CurrencyMismatch { cart, variant } => {
+            format!("Your cart is in {cart}, but this item is priced in {variant}. Order it separately.")
+        }
+        RuleError::NoShipping { country } => {
+            format!("No shipping method delivers this cart to the chosen country ({country}).")
+        }
+        RuleError::ShippingNotOffered { .. } => {
+            "The chosen shipping method is not offered for this address and cart. Choose another one.".to_owned()
+        }
+        RuleError::NotSold { sku } => format!("SKU {sku} is not for sale."),
+        RuleError::TotalChanged { expected, actual } => {
+            let (expected, actual) = (money(*expected), money(*actual));
+            format!(
+                "The total changed from {expected} to {actual}. Nothing was ordered. Check the new total and order again."
+            )
+        }
+        RuleError::AmountTooLarge => "The amount is too large for one order.".to_owned(),
+        RuleError::Other { code, message, .. } if message.is_empty() => {
+            format!("The request breaks a rule of the shop ({code}).")
+        }
+        RuleError::Other { message, .. } => message.clone(),
+    }
+}
+
+fn value_rule(field: Field, rule: &ValueRule) -> String {
+    let (_, value) = words(field);
+    match rule {
+        ValueRule::Required => format!("Enter {value}."),
+        ValueRule::Length { min, max } => format!("Enter {value} of {}.", characters(*min, *max)),
+        ValueRule::Line { min, max } => format!("Enter {value} of {} on one line.", characters(*min, *max)),
+        ValueRule::Range { min, max } => format!("Enter {value} from {} to {}.", number(*min), number(*max)),
+        ValueRule::Decimals { max: 0 } => format!("Enter {value} without decimals or thousands separators."),
+        ValueRule::Decimals { max } => {
+            format!("Enter {value} with at most {max} decimals and no thousands separators.")
+        }
+        ValueRule::Format(format) => written(*format).to_owned(),
+        ValueRule::Offered if field == Field::Sort => {
+            let [newest, title, price, price_descending, relevance] = SORTS.map(ProductSort::as_str);
+            format!("Choose a sort order: {newest}, {title}, {price}, {price_descending} or {relevance}.")
+        }
+        ValueRule::Offered => format!("Choose {value} from the list."),
+        ValueRule::NeedsSearch => "Sorting by relevance needs a search.".to_owned(),
+        ValueRule::Unused => "This email address already has an account. Sign in instead.".to_owned(),
+        ValueRule::Tracked => "The stock of this SKU is not tracked.".to_owned(),
+        ValueRule::StockLimit { max } => {
+            format!("Stock cannot exceed {} available units of one SKU.", number(i64::from(*max)))
+        }
+        ValueRule::NotCancelled => "This order is already canceled.".to_owned(),
+        ValueRule::NotShipped => "This order was already shipped. Refund it instead.".to_owned(),
+        ValueRule::Paid => "Only a paid order can be shipped or returned.".to_owned(),
+        ValueRule::FulfillmentStep => {
+            "This step is not possible in the current state of the shipment. Reload the order and check it.".to_owned()
+        }
+        ValueRule::Captured => "The payment was not captured. There is nothing to refund.".to_owned(),
+        ValueRule::NoOpenRefund => {
+            "Another refund of this order is in progress. Try again when it has ended.".to_owned()
+        }
+        ValueRule::SameCurrency { currency } => format!("Enter {value} in {currency}, the currency of the order."),
+        ValueRule::Positive => format!("Enter {value} above zero."),
+        ValueRule::Refundable { amount } => {
+            format!("Enter {value} of at most {}: that is what is left of the payment.", money(*amount))
+        }
+    }
+}
+
+fn characters(min: usize, max: usize) -> String {
+    if min == 0 { format!("at most {max} characters") } else { format!("{min} to {max} characters") }
+}
+
+/// A whole number in groups of three.
+fn number(value: i64) -> String {
+    let sign = if value < 0 { "-" } else { "" };
+    format!("{sign}{}", grouped(&value.unsigned_abs().to_string()))
+}
+
+const fn written(format: Format) -> &'static str {
+    match format {
+        Format::Amount => "Enter an amount such as 1234.50, without thousands separators.",
+        Format::Country => "Enter a country as two capital letters, for example DE.",
+        Format::Currency => "Enter a currency as an ISO 4217 code, for example EUR.",
+        Format::Email => "Enter an email address of at most 254 characters, for example name@example.com.",
+        Format::Handle => "Enter a handle of 1 to 255 letters, digits and hyphens.",
+        Format::Id => "Enter an ID as the API returned it.",
+        Format::IdempotencyKey => "Send an Idempotency-Key header of 1 to 255 visible ASCII characters.",
+        Format::JsonObject => "Send the body as a JSON object.",
+        Format::PaymentMethod => "Choose a card: the payment method is a card token of the payment provider.",
+        Format::Schema => "The body does not match the schema of this request.",
+        Format::Sku => "Enter a SKU of 1 to 255 printable characters.",
+    }
+}
+
+const SORTS: [ProductSort; 5] = [
+    ProductSort::Newest,
+    ProductSort::Title,
+    ProductSort::PriceAscending,
+    ProductSort::PriceDescending,
+    ProductSort::Relevance,
+];
+
+/// What kind of failure it is: the title of a problem document, the same for every case of a kind.
+pub const fn title(error: &ShopError) -> &'static str {
+    match error {
+        ShopError::Rules(_) => "The request breaks a rule of the shop",
+        ShopError::NotFound { .. } => "Not found",
+        ShopError::SignInRequired => "Sign-in required",
+        ShopError::WrongCredentials => "Sign-in failed",
+        ShopError::Forbidden => "Not allowed",
+        ShopError::AlreadyExists { .. } => "Already exists",
+        ShopError::OutOfStock { .. } => "Not enough in stock",
+        ShopError::Conflict => "Changed by another request",
+        ShopError::IdempotencyKeyReused => "Idempotency key used for another request",
+        ShopError::IdempotencyKeyInUse { .. } => "First request still in progress",
+        ShopError::PaymentDeclined { .. } => "Card declined",
+        ShopError::WebhookRefused(_) => "Webhook rejected",
+        ShopError::Unavailable { .. } => "The shop is unavailable",
+        ShopError::Internal(_) => "Internal error",
+    }
+}
+
+/// This failure: what is wrong, and what to do.
+pub fn failure(error: &ShopError) -> String {
+    match error {
+        ShopError::Rules(rules) => rules.iter().map(rule).collect::<Vec<_>>().join(" "),
+        ShopError::NotFound { subject } => not_found(subject).to_owned(),
+        ShopError::SignInRequired => "Sign in to continue.".to_owned(),
+        ShopError::WrongCredentials => "The email address or the password is wrong.".to_owned(),
+        ShopError::Forbidden => "Only operators of the shop can do this.".to_owned(),
+        ShopError::AlreadyExists { subject: Subject::Email } => "This email address already has an account.".to_owned(),
+        ShopError::AlreadyExists { subject: Subject::Sku(sku) } => format!("Another product has SKU {sku}."),
+        ShopError::AlreadyExists { .. } => "This already exists.".to_owned(),
+        ShopError::OutOfStock { sku } => format!("There are not enough units of {sku} in stock."),
+        ShopError::Conflict => {
+            "This was changed at the same time, for example in another window. Reload it and try again.".to_owned()
+        }
+        ShopError::IdempotencyKeyReused => {
+            "The idempotency key was used for another request. Use a new key.".to_owned()
+        }
+        ShopError::IdempotencyKeyInUse { .. } => {
+            "The first request with this idempotency key is still in progress. Try again in a moment.".to_owned()
+        }
+        ShopError::PaymentDeclined { code } => {
+            format!("{} Nothing was ordered and the cart is unchanged. Use another card.", decline(code))
+        }
+        ShopError::WebhookRefused(WebhookError::Forged) => "Webhook signature verification failed.".to_owned(),
+        ShopError::WebhookRefused(WebhookError::Stale) => {
+            "The timestamp of the webhook signature is outside the tolerance.".to_owned()
+        }
+        ShopError::WebhookRefused(WebhookError::Unreadable(_)) => "The webhook event cannot be parsed.".to_owned(),
+        ShopError::Unavailable { .. } => "The shop is temporarily unavailable. Try again in a moment.".to_owned(),
+        ShopError::Internal(_) => "Something went wrong on our side. Try again later.".to_owned(),
+    }
+}
+
+const fn not_found(subject: &Subject) -> &'static str {
+    match subject {
+        Subject::Category => "This category does not exist.",
+        Subject::Customer => "This account does not exist.",
+        Subject::Email => "This email address has no account.",
+        Subject::File => "This file does not exist.",
+        Subject::LineItem => "This item is no longer in the cart.",
+        Subject::Order => "This order does not exist, or it is not yours.",
+        Subject::Page => "This page does not exist.",
+        Subject::Product => "This product does not exist.",
+        Subject::Sku(_) | Subject::Variant => "This SKU does not exist.",
+        Subject::OutboxMessage | Subject::Session | Subject::Other(_) => "This does not exist.",
+    }
+}
+
+/// Why the bank declined a card, by the provider's code.
+pub fn decline(code: &str) -> &'static str {
+    match code {
+        "insufficient_funds" => "The card has insufficient funds.",
+        "expired_card" => "The card has expired.",
+        "authorization_expired" => "The card authorization expired.",
+        _ => "The bank declined the card.",
+    }
+}
+
+/// A problem as the page says it where it happened. Visitors of pages know forms and carts, not keys and requests.
+pub fn on_page(problem: &Problem) -> String {
+    match (problem_name(problem), &problem.sku) {
+        ("out-of-stock", Some(sku)) => {
+            format!("There are not enough units of {sku} in stock, including those already in your cart.")
+        }
+        ("idempotency-key-reused", _) => {
+            "This form was already sent with other content. Check it and send it again.".to_owned()
+        }
+        ("idempotency-key-in-use", _) => "Your first request is still in progress. Try again in a moment.".to_owned(),
+        _ => problem.detail.clone(),
+    }
+}
+
+/// The problem of a stock correction.
+pub fn on_stock_page(problem: &Problem) -> String {
+    match problem_name(problem) {
+        "out-of-stock" => "Stock cannot go below zero. Nothing was changed.".to_owned(),
+        _ => on_page(problem),
+    }
+}
+
+/// A sort order.
+pub const fn sort(order: ProductSort) -> &'static str {
+    match order {
+        ProductSort::Newest => "Newest first",
+        ProductSort::Title => "Name, A to Z",
+        ProductSort::PriceAscending => "Price, low to high",
+        ProductSort::PriceDescending => "Price, high to low",
+        ProductSort::Relevance => "Best match",
+    }
+}
+
+/// The state of an order.
+pub const fn order_state(state: OrderState) -> &'static str {
+    match state {
+        OrderState::Pending => "Awaiting payment",
+        OrderState::Paid => "Confirmed",
+        OrderState::Cancelled => "Canceled",
+    }
+}
+
+/// The state of a payment.
+pub const fn payment_state(state: PaymentState) -> &'static str {
+    match state {
+        PaymentState::Pending => "Not paid yet",
+        PaymentState::Unknown => "Being confirmed",
+        PaymentState::Authorized => "Authorized",
+        PaymentState::Captured => "Paid",
+        PaymentState::Declined => "Declined",
+        PaymentState::RequiresAction => "Waiting for your bank",
+        PaymentState::PartiallyRefunded => "Partially refunded",
+        PaymentState::Refunded => "Refunded",
+        PaymentState::Voided => "Canceled",
+    }
+}
+
+/// The state of a shipment.
+pub const fn fulfillment(state: FulfillmentState) -> &'static str {
+    match state {
+        FulfillmentState::Unfulfilled => "Not shipped yet",
+        FulfillmentState::Fulfilled => "Shipped",
+        FulfillmentState::Returned => "Returned",
+    }
+}
