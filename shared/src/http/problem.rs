@@ -52,10 +52,12 @@ pub struct Problem {
     pub decline_code: Option<String>,
     /// Why the webhook was rejected: `forged`, `stale` or `unreadable` (`webhook-refused`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub reason: Option<Box<str>>,
     /// What the parser found, for developers: neither stable nor translated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub hint: Option<Box<str>>,
     /// When to try again, as in the `Retry-After` header.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_seconds: Option<u32>,
@@ -113,7 +115,7 @@ impl Problem {
             "idempotency-key-reused" => ShopError::IdempotencyKeyReused,
             "idempotency-key-in-use" => ShopError::IdempotencyKeyInUse { retry_after_seconds },
             "payment-declined" => ShopError::PaymentDeclined { code: self.decline_code? },
-            "webhook-refused" => ShopError::WebhookRefused(webhook_error(self.reason.as_deref(), self.hint)),
+            "webhook-refused" => ShopError::WebhookRefused(webhook_error(self.reason.as_deref(), self.hint.as_deref())),
             "unavailable" | "overloaded" | "deadline-exceeded" => {
                 ShopError::Unavailable { retry_after_seconds, source: None }
             }
@@ -124,9 +126,9 @@ impl Problem {
 
 /// Why a backend rejected a webhook. A reason that only a newer release has is as good as an event that cannot be parsed.
 #[cfg(feature = "remote")]
-fn webhook_error(reason: Option<&str>, hint: Option<String>) -> WebhookError {
+fn webhook_error(reason: Option<&str>, hint: Option<&str>) -> WebhookError {
     let known = [WebhookError::Forged, WebhookError::Stale].into_iter().find(|known| Some(known.code()) == reason);
-    known.unwrap_or_else(|| WebhookError::Unreadable(hint.unwrap_or_default()))
+    known.unwrap_or_else(|| WebhookError::Unreadable(hint.unwrap_or_default().to_owned()))
 }
 
 /// Status and stable name of a failure.
@@ -161,7 +163,7 @@ impl From<ShopError> for Problem {
             ShopError::OutOfStock { sku } => Self { sku: Some(sku), ..problem },
             ShopError::PaymentDeclined { code } => Self { decline_code: Some(code), ..problem },
             ShopError::WebhookRefused(error) => {
-                let problem = Self { reason: Some(error.code().to_owned()), ..problem };
+                let problem = Self { reason: Some(error.code().into()), ..problem };
                 match error {
                     WebhookError::Unreadable(found) => problem.with_hint(&found),
                     WebhookError::Forged | WebhookError::Stale => problem,

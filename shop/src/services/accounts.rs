@@ -205,8 +205,8 @@ async fn new_customer(
         problems.push(RuleError::invalid(Field::Name, ValueRule::Line { min: 1, max: MAX_NAME_CHARS }));
     }
     if !(MIN_PASSWORD_CHARS..=MAX_PASSWORD_CHARS).contains(&command.password.chars().count()) {
-        let rule = ValueRule::Length { min: MIN_PASSWORD_CHARS, max: MAX_PASSWORD_CHARS };
-        problems.push(RuleError::invalid(Field::Password, rule));
+        let length = ValueRule::Length { min: MIN_PASSWORD_CHARS, max: MAX_PASSWORD_CHARS };
+        problems.push(RuleError::invalid(Field::Password, length));
     }
     if !problems.is_empty() {
         return Err(problems.into());
