@@ -3,9 +3,11 @@
 use async_trait::async_trait;
 use shopease_shop::domain::{Cart, CartOwner};
 use shopease_shop::ports::{CartStore, KeyAnswer, StoreError};
+use sqlx::types::Json;
 use time::OffsetDateTime;
 
-use super::{PostgresStore, from_bigint, from_json, retry, to_bigint, to_json};
+use super::arguments::{MergeCarts, SaveCart};
+use super::{PostgresStore, from_bigint, from_json, retry, to_json};
 
 #[async_trait]
 impl CartStore for PostgresStore {
@@ -30,20 +32,7 @@ impl CartStore for PostgresStore {
     }
 
     async fn save_cart(&self, cart: &Cart, expires_at: OffsetDateTime) -> Result<(), StoreError> {
-        let (version, lines) = (to_bigint(cart.version)?, to_json(&cart.lines)?);
-        let write = || {
-            sqlx::query!(
-                "SELECT save_cart($1, $2, $3, $4::text::json, $5, $6)",
-                cart.owner.key(),
-                cart.id.as_str(),
-                version,
-                &lines,
-                cart.updated_at,
-                expires_at
-            )
-            .execute(&self.pool)
-        };
-        retry::once(write).await.map(|_| ())
+        self.write_cart(cart, expires_at, None).await
     }
 
     async fn save_cart_under_key(
@@ -52,41 +41,27 @@ impl CartStore for PostgresStore {
         expires_at: OffsetDateTime,
         answer: &KeyAnswer,
     ) -> Result<(), StoreError> {
-        let (version, lines) = (to_bigint(cart.version)?, to_json(&cart.lines)?);
-        let write = || {
-            sqlx::query!(
-                "SELECT save_cart_under_key($1, $2, $3, $4, $5, $6::text::json, $7, $8)",
-                answer.key.store_key(),
-                &answer.outcome,
-                cart.owner.key(),
-                cart.id.as_str(),
-                version,
-                &lines,
-                cart.updated_at,
-                expires_at
-            )
-            .execute(&self.pool)
-        };
-        retry::once(write).await.map(|_| ())
+        self.write_cart(cart, expires_at, Some(answer)).await
     }
 
     async fn merge_carts(&self, source: &Cart, merged: &Cart, expires_at: OffsetDateTime) -> Result<(), StoreError> {
-        let (source_version, version) = (to_bigint(source.version)?, to_bigint(merged.version)?);
         let lines = to_json(&merged.lines)?;
-        let write = || {
-            sqlx::query!(
-                "SELECT merge_carts($1, $2, $3, $4, $5, $6::text::json, $7, $8)",
-                source.owner.key(),
-                source_version,
-                merged.owner.key(),
-                merged.id.as_str(),
-                version,
-                &lines,
-                merged.updated_at,
-                expires_at
-            )
-            .execute(&self.pool)
-        };
+        let argument = MergeCarts::new(source, SaveCart::new(merged, &lines, expires_at, None));
+        let write = || sqlx::query!("SELECT merge_carts($1)", Json(&argument) as _).execute(&self.pool);
+        retry::once(write).await.map(|_| ())
+    }
+}
+
+impl PostgresStore {
+    async fn write_cart(
+        &self,
+        cart: &Cart,
+        expires_at: OffsetDateTime,
+        answer: Option<&KeyAnswer>,
+    ) -> Result<(), StoreError> {
+        let lines = to_json(&cart.lines)?;
+        let argument = SaveCart::new(cart, &lines, expires_at, answer);
+        let write = || sqlx::query!("SELECT save_cart($1)", Json(&argument) as _).execute(&self.pool);
         retry::once(write).await.map(|_| ())
     }
 }

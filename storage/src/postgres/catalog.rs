@@ -1,42 +1,21 @@
 //! Products, their SKUs and categories. Listings and searches are in `search`.
 
 use async_trait::async_trait;
-use shopease_shop::domain::{
-    Category, Handle, Page, Product, ProductSort, ProductStatus, ProductSummary, SearchTerms, Sku,
-};
+use shopease_shop::domain::{Category, Handle, Page, Product, ProductSummary, SearchTerms, Sku};
 use shopease_shop::ports::{CatalogStore, ProductListing, StoreError, Upserted};
+use sqlx::types::Json;
 
+use super::arguments::UpsertProduct;
 use super::{PostgresStore, from_json, retry, to_json};
 
 #[async_trait]
 impl CatalogStore for PostgresStore {
     async fn upsert_product(&self, product: &Product, terms: &SearchTerms) -> Result<Upserted, StoreError> {
-        let category = product.category.as_ref();
-        let category_handle = category.map(|category| category.handle.as_str());
-        let category_title = category.map(|category| category.title.as_str());
-        let skus: Vec<_> = product.variants.iter().map(|variant| variant.sku.as_str()).collect();
-        let words: Vec<_> = terms.0.keys().map(String::as_str).collect();
-        let weights: Vec<_> = terms.0.values().copied().map(i16::from).collect();
         let (summary, document) = (to_json(&product.summary())?, to_json(product)?);
+        let argument = UpsertProduct::new(product, terms, &summary, &document);
         let write = || {
-            sqlx::query_scalar!(
-                r#"SELECT upsert_product($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::text::json,
-                    $13::text::json) AS "created!""#,
-                product.handle.as_str(),
-                product.status == ProductStatus::Active,
-                category_handle,
-                category_title,
-                ProductSort::Newest.position(product, 0),
-                ProductSort::Title.position(product, 0),
-                ProductSort::PriceAscending.position(product, 0),
-                ProductSort::PriceDescending.position(product, 0),
-                &skus as &[&str],
-                &words as &[&str],
-                &weights,
-                &summary,
-                &document,
-            )
-            .fetch_one(&self.pool)
+            sqlx::query_scalar!(r#"SELECT upsert_product($1) AS "created!""#, Json(&argument) as _)
+                .fetch_one(&self.pool)
         };
         // After a lost answer the second try finds the product there; nobody depends on which of the two it says.
         let created = retry::repeatable(write).await?;

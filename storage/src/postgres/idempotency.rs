@@ -1,10 +1,11 @@
 //! Idempotency keys.
 
 use async_trait::async_trait;
-use shopease_shop::domain::OrderId;
 use shopease_shop::ports::{Claim, Claimed, IdempotencyKey, IdempotencyRecord, IdempotencyStore, StoreError};
+use sqlx::types::Json;
 use time::OffsetDateTime;
 
+use super::arguments::ClaimKey;
 use super::{PostgresStore, retry};
 
 /// A key's record as the table has it.
@@ -50,17 +51,13 @@ impl IdempotencyStore for PostgresStore {
     }
 
     async fn claim_idempotency_key(&self, claim: &Claim, now: OffsetDateTime) -> Result<Claimed, StoreError> {
+        let argument = ClaimKey::new(claim, now);
         let write = || {
             sqlx::query_as!(
                 KeyRow,
                 r#"SELECT request_hash AS "request_hash!", lease_until AS "lease_until!", order_id, outcome
-                FROM claim_idempotency_key($1, $2, $3, $4, $5, $6)"#,
-                claim.key.store_key(),
-                &claim.record.request_hash,
-                claim.record.lease_until,
-                claim.record.order_id.as_ref().map(OrderId::as_str),
-                claim.expires_at,
-                now
+                FROM claim_idempotency_key($1)"#,
+                Json(&argument) as _
             )
             .fetch_optional(&self.pool)
         };

@@ -1,10 +1,11 @@
 //! The stores on `PostgreSQL` (15 or newer).
 //!
 //! Every command is one autocommitted statement: one round trip, nothing to leave open when a caller goes away. What
-//! takes several writes is a function in the database (see `migrations`). Aggregates are kept as the JSON documents
+//! takes several writes is a function in the database (see `migrations` and `arguments`). Aggregates are kept as the JSON documents
 //! the domain writes; columns exist only for conditions and orders. No rule of the shop lives here.
 
 mod accounts;
+mod arguments;
 mod audit;
 mod budget;
 mod carts;

@@ -1,47 +1,14 @@
 //! Orders, the stock they hold, and the outbox.
 
 use async_trait::async_trait;
-use shopease_shop::domain::{
-    CartOwner, Order, OrderId, OrderSummary, Page, PageLimit, Position, Reservation, StockEffect,
-};
+use shopease_shop::domain::{CartOwner, Order, OrderId, OrderSummary, Page, PageLimit, Position};
 use shopease_shop::ports::{Claimed, OrderAdvance, OrderStore, OutboxMessage, Placement, StoreError};
+use sqlx::types::Json;
 use time::OffsetDateTime;
 
+use super::arguments::{AdvanceOrder, PlaceOrder};
 use super::idempotency::{KeyRow, claimed};
-use super::{PostgresStore, from_json, retry, row_limit, start_after, to_bigint, to_json};
-
-/// Reservations as two arrays.
-struct Held<'a> {
-    skus: Vec<&'a str>,
-    quantities: Vec<i64>,
-}
-
-impl<'a> From<&'a [Reservation]> for Held<'a> {
-    fn from(reservations: &'a [Reservation]) -> Self {
-        let held = reservations.iter().map(|held| (held.sku.as_str(), i64::from(held.quantity.get())));
-        let (skus, quantities) = held.unzip();
-        Self { skus, quantities }
-    }
-}
-
-/// Messages as arrays, one per column.
-struct Outbox<'a> {
-    ids: Vec<&'a str>,
-    topics: Vec<&'a str>,
-    subjects: Vec<&'a str>,
-    occurred_ats: Vec<OffsetDateTime>,
-}
-
-impl<'a> From<&'a [OutboxMessage]> for Outbox<'a> {
-    fn from(messages: &'a [OutboxMessage]) -> Self {
-        Self {
-            ids: messages.iter().map(|message| message.id.as_str()).collect(),
-            topics: messages.iter().map(|message| message.topic.as_str()).collect(),
-            subjects: messages.iter().map(|message| message.subject.as_str()).collect(),
-            occurred_ats: messages.iter().map(|message| message.occurred_at).collect(),
-        }
-    }
-}
+use super::{PostgresStore, from_json, retry, row_limit, start_after, to_json};
 
 /// An order in a list.
 struct ListedRow {
@@ -78,36 +45,15 @@ fn page(rows: Vec<ListedRow>, limit: PageLimit) -> Result<Page<OrderSummary>, St
 #[async_trait]
 impl OrderStore for PostgresStore {
     async fn place_order(&self, placement: &Placement) -> Result<Claimed, StoreError> {
-        let Placement { claim, order, .. } = placement;
-        let (version, cart_version) = (to_bigint(order.version)?, to_bigint(placement.cart_version)?);
+        let order = &placement.order;
         let (summary, document) = (to_json(&order.summary())?, to_json(order)?);
-        let (held, outbox) = (Held::from(&order.reservations[..]), Outbox::from(&placement.outbox[..]));
+        let argument = PlaceOrder::new(placement, &summary, &document);
         let write = || {
             sqlx::query_as!(
                 KeyRow,
                 r#"SELECT request_hash AS "request_hash!", lease_until AS "lease_until!", order_id, outcome
-                FROM place_order($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::text::json, $11::text::json, $12, $13, $14,
-                    $15, $16, $17, $18, $19, $20)"#,
-                claim.key.store_key(),
-                &claim.record.request_hash,
-                claim.record.lease_until,
-                claim.record.order_id.as_ref().map(OrderId::as_str),
-                claim.expires_at,
-                order.id.as_str(),
-                order.owner.key(),
-                order.position(),
-                version,
-                &summary,
-                &document,
-                order.due_at,
-                order.placed_at,
-                cart_version,
-                &held.skus as &[&str],
-                &held.quantities,
-                &outbox.ids as &[&str],
-                &outbox.topics as &[&str],
-                &outbox.subjects as &[&str],
-                &outbox.occurred_ats,
+                FROM place_order($1)"#,
+                Json(&argument) as _
             )
             .fetch_optional(&self.pool)
         };
@@ -123,36 +69,9 @@ impl OrderStore for PostgresStore {
 
     async fn advance_order(&self, advance: &OrderAdvance) -> Result<(), StoreError> {
         let order = &advance.order;
-        let version = to_bigint(order.version)?;
         let (summary, document) = (to_json(&order.summary())?, to_json(order)?);
-        let (held, outbox) = (Held::from(&order.reservations[..]), Outbox::from(&advance.outbox[..]));
-        let stock_effect = match advance.stock {
-            StockEffect::Keep => "keep",
-            StockEffect::Commit => "commit",
-            StockEffect::Release => "release",
-            StockEffect::Restock => "restock",
-        };
-        let answer = advance.outcome.as_ref();
-        let write = || {
-            sqlx::query!(
-                "SELECT advance_order($1, $2, $3::text::json, $4::text::json, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
-                order.id.as_str(),
-                version,
-                &summary,
-                &document,
-                order.due_at,
-                stock_effect,
-                &held.skus as &[&str],
-                &held.quantities,
-                answer.map(|answer| answer.key.store_key()),
-                answer.map(|answer| answer.outcome.as_str()),
-                &outbox.ids as &[&str],
-                &outbox.topics as &[&str],
-                &outbox.subjects as &[&str],
-                &outbox.occurred_ats,
-            )
-            .execute(&self.pool)
-        };
+        let argument = AdvanceOrder::new(advance, &summary, &document);
+        let write = || sqlx::query!("SELECT advance_order($1)", Json(&argument) as _).execute(&self.pool);
         let outcome = retry::tracked(write).await;
         match outcome.result {
             // The step may be our own, whose answer got lost.

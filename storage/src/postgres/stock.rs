@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 use shopease_shop::domain::{Sku, StockChange, StockLevel};
 use shopease_shop::ports::{KeyAnswer, StockStore, StoreError};
+use sqlx::types::Json;
 
+use super::arguments::ReplaceStockLevel;
 use super::{PostgresStore, from_bigint, retry};
 
 /// A level as the table has it.
@@ -85,21 +87,8 @@ impl StockStore for PostgresStore {
         next: &StockLevel,
         answer: &KeyAnswer,
     ) -> Result<(), StoreError> {
-        let write = || {
-            sqlx::query!(
-                "SELECT replace_stock_level_under_key($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-                answer.key.store_key(),
-                &answer.outcome,
-                next.sku.as_str(),
-                seen.map(|seen| i64::from(seen.available)),
-                seen.map(|seen| i64::from(seen.reserved)),
-                seen.map(|seen| i64::from(seen.sold)),
-                seen.map(|seen| i64::from(seen.received)),
-                i64::from(next.available),
-                i64::from(next.received)
-            )
-            .execute(&self.pool)
-        };
+        let argument = ReplaceStockLevel::new(seen, next, answer);
+        let write = || sqlx::query!("SELECT replace_stock_level($1)", Json(&argument) as _).execute(&self.pool);
         retry::once(write).await.map(|_| ())
     }
 }
