@@ -11,7 +11,7 @@ use super::parallel::in_parallel;
 use super::sku::{Derivation, derived};
 use super::{ImportReport, ImportedProduct, LeftOutProduct, ParsedCatalog};
 use shopease_process::retry::{Policy, TryError};
-use shopease_shop::domain::{Handle, Product, ProductStatus, SearchTerms, Sku, StockChange, Tokenizer};
+use shopease_shop::domain::{Handle, Product, ProductStatus, SearchTerms, Sku, StockChange, Subject, Tokenizer};
 use shopease_shop::ports::{Store, StoreError, SystemIds};
 
 /// Products read from the store at once; the port takes no more.

@@ -12,7 +12,10 @@ use shopease_process::deadline;
 use shopease_shared::client::RemoteShop;
 use shopease_shared::http::Problem;
 use shopease_shop::ShopError;
-use shopease_shop::domain::{LineItemId, OrderId, PageLimit, RuleError, StockChange};
+use shopease_shop::domain::{
+    Field, Format, LineItemId, OrderId, PageLimit, RuleError, StockChange, Subject, ValueRule,
+};
+use shopease_shop::ports::WebhookError;
 use shopease_shop::services::{
     Accounts as _, Carts as _, Catalog as _, Checkout as _, CorrectStock, CurrentCustomer, FindOrder, FindProduct,
     ListAllOrders, ListCategories, ListOrders, LogIn, LogOut, Operations as _, PlaceOrder, ProductStock, QuoteCart,

@@ -43,6 +43,7 @@ pub struct Problem {
     pub errors: Vec<BrokenRule>,
     /// The SKU without enough units (`out-of-stock`), or that another product has (`already-exists`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub sku: Option<Sku>,
     /// What does not exist, or exists already: `product`, `order`, `email` (`not-found`, `already-exists`).
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,6 @@
 //! A broken rule as the JSON API writes it: a stable code with its parameters, and a sentence for people.
 
+use crate::http::api::wire::MoneySchema;
 use serde::{Deserialize, Serialize};
 use shopease_shop::domain::{CountryCode, Currency, Field, Format, Money, RuleError, Sku, ValueRule};
 use utoipa::ToSchema;
@@ -37,6 +38,7 @@ pub struct BrokenRule {
     pub max: Option<i64>,
     /// What is left of the payment (`refundable`).
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<MoneySchema>)]
     pub amount: Option<Money>,
     /// The order's currency (`same_currency`).
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -64,12 +66,15 @@ pub struct BrokenRule {
     pub method: Option<String>,
     /// The requested SKU (`not_sold`).
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub sku: Option<Sku>,
     /// The total that the shopper agreed to (`total_changed`).
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<MoneySchema>)]
     pub expected: Option<Money>,
     /// The total now (`total_changed`).
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<MoneySchema>)]
     pub actual: Option<Money>,
 }
 

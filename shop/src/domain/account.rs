@@ -9,9 +9,8 @@ use time::OffsetDateTime;
 use super::{CustomerId, Field, Format, RuleError};
 
 /// An e-mail address (RFC 5321: at most 254 characters), lower case: the shop treats case as the same mailbox.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-#[schema(value_type = String, format = Email)]
 pub struct EmailAddress(String);
 
 impl EmailAddress {
@@ -56,7 +55,7 @@ impl From<EmailAddress> for String {
 }
 
 /// What an account may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Buys.

@@ -8,9 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::{Field, Format, RuleError, ValueRule};
 
 /// An ISO 3166-1 alpha-2 country code, upper case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-#[schema(value_type = String, example = "DE", min_length = 2, max_length = 2)]
 pub struct CountryCode([u8; 2]);
 
 impl CountryCode {
@@ -53,7 +52,7 @@ impl From<CountryCode> for String {
 }
 
 /// A postal address as the parcel service needs it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Address {
     /// Who receives the parcel.

@@ -13,9 +13,8 @@ pub const MAX_CART_LINES: usize = 50;
 pub const MAX_LINE_QUANTITY: u32 = 999;
 
 /// A number of units, 1..=[`MAX_LINE_QUANTITY`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "u32", into = "u32")]
-#[schema(value_type = u32, minimum = 1, maximum = 999)]
 pub struct Quantity(u32);
 
 impl Quantity {

@@ -8,9 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::{Field, Format, RuleError};
 
 /// An ISO 4217 currency that is legal tender somewhere and has minor units (so no `XXX`, no gold).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-#[schema(value_type = String, example = "EUR")]
 pub struct Currency(iso_currency::Currency);
 
 impl Currency {
@@ -96,7 +95,7 @@ pub enum AmountError {
 }
 
 /// An amount of money in minor units (cents for EUR) of one currency.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Money {
     /// Amount in minor units of the currency: 2490 is 24.90 EUR.

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use super::{Money, PaymentId, RefundId};
 
 /// Where the payment of an order stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PaymentState {
     /// The bank was not asked yet.
@@ -104,7 +104,7 @@ impl PaymentState {
 }
 
 /// Where a refund stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefundState {
     /// Asked for, and kept before the provider is called: it will be done, whatever process dies.
@@ -116,7 +116,7 @@ pub enum RefundState {
 }
 
 /// Money given back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refund {
     /// Identity; part of the provider's idempotency key.
     pub id: RefundId,

@@ -31,7 +31,7 @@ pub struct PricedLine {
 }
 
 /// One article of a cart, quote or order, with the price it has now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuoteLine {
     /// The article.
     pub sku: Sku,
@@ -52,7 +52,7 @@ pub struct QuoteLine {
 }
 
 /// The tax of one rate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaxLine {
     /// Name of the tax.
     pub title: String,
@@ -63,7 +63,7 @@ pub struct TaxLine {
 }
 
 /// The whole price of a cart at an address.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quote {
     /// The articles.
     pub lines: Vec<QuoteLine>,

@@ -10,9 +10,8 @@ use unicode_normalization::UnicodeNormalization as _;
 use super::{Field, Format, Money, Position, ProductId, RuleError, TaxClass, ValueRule, VariantId, fold};
 
 /// The name of a product or category in a URL: lower-case words joined by hyphens, any script.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-#[schema(value_type = String, example = "copper-kettle")]
 pub struct Handle(String);
 
 impl Handle {
@@ -58,9 +57,8 @@ pub fn slug(title: &str) -> String {
 }
 
 /// A stock keeping unit: the merchant's own code of one variant, unique in the shop, composed to NFC.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-#[schema(value_type = String, example = "KET-COP-08")]
 pub struct Sku(String);
 
 impl Sku {
@@ -118,7 +116,7 @@ text_newtype!(Handle);
 text_newtype!(Sku);
 
 /// A department of the shop.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Category {
     /// Name in URLs.
     pub handle: Handle,
@@ -127,7 +125,7 @@ pub struct Category {
 }
 
 /// A picture of a product.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
     /// Absolute `https` URL, or a path on this shop starting with `/`.
     pub url: String,
@@ -136,7 +134,7 @@ pub struct Image {
 }
 
 /// What a buyer chooses between, for example Size with S, M, L.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProductOption {
     /// Name of the option.
     pub name: String,
@@ -145,7 +143,7 @@ pub struct ProductOption {
 }
 
 /// Whether the shop counts a variant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Inventory {
     /// Sold only while its stock level has units available.
@@ -189,7 +187,7 @@ impl Variant {
 }
 
 /// Whether a product is shown and sold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProductStatus {
     /// Shown and sold.
@@ -259,7 +257,7 @@ impl Product {
 }
 
 /// A product as listings show it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProductSummary {
     /// Identity.
     pub id: ProductId,
@@ -284,7 +282,7 @@ pub struct ProductSummary {
 }
 
 /// The orders in which products can be listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ProductSort {
     /// Newest day first, then by title: two stores that import the same files on one day list alike.
     #[serde(rename = "newest")]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Quantity, Sku};
 
 /// How many units of one tracked SKU there are. `available + reserved + sold == received`, nothing is negative.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StockLevel {
     /// The article.
     pub sku: Sku,
@@ -39,7 +39,7 @@ pub struct Reservation {
 }
 
 /// An operator's correction of what is available. `received` changes by the same number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "change", content = "units")]
 pub enum StockChange {
     /// The count says so many are available.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::CountryCode;
 
 /// What kind of goods the tax office sees in a variant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TaxClass {
     /// The normal rate.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use shopease_process::retry::TryError;
-use shopease_shop::domain::{CartOwner, Order, OrderId, OrderSummary, Page, PageLimit, Position, Sku};
+use shopease_shop::domain::{CartOwner, Order, OrderId, OrderSummary, Page, PageLimit, Position, Sku, Subject};
 use shopease_shop::ports::{
     Claimed, IdempotencyStore as _, OrderAdvance, OrderStore, OutboxMessage, Placement, StoreError,
 };
