@@ -14,14 +14,15 @@ use axum::http::header::CONTENT_TYPE;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Client, Method, Request, RequestBuilder, Url};
 use shopease_process::deadline;
-use shopease_process::retry::{RetryBudget, full_jitter};
+use shopease_process::retry::{Policy, RetryBudget, TryError};
 use shopease_process::telemetry::request;
 use shopease_shop::ports::{IdGenerator, IdempotencyKey, SIGNATURE_HEADER, SystemIds};
 use shopease_shop::services::{Caller, Readiness};
 use shopease_shop::{ShopError, ShopResult};
 
 use crate::http::Problem;
-use crate::http::api::endpoint::{Answer, BodyPart as _, PathPart as _, Wire};
+use crate::http::api::endpoint::Answer;
+use crate::http::api::parts::{BodyPart as _, PathPart as _, Wire};
 
 /// Everything but RFC 3986's unreserved characters is escaped in a path segment.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -35,10 +36,8 @@ const TIMEOUT: Duration = Duration::from_secs(28);
 /// What a request keeps of its deadline, to tell its visitor what happened.
 const RESERVE: Duration = Duration::from_millis(200);
 
-/// Tries of one call.
-const TRIES: u32 = 3;
-/// Longest pause before the second try; twice as long before the third.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// Three tries of one call, the second after at most 50 ms, the third after at most 100.
+const RETRY: Policy<'static> = Policy::new(3, Duration::from_millis(50)).with_reserve(RESERVE);
 
 /// What load balancers and proxies answer for a backend that is gone or busy.
 const IN_BETWEEN: [u16; 4] = [429, 502, 503, 504];
@@ -132,52 +131,34 @@ fn filled(path: &str, parameter: Option<&str>) -> String {
     format!("{before}{}{after}", utf8_percent_encode(parameter, SEGMENT))
 }
 
-/// How a try ended that gave no answer of the backend.
-struct Failure {
-    error: ShopError,
-    /// Another try may find the backend.
-    passing: bool,
-}
-
 impl RemoteShop {
     async fn send(&self, request: RequestBuilder) -> ShopResult<Vec<u8>> {
         let request = request.build().map_err(|error| ShopError::Internal(error.into()))?;
-        self.budget.note_request();
-        let mut tried = 1;
-        loop {
+        let policy = if is_repeatable(&request) { RETRY } else { RETRY.with_tries(1) };
+        let attempt = || async {
             // Bodies are bytes, so that every request has a copy.
-            let copy = if tried < TRIES && is_repeatable(&request) { request.try_clone() } else { None };
-            let Some(copy) = copy else { return self.try_once(request).await.map_err(|failure| failure.error) };
-            match self.try_once(copy).await {
-                Err(failure) if failure.passing => {
-                    let pause = full_jitter(&*self.ids, FIRST_PAUSE * tried);
-                    if !deadline::allows(pause + RESERVE) || !self.budget.allows_retry() {
-                        return Err(failure.error);
-                    }
-                    tokio::time::sleep(pause).await;
-                    tried += 1;
-                }
-                done => return done.map_err(|failure| failure.error),
-            }
-        }
+            let copy = request.try_clone().ok_or_else(|| ShopError::Internal("a request has no copy".into()))?;
+            self.try_once(copy).await
+        };
+        policy.with_budget(&self.budget).run(&*self.ids, attempt).await
     }
 
-    async fn try_once(&self, mut request: Request) -> Result<Vec<u8>, Failure> {
+    /// Fails for a moment only when another try may find the backend.
+    async fn try_once(&self, mut request: Request) -> Result<Vec<u8>, TryError<ShopError>> {
         let unavailable = |source: shopease_shop::ports::Source| ShopError::Unavailable {
             retry_after_seconds: 1,
             source: Some(source),
         };
         let left = deadline::remaining().map_or(TIMEOUT, |left| left.saturating_sub(RESERVE));
         if left.is_zero() {
-            let error = unavailable("there is no time left to ask the backend".into());
-            return Err(Failure { error, passing: false });
+            return Err(TryError::Permanent(unavailable("there is no time left to ask the backend".into())));
         }
         *request.timeout_mut() = Some(left);
         // Who did not answer in time is busy: a second request would make it busier.
         // Its address may hold an order's key, and errors are logged.
         let broken = |error: reqwest::Error| {
             let passing = error.is_connect() || !error.is_timeout();
-            Failure { error: unavailable(error.without_url().into()), passing }
+            TryError::transient_if(unavailable(error.without_url().into()), |_| passing)
         };
         let response = self.client.execute(request).await.map_err(broken)?;
         let status = response.status();
@@ -188,10 +169,11 @@ impl RemoteShop {
         let problem = serde_json::from_slice::<Problem>(&body).ok().and_then(Problem::into_shop_error);
         if problem.is_none() && IN_BETWEEN.contains(&status.as_u16()) {
             let source = format!("something before the backend answered {status}");
-            return Err(Failure { error: unavailable(source.into()), passing: NOT_REACHED.contains(&status.as_u16()) });
+            let passing = NOT_REACHED.contains(&status.as_u16());
+            return Err(TryError::transient_if(unavailable(source.into()), |_| passing));
         }
         let error = problem.unwrap_or_else(|| ShopError::Internal(format!("the backend answered {status}").into()));
-        Err(Failure { error, passing: false })
+        Err(TryError::Permanent(error))
     }
 }
 
@@ -207,6 +189,6 @@ impl Readiness for RemoteShop {
         url.set_path(&format!("{}/readyz", self.base.path().trim_end_matches('/')));
         // A probe tells what is, not what is after a while.
         let request = self.client.get(url).build().map_err(|error| ShopError::Internal(error.into()))?;
-        self.try_once(request).await.map(|_| ()).map_err(|failure| failure.error)
+        self.try_once(request).await.map(|_| ()).map_err(TryError::into_inner)
     }
 }

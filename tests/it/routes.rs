@@ -1,6 +1,8 @@
 //! The route table, the routers made from it, and its copies.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 
 use axum::Router;
 use axum::body::Body;
@@ -100,4 +102,48 @@ fn cargo_lambda_watch_knows_every_route() {
         let line = format!("{:?} = {:?}\n", route.path, route.area.name());
         assert!(manifest.contains(&line), "Cargo.toml lacks {line}; run `cargo xtask generate`");
     }
+}
+
+/// Product code that mentions a command, but for pages: what is written by hand to have a use case.
+fn files_with(command: &str) -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let (mut files, mut folders) = (Vec::new(), Vec::new());
+    for part in ["process", "shop", "shared", "storage", "payments", "events", "aws", "functions", "ecs-adapter", "front-door"] {
+        folders.push(root.join(part));
+    }
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+            let name = entry.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if entry.is_dir() && !["tests", "target", "pages"].contains(&name) {
+                folders.push(entry);
+            } else if name.ends_with(".rs") {
+                let text = fs::read_to_string(&entry).expect("a source file");
+                let words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
+                if words.clone().any(|word| word == command) {
+                    files.push(entry.strip_prefix(&root).expect("below the root").display().to_string());
+                }
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+#[test]
+fn a_use_case_is_declared_in_two_files() {
+    assert_eq!(files_with("CancelOrder"), ["shared/src/http/api/operations.rs", "shop/src/services/operations.rs"]);
+    let api = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/src/http/api");
+    let mut commands = 0;
+    for file in fs::read_dir(api).expect("the API").map(|entry| entry.expect("an entry").path()) {
+        let text = fs::read_to_string(file).expect("a source file");
+        // A line of `endpoints!`: `post "/api/v1/x" => name(Command) ... {`.
+        for line in text.lines().map(str::trim).filter(|line| line.contains("\"/api/v1/") && line.contains(" => ")) {
+            let command = line.split(['(', ')']).nth(1).and_then(|command| command.rsplit("::").next());
+            let files = files_with(command.expect("a command"));
+            // Placing an order has a third: what an order is made of.
+            assert!(files.len() <= 3, "{line}: {files:?}");
+            commands += 1;
+        }
+    }
+    assert!(commands >= 23, "{commands}");
 }

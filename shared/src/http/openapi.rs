@@ -15,7 +15,8 @@ use utoipa::openapi::{
 };
 
 use super::App;
-use super::api::endpoint::{Endpoint, Key, Named, Shape};
+use super::api::endpoint::{Endpoint, Shape};
+use super::api::parts::{Key, Named};
 use super::extract::cacheable_json;
 use super::problem::Problem;
 use shopease_shop::ShopError;

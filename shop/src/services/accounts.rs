@@ -5,15 +5,16 @@ use std::fmt;
 use async_trait::async_trait;
 
 use super::password::Passwords;
-use super::{Caller, LocalShop};
+use super::{Caller, LocalShop, written};
 use crate::domain::{
     Cart, CartId, CartOwner, Customer, CustomerId, EmailAddress, Field, Role, RuleError, Session, Token, ValueRule,
 };
-use crate::ports::{AccountStore, Clock, IdGenerator, StoreError};
+use crate::ports::{AccountStore, Clock, IdGenerator};
 use crate::{ShopError, ShopResult};
+use shopease_process::retry::until_written;
 
 /// How often merging two carts that are being written is tried.
-const MAX_TRIES: usize = 5;
+const MAX_TRIES: u32 = 5;
 
 /// Makes an account.
 #[derive(Clone, PartialEq, Eq)]
@@ -166,22 +167,21 @@ impl LocalShop {
     /// Moves what the visitor has collected into the account's cart; gives the units in it.
     async fn merge_visitor_cart(&self, caller: &Caller, customer: &Customer) -> ShopResult<u32> {
         let (visitor, owner) = (CartOwner::visitor(&caller.token), CartOwner::customer(customer));
-        for _ in 0..MAX_TRIES {
+        until_written(MAX_TRIES, || async {
             let now = self.clock.now();
-            let own = self.store.find_cart(&owner, now).await?;
-            let collected = self.store.find_cart(&visitor, now).await?.filter(|cart| !cart.lines.is_empty());
-            let Some(collected) = collected else { return Ok(own.map_or(0, |cart| cart.units())) };
+            let own = self.store.find_cart(&owner, now).await.map_err(ShopError::from)?;
+            let collected = self.store.find_cart(&visitor, now).await.map_err(ShopError::from)?;
+            let Some(collected) = collected.filter(|cart| !cart.lines.is_empty()) else {
+                return Ok(own.map_or(0, |cart| cart.units()));
+            };
             let mut merged = own.unwrap_or_else(|| Cart::new(CartId::from_ulid(self.ids.ulid()), owner.clone(), now));
             merged.merge(&collected);
             merged.version += 1;
             merged.updated_at = now;
-            match self.store.merge_carts(&collected, &merged, self.expiry()).await {
-                Ok(()) => return Ok(merged.units()),
-                Err(StoreError::Conflict) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(ShopError::Conflict)
+            written(self.store.merge_carts(&collected, &merged, self.expiry()).await)?;
+            Ok(merged.units())
+        })
+        .await
     }
 }
 

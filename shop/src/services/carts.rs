@@ -5,16 +5,17 @@ use std::collections::{HashMap, HashSet};
 use async_trait::async_trait;
 
 use super::idempotent::{Fingerprint, answer};
-use super::{Caller, LocalShop};
+use super::{Caller, LocalShop, written};
 use crate::domain::{
     Cart, CartId, CartOwner, Inventory, LineItemId, Money, PricedLine, Product, ProductStatus, Quantity, QuoteLine,
     RuleError, Sku, StockLevel, Subject, Variant,
 };
-use crate::ports::{IdempotencyKey, Outcome, StoreError};
+use crate::ports::{IdempotencyKey, Outcome};
 use crate::{ShopError, ShopResult};
+use shopease_process::retry::until_written;
 
 /// How often a write that met another write of the same cart is tried again with what is there now.
-const MAX_TRIES: usize = 5;
+const MAX_TRIES: u32 = 5;
 
 /// A cart with present titles, prices and stock.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -223,7 +224,6 @@ impl LocalShop {
             Ok(())
         })
         .await
-        .map(|_| ())
     }
 
     /// Changes the cart; `change` names the article that must be sold and in stock in the new quantity, if any. Under a
@@ -232,9 +232,9 @@ impl LocalShop {
         &self,
         owner: &CartOwner,
         key: Option<&IdempotencyKey>,
-        change: impl Fn(&mut Cart) -> ShopResult<Option<Sku>>,
+        change: impl Fn(&mut Cart) -> ShopResult<Option<Sku>> + Sync,
     ) -> ShopResult<CartView> {
-        for _ in 0..MAX_TRIES {
+        until_written(MAX_TRIES, || async {
             let mut cart = self.cart_of(owner).await?;
             let wanted = change(&mut cart)?;
             let mut priced = self.price_cart(cart).await?;
@@ -248,28 +248,25 @@ impl LocalShop {
                 Some(key) => self.store.save_cart_under_key(&cart, self.expiry(), &answer(key, Outcome::Done)).await,
                 None => self.store.save_cart(&cart, self.expiry()).await,
             };
-            match saved {
-                Ok(()) => return Ok(view),
-                Err(StoreError::Conflict) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(ShopError::Conflict)
+            written(saved)?;
+            Ok(view)
+        })
+        .await
     }
 
-    async fn write_cart(&self, owner: &CartOwner, change: impl Fn(&mut Cart) -> ShopResult<()>) -> ShopResult<Cart> {
-        for _ in 0..MAX_TRIES {
+    async fn write_cart(
+        &self,
+        owner: &CartOwner,
+        change: impl Fn(&mut Cart) -> ShopResult<()> + Sync,
+    ) -> ShopResult<()> {
+        until_written(MAX_TRIES, || async {
             let mut cart = self.cart_of(owner).await?;
             change(&mut cart)?;
             cart.version += 1;
             cart.updated_at = self.clock.now();
-            match self.store.save_cart(&cart, self.expiry()).await {
-                Ok(()) => return Ok(cart),
-                Err(StoreError::Conflict) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(ShopError::Conflict)
+            written(self.store.save_cart(&cart, self.expiry()).await)
+        })
+        .await
     }
 
     /// Prices a cart from the catalog and the stock as they are now, past every cache.

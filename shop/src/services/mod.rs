@@ -25,18 +25,18 @@ mod worker;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use shopease_process::retry::TryError;
 
-use crate::ShopResult;
+use crate::ports::StoreError;
+use crate::{ShopError, ShopResult};
 use crate::domain::Token;
-pub use accounts::{Accounts, CurrentCustomer, CustomerView, LogIn, LogOut, Register, SignedIn, create_operator};
+pub use accounts::*;
 pub use audit::{AuditReport, Invariant, Violation, audit};
-pub use carts::{AddLineItem, CartLineView, CartView, Carts, RemoveLineItem, SetLineItem, UnavailableLine, ViewCart};
-pub use catalog::{Catalog, FindProduct, ListCategories, ListProducts, ProductView, VariantView};
-pub use checkout::{CheckPayment, Checkout, FindOrder, ListOrders, PlaceOrder, QuoteCart, ReceivePaymentEvent};
+pub use carts::*;
+pub use catalog::*;
+pub use checkout::*;
 pub use local_shop::LocalShop;
-pub use operations::{
-    CancelOrder, CorrectStock, ListAllOrders, MoveParcel, Operations, ProductStock, RefundOrder, VariantStock,
-};
+pub use operations::*;
 pub use order_view::OrderView;
 pub use worker::{Worker, WorkerReport};
 
@@ -90,4 +90,9 @@ impl Services {
             readiness: shop,
         }
     }
+}
+
+/// What a conditional write means to `until_written`: one that lost to another is tried again.
+fn written<T>(result: Result<T, StoreError>) -> Result<T, TryError<ShopError>> {
+    result.map_err(|error| TryError::transient_if(error.into(), |error| matches!(error, ShopError::Conflict)))
 }

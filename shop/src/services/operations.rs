@@ -5,19 +5,20 @@ use async_trait::async_trait;
 use super::idempotent::{Fingerprint, answer};
 use super::order_view::OrderView;
 use super::payment_steps::Poll;
-use super::{Caller, LocalShop};
+use super::{Caller, LocalShop, written};
 use crate::domain::{
     CartOwner, Field, FulfillmentEvent, FulfillmentState, Handle, Inventory, Money, Order, OrderId, OrderState,
     OrderStep, OrderSummary, Page, PageLimit, Position, Product, RefundId, RuleError, Sku, StockChange, StockLevel,
     Subject, ValueRule,
 };
-use crate::ports::{IdempotencyKey, Outcome, StoreError};
+use crate::ports::{IdempotencyKey, Outcome};
 use crate::{ShopError, ShopResult};
+use shopease_process::retry::{TryError, until_written};
 
 /// How often a correction that met an order is tried again on what is there now.
-const MAX_CORRECTION_TRIES: usize = 8;
+const MAX_CORRECTION_TRIES: u32 = 8;
 /// How often a step that met another step of the same order is tried again on what is there now.
-const MAX_STEP_TRIES: usize = 5;
+const MAX_STEP_TRIES: u32 = 5;
 
 /// The stock of a variant as the operator sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -243,36 +244,42 @@ impl LocalShop {
 
     /// Corrects a level; under a key, the answer is written with it.
     async fn replace_level(&self, command: &CorrectStock, key: Option<&IdempotencyKey>) -> ShopResult<StockLevel> {
-        for _ in 0..MAX_CORRECTION_TRIES {
-            let seen = self.store.find_stock_levels(std::slice::from_ref(&command.sku)).await?.pop();
-            let next = corrected(seen.as_ref(), command)?;
-            let Some(key) = key else { return Ok(self.store.correct_stock(&command.sku, command.change).await?) };
-            let answer = answer(key, Outcome::Done);
-            match self.store.replace_stock_level_under_key(seen.as_ref(), &next, &answer).await {
-                Ok(()) => return Ok(next),
-                // An order was faster, or the key has an answer by now: the caller finds that.
-                Err(StoreError::Conflict) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(ShopError::Conflict)
+        until_written(MAX_CORRECTION_TRIES, || async {
+            let seen = self.store.find_stock_levels(std::slice::from_ref(&command.sku)).await.map_err(ShopError::from)?;
+            let seen = seen.first();
+            let next = corrected(seen, command)?;
+            let Some(key) = key else {
+                let corrected = self.store.correct_stock(&command.sku, command.change).await;
+                return Ok(corrected.map_err(ShopError::from)?);
+            };
+            // Lost when an order was faster, or the key has an outcome by now: the caller finds that.
+            written(self.store.replace_stock_level_under_key(seen, &next, &answer(key, Outcome::Done)).await)?;
+            Ok(next)
+        })
+        .await
     }
 
     /// Writes the step that `decide` makes of the order as it is; decides anew when someone else was first.
     async fn step_until_written(
         &self,
-        mut order: Order,
-        decide: impl Fn(&Order) -> ShopResult<Option<OrderStep>>,
+        order: Order,
+        decide: impl Fn(&Order) -> ShopResult<Option<OrderStep>> + Sync,
     ) -> ShopResult<Order> {
-        for _ in 0..MAX_STEP_TRIES {
-            let Some(step) = decide(&order)? else { return Ok(order) };
-            let wanted = step.order.clone();
-            order = self.write_step(&order, step).await?;
-            if order == wanted {
-                return Ok(order);
+        let (id, mut seen, decide) = (order.id.clone(), Some(order), &decide);
+        until_written(MAX_STEP_TRIES, || {
+            let (id, seen) = (&id, seen.take());
+            async move {
+                let order = match seen {
+                    Some(order) => order,
+                    None => self.order(id).await?,
+                };
+                let Some(step) = decide(&order)? else { return Ok(order) };
+                let wanted = step.order.clone();
+                let now = self.write_step(&order, step).await?;
+                if now == wanted { Ok(now) } else { Err(TryError::Transient(ShopError::Conflict)) }
             }
-        }
-        Err(ShopError::Conflict)
+        })
+        .await
     }
 }
 

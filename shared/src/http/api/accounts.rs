@@ -8,7 +8,8 @@ use shopease_shop::domain::{self, EmailAddress, Token};
 use shopease_shop::services::{self, CurrentCustomer, LogOut};
 use utoipa::ToSchema;
 
-use super::endpoint::{Context, Json, NoContent, NoQuery, Parts, Wire, endpoints, no_content, ok, without_body};
+use super::endpoint::{Context, NoContent, endpoints, no_content, ok};
+use super::parts::{Json, NoQuery, Parts, Wire, without_body};
 use super::wire::{Role, mirror};
 use crate::http::extract::private_json;
 use crate::http::problem::Problem;

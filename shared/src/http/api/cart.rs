@@ -7,7 +7,8 @@ use shopease_shop::domain::{self, LineItemId};
 use shopease_shop::services::{self, RemoveLineItem, ViewCart};
 use utoipa::ToSchema;
 
-use super::endpoint::{Context, Json, Key, NoQuery, Parts, Wire, endpoints, without_body};
+use super::endpoint::{Context, endpoints};
+use super::parts::{Json, Key, NoQuery, Parts, Wire, without_body};
 use super::quote::QuoteLine;
 use super::wire::{MoneySchema, mirror};
 use crate::http::extract::private_json;

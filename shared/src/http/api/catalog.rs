@@ -6,7 +6,8 @@ use shopease_shop::domain::{self, Handle, ProductSort, Subject};
 use shopease_shop::services::{self, FindProduct, ListCategories, ListProducts};
 use utoipa::{IntoParams, ToSchema};
 
-use super::endpoint::{Answer, Named, NoBody, Parts, Wire, endpoints, public, without_body};
+use super::endpoint::{Answer, endpoints, public};
+use super::parts::{Named, NoBody, Parts, Wire, without_body};
 use super::wire::{Category, Image, MoneySchema, Out, mirror};
 use super::{Paging, page_answer};
 use crate::http::problem::Problem;

@@ -8,7 +8,8 @@ use shopease_shop::services::{self, CheckPayment, FindOrder, ListOrders, QuoteCa
 use utoipa::{IntoParams, ToSchema};
 
 use super::Paging;
-use super::endpoint::{Context, Json, Key, NoBody, NoContent, NoQuery, Parts, Signed, Wire, endpoints, no_content, ok};
+use super::endpoint::{Context, NoContent, endpoints, no_content, ok};
+use super::parts::{Json, Key, NoBody, NoQuery, Parts, Signed, Wire};
 use super::order::{Address, Order, OrderPage};
 use super::quote::Quote;
 use super::wire::{MoneySchema, OrderState, Out};

@@ -8,6 +8,7 @@ pub(crate) mod endpoint;
 pub(in crate::http) mod operations;
 pub(in crate::http) mod order;
 pub(in crate::http) mod quote;
+pub(crate) mod parts;
 pub(crate) mod wire;
 
 use serde::{Deserialize, Serialize};

@@ -5,7 +5,8 @@ use shopease_shop::{domain, services};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-use super::endpoint::{Answer, Named};
+use super::endpoint::{Answer};
+use super::parts::{Named};
 use super::page_answer;
 use super::quote::{QuoteLine, ShippingOffer, TaxLine};
 use super::wire::{FulfillmentState, MoneySchema, OrderState, Out, PaymentState, RefundState, mirror};

@@ -5,7 +5,7 @@ use shopease_shop::domain::{self, CountryCode};
 use shopease_shop::services;
 use utoipa::ToSchema;
 
-use super::endpoint::{Json, NoQuery, Parts, Wire};
+use super::parts::{Json, NoQuery, Parts, Wire};
 use super::wire::{Image, MoneySchema, mirror};
 use crate::http::problem::Problem;
 
