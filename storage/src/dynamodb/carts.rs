@@ -9,11 +9,12 @@ use time::format_description::well_known::Rfc3339;
 
 use super::actions::Action;
 use super::items::{
-    EXPIRES_MS, Item, NewItem, bad, find_text, is_live, json, millis, number, parse_text, read_json, read_number,
+    EXPIRES_MS, Item, NewItem, bad, decode_text, find_text, is_live, millis, number, parse_text, read_number,
     read_text, text,
 };
 use super::writes::Refused;
 use super::{DynamoDbStore, idempotency, keys};
+use crate::documents;
 
 /// Marks who wrote a cart last: a caller whose first answer got lost must find itself, not a rival.
 const SAVED_BY: &str = "saved_by";
@@ -29,7 +30,7 @@ impl TryFrom<CartRow> for Cart {
         Ok(Self {
             id: parse_text(&item, "cart_id")?,
             owner: CartOwner::from_key(read_text(&item, "cart_owner")?.to_owned()),
-            lines: read_json(&item, "cart_lines")?,
+            lines: decode_text(&item, "cart_lines")?,
             version: read_number(&item, "version")?,
             updated_at: updated_at.map_err(|_| bad(&item, "updated_at"))?,
         })
@@ -41,7 +42,7 @@ impl CartRow {
         let item = NewItem::new(&keys::cart(&cart.owner))
             .text("cart_id", cart.id.as_str())
             .text("cart_owner", cart.owner.key())
-            .text("cart_lines", json(&cart.lines)?)
+            .text("cart_lines", documents::encode(&cart.lines)?)
             .number("version", cart.version)
             .text("updated_at", timestamp(cart.updated_at)?)
             .text(SAVED_BY, saved_by)

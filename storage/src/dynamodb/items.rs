@@ -5,12 +5,11 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use shopease_shop::ports::StoreError;
 use time::OffsetDateTime;
 
 use super::keys::{Key, PARTITION, SORT};
+use crate::documents::{self, Stored, Unreadable};
 
 /// The engine's item.
 pub(super) type Item = HashMap<String, AttributeValue>;
@@ -66,8 +65,8 @@ impl NewItem {
     }
 
     /// Adds the aggregate itself.
-    pub fn document(self, value: &impl Serialize) -> Result<Self, StoreError> {
-        Ok(self.text(DOCUMENT, json(value)?))
+    pub fn document(self, value: &impl Stored) -> Result<Self, StoreError> {
+        Ok(self.text(DOCUMENT, documents::encode(value)?))
     }
 
     /// Makes the item void from `at` on. The engine may remove it from the next full second on.
@@ -80,11 +79,6 @@ impl NewItem {
     pub fn build(self) -> Item {
         self.0
     }
-}
-
-/// A value as JSON.
-pub(super) fn json(value: &impl Serialize) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(StoreError::corrupt)
 }
 
 /// A text of an item, if it has it.
@@ -108,14 +102,14 @@ pub(super) fn read_number<T: FromStr>(item: &Item, name: &str) -> Result<T, Stor
     digits.and_then(|digits| digits.parse().ok()).ok_or_else(|| bad(item, name))
 }
 
-/// JSON in a text of an item.
-pub(super) fn read_json<T: DeserializeOwned>(item: &Item, name: &str) -> Result<T, StoreError> {
-    serde_json::from_str(read_text(item, name)?).map_err(StoreError::corrupt)
+/// The value of a document in a text of an item.
+pub(super) fn decode_text<T: Stored>(item: &Item, name: &str) -> Result<T, StoreError> {
+    documents::decode(read_text(item, name)?).map_err(|error| unreadable(item, error))
 }
 
 /// The aggregate of an item.
-pub(super) fn read_document<T: DeserializeOwned>(item: &Item) -> Result<T, StoreError> {
-    read_json(item, DOCUMENT)
+pub(super) fn read_document<T: Stored>(item: &Item) -> Result<T, StoreError> {
+    decode_text(item, DOCUMENT)
 }
 
 /// Whether an item is still valid at `now`: the engine removes items late.
@@ -134,6 +128,15 @@ pub(super) fn size_bytes(item: &Item) -> usize {
 
 /// An item that lacks an attribute or has it in another form, named by its key.
 pub(super) fn bad(item: &Item, name: &str) -> StoreError {
+    StoreError::corrupt(format!("item {}: attribute {name} does not read", name_of(item)))
+}
+
+/// An item whose document does not read, named by its key.
+pub(super) fn unreadable(item: &Item, error: Unreadable) -> StoreError {
+    error.at(name_of(item)).into()
+}
+
+fn name_of(item: &Item) -> String {
     let part = |name| find_text(item, name).unwrap_or("?");
-    StoreError::corrupt(format!("item {}/{}: attribute {name} does not read", part(PARTITION), part(SORT)))
+    format!("{}/{}", part(PARTITION), part(SORT))
 }

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use shopease_shop::domain::{Handle, Product, ProductStatus, ProductSummary, SearchTerms, Sku};
+use shopease_shop::domain::{Handle, Product, ProductStatus, SearchTerms, Sku};
 use shopease_shop::ports::StoreError;
 
 use super::actions::Action;
-use super::items::{Item, MAX_BYTES, NewItem, number, read_document, read_number, size_bytes};
+use super::items::{DOCUMENT, Item, MAX_BYTES, NewItem, number, read_number, read_text, size_bytes, unreadable};
 use super::keys::{self, Key};
 use super::product_items::PostingBody;
+use crate::documents::{self, ProductSummary, Version};
 
 /// Keys of items that lead to a product.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -55,7 +56,7 @@ impl Indexed {
     pub fn of(product: &Product, terms: &SearchTerms) -> Self {
         let active = product.status == ProductStatus::Active;
         let terms = if active { terms.0.clone() } else { BTreeMap::new() };
-        Self { terms, body: PostingBody::of(product), summary: product.summary() }
+        Self { terms, body: PostingBody::of(product), summary: ProductSummary::from(&product.summary()) }
     }
 
     /// The postings that differ from `before`, or all without.
@@ -75,9 +76,10 @@ pub(super) struct ProductIndex {
     pub content: IndexContent,
 }
 
-/// What the item holds.
+/// What the item holds: a document with the rules of `documents`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct IndexContent {
+    pub v: Version<1>,
     /// Whether the product itself is written.
     pub written: bool,
     /// Every key that may exist: also those of a write that was interrupted.
@@ -99,7 +101,7 @@ impl ProductIndex {
     pub fn followed_by(&self, handle: &Handle, content: IndexContent) -> Result<(Action, Self), StoreError> {
         let next = Self { version: self.version + 1, content };
         let item = NewItem::new(&keys::product_index(handle)).number("version", next.version);
-        let item = item.document(&next.content)?.build();
+        let item = item.text(DOCUMENT, documents::write(&next.content)?).build();
         if size_bytes(&item) > MAX_BYTES {
             return Err(StoreError::corrupt(format!("product {handle} has too many or too long terms and SKUs")));
         }
@@ -117,6 +119,8 @@ impl TryFrom<&Item> for ProductIndex {
     type Error = StoreError;
 
     fn try_from(item: &Item) -> Result<Self, StoreError> {
-        Ok(Self { version: read_number(item, "version")?, content: read_document(item)? })
+        let content = documents::read("product index", read_text(item, DOCUMENT)?);
+        let content = content.map_err(|error| unreadable(item, error))?;
+        Ok(Self { version: read_number(item, "version")?, content })
     }
 }

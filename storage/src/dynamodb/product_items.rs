@@ -7,8 +7,11 @@ use shopease_shop::domain::{Handle, Position, Product, ProductSort, ProductStatu
 use shopease_shop::ports::StoreError;
 
 use super::actions::Action;
-use super::items::{DOCUMENT, Item, NewItem, bad, find_text, json, parse_text, read_document, read_number, read_text};
+use super::items::{
+    DOCUMENT, Item, NewItem, bad, find_text, parse_text, read_document, read_number, read_text, unreadable,
+};
 use super::keys::{self, Key, SORT};
+use crate::documents;
 
 /// Bytes of a product's JSON in one item: under the engine's 400 KB with the keys, and a transaction takes it.
 const PART_BYTES: usize = 350 * 1024;
@@ -29,7 +32,7 @@ impl ProductItems {
     /// # Errors
     /// [`StoreError::Corrupt`] naming the product when it is larger than [`MAX_PARTS`] items.
     pub fn new(product: &Product, revision: &str) -> Result<Self, StoreError> {
-        let document = json(product)?;
+        let document = documents::encode(product)?;
         let mut chunks = chunks(&document);
         if chunks.len() > MAX_PARTS {
             let (handle, bytes) = (&product.handle, document.len());
@@ -63,7 +66,7 @@ impl ProductItems {
         for part in parts {
             document.push_str(read_text(part, DOCUMENT)?);
         }
-        serde_json::from_str(&document).map_err(StoreError::corrupt)
+        documents::decode(&document).map_err(|error| unreadable(head, error))
     }
 }
 

@@ -24,6 +24,7 @@ use super::product_items::{ProductItems, summary_items};
 use super::retry::WAITING;
 use super::writes::{MAX_ACTIONS, Refused};
 use super::{DynamoDbStore, keys};
+use crate::documents::Version;
 
 /// An unsettled index item that did not change for so long was left behind by a call that broke off.
 const ABANDONED_AFTER: Duration = Duration::from_secs(1);
@@ -121,7 +122,7 @@ impl DynamoDbStore {
             return Ok(());
         }
         self.remove_stale(handle, &published.content.may_exist.without(&wanted)).await?;
-        let settled = IndexContent { written: true, may_exist: wanted, settled: Some(indexed) };
+        let settled = IndexContent { v: Version, written: true, may_exist: wanted, settled: Some(indexed) };
         let (settle, _) = published.followed_by(handle, settled)?;
         self.write(settle).await.map_err(rival)
     }
@@ -143,7 +144,7 @@ impl DynamoDbStore {
         if may_exist == before.content.may_exist && new_skus.is_empty() && !changes {
             return Ok(before.clone());
         }
-        let content = IndexContent { written: before.content.written, may_exist, settled: None };
+        let content = IndexContent { v: Version, written: before.content.written, may_exist, settled: None };
         let (put, claimed) = before.followed_by(handle, content)?;
         let (first, rest) = new_skus.split_at(new_skus.len().min(MAX_ACTIONS - 1));
         let actions = std::iter::once(put).chain(first.iter().map(|sku| claim_sku(sku, handle))).collect();
@@ -190,8 +191,8 @@ impl DynamoDbStore {
             actions.push(Action::delete(&key));
             left.items.remove(&key);
         }
-        let content =
-            IndexContent { written: true, may_exist: wanted.union(&left), settled: left.is_empty().then_some(indexed) };
+        let settled = left.is_empty().then_some(indexed);
+        let content = IndexContent { v: Version, written: true, may_exist: wanted.union(&left), settled };
         let (put, published) = claimed.followed_by(&product.handle, content)?;
         actions.insert(0, put);
         self.transact(actions).await.map_err(rival)?;

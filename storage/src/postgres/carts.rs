@@ -25,7 +25,7 @@ impl CartStore for PostgresStore {
         Ok(Some(Cart {
             id: row.id.parse().map_err(StoreError::corrupt)?,
             owner: owner.clone(),
-            lines: from_json(&row.lines)?,
+            lines: documents::decode(&row.lines).map_err(|error| error.at(owner.key()))?,
             version: from_bigint(row.version)?,
             updated_at: row.updated_at,
         }))

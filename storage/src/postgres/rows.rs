@@ -1,18 +1,18 @@
 //! Between domain values and what columns hold.
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use shopease_shop::domain::{PageLimit, Position};
 use shopease_shop::ports::StoreError;
 
+use crate::documents::{self, Stored};
+
 /// A document. Text for the driver: the database checks that it is JSON, and nothing is parsed twice on the way back.
-pub(super) fn to_json(value: &impl Serialize) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(StoreError::corrupt)
+pub(super) fn to_json(value: &impl Stored) -> Result<String, StoreError> {
+    documents::encode(value)
 }
 
 /// A document that was written by [`to_json`].
-pub(super) fn from_json<T: DeserializeOwned>(document: &str) -> Result<T, StoreError> {
-    serde_json::from_str(document).map_err(StoreError::corrupt)
+pub(super) fn from_json<T: Stored>(document: &str) -> Result<T, StoreError> {
+    Ok(documents::decode(document)?)
 }
 
 /// A number for a `bigint` column.

@@ -2,6 +2,7 @@
 //! requests fail, and what the disk keeps. What the ports promise is checked by the conformance suite.
 
 mod checkout;
+pub(crate) mod documents;
 mod durability;
 mod patterns;
 mod upserts;

@@ -3,6 +3,7 @@
 
 mod budget;
 mod cancelled;
+mod documents;
 mod faults;
 mod frozen;
 mod killed;

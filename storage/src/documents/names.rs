@@ -1,0 +1,101 @@
+//! Names that stand for states and kinds in documents. They stay as they are, whatever the shop calls its variants; a
+//! variant that the shop adds does not compile until it has a name here.
+
+use serde::{Deserialize, Serialize};
+use shopease_shop::domain;
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "domain::OrderState")]
+pub(super) enum OrderState {
+    #[serde(rename = "pending")]
+    Pending,
+    #[serde(rename = "paid")]
+    Paid,
+    #[serde(rename = "cancelled")]
+    Cancelled,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "domain::PaymentState")]
+pub(super) enum PaymentState {
+    #[serde(rename = "pending")]
+    Pending,
+    #[serde(rename = "requires_action")]
+    RequiresAction,
+    #[serde(rename = "unknown")]
+    Unknown,
+    #[serde(rename = "authorized")]
+    Authorized,
+    #[serde(rename = "captured")]
+    Captured,
+    #[serde(rename = "partially_refunded")]
+    PartiallyRefunded,
+    #[serde(rename = "refunded")]
+    Refunded,
+    #[serde(rename = "declined")]
+    Declined,
+    #[serde(rename = "voided")]
+    Voided,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "domain::RefundState")]
+pub(super) enum RefundState {
+    #[serde(rename = "requested")]
+    Requested,
+    #[serde(rename = "succeeded")]
+    Succeeded,
+    #[serde(rename = "refused")]
+    Refused,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "domain::FulfillmentState")]
+pub(super) enum FulfillmentState {
+    #[serde(rename = "unfulfilled")]
+    Unfulfilled,
+    #[serde(rename = "fulfilled")]
+    Fulfilled,
+    #[serde(rename = "returned")]
+    Returned,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "domain::ProductStatus")]
+pub(super) enum ProductStatus {
+    #[serde(rename = "active")]
+    Active,
+    #[serde(rename = "draft")]
+    Draft,
+    #[serde(rename = "archived")]
+    Archived,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "domain::Inventory")]
+pub(super) enum Inventory {
+    #[serde(rename = "tracked")]
+    Tracked,
+    #[serde(rename = "untracked")]
+    Untracked,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "domain::TaxClass")]
+pub(super) enum TaxClass {
+    #[serde(rename = "standard")]
+    Standard,
+    #[serde(rename = "reduced")]
+    Reduced,
+    #[serde(rename = "exempt")]
+    Exempt,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "domain::Role")]
+pub(super) enum Role {
+    #[serde(rename = "customer")]
+    Customer,
+    #[serde(rename = "operator")]
+    Operator,
+}

@@ -1,0 +1,390 @@
+//! An order with its payment, and its summary as lists have it.
+
+use serde::{Deserialize, Serialize};
+use shopease_shop::domain;
+use time::OffsetDateTime;
+
+use super::values::{Image, Money, each};
+use super::{Stored, Version, names};
+
+#[derive(Serialize, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the name of a stored field stays")]
+pub(crate) struct Order {
+    v: Version<1>,
+    id: domain::OrderId,
+    order_number: String,
+    access_key: String,
+    owner: String,
+    customer_id: Option<domain::CustomerId>,
+    email: domain::EmailAddress,
+    shipping_address: Address,
+    lines: Vec<OrderLine>,
+    subtotal: Money,
+    shipping: Shipping,
+    tax_lines: Vec<TaxLine>,
+    tax_total: Money,
+    prices_include_tax: bool,
+    total: Money,
+    reservations: Vec<Reservation>,
+    client_key: String,
+    #[serde(with = "time::serde::rfc3339::option")]
+    due_at: Option<OffsetDateTime>,
+    #[serde(with = "names::OrderState")]
+    state: domain::OrderState,
+    payment: Payment,
+    #[serde(with = "names::FulfillmentState")]
+    fulfillment: domain::FulfillmentState,
+    version: u64,
+    #[serde(with = "time::serde::rfc3339")]
+    placed_at: OffsetDateTime,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Address {
+    name: String,
+    line1: String,
+    line2: Option<String>,
+    city: String,
+    region: Option<String>,
+    postal_code: String,
+    country: domain::CountryCode,
+}
+
+#[derive(Serialize, Deserialize)]
+struct OrderLine {
+    id: domain::LineItemId,
+    sku: domain::Sku,
+    product_handle: domain::Handle,
+    title: String,
+    variant_title: String,
+    image: Option<Image>,
+    quantity: domain::Quantity,
+    unit_price: Money,
+    line_total: Money,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Shipping {
+    id: String,
+    title: String,
+    delivery_estimate: String,
+    price: Money,
+}
+
+#[derive(Serialize, Deserialize)]
+struct TaxLine {
+    title: String,
+    rate_ppm: u32,
+    amount: Money,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Reservation {
+    sku: domain::Sku,
+    quantity: domain::Quantity,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Payment {
+    id: domain::PaymentId,
+    provider: String,
+    method: String,
+    attempt: u32,
+    #[serde(with = "names::PaymentState")]
+    state: domain::PaymentState,
+    intent_id: Option<String>,
+    decline_code: Option<String>,
+    action_url: Option<String>,
+    calling_off: bool,
+    looks: u32,
+    refunds: Vec<Refund>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Refund {
+    id: domain::RefundId,
+    amount: Money,
+    #[serde(with = "names::RefundState")]
+    state: domain::RefundState,
+    #[serde(with = "time::serde::rfc3339")]
+    requested_at: OffsetDateTime,
+}
+
+impl Stored for domain::Order {
+    const KIND: &'static str = "order";
+    type Document = Order;
+}
+
+impl From<&domain::Order> for Order {
+    fn from(order: &domain::Order) -> Self {
+        Self {
+            v: Version,
+            id: order.id.clone(),
+            order_number: order.order_number.clone(),
+            access_key: order.access_key.clone(),
+            owner: order.owner.key().to_owned(),
+            customer_id: order.customer_id.clone(),
+            email: order.email.clone(),
+            shipping_address: Address::from(&order.shipping_address),
+            lines: each(&order.lines),
+            subtotal: order.subtotal.into(),
+            shipping: Shipping::from(&order.shipping),
+            tax_lines: each(&order.tax_lines),
+            tax_total: order.tax_total.into(),
+            prices_include_tax: order.prices_include_tax,
+            total: order.total.into(),
+            reservations: each(&order.reservations),
+            client_key: order.client_key.clone(),
+            due_at: order.due_at,
+            state: order.state,
+            payment: Payment::from(&order.payment),
+            fulfillment: order.fulfillment,
+            version: order.version,
+            placed_at: order.placed_at,
+        }
+    }
+}
+
+impl From<Order> for domain::Order {
+    fn from(order: Order) -> Self {
+        Self {
+            id: order.id,
+            order_number: order.order_number,
+            access_key: order.access_key,
+            owner: domain::CartOwner::from_key(order.owner),
+            customer_id: order.customer_id,
+            email: order.email,
+            shipping_address: order.shipping_address.into(),
+            lines: each(order.lines),
+            subtotal: order.subtotal.into(),
+            shipping: order.shipping.into(),
+            tax_lines: each(order.tax_lines),
+            tax_total: order.tax_total.into(),
+            prices_include_tax: order.prices_include_tax,
+            total: order.total.into(),
+            reservations: each(order.reservations),
+            client_key: order.client_key,
+            due_at: order.due_at,
+            state: order.state,
+            payment: order.payment.into(),
+            fulfillment: order.fulfillment,
+            version: order.version,
+            placed_at: order.placed_at,
+        }
+    }
+}
+
+impl From<&domain::Address> for Address {
+    fn from(address: &domain::Address) -> Self {
+        Self {
+            name: address.name.clone(),
+            line1: address.line1.clone(),
+            line2: address.line2.clone(),
+            city: address.city.clone(),
+            region: address.region.clone(),
+            postal_code: address.postal_code.clone(),
+            country: address.country,
+        }
+    }
+}
+
+impl From<Address> for domain::Address {
+    fn from(address: Address) -> Self {
+        Self {
+            name: address.name,
+            line1: address.line1,
+            line2: address.line2,
+            city: address.city,
+            region: address.region,
+            postal_code: address.postal_code,
+            country: address.country,
+        }
+    }
+}
+
+impl From<&domain::OrderLine> for OrderLine {
+    fn from(domain::OrderLine { id, line }: &domain::OrderLine) -> Self {
+        Self {
+            id: id.clone(),
+            sku: line.sku.clone(),
+            product_handle: line.product_handle.clone(),
+            title: line.title.clone(),
+            variant_title: line.variant_title.clone(),
+            image: line.image.as_ref().map(Image::from),
+            quantity: line.quantity,
+            unit_price: line.unit_price.into(),
+            line_total: line.line_total.into(),
+        }
+    }
+}
+
+impl From<OrderLine> for domain::OrderLine {
+    fn from(line: OrderLine) -> Self {
+        let agreed = domain::QuoteLine {
+            sku: line.sku,
+            product_handle: line.product_handle,
+            title: line.title,
+            variant_title: line.variant_title,
+            image: line.image.map(Into::into),
+            quantity: line.quantity,
+            unit_price: line.unit_price.into(),
+            line_total: line.line_total.into(),
+        };
+        Self { id: line.id, line: agreed }
+    }
+}
+
+impl From<&domain::ShippingOffer> for Shipping {
+    fn from(shipping: &domain::ShippingOffer) -> Self {
+        Self {
+            id: shipping.id.clone(),
+            title: shipping.title.clone(),
+            delivery_estimate: shipping.delivery_estimate.clone(),
+            price: shipping.price.into(),
+        }
+    }
+}
+
+impl From<Shipping> for domain::ShippingOffer {
+    fn from(shipping: Shipping) -> Self {
+        Self {
+            id: shipping.id,
+            title: shipping.title,
+            delivery_estimate: shipping.delivery_estimate,
+            price: shipping.price.into(),
+        }
+    }
+}
+
+impl From<&domain::TaxLine> for TaxLine {
+    fn from(line: &domain::TaxLine) -> Self {
+        Self { title: line.title.clone(), rate_ppm: line.rate_ppm, amount: line.amount.into() }
+    }
+}
+
+impl From<TaxLine> for domain::TaxLine {
+    fn from(line: TaxLine) -> Self {
+        Self { title: line.title, rate_ppm: line.rate_ppm, amount: line.amount.into() }
+    }
+}
+
+impl From<&domain::Reservation> for Reservation {
+    fn from(reservation: &domain::Reservation) -> Self {
+        Self { sku: reservation.sku.clone(), quantity: reservation.quantity }
+    }
+}
+
+impl From<Reservation> for domain::Reservation {
+    fn from(reservation: Reservation) -> Self {
+        Self { sku: reservation.sku, quantity: reservation.quantity }
+    }
+}
+
+impl From<&domain::Payment> for Payment {
+    fn from(payment: &domain::Payment) -> Self {
+        Self {
+            id: payment.id.clone(),
+            provider: payment.provider.clone(),
+            method: payment.method.clone(),
+            attempt: payment.attempt,
+            state: payment.state,
+            intent_id: payment.intent_id.clone(),
+            decline_code: payment.decline_code.clone(),
+            action_url: payment.action_url.clone(),
+            calling_off: payment.calling_off,
+            looks: payment.looks,
+            refunds: each(&payment.refunds),
+        }
+    }
+}
+
+impl From<Payment> for domain::Payment {
+    fn from(payment: Payment) -> Self {
+        Self {
+            id: payment.id,
+            provider: payment.provider,
+            method: payment.method,
+            attempt: payment.attempt,
+            state: payment.state,
+            intent_id: payment.intent_id,
+            decline_code: payment.decline_code,
+            action_url: payment.action_url,
+            calling_off: payment.calling_off,
+            looks: payment.looks,
+            refunds: each(payment.refunds),
+        }
+    }
+}
+
+impl From<&domain::Refund> for Refund {
+    fn from(refund: &domain::Refund) -> Self {
+        Self {
+            id: refund.id.clone(),
+            amount: refund.amount.into(),
+            state: refund.state,
+            requested_at: refund.requested_at,
+        }
+    }
+}
+
+impl From<Refund> for domain::Refund {
+    fn from(refund: Refund) -> Self {
+        Self { id: refund.id, amount: refund.amount.into(), state: refund.state, requested_at: refund.requested_at }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct OrderSummary {
+    v: Version<1>,
+    id: domain::OrderId,
+    order_number: String,
+    email: domain::EmailAddress,
+    total: Money,
+    units: u32,
+    #[serde(with = "names::OrderState")]
+    state: domain::OrderState,
+    #[serde(with = "names::PaymentState")]
+    payment_state: domain::PaymentState,
+    #[serde(with = "names::FulfillmentState")]
+    fulfillment: domain::FulfillmentState,
+    #[serde(with = "time::serde::rfc3339")]
+    placed_at: OffsetDateTime,
+}
+
+impl Stored for domain::OrderSummary {
+    const KIND: &'static str = "order summary";
+    type Document = OrderSummary;
+}
+
+impl From<&domain::OrderSummary> for OrderSummary {
+    fn from(summary: &domain::OrderSummary) -> Self {
+        Self {
+            v: Version,
+            id: summary.id.clone(),
+            order_number: summary.order_number.clone(),
+            email: summary.email.clone(),
+            total: summary.total.into(),
+            units: summary.units,
+            state: summary.state,
+            payment_state: summary.payment_state,
+            fulfillment: summary.fulfillment,
+            placed_at: summary.placed_at,
+        }
+    }
+}
+
+impl From<OrderSummary> for domain::OrderSummary {
+    fn from(summary: OrderSummary) -> Self {
+        Self {
+            id: summary.id,
+            order_number: summary.order_number,
+            email: summary.email,
+            total: summary.total.into(),
+            units: summary.units,
+            state: summary.state,
+            payment_state: summary.payment_state,
+            fulfillment: summary.fulfillment,
+            placed_at: summary.placed_at,
+        }
+    }
+}

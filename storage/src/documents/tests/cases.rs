@@ -1,0 +1,303 @@
+//! The values whose documents each release keeps. A case never changes and never goes: documents of old releases must read
+//! as exactly this. What a release adds gets a case of its own; here it has the value that its serde default gives.
+
+use shopease_shop::domain::{
+    Cart, Category, Currency, Customer, FulfillmentState, Image, Inventory, Money, Order, OrderState, OrderSummary,
+    PaymentState, Product, ProductOption, ProductStatus, ProductSummary, Quantity, Refund, RefundId, RefundState, Role,
+    Session, TaxClass, TaxLine,
+};
+use shopease_shop::ports::OutboxMessage;
+use shopease_shop::testing::FixedClock;
+use shopease_shop::testing::fixtures::{
+    cart, category, customer, eur, handle, message, order, product, session, sku, visitor,
+};
+use time::{Duration, OffsetDateTime};
+
+use crate::documents::{Stored, Unreadable, decode};
+use crate::dynamodb::tests::documents::{index_document, read_index};
+
+const NOW: OffsetDateTime = FixedClock::START;
+/// Text that a careless store cuts, escapes or folds.
+const UNICODE: &str = "Ünïcödé 東京 👩‍🚀 \"q\" \\ </script>\u{2028}\n\té e\u{301}";
+
+/// What a document says, with what a test needs to find it in a store.
+#[derive(Debug, Clone)]
+pub(crate) enum Content {
+    Order(Order),
+    OrderSummary(Order),
+    Product(Product),
+    ProductSummary(Product),
+    Category(Category),
+    Customer(Customer),
+    Cart(Cart),
+    Session(Session),
+    OutboxMessage(OutboxMessage),
+    /// What `DynamoDB` keeps of what a product is found under.
+    ProductIndex(Product),
+}
+
+/// A value with the name of its document's file.
+#[derive(Debug, Clone)]
+pub(super) struct Case {
+    pub name: &'static str,
+    pub content: Content,
+}
+
+impl Case {
+    /// The directory of its document.
+    pub fn kind(&self) -> &'static str {
+        match &self.content {
+            Content::Order(_) => "order",
+            Content::OrderSummary(_) => "order_summary",
+            Content::Product(_) => "product",
+            Content::ProductSummary(_) => "product_summary",
+            Content::Category(_) => "category",
+            Content::Customer(_) => "customer",
+            Content::Cart(_) => "cart_lines",
+            Content::Session(_) => "session",
+            Content::OutboxMessage(_) => "outbox_message",
+            Content::ProductIndex(_) => "product_index",
+        }
+    }
+
+    /// The field that names its document, and what it says.
+    pub fn id(&self) -> (&'static str, String) {
+        match &self.content {
+            Content::Order(order) | Content::OrderSummary(order) => ("id", order.id.to_string()),
+            Content::Product(product) | Content::ProductSummary(product) => ("id", product.id.to_string()),
+            Content::Category(category) => ("handle", category.handle.to_string()),
+            Content::Customer(customer) => ("id", customer.id.to_string()),
+            Content::Cart(_) | Content::ProductIndex(_) => ("none", "without a readable id".to_owned()),
+            Content::Session(session) => ("token_digest", session.token_digest.clone()),
+            Content::OutboxMessage(message) => ("id", message.id.to_string()),
+        }
+    }
+
+    /// The document that this release writes.
+    pub fn pretty(&self) -> String {
+        match &self.content {
+            Content::Order(order) => pretty(order),
+            Content::OrderSummary(order) => pretty(&order.summary()),
+            Content::Product(product) => pretty(product),
+            Content::ProductSummary(product) => pretty(&product.summary()),
+            Content::Category(category) => pretty(category),
+            Content::Customer(customer) => pretty(customer),
+            Content::Cart(cart) => pretty(&cart.lines),
+            Content::Session(session) => pretty(session),
+            Content::OutboxMessage(message) => pretty(message),
+            Content::ProductIndex(product) => index_document(product),
+        }
+    }
+
+    /// Whether a document reads at all.
+    pub fn decode(&self, text: &str) -> Result<(), Unreadable> {
+        match &self.content {
+            Content::Order(_) => decode::<Order>(text).map(drop),
+            Content::OrderSummary(_) => decode::<OrderSummary>(text).map(drop),
+            Content::Product(_) => decode::<Product>(text).map(drop),
+            Content::ProductSummary(_) => decode::<ProductSummary>(text).map(drop),
+            Content::Category(_) => decode::<Category>(text).map(drop),
+            Content::Customer(_) => decode::<Customer>(text).map(drop),
+            Content::Cart(_) => decode::<Vec<shopease_shop::domain::CartLine>>(text).map(drop),
+            Content::Session(_) => decode::<Session>(text).map(drop),
+            Content::OutboxMessage(_) => decode::<OutboxMessage>(text).map(drop),
+            Content::ProductIndex(_) => read_index(text),
+        }
+    }
+}
+
+fn pretty<T: Stored>(value: &T) -> String {
+    serde_json::to_string_pretty(&T::Document::from(value)).expect("JSON")
+}
+
+/// Every case.
+pub(super) fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    let mut add = |name, content| cases.push(Case { name, content });
+    for (name, order) in orders() {
+        add(name, Content::Order(order.clone()));
+        add(name, Content::OrderSummary(order));
+    }
+    for (name, product) in products() {
+        add(name, Content::Product(product.clone()));
+        add(name, Content::ProductIndex(product.clone()));
+        // The others are in no listing.
+        if product.status == ProductStatus::Active {
+            add(name, Content::ProductSummary(product));
+        }
+    }
+    add("plain", Content::Category(category("kitchen")));
+    add("unicode", Content::Category(Category { handle: handle("küche-東京"), title: UNICODE.to_owned() }));
+    add("shopper", Content::Customer(customer("ada")));
+    add("operator", Content::Customer(Customer { role: Role::Operator, ..customer("operator") }));
+    let foreign = "jürgen@bücher.example".parse().expect("an address");
+    add("unicode", Content::Customer(Customer { name: UNICODE.to_owned(), email: foreign, ..customer("unicode") }));
+    add("empty", Content::Cart(cart(&visitor("empty cart"), &[])));
+    add("several", Content::Cart(cart(&visitor("several lines"), &[("KET-COP-08", 1), ("ÄÖ 東京", 999)])));
+    add("signed_in", Content::Session(session(&customer("ada"), "phone", NOW + Duration::days(30))));
+    let placed = order(&visitor("message"), "message", &[]);
+    add("order_placed", Content::OutboxMessage(message(&placed, "order.placed", NOW)));
+    let low = OutboxMessage { subject: "ÄÖ 東京".to_owned(), ..message(&placed, "stock.low", NOW) };
+    add("stock_low", Content::OutboxMessage(low));
+    cases
+}
+
+/// A product by which a category is written.
+pub(super) fn product_in(category: Category) -> Product {
+    let name = format!("in-{}", category.handle);
+    Product { category: Some(category), ..product(&name).build() }
+}
+
+type States = (OrderState, PaymentState, FulfillmentState);
+
+/// An order of its own visitor in these states; open ones are due.
+fn order_in(name: &str, (state, payment, fulfillment): States) -> Order {
+    let mut order = order(&visitor(&format!("visitor of {name}")), name, &[("KET-COP-08", 2), ("CUP", 1)]);
+    order.state = state;
+    order.payment.state = payment;
+    order.payment.intent_id = Some(format!("pi_{name}"));
+    order.fulfillment = fulfillment;
+    order.due_at = (!payment.is_settled()).then_some(NOW + Duration::seconds(65));
+    order.version = 4;
+    order
+}
+
+fn refund(name: &str, amount_minor: i64, state: RefundState) -> Refund {
+    Refund {
+        id: RefundId::derive(name),
+        amount: eur(amount_minor),
+        state,
+        requested_at: NOW + Duration::milliseconds(90_061_001),
+    }
+}
+
+fn orders() -> Vec<(&'static str, Order)> {
+    use FulfillmentState::{Fulfilled, Returned, Unfulfilled};
+    use OrderState::{Cancelled, Paid, Pending};
+
+    let minimal = order(&visitor("minimal"), "minimal", &[]);
+    let pending = order_in("pending", (Pending, PaymentState::Pending, Unfulfilled));
+    let mut requires_action = order_in("requires_action", (Pending, PaymentState::RequiresAction, Unfulfilled));
+    requires_action.payment.action_url = Some("https://bank.example/3ds?intent=pi_1&return=%2Forders".to_owned());
+    let mut unknown = order_in("unknown", (Pending, PaymentState::Unknown, Unfulfilled));
+    unknown.payment.looks = 3;
+    let authorized = order_in("authorized", (Pending, PaymentState::Authorized, Unfulfilled));
+    let mut calling_off = order_in("calling_off", (Pending, PaymentState::Authorized, Unfulfilled));
+    calling_off.payment.calling_off = true;
+    let paid = order_in("paid", (Paid, PaymentState::Captured, Unfulfilled));
+    let fulfilled = order_in("fulfilled", (Paid, PaymentState::Captured, Fulfilled));
+    let mut refunding = order_in("partially_refunded", (Paid, PaymentState::PartiallyRefunded, Returned));
+    refunding.payment.refunds = vec![
+        refund("first", 500, RefundState::Succeeded),
+        refund("second", 700, RefundState::Refused),
+        refund("third", 990, RefundState::Requested),
+    ];
+    refunding.due_at = Some(NOW + Duration::days(2));
+    let mut refunded = order_in("refunded", (Cancelled, PaymentState::Refunded, Unfulfilled));
+    refunded.payment.refunds = vec![refund("whole", refunded.total.amount_minor, RefundState::Succeeded)];
+    let mut declined = order_in("declined", (Cancelled, PaymentState::Declined, Unfulfilled));
+    declined.payment.decline_code = Some("insufficient_funds".to_owned());
+    declined.payment.attempt = 2;
+    let voided = order_in("voided", (Cancelled, PaymentState::Voided, Unfulfilled));
+    vec![
+        ("minimal", minimal),
+        ("full", full_order()),
+        ("pending", pending),
+        ("requires_action", requires_action),
+        ("unknown", unknown),
+        ("authorized", authorized),
+        ("calling_off", calling_off),
+        ("paid", paid),
+        ("fulfilled", fulfilled),
+        ("partially_refunded", refunding),
+        ("refunded", refunded),
+        ("declined", declined),
+        ("voided", voided),
+        ("large_numbers", order_of_large_numbers()),
+    ]
+}
+
+/// Every optional part, and text of every kind.
+fn full_order() -> Order {
+    let mut order = order_in("full", (OrderState::Paid, PaymentState::Captured, FulfillmentState::Fulfilled));
+    let address = &mut order.shipping_address;
+    address.name = UNICODE.to_owned();
+    address.line2 = Some("c/o 東京".to_owned());
+    address.region = Some("CA".to_owned());
+    address.country = "US".parse().expect("a country");
+    order.customer_id = Some(customer("ada").id);
+    order.lines[0].line.title = UNICODE.to_owned();
+    order.lines[0].line.variant_title = "Large / Blå".to_owned();
+    order.lines[0].line.image = Some(Image { url: "/assets/kettle.webp".to_owned(), alt: UNICODE.to_owned() });
+    order.tax_lines = vec![
+        TaxLine { title: "VAT".to_owned(), rate_ppm: 190_000, amount: eur(479) },
+        TaxLine { title: "VAT reduced".to_owned(), rate_ppm: 70_000, amount: eur(65) },
+    ];
+    order.tax_total = eur(544);
+    order.prices_include_tax = false;
+    order.client_key = "client|key~!".to_owned();
+    order.placed_at = NOW + Duration::milliseconds(123);
+    order
+}
+
+fn order_of_large_numbers() -> Order {
+    let mut order =
+        order_in("large_numbers", (OrderState::Pending, PaymentState::Unknown, FulfillmentState::Unfulfilled));
+    let yen = Money::new(i64::MAX, "JPY".parse().expect("a currency"));
+    (order.subtotal, order.total, order.shipping.price) = (yen, yen, yen);
+    order.lines[0].line.unit_price = yen;
+    order.lines[0].line.quantity = Quantity::new(999).expect("in range");
+    order.reservations[1].quantity = Quantity::new(999).expect("in range");
+    (order.payment.looks, order.payment.attempt) = (u32::MAX, u32::MAX);
+    order.version = u64::try_from(i64::MAX).expect("positive");
+    order
+}
+
+fn products() -> Vec<(&'static str, Product)> {
+    let mut large = product("large-numbers").build();
+    large.variants[0].price = Money::new(i64::MAX, Currency::EUR);
+    large.variants[0].compare_at_price = Some(Money::new(i64::MAX, "BHD".parse().expect("a currency")));
+    large.variants[0].weight_grams = u32::MAX;
+    large.variants[0].image = Some(u16::MAX);
+    vec![
+        ("minimal", product("minimal").build()),
+        ("full", full_product()),
+        ("untracked", product("untracked").untracked().build()),
+        ("draft", product("draft").status(ProductStatus::Draft).build()),
+        ("archived", product("archived").status(ProductStatus::Archived).build()),
+        ("large_numbers", large),
+    ]
+}
+
+/// Every optional part, several variants, and text of every kind.
+fn full_product() -> Product {
+    let variants = [("KET-S", 4900), ("KET-M", 5900), ("ÄÖ 東京", 6900)];
+    let mut product = product("kettle-東京")
+        .title(UNICODE)
+        .category("küche")
+        .tags(&["copper", "ÄÖ", ""])
+        .variants(&variants)
+        .option("Size", &["S", "M", "L"])
+        .image("https://images.example/kettle.jpg", "")
+        .image("/assets/kettle.webp", UNICODE)
+        .created_at(NOW + Duration::nanoseconds(123_456_789))
+        .build();
+    product.description_html = format!("<p>{UNICODE}</p>");
+    product.vendor = Some("Växlar & Söner".to_owned());
+    product.seo_title = Some("Kettles".to_owned());
+    product.seo_description = Some(UNICODE.to_owned());
+    product.options.push(ProductOption { name: "Couleur".to_owned(), values: vec!["bleu".to_owned()] });
+    let [small, medium, large] = &mut product.variants[..] else { panic!("three variants") };
+    for variant in [&mut *small, &mut *medium, &mut *large] {
+        variant.option_values.push("bleu".to_owned());
+    }
+    small.compare_at_price = Some(eur(5500));
+    small.barcode = Some("4006381333931".to_owned());
+    medium.tax_class = TaxClass::Reduced;
+    medium.image = Some(1);
+    large.tax_class = TaxClass::Exempt;
+    large.requires_shipping = false;
+    large.inventory = Inventory::Untracked;
+    large.sku = sku("ÄÖ 東京");
+    product
+}

@@ -1,0 +1,64 @@
+//! Parts that several documents have. Texts with rules of their own (ids, SKUs, handles, currencies) are stored as text.
+
+use serde::{Deserialize, Serialize};
+use shopease_shop::domain;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Money {
+    amount_minor: i64,
+    currency: domain::Currency,
+}
+
+impl From<domain::Money> for Money {
+    fn from(money: domain::Money) -> Self {
+        Self { amount_minor: money.amount_minor, currency: money.currency }
+    }
+}
+
+impl From<Money> for domain::Money {
+    fn from(money: Money) -> Self {
+        Self::new(money.amount_minor, money.currency)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Image {
+    url: String,
+    alt: String,
+}
+
+impl From<&domain::Image> for Image {
+    fn from(image: &domain::Image) -> Self {
+        Self { url: image.url.clone(), alt: image.alt.clone() }
+    }
+}
+
+impl From<Image> for domain::Image {
+    fn from(image: Image) -> Self {
+        Self { url: image.url, alt: image.alt }
+    }
+}
+
+/// The category that a product names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Category {
+    handle: domain::Handle,
+    title: String,
+}
+
+impl From<&domain::Category> for Category {
+    fn from(category: &domain::Category) -> Self {
+        Self { handle: category.handle.clone(), title: category.title.clone() }
+    }
+}
+
+impl From<Category> for domain::Category {
+    fn from(category: Category) -> Self {
+        Self { handle: category.handle, title: category.title }
+    }
+}
+
+/// Every element in its other form.
+pub(super) fn each<T, U: From<T>>(values: impl IntoIterator<Item = T>) -> Vec<U> {
+    values.into_iter().map(U::from).collect()
+}

@@ -1,0 +1,69 @@
+//! Documents of every release, read from this table.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use shopease_shop::domain::{Product, ProductSort, ProductStatus};
+use shopease_shop::ports::SharedStore;
+use shopease_shop::testing::fixtures::index;
+
+use super::Bench;
+use crate::documents::tests::{Content, RawDocuments, every_release_reads};
+use crate::documents::{self, Unreadable, Version};
+use crate::dynamodb::actions::Action;
+use crate::dynamodb::items::{DOCUMENT, text};
+use crate::dynamodb::keys::Key;
+use crate::dynamodb::product_index::{Footprint, IndexContent, Indexed};
+use crate::dynamodb::product_items::summary_items;
+use crate::dynamodb::{DynamoDbStore, keys};
+
+#[async_trait]
+impl RawDocuments for DynamoDbStore {
+    async fn replace(&self, content: &Content, document: &str) -> bool {
+        let (key, attribute): (Key, &str) = match content {
+            Content::Order(order) => (keys::order(&order.id), DOCUMENT),
+            Content::OrderSummary(order) => (keys::order_of_owner(order), DOCUMENT),
+            Content::Product(product) => (keys::product(&product.handle), DOCUMENT),
+            Content::ProductSummary(product) => {
+                let position = ProductSort::Title.position(product, 0);
+                (keys::listing_entry(None, ProductSort::Title, &position), DOCUMENT)
+            }
+            Content::Category(category) => (keys::category(&category.handle), DOCUMENT),
+            Content::Customer(customer) => (keys::customer(&customer.id), DOCUMENT),
+            Content::Cart(cart) => (keys::cart(&cart.owner), "cart_lines"),
+            Content::Session(session) => (keys::session(&session.token_digest), DOCUMENT),
+            Content::OutboxMessage(message) => (keys::outbox_message(&message.id), DOCUMENT),
+            Content::ProductIndex(product) => (keys::product_index(&product.handle), DOCUMENT),
+        };
+        let replacing = Action::update(&key, format!("SET {attribute} = :document"));
+        // An item of that key must be there, or what is tested would be another.
+        let replacing = replacing.only_if(format!("attribute_exists({attribute})"));
+        self.write(replacing.value(":document", text(document))).await.expect("the document is replaced");
+        true
+    }
+}
+
+/// What a settled index item says of a product.
+pub(crate) fn index_document(product: &Product) -> String {
+    let indexed = Indexed::of(product, &index(product));
+    let active = product.status == ProductStatus::Active;
+    let may_exist = Footprint {
+        terms: indexed.terms.keys().cloned().collect(),
+        items: summary_items(product).expect("items").into_keys().filter(|_| active).collect(),
+        skus: product.variants.iter().map(|variant| variant.sku.clone()).collect(),
+    };
+    let content = IndexContent { v: Version, written: true, may_exist, settled: Some(indexed) };
+    serde_json::to_string_pretty(&content).expect("JSON")
+}
+
+/// Whether the content of an index item reads.
+pub(crate) fn read_index(text: &str) -> Result<(), Unreadable> {
+    documents::read::<IndexContent>("product index", text).map(drop)
+}
+
+#[tokio::test]
+async fn documents_of_every_release_read() {
+    let bench = Bench::new().await;
+    let shared: SharedStore = Arc::new(bench.store.clone());
+    every_release_reads(&shared, &bench.store).await;
+}
