@@ -9,8 +9,11 @@ use shopease_shop::ports::{AuditPage, AuditRecord, AuditStore, StoreError};
 use super::DynamoDbStore;
 use super::error::store_error;
 use super::items::{Item, key_item, parse_text, read_document, read_text, text};
-use super::keys::{Key, PARTITION, SORT};
+use super::keys::{Key, Kind, PARTITION, SORT};
 use super::stock::StockRow;
+
+/// The kinds that are read.
+const AUDITED: [Kind; 5] = [Kind::Order, Kind::Stock, Kind::Outbox, Kind::Delivered, Kind::Idempotency];
 
 /// Between the two parts of a key; in no key.
 const SEPARATOR: char = '\0';
@@ -19,20 +22,15 @@ const SEPARATOR: char = '\0';
 impl AuditStore for DynamoDbStore {
     async fn audit_page(&self, from: Option<&str>) -> Result<AuditPage, StoreError> {
         let start = from.map(start_key).transpose()?;
+        let kinds = || (0..).zip(AUDITED).map(|(number, kind)| (format!(":kind{number}"), kind));
+        let conditions: Vec<_> = kinds().map(|(name, _)| format!("begins_with({PARTITION}, {name})")).collect();
         let answer = self
             .client
             .scan()
             .table_name(&self.table)
             .consistent_read(true)
-            .filter_expression(
-                "begins_with(pk, :order) OR begins_with(pk, :stock) OR begins_with(pk, :waiting) \
-                 OR begins_with(pk, :delivered) OR begins_with(pk, :key)",
-            )
-            .expression_attribute_values(":order", text("ORDER#"))
-            .expression_attribute_values(":stock", text("STOCK#"))
-            .expression_attribute_values(":waiting", text("OUTBOX#"))
-            .expression_attribute_values(":delivered", text("DELIVERED#"))
-            .expression_attribute_values(":key", text("IDEMPOTENCY#"))
+            .filter_expression(conditions.join(" OR "))
+            .set_expression_attribute_values(Some(kinds().map(|(name, kind)| (name, text(kind.prefix()))).collect()))
             .set_exclusive_start_key(start)
             .send()
             .await
@@ -56,13 +54,12 @@ fn start_key(from: &str) -> Result<HashMap<String, aws_sdk_dynamodb::types::Attr
 }
 
 fn record(item: Item) -> Result<Option<AuditRecord>, StoreError> {
-    let (kind, rest) = read_text(&item, PARTITION)?.split_once('#').unwrap_or_default();
-    Ok(Some(match kind {
-        "ORDER" => AuditRecord::Order(Box::new(read_document(&item)?)),
-        "STOCK" => AuditRecord::Stock(StockLevel::try_from(StockRow(item))?),
-        "OUTBOX" | "DELIVERED" => AuditRecord::Message(read_document(&item)?),
-        "IDEMPOTENCY" if item.contains_key("order_id") => {
-            AuditRecord::CheckoutKey { store_key: rest.to_owned(), order_id: parse_text(&item, "order_id")? }
+    Ok(Some(match Kind::parse(read_text(&item, PARTITION)?) {
+        Some((Kind::Order, _)) => AuditRecord::Order(Box::new(read_document(&item)?)),
+        Some((Kind::Stock, _)) => AuditRecord::Stock(StockLevel::try_from(StockRow(item))?),
+        Some((Kind::Outbox | Kind::Delivered, _)) => AuditRecord::Message(read_document(&item)?),
+        Some((Kind::Idempotency, key)) if item.contains_key("order_id") => {
+            AuditRecord::CheckoutKey { store_key: key.to_owned(), order_id: parse_text(&item, "order_id")? }
         }
         _ => return Ok(None),
     }))

@@ -3,6 +3,8 @@
 //! Limits that shape them: 2048 bytes of partition key, 1024 of sort key. Handles and SKUs have up to 255 characters of up
 //! to four bytes, so at most one of them fits a sort key.
 
+use std::fmt::Display;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use shopease_shop::domain::{
@@ -35,14 +37,96 @@ impl Key {
     }
 }
 
+/// The kinds of partitions: what a partition key begins with. The one list of them: rights are given by kind, and the
+/// auditor reads by kind.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident = $name:literal,)*) => {
+        /// What lies in a partition.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub(super) enum Kind {
+            $($(#[$doc])* $kind,)*
+        }
+
+        impl Kind {
+            /// Every kind.
+            const ALL: &[Self] = &[$(Self::$kind),*];
+
+            /// The first part of its keys.
+            const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $name,)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// Products with their summaries, further parts and indexes.
+    Product = "PRODUCT",
+    /// Owners of SKUs.
+    Sku = "SKU",
+    /// Listings of products.
+    List = "LIST",
+    /// Postings of the search.
+    Term = "TERM",
+    /// The categories, in one partition.
+    Categories = "CATEGORIES",
+    /// Stock levels.
+    Stock = "STOCK",
+    /// Carts.
+    Cart = "CART",
+    /// Orders.
+    Order = "ORDER",
+    /// The orders of each owner.
+    Owner = "OWNER",
+    /// All orders.
+    Orders = "ORDERS",
+    /// Orders with something open.
+    Open = "OPEN",
+    /// Idempotency records.
+    Idempotency = "IDEMPOTENCY",
+    /// Messages that wait.
+    Outbox = "OUTBOX",
+    /// Messages that were delivered.
+    Delivered = "DELIVERED",
+    /// Accounts.
+    Customer = "CUSTOMER",
+    /// Owners of e-mail addresses.
+    Email = "EMAIL",
+    /// Sessions.
+    Session = "SESSION",
+    /// Nothing: what is read to see that the table answers.
+    Health = "HEALTH",
+}
+
+impl Kind {
+    /// The partition key of this kind that ends with `rest`.
+    fn of(self, rest: impl Display) -> String {
+        format!("{}#{rest}", self.name())
+    }
+
+    /// What the partition keys of this kind, and of no other, begin with. Not for the kinds that are one partition.
+    pub fn prefix(self) -> String {
+        self.of("")
+    }
+
+    /// The kind of a partition key, with the rest of it.
+    pub fn parse(partition: &str) -> Option<(Self, &str)> {
+        let (name, rest) = partition.split_once('#').unwrap_or((partition, ""));
+        let kind = Self::ALL.iter().find(|kind| kind.name() == name)?;
+        Some((*kind, rest))
+    }
+}
+
 /// A product by its handle: `GetItem`, and `BatchGetItem` for several.
 pub(super) fn product(handle: &Handle) -> Key {
-    Key::new(format!("PRODUCT#{handle}"), "PRODUCT")
+    Key::new(Kind::Product.of(handle), "PRODUCT")
 }
 
 /// What a product that is too large for one item has beyond its first item: `BatchGetItem`, named by the first item.
 pub(super) fn product_part(handle: &Handle, revision: &str, part: usize) -> Key {
-    Key::new(format!("PRODUCT#{handle}"), format!("PART#{revision}#{part:02}"))
+    Key::new(Kind::Product.of(handle), format!("PART#{revision}#{part:02}"))
 }
 
 /// Whether a key is one of [`product_part`].
@@ -52,23 +136,26 @@ pub(super) fn is_product_part(key: &Key) -> bool {
 
 /// The summary of an active product, for search results: `BatchGetItem`.
 pub(super) fn product_summary(handle: &Handle) -> Key {
-    Key::new(format!("PRODUCT#{handle}"), "SUMMARY")
+    Key::new(Kind::Product.of(handle), "SUMMARY")
 }
 
 /// Which keys a product may be found under, to tell what is stale when it is written again: `GetItem`.
 pub(super) fn product_index(handle: &Handle) -> Key {
-    Key::new(format!("PRODUCT#{handle}"), "INDEX")
+    Key::new(Kind::Product.of(handle), "INDEX")
 }
 
 /// The product that owns a SKU: `BatchGetItem`; a conditional write keeps SKUs unique.
 pub(super) fn sku(sku: &Sku) -> Key {
-    Key::new(format!("SKU#{sku}"), "SKU")
+    Key::new(Kind::Sku.of(sku), "SKU")
 }
 
 /// The products of the shop or of one category in one order: `Query`, sort keys are positions.
 pub(super) fn listing(category: Option<&Handle>, sort: ProductSort) -> String {
     let sort = sort.as_str();
-    category.map_or_else(|| format!("LIST#all#{sort}"), |handle| format!("LIST#category:{handle}#{sort}"))
+    category.map_or_else(
+        || Kind::List.of(format_args!("all#{sort}")),
+        |handle| Kind::List.of(format_args!("category:{handle}#{sort}")),
+    )
 }
 
 /// A product at its place in a listing.
@@ -79,7 +166,7 @@ pub(super) fn listing_entry(category: Option<&Handle>, sort: ProductSort, positi
 /// The terms that begin with the same character: `Query` with a prefix of the sort key. Prefixes of one character are
 /// allowed, so a partition cannot hold less; the engine splits one that gets busy by its sort keys.
 pub(super) fn terms(term_or_prefix: &str) -> String {
-    format!("TERM#{}", term_or_prefix.chars().take(1).collect::<String>())
+    Kind::Term.of(term_or_prefix.chars().take(1).collect::<String>())
 }
 
 /// What the sort key of every posting of exactly this term begins with.
@@ -99,7 +186,7 @@ pub(super) fn term_of_posting(sort_key: &str) -> Option<&str> {
 
 /// All categories, by handle: `Query`.
 pub(super) fn categories() -> String {
-    "CATEGORIES".to_owned()
+    Kind::Categories.name().to_owned()
 }
 
 /// A category.
@@ -109,22 +196,22 @@ pub(super) fn category(handle: &Handle) -> Key {
 
 /// The stock level of a SKU: `BatchGetItem`; conditional updates inside the transactions of orders.
 pub(super) fn stock(sku: &Sku) -> Key {
-    Key::new(format!("STOCK#{sku}"), "STOCK")
+    Key::new(Kind::Stock.of(sku), "STOCK")
 }
 
 /// The cart of an owner: `GetItem`.
 pub(super) fn cart(owner: &CartOwner) -> Key {
-    Key::new(format!("CART#{}", owner.key()), "CART")
+    Key::new(Kind::Cart.of(owner.key()), "CART")
 }
 
 /// An order: `GetItem`.
 pub(super) fn order(id: &OrderId) -> Key {
-    Key::new(format!("ORDER#{id}"), "ORDER")
+    Key::new(Kind::Order.of(id), "ORDER")
 }
 
 /// The orders of an owner, newest first: `Query`, sort keys are positions.
 pub(super) fn orders_of(owner: &CartOwner) -> String {
-    format!("OWNER#{}", owner.key())
+    Kind::Owner.of(owner.key())
 }
 
 /// An order at its place among its owner's.
@@ -135,7 +222,7 @@ pub(super) fn order_of_owner(order: &Order) -> Key {
 /// All orders, newest first: `Query` on each of [`SHARDS`] partitions, merged; one partition would take at most 1,000
 /// writes a second.
 pub(super) fn all_orders(shard: u8) -> String {
-    format!("ORDERS#{shard}")
+    Kind::Orders.of(shard)
 }
 
 /// An order at its place among all orders.
@@ -145,12 +232,12 @@ pub(super) fn order_of_all(order: &Order) -> Key {
 
 /// The record of an idempotency key: `GetItem`; conditional writes, also inside the transactions of orders.
 pub(super) fn idempotency(key: &IdempotencyKey) -> Key {
-    Key::new(format!("IDEMPOTENCY#{}", key.store_key()), "IDEMPOTENCY")
+    Key::new(Kind::Idempotency.of(key.store_key()), "IDEMPOTENCY")
 }
 
 /// Messages that wait, oldest first: `Query` on each of [`SHARDS`] partitions, merged.
 pub(super) fn outbox(shard: u8) -> String {
-    format!("OUTBOX#{shard}")
+    Kind::Outbox.of(shard)
 }
 
 /// A message that waits.
@@ -160,12 +247,12 @@ pub(super) fn outbox_message(id: &OutboxMessageId) -> Key {
 
 /// A message that was delivered; kept for a while, for the auditor.
 pub(super) fn delivered_message(id: &OutboxMessageId) -> Key {
-    Key::new(format!("DELIVERED#{}", shard_of(id.as_str())), id.as_str())
+    Key::new(Kind::Delivered.of(shard_of(id.as_str())), id.as_str())
 }
 
 /// Orders with something open: `Query` on each of [`SHARDS`] partitions, by the worker.
 pub(super) fn open_orders(shard: u8) -> String {
-    format!("OPEN#{shard}")
+    Kind::Open.of(shard)
 }
 
 /// An order with something open.
@@ -175,22 +262,22 @@ pub(super) fn open_order(id: &OrderId) -> Key {
 
 /// An account: `GetItem`.
 pub(super) fn customer(id: &CustomerId) -> Key {
-    Key::new(format!("CUSTOMER#{id}"), "CUSTOMER")
+    Key::new(Kind::Customer.of(id), "CUSTOMER")
 }
 
 /// The account that has an e-mail address: `GetItem`; a conditional write keeps addresses unique.
 pub(super) fn email(email: &EmailAddress) -> Key {
-    Key::new(format!("EMAIL#{email}"), "EMAIL")
+    Key::new(Kind::Email.of(email), "EMAIL")
 }
 
 /// A session by the digest of its token: `GetItem`.
 pub(super) fn session(token_digest: &str) -> Key {
-    Key::new(format!("SESSION#{token_digest}"), "SESSION")
+    Key::new(Kind::Session.of(token_digest), "SESSION")
 }
 
 /// A key that no item has: reading it tells that the table answers.
 pub(super) fn health() -> Key {
-    Key::new("HEALTH", "HEALTH")
+    Key::new(Kind::Health.name(), "HEALTH")
 }
 
 /// A position from a cursor, cut to what the engine takes as a sort key: visitors can write anything into a cursor.
@@ -288,6 +375,25 @@ mod tests {
         assert_eq!(used, (0..SHARDS).map(outbox).collect());
         assert_eq!(outbox_message(&ids[0]), outbox_message(&ids[0]));
         assert_eq!(all_orders(7), "ORDERS#7");
+    }
+
+    #[test]
+    fn a_kind_is_told_by_the_first_part_of_a_partition_key() {
+        let parsed = ["ORDER#ord_1", "ORDERS#7", "IDEMPOTENCY#a|b|c#d", "CATEGORIES"].map(Kind::parse);
+        let known =
+            [(Kind::Order, "ord_1"), (Kind::Orders, "7"), (Kind::Idempotency, "a|b|c#d"), (Kind::Categories, "")];
+        assert_eq!(parsed, known.map(Some));
+        assert_eq!(Kind::parse("PARCEL#1"), None);
+        assert!(!"ORDERS#7".starts_with(&Kind::Order.prefix()));
+    }
+
+    #[test]
+    fn every_kind_is_documented() {
+        let document = include_str!("../../../docs/dynamodb-keys.md");
+        let known = |kind: &&Kind| [format!("`{}#", kind.name()), format!("`{}`", kind.name())];
+        let missing: Vec<_> =
+            Kind::ALL.iter().filter(|kind| !known(kind).iter().any(|key| document.contains(key))).collect();
+        assert!(missing.is_empty(), "docs/dynamodb-keys.md lacks {missing:?}");
     }
 
     #[test]
