@@ -6,6 +6,8 @@ use async_trait::async_trait;
 use reqwest::{Client, Url};
 use shopease_shop::ports::{EventSink, OutboxMessage};
 
+use crate::event::Event;
+
 /// A receiver that takes longer is taken to be away.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -29,7 +31,8 @@ impl HttpSink {
     }
 
     async fn post(&self, message: &OutboxMessage) -> Result<(), reqwest::Error> {
-        let request = self.client.post(self.url.clone()).header("idempotency-key", message.id.as_str()).json(message);
+        let request = self.client.post(self.url.clone()).header("idempotency-key", message.id.as_str());
+        let request = request.json(&Event::from(message));
         request.send().await?.error_for_status().map(|_| ())
     }
 }

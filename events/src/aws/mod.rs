@@ -12,6 +12,8 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use shopease_shop::domain::OutboxMessageId;
 use shopease_shop::ports::OutboxMessage;
 
+use crate::event::Event;
+
 pub use event_bridge::EventBridgeSink;
 pub use sns::SnsSink;
 
@@ -36,7 +38,7 @@ async fn sdk_config(arn: &str) -> SdkConfig {
 
 /// The message as JSON, as an HTTP receiver gets it.
 fn body(message: &OutboxMessage) -> Option<String> {
-    match serde_json::to_string(message) {
+    match serde_json::to_string(&Event::from(message)) {
         Ok(text) => Some(text),
         Err(error) => {
             tracing::error!(event_id = %message.id, %error, "an event cannot be written");

@@ -55,8 +55,7 @@ impl From<EmailAddress> for String {
 }
 
 /// What an account may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// Buys.
     Customer,
@@ -65,7 +64,7 @@ pub enum Role {
 }
 
 /// A person with an account.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Customer {
     /// Identity.
     pub id: CustomerId,
@@ -78,7 +77,6 @@ pub struct Customer {
     /// What they may do.
     pub role: Role,
     /// When the account was made.
-    #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
 }
 
@@ -89,13 +87,12 @@ impl fmt::Debug for Customer {
 }
 
 /// A signed-in browser.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
     /// SHA-256 of the token, hex: the store never sees the token.
     pub token_digest: String,
     /// Who is signed in.
     pub customer_id: CustomerId,
     /// From then on it is void, whether or not the store has removed it.
-    #[serde(with = "time::serde::rfc3339")]
     pub expires_at: OffsetDateTime,
 }

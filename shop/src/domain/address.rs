@@ -52,20 +52,17 @@ impl From<CountryCode> for String {
 }
 
 /// A postal address as the parcel service needs it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
     /// Who receives the parcel.
     pub name: String,
     /// Street and number.
     pub line1: String,
     /// Flat, floor, company.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line2: Option<String>,
     /// Town.
     pub city: String,
     /// State, province or region code where taxes depend on it, for example `CA`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
     /// Postal code as written in the country.
     pub postal_code: String,

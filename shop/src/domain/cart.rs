@@ -79,7 +79,7 @@ impl CartOwner {
 }
 
 /// One article in a cart.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CartLine {
     /// The article.
     pub sku: Sku,
@@ -88,7 +88,7 @@ pub struct CartLine {
 }
 
 /// A cart: one line per SKU, in the order of first adding.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cart {
     /// Identity.
     pub id: CartId,
@@ -99,7 +99,6 @@ pub struct Cart {
     /// Rises by one with every write; a write names the version it has seen.
     pub version: u64,
     /// When it was last written.
-    #[serde(with = "time::serde::rfc3339")]
     pub updated_at: OffsetDateTime,
 }
 

@@ -1,6 +1,5 @@
 //! Orders: a copy of what was agreed, and three separate states: the order's, the payment's, the parcel's.
 
-use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{
@@ -9,8 +8,7 @@ use super::{
 };
 
 /// Where an order stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OrderState {
     /// Placed, stock reserved, not paid yet.
     Pending,
@@ -43,8 +41,7 @@ impl OrderState {
 }
 
 /// Where the parcel stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FulfillmentState {
     /// Nothing sent yet.
     Unfulfilled,
@@ -55,8 +52,7 @@ pub enum FulfillmentState {
 }
 
 /// What happens to a parcel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FulfillmentEvent {
     /// It leaves.
     Sent,
@@ -77,17 +73,16 @@ impl FulfillmentState {
 }
 
 /// One article of an order, as it was when ordered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderLine {
     /// Identity.
     pub id: LineItemId,
     /// What was agreed.
-    #[serde(flatten)]
     pub line: QuoteLine,
 }
 
 /// An order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
     /// Identity.
     pub id: OrderId,
@@ -120,10 +115,8 @@ pub struct Order {
     /// Tracked stock it holds (pending) or has taken (paid), by rising SKU, no SKU twice.
     pub reservations: Vec<Reservation>,
     /// The client's idempotency key it was placed with: its last answer is kept under it.
-    #[serde(default)]
     pub client_key: String,
     /// When the worker shall look at it next; `None` when nothing is open.
-    #[serde(default, with = "time::serde::rfc3339::option")]
     pub due_at: Option<OffsetDateTime>,
     /// Where it stands.
     pub state: OrderState,
@@ -134,7 +127,6 @@ pub struct Order {
     /// Rises by one with every write; starts at 1.
     pub version: u64,
     /// When it was placed, to the millisecond.
-    #[serde(with = "time::serde::rfc3339")]
     pub placed_at: OffsetDateTime,
 }
 
@@ -163,7 +155,7 @@ impl Order {
 }
 
 /// An order as lists show it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderSummary {
     /// Identity.
     pub id: OrderId,
@@ -182,7 +174,6 @@ pub struct OrderSummary {
     /// Where the parcel stands.
     pub fulfillment: FulfillmentState,
     /// When it was placed.
-    #[serde(with = "time::serde::rfc3339")]
     pub placed_at: OffsetDateTime,
 }
 

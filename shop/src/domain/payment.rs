@@ -1,13 +1,11 @@
 //! The payment of an order: what is known of the intent at the provider, and what that allows next.
 
-use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{Money, PaymentId, RefundId};
 
 /// Where the payment of an order stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PaymentState {
     /// The bank was not asked yet.
     Pending,
@@ -104,8 +102,7 @@ impl PaymentState {
 }
 
 /// Where a refund stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RefundState {
     /// Asked for, and kept before the provider is called: it will be done, whatever process dies.
     Requested,
@@ -116,7 +113,7 @@ pub enum RefundState {
 }
 
 /// Money given back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refund {
     /// Identity; part of the provider's idempotency key.
     pub id: RefundId,
@@ -125,7 +122,6 @@ pub struct Refund {
     /// Where it stands.
     pub state: RefundState,
     /// When it was asked for.
-    #[serde(with = "time::serde::rfc3339")]
     pub requested_at: OffsetDateTime,
 }
 
@@ -141,7 +137,7 @@ pub enum RefundStanding {
 }
 
 /// The payment of an order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payment {
     /// Identity.
     pub id: PaymentId,
@@ -158,17 +154,13 @@ pub struct Payment {
     /// Why the provider refused, for example `insufficient_funds`.
     pub decline_code: Option<String>,
     /// The bank's page, while it wants to ask the shopper.
-    #[serde(default)]
     pub action_url: Option<String>,
     /// Nobody wants the payment any more (declined, expired, called off): what is left is to have the provider cancel
     /// the intent. Only then the stock is free.
-    #[serde(default)]
     pub calling_off: bool,
     /// How often it was looked at without an end since it last came further; the pauses between looks grow with it.
-    #[serde(default)]
     pub looks: u32,
     /// What was or is to be given back, oldest first.
-    #[serde(default)]
     pub refunds: Vec<Refund>,
 }
 

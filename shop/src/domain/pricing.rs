@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 use super::{CountryCode, Image, Money, Quantity, RuleError, ShippingOffer, ShippingTable, Sku, TaxClass, TaxTable};
 
 /// The data a quote is made from.
@@ -31,7 +29,7 @@ pub struct PricedLine {
 }
 
 /// One article of a cart, quote or order, with the price it has now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuoteLine {
     /// The article.
     pub sku: Sku,
@@ -52,7 +50,7 @@ pub struct QuoteLine {
 }
 
 /// The tax of one rate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaxLine {
     /// Name of the tax.
     pub title: String,
@@ -63,7 +61,7 @@ pub struct TaxLine {
 }
 
 /// The whole price of a cart at an address.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quote {
     /// The articles.
     pub lines: Vec<QuoteLine>,

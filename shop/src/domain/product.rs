@@ -116,7 +116,7 @@ text_newtype!(Handle);
 text_newtype!(Sku);
 
 /// A department of the shop.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Category {
     /// Name in URLs.
     pub handle: Handle,
@@ -125,7 +125,7 @@ pub struct Category {
 }
 
 /// A picture of a product.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
     /// Absolute `https` URL, or a path on this shop starting with `/`.
     pub url: String,
@@ -134,7 +134,7 @@ pub struct Image {
 }
 
 /// What a buyer chooses between, for example Size with S, M, L.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProductOption {
     /// Name of the option.
     pub name: String,
@@ -143,8 +143,7 @@ pub struct ProductOption {
 }
 
 /// Whether the shop counts a variant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Inventory {
     /// Sold only while its stock level has units available.
     Tracked,
@@ -153,7 +152,7 @@ pub enum Inventory {
 }
 
 /// One sellable form of a product.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variant {
     /// Identity, derived from product handle and SKU.
     pub id: VariantId,
@@ -187,8 +186,7 @@ impl Variant {
 }
 
 /// Whether a product is shown and sold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProductStatus {
     /// Shown and sold.
     Active,
@@ -199,7 +197,7 @@ pub enum ProductStatus {
 }
 
 /// A product with all its variants: the unit in which the catalog is written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Product {
     /// Identity, derived from the handle.
     pub id: ProductId,
@@ -228,7 +226,6 @@ pub struct Product {
     /// Description for search engines.
     pub seo_description: Option<String>,
     /// When the shop first had it.
-    #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
 }
 
@@ -257,7 +254,7 @@ impl Product {
 }
 
 /// A product as listings show it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProductSummary {
     /// Identity.
     pub id: ProductId,
@@ -282,22 +279,17 @@ pub struct ProductSummary {
 }
 
 /// The orders in which products can be listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ProductSort {
     /// Newest day first, then by title: two stores that import the same files on one day list alike.
-    #[serde(rename = "newest")]
     Newest,
     /// By title.
-    #[serde(rename = "title")]
     Title,
     /// Cheapest first.
-    #[serde(rename = "price")]
     PriceAscending,
     /// Dearest first.
-    #[serde(rename = "-price")]
     PriceDescending,
     /// Best match first; only with a search.
-    #[serde(rename = "relevance")]
     Relevance,
 }
 

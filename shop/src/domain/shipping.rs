@@ -67,7 +67,7 @@ pub struct ShippingTable {
 }
 
 /// A method with its price for one cart and address.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShippingOffer {
     /// Stable name of the method.
     pub id: String,

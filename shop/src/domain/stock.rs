@@ -1,11 +1,9 @@
 //! Stock: what is available, what is reserved by unpaid orders, what was sold.
 
-use serde::{Deserialize, Serialize};
-
 use super::{Quantity, Sku};
 
 /// How many units of one tracked SKU there are. `available + reserved + sold == received`, nothing is negative.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StockLevel {
     /// The article.
     pub sku: Sku,
@@ -30,7 +28,7 @@ impl StockLevel {
 }
 
 /// Units of a tracked SKU that an order holds. An order has at most one reservation per SKU.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reservation {
     /// The article.
     pub sku: Sku,
@@ -39,8 +37,7 @@ pub struct Reservation {
 }
 
 /// An operator's correction of what is available. `received` changes by the same number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "change", content = "units")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StockChange {
     /// The count says so many are available.
     SetAvailable(u32),

@@ -1,7 +1,6 @@
 //! Idempotency keys: what a client sends along so that trying again does not do it again.
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::StoreError;
@@ -45,12 +44,11 @@ impl IdempotencyKey {
 }
 
 /// What the store keeps under a key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyRecord {
     /// SHA-256 (hex) of the request, to tell a retry from a misuse.
     pub request_hash: String,
     /// Until then the first caller is taken to be at work.
-    #[serde(with = "time::serde::rfc3339")]
     pub lease_until: OffsetDateTime,
     /// The order that was placed under the key, for checkouts.
     pub order_id: Option<OrderId>,

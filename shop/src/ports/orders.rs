@@ -1,7 +1,6 @@
 //! Orders and the stock they hold.
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
 use super::{Claim, Claimed, KeyAnswer, StoreError};
@@ -9,7 +8,7 @@ use crate::domain::{CartOwner, Order, OrderId, OrderSummary, OutboxMessageId, Pa
 
 /// A message that leaves the shop at least once, written together with what it tells of. It is kept for a while after
 /// delivery, so that an auditor can see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboxMessage {
     /// Identity; sorts by time of writing.
     pub id: OutboxMessageId,
@@ -18,7 +17,6 @@ pub struct OutboxMessage {
     /// What it is about: an order's id, or a SKU for `stock.low`.
     pub subject: String,
     /// When it happened.
-    #[serde(with = "time::serde::rfc3339")]
     pub occurred_at: OffsetDateTime,
 }
 

@@ -27,9 +27,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use shopease_process::retry::TryError;
 
+use crate::domain::Token;
 use crate::ports::StoreError;
 use crate::{ShopError, ShopResult};
-use crate::domain::Token;
 pub use accounts::*;
 pub use audit::{AuditReport, Invariant, Violation, audit};
 pub use carts::*;

@@ -245,7 +245,8 @@ impl LocalShop {
     /// Corrects a level; under a key, the answer is written with it.
     async fn replace_level(&self, command: &CorrectStock, key: Option<&IdempotencyKey>) -> ShopResult<StockLevel> {
         until_written(MAX_CORRECTION_TRIES, || async {
-            let seen = self.store.find_stock_levels(std::slice::from_ref(&command.sku)).await.map_err(ShopError::from)?;
+            let seen =
+                self.store.find_stock_levels(std::slice::from_ref(&command.sku)).await.map_err(ShopError::from)?;
             let seen = seen.first();
             let next = corrected(seen, command)?;
             let Some(key) = key else {

@@ -7,7 +7,8 @@ use sqlx::types::Json;
 use time::OffsetDateTime;
 
 use super::arguments::{MergeCarts, SaveCart};
-use super::{PostgresStore, from_bigint, from_json, retry, to_json};
+use super::{PostgresStore, from_bigint, retry, to_json};
+use crate::documents;
 
 #[async_trait]
 impl CartStore for PostgresStore {

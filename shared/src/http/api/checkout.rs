@@ -9,8 +9,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Paging;
 use super::endpoint::{Context, NoContent, endpoints, no_content, ok};
-use super::parts::{Json, Key, NoBody, NoQuery, Parts, Signed, Wire};
 use super::order::{Address, Order, OrderPage};
+use super::parts::{Json, Key, NoBody, NoQuery, Parts, Signed, Wire};
 use super::quote::Quote;
 use super::wire::{MoneySchema, OrderState, Out};
 use crate::http::extract::private_json;

@@ -7,8 +7,8 @@ pub(in crate::http) mod checkout;
 pub(crate) mod endpoint;
 pub(in crate::http) mod operations;
 pub(in crate::http) mod order;
-pub(in crate::http) mod quote;
 pub(crate) mod parts;
+pub(in crate::http) mod quote;
 pub(crate) mod wire;
 
 use serde::{Deserialize, Serialize};

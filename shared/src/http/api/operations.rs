@@ -8,8 +8,8 @@ use utoipa::ToSchema;
 use super::Paging;
 use super::checkout::Listing;
 use super::endpoint::{created, endpoints, ok};
-use super::parts::{Json, Key, NoBody, NoQuery, Parts, Wire, without_body};
 use super::order::{Order, OrderPage};
+use super::parts::{Json, Key, NoBody, NoQuery, Parts, Wire, without_body};
 use super::wire::{MoneySchema, Out, mirror, states};
 use crate::http::problem::Problem;
 

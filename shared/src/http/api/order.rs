@@ -5,9 +5,9 @@ use shopease_shop::{domain, services};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-use super::endpoint::{Answer};
-use super::parts::{Named};
+use super::endpoint::Answer;
 use super::page_answer;
+use super::parts::Named;
 use super::quote::{QuoteLine, ShippingOffer, TaxLine};
 use super::wire::{FulfillmentState, MoneySchema, OrderState, Out, PaymentState, RefundState, mirror};
 
