@@ -11,9 +11,11 @@
 -- * A function that the shop calls takes one argument, p jsonb. Unknown keys are ignored. A missing key and a null are
 --   the same, and have a default unless every release sends the key. A document is a JSON string in p and is cast to
 --   json, since jsonb would reorder its keys.
+-- * It names the columns that it returns. With rows of a table, a column that a migration adds would be an error on
+--   every connection that has called the function before.
 -- * A function is never changed in a way that the last release would notice. It may learn a key whose default is what
 --   it did before. Anything else is a new function with a suffix (place_order_2), which the new release calls. The
---   old one is dropped one release later. So is what only it used.
+--   old one is dropped one release later, with what only it used.
 --
 -- ranked_position is no such function: it is an expression over two columns that has a name.
 --
@@ -233,7 +235,9 @@ CREATE INDEX outbox_waiting ON outbox (id COLLATE "C") WHERE delivered_at IS NUL
 
 -- Takes a key: no row when it was free or had expired, else the record under it. A caller that comes while another
 -- is taking the key waits at the index; its next statement sees what the other has committed.
-CREATE FUNCTION claim_idempotency_key(p jsonb) RETURNS SETOF idempotency_key LANGUAGE plpgsql AS $$
+CREATE FUNCTION claim_idempotency_key(p jsonb) RETURNS TABLE (
+    request_hash text, lease_until timestamptz, order_id text, outcome text
+) LANGUAGE plpgsql AS $$
 DECLARE
     given record;
 BEGIN
@@ -246,7 +250,8 @@ BEGIN
         ON CONFLICT (key) DO NOTHING;
         IF FOUND THEN RETURN; END IF;
 
-        RETURN QUERY SELECT k.* FROM idempotency_key k WHERE k.key = given.key AND k.expires_at > given.now;
+        RETURN QUERY SELECT k.request_hash, k.lease_until, k.order_id, k.outcome FROM idempotency_key k
+        WHERE k.key = given.key AND k.expires_at > given.now;
         IF FOUND THEN RETURN; END IF;
 
         UPDATE idempotency_key SET
@@ -328,7 +333,9 @@ CREATE FUNCTION write_outbox(p jsonb) RETURNS void LANGUAGE sql AS $$
 $$;
 
 -- Places an order: no row when it was placed, else the record under its key, and nothing is changed.
-CREATE FUNCTION place_order(p jsonb) RETURNS SETOF idempotency_key LANGUAGE plpgsql AS $$
+CREATE FUNCTION place_order(p jsonb) RETURNS TABLE (
+    request_hash text, lease_until timestamptz, order_id text, outcome text
+) LANGUAGE plpgsql AS $$
 DECLARE
     given record;
     wanted record;

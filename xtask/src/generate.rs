@@ -151,7 +151,11 @@ fn query_metadata(check: bool) -> Result<Vec<String>> {
     Ok(stale)
 }
 
-fn sorted_files(directory: &Path) -> Result<Vec<std::path::PathBuf>> {
+/// The files of a directory by name.
+///
+/// # Errors
+/// When the directory cannot be read.
+pub fn sorted_files(directory: &Path) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.path()));
     let mut files = entries.collect::<std::io::Result<Vec<_>>>()?;
     files.sort();

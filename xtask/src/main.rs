@@ -1,5 +1,5 @@
 //! The project's own commands: `cargo xtask test` runs everything, `cargo xtask generate` rewrites what is generated
-//! and committed, `cargo xtask postgres` lends a database.
+//! and committed, `cargo xtask release` records what a release relies on, `cargo xtask postgres` lends a database.
 
 mod both;
 mod documents;
@@ -9,6 +9,7 @@ mod infrastructure;
 mod journeys;
 mod pipeline;
 mod postgres;
+mod release;
 mod sam;
 mod sam_template;
 mod terraform_modules;
@@ -36,6 +37,11 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Record in `releases/VERSION` what this release relies on, for the tests of the releases after it.
+    Release {
+        /// The version in `Cargo.toml`.
+        version: String,
+    },
     /// Start a throw-away PostgreSQL, print its URL, stop it with Ctrl-C.
     Postgres,
 }
@@ -44,6 +50,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Test(args) => test::run(&args),
         Command::Generate { check } => generate::run(check),
+        Command::Release { version } => release::run(&version),
         Command::Postgres => postgres::lend(),
     };
     match result {

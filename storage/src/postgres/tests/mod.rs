@@ -1,6 +1,7 @@
 //! Tests of this adapter's connections against a real server: what a caller sees when the server, the network, the
 //! password or the process itself does not go on as if nothing were.
 
+mod arguments;
 mod budget;
 mod cancelled;
 mod documents;
@@ -10,6 +11,7 @@ mod killed;
 mod limits;
 mod login;
 mod purge;
+mod releases;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -1,0 +1,63 @@
+//! What a release relies on, recorded in `releases/VERSION`: tests hold every later state of the tree to it.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use sha2::{Digest as _, Sha384};
+
+use crate::generate::sorted_files;
+use crate::postgres::Postgres;
+use crate::tools::{cargo, execute, root};
+
+/// Records the release of this tree.
+///
+/// # Errors
+/// When it has another version, the release is recorded, or a part of it cannot be made.
+pub fn run(version: &str) -> Result<()> {
+    if version != env!("CARGO_PKG_VERSION") {
+        bail!("Cargo.toml has version {}, not {version}", env!("CARGO_PKG_VERSION"));
+    }
+    let release = root().join("releases").join(version);
+    let (statements, recorded_calls) = (release.join("statements"), release.join("calls.json"));
+    if let Some(there) = [&statements, &recorded_calls].into_iter().find(|path| path.exists()) {
+        bail!("{} exists: what a release was is never changed", there.display());
+    }
+    std::fs::create_dir_all(&statements)?;
+    for statement in sorted_files(&root().join("storage/.sqlx"))? {
+        std::fs::copy(&statement, statements.join(statement.file_name().context("a file has a name")?))?;
+    }
+    std::fs::write(release.join("migrations.txt"), migrations()?)?;
+    calls(&recorded_calls)?;
+    println!("Recorded in {}.", release.display());
+    Ok(())
+}
+
+/// The migrations with the checksums by which sqlx knows them, as `sha384sum` prints them.
+fn migrations() -> Result<String> {
+    let mut list = String::new();
+    for migration in sorted_files(&root().join("storage/migrations"))? {
+        for byte in Sha384::digest(std::fs::read(&migration)?) {
+            write!(list, "{byte:02x}")?;
+        }
+        let name = migration.file_name().context("a file has a name")?;
+        writeln!(list, "  {}", name.display())?;
+    }
+    Ok(list)
+}
+
+/// Calls of the database's functions with what they leave: a test makes them, and writes them where it is told to.
+fn calls(file: &Path) -> Result<()> {
+    let server = Postgres::start()?;
+    let test = "postgres::tests::releases::every_function_that_a_statement_calls_is_recorded";
+    execute(
+        cargo()
+            .args(["test", "--quiet", "--package", "shopease-storage", "--lib", "--", "--exact", test])
+            .env("SHOPEASE_TEST_DATABASE_URL", server.url())
+            .env("SHOPEASE_RECORD_CALLS", file),
+    )?;
+    if !file.exists() {
+        bail!("{} was not written: is the test still called {test}?", file.display());
+    }
+    Ok(())
+}
