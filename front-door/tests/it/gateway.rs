@@ -67,6 +67,14 @@ async fn a_body_is_text_or_base64() {
         assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!("iVBORw=="), &json!(true)));
         let encoded = json!({ "answer": { "statusCode": 200, "body": "aGk=", "isBase64Encoded": true } });
         assert_eq!(ask(address, &encoded).await.text(), "hi");
+        let compressed = json!({ "answer": {
+            "statusCode": 200,
+            "headers": { "content-encoding": "gzip" },
+            "body": "H4sIAAD/",
+            "isBase64Encoded": true,
+        } });
+        let reply = ask(address, &compressed).await;
+        assert_eq!((&reply.body[..], reply.header("content-encoding")), (&b"\x1f\x8b\x08\x00\x00\xff"[..], "gzip"));
     }
 }
 

@@ -99,6 +99,23 @@ async fn what_is_no_response_is_a_bad_gateway() {
 }
 
 #[tokio::test]
+async fn a_compressed_answer_arrives_as_the_function_made_it() {
+    let door = Door::start(Options::lambda()).await;
+    let reply = ask(
+        &door,
+        &json!({ "answer": {
+        "statusCode": 200,
+        "multiValueHeaders": { "content-encoding": ["gzip"], "vary": ["accept-encoding"] },
+        "body": "H4sIAAD/",
+        "isBase64Encoded": true,
+    } }),
+    )
+    .await;
+    assert_eq!((reply.header("content-encoding"), reply.header("vary")), ("gzip", "accept-encoding"));
+    assert_eq!((&reply.body[..], reply.header("content-length")), (&b"\x1f\x8b\x08\x00\x00\xff"[..], "6"));
+}
+
+#[tokio::test]
 async fn an_answer_may_be_a_megabyte_and_its_header_32_kilobytes() {
     let door = Door::start(Options::lambda()).await;
     let frame = json!({ "statusCode": 200, "body": "" }).to_string().len();
