@@ -190,6 +190,23 @@ async fn a_store_that_does_not_make_sense_is_our_defect() {
 }
 
 #[tokio::test]
+async fn a_handler_that_panics_is_our_defect_too_and_the_process_goes_on() {
+    let mut client = TestShop::new(Arc::new(FailingStore(|| panic!("{SECRET}")))).client();
+    assert_eq!(client.get("/api/v1/cart").await.problem(), (500, "internal".to_owned()));
+    // An order is placed in a task of its own.
+    let order = client.post_once("/api/v1/checkout", "k", &order_with("card_approved")).await;
+    assert_eq!(order.problem(), (500, "internal".to_owned()));
+    let page = client.get("/products").await;
+    assert_eq!(page.status, 500);
+    assert!(page.header("content-type").starts_with("text/html") && page.text().contains("href=\"/\""));
+    assert_eq!(page.header("x-request-id").len(), 26);
+    for answer in [order, page] {
+        assert!(!answer.text().contains("hunter2") && !answer.text().contains("panicked"), "{}", answer.text());
+    }
+    assert_eq!(client.get("/healthz").await.status, 200);
+}
+
+#[tokio::test]
 async fn the_process_serves_while_its_store_is_away() {
     let shop = TestShop::new(Arc::new(FailingStore(|| StoreError::Unavailable(SECRET.into()))));
     assert_eq!(shop.client().get("/healthz").await.status, 200);

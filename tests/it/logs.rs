@@ -5,6 +5,7 @@ use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Once};
 
+use async_trait::async_trait;
 use axum::body::Body;
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
@@ -12,7 +13,8 @@ use shopease_process::config::Reader;
 use shopease_process::telemetry;
 use shopease_shared::client::RemoteShop;
 use shopease_shared::config::HttpConfig;
-use shopease_shared::http::{self as shop_http, App};
+use shopease_shared::http::{self as shop_http, App, MAX_RESPONSE_BYTES};
+use shopease_shop::ports::{Asset, AssetStore, StoreError};
 use shopease_shop::testing::{MapEnv, SeededIds};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -185,6 +187,35 @@ async fn an_error_stands_under_the_names_of_its_request_and_without_its_address(
     let said = lines[0]["error"]["message"].as_str().expect("text");
     assert!(said.contains("error sending request") && !said.contains("127.0.0.1"), "{said}");
     assert_eq!(lines[1]["problem"], "/problems/unavailable");
+}
+
+struct Defective;
+
+#[async_trait]
+impl AssetStore for Defective {
+    async fn find_asset(&self, path: &str) -> Result<Option<Asset>, StoreError> {
+        let bytes = path.parse().expect("a number of bytes");
+        Ok(Some(Asset::new(vec![b'x'; bytes].into())))
+    }
+}
+
+#[tokio::test]
+async fn a_panic_and_an_answer_too_large_to_send_leave_one_line_each_under_their_route() {
+    watch();
+    let nobody = RemoteShop::new("http://127.0.0.1:1").expect("an address");
+    let env = MapEnv::new([]);
+    let app = App::new(Arc::new(nobody), Arc::new(SeededIds::new(8)), HttpConfig::read(&mut Reader::new(&env)));
+    let mut client = Client::new(shop_http::frontend(app.with_assets(Arc::new(Defective))));
+    let (answer, lines) = ask(&mut client, "/assets/none").await;
+    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(messages(&lines), ["internal error", "GET /assets/{*path} 500"]);
+    assert_eq!((&lines[0]["status"], &lines[0]["error"]["message"]), (&json!("error"), &json!("a handler panicked")));
+    let (answer, lines) = ask(&mut client, &format!("/assets/{}", MAX_RESPONSE_BYTES + 1)).await;
+    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(messages(&lines)[1..], ["GET /assets/{*path} 500"]);
+    assert_eq!((&lines[0]["status"], &lines[0]["http"]["route"]), (&json!("error"), &json!("/assets/{*path}")));
+    assert_eq!(lines[0]["bytes"], MAX_RESPONSE_BYTES + 1);
+    assert_eq!(lines[1]["problem"], "/problems/response-too-large");
 }
 
 #[tokio::test]

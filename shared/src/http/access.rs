@@ -21,6 +21,11 @@ use shopease_process::telemetry::request::{self, RequestContext};
 /// A client that goes before it is answered, as nginx calls it.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
+/// The pattern of the route that a path belongs to, for logs.
+pub(super) fn route(path: &str) -> Option<&'static str> {
+    routes::at(path).first().map(|route| route.path)
+}
+
 /// Names the request, measures it and tells of it. Probes that succeed are not told: there are many, and they say nothing.
 pub(super) async fn layer(State(app): State<App>, request: Request, next: Next) -> Response {
     let context = RequestContext::new(app.ids.ulid(), request.headers());

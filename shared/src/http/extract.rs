@@ -156,34 +156,36 @@ pub(super) fn private_json<T: Serialize>(status: StatusCode, value: &T) -> Respo
     (status, [(header::CACHE_CONTROL, "no-store")], Json(value)).into_response()
 }
 
-/// A public JSON answer with a strong validator: 304 when the client has it already.
+/// A public JSON answer with a validator: 304 when the client has it already.
 pub(super) fn cacheable_json<T: Serialize>(request: &HeaderMap, value: &T) -> Result<Response, ShopError> {
     let body = serde_json::to_vec(value).map_err(|error| ShopError::Internal(error.into()))?;
     Ok(respond_with_etag(request, "application/json", "public, no-cache", Asset::new(body.into())))
 }
 
-/// An answer with a strong validator made from its bytes.
+/// An answer with a validator made from its bytes. The validator is a weak one: it stands for the answer in each of its encodings.
 pub(super) fn respond_with_etag(
     request: &HeaderMap,
     content_type: &'static str,
     cache_control: &'static str,
     asset: Asset,
 ) -> Response {
-    let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&asset.digest[..16]));
+    let tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&asset.digest[..16]));
     let known = request
         .get_all(header::IF_NONE_MATCH)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .map(|tag| tag.trim().trim_start_matches("W/"))
-        .any(|tag| tag == "*" || tag == etag);
+        .map(|known| known.trim().trim_start_matches("W/"))
+        .any(|known| known == "*" || known == tag);
     let mut response = if known { StatusCode::NOT_MODIFIED.into_response() } else { asset.body.into_response() };
     let headers = response.headers_mut();
     if !known {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control));
-    if let Ok(etag) = HeaderValue::from_str(&etag) {
+    // A 304 says what the answer would have said.
+    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    if let Ok(etag) = HeaderValue::from_str(&format!("W/{tag}")) {
         headers.insert(header::ETAG, etag);
     }
     response

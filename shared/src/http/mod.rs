@@ -4,15 +4,18 @@
 mod access;
 pub(crate) mod api;
 mod assets;
+mod compression;
 mod cursor;
 mod extract;
 mod guard;
+mod headers;
 mod health;
 pub mod listener_rules;
 pub mod openapi;
 mod overload;
 mod pages;
 mod problem;
+mod response_body;
 pub mod routes;
 mod rule;
 mod runtime;
@@ -26,6 +29,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::config::HttpConfig;
 pub use assets::{EmbeddedAssets, NamedAsset};
@@ -35,12 +40,16 @@ use routes::{Area, Surface};
 pub use rule::BrokenRule;
 pub use runtime::{RUNTIME_HEADER, Runtime};
 use shopease_shop::domain::CountryCode;
-use shopease_shop::ports::{AssetStore, IdGenerator, SystemIds};
+use shopease_shop::ports::{AssetStore, IdGenerator, MAX_ASSET_BYTES, SystemIds};
 use shopease_shop::services::{LocalShop, Services};
 pub use texts::failure as failure_text;
 
 /// Largest request body: keeps ALB, API Gateway and plain HTTP alike (ALB refuses more than 1 MB to a Lambda).
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
+
+/// Largest body of an answer, before it is compressed: as Base64 in the event of a function it leaves 64 KB of the load
+/// balancer's 1 MB for its header, which the event has twice.
+pub const MAX_RESPONSE_BYTES: usize = MAX_ASSET_BYTES;
 
 /// What handlers share.
 #[derive(Clone)]
@@ -116,13 +125,20 @@ pub fn router(app: App, keep: impl Fn(&routes::Route) -> bool) -> Router {
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn_with_state(app.clone(), visitor::layer))
         .with_state(app.clone());
-    // The guard runs before routing, so that no front door's idea of a path reaches a handler unchecked.
-    Router::new()
-        .fallback_service(inner)
-        .layer(from_fn_with_state(app.clone(), overload::layer))
+    // From the outside in. All of them stand before routing, so that no front door's idea of a path or of an answer counts.
+    let layers = ServiceBuilder::new()
+        .layer(from_fn_with_state(app.clone(), access::layer))
+        .layer(headers::request_id())
+        .layer(headers::security())
+        .layer(from_fn(response_body::framed))
+        .map_request(compression::negotiable)
+        .layer(compression::layer())
+        .layer(from_fn_with_state(app.clone(), problem::pages))
+        .layer(from_fn(response_body::limit))
+        .layer(CatchPanicLayer::custom(problem::panicked))
         .layer(from_fn(guard::layer))
-        .layer(from_fn_with_state(app.clone(), problem::layer))
-        .layer(from_fn_with_state(app, access::layer))
+        .layer(from_fn_with_state(app, overload::layer));
+    Router::new().fallback_service(inner).layer(layers)
 }
 
 /// One area with pages and API: what a Lambda function serves.

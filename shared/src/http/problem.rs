@@ -1,12 +1,12 @@
 //! Errors as visitors see them: RFC 9457 problem documents from the API, HTML with a way onward from pages. The only
 //! place with status codes for errors, and the one place where failures are logged.
 
-use axum::body::HttpBody as _;
+use std::any::Any;
+
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use futures_util::FutureExt as _;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -16,9 +16,6 @@ use shopease_process::telemetry::request;
 use shopease_shop::ShopError;
 use shopease_shop::domain::{Sku, Subject};
 use shopease_shop::ports::WebhookError;
-
-/// Header that names a request in answers and logs.
-pub const REQUEST_ID_HEADER: &str = "x-request-id";
 
 /// Longest [`Problem::hint`].
 const MAX_HINT_CHARS: usize = 200;
@@ -241,18 +238,20 @@ pub(super) async fn method_not_allowed() -> Problem {
 #[derive(Debug, Clone)]
 pub(super) struct ProblemKind(pub String);
 
-/// Turns panics into 500, problems on pages into HTML, and sets the headers that every answer has.
-pub(super) async fn layer(State(app): State<App>, request: Request, next: Next) -> Response {
-    let wants_html = !request.uri().path().starts_with("/api/");
-    let is_head = request.method() == Method::HEAD;
-    let run = std::panic::AssertUnwindSafe(next.run(request)).catch_unwind();
-    let mut response =
-        run.await.unwrap_or_else(|_| Problem::from(ShopError::Internal("a handler panicked".into())).into_response());
-    let kind = response.extensions().get::<Problem>().map(|problem| ProblemKind(problem.kind.clone()));
-    if wants_html && let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        let page = super::pages::error_page(&app, &problem);
+/// What a panic of a handler is answered with. The hook of the process has written where it happened.
+pub(super) fn panicked(_: Box<dyn Any + Send>) -> Response {
+    Problem::from(ShopError::Internal("a handler panicked".into())).into_response()
+}
+
+/// Shows problems to people: what is a problem document below `/api/` is a page elsewhere.
+pub(super) async fn pages(State(app): State<App>, request: Request, next: Next) -> Response {
+    let is_page = !request.uri().path().starts_with("/api/");
+    let mut response = next.run(request).await;
+    let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
+    let kind = ProblemKind(problem.kind.clone());
+    if is_page {
         let (parts, _) = response.into_parts();
-        response = page;
+        response = super::pages::error_page(&app, &problem);
         *response.status_mut() = parts.status;
         for (name, value) in &parts.headers {
             if name != header::CONTENT_TYPE && name != header::CONTENT_LENGTH {
@@ -260,39 +259,6 @@ pub(super) async fn layer(State(app): State<App>, request: Request, next: Next) 
             }
         }
     }
-    if let Some(kind) = kind {
-        response.extensions_mut().insert(kind);
-    }
-    let headers = response.headers_mut();
-    for (name, value) in SECURITY_HEADERS {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
-    }
-    if let Some(Ok(value)) = request::current_id().map(HeaderValue::try_from) {
-        headers.insert(REQUEST_ID_HEADER, value);
-    }
-    if is_head { without_body(response) } else { response }
+    response.extensions_mut().insert(kind);
+    response
 }
-
-/// The answer to a HEAD: only the length of what a GET would bring. hyper would see to it, a function's event would not.
-fn without_body(response: Response) -> Response {
-    let (mut parts, body) = response.into_parts();
-    if let Some(length) = body.size_hint().exact().filter(|length| *length > 0) {
-        parts.headers.entry(header::CONTENT_LENGTH).or_insert(length.into());
-    }
-    Response::from_parts(parts, axum::body::Body::empty())
-}
-
-/// Set on every answer. Pictures of imported catalogs come from any `https` host; nothing else does. HSTS counts only
-/// on https, browsers ignore it elsewhere.
-const SECURITY_HEADERS: [(header::HeaderName, &str); 6] = [
-    (
-        header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; style-src 'self'; img-src 'self' https: data:; script-src 'self'; connect-src 'self'; \
-         form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    ),
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::X_FRAME_OPTIONS, "DENY"),
-    (header::REFERRER_POLICY, "same-origin"),
-    (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains"),
-    (header::HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=(), payment=()"),
-];

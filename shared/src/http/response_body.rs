@@ -1,0 +1,92 @@
+//! Bodies of answers as every front door can deliver them: whole, of a known length, and not too large.
+
+use axum::body::{Body, Bytes, HttpBody as _};
+use axum::extract::Request;
+use axum::http::{Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+
+use super::MAX_RESPONSE_BYTES;
+use super::access;
+use super::problem::Problem;
+use shopease_process::telemetry::request;
+use shopease_shop::shop::ShopError;
+
+/// Bytes that the largest body takes in the event of a function, as Base64.
+const MAX_EVENT_BYTES: usize = MAX_RESPONSE_BYTES.div_ceil(3) * 4;
+
+/// Answers a HEAD with the header of a GET, and any other request with a body whose length is known: hyper would see to the
+/// first and send the second in chunks, a function's event would not.
+pub(super) async fn framed(mut request: Request, next: Next) -> Response {
+    let is_head = request.method() == Method::HEAD;
+    if is_head {
+        *request.method_mut() = Method::GET;
+    }
+    let (mut parts, body) = next.run(request).await.into_parts();
+    let body = match body.collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) => return Problem::from(ShopError::Internal(error.into())).into_response(),
+    };
+    if !is_head {
+        return Response::from_parts(parts, Body::from(body));
+    }
+    if !body.is_empty() {
+        parts.headers.insert(header::CONTENT_LENGTH, body.len().into());
+    }
+    Response::from_parts(parts, Body::empty())
+}
+
+/// Replaces an answer that a load balancer would not take from a function with a problem, on every front door. What counts is the
+/// body before it is compressed, so that no client gets what another one cannot have.
+pub(super) async fn limit(request: Request, next: Next) -> Response {
+    let route = access::route(request.uri().path());
+    let (parts, body) = next.run(request).await.into_parts();
+    let bytes = body.size_hint().lower();
+    match Limited::new(body, MAX_RESPONSE_BYTES).collect().await.map(|body| body.to_bytes()) {
+        Ok(body) if fits(&body) => return Response::from_parts(parts, Body::from(body)),
+        Err(error) if !error.is::<LengthLimitError>() => {
+            return Problem::from(ShopError::Internal(error)).into_response();
+        }
+        _ => {}
+    }
+    let request_id = request::current_id();
+    tracing::error!(request_id, http.route = route, bytes, "the answer is larger than a front door delivers");
+    too_large().into_response()
+}
+
+/// Whether a function can send the body: events carry what is no text as Base64, and text as a JSON string.
+fn fits(body: &Bytes) -> bool {
+    let escapes = |byte: &u8| match byte {
+        b'"' | b'\\' | b'\x08' | b'\t' | b'\n' | b'\x0c' | b'\r' => 1,
+        ..b' ' => 5,
+        _ => 0,
+    };
+    // Most are so small that they fit however they are written.
+    body.len() * 6 <= MAX_EVENT_BYTES || body.len() + body.iter().map(escapes).sum::<usize>() <= MAX_EVENT_BYTES
+}
+
+fn too_large() -> Problem {
+    Problem::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "response-too-large",
+        "The answer is too large",
+        format!("the answer would have more than {MAX_RESPONSE_BYTES} bytes; ask for less at once"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_fits_however_an_event_carries_it() {
+        for unit in ["x", "\"", "\\", "\n", "\u{1}", "ä", "\"x\u{1f}"] {
+            let bytes = |count: usize| Bytes::from(unit.repeat(count));
+            let in_event = |count: usize| serde_json::to_string(&unit.repeat(count)).map_or(0, |json| json.len() - 2);
+            let most = MAX_EVENT_BYTES / in_event(1);
+            assert!(in_event(most) <= MAX_EVENT_BYTES && fits(&bytes(most)), "{unit:?}");
+            assert!(!fits(&bytes(most + 1)), "{unit:?}");
+        }
+    }
+}
