@@ -1,8 +1,11 @@
 //! Requests as they are sent, and answers as they are compared.
 
+use std::io::Read as _;
 use std::time::Duration;
 
+use flate2::read::GzDecoder;
 use futures_util::stream;
+use http::header::CONTENT_ENCODING;
 use http::{HeaderName, HeaderValue, Request, Uri};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, StreamBody};
@@ -81,7 +84,7 @@ pub struct Answer {
     /// In the order of their names; several of one name in their own order.
     pub headers: Vec<(String, String)>,
     pub body: String,
-    /// The body as it came.
+    /// The body as it came, decompressed.
     pub raw: String,
     /// Where it leads, as it came.
     pub location: Option<String>,
@@ -146,7 +149,9 @@ impl Client {
         let answer = answer.map_err(|_| "no answer in time".to_owned())?.map_err(|error| format!("{error:?}"))?;
         let (parts, body) = answer.into_parts();
         let body = body.collect().await.map_err(|error| format!("the body breaks off: {error}"))?.to_bytes();
-        let raw = String::from_utf8_lossy(&body).into_owned();
+        let is_compressed = parts.headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding == "gzip");
+        let decoded = if is_compressed { decompress(&body)? } else { body.to_vec() };
+        let raw = String::from_utf8_lossy(&decoded).into_owned();
         let mut headers = Vec::new();
         for name in parts.headers.keys().filter(|name| !OWN_HEADERS.contains(&name.as_str())) {
             for value in parts.headers.get_all(name) {
@@ -173,4 +178,11 @@ impl Client {
         let body = canonical(&raw, self.letter, &mut seen);
         Ok((Answer { status: parts.status.as_u16(), headers, body, raw, location }, cookies))
     }
+}
+
+/// A compressed body differs in every byte after the first id, so it is compared as what it stands for.
+fn decompress(body: &[u8]) -> Result<Vec<u8>, String> {
+    let mut decoded = Vec::new();
+    GzDecoder::new(body).read_to_end(&mut decoded).map_err(|error| format!("the body is not gzip: {error}"))?;
+    Ok(decoded)
 }

@@ -62,6 +62,15 @@ const SHAPES: &[Shape] = &[
     ("two ETags", |call| call.header("if-none-match", "\"a\"").header("if-none-match", "\"b\"")),
     ("a range", |call| call.header("range", "bytes=0-9")),
     ("compressed, please", |call| call.header("accept-encoding", "gzip, br")),
+    ("compressed, and a visitor that is known", |call| {
+        call.header("accept-encoding", "gzip").with("cookie", format!("__Host-shopease_token=vis_{}", "A".repeat(43)))
+    }),
+    ("compressed, and known to another site", |call| {
+        call.header("accept-encoding", "gzip")
+            .header("sec-fetch-site", "cross-site")
+            .with("cookie", format!("__Host-shopease_token=vis_{}", "A".repeat(43)))
+    }),
+    ("in no encoding at all", |call| call.header("accept-encoding", "identity;q=0, *;q=0")),
     ("another language", |call| call.header("accept-language", "sv-SE,sv;q=0.9")),
     ("an address that the client claims", |call| {
         call.header("x-forwarded-for", "203.0.113.9, 198.51.100.1")
