@@ -11,7 +11,7 @@ use super::MAX_RESPONSE_BYTES;
 use super::access;
 use super::problem::Problem;
 use shopease_process::telemetry::request;
-use shopease_shop::shop::ShopError;
+use shopease_shop::ShopError;
 
 /// Bytes that the largest body takes in the event of a function, as Base64.
 const MAX_EVENT_BYTES: usize = MAX_RESPONSE_BYTES.div_ceil(3) * 4;
