@@ -204,7 +204,7 @@ async fn a_panic_and_an_answer_too_large_to_send_leave_one_line_each_under_their
     watch();
     let nobody = RemoteShop::new("http://127.0.0.1:1").expect("an address");
     let env = MapEnv::new([]);
-    let app = App::new(Arc::new(nobody), Arc::new(SeededIds::new(8)), HttpConfig::read(&mut Reader::new(&env)));
+    let app = App::new(shopease_shop::services::Services::of(nobody), Arc::new(SeededIds::new(8)), HttpConfig::read(&mut Reader::new(&env)));
     let mut client = Client::new(shop_http::frontend(app.with_assets(Arc::new(Defective))));
     let (answer, lines) = ask(&mut client, "/assets/none").await;
     assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
