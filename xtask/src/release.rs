@@ -52,7 +52,8 @@ fn calls(file: &Path) -> Result<()> {
     let test = "postgres::tests::releases::every_function_that_a_statement_calls_is_recorded";
     execute(
         cargo()
-            .args(["test", "--quiet", "--package", "shopease-storage", "--lib", "--", "--exact", test])
+            // The whole workspace, to share what an ordinary test run has built.
+            .args(["test", "--quiet", "--workspace", "--lib", "--", "--exact", test])
             .env("SHOPEASE_TEST_DATABASE_URL", server.url())
             .env("SHOPEASE_RECORD_CALLS", file),
     )?;

@@ -5,7 +5,9 @@
 mod calls;
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::slice;
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha384};
@@ -154,7 +156,10 @@ fn migrations_of_every_release_are_unchanged() {
             let (checksum, name) = line.split_once("  ").expect("a checksum and a name");
             let text = std::fs::read(migrations.join(name))
                 .unwrap_or_else(|error| panic!("release {version} has the migration {name}: {error}"));
-            let now: String = Sha384::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
+            let mut now = String::new();
+            for byte in Sha384::digest(text) {
+                write!(now, "{byte:02x}").expect("a String takes all");
+            }
             assert_eq!(now, checksum, "release {version} has the migration {name}, which was changed");
         }
     }
@@ -209,10 +214,10 @@ async fn shop(store: &PostgresStore, name: &str) {
     let product = fixtures::product(name).category("things").build();
     let code = product.variants[0].sku.clone();
     store.upsert_product(&product, &fixtures::index(&product)).await.expect("a product is written");
-    assert_eq!(store.find_products(&[product.handle.clone()]).await.expect("a read"), [product.clone()]);
-    assert_eq!(store.find_products_by_sku(&[code.clone()]).await.expect("a read"), [product]);
+    assert_eq!(store.find_products(slice::from_ref(&product.handle)).await.expect("a read"), slice::from_ref(&product));
+    assert_eq!(store.find_products_by_sku(slice::from_ref(&code)).await.expect("a read"), [product]);
     store.initialize_stock(&[(code.clone(), 5)]).await.expect("stock comes in");
-    let level = store.find_stock_levels(&[code.clone()]).await.expect("a read").pop().expect("a level");
+    let level = store.find_stock_levels(slice::from_ref(&code)).await.expect("a read").pop().expect("a level");
     let owner = visitor(name);
     let key = checkout_key(&owner, "stock");
     assert_eq!(store.claim_idempotency_key(&claim(key.clone(), "r", NOW), NOW).await.expect("a claim"), Claimed::New);
@@ -229,7 +234,7 @@ async fn shop(store: &PostgresStore, name: &str) {
     assert_eq!(store.find_order(&order.id).await.expect("a read"), Some(paid.order));
     let listed = store.list_orders_of(&owner, None, PageLimit::new(10).expect("10")).await.expect("a page");
     assert_eq!(listed.items.len(), 1);
-    let level = store.find_stock_levels(&[code.clone()]).await.expect("a read").pop().expect("a level");
+    let level = store.find_stock_levels(slice::from_ref(&code)).await.expect("a read").pop().expect("a level");
     assert_eq!((level.available, level.reserved, level.sold), (5, 0, 2));
     assert!(store.find_cart(&owner, NOW).await.expect("a read").expect("the cart is kept").lines.is_empty());
     assert!(!store.audit_page(None).await.expect("a page").records.is_empty());
