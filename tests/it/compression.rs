@@ -1,4 +1,4 @@
-//! Compressed answers: which, for whom, and what stays the same about them.
+//! Compressed responses: which, for which clients, and what stays the same.
 
 use std::io::Read as _;
 use std::sync::Arc;
@@ -50,7 +50,7 @@ fn is_compressed(answer: &Answer) -> bool {
     }
 }
 
-/// The answer as it was before compression.
+/// The response before compression.
 fn decoded(answer: &Answer) -> Answer {
     let mut body = Vec::new();
     flate2::read::GzDecoder::new(&answer.body[..]).read_to_end(&mut body).expect("gzip");
@@ -58,7 +58,7 @@ fn decoded(answer: &Answer) -> Answer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn text_is_compressed_for_who_accepts_it_and_says_the_same() {
+async fn text_is_compressed_for_clients_that_accept_gzip_and_stays_the_same() {
     with_shop(|shop| async move {
         let mut client = shop.visitor("ada");
         for path in LARGE {
@@ -78,7 +78,7 @@ async fn text_is_compressed_for_who_accepts_it_and_says_the_same() {
             }
             for answer in [&answer, &plain] {
                 let vary: Vec<_> = answer.headers.get_all(header::VARY).iter().collect();
-                assert_eq!(vary, ["accept-encoding"], "{path}: a cache would give it to anybody");
+                assert_eq!(vary, ["accept-encoding"], "{path}: a cache would send it to every client");
             }
         }
     })
@@ -86,7 +86,7 @@ async fn text_is_compressed_for_who_accepts_it_and_says_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_client_accepts_decides_and_never_fails_a_request() {
+async fn accept_encoding_decides_and_never_fails_a_request() {
     with_shop(|shop| async move {
         let mut client = shop.client();
         for (wish, expected) in [
@@ -111,7 +111,7 @@ async fn what_a_client_accepts_decides_and_never_fails_a_request() {
         }
         let strange = [("accept-encoding", &b"caf\xe9"[..]), ("accept-encoding", b"gzip")];
         assert!(is_compressed(&ask(&mut client, Method::GET, "/assets/shop.css", &strange).await));
-        // What took effect must not look as if it had failed.
+        // A write that took effect must not look like a failure.
         let line = json!({ "sku": "KETTLE", "quantity": 1 });
         let nothing = [("accept-encoding", "identity;q=0, *;q=0")];
         let answer = client.json(Method::POST, "/api/v1/cart/line-items", &line, &nothing).await;
@@ -121,7 +121,7 @@ async fn what_a_client_accepts_decides_and_never_fails_a_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_short_or_has_no_body_is_sent_as_it_is() {
+async fn short_and_empty_bodies_are_not_compressed() {
     with_shop(|shop| async move {
         let mut client = shop.client();
         for path in ["/healthz", "/robots.txt", "/assets/icon.svg", "/api/v1/products/nothing", "/account"] {
@@ -161,7 +161,7 @@ async fn only_text_is_compressed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_etag_counts_for_every_encoding() {
+async fn an_etag_is_valid_for_every_encoding() {
     with_shop(|shop| async move {
         let mut client = shop.client();
         for path in ["/assets/shop.css", "/api/v1/products", "/api/openapi.json"] {
@@ -181,7 +181,7 @@ async fn an_etag_counts_for_every_encoding() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn head_says_what_get_would_send() {
+async fn head_has_the_headers_of_get() {
     with_shop(|shop| async move {
         let mut client = shop.client();
         for path in ["/assets/shop.css", "/api/v1/products", "/api/openapi.json", "/assets/icon.svg"] {
@@ -220,7 +220,7 @@ async fn another_site_cannot_measure_the_secrets_of_a_visitor() {
             (&[], false),
         ] {
             assert_eq!(is_page_compressed(&mut shop.visitor("ada"), headers).await, expected, "{headers:?}");
-            // Who has no cookie yet gets a new token with each page: there is nothing to learn.
+            // Without a cookie each page has a new token: there is nothing to learn.
             assert!(is_page_compressed(&mut shop.client(), headers).await, "{headers:?} without a cookie");
         }
     })

@@ -190,7 +190,7 @@ async fn a_store_that_does_not_make_sense_is_our_defect() {
 }
 
 #[tokio::test]
-async fn a_handler_that_panics_is_our_defect_too_and_the_process_goes_on() {
+async fn a_handler_that_panics_answers_500_and_the_process_continues() {
     let mut client = TestShop::new(Arc::new(FailingStore(|| panic!("{SECRET}")))).client();
     assert_eq!(client.get("/api/v1/cart").await.problem(), (500, "internal".to_owned()));
     // An order is placed in a task of its own.

@@ -200,7 +200,7 @@ impl AssetStore for Defective {
 }
 
 #[tokio::test]
-async fn a_panic_and_an_answer_too_large_to_send_leave_one_line_each_under_their_route() {
+async fn a_panic_and_a_response_that_is_too_large_are_logged_once_with_their_route() {
     watch();
     let nobody = RemoteShop::new("http://127.0.0.1:1").expect("an address");
     let env = MapEnv::new([]);

@@ -1,4 +1,4 @@
-//! Answers that no front door could deliver: they are problems on all of them, and not a load balancer's 502 on one.
+//! Responses that are too large for one front door are the same problem on all of them.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use tower::ServiceExt as _;
 
 use crate::harness::{Client, TestShop};
 
-/// Largest answer, as JSON, that a load balancer takes from a function.
+/// Largest response, as JSON, that a load balancer accepts from a function.
 const MAX_ALB_BYTES: usize = 1024 * 1024;
 
 /// Its assets are `<text>-<count>.<type>`: the text so many times.
@@ -31,7 +31,7 @@ impl AssetStore for Repeated {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_largest_answer_fits_the_event_of_a_function_and_one_byte_more_is_a_problem() {
+async fn the_largest_response_fits_the_event_of_a_function_and_one_byte_more_is_a_problem() {
     on_dynamodb(|store| async {
         let shop = TestShop::new(store);
         let router = shop_http::all(shop.app.clone().with_assets(Arc::new(Repeated)));
@@ -59,7 +59,7 @@ async fn the_largest_answer_fits_the_event_of_a_function_and_one_byte_more_is_a_
                 assert_eq!(answer["isBase64Encoded"], accepted == "gzip" && kind == "css" || kind == "png");
                 let length = answer.to_string().len();
                 assert!(length <= MAX_ALB_BYTES, "{text} {kind} {accepted}: {length}");
-                // A client that accepts gzip gets nothing that another cannot have.
+                // Also when it would be small enough with gzip.
                 let too_much = Request::get(path(most + 1)).header("accept-encoding", accepted);
                 let answer = Client::new(router.clone()).send(too_much.body(Body::empty()).expect("a request")).await;
                 assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR, "{text} {kind} {accepted}");
@@ -70,7 +70,7 @@ async fn the_largest_answer_fits_the_event_of_a_function_and_one_byte_more_is_a_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_product_that_is_too_large_to_show_says_so_and_the_rest_of_the_shop_works() {
+async fn a_product_that_is_too_large_to_show_is_a_problem_and_the_rest_of_the_shop_works() {
     on_dynamodb(|store| async {
         let shop = TestShop::new(store);
         let mut product = fixtures::product("kettle").build();

@@ -407,6 +407,7 @@ async fn every_answer_carries_the_security_headers(shop: TestShop) {
             ("x-frame-options", "DENY"),
             ("referrer-policy", "same-origin"),
             ("strict-transport-security", "max-age=31536000; includeSubDomains"),
+            ("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=()"),
         ] {
             let found: Vec<_> = answer.headers.get_all(header).iter().collect();
             assert_eq!(found, [value], "{name}: {header}");

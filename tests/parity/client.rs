@@ -180,7 +180,7 @@ impl Client {
     }
 }
 
-/// A compressed body differs in every byte after the first id, so it is compared as what it stands for.
+/// A compressed body differs in every byte after the first id, so what is compared is the body before compression.
 fn decompress(body: &[u8]) -> Result<Vec<u8>, String> {
     let mut decoded = Vec::new();
     GzDecoder::new(body).read_to_end(&mut decoded).map_err(|error| format!("the body is not gzip: {error}"))?;

@@ -1,4 +1,4 @@
-//! Which answers are compressed: text of more than a kilobyte, unless another site may be guessing what it holds.
+//! Which responses are compressed: text of more than a kilobyte, unless another site may be measuring what it contains.
 
 use axum::extract::Request;
 use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode, Version, header};
@@ -6,7 +6,7 @@ use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{Predicate, SizeAbove};
 
-/// Below this, the answer fits into one packet anyway.
+/// A smaller response fits into one packet anyway.
 const MIN_BYTES: u64 = 1024;
 /// Of 9: the next ones take longer and save less than one percent.
 const QUALITY: CompressionLevel = CompressionLevel::Precise(5);
@@ -27,8 +27,8 @@ fn is_text(content_type: &str) -> bool {
     TEXT.iter().any(|text| content_type.starts_with(text))
 }
 
-/// The request as the layer may read it: without any wish where an answer must not be compressed, and never with the wish
-/// for no answer. The layer turns what it cannot encode as wished into 406, also after a write that took effect.
+/// The request as the layer may read it: without `Accept-Encoding` where the response must not be compressed, and never without
+/// an acceptable encoding. The layer would replace the status with 406 then, also after a write that took effect.
 pub(super) fn negotiable(mut request: Request) -> Request {
     let headers = request.headers_mut();
     let mut accepted = "identity;q=0.001".to_owned();
@@ -43,9 +43,9 @@ pub(super) fn negotiable(mut request: Request) -> Request {
     request
 }
 
-/// Whether another site may have made a browser send this request to learn from the length of the answer what its visitor
-/// alone may read (BREACH: a guess in the address that repeats a secret of the page compresses better). Without a cookie there is
-/// no secret; a browser that does not say where a request comes from is not trusted.
+/// Whether another site may have made a browser send this request to learn a secret of its visitor from the length of the response
+/// (BREACH: a guess in the address that equals a secret on the page compresses better). Without a cookie there is no secret. A
+/// browser that does not say where the request comes from is not trusted.
 fn may_be_probed(headers: &HeaderMap) -> bool {
     let is_own = headers.get("sec-fetch-site").is_some_and(|site| site == "same-origin" || site == "none");
     headers.contains_key(header::COOKIE) && !is_own

@@ -32,7 +32,6 @@ pub fn decode(question: &str, cursor: &str) -> Result<Position, Problem> {
 }
 
 /// Reads the position of a cursor that this shop's own backend has just given out.
-#[cfg(feature = "remote")]
 pub fn position(cursor: &str) -> Option<Position> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
     String::from_utf8(bytes.get(FINGERPRINT..)?.to_vec()).ok()

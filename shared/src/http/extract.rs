@@ -162,7 +162,7 @@ pub(super) fn cacheable_json<T: Serialize>(request: &HeaderMap, value: &T) -> Re
     Ok(respond_with_etag(request, "application/json", "public, no-cache", Asset::new(body.into())))
 }
 
-/// An answer with a validator made from its bytes. The validator is a weak one: it stands for the answer in each of its encodings.
+/// A response with a validator made from its bytes. The validator is weak, because it stands for the body in each of its encodings.
 pub(super) fn respond_with_etag(
     request: &HeaderMap,
     content_type: &'static str,
@@ -183,7 +183,7 @@ pub(super) fn respond_with_etag(
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control));
-    // A 304 says what the answer would have said.
+    // Also with 304, as RFC 9110 requires.
     headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
     if let Ok(etag) = HeaderValue::from_str(&format!("W/{tag}")) {
         headers.insert(header::ETAG, etag);

@@ -1,4 +1,4 @@
-//! Headers that every answer has, whatever it answers.
+//! Headers that every response has.
 
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::Response;
@@ -7,7 +7,7 @@ use tower_http::set_header::response::SetMultipleResponseHeadersLayer;
 
 use shopease_process::telemetry::request;
 
-/// Names a request in its answer and in the log.
+/// Names a request in its response and in the log.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Images of imported catalogs come from any `https` host; nothing else does. HSTS counts only on https, browsers ignore
@@ -30,12 +30,12 @@ const SECURITY: [(HeaderName, HeaderValue); 6] = [
     ),
 ];
 
-/// Sets the headers that tell browsers what a page may do. A handler that sets one of them itself is left alone.
+/// Sets the headers that limit what a browser lets a page do, unless a handler has set its own.
 pub(super) fn security() -> SetMultipleResponseHeadersLayer<Response> {
     SetMultipleResponseHeadersLayer::if_not_present(SECURITY.into_iter().map(Into::into).collect())
 }
 
-/// Tells the id that `access` gave to the request.
+/// Sets the id that `access` gave to the request. One that the client sends does not count.
 pub(super) fn request_id() -> SetResponseHeaderLayer<fn(&Response) -> Option<HeaderValue>> {
     SetResponseHeaderLayer::overriding(REQUEST_ID, |_| HeaderValue::try_from(request::current_id()?).ok())
 }

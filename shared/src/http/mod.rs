@@ -47,8 +47,8 @@ pub use texts::failure as failure_text;
 /// Largest request body: keeps ALB, API Gateway and plain HTTP alike (ALB refuses more than 1 MB to a Lambda).
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
 
-/// Largest body of an answer, before it is compressed: as Base64 in the event of a function it leaves 64 KB of the load
-/// balancer's 1 MB for its header, which the event has twice.
+/// Largest body of a response before compression. As Base64 in the event of a function it leaves 90 KB of the load balancer's
+/// 1 MB for the headers, which the event contains twice.
 pub const MAX_RESPONSE_BYTES: usize = MAX_ASSET_BYTES;
 
 /// What handlers share.
@@ -125,7 +125,7 @@ pub fn router(app: App, keep: impl Fn(&routes::Route) -> bool) -> Router {
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn_with_state(app.clone(), visitor::layer))
         .with_state(app.clone());
-    // From the outside in. All of them stand before routing, so that no front door's idea of a path or of an answer counts.
+    // From the outside in, and all before routing, so that every front door has the same view of a path and of a response.
     let layers = ServiceBuilder::new()
         .layer(from_fn_with_state(app.clone(), access::layer))
         .layer(headers::request_id())

@@ -234,16 +234,16 @@ pub(super) async fn method_not_allowed() -> Problem {
     )
 }
 
-/// The kind of problem that an answer tells of, for the layers outside.
+/// The kind of problem that a response reports, for the layers outside.
 #[derive(Debug, Clone)]
 pub(super) struct ProblemKind(pub String);
 
-/// What a panic of a handler is answered with. The hook of the process has written where it happened.
+/// The response to a request whose handler panicked. The panic hook has written where.
 pub(super) fn panicked(_: Box<dyn Any + Send>) -> Response {
     Problem::from(ShopError::Internal("a handler panicked".into())).into_response()
 }
 
-/// Shows problems to people: what is a problem document below `/api/` is a page elsewhere.
+/// Shows a problem as a page, except below `/api/`, where it stays a document.
 pub(super) async fn pages(State(app): State<App>, request: Request, next: Next) -> Response {
     let is_page = !request.uri().path().starts_with("/api/");
     let mut response = next.run(request).await;

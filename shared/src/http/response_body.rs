@@ -1,11 +1,11 @@
-//! Bodies of answers as every front door can deliver them: whole, of a known length, and not too large.
+//! Bodies of responses as every front door can deliver them: whole, of a known length, and not too large.
 
 use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::Request;
 use axum::http::{Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, Collected, LengthLimitError, Limited};
 
 use super::MAX_RESPONSE_BYTES;
 use super::access;
@@ -16,8 +16,8 @@ use shopease_shop::ShopError;
 /// Bytes that the largest body takes in the event of a function, as Base64.
 const MAX_EVENT_BYTES: usize = MAX_RESPONSE_BYTES.div_ceil(3) * 4;
 
-/// Answers a HEAD with the header of a GET, and any other request with a body whose length is known: hyper would see to the
-/// first and send the second in chunks, a function's event would not.
+/// Answers HEAD with the headers of GET, and every other request with a body of known length. Left alone, hyper would send a
+/// compressed body in chunks, and a function would send a body with HEAD.
 pub(super) async fn framed(mut request: Request, next: Next) -> Response {
     let is_head = request.method() == Method::HEAD;
     if is_head {
@@ -37,13 +37,13 @@ pub(super) async fn framed(mut request: Request, next: Next) -> Response {
     Response::from_parts(parts, Body::empty())
 }
 
-/// Replaces an answer that a load balancer would not take from a function with a problem, on every front door. What counts is the
-/// body before it is compressed, so that no client gets what another one cannot have.
+/// Replaces a response that a load balancer would not accept from a function with a problem, on every front door. The limit counts
+/// before compression, so that the status does not depend on `Accept-Encoding`.
 pub(super) async fn limit(request: Request, next: Next) -> Response {
     let route = access::route(request.uri().path());
     let (parts, body) = next.run(request).await.into_parts();
     let bytes = body.size_hint().lower();
-    match Limited::new(body, MAX_RESPONSE_BYTES).collect().await.map(|body| body.to_bytes()) {
+    match Limited::new(body, MAX_RESPONSE_BYTES).collect().await.map(Collected::to_bytes) {
         Ok(body) if fits(&body) => return Response::from_parts(parts, Body::from(body)),
         Err(error) if !error.is::<LengthLimitError>() => {
             return Problem::from(ShopError::Internal(error)).into_response();
@@ -51,18 +51,18 @@ pub(super) async fn limit(request: Request, next: Next) -> Response {
         _ => {}
     }
     let request_id = request::current_id();
-    tracing::error!(request_id, http.route = route, bytes, "the answer is larger than a front door delivers");
+    tracing::error!(request_id, http.route = route, bytes, "the response is larger than a front door delivers");
     too_large().into_response()
 }
 
-/// Whether a function can send the body: events carry what is no text as Base64, and text as a JSON string.
+/// Whether the body fits into the event of a function, which carries text as a JSON string and everything else as Base64.
 fn fits(body: &Bytes) -> bool {
     let escapes = |byte: &u8| match byte {
         b'"' | b'\\' | b'\x08' | b'\t' | b'\n' | b'\x0c' | b'\r' => 1,
         ..b' ' => 5,
         _ => 0,
     };
-    // Most are so small that they fit however they are written.
+    // Even if every byte had to be escaped: no need to count.
     body.len() * 6 <= MAX_EVENT_BYTES || body.len() + body.iter().map(escapes).sum::<usize>() <= MAX_EVENT_BYTES
 }
 
@@ -70,8 +70,8 @@ fn too_large() -> Problem {
     Problem::new(
         StatusCode::INTERNAL_SERVER_ERROR,
         "response-too-large",
-        "The answer is too large",
-        format!("the answer would have more than {MAX_RESPONSE_BYTES} bytes; ask for less at once"),
+        "The response is too large",
+        format!("the response would have more than {MAX_RESPONSE_BYTES} bytes; request fewer items at once"),
     )
 }
 

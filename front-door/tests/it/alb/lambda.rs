@@ -99,7 +99,7 @@ async fn what_is_no_response_is_a_bad_gateway() {
 }
 
 #[tokio::test]
-async fn a_compressed_answer_arrives_as_the_function_made_it() {
+async fn a_compressed_body_arrives_as_the_function_made_it() {
     let door = Door::start(Options::lambda()).await;
     let reply = ask(
         &door,
