@@ -30,6 +30,7 @@ mod model;
 mod overload;
 mod payments;
 mod refunds;
+mod releases;
 mod remote;
 mod remote_errors;
 mod response_limits;

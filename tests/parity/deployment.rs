@@ -154,14 +154,14 @@ async fn make_operator(site: &Site, binaries: &Binaries) {
     assert!(child.wait().await.expect("it ends").success());
 }
 
-async fn listen() -> (TcpListener, SocketAddr) {
+pub async fn listen() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
     let address = listener.local_addr().expect("an address");
     (listener, address)
 }
 
 /// Cargo puts the binaries of the workspace above the directory of its tests.
-fn directory_of_binaries() -> PathBuf {
+pub fn directory_of_binaries() -> PathBuf {
     let test = std::env::current_exe().expect("the test has a path");
     test.ancestors().nth(2).map(Path::to_owned).expect("a target directory")
 }

@@ -180,7 +180,11 @@ impl Visit<'_> {
 /// The hidden fields of the form with this action.
 fn hidden_fields(page: &str, action: &str) -> Vec<(String, String)> {
     let form = page.split("<form").skip(1).find(|form| form.contains(&format!("action=\"{action}\"")));
-    let form = form.and_then(|form| form.split("</form>").next()).unwrap_or_default();
+    hidden_fields_of(form.and_then(|form| form.split("</form>").next()).unwrap_or_default())
+}
+
+/// The hidden fields of a form.
+pub fn hidden_fields_of(form: &str) -> Vec<(String, String)> {
     form.split("<input")
         .skip(1)
         .filter_map(|input| {
@@ -192,7 +196,7 @@ fn hidden_fields(page: &str, action: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     text.bytes()
         .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
         .collect()
@@ -203,7 +207,7 @@ fn with<'a>(fields: &[(&'a str, &'a str)], more: &[(&'a str, &'a str)]) -> Vec<(
 }
 
 /// The value of the radio button that is checked.
-fn chosen(page: &str, name: &str) -> String {
+pub fn chosen(page: &str, name: &str) -> String {
     let checked = page
         .split("<input")
         .skip(1)

@@ -2,7 +2,7 @@
 //!
 //! Each store gets a site of real processes (`front_door::site`): the ECS server and the functions' binaries. The same requests
 //! go to the server directly, through the load balancer to it, through the load balancer to Lambda (ALB events), and to Lambda as
-//! HTTP API and Function URL events.
+//! HTTP API and Function URL events. [`releases`] has two releases on one store.
 
 #![cfg(test)]
 
@@ -10,6 +10,7 @@ mod canonical;
 mod client;
 mod deployment;
 mod journeys;
+mod releases;
 mod shapes;
 
 use std::collections::BTreeMap;

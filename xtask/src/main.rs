@@ -7,6 +7,7 @@ mod generate;
 mod image;
 mod infrastructure;
 mod journeys;
+mod next_release;
 mod pipeline;
 mod postgres;
 mod release;

@@ -105,6 +105,9 @@ const STEPS: &[Step] = &[
     }),
     Step::new("import", "ten thousand products reach PostgreSQL in under 30 s", |_| journeys::large_import()),
     Step::new("journeys", "a shopper in a real browser, on every runtime and store", |_| journeys::run()),
+    Step::new("releases", "two releases side by side: frontend and backend, functions on one table", |_| {
+        crate::next_release::run()
+    }),
     Step::new("sam", "the functions deployed on an emulated AWS, both paths behind its load balancer", |_| {
         crate::sam::run()
     }),

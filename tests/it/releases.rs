@@ -1,0 +1,61 @@
+//! Two releases run side by side: today's API and client are held to what earlier releases were, as `/releases/<version>`
+//! has it (`openapi.json`, `answers`).
+
+mod answers;
+mod compatibility;
+mod rules;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use shopease_shared::http::openapi;
+
+use compatibility::{Comparison, NewEnumValue};
+
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").join("releases")
+}
+
+/// The releases that have `fact`, by version. One that no longer runs beside the next may have lost it.
+fn releases_with(fact: &str) -> Vec<(String, PathBuf)> {
+    let entries = fs::read_dir(directory()).expect("the directory of releases");
+    let entries = entries.map(|entry| entry.expect("an entry")).map(|entry| (entry.file_name(), entry.path().join(fact)));
+    let mut releases: Vec<_> = entries
+        .filter(|(_, path)| path.exists())
+        .map(|(version, path)| (version.into_string().expect("UTF-8"), path))
+        .collect();
+    releases.sort();
+    assert!(!releases.is_empty(), "no release has {fact}");
+    releases
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path) -> T {
+    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The API as it is today, past the committed copy of it.
+fn todays_api() -> Value {
+    let text = openapi::json().expect("a description of the API");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+#[test]
+fn the_api_keeps_what_every_release_relies_on() {
+    let (today, new_values) = (todays_api(), read_json::<Vec<NewEnumValue>>(&directory().join("new-enum-values.json")));
+    let (mut breakages, mut unused) = (Vec::new(), (0..new_values.len()).collect::<Vec<_>>());
+    for (version, path) in releases_with("openapi.json") {
+        let last = read_json(&path);
+        let comparison = Comparison::of(&last, &today, &new_values);
+        breakages.extend(comparison.breakages().iter().map(|breakage| format!("release {version}: {breakage}")));
+        unused.retain(|entry| !comparison.used.contains(entry));
+    }
+    assert!(breakages.is_empty(), "{} breakages:\n{}", breakages.len(), breakages.join("\n"));
+    for new in &new_values {
+        assert!(!new.reason.trim().is_empty(), "{new:?} needs a reason");
+    }
+    let unused: Vec<_> = unused.into_iter().map(|entry| &new_values[entry]).collect();
+    assert!(unused.is_empty(), "every release has these values: delete them from new-enum-values.json: {unused:?}");
+}
