@@ -143,7 +143,7 @@ impl Writer<'_> {
                 Ok(_) => {}
                 Err(StoreError::AlreadyExists { subject: Subject::Sku(sku) }) => return Ok(Written::SkuTaken(sku)),
                 Err(error) if error.retryable() => return Err(error),
-                Err(error) => return Ok(Written::Failed(with_source(&error))),
+                Err(error) => return Ok(Written::Failed(store_reason(&error))),
             }
         }
         // Not what the store says: a try whose answer was lost may have created it.
@@ -289,10 +289,12 @@ fn taken_reason(sku: &Sku) -> String {
     format!("SKU {sku} belongs to another product")
 }
 
-fn with_source(error: &StoreError) -> String {
-    match std::error::Error::source(error) {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
+/// Why the store did not take a product.
+fn store_reason(error: &StoreError) -> String {
+    match (error, std::error::Error::source(error)) {
+        (StoreError::Conflict, _) => "it was changed at the same time; run the import again".to_owned(),
+        (_, Some(source)) => format!("the store cannot keep it: {source}"),
+        (_, None) => format!("the store cannot keep it: {error}"),
     }
 }
 
