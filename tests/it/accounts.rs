@@ -11,6 +11,7 @@ use crate::harness::{Client, PASSWORD, TestShop, both_stores, text};
 
 both_stores!(
     registering_signs_in,
+    a_role_cannot_be_chosen,
     an_e_mail_address_has_one_account,
     signing_in_gives_a_new_token_and_ends_the_old_one,
     signing_in_merges_the_carts,
@@ -61,6 +62,17 @@ async fn registering_signs_in(shop: TestShop) {
     assert_eq!(me, signed_in["customer"]);
     assert!(!answer.text().contains("password") && !answer.text().contains("argon2"), "{}", answer.text());
     assert_eq!(client.cart_lines().await, [("KETTLE".to_owned(), 2)], "the cart came along");
+}
+
+async fn a_role_cannot_be_chosen(shop: TestShop) {
+    let mut client = stocked(&shop).await;
+    let mut eve = serde_json::json!({"email": "eve@example.com", "name": "Eve", "password": PASSWORD});
+    eve["role"] = "operator".into();
+    // The field is unknown, and ignored as any other.
+    let signed_in = client.post("/api/v1/accounts", &eve).await;
+    assert_eq!((signed_in.status, &signed_in.json()["customer"]["role"]), (StatusCode::CREATED, &"customer".into()));
+    assert_eq!(client.get(ME).await.json()["role"], "customer");
+    assert_eq!(client.get("/api/v1/admin/orders").await.problem(), (403, "forbidden".to_owned()));
 }
 
 async fn an_e_mail_address_has_one_account(shop: TestShop) {
