@@ -80,10 +80,7 @@ impl Shopper {
                 match self
                     .insist(async |shop| {
                         shop.local
-                            .add_line_item(
-                                &visitor,
-                                AddLineItem { client_key: Some(key.to_owned()), ..command.clone() },
-                            )
+                            .add_line_item(&visitor, AddLineItem { client_key: Some(key.clone()), ..command.clone() })
                             .await
                     })
                     .await
@@ -146,7 +143,7 @@ impl Shopper {
             match self
                 .insist(async |shop| {
                     shop.local
-                        .correct_stock(&operator, CorrectStock { client_key: Some(key.to_owned()), ..command.clone() })
+                        .correct_stock(&operator, CorrectStock { client_key: Some(key.clone()), ..command.clone() })
                         .await
                 })
                 .await

@@ -204,7 +204,11 @@ async fn a_panic_and_a_response_that_is_too_large_are_logged_once_with_their_rou
     watch();
     let nobody = RemoteShop::new("http://127.0.0.1:1").expect("an address");
     let env = MapEnv::new([]);
-    let app = App::new(shopease_shop::services::Services::of(nobody), Arc::new(SeededIds::new(8)), HttpConfig::read(&mut Reader::new(&env)));
+    let app = App::new(
+        shopease_shop::services::Services::of(nobody),
+        Arc::new(SeededIds::new(8)),
+        HttpConfig::read(&mut Reader::new(&env)),
+    );
     let mut client = Client::new(shop_http::frontend(app.with_assets(Arc::new(Defective))));
     let (answer, lines) = ask(&mut client, "/assets/none").await;
     assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);

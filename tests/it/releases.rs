@@ -21,7 +21,8 @@ fn directory() -> PathBuf {
 /// The releases that have `fact`, by version. One that no longer runs beside the next may have lost it.
 fn releases_with(fact: &str) -> Vec<(String, PathBuf)> {
     let entries = fs::read_dir(directory()).expect("the directory of releases");
-    let entries = entries.map(|entry| entry.expect("an entry")).map(|entry| (entry.file_name(), entry.path().join(fact)));
+    let entries =
+        entries.map(|entry| entry.expect("an entry")).map(|entry| (entry.file_name(), entry.path().join(fact)));
     let mut releases: Vec<_> = entries
         .filter(|(_, path)| path.exists())
         .map(|(version, path)| (version.into_string().expect("UTF-8"), path))

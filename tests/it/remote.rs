@@ -314,7 +314,7 @@ async fn look_at_orders(script: &mut Script<'_>, placed: &OrderView) {
             break;
         }
     }
-    script.note_page("orders of bob", shop.checkout.list_orders(&bob, ListOrders { after: None, limit: limit }).await);
+    script.note_page("orders of bob", shop.checkout.list_orders(&bob, ListOrders { after: None, limit }).await);
 }
 
 async fn sign_in(script: &mut Script<'_>) {
@@ -349,7 +349,7 @@ async fn sign_in(script: &mut Script<'_>) {
     let limit = PageLimit::DEFAULT;
     script.note_page(
         "not an operator",
-        shop.operations.list_all_orders(&session, ListAllOrders { after: None, limit: limit }).await,
+        shop.operations.list_all_orders(&session, ListAllOrders { after: None, limit }).await,
     );
     script.note(
         "not an operator",
@@ -367,10 +367,7 @@ async fn operate(script: &mut Script<'_>) {
     let email = "operator@example.com".parse().expect("an address");
     create_operator(&*test.store, &test.clock, &*test.ids, email, PASSWORD.to_owned()).await.expect("an operator");
     let (visitor, limit) = (caller("olga"), PageLimit::new(2).expect("a page size"));
-    script.note_page(
-        "nobody",
-        shop.operations.list_all_orders(&visitor, ListAllOrders { after: None, limit: limit }).await,
-    );
+    script.note_page("nobody", shop.operations.list_all_orders(&visitor, ListAllOrders { after: None, limit }).await);
     let log_in = LogIn { email: "operator@example.com".parse().expect("an address"), password: PASSWORD.to_owned() };
     let Some(signed_in) = script.note_session("log in", shop.accounts.log_in(&visitor, log_in).await) else { return };
     let operator = Caller { token: Token::parse(&signed_in.token).expect("a token") };
@@ -485,7 +482,7 @@ async fn after_sale(script: &mut Script<'_>, operator: &Caller) {
             "webhook",
             shop.checkout
                 .receive_payment_event(ReceivePaymentEvent {
-                    signature: Some(signature.to_owned()),
+                    signature: Some(signature.clone()),
                     body: axum::body::Bytes::copy_from_slice(body),
                 })
                 .await,

@@ -118,7 +118,7 @@ fn files_with(command: &str) -> Vec<String> {
             let name = entry.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             if entry.is_dir() && !["tests", "target", "pages"].contains(&name) {
                 folders.push(entry);
-            } else if name.ends_with(".rs") {
+            } else if entry.extension().is_some_and(|extension| extension == "rs") {
                 let text = fs::read_to_string(&entry).expect("a source file");
                 let words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
                 if words.clone().any(|word| word == command) {

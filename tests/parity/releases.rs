@@ -190,7 +190,8 @@ async fn order_by_api(api: &Api<'_>, sku: &str) {
     assert_eq!(cart["units"], 2, "the repeated line is not added again: {cart}");
     let carts = (shopper.get(one, "/api/v1/cart").await, shopper.get(other, "/api/v1/cart").await);
     assert_eq!(carts.0["lines"], carts.1["lines"]);
-    let address = json!({ "name": "Ada", "line1": "Gartenweg 3", "postal_code": "10115", "city": "Berlin", "country": "DE" });
+    let address =
+        json!({ "name": "Ada", "line1": "Gartenweg 3", "postal_code": "10115", "city": "Berlin", "country": "DE" });
     let order = json!({
         "email": "ada@releases.test",
         "shipping_address": address,

@@ -15,9 +15,17 @@ use crate::tools::{cargo, command, execute, execute_logged, output, root, timed}
 const ADDED: &[(&str, &str, &str)] = &[
     // 90.1.0 follows 0.1.0. With equal versions cargo would take the crates of both for the same.
     ("Cargo.toml", "[workspace.package]\nversion = \"", "9"),
-    ("shop/src/domain/order.rs", "pub struct Order {\n", "    /// Where it was placed.\n    #[serde(default)]\n    pub channel: String,\n"),
+    (
+        "shop/src/domain/order.rs",
+        "pub struct Order {\n",
+        "    /// Where it was placed.\n    #[serde(default)]\n    pub channel: String,\n",
+    ),
     ("shop/src/services/placement.rs", "let order = Order {\n", "            channel: \"next\".to_owned(),\n"),
-    ("shop/src/services/order_view.rs", "pub struct OrderView {\n", "    /// Where it was placed.\n    pub channel: String,\n"),
+    (
+        "shop/src/services/order_view.rs",
+        "pub struct OrderView {\n",
+        "    /// Where it was placed.\n    pub channel: String,\n",
+    ),
     ("shop/src/services/order_view.rs", "            id: order.id,\n", "            channel: order.channel,\n"),
     ("shop/src/testing/fixtures.rs", "    Order {\n", "        channel: String::new(),\n"),
     (

@@ -2,7 +2,7 @@
 //! function and in the server for Fargate. Handlers parse, call one use case of its service, render.
 
 mod access;
-pub(crate) mod api;
+pub mod api;
 mod assets;
 mod compression;
 mod cursor;

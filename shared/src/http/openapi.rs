@@ -43,7 +43,7 @@ fn api() -> OpenApi {
         .security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
         .security_scheme("cookie", SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("__Host-shopease_token"))));
     OpenApiBuilder::new()
-        .info(InfoBuilder::new().title("shopease").version("1").description(Some(DESCRIPTION)).license(license()))
+        .info(InfoBuilder::new().title("shopease").version("1").description(Some(DESCRIPTION)).license(Some(license())))
         .paths(paths)
         .components(Some(components.build()))
         .security(Some([
@@ -54,10 +54,10 @@ fn api() -> OpenApi {
         .build()
 }
 
-fn license() -> Option<License> {
+fn license() -> License {
     let mut license = License::new(env!("CARGO_PKG_LICENSE"));
     license.identifier = Some(env!("CARGO_PKG_LICENSE").to_owned());
-    Some(license)
+    license
 }
 
 fn method(endpoint: &Endpoint) -> HttpMethod {

@@ -82,6 +82,7 @@ impl Case {
     }
 
     /// Does what a transition says; gives what was answered.
+    #[expect(clippy::too_many_lines, reason = "one arm per transition")]
     pub async fn apply(&mut self, shop: &Shop, model: &Model, transition: &Transition) -> String {
         self.steps += 1;
         let key = format!("{}-{}", self.name, self.steps);
@@ -95,9 +96,8 @@ impl Case {
                 let command = || AddLineItem { sku: self.skus[article].clone(), quantity, client_key: None };
                 let caller = self.shopper(shopper);
                 let ask = async || {
-                    let answer = local
-                        .add_line_item(&caller, AddLineItem { client_key: Some(key.to_owned()), ..command() })
-                        .await;
+                    let answer =
+                        local.add_line_item(&caller, AddLineItem { client_key: Some(key.clone()), ..command() }).await;
                     self.tell(answer, |cart| format!("cart {:?}", self.cart(cart)))
                 };
                 twice(again, ask).await
@@ -145,7 +145,7 @@ impl Case {
                 self.tell(
                     local
                         .receive_payment_event(ReceivePaymentEvent {
-                            signature: Some(signature.to_owned()),
+                            signature: Some(signature.clone()),
                             body: axum::body::Bytes::copy_from_slice(&body),
                         })
                         .await,

@@ -186,7 +186,10 @@ impl<'a> Comparison<'a> {
             for (limit, (narrower, last)) in &then.limits {
                 let today = now.limits.get(limit).map(|(_, today)| *today);
                 if today.is_some_and(|today| if *narrower == Narrower::Less { today < *last } else { today > *last }) {
-                    self.note(&place, format!("{limit} is narrower than it was: clients of the last release go up to {last}"));
+                    self.note(
+                        &place,
+                        format!("{limit} is narrower than it was: clients of the last release go up to {last}"),
+                    );
                 }
             }
             for limit in now.limits.keys().filter(|limit| !then.limits.contains_key(*limit)) {
@@ -270,7 +273,8 @@ impl<'a> Comparison<'a> {
                 Some(today) => self.schema(last, today, &format!("{place}({tag})"), direction),
             }
         }
-        for tag in now.alternatives.keys().filter(|tag| direction == Response && !then.alternatives.contains_key(*tag)) {
+        for tag in now.alternatives.keys().filter(|tag| direction == Response && !then.alternatives.contains_key(*tag))
+        {
             self.new_in_responses(place, tag);
         }
     }
@@ -309,7 +313,9 @@ struct Shape<'a> {
 
 impl<'a> Shape<'a> {
     fn add(&mut self, document: &'a Value, schema: &'a Value) {
-        if let Some(name) = schema["$ref"].as_str().and_then(|reference| reference.strip_prefix("#/components/schemas/")) {
+        if let Some(name) =
+            schema["$ref"].as_str().and_then(|reference| reference.strip_prefix("#/components/schemas/"))
+        {
             let named = &document["components"]["schemas"][name];
             assert!(named.is_object(), "there is no schema {name}");
             self.name.get_or_insert_with(|| name.to_owned());
@@ -367,7 +373,8 @@ impl<'a> Shape<'a> {
         let tags = self.fields.iter().filter_map(|(name, field)| {
             let mut shape = Shape::default();
             shape.add(document, field);
-            (shape.values.len() == 1).then(|| format!("{name}={}", shape.values.iter().next().map_or("", String::as_str)))
+            (shape.values.len() == 1)
+                .then(|| format!("{name}={}", shape.values.iter().next().map_or("", String::as_str)))
         });
         let tags: Vec<_> = tags.collect();
         if tags.is_empty() { self.name.clone() } else { Some(tags.join(",")) }
@@ -382,7 +389,8 @@ impl<'a> Shape<'a> {
 
 fn parameters(operation: &Value) -> BTreeMap<String, &Value> {
     let all = operation["parameters"].as_array().into_iter().flatten();
-    all.map(|parameter| (format!("{} parameter {}", text(&parameter["in"]), text(&parameter["name"])), parameter)).collect()
+    all.map(|parameter| (format!("{} parameter {}", text(&parameter["in"]), text(&parameter["name"])), parameter))
+        .collect()
 }
 
 fn entries(object: &Value) -> impl Iterator<Item = (&str, &Value)> {

@@ -76,11 +76,13 @@ pub(in crate::http) struct Context<'a> {
 }
 
 /// 200.
+#[expect(clippy::unnecessary_wraps, reason = "as the other makers of responses")]
 pub(super) fn ok<T: Serialize>(_: &Context<'_>, answer: &T) -> Result<Response, Problem> {
     Ok(private_json(StatusCode::OK, answer))
 }
 
 /// 201.
+#[expect(clippy::unnecessary_wraps, reason = "as the other makers of responses")]
 pub(super) fn created<T: Serialize>(_: &Context<'_>, answer: &T) -> Result<Response, Problem> {
     Ok(private_json(StatusCode::CREATED, answer))
 }

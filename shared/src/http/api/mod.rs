@@ -1,15 +1,15 @@
 //! The JSON API under `/api/v1`: its types, and one declaration per use case ([`endpoint`]).
 
-pub(in crate::http) mod accounts;
-pub(in crate::http) mod cart;
-pub(in crate::http) mod catalog;
-pub(in crate::http) mod checkout;
-pub(crate) mod endpoint;
-pub(in crate::http) mod operations;
-pub(in crate::http) mod order;
-pub(crate) mod parts;
-pub(in crate::http) mod quote;
-pub(crate) mod wire;
+pub mod accounts;
+pub mod cart;
+pub mod catalog;
+pub mod checkout;
+pub mod endpoint;
+pub mod operations;
+pub mod order;
+pub mod parts;
+pub mod quote;
+pub mod wire;
 
 use serde::{Deserialize, Serialize};
 use shopease_shop::ShopError;
@@ -77,7 +77,7 @@ pub struct Paging {
 
 impl Paging {
     /// The parameters of the page after a position of a listing.
-    fn to(after: Option<&Position>, limit: PageLimit, listing: &str) -> Self {
+    pub fn to(after: Option<&Position>, limit: PageLimit, listing: &str) -> Self {
         let limit = u16::try_from(limit.get()).unwrap_or(PageLimit::MAX);
         Self { limit: Some(limit), cursor: after.map(|position| cursor::encode(listing, position)) }
     }

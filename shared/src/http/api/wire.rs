@@ -207,7 +207,6 @@ states! {
 /// An amount of money.
 #[derive(ToSchema)]
 #[schema(as = Money)]
-#[expect(dead_code, reason = "describes the JSON of a value of the shop")]
 pub struct MoneySchema {
     /// In the currency's smallest unit, for example cents.
     pub amount_minor: i64,
