@@ -182,7 +182,8 @@ async fn an_error_stands_under_the_names_of_its_request_and_without_its_address(
     let mut client = Client::new(shop_http::frontend(app));
     let (answer, lines) = ask(&mut client, &order_page()).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(messages(&lines), ["unavailable", "GET /orders/{id} 503"]);
+    assert_eq!(messages(&lines), ["trying again", "trying again", "unavailable", "GET /orders/{id} 503"]);
+    let lines = &lines[2..];
     assert_eq!(lines[0]["status"], "error");
     let said = lines[0]["error"]["message"].as_str().expect("text");
     assert!(said.contains("error sending request") && !said.contains("127.0.0.1"), "{said}");

@@ -342,7 +342,7 @@ async fn the_operators_page_does_all_of_it(shop: TestShop) {
     assert_eq!(act("sent", "").await.status, StatusCode::SEE_OTHER);
     assert_eq!(act("came_back", "").await.status, StatusCode::SEE_OTHER);
     let page = operator.get(&path).await.text();
-    assert!(page.contains("Partly refunded") && page.contains("Returned"), "{page}");
+    assert!(page.contains("Partially refunded") && page.contains("Returned"), "{page}");
     assert_eq!(shop.ledger.captures()[0].refunded.amount_minor, 150);
     shop.assert_books_agree().await;
 }

@@ -108,9 +108,7 @@ fn cargo_lambda_watch_knows_every_route() {
 fn files_with(command: &str) -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let (mut files, mut folders) = (Vec::new(), Vec::new());
-    for part in
-        ["process", "shop", "shared", "storage", "payments", "events", "aws", "functions", "ecs-adapter", "front-door"]
-    {
+    for part in ["process", "shop", "shared", "payments", "events", "aws", "functions", "ecs-adapter"] {
         folders.push(root.join(part));
     }
     while let Some(folder) = folders.pop() {

@@ -15,10 +15,21 @@ use crate::tools::{cargo, command, execute, execute_logged, output, root, timed}
 const ADDED: &[(&str, &str, &str)] = &[
     // 90.1.0 follows 0.1.0. With equal versions cargo would take the crates of both for the same.
     ("Cargo.toml", "[workspace.package]\nversion = \"", "9"),
+    ("shop/src/domain/order.rs", "pub struct Order {\n", "    /// Where it was placed.\n    pub channel: String,\n"),
     (
-        "shop/src/domain/order.rs",
-        "pub struct Order {\n",
-        "    /// Where it was placed.\n    #[serde(default)]\n    pub channel: String,\n",
+        "storage/src/documents/order.rs",
+        "pub(crate) struct Order {\n    v: Version<1>,\n",
+        "    #[serde(default)]\n    channel: String,\n",
+    ),
+    (
+        "storage/src/documents/order.rs",
+        "    fn from(order: &domain::Order) -> Self {\n        Self {\n            v: Version,\n",
+        "            channel: order.channel.clone(),\n",
+    ),
+    (
+        "storage/src/documents/order.rs",
+        "    fn from(order: Order) -> Self {\n        Self {\n",
+        "            channel: order.channel,\n",
     ),
     ("shop/src/services/placement.rs", "let order = Order {\n", "            channel: \"next\".to_owned(),\n"),
     (

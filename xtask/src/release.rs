@@ -29,6 +29,8 @@ pub fn run(version: &str) -> Result<()> {
     }
     std::fs::write(release.join("migrations.txt"), migrations()?)?;
     calls(&recorded_calls)?;
+    api(&release)?;
+    documents()?;
     println!("Recorded in {}.", release.display());
     Ok(())
 }
@@ -61,4 +63,25 @@ fn calls(file: &Path) -> Result<()> {
         bail!("{} was not written: is the test still called {test}?", file.display());
     }
     Ok(())
+}
+
+/// The description of the API, and an answer of every operation: a test makes them, and writes them where it is told to.
+fn api(release: &Path) -> Result<()> {
+    let test = "releases::answers::every_operation_of_today_is_recorded";
+    execute(
+        cargo()
+            .args(["test", "--quiet", "--workspace", "--test", "it", "--", "--exact", test])
+            .env("SHOPEASE_RECORD_API", release),
+    )?;
+    if !release.join("openapi.json").exists() {
+        bail!("openapi.json was not written: is the test still called {test}?");
+    }
+    Ok(())
+}
+
+/// The documents that the stores keep: a test writes them for the version in `Cargo.toml`.
+fn documents() -> Result<()> {
+    let test = "documents::tests::this_release_writes_what_the_newest_golden_documents_have_and_at_most_more";
+    let arguments = ["test", "--quiet", "--workspace", "--lib", "--", "--exact", test];
+    execute(cargo().args(arguments).env("SHOPEASE_WRITE_DOCUMENTS", "1"))
 }

@@ -96,7 +96,6 @@ pub enum AmountError {
 
 /// An amount of money in minor units (cents for EUR) of one currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Money {
     /// Amount in minor units of the currency: 2490 is 24.90 EUR.
     pub amount_minor: i64,

@@ -105,8 +105,8 @@ pub struct ModelOrder {
     bank: Bank,
     decline: Option<&'static str>,
     refunds: Vec<(u8, i64)>,
-    /// The last answer under its key.
-    answer: Option<String>,
+    /// Whether its checkout has come to an end.
+    done: bool,
 }
 
 /// The key of the refund that a cancellation makes.
@@ -215,7 +215,7 @@ impl Model {
             bank: Bank::NotAsked,
             decline: None,
             refunds: Vec::new(),
-            answer: None,
+            done: false,
         });
         let place = self.orders.len() - 1;
         match card {
@@ -230,13 +230,13 @@ impl Model {
 
     fn answer_of(&self, place: usize) -> String {
         let order = &self.orders[place];
-        order.answer.clone().unwrap_or_else(|| order.text())
+        order.decline.map_or_else(|| order.text(), |code| format!("declined: {code}"))
     }
 
     fn pay(&mut self, place: usize) {
         let order = &mut self.orders[place];
         (order.state, order.payment, order.due_s) = (OrderState::Paid, PaymentState::Captured, None);
-        order.answer = Some(order.text());
+        order.done = true;
         for article in 0..ARTICLES {
             self.stock[article].reserved -= order.units[article];
             self.stock[article].sold += order.units[article];
@@ -248,7 +248,7 @@ impl Model {
         let payment = if decline.is_some() { PaymentState::Declined } else { PaymentState::Voided };
         (order.state, order.payment, order.due_s) = (OrderState::Cancelled, payment, None);
         order.decline = decline;
-        order.answer = Some(decline.map_or_else(|| order.text(), |code| format!("declined: {code}")));
+        order.done = true;
         for article in 0..ARTICLES {
             self.stock[article].reserved -= order.units[article];
             self.stock[article].available += order.units[article];
@@ -269,7 +269,7 @@ impl Model {
 
     fn repeat(&mut self, place: usize) -> String {
         let order = &self.orders[place];
-        if order.answer.is_none() && order.placed_s + LEASE_S <= self.now_s {
+        if !order.done && order.placed_s + LEASE_S <= self.now_s {
             self.look(place);
         }
         self.answer_of(place)

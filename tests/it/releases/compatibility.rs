@@ -220,7 +220,7 @@ impl<'a> Comparison<'a> {
                 schema,
                 format!(
                     "value {value:?} is new in responses: clients of the last release cannot read it. First release what \
-                     reads it and does not write it, and enter it in releases/new-enum-values.json"
+                     reads it and does not write it, and enter it in tests/it/releases/new-enum-values.json"
                 ),
             ),
         }

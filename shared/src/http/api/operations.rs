@@ -130,8 +130,10 @@ impl Listing for ListAllOrders {
     const LISTING: &'static str = "all-orders";
 }
 
-/// Refunds an order.
+/// Refunds an order. The one request that refuses unknown fields: without an amount it refunds everything, so a misspelled
+/// `amount` must not be ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct RefundOrder {
     /// How much; all that is left if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
