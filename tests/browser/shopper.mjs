@@ -267,7 +267,7 @@ export async function operate(visit, email, password, which = 0) {
   await page.getByRole("alert").first().waitFor();
   await page.fill("[name=amount]", "1.50");
   await page.getByRole("button", { name: "Give money back" }).click();
-  await page.getByText("Partly refunded").waitFor();
+  await page.getByText("Partially refunded").waitFor();
   await page.getByRole("button", { name: "Mark as sent" }).click();
   await page.getByRole("button", { name: /It came back/ }).waitFor();
   await inspect(visit, "admin-order-sent");

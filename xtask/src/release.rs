@@ -83,5 +83,5 @@ fn api(release: &Path) -> Result<()> {
 fn documents() -> Result<()> {
     let test = "documents::tests::this_release_writes_what_the_newest_golden_documents_have_and_at_most_more";
     let arguments = ["test", "--quiet", "--workspace", "--lib", "--", "--exact", test];
-    execute(cargo().args(arguments).env("SHOPEASE_WRITE_DOCUMENTS", "1"))
+    execute(cargo().args(arguments).env("SHOPEASE_TEST_WRITE_DOCUMENTS", "1"))
 }

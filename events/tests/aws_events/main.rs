@@ -17,6 +17,7 @@ use service::{Answer, Entry, Service};
 use shopease_events::{EventBridgeSink, SnsSink};
 use shopease_shop::domain::OutboxMessageId;
 use shopease_shop::ports::{EventSink, OutboxMessage};
+use time::format_description::well_known::Rfc3339;
 use time::macros::datetime;
 
 const BUS: &str = "shop-bus";
@@ -65,6 +66,16 @@ fn times(service: &Service) -> BTreeMap<String, usize> {
     times
 }
 
+/// The JSON that receivers get.
+fn json_of(message: &OutboxMessage) -> Value {
+    serde_json::json!({
+        "id": message.id.as_str(),
+        "topic": message.topic,
+        "subject": message.subject,
+        "occurred_at": message.occurred_at.format(&Rfc3339).expect("a time"),
+    })
+}
+
 fn ids(messages: &[OutboxMessage]) -> Vec<&str> {
     messages.iter().map(|message| message.id.as_str()).collect()
 }
@@ -91,7 +102,7 @@ async fn the_bus_gets_the_type_the_subject_and_the_message() {
     for (entry, message) in service.taken().iter().zip(&sent) {
         let is = |name: &str| entry[name].as_str();
         assert_eq!((is("EventBusName"), is("Source"), is("DetailType")), (BUS, "shopease", message.topic.as_str()));
-        assert_eq!(serde_json::from_str::<OutboxMessage>(is("Detail")).expect("the message"), *message);
+        assert_eq!(serde_json::from_str::<Value>(is("Detail")).expect("JSON"), json_of(message));
         assert_eq!(serde_json::from_str::<Vec<String>>(is("Resources")).expect("a list"), [message.subject.as_str()]);
         assert_eq!(is("Time"), message.occurred_at.unix_timestamp().to_string());
     }
@@ -117,7 +128,7 @@ async fn a_topic_gets_the_message_with_type_and_id_as_attributes() {
         assert_eq!(service.requests(), [10, 1]);
         for (entry, message) in service.taken().iter().zip(&sent) {
             assert_eq!((entry["TopicArn"].as_str(), entry["Id"].as_str()), (topic_arn, message.id.as_str()));
-            assert_eq!(serde_json::from_str::<OutboxMessage>(&entry["Message"]).expect("the message"), *message);
+            assert_eq!(serde_json::from_str::<Value>(&entry["Message"]).expect("JSON"), json_of(message));
             assert_eq!(attribute(entry, "topic").as_ref(), Some(&message.topic));
             assert_eq!(attribute(entry, "id").as_deref(), Some(message.id.as_str()));
             let only_fifo = [("MessageDeduplicationId", message.id.as_str()), ("MessageGroupId", &message.subject)];

@@ -8,7 +8,7 @@ use tower_http::compression::predicate::{Predicate, SizeAbove};
 
 /// A smaller response fits into one packet anyway.
 const MIN_BYTES: u64 = 1024;
-/// Of 9: the next ones take longer and save less than one percent.
+/// Of 9: the next ones take longer and save less than two percent.
 const QUALITY: CompressionLevel = CompressionLevel::Precise(5);
 /// What compresses well. Images and fonts other than SVG are compressed already.
 const TEXT: [&str; 5] =

@@ -19,7 +19,7 @@ pub(crate) use cases::Content;
 use cases::{Case, cases};
 
 /// Set to `1`, the test writes the documents of the version in `Cargo.toml`.
-const WRITE: &str = "SHOPEASE_WRITE_DOCUMENTS";
+const WRITE: &str = "SHOPEASE_TEST_WRITE_DOCUMENTS";
 const NOW: OffsetDateTime = FixedClock::START;
 const LATER: OffsetDateTime = NOW.saturating_add(Duration::days(30));
 /// Enough of every SKU.
