@@ -57,7 +57,7 @@ fn calls(file: &Path) -> Result<()> {
             // The whole workspace, to share what an ordinary test run has built.
             .args(["test", "--quiet", "--workspace", "--lib", "--", "--exact", test])
             .env("SHOPEASE_TEST_DATABASE_URL", server.url())
-            .env("SHOPEASE_RECORD_CALLS", file),
+            .env("SHOPEASE_TEST_RECORD_CALLS", file),
     )?;
     if !file.exists() {
         bail!("{} was not written: is the test still called {test}?", file.display());
@@ -71,7 +71,7 @@ fn api(release: &Path) -> Result<()> {
     execute(
         cargo()
             .args(["test", "--quiet", "--workspace", "--test", "it", "--", "--exact", test])
-            .env("SHOPEASE_RECORD_API", release),
+            .env("SHOPEASE_TEST_RECORD_API", release),
     )?;
     if !release.join("openapi.json").exists() {
         bail!("openapi.json was not written: is the test still called {test}?");

@@ -27,7 +27,7 @@ use crate::harness::{Client, PASSWORD, TestShop, WEBHOOK_SECRET, order_with, tex
 use crate::remote::Server;
 
 /// Where `cargo xtask release` wants the description of this release's API, and what it answers.
-const RECORD: &str = "SHOPEASE_RECORD_API";
+const RECORD: &str = "SHOPEASE_TEST_RECORD_API";
 
 const KEY: &str = "idempotency-key";
 

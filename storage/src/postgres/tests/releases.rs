@@ -25,7 +25,7 @@ use crate::testing::on_schema;
 use calls::{Recording, keeps};
 
 /// Where `cargo xtask release` wants the calls of this release.
-const RECORD: &str = "SHOPEASE_RECORD_CALLS";
+const RECORD: &str = "SHOPEASE_TEST_RECORD_CALLS";
 
 /// What the next release might add. The last release must not notice.
 const NEXT_RELEASE: &str = "
