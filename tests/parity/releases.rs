@@ -141,16 +141,19 @@ impl Visitor {
         serde_json::from_str(&answer.raw).expect("JSON")
     }
 
-    async fn post(&mut self, door: &Client, target: &str, key: &str, body: &Value) -> Value {
-        let call = Call::new("POST", target).body("application/json", body.to_string());
-        let answer = self.send(door, call.header("idempotency-key", key)).await;
+    async fn post(&mut self, door: &Client, target: &str, key: Option<&str>, body: &Value) -> Value {
+        let mut call = Call::new("POST", target).body("application/json", body.to_string());
+        if let Some(key) = key {
+            call = call.header("idempotency-key", key);
+        }
+        let answer = self.send(door, call).await;
         assert_eq!(answer.status, 201, "{target}: {}", answer.raw);
         serde_json::from_str(&answer.raw).expect("JSON")
     }
 
     async fn log_in(door: &Client) -> Self {
         let mut operator = Self::default();
-        operator.post(door, "/api/v1/sessions", "", &json!({ "email": OPERATOR, "password": PASSWORD })).await;
+        operator.post(door, "/api/v1/sessions", None, &json!({ "email": OPERATOR, "password": PASSWORD })).await;
         operator
     }
 }
@@ -184,9 +187,9 @@ async fn order_by_api(api: &Api<'_>, sku: &str) {
     let (one, other) = (api.one, api.other);
     let mut shopper = Visitor::default();
     let line = json!({ "sku": sku, "quantity": 1 });
-    shopper.post(one, "/api/v1/cart/line-items", "first", &line).await;
-    shopper.post(other, "/api/v1/cart/line-items", "first", &line).await;
-    let cart = shopper.post(other, "/api/v1/cart/line-items", "second", &line).await;
+    shopper.post(one, "/api/v1/cart/line-items", Some("first"), &line).await;
+    shopper.post(other, "/api/v1/cart/line-items", Some("first"), &line).await;
+    let cart = shopper.post(other, "/api/v1/cart/line-items", Some("second"), &line).await;
     assert_eq!(cart["units"], 2, "the repeated line is not added again: {cart}");
     let carts = (shopper.get(one, "/api/v1/cart").await, shopper.get(other, "/api/v1/cart").await);
     assert_eq!(carts.0["lines"], carts.1["lines"]);
@@ -198,29 +201,31 @@ async fn order_by_api(api: &Api<'_>, sku: &str) {
         "shipping_method": "standard",
         "payment_method": "card_approved",
     });
-    let placed = shopper.post(one, "/api/v1/checkout", "order", &order).await;
+    let placed = shopper.post(one, "/api/v1/checkout", Some("order"), &order).await;
     assert_eq!(placed["state"], "paid", "{placed}");
-    let channels = |orders: [&Value; 2]| orders.map(|order| order["channel"].as_str().map(str::to_owned));
+    let channels = |orders: &[Value; 2]| orders.each_ref().map(|order| order["channel"].as_str().map(str::to_owned));
     let id = placed["id"].as_str().expect("an id");
     for door in [other, one] {
-        let again = shopper.post(door, "/api/v1/checkout", "order", &order).await;
+        let again = shopper.post(door, "/api/v1/checkout", Some("order"), &order).await;
         assert_eq!((&again["id"], &again["total"]), (&placed["id"], &placed["total"]), "the same key, the same order");
     }
     let target = format!("/api/v1/orders/{id}");
     let seen = [shopper.get(one, &target).await, shopper.get(other, &target).await];
-    assert_eq!(channels([&seen[0], &seen[1]]), api.channels.map(|channel| channel.map(str::to_owned)));
+    assert_eq!(channels(&seen), api.channels.map(|channel| channel.map(str::to_owned)));
 
     let mut operator = Visitor::log_in(other).await;
     let refunds = format!("/api/v1/admin/orders/{id}/refunds");
     let some = json!({ "amount": { "amount_minor": 100, "currency": placed["total"]["currency"] } });
     for (door, key, count) in [(other, "some", 1), (one, "some", 1), (one, "more", 2), (other, "more", 2)] {
-        let refunded = operator.post(door, &refunds, key, &some).await;
+        let refunded = operator.post(door, &refunds, Some(key), &some).await;
         assert_eq!(refunded["refunds"].as_array().map(Vec::len), Some(count), "{key}: {refunded}");
     }
-    operator.post(one, &format!("/api/v1/admin/orders/{id}/parcel-events"), "", &json!({ "event": "sent" })).await;
+    operator.post(one, &format!("/api/v1/admin/orders/{id}/parcel-events"), None, &json!({ "event": "sent" })).await;
     let seen = [operator.get(one, &target).await, operator.get(other, &target).await];
     assert_eq!(seen[0]["refundable"], seen[1]["refundable"]);
     assert_eq!((&seen[0]["fulfillment"], &seen[1]["fulfillment"]), (&json!("fulfilled"), &json!("fulfilled")));
+    // Today's release has written the order, without the field that it does not know.
+    assert_eq!(channels(&seen), api.channels.map(|channel| channel.map(|_| String::new())));
 }
 
 /// The same on pages: each frontend has the other release as its backend.

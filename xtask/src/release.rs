@@ -20,7 +20,8 @@ pub fn run(version: &str) -> Result<()> {
     }
     let release = root().join("releases").join(version);
     let (statements, recorded_calls) = (release.join("statements"), release.join("calls.json"));
-    if let Some(there) = [&statements, &recorded_calls].into_iter().find(|path| path.exists()) {
+    let (description, answers) = (release.join("openapi.json"), release.join("answers"));
+    if let Some(there) = [&statements, &recorded_calls, &description, &answers].into_iter().find(|path| path.exists()) {
         bail!("{} exists: what a release was is never changed", there.display());
     }
     std::fs::create_dir_all(&statements)?;
