@@ -110,7 +110,7 @@ impl Visitor {
 
     async fn page(&mut self, door: &Client, target: &str) -> Answer {
         let page = self.send(door, Call::get(target).header("accept", "text/html")).await;
-        assert_eq!(page.status, 200, "{target}: {}", page.raw);
+        assert_eq!(page.status, 200, "{target}: {}", title(&page));
         page
     }
 
@@ -156,6 +156,11 @@ impl Visitor {
         operator.post(door, "/api/v1/sessions", None, &json!({ "email": OPERATOR, "password": PASSWORD })).await;
         operator
     }
+}
+
+/// What a page is called, which tells an error from the page that was expected.
+fn title(page: &Answer) -> &str {
+    page.raw.split("<title>").nth(1).and_then(|rest| rest.split("</title>").next()).unwrap_or(&page.raw)
 }
 
 /// A product with one variant that can be bought.
@@ -237,7 +242,7 @@ async fn order_on_pages(one: &Client, other: &Client, api: &Client, (handle, sku
     let product = shopper.page(one, &format!("/products/{handle}")).await;
     let form = "/cart/line-items";
     let added = shopper.submit(one, &product, form, form, &[("sku", sku), ("quantity", "1")]).await;
-    assert_eq!(added.status, 303, "{}", added.raw);
+    assert_eq!(added.status, 303, "{}", title(&added));
     assert!(shopper.page(other, "/cart").await.raw.contains(&format!("/products/{handle}")));
     let checkout = shopper.page(one, "/checkout").await;
     let place = [
@@ -255,7 +260,7 @@ async fn order_on_pages(one: &Client, other: &Client, api: &Client, (handle, sku
     let mut orders = Vec::new();
     for door in [one, other, one] {
         let placed = shopper.submit(door, &review, "action=\"/checkout\"", "/checkout", &order).await;
-        assert_eq!(placed.status, 303, "{}", placed.raw);
+        assert_eq!(placed.status, 303, "{}", title(&placed));
         orders.push(placed.location.expect("an order"));
     }
     assert!(orders.iter().all(|order| *order == orders[0]), "the same form, the same order: {orders:?}");
@@ -267,14 +272,14 @@ async fn order_on_pages(one: &Client, other: &Client, api: &Client, (handle, sku
     let login = operator.page(one, "/login").await;
     let account = [("email", OPERATOR), ("password", PASSWORD)];
     let signed_in = operator.submit(other, &login, "action=\"/login\"", "/login", &account).await;
-    assert_eq!(signed_in.status, 303, "{}", signed_in.raw);
+    assert_eq!(signed_in.status, 303, "{}", title(&signed_in));
     let id = orders[0].split(['/', '?']).nth(2).expect("an id");
     let target = format!("/admin/orders/{id}");
     let page = operator.page(one, &target).await;
     for door in [other, one] {
         let fields = [("amount", "1.00"), ("action", "refund")];
         let refunded = operator.submit(door, &page, "value=\"refund\"", &target, &fields).await;
-        assert_eq!(refunded.status, 303, "{}", refunded.raw);
+        assert_eq!(refunded.status, 303, "{}", title(&refunded));
     }
     let refunds = operator.get(api, &format!("/api/v1/orders/{id}")).await["refunds"].clone();
     assert_eq!(refunds.as_array().map(Vec::len), Some(1), "the same form, the same refund: {refunds}");

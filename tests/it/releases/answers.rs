@@ -411,7 +411,8 @@ impl Frontend {
         let sent = self.release.sent.lock().expect("not poisoned").take();
         let response = for_programs(then.status, then.response.as_ref());
         if today.status != then.status || !has(&for_programs(today.status, today.response.as_ref()), &response) {
-            return Some(format!("was answered {} {response}, is {today:?}", then.status));
+            let today_reads = today.response.unwrap_or_default();
+            return Some(format!("recorded with status {}, today answers {} {today_reads}", then.status, today.status));
         }
         // A request that today's rules refuse goes nowhere.
         let Some(sent) = sent else { return (then.status < 400).then(|| "was not sent on".to_owned()) };

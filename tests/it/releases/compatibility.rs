@@ -7,12 +7,12 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// A value that today's clients read and today's servers do not write yet, so that the next release may write it.
+/// What today's release reads and does not write yet, so that the next release may write it.
 #[derive(Debug, Deserialize)]
-pub struct NewEnumValue {
-    /// Schema of the enum.
+pub struct NewValue {
+    /// Schema of the enum, or of an object that is closed.
     pub schema: String,
-    /// The value.
+    /// The enum's value, or the object's field.
     pub value: String,
     /// Why it is never written beside a release that cannot read it.
     pub reason: String,
@@ -45,7 +45,7 @@ pub struct Comparison<'a> {
     /// Pairs of named schemas that this operation has met.
     met: BTreeSet<(String, Direction)>,
     found: BTreeMap<(String, String), BTreeSet<String>>,
-    allowed: &'a [NewEnumValue],
+    allowed: &'a [NewValue],
     /// Which of the allowed values were met.
     pub used: BTreeSet<usize>,
 }
@@ -59,7 +59,7 @@ use Direction::{Request, Response};
 
 impl<'a> Comparison<'a> {
     /// Compares today's description with an earlier one.
-    pub fn of(last: &'a Value, today: &'a Value, allowed: &'a [NewEnumValue]) -> Self {
+    pub fn of(last: &'a Value, today: &'a Value, allowed: &'a [NewValue]) -> Self {
         let mut comparison = Self {
             last,
             today,
@@ -214,13 +214,18 @@ impl<'a> Comparison<'a> {
     }
 
     fn new_in_responses(&mut self, schema: &str, value: &str) {
+        self.needs_permission(schema, value, "is new in responses: clients of the last release cannot read it");
+    }
+
+    /// A value of an enum, or a field of a closed object, that the other release does not read.
+    fn needs_permission(&mut self, schema: &str, value: &str, what: &str) {
         match self.allowed.iter().position(|new| new.schema == schema && new.value == value) {
             Some(entry) => drop(self.used.insert(entry)),
             None => self.note(
                 schema,
                 format!(
-                    "value {value:?} is new in responses: clients of the last release cannot read it. First release what \
-                     reads it and does not write it, and enter it in tests/it/releases/new-enum-values.json"
+                    "{value:?} {what}. First release what reads it and does not write it, and enter it in \
+                     tests/it/releases/new-values.json"
                 ),
             ),
         }
@@ -254,7 +259,15 @@ impl<'a> Comparison<'a> {
             }
             self.schema(last, today, &place, direction);
         }
-        for name in now.fields.keys().filter(|name| !then.fields.contains_key(*name) && now.required.contains(*name)) {
+        let new: Vec<_> = now.fields.keys().filter(|name| !then.fields.contains_key(*name)).collect();
+        for name in new.iter().filter(|_| direction == Request && then.closed) {
+            self.needs_permission(
+                place,
+                name,
+                "is new: servers of the last release refuse fields that they do not know",
+            );
+        }
+        for name in new.into_iter().filter(|name| now.required.contains(*name)) {
             let what = match direction {
                 Request => "is new and required: clients of the last release do not send it. Give it a serde default",
                 Response => {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::compatibility::{Comparison, NewEnumValue};
+use super::compatibility::{Comparison, NewValue};
 
 /// An API with one operation that has everything.
 fn api() -> Value {
@@ -124,12 +124,12 @@ fn what_breaks_a_neighbor_is_refused() {
         ("SCHEMAS/Line/allOf/1/properties/units/type", json!("number"), "Line.units: was integer (int32), is number"),
         ("SCHEMAS/Line/allOf/1/required", json!(["units"]), "Line.units: became required"),
         ("SCHEMAS/State/enum/0", Value::Null, "State: value \"pending\" was removed"),
-        ("SCHEMAS/State/enum/-", json!("held"), "State: value \"held\" is new in responses"),
+        ("SCHEMAS/State/enum/-", json!("held"), "State: \"held\" is new in responses"),
         ("SCHEMAS/Step/oneOf/0", Value::Null, "Step: alternative code=sent was removed"),
         (
             "SCHEMAS/Step/oneOf/-",
             json!({ "type": "object", "properties": { "code": { "const": "found" } } }),
-            "Step: value \"code=found\" is new in responses",
+            "Step: \"code=found\" is new in responses",
         ),
     ] {
         let broken = compare(&api(), &with(place, value.clone()));
@@ -151,6 +151,18 @@ fn a_new_required_field_is_refused_with_its_reason_on_each_side() {
     assert!(request[0].starts_with("Change.gift: is new and required: clients of the last release do not send it"));
     assert!(response[0].starts_with("Order.gift: is new and required: servers of the last release do not send it"));
     assert!(both.iter().all(|broken| broken.starts_with("Address.gift: is new and required")));
+}
+
+#[test]
+fn a_new_field_of_an_object_that_was_closed_is_refused_until_it_is_named() {
+    let closed = with("SCHEMAS/Change/additionalProperties", json!(false));
+    let mut today = closed.clone();
+    today["components"]["schemas"]["Change"]["properties"]["gift"] = json!({ "type": ["boolean", "null"] });
+    let broken = compare(&closed, &today);
+    assert!(broken[0].starts_with("Change: \"gift\" is new: servers of the last release refuse"), "{broken:?}");
+    let named =
+        [NewValue { schema: "Change".to_owned(), value: "gift".to_owned(), reason: "0.2.0 reads it".to_owned() }];
+    assert_eq!(Comparison::of(&closed, &today, &named).breakages(), []);
 }
 
 #[test]
@@ -179,7 +191,7 @@ fn what_only_grows_passes() {
 #[test]
 fn a_value_that_is_read_before_it_is_written_passes_by_name() {
     let today = with("SCHEMAS/State/enum/-", json!("held"));
-    let entry = |schema: &str| NewEnumValue {
+    let entry = |schema: &str| NewValue {
         schema: schema.to_owned(),
         value: "held".to_owned(),
         reason: "0.2.0 reads it, 0.3.0 writes it".to_owned(),
