@@ -5,6 +5,7 @@
 mod fault_proxy;
 mod own_postgres;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -21,6 +22,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinError;
 
+use crate::dynamodb::access::Accesses;
 pub use crate::dynamodb::faults::Faults;
 use crate::dynamodb::{BulkWrites, DynamoDbStore};
 use crate::embedded::{EmbeddedConfig, EmbeddedDynamoDb, EmbeddedPath};
@@ -65,6 +67,44 @@ pub async fn on_faulty_dynamodb<T: Future<Output = ()>>(faults: &Faults, test: i
     let retries = RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(2));
     let config = patient_client().config().to_builder().retry_config(retries).interceptor(faults.clone()).build();
     test(empty_table(Client::from_conf(config)).await).await;
+}
+
+/// Records what each of several callers does to tables that they share.
+#[derive(Debug)]
+pub struct AccessRecorder(BTreeMap<String, (Client, Accesses)>);
+
+impl AccessRecorder {
+    /// Callers by name.
+    pub fn new<'a>(callers: impl IntoIterator<Item = &'a str>) -> Self {
+        let caller = |name: &str| {
+            let accesses = Accesses::default();
+            let config = patient_client().config().to_builder().interceptor(accesses.clone());
+            (name.to_owned(), (Client::from_conf(config.build()), accesses))
+        };
+        Self(callers.into_iter().map(caller).collect())
+    }
+
+    /// An empty table: a store whose requests are not recorded, and one for each caller. Bulk writes are sent as on AWS.
+    ///
+    /// # Panics
+    /// When the engine cannot be used.
+    pub async fn table(&self) -> (SharedStore, BTreeMap<String, SharedStore>) {
+        let number = || MADE.fetch_add(1, Ordering::SeqCst);
+        let table = format!("test-{}", number());
+        // Ids of its own for each, as in processes of their own: two transactions under one token would be one.
+        let store = |client: &Client| {
+            DynamoDbStore::new(client.clone(), table.clone(), Arc::new(SeededIds::new(u64::from(number()))))
+        };
+        let unrecorded = store(&patient_client());
+        unrecorded.create_table().await.expect("an empty table");
+        let recorded = self.0.iter().map(|(name, (client, _))| (name.clone(), Arc::new(store(client)) as SharedStore));
+        (Arc::new(unrecorded), recorded.collect())
+    }
+
+    /// What each caller has done so far.
+    pub fn accesses(&self) -> BTreeMap<String, BTreeMap<String, BTreeSet<String>>> {
+        self.0.iter().map(|(name, (_, accesses))| (name.clone(), accesses.recorded())).collect()
+    }
 }
 
 async fn empty_table(client: Client) -> SharedStore {

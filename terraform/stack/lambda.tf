@@ -1,4 +1,5 @@
-# Path B: a function an area, and the worker where no task does its work. Sizes come from functions/settings.json, which SAM is checked against.
+# Path B: a function an area, and the worker where no task does its work. Sizes come from functions/settings.json, rights on the table from
+# functions/access.json; SAM is checked against both.
 
 locals {
   parameter_arn = "arn:${local.partition}:ssm:${local.region}:${local.account}:parameter${local.ssm_path}"
@@ -26,9 +27,9 @@ locals {
 
   # Each function sees only the items it works with, by the beginning of their keys.
   function_table = {
-    for function, settings in local.functions : function => concat(
+    for function in keys(local.functions) : function => concat(
       [
-        for number, access in settings.table : {
+        for number, access in local.access[function] : {
           sid       = "Table${number + 1}"
           actions   = [for action in access.actions : "dynamodb:${action}"]
           resources = [module.dynamodb.arn]

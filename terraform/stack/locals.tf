@@ -15,6 +15,7 @@ locals {
 
   routes   = jsondecode(file("${path.module}/../routes.json"))
   settings = jsondecode(file("${path.module}/../../functions/settings.json"))
+  access   = jsondecode(file("${path.module}/../../functions/access.json"))
   areas    = toset(concat(keys({ for path, area in local.routes.paths : area => path... }), [local.routes.default.area]))
 
   # Functions by area, and the worker where no Fargate backend does its work.

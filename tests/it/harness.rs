@@ -1,6 +1,7 @@
 //! A shop over an empty store, with a fixed clock and seeded ids, and a browser-like client for its routers.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
@@ -15,13 +16,18 @@ use shopease_shared::http::{self as shop_http, App};
 use shopease_shop::config::ShopConfig;
 use shopease_shop::domain::{EmailAddress, Order, Product, StockChange, StockLevel, Token};
 use shopease_shop::ports::{AuditRecord, Clock as _, Env as _, LogSink, PaymentProvider, ProcessEnv, SharedStore};
-use shopease_shop::services::{AuditReport, LocalShop, Worker, WorkerReport, audit, create_operator};
+use shopease_shop::services::{AuditReport, LocalShop, Services, Worker, WorkerReport, audit, create_operator};
 use shopease_shop::testing::{FixedClock, MapEnv, SeededIds, fixtures};
 use tower::ServiceExt as _;
 
 /// Stamps a test for each store: `both_stores!(name);` for `async fn name(shop: TestShop)`.
 macro_rules! both_stores {
     ($($name:ident),* $(,)?) => {
+        /// The same, for a test that brings a shop of its own.
+        #[allow(dead_code, reason = "not every group of tests is about use cases of functions")]
+        pub const SCENARIOS: &[(&str, crate::harness::Scenario)] =
+            &[$((stringify!($name), |shop| Box::pin($name(shop)))),*];
+
         mod on_dynamodb {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $name() {
@@ -45,6 +51,9 @@ macro_rules! both_stores {
 }
 pub(crate) use both_stores;
 
+/// A test of [`both_stores`].
+pub type Scenario = fn(TestShop) -> Pin<Box<dyn Future<Output = ()>>>;
+
 /// Name of the cookie that holds the token.
 pub const COOKIE: &str = "__Host-shopease_token";
 
@@ -64,6 +73,19 @@ pub fn scale() -> u32 {
     scale.map_or(1, |text| text.parse().expect("SHOPEASE_TEST_SCALE is a number"))
 }
 
+/// The configuration of every test shop.
+fn config() -> (ShopConfig, HttpConfig) {
+    let env = MapEnv::new([
+        ("SHOPEASE_CATALOG_CACHE_SECONDS", "0"),
+        ("SHOPEASE_REQUEST_TIMEOUT_MS", "60000"),
+        ("SHOPEASE_CHECKOUT_TIMEOUT_MS", "60000"),
+    ]);
+    let mut reader = Reader::new(&env);
+    let configuration = (ShopConfig::read(&mut reader), HttpConfig::read(&mut reader));
+    reader.finish().expect("the defaults are right");
+    configuration
+}
+
 /// A shop.
 pub struct TestShop {
     pub store: SharedStore,
@@ -75,6 +97,8 @@ pub struct TestShop {
     pub provider: FakeProvider,
     pub local: LocalShop,
     pub app: App,
+    /// Whose router answers and whose worker runs instead of those of one process, if they are apart.
+    functions: Option<(Router, LocalShop)>,
 }
 
 impl TestShop {
@@ -90,14 +114,7 @@ impl TestShop {
         payments: impl FnOnce(FakeProvider) -> Arc<P>,
     ) -> Self {
         crate::logs::watch();
-        let env = MapEnv::new([
-            ("SHOPEASE_CATALOG_CACHE_SECONDS", "0"),
-            ("SHOPEASE_REQUEST_TIMEOUT_MS", "60000"),
-            ("SHOPEASE_CHECKOUT_TIMEOUT_MS", "60000"),
-        ]);
-        let mut reader = Reader::new(&env);
-        let (shop, mut http) = (ShopConfig::read(&mut reader), HttpConfig::read(&mut reader));
-        reader.finish().expect("the defaults are right");
+        let (shop, mut http) = config();
         let (clock, ids) = (FixedClock::new(), Arc::new(SeededIds::new(7)));
         // Ids of its own here, too.
         let ledger = Ledger::in_memory(Arc::new(clock.clone()), Arc::new(SeededIds::new(9)));
@@ -106,13 +123,28 @@ impl TestShop {
         let payments: Arc<dyn PaymentProvider> = payments(provider.clone());
         let local = LocalShop::new(store.clone(), payments, Arc::new(clock.clone()), ids.clone(), shop);
         // Ids of its own, so that what the shop draws does not depend on how many requests there were.
-        let app = App::new(shopease_shop::services::Services::of(local.clone()), Arc::new(SeededIds::new(8)), http);
-        Self { store, clock, ids, ledger, provider, local, app }
+        let app = App::new(Services::of(local.clone()), Arc::new(SeededIds::new(8)), http);
+        Self { store, clock, ids, ledger, provider, local, app, functions: None }
+    }
+
+    /// The same shop as functions: the router of these answers, and this worker runs.
+    pub fn with_functions(self, router: Router, worker: LocalShop) -> Self {
+        Self { functions: Some((router, worker)), ..self }
+    }
+
+    /// The shop of a function: the same time and payment provider over another store on the same table. Its answers draw ids
+    /// from `seed`.
+    pub fn function(&self, store: SharedStore, seed: u64) -> (LocalShop, App) {
+        let (shop, mut http) = config();
+        http.test_cards = self.provider.test_cards();
+        let payments: Arc<dyn PaymentProvider> = Arc::new(self.provider.clone());
+        let local = LocalShop::new(store, payments, Arc::new(self.clock.clone()), self.ids.clone(), shop);
+        (local.clone(), App::new(Services::of(local), Arc::new(SeededIds::new(seed)), http))
     }
 
     /// Everything the shop serves.
     pub fn router(&self) -> Router {
-        shop_http::all(self.app.clone())
+        self.functions.as_ref().map_or_else(|| shop_http::all(self.app.clone()), |(router, _)| router.clone())
     }
 
     /// A visitor of everything.
@@ -157,7 +189,8 @@ impl TestShop {
 
     /// The worker's next run.
     pub async fn work(&self) -> WorkerReport {
-        let worker = Worker::new(self.local.clone(), Arc::new(LogSink));
+        let local = self.functions.as_ref().map_or(&self.local, |(_, worker)| worker);
+        let worker = Worker::new(local.clone(), Arc::new(LogSink));
         worker.run_once().await.expect("the worker runs")
     }
 

@@ -66,7 +66,9 @@ impl WorkingCopy {
         let directory = Scratch::new("terraform")?;
         let copy = directory.path();
         fs::create_dir_all(copy.join("functions"))?;
-        fs::copy(root().join("functions/settings.json"), copy.join("functions/settings.json"))?;
+        for file in ["functions/settings.json", "functions/access.json"] {
+            fs::copy(root().join(file), copy.join(file))?;
+        }
         copy_tree(&root().join("terraform"), &copy.join("terraform"))?;
         // A root of its own for each emulated deployment: its override, its state.
         for directory in EMULATED {

@@ -19,18 +19,19 @@ pub fn run(version: &str) -> Result<()> {
         bail!("Cargo.toml has version {}, not {version}", env!("CARGO_PKG_VERSION"));
     }
     let release = root().join("releases").join(version);
-    let (statements, recorded_calls) = (release.join("statements"), release.join("calls.json"));
-    let (description, answers) = (release.join("openapi.json"), release.join("answers"));
-    if let Some(there) = [&statements, &recorded_calls, &description, &answers].into_iter().find(|path| path.exists()) {
+    let parts = ["statements", "calls.json", "openapi.json", "answers", "access.json"].map(|part| release.join(part));
+    if let Some(there) = parts.iter().find(|path| path.exists()) {
         bail!("{} exists: what a release was is never changed", there.display());
     }
+    let statements = release.join("statements");
     std::fs::create_dir_all(&statements)?;
     for statement in sorted_files(&root().join("storage/.sqlx"))? {
         std::fs::copy(&statement, statements.join(statement.file_name().context("a file has a name")?))?;
     }
     std::fs::write(release.join("migrations.txt"), migrations()?)?;
-    calls(&recorded_calls)?;
+    calls(&release.join("calls.json"))?;
     api(&release)?;
+    access(&release)?;
     documents()?;
     println!("Recorded in {}.", release.display());
     Ok(())
@@ -76,6 +77,20 @@ fn api(release: &Path) -> Result<()> {
     )?;
     if !release.join("openapi.json").exists() {
         bail!("openapi.json was not written: is the test still called {test}?");
+    }
+    Ok(())
+}
+
+/// What each function does to the table: a test finds out, and writes it where it is told to.
+fn access(release: &Path) -> Result<()> {
+    let test = "access::each_function_may_do_to_the_table_what_its_use_cases_do";
+    execute(
+        cargo()
+            .args(["test", "--quiet", "--workspace", "--test", "it", "--", "--exact", test])
+            .env("SHOPEASE_TEST_RECORD_ACCESS", release),
+    )?;
+    if !release.join("access.json").exists() {
+        bail!("access.json was not written: is the test still called {test}?");
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The generated parts of the SAM templates: functions with their roles, logs, alarms and integrations from
-//! `functions/settings.json`, routes and listener rules from the route table. Terraform reads the same two sources.
+//! `functions/settings.json` and `functions/access.json`, routes and listener rules from the route table. Terraform reads the
+//! same sources.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -39,8 +40,10 @@ struct Function {
     memory_mb: Option<u32>,
     timeout_seconds: Option<u32>,
     reserved_concurrency: Option<u32>,
-    table: Vec<Access>,
 }
+
+/// `functions/access.json`: what each function does to the table, as a test of `tests/it/access.rs` has recorded it.
+type AccessOfFunctions = BTreeMap<String, Vec<Access>>;
 
 /// Actions on items whose partition key is like one of `keys`.
 #[derive(Debug, Deserialize)]
@@ -57,6 +60,9 @@ struct Access {
 pub fn functions(template: &str) -> Result<String> {
     let settings: Settings = serde_json::from_str(&std::fs::read_to_string(root().join("functions/settings.json"))?)
         .context("functions/settings.json")?;
+    let accesses: AccessOfFunctions =
+        serde_json::from_str(&std::fs::read_to_string(root().join("functions/access.json"))?)
+            .context("functions/access.json")?;
     let mut known: Vec<_> = Area::ALL.iter().map(|area| area.name()).collect();
     known.push("worker");
     if let Some(stranger) = settings.functions.keys().find(|name| !known.contains(&name.as_str())) {
@@ -66,7 +72,8 @@ pub fn functions(template: &str) -> Result<String> {
     for name in known {
         let function =
             settings.functions.get(name).with_context(|| format!("functions/settings.json lacks {name:?}"))?;
-        resources += &function_resources(name, function, &settings.defaults);
+        let access = accesses.get(name).with_context(|| format!("functions/access.json lacks {name:?}"))?;
+        resources += &function_resources(name, function, access, &settings.defaults);
         if name != "worker" {
             resources += &integration(name);
         }
@@ -101,7 +108,7 @@ fn logical(name: &str) -> String {
     name[..1].to_uppercase() + &name[1..]
 }
 
-fn function_resources(name: &str, function: &Function, defaults: &Limits) -> String {
+fn function_resources(name: &str, function: &Function, access: &[Access], defaults: &Limits) -> String {
     let logical = logical(name);
     let memory = function.memory_mb.unwrap_or(defaults.memory_mb);
     let timeout = function.timeout_seconds.unwrap_or(defaults.timeout_seconds);
@@ -140,7 +147,7 @@ fn function_resources(name: &str, function: &Function, defaults: &Limits) -> Str
 
 {}
 {}{}",
-        role(name, &logical, &function.table),
+        role(name, &logical, access),
         alarm(name, "errors", "Errors", 0),
         alarm(name, "throttles", "Throttles", 3),
     )

@@ -170,7 +170,7 @@ pub fn all() -> impl Iterator<Item = &'static Route> {
 
 /// The routes of a path, one per method. Refused requests never come as far as axum's router, and theirs would forget the
 /// pattern with the request.
-pub(super) fn at(path: &str) -> &'static [&'static Route] {
+pub fn at(path: &str) -> &'static [&'static Route] {
     static BY_PATH: LazyLock<Router<Vec<&'static Route>>> = LazyLock::new(|| {
         let mut by_path = Router::new();
         let mut routes: BTreeMap<&str, Vec<&Route>> = BTreeMap::new();

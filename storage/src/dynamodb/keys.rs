@@ -111,6 +111,13 @@ impl Kind {
         self.of("")
     }
 
+    /// What all partition keys of the kind of this one are like, in the syntax of IAM.
+    #[cfg(feature = "testing")]
+    pub fn pattern(partition: &str) -> Option<String> {
+        let (kind, _) = Self::parse(partition)?;
+        Some(if partition == kind.name() { partition.to_owned() } else { kind.prefix() + "*" })
+    }
+
     /// The kind of a partition key, with the rest of it.
     pub fn parse(partition: &str) -> Option<(Self, &str)> {
         let (name, rest) = partition.split_once('#').unwrap_or((partition, ""));

@@ -3,6 +3,8 @@
 //! `keys` says what lies where; every other file is one aggregate, or how requests are made. What has to change together
 //! is one `TransactWriteItems`; a product, which is larger than that, is written in repeatable steps (`upsert`).
 
+#[cfg(feature = "testing")]
+pub mod access;
 mod accounts;
 mod actions;
 mod audit;

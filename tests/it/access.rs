@@ -1,0 +1,194 @@
+//! What each function does to the table, recorded while the tests of its use cases run: the rights of its role follow from
+//! `functions/access.json`, which is written here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use http::StatusCode;
+use serde_json::{Value, json};
+use shopease_process::ambient::{Env as _, ProcessEnv};
+use shopease_shared::http as shop_http;
+use shopease_shared::http::listener_rules::owner;
+use shopease_shared::http::routes::{self, Area};
+use shopease_shop::testing::fixtures;
+use shopease_storage::testing::AccessRecorder;
+use tower::ServiceExt as _;
+
+use crate::harness::{PASSWORD, TestShop};
+use crate::{accounts, bad_forms, cart, catalog, checkout, checkout_resumed, payments, security};
+
+/// Set to `1`, the test writes the file.
+const WRITE: &str = "SHOPEASE_TEST_WRITE_ACCESS";
+/// A directory where the test writes what this release alone needs: `cargo xtask release` sets it.
+const RECORD: &str = "SHOPEASE_TEST_RECORD_ACCESS";
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../functions/access.json");
+const RELEASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../releases");
+const WORKER: &str = "worker";
+
+/// Not as functions: these wait for a worker in the same process.
+const IN_ONE_PROCESS: [&str; 1] = ["a_checkout_wakes_a_worker_that_had_nothing_to_do"];
+
+/// Routes that some answer has not refused.
+type Served = Arc<Mutex<BTreeSet<(&'static str, &'static str)>>>;
+
+/// The functions of a shop, each on a store of its own, behind the rules of the load balancer.
+async fn deploy(recorder: &AccessRecorder, served: &Served) -> TestShop {
+    let (store, mut stores) = recorder.table().await;
+    let shop = TestShop::new(store);
+    let mut function = |name: &str, seed| shop.function(stores.remove(name).expect("a store for each function"), seed);
+    let (worker, _) = function(WORKER, 10);
+    let routers: BTreeMap<Area, Router> = (11..)
+        .zip(Area::ALL)
+        .map(|(seed, area)| (area, shop_http::area(function(area.name(), seed).1, area)))
+        .collect();
+    for router in routers.values() {
+        // A load balancer asks each function by itself.
+        let ready = router.clone().oneshot(Request::get("/readyz").body(Body::empty()).expect("a request")).await;
+        assert_eq!(ready.expect("routers do not fail").status(), StatusCode::OK);
+    }
+    let served = Arc::clone(served);
+    let balancer = Router::new().fallback(move |request: Request| {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let function = routers[&owner(&path).0].clone();
+        let served = Arc::clone(&served);
+        async move {
+            let response = function.oneshot(request).await;
+            if response.as_ref().is_ok_and(|response| response.status() < StatusCode::BAD_REQUEST) {
+                let routes = routes::at(&path).iter().filter(|route| route.method == method);
+                served.lock().expect("not poisoned").extend(routes.map(|route| (route.method.as_str(), route.path)));
+            }
+            response
+        }
+    });
+    shop.with_functions(balancer, worker)
+}
+
+/// What the other tests only do through the API.
+async fn every_form_is_filled_in(shop: TestShop) {
+    shop.sell(&fixtures::product("kettle").build(), 5).await;
+    let mut shopper = shop.client();
+    let csrf = shopper.get("/products/kettle").await.hidden("csrf");
+    let added = shopper.form("/cart/line-items", &[("csrf", &csrf), ("sku", "KETTLE"), ("quantity", "2")]).await;
+    assert_eq!(added.status, StatusCode::SEE_OTHER);
+    let csrf = shopper.get("/register").await.hidden("csrf");
+    let account = [("csrf", &*csrf), ("name", "Ada"), ("email", "ada@example.com"), ("password", PASSWORD)];
+    assert_eq!(shopper.form("/register", &account).await.status, StatusCode::SEE_OTHER);
+
+    let mut operator = shop.operator().await;
+    let page = operator.get("/admin/stock/kettle").await;
+    let (csrf, key) = (page.hidden("csrf"), page.hidden("idempotency_key"));
+    let correction =
+        [("csrf", &*csrf), ("idempotency_key", &key), ("sku", "KETTLE"), ("change", "set_available"), ("units", "7")];
+    assert_eq!(operator.form("/admin/stock/kettle", &correction).await.status, StatusCode::SEE_OTHER);
+}
+
+/// Ways through a use case that the other tests go in another one alone.
+async fn an_operator_searches_and_is_refused(shop: TestShop) {
+    shop.sell(&fixtures::product("kettle").build(), 5).await;
+    let mut operator = shop.operator().await;
+    assert!(operator.get("/admin/stock?q=kettle").await.text().contains("/admin/stock/kettle"));
+    let too_many = json!({ "sku": "KETTLE", "change": "adjust", "units": -6 });
+    let refused = operator.post_once("/api/v1/admin/stock-corrections", "k", &too_many).await;
+    assert_eq!(refused.problem(), (409, "out-of-stock".to_owned()));
+}
+
+/// Statements of a policy: actions that are used on the same keys together.
+fn statements(accesses: &BTreeMap<String, BTreeSet<String>>) -> Value {
+    let mut by_keys: BTreeMap<&BTreeSet<String>, Vec<&String>> = BTreeMap::new();
+    for (action, keys) in accesses {
+        by_keys.entry(keys).or_default().push(action);
+    }
+    let mut statements: Vec<_> = by_keys.into_iter().map(|(keys, actions)| (actions, keys)).collect();
+    statements.sort();
+    statements.into_iter().map(|(actions, keys)| json!({ "actions": actions, "keys": keys })).collect()
+}
+
+/// The actions of each function, with the patterns of their keys.
+type Functions = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
+
+/// What the release before this one does: its functions run with the same roles until the roll is over.
+fn of_the_last_release() -> Functions {
+    let number = |name: &str| name.split('.').map(|part| part.parse().ok()).collect::<Option<Vec<u32>>>();
+    let releases = fs::read_dir(RELEASES).expect("releases").map(|entry| entry.expect("an entry").file_name());
+    let releases = releases.filter_map(|name| number(name.to_str()?).map(|number| (number, name)));
+    let last = releases.filter(|(release, _)| Some(release) < number(env!("CARGO_PKG_VERSION")).as_ref()).max();
+    let text = last.map(|(_, name)| fs::read_to_string(Path::new(RELEASES).join(name).join("access.json")));
+    let text = text.map_or_else(|| "{}".to_owned(), |text| text.expect("what the last release does"));
+    let functions: BTreeMap<String, Vec<Statement>> = serde_json::from_str(&text).expect("statements");
+    let of = |statements: Vec<Statement>| {
+        statements.into_iter().flat_map(|Statement { actions, keys }| {
+            actions.into_iter().map(move |action| (action, keys.clone())).collect::<Vec<_>>()
+        })
+    };
+    functions.into_iter().map(|(name, statements)| (name, of(statements).collect())).collect()
+}
+
+/// A statement of the file.
+#[derive(serde::Deserialize)]
+struct Statement {
+    actions: Vec<String>,
+    keys: BTreeSet<String>,
+}
+
+/// The file, one statement a line.
+fn document(functions: &Functions) -> String {
+    let functions = functions.iter().map(|(name, accesses)| {
+        let statements = statements(accesses);
+        let lines: Vec<_> = statements.as_array().into_iter().flatten().map(|line| format!("    {line}")).collect();
+        format!("  {name:?}: [\n{}\n  ]", lines.join(",\n"))
+    });
+    format!("{{\n{}\n}}\n", functions.collect::<Vec<_>>().join(",\n"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_function_may_do_to_the_table_what_its_use_cases_do() {
+    let names = Area::ALL.iter().map(|area| area.name()).chain([WORKER]);
+    let (recorder, served) = (AccessRecorder::new(names), Served::default());
+    let scenarios = [
+        catalog::SCENARIOS,
+        cart::SCENARIOS,
+        checkout::SCENARIOS,
+        checkout_resumed::SCENARIOS,
+        payments::SCENARIOS,
+        accounts::SCENARIOS,
+        security::SCENARIOS,
+        bad_forms::SCENARIOS,
+        &[
+            ("every_form_is_filled_in", |shop| Box::pin(every_form_is_filled_in(shop))),
+            ("an_operator_searches_and_is_refused", |shop| Box::pin(an_operator_searches_and_is_refused(shop))),
+        ],
+    ];
+    for (name, scenario) in scenarios.into_iter().flatten().filter(|(name, _)| !IN_ONE_PROCESS.contains(name)) {
+        println!("{name}");
+        scenario(deploy(&recorder, &served).await).await;
+    }
+    let served = served.lock().expect("not poisoned").clone();
+    let all = routes::all().map(|route| (route.method.as_str(), route.path));
+    let unserved: Vec<_> = all.filter(|route| !served.contains(route)).collect();
+    assert!(unserved.is_empty(), "no test has been served these, so their rights are not known: {unserved:?}");
+
+    let recorded = recorder.accesses();
+    let mut needed = recorded.clone();
+    for (name, accesses) in of_the_last_release() {
+        for (action, keys) in accesses {
+            needed.entry(name.clone()).or_default().entry(action).or_default().extend(keys);
+        }
+    }
+    if ProcessEnv.var(WRITE).is_some_and(|write| write == "1") {
+        fs::write(FILE, document(&needed)).expect("written");
+    }
+    if let Some(release) = ProcessEnv.var(RECORD) {
+        fs::write(Path::new(&release).join("access.json"), document(&recorded)).expect("written");
+    }
+    let committed = fs::read_to_string(Path::new(FILE)).unwrap_or_default();
+    assert_eq!(
+        committed,
+        document(&needed),
+        "write functions/access.json with {WRITE}=1, then run cargo xtask generate"
+    );
+}
