@@ -1,6 +1,8 @@
 //! Every route in every shape that a front door might see, and treat, in its own way.
 
 use http::Method;
+use serde_json::Value;
+use shopease_shared::http::openapi;
 use shopease_shared::http::routes::{self, Route};
 
 use crate::client::{Call, LETTER};
@@ -126,11 +128,13 @@ const SPREAD: usize = 3;
 
 /// Route, shape and request, for all of them.
 pub fn all(deployment: &Deployment) -> Vec<(String, &'static str, Call)> {
+    let description = openapi::json().expect("the API is described");
+    let description = serde_json::from_str(&description).expect("JSON");
     let mut calls = Vec::new();
     let spread = SHAPES.iter().position(|(shape, _)| *shape == FIRST_SPREAD).expect("the shape is there");
     for (number, route) in routes::all().enumerate() {
         let name = format!("{} {}", route.method, route.path);
-        let usual = usual(deployment, route);
+        let usual = usual(deployment, &description, route);
         let chosen = SHAPES
             .iter()
             .enumerate()
@@ -144,7 +148,7 @@ pub fn all(deployment: &Deployment) -> Vec<(String, &'static str, Call)> {
 }
 
 /// What a client of this route would send. Nothing of it succeeds in changing what the next request sees.
-fn usual(deployment: &Deployment, route: &Route) -> Call {
+fn usual(deployment: &Deployment, description: &Value, route: &Route) -> Call {
     let Deployment { handle, sku, .. } = deployment;
     let target = route.path.replace("{handle}", handle).replace("{id}", NOBODY).replace("{*path}", "shop.css");
     let method = match route.method.as_str() {
@@ -157,17 +161,44 @@ fn usual(deployment: &Deployment, route: &Route) -> Call {
     if route.method == Method::GET || route.method == Method::DELETE {
         return call;
     }
-    let json = match route.path {
-        "/api/v1/cart/line-items" => format!(r#"{{"sku":"{sku}","quantity":1}}"#),
-        "/api/v1/cart/line-items/{id}" => r#"{"quantity":2}"#.to_owned(),
-        "/api/v1/accounts" => format!(r#"{{"email":"new-door-{LETTER}","password":"short","name":""}}"#),
-        "/api/v1/sessions" => format!(r#"{{"email":"nobody-door-{LETTER}@parity.test","password":"wrong horse"}}"#),
-        _ => "{}".to_owned(),
-    };
-    if route.path.starts_with("/api/") {
-        call.body("application/json", json)
-    } else {
-        call.body("application/x-www-form-urlencoded", format!("sku={sku}&quantity=1&csrf=none"))
+    let operation = &description["paths"][route.path][method.to_lowercase()];
+    match operation["requestBody"]["content"]["application/json"].get("schema") {
+        Some(schema) => call.body("application/json", body_of(description, sku, "", schema).to_string()),
+        None if route.path.starts_with("/api/") => call.body("application/json", "{}"),
+        None => call.body("application/x-www-form-urlencoded", format!("sku={sku}&quantity=1&csrf=none")),
+    }
+}
+
+/// A value that fits a schema of the API's description: its example, or the least that its type allows.
+fn body_of(description: &Value, sku: &str, name: &str, schema: &Value) -> Value {
+    let of = |name: &str, schema: &Value| body_of(description, sku, name, schema);
+    // What would be found, or would change what the next request sees.
+    match name {
+        "sku" => return sku.into(),
+        "email" => return format!("nobody-door-{LETTER}@parity.test").into(),
+        "password" => return "short".into(),
+        _ => {}
+    }
+    if let Some(reference) = schema["$ref"].as_str() {
+        return of(name, description.pointer(&reference[1..]).expect("a reference to a schema"));
+    }
+    if let Some(value) = schema.get("example").or_else(|| schema["enum"].get(0)) {
+        return value.clone();
+    }
+    if let Some(first) = schema["oneOf"].get(0) {
+        return of(name, first);
+    }
+    let whole = schema["allOf"].as_array().into_iter().flatten().map(|part| of(name, part));
+    let properties = schema["properties"].as_object().into_iter().flatten();
+    let mut object: serde_json::Map<_, _> = whole.filter_map(|part| part.as_object().cloned()).flatten().collect();
+    object.extend(properties.map(|(name, schema)| (name.clone(), of(name, schema))));
+    let kind = schema["type"].as_str().or_else(|| schema["type"].get(0)?.as_str());
+    match kind {
+        Some("string") => "text".into(),
+        Some("integer" | "number") => schema.get("minimum").cloned().unwrap_or_else(|| 1.into()),
+        Some("boolean") => true.into(),
+        Some("array") => Value::Array(Vec::new()),
+        _ => object.into(),
     }
 }
 

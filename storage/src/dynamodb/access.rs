@@ -40,10 +40,10 @@ fn accesses<'a>(operation: &'a str, body: &'a Value) -> Result<Vec<(&'a str, &'a
         "GetItem" | "UpdateItem" | "DeleteItem" => Some(vec![(operation, &body["Key"])]),
         "PutItem" => Some(vec![(operation, &body["Item"])]),
         "BatchGetItem" => {
-            Some(tables().flat_map(|table| table["Keys"].as_array()).flatten().map(|key| (operation, key)).collect())
+            Some(tables().filter_map(|table| table["Keys"].as_array()).flatten().map(|key| (operation, key)).collect())
         }
         "BatchWriteItem" => tables()
-            .flat_map(|table| table.as_array())
+            .filter_map(Value::as_array)
             .flatten()
             .map(|write| {
                 let key = write["PutRequest"].get("Item").or_else(|| write["DeleteRequest"].get("Key"));
