@@ -1,15 +1,10 @@
 //! How the shop shows itself and what a process accepts, from the environment.
 
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use shopease_process::config::Reader;
-use shopease_shop::domain::CountryCode;
-
-/// Countries that the checkout form offers, by name.
-#[expect(clippy::expect_used, reason = "compiled in, and read by a test")]
-static COUNTRIES: LazyLock<Vec<(CountryCode, String)>> =
-    LazyLock::new(|| serde_json::from_str(include_str!("../data/countries.json")).expect("countries.json"));
+use shopease_shop::config::countries;
+use shopease_shop::domain::Country;
 
 /// How the shop shows itself.
 #[derive(Debug, Clone)]
@@ -19,8 +14,8 @@ pub struct HttpConfig {
     /// `SHOPEASE_INSECURE_COOKIES`: cookies without `Secure` and `__Host-`, for plain http on a host that the
     /// browser does not trust (Safari on localhost, a phone in the same network). Never in production.
     pub insecure_cookies: bool,
-    /// Countries that the checkout form offers, by name.
-    pub countries: Vec<(CountryCode, String)>,
+    /// `SHOPEASE_COUNTRIES`: countries that the checkout form offers, by name (default: all).
+    pub countries: Vec<&'static Country>,
     /// Cards that the checkout form offers, as the provider's tokens with labels. Whoever opens the provider fills them in.
     pub test_cards: Vec<(String, String)>,
     /// What one process takes on.
@@ -40,7 +35,7 @@ impl HttpConfig {
         Self {
             shop_name: reader.or("SHOPEASE_NAME", "shopease".to_owned()),
             insecure_cookies: reader.or("SHOPEASE_INSECURE_COOKIES", false),
-            countries: COUNTRIES.clone(),
+            countries: countries(reader),
             test_cards: Vec::new(),
             limits: Limits::read(reader),
             measure: reader.or("SHOPEASE_MEASURE", false),
@@ -114,8 +109,8 @@ mod tests {
         let mut reader = Reader::new(&Unset);
         let (http, shop) = (HttpConfig::read(&mut reader), ShopConfig::read(&mut reader));
         assert_eq!(reader.finish(), Ok(()));
-        for (country, name) in http.countries {
-            let offers = shop.pricing.shipping.offers(country, Money::zero(Currency::EUR), 500, true);
+        for Country { code, name, .. } in http.countries {
+            let offers = shop.pricing.shipping.offers(*code, Money::zero(Currency::EUR), 500, true);
             assert!(!offers.is_empty(), "no shipping to {name}");
         }
     }

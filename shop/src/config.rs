@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use shopease_process::config::Reader;
 
-use crate::domain::{Currency, Language, PricingRules, ShippingTable, TaxTable};
+use crate::domain::{Country, Currency, Language, PricingRules, ShippingTable, TaxTable, fold};
 
 #[expect(clippy::expect_used, reason = "compiled in, and read by a test")]
 static TAX_RATES: LazyLock<TaxTable> =
@@ -24,7 +24,7 @@ pub struct ShopConfig {
     /// `SHOPEASE_CURRENCY`: currency of imports that name none (default `EUR`).
     pub currency: Currency,
     /// `SHOPEASE_PRICES_INCLUDE_TAX` (default `true`), `SHOPEASE_TAX_RATES` and `SHOPEASE_SHIPPING_METHODS`: JSON
-    /// in the form of `shop/data/*.json` that replaces the built-in tables.
+    /// in the form of `shop/data/*.json` that replaces the built-in tables. [`countries`] adds where the shop sells to.
     pub pricing: PricingRules,
     /// `SHOPEASE_CATALOG_CACHE_SECONDS`: how long catalog reads may be old (default 5, 0 switches the cache off).
     pub catalog_cache_seconds: u64,
@@ -41,21 +41,18 @@ pub struct ShopConfig {
 impl ShopConfig {
     /// Reads the section.
     pub fn read(reader: &mut Reader<'_>) -> Self {
-        let tax: Option<Json<TaxTable>> = reader.optional("SHOPEASE_TAX_RATES");
         let shipping: Option<Json<ShippingTable>> = reader.optional("SHOPEASE_SHIPPING_METHODS");
         Self {
             language: language(reader),
             currency: currency(reader),
             pricing: PricingRules {
-                tax: match tax {
-                    Some(Json(table)) => table,
-                    None => TAX_RATES.clone(),
-                },
+                tax: tax_rates(reader),
                 shipping: match shipping {
                     Some(Json(table)) => table,
                     None => SHIPPING_METHODS.clone(),
                 },
                 prices_include_tax: reader.or("SHOPEASE_PRICES_INCLUDE_TAX", true),
+                sells_to: countries(reader).into_iter().map(|country| country.code).collect(),
             },
             catalog_cache_seconds: reader.or("SHOPEASE_CATALOG_CACHE_SECONDS", 5),
             public_url: public_url(reader),
@@ -63,6 +60,36 @@ impl ShopConfig {
             low_stock_units: reader.or("SHOPEASE_LOW_STOCK_UNITS", 3),
         }
     }
+}
+
+/// `SHOPEASE_COUNTRIES`: codes of the countries that the shop sells to, with commas between them (default: all), sorted by name.
+pub fn countries(reader: &mut Reader<'_>) -> Vec<&'static Country> {
+    const NAME: &str = "SHOPEASE_COUNTRIES";
+    let codes = reader.optional::<String>(NAME);
+    let mut countries = Vec::new();
+    for code in codes.iter().flat_map(|codes| codes.split(',')).map(str::trim).filter(|code| !code.is_empty()) {
+        match code.parse().ok().and_then(Country::find) {
+            Some(country) => countries.push(country),
+            None => reader.problem(NAME, format!("{code:?} is not the ISO 3166-1 code of a country, such as DE")),
+        }
+    }
+    if countries.is_empty() {
+        countries.extend(Country::all());
+    }
+    countries.sort_by_cached_key(|country| fold(&country.name));
+    countries.dedup();
+    countries
+}
+
+fn tax_rates(reader: &mut Reader<'_>) -> TaxTable {
+    const NAME: &str = "SHOPEASE_TAX_RATES";
+    let Some(Json(table)) = reader.optional::<Json<TaxTable>>(NAME) else { return TAX_RATES.clone() };
+    for (country, region) in table.unknown_regions() {
+        let example = Country::find(country).and_then(|country| country.regions.first());
+        let hint = example.map_or(String::new(), |region| format!(" such as {}", region.code));
+        reader.problem(NAME, format!("{country} has no region {region:?}; write the code{hint}"));
+    }
+    table
 }
 
 fn language(reader: &mut Reader<'_>) -> Language {
@@ -160,17 +187,45 @@ mod tests {
     }
 
     #[test]
+    fn a_rate_for_a_region_that_no_address_can_have_is_refused() {
+        for (country, region, right) in [
+            ("US", "CA", true),
+            ("PT", "20", true),
+            ("US", "California", false),
+            ("US", "ca", false),
+            ("UK", "X", false),
+        ] {
+            let rate = serde_json::json!({
+                "country": country, "region": region, "class": "standard", "rate_ppm": 1, "title": "Tax"
+            });
+            let table = serde_json::json!({ "rates": [rate] }).to_string();
+            let env = shopease_process::testing::MapEnv::new([("SHOPEASE_TAX_RATES", table.as_str())]);
+            let mut reader = Reader::new(&env);
+            ShopConfig::read(&mut reader);
+            assert_eq!(reader.finish().is_ok(), right, "{country} {region}");
+        }
+    }
+
+    #[test]
     fn every_problem_is_reported_with_its_variable() {
         let mut reader = Reader::new(&Vars(&[
             ("SHOPEASE_LANGUAGE", "xx"),
             ("SHOPEASE_CURRENCY", "ZZZ"),
             ("SHOPEASE_TAX_RATES", "{"),
+            ("SHOPEASE_COUNTRIES", "DE,UK, Austria,AT"),
         ]));
         ShopConfig::read(&mut reader);
-        let problems = reader.finish().expect_err("three problems").problems;
-        for (problem, name) in problems.iter().zip(["SHOPEASE_TAX_RATES", "SHOPEASE_LANGUAGE", "SHOPEASE_CURRENCY"]) {
+        let problems = reader.finish().expect_err("problems").problems;
+        let names = [
+            "SHOPEASE_LANGUAGE",
+            "SHOPEASE_CURRENCY",
+            "SHOPEASE_TAX_RATES",
+            "SHOPEASE_COUNTRIES",
+            "SHOPEASE_COUNTRIES",
+        ];
+        for (problem, name) in problems.iter().zip(names) {
             assert!(problem.starts_with(name), "{problem}");
         }
-        assert_eq!(problems.len(), 3);
+        assert_eq!(problems.len(), names.len());
     }
 }

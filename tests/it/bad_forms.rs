@@ -181,7 +181,7 @@ fn checkout() -> Vec<Case> {
         ("region", "C%00A"),
         ("postal_code", ""),
         ("country", ""),
-        ("country", "de"),
+        ("country", "UK"),
         ("country", "XX"),
         ("country", "%F0%9F%87%A9%F0%9F%87%AA"),
         ("shipping_method", "teleport"),

@@ -19,6 +19,7 @@ mod checkout;
 mod checkout_races;
 mod checkout_resumed;
 mod compression;
+mod destinations;
 mod dynamodb_faults;
 mod events;
 mod failing_store;

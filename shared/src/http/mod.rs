@@ -39,7 +39,7 @@ pub use problem::Problem;
 use routes::{Area, Surface};
 pub use rule::BrokenRule;
 pub use runtime::{RUNTIME_HEADER, Runtime};
-use shopease_shop::domain::CountryCode;
+use shopease_shop::domain::Country;
 use shopease_shop::ports::{AssetStore, IdGenerator, MAX_ASSET_BYTES, SystemIds};
 use shopease_shop::services::{LocalShop, Services};
 pub use texts::failure as failure_text;
@@ -108,7 +108,7 @@ impl App {
     }
 
     /// Countries that the checkout form offers.
-    pub(crate) fn countries(&self) -> &[(CountryCode, String)] {
+    pub(crate) fn countries(&self) -> &[&'static Country] {
         &self.config.countries
     }
 }

@@ -36,7 +36,7 @@ const fn words(field: Field) -> (&'static str, &'static str) {
         Field::ShippingLine1 => ("Street address", "a street address"),
         Field::ShippingLine2 => ("Apartment, floor or company", "an apartment, floor or company"),
         Field::ShippingPostalCode => ("Postal code", "a postal code"),
-        Field::ShippingRegion => ("State or province", "a state or province"),
+        Field::Region | Field::ShippingRegion => ("State or province", "a state or province"),
         Field::Sku => ("SKU", "a SKU"),
         Field::Sort => ("Sort order", "a sort order"),
         Field::Units => ("Units", "a number of units"),
@@ -84,6 +84,9 @@ pub fn rule(rule: &RuleError) -> String {
 fn value_rule(field: Field, rule: &ValueRule) -> String {
     let (_, value) = words(field);
     match rule {
+        ValueRule::Required if matches!(field, Field::Region | Field::ShippingRegion) => {
+            "Choose a state or province: taxes depend on it.".to_owned()
+        }
         ValueRule::Required => format!("Enter {value}."),
         ValueRule::Length { min, max } => format!("Enter {value} of {}.", characters(*min, *max)),
         ValueRule::Line { min, max } => format!("Enter {value} of {} on one line.", characters(*min, *max)),
@@ -96,6 +99,9 @@ fn value_rule(field: Field, rule: &ValueRule) -> String {
         ValueRule::Offered if field == Field::Sort => {
             let [newest, title, price, price_descending, relevance] = SORTS.map(ProductSort::as_str);
             format!("Choose a sort order: {newest}, {title}, {price}, {price_descending} or {relevance}.")
+        }
+        ValueRule::Offered if matches!(field, Field::Region | Field::ShippingRegion) => {
+            "Choose a state or province of this country: taxes depend on it.".to_owned()
         }
         ValueRule::Offered => format!("Choose {value} from the list."),
         ValueRule::NeedsSearch => "Sorting by relevance needs a search.".to_owned(),
@@ -135,7 +141,7 @@ fn number(value: i64) -> String {
 const fn written(format: Format) -> &'static str {
     match format {
         Format::Amount => "Enter an amount such as 1234.50, without thousands separators.",
-        Format::Country => "Enter a country as two capital letters, for example DE.",
+        Format::Country => "Enter a country as two letters, for example DE.",
         Format::Currency => "Enter a currency as an ISO 4217 code, for example EUR.",
         Format::Email => "Enter an email address of at most 254 characters, for example name@example.com.",
         Format::Handle => "Enter a handle of 1 to 255 letters, digits and hyphens.",

@@ -1,60 +1,11 @@
 //! Where an order goes.
 
-use std::fmt;
-use std::str::FromStr;
+use super::{Country, CountryCode, Field, PostalCodes, RuleError, ValueRule};
 
-use serde::{Deserialize, Serialize};
-
-use super::{Field, Format, RuleError, ValueRule};
-
-/// An ISO 3166-1 alpha-2 country code, upper case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct CountryCode([u8; 2]);
-
-impl CountryCode {
-    /// The two letters.
-    pub fn as_str(&self) -> &str {
-        // Only ASCII letters get in.
-        std::str::from_utf8(&self.0).unwrap_or_default()
-    }
-}
-
-impl fmt::Display for CountryCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for CountryCode {
-    type Err = RuleError;
-
-    fn from_str(text: &str) -> Result<Self, RuleError> {
-        match text.as_bytes() {
-            [a, b] if a.is_ascii_uppercase() && b.is_ascii_uppercase() => Ok(Self([*a, *b])),
-            _ => Err(RuleError::malformed(Field::Country, Format::Country)),
-        }
-    }
-}
-
-impl TryFrom<String> for CountryCode {
-    type Error = RuleError;
-
-    fn try_from(text: String) -> Result<Self, RuleError> {
-        text.parse()
-    }
-}
-
-impl From<CountryCode> for String {
-    fn from(code: CountryCode) -> Self {
-        code.as_str().to_owned()
-    }
-}
-
-/// A postal address as the parcel service needs it.
+/// A postal address as a carrier needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
-    /// Who receives the parcel.
+    /// Who receives the shipment.
     pub name: String,
     /// Street and number.
     pub line1: String,
@@ -62,9 +13,9 @@ pub struct Address {
     pub line2: Option<String>,
     /// Town.
     pub city: String,
-    /// State, province or region code where taxes depend on it, for example `CA`.
+    /// State or province: the code of [`Country::regions`] where that is known, for example `CA`.
     pub region: Option<String>,
-    /// Postal code as written in the country.
+    /// Postal code as written in the country; may be empty where not every address has one.
     pub postal_code: String,
     /// ISO 3166-1 alpha-2.
     pub country: CountryCode,
@@ -74,10 +25,10 @@ impl Address {
     /// Longest part of an address in characters.
     pub const MAX_CHARS: usize = 120;
 
-    /// The address with blanks trimmed and empty optional parts dropped.
+    /// The address with blanks trimmed, empty optional parts dropped, and the region as its code.
     ///
     /// # Errors
-    /// Every part that is missing, too long or has control characters.
+    /// Every part that is missing, too long or has control characters, and a country that does not exist.
     pub fn validated(self) -> Result<Self, Vec<RuleError>> {
         let mut problems = Vec::new();
         let mut part = |field: Field, text: String, required: bool| {
@@ -90,6 +41,12 @@ impl Address {
             }
             text
         };
+        let country = Country::find(self.country);
+        let needs_postal_code = country.is_none_or(|country| country.postal_code == PostalCodes::Required);
+        let code = |text: String| match country.and_then(|country| country.region(&text)) {
+            Some(region) => region.code.clone(),
+            None => text,
+        };
         let address = Self {
             name: part(Field::ShippingName, self.name, true),
             line1: part(Field::ShippingLine1, self.line1, true),
@@ -97,11 +54,14 @@ impl Address {
             city: part(Field::ShippingCity, self.city, true),
             region: self
                 .region
-                .map(|text| part(Field::ShippingRegion, text, false).to_uppercase())
+                .map(|text| code(part(Field::ShippingRegion, text, false)))
                 .filter(|text| !text.is_empty()),
-            postal_code: part(Field::ShippingPostalCode, self.postal_code, true),
+            postal_code: part(Field::ShippingPostalCode, self.postal_code, needs_postal_code),
             country: self.country,
         };
+        if country.is_none() {
+            problems.push(RuleError::invalid(Field::ShippingCountry, ValueRule::Offered));
+        }
         if problems.is_empty() { Ok(address) } else { Err(problems) }
     }
 }

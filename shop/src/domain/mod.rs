@@ -4,6 +4,8 @@
 mod account;
 mod address;
 mod cart;
+mod country;
+mod destination;
 mod error;
 mod ids;
 mod money;
@@ -21,8 +23,10 @@ mod tax;
 mod token;
 
 pub use account::{Customer, EmailAddress, Role, Session};
-pub use address::{Address, CountryCode};
+pub use address::Address;
 pub use cart::{Cart, CartLine, CartOwner, MAX_CART_LINES, MAX_LINE_QUANTITY, Quantity};
+pub use country::{Country, CountryCode, PostalCodes, Region};
+pub use destination::{Destination, DestinationFields};
 pub use error::{RuleError, ValueRule};
 pub use ids::{CartId, CustomerId, LineItemId, OrderId, OutboxMessageId, PaymentId, ProductId, RefundId, VariantId};
 pub use money::{AmountError, Currency, Money, MoneyError};

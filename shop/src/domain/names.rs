@@ -77,6 +77,8 @@ named! {
         PaymentMethod = "payment_method",
         /// Units of a line item.
         Quantity = "quantity",
+        /// State or province of a quote.
+        Region = "region",
         /// Search words.
         Search = "q",
         /// City of the shipping address.

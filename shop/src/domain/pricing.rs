@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{CountryCode, Image, Money, Quantity, RuleError, ShippingOffer, ShippingTable, Sku, TaxClass, TaxTable};
+use super::{
+    CountryCode, Destination, Image, Money, Quantity, RuleError, ShippingOffer, ShippingTable, Sku, TaxClass, TaxTable,
+};
 
 /// The data a quote is made from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +15,8 @@ pub struct PricingRules {
     pub shipping: ShippingTable,
     /// Whether catalog and shipping prices contain the tax (gross), as consumers in Europe expect, or not (net).
     pub prices_include_tax: bool,
+    /// Countries that the shop sells to; every country when empty.
+    pub sells_to: Vec<CountryCode>,
 }
 
 /// A cart line with everything that its price depends on, read from the catalog.
@@ -91,8 +95,7 @@ pub struct Quote {
 /// amount out of range.
 pub fn quote(
     lines: &[PricedLine],
-    country: CountryCode,
-    region: Option<&str>,
+    place: &Destination,
     shipping_method: Option<&str>,
     rules: &PricingRules,
 ) -> Result<Quote, RuleError> {
@@ -111,13 +114,13 @@ pub fn quote(
         *base = base.checked_add(total)?;
     }
     let needs_shipping = lines.iter().any(|priced| priced.requires_shipping);
-    let shipping_offers = rules.shipping.offers(country, subtotal, weight_grams, needs_shipping);
-    let shipping = choose(&shipping_offers, shipping_method, country)?;
+    let shipping_offers = rules.shipping.offers(place.country(), subtotal, weight_grams, needs_shipping);
+    let shipping = choose(&shipping_offers, shipping_method, place.country())?;
     if shipping.price.amount_minor > 0 {
         let base = taxable.entry(TaxClass::Standard).or_insert(Money::zero(currency));
         *base = base.checked_add(shipping.price)?;
     }
-    let tax_lines = tax_lines(&taxable, country, region, rules)?;
+    let tax_lines = tax_lines(&taxable, place, rules)?;
     let mut tax_total = Money::zero(currency);
     for line in &tax_lines {
         tax_total = tax_total.checked_add(line.amount)?;
@@ -153,14 +156,13 @@ fn choose(offers: &[ShippingOffer], wanted: Option<&str>, country: CountryCode) 
 
 fn tax_lines(
     taxable: &BTreeMap<TaxClass, Money>,
-    country: CountryCode,
-    region: Option<&str>,
+    place: &Destination,
     rules: &PricingRules,
 ) -> Result<Vec<TaxLine>, RuleError> {
     const MILLION: i64 = 1_000_000;
     let mut lines = Vec::new();
     for (class, base) in taxable {
-        let Some(rate) = rules.tax.rate(country, region, *class).filter(|rate| rate.rate_ppm > 0) else { continue };
+        let Some(rate) = rules.tax.rate(place, *class).filter(|rate| rate.rate_ppm > 0) else { continue };
         let ppm = i64::from(rate.rate_ppm);
         let amount = base.checked_ratio(ppm, if rules.prices_include_tax { MILLION + ppm } else { MILLION })?;
         lines.push(TaxLine { title: rate.title.clone(), rate_ppm: rate.rate_ppm, amount });
@@ -174,7 +176,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::Currency;
+    use crate::domain::{Currency, DestinationFields, Field};
 
     fn rules(prices_include_tax: bool) -> PricingRules {
         PricingRules {
@@ -196,7 +198,13 @@ mod tests {
             )
             .expect("a shipping table"),
             prices_include_tax,
+            sells_to: Vec::new(),
         }
+    }
+
+    fn place(country: &str, region: Option<&str>) -> Destination {
+        let fields = DestinationFields { country: Field::Country, region: Field::Region };
+        rules(true).destination(country.parse().expect("a code"), region, fields).expect("a destination")
     }
 
     fn line(sku: &str, minor: i64, quantity: u32, tax_class: TaxClass, weight_grams: u32) -> PricedLine {
@@ -225,7 +233,7 @@ mod tests {
     #[test]
     fn gross_prices_contain_the_tax_and_net_prices_get_it_on_top() {
         let lines = [line("A", 1190, 2, TaxClass::Standard, 100), line("B", 1070, 1, TaxClass::Reduced, 100)];
-        let gross = quote(&lines, country("DE"), None, None, &rules(true)).expect("a quote");
+        let gross = quote(&lines, &place("DE", None), None, &rules(true)).expect("a quote");
         assert_eq!(
             (gross.subtotal.amount_minor, gross.shipping.price.amount_minor, gross.total.amount_minor),
             (3450, 490, 3940)
@@ -234,26 +242,25 @@ mod tests {
             gross.tax_lines.iter().map(|tax| (tax.rate_ppm, tax.amount.amount_minor)).collect::<Vec<_>>(),
             [(190_000, 458), (70_000, 70)]
         );
-        let net = quote(&lines, country("DE"), None, None, &rules(false)).expect("a quote");
+        let net = quote(&lines, &place("DE", None), None, &rules(false)).expect("a quote");
         assert_eq!((net.tax_total.amount_minor, net.total.amount_minor), (545 + 75, 3940 + 620));
     }
 
     #[test]
     fn a_region_has_its_own_rate_and_elsewhere_there_is_none() {
         let lines = [line("A", 10_000, 1, TaxClass::Standard, 100)];
-        let california = quote(&lines, country("US"), Some("CA"), None, &rules(false)).expect("a quote");
+        let california = quote(&lines, &place("US", Some("CA")), None, &rules(false)).expect("a quote");
         assert_eq!(california.tax_total.amount_minor, 725);
         assert_eq!(
-            quote(&lines, country("US"), Some("OR"), None, &rules(false)).expect("a quote").tax_total.amount_minor,
+            quote(&lines, &place("US", Some("OR")), None, &rules(false)).expect("a quote").tax_total.amount_minor,
             0
         );
     }
 
     #[test]
     fn shipping_follows_weight_country_and_value() {
-        let quoted = |lines: &[PricedLine], to: &str, method: Option<&str>| {
-            quote(lines, country(to), None, method, &rules(true))
-        };
+        let quoted =
+            |lines: &[PricedLine], to: &str, method: Option<&str>| quote(lines, &place(to, None), method, &rules(true));
         let price = |quote: Quote| (quote.shipping.id.clone(), quote.shipping.price.amount_minor);
         let light = [line("A", 100, 1, TaxClass::Standard, 1000)];
         let heavy = [line("A", 100, 1, TaxClass::Standard, 1001)];
@@ -268,14 +275,14 @@ mod tests {
             quoted(&light, "FR", Some("express")),
             Err(RuleError::ShippingNotOffered { method: "express".to_owned() })
         );
-        assert_eq!(quote(&[], country("DE"), None, None, &rules(true)), Err(RuleError::EmptyCart));
+        assert_eq!(quote(&[], &place("DE", None), None, &rules(true)), Err(RuleError::EmptyCart));
     }
 
     proptest! {
         #[test]
         fn the_total_is_the_sum_of_its_parts(prices in prop::collection::vec((0_i64..1_000_000, 1_u32..=999), 1..6), gross: bool) {
             let lines: Vec<_> = prices.iter().enumerate().map(|(n, (minor, units))| line(&format!("S{n}"), *minor, *units, if n % 2 == 0 { TaxClass::Standard } else { TaxClass::Reduced }, 1)).collect();
-            let quote = quote(&lines, country("DE"), None, Some("express"), &rules(gross)).expect("a quote");
+            let quote = quote(&lines, &place("DE", None), Some("express"), &rules(gross)).expect("a quote");
             let sum: i64 = prices.iter().map(|(minor, units)| minor * i64::from(*units)).sum();
             let tax = if gross { 0 } else { quote.tax_total.amount_minor };
             prop_assert_eq!(quote.total.amount_minor, sum + 1290 + tax);
@@ -286,7 +293,7 @@ mod tests {
             let mut huge = line("A", 1, 1, TaxClass::Standard, 1);
             huge.line.unit_price = Money::new(minor, Currency::EUR);
             huge.line.line_total = huge.line.unit_price;
-            prop_assert!(quote(&[huge.clone(), huge], country("DE"), None, Some("express"), &rules(false)).is_err());
+            prop_assert!(quote(&[huge.clone(), huge], &place("DE", None), Some("express"), &rules(false)).is_err());
         }
     }
 }

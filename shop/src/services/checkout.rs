@@ -12,8 +12,8 @@ use super::payment_steps::Poll;
 use super::placement::refuse_unavailable;
 use super::{Caller, LocalShop};
 use crate::domain::{
-    Address, CountryCode, EmailAddress, Money, Order, OrderId, OrderState, OrderSummary, OutboxMessageId, Page,
-    PageLimit, PaymentState, Position, Quote, Role, Subject, quote,
+    Address, CountryCode, DestinationFields, EmailAddress, Field, Money, Order, OrderId, OrderState, OrderSummary,
+    OutboxMessageId, Page, PageLimit, PaymentState, Position, Quote, Role, Subject, quote,
 };
 use crate::ports::{Claimed, IdempotencyKey, IdempotencyRecord, OutboxMessage, Placement};
 use crate::{ShopError, ShopResult};
@@ -21,6 +21,8 @@ use shopease_process::telemetry::metrics;
 
 /// The route of the keys that orders are placed with.
 pub(super) const CHECKOUT: &str = "checkout";
+
+const QUOTE_FIELDS: DestinationFields = DestinationFields { country: Field::Country, region: Field::Region };
 
 /// Asks what the caller's cart costs at a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,8 +138,9 @@ impl Checkout for LocalShop {
         let owner = self.identify(caller).await?.owner;
         let priced = self.price_cart(self.cart_of(&owner).await?).await?;
         refuse_unavailable(&priced)?;
-        let (region, method) = (command.region.as_deref(), command.shipping_method.as_deref());
-        Ok(quote(&priced.lines, command.country, region, method, &self.config.pricing)?)
+        let pricing = &self.config.pricing;
+        let place = pricing.destination(command.country, command.region.as_deref(), QUOTE_FIELDS)?;
+        Ok(quote(&priced.lines, &place, command.shipping_method.as_deref(), pricing)?)
     }
 
     async fn place_order(&self, caller: &Caller, command: PlaceOrder) -> ShopResult<OrderView> {

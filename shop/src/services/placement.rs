@@ -8,13 +8,16 @@ use super::carts::PricedCart;
 use super::checkout::PlaceOrder;
 use super::local_shop::Identity;
 use crate::domain::{
-    Field, Format, FulfillmentState, LineItemId, Order, OrderId, OrderLine, OrderState, Payment, PaymentId,
-    Reservation, RuleError, Sku, Token, quote,
+    DestinationFields, Field, Format, FulfillmentState, LineItemId, Order, OrderId, OrderLine, OrderState, Payment,
+    PaymentId, Reservation, RuleError, Sku, Token, quote,
 };
 use crate::{ShopError, ShopResult};
 
 /// Most SKUs of one order that are reported as low: what an order writes has to fit one DynamoDB transaction.
 const MAX_LOW_STOCK_MESSAGES: usize = 20;
+
+const ADDRESS_FIELDS: DestinationFields =
+    DestinationFields { country: Field::ShippingCountry, region: Field::ShippingRegion };
 
 /// An order that is not placed yet.
 pub(super) struct NewOrder {
@@ -37,9 +40,9 @@ impl LocalShop {
         }
         let priced = self.price_cart(self.cart_of(&identity.owner).await?).await?;
         refuse_unavailable(&priced)?;
-        let region = address.region.as_deref();
-        let quote =
-            quote(&priced.lines, address.country, region, Some(&command.shipping_method), &self.config.pricing)?;
+        let pricing = &self.config.pricing;
+        let place = pricing.destination(address.country, address.region.as_deref(), ADDRESS_FIELDS)?;
+        let quote = quote(&priced.lines, &place, Some(&command.shipping_method), pricing)?;
         if let Some(expected) = command.expected_total.filter(|expected| *expected != quote.total) {
             return Err(RuleError::TotalChanged { expected, actual: quote.total }.into());
         }

@@ -403,7 +403,7 @@ fn orders() -> Vec<Case> {
         ("/email", json!("nobody")),
         ("/email", json!(mail)),
         ("/email", json!("a@example.com\r\nBcc: b@example.com")),
-        ("/shipping_address/country", json!("de")),
+        ("/shipping_address/country", json!("UK")),
         ("/shipping_address/country", json!("DEU")),
         ("/shipping_address/country", json!("ÄÖ")),
         ("/shipping_address/country", json!("XX")),
@@ -439,7 +439,9 @@ fn orders() -> Vec<Case> {
     };
     let mut cases: Vec<_> = wrong.into_iter().map(order).collect();
     for body in [
-        r#"{"country":"de"}"#,
+        r#"{"country":"UK"}"#,
+        r#"{"country":"US"}"#,
+        r#"{"country":"US","region":"Ontario"}"#,
         r#"{"country":""}"#,
         r#"{"country":"DE","shipping_method":"x"}"#,
         r#"{"country":"XK","shipping_method":"standard"}"#,

@@ -27,14 +27,15 @@ pub struct Address {
     /// City.
     #[schema(min_length = 1, max_length = 120)]
     pub city: String,
-    /// State or province, where addresses have one.
+    /// State or province, by code or English name; the code is kept where there is one. Required where taxes depend on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 120)]
     pub region: Option<String>,
-    /// Postal code.
-    #[schema(min_length = 1, max_length = 120)]
+    /// Postal code; may be empty in countries where not every address has one.
+    #[serde(default)]
+    #[schema(required = true, max_length = 120)]
     pub postal_code: String,
-    /// ISO 3166-1 alpha-2.
+    /// ISO 3166-1 alpha-2, of a country that exists and that the shop sells to.
     #[schema(value_type = String, example = "DE", min_length = 2, max_length = 2)]
     pub country: domain::CountryCode,
 }

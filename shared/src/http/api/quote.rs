@@ -96,10 +96,10 @@ mirror!(Quote of domain::Quote {
 /// Requests what the caller's cart costs at a place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct QuoteRequest {
-    /// ISO 3166-1 alpha-2.
+    /// ISO 3166-1 alpha-2, of a country that exists and that the shop sells to.
     #[schema(value_type = String, example = "DE", min_length = 2, max_length = 2)]
     pub country: CountryCode,
-    /// State or province where taxes depend on it.
+    /// State or province, by code or English name. Required where taxes depend on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
     /// Chosen shipping method; the first offered if absent.

@@ -22,7 +22,7 @@ use shopease_shop::{ShopError, ShopResult};
 struct AdminOrderPage {
     frame: Frame,
     csrf: String,
-    country_name: String,
+    country_name: &'static str,
     order: OrderView,
     idempotency_key: String,
     done: bool,
@@ -83,7 +83,7 @@ async fn page(
     }
     let order =
         app.services.checkout.find_order(visitor.caller(), FindOrder { id: id.clone(), access_key: None }).await?;
-    let country_name = super::checkout::country_name(app, order.shipping_address.country).to_owned();
+    let country_name = super::checkout::country_name(order.shipping_address.country);
     let status = problem.as_ref().map_or(StatusCode::OK, |(_, problem)| problem.status_code());
     let page = AdminOrderPage {
         frame: Frame::new(app, visitor, "orders").await,

@@ -12,7 +12,7 @@ use super::view::filters;
 use crate::http::extract::{ApiPath, ApiQuery, PageForm};
 use crate::http::visitor::Visitor;
 use crate::http::{App, Problem};
-use shopease_shop::domain::{CountryCode, OrderId, OrderState, Quote, RuleError};
+use shopease_shop::domain::{Country, CountryCode, OrderId, OrderState, PostalCodes, Quote, Region, RuleError};
 use shopease_shop::services::{CheckPayment, CurrentCustomer, FindOrder, OrderView, ViewCart};
 use shopease_shop::{ShopError, ShopResult};
 
@@ -24,7 +24,34 @@ struct DetailsPage<'a> {
     form: CheckoutForm,
     errors: FormErrors,
     problem: Option<Problem>,
-    countries: &'a [(CountryCode, String)],
+    countries: &'a [&'static Country],
+}
+
+impl DetailsPage<'_> {
+    /// The chosen country, once there is one.
+    fn country(&self) -> Option<&'static Country> {
+        let chosen = self.form.country.parse::<CountryCode>().ok()?;
+        self.countries.iter().copied().find(|country| country.code == chosen)
+    }
+
+    fn needs_postal_code(country: &'static Country) -> bool {
+        country.postal_code == PostalCodes::Required
+    }
+
+    fn postal_code_example(country: &'static Country) -> Option<&'static str> {
+        country.postal_code_example.as_deref()
+    }
+
+    /// Whether what was typed means this region.
+    fn is_chosen(&self, country: &Country, region: &Region) -> bool {
+        country.region(&self.form.region) == Some(region)
+    }
+
+    /// What was typed as the region of a country that does not have it: nothing typed is lost.
+    fn unknown_region(&self, country: &Country) -> Option<&str> {
+        let typed = self.form.region.trim();
+        (!typed.is_empty() && country.region(typed).is_none()).then_some(typed)
+    }
 }
 
 #[derive(Template)]
@@ -34,7 +61,7 @@ struct ReviewPage<'a> {
     csrf: String,
     form: CheckoutForm,
     details: Details,
-    country_name: &'a str,
+    country_name: &'static str,
     quote: Quote,
     cards: &'a [(String, String)],
     problem: Option<Problem>,
@@ -120,7 +147,7 @@ async fn review(
     }
     let status = problem.as_ref().map_or(StatusCode::OK, Problem::status_code);
     let frame = Frame::new(app, visitor, "checkout").await;
-    let (country_name, cards) = (country_name(app, details.address.country), app.config.test_cards.as_slice());
+    let (country_name, cards) = (country_name(details.address.country), app.config.test_cards.as_slice());
     let page = ReviewPage { frame, csrf: visitor.csrf(), form, details, country_name, quote, cards, problem };
     private_page(status, &page)
 }
@@ -166,8 +193,8 @@ async fn wait(app: &App, visitor: &Visitor, form: CheckoutForm, status: StatusCo
     Ok(response)
 }
 
-pub(super) fn country_name(app: &App, country: CountryCode) -> &str {
-    app.countries().iter().find(|(code, _)| *code == country).map_or("", |(_, name)| name)
+pub(super) fn country_name(code: CountryCode) -> &'static str {
+    Country::find(code).map_or("", |country| &country.name)
 }
 
 /// The address that opens an order without signing in.
@@ -184,15 +211,15 @@ pub(in crate::http) struct OrderQuery {
 
 #[derive(Template)]
 #[template(path = "order.html")]
-struct OrderPage<'a> {
+struct OrderPage {
     frame: Frame,
     link: String,
-    country_name: &'a str,
+    country_name: &'static str,
     placed: bool,
     order: OrderView,
 }
 
-impl OrderPage<'_> {
+impl OrderPage {
     fn is_paid(&self) -> bool {
         self.order.state == OrderState::Paid
     }
@@ -216,7 +243,7 @@ pub(in crate::http) async fn order(
 ) -> PageResult {
     let order = app.services.checkout.find_order(visitor.caller(), FindOrder { id, access_key: query.key }).await?;
     let frame = Frame::new(&app, &visitor, "order").await;
-    let country_name = country_name(&app, order.shipping_address.country);
+    let country_name = country_name(order.shipping_address.country);
     let (link, placed) = (order_link(&order), query.placed.as_deref() == Some("1"));
     private_page(StatusCode::OK, &OrderPage { frame, link, country_name, placed, order })
 }

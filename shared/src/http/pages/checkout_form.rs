@@ -2,11 +2,13 @@
 
 use serde::Deserialize;
 
-use shopease_shop::domain::{Address, CountryCode, Currency, EmailAddress, Field, Money, RuleError, ValueRule};
+use shopease_shop::domain::{
+    Address, Country, CountryCode, Currency, EmailAddress, Field, Money, RuleError, ValueRule,
+};
 use shopease_shop::services::{PlaceOrder, QuoteCart};
 
 /// The fields of the first step, in their order.
-pub const DETAIL_FIELDS: &[&str] = &["email", "name", "line1", "line2", "postal_code", "city", "country", "region"];
+pub const DETAIL_FIELDS: &[&str] = &["email", "name", "line1", "line2", "country", "region", "postal_code", "city"];
 
 /// The form as typed.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -54,11 +56,11 @@ impl CheckoutForm {
     ///
     /// # Errors
     /// Every rule that a field breaks.
-    pub fn details(&self, countries: &[(CountryCode, String)]) -> Result<Details, Vec<RuleError>> {
+    pub fn details(&self, countries: &[&Country]) -> Result<Details, Vec<RuleError>> {
         let mut rules = Vec::new();
         let email = self.email.parse::<EmailAddress>().map_err(|rule| rules.push(rule)).ok();
-        let offered = countries.iter().map(|(code, _)| *code);
-        let chosen = offered.clone().find(|code| code.as_str() == self.country);
+        let offered = countries.iter().map(|country| country.code);
+        let chosen = self.country.parse().ok().filter(|code| offered.clone().any(|country| country == *code));
         if chosen.is_none() {
             rules.push(RuleError::invalid(Field::ShippingCountry, ValueRule::Offered));
         }
@@ -123,8 +125,8 @@ fn read_total(text: &str) -> Option<Money> {
 mod tests {
     use super::*;
 
-    fn countries() -> Vec<(CountryCode, String)> {
-        vec![("DE".parse().expect("a country"), "Germany".to_owned())]
+    fn countries() -> Vec<&'static Country> {
+        vec![Country::find("DE".parse().expect("a code")).expect("a country")]
     }
 
     fn filled() -> CheckoutForm {

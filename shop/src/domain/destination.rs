@@ -1,0 +1,112 @@
+//! Where a cart goes, as far as its price depends on it: read once, for quotes and orders alike.
+
+use super::{Country, CountryCode, Field, PricingRules, RuleError, ValueRule};
+
+/// A place that the shop sells to, with the region wherever taxes depend on it. Only [`PricingRules::destination`] makes one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Destination {
+    country: CountryCode,
+    region: Option<String>,
+}
+
+impl Destination {
+    /// The country.
+    pub fn country(&self) -> CountryCode {
+        self.country
+    }
+
+    /// State or province: its code where that is known.
+    pub fn region(&self) -> Option<&str> {
+        self.region.as_deref()
+    }
+}
+
+/// What a request calls the country and the region.
+#[derive(Debug, Clone, Copy)]
+pub struct DestinationFields {
+    /// Field of the country.
+    pub country: Field,
+    /// Field of the region.
+    pub region: Field,
+}
+
+impl PricingRules {
+    /// The destination that a country and what was written as its region mean.
+    ///
+    /// # Errors
+    /// A country that does not exist or that the shop does not sell to; where rates differ by region, a region that is
+    /// missing or does not exist.
+    pub fn destination(
+        &self,
+        country: CountryCode,
+        region: Option<&str>,
+        fields: DestinationFields,
+    ) -> Result<Destination, RuleError> {
+        let is_sold_to = self.sells_to.is_empty() || self.sells_to.contains(&country);
+        let known = Country::find(country).filter(|_| is_sold_to);
+        let known = known.ok_or_else(|| RuleError::invalid(fields.country, ValueRule::Offered))?;
+        let written = region.map(str::trim).filter(|text| !text.is_empty());
+        let code = written.and_then(|text| known.region(text)).map(|region| region.code.as_str());
+        if self.tax.differs_by_region(country) {
+            let missing = if written.is_none() { ValueRule::Required } else { ValueRule::Offered };
+            let listed = if known.regions.is_empty() { written } else { code };
+            listed.ok_or_else(|| RuleError::invalid(fields.region, missing))?;
+        }
+        Ok(Destination { country, region: code.or(written).map(str::to_owned) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{ShippingTable, TaxTable};
+
+    const FIELDS: DestinationFields = DestinationFields { country: Field::Country, region: Field::Region };
+
+    fn rules(sells_to: &[&str]) -> PricingRules {
+        let rates = r#"{"rates": [
+            {"country": "US", "region": "CA", "class": "standard", "rate_ppm": 72500, "title": "Sales tax"},
+            {"country": "PT", "region": "20", "class": "standard", "rate_ppm": 160000, "title": "VAT"},
+            {"country": "DE", "class": "standard", "rate_ppm": 190000, "title": "VAT"}]}"#;
+        let tax: TaxTable = serde_json::from_str(rates).expect("a tax table");
+        let sells_to = sells_to.iter().map(|code| code.parse().expect("a code")).collect();
+        PricingRules { tax, shipping: ShippingTable { methods: Vec::new() }, prices_include_tax: false, sells_to }
+    }
+
+    fn read(rules: &PricingRules, country: &str, region: Option<&str>) -> Result<Option<String>, RuleError> {
+        rules.destination(country.parse()?, region, FIELDS).map(|destination| destination.region)
+    }
+
+    #[test]
+    fn names_and_codes_of_a_region_are_the_same_place() {
+        for text in ["CA", "ca", "California", " california ", "US-CA"] {
+            assert_eq!(read(&rules(&[]), "US", Some(text)), Ok(Some("CA".to_owned())), "{text}");
+        }
+        assert_eq!(read(&rules(&[]), "us", Some("oregon")), Ok(Some("OR".to_owned())));
+    }
+
+    #[test]
+    fn where_rates_differ_the_region_is_required_and_must_exist() {
+        let region = |rule| Err(RuleError::invalid(Field::Region, rule));
+        for nothing in [None, Some(""), Some("  ")] {
+            assert_eq!(read(&rules(&[]), "US", nothing), region(ValueRule::Required));
+            assert_eq!(read(&rules(&[]), "DE", nothing), Ok(None));
+        }
+        for unknown in ["ZZ", "Ontario", "CA-ON", "Kalifornia"] {
+            assert_eq!(read(&rules(&[]), "US", Some(unknown)), region(ValueRule::Offered), "{unknown}");
+        }
+        // Taxes do not depend on it, or nobody knows which there are: as it was written.
+        assert_eq!(read(&rules(&[]), "DE", Some("Bayern")), Ok(Some("Bayern".to_owned())));
+        assert_eq!(read(&rules(&[]), "AU", Some("Somewhere")), Ok(Some("Somewhere".to_owned())));
+        assert_eq!(read(&rules(&[]), "PT", Some("20")), Ok(Some("20".to_owned())));
+        assert_eq!(read(&rules(&[]), "PT", None), region(ValueRule::Required));
+    }
+
+    #[test]
+    fn only_countries_that_exist_and_that_the_shop_sells_to() {
+        let refused = Err(RuleError::invalid(Field::Country, ValueRule::Offered));
+        assert_eq!(read(&rules(&[]), "UK", None), refused);
+        assert_eq!(read(&rules(&["DE"]), "DE", None), Ok(None));
+        assert_eq!(read(&rules(&["DE"]), "FR", None), refused);
+    }
+}

@@ -1,0 +1,150 @@
+//! Where a cart goes is read alike by the quote, the order and the page: countries that exist, regions that decide about tax,
+//! postal codes only where there are some.
+
+use http::StatusCode;
+use serde_json::{Value, json};
+use shopease_shop::testing::fixtures;
+
+use crate::harness::{Client, TestShop, address, both_stores, order_with, text};
+
+both_stores!(
+    a_region_means_the_same_in_the_quote_and_in_the_order,
+    where_taxes_depend_on_the_region_it_is_chosen_from_what_exists,
+    only_countries_that_exist_are_sold_to,
+    a_postal_code_is_only_required_where_every_address_has_one,
+    the_page_asks_for_the_region_and_loses_nothing,
+);
+
+const QUOTE: &str = "/api/v1/checkout/quote";
+
+async fn with_kettle(shop: &TestShop) -> Client {
+    shop.sell(&fixtures::product("kettle").price(1990).build(), 50).await;
+    let mut client = shop.client();
+    client.add("KETTLE", 1).await;
+    client
+}
+
+/// An order to an address that differs from the usual one.
+fn order_to(change: &Value) -> Value {
+    let (mut order, mut place) = (order_with("card_approved"), address());
+    let fields = change.as_object().expect("fields").clone();
+    place.as_object_mut().expect("an address").extend(fields);
+    order["shipping_address"] = place;
+    order["shipping_method"] = "international".into();
+    order
+}
+
+/// The fields that a request is refused for.
+fn fields(problem: &Value) -> Vec<String> {
+    problem["errors"].as_array().expect("rules").iter().map(|rule| text(&rule["field"])).collect()
+}
+
+async fn a_region_means_the_same_in_the_quote_and_in_the_order(shop: TestShop) {
+    for (number, region) in ["CA", "ca", " Ca ", "California", "CALIFORNIA", "US-CA"].into_iter().enumerate() {
+        let mut client = with_kettle(&shop).await;
+        let quoted = client.post(QUOTE, &json!({"country": "us", "region": region})).await.json();
+        assert_eq!(quoted["tax_lines"][0]["rate_ppm"], 72_500, "{region}");
+        let order = order_to(&json!({"country": "US", "region": region}));
+        let order = client.post_once("/api/v1/checkout", &format!("k{number}"), &order).await;
+        assert_eq!(order.status, StatusCode::CREATED, "{}", order.text());
+        let order = order.json();
+        assert_eq!((&order["tax_total"], &order["total"]), (&quoted["tax_total"], &quoted["total"]), "{region}");
+        assert_eq!(order["shipping_address"]["region"], "CA", "as its code, however it was written");
+    }
+    let mut client = with_kettle(&shop).await;
+    let quebec = client.post(QUOTE, &json!({"country": "CA", "region": "quebec"})).await.json();
+    assert_eq!(quebec["tax_lines"][0]["rate_ppm"], 50_000, "a region without a rate of its own has the country's");
+    let oregon = client.post(QUOTE, &json!({"country": "US", "region": "oregon"})).await.json();
+    assert_eq!(oregon["tax_lines"], json!([]), "known to have none");
+}
+
+async fn where_taxes_depend_on_the_region_it_is_chosen_from_what_exists(shop: TestShop) {
+    let mut client = with_kettle(&shop).await;
+    for country in ["US", "CA"] {
+        for region in [Value::Null, json!(""), json!("  "), json!("ZZ"), json!("Kalifornia"), json!("Bayern")] {
+            let refused = client.post(QUOTE, &json!({"country": country, "region": region})).await;
+            assert_eq!((refused.rules().len(), fields(&refused.json())), (1, vec!["region".to_owned()]), "{region}");
+            let order = order_to(&json!({"country": country, "region": region}));
+            let refused = client.post_once("/api/v1/checkout", "k", &order).await;
+            assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{country} {region}");
+            assert_eq!(fields(&refused.json()), ["shipping_address.region"], "{region}");
+        }
+    }
+    let zurich = order_to(&json!({"country": "CH", "region": "Zürich"}));
+    let ordered = client.post_once("/api/v1/checkout", "k", &zurich).await;
+    assert_eq!(ordered.status, StatusCode::CREATED, "{}", ordered.text());
+    assert_eq!(ordered.json()["shipping_address"]["region"], "Zürich", "where no tax depends on it, as it was written");
+}
+
+async fn only_countries_that_exist_are_sold_to(shop: TestShop) {
+    let mut client = with_kettle(&shop).await;
+    for country in ["UK", "XX", "EU", "EL", "ZZ", "AA"] {
+        let refused = client.post(QUOTE, &json!({"country": country})).await;
+        assert_eq!((refused.rules().len(), fields(&refused.json())), (1, vec!["country".to_owned()]), "{country}");
+        let refused = client.post_once("/api/v1/checkout", "k", &order_to(&json!({"country": country}))).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{country}");
+        assert_eq!(fields(&refused.json()), ["shipping_address.country"], "{country}");
+    }
+    let britain = client.post(QUOTE, &json!({"country": "gb"})).await.json();
+    assert_eq!(britain["tax_lines"][0]["rate_ppm"], 200_000);
+}
+
+async fn a_postal_code_is_only_required_where_every_address_has_one(shop: TestShop) {
+    for (number, (country, city)) in [("HK", "Hong Kong"), ("AE", "Dubai"), ("CO", "Bogota")].into_iter().enumerate() {
+        let mut client = with_kettle(&shop).await;
+        let order = order_to(&json!({"country": country, "city": city, "postal_code": ""}));
+        let ordered = client.post_once("/api/v1/checkout", &format!("k{number}"), &order).await;
+        assert_eq!(ordered.status, StatusCode::CREATED, "{}", ordered.text());
+        assert_eq!(ordered.json()["shipping_address"]["postal_code"], "");
+    }
+    let mut client = with_kettle(&shop).await;
+    let mut without = order_to(&json!({"country": "HK", "city": "Hong Kong"}));
+    without["shipping_address"].as_object_mut().expect("an address").remove("postal_code");
+    assert_eq!(client.post_once("/api/v1/checkout", "k", &without).await.status, StatusCode::CREATED);
+    for country in ["CH", "GB", "JP"] {
+        let order = order_to(&json!({"country": country, "postal_code": " "}));
+        let refused = client.post_once("/api/v1/checkout", "j", &order).await;
+        assert_eq!(fields(&refused.json()), ["shipping_address.postal_code"], "{country}");
+    }
+}
+
+async fn the_page_asks_for_the_region_and_loses_nothing(shop: TestShop) {
+    let mut client = with_kettle(&shop).await;
+    let page = client.get("/checkout").await;
+    assert!(page.text().contains(r#"<option value="HK">Hong Kong"#), "{}", page.text());
+    let csrf = page.hidden("csrf");
+    let typed = |country: &'static str, region: &'static str, postal_code: &'static str| {
+        [
+            ("csrf", csrf.clone()),
+            ("action", "review".to_owned()),
+            ("email", "ada@example.com".to_owned()),
+            ("name", "Ada Lovelace".to_owned()),
+            ("line1", "12 Some Road".to_owned()),
+            ("city", "Town".to_owned()),
+            ("country", country.to_owned()),
+            ("region", region.to_owned()),
+            ("postal_code", postal_code.to_owned()),
+        ]
+    };
+    for region in ["", "Kalifornia"] {
+        let form = typed("US", region, "90001");
+        let form: Vec<_> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let asked = client.form("/checkout", &form).await;
+        assert_eq!(asked.status, StatusCode::UNPROCESSABLE_ENTITY);
+        let page = asked.text();
+        assert!(page.contains("Choose a state or province"), "{page}");
+        assert!(page.contains(r#"<option value="CA">California"#), "chosen from what exists: {page}");
+        assert!(page.contains("12 Some Road") && page.contains("90001") && page.contains(region), "{page}");
+    }
+    for (country, region, postal_code, shown) in [
+        ("US", "california", "90001", "Sales tax"),
+        ("HK", "Kowloon", "", "Hong Kong"),
+        ("us", "OR", "97035", "OR<br>United States"),
+    ] {
+        let form = typed(country, region, postal_code);
+        let form: Vec<_> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let review = client.form("/checkout", &form).await;
+        assert_eq!(review.status, StatusCode::OK, "{}", review.text());
+        assert!(review.text().contains(shown), "{country}: {}", review.text());
+    }
+}
