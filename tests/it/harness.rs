@@ -15,7 +15,9 @@ use shopease_shared::config::HttpConfig;
 use shopease_shared::http::{self as shop_http, App};
 use shopease_shop::config::ShopConfig;
 use shopease_shop::domain::{EmailAddress, Order, Product, StockChange, StockLevel, Token};
-use shopease_shop::ports::{AuditRecord, Clock as _, Env as _, LogSink, PaymentProvider, ProcessEnv, SharedStore};
+use shopease_shop::ports::{
+    AuditRecord, Clock as _, Env as _, IdGenerator, LogSink, PaymentProvider, ProcessEnv, SharedStore,
+};
 use shopease_shop::services::{AuditReport, LocalShop, Services, Worker, WorkerReport, audit, create_operator};
 use shopease_shop::testing::{FixedClock, MapEnv, SeededIds, fixtures};
 use tower::ServiceExt as _;
@@ -140,6 +142,16 @@ impl TestShop {
         let payments: Arc<dyn PaymentProvider> = Arc::new(self.provider.clone());
         let local = LocalShop::new(store, payments, Arc::new(self.clock.clone()), self.ids.clone(), shop);
         (local.clone(), App::new(Services::of(local), Arc::new(SeededIds::new(seed)), http))
+    }
+
+    /// The same shop, which draws from other ids.
+    pub fn with_ids(self, ids: Arc<dyn IdGenerator>) -> Self {
+        let (shop, mut http) = config();
+        http.test_cards = self.provider.test_cards();
+        let payments: Arc<dyn PaymentProvider> = Arc::new(self.provider.clone());
+        let local = LocalShop::new(self.store.clone(), payments, Arc::new(self.clock.clone()), ids, shop);
+        let app = App::new(Services::of(local.clone()), Arc::new(SeededIds::new(8)), http);
+        Self { local, app, ..self }
     }
 
     /// Everything the shop serves.

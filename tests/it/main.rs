@@ -29,6 +29,7 @@ mod harness;
 mod import;
 mod logs;
 mod model;
+mod order_numbers;
 mod overload;
 mod payments;
 mod refunds;

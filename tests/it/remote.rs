@@ -349,7 +349,7 @@ async fn sign_in(script: &mut Script<'_>) {
     let limit = PageLimit::DEFAULT;
     script.note_page(
         "not an operator",
-        shop.operations.list_all_orders(&session, ListAllOrders { after: None, limit }).await,
+        shop.operations.list_all_orders(&session, ListAllOrders { number: None, after: None, limit }).await,
     );
     script.note(
         "not an operator",
@@ -367,7 +367,10 @@ async fn operate(script: &mut Script<'_>) {
     let email = "operator@example.com".parse().expect("an address");
     create_operator(&*test.store, &test.clock, &*test.ids, email, PASSWORD.to_owned()).await.expect("an operator");
     let (visitor, limit) = (caller("olga"), PageLimit::new(2).expect("a page size"));
-    script.note_page("nobody", shop.operations.list_all_orders(&visitor, ListAllOrders { after: None, limit }).await);
+    script.note_page(
+        "nobody",
+        shop.operations.list_all_orders(&visitor, ListAllOrders { number: None, after: None, limit }).await,
+    );
     let log_in = LogIn { email: "operator@example.com".parse().expect("an address"), password: PASSWORD.to_owned() };
     let Some(signed_in) = script.note_session("log in", shop.accounts.log_in(&visitor, log_in).await) else { return };
     let operator = Caller { token: Token::parse(&signed_in.token).expect("a token") };
@@ -375,7 +378,7 @@ async fn operate(script: &mut Script<'_>) {
     for number in 0..6 {
         after = script.note_page(
             &format!("all orders {number}"),
-            shop.operations.list_all_orders(&operator, ListAllOrders { after, limit }).await,
+            shop.operations.list_all_orders(&operator, ListAllOrders { number: None, after, limit }).await,
         );
         if after.is_none() {
             break;

@@ -54,7 +54,7 @@ async fn errors_at(url: &str) -> Vec<ShopError> {
         shop.register(&ada, register).await.err(),
         shop.log_in(&ada, log_in).await.err(),
         shop.current_customer(&ada, CurrentCustomer).await.err(),
-        shop.list_all_orders(&ada, ListAllOrders { after: None, limit }).await.err(),
+        shop.list_all_orders(&ada, ListAllOrders { number: None, after: None, limit }).await.err(),
         shop.product_stock(&ada, ProductStock { handle: kettle.clone() }).await.err(),
         shop.correct_stock(&ada, more).await.err(),
         shop.log_out(&ada, LogOut).await.err(),

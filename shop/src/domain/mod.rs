@@ -11,6 +11,7 @@ mod ids;
 mod money;
 mod names;
 mod order;
+mod order_number;
 mod order_step;
 mod page;
 mod payment;
@@ -32,6 +33,7 @@ pub use ids::{CartId, CustomerId, LineItemId, OrderId, OutboxMessageId, PaymentI
 pub use money::{AmountError, Currency, Money, MoneyError};
 pub use names::{Field, Format, Subject};
 pub use order::{FulfillmentEvent, FulfillmentState, Order, OrderEvent, OrderLine, OrderState, OrderSummary};
+pub use order_number::OrderNumber;
 pub use order_step::{OrderStep, PaymentCall, StockEffect};
 pub use page::{Page, PageLimit, Position};
 pub use payment::{Payment, PaymentFact, PaymentState, Refund, RefundStanding, RefundState};

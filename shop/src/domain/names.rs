@@ -71,6 +71,8 @@ named! {
         Name = "name",
         /// The order as a whole.
         Order = "order",
+        /// What people call an order.
+        OrderNumber = "number",
         /// Password of an account.
         Password = "password",
         /// Token of a card.
@@ -123,6 +125,8 @@ named! {
         IdempotencyKey = "idempotency_key",
         /// A JSON object.
         JsonObject = "json_object",
+        /// Ten letters and digits of an order.
+        OrderNumber = "order_number",
         /// A card token of the payment provider.
         PaymentMethod = "payment_method",
         /// The JSON schema of the request.

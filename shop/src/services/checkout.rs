@@ -9,18 +9,21 @@ use super::failpoint::failpoint;
 use super::idempotent::{Fingerprint, claim, is_done};
 use super::order_view::OrderView;
 use super::payment_steps::Poll;
-use super::placement::refuse_unavailable;
+use super::placement::{NewOrder, refuse_unavailable};
 use super::{Caller, LocalShop};
 use crate::domain::{
     Address, CountryCode, DestinationFields, EmailAddress, Field, Money, Order, OrderId, OrderState, OrderSummary,
     OutboxMessageId, Page, PageLimit, PaymentState, Position, Quote, Role, Subject, quote,
 };
-use crate::ports::{Claimed, IdempotencyKey, IdempotencyRecord, OutboxMessage, Placement};
+use crate::ports::{Claim, Claimed, IdempotencyKey, IdempotencyRecord, OutboxMessage, Placement, StoreError};
 use crate::{ShopError, ShopResult};
 use shopease_process::telemetry::metrics;
 
 /// The route of the keys that orders are placed with.
 pub(super) const CHECKOUT: &str = "checkout";
+
+/// How many order numbers are drawn: two orders of one second share one in 1 of 262,144 cases.
+const MAX_DRAWS: u32 = 5;
 
 const QUOTE_FIELDS: DestinationFields = DestinationFields { country: Field::Country, region: Field::Region };
 
@@ -150,31 +153,30 @@ impl Checkout for LocalShop {
         if let Some(record) = self.store.find_idempotency_record(&key, now).await? {
             return self.answer_again(&record, &hash, now).await;
         }
-        let new = match self.new_order(identity, command, now).await {
-            Ok(new) => new,
-            // The first request with the key may have emptied the cart meanwhile: the key decides before the cart.
-            Err(error) => match self.store.find_idempotency_record(&key, now).await? {
-                Some(record) => return self.answer_again(&record, &hash, now).await,
-                None => return Err(error),
-            },
+        let mut draws = 1;
+        let placed = loop {
+            let new = match self.new_order(&identity, command.clone(), now).await {
+                Ok(new) => new,
+                // The first request with the key may have emptied the cart meanwhile: the key decides before the cart.
+                Err(error) => match self.store.find_idempotency_record(&key, now).await? {
+                    Some(record) => return self.answer_again(&record, &hash, now).await,
+                    None => return Err(error),
+                },
+            };
+            match self.place(new, claim(key.clone(), hash.clone(), None, now)).await {
+                // Another order of this second has the number.
+                Err(StoreError::AlreadyExists { subject: Subject::Order }) if draws < MAX_DRAWS => draws += 1,
+                placed => break placed?,
+            }
         };
-        let mut outbox = vec![self.message("order.placed", new.order.id.as_str())];
-        outbox.extend(new.running_low.iter().map(|sku| self.message("stock.low", sku.as_str())));
-        let placement = Placement {
-            claim: claim(key, hash.clone(), Some(new.order.id.clone()), now),
-            outbox,
-            order: new.order,
-            cart_version: new.cart_version,
-        };
-        failpoint("before-place");
-        match self.store.place_order(&placement).await? {
-            Claimed::New => {
+        match placed {
+            Ok(order) => {
                 failpoint("after-place");
                 metrics::order_event("order.placed");
-                self.forget_products_of(&placement.order).await;
-                answer(self.advance_payment(placement.order, Poll::Never).await?)
+                self.forget_products_of(&order).await;
+                answer(self.advance_payment(order, Poll::Never).await?)
             }
-            Claimed::Existing(record) => self.answer_again(&record, &hash, now).await,
+            Err(record) => self.answer_again(&record, &hash, now).await,
         }
     }
 
@@ -232,6 +234,20 @@ impl PlaceOrder {
 }
 
 impl LocalShop {
+    /// Places an order under a key, or gives the record that is under it.
+    async fn place(&self, new: NewOrder, mut claim: Claim) -> Result<Result<Order, IdempotencyRecord>, StoreError> {
+        let NewOrder { order, cart_version, running_low } = new;
+        claim.record.order_id = Some(order.id.clone());
+        let mut outbox = vec![self.message("order.placed", order.id.as_str())];
+        outbox.extend(running_low.iter().map(|sku| self.message("stock.low", sku.as_str())));
+        let placement = Placement { claim, order, cart_version, outbox };
+        failpoint("before-place");
+        Ok(match self.store.place_order(&placement).await? {
+            Claimed::New => Ok(placement.order),
+            Claimed::Existing(record) => Err(record),
+        })
+    }
+
     /// Answers a repeated request: with the order that the first one placed, also while its payment waits for somebody else,
     /// or by resuming where the first caller stopped.
     async fn answer_again(&self, record: &IdempotencyRecord, hash: &str, now: OffsetDateTime) -> ShopResult<OrderView> {

@@ -7,9 +7,9 @@ use super::order_view::OrderView;
 use super::payment_steps::Poll;
 use super::{Caller, LocalShop, written};
 use crate::domain::{
-    CartOwner, Field, FulfillmentEvent, FulfillmentState, Handle, Inventory, Money, Order, OrderId, OrderState,
-    OrderStep, OrderSummary, Page, PageLimit, Position, Product, RefundId, RuleError, Sku, StockChange, StockLevel,
-    Subject, ValueRule,
+    CartOwner, Field, FulfillmentEvent, FulfillmentState, Handle, Inventory, Money, Order, OrderId, OrderNumber,
+    OrderState, OrderStep, OrderSummary, Page, PageLimit, Position, Product, RefundId, RuleError, Sku, StockChange,
+    StockLevel, Subject, ValueRule,
 };
 use crate::ports::{IdempotencyKey, Outcome};
 use crate::{ShopError, ShopResult};
@@ -31,9 +31,11 @@ pub struct VariantStock {
     pub level: Option<StockLevel>,
 }
 
-/// Asks for all orders of the shop.
+/// Asks for all orders of the shop, or for the one with a number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListAllOrders {
+    /// Only the order with this number.
+    pub number: Option<OrderNumber>,
     /// Only orders after this position.
     pub after: Option<Position>,
     /// Page size.
@@ -136,7 +138,11 @@ pub trait Operations: Send + Sync {
 impl Operations for LocalShop {
     async fn list_all_orders(&self, caller: &Caller, command: ListAllOrders) -> ShopResult<Page<OrderSummary>> {
         self.require_operator(caller).await?;
-        Ok(self.store.list_orders(command.after.as_ref(), command.limit).await?)
+        let Some(number) = command.number else {
+            return Ok(self.store.list_orders(command.after.as_ref(), command.limit).await?);
+        };
+        let found = self.store.find_order(&number.order_id()).await?;
+        Ok(Page { items: found.iter().map(Order::summary).collect(), next: None })
     }
 
     async fn product_stock(&self, caller: &Caller, command: ProductStock) -> ShopResult<Vec<VariantStock>> {

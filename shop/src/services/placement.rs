@@ -1,14 +1,13 @@
 //! The order that a cart becomes: prices, stock and totals as they are now, checked against what the shopper saw.
 
 use time::OffsetDateTime;
-use ulid::Ulid;
 
 use super::LocalShop;
 use super::carts::PricedCart;
 use super::checkout::PlaceOrder;
 use super::local_shop::Identity;
 use crate::domain::{
-    DestinationFields, Field, Format, FulfillmentState, LineItemId, Order, OrderId, OrderLine, OrderState, Payment,
+    DestinationFields, Field, Format, FulfillmentState, LineItemId, Order, OrderLine, OrderNumber, OrderState, Payment,
     PaymentId, Reservation, RuleError, Sku, Token, quote,
 };
 use crate::{ShopError, ShopResult};
@@ -30,7 +29,7 @@ pub(super) struct NewOrder {
 impl LocalShop {
     pub(super) async fn new_order(
         &self,
-        identity: Identity,
+        identity: &Identity,
         command: PlaceOrder,
         now: OffsetDateTime,
     ) -> ShopResult<NewOrder> {
@@ -46,7 +45,8 @@ impl LocalShop {
         if let Some(expected) = command.expected_total.filter(|expected| *expected != quote.total) {
             return Err(RuleError::TotalChanged { expected, actual: quote.total }.into());
         }
-        let id = OrderId::from_ulid(self.ids.ulid());
+        let number = OrderNumber::draw(now, self.ids.secret());
+        let id = number.order_id();
         let lines = quote
             .lines
             .iter()
@@ -55,10 +55,10 @@ impl LocalShop {
         let payment_id = PaymentId::from_ulid(self.ids.ulid());
         let payment = Payment::new(payment_id, self.payments.name(), command.payment_method);
         let order = Order {
-            order_number: self.order_number(),
+            order_number: number.to_string(),
             access_key: Token::visitor(self.ids.secret()).expose().trim_start_matches("vis_").to_owned(),
-            owner: identity.owner,
-            customer_id: identity.customer.map(|customer| customer.id),
+            owner: identity.owner.clone(),
+            customer_id: identity.customer.as_ref().map(|customer| customer.id.clone()),
             email: command.email,
             shipping_address: address,
             lines: lines.collect(),
@@ -85,15 +85,6 @@ impl LocalShop {
         });
         let running_low = running_low.map(|held| held.sku.clone()).take(MAX_LOW_STOCK_MESSAGES).collect();
         Ok(NewOrder { cart_version: priced.cart.version, running_low, order })
-    }
-
-    /// Ten Crockford characters, 50 random bits: two of a million orders share one in 1 of 2,000 shops, and nothing
-    /// is looked up by it.
-    fn order_number(&self) -> String {
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(&self.ids.secret()[..16]);
-        let text = Ulid::from_bytes(bytes).to_string();
-        format!("{}-{}", &text[16..21], &text[21..26])
     }
 }
 

@@ -123,27 +123,21 @@ impl Wire for ListOrders {
     type Body = NoBody;
 
     fn read(parts: Parts<Self>) -> Result<Self, Problem> {
-        Ok(Self { after: parts.query.after(Self::LISTING)?, limit: parts.query.limit()? })
+        Ok(Self { after: parts.query.after(ORDERS)?, limit: parts.query.limit()? })
     }
 
     fn write(self) -> Parts<Self> {
-        let query = Paging::to(self.after.as_ref(), self.limit, Self::LISTING);
+        let query = Paging::to(self.after.as_ref(), self.limit, ORDERS);
         Parts { path: (), query, body: NoBody, key: None }
     }
 
     fn listing(&self) -> String {
-        Self::LISTING.to_owned()
+        ORDERS.to_owned()
     }
 }
 
-/// The name by which cursors belong to a listing.
-pub(in crate::http) trait Listing {
-    const LISTING: &'static str;
-}
-
-impl Listing for ListOrders {
-    const LISTING: &'static str = "orders";
-}
+/// The listing that cursors belong to.
+const ORDERS: &str = "orders";
 
 /// 201 for an order that is settled, 202 for one that still waits for its payment.
 #[expect(clippy::unnecessary_wraps, reason = "as the other makers of responses")]

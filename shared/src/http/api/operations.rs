@@ -1,12 +1,12 @@
 //! What the shop's staff does.
 
 use serde::{Deserialize, Serialize};
+use shopease_shop::ShopError;
 use shopease_shop::domain::{self, Handle, OrderId};
 use shopease_shop::services::{self, CancelOrder, ListAllOrders, ProductStock};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::Paging;
-use super::checkout::Listing;
 use super::endpoint::{created, endpoints, ok};
 use super::order::{Order, OrderPage};
 use super::parts::{Json, Key, NoBody, NoQuery, Parts, Wire, without_body};
@@ -107,28 +107,48 @@ impl Wire for services::CorrectStock {
     }
 }
 
+/// Which orders.
+#[derive(Debug, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct AllOrdersQuery {
+    /// Only the order with this number, such as `0GXB7-65C6F`.
+    #[param(max_length = 20)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    number: Option<String>,
+    /// Rows per page, 1 to 100.
+    #[param(minimum = 1, maximum = 100, default = 24)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<u16>,
+    /// `next_cursor` of the page before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<String>,
+}
+
 impl Wire for ListAllOrders {
     type Path = ();
-    type Query = Paging;
+    type Query = AllOrdersQuery;
     type Body = NoBody;
 
-    fn read(parts: Parts<Self>) -> Result<Self, Problem> {
-        Ok(Self { after: parts.query.after(Self::LISTING)?, limit: parts.query.limit()? })
+    fn read(Parts { query, .. }: Parts<Self>) -> Result<Self, Problem> {
+        let paging = Paging { limit: query.limit, cursor: query.cursor };
+        let number = query.number.filter(|number| !number.is_empty());
+        let number = number.map(|number| number.parse()).transpose().map_err(ShopError::from)?;
+        Ok(Self { number, after: paging.after(ALL_ORDERS)?, limit: paging.limit()? })
     }
 
     fn write(self) -> Parts<Self> {
-        let query = Paging::to(self.after.as_ref(), self.limit, Self::LISTING);
+        let Paging { limit, cursor } = Paging::to(self.after.as_ref(), self.limit, ALL_ORDERS);
+        let query = AllOrdersQuery { number: self.number.map(|number| number.to_string()), limit, cursor };
         Parts { path: (), query, body: NoBody, key: None }
     }
 
     fn listing(&self) -> String {
-        Self::LISTING.to_owned()
+        ALL_ORDERS.to_owned()
     }
 }
 
-impl Listing for ListAllOrders {
-    const LISTING: &'static str = "all-orders";
-}
+/// The listing that cursors belong to.
+const ALL_ORDERS: &str = "all-orders";
 
 /// Refunds an order. The one request that refuses unknown fields: without an amount it refunds everything, so a misspelled
 /// `amount` must not be ignored.

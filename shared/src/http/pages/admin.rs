@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 
-use super::accounts::CursorQuery;
+use super::forms::FormErrors;
 use super::layout::{Frame, PageError, PageResult, encode, position, private_page, see_other};
 use super::listing::{Listing, ListingQuery};
 use super::view::filters;
@@ -14,37 +14,51 @@ use crate::http::visitor::Visitor;
 use crate::http::{App, Problem, cursor};
 use shopease_shop::ShopError;
 use shopease_shop::domain::{
-    Field, Handle, OrderSummary, PageLimit, ProductSummary, Role, RuleError, Sku, StockChange, StockLevel, ValueRule,
+    Field, Handle, OrderNumber, OrderSummary, PageLimit, ProductSummary, Role, RuleError, Sku, StockChange, StockLevel,
+    ValueRule,
 };
 use shopease_shop::services::{CorrectStock, CurrentCustomer, FindProduct, ListAllOrders, ProductStock, VariantStock};
+
+/// Which orders.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::http) struct OrdersQuery {
+    number: String,
+    cursor: Option<String>,
+}
 
 #[derive(Template)]
 #[template(path = "admin_orders.html")]
 struct OrdersPage {
     frame: Frame,
     orders: Vec<OrderSummary>,
+    /// The order number that was typed.
+    number: String,
+    errors: FormErrors,
     continued: bool,
     next_url: Option<String>,
 }
 
-/// Lists all orders.
+/// Lists all orders, or the one with a number.
 pub(in crate::http) async fn orders(
     State(app): State<App>,
     visitor: Visitor,
-    ApiQuery(query): ApiQuery<CursorQuery>,
+    ApiQuery(query): ApiQuery<OrdersQuery>,
 ) -> PageResult {
     const QUESTION: &str = "pages|admin";
+    let typed = query.number.trim().to_owned();
+    let number = Some(&typed).filter(|typed| !typed.is_empty()).map(|typed| typed.parse::<OrderNumber>()).transpose();
+    let (number, wrong) = number.map_or_else(|rule| (None, vec![rule]), |number| (number, Vec::new()));
     let after = position(QUESTION, query.cursor.as_deref())?;
     let continued = after.is_some();
-    let orders = app
-        .services
-        .operations
-        .list_all_orders(visitor.caller(), ListAllOrders { after, limit: PageLimit::DEFAULT })
-        .await;
+    let command = ListAllOrders { number, after, limit: PageLimit::DEFAULT };
+    let orders = app.services.operations.list_all_orders(visitor.caller(), command).await;
     let orders = orders.map_err(|error| PageError::or_sign_in(error, "/admin"))?;
     let next_url = orders.next.as_ref().map(|place| format!("/admin?cursor={}", cursor::encode(QUESTION, place)));
+    let status = if wrong.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let (errors, _) = FormErrors::sort(wrong, &["number"]);
     let frame = Frame::new(&app, &visitor, "orders").await;
-    private_page(StatusCode::OK, &OrdersPage { frame, orders: orders.items, continued, next_url })
+    private_page(status, &OrdersPage { frame, orders: orders.items, number: typed, errors, continued, next_url })
 }
 
 #[derive(Template)]
