@@ -1,9 +1,10 @@
-//! Events by HTTP: each message as one JSON `POST`, in order, until one is not taken.
+//! Events by HTTP: each message as one JSON `POST`, in order. One that is refused holds up later ones of its subject alone.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reqwest::{Client, Url};
+use reqwest::{Client, StatusCode, Url};
 use shopease_shop::ports::{EventSink, OutboxMessage};
 
 use crate::event::Event;
@@ -37,16 +38,33 @@ impl HttpSink {
     }
 }
 
+/// Whether the receiver cannot take anything now.
+fn is_away(error: &reqwest::Error) -> bool {
+    error.status().is_none_or(|status| {
+        matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE)
+    })
+}
+
 #[async_trait]
 impl EventSink for HttpSink {
     async fn deliver(&self, messages: &[OutboxMessage]) -> Vec<OutboxMessage> {
         let mut taken = Vec::with_capacity(messages.len());
+        // What an event of a subject was refused, later ones of it wait for: they would overtake it.
+        let mut waiting = BTreeSet::new();
         for message in messages {
-            if let Err(error) = self.post(message).await {
-                tracing::warn!(event_id = %message.id, error = %error.without_url(), "an event was not taken");
+            if waiting.contains(message.subject.as_str()) {
+                continue;
+            }
+            let Err(error) = self.post(message).await else {
+                taken.push(message.clone());
+                continue;
+            };
+            let is_away = is_away(&error);
+            tracing::warn!(event_id = %message.id, error = %error.without_url(), "an event was not taken");
+            if is_away {
                 break;
             }
-            taken.push(message.clone());
+            waiting.insert(message.subject.as_str());
         }
         taken
     }

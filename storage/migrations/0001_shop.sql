@@ -381,10 +381,11 @@ DECLARE
     held record;
 BEGIN
     SELECT * INTO given FROM jsonb_to_record(p -> 'order') AS (
-        id text, version bigint, due_at timestamptz, reservations jsonb, summary text, document text
+        id text, owner text, version bigint, due_at timestamptz, reservations jsonb, summary text, document text
     );
     UPDATE customer_order SET
-        version = given.version, due_at = given.due_at, summary = given.summary::json, document = given.document::json
+        owner = given.owner, version = given.version, due_at = given.due_at, summary = given.summary::json,
+        document = given.document::json
     WHERE id = given.id AND version = given.version - 1;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'the order has another version' USING ERRCODE = 'SE002';

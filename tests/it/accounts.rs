@@ -19,6 +19,7 @@ both_stores!(
     a_session_ends_after_thirty_days,
     a_wrong_password_and_an_unknown_address_look_alike,
     orders_belong_to_the_account,
+    what_a_browser_ordered_before_belongs_to_the_account,
     the_operators_part_is_closed_to_others,
     operators_see_every_order,
     a_correction_under_a_key_corrects_once,
@@ -190,6 +191,44 @@ async fn a_wrong_password_and_an_unknown_address_look_alike(shop: TestShop) {
 fn median(mut samples: Vec<Elapsed>) -> Elapsed {
     samples.sort();
     samples[samples.len() / 2]
+}
+
+async fn what_a_browser_ordered_before_belongs_to_the_account(shop: TestShop) {
+    for (name, has_account) in [("ada", false), ("ben", true)] {
+        let email = format!("{name}@example.com");
+        if has_account {
+            shop.client().register(&email).await;
+        }
+        let mut laptop = stocked(&shop).await;
+        let mut ordered = Vec::new();
+        for (number, card) in ["card_approved", "card_requires_action"].into_iter().enumerate() {
+            laptop.add("KETTLE", 1).await;
+            let order = laptop.check_out(&format!("{name}-{number}"), card).await.json();
+            ordered.push((text(&order["id"]), text(&order["access_key"])));
+            shop.clock.advance(time::Duration::minutes(1));
+        }
+        ordered.reverse();
+        let guest = laptop.clone();
+        let answer = if has_account { laptop.log_in(&email, PASSWORD).await } else { laptop.register(&email).await };
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
+        let listed = laptop.get("/api/v1/orders").await.json();
+        let ids: Vec<_> = listed["items"].as_array().expect("orders").iter().map(|order| text(&order["id"])).collect();
+        assert!(ids.iter().eq(ordered.iter().map(|(id, _)| id)), "{ids:?} {ordered:?}");
+        let mut phone = shop.client();
+        phone.log_in(&email, PASSWORD).await;
+        for (id, key) in &ordered {
+            assert_eq!(phone.get(&format!("/api/v1/orders/{id}")).await.status, StatusCode::OK, "on every device");
+            let link = shop.client().get(&format!("/api/v1/orders/{id}?key={key}")).await;
+            assert_eq!(link.status, StatusCode::OK, "the link still opens it");
+            let nobody = guest.clone().get(&format!("/api/v1/orders/{id}")).await;
+            assert_eq!(nobody.problem().0, 404, "and the browser's old token does not");
+        }
+        assert_eq!(guest.clone().get("/api/v1/orders").await.json()["items"], json!([]));
+        assert!(phone.get("/account").await.text().contains("/orders/"), "the page lists them too");
+    }
+    // What was open goes on: it is paid, or its hold ends.
+    shop.settle().await;
+    shop.assert_books_agree().await;
 }
 
 async fn orders_belong_to_the_account(shop: TestShop) {

@@ -26,6 +26,7 @@ mod failing_store;
 mod fronted;
 mod hang_ups;
 mod harness;
+mod http_events;
 mod import;
 mod logs;
 mod model;

@@ -90,8 +90,10 @@ pub struct Order {
     pub order_number: String,
     /// 256 random bits as base64url: who knows it may see the order without signing in.
     pub access_key: String,
-    /// Who placed it.
+    /// Whose it is.
     pub owner: CartOwner,
+    /// Who placed it, under a key of theirs: the owner, until the order is taken into an account.
+    pub placed_by: CartOwner,
     /// The account it was placed with, if any.
     pub customer_id: Option<CustomerId>,
     /// Where news of the order go.

@@ -44,6 +44,8 @@ pub struct OrderAdvance {
     /// The order as it is after the step; its `version` is one more than what the store must have. From its
     /// `due_at` follows whether it is among the due ones.
     pub order: Order,
+    /// Who owned it before the step, if the step gives it to somebody else.
+    pub previous_owner: Option<CartOwner>,
     /// What happens to its reservations.
     pub stock: StockEffect,
     /// The final answer to write under the key the order was placed with, if the step ends the checkout.

@@ -1,4 +1,4 @@
-//! Accounts: register, sign in with a fresh session, merge the visitor's cart.
+//! Accounts: register, sign in with a fresh session, take over the visitor's cart and orders.
 
 use std::fmt;
 
@@ -7,11 +7,12 @@ use async_trait::async_trait;
 use super::password::Passwords;
 use super::{Caller, LocalShop, written};
 use crate::domain::{
-    Cart, CartId, CartOwner, Customer, CustomerId, EmailAddress, Field, Role, RuleError, Session, Token, ValueRule,
+    Cart, CartId, CartOwner, Customer, CustomerId, EmailAddress, Field, OrderId, PageLimit, Role, RuleError, Session,
+    StockEffect, Token, ValueRule,
 };
-use crate::ports::{AccountStore, Clock, IdGenerator};
+use crate::ports::{AccountStore, Clock, IdGenerator, OrderAdvance};
 use crate::{ShopError, ShopResult};
-use shopease_process::retry::until_written;
+use shopease_process::retry::{TryError, until_written};
 
 /// How often merging two carts that are being written is tried.
 const MAX_TRIES: u32 = 5;
@@ -154,6 +155,7 @@ impl LocalShop {
     /// A new token for the browser, whatever it had before: nobody who knew the old one is signed in.
     async fn sign_in(&self, caller: &Caller, customer: Customer) -> ShopResult<SignedIn> {
         let cart_units = self.merge_visitor_cart(caller, &customer).await?;
+        self.adopt_visitor_orders(caller, &customer).await?;
         let token = Token::session(self.ids.secret());
         let session =
             Session { token_digest: token.digest(), customer_id: customer.id.clone(), expires_at: self.expiry() };
@@ -182,6 +184,32 @@ impl LocalShop {
             Ok(merged.units())
         })
         .await
+    }
+
+    /// Gives the account what the visitor has ordered before.
+    async fn adopt_visitor_orders(&self, caller: &Caller, customer: &Customer) -> ShopResult<()> {
+        let visitor = CartOwner::visitor(&caller.token);
+        loop {
+            let found = self.store.list_orders_of(&visitor, None, PageLimit::DEFAULT).await?.items;
+            if found.is_empty() {
+                return Ok(());
+            }
+            for summary in found {
+                until_written(MAX_TRIES, || self.adopt(&summary.id, &visitor, customer)).await?;
+            }
+        }
+    }
+
+    async fn adopt(&self, id: &OrderId, visitor: &CartOwner, customer: &Customer) -> Result<(), TryError<ShopError>> {
+        let found = self.store.find_order(id).await.map_err(ShopError::from)?;
+        let Some(mut order) = found.filter(|order| order.owner == *visitor) else { return Ok(()) };
+        order.owner = CartOwner::customer(customer);
+        order.customer_id = Some(customer.id.clone());
+        order.version += 1;
+        let previous_owner = Some(visitor.clone());
+        let advance =
+            OrderAdvance { order, previous_owner, stock: StockEffect::Keep, outcome: None, outbox: Vec::new() };
+        written(self.store.advance_order(&advance).await)
     }
 }
 

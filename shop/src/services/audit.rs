@@ -168,7 +168,7 @@ impl Auditor {
             match books.orders.get(order_id) {
                 None => self.report(Invariant::Keys, store_key, format!("names order {order_id}, which is not there")),
                 Some(order) => {
-                    let own = IdempotencyKey::new(order.owner.clone(), CHECKOUT, &order.client_key);
+                    let own = IdempotencyKey::new(order.placed_by.clone(), CHECKOUT, &order.client_key);
                     if own.map_or(true, |own| own.store_key() != *store_key) {
                         self.report(Invariant::Keys, store_key, format!("order {order_id} has another key"));
                     }
@@ -180,7 +180,7 @@ impl Auditor {
         }
         let mut placed_under: BTreeMap<(&str, &str), &OrderId> = BTreeMap::new();
         for order in books.orders.values().filter(|order| !order.client_key.is_empty()) {
-            if let Some(other) = placed_under.insert((order.owner.key(), &order.client_key), &order.id) {
+            if let Some(other) = placed_under.insert((order.placed_by.key(), &order.client_key), &order.id) {
                 self.report(Invariant::Keys, &order.id, format!("was placed under the same key as {other}"));
             }
         }

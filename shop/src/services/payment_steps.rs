@@ -246,7 +246,7 @@ impl LocalShop {
         let outcome = checkout_outcome(before, &step.order)?;
         let topics = step.topics;
         let outbox = topics.iter().map(|topic| self.message(topic, step.order.id.as_str())).collect();
-        let advance = OrderAdvance { order: step.order, stock: step.stock, outcome, outbox };
+        let advance = OrderAdvance { order: step.order, previous_owner: None, stock: step.stock, outcome, outbox };
         failpoint("before-step");
         match self.store.advance_order(&advance).await {
             Ok(()) => {}
@@ -289,7 +289,7 @@ fn checkout_outcome(before: &Order, after: &Order) -> ShopResult<Option<KeyAnswe
     if before.state != OrderState::Pending || after.state == OrderState::Pending {
         return Ok(None);
     }
-    let key = IdempotencyKey::new(after.owner.clone(), CHECKOUT, &after.client_key)?;
+    let key = IdempotencyKey::new(after.placed_by.clone(), CHECKOUT, &after.client_key)?;
     let declined = after.state == OrderState::Cancelled && after.payment.decline_code.is_some();
     Ok(Some(answer(&key, if declined { Outcome::Declined } else { Outcome::Placed })))
 }

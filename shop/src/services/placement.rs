@@ -58,6 +58,7 @@ impl LocalShop {
             order_number: number.to_string(),
             access_key: Token::visitor(self.ids.secret()).expose().trim_start_matches("vis_").to_owned(),
             owner: identity.owner.clone(),
+            placed_by: identity.owner.clone(),
             customer_id: identity.customer.as_ref().map(|customer| customer.id.clone()),
             email: command.email,
             shipping_address: address,

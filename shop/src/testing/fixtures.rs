@@ -250,6 +250,7 @@ pub fn order(owner: &CartOwner, name: &str, lines: &[(&str, u32)]) -> Order {
         order_number,
         access_key: format!("access to {name}"),
         owner: owner.clone(),
+        placed_by: owner.clone(),
         customer_id: None,
         email: "visitor@example.com".parse().expect("a valid e-mail address"),
         shipping_address: address(),
@@ -351,5 +352,5 @@ pub fn advance(order: &Order, stock: StockEffect) -> OrderAdvance {
         }
     };
     let outbox = vec![message(order, topic, order.placed_at + Duration::seconds(1))];
-    OrderAdvance { order: next, stock, outcome: None, outbox }
+    OrderAdvance { order: next, previous_owner: None, stock, outcome: None, outbox }
 }

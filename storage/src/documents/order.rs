@@ -15,6 +15,9 @@ pub(crate) struct Order {
     order_number: String,
     access_key: String,
     owner: String,
+    /// Absent: the owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    placed_by: Option<String>,
     customer_id: Option<domain::CustomerId>,
     email: domain::EmailAddress,
     shipping_address: Address,
@@ -123,6 +126,7 @@ impl From<&domain::Order> for Order {
             order_number: order.order_number.clone(),
             access_key: order.access_key.clone(),
             owner: order.owner.key().to_owned(),
+            placed_by: (order.placed_by != order.owner).then(|| order.placed_by.key().to_owned()),
             customer_id: order.customer_id.clone(),
             email: order.email.clone(),
             shipping_address: Address::from(&order.shipping_address),
@@ -151,6 +155,7 @@ impl From<Order> for domain::Order {
             id: order.id,
             order_number: order.order_number,
             access_key: order.access_key,
+            placed_by: domain::CartOwner::from_key(order.placed_by.unwrap_or_else(|| order.owner.clone())),
             owner: domain::CartOwner::from_key(order.owner),
             customer_id: order.customer_id,
             email: order.email,

@@ -222,8 +222,8 @@ pub(super) fn orders_of(owner: &CartOwner) -> String {
 }
 
 /// An order at its place among its owner's.
-pub(super) fn order_of_owner(order: &Order) -> Key {
-    Key::new(orders_of(&order.owner), order.position())
+pub(super) fn order_of(owner: &CartOwner, order: &Order) -> Key {
+    Key::new(orders_of(owner), order.position())
 }
 
 /// All orders, newest first: `Query` on each of [`SHARDS`] partitions, merged; one partition would take at most 1,000

@@ -63,7 +63,7 @@ impl OrderStore for DynamoDbStore {
 
     async fn advance_order(&self, advance: &OrderAdvance) -> Result<(), StoreError> {
         let mut actions = advancing(advance)?;
-        let stock = 1 + LISTS..actions.len() - advance.outbox.len();
+        let stock = 1 + LISTS..actions.len() - advance.outbox.len() - usize::from(advance.previous_owner.is_some());
         let Some(last) = &advance.outcome else {
             return self.transact(actions).await.map_err(|refused| conflict(refused, &stock));
         };
@@ -178,6 +178,8 @@ fn advancing(advance: &OrderAdvance) -> Result<Vec<Action>, StoreError> {
     actions.extend(lists(order)?);
     actions.extend(order.reservations.iter().filter_map(|reservation| settle(reservation, advance.stock)));
     actions.extend(messages(&advance.outbox)?);
+    let moved = advance.previous_owner.iter().map(|owner| Action::delete(&keys::order_of(owner, order)));
+    actions.extend(moved);
     Ok(actions)
 }
 
@@ -186,7 +188,7 @@ const LISTS: usize = 3;
 
 fn lists(order: &Order) -> Result<[Action; LISTS], StoreError> {
     let summary = order.summary();
-    let of_owner = NewItem::new(&keys::order_of_owner(order)).document(&summary)?;
+    let of_owner = NewItem::new(&keys::order_of(&order.owner, order)).document(&summary)?;
     let of_all = NewItem::new(&keys::order_of_all(order)).document(&summary)?;
     let open = match order.due_at {
         Some(due_at) => Action::put(NewItem::new(&keys::open_order(&order.id)).number(DUE_MS, millis(due_at)).build()),

@@ -22,7 +22,7 @@ impl RawDocuments for DynamoDbStore {
     async fn replace(&self, content: &Content, document: &str) -> bool {
         let (key, attribute): (Key, &str) = match content {
             Content::Order(order) => (keys::order(&order.id), DOCUMENT),
-            Content::OrderSummary(order) => (keys::order_of_owner(order), DOCUMENT),
+            Content::OrderSummary(order) => (keys::order_of(&order.owner, order), DOCUMENT),
             Content::Product(product) => (keys::product(&product.handle), DOCUMENT),
             Content::ProductSummary(product) => {
                 let position = ProductSort::Title.position(product, 0);
