@@ -82,13 +82,15 @@ pub(super) struct Columns {
     places: [Option<usize>; HEADERS.len()],
     /// How many columns the header has.
     pub(super) width: usize,
+    /// Columns that are not there count as empty ones: the file replaces products.
+    pub(super) replace: bool,
 }
 
 impl Columns {
     pub(super) fn of<'a>(headers: impl IntoIterator<Item = &'a str>) -> Self {
         let headers: Vec<String> = headers.into_iter().map(normalized).collect();
         let place = |names: &[&str]| names.iter().find_map(|name| headers.iter().position(|header| header == name));
-        Self { places: HEADERS.map(|(_, names)| place(names)), width: headers.len() }
+        Self { places: HEADERS.map(|(_, names)| place(names)), width: headers.len(), replace: false }
     }
 
     /// How many of the columns the import reads are there.
@@ -98,6 +100,11 @@ impl Columns {
 
     pub(super) fn has(&self, column: Column) -> bool {
         self.place(column).is_some()
+    }
+
+    /// Whether an empty value of the column means that there shall be none.
+    pub(super) fn tells(&self, column: Column) -> bool {
+        self.replace || self.has(column)
     }
 
     /// The value without surrounding blanks; empty when the file has no such column or the row is too short.

@@ -8,19 +8,31 @@ pub(super) struct Decoded {
     pub(super) note: Option<String>,
 }
 
+/// Whether the text is that of a program's own format (a workbook, an archive, a picture) and not of people.
+pub(super) fn is_binary(text: &str) -> bool {
+    const ARCHIVE: &str = "PK\u{3}\u{4}";
+    const LOOKED_AT: usize = 4096;
+    // A few stray characters are a spreadsheet's; of a binary file they are a tenth and more.
+    const SHARE: usize = 32;
+    let odd = |c: &char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{c}') || *c == '\u{FFFD}';
+    let looked_at = text.chars().take(LOOKED_AT);
+    text.starts_with(ARCHIVE) || looked_at.clone().filter(odd).count() * SHARE > looked_at.count()
+}
+
 /// Decodes by the encoding asked for, else by byte order mark, else as UTF-8, else as Windows-1252.
 ///
 /// A file that is UTF-8 but for a few places (more good multi-byte characters than bad ones) stays UTF-8: one
 /// broken byte must not turn every accent of the shop into two wrong letters.
-pub(super) fn decode(bytes: &[u8], asked: Option<&'static Encoding>) -> Decoded {
-    if let Some(encoding) = asked.or_else(|| Encoding::for_bom(bytes).map(|(encoding, _)| encoding)) {
-        let (text, used, broken) = encoding.decode(bytes);
+pub(super) fn decode(bytes: Vec<u8>, asked: Option<&'static Encoding>) -> Decoded {
+    if let Some(encoding) = asked.or_else(|| Encoding::for_bom(&bytes).map(|(encoding, _)| encoding)) {
+        let (text, used, broken) = encoding.decode(&bytes);
         let note = broken.then(|| format!("some bytes are not {}; they show as \u{FFFD}", used.name()));
         return Decoded { text: text.into_owned(), note };
     }
-    if let Ok(text) = std::str::from_utf8(bytes) {
-        return Decoded { text: text.to_owned(), note: None };
-    }
+    let bytes = match String::from_utf8(bytes) {
+        Ok(text) => return Decoded { text, note: None },
+        Err(error) => error.into_bytes(),
+    };
     let (mut good, mut bad) = (0_usize, 0_usize);
     for chunk in bytes.utf8_chunks() {
         good += chunk.valid().chars().filter(|c| !c.is_ascii()).count();
@@ -31,7 +43,7 @@ pub(super) fn decode(bytes: &[u8], asked: Option<&'static Encoding>) -> Decoded 
     } else {
         (WINDOWS_1252, "the file is not UTF-8; it is read as Windows-1252".to_owned())
     };
-    Decoded { text: encoding.decode_without_bom_handling(bytes).0.into_owned(), note: Some(note) }
+    Decoded { text: encoding.decode_without_bom_handling(&bytes).0.into_owned(), note: Some(note) }
 }
 
 #[cfg(test)]
@@ -49,7 +61,7 @@ mod tests {
             ("windows-1252", b"V\xe4xel \x80", true),
         ];
         for (name, bytes, noted) in cases {
-            let decoded = decode(bytes, None);
+            let decoded = decode(bytes.to_vec(), None);
             assert_eq!(decoded.text, "Växel €", "{name}");
             assert_eq!(decoded.note.is_some(), noted, "{name}");
         }
@@ -57,7 +69,7 @@ mod tests {
 
     #[test]
     fn a_broken_byte_does_not_spoil_the_other_accents() {
-        let decoded = decode(b"V\xc3\xa4xel, B\xc3\xa5t, \xff", None);
+        let decoded = decode(b"V\xc3\xa4xel, B\xc3\xa5t, \xff".to_vec(), None);
         assert_eq!(decoded.text, "Växel, Båt, \u{FFFD}");
         assert!(decoded.note.is_some());
     }
@@ -65,6 +77,6 @@ mod tests {
     #[test]
     fn an_encoding_asked_for_is_taken() {
         let polish = Encoding::for_label(b"windows-1250");
-        assert_eq!(decode(b"\xbf\xf3\xb3ty", polish).text, "żółty");
+        assert_eq!(decode(b"\xbf\xf3\xb3ty".to_vec(), polish).text, "żółty");
     }
 }

@@ -45,12 +45,6 @@ pub(super) fn amount_reason(text: &str, currency: Currency, error: AmountError) 
 #[derive(Debug, Default)]
 pub(super) struct Issues(Vec<ImportIssue>);
 
-impl From<Vec<ImportIssue>> for Issues {
-    fn from(issues: Vec<ImportIssue>) -> Self {
-        Self(issues)
-    }
-}
-
 impl Issues {
     pub(super) fn left_out(&mut self, line: u64, handle: &Handle, reason: String) {
         self.push(line, Some(handle), IssueKind::LeftOut, reason);
@@ -66,6 +60,11 @@ impl Issues {
 
     pub(super) fn note(&mut self, line: u64, handle: Option<&Handle>, reason: String) {
         self.push(line, handle, IssueKind::Note, reason);
+    }
+
+    /// How many single rows are rejected.
+    pub(super) fn rejected_rows(&self) -> usize {
+        self.0.iter().filter(|issue| issue.kind == IssueKind::RejectedRow).count()
     }
 
     /// The remarks by line, those of one line in the order they were made.

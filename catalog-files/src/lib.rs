@@ -1,14 +1,20 @@
 //! Shopify product exports become products of this shop.
 //!
-//! [`read`] turns the bytes of a file into products and a list of everything it could not or would not take, each
-//! with its line; it knows no store. [`import`] writes what was read into a store and can be repeated: a second run
-//! of the same file changes nothing. Structure is read liberally (old and new headers, any row order, spreadsheet
-//! habits), money strictly: an amount that is not plainly an amount rejects its row.
+//! [`read`] finds the products in the bytes of a file; it knows no store. [`import`] lays them over what a store has,
+//! some at a time, and can be repeated: a second run of the same file changes nothing. Everything that could not or would
+//! not be taken is reported with its line. Structure is read liberally (old and new headers, any row order, spreadsheet
+//! habits), values strictly: a price, quantity, weight or yes/no that is there but is none rejects its row, and what a
+//! file does not say leaves a product as it is.
 
 mod columns;
 mod decode;
+mod digest;
+mod file;
 mod group;
 mod issue;
+mod levels;
+mod merge;
+mod options;
 mod parallel;
 mod report;
 mod sku;
@@ -16,24 +22,20 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod text;
+mod told;
 mod variant;
 mod write;
 
-use std::collections::HashMap;
 use std::str::FromStr;
 
 use time::OffsetDateTime;
 
-use columns::Column;
-use group::{Group, Outcome};
-use issue::Issues;
-use parallel::in_parallel;
-use shopease_shop::domain::{Currency, Handle, Product, ProductStatus, Sku, slug};
-use table::Table;
+use shopease_shop::domain::{Currency, Handle, Product, ProductStatus, Sku, Variant};
 
+pub use file::{CatalogFile, read};
 pub use issue::{ImportIssue, IssueKind};
 pub use report::ImportReport;
-pub use write::{WriteOptions, import};
+pub use write::{Target, WriteOptions, import};
 
 /// Largest file: a store of 100,000 variants exports about 200 MB.
 pub const MAX_FILE_BYTES: u64 = 512 * 1024 * 1024;
@@ -49,6 +51,9 @@ pub struct ImportOptions {
     pub created_at: OffsetDateTime,
     /// How the text is encoded; `None` finds out.
     pub encoding: Option<FileEncoding>,
+    /// Whether a product that exists becomes what the file says of it and nothing else: columns that the file does not
+    /// have count as empty, and variants that it does not name are taken off sale. Stock stays all the same.
+    pub replace: bool,
 }
 
 /// A text encoding by its name on the web, for example `windows-1250` or `shift_jis`.
@@ -68,43 +73,45 @@ impl FromStr for FileEncoding {
     }
 }
 
-/// A product of the file that shall be sold.
+/// A product of the file, laid over what the store has of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ImportedProduct {
-    /// The product, active, with the SKUs it shall have.
-    pub product: Product,
-    /// Available units of its tracked variants.
-    pub stock: Vec<(Sku, u32)>,
+struct ImportedProduct {
+    /// The product with the SKUs it shall have.
+    product: Product,
+    /// Available units of tracked variants.
+    stock: Vec<StockTarget>,
+    /// Variants whose SKU is another now: the old one, the new one, the line.
+    renamed: Vec<(Sku, Sku, u64)>,
+    /// Variants that the store has and the product has no more.
+    removed: Vec<Variant>,
+    /// SKUs that are counted elsewhere, but nobody says how many there are: they are sold without counting unless the
+    /// shop keeps a level.
+    unknown_stock: Vec<Sku>,
     /// Line of its first row.
-    pub first_line: u64,
+    first_line: u64,
+}
+
+/// What a file says of the stock of a SKU.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct StockTarget {
+    sku: Sku,
+    /// Available units.
+    units: u32,
+    /// Whether the file says so; else it is a default for a SKU without a level.
+    is_told: bool,
 }
 
 /// A product of the file that its merchant does not sell (any more).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeftOutProduct {
+struct LeftOutProduct {
     /// Name in URLs.
-    pub handle: Handle,
+    handle: Handle,
     /// What it becomes if the store sells it.
-    pub status: ProductStatus,
+    status: ProductStatus,
     /// Line of its first row.
-    pub first_line: u64,
+    first_line: u64,
     /// How many of its rows have a variant.
-    pub variant_rows: usize,
-}
-
-/// What a file holds. Every handle of the file is in `products`, in `left_out` or in `rejected_products`.
-#[derive(Debug, Clone, Default)]
-pub struct ParsedCatalog {
-    /// Rows below the header that are not blank.
-    pub rows: usize,
-    /// What shall be sold, in the order of the file.
-    pub products: Vec<ImportedProduct>,
-    /// What shall not be sold.
-    pub left_out: Vec<LeftOutProduct>,
-    /// Products of which no variant can be sold.
-    pub rejected_products: usize,
-    /// Everything that was left out, rejected or taken with a remark, by line.
-    pub issues: Vec<ImportIssue>,
+    variant_rows: usize,
 }
 
 /// A file that cannot be read at all.
@@ -116,6 +123,9 @@ pub enum ReadError {
     /// Nothing in it.
     #[error("the file is empty")]
     Empty,
+    /// Not text: a workbook, an archive, a picture.
+    #[error("the file is not text; save it as CSV (UTF-8) in the program that made it")]
+    Binary,
     /// The header has not the columns of a product export.
     #[error("not a product export: there is no column {missing}; the columns are: {}", shortened(found))]
     NotProducts {
@@ -131,99 +141,7 @@ pub enum ReadError {
 
 fn shortened(headers: &[String]) -> String {
     let list = headers.iter().map(|header| header.trim()).collect::<Vec<_>>().join(", ");
+    // What stands there goes to a terminal.
+    let list: String = list.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     if list.chars().count() > 400 { format!("{} ...", list.chars().take(400).collect::<String>()) } else { list }
-}
-
-/// Reads a Shopify product export.
-///
-/// # Errors
-/// [`ReadError`] when the file as a whole is no product export; a bad row never is an error but an issue.
-pub fn read(bytes: &[u8], options: &ImportOptions) -> Result<ParsedCatalog, ReadError> {
-    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_FILE_BYTES {
-        return Err(ReadError::TooLarge);
-    }
-    let decoded = decode::decode(bytes, options.encoding.map(|encoding| encoding.0));
-    let table = table::parse(&decoded.text)?;
-    let mut issues = Issues::default();
-    if let Some(note) = decoded.note {
-        issues.note(1, None, note);
-    }
-    let mut catalog = ParsedCatalog { rows: table.rows.len() + table.broken.len(), ..ParsedCatalog::default() };
-    for broken in &table.broken {
-        issues.reject_row(broken.line, None, broken.reason.clone());
-    }
-    let mut drafts = Vec::new();
-    let outcomes = in_parallel(groups(&table, &mut issues), |group| {
-        let mut issues = Issues::default();
-        (group.outcome(&table.columns, options, &mut issues), issues)
-    });
-    for (outcome, found) in outcomes {
-        issues.append(found);
-        match outcome {
-            Outcome::Sold(draft) => drafts.push(*draft),
-            Outcome::LeftOut(product) => catalog.left_out.push(product),
-            Outcome::Rejected => catalog.rejected_products += 1,
-        }
-    }
-    let skus = sku::assign(&drafts, &mut issues);
-    let mut category_titles = HashMap::new();
-    for (draft, skus) in drafts.into_iter().zip(skus) {
-        let mut imported = draft.finish(skus, options.created_at);
-        // One department has one name, whatever order the store is written in.
-        if let Some(category) = &mut imported.product.category {
-            let title = category_titles.entry(category.handle.clone()).or_insert_with(|| category.title.clone());
-            category.title.clone_from(title);
-        }
-        if imported.product.variants.is_empty() {
-            let reason = "none of its variants has a SKU".to_owned();
-            issues.reject_product(imported.first_line, &imported.product.handle, reason);
-            catalog.rejected_products += 1;
-        } else {
-            catalog.products.push(imported);
-        }
-    }
-    catalog.issues = issues.sorted();
-    Ok(catalog)
-}
-
-/// The rows by product, in the order of first appearance; rows of one product need not stand together.
-fn groups<'t>(table: &'t Table, issues: &mut Issues) -> Vec<Group<'t>> {
-    let mut groups: Vec<Group<'t>> = Vec::new();
-    let mut places: HashMap<Handle, usize> = HashMap::new();
-    let has_handles = table.columns.has(Column::Handle);
-    for row in &table.rows {
-        let written = table.columns.get(&row.record, Column::Handle);
-        let title = text::plain_text(table.columns.get(&row.record, Column::Title));
-        let handle = match written.parse::<Handle>() {
-            Ok(handle) => handle,
-            Err(_) if written.is_empty() && has_handles => {
-                issues.reject_row(row.line, None, "the row has no handle".to_owned());
-                continue;
-            }
-            Err(_) => {
-                let source = if has_handles { written } else { &title };
-                let Ok(handle) = slug(source).parse::<Handle>() else {
-                    issues.reject_row(row.line, None, format!("{source:?} gives no handle"));
-                    continue;
-                };
-                if has_handles {
-                    issues.note(row.line, Some(&handle), format!("the handle {written:?} became {handle}"));
-                }
-                handle
-            }
-        };
-        let width = row.record.len();
-        if width != table.columns.width {
-            let reason = format!("the row has {width} columns, the header {}", table.columns.width);
-            issues.note(row.line, Some(&handle), reason);
-        }
-        let place = *places.entry(handle.clone()).or_insert_with(|| {
-            groups.push(Group::new(handle));
-            groups.len() - 1
-        });
-        if let Some(group) = groups.get_mut(place) {
-            group.rows.push(row);
-        }
-    }
-    groups
 }

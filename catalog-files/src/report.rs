@@ -14,6 +14,8 @@ const SHOWN: usize = 20;
 pub struct ImportReport {
     /// Nothing was written: this is what would have happened.
     pub dry_run: bool,
+    /// Products became what the file says and nothing else; without this, what the file does not say stayed.
+    pub replace: bool,
     /// Rows of the file that are not blank.
     pub rows: usize,
     /// Products that are new to the store.
@@ -32,10 +34,16 @@ pub struct ImportReport {
     pub rejected_rows: usize,
     /// Variants on sale after the import, of the products in the file.
     pub variants: usize,
+    /// Variants that products of the file had and have no more.
+    pub variants_withdrawn: usize,
     /// SKUs that got their first stock level.
     pub stock_initialized: usize,
     /// SKUs whose available units were set to the file's.
     pub stock_corrected: usize,
+    /// SKUs that got the units of the SKU that their variant had before.
+    pub stock_moved: usize,
+    /// What has to be done before the shop can sell what it has.
+    pub warnings: Vec<String>,
     /// Everything that was left out, rejected or taken with a remark, by line.
     pub issues: Vec<ImportIssue>,
 }
@@ -67,17 +75,25 @@ impl fmt::Display for ImportReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let products = self.created + self.updated + self.unchanged;
         if self.dry_run {
-            writeln!(f, "Dry run: nothing was written.")?;
+            writeln!(f, "Dry run: nothing was written; this is what would be.")?;
         }
         writeln!(f, "{products} products with {} variants are sold, from {} rows:", self.variants, self.rows)?;
         writeln!(f, "  {} created, {} updated, {} unchanged", self.created, self.updated, self.unchanged)?;
-        writeln!(f, "  stock: {} levels new, {} corrected", self.stock_initialized, self.stock_corrected)?;
+        let (new, corrected, moved) = (self.stock_initialized, self.stock_corrected, self.stock_moved);
+        let moved = if moved > 0 { format!(", {moved} moved to another SKU") } else { String::new() };
+        writeln!(f, "  stock: {new} levels new, {corrected} corrected{moved}")?;
+        if self.variants_withdrawn > 0 {
+            writeln!(f, "{} variants of these products are no longer on sale", self.variants_withdrawn)?;
+        }
         if self.left_out > 0 {
             writeln!(f, "{} products are left out, {} of them were sold before", self.left_out, self.withdrawn)?;
         }
         if self.has_rejections() {
             let (products, rows) = (self.rejected_products, self.rejected_rows);
             writeln!(f, "WARNING: {products} products and {rows} single rows were rejected")?;
+        }
+        for warning in &self.warnings {
+            writeln!(f, "WARNING: {warning}")?;
         }
         self.write_issues(f, IssueKind::RejectedProduct, "Rejected products")?;
         self.write_issues(f, IssueKind::RejectedRow, "Rejected rows")?;

@@ -5,21 +5,21 @@ use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
 
-use super::group::DraftProduct;
-use super::issue::Issues;
-use super::text::without_apostrophe;
+use super::digest::Digest;
+use super::text;
 use shopease_shop::domain::{Handle, RuleError, Sku, slug};
 
 /// Characters of a derived SKU before a hash must tell it from others that begin alike.
 const MAX_DERIVED_CHARS: usize = 200;
 
-/// The SKU written in a cell; `None` when the cell is empty.
+/// The SKU written in a cell; `None` when the cell is empty, or holds what a spreadsheet made of it.
 ///
 /// # Errors
 /// [`RuleError`] when it is no SKU.
 pub(super) fn given(cell: &str) -> Result<Option<Sku>, RuleError> {
-    let text: String = without_apostrophe(cell).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if text.is_empty() { Ok(None) } else { text.parse().map(Some) }
+    let code = text::code(cell);
+    let printable: String = code.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if printable.trim().is_empty() || text::is_ruined(&code) { Ok(None) } else { printable.parse().map(Some) }
 }
 
 /// How hard a derived SKU must try to differ from others.
@@ -52,52 +52,59 @@ pub(super) fn derived(handle: &Handle, option_values: &[String], derivation: Der
     text.parse()
 }
 
-/// One SKU per variant of every product, no SKU twice. A SKU that the file uses twice stays with its first row.
-///
-/// `None` is a variant that no SKU could be found for; the caller leaves it out and it is reported here.
-pub(super) fn assign(drafts: &[DraftProduct], issues: &mut Issues) -> Vec<Vec<Option<Sku>>> {
-    let mut owners: HashMap<&Sku, u64> = HashMap::new();
-    let mut assigned: Vec<Vec<Option<Sku>>> = Vec::with_capacity(drafts.len());
-    // Given SKUs go first, so that none is lost to one that could as well be another.
-    for draft in drafts {
-        let skus = draft.variants.iter().map(|variant| {
-            let sku = variant.row.given_sku.as_ref()?;
-            let owner = *owners.entry(sku).or_insert(variant.row.line);
-            (owner == variant.row.line).then(|| sku.clone())
-        });
-        assigned.push(skus.collect());
+/// Which SKUs the file uses: each stays with the first row that gives it. Of a SKU it keeps a digest only, since files
+/// have hundred thousands of them.
+#[derive(Debug, Default)]
+pub(super) struct SkuBook {
+    first_lines: HashMap<Digest, u64>,
+    derived: HashSet<Digest>,
+}
+
+impl SkuBook {
+    /// Notes that the row of this line gives the SKU.
+    pub(super) fn give(&mut self, sku: &Sku, line: u64) {
+        self.first_lines.entry(Digest::of(sku.as_str())).or_insert(line);
     }
-    let mut taken: HashSet<Sku> = owners.keys().map(|sku| (*sku).clone()).collect();
-    for (draft, skus) in drafts.iter().zip(&mut assigned) {
-        let missing = || draft.variants.iter().zip(skus.iter()).filter(|(_, sku)| sku.is_none());
-        let plain: Vec<Option<Sku>> = missing()
-            .map(|(variant, _)| derived(&draft.handle, &variant.option_values, Derivation::Plain).ok())
-            .collect();
-        let mut alike: HashMap<Sku, usize> = HashMap::new();
-        for sku in plain.iter().flatten() {
-            *alike.entry(sku.clone()).or_default() += 1;
-        }
-        let missing = draft.variants.iter().zip(skus).filter(|(_, sku)| sku.is_none());
-        for ((variant, sku), plain) in missing.zip(plain) {
-            // Variants whose values differ in punctuation only all get a hash: which comes first must not matter.
-            let found = plain
-                .filter(|sku| alike.get(sku) == Some(&1) && !taken.contains(sku))
-                .or_else(|| derived(&draft.handle, &variant.option_values, Derivation::Hashed).ok())
-                .filter(|sku| taken.insert(sku.clone()));
-            match (&found, &variant.row.given_sku) {
-                (Some(found), Some(wanted)) => {
-                    let line = owners.get(wanted).copied().unwrap_or_default();
-                    let reason = format!("SKU {wanted} is already on line {line}; this variant is sold as {found}");
-                    issues.note(variant.row.line, Some(&draft.handle), reason);
-                }
-                (Some(_), None) => {}
-                (None, _) => {
-                    let reason = "no SKU could be derived that is not used already".to_owned();
-                    issues.reject_row(variant.row.line, Some(&draft.handle), reason);
-                }
-            }
-            *sku = found;
+
+    /// The line of the row that has the SKU, if any gives it.
+    pub(super) fn line_of(&self, sku: &Sku) -> Option<u64> {
+        self.first_lines.get(&Digest::of(sku.as_str())).copied()
+    }
+
+    /// Whether no row gives the SKU and none got it.
+    pub(super) fn is_free(&self, sku: &Sku) -> bool {
+        let digest = Digest::of(sku.as_str());
+        !self.first_lines.contains_key(&digest) && !self.derived.contains(&digest)
+    }
+
+    /// Takes a SKU that is free.
+    pub(super) fn take(&mut self, sku: &Sku) {
+        self.derived.insert(Digest::of(sku.as_str()));
+    }
+
+    /// Gives SKUs back that a product took and shall choose anew.
+    pub(super) fn release<'a>(&mut self, skus: impl Iterator<Item = &'a Sku>) {
+        for sku in skus {
+            self.derived.remove(&Digest::of(sku.as_str()));
         }
     }
-    assigned
+}
+
+/// SKUs for variants without one, each with its option values: none that `is_free` does not let pass, none twice. `None` where
+/// none was found.
+pub(super) fn derive_all(handle: &Handle, variants: &[&[String]], is_free: impl Fn(&Sku) -> bool) -> Vec<Option<Sku>> {
+    let plain: Vec<Option<Sku>> =
+        variants.iter().map(|values| derived(handle, values, Derivation::Plain).ok()).collect();
+    let mut alike: HashMap<&Sku, usize> = HashMap::new();
+    for sku in plain.iter().flatten() {
+        *alike.entry(sku).or_default() += 1;
+    }
+    let mut found: HashSet<Sku> = HashSet::new();
+    let choose = |(values, plain): (&&[String], &Option<Sku>)| {
+        // Variants whose values differ in punctuation only all get a hash: which comes first must not matter.
+        let plain = plain.clone().filter(|sku| alike.get(sku) == Some(&1) && is_free(sku));
+        let hashed = || derived(handle, values, Derivation::Hashed).ok().filter(&is_free);
+        plain.or_else(hashed).filter(|sku| found.insert(sku.clone()))
+    };
+    variants.iter().zip(&plain).map(choose).collect()
 }

@@ -14,51 +14,82 @@ pub(super) struct Row {
     pub(super) record: StringRecord,
 }
 
+/// Where a record stands in the text: what is kept of it until its product is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RowPlace {
+    pub(super) line: u64,
+    start: usize,
+    end: usize,
+}
+
 /// A record that cannot be used, and why.
 pub(super) struct BrokenRow {
     pub(super) line: u64,
     pub(super) reason: String,
 }
 
-/// The whole file.
+/// The whole file: its text, and where its records stand. Cutting all of them into fields at once would take many times
+/// the memory of the text.
 pub(super) struct Table {
+    text: String,
+    delimiter: u8,
     pub(super) columns: Columns,
-    pub(super) rows: Vec<Row>,
+    pub(super) places: Vec<RowPlace>,
     pub(super) broken: Vec<BrokenRow>,
 }
 
-/// Cuts the text into records. Blank records are left out; a record with a quote that does not close, or closes in the
-/// wrong place lines later, is reported, and reading goes on at the line after its first.
+impl Table {
+    /// The record at a place.
+    pub(super) fn row(&self, place: RowPlace) -> Row {
+        let text = self.text.get(place.start..place.end).unwrap_or_default();
+        let mut record = StringRecord::new();
+        // Read once already: it is a record.
+        let _ = reader(text, self.delimiter).read_record(&mut record);
+        Row { line: place.line, record }
+    }
+}
+
+/// Finds the records of the text. Blank records are left out; a record with a quote that does not close, or closes in the
+/// wrong place lines later, is reported, and reading continues at the line after its first.
 ///
 /// # Errors
 /// [`ReadError`] when the file is empty or its header is not that of a product file.
-pub(super) fn parse(text: &str) -> Result<Table, ReadError> {
-    let (text, first_line, named) = match excel_separator(text) {
+pub(super) fn parse(text: String) -> Result<Table, ReadError> {
+    let (body, first_line, named) = match excel_separator(&text) {
         Some((rest, delimiter)) => (rest, 2, Some(delimiter)),
-        None => (text, 1, None),
+        None => (text.as_str(), 1, None),
     };
-    let (delimiter, columns) = find_header(text, named)?;
-    let mut lines = LineCounter::new(text, first_line);
-    let mut table = Table { columns, rows: Vec::new(), broken: Vec::new() };
-    let mut records = Records::new(text, delimiter);
+    let offset = text.len() - body.len();
+    let (delimiter, columns) = find_header(body, named)?;
+    let mut lines = LineCounter::new(body, first_line);
+    let (mut places, mut broken) = (Vec::new(), Vec::new());
+    let mut records = Records::new(body, delimiter);
+    let mut record = StringRecord::new();
     let mut header = true;
-    while let Some((start, end, record)) = records.next_record()? {
+    while let Some((start, end)) = records.next_record(&mut record)? {
         let line = lines.line_at(start);
-        let raw = &text[start..end];
+        let raw = &body[start..end];
         if std::mem::take(&mut header) || record.iter().all(|field| field.trim().is_empty()) {
             continue;
         }
         let several_lines = raw.trim_end_matches(['\r', '\n']).contains('\n');
         if several_lines && !well_quoted(raw.as_bytes(), delimiter) {
-            table.broken.push(BrokenRow { line, reason: "a quotation mark is missing or out of place".to_owned() });
+            broken.push(BrokenRow { line, reason: "a quotation mark is missing or out of place".to_owned() });
             records.resume_at(start + raw.find('\n').map_or(raw.len(), |at| at + 1));
         } else if record.iter().any(|field| field.len() > MAX_FIELD_BYTES) {
-            table.broken.push(BrokenRow { line, reason: "a field is longer than 1 MiB".to_owned() });
+            broken.push(BrokenRow { line, reason: "a field is longer than 1 MiB".to_owned() });
         } else {
-            table.rows.push(Row { line, record });
+            places.push(RowPlace { line, start: offset + start, end: offset + end });
         }
     }
-    Ok(table)
+    Ok(Table { text, delimiter, columns, places, broken })
+}
+
+fn reader(text: &str, delimiter: u8) -> csv::Reader<&[u8]> {
+    let buffer_bytes = text.len().clamp(64, 64 * 1024);
+    let mut builder = ReaderBuilder::new();
+    builder.has_headers(false).flexible(true).delimiter(delimiter).buffer_capacity(buffer_bytes);
+    builder.from_reader(text.as_bytes())
 }
 
 /// The line `sep=;` that Excel writes and reads before the header.
@@ -74,9 +105,10 @@ fn excel_separator(text: &str) -> Option<(&str, u8)> {
 fn find_header(text: &str, named: Option<u8>) -> Result<(u8, Columns), ReadError> {
     let mut best: Option<(u8, Columns, Vec<String>)> = None;
     for delimiter in named.into_iter().chain(*b",;\t|") {
-        let Some((_, _, header)) = Records::new(text, delimiter).next_record()? else {
+        let mut header = StringRecord::new();
+        if Records::new(text, delimiter).next_record(&mut header)?.is_none() {
             return Err(ReadError::Empty);
-        };
+        }
         let columns = Columns::of(header.iter());
         if best.as_ref().is_none_or(|(_, best, _)| (columns.known(), columns.width) > (best.known(), best.width)) {
             best = Some((delimiter, columns, header.iter().map(str::to_owned).collect()));
@@ -102,21 +134,16 @@ struct Records<'t> {
 
 impl<'t> Records<'t> {
     fn new(text: &'t str, delimiter: u8) -> Self {
-        Self { text, delimiter, base: 0, reader: Self::reader(text, delimiter) }
-    }
-
-    fn reader(text: &'t str, delimiter: u8) -> csv::Reader<&'t [u8]> {
-        ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(text.as_bytes())
+        Self { text, delimiter, base: 0, reader: reader(text, delimiter) }
     }
 
     fn resume_at(&mut self, offset: usize) {
         self.base = offset;
-        self.reader = Self::reader(&self.text[offset..], self.delimiter);
+        self.reader = reader(&self.text[offset..], self.delimiter);
     }
 
-    fn next_record(&mut self) -> Result<Option<(usize, usize, StringRecord)>, ReadError> {
-        let mut record = StringRecord::new();
-        if !self.reader.read_record(&mut record).map_err(ReadError::Csv)? {
+    fn next_record(&mut self, record: &mut StringRecord) -> Result<Option<(usize, usize)>, ReadError> {
+        if !self.reader.read_record(record).map_err(ReadError::Csv)? {
             return Ok(None);
         }
         let offset = |position: &csv::Position| usize::try_from(position.byte()).unwrap_or(usize::MAX);
@@ -124,7 +151,7 @@ impl<'t> Records<'t> {
         let mut start = (self.base + record.position().map_or(0, offset)).min(end);
         // The reader counts blank lines, and the second half of CR LF, as the begin of the next record.
         start += self.text[start..end].bytes().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-        Ok(Some((start, end, record)))
+        Ok(Some((start, end)))
     }
 }
 
@@ -183,9 +210,14 @@ fn well_quoted(raw: &[u8], delimiter: u8) -> bool {
 mod tests {
     use super::*;
 
+    fn parse(text: &str) -> Result<Table, ReadError> {
+        super::parse(text.to_owned())
+    }
+
     fn lines(text: &str) -> Vec<(u64, String)> {
         let table = parse(text).expect("a product file");
-        table.rows.iter().map(|row| (row.line, row.record.iter().collect::<Vec<_>>().join("|"))).collect()
+        let rows = table.places.iter().map(|place| table.row(*place));
+        rows.map(|row| (row.line, row.record.iter().collect::<Vec<_>>().join("|"))).collect()
     }
 
     #[test]
@@ -215,7 +247,7 @@ mod tests {
         for (name, after) in [("later closed", "c,\"C\",3"), ("never closed", "c,C,3")] {
             let text = format!("Handle,Title,Price\na,A,1\nb,\"B,2\n{after}\nd,D,4\n");
             let table = parse(&text).expect("a product file");
-            let kept: Vec<u64> = table.rows.iter().map(|row| row.line).collect();
+            let kept: Vec<u64> = table.places.iter().map(|row| row.line).collect();
             let lost: Vec<u64> = table.broken.iter().map(|row| row.line).collect();
             assert_eq!((kept, lost), (vec![2, 4, 5], vec![3]), "{name}");
         }
@@ -240,6 +272,6 @@ mod tests {
     fn an_absurdly_long_field_costs_its_row_only() {
         let text = format!("Handle,Title,Price\na,{},1\nb,B,2\n", "x".repeat(MAX_FIELD_BYTES + 1));
         let table = parse(&text).expect("a product file");
-        assert_eq!((table.broken[0].line, table.rows[0].line), (2, 3));
+        assert_eq!((table.broken[0].line, table.places[0].line), (2, 3));
     }
 }

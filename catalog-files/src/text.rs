@@ -31,6 +31,10 @@ static DESCRIPTION: LazyLock<Builder<'static>> = LazyLock::new(|| {
         .set_tag_attribute_value("img", "loading", "lazy")
         .url_schemes(HashSet::from(["http", "https", "mailto", "tel"]))
         .url_relative(UrlRelative::Custom(Box::new(foreign_relative)))
+        .attribute_filter(|element, attribute, value| match (element, attribute) {
+            ("img", "src") => Some(Cow::Owned(over_https(value))),
+            _ => Some(Cow::Borrowed(value)),
+        })
         .link_rel(Some("noopener nofollow"));
     builder
 });
@@ -82,8 +86,43 @@ pub(super) fn plain_text(text: &str) -> String {
     } else {
         Cow::Borrowed(text)
     };
-    let printable: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let seen = text.chars().filter(|c| !never_seen(*c));
+    let printable: String = seen.map(|c| if c.is_control() { ' ' } else { c }).collect();
     printable.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Characters without width or ink that no script needs: two texts that differ in them only are one to people.
+fn never_seen(c: char) -> bool {
+    matches!(
+        c,
+        '\u{AD}' | '\u{34F}' | '\u{180E}' | '\u{200B}' | '\u{2060}'
+            ..='\u{2064}' | '\u{FEFF}' | '\u{115F}' | '\u{1160}' | '\u{3164}' | '\u{FFA0}'
+    )
+}
+
+/// A code (handle, SKU, barcode) without characters that nobody sees: besides those of no script also joiners, marks of
+/// direction and selectors, which are needed in a text but never in a code.
+pub(super) fn code(text: &str) -> Cow<'_, str> {
+    let unseen = |c: char| {
+        never_seen(c)
+            || matches!(c, '\u{61C}' | '\u{200C}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{206F}' | '\u{FE00}'..='\u{FE0F}' | '\u{E0000}'..='\u{E007F}')
+    };
+    let text = without_apostrophe(text);
+    if text.contains(unseen) { Cow::Owned(text.replace(unseen, "").trim().to_owned()) } else { Cow::Borrowed(text) }
+}
+
+/// Whether a code is what a spreadsheet shows instead of it: a long number in short (`1.23E+12`), an error, or a cell that was too
+/// narrow. The code itself is lost.
+pub(super) fn is_ruined(code: &str) -> bool {
+    const ERRORS: [&str; 8] = ["#N/A", "#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#NUM!", "#NULL!", "#SPILL!"];
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let short_number = code.split_once(['e', 'E']).is_some_and(|(number, exponent)| {
+        let (whole, fraction) = number.split_once(['.', ',']).unwrap_or((number, "0"));
+        let sign = exponent.starts_with('+') || number.contains(['.', ',']) && exponent.starts_with('-');
+        whole.len() == 1 && digits(whole) && digits(fraction) && sign && digits(&exponent[1..])
+    });
+    let too_narrow = code.len() > 2 && code.bytes().all(|byte| byte == b'#');
+    short_number || too_narrow || ERRORS.iter().any(|error| code.eq_ignore_ascii_case(error))
 }
 
 /// As [`plain_text`]; `None` when nothing is left.
@@ -133,12 +172,20 @@ pub(super) fn units(text: &str) -> Option<i64> {
     fraction.bytes().all(|byte| byte == b'0').then(|| whole.parse().ok()).flatten()
 }
 
-/// A picture's address as the shop may link it: `http(s)` or a path on this shop.
+/// The address with `https` in place of `http`: pages of the shop load nothing else.
+fn over_https(url: &str) -> String {
+    match url.split_at_checked("http://".len()) {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http://") => format!("https://{rest}"),
+        _ => url.to_owned(),
+    }
+}
+
+/// A picture's address as the shop may link it: `https` or a path on this shop.
 pub(super) fn image_url(text: &str) -> Option<String> {
     let url = text.trim().replace(' ', "%20");
-    let url = if url.starts_with("//") { format!("https:{url}") } else { url };
+    let url = if url.starts_with("//") { format!("https:{url}") } else { over_https(&url) };
     let scheme = url.get(..8).unwrap_or(&url).to_ascii_lowercase();
-    let known = scheme.starts_with("https://") || scheme.starts_with("http://") || url.starts_with('/');
+    let known = scheme.starts_with("https://") || url.starts_with('/');
     let forbidden = |c: char| c.is_control() || c.is_whitespace() || "\"'<>\\`".contains(c);
     (known && !url.chars().any(forbidden) && url.len() <= 2048).then_some(url)
 }
@@ -183,6 +230,7 @@ mod tests {
                 "<a href=\"https://e.org\" rel=\"noopener nofollow\">A</a>",
             ),
             ("<img src='//e.org/a.png' onerror=x()>", "<img src=\"https://e.org/a.png\" loading=\"lazy\">"),
+            ("<img src='http://e.org/a.png'>", "<img src=\"https://e.org/a.png\" loading=\"lazy\">"),
             ("<svg/onload=alert(1)><b>x", "<b>x</b>"),
             ("", ""),
             ("One\r\ntwo\n\n3 & 4", "<p>One<br>two</p>\n<p>3 &amp; 4</p>"),
@@ -221,6 +269,24 @@ mod tests {
     }
 
     #[test]
+    fn codes_that_a_spreadsheet_ruined_are_known_from_codes_that_look_alike() {
+        for ruined in ["1.23457E+12", "4,00638E+12", "1E+05", "1.2e-7", "#N/A", "#ref!", "#####"] {
+            assert!(is_ruined(ruined), "{ruined}");
+        }
+        for code in ["1E5", "12E+3", "A.1E+2", "1.5", "E+1", "#12", "1.E+1", "2E-BLUE", "", "##"] {
+            assert!(!is_ruined(code), "{code}");
+        }
+    }
+
+    #[test]
+    fn codes_and_texts_lose_what_nobody_sees() {
+        assert_eq!(code("CAP\u{200B}-1\u{200D} "), "CAP-1");
+        assert_eq!(code("'CAP-1"), "CAP-1");
+        assert_eq!(plain_text("Re\u{AD}d\u{200B} \u{FEFF}mug"), "Red mug");
+        assert_eq!(plain_text("می\u{200C}خواهم"), "می\u{200C}خواهم", "a joiner is part of the script");
+    }
+
+    #[test]
     fn units_are_whole() {
         for (text, value) in
             [("12", Some(12)), ("-3", Some(-3)), ("4.0", Some(4)), ("1.5", None), ("x", None), ("", None)]
@@ -233,7 +299,8 @@ mod tests {
     fn pictures_are_web_addresses_or_paths_of_the_shop() {
         for (text, url) in [
             ("https://e.org/a b.png?v=1", Some("https://e.org/a%20b.png?v=1")),
-            ("http://e.org/a.png", Some("http://e.org/a.png")),
+            ("http://e.org/a.png", Some("https://e.org/a.png")),
+            ("HTTP://e.org/a.png", Some("https://e.org/a.png")),
             ("//e.org/a.png", Some("https://e.org/a.png")),
             ("/assets/a.svg", Some("/assets/a.svg")),
             ("a.png", None),

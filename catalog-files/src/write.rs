@@ -1,17 +1,20 @@
-//! Writes what was read into a store: about eight products at a time, nothing that is there already.
+//! Lays the products of a file over those of a store: a hundred at a time, and nothing that is there already.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::group::variant_id;
-use super::issue::{IssueKind, Issues};
+use super::group::{DraftProduct, Outcome};
+use super::issue::Issues;
+use super::merge::{Context, merge};
 use super::parallel::in_parallel;
-use super::sku::{Derivation, derived};
-use super::{ImportReport, ImportedProduct, LeftOutProduct, ParsedCatalog};
+use super::told::Told;
+use super::{CatalogFile, ImportReport, ImportedProduct, LeftOutProduct};
 use shopease_process::retry::{Policy, TryError};
-use shopease_shop::domain::{Handle, Product, ProductStatus, SearchTerms, Sku, StockChange, Subject, Tokenizer};
+use shopease_shop::domain::{
+    Handle, Inventory, Product, ProductStatus, QuoteLine, SearchTerms, Sku, Subject, Tokenizer, Variant,
+};
 use shopease_shop::ports::{Store, StoreError, SystemIds};
 
 /// Products read from the store at once; the port takes no more.
@@ -23,14 +26,27 @@ const TRIES: u32 = 6;
 /// Longest pause before the second try; twice as long before each further one. On average all pauses of a command take
 /// three seconds, in which a throttled table recovers. There is no retry budget: [`CONCURRENCY`] bounds the load.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// Variants named in one remark.
+const NAMED: usize = 20;
 
 /// How to write.
 #[derive(Debug, Clone, Copy)]
 pub struct WriteOptions {
     /// Set the stock of SKUs that have a level already; else a level, once there, is left to the orders.
     pub set_stock: bool,
-    /// Read only, and tell what would be done.
+    /// Read only, and report what would be done.
     pub dry_run: bool,
+}
+
+/// Where a catalog is written to.
+#[derive(Clone, Copy)]
+pub struct Target<'a> {
+    /// The store.
+    pub store: &'a dyn Store,
+    /// By which words its products are found.
+    pub tokenizer: &'a Tokenizer,
+    /// Why the shop cannot show a product on every front door, if so: a sentence without a full stop.
+    pub refuse: &'a (dyn Fn(&Product) -> Option<String> + Send + Sync),
 }
 
 /// What became of one product.
@@ -38,110 +54,259 @@ enum Written {
     Created,
     Updated,
     Unchanged,
-    /// Another product owns this SKU.
-    SkuTaken(Sku),
     Failed(String),
+}
+
+/// A product with what the store had of it.
+struct Ready {
+    imported: ImportedProduct,
+    stored: Option<Product>,
 }
 
 /// Writes a catalog into a store and calls `progress` with the number of products dealt with so far.
 ///
-/// A product that the store has exactly so is not written. A SKU that a product outside the file owns stays there;
-/// the variant gets a derived one. Repeating the import, also after a failure in the middle, leads to the same end.
+/// A product that the store has exactly so is not written. A SKU that a product outside the file owns stays there with
+/// its stock, and the row that wants it is rejected. Repeating the import, also after a failure in the middle, leads to
+/// the same end.
 ///
 /// # Errors
 /// [`StoreError`] when the store does not answer, or asks for less load, several times in a row.
 pub async fn import(
-    catalog: ParsedCatalog,
-    store: &dyn Store,
-    tokenizer: &Tokenizer,
+    mut file: CatalogFile,
+    target: Target<'_>,
     options: WriteOptions,
     progress: &(dyn Fn(usize) + Send + Sync),
 ) -> Result<ImportReport, StoreError> {
-    let mut writer = Writer {
-        store,
-        tokenizer,
-        options,
-        report: ImportReport {
-            dry_run: options.dry_run,
-            rows: catalog.rows,
-            left_out: catalog.left_out.len(),
-            rejected_products: catalog.rejected_products,
-            ..ImportReport::default()
-        },
-        issues: Issues::from(catalog.issues),
+    let issues = std::mem::take(&mut file.issues);
+    let report = ImportReport {
+        dry_run: options.dry_run,
+        replace: file.options.replace,
+        rows: file.rows,
+        ..ImportReport::default()
     };
-    let mut done = 0;
-    let mut conflicts = Vec::new();
-    for chunk in catalog.left_out.chunks(CHUNK) {
-        writer.withdraw(chunk).await?;
-        done += chunk.len();
-        progress(done);
+    let mut writer = Writer {
+        target,
+        options,
+        report,
+        issues,
+        file,
+        category_titles: HashMap::new(),
+        given_up: HashSet::new(),
+        postponed: Vec::new(),
+        moved: HashMap::new(),
+    };
+    let products = writer.file.products();
+    for start in (0..products).step_by(CHUNK) {
+        let end = products.min(start + CHUNK);
+        writer.write_chunk(start..end).await?;
+        progress(end);
     }
-    let mut products = catalog.products;
-    for chunk in products.chunks_mut(CHUNK) {
-        writer.write_chunk(chunk, &mut conflicts).await?;
-        done += chunk.len();
-        progress(done);
-    }
-    // Only now: another product of the file may have given the SKU free meanwhile.
-    for (mut product, existing) in conflicts {
-        writer.write_with_other_skus(&mut product, existing.as_ref()).await?;
+    // Only now: another product of the file may have given a SKU free meanwhile.
+    for draft in std::mem::take(&mut writer.postponed) {
+        writer.write_last(draft).await?;
     }
     Ok(writer.finish())
 }
 
-struct Writer<'a> {
-    store: &'a dyn Store,
-    tokenizer: &'a Tokenizer,
-    options: WriteOptions,
-    report: ImportReport,
-    issues: Issues,
+pub(super) struct Writer<'a> {
+    target: Target<'a>,
+    pub(super) options: WriteOptions,
+    pub(super) report: ImportReport,
+    pub(super) issues: Issues,
+    pub(super) file: CatalogFile,
+    /// One department has one name, whatever order the store is written in.
+    category_titles: HashMap<Handle, String>,
+    /// SKUs that a dry run would have freed.
+    given_up: HashSet<Sku>,
+    /// Products that want a SKU that another one still has.
+    postponed: Vec<DraftProduct>,
+    /// Levels that a dry run would have moved to another SKU.
+    pub(super) moved: HashMap<Sku, u32>,
 }
 
-impl Writer<'_> {
-    async fn write_chunk(
-        &mut self,
-        chunk: &mut [ImportedProduct],
-        conflicts: &mut Vec<(ImportedProduct, Option<Product>)>,
-    ) -> Result<(), StoreError> {
-        let handles: Vec<Handle> = chunk.iter().map(|imported| imported.product.handle.clone()).collect();
-        let mut existing = self.find(&handles).await?;
-        for imported in &mut *chunk {
-            if let Some(stored) = existing.get(&imported.product.handle) {
-                imported.product.created_at = stored.created_at;
+impl<'a> Writer<'a> {
+    pub(super) fn store(&self) -> &'a dyn Store {
+        self.target.store
+    }
+
+    async fn write_chunk(&mut self, range: std::ops::Range<usize>) -> Result<(), StoreError> {
+        let (mut drafts, mut left_out) = (Vec::new(), Vec::new());
+        for (outcome, issues) in self.file.outcomes(range) {
+            self.issues.append(issues);
+            match outcome {
+                Outcome::Sold(draft) => drafts.push(*draft),
+                Outcome::LeftOut(product) => left_out.push(product),
+                Outcome::Rejected => self.report.rejected_products += 1,
             }
         }
-        let (same, changed): (Vec<&ImportedProduct>, Vec<&ImportedProduct>) =
-            chunk.iter().partition(|imported| existing.get(&imported.product.handle) == Some(&imported.product));
-        let terms = in_parallel(changed.clone(), |imported| self.terms(&imported.product));
+        self.report.left_out += left_out.len();
+        self.withdraw(&left_out).await?;
+        let handles: Vec<Handle> = drafts.iter().map(|draft| draft.handle.clone()).collect();
+        let mut stored = self.find(&handles).await?;
+        let mut merged = Vec::with_capacity(drafts.len());
+        for draft in drafts {
+            let stored = stored.remove(&draft.handle);
+            if let Some((imported, issues)) = self.merge(&draft, stored.as_ref(), &HashSet::new()) {
+                merged.push((draft, issues, Ready { imported, stored }));
+            }
+        }
+        let owners = self.other_owners(merged.iter().map(|(.., ready)| ready)).await?;
+        let mut all = Vec::with_capacity(merged.len());
+        for (draft, issues, ready) in merged {
+            if new_skus(&ready).any(|sku| owners.contains(&(draft.handle.clone(), sku.clone()))) {
+                self.file.skus.release(new_skus(&ready));
+                self.postponed.push(draft);
+            } else {
+                self.issues.append(issues);
+                all.push(ready);
+            }
+        }
+        self.write(all).await
+    }
+
+    /// Writes a product that wanted a SKU of another one: by now it is free, or stays where it is.
+    async fn write_last(&mut self, draft: DraftProduct) -> Result<(), StoreError> {
+        let stored = self.find(std::slice::from_ref(&draft.handle)).await?.remove(&draft.handle);
+        let mut kept_elsewhere: HashSet<Sku> = HashSet::new();
+        loop {
+            let Some((imported, issues)) = self.merge(&draft, stored.as_ref(), &kept_elsewhere) else { return Ok(()) };
+            let ready = Ready { imported, stored: stored.clone() };
+            let owners = self.other_owners(std::iter::once(&ready)).await?;
+            let taken: Vec<Sku> = owners.into_iter().map(|(_, sku)| sku).collect();
+            if taken.is_empty() {
+                self.issues.append(issues);
+                return self.write(vec![ready]).await;
+            }
+            // Each round knows of more: there are no more rounds than SKUs.
+            self.file.skus.release(new_skus(&ready));
+            kept_elsewhere.extend(taken);
+        }
+    }
+
+    /// Lays a draft over the stored product; rejects it when no variant is left.
+    fn merge(
+        &mut self,
+        draft: &DraftProduct,
+        stored: Option<&Product>,
+        kept_elsewhere: &HashSet<Sku>,
+    ) -> Option<(ImportedProduct, Issues)> {
+        let mut issues = Issues::default();
+        let context = Context { options: &self.file.options, book: &self.file.skus, kept_elsewhere };
+        let Some(mut imported) = merge(draft, stored, &context, &mut issues) else {
+            self.issues.append(issues);
+            self.reject(draft.first_line, &draft.handle, "none of its rows has a variant that can be sold".to_owned());
+            return None;
+        };
+        for variant in &imported.product.variants {
+            self.file.skus.take(&variant.sku);
+        }
+        if let Some(category) = &mut imported.product.category {
+            let title = self.category_titles.entry(category.handle.clone()).or_insert_with(|| category.title.clone());
+            category.title.clone_from(title);
+        }
+        if imported.product.status != ProductStatus::Active && draft.is_active == Told::Nothing {
+            let reason = "it is not on sale here and stays so; the file does not say that it is active".to_owned();
+            issues.note(draft.first_line, Some(&draft.handle), reason);
+        }
+        Some((imported, issues))
+    }
+
+    /// SKUs that are new to a product but belong to another one, with the handle of the first.
+    async fn other_owners(&self, products: impl Iterator<Item = &Ready>) -> Result<HashSet<(Handle, Sku)>, StoreError> {
+        let wanted: HashMap<Sku, Handle> = products
+            .flat_map(|ready| new_skus(ready).map(|sku| (sku.clone(), ready.imported.product.handle.clone())))
+            .filter(|(sku, _)| !self.given_up.contains(sku))
+            .collect();
+        let skus: Vec<Sku> = wanted.keys().cloned().collect();
+        let mut owned = HashSet::new();
+        for skus in skus.chunks(CHUNK) {
+            for owner in patiently(|| self.store().find_products_by_sku(skus)).await? {
+                let wanted = owner.variants.iter().filter_map(|variant| wanted.get_key_value(&variant.sku));
+                let by_others = wanted.filter(|(_, handle)| **handle != owner.handle);
+                owned.extend(by_others.map(|(sku, handle)| (handle.clone(), sku.clone())));
+            }
+        }
+        Ok(owned)
+    }
+
+    async fn write(&mut self, mut products: Vec<Ready>) -> Result<(), StoreError> {
+        self.count_what_has_levels(&mut products).await?;
+        products.retain(|ready| match self.refusal(&ready.imported.product) {
+            Some(reason) => {
+                self.reject(ready.imported.first_line, &ready.imported.product.handle, reason);
+                false
+            }
+            None => true,
+        });
+        for ready in &products {
+            self.carry_over(&ready.imported).await?;
+        }
+        let (same, changed): (Vec<&Ready>, Vec<&Ready>) =
+            products.iter().partition(|ready| ready.stored.as_ref() == Some(&ready.imported.product));
+        let terms = in_parallel(changed.clone(), |ready| self.terms(&ready.imported.product));
         let mut writes = Vec::with_capacity(changed.len());
-        for (imported, terms) in changed.iter().zip(terms) {
-            let is_new = !existing.contains_key(&imported.product.handle);
-            writes.push(self.upsert(&imported.product, terms, is_new));
+        for (ready, terms) in changed.iter().zip(terms) {
+            writes.push(self.upsert(&ready.imported.product, terms, ready.stored.is_none()));
         }
         let outcomes: Vec<Written> = stream::iter(writes).buffered(CONCURRENCY).try_collect().await?;
         let mut stock = Vec::new();
-        let unchanged = same.into_iter().map(|imported| (imported, Written::Unchanged));
-        for (imported, outcome) in unchanged.chain(changed.into_iter().zip(outcomes)) {
-            if let Written::SkuTaken(_) = outcome {
-                conflicts.push((imported.clone(), existing.remove(&imported.product.handle)));
-            } else if self.count(imported, outcome) {
-                stock.extend_from_slice(&imported.stock);
+        let unchanged = same.into_iter().map(|ready| (ready, Written::Unchanged));
+        for (ready, outcome) in unchanged.chain(changed.into_iter().zip(outcomes)) {
+            if self.count(ready, outcome) {
+                stock.extend_from_slice(&ready.imported.stock);
             }
         }
         self.write_stock(&stock).await
     }
 
+    /// Counts variants of which the file does not know how many there are but the shop does; names the others.
+    async fn count_what_has_levels(&mut self, products: &mut [Ready]) -> Result<(), StoreError> {
+        let unknown = products.iter().flat_map(|ready| ready.imported.unknown_stock.iter().cloned());
+        let levels = self.levels(unknown.collect()).await?;
+        for ImportedProduct { product, unknown_stock, first_line, .. } in
+            products.iter_mut().map(|ready| &mut ready.imported)
+        {
+            for variant in product.variants.iter_mut().filter(|variant| unknown_stock.contains(&variant.sku)) {
+                if levels.contains_key(&variant.sku) {
+                    variant.inventory = Inventory::Tracked;
+                }
+            }
+            let uncounted = unknown_stock.iter().filter(|sku| !levels.contains_key(*sku)).count();
+            if uncounted > 0 {
+                let reason = format!(
+                    "the quantity of {uncounted} tracked variants is not in the file; they are sold without counting"
+                );
+                self.issues.note(*first_line, Some(&product.handle), reason);
+            }
+        }
+        Ok(())
+    }
+
+    /// Why a product can be stored but not sold on every store and front door.
+    fn refusal(&self, product: &Product) -> Option<String> {
+        let most = QuoteLine::MAX_STORED_BYTES;
+        let too_long = product.variants.iter().find_map(|variant| {
+            let bytes = QuoteLine::stored_bytes(product, variant);
+            (bytes > most).then_some((&variant.sku, bytes))
+        });
+        if let Some((sku, bytes)) = too_long {
+            return Some(format!(
+                "an order would keep {bytes} bytes of SKU {sku}, {most} are the most; shorten its title, its option values \
+                 or the address of its picture"
+            ));
+        }
+        (self.target.refuse)(product)
+    }
+
     /// The terms a product is found by; none where nothing will be written.
     fn terms(&self, product: &Product) -> SearchTerms {
-        if self.options.dry_run { SearchTerms::default() } else { self.tokenizer.index(product) }
+        if self.options.dry_run { SearchTerms::default() } else { self.target.tokenizer.index(product) }
     }
 
     async fn upsert(&self, product: &Product, terms: SearchTerms, is_new: bool) -> Result<Written, StoreError> {
         if !self.options.dry_run {
-            match patiently(|| self.store.upsert_product(product, &terms)).await {
+            match patiently(|| self.store().upsert_product(product, &terms)).await {
                 Ok(_) => {}
-                Err(StoreError::AlreadyExists { subject: Subject::Sku(sku) }) => return Ok(Written::SkuTaken(sku)),
                 Err(error) if error.retryable() => return Err(error),
                 Err(error) => return Ok(Written::Failed(store_reason(&error))),
             }
@@ -150,75 +315,35 @@ impl Writer<'_> {
         Ok(if is_new { Written::Created } else { Written::Updated })
     }
 
-    /// Gives every SKU that another product owns up for a derived one.
-    async fn write_with_other_skus(
-        &mut self,
-        imported: &mut ImportedProduct,
-        stored: Option<&Product>,
-    ) -> Result<(), StoreError> {
-        let mut tries = 2 * imported.product.variants.len() + 1;
-        let outcome = loop {
-            let outcome = if stored == Some(&imported.product) {
-                Written::Unchanged
-            } else {
-                let terms = self.terms(&imported.product);
-                self.upsert(&imported.product, terms, stored.is_none()).await?
-            };
-            let Written::SkuTaken(sku) = &outcome else { break outcome };
-            tries -= 1;
-            match replace_sku(imported, sku) {
-                Some((taken, found)) if tries > 0 => {
-                    let reason = format!("another product has SKU {taken}; this variant is sold as {found}");
-                    self.issues.note(imported.first_line, Some(&imported.product.handle), reason);
-                }
-                _ => break Written::Failed(taken_reason(sku)),
-            }
-        };
-        if self.count(imported, outcome) {
-            self.write_stock(&imported.stock).await?;
-        }
-        Ok(())
-    }
-
-    /// Counts the outcome; whether the product is on sale now.
-    fn count(&mut self, imported: &ImportedProduct, outcome: Written) -> bool {
+    /// Counts the outcome; whether the product is as the file says now.
+    fn count(&mut self, ready: &Ready, outcome: Written) -> bool {
+        let Ready { imported, stored } = ready;
         match outcome {
             Written::Created => self.report.created += 1,
             Written::Updated => self.report.updated += 1,
             Written::Unchanged => self.report.unchanged += 1,
-            Written::SkuTaken(sku) => return self.count(imported, Written::Failed(taken_reason(&sku))),
             Written::Failed(reason) => {
-                self.report.rejected_products += 1;
-                self.issues.reject_product(imported.first_line, &imported.product.handle, reason);
+                self.reject(imported.first_line, &imported.product.handle, reason);
                 return false;
             }
         }
-        self.report.variants += imported.product.variants.len();
+        if imported.product.status == ProductStatus::Active {
+            self.report.variants += imported.product.variants.len();
+        }
+        if !imported.removed.is_empty() {
+            self.report.variants_withdrawn += imported.removed.len();
+            self.issues.note(imported.first_line, Some(&imported.product.handle), removed_reason(imported));
+        }
+        if self.options.dry_run {
+            let before = stored.iter().flat_map(|product| &product.variants).map(|variant| &variant.sku);
+            self.given_up.extend(before.filter(|sku| imported.product.variant(sku).is_none()).cloned());
+        }
         true
     }
 
-    async fn write_stock(&mut self, levels: &[(Sku, u32)]) -> Result<(), StoreError> {
-        if self.options.dry_run || levels.is_empty() {
-            return Ok(());
-        }
-        let store = self.store;
-        let new: HashSet<Sku> = patiently(|| store.initialize_stock(levels)).await?.into_iter().collect();
-        self.report.stock_initialized += new.len();
-        if !self.options.set_stock {
-            return Ok(());
-        }
-        let wanted: HashMap<&Sku, u32> = levels.iter().map(|(sku, units)| (sku, *units)).collect();
-        let known: Vec<Sku> = levels.iter().map(|(sku, _)| sku).filter(|sku| !new.contains(*sku)).cloned().collect();
-        for skus in known.chunks(CHUNK) {
-            for level in patiently(|| store.find_stock_levels(skus)).await? {
-                let Some(units) = wanted.get(&level.sku).copied().filter(|units| *units != level.available) else {
-                    continue;
-                };
-                patiently(|| store.correct_stock(&level.sku, StockChange::SetAvailable(units))).await?;
-                self.report.stock_corrected += 1;
-            }
-        }
-        Ok(())
+    fn reject(&mut self, line: u64, handle: &Handle, reason: String) {
+        self.report.rejected_products += 1;
+        self.issues.reject_product(line, handle, reason);
     }
 
     /// Takes products that the file leaves out off sale, where the store sells them.
@@ -233,7 +358,7 @@ impl Writer<'_> {
             stored.status = product.status;
             if !self.options.dry_run {
                 let terms = self.terms(&stored);
-                patiently(|| self.store.upsert_product(&stored, &terms)).await?;
+                patiently(|| self.store().upsert_product(&stored, &terms)).await?;
             }
             self.report.withdrawn += 1;
             let reason = "it was on sale and is no longer".to_owned();
@@ -243,41 +368,40 @@ impl Writer<'_> {
     }
 
     async fn find(&self, handles: &[Handle]) -> Result<HashMap<Handle, Product>, StoreError> {
-        let products = patiently(|| self.store.find_products(handles)).await?;
+        let products = patiently(|| self.store().find_products(handles)).await?;
         Ok(products.into_iter().map(|product| (product.handle.clone(), product)).collect())
     }
 
     fn finish(self) -> ImportReport {
+        let rejected_rows = self.issues.rejected_rows();
         let issues = self.issues.sorted();
-        let rejected_rows = issues.iter().filter(|issue| issue.kind == IssueKind::RejectedRow).count();
         ImportReport { rejected_rows, issues, ..self.report }
     }
 }
 
-/// Replaces a SKU that is taken by the next derived one; gives both.
-fn replace_sku(imported: &mut ImportedProduct, taken: &Sku) -> Option<(Sku, Sku)> {
-    let product = &mut imported.product;
-    let place = product.variants.iter().position(|variant| variant.sku == *taken)?;
-    let variant = product.variants.get(place)?;
-    let old = variant.sku.clone();
-    let other =
-        |derivation| derived(&product.handle, &variant.option_values, derivation).ok().filter(|sku| *sku != old);
-    // Whoever lost the hashed one has none left to try.
-    let hashed = other(Derivation::Hashed)?;
-    let unused = |sku: &Sku| product.variants.iter().all(|variant| variant.sku != *sku);
-    let found = other(Derivation::Plain).into_iter().chain([hashed]).find(unused)?;
-    let id = variant_id(&product.handle, &found);
-    let variant = product.variants.get_mut(place)?;
-    variant.id = id;
-    variant.sku = found.clone();
-    for (sku, _) in imported.stock.iter_mut().filter(|(sku, _)| *sku == old) {
-        *sku = found.clone();
-    }
-    Some((old, found))
+/// The SKUs of a product that it had not in the store.
+fn new_skus(ready: &Ready) -> impl Iterator<Item = &Sku> {
+    let stored: HashSet<&Sku> =
+        ready.stored.iter().flat_map(|product| &product.variants).map(|variant| &variant.sku).collect();
+    let skus = ready.imported.product.variants.iter().map(|variant| &variant.sku);
+    skus.filter(move |sku| !stored.contains(sku))
+}
+
+/// Names the variants that are sold no more.
+fn removed_reason(imported: &ImportedProduct) -> String {
+    let removed = &imported.removed;
+    let name = |variant: &Variant| match variant.title() {
+        title if title.is_empty() => variant.sku.to_string(),
+        title => format!("{title} ({})", variant.sku),
+    };
+    let names: Vec<String> = removed.iter().take(NAMED).map(name).collect();
+    let others = removed.len().saturating_sub(NAMED);
+    let others = if others > 0 { format!(" and {others} more") } else { String::new() };
+    format!("no longer on sale: {}{others}", names.join(", "))
 }
 
 /// Runs a command again, less often each time, while the store is busy or away.
-async fn patiently<T, F>(command: impl Fn() -> F) -> Result<T, StoreError>
+pub(super) async fn patiently<T, F>(command: impl Fn() -> F) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, StoreError>>,
 {
@@ -285,13 +409,12 @@ where
     Policy::new(TRIES, FIRST_PAUSE).run(&SystemIds, attempt).await
 }
 
-fn taken_reason(sku: &Sku) -> String {
-    format!("SKU {sku} belongs to another product")
-}
-
 /// Why the store did not take a product.
 fn store_reason(error: &StoreError) -> String {
     match (error, std::error::Error::source(error)) {
+        (StoreError::AlreadyExists { subject: Subject::Sku(sku) }, _) => {
+            format!("SKU {sku} belongs to another product")
+        }
         (StoreError::Conflict, _) => "it was changed at the same time; run the import again".to_owned(),
         (_, Some(source)) => format!("the store cannot keep it: {source}"),
         (_, None) => format!("the store cannot keep it: {error}"),

@@ -119,11 +119,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         None => serve::run(cli.serve).await,
         Some(Command::Serve(args)) => serve::run(args).await,
-        Some(Command::Import(args)) => {
-            let settings = Settings::load(false).await?;
-            let open = open::store(&settings).await?;
-            crate::import::run(args, &settings.shop, &open.store, &SystemClock).await
-        }
+        Some(Command::Import(args)) => crate::import::run(args).await,
         Some(Command::Migrate) => {
             open::store(&Settings::load(false).await?).await?.migrate().await?;
             println!("The store is up to date.");

@@ -41,12 +41,12 @@ pub fn start_over(store: &StoreConfig) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Loads the demo catalog into a store without categories.
+/// Loads the demo catalog into a store without any product.
 ///
 /// # Errors
 /// When the store fails.
 pub async fn load_if_empty(store: &SharedStore, shop: &ShopConfig) -> anyhow::Result<()> {
-    if store.list_categories().await?.is_empty() {
+    if !store.has_products().await? {
         let report = crate::import::load(CATALOG, shop, store, &SystemClock)
             .await
             .context("the demo catalog cannot be loaded")?;

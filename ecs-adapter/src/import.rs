@@ -6,35 +6,59 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressStyle};
-use shopease_catalog_files::{FileEncoding, ImportOptions, MAX_FILE_BYTES, WriteOptions, import, read};
+use shopease_catalog_files::{
+    CatalogFile, FileEncoding, ImportOptions, ImportReport, MAX_FILE_BYTES, Target, WriteOptions, import, read,
+};
+use shopease_shared::http::refuse_product;
 use shopease_shop::config::ShopConfig;
 use shopease_shop::domain::{Currency, Tokenizer};
-use shopease_shop::ports::{Clock, SharedStore};
+use shopease_shop::ports::{Clock, SharedStore, SystemClock};
+
+use crate::open::{self, Settings};
+
+const EXAMPLES: &str = "Examples:
+  shopease import products.csv --dry-run           what would happen
+  shopease import products.csv --currency SEK      prices of the file are in kronor
+  shopease import prices.csv                       columns Handle, Variant SKU, Variant Price: only prices change";
 
 /// Read a Shopify product export (CSV) into the store.
 ///
-/// Products are known by their handle: a second run of the same file changes nothing. Products that the file does
-/// not publish are left out, and taken off sale if they were sold here. Rows that cannot be used are reported with
-/// their line; the others are imported all the same. The exit code is 0 also then, unless --strict is given; it is 1
-/// when the file cannot be read or the store does not answer (run again: what was written stays).
+/// Products are known by their handle, variants by their SKU or, without one, by their option values: a second run of the
+/// same file changes nothing. A column that is not in the file changes nothing of a product that exists, and a variant that
+/// the file does not name stays on sale; --replace makes products what the file says and nothing else. Stock that the
+/// shop counts stays as it is (--set-stock takes over the file's). Products that the file does not publish are left out, and
+/// taken off sale if they were sold here.
+///
+/// A price, quantity, weight or yes/no that cannot be read rejects its row. Rows that cannot be used are reported with their
+/// line; the others are imported all the same. The exit code is 0 also then, unless --strict is given; it is 1 when the file cannot
+/// be read or the store does not answer (run again: what was written stays).
+///
+/// The store is the one that SHOPEASE_STORE and SHOPEASE_DATA_DIR (embedded, default "data"), SHOPEASE_DATABASE_URL (postgres) or
+/// SHOPEASE_DYNAMODB_TABLE (dynamodb) name, as for the shop itself.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct ImportArgs {
-    /// The file.
+    /// The file, as Shopify exports it (CSV; prices are required, other columns may be left out).
     file: PathBuf,
     /// Currency of the prices in the file [default: the shop's].
     #[arg(long, value_name = "CODE", value_parser = currency)]
     currency: Option<Currency>,
-    /// Units of tracked variants whose quantity the file leaves open; without this they are sold without counting.
+    /// Units of tracked variants that the shop does not count yet and whose quantity the file leaves open; without this they are sold
+    /// without counting (no such column in the file) or are sold out (an empty cell).
     #[arg(long, value_name = "UNITS")]
     default_stock: Option<u32>,
     /// Set the stock of SKUs whose stock the shop tracks already; without this, their stock stays as it is.
     #[arg(long)]
     set_stock: bool,
+    /// Make each product of the file what the file says and nothing else: empty what it has no column for, and take
+    /// variants that it does not name off sale. The report names them.
+    #[arg(long)]
+    replace: bool,
     /// Encoding of the file, for example windows-1250 [default: UTF-8, or what looks right].
     #[arg(long, value_name = "NAME")]
     encoding: Option<FileEncoding>,
-    /// Only tell what would be done.
+    /// Only report what would be done; nothing is written, no directory or database is created.
     #[arg(long)]
     dry_run: bool,
     /// Print the whole report as JSON.
@@ -49,33 +73,12 @@ pub struct ImportArgs {
 ///
 /// # Errors
 /// When the file cannot be read, is no product export, or the store does not answer.
-pub async fn run(
-    args: ImportArgs,
-    shop: &ShopConfig,
-    store: &SharedStore,
-    clock: &dyn Clock,
-) -> anyhow::Result<ExitCode> {
-    let name = args.file.display();
-    let size_bytes = std::fs::metadata(&args.file).with_context(|| format!("{name} cannot be opened"))?.len();
-    if size_bytes > MAX_FILE_BYTES {
-        bail!("{name} is larger than {} MiB", MAX_FILE_BYTES / 1024 / 1024);
-    }
-    let bytes = std::fs::read(&args.file).with_context(|| format!("{name} cannot be read"))?;
-    let options = ImportOptions {
-        currency: args.currency.unwrap_or(shop.currency),
-        default_stock: args.default_stock,
-        created_at: clock.now(),
-        encoding: args.encoding,
-    };
-    let catalog = read(&bytes, &options).with_context(|| format!("{name} cannot be imported"))?;
-    // Drawn on standard error, and only when that is a terminal.
-    let bar = ProgressBar::new((catalog.products.len() + catalog.left_out.len()) as u64).with_style(style()?);
-    let write_options = WriteOptions { set_stock: args.set_stock, dry_run: args.dry_run };
-    let tokenizer = Tokenizer::new(shop.language);
-    let report = import(catalog, &**store, &tokenizer, write_options, &|done| bar.set_position(done as u64))
-        .await
-        .context("the store does not answer; run the import again, what was written stays")?;
-    bar.finish_and_clear();
+pub async fn run(args: ImportArgs) -> anyhow::Result<ExitCode> {
+    let settings = Settings::load(false).await?;
+    // First, so that a wrong file creates no store.
+    let catalog = read_file(&args, &settings.shop)?;
+    let open = if args.dry_run { open::store_to_read(&settings).await? } else { open::store(&settings).await? };
+    let report = write(catalog, &args, &settings.shop, &open.store).await?;
     let mut out = io::stdout().lock();
     if args.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
@@ -86,16 +89,58 @@ pub async fn run(
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
+fn read_file(args: &ImportArgs, shop: &ShopConfig) -> anyhow::Result<CatalogFile> {
+    let name = args.file.display();
+    let size_bytes = std::fs::metadata(&args.file).with_context(|| format!("{name} cannot be opened"))?.len();
+    if size_bytes > MAX_FILE_BYTES {
+        bail!("{name} is larger than {} MiB", MAX_FILE_BYTES / 1024 / 1024);
+    }
+    let bytes = std::fs::read(&args.file).with_context(|| format!("{name} cannot be read"))?;
+    let options = ImportOptions {
+        currency: args.currency.unwrap_or(shop.currency),
+        default_stock: args.default_stock,
+        created_at: SystemClock.now(),
+        encoding: args.encoding,
+        replace: args.replace,
+    };
+    read(bytes, options).with_context(|| format!("{name} cannot be imported"))
+}
+
+async fn write(
+    catalog: CatalogFile,
+    args: &ImportArgs,
+    shop: &ShopConfig,
+    store: &SharedStore,
+) -> anyhow::Result<ImportReport> {
+    // Drawn on standard error, and only when that is a terminal.
+    let bar = ProgressBar::new(catalog.products() as u64).with_style(style()?);
+    let options = WriteOptions { set_stock: args.set_stock, dry_run: args.dry_run };
+    let tokenizer = Tokenizer::new(shop.language);
+    let target = Target { store: &**store, tokenizer: &tokenizer, refuse: &refuse_product };
+    let mut report = import(catalog, target, options, &|done| bar.set_position(done as u64))
+        .await
+        .context("the store does not answer; run the import again, what was written stays")?;
+    bar.finish_and_clear();
+    report.warnings.extend(shop.pricing.shipping.gap_of(args.currency.unwrap_or(shop.currency)));
+    Ok(report)
+}
+
 /// Loads a catalog that the shop brings along; gives the number of products on sale from it.
 ///
 /// # Errors
 /// When it is no product export, a row of it cannot be used, or the store does not answer.
 pub async fn load(bytes: &[u8], shop: &ShopConfig, store: &SharedStore, clock: &dyn Clock) -> anyhow::Result<usize> {
-    let options =
-        ImportOptions { currency: shop.currency, default_stock: None, created_at: clock.now(), encoding: None };
+    let options = ImportOptions {
+        currency: shop.currency,
+        default_stock: None,
+        created_at: clock.now(),
+        encoding: None,
+        replace: false,
+    };
     let write_options = WriteOptions { set_stock: false, dry_run: false };
     let tokenizer = Tokenizer::new(shop.language);
-    let report = import(read(bytes, &options)?, &**store, &tokenizer, write_options, &|_| {}).await?;
+    let target = Target { store: &**store, tokenizer: &tokenizer, refuse: &refuse_product };
+    let report = import(read(bytes.to_vec(), options)?, target, write_options, &|_| {}).await?;
     if report.has_rejections() {
         bail!("{report}");
     }

@@ -109,6 +109,16 @@ pub async fn store(settings: &Settings) -> anyhow::Result<OpenStore> {
         .context("the store cannot be opened")
 }
 
+/// Opens the configured store for reading: an embedded one that does not exist yet is empty, and not created.
+///
+/// # Errors
+/// When it cannot be reached, or its data directory is in use.
+pub async fn store_to_read(settings: &Settings) -> anyhow::Result<OpenStore> {
+    shopease_storage::open(settings.store.clone().to_read(), &ProcessEnv, Arc::new(SystemIds))
+        .await
+        .context("the store cannot be opened")
+}
+
 /// Opens the configured place for events.
 ///
 /// # Errors

@@ -71,6 +71,7 @@ async fn compose(args: &ServeArgs, settings: &mut Settings) -> anyhow::Result<(A
         let shop = RemoteShop::new(url).map_err(|reason| anyhow::anyhow!("SHOPEASE_BACKEND_URL: {reason}"))?;
         return Ok((App::new(Services::of(shop), Arc::new(SystemIds), settings.http.clone()), None));
     }
+    settings.shop.warn_of_gaps();
     if args.fresh {
         demo::start_over(&settings.store)?;
     }

@@ -71,6 +71,7 @@ async fn shop(mut reader: Reader<'_>) -> anyhow::Result<(LocalShop, Vec<(String,
     let (store, payments) = (StoreConfig::read(&mut reader, "dynamodb"), PaymentsConfig::read(&mut reader));
     let shop = ShopConfig::read(&mut reader);
     reader.finish()?;
+    shop.warn_of_gaps();
     let store = store.context("no store is configured")?;
     let payments = payments.context("no payment provider is configured")?;
     let open =

@@ -92,6 +92,15 @@ fn tax_rates(reader: &mut Reader<'_>) -> TaxTable {
     table
 }
 
+impl ShopConfig {
+    /// Logs what the tables do not let the shop sell, with what to do.
+    pub fn warn_of_gaps(&self) {
+        if let Some(gap) = self.pricing.shipping.gap_of(self.currency) {
+            tracing::warn!("{gap}");
+        }
+    }
+}
+
 fn language(reader: &mut Reader<'_>) -> Language {
     const NAME: &str = "SHOPEASE_LANGUAGE";
     let Some(code) = reader.optional::<String>(NAME) else { return Language::English };
@@ -165,6 +174,29 @@ mod tests {
         let pricing = ShopConfig::read(&mut reader).pricing;
         assert_eq!(reader.finish(), Ok(()));
         assert!(!pricing.tax.rates.is_empty() && !pricing.shipping.methods.is_empty());
+    }
+
+    #[test]
+    fn the_built_in_shipping_methods_say_where_they_lack_a_price() {
+        let shipping = ShopConfig::read(&mut Reader::new(&Vars(&[]))).pricing.shipping;
+        assert_eq!(shipping.gap_of(Currency::EUR), None);
+        let won = shipping.gap_of("KRW".parse().expect("a currency")).expect("no price in won");
+        assert!(won.contains("nothing that is shipped") && won.contains("SHOPEASE_SHIPPING_METHODS"), "{won}");
+    }
+
+    #[test]
+    fn countries_that_only_other_currencies_reach_are_named() {
+        let table = r#"{"methods": [
+            {"id": "a", "title": "A", "delivery_estimate": "1 day", "countries": ["DE", "FR"],
+             "rate": {"kind": "flat", "price": {"EUR": 100}}},
+            {"id": "b", "title": "B", "delivery_estimate": "1 day", "countries": ["FR"],
+             "rate": {"kind": "flat", "price": {"USD": 100}}},
+            {"id": "c", "title": "C", "delivery_estimate": "1 day", "except_countries": ["US"],
+             "rate": {"kind": "flat", "price": {"EUR": 100}}}]}"#;
+        let table: ShippingTable = serde_json::from_str(table).expect("a table");
+        assert_eq!(table.gap_of(Currency::EUR), None);
+        let gap = table.gap_of("USD".parse().expect("a currency")).expect("two gaps");
+        assert!(gap.contains("to DE, all other countries"), "{gap}");
     }
 
     #[test]

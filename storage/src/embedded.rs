@@ -14,6 +14,9 @@ use dynoxide::{Database, server};
 use shopease_shop::ports::Env;
 use tokio::sync::watch;
 
+/// The file of the data directory that has the data.
+const FILE: &str = "shopease.sqlite";
+
 /// Variables that are set where AWS runs the code.
 const AWS_MARKERS: [&str; 2] = ["AWS_EXECUTION_ENV", "AWS_LAMBDA_FUNCTION_NAME"];
 
@@ -83,6 +86,11 @@ pub enum EmbeddedError {
     Thread(#[source] io::Error),
 }
 
+/// Whether an embedded store is kept in the directory.
+pub(crate) fn has_data(directory: &Path) -> bool {
+    directory.join(FILE).exists()
+}
+
 /// A running embedded engine. Dropping it stops it.
 #[derive(Debug)]
 pub struct EmbeddedDynamoDb {
@@ -110,7 +118,7 @@ impl EmbeddedDynamoDb {
         refuse_production(env)?;
         let (lock, is_new, database, sweeps) = match &config.path {
             EmbeddedPath::Directory(directory) => {
-                let (lock, file) = (lock_directory(directory)?, directory.join("shopease.sqlite"));
+                let (lock, file) = (lock_directory(directory)?, directory.join(FILE));
                 (Some(lock), !file.exists(), Database::new(&file.to_string_lossy()), Some(sweeps))
             }
             // What is gone with the process needs no sweeping.

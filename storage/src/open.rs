@@ -8,6 +8,9 @@ use shopease_shop::ports::{Env, IdGenerator, SharedStore, StoreError};
 /// Which store, and where.
 #[derive(Debug, Clone)]
 pub enum StoreConfig {
+    /// The same, gone with the process.
+    #[cfg(feature = "embedded")]
+    InMemory,
     /// The DynamoDB adapter on an engine in this process, kept in one directory.
     #[cfg(feature = "embedded")]
     Embedded {
@@ -54,6 +57,18 @@ impl StoreConfig {
                 reader.problem("SHOPEASE_STORE", format!("{name:?} is not a store of this build"));
                 None
             }
+        }
+    }
+}
+
+impl StoreConfig {
+    /// The store to read from only: an embedded one that has no data yet is empty, and its directory is not created.
+    #[must_use]
+    pub fn to_read(self) -> Self {
+        match self {
+            #[cfg(feature = "embedded")]
+            Self::Embedded { directory, .. } if !crate::embedded::has_data(&directory) => Self::InMemory,
+            other => other,
         }
     }
 }
@@ -132,18 +147,10 @@ pub async fn open(
     match config {
         #[cfg(feature = "embedded")]
         StoreConfig::Embedded { directory, port } => {
-            use crate::embedded::{EmbeddedConfig, EmbeddedDynamoDb, EmbeddedPath};
-            let engine =
-                EmbeddedDynamoDb::start(&EmbeddedConfig { path: EmbeddedPath::Directory(directory), port }, env)
-                    .map_err(|error| StoreError::Unavailable(error.into()))?;
-            let mut open = open_dynamodb("shopease".to_owned(), Some(engine.endpoint_url()), env, ids).await?;
-            match &open.kind {
-                Kind::DynamoDb(store) if engine.is_new() => store.create_first_table().await?,
-                _ => open.migrate().await?,
-            }
-            open.engine = Some(engine);
-            Ok(open)
+            open_embedded(crate::embedded::EmbeddedPath::Directory(directory), port, env, ids).await
         }
+        #[cfg(feature = "embedded")]
+        StoreConfig::InMemory => open_embedded(crate::embedded::EmbeddedPath::InMemory, None, env, ids).await,
         #[cfg(feature = "dynamodb")]
         StoreConfig::DynamoDb { table, endpoint_url } => Ok(open_dynamodb(table, endpoint_url, env, ids).await?),
         #[cfg(feature = "postgres")]
@@ -174,4 +181,23 @@ async fn open_dynamodb(
         engine: None,
         kind: Kind::DynamoDb(store),
     })
+}
+
+#[cfg(feature = "embedded")]
+async fn open_embedded(
+    path: crate::embedded::EmbeddedPath,
+    port: Option<u16>,
+    env: &(dyn Env + Sync),
+    ids: Arc<dyn IdGenerator>,
+) -> Result<OpenStore, OpenError> {
+    use crate::embedded::{EmbeddedConfig, EmbeddedDynamoDb};
+    let engine = EmbeddedDynamoDb::start(&EmbeddedConfig { path, port }, env)
+        .map_err(|error| StoreError::Unavailable(error.into()))?;
+    let mut open = open_dynamodb("shopease".to_owned(), Some(engine.endpoint_url()), env, ids).await?;
+    match &open.kind {
+        Kind::DynamoDb(store) if engine.is_new() => store.create_first_table().await?,
+        _ => open.migrate().await?,
+    }
+    open.engine = Some(engine);
+    Ok(open)
 }

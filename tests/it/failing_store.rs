@@ -45,6 +45,7 @@ fails! {
         find_products_by_sku(a: &[Sku]) -> Vec<Product>;
         list_products(a: &ProductListing) -> Page<ProductSummary>;
         list_categories() -> Vec<Category>;
+        has_products() -> bool;
     }
     StockStore {
         find_stock_levels(a: &[Sku]) -> Vec<StockLevel>;

@@ -28,6 +28,7 @@ mod hang_ups;
 mod harness;
 mod http_events;
 mod import;
+mod import_updates;
 mod logs;
 mod model;
 mod order_numbers;

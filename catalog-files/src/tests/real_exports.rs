@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::Path;
 
-use super::super::{IssueKind, read};
-use super::options;
+use super::super::IssueKind;
+use super::{options, read_all};
 
 /// Rows, handles and rows with a price of each file.
 const EXPORTS: [(&str, usize, usize, usize); 7] = [
@@ -59,7 +59,7 @@ fn every_product_and_variant_of_real_exports_is_sold_or_reported() {
         let all_priced: usize = handles.values().map(|counted| counted.priced).sum();
         assert_eq!((counted_rows, handles.len(), all_priced), (rows, products, priced), "{name}");
 
-        let catalog = read(&bytes, &options()).expect("a product file");
+        let catalog = read_all(&bytes, options()).expect("a product file");
         assert_eq!(catalog.rows, rows, "{name}");
         assert_eq!(catalog.rejected_products, 0, "{name}: {:?}", catalog.issues);
         assert_eq!(catalog.products.len() + catalog.left_out.len(), products, "{name}");

@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "a test that cannot go on fails")]
 
 mod client;
+mod import;
 mod slow_clients;
 mod stop;
 mod telemetry;

@@ -1,6 +1,6 @@
 //! Bodies of responses as every front door can deliver them: whole, of a known length, and not too large.
 
-use axum::body::{Body, Bytes, HttpBody as _};
+use axum::body::{Body, HttpBody as _};
 use axum::extract::Request;
 use axum::http::{Method, StatusCode, header};
 use axum::middleware::Next;
@@ -56,7 +56,7 @@ pub(super) async fn limit(request: Request, next: Next) -> Response {
 }
 
 /// Whether the body fits into the event of a function, which carries text as a JSON string and everything else as Base64.
-fn fits(body: &Bytes) -> bool {
+pub(super) fn fits(body: &[u8]) -> bool {
     let escapes = |byte: &u8| match byte {
         b'"' | b'\\' | b'\x08' | b'\t' | b'\n' | b'\x0c' | b'\r' => 1,
         ..b' ' => 5,
@@ -77,6 +77,8 @@ fn too_large() -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Bytes;
+
     use super::*;
 
     #[test]

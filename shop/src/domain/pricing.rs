@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    CountryCode, Destination, Image, Money, Quantity, RuleError, ShippingOffer, ShippingTable, Sku, TaxClass, TaxTable,
+    CountryCode, Destination, Image, Money, Product, Quantity, RuleError, ShippingOffer, ShippingTable, Sku, TaxClass,
+    TaxTable, Variant,
 };
 
 /// The data a quote is made from.
@@ -51,6 +52,47 @@ pub struct QuoteLine {
     pub unit_price: Money,
     /// Units times price.
     pub line_total: Money,
+}
+
+impl QuoteLine {
+    /// Most bytes that the texts of one line may take where an order is stored. With [`super::MAX_CART_LINES`] such lines, what
+    /// stands around their texts, address, payment and refunds, an order stays under the 400 KB of a DynamoDB item.
+    pub const MAX_STORED_BYTES: usize = 7_000;
+    /// Characters of a picture's description that a line keeps: it says which product it is, not all that is seen.
+    const MAX_ALT_CHARS: usize = 125;
+
+    /// A line of so many units of a variant.
+    ///
+    /// # Errors
+    /// [`RuleError`] when the total is too large.
+    pub fn of(product: &Product, variant: &Variant, quantity: Quantity) -> Result<Self, RuleError> {
+        Ok(Self {
+            sku: variant.sku.clone(),
+            product_handle: product.handle.clone(),
+            title: product.title.clone(),
+            variant_title: variant.title(),
+            image: Self::image_of(product, variant),
+            quantity,
+            unit_price: variant.price,
+            line_total: variant.price.checked_mul(quantity.get())?,
+        })
+    }
+
+    /// The bytes that the texts of a line with this variant take as JSON, the SKU once more for its reservation.
+    pub fn stored_bytes(product: &Product, variant: &Variant) -> usize {
+        let image = Self::image_of(product, variant);
+        let (url, alt) = image.as_ref().map_or(("", ""), |image| (&image.url, &image.alt));
+        let (sku, title) = (variant.sku.as_str(), variant.title());
+        let texts = [sku, sku, product.handle.as_str(), &product.title, &title, url, alt];
+        // A quotation mark and a backslash are two bytes in JSON.
+        texts.iter().map(|text| text.len() + text.matches(['"', '\\']).count()).sum()
+    }
+
+    fn image_of(product: &Product, variant: &Variant) -> Option<Image> {
+        let own = variant.image.and_then(|index| product.images.get(usize::from(index)));
+        let image = own.or_else(|| product.images.first())?;
+        Some(Image { url: image.url.clone(), alt: image.alt.chars().take(Self::MAX_ALT_CHARS).collect() })
+    }
 }
 
 /// The tax of one rate.

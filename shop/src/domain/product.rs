@@ -133,6 +133,11 @@ pub struct Image {
     pub alt: String,
 }
 
+impl Image {
+    /// Longest description in characters, as at Shopify.
+    pub const MAX_ALT_CHARS: usize = 512;
+}
+
 /// What a buyer chooses between, for example Size with S, M, L.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProductOption {

@@ -1,6 +1,6 @@
 //! Shipping methods: data, not code.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -100,8 +100,7 @@ impl ShippingTable {
         }
         self.methods
             .iter()
-            .filter(|method| method.countries.is_empty() || method.countries.contains(&country))
-            .filter(|method| !method.except_countries.contains(&country))
+            .filter(|method| method.delivers_to(country))
             .filter(|method| weight_grams >= method.min_weight_grams)
             .filter_map(|method| {
                 let price = method.price(subtotal, weight_grams)?;
@@ -116,7 +115,57 @@ impl ShippingTable {
     }
 }
 
+impl ShippingTable {
+    /// What cannot be delivered for want of a price in a currency, with what to do; `None` when some method has a price
+    /// wherever another delivers.
+    pub fn gap_of(&self, currency: Currency) -> Option<String> {
+        let todo = format!("add prices in {currency} to SHOPEASE_SHIPPING_METHODS, or sell in another currency");
+        let priced: Vec<&ShippingMethod> =
+            self.methods.iter().filter(|method| method.currencies().any(|known| known == currency)).collect();
+        if priced.is_empty() {
+            return Some(format!(
+                "no shipping method has a price in {currency}: nothing that is shipped can be ordered in it; {todo}"
+            ));
+        }
+        let named: BTreeSet<CountryCode> = self
+            .methods
+            .iter()
+            .flat_map(|method| method.countries.iter().chain(&method.except_countries))
+            .copied()
+            .collect();
+        let delivers = |methods: &[&ShippingMethod], country: CountryCode| {
+            methods.iter().any(|method| method.delivers_to(country))
+        };
+        let all: Vec<&ShippingMethod> = self.methods.iter().collect();
+        let missing: Vec<String> = named
+            .into_iter()
+            .filter(|country| delivers(&all, *country) && !delivers(&priced, *country))
+            .map(|country| country.to_string())
+            .collect();
+        let everywhere = |methods: &[&ShippingMethod]| methods.iter().any(|method| method.countries.is_empty());
+        let rest = (everywhere(&all) && !everywhere(&priced)).then(|| "all other countries".to_owned());
+        let missing: Vec<String> = missing.into_iter().chain(rest).collect();
+        if missing.is_empty() {
+            return None;
+        }
+        Some(format!("no shipping method has a price in {currency} to {}; {todo}", missing.join(", ")))
+    }
+}
+
 impl ShippingMethod {
+    fn delivers_to(&self, country: CountryCode) -> bool {
+        (self.countries.is_empty() || self.countries.contains(&country)) && !self.except_countries.contains(&country)
+    }
+
+    /// Currencies that some weight has a price in.
+    fn currencies(&self) -> impl Iterator<Item = Currency> {
+        let prices: Vec<&BTreeMap<Currency, i64>> = match &self.rate {
+            ShippingRate::Flat { price } => vec![price],
+            ShippingRate::ByWeight { bands } => bands.iter().map(|band| &band.price).collect(),
+        };
+        prices.into_iter().flat_map(|prices| prices.keys().copied())
+    }
+
     fn price(&self, subtotal: Money, weight_grams: u64) -> Option<Money> {
         let currency = subtotal.currency;
         let prices = match &self.rate {

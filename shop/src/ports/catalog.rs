@@ -70,4 +70,10 @@ pub trait CatalogStore: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     async fn list_categories(&self) -> Result<Vec<Category>, StoreError>;
+
+    /// Whether there is any product, in whatever state. May read the whole store: for the start of a process.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn has_products(&self) -> Result<bool, StoreError>;
 }

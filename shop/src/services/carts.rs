@@ -317,18 +317,8 @@ fn check_line(priced: &PricedCart, sku: &Sku) -> ShopResult<()> {
 }
 
 fn priced_line(product: &Product, variant: &Variant, quantity: Quantity) -> Result<PricedLine, RuleError> {
-    let picture = variant.image.and_then(|index| product.images.get(usize::from(index)));
     Ok(PricedLine {
-        line: QuoteLine {
-            sku: variant.sku.clone(),
-            product_handle: product.handle.clone(),
-            title: product.title.clone(),
-            variant_title: variant.title(),
-            image: picture.or_else(|| product.images.first()).cloned(),
-            quantity,
-            unit_price: variant.price,
-            line_total: variant.price.checked_mul(quantity.get())?,
-        },
+        line: QuoteLine::of(product, variant, quantity)?,
         tax_class: variant.tax_class,
         weight_grams: variant.weight_grams,
         requires_shipping: variant.requires_shipping,

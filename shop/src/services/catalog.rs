@@ -70,6 +70,16 @@ pub struct ProductView {
     pub seo_description: Option<String>,
 }
 
+impl ProductView {
+    /// The product with as many units of everything as the shop can count: the longest that it can be shown.
+    pub fn in_stock(product: Product) -> Self {
+        let levels =
+            product.variants.iter().map(|variant| StockLevel::initial(variant.sku.clone(), StockLevel::MAX_UNITS));
+        let levels = levels.map(|level| (level.sku.clone(), level)).collect();
+        view(product, &levels)
+    }
+}
+
 /// A variant as its product's page shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VariantView {

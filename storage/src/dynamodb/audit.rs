@@ -1,4 +1,4 @@
-//! Reading everything: the one `Scan` there is.
+//! Reading everything: the only `Scan`s there are.
 
 use std::collections::HashMap;
 
@@ -44,6 +44,33 @@ impl AuditStore for DynamoDbStore {
             None => None,
         };
         Ok(AuditPage { records, next })
+    }
+}
+
+impl DynamoDbStore {
+    /// Whether there is any item of a kind. Reads up to the first one.
+    pub(super) async fn has_any(&self, kind: Kind) -> Result<bool, StoreError> {
+        let mut start = None;
+        loop {
+            let answer = self
+                .client
+                .scan()
+                .table_name(&self.table)
+                .consistent_read(true)
+                .filter_expression(format!("begins_with({PARTITION}, :kind)"))
+                .expression_attribute_values(":kind", text(kind.prefix()))
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(store_error)?;
+            if answer.count > 0 {
+                return Ok(true);
+            }
+            start = answer.last_evaluated_key.filter(|key| !key.is_empty());
+            if start.is_none() {
+                return Ok(false);
+            }
+        }
     }
 }
 

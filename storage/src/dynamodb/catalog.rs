@@ -8,7 +8,7 @@ use shopease_shop::ports::{CatalogStore, ProductListing, StoreError, Upserted};
 
 use super::DynamoDbStore;
 use super::items::{parse_text, read_document, read_text};
-use super::keys::{self, Key, PARTITION, SORT};
+use super::keys::{self, Key, Kind, PARTITION, SORT};
 use super::product_items::{ProductItems, listed};
 use super::reads::{Consistency, Range};
 use super::retry::CLASHES;
@@ -64,6 +64,15 @@ impl CatalogStore for DynamoDbStore {
     async fn list_categories(&self) -> Result<Vec<Category>, StoreError> {
         let items = self.query(&keys::categories(), Range::After(None), None, Consistency::Eventual).await?;
         items.iter().map(read_document).collect()
+    }
+
+    async fn has_products(&self) -> Result<bool, StoreError> {
+        // What is on sale is listed; what is not is in no index, so that a shop without anything on sale is read whole.
+        let listing = keys::listing(None, ProductSort::Newest);
+        if !self.query(&listing, Range::After(None), Some(1), Consistency::Strong).await?.is_empty() {
+            return Ok(true);
+        }
+        self.has_any(Kind::Product).await
     }
 }
 

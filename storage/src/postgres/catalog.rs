@@ -68,4 +68,9 @@ impl CatalogStore for PostgresStore {
             })
             .collect()
     }
+
+    async fn has_products(&self) -> Result<bool, StoreError> {
+        let read = || sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM product) AS "exists!""#).fetch_one(&self.pool);
+        retry::repeatable(read).await
+    }
 }

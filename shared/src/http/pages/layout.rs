@@ -49,8 +49,13 @@ impl Frame {
 
     /// The frame where nothing is known of the visitor.
     pub fn bare(app: &App) -> Self {
+        Self::of_shop(app.config.shop_name.clone())
+    }
+
+    /// The frame where nothing is known but the name of the shop.
+    pub fn of_shop(shop_name: String) -> Self {
         Self {
-            shop_name: app.config.shop_name.clone(),
+            shop_name,
             stylesheet: assets::url("shop.css"),
             script: assets::url("shop.js"),
             icon: assets::url("icon.svg"),

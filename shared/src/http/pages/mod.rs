@@ -15,4 +15,6 @@ mod listing;
 mod product;
 pub(super) mod view;
 
+pub(super) use product::ProductPage;
+
 pub(super) use error::error_page;

@@ -83,7 +83,18 @@ pub struct ProductPage {
 
 impl ProductPage {
     /// The page of a product with what was chosen so far; the first variant in stock if nothing was.
-    pub fn new(app: &App, visitor: &Visitor, mut frame: Frame, product: ProductView, shown: Shown) -> Self {
+    pub fn new(app: &App, visitor: &Visitor, frame: Frame, product: ProductView, shown: Shown) -> Self {
+        Self::with_keys(frame, product, shown, visitor.csrf(), app.ids.ulid().to_string())
+    }
+
+    /// The bytes of the page of a product, without the categories in its navigation.
+    pub fn bytes(product: ProductView) -> usize {
+        let shown = Shown { sku: String::new(), image: None, quantity: "1".to_owned(), problem: None };
+        let frame = Frame::of_shop(String::new());
+        Self::with_keys(frame, product, shown, String::new(), String::new()).render().map_or(0, |page| page.len())
+    }
+
+    fn with_keys(mut frame: Frame, product: ProductView, shown: Shown, csrf: String, idempotency_key: String) -> Self {
         let variants = &product.variants;
         let chosen = variants.iter().position(|variant| variant.in_stock && variant.sku.as_str() == shown.sku);
         let selected = chosen.or_else(|| variants.iter().position(|variant| variant.in_stock));
@@ -100,8 +111,8 @@ impl ProductPage {
             asked: asked.map(|variant| variant.sku.to_string()),
             image,
             quantity: shown.quantity,
-            csrf: visitor.csrf(),
-            idempotency_key: app.ids.ulid().to_string(),
+            csrf,
+            idempotency_key,
             problem: shown.problem,
             product,
         }

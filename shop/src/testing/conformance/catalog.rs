@@ -252,6 +252,15 @@ pub(super) async fn a_product_with_a_hundred_variants_and_two_hundred_terms_is_k
     }
 }
 
+pub(super) async fn a_product_in_any_state_is_known_to_be_there(store: SharedStore) {
+    assert!(!store.has_products().await.expect("an answer"));
+    let archived = Product { category: None, status: ProductStatus::Archived, ..product("kettle").build() };
+    upsert(&store, from_ref(&archived)).await;
+    assert!(store.has_products().await.expect("an answer"), "archived, and without a department");
+    upsert(&store, &[Product { status: ProductStatus::Active, ..archived }]).await;
+    assert!(store.has_products().await.expect("an answer"));
+}
+
 pub(super) async fn categories_are_listed_by_handle_and_stay(store: SharedStore) {
     assert_eq!(store.list_categories().await.expect("none"), []);
     let names = ["kitchen", "Kitchen", "kitchen-large", "äpfel", "zebra", "東京", "a.b", "😀"];

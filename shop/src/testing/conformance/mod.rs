@@ -71,6 +71,7 @@ macro_rules! for_each_guarantee {
                 concurrent_updates_of_one_product_leave_one_version,
                 a_product_with_a_hundred_variants_and_two_hundred_terms_is_kept,
                 categories_are_listed_by_handle_and_stay,
+                a_product_in_any_state_is_known_to_be_there,
             }
             search {
                 every_stored_order_is_bytewise_by_position,

@@ -1,0 +1,333 @@
+//! What a file says of a product, laid over what the store has of it.
+
+use std::collections::{HashMap, HashSet};
+
+use super::group::{DraftProduct, same_values};
+use super::issue::Issues;
+use super::options::Layout;
+use super::sku::{SkuBook, derive_all};
+use super::told::Told;
+use super::variant::{Counting, VariantRow};
+use super::{ImportOptions, ImportedProduct, StockTarget};
+use shopease_shop::domain::{
+    Handle, Image, Inventory, Money, Product, ProductId, ProductOption, ProductStatus, Sku, Variant, VariantId,
+};
+
+/// What an import has at hand when it lays a product over another.
+pub(super) struct Context<'a> {
+    pub(super) options: &'a ImportOptions,
+    pub(super) book: &'a SkuBook,
+    /// SKUs that products outside the file keep: no variant of the file gets one.
+    pub(super) kept_elsewhere: &'a HashSet<Sku>,
+}
+
+/// A row with the variant of the store that it is about, if there is one.
+struct Match<'a> {
+    row: &'a VariantRow,
+    stored: Option<&'a Variant>,
+    /// The SKU that the row gives and may have.
+    given: Option<&'a Sku>,
+    values: Vec<String>,
+}
+
+/// Lays the file's product over the stored one. `None` when no variant is left; the rows that were not used are
+/// reported either way.
+pub(super) fn merge(
+    draft: &DraftProduct,
+    stored: Option<&Product>,
+    context: &Context<'_>,
+    issues: &mut Issues,
+) -> Option<ImportedProduct> {
+    let layout = Layout::of(draft, stored, context.options.replace, issues);
+    let matches = matches(draft, stored, &layout, context, issues);
+    if matches.is_empty() {
+        return None;
+    }
+    let skus = skus(&draft.handle, &matches, context, issues);
+    let mut merged = Merger {
+        draft,
+        stored,
+        options: context.options,
+        images: images(draft, stored),
+        imported: empty(draft, stored, context.options),
+        issues,
+    };
+    for (found, sku) in matches.iter().zip(skus) {
+        match sku {
+            Some(sku) => merged.add(found, sku),
+            None => {
+                let reason = "no SKU could be derived that is not used already".to_owned();
+                merged.issues.reject_row(found.row.line, Some(&draft.handle), reason);
+            }
+        }
+    }
+    merged.finish(layout, &matches)
+}
+
+/// Each row with its variant, in the order of the file; rows that fit nowhere are reported.
+fn matches<'a>(
+    draft: &'a DraftProduct,
+    stored: Option<&'a Product>,
+    layout: &Layout,
+    context: &Context<'_>,
+    issues: &mut Issues,
+) -> Vec<Match<'a>> {
+    let variants = || stored.iter().flat_map(|product| &product.variants);
+    let by_sku: HashMap<&Sku, &Variant> = variants().map(|variant| (&variant.sku, variant)).collect();
+    let by_values: HashMap<&[String], &Variant> =
+        variants().map(|variant| (variant.option_values.as_slice(), variant)).collect();
+    let owns = |row: &VariantRow, sku: &&Sku| context.book.line_of(sku) == Some(row.line);
+    let given = |row: &'a VariantRow| row.given_sku.as_ref().filter(|sku| owns(row, sku));
+    let all_given: HashSet<&Sku> = draft.rows.iter().filter_map(given).collect();
+    let mut lines: HashMap<Vec<String>, u64> = HashMap::new();
+    let mut matches: Vec<Match<'a>> = Vec::with_capacity(draft.rows.len());
+    for row in &draft.rows {
+        let given = given(row);
+        let same_sku = given.and_then(|sku| by_sku.get(sku).copied());
+        let fitting = match given.filter(|sku| context.kept_elsewhere.contains(*sku)) {
+            Some(sku) => Err(format!("SKU {sku} belongs to another product, which keeps it with its stock")),
+            None => layout.values(row, same_sku, issues),
+        };
+        let fitting = fitting.and_then(|values| match lines.get(&values) {
+            Some(line) => Err(same_values(*line)),
+            None => Ok(values),
+        });
+        match fitting {
+            Ok(values) => {
+                let same_values = by_values.get(values.as_slice()).copied();
+                let same_values = same_values.filter(|variant| layout.is_kept && !all_given.contains(&variant.sku));
+                lines.insert(values.clone(), row.line);
+                matches.push(Match { row, stored: same_sku.or(same_values), given, values });
+            }
+            Err(reason) => issues.reject_row(row.line, Some(&draft.handle), reason),
+        }
+    }
+    matches
+}
+
+/// The SKU of every row: the given one, else the one that the shop has for it, else a derived one.
+fn skus(handle: &Handle, matches: &[Match<'_>], context: &Context<'_>, issues: &mut Issues) -> Vec<Option<Sku>> {
+    let own = |found: &Match<'_>| {
+        let stored = || found.stored.map(|variant| &variant.sku).filter(|sku| context.book.line_of(sku).is_none());
+        found.given.or_else(stored).cloned()
+    };
+    let mut skus: Vec<Option<Sku>> = matches.iter().map(own).collect();
+    let taken: HashSet<Sku> = skus.iter().flatten().cloned().collect();
+    let is_free =
+        |sku: &Sku| context.book.is_free(sku) && !taken.contains(sku) && !context.kept_elsewhere.contains(sku);
+    let missing: Vec<&[String]> =
+        matches.iter().zip(&skus).filter(|(_, sku)| sku.is_none()).map(|(found, _)| found.values.as_slice()).collect();
+    let mut derived = derive_all(handle, &missing, is_free).into_iter();
+    for (found, sku) in matches.iter().zip(&mut skus) {
+        if sku.is_none() {
+            *sku = derived.next().flatten();
+        }
+        let (Some(sku), Some(wanted), None) = (sku.as_ref(), &found.row.given_sku, found.given) else { continue };
+        let line = context.book.line_of(wanted).unwrap_or_default();
+        let reason = format!("SKU {wanted} is already on line {line}; this variant is sold as {sku}");
+        issues.note(found.row.line, Some(handle), reason);
+    }
+    skus
+}
+
+/// The pictures of the product before those of its variants.
+fn images(draft: &DraftProduct, stored: Option<&Product>) -> Vec<Image> {
+    let known = stored.map(|product| product.images.as_slice()).unwrap_or_default();
+    let Told::Value(images) = &draft.images else { return known.to_vec() };
+    let with_alt = |image: &super::group::DraftImage| {
+        let stored = known.iter().find(|known| known.url == image.url).map(|known| &known.alt);
+        Image { url: image.url.clone(), alt: image.alt.or(stored, String::new()) }
+    };
+    images.iter().map(with_alt).collect()
+}
+
+/// The product without variants and what follows from them.
+fn empty(draft: &DraftProduct, stored: Option<&Product>, options: &ImportOptions) -> ImportedProduct {
+    let status = match draft.is_active {
+        Told::Value(()) => ProductStatus::Active,
+        Told::Nothing => stored.map_or(ProductStatus::Active, |product| product.status),
+    };
+    let product = Product {
+        id: ProductId::derive(draft.handle.as_str()),
+        handle: draft.handle.clone(),
+        title: draft.title.or(stored.map(|product| &product.title), draft.handle.to_string()),
+        description_html: draft.description_html.or(stored.map(|product| &product.description_html), String::new()),
+        vendor: draft.vendor.or(stored.map(|product| &product.vendor), None),
+        category: draft.category.or(stored.map(|product| &product.category), None),
+        tags: draft.tags.or(stored.map(|product| &product.tags), Vec::new()),
+        options: Vec::new(),
+        variants: Vec::new(),
+        images: Vec::new(),
+        status,
+        seo_title: draft.seo_title.or(stored.map(|product| &product.seo_title), None),
+        seo_description: draft.seo_description.or(stored.map(|product| &product.seo_description), None),
+        created_at: stored.map_or(options.created_at, |product| product.created_at),
+    };
+    ImportedProduct {
+        product,
+        stock: Vec::new(),
+        renamed: Vec::new(),
+        removed: Vec::new(),
+        unknown_stock: Vec::new(),
+        first_line: draft.first_line,
+    }
+}
+
+struct Merger<'a> {
+    draft: &'a DraftProduct,
+    stored: Option<&'a Product>,
+    options: &'a ImportOptions,
+    images: Vec<Image>,
+    imported: ImportedProduct,
+    issues: &'a mut Issues,
+}
+
+impl Merger<'_> {
+    fn add(&mut self, found: &Match<'_>, sku: Sku) {
+        let (row, stored) = (found.row, found.stored);
+        let image = match &row.image {
+            Told::Value(url) => url.clone().map(|url| self.place_of(url)),
+            Told::Nothing => stored.and_then(|variant| self.place_of_stored(variant)),
+        };
+        if let Some(old) = stored.map(|variant| &variant.sku).filter(|old| **old != sku) {
+            self.imported.renamed.push((old.clone(), sku.clone(), row.line));
+        }
+        let former = row.compare_at_price.or(stored.map(|variant| &variant.compare_at_price), None);
+        let inventory = self.inventory(row, stored, &sku);
+        self.imported.product.variants.push(Variant {
+            id: variant_id(&self.draft.handle, &sku),
+            option_values: found.values.clone(),
+            price: row.price,
+            compare_at_price: former.filter(|former| is_higher(*former, row.price)),
+            weight_grams: row.weight_grams.or(stored.map(|variant| &variant.weight_grams), 0),
+            requires_shipping: row.requires_shipping.or(stored.map(|variant| &variant.requires_shipping), true),
+            tax_class: row.tax.or(stored.map(|variant| variant.tax_class)),
+            barcode: row.barcode.or(stored.map(|variant| &variant.barcode), None),
+            image: image.and_then(|place| u16::try_from(place).ok()),
+            inventory,
+            sku,
+        });
+    }
+
+    /// Whether the variant is counted. What was counted stays so, unless the file says that it is not.
+    fn inventory(&mut self, row: &VariantRow, stored: Option<&Variant>, sku: &Sku) -> Inventory {
+        let was = stored.map(|variant| variant.inventory);
+        let mut count = |units: u32, is_told: bool| {
+            self.imported.stock.push(StockTarget { sku: sku.clone(), units, is_told });
+            Inventory::Tracked
+        };
+        match (row.counting, was, self.options.default_stock) {
+            (Counting::Units(units), ..) => count(units, true),
+            (Counting::Nothing, was, _) => was.unwrap_or(Inventory::Untracked),
+            (Counting::Uncounted, ..) => {
+                if was == Some(Inventory::Tracked) {
+                    let reason = format!("SKU {sku} was counted; from now on it is sold without counting");
+                    self.issues.note(row.line, Some(&self.draft.handle), reason);
+                }
+                Inventory::Untracked
+            }
+            (_, _, Some(units)) => count(units, false),
+            (_, Some(Inventory::Tracked), None) => Inventory::Tracked,
+            (Counting::EmptyQuantity, None, None) => {
+                let reason = format!("the quantity is empty: SKU {sku} is sold out until it has stock");
+                self.issues.note(row.line, Some(&self.draft.handle), reason);
+                count(0, false)
+            }
+            (Counting::NoQuantity | Counting::EmptyQuantity, ..) => {
+                self.imported.unknown_stock.push(sku.clone());
+                Inventory::Untracked
+            }
+        }
+    }
+
+    /// The place of a picture among the product's; a new one is the last.
+    fn place_of(&mut self, url: String) -> usize {
+        let place = self.images.iter().position(|image| image.url == url);
+        place.unwrap_or_else(|| {
+            let stored = self.stored.and_then(|product| product.images.iter().find(|image| image.url == url));
+            let alt = stored.map(|image| image.alt.clone()).unwrap_or_default();
+            self.images.push(Image { url, alt });
+            self.images.len() - 1
+        })
+    }
+
+    /// The place of the picture that a stored variant has, if the product still has the picture.
+    fn place_of_stored(&self, variant: &Variant) -> Option<usize> {
+        let image = self.stored?.images.get(usize::from(variant.image?))?;
+        self.images.iter().position(|known| known.url == image.url)
+    }
+
+    /// Adds the variants of the store that the file does not name, or notes that they go.
+    fn finish(mut self, layout: Layout, matches: &[Match<'_>]) -> Option<ImportedProduct> {
+        if self.imported.product.variants.is_empty() {
+            return None;
+        }
+        let matched: HashSet<&Sku> =
+            matches.iter().filter_map(|found| found.stored).map(|variant| &variant.sku).collect();
+        let new = &self.imported.product.variants;
+        let skus: HashSet<Sku> = new.iter().map(|variant| variant.sku.clone()).collect();
+        let values: HashSet<Vec<String>> = new.iter().map(|variant| variant.option_values.clone()).collect();
+        let mut kept = Vec::new();
+        let stored = self.stored.map(|product| product.variants.as_slice()).unwrap_or_default();
+        for variant in stored.iter().filter(|variant| !matched.contains(&variant.sku)) {
+            let clashes = skus.contains(&variant.sku) || values.contains(&variant.option_values);
+            if layout.is_kept && !self.options.replace && !clashes {
+                let mut variant = variant.clone();
+                variant.image = self.place_of_stored(&variant).and_then(|place| u16::try_from(place).ok());
+                kept.push(variant);
+            } else {
+                self.imported.removed.push(variant.clone());
+            }
+        }
+        self.order(kept, &layout, matches);
+        let product = &mut self.imported.product;
+        product.options = options(layout.names, &product.variants);
+        product.images = self.images;
+        if matches!(self.draft.title, Told::Nothing) && self.stored.is_none() {
+            let reason = "it has no title; the handle stands for it".to_owned();
+            self.issues.note(self.draft.first_line, Some(&self.draft.handle), reason);
+        }
+        Some(self.imported)
+    }
+
+    /// The order of the file if it names all variants by their options; else that of the store, new ones last.
+    fn order(&mut self, kept: Vec<Variant>, layout: &Layout, matches: &[Match<'_>]) {
+        let variants = &mut self.imported.product.variants;
+        let is_complete = kept.is_empty() && layout.is_told;
+        variants.extend(kept);
+        let Some(stored) = self.stored.filter(|_| !is_complete) else { return };
+        let places: HashMap<&Sku, usize> =
+            stored.variants.iter().enumerate().map(|(place, variant)| (&variant.sku, place)).collect();
+        let before: HashMap<&[String], &Variant> =
+            matches.iter().filter_map(|found| Some((found.values.as_slice(), found.stored?))).collect();
+        let place = |variant: &Variant| {
+            let sku = before.get(variant.option_values.as_slice()).map_or(&variant.sku, |stored| &stored.sku);
+            places.get(sku).copied().unwrap_or(usize::MAX)
+        };
+        variants.sort_by_key(place);
+    }
+}
+
+/// The options with their values in the order of first use.
+fn options(names: Vec<String>, variants: &[Variant]) -> Vec<ProductOption> {
+    let values = |place: usize| {
+        let mut values: Vec<String> = Vec::new();
+        let mut seen: HashSet<&str> = HashSet::new();
+        for value in variants.iter().filter_map(|variant| variant.option_values.get(place)) {
+            if seen.insert(value) {
+                values.push(value.clone());
+            }
+        }
+        values
+    };
+    names.into_iter().enumerate().map(|(place, name)| ProductOption { name, values: values(place) }).collect()
+}
+
+fn is_higher(former: Money, price: Money) -> bool {
+    former.currency == price.currency && former.amount_minor > price.amount_minor
+}
+
+/// The identity of a variant: every store that imports it derives the same.
+fn variant_id(handle: &Handle, sku: &Sku) -> VariantId {
+    VariantId::derive(&format!("{handle}/{sku}"))
+}

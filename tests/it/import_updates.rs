@@ -1,0 +1,322 @@
+//! A second file over what the shop sells: what it does not say stays, what it cannot say is rejected, and stock is never
+//! counted twice.
+
+use http::StatusCode;
+use shopease_catalog_files::{ImportReport, IssueKind, WriteOptions};
+use shopease_shop::domain::{Inventory, Product, ProductStatus, SearchTerms, StockChange};
+use shopease_shop::testing::fixtures;
+
+use crate::harness::{TestShop, both_stores};
+use crate::import::{WRITE, counts, product, run, run_with};
+
+both_stores!(
+    a_level_stays_whatever_a_file_cannot_tell,
+    a_sku_that_was_counted_before_is_counted_again,
+    a_column_that_is_not_in_the_file_changes_nothing,
+    an_empty_cell_empties_what_can_be_empty,
+    prices_alone_change_prices_alone,
+    replacing_empties_what_the_file_does_not_say_but_keeps_the_stock,
+    variants_that_the_file_does_not_name_stay_unless_it_replaces,
+    a_renamed_handle_does_not_double_the_stock,
+    a_renamed_sku_takes_its_units_along,
+    skus_that_change_places_keep_their_own_count,
+    a_dry_run_says_what_the_real_run_says,
+    a_gift_card_is_taken_off_sale,
+    one_department_has_one_title,
+    a_product_that_no_front_door_can_show_is_refused,
+    an_order_of_the_longest_lines_can_be_placed,
+);
+
+const TEE: &str = "Handle,Title,Type,Variant SKU,Variant Inventory Tracker,Variant Inventory Qty,Variant Inventory Policy,Variant Price\n\
+                   tee,Tee,Clothes,TEE-1,shopify,7,deny,10.00\n";
+
+const MUGS: &str = "Handle,Title,Body (HTML),Vendor,Type,Tags,Published,Option1 Name,Option1 Value,Variant SKU,Variant Grams,\
+    Variant Inventory Tracker,Variant Inventory Qty,Variant Inventory Policy,Variant Price,Variant Compare At Price,\
+    Variant Requires Shipping,Variant Taxable,Variant Tax Code,Variant Barcode,Image Src,Image Position,Image Alt Text,\
+    Variant Image,SEO Title,SEO Description,Status\n\
+    mug,Stone mug,<p>Holds tea.</p>,Potter,Kitchen,\"clay, tea\",true,Colour,Red,MUG-R,300,shopify,7,deny,10.00,12.00,false,\
+    true,reduced,4006381333931,https://img.example/1.jpg,1,Red mug,https://img.example/1.jpg,Mugs,All mugs,active\n\
+    mug,,,,,,,,Blue,MUG-B,310,shopify,9,deny,11.00,,true,false,,4006381333932,https://img.example/2.jpg,2,Blue mug,\
+    https://img.example/2.jpg,,,\n";
+
+/// The file without a column.
+fn without(file: &str, column: usize) -> String {
+    let mut reader = csv::Reader::from_reader(file.as_bytes());
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let headers = reader.headers().expect("a header").clone();
+    let records = reader.records().map(|record| record.expect("a record"));
+    for record in std::iter::once(headers).chain(records) {
+        let fields = record.iter().enumerate().filter(|(place, _)| *place != column).map(|(_, field)| field);
+        writer.write_record(fields).expect("a record is written");
+    }
+    String::from_utf8(writer.into_inner().expect("all is written")).expect("text")
+}
+
+fn reasons(report: &ImportReport) -> String {
+    report.issues.iter().map(|issue| format!("{}: {}\n", issue.line, issue.reason)).collect()
+}
+
+async fn stored(shop: &TestShop, handle: &str) -> Product {
+    product(shop, handle).await.expect("a product")
+}
+
+async fn a_level_stays_whatever_a_file_cannot_tell(shop: TestShop) {
+    let expect_seven = async |price: i64, what: &str| {
+        let variant = stored(&shop, "tee").await.variants.remove(0);
+        assert_eq!((variant.inventory, variant.price.amount_minor), (Inventory::Tracked, price), "{what}");
+        assert_eq!(shop.levels("TEE-1").await.0, 7, "{what}");
+        assert_eq!(shop.client().add("TEE-1", 500).await.status, StatusCode::CONFLICT, "{what}");
+    };
+    let set_stock = WriteOptions { set_stock: true, ..WRITE };
+    for replace in [false, true] {
+        run(&shop, TEE.as_bytes(), WRITE).await;
+        for quantity in ["\"1,000\"", "1.5", "many", "1e3", "7 000", "99999999999999999999"] {
+            let file = TEE.replace(",7,deny,10.00", &format!(",{quantity},deny,99.00"));
+            let report = run_with(&shop, file.as_bytes(), set_stock, replace).await;
+            let kinds: Vec<_> = report.issues.iter().map(|issue| (issue.line, issue.kind)).collect();
+            assert_eq!(kinds, [(2, IssueKind::RejectedRow), (2, IssueKind::RejectedProduct)], "{quantity}");
+            assert!(reasons(&report).contains("quantity"), "{}", reasons(&report));
+            expect_seven(1000, quantity).await;
+        }
+        run_with(&shop, TEE.replace(",7,deny,10.00", ",,deny,11.00").as_bytes(), set_stock, replace).await;
+        expect_seven(1100, "an empty quantity").await;
+        let no_quantity = without(TEE, 5).replace("10.00", "12.00");
+        run_with(&shop, no_quantity.as_bytes(), set_stock, replace).await;
+        expect_seven(1200, "no quantity").await;
+        run_with(&shop, without(&no_quantity, 4).as_bytes(), set_stock, replace).await;
+        expect_seven(1200, "neither tracker nor quantity").await;
+    }
+    let report = run(&shop, TEE.replace("shopify", "").as_bytes(), WRITE).await;
+    assert!(reasons(&report).contains("was counted"), "{}", reasons(&report));
+}
+
+async fn a_sku_that_was_counted_before_is_counted_again(shop: TestShop) {
+    shop.stock("TEE-1", 3).await;
+    let unknown = without(TEE, 5);
+    run(&shop, unknown.as_bytes(), WRITE).await;
+    assert_eq!(stored(&shop, "tee").await.variants[0].inventory, Inventory::Tracked);
+    assert_eq!(shop.levels("TEE-1").await.0, 3);
+    let other = unknown.replace("TEE-1", "CAP-1").replace("tee,", "cap,");
+    let report = run(&shop, other.as_bytes(), WRITE).await;
+    assert_eq!(stored(&shop, "cap").await.variants[0].inventory, Inventory::Untracked, "nobody knows of any level");
+    assert!(reasons(&report).contains("sold without counting"), "{}", reasons(&report));
+}
+
+async fn a_column_that_is_not_in_the_file_changes_nothing(shop: TestShop) {
+    run(&shop, MUGS.as_bytes(), WRITE).await;
+    let before = stored(&shop, "mug").await;
+    let headers: Vec<&str> = MUGS.lines().next().expect("a header").split(',').map(str::trim).collect();
+    for (place, header) in headers.iter().enumerate() {
+        if ["Handle", "Variant Price"].contains(header) {
+            continue;
+        }
+        let report = run(&shop, without(MUGS, place).as_bytes(), WRITE).await;
+        assert_eq!(stored(&shop, "mug").await, before, "without {header}: {}", reasons(&report));
+        assert_eq!(counts(&report), (0, 0, 1), "without {header}");
+        assert_eq!(report.issues, [], "without {header}");
+    }
+    assert_eq!((shop.levels("MUG-R").await.0, shop.levels("MUG-B").await.0), (7, 9));
+    let mut archived = before.clone();
+    archived.status = ProductStatus::Archived;
+    shop.store.upsert_product(&archived, &SearchTerms::default()).await.expect("it is written");
+    let report = run(&shop, b"Handle,Variant SKU,Variant Price\nmug,MUG-R,10.00\n", WRITE).await;
+    assert_eq!((stored(&shop, "mug").await, report.variants), (archived, 0));
+    assert!(reasons(&report).contains("not on sale"), "{}", reasons(&report));
+}
+
+async fn an_empty_cell_empties_what_can_be_empty(shop: TestShop) {
+    run(&shop, MUGS.as_bytes(), WRITE).await;
+    let before = stored(&shop, "mug").await;
+    let file = "Handle,Title,Body (HTML),Vendor,Tags,Variant SKU,Variant Grams,Variant Price,Variant Compare At Price,\
+                Variant Barcode,SEO Title,Status\nmug,,,,,MUG-R,,10.00,,,,\n";
+    run(&shop, file.as_bytes(), WRITE).await;
+    let after = stored(&shop, "mug").await;
+    assert_eq!((after.vendor, after.description_html.as_str(), after.tags.len(), after.seo_title), (None, "", 0, None));
+    let (red, was) = (&after.variants[0], &before.variants[0]);
+    assert_eq!((&red.barcode, red.compare_at_price), (&None, None));
+    assert_eq!((red.weight_grams, after.title, after.status), (was.weight_grams, before.title, before.status));
+}
+
+async fn prices_alone_change_prices_alone(shop: TestShop) {
+    run(&shop, MUGS.as_bytes(), WRITE).await;
+    let mut expected = stored(&shop, "mug").await;
+    let report = run(&shop, b"Handle,Variant SKU,Variant Price\nmug,MUG-B,12.50\nmug,NEW,3\n", WRITE).await;
+    expected.variants[1].price.amount_minor = 1250;
+    assert_eq!(stored(&shop, "mug").await, expected);
+    assert_eq!((counts(&report), report.rejected_rows, report.variants), ((0, 1, 0), 1, 2));
+    assert!(reasons(&report).starts_with("3: the product differs in Colour"), "{}", reasons(&report));
+}
+
+async fn replacing_empties_what_the_file_does_not_say_but_keeps_the_stock(shop: TestShop) {
+    run(&shop, MUGS.as_bytes(), WRITE).await;
+    let file = b"Handle,Title,Option1 Name,Option1 Value,Variant SKU,Variant Price\nmug,Mug,Colour,Red,MUG-R,12.00\n";
+    let report = run_with(&shop, file, WRITE, true).await;
+    let mug = stored(&shop, "mug").await;
+    assert_eq!((mug.vendor, mug.tags.len(), mug.images.len(), mug.category), (None, 0, 0, None));
+    assert_eq!(
+        (mug.variants.len(), mug.variants[0].weight_grams, mug.variants[0].inventory),
+        (1, 0, Inventory::Tracked)
+    );
+    assert_eq!((report.replace, report.variants_withdrawn, shop.levels("MUG-R").await.0), (true, 1, 7));
+    assert!(reasons(&report).contains("no longer on sale: Blue (MUG-B)"), "{}", reasons(&report));
+}
+
+async fn variants_that_the_file_does_not_name_stay_unless_it_replaces(shop: TestShop) {
+    run(&shop, MUGS.as_bytes(), WRITE).await;
+    let (head, _) = MUGS.split_once("mug,,,").expect("a second row");
+    let before = stored(&shop, "mug").await;
+    let report = run(&shop, head.as_bytes(), WRITE).await;
+    let after = stored(&shop, "mug").await;
+    assert_eq!((after.variants.len(), report.variants_withdrawn), (2, 0));
+    assert_eq!((after.options, after.variants[0].clone()), (before.options, before.variants[0].clone()));
+    // Another option: the variants that are left have no value for it.
+    let sizes = head.replace("Variant SKU", "Option2 Value,Variant SKU");
+    let sizes = sizes.replace("Red,MUG-R", "Red,Large,MUG-R");
+    let report = run(&shop, sizes.as_bytes(), WRITE).await;
+    assert_eq!((stored(&shop, "mug").await.variants.len(), report.variants_withdrawn), (1, 1));
+    assert!(reasons(&report).contains("no longer on sale: Blue (MUG-B)"), "{}", reasons(&report));
+}
+
+async fn a_renamed_handle_does_not_double_the_stock(shop: TestShop) {
+    run(&shop, TEE.as_bytes(), WRITE).await;
+    let renamed = TEE.replace("tee,", "shirt,");
+    for dry_run in [true, false, false] {
+        let report = run(&shop, renamed.as_bytes(), WriteOptions { dry_run, ..WRITE }).await;
+        assert_eq!((counts(&report), report.rejected_products, report.stock_initialized), ((0, 0, 0), 1, 0));
+        assert!(reasons(&report).contains("SKU TEE-1 belongs to another product"), "{}", reasons(&report));
+    }
+    assert_eq!((product(&shop, "shirt").await, shop.levels("TEE-1").await.0), (None, 7));
+}
+
+async fn a_renamed_sku_takes_its_units_along(shop: TestShop) {
+    run(&shop, TEE.as_bytes(), WRITE).await;
+    shop.store.correct_stock(&fixtures::sku("TEE-1"), StockChange::Adjust(-5)).await.expect("the stock is written");
+    let renamed = TEE.replace("TEE-1", "TEE-2");
+    for dry_run in [true, false] {
+        let report = run(&shop, renamed.as_bytes(), WriteOptions { dry_run, ..WRITE }).await;
+        assert_eq!((counts(&report), report.stock_moved, report.stock_initialized), ((0, 1, 0), 1, 0));
+        assert!(
+            reasons(&report).contains("SKU TEE-1 is TEE-2 from now on; its 2 available units moved with it"),
+            "{}",
+            reasons(&report)
+        );
+    }
+    assert_eq!((shop.levels("TEE-1").await.0, shop.levels("TEE-2").await.0), (0, 2));
+    assert_eq!(counts(&run(&shop, renamed.as_bytes(), WRITE).await), (0, 0, 1));
+    assert_eq!(shop.levels("TEE-2").await.0, 2);
+    run(&shop, TEE.as_bytes(), WRITE).await;
+    assert_eq!((shop.levels("TEE-1").await.0, shop.levels("TEE-2").await.0), (2, 0), "and back");
+    shop.assert_books_agree().await;
+}
+
+async fn skus_that_change_places_keep_their_own_count(shop: TestShop) {
+    run(&shop, MUGS.as_bytes(), WRITE).await;
+    let swapped = MUGS.replace("MUG-R", "X").replace("MUG-B", "MUG-R").replace(",X,", ",MUG-B,");
+    for dry_run in [true, false] {
+        let report = run(&shop, swapped.as_bytes(), WriteOptions { dry_run, ..WRITE }).await;
+        assert_eq!((counts(&report), report.stock_moved, report.variants_withdrawn), ((0, 1, 0), 0, 0));
+    }
+    assert_eq!((shop.levels("MUG-R").await.0, shop.levels("MUG-B").await.0), (7, 9));
+    let titles: Vec<_> = stored(&shop, "mug")
+        .await
+        .variants
+        .iter()
+        .map(|variant| format!("{} {}", variant.title(), variant.sku))
+        .collect();
+    assert_eq!(titles, ["Red MUG-B", "Blue MUG-R"]);
+}
+
+async fn a_dry_run_says_what_the_real_run_says(shop: TestShop) {
+    let header = "Handle,Title,Variant SKU,Variant Inventory Tracker,Variant Inventory Qty,Variant Price,Status\n";
+    let files = [
+        format!("{header}a,A,ONE,shopify,5,1,active\nb,B,TWO,shopify,6,1,active\nc,C,THREE,,,1,active\n"),
+        // ONE moves to another product, TWO gets another name, THREE is withdrawn, FOUR is new.
+        format!(
+            "{header}b,B,ONE,shopify,5,1,active\na,A,FOUR,shopify,4,1,active\nc,C,THREE,,,1,draft\nd,D,D,shopify,,2,active\n"
+        ),
+        format!("{header}a,A,FOUR,shopify,9,3,active\ne,E,D,shopify,8,1,active\nf,F,,shopify,\"1,5\",1,active\n"),
+    ];
+    for (number, file) in files.iter().enumerate() {
+        let write = WriteOptions { set_stock: number == 2, dry_run: true };
+        let dry = run(&shop, file.as_bytes(), write).await;
+        let real = run(&shop, file.as_bytes(), WriteOptions { dry_run: false, ..write }).await;
+        assert_eq!(ImportReport { dry_run: true, ..real }, dry, "file {number}");
+    }
+    shop.assert_books_agree().await;
+}
+
+async fn a_gift_card_is_taken_off_sale(shop: TestShop) {
+    let file = |gift_card: &str| {
+        format!("Handle,Title,Variant SKU,Variant Price,Gift Card\nvoucher,Voucher,G,25,{gift_card}\n")
+    };
+    run(&shop, file("false").as_bytes(), WRITE).await;
+    let report = run(&shop, file("true").as_bytes(), WRITE).await;
+    assert_eq!((report.left_out, report.withdrawn), (1, 1));
+    assert_eq!(shop.client().get("/api/v1/products/voucher").await.status, StatusCode::NOT_FOUND);
+}
+
+async fn one_department_has_one_title(shop: TestShop) {
+    run(&shop, b"Handle,Title,Variant Price,Type\na,A,1,Tea Pots\nb,B,1,TEA POTS\n", WRITE).await;
+    for handle in ["a", "b"] {
+        let category = stored(&shop, handle).await.category.expect("a department");
+        assert_eq!(category.title, "Tea Pots", "{handle}");
+    }
+}
+
+async fn a_product_that_no_front_door_can_show_is_refused(shop: TestShop) {
+    let mut file = "Handle,Title,Body (HTML),Option1 Name,Option1 Value,Variant SKU,Variant Price\n".to_owned();
+    for number in 0..2048 {
+        let size = format!(
+            "Size number {number} of a rather long scale of sizes that nobody reads to its end, {}",
+            "x".repeat(60)
+        );
+        file += &format!("many,Many,,Size,{size},MANY-{number:05},10\n");
+    }
+    file += &format!("text,Text,<p>{}</p>,,,TEXT,10\n", "long ".repeat(160_000));
+    file += &format!("quotes,Quotes,<p>{}</p>,,,QUOTES,10\n", "&amp;".repeat(130_000));
+    file += &format!("small,Small,<p>{}</p>,,,SMALL,10\n", "long ".repeat(100_000));
+    let report = run(&shop, file.as_bytes(), WRITE).await;
+    let refused: Vec<_> = report
+        .issues
+        .iter()
+        .filter(|issue| issue.kind == IssueKind::RejectedProduct)
+        .map(|issue| (issue.line, issue.handle.clone().expect("a handle")))
+        .collect();
+    assert_eq!(refused[..2], [(2, "many".to_owned()), (2050, "text".to_owned())], "{}", reasons(&report));
+    assert!(reasons(&report).contains("700 are the most"), "{}", reasons(&report));
+    let mut client = shop.client();
+    for handle in ["small", "quotes"] {
+        let is_refused = refused.iter().any(|(_, refused)| refused == handle);
+        for path in [format!("/api/v1/products/{handle}"), format!("/products/{handle}")] {
+            let expected = if is_refused { StatusCode::NOT_FOUND } else { StatusCode::OK };
+            assert_eq!(client.get(&path).await.status, expected, "{path}");
+        }
+    }
+    assert_eq!(client.get("/products/small").await.status, StatusCode::OK);
+}
+
+async fn an_order_of_the_longest_lines_can_be_placed(shop: TestShop) {
+    let mut file = "Handle,Title,Option1 Name,Option1 Value,Option2 Name,Option2 Value,Option3 Name,Option3 Value,\
+                    Variant SKU,Variant Price,Image Src,Image Alt Text\n"
+        .to_owned();
+    let value = "赤".repeat(255);
+    for number in 0..=50 {
+        // The last has a longer handle: more than an order may keep of one line.
+        let handle = if number < 50 { format!("longest-{number}") } else { "長".repeat(255) };
+        let (title, alt, path) = ("日".repeat(500), "画".repeat(2500), "a".repeat(2020));
+        file += &format!(
+            "{handle},{title},色,{value},大,{value},形,{value},LONGEST-{number},1.00,https://cdn.example/{path}{number}.jpg,{alt}\n"
+        );
+    }
+    let report = run(&shop, file.as_bytes(), WRITE).await;
+    assert_eq!((report.created, report.rejected_products), (50, 1), "{}", reasons(&report));
+    assert!(reasons(&report).contains("an order would keep"), "{}", reasons(&report));
+    let mut client = shop.client();
+    for number in 0..50 {
+        assert_eq!(client.add(&format!("LONGEST-{number}"), 1).await.status, StatusCode::CREATED, "{number}");
+    }
+    let answer = client.check_out("longest", "card_approved").await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
+    shop.settle().await;
+    assert_eq!(shop.orders().await[0].lines.len(), 50);
+}
