@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::write::{Writer, patiently};
+use super::patience::patiently;
+use super::write::Writer;
 use super::{ImportedProduct, StockTarget};
 use shopease_shop::domain::{Inventory, Sku, StockChange};
 use shopease_shop::ports::StoreError;

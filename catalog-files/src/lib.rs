@@ -16,6 +16,7 @@ mod levels;
 mod merge;
 mod options;
 mod parallel;
+mod patience;
 mod report;
 mod sku;
 mod table;

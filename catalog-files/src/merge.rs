@@ -53,12 +53,11 @@ pub(super) fn merge(
         issues,
     };
     for (found, sku) in matches.iter().zip(skus) {
-        match sku {
-            Some(sku) => merged.add(found, sku),
-            None => {
-                let reason = "no SKU could be derived that is not used already".to_owned();
-                merged.issues.reject_row(found.row.line, Some(&draft.handle), reason);
-            }
+        if let Some(sku) = sku {
+            merged.add(found, sku);
+        } else {
+            let reason = "no SKU could be derived that is not used already".to_owned();
+            merged.issues.reject_row(found.row.line, Some(&draft.handle), reason);
         }
     }
     merged.finish(layout, &matches)
@@ -262,14 +261,14 @@ impl Merger<'_> {
         if self.imported.product.variants.is_empty() {
             return None;
         }
-        let matched: HashSet<&Sku> =
+        let named: HashSet<&Sku> =
             matches.iter().filter_map(|found| found.stored).map(|variant| &variant.sku).collect();
         let new = &self.imported.product.variants;
         let skus: HashSet<Sku> = new.iter().map(|variant| variant.sku.clone()).collect();
         let values: HashSet<Vec<String>> = new.iter().map(|variant| variant.option_values.clone()).collect();
         let mut kept = Vec::new();
         let stored = self.stored.map(|product| product.variants.as_slice()).unwrap_or_default();
-        for variant in stored.iter().filter(|variant| !matched.contains(&variant.sku)) {
+        for variant in stored.iter().filter(|variant| !named.contains(&variant.sku)) {
             let clashes = skus.contains(&variant.sku) || values.contains(&variant.option_values);
             if layout.is_kept && !self.options.replace && !clashes {
                 let mut variant = variant.clone();

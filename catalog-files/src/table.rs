@@ -1,5 +1,7 @@
 //! From text to records: delimiter, header, physical line numbers, and a way on after a broken quote.
 
+use std::sync::{Mutex, PoisonError};
+
 use csv::{ReaderBuilder, StringRecord};
 
 use super::ReadError;
@@ -32,7 +34,7 @@ pub(super) struct BrokenRow {
 /// the memory of the text.
 pub(super) struct Table {
     text: String,
-    delimiter: u8,
+    reader: Mutex<csv_core::Reader>,
     pub(super) columns: Columns,
     pub(super) places: Vec<RowPlace>,
     pub(super) broken: Vec<BrokenRow>,
@@ -42,11 +44,30 @@ impl Table {
     /// The record at a place.
     pub(super) fn row(&self, place: RowPlace) -> Row {
         let text = self.text.get(place.start..place.end).unwrap_or_default();
-        let mut record = StringRecord::new();
-        // Read once already: it is a record.
-        let _ = reader(text, self.delimiter).read_record(&mut record);
-        Row { line: place.line, record }
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        Row { line: place.line, record: fields(&mut reader, text) }
     }
+}
+
+/// The fields of a text that is one record. One reader for all, since a new one first computes its tables.
+fn fields(reader: &mut csv_core::Reader, text: &str) -> StringRecord {
+    reader.reset();
+    let mut input = text.as_bytes();
+    // No field is longer than what it is written as, and every end but the last has a delimiter.
+    let (mut output, mut ends) = (vec![0; text.len() + 1], vec![0; text.len() + 2]);
+    let (mut written, mut count) = (0, 0);
+    loop {
+        let (result, read, bytes, fields) = reader.read_record(input, &mut output[written..], &mut ends[count..]);
+        (input, written, count) = (&input[read..], written + bytes, count + fields);
+        // Without a line break at its end, a record ends with the empty input after it.
+        if !matches!(result, csv_core::ReadRecordResult::InputEmpty) {
+            break;
+        }
+    }
+    let text = std::str::from_utf8(&output[..written]).unwrap_or_default();
+    let mut start = 0;
+    let ends = ends.iter().take(count);
+    ends.map(|end| text.get(std::mem::replace(&mut start, *end)..*end).unwrap_or_default()).collect()
 }
 
 /// Finds the records of the text. Blank records are left out; a record with a quote that does not close, or closes in the
@@ -82,14 +103,12 @@ pub(super) fn parse(text: String) -> Result<Table, ReadError> {
             places.push(RowPlace { line, start: offset + start, end: offset + end });
         }
     }
-    Ok(Table { text, delimiter, columns, places, broken })
+    let reader = Mutex::new(csv_core::ReaderBuilder::new().delimiter(delimiter).build());
+    Ok(Table { text, reader, columns, places, broken })
 }
 
 fn reader(text: &str, delimiter: u8) -> csv::Reader<&[u8]> {
-    let buffer_bytes = text.len().clamp(64, 64 * 1024);
-    let mut builder = ReaderBuilder::new();
-    builder.has_headers(false).flexible(true).delimiter(delimiter).buffer_capacity(buffer_bytes);
-    builder.from_reader(text.as_bytes())
+    ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(text.as_bytes())
 }
 
 /// The line `sep=;` that Excel writes and reads before the header.
@@ -266,6 +285,25 @@ mod tests {
         assert!(error.contains("Name, Email"), "{error}");
         let error = parse("Handle,Title\na,A\n").err().expect("refused").to_string();
         assert!(error.contains("Variant Price"), "{error}");
+    }
+
+    #[test]
+    fn a_record_read_again_has_the_same_fields() {
+        let mut again = csv_core::ReaderBuilder::new().build();
+        for text in [
+            "a,b",
+            "a,b\n",
+            "a,b\r\n",
+            "\"a,\"\"b\n\",\"\"\n",
+            ",,\n",
+            "a,Ruler 12\",1",
+            "\"a\"b,c\n",
+            "é,\u{FEFF}x,\r",
+        ] {
+            let mut expected = StringRecord::new();
+            super::reader(text, b',').read_record(&mut expected).expect("a record");
+            assert_eq!(fields(&mut again, text), expected, "{text:?}");
+        }
     }
 
     #[test]

@@ -16,7 +16,10 @@ use shopease_shop::ports::{Clock, SharedStore, SystemClock};
 
 use crate::open::{self, Settings};
 
-const EXAMPLES: &str = "Examples:
+const EXAMPLES: &str = "The store is that of the shop: SHOPEASE_STORE (embedded, postgres, dynamodb) with SHOPEASE_DATA_DIR (default: data),
+SHOPEASE_DATABASE_URL or SHOPEASE_DYNAMODB_TABLE. SHOPEASE_CURRENCY is the shop's currency.
+
+Examples:
   shopease import products.csv --dry-run           what would happen
   shopease import products.csv --currency SEK      prices of the file are in kronor
   shopease import prices.csv                       columns Handle, Variant SKU, Variant Price: only prices change";
@@ -32,9 +35,6 @@ const EXAMPLES: &str = "Examples:
 /// A price, quantity, weight or yes/no that cannot be read rejects its row. Rows that cannot be used are reported with their
 /// line; the others are imported all the same. The exit code is 0 also then, unless --strict is given; it is 1 when the file cannot
 /// be read or the store does not answer (run again: what was written stays).
-///
-/// The store is the one that SHOPEASE_STORE and SHOPEASE_DATA_DIR (embedded, default "data"), SHOPEASE_DATABASE_URL (postgres) or
-/// SHOPEASE_DYNAMODB_TABLE (dynamodb) name, as for the shop itself.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]

@@ -53,7 +53,7 @@ fn without(file: &str, column: usize) -> String {
 }
 
 fn reasons(report: &ImportReport) -> String {
-    report.issues.iter().map(|issue| format!("{}: {}\n", issue.line, issue.reason)).collect()
+    report.issues.iter().map(|issue| format!("{}: {}", issue.line, issue.reason)).collect::<Vec<_>>().join("\n")
 }
 
 async fn stored(shop: &TestShop, handle: &str) -> Product {
@@ -264,17 +264,19 @@ async fn one_department_has_one_title(shop: TestShop) {
 }
 
 async fn a_product_that_no_front_door_can_show_is_refused(shop: TestShop) {
-    let mut file = "Handle,Title,Body (HTML),Option1 Name,Option1 Value,Variant SKU,Variant Price\n".to_owned();
-    for number in 0..2048 {
-        let size = format!(
-            "Size number {number} of a rather long scale of sizes that nobody reads to its end, {}",
-            "x".repeat(60)
-        );
-        file += &format!("many,Many,,Size,{size},MANY-{number:05},10\n");
-    }
-    file += &format!("text,Text,<p>{}</p>,,,TEXT,10\n", "long ".repeat(160_000));
-    file += &format!("quotes,Quotes,<p>{}</p>,,,QUOTES,10\n", "&amp;".repeat(130_000));
-    file += &format!("small,Small,<p>{}</p>,,,SMALL,10\n", "long ".repeat(100_000));
+    let scale = format!("a rather long scale of sizes that nobody reads to its end, {}", "x".repeat(60));
+    let sizes = (0..2048).map(|number| format!("many,Many,,Size,Size {number} of {scale},MANY-{number:05},10"));
+    let described = |handle: &str, word: &str, times: usize| {
+        let code = handle.to_uppercase();
+        format!("{handle},{handle},<p>{}</p>,,,{code},10", word.repeat(times))
+    };
+    let header = "Handle,Title,Body (HTML),Option1 Name,Option1 Value,Variant SKU,Variant Price".to_owned();
+    let texts = [
+        described("text", "long ", 160_000),
+        described("quotes", "&amp;", 130_000),
+        described("small", "long ", 100_000),
+    ];
+    let file = std::iter::once(header).chain(sizes).chain(texts).collect::<Vec<_>>().join("\n");
     let report = run(&shop, file.as_bytes(), WRITE).await;
     let refused: Vec<_> = report
         .issues
@@ -296,18 +298,17 @@ async fn a_product_that_no_front_door_can_show_is_refused(shop: TestShop) {
 }
 
 async fn an_order_of_the_longest_lines_can_be_placed(shop: TestShop) {
-    let mut file = "Handle,Title,Option1 Name,Option1 Value,Option2 Name,Option2 Value,Option3 Name,Option3 Value,\
-                    Variant SKU,Variant Price,Image Src,Image Alt Text\n"
+    let header = "Handle,Title,Option1 Name,Option1 Value,Option2 Name,Option2 Value,Option3 Name,Option3 Value,\
+                  Variant SKU,Variant Price,Image Src,Image Alt Text"
         .to_owned();
-    let value = "赤".repeat(255);
-    for number in 0..=50 {
+    let (value, title, alt, path) = ("赤".repeat(255), "日".repeat(500), "画".repeat(2500), "a".repeat(2020));
+    let row = |number: usize| {
         // The last has a longer handle: more than an order may keep of one line.
         let handle = if number < 50 { format!("longest-{number}") } else { "長".repeat(255) };
-        let (title, alt, path) = ("日".repeat(500), "画".repeat(2500), "a".repeat(2020));
-        file += &format!(
-            "{handle},{title},色,{value},大,{value},形,{value},LONGEST-{number},1.00,https://cdn.example/{path}{number}.jpg,{alt}\n"
-        );
-    }
+        let options = format!("色,{value},大,{value},形,{value}");
+        format!("{handle},{title},{options},LONGEST-{number},1.00,https://cdn.example/{path}{number}.jpg,{alt}")
+    };
+    let file = std::iter::once(header).chain((0..=50).map(row)).collect::<Vec<_>>().join("\n");
     let report = run(&shop, file.as_bytes(), WRITE).await;
     assert_eq!((report.created, report.rejected_products), (50, 1), "{}", reasons(&report));
     assert!(reasons(&report).contains("an order would keep"), "{}", reasons(&report));
