@@ -263,13 +263,19 @@ export async function operate(visit, email, password, which = 0) {
   await heading(page, /Order/);
   await inspect(visit, "admin-order");
   await page.fill("[name=amount]", "1,000");
-  await page.getByRole("button", { name: "Give money back" }).click();
+  await page.getByRole("button", { name: "Continue to refund" }).click();
   await page.getByRole("alert").first().waitFor();
   await page.fill("[name=amount]", "1.50");
-  await page.getByRole("button", { name: "Give money back" }).click();
+  // Enter asks; it never refunds.
+  await page.press("[name=amount]", "Enter");
+  await heading(page, /Refund €1\.50\?/);
+  await inspect(visit, "admin-order-confirm");
+  await page.getByRole("button", { name: "Refund €1.50", exact: true }).click();
+  await page.getByText("€1.50 was refunded.").waitFor();
   await page.getByText("Partially refunded").waitFor();
   await page.getByRole("button", { name: "Mark as sent" }).click();
-  await page.getByRole("button", { name: /It came back/ }).waitFor();
+  await page.getByText("The order was marked as shipped.").waitFor();
+  await page.getByRole("button", { name: /Mark as returned/ }).waitFor();
   await inspect(visit, "admin-order-sent");
   await page.goto("/admin/stock/hand-coffee-grinder");
   await inspect(visit, "admin-stock");

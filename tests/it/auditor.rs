@@ -8,7 +8,7 @@ use http::StatusCode;
 use serde_json::json;
 use shopease_payments::fake::Command;
 use shopease_shop::domain::{
-    FulfillmentState, Order, OrderId, OrderState, PaymentState, Refund, RefundId, RefundState, StockLevel,
+    FulfillmentState, Order, OrderId, OrderState, PaymentState, Refund, RefundId, RefundSource, RefundState, StockLevel,
 };
 use shopease_shop::ports::{AuditPage, AuditRecord, AuditStore, Clock as _, OutboxMessage, StoreError};
 use shopease_shop::services::{AuditReport, Invariant, audit};
@@ -248,8 +248,9 @@ async fn every_kind_of_corruption_is_found(shop: TestShop) {
                 books.order("ada", |order| {
                     order.payment.state = PaymentState::PartiallyRefunded;
                     let state = RefundState::Succeeded;
-                    let refund =
-                        Refund { id: RefundId::derive("r"), amount: eur(1), state, requested_at: order.placed_at };
+                    let (id, amount, source) = (RefundId::derive("r"), eur(1), RefundSource::Shop);
+                    let (failure_code, requested_at) = (None, order.placed_at);
+                    let refund = Refund { id, amount, state, source, failure_code, requested_at };
                     order.payment.refunds.push(refund);
                 });
             }),
@@ -258,6 +259,35 @@ async fn every_kind_of_corruption_is_found(shop: TestShop) {
             "a refund that the order does not know",
             Money,
             Box::new(|books| books.order("alan", |order| order.payment.refunds.clear())),
+        ),
+        (
+            "two refunds with the sum of the one that was made",
+            Money,
+            Box::new(|books| {
+                books.order("alan", |order| {
+                    let made = &mut order.payment.refunds[0];
+                    made.amount.amount_minor -= 1;
+                    let rest = Refund { id: RefundId::derive("rest"), amount: eur(1), ..made.clone() };
+                    order.payment.refunds.push(rest);
+                });
+            }),
+        ),
+        (
+            "a refund of the same sum that somebody else made",
+            Money,
+            Box::new(|books| {
+                books.order("alan", |order| order.payment.refunds[0].id = RefundId::derive("another"));
+            }),
+        ),
+        (
+            "a refund that the bank is said to have returned",
+            Money,
+            Box::new(|books| {
+                books.order("alan", |order| {
+                    order.payment.refunds[0].state = RefundState::Failed;
+                    order.payment.state = PaymentState::Captured;
+                });
+            }),
         ),
         (
             "an order that waits for its payment",

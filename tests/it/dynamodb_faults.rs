@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use shopease_shop::domain::{OrderId, OrderState, Quantity, StockChange, Token};
 use shopease_shop::services::{
     AddLineItem, Caller, Carts as _, Checkout as _, CorrectStock, Operations as _, OrderView, PlaceOrder, ProductStock,
-    RefundOrder, ViewCart,
+    RefundAmount, RefundOrder, ViewCart,
 };
 use shopease_shop::testing::{SeededRandom, fixtures};
 use shopease_shop::{ShopError, ShopResult};
@@ -173,7 +173,7 @@ impl Shopper {
         for number in 0..self.random.below(3) {
             let command = RefundOrder {
                 id: order.id.clone(),
-                amount: Some(fixtures::eur(100)),
+                amount: RefundAmount::Exactly(fixtures::eur(100)),
                 client_key: format!("refund-{number}"),
             };
             let given_back = self.insist(async |shop| shop.local.refund_order(&operator, command.clone()).await).await;

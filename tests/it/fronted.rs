@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use shopease_payments::fake::FakeProvider;
+use shopease_shop::domain::{ChargeLimits, Currency, ReportedRefund, Reversals};
 use shopease_shop::ports::{
     ConfirmIntent, CreateIntent, PaymentError, PaymentEvent, PaymentIntent, PaymentProvider, RefundIntent, WebhookError,
 };
@@ -10,8 +11,8 @@ use time::OffsetDateTime;
 /// What happens before a call reaches the provider.
 #[async_trait]
 pub trait Before: Send + Sync + 'static {
-    /// Before the call `operation` (`create`, `confirm`, `find`, `capture`, `cancel`, `refund`) under a key, or about an
-    /// intent for `find`. An error is the call's answer; the provider does not hear of it.
+    /// Before the call `operation` (`create`, `confirm`, `find`, `capture`, `cancel`, `refund`, `reversals`) under a
+    /// key, or about an intent for `find` and `reversals`. An error is the call's answer; the provider does not hear of it.
     async fn before(&self, operation: &'static str, key: &str) -> Result<(), PaymentError>;
 }
 
@@ -56,9 +57,18 @@ impl<B: Before> PaymentProvider for Fronted<B> {
         self.provider.cancel(intent_id, key).await
     }
 
-    async fn refund(&self, request: &RefundIntent) -> Result<PaymentIntent, PaymentError> {
+    fn charge_limits(&self, currency: Currency) -> ChargeLimits {
+        self.provider.charge_limits(currency)
+    }
+
+    async fn refund(&self, request: &RefundIntent) -> Result<ReportedRefund, PaymentError> {
         self.front.before("refund", &request.key).await?;
         self.provider.refund(request).await
+    }
+
+    async fn find_reversals(&self, intent_id: &str) -> Result<Reversals, PaymentError> {
+        self.front.before("reversals", intent_id).await?;
+        self.provider.find_reversals(intent_id).await
     }
 
     fn read_webhook(

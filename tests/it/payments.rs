@@ -31,6 +31,7 @@ both_stores!(
     an_operator_cancels_unpaid_and_paid_orders,
     what_was_sent_is_not_cancelled_and_can_come_back,
     the_operators_page_does_all_of_it,
+    nothing_irreversible_happens_on_the_operators_page_before_it_is_confirmed,
     what_only_operators_may_do_is_refused_to_others,
     events_are_delivered_in_order_until_the_sink_takes_no_more,
     one_event_that_is_refused_holds_up_no_other,
@@ -248,6 +249,12 @@ async fn more_than_what_was_paid_is_not_given_back(shop: TestShop) {
     let sek = json!({"amount": {"amount_minor": 1, "currency": "SEK"}});
     assert_eq!(refund(&mut operator, &order, "k", &sek).await.rules(), ["invalid_value"]);
     assert_eq!(refund(&mut operator, &order, "k", &json!({"sum": 1})).await.status, 422);
+    // Nothing that is left out turns into everything, and two things at once are neither.
+    for body in [json!({}), json!({"all": false}), json!({"amount": null}), json!({"amount": eur(1), "all": true})] {
+        let refused = refund(&mut operator, &order, "k", &body).await;
+        assert_eq!(refused.rules(), ["invalid_value"], "{body}");
+        assert_eq!(refused.json()["errors"][0]["field"], "amount", "{body}");
+    }
     let path = format!("/api/v1/admin/orders/{}/refunds", text(&order["id"]));
     assert_eq!(operator.post(&path, &json!({})).await.status, 400, "a refund needs a key");
     assert_eq!(shop.ledger.captures()[0].refunded.amount_minor, 0);
@@ -257,14 +264,14 @@ async fn more_than_what_was_paid_is_not_given_back(shop: TestShop) {
         let answer = client.check_out("bank", "card_requires_action").await.json();
         (client, answer)
     };
-    assert_eq!(refund(&mut operator, &unpaid, "k", &json!({})).await.rules(), ["invalid_value"]);
+    assert_eq!(refund(&mut operator, &unpaid, "k", &json!({"all": true})).await.rules(), ["invalid_value"]);
 }
 
 async fn a_whole_refund_cancels_and_restocks(shop: TestShop) {
     let order = paid_order(&shop).await;
     let mut operator = shop.operator().await;
     refund(&mut operator, &order, "part", &json!({"amount": eur(100)})).await;
-    let answer = refund(&mut operator, &order, "rest", &json!({})).await.json();
+    let answer = refund(&mut operator, &order, "rest", &json!({"all": true})).await.json();
     assert_eq!((&answer["state"], &answer["payment_state"]), (&json!("cancelled"), &json!("refunded")));
     assert_eq!(shop.levels("KETTLE").await, (10, 0, 0));
     assert_eq!(
@@ -305,7 +312,7 @@ async fn what_was_sent_is_not_cancelled_and_can_come_back(shop: TestShop) {
     assert_eq!(parcel(&mut operator, &order, "sent").await.json()["fulfillment"], "fulfilled");
     assert_eq!(parcel(&mut operator, &order, "sent").await.rules(), ["invalid_value"]);
     assert_eq!(cancel(&mut operator, &order).await.rules(), ["invalid_value"]);
-    let given_back = refund(&mut operator, &order, "all", &json!({})).await.json();
+    let given_back = refund(&mut operator, &order, "all", &json!({"all": true})).await.json();
     assert_eq!((&given_back["state"], &given_back["payment_state"]), (&json!("paid"), &json!("refunded")));
     assert_eq!(shop.levels("KETTLE").await, (8, 0, 2), "the units are with the shopper");
     assert_eq!(parcel(&mut operator, &order, "came_back").await.json()["fulfillment"], "returned");
@@ -322,29 +329,104 @@ async fn the_operators_page_does_all_of_it(shop: TestShop) {
     let page = operator.get(&path).await;
     assert_eq!(page.status, StatusCode::OK);
     let (csrf, key) = (page.hidden("csrf"), page.hidden("idempotency_key"));
-    let mut act = async |action: &str, amount: &str| {
-        let fields = [
-            ("csrf", csrf.as_str()),
-            ("idempotency_key", key.as_str()),
-            ("currency", "EUR"),
-            ("action", action),
-            ("amount", amount),
-        ];
-        operator.form(&path, &fields).await
+    let fields = |action: &'static str, amount: &'static str| {
+        let owned = |name, value: &str| (name, value.to_owned());
+        vec![
+            owned("csrf", &csrf),
+            owned("idempotency_key", &key),
+            owned("currency", "EUR"),
+            owned("action", action),
+            owned("amount", amount),
+        ]
     };
-    for (action, amount) in [("refund", "1,000"), ("refund", "x"), ("refund", "99999"), ("came_back", ""), ("boil", "")]
+    let act = async |operator: &mut Client, action, amount| post(operator, &path, &fields(action, amount)).await;
+    for (action, amount) in
+        [("refund", ""), ("refund", "1,000"), ("refund", "x"), ("refund", "0"), ("refund", "99999"), ("boil", "")]
     {
-        let answer = act(action, amount).await;
+        let answer = act(&mut operator, action, amount).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{action} {amount}: {}", answer.text());
         assert!(answer.text().contains("role=\"alert\""), "{action} {amount}");
     }
-    assert_eq!(act("refund", "1,50").await.status, StatusCode::SEE_OTHER);
-    assert_eq!(act("sent", "").await.status, StatusCode::SEE_OTHER);
-    assert_eq!(act("came_back", "").await.status, StatusCode::SEE_OTHER);
+    let refunded = confirmed(&mut operator, &path, &fields("refund", "1,50"), "Refund €1.50").await;
+    assert!(refunded.contains("€1.50 was refunded."), "{refunded}");
+    let sent = act(&mut operator, "sent", "").await;
+    assert_eq!(sent.status, StatusCode::SEE_OTHER);
+    let sent = operator.get(sent.header("location")).await.text();
+    assert!(sent.contains("The order was marked as shipped."), "{sent}");
+    let summary = "Mark as returned and restock 2 units";
+    let returned = confirmed(&mut operator, &path, &fields("came_back", ""), summary).await;
+    assert!(returned.contains("marked as returned: 2 units in stock again"), "{returned}");
     let page = operator.get(&path).await.text();
     assert!(page.contains("Partially refunded") && page.contains("Returned"), "{page}");
     assert_eq!(shop.ledger.captures()[0].refunded.amount_minor, 150);
     shop.assert_books_agree().await;
+}
+
+async fn post(operator: &mut Client, path: &str, fields: &[(&str, String)]) -> Answer {
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    operator.form(path, &fields).await
+}
+
+/// Presses the button, finds what it would do, confirms that: the page afterwards.
+async fn confirmed(operator: &mut Client, path: &str, fields: &[(&str, String)], summary: &str) -> String {
+    let asked = post(operator, path, fields).await;
+    assert_eq!(asked.status, StatusCode::OK, "{}", asked.text());
+    assert_eq!(asked.hidden("confirmed"), summary);
+    let mut fields = fields.to_vec();
+    fields.push(("confirmed", summary.to_owned()));
+    for _ in 0..2 {
+        let done = post(operator, path, &fields).await;
+        if done.status == StatusCode::SEE_OTHER {
+            return operator.get(done.header("location")).await.text();
+        }
+    }
+    panic!("{summary} was not done");
+}
+
+async fn nothing_irreversible_happens_on_the_operators_page_before_it_is_confirmed(shop: TestShop) {
+    let order = paid_order(&shop).await;
+    let total = order["total"]["amount_minor"].to_string();
+    let mut operator = shop.operator().await;
+    let path = format!("/admin/orders/{}", text(&order["id"]));
+    let page = operator.get(&path).await;
+    let (csrf, key, amount) = (page.hidden("csrf"), page.hidden("idempotency_key"), page.hidden("amount"));
+    assert_eq!(amount.replace('.', ""), total, "all that is left is in the field, to be seen");
+    let with = |action: &str, amount: &str, confirmed: &str| {
+        let pairs = [("csrf", csrf.as_str()), ("idempotency_key", &key), ("currency", "EUR"), ("action", action)];
+        let more = [("amount", amount), ("confirmed", confirmed)];
+        pairs.into_iter().chain(more).map(|(name, value)| (name, value.to_owned())).collect::<Vec<_>>()
+    };
+    let whole = format!("Refund €{amount} and cancel the order");
+    for (action, confirmed, status) in [
+        ("refund", "", StatusCode::OK),
+        ("cancel", "", StatusCode::OK),
+        // What is confirmed is not what would happen.
+        ("refund", "Refund €1.00", StatusCode::CONFLICT),
+        ("cancel", whole.as_str(), StatusCode::CONFLICT),
+    ] {
+        let asked = post(&mut operator, &path, &with(action, &amount, confirmed)).await;
+        assert_eq!(asked.status, status, "{action} {confirmed}");
+        let page = asked.text();
+        assert!(page.contains(&format!("€{amount} goes back")) && page.contains("2 units return to stock"), "{page}");
+    }
+    assert_eq!(find(&mut operator, &order).await, order, "nothing was done");
+    assert_eq!(shop.ledger.captures()[0].refunded.amount_minor, 0);
+    // Somebody refunds a part meanwhile: the sum that was named is not what a cancellation would refund now.
+    let cancellation = format!("Cancel the order and refund €{amount}");
+    refund(&mut operator, &order, "part", &json!({"amount": eur(100)})).await;
+    let asked = post(&mut operator, &path, &with("cancel", "", &cancellation)).await;
+    assert_eq!(asked.status, StatusCode::CONFLICT, "{}", asked.text());
+    assert_eq!(find(&mut operator, &order).await["state"], "paid");
+    let now = asked.hidden("confirmed");
+    let done = confirmed_page(&mut operator, &path, &with("cancel", "", &now)).await;
+    assert!(done.contains(&format!("The order was canceled, and €{amount} was refunded.")), "{done}");
+    shop.assert_books_agree().await;
+}
+
+async fn confirmed_page(operator: &mut Client, path: &str, fields: &[(&str, String)]) -> String {
+    let done = post(operator, path, fields).await;
+    assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.text());
+    operator.get(done.header("location")).await.text()
 }
 
 async fn what_only_operators_may_do_is_refused_to_others(shop: TestShop) {
@@ -354,7 +436,7 @@ async fn what_only_operators_may_do_is_refused_to_others(shop: TestShop) {
     customer.register("grace@example.com").await;
     for (client, status) in [(&mut visitor, 401), (&mut customer, 403)] {
         assert_eq!(cancel(client, &order).await.status, status);
-        assert_eq!(refund(client, &order, "k", &json!({})).await.status, status);
+        assert_eq!(refund(client, &order, "k", &json!({"all": true})).await.status, status);
         assert_eq!(parcel(client, &order, "sent").await.status, status);
     }
     assert_eq!(visitor.get(&format!("/admin/orders/{}", text(&order["id"]))).await.status, StatusCode::SEE_OTHER);

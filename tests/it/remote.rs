@@ -16,8 +16,8 @@ use shopease_shop::ports::{Clock as _, SharedStore};
 use shopease_shop::services::{
     AddLineItem, Caller, CancelOrder, CheckPayment, CorrectStock, CurrentCustomer, FindOrder, FindProduct,
     ListAllOrders, ListCategories, ListOrders, ListProducts, LogIn, LogOut, MoveParcel, OrderView, PlaceOrder,
-    ProductStock, QuoteCart, ReceivePaymentEvent, RefundOrder, Register, RemoveLineItem, Services, SetLineItem,
-    SignedIn, ViewCart, create_operator,
+    ProductStock, QuoteCart, ReceivePaymentEvent, RefundAmount, RefundOrder, Register, RemoveLineItem, Services,
+    SetLineItem, SignedIn, ViewCart, create_operator,
 };
 use shopease_shop::testing::fixtures;
 use shopease_shop::{ShopError, ShopResult};
@@ -447,6 +447,7 @@ async fn after_sale(script: &mut Script<'_>, operator: &Caller) {
             (&paid.id, None, "4"),
             (&paid.id, None, "5"),
         ] {
+            let amount = amount.map_or(RefundAmount::All, RefundAmount::Exactly);
             let command = RefundOrder { id: id.clone(), amount, client_key: key.to_owned() };
             let refunded = shop.operations.refund_order(caller, command).await;
             script.note(&format!("{who} refunds {amount:?} under {key}"), refunded);

@@ -204,7 +204,7 @@ async fn nobody_reaches_what_belongs_to_others(shop: TestShop) {
             format!("csrf={csrf}")
         } else {
             match path.rsplit('/').next() {
-                Some("refunds") => json!({}),
+                Some("refunds") => json!({"all": true}),
                 Some("parcel-events") => json!({"event": "sent"}),
                 _ => json!({"sku": "KETTLE", "change": "adjust", "units": 1}),
             }

@@ -89,7 +89,7 @@ impl Shopper {
 
     /// The operator gives an amount back, or all that is left.
     pub async fn refund(&self, shop: &str, order_id: &str, key: &str, amount: Option<Value>) -> Option<Answer> {
-        let command = amount.map_or_else(|| json!({}), |amount| json!({"amount": amount}));
+        let command = amount.map_or_else(|| json!({"all": true}), |amount| json!({"amount": amount}));
         self.post(shop, &format!("/api/v1/admin/orders/{order_id}/refunds"), Some(key), &command).await
     }
 

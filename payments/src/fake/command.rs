@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use shopease_shop::domain::{Money, OrderId, hex};
+use shopease_shop::domain::{DisputeState, Money, OrderId, RefundId, hex};
 
 /// A request to the ledger. Together with its key it is done at most once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +40,23 @@ pub enum Command {
         intent_id: String,
         /// How much.
         amount: Money,
+        /// The shop's refund that it is for; none for one that somebody makes here, as in a provider's dashboard.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        refund_id: Option<RefundId>,
+    },
+    /// The bank returns a refund.
+    FailRefund {
+        /// Of which intent.
+        intent_id: String,
+        /// Which refund, by the ledger's own id.
+        refund: String,
+    },
+    /// The cardholder disputes the payment at the bank, or the bank decides that.
+    Dispute {
+        /// Of which intent.
+        intent_id: String,
+        /// Where the dispute stands from now on.
+        state: DisputeStatus,
     },
     /// The shopper's answer on the bank's page.
     Authenticate {
@@ -48,6 +65,32 @@ pub enum Command {
         /// Whether the shopper approved.
         approved: bool,
     },
+}
+
+/// Where a dispute stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DisputeStatus {
+    /// The bank asks, and has taken no money.
+    Inquiry,
+    /// The bank has taken the money until it is decided.
+    Open,
+    /// Decided for the shop.
+    Won,
+    /// Decided for the cardholder.
+    Lost,
+}
+
+impl DisputeStatus {
+    /// As the port names it.
+    pub(super) fn to_port(self) -> DisputeState {
+        match self {
+            Self::Inquiry => DisputeState::Inquiry,
+            Self::Open => DisputeState::Open,
+            Self::Won => DisputeState::Won,
+            Self::Lost => DisputeState::Lost,
+        }
+    }
 }
 
 /// The kind of a request, for faults that are limited to one.
@@ -78,7 +121,7 @@ impl Command {
             Self::Confirm { .. } => Operation::Confirm,
             Self::Capture { .. } => Operation::Capture,
             Self::Cancel { .. } => Operation::Cancel,
-            Self::Refund { .. } => Operation::Refund,
+            Self::Refund { .. } | Self::FailRefund { .. } | Self::Dispute { .. } => Operation::Refund,
             Self::Authenticate { .. } => Operation::Authenticate,
         }
     }
@@ -91,6 +134,8 @@ impl Command {
             | Self::Capture { intent_id }
             | Self::Cancel { intent_id }
             | Self::Refund { intent_id, .. }
+            | Self::FailRefund { intent_id, .. }
+            | Self::Dispute { intent_id, .. }
             | Self::Authenticate { intent_id, .. } => Some(intent_id),
         }
     }

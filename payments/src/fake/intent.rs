@@ -1,11 +1,11 @@
 //! What the ledger keeps: intents, entries, events.
 
 use serde::{Deserialize, Serialize};
-use shopease_shop::domain::{Money, OrderId};
+use shopease_shop::domain::{Dispute, Money, OrderId, RefundId, ReportedRefund, ReportedRefundState, Reversals};
 use shopease_shop::ports::{IntentStatus, PaymentIntent};
 use time::OffsetDateTime;
 
-use super::command::Operation;
+use super::command::{DisputeStatus, Operation};
 
 /// Where an intent stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +56,12 @@ pub struct Intent {
     pub amount: Money,
     /// What was given back of it.
     pub refunded: Money,
+    /// How it was given back, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refunds: Vec<LedgerRefund>,
+    /// The cardholder's dispute, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dispute: Option<LedgerDispute>,
     /// Token of the test card.
     pub method: String,
     /// Where the bank's page sends the browser, once it has asked.
@@ -64,6 +70,47 @@ pub struct Intent {
     /// Where it stands.
     #[serde(flatten)]
     pub status: Status,
+}
+
+/// A refund.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerRefund {
+    /// Unique in the ledger.
+    pub id: String,
+    /// The shop's refund that it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refund_id: Option<RefundId>,
+    /// How much.
+    pub amount: Money,
+    /// Why the bank returned it, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+    /// When it was made.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+}
+
+/// A dispute about all of a payment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerDispute {
+    /// Where it stands.
+    pub state: DisputeStatus,
+    /// When it was opened.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+}
+
+impl LedgerRefund {
+    fn to_port(&self) -> ReportedRefund {
+        let failed = |code: &String| ReportedRefundState::Failed { code: code.clone() };
+        ReportedRefund {
+            provider_id: self.id.clone(),
+            refund_id: self.refund_id.clone(),
+            amount: self.amount,
+            state: self.failure.as_ref().map_or(ReportedRefundState::Succeeded, failed),
+            created_at: self.at,
+        }
+    }
 }
 
 impl Intent {
@@ -79,7 +126,35 @@ impl Intent {
             Status::Captured => IntentStatus::Captured,
             Status::Cancelled { .. } => IntentStatus::Cancelled,
         };
-        PaymentIntent { id: self.id.clone(), status, amount: self.amount, refunded: self.refunded }
+        PaymentIntent {
+            id: self.id.clone(),
+            status,
+            amount: self.amount,
+            refunded: self.refunded,
+            disputed: self.dispute.is_some(),
+            order_id: Some(self.order_id.clone()),
+        }
+    }
+
+    /// What goes back of it, as the port tells it.
+    pub(super) fn reversals(&self) -> Reversals {
+        let dispute = self.dispute.as_ref().map(|dispute| Dispute {
+            id: format!("dp_{}", self.id),
+            amount: self.amount,
+            state: dispute.state.to_port(),
+            reason: "fraudulent".to_owned(),
+            opened_at: dispute.at,
+        });
+        Reversals {
+            refunds: self.refunds.iter().map(LedgerRefund::to_port).collect(),
+            disputes: dispute.into_iter().collect(),
+        }
+    }
+
+    /// The shop's refund with an id, as the port tells it.
+    pub(super) fn refund_of(&self, refund_id: &RefundId) -> Option<ReportedRefund> {
+        let found = self.refunds.iter().find(|refund| refund.refund_id.as_ref() == Some(refund_id));
+        found.map(LedgerRefund::to_port)
     }
 }
 
@@ -100,6 +175,8 @@ pub enum EntryKind {
     Void,
     /// Collected money is given back.
     Refund,
+    /// Money that was given back is the shop's again.
+    RefundFailure,
 }
 
 /// A line of the ledger; none is ever changed or removed.
@@ -154,6 +231,12 @@ pub enum EventType {
     /// Money was given back.
     #[serde(rename = "payment_intent.refunded")]
     Refunded,
+    /// The bank returned a refund.
+    #[serde(rename = "payment_intent.refund_failed")]
+    RefundFailed,
+    /// The cardholder disputes the payment, or that was decided.
+    #[serde(rename = "payment_intent.disputed")]
+    Disputed,
 }
 
 impl EventType {
@@ -163,7 +246,7 @@ impl EventType {
             Self::RequiresAction | Self::Authorized | Self::Declined => Operation::Confirm,
             Self::Captured => Operation::Capture,
             Self::Cancelled => Operation::Cancel,
-            Self::Refunded => Operation::Refund,
+            Self::Refunded | Self::RefundFailed | Self::Disputed => Operation::Refund,
         }
     }
 }

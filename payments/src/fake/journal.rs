@@ -30,12 +30,12 @@ pub(super) enum Record {
     Answered {
         key: String,
         fingerprint: String,
-        answer: Answer,
+        answer: Box<Answer>,
         #[serde(skip_serializing_if = "Option::is_none")]
-        change: Option<Change>,
+        change: Option<Box<Change>>,
     },
     /// Time changed an intent.
-    Changed(Change),
+    Changed(Box<Change>),
     /// An event reached its receiver.
     Delivered(String),
 }

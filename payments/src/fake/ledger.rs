@@ -176,7 +176,7 @@ impl Ledger {
         let Some(step) = transition::expire(&intent, now) else { return Ok(intent) };
         let change = self.change(step, now);
         let expired = change.intent.clone();
-        self.commit(&mut books, vec![Record::Changed(change)])?;
+        self.commit(&mut books, vec![Record::Changed(Box::new(change))])?;
         Ok(expired)
     }
 
@@ -204,6 +204,7 @@ impl Ledger {
                     sum.captures += 1;
                 }
                 EntryKind::Refund => sum.refunded.amount_minor += entry.amount.amount_minor,
+                EntryKind::RefundFailure => sum.refunded.amount_minor -= entry.amount.amount_minor,
                 EntryKind::Authorize | EntryKind::Void => {}
             }
         }
@@ -295,7 +296,7 @@ impl Books {
         let change = match record {
             Record::Answered { key, fingerprint, answer, change } => {
                 self.running.remove(&key);
-                self.answers.insert(key, (fingerprint, answer));
+                self.answers.insert(key, (fingerprint, *answer));
                 change
             }
             Record::Changed(change) => Some(change),
@@ -304,7 +305,8 @@ impl Books {
                 None
             }
         };
-        if let Some(Change { intent, entry, event }) = change {
+        if let Some(change) = change {
+            let Change { intent, entry, event } = *change;
             self.intents.insert(intent.id.clone(), intent);
             self.entries.extend(entry);
             self.events.extend(event);
@@ -327,16 +329,16 @@ impl Claim {
             Some(intent_id) => books.intents.get(intent_id).cloned().ok_or(LedgerError::NotFound).and_then(|intent| {
                 let expired = transition::expire(&intent, now);
                 let intent = expired.as_ref().map_or(intent, |step| step.intent.clone());
-                records.extend(expired.map(|step| Record::Changed(ledger.change(step, now))));
+                records.extend(expired.map(|step| Record::Changed(Box::new(ledger.change(step, now)))));
                 transition::advance(&intent, &self.command, now, ledger.hold)
             }),
         };
         let (answer, change) = match step {
-            Ok(step) => (Ok(step.intent.clone()), Some(ledger.change(step, now))),
+            Ok(step) => (Ok(step.intent.clone()), Some(Box::new(ledger.change(step, now)))),
             Err(error) => (Err(error), None),
         };
         let (key, fingerprint) = (self.key.clone(), self.fingerprint.clone());
-        records.push(Record::Answered { key, fingerprint, answer: answer.clone(), change });
+        records.push(Record::Answered { key, fingerprint, answer: Box::new(answer.clone()), change });
         ledger.commit(&mut books, records)?;
         answer
     }

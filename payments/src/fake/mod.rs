@@ -12,8 +12,10 @@ pub mod service;
 mod transition;
 
 pub use cards::test_cards;
-pub use command::{Command, LedgerError, Operation};
-pub use intent::{CancelReason, Collected, Entry, EntryKind, Event, EventData, EventType, Intent, Status};
+pub use command::{Command, DisputeStatus, LedgerError, Operation};
+pub use intent::{
+    CancelReason, Collected, Entry, EntryKind, Event, EventData, EventType, Intent, LedgerDispute, LedgerRefund, Status,
+};
 pub use journal::JournalError;
 pub use ledger::{Claim, Claimed, Ledger, LedgerConfig};
 pub use provider::FakeProvider;

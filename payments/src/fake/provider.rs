@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use secrecy::SecretString;
 use serde::Deserialize;
-use shopease_shop::domain::OrderId;
+use shopease_shop::domain::{ChargeLimits, Currency, OrderId, ReportedRefund, Reversals};
 use shopease_shop::ports::{
     ConfirmIntent, CreateIntent, PaymentError, PaymentEvent, PaymentIntent, PaymentProvider, RefundIntent, WebhookError,
 };
@@ -16,6 +16,7 @@ use super::command::{Command, LedgerError, UNKNOWN_CARD};
 use super::intent::{EventType, Intent};
 use super::ledger::Ledger;
 use super::remote::RemoteLedger;
+use super::service::wire::IntentBody;
 use crate::signature::verify;
 
 /// The payment provider of laptops and tests.
@@ -54,16 +55,18 @@ impl FakeProvider {
     async fn execute(&self, key: &str, command: Command) -> Result<PaymentIntent, PaymentError> {
         match &self.backend {
             Backend::Ledger { ledger, page_base_url } => {
-                to_port(ledger.execute_async(key, command).await, page_base_url.as_deref())
+                let intent = clear(ledger.execute_async(key, command).await)?;
+                Ok(intent.to_port(page_base_url.as_deref()))
             }
-            Backend::Remote(remote) => remote.execute(key, &command).await,
+            Backend::Remote(remote) => remote.execute(key, &command).await.map(IntentBody::into_port),
         }
     }
 }
 
-fn to_port(answer: Result<Intent, LedgerError>, page_base_url: Option<&str>) -> Result<PaymentIntent, PaymentError> {
+/// An answer of the ledger that is clear, or else why it is not.
+fn clear(answer: Result<Intent, LedgerError>) -> Result<Intent, PaymentError> {
     match answer {
-        Ok(intent) => Ok(intent.to_port(page_base_url)),
+        Ok(intent) => Ok(intent),
         Err(LedgerError::Refused { code }) => Err(PaymentError::Refused { code }),
         Err(LedgerError::NotFound) => Err(PaymentError::NotFound),
         Err(error @ (LedgerError::KeyInUse | LedgerError::Unavailable)) => {
@@ -86,6 +89,10 @@ impl PaymentProvider for FakeProvider {
         }
     }
 
+    fn charge_limits(&self, _: Currency) -> ChargeLimits {
+        ChargeLimits::NONE
+    }
+
     async fn create_intent(&self, request: &CreateIntent) -> Result<PaymentIntent, PaymentError> {
         if !self.accepts(&request.method) {
             return Err(PaymentError::Refused { code: UNKNOWN_CARD.to_owned() });
@@ -101,8 +108,10 @@ impl PaymentProvider for FakeProvider {
 
     async fn find_intent(&self, intent_id: &str) -> Result<PaymentIntent, PaymentError> {
         match &self.backend {
-            Backend::Ledger { ledger, page_base_url } => to_port(ledger.find(intent_id), page_base_url.as_deref()),
-            Backend::Remote(remote) => remote.find(intent_id).await,
+            Backend::Ledger { ledger, page_base_url } => {
+                Ok(clear(ledger.find(intent_id))?.to_port(page_base_url.as_deref()))
+            }
+            Backend::Remote(remote) => remote.find(intent_id).await.map(IntentBody::into_port),
         }
     }
 
@@ -114,9 +123,23 @@ impl PaymentProvider for FakeProvider {
         self.execute(key, Command::Cancel { intent_id: intent_id.to_owned() }).await
     }
 
-    async fn refund(&self, request: &RefundIntent) -> Result<PaymentIntent, PaymentError> {
-        let RefundIntent { key, intent_id, amount } = request.clone();
-        self.execute(&key, Command::Refund { intent_id, amount }).await
+    async fn refund(&self, request: &RefundIntent) -> Result<ReportedRefund, PaymentError> {
+        let RefundIntent { key, intent_id, amount, refund_id, .. } = request.clone();
+        let command = Command::Refund { intent_id, amount, refund_id: Some(refund_id) };
+        let intent = match &self.backend {
+            Backend::Ledger { ledger, .. } => clear(ledger.execute_async(&key, command).await)?,
+            Backend::Remote(remote) => remote.execute(&key, &command).await?.into_intent(),
+        };
+        let made = intent.refund_of(&request.refund_id);
+        made.ok_or_else(|| PaymentError::Unknown("the answer is without the refund".to_owned()))
+    }
+
+    async fn find_reversals(&self, intent_id: &str) -> Result<Reversals, PaymentError> {
+        let intent = match &self.backend {
+            Backend::Ledger { ledger, .. } => clear(ledger.find(intent_id))?,
+            Backend::Remote(remote) => remote.find(intent_id).await?.into_intent(),
+        };
+        Ok(intent.reversals())
     }
 
     fn read_webhook(
@@ -132,7 +155,7 @@ impl PaymentProvider for FakeProvider {
             return Ok(None);
         }
         let Subject { intent_id, order_id } = serde_json::from_value(envelope.data).map_err(unreadable)?;
-        Ok(Some(PaymentEvent { id: envelope.id, intent_id, order_id }))
+        Ok(Some(PaymentEvent { id: envelope.id, intent_id, order_id: Some(order_id) }))
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use reqwest::{Client, Method, RequestBuilder, StatusCode, Url};
-use shopease_shop::ports::{PaymentError, PaymentIntent};
+use shopease_shop::ports::PaymentError;
 
 use super::command::Command;
 use super::service::wire::{ConfirmBody, CreateBody, ErrorBody, IntentBody, NOT_FOUND, RefundBody};
@@ -43,7 +43,7 @@ impl RemoteLedger {
         self.client.request(method, url)
     }
 
-    pub async fn execute(&self, key: &str, command: &Command) -> Result<PaymentIntent, PaymentError> {
+    pub async fn execute(&self, key: &str, command: &Command) -> Result<IntentBody, PaymentError> {
         let post = |segments: &[&str]| self.request(Method::POST, segments).header("idempotency-key", key);
         let request = match command {
             Command::Create { order_id, amount, method } => {
@@ -55,13 +55,18 @@ impl RemoteLedger {
             }
             Command::Capture { intent_id } => post(&[intent_id, "capture"]),
             Command::Cancel { intent_id } => post(&[intent_id, "cancel"]),
-            Command::Refund { intent_id, amount } => post(&[intent_id, "refund"]).json(&RefundBody { amount: *amount }),
-            Command::Authenticate { .. } => return Err(unknown("only the shopper answers the bank")),
+            Command::Refund { intent_id, amount, refund_id } => {
+                let body = RefundBody { amount: *amount, refund_id: refund_id.clone() };
+                post(&[intent_id, "refund"]).json(&body)
+            }
+            Command::Authenticate { .. } | Command::FailRefund { .. } | Command::Dispute { .. } => {
+                return Err(unknown("only the shopper and the bank do this"));
+            }
         };
         send(request).await
     }
 
-    pub async fn find(&self, intent_id: &str) -> Result<PaymentIntent, PaymentError> {
+    pub async fn find(&self, intent_id: &str) -> Result<IntentBody, PaymentError> {
         send(self.request(Method::GET, &[intent_id])).await
     }
 }
@@ -70,17 +75,17 @@ fn unknown(reason: impl Display) -> PaymentError {
     PaymentError::Unknown(reason.to_string())
 }
 
-async fn send(request: RequestBuilder) -> Result<PaymentIntent, PaymentError> {
+async fn send(request: RequestBuilder) -> Result<IntentBody, PaymentError> {
     let response = request.send().await.map_err(unknown)?;
     let status = response.status();
     let body = response.bytes().await.map_err(unknown)?;
     if status == StatusCode::OK {
-        return serde_json::from_slice::<IntentBody>(&body).map(IntentBody::into_port).map_err(unknown);
+        return serde_json::from_slice::<IntentBody>(&body).map_err(unknown);
     }
     let error = serde_json::from_slice::<ErrorBody>(&body).ok().map(|body| body.error);
     match (status, error) {
         (StatusCode::PAYMENT_REQUIRED, Some(error)) if error.intent.is_some() => {
-            error.intent.map(IntentBody::into_port).ok_or_else(|| unknown(status))
+            error.intent.ok_or_else(|| unknown(status))
         }
         (StatusCode::BAD_REQUEST, Some(error)) => Err(PaymentError::Refused { code: error.code }),
         (StatusCode::NOT_FOUND, Some(error)) if error.code == NOT_FOUND => Err(PaymentError::NotFound),

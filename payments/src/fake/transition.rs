@@ -1,11 +1,11 @@
 //! The state machine of an intent: what each request does to it. Pure: no time, no randomness, nothing kept.
 
-use shopease_shop::domain::Money;
+use shopease_shop::domain::{Money, RefundId};
 use time::{Duration, OffsetDateTime};
 
 use super::cards::{Behaviour, behaviour};
-use super::command::{AUTHORIZATION_EXPIRED, Command, LedgerError, UNEXPECTED_STATE, UNKNOWN_CARD};
-use super::intent::{CancelReason, EntryKind, EventType, Intent, Status};
+use super::command::{AUTHORIZATION_EXPIRED, Command, DisputeStatus, LedgerError, UNEXPECTED_STATE, UNKNOWN_CARD};
+use super::intent::{CancelReason, EntryKind, EventType, Intent, LedgerDispute, LedgerRefund, Status};
 
 /// What a request did to an intent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub(super) fn create(id: String, command: &Command) -> Result<Step, LedgerError>
         order_id: order_id.clone(),
         amount: *amount,
         refunded: Money::zero(amount.currency),
+        refunds: Vec::new(),
+        dispute: None,
         method: method.clone(),
         return_url: None,
         status: Status::RequiresConfirmation,
@@ -101,25 +103,40 @@ pub(super) fn advance(
         (Command::Cancel { .. }, Status::Cancelled { .. }) => {
             Ok(Step { intent: intent.clone(), entry: None, event: None })
         }
-        (Command::Refund { amount, .. }, Status::Captured) => refund(intent, *amount),
+        (Command::Refund { amount, refund_id, .. }, Status::Captured) => {
+            refund(intent, *amount, refund_id.clone(), now)
+        }
+        (Command::FailRefund { refund, .. }, Status::Captured) => fail_refund(intent, refund),
+        (Command::Dispute { state, .. }, Status::Captured) => Ok(dispute(intent, *state, now)),
         (
             Command::Create { .. }
             | Command::Confirm { .. }
             | Command::Authenticate { .. }
             | Command::Capture { .. }
             | Command::Cancel { .. }
-            | Command::Refund { .. },
+            | Command::Refund { .. }
+            | Command::FailRefund { .. }
+            | Command::Dispute { .. },
             _,
         ) => Err(LedgerError::refused(UNEXPECTED_STATE)),
     }
 }
 
-fn refund(intent: &Intent, amount: Money) -> Result<Step, LedgerError> {
+fn refund(
+    intent: &Intent,
+    amount: Money,
+    refund_id: Option<RefundId>,
+    now: OffsetDateTime,
+) -> Result<Step, LedgerError> {
     if amount.currency != intent.amount.currency {
         return Err(LedgerError::refused("currency_mismatch"));
     }
     if amount.amount_minor <= 0 {
         return Err(LedgerError::refused("amount_too_small"));
+    }
+    let withheld = intent.dispute.as_ref().is_some_and(|dispute| dispute.state.to_port().withholds());
+    if withheld {
+        return Err(LedgerError::refused("charge_disputed"));
     }
     let left = intent.amount.amount_minor - intent.refunded.amount_minor;
     if left == 0 {
@@ -129,8 +146,26 @@ fn refund(intent: &Intent, amount: Money) -> Result<Step, LedgerError> {
         return Err(LedgerError::refused("amount_too_large"));
     }
     let refunded = Money::new(intent.refunded.amount_minor + amount.amount_minor, amount.currency);
-    let intent = Intent { refunded, ..intent.clone() };
+    let mut intent = Intent { refunded, ..intent.clone() };
+    let id = format!("re_{}_{}", intent.id, intent.refunds.len() + 1);
+    intent.refunds.push(LedgerRefund { id, refund_id, amount, failure: None, at: now });
     Ok(Step { intent, entry: Some((EntryKind::Refund, amount)), event: Some(EventType::Refunded) })
+}
+
+fn fail_refund(intent: &Intent, id: &str) -> Result<Step, LedgerError> {
+    let mut intent = intent.clone();
+    let found = intent.refunds.iter_mut().find(|refund| refund.id == id && refund.failure.is_none());
+    let refund = found.ok_or(LedgerError::NotFound)?;
+    refund.failure = Some("lost_or_stolen_card".to_owned());
+    let amount = refund.amount;
+    intent.refunded.amount_minor -= amount.amount_minor;
+    Ok(Step { intent, entry: Some((EntryKind::RefundFailure, amount)), event: Some(EventType::RefundFailed) })
+}
+
+fn dispute(intent: &Intent, state: DisputeStatus, now: OffsetDateTime) -> Step {
+    let at = intent.dispute.as_ref().map_or(now, |dispute| dispute.at);
+    let intent = Intent { dispute: Some(LedgerDispute { state, at }), ..intent.clone() };
+    Step { intent, entry: None, event: Some(EventType::Disputed) }
 }
 
 /// The bank's page sends browsers there: nothing but the web.

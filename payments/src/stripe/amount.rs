@@ -27,6 +27,12 @@ pub(super) fn from_stripe(amount: i64, currency: Currency) -> Option<Money> {
     rescale(amount, exponent(currency), currency.exponent()).map(|amount_minor| Money::new(amount_minor, currency))
 }
 
+/// The smallest amount that Stripe takes of a currency, in minor units: amounts are multiples of it.
+pub(super) fn step_minor(currency: Currency) -> i64 {
+    let steps = [1, 10, 100, 1_000];
+    steps.into_iter().find(|step| to_stripe(Money::new(*step, currency)).is_some()).unwrap_or(1)
+}
+
 fn rescale(amount: i64, from: u32, to: u32) -> Option<i64> {
     let factor = 10_i64.checked_pow(from.abs_diff(to))?;
     if to >= from { amount.checked_mul(factor) } else { (amount % factor == 0).then_some(amount / factor) }

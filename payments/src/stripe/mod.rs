@@ -5,11 +5,13 @@
 
 mod amount;
 mod client;
+mod limits;
 mod wire;
 
 use async_trait::async_trait;
 use http::StatusCode;
 use secrecy::SecretString;
+use shopease_shop::domain::{ChargeLimits, Currency, ReportedRefund, Reversals};
 use shopease_shop::ports::{
     ConfirmIntent, CreateIntent, IntentStatus, PaymentError, PaymentEvent, PaymentIntent, PaymentProvider,
     RefundIntent, WebhookError,
@@ -19,7 +21,8 @@ use time::OffsetDateTime;
 use crate::signature::verify;
 use amount::to_stripe;
 use client::{Failure, StripeClient};
-use wire::{Event, Intent, Refund, Subject};
+use serde::de::DeserializeOwned;
+use wire::{Dispute, Event, Intent, List, Listed, Refund, Subject};
 
 /// The header that carries the signature of a webhook.
 pub const SIGNATURE_HEADER: &str = "stripe-signature";
@@ -27,8 +30,12 @@ pub const SIGNATURE_HEADER: &str = "stripe-signature";
 /// Every answer shall hold the charge, which knows what was given back.
 const EXPAND_CHARGE: (&str, &str) = ("expand[]", "latest_charge");
 
-/// The events that say that an intent has changed; an endpoint at Stripe needs no others.
-const EVENT_TYPES: [&str; 7] = [
+/// Most pages of a list that are read, of [`PAGE`] each: more refunds or disputes than any payment has.
+const MAX_PAGES: usize = 10;
+const PAGE: &str = "100";
+
+/// The events that say that an intent has changed, or what goes back of it; an endpoint at Stripe needs no others.
+const EVENT_TYPES: [&str; 16] = [
     "payment_intent.requires_action",
     "payment_intent.processing",
     "payment_intent.amount_capturable_updated",
@@ -36,6 +43,15 @@ const EVENT_TYPES: [&str; 7] = [
     "payment_intent.succeeded",
     "payment_intent.canceled",
     "charge.refunded",
+    "charge.refund.updated",
+    "refund.created",
+    "refund.updated",
+    "refund.failed",
+    "charge.dispute.created",
+    "charge.dispute.updated",
+    "charge.dispute.closed",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.funds_reinstated",
 ];
 
 /// Payments by Stripe.
@@ -67,6 +83,24 @@ impl StripeProvider {
         intent.into_port()
     }
 
+    /// Everything of a kind that an intent has; Stripe lists the newest first.
+    async fn list<T: Listed + DeserializeOwned>(&self, kind: &str, intent_id: &str) -> Result<Vec<T>, PaymentError> {
+        let mut found: Vec<T> = Vec::new();
+        for _ in 0..MAX_PAGES {
+            let last = found.last().map(|last| last.id().to_owned());
+            let mut query = vec![("payment_intent", intent_id), ("limit", PAGE)];
+            query.extend(last.as_deref().map(|last| ("starting_after", last)));
+            let page: List<T> = self.client.get(&[kind], &query).await?;
+            let is_last = !page.has_more || page.data.is_empty();
+            found.extend(page.data);
+            if is_last {
+                found.reverse();
+                return Ok(found);
+            }
+        }
+        Err(PaymentError::Unknown(format!("Stripe lists more {kind} of one payment than are read")))
+    }
+
     /// The intent of an error, or as it is now where the error has none.
     async fn intent_of(&self, intent_id: &str, embedded: Option<Box<Intent>>) -> Result<PaymentIntent, PaymentError> {
         match embedded.map(|intent| intent.into_port()) {
@@ -85,6 +119,10 @@ impl PaymentProvider for StripeProvider {
     fn accepts(&self, method: &str) -> bool {
         let word = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         method.strip_prefix("pm_").is_some_and(|rest| (1..=250).contains(&rest.len()) && word(rest))
+    }
+
+    fn charge_limits(&self, currency: Currency) -> ChargeLimits {
+        limits::of(currency)
     }
 
     async fn create_intent(&self, request: &CreateIntent) -> Result<PaymentIntent, PaymentError> {
@@ -160,24 +198,28 @@ impl PaymentProvider for StripeProvider {
         }
     }
 
-    async fn refund(&self, request: &RefundIntent) -> Result<PaymentIntent, PaymentError> {
+    async fn refund(&self, request: &RefundIntent) -> Result<ReportedRefund, PaymentError> {
         let Some(amount) = to_stripe(request.amount) else {
             return Err(PaymentError::Refused { code: "amount_not_representable".to_owned() });
         };
         let form = [
             ("payment_intent", request.intent_id.as_str()),
             ("amount", &amount.to_string()),
-            ("expand[]", "payment_intent.latest_charge"),
+            ("metadata[order_id]", request.order_id.as_str()),
+            ("metadata[refund_id]", request.refund_id.as_str()),
         ]
         .map(|(name, value)| (name, value.to_owned()));
         let refund: Refund = self.client.post(&["refunds"], &request.key, &form).await?;
-        match refund.status.as_deref() {
-            Some("failed" | "canceled") => {
-                let code = refund.failure_reason.unwrap_or_else(|| "refund_failed".to_owned());
-                Err(PaymentError::Refused { code })
-            }
-            _ => refund.payment_intent.into_port(),
-        }
+        refund.into_port()
+    }
+
+    async fn find_reversals(&self, intent_id: &str) -> Result<Reversals, PaymentError> {
+        let refunds: Vec<Refund> = self.list("refunds", intent_id).await?;
+        let disputes: Vec<Dispute> = self.list("disputes", intent_id).await?;
+        Ok(Reversals {
+            refunds: refunds.into_iter().map(Refund::into_port).collect::<Result<_, _>>()?,
+            disputes: disputes.into_iter().map(Dispute::into_port).collect::<Result<_, _>>()?,
+        })
     }
 
     fn read_webhook(
@@ -193,13 +235,16 @@ impl PaymentProvider for StripeProvider {
             return Ok(None);
         }
         let Subject { object } = serde_json::from_value(event.data).map_err(unreadable)?;
-        let charge = event.kind.starts_with("charge.");
-        let intent_id = if charge { object.payment_intent } else { Some(object.id) };
-        // What has no order was not paid in this shop.
-        Ok(intent_id.zip(object.metadata.order_id()).map(|(intent_id, order_id)| PaymentEvent {
-            id: event.id,
-            intent_id,
-            order_id,
-        }))
+        let of_intent = event.kind.starts_with("payment_intent.");
+        // Refunds made at Stripe and disputes do not carry the order, but their intent does. An intent or charge without an
+        // order was not paid in this shop.
+        let may_lack_order = !of_intent && event.kind != "charge.refunded";
+        let (intent_id, order_id) = if of_intent {
+            (Some(object.id), object.metadata.order_id())
+        } else {
+            (object.payment_intent, object.metadata.order_id())
+        };
+        let names_one = order_id.is_some() || may_lack_order;
+        Ok(intent_id.filter(|_| names_one).map(|intent_id| PaymentEvent { id: event.id, intent_id, order_id }))
     }
 }

@@ -1,8 +1,12 @@
 //! What the shop reads of Stripe's answers and events.
 
 use serde::Deserialize;
-use shopease_shop::domain::{Currency, OrderId};
+use shopease_shop::domain::{
+    Currency, Dispute as DomainDispute, DisputeState, Money, OrderId, RefundId, ReportedRefund, ReportedRefundState,
+};
 use shopease_shop::ports::{IntentStatus, PaymentError, PaymentIntent};
+
+use time::OffsetDateTime;
 
 use super::amount::from_stripe;
 
@@ -18,6 +22,8 @@ pub(super) struct Intent {
     next_action: Option<NextAction>,
     #[serde(default)]
     latest_charge: Option<Charge>,
+    #[serde(default)]
+    metadata: Metadata,
 }
 
 #[derive(Debug, Deserialize)]
@@ -51,18 +57,125 @@ struct Redirect {
 #[serde(untagged)]
 enum Charge {
     /// Expanded, as every request asks for.
-    Whole { amount_refunded: i64 },
+    Whole {
+        amount_refunded: i64,
+        #[serde(default)]
+        disputed: bool,
+    },
     /// Its id, as in events and errors.
     #[expect(dead_code, reason = "names what it is")]
     Id(String),
 }
 
+/// Anything in a list, of which the next page starts after an id.
+pub(super) trait Listed {
+    fn id(&self) -> &str;
+}
+
+/// A page of a list.
+#[derive(Debug, Deserialize)]
+pub(super) struct List<T> {
+    pub data: Vec<T>,
+    #[serde(default)]
+    pub has_more: bool,
+}
+
 #[derive(Debug, Deserialize)]
 pub(super) struct Refund {
-    pub status: Option<String>,
+    id: String,
+    amount: i64,
+    currency: String,
     #[serde(default)]
-    pub failure_reason: Option<String>,
-    pub payment_intent: Intent,
+    status: Option<String>,
+    #[serde(default)]
+    failure_reason: Option<String>,
+    created: i64,
+    #[serde(default)]
+    metadata: Metadata,
+}
+
+impl Listed for Refund {
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Refund {
+    /// As the port tells it.
+    ///
+    /// # Errors
+    /// [`PaymentError::Unknown`] when the answer is not understood.
+    pub fn into_port(self) -> Result<ReportedRefund, PaymentError> {
+        let state = match self.status.as_deref() {
+            Some("succeeded") => ReportedRefundState::Succeeded,
+            Some(ended @ ("failed" | "canceled")) => {
+                let code = self.failure_reason.unwrap_or_else(|| format!("refund_{ended}"));
+                ReportedRefundState::Failed { code }
+            }
+            // `pending`, `requires_action`, or what is new: it may still be given back.
+            _ => ReportedRefundState::Pending,
+        };
+        Ok(ReportedRefund {
+            refund_id: self.metadata.refund_id(),
+            amount: money(self.amount, &self.currency)?,
+            created_at: moment(self.created)?,
+            provider_id: self.id,
+            state,
+        })
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Dispute {
+    id: String,
+    amount: i64,
+    currency: String,
+    status: String,
+    #[serde(default)]
+    reason: String,
+    created: i64,
+}
+
+impl Listed for Dispute {
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Dispute {
+    /// As the port tells it.
+    ///
+    /// # Errors
+    /// [`PaymentError::Unknown`] when the answer is not understood.
+    pub fn into_port(self) -> Result<DomainDispute, PaymentError> {
+        let state = match self.status.as_str() {
+            "warning_needs_response" | "warning_under_review" => DisputeState::Inquiry,
+            "won" | "warning_closed" | "charge_refunded" | "prevented" => DisputeState::Won,
+            "lost" => DisputeState::Lost,
+            // `needs_response`, `under_review`, or what is new: until it is known to be over, the bank has the money.
+            _ => DisputeState::Open,
+        };
+        Ok(DomainDispute {
+            amount: money(self.amount, &self.currency)?,
+            opened_at: moment(self.created)?,
+            id: self.id,
+            reason: self.reason,
+            state,
+        })
+    }
+}
+
+fn unknown(reason: &str) -> PaymentError {
+    PaymentError::Unknown(format!("Stripe's answer is not understood: {reason}"))
+}
+
+fn money(amount: i64, currency: &str) -> Result<Money, PaymentError> {
+    let currency: Currency = currency.to_ascii_uppercase().parse().map_err(|_| unknown("a currency of its own"))?;
+    from_stripe(amount, currency).ok_or_else(|| unknown("an amount"))
+}
+
+fn moment(seconds: i64) -> Result<OffsetDateTime, PaymentError> {
+    OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| unknown("a time"))
 }
 
 #[derive(Debug, Deserialize)]
@@ -103,7 +216,6 @@ impl Intent {
     /// # Errors
     /// [`PaymentError::Unknown`] when the answer is not understood.
     pub fn into_port(self) -> Result<PaymentIntent, PaymentError> {
-        let unknown = |reason: &str| PaymentError::Unknown(format!("Stripe's answer is not understood: {reason}"));
         let status = match self.status.as_str() {
             "requires_confirmation" => IntentStatus::RequiresConfirmation,
             "requires_action" => {
@@ -122,17 +234,21 @@ impl Intent {
             }
             _ => return Err(unknown("a new status")),
         };
-        let currency: Currency =
-            self.currency.to_ascii_uppercase().parse().map_err(|_| unknown("a currency of its own"))?;
-        let refunded = match self.latest_charge {
-            Some(Charge::Whole { amount_refunded }) => amount_refunded,
+        let (refunded, disputed) = match self.latest_charge {
+            Some(Charge::Whole { amount_refunded, disputed }) => (amount_refunded, disputed),
             Some(Charge::Id(_)) if status == IntentStatus::Captured => {
                 return Err(unknown("the charge is not expanded"));
             }
-            Some(Charge::Id(_)) | None => 0,
+            Some(Charge::Id(_)) | None => (0, false),
         };
-        let money = |amount| from_stripe(amount, currency).ok_or_else(|| unknown("an amount"));
-        Ok(PaymentIntent { status, amount: money(self.amount)?, refunded: money(refunded)?, id: self.id })
+        Ok(PaymentIntent {
+            status,
+            amount: money(self.amount, &self.currency)?,
+            refunded: money(refunded, &self.currency)?,
+            disputed,
+            order_id: self.metadata.order_id(),
+            id: self.id,
+        })
     }
 }
 
@@ -155,7 +271,7 @@ pub(super) struct Subject {
 #[derive(Debug, Deserialize)]
 pub(super) struct SubjectObject {
     pub id: String,
-    /// Of charges: their intent.
+    /// Of charges, refunds and disputes: their intent.
     #[serde(default)]
     pub payment_intent: Option<String>,
     #[serde(default)]
@@ -167,11 +283,19 @@ pub(super) struct Metadata {
     /// Other software on the same account may keep ids of its own under this name.
     #[serde(default)]
     order_id: Option<String>,
+    /// Of refunds that a shop made.
+    #[serde(default)]
+    refund_id: Option<String>,
 }
 
 impl Metadata {
     /// The order of this shop, if it is one.
     pub fn order_id(&self) -> Option<OrderId> {
         self.order_id.as_ref()?.parse().ok()
+    }
+
+    /// The refund of this shop, if it is one.
+    fn refund_id(&self) -> Option<RefundId> {
+        self.refund_id.as_ref()?.parse().ok()
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use shopease_payments::fake::{
-    CancelReason, Claimed, Command, EntryKind, EventType, Intent, Ledger, LedgerError, Status,
+    CancelReason, Claimed, Command, DisputeStatus, EntryKind, EventType, Intent, Ledger, LedgerError, Status,
 };
 use shopease_shop::testing::FixedClock;
 use time::Duration;
@@ -237,4 +237,36 @@ fn entries_sum_up_per_intent_and_events_tell_every_step() {
     assert_eq!((&sums[0].order_id, sums[0].captured, sums[0].refunded), (&order(1), eur(2490), eur(1490)));
     let types: Vec<_> = ledger.events().iter().map(|event| event.event_type).collect();
     assert_eq!(types, [EventType::Authorized, EventType::Captured, EventType::Refunded, EventType::Refunded]);
+}
+
+#[test]
+fn a_refund_that_the_bank_returns_can_be_made_again() {
+    let (ledger, clock) = ledger();
+    let id = make(&ledger, &clock, "refunded").id;
+    let refund_made = ledger.find(&id).expect("kept").refunds[0].id.clone();
+    let fail =
+        |key: &str| ledger.execute(key, Command::FailRefund { intent_id: id.clone(), refund: refund_made.clone() });
+    assert_eq!(fail("fail").expect("returned").refunded, eur(0));
+    assert_eq!(fail("fail again"), Err(LedgerError::NotFound), "it is returned once");
+    assert_eq!(ledger.captures()[0].refunded, eur(0));
+    assert_eq!(ledger.execute("again", refund(&id, 2490)).expect("a refund").refunded, eur(2490));
+    let types: Vec<_> = ledger.events().into_iter().map(|event| event.event_type).skip(2).collect();
+    assert_eq!(types, [EventType::Refunded, EventType::RefundFailed, EventType::Refunded]);
+}
+
+#[test]
+fn what_the_bank_has_taken_in_a_dispute_is_not_refunded() {
+    let (ledger, clock) = ledger();
+    let id = make(&ledger, &clock, "captured").id;
+    for (state, refused) in [
+        (DisputeStatus::Inquiry, false),
+        (DisputeStatus::Open, true),
+        (DisputeStatus::Lost, true),
+        (DisputeStatus::Won, false),
+    ] {
+        let key = format!("{state:?}");
+        ledger.execute(&key, Command::Dispute { intent_id: id.clone(), state }).expect("disputed");
+        let made = ledger.execute(&format!("refund {key}"), refund(&id, 10));
+        assert_eq!(name(&made) == "! charge_disputed", refused, "{state:?}: {made:?}");
+    }
 }

@@ -1,5 +1,6 @@
 //! The ledger in this process and the ledger behind HTTP give equal results.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use shopease_payments::fake::service::FaultPlan;
@@ -19,9 +20,12 @@ async fn story(
     answer_bank: impl Fn(&str),
     base: &str,
 ) -> Vec<String> {
-    let mut told = vec![];
-    let mut tell = |what: &str, result: Result<PaymentIntent, PaymentError>| {
-        told.push(format!("{what}: {result:?}").replace(base, "<base>"));
+    let told = RefCell::new(vec![]);
+    let note = |what: &str, result: &dyn std::fmt::Debug| {
+        told.borrow_mut().push(format!("{what}: {result:?}").replace(base, "<base>"));
+    };
+    let tell = |what: &str, result: Result<PaymentIntent, PaymentError>| {
+        note(what, &result);
         result.map_or_else(|_| String::new(), |intent| intent.id)
     };
     for (card, _) in test_cards() {
@@ -39,14 +43,15 @@ async fn story(
         tell("confirm anew", provider.confirm(&confirm_request(&key("anew"), &id)).await);
         tell("key of another", provider.capture(&id, &key("confirm")).await);
         tell("capture", provider.capture(&id, &key("capture")).await);
-        tell("refund", provider.refund(&refund_request(&key("refund"), &id, 1000)).await);
-        tell("refund too much", provider.refund(&refund_request(&key("much"), &id, 1491)).await);
+        note("refund", &provider.refund(&refund_request(&key("refund"), &id, 1000)).await);
+        note("refund too much", &provider.refund(&refund_request(&key("much"), &id, 1491)).await);
         let yen = Money::new(10, "JPY".parse::<Currency>().expect("yen"));
-        let wrong = RefundIntent { key: key("yen"), intent_id: id.clone(), amount: yen };
-        tell("refund yen", provider.refund(&wrong).await);
-        tell("refund nothing", provider.refund(&refund_request(&key("nothing"), &id, 0)).await);
-        tell("refund the rest", provider.refund(&refund_request(&key("rest"), &id, 1490)).await);
-        tell("refund more", provider.refund(&refund_request(&key("more"), &id, 1)).await);
+        let wrong = RefundIntent { amount: yen, ..refund_request(&key("yen"), &id, 1) };
+        note("refund yen", &provider.refund(&wrong).await);
+        note("refund nothing", &provider.refund(&refund_request(&key("nothing"), &id, 0)).await);
+        note("refund the rest", &provider.refund(&refund_request(&key("rest"), &id, 1490)).await);
+        note("refund more", &provider.refund(&refund_request(&key("more"), &id, 1)).await);
+        note("reversals", &provider.find_reversals(&id).await);
         tell("cancel", provider.cancel(&id, &key("cancel")).await);
         tell("end", provider.find_intent(&id).await);
     }
@@ -62,7 +67,7 @@ async fn story(
     tell("no card", provider.create_intent(&create_request("none", "pm_card_visa")).await);
     tell("no key", provider.capture(&held, "").await);
     tell("long key", provider.capture(&held, &"k".repeat(256)).await);
-    told
+    told.into_inner()
 }
 
 #[tokio::test]

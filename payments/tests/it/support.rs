@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use secrecy::SecretString;
 use shopease_payments::fake::service::{FaultPlan, ServiceConfig, WebhookConfig, serve};
 use shopease_payments::fake::{Command, FakeProvider, Ledger};
-use shopease_shop::domain::{Currency, Money, OrderId};
+use shopease_shop::domain::{Currency, Money, OrderId, RefundId};
 use shopease_shop::ports::{ConfirmIntent, CreateIntent, PaymentIntent, PaymentProvider, RefundIntent};
 use shopease_shop::testing::{FixedClock, SeededIds};
 use tokio::net::TcpListener;
@@ -53,7 +53,7 @@ pub fn cancel(intent_id: &str) -> Command {
 }
 
 pub fn refund(intent_id: &str, amount: i64) -> Command {
-    Command::Refund { intent_id: intent_id.to_owned(), amount: eur(amount) }
+    Command::Refund { intent_id: intent_id.to_owned(), amount: eur(amount), refund_id: None }
 }
 
 /// A service on a port of its own; it ends with this.
@@ -94,7 +94,13 @@ pub fn confirm_request(key: &str, intent_id: &str) -> ConfirmIntent {
 }
 
 pub fn refund_request(key: &str, intent_id: &str, amount: i64) -> RefundIntent {
-    RefundIntent { key: key.to_owned(), intent_id: intent_id.to_owned(), amount: eur(amount) }
+    RefundIntent {
+        key: key.to_owned(),
+        intent_id: intent_id.to_owned(),
+        amount: eur(amount),
+        order_id: order(1),
+        refund_id: RefundId::derive(key),
+    }
 }
 
 /// An intent whose money is held.

@@ -120,7 +120,7 @@ async fn events_go_out_until_they_are_taken() {
     assert!(heard.iter().all(|(_, body)| *body == heard[0].1), "the same event each time");
     let (signature, body) = &heard[2];
     let event = provider.read_webhook(Some(signature), body, FixedClock::START).expect("believed").expect("known");
-    assert_eq!((event.intent_id, event.order_id), (id.clone(), order(1)));
+    assert_eq!((event.intent_id, event.order_id), (id.clone(), Some(order(1))));
     let body: Value = serde_json::from_slice(body).expect("JSON");
     assert_eq!(body["id"], json!(event.id));
     assert_eq!((&body["type"], &body["created"]), (&json!(AUTHORIZED), &json!(FixedClock::START.unix_timestamp())));

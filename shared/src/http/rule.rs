@@ -13,7 +13,8 @@ use super::texts;
 #[serde(default)]
 pub struct BrokenRule {
     /// Stable code: `invalid_value`, `too_many_lines`, `empty_cart`, `currency_mismatch`, `no_shipping`,
-    /// `shipping_not_offered`, `not_sold`, `total_changed`, `amount_too_large`. A newer release may have others.
+    /// `no_shipping_price`, `shipping_weight`, `shipping_not_offered`, `not_sold`, `total_changed`,
+    /// `total_below_minimum`, `total_above_maximum`, `amount_too_large`. A newer release may have others.
     #[schema(required)]
     pub code: String,
     /// The rule as a sentence in English.
@@ -24,7 +25,8 @@ pub struct BrokenRule {
     pub field: Option<String>,
     /// What the field allows (`invalid_value`): `required`, `length`, `line`, `range`, `decimals`, `format`, `offered`,
     /// `needs_search`, `unused`, `tracked`, `stock_limit`, `not_cancelled`, `not_shipped`, `paid`, `fulfillment_step`,
-    /// `captured`, `no_open_refund`, `same_currency`, `positive`, `refundable`. A newer release may have others.
+    /// `captured`, `no_open_refund`, `not_disputed`, `same_currency`, `multiple_of`,
+    /// `positive`, `refundable`. A newer release may have others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
     /// How the value is written (`format`).
@@ -36,11 +38,12 @@ pub struct BrokenRule {
     /// Most characters, decimals or units, or largest number (`length`, `line`, `range`, `decimals`, `stock_limit`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max: Option<i64>,
-    /// What is left of the payment (`refundable`).
+    /// What is left of the payment (`refundable`), the smallest step of an amount (`multiple_of`), or the limit of what can be
+    /// charged (`total_below_minimum`, `total_above_maximum`).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<MoneySchema>)]
     pub amount: Option<Money>,
-    /// The order's currency (`same_currency`).
+    /// The order's currency (`same_currency`), the cart's (`no_shipping_price`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub currency: Option<String>,
     /// Deprecated: `message`, for clients of the first release, which require it with `invalid_value`.
@@ -58,7 +61,7 @@ pub struct BrokenRule {
     /// Deprecated: `variant`, for clients of the first release.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub article: Option<String>,
-    /// The requested country (`no_shipping`).
+    /// The requested country (`no_shipping`, `shipping_weight`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub country: Option<String>,
     /// The requested shipping method (`shipping_not_offered`).
@@ -72,7 +75,7 @@ pub struct BrokenRule {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<MoneySchema>)]
     pub expected: Option<Money>,
-    /// The total now (`total_changed`).
+    /// The total now (`total_changed`, `total_below_minimum`, `total_above_maximum`).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<MoneySchema>)]
     pub actual: Option<Money>,
@@ -91,7 +94,14 @@ impl From<&RuleError> for BrokenRule {
             RuleError::CurrencyMismatch { cart, variant } => {
                 Self { cart: text(*cart), variant: text(*variant), article: text(*variant), ..named }
             }
-            RuleError::NoShipping { country } => Self { country: Some(country.to_string()), ..named },
+            RuleError::NoShipping { country } | RuleError::ShippingWeight { country } => {
+                Self { country: Some(country.to_string()), ..named }
+            }
+            RuleError::NoShippingPrice { currency } => Self { currency: text(*currency), ..named },
+            RuleError::TotalBelowMinimum { total, minimum: limit }
+            | RuleError::TotalAboveMaximum { total, maximum: limit } => {
+                Self { actual: Some(*total), amount: Some(*limit), ..named }
+            }
             RuleError::ShippingNotOffered { method } => Self { method: Some(method.clone()), ..named },
             RuleError::NotSold { sku } => Self { sku: Some(sku.clone()), ..named },
             RuleError::TotalChanged { expected, actual } => {
@@ -115,7 +125,9 @@ impl BrokenRule {
             ValueRule::Decimals { max } | ValueRule::StockLimit { max } => Self { max: Some((*max).into()), ..named },
             ValueRule::Format(format) => Self { format: Some(format.to_string()), ..named },
             ValueRule::SameCurrency { currency } => Self { currency: Some(currency.to_string()), ..named },
-            ValueRule::Refundable { amount } => Self { amount: Some(*amount), ..named },
+            ValueRule::Refundable { amount } | ValueRule::MultipleOf { amount } => {
+                Self { amount: Some(*amount), ..named }
+            }
             ValueRule::Required
             | ValueRule::Offered
             | ValueRule::NeedsSearch
@@ -127,6 +139,7 @@ impl BrokenRule {
             | ValueRule::FulfillmentStep
             | ValueRule::Captured
             | ValueRule::NoOpenRefund
+            | ValueRule::NotDisputed
             | ValueRule::Positive => named,
         }
     }
@@ -145,6 +158,12 @@ impl BrokenRule {
                 variant: currency(self.variant.as_ref().or(self.article.as_ref()))?,
             },
             "no_shipping" => RuleError::NoShipping { country: self.country.as_ref()?.parse::<CountryCode>().ok()? },
+            "no_shipping_price" => RuleError::NoShippingPrice { currency: currency(self.currency.as_ref())? },
+            "shipping_weight" => {
+                RuleError::ShippingWeight { country: self.country.as_ref()?.parse::<CountryCode>().ok()? }
+            }
+            "total_below_minimum" => RuleError::TotalBelowMinimum { total: self.actual?, minimum: self.amount? },
+            "total_above_maximum" => RuleError::TotalAboveMaximum { total: self.actual?, maximum: self.amount? },
             "shipping_not_offered" => RuleError::ShippingNotOffered { method: self.method.clone()? },
             "not_sold" => RuleError::NotSold { sku: self.sku.clone()? },
             "total_changed" => RuleError::TotalChanged { expected: self.expected?, actual: self.actual? },
@@ -174,7 +193,9 @@ impl BrokenRule {
             "fulfillment_step" => ValueRule::FulfillmentStep,
             "captured" => ValueRule::Captured,
             "no_open_refund" => ValueRule::NoOpenRefund,
+            "not_disputed" => ValueRule::NotDisputed,
             "same_currency" => ValueRule::SameCurrency { currency: self.currency.as_ref()?.parse().ok()? },
+            "multiple_of" => ValueRule::MultipleOf { amount: self.amount? },
             "positive" => ValueRule::Positive,
             "refundable" => ValueRule::Refundable { amount: self.amount? },
             _ => return None,

@@ -3,7 +3,8 @@
 
 use shopease_shop::ShopError;
 use shopease_shop::domain::{
-    Field, Format, FulfillmentState, OrderState, PaymentState, ProductSort, RuleError, Subject, ValueRule,
+    Country, CountryCode, DisputeState, Field, Format, FulfillmentState, OrderState, PaymentState, ProductSort,
+    RefundState, RuleError, Subject, ValueRule,
 };
 use shopease_shop::ports::WebhookError;
 
@@ -61,8 +62,12 @@ pub fn rule(rule: &RuleError) -> String {
         RuleError::CurrencyMismatch { cart, variant } => {
             format!("Your cart is in {cart}, but this item is priced in {variant}. Order it separately.")
         }
-        RuleError::NoShipping { country } => {
-            format!("No shipping method delivers this cart to the chosen country ({country}).")
+        RuleError::NoShipping { country } => format!("We do not ship to {}.", country_name(*country)),
+        RuleError::NoShippingPrice { currency } => {
+            format!("This cart cannot be shipped: there is no shipping price in {currency}. Nothing was ordered.")
+        }
+        RuleError::ShippingWeight { country } => {
+            format!("We do not ship a cart of this weight to {}. Remove an item to continue.", country_name(*country))
         }
         RuleError::ShippingNotOffered { .. } => {
             "The chosen shipping method is not offered for this address and cart. Choose another one.".to_owned()
@@ -74,12 +79,28 @@ pub fn rule(rule: &RuleError) -> String {
                 "The total changed from {expected} to {actual}. Nothing was ordered. Check the new total and order again."
             )
         }
+        RuleError::TotalBelowMinimum { total, minimum } => {
+            let (total, minimum) = (money(*total), money(*minimum));
+            format!(
+                "The total is {total}, and the smallest total that this shop can charge is {minimum}. Add an item to continue."
+            )
+        }
+        RuleError::TotalAboveMaximum { total, maximum } => {
+            let (total, maximum) = (money(*total), money(*maximum));
+            format!(
+                "The total is {total}, and the largest total that this shop can charge is {maximum}. Order in parts."
+            )
+        }
         RuleError::AmountTooLarge => "The amount is too large for one order.".to_owned(),
         RuleError::Other { code, message, .. } if message.is_empty() => {
             format!("The request breaks a rule of the shop ({code}).")
         }
         RuleError::Other { message, .. } => message.clone(),
     }
+}
+
+fn country_name(code: CountryCode) -> String {
+    Country::find(code).map_or_else(|| code.to_string(), |country| country.name.clone())
 }
 
 fn value_rule(field: Field, rule: &ValueRule) -> String {
@@ -121,7 +142,15 @@ fn value_rule(field: Field, rule: &ValueRule) -> String {
         ValueRule::NoOpenRefund => {
             "Another refund of this order is in progress. Try again when it has ended.".to_owned()
         }
+        ValueRule::NotDisputed => {
+            "The cardholder disputes this payment, and the bank has taken the money. Answer the dispute at the payment \
+             provider; a refund would pay twice."
+                .to_owned()
+        }
         ValueRule::SameCurrency { currency } => format!("Enter {value} in {currency}, the currency of the order."),
+        ValueRule::MultipleOf { amount } => {
+            format!("Enter {value} in steps of {}, the smallest amount that cards move.", money(*amount))
+        }
         ValueRule::Positive => format!("Enter {value} above zero."),
         ValueRule::Refundable { amount } => {
             format!("Enter {value} of at most {}: that is what is left of the payment.", money(*amount))
@@ -206,7 +235,8 @@ pub fn failure(error: &ShopError) -> String {
             "The first request with this idempotency key is still in progress. Try again in a moment.".to_owned()
         }
         ShopError::PaymentDeclined { code } => {
-            format!("{} Nothing was ordered and the cart is unchanged. Use another card.", decline(code))
+            let next = if is_limit(code) { "" } else { " Use another card." };
+            format!("{} Nothing was ordered and the cart is unchanged.{next}", decline(code))
         }
         ShopError::WebhookRefused(WebhookError::Forged) => "Webhook signature verification failed.".to_owned(),
         ShopError::WebhookRefused(WebhookError::Stale) => {
@@ -239,8 +269,19 @@ pub fn decline(code: &str) -> &'static str {
         "insufficient_funds" => "The card has insufficient funds.",
         "expired_card" => "The card has expired.",
         "authorization_expired" => "The card authorization expired.",
+        "authentication_failed" | "payment_intent_authentication_failure" => {
+            "The payment was not confirmed at the bank."
+        }
+        "amount_too_small" => "This shop cannot charge a total that small.",
+        "amount_too_large" => "This shop cannot charge a total that large.",
+        "amount_not_representable" => "This shop cannot charge this total.",
         _ => "The bank declined the card.",
     }
+}
+
+/// Whether a code is a limit of what the shop can charge, which no other card changes.
+pub fn is_limit(code: &str) -> bool {
+    matches!(code, "amount_too_small" | "amount_too_large" | "amount_not_representable")
 }
 
 /// A problem as the page says it where it happened. Visitors of pages know forms and carts, not keys and requests.
@@ -297,6 +338,26 @@ pub const fn payment_state(state: PaymentState) -> &'static str {
         PaymentState::PartiallyRefunded => "Partially refunded",
         PaymentState::Refunded => "Refunded",
         PaymentState::Voided => "Canceled",
+    }
+}
+
+/// The state of a refund.
+pub const fn refund_state(state: RefundState) -> &'static str {
+    match state {
+        RefundState::Requested => "Refund under way",
+        RefundState::Succeeded => "Refunded",
+        RefundState::Refused => "Refund refused by the payment provider",
+        RefundState::Failed => "Refund returned by the bank",
+    }
+}
+
+/// The state of a dispute.
+pub const fn dispute_state(state: DisputeState) -> &'static str {
+    match state {
+        DisputeState::Inquiry => "Inquiry",
+        DisputeState::Open => "Dispute open",
+        DisputeState::Won => "Dispute won",
+        DisputeState::Lost => "Dispute lost",
     }
 }
 

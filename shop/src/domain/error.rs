@@ -29,8 +29,18 @@ pub enum RuleError {
         /// Currency of the variant.
         variant: Currency,
     },
-    /// No shipping method delivers this cart to this country.
+    /// No shipping method delivers to this country.
     NoShipping {
+        /// The requested country.
+        country: CountryCode,
+    },
+    /// No shipping method has a price in the cart's currency.
+    NoShippingPrice {
+        /// Currency of the cart.
+        currency: Currency,
+    },
+    /// There is shipping to the country, but not for a cart of this weight.
+    ShippingWeight {
         /// The requested country.
         country: CountryCode,
     },
@@ -50,6 +60,20 @@ pub enum RuleError {
         expected: Money,
         /// What it costs now.
         actual: Money,
+    },
+    /// The payment provider charges no total that small.
+    TotalBelowMinimum {
+        /// What the cart costs.
+        total: Money,
+        /// The smallest total that can be charged.
+        minimum: Money,
+    },
+    /// The payment provider charges no total that large.
+    TotalAboveMaximum {
+        /// What the cart costs.
+        total: Money,
+        /// The largest total that can be charged.
+        maximum: Money,
     },
     /// An amount left the range of 64-bit minor units.
     AmountTooLarge,
@@ -124,10 +148,17 @@ pub enum ValueRule {
     Captured,
     /// A payment without a refund in progress.
     NoOpenRefund,
+    /// A payment of which the bank has nothing in a dispute.
+    NotDisputed,
     /// An amount in the order's currency.
     SameCurrency {
         /// The order's currency.
         currency: Currency,
+    },
+    /// An amount that the payment provider can move: a multiple of this one.
+    MultipleOf {
+        /// The smallest amount.
+        amount: Money,
     },
     /// More than zero.
     Positive,
@@ -157,9 +188,13 @@ impl RuleError {
             Self::EmptyCart => "empty_cart",
             Self::CurrencyMismatch { .. } => "currency_mismatch",
             Self::NoShipping { .. } => "no_shipping",
+            Self::NoShippingPrice { .. } => "no_shipping_price",
+            Self::ShippingWeight { .. } => "shipping_weight",
             Self::ShippingNotOffered { .. } => "shipping_not_offered",
             Self::NotSold { .. } => "not_sold",
             Self::TotalChanged { .. } => "total_changed",
+            Self::TotalBelowMinimum { .. } => "total_below_minimum",
+            Self::TotalAboveMaximum { .. } => "total_above_maximum",
             Self::AmountTooLarge => "amount_too_large",
             Self::Other { code, .. } => code,
         }
@@ -196,7 +231,9 @@ impl ValueRule {
             Self::FulfillmentStep => "fulfillment_step",
             Self::Captured => "captured",
             Self::NoOpenRefund => "no_open_refund",
+            Self::NotDisputed => "not_disputed",
             Self::SameCurrency { .. } => "same_currency",
+            Self::MultipleOf { .. } => "multiple_of",
             Self::Positive => "positive",
             Self::Refundable { .. } => "refundable",
         }
@@ -210,7 +247,10 @@ impl fmt::Display for RuleError {
             Self::InvalidValue { field, rule } => write!(f, " field={field} {rule}"),
             Self::TooManyLines { limit } => write!(f, " limit={limit}"),
             Self::CurrencyMismatch { cart, variant } => write!(f, " cart={cart} variant={variant}"),
-            Self::NoShipping { country } => write!(f, " country={country}"),
+            Self::NoShipping { country } | Self::ShippingWeight { country } => write!(f, " country={country}"),
+            Self::NoShippingPrice { currency } => write!(f, " currency={currency}"),
+            Self::TotalBelowMinimum { total, minimum } => write!(f, " total={total} minimum={minimum}"),
+            Self::TotalAboveMaximum { total, maximum } => write!(f, " total={total} maximum={maximum}"),
             Self::ShippingNotOffered { method } => write!(f, " method={method:?}"),
             Self::NotSold { sku } => write!(f, " sku={sku}"),
             Self::TotalChanged { expected, actual } => write!(f, " expected={expected} actual={actual}"),
@@ -228,7 +268,7 @@ impl fmt::Display for ValueRule {
             Self::Decimals { max } | Self::StockLimit { max } => write!(f, " max={max}"),
             Self::Format(format) => write!(f, " format={format}"),
             Self::SameCurrency { currency } => write!(f, " currency={currency}"),
-            Self::Refundable { amount } => write!(f, " amount={amount}"),
+            Self::Refundable { amount } | Self::MultipleOf { amount } => write!(f, " amount={amount}"),
             _ => Ok(()),
         }
     }

@@ -4,6 +4,7 @@
 mod account;
 mod address;
 mod cart;
+mod charge;
 mod country;
 mod destination;
 mod error;
@@ -17,6 +18,8 @@ mod page;
 mod payment;
 mod pricing;
 mod product;
+mod refund;
+mod reversal;
 mod search;
 mod shipping;
 mod stock;
@@ -26,6 +29,7 @@ mod token;
 pub use account::{Customer, EmailAddress, Role, Session};
 pub use address::Address;
 pub use cart::{Cart, CartLine, CartOwner, MAX_CART_LINES, MAX_LINE_QUANTITY, Quantity};
+pub use charge::ChargeLimits;
 pub use country::{Country, CountryCode, PostalCodes, Region};
 pub use destination::{Destination, DestinationFields};
 pub use error::{RuleError, ValueRule};
@@ -36,11 +40,14 @@ pub use order::{FulfillmentEvent, FulfillmentState, Order, OrderEvent, OrderLine
 pub use order_number::OrderNumber;
 pub use order_step::{OrderStep, PaymentCall, StockEffect};
 pub use page::{Page, PageLimit, Position};
-pub use payment::{Payment, PaymentFact, PaymentState, Refund, RefundStanding, RefundState};
+pub use payment::{Payment, PaymentFact, PaymentState};
 pub use pricing::{PricedLine, PricingRules, Quote, QuoteLine, TaxLine, quote};
 pub use product::{
     Category, Handle, Image, Inventory, Product, ProductOption, ProductSort, ProductStatus, ProductSummary, Sku,
     Variant, slug,
+};
+pub use refund::{
+    Dispute, DisputeState, Refund, RefundSource, RefundState, ReportedRefund, ReportedRefundState, Reversals,
 };
 pub use search::{Language, SearchQuery, SearchTerms, SearchWord, Tokenizer, fold};
 pub use shipping::{ShippingMethod, ShippingOffer, ShippingRate, ShippingTable};

@@ -3,8 +3,8 @@
 use time::OffsetDateTime;
 
 use super::{
-    Address, CartOwner, CustomerId, EmailAddress, LineItemId, Money, OrderId, Payment, PaymentState, QuoteLine,
-    Reservation, ShippingOffer, TaxLine,
+    Address, CartOwner, CustomerId, DisputeState, EmailAddress, LineItemId, Money, OrderId, Payment, PaymentState,
+    QuoteLine, Reservation, ShippingOffer, TaxLine,
 };
 
 /// Where an order stands.
@@ -151,6 +151,7 @@ impl Order {
             state: self.state,
             payment_state: self.payment.state,
             fulfillment: self.fulfillment,
+            dispute: self.payment.disputes.iter().map(|dispute| dispute.state).max(),
             placed_at: self.placed_at,
         }
     }
@@ -175,6 +176,8 @@ pub struct OrderSummary {
     pub payment_state: PaymentState,
     /// Where the parcel stands.
     pub fulfillment: FulfillmentState,
+    /// The most urgent of its disputes.
+    pub dispute: Option<DisputeState>,
     /// When it was placed.
     pub placed_at: OffsetDateTime,
 }

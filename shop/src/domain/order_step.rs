@@ -5,8 +5,7 @@
 use time::{Duration, OffsetDateTime};
 
 use super::{
-    Field, FulfillmentEvent, Money, Order, OrderEvent, OrderState, PaymentFact, PaymentState, Refund, RefundId,
-    RefundState, RuleError, ValueRule,
+    Field, FulfillmentEvent, Order, OrderEvent, OrderState, PaymentFact, PaymentState, Refund, RuleError, ValueRule,
 };
 
 /// How long whoever works on a payment is left alone by the worker: longer than a key's lease and a request's deadline.
@@ -65,12 +64,17 @@ pub enum PaymentCall {
         /// The intent.
         intent_id: String,
     },
-    /// Give money back.
+    /// Give money back, unless the provider reports that it has done so.
     Refund {
         /// The intent.
         intent_id: String,
         /// What to give back.
         refund: Refund,
+    },
+    /// Read what goes back of a collected payment: somebody may have refunded or disputed it at the provider or bank.
+    Reconcile {
+        /// The intent.
+        intent_id: String,
     },
     /// Nothing is to be asked: this is known without the provider.
     Known(PaymentFact),
@@ -182,65 +186,6 @@ impl Order {
         step
     }
 
-    /// Asks for money back. The units of an order that is given back whole before it was sent return to stock, once the
-    /// provider has done it.
-    ///
-    /// # Errors
-    /// [`RuleError::InvalidValue`] when nothing was collected, another refund is still open, the currency differs, or
-    /// more would be given back than was paid.
-    pub fn request_refund(&self, id: RefundId, amount: Money, now: OffsetDateTime) -> Result<OrderStep, RuleError> {
-        let refuse = |rule| Err(RuleError::invalid(Field::Amount, rule));
-        if !self.payment.state.is_collected() || self.payment.intent_id.is_none() {
-            return refuse(ValueRule::Captured);
-        }
-        if self.payment.open_refund().is_some() {
-            return refuse(ValueRule::NoOpenRefund);
-        }
-        if amount.currency != self.total.currency {
-            return refuse(ValueRule::SameCurrency { currency: self.total.currency });
-        }
-        if amount.amount_minor <= 0 {
-            return refuse(ValueRule::Positive);
-        }
-        if amount.amount_minor > self.refundable().amount_minor {
-            return refuse(ValueRule::Refundable { amount: self.refundable() });
-        }
-        let mut step = self.step();
-        step.order.payment.refunds.push(Refund { id, amount, state: RefundState::Requested, requested_at: now });
-        step.order.due_at = step.order.next_look(now);
-        Ok(step)
-    }
-
-    /// What can still be given back.
-    pub fn refundable(&self) -> Money {
-        let paid_minor = if self.payment.state.is_collected() { self.total.amount_minor } else { 0 };
-        let left_minor = paid_minor.saturating_sub(self.payment.committed_refunds_minor()).max(0);
-        Money { amount_minor: left_minor, currency: self.total.currency }
-    }
-
-    /// The provider has done a refund, or refused it. `None` when that is known.
-    pub fn settle_refund(&self, id: &RefundId, succeeded: bool, now: OffsetDateTime) -> Option<OrderStep> {
-        let index = self.payment.refunds.iter().position(|refund| refund.id == *id)?;
-        if self.payment.refunds[index].state != RefundState::Requested {
-            return None;
-        }
-        let mut step = self.step();
-        let payment = &mut step.order.payment;
-        payment.refunds[index].state = if succeeded { RefundState::Succeeded } else { RefundState::Refused };
-        if succeeded {
-            let in_full = payment.refunded_minor() >= self.total.amount_minor;
-            let fact = if in_full { PaymentFact::RefundedInFull } else { PaymentFact::RefundedInPart };
-            payment.state = payment.state.after(fact)?;
-            step.topics.push("order.refunded");
-            if in_full && self.fulfillment == super::FulfillmentState::Unfulfilled {
-                step.happens(OrderEvent::CalledOff, StockEffect::Restock, "order.cancelled");
-            }
-        }
-        step.order.payment.looks = 0;
-        step.order.due_at = step.order.next_look(now);
-        Some(step)
-    }
-
     /// The parcel leaves, or comes back with its units.
     ///
     /// # Errors
@@ -267,7 +212,7 @@ impl Order {
         placed_at + AT_WORK
     }
 
-    fn next_look(&self, now: OffsetDateTime) -> Option<OffsetDateTime> {
+    pub(super) fn next_look(&self, now: OffsetDateTime) -> Option<OffsetDateTime> {
         match self.payment.state {
             state if state.is_settled() => self.payment.open_refund().map(|_| now + AT_WORK),
             PaymentState::Unknown => Some(now + self.pause()),
@@ -280,7 +225,7 @@ impl Order {
         (FIRST_PAUSE * 2_i32.pow(self.payment.looks.min(16))).min(LONGEST_PAUSE)
     }
 
-    fn step(&self) -> OrderStep {
+    pub(super) fn step(&self) -> OrderStep {
         let mut order = self.clone();
         order.version += 1;
         OrderStep { order, stock: StockEffect::Keep, topics: Vec::new() }
@@ -289,7 +234,7 @@ impl Order {
 
 impl OrderStep {
     /// What happens to the order with its payment, if it still can.
-    fn happens(&mut self, event: OrderEvent, stock: StockEffect, topic: &'static str) {
+    pub(super) fn happens(&mut self, event: OrderEvent, stock: StockEffect, topic: &'static str) {
         if let Some(state) = self.order.state.after(event) {
             self.order.state = state;
             self.stock = stock;
@@ -304,7 +249,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::{Currency, FulfillmentState};
+    use crate::domain::{
+        Currency, Dispute, DisputeState, FulfillmentState, Money, RefundId, RefundSource, RefundState, ReportedRefund,
+        ReportedRefundState, Reversals,
+    };
     use crate::testing::fixtures;
 
     const NOW: OffsetDateTime = time::macros::datetime!(2026-01-01 12:00 UTC);
@@ -384,7 +332,24 @@ mod tests {
         let id = RefundId::derive(name);
         let asked = order.request_refund(id.clone(), amount, NOW).expect("a refund");
         assert!(matches!(asked.order.next_payment_call(), PaymentCall::Refund { .. }));
-        asked.order.settle_refund(&id, true, NOW).expect("new")
+        asked.order.book(&reported(&id, amount, ReportedRefundState::Succeeded), NOW).expect("new")
+    }
+
+    /// One refund as the provider reports it.
+    fn reported(id: &RefundId, amount: Money, state: ReportedRefundState) -> Reversals {
+        let (provider_id, refund_id) = (format!("re {id}"), Some(id.clone()));
+        let refund = ReportedRefund { provider_id, refund_id, amount, state, created_at: NOW };
+        Reversals { refunds: vec![refund], disputes: Vec::new() }
+    }
+
+    fn failed() -> ReportedRefundState {
+        ReportedRefundState::Failed { code: "lost_or_stolen_card".to_owned() }
+    }
+
+    fn dispute(amount: Money, state: DisputeState) -> Reversals {
+        let (id, reason) = ("dp_1".to_owned(), "fraudulent".to_owned());
+        let dispute = Dispute { id, amount, state, reason, opened_at: NOW };
+        Reversals { refunds: Vec::new(), disputes: vec![dispute] }
     }
 
     #[test]
@@ -411,9 +376,67 @@ mod tests {
         let id = RefundId::derive("first");
         let asked = paid().request_refund(id.clone(), eur(5), NOW).expect("a refund").order;
         assert!(asked.request_refund(RefundId::derive("second"), eur(5), NOW).is_err(), "one at a time");
-        let refused = asked.settle_refund(&id, false, NOW).expect("new").order;
-        assert_eq!(refused.settle_refund(&id, true, NOW), None, "it is settled");
+        let refuse = |order: &Order| order.refuse_refund(&id, "declined".to_owned(), &Reversals::default(), NOW);
+        let refused = refuse(&asked).expect("new").order;
+        assert_eq!(refuse(&refused), None, "it is settled");
         assert_eq!((refused.payment.state, refused.refundable()), (PaymentState::Captured, refused.total));
+        assert_eq!((refused.version, refused.due_at), (asked.version + 1, None));
+    }
+
+    #[test]
+    fn a_refund_made_at_the_provider_is_booked_once_beside_those_of_the_shop() {
+        let outside = ReportedRefund {
+            provider_id: "re_outside".to_owned(),
+            refund_id: None,
+            amount: eur(5),
+            state: ReportedRefundState::Succeeded,
+            created_at: NOW,
+        };
+        let reported = Reversals { refunds: vec![outside], disputes: Vec::new() };
+        let id = RefundId::derive("ours");
+        // The amounts agree, and yet it is not the refund that the shop asks for.
+        let asked = paid().request_refund(id.clone(), eur(5), NOW).expect("a refund").order;
+        let booked = asked.book(&reported, NOW).expect("new");
+        assert_eq!(booked.topics, ["order.refunded"]);
+        let found: Vec<_> = booked.order.payment.refunds.iter().map(|refund| (refund.source, refund.state)).collect();
+        let (ours, outside) = ((RefundSource::Shop, RefundState::Requested), RefundState::Succeeded);
+        assert_eq!(found, [ours, (RefundSource::Provider, outside)]);
+        assert!(matches!(booked.order.next_payment_call(), PaymentCall::Refund { refund, .. } if refund.id == id));
+        assert_eq!(booked.order.book(&reported, NOW), None, "it is there");
+        assert_eq!(booked.order.reversal_differences(&reported), Vec::<String>::new());
+        assert_eq!(asked.reversal_differences(&reported).len(), 1);
+    }
+
+    #[test]
+    fn a_refund_that_the_bank_returns_can_be_made_again_and_stock_moves_once() {
+        let order = paid();
+        let all = refunded(&order, "all", order.total).order;
+        let returned = all.book(&reported(&RefundId::derive("all"), order.total, failed()), NOW).expect("new");
+        assert_eq!((returned.stock, &returned.topics[..]), (StockEffect::Keep, &["order.refund_failed"][..]));
+        assert_eq!(
+            (returned.order.state, returned.order.payment.state),
+            (OrderState::Cancelled, PaymentState::Captured)
+        );
+        assert_eq!(returned.order.refundable(), order.total);
+        let again = refunded(&returned.order, "again", order.total);
+        assert_eq!((again.stock, again.order.payment.state), (StockEffect::Keep, PaymentState::Refunded));
+    }
+
+    #[test]
+    fn what_the_bank_has_in_a_dispute_is_not_refunded_beside_it() {
+        let order = paid();
+        let total = order.total;
+        for (state, topic, left) in [
+            (DisputeState::Inquiry, "order.disputed", total),
+            (DisputeState::Open, "order.disputed", eur(0)),
+            (DisputeState::Lost, "order.dispute_lost", eur(0)),
+            (DisputeState::Won, "order.dispute_won", total),
+        ] {
+            let step = order.book(&dispute(total, state), NOW).expect("new");
+            assert_eq!((&step.topics[..], step.order.refundable()), (&[topic][..], left), "{state:?}");
+            assert_eq!(step.order.request_refund(RefundId::derive("x"), eur(1), NOW).is_ok(), left == total);
+            assert_eq!(step.order.book(&dispute(total, state), NOW), None, "{state:?} is known");
+        }
     }
 
     #[test]
@@ -471,14 +494,16 @@ mod tests {
         CallOff(bool),
         Refund(i64),
         SettleRefund(bool),
+        ReturnRefund,
+        RefundOutside(i64),
         Parcel(FulfillmentEvent),
         Postpone,
     }
 
     fn events() -> impl Strategy<Value = Vec<Event>> {
         use PaymentFact::{
-            ActionRequired, Authorized, Captured, Declined, NoAnswer, RefundedInFull, RefundedInPart, Unconfirmed,
-            Voided,
+            ActionRequired, Authorized, Captured, Declined, NoAnswer, RefundedInFull, RefundedInPart, RefundsReturned,
+            Unconfirmed, Voided,
         };
         let facts = vec![
             NoAnswer,
@@ -490,6 +515,7 @@ mod tests {
             Voided,
             RefundedInPart,
             RefundedInFull,
+            RefundsReturned,
         ];
         let event = prop_oneof![
             4 => proptest::sample::select(facts).prop_map(Event::Fact),
@@ -497,6 +523,8 @@ mod tests {
             1 => any::<bool>().prop_map(Event::CallOff),
             2 => (0_i64..3000).prop_map(Event::Refund),
             2 => any::<bool>().prop_map(Event::SettleRefund),
+            1 => Just(Event::ReturnRefund),
+            1 => (1_i64..3000).prop_map(Event::RefundOutside),
             1 => proptest::sample::select(vec![FulfillmentEvent::Sent, FulfillmentEvent::CameBack]).prop_map(Event::Parcel),
             1 => Just(Event::Postpone),
         ];
@@ -510,17 +538,32 @@ mod tests {
             // Units as the order sees them: held once at the start.
             let (mut held, mut sold) = (1, 0);
             for (number, event) in events.into_iter().enumerate() {
-                let refund = order.payment.open_refund().map(|refund| refund.id.clone());
+                let refund = order.payment.open_refund().cloned();
                 let step = match event {
-                    // Refunds are told by `settle_refund` alone.
-                    Event::Fact(PaymentFact::RefundedInPart | PaymentFact::RefundedInFull) => None,
+                    // Refunds are booked by `book` alone.
+                    Event::Fact(
+                        PaymentFact::RefundedInPart | PaymentFact::RefundedInFull | PaymentFact::RefundsReturned,
+                    ) => None,
                     Event::Fact(fact) => order.learn(fact, NOW),
                     Event::Intent => order.payment.intent_id.is_none().then(|| order.note_intent("pi".to_owned(), NOW)),
                     Event::CallOff(refused) => order.call_off(refused.then(|| "no".to_owned()), NOW),
                     Event::Refund(minor) => {
                         order.request_refund(RefundId::derive(&number.to_string()), eur(minor), NOW).ok()
                     }
-                    Event::SettleRefund(done) => refund.and_then(|id| order.settle_refund(&id, done, NOW)),
+                    Event::SettleRefund(true) => refund.and_then(|refund| {
+                        order.book(&reported(&refund.id, refund.amount, ReportedRefundState::Succeeded), NOW)
+                    }),
+                    Event::SettleRefund(false) => refund.and_then(|refund| {
+                        order.refuse_refund(&refund.id, "no".to_owned(), &Reversals::default(), NOW)
+                    }),
+                    Event::ReturnRefund => order.payment.refunds.last().and_then(|refund| {
+                        order.book(&reported(&refund.id, refund.amount, failed()), NOW)
+                    }),
+                    Event::RefundOutside(minor) => {
+                        let amount = eur(minor.min(order.refundable().amount_minor));
+                        let made = reported(&RefundId::derive(&format!("outside {number}")), amount, ReportedRefundState::Succeeded);
+                        if amount.amount_minor > 0 { order.book(&made, NOW) } else { None }
+                    }
                     Event::Parcel(event) => order.move_parcel(event).ok(),
                     Event::Postpone => Some(order.postpone(NOW)),
                 };

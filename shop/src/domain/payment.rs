@@ -1,8 +1,6 @@
 //! The payment of an order: what is known of the intent at the provider, and what that allows next.
 
-use time::OffsetDateTime;
-
-use super::{Money, PaymentId, RefundId};
+use super::{Dispute, PaymentId, Refund, RefundState};
 
 /// Where the payment of an order stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,6 +46,8 @@ pub enum PaymentFact {
     RefundedInPart,
     /// A refund went through, and nothing is left.
     RefundedInFull,
+    /// The bank returned every refund: nothing is given back.
+    RefundsReturned,
 }
 
 impl PaymentState {
@@ -81,8 +81,11 @@ impl PaymentState {
             (Self::Pending | Self::RequiresAction | Self::Unknown | Self::Authorized, Fact::Voided) => {
                 Some(Self::Voided)
             }
-            (Self::Captured | Self::PartiallyRefunded, Fact::RefundedInPart) => Some(Self::PartiallyRefunded),
+            (Self::Captured | Self::PartiallyRefunded | Self::Refunded, Fact::RefundedInPart) => {
+                Some(Self::PartiallyRefunded)
+            }
             (Self::Captured | Self::PartiallyRefunded, Fact::RefundedInFull) => Some(Self::Refunded),
+            (Self::PartiallyRefunded | Self::Refunded, Fact::RefundsReturned) => Some(Self::Captured),
             _ => None,
         }
     }
@@ -99,41 +102,6 @@ impl PaymentState {
     pub fn is_collected(self) -> bool {
         matches!(self, Self::Captured | Self::PartiallyRefunded | Self::Refunded)
     }
-}
-
-/// Where a refund stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RefundState {
-    /// Asked for, and kept before the provider is called: it will be done, whatever process dies.
-    Requested,
-    /// The provider has given the money back.
-    Succeeded,
-    /// The provider refused.
-    Refused,
-}
-
-/// Money given back.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refund {
-    /// Identity; part of the provider's idempotency key.
-    pub id: RefundId,
-    /// How much.
-    pub amount: Money,
-    /// Where it stands.
-    pub state: RefundState,
-    /// When it was asked for.
-    pub requested_at: OffsetDateTime,
-}
-
-/// Whether the provider has done a refund, judged by what it has given back in all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RefundStanding {
-    /// Only earlier refunds are done.
-    NotDone,
-    /// It is done, too.
-    Done,
-    /// The sum is neither: somebody else gave money back, or the provider is behind.
-    Unclear,
 }
 
 /// The payment of an order.
@@ -160,8 +128,10 @@ pub struct Payment {
     pub calling_off: bool,
     /// How often it was looked at without an end since it last came further; the pauses between looks grow with it.
     pub looks: u32,
-    /// What was or is to be given back, oldest first.
+    /// What was or is to be given back, oldest first: by the shop, or at the provider.
     pub refunds: Vec<Refund>,
+    /// What cardholders disputed at their banks, oldest first.
+    pub disputes: Vec<Dispute>,
 }
 
 impl Payment {
@@ -179,6 +149,7 @@ impl Payment {
             calling_off: false,
             looks: 0,
             refunds: Vec::new(),
+            disputes: Vec::new(),
         }
     }
 
@@ -189,7 +160,7 @@ impl Payment {
 
     /// Minor units that are given back or asked to be.
     pub(super) fn committed_refunds_minor(&self) -> i64 {
-        let counted = self.refunds.iter().filter(|refund| refund.state != RefundState::Refused);
+        let counted = self.refunds.iter().filter(|refund| refund.state.is_committed());
         counted.map(|refund| refund.amount.amount_minor).fold(0, i64::saturating_add)
     }
 
@@ -199,28 +170,19 @@ impl Payment {
         done.map(|refund| refund.amount.amount_minor).fold(0, i64::saturating_add)
     }
 
-    /// Where an open refund stands when the provider says that it has given back `refunded` in all.
-    pub fn refund_standing(&self, refund: &Refund, refunded: Money) -> RefundStanding {
-        let before_minor = self.refunded_minor();
-        match refunded.amount_minor {
-            _ if refunded.currency != refund.amount.currency => RefundStanding::Unclear,
-            minor if minor == before_minor => RefundStanding::NotDone,
-            minor if before_minor.checked_add(refund.amount.amount_minor) == Some(minor) => RefundStanding::Done,
-            _ => RefundStanding::Unclear,
-        }
+    /// Minor units that the bank has taken back in disputes.
+    pub fn disputed_minor(&self) -> i64 {
+        let taken = self.disputes.iter().filter(|dispute| dispute.state.withholds());
+        taken.map(|dispute| dispute.amount.amount_minor).fold(0, i64::saturating_add)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use time::macros::datetime;
-
     use super::PaymentFact as Fact;
     use super::PaymentState as State;
-    use super::{Money, Payment, PaymentId, Refund, RefundId, RefundStanding, RefundState};
-    use crate::domain::Currency;
 
-    const FACTS: [Fact; 9] = [
+    const FACTS: [Fact; 10] = [
         Fact::NoAnswer,
         Fact::Unconfirmed,
         Fact::ActionRequired,
@@ -230,19 +192,20 @@ mod tests {
         Fact::Voided,
         Fact::RefundedInPart,
         Fact::RefundedInFull,
+        Fact::RefundsReturned,
     ];
 
     /// One row a state, one column a fact, in the order of [`FACTS`]; `-` changes nothing.
     const TABLE: [(State, &str); 9] = [
-        (State::Pending, "unknown - action authorized captured declined voided - -"),
-        (State::RequiresAction, "unknown - - authorized captured declined voided - -"),
-        (State::Unknown, "- pending action authorized captured declined voided - -"),
-        (State::Authorized, "unknown - - - captured declined voided - -"),
-        (State::Captured, "- - - - - - - part refunded"),
-        (State::PartiallyRefunded, "- - - - - - - part refunded"),
-        (State::Refunded, "- - - - - - - - -"),
-        (State::Declined, "- - - - - - - - -"),
-        (State::Voided, "- - - - - - - - -"),
+        (State::Pending, "unknown - action authorized captured declined voided - - -"),
+        (State::RequiresAction, "unknown - - authorized captured declined voided - - -"),
+        (State::Unknown, "- pending action authorized captured declined voided - - -"),
+        (State::Authorized, "unknown - - - captured declined voided - - -"),
+        (State::Captured, "- - - - - - - part refunded -"),
+        (State::PartiallyRefunded, "- - - - - - - part refunded captured"),
+        (State::Refunded, "- - - - - - - part - captured"),
+        (State::Declined, "- - - - - - - - - -"),
+        (State::Voided, "- - - - - - - - - -"),
     ];
 
     fn named(name: &str) -> Option<State> {
@@ -271,35 +234,6 @@ mod tests {
             }
         }
         assert_eq!(TABLE.map(|(state, _)| state), State::ALL);
-    }
-
-    #[test]
-    fn the_sum_given_back_tells_whether_a_refund_is_done() {
-        let eur = |minor| Money::new(minor, Currency::EUR);
-        let refund = |name: &str, minor, state| Refund {
-            id: RefundId::derive(name),
-            amount: eur(minor),
-            state,
-            requested_at: datetime!(2026-01-01 12:00 UTC),
-        };
-        let mut payment = Payment::new(PaymentId::derive("payment"), "fake", "card".to_owned());
-        let open = refund("open", 300, RefundState::Requested);
-        payment.refunds = vec![
-            refund("first", 500, RefundState::Succeeded),
-            refund("second", 70, RefundState::Refused),
-            open.clone(),
-        ];
-        for (sum, standing) in [
-            (eur(500), RefundStanding::NotDone),
-            (eur(800), RefundStanding::Done),
-            (eur(0), RefundStanding::Unclear),
-            (eur(570), RefundStanding::Unclear),
-            (eur(799), RefundStanding::Unclear),
-            (eur(1_000), RefundStanding::Unclear),
-            (Money::new(800, "SEK".parse().expect("a currency")), RefundStanding::Unclear),
-        ] {
-            assert_eq!(payment.refund_standing(&open, sum), standing, "{sum}");
-        }
     }
 
     #[test]

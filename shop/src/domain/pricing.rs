@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    CountryCode, Destination, Image, Money, Product, Quantity, RuleError, ShippingOffer, ShippingTable, Sku, TaxClass,
-    TaxTable, Variant,
+    ChargeLimits, CountryCode, Destination, Image, Money, Product, Quantity, RuleError, ShippingOffer, ShippingTable,
+    Sku, TaxClass, TaxTable, Variant,
 };
 
 /// The data a quote is made from.
@@ -61,11 +61,16 @@ impl QuoteLine {
     /// Characters of a picture's description that a line keeps: it says which product it is, not all that is seen.
     const MAX_ALT_CHARS: usize = 125;
 
-    /// A line of so many units of a variant.
+    /// A line of so many units of a variant at a price.
     ///
     /// # Errors
     /// [`RuleError`] when the total is too large.
-    pub fn of(product: &Product, variant: &Variant, quantity: Quantity) -> Result<Self, RuleError> {
+    pub fn of(
+        product: &Product,
+        variant: &Variant,
+        unit_price: Money,
+        quantity: Quantity,
+    ) -> Result<Self, RuleError> {
         Ok(Self {
             sku: variant.sku.clone(),
             product_handle: product.handle.clone(),
@@ -73,8 +78,8 @@ impl QuoteLine {
             variant_title: variant.title(),
             image: Self::image_of(product, variant),
             quantity,
-            unit_price: variant.price,
-            line_total: variant.price.checked_mul(quantity.get())?,
+            unit_price,
+            line_total: unit_price.checked_mul(quantity.get())?,
         })
     }
 
@@ -131,15 +136,17 @@ pub struct Quote {
 ///
 /// Tax is computed once per rate on the sum of what it applies to, and rounded half away from zero; shipping is
 /// taxed at the standard rate. Where the table has no rate, no tax is charged and gross prices stay as they are.
+/// Prices of shipping and taxes that are added are rounded to what can be charged, as the prices of the lines are already.
 ///
 /// # Errors
-/// [`RuleError`]: an empty cart, several currencies, no shipping to the place, a method that is not offered, or an
-/// amount out of range.
+/// [`RuleError`]: an empty cart, several currencies, no shipping to the place, a method that is not offered, a total that
+/// cannot be charged, or an amount out of range.
 pub fn quote(
     lines: &[PricedLine],
     place: &Destination,
     shipping_method: Option<&str>,
     rules: &PricingRules,
+    limits: &ChargeLimits,
 ) -> Result<Quote, RuleError> {
     let currency = lines.first().ok_or(RuleError::EmptyCart)?.line.unit_price.currency;
     let mut subtotal = Money::zero(currency);
@@ -156,13 +163,19 @@ pub fn quote(
         *base = base.checked_add(total)?;
     }
     let needs_shipping = lines.iter().any(|priced| priced.requires_shipping);
-    let shipping_offers = rules.shipping.offers(place.country(), subtotal, weight_grams, needs_shipping);
+    let mut shipping_offers = rules.shipping.offers(place.country(), subtotal, weight_grams, needs_shipping);
+    if shipping_offers.is_empty() {
+        return Err(rules.shipping.why_none(place.country(), currency));
+    }
+    for offer in &mut shipping_offers {
+        offer.price = limits.round(offer.price)?;
+    }
     let shipping = choose(&shipping_offers, shipping_method, place.country())?;
     if shipping.price.amount_minor > 0 {
         let base = taxable.entry(TaxClass::Standard).or_insert(Money::zero(currency));
         *base = base.checked_add(shipping.price)?;
     }
-    let tax_lines = tax_lines(&taxable, place, rules)?;
+    let tax_lines = tax_lines(&taxable, place, rules, limits)?;
     let mut tax_total = Money::zero(currency);
     for line in &tax_lines {
         tax_total = tax_total.checked_add(line.amount)?;
@@ -171,6 +184,7 @@ pub fn quote(
     if !rules.prices_include_tax {
         total = total.checked_add(tax_total)?;
     }
+    limits.check(total)?;
     Ok(Quote {
         lines: lines.iter().map(|priced| priced.line.clone()).collect(),
         subtotal,
@@ -200,13 +214,18 @@ fn tax_lines(
     taxable: &BTreeMap<TaxClass, Money>,
     place: &Destination,
     rules: &PricingRules,
+    limits: &ChargeLimits,
 ) -> Result<Vec<TaxLine>, RuleError> {
     const MILLION: i64 = 1_000_000;
     let mut lines = Vec::new();
     for (class, base) in taxable {
         let Some(rate) = rules.tax.rate(place, *class).filter(|rate| rate.rate_ppm > 0) else { continue };
         let ppm = i64::from(rate.rate_ppm);
-        let amount = base.checked_ratio(ppm, if rules.prices_include_tax { MILLION + ppm } else { MILLION })?;
+        let amount = if rules.prices_include_tax {
+            base.checked_ratio(ppm, MILLION + ppm)?
+        } else {
+            limits.round(base.checked_ratio(ppm, MILLION)?)?
+        };
         lines.push(TaxLine { title: rate.title.clone(), rate_ppm: rate.rate_ppm, amount });
     }
     lines.sort_by_key(|line| std::cmp::Reverse(line.rate_ppm));
@@ -219,6 +238,8 @@ mod tests {
 
     use super::*;
     use crate::domain::{Currency, DestinationFields, Field};
+
+    const NONE: ChargeLimits = ChargeLimits::NONE;
 
     fn rules(prices_include_tax: bool) -> PricingRules {
         PricingRules {
@@ -275,7 +296,7 @@ mod tests {
     #[test]
     fn gross_prices_contain_the_tax_and_net_prices_get_it_on_top() {
         let lines = [line("A", 1190, 2, TaxClass::Standard, 100), line("B", 1070, 1, TaxClass::Reduced, 100)];
-        let gross = quote(&lines, &place("DE", None), None, &rules(true)).expect("a quote");
+        let gross = quote(&lines, &place("DE", None), None, &rules(true), &NONE).expect("a quote");
         assert_eq!(
             (gross.subtotal.amount_minor, gross.shipping.price.amount_minor, gross.total.amount_minor),
             (3450, 490, 3940)
@@ -284,25 +305,29 @@ mod tests {
             gross.tax_lines.iter().map(|tax| (tax.rate_ppm, tax.amount.amount_minor)).collect::<Vec<_>>(),
             [(190_000, 458), (70_000, 70)]
         );
-        let net = quote(&lines, &place("DE", None), None, &rules(false)).expect("a quote");
+        let net = quote(&lines, &place("DE", None), None, &rules(false), &NONE).expect("a quote");
         assert_eq!((net.tax_total.amount_minor, net.total.amount_minor), (545 + 75, 3940 + 620));
     }
 
     #[test]
     fn a_region_has_its_own_rate_and_elsewhere_there_is_none() {
         let lines = [line("A", 10_000, 1, TaxClass::Standard, 100)];
-        let california = quote(&lines, &place("US", Some("CA")), None, &rules(false)).expect("a quote");
+        let california = quote(&lines, &place("US", Some("CA")), None, &rules(false), &NONE).expect("a quote");
         assert_eq!(california.tax_total.amount_minor, 725);
         assert_eq!(
-            quote(&lines, &place("US", Some("OR")), None, &rules(false)).expect("a quote").tax_total.amount_minor,
+            quote(&lines, &place("US", Some("OR")), None, &rules(false), &NONE)
+                .expect("a quote")
+                .tax_total
+                .amount_minor,
             0
         );
     }
 
     #[test]
     fn shipping_follows_weight_country_and_value() {
-        let quoted =
-            |lines: &[PricedLine], to: &str, method: Option<&str>| quote(lines, &place(to, None), method, &rules(true));
+        let quoted = |lines: &[PricedLine], to: &str, method: Option<&str>| {
+            quote(lines, &place(to, None), method, &rules(true), &NONE)
+        };
         let price = |quote: Quote| (quote.shipping.id.clone(), quote.shipping.price.amount_minor);
         let light = [line("A", 100, 1, TaxClass::Standard, 1000)];
         let heavy = [line("A", 100, 1, TaxClass::Standard, 1001)];
@@ -312,19 +337,37 @@ mod tests {
         assert_eq!(quoted(&heavy, "FR", None).map(price), Ok(("standard".to_owned(), 790)));
         assert_eq!(quoted(&dear, "FR", None).map(price), Ok(("standard".to_owned(), 0)));
         assert_eq!(quoted(&too_heavy, "DE", None).map(price), Ok(("express".to_owned(), 1290)));
-        assert_eq!(quoted(&too_heavy, "FR", None), Err(RuleError::NoShipping { country: country("FR") }));
+        assert_eq!(quoted(&too_heavy, "FR", None), Err(RuleError::ShippingWeight { country: country("FR") }));
         assert_eq!(
             quoted(&light, "FR", Some("express")),
             Err(RuleError::ShippingNotOffered { method: "express".to_owned() })
         );
-        assert_eq!(quote(&[], &place("DE", None), None, &rules(true)), Err(RuleError::EmptyCart));
+        let (kosovo, krone) = (country("XK"), Money::new(100, "DKK".parse().expect("a currency")));
+        assert_eq!(quoted(&light, "XK", None), Err(RuleError::NoShipping { country: kosovo }));
+        let mut danish = light.clone();
+        (danish[0].line.unit_price, danish[0].line.line_total) = (krone, krone);
+        assert_eq!(quoted(&danish, "FR", None), Err(RuleError::NoShippingPrice { currency: krone.currency }));
+        assert_eq!(quote(&[], &place("DE", None), None, &rules(true), &NONE), Err(RuleError::EmptyCart));
+    }
+
+    #[test]
+    fn what_cannot_be_charged_is_not_quoted_and_what_is_added_is_rounded() {
+        let lines = [line("A", 1000, 1, TaxClass::Standard, 100)];
+        let in_tens = ChargeLimits { step_minor: 10, ..NONE };
+        // 10.00 and 4.90 for shipping; the tax of 2.831 is 2.83.
+        let net = quote(&lines, &place("DE", None), None, &rules(false), &in_tens).expect("a quote");
+        assert_eq!((net.tax_total.amount_minor, net.total.amount_minor), (280, 1770));
+        let low = ChargeLimits { minimum_minor: 1771, ..in_tens };
+        let refused = quote(&lines, &place("DE", None), None, &rules(false), &low);
+        let minimum = Money::new(1771, Currency::EUR);
+        assert_eq!(refused, Err(RuleError::TotalBelowMinimum { total: net.total, minimum }));
     }
 
     proptest! {
         #[test]
         fn the_total_is_the_sum_of_its_parts(prices in prop::collection::vec((0_i64..1_000_000, 1_u32..=999), 1..6), gross: bool) {
             let lines: Vec<_> = prices.iter().enumerate().map(|(n, (minor, units))| line(&format!("S{n}"), *minor, *units, if n % 2 == 0 { TaxClass::Standard } else { TaxClass::Reduced }, 1)).collect();
-            let quote = quote(&lines, &place("DE", None), Some("express"), &rules(gross)).expect("a quote");
+            let quote = quote(&lines, &place("DE", None), Some("express"), &rules(gross), &NONE).expect("a quote");
             let sum: i64 = prices.iter().map(|(minor, units)| minor * i64::from(*units)).sum();
             let tax = if gross { 0 } else { quote.tax_total.amount_minor };
             prop_assert_eq!(quote.total.amount_minor, sum + 1290 + tax);
@@ -335,7 +378,7 @@ mod tests {
             let mut huge = line("A", 1, 1, TaxClass::Standard, 1);
             huge.line.unit_price = Money::new(minor, Currency::EUR);
             huge.line.line_total = huge.line.unit_price;
-            prop_assert!(quote(&[huge.clone(), huge], &place("DE", None), Some("express"), &rules(false)).is_err());
+            prop_assert!(quote(&[huge.clone(), huge], &place("DE", None), Some("express"), &rules(false), &NONE).is_err());
         }
     }
 }

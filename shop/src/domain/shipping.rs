@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{CountryCode, Currency, Money};
+use super::{CountryCode, Currency, Money, RuleError};
 
 /// What a method charges, in minor units per currency it is offered in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,6 +113,19 @@ impl ShippingTable {
             })
             .collect()
     }
+
+    /// Why there is no offer for a cart in a currency that goes to a country.
+    pub fn why_none(&self, country: CountryCode, currency: Currency) -> RuleError {
+        let here: Vec<_> = self.methods.iter().filter(|method| method.delivers_to(country)).collect();
+        let priced = |method: &ShippingMethod| method.has_price_in(currency);
+        if !self.methods.iter().any(priced) {
+            RuleError::NoShippingPrice { currency }
+        } else if !here.into_iter().any(priced) {
+            RuleError::NoShipping { country }
+        } else {
+            RuleError::ShippingWeight { country }
+        }
+    }
 }
 
 impl ShippingTable {
@@ -121,7 +134,7 @@ impl ShippingTable {
     pub fn gap_of(&self, currency: Currency) -> Option<String> {
         let todo = format!("add prices in {currency} to SHOPEASE_SHIPPING_METHODS, or sell in another currency");
         let priced: Vec<&ShippingMethod> =
-            self.methods.iter().filter(|method| method.currencies().any(|known| known == currency)).collect();
+            self.methods.iter().filter(|method| method.has_price_in(currency)).collect();
         if priced.is_empty() {
             return Some(format!(
                 "no shipping method has a price in {currency}: nothing that is shipped can be ordered in it; {todo}"
@@ -157,13 +170,11 @@ impl ShippingMethod {
         (self.countries.is_empty() || self.countries.contains(&country)) && !self.except_countries.contains(&country)
     }
 
-    /// Currencies that some weight has a price in.
-    fn currencies(&self) -> impl Iterator<Item = Currency> {
-        let prices: Vec<&BTreeMap<Currency, i64>> = match &self.rate {
-            ShippingRate::Flat { price } => vec![price],
-            ShippingRate::ByWeight { bands } => bands.iter().map(|band| &band.price).collect(),
-        };
-        prices.into_iter().flat_map(|prices| prices.keys().copied())
+    fn has_price_in(&self, currency: Currency) -> bool {
+        match &self.rate {
+            ShippingRate::Flat { price } => price.contains_key(&currency),
+            ShippingRate::ByWeight { bands } => bands.iter().any(|band| band.price.contains_key(&currency)),
+        }
     }
 
     fn price(&self, subtotal: Money, weight_grams: u64) -> Option<Money> {

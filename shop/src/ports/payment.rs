@@ -6,7 +6,7 @@
 use async_trait::async_trait;
 use time::OffsetDateTime;
 
-use crate::domain::{Money, OrderId};
+use crate::domain::{ChargeLimits, Currency, Money, OrderId, RefundId, ReportedRefund, Reversals};
 
 /// Where a webhook carries its signature, unless the provider has a field of its own.
 pub const SIGNATURE_HEADER: &str = "shopease-signature";
@@ -44,6 +44,11 @@ pub struct RefundIntent {
     pub intent_id: String,
     /// How much of what is not yet given back.
     pub amount: Money,
+    /// For which order, and which refund of it: the provider keeps both with the refund, so that the shop finds it again
+    /// although its answer was lost and its key is forgotten.
+    pub order_id: OrderId,
+    /// The shop's id of the refund.
+    pub refund_id: RefundId,
 }
 
 /// Where an intent stands at the provider.
@@ -82,6 +87,10 @@ pub struct PaymentIntent {
     pub amount: Money,
     /// What was given back of it.
     pub refunded: Money,
+    /// Whether the cardholder has ever disputed it.
+    pub disputed: bool,
+    /// The order it was made for, if it was made by a shop.
+    pub order_id: Option<OrderId>,
 }
 
 /// A call that gave no intent.
@@ -108,8 +117,8 @@ pub struct PaymentEvent {
     pub id: String,
     /// Which intent to look at.
     pub intent_id: String,
-    /// The order it was made for.
-    pub order_id: OrderId,
+    /// The order it was made for; `None` when the event does not carry it, and the intent does.
+    pub order_id: Option<OrderId>,
 }
 
 /// Why a webhook was not believed.
@@ -146,6 +155,9 @@ pub trait PaymentProvider: Send + Sync {
     /// Whether `method` can be a token of this provider.
     fn accepts(&self, method: &str) -> bool;
 
+    /// Which totals of a currency can be charged.
+    fn charge_limits(&self, currency: Currency) -> ChargeLimits;
+
     /// Makes an intent without asking the bank. Capture is manual.
     ///
     /// # Errors
@@ -176,11 +188,18 @@ pub trait PaymentProvider: Send + Sync {
     /// [`PaymentError`]; [`PaymentError::Refused`] when it is captured.
     async fn cancel(&self, intent_id: &str, key: &str) -> Result<PaymentIntent, PaymentError>;
 
-    /// Gives back money that was collected; the intent then says how much in all.
+    /// Gives back money that was collected.
     ///
     /// # Errors
     /// [`PaymentError`]; [`PaymentError::Refused`] when it is more than what is left.
-    async fn refund(&self, request: &RefundIntent) -> Result<PaymentIntent, PaymentError>;
+    async fn refund(&self, request: &RefundIntent) -> Result<ReportedRefund, PaymentError>;
+
+    /// All refunds and disputes of an intent as they are now, whoever made them: a refund that [`PaymentProvider::refund`]
+    /// has made is among them at once.
+    ///
+    /// # Errors
+    /// [`PaymentError`]; [`PaymentError::Unknown`] when the provider did not answer.
+    async fn find_reversals(&self, intent_id: &str) -> Result<Reversals, PaymentError>;
 
     /// Checks a webhook's signature over its raw body, then reads it. `None`: an event the shop has no use for.
     ///

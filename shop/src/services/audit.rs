@@ -8,7 +8,9 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use crate::domain::{FulfillmentState, Money, Order, OrderId, OrderState, PaymentState, Sku, StockLevel};
-use crate::ports::{AuditRecord, AuditStore, IdempotencyKey, IntentStatus, OutboxMessage, PaymentProvider, StoreError};
+use crate::ports::{
+    AuditRecord, AuditStore, IdempotencyKey, IntentStatus, OutboxMessage, PaymentIntent, PaymentProvider, StoreError,
+};
 
 use super::checkout::CHECKOUT;
 
@@ -20,7 +22,8 @@ pub enum Invariant {
     Stock,
     /// I2: a key names at most one order, and an order has one key.
     Keys,
-    /// I3: collected payments and paid orders are the same, with equal amounts, less what was given back.
+    /// I3: collected payments and paid orders are the same, with equal amounts; so are refunds, one by one and in all, and
+    /// disputes. A cancelled order whose refund the bank returned still owes its money.
     Money,
     /// I4: nothing waits for a payment or refund.
     Settled,
@@ -271,13 +274,33 @@ impl Auditor {
                 let detail = format!("costs {}, the intent is over {}", order.total, intent.amount);
                 self.report(Invariant::Money, &order.id, detail);
             }
-            if intent.refunded.amount_minor != order.payment.refunded_minor() && order.payment.open_refund().is_none() {
-                let here = order.payment.refunded_minor();
-                let detail = format!("{here} minor units were given back, the provider says {}", intent.refunded);
-                self.report(Invariant::Money, &order.id, detail);
-            }
+            self.check_reversals(order, &intent, payments).await;
         }
         intents
+    }
+
+    /// Each refund and dispute, and their sum. An order of which neither side has any costs no request.
+    async fn check_reversals(&mut self, order: &Order, intent: &PaymentIntent, payments: &dyn PaymentProvider) {
+        let payment = &order.payment;
+        let none_here = payment.refunds.is_empty() && payment.disputes.is_empty();
+        if none_here && intent.refunded.amount_minor == 0 && !intent.disputed {
+            return;
+        }
+        let reported = match payments.find_reversals(&intent.id).await {
+            Ok(reported) => reported,
+            Err(error) => {
+                return self.report(Invariant::Money, &order.id, format!("refunds of {}: {error}", intent.id));
+            }
+        };
+        for difference in order.reversal_differences(&reported) {
+            self.report(Invariant::Money, &order.id, difference);
+        }
+        let open = payment.open_refund().is_some();
+        if intent.refunded.amount_minor != payment.refunded_minor() && !open {
+            let here = Money::new(payment.refunded_minor(), order.total.currency);
+            let detail = format!("{here} is refunded in all, the provider says {}", intent.refunded);
+            self.report(Invariant::Money, &order.id, detail);
+        }
     }
 }
 

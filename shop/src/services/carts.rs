@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use super::idempotent::{Fingerprint, answer};
 use super::{Caller, LocalShop, written};
 use crate::domain::{
-    Cart, CartId, CartOwner, Inventory, LineItemId, Money, PricedLine, Product, ProductStatus, Quantity, QuoteLine,
-    RuleError, Sku, StockLevel, Subject, Variant,
+    Cart, CartId, CartOwner, ChargeLimits, Currency, Inventory, LineItemId, Money, PricedLine, Product, ProductStatus,
+    Quantity, QuoteLine, RuleError, Sku, StockLevel, Subject, Variant,
 };
 use crate::ports::{IdempotencyKey, Outcome};
 use crate::{ShopError, ShopResult};
@@ -30,7 +30,7 @@ pub struct CartView {
     pub unavailable: Vec<UnavailableLine>,
     /// Units over all lines.
     pub units: u32,
-    /// Sum of the lines; absent for an empty cart.
+    /// Sum of the lines; absent for an empty cart and for one of several currencies.
     pub subtotal: Option<Money>,
 }
 
@@ -52,6 +52,22 @@ pub struct CartLineView {
     pub line: QuoteLine,
     /// Units that can be ordered, if fewer than the quantity.
     pub short_available: Option<u32>,
+    /// Whether it is priced in another currency than the first line: it has to be ordered separately.
+    pub other_currency: bool,
+}
+
+impl CartView {
+    /// Whether an order of it would not be refused for one of its lines.
+    pub fn can_check_out(&self) -> bool {
+        !self.lines.is_empty()
+            && self.unavailable.is_empty()
+            && self.lines.iter().all(|line| line.short_available.is_none() && !line.other_currency)
+    }
+
+    /// The currency of its first line.
+    pub fn currency(&self) -> Option<Currency> {
+        self.lines.first().map(|line| line.line.unit_price.currency)
+    }
 }
 
 /// Asks for the caller's cart.
@@ -140,7 +156,8 @@ impl PricedCart {
         let lines = self.lines.iter().map(|priced| {
             let line = priced.line.clone();
             let short = self.available(&line.sku).filter(|available| *available < line.quantity.get());
-            CartLineView { id: LineItemId::derive(line.sku.as_str()), line, short_available: short }
+            let other_currency = Some(line.unit_price.currency) != currency;
+            CartLineView { id: LineItemId::derive(line.sku.as_str()), line, short_available: short, other_currency }
         });
         CartView {
             lines: lines.collect(),
@@ -204,6 +221,17 @@ impl LocalShop {
     /// The owner's cart as it is now.
     async fn present_cart(&self, owner: &CartOwner) -> ShopResult<CartView> {
         Ok(self.price_cart(self.cart_of(owner).await?).await?.view())
+    }
+
+    /// A price as it can be part of a total that the payment provider charges.
+    pub(super) fn payable(&self, price: Money) -> Result<Money, RuleError> {
+        Ok(self.payments.charge_limits(price.currency).round(price)?)
+    }
+
+    /// What the payment provider can charge in a cart's currency.
+    pub(super) fn limits_of(&self, priced: &PricedCart) -> ChargeLimits {
+        let currency = priced.lines.first().map(|line| line.line.unit_price.currency);
+        currency.map_or(ChargeLimits::NONE, |currency| self.payments.charge_limits(currency))
     }
 
     /// The owner's cart, or a new one that no store has yet.
@@ -282,7 +310,8 @@ impl LocalShop {
         for line in &cart.lines {
             match sold.get(&line.sku) {
                 Some((product, variant)) => {
-                    lines.push(priced_line(product, variant, line.quantity)?);
+                    let price = self.payable(variant.price)?;
+                    lines.push(priced_line(product, variant, price, line.quantity)?);
                     if variant.inventory == Inventory::Tracked {
                         tracked.insert(line.sku.clone());
                     }
@@ -316,9 +345,14 @@ fn check_line(priced: &PricedCart, sku: &Sku) -> ShopResult<()> {
     Ok(())
 }
 
-fn priced_line(product: &Product, variant: &Variant, quantity: Quantity) -> Result<PricedLine, RuleError> {
+fn priced_line(
+    product: &Product,
+    variant: &Variant,
+    unit_price: Money,
+    quantity: Quantity,
+) -> Result<PricedLine, RuleError> {
     Ok(PricedLine {
-        line: QuoteLine::of(product, variant, quantity)?,
+        line: QuoteLine::of(product, variant, unit_price, quantity)?,
         tax_class: variant.tax_class,
         weight_grams: variant.weight_grams,
         requires_shipping: variant.requires_shipping,

@@ -152,7 +152,13 @@ impl Catalog for LocalShop {
         let listing =
             ProductListing { search, category: command.category, sort, after: command.after, limit: command.limit };
         let page = self.cache.listing(&listing, self.store.list_products(&listing)).await?;
-        Ok(Page::clone(&page))
+        let mut page = Page::clone(&page);
+        for product in &mut page.items {
+            for price in [&mut product.price_from, &mut product.price_to, &mut product.compare_at_price] {
+                *price = price.map(|price| self.payable(price).unwrap_or(price));
+            }
+        }
+        Ok(page)
     }
 
     async fn find_product(&self, command: FindProduct) -> ShopResult<ProductView> {
@@ -176,7 +182,7 @@ impl LocalShop {
         let found = self.store.find_products(std::slice::from_ref(handle)).await?.pop();
         let Some(product) = found.filter(|product| product.status == ProductStatus::Active) else { return Ok(None) };
         let levels = self.stock_levels_of(&product).await?;
-        Ok(Some(view(product, &levels)))
+        Ok(Some(view(product, &levels, |price| self.payable(price).unwrap_or(price))))
     }
 
     /// Levels of the tracked variants of a product, by SKU.
@@ -196,7 +202,7 @@ impl LocalShop {
     }
 }
 
-fn view(product: Product, levels: &HashMap<Sku, StockLevel>) -> ProductView {
+fn view(product: Product, levels: &HashMap<Sku, StockLevel>, payable: impl Fn(Money) -> Money) -> ProductView {
     let variants = product
         .variants
         .into_iter()
@@ -210,8 +216,8 @@ fn view(product: Product, levels: &HashMap<Sku, StockLevel>) -> ProductView {
                 id: variant.id,
                 sku: variant.sku,
                 option_values: variant.option_values,
-                price: variant.price,
-                compare_at_price: variant.compare_at_price,
+                price: payable(variant.price),
+                compare_at_price: variant.compare_at_price.map(&payable),
                 in_stock: available.is_none_or(|units| units > 0),
                 available,
                 image: variant.image,

@@ -15,7 +15,9 @@ use crate::domain::{
     Address, CountryCode, DestinationFields, EmailAddress, Field, Money, Order, OrderId, OrderState, OrderSummary,
     OutboxMessageId, Page, PageLimit, PaymentState, Position, Quote, Role, Subject, quote,
 };
-use crate::ports::{Claim, Claimed, IdempotencyKey, IdempotencyRecord, OutboxMessage, Placement, StoreError};
+use crate::ports::{
+    Claim, Claimed, IdempotencyKey, IdempotencyRecord, OutboxMessage, PaymentError, PaymentEvent, Placement, StoreError,
+};
 use crate::{ShopError, ShopResult};
 use shopease_process::telemetry::metrics;
 
@@ -114,8 +116,9 @@ pub trait Checkout: Send + Sync {
     /// [`ShopError::NotFound`], also when it is not the caller's.
     async fn find_order(&self, caller: &Caller, command: FindOrder) -> ShopResult<OrderView>;
 
-    /// Asks the payment provider where the payment of an unpaid order stands, and carries it on: what the shopper's
-    /// browser does when it comes back from the bank. For the same callers as [`Checkout::find_order`].
+    /// Asks the payment provider where the payment of an order stands, and carries it on: what the shopper's browser does
+    /// when it comes back from the bank. For a paid order, books what was refunded or disputed at the provider. For the same
+    /// callers as [`Checkout::find_order`].
     ///
     /// # Errors
     /// [`ShopError::NotFound`], also when it is not the caller's.
@@ -125,7 +128,8 @@ pub trait Checkout: Send + Sync {
     /// late, twice and in any order: each only makes the shop look at the intent.
     ///
     /// # Errors
-    /// [`ShopError::WebhookRefused`].
+    /// [`ShopError::WebhookRefused`], [`ShopError::Unavailable`] when the event does not carry its order and the provider does
+    /// not answer which it is: the provider sends the event again.
     async fn receive_payment_event(&self, command: ReceivePaymentEvent) -> ShopResult<()>;
 
     /// The caller's orders, newest first.
@@ -143,7 +147,8 @@ impl Checkout for LocalShop {
         refuse_unavailable(&priced)?;
         let pricing = &self.config.pricing;
         let place = pricing.destination(command.country, command.region.as_deref(), QUOTE_FIELDS)?;
-        Ok(quote(&priced.lines, &place, command.shipping_method.as_deref(), pricing)?)
+        let (method, limits) = (command.shipping_method.as_deref(), self.limits_of(&priced));
+        Ok(quote(&priced.lines, &place, method, pricing, &limits)?)
     }
 
     async fn place_order(&self, caller: &Caller, command: PlaceOrder) -> ShopResult<OrderView> {
@@ -186,23 +191,24 @@ impl Checkout for LocalShop {
 
     async fn check_payment(&self, caller: &Caller, command: CheckPayment) -> ShopResult<OrderView> {
         let order = self.readable_order(caller, &command.id, command.access_key.as_deref()).await?;
-        Ok(self.advance_payment(order, Poll::Once).await?.into())
+        Ok(self.advance_payment(order, Poll::Everything).await?.into())
     }
 
     async fn receive_payment_event(&self, command: ReceivePaymentEvent) -> ShopResult<()> {
         let read = self.payments.read_webhook(command.signature.as_deref(), &command.body, self.clock.now())?;
         let Some(event) = read else { return Ok(()) };
-        let Some(order) = self.store.find_order(&event.order_id).await? else {
+        let Some(order_id) = self.order_of(&event).await? else { return Ok(()) };
+        let Some(order) = self.store.find_order(&order_id).await? else {
             // Signed by the provider, so not an attack: another shop on the same account, or a store that was reset.
-            tracing::warn!(event_id = event.id, order_id = %event.order_id, "a payment event names no order");
+            tracing::warn!(event_id = event.id, %order_id, "a payment event names no order");
             return Ok(());
         };
         if order.payment.intent_id.as_ref() != Some(&event.intent_id) {
             // Before its intent is noted, the checkout itself is at work; afterwards it is not this order's payment.
-            tracing::info!(event_id = event.id, order_id = %event.order_id, "a payment event names another intent");
+            tracing::info!(event_id = event.id, %order_id, "a payment event names another intent");
             return Ok(());
         }
-        self.advance_payment(order, Poll::Once).await.map(|_| ())
+        self.advance_payment(order, Poll::Everything).await.map(|_| ())
     }
 
     async fn list_orders(&self, caller: &Caller, command: ListOrders) -> ShopResult<Page<OrderSummary>> {
@@ -266,6 +272,20 @@ impl LocalShop {
                 answer(order)
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// The order of an event; `None` when it is of no order.
+    async fn order_of(&self, event: &PaymentEvent) -> ShopResult<Option<OrderId>> {
+        if let Some(order_id) = &event.order_id {
+            return Ok(Some(order_id.clone()));
+        }
+        match self.payments.find_intent(&event.intent_id).await {
+            Ok(intent) => Ok(intent.order_id),
+            Err(PaymentError::NotFound | PaymentError::Refused { .. }) => Ok(None),
+            Err(error @ PaymentError::Unknown(_)) => {
+                Err(ShopError::Unavailable { retry_after_seconds: 10, source: Some(error.into()) })
+            }
         }
     }
 

@@ -72,10 +72,27 @@ pub struct CancelOrder {
 pub struct RefundOrder {
     /// Which one.
     pub id: OrderId,
-    /// How much; all that is left if absent.
-    pub amount: Option<Money>,
+    /// How much.
+    pub amount: RefundAmount,
     /// The client's idempotency key.
     pub client_key: String,
+}
+
+/// How much is refunded. Never left out: nothing must turn into everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefundAmount {
+    /// So much.
+    Exactly(Money),
+    /// All that is left.
+    All,
+}
+
+impl RefundOrder {
+    /// The id of the refund that this command makes. It follows from the key, so that the order itself knows which refunds
+    /// were requested before.
+    pub fn refund_id(&self) -> RefundId {
+        RefundId::derive(&format!("{}/{}", self.id, self.client_key))
+    }
 }
 
 /// Notes what happened to an order's shipment.
@@ -201,21 +218,19 @@ impl Operations for LocalShop {
             return Err(RuleError::invalid(Field::Order, ValueRule::NotShipped).into());
         }
         if order.state == OrderState::Paid {
-            return self.refund(order, None, RefundId::derive(&format!("{id}/cancellation"))).await;
+            return self.cancel_paid(order).await;
         }
         let stepped = self.step_until_written(order, |order| Ok(order.call_off(None, self.clock.now()))).await?;
         Ok(self.advance_payment(stepped, Poll::Once).await?.into())
     }
 
     async fn refund_order(&self, caller: &Caller, command: RefundOrder) -> ShopResult<OrderView> {
-        let RefundOrder { id, amount, client_key } = command;
         // First, as a client of the API does: a key that is none cannot travel in a header.
-        IdempotencyKey::check(&client_key)?;
+        IdempotencyKey::check(&command.client_key)?;
         self.require_operator(caller).await?;
-        let order = self.existing_order(&id).await?;
-        // The refund's id follows from the key, so the order itself knows which refunds were requested before.
-        let refund_id = RefundId::derive(&format!("{id}/{client_key}"));
-        self.refund(order, amount, refund_id).await
+        let order = self.existing_order(&command.id).await?;
+        let order = self.advance_payment(order, Poll::Everything).await?;
+        self.request_refund(order, command.amount, command.refund_id()).await
     }
 
     async fn move_parcel(&self, caller: &Caller, command: MoveParcel) -> ShopResult<OrderView> {
@@ -228,14 +243,45 @@ impl Operations for LocalShop {
 }
 
 impl LocalShop {
-    async fn refund(&self, order: Order, amount: Option<Money>, refund_id: RefundId) -> ShopResult<OrderView> {
+    /// Refunds what is left of a paid order, which cancels it. A refund that the bank returned before is made anew.
+    async fn cancel_paid(&self, order: Order) -> ShopResult<OrderView> {
+        let order = self.advance_payment(order, Poll::Everything).await?;
+        if order.state == OrderState::Cancelled {
+            return Ok(order.into());
+        }
+        if order.payment.disputed_minor() > 0 {
+            return Err(RuleError::invalid(Field::Order, ValueRule::NotDisputed).into());
+        }
+        let refund_id = |attempt: usize| RefundId::derive(&format!("{}/cancellation/{attempt}", order.id));
+        let ended = |id: &RefundId| {
+            let known = order.payment.refunds.iter().find(|refund| refund.id == *id);
+            known.is_some_and(|refund| !refund.state.is_committed())
+        };
+        let id = (0..=order.payment.refunds.len()).map(refund_id).find(|id| !ended(id));
+        let id = id.unwrap_or_else(|| refund_id(0));
+        self.request_refund(order, RefundAmount::All, id).await
+    }
+
+    /// Requests a refund of an order in which everything is booked that was refunded at the provider.
+    async fn request_refund(&self, order: Order, amount: RefundAmount, refund_id: RefundId) -> ShopResult<OrderView> {
         let stepped = self
             .step_until_written(order, |order| {
                 if let Some(known) = order.payment.refunds.iter().find(|refund| refund.id == refund_id) {
-                    let all_of_it = amount.is_none_or(|amount| amount == known.amount);
-                    return if all_of_it { Ok(None) } else { Err(ShopError::IdempotencyKeyReused) };
+                    let same = match amount {
+                        RefundAmount::Exactly(amount) => amount == known.amount,
+                        RefundAmount::All => true,
+                    };
+                    return if same { Ok(None) } else { Err(ShopError::IdempotencyKeyReused) };
                 }
-                let amount = amount.unwrap_or_else(|| order.refundable());
+                let amount = match amount {
+                    RefundAmount::Exactly(amount) => amount,
+                    RefundAmount::All => order.refundable(),
+                };
+                let limits = self.payments.charge_limits(amount.currency);
+                if !limits.divides(amount) {
+                    let step = Money::new(limits.step_minor, amount.currency);
+                    return Err(RuleError::invalid(Field::Amount, ValueRule::MultipleOf { amount: step }).into());
+                }
                 Ok(Some(order.request_refund(refund_id.clone(), amount, self.clock.now())?))
             })
             .await?;

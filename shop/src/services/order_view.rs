@@ -3,8 +3,8 @@
 use time::OffsetDateTime;
 
 use crate::domain::{
-    Address, EmailAddress, FulfillmentState, Money, Order, OrderId, OrderState, PaymentState, QuoteLine, Refund,
-    ShippingOffer, TaxLine,
+    Address, Dispute, EmailAddress, FulfillmentState, Money, Order, OrderId, OrderState, PaymentState, QuoteLine,
+    Refund, RefundState, ShippingOffer, TaxLine,
 };
 
 /// An order as its buyer and the operator see it.
@@ -46,10 +46,20 @@ pub struct OrderView {
     pub refunds: Vec<Refund>,
     /// What can still be given back.
     pub refundable: Money,
+    /// What cardholders disputed at their banks.
+    pub disputes: Vec<Dispute>,
     /// Where the parcel stands.
     pub fulfillment: FulfillmentState,
     /// When it was placed.
     pub placed_at: OffsetDateTime,
+}
+
+impl OrderView {
+    /// Minor units that the provider has given back.
+    pub fn refunded_minor(&self) -> i64 {
+        let done = self.refunds.iter().filter(|refund| refund.state == RefundState::Succeeded);
+        done.map(|refund| refund.amount.amount_minor).fold(0, i64::saturating_add)
+    }
 }
 
 impl From<Order> for OrderView {
@@ -58,6 +68,7 @@ impl From<Order> for OrderView {
             refundable: order.refundable(),
             payment_action_url: order.payment.action_url,
             refunds: order.payment.refunds,
+            disputes: order.payment.disputes,
             id: order.id,
             order_number: order.order_number,
             access_key: order.access_key,

@@ -11,7 +11,7 @@ use super::checkout::CHECKOUT;
 use super::failpoint::failpoint;
 use super::idempotent::answer;
 use crate::domain::{
-    Order, OrderId, OrderState, OrderStep, PaymentCall, PaymentFact, PaymentState, Refund, RefundStanding,
+    Order, OrderId, OrderState, OrderStep, PaymentCall, PaymentFact, PaymentState, Refund, RefundSource, Reversals,
 };
 use crate::ports::{
     ConfirmIntent, CreateIntent, IdempotencyKey, IntentStatus, KeyAnswer, OrderAdvance, Outcome, PaymentError,
@@ -36,6 +36,8 @@ pub(super) enum Poll {
     Never,
     /// Yes, once.
     Once,
+    /// Yes, and of a collected payment also for what was refunded or disputed at the provider.
+    Everything,
 }
 
 /// What a call of the provider leads to.
@@ -53,10 +55,16 @@ impl LocalShop {
         let (mut poll, mut unanswered) = (poll, 0);
         for _ in 0..MAX_STEPS {
             let call = match order.next_payment_call() {
-                PaymentCall::Done => return Ok(order),
+                PaymentCall::Done => match order.payment.intent_id.clone() {
+                    Some(intent_id) if poll == Poll::Everything && order.payment.state.is_collected() => {
+                        poll = Poll::Never;
+                        PaymentCall::Reconcile { intent_id }
+                    }
+                    _ => return Ok(order),
+                },
                 PaymentCall::AwaitShopper { .. } if poll == Poll::Never => return Ok(order),
                 PaymentCall::AwaitShopper { intent_id } => {
-                    poll = Poll::Never;
+                    poll = if poll == Poll::Everything { Poll::Everything } else { Poll::Never };
                     PaymentCall::Look { intent_id }
                 }
                 call => call,
@@ -103,14 +111,9 @@ impl LocalShop {
             PaymentCall::Capture { intent_id } => self.payments.capture(intent_id, &key("capture")).await,
             PaymentCall::Cancel { intent_id } => self.payments.cancel(intent_id, &key("cancel")).await,
             PaymentCall::Refund { intent_id, refund } => {
-                match self.refund_standing(order, intent_id, refund).await {
-                    Ok(RefundStanding::NotDone) => {}
-                    standing => return self.refund_looked_up(order, refund, standing, "it was asked for before"),
-                }
-                let key = key(&format!("refund:{}", refund.id));
-                let request = RefundIntent { key, intent_id: intent_id.clone(), amount: refund.amount };
-                self.payments.refund(&request).await
+                return self.refund(order, intent_id, refund, key(&format!("refund:{}", refund.id))).await;
             }
+            PaymentCall::Reconcile { intent_id } => return self.reconcile(order, intent_id).await,
             PaymentCall::Known(fact) => return self.learned(order, *fact),
             PaymentCall::AwaitShopper { .. } | PaymentCall::Done => return Next::Stop,
         };
@@ -132,9 +135,6 @@ impl LocalShop {
         if intent.amount != order.total {
             // Someone else's intent, or one of another order: never to be acted on.
             return self.no_answer(order, "the provider names another amount");
-        }
-        if let PaymentCall::Refund { refund, .. } = call {
-            return step(order.settle_refund(&refund.id, true, now));
         }
         if *call == PaymentCall::Create {
             return Next::Step(Box::new(order.note_intent(intent.id, now)));
@@ -164,16 +164,14 @@ impl LocalShop {
         let intent_id = match call {
             // Nothing was made, nothing can be owed.
             PaymentCall::Create => return step(order.call_off(Some(code), now)),
-            PaymentCall::Refund { intent_id, refund } => {
-                let standing = self.refund_standing(order, &intent_id, &refund).await;
-                return self.refund_looked_up(order, &refund, standing, &code);
-            }
             PaymentCall::Confirm { intent_id }
             | PaymentCall::Capture { intent_id }
             | PaymentCall::Cancel { intent_id }
             | PaymentCall::Look { intent_id }
             | PaymentCall::AwaitShopper { intent_id } => intent_id,
-            PaymentCall::Known(_) | PaymentCall::Done => return Next::Stop,
+            PaymentCall::Refund { .. } | PaymentCall::Reconcile { .. } | PaymentCall::Known(_) | PaymentCall::Done => {
+                return Next::Stop;
+            }
         };
         let intent = match self.payments.find_intent(&intent_id).await {
             Ok(intent) => intent,
@@ -196,37 +194,59 @@ impl LocalShop {
         self.interpret(order, &PaymentCall::Look { intent_id }, intent)
     }
 
-    /// Whether the provider has done a refund already. Its idempotency key does not tell: providers forget keys after a
-    /// day, and a refund whose answer got lost would be done twice, or be refused because it was done. So the amounts are
-    /// looked at before each request and after each refusal.
-    async fn refund_standing(
-        &self,
-        order: &Order,
-        intent_id: &str,
-        refund: &Refund,
-    ) -> Result<RefundStanding, PaymentError> {
-        let intent = self.payments.find_intent(intent_id).await?;
-        let ours = intent.amount == order.total;
-        Ok(if ours { order.payment.refund_standing(refund, intent.refunded) } else { RefundStanding::Unclear })
+    /// Has the provider make a refund, unless it reports that it has. Its idempotency key does not keep a refund from being
+    /// made twice: providers forget keys after a day. So the intent's refunds are read before each request and after each
+    /// refusal, and the shop's own id, which the provider keeps with a refund, says which of them it is. Amounts say nothing:
+    /// somebody may have refunded the same sum at the provider.
+    async fn refund(&self, order: &Order, intent_id: &str, refund: &Refund, key: String) -> Next {
+        let reported = match self.payments.find_reversals(intent_id).await {
+            Ok(reported) => reported,
+            Err(error) => return self.no_answer(order, &error.to_string()),
+        };
+        if let Some(booked) = order.book(&reported, self.clock.now()) {
+            return Next::Step(Box::new(booked));
+        }
+        let is_there = reported.refunds.iter().any(|there| there.id_in(&order.id) == refund.id);
+        if is_there || refund.source == RefundSource::Provider {
+            // On its way: nothing but time makes a difference.
+            return Next::Stop;
+        }
+        let request = RefundIntent {
+            key,
+            intent_id: intent_id.to_owned(),
+            amount: refund.amount,
+            order_id: order.id.clone(),
+            refund_id: refund.id.clone(),
+        };
+        let made = self.payments.refund(&request).await;
+        failpoint("after-provider");
+        match made {
+            Ok(made) => step(order.book(&Reversals { refunds: vec![made], ..Reversals::default() }, self.clock.now())),
+            Err(PaymentError::Refused { code }) => self.refund_refused(order, intent_id, refund, code).await,
+            Err(error @ (PaymentError::Unknown(_) | PaymentError::NotFound)) => {
+                self.no_answer(order, &error.to_string())
+            }
+        }
     }
 
-    /// What a refund becomes that was looked up instead of done. In doubt it stays open: money that may have moved is
-    /// never called refused.
-    fn refund_looked_up(
-        &self,
-        order: &Order,
-        refund: &Refund,
-        standing: Result<RefundStanding, PaymentError>,
-        reason: &str,
-    ) -> Next {
+    /// The provider refused a refund: it is refused unless the provider reports it, done by a request whose answer was lost.
+    async fn refund_refused(&self, order: &Order, intent_id: &str, refund: &Refund, code: String) -> Next {
+        let reported = match self.payments.find_reversals(intent_id).await {
+            Ok(reported) => reported,
+            Err(error) => return self.no_answer(order, &error.to_string()),
+        };
         let now = self.clock.now();
-        match standing {
-            Ok(RefundStanding::Done) => step(order.settle_refund(&refund.id, true, now)),
-            Ok(RefundStanding::NotDone) => step(order.settle_refund(&refund.id, false, now)),
-            Ok(RefundStanding::Unclear) => {
-                let reason = format!("the provider has given back another sum than the shop asked for ({reason})");
-                self.no_answer(order, &reason)
-            }
+        if reported.refunds.iter().any(|there| there.id_in(&order.id) == refund.id) {
+            return step(order.book(&reported, now));
+        }
+        tracing::warn!(order_id = %order.id, refund_id = %refund.id, code, "a refund was refused");
+        step(order.refuse_refund(&refund.id, code, &reported, now))
+    }
+
+    /// Books what was refunded or disputed at the provider.
+    async fn reconcile(&self, order: &Order, intent_id: &str) -> Next {
+        match self.payments.find_reversals(intent_id).await {
+            Ok(reported) => step(order.book(&reported, self.clock.now())),
             Err(error) => self.no_answer(order, &error.to_string()),
         }
     }

@@ -41,7 +41,8 @@ impl LocalShop {
         refuse_unavailable(&priced)?;
         let pricing = &self.config.pricing;
         let place = pricing.destination(address.country, address.region.as_deref(), ADDRESS_FIELDS)?;
-        let quote = quote(&priced.lines, &place, Some(&command.shipping_method), pricing)?;
+        let limits = self.limits_of(&priced);
+        let quote = quote(&priced.lines, &place, Some(&command.shipping_method), pricing, &limits)?;
         if let Some(expected) = command.expected_total.filter(|expected| *expected != quote.total) {
             return Err(RuleError::TotalChanged { expected, actual: quote.total }.into());
         }

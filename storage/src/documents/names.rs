@@ -47,6 +47,30 @@ pub(super) enum RefundState {
     Succeeded,
     #[serde(rename = "refused")]
     Refused,
+    #[serde(rename = "failed")]
+    Failed,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "domain::RefundSource")]
+pub(super) enum RefundSource {
+    #[serde(rename = "shop")]
+    Shop,
+    #[serde(rename = "provider")]
+    Provider,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "domain::DisputeState")]
+pub(super) enum DisputeState {
+    #[serde(rename = "inquiry")]
+    Inquiry,
+    #[serde(rename = "open")]
+    Open,
+    #[serde(rename = "won")]
+    Won,
+    #[serde(rename = "lost")]
+    Lost,
 }
 
 #[derive(Serialize, Deserialize)]

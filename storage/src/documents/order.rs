@@ -101,6 +101,8 @@ struct Payment {
     calling_off: bool,
     looks: u32,
     refunds: Vec<Refund>,
+    #[serde(default)]
+    disputes: Vec<Dispute>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -109,8 +111,23 @@ struct Refund {
     amount: Money,
     #[serde(with = "names::RefundState")]
     state: domain::RefundState,
+    #[serde(default, with = "names::RefundSource")]
+    source: domain::RefundSource,
+    #[serde(default)]
+    failure_code: Option<String>,
     #[serde(with = "time::serde::rfc3339")]
     requested_at: OffsetDateTime,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Dispute {
+    id: String,
+    amount: Money,
+    #[serde(with = "names::DisputeState")]
+    state: domain::DisputeState,
+    reason: String,
+    #[serde(with = "time::serde::rfc3339")]
+    opened_at: OffsetDateTime,
 }
 
 impl Stored for domain::Order {
@@ -299,6 +316,7 @@ impl From<&domain::Payment> for Payment {
             calling_off: payment.calling_off,
             looks: payment.looks,
             refunds: each(&payment.refunds),
+            disputes: each(&payment.disputes),
         }
     }
 }
@@ -317,6 +335,7 @@ impl From<Payment> for domain::Payment {
             calling_off: payment.calling_off,
             looks: payment.looks,
             refunds: each(payment.refunds),
+            disputes: each(payment.disputes),
         }
     }
 }
@@ -327,6 +346,8 @@ impl From<&domain::Refund> for Refund {
             id: refund.id.clone(),
             amount: refund.amount.into(),
             state: refund.state,
+            source: refund.source,
+            failure_code: refund.failure_code.clone(),
             requested_at: refund.requested_at,
         }
     }
@@ -334,7 +355,38 @@ impl From<&domain::Refund> for Refund {
 
 impl From<Refund> for domain::Refund {
     fn from(refund: Refund) -> Self {
-        Self { id: refund.id, amount: refund.amount.into(), state: refund.state, requested_at: refund.requested_at }
+        Self {
+            id: refund.id,
+            amount: refund.amount.into(),
+            state: refund.state,
+            source: refund.source,
+            failure_code: refund.failure_code,
+            requested_at: refund.requested_at,
+        }
+    }
+}
+
+impl From<&domain::Dispute> for Dispute {
+    fn from(dispute: &domain::Dispute) -> Self {
+        Self {
+            id: dispute.id.clone(),
+            amount: dispute.amount.into(),
+            state: dispute.state,
+            reason: dispute.reason.clone(),
+            opened_at: dispute.opened_at,
+        }
+    }
+}
+
+impl From<Dispute> for domain::Dispute {
+    fn from(dispute: Dispute) -> Self {
+        Self {
+            id: dispute.id,
+            amount: dispute.amount.into(),
+            state: dispute.state,
+            reason: dispute.reason,
+            opened_at: dispute.opened_at,
+        }
     }
 }
 
@@ -352,9 +404,16 @@ pub(crate) struct OrderSummary {
     payment_state: domain::PaymentState,
     #[serde(with = "names::FulfillmentState")]
     fulfillment: domain::FulfillmentState,
+    #[serde(default)]
+    dispute: Option<SummaryDispute>,
     #[serde(with = "time::serde::rfc3339")]
     placed_at: OffsetDateTime,
 }
+
+/// A state where there may be none.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+struct SummaryDispute(#[serde(with = "names::DisputeState")] domain::DisputeState);
 
 impl Stored for domain::OrderSummary {
     const KIND: &'static str = "order summary";
@@ -373,6 +432,7 @@ impl From<&domain::OrderSummary> for OrderSummary {
             state: summary.state,
             payment_state: summary.payment_state,
             fulfillment: summary.fulfillment,
+            dispute: summary.dispute.map(SummaryDispute),
             placed_at: summary.placed_at,
         }
     }
@@ -389,6 +449,7 @@ impl From<OrderSummary> for domain::OrderSummary {
             state: summary.state,
             payment_state: summary.payment_state,
             fulfillment: summary.fulfillment,
+            dispute: summary.dispute.map(|SummaryDispute(state)| state),
             placed_at: summary.placed_at,
         }
     }

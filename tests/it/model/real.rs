@@ -9,7 +9,7 @@ use shopease_shop::domain::{
 use shopease_shop::ports::Clock as _;
 use shopease_shop::services::{
     AddLineItem, Caller, CancelOrder, CartView, Carts as _, CheckPayment, Checkout as _, CorrectStock, ListOrders,
-    MoveParcel, Operations as _, OrderView, PlaceOrder, ReceivePaymentEvent, RefundOrder, ViewCart,
+    MoveParcel, Operations as _, OrderView, PlaceOrder, ReceivePaymentEvent, RefundAmount, RefundOrder, ViewCart,
 };
 use shopease_shop::testing::fixtures;
 use time::Duration;
@@ -165,7 +165,7 @@ impl Case {
                 let Some(place) = order(number) else { return nothing() };
                 let command = RefundOrder {
                     id: self.orders[place].clone(),
-                    amount: amount.map(fixtures::eur),
+                    amount: amount.map_or(RefundAmount::All, |minor| RefundAmount::Exactly(fixtures::eur(minor))),
                     client_key: format!("refund-{key}"),
                 };
                 let ask = async || {

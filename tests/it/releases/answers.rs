@@ -253,8 +253,8 @@ async fn operate(recorder: &mut Recorder, test: &TestShop, orders: &Orders) {
     for event in ["sent", "came_back"] {
         recorder.post(&mut operator, &of(&orders.paid, "parcel-events"), json!({ "event": event })).await;
     }
-    recorder.once(&mut operator, &of(&orders.paid, "refunds"), "rest", json!({})).await;
-    recorder.once(&mut operator, &of(&orders.paid, "refunds"), "more", json!({})).await;
+    recorder.once(&mut operator, &of(&orders.paid, "refunds"), "rest", json!({"all": true})).await;
+    recorder.once(&mut operator, &of(&orders.paid, "refunds"), "more", json!({"all": true})).await;
 }
 
 /// Every problem that a client makes an error of the shop of again.
@@ -403,7 +403,7 @@ impl Frontend {
         let served = Exchange { response: then.response.as_ref().map(reads), ..then.clone() };
         *self.release.answer.lock().expect("not poisoned") = Some(served);
         let method = then.method.parse().expect("a method");
-        // A refund refuses what it does not know: without an amount it is everything, and a misspelled one is no amount.
+        // A refund refuses what it does not know: it moves money.
         let refund = then.target.ends_with("/refunds");
         let request = if refund { then.request.clone() } else { then.request.as_ref().map(reads) };
         let headers: Vec<_> = then.idempotency_key.as_deref().map(|key| (KEY, key)).into_iter().collect();

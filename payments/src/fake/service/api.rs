@@ -14,7 +14,8 @@ use serde::de::DeserializeOwned;
 use super::connections::hang_up;
 use super::faults::{FaultPlan, Faults, RequestFaults};
 use super::wire::{
-    ConfirmBody, CreateBody, ErrorBody, ErrorDetail, ErrorType, IntentBody, LedgerBody, NOT_FOUND, RefundBody,
+    ConfirmBody, CreateBody, DisputeBody, ErrorBody, ErrorDetail, ErrorType, IntentBody, LedgerBody, NOT_FOUND,
+    RefundBody,
 };
 use crate::fake::command::{Command, KEY_REUSED, LedgerError, Operation};
 use crate::fake::intent::Intent;
@@ -42,6 +43,8 @@ pub(super) fn router(service: Service) -> Router {
         .route("/v1/payment_intents/{id}/capture", post(capture))
         .route("/v1/payment_intents/{id}/cancel", post(cancel))
         .route("/v1/payment_intents/{id}/refund", post(refund))
+        .route("/v1/payment_intents/{id}/refunds/{refund}/failure", post(fail_refund))
+        .route("/v1/payment_intents/{id}/dispute", post(dispute))
         .route("/v1/ledger", get(ledger))
         .route("/v1/faults", get(read_faults).put(replace_faults).delete(remove_faults))
         .route("/healthz", get(|| async { "ok" }))
@@ -70,8 +73,23 @@ async fn cancel(State(service): State<Service>, Path(id): Path<String>, headers:
 }
 
 async fn refund(State(service): State<Service>, Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
-    let Ok(RefundBody { amount }) = read(&body) else { return unreadable() };
-    execute(service, &headers, Command::Refund { intent_id: id, amount }).await
+    let Ok(RefundBody { amount, refund_id }) = read(&body) else { return unreadable() };
+    execute(service, &headers, Command::Refund { intent_id: id, amount, refund_id }).await
+}
+
+/// The bank returns a refund.
+async fn fail_refund(
+    State(service): State<Service>,
+    Path((id, refund)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    execute(service, &headers, Command::FailRefund { intent_id: id, refund }).await
+}
+
+/// The cardholder disputes a payment, or the bank decides that.
+async fn dispute(State(service): State<Service>, Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
+    let Ok(DisputeBody { state }) = read(&body) else { return unreadable() };
+    execute(service, &headers, Command::Dispute { intent_id: id, state }).await
 }
 
 async fn retrieve(State(service): State<Service>, Path(id): Path<String>) -> Response {

@@ -1,9 +1,10 @@
 //! Bodies of the JSON API, for the service and for its client.
 
 use serde::{Deserialize, Serialize};
-use shopease_shop::domain::{Money, OrderId};
+use shopease_shop::domain::{Money, OrderId, RefundId};
 use shopease_shop::ports::{IntentStatus, PaymentIntent};
 
+use crate::fake::command::DisputeStatus;
 use crate::fake::intent::{Collected, Entry, Intent, Status, bank_page};
 
 /// Code of the answer for an intent that is not there.
@@ -27,6 +28,15 @@ pub(in crate::fake) struct ConfirmBody {
 #[serde(deny_unknown_fields)]
 pub(in crate::fake) struct RefundBody {
     pub amount: Money,
+    /// The shop's refund; none for one that somebody makes at the provider.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refund_id: Option<RefundId>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::fake) struct DisputeBody {
+    pub state: DisputeStatus,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -50,6 +60,10 @@ impl IntentBody {
             Status::Declined { decline_code } => Some(decline_code),
             _ => None,
         }
+    }
+
+    pub fn into_intent(self) -> Intent {
+        self.intent
     }
 
     pub fn into_port(self) -> PaymentIntent {

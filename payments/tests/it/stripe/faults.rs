@@ -11,7 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 use serde_json::{Value, json};
 use shopease_payments::stripe::StripeProvider;
-use shopease_shop::domain::Money;
+use shopease_shop::domain::{DisputeState, Money, RefundId, ReportedRefundState};
 use shopease_shop::ports::{CreateIntent, IntentStatus, PaymentError, PaymentIntent, PaymentProvider as _};
 use shopease_shop::testing::Stopwatch;
 use tokio::net::TcpListener;
@@ -65,7 +65,8 @@ async fn capture_at(status: u16, body: impl ToString) -> Result<PaymentIntent, P
 fn intent(status: &str) -> Value {
     json!({
         "id": "pi_1", "object": "payment_intent", "status": status, "amount": 2490, "currency": "eur",
-        "latest_charge": {"id": "ch_1", "object": "charge", "amount_refunded": 490},
+        "latest_charge": {"id": "ch_1", "object": "charge", "amount_refunded": 490, "disputed": true},
+        "metadata": {"order_id": order(1)},
         "last_payment_error": null, "next_action": null,
     })
 }
@@ -167,7 +168,14 @@ async fn every_status_is_told_as_the_port_names_it() {
     ] {
         let (answering, stripe) = Answering::start(200, &body, Duration::ZERO).await;
         let found = stripe.find_intent("pi_1").await.expect("an intent");
-        let expected = PaymentIntent { id: "pi_1".to_owned(), status: expected, amount: eur(2490), refunded: eur(490) };
+        let expected = PaymentIntent {
+            id: "pi_1".to_owned(),
+            status: expected,
+            amount: eur(2490),
+            refunded: eur(490),
+            disputed: true,
+            order_id: Some(order(1)),
+        };
         assert_eq!(found, expected);
         let (method, uri, ..) = answering.asked().remove(0);
         assert_eq!((method, uri.as_str()), (Method::GET, "/v1/payment_intents/pi_1?expand%5B%5D=latest_charge"));
@@ -230,12 +238,86 @@ async fn what_is_cancelled_stays_cancelled_and_what_is_paid_cannot_be() {
     }
 }
 
+fn refund(id: &str, status: &str) -> Value {
+    json!({
+        "id": id, "object": "refund", "amount": 490, "currency": "eur", "status": status, "created": 1_767_261_600,
+        "payment_intent": "pi_1", "metadata": {},
+    })
+}
+
 #[tokio::test]
-async fn a_failed_refund_is_refused() {
-    let body = json!({"id": "re_1", "status": "failed", "failure_reason": "lost_or_stolen_card", "payment_intent": intent("succeeded")});
-    let (_, stripe) = Answering::start(200, body, Duration::ZERO).await;
-    let refused = stripe.refund(&refund_request("key", "pi_1", 100)).await;
-    assert!(matches!(&refused, Err(PaymentError::Refused { code }) if code == "lost_or_stolen_card"), "{refused:?}");
+async fn a_refund_is_told_as_it_stands() {
+    let failed = |code: &str| ReportedRefundState::Failed { code: code.to_owned() };
+    for (body, expected) in [
+        (refund("re_1", "succeeded"), ReportedRefundState::Succeeded),
+        (refund("re_1", "pending"), ReportedRefundState::Pending),
+        (refund("re_1", "requires_action"), ReportedRefundState::Pending),
+        (refund("re_1", "a_new_status"), ReportedRefundState::Pending),
+        (with(refund("re_1", "failed"), "failure_reason", json!("lost_or_stolen_card")), failed("lost_or_stolen_card")),
+        (refund("re_1", "canceled"), failed("refund_canceled")),
+    ] {
+        let (_, stripe) = Answering::start(200, &body, Duration::ZERO).await;
+        let made = stripe.refund(&refund_request("key", "pi_1", 490)).await.expect("a refund");
+        assert_eq!((made.state, made.amount, made.provider_id.as_str()), (expected, eur(490), "re_1"), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn refunds_of_the_shop_are_told_from_those_made_at_stripe() {
+    let ours = with(
+        refund("re_2", "succeeded"),
+        "metadata",
+        json!({"refund_id": RefundId::derive("x"), "order_id": order(1)}),
+    );
+    let foreign = with(refund("re_0", "succeeded"), "metadata", json!({"refund_id": "42"}));
+    // Stripe lists the newest first. The same answer is given for disputes, which have a status and a reason, too.
+    let body = json!({"object": "list", "has_more": false, "data": [ours, refund("re_1", "succeeded"), foreign]});
+    let (answering, stripe) = Answering::start(200, &body, Duration::ZERO).await;
+    let reversals = stripe.find_reversals("pi_1").await.expect("a list");
+    let found: Vec<_> = reversals.refunds.iter().map(|refund| refund.refund_id.clone()).collect();
+    assert_eq!(found, [None, None, Some(RefundId::derive("x"))]);
+    let asked: Vec<_> = answering.asked().into_iter().map(|(_, uri, ..)| uri).collect();
+    let list = |kind: &str| format!("/v1/{kind}?payment_intent=pi_1&limit=100");
+    assert_eq!(asked, [list("refunds"), list("disputes")]);
+}
+
+#[tokio::test]
+async fn long_lists_are_read_page_by_page_and_endless_ones_not_for_ever() {
+    let body =
+        json!({"object": "list", "has_more": true, "data": [refund("re_2", "succeeded"), refund("re_1", "failed")]});
+    let (answering, stripe) = Answering::start(200, &body, Duration::ZERO).await;
+    assert!(matches!(stripe.find_reversals("pi_1").await, Err(PaymentError::Unknown(_))));
+    let asked: Vec<_> = answering.asked().into_iter().map(|(_, uri, ..)| uri).collect();
+    assert_eq!(
+        asked[..2],
+        ["/v1/refunds?payment_intent=pi_1&limit=100", "/v1/refunds?payment_intent=pi_1&limit=100&starting_after=re_1",]
+    );
+    assert_eq!(asked.len(), 10);
+}
+
+#[tokio::test]
+async fn disputes_are_told_by_who_has_the_money() {
+    for (status, expected) in [
+        ("needs_response", DisputeState::Open),
+        ("under_review", DisputeState::Open),
+        ("a_new_status", DisputeState::Open),
+        ("warning_needs_response", DisputeState::Inquiry),
+        ("warning_under_review", DisputeState::Inquiry),
+        ("warning_closed", DisputeState::Won),
+        ("won", DisputeState::Won),
+        ("prevented", DisputeState::Won),
+        ("lost", DisputeState::Lost),
+    ] {
+        let dispute = with(refund("dp_1", status), "reason", json!("fraudulent"));
+        let body = json!({"object": "list", "has_more": false, "data": [dispute]});
+        let (_, stripe) = Answering::start(200, &body, Duration::ZERO).await;
+        let dispute = stripe.find_reversals("pi_1").await.expect("a list").disputes.remove(0);
+        assert_eq!(
+            (dispute.state, dispute.amount, dispute.reason.as_str()),
+            (expected, eur(490), "fraudulent"),
+            "{status}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -262,6 +344,7 @@ async fn requests_are_forms_with_the_documented_headers() {
         url.query_pairs().into_owned().collect()
     };
     let order = order(1);
+    let refund_id = RefundId::derive("order:1:refund");
     let expected: [Expected; 5] = [
         (
             "/v1/payment_intents",
@@ -287,7 +370,12 @@ async fn requests_are_forms_with_the_documented_headers() {
         (
             "/v1/refunds",
             "order:1:refund",
-            &[("payment_intent", "pi_1"), ("amount", "1000"), ("expand[]", "payment_intent.latest_charge")],
+            &[
+                ("payment_intent", "pi_1"),
+                ("amount", "1000"),
+                ("metadata[order_id]", order.as_str()),
+                ("metadata[refund_id]", refund_id.as_str()),
+            ],
         ),
     ];
     assert_eq!(asked.len(), expected.len());

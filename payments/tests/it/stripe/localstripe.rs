@@ -19,6 +19,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use shopease_payments::stripe::StripeProvider;
+use shopease_shop::domain::{RefundId, ReportedRefundState};
 use shopease_shop::ports::{
     CreateIntent, Env as _, IntentStatus, PaymentError, PaymentIntent, PaymentProvider as _, ProcessEnv,
 };
@@ -125,10 +126,20 @@ async fn a_payment_from_its_making_to_its_last_refund() {
     let captured = stripe.capture(&id, "1:capture").await.expect("a capture");
     assert_eq!((&captured.status, captured.refunded), (&IntentStatus::Captured, eur(0)));
     let partly = stripe.refund(&refund_request("1:refund:1", &id, 1000)).await.expect("a refund");
-    assert_eq!((&partly.status, partly.refunded), (&IntentStatus::Captured, eur(1000)));
-    let wholly = stripe.refund(&refund_request("1:refund:2", &id, 1490)).await.expect("a refund");
-    assert_eq!(wholly.refunded, eur(2490));
-    assert_eq!(stripe.find_intent(&id).await.expect("an intent"), wholly);
+    assert_eq!((partly.amount, &partly.state), (eur(1000), &ReportedRefundState::Succeeded));
+    assert_eq!(partly.refund_id, Some(RefundId::derive("1:refund:1")), "it is found again by the shop's own id");
+    assert_eq!(stripe.find_intent(&id).await.expect("an intent").refunded, eur(1000));
+    let rest = stripe.refund(&refund_request("1:refund:2", &id, 1490)).await.expect("a refund");
+    let wholly = stripe.find_intent(&id).await.expect("an intent");
+    assert_eq!((&wholly.status, wholly.refunded), (&IntentStatus::Captured, eur(2490)));
+    assert_eq!((wholly.order_id, wholly.disputed), (Some(order(1)), false));
+    // Refunds of another payment are not among them.
+    let other = held(&stripe, "2").await.id;
+    stripe.capture(&other, "2:capture").await.expect("a capture");
+    stripe.refund(&refund_request("2:refund:1", &other, 100)).await.expect("a refund");
+    let reversals = stripe.find_reversals(&id).await.expect("a list");
+    assert!(reversals.refunds.len() == 2 && reversals.disputes.is_empty(), "{reversals:?}");
+    assert!(reversals.refunds.contains(&partly) && reversals.refunds.contains(&rest), "{reversals:?}");
     // Paid is paid. (Stripe says `payment_intent_unexpected_state`.)
     let cancelled = stripe.cancel(&id, "1:cancel").await;
     assert!(matches!(cancelled, Err(PaymentError::Refused { .. })), "{cancelled:?}");

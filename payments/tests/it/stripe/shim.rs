@@ -2,6 +2,7 @@
 //!
 //! - `localstripe` refuses `return_url` on confirm (400); Stripe wants it there. It is checked
 //!   and taken out.
+//! - `localstripe` has no disputes; here there are none.
 //! - `localstripe` ignores `Idempotency-Key`. Stripe keeps the first answer to a key, and refuses the key with another
 //!   address or form (400, `idempotency_error`). So does this, with the requests as they come over the wire: a repeated
 //!   request that is not the same byte for byte is seen.
@@ -39,9 +40,15 @@ pub async fn start(upstream: &str) -> String {
     base
 }
 
+/// What `localstripe` does not know: nothing is disputed there.
+const NO_DISPUTES: &[u8] = br#"{"object": "list", "data": [], "has_more": false}"#;
+
 async fn pass(State(shim): State<Shim>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     let key = headers.get("idempotency-key").map(|key| key.to_str().expect("text").to_owned());
     assert_eq!(key.is_some(), method == Method::POST, "{method} {uri}");
+    if uri.path() == "/v1/disputes" {
+        return reply(200, Bytes::from_static(NO_DISPUTES));
+    }
     let request = (uri.to_string(), body.clone());
     let kept = key.as_ref().and_then(|key| shim.kept.lock().expect("not poisoned").get(key).cloned());
     match kept {

@@ -29,7 +29,7 @@ fn events_of_intents_and_refunded_charges_name_intent_and_order() {
     let intent = json!({"id": "pi_1", "object": "payment_intent", "metadata": {"order_id": order(1), "more": "x"}});
     let charge =
         json!({"id": "ch_1", "object": "charge", "payment_intent": "pi_1", "metadata": {"order_id": order(1)}});
-    let expected = PaymentEvent { id: "evt_1".to_owned(), intent_id: "pi_1".to_owned(), order_id: order(1) };
+    let expected = PaymentEvent { id: "evt_1".to_owned(), intent_id: "pi_1".to_owned(), order_id: Some(order(1)) };
     for event_type in [
         "payment_intent.requires_action",
         "payment_intent.processing",
@@ -40,7 +40,27 @@ fn events_of_intents_and_refunded_charges_name_intent_and_order() {
     ] {
         assert_eq!(read(&event(event_type, &intent)), Ok(Some(expected.clone())), "{event_type}");
     }
-    assert_eq!(read(&event("charge.refunded", &charge)), Ok(Some(expected)));
+    assert_eq!(read(&event("charge.refunded", &charge)), Ok(Some(expected.clone())));
+    // A refund of the shop carries the order; one made at Stripe and a dispute do not: their intent does.
+    let unknown = PaymentEvent { order_id: None, ..expected.clone() };
+    for event_type in [
+        "charge.refund.updated",
+        "refund.created",
+        "refund.updated",
+        "refund.failed",
+        "charge.dispute.created",
+        "charge.dispute.updated",
+        "charge.dispute.closed",
+        "charge.dispute.funds_withdrawn",
+        "charge.dispute.funds_reinstated",
+    ] {
+        let with_order = json!({"id": "x_1", "payment_intent": "pi_1", "metadata": {"order_id": order(1)}});
+        assert_eq!(read(&event(event_type, &with_order)), Ok(Some(expected.clone())), "{event_type}");
+        let without = json!({"id": "x_1", "payment_intent": "pi_1", "metadata": {}});
+        assert_eq!(read(&event(event_type, &without)), Ok(Some(unknown.clone())), "{event_type}");
+        let of_no_intent = json!({"id": "x_1", "charge": "ch_1", "payment_intent": null});
+        assert_eq!(read(&event(event_type, &of_no_intent)), Ok(None), "{event_type}");
+    }
 }
 
 #[test]

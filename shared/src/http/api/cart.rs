@@ -29,7 +29,7 @@ pub struct Cart {
     pub unavailable: Vec<UnavailableLine>,
     /// Units over all lines.
     pub units: u32,
-    /// Sum of the lines; absent for an empty cart.
+    /// Sum of the lines; absent for an empty cart and for one of several currencies.
     #[schema(value_type = Option<MoneySchema>)]
     pub subtotal: Option<domain::Money>,
 }
@@ -46,8 +46,11 @@ pub struct CartLine {
     pub line: QuoteLine,
     /// Units that can be ordered, if fewer than the quantity.
     pub short_available: Option<u32>,
+    /// Whether it is priced in another currency than the first line: it has to be removed and ordered separately.
+    #[serde(default)]
+    pub other_currency: bool,
 }
-mirror!(CartLine of services::CartLineView { id, line, short_available });
+mirror!(CartLine of services::CartLineView { id, line, short_available, other_currency });
 
 /// A line of a cart whose variant is no longer on sale.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

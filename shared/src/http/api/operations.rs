@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use shopease_shop::ShopError;
-use shopease_shop::domain::{self, Handle, OrderId};
-use shopease_shop::services::{self, CancelOrder, ListAllOrders, ProductStock};
+use shopease_shop::domain::{self, Field, Handle, OrderId, RuleError, ValueRule};
+use shopease_shop::services::{self, CancelOrder, ListAllOrders, ProductStock, RefundAmount};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Paging;
@@ -150,15 +150,17 @@ impl Wire for ListAllOrders {
 /// The listing that cursors belong to.
 const ALL_ORDERS: &str = "all-orders";
 
-/// Refunds an order. The one request that refuses unknown fields: without an amount it refunds everything, so a misspelled
-/// `amount` must not be ignored.
+/// Refunds an order: either `amount` or `all`, so that nothing left out turns into everything. Unknown fields are refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RefundOrder {
-    /// How much; all that is left if absent.
+    /// How much.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<MoneySchema>)]
     pub amount: Option<domain::Money>,
+    /// `true` refunds all that is left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub all: Option<bool>,
 }
 
 impl Wire for services::RefundOrder {
@@ -168,11 +170,22 @@ impl Wire for services::RefundOrder {
     const KEY: Key = Key::Required;
 
     fn read(Parts { path, body: Json(body), key, .. }: Parts<Self>) -> Result<Self, Problem> {
-        Ok(Self { id: path, amount: body.amount, client_key: key.unwrap_or_default() })
+        let amount = match (body.amount, body.all.unwrap_or(false)) {
+            (Some(amount), false) => RefundAmount::Exactly(amount),
+            (None, true) => RefundAmount::All,
+            (None, false) | (Some(_), true) => {
+                return Err(ShopError::from(RuleError::invalid(Field::Amount, ValueRule::Required)).into());
+            }
+        };
+        Ok(Self { id: path, amount, client_key: key.unwrap_or_default() })
     }
 
     fn write(self) -> Parts<Self> {
-        let body = Json(RefundOrder { amount: self.amount });
+        let (amount, all) = match self.amount {
+            RefundAmount::Exactly(amount) => (Some(amount), None),
+            RefundAmount::All => (None, Some(true)),
+        };
+        let body = Json(RefundOrder { amount, all });
         Parts { path: self.id, query: NoQuery {}, body, key: Some(self.client_key) }
     }
 }
@@ -236,7 +249,7 @@ endpoints! {
             (201, "The order with the refund; it is `requested` until the provider has confirmed it."),
             (404, "No such order."),
             (409, "Other changes of the order came first each time; try again."),
-            (422, "Nothing was collected, it is more than what is left, or the key was used for another amount."),
+            (422, "Neither an amount nor all, nothing was collected, more than what is left, or the key was used for another amount."),
         ]
     }
 

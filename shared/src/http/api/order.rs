@@ -9,7 +9,9 @@ use super::endpoint::Answer;
 use super::page_answer;
 use super::parts::Named;
 use super::quote::{QuoteLine, ShippingOffer, TaxLine};
-use super::wire::{FulfillmentState, MoneySchema, OrderState, Out, PaymentState, RefundState, mirror};
+use super::wire::{
+    DisputeState, FulfillmentState, MoneySchema, OrderState, Out, PaymentState, RefundSource, RefundState, mirror,
+};
 
 /// A postal address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -52,11 +54,39 @@ pub struct Refund {
     pub amount: domain::Money,
     /// Its state.
     pub state: RefundState,
-    /// When it was requested.
+    /// Who made it.
+    #[serde(default = "by_the_shop")]
+    pub source: RefundSource,
+    /// The provider's code of why it was refused or returned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure_code: Option<String>,
+    /// When it was requested, or made at the provider.
     #[serde(with = "time::serde::rfc3339")]
     pub requested_at: OffsetDateTime,
 }
-mirror!(Refund of domain::Refund { id, amount, state, requested_at });
+mirror!(Refund of domain::Refund { id, amount, state, source, failure_code, requested_at });
+
+const fn by_the_shop() -> RefundSource {
+    RefundSource::Shop
+}
+
+/// A payment that the cardholder disputes at the bank.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Dispute {
+    /// The payment provider's id.
+    pub id: String,
+    /// How much of the payment.
+    #[schema(value_type = MoneySchema)]
+    pub amount: domain::Money,
+    /// Its state.
+    pub state: DisputeState,
+    /// The provider's code of why, for example `fraudulent`.
+    pub reason: String,
+    /// When it was opened.
+    #[serde(with = "time::serde::rfc3339")]
+    pub opened_at: OffsetDateTime,
+}
+mirror!(Dispute of domain::Dispute { id, amount, state, reason, opened_at });
 
 /// An order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -98,11 +128,14 @@ pub struct Order {
     pub decline_code: Option<String>,
     /// The bank's page, while it needs the shopper's confirmation (`payment_state` is `requires_action`).
     pub payment_action_url: Option<String>,
-    /// Refunds, requested or done.
+    /// Refunds by the shop or at the payment provider, oldest first.
     pub refunds: Vec<Refund>,
     /// What can still be refunded.
     #[schema(value_type = MoneySchema)]
     pub refundable: domain::Money,
+    /// Disputes of the payment, oldest first.
+    #[serde(default)]
+    pub disputes: Vec<Dispute>,
     /// State of its fulfillment.
     pub fulfillment: FulfillmentState,
     /// When it was placed.
@@ -111,8 +144,8 @@ pub struct Order {
 }
 mirror!(Order of services::OrderView {
     id, order_number, access_key, email, shipping_address, lines, subtotal, shipping, tax_lines, tax_total,
-    prices_include_tax, total, state, payment_state, decline_code, payment_action_url, refunds, refundable, fulfillment,
-    placed_at,
+    prices_include_tax, total, state, payment_state, decline_code, payment_action_url, refunds, refundable, disputes,
+    fulfillment, placed_at,
 });
 
 /// An order in a listing.
@@ -137,12 +170,15 @@ pub struct OrderSummary {
     pub payment_state: PaymentState,
     /// State of its fulfillment.
     pub fulfillment: FulfillmentState,
+    /// State of the most urgent of its disputes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dispute: Option<DisputeState>,
     /// When it was placed.
     #[serde(with = "time::serde::rfc3339")]
     pub placed_at: OffsetDateTime,
 }
 mirror!(OrderSummary of domain::OrderSummary {
-    id, order_number, email, total, units, state, payment_state, fulfillment, placed_at,
+    id, order_number, email, total, units, state, payment_state, fulfillment, dispute, placed_at,
 });
 
 page_answer! {

@@ -189,8 +189,34 @@ states! {
         Requested,
         /// Done.
         Succeeded,
-        /// Refused by the provider.
+        /// Refused by the provider: no money moved.
         Refused,
+        /// Returned by the bank: it can be refunded again.
+        Failed,
+    }
+}
+
+states! {
+    /// Who made a refund.
+    RefundSource of domain::RefundSource {
+        /// An operator of the shop.
+        Shop,
+        /// Somebody at the payment provider, for example in its dashboard.
+        Provider,
+    }
+}
+
+states! {
+    /// State of a dispute.
+    DisputeState of domain::DisputeState {
+        /// The bank asks, and has taken no money yet.
+        Inquiry,
+        /// The bank has taken the money until it is decided.
+        Open,
+        /// Closed without a loss.
+        Won,
+        /// Decided for the cardholder: the money is gone.
+        Lost,
     }
 }
 

@@ -3,19 +3,16 @@
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde::Deserialize;
 
+use super::admin_actions::{Action, ActionForm, Done, DoneQuery, Plan};
 use super::layout::{Frame, PageError, PageResult, private_page, see_other};
 use super::view::filters;
 use crate::http::extract::{ApiPath, ApiQuery, PageForm};
 use crate::http::visitor::Visitor;
 use crate::http::{App, Problem};
-use shopease_shop::domain::{
-    AmountError, Currency, Field, Format, FulfillmentEvent, FulfillmentState, Money, OrderId, OrderState, RefundState,
-    Role, RuleError, ValueRule,
-};
-use shopease_shop::services::{CancelOrder, CurrentCustomer, FindOrder, MoveParcel, OrderView, RefundOrder};
-use shopease_shop::{ShopError, ShopResult};
+use shopease_shop::ShopError;
+use shopease_shop::domain::{Dispute, FulfillmentState, OrderId, OrderState, RefundState, Role};
+use shopease_shop::services::{CurrentCustomer, FindOrder, OrderView};
 
 #[derive(Template)]
 #[template(path = "admin_order.html")]
@@ -25,14 +22,16 @@ struct AdminOrderPage {
     country_name: &'static str,
     order: OrderView,
     idempotency_key: String,
-    done: bool,
+    done: Option<Done>,
     /// What was typed as the amount, and why it was not done.
     problem: Option<(String, Problem)>,
 }
 
 impl AdminOrderPage {
     fn can_be_cancelled(&self) -> bool {
-        self.order.state != OrderState::Cancelled && self.order.fulfillment == FulfillmentState::Unfulfilled
+        self.order.state != OrderState::Cancelled
+            && self.order.fulfillment == FulfillmentState::Unfulfilled
+            && !self.order.disputes.iter().any(|dispute| dispute.state.withholds())
     }
 
     fn can_be_refunded(&self) -> bool {
@@ -48,15 +47,31 @@ impl AdminOrderPage {
         self.order.state == OrderState::Paid && self.order.fulfillment == FulfillmentState::Fulfilled
     }
 
-    fn typed_amount(&self) -> &str {
-        self.problem.as_ref().map_or("", |(amount, _)| amount)
+    /// What was typed, else all that is left.
+    fn amount(&self) -> String {
+        self.problem.as_ref().map_or_else(|| self.order.refundable.decimal(), |(amount, _)| amount.clone())
+    }
+
+    /// A canceled order whose money the bank has returned to the shop.
+    fn is_owed(&self) -> bool {
+        self.order.state == OrderState::Cancelled && self.order.refundable.amount_minor > 0
+    }
+
+    fn open_disputes(&self) -> impl Iterator<Item = &Dispute> {
+        self.order.disputes.iter().filter(|dispute| dispute.state.is_open())
     }
 }
 
-/// The order page's query.
-#[derive(Debug, Default, Deserialize)]
-pub(in crate::http) struct OrderQuery {
-    notice: Option<String>,
+#[derive(Template)]
+#[template(path = "admin_order_confirm.html")]
+struct ConfirmPage {
+    frame: Frame,
+    csrf: String,
+    order: OrderView,
+    form: ActionForm,
+    plan: Plan,
+    /// The order has changed since the last question.
+    changed: bool,
 }
 
 /// Shows an order to an operator.
@@ -64,34 +79,39 @@ pub(in crate::http) async fn show(
     State(app): State<App>,
     visitor: Visitor,
     ApiPath(id): ApiPath<OrderId>,
-    ApiQuery(query): ApiQuery<OrderQuery>,
+    ApiQuery(query): ApiQuery<DoneQuery>,
 ) -> PageResult {
-    page(&app, &visitor, &id, query.notice.as_deref() == Some("done"), None).await
+    page(&app, &visitor, &id, Some(&query), None).await
+}
+
+/// The order, for an operator.
+async fn order_for_operator(app: &App, visitor: &Visitor, id: &OrderId) -> Result<OrderView, PageError> {
+    let customer = app.services.accounts.current_customer(visitor.caller(), CurrentCustomer).await;
+    let customer = customer.map_err(|error| PageError::or_sign_in(error, &path(id)))?;
+    if customer.role != Role::Operator {
+        return Err(ShopError::Forbidden.into());
+    }
+    let command = FindOrder { id: id.clone(), access_key: None };
+    Ok(app.services.checkout.find_order(visitor.caller(), command).await?)
 }
 
 async fn page(
     app: &App,
     visitor: &Visitor,
     id: &OrderId,
-    done: bool,
+    query: Option<&DoneQuery>,
     problem: Option<(String, Problem)>,
 ) -> PageResult {
-    let customer = app.services.accounts.current_customer(visitor.caller(), CurrentCustomer).await;
-    let customer = customer.map_err(|error| PageError::or_sign_in(error, &path(id)))?;
-    if customer.role != Role::Operator {
-        return Err(ShopError::Forbidden.into());
-    }
-    let order =
-        app.services.checkout.find_order(visitor.caller(), FindOrder { id: id.clone(), access_key: None }).await?;
+    let order = order_for_operator(app, visitor, id).await?;
     let country_name = super::checkout::country_name(order.shipping_address.country);
     let status = problem.as_ref().map_or(StatusCode::OK, |(_, problem)| problem.status_code());
     let page = AdminOrderPage {
         frame: Frame::new(app, visitor, "orders").await,
         csrf: visitor.csrf(),
         country_name,
-        order,
         idempotency_key: app.ids.ulid().to_string(),
-        done,
+        done: query.and_then(|query| query.of(&order)),
+        order,
         problem,
     };
     private_page(status, &page)
@@ -101,67 +121,58 @@ fn path(id: &OrderId) -> String {
     format!("/admin/orders/{id}")
 }
 
-/// What an operator does to an order.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(in crate::http) struct ActionForm {
-    action: String,
-    amount: String,
-    currency: String,
-    idempotency_key: String,
-}
-
-impl ActionForm {
-    /// The amount as typed, `12.50` or `12,50`; none for all that is left.
-    fn refund_amount(&self) -> Result<Option<Money>, RuleError> {
-        let typed = self.amount.trim();
-        if typed.is_empty() {
-            return Ok(None);
-        }
-        let (currency, decimal): (Currency, _) = (self.currency.parse()?, typed.replace(',', "."));
-        let too_precise = |max| RuleError::invalid(Field::Amount, ValueRule::Decimals { max });
-        // `1,000` is a thousand to one reader and one to another: as many decimals as the currency has, at most.
-        let decimals = decimal.split_once('.').map_or(0, |(_, fraction)| fraction.len());
-        if u32::try_from(decimals).map_or(true, |decimals| decimals > currency.exponent()) {
-            return Err(too_precise(currency.exponent()));
-        }
-        Money::parse_decimal(&decimal, currency).map(Some).map_err(|error| match error {
-            AmountError::Decimals { max } => too_precise(max),
-            AmountError::TooLarge => RuleError::AmountTooLarge,
-            AmountError::Comma | AmountError::Malformed => RuleError::malformed(Field::Amount, Format::Amount),
-        })
-    }
-}
-
-/// Does something to an order.
+/// Does something to an order, once what it does has been confirmed.
 pub(in crate::http) async fn act(
     State(app): State<App>,
     visitor: Visitor,
     ApiPath(id): ApiPath<OrderId>,
     PageForm(form): PageForm<ActionForm>,
 ) -> PageResult {
-    match run(&app, &visitor, &id, &form).await {
-        Ok(_) => Ok(see_other(&format!("{}?notice=done", path(&id)))),
+    let order = order_for_operator(&app, &visitor, &id).await?;
+    let action = match form.read() {
+        Ok(action) => action,
+        Err(rule) => return refused(&app, &visitor, &id, form, rule.into()).await,
+    };
+    if let Some(query) = already_done(&action, &order, &form) {
+        return Ok(see_other(&format!("{}?{query}", path(&id))));
+    }
+    match action.plan(&order) {
+        Err(rule) => return refused(&app, &visitor, &id, form, rule.into()).await,
+        Ok(Some(plan)) if plan.summary != form.confirmed => return confirm(&app, &visitor, order, form, plan).await,
+        Ok(_) => {}
+    }
+    let operations = app.services.operations.as_ref();
+    match action.run(operations, visitor.caller(), id.clone(), form.idempotency_key.clone()).await {
+        Ok(_) => {
+            let query = DoneQuery::after(&action, &id, &form.idempotency_key);
+            Ok(see_other(&format!("{}?{query}", path(&id))))
+        }
         Err(error @ (ShopError::SignInRequired | ShopError::Forbidden)) => {
             Err(PageError::or_sign_in(error, &path(&id)))
         }
         Err(error @ (ShopError::Unavailable { .. } | ShopError::Internal(_) | ShopError::NotFound { .. })) => {
             Err(error.into())
         }
-        Err(error) => page(&app, &visitor, &id, false, Some((form.amount, error.into()))).await,
+        Err(error) => refused(&app, &visitor, &id, form, error).await,
     }
 }
 
-async fn run(app: &App, visitor: &Visitor, id: &OrderId, form: &ActionForm) -> ShopResult<OrderView> {
-    let (caller, operations, id) = (visitor.caller(), &app.services.operations, id.clone());
-    match form.action.as_str() {
-        "cancel" => operations.cancel_order(caller, CancelOrder { id }).await,
-        "refund" => {
-            let (amount, client_key) = (form.refund_amount()?, form.idempotency_key.clone());
-            operations.refund_order(caller, RefundOrder { id, amount, client_key }).await
-        }
-        "sent" => operations.move_parcel(caller, MoveParcel { id, event: FulfillmentEvent::Sent }).await,
-        "came_back" => operations.move_parcel(caller, MoveParcel { id, event: FulfillmentEvent::CameBack }).await,
-        _ => Err(RuleError::invalid(Field::Action, ValueRule::Offered).into()),
-    }
+/// Where a form that is sent again finds what it has done: a second click, or the browser's "back".
+fn already_done(action: &Action, order: &OrderView, form: &ActionForm) -> Option<String> {
+    let Action::Refund(amount) = action else { return None };
+    let query = DoneQuery::after(action, &order.id, &form.idempotency_key);
+    let is_it = |id: &str| query.ends_with(&format!("refund={id}"));
+    let made = order.refunds.iter().any(|refund| is_it(refund.id.as_str()) && refund.amount == *amount);
+    made.then_some(query)
+}
+
+async fn refused(app: &App, visitor: &Visitor, id: &OrderId, form: ActionForm, error: ShopError) -> PageResult {
+    page(app, visitor, id, None, Some((form.amount, error.into()))).await
+}
+
+async fn confirm(app: &App, visitor: &Visitor, order: OrderView, form: ActionForm, plan: Plan) -> PageResult {
+    let changed = !form.confirmed.is_empty();
+    let frame = Frame::new(app, visitor, "orders").await;
+    let page = ConfirmPage { frame, csrf: visitor.csrf(), order, form, plan, changed };
+    private_page(if changed { StatusCode::CONFLICT } else { StatusCode::OK }, &page)
 }

@@ -57,8 +57,9 @@ impl CartPage {
         self.cart.lines.is_empty() && self.cart.unavailable.is_empty()
     }
 
-    fn can_check_out(&self) -> bool {
-        self.cart.unavailable.is_empty() && self.cart.lines.iter().all(|line| line.short_available.is_none())
+    /// The currency of the first line, with which the others have to agree.
+    fn currency(&self) -> &'static str {
+        self.cart.currency().map_or("", |currency| currency.code())
     }
 
     fn problem_of(&self, id: &LineItemId) -> Option<&Problem> {

@@ -11,8 +11,10 @@ use super::layout::{Frame, PageResult, encode, private_page, remember_cart_units
 use super::view::filters;
 use crate::http::extract::{ApiPath, ApiQuery, PageForm};
 use crate::http::visitor::Visitor;
-use crate::http::{App, Problem};
-use shopease_shop::domain::{Country, CountryCode, OrderId, OrderState, PostalCodes, Quote, Region, RuleError};
+use crate::http::{App, Problem, texts};
+use shopease_shop::domain::{
+    Country, CountryCode, OrderId, OrderState, PaymentState, PostalCodes, Quote, Region, RuleError,
+};
 use shopease_shop::services::{CheckPayment, CurrentCustomer, FindOrder, OrderView, ViewCart};
 use shopease_shop::{ShopError, ShopResult};
 
@@ -86,10 +88,10 @@ struct WaitPage {
     form: CheckoutForm,
 }
 
-/// The first step. An empty cart has nothing to check out.
+/// The first step. An empty cart has nothing to check out, and one of several currencies says so itself.
 pub(in crate::http) async fn form(State(app): State<App>, visitor: Visitor) -> PageResult {
     let cart = app.services.carts.view_cart(visitor.caller(), ViewCart).await?;
-    if cart.lines.is_empty() {
+    if cart.lines.is_empty() || cart.lines.iter().any(|line| line.other_currency) {
         return Ok(see_other("/cart"));
     }
     let mut form = CheckoutForm::default();
@@ -137,7 +139,7 @@ async fn review(
 ) -> PageResult {
     let quote = match quote(app, visitor, &form, &details).await {
         Ok(quote) => quote,
-        Err(ShopError::Rules(rules)) if rules.contains(&RuleError::EmptyCart) => return Ok(see_other("/cart")),
+        Err(ShopError::Rules(rules)) if rules.iter().any(is_said_by_the_cart) => return Ok(see_other("/cart")),
         Err(ShopError::Rules(rules)) => return details_page(app, visitor, form, rules).await,
         Err(error) => return Err(error.into()),
     };
@@ -150,6 +152,11 @@ async fn review(
     let (country_name, cards) = (country_name(details.address.country), app.config.test_cards.as_slice());
     let page = ReviewPage { frame, csrf: visitor.csrf(), form, details, country_name, quote, cards, problem };
     private_page(status, &page)
+}
+
+/// Whether the cart's page shows what is wrong, and how to change it.
+fn is_said_by_the_cart(rule: &RuleError) -> bool {
+    matches!(rule, RuleError::EmptyCart | RuleError::CurrencyMismatch { .. })
 }
 
 /// Prices the cart with the chosen delivery, or with the first offered where that is not offered any more.
@@ -216,7 +223,10 @@ struct OrderPage {
     link: String,
     country_name: &'static str,
     placed: bool,
+    csrf: String,
     order: OrderView,
+    /// The order's details, to try again with another card.
+    form: CheckoutForm,
 }
 
 impl OrderPage {
@@ -226,6 +236,18 @@ impl OrderPage {
 
     fn is_pending(&self) -> bool {
         self.order.state == OrderState::Pending
+    }
+
+    /// Not paid, so that the cart is as it was: the bank said no, or nobody paid in time.
+    fn can_be_tried_again(&self) -> bool {
+        self.order.state == OrderState::Cancelled
+            && matches!(self.order.payment_state, PaymentState::Declined | PaymentState::Voided)
+    }
+
+    /// The bank said no, so that another card may do; a limit of the shop is none of the bank's.
+    fn is_declined(&self) -> bool {
+        let limit = self.order.decline_code.as_deref().is_some_and(texts::is_limit);
+        self.order.payment_state == PaymentState::Declined && !limit
     }
 
     /// The bank's page, where the shopper has to go.
@@ -245,7 +267,8 @@ pub(in crate::http) async fn order(
     let frame = Frame::new(&app, &visitor, "order").await;
     let country_name = country_name(order.shipping_address.country);
     let (link, placed) = (order_link(&order), query.placed.as_deref() == Some("1"));
-    private_page(StatusCode::OK, &OrderPage { frame, link, country_name, placed, order })
+    let form = CheckoutForm::of(&order);
+    private_page(StatusCode::OK, &OrderPage { frame, link, country_name, placed, csrf: visitor.csrf(), order, form })
 }
 
 /// Where the bank's page sends the shopper back to.

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use shopease_shop::domain::{
     Address, Country, CountryCode, Currency, EmailAddress, Field, Money, RuleError, ValueRule,
 };
-use shopease_shop::services::{PlaceOrder, QuoteCart};
+use shopease_shop::services::{OrderView, PlaceOrder, QuoteCart};
 
 /// The fields of the first step, in their order.
 pub const DETAIL_FIELDS: &[&str] = &["email", "name", "line1", "line2", "country", "region", "postal_code", "city"];
@@ -52,6 +52,23 @@ pub struct Details {
 }
 
 impl CheckoutForm {
+    /// The details of an order, to order again. The card is chosen anew, and the key is of another attempt.
+    pub fn of(order: &OrderView) -> Self {
+        let address = order.shipping_address.clone();
+        Self {
+            email: order.email.to_string(),
+            name: address.name,
+            line1: address.line1,
+            line2: address.line2.unwrap_or_default(),
+            city: address.city,
+            region: address.region.unwrap_or_default(),
+            postal_code: address.postal_code,
+            country: address.country.to_string(),
+            shipping_method: order.shipping.id.clone(),
+            ..Self::default()
+        }
+    }
+
     /// Checks the first step's fields, all of them at once.
     ///
     /// # Errors

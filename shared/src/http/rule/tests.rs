@@ -29,8 +29,10 @@ fn value_rule_after(rule: &ValueRule) -> Option<ValueRule> {
         ValueRule::Paid => ValueRule::FulfillmentStep,
         ValueRule::FulfillmentStep => ValueRule::Captured,
         ValueRule::Captured => ValueRule::NoOpenRefund,
-        ValueRule::NoOpenRefund => ValueRule::SameCurrency { currency: Currency::EUR },
-        ValueRule::SameCurrency { .. } => ValueRule::Positive,
+        ValueRule::NoOpenRefund => ValueRule::NotDisputed,
+        ValueRule::NotDisputed => ValueRule::SameCurrency { currency: Currency::EUR },
+        ValueRule::SameCurrency { .. } => ValueRule::MultipleOf { amount: eur(10) },
+        ValueRule::MultipleOf { .. } => ValueRule::Positive,
         ValueRule::Positive => ValueRule::Refundable { amount: eur(i64::MAX) },
         ValueRule::Refundable { .. } => return None,
     })
@@ -44,10 +46,14 @@ fn rule_after(rule: &RuleError) -> Option<RuleError> {
             RuleError::CurrencyMismatch { cart: Currency::EUR, variant: "SEK".parse().expect("a currency") }
         }
         RuleError::CurrencyMismatch { .. } => RuleError::NoShipping { country: "FR".parse().expect("a country") },
-        RuleError::NoShipping { .. } => RuleError::ShippingNotOffered { method: "ëxpress \"1\"".to_owned() },
+        RuleError::NoShipping { .. } => RuleError::NoShippingPrice { currency: Currency::EUR },
+        RuleError::NoShippingPrice { .. } => RuleError::ShippingWeight { country: "FR".parse().expect("a country") },
+        RuleError::ShippingWeight { .. } => RuleError::ShippingNotOffered { method: "ëxpress \"1\"".to_owned() },
         RuleError::ShippingNotOffered { .. } => RuleError::NotSold { sku: "KÄT/1".parse().expect("a SKU") },
         RuleError::NotSold { .. } => RuleError::TotalChanged { expected: eur(i64::MIN), actual: eur(i64::MAX) },
-        RuleError::TotalChanged { .. } => RuleError::AmountTooLarge,
+        RuleError::TotalChanged { .. } => RuleError::TotalBelowMinimum { total: eur(1), minimum: eur(50) },
+        RuleError::TotalBelowMinimum { .. } => RuleError::TotalAboveMaximum { total: eur(100), maximum: eur(99) },
+        RuleError::TotalAboveMaximum { .. } => RuleError::AmountTooLarge,
         RuleError::AmountTooLarge => RuleError::Other {
             code: "full_moon".to_owned(),
             field: Some("mōon".to_owned()),

@@ -2,9 +2,9 @@
 //! as exactly this. What a release adds gets a case of its own; here it has the value that its serde default gives.
 
 use shopease_shop::domain::{
-    Cart, Category, Currency, Customer, FulfillmentState, Image, Inventory, Money, Order, OrderState, OrderSummary,
-    PaymentState, Product, ProductOption, ProductStatus, ProductSummary, Quantity, Refund, RefundId, RefundState, Role,
-    Session, TaxClass, TaxLine,
+    Cart, Category, Currency, Customer, Dispute, DisputeState, FulfillmentState, Image, Inventory, Money, Order,
+    OrderState, OrderSummary, PaymentState, Product, ProductOption, ProductStatus, ProductSummary, Quantity, Refund,
+    RefundId, RefundSource, RefundState, Role, Session, TaxClass, TaxLine,
 };
 use shopease_shop::ports::OutboxMessage;
 use shopease_shop::testing::FixedClock;
@@ -167,6 +167,8 @@ fn refund(name: &str, amount_minor: i64, state: RefundState) -> Refund {
         id: RefundId::derive(name),
         amount: eur(amount_minor),
         state,
+        source: RefundSource::Shop,
+        failure_code: None,
         requested_at: NOW + Duration::milliseconds(90_061_001),
     }
 }
@@ -213,8 +215,31 @@ fn orders() -> Vec<(&'static str, Order)> {
         ("refunded", refunded),
         ("declined", declined),
         ("voided", voided),
+        ("reversed", reversed_order()),
         ("large_numbers", order_of_large_numbers()),
     ]
+}
+
+/// Refunds of every source and end, and a dispute in each state.
+fn reversed_order() -> Order {
+    let mut order =
+        order_in("reversed", (OrderState::Paid, PaymentState::PartiallyRefunded, FulfillmentState::Fulfilled));
+    let code = || Some("lost_or_stolen_card".to_owned());
+    order.payment.refunds = vec![
+        Refund { failure_code: code(), ..refund("returned", 500, RefundState::Failed) },
+        Refund { failure_code: code(), ..refund("refused", 500, RefundState::Refused) },
+        Refund { source: RefundSource::Provider, ..refund("outside", 700, RefundState::Succeeded) },
+    ];
+    let states = [DisputeState::Inquiry, DisputeState::Open, DisputeState::Won, DisputeState::Lost];
+    let disputes = states.into_iter().zip(1..).map(|(state, number)| Dispute {
+        id: format!("dp_{number}"),
+        amount: eur(100 * number),
+        state,
+        reason: "fraudulent".to_owned(),
+        opened_at: NOW + Duration::days(number),
+    });
+    order.payment.disputes = disputes.collect();
+    order
 }
 
 /// Every optional part, and text of every kind.

@@ -1,0 +1,264 @@
+//! What an operator can do to an order, and what is said before it is done: money and stock move only after a second page
+//! has named the sum and the consequences, and the operator has confirmed exactly that.
+
+use serde::Deserialize;
+
+use super::view::money;
+use shopease_shop::ShopResult;
+use shopease_shop::domain::{
+    AmountError, Currency, Field, Format, FulfillmentEvent, FulfillmentState, Money, OrderId, OrderState, RefundState,
+    RuleError, ValueRule,
+};
+use shopease_shop::services::{CancelOrder, MoveParcel, Operations, OrderView, RefundAmount, RefundOrder};
+
+/// What an operator does to an order.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::http) struct ActionForm {
+    /// Which button was pressed.
+    pub action: String,
+    /// Amount of a refund as typed.
+    pub amount: String,
+    /// Its currency.
+    pub currency: String,
+    /// Minted with the first page, so that a refund is made once however often it is confirmed.
+    pub idempotency_key: String,
+    /// What the second page has named, word by word; empty on the first.
+    pub confirmed: String,
+}
+
+/// What will happen, for the second page.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The whole of it in one line, on the button and in the field that confirms it.
+    pub summary: String,
+    /// Each consequence.
+    pub consequences: Vec<String>,
+}
+
+/// What one action is, read from the form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Refund this amount.
+    Refund(Money),
+    /// Cancel the order.
+    Cancel,
+    /// Note that it was shipped.
+    Sent,
+    /// Note that it was returned.
+    CameBack,
+}
+
+impl ActionForm {
+    /// Reads the form.
+    ///
+    /// # Errors
+    /// [`RuleError::InvalidValue`] for an action that does not exist, and for an amount that is none.
+    pub fn read(&self) -> Result<Action, RuleError> {
+        match self.action.as_str() {
+            "refund" => Ok(Action::Refund(self.refund_amount()?)),
+            "cancel" => Ok(Action::Cancel),
+            "sent" => Ok(Action::Sent),
+            "came_back" => Ok(Action::CameBack),
+            _ => Err(RuleError::invalid(Field::Action, ValueRule::Offered)),
+        }
+    }
+
+    /// The amount as typed, `12.50` or `12,50`.
+    fn refund_amount(&self) -> Result<Money, RuleError> {
+        let typed = self.amount.trim();
+        if typed.is_empty() {
+            return Err(RuleError::invalid(Field::Amount, ValueRule::Required));
+        }
+        let (currency, decimal): (Currency, _) = (self.currency.parse()?, typed.replace(',', "."));
+        let too_precise = |max| RuleError::invalid(Field::Amount, ValueRule::Decimals { max });
+        // `1,000` is a thousand to one reader and one to another: as many decimals as the currency has, at most.
+        let decimals = decimal.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+        if u32::try_from(decimals).map_or(true, |decimals| decimals > currency.exponent()) {
+            return Err(too_precise(currency.exponent()));
+        }
+        Money::parse_decimal(&decimal, currency).map_err(|error| match error {
+            AmountError::Decimals { max } => too_precise(max),
+            AmountError::TooLarge => RuleError::AmountTooLarge,
+            AmountError::Comma | AmountError::Malformed => RuleError::malformed(Field::Amount, Format::Amount),
+        })
+    }
+}
+
+impl Action {
+    /// What it would do to the order as it is now; `None` for what needs no second page, since it moves neither money nor
+    /// stock.
+    ///
+    /// # Errors
+    /// The rule that it breaks.
+    pub fn plan(&self, order: &OrderView) -> Result<Option<Plan>, RuleError> {
+        match self {
+            Self::Refund(amount) => refund_plan(order, *amount).map(Some),
+            Self::Cancel => Ok(Some(cancel_plan(order))),
+            Self::CameBack => Ok(Some(Plan {
+                summary: format!("Mark as returned and restock {}", units(order)),
+                consequences: vec![
+                    format!("{} {} to stock and can be sold again.", units(order), return_verb(order)),
+                    "Nothing is refunded: do that separately.".to_owned(),
+                ],
+            })),
+            Self::Sent => Ok(None),
+        }
+    }
+
+    /// Does it.
+    ///
+    /// # Errors
+    /// Those of [`Operations`].
+    pub async fn run(
+        &self,
+        operations: &dyn Operations,
+        caller: &shopease_shop::services::Caller,
+        id: OrderId,
+        client_key: String,
+    ) -> ShopResult<OrderView> {
+        match self {
+            Self::Cancel => operations.cancel_order(caller, CancelOrder { id }).await,
+            Self::Refund(amount) => {
+                let amount = RefundAmount::Exactly(*amount);
+                operations.refund_order(caller, RefundOrder { id, amount, client_key }).await
+            }
+            Self::Sent => operations.move_parcel(caller, MoveParcel { id, event: FulfillmentEvent::Sent }).await,
+            Self::CameBack => {
+                operations.move_parcel(caller, MoveParcel { id, event: FulfillmentEvent::CameBack }).await
+            }
+        }
+    }
+}
+
+fn refund_plan(order: &OrderView, amount: Money) -> Result<Plan, RuleError> {
+    let invalid = |rule| Err(RuleError::invalid(Field::Amount, rule));
+    let left = order.refundable;
+    if amount.currency != left.currency {
+        return invalid(ValueRule::SameCurrency { currency: left.currency });
+    }
+    if amount.amount_minor <= 0 {
+        return invalid(ValueRule::Positive);
+    }
+    if amount.amount_minor > left.amount_minor {
+        return invalid(ValueRule::Refundable { amount: left });
+    }
+    let sum = money(amount);
+    let mut consequences = vec![format!("{sum} goes back to the card of {}. This cannot be undone.", order.email)];
+    let is_rest = order.refunded_minor() + amount.amount_minor >= order.total.amount_minor;
+    let cancels = is_rest && order.state == OrderState::Paid && order.fulfillment == FulfillmentState::Unfulfilled;
+    if cancels {
+        consequences.push(restocked(order));
+        return Ok(Plan { summary: format!("Refund {sum} and cancel the order"), consequences });
+    }
+    let rest = Money::new(left.amount_minor - amount.amount_minor, left.currency);
+    consequences.push(format!("{} can still be refunded afterwards.", money(rest)));
+    Ok(Plan { summary: format!("Refund {sum}"), consequences })
+}
+
+fn cancel_plan(order: &OrderView) -> Plan {
+    if order.state == OrderState::Pending {
+        let consequences =
+            vec!["The payment is given up: nothing is charged, nothing is refunded.".to_owned(), restocked(order)];
+        return Plan { summary: "Cancel the order".to_owned(), consequences };
+    }
+    let sum = money(order.refundable);
+    let back = format!("{sum} goes back to the card of {}. This cannot be undone.", order.email);
+    Plan { summary: format!("Cancel the order and refund {sum}"), consequences: vec![back, restocked(order)] }
+}
+
+fn restocked(order: &OrderView) -> String {
+    format!("The order is canceled, and {} {} to stock.", units(order), return_verb(order))
+}
+
+fn unit_count(order: &OrderView) -> u32 {
+    order.lines.iter().map(|line| line.quantity.get()).sum()
+}
+
+fn units(order: &OrderView) -> String {
+    match unit_count(order) {
+        1 => "1 unit".to_owned(),
+        count => format!("{count} units"),
+    }
+}
+
+fn return_verb(order: &OrderView) -> &'static str {
+    if unit_count(order) == 1 { "returns" } else { "return" }
+}
+
+/// What was done, from the order itself: a link says only what to look at.
+pub(super) struct Done {
+    /// The sentence.
+    pub sentence: String,
+    /// Whether it is what was wanted.
+    pub good: bool,
+}
+
+/// The query of the page after an action.
+#[derive(Debug, Default, Deserialize)]
+pub(in crate::http) struct DoneQuery {
+    done: Option<String>,
+    refund: Option<String>,
+}
+
+impl DoneQuery {
+    /// The query that leads to what an action has done.
+    pub(super) fn after(action: &Action, id: &OrderId, client_key: &str) -> String {
+        match action {
+            Action::Refund(amount) => {
+                let amount = RefundAmount::Exactly(*amount);
+                let command = RefundOrder { id: id.clone(), amount, client_key: client_key.to_owned() };
+                format!("done=refund&refund={}", command.refund_id())
+            }
+            Action::Cancel => "done=cancel".to_owned(),
+            Action::Sent => "done=sent".to_owned(),
+            Action::CameBack => "done=came_back".to_owned(),
+        }
+    }
+
+    /// What the order says about it; nothing where it says otherwise.
+    pub(super) fn of(&self, order: &OrderView) -> Option<Done> {
+        let good = |sentence: String| Some(Done { sentence, good: true });
+        match self.done.as_deref()? {
+            "refund" => self.of_refund(order),
+            "cancel" if order.state == OrderState::Cancelled => {
+                let refunded = order.refunded_minor();
+                if refunded == 0 {
+                    return good("The order was canceled. Nothing was charged.".to_owned());
+                }
+                let sum = money(Money::new(refunded, order.total.currency));
+                good(format!("The order was canceled, and {sum} was refunded."))
+            }
+            "cancel" => Some(Done {
+                sentence: "The order is not canceled yet: the payment provider has still to answer.".to_owned(),
+                good: false,
+            }),
+            "sent" if order.fulfillment != FulfillmentState::Unfulfilled => {
+                good("The order was marked as shipped.".to_owned())
+            }
+            "came_back" if order.fulfillment == FulfillmentState::Returned => {
+                good(format!("The order was marked as returned: {} in stock again.", units(order)))
+            }
+            _ => None,
+        }
+    }
+
+    fn of_refund(&self, order: &OrderView) -> Option<Done> {
+        let refund = order.refunds.iter().find(|refund| Some(refund.id.as_str()) == self.refund.as_deref())?;
+        let sum = money(refund.amount);
+        let (good, sentence) = match refund.state {
+            RefundState::Succeeded if order.state == OrderState::Cancelled => {
+                (true, format!("{sum} was refunded, and the order was canceled."))
+            }
+            RefundState::Succeeded => (true, format!("{sum} was refunded.")),
+            RefundState::Requested => {
+                (false, format!("The refund of {sum} is under way: the payment provider has still to confirm it."))
+            }
+            RefundState::Refused => {
+                (false, format!("The payment provider refused the refund of {sum}. Nothing was refunded."))
+            }
+            RefundState::Failed => (false, format!("The bank returned the refund of {sum}. It can be refunded again.")),
+        };
+        Some(Done { sentence, good })
+    }
+}

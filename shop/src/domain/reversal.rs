@@ -1,0 +1,197 @@
+//! Books what goes back of a payment: refunds of the shop, refunds made at the provider, refunds that the bank returned, and
+//! disputes. Refunds of the shop and of the provider are matched by the shop's own id, never by amounts.
+
+use time::OffsetDateTime;
+
+use super::{
+    Dispute, DisputeState, Field, FulfillmentState, Money, Order, OrderEvent, OrderStep, PaymentFact, Refund, RefundId,
+    RefundSource, RefundState, ReportedRefund, ReportedRefundState, Reversals, RuleError, StockEffect, ValueRule,
+};
+
+impl Order {
+    /// Requests a refund. The units of an order that is refunded in full before it was shipped return to stock, once the
+    /// provider has done it.
+    ///
+    /// # Errors
+    /// [`RuleError::InvalidValue`] when nothing was collected, another refund is still open, the bank has what is left in a
+    /// dispute, the currency differs, or more would be given back than is left.
+    pub fn request_refund(&self, id: RefundId, amount: Money, now: OffsetDateTime) -> Result<OrderStep, RuleError> {
+        let refuse = |rule| Err(RuleError::invalid(Field::Amount, rule));
+        if !self.payment.state.is_collected() || self.payment.intent_id.is_none() {
+            return refuse(ValueRule::Captured);
+        }
+        if self.payment.open_refund().is_some() {
+            return refuse(ValueRule::NoOpenRefund);
+        }
+        if self.refundable().amount_minor == 0 && self.payment.disputed_minor() > 0 {
+            return refuse(ValueRule::NotDisputed);
+        }
+        if amount.currency != self.total.currency {
+            return refuse(ValueRule::SameCurrency { currency: self.total.currency });
+        }
+        if amount.amount_minor <= 0 {
+            return refuse(ValueRule::Positive);
+        }
+        if amount.amount_minor > self.refundable().amount_minor {
+            return refuse(ValueRule::Refundable { amount: self.refundable() });
+        }
+        let mut step = self.step();
+        let (state, source) = (RefundState::Requested, RefundSource::Shop);
+        step.order.payment.refunds.push(Refund { id, amount, state, source, failure_code: None, requested_at: now });
+        step.order.due_at = step.order.next_look(now);
+        Ok(step)
+    }
+
+    /// What can still be refunded: what was paid, less what is given back or on its way, less what the bank has taken in
+    /// disputes.
+    pub fn refundable(&self) -> Money {
+        let paid_minor = if self.payment.state.is_collected() { self.total.amount_minor } else { 0 };
+        let gone_minor = self.payment.committed_refunds_minor().saturating_add(self.payment.disputed_minor());
+        Money { amount_minor: paid_minor.saturating_sub(gone_minor).max(0), currency: self.total.currency }
+    }
+
+    /// Books what the provider reports. `None` when the order has it all.
+    pub fn book(&self, reported: &Reversals, now: OffsetDateTime) -> Option<OrderStep> {
+        if !self.payment.state.is_collected() {
+            return None;
+        }
+        let mut step = self.step();
+        for refund in reported.refunds.iter().filter(|refund| refund.amount.currency == self.total.currency) {
+            step.book_refund(refund);
+        }
+        for dispute in &reported.disputes {
+            step.book_dispute(dispute);
+        }
+        step.finish(self, now)
+    }
+
+    /// The provider refused to make a refund, and reports none for it: beside what it reports otherwise, the refund is
+    /// refused.
+    pub fn refuse_refund(
+        &self,
+        id: &RefundId,
+        code: String,
+        reported: &Reversals,
+        now: OffsetDateTime,
+    ) -> Option<OrderStep> {
+        let mut refused = self.clone();
+        let refund = refused.payment.refunds.iter_mut().find(|refund| refund.id == *id)?;
+        if refund.state == RefundState::Requested {
+            (refund.state, refund.failure_code) = (RefundState::Refused, Some(code));
+        }
+        match refused.book(reported, now) {
+            Some(booked) => Some(booked),
+            None => OrderStep { order: Self { version: self.version + 1, ..refused }, ..self.step() }.finish(self, now),
+        }
+    }
+
+    /// What differs between the order and what the provider reports, a sentence each. A refund that is requested is none: it
+    /// may be done at any moment.
+    pub fn reversal_differences(&self, reported: &Reversals) -> Vec<String> {
+        let mut differences = Vec::new();
+        for there in &reported.refunds {
+            let id = there.id_in(&self.id);
+            let here = self.payment.refunds.iter().find(|refund| refund.id == id);
+            differences.extend(refund_difference(here, there));
+        }
+        let reported_ids: Vec<_> = reported.refunds.iter().map(|refund| refund.id_in(&self.id)).collect();
+        let done = self.payment.refunds.iter().filter(|refund| refund.state == RefundState::Succeeded);
+        for refund in done.filter(|refund| !reported_ids.contains(&refund.id)) {
+            differences.push(format!("refund {} of {} is unknown to the provider", refund.id, refund.amount));
+        }
+        for there in reported.disputes.iter().filter(|dispute| !self.payment.disputes.contains(dispute)) {
+            let (id, amount, state) = (&there.id, there.amount, there.state);
+            differences.push(format!("dispute {id} of {amount}, {state:?} at the provider, is not booked so"));
+        }
+        differences
+    }
+}
+
+fn refund_difference(here: Option<&Refund>, there: &ReportedRefund) -> Option<String> {
+    let (id, state) = (&there.provider_id, &there.state);
+    let Some(here) = here else {
+        return Some(format!("refund {id} of {}, {state:?} at the provider, is not in the order", there.amount));
+    };
+    if here.amount != there.amount {
+        return Some(format!("refund {id} is of {} here, of {} at the provider", here.amount, there.amount));
+    }
+    let same = match here.state {
+        RefundState::Requested => true,
+        RefundState::Succeeded => !matches!(state, ReportedRefundState::Failed { .. }),
+        RefundState::Refused | RefundState::Failed => matches!(state, ReportedRefundState::Failed { .. }),
+    };
+    (!same).then(|| format!("refund {id} of {} is {:?} here, {state:?} at the provider", here.amount, here.state))
+}
+
+impl OrderStep {
+    fn book_refund(&mut self, reported: &ReportedRefund) {
+        let id = reported.id_in(&self.order.id);
+        let refunds = &mut self.order.payment.refunds;
+        let index = refunds.iter().position(|refund| refund.id == id).unwrap_or_else(|| {
+            let source = if reported.refund_id.is_some() { RefundSource::Shop } else { RefundSource::Provider };
+            refunds.push(Refund {
+                id,
+                amount: reported.amount,
+                state: RefundState::Requested,
+                source,
+                failure_code: None,
+                requested_at: reported.created_at,
+            });
+            refunds.len() - 1
+        });
+        let Some(refund) = refunds.get_mut(index) else { return };
+        refund.amount = reported.amount;
+        let (state, code) = match &reported.state {
+            // The bank has it; what was known before is not less true.
+            ReportedRefundState::Pending => return,
+            ReportedRefundState::Succeeded => (RefundState::Succeeded, None),
+            ReportedRefundState::Failed { code } => (RefundState::Failed, Some(code.clone())),
+        };
+        // A request that the provider refused at once may leave a failed refund behind: it is refused, as it was called.
+        if refund.state == state || (refund.state, state) == (RefundState::Refused, RefundState::Failed) {
+            return;
+        }
+        (refund.state, refund.failure_code) = (state, code);
+        self.topics.push(if state == RefundState::Succeeded { "order.refunded" } else { "order.refund_failed" });
+    }
+
+    fn book_dispute(&mut self, reported: &Dispute) {
+        let disputes = &mut self.order.payment.disputes;
+        let known = disputes.iter_mut().find(|dispute| dispute.id == reported.id);
+        let before = known.as_ref().map(|dispute| dispute.state);
+        match known {
+            Some(dispute) => dispute.clone_from(reported),
+            None => disputes.push(reported.clone()),
+        }
+        if before == Some(reported.state) {
+            return;
+        }
+        self.topics.push(match reported.state {
+            DisputeState::Inquiry | DisputeState::Open => "order.disputed",
+            DisputeState::Won => "order.dispute_won",
+            DisputeState::Lost => "order.dispute_lost",
+        });
+    }
+
+    /// Draws the conclusions for payment, order and stock; `None` when nothing is new.
+    fn finish(mut self, before: &Order, now: OffsetDateTime) -> Option<Self> {
+        let payment = &mut self.order.payment;
+        if (&payment.refunds, &payment.disputes) == (&before.payment.refunds, &before.payment.disputes) {
+            return None;
+        }
+        let refunded_minor = payment.refunded_minor();
+        let in_full = refunded_minor >= self.order.total.amount_minor;
+        let fact = match refunded_minor {
+            0 => PaymentFact::RefundsReturned,
+            _ if in_full => PaymentFact::RefundedInFull,
+            _ => PaymentFact::RefundedInPart,
+        };
+        payment.state = payment.state.after(fact).unwrap_or(payment.state);
+        payment.looks = 0;
+        self.order.due_at = self.order.next_look(now);
+        if in_full && before.fulfillment == FulfillmentState::Unfulfilled {
+            self.happens(OrderEvent::CalledOff, StockEffect::Restock, "order.cancelled");
+        }
+        Some(self)
+    }
+}

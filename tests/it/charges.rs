@@ -1,0 +1,288 @@
+//! What can be charged, and what goes back, with Stripe as the provider: limits are told before anybody pays, refunds are the
+//! provider's as much as the shop's. And what a cart says that cannot be ordered.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use http::{Request, StatusCode};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use shopease_payments::fake::Command;
+use shopease_payments::sign;
+use shopease_payments::stripe::StripeProvider;
+use shopease_shop::domain::{Currency, Money, Product};
+use shopease_shop::ports::{Clock as _, SharedStore};
+use shopease_shop::services::audit;
+use shopease_shop::testing::fixtures;
+
+use crate::harness::{Answer, BANK, Client, TestShop, WEBHOOK_SECRET, address, both_stores, text};
+use crate::stripe_double::Stripe;
+
+const CARD: &str = "pm_card_visa";
+
+/// A shop that is paid by Stripe.
+struct Scene {
+    shop: TestShop,
+    stripe: Stripe,
+    provider: StripeProvider,
+}
+
+impl Scene {
+    async fn open(store: SharedStore) -> Self {
+        let (stripe, provider) = Stripe::start().await;
+        let shop = TestShop::with_payments(store, |_| Arc::new(provider.clone()));
+        Self { shop, stripe, provider }
+    }
+
+    /// A visitor with one unit that needs no shipping.
+    async fn with(&self, minor: i64, currency: &str) -> Client {
+        self.shop.sell(&priced("voucher", minor, currency), 10).await;
+        let mut client = self.shop.visitor("ada");
+        let added = client.add("VOUCHER", 1).await;
+        assert_eq!(added.status, StatusCode::CREATED, "{}", added.text());
+        client
+    }
+
+    async fn webhook(&self, event: &Value) -> StatusCode {
+        let body = event.to_string().into_bytes();
+        let signature = sign(&SecretString::from(WEBHOOK_SECRET), self.shop.clock.now(), &body);
+        let request = Request::post("/api/v1/payments/webhooks").header("stripe-signature", signature);
+        self.shop.client().send(request.body(Body::from(body)).expect("a request")).await.status
+    }
+
+    async fn assert_books_agree(&self) {
+        let report = audit(&*self.shop.store, &self.provider, true, self.shop.clock.now()).await.expect("the books");
+        assert_eq!(report.violations, []);
+    }
+}
+
+/// Something without a parcel.
+fn priced(handle: &str, minor: i64, currency: &str) -> Product {
+    let mut product = fixtures::product(handle).build();
+    product.variants[0].price = Money::new(minor, currency.parse::<Currency>().expect("a currency"));
+    product.variants[0].requires_shipping = false;
+    product
+}
+
+async fn order(client: &mut Client, key: &str) -> Answer {
+    let order = json!({"email": "ada@example.com", "shipping_address": address(), "shipping_method": "none", "payment_method": CARD});
+    client.post_once("/api/v1/checkout", key, &order).await
+}
+
+async fn quote(client: &mut Client) -> Answer {
+    client.post("/api/v1/checkout/quote", &json!({"country": "DE"})).await
+}
+
+/// The review page, or why there is none.
+async fn review(client: &mut Client) -> Answer {
+    let csrf = client.get("/checkout").await.hidden("csrf");
+    let to = address();
+    let field = |name: &str| text(&to[name]);
+    let fields = [
+        ("csrf", csrf),
+        ("action", "review".to_owned()),
+        ("email", "ada@example.com".to_owned()),
+        ("name", field("name")),
+        ("line1", field("line1")),
+        ("city", field("city")),
+        ("postal_code", field("postal_code")),
+        ("country", field("country")),
+    ];
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    client.form("/checkout", &fields).await
+}
+
+async fn what_others_refunded_at_stripe_is_booked_and_the_shops_own_requested(store: SharedStore) {
+    let scene = Scene::open(store).await;
+    let mut client = scene.with(2_000, "EUR").await;
+    let placed = order(&mut client, "k").await;
+    assert_eq!(placed.status, StatusCode::CREATED, "{}", placed.text());
+    let id = text(&placed.json()["id"]);
+    let path = format!("/api/v1/orders/{id}");
+    // The event is of a refund, which does not name the order: its intent does.
+    assert_eq!(scene.webhook(&scene.stripe.refund_in_dashboard(700)).await, StatusCode::NO_CONTENT);
+    let order = client.get(&path).await.json();
+    assert_eq!(
+        (&order["refunds"][0]["source"], &order["refundable"]["amount_minor"]),
+        (&json!("provider"), &json!(1_300))
+    );
+    // The same sum by the shop: asked for, although the amounts agree.
+    let mut operator = scene.shop.operator().await;
+    let seven = json!({"amount": {"amount_minor": 700, "currency": "EUR"}});
+    let refunds = format!("/api/v1/admin/orders/{id}/refunds");
+    for _ in 0..2 {
+        let answer = operator.post_once(&refunds, "one", &seven).await;
+        assert_eq!(answer.json()["refunds"][1]["state"], "succeeded", "{}", answer.text());
+    }
+    let done = |amount| (amount, "succeeded".to_owned());
+    assert_eq!(scene.stripe.refunds(), [done(700), done(700)]);
+    scene.assert_books_agree().await;
+    // The bank returns it: it can be refunded again.
+    assert_eq!(scene.webhook(&scene.stripe.return_refund()).await, StatusCode::NO_CONTENT);
+    let order = client.get(&path).await.json();
+    assert_eq!(
+        (&order["refunds"][1]["state"], &order["refundable"]["amount_minor"]),
+        (&json!("failed"), &json!(1_300))
+    );
+    let order = operator.post_once(&refunds, "two", &json!({"all": true})).await.json();
+    assert_eq!((&order["payment_state"], &order["state"]), (&json!("refunded"), &json!("cancelled")));
+    scene.assert_books_agree().await;
+}
+
+async fn a_dispute_at_stripe_is_a_state_of_the_order(store: SharedStore) {
+    let scene = Scene::open(store).await;
+    let mut client = scene.with(2_000, "EUR").await;
+    let id = text(&order(&mut client, "k").await.json()["id"]);
+    for (status, state) in [("needs_response", "open"), ("under_review", "open"), ("won", "won"), ("lost", "lost")] {
+        assert_eq!(scene.webhook(&scene.stripe.dispute(status)).await, StatusCode::NO_CONTENT);
+        let order = client.get(&format!("/api/v1/orders/{id}")).await.json();
+        assert_eq!(order["disputes"][0]["state"], state, "{order}");
+        scene.assert_books_agree().await;
+    }
+    let told = ["order.placed", "order.paid", "order.disputed", "order.dispute_won", "order.dispute_lost"];
+    assert_eq!(scene.shop.topics().await, told);
+}
+
+async fn a_total_that_stripe_takes_from_no_card_is_said_before_paying(store: SharedStore) {
+    let scene = Scene::open(store).await;
+    let mut client = scene.with(49, "EUR").await;
+    for refused in [quote(&mut client).await, order(&mut client, "k").await] {
+        assert_eq!(refused.rules(), ["total_below_minimum"]);
+        let rule = refused.json()["errors"][0].clone();
+        assert_eq!(rule["amount"], json!({"amount_minor": 50, "currency": "EUR"}), "{rule}");
+    }
+    let page = review(&mut client).await;
+    assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(page.text().contains("smallest total that this shop can charge is €0.50"), "{}", page.text());
+    assert!(!page.text().contains("bank"), "it is no refusal of a bank");
+    assert_eq!(scene.stripe.intents(), 0, "nothing was tried");
+    assert_eq!(client.add("VOUCHER", 1).await.status, StatusCode::CREATED);
+    assert_eq!(order(&mut client, "k").await.status, StatusCode::CREATED, "0.98 can be charged");
+}
+
+async fn totals_of_three_decimals_can_be_paid_and_are_shown_as_they_are_charged(store: SharedStore) {
+    let scene = Scene::open(store).await;
+    for (number, currency) in ["KWD", "BHD", "JOD", "OMR", "TND"].into_iter().enumerate() {
+        let (handle, sku) = (format!("thing-{number}"), format!("THING-{number}"));
+        scene.shop.sell(&priced(&handle, 1_235, currency), 10).await;
+        let price = json!({"amount_minor": 1_240, "currency": currency});
+        let mut client = scene.shop.visitor(currency);
+        let product = client.get(&format!("/api/v1/products/{handle}")).await.json();
+        assert_eq!(product["variants"][0]["price"], price, "shown as it is charged: {product}");
+        let cart = client.add(&sku, 3).await.json();
+        assert_eq!((&cart["lines"][0]["unit_price"], &cart["subtotal"]["amount_minor"]), (&price, &json!(3_720)));
+        assert_eq!(quote(&mut client).await.json()["total"]["amount_minor"], 3_720);
+        let placed = order(&mut client, "k").await;
+        assert_eq!(placed.status, StatusCode::CREATED, "{currency}: {}", placed.text());
+        let path = format!("/api/v1/admin/orders/{}/refunds", text(&placed.json()["id"]));
+        let odd = json!({"amount": {"amount_minor": 1_235, "currency": currency}});
+        let refused = scene_operator(&scene).await.post_once(&path, "odd", &odd).await;
+        assert_eq!(refused.json()["errors"][0]["rule"], "multiple_of", "{}", refused.text());
+    }
+    let listed = scene.shop.client().get("/api/v1/products?limit=50").await.json();
+    let prices = listed["items"].as_array().expect("a list").iter();
+    assert!(prices.clone().all(|product| product["price_from"]["amount_minor"] == 1_240), "{listed}");
+}
+
+async fn scene_operator(scene: &Scene) -> Client {
+    let mut client = scene.shop.client();
+    if client.log_in("operator@example.com", crate::harness::PASSWORD).await.status == StatusCode::CREATED {
+        return client;
+    }
+    scene.shop.operator().await
+}
+
+async fn a_cart_of_two_currencies_says_so_and_offers_no_checkout(shop: TestShop) {
+    shop.sell(&fixtures::product("kettle").build(), 10).await;
+    shop.sell(&priced("tea", 900, "JPY"), 10).await;
+    let mut owner = shop.client();
+    assert_eq!(owner.register("ada@example.com").await.status, StatusCode::CREATED);
+    owner.add("KETTLE", 1).await;
+    let mut guest = shop.client();
+    guest.add("TEA", 1).await;
+    guest.log_in("ada@example.com", crate::harness::PASSWORD).await;
+    let cart = guest.cart().await;
+    let flags: Vec<_> = cart["lines"].as_array().expect("lines").iter().map(|line| &line["other_currency"]).collect();
+    assert_eq!((flags, &cart["subtotal"]), (vec![&json!(false), &json!(true)], &Value::Null), "{cart}");
+    let page = guest.get("/cart").await.text();
+    assert!(page.contains("Priced in JPY, while your cart is in EUR"), "{page}");
+    assert!(!page.contains("href=\"/checkout\""), "{page}");
+    assert_eq!(guest.get("/checkout").await.header("location"), "/cart");
+    for refused in [quote(&mut guest).await, guest.check_out("k", "card_approved").await] {
+        assert_eq!(refused.rules(), ["currency_mismatch"]);
+    }
+    let line = text(&cart["lines"][1]["id"]);
+    guest.delete(&format!("/api/v1/cart/line-items/{line}")).await;
+    assert!(guest.get("/cart").await.text().contains("href=\"/checkout\""));
+}
+
+async fn where_nothing_is_shipped_is_said_in_words(shop: TestShop) {
+    let mut parcel = priced("tea", 9_000, "KRW");
+    parcel.variants[0].requires_shipping = true;
+    shop.sell(&parcel, 10).await;
+    let mut client = shop.visitor("ada");
+    client.add("TEA", 1).await;
+    let refused = quote(&mut client).await;
+    assert_eq!(
+        (refused.rules(), &refused.json()["errors"][0]["currency"]),
+        (vec!["no_shipping_price".to_owned()], &json!("KRW"))
+    );
+    let page = review(&mut client).await;
+    assert!(page.text().contains("there is no shipping price in KRW"), "{}", page.text());
+}
+
+async fn who_is_refused_at_the_bank_tries_another_card_with_the_details_kept(shop: TestShop) {
+    shop.sell(&fixtures::product("kettle").build(), 10).await;
+    let mut client = shop.visitor("ada");
+    client.add("KETTLE", 2).await;
+    let placed = client.check_out("bank", "card_requires_action").await.json();
+    let url = text(&placed["payment_action_url"]);
+    let intent_id = url.strip_prefix(&format!("{BANK}/authenticate/")).expect("the bank's page").to_owned();
+    shop.ledger.execute("no", Command::Authenticate { intent_id, approved: false }).expect("an answer");
+    let (id, key) = (text(&placed["id"]), text(&placed["access_key"]));
+    let back = client.get(&format!("/orders/{id}/payment?key={key}")).await;
+    assert_eq!(back.status, StatusCode::SEE_OTHER);
+    let page = client.get(back.header("location")).await;
+    assert!(page.text().contains("Your bank said no. Your cart is as it was."), "{}", page.text());
+    assert!(page.text().contains("Try another card"), "{}", page.text());
+    let names =
+        ["csrf", "email", "name", "line1", "line2", "city", "region", "postal_code", "country", "shipping_method"];
+    let mut fields: Vec<_> = names.iter().map(|name| (*name, page.hidden(name))).collect();
+    fields.push(("action", "review".to_owned()));
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let again = client.form("/checkout", &fields).await;
+    assert_eq!(again.status, StatusCode::OK, "{}", again.text());
+    assert!(again.text().contains("Gartenweg 3") && again.text().contains("Order and pay"), "{}", again.text());
+    shop.assert_books_agree().await;
+}
+
+both_stores!(
+    a_cart_of_two_currencies_says_so_and_offers_no_checkout,
+    where_nothing_is_shipped_is_said_in_words,
+    who_is_refused_at_the_bank_tries_another_card_with_the_details_kept,
+);
+
+/// Stamps each test for each store, with a shop of its own.
+macro_rules! with_stripe {
+    ($($name:ident),* $(,)?) => {
+        mod stripe_on_dynamodb {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                shopease_storage::testing::on_dynamodb(super::$name).await;
+            })*
+        }
+        mod stripe_on_postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                let name = concat!(module_path!(), "::", stringify!($name));
+                shopease_storage::testing::on_postgres(name, super::$name).await;
+            })*
+        }
+    };
+}
+with_stripe!(
+    what_others_refunded_at_stripe_is_booked_and_the_shops_own_requested,
+    a_dispute_at_stripe_is_a_state_of_the_order,
+    a_total_that_stripe_takes_from_no_card_is_said_before_paying,
+    totals_of_three_decimals_can_be_paid_and_are_shown_as_they_are_charged,
+);
