@@ -1,5 +1,6 @@
 //! The first run on a laptop: demo catalog, an operator, starting over.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -76,11 +77,55 @@ const OPERATOR_FILE: &str = "operator-password.txt";
 pub async fn operator(store: &SharedStore, directory: &Path) -> anyhow::Result<Operator> {
     let file = directory.join(OPERATOR_FILE);
     if let Ok(password) = std::fs::read_to_string(&file) {
+        close_to_others(&file)?;
         return Ok(Operator { email: OPERATOR_EMAIL, password: password.trim().to_owned() });
     }
     let password = SystemIds.ulid().to_string()[14..].to_lowercase();
     let email: EmailAddress = OPERATOR_EMAIL.parse()?;
     create_operator(&**store, &SystemClock, &SystemIds, email, password.clone()).await?;
-    std::fs::write(&file, format!("{password}\n")).with_context(|| format!("{} cannot be written", file.display()))?;
+    write_own(&file, &format!("{password}\n")).with_context(|| format!("{} cannot be written", file.display()))?;
     Ok(Operator { email: OPERATOR_EMAIL, password })
 }
+
+/// Writes a file that only its owner may read.
+fn write_own(file: &Path, text: &str) -> std::io::Result<()> {
+    let mut options = std::fs::File::options();
+    options.create(true).truncate(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file)?.write_all(text.as_bytes())
+}
+
+/// Makes a file of an earlier release its owner's alone.
+fn close_to_others(file: &Path) -> anyhow::Result<()> {
+    #[cfg(unix)]
+    std::fs::set_permissions(file, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+        .with_context(|| format!("the mode of {} cannot be set", file.display()))?;
+    Ok(())
+}
+
+/// Refuses a data directory whose store is empty although its payment journal is not: orders have been lost, and a shop that
+/// begins anew would hide it.
+///
+/// # Errors
+/// When that is so.
+pub fn refuse_lost_orders(store: &StoreConfig) -> anyhow::Result<()> {
+    let Some(directory) = data_directory(store) else { return Ok(()) };
+    let (database, journal) = (directory.join(DATABASE_FILE), directory.join(PAYMENTS_FILE));
+    let size_bytes = |file: &Path| std::fs::metadata(file).map_or(0, |file| file.len());
+    if size_bytes(&database) == 0 && size_bytes(&journal) > 0 {
+        bail!(
+            "{} is empty or missing, but {} has payments for its orders. Restore the store from a copy, or start over with --fresh, \
+             which removes both",
+            database.display(),
+            journal.display()
+        );
+    }
+    Ok(())
+}
+
+/// The embedded store's file.
+#[cfg(feature = "embedded")]
+const DATABASE_FILE: &str = shopease_storage::embedded::DATABASE_FILE;
+#[cfg(not(feature = "embedded"))]
+const DATABASE_FILE: &str = "shopease.sqlite";

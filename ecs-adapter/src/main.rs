@@ -21,12 +21,38 @@ async fn main() -> ExitCode {
         // Who reads has read enough, as `head` does: what a shell says of a program that ended so.
         Err(error) if is_broken_pipe(&error) => ExitCode::from(128 + 13),
         Err(error) => {
-            eprintln!("shopease: {error:#}");
+            eprintln!("shopease: {}", in_one_line(&error));
             ExitCode::FAILURE
         }
     }
 }
 
+/// An error with its causes, each said once: some drivers repeat their cause in their own text.
+fn in_one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if line.is_empty() {
+            line = cause;
+        } else if !line.ends_with(&cause) {
+            line = format!("{line}: {cause}");
+        }
+    }
+    line
+}
+
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let cause = std::io::Error::other("refused");
+        let error = anyhow::Error::new(cause).context("cannot connect: refused").context("no store");
+        assert_eq!(in_one_line(&error), "no store: cannot connect: refused");
+        assert_eq!(in_one_line(&anyhow::anyhow!("alone")), "alone");
+    }
 }

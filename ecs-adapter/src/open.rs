@@ -102,8 +102,9 @@ impl Settings {
 /// Opens the configured store.
 ///
 /// # Errors
-/// When it cannot be reached, or its data directory is in use.
+/// When it cannot be reached, or its data directory is in use or has lost its store.
 pub async fn store(settings: &Settings) -> anyhow::Result<OpenStore> {
+    demo::refuse_lost_orders(&settings.store)?;
     shopease_storage::open(settings.store.clone(), &ProcessEnv, Arc::new(SystemIds))
         .await
         .context("the store cannot be opened")

@@ -123,6 +123,7 @@ async fn engine(shopease: &Path, directory: &TempDir) -> Result<(tokio::process:
         .arg("serve")
         .env("SHOPEASE_DATA_DIR", directory.path().join("data"))
         .env("SHOPEASE_EMBEDDED_PORT", port.to_string())
+        .env("SHOPEASE_EMBEDDED_ACCESS_KEY", "example")
         .env("SHOPEASE_HTTP_PORT", web.to_string())
         .env("SHOPEASE_WORKER_SECONDS", "0")
         .stdin(Stdio::null())
@@ -138,7 +139,7 @@ async fn engine(shopease: &Path, directory: &TempDir) -> Result<(tokio::process:
         }
         sleep(Duration::from_millis(50)).await;
     }
-    let endpoint = format!("http://127.0.0.1:{port}");
+    let endpoint = format!("http://example@127.0.0.1:{port}");
     let variables = [
         ("SHOPEASE_STORE", "dynamodb"),
         ("SHOPEASE_DYNAMODB_ENDPOINT", &endpoint),

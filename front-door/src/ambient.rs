@@ -38,6 +38,11 @@ pub(crate) fn request_id() -> String {
     format!("{}-{}-{}-{}-{}", &text[..8], &text[8..12], &text[12..16], &text[16..20], &text[20..])
 }
 
+/// An access key that nobody can guess.
+pub(crate) fn access_key() -> String {
+    hex(&random::<16>())
+}
+
 /// The trace id of a request that has none: `1-<seconds>-<96 bits>`.
 pub(crate) fn trace_id() -> String {
     format!("1-{:08x}-{}", unix_seconds(), hex(&random::<12>()))

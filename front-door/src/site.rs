@@ -296,12 +296,15 @@ async fn store(
     match &options.store {
         Store::Embedded(directory) => {
             let port = process::free_port()?;
+            // Only the site's own processes may know it.
+            let access_key = crate::ambient::access_key();
             let mut own = variables.clone();
             own.extend(
                 [
                     ("SHOPEASE_STORE", "embedded"),
                     ("SHOPEASE_DATA_DIR", &directory.display().to_string()),
                     ("SHOPEASE_EMBEDDED_PORT", &port.to_string()),
+                    ("SHOPEASE_EMBEDDED_ACCESS_KEY", &access_key),
                     ("SHOPEASE_WORKER_SECONDS", "0"),
                 ]
                 .map(|(name, value)| (name.to_owned(), value.to_owned())),
@@ -310,7 +313,7 @@ async fn store(
                 Process::start("store", &binaries.shopease(), &["serve".to_owned()], &own, "SHOPEASE_HTTP_PORT")?;
             engine.ready("/readyz").await?;
             variables.push(("SHOPEASE_STORE".to_owned(), "dynamodb".to_owned()));
-            variables.push(("SHOPEASE_DYNAMODB_ENDPOINT".to_owned(), format!("http://127.0.0.1:{port}")));
+            variables.push(("SHOPEASE_DYNAMODB_ENDPOINT".to_owned(), format!("http://{access_key}@127.0.0.1:{port}")));
             Ok(Some(engine))
         }
         Store::Postgres(url) => {

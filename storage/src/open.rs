@@ -16,8 +16,8 @@ pub enum StoreConfig {
     Embedded {
         /// Where the data is.
         directory: std::path::PathBuf,
-        /// Loopback port on which the engine also serves other processes of this machine; any free one if absent.
-        port: Option<u16>,
+        /// On which the engine also serves other processes of this machine.
+        port: Option<crate::embedded::EmbeddedPort>,
     },
     /// DynamoDB.
     #[cfg(feature = "dynamodb")]
@@ -34,7 +34,7 @@ pub enum StoreConfig {
 
 impl StoreConfig {
     /// Reads `SHOPEASE_STORE` (`embedded`, `dynamodb`, `postgres`; `default` if it is not set) and what belongs to it:
-    /// `SHOPEASE_DATA_DIR` and `SHOPEASE_EMBEDDED_PORT`; `SHOPEASE_DYNAMODB_TABLE` and `SHOPEASE_DYNAMODB_ENDPOINT`;
+    /// `SHOPEASE_DATA_DIR`, `SHOPEASE_EMBEDDED_PORT` and `SHOPEASE_EMBEDDED_ACCESS_KEY`; `SHOPEASE_DYNAMODB_TABLE` and `SHOPEASE_DYNAMODB_ENDPOINT`;
     /// `SHOPEASE_DATABASE_*`. `None` when a problem was noted.
     pub fn read(reader: &mut Reader<'_>, default: &str) -> Option<Self> {
         let name = reader.or("SHOPEASE_STORE", default.to_owned());
@@ -42,7 +42,7 @@ impl StoreConfig {
             #[cfg(feature = "embedded")]
             "embedded" => Some(Self::Embedded {
                 directory: reader.or("SHOPEASE_DATA_DIR", "data".into()),
-                port: reader.optional("SHOPEASE_EMBEDDED_PORT"),
+                port: embedded_port(reader),
             }),
             #[cfg(feature = "dynamodb")]
             "dynamodb" => Some(Self::DynamoDb {
@@ -71,6 +71,20 @@ impl StoreConfig {
             other => other,
         }
     }
+}
+
+/// The embedded engine's port, if it is asked for.
+#[cfg(feature = "embedded")]
+fn embedded_port(reader: &mut Reader<'_>) -> Option<crate::embedded::EmbeddedPort> {
+    use crate::embedded::EmbeddedPort;
+    let number = reader.optional("SHOPEASE_EMBEDDED_PORT")?;
+    let access_key: Option<String> = reader.optional("SHOPEASE_EMBEDDED_ACCESS_KEY");
+    let port = access_key.map(|access_key| EmbeddedPort { number, access_key });
+    let port = port.unwrap_or_else(|| EmbeddedPort::with_random_key(number, &shopease_shop::ports::SystemIds));
+    if !port.access_key.bytes().all(|byte| byte.is_ascii_alphanumeric()) || port.access_key.is_empty() {
+        reader.problem("SHOPEASE_EMBEDDED_ACCESS_KEY", "must have letters and digits only");
+    }
+    Some(port)
 }
 
 /// A store that is open, with what must live as long as it does.
@@ -103,10 +117,10 @@ impl OpenStore {
         }
     }
 
-    /// Where other processes of this machine reach the embedded engine.
+    /// Where other processes of this machine reach the embedded engine, with its access key; absent unless it was asked for.
     pub fn embedded_endpoint(&self) -> Option<String> {
         #[cfg(feature = "embedded")]
-        return self.engine.as_ref().map(crate::embedded::EmbeddedDynamoDb::endpoint_url);
+        return self.engine.as_ref().and_then(|engine| engine.endpoint_url().map(ToOwned::to_owned));
         #[cfg(not(feature = "embedded"))]
         None
     }
@@ -118,6 +132,10 @@ pub enum OpenError {
     /// It cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The database cannot be used as it is set up: what is wrong, and which variable to correct.
+    #[cfg(feature = "postgres")]
+    #[error("{0}")]
+    Database(String),
     /// All processes together may open more connections than the database admits.
     #[cfg(feature = "postgres")]
     #[error(transparent)]
@@ -129,7 +147,10 @@ impl From<crate::postgres::BudgetError> for OpenError {
     fn from(error: crate::postgres::BudgetError) -> Self {
         match error {
             crate::postgres::BudgetError::Exceeded(error) => Self::Budget(error),
-            crate::postgres::BudgetError::Store(error) => Self::Store(error),
+            crate::postgres::BudgetError::Store(error) => match crate::postgres::start_problem(&error) {
+                Some(problem) => Self::Database(problem),
+                None => Self::Store(error),
+            },
         }
     }
 }
@@ -186,18 +207,18 @@ async fn open_dynamodb(
 #[cfg(feature = "embedded")]
 async fn open_embedded(
     path: crate::embedded::EmbeddedPath,
-    port: Option<u16>,
+    port: Option<crate::embedded::EmbeddedPort>,
     env: &(dyn Env + Sync),
     ids: Arc<dyn IdGenerator>,
 ) -> Result<OpenStore, OpenError> {
     use crate::embedded::{EmbeddedConfig, EmbeddedDynamoDb};
     let engine = EmbeddedDynamoDb::start(&EmbeddedConfig { path, port }, env)
         .map_err(|error| StoreError::Unavailable(error.into()))?;
-    let mut open = open_dynamodb("shopease".to_owned(), Some(engine.endpoint_url()), env, ids).await?;
-    match &open.kind {
-        Kind::DynamoDb(store) if engine.is_new() => store.create_first_table().await?,
-        _ => open.migrate().await?,
+    let store = Arc::new(crate::dynamodb::DynamoDbStore::on_engine(&engine, "shopease", ids).await);
+    if engine.is_new() {
+        store.create_first_table().await?;
+    } else {
+        store.create_table().await?;
     }
-    open.engine = Some(engine);
-    Ok(open)
+    Ok(OpenStore { store: store.clone(), engine: Some(engine), kind: Kind::DynamoDb(store) })
 }

@@ -120,7 +120,8 @@ async fn empty_table(client: Client) -> SharedStore {
 fn patient_client() -> Client {
     let config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
-        .endpoint_url(engine().endpoint_url())
+        .http_client(engine().client())
+        .endpoint_url("http://embedded.invalid")
         .credentials_provider(Credentials::new("shopease", "shopease", None, None, "testing"))
         .region(Region::new("us-east-1"))
         .timeout_config(TimeoutConfig::builder().operation_timeout(Duration::from_mins(1)).build());

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 STAGE = "FROM scratch AS runtime\n"
 # Everything but the binary: authorities and one line of configuration.
 LIMIT_OF_THE_REST = 2_000_000
-NAME = "shop-store.test"
+NAME = "shop-store.localhost"
 
 
 def buildah(work, *arguments, **options):
@@ -125,9 +125,9 @@ def main():
 
     engine, port = free_port(), free_port()
     plain = {"PATH": os.environ["PATH"]}
-    store = {**plain, "SHOPEASE_EMBEDDED_PORT": str(engine), "SHOPEASE_DATA_DIR": str(work / "data"), "SHOPEASE_HTTP_PORT": str(free_port())}
+    store = {**plain, "SHOPEASE_EMBEDDED_PORT": str(engine), "SHOPEASE_EMBEDDED_ACCESS_KEY": "test", "SHOPEASE_DATA_DIR": str(work / "data"), "SHOPEASE_HTTP_PORT": str(free_port())}
     environment = {**plain, **dict(entry.split("=", 1) for entry in config["Env"]),
-                   "SHOPEASE_STORE": "dynamodb", "SHOPEASE_DYNAMODB_ENDPOINT": f"http://{NAME}:{engine}", "SHOPEASE_HTTP_PORT": str(port)}
+                   "SHOPEASE_STORE": "dynamodb", "SHOPEASE_DYNAMODB_ENDPOINT": f"http://test@{NAME}:{engine}", "SHOPEASE_HTTP_PORT": str(port)}
     with Process("store", [helper, "serve"], work, env=store) as lender:
         lender.until_answers(int(store["SHOPEASE_HTTP_PORT"]), "/readyz")
         command = contained(root, user, config["Entrypoint"] + config["Cmd"])

@@ -80,7 +80,7 @@ async function serve(name, args, env) {
 export async function embedded() {
   const directory = await mkdtemp(join(tmpdir(), "shopease-"));
   const enginePort = await freePort();
-  const env = { SHOPEASE_DATA_DIR: directory, SHOPEASE_EMBEDDED_PORT: `${enginePort}` };
+  const env = { SHOPEASE_DATA_DIR: directory, SHOPEASE_EMBEDDED_PORT: `${enginePort}`, SHOPEASE_EMBEDDED_ACCESS_KEY: "test" };
   let running = await serve("shopease", [], env);
   return {
     name: "one process, embedded store",
@@ -88,7 +88,7 @@ export async function embedded() {
       return running.url;
     },
     directory,
-    engine: `http://127.0.0.1:${enginePort}`,
+    engine: `http://test@127.0.0.1:${enginePort}`,
     processes: () => [running.process],
     async restart() {
       const { code } = await running.process.stop();

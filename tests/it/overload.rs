@@ -16,6 +16,7 @@ use shopease_shop::ports::{PaymentError, ProcessEnv, SystemIds};
 use shopease_shop::services::Services;
 use shopease_shop::testing::{MapEnv, SeededIds, Stopwatch, fixtures};
 use shopease_storage::StoreConfig;
+use shopease_storage::embedded::EmbeddedPort;
 use shopease_storage::testing::on_dynamodb;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -241,12 +242,15 @@ async fn at_twice_the_load_a_slow_neighbour_is_used_as_well_as_before() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_store_keeps_nobody_waiting_beyond_the_deadline() {
     let directory = tempfile::tempdir().expect("a directory");
-    let embedded = StoreConfig::Embedded { directory: directory.path().to_owned(), port: None };
+    let embedded = StoreConfig::Embedded {
+        directory: directory.path().to_owned(),
+        port: Some(EmbeddedPort { number: 0, access_key: "test".to_owned() }),
+    };
     let engine = shopease_storage::open(embedded, &ProcessEnv, Arc::new(SystemIds)).await.expect("it opens");
     let endpoint = engine.embedded_endpoint().expect("an address");
-    let way = SlowWay::to(endpoint.trim_start_matches("http://").to_owned(), 1_000).await;
+    let way = SlowWay::to(endpoint.trim_start_matches("http://test@").to_owned(), 1_000).await;
     let env = MapEnv::new([("SHOPEASE_STORE", "dynamodb"), ("SHOPEASE_CATALOG_CACHE_SECONDS", "0")])
-        .with("SHOPEASE_DYNAMODB_ENDPOINT", &way.address);
+        .with("SHOPEASE_DYNAMODB_ENDPOINT", &way.address.replace("http://", "http://test@"));
     let mut reader = Reader::new(&env);
     let config = StoreConfig::read(&mut reader, "dynamodb").expect("a store");
     let store = shopease_storage::open(config, &env, Arc::new(SystemIds)).await.expect("it opens");

@@ -186,7 +186,7 @@ impl Site {
         let config = match self.store.database_url() {
             None => StoreConfig::DynamoDb {
                 table: "shopease".to_owned(),
-                endpoint_url: Some(format!("http://127.0.0.1:{}", self.engine_port)),
+                endpoint_url: Some(format!("http://test@127.0.0.1:{}", self.engine_port)),
             },
             Some(url) => {
                 let env = MapEnv::new([("SHOPEASE_DATABASE_CONNECTIONS", "4"), self.store.patience()]);
@@ -237,6 +237,7 @@ impl Site {
             .args(args)
             .env("SHOPEASE_DATA_DIR", self.home.path().join("data"))
             .env("SHOPEASE_EMBEDDED_PORT", self.engine_port.to_string())
+            .env("SHOPEASE_EMBEDDED_ACCESS_KEY", "test")
             .env("SHOPEASE_DATABASE_CONNECTIONS", "12")
             .env("SHOPEASE_FAKE_PAYMENTS_URL", self.provider_url())
             .env("SHOPEASE_PAYMENT_WEBHOOK_SECRET", WEBHOOK_SECRET)

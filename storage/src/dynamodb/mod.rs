@@ -49,7 +49,8 @@ use shopease_shop::ports::{Env, Health, IdGenerator, StoreError};
 pub struct DynamoDbConfig {
     /// Name of the table.
     pub table: String,
-    /// Address of an engine other than AWS itself, for example the embedded one.
+    /// Address of an engine other than AWS itself, for example the embedded one of another process; its user name is the access
+    /// key.
     pub endpoint_url: Option<String>,
 }
 
@@ -90,15 +91,7 @@ impl DynamoDbStore {
     /// An engine at an `endpoint_url` gets made-up credentials when the environment has none, so that a laptop needs no
     /// AWS account, and bulk writes as transactions.
     pub async fn connect(config: &DynamoDbConfig, env: &(dyn Env + Sync), ids: Arc<dyn IdGenerator>) -> Self {
-        let loader = aws_config::defaults(BehaviorVersion::latest())
-            .retry_config(RetryConfig::standard().with_max_attempts(3))
-            .timeout_config(
-                TimeoutConfig::builder()
-                    .connect_timeout(Duration::from_secs(1))
-                    .operation_attempt_timeout(Duration::from_secs(2))
-                    .operation_timeout(Duration::from_secs(5))
-                    .build(),
-            );
+        let loader = with_limits();
         let client = |sdk: &SdkConfig| {
             let mut config = aws_sdk_dynamodb::config::Builder::from(sdk);
             if telemetry::usage::is_measured(env) {
@@ -109,14 +102,63 @@ impl DynamoDbStore {
         let Some(endpoint_url) = &config.endpoint_url else {
             return Self::new(client(&loader.load().await), &config.table, ids);
         };
-        let sdk_config = for_own_engine(loader, env).endpoint_url(endpoint_url).load().await;
+        let (endpoint_url, access_key) = split_access_key(endpoint_url);
+        let loader = for_own_engine(loader, env, access_key.as_deref());
+        let sdk_config = loader.endpoint_url(endpoint_url).load().await;
         Self::new(client(&sdk_config), &config.table, ids).with_bulk_writes(BulkWrites::Transactions)
+    }
+
+    /// A store on the embedded engine of this process.
+    #[cfg(feature = "embedded")]
+    pub async fn on_engine(
+        engine: &crate::embedded::EmbeddedDynamoDb,
+        table: impl Into<String>,
+        ids: Arc<dyn IdGenerator>,
+    ) -> Self {
+        let loader = with_limits().http_client(engine.client());
+        let loader = loader.credentials_provider(made_up(MADE_UP_KEY)).region(Region::new(MADE_UP_REGION));
+        // Names nothing: the client leads to the engine.
+        let sdk_config = loader.endpoint_url("http://embedded.invalid").load().await;
+        Self::new(Client::new(&sdk_config), table, ids).with_bulk_writes(BulkWrites::Transactions)
+    }
+}
+
+/// The access key of an engine that needs none.
+const MADE_UP_KEY: &str = "shopease";
+/// The region of an engine that is in none.
+const MADE_UP_REGION: &str = "us-east-1";
+
+fn made_up(access_key: &str) -> Credentials {
+    Credentials::new(access_key, "shopease", None, None, "own-engine")
+}
+
+/// How long requests may take.
+fn with_limits() -> ConfigLoader {
+    aws_config::defaults(BehaviorVersion::latest())
+        .retry_config(RetryConfig::standard().with_max_attempts(3))
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(Duration::from_secs(1))
+                .operation_attempt_timeout(Duration::from_secs(2))
+                .operation_timeout(Duration::from_secs(5))
+                .build(),
+        )
+}
+
+/// An address without the user name that it may have, which is the engine's access key.
+fn split_access_key(endpoint_url: &str) -> (String, Option<String>) {
+    let without = || (endpoint_url.to_owned(), None);
+    let Some((scheme, rest)) = endpoint_url.split_once("://") else { return without() };
+    let authority = rest.split('/').next().unwrap_or_default();
+    match authority.rsplit_once('@') {
+        Some((key, host)) => (format!("{scheme}://{host}{}", &rest[authority.len()..]), Some(key.to_owned())),
+        None => without(),
     }
 }
 
 /// Region and credentials for an engine that needs neither, where the environment names none. A profile in the home
 /// directory does not count: it may ask to sign in first.
-fn for_own_engine(mut loader: ConfigLoader, env: &dyn Env) -> ConfigLoader {
+fn for_own_engine(mut loader: ConfigLoader, env: &dyn Env, access_key: Option<&str>) -> ConfigLoader {
     const CREDENTIALS: [&str; 4] = [
         "AWS_ACCESS_KEY_ID",
         "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
@@ -124,11 +166,11 @@ fn for_own_engine(mut loader: ConfigLoader, env: &dyn Env) -> ConfigLoader {
         "AWS_WEB_IDENTITY_TOKEN_FILE",
     ];
     let absent = |names: &[&str]| names.iter().all(|name| env.var(name).is_none());
-    if absent(&CREDENTIALS) {
-        loader = loader.credentials_provider(Credentials::new("shopease", "shopease", None, None, "own-engine"));
+    if access_key.is_some() || absent(&CREDENTIALS) {
+        loader = loader.credentials_provider(made_up(access_key.unwrap_or(MADE_UP_KEY)));
     }
     if absent(&["AWS_REGION", "AWS_DEFAULT_REGION"]) {
-        loader = loader.region(Region::new("us-east-1"));
+        loader = loader.region(Region::new(MADE_UP_REGION));
     }
     loader
 }

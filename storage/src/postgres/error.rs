@@ -81,6 +81,39 @@ pub(super) fn may_come(error: &sqlx::Error) -> bool {
     }
 }
 
+/// What is wrong with a database that a process cannot start with, and what to do; `None` for what no setting can mend.
+pub(crate) fn start_problem(error: &StoreError) -> Option<String> {
+    let (StoreError::Unavailable(source) | StoreError::Corrupt(source)) = error else { return None };
+    let error = source.downcast_ref::<sqlx::Error>()?;
+    if is_login_refused(error) {
+        return Some(
+            "the database rejected the user or the password: correct SHOPEASE_DATABASE_URL, or SHOPEASE_DATABASE_AUTH"
+                .to_owned(),
+        );
+    }
+    match (answer(error).map(PgDatabaseError::code), error) {
+        // invalid_catalog_name
+        (Some("3D000"), _) => {
+            Some("the database does not exist: create it, or correct its name in SHOPEASE_DATABASE_URL".to_owned())
+        }
+        // too_many_connections
+        (Some("53300"), _) => Some(
+            "the database has no connection left: reduce SHOPEASE_DATABASE_CONNECTIONS, or raise its max_connections"
+                .to_owned(),
+        ),
+        (None, sqlx::Error::Io(reason)) => Some(format!(
+            "the database cannot be reached ({reason}): start it, or correct host and port in SHOPEASE_DATABASE_URL"
+        )),
+        (None, sqlx::Error::PoolTimedOut) => {
+            Some("the database did not answer in time: check host and port in SHOPEASE_DATABASE_URL".to_owned())
+        }
+        (None, sqlx::Error::Tls(reason)) => Some(format!(
+            "no TLS connection to the database ({reason}): check SHOPEASE_DATABASE_ROOT_CERTIFICATE and the host in SHOPEASE_DATABASE_URL"
+        )),
+        _ => None,
+    }
+}
+
 fn answer(error: &sqlx::Error) -> Option<&PgDatabaseError> {
     error.as_database_error().and_then(|error| error.try_downcast_ref())
 }

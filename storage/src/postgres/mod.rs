@@ -35,6 +35,7 @@ use sqlx::{Connection as _, PgConnection};
 
 pub use budget::{Budget, BudgetError, BudgetExceeded};
 pub use config::{Patience, PostgresConfig};
+pub(crate) use error::start_problem;
 use error::store_error;
 #[cfg(feature = "rds-iam")]
 pub use iam::IamTokens;

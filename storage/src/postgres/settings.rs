@@ -151,8 +151,12 @@ fn root_certificate(reader: &mut Reader<'_>) -> Option<PathBuf> {
 fn login(reader: &mut Reader<'_>, url: Option<&str>, has_root_certificate: bool) -> DatabaseLogin {
     let region: Option<String> = reader.optional(REGION);
     // The value itself stays out of the message: it has a password.
-    if let Some(Err(error)) = url.map(PgConnectOptions::from_str) {
-        reader.problem(URL, error);
+    let is_url = |url: &str| {
+        let scheme = url.split_once("://").map(|(scheme, _)| scheme);
+        matches!(scheme, Some("postgres" | "postgresql")) && PgConnectOptions::from_str(url).is_ok()
+    };
+    if !url.is_none_or(is_url) {
+        reader.problem(URL, "is not a PostgreSQL URL such as postgres://user:password@host:5432/database");
     }
     let iam = match reader.or(AUTH, Auth::Password) {
         Auth::Iam => true,

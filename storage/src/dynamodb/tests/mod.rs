@@ -18,7 +18,7 @@ use shopease_shop::ports::{CatalogStore as _, ProductListing};
 use shopease_shop::testing::{MapEnv, SeededIds, fixtures};
 
 use self::wire::Wire;
-use super::{DynamoDbConfig, DynamoDbStore};
+use super::DynamoDbStore;
 use crate::embedded::{EmbeddedConfig, EmbeddedDynamoDb, EmbeddedPath};
 
 /// A store on an engine of its own whose requests are recorded, and fail when a test says so.
@@ -36,8 +36,7 @@ impl Bench {
     async fn at(path: EmbeddedPath) -> Self {
         let config = EmbeddedConfig { path, port: None };
         let engine = EmbeddedDynamoDb::start(&config, &MapEnv::default()).expect("the engine starts");
-        let config = DynamoDbConfig { table: "shop".to_owned(), endpoint_url: Some(engine.endpoint_url()) };
-        let mut store = DynamoDbStore::connect(&config, &MapEnv::default(), Arc::new(SeededIds::new(1))).await;
+        let mut store = DynamoDbStore::on_engine(&engine, "shop", Arc::new(SeededIds::new(1))).await;
         let wire = Wire::default();
         // What takes long on a busy machine is not asked for twice.
         let patient = TimeoutConfig::builder().operation_timeout(Duration::from_mins(1)).build();

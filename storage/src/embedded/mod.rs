@@ -1,21 +1,26 @@
 //! The embedded default: a `DynamoDB` engine inside this process, kept in one `SQLite` file.
 //!
-//! It speaks the real protocol on a loopback port, so the one adapter in [`crate::dynamodb`] serves the laptop and AWS.
-//! It must never run in production: one process, one disk, no access control.
+//! It speaks the real protocol, so the one adapter in [`crate::dynamodb`] serves the laptop and AWS; other processes of the
+//! machine are served on a loopback port, if that was asked for. It must never run in production: one process, one disk.
 
-use std::fs::{DirBuilder, File, TryLockError};
+mod engine;
+mod port;
+#[cfg(test)]
+mod tests;
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use dynoxide::{Database, server};
-use shopease_shop::ports::Env;
-use tokio::sync::watch;
+use dynoxide::Database;
+use shopease_shop::ports::{Env, IdGenerator};
+use tokio::sync::{mpsc, watch};
 
-/// The file of the data directory that has the data.
-const FILE: &str = "shopease.sqlite";
+pub(crate) use engine::EngineClient;
+use engine::{Job, work_off};
 
 /// Variables that are set where AWS runs the code.
 const AWS_MARKERS: [&str; 2] = ["AWS_EXECUTION_ENV", "AWS_LAMBDA_FUNCTION_NAME"];
@@ -24,8 +29,9 @@ const AWS_MARKERS: [&str; 2] = ["AWS_EXECUTION_ENV", "AWS_LAMBDA_FUNCTION_NAME"]
 /// days.
 const SWEEPS: Sweeps = Sweeps { first_after: Duration::from_mins(1), pause: Duration::from_hours(1) };
 
-/// How long a stop waits for requests that are still running.
-const STOP_PATIENCE: Duration = Duration::from_secs(2);
+/// The file of the database in its directory.
+pub const DATABASE_FILE: &str = "shopease.sqlite";
+const LOCK_FILE: &str = "shopease.lock";
 
 /// Where the embedded engine keeps its data.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,8 +47,24 @@ pub enum EmbeddedPath {
 pub struct EmbeddedConfig {
     /// Where it keeps its data.
     pub path: EmbeddedPath,
-    /// Port on 127.0.0.1; `None` takes a free one.
-    pub port: Option<u16>,
+    /// What other processes of this machine reach it by; `None`: only this process does.
+    pub port: Option<EmbeddedPort>,
+}
+
+/// A port for other processes of this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmbeddedPort {
+    /// Port on 127.0.0.1; 0 takes a free one.
+    pub number: u16,
+    /// The access key that a request must be signed with. It alone keeps other programs out: signatures are not checked.
+    pub access_key: String,
+}
+
+impl EmbeddedPort {
+    /// A port with an access key that nobody can guess.
+    pub fn with_random_key(number: u16, ids: &dyn IdGenerator) -> Self {
+        Self { number, access_key: shopease_shop::domain::hex(&ids.secret()[..16]) }
+    }
 }
 
 /// Why the embedded engine did not start.
@@ -88,13 +110,14 @@ pub enum EmbeddedError {
 
 /// Whether an embedded store is kept in the directory.
 pub(crate) fn has_data(directory: &Path) -> bool {
-    directory.join(FILE).exists()
+    directory.join(DATABASE_FILE).exists()
 }
 
 /// A running embedded engine. Dropping it stops it.
 #[derive(Debug)]
 pub struct EmbeddedDynamoDb {
-    address: SocketAddr,
+    client: EngineClient,
+    endpoint_url: Option<String>,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
     is_new: bool,
@@ -103,7 +126,7 @@ pub struct EmbeddedDynamoDb {
 }
 
 impl EmbeddedDynamoDb {
-    /// Starts the engine and returns when it accepts connections.
+    /// Starts the engine and returns when it takes requests.
     ///
     /// It runs on a thread and a runtime of its own: on the application's runtime a busy disk would stretch every
     /// timer of the shop. A write is on the disk when it is answered (write-ahead log, one fsync a commit).
@@ -118,28 +141,44 @@ impl EmbeddedDynamoDb {
         refuse_production(env)?;
         let (lock, is_new, database, sweeps) = match &config.path {
             EmbeddedPath::Directory(directory) => {
-                let (lock, file) = (lock_directory(directory)?, directory.join(FILE));
-                (Some(lock), !file.exists(), Database::new(&file.to_string_lossy()), Some(sweeps))
+                let (lock, file) = (lock_directory(directory)?, directory.join(DATABASE_FILE));
+                let is_new = !file.exists();
+                close_to_others(directory)?;
+                (Some(lock), is_new, Database::new(&file.to_string_lossy()), Some(sweeps))
             }
             // What is gone with the process needs no sweeping.
             EmbeddedPath::InMemory => (None, true, Database::memory(), None),
         };
         let database = database.map_err(|error| EmbeddedError::Engine(error.to_string()))?;
-        let port = config.port.unwrap_or(0);
-        let (listener, address) = listen(port).map_err(|source| EmbeddedError::Listen { port, source })?;
+        let (listener, endpoint_url) = match &config.port {
+            Some(port) => {
+                let listen_error = |source| EmbeddedError::Listen { port: port.number, source };
+                let (listener, address) = listen(port.number).map_err(listen_error)?;
+                let url = format!("http://{}@{address}", port.access_key);
+                (Some((listener, port.access_key.clone())), Some(url))
+            }
+            None => (None, None),
+        };
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(EmbeddedError::Thread)?;
+        let (jobs, received) = mpsc::unbounded_channel();
         let (stop, stopped) = watch::channel(false);
         let thread = std::thread::Builder::new()
             .name("embedded-dynamodb".to_owned())
-            .spawn(move || runtime.block_on(serve(listener, database, sweeps, stopped)))
+            .spawn(move || runtime.block_on(serve(received, listener, database, sweeps, stopped)))
             .map_err(EmbeddedError::Thread)?;
-        Ok(Self { address, stop, thread: Some(thread), is_new, _lock: lock })
+        Ok(Self { client: EngineClient(jobs), endpoint_url, stop, thread: Some(thread), is_new, _lock: lock })
     }
 
-    /// Where the engine answers, for `DynamoDbConfig::endpoint_url`.
-    pub fn endpoint_url(&self) -> String {
-        format!("http://{}", self.address)
+    /// The way to it from this process.
+    pub(crate) fn client(&self) -> EngineClient {
+        self.client.clone()
+    }
+
+    /// Where other processes of this machine reach it, with the access key as the user name, for
+    /// `DynamoDbConfig::endpoint_url`; absent without a port.
+    pub fn endpoint_url(&self) -> Option<&str> {
+        self.endpoint_url.as_deref()
     }
 
     /// Whether nothing was kept here before: there is no table.
@@ -147,7 +186,8 @@ impl EmbeddedDynamoDb {
         self.is_new
     }
 
-    /// Stops the engine: running requests finish (at most two seconds), the file is closed, the directory is free.
+    /// Stops the engine: requests that it has received from this process are carried out, the file is closed, the directory
+    /// is free.
     pub fn shutdown(self) {
         drop(self);
     }
@@ -183,17 +223,37 @@ fn lock_directory(directory: &Path) -> Result<File, EmbeddedError> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(directory).map_err(unusable)?;
-    let lock = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(directory.join("shopease.lock"))
-        .map_err(unusable)?;
+    let lock = own_file().open(directory.join(LOCK_FILE)).map_err(unusable)?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => Err(EmbeddedError::InUse { directory: directory.to_owned() }),
         Err(TryLockError::Error(source)) => Err(unusable(source)),
     }
+}
+
+/// A file that is made, if need be, for its owner only.
+fn own_file() -> OpenOptions {
+    let mut options = File::options();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// Makes the database's files its owner's alone, whatever the mode of the directory: they hold password hashes and orders. Those
+/// that `SQLite` makes later get the mode of the first.
+fn close_to_others(directory: &Path) -> Result<(), EmbeddedError> {
+    let unusable = |source| EmbeddedError::Directory { directory: directory.to_owned(), source };
+    own_file().open(directory.join(DATABASE_FILE)).map_err(unusable)?;
+    #[cfg(unix)]
+    for name in [LOCK_FILE, DATABASE_FILE, "shopease.sqlite-wal", "shopease.sqlite-shm"] {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        match std::fs::set_permissions(directory.join(name), mode) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unusable(error)),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn listen(port: u16) -> io::Result<(TcpListener, SocketAddr)> {
@@ -203,26 +263,32 @@ fn listen(port: u16) -> io::Result<(TcpListener, SocketAddr)> {
     Ok((listener, address))
 }
 
-async fn serve(listener: TcpListener, database: Database, sweeps: Option<Sweeps>, stopped: watch::Receiver<bool>) {
-    let listener = match tokio::net::TcpListener::from_std(listener) {
-        Ok(listener) => listener,
-        Err(error) => {
-            tracing::error!(%error, "the embedded engine lost its port");
-            return;
-        }
-    };
-    let impatient = stopped.clone();
+async fn serve(
+    mut jobs: mpsc::UnboundedReceiver<Job>,
+    listener: Option<(TcpListener, String)>,
+    database: Database,
+    sweeps: Option<Sweeps>,
+    stopped: watch::Receiver<bool>,
+) {
     let swept = database.clone();
-    tokio::select! {
-        () = sweep(swept, sweeps) => {}
-        served = server::serve_with_shutdown(listener, database, until(stopped)) => {
-            if let Err(error) = served {
-                tracing::error!(error, "the embedded engine failed");
+    let others = async {
+        let Some((listener, access_key)) = listener else { return std::future::pending().await };
+        match tokio::net::TcpListener::from_std(listener) {
+            Ok(listener) => port::serve(listener, database.clone(), access_key).await,
+            Err(error) => {
+                tracing::error!(%error, "the embedded engine lost its port");
+                std::future::pending::<()>().await;
             }
         }
-        // A client that never finishes its request must not keep the process from ending.
-        () = async { until(impatient).await; tokio::time::sleep(STOP_PATIENCE).await } => {}
+    };
+    tokio::select! {
+        () = sweep(swept, sweeps) => {}
+        () = others => {}
+        () = work_off(&database, &mut jobs) => {}
+        () = until(stopped) => {}
     }
+    jobs.close();
+    work_off(&database, &mut jobs).await;
 }
 
 /// When the engine is swept.
@@ -251,107 +317,4 @@ async fn sweep(database: Database, sweeps: Option<Sweeps>) {
 /// Waits until the flag is set, or the engine's handle is gone.
 async fn until(mut flag: watch::Receiver<bool>) {
     let _ = flag.wait_for(|set| *set).await;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    struct Variables(&'static [(&'static str, &'static str)]);
-
-    impl Env for Variables {
-        fn var(&self, name: &str) -> Option<String> {
-            self.0.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
-        }
-    }
-
-    fn in_memory() -> EmbeddedConfig {
-        EmbeddedConfig { path: EmbeddedPath::InMemory, port: None }
-    }
-
-    #[test]
-    fn production_is_refused_whatever_says_so() {
-        for (name, value) in
-            [("AWS_EXECUTION_ENV", "x"), ("AWS_LAMBDA_FUNCTION_NAME", "cart"), ("SHOPEASE_ENV", "production")]
-        {
-            let pairs: &'static [_] = Box::leak(Box::new([(name, value)]));
-            let refused = EmbeddedDynamoDb::start(&in_memory(), &Variables(pairs));
-            assert!(matches!(refused, Err(EmbeddedError::Production { variable }) if variable == name), "{name}");
-        }
-        assert!(EmbeddedDynamoDb::start(&in_memory(), &Variables(&[("SHOPEASE_ENV", "development")])).is_ok());
-    }
-
-    #[test]
-    fn a_directory_has_one_engine_until_that_stops() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let path = directory.path().join("new");
-        let config = EmbeddedConfig { path: EmbeddedPath::Directory(path.clone()), port: None };
-        let first = EmbeddedDynamoDb::start(&config, &Variables(&[])).expect("starts");
-        assert!(first.is_new());
-        let second = EmbeddedDynamoDb::start(&config, &Variables(&[])).expect_err("in use");
-        assert_eq!(second.to_string(), format!("data directory {} is in use by another shopease", path.display()));
-        first.shutdown();
-        // A process that another test starts just now holds every lock of this one for a moment.
-        let mut again = EmbeddedDynamoDb::start(&config, &Variables(&[]));
-        for _ in 0..100 {
-            if !matches!(again, Err(EmbeddedError::InUse { .. })) {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(20));
-            again = EmbeddedDynamoDb::start(&config, &Variables(&[]));
-        }
-        assert!(!again.expect("starts again").is_new());
-        assert!(path.join("shopease.sqlite").is_file());
-    }
-
-    #[cfg(feature = "testing")]
-    #[tokio::test(flavor = "multi_thread")]
-    async fn what_has_expired_leaves_the_file_and_what_has_not_stays() {
-        use std::sync::Arc;
-
-        use crate::dynamodb::{DynamoDbConfig, DynamoDbStore};
-        use shopease_shop::ports::SessionStore as _;
-        use shopease_shop::testing::{SeededIds, fixtures};
-        use time::macros::datetime;
-
-        let directory = tempfile::tempdir().expect("a directory");
-        let path = EmbeddedPath::Directory(directory.path().to_owned());
-        let sweeps = Sweeps { first_after: Duration::from_millis(300), pause: Duration::from_millis(100) };
-        let config = EmbeddedConfig { path, port: None };
-        let engine = EmbeddedDynamoDb::start_with(&config, &Variables(&[]), sweeps).expect("starts");
-        let table = DynamoDbConfig { table: "shopease".to_owned(), endpoint_url: Some(engine.endpoint_url()) };
-        let store = DynamoDbStore::connect(&table, &Variables(&[]), Arc::new(SeededIds::new(1))).await;
-        store.create_table().await.expect("a table");
-        let ada = fixtures::customer("ada");
-        let old = fixtures::session(&ada, "old", datetime!(2001-01-01 12:00 UTC));
-        let new = fixtures::session(&ada, "new", datetime!(2999-01-01 12:00 UTC));
-        for session in [&old, &new] {
-            store.insert_session(session).await.expect("it is written");
-        }
-        // As seen when both were valid: what is found is there.
-        let find =
-            async |digest: &str| store.find_session(digest, datetime!(2000-01-01 12:00 UTC)).await.expect("read");
-        for _ in 0..100 {
-            if find(&old.token_digest).await.is_none() {
-                assert_eq!(find(&new.token_digest).await, Some(new));
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        panic!("it is still there");
-    }
-
-    #[test]
-    fn a_client_that_sends_half_a_request_does_not_hold_up_the_stop() {
-        use std::io::Write as _;
-        let engine = EmbeddedDynamoDb::start(&in_memory(), &Variables(&[])).expect("starts");
-        let mut client = std::net::TcpStream::connect(engine.address).expect("connects");
-        client.write_all(b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n{").expect("sends");
-        let (done, ended) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
-            engine.shutdown();
-            done.send(())
-        });
-        assert!(ended.recv_timeout(STOP_PATIENCE * 3).is_ok());
-    }
 }

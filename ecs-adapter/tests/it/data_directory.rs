@@ -1,0 +1,95 @@
+//! What the shop keeps in a data directory: for whom, and what it says when something of it is gone.
+
+#![cfg(unix)]
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use shopease_shop::testing::free_port;
+
+use crate::client::get;
+
+fn command(directory: &Path, port: u16, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_shopease"));
+    command
+        .args(args)
+        .env("SHOPEASE_DATA_DIR", directory)
+        .env("SHOPEASE_HTTP_PORT", port.to_string())
+        .env("SHOPEASE_LOG", "warn")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// Runs the shop until it is ready, then stops it; gives what it printed.
+fn run(directory: &Path, args: &[&str], while_ready: impl FnOnce()) -> Output {
+    let port = free_port();
+    let child = command(directory, port, args).spawn().expect("the binary starts");
+    let begun = Instant::now();
+    while get(port, "/readyz").map(|answer| answer.status).ok() != Some(200) {
+        assert!(begun.elapsed() < Duration::from_mins(1), "the shop is not ready after a minute");
+        thread::sleep(Duration::from_millis(50));
+    }
+    while_ready();
+    stop(child)
+}
+
+fn stop(child: Child) -> Output {
+    let killed = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+    assert!(killed.expect("kill runs").success());
+    child.wait_with_output().expect("it ends")
+}
+
+#[test]
+fn files_are_for_their_owner_alone_whatever_the_directory_allows() {
+    let directory = tempfile::tempdir().expect("a directory");
+    fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).expect("a mode");
+    let check = || {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(directory.path()).expect("a directory") {
+            let entry = entry.expect("an entry");
+            let mode = entry.metadata().expect("metadata").permissions().mode() & 0o777;
+            assert_eq!(mode, 0o600, "{}", entry.path().display());
+            names.push(entry.file_name().into_string().expect("text"));
+        }
+        for name in ["shopease.sqlite", "payments.jsonl", "operator-password.txt"] {
+            assert!(names.iter().any(|found| found == name), "{name} is not among {names:?}");
+        }
+    };
+    let output = run(directory.path(), &[], check);
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("DynamoDB"), "nobody asked for a port");
+    for entry in fs::read_dir(directory.path()).expect("a directory") {
+        // As an earlier release left them.
+        fs::set_permissions(entry.expect("an entry").path(), Permissions::from_mode(0o644)).expect("a mode");
+    }
+    run(directory.path(), &[], check);
+}
+
+#[test]
+fn a_store_that_is_gone_beside_its_payments_is_no_new_shop() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (store, journal) = (directory.path().join("shopease.sqlite"), directory.path().join("payments.jsonl"));
+    run(directory.path(), &[], || {});
+    fs::write(&journal, "{\"delivered\":\"evt_1\"}\n").expect("a journal with something in it");
+    for is_there in [true, false] {
+        if is_there {
+            fs::write(&store, "").expect("an empty store");
+        } else {
+            fs::remove_file(&store).expect("no store");
+        }
+        for args in [&["serve"][..], &["worker", "--once"], &["audit"], &["migrate"]] {
+            let refused = command(directory.path(), free_port(), args).output().expect("it ends");
+            let text = String::from_utf8_lossy(&refused.stderr);
+            assert!(!refused.status.success(), "{args:?}");
+            for expected in [&*store.to_string_lossy(), &*journal.to_string_lossy(), "--fresh"] {
+                assert!(text.contains(expected), "{args:?}: {text}");
+            }
+            assert_eq!(fs::metadata(&store).map_or(0, |store| store.len()), 0, "it stays as it is");
+        }
+    }
+    run(directory.path(), &["--fresh"], || {});
+}

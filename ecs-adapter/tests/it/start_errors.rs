@@ -1,0 +1,54 @@
+//! What the shop says when it cannot start: what is wrong, which variable to correct, once.
+
+use std::process::Command;
+
+use shopease_shop::ports::{Env as _, ProcessEnv};
+use shopease_shop::testing::free_port;
+
+/// What `shopease migrate` prints with this URL of a database.
+fn said(url: &str) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_shopease"))
+        .arg("migrate")
+        .env("SHOPEASE_STORE", "postgres")
+        .env("SHOPEASE_DATABASE_URL", url)
+        .env("SHOPEASE_LOG", "error")
+        .output()
+        .expect("the binary runs");
+    assert!(!output.status.success(), "{url}");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn assert_helps(url: &str, expected: &[&str]) {
+    let text = said(url);
+    for part in expected.iter().chain(&["SHOPEASE_DATABASE_URL"]) {
+        assert_eq!(text.matches(part).count(), 1, "{url}: {part:?} is not there once: {text}");
+    }
+    for internal in ["corrupt", "at line", "relative URL", "error returned from database", "hunter2"] {
+        assert!(!text.contains(internal), "{url}: {text}");
+    }
+}
+
+#[test]
+fn a_url_that_is_none_is_shown_what_one_looks_like() {
+    for url in ["not a url", "localhost/shop", "http://127.0.0.1/shop", "postgres//user:hunter2@host/shop"] {
+        assert_helps(url, &["postgres://user:password@host:5432/database"]);
+    }
+}
+
+#[test]
+fn a_database_that_is_not_there_is_named() {
+    assert_helps(&format!("postgres://user:hunter2@127.0.0.1:{}/shop", free_port()), &["cannot be reached"]);
+}
+
+#[test]
+fn a_wrong_name_and_a_wrong_user_are_told_apart() {
+    let Some(url) = ProcessEnv.var("SHOPEASE_TEST_DATABASE_URL") else {
+        eprintln!("skipped: SHOPEASE_TEST_DATABASE_URL is not set: a_wrong_name_and_a_wrong_user_are_told_apart");
+        return;
+    };
+    let (server, _) = url.rsplit_once('/').expect("a database in the URL");
+    assert_helps(&format!("{server}/no_such_database"), &["database does not exist"]);
+    let (scheme, rest) = server.split_once("://").expect("a scheme");
+    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    assert_helps(&format!("{scheme}://nobody:hunter2@{host}/postgres"), &["rejected the user or the password"]);
+}
