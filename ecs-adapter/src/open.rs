@@ -8,6 +8,7 @@ use shopease_events::EventsConfig;
 use shopease_payments::{LedgerHome, OpenPayments, PaymentsConfig};
 use shopease_process::config::Reader;
 use shopease_shared::config::HttpConfig;
+use shopease_shared::http::AddressSource;
 use shopease_shop::config::ShopConfig;
 use shopease_shop::ports::{AssetStore, Env, EventSink, ProcessEnv, SystemIds};
 use shopease_storage::{OpenStore, StoreConfig};
@@ -38,6 +39,8 @@ pub struct Settings {
     pub drain_seconds: u64,
     /// Connections at once.
     pub connections: u32,
+    /// How clients' addresses are known.
+    pub addresses: AddressSource,
 }
 
 /// Longest drain: what follows it must end before ECS kills, 30 s after the signal.
@@ -81,6 +84,7 @@ impl Settings {
         if connections == 0 {
             reader.problem("SHOPEASE_CONNECTIONS", "must be more than 0");
         }
+        let addresses = reader.or("SHOPEASE_CLIENT_ADDRESS", AddressSource::Socket);
         reader.finish()?;
         let store = store.context("no store is configured")?;
         Ok(Self {
@@ -95,6 +99,7 @@ impl Settings {
             backend_url,
             drain_seconds,
             connections,
+            addresses,
         })
     }
 }

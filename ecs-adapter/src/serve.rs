@@ -49,6 +49,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         first_header: settings.http.limits.read_timeout,
         drain: Duration::from_secs(settings.drain_seconds),
         connections: settings.connections,
+        addresses: settings.addresses,
     };
     server::run(listener, router, &app, patience, wait_for_signal()).await?;
     telemetry::metrics::flush();

@@ -2,6 +2,7 @@
 //! order of a stop.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +14,7 @@ use axum::http::{HeaderValue, header};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use shopease_shared::http::App;
+use shopease_shared::http::{AddressSource, App};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -46,6 +47,8 @@ pub struct Patience {
     pub drain: Duration,
     /// Connections at once; further ones wait to be accepted.
     pub connections: u32,
+    /// How clients' addresses are known.
+    pub addresses: AddressSource,
 }
 
 /// Serves until `stop` ends, then stops in good order.
@@ -115,7 +118,7 @@ impl Server {
                 biased;
                 () = &mut end => return,
                 accepted = accepted => match accepted {
-                    (Ok((stream, _)), Ok(slot)) => self.spawn(stream, slot),
+                    (Ok((stream, peer)), Ok(slot)) => self.spawn(stream, peer, slot),
                     (Err(error), _) if is_of_one_connection(&error) => {}
                     (Err(error), _) => {
                         tracing::error!(%error, "no connection can be accepted");
@@ -132,14 +135,14 @@ impl Server {
     fn accept_the_rest(&self, listener: TcpListener) -> io::Result<()> {
         let listener = listener.into_std()?;
         while let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() {
-            let Ok((stream, _)) = listener.accept() else { break };
+            let Ok((stream, peer)) = listener.accept() else { break };
             stream.set_nonblocking(true)?;
-            self.spawn(TcpStream::from_std(stream)?, slot);
+            self.spawn(TcpStream::from_std(stream)?, peer, slot);
         }
         Ok(())
     }
 
-    fn spawn(&self, stream: TcpStream, slot: OwnedSemaphorePermit) {
+    fn spawn(&self, stream: TcpStream, peer: SocketAddr, slot: OwnedSemaphorePermit) {
         // Without this, answers of several packets wait 40 ms for an acknowledgement (Nagle against delayed ACK).
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY");
@@ -151,8 +154,11 @@ impl Server {
         let (slots, few) = (Arc::clone(&self.slots), self.patience.connections as usize / 10);
         let begun = Arc::new(Notify::new());
         let has_begun = Arc::clone(&begun);
-        let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+        let addresses = self.patience.addresses;
+        let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
             begun.notify_one();
+            let client = addresses.client(peer.ip(), request.headers());
+            request.extensions_mut().insert(client);
             let answer = router.clone().oneshot(request.map(Body::new));
             let (stopping, slots) = (Arc::clone(&stopping), Arc::clone(&slots));
             async move {

@@ -231,6 +231,8 @@ impl Site {
     ) -> anyhow::Result<Process> {
         let mut variables = self.variables.clone();
         variables.push(("SHOPEASE_DRAIN_SECONDS".to_owned(), DRAIN_SECONDS.to_owned()));
+        // The load balancer connects to it, and appends the client's address.
+        variables.push(("SHOPEASE_CLIENT_ADDRESS".to_owned(), "x-forwarded-for".to_owned()));
         variables.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let arguments = ["serve", "--role", role].map(str::to_owned);
         let mut task = Process::start(name, &binaries.shopease(), &arguments, &variables, "SHOPEASE_HTTP_PORT")?;

@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use lambda_http::aws_lambda_events::query_map::QueryMap;
 use lambda_http::request::{LambdaRequest, RequestContext};
 use lambda_http::{LambdaEvent, Request, RequestExt as _};
+use shopease_shared::http::{ClientAddress, forwarded_for};
 
 /// Carries the query of an ALB event past `lambda_http`. A client's own header of this name is dropped.
 const RAW_QUERY: HeaderName = HeaderName::from_static("x-shopease-raw-query");
@@ -54,8 +55,22 @@ fn raw_query(parameters: &QueryMap) -> String {
     pairs.collect::<Vec<_>>().join("&")
 }
 
-/// After it: gives the request its path and query back, without the stage.
+/// The client's address: what the load balancer appended, or the service in front of the function saw.
+fn client_address(request: &Request) -> Option<ClientAddress> {
+    match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => {
+            context.http.source_ip.as_deref()?.parse().ok().map(ClientAddress)
+        }
+        Some(RequestContext::Alb(_)) => forwarded_for(request.headers()),
+        _ => None,
+    }
+}
+
+/// After it: gives the request its path and query back, without the stage, and the client's address.
 pub(super) fn restore(mut request: Request) -> Request {
+    if let Some(address) = client_address(&request) {
+        request.extensions_mut().insert(address);
+    }
     let kept = request.headers_mut().remove(RAW_QUERY);
     let kept = kept.as_ref().and_then(|query| query.to_str().ok());
     let query = kept.or(request.uri().query()).filter(|query| !query.is_empty()).map(|query| format!("?{query}"));
@@ -119,6 +134,26 @@ mod tests {
         assert_eq!(target(&alb("/a/../admin", &query)), "/a/../admin?flag&q=100%&q=a+b%20c&u=%FF");
         assert_eq!(target(&alb("/a\\b", &serde_json::json!({}))), "/a\\b");
         assert_eq!(target(&alb("//evil", &serde_json::json!({}))), "//evil");
+    }
+
+    #[test]
+    fn the_clients_address_is_what_the_front_door_saw() {
+        let address = |mut event: serde_json::Value, headers: serde_json::Value| {
+            let field = if event["version"] == "2.0" { "headers" } else { "multiValueHeaders" };
+            event[field] = headers;
+            let event = serde_json::from_value(event).expect("an event");
+            let event = keep(LambdaEvent::new(event, lambda_runtime::Context::default()));
+            let request = restore(event.payload.into());
+            request.extensions().get::<ClientAddress>().map(|address| address.0.to_string())
+        };
+        let alb = |values: &[&str]| {
+            address(alb("/", &serde_json::json!({})), serde_json::json!({ "x-forwarded-for": values }))
+        };
+        assert_eq!(alb(&["203.0.113.7"]).as_deref(), Some("203.0.113.7"));
+        assert_eq!(alb(&["198.51.100.1, 203.0.113.7"]).as_deref(), Some("203.0.113.7"));
+        assert_eq!(alb(&["198.51.100.1", "203.0.113.7"]).as_deref(), Some("203.0.113.7"));
+        let claimed = serde_json::json!({ "x-forwarded-for": "203.0.113.7" });
+        assert_eq!(address(http_api("$default", "/", ""), claimed).as_deref(), Some("127.0.0.1"));
     }
 
     #[test]

@@ -20,9 +20,9 @@ use shopease_shop::ports::{IdGenerator, IdempotencyKey, SIGNATURE_HEADER, System
 use shopease_shop::services::{Caller, Readiness};
 use shopease_shop::{ShopError, ShopResult};
 
-use crate::http::Problem;
 use crate::http::api::endpoint::Answer;
 use crate::http::api::parts::{BodyPart as _, PathPart as _, Wire};
+use crate::http::{FORWARDED_FOR, Problem};
 
 /// Everything but RFC 3986's unreserved characters is escaped in a path segment.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -106,6 +106,9 @@ impl RemoteShop {
         let mut request = self.client.request(method, url).headers(request::passed_on().into_iter().collect());
         if let Some(caller) = caller {
             request = request.bearer_auth(caller.token.expose());
+            if let Some(address) = caller.address {
+                request = request.header(FORWARDED_FOR, address.to_string());
+            }
         }
         if let Some(key) = parts.key {
             // A key that is none is refused here: on its way a header may lose blanks.

@@ -21,6 +21,12 @@ pub enum ShopError {
     /// Email address or password is wrong; never says which.
     #[error("wrong_credentials")]
     WrongCredentials,
+    /// Too many attempts failed, of this client or on this account.
+    #[error("too_many_attempts")]
+    TooManyAttempts {
+        /// When the next attempt is allowed.
+        retry_after_seconds: u32,
+    },
     /// Signed in, but not allowed.
     #[error("forbidden")]
     Forbidden,

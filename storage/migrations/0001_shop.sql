@@ -452,9 +452,18 @@ CREATE TABLE session (
     expires_at   timestamptz NOT NULL
 );
 
+-- Failed attempts to sign in or register, by a digest of who made them and on what.
+CREATE TABLE failed_attempt (
+    key        text COLLATE "C" CONSTRAINT failed_attempt_pkey PRIMARY KEY,
+    failures   integer NOT NULL CONSTRAINT failed_attempt_failures_check CHECK (failures > 0),
+    last_at    timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL
+);
+
 -- The worker removes expired rows: they must be found without reading whole tables.
 
 CREATE INDEX idempotency_key_expiry ON idempotency_key (expires_at);
 CREATE INDEX cart_expiry ON cart (expires_on);
 CREATE INDEX session_expiry ON session (expires_at);
+CREATE INDEX failed_attempt_expiry ON failed_attempt (expires_at);
 CREATE INDEX outbox_delivered ON outbox (delivered_at) WHERE delivered_at IS NOT NULL;

@@ -38,6 +38,8 @@ locals {
         DD_SERVICE             = "${var.project}-${image.role}"
         DD_VERSION             = image.release
       },
+      # Only the load balancer and the frontend reach a task; both append the client's address.
+      { SHOPEASE_CLIENT_ADDRESS = "x-forwarded-for" },
       # Metrics in log lines are read by CloudWatch only.
       var.log_destination == "cloudwatch" ? { SHOPEASE_METRICS = "emf" } : {},
     )

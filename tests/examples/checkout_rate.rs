@@ -82,7 +82,7 @@ async fn rate(shop: &LocalShop, skus: usize, round: usize, order: bool) -> f64 {
                 while begun.elapsed() < RUN {
                     number += 1;
                     let name = format!("{skus} {round} {order} {buyer} {number}");
-                    let caller = Caller { token: fixtures::visitor_token(&name) };
+                    let caller = Caller::new(fixtures::visitor_token(&name));
                     let sku = format!("THING-{}", (buyer * 31 + number * 7) % skus);
                     buy(&shop, &caller, &sku, &name, order).await;
                     done.fetch_add(1, Ordering::Relaxed);

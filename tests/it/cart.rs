@@ -1,5 +1,7 @@
 //! `/api/v1/cart`: lines, limits, stock, whose cart it is, idempotency keys.
 
+use std::pin::Pin;
+
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use shopease_shop::domain::{Money, Product, ProductStatus};
@@ -19,7 +21,8 @@ both_stores!(
     a_cart_belongs_to_its_token,
     adding_under_a_key_adds_once,
     a_key_belongs_to_its_visitor_and_is_free_again_after_a_refusal,
-    additions_at_once_are_all_in_the_cart_or_refused,
+    additions_at_once_are_all_in_the_cart,
+    changes_of_different_lines_at_once_are_all_made,
 );
 
 const LINE_ITEMS: &str = "/api/v1/cart/line-items";
@@ -220,25 +223,57 @@ async fn a_key_belongs_to_its_visitor_and_is_free_again_after_a_refusal(shop: Te
     assert_eq!(bob.cart_lines().await, lines(&[("LAMP", 1), ("KETTLE", 3)]));
 }
 
-async fn additions_at_once_are_all_in_the_cart_or_refused(shop: TestShop) {
+/// What happens to each request when all are sent at once.
+async fn at_once(requests: impl IntoIterator<Item = Pin<Box<dyn Future<Output = Answer> + Send>>>) -> Vec<Answer> {
+    let requests: Vec<_> = requests.into_iter().map(tokio::spawn).collect();
+    let mut answers = Vec::new();
+    for request in requests {
+        answers.push(request.await.expect("an answer"));
+    }
+    answers
+}
+
+async fn additions_at_once_are_all_in_the_cart(shop: TestShop) {
     let mut client = shop_with_stock(&shop).await;
     shop.stock("KETTLE", 100).await;
-    client.cart().await;
-    let tabs: Vec<_> = (0..12)
-        .map(|_| {
-            let mut tab = client.clone();
-            tokio::spawn(async move { tab.add("KETTLE", 1).await })
-        })
-        .collect();
-    let mut accepted = 0;
-    for tab in tabs {
-        let answer = tab.await.expect("an answer");
-        if answer.status == StatusCode::CREATED {
-            accepted += 1;
-        } else {
-            assert_eq!(answer.problem(), (409, "conflict".to_owned()));
-        }
+    for number in 0..20 {
+        shop.sell(&fixtures::product(&format!("cup-{number}")).build(), 9).await;
     }
-    assert!(accepted >= 1);
-    assert_eq!(client.cart_lines().await, lines(&[("KETTLE", accepted)]));
+    client.cart().await;
+    let skus = (0..20).map(|number| format!("CUP-{number}")).chain((0..12).map(|_| "KETTLE".to_owned()));
+    let answers = at_once(skus.map(|sku| {
+        let mut tab = client.clone();
+        Box::pin(async move { tab.add(&sku, 1).await }) as Pin<Box<_>>
+    }))
+    .await;
+    for answer in answers {
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
+    }
+    let mut lines = client.cart_lines().await;
+    lines.sort();
+    let cups = (0..20).map(|number| (format!("CUP-{number}"), 1));
+    let mut expected: Vec<_> = cups.chain([("KETTLE".to_owned(), 12)]).collect();
+    expected.sort();
+    assert_eq!(lines, expected);
+}
+
+async fn changes_of_different_lines_at_once_are_all_made(shop: TestShop) {
+    let mut client = shop.client();
+    for number in 0..24 {
+        shop.sell(&fixtures::product(&format!("cup-{number}")).build(), 9).await;
+        assert_eq!(client.add(&format!("CUP-{number}"), 1).await.status, StatusCode::CREATED);
+    }
+    let cart = client.cart().await;
+    let answers = at_once((0..24).map(|index| {
+        let (mut tab, path) = (client.clone(), line_path(&cart, index));
+        Box::pin(async move { if index % 2 == 0 { tab.delete(&path).await } else { set(&mut tab, &path, 5).await } })
+            as Pin<Box<_>>
+    }))
+    .await;
+    for answer in answers {
+        assert!(answer.status.is_success(), "{}", answer.text());
+    }
+    let lines = client.cart_lines().await;
+    assert_eq!(lines.len(), 12);
+    assert!(lines.iter().all(|(_, quantity)| *quantity == 5), "{lines:?}");
 }

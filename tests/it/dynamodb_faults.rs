@@ -69,7 +69,7 @@ impl Shopper {
 
     /// A visitor fills a cart and orders it; then an operator gives money back or corrects stock.
     async fn visit(&mut self, number: u32) {
-        let visitor = Caller { token: fixtures::visitor_token(&format!("{} {number}", self.name)) };
+        let visitor = Caller::new(fixtures::visitor_token(&format!("{} {number}", self.name)));
         let mut cart = BTreeMap::new();
         for part in 0..=self.random.below(3) {
             let (code, units) = (self.random.pick(&SKUS), 1 + u32::try_from(self.random.below(3)).expect("few"));
@@ -193,7 +193,7 @@ async fn faults_double_nothing_and_retries_end() {
         for code in SKUS {
             shop.sell(&fixtures::product(&code.to_lowercase()).build(), INITIAL).await;
         }
-        let operator = Caller { token: Token::parse(&shop.operator().await.token()).expect("a session") };
+        let operator = Caller::new(Token::parse(&shop.operator().await.token()).expect("a session"));
         let calls = Arc::new(AtomicU32::new(0));
         let mut shoppers: Vec<Shopper> = (0..SHOPPERS)
             .map(|number| Shopper {

@@ -12,9 +12,9 @@ use shopease_shop::domain::{
     PageLimit, Position, Product, ProductSummary, SearchTerms, Session, Sku, StockChange, StockLevel, Token,
 };
 use shopease_shop::ports::{
-    AccountStore, AuditPage, AuditStore, CartStore, CatalogStore, Claim, Claimed, Health, IdempotencyKey,
-    IdempotencyRecord, IdempotencyStore, KeyAnswer, OrderAdvance, OrderStore, OutboxMessage, Placement, ProductListing,
-    PurgeStore, Purged, SessionStore, StockStore, StoreError, Upserted,
+    AccountStore, AttemptKey, AttemptStore, AuditPage, AuditStore, CartStore, CatalogStore, Claim, Claimed,
+    FailedAttempts, Health, IdempotencyKey, IdempotencyRecord, IdempotencyStore, KeyAnswer, OrderAdvance, OrderStore,
+    OutboxMessage, Placement, ProductListing, PurgeStore, Purged, SessionStore, StockStore, StoreError, Upserted,
 };
 use shopease_shop::testing::fixtures;
 use time::OffsetDateTime;
@@ -76,6 +76,10 @@ fails! {
         insert_customer(a: &Customer) -> ();
         find_customer_by_email(a: &EmailAddress) -> Option<Customer>;
         find_customer(a: &CustomerId) -> Option<Customer>;
+    }
+    AttemptStore {
+        find_failed_attempts(a: &[AttemptKey], b: OffsetDateTime) -> Vec<Option<FailedAttempts>>;
+        count_failed_attempt(a: &[AttemptKey], b: OffsetDateTime, c: OffsetDateTime) -> ();
     }
     SessionStore {
         insert_session(a: &Session) -> ();

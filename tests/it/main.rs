@@ -10,6 +10,7 @@
 
 mod access;
 mod accounts;
+mod attempts;
 mod auditor;
 mod bad_forms;
 mod bad_input;
@@ -39,6 +40,7 @@ mod refunds;
 mod releases;
 mod remote;
 mod remote_errors;
+mod requests;
 mod response_limits;
 mod routes;
 mod security;

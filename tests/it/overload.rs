@@ -7,13 +7,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
+use axum::body::Body;
+use futures_util::StreamExt as _;
+use http::Request;
 use serde_json::json;
 use shopease_process::config::Reader;
 use shopease_shared::client::RemoteShop;
 use shopease_shared::config::HttpConfig;
 use shopease_shared::http::{self as shop_http, App};
+use shopease_shop::ShopResult;
 use shopease_shop::ports::{PaymentError, ProcessEnv, SystemIds};
-use shopease_shop::services::Services;
+use shopease_shop::services::{Readiness, Services};
 use shopease_shop::testing::{MapEnv, SeededIds, Stopwatch, fixtures};
 use shopease_storage::StoreConfig;
 use shopease_storage::embedded::EmbeddedPort;
@@ -234,6 +238,75 @@ async fn at_twice_the_load_a_slow_neighbour_is_used_as_well_as_before() {
         assert!(double.longest_refusal < Duration::from_millis(600), "refused early: {:?}", double.longest_refusal);
         assert!(unready.first().is_some_and(|first| *first > Duration::from_secs(3)), "one burst does not count");
         assert!(recovered < Duration::from_secs(5), "{recovered:?}");
+    })
+    .await;
+}
+
+/// Bodies of 250 KB whose ends never come, and what other visitors send meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn large_bodies_that_never_end_are_bounded_in_sum_and_keep_no_form_out() {
+    on_dynamodb(|store| async move {
+        let test = TestShop::new(store);
+        test.sell(&fixtures::product("kettle").build(), 5).await;
+        let router = shop_http::all(app(Services::of(test.local.clone()), &MapEnv::default()));
+        let mut held = JoinSet::new();
+        for _ in 0..300 {
+            let mut client = Client::new(router.clone());
+            let begun = futures_util::stream::once(async { Ok::<_, std::io::Error>(vec![b' '; 250_000]) });
+            let body = Body::from_stream(begun.chain(futures_util::stream::pending()));
+            let request = Request::post("/api/v1/cart/line-items").header("content-type", "application/json");
+            let request = request.body(body).expect("a request");
+            held.spawn(async move { client.send(request).await });
+        }
+        let mut refused = 0;
+        while let Ok(Some(answer)) = tokio::time::timeout(Duration::from_secs(3), held.join_next()).await {
+            let answer = answer.expect("an answer");
+            assert_eq!((answer.status.as_u16(), answer.header("connection")), (503, "close"), "{}", answer.text());
+            refused += 1;
+        }
+        assert!((150..300).contains(&refused), "{refused} of 300 were refused: the others have 32 MiB");
+        let mut client = Client::new(router.clone());
+        let added = client.add("KETTLE", 1).await;
+        assert_eq!(added.status, 201, "{}", added.text());
+        let padded = format!("{}{}", json!({"sku": "KETTLE", "quantity": 1}), " ".repeat(10_000));
+        let request = Request::post("/api/v1/cart/line-items").header("content-type", "application/json");
+        let added = client.send(request.body(Body::from(padded)).expect("a request")).await;
+        assert_eq!(added.status, 201, "{}", added.text());
+        drop(held);
+    })
+    .await;
+}
+
+/// Tells how often the store was asked.
+struct Probed(AtomicU64);
+
+#[async_trait]
+impl Readiness for Probed {
+    async fn ready(&self) -> ShopResult<()> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        sleep(Duration::from_millis(50)).await;
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_probes_asks_the_store_once_a_second() {
+    on_dynamodb(|store| async move {
+        let test = TestShop::new(store);
+        let probed = Arc::new(Probed(AtomicU64::new(0)));
+        let services = Services { readiness: probed.clone(), ..Services::of(test.local.clone()) };
+        let router = shop_http::all(app(services, &MapEnv::default()));
+        let began = Stopwatch::start();
+        let mut all = JoinSet::new();
+        for _ in 0..300 {
+            let mut client = Client::new(router.clone());
+            all.spawn(async move { client.get("/readyz").await.status });
+        }
+        while let Some(status) = all.join_next().await {
+            assert_eq!(status.expect("an answer"), 200);
+        }
+        let (asked, seconds) = (probed.0.load(Ordering::SeqCst), began.elapsed().as_secs());
+        assert!(asked <= 1 + seconds, "{asked} times in {seconds} s");
     })
     .await;
 }

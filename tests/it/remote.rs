@@ -97,7 +97,7 @@ impl Script<'_> {
 }
 
 pub fn caller(name: &str) -> Caller {
-    Caller { token: fixtures::visitor_token(name) }
+    Caller::new(fixtures::visitor_token(name))
 }
 
 pub fn add(sku: &str, units: u32) -> AddLineItem {
@@ -333,7 +333,7 @@ async fn sign_in(script: &mut Script<'_>) {
     script
         .note_session("register again", shop.accounts.register(&bob, register("b@example.com", "Bob", PASSWORD)).await);
     let Some(token) = signed_in.and_then(|signed_in| Token::parse(&signed_in.token)) else { return };
-    let session = Caller { token };
+    let session = Caller::new(token);
     script.note("who", shop.accounts.current_customer(&session, CurrentCustomer).await);
     script.note("merged cart", shop.carts.view_cart(&session, ViewCart).await);
     let log_in = |email: &str, password: &str| LogIn {
@@ -345,7 +345,7 @@ async fn sign_in(script: &mut Script<'_>) {
     let again = script.note_session("log in", shop.accounts.log_in(&session, log_in("b@example.com", PASSWORD)).await);
     script.note("the former session", shop.accounts.current_customer(&session, CurrentCustomer).await);
     let Some(token) = again.and_then(|signed_in| Token::parse(&signed_in.token)) else { return };
-    let session = Caller { token };
+    let session = Caller::new(token);
     let limit = PageLimit::DEFAULT;
     script.note_page(
         "not an operator",
@@ -373,7 +373,7 @@ async fn operate(script: &mut Script<'_>) {
     );
     let log_in = LogIn { email: "operator@example.com".parse().expect("an address"), password: PASSWORD.to_owned() };
     let Some(signed_in) = script.note_session("log in", shop.accounts.log_in(&visitor, log_in).await) else { return };
-    let operator = Caller { token: Token::parse(&signed_in.token).expect("a token") };
+    let operator = Caller::new(Token::parse(&signed_in.token).expect("a token"));
     let mut after = None;
     for number in 0..6 {
         after = script.note_page(

@@ -68,7 +68,7 @@ async fn errors_at(url: &str) -> Vec<ShopError> {
 
 #[tokio::test]
 async fn every_kind_of_error_arrives_as_it_was_sent() {
-    let kinds: [fn() -> ShopError; 18] = [
+    let kinds: [fn() -> ShopError; 19] = [
         || {
             ShopError::Rules(vec![
                 RuleError::invalid(Field::Name, ValueRule::Line { min: 1, max: 120 }),
@@ -89,6 +89,7 @@ async fn every_kind_of_error_arrives_as_it_was_sent() {
         || ShopError::NotFound { subject: Subject::LineItem },
         || ShopError::SignInRequired,
         || ShopError::WrongCredentials,
+        || ShopError::TooManyAttempts { retry_after_seconds: 40 },
         || ShopError::Forbidden,
         || ShopError::AlreadyExists { subject: Subject::Sku(fixtures::sku("Ä")) },
         || ShopError::AlreadyExists { subject: Subject::Email },

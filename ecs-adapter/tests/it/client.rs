@@ -43,6 +43,14 @@ impl Shop {
         shop
     }
 
+    /// Memory of the process that is resident, in MB.
+    #[cfg(target_os = "linux")]
+    pub fn resident_mb(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
+        kib.and_then(|kib| kib.trim().parse::<u64>().ok()).expect("a number") / 1024
+    }
+
     /// Sends SIGTERM.
     pub fn terminate(&self) {
         let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
@@ -112,6 +120,15 @@ pub fn read(socket: &mut TcpStream) -> io::Result<Answer> {
 pub fn get_on(socket: &mut TcpStream, path: &str) -> io::Result<Answer> {
     socket.write_all(format!("GET {path} HTTP/1.1\r\nHost: shop.test\r\n\r\n").as_bytes())?;
     read(socket)
+}
+
+/// POST of JSON on a connection of its own, with a client's address as a load balancer or anybody tells it.
+pub fn post(port: u16, path: &str, forwarded_for: &str, body: &str) -> io::Result<Answer> {
+    let mut socket = connect(port)?;
+    let head = format!("POST {path} HTTP/1.1\r\nHost: shop.test\r\nX-Forwarded-For: {forwarded_for}\r\n");
+    let head = format!("{head}Content-Type: application/json\r\n");
+    socket.write_all(format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes())?;
+    read(&mut socket)
 }
 
 /// GET on a connection of its own.

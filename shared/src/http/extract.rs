@@ -1,5 +1,7 @@
 //! Reading requests and writing answers in the shop's way.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
@@ -104,8 +106,13 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for ApiQuery<T> {
 
 /// Reads the query of a request: 400 when it does not read.
 pub(super) fn query_of<T: DeserializeOwned>(parts: &Parts) -> Result<T, Problem> {
-    serde_urlencoded::from_str(parts.uri.query().unwrap_or_default())
-        .map_err(|error| Problem::malformed("The query string cannot be parsed.").with_hint(&error))
+    let malformed =
+        |error: &dyn std::fmt::Display| Problem::malformed("The query string cannot be parsed.").with_hint(&error);
+    let pairs = parts.uri.query().unwrap_or_default();
+    // Of a parameter that is there several times, the last one counts.
+    let last: BTreeMap<String, String> = serde_urlencoded::from_str(pairs).map_err(|error| malformed(&error))?;
+    let pairs = serde_urlencoded::to_string(last).map_err(|error| malformed(&error))?;
+    serde_urlencoded::from_str(&pairs).map_err(|error| malformed(&error))
 }
 
 /// A path parameter: 404 when it cannot be the name of anything.
@@ -128,9 +135,10 @@ pub(super) fn client_key(headers: &HeaderMap) -> Option<String> {
 }
 
 fn require_content_type(headers: &HeaderMap, expected: &str) -> Result<(), Problem> {
-    let found = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let media_type = found.split(';').next().unwrap_or_default().trim();
-    if media_type.eq_ignore_ascii_case(expected) {
+    // As bytes: parameters may hold whatever they like.
+    let found = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    let media_type = found.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    if media_type.eq_ignore_ascii_case(expected.as_bytes()) {
         Ok(())
     } else {
         Err(Problem::new(

@@ -2,19 +2,37 @@
 //! another is refused here with 400 on all of them.
 
 use axum::extract::Request;
+use axum::http::HeaderMap;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use percent_encoding::percent_decode_str;
 
 use super::problem::Problem;
+use shopease_shop::ports::SIGNATURE_HEADER;
 
 /// Refuses paths that load balancers rewrite (dot segments, backslashes, double slashes), control characters and
-/// text that is not UTF-8 in path or query.
+/// text that is not UTF-8 in path or query, and headers of one value that are there several times.
 pub(super) async fn layer(request: Request, next: Next) -> Response {
-    if let Err(reason) = check(request.uri().path(), request.uri().query().unwrap_or_default()) {
+    let target = check(request.uri().path(), request.uri().query().unwrap_or_default());
+    if let Err(reason) = target.and_then(|()| check_headers(request.headers())) {
         return Problem::malformed(reason).into_response();
     }
     next.run(request).await
+}
+
+/// Headers of one value that decide something: front doors disagree on which of two counts.
+const SINGLE: [(&str, &str); 6] = [
+    ("authorization", "The request has several Authorization headers."),
+    ("content-type", "The request has several Content-Type headers."),
+    ("idempotency-key", "The request has several Idempotency-Key headers."),
+    ("origin", "The request has several Origin headers."),
+    ("sec-fetch-site", "The request has several Sec-Fetch-Site headers."),
+    (SIGNATURE_HEADER, "The request has several signatures."),
+];
+
+fn check_headers(headers: &HeaderMap) -> Result<(), &'static str> {
+    let twice = SINGLE.iter().find(|(name, _)| headers.get_all(*name).iter().nth(1).is_some());
+    twice.map_or(Ok(()), |(_, reason)| Err(*reason))
 }
 
 fn check(path: &str, query: &str) -> Result<(), &'static str> {

@@ -4,6 +4,7 @@
 mod access;
 pub mod api;
 mod assets;
+mod client_address;
 mod compression;
 mod cursor;
 mod extract;
@@ -35,6 +36,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::config::HttpConfig;
 pub use assets::{EmbeddedAssets, NamedAsset};
+pub use client_address::{AddressSource, ClientAddress, FORWARDED_FOR, forwarded_for};
+use health::StoreCheck;
 use overload::Gate;
 pub use problem::Problem;
 pub use product_size::refuse_product;
@@ -62,6 +65,7 @@ pub struct App {
     pub(crate) assets: Arc<dyn AssetStore>,
     draining: Arc<AtomicBool>,
     pub(crate) gate: Arc<Gate>,
+    pub(crate) store_check: Arc<StoreCheck>,
     pub(crate) runtime: Option<Runtime>,
 }
 
@@ -70,7 +74,16 @@ impl App {
     pub fn new(services: Services, ids: Arc<dyn IdGenerator>, config: HttpConfig) -> Self {
         let gate = Arc::new(Gate::new(config.limits));
         let assets = Arc::new(EmbeddedAssets);
-        Self { services, ids, config: Arc::new(config), assets, draining: Arc::default(), gate, runtime: None }
+        Self {
+            services,
+            ids,
+            config: Arc::new(config),
+            assets,
+            draining: Arc::default(),
+            gate,
+            store_check: Arc::default(),
+            runtime: None,
+        }
     }
 
     /// The same with assets from elsewhere than the binary.

@@ -27,11 +27,19 @@ const SATURATED_AFTER: Duration = Duration::from_secs(3);
 /// A time without refusals that ends it.
 const CALM_AFTER: Duration = Duration::from_secs(2);
 
+/// Bytes of all bodies in memory together, beyond the first [`FREE_BODY_BYTES`] of each: who sends many large bodies slowly must not
+/// fill the memory.
+const BODY_BYTES: usize = 32 * 1024 * 1024;
+/// Bytes of each body that are always taken: what a form or an order needs, so that nobody else's bodies keep it out.
+const FREE_BODY_BYTES: usize = 16 * 1024;
+
 /// Places for requests, shared by all routers of a process.
 pub(crate) struct Gate {
     limits: Limits,
     ordinary: Places,
     checkouts: Places,
+    /// Bytes of bodies that may be in memory, beyond the first of each.
+    body_bytes: Arc<Semaphore>,
     saturation: Mutex<Saturation>,
     cut_off: watch::Sender<bool>,
 }
@@ -69,6 +77,7 @@ impl Gate {
             limits,
             ordinary: Places::new(limits.requests_in_flight),
             checkouts: Places::new(limits.checkouts_in_flight),
+            body_bytes: Arc::new(Semaphore::new(BODY_BYTES)),
             saturation: Mutex::default(),
             cut_off: watch::Sender::new(false),
         }
@@ -128,9 +137,10 @@ impl Saturation {
 /// Reads the body, takes a place, keeps the deadline.
 pub(super) async fn layer(State(app): State<App>, request: Request, next: Next) -> Response {
     let (gate, class) = (&app.gate, routes::class_of(request.method(), request.uri().path()));
-    let request = match timeout(gate.limits.read_timeout, with_whole_body(request)).await {
-        Ok(Ok(request)) => request,
-        Ok(Err(problem)) => return problem.into_response(),
+    let (request, _body_bytes) = match timeout(gate.limits.read_timeout, with_whole_body(gate, request)).await {
+        Ok(Ok(read)) => read,
+        Ok(Err(Unread::Broken)) => return Problem::malformed("The body ended early.").into_response(),
+        Ok(Err(Unread::NoMemory)) => return closing(refused(&app, class)),
         Err(_) => return too_slow(),
     };
     let (places, budget) = match class {
@@ -184,23 +194,40 @@ async fn in_time(gate: &Gate, deadline: Instant, answer: impl Future<Output = Re
     }
 }
 
-/// The request with its body in memory, so that slow clients hold a connection and nothing else. Of a body that is too
-/// large, as much as it takes for the handler to say so.
-async fn with_whole_body(request: Request) -> Result<Request, Problem> {
+/// Why a body was not read.
+enum Unread {
+    /// It ended early.
+    Broken,
+    /// Other bodies have the memory.
+    NoMemory,
+}
+
+/// The request with its body in memory, so that slow clients hold a connection and nothing else, and the share of the memory for
+/// bodies that it has. Of a body that is too large, as much as it takes for the handler to say so.
+async fn with_whole_body(gate: &Gate, request: Request) -> Result<(Request, Option<OwnedSemaphorePermit>), Unread> {
+    let mut share: Option<OwnedSemaphorePermit> = None;
     if request.body().is_end_stream() || request.method() == Method::GET || request.method() == Method::HEAD {
-        return Ok(request);
+        return Ok((request, share));
     }
     let (parts, mut body) = request.into_parts();
     let mut whole = Vec::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Problem::malformed("The body ended early."))?;
+        let frame = frame.map_err(|_| Unread::Broken)?;
         let Ok(chunk): Result<Bytes, _> = frame.into_data() else { continue };
+        let beyond = (whole.len() + chunk.len()).saturating_sub(FREE_BODY_BYTES);
+        let more = beyond - share.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let more = u32::try_from(more).map_err(|_| Unread::NoMemory)?;
+        let more = Arc::clone(&gate.body_bytes).try_acquire_many_owned(more).map_err(|_| Unread::NoMemory)?;
+        match &mut share {
+            Some(share) => share.merge(more),
+            None => share = Some(more),
+        }
         whole.extend_from_slice(&chunk);
         if whole.len() > MAX_BODY_BYTES {
             break;
         }
     }
-    Ok(Request::from_parts(parts, Body::from(whole)))
+    Ok((Request::from_parts(parts, Body::from(whole)), share))
 }
 
 fn too_slow() -> Response {
@@ -210,8 +237,11 @@ fn too_slow() -> Response {
         "Request timeout",
         "The body of the request did not arrive in time.",
     );
-    let mut response = problem.into_response();
-    // What is still to come of this request must not be read as the next.
+    closing(problem.into_response())
+}
+
+/// A response to a request of which something is still to come, which must not be read as the next.
+fn closing(mut response: Response) -> Response {
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }

@@ -4,12 +4,13 @@
 use std::any::Any;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::routes::{self, Surface};
 use super::rule::BrokenRule;
 use super::{App, texts};
 use shopease_process::telemetry::request;
@@ -106,6 +107,7 @@ impl Problem {
             "not-found" => ShopError::NotFound { subject: Subject::named(&self.subject?, self.sku) },
             "sign-in-required" => ShopError::SignInRequired,
             "wrong-credentials" => ShopError::WrongCredentials,
+            "too-many-attempts" => ShopError::TooManyAttempts { retry_after_seconds },
             "forbidden" => ShopError::Forbidden,
             "already-exists" => ShopError::AlreadyExists { subject: Subject::named(&self.subject?, self.sku) },
             "out-of-stock" => ShopError::OutOfStock { sku: self.sku? },
@@ -136,6 +138,7 @@ fn kind(error: &ShopError) -> (StatusCode, &'static str) {
         ShopError::NotFound { .. } => (StatusCode::NOT_FOUND, "not-found"),
         ShopError::SignInRequired => (StatusCode::UNAUTHORIZED, "sign-in-required"),
         ShopError::WrongCredentials => (StatusCode::UNAUTHORIZED, "wrong-credentials"),
+        ShopError::TooManyAttempts { .. } => (StatusCode::TOO_MANY_REQUESTS, "too-many-attempts"),
         ShopError::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
         ShopError::AlreadyExists { .. } => (StatusCode::CONFLICT, "already-exists"),
         ShopError::OutOfStock { .. } => (StatusCode::CONFLICT, "out-of-stock"),
@@ -167,7 +170,8 @@ impl From<ShopError> for Problem {
                     WebhookError::Forged | WebhookError::Stale => problem,
                 }
             }
-            ShopError::IdempotencyKeyInUse { retry_after_seconds } => {
+            ShopError::IdempotencyKeyInUse { retry_after_seconds }
+            | ShopError::TooManyAttempts { retry_after_seconds } => {
                 Self { retry_after_seconds: Some(retry_after_seconds), ..problem }
             }
             ShopError::Unavailable { retry_after_seconds, source } => {
@@ -219,9 +223,19 @@ fn log_failure(what: &str, source: Option<&(dyn std::error::Error + 'static)>) {
     tracing::error!(request_id = request::current_id(), error.message = chain, "{what}");
 }
 
-/// Answers where no route is.
-pub(super) async fn not_found() -> Problem {
-    Problem::from(ShopError::NotFound { subject: Subject::Page })
+/// Answers where no route is: the address of a page with a slash behind it leads to the page.
+pub(super) async fn not_found(method: Method, uri: Uri) -> Response {
+    if let Some(page) = without_slash(&method, &uri) {
+        return Redirect::permanent(&page).into_response();
+    }
+    Problem::from(ShopError::NotFound { subject: Subject::Page }).into_response()
+}
+
+fn without_slash(method: &Method, uri: &Uri) -> Option<String> {
+    let path = uri.path().strip_suffix('/').filter(|path| !path.is_empty())?;
+    let is_page = |route: &&routes::Route| route.method == Method::GET && route.surface == Surface::Page;
+    let page = routes::at(path).iter().copied().find(is_page).filter(|_| *method == Method::GET);
+    page.map(|_| uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}")))
 }
 
 /// Answers where the route has other methods; axum adds `Allow`.

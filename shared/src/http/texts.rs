@@ -200,6 +200,7 @@ pub const fn title(error: &ShopError) -> &'static str {
         ShopError::NotFound { .. } => "Not found",
         ShopError::SignInRequired => "Sign-in required",
         ShopError::WrongCredentials => "Sign-in failed",
+        ShopError::TooManyAttempts { .. } => "Too many failed attempts",
         ShopError::Forbidden => "Not allowed",
         ShopError::AlreadyExists { .. } => "Already exists",
         ShopError::OutOfStock { .. } => "Not enough in stock",
@@ -220,6 +221,9 @@ pub fn failure(error: &ShopError) -> String {
         ShopError::NotFound { subject } => not_found(subject).to_owned(),
         ShopError::SignInRequired => "Sign in to continue.".to_owned(),
         ShopError::WrongCredentials => "The email address or the password is wrong.".to_owned(),
+        ShopError::TooManyAttempts { retry_after_seconds } => {
+            format!("Too many attempts have failed. Try again in {}.", duration(*retry_after_seconds))
+        }
         ShopError::Forbidden => "Only operators of the shop can do this.".to_owned(),
         ShopError::AlreadyExists { subject: Subject::Email } => "This email address already has an account.".to_owned(),
         ShopError::AlreadyExists { subject: Subject::Sku(sku) } => format!("Another product has SKU {sku}."),
@@ -245,6 +249,15 @@ pub fn failure(error: &ShopError) -> String {
         ShopError::WebhookRefused(WebhookError::Unreadable(_)) => "The webhook event cannot be parsed.".to_owned(),
         ShopError::Unavailable { .. } => "The shop is temporarily unavailable. Try again in a moment.".to_owned(),
         ShopError::Internal(_) => "Something went wrong on our side. Try again later.".to_owned(),
+    }
+}
+
+/// A pause as a reader waits for it.
+fn duration(seconds: u32) -> String {
+    match seconds {
+        1 => "a second".to_owned(),
+        0..90 => format!("{seconds} seconds"),
+        _ => format!("{} minutes", seconds.div_ceil(60)),
     }
 }
 

@@ -11,8 +11,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use cookie::Cookie;
 
-use super::App;
 use super::problem::Problem;
+use super::{App, ClientAddress};
 use crate::config::HttpConfig;
 use shopease_shop::domain::Token;
 use shopease_shop::services::Caller;
@@ -84,9 +84,11 @@ pub(super) async fn layer(State(app): State<App>, mut request: Request, next: Ne
         .into_response();
     }
     let cart_units =
-        cookie_value(request.headers(), CART_UNITS_COOKIE).and_then(|units| units.parse().ok()).unwrap_or(0);
+        cookie_values(request.headers(), CART_UNITS_COOKIE).find_map(|units| units.parse().ok()).unwrap_or(0);
     let needed = Arc::new(AtomicBool::new(false));
-    let visitor = Visitor { caller: Caller { token: token.clone() }, cart_units, needed: Arc::clone(&needed) };
+    let address = request.extensions().get::<ClientAddress>().map(|ClientAddress(address)| *address);
+    let caller = Caller { token: token.clone(), address };
+    let visitor = Visitor { caller, cart_units, needed: Arc::clone(&needed) };
     request.extensions_mut().insert(visitor);
     let mut response = next.run(request).await;
     let replaced = response
@@ -101,23 +103,32 @@ pub(super) async fn layer(State(app): State<App>, mut request: Request, next: Ne
 }
 
 fn find_token(headers: &HeaderMap, config: &HttpConfig) -> Option<(Token, Origin)> {
-    let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     // Other schemes belong to whatever stands before the shop.
-    if let Some(token) = authorization.and_then(|value| value.strip_prefix("Bearer ")) {
-        return Some((Token::parse(token)?, Origin::Bearer));
+    if let Some(credentials) = bearer_credentials(headers) {
+        let token = std::str::from_utf8(credentials).ok().and_then(Token::parse)?;
+        return Some((token, Origin::Bearer));
     }
-    let value = cookie_value(headers, config.cookie_name())?;
-    Some((Token::parse(&value)?, Origin::Cookie))
+    let token = cookie_values(headers, config.cookie_name()).find_map(Token::parse)?;
+    Some((token, Origin::Cookie))
 }
 
-fn cookie_value(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|text| Cookie::split_parse(text.to_owned()).flatten())
-        .find(|cookie| cookie.name() == name)
-        .map(|cookie| cookie.value().to_owned())
+/// What follows the scheme `Bearer`, in whatever case it is written (RFC 9110).
+fn bearer_credentials(headers: &HeaderMap) -> Option<&[u8]> {
+    let value = headers.get(header::AUTHORIZATION)?.as_bytes();
+    let (scheme, credentials) = value.split_at_checked("Bearer ".len())?;
+    scheme.eq_ignore_ascii_case(b"Bearer ").then(|| credentials.trim_ascii())
+}
+
+/// The values of all cookies of a name. Cookies of other names may hold whatever they like: names and values are separated as
+/// bytes, so that only what has the name is read.
+fn cookie_values<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
+    let pairs = headers.get_all(header::COOKIE).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
+    pairs.filter_map(move |pair| {
+        let value =
+            pair.trim_ascii().strip_prefix(name.as_bytes())?.trim_ascii_start().strip_prefix(b"=")?.trim_ascii();
+        let unquoted = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\""));
+        std::str::from_utf8(unquoted.unwrap_or(value)).ok()
+    })
 }
 
 fn is_unsafe(method: &Method) -> bool {

@@ -5,10 +5,12 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
+use unicode_normalization::UnicodeNormalization as _;
 
 use super::{CustomerId, Field, Format, RuleError};
 
-/// An e-mail address (RFC 5321: at most 254 characters), lower case: the shop treats case as the same mailbox.
+/// An e-mail address (RFC 5321: at most 254 characters), lower case and composed (NFC): the shop treats case, and how a
+/// keyboard composes a letter, as the same mailbox.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct EmailAddress(String);
@@ -30,7 +32,7 @@ impl FromStr for EmailAddress {
     type Err = RuleError;
 
     fn from_str(text: &str) -> Result<Self, RuleError> {
-        let text = text.trim().to_lowercase();
+        let text: String = text.trim().nfc().collect::<String>().to_lowercase().nfc().collect();
         let options = email_address::Options::default().without_display_text().without_domain_literal();
         if text.len() <= 254 && email_address::EmailAddress::parse_with_options(&text, options).is_ok() {
             Ok(Self(text))

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod assets;
+mod attempts;
 mod audit;
 mod carts;
 mod catalog;
@@ -24,6 +25,7 @@ pub use shopease_process::ambient::{Clock, Env, IdGenerator, ProcessEnv, SystemC
 
 pub use accounts::{AccountStore, SessionStore};
 pub use assets::{Asset, AssetStore, MAX_ASSET_BYTES};
+pub use attempts::{AttemptKey, AttemptStore, FailedAttempts};
 pub use audit::{AuditPage, AuditRecord, AuditStore};
 pub use carts::CartStore;
 pub use catalog::{CatalogStore, ProductListing, Upserted};
@@ -56,6 +58,7 @@ pub trait Store:
     + OrderStore
     + AccountStore
     + SessionStore
+    + AttemptStore
     + IdempotencyStore
     + AuditStore
     + PurgeStore
@@ -70,6 +73,7 @@ impl<
         + OrderStore
         + AccountStore
         + SessionStore
+        + AttemptStore
         + IdempotencyStore
         + AuditStore
         + PurgeStore

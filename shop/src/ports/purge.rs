@@ -14,6 +14,8 @@ pub struct Purged {
     pub carts: u64,
     /// Sessions that have ended.
     pub sessions: u64,
+    /// Counts of failed attempts that have expired.
+    pub attempts: u64,
     /// Messages that were delivered [`OutboxMessage::KEPT`](super::OutboxMessage::KEPT) ago.
     pub messages: u64,
 }
@@ -21,12 +23,12 @@ pub struct Purged {
 impl Purged {
     /// All rows.
     pub fn rows(self) -> u64 {
-        self.idempotency_keys + self.carts + self.sessions + self.messages
+        self.idempotency_keys + self.carts + self.sessions + self.attempts + self.messages
     }
 
     /// Whether any kind of row was removed as often as one purge may: then there may be more.
     pub fn may_be_more(self) -> bool {
-        [self.idempotency_keys, self.carts, self.sessions, self.messages].contains(&PURGE_ROWS)
+        [self.idempotency_keys, self.carts, self.sessions, self.attempts, self.messages].contains(&PURGE_ROWS)
     }
 }
 

@@ -4,17 +4,19 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-use super::password::Passwords;
+use super::attempts::Attempt;
+use super::carts::CLASHES;
+use super::password::{Passwords, normalized};
 use super::{Caller, LocalShop, written};
 use crate::domain::{
     Cart, CartId, CartOwner, Customer, CustomerId, EmailAddress, Field, OrderId, PageLimit, Role, RuleError, Session,
-    StockEffect, Token, ValueRule,
+    StockEffect, Subject, Token, ValueRule,
 };
-use crate::ports::{AccountStore, Clock, IdGenerator, OrderAdvance};
+use crate::ports::{AccountStore, Clock, IdGenerator, OrderAdvance, StoreError};
 use crate::{ShopError, ShopResult};
 use shopease_process::retry::{TryError, until_written};
 
-/// How often merging two carts that are being written is tried.
+/// How often an order that is being written is tried to be taken into the account.
 const MAX_TRIES: u32 = 5;
 
 /// Makes an account.
@@ -87,13 +89,14 @@ pub trait Accounts: Send + Sync {
     /// Makes an account, signs in with a new session, and moves the visitor's cart to the account.
     ///
     /// # Errors
-    /// [`ShopError::Rules`], [`ShopError::AlreadyExists`] (`email`).
+    /// [`ShopError::Rules`], [`ShopError::AlreadyExists`] (`email`), [`ShopError::TooManyAttempts`] when many of this client's
+    /// attempts failed.
     async fn register(&self, caller: &Caller, command: Register) -> ShopResult<SignedIn>;
 
     /// Signs in with a new session and merges the visitor's cart into the account's.
     ///
     /// # Errors
-    /// [`ShopError::WrongCredentials`].
+    /// [`ShopError::WrongCredentials`], [`ShopError::TooManyAttempts`] when many attempts of this client or on this account failed.
     async fn log_in(&self, caller: &Caller, command: LogIn) -> ShopResult<SignedIn>;
 
     /// Ends the caller's session; also succeeds when there is none.
@@ -128,18 +131,34 @@ pub async fn create_operator(
 #[async_trait]
 impl Accounts for LocalShop {
     async fn register(&self, caller: &Caller, command: Register) -> ShopResult<SignedIn> {
+        let attempt = Attempt::to_register(caller.address);
+        let (_running, ()) = self.admit(&attempt, async { Ok(()) }).await?;
         let customer = new_customer(command, Role::Customer, &self.passwords, &*self.clock, &*self.ids).await?;
-        self.store.insert_customer(&customer).await?;
-        self.sign_in(caller, customer).await
+        match self.store.insert_customer(&customer).await {
+            Err(StoreError::AlreadyExists { subject: Subject::Email }) => {
+                self.note_failure(&attempt).await?;
+                Err(ShopError::AlreadyExists { subject: Subject::Email })
+            }
+            inserted => {
+                inserted?;
+                self.sign_in(caller, customer).await
+            }
+        }
     }
 
     async fn log_in(&self, caller: &Caller, command: LogIn) -> ShopResult<SignedIn> {
-        let customer = self.store.find_customer_by_email(&command.email).await?;
-        let hash = customer.as_ref().map(|customer| customer.password_hash.clone());
-        if command.password.len() > MAX_PASSWORD_BYTES || !self.passwords.verify(command.password, hash).await? {
+        if command.password.len() > MAX_PASSWORD_BYTES {
             return Err(ShopError::WrongCredentials);
         }
-        self.sign_in(caller, customer.ok_or(ShopError::WrongCredentials)?).await
+        let attempt = Attempt::to_sign_in(&command.email, caller.address);
+        let (_running, customer) = self.admit(&attempt, self.store.find_customer_by_email(&command.email)).await?;
+        let hash = customer.as_ref().map(|customer| customer.password_hash.clone());
+        let is_right = self.passwords.verify(&command.password, hash).await?;
+        if let Some(customer) = customer.filter(|_| is_right) {
+            return self.sign_in(caller, customer).await;
+        }
+        self.note_failure(&attempt).await?;
+        Err(ShopError::WrongCredentials)
     }
 
     async fn log_out(&self, caller: &Caller, _: LogOut) -> ShopResult<()> {
@@ -169,7 +188,7 @@ impl LocalShop {
     /// Moves what the visitor has collected into the account's cart; gives the units in it.
     async fn merge_visitor_cart(&self, caller: &Caller, customer: &Customer) -> ShopResult<u32> {
         let (visitor, owner) = (CartOwner::visitor(&caller.token), CartOwner::customer(customer));
-        until_written(MAX_TRIES, || async {
+        let attempt = || async {
             let now = self.clock.now();
             let own = self.store.find_cart(&owner, now).await.map_err(ShopError::from)?;
             let collected = self.store.find_cart(&visitor, now).await.map_err(ShopError::from)?;
@@ -182,8 +201,8 @@ impl LocalShop {
             merged.updated_at = now;
             written(self.store.merge_carts(&collected, &merged, self.expiry()).await)?;
             Ok(merged.units())
-        })
-        .await
+        };
+        CLASHES.run(&*self.ids, attempt).await
     }
 
     /// Gives the account what the visitor has ordered before.
@@ -213,8 +232,9 @@ impl LocalShop {
     }
 }
 
-/// Longest password in bytes: four per character of the longest allowed.
-const MAX_PASSWORD_BYTES: usize = 4 * MAX_PASSWORD_CHARS;
+/// Longest password in bytes: of each character of the longest allowed, a letter and three marks of four bytes that it is
+/// composed of.
+const MAX_PASSWORD_BYTES: usize = 4 * 4 * MAX_PASSWORD_CHARS;
 const MAX_PASSWORD_CHARS: usize = 256;
 /// Shortest password in characters (NIST SP 800-63B).
 const MIN_PASSWORD_CHARS: usize = 8;
@@ -232,7 +252,7 @@ async fn new_customer(
     if name.is_empty() || name.chars().count() > MAX_NAME_CHARS || name.chars().any(char::is_control) {
         problems.push(RuleError::invalid(Field::Name, ValueRule::Line { min: 1, max: MAX_NAME_CHARS }));
     }
-    if !(MIN_PASSWORD_CHARS..=MAX_PASSWORD_CHARS).contains(&command.password.chars().count()) {
+    if !(MIN_PASSWORD_CHARS..=MAX_PASSWORD_CHARS).contains(&normalized(&command.password).chars().count()) {
         let length = ValueRule::Length { min: MIN_PASSWORD_CHARS, max: MAX_PASSWORD_CHARS };
         problems.push(RuleError::invalid(Field::Password, length));
     }
@@ -245,7 +265,7 @@ async fn new_customer(
         id: CustomerId::from_ulid(ids.ulid()),
         email: command.email,
         name,
-        password_hash: passwords.hash(command.password, salt).await?,
+        password_hash: passwords.hash(&command.password, salt).await?,
         role,
         created_at: clock.now(),
     })

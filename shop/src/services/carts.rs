@@ -1,6 +1,7 @@
 //! Carts with present prices and stock.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -12,10 +13,13 @@ use crate::domain::{
 };
 use crate::ports::{IdempotencyKey, Outcome};
 use crate::{ShopError, ShopResult};
-use shopease_process::retry::until_written;
+use shopease_process::retry::Policy;
 
-/// How often a write that met another write of the same cart is tried again with what is there now.
-const MAX_TRIES: u32 = 5;
+/// When a write that met another process's write of the same cart is tried again with what is there now. Changes of different
+/// lines commute, so as many as a cart has lines may meet; each round one of them is written, and pauses spread the others.
+pub(super) const CLASHES: Policy<'static> = Policy::new(64, Duration::from_millis(4))
+    .with_longest_pause(Duration::from_millis(100))
+    .beginning_within(Duration::from_secs(6));
 
 /// A cart with present titles, prices and stock.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -262,7 +266,8 @@ impl LocalShop {
         key: Option<&IdempotencyKey>,
         change: impl Fn(&mut Cart) -> ShopResult<Option<Sku>> + Sync,
     ) -> ShopResult<CartView> {
-        until_written(MAX_TRIES, || async {
+        let _turn = self.turns.take(owner.key()).await;
+        let attempt = || async {
             let mut cart = self.cart_of(owner).await?;
             let wanted = change(&mut cart)?;
             let mut priced = self.price_cart(cart).await?;
@@ -278,8 +283,8 @@ impl LocalShop {
             };
             written(saved)?;
             Ok(view)
-        })
-        .await
+        };
+        CLASHES.run(&*self.ids, attempt).await
     }
 
     async fn write_cart(
@@ -287,14 +292,15 @@ impl LocalShop {
         owner: &CartOwner,
         change: impl Fn(&mut Cart) -> ShopResult<()> + Sync,
     ) -> ShopResult<()> {
-        until_written(MAX_TRIES, || async {
+        let _turn = self.turns.take(owner.key()).await;
+        let attempt = || async {
             let mut cart = self.cart_of(owner).await?;
             change(&mut cart)?;
             cart.version += 1;
             cart.updated_at = self.clock.now();
             written(self.store.save_cart(&cart, self.expiry()).await)
-        })
-        .await
+        };
+        CLASHES.run(&*self.ids, attempt).await
     }
 
     /// Prices a cart from the catalog and the stock as they are now, past every cache.

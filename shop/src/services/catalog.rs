@@ -76,7 +76,7 @@ impl ProductView {
         let levels =
             product.variants.iter().map(|variant| StockLevel::initial(variant.sku.clone(), StockLevel::MAX_UNITS));
         let levels = levels.map(|level| (level.sku.clone(), level)).collect();
-        view(product, &levels)
+        view(product, &levels, |price| price)
     }
 }
 
@@ -202,7 +202,11 @@ impl LocalShop {
     }
 }
 
-fn view(product: Product, levels: &HashMap<Sku, StockLevel>, payable: impl Fn(Money) -> Money) -> ProductView {
+pub(super) fn view(
+    product: Product,
+    levels: &HashMap<Sku, StockLevel>,
+    payable: impl Fn(Money) -> Money,
+) -> ProductView {
     let variants = product
         .variants
         .into_iter()

@@ -7,12 +7,12 @@ use std::time::Duration;
 use moka::future::Cache;
 
 use super::catalog::ProductView;
-use crate::domain::{Category, Handle, Page, ProductSummary};
+use crate::domain::{Category, Handle, Image, Page, ProductSummary};
 use crate::ports::{ProductListing, StoreError};
 use crate::{ShopError, ShopResult};
 
-/// Entries per kind of read; at about 20 KiB for a page of products this bounds the cache to some 20 MiB.
-const MAX_ENTRIES: u64 = 1000;
+/// Bytes of all entries of a kind of read, about: a product can have 1 MB, so a number of entries bounds nothing.
+const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
 /// The cached kinds of reads. With a lifetime of 0 every read goes to the store.
 #[derive(Clone)]
@@ -26,14 +26,25 @@ impl CatalogCache {
     pub fn new(lifetime_seconds: u64) -> Self {
         fn cache<K: std::hash::Hash + Eq + Send + Sync + 'static, V: Clone + Send + Sync + 'static>(
             lifetime_seconds: u64,
+            size_bytes: impl Fn(&V) -> usize + Send + Sync + 'static,
         ) -> Cache<K, V> {
-            let entries = if lifetime_seconds == 0 { 0 } else { MAX_ENTRIES };
-            Cache::builder().max_capacity(entries).time_to_live(Duration::from_secs(lifetime_seconds)).build()
+            let max_bytes = if lifetime_seconds == 0 { 0 } else { MAX_BYTES };
+            Cache::builder()
+                .weigher(move |_, value| u32::try_from(size_bytes(value)).unwrap_or(u32::MAX))
+                .max_capacity(max_bytes)
+                .time_to_live(Duration::from_secs(lifetime_seconds))
+                .build()
         }
         Self {
-            products: cache(lifetime_seconds),
-            listings: cache(lifetime_seconds),
-            categories: cache(lifetime_seconds),
+            products: cache(lifetime_seconds, |product: &Option<Arc<ProductView>>| {
+                product.as_ref().map_or(ENTRY_BYTES, |product| product_bytes(product))
+            }),
+            listings: cache(lifetime_seconds, |page: &Arc<Page<ProductSummary>>| {
+                ENTRY_BYTES + page.items.iter().map(summary_bytes).sum::<usize>()
+            }),
+            categories: cache(lifetime_seconds, |categories: &Arc<Vec<Category>>| {
+                ENTRY_BYTES + categories.len() * ENTRY_BYTES
+            }),
         }
     }
 
@@ -69,11 +80,66 @@ impl CatalogCache {
     }
 }
 
+/// What an entry, or a short text and its owner, take at most.
+const ENTRY_BYTES: usize = 512;
+
+/// About the memory that a product takes: its long texts as they are, all others by their number.
+fn product_bytes(product: &ProductView) -> usize {
+    let images = product.images.iter().map(image_bytes).sum::<usize>();
+    let parts = 4 + product.variants.len() + product.tags.len() + product.options.len();
+    product.description_html.len() + product.title.len() + images + parts * ENTRY_BYTES
+}
+
+fn summary_bytes(summary: &ProductSummary) -> usize {
+    2 * ENTRY_BYTES + summary.title.len() + summary.image.as_ref().map_or(0, image_bytes)
+}
+
+fn image_bytes(image: &Image) -> usize {
+    64 + image.url.len() + image.alt.len()
+}
+
 /// An error that several callers of one flight share.
 fn shared(error: Arc<StoreError>) -> ShopError {
     if error.retryable() {
         ShopError::Unavailable { retry_after_seconds: 1, source: Some(error.into()) }
     } else {
         ShopError::Internal(error.into())
+    }
+}
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::super::catalog::view;
+    use super::*;
+    use crate::testing::fixtures;
+
+    #[tokio::test]
+    async fn a_rush_on_large_products_does_not_fill_the_memory() {
+        let cache = CatalogCache::new(60);
+        for number in 0..100 {
+            let mut product = fixtures::product(&format!("large-{number}")).build();
+            product.description_html = "x".repeat(850_000);
+            let (handle, large) = (product.handle.clone(), view(product, &HashMap::new(), |price| price));
+            let found = cache.product(&handle, async { Ok(Some(large)) }).await.expect("read");
+            assert_eq!(found.expect("a product").description_html.len(), 850_000);
+        }
+        cache.products.run_pending_tasks().await;
+        let kept = cache.products.entry_count();
+        assert!((1..=19).contains(&kept), "{kept} products of 850 KB are kept");
+        assert!(cache.products.weighted_size() <= MAX_BYTES);
+    }
+
+    #[tokio::test]
+    async fn ordinary_products_are_kept() {
+        let cache = CatalogCache::new(60);
+        for number in 0..200 {
+            let product = fixtures::product(&format!("small-{number}")).build();
+            let (handle, small) = (product.handle.clone(), view(product, &HashMap::new(), |price| price));
+            cache.product(&handle, async { Ok(Some(small)) }).await.expect("read");
+        }
+        cache.products.run_pending_tasks().await;
+        assert_eq!(cache.products.entry_count(), 200);
     }
 }

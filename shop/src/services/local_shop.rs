@@ -6,8 +6,10 @@ use async_trait::async_trait;
 use time::{Duration, OffsetDateTime};
 use tokio::sync::Notify;
 
+use super::attempts::AttemptLimits;
 use super::catalog_cache::CatalogCache;
 use super::password::Passwords;
+use super::turns::Turns;
 use super::{Caller, Readiness, TOKEN_LIFETIME_DAYS};
 use crate::config::ShopConfig;
 use crate::domain::{CartOwner, Customer, Role, Tokenizer};
@@ -25,6 +27,9 @@ pub struct LocalShop {
     pub(super) tokenizer: Tokenizer,
     pub(super) cache: CatalogCache,
     pub(super) passwords: Passwords,
+    pub(super) attempts: AttemptLimits,
+    /// At writing a cart, by its owner.
+    pub(super) turns: Turns,
     /// Wakes the worker of this process when there is work for it.
     pub(super) wakeup: Arc<Notify>,
 }
@@ -50,6 +55,8 @@ impl LocalShop {
             tokenizer: Tokenizer::new(config.language),
             cache: CatalogCache::new(config.catalog_cache_seconds),
             passwords: Passwords::default(),
+            attempts: AttemptLimits::default(),
+            turns: Turns::default(),
             wakeup: Arc::default(),
             config: Arc::new(config),
             store,

@@ -7,6 +7,7 @@
 //! errors are named where they belong.
 
 mod accounts;
+mod attempts;
 mod audit;
 mod carts;
 mod catalog;
@@ -20,8 +21,10 @@ mod order_view;
 mod password;
 mod payment_steps;
 mod placement;
+mod turns;
 mod worker;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -48,6 +51,15 @@ pub const TOKEN_LIFETIME_DAYS: i64 = 30;
 pub struct Caller {
     /// The visitor's or session's token.
     pub token: Token,
+    /// The client's address, from a source that the client cannot choose; absent where there is none.
+    pub address: Option<IpAddr>,
+}
+
+impl Caller {
+    /// A caller of unknown address.
+    pub const fn new(token: Token) -> Self {
+        Self { token, address: None }
+    }
 }
 
 /// Whether the shop can serve, for probes.

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use shopease_shop::domain::{
     CartOwner, CustomerId, EmailAddress, Handle, Order, OrderId, OutboxMessageId, ProductId, ProductSort, Sku,
 };
-use shopease_shop::ports::IdempotencyKey;
+use shopease_shop::ports::{AttemptKey, IdempotencyKey};
 
 /// Name of the partition key attribute.
 pub(super) const PARTITION: &str = "pk";
@@ -96,6 +96,8 @@ kinds! {
     Email = "EMAIL",
     /// Sessions.
     Session = "SESSION",
+    /// Counts of failed attempts.
+    Attempt = "ATTEMPT",
     /// Nothing: what is read to see that the table answers.
     Health = "HEALTH",
 }
@@ -275,6 +277,11 @@ pub(super) fn customer(id: &CustomerId) -> Key {
 /// The account that has an e-mail address: `GetItem`; a conditional write keeps addresses unique.
 pub(super) fn email(email: &EmailAddress) -> Key {
     Key::new(Kind::Email.of(email), "EMAIL")
+}
+
+/// A count of failed attempts: `BatchGetItem`; conditional writes lose no failure.
+pub(super) fn failed_attempts(key: &AttemptKey) -> Key {
+    Key::new(Kind::Attempt.of(key.as_str()), "ATTEMPT")
 }
 
 /// A session by the digest of its token: `GetItem`.

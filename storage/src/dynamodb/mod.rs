@@ -7,6 +7,7 @@
 pub mod access;
 mod accounts;
 mod actions;
+mod attempts;
 mod audit;
 mod carts;
 mod catalog;

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod arguments;
+mod attempts;
 mod audit;
 mod budget;
 mod carts;

@@ -11,6 +11,7 @@ struct PurgedRow {
     idempotency_keys: i64,
     carts: i64,
     sessions: i64,
+    attempts: i64,
     messages: i64,
 }
 
@@ -23,6 +24,7 @@ impl TryFrom<PurgedRow> for Purged {
             idempotency_keys: count(row.idempotency_keys)?,
             carts: count(row.carts)?,
             sessions: count(row.sessions)?,
+            attempts: count(row.attempts)?,
             messages: count(row.messages)?,
         })
     }
@@ -33,7 +35,7 @@ impl PurgeStore for PostgresStore {
     async fn purge(&self, now: OffsetDateTime) -> Result<Purged, StoreError> {
         let (today, limit) = (now.to_offset(UtcOffset::UTC).date(), to_bigint(PURGE_ROWS)?);
         let delivered_until = now - OutboxMessage::KEPT;
-        // idempotency_key_expiry, cart_expiry, session_expiry, outbox_delivered; then by ctid, which is safe since the
+        // idempotency_key_expiry, cart_expiry, session_expiry, failed_attempt_expiry, outbox_delivered; then by ctid, which is safe since the
         // rows are locked. Rows that somebody else has locked are passed over.
         let write = || {
             sqlx::query_as!(
@@ -53,6 +55,11 @@ impl PurgeStore for PostgresStore {
                         SELECT ctid FROM session WHERE expires_at <= $1
                         ORDER BY expires_at LIMIT $4 FOR UPDATE SKIP LOCKED
                     )) RETURNING 1
+                ), attempts AS (
+                    DELETE FROM failed_attempt WHERE ctid = ANY (ARRAY(
+                        SELECT ctid FROM failed_attempt WHERE expires_at <= $1
+                        ORDER BY expires_at LIMIT $4 FOR UPDATE SKIP LOCKED
+                    )) RETURNING 1
                 ), messages AS (
                     DELETE FROM outbox WHERE ctid = ANY (ARRAY(
                         SELECT ctid FROM outbox WHERE delivered_at <= $3
@@ -60,7 +67,8 @@ impl PurgeStore for PostgresStore {
                     )) RETURNING 1
                 )
                 SELECT (SELECT count(*) FROM keys) AS "idempotency_keys!", (SELECT count(*) FROM carts) AS "carts!",
-                    (SELECT count(*) FROM sessions) AS "sessions!", (SELECT count(*) FROM messages) AS "messages!""#,
+                    (SELECT count(*) FROM sessions) AS "sessions!", (SELECT count(*) FROM attempts) AS "attempts!",
+                    (SELECT count(*) FROM messages) AS "messages!""#,
                 now,
                 today,
                 delivered_until,

@@ -26,7 +26,7 @@ pub struct Shop {
 impl Shop {
     pub async fn new(shop: TestShop) -> Self {
         let token = Token::parse(&shop.operator().await.token()).expect("a session");
-        Self { shop, operator: Caller { token } }
+        Self { shop, operator: Caller::new(token) }
     }
 }
 
@@ -49,7 +49,7 @@ impl Case {
     }
 
     fn shopper(&self, shopper: usize) -> Caller {
-        Caller { token: fixtures::visitor_token(&format!("{} {shopper}", self.name)) }
+        Caller::new(fixtures::visitor_token(&format!("{} {shopper}", self.name)))
     }
 
     fn article(&self, sku: &Sku) -> usize {

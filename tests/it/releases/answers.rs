@@ -277,6 +277,7 @@ fn problems() -> Vec<Exchange> {
         ShopError::NotFound { subject: Subject::Product },
         ShopError::SignInRequired,
         ShopError::WrongCredentials,
+        ShopError::TooManyAttempts { retry_after_seconds: 4 },
         ShopError::Forbidden,
         ShopError::AlreadyExists { subject: Subject::Sku(fixtures::sku("KETTLE")) },
         ShopError::OutOfStock { sku: fixtures::sku("KETTLE") },

@@ -128,6 +128,7 @@ endpoints! {
         Ordinary, session, [
             (201, "Signed in; the visitor's cart is the account's."),
             (409, "The e-mail address has an account."),
+            (429, "Too many attempts of this client have failed; `Retry-After` says when to try again."),
         ]
     }
 
@@ -141,6 +142,7 @@ endpoints! {
         Ordinary, session, [
             (201, "Signed in with a new token; the visitor's cart is merged."),
             (401, "E-mail address or password is wrong."),
+            (429, "Too many attempts have failed; `Retry-After` says when to try again."),
         ]
     }
 

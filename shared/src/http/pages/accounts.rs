@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::Response;
 use serde::Deserialize;
 
@@ -92,7 +92,17 @@ async fn log_in_page(app: &App, visitor: &Visitor, form: LogInForm, problem: Opt
     let status = problem.as_ref().map_or(StatusCode::OK, Problem::status_code);
     // Who sees this form is not signed in, even with an old session's cookie.
     let frame = Frame { signed_in: false, ..Frame::new(app, visitor, "account").await };
-    private_page(status, &LogInPage { frame, csrf: visitor.csrf(), form, problem })
+    let retry_after_seconds = problem.as_ref().and_then(|problem| problem.retry_after_seconds);
+    let page = private_page(status, &LogInPage { frame, csrf: visitor.csrf(), form, problem })?;
+    Ok(with_retry_after(page, retry_after_seconds))
+}
+
+/// The same page with the header that says when to send its form again.
+fn with_retry_after(mut page: Response, seconds: Option<u32>) -> Response {
+    if let Some(seconds) = seconds {
+        page.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    page
 }
 
 /// Signs in.
@@ -110,9 +120,13 @@ pub(in crate::http) async fn log_in(
     };
     match result {
         Ok(signed_in) => enter(&app, &signed_in, &form.next),
-        Err(error @ (ShopError::WrongCredentials | ShopError::Conflict | ShopError::Rules(_))) => {
-            log_in_page(&app, &visitor, form, Some(error.into())).await
-        }
+        Err(
+            error @ (ShopError::WrongCredentials
+            | ShopError::TooManyAttempts { .. }
+            | ShopError::Unavailable { .. }
+            | ShopError::Conflict
+            | ShopError::Rules(_)),
+        ) => log_in_page(&app, &visitor, form, Some(error.into())).await,
         Err(error) => Err(error.into()),
     }
 }
@@ -127,7 +141,7 @@ pub(in crate::http) async fn register_form(
         return Ok(see_other(ACCOUNT));
     }
     let form = RegisterForm { next: query.next, ..RegisterForm::default() };
-    register_page(&app, &visitor, form, StatusCode::OK, Vec::new()).await
+    register_page(&app, &visitor, form, StatusCode::OK, FormErrors::default(), None).await
 }
 
 async fn register_page(
@@ -135,12 +149,13 @@ async fn register_page(
     visitor: &Visitor,
     form: RegisterForm,
     status: StatusCode,
-    rules: Vec<RuleError>,
+    errors: FormErrors,
+    problem: Option<Problem>,
 ) -> PageResult {
-    let (errors, others) = FormErrors::sort(rules, REGISTER_FIELDS);
-    let problem = (!others.is_empty()).then(|| Problem::from(ShopError::Rules(others)));
     let frame = Frame { signed_in: false, ..Frame::new(app, visitor, "account").await };
-    private_page(status, &RegisterPage { frame, csrf: visitor.csrf(), form, errors, problem })
+    let retry_after_seconds = problem.as_ref().and_then(|problem| problem.retry_after_seconds);
+    let page = private_page(status, &RegisterPage { frame, csrf: visitor.csrf(), form, errors, problem })?;
+    Ok(with_retry_after(page, retry_after_seconds))
 }
 
 /// Makes an account and signs in.
@@ -159,11 +174,19 @@ pub(in crate::http) async fn register(
     match result {
         Ok(signed_in) => enter(&app, &signed_in, &form.next),
         Err(ShopError::Rules(rules)) => {
-            register_page(&app, &visitor, form, StatusCode::UNPROCESSABLE_ENTITY, rules).await
+            let (errors, others) = FormErrors::sort(rules, REGISTER_FIELDS);
+            let problem = (!others.is_empty()).then(|| Problem::from(ShopError::Rules(others)));
+            register_page(&app, &visitor, form, StatusCode::UNPROCESSABLE_ENTITY, errors, problem).await
         }
         Err(ShopError::AlreadyExists { .. }) => {
             let taken = RuleError::invalid(Field::Email, ValueRule::Unused);
-            register_page(&app, &visitor, form, StatusCode::CONFLICT, vec![taken]).await
+            let (errors, _) = FormErrors::sort(vec![taken], REGISTER_FIELDS);
+            register_page(&app, &visitor, form, StatusCode::CONFLICT, errors, None).await
+        }
+        Err(error @ (ShopError::TooManyAttempts { .. } | ShopError::Unavailable { .. })) => {
+            let problem = Problem::from(error);
+            let status = problem.status_code();
+            register_page(&app, &visitor, form, status, FormErrors::default(), Some(problem)).await
         }
         Err(error) => Err(error.into()),
     }

@@ -14,6 +14,7 @@
 #![deny(dead_code)]
 
 mod accounts;
+mod attempts;
 mod audit;
 mod carts;
 mod catalog;
@@ -171,6 +172,11 @@ macro_rules! for_each_guarantee {
                 a_session_ends_when_its_time_is_over,
                 a_session_is_removed_alone_and_as_often_as_asked,
                 a_working_store_is_healthy,
+            }
+            attempts {
+                failed_attempts_are_counted_by_key,
+                a_count_that_has_expired_begins_anew,
+                concurrent_failed_attempts_add_up,
             }
         }
     };

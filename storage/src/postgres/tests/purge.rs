@@ -12,7 +12,7 @@ use crate::testing::on_schema;
 /// Rows of each table that are over, and as many that are not.
 const ROWS: u64 = 1_200;
 
-/// Fills the four tables: of each, every other row is over.
+/// Fills the five tables: of each, every other row is over.
 async fn fill(connection: &mut PgConnection) {
     for table in [
         "INSERT INTO idempotency_key (key, request_hash, lease_until, expires_at)
@@ -23,6 +23,9 @@ async fn fill(connection: &mut PgConnection) {
             FROM generate_series(1, $2::bigint) n",
         "INSERT INTO session (token_digest, customer_id, expires_at)
             SELECT 'digest ' || n, 'c', $1 + CASE WHEN n % 2 = 0 THEN interval '1 ms' ELSE interval '0' END
+            FROM generate_series(1, $2::bigint) n",
+        "INSERT INTO failed_attempt (key, failures, last_at, expires_at)
+            SELECT 'key ' || n, 1, $1, $1 + CASE WHEN n % 2 = 0 THEN interval '1 ms' ELSE interval '0' END
             FROM generate_series(1, $2::bigint) n",
         "INSERT INTO outbox (id, topic, subject, occurred_at, delivered_at)
             SELECT 'message ' || n, 't', 's', $1 - interval '8 days',
@@ -36,7 +39,7 @@ async fn fill(connection: &mut PgConnection) {
 
 async fn count(connection: &mut PgConnection) -> Vec<i64> {
     let mut counts = Vec::new();
-    for table in ["idempotency_key", "cart", "session", "outbox"] {
+    for table in ["idempotency_key", "cart", "session", "failed_attempt", "outbox"] {
         let count = AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
         counts.push(sqlx::query_scalar(count).fetch_one(&mut *connection).await.expect("a number"));
     }
@@ -55,17 +58,18 @@ async fn rows_that_are_over_go_in_batches_and_no_others() {
     on_schema("rows that are over", |config| async move {
         let (store, mut connection) = connect(&config).await;
         fill(&mut connection).await;
-        let all = |rows| Purged { idempotency_keys: rows, carts: rows, sessions: rows, messages: rows };
+        let all = |rows| Purged { idempotency_keys: rows, carts: rows, sessions: rows, attempts: rows, messages: rows };
         for rows in [PURGE_ROWS, PURGE_ROWS, ROWS - 2 * PURGE_ROWS, 0] {
             let purged = store.purge(NOW).await.expect("a purge");
             assert_eq!((purged, purged.may_be_more()), (all(rows), rows == PURGE_ROWS));
         }
         let left = i64::try_from(ROWS).expect("small");
-        assert_eq!(count(&mut connection).await, [left; 4]);
+        assert_eq!(count(&mut connection).await, [left; 5]);
         let ends = [
             "SELECT min(expires_at) FROM idempotency_key",
             "SELECT min(expires_at) FROM cart",
             "SELECT min(expires_at) FROM session",
+            "SELECT min(expires_at) FROM failed_attempt",
         ];
         for end in ends {
             let end: time::OffsetDateTime = sqlx::query_scalar(end).fetch_one(&mut connection).await.expect("a time");
@@ -73,7 +77,7 @@ async fn rows_that_are_over_go_in_batches_and_no_others() {
         }
         // All that waits is kept however old it is.
         while store.purge(NOW + OutboxMessage::KEPT * 10).await.expect("a purge").rows() > 0 {}
-        assert_eq!(count(&mut connection).await, [0, 0, 0, left / 2]);
+        assert_eq!(count(&mut connection).await, [0, 0, 0, 0, left / 2]);
         store.close().await;
     })
     .await;
@@ -105,7 +109,7 @@ async fn a_purge_waits_for_nobody_and_two_share_the_work() {
         assert_eq!(all().await, 2, "what was locked");
         println!("one purged {one} rows, the other {two}");
         let messages = ROWS * 3 / 2;
-        assert_eq!(one + two + 2, 3 * 2 * ROWS + messages);
+        assert_eq!(one + two + 2, 4 * 2 * ROWS + messages);
         store.close().await;
     })
     .await;

@@ -1,0 +1,228 @@
+//! Limits on failed attempts to sign in or register. Why they are as they are: ADR 25.
+
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sha2::{Digest as _, Sha256};
+use time::{Duration, OffsetDateTime};
+
+use super::LocalShop;
+use crate::domain::{EmailAddress, hex};
+use crate::ports::{AttemptKey, FailedAttempts, StoreError};
+use crate::{ShopError, ShopResult};
+
+/// Failures of one client on one account before it has to pause.
+const FREE: u32 = 5;
+/// The same while an account is attacked from many addresses: the first attempt of every client is still free.
+const FREE_UNDER_ATTACK: u32 = 1;
+/// Failures on an account, of all clients together, that are an attack on it.
+const ATTACK: u32 = 50;
+/// Failures of one client on whatever accounts before it has to pause.
+const FREE_OF_CLIENT: u32 = 20;
+/// Longest pause of a client on one account, in seconds.
+const LONGEST_PAUSE: u32 = 900;
+/// Longest pause of a client on all accounts, in seconds: others may share its address.
+const LONGEST_PAUSE_OF_CLIENT: u32 = 60;
+/// How long after its last failure a count is kept.
+const KEPT: Duration = Duration::hours(1);
+
+/// An attempt that may fail, with the keys that its failure is counted under.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    keys: Vec<AttemptKey>,
+}
+
+impl Attempt {
+    /// Somebody signs in.
+    pub fn to_sign_in(email: &EmailAddress, address: Option<IpAddr>) -> Self {
+        let client = network(address);
+        Self { keys: vec![of_client(&client), key("account", email), key("pair", format_args!("{client} {email}"))] }
+    }
+
+    /// Somebody makes an account.
+    pub fn to_register(address: Option<IpAddr>) -> Self {
+        Self { keys: vec![of_client(&network(address))] }
+    }
+
+    /// Seconds until the attempt may be made; `running` attempts under its last key have not ended yet.
+    fn pause(&self, counts: &[Option<FailedAttempts>], running: u32, now: OffsetDateTime) -> u32 {
+        let count = |index: usize| counts.get(index).copied().flatten();
+        let of_client = pause(count(0), 0, FREE_OF_CLIENT, LONGEST_PAUSE_OF_CLIENT, now);
+        if self.keys.len() < 3 {
+            return of_client;
+        }
+        let attacked = count(1).is_some_and(|account| account.failures >= ATTACK);
+        let free = if attacked { FREE_UNDER_ATTACK } else { FREE };
+        pause(count(2), running, free, LONGEST_PAUSE, now).max(of_client)
+    }
+}
+
+fn of_client(client: &str) -> AttemptKey {
+    key("client", client)
+}
+
+fn key(kind: &str, of: impl Display) -> AttemptKey {
+    AttemptKey::from_digest(hex(&Sha256::digest(format!("{kind} {of}"))))
+}
+
+/// What counts as one client: an IPv4 address, or the 64 bits of an IPv6 address that a household has to itself. All clients
+/// of unknown address are one, so that a missing address opens nothing.
+fn network(address: Option<IpAddr>) -> String {
+    match address.map(|address| address.to_canonical()) {
+        Some(IpAddr::V4(address)) => address.to_string(),
+        Some(IpAddr::V6(address)) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+        None => "unknown".to_owned(),
+    }
+}
+
+/// Seconds from `now` until the next attempt after these failures: after the last free one a second, and twice as long with each
+/// further one.
+fn pause(count: Option<FailedAttempts>, running: u32, free: u32, longest: u32, now: OffsetDateTime) -> u32 {
+    let failures = count.map_or(0, |count| count.failures).saturating_add(running);
+    let Some(beyond) = failures.checked_sub(free) else { return 0 };
+    let pause = 2_u32.saturating_pow(beyond).min(longest);
+    let until = count.map_or(now, |count| count.last_at) + Duration::seconds(pause.into());
+    // An attempt that still runs may fail any moment.
+    let left = (until - now).as_seconds_f64().ceil().max(if running > 0 { 1.0 } else { 0.0 });
+    // Clocks of several processes differ a little.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and the longest pause")]
+    let left = left.clamp(0.0, f64::from(longest)) as u32;
+    left
+}
+
+/// Attempts of this process that have not ended: their failures are not counted yet. Clones share them.
+#[derive(Clone, Default)]
+pub(super) struct AttemptLimits {
+    running: Arc<Mutex<HashMap<AttemptKey, u32>>>,
+}
+
+/// An attempt that runs until this is dropped.
+pub(super) struct Running {
+    limits: AttemptLimits,
+    key: AttemptKey,
+    /// How many ran when it began.
+    before: u32,
+}
+
+impl AttemptLimits {
+    fn begin(&self, key: &AttemptKey) -> Running {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = running.entry(key.clone()).or_default();
+        let before = *count;
+        *count += 1;
+        Running { limits: self.clone(), key: key.clone(), before }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let mut running = self.limits.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = running.get_mut(&self.key) {
+            *count -= 1;
+            if *count == 0 {
+                running.remove(&self.key);
+            }
+        }
+    }
+}
+
+impl LocalShop {
+    /// Admits an attempt, and reads along what it needs. It runs until the first value is dropped, which must be after
+    /// [`LocalShop::note_failure`].
+    pub(super) async fn admit<T>(
+        &self,
+        attempt: &Attempt,
+        needed: impl Future<Output = Result<T, StoreError>>,
+    ) -> ShopResult<(Option<Running>, T)> {
+        let running = attempt.keys.get(2).map(|key| self.attempts.begin(key));
+        let now = self.clock.now();
+        let (counts, needed) = tokio::try_join!(self.store.find_failed_attempts(&attempt.keys, now), needed)?;
+        match attempt.pause(&counts, running.as_ref().map_or(0, |running| running.before), now) {
+            0 => Ok((running, needed)),
+            retry_after_seconds => Err(ShopError::TooManyAttempts { retry_after_seconds }),
+        }
+    }
+
+    /// Counts an attempt that has failed.
+    pub(super) async fn note_failure(&self, attempt: &Attempt) -> ShopResult<()> {
+        let now = self.clock.now();
+        Ok(self.store.count_failed_attempt(&attempt.keys, now, now + KEPT).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    const NOW: OffsetDateTime = datetime!(2026-01-01 12:00 UTC);
+
+    #[expect(clippy::unnecessary_wraps, reason = "as a store gives it")]
+    fn failed(failures: u32, seconds_ago: i64) -> Option<FailedAttempts> {
+        Some(FailedAttempts { failures, last_at: NOW - Duration::seconds(seconds_ago) })
+    }
+
+    fn sign_in() -> Attempt {
+        Attempt::to_sign_in(&"ada@example.com".parse().expect("an address"), None)
+    }
+
+    #[test]
+    fn pauses_double_from_the_last_free_failure_on_and_end() {
+        let after = |failures| sign_in().pause(&[None, None, failed(failures, 0)], 0, NOW);
+        assert_eq!([1, 4, 5, 6, 7, 14, 15, 99].map(after), [0, 0, 1, 2, 4, 512, 900, 900]);
+        let later = |ago| sign_in().pause(&[None, None, failed(8, ago)], 0, NOW);
+        assert_eq!([0, 3, 7, 8, 9].map(later), [8, 5, 1, 0, 0]);
+        assert_eq!(later(-5), 13, "by a clock that is ahead");
+        assert_eq!(later(-5000), 900);
+    }
+
+    #[test]
+    fn whoever_has_not_failed_is_let_in_during_an_attack_on_the_account() {
+        let attack = failed(100_000, 0);
+        assert_eq!(sign_in().pause(&[None, attack, None], 0, NOW), 0);
+        assert_eq!(sign_in().pause(&[None, attack, failed(1, 0)], 0, NOW), 1);
+        assert_eq!(sign_in().pause(&[None, failed(49, 0), failed(1, 0)], 0, NOW), 0);
+    }
+
+    #[test]
+    fn an_address_pauses_at_most_a_minute_for_what_others_did_there() {
+        for attempt in [sign_in(), Attempt::to_register(None)] {
+            let after = |failures| attempt.pause(&[failed(failures, 0), None, None], 0, NOW);
+            assert_eq!([19, 20, 21, 1000].map(after), [0, 1, 2, 60]);
+        }
+    }
+
+    #[test]
+    fn attempts_that_run_count_until_they_end() {
+        let (limits, attempt) = (AttemptLimits::default(), sign_in());
+        let pair = attempt.keys.last().expect("a key");
+        let running: Vec<_> = (0..5).map(|_| limits.begin(pair)).collect();
+        assert_eq!(running.last().map(|running| running.before), Some(4));
+        let sixth = limits.begin(pair);
+        assert_eq!(attempt.pause(&[None, None, None], sixth.before, NOW), 1);
+        drop((running, sixth));
+        assert_eq!(limits.running.lock().expect("no panic").len(), 0);
+    }
+
+    #[test]
+    fn a_client_is_an_address_or_the_network_of_a_household() {
+        let of = |text: &str| network(Some(text.parse().expect("an address")));
+        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+        assert_ne!(of("192.0.2.2"), of("192.0.2.1"));
+        assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff::9"));
+        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+    }
+
+    #[test]
+    fn a_key_tells_neither_address_nor_account() {
+        for key in sign_in().keys {
+            assert_eq!(key.as_str().len(), 64);
+        }
+    }
+}

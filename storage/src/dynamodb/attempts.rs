@@ -1,0 +1,89 @@
+//! Counts of failed attempts: one item a key, which the table removes when it has expired.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use futures_util::future::try_join_all;
+use shopease_shop::ports::{AttemptKey, AttemptStore, FailedAttempts, StoreError};
+use time::OffsetDateTime;
+
+use super::actions::Action;
+use super::items::{EXPIRES_MS, Item, NewItem, TTL, bad, is_live, millis, number, read_number, read_text};
+use super::keys::PARTITION;
+use super::reads::Consistency;
+use super::writes::Refused;
+use super::{DynamoDbStore, keys};
+
+/// How often a count is added to or begun anew: each lost try means that another caller began it, or that it expired between two.
+const MAX_TRIES: u32 = 4;
+
+#[async_trait]
+impl AttemptStore for DynamoDbStore {
+    async fn find_failed_attempts(
+        &self,
+        keys: &[AttemptKey],
+        now: OffsetDateTime,
+    ) -> Result<Vec<Option<FailedAttempts>>, StoreError> {
+        let items = self.get_many(keys.iter().map(keys::failed_attempts), Consistency::Strong).await?;
+        let mut found = HashMap::new();
+        for item in items {
+            if is_live(&item, now)? {
+                found.insert(read_text(&item, PARTITION)?.to_owned(), failed_attempts(&item)?);
+            }
+        }
+        Ok(keys.iter().map(|key| found.get(&keys::failed_attempts(key).pk).copied()).collect())
+    }
+
+    async fn count_failed_attempt(
+        &self,
+        keys: &[AttemptKey],
+        now: OffsetDateTime,
+        expires_at: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        try_join_all(keys.iter().map(|key| self.count_one(key, now, expires_at))).await.map(drop)
+    }
+}
+
+impl DynamoDbStore {
+    async fn count_one(
+        &self,
+        key: &AttemptKey,
+        now: OffsetDateTime,
+        expires_at: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        for attempt in 0..MAX_TRIES {
+            let action = if attempt % 2 == 0 { one_more(key, now, expires_at) } else { first(key, now, expires_at) };
+            match self.write(action).await {
+                Ok(()) => return Ok(()),
+                Err(Refused::Conditions(_)) => {}
+                Err(Refused::Failed(error)) => return Err(error),
+            }
+        }
+        Err(StoreError::Throttled("a count of failed attempts changes all the time".into()))
+    }
+}
+
+/// Adds to a count that has not expired.
+fn one_more(key: &AttemptKey, now: OffsetDateTime, expires_at: OffsetDateTime) -> Action {
+    let change = format!("SET failures = failures + :one, last_ms = :now, {TTL} = :ttl, {EXPIRES_MS} = :end");
+    let end = millis(expires_at);
+    Action::update(&keys::failed_attempts(key), change)
+        .only_if(format!("{EXPIRES_MS} > :now"))
+        .value(":one", number(1))
+        .value(":now", number(millis(now)))
+        .value(":ttl", number(end.div_euclid(1000) + 1))
+        .value(":end", number(end))
+}
+
+/// Begins a count where there is none.
+fn first(key: &AttemptKey, now: OffsetDateTime, expires_at: OffsetDateTime) -> Action {
+    let item = NewItem::new(&keys::failed_attempts(key)).number("failures", 1).number("last_ms", millis(now));
+    Action::put(item.expires(expires_at).build())
+        .only_if(format!("attribute_not_exists(pk) OR {EXPIRES_MS} <= :now"))
+        .value(":now", number(millis(now)))
+}
+
+fn failed_attempts(item: &Item) -> Result<FailedAttempts, StoreError> {
+    let last_at = OffsetDateTime::from_unix_timestamp_nanos(read_number::<i128>(item, "last_ms")? * 1_000_000);
+    Ok(FailedAttempts { failures: read_number(item, "failures")?, last_at: last_at.map_err(|_| bad(item, "last_ms"))? })
+}
