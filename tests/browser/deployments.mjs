@@ -76,11 +76,17 @@ async function serve(name, args, env) {
   return { process, url: `http://localhost:${port}` };
 }
 
-/** What `cargo run` starts: everything in one process, embedded store, demo catalog. */
-export async function embedded() {
+/** What `cargo run` starts: everything in one process, embedded store, demo catalog unless another is given. */
+export async function embedded({ catalog, ...settings } = {}) {
   const directory = await mkdtemp(join(tmpdir(), "shopease-"));
   const enginePort = await freePort();
-  const env = { SHOPEASE_DATA_DIR: directory, SHOPEASE_EMBEDDED_PORT: `${enginePort}`, SHOPEASE_EMBEDDED_ACCESS_KEY: "test" };
+  const engine = { SHOPEASE_EMBEDDED_PORT: `${enginePort}`, SHOPEASE_EMBEDDED_ACCESS_KEY: "test" };
+  const env = { SHOPEASE_DATA_DIR: directory, ...engine, ...settings };
+  if (catalog) {
+    const reading = new Process("shopease import", shopease, ["import", catalog], env);
+    const { code } = await reading.ended;
+    if (code !== 0) throw new Error(`shopease import ${catalog}: exit code ${code}\n${reading.log}`);
+  }
   let running = await serve("shopease", [], env);
   return {
     name: "one process, embedded store",

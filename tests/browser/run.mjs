@@ -2,12 +2,16 @@
 // CARGO_LAMBDA (all set by `cargo xtask test --only journeys`); SCREENSHOTS names a directory for pictures.
 
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { access, readFile } from "node:fs/promises";
 
 import { chromium } from "playwright-core";
 
 import * as deployments from "./deployments.mjs";
 import { DESKTOP, PHONE, buy, buyAtTheBank, haveAnAccount, isMovedBetweenPaths, looksAtErrors, looksAtTheCosts, looksAtTheFrontDoor, open, operate } from "./shopper.mjs";
+import { LONG_WORD, catalogOfLongWords, everyProductFits, longWordsFit } from "./widths.mjs";
+
+/** The directory of exports of real shops, which are not part of the sources. */
+const CATALOGS = process.env.SHOPEASE_TEST_CATALOGS;
 
 const browser = await chromium.launch({
   executablePath: deployments.required("CHROMIUM"),
@@ -45,6 +49,27 @@ async function shopOnce(deployment, device, javaScript = true) {
   return new URL(order);
 }
 
+async function operatorOf(deployment) {
+  return { email: "operator@shopease.test", password: (await readFile(`${deployment.directory}/operator-password.txt`, "utf8")).trim() };
+}
+
+/** No page is wider than its screen. */
+async function fitsScreens() {
+  const wordy = await deployments.embedded({ catalog: await catalogOfLongWords(), SHOPEASE_NAME: LONG_WORD });
+  running.push(wordy);
+  await step("long words: every page fits its screen", async () => longWordsFit(browser, wordy.url, await operatorOf(wordy)));
+  for (const name of ["store-a", "store-d"]) {
+    const catalog = `${CATALOGS}/${name}.csv`;
+    if (!(await access(catalog).then(() => true, () => false))) {
+      console.log(`skipped  ${name}: every product fits its screen (SHOPEASE_TEST_CATALOGS names no directory with ${name}.csv)`);
+      continue;
+    }
+    const shop = await step(`${name}: is imported`, () => deployments.embedded({ catalog }));
+    running.push(shop);
+    await step(`${name}: every product fits its screen`, () => everyProductFits(browser, shop.url));
+  }
+}
+
 async function seesOrder(base, order) {
   const visit = await open(browser, base, DESKTOP);
   const answer = await visit.page.goto(order.pathname + order.search);
@@ -75,12 +100,14 @@ try {
     await lost.context.close();
   }
   const operator = await open(browser, local.url, DESKTOP);
-  const password = (await readFile(`${local.directory}/operator-password.txt`, "utf8")).trim();
-  await step("one process: the operator works", () => operate(operator, "operator@shopease.test", password));
+  const { email, password } = await operatorOf(local);
+  await step("one process: the operator works", () => operate(operator, email, password));
   await operator.context.close();
   const pocket = await open(browser, local.url, PHONE);
-  await step("one process: the operator works on a phone", () => operate(pocket, "operator@shopease.test", password, 1));
+  await step("one process: the operator works on a phone", () => operate(pocket, email, password, 1));
   await pocket.context.close();
+
+  await fitsScreens();
 
   await step("one process: the order survives a restart", async () => {
     const before = await seesOrder(local.url, order);
