@@ -129,7 +129,8 @@ async fn the_page_asks_for_the_region_and_loses_nothing(shop: TestShop) {
     for region in ["", "Kalifornia"] {
         let form = typed("US", region, "90001");
         let form: Vec<_> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let asked = client.form("/checkout", &form).await;
+        client.form("/checkout", &form).await;
+        let asked = client.get("/checkout/review").await;
         assert_eq!(asked.status, StatusCode::UNPROCESSABLE_ENTITY);
         let page = asked.text();
         assert!(page.contains("Choose a state or province"), "{page}");
@@ -143,7 +144,9 @@ async fn the_page_asks_for_the_region_and_loses_nothing(shop: TestShop) {
     ] {
         let form = typed(country, region, postal_code);
         let form: Vec<_> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let review = client.form("/checkout", &form).await;
+        let sent = client.form("/checkout", &form).await;
+        assert_eq!(sent.header("location"), "/checkout/review", "{}", sent.text());
+        let review = client.get("/checkout/review").await;
         assert_eq!(review.status, StatusCode::OK, "{}", review.text());
         assert!(review.text().contains(shown), "{country}: {}", review.text());
     }

@@ -18,6 +18,7 @@ mod cart;
 mod catalog;
 mod charges;
 mod checkout;
+mod checkout_pages;
 mod checkout_races;
 mod checkout_resumed;
 mod compression;

@@ -135,15 +135,16 @@ impl Visit<'_> {
             ("city", "Berlin"),
             ("country", "DE"),
         ];
-        let review = self.submit(&checkout, "/checkout", &with(&address, &[("action", "review")])).await;
+        self.submit(&checkout, "/checkout", &with(&address, &[("action", "review")])).await;
+        let review = self.page("/checkout/review").await;
         let method = chosen(&review.raw, "shipping_method");
-        let declined = self
-            .submit(
-                &review,
-                "/checkout",
-                &[("shipping_method", &method), ("payment_method", "card_declined"), ("action", "place")],
-            )
-            .await;
+        self.submit(
+            &review,
+            "/checkout",
+            &[("shipping_method", &method), ("payment_method", "card_declined"), ("action", "place")],
+        )
+        .await;
+        let declined = self.page("/checkout/review").await;
         let placed = self
             .submit(
                 &declined,

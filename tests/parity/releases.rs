@@ -254,7 +254,8 @@ async fn order_on_pages(one: &Client, other: &Client, api: &Client, (handle, sku
         ("country", "DE"),
         ("action", "review"),
     ];
-    let review = shopper.submit(other, &checkout, "action=\"/checkout\"", "/checkout", &place).await;
+    shopper.submit(other, &checkout, "action=\"/checkout\"", "/checkout", &place).await;
+    let review = shopper.page(other, "/checkout/review").await;
     let method = chosen(&review.raw, "shipping_method");
     let order = [("shipping_method", method.as_str()), ("payment_method", "card_approved"), ("action", "place")];
     let mut orders = Vec::new();

@@ -33,6 +33,7 @@ pub(super) fn walk(shop: &Shop, path: Path) -> anyhow::Result<Vec<Sample>> {
     let checkout = shopper.page("/checkout")?;
     let review = [&ADDRESS[..], &[("action", "review")]].concat();
     let review = shopper.submit(&checkout, "/checkout", &review)?;
+    let review = shopper.page(&review.location.context("the details were not taken")?)?;
     let shipping = chosen(&review.body, "shipping_method").context("no way of shipping is chosen")?;
     let order = [("shipping_method", shipping.as_str()), ("payment_method", "card_approved"), ("action", "place")];
     // Of the two requests to the same route, the one that orders is the one that counts.

@@ -21,6 +21,7 @@ mod response_body;
 pub mod routes;
 mod rule;
 mod runtime;
+mod sealed;
 mod texts;
 mod usage;
 mod visitor;

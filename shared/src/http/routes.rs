@@ -133,6 +133,7 @@ routes! {
     Cart Page Ordinary post "/cart/line-items/{id}" => pages::cart::change;
 
     Checkout Page Ordinary get "/checkout" => pages::checkout::form;
+    Checkout Page Ordinary get "/checkout/review" => pages::checkout::review;
     Checkout Page Checkout post "/checkout" => pages::checkout::submit;
     Checkout Page Ordinary get "/orders/{id}" => pages::checkout::order;
     Checkout Page Durable get "/orders/{id}/payment" => pages::checkout::back_from_bank;

@@ -1,11 +1,11 @@
-//! Checkout in two steps without server state, and the order page.
+//! Checkout in two steps, each shown by GET so that Back and reload repeat nothing, and the order page.
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
-use super::checkout_form::{CheckoutForm, DETAIL_FIELDS, Details, write_total};
+use super::checkout_form::{CheckoutForm, DETAIL_FIELDS, Details, KeptCheckout, write_total};
 use super::forms::FormErrors;
 use super::layout::{Frame, PageResult, encode, private_page, remember_cart_units, see_other};
 use super::view::filters;
@@ -88,14 +88,26 @@ struct WaitPage {
     form: CheckoutForm,
 }
 
-/// The first step. An empty cart has nothing to check out, and one of several currencies says so itself.
-pub(in crate::http) async fn form(State(app): State<App>, visitor: Visitor) -> PageResult {
+/// Where the first step is.
+const DETAILS: &str = "/checkout";
+
+/// Where the second step is.
+const REVIEW: &str = "/checkout/review";
+
+/// The first step, with what was typed before. An empty cart has nothing to check out: the way back from an order leads to
+/// the order. One of several currencies says so itself.
+pub(in crate::http) async fn form(State(app): State<App>, visitor: Visitor, headers: HeaderMap) -> PageResult {
+    let kept = KeptCheckout::read(&headers, &visitor);
     let cart = app.services.carts.view_cart(visitor.caller(), ViewCart).await?;
-    if cart.lines.is_empty() || cart.lines.iter().any(|line| line.other_currency) {
+    if cart.lines.is_empty() {
+        return Ok(see_other(kept.order.as_deref().unwrap_or("/cart")));
+    }
+    if cart.lines.iter().any(|line| line.other_currency) {
         return Ok(see_other("/cart"));
     }
-    let mut form = CheckoutForm::default();
-    if visitor.maybe_signed_in()
+    let mut form = kept.form;
+    if form.email.is_empty()
+        && visitor.maybe_signed_in()
         && let Ok(customer) = app.services.accounts.current_customer(visitor.caller(), CurrentCustomer).await
     {
         form.email = customer.email.to_string();
@@ -104,20 +116,56 @@ pub(in crate::http) async fn form(State(app): State<App>, visitor: Visitor) -> P
     details_page(&app, &visitor, form, Vec::new()).await
 }
 
+/// The second step, with what the first one gave.
+pub(in crate::http) async fn review(State(app): State<App>, visitor: Visitor, headers: HeaderMap) -> PageResult {
+    let mut kept = KeptCheckout::read(&headers, &visitor);
+    let Ok(details) = kept.form.details(app.countries()) else { return Ok(see_other(DETAILS)) };
+    let refusal = kept.refusal.take();
+    let is_refused = refusal.is_some();
+    let order = kept.order.clone();
+    let mut response = review_page(&app, &visitor, kept.form.clone(), details, StatusCode::OK, refusal, order).await?;
+    if is_refused {
+        let _ = kept.keep(&app, &visitor, &mut response);
+    }
+    Ok(response)
+}
+
 /// Either step's form: which button was pressed decides.
 pub(in crate::http) async fn submit(
     State(app): State<App>,
     visitor: Visitor,
     PageForm(form): PageForm<CheckoutForm>,
 ) -> PageResult {
-    if form.action == "edit" {
-        return details_page(&app, &visitor, form, Vec::new()).await;
-    }
     match form.details(app.countries()) {
-        Err(rules) => details_page(&app, &visitor, form, rules).await,
+        Err(rules) if form.action != "edit" => details_page(&app, &visitor, form, rules).await,
         Ok(details) if form.action == "place" => place(&app, &visitor, form, details).await,
-        Ok(details) => review(&app, &visitor, form, details, None).await,
+        Ok(details) if form.action != "edit" => go_to_review(&app, &visitor, form, details, None).await,
+        _ => {
+            let kept = KeptCheckout { form, ..KeptCheckout::default() };
+            let mut response = see_other(DETAILS);
+            if kept.keep(&app, &visitor, &mut response) {
+                return Ok(response);
+            }
+            details_page(&app, &visitor, kept.form, Vec::new()).await
+        }
     }
+}
+
+/// Shows the review by GET, so that reloading it sends no form again. Details that no browser keeps are shown at once.
+async fn go_to_review(
+    app: &App,
+    visitor: &Visitor,
+    form: CheckoutForm,
+    details: Details,
+    refusal: Option<Problem>,
+) -> PageResult {
+    let kept = KeptCheckout { form, refusal, order: None };
+    let mut response = see_other(REVIEW);
+    if kept.keep(app, visitor, &mut response) {
+        return Ok(response);
+    }
+    let status = kept.refusal.as_ref().map_or(StatusCode::OK, Problem::status_code);
+    review_page(app, visitor, kept.form, details, status, kept.refusal, None).await
 }
 
 async fn details_page(app: &App, visitor: &Visitor, form: CheckoutForm, rules: Vec<RuleError>) -> PageResult {
@@ -129,25 +177,27 @@ async fn details_page(app: &App, visitor: &Visitor, form: CheckoutForm, rules: V
     private_page(status, &DetailsPage { frame, csrf: visitor.csrf(), form, errors, problem, countries })
 }
 
-/// The second step, possibly with why the attempt before has ordered nothing.
-async fn review(
+/// The second step, possibly with why the attempt before has ordered nothing. Without a cart it leads to the order that was
+/// placed.
+async fn review_page(
     app: &App,
     visitor: &Visitor,
     mut form: CheckoutForm,
     details: Details,
+    status: StatusCode,
     problem: Option<Problem>,
+    order: Option<String>,
 ) -> PageResult {
     let quote = match quote(app, visitor, &form, &details).await {
         Ok(quote) => quote,
+        Err(ShopError::Rules(rules)) if rules.contains(&RuleError::EmptyCart) => {
+            return Ok(see_other(order.as_deref().unwrap_or("/cart")));
+        }
         Err(ShopError::Rules(rules)) if rules.iter().any(is_said_by_the_cart) => return Ok(see_other("/cart")),
         Err(ShopError::Rules(rules)) => return details_page(app, visitor, form, rules).await,
         Err(error) => return Err(error.into()),
     };
-    // A key stands for one attempt: what ended gets a new one, what is only shown again keeps its own.
-    if form.idempotency_key.is_empty() || problem.is_some() {
-        form.idempotency_key = app.ids.ulid().to_string();
-    }
-    let status = problem.as_ref().map_or(StatusCode::OK, Problem::status_code);
+    form.idempotency_key = app.ids.ulid().to_string();
     let frame = Frame::new(app, visitor, "checkout").await;
     let (country_name, cards) = (country_name(details.address.country), app.config.test_cards.as_slice());
     let page = ReviewPage { frame, csrf: visitor.csrf(), form, details, country_name, quote, cards, problem };
@@ -174,11 +224,14 @@ async fn quote(app: &App, visitor: &Visitor, form: &CheckoutForm, details: &Deta
 
 async fn place(app: &App, visitor: &Visitor, form: CheckoutForm, details: Details) -> PageResult {
     let again = Details { email: details.email.clone(), address: details.address.clone() };
-    let Some(command) = form.order(details) else { return review(app, visitor, form, again, None).await };
+    let Some(command) = form.order(details) else { return go_to_review(app, visitor, form, again, None).await };
     match app.services.checkout.place_order(visitor.caller(), command).await {
         Ok(order) => {
-            let mut response = see_other(&format!("{}&placed=1", order_link(&order)));
+            let link = order_link(&order);
+            let mut response = see_other(&format!("{link}&placed=1"));
             remember_cart_units(response.headers_mut(), 0, app);
+            // Without it, the way back leads to the empty cart.
+            let _ = KeptCheckout { form, refusal: None, order: Some(link) }.keep(app, visitor, &mut response);
             Ok(response)
         }
         // Nobody knows yet whether it was ordered: only the same key may ask again.
@@ -189,7 +242,7 @@ async fn place(app: &App, visitor: &Visitor, form: CheckoutForm, details: Detail
             wait(app, visitor, form, StatusCode::SERVICE_UNAVAILABLE, retry_after_seconds).await
         }
         Err(error @ ShopError::Internal(_)) => Err(error.into()),
-        Err(error) => review(app, visitor, form, again, Some(error.into())).await,
+        Err(error) => go_to_review(app, visitor, form, again, Some(error.into())).await,
     }
 }
 

@@ -1,6 +1,11 @@
-//! The checkout's form: both steps carry all of it, so that the server remembers nothing between them.
+//! The checkout's form, and what the browser keeps of it between pages.
 
-use serde::Deserialize;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+
+use crate::http::visitor::{Visitor, append_cookie};
+use crate::http::{App, Problem, sealed};
 
 use shopease_shop::domain::{
     Address, Country, CountryCode, Currency, EmailAddress, Field, Money, RuleError, ValueRule,
@@ -10,11 +15,15 @@ use shopease_shop::services::{OrderView, PlaceOrder, QuoteCart};
 /// The fields of the first step, in their order.
 pub const DETAIL_FIELDS: &[&str] = &["email", "name", "line1", "line2", "country", "region", "postal_code", "city"];
 
+/// Name of the cookie that keeps a checkout.
+const COOKIE: &str = "shopease_checkout";
+
 /// The form as typed.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CheckoutForm {
     /// Which button was pressed.
+    #[serde(skip_serializing)]
     pub action: String,
     /// Contact.
     pub email: String,
@@ -37,9 +46,36 @@ pub struct CheckoutForm {
     /// Chosen card token; empty before the review.
     pub payment_method: String,
     /// The total that the review showed, as `2490 EUR`.
+    #[serde(skip_serializing)]
     pub expected_total: String,
-    /// Minted with the first review, kept until an attempt has ended.
+    /// Minted with each review: it stands for one attempt.
+    #[serde(skip_serializing)]
     pub idempotency_key: String,
+}
+
+/// What the browser keeps of a checkout, sealed: pages that are shown by GET need it, and a later order begins with it.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct KeptCheckout {
+    /// Details and choices.
+    pub form: CheckoutForm,
+    /// Why the last attempt ordered nothing: shown once.
+    pub refusal: Option<Problem>,
+    /// Where the order is that was placed with them.
+    pub order: Option<String>,
+}
+
+impl KeptCheckout {
+    /// What the request's browser has kept; nothing when the visitor has signed in or out since.
+    pub fn read(headers: &HeaderMap, visitor: &Visitor) -> Self {
+        sealed::open(headers, COOKIE, &visitor.caller().token).unwrap_or_default()
+    }
+
+    /// Sends it with a response. `false` when it is longer than browsers keep.
+    #[must_use]
+    pub fn keep(&self, app: &App, visitor: &Visitor, response: &mut Response) -> bool {
+        let cookie = sealed::seal(COOKIE, "/checkout", self, &visitor.caller().token, &app.config);
+        cookie.as_ref().map(|cookie| append_cookie(response.headers_mut(), cookie)).is_some()
+    }
 }
 
 /// What the first step gives, checked.
