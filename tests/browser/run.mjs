@@ -7,7 +7,7 @@ import { access, readFile } from "node:fs/promises";
 import { chromium } from "playwright-core";
 
 import * as deployments from "./deployments.mjs";
-import { DESKTOP, PHONE, buy, buyAtTheBank, haveAnAccount, isMovedBetweenPaths, looksAtErrors, looksAtTheCosts, looksAtTheFrontDoor, open, operate } from "./shopper.mjs";
+import { DESKTOP, PHONE, buy, buyAtTheBank, changesTheCart, goesBackAndReloads, haveAnAccount, isMovedBetweenPaths, looksAtErrors, looksAtTheCosts, looksAtPictures, looksAtTheFrontDoor, open, operate } from "./shopper.mjs";
 import { LONG_WORD, catalogOfLongWords, everyProductFits, longWordsFit } from "./widths.mjs";
 
 /** The directory of exports of real shops, which are not part of the sources. */
@@ -98,6 +98,14 @@ try {
     const lost = await open(browser, local.url, device);
     await step(`one process: error pages on a ${device.name}`, () => looksAtErrors(lost));
     await lost.context.close();
+  }
+  for (const javaScript of [true, false]) {
+    const without = javaScript ? "" : " without JavaScript";
+    for (const [what, act] of [["goes back and reloads", goesBackAndReloads], ["looks at pictures", looksAtPictures], ["changes the cart", changesTheCart]]) {
+      const shopper = await open(browser, local.url, PHONE, javaScript);
+      await step(`one process: ${what}${without}`, () => act(shopper));
+      await shopper.context.close();
+    }
   }
   const operator = await open(browser, local.url, DESKTOP);
   const { email, password } = await operatorOf(local);

@@ -81,7 +81,7 @@ export async function buy(visit) {
   const lines = await page.locator("a[href^='/products/']").evaluateAll((links) => new Set(links.map((link) => link.pathname)).size).catch(() => 2);
   assert.ok(lines >= 2, "two things are in the cart");
 
-  await page.locator("a[href='/checkout']").first().click();
+  await page.getByRole("button", { name: "Go to checkout" }).click();
   await inspect(visit, "checkout");
   await fillAddress(page);
   await page.getByRole("button", { name: "Continue to review" }).click();
@@ -107,7 +107,7 @@ export async function buyAtTheBank(visit) {
   const { page } = visit;
   await page.goto("/products/hand-coffee-grinder");
   await page.getByRole("button", { name: "Add to cart" }).click();
-  await page.locator("a[href='/checkout']").first().click();
+  await page.getByRole("button", { name: "Go to checkout" }).click();
   await fillAddress(page);
   await page.getByRole("button", { name: "Continue to review" }).click();
   await page.check("input[name=payment_method][value=card_requires_action]");
@@ -121,6 +121,105 @@ export async function buyAtTheBank(visit) {
   await page.getByRole("button", { name: "Approve" }).click();
   await page.waitForURL(/\/orders\/ord_/);
   await page.getByText("your order is confirmed").waitFor();
+}
+
+/** Back and reload send no form again: not after a refused card, and not after paying, when Back leads to the order. */
+export async function goesBackAndReloads(visit) {
+  const { page } = visit;
+  const sent = [];
+  const inDetails = async () => {
+    await page.locator("a[href='/checkout'], button[value=checkout]").first().click();
+    await fillAddress(page);
+    await page.getByRole("button", { name: "Continue to review" }).click();
+    await heading(page, "Review and pay");
+  };
+  const quietly = async (what, act) => {
+    sent.length = 0;
+    await act();
+    assert.deepEqual(sent, [], `${what} sends no form`);
+    assert.equal(await page.locator("h1").count(), 1, `${what} shows a page of the shop`);
+  };
+  page.on("request", (request) => request.method() === "POST" && sent.push(request.url()));
+  await page.goto("/products/hand-coffee-grinder");
+  await page.getByRole("button", { name: "Add to cart" }).click();
+  await heading(page, /cart/i);
+  await inDetails();
+  await page.check("input[name=payment_method][value=card_declined]");
+  await page.getByRole("button", { name: /Order and pay/ }).click();
+  await page.getByRole("alert").first().waitFor();
+  await quietly("reload after a refusal", () => page.reload());
+  await heading(page, "Review and pay");
+  assert.ok(await page.isChecked("input[name=payment_method][value=card_declined]"), "the choice is kept");
+  await quietly("back after a refusal", () => page.goBack());
+  await heading(page, /Checkout|Review and pay/);
+  await page.goto("/checkout/review");
+  await page.check("input[name=payment_method][value=card_approved]");
+  await page.getByRole("button", { name: /Order and pay/ }).click();
+  await page.getByText("your order is confirmed").waitFor();
+  const order = page.url();
+  await quietly("reload after paying", () => page.reload());
+  assert.equal(page.url(), order);
+  assert.equal(await page.getByText("your order is confirmed").count(), 0, "thanks are said once");
+  await quietly("back after paying", () => page.goBack());
+  assert.equal(page.url(), order, "back leads to the order");
+}
+
+/** Chooses a variant and a quantity, and looks at another picture: nothing of the choice is lost. */
+export async function looksAtPictures(visit) {
+  const { page } = visit;
+  const product = await productWithPictures(page);
+  const variant = product.variants.filter((variant) => variant.in_stock).at(-1).sku;
+  const chosen = async () => [
+    await page.locator("[name=sku]").evaluateAll((fields) => fields.find((field) => field.checked || field.options)?.value),
+    await page.inputValue("[name=quantity]"),
+  ];
+  await page.goto(`/products/${product.handle}?variant=${encodeURIComponent(variant)}&quantity=2`);
+  const small = page.locator(".thumbnails a:not([aria-current])").first();
+  const picture = await small.locator("img").getAttribute("src");
+  const address = page.url();
+  await page.evaluate(() => scrollTo(0, 60));
+  await small.click();
+  await page.locator(`.gallery > .picture img[src$="${picture}"]`).waitFor();
+  assert.deepEqual(await chosen(), [variant, "2"], "variant and quantity stay");
+  if (visit.javaScriptEnabled) {
+    assert.equal(page.url(), address, "only the picture changes");
+    assert.equal(await page.evaluate(() => scrollY), 60, "the page does not move");
+  }
+}
+
+async function productWithPictures(page) {
+  const { items } = await (await page.request.get("/api/v1/products?limit=100")).json();
+  for (const { handle } of items) {
+    const product = await (await page.request.get(`/api/v1/products/${handle}`)).json();
+    if (product.images.length > 1 && product.variants.filter((variant) => variant.in_stock).length > 1) return product;
+  }
+  throw new Error("no product has variants and several pictures");
+}
+
+/** Types quantities in the cart: Enter updates, and the checkout is reached with what was typed. */
+export async function changesTheCart(visit) {
+  const { page } = visit;
+  for (const handle of ["hand-coffee-grinder", "steel-watering-can"]) {
+    await page.goto(`/products/${handle}`);
+    await page.getByRole("button", { name: "Add to cart" }).click();
+    await heading(page, /cart/i);
+  }
+  const quantity = (at) => page.locator("[name^=quantity-]").nth(at);
+  await quantity(0).fill("2");
+  await quantity(1).fill("3");
+  await quantity(1).press("Enter");
+  await page.getByText("Your cart is up to date.").waitFor();
+  assert.deepEqual([await quantity(0).inputValue(), await quantity(1).inputValue()], ["2", "3"], "Enter updates every line");
+  await quantity(0).fill("1");
+  await page.getByRole("button", { name: "Go to checkout" }).click();
+  await heading(page, "Checkout");
+  await page.goto("/cart");
+  assert.equal(await quantity(0).inputValue(), "1", "the checkout takes what was typed");
+  await quantity(1).fill("999");
+  await page.getByRole("button", { name: "Go to checkout" }).click();
+  await page.getByText(/Only \d+ left\. Your cart still has 3\./).waitFor();
+  assert.equal(await quantity(1).inputValue(), "999");
+  await inspect(visit, "cart-short");
 }
 
 /** Takes a variant that is in stock, whichever way the page offers them, and not simply the first. */
@@ -150,7 +249,7 @@ export async function haveAnAccount(visit, email) {
   await inspect(visit, "account-empty");
   await page.goto("/cart");
   await page.getByText("Grinder", { exact: false }).first().waitFor();
-  await page.locator("a[href='/checkout']").first().click();
+  await page.getByRole("button", { name: "Go to checkout" }).click();
   await fillAddress(page);
   await page.getByRole("button", { name: "Continue to review" }).click();
   await page.getByRole("button", { name: /Order and pay/ }).click();
@@ -198,7 +297,7 @@ export async function isMovedBetweenPaths(visit, weigh) {
   await at("fargate", "/account");
   await at("fargate", "/cart");
   await page.getByText("Grinder", { exact: false }).first().waitFor();
-  await page.locator("a[href='/checkout']").first().click();
+  await page.getByRole("button", { name: "Go to checkout" }).click();
   await fillAddress(page);
   await page.getByRole("button", { name: "Continue to review" }).click();
   await heading(page, "Review and pay");

@@ -58,14 +58,14 @@ fn get(path: &str, status: u16) -> Case {
     request(Method::GET, path, status)
 }
 
-fn line_path() -> String {
-    format!("/cart/line-items/{}", LineItemId::derive("KETTLE"))
+/// The cart's field for the kettle.
+fn quantity_field() -> String {
+    format!("quantity-{}", LineItemId::derive("KETTLE"))
 }
 
 /// What every form refuses before it looks at its fields.
 fn any_form() -> Vec<Case> {
-    let paths =
-        ["/cart/line-items", &line_path(), "/checkout", "/register", "/login", "/logout", "/admin/stock/kettle"];
+    let paths = ["/cart/line-items", "/cart", "/checkout", "/register", "/login", "/logout", "/admin/stock/kettle"];
     let refused = |path: &str| {
         let of = |content_type| Case { content_type, ..form(path, "a=b", 415) };
         let bare = |body: Vec<u8>, status| Case { with_token: false, ..form(path, body, status) };
@@ -133,15 +133,21 @@ fn cart() -> Vec<Case> {
         form("/cart/line-items", "product=..%2Fx&sku=KETTLE&quantity=-1", 422),
         form("/cart/line-items", "product=none&sku=KETTLE&quantity=-1", 404),
     ]);
-    let line = line_path();
-    cases.extend(NO_QUANTITIES.iter().map(|quantity| form(&line, format!("quantity={quantity}"), 422)));
+    let line = quantity_field();
+    cases.extend(NO_QUANTITIES.iter().map(|quantity| form("/cart", format!("{line}={quantity}"), 422)));
     cases.extend([
-        form(&line, "", 422),
-        form(&line, "quantity=11", 409),
-        form(&line, "quantity=1&quantity=2", 400),
-        form("/cart/line-items/li_01ARZ3NDEKTSV4RRFFQ69G5FAV", "quantity=1", 404),
-        form("/cart/line-items/KETTLE", "quantity=1", 404),
-        form("/cart/line-items/%00", "quantity=1", 400),
+        form("/cart", format!("{line}=11"), 409),
+        form("/cart", "quantity-li_01ARZ3NDEKTSV4RRFFQ69G5FAV=1", 404),
+        // Fields and buttons that are none of the form's change nothing.
+        Case {
+            shows: Some("up to date"),
+            ..form("/cart", "quantity-KETTLE=2&quantity=2&remove=KETTLE&action=steal", 303)
+        },
+        Case {
+            shows: Some("Taken out of your cart"),
+            ..form("/cart", "remove=li_01ARZ3NDEKTSV4RRFFQ69G5FAV&remove=%00", 303)
+        },
+        request(Method::POST, "/cart/line-items/KETTLE", 404),
     ]);
     cases
 }
@@ -224,12 +230,13 @@ fn checkout() -> Vec<Case> {
 
 fn accounts() -> Vec<Case> {
     let long_mail = format!("{}%40example.com", "e".repeat(308));
-    let mut cases = vec![form("/register", "", 422), form("/login", "", 401)];
+    let mut cases = vec![form("/register", "", 422), form("/login", "", 422)];
     for email in
         ["", "eve", "eve%40", "a%40b%40example.com", "eve%00%40example.com", "e%0D%0A%40example.com", &long_mail]
     {
         cases.push(form("/register", format!("name=Eve&password=long+enough&email={email}"), 422));
-        cases.push(form("/login", format!("password=long+enough&email={email}"), 401));
+        let status = if email.is_empty() { 422 } else { 401 };
+        cases.push(form("/login", format!("password=long+enough&email={email}"), status));
     }
     for fields in ["name=&password=long+enough", "name=%00&password=long+enough", "name=Eve&password=short"] {
         cases.push(form("/register", format!("{fields}&email=eve%40example.com"), 422));

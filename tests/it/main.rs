@@ -36,6 +36,7 @@ mod logs;
 mod model;
 mod order_numbers;
 mod overload;
+mod pages;
 mod payments;
 mod refunds;
 mod releases;

@@ -17,7 +17,7 @@ use shopease_shop::services::{
     AddLineItem, Caller, CancelOrder, CheckPayment, CorrectStock, CurrentCustomer, FindOrder, FindProduct,
     ListAllOrders, ListCategories, ListOrders, ListProducts, LogIn, LogOut, MoveParcel, OrderView, PlaceOrder,
     ProductStock, QuoteCart, ReceivePaymentEvent, RefundAmount, RefundOrder, Register, RemoveLineItem, Services,
-    SetLineItem, SignedIn, ViewCart, create_operator,
+    SetLineItem, SignedIn, ViewCart, ViewSaleTerms, create_operator,
 };
 use shopease_shop::testing::fixtures;
 use shopease_shop::{ShopError, ShopResult};
@@ -176,6 +176,7 @@ async fn browse(script: &mut Script<'_>) {
         }
     }
     script.note("categories", shop.catalog.list_categories(ListCategories).await);
+    script.note("terms", shop.catalog.view_sale_terms(ViewSaleTerms).await);
 }
 
 async fn fill_carts(script: &mut Script<'_>) {

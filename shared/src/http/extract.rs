@@ -67,6 +67,35 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for PageForm<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        match PostedForm::from_request(request, state).await? {
+            PostedForm::Current(form) => Ok(Self(form)),
+            PostedForm::Stale(_) => Err(stale_form()),
+        }
+    }
+}
+
+/// The same for a page that shows its form again with what was typed.
+pub(super) enum PostedForm<T> {
+    /// The visitor's own form.
+    Current(T),
+    /// Without the visitor's form token, or with one of an earlier session: nothing may be done for it.
+    Stale(T),
+}
+
+/// What a form without the visitor's token is answered with.
+pub(super) fn stale_form() -> Problem {
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        "stale-form",
+        "Form expired",
+        "This form belongs to another session. Go back, reload the page and try again.",
+    )
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for PostedForm<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         require_content_type(request.headers(), "application/x-www-form-urlencoded")?;
         let (mut parts, body) = request.into_parts();
         let Ok(visitor) = Visitor::from_request_parts(&mut parts, state).await;
@@ -81,15 +110,12 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for PageForm<T> {
             |error: serde_urlencoded::de::Error| Problem::malformed("The form cannot be parsed.").with_hint(&error);
         let token: FormToken = serde_urlencoded::from_bytes(&body).map_err(malformed)?;
         let expected = visitor.csrf();
-        if !bool::from(subtle::ConstantTimeEq::ct_eq(token.csrf.as_bytes(), expected.as_bytes())) {
-            return Err(Problem::new(
-                StatusCode::FORBIDDEN,
-                "stale-form",
-                "Form expired",
-                "This form belongs to another session. Go back, reload the page and try again.",
-            ));
+        let form = serde_urlencoded::from_bytes(&body).map_err(malformed);
+        if bool::from(subtle::ConstantTimeEq::ct_eq(token.csrf.as_bytes(), expected.as_bytes())) {
+            form.map(Self::Current)
+        } else {
+            form.map(Self::Stale).map_err(|_| stale_form())
         }
-        serde_urlencoded::from_bytes(&body).map(Self).map_err(malformed)
     }
 }
 

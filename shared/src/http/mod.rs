@@ -12,6 +12,7 @@ mod guard;
 mod headers;
 mod health;
 pub mod listener_rules;
+mod notice;
 pub mod openapi;
 mod overload;
 mod pages;

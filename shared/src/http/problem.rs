@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 
 use super::routes::{self, Surface};
 use super::rule::BrokenRule;
+use super::visitor::Hints;
 use super::{App, texts};
 use shopease_process::telemetry::request;
 use shopease_shop::ShopError;
@@ -260,12 +261,13 @@ pub(super) fn panicked(_: Box<dyn Any + Send>) -> Response {
 /// Shows a problem as a page, except below `/api/`, where it stays a document.
 pub(super) async fn pages(State(app): State<App>, request: Request, next: Next) -> Response {
     let is_page = !request.uri().path().starts_with("/api/");
+    let hints = Hints::read(request.headers(), &app.config);
     let mut response = next.run(request).await;
     let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
     let kind = ProblemKind(problem.kind.clone());
     if is_page {
         let (parts, _) = response.into_parts();
-        response = super::pages::error_page(&app, &problem);
+        response = super::pages::error_page(&app, hints, &problem).await;
         *response.status_mut() = parts.status;
         for (name, value) in &parts.headers {
             if name != header::CONTENT_TYPE && name != header::CONTENT_LENGTH {

@@ -123,18 +123,20 @@ routes! {
     Storefront Page Ordinary get "/" => pages::catalog::home;
     Storefront Page Ordinary get "/products" => pages::catalog::all_products;
     Storefront Page Ordinary get "/products/{handle}" => pages::catalog::product;
+    Storefront Page Ordinary get "/categories" => pages::catalog::categories;
     Storefront Page Ordinary get "/categories/{handle}" => pages::catalog::category;
     Storefront Page Ordinary get "/search" => pages::catalog::search;
     Storefront Page Ordinary get "/assets/{*path}" => assets::serve;
     Storefront Page Ordinary get "/robots.txt" => assets::robots;
 
     Cart Page Ordinary get "/cart" => pages::cart::show;
+    Cart Page Ordinary post "/cart" => pages::cart::change;
     Cart Page Ordinary post "/cart/line-items" => pages::cart::add;
-    Cart Page Ordinary post "/cart/line-items/{id}" => pages::cart::change;
 
     Checkout Page Ordinary get "/checkout" => pages::checkout::form;
     Checkout Page Ordinary get "/checkout/review" => pages::checkout::review;
     Checkout Page Checkout post "/checkout" => pages::checkout::submit;
+    Checkout Page Ordinary get "/orders" => pages::checkout::orders;
     Checkout Page Ordinary get "/orders/{id}" => pages::checkout::order;
     Checkout Page Durable get "/orders/{id}/payment" => pages::checkout::back_from_bank;
 

@@ -109,6 +109,7 @@ fn value_rule(field: Field, rule: &ValueRule) -> String {
         ValueRule::Required if matches!(field, Field::Region | Field::ShippingRegion) => {
             "Choose a state or province: taxes depend on it.".to_owned()
         }
+        ValueRule::Required if field == Field::Email => "Enter your email address.".to_owned(),
         ValueRule::Required => format!("Enter {value}."),
         ValueRule::Length { min, max } => format!("Enter {value} of {}.", characters(*min, *max)),
         ValueRule::Line { min, max } => format!("Enter {value} of {} on one line.", characters(*min, *max)),
@@ -297,12 +298,38 @@ pub fn is_limit(code: &str) -> bool {
     matches!(code, "amount_too_small" | "amount_too_large" | "amount_not_representable")
 }
 
+/// What to do with a form that an earlier session had opened.
+const STALE: &str = "You signed in or out since this page was opened, so nothing was done yet. Check what you entered and press the \
+    button once more.";
+
+/// Why units cannot be added: how many there are, and how many of them the cart has.
+pub fn shortage(available: u32, in_cart: u32) -> String {
+    match (available, in_cart) {
+        (0, _) => "This item has just sold out.".to_owned(),
+        (left, 0) => format!("Only {left} left. Enter {left} or less."),
+        (1, _) => "Only 1 left, and it is already in your cart.".to_owned(),
+        (left, held) if held >= left => format!("Only {left} left, and all of them are already in your cart."),
+        (left, held) => {
+            format!("Only {left} left, {held} of them already in your cart. You can add {} more.", left - held)
+        }
+    }
+}
+
+/// Why a line of the cart cannot have the units that were typed.
+pub fn line_shortage(available: u32, in_cart: u32) -> String {
+    match available {
+        0 => "Sold out meanwhile. Remove it to continue.".to_owned(),
+        left => format!("Only {left} left. Your cart still has {in_cart}. Enter {left} or less."),
+    }
+}
+
 /// A problem as the page says it where it happened. Visitors of pages know forms and carts, not keys and requests.
 pub fn on_page(problem: &Problem) -> String {
     match (problem_name(problem), &problem.sku) {
         ("out-of-stock", Some(sku)) => {
             format!("There are not enough units of {sku} in stock, including those already in your cart.")
         }
+        ("stale-form", _) => STALE.to_owned(),
         ("idempotency-key-reused", _) => {
             "This form was already sent with other content. Check it and send it again.".to_owned()
         }

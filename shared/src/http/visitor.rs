@@ -69,6 +69,24 @@ impl<S: Send + Sync> FromRequestParts<S> for Visitor {
     }
 }
 
+/// What the header of a page shows of a visitor, from the cookies alone.
+#[derive(Debug, Clone, Copy)]
+pub struct Hints {
+    /// Whether the browser holds a session token.
+    pub signed_in: bool,
+    /// Units in the cart as last seen by this browser.
+    pub cart_units: u32,
+}
+
+impl Hints {
+    /// Reads the cookies of a request.
+    pub fn read(headers: &HeaderMap, config: &HttpConfig) -> Self {
+        let cart_units = cookie_value(headers, CART_UNITS_COOKIE).and_then(|units| units.parse().ok()).unwrap_or(0);
+        let signed_in = find_token(headers, config).is_some_and(|(token, _)| !token.is_visitor());
+        Self { signed_in, cart_units }
+    }
+}
+
 /// Finds the token or mints one, refuses cross-site writes that do not bring their own token, and sends a minted token back when
 /// the answer needs it.
 pub(super) async fn layer(State(app): State<App>, mut request: Request, next: Next) -> Response {
@@ -83,8 +101,7 @@ pub(super) async fn layer(State(app): State<App>, mut request: Request, next: Ne
         )
         .into_response();
     }
-    let cart_units =
-        cookie_values(request.headers(), CART_UNITS_COOKIE).find_map(|units| units.parse().ok()).unwrap_or(0);
+    let Hints { cart_units, .. } = Hints::read(request.headers(), &app.config);
     let needed = Arc::new(AtomicBool::new(false));
     let address = request.extensions().get::<ClientAddress>().map(|ClientAddress(address)| *address);
     let caller = Caller { token: token.clone(), address };

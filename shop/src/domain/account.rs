@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::{CustomerId, Field, Format, RuleError};
+use super::{CustomerId, Field, Format, RuleError, ValueRule};
 
 /// An e-mail address (RFC 5321: at most 254 characters), lower case and composed (NFC): the shop treats case, and how a
 /// keyboard composes a letter, as the same mailbox.
@@ -33,6 +33,9 @@ impl FromStr for EmailAddress {
 
     fn from_str(text: &str) -> Result<Self, RuleError> {
         let text: String = text.trim().nfc().collect::<String>().to_lowercase().nfc().collect();
+        if text.is_empty() {
+            return Err(RuleError::invalid(Field::Email, ValueRule::Required));
+        }
         let options = email_address::Options::default().without_display_text().without_domain_literal();
         if text.len() <= 254 && email_address::EmailAddress::parse_with_options(&text, options).is_ok() {
             Ok(Self(text))

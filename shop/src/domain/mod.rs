@@ -50,7 +50,7 @@ pub use refund::{
     Dispute, DisputeState, Refund, RefundSource, RefundState, ReportedRefund, ReportedRefundState, Reversals,
 };
 pub use search::{Language, SearchQuery, SearchTerms, SearchWord, Tokenizer, fold};
-pub use shipping::{ShippingMethod, ShippingOffer, ShippingRate, ShippingTable};
+pub use shipping::{ShippingMethod, ShippingOffer, ShippingRate, ShippingTable, ShippingTerms};
 pub use stock::{Reservation, StockChange, StockLevel};
 pub use tax::{TaxClass, TaxRate, TaxTable};
 pub use token::{Token, hex};

@@ -79,7 +79,29 @@ pub struct ShippingOffer {
     pub price: Money,
 }
 
+/// What a shopper can know of a method before there is an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShippingTerms {
+    /// Name for people.
+    pub title: String,
+    /// How long it takes, for people.
+    pub delivery_estimate: String,
+    /// Where it delivers; empty when that is said by exclusion only, or everywhere.
+    pub countries: Vec<CountryCode>,
+    /// Heaviest parcel in grams, where there is a limit.
+    pub up_to_grams: Option<u64>,
+    /// Its lowest price in each currency.
+    pub prices_from: Vec<Money>,
+    /// Goods for at least this much ship free, in each currency that has such a limit.
+    pub free_from: Vec<Money>,
+}
+
 impl ShippingTable {
+    /// What holds before there is an address, in the order the methods are offered.
+    pub fn terms(&self) -> Vec<ShippingTerms> {
+        self.methods.iter().map(ShippingMethod::terms).collect()
+    }
+
     /// The methods for goods of `subtotal` weighing `weight_grams` that go to `country`. A cart without anything
     /// to send (`needs_shipping` false) is offered one free method, `none`.
     pub fn offers(
@@ -166,6 +188,36 @@ impl ShippingTable {
 }
 
 impl ShippingMethod {
+    fn terms(&self) -> ShippingTerms {
+        let amounts = |prices: &BTreeMap<Currency, i64>| -> Vec<Money> {
+            prices.iter().map(|(currency, amount)| Money::new(*amount, *currency)).collect()
+        };
+        ShippingTerms {
+            title: self.title.clone(),
+            delivery_estimate: self.delivery_estimate.clone(),
+            countries: self.countries.clone(),
+            up_to_grams: match &self.rate {
+                ShippingRate::Flat { .. } => None,
+                ShippingRate::ByWeight { bands } => bands.iter().map(|band| band.up_to_grams).max(),
+            },
+            prices_from: amounts(&self.lowest_prices()),
+            free_from: amounts(&self.free_from),
+        }
+    }
+
+    fn lowest_prices(&self) -> BTreeMap<Currency, i64> {
+        let bands = match &self.rate {
+            ShippingRate::Flat { price } => return price.clone(),
+            ShippingRate::ByWeight { bands } => bands,
+        };
+        let mut lowest: BTreeMap<Currency, i64> = BTreeMap::new();
+        for (currency, amount) in bands.iter().flat_map(|band| &band.price) {
+            let known = lowest.entry(*currency).or_insert(*amount);
+            *known = (*known).min(*amount);
+        }
+        lowest
+    }
+
     fn delivers_to(&self, country: CountryCode) -> bool {
         (self.countries.is_empty() || self.countries.contains(&country)) && !self.except_countries.contains(&country)
     }

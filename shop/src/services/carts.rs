@@ -58,6 +58,8 @@ pub struct CartLineView {
     pub short_available: Option<u32>,
     /// Whether it is priced in another currency than the first line: it has to be ordered separately.
     pub other_currency: bool,
+    /// Units that can be ordered; `None` when they are not counted.
+    pub available: Option<u32>,
 }
 
 impl CartView {
@@ -159,9 +161,11 @@ impl PricedCart {
         });
         let lines = self.lines.iter().map(|priced| {
             let line = priced.line.clone();
-            let short = self.available(&line.sku).filter(|available| *available < line.quantity.get());
+            let available = self.available(&line.sku);
+            let short_available = available.filter(|available| *available < line.quantity.get());
             let other_currency = Some(line.unit_price.currency) != currency;
-            CartLineView { id: LineItemId::derive(line.sku.as_str()), line, short_available: short, other_currency }
+            let id = LineItemId::derive(line.sku.as_str());
+            CartLineView { id, line, short_available, other_currency, available }
         });
         CartView {
             lines: lines.collect(),

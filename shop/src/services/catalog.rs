@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use super::LocalShop;
 use crate::domain::{
     Category, Field, Handle, Image, Inventory, Money, Page, PageLimit, Position, Product, ProductId, ProductOption,
-    ProductSort, ProductStatus, ProductSummary, RuleError, Sku, StockLevel, Subject, ValueRule, VariantId,
+    ProductSort, ProductStatus, ProductSummary, RuleError, ShippingTerms, Sku, StockLevel, Subject, ValueRule,
+    VariantId,
 };
 use crate::ports::{ProductListing, StoreError};
 use crate::{ShopError, ShopResult};
@@ -40,6 +41,19 @@ pub struct FindProduct {
 /// Asks for all categories.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListCategories;
+
+/// Requests what holds for every sale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ViewSaleTerms;
+
+/// What holds for every sale, before there is a cart or an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SaleTerms {
+    /// Whether catalog and shipping prices contain the tax.
+    pub prices_include_tax: bool,
+    /// The shipping methods in the order they are offered.
+    pub shipping: Vec<ShippingTerms>,
+}
 
 /// A product as its page shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,6 +141,12 @@ pub trait Catalog: Send + Sync {
     /// # Errors
     /// [`ShopError`].
     async fn list_categories(&self, command: ListCategories) -> ShopResult<Vec<Category>>;
+
+    /// Whether prices contain the tax, and what shipping costs: configuration, no store is read.
+    ///
+    /// # Errors
+    /// [`ShopError`], when the shop is elsewhere and cannot be reached.
+    async fn view_sale_terms(&self, command: ViewSaleTerms) -> ShopResult<SaleTerms>;
 }
 
 #[async_trait]
@@ -174,6 +194,11 @@ impl Catalog for LocalShop {
             Ok(categories)
         };
         Ok(Vec::clone(&*self.cache.categories(read).await?))
+    }
+
+    async fn view_sale_terms(&self, _: ViewSaleTerms) -> ShopResult<SaleTerms> {
+        let pricing = &self.config.pricing;
+        Ok(SaleTerms { prices_include_tax: pricing.prices_include_tax, shipping: pricing.shipping.terms() })
     }
 }
 

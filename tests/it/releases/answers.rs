@@ -152,6 +152,7 @@ async fn record(test: TestShop) -> Recording {
 
 async fn browse(recorder: &mut Recorder, ada: &mut Client) {
     recorder.get(ada, "/api/v1/categories").await;
+    recorder.get(ada, "/api/v1/sale-terms").await;
     let first = recorder.get(ada, "/api/v1/products?limit=2&sort=price").await;
     recorder.get(ada, &format!("/api/v1/products?limit=2&sort=price&cursor={}", text(&first["next_cursor"]))).await;
     recorder.get(ada, "/api/v1/products?q=kett&category=kitchen").await;

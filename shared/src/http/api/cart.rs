@@ -49,8 +49,11 @@ pub struct CartLine {
     /// Whether it is priced in another currency than the first line: it has to be removed and ordered separately.
     #[serde(default)]
     pub other_currency: bool,
+    /// Units that can be ordered; absent when the stock of the variant is not tracked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub available: Option<u32>,
 }
-mirror!(CartLine of services::CartLineView { id, line, short_available, other_currency });
+mirror!(CartLine of services::CartLineView { id, line, short_available, other_currency, available });
 
 /// A line of a cart whose variant is no longer on sale.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

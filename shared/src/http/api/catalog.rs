@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use shopease_shop::ShopError;
 use shopease_shop::domain::{self, Handle, ProductSort, Subject};
-use shopease_shop::services::{self, FindProduct, ListCategories, ListProducts};
+use shopease_shop::services::{self, FindProduct, ListCategories, ListProducts, ViewSaleTerms};
 use utoipa::{IntoParams, ToSchema};
 
 use super::endpoint::{Answer, endpoints, public};
@@ -142,6 +142,37 @@ impl Out for Categories {
     }
 }
 
+/// What can be known of a shipping method before there is an address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ShippingTerms {
+    /// Name for people.
+    pub title: String,
+    /// For example `2 to 4 days`.
+    pub delivery_estimate: String,
+    /// Where it delivers (ISO 3166-1 alpha-2); empty for everywhere but some countries.
+    #[schema(value_type = Vec<String>)]
+    pub countries: Vec<domain::CountryCode>,
+    /// Heaviest parcel in grams, where there is a limit.
+    pub up_to_grams: Option<u64>,
+    /// Its lowest price in each currency.
+    #[schema(value_type = Vec<MoneySchema>)]
+    pub prices_from: Vec<domain::Money>,
+    /// Goods for at least this much ship free.
+    #[schema(value_type = Vec<MoneySchema>)]
+    pub free_from: Vec<domain::Money>,
+}
+mirror!(ShippingTerms of domain::ShippingTerms { title, delivery_estimate, countries, up_to_grams, prices_from, free_from });
+
+/// What holds for every sale.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SaleTerms {
+    /// Whether catalog and shipping prices contain the tax.
+    pub prices_include_tax: bool,
+    /// The shipping methods in the order they are offered.
+    pub shipping: Vec<ShippingTerms>,
+}
+mirror!(SaleTerms of services::SaleTerms { prices_include_tax, shipping });
+
 page_answer! {
     /// A page of products.
     ProductPage of ProductSummary
@@ -211,6 +242,7 @@ impl Wire for ListProducts {
 
 without_body!(FindProduct, handle: Handle);
 without_body!(ListCategories);
+without_body!(ViewSaleTerms);
 
 endpoints! {
     Catalog in catalog, area Catalog, tag "catalog";
@@ -238,6 +270,14 @@ endpoints! {
     get "/api/v1/categories" => list_categories(ListCategories) -> Categories {
         Ordinary, public, [
             (200, "The categories by title."),
+            (304, "Not changed since the ETag given in If-None-Match."),
+        ]
+    }
+
+    /// Show whether prices contain the tax, and what shipping costs before there is an address.
+    get "/api/v1/sale-terms" => view_sale_terms(ViewSaleTerms) -> SaleTerms {
+        Ordinary, public, [
+            (200, "The terms."),
             (304, "Not changed since the ETag given in If-None-Match."),
         ]
     }

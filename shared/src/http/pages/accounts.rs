@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::forms::FormErrors;
 use super::layout::{Frame, PageError, PageResult, local_path, position, private_page, remember_cart_units, see_other};
 use super::view::filters;
-use crate::http::extract::{ApiQuery, PageForm};
+use crate::http::extract::{ApiQuery, PageForm, PostedForm, stale_form};
 use crate::http::visitor::{Visitor, append_cookie, token_cookie};
 use crate::http::{App, Problem, cursor};
 use shopease_shop::ShopError;
@@ -48,13 +48,10 @@ pub(in crate::http) struct RegisterForm {
     next: String,
 }
 
-impl RegisterForm {
-    /// Fields that are empty: said along with a malformed address, with which the shop need not be asked.
-    fn missing(&self) -> Vec<RuleError> {
-        let fields = [(Field::Name, &self.name), (Field::Password, &self.password)];
-        let empty = fields.into_iter().filter(|(_, value)| value.trim().is_empty());
-        empty.map(|(field, _)| RuleError::invalid(field, ValueRule::Required)).collect()
-    }
+/// Fields that are empty: the shop need not be asked about them.
+fn missing(fields: &[(Field, &String)]) -> Vec<RuleError> {
+    let empty = fields.iter().filter(|(_, value)| value.trim().is_empty());
+    empty.map(|(field, _)| RuleError::invalid(*field, ValueRule::Required)).collect()
 }
 
 #[derive(Template)]
@@ -109,8 +106,21 @@ fn with_retry_after(mut page: Response, seconds: Option<u32>) -> Response {
 pub(in crate::http) async fn log_in(
     State(app): State<App>,
     visitor: Visitor,
-    PageForm(form): PageForm<LogInForm>,
+    form: PostedForm<LogInForm>,
 ) -> PageResult {
+    let form = match form {
+        PostedForm::Current(form) => form,
+        // Signed in meanwhile: what was wanted is done.
+        PostedForm::Stale(form) if is_signed_in(&app, &visitor).await => {
+            return Ok(see_other(local_path(&form.next, ACCOUNT)));
+        }
+        PostedForm::Stale(form) => return log_in_page(&app, &visitor, form, Some(stale_form())).await,
+    };
+    let missing = missing(&[(Field::Email, &form.email), (Field::Password, &form.password)]);
+    if !missing.is_empty() {
+        let problem = ShopError::Rules(missing).into();
+        return log_in_page(&app, &visitor, form, Some(problem)).await;
+    }
     // What is no address has no account: the same answer as for a wrong password.
     let result = match form.email.parse::<EmailAddress>() {
         Ok(email) => {
@@ -162,14 +172,25 @@ async fn register_page(
 pub(in crate::http) async fn register(
     State(app): State<App>,
     visitor: Visitor,
-    PageForm(form): PageForm<RegisterForm>,
+    form: PostedForm<RegisterForm>,
 ) -> PageResult {
+    let form = match form {
+        PostedForm::Current(form) => form,
+        PostedForm::Stale(form) => {
+            let (errors, problem) = (FormErrors::default(), Some(stale_form()));
+            return register_page(&app, &visitor, form, StatusCode::FORBIDDEN, errors, problem).await;
+        }
+    };
     let result = match form.email.parse::<EmailAddress>() {
         Ok(email) => {
             let command = Register { email, name: form.name.clone(), password: form.password.clone() };
             app.services.accounts.register(visitor.caller(), command).await
         }
-        Err(rule) => Err(form.missing().into_iter().chain([rule]).collect::<Vec<_>>().into()),
+        Err(rule) => Err(missing(&[(Field::Name, &form.name), (Field::Password, &form.password)])
+            .into_iter()
+            .chain([rule])
+            .collect::<Vec<_>>()
+            .into()),
     };
     match result {
         Ok(signed_in) => enter(&app, &signed_in, &form.next),

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
 use super::forms::FormErrors;
@@ -11,7 +11,7 @@ use super::listing::{Listing, ListingQuery};
 use super::view::filters;
 use crate::http::extract::{ApiPath, ApiQuery, PageForm};
 use crate::http::visitor::Visitor;
-use crate::http::{App, Problem, cursor};
+use crate::http::{App, Problem, cursor, notice};
 use shopease_shop::ShopError;
 use shopease_shop::domain::{
     Field, Handle, OrderNumber, OrderSummary, PageLimit, ProductSummary, Role, RuleError, Sku, StockChange, StockLevel,
@@ -134,20 +134,22 @@ impl ProductStockPage {
     }
 }
 
-/// The stock page's query.
-#[derive(Debug, Default, Deserialize)]
-pub(in crate::http) struct StockQuery {
-    notice: Option<String>,
-}
+/// The notice that a stock was corrected.
+const CORRECTED: &str = "stock-corrected";
 
 /// Shows the stock of a product.
 pub(in crate::http) async fn product_stock(
     State(app): State<App>,
     visitor: Visitor,
     ApiPath(handle): ApiPath<Handle>,
-    ApiQuery(query): ApiQuery<StockQuery>,
+    headers: HeaderMap,
 ) -> PageResult {
-    stock_page(&app, &visitor, handle, query.notice.as_deref() == Some("corrected"), None).await
+    let corrected = notice::read(&headers, &[(CORRECTED, ())]).is_some();
+    let mut response = stock_page(&app, &visitor, handle, corrected, None).await?;
+    if corrected {
+        notice::clear(&mut response, &app.config);
+    }
+    Ok(response)
 }
 
 async fn stock_page(
@@ -216,7 +218,11 @@ pub(in crate::http) async fn correct_stock(
         Err(rule) => Err(rule.into()),
     };
     match result {
-        Ok(_) => Ok(see_other(&format!("{}?notice=corrected", stock_path(&handle)))),
+        Ok(_) => {
+            let mut response = see_other(&stock_path(&handle));
+            notice::leave(&mut response, CORRECTED, &app.config);
+            Ok(response)
+        }
         Err(error @ (ShopError::SignInRequired | ShopError::Forbidden)) => {
             Err(PageError::or_sign_in(error, &stock_path(&handle)))
         }

@@ -1,19 +1,24 @@
-//! The cart page and its two forms: putting in, and changing a line.
+//! The cart page and its two forms: putting in, and changing the lines.
+
+use std::collections::HashMap;
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
 
 use super::layout::{Frame, PageResult, private_page, remember_cart_units, see_other};
 use super::product::{ProductPage, Shown};
-use super::view::filters;
-use crate::http::extract::{ApiPath, ApiQuery, PageForm};
+use super::terms::{PriceNote, ShippingNote};
+use super::view::{filters, problem_name};
+use crate::http::extract::{PostedForm, stale_form};
 use crate::http::visitor::Visitor;
-use crate::http::{App, Problem};
+use crate::http::{App, Problem, notice, texts};
 use shopease_shop::domain::{Handle, LineItemId, Quantity, RuleError, Sku};
-use shopease_shop::services::{AddLineItem, CartView, FindProduct, RemoveLineItem, SetLineItem, ViewCart};
+use shopease_shop::services::{
+    AddLineItem, CartLineView, CartView, FindProduct, ProductView, RemoveLineItem, SetLineItem, ViewCart,
+};
 use shopease_shop::{ShopError, ShopResult};
 
 /// What has just been done, said on the cart page after a redirect.
@@ -24,20 +29,18 @@ enum Notice {
     Removed,
 }
 
-/// The cart page's query.
-#[derive(Debug, Default, Deserialize)]
-pub(in crate::http) struct CartQuery {
-    notice: Option<String>,
-}
+/// The notices by the names under which forms leave them.
+const NOTICES: [(&str, Notice); 3] = [(ADDED, Notice::Added), (UPDATED, Notice::Updated), (REMOVED, Notice::Removed)];
+const ADDED: &str = "added-to-cart";
+const UPDATED: &str = "cart-updated";
+const REMOVED: &str = "removed-from-cart";
 
-impl CartQuery {
-    /// Anything but the known names says nothing.
-    fn notice(&self) -> Option<Notice> {
-        match self.notice.as_deref()? {
-            "added" => Some(Notice::Added),
-            "updated" => Some(Notice::Updated),
-            "removed" => Some(Notice::Removed),
-            _ => None,
+impl Notice {
+    fn sentence(self) -> &'static str {
+        match self {
+            Self::Added => "Added to your cart.",
+            Self::Updated => "Your cart is up to date.",
+            Self::Removed => "Taken out of your cart.",
         }
     }
 }
@@ -49,7 +52,19 @@ struct CartPage {
     csrf: String,
     cart: CartView,
     notice: Option<Notice>,
-    problem: Option<(LineItemId, Problem)>,
+    /// What was not carried out.
+    refused: Vec<Refused>,
+    /// Quantities that were typed and are not those of the cart.
+    typed: HashMap<LineItemId, String>,
+    /// What is wrong with no line in particular.
+    problem: Option<Problem>,
+    note: Option<PriceNote>,
+}
+
+/// A change of a line that was not carried out.
+struct Refused {
+    line: LineItemId,
+    problem: Problem,
 }
 
 impl CartPage {
@@ -62,38 +77,63 @@ impl CartPage {
         self.cart.currency().map_or("", |currency| currency.code())
     }
 
-    fn problem_of(&self, id: &LineItemId) -> Option<&Problem> {
-        self.problem.as_ref().filter(|(line, _)| line == id).map(|(_, problem)| problem)
+    fn shipping(&self) -> Option<&ShippingNote> {
+        self.note.as_ref()?.shipping.as_ref()
     }
 
-    /// The problem of a line that is not there any more.
+    /// Why a line was not changed.
+    fn sentence_of(&self, line: &CartLineView) -> Option<String> {
+        let problem = self.refused.iter().find(|refused| refused.line == line.id).map(|refused| &refused.problem)?;
+        Some(match (problem_name(problem), line.available) {
+            ("out-of-stock", Some(available)) => texts::line_shortage(available, line.line.quantity.get()),
+            _ => texts::on_page(problem),
+        })
+    }
+
+    /// What a line's quantity field shows.
+    fn quantity_of(&self, line: &CartLineView) -> String {
+        self.typed.get(&line.id).cloned().unwrap_or_else(|| line.line.quantity.get().to_string())
+    }
+
+    /// What is wrong with the page as a whole: also a line that is not there any more.
     fn general_problem(&self) -> Option<&Problem> {
-        let (id, problem) = self.problem.as_ref()?;
-        self.cart.lines.iter().all(|line| line.id != *id).then_some(problem)
+        let is_shown = |id: &LineItemId| self.cart.lines.iter().any(|line| line.id == *id);
+        let gone = self.refused.iter().find(|refused| !is_shown(&refused.line));
+        self.problem.as_ref().or(gone.map(|refused| &refused.problem))
+    }
+
+    fn status(&self) -> StatusCode {
+        let refused = self.refused.first().map(|refused| &refused.problem);
+        self.problem.as_ref().or(refused).map_or(StatusCode::OK, Problem::status_code)
     }
 }
 
 /// Shows the cart.
-pub(in crate::http) async fn show(
-    State(app): State<App>,
-    visitor: Visitor,
-    ApiQuery(query): ApiQuery<CartQuery>,
-) -> PageResult {
-    cart_page(&app, &visitor, query.notice(), None).await
+pub(in crate::http) async fn show(State(app): State<App>, visitor: Visitor, headers: HeaderMap) -> PageResult {
+    let notice = notice::read(&headers, &NOTICES);
+    let page = CartPage { notice, ..cart_page(&app, &visitor).await? };
+    let mut response = page_response(&app, &page)?;
+    if notice.is_some() {
+        notice::clear(&mut response, &app.config);
+    }
+    Ok(response)
 }
 
-async fn cart_page(
-    app: &App,
-    visitor: &Visitor,
-    notice: Option<Notice>,
-    problem: Option<(LineItemId, Problem)>,
-) -> PageResult {
+/// The page of the cart as it is now.
+async fn cart_page(app: &App, visitor: &Visitor) -> ShopResult<CartPage> {
     let cart = app.services.carts.view_cart(visitor.caller(), ViewCart).await?;
-    let units = cart.units;
-    let frame = Frame { cart_units: units, ..Frame::new(app, visitor, "cart").await };
-    let status = problem.as_ref().map_or(StatusCode::OK, |(_, problem)| problem.status_code());
-    let mut response = private_page(status, &CartPage { frame, csrf: visitor.csrf(), cart, notice, problem })?;
-    remember_cart_units(response.headers_mut(), units, app);
+    let frame = Frame { cart_units: cart.units, ..Frame::new(app, visitor, "cart").await };
+    let note = match cart.subtotal {
+        Some(subtotal) => PriceNote::find(app, subtotal.currency).await,
+        None => None,
+    };
+    let (refused, typed) = (Vec::new(), HashMap::new());
+    Ok(CartPage { frame, csrf: visitor.csrf(), cart, notice: None, refused, typed, problem: None, note })
+}
+
+fn page_response(app: &App, page: &CartPage) -> PageResult {
+    let mut response = private_page(page.status(), page)?;
+    remember_cart_units(response.headers_mut(), page.cart.units, app);
     Ok(response)
 }
 
@@ -119,73 +159,147 @@ fn quantity(text: &str) -> Result<Quantity, RuleError> {
 }
 
 /// Puts units of an article into the cart. The key comes with the page, so a double click adds once.
-pub(in crate::http) async fn add(
-    State(app): State<App>,
-    visitor: Visitor,
-    PageForm(form): PageForm<AddForm>,
-) -> PageResult {
+pub(in crate::http) async fn add(State(app): State<App>, visitor: Visitor, form: PostedForm<AddForm>) -> PageResult {
+    let form = match form {
+        PostedForm::Current(form) => form,
+        PostedForm::Stale(form) => return not_added(&app, &visitor, form, stale_form()).await,
+    };
     let added = match form.command() {
         Ok(command) => app.services.carts.add_line_item(visitor.caller(), command).await,
         Err(rule) => Err(rule.into()),
     };
     match added {
-        Ok(cart) => Ok(changed(&app, &cart, "added")),
-        Err(error) if is_correctable(&error) => refused(&app, &visitor, form, error).await,
+        Ok(cart) => Ok(changed(&app, &cart, ADDED, "/cart")),
+        Err(error) if is_correctable(&error) => not_added(&app, &visitor, form, error.into()).await,
         Err(error) => Err(error.into()),
     }
 }
 
 /// The product page again, with what was chosen and why it did not work.
-async fn refused(app: &App, visitor: &Visitor, form: AddForm, error: ShopError) -> PageResult {
-    let Ok(handle) = form.product.parse::<Handle>() else { return Err(error.into()) };
+async fn not_added(app: &App, visitor: &Visitor, form: AddForm, problem: Problem) -> PageResult {
+    let Ok(handle) = form.product.parse::<Handle>() else { return Err(problem.into()) };
     let product = app.services.catalog.find_product(FindProduct { handle: handle.clone() }).await?;
-    let problem = Problem::from(error);
-    let status = problem.status_code();
-    let frame = Frame::new(app, visitor, "product").await;
-    let shown = Shown { sku: form.sku, image: None, quantity: form.quantity, problem: Some(problem) };
-    private_page(status, &ProductPage::new(app, visitor, frame, product, shown))
-}
-
-/// The form of a line.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(in crate::http) struct ChangeForm {
-    quantity: String,
-    action: String,
-}
-
-/// Sets the units of a line, or takes it out; none left is out, too.
-pub(in crate::http) async fn change(
-    State(app): State<App>,
-    visitor: Visitor,
-    ApiPath(id): ApiPath<LineItemId>,
-    PageForm(form): PageForm<ChangeForm>,
-) -> PageResult {
-    let remove = form.action == "remove" || form.quantity.trim() == "0";
-    let result = if remove {
-        app.services.carts.remove_line_item(visitor.caller(), RemoveLineItem { id: id.clone() }).await
-    } else {
-        set(&app, &visitor, &id, &form).await
+    let shortage = match problem_name(&problem) {
+        "out-of-stock" => shortage(app, visitor, &product, &form).await?,
+        _ => None,
     };
-    match result {
-        Ok(cart) => Ok(changed(&app, &cart, if remove { "removed" } else { "updated" })),
-        // Taken out in another window already: what was wanted is done.
-        Err(ShopError::NotFound { .. }) if remove => Ok(see_other("/cart?notice=removed")),
-        Err(error) if is_correctable(&error) || matches!(error, ShopError::NotFound { .. }) => {
-            cart_page(&app, &visitor, None, Some((id, error.into()))).await
+    let sentence = shortage.unwrap_or_else(|| texts::on_page(&problem));
+    let frame = Frame::new(app, visitor, "product").await;
+    let shown = Shown { sku: form.sku, image: None, quantity: form.quantity, problem: Some(sentence) };
+    private_page(problem.status_code(), &ProductPage::new(app, visitor, frame, product, shown).await)
+}
+
+/// How many units there are and how many of them are in the cart. `None` when what is known of the stock is too old to
+/// explain the refusal.
+async fn shortage(app: &App, visitor: &Visitor, product: &ProductView, form: &AddForm) -> ShopResult<Option<String>> {
+    let cart = app.services.carts.view_cart(visitor.caller(), ViewCart).await?;
+    let held = cart.lines.iter().find(|line| line.line.sku.as_str() == form.sku.trim());
+    let variant = product.variants.iter().find(|variant| variant.sku.as_str() == form.sku.trim());
+    let known = held.and_then(|line| line.available).or_else(|| variant.and_then(|variant| variant.available));
+    let in_cart = held.map_or(0, |line| line.line.quantity.get());
+    let wanted = quantity(&form.quantity).map_or(0, Quantity::get);
+    Ok(known.filter(|available| *available < in_cart + wanted).map(|available| texts::shortage(available, in_cart)))
+}
+
+/// The form of the cart: every quantity, and which button was pressed.
+struct CartForm {
+    quantities: Vec<(LineItemId, String)>,
+    remove: Option<LineItemId>,
+    check_out: bool,
+}
+
+impl CartForm {
+    /// Fields that are none of the form's are no fields.
+    fn read(fields: &[(String, String)]) -> Self {
+        let typed =
+            |(name, value): &(String, String)| Some((name.strip_prefix("quantity-")?.parse().ok()?, value.clone()));
+        let value_of = |name: &str| fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str());
+        Self {
+            quantities: fields.iter().filter_map(typed).collect(),
+            remove: value_of("remove").and_then(|id| id.parse().ok()),
+            check_out: value_of("action") == Some("checkout"),
         }
-        Err(error) => Err(error.into()),
+    }
+
+    /// What differs from the cart, the removed line first.
+    fn changes(&self, cart: &CartView) -> Vec<Change> {
+        let removal = self.remove.iter().map(|id| Change { line: id.clone(), typed: "0".to_owned() });
+        let is_removed = |id: &LineItemId| self.remove.as_ref() == Some(id);
+        let present =
+            |id: &LineItemId| cart.lines.iter().find(|line| line.id == *id).map(|line| line.line.quantity.get());
+        let typed = self.quantities.iter().filter(|(id, typed)| {
+            !is_removed(id) && present(id).is_none_or(|present| typed.trim() != present.to_string())
+        });
+        removal.chain(typed.map(|(id, typed)| Change { line: id.clone(), typed: typed.clone() })).collect()
     }
 }
 
-async fn set(app: &App, visitor: &Visitor, id: &LineItemId, form: &ChangeForm) -> ShopResult<CartView> {
-    let command = SetLineItem { id: id.clone(), quantity: quantity(&form.quantity)? };
-    app.services.carts.set_line_item(visitor.caller(), command).await
+/// A quantity as typed for a line; 0 takes it out.
+struct Change {
+    line: LineItemId,
+    typed: String,
 }
 
-fn changed(app: &App, cart: &CartView, notice: &str) -> Response {
-    let mut response = see_other(&format!("/cart?notice={notice}"));
+impl Change {
+    fn is_removal(&self) -> bool {
+        self.typed.trim() == "0"
+    }
+
+    async fn apply(&self, app: &App, visitor: &Visitor) -> ShopResult<CartView> {
+        let (carts, caller, id) = (&app.services.carts, visitor.caller(), self.line.clone());
+        if self.is_removal() {
+            return carts.remove_line_item(caller, RemoveLineItem { id }).await;
+        }
+        carts.set_line_item(caller, SetLineItem { id, quantity: quantity(&self.typed)? }).await
+    }
+}
+
+/// Changes every line whose quantity is another than in the cart, and goes on to the checkout if that was pressed. What
+/// cannot be changed is shown at its line, and stays as it was typed.
+pub(in crate::http) async fn change(
+    State(app): State<App>,
+    visitor: Visitor,
+    form: PostedForm<Vec<(String, String)>>,
+) -> PageResult {
+    let form = match form {
+        PostedForm::Current(fields) => CartForm::read(&fields),
+        PostedForm::Stale(fields) => {
+            let typed = CartForm::read(&fields).quantities.into_iter().collect();
+            let page = CartPage { typed, problem: Some(stale_form()), ..cart_page(&app, &visitor).await? };
+            return page_response(&app, &page);
+        }
+    };
+    let mut cart = app.services.carts.view_cart(visitor.caller(), ViewCart).await?;
+    let (mut refused, mut typed, changes) = (Vec::new(), HashMap::new(), form.changes(&cart));
+    for change in &changes {
+        match change.apply(&app, &visitor).await {
+            Ok(now) => cart = now,
+            // Taken out in another window already: what was wanted is done.
+            Err(ShopError::NotFound { .. }) if change.is_removal() => {}
+            Err(error) if is_correctable(&error) || matches!(error, ShopError::NotFound { .. }) => {
+                typed.insert(change.line.clone(), change.typed.clone());
+                refused.push(Refused { line: change.line.clone(), problem: error.into() });
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if refused.is_empty() && form.check_out && cart.can_check_out() {
+        return Ok(changed(&app, &cart, UPDATED, "/checkout"));
+    }
+    if refused.is_empty() && !form.check_out {
+        let only_removed = !changes.is_empty() && changes.iter().all(Change::is_removal);
+        return Ok(changed(&app, &cart, if only_removed { REMOVED } else { UPDATED }, "/cart"));
+    }
+    page_response(&app, &CartPage { refused, typed, ..cart_page(&app, &visitor).await? })
+}
+
+/// Goes on after a change; the cart page says what was done.
+fn changed(app: &App, cart: &CartView, done: &'static str, to: &str) -> Response {
+    let mut response = see_other(to);
     remember_cart_units(response.headers_mut(), cart.units, app);
+    if to == "/cart" {
+        notice::leave(&mut response, done, &app.config);
+    }
     response
 }
 

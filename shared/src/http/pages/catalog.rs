@@ -3,11 +3,13 @@
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::Response;
 use serde::Deserialize;
 
-use super::layout::{Frame, PageResult, encode, page, private_page};
+use super::layout::{Frame, PageResult, encode, page, private_page, see_other};
 use super::listing::{Listing, ListingQuery};
-use super::product::{ProductPage, Shown};
+use super::product::{ProductPage, Shown, read_quantity};
+use super::terms::PriceNote;
 use super::view::filters;
 use crate::http::extract::{ApiPath, ApiQuery};
 use crate::http::visitor::Visitor;
@@ -34,6 +36,7 @@ struct HomePage {
     frame: Frame,
     departments: Vec<Department>,
     products: Vec<ProductSummary>,
+    note: Option<PriceNote>,
 }
 
 impl HomePage {
@@ -53,6 +56,12 @@ struct ListingPage {
     products: Vec<ProductSummary>,
     next_url: Option<String>,
     problem: Option<Problem>,
+    note: Option<PriceNote>,
+}
+
+/// What is in the prices of a listing; none where nothing has a price.
+async fn note_of(app: &App, products: &[ProductSummary]) -> Option<PriceNote> {
+    PriceNote::find(app, products.iter().find_map(|product| product.price_from)?.currency).await
 }
 
 /// Shows the front page.
@@ -70,7 +79,8 @@ pub(in crate::http) async fn home(State(app): State<App>, visitor: Visitor) -> P
     });
     let departments = departments.collect();
     products.truncate(NEWEST_SHOWN);
-    page(StatusCode::OK, &HomePage { frame, departments, products })
+    let note = note_of(&app, &products).await;
+    page(StatusCode::OK, &HomePage { frame, departments, products, note })
 }
 
 /// Lists everything on sale.
@@ -83,8 +93,15 @@ pub(in crate::http) async fn all_products(
     let products = app.services.catalog.list_products(listing.command(PageLimit::DEFAULT)?).await?;
     let frame = Frame::new(&app, &visitor, "products").await;
     let next_url = listing.next_url(&products);
-    let (heading, products) = ("All products".to_owned(), products.items);
-    page(StatusCode::OK, &ListingPage { frame, heading, searching: false, listing, products, next_url, problem: None })
+    let (heading, products, problem) = ("All products".to_owned(), products.items, None);
+    let note = note_of(&app, &products).await;
+    let page_of_all = ListingPage { frame, heading, searching: false, listing, products, next_url, problem, note };
+    page(StatusCode::OK, &page_of_all)
+}
+
+/// All categories together are everything on sale.
+pub(in crate::http) async fn categories() -> Response {
+    see_other("/products")
 }
 
 /// Lists a category.
@@ -101,8 +118,10 @@ pub(in crate::http) async fn category(
     let title = frame.categories.iter().find(|category| category.handle == handle).map(|found| found.title.clone());
     frame.category = Some(handle.clone());
     let next_url = listing.next_url(&products);
-    let (heading, products) = (title.unwrap_or_else(|| handle.to_string()), products.items);
-    page(StatusCode::OK, &ListingPage { frame, heading, searching: false, listing, products, next_url, problem: None })
+    let (heading, products, problem) = (title.unwrap_or_else(|| handle.to_string()), products.items, None);
+    let note = note_of(&app, &products).await;
+    let page_of_one = ListingPage { frame, heading, searching: false, listing, products, next_url, problem, note };
+    page(StatusCode::OK, &page_of_one)
 }
 
 /// Lists what matches a search. Without words it only offers ways onward.
@@ -127,7 +146,8 @@ pub(in crate::http) async fn search(
     frame.search = listing.q.clone().unwrap_or_default();
     let heading = listing.q.as_ref().map_or_else(|| "Search".to_owned(), |q| format!("Results for “{q}”"));
     let status = problem.as_ref().map_or(StatusCode::OK, Problem::status_code);
-    page(status, &ListingPage { frame, heading, searching: true, listing, products, next_url, problem })
+    let note = note_of(&app, &products).await;
+    page(status, &ListingPage { frame, heading, searching: true, listing, products, next_url, problem, note })
 }
 
 /// What of a product to show.
@@ -135,6 +155,7 @@ pub(in crate::http) async fn search(
 #[serde(default)]
 pub(in crate::http) struct ProductQuery {
     variant: String,
+    quantity: String,
     image: Option<usize>,
 }
 
@@ -147,6 +168,7 @@ pub(in crate::http) async fn product(
 ) -> PageResult {
     let product = app.services.catalog.find_product(FindProduct { handle: handle.clone() }).await?;
     let frame = Frame::new(&app, &visitor, "product").await;
-    let shown = Shown { sku: query.variant, image: query.image, quantity: "1".to_owned(), problem: None };
-    private_page(StatusCode::OK, &ProductPage::new(&app, &visitor, frame, product, shown))
+    let quantity = read_quantity(&query.quantity).unwrap_or(1).to_string();
+    let shown = Shown { sku: query.variant, image: query.image, quantity, problem: None };
+    private_page(StatusCode::OK, &ProductPage::new(&app, &visitor, frame, product, shown).await)
 }

@@ -3,15 +3,16 @@
 use askama::Template;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
 use serde::Deserialize;
 
 use super::checkout_form::{CheckoutForm, DETAIL_FIELDS, Details, KeptCheckout, write_total};
 use super::forms::FormErrors;
 use super::layout::{Frame, PageResult, encode, private_page, remember_cart_units, see_other};
 use super::view::filters;
-use crate::http::extract::{ApiPath, ApiQuery, PageForm};
+use crate::http::extract::{ApiPath, ApiQuery, PostedForm, stale_form};
 use crate::http::visitor::Visitor;
-use crate::http::{App, Problem, texts};
+use crate::http::{App, Problem, notice, texts};
 use shopease_shop::domain::{
     Country, CountryCode, OrderId, OrderState, PaymentState, PostalCodes, Quote, Region, RuleError,
 };
@@ -134,8 +135,12 @@ pub(in crate::http) async fn review(State(app): State<App>, visitor: Visitor, he
 pub(in crate::http) async fn submit(
     State(app): State<App>,
     visitor: Visitor,
-    PageForm(form): PageForm<CheckoutForm>,
+    form: PostedForm<CheckoutForm>,
 ) -> PageResult {
+    let form = match form {
+        PostedForm::Current(form) => form,
+        PostedForm::Stale(form) => return stale(&app, &visitor, form).await,
+    };
     match form.details(app.countries()) {
         Err(rules) if form.action != "edit" => details_page(&app, &visitor, form, rules).await,
         Ok(details) if form.action == "place" => place(&app, &visitor, form, details).await,
@@ -148,6 +153,17 @@ pub(in crate::http) async fn submit(
             }
             details_page(&app, &visitor, kept.form, Vec::new()).await
         }
+    }
+}
+
+/// What an earlier session's form has in it, to be sent once more. Nothing is kept or ordered for it.
+async fn stale(app: &App, visitor: &Visitor, form: CheckoutForm) -> PageResult {
+    let problem = stale_form();
+    match form.details(app.countries()) {
+        Ok(details) if form.action == "place" => {
+            review_page(app, visitor, form, details, problem.status_code(), Some(problem), None).await
+        }
+        _ => details_response(app, visitor, form, FormErrors::default(), Some(problem)).await,
     }
 }
 
@@ -169,9 +185,23 @@ async fn go_to_review(
 }
 
 async fn details_page(app: &App, visitor: &Visitor, form: CheckoutForm, rules: Vec<RuleError>) -> PageResult {
-    let status = if rules.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     let (errors, others) = FormErrors::sort(rules, DETAIL_FIELDS);
     let problem = (!others.is_empty()).then(|| Problem::from(ShopError::Rules(others)));
+    details_response(app, visitor, form, errors, problem).await
+}
+
+async fn details_response(
+    app: &App,
+    visitor: &Visitor,
+    form: CheckoutForm,
+    errors: FormErrors,
+    problem: Option<Problem>,
+) -> PageResult {
+    let status = match &problem {
+        Some(problem) => problem.status_code(),
+        None if errors.is_empty() => StatusCode::OK,
+        None => StatusCode::UNPROCESSABLE_ENTITY,
+    };
     let frame = Frame::new(app, visitor, "checkout").await;
     let countries = app.countries();
     private_page(status, &DetailsPage { frame, csrf: visitor.csrf(), form, errors, problem, countries })
@@ -228,7 +258,8 @@ async fn place(app: &App, visitor: &Visitor, form: CheckoutForm, details: Detail
     match app.services.checkout.place_order(visitor.caller(), command).await {
         Ok(order) => {
             let link = order_link(&order);
-            let mut response = see_other(&format!("{link}&placed=1"));
+            let mut response = see_other(&link);
+            notice::leave(&mut response, PLACED, &app.config);
             remember_cart_units(response.headers_mut(), 0, app);
             // Without it, the way back leads to the empty cart.
             let _ = KeptCheckout { form, refusal: None, order: Some(link) }.keep(app, visitor, &mut response);
@@ -266,8 +297,10 @@ fn order_link(order: &OrderView) -> String {
 #[derive(Debug, Default, Deserialize)]
 pub(in crate::http) struct OrderQuery {
     key: Option<String>,
-    placed: Option<String>,
 }
+
+/// The notice that an order has just been placed.
+const PLACED: &str = "order-placed";
 
 #[derive(Template)]
 #[template(path = "order.html")]
@@ -309,19 +342,30 @@ impl OrderPage {
     }
 }
 
+/// The visitor's orders are on the account page.
+pub(in crate::http) async fn orders() -> Response {
+    see_other("/account")
+}
+
 /// Shows an order.
 pub(in crate::http) async fn order(
     State(app): State<App>,
     visitor: Visitor,
     ApiPath(id): ApiPath<OrderId>,
     ApiQuery(query): ApiQuery<OrderQuery>,
+    headers: HeaderMap,
 ) -> PageResult {
     let order = app.services.checkout.find_order(visitor.caller(), FindOrder { id, access_key: query.key }).await?;
     let frame = Frame::new(&app, &visitor, "order").await;
     let country_name = country_name(order.shipping_address.country);
-    let (link, placed) = (order_link(&order), query.placed.as_deref() == Some("1"));
+    let (link, placed) = (order_link(&order), notice::read(&headers, &[(PLACED, ())]).is_some());
     let form = CheckoutForm::of(&order);
-    private_page(StatusCode::OK, &OrderPage { frame, link, country_name, placed, csrf: visitor.csrf(), order, form })
+    let page = OrderPage { frame, link, country_name, placed, csrf: visitor.csrf(), order, form };
+    let mut response = private_page(StatusCode::OK, &page)?;
+    if placed {
+        notice::clear(&mut response, &app.config);
+    }
+    Ok(response)
 }
 
 /// Where the bank's page sends the shopper back to.
@@ -333,5 +377,7 @@ pub(in crate::http) async fn back_from_bank(
 ) -> PageResult {
     let order =
         app.services.checkout.check_payment(visitor.caller(), CheckPayment { id, access_key: query.key }).await?;
-    Ok(see_other(&format!("{}&placed=1", order_link(&order))))
+    let mut response = see_other(&order_link(&order));
+    notice::leave(&mut response, PLACED, &app.config);
+    Ok(response)
 }

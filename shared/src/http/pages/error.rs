@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::layout::Frame;
 use super::view::problem_name;
+use crate::http::visitor::Hints;
 use crate::http::{App, Problem};
 
 #[derive(Template)]
@@ -25,9 +26,11 @@ impl ErrorPage<'_> {
     }
 }
 
-/// The page of a problem, without its status. It asks nothing of the shop: the shop may be what failed.
-pub fn error_page(app: &App, problem: &Problem) -> Response {
-    let page = ErrorPage { frame: Frame::bare(app), problem };
+/// The page of a problem, without its status.
+pub async fn error_page(app: &App, hints: Hints, problem: &Problem) -> Response {
+    // The shop may be what failed, or what has too much to do.
+    let shop_answers = problem.status < 500 && !matches!(problem.status, 408 | 429);
+    let page = ErrorPage { frame: Frame::of_error(app, hints, shop_answers).await, problem };
     // Rendering to memory fails only when a value's own `Display` does; then the plain words must do.
     let html = page.render().unwrap_or_else(|_| "Something went wrong.".to_owned());
     ([(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))], html).into_response()

@@ -1,15 +1,20 @@
 //! What surrounds the content of every page, and how a page becomes a response.
 
+use std::time::Duration;
+
 use askama::Template;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::http::visitor::{Visitor, append_cookie, cart_units_cookie};
+use crate::http::visitor::{Hints, Visitor, append_cookie, cart_units_cookie};
 use crate::http::{App, Problem, assets, cursor};
 use shopease_shop::ShopError;
 use shopease_shop::domain::{Category, Handle, Position};
 use shopease_shop::services::ListCategories;
+
+/// How long an error page waits for the categories.
+const CATEGORIES_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Header, navigation and footer of a page.
 pub struct Frame {
@@ -47,8 +52,20 @@ impl Frame {
         }
     }
 
+    /// The frame of an error page, from the visitor's cookies. The categories come only from a shop that may answer, and must
+    /// come soon.
+    pub async fn of_error(app: &App, hints: Hints, shop_answers: bool) -> Self {
+        let frame = Self { signed_in: hints.signed_in, cart_units: hints.cart_units, ..Self::bare(app) };
+        if !shop_answers {
+            return frame;
+        }
+        let categories = app.services.catalog.list_categories(ListCategories);
+        let in_time = tokio::time::timeout(CATEGORIES_TIMEOUT, categories).await;
+        Self { categories: in_time.ok().and_then(Result::ok).unwrap_or_default(), ..frame }
+    }
+
     /// The frame where nothing is known of the visitor.
-    pub fn bare(app: &App) -> Self {
+    fn bare(app: &App) -> Self {
         Self::of_shop(app.config.shop_name.clone())
     }
 
@@ -62,8 +79,7 @@ impl Frame {
             categories: Vec::new(),
             section: "",
             category: None,
-            // The account page knows; it leads on to the sign-in form.
-            signed_in: true,
+            signed_in: false,
             cart_units: 0,
             search: String::new(),
         }

@@ -14,6 +14,7 @@ mod forms;
 mod layout;
 mod listing;
 mod product;
+mod terms;
 pub(super) mod view;
 
 pub(super) use product::ProductPage;

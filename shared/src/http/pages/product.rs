@@ -3,10 +3,11 @@
 use askama::Template;
 
 use super::layout::{Frame, encode};
+use super::terms::{PriceNote, ShippingNote};
 use super::view::filters;
+use crate::http::App;
 use crate::http::visitor::Visitor;
-use crate::http::{App, Problem};
-use shopease_shop::domain::{Image, MAX_LINE_QUANTITY, Money};
+use shopease_shop::domain::{Image, MAX_LINE_QUANTITY, Money, Quantity};
 use shopease_shop::services::{ProductView, VariantView};
 
 /// Up to how many variants are shown as cards that say everything; more are put into a list.
@@ -20,8 +21,8 @@ pub struct Shown {
     pub image: Option<usize>,
     /// The quantity as typed.
     pub quantity: String,
-    /// Why it could not be put into the cart.
-    pub problem: Option<Problem>,
+    /// Why it could not be put into the cart, as a sentence.
+    pub problem: Option<String>,
 }
 
 /// How the variants are offered.
@@ -78,35 +79,48 @@ pub struct ProductPage {
     quantity: String,
     csrf: String,
     idempotency_key: String,
-    problem: Option<Problem>,
+    problem: Option<String>,
+    note: Option<PriceNote>,
 }
 
 impl ProductPage {
     /// The page of a product with what was chosen so far; the first variant in stock if nothing was.
-    pub fn new(app: &App, visitor: &Visitor, frame: Frame, product: ProductView, shown: Shown) -> Self {
-        Self::with_keys(frame, product, shown, visitor.csrf(), app.ids.ulid().to_string())
+    pub async fn new(app: &App, visitor: &Visitor, frame: Frame, product: ProductView, shown: Shown) -> Self {
+        let note = match prices(&product.variants).from {
+            Some(from) => PriceNote::find(app, from.currency).await,
+            None => None,
+        };
+        let keys = (visitor.csrf(), app.ids.ulid().to_string());
+        Self { note, ..Self::with_keys(frame, product, shown, keys) }
     }
 
-    /// The bytes of the page of a product, without the categories in its navigation.
+    /// The bytes of the page of a product, without the categories in its navigation and the note at its price.
     pub fn bytes(product: ProductView) -> usize {
         let shown = Shown { sku: String::new(), image: None, quantity: "1".to_owned(), problem: None };
         let frame = Frame::of_shop(String::new());
-        Self::with_keys(frame, product, shown, String::new(), String::new()).render().map_or(0, |page| page.len())
+        Self::with_keys(frame, product, shown, Default::default()).render().map_or(0, |page| page.len())
     }
 
-    fn with_keys(mut frame: Frame, product: ProductView, shown: Shown, csrf: String, idempotency_key: String) -> Self {
+    fn with_keys(
+        mut frame: Frame,
+        product: ProductView,
+        shown: Shown,
+        (csrf, idempotency_key): (String, String),
+    ) -> Self {
         let variants = &product.variants;
         let chosen = variants.iter().position(|variant| variant.in_stock && variant.sku.as_str() == shown.sku);
         let selected = chosen.or_else(|| variants.iter().position(|variant| variant.in_stock));
         let asked = variants.iter().find(|variant| variant.sku.as_str() == shown.sku);
         let image = shown.image.or_else(|| asked.and_then(|variant| variant.image.map(usize::from)));
         let image = image.filter(|index| *index < product.images.len()).unwrap_or(0);
+        let prices = prices(variants);
         frame.category = product.category.as_ref().map(|category| category.handle.clone());
         Self {
             frame,
             path: format!("/products/{}", encode(product.handle.as_str())),
             choice: choice(&product),
-            prices: prices(variants),
+            prices,
+            note: None,
             selected,
             asked: asked.map(|variant| variant.sku.to_string()),
             image,
@@ -116,6 +130,10 @@ impl ProductPage {
             problem: shown.problem,
             product,
         }
+    }
+
+    fn shipping(&self) -> Option<&ShippingNote> {
+        self.note.as_ref()?.shipping.as_ref()
     }
 
     fn sold_out(&self) -> bool {
@@ -142,23 +160,25 @@ impl ProductPage {
         self.product.images.get(self.image)
     }
 
-    /// A picture of a variant leads to that variant, another only to itself.
+    /// A look at another picture changes nothing of what the address or the form has chosen.
     fn thumbnails(&self) -> Vec<Thumbnail> {
-        let owner =
-            |index: usize| self.product.variants.iter().find(|variant| variant.image.map(usize::from) == Some(index));
+        let variant = self.asked.as_ref().map(|sku| format!("variant={}&", encode(sku))).unwrap_or_default();
+        let quantity = match read_quantity(&self.quantity) {
+            Some(units) if units > 1 => format!("quantity={units}&"),
+            _ => String::new(),
+        };
         let thumbnails = self.product.images.iter().enumerate().map(|(index, image)| Thumbnail {
-            url: match owner(index) {
-                Some(variant) => format!("{}?variant={}", self.path, encode(variant.sku.as_str())),
-                None => match &self.asked {
-                    Some(sku) => format!("{}?variant={}&image={index}", self.path, encode(sku)),
-                    None => format!("{}?image={index}", self.path),
-                },
-            },
+            url: format!("{}?{variant}{quantity}image={index}#pictures", self.path),
             image: image.clone(),
             shown: index == self.image,
         });
         thumbnails.collect()
     }
+}
+
+/// A quantity as an address or a form has it, if it is one.
+pub fn read_quantity(text: &str) -> Option<u32> {
+    Quantity::new(text.trim().parse().ok()?).ok().map(Quantity::get)
 }
 
 fn choice(product: &ProductView) -> Choice {

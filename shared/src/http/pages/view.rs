@@ -53,7 +53,7 @@ fn percent(rate_ppm: u32) -> String {
 }
 
 /// A weight for people: grams below a kilogram, else kilograms with up to two decimals.
-fn weight(grams: u32) -> String {
+pub fn weight(grams: u32) -> String {
     if grams < 1_000 {
         return format!("{grams}\u{a0}g");
     }

@@ -1,0 +1,80 @@
+//! What pages say beside prices: whether the tax is in them, and what shipping costs before there is an address.
+
+use super::view::weight;
+use crate::http::App;
+use shopease_shop::domain::{Currency, Money, ShippingTerms};
+use shopease_shop::services::{SaleTerms, ViewSaleTerms};
+
+/// The terms of a shop in one currency.
+pub struct PriceNote {
+    /// Whether the prices contain the tax.
+    pub prices_include_tax: bool,
+    /// The method that is offered first.
+    pub shipping: Option<ShippingNote>,
+}
+
+/// A shipping method as it is described beside prices.
+pub struct ShippingNote {
+    /// Name for people.
+    pub title: String,
+    /// How long it takes, for people.
+    pub delivery_estimate: String,
+    /// Where it delivers and how much, for people: ` to Germany, up to 30 kg`; empty without such limits.
+    pub limits: String,
+    /// Whether it delivers to some countries only.
+    pub somewhere: bool,
+    /// Its lowest price.
+    pub price_from: Money,
+    /// Goods for at least this much ship free.
+    pub free_from: Option<Money>,
+}
+
+impl PriceNote {
+    /// The note for prices in a currency. Without it the shop still sells: a failure shows none.
+    pub async fn find(app: &App, currency: Currency) -> Option<Self> {
+        let SaleTerms { prices_include_tax, shipping } =
+            app.services.catalog.view_sale_terms(ViewSaleTerms).await.ok()?;
+        let shipping = shipping.iter().find_map(|method| ShippingNote::of(method, currency));
+        Some(Self { prices_include_tax, shipping })
+    }
+
+    /// What is in a price and what comes on top of it.
+    pub fn sentence(&self) -> &'static str {
+        if self.prices_include_tax { "incl. VAT, plus shipping" } else { "plus tax and shipping" }
+    }
+}
+
+impl ShippingNote {
+    fn of(method: &ShippingTerms, currency: Currency) -> Option<Self> {
+        let in_currency = |amounts: &[Money]| amounts.iter().find(|amount| amount.currency == currency).copied();
+        let names = method.countries.iter().map(|country| super::checkout::country_name(*country));
+        let places = match method.countries.len() {
+            0 => String::new(),
+            1..=3 => format!(" to {}", names.collect::<Vec<_>>().join(", ")),
+            count => format!(" to {count} countries"),
+        };
+        let heaviest = method.up_to_grams.and_then(|grams| u32::try_from(grams).ok());
+        let heaviest = heaviest.map(|grams| format!(", up to {}", weight(grams))).unwrap_or_default();
+        Some(Self {
+            title: method.title.clone(),
+            delivery_estimate: method.delivery_estimate.clone(),
+            limits: format!("{places}{heaviest}"),
+            somewhere: !method.countries.is_empty(),
+            price_from: in_currency(&method.prices_from)?,
+            free_from: in_currency(&method.free_from),
+        })
+    }
+
+    /// What is missing for free shipping; `None` when it is free already or never.
+    pub fn missing(&self, subtotal: &Money) -> Option<Money> {
+        let from = self.free_from.filter(|from| from.currency == subtotal.currency)?;
+        let missing = from.amount_minor.saturating_sub(subtotal.amount_minor);
+        (missing > 0).then_some(Money::new(missing, from.currency))
+    }
+
+    /// Whether goods for this much ship free.
+    pub fn is_free(&self, subtotal: &Money) -> bool {
+        self.free_from
+            .is_some_and(|from| from.currency == subtotal.currency && subtotal.amount_minor >= from.amount_minor)
+    }
+}
