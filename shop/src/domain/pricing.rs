@@ -65,12 +65,7 @@ impl QuoteLine {
     ///
     /// # Errors
     /// [`RuleError`] when the total is too large.
-    pub fn of(
-        product: &Product,
-        variant: &Variant,
-        unit_price: Money,
-        quantity: Quantity,
-    ) -> Result<Self, RuleError> {
+    pub fn of(product: &Product, variant: &Variant, unit_price: Money, quantity: Quantity) -> Result<Self, RuleError> {
         Ok(Self {
             sku: variant.sku.clone(),
             product_handle: product.handle.clone(),

@@ -155,8 +155,7 @@ impl ShippingTable {
     /// wherever another delivers.
     pub fn gap_of(&self, currency: Currency) -> Option<String> {
         let todo = format!("add prices in {currency} to SHOPEASE_SHIPPING_METHODS, or sell in another currency");
-        let priced: Vec<&ShippingMethod> =
-            self.methods.iter().filter(|method| method.has_price_in(currency)).collect();
+        let priced: Vec<&ShippingMethod> = self.methods.iter().filter(|method| method.has_price_in(currency)).collect();
         if priced.is_empty() {
             return Some(format!(
                 "no shipping method has a price in {currency}: nothing that is shipped can be ordered in it; {todo}"
