@@ -214,7 +214,7 @@ async fn open_embedded(
     use crate::embedded::{EmbeddedConfig, EmbeddedDynamoDb};
     let engine = EmbeddedDynamoDb::start(&EmbeddedConfig { path, port }, env)
         .map_err(|error| StoreError::Unavailable(error.into()))?;
-    let store = Arc::new(crate::dynamodb::DynamoDbStore::on_engine(&engine, "shopease", ids).await);
+    let store = Arc::new(crate::dynamodb::DynamoDbStore::on_engine(&engine, "shopease", env, ids).await);
     if engine.is_new() {
         store.create_first_table().await?;
     } else {

@@ -93,13 +93,7 @@ impl DynamoDbStore {
     /// AWS account, and bulk writes as transactions.
     pub async fn connect(config: &DynamoDbConfig, env: &(dyn Env + Sync), ids: Arc<dyn IdGenerator>) -> Self {
         let loader = with_limits();
-        let client = |sdk: &SdkConfig| {
-            let mut config = aws_sdk_dynamodb::config::Builder::from(sdk);
-            if telemetry::usage::is_measured(env) {
-                config = config.interceptor(usage::ConsumedCapacity);
-            }
-            Client::from_conf(config.build())
-        };
+        let client = |sdk: &SdkConfig| client(sdk, env);
         let Some(endpoint_url) = &config.endpoint_url else {
             return Self::new(client(&loader.load().await), &config.table, ids);
         };
@@ -114,14 +108,24 @@ impl DynamoDbStore {
     pub async fn on_engine(
         engine: &crate::embedded::EmbeddedDynamoDb,
         table: impl Into<String>,
+        env: &(dyn Env + Sync),
         ids: Arc<dyn IdGenerator>,
     ) -> Self {
         let loader = with_limits().http_client(engine.client());
         let loader = loader.credentials_provider(made_up(MADE_UP_KEY)).region(Region::new(MADE_UP_REGION));
         // Names nothing: the client leads to the engine.
         let sdk_config = loader.endpoint_url("http://embedded.invalid").load().await;
-        Self::new(Client::new(&sdk_config), table, ids).with_bulk_writes(BulkWrites::Transactions)
+        Self::new(client(&sdk_config, env), table, ids).with_bulk_writes(BulkWrites::Transactions)
     }
+}
+
+/// A client that tells what it used, where that is measured.
+fn client(sdk: &SdkConfig, env: &(dyn Env + Sync)) -> Client {
+    let mut config = aws_sdk_dynamodb::config::Builder::from(sdk);
+    if telemetry::usage::is_measured(env) {
+        config = config.interceptor(usage::ConsumedCapacity);
+    }
+    Client::from_conf(config.build())
 }
 
 /// The access key of an engine that needs none.

@@ -64,7 +64,7 @@ async fn what_has_expired_leaves_the_file_and_what_has_not_stays() {
     let sweeps = Sweeps { first_after: Duration::from_millis(300), pause: Duration::from_millis(100) };
     let config = EmbeddedConfig { path, port: None };
     let engine = EmbeddedDynamoDb::start_with(&config, &Variables(&[]), sweeps).expect("starts");
-    let store = DynamoDbStore::on_engine(&engine, "shopease", Arc::new(SeededIds::new(1))).await;
+    let store = DynamoDbStore::on_engine(&engine, "shopease", &Variables(&[]), Arc::new(SeededIds::new(1))).await;
     store.create_table().await.expect("a table");
     let ada = fixtures::customer("ada");
     let old = fixtures::session(&ada, "old", datetime!(2001-01-01 12:00 UTC));

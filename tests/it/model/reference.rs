@@ -311,6 +311,8 @@ impl Model {
     }
 
     fn refund(&mut self, place: usize, amount: Option<i64>, key: u8) -> String {
+        // What the provider knows is booked first.
+        self.look(place);
         let order = &self.orders[place];
         if let Some((_, known)) = order.refunds.iter().find(|(known, _)| *known == key) {
             return if amount.is_none_or(|amount| amount == *known) { order.text() } else { "key reused".to_owned() };

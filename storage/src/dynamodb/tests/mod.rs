@@ -36,7 +36,8 @@ impl Bench {
     async fn at(path: EmbeddedPath) -> Self {
         let config = EmbeddedConfig { path, port: None };
         let engine = EmbeddedDynamoDb::start(&config, &MapEnv::default()).expect("the engine starts");
-        let mut store = DynamoDbStore::on_engine(&engine, "shop", Arc::new(SeededIds::new(1))).await;
+        let mut store =
+            DynamoDbStore::on_engine(&engine, "shop", &MapEnv::default(), Arc::new(SeededIds::new(1))).await;
         let wire = Wire::default();
         // What takes long on a busy machine is not asked for twice.
         let patient = TimeoutConfig::builder().operation_timeout(Duration::from_mins(1)).build();
