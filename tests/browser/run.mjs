@@ -112,7 +112,7 @@ try {
   await step("one process: the operator works", () => operate(operator, email, password));
   await operator.context.close();
   const pocket = await open(browser, local.url, PHONE);
-  await step("one process: the operator works on a phone", () => operate(pocket, email, password, 1));
+  await step("one process: the operator works on a phone", () => operate(pocket, email, password));
   await pocket.context.close();
 
   await fitsScreens();

@@ -347,8 +347,8 @@ export async function looksAtTheCosts(visit, file) {
   await page.locator("#said", { hasText: "Computed in" }).waitFor({ timeout: 60_000 });
 }
 
-/** Signs in as the operator, gives money back for one of the newest orders and sends it, corrects a stock. */
-export async function operate(visit, email, password, which = 0) {
+/** Signs in as the operator, gives money back for the newest order that is paid and sends it, corrects a stock. */
+export async function operate(visit, email, password) {
   const { page } = visit;
   await page.goto("/admin");
   await page.waitForURL(isAt("/login"));
@@ -358,7 +358,8 @@ export async function operate(visit, email, password, which = 0) {
   await page.waitForURL(isAt("/admin"));
   await page.getByText("ada@example.com").first().waitFor();
   await inspect(visit, "admin-orders");
-  await page.locator("th a[href^='/admin/orders/']").nth(which).click();
+  const paid = page.locator("tbody tr").filter({ hasText: "Paid" }).filter({ hasNotText: /refunded/i });
+  await paid.first().locator("th a[href^='/admin/orders/']").click();
   await heading(page, /Order/);
   await inspect(visit, "admin-order");
   await page.fill("[name=amount]", "1,000");
