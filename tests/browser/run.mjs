@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { access, readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
 
 import { chromium } from "playwright-core";
 
@@ -10,8 +11,8 @@ import * as deployments from "./deployments.mjs";
 import { DESKTOP, PHONE, buy, buyAtTheBank, changesTheCart, goesBackAndReloads, haveAnAccount, isMovedBetweenPaths, looksAtErrors, looksAtTheCosts, looksAtPictures, looksAtTheFrontDoor, open, operate } from "./shopper.mjs";
 import { LONG_WORD, catalogOfLongWords, everyProductFits, longWordsFit } from "./widths.mjs";
 
-/** The directory of exports of real shops, which are not part of the sources. */
-const CATALOGS = process.env.SHOPEASE_TEST_CATALOGS;
+/** The directory of exports of real shops, which are not part of the sources: beside them unless the variable says otherwise. */
+const CATALOGS = process.env.SHOPEASE_TEST_CATALOGS ?? fileURLToPath(new URL("../../../shared/catalogs", import.meta.url));
 
 const browser = await chromium.launch({
   executablePath: deployments.required("CHROMIUM"),
@@ -61,7 +62,7 @@ async function fitsScreens() {
   for (const name of ["store-a", "store-d"]) {
     const catalog = `${CATALOGS}/${name}.csv`;
     if (!(await access(catalog).then(() => true, () => false))) {
-      console.log(`skipped  ${name}: every product fits its screen (SHOPEASE_TEST_CATALOGS names no directory with ${name}.csv)`);
+      console.log(`skipped  ${name}: every product fits its screen (there is no ${catalog})`);
       continue;
     }
     const shop = await step(`${name}: is imported`, () => deployments.embedded({ catalog }));

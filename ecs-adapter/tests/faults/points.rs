@@ -39,9 +39,18 @@ const DECLINED: [&str; 7] = [
 ];
 /// Moments of a checkout whose bank wants to ask the shopper.
 const ASKED: [&str; 4] = ["before-provider:2", "after-provider:2", "before-step:2", "after-step:2"];
-/// Moments of a refund: the wish is written, the provider asked, the refund written.
-const REFUND: [&str; 6] =
-    ["before-step:1", "after-step:1", "before-provider:1", "after-provider:1", "before-step:2", "after-step:2"];
+/// Moments of a refund before the wish is written: the provider is asked what it has refunded before.
+const NO_WISH_YET: [&str; 2] = ["before-provider:1", "before-step:1"];
+/// All moments of a refund: the wish is written, the provider asked, the refund written.
+const REFUND: [&str; 7] = [
+    NO_WISH_YET[0],
+    NO_WISH_YET[1],
+    "after-step:1",
+    "before-provider:2",
+    "after-provider:1",
+    "before-step:2",
+    "after-step:2",
+];
 /// Moments of a worker that finishes an order whose capture was never asked for.
 const WORKER: [&str; 6] = [
     "worker-before-carry-on",
@@ -171,7 +180,7 @@ impl Run {
         for (point, order_id, case) in orders {
             self.number += 1;
             let comes_again = self.number.is_multiple_of(2);
-            if point == "before-step:1" && !comes_again {
+            if NO_WISH_YET.contains(&point) && !comes_again {
                 self.cases[case].end = End::Paid;
             }
             let shop = self.site.serve(&[("SHOPEASE_FAILPOINT", point)]).await;
