@@ -144,6 +144,9 @@ async fn a_header_of_one_value_may_not_be_there_twice(shop: TestShop) {
             assert_eq!(answer.problem(), (400, "malformed-request".to_owned()), "{name}");
         }
     }
+    // As an HTTP API joins two.
+    let joined = ada.post_once("/api/v1/cart/line-items", "a,b", &body).await;
+    assert_eq!(joined.problem(), (400, "malformed-request".to_owned()));
     assert_eq!(ada.cart().await["units"], 0);
 }
 

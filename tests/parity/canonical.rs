@@ -14,7 +14,11 @@ pub fn canonical(text: &str, letter: char, seen: &mut Vec<String>) -> String {
             continue;
         }
         rest = &rest[word.len()..];
-        if let Some(time) = point_in_time(word, rest) {
+        if word == "available" && rest.starts_with("\":") {
+            // Each door orders, so that the next one finds less.
+            out.push_str("available\":<units>");
+            rest = rest[2..].trim_start_matches(|char: char| char.is_ascii_digit());
+        } else if let Some(time) = point_in_time(word, rest) {
             out.push_str("<time>");
             rest = &rest[time..];
         } else if is_clock(word, rest) {
