@@ -177,7 +177,9 @@ const fn written(format: Format) -> &'static str {
         Format::Email => "Enter an email address of at most 254 characters, for example name@example.com.",
         Format::Handle => "Enter a handle of 1 to 255 letters, digits and hyphens.",
         Format::Id => "Enter an ID as the API returned it.",
-        Format::IdempotencyKey => "Send an Idempotency-Key header of 1 to 255 visible ASCII characters.",
+        Format::IdempotencyKey => {
+            "Send an Idempotency-Key header of 1 to 255 visible ASCII characters other than the comma."
+        }
         Format::JsonObject => "Send the body as a JSON object.",
         Format::OrderNumber => "Enter an order number of ten letters and digits, such as 0GXB7-65C6F.",
         Format::PaymentMethod => "Choose a card: the payment method is a card token of the payment provider.",
