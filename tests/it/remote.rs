@@ -183,7 +183,7 @@ async fn fill_carts(script: &mut Script<'_>) {
     let (shop, ada, bob) = (script.shop.clone(), caller("ada"), caller("bob"));
     script.note("empty cart", shop.carts.view_cart(&ada, ViewCart).await);
     script.note("add", shop.carts.add_line_item(&ada, add("KETTLE", 2)).await);
-    for (key, units) in [("k", 1), ("k", 1), ("k", 2), ("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", 1)] {
+    for (key, units) in [("k", 1), ("k", 1), ("k", 2), ("!\"#$%&'()*+-./:;<=>?@[\\]^_`{|}~", 1)] {
         script.note(
             "add once",
             shop.carts
