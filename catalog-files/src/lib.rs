@@ -3,7 +3,7 @@
 //! [`read`] finds the products in the bytes of a file; it knows no store. [`import`] lays them over what a store has,
 //! some at a time, and can be repeated: a second run of the same file changes nothing. Everything that could not or would
 //! not be taken is reported with its line. Structure is read liberally (old and new headers, any row order, spreadsheet
-//! habits), values strictly: a price, quantity, weight or yes/no that is there but is none rejects its row, and what a
+//! habits), values strictly: a price, quantity, weight or yes/no that is there but cannot be read rejects its row, and what a
 //! file does not say leaves a product as it is.
 
 mod columns;

@@ -60,6 +60,13 @@ impl ShopConfig {
             low_stock_units: reader.or("SHOPEASE_LOW_STOCK_UNITS", 3),
         }
     }
+
+    /// Logs what the tables do not let the shop sell, with what to do.
+    pub fn warn_of_gaps(&self) {
+        if let Some(gap) = self.pricing.shipping.gap_of(self.currency) {
+            tracing::warn!("{gap}");
+        }
+    }
 }
 
 /// `SHOPEASE_COUNTRIES`: codes of the countries that the shop sells to, with commas between them (default: all), sorted by name.
@@ -90,15 +97,6 @@ fn tax_rates(reader: &mut Reader<'_>) -> TaxTable {
         reader.problem(NAME, format!("{country} has no region {region:?}; write the code{hint}"));
     }
     table
-}
-
-impl ShopConfig {
-    /// Logs what the tables do not let the shop sell, with what to do.
-    pub fn warn_of_gaps(&self) {
-        if let Some(gap) = self.pricing.shipping.gap_of(self.currency) {
-            tracing::warn!("{gap}");
-        }
-    }
 }
 
 fn language(reader: &mut Reader<'_>) -> Language {

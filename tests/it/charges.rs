@@ -15,7 +15,7 @@ use shopease_shop::ports::{Clock as _, SharedStore};
 use shopease_shop::services::audit;
 use shopease_shop::testing::fixtures;
 
-use crate::harness::{Answer, BANK, Client, TestShop, WEBHOOK_SECRET, address, both_stores, text};
+use crate::harness::{Answer, BANK, Client, TestShop, WEBHOOK_SECRET, address, both_stores, on_stores, text};
 use crate::stripe_double::Stripe;
 
 const CARD: &str = "pm_card_visa";
@@ -269,25 +269,9 @@ both_stores!(
     who_is_refused_at_the_bank_tries_another_card_with_the_details_kept,
 );
 
-/// Stamps each test for each store, with a shop of its own.
-macro_rules! with_stripe {
-    ($($name:ident),* $(,)?) => {
-        mod stripe_on_dynamodb {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() {
-                shopease_storage::testing::on_dynamodb(super::$name).await;
-            })*
-        }
-        mod stripe_on_postgres {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() {
-                let name = concat!(module_path!(), "::", stringify!($name));
-                shopease_storage::testing::on_postgres(name, super::$name).await;
-            })*
-        }
-    };
-}
-with_stripe!(
+on_stores!(
+    stripe_on_dynamodb,
+    stripe_on_postgres;
     what_others_refunded_at_stripe_is_booked_and_the_shops_own_requested,
     a_dispute_at_stripe_is_a_state_of_the_order,
     a_total_that_stripe_takes_from_no_card_is_said_before_paying,

@@ -53,6 +53,27 @@ macro_rules! both_stores {
 }
 pub(crate) use both_stores;
 
+/// Stamps a test for each store that opens a shop itself: `on_stores!(on_dynamodb, on_postgres; name);` for
+/// `async fn name(store: SharedStore)`, with the names of the modules for both.
+macro_rules! on_stores {
+    ($dynamodb:ident, $postgres:ident; $($name:ident),* $(,)?) => {
+        mod $dynamodb {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                shopease_storage::testing::on_dynamodb(super::$name).await;
+            })*
+        }
+        mod $postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                let name = concat!(module_path!(), "::", stringify!($name));
+                shopease_storage::testing::on_postgres(name, super::$name).await;
+            })*
+        }
+    };
+}
+pub(crate) use on_stores;
+
 /// A test of [`both_stores`].
 pub type Scenario = fn(TestShop) -> Pin<Box<dyn Future<Output = ()>>>;
 

@@ -18,7 +18,7 @@ use shopease_shop::testing::fixtures;
 use time::Duration;
 
 use crate::fronted::{Before, Fronted};
-use crate::harness::{Client, TestShop, WEBHOOK_SECRET, text};
+use crate::harness::{Client, TestShop, WEBHOOK_SECRET, on_stores, text};
 
 /// What happens at the provider before a refund that the shop asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -357,25 +357,9 @@ async fn a_refusal_that_changed_nothing_is_one(store: SharedStore) {
     scene.shop.assert_books_agree().await;
 }
 
-/// Stamps each test for each store.
-macro_rules! on_both {
-    ($($name:ident),* $(,)?) => {
-        mod on_dynamodb {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() {
-                shopease_storage::testing::on_dynamodb(super::$name).await;
-            })*
-        }
-        mod on_postgres {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() {
-                let name = concat!(module_path!(), "::", stringify!($name));
-                shopease_storage::testing::on_postgres(name, super::$name).await;
-            })*
-        }
-    };
-}
-on_both!(
+on_stores!(
+    on_dynamodb,
+    on_postgres;
     a_part_is_given_back_once,
     all_of_it_is_done_though_the_provider_refuses,
     more_than_is_left_is_done_when_the_sum_says_so,

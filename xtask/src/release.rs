@@ -50,47 +50,34 @@ fn migrations() -> Result<String> {
     Ok(list)
 }
 
-/// Calls of the database's functions with what they leave: a test makes them, and writes them where it is told to.
+/// Calls of the database's functions with what they leave.
 fn calls(file: &Path) -> Result<()> {
     let server = Postgres::start()?;
+    let url = server.url();
     let test = "postgres::tests::releases::every_function_that_a_statement_calls_is_recorded";
-    execute(
-        cargo()
-            // The whole workspace, to share what an ordinary test run has built.
-            .args(["test", "--quiet", "--workspace", "--lib", "--", "--exact", test])
-            .env("SHOPEASE_TEST_DATABASE_URL", server.url())
-            .env("SHOPEASE_TEST_RECORD_CALLS", file),
-    )?;
-    if !file.exists() {
-        bail!("{} was not written: is the test still called {test}?", file.display());
-    }
-    Ok(())
+    let variables = [("SHOPEASE_TEST_DATABASE_URL", Path::new(&url)), ("SHOPEASE_TEST_RECORD_CALLS", file)];
+    recorded_by(&["--lib"], test, &variables, file)
 }
 
-/// The description of the API, and an answer of every operation: a test makes them, and writes them where it is told to.
+/// The description of the API, and an answer of every operation.
 fn api(release: &Path) -> Result<()> {
     let test = "releases::answers::every_operation_of_today_is_recorded";
-    execute(
-        cargo()
-            .args(["test", "--quiet", "--workspace", "--test", "it", "--", "--exact", test])
-            .env("SHOPEASE_TEST_RECORD_API", release),
-    )?;
-    if !release.join("openapi.json").exists() {
-        bail!("openapi.json was not written: is the test still called {test}?");
-    }
-    Ok(())
+    recorded_by(&["--test", "it"], test, &[("SHOPEASE_TEST_RECORD_API", release)], &release.join("openapi.json"))
 }
 
-/// What each function does to the table: a test finds out, and writes it where it is told to.
+/// What each function does to the table.
 fn access(release: &Path) -> Result<()> {
     let test = "access::each_function_may_do_to_the_table_what_its_use_cases_do";
-    execute(
-        cargo()
-            .args(["test", "--quiet", "--workspace", "--test", "it", "--", "--exact", test])
-            .env("SHOPEASE_TEST_RECORD_ACCESS", release),
-    )?;
-    if !release.join("access.json").exists() {
-        bail!("access.json was not written: is the test still called {test}?");
+    recorded_by(&["--test", "it"], test, &[("SHOPEASE_TEST_RECORD_ACCESS", release)], &release.join("access.json"))
+}
+
+/// Has a test write a file where it is told to by variables. The whole workspace is built, to share what an ordinary test run has.
+fn recorded_by(target: &[&str], test: &str, variables: &[(&str, &Path)], file: &Path) -> Result<()> {
+    let mut command = cargo();
+    command.args(["test", "--quiet", "--workspace"]).args(target).args(["--", "--exact", test]);
+    execute(command.envs(variables.iter().copied()))?;
+    if !file.exists() {
+        bail!("{} was not written: is the test still called {test}?", file.display());
     }
     Ok(())
 }

@@ -148,9 +148,7 @@ impl ShippingTable {
             RuleError::ShippingWeight { country }
         }
     }
-}
 
-impl ShippingTable {
     /// What cannot be delivered for want of a price in a currency, with what to do; `None` when some method has a price
     /// wherever another delivers.
     pub fn gap_of(&self, currency: Currency) -> Option<String> {

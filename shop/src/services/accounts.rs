@@ -207,14 +207,15 @@ impl LocalShop {
 
     /// Gives the account what the visitor has ordered before.
     async fn adopt_visitor_orders(&self, caller: &Caller, customer: &Customer) -> ShopResult<()> {
-        let visitor = CartOwner::visitor(&caller.token);
+        let (visitor, mut after) = (CartOwner::visitor(&caller.token), None);
         loop {
-            let found = self.store.list_orders_of(&visitor, None, PageLimit::DEFAULT).await?.items;
-            if found.is_empty() {
-                return Ok(());
-            }
-            for summary in found {
+            let page = self.store.list_orders_of(&visitor, after.as_ref(), PageLimit::DEFAULT).await?;
+            for summary in page.items {
                 until_written(MAX_TRIES, || self.adopt(&summary.id, &visitor, customer)).await?;
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(());
             }
         }
     }

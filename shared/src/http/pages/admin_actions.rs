@@ -53,7 +53,7 @@ impl ActionForm {
     /// Reads the form.
     ///
     /// # Errors
-    /// [`RuleError::InvalidValue`] for an action that does not exist, and for an amount that is none.
+    /// [`RuleError::InvalidValue`] for an action that does not exist, and for an amount that cannot be read.
     pub fn read(&self) -> Result<Action, RuleError> {
         match self.action.as_str() {
             "refund" => Ok(Action::Refund(self.refund_amount()?)),

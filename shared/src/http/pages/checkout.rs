@@ -330,7 +330,7 @@ impl OrderPage {
             && matches!(self.order.payment_state, PaymentState::Declined | PaymentState::Voided)
     }
 
-    /// The bank said no, so that another card may do; a limit of the shop is none of the bank's.
+    /// The bank said no, so that another card may do; what the shop cannot charge is not the bank's answer.
     fn is_declined(&self) -> bool {
         let limit = self.order.decline_code.as_deref().is_some_and(texts::is_limit);
         self.order.payment_state == PaymentState::Declined && !limit
