@@ -13,14 +13,14 @@ use shopease_process::config::Reader;
 use shopease_shared::http::{EmbeddedAssets, NamedAsset};
 use shopease_shop::ports::{Asset, AssetStore, Env, MAX_ASSET_BYTES, Source, StoreError};
 
-use crate::service::{Call, Failure, Patience, Service, host, own_endpoint};
+use crate::service::{Call, Failure, RetryLimits, Service, host, own_endpoint};
 
 /// The variable.
 const NAME: &str = "SHOPEASE_ASSETS";
 /// What a visitor waits for a file: well below a request's budget.
-const READING: Patience = Patience { tries: 3, in_all: Duration::from_secs(5) };
+const READING: RetryLimits = RetryLimits { tries: 3, in_all: Duration::from_secs(5) };
 /// What an upload waits for one.
-const WRITING: Patience = Patience { tries: 5, in_all: Duration::from_secs(30) };
+const WRITING: RetryLimits = RetryLimits { tries: 5, in_all: Duration::from_secs(30) };
 /// How long a file is kept before S3 is asked again: an upload is seen by then.
 const FRESH: Duration = Duration::from_mins(5);
 /// How many bytes are kept; the shop's own assets are 200 KB.

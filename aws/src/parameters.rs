@@ -11,12 +11,12 @@ use serde::Deserialize;
 use serde_json::json;
 use shopease_shop::ports::{Env, Source};
 
-use crate::service::{Call, Failure, Patience, Service, host};
+use crate::service::{Call, Failure, RetryLimits, Service, host};
 
 /// The variable.
 const PREFIX: &str = "SHOPEASE_SSM_PREFIX";
 /// What a start may spend on all of it: Lambda gives an environment ten seconds to begin.
-const PATIENCE: Patience = Patience { tries: 5, in_all: Duration::from_secs(6) };
+const LIMITS: RetryLimits = RetryLimits { tries: 5, in_all: Duration::from_secs(6) };
 /// Most parameters of one answer: <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParametersByPath.html>
 const PAGE: u32 = 10;
 /// Pages that no configuration has, so that a broken answer cannot keep a start busy for ever.
@@ -190,7 +190,7 @@ async fn read_all(service: &Service, prefix: &str) -> Result<Vec<Parameter>, Par
             body: body.to_string().into_bytes(),
             max_bytes: MAX_ANSWER_BYTES,
         };
-        let left = Patience { in_all: PATIENCE.in_all.saturating_sub(begun.elapsed()), ..PATIENCE };
+        let left = RetryLimits { in_all: LIMITS.in_all.saturating_sub(begun.elapsed()), ..LIMITS };
         let (_, body) = service.send(&call, left).await.map_err(|failure| match failure {
             Failure::Refused { ref code, .. } if code.contains("AccessDenied") => {
                 ParametersError::Denied { prefix: prefix.to_owned(), source: failure.into() }

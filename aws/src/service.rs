@@ -33,7 +33,7 @@ const MAX_ERROR_BYTES: usize = 64 * 1024;
 
 /// How long a call may take, with all its tries.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Patience {
+pub(crate) struct RetryLimits {
     pub tries: u32,
     pub in_all: Duration,
 }
@@ -130,17 +130,17 @@ impl Service {
         Ok(Self { name, region, endpoint, http, provider, credentials: Arc::default() })
     }
 
-    /// Sends a call, again after transient failures while there is patience. There is no retry budget: calls are few,
+    /// Sends a call, again after transient failures while there is limits. There is no retry budget: calls are few,
     /// because parameters are read when a process starts and assets through a cache.
-    pub async fn send(&self, call: &Call, patience: Patience) -> Result<(HeaderMap, Vec<u8>), Failure> {
-        let deadline = Instant::now() + patience.in_all;
+    pub async fn send(&self, call: &Call, limits: RetryLimits) -> Result<(HeaderMap, Vec<u8>), Failure> {
+        let deadline = Instant::now() + limits.in_all;
         let attempt = async || {
             let until = deadline.min(Instant::now() + TRY_TIMEOUT);
             let answer = timeout_at(until, self.try_once(call)).await;
             let answer = answer.unwrap_or_else(|late| Err(Failure::no_answer("no answer in time", late)));
             answer.map_err(|failure| TryError::transient_if(failure, Failure::is_transient))
         };
-        let policy = Policy::new(patience.tries, FIRST_PAUSE).beginning_within(patience.in_all);
+        let policy = Policy::new(limits.tries, FIRST_PAUSE).beginning_within(limits.in_all);
         policy.run(&SystemIds, attempt).await
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::patience::patiently;
+use super::retry::with_retries;
 use super::write::Writer;
 use super::{ImportedProduct, StockTarget};
 use shopease_shop::domain::{Inventory, Sku, StockChange};
@@ -24,14 +24,14 @@ impl Writer<'_> {
             .collect();
         let store = self.store();
         if !self.options.dry_run && !first.is_empty() {
-            patiently(|| store.initialize_stock(&first)).await?;
+            with_retries(|| store.initialize_stock(&first)).await?;
         }
         self.report.stock_initialized += first.len();
         for target in targets.iter().filter(|target| self.options.set_stock && target.is_told) {
             let differs = levels.get(&target.sku).is_some_and(|available| *available != target.units);
             if differs {
                 if !self.options.dry_run {
-                    patiently(|| store.correct_stock(&target.sku, StockChange::SetAvailable(target.units))).await?;
+                    with_retries(|| store.correct_stock(&target.sku, StockChange::SetAvailable(target.units))).await?;
                 }
                 self.report.stock_corrected += 1;
             }
@@ -70,7 +70,7 @@ impl Writer<'_> {
             return Ok(Some(units));
         }
         let first = [(new.clone(), units)];
-        if patiently(|| store.initialize_stock(&first)).await?.is_empty() {
+        if with_retries(|| store.initialize_stock(&first)).await?.is_empty() {
             // Once: a second try after a lost answer would sell every unit twice.
             store.correct_stock(new, StockChange::Adjust(change(units))).await?;
         }
@@ -85,7 +85,7 @@ impl Writer<'_> {
             if self.options.dry_run || units == 0 {
                 return Ok(Some(units));
             }
-            match patiently(|| store.correct_stock(sku, StockChange::Adjust(-change(units)))).await {
+            match with_retries(|| store.correct_stock(sku, StockChange::Adjust(-change(units)))).await {
                 Ok(_) => return Ok(Some(units)),
                 // Some were sold since they were counted.
                 Err(StoreError::OutOfStock { .. }) => {}
@@ -101,7 +101,7 @@ impl Writer<'_> {
         let skus: Vec<Sku> = skus.into_iter().collect();
         let mut levels = HashMap::with_capacity(skus.len());
         for chunk in skus.chunks(CHUNK) {
-            let found = patiently(|| store.find_stock_levels(chunk)).await?;
+            let found = with_retries(|| store.find_stock_levels(chunk)).await?;
             levels.extend(found.into_iter().map(|level| (level.sku, level.available)));
         }
         let moved = skus.iter().filter_map(|sku| Some((sku.clone(), *self.moved.get(sku)?)));

@@ -16,8 +16,8 @@ mod levels;
 mod merge;
 mod options;
 mod parallel;
-mod patience;
 mod report;
+mod retry;
 mod sku;
 mod table;
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::group::{DraftProduct, Outcome};
 use super::issue::Issues;
 use super::merge::{Context, merge};
 use super::parallel::in_parallel;
-use super::patience::{patiently, store_reason};
+use super::retry::{store_reason, with_retries};
 use super::told::Told;
 use super::{CatalogFile, ImportReport, ImportedProduct, LeftOutProduct};
 use shopease_shop::domain::{
@@ -214,7 +214,7 @@ impl<'a> Writer<'a> {
         let skus: Vec<Sku> = wanted.keys().cloned().collect();
         let mut owned = HashSet::new();
         for skus in skus.chunks(CHUNK) {
-            for owner in patiently(|| self.store().find_products_by_sku(skus)).await? {
+            for owner in with_retries(|| self.store().find_products_by_sku(skus)).await? {
                 let wanted = owner.variants.iter().filter_map(|variant| wanted.get_key_value(&variant.sku));
                 let by_others = wanted.filter(|(_, handle)| **handle != owner.handle);
                 owned.extend(by_others.map(|(sku, handle)| (handle.clone(), sku.clone())));
@@ -299,7 +299,7 @@ impl<'a> Writer<'a> {
 
     async fn upsert(&self, product: &Product, terms: SearchTerms, is_new: bool) -> Result<Written, StoreError> {
         if !self.options.dry_run {
-            match patiently(|| self.store().upsert_product(product, &terms)).await {
+            match with_retries(|| self.store().upsert_product(product, &terms)).await {
                 Ok(_) => {}
                 Err(error) if error.retryable() => return Err(error),
                 Err(error) => return Ok(Written::Failed(store_reason(&error))),
@@ -352,7 +352,7 @@ impl<'a> Writer<'a> {
             stored.status = product.status;
             if !self.options.dry_run {
                 let terms = self.terms(&stored);
-                patiently(|| self.store().upsert_product(&stored, &terms)).await?;
+                with_retries(|| self.store().upsert_product(&stored, &terms)).await?;
             }
             self.report.withdrawn += 1;
             let reason = "it was on sale and is no longer".to_owned();
@@ -362,7 +362,7 @@ impl<'a> Writer<'a> {
     }
 
     async fn find(&self, handles: &[Handle]) -> Result<HashMap<Handle, Product>, StoreError> {
-        let products = patiently(|| self.store().find_products(handles)).await?;
+        let products = with_retries(|| self.store().find_products(handles)).await?;
         Ok(products.into_iter().map(|product| (product.handle.clone(), product)).collect())
     }
 

@@ -76,11 +76,11 @@ pub async fn audit(args: AuditArgs) -> anyhow::Result<ExitCode> {
     if args.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
     } else {
-        let (orders, articles) = (report.orders, report.articles);
+        let (orders, variants) = (report.orders, report.variants);
         let (messages, intents) = (report.messages, report.intents);
         writeln!(
             out,
-            "Read {orders} orders, {articles} articles, {messages} messages; asked about {intents} payments."
+            "Read {orders} orders, {variants} variants, {messages} messages; asked about {intents} payments."
         )?;
         for violation in &report.violations {
             writeln!(out, "  {violation}")?;

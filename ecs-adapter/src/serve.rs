@@ -18,7 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::cli::{Role, ServeArgs};
 use crate::demo::{self, Operator};
 use crate::open::{self, Settings};
-use crate::server::{self, Patience};
+use crate::server::{self, ServerConfig};
 
 /// Port when none is given.
 pub const DEFAULT_PORT: u16 = 8080;
@@ -45,13 +45,13 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         Role::All => http::all(app.clone()),
     };
     announce(&args, port, &settings, backing.as_ref());
-    let patience = Patience {
+    let config = ServerConfig {
         first_header: settings.http.limits.read_timeout,
         drain: Duration::from_secs(settings.drain_seconds),
         connections: settings.connections,
         addresses: settings.addresses,
     };
-    server::run(listener, router, &app, patience, wait_for_signal()).await?;
+    server::run(listener, router, &app, config, wait_for_signal()).await?;
     telemetry::metrics::flush();
     drop(backing);
     Ok(ExitCode::SUCCESS)

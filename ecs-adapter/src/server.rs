@@ -38,9 +38,9 @@ const CUT_OFF: Duration = Duration::from_secs(20);
 /// When the process gives up, after the signal.
 const GIVE_UP: Duration = Duration::from_secs(23);
 
-/// How long to wait for whom.
+/// Limits of the server.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub struct ServerConfig {
     /// For the first request's header of a connection.
     pub first_header: Duration,
     /// For load balancers to notice that the process stops.
@@ -59,13 +59,13 @@ pub async fn run(
     listener: TcpListener,
     router: Router,
     app: &App,
-    patience: Patience,
+    config: ServerConfig,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let server = Server {
         router,
-        patience,
-        slots: Arc::new(Semaphore::new(patience.connections as usize)),
+        config,
+        slots: Arc::new(Semaphore::new(config.connections as usize)),
         stopping: Arc::default(),
         closing: watch::Sender::new(false),
     };
@@ -73,15 +73,15 @@ pub async fn run(
     let signalled = Instant::now();
     app.drain();
     server.stopping.store(true, Ordering::Relaxed);
-    server.accept_until(&listener, sleep(patience.drain)).await;
+    server.accept_until(&listener, sleep(config.drain)).await;
     server.accept_the_rest(listener)?;
-    if server.slots.available_permits() < patience.connections as usize {
+    if server.slots.available_permits() < config.connections as usize {
         sleep(LINGER).await;
     }
     server.closing.send_replace(true);
     let all_ended = async {
         // Whoever has all slots knows that no connection is left.
-        let _all = server.slots.acquire_many(patience.connections).await;
+        let _all = server.slots.acquire_many(config.connections).await;
         app.checkouts_ended().await;
     };
     let limit = async {
@@ -98,7 +98,7 @@ pub async fn run(
 
 struct Server {
     router: Router,
-    patience: Patience,
+    config: ServerConfig,
     slots: Arc<Semaphore>,
     /// Answers ask clients to connect anew, which leads them elsewhere.
     stopping: Arc<AtomicBool>,
@@ -151,10 +151,10 @@ impl Server {
         stream.set_write_timeout(Some(WRITE_TIMEOUT));
         let (router, stopping) = (self.router.clone(), Arc::clone(&self.stopping));
         // Nearly out of connections: nobody may keep one.
-        let (slots, few) = (Arc::clone(&self.slots), self.patience.connections as usize / 10);
+        let (slots, few) = (Arc::clone(&self.slots), self.config.connections as usize / 10);
         let begun = Arc::new(Notify::new());
         let has_begun = Arc::clone(&begun);
-        let addresses = self.patience.addresses;
+        let addresses = self.config.addresses;
         let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
             begun.notify_one();
             let client = addresses.client(peer.ip(), request.headers());
@@ -169,7 +169,7 @@ impl Server {
                 Ok::<_, std::convert::Infallible>(response)
             }
         });
-        let (first_header, mut closing) = (self.patience.first_header, self.closing.subscribe());
+        let (first_header, mut closing) = (self.config.first_header, self.closing.subscribe());
         tokio::spawn(async move {
             let mut connection = pin!(
                 http1::Builder::new()

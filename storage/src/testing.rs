@@ -26,7 +26,7 @@ use crate::dynamodb::access::Accesses;
 pub use crate::dynamodb::faults::Faults;
 use crate::dynamodb::{BulkWrites, DynamoDbStore};
 use crate::embedded::{EmbeddedConfig, EmbeddedDynamoDb, EmbeddedPath};
-use crate::postgres::{Patience, PostgresConfig, PostgresStore};
+use crate::postgres::{PostgresConfig, PostgresStore, Timeouts};
 
 pub use fault_proxy::{Fault, FaultCounts, FaultPlan, FaultProxy};
 pub use own_postgres::OwnPostgres;
@@ -40,7 +40,7 @@ static TURNS: Semaphore = Semaphore::const_new(5);
 
 /// A store that waits as long as it takes: a disk or a machine that is busy for some seconds must not look like a database
 /// that is not available. What the limits of a shop do is tested on stores of their own.
-pub(crate) const LONG: Patience = Patience {
+pub(crate) const LONG: Timeouts = Timeouts {
     start_timeout: Duration::ZERO,
     acquire_timeout: Duration::from_mins(1),
     statement_timeout: Duration::from_mins(1),
@@ -150,7 +150,7 @@ pub async fn on_postgres<T: Future<Output = ()> + Send + 'static>(name: &str, te
     schema.finish(tested).await;
 }
 
-/// As [`on_postgres`], for a test that opens the store itself, with the patience of a shop.
+/// As [`on_postgres`], for a test that opens the store itself, with the timeouts of a shop.
 ///
 /// # Panics
 /// As [`on_postgres`].
@@ -161,7 +161,7 @@ pub async fn on_schema<T: Future<Output = ()> + Send + 'static>(name: &str, test
 }
 
 async fn patient_store(config: &PostgresConfig) -> PostgresStore {
-    let config = PostgresConfig { patience: LONG, ..config.clone() };
+    let config = PostgresConfig { timeouts: LONG, ..config.clone() };
     PostgresStore::connect(&config).await.expect("the database answers")
 }
 
@@ -184,7 +184,7 @@ impl OwnSchema {
             max_connections: MAX_CONNECTIONS,
             schema: Some(name.clone()),
             // The limits of a shop, once it runs.
-            patience: Patience { start_timeout: LONG.acquire_timeout, ..Patience::default() },
+            timeouts: Timeouts { start_timeout: LONG.acquire_timeout, ..Timeouts::default() },
             ..PostgresConfig::new(url.clone())
         };
         let store = patient_store(&config).await;

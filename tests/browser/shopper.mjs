@@ -373,7 +373,7 @@ export async function operate(visit, email, password) {
   await page.getByRole("button", { name: "Refund €1.50", exact: true }).click();
   await page.getByText("€1.50 was refunded.").waitFor();
   await page.getByText("Partially refunded").waitFor();
-  await page.getByRole("button", { name: "Mark as sent" }).click();
+  await page.getByRole("button", { name: "Mark as shipped" }).click();
   await page.getByText("The order was marked as shipped.").waitFor();
   await page.getByRole("button", { name: /Mark as returned/ }).waitFor();
   await inspect(visit, "admin-order-sent");

@@ -61,7 +61,7 @@ const ROUND: [Kind; 20] = {
 };
 
 /// A product that can be asked for and bought.
-struct Article {
+struct Variant {
     handle: String,
     sku: String,
 }
@@ -82,19 +82,19 @@ async fn main() -> ExitCode {
 /// Whether the shop stood it.
 async fn run(arguments: &Arguments) -> Result<bool, Box<dyn std::error::Error>> {
     let client = Client::builder().timeout(TIMEOUT).build()?;
-    let articles = Arc::new(articles(&client, &arguments.url).await?);
+    let variants = Arc::new(variants(&client, &arguments.url).await?);
     let outcomes = Arc::new(Mutex::new(Vec::new()));
     let (begun, pause) = (Instant::now(), Duration::from_secs(1) / arguments.rate);
     let mut requests = tokio::task::JoinSet::new();
     for number in 0..arguments.rate * arguments.seconds {
         let due = begun + pause * number;
         sleep_until(due).await;
-        let (client, url, articles, outcomes) =
-            (client.clone(), arguments.url.clone(), Arc::clone(&articles), Arc::clone(&outcomes));
+        let (client, url, variants, outcomes) =
+            (client.clone(), arguments.url.clone(), Arc::clone(&variants), Arc::clone(&outcomes));
         requests.spawn(async move {
             let index = usize::try_from(number).unwrap_or_default();
-            let article = &articles[index % articles.len()];
-            let fine = ask(&client, &url, ROUND[index % ROUND.len()], article, number).await;
+            let variant = &variants[index % variants.len()];
+            let fine = ask(&client, &url, ROUND[index % ROUND.len()], variant, number).await;
             outcomes.lock().await.push((due.elapsed(), fine));
         });
     }
@@ -104,34 +104,34 @@ async fn run(arguments: &Arguments) -> Result<bool, Box<dyn std::error::Error>> 
 }
 
 /// Products of the first page with something to buy.
-async fn articles(client: &Client, url: &str) -> Result<Vec<Article>, Box<dyn std::error::Error>> {
+async fn variants(client: &Client, url: &str) -> Result<Vec<Variant>, Box<dyn std::error::Error>> {
     let list: Value =
         client.get(format!("{url}/api/v1/products?limit=20")).send().await?.error_for_status()?.json().await?;
-    let mut articles = Vec::new();
+    let mut variants = Vec::new();
     for handle in list["items"].as_array().into_iter().flatten().filter_map(|item| item["handle"].as_str()) {
         let product: Value =
             client.get(format!("{url}/api/v1/products/{handle}")).send().await?.error_for_status()?.json().await?;
         if let Some(sku) =
             product["variants"].as_array().into_iter().flatten().find_map(|variant| variant["sku"].as_str())
         {
-            articles.push(Article { handle: handle.to_owned(), sku: sku.to_owned() });
+            variants.push(Variant { handle: handle.to_owned(), sku: sku.to_owned() });
         }
     }
-    if articles.is_empty() { Err("the shop has no products".into()) } else { Ok(articles) }
+    if variants.is_empty() { Err("the shop has no products".into()) } else { Ok(variants) }
 }
 
-/// Whether the request was answered as it should be. A sold-out article (409, 422) is an answer.
-async fn ask(client: &Client, url: &str, kind: Kind, article: &Article, number: u32) -> bool {
+/// Whether the request was answered as it should be. A sold-out variant (409, 422) is an answer.
+async fn ask(client: &Client, url: &str, kind: Kind, variant: &Variant, number: u32) -> bool {
     let request = match kind {
         Kind::Home => client.get(format!("{url}/")),
         Kind::List => client.get(format!("{url}/products?sort=price-asc")),
-        Kind::Product => client.get(format!("{url}/products/{}", article.handle)),
+        Kind::Product => client.get(format!("{url}/products/{}", variant.handle)),
         Kind::ApiList => client.get(format!("{url}/api/v1/products?limit=24")),
-        Kind::Search => client.get(format!("{url}/search?q={}", article.handle.split('-').next().unwrap_or_default())),
+        Kind::Search => client.get(format!("{url}/search?q={}", variant.handle.split('-').next().unwrap_or_default())),
         Kind::Cart => client
             .post(format!("{url}/api/v1/cart/line-items"))
-            .header("idempotency-key", format!("load-{number}-{}", article.sku))
-            .json(&json!({ "sku": article.sku, "quantity": 1 })),
+            .header("idempotency-key", format!("load-{number}-{}", variant.sku))
+            .json(&json!({ "sku": variant.sku, "quantity": 1 })),
     };
     let Ok(response) = request.send().await else { return false };
     let status = response.status();

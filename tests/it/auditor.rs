@@ -141,7 +141,7 @@ async fn every_kind_of_corruption_is_found(shop: TestShop) {
             }),
         ),
         (
-            "a parcel that came back without its units",
+            "a shipment returned without its units",
             Stock,
             Box::new(|books| books.order("ada", |order| order.fulfillment = FulfillmentState::Returned)),
         ),

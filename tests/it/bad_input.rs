@@ -137,7 +137,7 @@ async fn unusual_names_are_names_like_any_other(shop: TestShop) {
     for sku in skus {
         assert_eq!(client.add(sku, 1).await.status, StatusCode::CREATED, "{sku}");
     }
-    assert_eq!(client.add("CAFE\u{301}-1", 1).await.status, StatusCode::CREATED, "decomposed is the same article");
+    assert_eq!(client.add("CAFE\u{301}-1", 1).await.status, StatusCode::CREATED, "decomposed is the same variant");
     let cart = client.cart().await;
     assert_eq!((cart["lines"].as_array().map(Vec::len), &cart["lines"][0]["quantity"]), (Some(skus.len()), &2.into()));
     let composed = client.get("/api/v1/products/v%C3%A4xel-%E6%9D%B1%E4%BA%AC-1").await;

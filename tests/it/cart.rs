@@ -169,7 +169,7 @@ async fn a_cart_has_one_currency(shop: TestShop) {
     assert_eq!(refused.rules(), ["currency_mismatch"]);
     assert_eq!(refused.json()["errors"][0]["cart"], "EUR");
     assert_eq!(client.cart_lines().await, lines(&[("KETTLE", 1)]));
-    // A price that changes its currency while the article is in the cart stops the sale, not the cart.
+    // A price that changes its currency while the variant is in the cart stops the sale, not the cart.
     client.add("LAMP", 1).await;
     shop.sell(&in_dollars("lamp"), 5).await;
     let cart = client.cart().await;

@@ -56,7 +56,7 @@ impl Scene {
     }
 }
 
-/// Something without a parcel.
+/// Something that is not shipped.
 fn priced(handle: &str, minor: i64, currency: &str) -> Product {
     let mut product = fixtures::product(handle).build();
     product.variants[0].price = Money::new(minor, currency.parse::<Currency>().expect("a currency"));
@@ -224,9 +224,9 @@ async fn a_cart_of_two_currencies_says_so_and_offers_no_checkout(shop: TestShop)
 }
 
 async fn where_nothing_is_shipped_is_said_in_words(shop: TestShop) {
-    let mut parcel = priced("tea", 9_000, "KRW");
-    parcel.variants[0].requires_shipping = true;
-    shop.sell(&parcel, 10).await;
+    let mut shipped = priced("tea", 9_000, "KRW");
+    shipped.variants[0].requires_shipping = true;
+    shop.sell(&shipped, 10).await;
     let mut client = shop.visitor("ada");
     client.add("TEA", 1).await;
     let refused = quote(&mut client).await;

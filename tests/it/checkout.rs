@@ -60,7 +60,7 @@ async fn a_quote_follows_the_place(shop: TestShop) {
     let germany = quote(&mut client, json!({"country": "DE"})).await;
     assert_eq!((&germany["subtotal"], &germany["total"]), (&eur(3060), &eur(3060 + 490)), "prices contain the tax");
     assert_eq!(germany["prices_include_tax"], true);
-    // 19 % of the kettle and the parcel, 7 % of the book.
+    // 19 % of the kettle and its shipping, 7 % of the book.
     let taxes = json!([
         {"title": "VAT", "rate_ppm": 190_000, "amount": eur(396)},
         {"title": "VAT (reduced)", "rate_ppm": 70_000, "amount": eur(70)},
@@ -94,7 +94,7 @@ async fn dear_goods_ship_free(shop: TestShop) {
     let quoted = quote(&mut client, json!({"country": "DE"})).await;
     assert_eq!((&quoted["shipping"]["price"], &quoted["total"]), (&eur(0), &eur(4 * 1990)));
     let express = quote(&mut client, json!({"country": "DE", "shipping_method": "express"})).await;
-    assert_eq!(express["shipping"]["price"], eur(1290), "only the standard parcel");
+    assert_eq!(express["shipping"]["price"], eur(1290), "only the standard shipping");
 }
 
 async fn what_cannot_be_quoted_is_refused(shop: TestShop) {

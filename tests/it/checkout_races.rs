@@ -13,11 +13,11 @@ use crate::harness::{Answer, Client, TestShop, both_stores, order_with, scale};
 both_stores!(
     the_last_unit_is_sold_once,
     a_thousand_units_in_mixed_carts_are_sold_once_each,
-    units_of_an_article_are_checked_on_their_sum,
+    units_of_a_variant_are_checked_on_their_sum,
     a_key_orders_once_however_often_it_is_sent,
     a_key_is_bound_to_its_request_and_its_owner,
     a_cart_in_two_tabs_is_ordered_once,
-    carts_that_share_articles_sell_what_is_there_and_no_more,
+    carts_that_share_variants_sell_what_is_there_and_no_more,
 );
 
 const BUYERS: usize = 32;
@@ -88,14 +88,14 @@ async fn the_last_unit_is_sold_once(shop: TestShop) {
     shop.assert_books_agree().await;
 }
 
-/// Ten articles of a hundred units, and far more buyers than that: each has one to three articles in the cart.
+/// Ten variants of a hundred units, and far more buyers than that: each has one to three variants in the cart.
 async fn a_thousand_units_in_mixed_carts_are_sold_once_each(shop: TestShop) {
-    const ARTICLES: usize = 10;
+    const VARIANTS: usize = 10;
     const UNITS: u32 = 100;
     let (buyers, seed) = (5_000 * scale() as usize, 20_261);
     println!("seed {seed}");
     let mut random = SeededRandom::new(seed);
-    let codes: Vec<String> = (0..ARTICLES).map(|number| format!("ARTICLE-{number}")).collect();
+    let codes: Vec<String> = (0..VARIANTS).map(|number| format!("SKU-{number}")).collect();
     for code in &codes {
         shop.sell(&fixtures::product(&code.to_lowercase()).build(), UNITS).await;
     }
@@ -136,8 +136,8 @@ async fn a_thousand_units_in_mixed_carts_are_sold_once_each(shop: TestShop) {
     shop.assert_books_agree().await;
 }
 
-/// The same article put in several times is one wish for all of it.
-async fn units_of_an_article_are_checked_on_their_sum(shop: TestShop) {
+/// The same variant put in several times is one wish for all of it.
+async fn units_of_a_variant_are_checked_on_their_sum(shop: TestShop) {
     let (rounds, seed) = (200 * scale(), 4_711);
     println!("seed {seed}");
     let mut random = SeededRandom::new(seed);
@@ -145,7 +145,7 @@ async fn units_of_an_article_are_checked_on_their_sum(shop: TestShop) {
     shop.sell(&fixtures::product("lamp").build(), rounds).await;
     let mut sold = 0;
     for round in 1..=rounds {
-        // Two buyers with the same wish for one article, of which there is enough for one of them, or for none.
+        // Two buyers with the same wish for one variant, of which there is enough for one of them, or for none.
         let parts: Vec<u32> = (0..2 + random.below(3)).map(|_| 1 + u32::from(random.below(2) == 0)).collect();
         let sum: u32 = parts.iter().sum();
         let mut buyers: Vec<Client> = (0..2).map(|number| shop.visitor(&format!("buyer {round} {number}"))).collect();
@@ -263,12 +263,12 @@ async fn a_cart_in_two_tabs_is_ordered_once(shop: TestShop) {
     shop.assert_books_agree().await;
 }
 
-async fn carts_that_share_articles_sell_what_is_there_and_no_more(shop: TestShop) {
+async fn carts_that_share_variants_sell_what_is_there_and_no_more(shop: TestShop) {
     const PAIRS: usize = 12;
     for handle in ["kettle", "lamp"] {
         shop.sell(&fixtures::product(handle).build(), 100).await;
     }
-    // Half of the carts name the articles in the other order, which must not make them wait for each other for ever.
+    // Half of the carts name the variants in the other order, which must not make them wait for each other for ever.
     let mut buyers: Vec<Client> = (0..2 * PAIRS).map(|number| shop.visitor(&format!("buyer {number}"))).collect();
     for (number, buyer) in buyers.iter_mut().enumerate() {
         let skus = if number % 2 == 0 { ["KETTLE", "LAMP"] } else { ["LAMP", "KETTLE"] };

@@ -38,8 +38,8 @@ struct Shopper {
     calls: Arc<AtomicU32>,
     percent: u32,
     most_requests: u64,
-    /// Its article to correct, and how many units must have come in of it.
-    article: String,
+    /// Its variant to correct, and how many units must have come in of it.
+    variant: String,
     corrected: u32,
     /// Minor units given back of each order that it was told to be paid.
     told: BTreeMap<OrderId, i64>,
@@ -131,14 +131,14 @@ impl Shopper {
         self.correct().await;
     }
 
-    /// Corrects the stock of an article that nobody else corrects.
+    /// Corrects the stock of a variant that nobody else corrects.
     async fn correct(&mut self) {
         let (units, operator) = (1 + u32::try_from(self.random.below(9)).expect("few"), self.operator.clone());
         let change = StockChange::Adjust(i32::try_from(units).expect("few"));
-        let (sku, before) = (fixtures::sku(&self.article), self.corrected);
+        let (sku, before) = (fixtures::sku(&self.variant), self.corrected);
         self.corrected += units;
         for again in 0.. {
-            let key = format!("{}-{before}-{again}", self.article);
+            let key = format!("{}-{before}-{again}", self.variant);
             let command = CorrectStock { sku: sku.clone(), change, client_key: None };
             match self
                 .insist(async |shop| {
@@ -152,7 +152,7 @@ impl Shopper {
                 Err(ShopError::Conflict) => {}
                 Err(error) => panic!("{error:?}"),
             }
-            let handle = fixtures::handle(&self.article.to_lowercase());
+            let handle = fixtures::handle(&self.variant.to_lowercase());
             let seen = self
                 .insist(async |shop| shop.local.product_stock(&operator, ProductStock { handle: handle.clone() }).await)
                 .await
@@ -205,13 +205,13 @@ async fn faults_double_nothing_and_retries_end() {
                 calls: Arc::clone(&calls),
                 percent: 0,
                 most_requests: 0,
-                article: format!("ARTICLE-{number}"),
+                variant: format!("SKU-{number}"),
                 corrected: 1,
                 told: BTreeMap::new(),
             })
             .collect();
         for shopper in &shoppers {
-            shop.sell(&fixtures::product(&shopper.article.to_lowercase()).build(), 1).await;
+            shop.sell(&fixtures::product(&shopper.variant.to_lowercase()).build(), 1).await;
         }
         let mut visits = 0;
         for (phase, percent) in (1..).zip(PERCENT) {
@@ -239,9 +239,9 @@ async fn faults_double_nothing_and_retries_end() {
         shop.settle().await;
         shop.assert_books_agree().await;
         for shopper in &shoppers {
-            let sku = fixtures::sku(&shopper.article);
+            let sku = fixtures::sku(&shopper.variant);
             let level = shop.store.find_stock_levels(&[sku]).await.expect("a level").remove(0);
-            assert_eq!(level.received, shopper.corrected, "{}: each correction once", shopper.article);
+            assert_eq!(level.received, shopper.corrected, "{}: each correction once", shopper.variant);
         }
         let paid: BTreeMap<OrderId, i64> = shop
             .orders()

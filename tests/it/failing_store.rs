@@ -115,7 +115,7 @@ fn body(path: &str, surface: Surface, csrf: &str) -> (&'static str, String) {
         "/api/v1/checkout/quote" => json!({"country": "DE"}),
         "/api/v1/accounts" => json!({"email": "a@example.com", "name": "A", "password": "long enough"}),
         "/api/v1/sessions" => json!({"email": "a@example.com", "password": "long enough"}),
-        path if path.ends_with("/parcel-events") => json!({"event": "sent"}),
+        path if path.ends_with("/fulfillments") => json!({"event": "shipped"}),
         path if path.ends_with("/refunds") => json!({"all": true}),
         "/api/v1/admin/stock-corrections" => json!({"sku": "KETTLE", "change": "adjust", "units": 1}),
         "/api/v1/cart/line-items" => json!({"sku": "KETTLE", "quantity": 1}),

@@ -454,14 +454,14 @@ impl Client {
         self.get("/api/v1/cart").await.json()
     }
 
-    /// Articles and units in the cart.
+    /// Variants and units in the cart.
     pub async fn cart_lines(&mut self) -> Vec<(String, u64)> {
         let cart = self.cart().await;
         let line = |line: &Value| (text(&line["sku"]), line["quantity"].as_u64().expect("units"));
         cart["lines"].as_array().expect("lines").iter().map(line).collect()
     }
 
-    /// Puts units of an article into the cart.
+    /// Puts units of a variant into the cart.
     pub async fn add(&mut self, sku: &str, quantity: u32) -> Answer {
         self.post("/api/v1/cart/line-items", &serde_json::json!({"sku": sku, "quantity": quantity})).await
     }

@@ -1,5 +1,5 @@
 //! Any sequence of use cases does on every store what a model of the shop in memory says: the same answers, the same
-//! end. Several cases share a store, each with articles and shoppers of its own.
+//! end. Several cases share a store, each with variants and shoppers of its own.
 
 mod real;
 mod reference;

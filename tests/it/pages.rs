@@ -275,15 +275,15 @@ async fn prices_say_what_is_in_them_and_what_shipping_costs(shop: TestShop) {
     }
     let product = client.get("/products/kettle").await.text();
     let shipping =
-        "Standard parcel to 27 countries, up to 31.5\u{a0}kg: from €4.90, 3 to 5 working days, free from €75.00.";
+        "Standard shipping to 27 countries, up to 31.5\u{a0}kg: from €4.90, 3 to 5 working days, free from €75.00.";
     assert!(product.contains("incl. VAT, plus shipping") && product.contains(shipping), "{product}");
     client.add("KETTLE", 3).await;
     let cart = client.get("/cart").await.text();
-    assert!(cart.contains(shipping) && cart.contains("€15.30 more and Standard parcel is free."), "{cart}");
+    assert!(cart.contains(shipping) && cart.contains("€15.30 more and Standard shipping is free."), "{cart}");
     client.add("KETTLE", 1).await;
     let cart = client.get("/cart").await.text();
     assert!(
-        cart.contains("Standard parcel is free to 27 countries, up to 31.5\u{a0}kg: 3 to 5")
+        cart.contains("Standard shipping is free to 27 countries, up to 31.5\u{a0}kg: 3 to 5")
             && !cart.contains("more and"),
         "{cart}"
     );

@@ -1,4 +1,4 @@
-//! The life of a payment after the checkout: the bank's page, webhooks, refunds, cancellations, parcels, and what the
+//! The life of a payment after the checkout: the bank's page, webhooks, refunds, cancellations, fulfillment, and what the
 //! worker finishes.
 
 use std::sync::Arc;
@@ -29,7 +29,7 @@ both_stores!(
     more_than_what_was_paid_is_not_given_back,
     a_whole_refund_cancels_and_restocks,
     an_operator_cancels_unpaid_and_paid_orders,
-    what_was_sent_is_not_cancelled_and_can_come_back,
+    what_was_sent_is_not_cancelled_and_can_be_returned,
     the_operators_page_does_all_of_it,
     nothing_irreversible_happens_on_the_operators_page_before_it_is_confirmed,
     what_only_operators_may_do_is_refused_to_others,
@@ -300,22 +300,26 @@ async fn an_operator_cancels_unpaid_and_paid_orders(shop: TestShop) {
     shop.assert_books_agree().await;
 }
 
-async fn parcel(client: &mut Client, order: &Value, event: &str) -> Answer {
-    let path = format!("/api/v1/admin/orders/{}/parcel-events", text(&order["id"]));
+async fn fulfill(client: &mut Client, order: &Value, event: &str) -> Answer {
+    let path = format!("/api/v1/admin/orders/{}/fulfillments", text(&order["id"]));
     client.post(&path, &json!({"event": event})).await
 }
 
-async fn what_was_sent_is_not_cancelled_and_can_come_back(shop: TestShop) {
+async fn what_was_sent_is_not_cancelled_and_can_be_returned(shop: TestShop) {
     let order = paid_order(&shop).await;
     let mut operator = shop.operator().await;
-    assert_eq!(parcel(&mut operator, &order, "came_back").await.rules(), ["invalid_value"], "it is still here");
-    assert_eq!(parcel(&mut operator, &order, "sent").await.json()["fulfillment"], "fulfilled");
-    assert_eq!(parcel(&mut operator, &order, "sent").await.rules(), ["invalid_value"]);
+    assert_eq!(
+        record_fulfillment(&mut operator, &order, "returned").await.rules(),
+        ["invalid_value"],
+        "it is still here"
+    );
+    assert_eq!(record_fulfillment(&mut operator, &order, "shipped").await.json()["fulfillment"], "fulfilled");
+    assert_eq!(record_fulfillment(&mut operator, &order, "shipped").await.rules(), ["invalid_value"]);
     assert_eq!(cancel(&mut operator, &order).await.rules(), ["invalid_value"]);
     let given_back = refund(&mut operator, &order, "all", &json!({"all": true})).await.json();
     assert_eq!((&given_back["state"], &given_back["payment_state"]), (&json!("paid"), &json!("refunded")));
     assert_eq!(shop.levels("KETTLE").await, (8, 0, 2), "the units are with the shopper");
-    assert_eq!(parcel(&mut operator, &order, "came_back").await.json()["fulfillment"], "returned");
+    assert_eq!(record_fulfillment(&mut operator, &order, "returned").await.json()["fulfillment"], "returned");
     assert_eq!(shop.levels("KETTLE").await, (10, 0, 0));
     shop.assert_books_agree().await;
 }
@@ -349,12 +353,12 @@ async fn the_operators_page_does_all_of_it(shop: TestShop) {
     }
     let refunded = confirmed(&mut operator, &path, &fields("refund", "1,50"), "Refund €1.50").await;
     assert!(refunded.contains("€1.50 was refunded."), "{refunded}");
-    let sent = act(&mut operator, "sent", "").await;
+    let sent = act(&mut operator, "shipped", "").await;
     assert_eq!(sent.status, StatusCode::SEE_OTHER);
     let sent = operator.get(sent.header("location")).await.text();
     assert!(sent.contains("The order was marked as shipped."), "{sent}");
     let summary = "Mark as returned and restock 2 units";
-    let returned = confirmed(&mut operator, &path, &fields("came_back", ""), summary).await;
+    let returned = confirmed(&mut operator, &path, &fields("returned", ""), summary).await;
     assert!(returned.contains("marked as returned: 2 units in stock again"), "{returned}");
     let page = operator.get(&path).await.text();
     assert!(page.contains("Partially refunded") && page.contains("Returned"), "{page}");
@@ -437,7 +441,7 @@ async fn what_only_operators_may_do_is_refused_to_others(shop: TestShop) {
     for (client, status) in [(&mut visitor, 401), (&mut customer, 403)] {
         assert_eq!(cancel(client, &order).await.status, status);
         assert_eq!(refund(client, &order, "k", &json!({"all": true})).await.status, status);
-        assert_eq!(parcel(client, &order, "sent").await.status, status);
+        assert_eq!(record_fulfillment(client, &order, "shipped").await.status, status);
     }
     assert_eq!(visitor.get(&format!("/admin/orders/{}", text(&order["id"]))).await.status, StatusCode::SEE_OTHER);
     assert_eq!(customer.get(&format!("/admin/orders/{}", text(&order["id"]))).await.status, StatusCode::FORBIDDEN);

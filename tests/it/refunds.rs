@@ -295,7 +295,7 @@ async fn a_refund_that_the_bank_returns_is_failed_and_made_again(store: SharedSt
     scene.shop.assert_books_agree().await;
 }
 
-async fn money_of_a_cancelled_order_that_came_back_is_owed_until_it_is_refunded_again(store: SharedStore) {
+async fn money_of_a_cancelled_order_that_was_returned_is_owed_until_it_is_refunded_again(store: SharedStore) {
     let mut scene = Scene::open(store).await;
     scene.refund("one", scene.total, None).await;
     scene.bank_returns_refund(0);
@@ -369,7 +369,7 @@ on_stores!(
     all_of_it_given_back_at_the_provider_cancels_and_restocks,
     a_cancellation_refunds_what_others_have_left,
     a_refund_that_the_bank_returns_is_failed_and_made_again,
-    money_of_a_cancelled_order_that_came_back_is_owed_until_it_is_refunded_again,
+    money_of_a_cancelled_order_that_was_returned_is_owed_until_it_is_refunded_again,
     a_dispute_is_seen_and_nothing_is_refunded_beside_it,
     a_refusal_that_changed_nothing_is_one,
 );

@@ -15,8 +15,8 @@ use shopease_shop::domain::{
 use shopease_shop::ports::{Clock as _, SharedStore};
 use shopease_shop::services::{
     AddLineItem, Caller, CancelOrder, CheckPayment, CorrectStock, CurrentCustomer, FindOrder, FindProduct,
-    ListAllOrders, ListCategories, ListOrders, ListProducts, LogIn, LogOut, MoveParcel, OrderView, PlaceOrder,
-    ProductStock, QuoteCart, ReceivePaymentEvent, RefundAmount, RefundOrder, Register, RemoveLineItem, Services,
+    ListAllOrders, ListCategories, ListOrders, ListProducts, LogIn, LogOut, OrderView, PlaceOrder, ProductStock,
+    QuoteCart, ReceivePaymentEvent, RecordFulfillment, RefundAmount, RefundOrder, Register, RemoveLineItem, Services,
     SetLineItem, SignedIn, ViewCart, ViewSaleTerms, create_operator,
 };
 use shopease_shop::testing::fixtures;
@@ -453,8 +453,9 @@ async fn after_sale(script: &mut Script<'_>, operator: &Caller) {
             let refunded = shop.operations.refund_order(caller, command).await;
             script.note(&format!("{who} refunds {amount:?} under {key}"), refunded);
         }
-        for event in [FulfillmentEvent::CameBack, FulfillmentEvent::Sent, FulfillmentEvent::Sent] {
-            let moved = shop.operations.move_parcel(caller, MoveParcel { id: sent.id.clone(), event }).await;
+        for event in [FulfillmentEvent::Returned, FulfillmentEvent::Shipped, FulfillmentEvent::Shipped] {
+            let moved =
+                shop.operations.record_fulfillment(caller, RecordFulfillment { id: sent.id.clone(), event }).await;
             script.note(&format!("{who}: {event:?}"), moved);
         }
         for id in [&sent.id, &paid.id, &none] {

@@ -205,7 +205,7 @@ async fn nobody_reaches_what_belongs_to_others(shop: TestShop) {
         } else {
             match path.rsplit('/').next() {
                 Some("refunds") => json!({"all": true}),
-                Some("parcel-events") => json!({"event": "sent"}),
+                Some("fulfillments") => json!({"event": "shipped"}),
                 _ => json!({"sku": "KETTLE", "change": "adjust", "units": 1}),
             }
             .to_string()

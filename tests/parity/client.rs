@@ -17,7 +17,7 @@ use hyper_util::rt::TokioExecutor;
 use crate::canonical::canonical;
 
 /// Longest wait for an answer.
-const PATIENCE: Duration = Duration::from_secs(40);
+const TIMEOUT: Duration = Duration::from_secs(40);
 
 /// Stands for the front door's letter: each sends its own e-mail addresses and keys.
 pub const LETTER: &str = "{door}";
@@ -145,7 +145,7 @@ impl Client {
             let value = HeaderValue::from_bytes(value).map_err(|error| format!("{name}: {error}"))?;
             request.headers_mut().append(HeaderName::from_static(name), value);
         }
-        let answer = tokio::time::timeout(PATIENCE, self.pool.request(request)).await;
+        let answer = tokio::time::timeout(TIMEOUT, self.pool.request(request)).await;
         let answer = answer.map_err(|_| "no answer in time".to_owned())?.map_err(|error| format!("{error:?}"))?;
         let (parts, body) = answer.into_parts();
         let body = body.collect().await.map_err(|error| format!("the body breaks off: {error}"))?.to_bytes();

@@ -44,7 +44,7 @@ pub struct Deployment {
     pub doors: Vec<Door>,
     /// A product that nobody buys: what is shown of it does not change.
     pub handle: String,
-    /// An article of another product, which is bought.
+    /// A variant of another product, which is bought.
     pub sku: String,
     site: Site,
     _servers: JoinSet<()>,

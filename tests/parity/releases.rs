@@ -225,7 +225,7 @@ async fn order_by_api(api: &Api<'_>, sku: &str) {
         let refunded = operator.post(door, &refunds, Some(key), &some).await;
         assert_eq!(refunded["refunds"].as_array().map(Vec::len), Some(count), "{key}: {refunded}");
     }
-    operator.post(one, &format!("/api/v1/admin/orders/{id}/parcel-events"), None, &json!({ "event": "sent" })).await;
+    operator.post(one, &format!("/api/v1/admin/orders/{id}/fulfillments"), None, &json!({ "event": "shipped" })).await;
     let seen = [operator.get(one, &target).await, operator.get(other, &target).await];
     assert_eq!(seen[0]["refundable"], seen[1]["refundable"]);
     assert_eq!((&seen[0]["fulfillment"], &seen[1]["fulfillment"]), (&json!("fulfilled"), &json!("fulfilled")));

@@ -15,7 +15,7 @@ use crate::site::{SKUS, Shop, Site};
 /// Shoppers at once.
 const SHOPPERS: usize = 16;
 /// Longest time until a shopper who comes again and again has an answer: the lease of a lost checkout, and then some.
-const PATIENCE: Duration = Duration::from_secs(90);
+const TIMEOUT: Duration = Duration::from_secs(90);
 /// Longest time until the shop is well again after the trouble is over.
 const RECOVERY: Duration = Duration::from_secs(10);
 
@@ -67,7 +67,7 @@ impl Crowd {
     pub async fn until_ordered(&self, orders: usize) {
         let begun = Instant::now();
         while self.ordered() < orders {
-            assert!(begun.elapsed() < PATIENCE, "{} of {orders} orders: {:?}", self.ordered(), self.told);
+            assert!(begun.elapsed() < TIMEOUT, "{} of {orders} orders: {:?}", self.ordered(), self.told);
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
@@ -148,7 +148,7 @@ impl Visits {
         let gone = self.attempts.iter().filter(|attempt| attempt.answer.is_none()).count();
         println!("{} checkouts, {gone} of them given up", self.attempts.len());
         let orders = check(site, &self.attempts).await;
-        // Each cart held a unit each of two articles of one price, however often they were put in under one key.
+        // Each cart held a unit each of two variants of one price, however often they were put in under one key.
         let totals: BTreeSet<String> = orders.iter().map(|order| order["total"].to_string()).collect();
         assert_eq!(totals.len(), 1, "{totals:?}");
     }
@@ -186,7 +186,7 @@ impl Told {
             if !stays {
                 return None;
             }
-            if begun.elapsed() > PATIENCE {
+            if begun.elapsed() > TIMEOUT {
                 self.unfit(format!("{what}: still no answer but {answer:?}"));
                 return None;
             }

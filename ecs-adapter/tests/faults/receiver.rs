@@ -15,7 +15,7 @@ use shopease_payments::verify;
 use shopease_shop::ports::{Clock as _, SystemClock, WebhookError};
 use tokio::net::TcpListener;
 
-use crate::site::PATIENCE;
+use crate::site::TIMEOUT;
 
 /// The header of the provider's signature.
 const SIGNATURE: &str = "shopease-signature";
@@ -93,7 +93,7 @@ impl Receiver {
         };
         let begun = Instant::now();
         while ["payment_intent.authorized", "payment_intent.captured"].into_iter().any(|step| told(step) < copies) {
-            assert!(begun.elapsed() < PATIENCE, "no webhook tells of {order_id}");
+            assert!(begun.elapsed() < TIMEOUT, "no webhook tells of {order_id}");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }

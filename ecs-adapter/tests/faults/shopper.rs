@@ -56,7 +56,7 @@ impl Shopper {
         Self { token, ..visitor }
     }
 
-    /// Puts a unit of an article into the cart.
+    /// Puts a unit of a variant into the cart.
     pub async fn add(&self, shop: &str, sku: &str) -> Option<Answer> {
         self.post(shop, "/api/v1/cart/line-items", None, &json!({"sku": sku, "quantity": 1})).await
     }

@@ -23,9 +23,9 @@ use crate::receiver::Receiver;
 pub const WEBHOOK_SECRET: &str = "whsec_of_the_fault_tests";
 /// The operator's password.
 pub const OPERATOR: (&str, &str) = ("operator@shop.test", "a password for the tests");
-/// The articles that are sold, with many units.
+/// The variants that are sold, with many units.
 pub const SKUS: [&str; 4] = ["MANY-A", "MANY-B", "MANY-C", "MANY-D"];
-/// The article of which there are few.
+/// The variant of which there are few.
 pub const SCARCE: &str = "SCARCE";
 
 /// Columns as in a Shopify export.
@@ -34,7 +34,7 @@ const CATALOG_HEAD: &str = "Handle,Title,Body (HTML),Vendor,Product Category,Typ
     Variant Inventory Policy,Variant Price,Variant Requires Shipping,Variant Taxable,Status";
 
 /// Longest time a process may take to start, to end or to tell of something.
-pub const PATIENCE: Duration = Duration::from_mins(1);
+pub const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Where the shop's data is.
 pub enum Store {
@@ -68,7 +68,7 @@ impl Store {
 
     /// How long a request waits for a connection: as in a shop where the database is what breaks, and so long that a busy
     /// machine does not break it where something else does.
-    fn patience(&self) -> (&'static str, &'static str) {
+    fn timeouts(&self) -> (&'static str, &'static str) {
         let is_subject = matches!(self, Self::OwnPostgres(_));
         ("SHOPEASE_DATABASE_ACQUIRE_TIMEOUT_MS", if is_subject { "1000" } else { "30000" })
     }
@@ -189,7 +189,7 @@ impl Site {
                 endpoint_url: Some(format!("http://test@127.0.0.1:{}", self.engine_port)),
             },
             Some(url) => {
-                let env = MapEnv::new([("SHOPEASE_DATABASE_CONNECTIONS", "4"), self.store.patience()]);
+                let env = MapEnv::new([("SHOPEASE_DATABASE_CONNECTIONS", "4"), self.store.timeouts()]);
                 let env = env.with("SHOPEASE_DATABASE_URL", &url);
                 let mut reader = Reader::new(&env);
                 let config = StoreConfig::read(&mut reader, "postgres").expect("a store");
@@ -253,7 +253,7 @@ impl Site {
             Some(url) => command
                 .env("SHOPEASE_STORE", "postgres")
                 .env("SHOPEASE_DATABASE_URL", url)
-                .envs([self.store.patience()]),
+                .envs([self.store.timeouts()]),
         };
         command
     }
@@ -284,7 +284,7 @@ impl Site {
             if self.http.get(url).send().await.is_ok_and(|answer| answer.status() == 200) {
                 return;
             }
-            assert!(begun.elapsed() < PATIENCE, "{url} does not answer");
+            assert!(begun.elapsed() < TIMEOUT, "{url} does not answer");
             if let Some(process) = &mut process {
                 assert!(process.ended().is_none(), "{url}: the process ended");
             }
@@ -317,7 +317,7 @@ impl Shop {
             if let Some(status) = self.process.ended() {
                 return assert_aborted(status);
             }
-            assert!(begun.elapsed() < PATIENCE, "the shop has not passed its failpoint");
+            assert!(begun.elapsed() < TIMEOUT, "the shop has not passed its failpoint");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }

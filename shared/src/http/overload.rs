@@ -33,41 +33,41 @@ const BODY_BYTES: usize = 32 * 1024 * 1024;
 /// Bytes of each body that are always taken: what a form or an order needs, so that nobody else's bodies keep it out.
 const FREE_BODY_BYTES: usize = 16 * 1024;
 
-/// Places for requests, shared by all routers of a process.
+/// Concurrency limits for requests, shared by all routers of a process.
 pub(crate) struct Gate {
     limits: Limits,
-    ordinary: Places,
-    checkouts: Places,
+    ordinary: ConcurrencyLimit,
+    checkouts: ConcurrencyLimit,
     /// Bytes of bodies that may be in memory, beyond the first of each.
     body_bytes: Arc<Semaphore>,
     saturation: Mutex<Saturation>,
     cut_off: watch::Sender<bool>,
 }
 
-/// Places of one class. As many requests as there are places may wait for one.
-struct Places {
+/// How many requests of one class run at once; as many may wait.
+struct ConcurrencyLimit {
     free: Arc<Semaphore>,
-    seats: Semaphore,
+    queue: Semaphore,
     count: u32,
 }
 
-impl Places {
+impl ConcurrencyLimit {
     fn new(count: usize) -> Self {
         let count = count.min(Semaphore::MAX_PERMITS);
         Self {
             free: Arc::new(Semaphore::new(count)),
-            seats: Semaphore::new(count),
+            queue: Semaphore::new(count),
             count: u32::try_from(count).unwrap_or(u32::MAX),
         }
     }
 
     /// A place, at once or after a short wait in the order of arrival.
-    async fn enter(&self, patience: Duration) -> Option<OwnedSemaphorePermit> {
+    async fn enter(&self, queue_timeout: Duration) -> Option<OwnedSemaphorePermit> {
         if let Ok(place) = Arc::clone(&self.free).try_acquire_owned() {
             return Some(place);
         }
-        let _seat = self.seats.try_acquire().ok()?;
-        timeout(patience, Arc::clone(&self.free).acquire_owned()).await.ok()?.ok()
+        let _queued = self.queue.try_acquire().ok()?;
+        timeout(queue_timeout, Arc::clone(&self.free).acquire_owned()).await.ok()?.ok()
     }
 }
 
@@ -75,8 +75,8 @@ impl Gate {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
             limits,
-            ordinary: Places::new(limits.requests_in_flight),
-            checkouts: Places::new(limits.checkouts_in_flight),
+            ordinary: ConcurrencyLimit::new(limits.requests_in_flight),
+            checkouts: ConcurrencyLimit::new(limits.checkouts_in_flight),
             body_bytes: Arc::new(Semaphore::new(BODY_BYTES)),
             saturation: Mutex::default(),
             cut_off: watch::Sender::new(false),
@@ -143,15 +143,15 @@ pub(super) async fn layer(State(app): State<App>, request: Request, next: Next) 
         Ok(Err(Unread::NoMemory)) => return closing(refused(&app, class)),
         Err(_) => return too_slow(),
     };
-    let (places, budget) = match class {
+    let (limit, budget) = match class {
         Class::Probe => (None, gate.limits.request_timeout),
         Class::Ordinary | Class::Durable => (Some(&gate.ordinary), gate.limits.request_timeout),
         Class::Checkout => (Some(&gate.checkouts), gate.limits.checkout_timeout),
     };
     let deadline = Instant::now() + budget;
-    let place = match places {
+    let place = match limit {
         None => None,
-        Some(places) => match places.enter(gate.limits.queue_timeout).await {
+        Some(limit) => match limit.enter(gate.limits.queue_timeout).await {
             Some(place) => Some(place),
             None => return refused(&app, class),
         },
@@ -293,16 +293,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_place_is_waited_for_shortly_and_by_no_more_than_there_are_places() {
-        let (places, patience) = (Places::new(2), Duration::from_millis(100));
-        let (first, second) = (places.enter(patience).await, places.enter(patience).await);
+        let (limit, queue_timeout) = (ConcurrencyLimit::new(2), Duration::from_millis(100));
+        let (first, second) = (limit.enter(queue_timeout).await, limit.enter(queue_timeout).await);
         assert!(first.is_some() && second.is_some());
         let begun = Instant::now();
-        assert!(places.enter(patience).await.is_none());
-        assert!(begun.elapsed() >= patience);
-        let (third, fourth, ()) = tokio::join!(places.enter(patience), places.enter(patience), async {
+        assert!(limit.enter(queue_timeout).await.is_none());
+        assert!(begun.elapsed() >= queue_timeout);
+        let (third, fourth, ()) = tokio::join!(limit.enter(queue_timeout), limit.enter(queue_timeout), async {
             let begun = Instant::now();
-            assert!(places.enter(patience).await.is_none());
-            assert!(begun.elapsed() < patience, "two wait already");
+            assert!(limit.enter(queue_timeout).await.is_none());
+            assert!(begun.elapsed() < queue_timeout, "two wait already");
             drop(first);
         });
         assert!(third.is_some() && fourth.is_none(), "who waited first got the place");

@@ -58,9 +58,6 @@ pub struct BrokenRule {
     /// Currency of the variant (`currency_mismatch`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub variant: Option<String>,
-    /// Deprecated: `variant`, for clients of the first release.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub article: Option<String>,
     /// The requested country (`no_shipping`, `shipping_weight`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub country: Option<String>,
@@ -92,7 +89,7 @@ impl From<&RuleError> for BrokenRule {
             }
             RuleError::TooManyLines { limit } => Self { limit: u64::try_from(*limit).ok(), ..named },
             RuleError::CurrencyMismatch { cart, variant } => {
-                Self { cart: text(*cart), variant: text(*variant), article: text(*variant), ..named }
+                Self { cart: text(*cart), variant: text(*variant), ..named }
             }
             RuleError::NoShipping { country } | RuleError::ShippingWeight { country } => {
                 Self { country: Some(country.to_string()), ..named }
@@ -155,7 +152,7 @@ impl BrokenRule {
             "empty_cart" => RuleError::EmptyCart,
             "currency_mismatch" => RuleError::CurrencyMismatch {
                 cart: currency(self.cart.as_ref())?,
-                variant: currency(self.variant.as_ref().or(self.article.as_ref()))?,
+                variant: currency(self.variant.as_ref())?,
             },
             "no_shipping" => RuleError::NoShipping { country: self.country.as_ref()?.parse::<CountryCode>().ok()? },
             "no_shipping_price" => RuleError::NoShippingPrice { currency: currency(self.currency.as_ref())? },

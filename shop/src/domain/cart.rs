@@ -78,10 +78,10 @@ impl CartOwner {
     }
 }
 
-/// One article in a cart.
+/// One variant in a cart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CartLine {
-    /// The article.
+    /// The variant.
     pub sku: Sku,
     /// How many units.
     pub quantity: Quantity,
@@ -113,7 +113,7 @@ impl Cart {
         self.lines.iter().map(|line| line.quantity.get()).sum()
     }
 
-    /// Adds units of an article to its line, or a line.
+    /// Adds units of a variant to its line, or a line.
     ///
     /// # Errors
     /// [`RuleError`] when the line would pass [`MAX_LINE_QUANTITY`] or the cart [`MAX_CART_LINES`].
@@ -129,13 +129,13 @@ impl Cart {
         Ok(())
     }
 
-    /// Sets the units of an article that is in the cart; tells whether it is.
+    /// Sets the units of a variant that is in the cart; tells whether it is.
     pub fn set(&mut self, sku: &Sku, quantity: Quantity) -> bool {
         let line = self.lines.iter_mut().find(|line| line.sku == *sku);
         line.map(|line| line.quantity = quantity).is_some()
     }
 
-    /// Takes an article out; tells whether it was in.
+    /// Takes a variant out; tells whether it was in.
     pub fn remove(&mut self, sku: &Sku) -> bool {
         let before = self.lines.len();
         self.lines.retain(|line| line.sku != *sku);
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn adding_an_article_twice_makes_one_line_that_keeps_the_limit() {
+    fn adding_a_variant_twice_makes_one_line_that_keeps_the_limit() {
         let mut cart = cart();
         cart.add(&sku("A"), units(998)).expect("fits");
         cart.add(&sku("A"), units(1)).expect("fits");
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fifty_first_article_is_refused() {
+    fn the_fifty_first_variant_is_refused() {
         let mut cart = cart();
         for number in 0..MAX_CART_LINES {
             cart.add(&sku(&format!("A{number}")), units(1)).expect("fits");

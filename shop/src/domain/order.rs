@@ -1,4 +1,4 @@
-//! Orders: a copy of what was agreed, and three separate states: the order's, the payment's, the parcel's.
+//! Orders: a copy of what was agreed, and three separate states: the order's, the payment's, fulfillment.
 
 use time::OffsetDateTime;
 
@@ -40,39 +40,39 @@ impl OrderState {
     }
 }
 
-/// Where the parcel stands.
+/// How far its fulfillment is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FulfillmentState {
-    /// Nothing sent yet.
+    /// Not shipped yet.
     Unfulfilled,
-    /// Sent.
+    /// Shipped.
     Fulfilled,
-    /// Sent, and come back.
+    /// Shipped and returned.
     Returned,
 }
 
-/// What happens to a parcel.
+/// What happens to a shipment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FulfillmentEvent {
-    /// It leaves.
-    Sent,
-    /// It comes back.
-    CameBack,
+    /// It was handed to the carrier.
+    Shipped,
+    /// It came back to the shop.
+    Returned,
 }
 
 impl FulfillmentState {
     /// The state after an event; `None` when the event is not possible.
     pub fn after(self, event: FulfillmentEvent) -> Option<Self> {
         match (self, event) {
-            (Self::Unfulfilled, FulfillmentEvent::Sent) => Some(Self::Fulfilled),
-            (Self::Fulfilled, FulfillmentEvent::CameBack) => Some(Self::Returned),
-            (Self::Unfulfilled | Self::Returned, FulfillmentEvent::CameBack)
-            | (Self::Fulfilled | Self::Returned, FulfillmentEvent::Sent) => None,
+            (Self::Unfulfilled, FulfillmentEvent::Shipped) => Some(Self::Fulfilled),
+            (Self::Fulfilled, FulfillmentEvent::Returned) => Some(Self::Returned),
+            (Self::Unfulfilled | Self::Returned, FulfillmentEvent::Returned)
+            | (Self::Fulfilled | Self::Returned, FulfillmentEvent::Shipped) => None,
         }
     }
 }
 
-/// One article of an order, as it was when ordered.
+/// One variant of an order, as it was when ordered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderLine {
     /// Identity.
@@ -98,9 +98,9 @@ pub struct Order {
     pub customer_id: Option<CustomerId>,
     /// Where news of the order go.
     pub email: EmailAddress,
-    /// Where the parcel goes.
+    /// The shipping address.
     pub shipping_address: Address,
-    /// The articles.
+    /// The variants.
     pub lines: Vec<OrderLine>,
     /// Sum of the lines.
     pub subtotal: Money,
@@ -124,7 +124,7 @@ pub struct Order {
     pub state: OrderState,
     /// Its payment.
     pub payment: Payment,
-    /// Its parcel.
+    /// Its fulfillment.
     pub fulfillment: FulfillmentState,
     /// Rises by one with every write; starts at 1.
     pub version: u64,
@@ -174,7 +174,7 @@ pub struct OrderSummary {
     pub state: OrderState,
     /// Where the payment stands.
     pub payment_state: PaymentState,
-    /// Where the parcel stands.
+    /// How far its fulfillment is.
     pub fulfillment: FulfillmentState,
     /// The most urgent of its disputes.
     pub dispute: Option<DisputeState>,
@@ -198,13 +198,13 @@ mod tests {
     }
 
     #[test]
-    fn every_event_in_every_state_of_a_parcel_does_what_the_table_says() {
-        use FulfillmentEvent::{CameBack, Sent};
+    fn every_event_in_every_state_of_a_shipment_does_what_the_table_says() {
+        use FulfillmentEvent::{Returned, Shipped};
         use FulfillmentState::{Fulfilled, Returned, Unfulfilled};
-        for (state, sent, came_back) in
+        for (state, sent, returned) in
             [(Unfulfilled, Some(Fulfilled), None), (Fulfilled, None, Some(Returned)), (Returned, None, None)]
         {
-            assert_eq!([state.after(Sent), state.after(CameBack)], [sent, came_back], "{state:?}");
+            assert_eq!([state.after(Sent), state.after(Returned)], [sent, returned], "{state:?}");
         }
     }
 }

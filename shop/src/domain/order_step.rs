@@ -1,4 +1,4 @@
-//! The one place that says how an order goes on: what to ask the payment provider next, and what order, payment, parcel
+//! The one place that says how an order goes on: what to ask the payment provider next, and what order, payment, fulfillment
 //! and stock become with each thing that is learned. Pure: callers write the step under the order's version, and who
 //! comes second reloads and asks again.
 
@@ -167,7 +167,7 @@ impl Order {
 
     /// Gives the payment up, refused with a code or not wanted any more: from now on the only way is to have the intent
     /// cancelled. `None` when it is settled, or given up already.
-    pub fn call_off(&self, decline_code: Option<String>, now: OffsetDateTime) -> Option<OrderStep> {
+    pub fn cancel(&self, decline_code: Option<String>, now: OffsetDateTime) -> Option<OrderStep> {
         if self.payment.state.is_settled() || self.payment.calling_off {
             return None;
         }
@@ -186,11 +186,11 @@ impl Order {
         step
     }
 
-    /// The parcel leaves, or comes back with its units.
+    /// Records that the order was shipped, or returned with its units.
     ///
     /// # Errors
-    /// [`RuleError::InvalidValue`] when the order is not paid or the parcel is not where it would have to be.
-    pub fn move_parcel(&self, event: FulfillmentEvent) -> Result<OrderStep, RuleError> {
+    /// [`RuleError::InvalidValue`] when the order is not paid or its fulfillment state does not allow the event.
+    pub fn record_fulfillment(&self, event: FulfillmentEvent) -> Result<OrderStep, RuleError> {
         let refuse = |rule| RuleError::invalid(Field::Fulfillment, rule);
         if self.state != OrderState::Paid {
             return Err(refuse(ValueRule::Paid));
@@ -198,8 +198,8 @@ impl Order {
         let mut step = self.step();
         step.order.fulfillment = self.fulfillment.after(event).ok_or_else(|| refuse(ValueRule::FulfillmentStep))?;
         match event {
-            FulfillmentEvent::Sent => step.topics.push("order.fulfilled"),
-            FulfillmentEvent::CameBack => {
+            FulfillmentEvent::Shipped => step.topics.push("order.fulfilled"),
+            FulfillmentEvent::Returned => {
                 step.stock = StockEffect::Restock;
                 step.topics.push("order.returned");
             }
@@ -305,10 +305,10 @@ mod tests {
     #[test]
     fn stock_is_free_only_when_the_intent_is_cancelled() {
         let order = pending().note_intent("pi".to_owned(), NOW).order;
-        let step = order.call_off(Some("card_declined".to_owned()), NOW).expect("new");
+        let step = order.cancel(Some("card_declined".to_owned()), NOW).expect("new");
         assert_eq!((step.stock, step.order.state), (StockEffect::Keep, OrderState::Pending));
         assert_eq!(step.order.next_payment_call(), PaymentCall::Cancel { intent_id: "pi".to_owned() });
-        assert_eq!(step.order.call_off(None, NOW), None, "the first reason stays");
+        assert_eq!(step.order.cancel(None, NOW), None, "the first reason stays");
         assert_eq!(step.order.called_off_as(), PaymentFact::Declined);
         let off = step.order.learn(PaymentFact::Declined, NOW).expect("new");
         assert_eq!((off.stock, off.order.state), (StockEffect::Release, OrderState::Cancelled));
@@ -441,12 +441,12 @@ mod tests {
 
     #[test]
     fn what_was_sent_is_given_back_without_coming_back() {
-        let sent = paid().move_parcel(FulfillmentEvent::Sent).expect("paid").order;
+        let sent = paid().record_fulfillment(FulfillmentEvent::Shipped).expect("paid").order;
         let step = refunded(&sent, "all", sent.total);
         assert_eq!((step.stock, step.order.state), (StockEffect::Keep, OrderState::Paid));
-        let back = step.order.move_parcel(FulfillmentEvent::CameBack).expect("it was sent");
+        let back = step.order.record_fulfillment(FulfillmentEvent::Returned).expect("it was sent");
         assert_eq!((back.stock, back.order.fulfillment), (StockEffect::Restock, FulfillmentState::Returned));
-        assert!(pending().move_parcel(FulfillmentEvent::Sent).is_err());
+        assert!(pending().record_fulfillment(FulfillmentEvent::Shipped).is_err());
     }
 
     #[test]
@@ -491,12 +491,12 @@ mod tests {
     enum Event {
         Fact(PaymentFact),
         Intent,
-        CallOff(bool),
+        Cancel(bool),
         Refund(i64),
         SettleRefund(bool),
         ReturnRefund,
         RefundOutside(i64),
-        Parcel(FulfillmentEvent),
+        Fulfill(FulfillmentEvent),
         Postpone,
     }
 
@@ -520,12 +520,12 @@ mod tests {
         let event = prop_oneof![
             4 => proptest::sample::select(facts).prop_map(Event::Fact),
             1 => Just(Event::Intent),
-            1 => any::<bool>().prop_map(Event::CallOff),
+            1 => any::<bool>().prop_map(Event::Cancel),
             2 => (0_i64..3000).prop_map(Event::Refund),
             2 => any::<bool>().prop_map(Event::SettleRefund),
             1 => Just(Event::ReturnRefund),
             1 => (1_i64..3000).prop_map(Event::RefundOutside),
-            1 => proptest::sample::select(vec![FulfillmentEvent::Sent, FulfillmentEvent::CameBack]).prop_map(Event::Parcel),
+            1 => proptest::sample::select(vec![FulfillmentEvent::Shipped, FulfillmentEvent::Returned]).prop_map(Event::Fulfill),
             1 => Just(Event::Postpone),
         ];
         proptest::collection::vec(event, 1..40)
@@ -546,7 +546,7 @@ mod tests {
                     ) => None,
                     Event::Fact(fact) => order.learn(fact, NOW),
                     Event::Intent => order.payment.intent_id.is_none().then(|| order.note_intent("pi".to_owned(), NOW)),
-                    Event::CallOff(refused) => order.call_off(refused.then(|| "no".to_owned()), NOW),
+                    Event::Cancel(refused) => order.cancel(refused.then(|| "no".to_owned()), NOW),
                     Event::Refund(minor) => {
                         order.request_refund(RefundId::derive(&number.to_string()), eur(minor), NOW).ok()
                     }
@@ -564,7 +564,7 @@ mod tests {
                         let made = reported(&RefundId::derive(&format!("outside {number}")), amount, ReportedRefundState::Succeeded);
                         if amount.amount_minor > 0 { order.book(&made, NOW) } else { None }
                     }
-                    Event::Parcel(event) => order.move_parcel(event).ok(),
+                    Event::Fulfill(event) => order.record_fulfillment(event).ok(),
                     Event::Postpone => Some(order.postpone(NOW)),
                 };
                 let Some(step) = step else { continue };
@@ -576,10 +576,10 @@ mod tests {
                 }
                 prop_assert_eq!(step.order.version, order.version + 1);
                 order = step.order;
-                let came_back = order.fulfillment == FulfillmentState::Returned;
+                let returned = order.fulfillment == FulfillmentState::Returned;
                 prop_assert_eq!((held, sold), match order.state {
                     OrderState::Pending => (1, 0),
-                    OrderState::Paid if came_back => (0, 0),
+                    OrderState::Paid if returned => (0, 0),
                     OrderState::Paid => (0, 1),
                     OrderState::Cancelled => (0, 0),
                 });

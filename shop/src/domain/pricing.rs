@@ -29,14 +29,14 @@ pub struct PricedLine {
     pub tax_class: TaxClass,
     /// Weight of one unit.
     pub weight_grams: u32,
-    /// Whether it needs a parcel.
+    /// Whether it is shipped.
     pub requires_shipping: bool,
 }
 
-/// One article of a cart, quote or order, with the price it has now.
+/// One variant of a cart, quote or order, with the price it has now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuoteLine {
-    /// The article.
+    /// The variant.
     pub sku: Sku,
     /// Product name in URLs.
     pub product_handle: super::Handle,
@@ -109,7 +109,7 @@ pub struct TaxLine {
 /// The whole price of a cart at an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quote {
-    /// The articles.
+    /// The variants.
     pub lines: Vec<QuoteLine>,
     /// Sum of the lines.
     pub subtotal: Money,

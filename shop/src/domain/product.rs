@@ -171,7 +171,7 @@ pub struct Variant {
     pub compare_at_price: Option<Money>,
     /// Shipping weight of one unit in grams.
     pub weight_grams: u32,
-    /// Whether a parcel is needed (not for a download or voucher).
+    /// Whether it is shipped (not for a download or voucher).
     pub requires_shipping: bool,
     /// Which tax rate applies.
     pub tax_class: TaxClass,

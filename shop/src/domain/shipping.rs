@@ -10,12 +10,12 @@ use super::{CountryCode, Currency, Money, RuleError};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind", deny_unknown_fields)]
 pub enum ShippingRate {
-    /// The same for every parcel.
+    /// The same for every shipment.
     Flat {
         /// Price by currency, minor units.
         price: BTreeMap<Currency, i64>,
     },
-    /// By weight: the first band that is heavy enough. Heavier parcels are not offered the method.
+    /// By weight: the first band that is heavy enough. Heavier shipments are not offered the method.
     ByWeight {
         /// Bands by rising weight.
         bands: Vec<WeightBand>,
@@ -26,7 +26,7 @@ pub enum ShippingRate {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WeightBand {
-    /// Heaviest parcel of the band in grams.
+    /// Heaviest shipment of the band in grams.
     pub up_to_grams: u64,
     /// Price by currency, minor units.
     pub price: BTreeMap<Currency, i64>,
@@ -88,7 +88,7 @@ pub struct ShippingTerms {
     pub delivery_estimate: String,
     /// Where it delivers; empty when that is said by exclusion only, or everywhere.
     pub countries: Vec<CountryCode>,
-    /// Heaviest parcel in grams, where there is a limit.
+    /// Heaviest shipment in grams, where there is a limit.
     pub up_to_grams: Option<u64>,
     /// Its lowest price in each currency.
     pub prices_from: Vec<Money>,

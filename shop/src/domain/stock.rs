@@ -5,7 +5,7 @@ use super::{Quantity, Sku};
 /// How many units of one tracked SKU there are. `available + reserved + sold == received`, nothing is negative.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StockLevel {
-    /// The article.
+    /// The variant.
     pub sku: Sku,
     /// Units that can be ordered now.
     pub available: u32,
@@ -21,7 +21,7 @@ impl StockLevel {
     /// Most units of one SKU.
     pub const MAX_UNITS: u32 = 1_000_000_000;
 
-    /// The level of an article that has just come in.
+    /// The level of a variant that has just come in.
     pub fn initial(sku: Sku, available: u32) -> Self {
         Self { sku, available, reserved: 0, sold: 0, received: available }
     }
@@ -30,7 +30,7 @@ impl StockLevel {
 /// Units of a tracked SKU that an order holds. An order has at most one reservation per SKU.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reservation {
-    /// The article.
+    /// The variant.
     pub sku: Sku,
     /// How many units.
     pub quantity: Quantity,

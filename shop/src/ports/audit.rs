@@ -10,7 +10,7 @@ use crate::domain::{Order, OrderId, StockLevel};
 pub enum AuditRecord {
     /// An order.
     Order(Box<Order>),
-    /// The level of an article.
+    /// The level of a variant.
     Stock(StockLevel),
     /// A message, whether or not it was delivered.
     Message(OutboxMessage),

@@ -55,8 +55,8 @@ impl fmt::Display for Violation {
 pub struct AuditReport {
     /// Orders read.
     pub orders: usize,
-    /// Articles with a stock level.
-    pub articles: usize,
+    /// Variants with a stock level.
+    pub variants: usize,
     /// Messages read, delivered or not.
     pub messages: usize,
     /// Intents that the provider was asked about.
@@ -99,7 +99,7 @@ pub async fn audit<S: AuditStore + ?Sized>(
     let intents = auditor.check_money(&books, payments).await;
     Ok(AuditReport {
         orders: books.orders.len(),
-        articles: books.levels.len(),
+        variants: books.levels.len(),
         messages: books.messages.len(),
         intents,
         violations: auditor.violations.into_iter().collect(),
@@ -137,10 +137,10 @@ impl Auditor {
     fn check_stock(&mut self, books: &Books) {
         let (mut held, mut bought): (BTreeMap<&Sku, u64>, BTreeMap<&Sku, u64>) = (BTreeMap::new(), BTreeMap::new());
         for order in books.orders.values() {
-            let came_back = order.fulfillment == FulfillmentState::Returned;
+            let returned = order.fulfillment == FulfillmentState::Returned;
             let side = match order.state {
                 OrderState::Pending => &mut held,
-                OrderState::Paid if !came_back => &mut bought,
+                OrderState::Paid if !returned => &mut bought,
                 OrderState::Paid | OrderState::Cancelled => continue,
             };
             for reservation in &order.reservations {

@@ -38,12 +38,12 @@ pub struct CartView {
     pub subtotal: Option<Money>,
 }
 
-/// A line of a cart whose article is not sold any more.
+/// A line of a cart whose variant is not sold any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnavailableLine {
     /// Identity of the line.
     pub id: LineItemId,
-    /// The article.
+    /// The variant.
     pub sku: Sku,
 }
 
@@ -52,7 +52,7 @@ pub struct UnavailableLine {
 pub struct CartLineView {
     /// Identity, derived from the SKU.
     pub id: LineItemId,
-    /// Article, quantity, price.
+    /// Variant, quantity, price.
     pub line: QuoteLine,
     /// Units that can be ordered, if fewer than the quantity.
     pub short_available: Option<u32>,
@@ -116,20 +116,20 @@ pub trait Carts: Send + Sync {
     /// [`ShopError`].
     async fn view_cart(&self, caller: &Caller, command: ViewCart) -> ShopResult<CartView>;
 
-    /// Puts units of an article into the caller's cart. With a client key, repeating it changes nothing.
+    /// Puts units of a variant into the caller's cart. With a client key, repeating it changes nothing.
     ///
     /// # Errors
     /// [`ShopError::Rules`] (not sold, limits, another currency), [`ShopError::OutOfStock`] when the line would pass
     /// what is available, the idempotency errors.
     async fn add_line_item(&self, caller: &Caller, command: AddLineItem) -> ShopResult<CartView>;
 
-    /// Sets the units of an article in the caller's cart.
+    /// Sets the units of a variant in the caller's cart.
     ///
     /// # Errors
     /// [`ShopError::NotFound`] when it is not in the cart, [`ShopError::OutOfStock`].
     async fn set_line_item(&self, caller: &Caller, command: SetLineItem) -> ShopResult<CartView>;
 
-    /// Takes an article out of the caller's cart.
+    /// Takes a variant out of the caller's cart.
     ///
     /// # Errors
     /// [`ShopError::NotFound`] when it is not in the cart.
@@ -249,7 +249,7 @@ impl LocalShop {
         Ok(found.unwrap_or_else(|| Cart::new(CartId::from_ulid(self.ids.ulid()), owner.clone(), now)))
     }
 
-    /// Puts articles back that an order did not get.
+    /// Puts variants back that an order did not get.
     pub(super) async fn restore_cart(&self, owner: &CartOwner, lines: &[(Sku, Quantity)]) -> ShopResult<()> {
         let mut former = Cart::new(CartId::from_ulid(self.ids.ulid()), owner.clone(), self.clock.now());
         for (sku, quantity) in lines {
@@ -262,7 +262,7 @@ impl LocalShop {
         .await
     }
 
-    /// Changes the cart; `change` names the article that must be sold and in stock in the new quantity, if any. Under a
+    /// Changes the cart; `change` names the variant that must be sold and in stock in the new quantity, if any. Under a
     /// key, the answer is written with the cart.
     async fn change_cart(
         &self,

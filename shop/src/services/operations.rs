@@ -23,7 +23,7 @@ const MAX_STEP_TRIES: u32 = 5;
 /// The stock of a variant as the operator sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VariantStock {
-    /// The article.
+    /// The variant.
     pub sku: Sku,
     /// Title of the variant.
     pub title: String,
@@ -97,7 +97,7 @@ impl RefundOrder {
 
 /// Notes what happened to an order's shipment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MoveParcel {
+pub struct RecordFulfillment {
     /// Which order.
     pub id: OrderId,
     /// What happened.
@@ -122,7 +122,7 @@ pub trait Operations: Send + Sync {
     /// Corrects the stock of a variant. With a client key, repeating it changes nothing. For operators.
     ///
     /// # Errors
-    /// [`ShopError::SignInRequired`], [`ShopError::Forbidden`], [`ShopError::NotFound`] for an article that is unknown,
+    /// [`ShopError::SignInRequired`], [`ShopError::Forbidden`], [`ShopError::NotFound`] for a variant that is unknown,
     /// [`ShopError::Rules`] for one that is not counted, [`ShopError::OutOfStock`] when less than nothing would be left,
     /// the idempotency errors.
     async fn correct_stock(&self, caller: &Caller, command: CorrectStock) -> ShopResult<StockLevel>;
@@ -143,12 +143,12 @@ pub trait Operations: Send + Sync {
     /// is more than what is left, [`ShopError::IdempotencyKeyReused`].
     async fn refund_order(&self, caller: &Caller, command: RefundOrder) -> ShopResult<OrderView>;
 
-    /// Notes that a paid order's parcel was sent or came back. For operators.
+    /// Records that a paid order was shipped or returned. For operators.
     ///
     /// # Errors
     /// [`ShopError::SignInRequired`], [`ShopError::Forbidden`], [`ShopError::NotFound`], [`ShopError::Rules`] when
     /// that is not possible now.
-    async fn move_parcel(&self, caller: &Caller, command: MoveParcel) -> ShopResult<OrderView>;
+    async fn record_fulfillment(&self, caller: &Caller, command: RecordFulfillment) -> ShopResult<OrderView>;
 }
 
 #[async_trait]
@@ -220,7 +220,7 @@ impl Operations for LocalShop {
         if order.state == OrderState::Paid {
             return self.cancel_paid(order).await;
         }
-        let stepped = self.step_until_written(order, |order| Ok(order.call_off(None, self.clock.now()))).await?;
+        let stepped = self.step_until_written(order, |order| Ok(order.cancel(None, self.clock.now()))).await?;
         Ok(self.advance_payment(stepped, Poll::Once).await?.into())
     }
 
@@ -233,10 +233,10 @@ impl Operations for LocalShop {
         self.request_refund(order, command.amount, command.refund_id()).await
     }
 
-    async fn move_parcel(&self, caller: &Caller, command: MoveParcel) -> ShopResult<OrderView> {
+    async fn record_fulfillment(&self, caller: &Caller, command: RecordFulfillment) -> ShopResult<OrderView> {
         self.require_operator(caller).await?;
         let order = self.existing_order(&command.id).await?;
-        let moved = self.step_until_written(order, |order| Ok(Some(order.move_parcel(command.event)?))).await?;
+        let moved = self.step_until_written(order, |order| Ok(Some(order.record_fulfillment(command.event)?))).await?;
         self.forget_products_of(&moved).await;
         Ok(moved.into())
     }

@@ -18,7 +18,7 @@ pub struct OrderView {
     pub access_key: String,
     /// Where news of the order go.
     pub email: EmailAddress,
-    /// Where the parcel goes.
+    /// The shipping address.
     pub shipping_address: Address,
     /// What was ordered, at the prices of then.
     pub lines: Vec<QuoteLine>,
@@ -48,7 +48,7 @@ pub struct OrderView {
     pub refundable: Money,
     /// What cardholders disputed at their banks.
     pub disputes: Vec<Dispute>,
-    /// Where the parcel stands.
+    /// How far its fulfillment is.
     pub fulfillment: FulfillmentState,
     /// When it was placed.
     pub placed_at: OffsetDateTime,

@@ -145,11 +145,11 @@ impl LocalShop {
             IntentStatus::Processing => Next::Stop,
             IntentStatus::Authorized => self.learned(order, PaymentFact::Authorized),
             IntentStatus::Captured => self.learned(order, PaymentFact::Captured),
-            IntentStatus::Declined { code } => step(order.call_off(Some(code), now)),
+            IntentStatus::Declined { code } => step(order.cancel(Some(code), now)),
             IntentStatus::Cancelled => {
                 // Cancelled by the provider itself: an authorization that ran out is a refusal like any other.
                 let lost = matches!(call, PaymentCall::Capture { .. } | PaymentCall::Look { .. });
-                match order.call_off(Some("authorization_expired".to_owned()), now) {
+                match order.cancel(Some("authorization_expired".to_owned()), now) {
                     Some(refusal) if lost => Next::Step(Box::new(refusal)),
                     _ => self.learned(order, order.called_off_as()),
                 }
@@ -163,7 +163,7 @@ impl LocalShop {
         let confirming = matches!(call, PaymentCall::Confirm { .. });
         let intent_id = match call {
             // Nothing was made, nothing can be owed.
-            PaymentCall::Create => return step(order.call_off(Some(code), now)),
+            PaymentCall::Create => return step(order.cancel(Some(code), now)),
             PaymentCall::Confirm { intent_id }
             | PaymentCall::Capture { intent_id }
             | PaymentCall::Cancel { intent_id }
@@ -189,7 +189,7 @@ impl LocalShop {
             return self.no_answer(order, &code);
         }
         if unpaid {
-            return step(order.call_off(Some(code), now));
+            return step(order.cancel(Some(code), now));
         }
         self.interpret(order, &PaymentCall::Look { intent_id }, intent)
     }

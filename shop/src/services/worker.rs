@@ -162,8 +162,8 @@ impl Worker {
         }
         let hold_ends_at = order.placed_at + time::Duration::minutes(i64::from(shop.config.payment_hold_minutes));
         if order.state == OrderState::Pending && hold_ends_at <= now {
-            // First the provider gives the payment up, then the stock is free: `call_off` only says that it shall.
-            if let Some(step) = order.call_off(None, now) {
+            // First the provider gives the payment up, then the stock is free: `cancel` only says that it shall.
+            if let Some(step) = order.cancel(None, now) {
                 order = shop.write_step(&order, step).await?;
             }
         }

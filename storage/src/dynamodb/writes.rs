@@ -132,7 +132,7 @@ impl DynamoDbStore {
         let transact = async || {
             let request = self.client.transact_write_items().client_request_token(&token);
             let done = request.set_transact_items(Some(actions.clone())).send().await;
-            done.map(drop).map_err(|error| throttled_is_transient(judge(error)))
+            done.map(drop).map_err(|error| throttled_is_transient(classify(error)))
         };
         CLASHES.run(&*self.ids, transact).await
     }
@@ -220,7 +220,7 @@ where
 }
 
 /// What a rejected transaction means, from its reasons, one an action.
-fn judge(error: SdkError<TransactWriteItemsError, HttpResponse>) -> Refused {
+fn classify(error: SdkError<TransactWriteItemsError, HttpResponse>) -> Refused {
     let reasons = match error.as_service_error() {
         Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => cancelled.cancellation_reasons(),
         _ => return Refused::Failed(store_error(error)),

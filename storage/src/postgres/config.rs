@@ -13,9 +13,9 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use sqlx::{Connection as _, Executor as _, PgConnection};
 use tokio::time::timeout;
 
+use super::freeze_detector::FreezeDetector;
 use super::login::PasswordSource;
 use super::pool::is_settled;
-use super::thaw::Thaw;
 
 /// Which database, and how many connections to it.
 #[derive(Clone)]
@@ -34,12 +34,12 @@ pub struct PostgresConfig {
     /// Tells how old passwords are, and that the process was frozen.
     pub clock: Arc<dyn Clock>,
     /// How long callers and statements wait.
-    pub patience: Patience,
+    pub timeouts: Timeouts,
 }
 
 /// How long a statement may take, and each thing that it waits for (ADR 10).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
+pub struct Timeouts {
     /// A process that starts tries this long to reach a database that is busy, starts or fails over; once at least.
     pub start_timeout: Duration,
     /// A caller that gets no connection in this time is told that the store is unavailable.
@@ -50,7 +50,7 @@ pub struct Patience {
     pub lock_timeout: Duration,
 }
 
-impl Default for Patience {
+impl Default for Timeouts {
     /// One try at the start, 1 s for a connection, 5 s for a statement, 2 s for a lock.
     fn default() -> Self {
         Self {
@@ -79,20 +79,20 @@ impl PostgresConfig {
             passwords: None,
             root_certificate: None,
             clock: Arc::new(SystemClock),
-            patience: Patience::default(),
+            timeouts: Timeouts::default(),
         }
     }
 
-    pub(super) fn pool_options(&self, thaw: Arc<Thaw>) -> PgPoolOptions {
+    pub(super) fn pool_options(&self, freeze_detector: Arc<FreezeDetector>) -> PgPoolOptions {
         let tokens = self.passwords.is_some();
         PgPoolOptions::new()
             .max_connections(self.max_connections)
             .min_connections(0)
-            .acquire_timeout(self.patience.acquire_timeout)
+            .acquire_timeout(self.timeouts.acquire_timeout)
             .max_lifetime(if tokens { Self::MAX_LIFETIME_WITH_TOKENS } else { Self::MAX_LIFETIME })
             .test_before_acquire(false)
             .before_acquire(move |connection, meta| {
-                let trusted = thaw.trusts(meta.idle_for);
+                let trusted = freeze_detector.trusts(meta.idle_for);
                 Box::pin(async move {
                     Ok(trusted || matches!(timeout(Self::PING_LIMIT, connection.ping()).await, Ok(Ok(()))))
                 })
@@ -103,8 +103,8 @@ impl PostgresConfig {
     pub(super) fn session_options(&self) -> Result<PgConnectOptions, StoreError> {
         let milliseconds = |limit: Duration| format!("{}ms", limit.as_millis());
         let limits = [
-            ("statement_timeout", &*milliseconds(self.patience.statement_timeout)),
-            ("lock_timeout", &*milliseconds(self.patience.lock_timeout)),
+            ("statement_timeout", &*milliseconds(self.timeouts.statement_timeout)),
+            ("lock_timeout", &*milliseconds(self.timeouts.lock_timeout)),
             ("idle_in_transaction_session_timeout", "10s"),
             // Statements are few and each has its index: plan once per connection, and compile none.
             ("plan_cache_mode", "force_generic_plan"),

@@ -13,6 +13,7 @@ mod carts;
 mod catalog;
 mod config;
 mod error;
+mod freeze_detector;
 #[cfg(feature = "rds-iam")]
 mod iam;
 mod idempotency;
@@ -27,7 +28,6 @@ mod settings;
 mod stock;
 #[cfg(test)]
 mod tests;
-mod thaw;
 
 use async_trait::async_trait;
 use shopease_shop::ports::{Health, StoreError};
@@ -35,7 +35,7 @@ use sqlx::migrate::Migrator;
 use sqlx::{Connection as _, PgConnection};
 
 pub use budget::{Budget, BudgetError, BudgetExceeded};
-pub use config::{Patience, PostgresConfig};
+pub use config::{PostgresConfig, Timeouts};
 pub(crate) use error::start_problem;
 use error::store_error;
 #[cfg(feature = "rds-iam")]
@@ -60,7 +60,7 @@ impl PostgresStore {
     /// schema's name cannot be right.
     pub async fn connect(config: &PostgresConfig) -> Result<Self, StoreError> {
         let pool = Connections::new(config)?;
-        pool.warm_up(config.patience.start_timeout).await?;
+        pool.warm_up(config.timeouts.start_timeout).await?;
         Ok(Self { pool, config: config.clone() })
     }
 

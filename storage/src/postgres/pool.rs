@@ -17,8 +17,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::config::PostgresConfig;
 use super::error::{is_login_refused, may_come, store_error};
+use super::freeze_detector::FreezeDetector;
 use super::login::Login;
-use super::thaw::Thaw;
 
 tokio::task_local! {
     /// Whether the connection that this task gives back has run one autocommitted statement, to its end.
@@ -36,7 +36,7 @@ pub(super) fn is_settled() -> bool {
 pub(super) struct Connections {
     pool: PgPool,
     login: Option<Arc<Login>>,
-    thaw: Arc<Thaw>,
+    freeze_detector: Arc<FreezeDetector>,
     /// A caller that has no answer in this time goes without one, and a connection whose caller went away must have
     /// finished that caller's statement by then. The server ends a statement a second earlier.
     statement_limit: Duration,
@@ -51,11 +51,11 @@ impl Connections {
     const START_PAUSE: Duration = Duration::from_millis(500);
 
     pub(super) fn new(config: &PostgresConfig) -> Result<Self, StoreError> {
-        let thaw = Arc::new(Thaw::new(config.clock.clone()));
-        let pool = config.pool_options(thaw.clone()).connect_lazy_with(config.session_options()?);
+        let freeze_detector = Arc::new(FreezeDetector::new(config.clock.clone()));
+        let pool = config.pool_options(freeze_detector.clone()).connect_lazy_with(config.session_options()?);
         let login = config.passwords.clone().map(|source| Arc::new(Login::new(source, config.clock.clone())));
-        let statement_limit = config.patience.statement_timeout + Duration::from_secs(1);
-        Ok(Self { pool, login, thaw, statement_limit })
+        let statement_limit = config.timeouts.statement_timeout + Duration::from_secs(1);
+        Ok(Self { pool, login, freeze_detector, statement_limit })
     }
 
     /// Makes a connection now, for the start of a process, and waits until it is free for the first caller. Tries for
@@ -104,12 +104,12 @@ impl Connections {
     }
 
     fn lend(&self, connection: PoolConnection<Postgres>) -> Borrowed {
-        let (thaw, statement_limit) = (self.thaw.clone(), self.statement_limit);
-        Borrowed { connection, state: Loan::Running, thaw, statement_limit }
+        let (freeze_detector, statement_limit) = (self.freeze_detector.clone(), self.statement_limit);
+        Borrowed { connection, state: BorrowState::Running, freeze_detector, statement_limit }
     }
 
     async fn acquire(&self) -> Result<Borrowed, sqlx::Error> {
-        self.thaw.look();
+        self.freeze_detector.check();
         let Some(login) = &self.login else { return self.pool.acquire().await.map(|connection| self.lend(connection)) };
         // Open connections go on whatever became of the password.
         if self.pool.num_idle() == 0 {
@@ -130,14 +130,14 @@ impl Connections {
 /// A connection on loan, which goes back when dropped.
 struct Borrowed {
     connection: PoolConnection<Postgres>,
-    state: Loan,
-    thaw: Arc<Thaw>,
+    state: BorrowState,
+    freeze_detector: Arc<FreezeDetector>,
     statement_limit: Duration,
 }
 
 /// What is known of a connection's last statement.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Loan {
+enum BorrowState {
     /// It may still run.
     Running,
     /// It has ended.
@@ -150,10 +150,10 @@ impl Borrowed {
     /// The result of a statement, unless it took too long.
     fn settle<T>(&mut self, result: Result<Result<T, sqlx::Error>, Elapsed>) -> Result<T, sqlx::Error> {
         if let Ok(result) = result {
-            self.state = Loan::Settled;
+            self.state = BorrowState::Settled;
             return result;
         }
-        self.state = Loan::Silent;
+        self.state = BorrowState::Silent;
         Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))
     }
 }
@@ -161,18 +161,19 @@ impl Borrowed {
 impl Drop for Borrowed {
     fn drop(&mut self) {
         let limit = match self.state {
-            Loan::Running => self.statement_limit,
-            Loan::Settled => Connections::RETURN_LIMIT,
-            Loan::Silent => return self.connection.close_on_drop(),
+            BorrowState::Running => self.statement_limit,
+            BorrowState::Settled => Connections::RETURN_LIMIT,
+            BorrowState::Silent => return self.connection.close_on_drop(),
         };
         // What the pool does by itself, but with an end: else a dead connection would keep its place in the pool, for
         // example one whose process was frozen before it was back.
-        let (returned, thaw) = (timeout(limit, self.connection.return_to_pool()), self.thaw.clone());
+        let (returned, freeze_detector) =
+            (timeout(limit, self.connection.return_to_pool()), self.freeze_detector.clone());
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(SETTLED.scope(self.state == Loan::Settled, async move {
+            runtime.spawn(SETTLED.scope(self.state == BorrowState::Settled, async move {
                 tokio::select! {
                     _ = returned => {}
-                    () = thaw.noticed() => {}
+                    () = freeze_detector.noticed() => {}
                 }
             }));
         }

@@ -12,7 +12,7 @@ use shopease_process::config::Reader;
 use shopease_shop::ports::StoreError;
 use sqlx::postgres::PgConnectOptions;
 
-use super::{Budget, BudgetError, Patience, PostgresConfig, PostgresStore};
+use super::{Budget, BudgetError, PostgresConfig, PostgresStore, Timeouts};
 
 /// How a process proves who it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub struct DatabaseSettings {
     /// What all processes together may open, if it is to be checked.
     pub budget: Option<Budget>,
     /// How long the start, a request and a statement wait.
-    pub patience: Patience,
+    pub timeouts: Timeouts,
 }
 
 /// Connections of a task.
@@ -76,14 +76,14 @@ impl DatabaseSettings {
         let root_certificate = root_certificate(reader);
         let login = login(reader, url.as_deref(), root_certificate.is_some());
         let budget = budget(reader, is_function, max_connections);
-        let mut patience = Patience {
+        let mut timeouts = Timeouts {
             start_timeout: if is_function { START_OF_A_FUNCTION } else { START_OF_A_TASK },
-            ..Patience::default()
+            ..Timeouts::default()
         };
         if let Some(milliseconds) = reader.optional(ACQUIRE_TIMEOUT).map(NonZeroU32::get) {
-            patience.acquire_timeout = Duration::from_millis(milliseconds.into());
+            timeouts.acquire_timeout = Duration::from_millis(milliseconds.into());
         }
-        Some(Self { url: url?.into(), max_connections, root_certificate, login, budget, patience })
+        Some(Self { url: url?.into(), max_connections, root_certificate, login, budget, timeouts })
     }
 
     /// Connects, and checks the budget.
@@ -91,7 +91,7 @@ impl DatabaseSettings {
         let mut config = PostgresConfig {
             max_connections: self.max_connections,
             root_certificate: self.root_certificate,
-            patience: self.patience,
+            timeouts: self.timeouts,
             ..PostgresConfig::new(self.url)
         };
         if let DatabaseLogin::Iam { region } = &self.login {
@@ -267,9 +267,9 @@ mod tests {
         assert_eq!(valid(&[url, function, (CONNECTIONS, "1")]).max_connections, 1);
         assert_eq!(valid(&[url]).login, DatabaseLogin::Password);
         assert_eq!(valid(&[url]).budget, None);
-        let start = [&[url][..], &[url, function]].map(|variables| valid(variables).patience.start_timeout.as_secs());
+        let start = [&[url][..], &[url, function]].map(|variables| valid(variables).timeouts.start_timeout.as_secs());
         assert_eq!(start, [20, 0]);
-        let acquire = |variables| valid(variables).patience.acquire_timeout.as_millis();
+        let acquire = |variables| valid(variables).timeouts.acquire_timeout.as_millis();
         assert_eq!((acquire(&[url]), acquire(&[url, (ACQUIRE_TIMEOUT, "2500")])), (1_000, 2_500));
         assert!(!read(&[url, (ACQUIRE_TIMEOUT, "0")]).1.is_empty(), "no time at all");
     }

@@ -1,4 +1,4 @@
-//! A shop as the model's transitions meet it: one case is three articles and three shoppers of its own.
+//! A shop as the model's transitions meet it: one case is three variants and three shoppers of its own.
 
 use shopease_payments::fake::Command;
 use shopease_payments::sign;
@@ -9,12 +9,13 @@ use shopease_shop::domain::{
 use shopease_shop::ports::Clock as _;
 use shopease_shop::services::{
     AddLineItem, Caller, CancelOrder, CartView, Carts as _, CheckPayment, Checkout as _, CorrectStock, ListOrders,
-    MoveParcel, Operations as _, OrderView, PlaceOrder, ReceivePaymentEvent, RefundAmount, RefundOrder, ViewCart,
+    Operations as _, OrderView, PlaceOrder, ReceivePaymentEvent, RecordFulfillment, RefundAmount, RefundOrder,
+    ViewCart,
 };
 use shopease_shop::testing::fixtures;
 use time::Duration;
 
-use super::reference::{ARTICLES, INITIAL, Model, PRICES, SHOPPERS, Transition, Units, order_text, work_text};
+use super::reference::{INITIAL, Model, PRICES, SHOPPERS, Transition, Units, VARIANTS, order_text, work_text};
 use crate::harness::{TestShop, WEBHOOK_SECRET};
 
 /// A shop with its operator, who signs in once.
@@ -30,7 +31,7 @@ impl Shop {
     }
 }
 
-/// The articles and shoppers of one case in one shop.
+/// The variants and shoppers of one case in one shop.
 pub struct Case {
     name: String,
     skus: Vec<Sku>,
@@ -40,7 +41,7 @@ pub struct Case {
 
 impl Case {
     pub async fn new(shop: &Shop, name: &str) -> Self {
-        let handles: Vec<String> = (0..ARTICLES).map(|article| format!("{name}-{article}")).collect();
+        let handles: Vec<String> = (0..VARIANTS).map(|variant| format!("{name}-{variant}")).collect();
         for (handle, price) in handles.iter().zip(PRICES) {
             shop.shop.sell(&fixtures::product(handle).price(price).build(), INITIAL).await;
         }
@@ -52,13 +53,13 @@ impl Case {
         Caller::new(fixtures::visitor_token(&format!("{} {shopper}", self.name)))
     }
 
-    fn article(&self, sku: &Sku) -> usize {
-        self.skus.iter().position(|known| known == sku).expect("an article of this case")
+    fn variant(&self, sku: &Sku) -> usize {
+        self.skus.iter().position(|known| known == sku).expect("a variant of this case")
     }
 
     fn told(&self, error: &ShopError) -> String {
         match error {
-            ShopError::OutOfStock { sku } => format!("out of {}", self.article(sku)),
+            ShopError::OutOfStock { sku } => format!("out of {}", self.variant(sku)),
             ShopError::PaymentDeclined { code } => format!("declined: {code}"),
             ShopError::Rules(rules) if rules[..] == [RuleError::EmptyCart] => "empty cart".to_owned(),
             ShopError::Rules(_) => "rules".to_owned(),
@@ -73,10 +74,10 @@ impl Case {
         result.as_ref().map_or_else(|error| self.told(error), text)
     }
 
-    fn cart(&self, cart: &CartView) -> [u32; ARTICLES] {
-        let mut units = [0; ARTICLES];
+    fn cart(&self, cart: &CartView) -> [u32; VARIANTS] {
+        let mut units = [0; VARIANTS];
         for line in &cart.lines {
-            units[self.article(&line.line.sku)] = line.line.quantity.get();
+            units[self.variant(&line.line.sku)] = line.line.quantity.get();
         }
         units
     }
@@ -91,9 +92,9 @@ impl Case {
         let order = |order: usize| (!self.orders.is_empty()).then(|| order % self.orders.len());
         let nothing = || "no such order".to_owned();
         match *transition {
-            Transition::Add { shopper, article, units, again } => {
+            Transition::Add { shopper, variant, units, again } => {
                 let quantity = Quantity::new(units).expect("a quantity");
-                let command = || AddLineItem { sku: self.skus[article].clone(), quantity, client_key: None };
+                let command = || AddLineItem { sku: self.skus[variant].clone(), quantity, client_key: None };
                 let caller = self.shopper(shopper);
                 let ask = async || {
                     let answer =
@@ -181,25 +182,26 @@ impl Case {
                     view_text,
                 )
             }
-            Transition::Parcel { order: number, sent } => {
+            Transition::Fulfill { order: number, sent } => {
                 let Some(place) = order(number) else { return nothing() };
-                let event = if sent { FulfillmentEvent::Sent } else { FulfillmentEvent::CameBack };
-                let moved =
-                    local.move_parcel(&shop.operator, MoveParcel { id: self.orders[place].clone(), event }).await;
+                let event = if sent { FulfillmentEvent::Shipped } else { FulfillmentEvent::Returned };
+                let moved = local
+                    .record_fulfillment(&shop.operator, RecordFulfillment { id: self.orders[place].clone(), event })
+                    .await;
                 self.tell(moved, view_text)
             }
-            Transition::Adjust { article, units, again } => {
-                self.correct(shop, article, StockChange::Adjust(units), &key, again).await
+            Transition::Adjust { variant, units, again } => {
+                self.correct(shop, variant, StockChange::Adjust(units), &key, again).await
             }
-            Transition::Count { article, units } => {
-                self.correct(shop, article, StockChange::SetAvailable(units), &key, false).await
+            Transition::Count { variant, units } => {
+                self.correct(shop, variant, StockChange::SetAvailable(units), &key, false).await
             }
         }
     }
 
-    async fn correct(&self, shop: &Shop, article: usize, change: StockChange, key: &str, again: bool) -> String {
+    async fn correct(&self, shop: &Shop, variant: usize, change: StockChange, key: &str, again: bool) -> String {
         let ask = async || {
-            let command = CorrectStock { sku: self.skus[article].clone(), change, client_key: None };
+            let command = CorrectStock { sku: self.skus[variant].clone(), change, client_key: None };
             let answer = shop
                 .shop
                 .local
@@ -242,9 +244,9 @@ impl Case {
 
     /// Compares everything with the model.
     pub async fn compare(&self, shop: &Shop, model: &Model) {
-        for (article, sku) in self.skus.iter().enumerate() {
+        for (variant, sku) in self.skus.iter().enumerate() {
             let levels = shop.shop.store.find_stock_levels(std::slice::from_ref(sku)).await.expect("a level");
-            assert_eq!(levels.first().map(units), Some(model.stock[article]), "stock of article {article}");
+            assert_eq!(levels.first().map(units), Some(model.stock[variant]), "stock of variant {variant}");
         }
         for shopper in 0..SHOPPERS {
             let cart = shop.shop.local.view_cart(&self.shopper(shopper), ViewCart).await.expect("a cart");

@@ -5,18 +5,18 @@ use proptest::prelude::*;
 use proptest_state_machine::ReferenceStateMachine;
 use shopease_shop::domain::{FulfillmentState, OrderState, PaymentState};
 
-pub const ARTICLES: usize = 3;
+pub const VARIANTS: usize = 3;
 pub const SHOPPERS: usize = 3;
 /// What a unit costs, in cents.
-pub const PRICES: [i64; ARTICLES] = [1990, 700, 2500];
-/// Units of each article at first.
+pub const PRICES: [i64; VARIANTS] = [1990, 700, 2500];
+/// Units of each variant at first.
 pub const INITIAL: u32 = 6;
 
 /// What happens to a shop. Orders are named by number, around the end of those there are.
 #[derive(Debug, Clone)]
 pub enum Transition {
     /// A shopper puts units into the cart; `again`: and sends the request twice.
-    Add { shopper: usize, article: usize, units: u32, again: bool },
+    Add { shopper: usize, variant: usize, units: u32, again: bool },
     /// A shopper orders; `doubled`: with two clicks at once.
     CheckOut { shopper: usize, card: Card, doubled: bool },
     /// The request that placed an order comes again.
@@ -37,12 +37,12 @@ pub enum Transition {
     Refund { order: usize, amount: Option<i64>, key: u8, again: bool },
     /// An operator cancels.
     Cancel { order: usize },
-    /// A parcel leaves, or comes back.
-    Parcel { order: usize, sent: bool },
+    /// An order is shipped or returned.
+    Fulfill { order: usize, sent: bool },
     /// An operator corrects stock by so many units; `again`: and sends the request twice.
-    Adjust { article: usize, units: i32, again: bool },
+    Adjust { variant: usize, units: i32, again: bool },
     /// An operator has counted.
-    Count { article: usize, units: u32 },
+    Count { variant: usize, units: u32 },
 }
 
 /// The test cards.
@@ -67,7 +67,7 @@ impl Card {
     }
 }
 
-/// Units of an article.
+/// Units of a variant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Units {
     pub available: u32,
@@ -94,7 +94,7 @@ enum Bank {
 #[derive(Debug, Clone)]
 pub struct ModelOrder {
     pub shopper: usize,
-    pub units: [u32; ARTICLES],
+    pub units: [u32; VARIANTS],
     pub card: Card,
     pub state: OrderState,
     pub payment: PaymentState,
@@ -117,7 +117,7 @@ const AT_WORK_S: i64 = 60;
 
 impl ModelOrder {
     pub fn total(&self) -> i64 {
-        let subtotal: i64 = (0..ARTICLES).map(|article| PRICES[article] * i64::from(self.units[article])).sum();
+        let subtotal: i64 = (0..VARIANTS).map(|variant| PRICES[variant] * i64::from(self.units[variant])).sum();
         // A quarter of a kilogram each.
         let shipping = match self.units.iter().sum::<u32>() * 250 {
             _ if subtotal >= 7500 => 0,
@@ -157,8 +157,8 @@ pub fn order_text(
 #[derive(Debug, Clone)]
 pub struct Model {
     now_s: i64,
-    pub stock: [Units; ARTICLES],
-    pub carts: [[u32; ARTICLES]; SHOPPERS],
+    pub stock: [Units; VARIANTS],
+    pub carts: [[u32; VARIANTS]; SHOPPERS],
     pub orders: Vec<ModelOrder>,
     /// What the last transition should have been answered.
     pub answer: String,
@@ -180,28 +180,28 @@ impl Model {
         }
     }
 
-    fn add(&mut self, shopper: usize, article: usize, units: u32) -> String {
-        let wanted = self.carts[shopper][article] + units;
-        if self.stock[article].available < wanted {
-            return format!("out of {article}");
+    fn add(&mut self, shopper: usize, variant: usize, units: u32) -> String {
+        let wanted = self.carts[shopper][variant] + units;
+        if self.stock[variant].available < wanted {
+            return format!("out of {variant}");
         }
-        self.carts[shopper][article] = wanted;
+        self.carts[shopper][variant] = wanted;
         format!("cart {:?}", self.carts[shopper])
     }
 
     fn check_out(&mut self, shopper: usize, card: Card) -> String {
         let units = self.carts[shopper];
-        if units == [0; ARTICLES] {
+        if units == [0; VARIANTS] {
             return "empty cart".to_owned();
         }
-        if let Some(short) = (0..ARTICLES).find(|article| self.stock[*article].available < units[*article]) {
+        if let Some(short) = (0..VARIANTS).find(|variant| self.stock[*variant].available < units[*variant]) {
             return format!("out of {short}");
         }
         for (stock, units) in self.stock.iter_mut().zip(units) {
             stock.available -= units;
             stock.reserved += units;
         }
-        self.carts[shopper] = [0; ARTICLES];
+        self.carts[shopper] = [0; VARIANTS];
         self.orders.push(ModelOrder {
             shopper,
             units,
@@ -220,9 +220,9 @@ impl Model {
         let place = self.orders.len() - 1;
         match card {
             Card::Approved => self.pay(place),
-            Card::Declined => self.call_off(place, Some("card_declined")),
-            Card::InsufficientFunds => self.call_off(place, Some("insufficient_funds")),
-            Card::Expires => self.call_off(place, Some("authorization_expired")),
+            Card::Declined => self.cancel(place, Some("card_declined")),
+            Card::InsufficientFunds => self.cancel(place, Some("insufficient_funds")),
+            Card::Expires => self.cancel(place, Some("authorization_expired")),
             Card::RequiresAction => self.orders[place].bank = Bank::Asking,
         }
         self.answer_of(place)
@@ -237,22 +237,22 @@ impl Model {
         let order = &mut self.orders[place];
         (order.state, order.payment, order.due_s) = (OrderState::Paid, PaymentState::Captured, None);
         order.done = true;
-        for article in 0..ARTICLES {
-            self.stock[article].reserved -= order.units[article];
-            self.stock[article].sold += order.units[article];
+        for variant in 0..VARIANTS {
+            self.stock[variant].reserved -= order.units[variant];
+            self.stock[variant].sold += order.units[variant];
         }
     }
 
-    fn call_off(&mut self, place: usize, decline: Option<&'static str>) {
+    fn cancel(&mut self, place: usize, decline: Option<&'static str>) {
         let order = &mut self.orders[place];
         let payment = if decline.is_some() { PaymentState::Declined } else { PaymentState::Voided };
         (order.state, order.payment, order.due_s) = (OrderState::Cancelled, payment, None);
         order.decline = decline;
         order.done = true;
-        for article in 0..ARTICLES {
-            self.stock[article].reserved -= order.units[article];
-            self.stock[article].available += order.units[article];
-            self.carts[order.shopper][article] += order.units[article];
+        for variant in 0..VARIANTS {
+            self.stock[variant].reserved -= order.units[variant];
+            self.stock[variant].available += order.units[variant];
+            self.carts[order.shopper][variant] += order.units[variant];
         }
     }
 
@@ -262,7 +262,7 @@ impl Model {
         match order.bank {
             _ if order.state != OrderState::Pending => {}
             Bank::Approved => self.pay(place),
-            Bank::Refused => self.call_off(place, Some("authentication_failed")),
+            Bank::Refused => self.cancel(place, Some("authentication_failed")),
             Bank::NotAsked | Bank::Asking => {}
         }
     }
@@ -292,7 +292,7 @@ impl Model {
             }
             looked_at += 1;
             if self.orders[place].placed_s + HOLD_S <= self.now_s {
-                self.call_off(place, None);
+                self.cancel(place, None);
             } else {
                 self.look(place);
             }
@@ -333,9 +333,9 @@ impl Model {
     }
 
     fn restock(&mut self, place: usize) {
-        for article in 0..ARTICLES {
-            self.stock[article].sold -= self.orders[place].units[article];
-            self.stock[article].available += self.orders[place].units[article];
+        for variant in 0..VARIANTS {
+            self.stock[variant].sold -= self.orders[place].units[variant];
+            self.stock[variant].available += self.orders[place].units[variant];
         }
     }
 
@@ -347,11 +347,11 @@ impl Model {
         if order.state == OrderState::Paid {
             return self.refund(place, None, CANCELLATION);
         }
-        self.call_off(place, None);
+        self.cancel(place, None);
         self.orders[place].text()
     }
 
-    fn parcel(&mut self, place: usize, sent: bool) -> String {
+    fn fulfill(&mut self, place: usize, sent: bool) -> String {
         let order = &mut self.orders[place];
         let next = match (order.state, order.fulfillment, sent) {
             (OrderState::Paid, FulfillmentState::Unfulfilled, true) => FulfillmentState::Fulfilled,
@@ -365,16 +365,16 @@ impl Model {
         self.orders[place].text()
     }
 
-    fn adjust(&mut self, article: usize, units: i32) -> String {
-        match self.stock[article].available.checked_add_signed(units) {
-            Some(available) => self.count(article, available),
-            None => format!("out of {article}"),
+    fn adjust(&mut self, variant: usize, units: i32) -> String {
+        match self.stock[variant].available.checked_add_signed(units) {
+            Some(available) => self.count(variant, available),
+            None => format!("out of {variant}"),
         }
     }
 
-    fn count(&mut self, article: usize, units: u32) -> String {
-        self.stock[article].available = units;
-        self.stock[article].text()
+    fn count(&mut self, variant: usize, units: u32) -> String {
+        self.stock[variant].available = units;
+        self.stock[variant].text()
     }
 }
 
@@ -389,12 +389,12 @@ impl ReferenceStateMachine for Model {
 
     fn init_state() -> BoxedStrategy<Self> {
         let units = Units { available: INITIAL, reserved: 0, sold: 0 };
-        let (stock, carts) = ([units; ARTICLES], [[0; ARTICLES]; SHOPPERS]);
+        let (stock, carts) = ([units; VARIANTS], [[0; VARIANTS]; SHOPPERS]);
         Just(Self { now_s: 0, stock, carts, orders: Vec::new(), answer: String::new() }).boxed()
     }
 
     fn transitions(_: &Self) -> BoxedStrategy<Transition> {
-        let (shopper, article, order) = (0..SHOPPERS, 0..ARTICLES, 0..40_usize);
+        let (shopper, variant, order) = (0..SHOPPERS, 0..VARIANTS, 0..40_usize);
         let card = prop_oneof![
             3 => Just(Card::Approved),
             1 => Just(Card::Declined),
@@ -407,8 +407,8 @@ impl ReferenceStateMachine for Model {
             1 => prop::sample::select(vec![-1_i64, 0, 1, 500, 1190, 2480, 100_000]).prop_map(Some),
         ];
         prop_oneof![
-            6 => (shopper.clone(), article.clone(), 1..4_u32, any::<bool>())
-                .prop_map(|(shopper, article, units, again)| Transition::Add { shopper, article, units, again }),
+            6 => (shopper.clone(), variant.clone(), 1..4_u32, any::<bool>())
+                .prop_map(|(shopper, variant, units, again)| Transition::Add { shopper, variant, units, again }),
             6 => (shopper, card, prop::bool::weighted(0.3))
                 .prop_map(|(shopper, card, doubled)| Transition::CheckOut { shopper, card, doubled }),
             2 => order.clone().prop_map(|order| Transition::Repeat { order }),
@@ -421,10 +421,10 @@ impl ReferenceStateMachine for Model {
             3 => (order.clone(), amount, 0..3_u8, any::<bool>())
                 .prop_map(|(order, amount, key, again)| Transition::Refund { order, amount, key, again }),
             2 => order.clone().prop_map(|order| Transition::Cancel { order }),
-            3 => (order, any::<bool>()).prop_map(|(order, sent)| Transition::Parcel { order, sent }),
-            2 => (article.clone(), -4..8_i32, any::<bool>())
-                .prop_map(|(article, units, again)| Transition::Adjust { article, units, again }),
-            1 => (article, 0..9_u32).prop_map(|(article, units)| Transition::Count { article, units }),
+            3 => (order, any::<bool>()).prop_map(|(order, sent)| Transition::Fulfill { order, sent }),
+            2 => (variant.clone(), -4..8_i32, any::<bool>())
+                .prop_map(|(variant, units, again)| Transition::Adjust { variant, units, again }),
+            1 => (variant, 0..9_u32).prop_map(|(variant, units)| Transition::Count { variant, units }),
         ]
         .boxed()
     }
@@ -432,7 +432,7 @@ impl ReferenceStateMachine for Model {
     fn apply(mut state: Self, transition: &Transition) -> Self {
         state.answer = match *transition {
             // What is asked twice under a key is done once.
-            Transition::Add { shopper, article, units, .. } => state.add(shopper, article, units),
+            Transition::Add { shopper, variant, units, .. } => state.add(shopper, variant, units),
             Transition::CheckOut { shopper, card, .. } => state.check_out(shopper, card),
             Transition::Repeat { order } => state.on_order(order, Self::repeat),
             Transition::Misuse { order } => state.on_order(order, |_, _| "key reused".to_owned()),
@@ -454,9 +454,9 @@ impl ReferenceStateMachine for Model {
                 state.on_order(order, |state, place| state.refund(place, amount, key))
             }
             Transition::Cancel { order } => state.on_order(order, Self::cancel),
-            Transition::Parcel { order, sent } => state.on_order(order, |state, place| state.parcel(place, sent)),
-            Transition::Adjust { article, units, .. } => state.adjust(article, units),
-            Transition::Count { article, units } => state.count(article, units),
+            Transition::Fulfill { order, sent } => state.on_order(order, |state, place| state.fulfill(place, sent)),
+            Transition::Adjust { variant, units, .. } => state.adjust(variant, units),
+            Transition::Count { variant, units } => state.count(variant, units),
         };
         state
     }

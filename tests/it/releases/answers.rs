@@ -251,8 +251,8 @@ async fn operate(recorder: &mut Recorder, test: &TestShop, orders: &Orders) {
     recorder.call(&mut operator, Method::POST, &of(&orders.asked, "cancellation"), &[], None).await;
     let some = json!({ "amount": { "amount_minor": 100, "currency": "EUR" } });
     recorder.once(&mut operator, &of(&orders.paid, "refunds"), "some", some).await;
-    for event in ["sent", "came_back"] {
-        recorder.post(&mut operator, &of(&orders.paid, "parcel-events"), json!({ "event": event })).await;
+    for event in ["shipped", "returned"] {
+        recorder.post(&mut operator, &of(&orders.paid, "fulfillments"), json!({ "event": event })).await;
     }
     recorder.once(&mut operator, &of(&orders.paid, "refunds"), "rest", json!({"all": true})).await;
     recorder.once(&mut operator, &of(&orders.paid, "refunds"), "more", json!({"all": true})).await;

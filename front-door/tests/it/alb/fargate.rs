@@ -9,7 +9,7 @@ use shopease_shared::http::routes::Surface;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 
-use crate::support::{Door, Options, PATIENCE, get};
+use crate::support::{Door, Options, TIMEOUT, get};
 
 #[tokio::test]
 async fn a_target_that_gives_no_answer_is_a_bad_gateway() {
@@ -58,14 +58,14 @@ async fn the_live_state_shows_what_a_health_check_found() {
             if task["healthy"] == !is_unhealthy {
                 break;
             }
-            assert!(begun.elapsed() < PATIENCE, "{state}");
+            assert!(begun.elapsed() < TIMEOUT, "{state}");
             sleep(Duration::from_millis(10)).await;
         }
     }
     door.registered.set(None);
     let begun = Instant::now();
     while get(door.address, "/_front-door/state", &[]).await.json()["tasks"][0]["healthy"] == true {
-        assert!(begun.elapsed() < PATIENCE, "still healthy without a target");
+        assert!(begun.elapsed() < TIMEOUT, "still healthy without a target");
         sleep(Duration::from_millis(10)).await;
     }
     assert!(door.target.last_head().contains("user-agent: ELB-HealthChecker/2.0"), "{}", door.target.last_head());

@@ -9,7 +9,7 @@ use front_door::lambda::{Function, Invocation, Invoked, Observer, Outcome, Refus
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{PATIENCE, eventually, example, soon};
+use super::{TIMEOUT, eventually, example, soon};
 
 /// Keeps what it hears.
 #[derive(Default)]
@@ -48,7 +48,7 @@ pub fn settings(name: &str, directory: &TempDir) -> Settings {
         name: name.to_owned(),
         variables: Vec::new(),
         memory_mb: 128,
-        timeout: PATIENCE,
+        timeout: TIMEOUT,
         concurrency: 10,
         idle_expiry: Duration::from_mins(5),
         freeze: true,

@@ -16,7 +16,7 @@ pub use function::{Host, Recorder, error_of, settings};
 pub use target::{POURED, Target};
 
 /// Longest wait for anything: the machine may be busy with other things.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A function's binary, built as an example of this package.
 pub fn example(name: &str) -> PathBuf {
@@ -31,14 +31,14 @@ pub fn example(name: &str) -> PathBuf {
 pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !holds() {
-        assert!(begun.elapsed() < PATIENCE, "still not after {} s: {what}", PATIENCE.as_secs());
+        assert!(begun.elapsed() < TIMEOUT, "still not after {} s: {what}", TIMEOUT.as_secs());
         sleep(Duration::from_millis(5)).await;
     }
 }
 
 /// Waits for something that must come.
 pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
-    timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("not after {} s: {what}", PATIENCE.as_secs()))
+    timeout(TIMEOUT, future).await.unwrap_or_else(|_| panic!("not after {} s: {what}", TIMEOUT.as_secs()))
 }
 
 /// Whether a process is there, be it frozen. One that has ended and waits to be collected is not.

@@ -152,7 +152,7 @@ pub struct ShippingTerms {
     /// Where it delivers (ISO 3166-1 alpha-2); empty for everywhere but some countries.
     #[schema(value_type = Vec<String>)]
     pub countries: Vec<domain::CountryCode>,
-    /// Heaviest parcel in grams, where there is a limit.
+    /// Heaviest shipment in grams, where there is a limit.
     pub up_to_grams: Option<u64>,
     /// Its lowest price in each currency.
     #[schema(value_type = Vec<MoneySchema>)]

@@ -194,30 +194,30 @@ states! {
     /// What happened to a shipment.
     FulfillmentEvent of domain::FulfillmentEvent {
         /// It was shipped.
-        Sent,
+        Shipped,
         /// It was returned.
-        CameBack,
+        Returned,
     }
 }
 
 /// Notes what happened to an order's shipment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct MoveParcel {
+pub struct RecordFulfillment {
     /// What happened.
     pub event: FulfillmentEvent,
 }
 
-impl Wire for services::MoveParcel {
+impl Wire for services::RecordFulfillment {
     type Path = OrderId;
     type Query = NoQuery;
-    type Body = Json<MoveParcel>;
+    type Body = Json<RecordFulfillment>;
 
     fn read(Parts { path, body: Json(body), .. }: Parts<Self>) -> Result<Self, Problem> {
         Ok(Self { id: path, event: body.event.value() })
     }
 
     fn write(self) -> Parts<Self> {
-        let body = Json(MoveParcel { event: Out::of(self.event) });
+        let body = Json(RecordFulfillment { event: Out::of(self.event) });
         Parts { path: self.id, query: NoQuery {}, body, key: None }
     }
 }
@@ -254,7 +254,7 @@ endpoints! {
     }
 
     /// Note that a paid order was shipped, or returned with its units.
-    post "/api/v1/admin/orders/{id}/parcel-events" => move_parcel(services::MoveParcel) for caller -> Order {
+    post "/api/v1/admin/orders/{id}/fulfillments" => record_fulfillment(services::RecordFulfillment) for caller -> Order {
         Ordinary, created, [
             (201, "The order as it is now."),
             (404, "No such order."),

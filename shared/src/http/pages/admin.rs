@@ -120,13 +120,13 @@ impl ProductStockPage {
         self.problem.as_ref().filter(|(form, _)| form.sku == sku.as_str()).map(|(_, problem)| problem)
     }
 
-    /// What was typed for an article and not taken.
+    /// What was typed for a variant and not taken.
     fn typed(&self, sku: &Sku) -> (&str, &str) {
         let form = self.problem.as_ref().map(|(form, _)| form).filter(|form| form.sku == sku.as_str());
         form.map_or(("", ""), |form| (form.change.as_str(), form.units.as_str()))
     }
 
-    /// The problem of an article that has no form here.
+    /// The problem of a variant that has no form here.
     fn general_problem(&self) -> Option<&Problem> {
         let (form, problem) = self.problem.as_ref()?;
         let shown = self.variants.iter().any(|stock| stock.level.is_some() && stock.sku.as_str() == form.sku);

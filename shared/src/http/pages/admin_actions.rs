@@ -9,7 +9,7 @@ use shopease_shop::domain::{
     AmountError, Currency, Field, Format, FulfillmentEvent, FulfillmentState, Money, OrderId, OrderState, RefundState,
     RuleError, ValueRule,
 };
-use shopease_shop::services::{CancelOrder, MoveParcel, Operations, OrderView, RefundAmount, RefundOrder};
+use shopease_shop::services::{CancelOrder, Operations, OrderView, RecordFulfillment, RefundAmount, RefundOrder};
 
 /// What an operator does to an order.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -44,9 +44,9 @@ pub enum Action {
     /// Cancel the order.
     Cancel,
     /// Note that it was shipped.
-    Sent,
+    Shipped,
     /// Note that it was returned.
-    CameBack,
+    Returned,
 }
 
 impl ActionForm {
@@ -58,8 +58,8 @@ impl ActionForm {
         match self.action.as_str() {
             "refund" => Ok(Action::Refund(self.refund_amount()?)),
             "cancel" => Ok(Action::Cancel),
-            "sent" => Ok(Action::Sent),
-            "came_back" => Ok(Action::CameBack),
+            "shipped" => Ok(Action::Shipped),
+            "returned" => Ok(Action::Returned),
             _ => Err(RuleError::invalid(Field::Action, ValueRule::Offered)),
         }
     }
@@ -95,14 +95,14 @@ impl Action {
         match self {
             Self::Refund(amount) => refund_plan(order, *amount).map(Some),
             Self::Cancel => Ok(Some(cancel_plan(order))),
-            Self::CameBack => Ok(Some(Plan {
+            Self::Returned => Ok(Some(Plan {
                 summary: format!("Mark as returned and restock {}", units(order)),
                 consequences: vec![
                     format!("{} {} to stock and can be sold again.", units(order), return_verb(order)),
                     "Nothing is refunded: do that separately.".to_owned(),
                 ],
             })),
-            Self::Sent => Ok(None),
+            Self::Shipped => Ok(None),
         }
     }
 
@@ -123,9 +123,11 @@ impl Action {
                 let amount = RefundAmount::Exactly(*amount);
                 operations.refund_order(caller, RefundOrder { id, amount, client_key }).await
             }
-            Self::Sent => operations.move_parcel(caller, MoveParcel { id, event: FulfillmentEvent::Sent }).await,
-            Self::CameBack => {
-                operations.move_parcel(caller, MoveParcel { id, event: FulfillmentEvent::CameBack }).await
+            Self::Shipped => {
+                operations.record_fulfillment(caller, RecordFulfillment { id, event: FulfillmentEvent::Shipped }).await
+            }
+            Self::Returned => {
+                operations.record_fulfillment(caller, RecordFulfillment { id, event: FulfillmentEvent::Returned }).await
             }
         }
     }
@@ -211,8 +213,8 @@ impl DoneQuery {
                 format!("done=refund&refund={}", command.refund_id())
             }
             Action::Cancel => "done=cancel".to_owned(),
-            Action::Sent => "done=sent".to_owned(),
-            Action::CameBack => "done=came_back".to_owned(),
+            Action::Shipped => "done=shipped".to_owned(),
+            Action::Returned => "done=returned".to_owned(),
         }
     }
 
@@ -233,10 +235,10 @@ impl DoneQuery {
                 sentence: "The order is not canceled yet: the payment provider has still to answer.".to_owned(),
                 good: false,
             }),
-            "sent" if order.fulfillment != FulfillmentState::Unfulfilled => {
+            "shipped" if order.fulfillment != FulfillmentState::Unfulfilled => {
                 good("The order was marked as shipped.".to_owned())
             }
-            "came_back" if order.fulfillment == FulfillmentState::Returned => {
+            "returned" if order.fulfillment == FulfillmentState::Returned => {
                 good(format!("The order was marked as returned: {} in stock again.", units(order)))
             }
             _ => None,

@@ -39,11 +39,11 @@ impl AdminOrderPage {
             && self.order.refunds.iter().all(|refund| refund.state != RefundState::Requested)
     }
 
-    fn can_be_sent(&self) -> bool {
+    fn can_be_shipped(&self) -> bool {
         self.order.state == OrderState::Paid && self.order.fulfillment == FulfillmentState::Unfulfilled
     }
 
-    fn can_come_back(&self) -> bool {
+    fn can_be_returned(&self) -> bool {
         self.order.state == OrderState::Paid && self.order.fulfillment == FulfillmentState::Fulfilled
     }
 

@@ -158,7 +158,7 @@ fn quantity(text: &str) -> Result<Quantity, RuleError> {
     Quantity::new(text.trim().parse().unwrap_or(0))
 }
 
-/// Puts units of an article into the cart. The key comes with the page, so a double click adds once.
+/// Puts units of a variant into the cart. The key comes with the page, so a double click adds once.
 pub(in crate::http) async fn add(State(app): State<App>, visitor: Visitor, form: PostedForm<AddForm>) -> PageResult {
     let form = match form {
         PostedForm::Current(form) => form,

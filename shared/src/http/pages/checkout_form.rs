@@ -83,7 +83,7 @@ impl KeptCheckout {
 pub struct Details {
     /// Where news of the order go.
     pub email: EmailAddress,
-    /// Where the parcel goes.
+    /// The shipping address.
     pub address: Address,
 }
 

@@ -15,7 +15,7 @@ const MAX_CARDS: usize = 8;
 
 /// What the visitor has chosen so far.
 pub struct Shown {
-    /// The chosen article; anything that is none counts as no choice.
+    /// The chosen variant; anything that is none counts as no choice.
     pub sku: String,
     /// The chosen picture.
     pub image: Option<usize>,
@@ -73,7 +73,7 @@ pub struct ProductPage {
     choice: Choice,
     prices: Prices,
     selected: Option<usize>,
-    /// The article that the address names.
+    /// The variant that the address names.
     asked: Option<String>,
     image: usize,
     quantity: String,
@@ -146,7 +146,7 @@ impl ProductPage {
 
     fn option_names(&self) -> String {
         let names: Vec<&str> = self.product.options.iter().map(|option| option.name.as_str()).collect();
-        if names.is_empty() { "Article".to_owned() } else { names.join(" / ") }
+        if names.is_empty() { "Variant".to_owned() } else { names.join(" / ") }
     }
 
     /// The most that the quantity field takes: what the fullest variant has; the shop checks the chosen one.

@@ -157,7 +157,7 @@ fn rules_of_the_first_release_are_read() {
         "it has no parameters to make a sentence from"
     );
     assert_eq!(
-        received(json!({"code": "currency_mismatch", "cart": "EUR", "article": "SEK"})),
+        received(json!({"code": "currency_mismatch", "cart": "EUR", "variant": "SEK"})),
         RuleError::CurrencyMismatch { cart: Currency::EUR, variant: "SEK".parse().expect("a currency") }
     );
     assert_eq!(received(json!({"code": "too_many_lines", "limit": 50})), RuleError::TooManyLines { limit: 50 });
@@ -169,7 +169,7 @@ fn required_by_the_first_release(code: &str) -> &'static [&'static str] {
     match code {
         "invalid_value" => &["field", "reason"],
         "too_many_lines" => &["limit"],
-        "currency_mismatch" => &["cart", "article"],
+        "currency_mismatch" => &["cart", "variant"],
         "no_shipping" => &["country"],
         "shipping_not_offered" => &["method"],
         "not_sold" => &["sku"],

@@ -111,8 +111,8 @@ macro_rules! for_each_guarantee {
             orders {
                 placing_writes_order_cart_stock_outbox_and_key,
                 the_cart_goes_on_after_an_order,
-                untracked_articles_need_no_stock,
-                an_order_may_have_fifty_articles,
+                untracked_variants_need_no_stock,
+                an_order_may_have_fifty_variants,
                 too_little_stock_changes_nothing_and_names_the_first_short_sku,
                 a_changed_cart_changes_nothing,
                 the_key_decides_before_stock_and_cart,
@@ -134,7 +134,7 @@ macro_rules! for_each_guarantee {
                 a_step_from_another_version_changes_nothing,
                 the_first_answer_of_an_order_stays,
                 one_of_many_concurrent_steps_wins,
-                fifty_articles_are_sold_in_one_step,
+                fifty_variants_are_sold_in_one_step,
                 released_units_can_be_sold_again,
                 sold_units_that_come_back_can_be_sold_again,
             }

@@ -129,8 +129,8 @@ pub(super) async fn one_of_many_concurrent_steps_wins(store: SharedStore) {
     }
 }
 
-pub(super) async fn fifty_articles_are_sold_in_one_step(store: SharedStore) {
-    let codes: Vec<String> = (0..50).map(|number| format!("ARTICLE-{number:02}")).collect();
+pub(super) async fn fifty_variants_are_sold_in_one_step(store: SharedStore) {
+    let codes: Vec<String> = (0..50).map(|number| format!("SKU-{number:02}")).collect();
     let lines: Vec<(&str, u32)> = codes.iter().zip(1..).map(|(code, units)| (code.as_str(), units)).collect();
     stock(&store, &lines).await;
     let placed = place_order_of(&store, "full", &lines).await;

@@ -45,7 +45,7 @@ pub(super) async fn the_cart_goes_on_after_an_order(store: SharedStore) {
     assert_eq!(orders(&store, Some(&owner), 10).await.len(), 2);
 }
 
-pub(super) async fn untracked_articles_need_no_stock(store: SharedStore) {
+pub(super) async fn untracked_variants_need_no_stock(store: SharedStore) {
     let owner = visitor("ada");
     stock(&store, &[("A", 1)]).await;
     save_first_cart(&store, &owner, &[("A", 1), ("VOUCHER", 3)]).await;
@@ -59,9 +59,9 @@ pub(super) async fn untracked_articles_need_no_stock(store: SharedStore) {
     assert_eq!(store.find_order(&free.id).await.expect("an order is read"), Some(free));
 }
 
-pub(super) async fn an_order_may_have_fifty_articles(store: SharedStore) {
+pub(super) async fn an_order_may_have_fifty_variants(store: SharedStore) {
     let owner = visitor("ada");
-    let codes: Vec<String> = (0..MAX_CART_LINES).map(|number| format!("ARTICLE-{number:02}")).collect();
+    let codes: Vec<String> = (0..MAX_CART_LINES).map(|number| format!("SKU-{number:02}")).collect();
     let lines: Vec<(&str, u32)> = codes.iter().zip(1..).map(|(code, units)| (code.as_str(), units)).collect();
     stock(&store, &lines).await;
     save_first_cart(&store, &owner, &lines).await;

@@ -8,7 +8,7 @@ use shopease_shop::ports::SystemClock;
 use shopease_shop::testing::SeededRandom;
 use sqlx::{Connection as _, PgConnection, PgPool};
 
-use super::super::thaw::Thaw;
+use super::super::freeze_detector::FreezeDetector;
 use crate::testing::on_schema;
 
 /// With a write after every tenth, and 200 at the end.
@@ -21,14 +21,14 @@ async fn no_statement_runs_in_a_transaction_that_a_cancelled_begin_left_open() {
         println!("seed {seed}");
         let mut random = SeededRandom::new(seed);
         let session = config.session_options().expect("options").application_name("cancelled");
-        let pool = config.pool_options(Arc::new(Thaw::new(Arc::new(SystemClock))));
+        let pool = config.pool_options(Arc::new(FreezeDetector::new(Arc::new(SystemClock))));
         let pool = pool.connect_with(session.clone()).await.expect("the database answers");
         sqlx::query("CREATE TABLE written (number int)").execute(&pool).await.expect("a table");
         let mut in_time = 0;
         for number in 0..CANCELLED {
             // A round trip takes about 100 us here: some end before the request leaves, some before its answer comes.
-            let patience = Duration::from_micros(random.below(400) as u64);
-            let cancelled = async { tokio::time::timeout(patience, pool.begin()).await };
+            let limit = Duration::from_micros(random.below(400) as u64);
+            let cancelled = async { tokio::time::timeout(limit, pool.begin()).await };
             if random.below(2) == 0 {
                 in_time += usize::from(cancelled.await.is_ok_and(|began| began.is_ok()));
             } else {

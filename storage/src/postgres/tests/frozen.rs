@@ -9,14 +9,14 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use super::super::PostgresStore;
 use super::backends;
-use crate::postgres::{Patience, PostgresConfig};
+use crate::postgres::{PostgresConfig, Timeouts};
 use crate::testing::{FaultProxy, LONG, on_schema};
 
 /// Waits for a connection longer than a shop does, so that a server that is busy for a second is not taken for one that
 /// was given up; [`ask`] holds the store to the second.
 fn config_of(config: PostgresConfig, max_connections: u32) -> PostgresConfig {
-    let patience = Patience { acquire_timeout: LONG.acquire_timeout, ..config.patience };
-    PostgresConfig { max_connections, patience, ..config }
+    let timeouts = Timeouts { acquire_timeout: LONG.acquire_timeout, ..config.timeouts };
+    PostgresConfig { max_connections, timeouts, ..config }
 }
 
 /// Asks once, without the store's second try: the pool alone must not hand out a dead connection.

@@ -10,7 +10,7 @@ use sqlx::{Connection as _, Executor as _, PgConnection};
 
 use super::super::PostgresStore;
 use super::{Ledger, stock_up};
-use crate::postgres::{Patience, PostgresConfig};
+use crate::postgres::{PostgresConfig, Timeouts};
 use crate::testing::OwnPostgres;
 
 const RECEIVED: u32 = 100_000;
@@ -71,7 +71,7 @@ async fn a_process_that_starts_waits_for_its_database_and_not_for_another_passwo
     let mut administrator = PgConnection::connect(&server.url()).await.expect("an administrator");
     administrator.execute("CREATE ROLE shop LOGIN PASSWORD 'right'").await.expect("a role");
     let at = |password: &str, seconds| PostgresConfig {
-        patience: Patience { start_timeout: Duration::from_secs(seconds), ..Patience::default() },
+        timeouts: Timeouts { start_timeout: Duration::from_secs(seconds), ..Timeouts::default() },
         ..PostgresConfig::new(server.url_of("shop", password))
     };
     let (waits, does_not, is_wrong) = (at("right", 30), at("right", 0), at("wrong", 30));

@@ -14,7 +14,7 @@ use super::super::error::store_error;
 use super::super::retry;
 use super::super::{PasswordSource, PostgresStore};
 use super::backends;
-use crate::postgres::{Patience, PostgresConfig};
+use crate::postgres::{PostgresConfig, Timeouts};
 use crate::testing::{LONG, OwnPostgres};
 
 /// Gives the password that is written on it.
@@ -169,19 +169,19 @@ async fn a_password_is_kept_ten_minutes_and_asked_for_again_only_for_a_new_conne
     bench.administer("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'shop'").await;
     assert_eq!(backends(&store, 2).await.len(), 2);
     assert_eq!(bench.slip.asked(), 3);
-    assert_eq!(bench.config.pool_options(thaw()).get_max_lifetime(), Some(Duration::from_mins(9)));
+    assert_eq!(bench.config.pool_options(freeze_detector()).get_max_lifetime(), Some(Duration::from_mins(9)));
 }
 
-fn thaw() -> Arc<super::super::thaw::Thaw> {
-    Arc::new(super::super::thaw::Thaw::new(Arc::new(FixedClock::new())))
+fn freeze_detector() -> Arc<super::super::freeze_detector::FreezeDetector> {
+    Arc::new(super::super::freeze_detector::FreezeDetector::new(Arc::new(FixedClock::new())))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_source_that_fails_harms_nobody_while_the_kept_password_is_right() {
     let Some(bench) = Bench::start("failing source").await else { return };
     // A machine that stands still for a second must not end the statements that go on.
-    let patience = Patience { statement_timeout: LONG.statement_timeout, ..bench.config.patience };
-    let config = PostgresConfig { patience, ..bench.config.clone() };
+    let timeouts = Timeouts { statement_timeout: LONG.statement_timeout, ..bench.config.timeouts };
+    let config = PostgresConfig { timeouts, ..bench.config.clone() };
     let store = PostgresStore::connect(&config).await.expect("the first password is right");
     bench.slip.fails.store(true, Ordering::SeqCst);
     bench.clock.advance(time::Duration::minutes(11));
@@ -214,7 +214,7 @@ async fn with_a_root_certificate_the_server_must_prove_its_name_in_tls() {
     let at = |host: &str, root_certificate: Option<std::path::PathBuf>| PostgresConfig {
         url: format!("postgres://shop@{host}:{}/postgres?sslmode=disable", bench.server.port()).into(),
         root_certificate,
-        patience: LONG,
+        timeouts: LONG,
         ..bench.config.clone()
     };
     let unlike = tempfile::NamedTempFile::new().expect("a file");

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use tokio::sync::Notify;
 
 /// What is known about the last freeze.
-pub(super) struct Thaw {
+pub(super) struct FreezeDetector {
     clock: Arc<dyn Clock>,
     seen: Mutex<Seen>,
     noticed: Notify,
@@ -23,7 +23,7 @@ struct Seen {
     thawed_at: Option<Instant>,
 }
 
-impl Thaw {
+impl FreezeDetector {
     /// A connection that was idle for longer is tried before use. Under load none is, so no round trip is added where
     /// it would count.
     pub(super) const TRUSTED_IDLE: Duration = Duration::from_secs(1);
@@ -33,8 +33,8 @@ impl Thaw {
         Self { clock, seen, noticed: Notify::new() }
     }
 
-    /// Looks at both clocks; called before each use of the pool.
-    pub(super) fn look(&self) {
+    /// Compares both clocks; called before each use of the pool.
+    pub(super) fn check(&self) {
         let (wall, monotonic) = (self.clock.now(), Instant::now());
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let by_wall = Duration::try_from(wall - seen.wall).unwrap_or_default();
@@ -58,9 +58,9 @@ impl Thaw {
     }
 }
 
-impl fmt::Debug for Thaw {
+impl fmt::Debug for FreezeDetector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Thaw").finish_non_exhaustive()
+        f.debug_struct("FreezeDetector").finish_non_exhaustive()
     }
 }
 
@@ -73,14 +73,16 @@ mod tests {
     #[test]
     fn a_connection_from_before_a_freeze_is_not_trusted_however_short_it_was_idle() {
         let clock = FixedClock::new();
-        let thaw = Thaw::new(Arc::new(clock.clone()));
-        thaw.look();
-        assert!(thaw.trusts(Duration::from_millis(10)) && !thaw.trusts(Duration::from_millis(1_001)));
+        let freeze_detector = FreezeDetector::new(Arc::new(clock.clone()));
+        freeze_detector.check();
+        assert!(
+            freeze_detector.trusts(Duration::from_millis(10)) && !freeze_detector.trusts(Duration::from_millis(1_001))
+        );
         clock.advance(time::Duration::minutes(5));
-        thaw.look();
-        assert!(!thaw.trusts(Duration::from_millis(10)), "the wall clock went on without the process");
+        freeze_detector.check();
+        assert!(!freeze_detector.trusts(Duration::from_millis(10)), "the wall clock went on without the process");
         std::thread::sleep(Duration::from_millis(20));
-        assert!(thaw.trusts(Duration::from_millis(1)), "used after the thaw");
-        assert!(!thaw.trusts(Duration::from_millis(100)), "the other one of the pool");
+        assert!(freeze_detector.trusts(Duration::from_millis(1)), "used after the freeze_detector");
+        assert!(!freeze_detector.trusts(Duration::from_millis(100)), "the other one of the pool");
     }
 }

@@ -13,7 +13,7 @@ const TRIES: u32 = 6;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
 /// Runs a command again, less often each time, while the store is busy or away.
-pub(super) async fn patiently<T, F>(command: impl Fn() -> F) -> Result<T, StoreError>
+pub(super) async fn with_retries<T, F>(command: impl Fn() -> F) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, StoreError>>,
 {
@@ -41,7 +41,7 @@ mod tests {
 
     async fn tries_until(outcome: impl Fn(u32) -> Result<(), StoreError>) -> (bool, u32) {
         let tries = AtomicU32::new(0);
-        let result = patiently(|| std::future::ready(outcome(tries.fetch_add(1, Ordering::SeqCst)))).await;
+        let result = with_retries(|| std::future::ready(outcome(tries.fetch_add(1, Ordering::SeqCst)))).await;
         (result.is_ok(), tries.into_inner())
     }
 
