@@ -1,15 +1,26 @@
-//! Amounts in Stripe's units: the minor unit of ISO 4217, with exceptions.
+//! Amounts in Stripe's units: <https://docs.stripe.com/currencies#special-cases>, as of July 2026.
 
 use shopease_shop::domain::{Currency, Money};
 
-/// Decimal places that Stripe counts, where they differ from ISO 4217's. Stripe takes no fractions of the ariary, and
-/// still wants two decimals (always 00) for the krona and the shilling, which have lost theirs. HUF and TWD need nothing:
-/// they are without decimals only in payouts.
-const EXCEPTIONS: [(&str, u32); 3] = [("ISK", 2), ("MGA", 0), ("UGX", 2)];
+/// Currencies without decimals at Stripe. ISK and UGX have none in ISO 4217, but Stripe requires two, always 00; HUF and TWD
+/// have none in payouts only.
+const ZERO_DECIMALS: [&str; 15] =
+    ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"];
 
+/// Currencies with three decimals at Stripe, the last of which must be 0. Stripe's page had this list until 2022
+/// (<https://web.archive.org/web/20221231002856/https://stripe.com/docs/currencies>) and does not say that it has changed.
+const THREE_DECIMALS: [&str; 5] = ["BHD", "JOD", "KWD", "OMR", "TND"];
+
+/// Decimal places at Stripe: two, unless Stripe lists the currency.
 fn exponent(currency: Currency) -> u32 {
-    let exception = EXCEPTIONS.iter().find(|(code, _)| *code == currency.code());
-    exception.map_or(currency.exponent(), |(_, exponent)| *exponent)
+    let code = currency.code();
+    if ZERO_DECIMALS.contains(&code) {
+        0
+    } else if THREE_DECIMALS.contains(&code) {
+        3
+    } else {
+        2
+    }
 }
 
 /// An amount as Stripe wants it; `None` when Stripe cannot take it.
@@ -56,6 +67,8 @@ mod tests {
             ("UGX", i64::MAX, None),
             ("MGA", 1200, Some(12)),
             ("MGA", 1250, None),
+            ("LYD", 12_340, Some(1_234)),
+            ("LYD", 12_345, None),
         ] {
             let money = Money::new(ours, code.parse().expect("a currency"));
             assert_eq!(to_stripe(money), theirs, "{money}");

@@ -1,5 +1,5 @@
-//! Which totals Stripe charges to a card: <https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts>, read in
-//! 2026.
+//! Which totals Stripe charges to a card: <https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts>, as of
+//! July 2026.
 //!
 //! The minimum is that of the currency in which Stripe pays out. The table holds where both are the same, as in most shops;
 //! where they differ, Stripe may refuse a little more, and that is told as a limit, too.
@@ -9,42 +9,49 @@ use shopease_shop::domain::{ChargeLimits, Currency};
 use super::amount::{from_stripe, step_minor};
 
 /// Smallest charges, in minor units of ISO 4217.
-const MINIMUMS: [(&str, i64); 24] = [
+const MINIMUMS: [(&str, i64); 31] = [
     ("AED", 200),
+    ("ARS", 50),
     ("AUD", 50),
-    ("BGN", 100),
     ("BRL", 50),
     ("CAD", 50),
     ("CHF", 50),
+    ("COP", 50),
     ("CZK", 1_500),
     ("DKK", 250),
     ("EUR", 50),
     ("GBP", 30),
     ("HKD", 400),
     ("HUF", 17_500),
+    ("IDR", 50),
+    ("ILS", 50),
     ("INR", 50),
     ("JPY", 50),
+    ("KRW", 50),
     ("MXN", 1_000),
     ("MYR", 200),
     ("NOK", 300),
     ("NZD", 50),
+    ("PHP", 50),
     ("PLN", 200),
     ("RON", 200),
+    ("RUB", 50),
     ("SEK", 300),
     ("SGD", 50),
     ("THB", 1_000),
     ("USD", 50),
+    ("ZAR", 50),
 ];
 
-/// Largest charge, in digits of Stripe's units, where it is not eight.
-const DIGITS: [(&str, u32); 6] = [("COP", 10), ("HUF", 10), ("IDR", 12), ("INR", 9), ("JPY", 10), ("LBP", 12)];
+/// Largest charge to a card is one below this, in Stripe's units: 12 digits. Some networks take less (American Express 9
+/// digits); their cards are declined, and another card can pay.
+const ABOVE_MAXIMUM: i64 = 1_000_000_000_000;
 
 /// The limits of a currency.
 pub(super) fn of(currency: Currency) -> ChargeLimits {
     let step_minor = step_minor(currency);
     let minimum = MINIMUMS.iter().find(|(code, _)| *code == currency.code()).map_or(step_minor, |(_, minor)| *minor);
-    let digits = DIGITS.iter().find(|(code, _)| *code == currency.code()).map_or(8, |(_, digits)| *digits);
-    let above = from_stripe(10_i64.pow(digits), currency).map_or(i64::MAX, |money| money.amount_minor);
+    let above = from_stripe(ABOVE_MAXIMUM, currency).map_or(i64::MAX, |money| money.amount_minor);
     ChargeLimits { minimum_minor: minimum, maximum_minor: above - step_minor, step_minor }
 }
 
@@ -58,18 +65,20 @@ mod tests {
     #[test]
     fn what_is_within_the_limits_has_an_amount_at_stripe() {
         for (code, minimum, maximum, step) in [
-            ("EUR", 50, 99_999_999, 1),
-            ("GBP", 30, 99_999_999, 1),
-            ("JPY", 50, 9_999_999_999, 1),
-            ("HUF", 17_500, 9_999_999_999, 1),
-            ("KWD", 10, 99_999_990, 10),
-            ("BHD", 10, 99_999_990, 10),
-            ("JOD", 10, 99_999_990, 10),
-            ("OMR", 10, 99_999_990, 10),
-            ("TND", 10, 99_999_990, 10),
-            ("ISK", 1, 999_999, 1),
-            ("UGX", 1, 999_999, 1),
-            ("MGA", 100, 9_999_999_900, 100),
+            ("EUR", 50, 999_999_999_999, 1),
+            ("GBP", 30, 999_999_999_999, 1),
+            ("JPY", 50, 999_999_999_999, 1),
+            ("KRW", 50, 999_999_999_999, 1),
+            ("HUF", 17_500, 999_999_999_999, 1),
+            ("KWD", 10, 999_999_999_990, 10),
+            ("BHD", 10, 999_999_999_990, 10),
+            ("JOD", 10, 999_999_999_990, 10),
+            ("OMR", 10, 999_999_999_990, 10),
+            ("TND", 10, 999_999_999_990, 10),
+            ("LYD", 10, 9_999_999_999_990, 10),
+            ("ISK", 1, 9_999_999_999, 1),
+            ("UGX", 1, 9_999_999_999, 1),
+            ("MGA", 100, 99_999_999_999_900, 100),
         ] {
             let currency = code.parse().expect("a currency");
             let limits = of(currency);
