@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::{Client, StatusCode, Url};
-use shopease_shop::ports::{EventSink, OutboxMessage};
+use shopease_shop::ports::{Delivery, EventSink, OutboxMessage};
 
 use crate::event::Event;
 
@@ -47,7 +47,7 @@ fn is_away(error: &reqwest::Error) -> bool {
 
 #[async_trait]
 impl EventSink for HttpSink {
-    async fn deliver(&self, messages: &[OutboxMessage]) -> Vec<OutboxMessage> {
+    async fn deliver(&self, messages: &[OutboxMessage]) -> Delivery {
         let mut taken = Vec::with_capacity(messages.len());
         // What an event of a subject was refused, later ones of it wait for: they would overtake it.
         let mut waiting = BTreeSet::new();
@@ -62,10 +62,10 @@ impl EventSink for HttpSink {
             let is_away = is_away(&error);
             tracing::warn!(event_id = %message.id, error = %error.without_url(), "an event was not taken");
             if is_away {
-                break;
+                return Delivery { taken, is_away };
             }
             waiting.insert(message.subject.as_str());
         }
-        taken
+        Delivery { taken, is_away: false }
     }
 }

@@ -20,7 +20,9 @@ use shopease_storage::testing::AccessRecorder;
 use tower::ServiceExt as _;
 
 use crate::harness::{PASSWORD, TestShop};
-use crate::{accounts, bad_forms, cart, catalog, checkout, checkout_resumed, payments, security};
+use crate::{
+    accounts, bad_forms, cart, catalog, checkout, checkout_resumed, operator_pages, payments, security, worker,
+};
 
 /// Set to `1`, the test writes the file.
 const WRITE: &str = "SHOPEASE_TEST_WRITE_ACCESS";
@@ -155,6 +157,8 @@ async fn each_function_may_do_to_the_table_what_its_use_cases_do() {
         checkout::SCENARIOS,
         checkout_resumed::SCENARIOS,
         payments::SCENARIOS,
+        operator_pages::SCENARIOS,
+        worker::SCENARIOS,
         accounts::SCENARIOS,
         security::SCENARIOS,
         bad_forms::SCENARIOS,

@@ -8,8 +8,9 @@ use http::{Method, Request, header};
 use serde_json::json;
 use shopease_shared::http::routes::{self, Surface};
 use shopease_shop::domain::{
-    Cart, CartOwner, Category, Customer, CustomerId, EmailAddress, Handle, Order, OrderId, OrderSummary, Page,
-    PageLimit, Position, Product, ProductSummary, SearchTerms, Session, Sku, StockChange, StockLevel, Token,
+    Cart, CartOwner, Category, Customer, CustomerId, EmailAddress, Handle, Order, OrderId, OrderSummary,
+    OutboxMessageId, Page, PageLimit, Position, Product, ProductSummary, SearchTerms, Session, Sku, StockChange,
+    StockLevel, Token,
 };
 use shopease_shop::ports::{
     AccountStore, AttemptKey, AttemptStore, AuditPage, AuditStore, CartStore, CatalogStore, Claim, Claimed,
@@ -66,7 +67,7 @@ fails! {
         list_orders_of(a: &CartOwner, b: Option<&Position>, c: PageLimit) -> Page<OrderSummary>;
         list_orders(a: Option<&Position>, b: PageLimit) -> Page<OrderSummary>;
         list_due_orders(a: OffsetDateTime) -> Vec<OrderId>;
-        list_outbox() -> Vec<OutboxMessage>;
+        list_outbox(a: Option<&OutboxMessageId>) -> Vec<OutboxMessage>;
         mark_delivered(a: &[OutboxMessage], b: OffsetDateTime) -> ();
     }
     PurgeStore {

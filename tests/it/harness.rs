@@ -216,7 +216,7 @@ impl TestShop {
 
     /// What waits in the outbox, oldest first.
     pub async fn topics(&self) -> Vec<String> {
-        let messages = self.store.list_outbox().await.expect("the outbox is read");
+        let messages = self.store.list_outbox(None).await.expect("the outbox is read");
         messages.into_iter().map(|message| message.topic).collect()
     }
 

@@ -1,8 +1,6 @@
 //! The life of a payment after the checkout: the bank's page, webhooks, refunds, cancellations, fulfillment, and what the
 //! worker finishes.
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use http::{Request, StatusCode};
 use secrecy::SecretString;
@@ -10,8 +8,7 @@ use serde_json::{Value, json};
 use shopease_payments::fake::{Command, Event};
 use shopease_payments::sign;
 use shopease_shop::domain::OrderId;
-use shopease_shop::ports::{Clock as _, EventSink, OutboxMessage};
-use shopease_shop::services::Worker;
+use shopease_shop::ports::Clock as _;
 use shopease_shop::testing::fixtures;
 use time::{Duration, OffsetDateTime};
 
@@ -30,14 +27,7 @@ both_stores!(
     a_whole_refund_cancels_and_restocks,
     an_operator_cancels_unpaid_and_paid_orders,
     what_was_sent_is_not_cancelled_and_can_be_returned,
-    the_operators_page_does_all_of_it,
-    nothing_irreversible_happens_on_the_operators_page_before_it_is_confirmed,
     what_only_operators_may_do_is_refused_to_others,
-    events_are_delivered_in_order_until_the_sink_takes_no_more,
-    one_event_that_is_refused_holds_up_no_other,
-    a_checkout_wakes_a_worker_that_had_nothing_to_do,
-    what_is_over_is_removed_and_told,
-    an_order_that_leaves_few_units_says_so,
 );
 
 /// Ten kettles for sale, and a visitor with two of them in the cart.
@@ -49,7 +39,7 @@ async fn with_two_kettles(shop: &TestShop) -> Client {
 }
 
 /// An order that is paid, of two kettles.
-async fn paid_order(shop: &TestShop) -> Value {
+pub async fn paid_order(shop: &TestShop) -> Value {
     let mut client = with_two_kettles(shop).await;
     let answer = client.check_out("paid", "card_approved").await;
     assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
@@ -83,7 +73,7 @@ fn events(shop: &TestShop) -> Vec<Vec<u8>> {
     shop.ledger.events().iter().map(|event: &Event| serde_json::to_vec(event).expect("an event")).collect()
 }
 
-async fn find(client: &mut Client, order: &Value) -> Value {
+pub async fn find(client: &mut Client, order: &Value) -> Value {
     client.get(&format!("/api/v1/orders/{}", text(&order["id"]))).await.json()
 }
 
@@ -178,7 +168,7 @@ async fn webhooks_that_come_twice_late_or_in_any_order_change_nothing(shop: Test
     shop.assert_books_agree().await;
 }
 
-async fn paid_order_of(shop: &TestShop, name: &str) -> Value {
+pub async fn paid_order_of(shop: &TestShop, name: &str) -> Value {
     let mut client = shop.visitor(name);
     client.add("KETTLE", 1).await;
     client.check_out(name, "card_approved").await.json()
@@ -211,11 +201,11 @@ async fn a_shopper_who_never_comes_back_from_the_bank_loses_the_hold(shop: TestS
     shop.assert_books_agree().await;
 }
 
-async fn refund(client: &mut Client, order: &Value, key: &str, body: &Value) -> Answer {
+pub async fn refund(client: &mut Client, order: &Value, key: &str, body: &Value) -> Answer {
     client.post_once(&format!("/api/v1/admin/orders/{}/refunds", text(&order["id"])), key, body).await
 }
 
-fn eur(amount_minor: i64) -> Value {
+pub fn eur(amount_minor: i64) -> Value {
     json!({"amount_minor": amount_minor, "currency": "EUR"})
 }
 
@@ -300,7 +290,7 @@ async fn an_operator_cancels_unpaid_and_paid_orders(shop: TestShop) {
     shop.assert_books_agree().await;
 }
 
-async fn fulfill(client: &mut Client, order: &Value, event: &str) -> Answer {
+async fn record_fulfillment(client: &mut Client, order: &Value, event: &str) -> Answer {
     let path = format!("/api/v1/admin/orders/{}/fulfillments", text(&order["id"]));
     client.post(&path, &json!({"event": event})).await
 }
@@ -324,115 +314,6 @@ async fn what_was_sent_is_not_cancelled_and_can_be_returned(shop: TestShop) {
     shop.assert_books_agree().await;
 }
 
-async fn the_operators_page_does_all_of_it(shop: TestShop) {
-    let order = paid_order(&shop).await;
-    let mut operator = shop.operator().await;
-    let path = format!("/admin/orders/{}", text(&order["id"]));
-    let orders = operator.get("/admin").await;
-    assert!(orders.text().contains(&path), "the list leads to the order");
-    let page = operator.get(&path).await;
-    assert_eq!(page.status, StatusCode::OK);
-    let (csrf, key) = (page.hidden("csrf"), page.hidden("idempotency_key"));
-    let fields = |action: &'static str, amount: &'static str| {
-        let owned = |name, value: &str| (name, value.to_owned());
-        vec![
-            owned("csrf", &csrf),
-            owned("idempotency_key", &key),
-            owned("currency", "EUR"),
-            owned("action", action),
-            owned("amount", amount),
-        ]
-    };
-    let act = async |operator: &mut Client, action, amount| post(operator, &path, &fields(action, amount)).await;
-    for (action, amount) in
-        [("refund", ""), ("refund", "1,000"), ("refund", "x"), ("refund", "0"), ("refund", "99999"), ("boil", "")]
-    {
-        let answer = act(&mut operator, action, amount).await;
-        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{action} {amount}: {}", answer.text());
-        assert!(answer.text().contains("role=\"alert\""), "{action} {amount}");
-    }
-    let refunded = confirmed(&mut operator, &path, &fields("refund", "1,50"), "Refund €1.50").await;
-    assert!(refunded.contains("€1.50 was refunded."), "{refunded}");
-    let sent = act(&mut operator, "shipped", "").await;
-    assert_eq!(sent.status, StatusCode::SEE_OTHER);
-    let sent = operator.get(sent.header("location")).await.text();
-    assert!(sent.contains("The order was marked as shipped."), "{sent}");
-    let summary = "Mark as returned and restock 2 units";
-    let returned = confirmed(&mut operator, &path, &fields("returned", ""), summary).await;
-    assert!(returned.contains("marked as returned: 2 units in stock again"), "{returned}");
-    let page = operator.get(&path).await.text();
-    assert!(page.contains("Partially refunded") && page.contains("Returned"), "{page}");
-    assert_eq!(shop.ledger.captures()[0].refunded.amount_minor, 150);
-    shop.assert_books_agree().await;
-}
-
-async fn post(operator: &mut Client, path: &str, fields: &[(&str, String)]) -> Answer {
-    let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    operator.form(path, &fields).await
-}
-
-/// Presses the button, finds what it would do, confirms that: the page afterwards.
-async fn confirmed(operator: &mut Client, path: &str, fields: &[(&str, String)], summary: &str) -> String {
-    let asked = post(operator, path, fields).await;
-    assert_eq!(asked.status, StatusCode::OK, "{}", asked.text());
-    assert_eq!(asked.hidden("confirmed"), summary);
-    let mut fields = fields.to_vec();
-    fields.push(("confirmed", summary.to_owned()));
-    for _ in 0..2 {
-        let done = post(operator, path, &fields).await;
-        if done.status == StatusCode::SEE_OTHER {
-            return operator.get(done.header("location")).await.text();
-        }
-    }
-    panic!("{summary} was not done");
-}
-
-async fn nothing_irreversible_happens_on_the_operators_page_before_it_is_confirmed(shop: TestShop) {
-    let order = paid_order(&shop).await;
-    let total = order["total"]["amount_minor"].to_string();
-    let mut operator = shop.operator().await;
-    let path = format!("/admin/orders/{}", text(&order["id"]));
-    let page = operator.get(&path).await;
-    let (csrf, key, amount) = (page.hidden("csrf"), page.hidden("idempotency_key"), page.hidden("amount"));
-    assert_eq!(amount.replace('.', ""), total, "all that is left is in the field, to be seen");
-    let with = |action: &str, amount: &str, confirmed: &str| {
-        let pairs = [("csrf", csrf.as_str()), ("idempotency_key", &key), ("currency", "EUR"), ("action", action)];
-        let more = [("amount", amount), ("confirmed", confirmed)];
-        pairs.into_iter().chain(more).map(|(name, value)| (name, value.to_owned())).collect::<Vec<_>>()
-    };
-    let whole = format!("Refund €{amount} and cancel the order");
-    for (action, confirmed, status) in [
-        ("refund", "", StatusCode::OK),
-        ("cancel", "", StatusCode::OK),
-        // What is confirmed is not what would happen.
-        ("refund", "Refund €1.00", StatusCode::CONFLICT),
-        ("cancel", whole.as_str(), StatusCode::CONFLICT),
-    ] {
-        let asked = post(&mut operator, &path, &with(action, &amount, confirmed)).await;
-        assert_eq!(asked.status, status, "{action} {confirmed}");
-        let page = asked.text();
-        assert!(page.contains(&format!("€{amount} goes back")) && page.contains("2 units return to stock"), "{page}");
-    }
-    assert_eq!(find(&mut operator, &order).await, order, "nothing was done");
-    assert_eq!(shop.ledger.captures()[0].refunded.amount_minor, 0);
-    // Somebody refunds a part meanwhile: the sum that was named is not what a cancellation would refund now.
-    let cancellation = format!("Cancel the order and refund €{amount}");
-    refund(&mut operator, &order, "part", &json!({"amount": eur(100)})).await;
-    let asked = post(&mut operator, &path, &with("cancel", "", &cancellation)).await;
-    assert_eq!(asked.status, StatusCode::CONFLICT, "{}", asked.text());
-    assert_eq!(find(&mut operator, &order).await["state"], "paid");
-    let now = asked.hidden("confirmed");
-    let done = confirmed_page(&mut operator, &path, &with("cancel", "", &now)).await;
-    assert!(done.contains(&format!("The order was canceled, and €{amount} was refunded.")), "{done}");
-    shop.assert_books_agree().await;
-}
-
-async fn confirmed_page(operator: &mut Client, path: &str, fields: &[(&str, String)]) -> String {
-    let done = post(operator, path, fields).await;
-    assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.text());
-    operator.get(done.header("location")).await.text()
-}
-
 async fn what_only_operators_may_do_is_refused_to_others(shop: TestShop) {
     let order = paid_order(&shop).await;
     let mut visitor = shop.visitor("ada");
@@ -452,109 +333,4 @@ async fn what_only_operators_may_do_is_refused_to_others(shop: TestShop) {
         shop.visitor("eve").post(&format!("/api/v1/orders/{}/payment-checks", text(&order["id"])), &json!({})).await;
     assert_eq!(stranger.status, StatusCode::NOT_FOUND);
     assert_eq!(shop.ledger.captures()[0].refunded.amount_minor, 0);
-}
-
-/// Takes this many events, then no more.
-struct Tired(std::sync::Mutex<(usize, Vec<String>)>);
-
-#[async_trait::async_trait]
-impl EventSink for Tired {
-    async fn deliver(&self, messages: &[OutboxMessage]) -> Vec<OutboxMessage> {
-        let mut state = self.0.lock().expect("not poisoned");
-        let taken: Vec<_> = messages.iter().take(state.0).cloned().collect();
-        state.0 -= taken.len();
-        state.1.extend(taken.iter().map(|message| message.topic.clone()));
-        taken
-    }
-}
-
-async fn events_are_delivered_in_order_until_the_sink_takes_no_more(shop: TestShop) {
-    paid_order(&shop).await;
-    paid_order_of(&shop, "grace").await;
-    let sink = Arc::new(Tired(std::sync::Mutex::new((3, Vec::new()))));
-    let worker = Worker::new(shop.local.clone(), sink.clone());
-    let report = worker.run_once().await.expect("a run");
-    assert_eq!((report.delivered, report.undelivered), (3, 1));
-    assert_eq!(sink.0.lock().expect("not poisoned").1, ["order.placed", "order.paid", "order.placed"]);
-    assert_eq!(shop.topics().await, ["order.paid"], "what was not taken waits");
-    sink.0.lock().expect("not poisoned").0 = 9;
-    assert_eq!(worker.run_once().await.expect("a run").delivered, 1);
-    assert_eq!(worker.run_once().await.expect("a run").delivered, 0);
-    shop.assert_books_agree().await;
-}
-
-/// Refuses each `order.placed`.
-struct Choosy;
-
-#[async_trait::async_trait]
-impl EventSink for Choosy {
-    async fn deliver(&self, messages: &[OutboxMessage]) -> Vec<OutboxMessage> {
-        messages.iter().filter(|message| message.topic != "order.placed").cloned().collect()
-    }
-}
-
-async fn one_event_that_is_refused_holds_up_no_other(shop: TestShop) {
-    paid_order(&shop).await;
-    paid_order_of(&shop, "grace").await;
-    let worker = Worker::new(shop.local.clone(), Arc::new(Choosy));
-    for delivered in [2, 0] {
-        let report = worker.run_once().await.expect("a run");
-        assert_eq!((report.delivered, report.undelivered), (delivered, 2));
-    }
-    assert_eq!(shop.topics().await, ["order.placed", "order.placed"]);
-}
-
-/// Tells what it takes.
-struct Telling(tokio::sync::mpsc::UnboundedSender<String>);
-
-#[async_trait::async_trait]
-impl EventSink for Telling {
-    async fn deliver(&self, messages: &[OutboxMessage]) -> Vec<OutboxMessage> {
-        for message in messages {
-            self.0.send(message.topic.clone()).expect("somebody listens");
-        }
-        messages.to_vec()
-    }
-}
-
-async fn a_checkout_wakes_a_worker_that_had_nothing_to_do(shop: TestShop) {
-    use std::time::Duration;
-    shop.sell(&fixtures::product("kettle").build(), 10).await;
-    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
-    let worker = Worker::new(shop.local.clone(), Arc::new(Telling(tell)));
-    let working = tokio::spawn(async move { worker.run_forever(Duration::from_millis(400)).await });
-    // After 0.4, 0.8, 1.6 and 3.2 seconds the next pause is one of 4.8.
-    tokio::time::sleep(Duration::from_millis(6_300)).await;
-    paid_order_of(&shop, "grace").await;
-    let heard = tokio::time::timeout(Duration::from_secs(3), told.recv()).await;
-    assert_eq!(heard.expect("not in time"), Some("order.placed".to_owned()));
-    working.abort();
-}
-
-async fn what_is_over_is_removed_and_told(shop: TestShop) {
-    paid_order(&shop).await;
-    assert_eq!(shop.work().await.purged, 0);
-    shop.clock.advance(Duration::days(8));
-    let messages = shop.work().await.purged;
-    shop.clock.advance(Duration::days(40));
-    let rest = shop.work().await.purged;
-    // On PostgreSQL two messages, then the key and the cart; on DynamoDB the engine does it by itself.
-    assert!([(2, 2), (0, 0)].contains(&(messages, rest)), "{messages} messages, then {rest} rows");
-    assert_eq!(shop.work().await.purged, 0);
-    shop.assert_books_agree().await;
-}
-
-async fn an_order_that_leaves_few_units_says_so(shop: TestShop) {
-    shop.sell(&fixtures::product("kettle").build(), 6).await;
-    for (name, units, topics) in [
-        ("ada", 2, vec!["order.placed", "order.paid"]),
-        ("grace", 1, vec!["order.placed", "stock.low", "order.paid"]),
-        ("alan", 1, vec!["order.placed", "order.paid"]),
-    ] {
-        let mut client = shop.visitor(name);
-        client.add("KETTLE", units).await;
-        assert_eq!(client.check_out("k", "card_approved").await.status, StatusCode::CREATED);
-        assert_eq!(shop.topics().await, topics, "{name}");
-        shop.work().await;
-    }
 }

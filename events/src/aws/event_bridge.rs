@@ -9,7 +9,7 @@ use aws_sdk_eventbridge::error::DisplayErrorContext;
 use aws_sdk_eventbridge::primitives::DateTime;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use shopease_shop::domain::OutboxMessageId;
-use shopease_shop::ports::{EventSink, OutboxMessage};
+use shopease_shop::ports::{Delivery, EventSink, OutboxMessage};
 
 use super::{BATCH, body, only, refused, sdk_config};
 
@@ -83,12 +83,12 @@ impl EventBridgeSink {
 
 #[async_trait]
 impl EventSink for EventBridgeSink {
-    async fn deliver(&self, messages: &[OutboxMessage]) -> Vec<OutboxMessage> {
-        let mut delivered = Vec::with_capacity(messages.len());
+    async fn deliver(&self, messages: &[OutboxMessage]) -> Delivery {
+        let mut taken = Vec::with_capacity(messages.len());
         for batch in messages.chunks(BATCH) {
-            let Some(taken) = self.put(batch).await else { break };
-            delivered.extend(only(batch, &taken));
+            let Some(ids) = self.put(batch).await else { return Delivery { taken, is_away: true } };
+            taken.extend(only(batch, &ids));
         }
-        delivered
+        Delivery { taken, is_away: false }
     }
 }

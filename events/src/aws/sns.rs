@@ -8,7 +8,7 @@ use aws_sdk_sns::Client;
 use aws_sdk_sns::error::DisplayErrorContext;
 use aws_sdk_sns::types::{MessageAttributeValue, PublishBatchRequestEntry};
 use shopease_shop::domain::OutboxMessageId;
-use shopease_shop::ports::{EventSink, OutboxMessage};
+use shopease_shop::ports::{Delivery, EventSink, OutboxMessage};
 
 use super::{BATCH, body, only, refused, sdk_config};
 
@@ -79,20 +79,20 @@ fn text(value: &str) -> Option<MessageAttributeValue> {
 
 #[async_trait]
 impl EventSink for SnsSink {
-    async fn deliver(&self, messages: &[OutboxMessage]) -> Vec<OutboxMessage> {
-        let mut delivered = Vec::with_capacity(messages.len());
+    async fn deliver(&self, messages: &[OutboxMessage]) -> Delivery {
+        let mut taken = Vec::with_capacity(messages.len());
         // What an event of a subject was refused, later ones of it wait for: they would overtake it.
         let mut waiting = BTreeSet::new();
         for batch in messages.chunks(BATCH) {
             let batch: Vec<_> =
                 batch.iter().filter(|message| !waiting.contains(message.subject.as_str())).cloned().collect();
-            let Some(taken) = self.publish(&batch).await else { break };
+            let Some(ids) = self.publish(&batch).await else { return Delivery { taken, is_away: true } };
             waiting.extend(messages.iter().filter_map(|message| {
-                let refused = batch.iter().any(|sent| sent.id == message.id) && !taken.contains(&message.id);
+                let refused = batch.iter().any(|sent| sent.id == message.id) && !ids.contains(&message.id);
                 refused.then_some(message.subject.as_str())
             }));
-            delivered.extend(only(&batch, &taken));
+            taken.extend(only(&batch, &ids));
         }
-        delivered
+        Delivery { taken, is_away: false }
     }
 }

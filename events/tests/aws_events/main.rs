@@ -16,7 +16,7 @@ use serde_json::Value;
 use service::{Answer, Entry, Service};
 use shopease_events::{EventBridgeSink, SnsSink};
 use shopease_shop::domain::OutboxMessageId;
-use shopease_shop::ports::{EventSink, OutboxMessage};
+use shopease_shop::ports::{Delivery, EventSink, OutboxMessage};
 use time::format_description::well_known::Rfc3339;
 use time::macros::datetime;
 
@@ -80,10 +80,13 @@ fn ids(messages: &[OutboxMessage]) -> Vec<&str> {
     messages.iter().map(|message| message.id.as_str()).collect()
 }
 
+/// Nothing is taken now.
+const AWAY: Delivery = Delivery { taken: Vec::new(), is_away: true };
+
 /// Delivers until nothing waits, as runs of the worker do; gives how many runs it took.
 async fn deliver_all(sink: &dyn EventSink, mut waiting: Vec<OutboxMessage>) -> usize {
     for run in 1..20 {
-        let taken = sink.deliver(&waiting).await;
+        let taken = sink.deliver(&waiting).await.taken;
         waiting.retain(|message| !taken.contains(message));
         if waiting.is_empty() {
             return run;
@@ -97,7 +100,7 @@ async fn the_bus_gets_the_type_the_subject_and_the_message() {
     let service = Service::start([]).await;
     let sink = EventBridgeSink::new(aws_sdk_eventbridge::Client::new(&sdk_config(&service).await), BUS);
     let sent = messages(23);
-    assert_eq!(ids(&sink.deliver(&sent).await), ids(&sent));
+    assert_eq!(ids(&sink.deliver(&sent).await.taken), ids(&sent));
     assert_eq!(service.requests(), [10, 10, 3]);
     for (entry, message) in service.taken().iter().zip(&sent) {
         let is = |name: &str| entry[name].as_str();
@@ -124,7 +127,7 @@ async fn a_topic_gets_the_message_with_type_and_id_as_attributes() {
         let service = Service::start([]).await;
         let sink = SnsSink::new(aws_sdk_sns::Client::new(&sdk_config(&service).await), topic_arn);
         let sent = messages(11);
-        assert_eq!(ids(&sink.deliver(&sent).await), ids(&sent));
+        assert_eq!(ids(&sink.deliver(&sent).await.taken), ids(&sent));
         assert_eq!(service.requests(), [10, 1]);
         for (entry, message) in service.taken().iter().zip(&sent) {
             assert_eq!((entry["TopicArn"].as_str(), entry["Id"].as_str()), (topic_arn, message.id.as_str()));
@@ -143,7 +146,7 @@ async fn a_topic_gets_the_message_with_type_and_id_as_attributes() {
 async fn what_is_refused_comes_again_and_holds_up_no_other_subject() {
     for (service, sink) in sinks(&[Answer::Refuse(vec![1, 9]), Answer::Refuse(vec![0])]).await {
         let sent = messages(25);
-        let taken = sink.deliver(&sent).await;
+        let taken = sink.deliver(&sent).await.taken;
         let refused = [&sent[1], &sent[9], &sent[10]];
         assert!(refused.iter().all(|message| !taken.contains(message)), "{:?}", ids(&taken));
         assert!(taken.len() >= 20, "the others are taken: {}", taken.len());
@@ -165,7 +168,7 @@ async fn a_topic_gets_no_later_event_of_an_order_whose_earlier_one_was_refused()
     sent.swap(9, 12);
     sent[9].subject = "the order".to_owned();
     sent[15].subject = "the order".to_owned();
-    let taken = sink.deliver(&sent).await;
+    let taken = sink.deliver(&sent).await.taken;
     assert!(!taken.contains(&sent[9]) && !taken.contains(&sent[15]), "{:?}", ids(&taken));
     assert_eq!(taken.len(), 22);
     assert_eq!(deliver_all(&*Arc::new(sink), vec![sent[9].clone(), sent[15].clone()]).await, 1);
@@ -177,13 +180,13 @@ async fn an_overrun_service_is_asked_again_and_then_left_alone() {
     // Once is tried again at once.
     for (service, sink) in sinks(&[Answer::Throttle]).await {
         let sent = messages(12);
-        assert_eq!(ids(&sink.deliver(&sent).await), ids(&sent));
+        assert_eq!(ids(&sink.deliver(&sent).await.taken), ids(&sent));
         assert_eq!(service.requests(), [10, 10, 2]);
     }
     // Three times is enough for this run: what comes after would only be more load.
     for (service, sink) in sinks(&vec![Answer::Throttle; 3]).await {
         let sent = messages(30);
-        assert_eq!(sink.deliver(&sent).await, []);
+        assert_eq!(sink.deliver(&sent).await, AWAY);
         assert_eq!(service.requests(), [10, 10, 10]);
         assert_eq!(deliver_all(&*sink, sent).await, 1);
         assert!(times(&service).values().all(|times| *times == 1));
@@ -194,7 +197,7 @@ async fn an_overrun_service_is_asked_again_and_then_left_alone() {
 async fn what_is_forbidden_is_not_tried_again_at_once_and_nothing_is_lost() {
     for (service, sink) in sinks(&[Answer::Refuse(Vec::new()), Answer::Deny]).await {
         let sent = messages(30);
-        assert_eq!(ids(&sink.deliver(&sent).await), ids(&sent[..10]));
+        assert_eq!(ids(&sink.deliver(&sent).await.taken), ids(&sent[..10]));
         assert_eq!(service.requests(), [10, 10]);
         assert_eq!(deliver_all(&*sink, sent[10..].to_vec()).await, 1);
         assert_eq!(times(&service).len(), sent.len());
@@ -222,6 +225,6 @@ async fn a_service_that_is_not_there_takes_nothing() {
         Arc::new(SnsSink::new(aws_sdk_sns::Client::new(&config), TOPIC)),
     ];
     for sink in sinks {
-        assert_eq!(sink.deliver(&messages(3)).await, []);
+        assert_eq!(sink.deliver(&messages(3)).await, AWAY);
     }
 }

@@ -30,7 +30,7 @@ pub use audit::{AuditPage, AuditRecord, AuditStore};
 pub use carts::CartStore;
 pub use catalog::{CatalogStore, ProductListing, Upserted};
 pub use error::{Source, StoreError};
-pub use events::{EventSink, LogSink};
+pub use events::{Delivery, EventSink, LogSink};
 pub use idempotency::{Claim, Claimed, IdempotencyKey, IdempotencyRecord, IdempotencyStore, KeyAnswer, Outcome};
 pub use orders::{OrderAdvance, OrderStore, OutboxMessage, Placement};
 pub use payment::{

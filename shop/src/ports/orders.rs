@@ -105,11 +105,12 @@ pub trait OrderStore: Send + Sync {
     /// [`StoreError`].
     async fn list_due_orders(&self, now: OffsetDateTime) -> Result<Vec<OrderId>, StoreError>;
 
-    /// Messages that wait in the outbox, oldest first, at most 100.
+    /// Messages that wait in the outbox, oldest first, at most 100; with `after` those behind this message, whether or
+    /// not it still waits.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn list_outbox(&self) -> Result<Vec<OutboxMessage>, StoreError>;
+    async fn list_outbox(&self, after: Option<&OutboxMessageId>) -> Result<Vec<OutboxMessage>, StoreError>;
 
     /// Takes messages out of the waiting ones, because they were delivered. Messages that do not wait (any more) are
     /// passed over.

@@ -1,6 +1,7 @@
 //! The worker: finishes what no request will finish, and delivers the outbox. It runs as a scheduled function and as a
 //! loop in the ECS backend; any number of workers may run at once, since each step is one conditional write.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use super::failpoint::failpoint;
 use super::payment_steps::Poll;
 use crate::ShopResult;
 use crate::domain::{Order, OrderId, OrderState};
-use crate::ports::EventSink;
+use crate::ports::{Delivery, EventSink};
 use shopease_process::telemetry::metrics;
 
 /// Most rounds of one run: a scheduled function ends, and the next one goes on.
@@ -178,21 +179,25 @@ impl Worker {
     }
 
     async fn relay_outbox(&self, report: &mut WorkerReport) -> ShopResult<()> {
+        // Whose event was refused in this run: later events of the same subject would overtake it.
+        let mut refused = BTreeSet::new();
+        let mut after = None;
         for _ in 0..MAX_ROUNDS {
-            let messages = self.shop.store.list_outbox().await?;
-            if messages.is_empty() {
-                break;
-            }
+            let mut messages = self.shop.store.list_outbox(after.as_ref()).await?;
+            let Some(last) = messages.last() else { break };
+            after = Some(last.id.clone());
             let waiting = messages.len();
-            let delivered = self.sink.deliver(&messages).await;
+            messages.retain(|message| !refused.contains(&message.subject));
+            let Delivery { taken, is_away } = self.sink.deliver(&messages).await;
             failpoint("worker-after-deliver");
-            report.delivered += delivered.len();
-            self.shop.store.mark_delivered(&delivered, self.shop.clock.now()).await?;
-            // One that is refused does not hold up those behind it; when all that wait are refused, it is enough.
-            if delivered.is_empty() {
-                report.undelivered = waiting;
+            report.delivered += taken.len();
+            report.undelivered += waiting - taken.len();
+            self.shop.store.mark_delivered(&taken, self.shop.clock.now()).await?;
+            if is_away {
                 break;
             }
+            refused
+                .extend(messages.into_iter().filter(|message| !taken.contains(message)).map(|message| message.subject));
         }
         Ok(())
     }

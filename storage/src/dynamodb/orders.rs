@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use shopease_process::retry::TryError;
-use shopease_shop::domain::{CartOwner, Order, OrderId, OrderSummary, Page, PageLimit, Position, Sku, Subject};
+use shopease_shop::domain::{
+    CartOwner, Order, OrderId, OrderSummary, OutboxMessageId, Page, PageLimit, Position, Sku, Subject,
+};
 use shopease_shop::ports::{
     Claimed, IdempotencyStore as _, OrderAdvance, OrderStore, OutboxMessage, Placement, StoreError,
 };
@@ -116,8 +118,9 @@ impl OrderStore for DynamoDbStore {
         Ok(due)
     }
 
-    async fn list_outbox(&self) -> Result<Vec<OutboxMessage>, StoreError> {
-        let items = self.query_shards(keys::outbox, Range::After(None), Some(MAX_MESSAGES)).await?;
+    async fn list_outbox(&self, after: Option<&OutboxMessageId>) -> Result<Vec<OutboxMessage>, StoreError> {
+        let range = Range::After(after.map(OutboxMessageId::as_str));
+        let items = self.query_shards(keys::outbox, range, Some(MAX_MESSAGES)).await?;
         items.iter().map(read_document).collect()
     }
 

@@ -1,7 +1,7 @@
 //! Orders, the stock they hold, and the outbox.
 
 use async_trait::async_trait;
-use shopease_shop::domain::{CartOwner, Order, OrderId, OrderSummary, Page, PageLimit, Position};
+use shopease_shop::domain::{CartOwner, Order, OrderId, OrderSummary, OutboxMessageId, Page, PageLimit, Position};
 use shopease_shop::ports::{Claimed, OrderAdvance, OrderStore, OutboxMessage, Placement, StoreError};
 use sqlx::types::Json;
 use time::OffsetDateTime;
@@ -141,12 +141,14 @@ impl OrderStore for PostgresStore {
         ids.into_iter().map(|id| id.parse().map_err(StoreError::corrupt)).collect()
     }
 
-    async fn list_outbox(&self) -> Result<Vec<OutboxMessage>, StoreError> {
+    async fn list_outbox(&self, after: Option<&OutboxMessageId>) -> Result<Vec<OutboxMessage>, StoreError> {
+        let after = after.map_or("", OutboxMessageId::as_str);
         // outbox_waiting
         let read = || {
             sqlx::query_as!(
                 MessageRow,
-                "SELECT id, topic, subject, occurred_at FROM outbox WHERE delivered_at IS NULL ORDER BY id LIMIT 100"
+                "SELECT id, topic, subject, occurred_at FROM outbox WHERE delivered_at IS NULL AND id > $1 ORDER BY id LIMIT 100",
+                after
             )
             .fetch_all(&self.pool)
         };

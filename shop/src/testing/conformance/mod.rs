@@ -123,7 +123,7 @@ macro_rules! for_each_guarantee {
                 orders_are_listed_newest_first,
                 orders_placed_meanwhile_neither_repeat_nor_hide_others,
                 any_text_is_a_position_to_continue_orders_after,
-                the_outbox_gives_the_oldest_hundred_messages_once_each,
+                the_outbox_gives_a_hundred_messages_at_once_each_in_its_turn,
                 delivered_messages_wait_no_more,
                 an_order_is_due_from_its_time_on_until_nothing_is_open,
                 a_hundred_due_orders_are_given_at_once,

@@ -56,7 +56,7 @@ pub(super) async fn a_message_is_kept_until_it_was_delivered_and_some_days_longe
     let kept = messages(&store).await;
     assert!(delivered.iter().all(|id| kept.contains(id)), "for the auditor: {kept:?}");
     purge(&store, NOW + OutboxMessage::KEPT * 100).await;
-    assert_eq!(store.list_outbox().await.expect("the outbox is read"), paid.outbox, "what waits is never removed");
+    assert_eq!(store.list_outbox(None).await.expect("the outbox is read"), paid.outbox, "what waits is never removed");
 }
 
 /// Purges until nothing is left to purge.

@@ -126,7 +126,7 @@ async fn orders_are_found_by_id_by_owner_and_all_together() {
     assert_eq!(mine.items[0].id, order(&owner, "order 9", &[]).id, "newest first");
     assert!(bench.store.find_order(&mine.items[0].id).await.expect("an order").is_some());
     assert_eq!(bench.wire.take_operations(), ["GetItem"]);
-    let messages = bench.store.list_outbox().await.expect("messages");
+    let messages = bench.store.list_outbox(None).await.expect("messages");
     assert_eq!(messages.len(), 9);
     assert_eq!(bench.wire.take_operations(), ["Query"; 8]);
     bench.store.mark_delivered(&messages, NOW).await.expect("delivered");

@@ -1,0 +1,189 @@
+//! What the worker does beside payments: it delivers events and removes what is over.
+
+use std::sync::{Arc, Mutex};
+
+use http::StatusCode;
+use shopease_shop::ports::{Clock as _, Delivery, EventSink, OutboxMessage};
+use shopease_shop::services::Worker;
+use shopease_shop::testing::fixtures;
+use time::Duration;
+
+use crate::harness::{TestShop, both_stores};
+use crate::payments::{paid_order, paid_order_of};
+
+both_stores!(
+    events_are_delivered_in_order_until_the_sink_takes_no_more,
+    one_event_that_is_refused_holds_up_no_other,
+    however_many_are_refused_those_behind_are_delivered,
+    a_receiver_that_is_away_is_asked_once_a_run,
+    a_checkout_wakes_a_worker_that_had_nothing_to_do,
+    what_is_over_is_removed_and_told,
+    an_order_that_leaves_few_units_says_so,
+);
+
+/// Takes this many events, then no more.
+struct Tired(Mutex<(usize, Vec<String>)>);
+
+#[async_trait::async_trait]
+impl EventSink for Tired {
+    async fn deliver(&self, messages: &[OutboxMessage]) -> Delivery {
+        let mut state = self.0.lock().expect("not poisoned");
+        let taken: Vec<_> = messages.iter().take(state.0).cloned().collect();
+        state.0 -= taken.len();
+        state.1.extend(taken.iter().map(|message| message.topic.clone()));
+        Delivery { is_away: taken.len() < messages.len(), taken }
+    }
+}
+
+async fn events_are_delivered_in_order_until_the_sink_takes_no_more(shop: TestShop) {
+    paid_order(&shop).await;
+    paid_order_of(&shop, "grace").await;
+    let sink = Arc::new(Tired(Mutex::new((3, Vec::new()))));
+    let worker = Worker::new(shop.local.clone(), sink.clone());
+    let report = worker.run_once().await.expect("a run");
+    assert_eq!((report.delivered, report.undelivered), (3, 1));
+    assert_eq!(sink.0.lock().expect("not poisoned").1, ["order.placed", "order.paid", "order.placed"]);
+    assert_eq!(shop.topics().await, ["order.paid"], "what was not taken waits");
+    sink.0.lock().expect("not poisoned").0 = 9;
+    assert_eq!(worker.run_once().await.expect("a run").delivered, 1);
+    assert_eq!(worker.run_once().await.expect("a run").delivered, 0);
+    shop.assert_books_agree().await;
+}
+
+/// Refuses each `order.placed`.
+struct Choosy;
+
+#[async_trait::async_trait]
+impl EventSink for Choosy {
+    async fn deliver(&self, messages: &[OutboxMessage]) -> Delivery {
+        let taken = messages.iter().filter(|message| message.topic != "order.placed").cloned().collect();
+        Delivery { taken, is_away: false }
+    }
+}
+
+async fn one_event_that_is_refused_holds_up_no_other(shop: TestShop) {
+    paid_order(&shop).await;
+    paid_order_of(&shop, "grace").await;
+    let worker = Worker::new(shop.local.clone(), Arc::new(Choosy));
+    for delivered in [2, 0] {
+        let report = worker.run_once().await.expect("a run");
+        assert_eq!((report.delivered, report.undelivered), (delivered, 2));
+    }
+    assert_eq!(shop.topics().await, ["order.placed", "order.placed"]);
+}
+
+/// Takes what is about `good`, in the order given, and refuses the rest or is away; counts what it is asked for.
+struct Picky {
+    is_away: bool,
+    asked: Mutex<Vec<usize>>,
+    taken: Mutex<Vec<String>>,
+}
+
+#[async_trait::async_trait]
+impl EventSink for Picky {
+    async fn deliver(&self, messages: &[OutboxMessage]) -> Delivery {
+        self.asked.lock().expect("not poisoned").push(messages.len());
+        let good = messages.iter().filter(|message| message.subject == "good" || message.topic == "late");
+        let taken: Vec<_> = if self.is_away { Vec::new() } else { good.cloned().collect() };
+        self.taken.lock().expect("not poisoned").extend(taken.iter().map(|message| message.topic.clone()));
+        Delivery { taken, is_away: self.is_away }
+    }
+}
+
+/// Writes 150 messages, each of a subject of its own, then one of the first subject and one of `good`.
+async fn fill_outbox(shop: &TestShop) {
+    let owner = fixtures::visitor("ada");
+    shop.store.save_cart(&fixtures::cart(&owner, &[]), shop.clock.now() + Duration::days(1)).await.expect("a cart");
+    let at = |second: usize| shop.clock.now() + Duration::seconds(i64::try_from(second).expect("small"));
+    for batch in 0..4 {
+        let mut order = fixtures::order(&owner, &format!("order {batch}"), &[("ANY", 1)]);
+        order.reservations.clear();
+        let mut placement = fixtures::placement(&order, batch + 1);
+        let first = usize::try_from(batch).expect("small") * 50;
+        let message = |topic: &str, number: usize, subject: String| OutboxMessage {
+            subject,
+            ..fixtures::message(&order, topic, at(number))
+        };
+        placement.outbox = if batch < 3 {
+            (first..first + 50).map(|number| message("early", number, format!("refused {number}"))).collect()
+        } else {
+            vec![message("late", first, "refused 0".to_owned()), message("behind", first + 1, "good".to_owned())]
+        };
+        shop.store.place_order(&placement).await.expect("it is placed");
+    }
+}
+
+async fn run_with(shop: &TestShop, is_away: bool) -> (usize, usize, Vec<usize>, Vec<String>) {
+    let sink = Arc::new(Picky { is_away, asked: Mutex::default(), taken: Mutex::default() });
+    let report = Worker::new(shop.local.clone(), sink.clone()).run_once().await.expect("a run");
+    let (asked, taken) = (sink.asked.lock().expect("not poisoned"), sink.taken.lock().expect("not poisoned"));
+    (report.delivered, report.undelivered, asked.clone(), taken.clone())
+}
+
+async fn however_many_are_refused_those_behind_are_delivered(shop: TestShop) {
+    fill_outbox(&shop).await;
+    let first = run_with(&shop, false).await;
+    assert_eq!(first, (1, 151, vec![100, 51], vec!["behind".to_owned()]), "what is late waits for its subject");
+    let again = run_with(&shop, false).await;
+    assert_eq!(again, (0, 151, vec![100, 50], Vec::new()), "each is asked for once a run");
+}
+
+async fn a_receiver_that_is_away_is_asked_once_a_run(shop: TestShop) {
+    fill_outbox(&shop).await;
+    assert_eq!(run_with(&shop, true).await, (0, 100, vec![100], Vec::new()));
+}
+
+/// Tells what it takes.
+struct Telling(tokio::sync::mpsc::UnboundedSender<String>);
+
+#[async_trait::async_trait]
+impl EventSink for Telling {
+    async fn deliver(&self, messages: &[OutboxMessage]) -> Delivery {
+        for message in messages {
+            self.0.send(message.topic.clone()).expect("somebody listens");
+        }
+        Delivery { taken: messages.to_vec(), is_away: false }
+    }
+}
+
+async fn a_checkout_wakes_a_worker_that_had_nothing_to_do(shop: TestShop) {
+    use std::time::Duration;
+    shop.sell(&fixtures::product("kettle").build(), 10).await;
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let worker = Worker::new(shop.local.clone(), Arc::new(Telling(tell)));
+    let working = tokio::spawn(async move { worker.run_forever(Duration::from_millis(400)).await });
+    // After 0.4, 0.8, 1.6 and 3.2 seconds the next pause is one of 4.8.
+    tokio::time::sleep(Duration::from_millis(6_300)).await;
+    paid_order_of(&shop, "grace").await;
+    let heard = tokio::time::timeout(Duration::from_secs(3), told.recv()).await;
+    assert_eq!(heard.expect("not in time"), Some("order.placed".to_owned()));
+    working.abort();
+}
+
+async fn what_is_over_is_removed_and_told(shop: TestShop) {
+    paid_order(&shop).await;
+    assert_eq!(shop.work().await.purged, 0);
+    shop.clock.advance(Duration::days(8));
+    let messages = shop.work().await.purged;
+    shop.clock.advance(Duration::days(40));
+    let rest = shop.work().await.purged;
+    // On PostgreSQL two messages, then the key and the cart; on DynamoDB the engine does it by itself.
+    assert!([(2, 2), (0, 0)].contains(&(messages, rest)), "{messages} messages, then {rest} rows");
+    assert_eq!(shop.work().await.purged, 0);
+    shop.assert_books_agree().await;
+}
+
+async fn an_order_that_leaves_few_units_says_so(shop: TestShop) {
+    shop.sell(&fixtures::product("kettle").build(), 6).await;
+    for (name, units, topics) in [
+        ("ada", 2, vec!["order.placed", "order.paid"]),
+        ("grace", 1, vec!["order.placed", "stock.low", "order.paid"]),
+        ("alan", 1, vec!["order.placed", "order.paid"]),
+    ] {
+        let mut client = shop.visitor(name);
+        client.add("KETTLE", units).await;
+        assert_eq!(client.check_out("k", "card_approved").await.status, StatusCode::CREATED);
+        assert_eq!(shop.topics().await, topics, "{name}");
+        shop.work().await;
+    }
+}
