@@ -10,8 +10,6 @@ use shopease_shop::ports::StoreError;
 
 /// SKUs in one read of the store; the port takes no more.
 const CHUNK: usize = 100;
-/// Tries to take the units of a SKU that is sold at the same time.
-const TRIES: u32 = 5;
 
 impl Writer<'_> {
     /// Gives the SKUs without a level their first one, and sets the others if that is wanted.
@@ -39,8 +37,8 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Moves the units of SKUs that are called otherwise now, before the product says so: a crash in between may lose
-    /// units, but never sells one twice.
+    /// Moves the units of SKUs that are called otherwise now, before the product says so: a crash in between leaves them
+    /// under the new SKU, where the next run finds them.
     pub(super) async fn carry_over(&mut self, imported: &ImportedProduct) -> Result<(), StoreError> {
         let product = &imported.product;
         for (old, new, line) in &imported.renamed {
@@ -59,40 +57,20 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Takes what is available of one SKU and gives it to another. `None` when the first has no level.
+    /// Gives what is available of one SKU to another. `None` when the first has no level.
     async fn move_units(&mut self, old: &Sku, new: &Sku) -> Result<Option<u32>, StoreError> {
-        let Some(units) = self.take_units(old).await? else { return Ok(None) };
-        self.report.stock_moved += 1;
-        let store = self.store();
-        if self.options.dry_run {
-            let known = self.levels(HashSet::from([new.clone()])).await?.get(new).copied().unwrap_or(0);
-            self.moved.extend([(new.clone(), known + units), (old.clone(), 0)]);
-            return Ok(Some(units));
-        }
-        let first = [(new.clone(), units)];
-        if with_retries(|| store.initialize_stock(&first)).await?.is_empty() {
-            // Once: a second try after a lost answer would sell every unit twice.
-            store.correct_stock(new, StockChange::Adjust(change(units))).await?;
-        }
-        Ok(Some(units))
-    }
-
-    async fn take_units(&self, sku: &Sku) -> Result<Option<u32>, StoreError> {
-        let store = self.store();
-        for _ in 0..TRIES {
-            let level = self.levels(HashSet::from([sku.clone()])).await?.get(sku).copied();
-            let Some(units) = level else { return Ok(None) };
-            if self.options.dry_run || units == 0 {
-                return Ok(Some(units));
-            }
-            match with_retries(|| store.correct_stock(sku, StockChange::Adjust(-change(units)))).await {
-                Ok(_) => return Ok(Some(units)),
-                // Some were sold since they were counted.
-                Err(StoreError::OutOfStock { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Err(StoreError::Throttled("a SKU is sold faster than its units can be moved".into()))
+        let moved = if self.options.dry_run {
+            let levels = self.levels(HashSet::from([old.clone(), new.clone()])).await?;
+            let units = levels.get(old).copied();
+            let known = levels.get(new).copied().unwrap_or(0);
+            self.moved.extend(units.iter().flat_map(|units| [(new.clone(), known + units), (old.clone(), 0)]));
+            units
+        } else {
+            let store = self.store();
+            with_retries(|| store.move_available(old, new)).await?
+        };
+        self.report.stock_moved += usize::from(moved.is_some());
+        Ok(moved)
     }
 
     /// What is available of SKUs, of those that have a level.
@@ -108,9 +86,4 @@ impl Writer<'_> {
         levels.extend(moved);
         Ok(levels)
     }
-}
-
-/// So many units as a change. No level has more than `i32` holds.
-fn change(units: u32) -> i32 {
-    i32::try_from(units).unwrap_or(i32::MAX)
 }

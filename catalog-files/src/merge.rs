@@ -17,8 +17,8 @@ use shopease_shop::domain::{
 pub(super) struct Context<'a> {
     pub(super) options: &'a ImportOptions,
     pub(super) book: &'a SkuBook,
-    /// SKUs that products outside the file keep: no variant of the file gets one.
-    pub(super) kept_elsewhere: &'a HashSet<Sku>,
+    /// SKUs that other products keep, with the products' handles: no variant of the file gets one.
+    pub(super) kept_elsewhere: &'a HashMap<Sku, Handle>,
 }
 
 /// A row with the variant of the store that it is about, if there is one.
@@ -83,8 +83,11 @@ fn matches<'a>(
     for row in &draft.rows {
         let given = given(row);
         let same_sku = given.and_then(|sku| by_sku.get(sku).copied());
-        let fitting = match given.filter(|sku| context.kept_elsewhere.contains(*sku)) {
-            Some(sku) => Err(format!("SKU {sku} belongs to another product, which keeps it with its stock")),
+        let fitting = match given.and_then(|sku| context.kept_elsewhere.get_key_value(sku)) {
+            Some((sku, owner)) => Err(format!(
+                "SKU {sku} belongs to the product {owner}, which keeps it with its stock; an import cannot change a handle, so \
+                 write {owner} as the handle, or another SKU"
+            )),
             None => layout.values(row, same_sku, issues),
         };
         let fitting = fitting.and_then(|values| match lines.get(&values) {
@@ -113,7 +116,7 @@ fn skus(handle: &Handle, matches: &[Match<'_>], context: &Context<'_>, issues: &
     let mut skus: Vec<Option<Sku>> = matches.iter().map(own).collect();
     let taken: HashSet<Sku> = skus.iter().flatten().cloned().collect();
     let is_free =
-        |sku: &Sku| context.book.is_free(sku) && !taken.contains(sku) && !context.kept_elsewhere.contains(sku);
+        |sku: &Sku| context.book.is_free(sku) && !taken.contains(sku) && !context.kept_elsewhere.contains_key(sku);
     let missing: Vec<&[String]> =
         matches.iter().zip(&skus).filter(|(_, sku)| sku.is_none()).map(|(found, _)| found.values.as_slice()).collect();
     let mut derived = derive_all(handle, &missing, is_free).into_iter();

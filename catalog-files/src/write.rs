@@ -140,14 +140,14 @@ impl<'a> Writer<'a> {
         let mut merged = Vec::with_capacity(drafts.len());
         for draft in drafts {
             let stored = stored.remove(&draft.handle);
-            if let Some((imported, issues)) = self.merge(&draft, stored.as_ref(), &HashSet::new()) {
+            if let Some((imported, issues)) = self.merge(&draft, stored.as_ref(), &HashMap::new()) {
                 merged.push((draft, issues, Ready { imported, stored }));
             }
         }
         let owners = self.other_owners(merged.iter().map(|(.., ready)| ready)).await?;
         let mut all = Vec::with_capacity(merged.len());
         for (draft, issues, ready) in merged {
-            if new_skus(&ready).any(|sku| owners.contains(&(draft.handle.clone(), sku.clone()))) {
+            if new_skus(&ready).any(|sku| owners.contains_key(&(draft.handle.clone(), sku.clone()))) {
                 self.file.skus.release(new_skus(&ready));
                 self.postponed.push(draft);
             } else {
@@ -161,19 +161,18 @@ impl<'a> Writer<'a> {
     /// Writes a product that wanted a SKU of another one: by now it is free, or stays where it is.
     async fn write_last(&mut self, draft: DraftProduct) -> Result<(), StoreError> {
         let stored = self.find(std::slice::from_ref(&draft.handle)).await?.remove(&draft.handle);
-        let mut kept_elsewhere: HashSet<Sku> = HashSet::new();
+        let mut kept_elsewhere: HashMap<Sku, Handle> = HashMap::new();
         loop {
             let Some((imported, issues)) = self.merge(&draft, stored.as_ref(), &kept_elsewhere) else { return Ok(()) };
             let ready = Ready { imported, stored: stored.clone() };
             let owners = self.other_owners(std::iter::once(&ready)).await?;
-            let taken: Vec<Sku> = owners.into_iter().map(|(_, sku)| sku).collect();
-            if taken.is_empty() {
+            if owners.is_empty() {
                 self.issues.append(issues);
                 return self.write(vec![ready]).await;
             }
             // Each round knows of more: there are no more rounds than SKUs.
             self.file.skus.release(new_skus(&ready));
-            kept_elsewhere.extend(taken);
+            kept_elsewhere.extend(owners.into_iter().map(|((_, sku), owner)| (sku, owner)));
         }
     }
 
@@ -182,7 +181,7 @@ impl<'a> Writer<'a> {
         &mut self,
         draft: &DraftProduct,
         stored: Option<&Product>,
-        kept_elsewhere: &HashSet<Sku>,
+        kept_elsewhere: &HashMap<Sku, Handle>,
     ) -> Option<(ImportedProduct, Issues)> {
         let mut issues = Issues::default();
         let context = Context { options: &self.file.options, book: &self.file.skus, kept_elsewhere };
@@ -205,19 +204,22 @@ impl<'a> Writer<'a> {
         Some((imported, issues))
     }
 
-    /// SKUs that are new to a product but belong to another one, with the handle of the first.
-    async fn other_owners(&self, products: impl Iterator<Item = &Ready>) -> Result<HashSet<(Handle, Sku)>, StoreError> {
+    /// SKUs that are new to a product but belong to another one: the handles of both, that of the owner last.
+    async fn other_owners(
+        &self,
+        products: impl Iterator<Item = &Ready>,
+    ) -> Result<HashMap<(Handle, Sku), Handle>, StoreError> {
         let wanted: HashMap<Sku, Handle> = products
             .flat_map(|ready| new_skus(ready).map(|sku| (sku.clone(), ready.imported.product.handle.clone())))
             .filter(|(sku, _)| !self.given_up.contains(sku))
             .collect();
         let skus: Vec<Sku> = wanted.keys().cloned().collect();
-        let mut owned = HashSet::new();
+        let mut owned = HashMap::new();
         for skus in skus.chunks(CHUNK) {
             for owner in with_retries(|| self.store().find_products_by_sku(skus)).await? {
                 let wanted = owner.variants.iter().filter_map(|variant| wanted.get_key_value(&variant.sku));
                 let by_others = wanted.filter(|(_, handle)| **handle != owner.handle);
-                owned.extend(by_others.map(|(sku, handle)| (handle.clone(), sku.clone())));
+                owned.extend(by_others.map(|(sku, handle)| ((handle.clone(), sku.clone()), owner.handle.clone())));
             }
         }
         Ok(owned)

@@ -52,6 +52,7 @@ fails! {
         find_stock_levels(a: &[Sku]) -> Vec<StockLevel>;
         initialize_stock(a: &[(Sku, u32)]) -> Vec<Sku>;
         correct_stock(a: &Sku, b: StockChange) -> StockLevel;
+        move_available(a: &Sku, b: &Sku) -> Option<u32>;
         replace_stock_level_under_key(a: Option<&StockLevel>, b: &StockLevel, c: &KeyAnswer) -> ();
     }
     CartStore {

@@ -28,6 +28,14 @@ pub trait StockStore: Send + Sync {
     /// [`StoreError::OutOfStock`] when fewer than 0 would be available; nothing is changed then.
     async fn correct_stock(&self, sku: &Sku, change: StockChange) -> Result<StockLevel, StoreError>;
 
+    /// Moves everything that is available of one SKU, and as many units of its `received`, to another SKU, which gets a
+    /// level if it has none: both or neither, atomically with orders that run meanwhile. Returns the units, `None` when the
+    /// first SKU has no level. Repeating the call moves what has become available since, so nothing is counted twice.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn move_available(&self, from: &Sku, to: &Sku) -> Result<Option<u32>, StoreError>;
+
     /// Writes a level in place of the one that was seen (`None`: there was none), of which it differs in `available`
     /// and `received` only, and the answer under the key that the command runs under, both or neither.
     ///

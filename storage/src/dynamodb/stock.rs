@@ -110,6 +110,23 @@ impl StockStore for DynamoDbStore {
         CLASHES.run(&*self.ids, correct_once).await
     }
 
+    async fn move_available(&self, from: &Sku, to: &Sku) -> Result<Option<u32>, StoreError> {
+        let move_once = async || {
+            let Some(seen) = self.find_stock_levels(std::slice::from_ref(from)).await?.pop() else { return Ok(None) };
+            let units = i64::from(seen.available);
+            let actions = vec![addition(from, -units, Some(seen.available)), addition(to, units, None)];
+            match self.transact(actions).await {
+                Ok(_) => Ok(Some(seen.available)),
+                Err(Refused::Failed(error)) => Err(error.into()),
+                Err(Refused::Conditions(_)) => {
+                    let clash = StoreError::Throttled(format!("stock of {from} changes all the time").into());
+                    Err(TryError::Transient(clash))
+                }
+            }
+        };
+        CLASHES.run(&*self.ids, move_once).await
+    }
+
     async fn replace_stock_level_under_key(
         &self,
         seen: Option<&StockLevel>,
@@ -143,38 +160,41 @@ fn refusal(found: &StockLevel, units: i64, expected: Option<u32>) -> Result<(), 
 }
 
 impl DynamoDbStore {
-    /// Adds units, which may be negative, to what is available and received; makes the level if there is none. A
-    /// transaction of one write, for its request token: a try whose answer got lost must not count twice.
+    /// An [`addition`] in a transaction of one write, for its request token: a try whose answer got lost must not count
+    /// twice.
     async fn add_units(&self, sku: &Sku, units: i64, expected: Option<u32>) -> Result<StockLevel, Refused> {
-        let mut conditions = vec!["(attribute_not_exists(pk) OR received <= :ceiling)"];
-        let mut values = vec![
-            (":sku", AttributeValue::S(sku.as_str().to_owned())),
-            (":zero", number(0)),
-            (":units", number(units)),
-            (":ceiling", number(i64::from(u32::MAX) - units)),
-        ];
-        if units < 0 {
-            conditions.push("available >= :floor");
-            values.push((":floor", number(-units)));
-        }
-        if let Some(expected) = expected {
-            let same = if expected == 0 {
-                "(attribute_not_exists(pk) OR available = :expected)"
-            } else {
-                "available = :expected"
-            };
-            conditions.push(same);
-            values.push((":expected", number(expected)));
-        }
-        let change = "SET sku = :sku, available = if_not_exists(available, :zero) + :units, \
-                      received = if_not_exists(received, :zero) + :units, \
-                      reserved = if_not_exists(reserved, :zero), sold = if_not_exists(sold, :zero)";
-        let mut action = Action::update(&keys::stock(sku), change).only_if(conditions.join(" AND "));
-        for (name, value) in values {
-            action = action.value(name, value);
-        }
-        self.transact(vec![action]).await?;
+        self.transact(vec![addition(sku, units, expected)]).await?;
         let level = self.find_stock_levels(std::slice::from_ref(sku)).await?.pop();
         Ok(level.ok_or_else(|| StoreError::corrupt(format!("stock of {sku} is gone")))?)
     }
+}
+
+/// Adds units, which may be negative, to what is available and received; creates the level if there is none. With
+/// `expected`, only while so many are available.
+fn addition(sku: &Sku, units: i64, expected: Option<u32>) -> Action {
+    let mut conditions = vec!["(attribute_not_exists(pk) OR received <= :ceiling)"];
+    let mut values = vec![
+        (":sku", AttributeValue::S(sku.as_str().to_owned())),
+        (":zero", number(0)),
+        (":units", number(units)),
+        (":ceiling", number(i64::from(u32::MAX) - units)),
+    ];
+    if units < 0 {
+        conditions.push("available >= :floor");
+        values.push((":floor", number(-units)));
+    }
+    if let Some(expected) = expected {
+        let same =
+            if expected == 0 { "(attribute_not_exists(pk) OR available = :expected)" } else { "available = :expected" };
+        conditions.push(same);
+        values.push((":expected", number(expected)));
+    }
+    let change = "SET sku = :sku, available = if_not_exists(available, :zero) + :units, \
+                  received = if_not_exists(received, :zero) + :units, \
+                  reserved = if_not_exists(reserved, :zero), sold = if_not_exists(sold, :zero)";
+    let mut action = Action::update(&keys::stock(sku), change).only_if(conditions.join(" AND "));
+    for (name, value) in values {
+        action = action.value(name, value);
+    }
+    action
 }

@@ -95,6 +95,8 @@ macro_rules! for_each_guarantee {
                 concurrent_adjustments_add_up,
                 concurrent_losses_stop_at_zero,
                 concurrent_initializations_insert_once,
+                available_units_move_to_another_sku_at_once,
+                units_that_are_sold_while_others_move_are_counted_once,
             }
             carts {
                 a_cart_is_found_as_it_was_saved,

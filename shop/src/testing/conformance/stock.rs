@@ -1,10 +1,10 @@
 //! Guarantees of [`StockStore`](crate::ports::StockStore).
 
-use super::support::{RACERS, level, race, stock, units};
+use super::support::{RACERS, level, place, race, save_first_cart, stock, units};
 use crate::domain::{Sku, StockChange, StockLevel};
 use crate::ports::{SharedStore, StoreError};
 use crate::testing::SeededRandom;
-use crate::testing::fixtures::sku;
+use crate::testing::fixtures::{order, placement, sku, visitor};
 
 pub(super) async fn levels_are_initialized_once(store: SharedStore) {
     let inserted = store.initialize_stock(&[(sku("A"), 3), (sku("B"), 0)]).await.expect("stock comes in");
@@ -139,6 +139,46 @@ pub(super) async fn concurrent_initializations_insert_once(store: SharedStore) {
     for (sku, number) in &pairs {
         assert_eq!(units(&store, sku.as_str()).await, (*number, 0, 0));
     }
+}
+
+pub(super) async fn available_units_move_to_another_sku_at_once(store: SharedStore) {
+    let moved = async |from: &str, to: &str| store.move_available(&sku(from), &sku(to)).await.expect("units move");
+    stock(&store, &[("OLD", 5), ("OTHER", 2)]).await;
+    let order = order(&visitor("ada"), "order", &[("OLD", 2)]);
+    save_first_cart(&store, &order.owner, &[("OLD", 2)]).await;
+    place(&store, &placement(&order, 1)).await;
+    assert_eq!(moved("OLD", "NEW").await, Some(3), "what is reserved stays");
+    assert_eq!((units(&store, "OLD").await, units(&store, "NEW").await), ((0, 2, 0), (3, 0, 0)));
+    assert_eq!(moved("OLD", "NEW").await, Some(0), "again, as after a crash");
+    assert_eq!((units(&store, "OLD").await, units(&store, "NEW").await), ((0, 2, 0), (3, 0, 0)));
+    assert_eq!(moved("NEW", "OTHER").await, Some(3));
+    assert_eq!((units(&store, "NEW").await, units(&store, "OTHER").await), ((0, 0, 0), (5, 0, 0)));
+    assert_eq!(moved("NEVER", "OTHER").await, None);
+    assert_eq!((level(&store, "NEVER").await, units(&store, "OTHER").await), (None, (5, 0, 0)));
+}
+
+pub(super) async fn units_that_are_sold_while_others_move_are_counted_once(store: SharedStore) {
+    stock(&store, &[("OLD", 20)]).await;
+    let results = race(RACERS, |number| {
+        let store = store.clone();
+        async move {
+            if number % 4 == 0 {
+                store.move_available(&sku("OLD"), &sku("NEW")).await.map(|_| 0)
+            } else {
+                store.correct_stock(&sku("OLD"), StockChange::Adjust(-1)).await.map(|_| 1)
+            }
+        }
+    })
+    .await;
+    let mut taken = 0;
+    for result in results {
+        match result {
+            Ok(units) => taken += units,
+            Err(error) => assert!(matches!(error, StoreError::OutOfStock { .. }), "{error:?}"),
+        }
+    }
+    let (old, new) = (units(&store, "OLD").await.0, units(&store, "NEW").await.0);
+    assert_eq!(old + new + taken, 20, "{old} old, {new} new, {taken} taken");
 }
 
 fn sorted(mut skus: Vec<Sku>) -> Vec<Sku> {
