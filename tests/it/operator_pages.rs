@@ -110,7 +110,9 @@ async fn nothing_irreversible_happens_on_the_operators_page_before_it_is_confirm
     assert_eq!(find(&mut operator, &order).await["state"], "paid");
     let now = asked.hidden("confirmed");
     let done = confirmed_page(&mut operator, &path, &with("cancel", "", &now)).await;
-    assert!(done.contains(&format!("The order was canceled, and €{amount} was refunded.")), "{done}");
+    let sentence = format!("The order was canceled, and €{amount} was refunded.");
+    assert!(done.contains(&sentence), "{done}");
+    assert!(!operator.get(&path).await.text().contains(&sentence), "not with every reload");
     shop.assert_books_agree().await;
 }
 

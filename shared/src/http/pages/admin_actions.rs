@@ -188,7 +188,7 @@ fn return_verb(order: &OrderView) -> &'static str {
     if unit_count(order) == 1 { "returns" } else { "return" }
 }
 
-/// What was done, from the order itself: a link says only what to look at.
+/// What was done, from the order itself: the notice says only what to look for.
 pub(super) struct Done {
     /// The sentence.
     pub sentence: String,
@@ -196,33 +196,28 @@ pub(super) struct Done {
     pub good: bool,
 }
 
-/// The query of the page after an action.
-#[derive(Debug, Default, Deserialize)]
-pub(in crate::http) struct DoneQuery {
-    done: Option<String>,
-    refund: Option<String>,
-}
-
-impl DoneQuery {
-    /// The query that leads to what an action has done.
-    pub(super) fn after(action: &Action, id: &OrderId, client_key: &str) -> String {
+impl Done {
+    /// The notice of what an action has done: its name, and the refund's or the order's id.
+    pub(super) fn notice(action: &Action, id: &OrderId, client_key: &str) -> String {
         match action {
             Action::Refund(amount) => {
                 let amount = RefundAmount::Exactly(*amount);
                 let command = RefundOrder { id: id.clone(), amount, client_key: client_key.to_owned() };
-                format!("done=refund&refund={}", command.refund_id())
+                format!("refund.{}", command.refund_id())
             }
-            Action::Cancel => "done=cancel".to_owned(),
-            Action::Shipped => "done=shipped".to_owned(),
-            Action::Returned => "done=returned".to_owned(),
+            Action::Cancel => format!("cancel.{id}"),
+            Action::Shipped => format!("shipped.{id}"),
+            Action::Returned => format!("returned.{id}"),
         }
     }
 
-    /// What the order says about it; nothing where it says otherwise.
-    pub(super) fn of(&self, order: &OrderView) -> Option<Done> {
-        let good = |sentence: String| Some(Done { sentence, good: true });
-        match self.done.as_deref()? {
-            "refund" => self.of_refund(order),
+    /// What the order says about a notice; nothing where it says otherwise.
+    pub(super) fn read(notice: &str, order: &OrderView) -> Option<Self> {
+        let good = |sentence: String| Some(Self { sentence, good: true });
+        let (action, id) = notice.split_once('.')?;
+        match action {
+            "refund" => Self::of_refund(id, order),
+            _ if id != order.id.as_str() => None,
             "cancel" if order.state == OrderState::Cancelled => {
                 let refunded = order.refunded_minor();
                 if refunded == 0 {
@@ -231,7 +226,7 @@ impl DoneQuery {
                 let sum = money(Money::new(refunded, order.total.currency));
                 good(format!("The order was canceled, and {sum} was refunded."))
             }
-            "cancel" => Some(Done {
+            "cancel" => Some(Self {
                 sentence: "The order is not canceled yet: the payment provider has still to answer.".to_owned(),
                 good: false,
             }),
@@ -245,8 +240,8 @@ impl DoneQuery {
         }
     }
 
-    fn of_refund(&self, order: &OrderView) -> Option<Done> {
-        let refund = order.refunds.iter().find(|refund| Some(refund.id.as_str()) == self.refund.as_deref())?;
+    fn of_refund(id: &str, order: &OrderView) -> Option<Self> {
+        let refund = order.refunds.iter().find(|refund| refund.id.as_str() == id)?;
         let sum = money(refund.amount);
         let (good, sentence) = match refund.state {
             RefundState::Succeeded if order.state == OrderState::Cancelled => {
@@ -261,6 +256,6 @@ impl DoneQuery {
             }
             RefundState::Failed => (false, format!("The bank returned the refund of {sum}. It can be refunded again.")),
         };
-        Some(Done { sentence, good })
+        Some(Self { sentence, good })
     }
 }

@@ -2,14 +2,15 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 
-use super::admin_actions::{Action, ActionForm, Done, DoneQuery, Plan};
+use super::admin_actions::{Action, ActionForm, Done, Plan};
 use super::layout::{Frame, PageError, PageResult, private_page, see_other};
 use super::view::filters;
-use crate::http::extract::{ApiPath, ApiQuery, PageForm};
+use crate::http::extract::{ApiPath, PageForm};
 use crate::http::visitor::Visitor;
-use crate::http::{App, Problem};
+use crate::http::{App, Problem, notice};
 use shopease_shop::ShopError;
 use shopease_shop::domain::{Dispute, FulfillmentState, OrderId, OrderState, RefundState, Role};
 use shopease_shop::services::{CurrentCustomer, FindOrder, OrderView};
@@ -79,9 +80,14 @@ pub(in crate::http) async fn show(
     State(app): State<App>,
     visitor: Visitor,
     ApiPath(id): ApiPath<OrderId>,
-    ApiQuery(query): ApiQuery<DoneQuery>,
+    headers: HeaderMap,
 ) -> PageResult {
-    page(&app, &visitor, &id, Some(&query), None).await
+    let left = notice::left(&headers);
+    let mut response = page(&app, &visitor, &id, left.as_deref(), None).await?;
+    if left.is_some() {
+        notice::clear(&mut response, &app.config);
+    }
+    Ok(response)
 }
 
 /// The order, for an operator.
@@ -99,7 +105,7 @@ async fn page(
     app: &App,
     visitor: &Visitor,
     id: &OrderId,
-    query: Option<&DoneQuery>,
+    left: Option<&str>,
     problem: Option<(String, Problem)>,
 ) -> PageResult {
     let order = order_for_operator(app, visitor, id).await?;
@@ -110,7 +116,7 @@ async fn page(
         csrf: visitor.csrf(),
         country_name,
         idempotency_key: app.ids.ulid().to_string(),
-        done: query.and_then(|query| query.of(&order)),
+        done: left.and_then(|left| Done::read(left, &order)),
         order,
         problem,
     };
@@ -133,8 +139,9 @@ pub(in crate::http) async fn act(
         Ok(action) => action,
         Err(rule) => return refused(&app, &visitor, &id, form, rule.into()).await,
     };
-    if let Some(query) = already_done(&action, &order, &form) {
-        return Ok(see_other(&format!("{}?{query}", path(&id))));
+    let done = Done::notice(&action, &id, &form.idempotency_key);
+    if is_done(&action, &order, &done) {
+        return Ok(leave(&app, &id, &done));
     }
     match action.plan(&order) {
         Err(rule) => return refused(&app, &visitor, &id, form, rule.into()).await,
@@ -143,10 +150,7 @@ pub(in crate::http) async fn act(
     }
     let operations = app.services.operations.as_ref();
     match action.run(operations, visitor.caller(), id.clone(), form.idempotency_key.clone()).await {
-        Ok(_) => {
-            let query = DoneQuery::after(&action, &id, &form.idempotency_key);
-            Ok(see_other(&format!("{}?{query}", path(&id))))
-        }
+        Ok(_) => Ok(leave(&app, &id, &done)),
         Err(error @ (ShopError::SignInRequired | ShopError::Forbidden)) => {
             Err(PageError::or_sign_in(error, &path(&id)))
         }
@@ -157,13 +161,18 @@ pub(in crate::http) async fn act(
     }
 }
 
-/// Where a form that is sent again finds what it has done: a second click, or the browser's "back".
-fn already_done(action: &Action, order: &OrderView, form: &ActionForm) -> Option<String> {
-    let Action::Refund(amount) = action else { return None };
-    let query = DoneQuery::after(action, &order.id, &form.idempotency_key);
-    let is_it = |id: &str| query.ends_with(&format!("refund={id}"));
-    let made = order.refunds.iter().any(|refund| is_it(refund.id.as_str()) && refund.amount == *amount);
-    made.then_some(query)
+/// Leads to the order, which shows once what was done.
+fn leave(app: &App, id: &OrderId, done: &str) -> Response {
+    let mut response = see_other(&path(id));
+    notice::leave(&mut response, done, &app.config);
+    response
+}
+
+/// Whether a form that is sent again has done its work: a second click, or the browser's "back".
+fn is_done(action: &Action, order: &OrderView, done: &str) -> bool {
+    let Action::Refund(amount) = action else { return false };
+    let is_it = |id: &str| done.strip_prefix("refund.") == Some(id);
+    order.refunds.iter().any(|refund| is_it(refund.id.as_str()) && refund.amount == *amount)
 }
 
 async fn refused(app: &App, visitor: &Visitor, id: &OrderId, form: ActionForm, error: ShopError) -> PageResult {

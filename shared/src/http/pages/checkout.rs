@@ -98,13 +98,22 @@ const REVIEW: &str = "/checkout/review";
 /// The first step, with what was typed before. An empty cart has nothing to check out: the way back from an order leads to
 /// the order. One of several currencies says so itself.
 pub(in crate::http) async fn form(State(app): State<App>, visitor: Visitor, headers: HeaderMap) -> PageResult {
-    let kept = KeptCheckout::read(&headers, &visitor);
+    let mut kept = KeptCheckout::read(&headers, &visitor);
     let cart = app.services.carts.view_cart(visitor.caller(), ViewCart).await?;
     if cart.lines.is_empty() {
         return Ok(see_other(kept.order.as_deref().unwrap_or("/cart")));
     }
     if cart.lines.iter().any(|line| line.other_currency) {
         return Ok(see_other("/cart"));
+    }
+    let rules: Vec<RuleError> =
+        kept.refusal.take().into_iter().flat_map(|problem| problem.errors).map(Into::into).collect();
+    if !rules.is_empty() {
+        // The review led here. Shown once, and no reload is an error of its own.
+        let mut response = details_page(&app, &visitor, kept.form.clone(), rules).await?;
+        *response.status_mut() = StatusCode::OK;
+        let _ = kept.keep(&app, &visitor, &mut response);
+        return Ok(response);
     }
     let mut form = kept.form;
     if form.email.is_empty()
@@ -224,7 +233,7 @@ async fn review_page(
             return Ok(see_other(order.as_deref().unwrap_or("/cart")));
         }
         Err(ShopError::Rules(rules)) if rules.iter().any(is_said_by_the_cart) => return Ok(see_other("/cart")),
-        Err(ShopError::Rules(rules)) => return details_page(app, visitor, form, rules).await,
+        Err(ShopError::Rules(rules)) => return back_to_details(app, visitor, form, rules).await,
         Err(error) => return Err(error.into()),
     };
     form.idempotency_key = app.ids.ulid().to_string();
@@ -232,6 +241,17 @@ async fn review_page(
     let (country_name, cards) = (country_name(details.address.country), app.config.test_cards.as_slice());
     let page = ReviewPage { frame, csrf: visitor.csrf(), form, details, country_name, quote, cards, problem };
     private_page(status, &page)
+}
+
+/// Leads to the first step, which says what a price needs. Details that no browser keeps are shown at once.
+async fn back_to_details(app: &App, visitor: &Visitor, form: CheckoutForm, rules: Vec<RuleError>) -> PageResult {
+    let refusal = Some(Problem::from(ShopError::Rules(rules.clone())));
+    let kept = KeptCheckout { form, refusal, order: None };
+    let mut response = see_other(DETAILS);
+    if kept.keep(app, visitor, &mut response) {
+        return Ok(response);
+    }
+    details_page(app, visitor, kept.form, rules).await
 }
 
 /// Whether the cart's page shows what is wrong, and how to change it.
