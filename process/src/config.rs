@@ -63,7 +63,11 @@ impl<'a> Reader<'a> {
     /// Notes a problem of a value that could be read.
     pub fn problem(&mut self, name: &str, reason: impl fmt::Display) {
         let origin = self.env.origin(name).map(|origin| format!(" (in {origin})")).unwrap_or_default();
-        self.problems.push(format!("{name}: {reason}{origin}"));
+        let problem = format!("{name}: {reason}{origin}");
+        // Two sections may read the same variable.
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
     }
 
     /// Ends reading.

@@ -218,7 +218,7 @@ variable "payment_provider" {
 }
 
 variable "settings" {
-  description = "Further variables of the shop, for both paths: SHOPEASE_NAME, SHOPEASE_CURRENCY, SHOPEASE_EVENTS ... No secrets."
+  description = "Further variables of the shop, for both paths: SHOPEASE_NAME, SHOPEASE_CURRENCY, SHOPEASE_COUNTRIES, SHOPEASE_EVENTS ... No secrets."
   type        = map(string)
   default     = {}
   nullable    = false

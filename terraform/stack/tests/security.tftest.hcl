@@ -182,6 +182,22 @@ run "settings_of_functions" {
   }
 }
 
+run "settings_of_the_shop" {
+  command = plan
+
+  variables {
+    settings = { SHOPEASE_COUNTRIES = "DE,AT" }
+  }
+
+  assert {
+    condition = alltrue([
+      for service in [module.backend["backend"], module.frontend["frontend"]] :
+      contains([for variable in jsondecode(service.container_definitions)[0].environment : "${variable.name}=${variable.value}"], "SHOPEASE_COUNTRIES=DE,AT")
+    ]) && alltrue([for function in module.function : function.settings.environment.SHOPEASE_COUNTRIES == "DE,AT"])
+    error_message = "Frontend, backend and functions get the same settings of the shop."
+  }
+}
+
 ################################################################################
 # On DynamoDB
 ################################################################################
