@@ -121,7 +121,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Serve(args)) => serve::run(args).await,
         Some(Command::Import(args)) => crate::import::run(args).await,
         Some(Command::Migrate) => {
-            open::store(&Settings::load(false).await?).await?.migrate().await?;
+            open::store_to_migrate(&Settings::load(false).await?).await?.migrate().await?;
             println!("The store is up to date.");
             Ok(ExitCode::SUCCESS)
         }

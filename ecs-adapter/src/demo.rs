@@ -42,26 +42,34 @@ pub fn start_over(store: &StoreConfig) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Loads the demo catalog into a store without any product.
+/// Loads the demo catalog into a store without any product; whether the shop has products then. Its prices have two decimals,
+/// so a shop whose currency has fewer starts without it.
 ///
 /// # Errors
 /// When the store fails.
-pub async fn load_if_empty(store: &SharedStore, shop: &ShopConfig) -> anyhow::Result<()> {
-    if !store.has_products().await? {
-        let report = crate::import::load(CATALOG, shop, store, &SystemClock)
-            .await
-            .context("the demo catalog cannot be loaded")?;
-        tracing::info!(products = report, "demo catalog loaded");
+pub async fn load_if_empty(store: &SharedStore, shop: &ShopConfig) -> anyhow::Result<bool> {
+    if store.has_products().await? {
+        return Ok(true);
     }
-    Ok(())
+    if shop.currency.exponent() < 2 {
+        let currency = shop.currency;
+        tracing::warn!(
+            "no demo catalog: its prices have decimals, which {currency} does not have; `shopease import` adds your products"
+        );
+        return Ok(false);
+    }
+    let report =
+        crate::import::load(CATALOG, shop, store, &SystemClock).await.context("the demo catalog cannot be loaded")?;
+    tracing::info!(products = report, "demo catalog loaded");
+    Ok(true)
 }
 
 /// The account that works at `/admin` on a laptop.
 pub struct Operator {
     /// Where to sign in with.
     pub email: &'static str,
-    /// Made at the first start, kept beside the data.
-    pub password: String,
+    /// Made at the first start, kept beside the data until the operator has signed in.
+    pub password: Option<String>,
 }
 
 /// The ledger of the fake payment provider, beside the embedded store's data.
@@ -70,21 +78,36 @@ pub const PAYMENTS_FILE: &str = "payments.jsonl";
 const OPERATOR_EMAIL: &str = "operator@shopease.test";
 const OPERATOR_FILE: &str = "operator-password.txt";
 
-/// The laptop's operator; made, with a random password, at the first start.
+/// The laptop's operator; created, with a random password, at the first start.
 ///
 /// # Errors
 /// When the store fails or the password file cannot be written.
 pub async fn operator(store: &SharedStore, directory: &Path) -> anyhow::Result<Operator> {
     let file = directory.join(OPERATOR_FILE);
-    if let Ok(password) = std::fs::read_to_string(&file) {
+    let written = std::fs::read_to_string(&file).ok().map(|password| password.trim().to_owned());
+    if written.is_some() {
         close_to_others(&file)?;
-        return Ok(Operator { email: OPERATOR_EMAIL, password: password.trim().to_owned() });
     }
-    let password = SystemIds.ulid().to_string()[14..].to_lowercase();
     let email: EmailAddress = OPERATOR_EMAIL.parse()?;
-    create_operator(&**store, &SystemClock, &SystemIds, email, password.clone()).await?;
+    if store.find_customer_by_email(&email).await?.is_some() {
+        return Ok(Operator { email: OPERATOR_EMAIL, password: written });
+    }
+    let password = written.unwrap_or_else(|| SystemIds.ulid().to_string()[14..].to_lowercase());
+    // First, so that a crash in between leaves no account whose password nobody knows.
     write_own(&file, &format!("{password}\n")).with_context(|| format!("{} cannot be written", file.display()))?;
-    Ok(Operator { email: OPERATOR_EMAIL, password })
+    create_operator(&**store, &SystemClock, &SystemIds, email, password.clone()).await?;
+    Ok(Operator { email: OPERATOR_EMAIL, password: Some(password) })
+}
+
+/// Removes the operator's password file: they know the password when they have signed in.
+pub fn remove_password(directory: &Path) {
+    let file = directory.join(OPERATOR_FILE);
+    match std::fs::remove_file(&file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            tracing::warn!(%error, "{} cannot be removed; it has the operator's password", file.display());
+        }
+        _ => {}
+    }
 }
 
 /// Writes a file that only its owner may read.

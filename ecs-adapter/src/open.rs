@@ -104,11 +104,21 @@ impl Settings {
     }
 }
 
-/// Opens the configured store.
+/// Opens the configured store, which has its tables.
+///
+/// # Errors
+/// When it cannot be reached, was not migrated, or its data directory is in use or has lost its store.
+pub async fn store(settings: &Settings) -> anyhow::Result<OpenStore> {
+    let open = store_to_migrate(settings).await?;
+    open.check_tables().await.context("the store cannot be opened")?;
+    Ok(open)
+}
+
+/// Opens the configured store, whose tables may be missing.
 ///
 /// # Errors
 /// When it cannot be reached, or its data directory is in use or has lost its store.
-pub async fn store(settings: &Settings) -> anyhow::Result<OpenStore> {
+pub async fn store_to_migrate(settings: &Settings) -> anyhow::Result<OpenStore> {
     demo::refuse_lost_orders(&settings.store)?;
     shopease_storage::open(settings.store.clone(), &ProcessEnv, Arc::new(SystemIds))
         .await

@@ -1,6 +1,7 @@
 //! Serving: compose the shop for a role, listen, stop in good order.
 
 use std::io::IsTerminal as _;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,6 +62,8 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
 struct Backing {
     open: OpenStore,
     operator: Option<Operator>,
+    /// Whether it was asked to begin with products, and has none.
+    is_empty: bool,
 }
 
 async fn compose(args: &ServeArgs, settings: &mut Settings) -> anyhow::Result<(App, Option<Backing>)> {
@@ -76,45 +79,55 @@ async fn compose(args: &ServeArgs, settings: &mut Settings) -> anyhow::Result<(A
     if args.fresh {
         demo::start_over(&settings.store)?;
     }
-    let open = open::store(settings).await?;
-    if args.migrate {
+    let open = if args.migrate {
+        let open = open::store_to_migrate(settings).await?;
         open.migrate().await?;
-    }
+        open
+    } else {
+        open::store(settings).await?
+    };
     let embedded = demo::data_directory(&settings.store);
     let mut operator = None;
-    if embedded.is_some() || args.demo {
-        demo::load_if_empty(&open.store, &settings.shop).await?;
-    }
+    let is_empty = (embedded.is_some() || args.demo) && !demo::load_if_empty(&open.store, &settings.shop).await?;
     if let Some(directory) = embedded {
         operator = Some(demo::operator(&open.store, directory).await?);
     }
     let payments = open::payments(settings, true).await?;
     settings.http.test_cards = payments.methods;
     let shop = LocalShop::with_system_clock(open.store.clone(), payments.provider, settings.shop.clone());
+    if let Some(directory) = embedded.map(Path::to_owned) {
+        let shop = shop.clone();
+        tokio::spawn(async move {
+            shop.operator_signed_in().await;
+            demo::remove_password(&directory);
+        });
+    }
     if settings.worker_seconds > 0 {
         let worker = Worker::new(shop.clone(), open::events(settings).await?);
         let pause = Duration::from_secs(settings.worker_seconds);
         tokio::spawn(async move { worker.run_forever(pause).await });
     }
     let app = App::local(shop, settings.http.clone());
-    Ok((app, Some(Backing { open, operator })))
+    Ok((app, Some(Backing { open, operator, is_empty })))
 }
 
 /// Tells a person where the shop is and what to try; a machine gets one log line.
 fn announce(args: &ServeArgs, port: u16, settings: &Settings, backing: Option<&Backing>) {
     tracing::info!(port, role = ?args.role, "serving");
-    let Some(Backing { open, operator }) = backing else { return };
+    let Some(Backing { open, operator, is_empty }) = backing else { return };
     if !std::io::stdout().is_terminal() && demo::data_directory(&settings.store).is_none() {
         return;
     }
     println!("\n  {} is open: http://localhost:{port}\n", settings.http.shop_name);
-    println!("  Try   search for \"linen\", choose a variant, check out with a test card");
+    if *is_empty {
+        println!("  Next  stop it and run `shopease import products.csv`: there are no products yet");
+    } else {
+        println!("  Try   search for \"linen\", choose a variant, check out with a test card");
+    }
     println!("        http://localhost:{port}/api/docs    the JSON API");
     if let Some(operator) = operator {
-        println!(
-            "        http://localhost:{port}/admin       as {} with password {}",
-            operator.email, operator.password
-        );
+        let password = operator.password.as_deref().unwrap_or("as before: only the first banners show it");
+        println!("        http://localhost:{port}/admin       as {} with password {password}", operator.email);
     }
     if let Some(directory) = demo::data_directory(&settings.store) {
         println!("  Data  {} (kept between runs; --fresh starts over)", directory.display());

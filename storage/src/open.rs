@@ -117,6 +117,19 @@ impl OpenStore {
         }
     }
 
+    /// Checks that the store has its tables. What may pass by itself is no error here: readiness reports it.
+    ///
+    /// # Errors
+    /// [`OpenError`] when the store needs [`OpenStore::migrate`] first, or cannot be used as it is set up.
+    pub async fn check_tables(&self) -> Result<(), OpenError> {
+        let Err(error @ StoreError::Corrupt(_)) = self.store.check().await else { return Ok(()) };
+        #[cfg(feature = "postgres")]
+        if let Some(problem) = crate::postgres::start_problem(&error) {
+            return Err(OpenError::Database(problem));
+        }
+        Err(error.into())
+    }
+
     /// Where other processes of this machine reach the embedded engine, with its access key; absent unless it was asked for.
     pub fn embedded_endpoint(&self) -> Option<String> {
         #[cfg(feature = "embedded")]

@@ -50,8 +50,10 @@ async function shopOnce(deployment, device, javaScript = true) {
   return new URL(order);
 }
 
+/** The file is there until the operator has signed in. */
 async function operatorOf(deployment) {
-  return { email: "operator@shopease.test", password: (await readFile(`${deployment.directory}/operator-password.txt`, "utf8")).trim() };
+  deployment.operator ??= { email: "operator@shopease.test", password: (await readFile(`${deployment.directory}/operator-password.txt`, "utf8")).trim() };
+  return deployment.operator;
 }
 
 /** No page is wider than its screen. */

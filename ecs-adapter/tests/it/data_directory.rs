@@ -9,9 +9,10 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use shopease_shop::testing::free_port;
 
-use crate::client::get;
+use crate::client::{Shop, get, post};
 
 fn command(directory: &Path, port: u16, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_shopease"));
@@ -26,7 +27,7 @@ fn command(directory: &Path, port: u16, args: &[&str]) -> Command {
 }
 
 /// Runs the shop until it is ready, then stops it; gives what it printed.
-fn run(directory: &Path, args: &[&str], while_ready: impl FnOnce()) -> Output {
+fn run(directory: &Path, args: &[&str], while_ready: impl FnOnce(u16)) -> Output {
     let port = free_port();
     let child = command(directory, port, args).spawn().expect("the binary starts");
     let begun = Instant::now();
@@ -34,7 +35,7 @@ fn run(directory: &Path, args: &[&str], while_ready: impl FnOnce()) -> Output {
         assert!(begun.elapsed() < Duration::from_mins(1), "the shop is not ready after a minute");
         thread::sleep(Duration::from_millis(50));
     }
-    while_ready();
+    while_ready(port);
     stop(child)
 }
 
@@ -60,20 +61,56 @@ fn files_are_for_their_owner_alone_whatever_the_directory_allows() {
             assert!(names.iter().any(|found| found == name), "{name} is not among {names:?}");
         }
     };
-    let output = run(directory.path(), &[], check);
+    let output = run(directory.path(), &[], |_| check());
     assert!(!String::from_utf8_lossy(&output.stdout).contains("DynamoDB"), "nobody asked for a port");
     for entry in fs::read_dir(directory.path()).expect("a directory") {
         // As an earlier release left them.
         fs::set_permissions(entry.expect("an entry").path(), Permissions::from_mode(0o644)).expect("a mode");
     }
-    run(directory.path(), &[], check);
+    run(directory.path(), &[], |_| check());
+}
+
+#[test]
+fn a_currency_without_decimals_starts_an_empty_shop() {
+    let shop = Shop::start(&[("SHOPEASE_CURRENCY", "KRW")]);
+    let products = get(shop.port, "/api/v1/products").expect("an answer");
+    let products: serde_json::Value = serde_json::from_str(&products.body).expect("JSON");
+    assert_eq!(products["items"], json!([]));
+    assert_eq!(get(shop.port, "/").expect("an answer").status, 200);
+}
+
+#[test]
+fn the_operators_password_is_kept_until_it_has_been_used() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("operator-password.txt");
+    let printed = |output: &Output| String::from_utf8_lossy(&output.stdout).into_owned();
+    let first = printed(&run(directory.path(), &[], |_| {}));
+    let password = fs::read_to_string(&file).expect("a password").trim().to_owned();
+    assert!(first.contains(&password), "{first}");
+    let sign_in = |port: u16, password: &str| {
+        let body = json!({"email": "operator@shopease.test", "password": password}).to_string();
+        post(port, "/api/v1/sessions", "203.0.113.7", &body).expect("an answer").status
+    };
+    let second = run(directory.path(), &[], |port| {
+        assert_eq!(sign_in(port, "another password"), 401);
+        assert!(file.exists(), "nobody has signed in");
+        assert_eq!(sign_in(port, &password), 201);
+        let begun = Instant::now();
+        while file.exists() {
+            assert!(begun.elapsed() < Duration::from_secs(10), "the file is still there");
+            thread::sleep(Duration::from_millis(20));
+        }
+    });
+    assert!(printed(&second).contains(&password), "nobody had signed in before");
+    let third = run(directory.path(), &[], |port| assert_eq!(sign_in(port, &password), 201, "the account stays"));
+    assert!(!printed(&third).contains(&password) && !file.exists(), "{}", printed(&third));
 }
 
 #[test]
 fn a_store_that_is_gone_beside_its_payments_is_no_new_shop() {
     let directory = tempfile::tempdir().expect("a directory");
     let (store, journal) = (directory.path().join("shopease.sqlite"), directory.path().join("payments.jsonl"));
-    run(directory.path(), &[], || {});
+    run(directory.path(), &[], |_| {});
     fs::write(&journal, "{\"delivered\":\"evt_1\"}\n").expect("a journal with something in it");
     for is_there in [true, false] {
         if is_there {
@@ -91,5 +128,5 @@ fn a_store_that_is_gone_beside_its_payments_is_no_new_shop() {
             assert_eq!(fs::metadata(&store).map_or(0, |store| store.len()), 0, "it stays as it is");
         }
     }
-    run(directory.path(), &["--fresh"], || {});
+    run(directory.path(), &["--fresh"], |_| {});
 }

@@ -5,10 +5,10 @@ use std::process::Command;
 use shopease_shop::ports::{Env as _, ProcessEnv};
 use shopease_shop::testing::free_port;
 
-/// What `shopease migrate` prints with this URL of a database.
-fn said(url: &str) -> String {
+/// What a command prints with this URL of a database.
+fn said(url: &str, args: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_shopease"))
-        .arg("migrate")
+        .args(args)
         .env("SHOPEASE_STORE", "postgres")
         .env("SHOPEASE_DATABASE_URL", url)
         .env("SHOPEASE_LOG", "error")
@@ -19,7 +19,7 @@ fn said(url: &str) -> String {
 }
 
 fn assert_helps(url: &str, expected: &[&str]) {
-    let text = said(url);
+    let text = said(url, &["migrate"]);
     for part in expected.iter().chain(&["SHOPEASE_DATABASE_URL"]) {
         assert_eq!(text.matches(part).count(), 1, "{url}: {part:?} is not there once: {text}");
     }
@@ -51,4 +51,20 @@ fn a_wrong_name_and_a_wrong_user_are_told_apart() {
     let (scheme, rest) = server.split_once("://").expect("a scheme");
     let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
     assert_helps(&format!("{scheme}://nobody:hunter2@{host}/postgres"), &["rejected the user or the password"]);
+}
+
+#[test]
+fn a_database_without_tables_is_told_from_an_empty_shop() {
+    let Some(url) = ProcessEnv.var("SHOPEASE_TEST_DATABASE_URL") else {
+        eprintln!(
+            "skipped: SHOPEASE_TEST_DATABASE_URL is not set: a_database_without_tables_is_told_from_an_empty_shop"
+        );
+        return;
+    };
+    let port = free_port().to_string();
+    for args in [&["serve", "--port", port.as_str()][..], &["worker", "--once"], &["audit"]] {
+        let text = said(&format!("{url}?options[search_path]=never_migrated"), args);
+        assert!(text.contains("does not have the shop's tables: run `shopease migrate`"), "{args:?}: {text}");
+        assert!(!text.contains("corrupt") && !text.contains("relation"), "{args:?}: {text}");
+    }
 }

@@ -182,6 +182,9 @@ impl LocalShop {
         if !caller.token.is_visitor() {
             self.store.remove_session(&caller.token.digest()).await?;
         }
+        if customer.role == Role::Operator {
+            self.operator_signed_in.notify_one();
+        }
         Ok(SignedIn { token: token.expose().to_owned(), customer: customer.into(), cart_units })
     }
 

@@ -32,6 +32,8 @@ pub struct LocalShop {
     pub(super) turns: Turns,
     /// Wakes the worker of this process when there is work for it.
     pub(super) wakeup: Arc<Notify>,
+    /// Told when an operator has signed in to this process.
+    pub(super) operator_signed_in: Arc<Notify>,
 }
 
 /// Who a caller turned out to be.
@@ -58,6 +60,7 @@ impl LocalShop {
             attempts: AttemptLimits::default(),
             turns: Turns::default(),
             wakeup: Arc::default(),
+            operator_signed_in: Arc::default(),
             config: Arc::new(config),
             store,
             payments,
@@ -69,6 +72,11 @@ impl LocalShop {
     /// A shop with the machine's clock and randomness.
     pub fn with_system_clock(store: SharedStore, payments: Arc<dyn PaymentProvider>, config: ShopConfig) -> Self {
         Self::new(store, payments, Arc::new(SystemClock), Arc::new(SystemIds), config)
+    }
+
+    /// Waits until an operator has signed in to this process.
+    pub async fn operator_signed_in(&self) {
+        self.operator_signed_in.notified().await;
     }
 
     /// Who the caller is. A visitor's token costs no read; a session that ended makes a visitor of its bearer.

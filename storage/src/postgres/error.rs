@@ -96,6 +96,11 @@ pub(crate) fn start_problem(error: &StoreError) -> Option<String> {
         (Some("3D000"), _) => {
             Some("the database does not exist: create it, or correct its name in SHOPEASE_DATABASE_URL".to_owned())
         }
+        // undefined_table
+        (Some("42P01"), _) => Some(
+            "the database does not have the shop's tables: run `shopease migrate` first, or `shopease serve --migrate`"
+                .to_owned(),
+        ),
         // too_many_connections
         (Some("53300"), _) => Some(
             "the database has no connection left: reduce SHOPEASE_DATABASE_CONNECTIONS, or raise its max_connections"
