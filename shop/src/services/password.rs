@@ -231,6 +231,42 @@ mod tests {
         assert_eq!(of(NOBODY), of(&new));
     }
 
+    #[tokio::test]
+    async fn a_password_of_nobody_takes_as_long_as_a_wrong_one() {
+        let passwords = Passwords::default();
+        let hash = passwords.hash("correct horse", [1; 16]).await.expect("a hash");
+        let shortest = async |hash: Option<String>| {
+            let mut shortest = Duration::MAX;
+            for _ in 0..5 {
+                let begun = std::time::Instant::now();
+                assert!(!passwords.verify("wrong", hash.clone()).await.expect("verified"));
+                shortest = shortest.min(begun.elapsed());
+            }
+            shortest
+        };
+        let (known, unknown) = (shortest(Some(hash)).await, shortest(None).await);
+        assert!(unknown * 4 > known && known * 4 > unknown, "{known:?} for a known address, {unknown:?} for another");
+    }
+
+    #[tokio::test]
+    async fn whoever_finds_the_queue_full_is_refused_at_once() {
+        let passwords = Passwords::default();
+        let all = u32::try_from(MAX_CONCURRENT).expect("few");
+        let _running = Arc::clone(&passwords.running).acquire_many_owned(all).await.expect("all places");
+        let waiting: Vec<_> = (0..MAX_WAITING)
+            .map(|_| {
+                let passwords = passwords.clone();
+                tokio::spawn(async move { passwords.verify("wrong", None).await })
+            })
+            .collect();
+        while passwords.waiting.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let refused = tokio::time::timeout(MAX_WAIT / 2, passwords.verify("wrong", None)).await.expect("at once");
+        assert!(matches!(refused, Err(ShopError::Unavailable { .. })), "{refused:?}");
+        waiting.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+
     #[tokio::test(flavor = "multi_thread")]
     async fn a_crowd_shares_two_pieces_of_memory_and_returns_them() {
         let passwords = Passwords::default();
