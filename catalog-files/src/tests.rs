@@ -3,7 +3,7 @@
 mod real_exports;
 mod values;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use proptest::prelude::*;
 use time::OffsetDateTime;
@@ -43,7 +43,7 @@ fn read_all(bytes: &[u8], options: ImportOptions) -> Result<ParsedCatalog, ReadE
             Outcome::Rejected => rejected_products += 1,
             Outcome::LeftOut(product) => left_out.push(product),
             Outcome::Sold(draft) => {
-                let context = Context { options: &file.options, book: &file.skus, kept_elsewhere: &HashSet::new() };
+                let context = Context { options: &file.options, book: &file.skus, kept_elsewhere: &HashMap::new() };
                 let mut found = Issues::default();
                 let imported = merge(&draft, None, &context, &mut found).expect("a variant is left");
                 issues.append(found);
