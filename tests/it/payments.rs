@@ -300,7 +300,7 @@ async fn an_operator_cancels_unpaid_and_paid_orders(shop: TestShop) {
     shop.assert_books_agree().await;
 }
 
-async fn fulfill(client: &mut Client, order: &Value, event: &str) -> Answer {
+async fn record_fulfillment(client: &mut Client, order: &Value, event: &str) -> Answer {
     let path = format!("/api/v1/admin/orders/{}/fulfillments", text(&order["id"]));
     client.post(&path, &json!({"event": event})).await
 }

@@ -220,9 +220,9 @@ impl Model {
         let place = self.orders.len() - 1;
         match card {
             Card::Approved => self.pay(place),
-            Card::Declined => self.cancel(place, Some("card_declined")),
-            Card::InsufficientFunds => self.cancel(place, Some("insufficient_funds")),
-            Card::Expires => self.cancel(place, Some("authorization_expired")),
+            Card::Declined => self.cancel_order(place, Some("card_declined")),
+            Card::InsufficientFunds => self.cancel_order(place, Some("insufficient_funds")),
+            Card::Expires => self.cancel_order(place, Some("authorization_expired")),
             Card::RequiresAction => self.orders[place].bank = Bank::Asking,
         }
         self.answer_of(place)
@@ -243,7 +243,7 @@ impl Model {
         }
     }
 
-    fn cancel(&mut self, place: usize, decline: Option<&'static str>) {
+    fn cancel_order(&mut self, place: usize, decline: Option<&'static str>) {
         let order = &mut self.orders[place];
         let payment = if decline.is_some() { PaymentState::Declined } else { PaymentState::Voided };
         (order.state, order.payment, order.due_s) = (OrderState::Cancelled, payment, None);
@@ -262,7 +262,7 @@ impl Model {
         match order.bank {
             _ if order.state != OrderState::Pending => {}
             Bank::Approved => self.pay(place),
-            Bank::Refused => self.cancel(place, Some("authentication_failed")),
+            Bank::Refused => self.cancel_order(place, Some("authentication_failed")),
             Bank::NotAsked | Bank::Asking => {}
         }
     }
@@ -292,7 +292,7 @@ impl Model {
             }
             looked_at += 1;
             if self.orders[place].placed_s + HOLD_S <= self.now_s {
-                self.cancel(place, None);
+                self.cancel_order(place, None);
             } else {
                 self.look(place);
             }
@@ -347,7 +347,7 @@ impl Model {
         if order.state == OrderState::Paid {
             return self.refund(place, None, CANCELLATION);
         }
-        self.cancel(place, None);
+        self.cancel_order(place, None);
         self.orders[place].text()
     }
 
