@@ -119,10 +119,13 @@ impl Service {
         let sdk = sdk_config(env).await;
         let region = sdk.region().map(ToString::to_string).ok_or("no region is known: set AWS_REGION")?;
         let provider = sdk.credentials_provider().ok_or("no credentials are known")?;
-        let endpoint = match own_endpoint(name, env) {
+        let endpoint: String = match own_endpoint(name, env) {
             Some(url) => url,
             None => format!("https://{}", host(&region)),
         };
+        if endpoint.starts_with("https:") && !cfg!(feature = "https") {
+            return Err(format!("this build has no TLS for {endpoint}: build with `--features https`"));
+        }
         let endpoint = endpoint.parse().map_err(|error| format!("{endpoint:?} is no address: {error}"))?;
         let http =
             Client::builder().connect_timeout(CONNECT_TIMEOUT).redirect(reqwest::redirect::Policy::none()).build();
@@ -130,7 +133,7 @@ impl Service {
         Ok(Self { name, region, endpoint, http, provider, credentials: Arc::default() })
     }
 
-    /// Sends a call, again after transient failures while there is limits. There is no retry budget: calls are few,
+    /// Sends a call, again after transient failures, within the limits. There is no retry budget: calls are few,
     /// because parameters are read when a process starts and assets through a cache.
     pub async fn send(&self, call: &Call, limits: RetryLimits) -> Result<(HeaderMap, Vec<u8>), Failure> {
         let deadline = Instant::now() + limits.in_all;

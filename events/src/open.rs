@@ -46,7 +46,7 @@ impl EventsConfig {
         match text.split_once(':') {
             None if text == "log" => Ok(Self::Log),
             Some(("https", _)) if !cfg!(feature = "https") => {
-                Err("this build has no TLS for it: build with `--features stripe`".to_owned())
+                Err("this build has no TLS for it: build with `--features https`".to_owned())
             }
             Some(("http" | "https", rest)) if rest.starts_with("//") => Ok(Self::Http(text.to_owned())),
             Some(("eventbridge", bus)) if is_bus(bus) => event_bridge(bus),

@@ -53,8 +53,15 @@ impl StoreConfig {
             "postgres" => {
                 crate::postgres::DatabaseSettings::read(reader).map(|settings| Self::Postgres(settings.into()))
             }
+            #[cfg(not(all(feature = "embedded", feature = "dynamodb", feature = "postgres")))]
+            "embedded" | "dynamodb" | "postgres" => {
+                reader
+                    .problem("SHOPEASE_STORE", format!("this build has no such store: build with `--features {name}`"));
+                None
+            }
             _ => {
-                reader.problem("SHOPEASE_STORE", format!("{name:?} is not a store of this build"));
+                let problem = format!("{name:?} is neither `embedded` nor `dynamodb` nor `postgres`");
+                reader.problem("SHOPEASE_STORE", problem);
                 None
             }
         }
@@ -97,7 +104,7 @@ pub struct OpenStore {
 }
 
 enum Kind {
-    #[cfg(feature = "dynamodb")]
+    #[cfg(feature = "_dynamodb")]
     DynamoDb(Arc<crate::dynamodb::DynamoDbStore>),
     #[cfg(feature = "postgres")]
     Postgres(Arc<crate::postgres::PostgresStore>),
@@ -110,7 +117,7 @@ impl OpenStore {
     /// [`StoreError`].
     pub async fn migrate(&self) -> Result<(), StoreError> {
         match &self.kind {
-            #[cfg(feature = "dynamodb")]
+            #[cfg(feature = "_dynamodb")]
             Kind::DynamoDb(store) => store.create_table().await,
             #[cfg(feature = "postgres")]
             Kind::Postgres(store) => store.migrate().await,
@@ -159,7 +166,7 @@ impl From<crate::postgres::BudgetError> for OpenError {
 ///
 /// # Errors
 /// [`OpenError`] when it cannot be reached, its directory is in use, or it is too small for the deployment.
-#[cfg_attr(not(feature = "dynamodb"), expect(unused_variables, reason = "only that adapter needs randomness"))]
+#[cfg_attr(not(feature = "_dynamodb"), expect(unused_variables, reason = "only that adapter needs randomness"))]
 pub async fn open(
     config: StoreConfig,
     env: &(dyn Env + Sync),
