@@ -6,12 +6,11 @@ mod budget;
 mod cancelled;
 mod documents;
 mod faults;
-mod frozen;
 mod killed;
-mod limits;
 mod login;
 mod purge;
 mod releases;
+mod timing;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

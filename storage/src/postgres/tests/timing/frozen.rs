@@ -7,8 +7,8 @@ use secrecy::ExposeSecret as _;
 use shopease_shop::testing::{FixedClock, Stopwatch};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
-use super::super::PostgresStore;
-use super::backends;
+use super::super::super::PostgresStore;
+use super::super::backends;
 use crate::postgres::{PostgresConfig, Timeouts};
 use crate::testing::{FaultProxy, LONG, on_schema};
 

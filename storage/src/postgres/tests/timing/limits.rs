@@ -7,8 +7,8 @@ use shopease_shop::ports::StoreError;
 use shopease_shop::testing::Stopwatch;
 use sqlx::{Connection as _, Executor as _, PgConnection};
 
-use super::super::PostgresStore;
-use super::super::error::store_error;
+use super::super::super::PostgresStore;
+use super::super::super::error::store_error;
 use crate::postgres::PostgresConfig;
 use crate::testing::{FaultProxy, on_schema};
 
@@ -115,7 +115,7 @@ async fn a_network_that_goes_silent_costs_a_caller_6_seconds_and_the_pool_nothin
         assert!(matches!(store_error(error), StoreError::Unavailable(_)));
         // Both places in the pool are free again.
         tokio::time::sleep(Duration::from_millis(500)).await;
-        let both = super::backends(&store, 2).await;
+        let both = super::super::backends(&store, 2).await;
         assert_eq!(both.len(), 2);
     })
     .await;
