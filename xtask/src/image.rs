@@ -42,12 +42,13 @@ pub fn features() -> Result<String> {
     Ok(named.to_owned())
 }
 
-/// A copy of the shop linked as the Dockerfile links it. The dependencies are those of every other build: only the last crate
-/// is compiled again, and then once more as it was.
+/// A copy of the shop with the features that the Dockerfile gives it, linked as there. The step `features` has compiled its
+/// dependencies.
 fn static_binary() -> Result<PathBuf> {
     let mut build = cargo();
-    build.args(["rustc", "--quiet", "--package", "shopease-ecs-adapter", "--bin", "shopease", "--"]);
-    execute(build.args(["-C", "target-feature=+crt-static"]))?;
+    build.args(["rustc", "--quiet", "--package", "shopease-ecs-adapter", "--bin", "shopease"]);
+    build.args(["--no-default-features", "--features", &features()?, "--", "-C", "target-feature=+crt-static"]);
+    execute(&mut build)?;
     let copy = root().join("target/xtask/shopease-static");
     std::fs::copy(root().join("target/debug/shopease"), &copy)?;
     Ok(copy)

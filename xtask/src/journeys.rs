@@ -10,13 +10,15 @@ use crate::test::Outcome;
 use crate::tools::{
     cargo, cargo_lambda, chromium, command, execute, execute_logged, find_program, node_modules, output, root,
 };
+use crate::workspace;
 
-/// Builds every binary with the features that the tests have, so that dependencies are compiled once.
+/// Builds every binary. With the examples the features are those of the tests (examples have the same dependencies), so that nothing is
+/// compiled twice.
 ///
 /// # Errors
 /// When they do not compile.
 pub fn build() -> Result<std::path::PathBuf> {
-    execute(cargo().args(["build", "--quiet", "--workspace", "--bins"]))?;
+    execute(cargo().args(["build", "--quiet", "--workspace", "--bins", "--examples"]))?;
     Ok(root().join("target/debug/shopease"))
 }
 
@@ -36,15 +38,13 @@ pub fn run() -> Result<Outcome> {
     node_modules()?;
     let shopease = build()?;
     let server = Postgres::start()?;
-    execute_logged(
-        "journeys",
-        command("node")
-            .arg(root().join("tests/browser/run.mjs"))
-            .env("SHOPEASE_BINARY", shopease)
-            .env("SHOPEASE_TEST_DATABASE_URL", server.url())
-            .env("CHROMIUM", chromium)
-            .env("CARGO_LAMBDA", cargo_lambda),
-    )?;
+    let mut journeys = command("node");
+    // `cargo lambda watch` takes what is built already.
+    workspace::with_clippy(&mut journeys);
+    journeys.arg(root().join("tests/browser/run.mjs"));
+    journeys.env("SHOPEASE_BINARY", shopease).env("SHOPEASE_TEST_DATABASE_URL", server.url());
+    journeys.env("CHROMIUM", chromium).env("CARGO_LAMBDA", cargo_lambda);
+    execute_logged("journeys", &mut journeys)?;
     Ok(Outcome::Passed)
 }
 

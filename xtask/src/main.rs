@@ -11,12 +11,17 @@ mod next_release;
 mod pipeline;
 mod postgres;
 mod release;
+mod retry;
 mod sam;
 mod sam_template;
 mod terraform_modules;
 mod test;
 mod tools;
+mod words;
+mod workspace;
 
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -43,12 +48,27 @@ enum Command {
         /// The version in `Cargo.toml`.
         version: String,
     },
+    /// Run a test executable for cargo, repeating what fails.
+    #[command(hide = true)]
+    RunTests {
+        /// The executable.
+        executable: PathBuf,
+        /// What cargo hands to it.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Start a throw-away PostgreSQL, print its URL, stop it with Ctrl-C.
     Postgres,
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::RunTests { executable, arguments } => {
+            return retry::run(&executable, &arguments).unwrap_or_else(|error| {
+                eprintln!("xtask: {error:#}");
+                ExitCode::FAILURE
+            });
+        }
         Command::Test(args) => test::run(&args),
         Command::Generate { check } => generate::run(check),
         Command::Release { version } => release::run(&version),

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::journeys;
 use crate::postgres::Postgres;
 use crate::test::Outcome;
 use crate::tools::{cargo, command, execute, execute_logged, output, root, timed};
+use crate::{journeys, retry};
 
 /// What the copy has more: a file, a text that is in it once, and what follows this text.
 const ADDED: &[(&str, &str, &str)] = &[
@@ -64,7 +64,8 @@ pub fn run() -> Result<Outcome> {
     let next = timed("the next release", build)?;
     let server = Postgres::start()?;
     let mut tests = cargo();
-    tests.args(["test", "--workspace", "--test", "parity", "releases::", "--", "--ignored"]);
+    retry::through_runner(tests.args(["test", "--workspace", "--test", "parity", "releases::"]));
+    tests.args(["--", "--ignored"]);
     tests.env("SHOPEASE_NEXT_RELEASE", next).env("SHOPEASE_TEST_DATABASE_URL", server.url());
     timed("both at once", || execute_logged("releases", &mut tests))?;
     Ok(Outcome::Passed)
@@ -76,8 +77,8 @@ fn build() -> Result<PathBuf> {
     let sources = home.join("sources");
     copy(&sources)?;
     let mut build = cargo();
-    // The features of the whole workspace, so that no dependency is compiled twice.
-    build.current_dir(&sources).args(["build", "--quiet", "--offline", "--workspace"]);
+    // The features of the whole workspace and of its tests, which an example has, so that no dependency is compiled twice.
+    build.current_dir(&sources).args(["build", "--quiet", "--offline", "--workspace", "--example", "function"]);
     build.args(PROGRAMS.iter().flat_map(|program| ["--bin", program]));
     // What is compiled lies with that of this release, which has the dependencies; the programs do not.
     build.env("CARGO_BUILD_BUILD_DIR", root().join("target")).env("CARGO_TARGET_DIR", home.join("target"));
