@@ -1,4 +1,4 @@
-# A repository whose tags never move; images are scanned when pushed and deployed by digest.
+# A repository with immutable tags. Images are scanned on push and deployed by digest.
 
 resource "aws_ecr_repository" "this" {
   name                 = var.name
