@@ -1,5 +1,5 @@
 // Starts every deployment and shops in it. Environment: SHOPEASE_BINARY, SHOPEASE_TEST_DATABASE_URL, CHROMIUM,
-// CARGO_LAMBDA (all set by `cargo xtask test --only journeys`); SCREENSHOTS names a directory for pictures.
+// CARGO_LAMBDA (all set by `cargo xtask test --only journeys`); SCREENSHOTS names a directory for screenshots.
 
 import assert from "node:assert/strict";
 import { access, readFile } from "node:fs/promises";
@@ -11,7 +11,7 @@ import * as deployments from "./deployments.mjs";
 import { DESKTOP, PHONE, buy, buyAtTheBank, changesTheCart, goesBackAndReloads, haveAnAccount, isMovedBetweenPaths, looksAtErrors, looksAtTheCosts, looksAtPictures, looksAtTheFrontDoor, open, operate } from "./shopper.mjs";
 import { LONG_WORD, catalogOfLongWords, everyProductFits, longWordsFit } from "./widths.mjs";
 
-/** The directory of exports of real shops, which are not part of the sources: beside them unless the variable says otherwise. */
+/** The directory of exports of real shops, which are not part of the sources: next to them unless the variable sets another. */
 const CATALOGS = process.env.SHOPEASE_TEST_CATALOGS ?? fileURLToPath(new URL("../../../shared/catalogs", import.meta.url));
 
 const browser = await chromium.launch({
@@ -32,7 +32,7 @@ async function step(name, run) {
   }
 }
 
-/** What is needed to understand a failure: the pages that are open, and what the processes wrote. */
+/** Prints what is needed to understand a failure: the open pages, and the output of the processes. */
 async function describe() {
   const shown = [];
   for (const page of browser.contexts().flatMap((context) => context.pages())) {
