@@ -27,9 +27,9 @@ async function freePort(count = 1) {
   for (;;) {
     const first = 20_000 + Math.floor(Math.random() * 12_000);
     const servers = Array.from({ length: count }, (_, at) => createServer().listen(first + at, "127.0.0.1"));
-    const heard = await Promise.all(servers.map((server) => once(server, "listening").then(() => true, () => false)));
+    const listening = await Promise.all(servers.map((server) => once(server, "listening").then(() => true, () => false)));
     await Promise.all(servers.filter((server) => server.listening).map((server) => once(server.close(), "close")));
-    if (heard.every(Boolean)) return first;
+    if (listening.every(Boolean)) return first;
   }
 }
 

@@ -103,7 +103,7 @@ export async function buy(visit) {
 }
 
 /** Buys with a card whose bank requires confirmation on its own page. */
-export async function buyAtTheBank(visit) {
+export async function buyWithBankConfirmation(visit) {
   const { page } = visit;
   await page.goto("/products/hand-coffee-grinder");
   await page.getByRole("button", { name: "Add to cart" }).click();
@@ -124,7 +124,7 @@ export async function buyAtTheBank(visit) {
 }
 
 /** Back and reload send no form again: not after a declined card, and not after paying, when Back leads to the order. */
-export async function goesBackAndReloads(visit) {
+export async function goBackAndReload(visit) {
   const { page } = visit;
   const sent = [];
   const inDetails = async () => {
@@ -133,7 +133,7 @@ export async function goesBackAndReloads(visit) {
     await page.getByRole("button", { name: "Continue to review" }).click();
     await heading(page, "Review and pay");
   };
-  const quietly = async (what, act) => {
+  const sendsNoForm = async (what, act) => {
     sent.length = 0;
     await act();
     assert.deepEqual(sent, [], `${what} sends no form`);
@@ -147,25 +147,25 @@ export async function goesBackAndReloads(visit) {
   await page.check("input[name=payment_method][value=card_declined]");
   await page.getByRole("button", { name: /Order and pay/ }).click();
   await page.getByRole("alert").first().waitFor();
-  await quietly("reload after a decline", () => page.reload());
+  await sendsNoForm("reload after a decline", () => page.reload());
   await heading(page, "Review and pay");
   assert.ok(await page.isChecked("input[name=payment_method][value=card_declined]"), "the choice is kept");
-  await quietly("back after a decline", () => page.goBack());
+  await sendsNoForm("back after a decline", () => page.goBack());
   await heading(page, /Checkout|Review and pay/);
   await page.goto("/checkout/review");
   await page.check("input[name=payment_method][value=card_approved]");
   await page.getByRole("button", { name: /Order and pay/ }).click();
   await page.getByText("your order is confirmed").waitFor();
   const order = page.url();
-  await quietly("reload after paying", () => page.reload());
+  await sendsNoForm("reload after paying", () => page.reload());
   assert.equal(page.url(), order);
   assert.equal(await page.getByText("your order is confirmed").count(), 0, "the confirmation is shown once");
-  await quietly("back after paying", () => page.goBack());
+  await sendsNoForm("back after paying", () => page.goBack());
   assert.equal(page.url(), order, "back leads to the order");
 }
 
 /** Chooses a variant and a quantity, then opens another image: the choice is kept. */
-export async function looksAtPictures(visit) {
+export async function viewImages(visit) {
   const { page } = visit;
   const product = await productWithPictures(page);
   const variant = product.variants.filter((variant) => variant.in_stock).at(-1).sku;
@@ -197,7 +197,7 @@ async function productWithPictures(page) {
 }
 
 /** Types quantities in the cart: Enter updates it, and the checkout uses the typed quantities. */
-export async function changesTheCart(visit) {
+export async function changeTheCart(visit) {
   const { page } = visit;
   for (const handle of ["hand-coffee-grinder", "steel-watering-can"]) {
     await page.goto(`/products/${handle}`);
@@ -234,7 +234,7 @@ async function chooseVariant(page) {
 }
 
 /** Registers, signs out and in again, and finds the order in the history. */
-export async function haveAnAccount(visit, email) {
+export async function useAnAccount(visit, email) {
   const { page } = visit;
   await page.goto("/products/hand-coffee-grinder");
   await page.getByRole("button", { name: "Add to cart" }).click();
@@ -274,7 +274,7 @@ export async function haveAnAccount(visit, email) {
 }
 
 /** Shops while the weights of the two paths change: the path that serves the next page has the same cart and login. */
-export async function isMovedBetweenPaths(visit, weigh) {
+export async function shopAcrossPaths(visit, weigh) {
   const { page } = visit;
   const at = async (path, address) => {
     const answer = await page.goto(address);
@@ -313,7 +313,7 @@ export async function isMovedBetweenPaths(visit, weigh) {
 }
 
 /** Opens the live page while both paths serve, and changes weights there. */
-export async function looksAtTheFrontDoor(visit, weigh) {
+export async function useFrontDoorPage(visit, weigh) {
   const { page } = visit;
   await weigh(50, 50);
   for (let round = 0; round < 10; round++) await page.request.get("/products");
@@ -385,7 +385,7 @@ export async function operate(visit, email, password) {
 }
 
 /** Error pages and empty results must meet the same standards as other pages. */
-export async function looksAtErrors(visit) {
+export async function viewErrorPages(visit) {
   const { page } = visit;
   for (const [name, path, status] of [
     ["not-found", "/products/no-such-thing", 404],

@@ -23,7 +23,7 @@ variable "alarms" {
 
   validation {
     condition     = alltrue([for alarm in values(var.alarms) : endswith(alarm.description, ".") && strcontains(alarm.description, "Runbook")])
-    error_message = "Each alarm's description must end with a period and name a heading of the runbook, as in: Runbook: <heading>."
+    error_message = "Each alarm's description must end with a period and name a heading of docs/runbook.md."
   }
 }
 
