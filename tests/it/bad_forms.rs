@@ -144,7 +144,7 @@ fn cart() -> Vec<Case> {
             ..form("/cart", "quantity-KETTLE=2&quantity=2&remove=KETTLE&action=steal", 303)
         },
         Case {
-            shows: Some("Taken out of your cart"),
+            shows: Some("Removed from your cart"),
             ..form("/cart", "remove=li_01ARZ3NDEKTSV4RRFFQ69G5FAV&remove=%00", 303)
         },
         request(Method::POST, "/cart/line-items/KETTLE", 404),

@@ -359,7 +359,7 @@ async fn the_operators_page_does_all_of_it(shop: TestShop) {
     assert!(sent.contains("The order was marked as shipped."), "{sent}");
     let summary = "Mark as returned and restock 2 units";
     let returned = confirmed(&mut operator, &path, &fields("returned", ""), summary).await;
-    assert!(returned.contains("marked as returned: 2 units in stock again"), "{returned}");
+    assert!(returned.contains("marked as returned. 2 units were returned to stock"), "{returned}");
     let page = operator.get(&path).await.text();
     assert!(page.contains("Partially refunded") && page.contains("Returned"), "{page}");
     assert_eq!(shop.ledger.captures()[0].refunded.amount_minor, 150);
@@ -411,7 +411,10 @@ async fn nothing_irreversible_happens_on_the_operators_page_before_it_is_confirm
         let asked = post(&mut operator, &path, &with(action, &amount, confirmed)).await;
         assert_eq!(asked.status, status, "{action} {confirmed}");
         let page = asked.text();
-        assert!(page.contains(&format!("€{amount} goes back")) && page.contains("2 units return to stock"), "{page}");
+        assert!(
+            page.contains(&format!("€{amount} is refunded to the card")) && page.contains("2 units return to stock"),
+            "{page}"
+        );
     }
     assert_eq!(find(&mut operator, &order).await, order, "nothing was done");
     assert_eq!(shop.ledger.captures()[0].refunded.amount_minor, 0);

@@ -249,7 +249,7 @@ async fn a_refund_made_at_the_provider_is_booked_by_its_webhook(store: SharedSto
     assert_eq!(scene.shop.topics().await, ["order.placed", "order.paid", "order.refunded"]);
     for (path, client) in [("/admin/orders", scene.operator.clone()), ("/orders", scene.shop.visitor("ada"))] {
         let page = { client }.get(&format!("{path}/{}", scene.order)).await.text();
-        assert!(page.contains("Made at the payment provider") && page.contains("€7.00"), "{page}");
+        assert!(page.contains("Issued at the payment provider") && page.contains("€7.00"), "{page}");
     }
     scene.shop.assert_books_agree().await;
 }
