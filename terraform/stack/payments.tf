@@ -11,7 +11,7 @@ resource "aws_service_discovery_private_dns_namespace" "this" {
   count = local.fake_payments ? 1 : 0
 
   name        = "${local.prefix}.internal"
-  description = "Names inside of ${local.prefix}"
+  description = "DNS names in ${local.prefix}"
   vpc         = module.network.vpc_id
 }
 

@@ -85,7 +85,7 @@ resource "aws_vpc_security_group_egress_rule" "gateway" {
   ip_protocol       = "tcp"
   from_port         = 443
   to_port           = 443
-  description       = "To ${each.value.service} by its gateway endpoint"
+  description       = "To ${each.value.service} through its gateway endpoint"
 }
 
 resource "aws_vpc_security_group_egress_rule" "endpoints" {
@@ -96,7 +96,7 @@ resource "aws_vpc_security_group_egress_rule" "endpoints" {
   ip_protocol                  = "tcp"
   from_port                    = 443
   to_port                      = 443
-  description                  = "To AWS services by interface endpoints"
+  description                  = "To AWS services through interface endpoints"
 }
 
 resource "aws_vpc_security_group_ingress_rule" "endpoints" {
@@ -119,5 +119,5 @@ resource "aws_vpc_security_group_egress_rule" "world" {
   ip_protocol       = "tcp"
   from_port         = 443
   to_port           = 443
-  description       = "HTTPS by NAT"
+  description       = "HTTPS through NAT"
 }

@@ -173,13 +173,13 @@ resource "aws_iam_policy" "boundary" {
   #checkov:skip=CKV_AWS_288:As above
   #checkov:skip=CKV_AWS_287:As above
   name        = "${var.name}-boundary"
-  description = "Upper end of every role of ${var.name}"
+  description = "Permissions boundary of every role of ${var.name}"
   policy      = local.boundary
 }
 
 resource "aws_iam_role" "this" {
   name                 = "${var.name}-deploy"
-  description          = "The pipeline's role in ${var.environment}"
+  description          = "Deploy role of the pipeline in ${var.environment}"
   assume_role_policy   = local.trust
   max_session_duration = 3600
 }

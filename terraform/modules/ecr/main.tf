@@ -21,7 +21,7 @@ resource "aws_ecr_lifecycle_policy" "this" {
   policy = jsonencode({
     rules = [{
       rulePriority = 1
-      description  = "Keep the last images: what may be rolled back to"
+      description  = "Keep the last images for rollbacks"
       selection    = { tagStatus = "any", countType = "imageCountMoreThan", countNumber = var.keep_images }
       action       = { type = "expire" }
     }]
