@@ -1,4 +1,4 @@
-//! A bucket as the place of the assets: the same answers as from the binary.
+//! Assets from a bucket: the same responses as from the binary.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ async fn assets(service: &Service) -> S3Assets {
     S3Assets::connect(&location("s3://shop-assets/prod/v1"), &service.env()).await.expect("a client")
 }
 
-/// Status, headers but those of the moment, and body of an answer to a page's request for a file.
+/// Status, headers (except time-dependent ones), and body of the response to a page's request for a file.
 pub async fn answer(
     assets: Arc<dyn AssetStore>,
     method: Method,
@@ -48,7 +48,7 @@ pub async fn answer(
     (parts.status, parts.headers, body.collect().await.expect("a body").to_bytes().to_vec())
 }
 
-/// Asks for files in every way that matters and compares the answers with those from the binary.
+/// Requests files in every relevant way and compares the responses with those from the binary.
 pub async fn same_as_embedded(assets: Arc<dyn AssetStore>) {
     let embedded: Arc<dyn AssetStore> = Arc::new(EmbeddedAssets);
     let (_, headers, _) = answer(embedded.clone(), Method::GET, "/assets/shop.css", &[]).await;
@@ -88,7 +88,7 @@ pub async fn same_as_embedded(assets: Arc<dyn AssetStore>) {
 }
 
 #[tokio::test]
-async fn a_file_is_asked_for_once_and_a_missing_one_too() {
+async fn present_and_missing_files_are_requested_once() {
     let service = Service::start([
         Answer::ok("body { }"),
         Answer::With(404, "<Error><Code>NoSuchKey</Code><Message>gone</Message></Error>".to_owned()),
@@ -112,7 +112,7 @@ async fn a_file_is_asked_for_once_and_a_missing_one_too() {
 }
 
 #[tokio::test]
-async fn what_s3_does_not_give_is_unavailable_and_asked_for_again_later() {
+async fn an_s3_error_is_unavailable_and_retried_later() {
     let service = Service::start([
         Answer::With(403, "<Error><Code>AccessDenied</Code><Message>no</Message></Error>".to_owned()),
         Answer::With(404, "<Error><Code>NoSuchBucket</Code><Message>no</Message></Error>".to_owned()),
@@ -129,7 +129,7 @@ async fn what_s3_does_not_give_is_unavailable_and_asked_for_again_later() {
 }
 
 #[tokio::test]
-async fn a_file_that_no_function_could_answer_with_is_refused() {
+async fn a_file_over_lambdas_response_limit_is_rejected() {
     let service = Service::start([Answer::ok("x".repeat(MAX_ASSET_BYTES + 1))]).await;
     let error = assets(&service).await.find_asset("film.mp4").await.expect_err("too large");
     assert!(matches!(error, StoreError::Corrupt(_)), "{error:?}");
@@ -138,13 +138,14 @@ async fn a_file_that_no_function_could_answer_with_is_refused() {
 }
 
 #[tokio::test]
-async fn an_upload_puts_every_file_with_its_type_and_stops_at_a_refusal() {
+async fn an_upload_puts_every_file_with_its_type_and_stops_at_an_error() {
     let service = Service::start([Answer::ok("")]).await;
     let all = EmbeddedAssets.all();
-    let mut told = Vec::new();
-    let done = upload(&location("s3://shop-assets/v1"), &service.env(), |named| told.push(named.path.clone())).await;
+    let mut uploaded = Vec::new();
+    let done =
+        upload(&location("s3://shop-assets/v1"), &service.env(), |named| uploaded.push(named.path.clone())).await;
     let done = done.expect("all are put");
-    assert_eq!((done.files, told.len()), (all.len(), all.len()));
+    assert_eq!((done.files, uploaded.len()), (all.len(), all.len()));
     for (seen, named) in service.seen().iter().zip(&all) {
         assert_eq!(
             (&seen.method, seen.path.as_str()),
@@ -154,7 +155,7 @@ async fn an_upload_puts_every_file_with_its_type_and_stops_at_a_refusal() {
         assert_eq!(seen.headers["cache-control"], "public, max-age=3600");
         assert_eq!(seen.body.as_bytes(), named.asset.body);
     }
-    let refusing = Service::start([Answer::With(403, "<Error><Code>AccessDenied</Code></Error>".to_owned())]).await;
-    let error = upload(&location("s3://shop-assets"), &refusing.env(), |_| {}).await.expect_err("refused");
+    let denying = Service::start([Answer::With(403, "<Error><Code>AccessDenied</Code></Error>".to_owned())]).await;
+    let error = upload(&location("s3://shop-assets"), &denying.env(), |_| {}).await.expect_err("denied");
     assert!(chain(&error).contains("s3:PutObject") && chain(&error).contains(&all[0].path), "{}", chain(&error));
 }

@@ -1,4 +1,4 @@
-//! A server that answers the first requests as told and keeps what it was asked.
+//! A server that returns scripted responses and records the requests.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -12,12 +12,12 @@ use axum::response::{IntoResponse as _, Response};
 use shopease_shop::testing::MapEnv;
 use tokio::net::TcpListener;
 
-/// An answer.
+/// A response.
 #[derive(Debug, Clone)]
 pub enum Answer {
     /// This status and body.
     With(u16, String),
-    /// None for longer than anybody waits.
+    /// No response within any timeout.
     Never,
 }
 
@@ -27,7 +27,7 @@ impl Answer {
     }
 }
 
-/// A request as it came.
+/// A recorded request.
 #[derive(Debug, Clone)]
 pub struct Seen {
     pub method: Method,
@@ -45,7 +45,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// Starts one. Further requests are answered with the last answer.
+    /// Starts one. When the list is exhausted, the last response is repeated.
     pub async fn start(answers: impl IntoIterator<Item = Answer>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -57,7 +57,7 @@ impl Service {
     }
 
     pub fn seen(&self) -> Vec<Seen> {
-        self.seen.lock().expect("nobody panicked").clone()
+        self.seen.lock().expect("not poisoned").clone()
     }
 
     pub fn env(&self) -> MapEnv {
@@ -70,9 +70,9 @@ async fn answer(State(service): State<Service>, request: Request) -> Response {
     let body = to_bytes(body, 1 << 20).await.expect("a body");
     let body = String::from_utf8(body.to_vec()).expect("text");
     let seen = Seen { method: parts.method, path: parts.uri.path().to_owned(), headers: parts.headers, body };
-    service.seen.lock().expect("nobody panicked").push(seen);
+    service.seen.lock().expect("not poisoned").push(seen);
     let answer = {
-        let mut answers = service.answers.lock().expect("nobody panicked");
+        let mut answers = service.answers.lock().expect("not poisoned");
         if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() }
     };
     match answer.expect("at least one answer") {

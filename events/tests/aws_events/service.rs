@@ -1,5 +1,5 @@
-//! A small server that speaks the two services' protocols: JSON 1.1 for `EventBridge`, query and XML for SNS. It keeps what
-//! it took, and misbehaves as told.
+//! A small server for the two services' protocols: JSON 1.1 for `EventBridge`, query and XML for SNS. It records the
+//! accepted entries and fails as scripted.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
@@ -12,24 +12,24 @@ use tokio::net::{TcpListener, TcpStream};
 /// What happens to a request.
 #[derive(Debug, Clone)]
 pub enum Answer {
-    /// Entries of these numbers are refused, the others taken.
+    /// The entries with these numbers are rejected, the others accepted.
     Refuse(Vec<usize>),
-    /// Nothing is taken: too many requests.
+    /// Nothing is accepted: too many requests.
     Throttle,
-    /// Nothing is taken: this is not allowed.
+    /// Nothing is accepted: access denied.
     Deny,
-    /// All is taken, and the connection closed without an answer.
+    /// Everything is accepted, and the connection is closed without a response.
     Lose,
 }
 
-/// One entry as it came.
+/// One entry as it arrived.
 pub type Entry = BTreeMap<String, String>;
 
 #[derive(Default)]
 struct State {
     answers: VecDeque<Answer>,
     taken: Vec<Entry>,
-    /// Entries of each request.
+    /// Number of entries of each request.
     requests: Vec<usize>,
 }
 
@@ -37,12 +37,12 @@ struct State {
 #[derive(Clone)]
 pub struct Service {
     state: Arc<Mutex<State>>,
-    /// Where it is.
+    /// URL.
     pub url: String,
 }
 
 impl Service {
-    /// Starts one that answers the first requests like this, and takes everything afterwards.
+    /// Starts a server with these responses to the first requests; later requests are accepted.
     pub async fn start(answers: impl IntoIterator<Item = Answer>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -58,17 +58,17 @@ impl Service {
         service
     }
 
-    /// What it took, with repetitions.
+    /// The accepted entries, with duplicates.
     pub fn taken(&self) -> Vec<Entry> {
         self.state.lock().expect("not poisoned").taken.clone()
     }
 
-    /// How many entries each request had.
+    /// Number of entries of each request.
     pub fn requests(&self) -> Vec<usize> {
         self.state.lock().expect("not poisoned").requests.clone()
     }
 
-    /// One request of a connection, which then ends.
+    /// Serves one request of a connection, then closes it.
     async fn serve(&self, mut stream: TcpStream) -> Option<()> {
         let (head, body) = read(&mut stream).await?;
         let head = head.to_lowercase();
@@ -84,9 +84,9 @@ impl Service {
             let mut state = self.state.lock().expect("not poisoned");
             let answer = state.answers.pop_front().unwrap_or(Answer::Refuse(Vec::new()));
             state.requests.push(entries.len());
-            let refused = |number: &usize| matches!(&answer, Answer::Refuse(numbers) if numbers.contains(number));
+            let rejected = |number: &usize| matches!(&answer, Answer::Refuse(numbers) if numbers.contains(number));
             if !matches!(answer, Answer::Throttle | Answer::Deny) {
-                let taken = entries.iter().enumerate().filter(|(number, _)| !refused(number));
+                let taken = entries.iter().enumerate().filter(|(number, _)| !rejected(number));
                 state.taken.extend(taken.map(|(_, entry)| entry.clone()));
             }
             answer
@@ -136,10 +136,10 @@ fn json_entries(body: &[u8]) -> Vec<Entry> {
     entries.iter().map(entry).collect()
 }
 
-/// Entries by what follows `PublishBatchRequestEntries.member.<n>.`; the topic with each.
+/// Entries by the field names after `PublishBatchRequestEntries.member.<n>.`, each with the topic.
 fn form_entries(body: &[u8]) -> Vec<Entry> {
     let form: Vec<(String, String)> = serde_urlencoded::from_bytes(body).expect("a form");
-    let find = |name: &str| form.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+    let find = |name: &str| form.iter().find(|(field, _)| field == name).map(|(_, value)| value.clone());
     assert_eq!(find("Action").as_deref(), Some("PublishBatch"), "{form:?}");
     let mut entries: BTreeMap<usize, Entry> = BTreeMap::new();
     for (name, value) in &form {
@@ -166,7 +166,7 @@ fn json_answer(count: usize, refused: &[usize]) -> String {
 
 fn xml_answer(entries: &[Entry], refused: &[usize]) -> String {
     let (mut successful, mut failed) = (String::new(), String::new());
-    // SNS gives the results in no particular order.
+    // SNS returns the results in no particular order.
     for (number, entry) in entries.iter().enumerate().rev() {
         let id = &entry["Id"];
         if refused.contains(&number) {
