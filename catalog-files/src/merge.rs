@@ -121,9 +121,9 @@ fn skus(handle: &Handle, matches: &[Match<'_>], context: &Context<'_>, issues: &
         if sku.is_none() {
             *sku = derived.next().flatten();
         }
-        let (Some(sku), Some(wanted), None) = (sku.as_ref(), &found.row.given_sku, found.given) else { continue };
-        let line = context.book.line_of(wanted).unwrap_or_default();
-        let reason = format!("SKU {wanted} is already on line {line}; this variant gets SKU {sku}");
+        let (Some(sku), Some(given), None) = (sku.as_ref(), &found.row.given_sku, found.given) else { continue };
+        let line = context.book.line_of(given).unwrap_or_default();
+        let reason = format!("SKU {given} is already on line {line}; this variant gets SKU {sku}");
         issues.note(found.row.line, Some(handle), reason);
     }
     skus
@@ -131,10 +131,10 @@ fn skus(handle: &Handle, matches: &[Match<'_>], context: &Context<'_>, issues: &
 
 /// The images of the product, followed by those of its variants.
 fn images(draft: &DraftProduct, stored: Option<&Product>) -> Vec<Image> {
-    let known = stored.map(|product| product.images.as_slice()).unwrap_or_default();
-    let FieldUpdate::Set(images) = &draft.images else { return known.to_vec() };
+    let current = stored.map(|product| product.images.as_slice()).unwrap_or_default();
+    let FieldUpdate::Set(images) = &draft.images else { return current.to_vec() };
     let with_alt = |image: &super::group::DraftImage| {
-        let stored = known.iter().find(|known| known.url == image.url).map(|known| &known.alt);
+        let stored = current.iter().find(|current| current.url == image.url).map(|current| &current.alt);
         Image { url: image.url.clone(), alt: image.alt.or(stored, String::new()) }
     };
     images.iter().map(with_alt).collect()

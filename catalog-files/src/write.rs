@@ -208,16 +208,16 @@ impl<'a> Writer<'a> {
 
     /// SKUs that are new to a product but belong to another one, with the handle of the first.
     async fn other_owners(&self, products: impl Iterator<Item = &Ready>) -> Result<HashSet<(Handle, Sku)>, StoreError> {
-        let wanted: HashMap<Sku, Handle> = products
+        let requested: HashMap<Sku, Handle> = products
             .flat_map(|ready| new_skus(ready).map(|sku| (sku.clone(), ready.imported.product.handle.clone())))
             .filter(|(sku, _)| !self.freed.contains(sku))
             .collect();
-        let skus: Vec<Sku> = wanted.keys().cloned().collect();
+        let skus: Vec<Sku> = requested.keys().cloned().collect();
         let mut owned = HashSet::new();
         for skus in skus.chunks(CHUNK) {
             for owner in with_retries(|| self.store().find_products_by_sku(skus)).await? {
-                let wanted = owner.variants.iter().filter_map(|variant| wanted.get_key_value(&variant.sku));
-                let by_others = wanted.filter(|(_, handle)| **handle != owner.handle);
+                let requested = owner.variants.iter().filter_map(|variant| requested.get_key_value(&variant.sku));
+                let by_others = requested.filter(|(_, handle)| **handle != owner.handle);
                 owned.extend(by_others.map(|(sku, handle)| (handle.clone(), sku.clone())));
             }
         }

@@ -1,12 +1,11 @@
 //! Measures the start and run time of each function of the shop, compared with a function that does nothing and with
 //! the ECS binary behind the Lambda Web Adapter:
-//! `cargo run --profile measure -p front-door --example functions -- --engine target/debug/shopease --binaries
-//! DIRECTORY`.
+//! `cargo run --profile measure -p front-door --example functions -- --engine target/debug/shopease --binaries DIRECTORY`.
 //!
 //! Cold: from the start of the processes until all request an event, and until the first response. Warm: consecutive
 //! ALB events to the same environment, without freezing between them. The contestants alternate in every round, so that
-//! a machine that slows down slows all of them; ratios are computed within a round. Install the adapter with `cargo
-//! install lambda_web_adapter`.
+//! a machine that slows down slows all of them; ratios are computed within a round. Install the adapter with
+//! `cargo install lambda_web_adapter`.
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "a measurement that fails must stop")]
 
 use std::fs;

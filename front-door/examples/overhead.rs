@@ -219,10 +219,10 @@ impl Bare {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let (events, waiting) = mpsc::channel(1);
-        let (answered, responses) = mpsc::channel(1);
+        let (sender, responses) = mpsc::channel(1);
         let waiting = Arc::new(Mutex::new(waiting));
         tokio::spawn(serve(listener, move |request| {
-            let (waiting, answered) = (Arc::clone(&waiting), answered.clone());
+            let (waiting, sender) = (Arc::clone(&waiting), sender.clone());
             async move {
                 if request.uri().path().ends_with("/next") {
                     let event: Option<Bytes> = waiting.lock().await.recv().await;
@@ -235,7 +235,7 @@ impl Bare {
                         .expect("a response");
                 }
                 let body = request.into_body().collect().await.expect("a response").to_bytes();
-                let _ = answered.send(body).await;
+                let _ = sender.send(body).await;
                 Response::builder().status(202).body(Full::default()).expect("a response")
             }
         }));

@@ -22,8 +22,8 @@ pub trait Env {
     /// Returns the value of a variable; `None` if it is not set or empty.
     fn var(&self, name: &str) -> Option<String>;
 
-    /// Returns the origin of a value that does not come from the variable itself, such as `parameter
-    /// /shopease/prod/backend/stripe-secret-key`. Such a value may be a secret and is not shown.
+    /// Returns the origin of a value that does not come from the variable itself, such as
+    /// `parameter /shopease/prod/backend/stripe-secret-key`. Such a value may be a secret and is not shown.
     fn origin(&self, _name: &str) -> Option<String> {
         None
     }

@@ -55,7 +55,7 @@ static MADE: AtomicU32 = AtomicU32::new(0);
 /// If the test panics or the engine cannot be used.
 /// When the test does, or the engine cannot be used.
 pub async fn on_dynamodb<T: Future<Output = ()>>(test: impl FnOnce(SharedStore) -> T) {
-    test(empty_table(patient_client()).await).await;
+    test(empty_table(client_with_long_timeouts()).await).await;
 }
 
 /// Runs a test on an empty table of the embedded engine, with faults in between. The SDK's own retries happen without
@@ -65,7 +65,8 @@ pub async fn on_dynamodb<T: Future<Output = ()>>(test: impl FnOnce(SharedStore) 
 /// If the test panics or the engine cannot be used.
 pub async fn on_faulty_dynamodb<T: Future<Output = ()>>(faults: &Faults, test: impl FnOnce(SharedStore) -> T) {
     let retries = RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(2));
-    let config = patient_client().config().to_builder().retry_config(retries).interceptor(faults.clone()).build();
+    let config =
+        client_with_long_timeouts().config().to_builder().retry_config(retries).interceptor(faults.clone()).build();
     test(empty_table(Client::from_conf(config)).await).await;
 }
 
@@ -78,7 +79,7 @@ impl AccessRecorder {
     pub fn new<'a>(callers: impl IntoIterator<Item = &'a str>) -> Self {
         let caller = |name: &str| {
             let accesses = Accesses::default();
-            let config = patient_client().config().to_builder().interceptor(accesses.clone());
+            let config = client_with_long_timeouts().config().to_builder().interceptor(accesses.clone());
             (name.to_owned(), (Client::from_conf(config.build()), accesses))
         };
         Self(callers.into_iter().map(caller).collect())
@@ -97,7 +98,7 @@ impl AccessRecorder {
         let store = |client: &Client| {
             DynamoDbStore::new(client.clone(), table.clone(), Arc::new(SeededIds::new(u64::from(number()))))
         };
-        let unrecorded = store(&patient_client());
+        let unrecorded = store(&client_with_long_timeouts());
         unrecorded.create_table().await.expect("an empty table");
         let recorded = self.0.iter().map(|(name, (client, _))| (name.clone(), Arc::new(store(client)) as SharedStore));
         (Arc::new(unrecorded), recorded.collect())
@@ -119,7 +120,7 @@ async fn empty_table(client: Client) -> SharedStore {
 }
 
 /// A client with long timeouts, like [`LONG`]: the engine serves one request at a time.
-fn patient_client() -> Client {
+fn client_with_long_timeouts() -> Client {
     let config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .http_client(engine().client())
@@ -146,7 +147,7 @@ fn engine() -> &'static EmbeddedDynamoDb {
 /// If the test panics, the database cannot be used, or the variable is not set although `CI` is `true`.
 pub async fn on_postgres<T: Future<Output = ()> + Send + 'static>(name: &str, test: impl FnOnce(SharedStore) -> T) {
     let Some(schema) = OwnSchema::make(name).await else { return };
-    let store = patient_store(&schema.config).await;
+    let store = store_with_long_timeouts(&schema.config).await;
     let tested = tokio::spawn(test(Arc::new(store.clone()))).await;
     store.close().await;
     schema.finish(tested).await;
@@ -162,7 +163,7 @@ pub async fn on_schema<T: Future<Output = ()> + Send + 'static>(name: &str, test
     schema.finish(tested).await;
 }
 
-async fn patient_store(config: &PostgresConfig) -> PostgresStore {
+async fn store_with_long_timeouts(config: &PostgresConfig) -> PostgresStore {
     let config = PostgresConfig { timeouts: LONG, ..config.clone() };
     PostgresStore::connect(&config).await.expect("the database responds")
 }
@@ -189,7 +190,7 @@ impl OwnSchema {
             timeouts: Timeouts { start_timeout: LONG.acquire_timeout, ..Timeouts::default() },
             ..PostgresConfig::new(url.clone())
         };
-        let store = patient_store(&config).await;
+        let store = store_with_long_timeouts(&config).await;
         store.migrate().await.expect("the tables are created");
         store.close().await;
         Some(Self { config, url, name, _turn: turn })

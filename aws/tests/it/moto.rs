@@ -123,7 +123,7 @@ async fn bucket(moto: &Moto) {
     assert_eq!(done.files, EmbeddedAssets.all().len());
     let assets = Arc::new(S3Assets::connect(&there, &moto.env(&moto.reader)).await.expect("a client"));
     for named in EmbeddedAssets.all() {
-        assert_eq!(assets.find_asset(&named.path).await.expect("an answer"), Some(named.asset), "{}", named.path);
+        assert_eq!(assets.find_asset(&named.path).await.expect("a response"), Some(named.asset), "{}", named.path);
     }
     same_as_embedded(assets).await;
     let nobody = S3Assets::connect(&there, &moto.env(&moto.nobody)).await.expect("a client");

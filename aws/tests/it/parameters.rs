@@ -8,25 +8,25 @@ use shopease_process::config::Reader;
 use shopease_shop::ports::Env as _;
 
 use crate::chain;
-use crate::service::{Answer, Service};
+use crate::service::{Reply, Service};
 
 const PREFIX: &str = "/shopease/test/backend";
 
-fn page(parameters: &[(&str, &str)], next_token: Option<&str>) -> Answer {
+fn page(parameters: &[(&str, &str)], next_token: Option<&str>) -> Reply {
     let parameters: Vec<_> = parameters
         .iter()
         .map(|(name, value)| json!({ "Name": format!("{PREFIX}/{name}"), "Type": "SecureString", "Value": value }))
         .collect();
-    Answer::ok(json!({ "Parameters": parameters, "NextToken": next_token }).to_string())
+    Reply::ok(json!({ "Parameters": parameters, "NextToken": next_token }).to_string())
 }
 
-fn error_response(status: u16, code: &str) -> Answer {
-    Answer::With(status, json!({ "__type": code, "message": "service message" }).to_string())
+fn error_response(status: u16, code: &str) -> Reply {
+    Reply::With(status, json!({ "__type": code, "message": "service message" }).to_string())
 }
 
 /// The error message of a failed start.
-async fn failure(answers: &[Answer]) -> String {
-    let service = Service::start(answers.to_vec()).await;
+async fn failure(replies: &[Reply]) -> String {
+    let service = Service::start(replies.to_vec()).await;
     let error = environment(service.env().with("SHOPEASE_SSM_PREFIX", PREFIX)).await.expect_err("no start");
     chain(&error)
 }
@@ -81,7 +81,7 @@ async fn an_invalid_value_is_reported_by_its_parameter_and_not_shown() {
 async fn transient_errors_are_retried() {
     let service = Service::start([
         error_response(400, "ThrottlingException"),
-        Answer::With(503, "<html>busy</html>".to_owned()),
+        Reply::With(503, "<html>busy</html>".to_owned()),
         page(&[("name", "Shop")], None),
     ])
     .await;
@@ -102,7 +102,7 @@ async fn permanent_errors_name_the_prefix() {
     assert!(blank.contains(&format!("{PREFIX}/stripe-secret-key is blank")), "{blank}");
     let key = failure(&[error_response(400, "com.amazonaws.ssm#InvalidKeyId")]).await;
     assert!(key.contains(PREFIX) && key.contains("InvalidKeyId"), "{key}");
-    let unreadable = failure(&[Answer::ok(r#"{"Parameters": "sk_secret"}"#)]).await;
+    let unreadable = failure(&[Reply::ok(r#"{"Parameters": "sk_secret"}"#)]).await;
     assert!(unreadable.contains("line 1") && !unreadable.contains("sk_secret"), "{unreadable}");
     let endless = failure(&[page(&[("name", "Shop")], Some("again"))]).await;
     assert!(endless.contains("more than 50 pages"), "{endless}");
@@ -119,7 +119,7 @@ async fn an_invalid_prefix_is_reported_before_any_request() {
 #[tokio::test]
 async fn a_start_does_not_wait_forever_for_a_silent_service() {
     let begun = Instant::now();
-    let silent = failure(&[Answer::Never]).await;
+    let silent = failure(&[Reply::Never]).await;
     assert!(silent.contains("cannot be read") && silent.contains("request timed out"), "{silent}");
     assert!((3..9).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
     let error = environment(crate::env("http://127.0.0.1:1", "id", "secret").with("SHOPEASE_SSM_PREFIX", PREFIX)).await;

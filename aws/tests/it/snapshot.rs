@@ -5,7 +5,7 @@ use std::time::Duration;
 use shopease_aws::{SnapshotError, SnapshotOrder, take_snapshot};
 
 use crate::chain;
-use crate::service::{Answer, Service};
+use crate::service::{Reply, Service};
 
 pub fn order(database: &str, name: &str) -> SnapshotOrder {
     SnapshotOrder {
@@ -24,27 +24,27 @@ fn snapshot(status: &str, percent: i32) -> String {
     )
 }
 
-fn begun(status: &str) -> Answer {
+fn begun(status: &str) -> Reply {
     let inner = snapshot(status, 0);
-    Answer::ok(format!(
+    Reply::ok(format!(
         "<CreateDBSnapshotResponse><CreateDBSnapshotResult>{inner}</CreateDBSnapshotResult></CreateDBSnapshotResponse>"
     ))
 }
 
-fn described(status: &str, percent: i32) -> Answer {
+fn described(status: &str, percent: i32) -> Reply {
     let inner = snapshot(status, percent);
-    Answer::ok(format!(
+    Reply::ok(format!(
         "<DescribeDBSnapshotsResponse><DescribeDBSnapshotsResult><DBSnapshots>{inner}</DBSnapshots></DescribeDBSnapshotsResult></DescribeDBSnapshotsResponse>"
     ))
 }
 
-fn error_response(status: u16, code: &str) -> Answer {
+fn error_response(status: u16, code: &str) -> Reply {
     let error = format!("<Error><Type>Sender</Type><Code>{code}</Code><Message>RDS message</Message></Error>");
-    Answer::With(status, format!("<ErrorResponse>{error}<RequestId>1</RequestId></ErrorResponse>"))
+    Reply::With(status, format!("<ErrorResponse>{error}<RequestId>1</RequestId></ErrorResponse>"))
 }
 
-async fn failure(answers: &[Answer], order: &SnapshotOrder) -> SnapshotError {
-    let service = Service::start(answers.to_vec()).await;
+async fn failure(replies: &[Reply], order: &SnapshotOrder) -> SnapshotError {
+    let service = Service::start(replies.to_vec()).await;
     take_snapshot(order, &service.env(), |_| {}).await.expect_err("no snapshot")
 }
 

@@ -44,8 +44,8 @@ fn a_server_counts_every_request_once_and_writes_one_line_for_it() {
     }
     let big = "POST /cart/line-items HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 9\r\n\r\nsku=a&x=%";
     socket.write_all(big.as_bytes()).expect("it is sent");
-    let refused = read(&mut socket).expect("a response").status;
-    assert!((400..500).contains(&refused), "{refused}");
+    let status = read(&mut socket).expect("a response").status;
+    assert!((400..500).contains(&status), "{status}");
     get(shop.port, "/healthz").expect("a response");
     shop.terminate();
     let begun = Instant::now();

@@ -13,7 +13,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sns::config::Credentials;
 use serde_json::Value;
-use service::{Answer, Entry, Service};
+use service::{Entry, Reply, Service};
 use shopease_events::{EventBridgeSink, SnsSink};
 use shopease_shop::domain::OutboxMessageId;
 use shopease_shop::ports::{EventSink, OutboxMessage};
@@ -48,8 +48,8 @@ async fn sdk_config(service: &Service) -> SdkConfig {
 }
 
 /// A sink of each kind with a service of its own that responds as scripted, and the name of an event's ID there.
-async fn sinks(answers: &[Answer]) -> Vec<(Service, Arc<dyn EventSink>)> {
-    let (bridge, sns) = (Service::start(answers.to_vec()).await, Service::start(answers.to_vec()).await);
+async fn sinks(replies: &[Reply]) -> Vec<(Service, Arc<dyn EventSink>)> {
+    let (bridge, sns) = (Service::start(replies.to_vec()).await, Service::start(replies.to_vec()).await);
     let to_bridge = EventBridgeSink::new(aws_sdk_eventbridge::Client::new(&sdk_config(&bridge).await), BUS);
     let to_sns = SnsSink::new(aws_sdk_sns::Client::new(&sdk_config(&sns).await), TOPIC);
     vec![(bridge, Arc::new(to_bridge)), (sns, Arc::new(to_sns))]
@@ -141,7 +141,7 @@ async fn a_topic_gets_the_message_with_type_and_id_as_attributes() {
 
 #[tokio::test]
 async fn rejected_events_are_retried_and_delay_no_other_subject() {
-    for (service, sink) in sinks(&[Answer::Refuse(vec![1, 9]), Answer::Refuse(vec![0])]).await {
+    for (service, sink) in sinks(&[Reply::Reject(vec![1, 9]), Reply::Reject(vec![0])]).await {
         let sent = messages(25);
         let taken = sink.deliver(&sent).await;
         let rejected = [&sent[1], &sent[9], &sent[10]];
@@ -157,7 +157,7 @@ async fn rejected_events_are_retried_and_delay_no_other_subject() {
 
 #[tokio::test]
 async fn a_topic_gets_no_later_event_of_an_order_whose_earlier_one_was_rejected() {
-    let service = Service::start([Answer::Refuse(vec![9])]).await;
+    let service = Service::start([Reply::Reject(vec![9])]).await;
     let sink = SnsSink::new(aws_sdk_sns::Client::new(&sdk_config(&service).await), FIFO);
     let mut sent = messages(24);
     // The second event of the order with the rejected one is in the next batch.
@@ -175,13 +175,13 @@ async fn a_topic_gets_no_later_event_of_an_order_whose_earlier_one_was_rejected(
 #[tokio::test]
 async fn a_throttling_service_is_retried_a_limited_number_of_times() {
     // The first throttled request is retried at once.
-    for (service, sink) in sinks(&[Answer::Throttle]).await {
+    for (service, sink) in sinks(&[Reply::Throttle]).await {
         let sent = messages(12);
         assert_eq!(ids(&sink.deliver(&sent).await), ids(&sent));
         assert_eq!(service.requests(), [10, 10, 2]);
     }
     // Three attempts per run; more would only add load.
-    for (service, sink) in sinks(&vec![Answer::Throttle; 3]).await {
+    for (service, sink) in sinks(&vec![Reply::Throttle; 3]).await {
         let sent = messages(30);
         assert_eq!(sink.deliver(&sent).await, []);
         assert_eq!(service.requests(), [10, 10, 10]);
@@ -192,7 +192,7 @@ async fn a_throttling_service_is_retried_a_limited_number_of_times() {
 
 #[tokio::test]
 async fn a_denied_request_is_not_retried_at_once_and_nothing_is_lost() {
-    for (service, sink) in sinks(&[Answer::Refuse(Vec::new()), Answer::Deny]).await {
+    for (service, sink) in sinks(&[Reply::Reject(Vec::new()), Reply::Deny]).await {
         let sent = messages(30);
         assert_eq!(ids(&sink.deliver(&sent).await), ids(&sent[..10]));
         assert_eq!(service.requests(), [10, 10]);
@@ -203,7 +203,7 @@ async fn a_denied_request_is_not_retried_at_once_and_nothing_is_lost() {
 
 #[tokio::test]
 async fn a_lost_response_repeats_events_and_loses_none() {
-    for (service, sink) in sinks(&vec![Answer::Lose; 4]).await {
+    for (service, sink) in sinks(&vec![Reply::Lose; 4]).await {
         let sent = messages(15);
         let runs = deliver_all(&*sink, sent.clone()).await;
         let times = times(&service);

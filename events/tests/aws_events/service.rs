@@ -11,9 +11,9 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// What happens to a request.
 #[derive(Debug, Clone)]
-pub enum Answer {
+pub enum Reply {
     /// The entries with these numbers are rejected, the others accepted.
-    Refuse(Vec<usize>),
+    Reject(Vec<usize>),
     /// Nothing is accepted: too many requests.
     Throttle,
     /// Nothing is accepted: access denied.
@@ -27,7 +27,7 @@ pub type Entry = BTreeMap<String, String>;
 
 #[derive(Default)]
 struct State {
-    answers: VecDeque<Answer>,
+    replies: VecDeque<Reply>,
     taken: Vec<Entry>,
     /// Number of entries of each request.
     requests: Vec<usize>,
@@ -43,10 +43,10 @@ pub struct Service {
 
 impl Service {
     /// Starts a server with these responses to the first requests; later requests are accepted.
-    pub async fn start(answers: impl IntoIterator<Item = Answer>) -> Self {
+    pub async fn start(replies: impl IntoIterator<Item = Reply>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let state = Arc::new(Mutex::new(State { answers: answers.into_iter().collect(), ..State::default() }));
+        let state = Arc::new(Mutex::new(State { replies: replies.into_iter().collect(), ..State::default() }));
         let service = Self { state, url };
         let serving = service.clone();
         tokio::spawn(async move {
@@ -80,23 +80,23 @@ impl Service {
             assert!(head.contains("content-type: application/x-www-form-urlencoded"), "{head}");
             (false, form_entries(&body))
         };
-        let answer = {
+        let reply = {
             let mut state = self.state.lock().expect("not poisoned");
-            let answer = state.answers.pop_front().unwrap_or(Answer::Refuse(Vec::new()));
+            let reply = state.replies.pop_front().unwrap_or(Reply::Reject(Vec::new()));
             state.requests.push(entries.len());
-            let rejected = |number: &usize| matches!(&answer, Answer::Refuse(numbers) if numbers.contains(number));
-            if !matches!(answer, Answer::Throttle | Answer::Deny) {
+            let rejected = |number: &usize| matches!(&reply, Reply::Reject(numbers) if numbers.contains(number));
+            if !matches!(reply, Reply::Throttle | Reply::Deny) {
                 let taken = entries.iter().enumerate().filter(|(number, _)| !rejected(number));
                 state.taken.extend(taken.map(|(_, entry)| entry.clone()));
             }
-            answer
+            reply
         };
-        let (status, text) = match answer {
-            Answer::Lose => return None,
-            Answer::Throttle => error(json, "ThrottlingException", "Throttling"),
-            Answer::Deny => error(json, "AccessDeniedException", "AuthorizationError"),
-            Answer::Refuse(numbers) if json => ("200 OK", json_answer(entries.len(), &numbers)),
-            Answer::Refuse(numbers) => ("200 OK", xml_answer(&entries, &numbers)),
+        let (status, text) = match reply {
+            Reply::Lose => return None,
+            Reply::Throttle => error(json, "ThrottlingException", "Throttling"),
+            Reply::Deny => error(json, "AccessDeniedException", "AuthorizationError"),
+            Reply::Reject(numbers) if json => ("200 OK", json_reply(entries.len(), &numbers)),
+            Reply::Reject(numbers) => ("200 OK", xml_reply(&entries, &numbers)),
         };
         let kind = if json { "application/x-amz-json-1.1" } else { "text/xml" };
         let length = text.len();
@@ -153,23 +153,23 @@ fn form_entries(body: &[u8]) -> Vec<Entry> {
     entries.into_values().collect()
 }
 
-fn json_answer(count: usize, refused: &[usize]) -> String {
+fn json_reply(count: usize, rejected: &[usize]) -> String {
     let entry = |number: usize| {
-        if refused.contains(&number) {
+        if rejected.contains(&number) {
             json!({"ErrorCode": "InternalFailure", "ErrorMessage": "not now"})
         } else {
             json!({"EventId": format!("event-{number}")})
         }
     };
-    json!({"FailedEntryCount": refused.len(), "Entries": (0..count).map(entry).collect::<Vec<_>>()}).to_string()
+    json!({"FailedEntryCount": rejected.len(), "Entries": (0..count).map(entry).collect::<Vec<_>>()}).to_string()
 }
 
-fn xml_answer(entries: &[Entry], refused: &[usize]) -> String {
+fn xml_reply(entries: &[Entry], rejected: &[usize]) -> String {
     let (mut successful, mut failed) = (String::new(), String::new());
     // SNS returns the results in no particular order.
     for (number, entry) in entries.iter().enumerate().rev() {
         let id = &entry["Id"];
-        if refused.contains(&number) {
+        if rejected.contains(&number) {
             write!(failed, "<member><Id>{id}</Id><Code>InternalError</Code><Message>not now</Message><SenderFault>false</SenderFault></member>")
         } else {
             write!(successful, "<member><Id>{id}</Id><MessageId>message-{number}</MessageId></member>")

@@ -86,7 +86,7 @@ impl Process {
             if let Some(status) = self.child.try_wait()? {
                 bail!("{} exited with {status} before it was ready", self.name);
             }
-            if let Ok(Ok(true)) = timeout(Duration::from_secs(5), answers(self.address, path)).await {
+            if let Ok(Ok(true)) = timeout(Duration::from_secs(5), is_ready(self.address, path)).await {
                 return Ok(());
             }
             sleep(Duration::from_millis(20)).await;
@@ -107,7 +107,7 @@ impl Process {
     }
 }
 
-async fn answers(address: SocketAddr, path: &str) -> io::Result<bool> {
+async fn is_ready(address: SocketAddr, path: &str) -> io::Result<bool> {
     let mut socket = TcpStream::connect(address).await?;
     socket.write_all(format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").as_bytes()).await?;
     let mut response = Vec::new();

@@ -94,14 +94,14 @@ async fn every_function_starts_and_answers_each_form_of_event() {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
             let outcome = invoked.map(|invoked| invoked.outcome);
-            let Ok(Outcome::Response(answer)) = outcome else {
+            let Ok(Outcome::Response(response)) = outcome else {
                 panic!("{name}: {outcome:?}, after {}", log.0.lock().expect("not poisoned"));
             };
-            let answer = String::from_utf8(answer.to_vec()).expect("JSON");
+            let response = String::from_utf8(response.to_vec()).expect("JSON");
             // 503 without a store, 404 where another function serves the path; both in the form of the event.
             assert!(
-                answer.contains(r#""statusCode":503"#) || answer.contains(r#""statusCode":404"#),
-                "{name}: {answer}"
+                response.contains(r#""statusCode":503"#) || response.contains(r#""statusCode":404"#),
+                "{name}: {response}"
             );
             invocations += 1;
         }

@@ -135,7 +135,12 @@ fn kill_9_loses_no_acknowledged_result() {
 
         let ledger = open(&file, 1).expect("the ledger of the killed process");
         let sums = ledger.captures();
-        assert!(acknowledged.len() >= 20 && acknowledged.len() <= sums.len(), "{} of {}", acknowledged.len(), sums.len());
+        assert!(
+            acknowledged.len() >= 20 && acknowledged.len() <= sums.len(),
+            "{} of {}",
+            acknowledged.len(),
+            sums.len()
+        );
         for id in &acknowledged {
             let sum = sums.iter().find(|sum| sum.intent_id == *id).expect("an acknowledged capture is kept");
             assert_eq!(sum.captures, 1);

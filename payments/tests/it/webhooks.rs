@@ -116,9 +116,9 @@ async fn events_are_resent_until_they_are_accepted() {
     let provider = running.provider();
     let id = authorized(&provider).await.id;
     eventually("accepted the third time", || async { receiver.received().len() == 3 }).await;
-    let received = receiver.received();
-    assert!(received.iter().all(|(_, body)| *body == received[0].1), "the same event each time");
-    let (signature, body) = &received[2];
+    let webhooks = receiver.received();
+    assert!(webhooks.iter().all(|(_, body)| *body == webhooks[0].1), "the same event each time");
+    let (signature, body) = &webhooks[2];
     let event = provider.read_webhook(Some(signature), body, FixedClock::START).expect("valid").expect("known");
     assert_eq!((event.intent_id, event.order_id), (id.clone(), Some(order(1))));
     let body: Value = serde_json::from_slice(body).expect("JSON");

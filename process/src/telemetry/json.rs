@@ -1,7 +1,7 @@
 //! Formats a log line as JSON with the attribute names that Datadog interprets without a custom pipeline: its reserved
 //! attributes (`timestamp`, `status`, `message`, `service`, `ddsource`) and its standard ones (`http.*`, `duration` in
-//! nanoseconds, `logger.name`, `dd.*`). A dot in a field name creates an object: `http.method` becomes `{"http":
-//! {"method": ..}}`.
+//! nanoseconds, `logger.name`, `dd.*`). A dot in a field name creates an object: `http.method` becomes
+//! `{"http": {"method": ..}}`.
 //! <https://docs.datadoghq.com/standard-attributes/>
 
 use std::fmt;

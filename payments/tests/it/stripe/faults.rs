@@ -49,7 +49,13 @@ impl ScriptedServer {
     }
 }
 
-async fn respond(State(this): State<ScriptedServer>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+async fn respond(
+    State(this): State<ScriptedServer>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let body = String::from_utf8(body.to_vec()).expect("text");
     this.requests.lock().expect("not poisoned").push((method, uri.to_string(), headers, body));
     tokio::time::sleep(this.wait).await;
@@ -403,7 +409,8 @@ async fn cards_and_amounts_that_stripe_does_not_support_are_not_sent() {
 #[tokio::test]
 async fn secrets_are_never_printed() {
     let (_, stripe) =
-        ScriptedServer::start(401, json!({"error": {"message": format!("Invalid API Key: {KEY}")}}), Duration::ZERO).await;
+        ScriptedServer::start(401, json!({"error": {"message": format!("Invalid API Key: {KEY}")}}), Duration::ZERO)
+            .await;
     let error = stripe.capture("pi_1", "key").await.expect_err("rejected");
     for text in [format!("{stripe:?}"), format!("{error:?}"), error.to_string()] {
         assert!(!text.contains(KEY) && !text.contains(WEBHOOK_SECRET), "{text}");

@@ -1,5 +1,5 @@
-//! TLS to the real API: a certificate that the machine trusts is accepted, any other is not. The server is `openssl
-//! s_server`. `SSL_CERT_FILE` sets the trusted certificates, so the request is made by a separate process.
+//! TLS to the real API: a certificate that the machine trusts is accepted, any other is not. The server is
+//! `openssl s_server`. `SSL_CERT_FILE` sets the trusted certificates, so the request is made by a separate process.
 
 use std::io::Write as _;
 use std::net::TcpStream;
