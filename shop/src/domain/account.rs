@@ -96,7 +96,7 @@ impl fmt::Debug for Customer {
 pub struct Session {
     /// SHA-256 of the token in hexadecimal. The store never sees the token.
     pub token_digest: String,
-    /// Who is signed in.
+    /// The signed-in customer.
     pub customer_id: CustomerId,
     /// From then on the session is invalid, whether or not the store has removed it.
     pub expires_at: OffsetDateTime,

@@ -44,7 +44,7 @@ pub struct LogIn {
 pub struct SignedIn {
     /// Bearer token of the session.
     pub token: String,
-    /// Who is signed in.
+    /// The signed-in customer.
     pub customer: CustomerView,
     /// Units in the merged cart.
     pub cart_units: u32,

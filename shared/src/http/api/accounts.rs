@@ -74,7 +74,7 @@ impl Wire for services::LogIn {
 pub struct SignedIn {
     /// Bearer token of the session.
     pub token: String,
-    /// Who is signed in.
+    /// The signed-in customer.
     pub customer: Customer,
     /// Units in the merged cart.
     pub cart_units: u32,

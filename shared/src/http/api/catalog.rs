@@ -1,4 +1,4 @@
-//! Products and categories: public, cacheable with ETags.
+//! Products and categories: public, cacheable with an ETag.
 
 use serde::{Deserialize, Serialize};
 use shopease_shop::ShopError;

@@ -169,6 +169,6 @@ pub(super) fn assert_one_winner<T: std::fmt::Debug>(results: &[Result<T, StoreEr
     let winners: Vec<usize> = (0..results.len()).filter(|index| results[*index].is_ok()).collect();
     assert_eq!(winners.len(), 1, "one wins: {results:?}");
     let lost = results.iter().filter(|result| matches!(result, Err(StoreError::Conflict))).count();
-    assert_eq!(lost, results.len() - 1, "all others are told of the conflict: {results:?}");
+    assert_eq!(lost, results.len() - 1, "all others get a conflict: {results:?}");
     winners[0]
 }
