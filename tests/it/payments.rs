@@ -89,7 +89,7 @@ async fn find(client: &mut Client, order: &Value) -> Value {
 async fn a_payment_confirmed_at_the_bank_pays_the_order(shop: TestShop) {
     let (mut client, order) = order_at_the_bank(&shop).await;
     assert_eq!((&order["state"], &order["payment_state"]), (&json!("pending"), &json!("requires_action")));
-    assert_eq!(shop.levels("KETTLE").await, (8, 2, 0), "held meanwhile");
+    assert_eq!(shop.levels("KETTLE").await, (8, 2, 0), "reserved");
     let again = client.check_out("bank", "card_requires_action").await;
     assert_eq!((again.status, again.json()), (StatusCode::ACCEPTED, order.clone()), "a double click changes nothing");
     let page = client.get(&format!("/orders/{}", text(&order["id"]))).await;
@@ -148,7 +148,7 @@ async fn forged_stale_and_unreadable_webhooks_are_rejected(shop: TestShop) {
     }
     let large = webhook(&shop, &vec![b' '; 256 * 1024 + 1], WEBHOOK_SECRET, now).await;
     assert_eq!(large.status, StatusCode::PAYLOAD_TOO_LARGE);
-    assert_eq!(find(&mut client, &order).await["state"], "pending", "nobody was believed");
+    assert_eq!(find(&mut client, &order).await["state"], "pending", "a rejected webhook changes nothing");
 }
 
 async fn duplicate_late_and_unordered_webhooks_change_nothing(shop: TestShop) {

@@ -199,7 +199,7 @@ async fn the_last_value_of_a_repeated_parameter_counts(shop: TestShop) {
             assert_eq!(twice.body, once.body, "{path}");
         }
         let bad = client.get(&format!("{path}?{name}={value}&unknown=1&unknown=2")).await;
-        assert_eq!(bad.status, once.status, "{path}: what nobody asks for is ignored");
+        assert_eq!(bad.status, once.status, "{path}: unknown parameters are ignored");
     }
     assert_eq!(operator.log_in("operator@example.com", PASSWORD).await.status, StatusCode::CREATED);
 }

@@ -147,7 +147,7 @@ impl OrderStep {
             ReportedRefundState::Succeeded => (RefundState::Succeeded, None),
             ReportedRefundState::Failed { code } => (RefundState::Failed, Some(code.clone())),
         };
-        // A request that the provider rejected at once may leave a failed refund behind: it stays refused.
+        // A request that the provider rejected immediately may leave a failed refund behind: it stays refused.
         if refund.state == state || (refund.state, state) == (RefundState::Refused, RefundState::Failed) {
             return;
         }
