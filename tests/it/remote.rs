@@ -412,7 +412,7 @@ async fn operate(script: &mut Script<'_>) {
     }
     after_sale(script, &operator).await;
     test.clock.advance(Duration::days(31));
-    script.note("signed out", shop.accounts.current_customer(&operator, CurrentCustomer).await);
+    script.note("the session has expired", shop.accounts.current_customer(&operator, CurrentCustomer).await);
     script.note("ready", shop.readiness.ready().await);
 }
 
