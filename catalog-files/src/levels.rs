@@ -1,4 +1,4 @@
-//! Stock: first levels, levels set to the file's, and units that move with a variant to another SKU.
+//! Stock: initial levels, levels overwritten by the file, and units that move with a variant to its new SKU.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,13 +8,13 @@ use super::{ImportedProduct, StockTarget};
 use shopease_shop::domain::{Inventory, Sku, StockChange};
 use shopease_shop::ports::StoreError;
 
-/// SKUs in one read of the store; the port takes no more.
+/// SKUs in one read of the store; the port's limit.
 const CHUNK: usize = 100;
-/// Tries to take the units of a SKU that is sold at the same time.
+/// Attempts to move the units of a SKU that is being sold at the same time.
 const TRIES: u32 = 5;
 
 impl Writer<'_> {
-    /// Gives the SKUs without a level their first one, and sets the others if that is wanted.
+    /// Sets the initial level of SKUs without one, and overwrites the others if requested.
     pub(super) async fn write_stock(&mut self, targets: &[StockTarget]) -> Result<(), StoreError> {
         let levels = self.levels(targets.iter().map(|target| target.sku.clone()).collect()).await?;
         let first: Vec<(Sku, u32)> = targets
@@ -27,7 +27,7 @@ impl Writer<'_> {
             with_retries(|| store.initialize_stock(&first)).await?;
         }
         self.report.stock_initialized += first.len();
-        for target in targets.iter().filter(|target| self.options.set_stock && target.is_told) {
+        for target in targets.iter().filter(|target| self.options.set_stock && target.is_given) {
             let differs = levels.get(&target.sku).is_some_and(|available| *available != target.units);
             if differs {
                 if !self.options.dry_run {
@@ -39,39 +39,39 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Moves the units of SKUs that are called otherwise now, before the product says so: a crash in between may lose
-    /// units, but never sells one twice.
-    pub(super) async fn carry_over(&mut self, imported: &ImportedProduct) -> Result<(), StoreError> {
+    /// Moves the units of renamed SKUs, before the product is updated: a crash in between can lose units but never
+    /// sells one twice.
+    pub(super) async fn move_stock(&mut self, imported: &ImportedProduct) -> Result<(), StoreError> {
         let product = &imported.product;
         for (old, new, line) in &imported.renamed {
             let is_counted = product.variant(new).is_some_and(|variant| variant.inventory == Inventory::Tracked);
             let is_sold_still = product.variant(old).is_some() || self.file.skus.line_of(old).is_some();
             let what = match (is_counted, is_sold_still) {
                 (false, _) => String::new(),
-                (true, true) => format!("; {old} is another variant's now, so each keeps its own count"),
+                (true, true) => format!("; {old} now belongs to another variant, so each keeps its own stock"),
                 (true, false) => match self.move_units(old, new).await? {
                     Some(units) => format!("; its {units} available units moved with it"),
-                    None => "; it was not counted before, so a count starts anew".to_owned(),
+                    None => "; its stock was not tracked before, so tracking starts now".to_owned(),
                 },
             };
-            self.issues.note(*line, Some(&product.handle), format!("SKU {old} is {new} from now on{what}"));
+            self.issues.note(*line, Some(&product.handle), format!("SKU {old} was renamed to {new}{what}"));
         }
         Ok(())
     }
 
-    /// Takes what is available of one SKU and gives it to another. `None` when the first has no level.
+    /// Moves the available units of one SKU to another. `None` if the first has no level.
     async fn move_units(&mut self, old: &Sku, new: &Sku) -> Result<Option<u32>, StoreError> {
         let Some(units) = self.take_units(old).await? else { return Ok(None) };
         self.report.stock_moved += 1;
         let store = self.store();
         if self.options.dry_run {
-            let known = self.levels(HashSet::from([new.clone()])).await?.get(new).copied().unwrap_or(0);
-            self.moved.extend([(new.clone(), known + units), (old.clone(), 0)]);
+            let existing = self.levels(HashSet::from([new.clone()])).await?.get(new).copied().unwrap_or(0);
+            self.moved.extend([(new.clone(), existing + units), (old.clone(), 0)]);
             return Ok(Some(units));
         }
         let first = [(new.clone(), units)];
         if with_retries(|| store.initialize_stock(&first)).await?.is_empty() {
-            // Once: a second try after a lost answer would sell every unit twice.
+            // Not retried: a second attempt after a lost response would sell every unit twice.
             store.correct_stock(new, StockChange::Adjust(change(units))).await?;
         }
         Ok(Some(units))
@@ -92,10 +92,10 @@ impl Writer<'_> {
                 Err(error) => return Err(error),
             }
         }
-        Err(StoreError::Throttled("a SKU is sold faster than its units can be moved".into()))
+        Err(StoreError::Throttled("a SKU is being sold faster than its units can be moved".into()))
     }
 
-    /// What is available of SKUs, of those that have a level.
+    /// Available units of the SKUs that have a level.
     pub(super) async fn levels(&self, skus: HashSet<Sku>) -> Result<HashMap<Sku, u32>, StoreError> {
         let store = self.store();
         let skus: Vec<Sku> = skus.into_iter().collect();
@@ -110,7 +110,7 @@ impl Writer<'_> {
     }
 }
 
-/// So many units as a change. No level has more than `i32` holds.
+/// The units as a signed change. No level exceeds `i32`.
 fn change(units: u32) -> i32 {
     i32::try_from(units).unwrap_or(i32::MAX)
 }

@@ -1,4 +1,4 @@
-# The functions alone and with every choice that SAM has too, to be compared with SAM's template: see xtask/src/both.
+# Only the functions, with every option that SAM also has, for the comparison with SAM's template: see xtask/src/both.
 store            = { fargate = "dynamodb", lambda = "dynamodb" }
 lambda_weight    = 100
 http_api         = true

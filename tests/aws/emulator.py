@@ -1,6 +1,6 @@
-"""ministack, with what the load balancer and the policies of this project need and its release lacks.
+"""ministack with features that this project's load balancer and policies need and that its release lacks.
 
-Patches private functions, so the release is pinned (xtask/src/sam.rs) and every patch says at import when its target is gone:
+This patches private functions, so the release is pinned (xtask/src/sam.rs), and a patch fails at import if its target is missing:
 weighted forward actions (API and CloudFormation), the condition key dynamodb:LeadingKeys, and the resource of ssm:GetParametersByPath.
 """
 
@@ -15,7 +15,7 @@ from ministack.services.cloudformation import provisioners
 
 
 def patch(module, name, replacement):
-    """Replaces a function by one that gets the original first."""
+    """Replaces a function by one that gets the original as its first argument."""
     original = getattr(module, name)
     setattr(module, name, lambda *args, **named: replacement(original, *args, **named))
 
@@ -40,7 +40,7 @@ def template_actions(original, props, lb_arn, prop="DefaultActions"):
     return actions
 
 
-# The same draws in every run.
+# Seeded, so that every run makes the same choices.
 DRAW = random.Random(80)
 
 
@@ -52,7 +52,7 @@ async def chosen_action(original, action, *args, **named):
     return await original(action, *args, **named)
 
 
-# Partition keys of the request at hand, by IAM action.
+# Partition keys of the current request, by IAM action.
 LEADING_KEYS = ContextVar("leading_keys", default={})
 MEMBERS = {"Put": ("PutItem", "Item"), "Update": ("UpdateItem", "Key"), "Delete": ("DeleteItem", "Key"), "Get": ("GetItem", "Key")}
 
@@ -62,7 +62,7 @@ def partition(attributes):
 
 
 def leading_keys(body):
-    """The partition keys that a DynamoDB request names, by the IAM action that they are checked for (None: the request's own)."""
+    """The partition keys in a DynamoDB request, by the IAM action that they are checked for (None: the action of the request)."""
     request = json.loads(body or b"{}")
     if "TransactItems" in request:
         found = {}
@@ -101,7 +101,7 @@ def enforced(original, access_key, action, service, region, resource_arn="*", se
 
 
 def resource(original, service, method, path, headers, body, query, region, account):
-    """Parameters by path are checked on the path, as AWS does; the release says *."""
+    """GetParametersByPath is authorized on the path, as in AWS; the release uses *."""
     prefix = json.loads(body or b"{}").get("Path") if service == "ssm" else None
     if prefix:
         return f"arn:aws:ssm:{region}:{account}:parameter{prefix.rstrip('/')}"
@@ -115,6 +115,6 @@ patch(iam_actions, "dynamodb_service_context", service_context)
 patch(iam_actions, "extract_resource_arn", resource)
 patch(iam_evaluator, "enforce", enforced)
 
-from ministack.app import main  # noqa: E402  (reads what is patched above)
+from ministack.app import main  # noqa: E402  (must be imported after the patches)
 
 sys.exit(main())

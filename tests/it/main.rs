@@ -1,11 +1,11 @@
-//! The shop as its visitors meet it: API and pages over both stores, every bad input, and that all runtimes serve the
-//! same. One test binary; the tree mirrors the addresses.
+//! Integration tests of API and pages on both stores, including every kind of bad input and equality of all runtimes. One test
+//! binary; the modules mirror the URLs.
 
 #![expect(
     clippy::expect_used,
     clippy::assigning_clones,
     clippy::similar_names,
-    reason = "a test that cannot go on fails"
+    reason = "a test that cannot continue fails"
 )]
 
 mod access;

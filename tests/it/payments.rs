@@ -1,5 +1,4 @@
-//! The life of a payment after the checkout: the bank's page, webhooks, refunds, cancellations, fulfillment, and what the
-//! worker finishes.
+//! Payments after the checkout: the bank's page, webhooks, refunds, cancellations, fulfillment and the worker.
 
 use std::sync::Arc;
 
@@ -18,29 +17,29 @@ use time::{Duration, OffsetDateTime};
 use crate::harness::{Answer, BANK, Client, TestShop, WEBHOOK_SECRET, both_stores, text};
 
 both_stores!(
-    the_bank_asks_the_shopper_and_the_order_is_paid,
-    a_shopper_who_refuses_at_the_bank_gets_the_cart_back,
+    a_payment_confirmed_at_the_bank_pays_the_order,
+    a_payment_rejected_at_the_bank_restores_the_cart,
     a_webhook_alone_finishes_an_order,
-    webhooks_that_are_forged_stale_or_unreadable_are_refused,
-    webhooks_that_come_twice_late_or_in_any_order_change_nothing,
-    an_authorization_that_runs_out_is_a_decline,
-    a_shopper_who_never_comes_back_from_the_bank_loses_the_hold,
-    money_is_given_back_in_parts_and_once_per_key,
-    more_than_what_was_paid_is_not_given_back,
-    a_whole_refund_cancels_and_restocks,
+    forged_stale_and_unreadable_webhooks_are_rejected,
+    duplicate_late_and_unordered_webhooks_change_nothing,
+    an_expired_authorization_is_a_decline,
+    a_shopper_who_never_returns_from_the_bank_loses_the_reservation,
+    refunds_can_be_partial_and_are_made_once_per_key,
+    refunds_cannot_exceed_the_payment,
+    a_full_refund_cancels_and_restocks,
     an_operator_cancels_unpaid_and_paid_orders,
-    what_was_sent_is_not_cancelled_and_can_be_returned,
-    the_operators_page_does_all_of_it,
-    nothing_irreversible_happens_on_the_operators_page_before_it_is_confirmed,
+    a_shipped_order_cannot_be_canceled_but_returned,
+    the_administration_page_supports_every_action,
+    irreversible_actions_need_a_confirmation,
     what_only_operators_may_do_is_refused_to_others,
     events_are_delivered_in_order_until_the_sink_takes_no_more,
     one_event_that_is_refused_holds_up_no_other,
-    a_checkout_wakes_a_worker_that_had_nothing_to_do,
-    what_is_over_is_removed_and_told,
+    a_checkout_wakes_an_idle_worker,
+    expired_rows_are_deleted_and_reported,
     an_order_that_leaves_few_units_says_so,
 );
 
-/// Ten kettles for sale, and a visitor with two of them in the cart.
+/// Ten kettles in stock, and a visitor with two of them in the cart.
 async fn with_two_kettles(shop: &TestShop) -> Client {
     shop.sell(&fixtures::product("kettle").build(), 10).await;
     let mut client = shop.visitor("ada");
@@ -48,7 +47,7 @@ async fn with_two_kettles(shop: &TestShop) -> Client {
     client
 }
 
-/// An order that is paid, of two kettles.
+/// A paid order of two kettles.
 async fn paid_order(shop: &TestShop) -> Value {
     let mut client = with_two_kettles(shop).await;
     let answer = client.check_out("paid", "card_approved").await;
@@ -56,7 +55,7 @@ async fn paid_order(shop: &TestShop) -> Value {
     answer.json()
 }
 
-/// An order whose bank wants to ask the shopper.
+/// An order that requires confirmation at the bank.
 async fn order_at_the_bank(shop: &TestShop) -> (Client, Value) {
     let mut client = with_two_kettles(shop).await;
     let answer = client.check_out("bank", "card_requires_action").await;
@@ -64,21 +63,21 @@ async fn order_at_the_bank(shop: &TestShop) -> (Client, Value) {
     (client, answer.json())
 }
 
-/// The shopper's answer on the bank's page.
+/// The shopper's decision on the bank's page.
 fn at_the_bank(shop: &TestShop, order: &Value, approved: bool) {
     let url = text(&order["payment_action_url"]);
     let intent_id = url.strip_prefix(&format!("{BANK}/authenticate/")).expect("the bank's page").to_owned();
     shop.ledger.execute(&format!("bank {url}"), Command::Authenticate { intent_id, approved }).expect("an answer");
 }
 
-/// A webhook with this body, signed with this secret at this time.
+/// Sends a webhook with this body, signed with this secret at this time.
 async fn webhook(shop: &TestShop, body: &[u8], secret: &str, at: OffsetDateTime) -> Answer {
     let signature = sign(&SecretString::from(secret), at, body);
     let request = Request::post("/api/v1/payments/webhooks").header("shopease-signature", signature);
     shop.client().send(request.body(Body::from(body.to_vec())).expect("a request")).await
 }
 
-/// Every event the provider has had so far.
+/// All events of the provider so far.
 fn events(shop: &TestShop) -> Vec<Vec<u8>> {
     shop.ledger.events().iter().map(|event: &Event| serde_json::to_vec(event).expect("an event")).collect()
 }
@@ -87,10 +86,10 @@ async fn find(client: &mut Client, order: &Value) -> Value {
     client.get(&format!("/api/v1/orders/{}", text(&order["id"]))).await.json()
 }
 
-async fn the_bank_asks_the_shopper_and_the_order_is_paid(shop: TestShop) {
+async fn a_payment_confirmed_at_the_bank_pays_the_order(shop: TestShop) {
     let (mut client, order) = order_at_the_bank(&shop).await;
     assert_eq!((&order["state"], &order["payment_state"]), (&json!("pending"), &json!("requires_action")));
-    assert_eq!(shop.levels("KETTLE").await, (8, 2, 0), "held meanwhile");
+    assert_eq!(shop.levels("KETTLE").await, (8, 2, 0), "reserved");
     let again = client.check_out("bank", "card_requires_action").await;
     assert_eq!((again.status, again.json()), (StatusCode::ACCEPTED, order.clone()), "a double click changes nothing");
     let page = client.get(&format!("/orders/{}", text(&order["id"]))).await;
@@ -109,7 +108,7 @@ async fn the_bank_asks_the_shopper_and_the_order_is_paid(shop: TestShop) {
     shop.assert_books_agree().await;
 }
 
-async fn a_shopper_who_refuses_at_the_bank_gets_the_cart_back(shop: TestShop) {
+async fn a_payment_rejected_at_the_bank_restores_the_cart(shop: TestShop) {
     let (mut client, order) = order_at_the_bank(&shop).await;
     at_the_bank(&shop, &order, false);
     let path = format!("/api/v1/orders/{}/payment-checks", text(&order["id"]));
@@ -131,7 +130,7 @@ async fn a_webhook_alone_finishes_an_order(shop: TestShop) {
     shop.assert_books_agree().await;
 }
 
-async fn webhooks_that_are_forged_stale_or_unreadable_are_refused(shop: TestShop) {
+async fn forged_stale_and_unreadable_webhooks_are_rejected(shop: TestShop) {
     let (mut client, order) = order_at_the_bank(&shop).await;
     at_the_bank(&shop, &order, true);
     let (event, now) = (events(&shop).pop().expect("an event"), shop.clock.now());
@@ -149,10 +148,10 @@ async fn webhooks_that_are_forged_stale_or_unreadable_are_refused(shop: TestShop
     }
     let large = webhook(&shop, &vec![b' '; 256 * 1024 + 1], WEBHOOK_SECRET, now).await;
     assert_eq!(large.status, StatusCode::PAYLOAD_TOO_LARGE);
-    assert_eq!(find(&mut client, &order).await["state"], "pending", "nobody was believed");
+    assert_eq!(find(&mut client, &order).await["state"], "pending", "a rejected webhook changes nothing");
 }
 
-async fn webhooks_that_come_twice_late_or_in_any_order_change_nothing(shop: TestShop) {
+async fn duplicate_late_and_unordered_webhooks_change_nothing(shop: TestShop) {
     let (mut client, order) = order_at_the_bank(&shop).await;
     at_the_bank(&shop, &order, true);
     webhook(&shop, &events(&shop).pop().expect("an event"), WEBHOOK_SECRET, shop.clock.now()).await;
@@ -164,7 +163,7 @@ async fn webhooks_that_come_twice_late_or_in_any_order_change_nothing(shop: Test
     for event in all.iter().chain(&all) {
         assert_eq!(webhook(&shop, event, WEBHOOK_SECRET, shop.clock.now()).await.status, StatusCode::NO_CONTENT);
     }
-    // An event of an order that nobody knows, and one with an intent of another order.
+    // An event for an unknown order, and one with the intent of another order.
     let mut foreign: Value = serde_json::from_slice(&all[0]).expect("an event");
     foreign["data"]["order_id"] = json!(OrderId::derive("nobody's"));
     let other = paid_order_of(&shop, "grace").await;
@@ -184,7 +183,7 @@ async fn paid_order_of(shop: &TestShop, name: &str) -> Value {
     client.check_out(name, "card_approved").await.json()
 }
 
-async fn an_authorization_that_runs_out_is_a_decline(shop: TestShop) {
+async fn an_expired_authorization_is_a_decline(shop: TestShop) {
     let mut client = with_two_kettles(&shop).await;
     let answer = client.check_out("expires", "card_expires").await;
     assert_eq!(answer.problem(), (422, "payment-declined".to_owned()));
@@ -194,7 +193,7 @@ async fn an_authorization_that_runs_out_is_a_decline(shop: TestShop) {
     shop.assert_books_agree().await;
 }
 
-async fn a_shopper_who_never_comes_back_from_the_bank_loses_the_hold(shop: TestShop) {
+async fn a_shopper_who_never_returns_from_the_bank_loses_the_reservation(shop: TestShop) {
     let (mut client, order) = order_at_the_bank(&shop).await;
     shop.clock.advance(Duration::minutes(29));
     assert_eq!(shop.work().await.still_open, 1);
@@ -219,7 +218,7 @@ fn eur(amount_minor: i64) -> Value {
     json!({"amount_minor": amount_minor, "currency": "EUR"})
 }
 
-async fn money_is_given_back_in_parts_and_once_per_key(shop: TestShop) {
+async fn refunds_can_be_partial_and_are_made_once_per_key(shop: TestShop) {
     let order = paid_order(&shop).await;
     let mut operator = shop.operator().await;
     let total = order["total"]["amount_minor"].as_i64().expect("an amount");
@@ -239,7 +238,7 @@ async fn money_is_given_back_in_parts_and_once_per_key(shop: TestShop) {
     shop.assert_books_agree().await;
 }
 
-async fn more_than_what_was_paid_is_not_given_back(shop: TestShop) {
+async fn refunds_cannot_exceed_the_payment(shop: TestShop) {
     let order = paid_order(&shop).await;
     let mut operator = shop.operator().await;
     let total = order["total"]["amount_minor"].as_i64().expect("an amount");
@@ -249,7 +248,7 @@ async fn more_than_what_was_paid_is_not_given_back(shop: TestShop) {
     let sek = json!({"amount": {"amount_minor": 1, "currency": "SEK"}});
     assert_eq!(refund(&mut operator, &order, "k", &sek).await.rules(), ["invalid_value"]);
     assert_eq!(refund(&mut operator, &order, "k", &json!({"sum": 1})).await.status, 422);
-    // Nothing that is left out turns into everything, and two things at once are neither.
+    // A missing amount is not a full refund, and amount and all together are rejected.
     for body in [json!({}), json!({"all": false}), json!({"amount": null}), json!({"amount": eur(1), "all": true})] {
         let refused = refund(&mut operator, &order, "k", &body).await;
         assert_eq!(refused.rules(), ["invalid_value"], "{body}");
@@ -267,7 +266,7 @@ async fn more_than_what_was_paid_is_not_given_back(shop: TestShop) {
     assert_eq!(refund(&mut operator, &unpaid, "k", &json!({"all": true})).await.rules(), ["invalid_value"]);
 }
 
-async fn a_whole_refund_cancels_and_restocks(shop: TestShop) {
+async fn a_full_refund_cancels_and_restocks(shop: TestShop) {
     let order = paid_order(&shop).await;
     let mut operator = shop.operator().await;
     refund(&mut operator, &order, "part", &json!({"amount": eur(100)})).await;
@@ -305,7 +304,7 @@ async fn record_fulfillment(client: &mut Client, order: &Value, event: &str) -> 
     client.post(&path, &json!({"event": event})).await
 }
 
-async fn what_was_sent_is_not_cancelled_and_can_be_returned(shop: TestShop) {
+async fn a_shipped_order_cannot_be_canceled_but_returned(shop: TestShop) {
     let order = paid_order(&shop).await;
     let mut operator = shop.operator().await;
     assert_eq!(
@@ -324,7 +323,7 @@ async fn what_was_sent_is_not_cancelled_and_can_be_returned(shop: TestShop) {
     shop.assert_books_agree().await;
 }
 
-async fn the_operators_page_does_all_of_it(shop: TestShop) {
+async fn the_administration_page_supports_every_action(shop: TestShop) {
     let order = paid_order(&shop).await;
     let mut operator = shop.operator().await;
     let path = format!("/admin/orders/{}", text(&order["id"]));
@@ -359,7 +358,7 @@ async fn the_operators_page_does_all_of_it(shop: TestShop) {
     assert!(sent.contains("The order was marked as shipped."), "{sent}");
     let summary = "Mark as returned and restock 2 units";
     let returned = confirmed(&mut operator, &path, &fields("returned", ""), summary).await;
-    assert!(returned.contains("marked as returned: 2 units in stock again"), "{returned}");
+    assert!(returned.contains("marked as returned. 2 units were returned to stock"), "{returned}");
     let page = operator.get(&path).await.text();
     assert!(page.contains("Partially refunded") && page.contains("Returned"), "{page}");
     assert_eq!(shop.ledger.captures()[0].refunded.amount_minor, 150);
@@ -371,7 +370,7 @@ async fn post(operator: &mut Client, path: &str, fields: &[(&str, String)]) -> A
     operator.form(path, &fields).await
 }
 
-/// Presses the button, finds what it would do, confirms that: the page afterwards.
+/// Presses the button, checks the confirmation page and confirms. Returns the page afterwards.
 async fn confirmed(operator: &mut Client, path: &str, fields: &[(&str, String)], summary: &str) -> String {
     let asked = post(operator, path, fields).await;
     assert_eq!(asked.status, StatusCode::OK, "{}", asked.text());
@@ -384,17 +383,17 @@ async fn confirmed(operator: &mut Client, path: &str, fields: &[(&str, String)],
             return operator.get(done.header("location")).await.text();
         }
     }
-    panic!("{summary} was not done");
+    panic!("{summary} was not executed");
 }
 
-async fn nothing_irreversible_happens_on_the_operators_page_before_it_is_confirmed(shop: TestShop) {
+async fn irreversible_actions_need_a_confirmation(shop: TestShop) {
     let order = paid_order(&shop).await;
     let total = order["total"]["amount_minor"].to_string();
     let mut operator = shop.operator().await;
     let path = format!("/admin/orders/{}", text(&order["id"]));
     let page = operator.get(&path).await;
     let (csrf, key, amount) = (page.hidden("csrf"), page.hidden("idempotency_key"), page.hidden("amount"));
-    assert_eq!(amount.replace('.', ""), total, "all that is left is in the field, to be seen");
+    assert_eq!(amount.replace('.', ""), total, "the field shows the full refundable amount");
     let with = |action: &str, amount: &str, confirmed: &str| {
         let pairs = [("csrf", csrf.as_str()), ("idempotency_key", &key), ("currency", "EUR"), ("action", action)];
         let more = [("amount", amount), ("confirmed", confirmed)];
@@ -404,18 +403,21 @@ async fn nothing_irreversible_happens_on_the_operators_page_before_it_is_confirm
     for (action, confirmed, status) in [
         ("refund", "", StatusCode::OK),
         ("cancel", "", StatusCode::OK),
-        // What is confirmed is not what would happen.
+        // The confirmed summary differs from the current one.
         ("refund", "Refund €1.00", StatusCode::CONFLICT),
         ("cancel", whole.as_str(), StatusCode::CONFLICT),
     ] {
         let asked = post(&mut operator, &path, &with(action, &amount, confirmed)).await;
         assert_eq!(asked.status, status, "{action} {confirmed}");
         let page = asked.text();
-        assert!(page.contains(&format!("€{amount} goes back")) && page.contains("2 units return to stock"), "{page}");
+        assert!(
+            page.contains(&format!("€{amount} is refunded to the card")) && page.contains("2 units return to stock"),
+            "{page}"
+        );
     }
     assert_eq!(find(&mut operator, &order).await, order, "nothing was done");
     assert_eq!(shop.ledger.captures()[0].refunded.amount_minor, 0);
-    // Somebody refunds a part meanwhile: the sum that was named is not what a cancellation would refund now.
+    // After a partial refund in the meantime, a cancellation would refund another amount than shown.
     let cancellation = format!("Cancel the order and refund €{amount}");
     refund(&mut operator, &order, "part", &json!({"amount": eur(100)})).await;
     let asked = post(&mut operator, &path, &with("cancel", "", &cancellation)).await;
@@ -454,7 +456,7 @@ async fn what_only_operators_may_do_is_refused_to_others(shop: TestShop) {
     assert_eq!(shop.ledger.captures()[0].refunded.amount_minor, 0);
 }
 
-/// Takes this many events, then no more.
+/// Accepts this many events, then rejects all.
 struct Tired(std::sync::Mutex<(usize, Vec<String>)>);
 
 #[async_trait::async_trait]
@@ -483,7 +485,7 @@ async fn events_are_delivered_in_order_until_the_sink_takes_no_more(shop: TestSh
     shop.assert_books_agree().await;
 }
 
-/// Refuses each `order.placed`.
+/// Rejects each `order.placed`.
 struct Choosy;
 
 #[async_trait::async_trait]
@@ -504,7 +506,7 @@ async fn one_event_that_is_refused_holds_up_no_other(shop: TestShop) {
     assert_eq!(shop.topics().await, ["order.placed", "order.placed"]);
 }
 
-/// Tells what it takes.
+/// Reports the events it accepts.
 struct Telling(tokio::sync::mpsc::UnboundedSender<String>);
 
 #[async_trait::async_trait]
@@ -517,13 +519,13 @@ impl EventSink for Telling {
     }
 }
 
-async fn a_checkout_wakes_a_worker_that_had_nothing_to_do(shop: TestShop) {
+async fn a_checkout_wakes_an_idle_worker(shop: TestShop) {
     use std::time::Duration;
     shop.sell(&fixtures::product("kettle").build(), 10).await;
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
     let worker = Worker::new(shop.local.clone(), Arc::new(Telling(tell)));
     let working = tokio::spawn(async move { worker.run_forever(Duration::from_millis(400)).await });
-    // After 0.4, 0.8, 1.6 and 3.2 seconds the next pause is one of 4.8.
+    // After pauses of 0.4, 0.8, 1.6 and 3.2 seconds, the next is 4.8 seconds.
     tokio::time::sleep(Duration::from_millis(6_300)).await;
     paid_order_of(&shop, "grace").await;
     let heard = tokio::time::timeout(Duration::from_secs(3), told.recv()).await;
@@ -531,14 +533,14 @@ async fn a_checkout_wakes_a_worker_that_had_nothing_to_do(shop: TestShop) {
     working.abort();
 }
 
-async fn what_is_over_is_removed_and_told(shop: TestShop) {
+async fn expired_rows_are_deleted_and_reported(shop: TestShop) {
     paid_order(&shop).await;
     assert_eq!(shop.work().await.purged, 0);
     shop.clock.advance(Duration::days(8));
     let messages = shop.work().await.purged;
     shop.clock.advance(Duration::days(40));
     let rest = shop.work().await.purged;
-    // On PostgreSQL two messages, then the key and the cart; on DynamoDB the engine does it by itself.
+    // On PostgreSQL, two messages, then the key and the cart; DynamoDB deletes expired items itself.
     assert!([(2, 2), (0, 0)].contains(&(messages, rest)), "{messages} messages, then {rest} rows");
     assert_eq!(shop.work().await.purged, 0);
     shop.assert_books_agree().await;

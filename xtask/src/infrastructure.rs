@@ -1,6 +1,7 @@
-//! Checks of `terraform/`, without an AWS account: format, validity, descriptions, tests with mocks, checkov, and a round trip on moto
-//! (apply, a second plan that changes nothing, destroy), and the functions against those of SAM. Everything runs on a copy elsewhere, so that neither state nor plugins get
-//! into the sources, and several runs do not meet.
+//! Checks of `terraform/` without an AWS account: format, validity, descriptions, tests with mocks, checkov, a round
+//! trip on moto (apply, a second plan without changes, destroy), and a comparison of the functions with those of SAM.
+//! Everything runs on a copy, so that neither state nor plugins get into the sources, and concurrent runs do not
+//! interfere.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
@@ -15,26 +16,26 @@ use crate::terraform_modules;
 use crate::test::Outcome;
 use crate::tools::{Scratch, command, find_program, output, python_programs, root};
 
-/// Environment that is emulated.
+/// The emulated environment.
 const ENVIRONMENT: &str = "dev";
 /// Copies of the stack: for the round trip, and for the comparison with SAM.
 const EMULATED: [&str; 2] = ["emulated", "compared"];
-/// Place of the functions' artefacts, as in `terraform/emulator/emulator.tfvars`.
+/// Location of the functions' artifacts, as in `terraform/emulator/emulator.tfvars`.
 const ARTEFACTS: [&str; 2] = ["artefacts", "release"];
 
-/// Runs every check; all of them are reported before the first failure is.
+/// Runs every check; all are run before the first failure is reported.
 ///
 /// # Errors
-/// When a check fails or a tool cannot be had.
+/// If a check fails or a tool cannot be installed.
 pub fn run() -> Result<Outcome> {
     let Some(terraform) = find_program("terraform", &[]) else {
         return Ok(Outcome::Skipped("terraform is not on PATH".to_owned()));
     };
     let work = WorkingCopy::new(terraform)?;
-    // The round trip mostly waits for the provider's own pauses, so the others run meanwhile.
+    // The round trip mostly waits for the provider's own pauses, so the other checks run at the same time.
     let failures: Vec<_> = std::thread::scope(|scope| {
         let round_trip = scope.spawn(|| work.timed("apply, plan, destroy on moto", WorkingCopy::round_trip));
-        let same = scope.spawn(|| work.timed("the functions as SAM has them", WorkingCopy::same_as_sam));
+        let same = scope.spawn(|| work.timed("comparison of the functions with SAM", WorkingCopy::same_as_sam));
         let mut failures = vec![
             work.timed("format", WorkingCopy::format),
             work.timed("descriptions", |_| terraform_modules::check(&root().join("terraform"))),
@@ -43,7 +44,7 @@ pub fn run() -> Result<Outcome> {
             work.timed("stack: validate, tests", |work| work.tests("stack")),
         ];
         for thread in [round_trip, same] {
-            failures.push(thread.join().unwrap_or_else(|_| Some("a part panicked".to_owned())));
+            failures.push(thread.join().unwrap_or_else(|_| Some("a check panicked".to_owned())));
         }
         failures.into_iter().flatten().collect()
     });
@@ -53,11 +54,11 @@ pub fn run() -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// A copy of `terraform/` and of what it reads, for one run.
+/// A copy of `terraform/` and of the files that it reads, for one run.
 struct WorkingCopy {
     terraform: PathBuf,
     directory: Scratch,
-    /// Where provider plugins are, if not to be downloaded.
+    /// Directory with provider plugins, if they are not to be downloaded.
     plugins: Option<PathBuf>,
 }
 
@@ -70,14 +71,14 @@ impl WorkingCopy {
             fs::copy(root().join(file), copy.join(file))?;
         }
         copy_tree(&root().join("terraform"), &copy.join("terraform"))?;
-        // A root of its own for each emulated deployment: its override, its state.
+        // A separate root for each emulated deployment, with its own override and state.
         for directory in EMULATED {
             copy_tree(&root().join("terraform/stack"), &copy.join("terraform").join(directory))?;
         }
         Ok(Self { terraform, directory, plugins: plugin_directory() })
     }
 
-    /// Runs a part, prints what it took, and tells how it failed.
+    /// Runs a check and prints its duration. Returns the error if it failed.
     fn timed(&self, name: &str, part: impl FnOnce(&Self) -> Result<()>) -> Option<String> {
         let begun = Instant::now();
         let result = part(self);
@@ -135,7 +136,7 @@ impl WorkingCopy {
     fn round_trip(&self) -> Result<()> {
         let emulated = Emulated::new(self, EMULATED[0], &[])?;
         quiet(emulated.terraform("apply").arg("-auto-approve"))?;
-        // Exit code 2: there would be changes, so something is read back as another thing than was written.
+        // Exit code 2 means that there are changes: something is read back differently than it was written.
         quiet(emulated.terraform("plan").arg("-detailed-exitcode")).context("the second plan is not empty")?;
         quiet(emulated.terraform("destroy").arg("-auto-approve"))
     }
@@ -149,7 +150,7 @@ impl WorkingCopy {
     }
 }
 
-/// A copy of the stack with a moto of its own.
+/// A copy of the stack with its own moto.
 struct Emulated<'work> {
     work: &'work WorkingCopy,
     directory: &'static str,
@@ -167,7 +168,7 @@ impl<'work> Emulated<'work> {
         Ok(Self { work, directory, moto, settings })
     }
 
-    /// A command of Terraform with the variables of this deployment, against its moto.
+    /// A Terraform command with the variables of this deployment, against its moto.
     fn terraform(&self, verb: &str) -> Command {
         let mut terraform = self.work.terraform(self.directory);
         terraform.args([verb, "-no-color", "-input=false", "-parallelism=20"]);
@@ -182,7 +183,7 @@ impl<'work> Emulated<'work> {
     }
 }
 
-/// A moto that lives as long as this value: it ends when its standard input does.
+/// A moto server that ends with this value, because its standard input ends.
 struct Moto {
     process: Child,
     port: u16,
@@ -209,13 +210,13 @@ impl Moto {
 
 impl Drop for Moto {
     fn drop(&mut self) {
-        // Nothing can be done about a process that is gone already.
+        // Nothing to do about a process that has already exited.
         drop(self.process.kill());
         drop(self.process.wait());
     }
 }
 
-/// Runs a command; what it prints is shown only when it fails.
+/// Runs a command; its output is shown only if it fails.
 fn quiet(command: &mut Command) -> Result<()> {
     let output = command.output().with_context(|| format!("cannot run {command:?}"))?;
     if output.status.success() {
@@ -223,7 +224,7 @@ fn quiet(command: &mut Command) -> Result<()> {
     }
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text);
-    // Not what was fine before.
+    // Skips the lines about what worked.
     let progress = [
         ": Creating...",
         "Still ",
@@ -239,7 +240,8 @@ fn quiet(command: &mut Command) -> Result<()> {
     bail!("{command:?} ({}):\n{last}", output.status);
 }
 
-/// Directory with provider plugins, as `<host>/<namespace>/<provider>`: the one of `TF_PLUGIN_DIR`, or one where systems keep such.
+/// Directory with provider plugins, as `<host>/<namespace>/<provider>`: from `TF_PLUGIN_DIR`, or a usual system
+/// directory.
 fn plugin_directory() -> Option<PathBuf> {
     let (given, home) = (std::env::var_os("TF_PLUGIN_DIR"), std::env::var_os("HOME"));
     if let Some(given) = given {
@@ -251,7 +253,7 @@ fn plugin_directory() -> Option<PathBuf> {
     home.into_iter().chain(places).flat_map(|place| subdirectories(&place).collect::<Vec<_>>()).find(holds_aws)
 }
 
-/// Directories directly below one; none where it does not exist.
+/// Direct subdirectories; none if the directory does not exist.
 pub fn subdirectories(directory: &Path) -> impl Iterator<Item = PathBuf> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     entries.map(|entry| entry.path()).filter(|path| path.is_dir())
@@ -262,7 +264,7 @@ fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let name = entry.file_name();
-        // What somebody's own terraform left there.
+        // Leftovers of a developer's own Terraform runs.
         if name.to_string_lossy().starts_with(".terraform") || name.to_string_lossy().contains(".tfstate") {
             continue;
         }

@@ -1,4 +1,4 @@
-//! What the shop keeps in a data directory: for whom, and what it says when something of it is gone.
+//! The shop's data directory: who can read it, and the messages when a part of it is missing.
 
 #![cfg(unix)]
 
@@ -25,12 +25,12 @@ fn command(directory: &Path, port: u16, args: &[&str]) -> Command {
     command
 }
 
-/// Runs the shop until it is ready, then stops it; gives what it printed.
+/// Runs the shop until it is ready, then stops it; returns its output.
 fn run(directory: &Path, args: &[&str], while_ready: impl FnOnce()) -> Output {
     let port = free_port();
     let child = command(directory, port, args).spawn().expect("the binary starts");
     let begun = Instant::now();
-    while get(port, "/readyz").map(|answer| answer.status).ok() != Some(200) {
+    while get(port, "/readyz").map(|response| response.status).ok() != Some(200) {
         assert!(begun.elapsed() < Duration::from_mins(1), "the shop is not ready after a minute");
         thread::sleep(Duration::from_millis(50));
     }
@@ -45,7 +45,7 @@ fn stop(child: Child) -> Output {
 }
 
 #[test]
-fn files_are_for_their_owner_alone_whatever_the_directory_allows() {
+fn files_are_restricted_to_their_owner_whatever_the_directory_allows() {
     let directory = tempfile::tempdir().expect("a directory");
     fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).expect("a mode");
     let check = || {
@@ -61,16 +61,16 @@ fn files_are_for_their_owner_alone_whatever_the_directory_allows() {
         }
     };
     let output = run(directory.path(), &[], check);
-    assert!(!String::from_utf8_lossy(&output.stdout).contains("DynamoDB"), "nobody asked for a port");
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("DynamoDB"), "no port is configured");
     for entry in fs::read_dir(directory.path()).expect("a directory") {
-        // As an earlier release left them.
+        // Modes from an earlier release.
         fs::set_permissions(entry.expect("an entry").path(), Permissions::from_mode(0o644)).expect("a mode");
     }
     run(directory.path(), &[], check);
 }
 
 #[test]
-fn a_store_that_is_gone_beside_its_payments_is_no_new_shop() {
+fn a_missing_store_beside_its_payments_is_an_error() {
     let directory = tempfile::tempdir().expect("a directory");
     let (store, journal) = (directory.path().join("shopease.sqlite"), directory.path().join("payments.jsonl"));
     run(directory.path(), &[], || {});
@@ -82,13 +82,13 @@ fn a_store_that_is_gone_beside_its_payments_is_no_new_shop() {
             fs::remove_file(&store).expect("no store");
         }
         for args in [&["serve"][..], &["worker", "--once"], &["audit"], &["migrate"]] {
-            let refused = command(directory.path(), free_port(), args).output().expect("it ends");
-            let text = String::from_utf8_lossy(&refused.stderr);
-            assert!(!refused.status.success(), "{args:?}");
+            let failed = command(directory.path(), free_port(), args).output().expect("it ends");
+            let text = String::from_utf8_lossy(&failed.stderr);
+            assert!(!failed.status.success(), "{args:?}");
             for expected in [&*store.to_string_lossy(), &*journal.to_string_lossy(), "--fresh"] {
                 assert!(text.contains(expected), "{args:?}: {text}");
             }
-            assert_eq!(fs::metadata(&store).map_or(0, |store| store.len()), 0, "it stays as it is");
+            assert_eq!(fs::metadata(&store).map_or(0, |store| store.len()), 0, "it is unchanged");
         }
     }
     run(directory.path(), &["--fresh"], || {});

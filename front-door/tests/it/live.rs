@@ -1,4 +1,4 @@
-//! The live page's addresses.
+//! The live page's resources.
 
 use std::time::Duration;
 
@@ -8,26 +8,26 @@ use shopease_shop::testing::Stopwatch;
 
 use crate::support::{Connection, Door, Options, get, send};
 
-/// The snapshots in a stream of server-sent events that have arrived whole.
+/// The complete snapshots in a stream of server-sent events.
 fn snapshots(stream: &str) -> Vec<Value> {
     let whole = |part: &&str| part.ends_with('}');
     let events = stream.split("data: ").skip(1).filter_map(|event| event.split_once("\n\n").map(|(event, _)| event));
     events.filter(whole).map(|event| serde_json::from_str(event).expect("JSON")).collect()
 }
 
-/// Whether so many requests are in the last snapshot.
+/// Whether the last snapshot counts this many requests.
 fn last_counts(stream: &str, requests: u64) -> bool {
     let all = snapshots(stream);
     let of = |runtime: &str| all.last().and_then(|last| last["runtimes"][runtime]["requests"].as_u64());
     of("fargate").zip(of("lambda")).is_some_and(|(fargate, lambda)| fargate + lambda == requests)
 }
 
-/// `cargo xtask test` runs it last, alone on the machine.
+/// `cargo xtask test` runs it last, with nothing beside it.
 mod timing {
     use super::*;
 
     #[tokio::test]
-    async fn snapshots_arrive_each_second_and_count_what_passed() {
+    async fn snapshots_arrive_each_second_and_count_requests() {
         let door = Door::start(Options { weights: Pair { fargate: 2, lambda: 1 }, ..Options::default() }).await;
         let mut connection = Connection::open(door.address).await;
         let begun = Stopwatch::start();
@@ -35,7 +35,7 @@ mod timing {
         let received = connection.read_until(|text| snapshots(text).len() == 1).await;
         assert!(
             begun.elapsed() < Duration::from_secs(1),
-            "the first one comes at once, not after {:?}",
+            "the first one arrives at once, not after {:?}",
             begun.elapsed()
         );
         let head = received.split("\r\n\r\n").next().expect("a header").to_ascii_lowercase();
@@ -43,7 +43,7 @@ mod timing {
         assert_eq!(snapshots(&received)[0]["runtimes"]["lambda"]["requests"], 0);
         for _ in 0..6 {
             assert_eq!(get(door.address, "/products", &[]).await.status, 200);
-            door.settled().await;
+            door.idle().await;
         }
         assert_eq!(get(door.address, "/cart?do=close", &[]).await.status, 502);
         let received = connection.read_until(|text| snapshots(text).len() >= 4 && last_counts(text, 5 + 2)).await;
@@ -68,12 +68,12 @@ mod timing {
         assert!(area("storefront")["max_memory_bytes"].as_u64() > Some(1024 * 1024), "{last}");
         assert!(area("admin")["environments"].is_null(), "it has no function here");
         let state = get(door.address, "/_front-door/state", &[]).await;
-        assert_eq!(state.json()["runtimes"]["lambda"]["requests"], 2, "looking is not counted");
+        assert_eq!(state.json()["runtimes"]["lambda"]["requests"], 2, "requests to the page are not counted");
     }
 }
 
 #[tokio::test]
-async fn unknown_paths_and_methods_are_refused() {
+async fn unknown_paths_and_methods_are_rejected() {
     let door = Door::start(Options::default()).await;
     for (method, path, expected) in [
         ("GET", "/_front-door", 200),
@@ -88,7 +88,7 @@ async fn unknown_paths_and_methods_are_refused() {
         let request = format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
         assert_eq!(send(door.address, request).await.status, expected, "{method} {path}");
     }
-    // An address of the shop that only begins alike.
+    // A path of the shop that only has the same beginning.
     let reply = get(door.address, "/_front-doors", &[]).await;
     assert_eq!((reply.status, reply.path()), (200, "fargate"));
 }

@@ -2,9 +2,9 @@
 
 use shopease_shop::domain::{Currency, Money};
 
-/// Decimal places that Stripe counts, where they differ from ISO 4217's. Stripe takes no fractions of the ariary, and
-/// still wants two decimals (always 00) for the krona and the shilling, which have lost theirs. HUF and TWD need nothing:
-/// they are without decimals only in payouts.
+/// Decimal places that Stripe uses, where they differ from ISO 4217's. Stripe accepts no fractions of the ariary, and
+/// still requires two decimals (always 00) for the krona and the shilling, which no longer have any. HUF and TWD need
+/// no entry: they have no decimals only in payouts.
 const EXCEPTIONS: [(&str, u32); 3] = [("ISK", 2), ("MGA", 0), ("UGX", 2)];
 
 fn exponent(currency: Currency) -> u32 {
@@ -12,22 +12,22 @@ fn exponent(currency: Currency) -> u32 {
     exception.map_or(currency.exponent(), |(_, exponent)| *exponent)
 }
 
-/// An amount as Stripe wants it; `None` when Stripe cannot take it.
+/// Converts an amount to Stripe's units; `None` if Stripe cannot represent it.
 pub(super) fn to_stripe(money: Money) -> Option<i64> {
     let (ours, theirs) = (money.currency.exponent(), exponent(money.currency));
-    // Of currencies with three decimals the last must be zero.
+    // For currencies with three decimals, the last digit must be zero.
     if theirs == 3 && money.amount_minor % 10 != 0 {
         return None;
     }
     rescale(money.amount_minor, ours, theirs)
 }
 
-/// An amount that Stripe told; `None` when it is no whole number of our minor units.
+/// Converts an amount from Stripe's units; `None` if it is not a whole number of our minor units.
 pub(super) fn from_stripe(amount: i64, currency: Currency) -> Option<Money> {
     rescale(amount, exponent(currency), currency.exponent()).map(|amount_minor| Money::new(amount_minor, currency))
 }
 
-/// The smallest amount that Stripe takes of a currency, in minor units: amounts are multiples of it.
+/// The smallest step of Stripe's amounts in a currency, in minor units: amounts are multiples of it.
 pub(super) fn step_minor(currency: Currency) -> i64 {
     let steps = [1, 10, 100, 1_000];
     steps.into_iter().find(|step| to_stripe(Money::new(*step, currency)).is_some()).unwrap_or(1)

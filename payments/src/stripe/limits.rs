@@ -1,8 +1,9 @@
-//! Which totals Stripe charges to a card: <https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts>, read in
-//! 2026.
+//! Limits on the amount of a Stripe charge: <https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts>, as
+//! of 2026.
 //!
-//! The minimum is that of the currency in which Stripe pays out. The table holds where both are the same, as in most shops;
-//! where they differ, Stripe may refuse a little more, and that is told as a limit, too.
+//! The minimum depends on the currency in which Stripe pays out. The table assumes that it is the same as the charge
+//! currency, as in most shops. Where it differs, Stripe may reject slightly larger amounts, which is also reported as a
+//! limit.
 
 use shopease_shop::domain::{ChargeLimits, Currency};
 
@@ -36,7 +37,7 @@ const MINIMUMS: [(&str, i64); 24] = [
     ("USD", 50),
 ];
 
-/// Largest charge, in digits of Stripe's units, where it is not eight.
+/// Largest charge as a number of digits in Stripe's units, where it is not eight.
 const DIGITS: [(&str, u32); 6] = [("COP", 10), ("HUF", 10), ("IDR", 12), ("INR", 9), ("JPY", 10), ("LBP", 12)];
 
 /// The limits of a currency.
@@ -56,7 +57,7 @@ mod tests {
     use crate::stripe::amount::to_stripe;
 
     #[test]
-    fn what_is_within_the_limits_has_an_amount_at_stripe() {
+    fn amounts_within_the_limits_can_be_converted() {
         for (code, minimum, maximum, step) in [
             ("EUR", 50, 99_999_999, 1),
             ("GBP", 30, 99_999_999, 1),
@@ -82,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn every_minimum_is_of_a_currency_and_can_be_charged() {
+    fn every_minimum_has_a_valid_currency_and_can_be_charged() {
         for (code, minimum) in MINIMUMS {
             let currency: Currency = code.parse().expect("a currency");
             assert!(of(currency).divides(Money::new(minimum, currency)), "{code}");

@@ -1,13 +1,13 @@
-//! Where the shop's events go: whoever wants to know of orders outside the shop.
+//! Delivery of the shop's events to external consumers.
 
 use async_trait::async_trait;
 
 use super::OutboxMessage;
 
-/// Takes events. They come at least once, mostly in order; the id of a message tells a repeated one.
+/// Receives events. Delivery is at least once and mostly in order; consumers can recognize duplicates by the message ID.
 #[async_trait]
 pub trait EventSink: Send + Sync {
-    /// Delivers messages, oldest first; gives those that were taken. The others will be delivered again.
+    /// Delivers messages, oldest first. Returns those that were accepted; the others will be delivered again.
     async fn deliver(&self, messages: &[OutboxMessage]) -> Vec<OutboxMessage>;
 }
 

@@ -1,4 +1,4 @@
-# The shop's one table. Keys and attributes are those of storage/src/dynamodb/table.rs; docs/dynamodb-keys.md has the access patterns.
+# The shop's only table. Keys and attributes are defined in storage/src/dynamodb/table.rs; docs/dynamodb-keys.md lists the access patterns.
 
 resource "aws_dynamodb_table" "this" {
   name                        = var.name
@@ -32,7 +32,7 @@ resource "aws_dynamodb_table" "this" {
   }
 }
 
-# Throttles by kind, since ThrottledRequests is counted a table and an operation only: an alarm on the table's name would never ring.
+# Throttles by kind: ThrottledRequests exists only per table and operation, so an alarm on the table alone would never fire.
 module "alarms" {
   source = "../alarms"
 

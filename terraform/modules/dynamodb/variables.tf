@@ -5,19 +5,19 @@ variable "name" {
 }
 
 variable "protected" {
-  description = "Whether deleting the table is refused."
+  description = "Whether deletion protection is on."
   type        = bool
   nullable    = false
 }
 
 variable "kms_key_arn" {
-  description = "Key that encrypts the table."
+  description = "KMS key that encrypts the table."
   type        = string
   nullable    = false
 }
 
 variable "alarm_topic_arns" {
-  description = "Who hears of alarms."
+  description = "SNS topics that alarms notify."
   type        = list(string)
   nullable    = false
 }

@@ -1,5 +1,5 @@
-//! Too much at once, and neighbours that are slow: every answer comes in time, what is too much is refused early, the
-//! rest is served as well as before, and a calm shop is its old self within seconds.
+//! Overload and slow dependencies: every response is in time, excess requests are rejected early, the others are served as well as
+//! before, and the shop recovers within seconds.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -32,7 +32,7 @@ use crate::fronted::{Before, Fronted};
 use crate::harness::{Answer, Client, TestShop};
 use crate::remote::{Server, listen};
 
-/// A shop with limits of its own.
+/// A shop with its own limits.
 fn app(services: Services, limits: &MapEnv) -> App {
     let mut reader = Reader::new(limits);
     let http = HttpConfig::read(&mut reader);
@@ -40,21 +40,21 @@ fn app(services: Services, limits: &MapEnv) -> App {
     App::new(services, Arc::new(SeededIds::new(8)), http)
 }
 
-/// A way to a neighbour that can be made slow: every request is held for a while, and only so many are held at a time,
-/// in the order they came, whether or not anybody still waits for them.
-struct SlowWay {
+/// A proxy that can be slowed down: every request is delayed, with a limited number at a time, in order of arrival, even if the client
+/// has disconnected.
+struct SlowProxy {
     address: String,
     delay_ms: Arc<AtomicU64>,
     task: JoinHandle<()>,
 }
 
-impl Drop for SlowWay {
+impl Drop for SlowProxy {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-impl SlowWay {
+impl SlowProxy {
     async fn to(target: String, at_once: usize) -> Self {
         let (url, listener) = listen().await;
         let delay_ms = Arc::new(AtomicU64::new(0));
@@ -69,14 +69,14 @@ impl SlowWay {
 
 async fn relay(listener: TcpListener, target: String, delay_ms: Arc<AtomicU64>, turns: Arc<Semaphore>) {
     while let Ok((near, _)) = listener.accept().await {
-        let far = TcpStream::connect(&target).await.expect("the neighbour is there");
+        let far = TcpStream::connect(&target).await.expect("the target accepts connections");
         let (delay_ms, turns) = (Arc::clone(&delay_ms), Arc::clone(&turns));
         let ((mut near_in, mut near_out), (mut far_in, mut far_out)) = (near.into_split(), far.into_split());
         tokio::spawn(async move {
             let mut chunk = vec![0; 64 * 1024];
             while let Ok(count @ 1..) = near_in.read(&mut chunk).await {
                 let turn = turns.acquire().await.expect("never closed");
-                // Ends early when the neighbour is well again.
+                // Ends early when the delay is removed.
                 let begun = Instant::now();
                 while begun.elapsed() < Duration::from_millis(delay_ms.load(Ordering::SeqCst)) {
                     sleep(Duration::from_millis(10)).await;
@@ -91,7 +91,7 @@ async fn relay(listener: TcpListener, target: String, delay_ms: Arc<AtomicU64>, 
     }
 }
 
-/// What became of requests.
+/// Results of requests.
 #[derive(Debug, Default)]
 struct Tally {
     good: u32,
@@ -129,7 +129,7 @@ async fn timed(mut client: Client, path: &str) -> (Answer, Duration) {
 
 const PRODUCT: &str = "/api/v1/products/kettle";
 
-/// As many clients as given, each asking again as soon as it has an answer.
+/// Closed loop: a number of clients, each sending the next request as soon as it has a response.
 async fn closed_loop(router: &Router, clients: usize, time: Duration) -> Tally {
     let (end, mut all) = (Instant::now() + time, JoinSet::new());
     for _ in 0..clients {
@@ -144,13 +144,13 @@ async fn closed_loop(router: &Router, clients: usize, time: Duration) -> Tally {
     }
     let mut tally = Tally::default();
     while let Some(answers) = all.join_next().await {
-        // Who answers after the end was asked before it: as many as began before the beginning and are not here.
+        // Responses after the end belong to requests before it; as many from before the start are missing.
         answers.expect("a client").iter().for_each(|(answer, took)| tally.note(answer, *took));
     }
     tally
 }
 
-/// So many requests a second, whatever becomes of them.
+/// Open loop: a rate of requests per second, regardless of their results.
 async fn open_loop(router: &Router, per_second: f64, time: Duration) -> Tally {
     let (end, mut all) = (Instant::now() + time, JoinSet::new());
     let mut ticks = interval(Duration::from_secs_f64(1.0 / per_second));
@@ -166,7 +166,7 @@ async fn open_loop(router: &Router, per_second: f64, time: Duration) -> Tally {
     tally
 }
 
-/// Probes four times a second, until it is stopped: they are answered whatever happens. Gives when it was not ready.
+/// Probes four times per second until stopped. Probes must always get a response. Returns the times at which the shop was not ready.
 fn watch_probes(router: Router, stop: Arc<AtomicBool>) -> JoinHandle<Vec<Duration>> {
     tokio::spawn(async move {
         let (begun, mut unready) = (Instant::now(), Vec::new());
@@ -184,7 +184,7 @@ fn watch_probes(router: Router, stop: Arc<AtomicBool>) -> JoinHandle<Vec<Duratio
     })
 }
 
-/// How long it takes until the shop is ready and 20 requests in a row are served at once.
+/// Time until the shop is ready and serves 20 consecutive requests without delay.
 async fn recovery(router: &Router, path: &str) -> Duration {
     let begun = Stopwatch::start();
     let mut good = 0;
@@ -198,22 +198,22 @@ async fn recovery(router: &Router, path: &str) -> Duration {
     begun.elapsed()
 }
 
-/// Rates of a shop whose neighbour takes 2 s a request and 24 requests at a time.
+/// Rates of a shop whose backend takes 2 s per request, with 24 requests at a time.
 #[tokio::test(flavor = "multi_thread")]
-async fn at_twice_the_load_a_slow_neighbour_is_used_as_well_as_before() {
+async fn at_twice_the_load_the_goodput_stays_the_same() {
     const AT_ONCE: usize = 24;
-    // With 100,000 places the goodput was 29 % of the peak: the neighbour works for those who are gone.
+    // With a limit of 100,000 requests, the goodput was 29% of the peak: the backend worked for clients that had disconnected.
     const PLACES: &str = "32";
     on_dynamodb(|store| async {
         let backend = TestShop::new(store);
         backend.sell(&fixtures::product("kettle").build(), 5).await;
         let server = Server::start(backend.router()).await;
-        let way = SlowWay::to(server.url.trim_start_matches("http://").to_owned(), AT_ONCE).await;
+        let proxy = SlowProxy::to(server.url.trim_start_matches("http://").to_owned(), AT_ONCE).await;
         let limits = MapEnv::new([("SHOPEASE_REQUESTS_IN_FLIGHT", PLACES), ("SHOPEASE_REQUEST_TIMEOUT_MS", "5000")]);
-        let router = shop_http::all(app(Services::of(RemoteShop::new(&way.address).expect("a URL")), &limits));
+        let router = shop_http::all(app(Services::of(RemoteShop::new(&proxy.address).expect("a URL")), &limits));
         assert_eq!(Client::new(router.clone()).get(PRODUCT).await.status, 200);
 
-        way.delay(Duration::from_secs(2));
+        proxy.delay(Duration::from_secs(2));
         let begun = Instant::now();
         let peak = closed_loop(&router, AT_ONCE, Duration::from_secs(7)).await;
         let peak_rate = f64::from(peak.good) / begun.elapsed().as_secs_f64();
@@ -224,7 +224,7 @@ async fn at_twice_the_load_a_slow_neighbour_is_used_as_well_as_before() {
         let begun = Instant::now();
         let double = open_loop(&router, peak_rate * 2.0, Duration::from_secs(16)).await;
         let double_rate = f64::from(double.good) / begun.elapsed().as_secs_f64();
-        way.delay(Duration::ZERO);
+        proxy.delay(Duration::ZERO);
         let recovered = recovery(&router, PRODUCT).await;
         stop.store(true, Ordering::SeqCst);
         let unready = probes.await.expect("the probes are answered");
@@ -236,15 +236,15 @@ async fn at_twice_the_load_a_slow_neighbour_is_used_as_well_as_before() {
         assert!(goodput >= 0.8, "{goodput}");
         assert!(double.longest < Duration::from_millis(5_500), "the deadline of 5 s is kept: {:?}", double.longest);
         assert!(double.longest_refusal < Duration::from_millis(600), "refused early: {:?}", double.longest_refusal);
-        assert!(unready.first().is_some_and(|first| *first > Duration::from_secs(3)), "one burst does not count");
+        assert!(unready.first().is_some_and(|first| *first > Duration::from_secs(3)), "a short burst does not count");
         assert!(recovered < Duration::from_secs(5), "{recovered:?}");
     })
     .await;
 }
 
-/// Bodies of 250 KB whose ends never come, and what other visitors send meanwhile.
+/// Unfinished bodies of 250 KB, with requests of other visitors at the same time.
 #[tokio::test(flavor = "multi_thread")]
-async fn large_bodies_that_never_end_are_bounded_in_sum_and_keep_no_form_out() {
+async fn large_unfinished_bodies_are_bounded_and_do_not_block_forms() {
     on_dynamodb(|store| async move {
         let test = TestShop::new(store);
         test.sell(&fixtures::product("kettle").build(), 5).await;
@@ -277,7 +277,7 @@ async fn large_bodies_that_never_end_are_bounded_in_sum_and_keep_no_form_out() {
     .await;
 }
 
-/// Tells how often the store was asked.
+/// Counts store checks.
 struct Probed(AtomicU64);
 
 #[async_trait]
@@ -290,7 +290,7 @@ impl Readiness for Probed {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flood_of_probes_asks_the_store_once_a_second() {
+async fn many_probes_check_the_store_once_a_second() {
     on_dynamodb(|store| async move {
         let test = TestShop::new(store);
         let probed = Arc::new(Probed(AtomicU64::new(0)));
@@ -311,9 +311,9 @@ async fn a_flood_of_probes_asks_the_store_once_a_second() {
     .await;
 }
 
-/// The whole way from the page to a store that takes 2 s for every answer.
+/// The whole path from the page to a store that takes 2 s per response.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_store_keeps_nobody_waiting_beyond_the_deadline() {
+async fn with_a_slow_store_every_request_ends_by_its_deadline() {
     let directory = tempfile::tempdir().expect("a directory");
     let embedded = StoreConfig::Embedded {
         directory: directory.path().to_owned(),
@@ -321,9 +321,9 @@ async fn a_slow_store_keeps_nobody_waiting_beyond_the_deadline() {
     };
     let engine = shopease_storage::open(embedded, &ProcessEnv, Arc::new(SystemIds)).await.expect("it opens");
     let endpoint = engine.embedded_endpoint().expect("an address");
-    let way = SlowWay::to(endpoint.trim_start_matches("http://test@").to_owned(), 1_000).await;
+    let proxy = SlowProxy::to(endpoint.trim_start_matches("http://test@").to_owned(), 1_000).await;
     let env = MapEnv::new([("SHOPEASE_STORE", "dynamodb"), ("SHOPEASE_CATALOG_CACHE_SECONDS", "0")])
-        .with("SHOPEASE_DYNAMODB_ENDPOINT", &way.address.replace("http://", "http://test@"));
+        .with("SHOPEASE_DYNAMODB_ENDPOINT", &proxy.address.replace("http://", "http://test@"));
     let mut reader = Reader::new(&env);
     let config = StoreConfig::read(&mut reader, "dynamodb").expect("a store");
     let store = shopease_storage::open(config, &env, Arc::new(SystemIds)).await.expect("it opens");
@@ -331,7 +331,7 @@ async fn a_slow_store_keeps_nobody_waiting_beyond_the_deadline() {
     test.sell(&fixtures::product("kettle").build(), 5).await;
     let router = shop_http::all(app(Services::of(test.local.clone()), &env));
 
-    way.delay(Duration::from_secs(2));
+    proxy.delay(Duration::from_secs(2));
     let mut all = JoinSet::new();
     for path in ["/", "/products/kettle", "/cart", PRODUCT, "/api/v1/products", "/api/v1/cart", "/readyz"] {
         let mut client = Client::new(router.clone());
@@ -345,13 +345,13 @@ async fn a_slow_store_keeps_nobody_waiting_beyond_the_deadline() {
         let patient = answer.status == 503 && !answer.header("retry-after").is_empty();
         assert!(answer.status == 200 || patient, "{path}: {}", answer.text());
     }
-    way.delay(Duration::ZERO);
+    proxy.delay(Duration::ZERO);
     let recovered = recovery(&router, PRODUCT).await;
     println!("recovered in {recovered:?}");
     assert!(recovered < Duration::from_secs(5), "{recovered:?}");
 }
 
-/// Makes the provider take 15 s for each step while it is ill.
+/// Makes the provider take 15 s per step while enabled.
 struct Slow {
     ill: AtomicBool,
 }
@@ -368,7 +368,7 @@ impl Before for Slow {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_provider_holds_up_orders_in_time_and_nothing_else() {
+async fn a_slow_provider_delays_only_orders_and_within_their_deadline() {
     const BUYERS: u32 = 24;
     const PLACES: u32 = 8;
     on_dynamodb(|store| async {
@@ -411,7 +411,7 @@ async fn a_slow_provider_holds_up_orders_in_time_and_nothing_else() {
                 () = sleep(Duration::from_millis(50)) => {
                     let (answer, took) = timed(Client::new(router.clone()), PRODUCT).await;
                     assert_eq!(answer.status, 200, "{}", answer.text());
-                    assert!(took < Duration::from_millis(500), "the catalog waits {took:?} for the provider");
+                    assert!(took < Duration::from_millis(500), "the catalog took {took:?} because of the provider");
                     reads += 1;
                 }
             }
@@ -421,7 +421,7 @@ async fn a_slow_provider_holds_up_orders_in_time_and_nothing_else() {
         assert_eq!(tally.late + tally.good, PLACES, "{tally:?}");
         assert!(tally.longest < Duration::from_millis(4_500), "the deadline of 4 s is kept: {tally:?}");
         assert_eq!(last.get("/readyz").await.status, 200, "pages are served: it is ready");
-        // Their visitors have answers, but the orders are still at work: they keep their places.
+        // The visitors have responses, but the checkouts are still running and keep their permits.
         assert_eq!(last.check_out("k", "card_approved").await.problem(), (503, "overloaded".to_owned()));
 
         payments.front.ill.store(false, Ordering::SeqCst);
@@ -432,7 +432,7 @@ async fn a_slow_provider_holds_up_orders_in_time_and_nothing_else() {
         }
         println!("recovered in {:?}", begun.elapsed());
         app.checkouts_ended().await;
-        assert_eq!(test.levels("KETTLE").await, (91, 0, 9), "the orders in flight went on to their end");
+        assert_eq!(test.levels("KETTLE").await, (91, 0, 9), "the orders in flight were completed");
     })
     .await;
 }

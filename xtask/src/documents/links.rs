@@ -1,5 +1,5 @@
-//! Links between documents: the file is there, and so is the heading. A path of the repository in a code span is a
-//! link without brackets, and must be there as well.
+//! Checks links between documents: the file and the heading must exist. A path of the repository in a code span counts
+//! as a link and must exist as well.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use super::{is_markdown, shown};
 use crate::tools::root;
 
-/// What a document says about other places.
+/// The parts of a document that refer to other places or can be referred to.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Document {
-    /// Destinations of links and pictures.
+    /// Destinations of links and images.
     links: Vec<String>,
     /// Code spans.
     spans: Vec<String>,
@@ -21,7 +21,7 @@ struct Document {
     anchors: BTreeSet<String>,
 }
 
-/// Links of all Markdown files that lead nowhere.
+/// Broken links in all Markdown files.
 pub(super) fn problems(files: &[PathBuf]) -> Result<Vec<String>> {
     let mut documents = BTreeMap::new();
     for path in files.iter().filter(|path| is_markdown(path)) {
@@ -33,7 +33,7 @@ pub(super) fn problems(files: &[PathBuf]) -> Result<Vec<String>> {
         let wrong_links = document.links.iter().filter_map(|link| Some((link, wrong_link(path, link, &documents)?)));
         problems.extend(wrong_links.map(|(link, why)| format!("{}: link {link:?}: {why}", shown(path))));
         let wrong_spans = document.spans.iter().filter(|span| is_path(span) && !root().join(span).exists());
-        problems.extend(wrong_spans.map(|span| format!("{}: `{span}` is not there", shown(path))));
+        problems.extend(wrong_spans.map(|span| format!("{}: `{span}` does not exist", shown(path))));
     }
     Ok(problems)
 }
@@ -53,13 +53,13 @@ fn wrong_link(from: &Path, link: &str, documents: &BTreeMap<PathBuf, Document>) 
         file => normal(&from.parent().unwrap_or(from).join(file)),
     };
     if !target.exists() {
-        return Some("there is no such file");
+        return Some("the file does not exist");
     }
     let anchors = &documents.get(&target)?.anchors;
-    anchor.filter(|anchor| !anchors.contains(*anchor)).map(|_| "there is no such heading")
+    anchor.filter(|anchor| !anchors.contains(*anchor)).map(|_| "the heading does not exist")
 }
 
-/// Without `..`, as the map of documents has it.
+/// Removes `..`, as in the keys of the map of documents.
 fn normal(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
     for part in path.components() {
@@ -72,12 +72,13 @@ fn normal(path: &Path) -> PathBuf {
     normal
 }
 
-/// Whether a code span names a file or directory of the project: it begins with a directory at the top, and every
+/// Whether a code span is a path of the project: it starts with a top-level directory, and contains only path
+/// characters.
 /// character is one of a path.
 fn is_path(span: &str) -> bool {
     let Some((top, rest)) = span.split_once('/') else { return false };
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '-' | '_');
-    // What is built is there only sometimes, and `./data` is the reader's own.
+    // Build output exists only sometimes, and `./data` belongs to the reader.
     !matches!(top, "" | "." | ".." | "target")
         && !rest.is_empty()
         && span.chars().all(plain)
@@ -95,7 +96,7 @@ fn read(text: &str) -> Document {
             Event::Start(Tag::Heading { .. }) => heading = Some(String::new()),
             Event::End(TagEnd::Heading(_)) => {
                 let slug = slug(&heading.take().unwrap_or_default());
-                // A heading that comes again is numbered.
+                // A repeated heading is numbered.
                 let numbered = (1..).map(|number| format!("{slug}-{number}"));
                 let free = std::iter::once(slug.clone()).chain(numbered).find(|name| !document.anchors.contains(name));
                 document.anchors.extend(free);
@@ -111,7 +112,7 @@ fn read(text: &str) -> Document {
     document
 }
 
-/// A heading's anchor as GitHub makes it: lower case, spaces as hyphens, no other punctuation than `-` and `_`.
+/// A heading's anchor as GitHub generates it: lower case, spaces as hyphens, no other punctuation than `-` and `_`.
 fn slug(heading: &str) -> String {
     let kept = |c: &char| c.is_alphanumeric() || matches!(c, '-' | '_' | ' ');
     heading.to_lowercase().chars().filter(kept).map(|c| if c == ' ' { '-' } else { c }).collect()
@@ -131,15 +132,15 @@ mod tests {
     }
 
     #[test]
-    fn a_link_leads_to_a_file_and_its_heading() {
+    fn a_link_refers_to_a_file_and_its_heading() {
         let readme = root().join("README.md");
         let documents = BTreeMap::from([(readme.clone(), read("# Here\n"))]);
         let why = |link: &str| wrong_link(&root().join("docs/x.md"), link, &documents);
         assert_eq!(why("../README.md#here"), None);
         assert_eq!(why("https://example.com/nothing"), None);
-        assert_eq!(why("../README.md#there"), Some("there is no such heading"));
-        assert_eq!(why("../READYOU.md"), Some("there is no such file"));
-        assert_eq!(wrong_link(&readme, "#there", &documents), Some("there is no such heading"));
+        assert_eq!(why("../README.md#there"), Some("the heading does not exist"));
+        assert_eq!(why("../READYOU.md"), Some("the file does not exist"));
+        assert_eq!(wrong_link(&readme, "#there", &documents), Some("the heading does not exist"));
     }
 
     #[test]

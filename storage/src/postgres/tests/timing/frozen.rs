@@ -1,4 +1,4 @@
-//! A process that was frozen, as Lambda does between requests, or whose connections the server ended meanwhile.
+//! A process that was frozen, as Lambda does between requests, or whose connections the server closed in the meantime.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,18 +12,18 @@ use super::super::backends;
 use crate::postgres::{PostgresConfig, Timeouts};
 use crate::testing::{FaultProxy, LONG, on_schema};
 
-/// Waits for a connection longer than a shop does, so that a server that is busy for a second is not taken for one that
-/// was given up; [`ask`] holds the store to the second.
+/// Waits longer for a connection than a shop does, so that a server that is busy for a second is not mistaken for a
+/// failed connection; [`query`] checks the time limit of the store.
 fn config_of(config: PostgresConfig, max_connections: u32) -> PostgresConfig {
     let timeouts = Timeouts { acquire_timeout: LONG.acquire_timeout, ..config.timeouts };
     PostgresConfig { max_connections, timeouts, ..config }
 }
 
-/// Asks once, without the store's second try: the pool alone must not hand out a dead connection.
-async fn ask(store: &PostgresStore) -> i32 {
+/// Queries once, without the store's retry: the pool alone must not return a dead connection.
+async fn query(store: &PostgresStore) -> i32 {
     let began = Stopwatch::start();
     let pid = sqlx::query_scalar::<_, i32>("SELECT pg_backend_pid()").fetch_one(&store.pool).await;
-    let pid = pid.expect("the caller notices nothing");
+    let pid = pid.expect("the query succeeds");
     assert!(began.elapsed() < Duration::from_millis(900), "no waiting for a dead connection: {:?}", began.elapsed());
     pid
 }
@@ -42,22 +42,22 @@ async fn a_connection_is_used_again_and_one_that_the_server_ended_while_idle_is_
     on_schema("ended while idle", |config| async move {
         let url = config.url.expose_secret().to_owned();
         let store = PostgresStore::connect(&config_of(config, 1)).await.expect("a store");
-        let pid = ask(&store).await;
+        let pid = query(&store).await;
         for _ in 0..20 {
-            assert_eq!(ask(&store).await, pid, "one connection serves request after request");
+            assert_eq!(query(&store).await, pid, "one connection serves request after request");
         }
         tokio::time::sleep(Duration::from_millis(1_100)).await;
-        assert_eq!(ask(&store).await, pid, "also after a pause");
+        assert_eq!(query(&store).await, pid, "also after a pause");
         terminate(&url, &[pid]).await;
         tokio::time::sleep(Duration::from_millis(1_100)).await;
-        assert_ne!(ask(&store).await, pid);
+        assert_ne!(query(&store).await, pid);
     })
     .await;
 }
 
-/// Only the wall clock tells: by the monotonic one nothing was idle.
+/// Only the wall clock shows it; by the monotonic clock nothing was idle.
 #[tokio::test]
-async fn after_a_freeze_every_connection_is_tried_before_use() {
+async fn after_a_freeze_every_connection_is_tested_before_use() {
     on_schema("freeze", |config| async move {
         let url = config.url.expose_secret().to_owned();
         let clock = FixedClock::new();
@@ -74,9 +74,9 @@ async fn after_a_freeze_every_connection_is_tried_before_use() {
     .await;
 }
 
-/// A router that forgot the connection answers nothing at all.
+/// A router that has forgotten the connection sends no response at all.
 #[tokio::test]
-async fn after_a_freeze_a_silent_connection_is_given_up_at_once() {
+async fn after_a_freeze_a_silent_connection_is_dropped_at_once() {
     on_schema("silent after a freeze", |config| async move {
         let url = config.url.expose_secret().to_owned();
         let port = url.parse::<sqlx::postgres::PgConnectOptions>().expect("a URL").get_port();
@@ -89,14 +89,15 @@ async fn after_a_freeze_a_silent_connection_is_given_up_at_once() {
             let before = backends(&store, 2).await;
             proxy.black_hole();
             clock.advance(time::Duration::minutes(5));
-            assert!(!before.contains(&ask(&store).await));
-            assert!(!before.contains(&ask(&store).await));
+            assert!(!before.contains(&query(&store).await));
+            assert!(!before.contains(&query(&store).await));
         }
     })
     .await;
 }
 
-/// What a child process does in [`a_stopped_process_goes_on_without_an_error`]: asks, says so, waits for a line.
+/// The child process of [`a_stopped_process_resumes_without_an_error`]: queries, prints the process IDs, waits for a
+/// line.
 #[tokio::test]
 async fn child_of_the_stopped_process_test() {
     use std::io::{BufRead as _, Write as _};
@@ -107,7 +108,7 @@ async fn child_of_the_stopped_process_test() {
     let mut lines = std::io::stdin().lock().lines();
     loop {
         let pids = backends(&store, 2).await;
-        writeln!(std::io::stderr(), "asked {} {}", pids[0], pids[1]).expect("stderr takes a line");
+        writeln!(std::io::stderr(), "queried {} {}", pids[0], pids[1]).expect("stderr is writable");
         // Blocks the runtime: nothing runs between two requests, as on Lambda.
         if lines.next().is_none() {
             return;
@@ -116,7 +117,7 @@ async fn child_of_the_stopped_process_test() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stopped_process_goes_on_without_an_error() {
+async fn a_stopped_process_resumes_without_an_error() {
     on_schema("stopped process", |config| async move {
         use std::io::{BufRead as _, BufReader, Write as _};
         use std::process::{Command, Stdio};
@@ -133,16 +134,17 @@ async fn a_stopped_process_goes_on_without_an_error() {
             .expect("a child");
         let (mut stdin, stderr) = (child.stdin.take().expect("piped"), child.stderr.take().expect("piped"));
         let mut lines = BufReader::new(stderr).lines();
-        let mut asked = move || {
-            let line = lines.by_ref().map_while(Result::ok).find(|line| line.starts_with("asked "));
-            let line = line.expect("the child asks without an error");
+        let mut queried = move || {
+            let line = lines.by_ref().map_while(Result::ok).find(|line| line.starts_with("queried "));
+            let line = line.expect("the child queries without an error");
             line.split(' ').skip(1).map(|pid| pid.parse().expect("a process id")).collect::<Vec<i32>>()
         };
         let signal = |name: &str| {
             let sent = Command::new("kill").args([name, &child.id().to_string()]).status().expect("kill runs");
             assert!(sent.success());
         };
-        let (mut before, mut asked) = tokio::task::spawn_blocking(move || (asked(), asked)).await.expect("an answer");
+        let (mut before, mut queried) =
+            tokio::task::spawn_blocking(move || (queried(), queried)).await.expect("a response");
         for round in 0..4 {
             signal("-STOP");
             if round % 2 == 0 {
@@ -155,7 +157,7 @@ async fn a_stopped_process_goes_on_without_an_error() {
             let began = Stopwatch::start();
             stdin.write_all(b"\n").expect("a line");
             let after;
-            (after, asked) = tokio::task::spawn_blocking(move || (asked(), asked)).await.expect("an answer");
+            (after, queried) = tokio::task::spawn_blocking(move || (queried(), queried)).await.expect("a response");
             assert!(began.elapsed() < Duration::from_secs(2), "round {round}: {:?}", began.elapsed());
             assert!(after.iter().all(|pid| !before.contains(pid)), "round {round}: {before:?} {after:?}");
             before = after;

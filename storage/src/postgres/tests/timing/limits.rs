@@ -1,4 +1,4 @@
-//! Each limit of a session and of the pool, against the server: when a wait ends, and by the error what ended it.
+//! Each limit of a session and of the pool, against a real server: when a wait ends, and which limit ended it.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::testing::{FaultProxy, on_schema};
 fn assert_took(stopwatch: Stopwatch, seconds: Range<f64>) {
     let (total, elapsed) = (stopwatch.total(), stopwatch.elapsed());
     let is_within = total.as_secs_f64() >= seconds.start && elapsed.as_secs_f64() < seconds.end;
-    assert!(is_within, "{total:?}, {elapsed:?} of which the machine went on");
+    assert!(is_within, "{total:?}, of which {elapsed:?} without suspensions");
 }
 
 #[tokio::test]
@@ -32,7 +32,7 @@ async fn the_server_ends_a_statement_after_5_seconds() {
 }
 
 #[tokio::test]
-async fn a_lock_is_waited_for_2_seconds_and_the_caller_is_told_to_come_later() {
+async fn a_lock_wait_ends_after_2_seconds_and_the_caller_is_throttled() {
     on_schema("lock timeout", |config| async move {
         let store = PostgresStore::connect(&config).await.expect("a store");
         let mut other = PgConnection::connect_with(&config.session_options().expect("options")).await.expect("another");
@@ -47,19 +47,19 @@ async fn a_lock_is_waited_for_2_seconds_and_the_caller_is_told_to_come_later() {
 }
 
 #[tokio::test]
-async fn a_transaction_that_does_nothing_for_10_seconds_is_ended_by_the_server() {
+async fn an_idle_transaction_is_ended_by_the_server_after_10_seconds() {
     on_schema("idle transaction", |config| async move {
         let options = config.session_options().expect("options");
         let mut idle = PgConnection::connect_with(&options).await.expect("one");
         let mut other = PgConnection::connect_with(&options).await.expect("another");
         idle.execute("BEGIN").await.expect("a transaction");
         tokio::time::sleep(Duration::from_secs(2)).await;
-        // Begins anew with each statement.
+        // The timeout restarts with each statement.
         let began = Stopwatch::start();
         let pid: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut idle).await.expect("an id");
         let mut is_there = async || -> bool {
             let sessions = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1)");
-            sessions.bind(pid).fetch_one(&mut other).await.expect("an answer")
+            sessions.bind(pid).fetch_one(&mut other).await.expect("a response")
         };
         while is_there().await {
             assert!(began.elapsed() < Duration::from_secs(20), "it is not ended");
@@ -74,7 +74,7 @@ async fn a_transaction_that_does_nothing_for_10_seconds_is_ended_by_the_server()
 }
 
 #[tokio::test]
-async fn a_caller_without_a_connection_is_told_after_a_second() {
+async fn a_caller_without_a_connection_gets_an_error_after_a_second() {
     on_schema("acquire timeout", |config| async move {
         let store = PostgresStore::connect(&PostgresConfig { max_connections: 1, ..config }).await.expect("a store");
         let busy = store.clone();
@@ -91,9 +91,9 @@ async fn a_caller_without_a_connection_is_told_after_a_second() {
     .await;
 }
 
-/// The limits of the server do not help when nothing comes from there any more.
+/// The server's limits do not help if the network delivers nothing anymore.
 #[tokio::test]
-async fn a_network_that_goes_silent_costs_a_caller_6_seconds_and_the_pool_nothing() {
+async fn a_silent_network_delays_a_caller_by_6_seconds_and_blocks_no_pool_slot() {
     on_schema("silent network", |config| async move {
         use secrecy::ExposeSecret as _;
         let url = config.url.expose_secret().to_owned();
@@ -101,7 +101,7 @@ async fn a_network_that_goes_silent_costs_a_caller_6_seconds_and_the_pool_nothin
         let proxy = FaultProxy::start(port).await;
         let config = PostgresConfig { max_connections: 2, url: proxy.url(&url).into(), ..config };
         let store = PostgresStore::connect(&config).await.expect("a store");
-        // One connection is in the middle of a statement, and one caller has gone away from the other.
+        // One connection is in the middle of a statement, and one caller has disconnected from the other.
         let began = Stopwatch::start();
         let caller = store.clone();
         let caller = tokio::spawn(async move { sqlx::query("SELECT pg_sleep(3)").execute(&caller.pool).await });
@@ -110,10 +110,10 @@ async fn a_network_that_goes_silent_costs_a_caller_6_seconds_and_the_pool_nothin
         tokio::time::sleep(Duration::from_millis(200)).await;
         proxy.black_hole();
         gone.abort();
-        let error = caller.await.expect("no panic").expect_err("no answer");
+        let error = caller.await.expect("no panic").expect_err("no response");
         assert_took(began, 6.0..6.9);
         assert!(matches!(store_error(error), StoreError::Unavailable(_)));
-        // Both places in the pool are free again.
+        // Both slots of the pool are free again.
         tokio::time::sleep(Duration::from_millis(500)).await;
         let both = super::super::backends(&store, 2).await;
         assert_eq!(both.len(), 2);

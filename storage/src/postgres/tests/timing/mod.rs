@@ -1,4 +1,4 @@
-//! Tests that judge how long something took: `cargo xtask test` runs them last, alone on the machine.
+//! Tests that judge how long something took: `cargo xtask test` runs them last, with nothing beside them.
 
 mod frozen;
 mod limits;

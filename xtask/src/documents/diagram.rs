@@ -1,6 +1,6 @@
-//! The picture of an environment: drawn from the tables below, and held against Terraform. Every module of
-//! `terraform/stack` is a box or a frame and every box is a module; the security groups let through exactly the
-//! connections that are drawn between their members.
+//! The diagram of an environment: generated from the tables below, and compared with Terraform. Every module of
+//! `terraform/stack` is a box or a frame, and every box is a module; the security groups allow exactly the connections
+//! that are drawn between their members.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -9,11 +9,11 @@ use anyhow::{Context as _, Result};
 
 use crate::tools::root;
 
-/// Marks the picture in `docs/architecture.md`.
-const BEGIN: &str = "<!-- Generated from xtask/src/documents/picture.rs by `cargo xtask generate`: -->\n";
-const END: &str = "<!-- End of the generated picture. -->\n";
+/// Marks the diagram in `docs/architecture.md`.
+const BEGIN: &str = "<!-- Generated from xtask/src/documents/diagram.rs by `cargo xtask generate`: -->\n";
+const END: &str = "<!-- End of the generated diagram. -->\n";
 
-/// A frame around boxes; `module` when Terraform has one for it.
+/// A frame around boxes; `module` if Terraform has a module for it.
 struct Frame {
     name: &'static str,
     title: &'static str,
@@ -21,7 +21,7 @@ struct Frame {
     inside: Option<&'static str>,
 }
 
-/// A module, in a frame.
+/// A module inside a frame.
 struct Node {
     module: &'static str,
     label: &'static str,
@@ -61,10 +61,10 @@ const NODES: &[Node] = &[
     Node { module: "logs", label: "S3 access logs", frame: "watch" },
 ];
 
-/// Who is outside of the environment.
+/// Participants outside of the environment.
 const OUTSIDE: &[(&str, &str)] = &[("shopper", "Shopper"), ("stripe", "Stripe"), ("datadog", "Datadog")];
 
-/// From, to, and what passes. Requests of shoppers are solid lines.
+/// From, to, and label. Requests of shoppers are solid lines.
 const REQUESTS: &[(&str, &str, &str)] = &[
     ("shopper", "dns", "name"),
     ("shopper", "waf", "HTTPS"),
@@ -88,7 +88,7 @@ const REQUESTS: &[(&str, &str, &str)] = &[
     ("function", "stripe", ""),
 ];
 
-/// The same for what no shopper waits for: dotted lines.
+/// The same for connections that no shopper waits for: dotted lines.
 const BESIDE: &[(&str, &str, &str)] = &[
     ("frontend", "log_router", "logs"),
     ("backend", "log_router", "logs"),
@@ -104,17 +104,17 @@ const BESIDE: &[(&str, &str, &str)] = &[
     ("alb", "observability", "metrics"),
 ];
 
-/// Names of security groups whose members have another name.
+/// Names of security groups that differ from the names of their members.
 const GROUPS: &[(&str, &str)] = &[("load-balancer", "alb"), ("functions", "function"), ("database", "rds")];
 
-/// `docs/architecture.md` with the picture as it is now.
+/// `docs/architecture.md` with the current diagram.
 pub fn document(text: &str) -> Result<String> {
-    let (before, rest) = text.split_once(BEGIN).context("docs/architecture.md has no place for the picture")?;
-    let (_, after) = rest.split_once(END).context("the picture in docs/architecture.md has no end")?;
+    let (before, rest) = text.split_once(BEGIN).context("docs/architecture.md has no marker for the diagram")?;
+    let (_, after) = rest.split_once(END).context("the diagram in docs/architecture.md has no end marker")?;
     Ok(format!("{before}{BEGIN}\n```mermaid\n{}```\n\n{END}{after}", mermaid()?))
 }
 
-/// What the picture shows and Terraform has not, and the other way round.
+/// Differences between the diagram and Terraform.
 pub(super) fn problems() -> Result<Vec<String>> {
     let mut text = String::new();
     let stack = root().join("terraform/stack");
@@ -141,17 +141,19 @@ fn differences(terraform: &str) -> Vec<String> {
     let between = |(from, to): &&(&str, &str)| members.contains(from) && members.contains(to) && *from != "alb";
 
     let mut problems = Vec::new();
-    let mut note = |what: String| problems.push(format!("xtask/src/documents/picture.rs: {what}"));
+    let mut note = |what: String| problems.push(format!("xtask/src/documents/diagram.rs: {what}"));
     modules.difference(&drawn).for_each(|name| note(format!("module {name} of terraform/stack is not drawn")));
-    drawn.difference(&modules).for_each(|name| note(format!("{name} is drawn, but is no module of terraform/stack")));
-    flows.difference(&lines).for_each(|(from, to)| note(format!("{from} -> {to} is let through, but not drawn")));
+    drawn
+        .difference(&modules)
+        .for_each(|name| note(format!("{name} is drawn, but is not a module of terraform/stack")));
+    flows.difference(&lines).for_each(|(from, to)| note(format!("{from} -> {to} is allowed, but not drawn")));
     let not_let_through = lines.iter().filter(between).filter(|line| !flows.contains(*line));
     not_let_through
-        .for_each(|(from, to)| note(format!("{from} -> {to} is drawn, but no security group lets it through")));
+        .for_each(|(from, to)| note(format!("{from} -> {to} is drawn, but not allowed by any security group")));
     problems
 }
 
-/// The name in `module "name" {`, at the beginning of a line as `terraform fmt` writes it.
+/// The name in `module "name" {`, at the start of a line as `terraform fmt` writes it.
 fn module(line: &str) -> Option<&str> {
     line.strip_prefix("module \"")?.strip_suffix("\" {")
 }
@@ -165,7 +167,7 @@ fn flow(line: &str) -> Option<(&str, &str)> {
     Some((member(from), member(to)))
 }
 
-/// The box whose security group this is.
+/// The box of a security group.
 fn member(group: &str) -> &str {
     GROUPS.iter().find(|(name, _)| *name == group).map_or(group, |(_, member)| member)
 }
@@ -187,12 +189,13 @@ fn mermaid() -> Result<String> {
     Ok(text)
 }
 
-/// An arrow over so many rows.
+/// An arrow that spans this many rows.
 fn arrow(rows: usize, solid: bool) -> String {
     if solid { format!("-{}>", "-".repeat(rows)) } else { format!("-{}->", ".".repeat(rows)) }
 }
 
-/// How many rows a box stands below who points to it: data below both paths, and Stripe below the data, so that lines cross no box.
+/// How many rows a box is below the boxes that point to it: data is below both paths, and Stripe below the data, so
+/// that no line crosses a box.
 fn rows_down(to: &str) -> usize {
     let data = NODES.iter().any(|node| node.module == to && node.frame == "data");
     match to {
@@ -220,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_lead_from_box_to_box_and_boxes_stand_in_frames() {
+    fn lines_connect_boxes_and_boxes_are_in_frames() {
         let boxes: BTreeSet<_> = NODES.iter().map(|n| n.module).chain(OUTSIDE.iter().map(|(name, _)| *name)).collect();
         for (from, to, _) in REQUESTS.iter().chain(BESIDE) {
             assert!(boxes.contains(from) && boxes.contains(to), "{from} -> {to}");
@@ -231,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_module_or_a_connection_more_or_less_is_noticed() {
+    fn an_additional_or_missing_module_or_connection_is_detected() {
         let mut terraform = String::new();
         for name in drawn() {
             writeln!(terraform, "module \"{name}\" {{").unwrap();
@@ -244,10 +247,7 @@ mod tests {
         assert_eq!(differences(&all), [""; 0]);
         assert_eq!(differences(&all.replace("module \"waf\"", "module \"shield\"")).len(), 2);
         let problem = differences(&format!("{all}    \"frontend database\" = 5432\n"));
-        assert!(
-            problem.len() == 1 && problem[0].ends_with("frontend -> rds is let through, but not drawn"),
-            "{problem:?}"
-        );
+        assert!(problem.len() == 1 && problem[0].ends_with("frontend -> rds is allowed, but not drawn"), "{problem:?}");
         let problem = differences(&all.replace("    \"frontend backend\"", "    # "));
         assert!(problem.len() == 1 && problem[0].contains("frontend -> backend is drawn"), "{problem:?}");
     }
