@@ -186,17 +186,17 @@ async fn assert_every_route_fails(error: fn() -> StoreError, status: u16, kind: 
 
 #[tokio::test]
 async fn an_unavailable_store_is_reported_without_details() {
-    every_route_says(|| StoreError::Unavailable(SECRET.into()), 503, "unavailable", "1").await;
+    (|| StoreError::Unavailable(SECRET.into()), 503, "unavailable", "1").await;
 }
 
 #[tokio::test]
 async fn a_throttling_store_is_reported_with_retry_after() {
-    every_route_says(|| StoreError::Throttled(SECRET.into()), 503, "unavailable", "1").await;
+    (|| StoreError::Throttled(SECRET.into()), 503, "unavailable", "1").await;
 }
 
 #[tokio::test]
 async fn a_corrupt_store_is_an_internal_error() {
-    every_route_says(|| StoreError::Corrupt(SECRET.into()), 500, "internal", "").await;
+    (|| StoreError::Corrupt(SECRET.into()), 500, "internal", "").await;
 }
 
 #[tokio::test]
