@@ -52,19 +52,22 @@ pub fn split(quantity: Decimal, tiers: &[Tier]) -> Result<Vec<Slice>, Unpriced> 
 /// # Errors
 /// As [`split`].
 pub fn split_from(used: Decimal, quantity: Decimal, tiers: &[Tier]) -> Result<Vec<Slice>, Unpriced> {
-    let all = used + quantity;
-    let mut slices = Vec::new();
+    let (mut reached, mut left) = (used, quantity);
+    let mut slices: Vec<Slice> = Vec::new();
     for (tier, step) in tiers.iter().enumerate() {
-        let begin = step.from.max(used);
-        let end = step.to.map_or(all, |to| to.min(all));
-        let holds_nothing = quantity.is_zero() && slices.is_empty() && step.to.is_none_or(|to| used < to);
-        if end > begin || (holds_nothing && step.from <= used) {
-            slices.push(Slice { tier, quantity: (end - begin).max(Decimal::ZERO), price: step.price });
+        if step.from > reached || (left.is_zero() && !slices.is_empty()) {
+            break;
         }
+        if step.to.is_some_and(|to| to <= reached) {
+            continue;
+        }
+        let in_tier = step.to.map_or(left, |to| left.min(to - reached));
+        slices.push(Slice { tier, quantity: in_tier, price: step.price });
+        left -= in_tier;
+        reached = step.to.unwrap_or(reached);
     }
-    let unpriced = quantity - slices.iter().map(|slice| slice.quantity).sum::<Decimal>();
-    if !unpriced.is_zero() || slices.is_empty() {
-        return Err(Unpriced { unpriced, quantity });
+    if !left.is_zero() || slices.is_empty() {
+        return Err(Unpriced { unpriced: left, quantity });
     }
     Ok(slices)
 }

@@ -103,7 +103,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let took = begin.elapsed();
     let profile = &shop.profile;
     let prices = Prices::of(&book, &profile.region).with_fallback(profile.fallback_region.as_deref());
-    let offer = Offer { arch: profile.options.arch.word(), spot: environment.spot };
+    let offer = Offer { architecture: profile.options.arch.into(), spot: environment.spot };
     let compute = ComputeCost::of(&outcome, offer, &Context::new(prices))?;
     if arguments.json {
         let answer =

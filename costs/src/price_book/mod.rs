@@ -12,7 +12,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-pub use lookup::{ItemKey, Key, Prices, TierBounds, is_price_name, names_same};
+pub use lookup::{GivenPrice, GivenTier, Key, Prices};
 
 use crate::tiers::Tier;
 
@@ -142,29 +142,23 @@ impl Price {
 pub enum PriceError {
     /// No row has it.
     #[error(
-        "no price for {service} / {item} in {region} (per {unit}){hint}; give it as \"{name}\" in \"prices\", or import a price list"
+        "no price for {name} in {region} (per {unit}){hint}; give \"{name}\" in \"prices\", or import a price list"
     )]
     Missing {
-        /// Service of the price book.
-        service: String,
-        /// Item of the price book.
-        item: String,
+        /// Service and item of the price book.
+        name: String,
         /// The region asked for.
         region: String,
         /// What one unit would be.
         unit: String,
-        /// Its name in requests.
-        name: String,
         /// Regions that have it.
         hint: String,
     },
     /// The tiers do not cover the quantity.
-    #[error("{service} / {item} in {region} (per {unit}): {problem}")]
+    #[error("{name} in {region} (per {unit}): {problem}")]
     Unpriced {
-        /// Service of the price book.
-        service: String,
-        /// Item of the price book.
-        item: String,
+        /// Service and item of the price book.
+        name: String,
         /// The region asked for.
         region: String,
         /// What one unit is.

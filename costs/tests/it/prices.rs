@@ -1,10 +1,11 @@
 //! The price book: every fact is there, imports replace rows, and what has no price is an error.
 
-use costs::evaluate::evaluate;
 use costs::price_book::import::{ImportError, import};
 use costs::price_book::{Confidence, PriceBook};
 use rust_decimal::dec;
 use serde_json::json;
+
+use crate::bill;
 
 /// An offer file of one function price with two tiers, and one product that the book does not know.
 const OFFER_JSON: &str = include_str!("../data/offer.json");
@@ -41,9 +42,8 @@ fn an_imported_list_replaces_rows_whichever_its_format() {
         assert_eq!((price.tiers[1].price, price.tiers[1].to), (dec!(0.00001), None));
         let provenance = price.provenance(0).unwrap();
         assert_eq!((&*provenance.date, &*provenance.source), ("2026-11-01", &*format!("AWS price list {name}")));
-        let request =
-            json!({"service": "lambda", "region": "eu-west-1", "usage": {"gb_seconds": 3000, "arch": "arm64"}});
-        assert_eq!(evaluate(&request, &book).unwrap().totals["total"], dec!(0.04));
+        let request = json!({"region": "eu-west-1", "usage": {"lambda": [{"requests_per_month": 0, "gb_seconds": 3000, "architecture": "arm64"}]}});
+        assert_eq!(bill(&request, &book).unwrap().total_usd, dec!(0.04));
     }
 }
 
@@ -68,14 +68,13 @@ fn a_broken_list_changes_nothing() {
 #[test]
 fn what_has_no_price_is_an_error_that_names_it() {
     let book = PriceBook::built_in().unwrap();
-    let request = json!({"service": "nat", "region": "ap-south-1", "usage": {"hours": 1, "gb": 1}});
-    let error = evaluate(&request, &book).unwrap_err().to_string();
-    for part in ["NAT gateway / gateway", "ap-south-1", "per hour", "nat_hour", "us-east-1"] {
+    let nat = json!([{"gateways": 1, "hours": 1, "data_gb": 1, "public_ipv4_addresses": 0}]);
+    let error = bill(&json!({"region": "ap-south-1", "usage": {"nat": nat}}), &book).unwrap_err();
+    for part in ["NAT gateway / gateway", "ap-south-1", "per hour", "prices", "us-east-1"] {
         assert!(error.contains(part), "{error}");
     }
-    let fallback = json!({"service": "nat", "region": "ap-south-1", "usage": {"hours": 1, "gb": 1},
-                          "options": {"fallback_region": "us-east-1"}});
-    let line = evaluate(&fallback, &book).unwrap().lines.remove(0);
+    let fallback = json!({"region": "ap-south-1", "usage": {"nat": nat}, "fallback_region": "us-east-1"});
+    let line = &bill(&fallback, &book).unwrap().parts[0].lines[0];
     assert_eq!(line.price.confidence, Confidence::Unverified);
     assert!(line.price.source.contains("us-east-1"));
 }
