@@ -4,6 +4,7 @@
 
 mod commands;
 mod documentation;
+mod examples;
 mod live;
 mod measured;
 mod oracles;

@@ -6,12 +6,14 @@ use costs::simulation::{Environments, Nanos, SECOND, Start};
 use rand::SeedableRng as _;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand_distr::{Distribution as _, Exp1};
+use serde::Deserialize;
 
 /// Most instances at work at once.
 const CONCURRENCY: u32 = 1000;
 
 /// One function and its load.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Function {
     pub arrivals_per_s: f64,
     /// Mean time that a request occupies an instance that is there; exponential.
