@@ -23,7 +23,7 @@ macro_rules! usage {
         #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
         #[serde(default, deny_unknown_fields)]
         pub struct Usage {
-            $(#[allow(missing_docs, reason = "the usage's own struct says what it is")] pub $name: Vec<$usage>,)*
+            $($name: Vec<$usage>,)*
         }
 
         impl Usage {

@@ -36,22 +36,14 @@ pub struct Unpriced {
     pub quantity: Decimal,
 }
 
-/// Splits `quantity` along `tiers`, which are sorted by `from`. A quantity of zero gives one empty slice of the first tier, so
-/// that its line is still shown.
+/// Splits `quantity` along `tiers`, which are sorted by `from`; its units come after `used` others. A quantity of zero gives one
+/// empty slice, so that its line is still shown.
 ///
 /// With tiers of 1.00 up to 300 and 0.90 above, 1,000 units are `300 x 1.00 + 700 x 0.90`.
 ///
 /// # Errors
 /// [`Unpriced`] when a part of the quantity is in no tier: what has no price is not free.
-pub fn split(quantity: Decimal, tiers: &[Tier]) -> Result<Vec<Slice>, Unpriced> {
-    split_from(Decimal::ZERO, quantity, tiers)
-}
-
-/// The same for units that come after `used` others.
-///
-/// # Errors
-/// As [`split`].
-pub fn split_from(used: Decimal, quantity: Decimal, tiers: &[Tier]) -> Result<Vec<Slice>, Unpriced> {
+pub fn split(used: Decimal, quantity: Decimal, tiers: &[Tier]) -> Result<Vec<Slice>, Unpriced> {
     let (mut reached, mut left) = (used, quantity);
     let mut slices: Vec<Slice> = Vec::new();
     for (tier, step) in tiers.iter().enumerate() {

@@ -6,7 +6,7 @@ mod lookup;
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,10 @@ pub use lookup::{GivenPrice, GivenTier, Key, Prices};
 use crate::tiers::Tier;
 
 /// The rows that come with the program.
-const BUILT_IN: &str = include_str!("../../data/prices.csv");
+#[expect(clippy::expect_used, reason = "tests read the file that is compiled in")]
+static BUILT_IN: LazyLock<PriceBook> = LazyLock::new(|| {
+    PriceBook::from_csv(&include_bytes!("../../data/prices.csv")[..]).expect("the built-in price file")
+});
 
 /// Columns of the price file.
 const COLUMNS: [&str; 12] = [
@@ -210,11 +213,8 @@ fn index_key(service: &str, region: &str, item: &str) -> String {
 
 impl PriceBook {
     /// The rows that come with the program.
-    ///
-    /// # Errors
-    /// Never for a build whose tests pass.
-    pub fn built_in() -> Result<Self, BookError> {
-        Self::from_csv(BUILT_IN.as_bytes())
+    pub fn built_in() -> Self {
+        BUILT_IN.clone()
     }
 
     /// Reads a price file.

@@ -27,7 +27,7 @@ pub struct Alb {
     pub hours: Option<Quantity>,
     /// LCU-hours.
     pub lcu_hours: Option<Quantity>,
-    /// What decides the LCUs of each hour, instead of lcu_hours.
+    /// What decides the LCUs of each hour, instead of `lcu_hours`.
     pub traffic: Option<Traffic>,
     /// Public IPv4 addresses: two or more when it faces the internet.
     pub public_ipv4_addresses: Quantity,

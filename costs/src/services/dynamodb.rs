@@ -38,7 +38,7 @@ pub struct Dynamodb {
     pub restored_gb: Option<Quantity>,
     /// Data exported to S3.
     pub exported_gb: Option<Quantity>,
-    /// GetRecords calls on Streams.
+    /// `GetRecords` calls on Streams.
     pub stream_reads: Option<Quantity>,
     /// Change data capture units for Kinesis.
     pub change_data_units: Option<Quantity>,

@@ -25,7 +25,7 @@ const LEAST_SECONDS: Decimal = dec!(60);
 pub struct Fargate {
     /// Hours of all tasks together, where they run on.
     pub task_hours: Option<Quantity>,
-    /// Tasks that end, instead of task_hours.
+    /// Tasks that end, instead of `task_hours`.
     pub runs: Option<Runs>,
     /// vCPU of a task.
     pub vcpu: Quantity,

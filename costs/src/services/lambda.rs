@@ -37,7 +37,7 @@ pub struct Lambda {
     pub duration_ms: Option<Quantity>,
     /// Memory size; 1,024 MB are one GB.
     pub memory_mb: Option<Quantity>,
-    /// GB-seconds of all invocations, instead of duration_ms and memory_mb.
+    /// GB-seconds of all invocations, instead of `duration_ms` and `memory_mb`.
     pub gb_seconds: Option<Quantity>,
     /// Processor.
     #[serde(default)]
@@ -183,9 +183,9 @@ pub struct LambdaFeatures {
     pub function_urls: Option<Quantity>,
     /// Responses streamed above 6 MB each.
     pub streamed_gb: Option<Quantity>,
-    /// SnapStart snapshots x the time that they are kept.
+    /// `SnapStart` snapshots x the time that they are kept.
     pub snapstart_cache_gb_seconds: Option<Quantity>,
-    /// Memory restored by SnapStart.
+    /// Memory restored by `SnapStart`.
     pub snapstart_restored_gb: Option<Quantity>,
     /// Memory of environments created under tenant isolation.
     pub tenant_environments_gb: Option<Quantity>,

@@ -37,7 +37,7 @@ impl Service for Nat {
     }
 }
 
-/// Interface endpoints (PrivateLink). Gateway endpoints for S3 and DynamoDB are free.
+/// Interface endpoints (`PrivateLink`). Gateway endpoints for S3 and DynamoDB are free.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InterfaceEndpoints {

@@ -158,7 +158,7 @@ impl Service for Acm {
 pub struct CloudMap {
     /// Registered resources x the months that they exist.
     pub resource_months: Quantity,
-    /// DiscoverInstances calls.
+    /// `DiscoverInstances` calls.
     pub discover_calls_per_month: Option<Quantity>,
 }
 

@@ -62,7 +62,7 @@ impl<'a> Statement<'a> {
         let Some(Quantity { value, known }) = quantity.into() else { return Ok(()) };
         let price = self.context.prices.at(region).get(price_key)?;
         let used = self.context.account.advance(region, price_key, value);
-        let slices = tiers::split_from(used, value, &price.tiers).map_err(|problem| PriceError::Unpriced {
+        let slices = tiers::split(used, value, &price.tiers).map_err(|problem| PriceError::Unpriced {
             name: price_key.name(),
             region: region.to_owned(),
             unit: price.unit.clone(),

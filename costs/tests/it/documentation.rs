@@ -17,7 +17,7 @@ fn the_schema_of_requests_is_up_to_date() {
 
 #[test]
 fn every_request_in_the_manual_has_a_bill() {
-    let book = PriceBook::built_in().unwrap();
+    let book = PriceBook::built_in();
     let requests: Vec<&str> = MANUAL.split("```json\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
     assert!(requests.len() > 2);
     for request in requests {
@@ -30,7 +30,7 @@ fn every_request_in_the_manual_has_a_bill() {
 fn the_summary_in_the_readme_is_what_the_program_says() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let (readme, chart) = (root.join("README.md"), root.join("docs/cost-by-load.svg"));
-    let (measured, book) = (Measured::built_in().unwrap(), PriceBook::built_in().unwrap());
+    let (measured, book) = (Measured::built_in(), PriceBook::built_in());
     let found = std::fs::read_to_string(&readme).unwrap();
     let expected = into_document(&found, &markdown(&measured, &book).unwrap()).unwrap();
     let is_right = found == expected && std::fs::read_to_string(chart).unwrap() == picture(&measured, &book).unwrap();

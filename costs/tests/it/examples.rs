@@ -80,7 +80,7 @@ fn compare(example: &Example, found: impl Fn(&str) -> Result<f64, String>) -> Ve
 
 #[test]
 fn published_bills_are_reproduced_within_their_tolerance() {
-    let book = PriceBook::built_in().unwrap();
+    let book = PriceBook::built_in();
     let (mut right, mut wrong) = (0, Vec::new());
     for example in examples().iter().filter(|example| example.why.is_none()) {
         let Some(request) = &example.request else { continue };
@@ -151,7 +151,7 @@ fn published_steady_states_are_reproduced() {
 
 #[test]
 fn known_mistakes_are_not_repeated() {
-    let book = PriceBook::built_in().unwrap();
+    let book = PriceBook::built_in();
     let mut mistakes = 0;
     for example in examples() {
         let Some(why) = &example.why else { continue };
@@ -184,7 +184,7 @@ struct Computed {
 
 #[test]
 fn computed_bills_are_reproduced() {
-    let book = PriceBook::built_in().unwrap();
+    let book = PriceBook::built_in();
     let mut wrong = Vec::new();
     for Computed { says, request, expected, tolerance } in serde_json::from_str::<Vec<Computed>>(COMPUTED).unwrap() {
         let evaluation: Evaluation = bill(&request, &book).unwrap_or_else(|error| panic!("{says}: {error}"));

@@ -13,7 +13,7 @@ const OFFER_CSV: &str = include_str!("../data/offer.csv");
 
 #[test]
 fn every_row_says_where_it_is_from() {
-    let book = PriceBook::built_in().unwrap();
+    let book = PriceBook::built_in();
     for row in book.rows() {
         assert!(!row.source.is_empty(), "{row:?}");
         assert!(!row.date.is_empty() || row.confidence >= Confidence::Medium, "{row:?}");
@@ -25,14 +25,14 @@ fn every_row_says_where_it_is_from() {
 
 #[test]
 fn the_price_file_survives_being_written_and_read() {
-    let book = PriceBook::built_in().unwrap();
+    let book = PriceBook::built_in();
     assert_eq!(PriceBook::from_csv(book.to_csv().unwrap().as_bytes()).unwrap(), book);
 }
 
 #[test]
 fn an_imported_list_replaces_rows_whichever_its_format() {
     for (text, name) in [(OFFER_JSON, "offer.json"), (OFFER_CSV, "offer.csv")] {
-        let mut book = PriceBook::built_in().unwrap();
+        let mut book = PriceBook::built_in();
         let imported = import(&mut book, text, name).unwrap();
         assert_eq!(imported.items, ["Lambda / duration arm64 in eu-west-1"], "{name}");
         assert_eq!(imported.left_out, 1, "{name}");
@@ -49,7 +49,7 @@ fn an_imported_list_replaces_rows_whichever_its_format() {
 
 #[test]
 fn a_broken_list_changes_nothing() {
-    let mut book = PriceBook::built_in().unwrap();
+    let mut book = PriceBook::built_in();
     let before = book.clone();
     for broken in [
         "",
@@ -67,7 +67,7 @@ fn a_broken_list_changes_nothing() {
 
 #[test]
 fn what_has_no_price_is_an_error_that_names_it() {
-    let book = PriceBook::built_in().unwrap();
+    let book = PriceBook::built_in();
     let nat = json!([{"gateways": 1, "hours": 1, "data_gb": 1, "public_ipv4_addresses": 0}]);
     let error = bill(&json!({"region": "ap-south-1", "usage": {"nat": nat}}), &book).unwrap_err();
     for part in ["NAT gateway / gateway", "ap-south-1", "per hour", "prices", "us-east-1"] {
@@ -88,7 +88,7 @@ fn every_fact_is_carried() {
         return;
     };
     let facts: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
-    let book = PriceBook::built_in().unwrap();
+    let book = PriceBook::built_in();
     for fact in &facts {
         let Some(price) = costs::number::from_json(&fact["price_usd"]) else { continue };
         let per_million = fact["unit"].as_str().unwrap().starts_with("1M ");

@@ -9,17 +9,14 @@ use crate::oracles::erlang_c::Queue;
 use crate::oracles::simfaas::{Effort, Function};
 
 fn lambda() -> LambdaSettings {
-    LambdaSettings::new(vec![FunctionSettings {
-        name: "shop".into(),
-        memory_mb: 1769,
-        init_ms: 100.0,
-        reserved_concurrency: None,
-    }])
+    let function =
+        FunctionSettings { name: "shop".into(), memory_mb: 1769, init_ms: 100.0, reserved_concurrency: None };
+    LambdaSettings { functions: vec![function], ..LambdaSettings::default() }
 }
 
 fn service(vcpu: f64, discipline: Discipline) -> ServiceSettings {
     let unbounded =
-        ServiceSettings { in_flight_limit: usize::MAX, queue_timeout_ms: 1e9, ..ServiceSettings::named("shop") };
+        ServiceSettings { in_flight_limit: usize::MAX, queue_timeout_ms: 1e9, ..ServiceSettings::default() };
     ServiceSettings { vcpu, discipline, ..unbounded }
 }
 

@@ -12,6 +12,7 @@ use serde::Deserialize;
 const CONCURRENCY: u32 = 1000;
 
 /// One function and its load.
+#[expect(clippy::struct_field_names, reason = "a name ends with its unit")]
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Function {
