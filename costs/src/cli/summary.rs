@@ -27,7 +27,7 @@ pub struct Arguments {
 /// # Errors
 /// When a price is missing, or a file cannot be read or written.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let (book, measured) = (arguments.book.open()?, Measured::built_in()?);
+    let (book, measured) = (arguments.book.open()?, Measured::built_in());
     let text = markdown(&measured, &book)?;
     match &arguments.document {
         None => print!("{text}"),

@@ -4,9 +4,11 @@ use rust_decimal::{Decimal, dec};
 
 use super::demand::Demand;
 use super::{Part, Path, Sheet, Store};
-use crate::line::Known;
 use crate::profile::Relational;
-use crate::services::{ServiceError, Usage, aurora, dynamodb, network, rds};
+use crate::services::aurora::Aurora;
+use crate::services::dynamodb::{Dynamodb, TableClass};
+use crate::services::rds::{Rds, RdsProxy};
+use crate::services::{Quantity, ServiceError};
 
 /// Read units of a round of the worker that finds nothing: sixteen partitions of what is due (ADR 12).
 const WORKER_READ_UNITS: Decimal = dec!(16);
@@ -24,12 +26,12 @@ pub fn charge(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError
     let proxied = sheet.profile.options.proxy
         && (sheet.deployment.store, sheet.deployment.path) == (Store::Postgresql, Path::Lambda);
     if proxied {
-        let usage = Usage::new().with(&rds::PROXY_VCPU, PROXY_VCPU, Known::Derived).with(
-            &network::HOURS,
-            sheet.hours(),
-            Known::Declared,
-        );
-        sheet.add(Part::Store, &rds::PROXY, &usage)?;
+        let proxy = RdsProxy {
+            vcpu: Some(Quantity::derived(PROXY_VCPU)),
+            acu: None,
+            hours: Some(Quantity::declared(sheet.hours())),
+        };
+        sheet.add(Part::Store, &proxy)?;
     }
     Ok(())
 }
@@ -39,28 +41,42 @@ fn charge_table(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceErr
     let idle_reads = sheet.hours() * dec!(60) * WORKER_READ_UNITS;
     // Every environment has the catalog; orders and carts grow with the load.
     let stored = sheet.profile.data_gb * sheet.environment.load.max(dec!(0.1)) * sheet.months();
-    let mut usage = Usage::new()
-        .with(&dynamodb::WRITE_UNITS, demand.write_units, known)
-        .with(&dynamodb::READ_UNITS, demand.read_units + idle_reads, known)
-        .with(&dynamodb::STORAGE_GB, stored, Known::Declared);
-    if sheet.environment.backups {
-        usage = usage.with(&dynamodb::PITR_GB, stored, Known::Declared);
-    }
-    sheet.add(Part::Store, &dynamodb::SERVICE, &usage)
+    let table = Dynamodb {
+        write_units: Some(Quantity::new(demand.write_units, known)),
+        read_units: Some(Quantity::new(demand.read_units + idle_reads, known)),
+        items: None,
+        provisioned: None,
+        storage_gb_months: Some(Quantity::declared(stored)),
+        table_class: TableClass::Standard,
+        pitr_gb_months: sheet.environment.backups.then(|| Quantity::declared(stored)),
+        backup_gb_months: None,
+        restored_gb: None,
+        exported_gb: None,
+        stream_reads: None,
+        change_data_units: None,
+    };
+    sheet.add(Part::Store, &table)
 }
 
 fn charge_instance(sheet: &mut Sheet<'_>) -> Result<(), ServiceError> {
     let environment = sheet.environment;
-    let mut usage = Usage::new()
-        .with_text(&rds::INSTANCE, &environment.instance)
-        .with_flag(&rds::MULTI_AZ, environment.multi_az)
-        .with(&network::HOURS, sheet.hours(), Known::Declared)
-        .with(&rds::STORAGE_GB, environment.storage_gb * sheet.months(), Known::Declared);
-    if environment.backups {
-        // As much as is allocated is free; what changes within the retention is above it.
-        usage = usage.with(&rds::BACKUP_GB, sheet.profile.data_gb * sheet.months(), Known::Assumed);
-    }
-    sheet.add(Part::Store, &rds::SERVICE, &usage)
+    let instance = Rds {
+        instance_class: environment.instance.clone(),
+        multi_az: environment.multi_az,
+        hours: Some(Quantity::declared(sheet.hours())),
+        storage_gb_months: Some(Quantity::declared(environment.storage_gb * sheet.months())),
+        backup_gb_months: backups(sheet),
+        extra_iops: None,
+        extra_throughput_mbps: None,
+        cpu_credit_vcpu_hours: None,
+        extended_support_vcpu_hours: None,
+    };
+    sheet.add(Part::Store, &instance)
+}
+
+/// As much as is allocated is free; what changes within the retention is above it.
+fn backups(sheet: &Sheet<'_>) -> Option<Quantity> {
+    sheet.environment.backups.then(|| Quantity::assumed(sheet.profile.data_gb * sheet.months()))
 }
 
 fn charge_aurora(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError> {
@@ -78,12 +94,14 @@ fn charge_aurora(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceEr
         }
     }
     let instances = if sheet.environment.multi_az { Decimal::TWO } else { Decimal::ONE };
-    let mut usage = Usage::new()
-        .with(&aurora::ACU_HOURS, acu_hours * instances, known)
-        .with(&aurora::STORAGE_GB, sheet.profile.data_gb * sheet.months(), Known::Declared)
-        .with(&aurora::IO_REQUESTS, demand.sql_statements * IO_PER_STATEMENT, Known::Assumed);
-    if sheet.environment.backups {
-        usage = usage.with(&aurora::BACKUP_GB, sheet.profile.data_gb * sheet.months(), Known::Assumed);
-    }
-    sheet.add(Part::Store, &aurora::SERVICE, &usage)
+    let cluster = Aurora {
+        acu_hours: Some(Quantity::new(acu_hours * instances, known)),
+        instance_class: None,
+        instance_hours: None,
+        io_optimized: false,
+        storage_gb_months: Some(Quantity::declared(sheet.profile.data_gb * sheet.months())),
+        io_requests: Some(Quantity::assumed(demand.sql_statements * IO_PER_STATEMENT)),
+        backup_gb_months: backups(sheet),
+    };
+    sheet.add(Part::Store, &cluster)
 }

@@ -4,9 +4,11 @@ use rust_decimal::{Decimal, dec};
 
 use super::demand::{Demand, gigabytes};
 use super::{Part, Sheet, Store};
-use crate::line::Known;
 use crate::profile::{Egress, Observability};
-use crate::services::{ServiceError, Usage, fargate, network, small};
+use crate::services::fargate::{Fargate, Purchase};
+use crate::services::network::{InterfaceEndpoints, Nat};
+use crate::services::small::Ecr;
+use crate::services::{Quantity, ServiceError};
 
 /// Interface endpoints of tasks in private subnets: two of ECR, logs, SSM, KMS; S3 and DynamoDB have free gateway endpoints.
 const ENDPOINTS: Decimal = dec!(5);
@@ -22,18 +24,19 @@ pub fn charge(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError
     let overlap = options.deploy_overlap_minutes.max(Decimal::ONE) / dec!(60);
     let deploying =
         options.deploys_per_month * sheet.months() * sheet.environment.minimum_tasks * options.services * overlap;
-    let mut usage = Usage::new()
-        .with(&fargate::TASK_HOURS, running + deploying, known)
-        .with(&fargate::VCPU, options.task_vcpu, Known::Declared)
-        .with(&fargate::MEMORY_GB, options.task_gb, Known::Declared)
-        .with_text(&fargate::ARCH, options.arch.word())
-        .with_flag(&fargate::SPOT, sheet.environment.spot);
-    if options.egress == Egress::Public {
-        usage = usage.with(&network::ADDRESSES, Decimal::ONE, Known::Declared);
-    }
-    sheet.add(Part::Compute, &fargate::SERVICE, &usage)?;
+    let tasks = Fargate {
+        task_hours: Some(Quantity::new(running + deploying, known)),
+        runs: None,
+        vcpu: Quantity::declared(options.task_vcpu),
+        memory_gb: Quantity::declared(options.task_gb),
+        ephemeral_gb: None,
+        architecture: options.arch.into(),
+        purchase: if sheet.environment.spot { Purchase::Spot } else { Purchase::OnDemand },
+        public_ipv4_addresses: (options.egress == Egress::Public).then(|| Quantity::declared(Decimal::ONE)),
+    };
+    sheet.add(Part::Compute, &tasks)?;
     let images = options.images_kept * sheet.measured.image_gb * options.services * sheet.months();
-    sheet.add(Part::Files, &small::ECR, &Usage::new().with(&small::ECR_GB, images, known))?;
+    sheet.add(Part::Files, &Ecr { storage_gb_months: Quantity::new(images, known) })?;
     charge_egress(sheet, demand)
 }
 
@@ -69,24 +72,18 @@ fn charge_egress(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceEr
 
 /// NAT gateways or interface endpoints in every AZ, as the profile chooses.
 pub fn charge_private(sheet: &mut Sheet<'_>, endpoints: Decimal, data_gb: Decimal) -> Result<(), ServiceError> {
-    let (azs, hours, known) = (sheet.environment.azs, sheet.hours(), sheet.measured_known());
+    let azs = Quantity::declared(sheet.environment.azs);
+    let hours = Some(Quantity::declared(sheet.hours()));
+    let data_gb = Quantity::new(data_gb, sheet.measured_known());
     match sheet.profile.options.egress {
         Egress::Public => Ok(()),
         Egress::Nat => {
-            let usage = Usage::new()
-                .with(&network::GATEWAYS, azs, Known::Declared)
-                .with(&network::HOURS, hours, Known::Declared)
-                .with(&network::NAT_GB, data_gb, known)
-                .with(&network::ADDRESSES, Decimal::ONE, Known::Declared);
-            sheet.add(Part::Network, &network::NAT, &usage)
+            let public_ipv4_addresses = Quantity::declared(Decimal::ONE);
+            sheet.add(Part::Network, &Nat { gateways: azs, hours, data_gb, public_ipv4_addresses })
         }
         Egress::Endpoints => {
-            let usage = Usage::new()
-                .with(&network::ENDPOINTS, endpoints, Known::Declared)
-                .with(&network::AZS, azs, Known::Declared)
-                .with(&network::HOURS, hours, Known::Declared)
-                .with(&network::ENDPOINT_GB, data_gb, known);
-            sheet.add(Part::Network, &network::ENDPOINT, &usage)
+            let endpoints = Quantity::declared(endpoints);
+            sheet.add(Part::Network, &InterfaceEndpoints { endpoints, azs, hours, data_gb })
         }
     }
 }

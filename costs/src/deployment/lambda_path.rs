@@ -5,9 +5,9 @@ use rust_decimal::{Decimal, dec};
 use super::demand::Demand;
 use super::fargate_path::charge_private;
 use super::{Part, Sheet, Store};
-use crate::line::Known;
 use crate::profile::Egress;
-use crate::services::{ServiceError, Usage, lambda};
+use crate::services::lambda::{self, Lambda, Provisioned};
+use crate::services::{Quantity, ServiceError};
 
 /// The worker's schedule is a minute.
 const WORKER_PER_HOUR: Decimal = dec!(60);
@@ -39,34 +39,44 @@ fn charge_functions(
     [requests, wall_ms, inits]: [Decimal; 3],
     functions: Decimal,
 ) -> Result<(), ServiceError> {
-    let (options, known) = (&sheet.profile.options, sheet.measured_known());
+    let (options, counted) = (&sheet.profile.options, sheet.counted_known());
     // A mean of times that are each rounded up to whole ms is half a millisecond higher.
     let mean = if requests.is_zero() { Decimal::ZERO } else { wall_ms / requests + dec!(0.5) };
     let gigabytes = options.function_memory_mb / dec!(1024);
     let seconds = (requests * mean + inits * sheet.measured.lambda_init_ms) / dec!(1000);
     let gb_seconds = seconds * gigabytes;
-    let mut usage = Usage::new()
-        .with(&lambda::REQUESTS, requests, sheet.counted_known())
-        .with(&lambda::GB_SECONDS, gb_seconds, known)
-        .with(&lambda::MEMORY_MB, options.function_memory_mb, Known::Declared)
-        .with_text(&lambda::ARCH, options.arch.word());
-    let provisioned = sheet.environment.provisioned_concurrency * functions;
-    if !provisioned.is_zero() {
-        usage = usage.with(&lambda::PROVISIONED, provisioned, Known::Declared).with(
-            &lambda::PROVISIONED_HOURS,
-            sheet.hours(),
-            Known::Declared,
-        );
-    }
-    sheet.add(Part::Compute, &lambda::SERVICE, &usage)
+    let environments = sheet.environment.provisioned_concurrency * functions;
+    let provisioned = Provisioned {
+        environments: Quantity::declared(environments),
+        hours: Some(Quantity::declared(sheet.hours())),
+        requests_per_month: None,
+    };
+    let functions = Lambda {
+        requests_per_month: Quantity::new(requests, counted),
+        duration_ms: None,
+        memory_mb: Some(Quantity::declared(options.function_memory_mb)),
+        gb_seconds: Some(Quantity::new(gb_seconds, sheet.measured_known().max(counted))),
+        architecture: options.arch.into(),
+        cold_starts: None,
+        provisioned: (!environments.is_zero()).then_some(provisioned),
+        ephemeral_mb: None,
+        at_edge: false,
+    };
+    sheet.add(Part::Compute, &functions)
 }
 
 fn charge_worker(sheet: &mut Sheet<'_>) -> Result<(), ServiceError> {
     let options = &sheet.profile.options;
-    let usage = Usage::new()
-        .with(&lambda::REQUESTS, WORKER_PER_HOUR * sheet.hours(), Known::Derived)
-        .with(&lambda::DURATION_MS, WORKER_MS, Known::Assumed)
-        .with(&lambda::MEMORY_MB, options.function_memory_mb, Known::Declared)
-        .with_text(&lambda::ARCH, options.arch.word());
-    sheet.add(Part::Compute, &lambda::SERVICE, &usage)
+    let worker = Lambda {
+        requests_per_month: Quantity::derived(WORKER_PER_HOUR * sheet.hours()),
+        duration_ms: Some(Quantity::assumed(WORKER_MS)),
+        memory_mb: Some(Quantity::declared(options.function_memory_mb)),
+        gb_seconds: None,
+        architecture: options.arch.into(),
+        cold_starts: None,
+        provisioned: None,
+        ephemeral_mb: None,
+        at_edge: false,
+    };
+    sheet.add(Part::Compute, &worker)
 }

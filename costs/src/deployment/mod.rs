@@ -19,8 +19,8 @@ pub use demand::{Demand, FunctionDemand};
 use crate::line::{Known, Line, total};
 use crate::measured::Measured;
 use crate::price_book::{PriceBook, Prices};
-use crate::profile::{Environment, Profile};
-use crate::services::{Context, Service, ServiceError, Usage, lambda};
+use crate::profile::{Arch, Environment, Profile};
+use crate::services::{Architecture, Context, Service, ServiceError, Statement, lambda};
 use crate::simulation::cold_share;
 
 /// What runs the handlers.
@@ -108,6 +108,15 @@ impl std::str::FromStr for Deployment {
         let all = Self::all();
         let known = || all.iter().map(Self::name).collect::<Vec<_>>().join(", ");
         all.iter().find(|one| one.name() == name).copied().ok_or_else(|| format!("one of {}", known()))
+    }
+}
+
+impl From<Arch> for Architecture {
+    fn from(arch: Arch) -> Self {
+        match arch {
+            Arch::Arm64 => Self::Arm64,
+            Arch::X86 => Self::X86,
+        }
     }
 }
 
@@ -324,10 +333,10 @@ impl<'a> Sheet<'a> {
         }
     }
 
-    /// Adds the bill of a service; empty lines that scale with use are left out.
-    fn add(&mut self, part: Part, service: &Service, usage: &Usage) -> Result<(), ServiceError> {
-        let statement = (service.bill)(usage, &self.context)?;
-        self.lines.extend(statement.lines.into_iter().map(|line| BillLine { part, line }));
+    /// Adds the bill of a service.
+    fn add(&mut self, part: Part, usage: &dyn Service) -> Result<(), ServiceError> {
+        let lines = Statement::of(usage, &self.context)?.lines;
+        self.lines.extend(lines.into_iter().map(|line| BillLine { part, line }));
         Ok(())
     }
 

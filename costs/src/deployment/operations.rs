@@ -5,9 +5,11 @@ use rust_decimal::{Decimal, dec};
 use super::demand::{Demand, gigabytes};
 use super::fargate_path::task_hours;
 use super::{Part, Path, Sheet, Store};
-use crate::line::Known;
 use crate::profile::Observability;
-use crate::services::{ServiceError, Usage, cloudwatch, datadog, small, ssm};
+use crate::services::cloudwatch::{Cloudwatch, LogClass};
+use crate::services::datadog::{Datadog, Plan};
+use crate::services::small::{Kms, ParameterStore, SecretsManager};
+use crate::services::{Quantity, ServiceError};
 
 /// Bytes of the START, END and REPORT lines that Lambda writes about every invocation.
 const PLATFORM_LOG_BYTES: Decimal = dec!(350);
@@ -37,11 +39,17 @@ fn charge_logs(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceErro
         Observability::Cloudwatch => (own + platform, alarms),
         Observability::Datadog => (platform, Decimal::ZERO),
     };
-    let logs = Usage::new()
-        .with(&cloudwatch::INGEST_GB, taken, known)
-        .with(&cloudwatch::STORED_GB, taken * COMPRESSION * options.log_months, Known::Derived)
-        .with(&cloudwatch::ALARMS, alarms, Known::Declared);
-    sheet.add(Part::Observability, &cloudwatch::SERVICE, &logs)?;
+    let logs = Cloudwatch {
+        ingested_gb: Some(Quantity::new(taken, known)),
+        stored_gb_months: Some(Quantity::derived(taken * COMPRESSION * options.log_months)),
+        scanned_gb: None,
+        log_class: LogClass::Standard,
+        metrics: None,
+        alarms: Some(Quantity::declared(alarms)),
+        high_resolution_alarms: None,
+        dashboards: None,
+    };
+    sheet.add(Part::Observability, &logs)?;
     if options.observability == Observability::Datadog {
         charge_datadog(sheet, demand, own)?;
     }
@@ -50,27 +58,31 @@ fn charge_logs(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceErro
 
 fn charge_datadog(sheet: &mut Sheet<'_>, demand: &Demand, logs_gb: Decimal) -> Result<(), ServiceError> {
     let known = sheet.counted_known();
-    let mut usage = Usage::new().with(&datadog::LOG_GB, logs_gb, known).with(
-        &datadog::LOG_EVENTS,
-        demand.log_bytes / LOG_EVENT_BYTES,
-        Known::Assumed,
-    );
+    let mut datadog = Datadog {
+        tasks: None,
+        apm_tasks: None,
+        plan: Plan::Annual,
+        functions: None,
+        traced_invocations_per_month: None,
+        hosts: None,
+        apm_hosts: None,
+        ingested_gb: Some(Quantity::new(logs_gb, known)),
+        indexed_events_15_days: Some(Quantity::assumed(demand.log_bytes / LOG_EVENT_BYTES)),
+        indexed_events_30_days: None,
+    };
     match sheet.deployment.path {
         Path::Fargate => {
             let tasks = task_hours(sheet, demand) / sheet.profile.options.month_hours;
-            let known = sheet.measured_known();
-            usage = usage.with(&datadog::TASKS, tasks, known).with(&datadog::APM_TASKS, tasks, known);
+            let tasks = Some(Quantity::new(tasks, sheet.measured_known()));
+            (datadog.tasks, datadog.apm_tasks) = (tasks, tasks);
         }
         Path::Lambda => {
             let functions = Decimal::from(demand.functions.len() + 1) * sheet.months();
-            usage = usage.with(&datadog::FUNCTIONS, functions, Known::Derived).with(
-                &datadog::TRACED,
-                demand.requests,
-                known,
-            );
+            datadog.functions = Some(Quantity::derived(functions));
+            datadog.traced_invocations_per_month = Some(Quantity::new(demand.requests, known));
         }
     }
-    sheet.add(Part::Observability, &datadog::SERVICE, &usage)
+    sheet.add(Part::Observability, &datadog)
 }
 
 fn charge_secrets(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError> {
@@ -79,21 +91,23 @@ fn charge_secrets(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceE
         Path::Fargate => options.deploys_per_month * sheet.environment.minimum_tasks * options.services,
         Path::Lambda => sheet.cold_starts(demand),
     };
-    let key = Usage::new().with(&small::KMS_KEYS, sheet.months(), Known::Declared).with(
-        &small::KMS_REQUESTS,
-        starts * DECRYPTIONS,
-        Known::Derived,
-    );
-    sheet.add(Part::Secrets, &small::KMS, &key)?;
-    let parameters = Usage::new().with(&ssm::STANDARD, options.parameters, Known::Declared);
-    sheet.add(Part::Secrets, &ssm::SERVICE, &parameters)?;
+    let key = Kms {
+        key_months: Quantity::declared(sheet.months()),
+        requests_per_month: Quantity::derived(starts * DECRYPTIONS),
+    };
+    sheet.add(Part::Secrets, &key)?;
+    let parameters = ParameterStore {
+        standard_parameters: Some(Quantity::declared(options.parameters)),
+        advanced_parameter_months: None,
+        calls_per_month: None,
+    };
+    sheet.add(Part::Secrets, &parameters)?;
     if sheet.deployment.store == Store::Postgresql {
-        let secret = Usage::new().with(&small::SECRETS_COUNT, sheet.months(), Known::Declared).with(
-            &small::SECRETS_CALLS,
-            starts,
-            Known::Derived,
-        );
-        sheet.add(Part::Secrets, &small::SECRETS, &secret)?;
+        let secret = SecretsManager {
+            secret_months: Quantity::declared(sheet.months()),
+            calls_per_month: Quantity::derived(starts),
+        };
+        sheet.add(Part::Secrets, &secret)?;
     }
     Ok(())
 }

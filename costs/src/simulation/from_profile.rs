@@ -61,7 +61,8 @@ pub fn plan(
         spread: Spread::default(),
         lambda: LambdaSettings {
             idle_expiry_s: float(profile.options.idle_environment_s),
-            ..LambdaSettings::new(functions)
+            functions,
+            ..LambdaSettings::default()
         },
         services: services(environment, inputs),
     })
@@ -92,6 +93,7 @@ fn services(environment: &Environment, inputs: Inputs<'_>) -> Vec<ServiceSetting
         (1..=count).map(|n| format!("service {n}")).collect()
     };
     let service = |name: String| ServiceSettings {
+        name,
         vcpu: float(options.task_vcpu),
         memory_gb: float(options.task_gb),
         cpu_share: 1.0 / float(Decimal::from(count)),
@@ -100,7 +102,7 @@ fn services(environment: &Environment, inputs: Inputs<'_>) -> Vec<ServiceSetting
         target_utilization: float(options.target_utilization),
         start_up_s: float(inputs.measured.task_start_s),
         discipline: Discipline::Shared,
-        ..ServiceSettings::named(name)
+        ..ServiceSettings::default()
     };
     names.into_iter().map(service).collect()
 }
