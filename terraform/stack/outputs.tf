@@ -14,7 +14,7 @@ output "name_servers" {
 }
 
 output "deployment" {
-  description = "What pipeline, SAM and smoke tests need to know; the same is below <ssm path>/deployment."
+  description = "What pipeline and smoke tests need to know; the same is below <ssm path>/deployment."
   value       = local.deployment
 }
 
@@ -61,9 +61,6 @@ output "policies" {
 locals {
   deployment = merge({
     url                = local.url
-    listener-arn       = module.alb.listener_arn
-    frontend-group-arn = module.alb.target_group_arns["frontend"]
-    backend-group-arn  = module.alb.target_group_arns["backend"]
     frontend-service   = module.frontend["frontend"].name
     backend-service    = module.backend["backend"].name
     backend-task       = module.backend["backend"].task_definition_arn

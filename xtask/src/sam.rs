@@ -1,5 +1,5 @@
 //! The step `sam`: the functions as SAM deploys them on an emulated AWS, a shopper in them, and both paths behind one load
-//! balancer. The templates themselves are checked by the step `pipeline`.
+//! balancer. The template itself is checked by the step `pipeline`.
 
 use anyhow::Result;
 

@@ -71,7 +71,7 @@ const STEPS: &[Step] = &[
         passed("features", image.args(["--features", &deployed, "--", "--deny", "warnings"]))
     }),
     Step::new("generated", "generated files are up to date", |_| crate::generate::run(true).map(|()| Outcome::Passed)),
-    Step::new("documents", "links, variables, alarms and the picture in the documents are right", |_| {
+    Step::new("documents", "paths, variables and alarms in the documents are right", |_| {
         crate::documents::check().map(|()| Outcome::Passed)
     }),
     Step::new("crates", "unit, conformance, API and page tests on both stores", |args| {
@@ -112,7 +112,7 @@ const STEPS: &[Step] = &[
         crate::sam::run()
     }),
     Step::new("image", "the image's runtime stage, built and started", |_| crate::image::run()),
-    Step::beside("pipeline", "linters of workflows, templates, Dockerfile, compose file, scripts", |_| {
+    Step::beside("pipeline", "linters of workflows, templates, Dockerfile, compose file, scripts, links", |_| {
         crate::pipeline::run()
     }),
 ];

@@ -1,9 +1,8 @@
-//! What can be checked about the documents without a network: links and anchors, paths in code spans, the table of
-//! variables, the picture of the environment, the runbook's answer to every alarm.
+//! What no linter knows about the documents: that paths in code spans exist, that the table of variables is complete, and that
+//! the runbook has an answer to every alarm.
 
 mod alarms;
-mod links;
-pub mod picture;
+mod paths;
 mod variables;
 
 use std::path::{Path, PathBuf};
@@ -21,10 +20,9 @@ const FOREIGN: [&str; 2] = ["target", "node_modules"];
 /// Everything that is wrong, a line each, with its file.
 pub fn check() -> Result<()> {
     let files = files(root())?;
-    let mut problems = links::problems(&files)?;
+    let mut problems = paths::problems(&files)?;
     problems.extend(alarms::problems(&files)?);
     problems.extend(variables::problems(&files)?);
-    problems.extend(picture::problems()?);
     if !problems.is_empty() {
         bail!("{}", problems.join("\n"));
     }
