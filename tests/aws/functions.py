@@ -151,7 +151,7 @@ def enforcement(cloud, port, host):
         {**each, "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["ORDER#*"]}}} if "Condition" in each else each
         for each in policy["Statement"]]}
     for document, expected in ((without, 500), (foreign, 500), (policy, 200)):
-        iam.put_role_policy(RoleName=role, PolicyName="table", PolicyDocument=json.dumps(document))
+        iam.put_role_policy(RoleName=role, PolicyName="run", PolicyDocument=json.dumps(document))
         browser = Browser(port, host)
         browser.get("/products/linen-bound-notebook")
         status = browser.submit("/cart/line-items").status
