@@ -1,6 +1,7 @@
 //! The project's own commands: `cargo xtask test` runs everything, `cargo xtask generate` rewrites what is generated
 //! and committed, `cargo xtask release` records what a release relies on, `cargo xtask postgres` lends a database.
 
+mod dependencies;
 mod documents;
 mod generate;
 mod image;

@@ -55,6 +55,8 @@ impl Step {
 /// How a step that did not fail ended.
 pub enum Outcome {
     Passed,
+    /// Passed but for a part that could not run here, and why: no failure in CI either.
+    PassedWithout(String),
     /// Could not run here, and why.
     Skipped(String),
 }
@@ -69,6 +71,9 @@ const STEPS: &[Step] = &[
         let mut image = cargo();
         image.args(["clippy", "--quiet", "--package", "shopease-ecs-adapter", "--no-default-features"]);
         passed("features", image.args(["--features", &deployed, "--", "--deny", "warnings"]))
+    }),
+    Step::new("dependencies", "every crate is used, may be used, and has no known vulnerability", |_| {
+        crate::dependencies::run()
     }),
     Step::new("generated", "generated files are up to date", |_| crate::generate::run(true).map(|()| Outcome::Passed)),
     Step::new("documents", "paths, variables and alarms in the documents are right", |_| {
@@ -131,7 +136,7 @@ pub fn run(args: &TestArgs) -> Result<()> {
     }
     if args.list {
         for Step { name, what, .. } in STEPS {
-            println!("{name:10} {what}");
+            println!("{name:12} {what}");
         }
         return Ok(());
     }
@@ -166,9 +171,10 @@ fn conclude(name: &str, begun: Instant, result: Result<Outcome>, lines: &mut Vec
     let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
     let seconds = begun.elapsed().as_secs();
     let (line, failed) = match result {
-        Ok(Outcome::Passed) => (format!("passed   {name:10} {seconds:>5} s"), false),
-        Ok(Outcome::Skipped(why)) => (format!("SKIPPED  {name:10} {seconds:>5} s  {why}"), in_ci),
-        Err(error) => (format!("FAILED   {name:10} {seconds:>5} s  {error:#}"), true),
+        Ok(Outcome::Passed) => (format!("passed   {name:12} {seconds:>5} s"), false),
+        Ok(Outcome::PassedWithout(what)) => (format!("PARTLY   {name:12} {seconds:>5} s  {what}"), false),
+        Ok(Outcome::Skipped(why)) => (format!("SKIPPED  {name:12} {seconds:>5} s  {why}"), in_ci),
+        Err(error) => (format!("FAILED   {name:12} {seconds:>5} s  {error:#}"), true),
     };
     lines.push(line);
     failed
