@@ -1,11 +1,10 @@
 //! `shopease import`: imports a Shopify product export into the shop's store.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use indicatif::{ProgressBar, ProgressStyle};
 use shopease_catalog_files::{
     CatalogFile, FileEncoding, ImportOptions, ImportReport, MAX_FILE_BYTES, Target, WriteOptions, import, read,
 };
@@ -114,15 +113,21 @@ async fn write(
     shop: &ShopConfig,
     store: &SharedStore,
 ) -> anyhow::Result<ImportReport> {
-    // Drawn on standard error, and only if that is a terminal.
-    let bar = ProgressBar::new(catalog.products() as u64).with_style(style()?);
+    let (products, shown) = (catalog.products(), io::stderr().is_terminal());
+    let progress = |done: usize| {
+        if shown {
+            eprint!("\r{done} of {products} products");
+        }
+    };
     let options = WriteOptions { set_stock: args.set_stock, dry_run: args.dry_run };
     let tokenizer = Tokenizer::new(shop.language);
     let target = Target { store: &**store, tokenizer: &tokenizer, refuse: &refuse_product };
-    let mut report = import(catalog, target, options, &|done| bar.set_position(done as u64))
+    let mut report = import(catalog, target, options, &progress)
         .await
         .context("the store is unavailable; run the import again (products already written are kept)")?;
-    bar.finish_and_clear();
+    if shown {
+        eprintln!();
+    }
     report.warnings.extend(shop.pricing.shipping.gap_of(args.currency.unwrap_or(shop.currency)));
     Ok(report)
 }
@@ -151,8 +156,4 @@ pub async fn load(bytes: &[u8], shop: &ShopConfig, store: &SharedStore, clock: &
 
 fn currency(code: &str) -> Result<Currency, &'static str> {
     code.parse().map_err(|_| "not an ISO 4217 code such as EUR")
-}
-
-fn style() -> anyhow::Result<ProgressStyle> {
-    Ok(ProgressStyle::with_template("{bar:40} {pos}/{len} products, {elapsed} ({eta} left)")?)
 }

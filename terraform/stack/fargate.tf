@@ -33,6 +33,7 @@ locals {
       local.common,
       {
         SHOPEASE_ROLE          = image.role
+        SHOPEASE_LOG_FORMAT    = "json"
         SHOPEASE_HTTP_PORT     = tostring(var.image.container_port)
         SHOPEASE_DRAIN_SECONDS = "10"
         DD_SERVICE             = "${var.project}-${image.role}"

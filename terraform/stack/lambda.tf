@@ -1,5 +1,5 @@
 # Path B: one function per area, and the worker if no task runs it. Sizes come from functions/settings.json, permissions on the table from
-# functions/access.json; the SAM template is checked against both.
+# functions/access.json; the SAM template is generated from both.
 
 locals {
   parameter_arn = "arn:${local.partition}:ssm:${local.region}:${local.account}:parameter${local.ssm_path}"
@@ -53,7 +53,7 @@ module "function" {
   reserved_concurrency     = local.reserved[each.key] == null ? -1 : local.reserved[each.key]
   live_version             = lookup(var.function_versions, each.key, null)
   canary                   = lookup(var.function_canary, each.key, null)
-  schedule                 = contains(local.areas, each.key) ? null : "rate(1 minute)"
+  schedule                 = each.value.schedule
   kms_key_arn              = module.kms.key_arn
   log_retention_days       = var.environment.log_retention_days
   alarm_topic_arns         = [module.observability.topic_arn]
@@ -65,10 +65,10 @@ module "function" {
   environment = merge(
     local.common,
     local.store_variables[var.store.lambda],
+    local.settings.variables,
     {
-      SHOPEASE_METRICS = "emf"
-      DD_SERVICE       = "${var.project}-${each.key}"
-      DD_VERSION       = var.image.release
+      DD_SERVICE = "${var.project}-${each.key}"
+      DD_VERSION = var.image.release
     },
     each.key == "storefront" ? { SHOPEASE_ASSETS = "s3://${module.assets.name}/assets" } : {},
     length(local.payment_parameters) > 0 ? { SHOPEASE_SSM_PREFIX = "${local.ssm_path}/${each.key}" } : {},

@@ -54,11 +54,10 @@ locals {
     payment-webhook-secret = "What Stripe signs webhooks with"
   } : {}
 
-  # Environment variables of every process of the shop.
+  # Environment variables of every process of the shop. Those of all functions are in settings.json.
   common = merge({
     SHOPEASE_PUBLIC_URL       = local.url
     SHOPEASE_PAYMENT_PROVIDER = var.payment_provider
-    SHOPEASE_LOG_FORMAT       = "json"
     DD_ENV                    = local.name
   }, local.fake_payments ? { SHOPEASE_FAKE_PAYMENTS_URL = local.fake_payments_url } : {}, var.settings)
 

@@ -112,6 +112,7 @@ module "dynamodb" {
   source = "../modules/dynamodb"
 
   name             = local.prefix
+  attributes       = local.settings.table
   protected        = var.environment.protected
   kms_key_arn      = module.kms.key_arn
   alarm_topic_arns = [module.observability.topic_arn]

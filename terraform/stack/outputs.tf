@@ -14,7 +14,7 @@ output "name_servers" {
 }
 
 output "deployment" {
-  description = "Settings for the pipeline, SAM, and smoke tests; also stored below <ssm path>/deployment."
+  description = "Settings for the pipeline and smoke tests; also stored below <ssm path>/deployment."
   value       = local.deployment
 }
 
@@ -61,9 +61,6 @@ output "policies" {
 locals {
   deployment = merge({
     url                = local.url
-    listener-arn       = module.alb.listener_arn
-    frontend-group-arn = module.alb.target_group_arns["frontend"]
-    backend-group-arn  = module.alb.target_group_arns["backend"]
     frontend-service   = module.frontend["frontend"].name
     backend-service    = module.backend["backend"].name
     backend-task       = module.backend["backend"].task_definition_arn

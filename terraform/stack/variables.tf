@@ -95,7 +95,7 @@ variable "image" {
 }
 
 variable "functions" {
-  description = "Release of the functions: bucket and prefix of <area>.zip, named by digest. null: no functions here, or SAM owns them."
+  description = "Release of the functions: bucket and prefix of <area>.zip, named by digest. null: no functions."
   type        = object({ bucket = string, prefix = string, rds_authority = optional(string, "/var/task/rds-ca.pem") })
   default     = null
 }

@@ -1,7 +1,7 @@
 """ministack with features that this project's load balancer and policies need and that its release lacks.
 
 This patches private functions, so the release is pinned (xtask/src/sam.rs), and a patch fails at import if its target is missing:
-weighted forward actions (API and CloudFormation), the condition key dynamodb:LeadingKeys, and the resource of ssm:GetParametersByPath.
+weighted forward actions, the condition key dynamodb:LeadingKeys, and the resource of ssm:GetParametersByPath.
 """
 
 import json
@@ -11,7 +11,6 @@ from contextvars import ContextVar
 
 from ministack.core import iam_actions, iam_evaluator
 from ministack.services import alb
-from ministack.services.cloudformation import provisioners
 
 
 def patch(module, name, replacement):
@@ -28,15 +27,6 @@ def parsed_actions(original, params, prefix="DefaultActions"):
             groups.append((arn, int(alb._p(params, f"{at}.{len(groups) + 1}.Weight", "1"))))
         if groups:
             action["Weighted"] = groups
-    return actions
-
-
-def template_actions(original, props, lb_arn, prop="DefaultActions"):
-    actions = original(props, lb_arn, prop)
-    for action, declared in zip(actions, props.get(prop) or []):
-        groups = (declared.get("ForwardConfig") or {}).get("TargetGroups") or []
-        if groups:
-            action["Weighted"] = [(group["TargetGroupArn"], int(group.get("Weight", 1))) for group in groups]
     return actions
 
 
@@ -110,7 +100,6 @@ def resource(original, service, method, path, headers, body, query, region, acco
 
 patch(alb, "_parse_actions", parsed_actions)
 patch(alb, "_execute_action", chosen_action)
-patch(provisioners, "_elbv2_listener_actions", template_actions)
 patch(iam_actions, "dynamodb_service_context", service_context)
 patch(iam_actions, "extract_resource_arn", resource)
 patch(iam_evaluator, "enforce", enforced)

@@ -10,7 +10,6 @@ use shopease_shared::http::listener_rules::{self, LISTENER_RULES};
 use shopease_shared::http::openapi;
 use shopease_shared::http::routes::{self, Surface};
 
-use crate::documents::diagram;
 use crate::postgres::Postgres;
 use crate::sam_template;
 use crate::terraform_modules;
@@ -47,15 +46,12 @@ pub fn run(check: bool) -> Result<()> {
 }
 
 fn texts() -> Result<Vec<(PathBuf, String)>> {
-    let (manifest, architecture) = (root().join("Cargo.toml"), root().join("docs/architecture.md"));
-    let (functions, load_balancer) = (root().join("sam/template.yaml"), root().join("sam/load-balancer.yaml"));
+    let (manifest, sam) = (root().join("Cargo.toml"), root().join("sam/template.yaml"));
     let mut texts = vec![
         (root().join("docs/openapi.json"), openapi::json()?),
         (root().join("docs/routes.md"), route_document()?),
-        (architecture.clone(), diagram::document(&std::fs::read_to_string(&architecture)?)?),
         (manifest.clone(), manifest_with_routes(&std::fs::read_to_string(&manifest)?)?),
-        (functions.clone(), sam_template::functions(&std::fs::read_to_string(&functions)?)?),
-        (load_balancer.clone(), sam_template::load_balancer(&std::fs::read_to_string(&load_balancer)?)?),
+        (sam.clone(), sam_template::template(&std::fs::read_to_string(&sam)?)?),
         (root().join("terraform/routes.json"), front_door_routes()?),
     ];
     texts.extend(terraform_modules::documents(&root().join("terraform"))?);

@@ -1,7 +1,6 @@
-//! Checks of `terraform/` without an AWS account: format, validity, descriptions, tests with mocks, checkov, a round
-//! trip on moto (apply, a second plan without changes, destroy), and a comparison of the functions with those of SAM.
-//! Everything runs on a copy, so that neither state nor plugins get into the sources, and concurrent runs do not
-//! interfere.
+//! Checks of `terraform/` without an AWS account: format, validity, descriptions, tests with mocks, checkov, and a round
+//! trip on moto (apply, a second plan without changes, destroy). Everything runs on a copy, so that neither state nor
+//! plugins get into the sources, and concurrent runs do not interfere.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
@@ -11,15 +10,14 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::both;
 use crate::terraform_modules;
 use crate::test::Outcome;
-use crate::tools::{Scratch, command, find_program, output, python_programs, root};
+use crate::tools::{Scratch, command, find_program, python_programs, root};
 
 /// The emulated environment.
 const ENVIRONMENT: &str = "dev";
-/// Copies of the stack: for the round trip, and for the comparison with SAM.
-const EMULATED: [&str; 2] = ["emulated", "compared"];
+/// Copy of the stack for the round trip, with its override and state.
+const EMULATED: &str = "emulated";
 /// Location of the functions' artifacts, as in `terraform/emulator/emulator.tfvars`.
 const ARTEFACTS: [&str; 2] = ["artefacts", "release"];
 
@@ -35,7 +33,6 @@ pub fn run() -> Result<Outcome> {
     // The round trip mostly waits for the provider's own pauses, so the other checks run at the same time.
     let failures: Vec<_> = std::thread::scope(|scope| {
         let round_trip = scope.spawn(|| work.timed("apply, plan, destroy on moto", WorkingCopy::round_trip));
-        let same = scope.spawn(|| work.timed("comparison of the functions with SAM", WorkingCopy::same_as_sam));
         let mut failures = vec![
             work.timed("format", WorkingCopy::format),
             work.timed("descriptions", |_| terraform_modules::check(&root().join("terraform"))),
@@ -43,9 +40,7 @@ pub fn run() -> Result<Outcome> {
             work.timed("bootstrap: validate, tests", |work| work.tests("bootstrap")),
             work.timed("stack: validate, tests", |work| work.tests("stack")),
         ];
-        for thread in [round_trip, same] {
-            failures.push(thread.join().unwrap_or_else(|_| Some("a check panicked".to_owned())));
-        }
+        failures.push(round_trip.join().unwrap_or_else(|_| Some("a check panicked".to_owned())));
         failures.into_iter().flatten().collect()
     });
     if !failures.is_empty() {
@@ -71,10 +66,7 @@ impl WorkingCopy {
             fs::copy(root().join(file), copy.join(file))?;
         }
         copy_tree(&root().join("terraform"), &copy.join("terraform"))?;
-        // A separate root for each emulated deployment, with its own override and state.
-        for directory in EMULATED {
-            copy_tree(&root().join("terraform/stack"), &copy.join("terraform").join(directory))?;
-        }
+        copy_tree(&root().join("terraform/stack"), &copy.join("terraform").join(EMULATED))?;
         Ok(Self { terraform, directory, plugins: plugin_directory() })
     }
 
@@ -134,48 +126,24 @@ impl WorkingCopy {
     }
 
     fn round_trip(&self) -> Result<()> {
-        let emulated = Emulated::new(self, EMULATED[0], &[])?;
-        quiet(emulated.terraform("apply").arg("-auto-approve"))?;
-        // Exit code 2 means that there are changes: something is read back differently than it was written.
-        quiet(emulated.terraform("plan").arg("-detailed-exitcode")).context("the second plan is not empty")?;
-        quiet(emulated.terraform("destroy").arg("-auto-approve"))
-    }
-
-    fn same_as_sam(&self) -> Result<()> {
-        let emulated = Emulated::new(self, EMULATED[1], &["../emulator/functions.tfvars"])?;
-        let parts = ["module.function", "module.http_api", "module.dynamodb"].map(|part| format!("-target={part}"));
-        quiet(emulated.terraform("apply").arg("-auto-approve").args(parts))?;
-        let mut show = self.terraform(EMULATED[1]);
-        both::compare(&output(show.args(["show", "-json"]))?, ENVIRONMENT)
-    }
-}
-
-/// A copy of the stack with its own moto.
-struct Emulated<'work> {
-    work: &'work WorkingCopy,
-    directory: &'static str,
-    moto: Moto,
-    settings: &'static [&'static str],
-}
-
-impl<'work> Emulated<'work> {
-    fn new(work: &'work WorkingCopy, directory: &'static str, settings: &'static [&'static str]) -> Result<Self> {
-        let terraform = work.directory.path().join("terraform");
+        let terraform = self.directory.path().join("terraform");
         let emulator = terraform.join("emulator");
-        fs::copy(emulator.join("provider_override.tf"), terraform.join(directory).join("provider_override.tf"))?;
-        let moto = Moto::start(&emulator, directory)?;
-        work.init(directory, &[])?;
-        Ok(Self { work, directory, moto, settings })
+        fs::copy(emulator.join("provider_override.tf"), terraform.join(EMULATED).join("provider_override.tf"))?;
+        let moto = Moto::start(&emulator)?;
+        self.init(EMULATED, &[])?;
+        quiet(self.emulated("apply", &moto).arg("-auto-approve"))?;
+        // Exit code 2 means that there are changes: something is read back differently than it was written.
+        quiet(self.emulated("plan", &moto).arg("-detailed-exitcode")).context("the second plan is not empty")?;
+        quiet(self.emulated("destroy", &moto).arg("-auto-approve"))
     }
 
-    /// A Terraform command with the variables of this deployment, against its moto.
-    fn terraform(&self, verb: &str) -> Command {
-        let mut terraform = self.work.terraform(self.directory);
+    /// A Terraform command with the variables of the emulated environment, against its moto.
+    fn emulated(&self, verb: &str, moto: &Moto) -> Command {
+        let mut terraform = self.terraform(EMULATED);
         terraform.args([verb, "-no-color", "-input=false", "-parallelism=20"]);
         terraform.arg(format!("-var-file=envs/{ENVIRONMENT}.tfvars"));
         terraform.arg("-var-file=../emulator/emulator.tfvars");
-        terraform.args(self.settings.iter().map(|file| format!("-var-file={file}")));
-        terraform.env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", self.moto.port));
+        terraform.env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", moto.port));
         terraform.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
         terraform.env("AWS_REGION", "us-east-1").env("AWS_EC2_METADATA_DISABLED", "true");
         terraform.env_remove("AWS_PROFILE").env_remove("AWS_SESSION_TOKEN");
@@ -190,9 +158,9 @@ struct Moto {
 }
 
 impl Moto {
-    fn start(emulator: &Path, name: &str) -> Result<Self> {
+    fn start(emulator: &Path) -> Result<Self> {
         let python = python_programs("moto", &["moto[server]==5.2.5"])?.join("python");
-        let log_file = emulator.join(format!("{name}.log"));
+        let log_file = emulator.join("moto.log");
         let log = File::create(&log_file)?;
         let mut server = command(python);
         server.current_dir(emulator).arg("moto_server.py").args(ARTEFACTS);

@@ -2,7 +2,7 @@
 //! that are committed, `cargo xtask release` records what a release depends on, `cargo xtask postgres` starts a
 //! database.
 
-mod both;
+mod dependencies;
 mod documents;
 mod generate;
 mod image;

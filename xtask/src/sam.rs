@@ -1,5 +1,5 @@
 //! The step `sam`: the functions as deployed by SAM on an emulated AWS, with shopping journeys, and both paths behind
-//! one load balancer. The templates themselves are checked by the step `pipeline`.
+//! one load balancer. The step `pipeline` checks the template itself.
 
 use anyhow::Result;
 

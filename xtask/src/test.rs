@@ -64,6 +64,8 @@ impl Step {
 /// How a step that did not fail ended.
 pub enum Outcome {
     Passed,
+    /// Passed but for a part that could not run here, and why: no failure in CI either.
+    PassedWithout(String),
     /// Could not run here, and why.
     Skipped(String),
 }
@@ -78,8 +80,11 @@ const STEPS: &[Step] = &[
         let package = ["--package", "shopease-ecs-adapter", "--no-default-features", "--features"];
         workspace::lint(&[&package[..], &[&*deployed]].concat())
     }),
+    Step::new("dependencies", "every crate is used, may be used, and has no known vulnerability", |_| {
+        crate::dependencies::run()
+    }),
     Step::new("generated", "generated files are up to date", |_| crate::generate::run(true).map(|()| Outcome::Passed)),
-    Step::new("documents", "links, variables, alarms and the picture in the documents are right", |_| {
+    Step::new("documents", "paths, variables and alarms in the documents are right", |_| {
         crate::documents::check().map(|()| Outcome::Passed)
     }),
     Step::new("words", "texts use the words of the field", |_| crate::words::check()),
@@ -112,7 +117,7 @@ const STEPS: &[Step] = &[
         crate::sam::run()
     }),
     Step::new("image", "the image's runtime stage, built and started", |_| crate::image::run()),
-    Step::beside("pipeline", "linters of workflows, templates, Dockerfile, compose file, scripts", |_| {
+    Step::beside("pipeline", "linters of workflows, templates, Dockerfile, compose file, scripts, links", |_| {
         crate::pipeline::run()
     }),
     Step::last("timing", "time limits: tests that judge how long something took", |args| {
@@ -170,7 +175,7 @@ pub fn run(args: &TestArgs) -> Result<()> {
     }
     if args.list {
         for Step { name, what, .. } in STEPS {
-            println!("{name:10} {what}");
+            println!("{name:12} {what}");
         }
         return Ok(());
     }
@@ -217,9 +222,10 @@ fn conclude(name: &str, begun: Instant, result: Result<Outcome>, lines: &mut Vec
     let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
     let seconds = begun.elapsed().as_secs();
     let (line, failed) = match result {
-        Ok(Outcome::Passed) => (format!("passed   {name:10} {seconds:>5} s"), false),
-        Ok(Outcome::Skipped(why)) => (format!("SKIPPED  {name:10} {seconds:>5} s  {why}"), in_ci),
-        Err(error) => (format!("FAILED   {name:10} {seconds:>5} s  {error:#}"), true),
+        Ok(Outcome::Passed) => (format!("passed   {name:12} {seconds:>5} s"), false),
+        Ok(Outcome::PassedWithout(what)) => (format!("PARTLY   {name:12} {seconds:>5} s  {what}"), false),
+        Ok(Outcome::Skipped(why)) => (format!("SKIPPED  {name:12} {seconds:>5} s  {why}"), in_ci),
+        Err(error) => (format!("FAILED   {name:12} {seconds:>5} s  {error:#}"), true),
     };
     lines.push(line);
     failed

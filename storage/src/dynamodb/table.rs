@@ -113,3 +113,16 @@ fn string_attribute(name: &str) -> Result<AttributeDefinition, StoreError> {
 fn key_element(name: &str, kind: KeyType) -> Result<KeySchemaElement, StoreError> {
     KeySchemaElement::builder().attribute_name(name).key_type(kind).build().map_err(unbuildable)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{PARTITION, SORT, TTL};
+
+    #[test]
+    fn terraform_and_sam_create_this_table() {
+        let settings: Value = serde_json::from_str(include_str!("../../../functions/settings.json")).unwrap();
+        assert_eq!(settings["table"], json!({ "partition_key": PARTITION, "sort_key": SORT, "expiry": TTL }));
+    }
+}

@@ -4,6 +4,12 @@ variable "name" {
   nullable    = false
 }
 
+variable "attributes" {
+  description = "Names of the keys and of the attribute with the time after which DynamoDB deletes an item: table of functions/settings.json."
+  type        = object({ partition_key = string, sort_key = string, expiry = string })
+  nullable    = false
+}
+
 variable "protected" {
   description = "Whether deletion protection is on."
   type        = bool

@@ -1,9 +1,8 @@
-//! Checks the documents as far as possible without a network: links and anchors, paths in code spans, the table of
-//! variables, the diagram of the environment, and the runbook's entry for every alarm.
+//! Checks of the documents that no linter has: paths in code spans, the table of variables, and the runbook's entry for every
+//! alarm.
 
 mod alarms;
-pub mod diagram;
-mod links;
+mod paths;
 mod variables;
 
 use std::path::{Path, PathBuf};
@@ -21,10 +20,9 @@ const FOREIGN: [&str; 2] = ["target", "node_modules"];
 /// All problems, one line each, with the file.
 pub fn check() -> Result<()> {
     let files = files(root())?;
-    let mut problems = links::problems(&files)?;
+    let mut problems = paths::problems(&files)?;
     problems.extend(alarms::problems(&files)?);
     problems.extend(variables::problems(&files)?);
-    problems.extend(diagram::problems()?);
     if !problems.is_empty() {
         bail!("{}", problems.join("\n"));
     }
