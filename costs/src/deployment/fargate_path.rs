@@ -1,92 +1,77 @@
-//! Tasks of an environment, and how their private subnets reach AWS.
+//! Tasks of an environment, and how its private subnets reach AWS and the internet.
 
 use rust_decimal::{Decimal, dec};
 
 use super::demand::{Demand, gigabytes};
-use super::{Part, Sheet, Store};
+use super::{ARCH, Part, Sheet};
 use crate::line::Known;
-use crate::profile::{Egress, Observability};
 use crate::services::{ServiceError, Usage, fargate, network, small};
-
-/// Interface endpoints of tasks in private subnets: two of ECR, logs, SSM, KMS; S3 and DynamoDB have free gateway endpoints.
-const ENDPOINTS: Decimal = dec!(5);
+use crate::terraform::Service;
 
 /// Digits of a number of tasks before it is rounded up.
 const TASK_DIGITS: u32 = 9;
 
 pub fn charge(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError> {
-    let options = &sheet.profile.options;
+    let (options, environment) = (&sheet.profile.options, sheet.environment);
     let known = sheet.measured_known();
-    let running = task_hours(sheet, demand);
     // During a rolling deployment the new tasks run beside the old ones, at least a minute (the billing minimum).
     let overlap = options.deploy_overlap_minutes.max(Decimal::ONE) / dec!(60);
-    let deploying =
-        options.deploys_per_month * sheet.months() * sheet.environment.minimum_tasks * options.services * overlap;
-    let mut usage = Usage::new()
-        .with(&fargate::TASK_HOURS, running + deploying, known)
-        .with(&fargate::VCPU, options.task_vcpu, Known::Declared)
-        .with(&fargate::MEMORY_GB, options.task_gb, Known::Declared)
-        .with_text(&fargate::ARCH, options.arch.word())
-        .with_flag(&fargate::SPOT, sheet.environment.spot);
-    if options.egress == Egress::Public {
-        usage = usage.with(&network::ADDRESSES, Decimal::ONE, Known::Declared);
+    let deploys = options.deploys_per_month * sheet.months();
+    for (_, service) in environment.services() {
+        let hours = task_hours(sheet, service, demand) + deploys * environment.least(service) * overlap;
+        let usage = Usage::new()
+            .with(&fargate::TASK_HOURS, hours, known)
+            .with(&fargate::VCPU, service.cpu / dec!(1024), Known::Declared)
+            .with(&fargate::MEMORY_GB, service.memory_mb / dec!(1024), Known::Declared)
+            .with_text(&fargate::ARCH, ARCH);
+        sheet.add(Part::Compute, &fargate::SERVICE, &usage)?;
     }
-    sheet.add(Part::Compute, &fargate::SERVICE, &usage)?;
-    let images = options.images_kept * sheet.measured.image_gb * options.services * sheet.months();
+    let images = environment.stack.modules.images_kept * sheet.measured.image_gb * sheet.months();
     sheet.add(Part::Files, &small::ECR, &Usage::new().with(&small::ECR_GB, images, known))?;
-    charge_egress(sheet, demand)
+    let pulls = deploys * environment.least_tasks() * sheet.measured.image_gb;
+    charge_private(sheet, gigabytes(demand.log_bytes) + pulls)
 }
 
-/// Hours of all tasks: in each hour of the day as many as its busiest minute needs, at least the minimum.
-pub fn task_hours(sheet: &Sheet<'_>, demand: &Demand) -> Decimal {
-    let options = &sheet.profile.options;
-    let least = sheet.environment.minimum_tasks;
+/// Hours of a service's tasks: in each hour of the day as many as its busiest minute needs, at least the minimum.
+pub fn task_hours(sheet: &Sheet<'_>, service: &Service, demand: &Demand) -> Decimal {
+    let least = sheet.environment.least(service);
     let days = sheet.hours() / dec!(24);
     if days.is_zero() {
         return Decimal::ZERO;
     }
-    let capacity = options.task_vcpu * options.target_utilization * options.services;
-    // Tasks of each service that a whole day's load would need in one hour.
-    let of_a_day = (demand.cpu_s / days / dec!(3600) * options.burst / capacity).round_dp(TASK_DIGITS);
+    let target = sheet.environment.stack.modules.cpu_percent / dec!(100);
+    let capacity = service.cpu / dec!(1024) * target;
+    // Tasks that the load of a whole day would need in one hour; each service has an equal part of the work.
+    let services = Decimal::from(sheet.environment.services().len());
+    let of_a_day = demand.cpu_s / services / days / dec!(3600) * sheet.profile.options.burst / capacity;
+    let of_a_day = of_a_day.round_dp(TASK_DIGITS);
     let tasks = |share: &Decimal| {
-        let needed = if sheet.environment.autoscaling { (of_a_day * share).ceil() } else { Decimal::ZERO };
+        let needed = if sheet.environment.autoscaling() { (of_a_day * share).ceil() } else { Decimal::ZERO };
         needed.max(least)
     };
-    sheet.day.iter().map(tasks).sum::<Decimal>() * options.services * days
+    sheet.day.iter().map(tasks).sum::<Decimal>() * days
 }
 
-fn charge_egress(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError> {
-    let options = &sheet.profile.options;
-    let pulls =
-        options.deploys_per_month * sheet.environment.minimum_tasks * options.services * sheet.measured.image_gb;
-    let data = gigabytes(demand.log_bytes) + pulls * sheet.months();
-    let datadog = options.observability == Observability::Datadog;
-    // Datadog is outside AWS: without NAT it takes an endpoint of its own.
-    let endpoints = ENDPOINTS + if datadog { Decimal::ONE } else { Decimal::ZERO };
-    let secrets = if sheet.deployment.store == Store::Postgresql { Decimal::ONE } else { Decimal::ZERO };
-    charge_private(sheet, endpoints + secrets, data)
-}
-
-/// NAT gateways or interface endpoints in every AZ, as the profile chooses.
-pub fn charge_private(sheet: &mut Sheet<'_>, endpoints: Decimal, data_gb: Decimal) -> Result<(), ServiceError> {
-    let (azs, hours, known) = (sheet.environment.azs, sheet.hours(), sheet.measured_known());
-    match sheet.profile.options.egress {
-        Egress::Public => Ok(()),
-        Egress::Nat => {
-            let usage = Usage::new()
-                .with(&network::GATEWAYS, azs, Known::Declared)
-                .with(&network::HOURS, hours, Known::Declared)
-                .with(&network::NAT_GB, data_gb, known)
-                .with(&network::ADDRESSES, Decimal::ONE, Known::Declared);
-            sheet.add(Part::Network, &network::NAT, &usage)
-        }
-        Egress::Endpoints => {
-            let usage = Usage::new()
-                .with(&network::ENDPOINTS, endpoints, Known::Declared)
-                .with(&network::AZS, azs, Known::Declared)
-                .with(&network::HOURS, hours, Known::Declared)
-                .with(&network::ENDPOINT_GB, data_gb, known);
-            sheet.add(Part::Network, &network::ENDPOINT, &usage)
-        }
+/// NAT gateways and interface endpoints.
+pub fn charge_private(sheet: &mut Sheet<'_>, data_gb: Decimal) -> Result<(), ServiceError> {
+    let (stack, hours, known) = (&sheet.environment.stack, sheet.hours(), sheet.measured_known());
+    let gateways = stack.egress.nat_gateways.min(stack.modules.zones);
+    let endpoints = Decimal::from(stack.egress.interface_endpoints.len());
+    if !gateways.is_zero() {
+        let usage = Usage::new()
+            .with(&network::GATEWAYS, gateways, Known::Declared)
+            .with(&network::HOURS, hours, Known::Declared)
+            .with(&network::NAT_GB, data_gb, known)
+            .with(&network::ADDRESSES, Decimal::ONE, Known::Declared);
+        sheet.add(Part::Network, &network::NAT, &usage)?;
     }
+    if !endpoints.is_zero() {
+        let usage = Usage::new()
+            .with(&network::ENDPOINTS, endpoints, Known::Declared)
+            .with(&network::AZS, stack.modules.zones, Known::Declared)
+            .with(&network::HOURS, hours, Known::Declared)
+            .with(&network::ENDPOINT_GB, if gateways.is_zero() { data_gb } else { Decimal::ZERO }, known);
+        sheet.add(Part::Network, &network::ENDPOINT, &usage)?;
+    }
+    Ok(())
 }

@@ -50,7 +50,7 @@ pub fn charge(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError
 /// are those of one hour with the load of the whole day, whatever its shape.
 fn charge_balancer(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError> {
     let (options, known) = (&sheet.profile.options, sheet.counted_known());
-    let addresses = sheet.environment.azs.max(LEAST_ADDRESSES);
+    let addresses = sheet.environment.stack.modules.zones.max(LEAST_ADDRESSES);
     let days = sheet.hours() / dec!(24);
     let field = match sheet.deployment.path {
         Path::Fargate => &alb::GB_PER_HOUR,
@@ -65,7 +65,7 @@ fn charge_balancer(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), Service
             .with(&alb::ACTIVE, new * options.connection_s, known)
             .with(field, gigabytes(demand.request_bytes + demand.response_bytes) / days, known)
             .with(&alb::REQUESTS_PER_S, per_second, known)
-            .with(&alb::RULES, options.listener_rules, Known::Declared);
+            .with(&alb::RULES, Decimal::from(sheet.environment.stack.modules.listener_rules), Known::Declared);
         lcu_hours = product(&[alb::capacity(&usage)?, days])?;
     }
     let usage = Usage::new()
@@ -77,7 +77,7 @@ fn charge_balancer(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), Service
 
 /// An HTTP API finds tasks through Cloud Map, whose private namespace is a zone.
 fn charge_discovery(sheet: &mut Sheet<'_>) -> Result<(), ServiceError> {
-    let tasks = sheet.environment.minimum_tasks * sheet.profile.options.services;
+    let tasks = sheet.environment.least_tasks();
     let usage = Usage::new().with(&small::MAP_RESOURCES, tasks * sheet.months(), Known::Derived);
     sheet.add(Part::FrontDoor, &small::CLOUD_MAP, &usage)?;
     let zone = Usage::new().with(&route53::ZONES, sheet.months(), Known::Declared);
@@ -85,13 +85,13 @@ fn charge_discovery(sheet: &mut Sheet<'_>) -> Result<(), ServiceError> {
 }
 
 fn charge_transfer(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError> {
-    let pictures = demand.journeys * sheet.profile.pictures_per_journey;
-    let bytes = demand.response_bytes + pictures * sheet.profile.picture_kb * dec!(1024);
+    let images = demand.journeys * sheet.profile.images_per_journey;
+    let bytes = demand.response_bytes + images * sheet.profile.image_kb * dec!(1024);
     let usage = Usage::new().with(&data_transfer::OUT_GB, gigabytes(bytes), sheet.counted_known());
     sheet.add(Part::Network, &data_transfer::SERVICE, &usage)?;
-    let objects = Usage::new().with(&small::S3_GB, sheet.profile.pictures_gb * sheet.months(), Known::Declared).with(
+    let objects = Usage::new().with(&small::S3_GB, sheet.profile.images_gb * sheet.months(), Known::Declared).with(
         &small::S3_GET,
-        pictures,
+        images,
         Known::Derived,
     );
     sheet.add(Part::Files, &small::S3, &objects)

@@ -4,69 +4,50 @@ use rust_decimal::{Decimal, dec};
 
 use super::demand::Demand;
 use super::fargate_path::charge_private;
-use super::{Part, Sheet, Store};
+use super::{ARCH, Part, Sheet, Store};
 use crate::line::Known;
-use crate::profile::Egress;
 use crate::services::{ServiceError, Usage, lambda};
 
 /// The worker's schedule is a minute.
 const WORKER_PER_HOUR: Decimal = dec!(60);
 /// One round of the worker that finds nothing, ms.
 const WORKER_MS: Decimal = dec!(25);
-/// Interface endpoints of functions in private subnets: SSM, KMS, Secrets Manager. Lambda sends logs outside the VPC.
-const ENDPOINTS: Decimal = dec!(3);
 
 pub fn charge(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError> {
-    let slowdown = lambda::slowdown(sheet.profile.options.function_memory_mb);
-    let (mut requests, mut wall_ms) = (Decimal::ZERO, Decimal::ZERO);
-    for function in demand.functions.values() {
-        requests += function.requests;
-        // Routes are measured on a whole vCPU; a function of less memory has a part of one.
-        wall_ms += function.wall_ms + function.cpu_ms * (slowdown - Decimal::ONE);
-    }
-    let inits = sheet.cold_starts(demand);
-    charge_functions(sheet, [requests, wall_ms, inits], Decimal::from(demand.functions.len()))?;
+    charge_functions(sheet, demand)?;
     charge_worker(sheet)?;
-    if sheet.deployment.store == Store::Postgresql && sheet.profile.options.egress != Egress::Public {
-        charge_private(sheet, ENDPOINTS, Decimal::ZERO)?;
+    if sheet.deployment.store == Store::Postgresql {
+        charge_private(sheet, Decimal::ZERO)?;
     }
     Ok(())
 }
 
-/// All functions have one size, so their GB-seconds add up and the tiers of the account are met once.
-fn charge_functions(
-    sheet: &mut Sheet<'_>,
-    [requests, wall_ms, inits]: [Decimal; 3],
-    functions: Decimal,
-) -> Result<(), ServiceError> {
-    let (options, known) = (&sheet.profile.options, sheet.measured_known());
-    // A mean of times that are each rounded up to whole ms is half a millisecond higher.
-    let mean = if requests.is_zero() { Decimal::ZERO } else { wall_ms / requests + dec!(0.5) };
-    let gigabytes = options.function_memory_mb / dec!(1024);
-    let seconds = (requests * mean + inits * sheet.measured.lambda_init_ms) / dec!(1000);
-    let gb_seconds = seconds * gigabytes;
-    let mut usage = Usage::new()
-        .with(&lambda::REQUESTS, requests, sheet.counted_known())
-        .with(&lambda::GB_SECONDS, gb_seconds, known)
-        .with(&lambda::MEMORY_MB, options.function_memory_mb, Known::Declared)
-        .with_text(&lambda::ARCH, options.arch.word());
-    let provisioned = sheet.environment.provisioned_concurrency * functions;
-    if !provisioned.is_zero() {
-        usage = usage.with(&lambda::PROVISIONED, provisioned, Known::Declared).with(
-            &lambda::PROVISIONED_HOURS,
-            sheet.hours(),
-            Known::Declared,
-        );
+/// Each function has its own memory, and with it its own part of a vCPU; GB-seconds of all meet the tiers of the account once.
+fn charge_functions(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError> {
+    let (mut requests, mut gb_seconds) = (Decimal::ZERO, Decimal::ZERO);
+    for (name, function) in &demand.functions {
+        let memory_mb = sheet.function_memory_mb(name);
+        // Routes are measured on a whole vCPU; a function of less memory has a part of one. A mean of times that are each rounded
+        // up to whole ms is half a millisecond higher.
+        let slower = function.cpu_ms * (lambda::slowdown(memory_mb) - Decimal::ONE);
+        let inits = sheet.cold_starts(demand).get(name).copied().unwrap_or_default();
+        let ms = function.wall_ms + slower + function.requests * dec!(0.5) + inits * sheet.measured.lambda_init_ms;
+        requests += function.requests;
+        gb_seconds += ms / dec!(1000) * memory_mb / dec!(1024);
     }
+    let usage = Usage::new()
+        .with(&lambda::REQUESTS, requests, sheet.counted_known())
+        .with(&lambda::GB_SECONDS, gb_seconds, sheet.measured_known())
+        .with_text(&lambda::ARCH, ARCH);
     sheet.add(Part::Compute, &lambda::SERVICE, &usage)
 }
 
 fn charge_worker(sheet: &mut Sheet<'_>) -> Result<(), ServiceError> {
-    let options = &sheet.profile.options;
+    let memory_mb = sheet.function_memory_mb("worker");
     let usage = Usage::new()
         .with(&lambda::REQUESTS, WORKER_PER_HOUR * sheet.hours(), Known::Derived)
         .with(&lambda::DURATION_MS, WORKER_MS, Known::Assumed)
-        .with(&lambda::MEMORY_MB, options.function_memory_mb, Known::Declared)
-        .with_text(&lambda::ARCH, options.arch.word());
+        .with(&lambda::MEMORY_MB, memory_mb, Known::Declared)
+        .with_text(&lambda::ARCH, ARCH);
     sheet.add(Part::Compute, &lambda::SERVICE, &usage)
 }

@@ -8,6 +8,7 @@ mod lambda_path;
 mod operations;
 
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 
 use rust_decimal::prelude::{FromPrimitive as _, ToPrimitive as _};
 use rust_decimal::{Decimal, dec};
@@ -23,6 +24,9 @@ use crate::profile::{Environment, Profile};
 use crate::services::{Context, Service, ServiceError, Usage, lambda};
 use crate::simulation::cold_share;
 
+/// Processor of tasks and functions: Terraform has no other.
+pub const ARCH: &str = "arm64";
+
 /// What runs the handlers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -37,7 +41,8 @@ pub enum Path {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Store {
-    /// RDS or Aurora.
+    /// RDS.
+    #[serde(alias = "postgres")]
     Postgresql,
     /// One table.
     Dynamodb,
@@ -276,6 +281,10 @@ fn lines(
     inputs: Inputs<'_>,
 ) -> Result<Vec<BillLine>, EstimateError> {
     let demand = Demand::of(deployment, environment, inputs).map_err(EstimateError::Profile)?;
+    let sizes = &environment.stack.modules.function_memory_mb;
+    if let Some(unknown) = demand.functions.keys().find(|function| !sizes.contains_key(*function)) {
+        return Err(EstimateError::Profile(format!("functions/settings.json has no function {unknown:?}")));
+    }
     let mut sheet = Sheet::new(deployment, environment, inputs);
     let all = front::charge(&mut sheet, &demand)
         .and_then(|()| match deployment.path {
@@ -301,7 +310,7 @@ struct Sheet<'a> {
     context: Context<'a>,
     /// Share of a day's load in each of its hours.
     day: Vec<Decimal>,
-    cold_starts: OnceCell<Decimal>,
+    cold_starts: OnceCell<BTreeMap<String, Decimal>>,
     lines: Vec<BillLine>,
 }
 
@@ -341,32 +350,42 @@ impl<'a> Sheet<'a> {
         self.environment.hours / self.profile.options.month_hours
     }
 
-    /// Invocations that start an environment: the profile's share, or what the load of each function in each hour of the day gives.
-    fn cold_starts(&self, demand: &Demand) -> Decimal {
-        *self.cold_starts.get_or_init(|| match self.profile.options.cold_start_share {
-            Some(share) => demand.requests * share,
-            None => Decimal::from_f64(self.cold_starts_by_load(demand)).unwrap_or_default().round_dp(6),
+    /// Memory of a function, MB.
+    fn function_memory_mb(&self, function: &str) -> Decimal {
+        let memory = &self.environment.stack.modules.function_memory_mb;
+        memory.get(function).map_or(Decimal::ZERO, |memory| memory.0)
+    }
+
+    /// Data in the store. Every environment has the catalog; orders and carts grow with the load.
+    fn data_gb(&self) -> Decimal {
+        self.profile.data_gb * self.environment.load.max(dec!(0.1))
+    }
+
+    /// Invocations of each function that start an environment: the profile's share, or what the load of each hour of the day gives.
+    fn cold_starts(&self, demand: &Demand) -> &BTreeMap<String, Decimal> {
+        self.cold_starts.get_or_init(|| {
+            let functions = demand.functions.iter();
+            functions.map(|(name, function)| (name.clone(), self.cold_starts_of(name, function))).collect()
         })
     }
 
-    fn cold_starts_by_load(&self, demand: &Demand) -> f64 {
+    fn cold_starts_of(&self, name: &str, function: &FunctionDemand) -> Decimal {
+        if let Some(share) = self.profile.options.cold_start_share {
+            return function.requests * share;
+        }
         let float = |value: Decimal| value.to_f64().unwrap_or_default();
-        let slowdown = float(lambda::slowdown(self.profile.options.function_memory_mb));
+        let slowdown = float(lambda::slowdown(self.function_memory_mb(name)));
         let stay_s = float(self.profile.options.idle_environment_s);
-        let hours: Vec<f64> = self.day.iter().copied().map(float).collect();
         // Seconds of one hour of the day in all days that the environment exists.
         let seconds = float(self.hours()) * 3600.0 / 24.0;
-        let mut starts = 0.0;
-        for function in demand.functions.values() {
-            let [requests, wall_ms, cpu_ms] = [function.requests, function.wall_ms, function.cpu_ms].map(float);
-            if requests <= 0.0 || seconds <= 0.0 {
-                continue;
-            }
-            let service_s = (wall_ms + cpu_ms * (slowdown - 1.0)) / requests / 1000.0;
-            let in_an_hour = |hour: &f64| requests * hour * cold_share(requests * hour / seconds, service_s, stay_s);
-            starts += hours.iter().map(in_an_hour).sum::<f64>();
+        let [requests, wall_ms, cpu_ms] = [function.requests, function.wall_ms, function.cpu_ms].map(float);
+        if requests <= 0.0 || seconds <= 0.0 {
+            return Decimal::ZERO;
         }
-        starts
+        let service_s = (wall_ms + cpu_ms * (slowdown - 1.0)) / requests / 1000.0;
+        let in_an_hour = |hour: f64| requests * hour * cold_share(requests * hour / seconds, service_s, stay_s);
+        let starts: f64 = self.day.iter().map(|hour| in_an_hour(float(*hour))).sum();
+        Decimal::from_f64(starts).unwrap_or_default().round_dp(6)
     }
 
     /// How well times, memory and sizes of the measured profile are known, and with them what is computed from them.

@@ -3,10 +3,9 @@
 use rust_decimal::{Decimal, dec};
 
 use super::demand::{Demand, gigabytes};
-use super::fargate_path::task_hours;
 use super::{Part, Path, Sheet, Store};
 use crate::line::Known;
-use crate::profile::Observability;
+use crate::terraform::{LogDestination, PaymentProvider};
 use crate::services::{ServiceError, Usage, cloudwatch, datadog, small, ssm};
 
 /// Bytes of the START, END and REPORT lines that Lambda writes about every invocation.
@@ -24,60 +23,45 @@ pub fn charge(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError
 }
 
 fn charge_logs(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError> {
-    let (options, known) = (&sheet.profile.options, sheet.counted_known());
-    let platform = match sheet.deployment.path {
-        Path::Fargate => Decimal::ZERO,
-        Path::Lambda => (demand.requests + dec!(60) * sheet.hours()) * PLATFORM_LOG_BYTES,
-    };
+    let (stack, known) = (&sheet.environment.stack, sheet.counted_known());
+    let lambda = sheet.deployment.path == Path::Lambda;
+    let platform = if lambda { (demand.requests + dec!(60) * sheet.hours()) * PLATFORM_LOG_BYTES } else { Decimal::ZERO };
     let own = gigabytes(demand.log_bytes);
-    let platform = gigabytes(platform);
-    let alarms = options.alarms * sheet.months();
-    // Lambda's own lines always go to CloudWatch.
-    let (taken, alarms) = match options.observability {
-        Observability::Cloudwatch => (own + platform, alarms),
-        Observability::Datadog => (platform, Decimal::ZERO),
-    };
+    // Only tasks have a log router; lines of functions always go to CloudWatch.
+    let router = !lambda && stack.log_destination == LogDestination::Datadog;
+    let taken = if router { Decimal::ZERO } else { own + gigabytes(platform) };
+    let stored = taken * COMPRESSION * stack.environment.log_retention_days / dec!(30);
     let logs = Usage::new()
         .with(&cloudwatch::INGEST_GB, taken, known)
-        .with(&cloudwatch::STORED_GB, taken * COMPRESSION * options.log_months, Known::Derived)
-        .with(&cloudwatch::ALARMS, alarms, Known::Declared);
+        .with(&cloudwatch::STORED_GB, stored, Known::Derived)
+        .with(&cloudwatch::ALARMS, alarms(sheet) * sheet.months(), Known::Declared);
     sheet.add(Part::Observability, &cloudwatch::SERVICE, &logs)?;
-    if options.observability == Observability::Datadog {
-        charge_datadog(sheet, demand, own)?;
+    if router {
+        let usage = Usage::new().with(&datadog::LOG_GB, own, known).with(
+            &datadog::LOG_EVENTS,
+            demand.log_bytes / LOG_EVENT_BYTES,
+            Known::Assumed,
+        );
+        sheet.add(Part::Observability, &datadog::SERVICE, &usage)?;
     }
     Ok(())
 }
 
-fn charge_datadog(sheet: &mut Sheet<'_>, demand: &Demand, logs_gb: Decimal) -> Result<(), ServiceError> {
-    let known = sheet.counted_known();
-    let mut usage = Usage::new().with(&datadog::LOG_GB, logs_gb, known).with(
-        &datadog::LOG_EVENTS,
-        demand.log_bytes / LOG_EVENT_BYTES,
-        Known::Assumed,
-    );
-    match sheet.deployment.path {
-        Path::Fargate => {
-            let tasks = task_hours(sheet, demand) / sheet.profile.options.month_hours;
-            let known = sheet.measured_known();
-            usage = usage.with(&datadog::TASKS, tasks, known).with(&datadog::APM_TASKS, tasks, known);
-        }
-        Path::Lambda => {
-            let functions = Decimal::from(demand.functions.len() + 1) * sheet.months();
-            usage = usage.with(&datadog::FUNCTIONS, functions, Known::Derived).with(
-                &datadog::TRACED,
-                demand.requests,
-                known,
-            );
-        }
-    }
-    sheet.add(Part::Observability, &datadog::SERVICE, &usage)
+/// Alarms of the modules: two of the load balancer, four of a service, four of the database, two of the table, two of a function.
+fn alarms(sheet: &Sheet<'_>) -> Decimal {
+    let path = match sheet.deployment.path {
+        Path::Fargate => 4 * sheet.environment.services().len(),
+        Path::Lambda => 2 * sheet.environment.stack.modules.function_memory_mb.len(),
+    };
+    let store = if sheet.deployment.store == Store::Postgresql { 4 } else { 2 };
+    Decimal::from(2 + path + store)
 }
 
 fn charge_secrets(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError> {
     let options = &sheet.profile.options;
     let starts = match sheet.deployment.path {
-        Path::Fargate => options.deploys_per_month * sheet.environment.minimum_tasks * options.services,
-        Path::Lambda => sheet.cold_starts(demand),
+        Path::Fargate => options.deploys_per_month * sheet.environment.least_tasks(),
+        Path::Lambda => sheet.cold_starts(demand).values().sum(),
     };
     let key = Usage::new().with(&small::KMS_KEYS, sheet.months(), Known::Declared).with(
         &small::KMS_REQUESTS,
@@ -85,7 +69,10 @@ fn charge_secrets(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceE
         Known::Derived,
     );
     sheet.add(Part::Secrets, &small::KMS, &key)?;
-    let parameters = Usage::new().with(&ssm::STANDARD, options.parameters, Known::Declared);
+    // Key and webhook secret of the payment provider.
+    let stripe = sheet.environment.stack.payment_provider == PaymentProvider::Stripe;
+    let parameters = if stripe { Decimal::TWO } else { Decimal::ZERO };
+    let parameters = Usage::new().with(&ssm::STANDARD, parameters, Known::Declared);
     sheet.add(Part::Secrets, &ssm::SERVICE, &parameters)?;
     if sheet.deployment.store == Store::Postgresql {
         let secret = Usage::new().with(&small::SECRETS_COUNT, sheet.months(), Known::Declared).with(

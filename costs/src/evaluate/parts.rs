@@ -11,7 +11,6 @@ use super::request::{Options, Request};
 use super::{EvaluateError, calculation, rates, unknown_service, vocabulary, words, wrong};
 use crate::line::Known;
 use crate::price_book::{Key, names_same};
-use crate::profile;
 use crate::services::{self, Kind, SERVICES, Service, closest, plain};
 
 /// Whether a price of a service may be meant by a name.
@@ -221,7 +220,6 @@ impl Parts {
         let measures = self.measures;
         for (place, hop) in words::path(text, measures)?.into_iter().enumerate() {
             let mut assumed = Vec::new();
-            let defaults = profile::Options::default();
             let component = self.of(hop.service);
             component.said.get_or_insert(hop.said);
             for (name, value) in &hop.usage {
@@ -229,10 +227,10 @@ impl Parts {
             }
             let sizes = match hop.service.name {
                 "fargate" => {
-                    vec![("vcpu", json!(defaults.task_vcpu.to_string())), ("gb", json!(defaults.task_gb.to_string()))]
+                    vec![("vcpu", json!("0.25")), ("gb", json!("0.5"))]
                 }
                 "rds" => {
-                    vec![("instance", json!(profile::class())), ("storage_gb", json!(profile::twenty().to_string()))]
+                    vec![("instance", json!("db.t4g.micro")), ("storage_gb", json!("20"))]
                 }
                 "alb" if place == 0 => vec![("public_ipv4", json!(LEAST_ADDRESSES))],
                 _ => Vec::new(),

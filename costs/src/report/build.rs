@@ -2,6 +2,7 @@
 //! take there. All figures come from `deployment`, `break_even`, `sensitivity` and `simulation`; here they are only put side
 //! by side.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use anyhow::anyhow;
@@ -13,7 +14,7 @@ use super::scale::{Scale, number, short, usd, usd_short};
 use super::{Drawing, Group, Idle, Journey, Report, Side, Swing, Swings, inputs};
 use crate::break_even::{Crossing, LineSet, break_even_of, on_all_cores};
 use crate::deployment::{
-    BillLine, Deployment, Front, Inputs, Path, Store, estimate_environment, monthly_lines, monthly_total,
+    ARCH, BillLine, Deployment, Front, Inputs, Path, Store, estimate_environment, monthly_lines, monthly_total,
 };
 use crate::line::Line;
 use crate::profile::{Environment, Profile};
@@ -64,7 +65,7 @@ pub fn bills(pair: [Deployment; 2], inputs: Inputs<'_>, seed: u64) -> anyhow::Re
     let names = pair.map(title);
     let mut sides = Vec::new();
     for (deployment, name) in pair.into_iter().zip(&names) {
-        sides.push(Side::new(name, about(deployment, profile), monthly_lines(deployment, inputs)?));
+        sides.push(Side::new(name, about(deployment, profile)?, monthly_lines(deployment, inputs)?));
     }
     let sides = <[Side; 2]>::try_from(sides).map_err(|_| anyhow!("two sides"))?;
     let (verdict, winner) = verdict(&sides, None);
@@ -95,16 +96,22 @@ fn title(deployment: Deployment) -> String {
     format!("{path} + {store}{front}")
 }
 
-fn about(deployment: Deployment, profile: &Profile) -> String {
-    let options = &profile.options;
-    let environments: Vec<&str> = profile.environments.iter().map(|environment| &*environment.name).collect();
+fn about(deployment: Deployment, profile: &Profile) -> anyhow::Result<String> {
+    let environment = profile.production()?;
     let sizes = match deployment.path {
-        Path::Fargate => {
-            format!("Tasks of {} vCPU and {} GB, {} services", options.task_vcpu, options.task_gb, options.services)
+        Path::Fargate => environment.services().map(|(name, service)| {
+            let tasks = environment.least(service);
+            format!("{tasks} {name} tasks of {} vCPU and {} GB", service.cpu / dec!(1024), service.memory_mb / dec!(1024))
+        }),
+        Path::Lambda => {
+            let memory = &environment.stack.modules.function_memory_mb;
+            let sizes: BTreeSet<_> = memory.values().collect();
+            let sizes: Vec<_> = sizes.iter().map(|size| size.0.to_string()).collect();
+            [format!("{} functions of {} MB", memory.len(), sizes.join(" and ")), "no tasks".to_owned()]
         }
-        Path::Lambda => format!("Functions of {} MB", options.function_memory_mb),
     };
-    format!("{sizes}, {}; environments {}.", options.arch.word(), environments.join(", "))
+    let environments: Vec<&str> = profile.environments.iter().map(|environment| &*environment.name).collect();
+    Ok(format!("In {}: {}, {ARCH}. Environments: {}.", environment.name, sizes.join(", "), environments.join(", ")))
 }
 
 /// `crossings` are none while nobody has looked for them.
@@ -234,13 +241,8 @@ fn envelope(deployment: Deployment, inputs: Inputs<'_>, total: f64) -> anyhow::R
     Ok((low, high))
 }
 
-fn production(profile: &Profile) -> anyhow::Result<&Environment> {
-    let named = profile.environments.iter().find(|environment| environment.name == "prod");
-    named.or(profile.environments.first()).ok_or_else(|| anyhow!("the profile has no environment"))
-}
-
 fn latency_chart(pair: [Deployment; 2], names: &[String; 2], inputs: Inputs<'_>, seed: u64) -> anyhow::Result<Drawing> {
-    let environment = production(inputs.profile)?;
+    let environment = inputs.profile.production()?;
     let mut points: [Vec<(f64, f64)>; 4] = Default::default();
     let mut cold = Vec::new();
     let loads: Vec<_> = loads(inputs.profile).into_iter().step_by(2).collect();
@@ -317,7 +319,7 @@ fn steady(
 }
 
 fn journeys(pair: [Deployment; 2], names: &[String; 2], inputs: Inputs<'_>) -> anyhow::Result<Vec<Journey>> {
-    let environment = production(inputs.profile)?;
+    let environment = inputs.profile.production()?;
     let lines = |profile: &Profile| -> anyhow::Result<[Vec<Line>; 2]> {
         let bill = |deployment| estimate_environment(deployment, environment, Inputs { profile, ..inputs });
         Ok([bill(pair[0])?, bill(pair[1])?]

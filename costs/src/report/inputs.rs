@@ -54,16 +54,15 @@ pub fn groups(pair: [Deployment; 2], inputs: Inputs<'_>, seed: u64) -> Vec<Input
         let environments = fields.remove("environments");
         let options = fields.remove("options");
         groups.push(table("The shop", &Value::Object(fields), "declared"));
-        groups.extend(options.map(|options| table("How it is built and run", &options, "declared, or the default")));
+        groups.extend(options.map(|options| table("Assumptions", &options, "assumed, or the profile's")));
         for environment in environments.as_ref().and_then(Value::as_array).into_iter().flatten() {
             let name = environment.get("name").and_then(Value::as_str).unwrap_or_default();
-            groups.push(table(&format!("Environment {name}"), environment, "declared, or the default"));
+            groups.push(table(&format!("Environment {name}"), environment, "Terraform, with the profile's load"));
         }
     }
     groups.extend(measurement(measured));
     groups.extend(pair_routes(pair, measured).into_iter().filter_map(|route| group(route, measured)));
-    let environment = profile.environments.iter().find(|one| one.name == "prod").or(profile.environments.first());
-    let plan = environment.and_then(|environment| from_profile::plan(pair[0], pair[1], environment, inputs).ok());
+    let plan = profile.production().ok().and_then(|prod| from_profile::plan(pair[0], pair[1], prod, inputs).ok());
     if let Some(Ok(Value::Object(mut fields))) = plan.map(serde_json::to_value) {
         fields.remove("classes");
         fields.insert("seed".to_owned(), seed.into());

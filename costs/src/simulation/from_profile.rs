@@ -8,9 +8,6 @@ use crate::deployment::{Demand, Deployment, Inputs};
 use crate::measured::{Measured, Route};
 use crate::profile::Environment;
 
-/// Tasks that a service may grow to when the profile lets it: more than any quota of a new account allows.
-const MOST_TASKS: u32 = 1_000;
-
 /// The plan of an environment on two deployments, one on each path.
 ///
 /// # Errors
@@ -45,12 +42,13 @@ pub fn plan(
             });
         }
     }
+    let memory_mb = &environment.stack.modules.function_memory_mb;
     let mut functions: Vec<FunctionSettings> = Vec::new();
     for class in &classes {
         if !functions.iter().any(|function| function.name == class.function) {
             functions.push(FunctionSettings {
                 name: class.function.clone(),
-                memory_mb: profile.options.function_memory_mb.to_u32().unwrap_or_default(),
+                memory_mb: memory_mb.get(&class.function).and_then(|memory| memory.0.to_u32()).unwrap_or_default(),
                 init_ms: float(measured.lambda_init_ms),
                 reserved_concurrency: None,
             });
@@ -83,26 +81,23 @@ pub fn day(inputs: Inputs<'_>) -> Vec<f64> {
 }
 
 fn services(environment: &Environment, inputs: Inputs<'_>) -> Vec<ServiceSettings> {
-    let options = &inputs.profile.options;
-    let count = options.services.to_usize().unwrap_or(1).max(1);
-    let tasks_min = environment.minimum_tasks.to_u32().unwrap_or(1).max(1);
-    let names = if count == 2 {
-        vec!["frontend".to_owned(), "backend".to_owned()]
-    } else {
-        (1..=count).map(|n| format!("service {n}")).collect()
-    };
-    let service = |name: String| ServiceSettings {
-        vcpu: float(options.task_vcpu),
-        memory_gb: float(options.task_gb),
-        cpu_share: 1.0 / float(Decimal::from(count)),
-        tasks_min,
-        tasks_max: if environment.autoscaling { MOST_TASKS.max(tasks_min) } else { tasks_min },
-        target_utilization: float(options.target_utilization),
-        start_up_s: float(inputs.measured.task_start_s),
-        discipline: Discipline::Shared,
-        ..ServiceSettings::named(name)
-    };
-    names.into_iter().map(service).collect()
+    let all = environment.services();
+    let count = |tasks: Decimal| tasks.to_u32().unwrap_or(1).max(1);
+    let settings = all.map(|(name, service)| {
+        let tasks_min = count(environment.least(service));
+        ServiceSettings {
+            vcpu: float(service.cpu) / 1024.0,
+            memory_gb: float(service.memory_mb) / 1024.0,
+            cpu_share: 1.0 / float(Decimal::from(all.len())),
+            tasks_min,
+            tasks_max: if environment.autoscaling() { count(service.max).max(tasks_min) } else { tasks_min },
+            target_utilization: float(environment.stack.modules.cpu_percent) / 100.0,
+            start_up_s: float(inputs.measured.task_start_s),
+            discipline: Discipline::Shared,
+            ..ServiceSettings::named(name.to_owned())
+        }
+    });
+    settings.to_vec()
 }
 
 fn work(measured: &Measured, route: &Route) -> Work {

@@ -13,4 +13,5 @@ mod raw_examples;
 mod report;
 mod requests;
 mod simulation;
+mod terraform;
 mod worked_examples;
