@@ -14,7 +14,6 @@ pub mod measured;
 pub mod number;
 pub mod price_book;
 pub mod profile;
-pub mod queueing;
 pub mod report;
 pub mod sensitivity;
 pub mod services;

@@ -21,8 +21,8 @@ use crate::measured::Measured;
 use crate::number;
 use crate::price_book::PriceBook;
 use crate::profile::Profile;
-use crate::terraform::{LogDestination, Stack};
 use crate::report::{Report, build, content, page};
+use crate::terraform::{LogDestination, Stack};
 
 /// Memory sizes that the page offers, MB.
 const MEMORY_MB: [&str; 8] = [DEPLOYED, "128", "256", "512", "1024", "1769", "2048", "3008"];

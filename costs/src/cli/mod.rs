@@ -64,7 +64,7 @@ struct Book {
 
 impl Book {
     fn open(&self) -> anyhow::Result<PriceBook> {
-        let Some(path) = &self.file else { return Ok(PriceBook::built_in()?) };
+        let Some(path) = &self.file else { return Ok(PriceBook::built_in()) };
         let file = std::fs::File::open(path).with_context(|| path.display().to_string())?;
         PriceBook::from_csv(file).with_context(|| path.display().to_string())
     }
@@ -140,7 +140,7 @@ impl Shop {
             profile.fallback_region.clone_from(&self.fallback_region);
         }
         let measured = match &self.measured {
-            None => Measured::built_in()?,
+            None => Measured::built_in(),
             Some(path) => {
                 let name = || path.display().to_string();
                 Measured::read(&std::fs::read_to_string(path).with_context(name)?).with_context(name)?

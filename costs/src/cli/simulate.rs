@@ -1,6 +1,5 @@
 //! `costs simulate`: both paths under a load, request by request.
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -253,13 +252,11 @@ fn hours(outcome: &Outcome, compute: &ComputeCost) -> String {
     for (hour, cost) in outcome.by_hour.iter().zip(&compute.by_hour) {
         let tasks: f64 = hour.services.iter().map(|service| service.tasks).sum();
         let used = hour.services.iter().map(|service| service.utilization).fold(0.0, f64::max);
-        let mut used_text = String::new();
-        let _ = write!(used_text, "{:.0}%", used * 100.0);
         table.row(vec![
             hour.hour.to_string(),
             hour.requests.to_string(),
             format!("{tasks:.2}"),
-            used_text,
+            format!("{:.0}%", used * 100.0),
             ms(hour.fargate_latency, |latency| latency.p95_ms),
             format!("{:.6}", cost.fargate_usd),
             format!("{:.2}", hour.lambda.environments),

@@ -2,45 +2,62 @@
 
 use rust_decimal::{Decimal, dec};
 
-use super::demand::Demand;
+use super::demand::Load;
 use super::{Part, Sheet, Store};
-use crate::line::Known;
-use crate::services::{ServiceError, Usage, dynamodb, network, rds};
+use crate::services::dynamodb::{Dynamodb, TableClass};
+use crate::services::rds::Rds;
+use crate::services::{Quantity, ServiceError};
 
-/// Read units of a round of the worker that finds nothing: sixteen partitions of what is due (ADR 12).
+/// Read units of a round of the worker that finds nothing: sixteen partitions of due work (ADR 12).
 const WORKER_READ_UNITS: Decimal = dec!(16);
-pub fn charge(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError> {
+/// Share of the data that changes in a day, and is kept by backups.
+const CHANGED_PER_DAY: Decimal = dec!(0.02);
+
+pub fn charge(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceError> {
     match sheet.deployment.store {
-        Store::Dynamodb => charge_table(sheet, demand),
+        Store::Dynamodb => charge_table(sheet, load),
         Store::Postgresql => charge_instance(sheet),
     }
 }
 
-fn charge_table(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError> {
+fn charge_table(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceError> {
     let known = sheet.counted_known();
     let idle_reads = sheet.hours() * dec!(60) * WORKER_READ_UNITS;
-    let stored = sheet.data_gb() * sheet.months();
-    let mut usage = Usage::new()
-        .with(&dynamodb::WRITE_UNITS, demand.write_units, known)
-        .with(&dynamodb::READ_UNITS, demand.read_units + idle_reads, known)
-        .with(&dynamodb::STORAGE_GB, stored, Known::Declared);
-    if sheet.environment.stack.modules.point_in_time_recovery {
-        usage = usage.with(&dynamodb::PITR_GB, stored, Known::Declared);
-    }
-    sheet.add(Part::Store, &dynamodb::SERVICE, &usage)
+    let stored = Quantity::declared(sheet.data_gb() * sheet.months());
+    let table = Dynamodb {
+        write_units: Some(Quantity::new(load.all.write_units, known)),
+        read_units: Some(Quantity::new(load.all.read_units + idle_reads, known)),
+        items: None,
+        provisioned: None,
+        storage_gb_months: Some(stored),
+        table_class: TableClass::Standard,
+        pitr_gb_months: sheet.environment.stack.modules.point_in_time_recovery.then_some(stored),
+        backup_gb_months: None,
+        restored_gb: None,
+        exported_gb: None,
+        stream_reads: None,
+        change_data_units: None,
+    };
+    sheet.add(Part::Store, &table)
 }
 
 fn charge_instance(sheet: &mut Sheet<'_>) -> Result<(), ServiceError> {
     let database = &sheet.environment.stack.environment.database;
+    let data = sheet.data_gb();
     // RDS extends the storage when the data needs more.
-    let storage = database.storage_gb.max(sheet.data_gb());
-    // As much as is allocated is free; what changes within the retention is above it.
-    let changed = sheet.data_gb() * dec!(0.02) * database.backup_days + sheet.data_gb() - storage;
-    let usage = Usage::new()
-        .with_text(&rds::INSTANCE, &database.class)
-        .with_flag(&rds::MULTI_AZ, database.multi_az)
-        .with(&network::HOURS, sheet.hours(), Known::Declared)
-        .with(&rds::STORAGE_GB, storage * sheet.months(), Known::Declared)
-        .with(&rds::BACKUP_GB, changed.max(Decimal::ZERO) * sheet.months(), Known::Assumed);
-    sheet.add(Part::Store, &rds::SERVICE, &usage)
+    let storage = database.storage_gb.max(data);
+    // Backups up to the allocated storage are free.
+    let backups = data + data * CHANGED_PER_DAY * database.backup_days - storage;
+    let instance = Rds {
+        instance_class: database.class.clone(),
+        multi_az: database.multi_az,
+        hours: Some(Quantity::declared(sheet.hours())),
+        storage_gb_months: Some(Quantity::declared(storage * sheet.months())),
+        backup_gb_months: Some(Quantity::assumed(backups.max(Decimal::ZERO) * sheet.months())),
+        extra_iops: None,
+        extra_throughput_mbps: None,
+        cpu_credit_vcpu_hours: None,
+        extended_support_vcpu_hours: None,
+    };
+    sheet.add(Part::Store, &instance)
 }

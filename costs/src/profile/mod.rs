@@ -170,7 +170,8 @@ impl Profile {
         for environment in &self.environments {
             for (name, service) in environment.services() {
                 let of = |problem: String| format!("{}: {name}: {problem}", environment.name);
-                check_task(service.cpu / dec!(1024), service.memory_mb / dec!(1024)).map_err(of)?;
+                check_task((service.cpu / dec!(1024)).normalize(), (service.memory_mb / dec!(1024)).normalize())
+                    .map_err(of)?;
                 if environment.least(service).is_zero() {
                     return Err(of("a service needs at least one task".to_owned()));
                 }

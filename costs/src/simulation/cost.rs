@@ -6,9 +6,10 @@ use rust_decimal::prelude::FromPrimitive as _;
 use serde::Serialize;
 
 use super::Outcome;
-use crate::deployment::ARCH;
-use crate::line::{Known, Line};
-use crate::services::{Context, ServiceError, Usage, fargate, lambda};
+use crate::deployment::{invocations, tasks};
+use crate::line::Line;
+use crate::services::lambda::Lambda;
+use crate::services::{Context, Quantity, ServiceError, Statement};
 
 /// Compute cost of a run, USD before tax.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -48,10 +49,9 @@ impl ComputeCost {
             for (all, service) in task_hours.iter_mut().zip(&hour.services) {
                 *all += service.tasks;
             }
-            lines = [
-                lambda_lines(requests, gb_seconds, context)?,
-                fargate_lines(outcome, &task_hours, context)?,
-            ];
+            // All the hours so far are billed anew, to an account that has used nothing.
+            let context = context.for_new_account();
+            lines = [lambda_lines(requests, gb_seconds, &context)?, fargate_lines(outcome, &task_hours, &context)?];
             let totals = lines.each_ref().map(crate::line::total);
             by_hour.push(HourCost { lambda_usd: totals[0] - upto[0], fargate_usd: totals[1] - upto[1] });
             upto = totals;
@@ -61,33 +61,20 @@ impl ComputeCost {
     }
 }
 
-fn lambda_lines(
-    requests: u64,
-    gb_seconds: f64,
-    context: &Context<'_>,
-) -> Result<Vec<Line>, ServiceError> {
-    let usage = Usage::new()
-        .with(&lambda::REQUESTS, requests, Known::Derived)
-        .with(&lambda::GB_SECONDS, decimal(gb_seconds), Known::Derived)
-        .with_text(&lambda::ARCH, ARCH);
-    Ok((lambda::SERVICE.bill)(&usage, context)?.lines)
+fn lambda_lines(requests: u64, gb_seconds: f64, context: &Context<'_>) -> Result<Vec<Line>, ServiceError> {
+    let functions =
+        Lambda { gb_seconds: Some(Quantity::derived(decimal(gb_seconds))), ..invocations(Quantity::derived(requests)) };
+    Ok(Statement::of(&functions, context)?.lines)
 }
 
 /// Lines of each service, named after it.
-fn fargate_lines(
-    outcome: &Outcome,
-    task_hours: &[f64],
-    context: &Context<'_>,
-) -> Result<Vec<Line>, ServiceError> {
+fn fargate_lines(outcome: &Outcome, task_hours: &[f64], context: &Context<'_>) -> Result<Vec<Line>, ServiceError> {
     let mut lines = Vec::new();
     for (service, hours) in outcome.fargate.services.iter().zip(task_hours) {
-        let usage = Usage::new()
-            .with(&fargate::TASK_HOURS, decimal(*hours), Known::Derived)
-            .with(&fargate::VCPU, decimal(service.vcpu), Known::Declared)
-            .with(&fargate::MEMORY_GB, decimal(service.memory_gb), Known::Declared)
-            .with_text(&fargate::ARCH, ARCH);
+        let size = [service.vcpu, service.memory_gb].map(decimal);
+        let tasks = tasks(Quantity::derived(decimal(*hours)), size);
         let named = |line: Line| Line { name: format!("{}: {}", service.name, line.name), ..line };
-        lines.extend((fargate::SERVICE.bill)(&usage, context)?.lines.into_iter().map(named));
+        lines.extend(Statement::of(&tasks, context)?.lines.into_iter().map(named));
     }
     Ok(lines)
 }

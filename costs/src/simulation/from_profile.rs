@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
 
 use super::{Discipline, FunctionSettings, LambdaSettings, Plan, RequestClass, ServiceSettings, Spread, Work};
-use crate::deployment::{Demand, Deployment, Inputs};
+use crate::deployment::{Deployment, Inputs, Load, Path, cpu_ms};
 use crate::measured::{Measured, Route};
 use crate::profile::Environment;
 
@@ -37,8 +37,8 @@ pub fn plan(
                 name: step.route.clone(),
                 share,
                 function: on_lambda.function.clone(),
-                fargate: work(measured, on_fargate),
-                lambda: work(measured, on_lambda),
+                fargate: work(measured, on_fargate, Path::Fargate),
+                lambda: work(measured, on_lambda, Path::Lambda),
             });
         }
     }
@@ -59,7 +59,8 @@ pub fn plan(
         spread: Spread::default(),
         lambda: LambdaSettings {
             idle_expiry_s: float(profile.options.idle_environment_s),
-            ..LambdaSettings::new(functions)
+            functions,
+            ..LambdaSettings::default()
         },
         services: services(environment, inputs),
     })
@@ -70,7 +71,7 @@ pub fn plan(
 /// # Errors
 /// When the profile and the measurement do not fit.
 pub fn rate(deployment: Deployment, environment: &Environment, inputs: Inputs<'_>) -> Result<f64, String> {
-    let demand = Demand::of(deployment, environment, inputs)?;
+    let demand = Load::of(deployment, environment, inputs)?.all;
     let seconds = float(environment.hours * Decimal::from(3600));
     Ok(if seconds > 0.0 { float(demand.requests) / seconds } else { 0.0 })
 }
@@ -86,6 +87,7 @@ fn services(environment: &Environment, inputs: Inputs<'_>) -> Vec<ServiceSetting
     let settings = all.map(|(name, service)| {
         let tasks_min = count(environment.least(service));
         ServiceSettings {
+            name: name.to_owned(),
             vcpu: float(service.cpu) / 1024.0,
             memory_gb: float(service.memory_mb) / 1024.0,
             cpu_share: 1.0 / float(Decimal::from(all.len())),
@@ -94,14 +96,14 @@ fn services(environment: &Environment, inputs: Inputs<'_>) -> Vec<ServiceSetting
             target_utilization: float(environment.stack.modules.cpu_percent) / 100.0,
             start_up_s: float(inputs.measured.task_start_s),
             discipline: Discipline::Shared,
-            ..ServiceSettings::named(name.to_owned())
+            ..ServiceSettings::default()
         }
     });
     settings.to_vec()
 }
 
-fn work(measured: &Measured, route: &Route) -> Work {
-    Work { cpu_ms: float(measured.cpu_ms(route)), wait_ms: float(measured.wait_ms(route)) }
+fn work(measured: &Measured, route: &Route, path: Path) -> Work {
+    Work { cpu_ms: float(cpu_ms(measured, route, path)), wait_ms: float(measured.wait_ms(route)) }
 }
 
 fn float(value: Decimal) -> f64 {

@@ -14,7 +14,7 @@ use serde_json::Value;
 pub use modules::Modules;
 use variables::Variables;
 
-use crate::deployment::Store;
+use crate::deployment::{Deployment, Path, Store};
 use crate::number;
 use crate::profile::Count;
 
@@ -177,5 +177,30 @@ impl Stack {
             .map_err(|error| anyhow!("{}: {}", error.path(), error.inner()))?;
         stack.modules = Modules::read().context("terraform/modules")?;
         Ok(stack)
+    }
+
+    /// Share of an area's requests that functions serve.
+    pub fn lambda_share(&self, area: &str) -> Decimal {
+        self.lambda_weights.get(area).map_or(self.lambda_weight, |weight| weight.0) / Decimal::ONE_HUNDRED
+    }
+
+    /// Whether functions serve every area.
+    fn lambda_serves_all(&self) -> bool {
+        let mut areas = self.modules.function_memory_mb.keys().filter(|function| *function != "worker");
+        areas.all(|area| self.lambda_share(area) == Decimal::ONE)
+    }
+
+    /// Whether the worker is a function; else a backend task does its work.
+    pub fn worker_is_function(&self) -> bool {
+        self.store.fargate != self.store.lambda || self.lambda_serves_all()
+    }
+
+    /// What is deployed has the store of the path that serves; Terraform rejects two stores while both paths serve.
+    pub fn with_stores(&self, deployment: Deployment) -> Deployment {
+        match deployment.path {
+            Path::Both if self.lambda_serves_all() => Deployment { store: self.store.lambda, ..deployment },
+            Path::Both => Deployment { store: self.store.fargate, ..deployment },
+            _ => deployment,
+        }
     }
 }

@@ -69,7 +69,8 @@ impl Modules {
             web_acl_rules: count(at(&web_acl, "/resource/aws_wafv2_web_acl/this/rule")?),
             container_insights: word(CLUSTER, "/resource/aws_ecs_cluster/this/setting/value")? == "enabled",
             tracing: word(FUNCTION, "/resource/aws_lambda_function/this/tracing_config/mode")? == "Active",
-            point_in_time_recovery: word(TABLE, "/resource/aws_dynamodb_table/this/point_in_time_recovery/enabled")? == true,
+            point_in_time_recovery: word(TABLE, "/resource/aws_dynamodb_table/this/point_in_time_recovery/enabled")?
+                == true,
             payments: [size("/module/payments/cpu")?, size("/module/payments/memory_mb")?],
             listener_rules: count(at(&routes, "/rules")?),
             images_kept: decimal(&defaults(REPOSITORY)?, "keep_images")?,
@@ -84,7 +85,9 @@ fn function_memory() -> anyhow::Result<BTreeMap<String, Count>> {
     let settings: Value = serde_json::from_str(FUNCTIONS)?;
     let usual = at(&settings, "/defaults/memory_mb")?;
     let functions = at(&settings, "/functions")?.as_object().context("functions")?;
-    let memory = functions.iter().map(|(name, own)| Ok((name.clone(), serde_json::from_value(own.get("memory_mb").unwrap_or(usual).clone())?)));
+    let memory = functions
+        .iter()
+        .map(|(name, own)| Ok((name.clone(), serde_json::from_value(own.get("memory_mb").unwrap_or(usual).clone())?)));
     memory.collect()
 }
 

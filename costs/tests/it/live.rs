@@ -13,8 +13,8 @@ use tower::ServiceExt as _;
 fn ask(request: Request<Body>) -> (StatusCode, String) {
     let base = Base {
         profile: Profile::example("demo").unwrap(),
-        measured: Measured::built_in().unwrap(),
-        book: PriceBook::built_in().unwrap(),
+        measured: Measured::built_in(),
+        book: PriceBook::built_in(),
         pair: PAIR,
         seed: 1,
     };

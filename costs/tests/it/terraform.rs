@@ -1,7 +1,11 @@
 //! Terraform's files as the bill reads them.
 
+use costs::deployment::{Deployment, Inputs, estimate};
+use costs::measured::Measured;
+use costs::price_book::PriceBook;
+use costs::profile::Profile;
 use costs::terraform::{ENVIRONMENTS, LogDestination, PaymentProvider, Stack};
-use rust_decimal::dec;
+use rust_decimal::{Decimal, dec};
 
 #[test]
 fn environments_are_the_files_of_the_stack() {
@@ -56,4 +60,53 @@ fn what_terraform_would_reject_is_named() {
     }
     let error = format!("{:#}", Stack::of("qa").unwrap_err());
     assert!(error.contains("\"qa\"") && error.contains("dev, perf, staging, canary, prod"), "{error}");
+    let profile = r#"{"name": "a", "orders_per_month": 1, "journeys_per_order": {}, "environments": {"qa": {}}}"#;
+    let error = Profile::read(profile).unwrap_err().to_string();
+    assert!(error.contains("\"qa\"") && error.contains("dev, perf, staging, canary, prod"), "{error}");
+}
+
+/// USD a month of what is deployed for a tfvars file of prod.
+fn bill(tfvars: &str) -> Result<Decimal, String> {
+    let (measured, book) = (Measured::built_in(), PriceBook::built_in());
+    let mut profile = Profile::example("small-shop").unwrap();
+    profile.environments.retain(|environment| environment.name == "prod");
+    profile.replace(tfvars).map_err(|error| format!("{error:#}"))?;
+    let bill = estimate(Deployment::DEPLOYED, Inputs { profile: &profile, measured: &measured, book: &book });
+    bill.map(|bill| bill.total).map_err(|error| format!("{:#}", anyhow::Error::from(error)))
+}
+
+#[test]
+fn every_size_and_switch_is_on_the_bill() {
+    let (_, prod) = ENVIRONMENTS[4];
+    let deployed = bill(prod).unwrap();
+    for (from, to) in [
+        ("firewall                = true", "firewall = false"),
+        ("nat_gateways = 2", "nat_gateways = 1"),
+        ("multi_az = true", "multi_az = false"),
+        ("db.m7g.large", "db.t4g.small"),
+        ("storage_gb = 100", "storage_gb = 50"),
+        ("cpu = 1024, memory_mb = 2048, desired = 2, min = 2", "cpu = 512, memory_mb = 1024, desired = 2, min = 2"),
+        ("desired = 2, min = 2", "desired = 2, min = 1"),
+        ("log_retention_days      = 90", "log_retention_days = 7"),
+    ] {
+        assert!(prod.contains(from), "prod.tfvars has no {from}");
+        let smaller = bill(&prod.replacen(from, to, 1)).unwrap();
+        assert!(smaller < deployed, "{to}: {smaller}, as deployed {deployed}");
+    }
+    let endpoints = "nat_gateways = 2, interface_endpoints = [\"logs\", \"ssm\"]";
+    assert!(bill(&prod.replacen("nat_gateways = 2", endpoints, 1)).unwrap() > deployed);
+    assert!(bill(&format!("{prod}\nlambda_weight = 100")).unwrap() > deployed, "tasks stand beside functions");
+}
+
+#[test]
+fn what_has_no_price_or_no_size_is_an_error() {
+    let (_, prod) = ENVIRONMENTS[4];
+    for (from, to, part) in [
+        ("db.m7g.large", "db.z9.large", "db.z9.large"),
+        ("memory_mb = 1024", "memory_mb = 900", "0.5 vCPU"),
+        ("\"prod\"", "\"qa\"", "no environment \"qa\""),
+    ] {
+        let error = bill(&prod.replacen(from, to, 1)).unwrap_err();
+        assert!(error.contains(part), "{to}: {error}");
+    }
 }
