@@ -19,4 +19,5 @@ pub mod sensitivity;
 pub mod services;
 pub mod simulation;
 pub mod summary;
+pub mod terraform;
 pub mod tiers;

@@ -156,6 +156,7 @@ fn path(path: Path) -> &'static str {
     match path {
         Path::Fargate => "Fargate",
         Path::Lambda => "Lambda",
+        Path::Both => "both",
     }
 }
 

@@ -16,7 +16,7 @@ use crate::price_book::{PriceBook, Prices};
 use crate::profile::Environment;
 use crate::report::scale::{number, usd};
 use crate::services::Context;
-use crate::simulation::cost::{ComputeCost, Offer};
+use crate::simulation::cost::ComputeCost;
 use crate::simulation::{Latency, Outcome, Plan, SHOP_DAY, Spread, Trace, from_profile, simulate};
 
 /// What to simulate.
@@ -102,8 +102,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let took = begin.elapsed();
     let profile = &shop.profile;
     let prices = Prices::of(&book, &profile.region).with_fallback(profile.fallback_region.as_deref());
-    let offer = Offer { architecture: profile.options.arch.into(), spot: environment.spot };
-    let compute = ComputeCost::of(&outcome, offer, &Context::new(prices))?;
+    let compute = ComputeCost::of(&outcome, &Context::new(prices))?;
     if arguments.json {
         let answer =
             Answer { region: &profile.region, spread: plan.spread.to_string(), outcome: &outcome, compute: &compute };
@@ -131,13 +130,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 fn environment<'a>(shop: &'a OpenShop, name: Option<&str>) -> anyhow::Result<&'a Environment> {
+    let Some(name) = name else { return Ok(shop.profile.production()?) };
     let all = &shop.profile.environments;
-    let found = match name {
-        Some(name) => all.iter().find(|environment| environment.name == name),
-        None => all.iter().find(|environment| environment.name == "prod").or(all.first()),
-    };
     let known = || all.iter().map(|environment| &*environment.name).collect::<Vec<_>>().join(", ");
-    found.ok_or_else(|| anyhow!("there is no environment {:?} (known: {})", name.unwrap_or("prod"), known()))
+    let found = all.iter().find(|environment| environment.name == name);
+    found.ok_or_else(|| anyhow!("there is no environment {name:?} (known: {})", known()))
 }
 
 fn deployments([fargate, lambda]: [Store; 2]) -> [Deployment; 2] {

@@ -145,8 +145,7 @@ pub fn cost(committed: &Measured, new: &Measured, store: Store, limits: &Limits)
 /// When there is no bill.
 pub fn per_thousand_orders(deployment: Deployment, measured: &Measured) -> anyhow::Result<Decimal> {
     let (profile, book) = (Profile::example(PROFILE)?, PriceBook::built_in());
-    let production = profile.environments.iter().find(|environment| environment.name == "prod");
-    let production = production.context("the profile has no production")?;
+    let production = profile.production()?;
     let inputs = Inputs { profile: &profile, measured, book: &book };
     let bill = estimate_environment(deployment, production, inputs)?;
     ensure!(!profile.orders_per_month.is_zero(), "nobody orders");

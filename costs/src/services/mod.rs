@@ -18,6 +18,7 @@ pub mod lambda;
 pub mod network;
 pub mod rds;
 pub mod small;
+pub mod waf;
 
 use rust_decimal::{Decimal, dec};
 use schemars::JsonSchema;

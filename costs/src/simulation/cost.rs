@@ -6,19 +6,10 @@ use rust_decimal::prelude::FromPrimitive as _;
 use serde::Serialize;
 
 use super::Outcome;
+use crate::deployment::{invocations, tasks};
 use crate::line::Line;
-use crate::services::fargate::{Fargate, Purchase};
 use crate::services::lambda::Lambda;
-use crate::services::{Architecture, Context, Quantity, ServiceError, Statement};
-
-/// Processor and purchase option of both paths.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Offer {
-    /// Processor.
-    pub architecture: Architecture,
-    /// Tasks on Fargate Spot.
-    pub spot: bool,
-}
+use crate::services::{Context, Quantity, ServiceError, Statement};
 
 /// Compute cost of a run, USD before tax.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -47,7 +38,7 @@ impl ComputeCost {
     ///
     /// # Errors
     /// When a price is missing.
-    pub fn of(outcome: &Outcome, offer: Offer, context: &Context<'_>) -> Result<Self, ServiceError> {
+    pub fn of(outcome: &Outcome, context: &Context<'_>) -> Result<Self, ServiceError> {
         let (mut requests, mut gb_seconds) = (0, 0.0);
         let mut task_hours = vec![0.0; outcome.fargate.services.len()];
         let mut upto = [Decimal::ZERO; 2];
@@ -60,10 +51,7 @@ impl ComputeCost {
             }
             // All the hours so far are billed anew, to an account that has used nothing.
             let context = context.for_new_account();
-            lines = [
-                lambda_lines(requests, gb_seconds, offer, &context)?,
-                fargate_lines(outcome, &task_hours, offer, &context)?,
-            ];
+            lines = [lambda_lines(requests, gb_seconds, &context)?, fargate_lines(outcome, &task_hours, &context)?];
             let totals = lines.each_ref().map(crate::line::total);
             by_hour.push(HourCost { lambda_usd: totals[0] - upto[0], fargate_usd: totals[1] - upto[1] });
             upto = totals;
@@ -73,45 +61,18 @@ impl ComputeCost {
     }
 }
 
-fn lambda_lines(
-    requests: u64,
-    gb_seconds: f64,
-    offer: Offer,
-    context: &Context<'_>,
-) -> Result<Vec<Line>, ServiceError> {
-    let functions = Lambda {
-        requests_per_month: Quantity::derived(requests),
-        duration_ms: None,
-        memory_mb: None,
-        gb_seconds: Some(Quantity::derived(decimal(gb_seconds))),
-        architecture: offer.architecture,
-        cold_starts: None,
-        provisioned: None,
-        ephemeral_mb: None,
-        at_edge: false,
-    };
+fn lambda_lines(requests: u64, gb_seconds: f64, context: &Context<'_>) -> Result<Vec<Line>, ServiceError> {
+    let functions =
+        Lambda { gb_seconds: Some(Quantity::derived(decimal(gb_seconds))), ..invocations(Quantity::derived(requests)) };
     Ok(Statement::of(&functions, context)?.lines)
 }
 
 /// Lines of each service, named after it.
-fn fargate_lines(
-    outcome: &Outcome,
-    task_hours: &[f64],
-    offer: Offer,
-    context: &Context<'_>,
-) -> Result<Vec<Line>, ServiceError> {
+fn fargate_lines(outcome: &Outcome, task_hours: &[f64], context: &Context<'_>) -> Result<Vec<Line>, ServiceError> {
     let mut lines = Vec::new();
     for (service, hours) in outcome.fargate.services.iter().zip(task_hours) {
-        let tasks = Fargate {
-            task_hours: Some(Quantity::derived(decimal(*hours))),
-            runs: None,
-            vcpu: Quantity::declared(decimal(service.vcpu)),
-            memory_gb: Quantity::declared(decimal(service.memory_gb)),
-            ephemeral_gb: None,
-            architecture: offer.architecture,
-            purchase: if offer.spot { Purchase::Spot } else { Purchase::OnDemand },
-            public_ipv4_addresses: None,
-        };
+        let size = [service.vcpu, service.memory_gb].map(decimal);
+        let tasks = tasks(Quantity::derived(decimal(*hours)), size);
         let named = |line: Line| Line { name: format!("{}: {}", service.name, line.name), ..line };
         lines.extend(Statement::of(&tasks, context)?.lines.into_iter().map(named));
     }

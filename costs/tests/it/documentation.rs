@@ -3,7 +3,7 @@
 use costs::evaluate::schema;
 use costs::measured::Measured;
 use costs::price_book::PriceBook;
-use costs::summary::{into_document, markdown, picture};
+use costs::summary::{into_document, parts, picture};
 
 use crate::bill;
 
@@ -27,12 +27,30 @@ fn every_request_in_the_manual_has_a_bill() {
 }
 
 #[test]
-fn the_summary_in_the_readme_is_what_the_program_says() {
+fn documents_have_the_figures_of_the_program() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let (readme, chart) = (root.join("README.md"), root.join("docs/cost-by-load.svg"));
     let (measured, book) = (Measured::built_in(), PriceBook::built_in());
-    let found = std::fs::read_to_string(&readme).unwrap();
-    let expected = into_document(&found, &markdown(&measured, &book).unwrap()).unwrap();
-    let is_right = found == expected && std::fs::read_to_string(chart).unwrap() == picture(&measured, &book).unwrap();
-    assert!(is_right, "run: cargo run -p costs -- summary --document README.md --chart docs/cost-by-load.svg");
+    let parts = parts(&measured, &book).unwrap();
+    let documents =
+        ["README.md", "docs/costs.md", "docs/first-deployment.md", "docs/lambda-vs-fargate.md", "docs/teardown.md"];
+    let run = format!("cargo run -p costs -- summary --document {} --chart docs/cost-by-load.svg", documents.join(" "));
+    for name in documents {
+        let found = std::fs::read_to_string(root.join(name)).unwrap();
+        assert!(found == into_document(&found, &parts).unwrap(), "{name} has other figures than terraform; run: {run}");
+    }
+    let chart = std::fs::read_to_string(root.join("docs/cost-by-load.svg")).unwrap();
+    assert!(chart == picture(&measured, &book).unwrap(), "docs/cost-by-load.svg has other figures; run: {run}");
+}
+
+#[test]
+fn parts_of_documents_are_checked() {
+    let parts = [("bills", "two\n".to_owned())].into();
+    let document = |name: &str, end: &str| format!("a\n<!-- Written by `costs summary`: {name} -->\none\n{end}b\n");
+    let end = "<!-- End of what `costs summary` writes. -->\n";
+    assert_eq!(into_document(&document("bills", end), &parts).unwrap(), document("bills", end).replace("one", "two"));
+    for (text, part) in
+        [(document("bill", end), "\"bill\""), (document("bills", ""), "no end"), ("a".into(), "no line")]
+    {
+        assert!(into_document(&text, &parts).unwrap_err().to_string().contains(part));
+    }
 }

@@ -13,6 +13,7 @@ mod prices;
 mod properties;
 mod report;
 mod simulation;
+mod terraform;
 
 use costs::evaluate::{Evaluation, Request};
 use costs::price_book::PriceBook;
