@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# apply.sh canary: the running release keeps its tasks and gets a canary of the new one beside it, which must hold for a while.
-# apply.sh release: the new release takes over.
+# apply.sh canary: adds a canary of the new release to the running release and checks the alarms for ten minutes.
+# apply.sh release: replaces the running release.
 set -euo pipefail
 # shellcheck source=.github/scripts/common.sh
 . "$(dirname "$0")/common.sh"
@@ -10,12 +10,12 @@ apply() {
   terraform_in_stack apply -input=false plan
 }
 
-# Alarms of the environment that ring now.
-ringing() {
+# Alarms of the environment that are firing now.
+firing_alarms() {
   aws cloudwatch describe-alarms --alarm-name-prefix "shopease-$ENVIRONMENT" --state-value ALARM --query 'MetricAlarms[].AlarmName' --output text
 }
 
-initialise
+initialize
 new=(-var "$(image_of "${DIGEST:?}" "${RELEASE:?}")" -var "$(zips_of "$RELEASE")")
 if [ "$1" = canary ]; then
   running="$(terraform_in_stack output -json release)"
@@ -25,8 +25,8 @@ if [ "$1" = canary ]; then
   apply "${old[@]}" -var "canary={digest=\"$DIGEST\",release=\"$RELEASE\",weight=${CANARY_PERCENT:?}}"
   for _ in $(seq 20); do
     sleep 30
-    if [ -n "$(ringing)" ]; then
-      echo "Rings while the canary runs: $(ringing)" >&2
+    if [ -n "$(firing_alarms)" ]; then
+      echo "Canary removed because of alarms: $(firing_alarms)" >&2
       apply "${old[@]}"
       exit 1
     fi

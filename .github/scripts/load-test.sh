@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The load that perf must stand before a release goes on; the limits are those of docs/development-to-production.md.
+# Load test that a release must pass on perf; docs/development-to-production.md documents the limits.
 set -euo pipefail
 # shellcheck source=.github/scripts/common.sh
 . "$(dirname "$0")/common.sh"

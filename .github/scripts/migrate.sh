@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Brings the schema up to what the new release needs, by one-off tasks that are waited for. Nothing else changes yet; on a new environment
-# there is nothing else yet.
+# Migrates the schema to the new release with one-off tasks, and waits for them. Nothing else changes; in a new environment,
+# nothing else exists yet.
 set -euo pipefail
 # shellcheck source=.github/scripts/common.sh
 . "$(dirname "$0")/common.sh"
 
-# Runs the task of a name to its end. The first makes the users and may run again; it is there where its image is known.
+# Runs a task by name and waits for it. The task that creates the users can run again; it exists only if its image is configured.
 run_task() {
   local definition cluster network arn code reason
   definition="$(parameter "$1-task")"
@@ -22,12 +22,12 @@ run_task() {
   read -r code reason < <(aws ecs describe-tasks --cluster "$cluster" --tasks "$arn" \
     --query 'tasks[0].[containers[0].exitCode, stoppedReason]' --output text)
   if [ "$code" != 0 ]; then
-    echo "The task $1 ended with $code: $reason. Its log: $(parameter task-log-group)" >&2
+    echo "Task $1 failed with exit code $code: $reason. Log group: $(parameter task-log-group)" >&2
     exit 1
   fi
 }
 
-initialise
+initialize
 apply_only terraform_data.tasks
 run_task database-users
 run_task migrate

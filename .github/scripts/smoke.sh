@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# The shop answers as a shopper would see it: health, a page with products, the API; both paths where both serve.
+# Smoke test: health, a page with products, and the API; both paths if both serve.
 set -euo pipefail
 # shellcheck source=.github/scripts/common.sh
 . "$(dirname "$0")/common.sh"
 
 url="$(parameter url)"
-: "${url:?There is no parameter $prefix/url: was the stack applied?}"
+: "${url:?Parameter $prefix/url does not exist. Apply the stack first.}"
 get() {
   curl --fail --silent --show-error --retry 10 --retry-all-errors --retry-delay 6 --max-time 30 "$url$1"
 }
-# The whole answer first: a pipe that closes early is an error to curl.
+# Read the whole response first: curl fails if its pipe closes early.
 has() {
   local answer
   answer="$(get "$1")"
   if ! grep --quiet "$2" <<< "$answer"; then
-    echo "$url$1 answers without $2." >&2
+    echo "The response of $url$1 does not contain $2." >&2
     exit 1
   fi
 }
@@ -24,4 +24,4 @@ for _ in $(seq 20); do
   has /products 'href="/products/'
   has '/api/v1/products?limit=1' '"items":\[{'
 done
-echo "$url serves."
+echo "Smoke test of $url passed."

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A snapshot of the database, complete before anything is migrated.
+# Takes a database snapshot and waits until it is complete, before the migration.
 set -euo pipefail
 # shellcheck source=.github/scripts/common.sh
 . "$(dirname "$0")/common.sh"

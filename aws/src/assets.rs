@@ -1,4 +1,4 @@
-//! Assets in S3: read through a cache, and put there from the binary by `shopease assets upload`.
+//! Assets in S3: read through a cache, uploaded from the binary by `shopease assets upload`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,30 +15,30 @@ use shopease_shop::ports::{Asset, AssetStore, Env, MAX_ASSET_BYTES, Source, Stor
 
 use crate::service::{Call, Failure, RetryLimits, Service, host, own_endpoint};
 
-/// The variable.
+/// Environment variable.
 const NAME: &str = "SHOPEASE_ASSETS";
-/// What a visitor waits for a file: well below a request's budget.
+/// Time limit for reading a file; well below a request's budget.
 const READING: RetryLimits = RetryLimits { tries: 3, in_all: Duration::from_secs(5) };
-/// What an upload waits for one.
+/// Time limit for uploading a file.
 const WRITING: RetryLimits = RetryLimits { tries: 5, in_all: Duration::from_secs(30) };
-/// How long a file is kept before S3 is asked again: an upload is seen by then.
+/// How long a file is cached, and so the longest delay until an upload becomes visible.
 const FRESH: Duration = Duration::from_mins(5);
-/// How many bytes are kept; the shop's own assets are 200 KB.
+/// Size of the cache in bytes; the shop's own assets are 200 KB.
 const CACHE_BYTES: u64 = 32 * 1024 * 1024;
-/// What an entry without a file weighs, so that guessed names do not fill the memory.
+/// Cache weight of a missing file, so that requests for guessed names do not fill the memory.
 const ENTRY_BYTES: usize = 512;
 /// Longest key: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html>
 const MAX_KEY_BYTES: usize = 1024;
-/// Everything but RFC 3986's unreserved characters is escaped in a segment of a key, as signatures need it.
+/// Everything but RFC 3986's unreserved characters is escaped in a key segment, as signatures require.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// Where assets come from.
+/// Source of the assets.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum AssetsConfig {
     /// The binary.
     #[default]
     Embedded,
-    /// A bucket.
+    /// An S3 bucket.
     S3(S3Location),
 }
 
@@ -51,7 +51,7 @@ impl AssetsConfig {
         }
         text.parse().map_or_else(
             |reason: String| {
-                reader.problem(NAME, format!("{reason}, nor `embedded`"));
+                reader.problem(NAME, format!("{reason} or `embedded`"));
                 Self::Embedded
             },
             Self::S3,
@@ -59,11 +59,11 @@ impl AssetsConfig {
     }
 }
 
-/// A place in a bucket.
+/// A location in a bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct S3Location {
     bucket: String,
-    /// With a slash at its end, unless it is empty.
+    /// Ends with a slash, unless it is empty.
     prefix: String,
 }
 
@@ -76,9 +76,9 @@ impl fmt::Display for S3Location {
 impl FromStr for S3Location {
     type Err = String;
 
-    /// Reads `s3://<bucket>/<prefix>` under S3's rules for names of buckets.
+    /// Parses `s3://<bucket>/<prefix>` by S3's rules for bucket names.
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text:?} is not an address like s3://bucket/prefix");
+        let wrong = || format!("{text:?} is not a location such as s3://bucket/prefix");
         let rest = text.strip_prefix("s3://").ok_or_else(wrong)?;
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
@@ -97,19 +97,20 @@ impl FromStr for S3Location {
     }
 }
 
-/// A bucket that can be asked.
+/// A bucket and the client for it.
 #[derive(Debug, Clone)]
 struct Bucket {
     service: Service,
     location: S3Location,
-    /// The bucket is a part of the path, not of the host's name.
+    /// Use path-style URLs: the bucket is part of the path, not of the host name.
     in_path: bool,
 }
 
 impl Bucket {
     async fn connect(location: &S3Location, env: &(dyn Env + Sync)) -> Result<Self, String> {
         let bucket = &location.bucket;
-        // A name with dots is outside of the certificate; another engine than AWS has no names for buckets.
+        // A bucket name with dots does not match the TLS certificate, and S3-compatible services may not resolve bucket
+        // names.
         let in_path = own_endpoint("s3", env).is_some() || bucket.contains('.');
         let host = |region: &str| {
             let host = host("s3", region);
@@ -118,7 +119,7 @@ impl Bucket {
         Ok(Self { service: Service::connect("s3", env, host).await?, location: location.clone(), in_path })
     }
 
-    /// The encoded path of an asset; `None` when no key can be so long.
+    /// The encoded path of an asset; `None` if it exceeds the length of a key.
     fn path(&self, asset: &str) -> Option<String> {
         let key = format!("{}{asset}", self.location.prefix);
         if key.len() > MAX_KEY_BYTES {
@@ -135,8 +136,8 @@ impl Bucket {
             Call { method: Method::GET, path, headers: Vec::new(), body: Vec::new(), max_bytes: MAX_ASSET_BYTES };
         match self.service.send(&call, READING).await {
             Ok((_, body)) => Ok(Some(Asset::new(body.into()))),
-            Err(Failure::Refused { status: 404, ref code, .. }) if code != "NoSuchBucket" => Ok(None),
-            Err(failure @ Failure::Refused { status: 200, .. }) => Err(StoreError::corrupt(failure)),
+            Err(Failure::Service { status: 404, ref code, .. }) if code != "NoSuchBucket" => Ok(None),
+            Err(failure @ Failure::Service { status: 200, .. }) => Err(StoreError::corrupt(failure)),
             Err(failure) => Err(StoreError::Unavailable(self.hint(failure))),
         }
     }
@@ -150,21 +151,22 @@ impl Bucket {
         self.service.send(&call, WRITING).await.map(|_| ()).map_err(|failure| self.hint(failure))
     }
 
-    /// What S3 says, and what it means by it: who may not list a bucket is not told that a key is not there.
+    /// Adds the required permissions to an access error. S3 also answers 403 for a missing key if the caller may not
+    /// list the bucket.
     fn hint(&self, failure: Failure) -> Source {
         match failure {
-            Failure::Refused { status: 403, .. } => format!(
-                "{NAME}: {} may not be used: reading needs s3:GetObject and s3:ListBucket, uploading s3:PutObject: {failure}",
+            Failure::Service { status: 403, .. } => format!(
+                "{NAME}: access to {} denied. Reading needs s3:GetObject and s3:ListBucket, uploading needs s3:PutObject: {failure}",
                 self.location
             )
             .into(),
-            failure @ Failure::Refused { .. } => format!("{NAME}: {}: {failure}", self.location).into(),
-            failure @ Failure::NoAnswer { .. } => failure.into(),
+            failure @ Failure::Service { .. } => format!("{NAME}: {}: {failure}", self.location).into(),
+            failure @ Failure::NoResponse { .. } => failure.into(),
         }
     }
 }
 
-/// Assets in a bucket, behind a cache of this process.
+/// Assets in a bucket, cached in this process.
 pub struct S3Assets {
     bucket: Bucket,
     cache: Cache<String, Option<Asset>>,
@@ -177,10 +179,10 @@ impl fmt::Debug for S3Assets {
 }
 
 impl S3Assets {
-    /// Assets at a location, with the credentials and the region of this process. Makes no request yet.
+    /// Assets at a location, with this process's credentials and region. Makes no request yet.
     ///
     /// # Errors
-    /// What is missing, by its variable.
+    /// What is missing, with its variable.
     pub async fn connect(location: &S3Location, env: &(dyn Env + Sync)) -> Result<Self, String> {
         let bucket = Bucket::connect(location, env).await.map_err(|reason| format!("{NAME}: {reason}"))?;
         let weight = |path: &String, asset: &Option<Asset>| {
@@ -203,13 +205,13 @@ impl AssetStore for S3Assets {
     }
 }
 
-/// An error that all who waited for the same file get.
+/// An error that is returned to every caller that waited for the same file.
 #[derive(Debug)]
 struct Shared(Arc<StoreError>);
 
 impl fmt::Display for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an asset of S3")
+        f.write_str("cannot read an asset from S3")
     }
 }
 
@@ -219,10 +221,10 @@ impl std::error::Error for Shared {
     }
 }
 
-/// The store that the configuration names.
+/// Opens the configured asset store.
 ///
 /// # Errors
-/// As [`S3Assets::connect`].
+/// See [`S3Assets::connect`].
 pub async fn open_assets(config: &AssetsConfig, env: &(dyn Env + Sync)) -> Result<Arc<dyn AssetStore>, String> {
     Ok(match config {
         AssetsConfig::Embedded => Arc::new(EmbeddedAssets),
@@ -230,35 +232,35 @@ pub async fn open_assets(config: &AssetsConfig, env: &(dyn Env + Sync)) -> Resul
     })
 }
 
-/// What an upload has done.
+/// Result of an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Uploaded {
-    /// Files.
+    /// Number of files.
     pub files: usize,
-    /// Their bytes.
+    /// Total size in bytes.
     pub bytes: usize,
 }
 
-/// Why an upload stopped. What was put before stays; a second run puts all of it again.
+/// Why an upload stopped. Files uploaded before are kept; a second run uploads all of them again.
 #[derive(Debug, thiserror::Error)]
 pub enum UploadError {
-    /// The process does not know where or as whom to write.
+    /// Region, endpoint, or credentials are missing.
     #[error("{0}")]
     NoClient(String),
-    /// S3 did not take a file.
-    #[error("{path} was not put to {location}")]
+    /// S3 rejected a file.
+    #[error("{path} could not be uploaded to {location}")]
     NotPut {
         /// The file.
         path: String,
-        /// Where to.
+        /// Destination.
         location: S3Location,
-        /// Why.
+        /// Reason.
         #[source]
         source: Source,
     },
 }
 
-/// Puts the binary's own assets to a location, each with its type and how long it may be kept, and tells of each.
+/// Uploads the binary's own assets with their content types and cache lifetimes; calls the callback for each.
 ///
 /// # Errors
 /// [`UploadError`].

@@ -1,6 +1,7 @@
-//! What the shop reads from AWS beside its store: settings and secrets from Parameter Store ([`Environment`]), pictures and styles
-//! from S3 ([`S3Assets`]). Both need three calls of AWS's API, so they are signed here instead of compiling two of its largest SDKs
-//! (ADR 16). With the feature `rds`, snapshots of its database.
+//! AWS services other than the store: settings and secrets from Parameter Store ([`Environment`]), images and styles
+//! from S3 ([`S3Assets`]). Both need only three API calls, which are signed here; this avoids compiling two of the
+//! largest SDK crates (ADR 16).
+//! With the feature `rds`, snapshots of the database.
 
 mod assets;
 mod parameters;

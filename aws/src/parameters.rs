@@ -1,5 +1,6 @@
-//! Settings and secrets from Parameter Store, as an environment: everything below `SHOPEASE_SSM_PREFIX` is read once at start and
-//! kept. A rotated secret needs new tasks or environments, which a deployment brings.
+//! Settings and secrets from Parameter Store, as environment variables. Everything below `SHOPEASE_SSM_PREFIX` is read
+//! once at start and kept. A rotated secret takes effect in new tasks or execution environments, that is, with a
+//! deployment.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -13,63 +14,65 @@ use shopease_shop::ports::{Env, Source};
 
 use crate::service::{Call, Failure, RetryLimits, Service, host};
 
-/// The variable.
+/// Environment variable.
 const PREFIX: &str = "SHOPEASE_SSM_PREFIX";
-/// What a start may spend on all of it: Lambda gives an environment ten seconds to begin.
+/// Time limit for reading all parameters at start: Lambda limits the init phase to ten seconds.
 const LIMITS: RetryLimits = RetryLimits { tries: 5, in_all: Duration::from_secs(6) };
-/// Most parameters of one answer: <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParametersByPath.html>
+/// Most parameters per response:
+/// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParametersByPath.html>
 const PAGE: u32 = 10;
-/// Pages that no configuration has, so that a broken answer cannot keep a start busy for ever.
+/// Upper limit on pages, so that a malformed response cannot block the start forever.
 const MAX_PAGES: usize = 50;
-/// Largest answer: ten parameters of the advanced tier's 8 KB, escaped.
+/// Largest response: ten parameters of the advanced tier's 8 KB, escaped.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
-/// Why the parameters are not known. Each says which prefix or parameter, and what to do.
+/// Why the parameters could not be read. Each message names the prefix or parameter and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum ParametersError {
-    /// The variable names no path.
+    /// The variable is not a parameter path.
     #[error(
-        "{PREFIX}: {0:?} is no prefix: it begins with a slash and has letters, digits, `.`, `-`, `_`, as in /shopease/prod/backend"
+        "{PREFIX}: {0:?} is not a prefix such as /shopease/prod/backend: a slash, then letters, digits, `.`, `-`, `_`, `/`"
     )]
     NotAPrefix(String),
-    /// The process does not know where or as whom to ask.
+    /// Region, endpoint, or credentials are missing.
     #[error("{PREFIX}: {0}")]
     NoClient(String),
-    /// The process may not read them.
+    /// This process is not allowed to read them.
     #[error(
         "{PREFIX}: this process may not read the parameters below {prefix}: it needs ssm:GetParametersByPath on {prefix} and \
          kms:Decrypt on the key of its SecureStrings"
     )]
     Denied {
-        /// Below what.
+        /// The prefix.
         prefix: String,
-        /// What AWS says.
+        /// The message from AWS.
         #[source]
         source: Source,
     },
-    /// There are none.
-    #[error("{PREFIX}: there is no parameter below {0}")]
+    /// There are no parameters below the prefix.
+    #[error("{PREFIX}: there are no parameters below {0}")]
     NotFound(String),
-    /// A parameter says nothing.
+    /// A parameter's value is blank.
     #[error("{PREFIX}: the parameter {0} is blank")]
     Blank(String),
-    /// The service refused, or gave no answer for as long as a start can wait.
+    /// The service returned an error or did not respond in time.
     #[error("{PREFIX}: the parameters below {prefix} cannot be read")]
     Unavailable {
-        /// Below what.
+        /// The prefix.
         prefix: String,
-        /// What happened.
+        /// The cause.
         #[source]
         source: Source,
     },
 }
 
-/// The process's environment with what Parameter Store adds to it. A variable that is set wins over the parameter of its name.
+/// The process's environment extended by Parameter Store. An environment variable takes precedence over the parameter
+/// of its name.
 pub struct Environment<E> {
     env: E,
-    /// By the name of the variable.
+    /// Keyed by variable name.
     parameters: BTreeMap<String, Parameter>,
-    asked: Mutex<BTreeSet<String>>,
+    requested: Mutex<BTreeSet<String>>,
 }
 
 struct Parameter {
@@ -106,21 +109,21 @@ pub async fn environment<E: Env + Sync>(env: E) -> Result<Environment<E>, Parame
             parameters.insert(variable(&prefix, &parameter.name), parameter);
         }
     }
-    Ok(Environment { env, parameters, asked: Mutex::default() })
+    Ok(Environment { env, parameters, requested: Mutex::default() })
 }
 
 impl<E> Environment<E> {
-    /// Parameters that nothing has asked for: misspelt ones, and those that this configuration does not need.
+    /// Parameters that were never read: misspelled ones, and those that this configuration does not need.
     pub fn unused(&self) -> Vec<&str> {
-        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        let unused = self.parameters.iter().filter(|(variable, _)| !asked.contains(*variable));
+        let requested = self.requested.lock().unwrap_or_else(PoisonError::into_inner);
+        let unused = self.parameters.iter().filter(|(variable, _)| !requested.contains(*variable));
         unused.map(|(_, parameter)| parameter.name.as_str()).collect()
     }
 
-    /// Tells of them once everything has been read.
+    /// Logs a warning for each unused parameter. Call it when all settings have been read.
     pub fn report_unused(&self) {
         for name in self.unused() {
-            tracing::warn!(parameter = name, "a parameter is not used: no setting of this process has its name");
+            tracing::warn!(parameter = name, "parameter is not used by this process");
         }
     }
 }
@@ -129,7 +132,7 @@ impl<E: Env> Env for Environment<E> {
     fn var(&self, name: &str) -> Option<String> {
         let parameter = self.parameters.get(name);
         if parameter.is_some() {
-            self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
+            self.requested.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
         }
         self.env.var(name).or_else(|| parameter.map(|parameter| parameter.value.clone()))
     }
@@ -137,11 +140,11 @@ impl<E: Env> Env for Environment<E> {
     fn origin(&self, name: &str) -> Option<String> {
         let is_set = self.env.var(name).is_some();
         let parameter = self.parameters.get(name).filter(|_| !is_set)?;
-        Some(format!("the parameter {}", parameter.name))
+        Some(format!("parameter {}", parameter.name))
     }
 }
 
-/// Hierarchies of Parameter Store, without a slash at the end.
+/// Checks for a Parameter Store hierarchy without a trailing slash.
 fn is_prefix(prefix: &str) -> bool {
     let part_is_right = |part: &str| {
         !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
@@ -149,7 +152,7 @@ fn is_prefix(prefix: &str) -> bool {
     prefix.strip_prefix('/').is_some_and(|parts| parts.split('/').all(part_is_right))
 }
 
-/// `/shopease/prod/backend/stripe-secret-key` stands for `SHOPEASE_STRIPE_SECRET_KEY`.
+/// `/shopease/prod/backend/stripe-secret-key` becomes `SHOPEASE_STRIPE_SECRET_KEY`.
 fn variable(prefix: &str, name: &str) -> String {
     let key = name.strip_prefix(prefix).unwrap_or(name).trim_start_matches('/');
     let is_plain = key.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
@@ -158,15 +161,15 @@ fn variable(prefix: &str, name: &str) -> String {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Answer {
+struct Page {
     #[serde(default)]
-    parameters: Vec<AnswerParameter>,
+    parameters: Vec<PageParameter>,
     next_token: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct AnswerParameter {
+struct PageParameter {
     name: String,
     value: String,
 }
@@ -192,24 +195,24 @@ async fn read_all(service: &Service, prefix: &str) -> Result<Vec<Parameter>, Par
         };
         let left = RetryLimits { in_all: LIMITS.in_all.saturating_sub(begun.elapsed()), ..LIMITS };
         let (_, body) = service.send(&call, left).await.map_err(|failure| match failure {
-            Failure::Refused { ref code, .. } if code.contains("AccessDenied") => {
+            Failure::Service { ref code, .. } if code.contains("AccessDenied") => {
                 ParametersError::Denied { prefix: prefix.to_owned(), source: failure.into() }
             }
             failure => unavailable(failure.into()),
         })?;
-        // What serde says of an error may hold the value at that place.
-        let answer: Answer = serde_json::from_slice(&body).map_err(|error| {
+        // A serde error message may quote the value at that position, which may be a secret.
+        let page: Page = serde_json::from_slice(&body).map_err(|error| {
             unavailable(
-                format!("the answer cannot be read from line {}, column {}", error.line(), error.column()).into(),
+                format!("the response cannot be parsed at line {}, column {}", error.line(), error.column()).into(),
             )
         })?;
-        all.extend(answer.parameters.into_iter().map(|found| Parameter { name: found.name, value: found.value }));
-        match answer.next_token {
+        all.extend(page.parameters.into_iter().map(|found| Parameter { name: found.name, value: found.value }));
+        match page.next_token {
             Some(token) => next_token = Some(token),
             None => return Ok(all),
         }
     }
-    Err(unavailable(format!("there are more than {MAX_PAGES} pages").into()))
+    Err(unavailable(format!("the response has more than {MAX_PAGES} pages").into()))
 }
 
 #[cfg(test)]
@@ -220,7 +223,7 @@ mod tests {
     fn a_parameter_is_named_like_its_variable() {
         let of = |name: &str| variable("/shopease/prod/backend", &format!("/shopease/prod/backend/{name}"));
         assert_eq!(of("stripe-secret-key"), "SHOPEASE_STRIPE_SECRET_KEY");
-        assert_eq!(of("Stripe_Key"), "/shopease/prod/backend/Stripe_Key", "is nobody's");
+        assert_eq!(of("Stripe_Key"), "/shopease/prod/backend/Stripe_Key");
     }
 
     #[test]

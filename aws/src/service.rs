@@ -1,4 +1,5 @@
-//! A service of AWS, asked by signed HTTP requests: credentials and region as the SDKs find them, a bounded number of tries.
+//! Signed HTTP requests to an AWS service: credentials and region as the SDKs resolve them, a bounded number of
+//! attempts.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,33 +21,33 @@ use shopease_shop::ports::{Clock as _, Env, Source, SystemClock, SystemIds};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
 
-/// Longest wait for a connection: all of this is in the same region.
+/// Connect timeout; all services are in the same region.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// Longest wait for an answer to one try.
+/// Timeout of one attempt.
 const TRY_TIMEOUT: Duration = Duration::from_secs(3);
-/// Longest pause before the second try; twice as long before each further one.
+/// Longest pause before the second attempt; doubled before each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-/// Credentials that end sooner are asked for anew.
+/// Credentials that expire sooner than this are renewed.
 const CREDENTIALS_LEFT: Duration = Duration::from_mins(1);
-/// Largest answer that is read to learn an error from.
+/// Largest error response that is read.
 const MAX_ERROR_BYTES: usize = 64 * 1024;
 
-/// How long a call may take, with all its tries.
+/// Limits on the duration and attempts of a call.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RetryLimits {
     pub tries: u32,
     pub in_all: Duration,
 }
 
-/// Why there is no answer.
+/// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// The service's own answer. Its text names resources and roles, never what was asked for.
+    /// The service returned an error. Its message names resources and roles, never request content.
     #[error("{code} (status {status}): {message}")]
-    Refused { status: u16, code: String, message: String },
-    /// No answer, or none in time.
+    Service { status: u16, code: String, message: String },
+    /// No response, or none in time.
     #[error("{what}")]
-    NoAnswer {
+    NoResponse {
         what: &'static str,
         #[source]
         source: Source,
@@ -54,14 +55,14 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    fn no_answer(what: &'static str, source: impl Into<Source>) -> Self {
-        Self::NoAnswer { what, source: source.into() }
+    fn no_response(what: &'static str, source: impl Into<Source>) -> Self {
+        Self::NoResponse { what, source: source.into() }
     }
 
-    /// Whether another try may help: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>
+    /// Whether a retry may succeed: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>
     fn is_transient(&self) -> bool {
         match self {
-            Self::Refused { status, code, .. } => {
+            Self::Service { status, code, .. } => {
                 matches!(status, 429 | 500..=599)
                     || code.contains("Throttl")
                     || matches!(
@@ -69,25 +70,25 @@ impl Failure {
                         "RequestLimitExceeded" | "RequestTimeout" | "SlowDown" | "InternalServerError"
                     )
             }
-            Self::NoAnswer { .. } => true,
+            Self::NoResponse { .. } => true,
         }
     }
 }
 
-/// A request. The path is encoded already.
+/// A request. The path is already encoded.
 pub(crate) struct Call {
     pub method: Method,
     pub path: String,
     pub headers: Vec<(&'static str, String)>,
     pub body: Vec<u8>,
-    /// Largest answer.
+    /// Largest response.
     pub max_bytes: usize,
 }
 
-/// A service in a region.
+/// An AWS service in a region.
 #[derive(Clone)]
 pub(crate) struct Service {
-    /// As signatures name it.
+    /// Service name used in signatures.
     name: &'static str,
     region: String,
     endpoint: Url,
@@ -106,8 +107,8 @@ impl fmt::Debug for Service {
 }
 
 impl Service {
-    /// A service with the credentials and the region of this process. `host` is the endpoint's host name in a region;
-    /// `AWS_ENDPOINT_URL_<SERVICE>` or `AWS_ENDPOINT_URL` replace it. Makes no request to the service.
+    /// A service with this process's credentials and region. `host` returns the endpoint's host name for a region;
+    /// `AWS_ENDPOINT_URL_<SERVICE>` or `AWS_ENDPOINT_URL` override it. Makes no request to the service.
     ///
     /// # Errors
     /// What is missing.
@@ -117,28 +118,33 @@ impl Service {
         host: impl FnOnce(&str) -> String,
     ) -> Result<Self, String> {
         let sdk = sdk_config(env).await;
-        let region = sdk.region().map(ToString::to_string).ok_or("no region is known: set AWS_REGION")?;
-        let provider = sdk.credentials_provider().ok_or("no credentials are known")?;
-        let endpoint = match own_endpoint(name, env) {
+        let region = sdk.region().map(ToString::to_string).ok_or("no AWS region is configured; set AWS_REGION")?;
+        let provider = sdk.credentials_provider().ok_or("no AWS credentials are configured")?;
+        let endpoint: String = match own_endpoint(name, env) {
             Some(url) => url,
             None => format!("https://{}", host(&region)),
         };
-        let endpoint = endpoint.parse().map_err(|error| format!("{endpoint:?} is no address: {error}"))?;
+        if endpoint.starts_with("https:") && !cfg!(feature = "https") {
+            return Err(format!(
+                "this build does not support TLS, which {endpoint} needs; build with `--features https`"
+            ));
+        }
+        let endpoint = endpoint.parse().map_err(|error| format!("{endpoint:?} is not a URL: {error}"))?;
         let http =
             Client::builder().connect_timeout(CONNECT_TIMEOUT).redirect(reqwest::redirect::Policy::none()).build();
         let http = http.map_err(|error| error.to_string())?;
         Ok(Self { name, region, endpoint, http, provider, credentials: Arc::default() })
     }
 
-    /// Sends a call, again after transient failures while there is limits. There is no retry budget: calls are few,
-    /// because parameters are read when a process starts and assets through a cache.
+    /// Sends a call; retries transient failures within `limits`. There is no retry budget, because calls are few:
+    /// parameters are read when a process starts, and assets are cached.
     pub async fn send(&self, call: &Call, limits: RetryLimits) -> Result<(HeaderMap, Vec<u8>), Failure> {
         let deadline = Instant::now() + limits.in_all;
         let attempt = async || {
             let until = deadline.min(Instant::now() + TRY_TIMEOUT);
-            let answer = timeout_at(until, self.try_once(call)).await;
-            let answer = answer.unwrap_or_else(|late| Err(Failure::no_answer("no answer in time", late)));
-            answer.map_err(|failure| TryError::transient_if(failure, Failure::is_transient))
+            let result = timeout_at(until, self.try_once(call)).await;
+            let result = result.unwrap_or_else(|late| Err(Failure::no_response("request timed out", late)));
+            result.map_err(|failure| TryError::transient_if(failure, Failure::is_transient))
         };
         let policy = Policy::new(limits.tries, FIRST_PAUSE).beginning_within(limits.in_all);
         policy.run(&SystemIds, attempt).await
@@ -149,26 +155,26 @@ impl Service {
         url.set_path(&format!("{}{}", self.endpoint.path().trim_end_matches('/'), call.path));
         let headers = self.signed(call, url.as_str()).await?;
         let request = self.http.request(call.method.clone(), url).headers(headers).body(call.body.clone());
-        let broken = |error: reqwest::Error| Failure::no_answer("the service cannot be reached", error.without_url());
+        let broken = |error: reqwest::Error| Failure::no_response("the service cannot be reached", error.without_url());
         let response = request.send().await.map_err(broken)?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         if !response.status().is_success() {
             let body = read(response, MAX_ERROR_BYTES).await.map_err(broken)?.unwrap_or_default();
-            return Err(refusal(status, &body));
+            return Err(service_error(status, &body));
         }
         match read(response, call.max_bytes).await.map_err(broken)? {
             Some(body) => Ok((headers, body)),
-            None => Err(Failure::Refused {
+            None => Err(Failure::Service {
                 status,
                 code: "TooLarge".to_owned(),
-                message: format!("the answer has more than {} bytes", call.max_bytes),
+                message: format!("the response has more than {} bytes", call.max_bytes),
             }),
         }
     }
 
-    /// The call's headers with those that prove who asks.
+    /// The call's headers, extended by the signature.
     async fn signed(&self, call: &Call, url: &str) -> Result<HeaderMap, Failure> {
-        let not_signed = |error: Source| Failure::no_answer("the request cannot be signed", error);
+        let not_signed = |error: Source| Failure::no_response("the request cannot be signed", error);
         let identity = self.credentials().await?.into();
         let mut settings = SigningSettings::default();
         if self.name == "s3" {
@@ -199,17 +205,17 @@ impl Service {
     async fn credentials(&self) -> Result<Credentials, Failure> {
         let mut kept = self.credentials.lock().await;
         let needed_until = now() + CREDENTIALS_LEFT;
-        if let Some(known) = kept.as_ref().filter(|known| known.expiry().is_none_or(|end| end > needed_until)) {
-            return Ok(known.clone());
+        if let Some(cached) = kept.as_ref().filter(|cached| cached.expiry().is_none_or(|end| end > needed_until)) {
+            return Ok(cached.clone());
         }
         let fresh = self.provider.provide_credentials().await;
-        let fresh = fresh.map_err(|error| Failure::no_answer("this process has no credentials of AWS", error))?;
+        let fresh = fresh.map_err(|error| Failure::no_response("cannot load AWS credentials", error))?;
         *kept = Some(fresh.clone());
         Ok(fresh)
     }
 }
 
-/// Region and credentials: those of the environment first, as every SDK does, then the rest of its chain (the task's role, profiles).
+/// Region and credentials: environment variables first, then the rest of the SDK's default chain (task role, profiles).
 pub(crate) async fn sdk_config(env: &(dyn Env + Sync)) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest());
     if let Some(region) = env.var("AWS_REGION") {
@@ -227,12 +233,12 @@ pub(crate) async fn sdk_config(env: &(dyn Env + Sync)) -> SdkConfig {
     loader.load().await
 }
 
-/// Another address than AWS's, as the SDKs read it.
+/// A custom endpoint from the SDKs' variables.
 pub(crate) fn own_endpoint(name: &str, env: &dyn Env) -> Option<String> {
     env.var(&format!("AWS_ENDPOINT_URL_{}", name.to_uppercase())).or_else(|| env.var("AWS_ENDPOINT_URL"))
 }
 
-/// The host of a service in a region: China's partition has a domain of its own.
+/// The host of a service in a region. The China partition has its own domain.
 pub(crate) fn host(name: &str, region: &str) -> String {
     let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
     format!("{name}.{region}.{domain}")
@@ -242,7 +248,7 @@ fn now() -> SystemTime {
     SystemClock.now().into()
 }
 
-/// The body, unless it is larger.
+/// The body, or `None` if it is larger than `max_bytes`.
 async fn read(mut response: Response, max_bytes: usize) -> Result<Option<Vec<u8>>, reqwest::Error> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
@@ -262,12 +268,12 @@ struct JsonError {
     message: String,
 }
 
-/// What an error says: JSON from Parameter Store, XML from S3, anything from what is in between.
-fn refusal(status: u16, body: &[u8]) -> Failure {
+/// Parses an error response: JSON from Parameter Store, XML from S3, anything from an intermediary.
+fn service_error(status: u16, body: &[u8]) -> Failure {
     if let Ok(error) = serde_json::from_slice::<JsonError>(body) {
-        // `com.amazonaws.ssm#ParameterNotFound` and `ParameterNotFound` are the same.
+        // `com.amazonaws.ssm#ParameterNotFound` and `ParameterNotFound` mean the same.
         let code = error.kind.rsplit('#').next().unwrap_or_default().to_owned();
-        return Failure::Refused { status, code, message: error.message };
+        return Failure::Service { status, code, message: error.message };
     }
     let text = String::from_utf8_lossy(body);
     let element = |name: &str| {
@@ -275,7 +281,7 @@ fn refusal(status: u16, body: &[u8]) -> Failure {
         Some(rest.split_once(&format!("</{name}>"))?.0.to_owned())
     };
     let code = element("Code").unwrap_or_else(|| "no code".to_owned());
-    Failure::Refused { status, code, message: element("Message").unwrap_or_else(|| "no message".to_owned()) }
+    Failure::Service { status, code, message: element("Message").unwrap_or_else(|| "no message".to_owned()) }
 }
 
 #[cfg(test)]
@@ -285,21 +291,21 @@ mod tests {
     #[test]
     fn errors_of_both_protocols_are_read() {
         let json = br#"{"__type":"com.amazonaws.ssm#AccessDeniedException","Message":"not you"}"#;
-        assert_eq!(refusal(400, json).to_string(), "AccessDeniedException (status 400): not you");
+        assert_eq!(service_error(400, json).to_string(), "AccessDeniedException (status 400): not you");
         let xml = b"<?xml version=\"1.0\"?><Error><Code>NoSuchKey</Code><Message>gone</Message></Error>";
-        assert_eq!(refusal(404, xml).to_string(), "NoSuchKey (status 404): gone");
-        assert_eq!(refusal(502, b"<html>").to_string(), "no code (status 502): no message");
+        assert_eq!(service_error(404, xml).to_string(), "NoSuchKey (status 404): gone");
+        assert_eq!(service_error(502, b"<html>").to_string(), "no code (status 502): no message");
     }
 
     #[test]
-    fn only_what_may_pass_is_tried_again() {
-        let refused =
-            |status, code: &str| refusal(status, format!(r#"{{"__type":"{code}"}}"#).as_bytes()).is_transient();
-        assert!(refused(400, "ThrottlingException") && refused(503, "SlowDown") && refused(500, "InternalError"));
+    fn only_transient_errors_are_retried() {
+        let transient =
+            |status, code: &str| service_error(status, format!(r#"{{"__type":"{code}"}}"#).as_bytes()).is_transient();
+        assert!(transient(400, "ThrottlingException") && transient(503, "SlowDown") && transient(500, "InternalError"));
         assert!(
-            !refused(400, "AccessDeniedException")
-                && !refused(404, "NoSuchKey")
-                && !refused(400, "ValidationException")
+            !transient(400, "AccessDeniedException")
+                && !transient(404, "NoSuchKey")
+                && !transient(400, "ValidationException")
         );
     }
 

@@ -1,4 +1,4 @@
-//! A snapshot of an RDS database, complete before anything is migrated.
+//! Takes a snapshot of an RDS database and waits until it is available.
 
 use std::time::Duration;
 
@@ -11,55 +11,56 @@ use tokio::time::{Instant, sleep};
 
 use crate::service::{own_endpoint, sdk_config};
 
-/// What to keep, and under which name.
+/// The snapshot to take.
 #[derive(Debug, Clone)]
 pub struct SnapshotOrder {
     /// Identifier of the database instance.
     pub database: String,
-    /// Identifier of the snapshot: letters, digits and single hyphens, a letter first.
+    /// Identifier of the snapshot: letters, digits, and single hyphens, starting with a letter.
     pub name: String,
-    /// Tags beside those of the database, as name and value.
+    /// Tags in addition to the database's, as name and value.
     pub tags: Vec<(String, String)>,
-    /// Pause between two looks at its progress.
-    pub look_every: Duration,
-    /// Longest wait for its completion.
+    /// Pause between two polls.
+    pub poll_interval: Duration,
+    /// Longest wait until it is available.
     pub wait_at_most: Duration,
 }
 
-/// How far a snapshot is.
+/// Progress of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SnapshotState {
-    /// RDS's word: `creating`, `available`, `failed`.
+    /// RDS status: `creating`, `available`, `failed`.
     pub status: String,
-    /// Percent of the data that is kept already.
+    /// Percentage of the data that has been saved.
     pub percent: i32,
-    /// Storage of the database, in GiB.
+    /// Storage size of the database, in GiB.
     pub gibibytes: i32,
 }
 
-/// Why there is no complete snapshot.
+/// Why no snapshot is available.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say what each is")]
+#[expect(missing_docs, reason = "the messages describe the variants")]
 pub enum SnapshotError {
-    #[error("there is no database instance {0:?} in this account and region")]
+    #[error("database instance {0:?} does not exist in this account and region")]
     UnknownDatabase(String),
-    #[error("the snapshot {name:?} is there already, of the database {of:?}")]
+    #[error("the snapshot {name:?} already exists, of the database {of:?}")]
     NameIsTaken { name: String, of: String },
-    #[error("the snapshot {name:?} is {status:?}")]
+    #[error("the snapshot {name:?} has status {status:?}")]
     Failed { name: String, status: String },
     #[error(
-        "the snapshot {name:?} is not complete after {minutes} min; it goes on, and the same command waits for it again"
+        "the snapshot {name:?} is not complete after {minutes} min; it continues, and running the command again waits for it"
     )]
     NotInTime { name: String, minutes: u64 },
-    /// RDS's own answer, or none.
+    /// An error from RDS, or no response.
     #[error("RDS: {0}")]
-    Refused(String),
+    Service(String),
 }
 
-/// Orders a snapshot and waits until it is complete. One of the same name and database is not ordered again, so the call can be repeated.
+/// Takes a snapshot and waits until it is available. If one of the same name and database exists, waits for it instead,
+/// so the call is idempotent.
 ///
 /// # Errors
-/// [`SnapshotError`]. A snapshot that has begun goes on.
+/// [`SnapshotError`]. A snapshot that was started continues.
 pub async fn take_snapshot(
     order: &SnapshotOrder,
     env: &(dyn Env + Sync),
@@ -78,11 +79,11 @@ pub async fn take_snapshot(
             "creating" => {}
             _ => return Err(SnapshotError::Failed { name: order.name.clone(), status: state.status }),
         }
-        if Instant::now() + order.look_every > until {
+        if Instant::now() + order.poll_interval > until {
             let minutes = order.wait_at_most.as_secs() / 60;
             return Err(SnapshotError::NotInTime { name: order.name.clone(), minutes });
         }
-        sleep(order.look_every).await;
+        sleep(order.poll_interval).await;
         snapshot = find(&rds, &order.name).await?;
     }
 }
@@ -98,46 +99,46 @@ async fn begin(rds: &Client, order: &SnapshotOrder) -> Result<DbSnapshot, Snapsh
         .await;
     match created {
         Ok(created) => {
-            created.db_snapshot.ok_or_else(|| SnapshotError::Refused("an answer without a snapshot".to_owned()))
+            created.db_snapshot.ok_or_else(|| SnapshotError::Service("the response contains no snapshot".to_owned()))
         }
         Err(error) => match error.as_service_error() {
-            Some(refusal) if refusal.is_db_instance_not_found_fault() => {
+            Some(fault) if fault.is_db_instance_not_found_fault() => {
                 Err(SnapshotError::UnknownDatabase(order.database.clone()))
             }
-            Some(refusal) if refusal.is_db_snapshot_already_exists_fault() => {
-                let known = find(rds, &order.name).await?;
-                match known.db_instance_identifier() {
+            Some(fault) if fault.is_db_snapshot_already_exists_fault() => {
+                let existing = find(rds, &order.name).await?;
+                match existing.db_instance_identifier() {
                     Some(of) if of != order.database => {
                         Err(SnapshotError::NameIsTaken { name: order.name.clone(), of: of.to_owned() })
                     }
-                    _ => Ok(known),
+                    _ => Ok(existing),
                 }
             }
-            _ => Err(refused(&error)),
+            _ => Err(request_error(&error)),
         },
     }
 }
 
 async fn find(rds: &Client, name: &str) -> Result<DbSnapshot, SnapshotError> {
     let found = rds.describe_db_snapshots().db_snapshot_identifier(name).send().await;
-    let found = found.map_err(|error| refused(&error))?.db_snapshots.unwrap_or_default().pop();
-    found.ok_or_else(|| SnapshotError::Refused(format!("the snapshot {name:?} is not listed")))
+    let found = found.map_err(|error| request_error(&error))?.db_snapshots.unwrap_or_default().pop();
+    found.ok_or_else(|| SnapshotError::Service(format!("the snapshot {name:?} does not exist")))
 }
 
 fn state(snapshot: &DbSnapshot) -> SnapshotState {
     SnapshotState {
-        status: snapshot.status().unwrap_or("of unknown state").to_owned(),
+        status: snapshot.status().unwrap_or("unknown").to_owned(),
         percent: snapshot.percent_progress().unwrap_or_default(),
         gibibytes: snapshot.allocated_storage().unwrap_or_default(),
     }
 }
 
-/// The service's code and message, or why it could not be asked.
-fn refused<E>(error: &SdkError<E>) -> SnapshotError
+/// The service's code and message, or the reason for the missing response.
+fn request_error<E>(error: &SdkError<E>) -> SnapshotError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
-    SnapshotError::Refused(match (error.code(), error.message()) {
+    SnapshotError::Service(match (error.code(), error.message()) {
         (Some(code), Some(message)) => format!("{code}: {message}"),
         _ => DisplayErrorContext(error).to_string(),
     })

@@ -1,7 +1,7 @@
-//! Which column of the file holds what: the names Shopify has used over the years, and the columns nobody asks for
-//! (metafields, market prices, unit prices, advertising) left aside.
+//! Maps the columns of a file to fields: all header names that Shopify has used over the years. Columns that the import
+//! does not use (metafields, market prices, unit prices, advertising) are ignored.
 
-/// Something the import reads from a row.
+/// A field that the import reads from a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Column {
     Handle,
@@ -39,7 +39,7 @@ pub(super) enum Column {
     SeoDescription,
 }
 
-/// Every column with the headers it is known by, in lower case, the one to prefer first.
+/// Every column with its known headers in lower case, in order of preference.
 const HEADERS: [(Column, &[&str]); 33] = [
     (Column::Handle, &["handle", "url handle"]),
     (Column::Title, &["title"]),
@@ -76,13 +76,13 @@ const HEADERS: [(Column, &[&str]); 33] = [
     (Column::SeoDescription, &["seo description"]),
 ];
 
-/// Where the columns stand in one file.
+/// Positions of the columns in one file.
 #[derive(Debug, Clone)]
 pub(super) struct Columns {
     places: [Option<usize>; HEADERS.len()],
-    /// How many columns the header has.
+    /// Number of columns in the header.
     pub(super) width: usize,
-    /// Columns that are not there count as empty ones: the file replaces products.
+    /// Treat missing columns as empty, because the file replaces products.
     pub(super) replace: bool,
 }
 
@@ -93,8 +93,8 @@ impl Columns {
         Self { places: HEADERS.map(|(_, names)| place(names)), width: headers.len(), replace: false }
     }
 
-    /// How many of the columns the import reads are there.
-    pub(super) fn known(&self) -> usize {
+    /// Number of columns that the import recognizes.
+    pub(super) fn recognized(&self) -> usize {
         self.places.iter().flatten().count()
     }
 
@@ -102,12 +102,12 @@ impl Columns {
         self.place(column).is_some()
     }
 
-    /// Whether an empty value of the column means that there shall be none.
-    pub(super) fn tells(&self, column: Column) -> bool {
+    /// Whether the file sets this field; an empty cell then clears it.
+    pub(super) fn sets(&self, column: Column) -> bool {
         self.replace || self.has(column)
     }
 
-    /// The value without surrounding blanks; empty when the file has no such column or the row is too short.
+    /// The value without surrounding blanks. Empty if the file has no such column or the row is too short.
     pub(super) fn get<'r>(&self, record: &'r csv::StringRecord, column: Column) -> &'r str {
         self.place(column).and_then(|place| record.get(place)).unwrap_or_default().trim()
     }
@@ -117,7 +117,7 @@ impl Columns {
     }
 }
 
-/// Lower case, single blanks, no byte order mark: `Variant  SKU ` and `variant sku` are one header.
+/// Lower case, single blanks, no byte order mark: `Variant  SKU ` and `variant sku` are the same header.
 fn normalized(header: &str) -> String {
     let words: Vec<&str> = header.trim_start_matches('\u{FEFF}').split_whitespace().collect();
     words.join(" ").to_lowercase()
@@ -145,13 +145,13 @@ mod tests {
             assert_eq!(columns.get(&record, Column::Sku), "b");
             assert_eq!(columns.get(&record, Column::Price), "c");
             assert_eq!(columns.get(&record, Column::Title), "");
-            assert_eq!(columns.known(), 3);
+            assert_eq!(columns.recognized(), 3);
         }
     }
 
     #[test]
-    fn market_prices_and_metafields_are_nobodys_columns() {
+    fn market_prices_and_metafields_are_ignored() {
         let columns = Columns::of(["Price / Australie", "Type (product.metafields.custom.type)", "Included / France"]);
-        assert_eq!(columns.known(), 0);
+        assert_eq!(columns.recognized(), 0);
     }
 }

@@ -1,32 +1,32 @@
-//! From the bytes of the file to text: UTF-8 as Shopify writes it, or what a spreadsheet made of it.
+//! Decodes the bytes of the file: UTF-8 as Shopify writes it, or the encoding that a spreadsheet saved it in.
 
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 
-/// The text of the file and, when the encoding had to be guessed, what was taken.
+/// The text of the file, and a note if its encoding had to be guessed.
 pub(super) struct Decoded {
     pub(super) text: String,
     pub(super) note: Option<String>,
 }
 
-/// Whether the text is that of a program's own format (a workbook, an archive, a picture) and not of people.
+/// Whether the content is a binary format (a workbook, an archive, an image) rather than text.
 pub(super) fn is_binary(text: &str) -> bool {
     const ARCHIVE: &str = "PK\u{3}\u{4}";
     const LOOKED_AT: usize = 4096;
-    // A few stray characters are a spreadsheet's; of a binary file they are a tenth and more.
+    // A spreadsheet leaves a few stray characters; in a binary file they are a tenth of all characters or more.
     const SHARE: usize = 32;
     let odd = |c: &char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{c}') || *c == '\u{FFFD}';
     let looked_at = text.chars().take(LOOKED_AT);
     text.starts_with(ARCHIVE) || looked_at.clone().filter(odd).count() * SHARE > looked_at.count()
 }
 
-/// Decodes by the encoding asked for, else by byte order mark, else as UTF-8, else as Windows-1252.
+/// Decodes with the requested encoding, else by byte order mark, else as UTF-8, else as Windows-1252.
 ///
-/// A file that is UTF-8 but for a few places (more good multi-byte characters than bad ones) stays UTF-8: one
-/// broken byte must not turn every accent of the shop into two wrong letters.
-pub(super) fn decode(bytes: Vec<u8>, asked: Option<&'static Encoding>) -> Decoded {
-    if let Some(encoding) = asked.or_else(|| Encoding::for_bom(&bytes).map(|(encoding, _)| encoding)) {
+/// A file that is mostly UTF-8 (more valid multi-byte characters than invalid sequences) is read as UTF-8: one broken
+/// byte must not turn every accented letter of the catalog into two wrong characters.
+pub(super) fn decode(bytes: Vec<u8>, requested: Option<&'static Encoding>) -> Decoded {
+    if let Some(encoding) = requested.or_else(|| Encoding::for_bom(&bytes).map(|(encoding, _)| encoding)) {
         let (text, used, broken) = encoding.decode(&bytes);
-        let note = broken.then(|| format!("some bytes are not {}; they show as \u{FFFD}", used.name()));
+        let note = broken.then(|| format!("some bytes are not valid {}; they are replaced by \u{FFFD}", used.name()));
         return Decoded { text: text.into_owned(), note };
     }
     let bytes = match String::from_utf8(bytes) {
@@ -39,9 +39,9 @@ pub(super) fn decode(bytes: Vec<u8>, asked: Option<&'static Encoding>) -> Decode
         bad += usize::from(!chunk.invalid().is_empty());
     }
     let (encoding, note) = if good > bad {
-        (UTF_8, format!("{bad} places are not UTF-8; they show as \u{FFFD}"))
+        (UTF_8, format!("{bad} byte sequences are not valid UTF-8; they are replaced by \u{FFFD}"))
     } else {
-        (WINDOWS_1252, "the file is not UTF-8; it is read as Windows-1252".to_owned())
+        (WINDOWS_1252, "the file is not UTF-8; it was read as Windows-1252".to_owned())
     };
     Decoded { text: encoding.decode_without_bom_handling(&bytes).0.into_owned(), note: Some(note) }
 }
@@ -68,14 +68,14 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_byte_does_not_spoil_the_other_accents() {
+    fn an_invalid_byte_leaves_other_accents_intact() {
         let decoded = decode(b"V\xc3\xa4xel, B\xc3\xa5t, \xff".to_vec(), None);
         assert_eq!(decoded.text, "Växel, Båt, \u{FFFD}");
         assert!(decoded.note.is_some());
     }
 
     #[test]
-    fn an_encoding_asked_for_is_taken() {
+    fn a_requested_encoding_is_used() {
         let polish = Encoding::for_label(b"windows-1250");
         assert_eq!(decode(b"\xbf\xf3\xb3ty".to_vec(), polish).text, "żółty");
     }

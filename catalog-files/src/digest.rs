@@ -1,8 +1,8 @@
-//! What is kept of a handle or SKU where only equality counts: files may have a million of them.
+//! A compact key for handles and SKUs that are only compared for equality: a file can have a million of them.
 
 use sha2::{Digest as _, Sha256};
 
-/// Half a SHA-256: no two texts of a shop share one.
+/// The first half of a SHA-256, long enough to make collisions within a shop practically impossible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Digest([u8; 16]);
 

@@ -1,4 +1,4 @@
-//! A product file: where the rows of each product stand, and the products, some at a time.
+//! A product file: the positions of each product's rows, and its products, read in batches.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -13,16 +13,17 @@ use super::table::{Row, RowPlace, Table};
 use super::{ImportOptions, ReadError, decode, table, text};
 use shopease_shop::domain::{Handle, slug};
 
-/// Products looked at together while the SKUs of the file are listed.
+/// Products read at a time while the SKUs of the file are listed.
 const CHUNK: usize = 1000;
 
-/// A file that can be imported. It holds the text and the places of the rows; products are made of them when they are
-/// written, so that a file of a million rows takes little more memory than its text.
+/// A file that can be imported. It holds the text and the positions of the rows; products are built only when they are
+/// written, so a file of a million rows needs little more memory than its text.
 pub struct CatalogFile {
     table: Table,
-    /// The rows by product, in the order of first appearance; rows of one product need not stand together.
+    /// The rows grouped by product, in order of first appearance; the rows of one product need not be adjacent in the
+    /// file.
     places: Vec<RowPlace>,
-    /// Which of `places` are of one product.
+    /// The range of `places` that belongs to each product.
     groups: Vec<Range<usize>>,
     pub(super) options: ImportOptions,
     pub(super) skus: SkuBook,
@@ -34,7 +35,7 @@ pub struct CatalogFile {
 /// Finds the products in a Shopify product export.
 ///
 /// # Errors
-/// [`ReadError`] when the file as a whole is no product export; a bad row never is an error but an issue.
+/// [`ReadError`] if the file as a whole is not a product export. A bad row is never an error but an issue.
 pub fn read(bytes: Vec<u8>, options: ImportOptions) -> Result<CatalogFile, ReadError> {
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > super::MAX_FILE_BYTES {
         return Err(ReadError::TooLarge);
@@ -68,12 +69,12 @@ pub fn read(bytes: Vec<u8>, options: ImportOptions) -> Result<CatalogFile, ReadE
 }
 
 impl CatalogFile {
-    /// How many products the file has.
+    /// Number of products in the file.
     pub fn products(&self) -> usize {
         self.groups.len()
     }
 
-    /// What the products of a range are, in the order of the file.
+    /// Reads the products of a range, in file order.
     pub(super) fn outcomes(&self, range: Range<usize>) -> Vec<(Outcome, Issues)> {
         let groups: Vec<Range<usize>> = self.groups.get(range).unwrap_or_default().to_vec();
         in_parallel(groups, |places| {
@@ -86,7 +87,7 @@ impl CatalogFile {
         })
     }
 
-    /// Sorts the rows by product; a row without a handle is reported.
+    /// Groups the rows by product; reports rows without a handle.
     fn group(&mut self, rows: Vec<RowPlace>) {
         let mut numbers: HashMap<Digest, usize> = HashMap::new();
         let mut numbered: Vec<(usize, RowPlace)> = Vec::with_capacity(rows.len());
@@ -97,7 +98,7 @@ impl CatalogFile {
                 numbered.push((*numbers.entry(Digest::of(handle.as_str())).or_insert(next), place));
             }
         }
-        // Stable: rows of one product stay in their order.
+        // The sort is stable: rows of one product stay in order.
         numbered.sort_by_key(|(number, _)| *number);
         let mut start = 0;
         for group in numbered.chunk_by(|(a, _), (b, _)| a == b) {
@@ -118,17 +119,18 @@ impl CatalogFile {
         };
         let written = columns.get(&row.record, Column::Handle);
         if columns.has(Column::Handle) && written != handle.as_str() {
-            self.issues.note(row.line, Some(&handle), format!("the handle {written:?} became {handle}"));
+            self.issues.note(row.line, Some(&handle), format!("the handle {written:?} was changed to {handle}"));
         }
         let width = row.record.len();
         if width != columns.width {
-            let reason = format!("the row has {width} columns, the header {}", columns.width);
+            let reason = format!("the row has {width} columns, but the header has {}", columns.width);
             self.issues.note(row.line, Some(&handle), reason);
         }
         Some(handle)
     }
 
-    /// Lists the SKUs that the file gives to what it sells: none may be lost to a derived one, or used twice.
+    /// Lists the SKUs that the file assigns to products on sale, so that no derived SKU takes one of them and none is
+    /// used twice.
     fn list_skus(&mut self) {
         let mut skus = SkuBook::default();
         let columns = &self.table.columns;
@@ -154,24 +156,24 @@ impl CatalogFile {
     }
 }
 
-/// The handle of a row. Shopify's are of lower case, so one that differs in case only is the same.
+/// Returns the handle of a row. Shopify handles are lower case, so handles that differ only in case are the same.
 ///
 /// # Errors
-/// Why it has none.
+/// The reason why it has none.
 fn handle(row: &Row, columns: &Columns) -> Result<Handle, String> {
     let has_handles = columns.has(Column::Handle);
     let cell = columns.get(&row.record, if has_handles { Column::Handle } else { Column::Title });
     if !has_handles {
         let title = text::plain_text(cell);
-        return slug(&title).parse().map_err(|_| format!("{title:?} gives no handle"));
+        return slug(&title).parse().map_err(|_| format!("no handle can be derived from {title:?}"));
     }
     let written = text::code(cell);
     if written.is_empty() {
         return Err("the row has no handle".to_owned());
     }
-    if text::is_ruined(&written) {
-        return Err(format!("the handle {cell:?} is what a spreadsheet shows of a number; the handle is lost"));
+    if text::is_reformatted(&written) {
+        return Err(format!("the handle {cell:?} was reformatted as a number by a spreadsheet; the original is lost"));
     }
     let lower = written.to_lowercase();
-    lower.parse().or_else(|_| slug(&lower).parse()).map_err(|_| format!("{cell:?} gives no handle"))
+    lower.parse().or_else(|_| slug(&lower).parse()).map_err(|_| format!("no handle can be derived from {cell:?}"))
 }

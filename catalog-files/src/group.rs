@@ -1,64 +1,64 @@
-//! All rows of one handle become one product.
+//! Combines all rows of one handle into one product.
 
 use std::collections::HashMap;
 
 use super::columns::{Column, Columns};
+use super::field_update::FieldUpdate;
 use super::issue::Issues;
 use super::table::Row;
 use super::text;
-use super::told::Told;
 use super::variant::{RowReader, VariantRow};
 use super::{ImportOptions, LeftOutProduct};
 use shopease_shop::domain::{Category, Handle, Image, ProductStatus, slug};
 
-/// Most variants of one product, Shopify's own limit.
+/// Most variants of one product; Shopify's own limit.
 const MAX_VARIANTS: usize = 2048;
 /// Longest title in characters; Shopify allows 255.
 const MAX_TITLE_CHARS: usize = 500;
-/// Longest vendor, department and option name in characters, as at Shopify.
+/// Longest vendor, category, and option name in characters; Shopify's own limits.
 const MAX_NAME_CHARS: usize = 255;
-/// Why gift cards are not sold.
-const GIFT_CARDS: &str = "it is a gift card, and this shop has none: nothing would be delivered";
+/// Why gift cards are not imported.
+const GIFT_CARDS: &str = "it is a gift card; this shop does not support gift cards";
 const OPTION_NAMES: [Column; 3] = [Column::OptionName1, Column::OptionName2, Column::OptionName3];
 
-/// The rows of one handle, in the order of the file.
+/// The rows of one handle, in file order.
 pub(super) struct Group {
     pub(super) handle: Handle,
     pub(super) rows: Vec<Row>,
 }
 
-/// What becomes of a group.
+/// The result of reading a group.
 pub(super) enum Outcome {
     Sold(Box<DraftProduct>),
     LeftOut(LeftOutProduct),
     Rejected,
 }
 
-/// What the rows of a handle say, before it is known what the store has.
+/// A product as the rows describe it, before it is merged with the stored one.
 #[derive(Debug, Clone)]
 pub(super) struct DraftProduct {
     pub(super) handle: Handle,
     pub(super) rows: Vec<VariantRow>,
     pub(super) first_line: u64,
     /// Never empty.
-    pub(super) title: Told<String>,
-    pub(super) description_html: Told<String>,
-    pub(super) vendor: Told<Option<String>>,
-    pub(super) category: Told<Option<Category>>,
-    pub(super) tags: Told<Vec<String>>,
+    pub(super) title: FieldUpdate<String>,
+    pub(super) description_html: FieldUpdate<String>,
+    pub(super) vendor: FieldUpdate<Option<String>>,
+    pub(super) category: FieldUpdate<Option<Category>>,
+    pub(super) tags: FieldUpdate<Vec<String>>,
     /// Names of the three options; empty where the file has none.
     pub(super) option_names: [String; 3],
-    pub(super) images: Told<Vec<DraftImage>>,
-    pub(super) seo_title: Told<Option<String>>,
-    pub(super) seo_description: Told<Option<String>>,
-    pub(super) is_active: Told<()>,
+    pub(super) images: FieldUpdate<Vec<DraftImage>>,
+    pub(super) seo_title: FieldUpdate<Option<String>>,
+    pub(super) seo_description: FieldUpdate<Option<String>>,
+    pub(super) is_active: FieldUpdate<()>,
 }
 
-/// A picture as the file has it.
+/// An image as the file describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct DraftImage {
     pub(super) url: String,
-    pub(super) alt: Told<String>,
+    pub(super) alt: FieldUpdate<String>,
 }
 
 impl Group {
@@ -69,8 +69,8 @@ impl Group {
         let cells = ProductCells { rows: &self.rows, columns };
         let variant_rows = readers().filter(RowReader::has_variant).count();
         let is_active = match cells.offer() {
-            Offer::Sold => Told::Value(()),
-            Offer::Nothing => Told::Nothing,
+            Offer::Sold => FieldUpdate::Set(()),
+            Offer::Nothing => FieldUpdate::Keep,
             Offer::LeftOut(status, reason) => {
                 issues.left_out(first_line, &self.handle, reason);
                 return Outcome::LeftOut(LeftOutProduct { handle: self.handle, status, first_line, variant_rows });
@@ -81,30 +81,30 @@ impl Group {
             }
         };
         if variant_rows > MAX_VARIANTS {
-            let reason = format!("it has {variant_rows} variants; {MAX_VARIANTS} are the most");
+            let reason = format!("it has {variant_rows} variants; the maximum is {MAX_VARIANTS}");
             issues.reject_product(first_line, &self.handle, reason);
             return Outcome::Rejected;
         }
         let rows = variants(readers(), issues);
         if rows.is_empty() {
-            let reason = "none of its rows has a variant that can be sold".to_owned();
+            let reason = "none of its rows is a valid variant".to_owned();
             issues.reject_product(first_line, &self.handle, reason);
             return Outcome::Rejected;
         }
         let mut texts = Texts { handle: &self.handle, first_line, cells: &cells, issues };
         let draft = DraftProduct {
             title: Some(texts.cut(Column::Title, "title", MAX_TITLE_CHARS)).filter(|title| !title.is_empty()).into(),
-            description_html: cells.when_told(Column::Body, text::description_html),
+            description_html: cells.when_set(Column::Body, text::description_html),
             vendor: texts.optional(Column::Vendor, "vendor"),
             category: cells.category(),
-            tags: cells.when_told(Column::Tags, tags),
+            tags: cells.when_set(Column::Tags, tags),
             option_names: OPTION_NAMES.map(|column| texts.cut(column, "option name", MAX_NAME_CHARS)),
-            seo_title: cells.when_told(Column::SeoTitle, text::optional_text),
-            seo_description: cells.when_told(Column::SeoDescription, text::optional_text),
-            images: if columns.tells(Column::ImageUrl) {
-                Told::Value(images(readers(), columns, issues))
+            seo_title: cells.when_set(Column::SeoTitle, text::optional_text),
+            seo_description: cells.when_set(Column::SeoDescription, text::optional_text),
+            images: if columns.sets(Column::ImageUrl) {
+                FieldUpdate::Set(images(readers(), columns, issues))
             } else {
-                Told::Nothing
+                FieldUpdate::Keep
             },
             handle: self.handle,
             first_line,
@@ -114,13 +114,13 @@ impl Group {
         Outcome::Sold(Box::new(draft))
     }
 
-    /// Whether the product shall not be sold, so that its SKUs are free for others.
+    /// Whether the product is not for sale, which leaves its SKUs free for other products.
     pub(super) fn is_left_out(&self, columns: &Columns) -> bool {
         matches!(ProductCells { rows: &self.rows, columns }.offer(), Offer::LeftOut(..) | Offer::Unreadable(_))
     }
 }
 
-/// Reads the short texts of a product and remarks on those that are too long.
+/// Reads the short texts of a product and notes those that are too long.
 struct Texts<'a> {
     handle: &'a Handle,
     first_line: u64,
@@ -132,48 +132,48 @@ impl Texts<'_> {
     fn cut(&mut self, column: Column, name: &str, max_chars: usize) -> String {
         let text = text::plain_text(self.cells.first(column));
         if text.chars().count() > max_chars {
-            let reason = format!("the {name} is cut after {max_chars} characters");
+            let reason = format!("the {name} was cut to {max_chars} characters");
             self.issues.note(self.first_line, Some(self.handle), reason);
         }
         text.chars().take(max_chars).collect()
     }
 
-    fn optional(&mut self, column: Column, name: &str) -> Told<Option<String>> {
+    fn optional(&mut self, column: Column, name: &str) -> FieldUpdate<Option<String>> {
         let text = self.cut(column, name, MAX_NAME_CHARS);
-        if self.cells.columns.tells(column) {
-            Told::Value(Some(text).filter(|text| !text.is_empty()))
+        if self.cells.columns.sets(column) {
+            FieldUpdate::Set(Some(text).filter(|text| !text.is_empty()))
         } else {
-            Told::Nothing
+            FieldUpdate::Keep
         }
     }
 }
 
-/// What a file says of whether a product is sold.
+/// Whether the file offers the product for sale.
 enum Offer {
-    /// Nothing: what is sold stays so, and what is new is sold.
+    /// Not stated: an existing product keeps its status, and a new one is on sale.
     Nothing,
     Sold,
-    /// It is not sold; the state it gets, and why.
+    /// Not for sale: its new status and the reason.
     LeftOut(ProductStatus, String),
-    /// A word that nobody knows stands there, so that nothing is done.
+    /// The cell has an unknown value; the product is not imported.
     Unreadable(String),
 }
 
-/// What stands on any row of a product (usually its first) and holds for all of it.
+/// Product-level cells: the value can be in any row of a product (usually the first) and applies to all of them.
 struct ProductCells<'a> {
     rows: &'a [Row],
     columns: &'a Columns,
 }
 
 impl ProductCells<'_> {
-    /// The first value of a column that is not empty.
+    /// The first non-empty value of a column.
     fn first(&self, column: Column) -> &str {
         let mut values = self.rows.iter().map(|row| self.columns.get(&row.record, column));
         values.find(|value| !value.is_empty()).unwrap_or_default()
     }
 
-    fn when_told<T>(&self, column: Column, read: impl FnOnce(&str) -> T) -> Told<T> {
-        if self.columns.tells(column) { Told::Value(read(self.first(column))) } else { Told::Nothing }
+    fn when_set<T>(&self, column: Column, read: impl FnOnce(&str) -> T) -> FieldUpdate<T> {
+        if self.columns.sets(column) { FieldUpdate::Set(read(self.first(column))) } else { FieldUpdate::Keep }
     }
 
     fn offer(&self) -> Offer {
@@ -202,11 +202,11 @@ impl ProductCells<'_> {
         if self.is_kind_of_gift_card() {
             return Offer::LeftOut(ProductStatus::Draft, GIFT_CARDS.to_owned());
         }
-        let told = !status.is_empty() || !published.is_empty() || self.columns.replace;
-        if told { Offer::Sold } else { Offer::Nothing }
+        let is_stated = !status.is_empty() || !published.is_empty() || self.columns.replace;
+        if is_stated { Offer::Sold } else { Offer::Nothing }
     }
 
-    /// Whether the type or the end of the taxonomy's path says gift card, as exports without the column for it do.
+    /// Whether the type or the last taxonomy step is "gift card", as in exports without a gift card column.
     fn is_kind_of_gift_card(&self) -> bool {
         let kinds = [Column::Type, Column::ProductCategory].map(|column| text::plain_text(self.first(column)));
         kinds.iter().any(|kind| {
@@ -215,20 +215,25 @@ impl ProductCells<'_> {
         })
     }
 
-    /// The department: the merchant's own type, else the last step of Shopify's taxonomy.
-    fn category(&self) -> Told<Option<Category>> {
+    /// The category: the merchant's own type, else the last step of Shopify's taxonomy.
+    fn category(&self) -> FieldUpdate<Option<Category>> {
         let own = text::plain_text(self.first(Column::Type));
         let path = text::plain_text(self.first(Column::ProductCategory));
         let last = path.rsplit('>').next().unwrap_or_default().trim();
-        // Some exports have the taxonomy's code instead (`sg-4-17-2-17`, `gid://..`, `1604`): no name for people.
+        // Some exports have the taxonomy's code instead (`sg-4-17-2-17`, `gid://..`, `1604`), which is not a readable
+        // name.
         let coded = last.contains("://") || last.chars().any(|c| c.is_ascii_digit()) && !last.contains(' ');
         let standard = if coded || last.eq_ignore_ascii_case("uncategorized") { "" } else { last };
         let category = [own.as_str(), standard].into_iter().find_map(|title| {
             let handle = slug(title).parse().ok()?;
             Some(Category { handle, title: title.chars().take(MAX_NAME_CHARS).collect() })
         });
-        // Without the merchant's own column, an empty path does not say that there is no department.
-        if category.is_some() || self.columns.tells(Column::Type) { Told::Value(category) } else { Told::Nothing }
+        // Without the merchant's own column, an empty taxonomy path does not mean that the product has no category.
+        if category.is_some() || self.columns.sets(Column::Type) {
+            FieldUpdate::Set(category)
+        } else {
+            FieldUpdate::Keep
+        }
     }
 }
 
@@ -242,15 +247,15 @@ fn tags(cell: &str) -> Vec<String> {
     tags
 }
 
-/// The rows that are variants. Of two with the same option values (or, where there are none, the same SKU) the first
-/// stays; the second is a picture's row that repeats the variant, or rejected.
+/// Returns the rows that are variants. Of two rows with the same option values (or, without options, the same SKU), the
+/// first is used; the second is either an image row that repeats the variant, or rejected.
 fn variants<'r>(readers: impl Iterator<Item = RowReader<'r>>, issues: &mut Issues) -> Vec<VariantRow> {
     let mut rows: Vec<VariantRow> = Vec::new();
     let mut places: HashMap<([String; 3], String), usize> = HashMap::new();
     for (index, reader) in readers.enumerate() {
         if !reader.has_variant() {
             if index > 0 && reader.get(Column::ImageUrl).is_empty() {
-                reader.note(issues, "the row has neither a variant nor a picture".to_owned());
+                reader.note(issues, "the row has neither a variant nor an image".to_owned());
             }
             continue;
         }
@@ -261,8 +266,8 @@ fn variants<'r>(readers: impl Iterator<Item = RowReader<'r>>, issues: &mut Issue
         let place = places.get(&(values.clone(), sku.clone())).copied().or_else(any_blank);
         if let Some(first) = place.and_then(|place| rows.get(place)) {
             let line = first.line;
-            if reader.only_adds_a_picture(first) {
-                reader.note(issues, format!("the row repeats the variant of line {line}; only its picture is taken"));
+            if reader.only_adds_an_image(first) {
+                reader.note(issues, format!("the row repeats the variant of line {line}; only its image is used"));
             } else {
                 reader.reject(issues, same_values(line));
             }
@@ -279,12 +284,12 @@ fn variants<'r>(readers: impl Iterator<Item = RowReader<'r>>, issues: &mut Issue
     rows
 }
 
-/// Why a row is not used whose option values a row before it has.
+/// The reason for rejecting a row whose option values an earlier row already has.
 pub(super) fn same_values(line: u64) -> String {
-    format!("it has the option values of line {line}")
+    format!("its option values are the same as in line {line}")
 }
 
-/// The product's pictures by their position, then by line; each address once.
+/// The product's images by position, then by line; each URL once.
 fn images<'r>(readers: impl Iterator<Item = RowReader<'r>>, columns: &Columns, issues: &mut Issues) -> Vec<DraftImage> {
     let mut placed: Vec<(u32, DraftImage)> = Vec::new();
     for reader in readers {
@@ -292,16 +297,16 @@ fn images<'r>(readers: impl Iterator<Item = RowReader<'r>>, columns: &Columns, i
         let position = reader.get(Column::ImagePosition).parse().unwrap_or(u32::MAX);
         let alt = text::plain_text(reader.get(Column::ImageAlt));
         if alt.chars().count() > Image::MAX_ALT_CHARS {
-            reader.note(issues, format!("the picture's description is cut after {} characters", Image::MAX_ALT_CHARS));
+            reader.note(issues, format!("the image's alternative text was cut to {} characters", Image::MAX_ALT_CHARS));
         }
         let alt = alt.chars().take(Image::MAX_ALT_CHARS).collect();
-        let alt = if columns.tells(Column::ImageAlt) { Told::Value(alt) } else { Told::Nothing };
+        let alt = if columns.sets(Column::ImageAlt) { FieldUpdate::Set(alt) } else { FieldUpdate::Keep };
         placed.push((position, DraftImage { url, alt }));
     }
     placed.sort_by_key(|(position, _)| *position);
     let mut images: Vec<DraftImage> = Vec::new();
     for (_, image) in placed {
-        if !images.iter().any(|known| known.url == image.url) {
+        if !images.iter().any(|other| other.url == image.url) {
             images.push(image);
         }
     }

@@ -1,47 +1,47 @@
-//! What an import has to say about single rows and products.
+//! Issues that an import reports about single rows and products.
 
 use serde::Serialize;
 
 use shopease_shop::domain::{AmountError, Currency, Handle};
 
-/// What happened to a row or product.
+/// What happened to the row or product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum IssueKind {
-    /// The product is not sold because its merchant does not sell it.
+    /// The product was not imported because the merchant does not offer it.
     LeftOut,
-    /// No variant of the product can be sold.
+    /// The product has no variant that can be sold.
     RejectedProduct,
-    /// The row could not be used; the other rows of its product were.
+    /// The row was not used; other rows of the product were.
     RejectedRow,
-    /// The row was used, with a change worth knowing.
+    /// The row was used with a change worth reporting.
     Note,
 }
 
-/// One remark with its place in the file.
+/// An issue with its position in the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ImportIssue {
-    /// Physical line of the row's begin.
+    /// Physical line on which the row starts.
     pub line: u64,
     /// The product, if the row names one.
     pub handle: Option<String>,
-    /// What happened.
+    /// The kind of issue.
     pub kind: IssueKind,
-    /// Why, as a sentence without a full stop.
+    /// The reason, as a sentence without a full stop.
     pub reason: String,
 }
 
-/// Why `text` is not an amount in `currency`, as the reason of an issue.
+/// Returns why `text` is not an amount in `currency`, as the reason of an issue.
 pub(super) fn amount_reason(text: &str, currency: Currency, error: AmountError) -> String {
     match error {
-        AmountError::Comma => format!("{text:?} has a comma; write amounts like 1234.50"),
-        AmountError::Malformed => format!("{text:?} is not an amount like 1234.50"),
-        AmountError::Decimals { max } => format!("{text:?} has more decimals than {currency} has ({max})"),
+        AmountError::Comma => format!("{text:?} has a comma; write amounts as 1234.50"),
+        AmountError::Malformed => format!("{text:?} is not an amount such as 1234.50"),
+        AmountError::Decimals { max } => format!("{text:?} has more decimal places than {currency} allows ({max})"),
         AmountError::TooLarge => format!("{text:?} is too large"),
     }
 }
 
-/// Collects the remarks while a file is read.
+/// Collects the issues while a file is read.
 #[derive(Debug, Default)]
 pub(super) struct Issues(Vec<ImportIssue>);
 
@@ -62,12 +62,12 @@ impl Issues {
         self.push(line, handle, IssueKind::Note, reason);
     }
 
-    /// How many single rows are rejected.
+    /// Number of rejected rows.
     pub(super) fn rejected_rows(&self) -> usize {
         self.0.iter().filter(|issue| issue.kind == IssueKind::RejectedRow).count()
     }
 
-    /// The remarks by line, those of one line in the order they were made.
+    /// The issues by line; those of one line keep their order.
     pub(super) fn sorted(self) -> Vec<ImportIssue> {
         let mut issues = self.0;
         issues.sort_by_key(|issue| issue.line);

@@ -1,4 +1,4 @@
-//! Stock: first levels, levels set to the file's, and units that move with a variant to another SKU.
+//! Stock: initial levels, levels overwritten by the file, and units that move with a variant to its new SKU.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,11 +8,11 @@ use super::{ImportedProduct, StockTarget};
 use shopease_shop::domain::{Inventory, Sku, StockChange};
 use shopease_shop::ports::StoreError;
 
-/// SKUs in one read of the store; the port takes no more.
+/// SKUs in one read of the store; the port's limit.
 const CHUNK: usize = 100;
 
 impl Writer<'_> {
-    /// Gives the SKUs without a level their first one, and sets the others if that is wanted.
+    /// Sets the initial level of SKUs without one, and overwrites the others if requested.
     pub(super) async fn write_stock(&mut self, targets: &[StockTarget]) -> Result<(), StoreError> {
         let levels = self.levels(targets.iter().map(|target| target.sku.clone()).collect()).await?;
         let first: Vec<(Sku, u32)> = targets
@@ -25,7 +25,7 @@ impl Writer<'_> {
             with_retries(|| store.initialize_stock(&first)).await?;
         }
         self.report.stock_initialized += first.len();
-        for target in targets.iter().filter(|target| self.options.set_stock && target.is_told) {
+        for target in targets.iter().filter(|target| self.options.set_stock && target.is_given) {
             let differs = levels.get(&target.sku).is_some_and(|available| *available != target.units);
             if differs {
                 if !self.options.dry_run {
@@ -37,33 +37,33 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Moves the units of SKUs that are called otherwise now, before the product says so: a crash in between leaves them
-    /// under the new SKU, where the next run finds them.
-    pub(super) async fn carry_over(&mut self, imported: &ImportedProduct) -> Result<(), StoreError> {
+    /// Moves the units of renamed SKUs, before the product is updated: after a crash in between they are under the new
+    /// SKU, where the next run finds them.
+    pub(super) async fn move_stock(&mut self, imported: &ImportedProduct) -> Result<(), StoreError> {
         let product = &imported.product;
         for (old, new, line) in &imported.renamed {
             let is_counted = product.variant(new).is_some_and(|variant| variant.inventory == Inventory::Tracked);
             let is_sold_still = product.variant(old).is_some() || self.file.skus.line_of(old).is_some();
             let what = match (is_counted, is_sold_still) {
                 (false, _) => String::new(),
-                (true, true) => format!("; {old} is another variant's now, so each keeps its own count"),
+                (true, true) => format!("; {old} now belongs to another variant, so each keeps its own stock"),
                 (true, false) => match self.move_units(old, new).await? {
                     Some(units) => format!("; its {units} available units moved with it"),
-                    None => "; it was not counted before, so a count starts anew".to_owned(),
+                    None => "; its stock was not tracked before, so tracking starts now".to_owned(),
                 },
             };
-            self.issues.note(*line, Some(&product.handle), format!("SKU {old} is {new} from now on{what}"));
+            self.issues.note(*line, Some(&product.handle), format!("SKU {old} was renamed to {new}{what}"));
         }
         Ok(())
     }
 
-    /// Gives what is available of one SKU to another. `None` when the first has no level.
+    /// Moves the available units of one SKU to another. `None` if the first has no level.
     async fn move_units(&mut self, old: &Sku, new: &Sku) -> Result<Option<u32>, StoreError> {
         let moved = if self.options.dry_run {
             let levels = self.levels(HashSet::from([old.clone(), new.clone()])).await?;
             let units = levels.get(old).copied();
-            let known = levels.get(new).copied().unwrap_or(0);
-            self.moved.extend(units.iter().flat_map(|units| [(new.clone(), known + units), (old.clone(), 0)]));
+            let existing = levels.get(new).copied().unwrap_or(0);
+            self.moved.extend(units.iter().flat_map(|units| [(new.clone(), existing + units), (old.clone(), 0)]));
             units
         } else {
             let store = self.store();
@@ -73,7 +73,7 @@ impl Writer<'_> {
         Ok(moved)
     }
 
-    /// What is available of SKUs, of those that have a level.
+    /// Available units of the SKUs that have a level.
     pub(super) async fn levels(&self, skus: HashSet<Sku>) -> Result<HashMap<Sku, u32>, StoreError> {
         let store = self.store();
         let skus: Vec<Sku> = skus.into_iter().collect();

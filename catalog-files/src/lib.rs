@@ -1,14 +1,15 @@
-//! Shopify product exports become products of this shop.
+//! Imports Shopify product exports into the shop.
 //!
-//! [`read`] finds the products in the bytes of a file; it knows no store. [`import`] lays them over what a store has,
-//! some at a time, and can be repeated: a second run of the same file changes nothing. Everything that could not or would
-//! not be taken is reported with its line. Structure is read liberally (old and new headers, any row order, spreadsheet
-//! habits), values strictly: a price, quantity, weight or yes/no that is there but cannot be read rejects its row, and what a
-//! file does not say leaves a product as it is.
+//! [`read`] finds the products in the bytes of a file; it does not access a store. [`import`] merges them into a store
+//! in batches and is idempotent: importing the same file twice changes nothing. Everything that could not be imported,
+//! or was not imported on purpose, is reported with its line. Structure is read liberally (old and new headers, any row
+//! order, spreadsheet habits), values strictly: a price, quantity, weight, or yes/no value that is present but cannot
+//! be read rejects its row. Fields that the file does not give leave a product unchanged.
 
 mod columns;
 mod decode;
 mod digest;
+mod field_update;
 mod file;
 mod group;
 mod issue;
@@ -23,7 +24,6 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod text;
-mod told;
 mod variant;
 mod write;
 
@@ -38,32 +38,33 @@ pub use issue::{ImportIssue, IssueKind};
 pub use report::ImportReport;
 pub use write::{Target, WriteOptions, import};
 
-/// Largest file: a store of 100,000 variants exports about 200 MB.
+/// Largest file. A store of 100,000 variants exports about 200 MB.
 pub const MAX_FILE_BYTES: u64 = 512 * 1024 * 1024;
 
-/// How a file is to be read.
+/// Options for reading a file.
 #[derive(Debug, Clone)]
 pub struct ImportOptions {
-    /// The currency of its prices; a Shopify export does not name it.
+    /// Currency of the prices; a Shopify export does not name it.
     pub currency: Currency,
-    /// Units of a tracked variant whose quantity the file leaves open; `None` sells such a variant without counting.
+    /// Initial stock of a tracked variant whose quantity the file does not give. `None` sells such a variant without
+    /// stock tracking.
     pub default_stock: Option<u32>,
-    /// When products that the store does not have yet count as added.
+    /// Creation time of products that are new to the store.
     pub created_at: OffsetDateTime,
-    /// How the text is encoded; `None` finds out.
+    /// Encoding of the file; `None` detects it.
     pub encoding: Option<FileEncoding>,
-    /// Whether a product that exists becomes what the file says of it and nothing else: columns that the file does not
-    /// have count as empty, and variants that it does not name are taken off sale. Stock stays all the same.
+    /// Whether each product exactly matches the file afterwards: missing columns count as empty, and variants that are
+    /// not in the file are taken off sale. Stock is not affected.
     pub replace: bool,
 }
 
-/// A text encoding by its name on the web, for example `windows-1250` or `shift_jis`.
+/// A text encoding by its WHATWG label, for example `windows-1250` or `shift_jis`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileEncoding(&'static encoding_rs::Encoding);
 
-/// A name that is not one of an encoding.
+/// The label of an encoding is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not the name of an encoding such as windows-1250")]
+#[error("not a known encoding such as windows-1250")]
 pub struct UnknownEncoding;
 
 impl FromStr for FileEncoding {
@@ -74,75 +75,75 @@ impl FromStr for FileEncoding {
     }
 }
 
-/// A product of the file, laid over what the store has of it.
+/// A product of the file, merged with the stored one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct ImportedProduct {
-    /// The product with the SKUs it shall have.
+    /// The product with its final SKUs.
     product: Product,
     /// Available units of tracked variants.
     stock: Vec<StockTarget>,
-    /// Variants whose SKU is another now: the old one, the new one, the line.
+    /// Variants whose SKU changed: the old SKU, the new SKU, the line.
     renamed: Vec<(Sku, Sku, u64)>,
-    /// Variants that the store has and the product has no more.
+    /// Stored variants that the product no longer has.
     removed: Vec<Variant>,
-    /// SKUs that are counted elsewhere, but nobody says how many there are: they are sold without counting unless the
-    /// shop keeps a level.
+    /// SKUs that the file tracks without giving a quantity. They are sold without stock tracking unless the shop
+    /// already has a level for them.
     unknown_stock: Vec<Sku>,
     /// Line of its first row.
     first_line: u64,
 }
 
-/// What a file says of the stock of a SKU.
+/// The stock of a SKU according to the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct StockTarget {
     sku: Sku,
     /// Available units.
     units: u32,
-    /// Whether the file says so; else it is a default for a SKU without a level.
-    is_told: bool,
+    /// Whether the file gives the units; otherwise they are the default for a SKU without a level.
+    is_given: bool,
 }
 
-/// A product of the file that its merchant does not sell (any more).
+/// A product of the file that the merchant does not offer (any more).
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct LeftOutProduct {
-    /// Name in URLs.
+    /// URL handle.
     handle: Handle,
-    /// What it becomes if the store sells it.
+    /// Its new status if the store sells it.
     status: ProductStatus,
     /// Line of its first row.
     first_line: u64,
-    /// How many of its rows have a variant.
+    /// Number of its rows that have a variant.
     variant_rows: usize,
 }
 
-/// A file that cannot be read at all.
+/// The file as a whole cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// Larger than [`MAX_FILE_BYTES`].
     #[error("the file is larger than {} MiB", MAX_FILE_BYTES / 1024 / 1024)]
     TooLarge,
-    /// Nothing in it.
+    /// The file is empty.
     #[error("the file is empty")]
     Empty,
-    /// Not text: a workbook, an archive, a picture.
-    #[error("the file is not text; save it as CSV (UTF-8) in the program that made it")]
+    /// Not text: a workbook, an archive, an image.
+    #[error("the file is not text; save it as CSV (UTF-8) in the program that created it")]
     Binary,
-    /// The header has not the columns of a product export.
-    #[error("not a product export: there is no column {missing}; the columns are: {}", shortened(found))]
+    /// The header lacks the columns of a product export.
+    #[error("not a product export: column {missing} is missing; columns found: {}", shortened(found))]
     NotProducts {
-        /// What is missing.
+        /// The missing column.
         missing: &'static str,
-        /// The headers found.
+        /// The headers that were found.
         found: Vec<String>,
     },
-    /// The reader gave up.
+    /// The CSV parser failed.
     #[error("the file cannot be read as CSV")]
     Csv(#[source] csv::Error),
 }
 
 fn shortened(headers: &[String]) -> String {
     let list = headers.iter().map(|header| header.trim()).collect::<Vec<_>>().join(", ");
-    // What stands there goes to a terminal.
+    // Strips control characters, because the header is printed on a terminal.
     let list: String = list.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     if list.chars().count() > 400 { format!("{} ...", list.chars().take(400).collect::<String>()) } else { list }
 }

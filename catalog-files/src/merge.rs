@@ -1,37 +1,37 @@
-//! What a file says of a product, laid over what the store has of it.
+//! Merges a product of the file with the stored product.
 
 use std::collections::{HashMap, HashSet};
 
+use super::field_update::FieldUpdate;
 use super::group::{DraftProduct, same_values};
 use super::issue::Issues;
 use super::options::Layout;
 use super::sku::{SkuBook, derive_all};
-use super::told::Told;
 use super::variant::{Counting, VariantRow};
 use super::{ImportOptions, ImportedProduct, StockTarget};
 use shopease_shop::domain::{
     Handle, Image, Inventory, Money, Product, ProductId, ProductOption, ProductStatus, Sku, Variant, VariantId,
 };
 
-/// What an import has at hand when it lays a product over another.
+/// Context of a merge.
 pub(super) struct Context<'a> {
     pub(super) options: &'a ImportOptions,
     pub(super) book: &'a SkuBook,
-    /// SKUs that other products keep, with the products' handles: no variant of the file gets one.
+    /// SKUs that other products keep, with the handles of those products; no variant of the file gets one of them.
     pub(super) kept_elsewhere: &'a HashMap<Sku, Handle>,
 }
 
-/// A row with the variant of the store that it is about, if there is one.
+/// A row with the stored variant that it matches, if any.
 struct Match<'a> {
     row: &'a VariantRow,
     stored: Option<&'a Variant>,
-    /// The SKU that the row gives and may have.
+    /// The SKU that the row gives, if it may use it.
     given: Option<&'a Sku>,
     values: Vec<String>,
 }
 
-/// Lays the file's product over the stored one. `None` when no variant is left; the rows that were not used are
-/// reported either way.
+/// Merges the file's product with the stored one. `None` if no variant is left; unused rows are reported in either
+/// case.
 pub(super) fn merge(
     draft: &DraftProduct,
     stored: Option<&Product>,
@@ -56,14 +56,14 @@ pub(super) fn merge(
         if let Some(sku) = sku {
             merged.add(found, sku);
         } else {
-            let reason = "no SKU could be derived that is not used already".to_owned();
+            let reason = "no unused SKU could be derived for it".to_owned();
             merged.issues.reject_row(found.row.line, Some(&draft.handle), reason);
         }
     }
     merged.finish(layout, &matches)
 }
 
-/// Each row with its variant, in the order of the file; rows that fit nowhere are reported.
+/// Each row with its variant, in file order; reports rows that match no option values.
 fn matches<'a>(
     draft: &'a DraftProduct,
     stored: Option<&'a Product>,
@@ -85,8 +85,8 @@ fn matches<'a>(
         let same_sku = given.and_then(|sku| by_sku.get(sku).copied());
         let fitting = match given.and_then(|sku| context.kept_elsewhere.get_key_value(sku)) {
             Some((sku, owner)) => Err(format!(
-                "SKU {sku} belongs to the product {owner}, which keeps it with its stock; an import cannot change a handle, so \
-                 write {owner} as the handle, or another SKU"
+                "SKU {sku} belongs to the product {owner}, which keeps the SKU and its stock. An import cannot change \
+                 a handle: use {owner} as the handle, or another SKU"
             )),
             None => layout.values(row, same_sku, issues),
         };
@@ -107,7 +107,7 @@ fn matches<'a>(
     matches
 }
 
-/// The SKU of every row: the given one, else the one that the shop has for it, else a derived one.
+/// The SKU of every row: the given one, else the stored one, else a derived one.
 fn skus(handle: &Handle, matches: &[Match<'_>], context: &Context<'_>, issues: &mut Issues) -> Vec<Option<Sku>> {
     let own = |found: &Match<'_>| {
         let stored = || found.stored.map(|variant| &variant.sku).filter(|sku| context.book.line_of(sku).is_none());
@@ -124,30 +124,30 @@ fn skus(handle: &Handle, matches: &[Match<'_>], context: &Context<'_>, issues: &
         if sku.is_none() {
             *sku = derived.next().flatten();
         }
-        let (Some(sku), Some(wanted), None) = (sku.as_ref(), &found.row.given_sku, found.given) else { continue };
-        let line = context.book.line_of(wanted).unwrap_or_default();
-        let reason = format!("SKU {wanted} is already on line {line}; this variant is sold as {sku}");
+        let (Some(sku), Some(given), None) = (sku.as_ref(), &found.row.given_sku, found.given) else { continue };
+        let line = context.book.line_of(given).unwrap_or_default();
+        let reason = format!("SKU {given} is already on line {line}; this variant gets SKU {sku}");
         issues.note(found.row.line, Some(handle), reason);
     }
     skus
 }
 
-/// The pictures of the product before those of its variants.
+/// The images of the product, followed by those of its variants.
 fn images(draft: &DraftProduct, stored: Option<&Product>) -> Vec<Image> {
-    let known = stored.map(|product| product.images.as_slice()).unwrap_or_default();
-    let Told::Value(images) = &draft.images else { return known.to_vec() };
+    let current = stored.map(|product| product.images.as_slice()).unwrap_or_default();
+    let FieldUpdate::Set(images) = &draft.images else { return current.to_vec() };
     let with_alt = |image: &super::group::DraftImage| {
-        let stored = known.iter().find(|known| known.url == image.url).map(|known| &known.alt);
+        let stored = current.iter().find(|current| current.url == image.url).map(|current| &current.alt);
         Image { url: image.url.clone(), alt: image.alt.or(stored, String::new()) }
     };
     images.iter().map(with_alt).collect()
 }
 
-/// The product without variants and what follows from them.
+/// The product without variants and without the fields that depend on them.
 fn empty(draft: &DraftProduct, stored: Option<&Product>, options: &ImportOptions) -> ImportedProduct {
     let status = match draft.is_active {
-        Told::Value(()) => ProductStatus::Active,
-        Told::Nothing => stored.map_or(ProductStatus::Active, |product| product.status),
+        FieldUpdate::Set(()) => ProductStatus::Active,
+        FieldUpdate::Keep => stored.map_or(ProductStatus::Active, |product| product.status),
     };
     let product = Product {
         id: ProductId::derive(draft.handle.as_str()),
@@ -188,8 +188,8 @@ impl Merger<'_> {
     fn add(&mut self, found: &Match<'_>, sku: Sku) {
         let (row, stored) = (found.row, found.stored);
         let image = match &row.image {
-            Told::Value(url) => url.clone().map(|url| self.place_of(url)),
-            Told::Nothing => stored.and_then(|variant| self.place_of_stored(variant)),
+            FieldUpdate::Set(url) => url.clone().map(|url| self.place_of(url)),
+            FieldUpdate::Keep => stored.and_then(|variant| self.place_of_stored(variant)),
         };
         if let Some(old) = stored.map(|variant| &variant.sku).filter(|old| **old != sku) {
             self.imported.renamed.push((old.clone(), sku.clone(), row.line));
@@ -211,11 +211,11 @@ impl Merger<'_> {
         });
     }
 
-    /// Whether the variant is counted. What was counted stays so, unless the file says that it is not.
+    /// Whether the variant's stock is tracked. A tracked variant stays tracked unless the file says otherwise.
     fn inventory(&mut self, row: &VariantRow, stored: Option<&Variant>, sku: &Sku) -> Inventory {
         let was = stored.map(|variant| variant.inventory);
-        let mut count = |units: u32, is_told: bool| {
-            self.imported.stock.push(StockTarget { sku: sku.clone(), units, is_told });
+        let mut count = |units: u32, is_given: bool| {
+            self.imported.stock.push(StockTarget { sku: sku.clone(), units, is_given });
             Inventory::Tracked
         };
         match (row.counting, was, self.options.default_stock) {
@@ -223,7 +223,7 @@ impl Merger<'_> {
             (Counting::Nothing, was, _) => was.unwrap_or(Inventory::Untracked),
             (Counting::Uncounted, ..) => {
                 if was == Some(Inventory::Tracked) {
-                    let reason = format!("SKU {sku} was counted; from now on it is sold without counting");
+                    let reason = format!("SKU {sku} is no longer tracked; it is now sold without stock tracking");
                     self.issues.note(row.line, Some(&self.draft.handle), reason);
                 }
                 Inventory::Untracked
@@ -231,7 +231,7 @@ impl Merger<'_> {
             (_, _, Some(units)) => count(units, false),
             (_, Some(Inventory::Tracked), None) => Inventory::Tracked,
             (Counting::EmptyQuantity, None, None) => {
-                let reason = format!("the quantity is empty: SKU {sku} is sold out until it has stock");
+                let reason = format!("the quantity is empty: SKU {sku} is sold out until stock is added");
                 self.issues.note(row.line, Some(&self.draft.handle), reason);
                 count(0, false)
             }
@@ -242,7 +242,7 @@ impl Merger<'_> {
         }
     }
 
-    /// The place of a picture among the product's; a new one is the last.
+    /// The position of an image among the product's images; a new image is appended.
     fn place_of(&mut self, url: String) -> usize {
         let place = self.images.iter().position(|image| image.url == url);
         place.unwrap_or_else(|| {
@@ -253,13 +253,13 @@ impl Merger<'_> {
         })
     }
 
-    /// The place of the picture that a stored variant has, if the product still has the picture.
+    /// The position of a stored variant's image, if the product still has the image.
     fn place_of_stored(&self, variant: &Variant) -> Option<usize> {
         let image = self.stored?.images.get(usize::from(variant.image?))?;
-        self.images.iter().position(|known| known.url == image.url)
+        self.images.iter().position(|other| other.url == image.url)
     }
 
-    /// Adds the variants of the store that the file does not name, or notes that they go.
+    /// Adds the stored variants that the file does not name, or notes their removal.
     fn finish(mut self, layout: Layout, matches: &[Match<'_>]) -> Option<ImportedProduct> {
         if self.imported.product.variants.is_empty() {
             return None;
@@ -285,17 +285,17 @@ impl Merger<'_> {
         let product = &mut self.imported.product;
         product.options = options(layout.names, &product.variants);
         product.images = self.images;
-        if matches!(self.draft.title, Told::Nothing) && self.stored.is_none() {
-            let reason = "it has no title; the handle stands for it".to_owned();
+        if matches!(self.draft.title, FieldUpdate::Keep) && self.stored.is_none() {
+            let reason = "it has no title; its handle is used as the title".to_owned();
             self.issues.note(self.draft.first_line, Some(&self.draft.handle), reason);
         }
         Some(self.imported)
     }
 
-    /// The order of the file if it names all variants by their options; else that of the store, new ones last.
+    /// File order if the file names the options of all variants; otherwise store order, with new variants last.
     fn order(&mut self, kept: Vec<Variant>, layout: &Layout, matches: &[Match<'_>]) {
         let variants = &mut self.imported.product.variants;
-        let is_complete = kept.is_empty() && layout.is_told;
+        let is_complete = kept.is_empty() && layout.is_given;
         variants.extend(kept);
         let Some(stored) = self.stored.filter(|_| !is_complete) else { return };
         let places: HashMap<&Sku, usize> =
@@ -310,7 +310,7 @@ impl Merger<'_> {
     }
 }
 
-/// The options with their values in the order of first use.
+/// The options with their values in order of first use.
 fn options(names: Vec<String>, variants: &[Variant]) -> Vec<ProductOption> {
     let values = |place: usize| {
         let mut values: Vec<String> = Vec::new();
@@ -329,7 +329,7 @@ fn is_higher(former: Money, price: Money) -> bool {
     former.currency == price.currency && former.amount_minor > price.amount_minor
 }
 
-/// The identity of a variant: every store that imports it derives the same.
+/// The ID of a variant: every store that imports it derives the same one.
 fn variant_id(handle: &Handle, sku: &Sku) -> VariantId {
     VariantId::derive(&format!("{handle}/{sku}"))
 }

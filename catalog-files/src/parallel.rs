@@ -1,10 +1,10 @@
-//! Sanitising descriptions and indexing words is what an import computes: all cores share it.
+//! Runs the CPU-bound work of an import (sanitizing descriptions, indexing words) on all cores.
 
 use std::num::NonZero;
 use std::{panic, thread};
 
-/// Applies `work` to every element, on as many threads as the machine has cores; results keep their order. The caller
-/// waits, as it would for the work itself: an import has its process, or at least its moment, to itself.
+/// Applies `work` to every element, on one thread per core; results keep their order. Blocks the caller: an import has
+/// the process to itself.
 pub(super) fn in_parallel<T: Send, R: Send>(elements: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
     let share = elements.len().div_ceil(threads).max(1);

@@ -1,4 +1,4 @@
-//! What an import did, for people and for programs.
+//! The result of an import, as text and as JSON.
 
 use std::fmt;
 
@@ -6,50 +6,50 @@ use serde::Serialize;
 
 use super::{ImportIssue, IssueKind};
 
-/// Remarks of one kind shown to people; programs get them all.
+/// Issues of one kind that the text report shows; JSON contains all.
 const SHOWN: usize = 20;
 
-/// The outcome of an import.
+/// The result of an import.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct ImportReport {
-    /// Nothing was written: this is what would have happened.
+    /// Nothing was written; the numbers say what would have changed.
     pub dry_run: bool,
-    /// Products became what the file says and nothing else; without this, what the file does not say stayed.
+    /// Each product was made to match the file exactly; otherwise, fields that the file does not give were kept.
     pub replace: bool,
     /// Rows of the file that are not blank.
     pub rows: usize,
-    /// Products that are new to the store.
+    /// New products.
     pub created: usize,
-    /// Products the store had differently.
+    /// Products that were updated.
     pub updated: usize,
-    /// Products the store had exactly so.
+    /// Products that were already identical.
     pub unchanged: usize,
-    /// Products that were on sale here and are left out by the file: no longer sold.
+    /// Products that were on sale and were taken off sale because the file does not offer them.
     pub withdrawn: usize,
-    /// Products the file says not to sell.
+    /// Products that the file does not offer for sale.
     pub left_out: usize,
-    /// Products of which nothing could be sold.
+    /// Products without any variant that could be imported.
     pub rejected_products: usize,
-    /// Single rows that could not be used.
+    /// Single rows that were rejected.
     pub rejected_rows: usize,
     /// Variants on sale after the import, of the products in the file.
     pub variants: usize,
-    /// Variants that products of the file had and have no more.
+    /// Variants that were removed from products of the file.
     pub variants_withdrawn: usize,
-    /// SKUs that got their first stock level.
+    /// SKUs whose stock level was set for the first time.
     pub stock_initialized: usize,
-    /// SKUs whose available units were set to the file's.
+    /// SKUs whose available units were overwritten with the file's quantity.
     pub stock_corrected: usize,
-    /// SKUs that got the units of the SKU that their variant had before.
+    /// SKUs that received the units of their variant's previous SKU.
     pub stock_moved: usize,
-    /// What has to be done before the shop can sell what it has.
+    /// What must be configured before the shop can sell these products.
     pub warnings: Vec<String>,
-    /// Everything that was left out, rejected or taken with a remark, by line.
+    /// Everything that was not imported, was rejected, or was imported with a note, by line.
     pub issues: Vec<ImportIssue>,
 }
 
 impl ImportReport {
-    /// Whether anything in the file could not be used.
+    /// Whether anything in the file was rejected.
     pub fn has_rejections(&self) -> bool {
         self.rejected_products + self.rejected_rows > 0
     }
@@ -75,29 +75,33 @@ impl fmt::Display for ImportReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let products = self.created + self.updated + self.unchanged;
         if self.dry_run {
-            writeln!(f, "Dry run: nothing was written; this is what would be.")?;
+            writeln!(f, "Dry run: nothing was written. The import would have this result:")?;
         }
-        writeln!(f, "{products} products with {} variants are sold, from {} rows:", self.variants, self.rows)?;
+        writeln!(f, "{products} products with {} variants on sale, from {} rows:", self.variants, self.rows)?;
         writeln!(f, "  {} created, {} updated, {} unchanged", self.created, self.updated, self.unchanged)?;
         let (new, corrected, moved) = (self.stock_initialized, self.stock_corrected, self.stock_moved);
-        let moved = if moved > 0 { format!(", {moved} moved to another SKU") } else { String::new() };
-        writeln!(f, "  stock: {new} levels new, {corrected} corrected{moved}")?;
+        let moved = if moved > 0 { format!(", {moved} moved to a new SKU") } else { String::new() };
+        writeln!(f, "  stock levels: {new} new, {corrected} overwritten{moved}")?;
         if self.variants_withdrawn > 0 {
-            writeln!(f, "{} variants of these products are no longer on sale", self.variants_withdrawn)?;
+            writeln!(f, "{} variants of these products were taken off sale", self.variants_withdrawn)?;
         }
         if self.left_out > 0 {
-            writeln!(f, "{} products are left out, {} of them were sold before", self.left_out, self.withdrawn)?;
+            writeln!(
+                f,
+                "{} products were not imported, {} of them were taken off sale",
+                self.left_out, self.withdrawn
+            )?;
         }
         if self.has_rejections() {
             let (products, rows) = (self.rejected_products, self.rejected_rows);
-            writeln!(f, "WARNING: {products} products and {rows} single rows were rejected")?;
+            writeln!(f, "WARNING: {products} products and {rows} other rows were rejected")?;
         }
         for warning in &self.warnings {
             writeln!(f, "WARNING: {warning}")?;
         }
         self.write_issues(f, IssueKind::RejectedProduct, "Rejected products")?;
         self.write_issues(f, IssueKind::RejectedRow, "Rejected rows")?;
-        self.write_issues(f, IssueKind::LeftOut, "Left out")?;
+        self.write_issues(f, IssueKind::LeftOut, "Not imported")?;
         self.write_issues(f, IssueKind::Note, "Notes")
     }
 }
@@ -107,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn people_see_the_first_twenty_of_a_kind_and_the_number_of_the_others() {
+    fn the_text_report_shows_the_first_twenty_of_a_kind_and_counts_the_others() {
         let issue =
             |line| ImportIssue { line, handle: None, kind: IssueKind::RejectedRow, reason: "no price".to_owned() };
         let report =

@@ -1,4 +1,4 @@
-//! Asking a busy store again, and why it did not take something.
+//! Retries of a busy store, and the reasons for which it rejects a product.
 
 use std::time::Duration;
 
@@ -6,13 +6,14 @@ use shopease_process::retry::{Policy, TryError};
 use shopease_shop::domain::Subject;
 use shopease_shop::ports::{StoreError, SystemIds};
 
-/// Tries of one command when the store is busy.
+/// Attempts of one command while the store is busy.
 const TRIES: u32 = 6;
-/// Longest pause before the second try; twice as long before each further one. On average all pauses of a command take
-/// three seconds, in which a throttled table recovers. There is no retry budget: few commands run at the same time.
+/// Longest pause before the second attempt; doubled before each further one. The pauses of a command add up to three
+/// seconds on average, in which a throttled table recovers. There is no retry budget, because few commands run at the
+/// same time.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
-/// Runs a command again, less often each time, while the store is busy or away.
+/// Repeats a command, with growing pauses, while the store is busy or unavailable.
 pub(super) async fn with_retries<T, F>(command: impl Fn() -> F) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, StoreError>>,
@@ -21,15 +22,15 @@ where
     Policy::new(TRIES, FIRST_PAUSE).run(&SystemIds, attempt).await
 }
 
-/// Why the store did not take a product.
+/// Why the store rejected a product.
 pub(super) fn store_reason(error: &StoreError) -> String {
     match (error, std::error::Error::source(error)) {
         (StoreError::AlreadyExists { subject: Subject::Sku(sku) }, _) => {
             format!("SKU {sku} belongs to another product")
         }
-        (StoreError::Conflict, _) => "it was changed at the same time; run the import again".to_owned(),
-        (_, Some(source)) => format!("the store cannot keep it: {source}"),
-        (_, None) => format!("the store cannot keep it: {error}"),
+        (StoreError::Conflict, _) => "it was changed by another request; run the import again".to_owned(),
+        (_, Some(source)) => format!("it cannot be stored: {source}"),
+        (_, None) => format!("it cannot be stored: {error}"),
     }
 }
 
@@ -46,7 +47,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_busy_store_is_asked_again_and_a_refusal_is_taken() {
+    async fn only_retryable_errors_are_retried() {
         let busy = || StoreError::Throttled("busy".into());
         assert_eq!(tries_until(|tried| if tried < 2 { Err(busy()) } else { Ok(()) }).await, (true, 3));
         assert_eq!(tries_until(|_| Err(StoreError::Conflict)).await, (false, 1));

@@ -1,4 +1,4 @@
-//! SKUs: the ones the file gives, and stable ones for variants without.
+//! SKUs: those that the file gives, and stable derived ones for variants without.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
@@ -9,29 +9,29 @@ use super::digest::Digest;
 use super::text;
 use shopease_shop::domain::{Handle, RuleError, Sku, slug};
 
-/// Characters of a derived SKU before a hash must tell it from others that begin alike.
+/// Length of a derived SKU before a hash replaces the rest, to distinguish long SKUs with the same beginning.
 const MAX_DERIVED_CHARS: usize = 200;
 
-/// The SKU written in a cell; `None` when the cell is empty, or holds what a spreadsheet made of it.
+/// The SKU in a cell; `None` if the cell is empty or a spreadsheet has reformatted it.
 ///
 /// # Errors
-/// [`RuleError`] when it is no SKU.
+/// [`RuleError`] if it is not a valid SKU.
 pub(super) fn given(cell: &str) -> Result<Option<Sku>, RuleError> {
     let code = text::code(cell);
     let printable: String = code.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if printable.trim().is_empty() || text::is_ruined(&code) { Ok(None) } else { printable.parse().map(Some) }
+    if printable.trim().is_empty() || text::is_reformatted(&code) { Ok(None) } else { printable.parse().map(Some) }
 }
 
-/// How hard a derived SKU must try to differ from others.
+/// How a SKU is derived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Derivation {
     /// `COPPER-KETTLE-RED-LARGE`.
     Plain,
-    /// With a short hash of the exact handle and option values behind it.
+    /// Followed by a short hash of the exact handle and option values.
     Hashed,
 }
 
-/// The SKU that handle and option values always give, whatever the order of rows.
+/// Derives a SKU from handle and option values alone, independent of the order of rows.
 pub(super) fn derived(handle: &Handle, option_values: &[String], derivation: Derivation) -> Result<Sku, RuleError> {
     let words = std::iter::once(handle.as_str()).chain(option_values.iter().map(String::as_str));
     let parts: Vec<String> =
@@ -52,8 +52,8 @@ pub(super) fn derived(handle: &Handle, option_values: &[String], derivation: Der
     text.parse()
 }
 
-/// Which SKUs the file uses: each stays with the first row that gives it. Of a SKU it keeps a digest only, since files
-/// have hundred thousands of them.
+/// The SKUs in use. Each belongs to the first row that gives it. Only a digest of each SKU is kept, because files have
+/// hundreds of thousands of them.
 #[derive(Debug, Default)]
 pub(super) struct SkuBook {
     first_lines: HashMap<Digest, u64>,
@@ -61,28 +61,28 @@ pub(super) struct SkuBook {
 }
 
 impl SkuBook {
-    /// Notes that the row of this line gives the SKU.
+    /// Records that the row of this line gives the SKU.
     pub(super) fn give(&mut self, sku: &Sku, line: u64) {
         self.first_lines.entry(Digest::of(sku.as_str())).or_insert(line);
     }
 
-    /// The line of the row that has the SKU, if any gives it.
+    /// The line of the row that gives the SKU, if any.
     pub(super) fn line_of(&self, sku: &Sku) -> Option<u64> {
         self.first_lines.get(&Digest::of(sku.as_str())).copied()
     }
 
-    /// Whether no row gives the SKU and none got it.
+    /// Whether no row gives the SKU and no variant was assigned it.
     pub(super) fn is_free(&self, sku: &Sku) -> bool {
         let digest = Digest::of(sku.as_str());
         !self.first_lines.contains_key(&digest) && !self.derived.contains(&digest)
     }
 
-    /// Takes a SKU that is free.
+    /// Reserves a free SKU.
     pub(super) fn take(&mut self, sku: &Sku) {
         self.derived.insert(Digest::of(sku.as_str()));
     }
 
-    /// Gives SKUs back that a product took and shall choose anew.
+    /// Releases the SKUs of a product so that new ones can be chosen.
     pub(super) fn release<'a>(&mut self, skus: impl Iterator<Item = &'a Sku>) {
         for sku in skus {
             self.derived.remove(&Digest::of(sku.as_str()));
@@ -90,8 +90,8 @@ impl SkuBook {
     }
 }
 
-/// SKUs for variants without one, each with its option values: none that `is_free` does not let pass, none twice. `None` where
-/// none was found.
+/// Derives SKUs for variants without one, each with its option values: only SKUs that `is_free` accepts, and none
+/// twice. `None` where none was found.
 pub(super) fn derive_all(handle: &Handle, variants: &[&[String]], is_free: impl Fn(&Sku) -> bool) -> Vec<Option<Sku>> {
     let plain: Vec<Option<Sku>> =
         variants.iter().map(|values| derived(handle, values, Derivation::Plain).ok()).collect();
@@ -101,7 +101,7 @@ pub(super) fn derive_all(handle: &Handle, variants: &[&[String]], is_free: impl 
     }
     let mut found: HashSet<Sku> = HashSet::new();
     let choose = |(values, plain): (&&[String], &Option<Sku>)| {
-        // Variants whose values differ in punctuation only all get a hash: which comes first must not matter.
+        // All variants whose values differ only in punctuation get a hash, so that their order does not matter.
         let plain = plain.clone().filter(|sku| alike.get(sku) == Some(&1) && is_free(sku));
         let hashed = || derived(handle, values, Derivation::Hashed).ok().filter(&is_free);
         plain.or_else(hashed).filter(|sku| found.insert(sku.clone()))

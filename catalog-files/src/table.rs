@@ -1,4 +1,4 @@
-//! From text to records: delimiter, header, physical line numbers, and a way on after a broken quote.
+//! Splits text into records: delimiter, header, physical line numbers, and recovery after a broken quote.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -7,7 +7,7 @@ use csv::{ReaderBuilder, StringRecord};
 use super::ReadError;
 use super::columns::{Column, Columns};
 
-/// Longest field in bytes; a longer one is no product text.
+/// Longest field in bytes; a longer one is not product text.
 const MAX_FIELD_BYTES: usize = 1 << 20;
 
 /// One record, with the physical line it starts on (the header is usually line 1).
@@ -16,7 +16,7 @@ pub(super) struct Row {
     pub(super) record: StringRecord,
 }
 
-/// Where a record stands in the text: what is kept of it until its product is read.
+/// Position of a record in the text; kept until its product is read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RowPlace {
     pub(super) line: u64,
@@ -24,14 +24,14 @@ pub(super) struct RowPlace {
     end: usize,
 }
 
-/// A record that cannot be used, and why.
+/// A record that cannot be used, and the reason.
 pub(super) struct BrokenRow {
     pub(super) line: u64,
     pub(super) reason: String,
 }
 
-/// The whole file: its text, and where its records stand. Cutting all of them into fields at once would take many times
-/// the memory of the text.
+/// The whole file: its text, and the positions of its records. Splitting all records into fields at once would take
+/// many times the memory of the text.
 pub(super) struct Table {
     text: String,
     reader: Mutex<csv_core::Reader>,
@@ -41,7 +41,7 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// The record at a place.
+    /// The record at a position.
     pub(super) fn row(&self, place: RowPlace) -> Row {
         let text = self.text.get(place.start..place.end).unwrap_or_default();
         let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
@@ -49,17 +49,17 @@ impl Table {
     }
 }
 
-/// The fields of a text that is one record. One reader for all, since a new one first computes its tables.
+/// Splits a text that is one record. One reader is shared, because a new one first computes its tables.
 fn fields(reader: &mut csv_core::Reader, text: &str) -> StringRecord {
     reader.reset();
     let mut input = text.as_bytes();
-    // No field is longer than what it is written as, and every end but the last has a delimiter.
+    // No field is longer than its source text, and every field end but the last has a delimiter.
     let (mut output, mut ends) = (vec![0; text.len() + 1], vec![0; text.len() + 2]);
     let (mut written, mut count) = (0, 0);
     loop {
         let (result, read, bytes, fields) = reader.read_record(input, &mut output[written..], &mut ends[count..]);
         (input, written, count) = (&input[read..], written + bytes, count + fields);
-        // Without a line break at its end, a record ends with the empty input after it.
+        // A record without a line break at its end needs one more call with empty input.
         if !matches!(result, csv_core::ReadRecordResult::InputEmpty) {
             break;
         }
@@ -70,11 +70,11 @@ fn fields(reader: &mut csv_core::Reader, text: &str) -> StringRecord {
     ends.map(|end| text.get(std::mem::replace(&mut start, *end)..*end).unwrap_or_default()).collect()
 }
 
-/// Finds the records of the text. Blank records are left out; a record with a quote that does not close, or closes in the
-/// wrong place lines later, is reported, and reading continues at the line after its first.
+/// Finds the records of the text. Skips blank records. Reports a record whose quote does not close, or closes in the
+/// wrong place some lines later, and resumes at the line after its first.
 ///
 /// # Errors
-/// [`ReadError`] when the file is empty or its header is not that of a product file.
+/// [`ReadError`] if the file is empty or its header is not that of a product file.
 pub(super) fn parse(text: String) -> Result<Table, ReadError> {
     let (body, first_line, named) = match excel_separator(&text) {
         Some((rest, delimiter)) => (rest, 2, Some(delimiter)),
@@ -95,7 +95,7 @@ pub(super) fn parse(text: String) -> Result<Table, ReadError> {
         }
         let several_lines = raw.trim_end_matches(['\r', '\n']).contains('\n');
         if several_lines && !well_quoted(raw.as_bytes(), delimiter) {
-            broken.push(BrokenRow { line, reason: "a quotation mark is missing or out of place".to_owned() });
+            broken.push(BrokenRow { line, reason: "a quotation mark is missing or misplaced".to_owned() });
             records.resume_at(start + raw.find('\n').map_or(raw.len(), |at| at + 1));
         } else if record.iter().any(|field| field.len() > MAX_FIELD_BYTES) {
             broken.push(BrokenRow { line, reason: "a field is longer than 1 MiB".to_owned() });
@@ -120,7 +120,7 @@ fn excel_separator(text: &str) -> Option<(&str, u8)> {
     }
 }
 
-/// The delimiter under which the header has the most columns the import knows.
+/// Chooses the delimiter with which the header has the most recognized columns.
 fn find_header(text: &str, named: Option<u8>) -> Result<(u8, Columns), ReadError> {
     let mut best: Option<(u8, Columns, Vec<String>)> = None;
     for delimiter in named.into_iter().chain(*b",;\t|") {
@@ -129,13 +129,16 @@ fn find_header(text: &str, named: Option<u8>) -> Result<(u8, Columns), ReadError
             return Err(ReadError::Empty);
         }
         let columns = Columns::of(header.iter());
-        if best.as_ref().is_none_or(|(_, best, _)| (columns.known(), columns.width) > (best.known(), best.width)) {
+        if best
+            .as_ref()
+            .is_none_or(|(_, best, _)| (columns.recognized(), columns.width) > (best.recognized(), best.width))
+        {
             best = Some((delimiter, columns, header.iter().map(str::to_owned).collect()));
         }
     }
     let (delimiter, columns, found) = best.ok_or(ReadError::Empty)?;
     if !columns.has(Column::Handle) && !columns.has(Column::Title) {
-        return Err(ReadError::NotProducts { missing: "Handle and no Title", found });
+        return Err(ReadError::NotProducts { missing: "Handle (or Title)", found });
     }
     if !columns.has(Column::Price) {
         return Err(ReadError::NotProducts { missing: "Variant Price", found });
@@ -143,7 +146,7 @@ fn find_header(text: &str, named: Option<u8>) -> Result<(u8, Columns), ReadError
     Ok((delimiter, columns))
 }
 
-/// The records from some offset on, each with the offsets of its first byte and of the byte after it.
+/// The records from an offset on, each with the offsets of its first byte and of the byte after it.
 struct Records<'t> {
     text: &'t str,
     delimiter: u8,
@@ -168,13 +171,13 @@ impl<'t> Records<'t> {
         let offset = |position: &csv::Position| usize::try_from(position.byte()).unwrap_or(usize::MAX);
         let end = (self.base + offset(self.reader.position())).min(self.text.len());
         let mut start = (self.base + record.position().map_or(0, offset)).min(end);
-        // The reader counts blank lines, and the second half of CR LF, as the begin of the next record.
+        // The reader counts blank lines, and the LF of a CR LF, as the start of the next record.
         start += self.text[start..end].bytes().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
         Ok(Some((start, end)))
     }
 }
 
-/// Physical line numbers of rising offsets. Lines end in LF, or in CR when the file has no LF at all.
+/// Physical line numbers for increasing offsets. Lines end in LF, or in CR if the file has no LF at all.
 struct LineCounter<'t> {
     text: &'t [u8],
     terminator: u8,
@@ -262,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_quote_costs_its_own_line_only() {
+    fn a_broken_quote_rejects_only_its_own_line() {
         for (name, after) in [("later closed", "c,\"C\",3"), ("never closed", "c,C,3")] {
             let text = format!("Handle,Title,Price\na,A,1\nb,\"B,2\n{after}\nd,D,4\n");
             let table = parse(&text).expect("a product file");
@@ -273,17 +276,17 @@ mod tests {
     }
 
     #[test]
-    fn a_loose_quote_on_one_line_is_taken_as_it_is() {
+    fn a_loose_quote_on_one_line_is_kept_verbatim() {
         assert_eq!(lines("Handle,Title,Price\na,\"Ruler\" 12\",1\n"), [(2, "a|Ruler 12\"|1".to_owned())]);
         assert_eq!(lines("Handle,Title,Price\na,Ruler 12\",1\n"), [(2, "a|Ruler 12\"|1".to_owned())]);
     }
 
     #[test]
-    fn what_is_no_product_file_is_refused_by_name() {
+    fn a_file_without_product_columns_is_rejected_by_column_name() {
         assert!(matches!(parse(""), Err(ReadError::Empty)));
-        let error = parse("Name,Email\nA,b@example.org\n").err().expect("refused").to_string();
+        let error = parse("Name,Email\nA,b@example.org\n").err().expect("rejected").to_string();
         assert!(error.contains("Name, Email"), "{error}");
-        let error = parse("Handle,Title\na,A\n").err().expect("refused").to_string();
+        let error = parse("Handle,Title\na,A\n").err().expect("rejected").to_string();
         assert!(error.contains("Variant Price"), "{error}");
     }
 
@@ -307,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn an_absurdly_long_field_costs_its_row_only() {
+    fn a_field_over_the_size_limit_rejects_only_its_row() {
         let text = format!("Handle,Title,Price\na,{},1\nb,B,2\n", "x".repeat(MAX_FIELD_BYTES + 1));
         let table = parse(&text).expect("a product file");
         assert_eq!((table.broken[0].line, table.places[0].line), (2, 3));

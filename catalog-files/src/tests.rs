@@ -1,4 +1,4 @@
-//! The rules of reading, one small file each, and the accounting over real exports.
+//! The reading rules, one small file each, and the accounting over real exports.
 
 mod real_exports;
 mod values;
@@ -24,7 +24,7 @@ fn options() -> ImportOptions {
     }
 }
 
-/// What a store without products gets of a file.
+/// The result of importing a file into an empty store.
 struct ParsedCatalog {
     rows: usize,
     products: Vec<ImportedProduct>,
@@ -61,7 +61,7 @@ fn parse(text: &str) -> ParsedCatalog {
     read_all(text.as_bytes(), options()).expect("a product file")
 }
 
-/// A file of one row per product with the columns given; Handle, Title and Variant Price are filled in.
+/// A file of one row per product with the given columns; Handle, Title and Variant Price are filled in.
 fn parse_cells(header: &str, cells: &str) -> ParsedCatalog {
     parse(&format!("Handle,Title,Variant Price,{header}\nmug,Mug,5.00,{cells}\n"))
 }
@@ -81,7 +81,7 @@ fn skus(catalog: &ParsedCatalog) -> Vec<String> {
 }
 
 #[test]
-fn several_rows_of_a_handle_are_one_product_wherever_they_stand() {
+fn several_rows_of_a_handle_are_one_product_wherever_they_are() {
     let catalog = parse(
         "Handle,Title,Body (HTML),Vendor,Type,Tags,Option1 Name,Option1 Value,Option2 Name,Option2 Value,Variant Price\n\
          shirt,Shirt,<p>Soft</p>,Weaver,Shirts,\"soft, red ,soft\",Storlek,M,Färg,Röd,20\n\
@@ -106,7 +106,7 @@ fn several_rows_of_a_handle_are_one_product_wherever_they_stand() {
 }
 
 #[test]
-fn pictures_come_in_their_order_once_each_and_variants_point_at_theirs() {
+fn images_keep_their_order_without_duplicates_and_variants_refer_to_theirs() {
     let catalog = parse(
         "Handle,Title,Option1 Name,Option1 Value,Variant Price,Image Src,Image Position,Image Alt Text,Variant Image\n\
          mug,Mug,Color,Red,5,https://e.org/2.png,2,Two,https://e.org/1.png\n\
@@ -123,7 +123,7 @@ fn pictures_come_in_their_order_once_each_and_variants_point_at_theirs() {
 }
 
 #[test]
-fn a_bad_price_costs_its_row_only_and_names_the_line() {
+fn a_bad_price_rejects_only_its_row_and_reports_the_line() {
     for price in ["\"1,50\"", "-1", "free", "1.005", "€5", "", "1e3"] {
         let catalog = parse(&format!(
             "Handle,Title,Option1 Name,Option1 Value,Variant Price\nmug,Mug,Size,S,5\nmug,,,M,{price}\nmug,,,L,6\npot,Pot,,,7\n"
@@ -173,7 +173,7 @@ fn equal_option_values_are_sold_once() {
 }
 
 #[test]
-fn what_the_merchant_does_not_sell_is_left_out_with_its_reason() {
+fn unpublished_products_are_not_imported_and_the_reason_is_reported() {
     for (published, status, expected) in [
         ("true", "active", None),
         ("", "", None),
@@ -200,7 +200,7 @@ fn only_a_known_quantity_limits_the_sale() {
         ("shopify", "5", "deny", None, Some(5), 0),
         ("shopify", "5", "continue", None, None, 0),
         ("shopify", "-2", "deny", None, Some(0), 1),
-        // The column is there: an empty cell is not "without counting".
+        // The column exists: an empty cell does not mean "not tracked".
         ("shopify", "", "deny", None, Some(0), 1),
         ("shopify", "", "deny", Some(9), Some(9), 0),
         ("shopify", "5.0", "deny", Some(9), Some(5), 0),
@@ -219,7 +219,7 @@ fn only_a_known_quantity_limits_the_sale() {
 }
 
 #[test]
-fn unknown_quantities_are_remembered_for_the_remark() {
+fn unknown_quantities_are_kept_for_the_note() {
     let catalog = parse(
         "Handle,Title,Option1 Value,Variant Price,Variant Inventory Tracker\nmug,Mug,S,5,shopify\nmug,,M,5,shopify\n",
     );
@@ -260,7 +260,7 @@ fn the_category_is_the_merchants_type_or_the_end_of_the_taxonomy() {
 }
 
 #[test]
-fn missing_skus_are_derived_and_do_not_depend_on_the_order_of_rows() {
+fn missing_skus_are_derived_and_are_independent_of_row_order() {
     let header = "Handle,Title,Option1 Name,Option1 Value,Variant SKU,Variant Price\n";
     let rows =
         ["mug,Mug,Size,Extra Large,,5\n", "mug,,,S/M,,5\n", "mug,,,S-M,,5\n", "pot,Pot,,,'00123,5\n", "jar,Jar,,,,5\n"];
@@ -282,7 +282,7 @@ fn a_sku_used_twice_stays_with_its_first_row() {
         parse("Handle,Title,Variant SKU,Variant Price\nmug,Mug,A,5\npot,Pot,'A,5\njar,Jar,,5\nlid,Lid,JAR,5\n");
     let found = skus(&catalog);
     assert_eq!(found[..2], ["A", "POT"]);
-    assert!(found[2].starts_with("JAR-"), "a SKU of the file is never lost to a derived one: {found:?}");
+    assert!(found[2].starts_with("JAR-"), "a derived SKU never takes a SKU of the file: {found:?}");
     assert_eq!(found[3], "JAR");
     assert_eq!(kinds(&catalog), [(3, IssueKind::Note)]);
 }
@@ -298,7 +298,7 @@ fn very_long_names_still_give_distinct_skus() {
 }
 
 #[test]
-fn ids_are_those_every_store_derives() {
+fn every_store_derives_the_same_ids() {
     let catalog = parse("Handle,Title,Variant SKU,Variant Price\nmug,Mug,A,5\n");
     assert_eq!(catalog.products[0].product.id, shopease_shop::domain::ProductId::derive("mug"));
     assert_eq!(variant(&catalog).id, shopease_shop::domain::VariantId::derive("mug/A"));
@@ -340,7 +340,7 @@ fn the_newer_headers_read_like_the_older_ones() {
 }
 
 #[test]
-fn rows_of_another_width_are_read_and_remarked_on() {
+fn rows_of_another_width_are_read_and_noted() {
     let catalog = parse("Handle,Title,Variant Price,Tags\nmug,Mug,5\npot,Pot,5,a,b\n");
     assert_eq!(catalog.products.len(), 2);
     assert_eq!(kinds(&catalog), [(2, IssueKind::Note), (3, IssueKind::Note)]);
@@ -372,7 +372,7 @@ fn a_product_with_too_many_variants_is_rejected() {
 }
 
 proptest! {
-    /// Whatever stands in the cells, reading ends, sells no SKU twice and names lines that exist.
+    /// Whatever the cells contain, reading ends, uses no SKU twice, and reports only existing lines.
     #[test]
     fn no_text_confuses_the_reader(pieces in prop::collection::vec(prop::sample::select(PIECES.to_vec()), 0..120)) {
         let text = format!("Handle,Title,Option1 Value,Variant SKU,Variant Price,Image Src\n{}", pieces.concat());

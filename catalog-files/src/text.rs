@@ -1,4 +1,4 @@
-//! Single values: plain text, sanitised descriptions, flags, weights, picture addresses.
+//! Single values: plain text, sanitized descriptions, flags, weights, image URLs.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use ammonia::{Builder, UrlRelative};
 
-/// Elements a description may have. `h1` is the page's own; a description's becomes `h2`.
+/// Elements allowed in a description. `h1` is reserved for the page; a description's `h1` becomes `h2`.
 const DESCRIPTION_ELEMENTS: &str = "a abbr b bdi bdo blockquote br caption cite code col colgroup dd del details div \
     dl dt em figcaption figure h1 h2 h3 h4 h5 h6 hr i img ins kbd li mark ol p pre q s small span strong sub summary \
     sup table tbody td tfoot th thead tr u ul";
@@ -45,14 +45,13 @@ static PLAIN: LazyLock<Builder<'static>> = LazyLock::new(|| {
     builder
 });
 
-/// Addresses relative to the shop the export comes from lead nowhere here, except `//host/..`, which only leaves the
-/// scheme open.
+/// Removes URLs relative to the exporting shop, which do not exist here. `//host/..` only omits the scheme and is kept.
 fn foreign_relative(url: &str) -> Option<Cow<'_, str>> {
     url.starts_with("//").then(|| Cow::Owned(format!("https:{url}")))
 }
 
-/// A description as the shop may show it: no scripts, styles, frames or event handlers. Text without any markup
-/// keeps its line breaks.
+/// A description that is safe to show: no scripts, styles, frames, or event handlers. Text without any markup keeps its
+/// line breaks.
 pub(super) fn description_html(body: &str) -> String {
     let body = body.trim();
     let body = if body.contains('<') || !body.contains('\n') {
@@ -68,14 +67,14 @@ pub(super) fn description_html(body: &str) -> String {
         Cow::Owned(paragraphs.join("\n"))
     };
     let clean = DESCRIPTION.clean(&body).to_string();
-    // In the sanitiser's output `<h1` can only be a start tag: text has `&lt;`.
+    // In the sanitizer's output `<h1` can only be a start tag: text has `&lt;`.
     clean.replace("<h1", "<h2").replace("</h1>", "</h2>")
 }
 
-/// One line of text without markup, entities and control characters.
+/// One line of text without markup, entities, and control characters.
 pub(super) fn plain_text(text: &str) -> String {
     let text = if looks_like_html(text) {
-        // Words on two lines of HTML are two words.
+        // Words on two lines of HTML are separate words.
         let mut spaced = text.to_owned();
         for element in ["<br", "<BR", "<p", "</p", "<P", "</P", "<div", "</div", "<li", "</li"] {
             spaced = spaced.replace(element, &format!(" {element}"));
@@ -86,13 +85,13 @@ pub(super) fn plain_text(text: &str) -> String {
     } else {
         Cow::Borrowed(text)
     };
-    let seen = text.chars().filter(|c| !never_seen(*c));
+    let seen = text.chars().filter(|c| !is_invisible(*c));
     let printable: String = seen.map(|c| if c.is_control() { ' ' } else { c }).collect();
     printable.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Characters without width or ink that no script needs: two texts that differ in them only are one to people.
-fn never_seen(c: char) -> bool {
+/// Invisible characters that no script needs: texts that differ only in these look identical.
+fn is_invisible(c: char) -> bool {
     matches!(
         c,
         '\u{AD}' | '\u{34F}' | '\u{180E}' | '\u{200B}' | '\u{2060}'
@@ -100,20 +99,20 @@ fn never_seen(c: char) -> bool {
     )
 }
 
-/// A code (handle, SKU, barcode) without characters that nobody sees: besides those of no script also joiners, marks of
-/// direction and selectors, which are needed in a text but never in a code.
+/// A code (handle, SKU, barcode) without invisible characters: in addition to [`is_invisible`], joiners, direction
+/// marks, and variation selectors, which text needs but codes never do.
 pub(super) fn code(text: &str) -> Cow<'_, str> {
     let unseen = |c: char| {
-        never_seen(c)
+        is_invisible(c)
             || matches!(c, '\u{61C}' | '\u{200C}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{206F}' | '\u{FE00}'..='\u{FE0F}' | '\u{E0000}'..='\u{E007F}')
     };
     let text = without_apostrophe(text);
     if text.contains(unseen) { Cow::Owned(text.replace(unseen, "").trim().to_owned()) } else { Cow::Borrowed(text) }
 }
 
-/// Whether a code is what a spreadsheet shows instead of it: a long number in short (`1.23E+12`), an error, or a cell that was too
-/// narrow. The code itself is lost.
-pub(super) fn is_ruined(code: &str) -> bool {
+/// Whether a spreadsheet has replaced the code: with a long number in scientific notation (`1.23E+12`), an error, or
+/// the fill of a cell that was too narrow. The original code is lost.
+pub(super) fn is_reformatted(code: &str) -> bool {
     const ERRORS: [&str; 8] = ["#N/A", "#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#NUM!", "#NULL!", "#SPILL!"];
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let short_number = code.split_once(['e', 'E']).is_some_and(|(number, exponent)| {
@@ -125,7 +124,7 @@ pub(super) fn is_ruined(code: &str) -> bool {
     short_number || too_narrow || ERRORS.iter().any(|error| code.eq_ignore_ascii_case(error))
 }
 
-/// As [`plain_text`]; `None` when nothing is left.
+/// Like [`plain_text`]; `None` if nothing is left.
 pub(super) fn optional_text(text: &str) -> Option<String> {
     Some(plain_text(text)).filter(|text| !text.is_empty())
 }
@@ -155,7 +154,7 @@ pub(super) fn flag(text: &str) -> Option<bool> {
     if among(TRUE) { Some(true) } else { among(FALSE).then_some(false) }
 }
 
-/// Grams, rounded half up from a decimal such as `400.5`; `None` for what is no weight.
+/// Grams, rounded half up from a decimal such as `400.5`; `None` if it is not a weight.
 pub(super) fn grams(text: &str) -> Option<u32> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
@@ -172,7 +171,7 @@ pub(super) fn units(text: &str) -> Option<i64> {
     fraction.bytes().all(|byte| byte == b'0').then(|| whole.parse().ok()).flatten()
 }
 
-/// The address with `https` in place of `http`: pages of the shop load nothing else.
+/// The URL with `https` in place of `http`; the shop's pages load nothing else.
 fn over_https(url: &str) -> String {
     match url.split_at_checked("http://".len()) {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http://") => format!("https://{rest}"),
@@ -180,17 +179,17 @@ fn over_https(url: &str) -> String {
     }
 }
 
-/// A picture's address as the shop may link it: `https` or a path on this shop.
+/// An image URL that the shop may use: `https`, or a path on this shop.
 pub(super) fn image_url(text: &str) -> Option<String> {
     let url = text.trim().replace(' ', "%20");
     let url = if url.starts_with("//") { format!("https:{url}") } else { over_https(&url) };
     let scheme = url.get(..8).unwrap_or(&url).to_ascii_lowercase();
-    let known = scheme.starts_with("https://") || url.starts_with('/');
+    let is_allowed = scheme.starts_with("https://") || url.starts_with('/');
     let forbidden = |c: char| c.is_control() || c.is_whitespace() || "\"'<>\\`".contains(c);
-    (known && !url.chars().any(forbidden) && url.len() <= 2048).then_some(url)
+    (is_allowed && !url.chars().any(forbidden) && url.len() <= 2048).then_some(url)
 }
 
-/// The text without the apostrophe by which spreadsheets mark a number as text.
+/// The text without the apostrophe with which spreadsheets mark a number as text.
 pub(super) fn without_apostrophe(text: &str) -> &str {
     text.trim().trim_start_matches(['\'', '\u{2019}']).trim()
 }
@@ -200,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn titles_lose_markup_and_keep_what_only_looks_like_it() {
+    fn titles_lose_markup_but_keep_text_that_resembles_it() {
         for (html, plain) in [
             ("<b>Red</b>&nbsp;Mug", "Red Mug"),
             ("Cup &amp; Saucer", "Cup & Saucer"),
@@ -218,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn descriptions_keep_structure_and_lose_everything_that_acts() {
+    fn descriptions_keep_structure_and_lose_active_content() {
         for (html, clean) in [
             ("<p class=x style='color:red' onclick=a()>A</p>", "<p>A</p>"),
             ("A<script>alert(1)</script><style>b{}</style><iframe src=https://e.org>x</iframe>B", "AB"),
@@ -253,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_round_half_up_and_nothing_else_is_a_weight() {
+    fn weights_round_half_up_and_other_text_is_not_a_weight() {
         for (text, value) in [
             ("400", Some(400)),
             ("0.0", Some(0)),
@@ -269,17 +268,17 @@ mod tests {
     }
 
     #[test]
-    fn codes_that_a_spreadsheet_ruined_are_known_from_codes_that_look_alike() {
+    fn reformatted_codes_are_distinguished_from_similar_codes() {
         for ruined in ["1.23457E+12", "4,00638E+12", "1E+05", "1.2e-7", "#N/A", "#ref!", "#####"] {
-            assert!(is_ruined(ruined), "{ruined}");
+            assert!(is_reformatted(ruined), "{ruined}");
         }
         for code in ["1E5", "12E+3", "A.1E+2", "1.5", "E+1", "#12", "1.E+1", "2E-BLUE", "", "##"] {
-            assert!(!is_ruined(code), "{code}");
+            assert!(!is_reformatted(code), "{code}");
         }
     }
 
     #[test]
-    fn codes_and_texts_lose_what_nobody_sees() {
+    fn codes_and_texts_lose_invisible_characters() {
         assert_eq!(code("CAP\u{200B}-1\u{200D} "), "CAP-1");
         assert_eq!(code("'CAP-1"), "CAP-1");
         assert_eq!(plain_text("Re\u{AD}d\u{200B} \u{FEFF}mug"), "Red mug");
@@ -296,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn pictures_are_web_addresses_or_paths_of_the_shop() {
+    fn images_are_web_urls_or_paths_of_the_shop() {
         for (text, url) in [
             ("https://e.org/a b.png?v=1", Some("https://e.org/a%20b.png?v=1")),
             ("http://e.org/a.png", Some("https://e.org/a.png")),

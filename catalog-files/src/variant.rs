@@ -1,18 +1,18 @@
-//! One row of a variant.
+//! Reads a variant from one row.
 
 use super::ImportOptions;
 use super::columns::{Column, Columns};
+use super::field_update::FieldUpdate;
 use super::issue::{Issues, amount_reason};
 use super::table::Row;
-use super::told::Told;
 use super::{sku, text};
 use shopease_shop::domain::{Handle, Money, Sku, StockLevel, TaxClass};
 
-/// Longest option value in characters, as at Shopify.
+/// Longest option value in characters; Shopify's own limit.
 const MAX_OPTION_CHARS: usize = 255;
 const OPTION_VALUES: [Column; 3] = [Column::OptionValue1, Column::OptionValue2, Column::OptionValue3];
 
-/// What a row tells of a variant, before its product is known as a whole.
+/// A variant as its row describes it, before its product is known as a whole.
 #[derive(Debug, Clone)]
 pub(super) struct VariantRow {
     pub(super) line: u64,
@@ -20,28 +20,28 @@ pub(super) struct VariantRow {
     /// The three option columns; empty where the row has none.
     pub(super) values: [String; 3],
     pub(super) price: Money,
-    pub(super) compare_at_price: Told<Option<Money>>,
-    pub(super) weight_grams: Told<u32>,
-    pub(super) requires_shipping: Told<bool>,
+    pub(super) compare_at_price: FieldUpdate<Option<Money>>,
+    pub(super) weight_grams: FieldUpdate<u32>,
+    pub(super) requires_shipping: FieldUpdate<bool>,
     pub(super) tax: Tax,
-    pub(super) barcode: Told<Option<String>>,
-    pub(super) image: Told<Option<String>>,
+    pub(super) barcode: FieldUpdate<Option<String>>,
+    pub(super) image: FieldUpdate<Option<String>>,
     pub(super) counting: Counting,
 }
 
-/// What a row tells of the tax on its variant.
+/// The tax of a variant as its row describes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tax {
-    /// No cell is about it.
+    /// No cell concerns it.
     Nothing,
-    /// It is taxed; the file has no column that says at which rate.
+    /// Taxed; the file has no column for the rate.
     Taxed,
-    /// At this rate, or not at all.
+    /// Taxed at this rate, or not at all.
     Class(TaxClass),
 }
 
 impl Tax {
-    /// The file's class, else the stored one as far as it agrees.
+    /// The file's class; the stored one if it is consistent with the file.
     pub(super) fn or(self, stored: Option<TaxClass>) -> TaxClass {
         match (self, stored) {
             (Self::Class(class), _) | (Self::Nothing, Some(class)) => class,
@@ -51,22 +51,22 @@ impl Tax {
     }
 }
 
-/// What a row tells of the stock of its variant.
+/// The stock of a variant as its row describes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Counting {
-    /// No column is about it.
+    /// No column concerns it.
     Nothing,
-    /// Sold without counting: not tracked, or sold past zero.
+    /// Not tracked, or sold below zero.
     Uncounted,
-    /// Counted, so many available.
+    /// Tracked, with this many available units.
     Units(u32),
-    /// Counted, and the file has no column that says how many.
+    /// Tracked, and the file has no quantity column.
     NoQuantity,
-    /// Counted, and the cell of the quantity is empty.
+    /// Tracked, and the quantity cell is empty.
     EmptyQuantity,
 }
 
-/// Reads single cells of a row and remarks on them.
+/// Reads the cells of a row and reports notes on them.
 pub(super) struct RowReader<'a> {
     pub(super) row: &'a Row,
     pub(super) columns: &'a Columns,
@@ -75,12 +75,12 @@ pub(super) struct RowReader<'a> {
 }
 
 impl RowReader<'_> {
-    /// Whether the row is about a variant (and not only a picture).
+    /// Whether the row describes a variant (and not only an image).
     pub(super) fn has_variant(&self) -> bool {
         OPTION_VALUES.into_iter().chain([Column::Price, Column::Sku]).any(|column| !self.get(column).is_empty())
     }
 
-    /// The texts of the three option columns; the value of a product without options counts as none.
+    /// The texts of the three option columns; the placeholder value of a product without options counts as empty.
     pub(super) fn option_values(&self) -> [String; 3] {
         OPTION_VALUES.map(|column| {
             let value = text::plain_text(self.get(column));
@@ -88,7 +88,7 @@ impl RowReader<'_> {
         })
     }
 
-    /// The variant, or why the row cannot be one.
+    /// The variant, or the reason why the row is not one.
     pub(super) fn variant(&self, issues: &mut Issues) -> Result<VariantRow, String> {
         let price = self.get(Column::Price);
         if price.is_empty() {
@@ -108,16 +108,16 @@ impl RowReader<'_> {
             values: self.bounded_option_values()?,
             price,
             barcode: self.barcode(issues),
-            image: self.when_told(Column::VariantImage, || self.image(Column::VariantImage, issues)),
+            image: self.when_set(Column::VariantImage, || self.image(Column::VariantImage, issues)),
         })
     }
 
-    /// The value that `read` gives if the file has the column, or replaces all.
-    fn when_told<T>(&self, column: Column, read: impl FnOnce() -> T) -> Told<T> {
-        if self.columns.tells(column) { Told::Value(read()) } else { Told::Nothing }
+    /// The value that `read` returns if the file has the column or replaces products.
+    fn when_set<T>(&self, column: Column, read: impl FnOnce() -> T) -> FieldUpdate<T> {
+        if self.columns.sets(column) { FieldUpdate::Set(read()) } else { FieldUpdate::Keep }
     }
 
-    /// A picture's address; one that the shop cannot show is remarked on.
+    /// An image URL; notes one that the shop cannot use.
     pub(super) fn image(&self, column: Column, issues: &mut Issues) -> Option<String> {
         let written = self.get(column);
         if written.is_empty() {
@@ -126,13 +126,13 @@ impl RowReader<'_> {
         let url = text::image_url(written);
         if url.is_none() {
             let start: String = written.chars().take(80).collect();
-            self.note(issues, format!("the picture {start:?} is no web address; it is left out"));
+            self.note(issues, format!("the image {start:?} is not a web URL and was not imported"));
         }
         url
     }
 
-    /// Whether a row with the option values of `first` is about nothing but another picture.
-    pub(super) fn only_adds_a_picture(&self, first: &VariantRow) -> bool {
+    /// Whether a row with the option values of `first` only adds an image.
+    pub(super) fn only_adds_an_image(&self, first: &VariantRow) -> bool {
         let price = self.get(Column::Price);
         let same_sku = sku::given(self.get(Column::Sku)).is_ok_and(|sku| sku.is_none() || sku == first.given_sku);
         let same_price = price.is_empty() || Money::parse_decimal(price, self.options.currency) == Ok(first.price);
@@ -151,32 +151,36 @@ impl RowReader<'_> {
         issues.note(self.row.line, Some(self.handle), reason);
     }
 
-    /// The SKU of the row; `None` for one that is no code (any more), which then is told.
+    /// The SKU of the row; `None`, with a note, if it is not a valid code or was reformatted by a spreadsheet.
     fn given_sku(&self, issues: &mut Issues) -> Option<Sku> {
         let written = self.get(Column::Sku);
-        if text::is_ruined(&text::code(written)) {
-            self.note(issues, format!("the SKU {written:?} is what a spreadsheet shows of a number; the code is lost"));
+        if text::is_reformatted(&text::code(written)) {
+            self.note(
+                issues,
+                format!("the SKU {written:?} was reformatted as a number by a spreadsheet; the original is lost"),
+            );
             return None;
         }
         if text::code(written) != text::without_apostrophe(written) {
-            self.note(issues, "characters that nobody sees are left out of the SKU".to_owned());
+            self.note(issues, "invisible characters were removed from the SKU".to_owned());
         }
         sku::given(written).unwrap_or_else(|_| {
             let most = Sku::MAX_CHARS;
-            self.note(issues, format!("the SKU is not 1 to {most} printable characters; one is derived"));
+            self.note(issues, format!("the SKU is not 1 to {most} printable characters; a SKU was derived"));
             None
         })
     }
 
-    fn barcode(&self, issues: &mut Issues) -> Told<Option<String>> {
+    fn barcode(&self, issues: &mut Issues) -> FieldUpdate<Option<String>> {
         let written = self.get(Column::Barcode);
         let code = text::code(written);
-        if text::is_ruined(&code) {
-            let reason = format!("the barcode {written:?} is what a spreadsheet shows of a number; the code is lost");
+        if text::is_reformatted(&code) {
+            let reason =
+                format!("the barcode {written:?} was reformatted as a number by a spreadsheet; the original is lost");
             self.note(issues, reason);
-            return Told::Nothing;
+            return FieldUpdate::Keep;
         }
-        self.when_told(Column::Barcode, || text::optional_text(&code))
+        self.when_set(Column::Barcode, || text::optional_text(&code))
     }
 
     fn bounded_option_values(&self) -> Result<[String; 3], String> {
@@ -184,29 +188,30 @@ impl RowReader<'_> {
         match values.iter().find(|value| value.chars().count() > MAX_OPTION_CHARS) {
             Some(value) => {
                 let start: String = value.chars().take(40).collect();
-                Err(format!("the option value \"{start}...\" has more than {MAX_OPTION_CHARS} characters"))
+                Err(format!("the option value \"{start}...\" is longer than {MAX_OPTION_CHARS} characters"))
             }
             None => Ok(values),
         }
     }
 
-    fn compare_at_price(&self) -> Result<Told<Option<Money>>, String> {
+    fn compare_at_price(&self) -> Result<FieldUpdate<Option<Money>>, String> {
         let written = self.get(Column::CompareAtPrice);
         if written.is_empty() {
-            return Ok(self.when_told(Column::CompareAtPrice, || None));
+            return Ok(self.when_set(Column::CompareAtPrice, || None));
         }
         let former = Money::parse_decimal(written, self.options.currency)
             .map_err(|error| format!("compare-at price: {}", amount_reason(written, self.options.currency, error)))?;
-        Ok(Told::Value(Some(former)))
+        Ok(FieldUpdate::Set(Some(former)))
     }
 
-    fn weight_grams(&self) -> Result<Told<u32>, String> {
+    fn weight_grams(&self) -> Result<FieldUpdate<u32>, String> {
         let written = self.get(Column::Grams);
         if written.is_empty() {
-            return Ok(if self.options.replace { Told::Value(0) } else { Told::Nothing });
+            return Ok(if self.options.replace { FieldUpdate::Set(0) } else { FieldUpdate::Keep });
         }
-        let grams = text::grams(written).ok_or_else(|| format!("weight: {written:?} is no number of grams like 400.5"));
-        grams.map(Told::Value)
+        let grams =
+            text::grams(written).ok_or_else(|| format!("weight: {written:?} is not a number of grams such as 400.5"));
+        grams.map(FieldUpdate::Set)
     }
 
     /// A yes or no; `None` for an empty cell.
@@ -225,20 +230,20 @@ impl RowReader<'_> {
         Ok(match taxable {
             Some(false) => Tax::Class(TaxClass::Exempt),
             _ if reduced => Tax::Class(TaxClass::Reduced),
-            Some(true) if self.columns.tells(Column::TaxCode) => Tax::Class(TaxClass::Standard),
+            Some(true) if self.columns.sets(Column::TaxCode) => Tax::Class(TaxClass::Standard),
             Some(true) => Tax::Taxed,
             None if self.options.replace => Tax::Class(TaxClass::Standard),
             None => Tax::Nothing,
         })
     }
 
-    /// Whether and how stock limits the sale.
+    /// Whether and how stock limits sales.
     fn counting(&self, issues: &mut Issues) -> Result<Counting, String> {
         let (quantity, policy) = (self.get(Column::Quantity), self.get(Column::Policy));
         if policy.eq_ignore_ascii_case("continue") || text::flag(policy) == Some(true) {
             return Ok(Counting::Uncounted);
         }
-        // Where no column tells who counts, a quantity does.
+        // Without a tracker column, a quantity means that the variant is tracked.
         match (self.columns.has(Column::Tracker), self.get(Column::Tracker).is_empty()) {
             (true, true) => return Ok(Counting::Uncounted),
             (false, _) if quantity.is_empty() => return Ok(Counting::Nothing),
@@ -248,10 +253,10 @@ impl RowReader<'_> {
             let has_column = self.columns.has(Column::Quantity);
             return Ok(if has_column { Counting::EmptyQuantity } else { Counting::NoQuantity });
         }
-        let units =
-            text::units(quantity).ok_or_else(|| format!("quantity: {quantity:?} is no number of units like 1000"))?;
+        let units = text::units(quantity)
+            .ok_or_else(|| format!("quantity: {quantity:?} is not a number of units such as 1000"))?;
         if units < 0 {
-            self.note(issues, format!("the quantity {units} counts as 0"));
+            self.note(issues, format!("the quantity {units} was set to 0"));
         }
         let units = units.max(0);
         match u32::try_from(units).ok().filter(|units| *units <= StockLevel::MAX_UNITS) {

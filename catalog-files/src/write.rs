@@ -1,49 +1,50 @@
-//! Lays the products of a file over those of a store: a hundred at a time, and nothing that is there already.
+//! Merges the products of a file into a store, a hundred at a time; skips unchanged products.
 
 use std::collections::{HashMap, HashSet};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
+use super::field_update::FieldUpdate;
 use super::group::{DraftProduct, Outcome};
 use super::issue::Issues;
 use super::merge::{Context, merge};
 use super::parallel::in_parallel;
 use super::retry::{store_reason, with_retries};
-use super::told::Told;
 use super::{CatalogFile, ImportReport, ImportedProduct, LeftOutProduct};
 use shopease_shop::domain::{
     Handle, Inventory, Product, ProductStatus, QuoteLine, SearchTerms, Sku, Tokenizer, Variant,
 };
 use shopease_shop::ports::{Store, StoreError};
 
-/// Products read from the store at once; the port takes no more.
+/// Products read from the store at once; the port's limit.
 const CHUNK: usize = 100;
-/// Products written at the same time.
+/// Products written concurrently.
 const CONCURRENCY: usize = 8;
-/// Variants named in one remark.
+/// Variants named in one note.
 const NAMED: usize = 20;
 
-/// How to write.
+/// Options for writing.
 #[derive(Debug, Clone, Copy)]
 pub struct WriteOptions {
-    /// Set the stock of SKUs that have a level already; else a level, once there, is left to the orders.
+    /// Overwrite the stock of SKUs that already have a level. Otherwise existing levels change only through orders and
+    /// manual corrections.
     pub set_stock: bool,
-    /// Read only, and report what would be done.
+    /// Only read, and report what would change.
     pub dry_run: bool,
 }
 
-/// Where a catalog is written to.
+/// The destination of a catalog.
 #[derive(Clone, Copy)]
 pub struct Target<'a> {
     /// The store.
     pub store: &'a dyn Store,
-    /// By which words its products are found.
+    /// Extracts the search terms of its products.
     pub tokenizer: &'a Tokenizer,
-    /// Why the shop cannot show a product on every front door, if so: a sentence without a full stop.
+    /// Returns why the shop cannot show a product on every front door, if so: a sentence without a full stop.
     pub refuse: &'a (dyn Fn(&Product) -> Option<String> + Send + Sync),
 }
 
-/// What became of one product.
+/// The result of writing one product.
 enum Written {
     Created,
     Updated,
@@ -51,20 +52,20 @@ enum Written {
     Failed(String),
 }
 
-/// A product with what the store had of it.
+/// A product with its stored version.
 struct Ready {
     imported: ImportedProduct,
     stored: Option<Product>,
 }
 
-/// Writes a catalog into a store and calls `progress` with the number of products dealt with so far.
+/// Writes a catalog into a store and calls `progress` with the number of products processed so far.
 ///
-/// A product that the store has exactly so is not written. A SKU that a product outside the file owns stays there with
-/// its stock, and the row that wants it is rejected. Repeating the import, also after a failure in the middle, leads to
-/// the same end.
+/// A product that is already identical in the store is not written. A SKU that belongs to a product outside the file
+/// stays there with its stock, and the row that uses it is rejected. Repeating the import, also after a failure in the
+/// middle, leads to the same result.
 ///
 /// # Errors
-/// [`StoreError`] when the store does not answer, or asks for less load, several times in a row.
+/// [`StoreError`] if the store is unavailable or throttled several times in a row.
 pub async fn import(
     mut file: CatalogFile,
     target: Target<'_>,
@@ -85,7 +86,7 @@ pub async fn import(
         issues,
         file,
         category_titles: HashMap::new(),
-        given_up: HashSet::new(),
+        freed: HashSet::new(),
         postponed: Vec::new(),
         moved: HashMap::new(),
     };
@@ -95,7 +96,7 @@ pub async fn import(
         writer.write_chunk(start..end).await?;
         progress(end);
     }
-    // Only now: another product of the file may have given a SKU free meanwhile.
+    // Written last, because another product of the file may have freed a SKU in the meantime.
     for draft in std::mem::take(&mut writer.postponed) {
         writer.write_last(draft).await?;
     }
@@ -108,11 +109,11 @@ pub(super) struct Writer<'a> {
     pub(super) report: ImportReport,
     pub(super) issues: Issues,
     pub(super) file: CatalogFile,
-    /// One department has one name, whatever order the store is written in.
+    /// One category has one title, whatever the order in which the store is written.
     category_titles: HashMap<Handle, String>,
     /// SKUs that a dry run would have freed.
-    given_up: HashSet<Sku>,
-    /// Products that want a SKU that another one still has.
+    freed: HashSet<Sku>,
+    /// Products that use a SKU which another product still has.
     postponed: Vec<DraftProduct>,
     /// Levels that a dry run would have moved to another SKU.
     pub(super) moved: HashMap<Sku, u32>,
@@ -158,7 +159,7 @@ impl<'a> Writer<'a> {
         self.write(all).await
     }
 
-    /// Writes a product that wanted a SKU of another one: by now it is free, or stays where it is.
+    /// Writes a postponed product: by now the SKU is free, or it stays with the other product.
     async fn write_last(&mut self, draft: DraftProduct) -> Result<(), StoreError> {
         let stored = self.find(std::slice::from_ref(&draft.handle)).await?.remove(&draft.handle);
         let mut kept_elsewhere: HashMap<Sku, Handle> = HashMap::new();
@@ -170,13 +171,13 @@ impl<'a> Writer<'a> {
                 self.issues.append(issues);
                 return self.write(vec![ready]).await;
             }
-            // Each round knows of more: there are no more rounds than SKUs.
+            // Each round excludes at least one more SKU, so there are no more rounds than SKUs.
             self.file.skus.release(new_skus(&ready));
             kept_elsewhere.extend(owners.into_iter().map(|((_, sku), owner)| (sku, owner)));
         }
     }
 
-    /// Lays a draft over the stored product; rejects it when no variant is left.
+    /// Merges a draft with the stored product; rejects it if no variant is left.
     fn merge(
         &mut self,
         draft: &DraftProduct,
@@ -187,7 +188,7 @@ impl<'a> Writer<'a> {
         let context = Context { options: &self.file.options, book: &self.file.skus, kept_elsewhere };
         let Some(mut imported) = merge(draft, stored, &context, &mut issues) else {
             self.issues.append(issues);
-            self.reject(draft.first_line, &draft.handle, "none of its rows has a variant that can be sold".to_owned());
+            self.reject(draft.first_line, &draft.handle, "none of its rows is a valid variant".to_owned());
             return None;
         };
         for variant in &imported.product.variants {
@@ -197,28 +198,29 @@ impl<'a> Writer<'a> {
             let title = self.category_titles.entry(category.handle.clone()).or_insert_with(|| category.title.clone());
             category.title.clone_from(title);
         }
-        if imported.product.status != ProductStatus::Active && draft.is_active == Told::Nothing {
-            let reason = "it is not on sale here and stays so; the file does not say that it is active".to_owned();
+        if imported.product.status != ProductStatus::Active && draft.is_active == FieldUpdate::Keep {
+            let reason = "it is not on sale and stays so, because the file does not mark it as active".to_owned();
             issues.note(draft.first_line, Some(&draft.handle), reason);
         }
         Some((imported, issues))
     }
 
-    /// SKUs that are new to a product but belong to another one: the handles of both, that of the owner last.
+    /// SKUs that are new to a product but belong to another one: maps the handle of the first and the SKU to the
+    /// handle of the owner.
     async fn other_owners(
         &self,
         products: impl Iterator<Item = &Ready>,
     ) -> Result<HashMap<(Handle, Sku), Handle>, StoreError> {
-        let wanted: HashMap<Sku, Handle> = products
+        let requested: HashMap<Sku, Handle> = products
             .flat_map(|ready| new_skus(ready).map(|sku| (sku.clone(), ready.imported.product.handle.clone())))
-            .filter(|(sku, _)| !self.given_up.contains(sku))
+            .filter(|(sku, _)| !self.freed.contains(sku))
             .collect();
-        let skus: Vec<Sku> = wanted.keys().cloned().collect();
+        let skus: Vec<Sku> = requested.keys().cloned().collect();
         let mut owned = HashMap::new();
         for skus in skus.chunks(CHUNK) {
             for owner in with_retries(|| self.store().find_products_by_sku(skus)).await? {
-                let wanted = owner.variants.iter().filter_map(|variant| wanted.get_key_value(&variant.sku));
-                let by_others = wanted.filter(|(_, handle)| **handle != owner.handle);
+                let requested = owner.variants.iter().filter_map(|variant| requested.get_key_value(&variant.sku));
+                let by_others = requested.filter(|(_, handle)| **handle != owner.handle);
                 owned.extend(by_others.map(|(sku, handle)| ((handle.clone(), sku.clone()), owner.handle.clone())));
             }
         }
@@ -226,8 +228,8 @@ impl<'a> Writer<'a> {
     }
 
     async fn write(&mut self, mut products: Vec<Ready>) -> Result<(), StoreError> {
-        self.count_what_has_levels(&mut products).await?;
-        products.retain(|ready| match self.refusal(&ready.imported.product) {
+        self.track_known_levels(&mut products).await?;
+        products.retain(|ready| match self.unsellable_reason(&ready.imported.product) {
             Some(reason) => {
                 self.reject(ready.imported.first_line, &ready.imported.product.handle, reason);
                 false
@@ -235,7 +237,7 @@ impl<'a> Writer<'a> {
             None => true,
         });
         for ready in &products {
-            self.carry_over(&ready.imported).await?;
+            self.move_stock(&ready.imported).await?;
         }
         let (same, changed): (Vec<&Ready>, Vec<&Ready>) =
             products.iter().partition(|ready| ready.stored.as_ref() == Some(&ready.imported.product));
@@ -255,8 +257,8 @@ impl<'a> Writer<'a> {
         self.write_stock(&stock).await
     }
 
-    /// Counts variants of which the file does not know how many there are but the shop does; names the others.
-    async fn count_what_has_levels(&mut self, products: &mut [Ready]) -> Result<(), StoreError> {
+    /// Tracks variants whose quantity the file does not give but whose level the shop has; notes the others.
+    async fn track_known_levels(&mut self, products: &mut [Ready]) -> Result<(), StoreError> {
         let unknown = products.iter().flat_map(|ready| ready.imported.unknown_stock.iter().cloned());
         let levels = self.levels(unknown.collect()).await?;
         for ImportedProduct { product, unknown_stock, first_line, .. } in
@@ -270,7 +272,7 @@ impl<'a> Writer<'a> {
             let uncounted = unknown_stock.iter().filter(|sku| !levels.contains_key(*sku)).count();
             if uncounted > 0 {
                 let reason = format!(
-                    "the quantity of {uncounted} tracked variants is not in the file; they are sold without counting"
+                    "the quantity of {uncounted} tracked variants is not in the file; they are sold without stock tracking"
                 );
                 self.issues.note(*first_line, Some(&product.handle), reason);
             }
@@ -278,8 +280,8 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// Why a product can be stored but not sold on every store and front door.
-    fn refusal(&self, product: &Product) -> Option<String> {
+    /// Why a product cannot be sold on every store and front door, although it could be stored.
+    fn unsellable_reason(&self, product: &Product) -> Option<String> {
         let most = QuoteLine::MAX_STORED_BYTES;
         let too_long = product.variants.iter().find_map(|variant| {
             let bytes = QuoteLine::stored_bytes(product, variant);
@@ -287,14 +289,14 @@ impl<'a> Writer<'a> {
         });
         if let Some((sku, bytes)) = too_long {
             return Some(format!(
-                "an order would keep {bytes} bytes of SKU {sku}, {most} are the most; shorten its title, its option values \
-                 or the address of its picture"
+                "an order would store {bytes} bytes for SKU {sku}; the maximum is {most}. Shorten its title, its option values \
+                 or the URL of its image"
             ));
         }
         (self.target.refuse)(product)
     }
 
-    /// The terms a product is found by; none where nothing will be written.
+    /// The search terms of a product; none in a dry run.
     fn terms(&self, product: &Product) -> SearchTerms {
         if self.options.dry_run { SearchTerms::default() } else { self.target.tokenizer.index(product) }
     }
@@ -307,11 +309,11 @@ impl<'a> Writer<'a> {
                 Err(error) => return Ok(Written::Failed(store_reason(&error))),
             }
         }
-        // Not what the store says: a try whose answer was lost may have created it.
+        // Not the store's result: an attempt whose response was lost may already have created it.
         Ok(if is_new { Written::Created } else { Written::Updated })
     }
 
-    /// Counts the outcome; whether the product is as the file says now.
+    /// Counts the outcome. Returns whether the stored product now matches the file.
     fn count(&mut self, ready: &Ready, outcome: Written) -> bool {
         let Ready { imported, stored } = ready;
         match outcome {
@@ -332,7 +334,7 @@ impl<'a> Writer<'a> {
         }
         if self.options.dry_run {
             let before = stored.iter().flat_map(|product| &product.variants).map(|variant| &variant.sku);
-            self.given_up.extend(before.filter(|sku| imported.product.variant(sku).is_none()).cloned());
+            self.freed.extend(before.filter(|sku| imported.product.variant(sku).is_none()).cloned());
         }
         true
     }
@@ -342,7 +344,7 @@ impl<'a> Writer<'a> {
         self.issues.reject_product(line, handle, reason);
     }
 
-    /// Takes products that the file leaves out off sale, where the store sells them.
+    /// Takes products that the file does not offer off sale, if the store sells them.
     async fn withdraw(&mut self, left_out: &[LeftOutProduct]) -> Result<(), StoreError> {
         let handles: Vec<Handle> = left_out.iter().map(|product| product.handle.clone()).collect();
         let mut existing = self.find(&handles).await?;
@@ -357,7 +359,7 @@ impl<'a> Writer<'a> {
                 with_retries(|| self.store().upsert_product(&stored, &terms)).await?;
             }
             self.report.withdrawn += 1;
-            let reason = "it was on sale and is no longer".to_owned();
+            let reason = "it was on sale and was taken off sale".to_owned();
             self.issues.note(product.first_line, Some(&product.handle), reason);
         }
         Ok(())
@@ -375,7 +377,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// The SKUs of a product that it had not in the store.
+/// The SKUs of a product that its stored version does not have.
 fn new_skus(ready: &Ready) -> impl Iterator<Item = &Sku> {
     let stored: HashSet<&Sku> =
         ready.stored.iter().flat_map(|product| &product.variants).map(|variant| &variant.sku).collect();
@@ -383,7 +385,7 @@ fn new_skus(ready: &Ready) -> impl Iterator<Item = &Sku> {
     skus.filter(move |sku| !stored.contains(sku))
 }
 
-/// Names the variants that are sold no more.
+/// Lists the variants that were taken off sale.
 fn removed_reason(imported: &ImportedProduct) -> String {
     let removed = &imported.removed;
     let name = |variant: &Variant| match variant.title() {
@@ -393,5 +395,5 @@ fn removed_reason(imported: &ImportedProduct) -> String {
     let names: Vec<String> = removed.iter().take(NAMED).map(name).collect();
     let others = removed.len().saturating_sub(NAMED);
     let others = if others > 0 { format!(" and {others} more") } else { String::new() };
-    format!("no longer on sale: {}{others}", names.join(", "))
+    format!("taken off sale: {}{others}", names.join(", "))
 }

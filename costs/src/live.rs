@@ -20,11 +20,20 @@ use crate::deployment::{Deployment, Inputs, Path};
 use crate::measured::Measured;
 use crate::number;
 use crate::price_book::PriceBook;
-use crate::profile::{Egress, Observability, Profile};
+use crate::profile::Profile;
 use crate::report::{Report, build, content, page};
+use crate::terraform::{LogDestination, Stack};
 
 /// Memory sizes that the page offers, MB.
-const MEMORY_MB: [&str; 7] = ["128", "256", "512", "1024", "1769", "2048", "3008"];
+const MEMORY_MB: [&str; 8] = [DEPLOYED, "128", "256", "512", "1024", "1769", "2048", "3008"];
+/// All environments of the profile.
+const ALL: &str = "all";
+/// Choices for the private subnets.
+const EGRESS: [&str; 4] = [DEPLOYED, "one NAT gateway", "a NAT gateway in each zone", "interface endpoints"];
+/// First choice where Terraform decides.
+const DEPLOYED: &str = "as deployed";
+/// Endpoints without which tasks do not start in a network that has no NAT gateway (`terraform/stack/variables.tf`).
+const ENDPOINTS: [&str; 5] = ["ecr.api", "ecr.dkr", "logs", "ssm", "kms"];
 /// Most orders a month that the page computes: what is simulated must end soon.
 const MOST_ORDERS: u64 = 10_000_000;
 
@@ -53,7 +62,7 @@ pub struct Moved {
     minimum_tasks: Option<String>,
     environments: Option<String>,
     egress: Option<String>,
-    observability: Option<String>,
+    logs: Option<String>,
     fargate: Option<String>,
     lambda: Option<String>,
 }
@@ -74,7 +83,7 @@ struct Form {
     memory: Vec<Choice>,
     environments: Vec<Choice>,
     egress: Vec<Choice>,
-    observability: Vec<Choice>,
+    logs: Vec<Choice>,
     fargate: Vec<Choice>,
     lambda: Vec<Choice>,
 }
@@ -179,22 +188,28 @@ impl Moved {
         if let Some(region) = &self.region {
             profile.region.clone_from(region);
         }
-        if let Some(memory) = &self.memory_mb {
-            profile.options.function_memory_mb = read(memory, "memory_mb", Decimal::from(10_240))?;
+        let chosen = |choice: &Option<String>| choice.clone().filter(|choice| choice != DEPLOYED);
+        if let Some(memory) = chosen(&self.memory_mb) {
+            let memory = read(&memory, "memory_mb", Decimal::from(10_240))?;
+            for environment in &mut profile.environments {
+                environment.stack.modules.function_memory_mb.values_mut().for_each(|size| size.0 = memory);
+            }
         }
         if let Some(tasks) = &self.minimum_tasks {
             let tasks = read(tasks, "minimum_tasks", Decimal::from(100))?;
             let production = profile.environments.iter_mut().filter(|environment| environment.name == "prod");
-            production.for_each(|environment| environment.minimum_tasks = tasks);
+            production.for_each(|environment| environment.each_least(|least| *least = tasks));
         }
-        if self.environments.as_deref() == Some("prod") {
-            profile.environments.retain(|environment| environment.name == "prod");
+        if let Some(name) = self.environments.as_deref().filter(|name| *name != ALL) {
+            profile.environments.retain(|environment| environment.name == name);
         }
-        if let Some(egress) = &self.egress {
-            profile.options.egress = choice(egress, "egress")?;
-        }
-        if let Some(observability) = &self.observability {
-            profile.options.observability = choice(observability, "observability")?;
+        for environment in &mut profile.environments {
+            if let Some(egress) = chosen(&self.egress) {
+                move_egress(&mut environment.stack, &egress)?;
+            }
+            if let Some(logs) = chosen(&self.logs) {
+                environment.stack.log_destination = choice::<LogDestination>(&logs, "logs")?;
+            }
         }
         let of = |name: &Option<String>, given: Deployment| match name {
             None => Ok(given),
@@ -204,10 +219,23 @@ impl Moved {
             },
         };
         let pair = [of(&self.fargate, base.pair[0])?, of(&self.lambda, base.pair[1])?];
-        // What the form cannot say, the profile's own rules do.
-        let text = serde_json::to_string(&profile).map_err(|error| error.to_string())?;
-        Ok((Profile::read(&text).map_err(|error| error.to_string())?, pair))
+        profile.check()?;
+        Ok((profile, pair))
     }
+}
+
+fn move_egress(stack: &mut Stack, egress: &str) -> Result<(), String> {
+    stack.egress.interface_endpoints.clear();
+    match egress {
+        "one NAT gateway" => stack.egress.nat_gateways = Decimal::ONE,
+        "a NAT gateway in each zone" => stack.egress.nat_gateways = stack.modules.zones,
+        "interface endpoints" => {
+            stack.egress.nat_gateways = Decimal::ZERO;
+            stack.egress.interface_endpoints = ENDPOINTS.map(str::to_owned).to_vec();
+        }
+        _ => return Err(format!("egress: {egress:?} is not one of {}", EGRESS[1..].join(", "))),
+    }
+    Ok(())
 }
 
 fn read(text: &str, name: &str, most: Decimal) -> Result<Decimal, String> {
@@ -220,36 +248,33 @@ fn choice<T: for<'a> Deserialize<'a>>(text: &str, name: &str) -> Result<T, Strin
 }
 
 fn form(base: &Base, moved: &Moved, profile: &Profile, pair: [Deployment; 2]) -> Form {
-    let choices = |values: Vec<String>, chosen: &str| {
-        values.into_iter().map(|value| Choice { chosen: value == chosen, value }).collect()
-    };
-    let names = |all: &[&str]| all.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-    let word = |value: serde_json::Result<serde_json::Value>| {
-        value.ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+    let choices = |values: &[&str], chosen: &str| -> Vec<Choice> {
+        values.iter().map(|value| Choice { chosen: *value == chosen, value: (*value).to_owned() }).collect()
     };
     let deployments = |path: Path| {
         Deployment::all().into_iter().filter(|one| one.path == path).map(|one| one.name()).collect::<Vec<_>>()
     };
-    let regions = base.book.regions("Lambda", "requests").into_iter().map(str::to_owned).collect();
-    let mut memory = names(&MEMORY_MB);
-    let given = profile.options.function_memory_mb.normalize().to_string();
-    if !memory.contains(&given) {
-        memory.push(given.clone());
-    }
-    let egress = [Egress::Nat, Egress::Endpoints, Egress::Public].map(|one| word(serde_json::to_value(one)));
-    let observability = [Observability::Cloudwatch, Observability::Datadog].map(|one| word(serde_json::to_value(one)));
-    let tasks =
-        profile.environments.iter().find(|one| one.name == "prod").map(|one| one.minimum_tasks.normalize().to_string());
+    let side = |path: Path, chosen: Deployment| {
+        let names = deployments(path);
+        choices(&names.iter().map(String::as_str).collect::<Vec<_>>(), &chosen.name())
+    };
+    let [fargate, lambda] = pair;
+    let of = |given: &Option<String>| given.clone().unwrap_or_else(|| DEPLOYED.to_owned());
+    let environments: Vec<&str> =
+        [ALL].into_iter().chain(base.profile.environments.iter().map(|environment| &*environment.name)).collect();
+    let regions: Vec<&str> = base.book.regions("Lambda", "requests").into_iter().collect();
+    let production = profile.environments.iter().find(|environment| environment.name == "prod");
+    let tasks = production.map(|environment| environment.least(&environment.stack.environment.frontend));
     Form {
         orders: profile.orders_per_month.normalize().to_string(),
         slider: profile.orders_per_month.to_f64().map_or(0.0, f64::log10),
-        minimum_tasks: tasks.unwrap_or_default(),
-        regions: choices(regions, &profile.region),
-        memory: choices(memory, &given),
-        environments: choices(names(&["all", "prod"]), moved.environments.as_deref().unwrap_or("all")),
-        egress: choices(egress.to_vec(), &word(serde_json::to_value(profile.options.egress))),
-        observability: choices(observability.to_vec(), &word(serde_json::to_value(profile.options.observability))),
-        fargate: choices(deployments(Path::Fargate), &pair[0].name()),
-        lambda: choices(deployments(Path::Lambda), &pair[1].name()),
+        minimum_tasks: tasks.map(|tasks| tasks.normalize().to_string()).unwrap_or_default(),
+        regions: choices(&regions, &profile.region),
+        memory: choices(&MEMORY_MB, &of(&moved.memory_mb)),
+        environments: choices(&environments, moved.environments.as_deref().unwrap_or(ALL)),
+        egress: choices(&EGRESS, &of(&moved.egress)),
+        logs: choices(&[DEPLOYED, "cloudwatch", "datadog"], &of(&moved.logs)),
+        fargate: side(Path::Fargate, fargate),
+        lambda: side(Path::Lambda, lambda),
     }
 }

@@ -2,6 +2,7 @@
 //! measured is an assumption, and says so.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,9 @@ use crate::deployment::{Path, Store};
 use crate::line::Known;
 use crate::number;
 
-const BUILT_IN: &str = include_str!("../data/measured.json");
+#[expect(clippy::expect_used, reason = "tests read the file that is compiled in")]
+static BUILT_IN: LazyLock<Measured> =
+    LazyLock::new(|| Measured::read(include_str!("../data/measured.json")).expect("the built-in measured profile"));
 
 /// Everything that was measured in one session.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -134,11 +137,8 @@ pub enum MeasuredError {
 
 impl Measured {
     /// The file that comes with the program.
-    ///
-    /// # Errors
-    /// Never for a build whose tests pass.
-    pub fn built_in() -> Result<Self, MeasuredError> {
-        Self::read(BUILT_IN)
+    pub fn built_in() -> Self {
+        BUILT_IN.clone()
     }
 
     /// Reads a file.

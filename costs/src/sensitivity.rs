@@ -125,13 +125,22 @@ pub const INPUTS: &[Input] = &[
         name: "function_memory_mb",
         about: "memory size of a function",
         from: From::Profile,
-        apply: |p, _, f| p.options.function_memory_mb *= f,
+        apply: |p, _, f| {
+            for environment in &mut p.environments {
+                environment.stack.modules.function_memory_mb.values_mut().for_each(|memory| memory.0 *= f);
+            }
+        },
     },
     Input {
         name: "target_utilization",
         about: "CPU use that target tracking holds",
         from: From::Profile,
-        apply: |p, _, f| p.options.target_utilization = (p.options.target_utilization * f).min(Decimal::ONE),
+        apply: |p, _, f| {
+            for environment in &mut p.environments {
+                let percent = &mut environment.stack.modules.cpu_percent;
+                *percent = (*percent * f).min(Decimal::ONE_HUNDRED);
+            }
+        },
     },
     Input {
         name: "burst",
@@ -141,11 +150,11 @@ pub const INPUTS: &[Input] = &[
     },
     Input {
         name: "minimum_tasks",
-        about: "least tasks of a service, whole",
+        about: "minimum tasks of a service, whole",
         from: From::Profile,
         apply: |p, _, f| {
             for environment in &mut p.environments {
-                environment.minimum_tasks = (environment.minimum_tasks * f).round().max(Decimal::ONE);
+                environment.scale_least(f);
             }
         },
     },
@@ -163,10 +172,10 @@ pub const INPUTS: &[Input] = &[
     },
     Input { name: "data_gb", about: "data in the store", from: From::Profile, apply: |p, _, f| p.data_gb *= f },
     Input {
-        name: "pictures_per_journey",
-        about: "pictures that a browser loads",
+        name: "images_per_journey",
+        about: "images that a browser loads",
         from: From::Profile,
-        apply: |p, _, f| p.pictures_per_journey *= f,
+        apply: |p, _, f| p.images_per_journey *= f,
     },
 ];
 

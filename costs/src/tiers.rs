@@ -36,35 +36,30 @@ pub struct Unpriced {
     pub quantity: Decimal,
 }
 
-/// Splits `quantity` along `tiers`, which are sorted by `from`. A quantity of zero gives one empty slice of the first tier, so
-/// that its line is still shown.
+/// Splits `quantity` along `tiers`, which are sorted by `from`; its units come after `used` others. A quantity of zero gives one
+/// empty slice, so that its line is still shown.
 ///
 /// With tiers of 1.00 up to 300 and 0.90 above, 1,000 units are `300 x 1.00 + 700 x 0.90`.
 ///
 /// # Errors
 /// [`Unpriced`] when a part of the quantity is in no tier: what has no price is not free.
-pub fn split(quantity: Decimal, tiers: &[Tier]) -> Result<Vec<Slice>, Unpriced> {
-    split_from(Decimal::ZERO, quantity, tiers)
-}
-
-/// The same for units that come after `used` others.
-///
-/// # Errors
-/// As [`split`].
-pub fn split_from(used: Decimal, quantity: Decimal, tiers: &[Tier]) -> Result<Vec<Slice>, Unpriced> {
-    let all = used + quantity;
-    let mut slices = Vec::new();
+pub fn split(used: Decimal, quantity: Decimal, tiers: &[Tier]) -> Result<Vec<Slice>, Unpriced> {
+    let (mut reached, mut left) = (used, quantity);
+    let mut slices: Vec<Slice> = Vec::new();
     for (tier, step) in tiers.iter().enumerate() {
-        let begin = step.from.max(used);
-        let end = step.to.map_or(all, |to| to.min(all));
-        let holds_nothing = quantity.is_zero() && slices.is_empty() && step.to.is_none_or(|to| used < to);
-        if end > begin || (holds_nothing && step.from <= used) {
-            slices.push(Slice { tier, quantity: (end - begin).max(Decimal::ZERO), price: step.price });
+        if step.from > reached || (left.is_zero() && !slices.is_empty()) {
+            break;
         }
+        if step.to.is_some_and(|to| to <= reached) {
+            continue;
+        }
+        let in_tier = step.to.map_or(left, |to| left.min(to - reached));
+        slices.push(Slice { tier, quantity: in_tier, price: step.price });
+        left -= in_tier;
+        reached = step.to.unwrap_or(reached);
     }
-    let unpriced = quantity - slices.iter().map(|slice| slice.quantity).sum::<Decimal>();
-    if !unpriced.is_zero() || slices.is_empty() {
-        return Err(Unpriced { unpriced, quantity });
+    if !left.is_zero() || slices.is_empty() {
+        return Err(Unpriced { unpriced: left, quantity });
     }
     Ok(slices)
 }

@@ -1,13 +1,21 @@
-// Moves of an input are sent to the program that serves this page; what it answers replaces the figures. What was open stays open.
+// A changed input is sent to the program that serves this page; its response replaces the results. Open sections stay open.
 'use strict';
 const form = document.getElementById('inputs'), content = document.getElementById('content'), said = document.getElementById('said');
-/** What tells a part of the page from all others, in every answer. */
+const busy = document.getElementById('busy');
+if (!matchMedia('(min-width: 64rem)').matches) document.getElementById('box').open = false;
+/** Shows that results are being computed: a moving bar, a sentence for screen readers, pale results. */
+function work(text) {
+  busy.hidden = !text;
+  content.setAttribute('aria-busy', String(Boolean(text)));
+  if (text) said.textContent = text;
+}
+/** Identifies a part of the page in every response. */
 function path(node) {
   const keys = [];
   for (let each = node; each && each !== content; each = each.parentElement) if (each.dataset.key) keys.push(each.dataset.key);
   return keys.join(' < ');
 }
-/** Puts the parts of an answer in the places of the old ones. Parts that it does not have stay, and are said to be old. */
+/** Replaces the parts that a response has; the others stay, marked as busy. */
 function show(html, whole) {
   const open = new Map([...content.querySelectorAll('details')].map(each => [path(each), each.open]));
   if (whole) content.innerHTML = html;
@@ -22,36 +30,39 @@ function show(html, whole) {
   }
   for (const each of content.querySelectorAll('details')) each.open = open.get(path(each)) ?? each.open;
 }
-async function ask(what, values) {
+async function request(what, values) {
   const response = await fetch('/api/' + what, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(values) });
   const answer = await response.json();
   said.classList.toggle('bad', !response.ok);
   if (!response.ok) { said.textContent = answer.detail; return false; }
   show(answer.html, what === 'report');
   document.title = answer.title;
+  if (what === 'bills') content.removeAttribute('aria-busy');
   said.textContent = answer.said;
   return true;
 }
 let flying = false, again = false;
-/** Bills at once, then the rest; a newer move makes the rest of an older one superfluous. */
+/** Bills first, then the rest; a newer change makes the rest of an older one unnecessary. */
 async function compute() {
   again = true;
   if (flying) return;
   flying = true;
+  work('Computing the bills…');
   while (again) {
     again = false;
     const values = Object.fromEntries([...new FormData(form)].filter(([, value]) => value !== ''));
     try {
-      if (await ask('bills', values)) {
+      if (await request('bills', values)) {
         history.replaceState(null, '', '?' + new URLSearchParams(values));
-        if (!again) await ask('report', values);
+        if (!again) await request('report', values);
       }
     } catch {
       said.classList.add('bad');
-      said.textContent = 'The program that computes does not answer.';
+      said.textContent = 'The server does not respond. Is costs serve still running?';
     }
   }
   flying = false;
+  work('');
 }
 form.addEventListener('input', event => {
   const twin = event.target.dataset.twin && form.elements[event.target.dataset.twin];

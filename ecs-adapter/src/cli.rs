@@ -21,7 +21,8 @@ use crate::serve;
 #[cfg(feature = "rds-iam")]
 use crate::snapshot::{self, SnapshotArgs};
 
-/// An online shop: serves it, and does its operator's work. Everything is configured by SHOPEASE_* variables; see the README.
+/// An online shop: the server and the operator's commands. SHOPEASE_* environment variables configure it; see the
+/// README.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 pub struct Cli {
@@ -35,33 +36,34 @@ pub struct Cli {
 enum Command {
     /// Serve the shop (the default).
     Serve(ServeArgs),
-    /// Read a Shopify product CSV into the store.
+    /// Import products from a Shopify product CSV.
     Import(ImportArgs),
-    /// Create the table or bring the database schema up to date.
+    /// Create the DynamoDB table, or migrate the database schema to this release.
     Migrate,
-    /// Finish payments that no request will finish and deliver events, as the server does every few seconds.
+    /// Process due payments and publish events, as the server does every few seconds.
     Worker(WorkerArgs),
-    /// Check that stock, orders, keys, messages and the payment provider agree. Exit code 1 when something does not.
+    /// Check that stock, orders, idempotency keys, outbox messages, and payments are consistent. Exits with 1 if they
+    /// are not.
     Audit(AuditArgs),
-    /// Serve the test payment provider as a process of its own.
+    /// Run the test payment provider as a separate process.
     FakePayments(FakePaymentsArgs),
-    /// Make an operator's account; the password is read from standard input.
+    /// Create an operator account. The password is read from standard input.
     Operator {
-        /// Email address to sign in with.
+        /// Email address for signing in.
         #[arg(value_parser = email_address)]
         email: EmailAddress,
     },
-    /// Work on the files that pages load: styles, scripts, pictures.
+    /// Manage the static assets of the pages: styles, scripts, images.
     Assets {
         #[command(subcommand)]
         command: AssetsCommand,
     },
-    /// Take a snapshot of the RDS database and wait until it is complete, as before a migration.
+    /// Take a snapshot of the RDS database and wait until it is available, for example before a migration.
     #[cfg(feature = "rds-iam")]
     Snapshot(SnapshotArgs),
-    /// Ask a running shop whether it serves: exit code 0 or 1, for container health checks.
+    /// Check whether a running shop is healthy. Exits with 0 or 1, for container health checks.
     Healthcheck {
-        /// Port of the shop on this machine.
+        /// Port of the shop on localhost.
         #[arg(long, env = "SHOPEASE_HTTP_PORT", default_value_t = serve::DEFAULT_PORT)]
         port: u16,
     },
@@ -69,29 +71,29 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum AssetsCommand {
-    /// Put the assets of this binary into a bucket, for a shop whose `SHOPEASE_ASSETS` names it.
+    /// Upload the assets of this binary to an S3 bucket. Set `SHOPEASE_ASSETS` to the same location to use them.
     Upload {
-        /// Where to, as `s3://bucket/prefix`.
+        /// Destination, as `s3://bucket/prefix`.
         location: S3Location,
-        /// Print every file.
+        /// Print the name of every uploaded file.
         #[arg(long)]
         verbose: bool,
     },
 }
 
-/// How to serve.
+/// Options of `serve`.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
-    /// Which part: pages, API, or both in one process.
+    /// Part of the shop to serve: pages, API, or both in one process.
     #[arg(long, env = "SHOPEASE_ROLE", default_value = "all")]
     pub role: Role,
     /// Port to listen on.
     #[arg(long, env = "SHOPEASE_HTTP_PORT", default_value_t = serve::DEFAULT_PORT)]
     pub port: u16,
-    /// Throw away what is in the data directory (embedded store only) and begin with the demo catalog.
+    /// Delete the data in the data directory and start with the demo catalog (embedded store only).
     #[arg(long)]
     pub fresh: bool,
-    /// Bring the store's schema up to date first (the embedded store always is).
+    /// Migrate the store first (the embedded store always does).
     #[arg(long)]
     pub migrate: bool,
     /// Load the demo catalog if the store has no products (the embedded store always does).
@@ -99,20 +101,20 @@ pub struct ServeArgs {
     pub demo: bool,
 }
 
-/// Parts of the shop that a task serves.
+/// Parts of the shop that a process can serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Role {
-    /// Pages; reaches the backend at `SHOPEASE_BACKEND_URL`.
+    /// Pages; calls the backend at `SHOPEASE_BACKEND_URL`.
     Frontend,
-    /// JSON API over the store.
+    /// JSON API, with the store.
     Backend,
-    /// Both over the store.
+    /// Pages and JSON API, with the store.
     All,
 }
 
 /// Runs a command.
 pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    // The check of a task's health says all it has to say by how it ends, and is started every few seconds.
+    // A health check reports by its exit code alone, and runs every few seconds.
     if !matches!(cli.command, Some(Command::Healthcheck { .. })) {
         telemetry::init(&ProcessEnv);
     }
@@ -128,7 +130,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Worker(args)) => operations::work(args).await,
         Some(Command::Audit(args)) => operations::audit(args).await,
         Some(Command::FakePayments(args)) => operations::fake_payments(args).await,
-        Some(Command::Operator { email }) => make_operator(email).await,
+        Some(Command::Operator { email }) => add_operator(email).await,
         Some(Command::Assets { command: AssetsCommand::Upload { location, verbose } }) => {
             operations::upload_assets(&location, verbose).await
         }
@@ -138,19 +140,22 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     }
 }
 
-async fn make_operator(email: EmailAddress) -> anyhow::Result<ExitCode> {
+async fn add_operator(email: EmailAddress) -> anyhow::Result<ExitCode> {
     let open = open::store(&Settings::load(false).await?).await?;
     let mut password = String::new();
-    std::io::stdin().take(1024).read_to_string(&mut password).context("no password on standard input")?;
+    std::io::stdin()
+        .take(1024)
+        .read_to_string(&mut password)
+        .context("cannot read the password from standard input")?;
     let password = password.trim_end_matches(['\r', '\n']).to_owned();
     let created = create_operator(&*open.store, &SystemClock, &SystemIds, email.clone(), password).await;
-    created.map_err(in_words)?;
-    println!("{email} can sign in at /login and work at /admin.");
+    created.map_err(describe)?;
+    println!("{email} can sign in at /login and use /admin.");
     Ok(ExitCode::SUCCESS)
 }
 
-/// A failure as a sentence; what failed in the store stays behind it.
-fn in_words(error: ShopError) -> anyhow::Error {
+/// Converts a failure into a sentence for the operator; a store failure stays attached as its cause.
+fn describe(error: ShopError) -> anyhow::Error {
     let text = failure_text(&error);
     match error {
         ShopError::Unavailable { .. } | ShopError::Internal(_) => anyhow::Error::new(error).context(text),
@@ -162,17 +167,17 @@ fn email_address(text: &str) -> Result<EmailAddress, &'static str> {
     text.parse().map_err(|_| "not an email address of at most 254 characters")
 }
 
-/// A plain socket, so that the check needs no HTTP client and starts in a millisecond.
+/// Uses a plain socket: it needs no HTTP client and starts in a millisecond.
 fn healthcheck(port: u16) -> anyhow::Result<ExitCode> {
     use std::io::Write as _;
     let timeout = Duration::from_secs(2);
     let mut socket = std::net::TcpStream::connect_timeout(&([127, 0, 0, 1], port).into(), timeout)?;
     socket.set_read_timeout(Some(timeout))?;
     socket.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
-    let mut answer = String::new();
-    socket.take(4096).read_to_string(&mut answer)?;
-    if !answer.starts_with("HTTP/1.1 200 ") {
-        bail!("not healthy: {}", answer.lines().next().unwrap_or("no answer"));
+    let mut response = String::new();
+    socket.take(4096).read_to_string(&mut response)?;
+    if !response.starts_with("HTTP/1.1 200 ") {
+        bail!("not healthy: {}", response.lines().next().unwrap_or("empty response"));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,11 +1,10 @@
-//! `shopease import`: a Shopify product export into the store of this shop.
+//! `shopease import`: imports a Shopify product export into the shop's store.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use indicatif::{ProgressBar, ProgressStyle};
 use shopease_catalog_files::{
     CatalogFile, FileEncoding, ImportOptions, ImportReport, MAX_FILE_BYTES, Target, WriteOptions, import, read,
 };
@@ -20,62 +19,64 @@ const EXAMPLES: &str = "The store is that of the shop: SHOPEASE_STORE (embedded,
 SHOPEASE_DATABASE_URL or SHOPEASE_DYNAMODB_TABLE. SHOPEASE_CURRENCY is the shop's currency.
 
 Examples:
-  shopease import products.csv --dry-run           what would happen
-  shopease import products.csv --currency SEK      prices of the file are in kronor
-  shopease import prices.csv                       columns Handle, Variant SKU, Variant Price: only prices change";
+  shopease import products.csv --dry-run           show what would change
+  shopease import products.csv --currency SEK      the file's prices are in kronor
+  shopease import prices.csv                       columns Handle, Variant SKU, Variant Price: update prices only";
 
-/// Read a Shopify product export (CSV) into the store.
+/// Import a Shopify product export (CSV).
 ///
-/// Products are known by their handle, variants by their SKU or, without one, by their option values: a second run of the
-/// same file changes nothing. A column that is not in the file changes nothing of a product that exists, and a variant that
-/// the file does not name stays on sale; --replace makes products what the file says and nothing else. Stock that the
-/// shop counts stays as it is (--set-stock takes over the file's). Products that the file does not publish are left out, and
-/// taken off sale if they were sold here.
+/// Products are matched by handle; variants by SKU or, if they have none, by option values. Importing the same file
+/// twice changes nothing. Columns that are not in the file leave existing products unchanged, and variants that are not
+/// in the file stay on sale; --replace makes each product exactly match the file. Stock that the shop already tracks
+/// stays unchanged; --set-stock overwrites it with the file's quantities. Products that the file marks as unpublished
+/// are not imported, and are taken off sale if the shop sells them.
 ///
-/// A price, quantity, weight or yes/no that cannot be read rejects its row. Rows that cannot be used are reported with their
-/// line; the others are imported all the same. The exit code is 0 also then, unless --strict is given; it is 1 when the file cannot
-/// be read or the store does not answer (run again: what was written stays).
+/// A row with a price, quantity, weight, or yes/no value that cannot be read is rejected and reported with its line
+/// number; all other rows are imported. The exit code is 0 even if rows were rejected, unless --strict is given. It is
+/// 1 if the file cannot be read or the store is unavailable; products written before the failure are kept, and the
+/// import can be run again.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a command-line flag")]
 pub struct ImportArgs {
-    /// The file, as Shopify exports it (CSV; prices are required, other columns may be left out).
+    /// The CSV file, as exported by Shopify. Prices are required; other columns are optional.
     file: PathBuf,
     /// Currency of the prices in the file [default: the shop's].
     #[arg(long, value_name = "CODE", value_parser = currency)]
     currency: Option<Currency>,
-    /// Units of tracked variants that the shop does not count yet and whose quantity the file leaves open; without this they are sold
-    /// without counting (no such column in the file) or are sold out (an empty cell).
+    /// Initial stock of tracked variants that the shop does not track yet and whose quantity the file does not give.
+    /// Without this option, they are sold without stock tracking if the file has no quantity column, and are sold out
+    /// if their cell is empty.
     #[arg(long, value_name = "UNITS")]
     default_stock: Option<u32>,
-    /// Set the stock of SKUs whose stock the shop tracks already; without this, their stock stays as it is.
+    /// Overwrite the stock of SKUs that the shop already tracks. Without this option, their stock is unchanged.
     #[arg(long)]
     set_stock: bool,
-    /// Make each product of the file what the file says and nothing else: empty what it has no column for, and take
-    /// variants that it does not name off sale. The report names them.
+    /// Make each product exactly match the file: clear fields that have no column, and take variants that are not in
+    /// the file off sale. The report lists those variants.
     #[arg(long)]
     replace: bool,
-    /// Encoding of the file, for example windows-1250 [default: UTF-8, or what looks right].
+    /// Encoding of the file, for example windows-1250 [default: detected, UTF-8 first].
     #[arg(long, value_name = "NAME")]
     encoding: Option<FileEncoding>,
-    /// Only report what would be done; nothing is written, no directory or database is created.
+    /// Report what would change; write nothing, and create no directory or database.
     #[arg(long)]
     dry_run: bool,
-    /// Print the whole report as JSON.
+    /// Print the full report as JSON.
     #[arg(long)]
     json: bool,
-    /// Exit with 1 when any row was rejected.
+    /// Exit with 1 if any row was rejected.
     #[arg(long)]
     strict: bool,
 }
 
-/// Runs the command: the report goes to standard output, the progress to the terminal.
+/// Runs the command. The report goes to standard output, the progress bar to the terminal.
 ///
 /// # Errors
-/// When the file cannot be read, is no product export, or the store does not answer.
+/// If the file cannot be read, is not a product export, or the store is unavailable.
 pub async fn run(args: ImportArgs) -> anyhow::Result<ExitCode> {
     let settings = Settings::load(false).await?;
-    // First, so that a wrong file creates no store.
+    // Read first, so that an unusable file creates no store.
     let catalog = read_file(&args, &settings.shop)?;
     let open = if args.dry_run { open::store_to_read(&settings).await? } else { open::store(&settings).await? };
     let report = write(catalog, &args, &settings.shop, &open.store).await?;
@@ -112,23 +113,29 @@ async fn write(
     shop: &ShopConfig,
     store: &SharedStore,
 ) -> anyhow::Result<ImportReport> {
-    // Drawn on standard error, and only when that is a terminal.
-    let bar = ProgressBar::new(catalog.products() as u64).with_style(style()?);
+    let (products, shown) = (catalog.products(), io::stderr().is_terminal());
+    let progress = |done: usize| {
+        if shown {
+            eprint!("\r{done} of {products} products");
+        }
+    };
     let options = WriteOptions { set_stock: args.set_stock, dry_run: args.dry_run };
     let tokenizer = Tokenizer::new(shop.language);
     let target = Target { store: &**store, tokenizer: &tokenizer, refuse: &refuse_product };
-    let mut report = import(catalog, target, options, &|done| bar.set_position(done as u64))
+    let mut report = import(catalog, target, options, &progress)
         .await
-        .context("the store does not answer; run the import again, what was written stays")?;
-    bar.finish_and_clear();
+        .context("the store is unavailable; run the import again (products already written are kept)")?;
+    if shown {
+        eprintln!();
+    }
     report.warnings.extend(shop.pricing.shipping.gap_of(args.currency.unwrap_or(shop.currency)));
     Ok(report)
 }
 
-/// Loads a catalog that the shop brings along; gives the number of products on sale from it.
+/// Imports a catalog that ships with the shop. Returns the number of its products that are on sale.
 ///
 /// # Errors
-/// When it is no product export, a row of it cannot be used, or the store does not answer.
+/// If it is not a product export, one of its rows is rejected, or the store is unavailable.
 pub async fn load(bytes: &[u8], shop: &ShopConfig, store: &SharedStore, clock: &dyn Clock) -> anyhow::Result<usize> {
     let options = ImportOptions {
         currency: shop.currency,
@@ -149,8 +156,4 @@ pub async fn load(bytes: &[u8], shop: &ShopConfig, store: &SharedStore, clock: &
 
 fn currency(code: &str) -> Result<Currency, &'static str> {
     code.parse().map_err(|_| "not an ISO 4217 code such as EUR")
-}
-
-fn style() -> anyhow::Result<ProgressStyle> {
-    Ok(ProgressStyle::with_template("{bar:40} {pos}/{len} products, {elapsed} ({eta} left)")?)
 }

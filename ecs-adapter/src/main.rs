@@ -1,4 +1,4 @@
-//! `shopease`: the shop as an HTTP server, and the commands of its operator.
+//! `shopease`: the shop as an HTTP server, and the operator's commands.
 
 mod cli;
 mod demo;
@@ -18,7 +18,7 @@ use clap::Parser as _;
 async fn main() -> ExitCode {
     match cli::run(cli::Cli::parse()).await {
         Ok(code) => code,
-        // Who reads has read enough, as `head` does: what a shell says of a program that ended so.
+        // The reader of the pipe closed it, as `head` does. Exit with the code that a shell reports for SIGPIPE.
         Err(error) if is_broken_pipe(&error) => ExitCode::from(128 + 13),
         Err(error) => {
             eprintln!("shopease: {}", in_one_line(&error));
@@ -27,7 +27,8 @@ async fn main() -> ExitCode {
     }
 }
 
-/// An error with its causes, each said once: some drivers repeat their cause in their own text.
+/// Formats an error and its causes on one line. Skips a cause whose text its parent already contains, as some drivers
+/// do.
 fn in_one_line(error: &anyhow::Error) -> String {
     let mut line = String::new();
     for cause in error.chain().map(ToString::to_string) {
@@ -49,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cause_is_said_once() {
+    fn a_repeated_cause_is_printed_once() {
         let cause = std::io::Error::other("refused");
         let error = anyhow::Error::new(cause).context("cannot connect: refused").context("no store");
         assert_eq!(in_one_line(&error), "no store: cannot connect: refused");

@@ -1,11 +1,11 @@
-//! From the environment to an open store.
+//! Opens the store and other backends that the environment configures.
 
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use shopease_aws::AssetsConfig;
 use shopease_events::EventsConfig;
-use shopease_payments::{LedgerHome, OpenPayments, PaymentsConfig};
+use shopease_payments::{LocalLedgerOptions, OpenPayments, PaymentsConfig};
 use shopease_process::config::Reader;
 use shopease_shared::config::HttpConfig;
 use shopease_shared::http::AddressSource;
@@ -15,44 +15,44 @@ use shopease_storage::{OpenStore, StoreConfig};
 
 use crate::demo;
 
-/// Everything the environment says.
+/// Settings from the environment.
 pub struct Settings {
-    /// Which store.
+    /// The configured store.
     pub store: StoreConfig,
-    /// How the shop sells.
+    /// Pricing, tax, and shipping.
     pub shop: ShopConfig,
-    /// How the shop shows itself.
+    /// Appearance of the shop.
     pub http: HttpConfig,
-    /// How the shop is paid; absent in a frontend, whose backend knows.
+    /// The payment provider; `None` in a frontend, where the backend handles payments.
     pub payments: Option<PaymentsConfig>,
-    /// How often the worker looks for something to finish, in seconds; 0: never, another process does.
+    /// Interval of the worker in seconds; 0 if another process runs it.
     pub worker_seconds: u64,
-    /// Where the worker delivers events.
+    /// Destination of events.
     pub events: EventsConfig,
-    /// Where assets come from.
+    /// Source of assets.
     pub assets: AssetsConfig,
-    /// Whether the shop's address was given; else it is this port of localhost.
+    /// Whether the shop's public URL is configured; otherwise it is this port on localhost.
     pub has_public_url: bool,
-    /// Where the frontend finds the backend.
+    /// URL of the backend, for a frontend.
     pub backend_url: Option<String>,
-    /// How long a stopping process keeps serving while load balancers notice.
+    /// How long a stopping process keeps serving while load balancers deregister it.
     pub drain_seconds: u64,
-    /// Connections at once.
+    /// Maximum number of concurrent connections.
     pub connections: u32,
-    /// How clients' addresses are known.
+    /// How client addresses are determined.
     pub addresses: AddressSource,
 }
 
-/// Longest drain: what follows it must end before ECS kills, 30 s after the signal.
+/// Longest drain. The steps after it must end before ECS kills the process, 30 s after the signal.
 const MAX_DRAIN_SECONDS: u64 = 15;
-/// Connections at once: each is an open file, and containers often may have 1,024 of them.
+/// Maximum number of concurrent connections. Each uses an open file, and containers often have a limit of 1,024.
 const CONNECTIONS: u32 = 768;
 
 impl Settings {
-    /// Reads the environment and the parameters that it refers to; `has_shop` unless the process is a frontend.
+    /// Reads the environment and the parameters that it refers to. `has_shop` is false for a frontend.
     ///
     /// # Errors
-    /// When the parameters cannot be read, and every problem with its variable.
+    /// If the parameters cannot be read, or a variable is invalid; every problem is reported with its variable.
     pub async fn load(has_shop: bool) -> anyhow::Result<Self> {
         let env = shopease_aws::environment(ProcessEnv).await?;
         let settings = Self::read(&env, has_shop)?;
@@ -82,7 +82,7 @@ impl Settings {
         }
         let connections = reader.or("SHOPEASE_CONNECTIONS", CONNECTIONS);
         if connections == 0 {
-            reader.problem("SHOPEASE_CONNECTIONS", "must be more than 0");
+            reader.problem("SHOPEASE_CONNECTIONS", "must be greater than 0");
         }
         let addresses = reader.or("SHOPEASE_CLIENT_ADDRESS", AddressSource::Socket);
         reader.finish()?;
@@ -104,49 +104,50 @@ impl Settings {
     }
 }
 
-/// Opens the configured store, which has its tables.
+/// Opens the configured store and checks that it has its tables.
 ///
 /// # Errors
-/// When it cannot be reached, was not migrated, or its data directory is in use or has lost its store.
+/// If it cannot be reached, has not been migrated, its data directory is in use, or its data directory has lost its store.
 pub async fn store(settings: &Settings) -> anyhow::Result<OpenStore> {
     let open = store_to_migrate(settings).await?;
     open.check_tables().await.context("the store cannot be opened")?;
     Ok(open)
 }
 
-/// Opens the configured store, whose tables may be missing.
+/// Opens the configured store, whose tables may not exist yet.
 ///
 /// # Errors
-/// When it cannot be reached, or its data directory is in use or has lost its store.
+/// If it cannot be reached, its data directory is in use, or its data directory has lost its store.
 pub async fn store_to_migrate(settings: &Settings) -> anyhow::Result<OpenStore> {
-    demo::refuse_lost_orders(&settings.store)?;
+    demo::check_for_lost_orders(&settings.store)?;
     shopease_storage::open(settings.store.clone(), &ProcessEnv, Arc::new(SystemIds))
         .await
         .context("the store cannot be opened")
 }
 
-/// Opens the configured store for reading: an embedded one that does not exist yet is empty, and not created.
+/// Opens the configured store for reading. An embedded store that does not exist yet is treated as empty and is not
+/// created.
 ///
 /// # Errors
-/// When it cannot be reached, or its data directory is in use.
+/// If it cannot be reached, or its data directory is in use.
 pub async fn store_to_read(settings: &Settings) -> anyhow::Result<OpenStore> {
     shopease_storage::open(settings.store.clone().to_read(), &ProcessEnv, Arc::new(SystemIds))
         .await
         .context("the store cannot be opened")
 }
 
-/// Opens the configured place for events.
+/// Opens the configured destination of events.
 ///
 /// # Errors
-/// When its address is not one.
+/// If its address is invalid.
 pub async fn events(settings: &Settings) -> anyhow::Result<Arc<dyn EventSink>> {
     shopease_events::open(&settings.events).await.map_err(anyhow::Error::msg)
 }
 
-/// Opens the configured place for assets.
+/// Opens the configured source of assets.
 ///
 /// # Errors
-/// When the process does not know how to reach it.
+/// If this binary does not support it.
 pub async fn assets(settings: &Settings) -> anyhow::Result<Arc<dyn AssetStore>> {
     shopease_aws::open_assets(&settings.assets, &ProcessEnv).await.map_err(anyhow::Error::msg)
 }
@@ -154,9 +155,9 @@ pub async fn assets(settings: &Settings) -> anyhow::Result<Arc<dyn AssetStore>> 
 /// Opens the configured payment provider.
 ///
 /// # Errors
-/// When it is not configured, or cannot be opened.
+/// If it is not configured or cannot be opened.
 pub async fn payments(settings: &Settings, bank_page: bool) -> anyhow::Result<OpenPayments> {
     let config = settings.payments.clone().context("no payment provider is configured")?;
     let journal = demo::data_directory(&settings.store).map(|directory| directory.join(demo::PAYMENTS_FILE));
-    shopease_payments::open(config, LedgerHome { journal, bank_page }).await.map_err(anyhow::Error::msg)
+    shopease_payments::open(config, LocalLedgerOptions { journal, bank_page }).await.map_err(anyhow::Error::msg)
 }

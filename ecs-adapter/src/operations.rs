@@ -1,4 +1,4 @@
-//! The operator's commands beside serving: the worker, the audit, the test payment provider.
+//! Operator commands other than `serve`: the worker, the audit, the test payment provider, asset uploads.
 
 use std::io::Write as _;
 use std::net::IpAddr;
@@ -18,10 +18,10 @@ use tokio::net::TcpListener;
 
 use crate::open::{self, Settings};
 
-/// How to work.
+/// Options of `worker`.
 #[derive(Debug, clap::Args)]
 pub struct WorkerArgs {
-    /// Do what is due now, print what was done, and end.
+    /// Process due work once, print a summary, and exit.
     #[arg(long)]
     once: bool,
 }
@@ -29,7 +29,7 @@ pub struct WorkerArgs {
 /// Runs the worker.
 ///
 /// # Errors
-/// When the configuration or the store is unusable.
+/// If the configuration is invalid or the store is unavailable.
 pub async fn work(args: WorkerArgs) -> anyhow::Result<ExitCode> {
     telemetry::metrics::start(&ProcessEnv).map_err(anyhow::Error::msg)?;
     let settings = Settings::load(true).await?;
@@ -52,10 +52,10 @@ pub async fn work(args: WorkerArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// How to audit.
+/// Options of `audit`.
 #[derive(Debug, clap::Args)]
 pub struct AuditArgs {
-    /// Also report everything that is still open: for a shop that is at rest.
+    /// Also report everything that is still in progress. For a shop with no activity.
     #[arg(long)]
     settled: bool,
     /// Print the report as JSON.
@@ -63,10 +63,10 @@ pub struct AuditArgs {
     json: bool,
 }
 
-/// Reads the whole store and compares it with itself and with the payment provider.
+/// Reads the whole store and checks it for consistency, internally and with the payment provider.
 ///
 /// # Errors
-/// When the configuration is unusable or the store cannot be read.
+/// If the configuration is invalid or the store cannot be read.
 pub async fn audit(args: AuditArgs) -> anyhow::Result<ExitCode> {
     let settings = Settings::load(true).await?;
     let open = open::store(&settings).await?;
@@ -80,73 +80,77 @@ pub async fn audit(args: AuditArgs) -> anyhow::Result<ExitCode> {
         let (messages, intents) = (report.messages, report.intents);
         writeln!(
             out,
-            "Read {orders} orders, {variants} variants, {messages} messages; asked about {intents} payments."
+            "Read {orders} orders, {variants} variants, {messages} messages; checked {intents} payments with the provider."
         )?;
         for violation in &report.violations {
             writeln!(out, "  {violation}")?;
         }
         match report.violations.len() {
-            0 => writeln!(out, "Everything agrees.")?,
-            1 => writeln!(out, "1 thing does not agree.")?,
-            count => writeln!(out, "{count} things do not agree.")?,
+            0 => writeln!(out, "No inconsistencies found.")?,
+            1 => writeln!(out, "1 inconsistency found.")?,
+            count => writeln!(out, "{count} inconsistencies found.")?,
         }
     }
     Ok(if report.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Puts the assets of this binary into a bucket.
+/// Uploads the assets of this binary to a bucket.
 ///
 /// # Errors
-/// When a file cannot be put.
+/// If a file cannot be uploaded.
 pub async fn upload_assets(location: &S3Location, verbose: bool) -> anyhow::Result<ExitCode> {
     let mut out = std::io::stdout();
     let uploaded = shopease_aws::upload(location, &ProcessEnv, |named| {
         if verbose {
             let (path, content_type, bytes) = (&named.path, named.content_type, named.asset.body.len());
-            // Who does not read the list wants the files all the same.
+            // The upload continues even if the reader of standard output has gone.
             let _ = writeln!(std::io::stdout(), "{location}{path}  {content_type}  {bytes} bytes");
         }
     })
     .await?;
-    writeln!(out, "{} files, {} bytes: use them with SHOPEASE_ASSETS={location}", uploaded.files, uploaded.bytes)?;
+    writeln!(
+        out,
+        "{} files, {} bytes uploaded. To use them, set SHOPEASE_ASSETS={location}",
+        uploaded.files, uploaded.bytes
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// How to serve the test payment provider.
+/// Options of `fake-payments`.
 #[derive(Debug, clap::Args)]
 pub struct FakePaymentsArgs {
-    /// Address to listen on: this machine only, unless told otherwise. Who reaches it may do anything with its ledger.
+    /// Address to listen on. The default accepts connections from this machine only; any client can change the ledger.
     #[arg(long, default_value = "127.0.0.1")]
     host: IpAddr,
     /// Port to listen on.
     #[arg(long, default_value_t = 8090)]
     port: u16,
-    /// Where browsers find it [default: its port of localhost].
+    /// URL of the provider for browsers [default: its port on localhost].
     #[arg(long)]
     public_url: Option<String>,
-    /// File that keeps the ledger; memory only without.
+    /// File that stores the ledger. Without it, the ledger is kept in memory only.
     #[arg(long)]
     journal: Option<PathBuf>,
-    /// Where to send webhooks, the shop's `/api/v1/payments/webhooks`. They are signed with
+    /// URL that receives webhooks: the shop's `/api/v1/payments/webhooks`. They are signed with
     /// `SHOPEASE_PAYMENT_WEBHOOK_SECRET`.
     #[arg(long)]
     webhook_url: Option<String>,
-    /// How long authorized money is held.
+    /// How long an authorization is valid.
     #[arg(long, default_value_t = 604_800)]
     hold_seconds: u32,
 }
 
-/// Serves the test payment provider until a signal.
+/// Serves the test payment provider until SIGTERM or Ctrl-C.
 ///
 /// # Errors
-/// When the port or the journal cannot be used.
+/// If the port or the journal cannot be used.
 pub async fn fake_payments(args: FakePaymentsArgs) -> anyhow::Result<ExitCode> {
     let hold = Duration::from_secs(args.hold_seconds.into()).try_into()?;
     let config = LedgerConfig { hold, journal: args.journal };
     let ledger = Ledger::open(&config, Arc::new(SystemClock), Arc::new(SystemIds))?;
     let listener = TcpListener::bind((args.host, args.port))
         .await
-        .with_context(|| format!("{} port {} cannot be used (--port chooses another)", args.host, args.port))?;
+        .with_context(|| format!("{} port {} cannot be used (choose another with --port)", args.host, args.port))?;
     let port = listener.local_addr()?.port();
     let webhook = match args.webhook_url {
         Some(url) => {
@@ -157,7 +161,9 @@ pub async fn fake_payments(args: FakePaymentsArgs) -> anyhow::Result<ExitCode> {
         None => None,
     };
     let public_url = args.public_url.unwrap_or_else(|| format!("http://localhost:{port}"));
-    println!("The test payment provider is at {public_url}; give the shop SHOPEASE_FAKE_PAYMENTS_URL={public_url}");
+    println!(
+        "The test payment provider is at {public_url}. Start the shop with SHOPEASE_FAKE_PAYMENTS_URL={public_url}"
+    );
     let config = ServiceConfig { public_url, webhook, ..ServiceConfig::default() };
     tokio::select! {
         served = serve(listener, ledger, config) => served?,

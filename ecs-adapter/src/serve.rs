@@ -1,4 +1,4 @@
-//! Serving: compose the shop for a role, listen, stop in good order.
+//! `shopease serve`: composes the shop for a role, listens, and shuts down gracefully.
 
 use std::io::IsTerminal as _;
 use std::path::Path;
@@ -21,19 +21,19 @@ use crate::demo::{self, Operator};
 use crate::open::{self, Settings};
 use crate::server::{self, ServerConfig};
 
-/// Port when none is given.
+/// Default port.
 pub const DEFAULT_PORT: u16 = 8080;
 
 /// Serves until SIGTERM or Ctrl-C.
 ///
 /// # Errors
-/// When the configuration, the store or the port is unusable.
+/// If the configuration is invalid, or the store or the port cannot be used.
 pub async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     telemetry::metrics::start(&ProcessEnv).map_err(anyhow::Error::msg)?;
     let mut settings = Settings::load(args.role != Role::Frontend).await?;
     let listener = TcpListener::bind(("0.0.0.0", args.port))
         .await
-        .with_context(|| format!("port {} cannot be used (SHOPEASE_HTTP_PORT chooses another)", args.port))?;
+        .with_context(|| format!("port {} cannot be used (choose another with SHOPEASE_HTTP_PORT)", args.port))?;
     let port = listener.local_addr()?.port();
     if !settings.has_public_url {
         settings.shop.public_url = format!("http://localhost:{port}");
@@ -58,11 +58,11 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What lives behind the router of a process that has a store.
+/// What the router of a process with a store needs behind it.
 struct Backing {
     open: OpenStore,
     operator: Option<Operator>,
-    /// Whether it was asked to begin with products, and has none.
+    /// Whether the demo catalog was requested but the shop has no products.
     is_empty: bool,
 }
 
@@ -111,7 +111,7 @@ async fn compose(args: &ServeArgs, settings: &mut Settings) -> anyhow::Result<(A
     Ok((app, Some(Backing { open, operator, is_empty })))
 }
 
-/// Tells a person where the shop is and what to try; a machine gets one log line.
+/// Prints the URLs of the shop on a terminal; writes one log line otherwise.
 fn announce(args: &ServeArgs, port: u16, settings: &Settings, backing: Option<&Backing>) {
     tracing::info!(port, role = ?args.role, "serving");
     let Some(Backing { open, operator, is_empty }) = backing else { return };
@@ -120,14 +120,15 @@ fn announce(args: &ServeArgs, port: u16, settings: &Settings, backing: Option<&B
     }
     println!("\n  {} is open: http://localhost:{port}\n", settings.http.shop_name);
     if *is_empty {
-        println!("  Next  stop it and run `shopease import products.csv`: there are no products yet");
+        println!("  Next  the shop has no products: stop it and run `shopease import products.csv`");
     } else {
         println!("  Try   search for \"linen\", choose a variant, check out with a test card");
     }
     println!("        http://localhost:{port}/api/docs    the JSON API");
     if let Some(operator) = operator {
-        let password = operator.password.as_deref().unwrap_or("as before: only the first banners show it");
-        println!("        http://localhost:{port}/admin       as {} with password {password}", operator.email);
+        let password = operator.password.as_ref().map(|password| format!("with password {password}"));
+        let password = password.as_deref().unwrap_or("(the password is shown until the first sign-in)");
+        println!("        http://localhost:{port}/admin       as {} {password}", operator.email);
     }
     if let Some(directory) = demo::data_directory(&settings.store) {
         println!("  Data  {} (kept between runs; --fresh starts over)", directory.display());
@@ -138,12 +139,12 @@ fn announce(args: &ServeArgs, port: u16, settings: &Settings, backing: Option<&B
     println!("  Stop  Ctrl-C\n");
 }
 
-/// Ends with SIGTERM or Ctrl-C.
+/// Returns on SIGTERM or Ctrl-C.
 pub async fn wait_for_signal() {
     let mut terminate = match signal(SignalKind::terminate()) {
         Ok(terminate) => terminate,
         Err(error) => {
-            tracing::error!(%error, "SIGTERM cannot be caught");
+            tracing::error!(%error, "cannot install the SIGTERM handler");
             return std::future::pending().await;
         }
     };

@@ -1,5 +1,5 @@
-//! Connections: how many, how long each may idle or dawdle, and how they end when the process stops. ADR 11 has the
-//! order of a stop.
+//! HTTP connections: how many, how long they may be idle or slow, and how they end when the process stops. ADR 11
+//! describes the shutdown sequence.
 
 use std::io;
 use std::net::SocketAddr;
@@ -21,40 +21,40 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt as _;
 
-/// How long an idle connection is kept: longer than a load balancer keeps its side (60 s), so that it never sends a
-/// request on a connection that is being closed. Also the longest wait for the header of a later request.
+/// How long an idle connection is kept. Longer than a load balancer keeps its side (60 s), so that the load balancer
+/// never sends a request on a connection that is being closed. Also the longest wait for the header of a later request.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// Longest wait for a client to take a part of its answer.
+/// Longest wait for a client to accept a part of a response.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
-/// Largest header: a load balancer sends up to 64 KiB, API Gateway up to 10 KiB; the shop's own need 2 KiB.
+/// Largest header. A load balancer sends up to 64 KiB, API Gateway up to 10 KiB; the shop itself needs 2 KiB.
 const MAX_HEADER_BYTES: usize = 32 * 1024;
-/// Pause when no connection can be accepted, because files or memory ran out.
+/// Pause after `accept` fails because the process is out of file descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Between no new connections and closing idle ones: time for requests that are on their way.
+/// Time between accepting the last connection and closing idle ones, for requests that are in flight.
 const LINGER: Duration = Duration::from_millis(300);
-/// When requests that still run are answered with 503, after the signal.
+/// Time after the signal at which running requests are answered with 503.
 const CUT_OFF: Duration = Duration::from_secs(20);
-/// When the process gives up, after the signal.
+/// Time after the signal at which the process ends even if requests still run.
 const GIVE_UP: Duration = Duration::from_secs(23);
 
 /// Limits of the server.
 #[derive(Debug, Clone, Copy)]
 pub struct ServerConfig {
-    /// For the first request's header of a connection.
+    /// Longest wait for the first request's header on a connection.
     pub first_header: Duration,
-    /// For load balancers to notice that the process stops.
+    /// Time for load balancers to detect that the process is stopping.
     pub drain: Duration,
-    /// Connections at once; further ones wait to be accepted.
+    /// Maximum number of concurrent connections; further ones wait to be accepted.
     pub connections: u32,
-    /// How clients' addresses are known.
+    /// How client addresses are determined.
     pub addresses: AddressSource,
 }
 
-/// Serves until `stop` ends, then stops in good order.
+/// Serves until `stop` completes, then shuts down gracefully.
 ///
 /// # Errors
-/// When the listener cannot be used any more.
+/// If the listener can no longer be used.
 pub async fn run(
     listener: TcpListener,
     router: Router,
@@ -74,13 +74,13 @@ pub async fn run(
     app.drain();
     server.stopping.store(true, Ordering::Relaxed);
     server.accept_until(&listener, sleep(config.drain)).await;
-    server.accept_the_rest(listener)?;
+    server.accept_remaining(listener)?;
     if server.slots.available_permits() < config.connections as usize {
         sleep(LINGER).await;
     }
     server.closing.send_replace(true);
     let all_ended = async {
-        // Whoever has all slots knows that no connection is left.
+        // All permits acquired means that no connection is left.
         let _all = server.slots.acquire_many(config.connections).await;
         app.checkouts_ended().await;
     };
@@ -91,7 +91,7 @@ pub async fn run(
     };
     tokio::select! {
         () = all_ended => {}
-        () = limit => tracing::warn!("requests still ran when the time to stop was over"),
+        () = limit => tracing::warn!("requests were still running at the end of the shutdown period"),
     }
     Ok(())
 }
@@ -100,9 +100,9 @@ struct Server {
     router: Router,
     config: ServerConfig,
     slots: Arc<Semaphore>,
-    /// Answers ask clients to connect anew, which leads them elsewhere.
+    /// Set during shutdown: responses close their connection, so that clients reconnect to another target.
     stopping: Arc<AtomicBool>,
-    /// Idle connections end.
+    /// Set to true to close idle connections.
     closing: watch::Sender<bool>,
 }
 
@@ -119,9 +119,9 @@ impl Server {
                 () = &mut end => return,
                 accepted = accepted => match accepted {
                     (Ok((stream, peer)), Ok(slot)) => self.spawn(stream, peer, slot),
-                    (Err(error), _) if is_of_one_connection(&error) => {}
+                    (Err(error), _) if concerns_one_connection(&error) => {}
                     (Err(error), _) => {
-                        tracing::error!(%error, "no connection can be accepted");
+                        tracing::error!(%error, "cannot accept connections");
                         sleep(ACCEPT_PAUSE).await;
                     }
                     (Ok(_), Err(_)) => return,
@@ -130,9 +130,9 @@ impl Server {
         }
     }
 
-    /// Takes over what waits to be accepted and listens no more. Closing a listener resets those that wait, so the
-    /// system is asked itself: the runtime may not have heard of the last ones yet.
-    fn accept_the_rest(&self, listener: TcpListener) -> io::Result<()> {
+    /// Accepts the connections that are waiting, then stops listening. Closing a listener resets waiting connections.
+    /// This calls the operating system directly because the runtime may not have been notified of the last ones.
+    fn accept_remaining(&self, listener: TcpListener) -> io::Result<()> {
         let listener = listener.into_std()?;
         while let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() {
             let Ok((stream, peer)) = listener.accept() else { break };
@@ -143,14 +143,15 @@ impl Server {
     }
 
     fn spawn(&self, stream: TcpStream, peer: SocketAddr, slot: OwnedSemaphorePermit) {
-        // Without this, answers of several packets wait 40 ms for an acknowledgement (Nagle against delayed ACK).
+        // Without this, responses of several packets wait 40 ms for an acknowledgment (Nagle's algorithm and delayed
+        // ACK).
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY");
         }
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(WRITE_TIMEOUT));
         let (router, stopping) = (self.router.clone(), Arc::clone(&self.stopping));
-        // Nearly out of connections: nobody may keep one.
+        // When few slots are left, no client may keep its connection open.
         let (slots, few) = (Arc::clone(&self.slots), self.config.connections as usize / 10);
         let begun = Arc::new(Notify::new());
         let has_begun = Arc::clone(&begun);
@@ -159,10 +160,10 @@ impl Server {
             begun.notify_one();
             let client = addresses.client(peer.ip(), request.headers());
             request.extensions_mut().insert(client);
-            let answer = router.clone().oneshot(request.map(Body::new));
+            let response = router.clone().oneshot(request.map(Body::new));
             let (stopping, slots) = (Arc::clone(&stopping), Arc::clone(&slots));
             async move {
-                let mut response = answer.await?;
+                let mut response = response.await?;
                 if stopping.load(Ordering::Relaxed) || slots.available_permits() < few {
                     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
                 }
@@ -186,7 +187,7 @@ impl Server {
             let mut closes = pin!(async { drop(closing.wait_for(|closing| *closing).await) });
             tokio::select! {
                 result = connection.as_mut() => log(result),
-                () = &mut no_request => tracing::debug!("a connection without a request is closed"),
+                () = &mut no_request => tracing::debug!("closed a connection that sent no request"),
                 () = &mut closes => {
                     connection.as_mut().graceful_shutdown();
                     tokio::select! {
@@ -200,15 +201,15 @@ impl Server {
     }
 }
 
-/// Clients come and go as they like: nothing to wake anybody for.
+/// Clients disconnect at any time: not worth an alarm.
 fn log(result: hyper::Result<()>) {
     if let Err(error) = result {
-        tracing::debug!(%error, "a connection broke");
+        tracing::debug!(%error, "connection failed");
     }
 }
 
-/// Errors of `accept` that are the news of a connection that is gone already.
-fn is_of_one_connection(error: &io::Error) -> bool {
+/// `accept` errors that concern one connection that has already gone.
+fn concerns_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset

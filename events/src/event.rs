@@ -1,4 +1,4 @@
-//! An event as it leaves the shop. Receivers read it, so it only grows.
+//! The public format of an event. Receivers depend on it, so fields may only be added.
 
 use serde::Serialize;
 use shopease_shop::ports::OutboxMessage;
@@ -7,11 +7,11 @@ use time::OffsetDateTime;
 /// The JSON of an event.
 #[derive(Debug, Serialize)]
 pub(crate) struct Event<'a> {
-    /// Identity; the same when it is sent again.
+    /// Identifier; the same if the event is sent again.
     id: &'a str,
     /// What happened, for example `order.placed`.
     topic: &'a str,
-    /// What it is about: an order's id, or a SKU for `stock.low`.
+    /// What the event concerns: an order ID, or a SKU for `stock.low`.
     subject: &'a str,
     /// When it happened.
     #[serde(with = "time::serde::rfc3339")]

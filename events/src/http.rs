@@ -1,4 +1,5 @@
-//! Events by HTTP: each message as one JSON `POST`, in order. One that is refused holds up later ones of its subject alone.
+//! Events over HTTP: each message as one JSON `POST`, in order. A rejected message delays only later ones of its
+//! subject.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -9,11 +10,11 @@ use shopease_shop::ports::{Delivery, EventSink, OutboxMessage};
 
 use crate::event::Event;
 
-/// A receiver that takes longer is taken to be away.
+/// Timeout after which a receiver is considered unavailable.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Posts events to an address. The body is the message (`id`, `topic`, `subject`, `occurred_at`); the header
-/// `Idempotency-Key` is its id, since it may come again.
+/// Posts events to a URL. The body is the message (`id`, `topic`, `subject`, `occurred_at`); the header
+/// `Idempotency-Key` is its ID, because delivery may repeat.
 #[derive(Debug, Clone)]
 pub struct HttpSink {
     client: Client,
@@ -21,10 +22,10 @@ pub struct HttpSink {
 }
 
 impl HttpSink {
-    /// A sink that posts to `url`.
+    /// Creates a sink that posts to `url`.
     ///
     /// # Errors
-    /// A reason when it is not a URL.
+    /// The reason if it is not a URL.
     pub fn new(url: &str) -> Result<Self, String> {
         let url = url.parse().map_err(|error| format!("{url:?} is not a URL: {error}"))?;
         let client = Client::builder().timeout(TIMEOUT).redirect(reqwest::redirect::Policy::none()).build();
@@ -38,8 +39,8 @@ impl HttpSink {
     }
 }
 
-/// Whether the receiver cannot take anything now.
-fn is_away(error: &reqwest::Error) -> bool {
+/// Whether the receiver is currently unavailable.
+fn is_unavailable(error: &reqwest::Error) -> bool {
     error.status().is_none_or(|status| {
         matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE)
     })
@@ -49,7 +50,7 @@ fn is_away(error: &reqwest::Error) -> bool {
 impl EventSink for HttpSink {
     async fn deliver(&self, messages: &[OutboxMessage]) -> Delivery {
         let mut taken = Vec::with_capacity(messages.len());
-        // What an event of a subject was refused, later ones of it wait for: they would overtake it.
+        // After a rejected event, later events of its subject wait, so that they do not overtake it.
         let mut waiting = BTreeSet::new();
         for message in messages {
             if waiting.contains(message.subject.as_str()) {
@@ -59,10 +60,10 @@ impl EventSink for HttpSink {
                 taken.push(message.clone());
                 continue;
             };
-            let is_away = is_away(&error);
-            tracing::warn!(event_id = %message.id, error = %error.without_url(), "an event was not taken");
-            if is_away {
-                return Delivery { taken, is_away };
+            let receiver_unavailable = is_unavailable(&error);
+            tracing::warn!(event_id = %message.id, error = %error.without_url(), "event was not accepted");
+            if receiver_unavailable {
+                return Delivery { taken, is_away: true };
             }
             waiting.insert(message.subject.as_str());
         }

@@ -1,6 +1,6 @@
-//! Where the shop's events go, behind the port `EventSink`: the log, an HTTP address, `EventBridge`, SNS.
+//! Destinations of the shop's events, behind the port `EventSink`: the log, an HTTP URL, `EventBridge`, SNS.
 //!
-//! Every sink delivers at least once. The id of a message tells a repeated one; nothing here knows what an event means.
+//! Every sink delivers at least once; receivers deduplicate by message ID. This crate does not interpret events.
 
 #[cfg(feature = "aws")]
 mod aws;

@@ -1,4 +1,4 @@
-//! Choosing a sink by configuration.
+//! Selects a sink by configuration.
 
 use std::sync::Arc;
 
@@ -7,24 +7,24 @@ use shopease_shop::ports::{EventSink, LogSink};
 
 use crate::HttpSink;
 
-/// The variable.
+/// Environment variable.
 const NAME: &str = "SHOPEASE_EVENTS";
 
-/// Where events go.
+/// Destination of events.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum EventsConfig {
-    /// One log line each.
+    /// One log line per event.
     #[default]
     Log,
-    /// `POST`ed to this address.
+    /// `POST` to this URL.
     Http(String),
-    /// Put on this bus of `EventBridge`, by name or ARN.
+    /// This `EventBridge` bus, by name or ARN.
     #[cfg(feature = "aws")]
     EventBridge {
         /// The bus.
         bus: String,
     },
-    /// Published to this topic of SNS.
+    /// This SNS topic.
     #[cfg(feature = "aws")]
     Sns {
         /// The topic's ARN.
@@ -33,7 +33,7 @@ pub enum EventsConfig {
 }
 
 impl EventsConfig {
-    /// Reads `SHOPEASE_EVENTS`: `log` (the default), an `http` or `https` address, `eventbridge:<bus>`, `sns:<topic ARN>`.
+    /// Reads `SHOPEASE_EVENTS`: `log` (the default), an `http` or `https` URL, `eventbridge:<bus>`, `sns:<topic ARN>`.
     pub fn read(reader: &mut Reader<'_>) -> Self {
         let text = reader.or(NAME, "log".to_owned());
         Self::parse(&text).unwrap_or_else(|problem| {
@@ -46,19 +46,17 @@ impl EventsConfig {
         match text.split_once(':') {
             None if text == "log" => Ok(Self::Log),
             Some(("https", _)) if !cfg!(feature = "https") => {
-                Err("this build has no TLS for it: build with `--features stripe`".to_owned())
+                Err("this build does not support https; build with `--features https`".to_owned())
             }
             Some(("http" | "https", rest)) if rest.starts_with("//") => Ok(Self::Http(text.to_owned())),
             Some(("eventbridge", bus)) if is_bus(bus) => event_bridge(bus),
             Some(("sns", topic_arn)) if is_topic(topic_arn) => sns(topic_arn),
-            _ => Err(format!(
-                "{text:?} is none of `log`, an http or https address, `eventbridge:<bus>`, `sns:<topic ARN>`"
-            )),
+            _ => Err(format!("{text:?} is not `log`, an http or https URL, `eventbridge:<bus>`, or `sns:<topic ARN>`")),
         }
     }
 }
 
-/// A name, or an ARN that holds one.
+/// A bus name or a bus ARN.
 fn is_bus(bus: &str) -> bool {
     let visible = (1..=1600).contains(&bus.len()) && bus.bytes().all(|byte| byte.is_ascii_graphic());
     visible && (!bus.contains(':') || bus.starts_with("arn:"))
@@ -70,31 +68,31 @@ fn is_topic(topic_arn: &str) -> bool {
 }
 
 #[cfg(feature = "aws")]
-#[expect(clippy::unnecessary_wraps, reason = "a build without the SDK refuses")]
+#[expect(clippy::unnecessary_wraps, reason = "a build without the SDK returns an error")]
 fn event_bridge(bus: &str) -> Result<EventsConfig, String> {
     Ok(EventsConfig::EventBridge { bus: bus.to_owned() })
 }
 
 #[cfg(feature = "aws")]
-#[expect(clippy::unnecessary_wraps, reason = "a build without the SDK refuses")]
+#[expect(clippy::unnecessary_wraps, reason = "a build without the SDK returns an error")]
 fn sns(topic_arn: &str) -> Result<EventsConfig, String> {
     Ok(EventsConfig::Sns { topic_arn: topic_arn.to_owned() })
 }
 
 #[cfg(not(feature = "aws"))]
 fn event_bridge(_bus: &str) -> Result<EventsConfig, String> {
-    Err("this build cannot reach EventBridge: build with `--features aws-events`".to_owned())
+    Err("this build does not support EventBridge; build with `--features aws-events`".to_owned())
 }
 
 #[cfg(not(feature = "aws"))]
 fn sns(_topic_arn: &str) -> Result<EventsConfig, String> {
-    Err("this build cannot reach SNS: build with `--features aws-events`".to_owned())
+    Err("this build does not support SNS; build with `--features aws-events`".to_owned())
 }
 
-/// The sink that the configuration names. Makes no request yet.
+/// Opens the configured sink. Makes no request yet.
 ///
 /// # Errors
-/// A reason when an address is not a URL.
+/// The reason if a URL is invalid.
 pub async fn open(config: &EventsConfig) -> Result<Arc<dyn EventSink>, String> {
     Ok(match config {
         EventsConfig::Log => Arc::new(LogSink),
@@ -111,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_place_for_events_is_refused_by_name() {
+    fn an_invalid_destination_is_rejected_by_name() {
         for text in [
             "",
             "Log",
@@ -127,14 +125,14 @@ mod tests {
             "sns:arn:aws:sns:eu-north-1::topic",
         ] {
             let problem = EventsConfig::parse(text).expect_err(text);
-            assert!(problem.contains("is none of"), "{text}: {problem}");
+            assert!(problem.contains("is not `log`"), "{text}: {problem}");
         }
         assert_eq!(EventsConfig::parse("log"), Ok(EventsConfig::Log));
         assert_eq!(EventsConfig::parse("http://a/b"), Ok(EventsConfig::Http("http://a/b".to_owned())));
     }
 
     #[test]
-    fn a_build_says_what_it_lacks() {
+    fn a_build_reports_the_missing_feature() {
         let topic_arn = "arn:aws:sns:eu-north-1:123456789012:orders.fifo";
         let read = [EventsConfig::parse("eventbridge:shop"), EventsConfig::parse(&format!("sns:{topic_arn}"))];
         #[cfg(feature = "aws")]
@@ -146,8 +144,8 @@ mod tests {
             ]
         );
         #[cfg(not(feature = "aws"))]
-        for refused in read {
-            assert!(refused.expect_err("there is no SDK").contains("--features aws-events"));
+        for unsupported in read {
+            assert!(unsupported.expect_err("there is no SDK").contains("--features aws-events"));
         }
     }
 }

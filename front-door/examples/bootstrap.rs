@@ -1,5 +1,5 @@
-//! A well-behaved function of the runtime `provided.al2023`, built on the runtime client that functions use. Its event says
-//! what it does; an HTTP event says it in the header `x-do`. The tests of the Lambda host run it.
+//! A function of the runtime `provided.al2023` that follows the contract, built on the usual runtime client. The event
+//! (or the header `x-do` of an HTTP event) says what it does. The tests of the Lambda host run it.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -12,31 +12,31 @@ use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep;
 
-/// Counts on for ever in the background once an event has started it.
+/// Counts in the background forever once an event has started it.
 static COUNT: AtomicU64 = AtomicU64::new(0);
 static INVOCATIONS: AtomicU64 = AtomicU64::new(0);
 
-/// What to do, in this order. What is not named is not done.
+/// The requested actions, in this order. Fields that are not set do nothing.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Order {
-    /// Start to count, a thousand times a second at most.
+    /// Start counting, at most a thousand times a second.
     count: bool,
-    /// Say so when the host asks the process to end.
+    /// Print a line when the host asks the process to terminate.
     await_termination: bool,
-    /// Touch so many megabytes, and keep them until the answer.
+    /// Allocate this many megabytes and keep them until the response.
     allocate_mb: usize,
-    /// Use a CPU for so long.
+    /// Use a CPU for this long.
     cpu_ms: u64,
     sleep_ms: u64,
     fail: Option<String>,
     panic: Option<String>,
     exit: Option<i32>,
-    /// Answer this, as it is.
-    answer: Option<Value>,
-    /// Answer a text of so many bytes, quotes included.
-    answer_bytes: Option<usize>,
-    /// Answer an HTTP response with a body of so many bytes.
+    /// Return this value unchanged.
+    response: Option<Value>,
+    /// Return a string of this many bytes, including the quotes.
+    response_bytes: Option<usize>,
+    /// Return an HTTP response with a body of this many bytes.
     body_bytes: Option<usize>,
 }
 
@@ -96,16 +96,16 @@ async fn handle(event: LambdaEvent<Value>, variables: &BTreeMap<String, String>)
         std::process::exit(code);
     }
     drop(black_box(memory));
-    if let Some(answer) = order.answer {
-        return Ok(answer);
+    if let Some(response) = order.response {
+        return Ok(response);
     }
-    if let Some(bytes) = order.answer_bytes {
+    if let Some(bytes) = order.response_bytes {
         return Ok("x".repeat(bytes.saturating_sub(2)).into());
     }
     if let Some(bytes) = order.body_bytes {
         return Ok(json!({ "statusCode": 200, "body": "x".repeat(bytes) }));
     }
-    let answer = json!({
+    let response = json!({
         "event": event,
         "invocations": invocations,
         "count": COUNT.load(Ordering::Relaxed),
@@ -114,7 +114,7 @@ async fn handle(event: LambdaEvent<Value>, variables: &BTreeMap<String, String>)
         "context": context_of(&context),
         "variables": variables,
     });
-    Ok(if is_http { json!({ "statusCode": 200, "body": answer.to_string() }) } else { answer })
+    Ok(if is_http { json!({ "statusCode": 200, "body": response.to_string() }) } else { response })
 }
 
 /// CPU time of this thread, which is the only one.
@@ -134,7 +134,7 @@ fn context_of(context: &Context) -> Value {
     })
 }
 
-#[expect(clippy::disallowed_methods, reason = "a deadline is in the world's time")]
+#[expect(clippy::disallowed_methods, reason = "a deadline is in wall-clock time")]
 fn now() -> std::time::SystemTime {
     std::time::SystemTime::now()
 }

@@ -1,5 +1,5 @@
-//! An extension without a client library: it speaks the Extensions API over a bare socket, and writes every status and event that
-//! it gets. Its file's name says what it does. The tests of the Lambda host run it.
+//! An extension without a client library: it uses the Extensions API over a bare socket, and prints every status and
+//! event that it gets. Its file name selects its behavior. The tests of the Lambda host run it.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
@@ -7,13 +7,13 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-/// An answer of the host.
-struct Answer {
+/// A response of the host.
+struct Reply {
     head: String,
     body: String,
 }
 
-impl Answer {
+impl Reply {
     fn header(&self, name: &str) -> &str {
         self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).unwrap_or_default()
     }
@@ -26,8 +26,8 @@ struct Api {
 }
 
 impl Api {
-    /// Asks on a connection of its own, and writes the status.
-    fn call(&self, method: &str, resource: &str, headers: &str, body: &str) -> io::Result<Answer> {
+    /// Sends a request on a new connection, and prints the status.
+    fn call(&self, method: &str, resource: &str, headers: &str, body: &str) -> io::Result<Reply> {
         let mut socket = TcpStream::connect(&self.address)?;
         let id = &self.id;
         let length = body.len();
@@ -41,27 +41,27 @@ impl Api {
         socket.read_to_string(&mut text)?;
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
         println!("{} {resource} {}", self.name, head.get(9..12).unwrap_or_default());
-        Ok(Answer { head: head.to_owned(), body: body.to_owned() })
+        Ok(Reply { head: head.to_owned(), body: body.to_owned() })
     }
 
-    fn register(&mut self, name: &str, events: &str) -> io::Result<Answer> {
+    fn register(&mut self, name: &str, events: &str) -> io::Result<Reply> {
         let headers = format!("Lambda-Extension-Name: {name}\r\nLambda-Extension-Accept-Feature: accountId\r\n");
-        let answer = self.call("POST", "register", &headers, &format!("{{\"events\":[{events}]}}"))?;
-        let id = answer.header("lambda-extension-identifier");
+        let reply = self.call("POST", "register", &headers, &format!("{{\"events\":[{events}]}}"))?;
+        let id = reply.header("lambda-extension-identifier");
         if !id.is_empty() {
             id.clone_into(&mut self.id);
         }
-        println!("{} {}", self.name, answer.body);
-        Ok(answer)
+        println!("{} {}", self.name, reply.body);
+        Ok(reply)
     }
 
-    fn next(&self) -> io::Result<Answer> {
-        let answer = self.call("GET", "event/next", "", "")?;
-        println!("{} {}", self.name, answer.body);
-        Ok(answer)
+    fn next(&self) -> io::Result<Reply> {
+        let reply = self.call("GET", "event/next", "", "")?;
+        println!("{} {}", self.name, reply.body);
+        Ok(reply)
     }
 
-    fn error(&self, stage: &str) -> io::Result<Answer> {
+    fn error(&self, stage: &str) -> io::Result<Reply> {
         self.call("POST", &format!("{stage}/error"), "Lambda-Extension-Function-Error-Type: Extension.NoTea\r\n", "{}")
     }
 }
@@ -74,8 +74,8 @@ fn main() -> io::Result<()> {
     let mut api = Api { address: variable.unwrap_or_default(), name: how.clone().into_owned(), id: String::new() };
     match how.as_ref() {
         "exits-before-it-registers" => std::process::exit(4),
-        "never-registers" => sleep_for_ever(),
-        "asks-without-an-identifier" => {
+        "never-registers" => sleep_forever(),
+        "calls-without-an-identifier" => {
             api.next()?;
             "unknown".clone_into(&mut api.id);
             api.next()?;
@@ -84,11 +84,11 @@ fn main() -> io::Result<()> {
         _ => {}
     }
     let both = "\"INVOKE\",\"SHUTDOWN\"";
-    api.register(&how, if how == "hears-nothing" { "" } else { both })?;
+    api.register(&how, if how == "registers-for-nothing" { "" } else { both })?;
     match how.as_ref() {
         "cannot-start" => {
             api.error("init")?;
-            sleep_for_ever();
+            sleep_forever();
         }
         "registers-twice" => {
             api.register(&how, both)?;
@@ -102,7 +102,7 @@ fn main() -> io::Result<()> {
         let event = api.next()?;
         if event.body.contains("\"SHUTDOWN\"") {
             match how.as_ref() {
-                "does-not-end" => sleep_for_ever(),
+                "does-not-end" => sleep_forever(),
                 _ => println!("{how} is done"),
             }
             return Ok(());
@@ -112,19 +112,19 @@ fn main() -> io::Result<()> {
             "registers-late" => {
                 api.register("late", both)?;
             }
-            "gives-up" => {
+            "reports-an-exit-error" => {
                 api.error("init")?;
                 api.error("exit")?;
-                sleep_for_ever();
+                sleep_forever();
             }
             "exits-when-invoked" => std::process::exit(6),
-            "never-comes-back" => sleep_for_ever(),
+            "never-comes-back" => sleep_forever(),
             _ => {}
         }
     }
 }
 
-fn sleep_for_ever() -> ! {
+fn sleep_forever() -> ! {
     loop {
         thread::sleep(Duration::from_hours(1));
     }

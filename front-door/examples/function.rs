@@ -1,8 +1,8 @@
-//! Runs any function of the runtime `provided.al2023` on the Lambda host, whoever wrote it: a `bootstrap`, or a directory with one.
+//! Runs any function of the runtime `provided.al2023` on the Lambda host: a `bootstrap`, or a directory with one.
 //!
-//! One event from standard input, its answer on standard output:
+//! One event from standard input, its response on standard output:
 //! `echo '{}' | cargo run -p front-door --example function -- target/lambda/NAME/bootstrap`.
-//! As a web site, behind a load balancer, an HTTP API and a Function URL on three ports from `--port`:
+//! As a website, behind a load balancer, an HTTP API and a Function URL on three ports starting at `--port`:
 //! `cargo run -p front-door --example function -- target/lambda/NAME/bootstrap --port 8080`.
 #![expect(clippy::print_stdout, reason = "a program for the terminal")]
 
@@ -24,31 +24,32 @@ use front_door::live::Live;
 use shopease_shared::http::routes::Area;
 use tokio::net::TcpListener;
 
-/// Runs a function: one event from standard input, or behind HTTP.
+/// Runs a Lambda function locally: with one event from standard input, or behind HTTP.
 #[derive(Debug, Parser)]
 struct Cli {
-    /// The `bootstrap`, or a directory with it and, in `extensions`, what runs beside it.
+    /// The `bootstrap` binary, or a directory with it and, in `extensions`, its extensions.
     code: PathBuf,
-    /// Serve HTTP: the load balancer here, the HTTP API on the next port, the Function URL on the one after it.
+    /// Serve HTTP: the load balancer on this port, the HTTP API on the next port, the Function URL on the one after
+    /// that.
     #[arg(long)]
     port: Option<u16>,
-    /// Environment variable of the function, may be repeated.
+    /// Environment variable of the function; can be repeated.
     #[arg(long = "env", value_name = "NAME=VALUE", value_parser = variable)]
     variables: Vec<(String, String)>,
-    /// Memory size, MB.
+    /// Memory size in MB.
     #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(128..=10_240))]
     memory: u32,
-    /// Longest invocation, seconds.
+    /// Timeout in seconds.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=900))]
     timeout: u64,
 }
 
 fn variable(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("say NAME=VALUE")?;
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
 }
 
-/// Prints what functions write and what it cost.
+/// Prints the function's output and REPORT lines.
 struct Console;
 
 impl Observer for Console {
@@ -98,12 +99,12 @@ async fn invoke(function: &Function) -> anyhow::Result<ExitCode> {
     serde_json::from_str::<serde::de::IgnoredAny>(&event).context("the event on standard input is not JSON")?;
     let invocation =
         Invocation { payload: event.into(), trace_id: "Root=1-00000000-000000000000000000000000".to_owned() };
-    let (answer, code) = match function.invoke(invocation).await?.outcome {
-        Outcome::Answer(answer) => (answer, ExitCode::SUCCESS),
+    let (payload, code) = match function.invoke(invocation).await?.outcome {
+        Outcome::Response(payload) => (payload, ExitCode::SUCCESS),
         Outcome::FunctionError(error) => (error, ExitCode::FAILURE),
     };
-    println!("{}", String::from_utf8_lossy(&answer));
-    // The REPORT line comes when the function asks for its next event.
+    println!("{}", String::from_utf8_lossy(&payload));
+    // The REPORT line is printed when the function requests its next event.
     while function.environments().busy > 0 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }

@@ -1,11 +1,12 @@
-//! What each function of the shop costs to start and to run, beside a function that does nothing and beside the ECS binary behind
-//! the Lambda Web Adapter:
+//! Measures the start and run time of each function of the shop, compared with a function that does nothing and with
+//! the ECS binary behind the Lambda Web Adapter:
 //! `cargo run --profile measure -p front-door --example functions -- --engine target/debug/shopease --binaries DIRECTORY`.
 //!
-//! Cold: from the start of the processes until all ask for an event, and until the first answer. Warm: one ALB event after another
-//! to the same environment, not frozen between. The contestants take turns in every round, so that a machine that slows down slows
-//! all of them; ratios are made within a round. The adapter is `cargo install lambda_web_adapter`.
-#![expect(clippy::expect_used, clippy::print_stdout, reason = "a measurement that cannot be made ends, and says so")]
+//! Cold: from the start of the processes until all request an event, and until the first response. Warm: consecutive
+//! ALB events to the same environment, without freezing between them. The contestants alternate in every round, so that
+//! a machine that slows down slows all of them; ratios are computed within a round. Install the adapter with
+//! `cargo install lambda_web_adapter`.
+#![expect(clippy::expect_used, clippy::print_stdout, reason = "a measurement that fails must stop")]
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -27,27 +28,27 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
-/// Cold and warm invocations of every function, in turns.
+/// Measures cold and warm invocations of every function, alternating between them.
 #[derive(Debug, Parser)]
 struct Cli {
-    /// A `shopease` with the embedded engine, which lends the store.
+    /// A `shopease` binary with the embedded engine, which provides the store.
     #[arg(long)]
     engine: PathBuf,
-    /// The functions, and `shopease` for the adapter. What is not there is not measured.
+    /// Directory with the functions, and `shopease` for the adapter. Missing binaries are skipped.
     #[arg(long)]
     binaries: PathBuf,
-    /// `lambda-adapter` of the Lambda Web Adapter; without it there is no comparison with it.
+    /// `lambda-adapter` of the Lambda Web Adapter; without it, the comparison with it is skipped.
     #[arg(long)]
     adapter: Option<PathBuf>,
-    /// Rounds; each has one cold start of every contestant.
+    /// Number of rounds; each has one cold start of every contestant.
     #[arg(long, default_value_t = 11)]
     rounds: usize,
-    /// Warm invocations of every contestant in a round.
+    /// Warm invocations of every contestant per round.
     #[arg(long, default_value_t = 300)]
     invocations: usize,
 }
 
-/// A function and a page or list of it. The first one does next to nothing: what it takes is the runtime's.
+/// A function and one of its pages or lists. The first one does next to nothing and shows the runtime's own overhead.
 const PLACES: [(&str, &str); 7] = [
     ("storefront", "/healthz"),
     ("storefront", "/"),
@@ -58,14 +59,14 @@ const PLACES: [(&str, &str); 7] = [
     ("admin", "/admin"),
 ];
 
-/// What is measured, in the order of [`Figures`].
-const COLUMNS: [&str; 6] = ["ready", "first answer", "warm p50", "warm p99", "CPU", "memory"];
+/// The measured values, in the order of [`Figures`].
+const COLUMNS: [&str; 6] = ["ready", "first response", "warm p50", "warm p99", "CPU", "memory"];
 const UNITS: [&str; 6] = ["ms", "ms", "ms", "ms", "ms", "MB"];
 
 /// One round of one contestant.
 type Figures = [f64; 6];
 
-/// Someone who takes part: a name, its code, and the page it is asked for.
+/// A contestant: its name, its code, and the page that is requested.
 struct Contestant {
     name: String,
     target: &'static str,
@@ -74,13 +75,13 @@ struct Contestant {
     rounds: Vec<Figures>,
 }
 
-/// Keeps the reports of invocations.
+/// Collects the reports of invocations.
 #[derive(Default)]
 struct Reports(Mutex<Vec<Report>>);
 
 impl Observer for Reports {
     fn report(&self, report: &Report) {
-        self.0.lock().expect("nobody panicked").push(report.clone());
+        self.0.lock().expect("not poisoned").push(report.clone());
     }
 
     fn line(&self, function: &str, _: u64, line: &str) {
@@ -93,8 +94,8 @@ impl Observer for Reports {
 fn main() -> Result<(), Error> {
     if std::env::vars().any(|(name, _)| name == "AWS_LAMBDA_RUNTIME_API") {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let answer = |_: lambda_http::Request| async { Ok::<_, Error>(Response::new(Body::from("nothing"))) };
-        return runtime.block_on(lambda_http::run(lambda_http::service_fn(answer)));
+        let response = |_: lambda_http::Request| async { Ok::<_, Error>(Response::new(Body::from("nothing"))) };
+        return runtime.block_on(lambda_http::run(lambda_http::service_fn(response)));
     }
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(measure(Cli::parse()))
 }
@@ -116,7 +117,7 @@ async fn measure(cli: Cli) -> Result<(), Error> {
     Ok(())
 }
 
-/// The store that all share: the embedded engine in a process of its own, with the demo catalog.
+/// The shared store: the embedded engine in its own process, with the demo catalog.
 async fn engine(shopease: &Path, directory: &TempDir) -> Result<(tokio::process::Child, Vec<(String, String)>), Error> {
     let (port, web) = (free_port(), free_port());
     let process = tokio::process::Command::new(shopease)
@@ -135,7 +136,7 @@ async fn engine(shopease: &Path, directory: &TempDir) -> Result<(tokio::process:
     while TcpStream::connect((Ipv4Addr::LOCALHOST, web)).await.is_err() {
         tries += 1;
         if tries > 1200 {
-            return Err("the engine does not become ready".into());
+            return Err("the engine did not become ready".into());
         }
         sleep(Duration::from_millis(50)).await;
     }
@@ -144,7 +145,7 @@ async fn engine(shopease: &Path, directory: &TempDir) -> Result<(tokio::process:
         ("SHOPEASE_STORE", "dynamodb"),
         ("SHOPEASE_DYNAMODB_ENDPOINT", &endpoint),
         ("SHOPEASE_PUBLIC_URL", "http://localhost"),
-        // Nothing is paid here.
+        // Nothing is paid in this measurement.
         ("SHOPEASE_FAKE_PAYMENTS_URL", "in-process"),
         ("SHOPEASE_LOG", "warn"),
     ];
@@ -183,7 +184,7 @@ fn contestants(cli: &Cli, directory: &TempDir, variables: &[(String, String)]) -
     Ok(all)
 }
 
-/// The ECS binary as a function: the adapter is its extension.
+/// The ECS binary as a function, with the adapter as its extension.
 fn adapted(cli: &Cli, adapter: &Path, directory: &TempDir) -> Result<PathBuf, Error> {
     let code = directory.path().join("adapted");
     fs::create_dir_all(code.join("extensions"))?;
@@ -195,10 +196,10 @@ fn adapted(cli: &Cli, adapter: &Path, directory: &TempDir) -> Result<PathBuf, Er
     Ok(code)
 }
 
-/// A cold start and warm invocations.
+/// One cold start and the warm invocations.
 async fn race(contestant: &Contestant, directory: &TempDir, invocations: usize) -> Result<Figures, Error> {
     let reports = Arc::new(Reports::default());
-    // A place of its own: the code of the round before may still be running.
+    // A separate directory, because the code of the previous round may still be running.
     let own = tempfile::tempdir_in(directory.path())?;
     let settings = Settings {
         name: contestant.name.clone(),
@@ -214,7 +215,7 @@ async fn race(contestant: &Contestant, directory: &TempDir, invocations: usize) 
     function.deploy(&contestant.code)?;
     let event = event(contestant.target);
     let begun = Instant::now();
-    let init = invoke(&function, &event).await?.ok_or("the first invocation waits for the start")?;
+    let init = invoke(&function, &event).await?.ok_or("the first invocation was not a cold start")?;
     let first = begun.elapsed();
     let mut warm = Vec::new();
     for _ in 0..invocations {
@@ -222,7 +223,7 @@ async fn race(contestant: &Contestant, directory: &TempDir, invocations: usize) 
         invoke(&function, &event).await?;
         warm.push(milliseconds(begun.elapsed()));
     }
-    let reports = std::mem::take(&mut *reports.0.lock().expect("nobody panicked"));
+    let reports = std::mem::take(&mut *reports.0.lock().expect("not poisoned"));
     let warm_reports = || reports.iter().filter(|report| report.init.is_none());
     let cpu = warm_reports().filter_map(|report| report.cpu).map(milliseconds).collect::<Vec<_>>();
     let memory = reports.iter().filter_map(|report| report.max_memory_bytes).max();
@@ -236,15 +237,15 @@ async fn race(contestant: &Contestant, directory: &TempDir, invocations: usize) 
     ])
 }
 
-/// Invokes and waits until the environment asks for its next event.
+/// Invokes the function and waits until the environment requests its next event.
 async fn invoke(function: &Function, event: &Bytes) -> Result<Option<Duration>, Error> {
     let invoked = function.invoke(Invocation { payload: event.clone(), trace_id: String::new() }).await?;
     match invoked.outcome {
         Outcome::FunctionError(error) => return Err(String::from_utf8_lossy(&error).into_owned().into()),
-        Outcome::Answer(answer) => {
-            let answer: serde_json::Value = serde_json::from_slice(&answer)?;
-            if answer["statusCode"].as_u64().is_none_or(|status| status >= 500) {
-                return Err(format!("an answer that is none: {answer}").into());
+        Outcome::Response(payload) => {
+            let response: serde_json::Value = serde_json::from_slice(&payload)?;
+            if response["statusCode"].as_u64().is_none_or(|status| status >= 500) {
+                return Err(format!("not a successful response: {response}").into());
             }
         }
     }
@@ -266,7 +267,7 @@ fn print(cli: &Cli, contestants: &[Contestant]) {
         "Medians of {rounds} alternating rounds with one cold start and {} warm invocations each.\n",
         cli.invocations
     );
-    println!("| function | asked for | {} |", COLUMNS.join(" | "));
+    println!("| function | requested | {} |", COLUMNS.join(" | "));
     println!("|---|---|{}", "--:|".repeat(COLUMNS.len()));
     for contestant in contestants {
         let cell = |column: usize| {
@@ -277,7 +278,7 @@ fn print(cli: &Cli, contestants: &[Contestant]) {
         println!("| {} | `{}` | {} |", contestant.name, contestant.target, cells.join(" | "));
     }
     println!("\nRatios within rounds: median [min-max].\n");
-    println!("| function | asked for | beside | {} |", COLUMNS.join(" | "));
+    println!("| function | requested | compared with | {} |", COLUMNS.join(" | "));
     println!("|---|---|---|{}", "--:|".repeat(COLUMNS.len()));
     for contestant in
         contestants.iter().filter(|contestant| !["nothing", "adapter"].contains(&contestant.name.as_str()))
@@ -309,7 +310,7 @@ fn print(cli: &Cli, contestants: &[Contestant]) {
     }
 }
 
-/// Size when deflated, as in the zip that is deployed.
+/// Compressed size, as in the deployed zip.
 fn zipped(binary: &Path) -> u64 {
     let output = Command::new("gzip").arg("-9c").arg(binary).output();
     output.map_or(0, |output| u64::try_from(output.stdout.len()).unwrap_or_default())

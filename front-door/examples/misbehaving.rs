@@ -1,5 +1,5 @@
-//! A function without a runtime client: it speaks the Runtime API over a bare socket, and breaks its contract as the variable
-//! `MISBEHAVIOUR` says. It writes every status that it gets. The tests of the Lambda host run it.
+//! A function without a runtime client: it uses the Runtime API over a bare socket, and violates its contract as the
+//! variable `MISBEHAVIOUR` says. It prints every status that it gets. The tests of the Lambda host run it.
 
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
@@ -8,11 +8,11 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
-/// One byte more than an answer may have.
+/// One byte more than the response limit.
 const TOO_LARGE: usize = 6_291_557;
 
-/// An answer of the Runtime API.
-struct Answer {
+/// A response of the Runtime API.
+struct Reply {
     status: String,
     request_id: String,
     body: String,
@@ -21,8 +21,8 @@ struct Answer {
 struct Api(String);
 
 impl Api {
-    /// Asks on a connection of its own, and writes the status.
-    fn call(&self, method: &str, resource: &str, body: &str) -> io::Result<Answer> {
+    /// Sends a request on a new connection, and prints the status.
+    fn call(&self, method: &str, resource: &str, body: &str) -> io::Result<Reply> {
         let mut socket = TcpStream::connect(&self.0)?;
         let head = format!(
             "{method} {resource} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
@@ -30,7 +30,7 @@ impl Api {
             body.len()
         );
         socket.write_all(head.as_bytes())?;
-        // It may be refused before all of it is sent.
+        // The host may reject it before all of it is sent.
         let sent = socket.write_all(body.as_bytes());
         let mut text = String::new();
         if let Err(error) = socket.read_to_string(&mut text)
@@ -40,20 +40,20 @@ impl Api {
         }
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
         let request_id = head.lines().find_map(|line| line.strip_prefix("lambda-runtime-aws-request-id: "));
-        let answer = Answer {
+        let reply = Reply {
             status: head.get(9..12).unwrap_or_default().to_owned(),
             request_id: request_id.unwrap_or_default().to_owned(),
             body: body.to_owned(),
         };
-        println!("{method} {resource}: {}", answer.status);
-        Ok(answer)
+        println!("{method} {resource}: {}", reply.status);
+        Ok(reply)
     }
 
-    fn next(&self) -> io::Result<Answer> {
+    fn next(&self) -> io::Result<Reply> {
         self.call("GET", "/2018-06-01/runtime/invocation/next", "")
     }
 
-    fn answer(&self, request_id: &str, body: &str) -> io::Result<Answer> {
+    fn response(&self, request_id: &str, body: &str) -> io::Result<Reply> {
         self.call("POST", &format!("/2018-06-01/runtime/invocation/{request_id}/response"), body)
     }
 }
@@ -71,8 +71,8 @@ fn main() -> io::Result<()> {
         }
         "exits in init" => std::process::exit(7),
         "exits in the first init" if starts == 1 => std::process::exit(7),
-        "never asks for an event" => sleep_for_ever(),
-        "asks for what is not there" => {
+        "never requests an event" => sleep_forever(),
+        "requests an unknown resource" => {
             api.call("GET", "/2018-06-01/runtime/nonsense", "")?;
             api.call("GET", "/2020-01-01/extension/register", "")?;
             api.call("POST", "/2018-06-01/runtime/invocation/next", "")?;
@@ -80,7 +80,7 @@ fn main() -> io::Result<()> {
             api.call("PUT", "/2018-06-01/runtime/invocation/x/response", "")?;
         }
         "answers before any event" => {
-            api.answer("00000000-0000-4000-8000-000000000000", "\"early\"")?;
+            api.response("00000000-0000-4000-8000-000000000000", "\"early\"")?;
         }
         _ => {}
     }
@@ -89,47 +89,47 @@ fn main() -> io::Result<()> {
         let id = event.request_id.as_str();
         match how {
             "answers twice" => {
-                api.answer(id, "\"first\"")?;
-                api.answer(id, "\"second\"")?;
+                api.response(id, "\"first\"")?;
+                api.response(id, "\"second\"")?;
                 api.call("POST", &format!("/2018-06-01/runtime/invocation/{id}/error"), "{}")?;
             }
             "answers an unknown id" => {
-                api.answer("00000000-0000-4000-8000-000000000000", "\"for nobody\"")?;
-                api.answer(id, "\"right\"")?;
+                api.response("00000000-0000-4000-8000-000000000000", "\"for nobody\"")?;
+                api.response(id, "\"right\"")?;
             }
-            "does not answer" => {
+            "does not respond" => {
                 api.next()?;
-                sleep_for_ever();
+                sleep_forever();
             }
             "answers too much" => {
-                api.answer(id, &format!("\"{}\"", "x".repeat(TOO_LARGE - 2)))?;
+                api.response(id, &format!("\"{}\"", "x".repeat(TOO_LARGE - 2)))?;
             }
             "reports an error by header alone" => {
                 api.call("POST", &format!("/2018-06-01/runtime/invocation/{id}/error"), "")?;
             }
             "reports an init error too late" => {
                 api.call("POST", "/2018-06-01/runtime/init/error", "{}")?;
-                api.answer(id, "\"right\"")?;
+                api.response(id, "\"right\"")?;
             }
             "answers and ends" => {
-                api.answer(id, "\"last words\"")?;
+                api.response(id, "\"last words\"")?;
                 std::process::exit(5);
             }
             "ends while idle" => {
-                api.answer(id, &event.body)?;
+                api.response(id, &event.body)?;
                 thread::spawn(|| {
                     thread::sleep(Duration::from_millis(100));
                     std::process::exit(9);
                 });
             }
             _ => {
-                api.answer(id, &event.body)?;
+                api.response(id, &event.body)?;
             }
         }
     }
 }
 
-/// How often the process has been started, this time included: a byte in a file for each.
+/// Number of times the process has been started, including this one: a file has one byte for each.
 fn count(file: &str) -> io::Result<u64> {
     if file.is_empty() {
         return Ok(0);
@@ -139,7 +139,7 @@ fn count(file: &str) -> io::Result<u64> {
     Ok(file.metadata()?.len())
 }
 
-fn sleep_for_ever() -> ! {
+fn sleep_forever() -> ! {
     loop {
         thread::sleep(Duration::from_hours(1));
     }

@@ -1,11 +1,11 @@
-//! What the front door adds to a request, beside the same request without it:
+//! Measures what the front door adds to a request, compared with the same request without it:
 //! `cargo run --profile measure -p front-door --example overhead`.
 //!
-//! To the ECS services: a tiny server in a thread of its own, asked directly and through the load balancer. To Lambda: an
-//! invocation over a Runtime API that does nothing else, beside one by the host, frozen between invocations or not, and one
-//! through the load balancer. One request at a time on one connection; the ways alternate in every round, so that a machine
-//! that slows down slows all of them.
-#![expect(clippy::expect_used, clippy::print_stdout, reason = "a measurement that cannot be made ends, and says so")]
+//! ECS services: a tiny server in its own thread, requested directly and through the load balancer. Lambda: an
+//! invocation through a minimal Runtime API, compared with one through the host, with and without freezing between
+//! invocations, and one through the load balancer. One request at a time on one connection; the variants alternate in
+//! every round, so that a machine that slows down slows all of them.
+#![expect(clippy::expect_used, clippy::print_stdout, reason = "a measurement that fails must stop")]
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -36,20 +36,20 @@ use tokio::sync::{Mutex, mpsc};
 const ROUNDS: usize = 21;
 const REQUESTS: u32 = 200;
 
-/// Hears nothing.
-struct Nobody;
+/// Ignores all reports.
+struct Ignore;
 
-impl Observer for Nobody {
+impl Observer for Ignore {
     fn report(&self, _: &Report) {}
     fn line(&self, _: &str, _: u64, _: &str) {}
 }
 
 fn main() -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    // The host starts this very program as the function.
+    // The host starts this same program as the function.
     if std::env::vars().any(|(name, _)| name == "AWS_LAMBDA_RUNTIME_API") {
-        let answer = |_: LambdaEvent<Value>| async { Ok::<_, Error>(json!({ "statusCode": 200, "body": "ok" })) };
-        return runtime.block_on(lambda_runtime::run(lambda_runtime::service_fn(answer)));
+        let handler = |_: LambdaEvent<Value>| async { Ok::<_, Error>(json!({ "statusCode": 200, "body": "ok" })) };
+        return runtime.block_on(lambda_runtime::run(lambda_runtime::service_fn(handler)));
     }
     runtime.block_on(measure())
 }
@@ -59,7 +59,7 @@ async fn measure() -> Result<(), Error> {
     let program = std::env::current_exe()?;
     let target = target()?;
     let host = |name: &str, freeze| {
-        let function = Function::new(settings(name, freeze, directory.path()), Arc::new(Nobody));
+        let function = Function::new(settings(name, freeze, directory.path()), Arc::new(Ignore));
         function.deploy(&program).map(|()| Arc::new(function))
     };
     let (frozen, running, behind) = (host("frozen", true)?, host("running", false)?, host("behind", true)?);
@@ -73,7 +73,7 @@ async fn measure() -> Result<(), Error> {
         socket.set_nodelay(true)?;
     }
     let mut times: [Vec<f64>; 6] = Default::default();
-    // The first round is for connections, cold starts and caches.
+    // The first round warms up connections, environments, and caches.
     for round in 0..=ROUNDS {
         let mut took = [0.0; 6];
         for way in (0..6).map(|way| (way + round) % 6) {
@@ -96,15 +96,15 @@ async fn measure() -> Result<(), Error> {
     }
     println!("{ROUNDS} alternating rounds of {REQUESTS} requests, one at a time; medians per request\n");
     println!("target directly              {:>8.1} us", median(times[0].clone()));
-    tell("through the load balancer", &times[1], &times[0]);
+    print_comparison("through the load balancer", &times[1], &times[0]);
     println!("\nbare Runtime API             {:>8.1} us", median(times[2].clone()));
-    tell("host, not frozen", &times[3], &times[2]);
-    tell("host, frozen between", &times[4], &times[2]);
-    tell("through the load balancer", &times[5], &times[2]);
+    print_comparison("host, not frozen", &times[3], &times[2]);
+    print_comparison("host, frozen between", &times[4], &times[2]);
+    print_comparison("through the load balancer", &times[5], &times[2]);
     Ok(())
 }
 
-fn tell(name: &str, times: &[f64], floor: &[f64]) {
+fn print_comparison(name: &str, times: &[f64], floor: &[f64]) {
     let ratios = times.iter().zip(floor).map(|(time, floor)| time / floor).collect();
     let added = times.iter().zip(floor).map(|(time, floor)| time - floor).collect();
     let (time, ratio, added) = (median(times.to_vec()), median(ratios), median(added));
@@ -129,7 +129,7 @@ fn settings(name: &str, freeze: bool, directory: &Path) -> lambda::Settings {
     }
 }
 
-/// A load balancer with these weights, on a port of its own.
+/// A load balancer with these weights, on its own port.
 async fn door(pair: Pair, target: SocketAddr, function: &Arc<Function>) -> Result<SocketAddr, Error> {
     let registered = Arc::new(Address::default());
     registered.set(Some(target));
@@ -144,7 +144,7 @@ async fn door(pair: Pair, target: SocketAddr, function: &Arc<Function>) -> Resul
     Ok(address)
 }
 
-/// A server that answers everything with two bytes, in a thread with a runtime of its own.
+/// A server that answers everything with two bytes, in a thread with its own runtime.
 fn target() -> Result<SocketAddr, Error> {
     let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     listener.set_nonblocking(true)?;
@@ -159,25 +159,25 @@ fn target() -> Result<SocketAddr, Error> {
     Ok(address)
 }
 
-async fn serve<F, A>(listener: TcpListener, answer: F)
+async fn serve<F, A>(listener: TcpListener, response: F)
 where
     F: Fn(Request<Incoming>) -> A + Clone + Send + 'static,
     A: Future<Output = Response<Full<Bytes>>> + Send + 'static,
 {
     while let Ok((socket, _)) = listener.accept().await {
         let _ = socket.set_nodelay(true);
-        let answer = answer.clone();
+        let response = response.clone();
         tokio::spawn(async move {
             let service = service_fn(move |request| {
-                let answer = answer(request);
-                async move { Ok::<_, Infallible>(answer.await) }
+                let response = response(request);
+                async move { Ok::<_, Infallible>(response.await) }
             });
             let _ = http1::Builder::new().serve_connection(TokioIo::new(socket), service).await;
         });
     }
 }
 
-/// One request on a connection that stays.
+/// One request on a persistent connection.
 async fn request(socket: &mut TcpStream) -> Result<(), Error> {
     socket.write_all(b"GET /products HTTP/1.1\r\nHost: shop.example\r\n\r\n").await?;
     let (mut buffer, mut read) = ([0; 4096], 0);
@@ -204,13 +204,13 @@ fn event() -> Bytes {
 
 async fn invoke(function: &Function) {
     let invoked = function.invoke(Invocation { payload: event(), trace_id: "Root=1-2-3".to_owned() }).await;
-    assert!(matches!(invoked.expect("an invocation").outcome, Outcome::Answer(_)));
+    assert!(matches!(invoked.expect("an invocation").outcome, Outcome::Response(_)));
 }
 
-/// The least that a Runtime API can be: hands over an event, takes the answer.
+/// A minimal Runtime API: hands out an event, takes the response.
 struct Bare {
     events: mpsc::Sender<Bytes>,
-    answers: mpsc::Receiver<Bytes>,
+    responses: mpsc::Receiver<Bytes>,
     _process: tokio::process::Child,
 }
 
@@ -219,10 +219,10 @@ impl Bare {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let (events, waiting) = mpsc::channel(1);
-        let (answered, answers) = mpsc::channel(1);
+        let (sender, responses) = mpsc::channel(1);
         let waiting = Arc::new(Mutex::new(waiting));
         tokio::spawn(serve(listener, move |request| {
-            let (waiting, answered) = (Arc::clone(&waiting), answered.clone());
+            let (waiting, sender) = (Arc::clone(&waiting), sender.clone());
             async move {
                 if request.uri().path().ends_with("/next") {
                     let event: Option<Bytes> = waiting.lock().await.recv().await;
@@ -234,8 +234,8 @@ impl Bare {
                         .body(Full::from(event.unwrap_or_default()))
                         .expect("a response");
                 }
-                let body = request.into_body().collect().await.expect("an answer").to_bytes();
-                let _ = answered.send(body).await;
+                let body = request.into_body().collect().await.expect("a response").to_bytes();
+                let _ = sender.send(body).await;
                 Response::builder().status(202).body(Full::default()).expect("a response")
             }
         }));
@@ -250,11 +250,11 @@ impl Bare {
             .stdin(Stdio::null())
             .kill_on_drop(true)
             .spawn()?;
-        Ok(Self { events, answers, _process: process })
+        Ok(Self { events, responses, _process: process })
     }
 
     async fn invoke(&mut self) -> Result<(), Error> {
         self.events.send(event()).await?;
-        self.answers.recv().await.map(drop).ok_or_else(|| "the bare Runtime API has ended".into())
+        self.responses.recv().await.map(drop).ok_or_else(|| "the minimal Runtime API has ended".into())
     }
 }

@@ -1,9 +1,9 @@
-//! The only place that reads the clock of the world and draws random numbers.
+//! The only code that reads the wall clock and generates random numbers.
 
 use std::time::SystemTime;
 
-/// The time of day.
-#[expect(clippy::disallowed_methods, reason = "deadlines and trace ids are in the world's time")]
+/// The current time.
+#[expect(clippy::disallowed_methods, reason = "deadlines and trace IDs use wall-clock time")]
 pub(crate) fn now() -> SystemTime {
     SystemTime::now()
 }
@@ -14,12 +14,12 @@ pub(crate) fn unix_seconds() -> u64 {
 }
 
 /// Random bits.
-#[expect(clippy::disallowed_methods, reason = "ids of requests and traces")]
+#[expect(clippy::disallowed_methods, reason = "IDs of requests and traces")]
 fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     if let Err(error) = getrandom::fill(&mut bytes) {
-        // There is no Linux without it once it has started.
-        eprintln!("front-door: no random numbers: {error}");
+        // Cannot happen on Linux after boot.
+        eprintln!("front-door: the operating system provides no random numbers: {error}");
     }
     bytes
 }
@@ -29,7 +29,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
 }
 
-/// A request id as Lambda's: a random UUID (version 4 of RFC 9562).
+/// A request ID in Lambda's format: a random UUID (version 4, RFC 9562).
 pub(crate) fn request_id() -> String {
     let mut bytes = random::<16>();
     bytes[6] = bytes[6] & 0x0f | 0x40;
@@ -38,12 +38,12 @@ pub(crate) fn request_id() -> String {
     format!("{}-{}-{}-{}-{}", &text[..8], &text[8..12], &text[12..16], &text[16..20], &text[20..])
 }
 
-/// An access key that nobody can guess.
+/// An unguessable access key.
 pub(crate) fn access_key() -> String {
     hex(&random::<16>())
 }
 
-/// The trace id of a request that has none: `1-<seconds>-<96 bits>`.
+/// The trace ID of a request without one: `1-<seconds>-<96 bits>`.
 pub(crate) fn trace_id() -> String {
     format!("1-{:08x}-{}", unix_seconds(), hex(&random::<12>()))
 }

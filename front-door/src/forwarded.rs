@@ -1,4 +1,4 @@
-//! What the load balancer and the gateways tell targets of the client.
+//! Headers with which the load balancer and the gateways describe the client to targets.
 
 use std::net::IpAddr;
 
@@ -9,7 +9,7 @@ use crate::ambient;
 const FORWARDED_FOR: &str = "x-forwarded-for";
 const TRACE_ID: &str = "x-amzn-trace-id";
 
-/// What a load balancer adds: the client, and a trace id, or its own part of the trace that the request is in.
+/// Adds what a load balancer adds: the client, and a new trace ID, or its own part of the request's trace.
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-request-tracing.html>
 pub(crate) fn add(headers: &mut HeaderMap, client: IpAddr, port: u16) {
     let trace = match headers.get(TRACE_ID).and_then(|value| value.to_str().ok()) {
@@ -23,7 +23,7 @@ pub(crate) fn add(headers: &mut HeaderMap, client: IpAddr, port: u16) {
 }
 
 /// Appends the client's address (for a load balancer: `routing.http.xff_header_processing.mode = append`), and replaces
-/// protocol, port and trace.
+/// protocol, port, and trace.
 pub(crate) fn add_client(headers: &mut HeaderMap, client: IpAddr, port: u16, trace: &str) {
     let mut hops: Vec<_> =
         headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()).map(str::to_owned).collect();
@@ -40,13 +40,13 @@ pub(crate) fn add_client(headers: &mut HeaderMap, client: IpAddr, port: u16, tra
     }
 }
 
-/// Addresses that a client says it came through.
+/// Number of addresses in the client's `x-forwarded-for`.
 pub(crate) fn hops(headers: &HeaderMap) -> usize {
     let values = headers.get_all(FORWARDED_FOR);
     values.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).count()
 }
 
-/// The trace that a request is in.
+/// The trace ID of a request.
 pub(crate) fn trace_id(headers: &HeaderMap) -> String {
     headers.get(TRACE_ID).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
 }
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_client_says_of_itself_is_kept_before_what_is_known() {
+    fn client_supplied_addresses_are_kept_before_the_real_one() {
         let mut headers = HeaderMap::new();
         headers.append(FORWARDED_FOR, HeaderValue::from_static("203.0.113.7"));
         headers.insert("x-forwarded-proto", HeaderValue::from_static("https"));
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_without_a_trace_begins_one() {
+    fn a_request_without_a_trace_starts_one() {
         let mut headers = HeaderMap::new();
         add(&mut headers, Ipv4Addr::LOCALHOST.into(), 80);
         let trace = trace_id(&headers);

@@ -1,5 +1,5 @@
-//! API Gateway HTTP API and Lambda Function URLs in front of the same functions. Each function would have a URL of its own; on a
-//! laptop one port stands for all of them, and the listener rules choose.
+//! API Gateway HTTP API and Lambda Function URLs in front of the same functions. On AWS each function has its own URL;
+//! here one port serves all of them, and the listener rules choose the function.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout};
 
 use crate::event::http_api::{self, Front};
-use crate::lambda::{Function, Invocation, Outcome, Refusal};
+use crate::lambda::{Function, Invocation, InvokeError, Outcome};
 use crate::live::{Live, Sample};
 use crate::server::{self, Body, Handler};
 use crate::{Runtime, ambient, forwarded};
@@ -25,7 +25,7 @@ use crate::{Runtime, ambient, forwarded};
 const MAX_HTTP_API_BYTES: usize = 10 * 1024 * 1024;
 /// Largest request body of a Function URL: 6 MB.
 const MAX_FUNCTION_URL_BYTES: usize = 6 * 1024 * 1024;
-/// Request line and header fields in all, HTTP API.
+/// Largest request line plus header fields of an HTTP API.
 const MAX_HTTP_API_HEADER_BYTES: usize = 10_240;
 /// Longest integration of an HTTP API: 30 s.
 const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(30);
@@ -39,7 +39,7 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// In front of these functions.
+    /// Creates a gateway for these functions.
     pub fn new(front: Front, port: u16, functions: BTreeMap<Area, Arc<Function>>, live: Arc<Live>) -> Self {
         Self { front, functions, port, live }
     }
@@ -70,14 +70,14 @@ impl Gateway {
         let payload = http_api::encode(&parts, &body, self.front, peer.ip());
         let invoked = timeout(INTEGRATION_TIMEOUT, function.invoke(Invocation { payload, trace_id })).await;
         let error = if is_api { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::BAD_GATEWAY };
-        let invoked = invoked.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?.map_err(|refusal| match refusal {
-            Refusal::Throttled if is_api => StatusCode::SERVICE_UNAVAILABLE,
-            Refusal::Throttled => StatusCode::TOO_MANY_REQUESTS,
-            Refusal::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Refusal::NoCode => StatusCode::SERVICE_UNAVAILABLE,
+        let invoked = invoked.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?.map_err(|error| match error {
+            InvokeError::Throttled if is_api => StatusCode::SERVICE_UNAVAILABLE,
+            InvokeError::Throttled => StatusCode::TOO_MANY_REQUESTS,
+            InvokeError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            InvokeError::NoCode => StatusCode::SERVICE_UNAVAILABLE,
         })?;
-        let Outcome::Answer(answer) = invoked.outcome else { return Err(error) };
-        let response = http_api::decode(&answer).map_err(|_| error)?;
+        let Outcome::Response(payload) = invoked.outcome else { return Err(error) };
+        let response = http_api::decode(&payload).map_err(|_| error)?;
         let mut response = server::complete(response, parts.method == http::Method::HEAD);
         response.headers_mut().insert(RUNTIME_HEADER, HeaderValue::from_static(Runtime::Lambda.name()));
         Ok((response, invoked.init))
@@ -91,7 +91,7 @@ impl Handler for Gateway {
         let (area, _) = listener_rules::owner(parts.uri.path());
         let (response, init) = self.integrate(area, parts, body, peer).await.unwrap_or_else(|status| {
             let message = serde_json::json!({ "message": status.canonical_reason() });
-            (server::answer(status, "application/json", message.to_string()), None)
+            (server::response(status, "application/json", message.to_string()), None)
         });
         let (elapsed, status) = (begun.elapsed(), response.status().as_u16());
         self.live.sample(&Sample { runtime: Runtime::Lambda, area, status, elapsed, init });

@@ -1,6 +1,6 @@
-//! The front door of the shop on a laptop: an Application Load Balancer, HTTP API and Function URLs in front of the ECS server
-//! and of real Lambda binaries, without Docker and without an AWS account. It serves whoever develops and measures; nothing of
-//! it is deployed.
+//! The front door of the shop on a laptop: an Application Load Balancer, an HTTP API, and Function URLs in front of the
+//! ECS server and of real Lambda binaries, without Docker or an AWS account. For development and measurements; it is
+//! never deployed.
 
 pub mod alb;
 mod ambient;
@@ -13,11 +13,11 @@ mod server;
 pub mod site;
 pub mod units;
 
-/// The region that ARNs and environment variables name.
+/// The region in ARNs and environment variables.
 pub const REGION: &str = "us-east-1";
 
-/// The account that ARNs name.
+/// The account in ARNs.
 pub const ACCOUNT: &str = "123456789012";
 
-/// What served a request: the two target groups of every rule.
+/// The runtime that served a request: the two target groups of every rule.
 pub use shopease_shared::http::Runtime;

@@ -1,5 +1,5 @@
-//! Starts the shop on both paths behind one address: an Application Load Balancer with weighted targets, the ECS server and the
-//! real Lambda binaries. Needs neither Docker nor an AWS account.
+//! Starts the shop on both paths behind one address: an Application Load Balancer with weighted targets, the ECS
+//! server, and the real Lambda binaries. Needs neither Docker nor an AWS account.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -19,60 +19,60 @@ use shopease_shared::http::routes::Area;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 
-/// Pause between two looks at the sources.
-const LOOK: Duration = Duration::from_millis(500);
+/// Interval at which source files are checked.
+const SCAN_INTERVAL: Duration = Duration::from_millis(500);
 
-/// The shop on Fargate and on Lambda at once, on this machine: builds it, starts it, and balances between the two.
+/// Runs the shop on Fargate and Lambda at once, on this machine: builds it, starts it, and balances between the two.
 #[derive(Debug, Parser)]
 #[command(version, about)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a command-line flag")]
 struct Cli {
-    /// Port of the load balancer; the HTTP API gets the next one, the Function URLs the one after it.
+    /// Port of the load balancer. The HTTP API uses the next port, the Function URLs the one after that.
     #[arg(long, default_value_t = 8080)]
     port: u16,
-    /// Weights of the two target groups of every rule; the live page changes them later.
+    /// Initial weights of the two target groups of every rule; the live page can change them.
     #[arg(long, default_value = "fargate=50,lambda=50", value_name = "fargate=N,lambda=N")]
     weights: Pair,
-    /// Weights of one area only, may be repeated.
+    /// Weights of one area; can be repeated.
     #[arg(long, value_name = "AREA:fargate=N,lambda=N", value_parser = area_weights)]
     area_weights: Vec<(Area, Pair)>,
-    /// Where the data is; `postgres` reads `SHOPEASE_DATABASE_URL`, `dynamodb` reads `SHOPEASE_DYNAMODB_*`.
+    /// The store. `postgres` reads `SHOPEASE_DATABASE_URL`, `dynamodb` reads `SHOPEASE_DYNAMODB_*`.
     #[arg(long, value_enum, default_value_t = StoreKind::Embedded)]
     store: StoreKind,
-    /// Directory of the embedded store.
+    /// Data directory of the embedded store.
     #[arg(long, env = "SHOPEASE_DATA_DIR", default_value = "data")]
     data_dir: PathBuf,
-    /// The ECS services: one task, split into frontend and backend, or the address of a server that runs already.
+    /// The ECS services: one task, a frontend and a backend, or the address of a running server.
     #[arg(long, default_value = "one", value_name = "one|split|ADDRESS", value_parser = site::parse_fargate)]
     fargate: Fargate,
-    /// How to compile: dev is quick to build, measure and release run as deployed.
+    /// Build profile: dev compiles fast; measure and release run like a deployment.
     #[arg(long, value_enum, default_value_t = Build::Dev)]
     profile: Build,
-    /// Use the binaries in this directory instead of building.
+    /// Use the binaries in this directory instead of building them.
     #[arg(long, value_name = "DIRECTORY")]
     binaries: Option<PathBuf>,
-    /// Rebuild when a source file changes, and put the result on both paths.
+    /// Rebuild when a source file changes, and deploy the result to both paths.
     #[arg(long)]
     watch: bool,
-    /// Memory size of the functions, MB.
+    /// Memory size of the functions in MB.
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(128..=10_240))]
     memory: u32,
-    /// Execution environments of each function at once; beyond them Lambda throttles.
+    /// Most concurrent execution environments of each function; further invocations are throttled.
     #[arg(long, default_value_t = 10)]
     concurrency: usize,
-    /// Longest invocation, seconds.
+    /// Timeout of the functions in seconds.
     #[arg(long, default_value_t = 29, value_parser = clap::value_parser!(u64).range(1..=900))]
     timeout: u64,
-    /// How long an idle environment is kept, seconds.
+    /// Seconds until an idle environment expires.
     #[arg(long, default_value_t = 300)]
     idle_expiry: u64,
-    /// Let environments run on between invocations, which Lambda does not.
+    /// Do not freeze environments between invocations (Lambda does).
     #[arg(long)]
     no_freeze: bool,
-    /// Give and take only one value per header, as target groups do without `lambda.multi_value_headers.enabled`.
+    /// Pass only one value per header, like a target group without `lambda.multi_value_headers.enabled`.
     #[arg(long)]
     single_value_headers: bool,
-    /// Print all that functions write and a REPORT line per invocation, not only of those that fail.
+    /// Print all output of the functions and a REPORT line per invocation, not only those of failed invocations.
     #[arg(long)]
     logs: bool,
 }
@@ -92,10 +92,10 @@ enum Build {
 }
 
 fn area_weights(text: &str) -> anyhow::Result<(Area, Pair)> {
-    let (name, weights) = text.split_once(':').context("say AREA:fargate=N,lambda=N")?;
+    let (name, weights) = text.split_once(':').context("expected AREA:fargate=N,lambda=N")?;
     let area = Area::ALL.into_iter().find(|area| area.name() == name);
     let names = Area::ALL.map(Area::name).join(", ");
-    Ok((area.with_context(|| format!("there is no area {name:?}, but {names}"))?, weights.parse()?))
+    Ok((area.with_context(|| format!("area {name:?} does not exist; the areas are {names}"))?, weights.parse()?))
 }
 
 #[tokio::main]
@@ -113,7 +113,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     let balancer_listener = listen(cli.port).await?;
     let (api_port, url_port) = (cli.port.saturating_add(1), cli.port.saturating_add(2));
     let (api_listener, url_listener) = (listen(api_port).await?, listen(url_port).await?);
-    let seen = Sources::look();
+    let seen = Sources::scan();
     let binaries = binaries(&cli).await?;
     let weights = Arc::new(Weights::new(cli.weights));
     for (area, pair) in &cli.area_weights {
@@ -139,7 +139,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     }
     tokio::spawn(site.check_health());
     tokio::spawn(site.run_schedule());
-    greet(&cli, &functions);
+    print_banner(&cli, &functions);
     tokio::select! {
         () = &mut stop => {}
         error = watch(&cli, seen, &mut site) => return error,
@@ -151,7 +151,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
 
 async fn listen(port: u16) -> anyhow::Result<TcpListener> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    TcpListener::bind(address).await.with_context(|| format!("port {port} cannot be used (--port chooses another)"))
+    TcpListener::bind(address).await.with_context(|| format!("port {port} cannot be used (choose another with --port)"))
 }
 
 async fn binaries(cli: &Cli) -> anyhow::Result<Binaries> {
@@ -178,7 +178,7 @@ fn options(cli: &Cli) -> anyhow::Result<Options> {
         StoreKind::Postgres => {
             let url = variables.get("SHOPEASE_DATABASE_URL");
             Store::Postgres(
-                url.context("SHOPEASE_DATABASE_URL is not set; `cargo xtask postgres` lends a server")?.clone(),
+                url.context("SHOPEASE_DATABASE_URL is not set; `cargo xtask postgres` starts a server")?.clone(),
             )
         }
         StoreKind::Dynamodb => Store::DynamoDb,
@@ -196,24 +196,24 @@ fn options(cli: &Cli) -> anyhow::Result<Options> {
     })
 }
 
-/// Waits for changes and deploys them, for ever; nothing to do unless asked.
+/// Watches the sources and deploys changes, forever; does nothing without `--watch`.
 async fn watch(cli: &Cli, mut seen: Sources, site: &mut Site) -> anyhow::Result<()> {
     loop {
-        sleep(LOOK).await;
+        sleep(SCAN_INTERVAL).await;
         if !cli.watch || cli.binaries.is_some() {
             continue;
         }
-        let now = Sources::look();
+        let now = Sources::scan();
         if now == seen {
             continue;
         }
         seen = now;
         println!("\n  A source file has changed.");
-        // What does not compile or does not start is told; what runs stays.
+        // If the build or the start fails, the error is printed and the running version stays.
         match Binaries::build(profile(cli)).await {
             Ok(binaries) => match site.deploy(&binaries).await {
-                Ok(()) => println!("  Deployed on both paths."),
-                Err(error) => eprintln!("front-door: not deployed: {error:#}"),
+                Ok(()) => println!("  Deployed to both paths."),
+                Err(error) => eprintln!("front-door: deployment failed: {error:#}"),
             },
             Err(error) => eprintln!("front-door: {error:#}"),
         }
@@ -230,15 +230,15 @@ async fn stop() {
     }
 }
 
-fn greet(cli: &Cli, functions: &BTreeMap<Area, Arc<front_door::lambda::Function>>) {
+fn print_banner(cli: &Cli, functions: &BTreeMap<Area, Arc<front_door::lambda::Function>>) {
     let (port, pair) = (cli.port, cli.weights);
     println!(
         "\n  shopease is open on both paths: http://localhost:{port}   (Fargate {}, Lambda {})\n\n  \
-         Watch  http://localhost:{port}{}   both paths side by side; move the weights there\n  \
+         Watch  http://localhost:{port}{}   live comparison of both paths, with controls for the weights\n  \
          Also   http://localhost:{}            the same functions behind an HTTP API\n         \
          http://localhost:{}            and behind Function URLs\n  \
          Runs   {} functions as real Lambda binaries, at most {} environments each\n  \
-         Tells  x-shopease-path and server-timing on every response say who served it\n  \
+         Trace  x-shopease-path and server-timing on every response name the path that served it\n  \
          Stop   Ctrl-C\n",
         pair.fargate,
         pair.lambda,

@@ -1,4 +1,4 @@
-//! Connections of clients: what the load balancer, the HTTP API and the Function URLs have in common.
+//! Client connections: what the load balancer, the HTTP API, and the Function URLs have in common.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -16,20 +16,20 @@ use tokio::net::TcpListener;
 use tokio::time::sleep;
 use tower_http::timeout::TimeoutError;
 
-/// Largest request header in all (ALB: 64 KB); larger ones are refused with 431. What is buffered may be a little more.
+/// Largest request header in total (ALB: 64 KB); larger ones are rejected with 431. Slightly more may be buffered.
 pub(crate) const MAX_HEADER_BYTES: usize = 64 * 1024;
 /// Most header fields.
 const MAX_HEADERS: usize = 500;
-/// How long a client may take for a header, and keep an idle connection (ALB: `client_keep_alive`, by default an hour).
+/// Time limit for a client's header and for idle connections (ALB: `client_keep_alive`, an hour by default).
 const KEEP_ALIVE: Duration = Duration::from_hours(1);
-/// Pause when no connection can be accepted, because files or memory ran out.
+/// Pause after `accept` fails because the process is out of file descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 pub(crate) type Error = Box<dyn std::error::Error + Send + Sync>;
-/// A response's body: what a target streams, or bytes.
+/// A response's body: streamed from a target, or bytes.
 pub(crate) type Body = UnsyncBoxBody<Bytes, Error>;
 
-/// Who answers requests.
+/// Handles requests.
 pub(crate) trait Handler: Send + Sync + 'static {
     fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> impl Future<Output = Response<Body>> + Send;
 }
@@ -40,12 +40,12 @@ pub(crate) async fn serve<H: Handler>(listener: TcpListener, handler: Arc<H>) {
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
-                eprintln!("front-door: no connection can be accepted: {error}");
+                eprintln!("front-door: cannot accept connections: {error}");
                 sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
-        // Small answers must not wait for acknowledgements.
+        // Small responses must not wait for acknowledgments.
         let _ = stream.set_nodelay(true);
         let handler = Arc::clone(&handler);
         tokio::spawn(async move {
@@ -59,20 +59,20 @@ pub(crate) async fn serve<H: Handler>(listener: TcpListener, handler: Arc<H>) {
                 .max_buf_size(MAX_HEADER_BYTES)
                 .max_headers(MAX_HEADERS)
                 .serve_connection(TokioIo::new(stream), service);
-            // The client is gone, or sent what is no HTTP and was answered 400 or 431.
+            // The client has disconnected, or sent invalid HTTP and was answered with 400 or 431.
             let _ = connection.await;
         });
     }
 }
 
-/// Why a request's body cannot be had.
+/// Why a request's body could not be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BodyError {
     #[error("the body is larger than {0} bytes")]
     TooLarge(usize),
     #[error("the client stopped sending its body")]
     Silence,
-    #[error("the body broke off: {0}")]
+    #[error("the connection failed while reading the body: {0}")]
     Broken(Error),
 }
 
@@ -86,12 +86,12 @@ impl BodyError {
     }
 }
 
-/// A whole body, for a function's event.
+/// Reads a whole body, for a function's event.
 pub(crate) async fn read<B>(body: B, max_bytes: usize) -> Result<Bytes, BodyError>
 where
     B: hyper::body::Body<Data = Bytes, Error: Into<Error>>,
 {
-    // Who announces too much need not send it.
+    // A client that announces too much need not send it.
     if body.size_hint().lower() > max_bytes as u64 {
         return Err(BodyError::TooLarge(max_bytes));
     }
@@ -110,15 +110,15 @@ pub(crate) fn bytes(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).map_err(|never: Infallible| match never {}).boxed_unsync()
 }
 
-/// An answer of the front door itself.
-pub(crate) fn answer(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Body> {
+/// A response of the front door itself.
+pub(crate) fn response(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Body> {
     let mut response = Response::new(bytes(body));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
 
-/// Whether a request wants another protocol on its connection.
+/// Whether a request wants to upgrade its connection to another protocol.
 pub(crate) fn is_upgrade(headers: &HeaderMap) -> bool {
     headers.contains_key(header::UPGRADE)
 }
@@ -142,13 +142,13 @@ pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     headers.remove("proxy-connection");
 }
 
-/// Bytes of a header as it travels: name, colon, blank, value, line end.
+/// Size of a header on the wire: name, colon, blank, value, line end.
 pub(crate) fn header_bytes(headers: &HeaderMap) -> usize {
     headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum()
 }
 
-/// A response whose whole body is known, ready to be sent: its framing is the sender's, but a HEAD keeps the length that a GET
-/// would have.
+/// A response with a known body, ready to be sent. The sender frames it, but the response to a HEAD keeps the length
+/// that a GET would have.
 pub(crate) fn complete(response: Response<Bytes>, is_head: bool) -> Response<Body> {
     let (mut parts, body) = response.into_parts();
     remove_hop_by_hop(&mut parts.headers);

@@ -1,4 +1,4 @@
-//! What stands behind the front door: the store, the ECS server, the functions, the test payment provider, all as processes of
+//! The processes behind the front door: the store, the ECS server, the functions, and the test payment provider, all on
 //! this machine.
 
 mod build;
@@ -24,19 +24,19 @@ use process::Process;
 
 /// Pause between two health checks of a target group.
 const HEALTH_INTERVAL: Duration = Duration::from_secs(5);
-/// How often the worker is invoked (as by a schedule `rate(1 minute)`).
+/// Interval at which the worker is invoked (like a schedule `rate(1 minute)`).
 const SCHEDULE: Duration = Duration::from_mins(1);
-/// Time that a stopping task has for requests that have reached it.
+/// Time that a stopping task has to finish its requests.
 const DRAIN_SECONDS: &str = "1";
 
 /// The data of the shop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Store {
-    /// The embedded DynamoDB engine in this directory, lent to both paths.
+    /// The embedded DynamoDB engine in this directory, shared by both paths.
     Embedded(PathBuf),
     /// PostgreSQL at this URL.
     Postgres(String),
-    /// A table of DynamoDB, as the `SHOPEASE_DYNAMODB_*` and `AWS_*` variables say.
+    /// A DynamoDB table, configured by the `SHOPEASE_DYNAMODB_*` and `AWS_*` variables.
     DynamoDb,
 }
 
@@ -57,28 +57,28 @@ pub enum Fargate {
     One,
     /// A frontend and a backend, as in production.
     Split,
-    /// Started by somebody else.
+    /// A server that already runs.
     At(SocketAddr),
 }
 
-/// How to set up the site.
+/// Configuration of the site.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Where browsers find the shop.
+    /// URL of the shop for browsers.
     pub public_url: String,
     /// The data.
     pub store: Store,
     /// The ECS services.
     pub fargate: Fargate,
-    /// Memory size of the functions, MB.
+    /// Memory size of the functions in MB.
     pub memory_mb: u32,
-    /// Environments of each function at once.
+    /// Most concurrent environments of each function.
     pub concurrency: usize,
-    /// Longest invocation.
+    /// Timeout of the functions.
     pub timeout: Duration,
     /// How long an idle environment is kept.
     pub idle_expiry: Duration,
-    /// Whether environments stand still between invocations.
+    /// Whether environments are frozen between invocations.
     pub freeze: bool,
     /// Variables for every process of the shop, such as `SHOPEASE_NAME`.
     pub variables: Vec<(String, String)>,
@@ -88,7 +88,7 @@ pub struct Options {
 pub struct Site {
     options: Options,
     variables: Vec<(String, String)>,
-    /// What nobody replaces while the site runs: the engine, the payment provider.
+    /// Processes that are not replaced while the site runs: the engine, the payment provider.
     services: Vec<Process>,
     tasks: Vec<Process>,
     functions: BTreeMap<Area, Arc<Function>>,
@@ -100,7 +100,7 @@ pub struct Site {
 }
 
 impl Options {
-    /// What the live page says of the store.
+    /// The name of the store on the live page.
     pub fn store_name(&self) -> &'static str {
         self.store.name()
     }
@@ -110,9 +110,10 @@ impl Site {
     /// Starts everything and waits until it is ready.
     ///
     /// # Errors
-    /// When a process does not start, or is not ready in time.
+    /// If a process does not start, or is not ready in time.
     pub async fn start(options: Options, binaries: &Binaries, live: Arc<Live>) -> anyhow::Result<Self> {
-        let directory = tempfile::Builder::new().prefix("front-door-").tempdir().context("no temporary directory")?;
+        let directory =
+            tempfile::Builder::new().prefix("front-door-").tempdir().context("cannot create a temporary directory")?;
         let mut variables = options.variables.clone();
         variables.push(("SHOPEASE_PUBLIC_URL".to_owned(), options.public_url.clone()));
         let mut services = Vec::new();
@@ -127,7 +128,7 @@ impl Site {
         services.extend(store(&options, binaries, &mut variables).await?);
         let function = |name: &str| {
             let mut variables = variables.clone();
-            // A copy of the ledger in each environment would be a ledger that nobody else sees.
+            // A separate ledger in each environment would not be visible to the other processes.
             variables.retain(|(name, _)| name != "SHOPEASE_DATA_DIR");
             let settings = Settings {
                 name: name.to_owned(),
@@ -165,7 +166,7 @@ impl Site {
         self.functions.clone()
     }
 
-    /// Where the task that serves pages is.
+    /// Address of the task that serves pages.
     pub fn frontend(&self) -> Option<SocketAddr> {
         match self.options.fargate {
             Fargate::At(address) => Some(address),
@@ -173,7 +174,7 @@ impl Site {
         }
     }
 
-    /// What every process of the shop is told.
+    /// Variables of every process of the shop.
     pub fn variables(&self) -> &[(String, String)] {
         &self.variables
     }
@@ -183,10 +184,10 @@ impl Site {
         Targets::new(Arc::clone(&self.frontend), Arc::clone(&self.backend))
     }
 
-    /// Puts new binaries in the place of the running ones: functions at their next start, tasks by a rolling deployment.
+    /// Replaces the running binaries with new ones: functions at their next start, tasks by a rolling deployment.
     ///
     /// # Errors
-    /// When the new ones do not become ready; the old ones then stay.
+    /// If the new tasks do not become ready; the old ones then keep running.
     pub async fn deploy(&mut self, binaries: &Binaries) -> anyhow::Result<()> {
         for (area, function) in &self.functions {
             function.deploy(&binaries.function(area.name())).with_context(|| format!("function {}", area.name()))?;
@@ -240,7 +241,7 @@ impl Site {
         Ok(task)
     }
 
-    /// Checks the tasks' health for ever, as the target groups do.
+    /// Checks the tasks' health forever, as the target groups do.
     pub fn check_health(&self) -> impl Future<Output = ()> + use<> {
         let (targets, live) = (self.targets(), Arc::clone(&self.live));
         let names = match self.options.fargate {
@@ -252,7 +253,7 @@ impl Site {
         targets.check_health(live, tasks, HEALTH_INTERVAL)
     }
 
-    /// Invokes the worker for ever, as its schedule does.
+    /// Invokes the worker forever, as its schedule does.
     pub fn run_schedule(&self) -> impl Future<Output = ()> + use<> {
         let worker = Arc::clone(&self.worker);
         async move {
@@ -260,15 +261,15 @@ impl Site {
                 sleep(SCHEDULE).await;
                 let event =
                     Bytes::from_static(br#"{"source":"aws.scheduler","detail-type":"Scheduled Event","detail":{}}"#);
-                if let Err(refusal) = worker.invoke(Invocation { payload: event, trace_id: String::new() }).await {
-                    eprintln!("front-door: the worker could not be invoked: {refusal}");
+                if let Err(error) = worker.invoke(Invocation { payload: event, trace_id: String::new() }).await {
+                    eprintln!("front-door: the worker could not be invoked: {error}");
                 }
             }
         }
     }
 
-    /// Stops the tasks in good order, then what they stand on: when this returns, nobody writes to the store's directory any
-    /// more. The functions end with the site.
+    /// Stops the tasks gracefully, then the processes that they depend on. When this returns, no process writes to the
+    /// store's directory anymore. The functions end with the site.
     pub async fn stop(mut self) {
         for process in self.tasks.iter_mut().chain(self.services.iter_mut().rev()) {
             process.stop().await;
@@ -276,7 +277,7 @@ impl Site {
     }
 }
 
-/// The test payment provider, which all processes must share. Its journal lies beside the embedded store's data.
+/// The test payment provider, which all processes must share. Its journal is beside the embedded store's data.
 fn payment_provider(options: &Options, binaries: &Binaries) -> anyhow::Result<(Process, String)> {
     let port = process::free_port()?;
     let mut arguments = vec!["fake-payments".to_owned(), "--port".to_owned(), port.to_string()];
@@ -288,7 +289,7 @@ fn payment_provider(options: &Options, binaries: &Binaries) -> anyhow::Result<(P
     Ok((provider, format!("http://localhost:{port}")))
 }
 
-/// Opens the store and says in `variables` how to reach it.
+/// Opens the store and adds its connection settings to `variables`.
 async fn store(
     options: &Options,
     binaries: &Binaries,
@@ -298,7 +299,7 @@ async fn store(
     match &options.store {
         Store::Embedded(directory) => {
             let port = process::free_port()?;
-            // Only the site's own processes may know it.
+            // Known only to the site's own processes.
             let access_key = crate::ambient::access_key();
             let mut own = variables.clone();
             own.extend(
@@ -332,7 +333,7 @@ async fn store(
     }
 }
 
-/// Creates what the store lacks, the demo catalog included.
+/// Creates what the store lacks, including the demo catalog.
 async fn prepare(binaries: &Binaries, variables: &[(String, String)]) -> anyhow::Result<()> {
     let arguments = ["serve", "--migrate", "--demo"].map(str::to_owned);
     let mut first = Process::start("store", &binaries.shopease(), &arguments, variables, "SHOPEASE_HTTP_PORT")?;
@@ -341,17 +342,17 @@ async fn prepare(binaries: &Binaries, variables: &[(String, String)]) -> anyhow:
     Ok(())
 }
 
-/// Reads an option such as `one`, `split` or `127.0.0.1:8081`.
+/// Parses `one`, `split`, or an address such as `127.0.0.1:8081`.
 ///
 /// # Errors
-/// When it is none of these.
+/// If it is none of these.
 pub fn parse_fargate(text: &str) -> anyhow::Result<Fargate> {
     match text {
         "one" => Ok(Fargate::One),
         "split" => Ok(Fargate::Split),
         address => match address.strip_prefix("http://").unwrap_or(address).trim_end_matches('/').parse() {
             Ok(address) => Ok(Fargate::At(address)),
-            Err(_) => bail!("{address:?} is neither one, nor split, nor an address like 127.0.0.1:8081"),
+            Err(_) => bail!("{address:?} is not one, split, or an address such as 127.0.0.1:8081"),
         },
     }
 }

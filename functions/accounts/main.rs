@@ -1,4 +1,4 @@
-//! Accounts and sessions: pages and API, as a Lambda function behind an ALB, an HTTP API or a Function URL.
+//! Accounts and sessions: pages and API, as a Lambda function behind an ALB, an HTTP API, or a Function URL.
 
 use shopease_shared::http::routes::Area;
 

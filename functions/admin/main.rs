@@ -1,4 +1,4 @@
-//! The operator's part: pages and API, as a Lambda function behind an ALB, an HTTP API or a Function URL.
+//! The operator's pages and API, as a Lambda function behind an ALB, an HTTP API, or a Function URL.
 
 use shopease_shared::http::routes::Area;
 

@@ -1,4 +1,4 @@
-//! The JSON API of the catalog, as a Lambda function behind an ALB, an HTTP API or a Function URL.
+//! The JSON API of the catalog, as a Lambda function behind an ALB, an HTTP API, or a Function URL.
 
 use shopease_shared::http::routes::Area;
 

@@ -1,4 +1,4 @@
-//! Checkout and orders: pages and API, as a Lambda function behind an ALB, an HTTP API or a Function URL.
+//! Checkout and orders: pages and API, as a Lambda function behind an ALB, an HTTP API, or a Function URL.
 
 use shopease_shared::http::routes::Area;
 

@@ -1,4 +1,4 @@
-//! What every Lambda function does before its first invocation.
+//! Start-up code shared by all Lambda functions.
 
 mod target;
 
@@ -9,7 +9,7 @@ use lambda_http::Adapter;
 use lambda_http::tower::ServiceBuilder;
 use shopease_aws::AssetsConfig;
 use shopease_events::EventsConfig;
-use shopease_payments::{LedgerHome, PaymentsConfig};
+use shopease_payments::{LocalLedgerOptions, PaymentsConfig};
 use shopease_process::config::Reader;
 use shopease_process::telemetry;
 use shopease_shared::config::HttpConfig;
@@ -20,10 +20,10 @@ use shopease_shop::ports::{ProcessEnv, SystemIds};
 use shopease_shop::services::{LocalShop, Worker};
 use shopease_storage::StoreConfig;
 
-/// Serves an area behind an ALB, an HTTP API or a Function URL until the environment ends.
+/// Serves an area behind an ALB, an HTTP API, or a Function URL until the execution environment ends.
 ///
 /// # Errors
-/// As [`app`], and when the Runtime API fails.
+/// As [`app`], and if the Runtime API fails.
 pub async fn serve(area: Area) -> Result<(), lambda_http::Error> {
     let router = http::area(app().await?, area);
     let requests = Adapter::from(ServiceBuilder::new().map_request(target::restore).service(router));
@@ -33,7 +33,7 @@ pub async fn serve(area: Area) -> Result<(), lambda_http::Error> {
 /// Reads the configuration, opens the store and builds the shop, once per execution environment.
 ///
 /// # Errors
-/// When the configuration has problems or the store cannot be opened; Lambda reports it as an init error.
+/// If the configuration is invalid or the store cannot be opened; Lambda reports it as an init error.
 pub async fn app() -> anyhow::Result<App> {
     start_telemetry()?;
     let env = shopease_aws::environment(ProcessEnv).await?;
@@ -46,7 +46,7 @@ pub async fn app() -> anyhow::Result<App> {
     Ok(App::local(shop, http).with_assets(assets).with_runtime(Runtime::Lambda))
 }
 
-/// The worker of the same shop.
+/// Builds the worker of the shop.
 ///
 /// # Errors
 /// As [`app`].
@@ -66,7 +66,7 @@ fn start_telemetry() -> anyhow::Result<()> {
     telemetry::metrics::start(&ProcessEnv).map_err(anyhow::Error::msg)
 }
 
-/// The shop, and the cards that its payment provider takes.
+/// The shop, and the test cards of its payment provider.
 async fn shop(mut reader: Reader<'_>) -> anyhow::Result<(LocalShop, Vec<(String, String)>)> {
     let (store, payments) = (StoreConfig::read(&mut reader, "dynamodb"), PaymentsConfig::read(&mut reader));
     let shop = ShopConfig::read(&mut reader);
@@ -76,7 +76,9 @@ async fn shop(mut reader: Reader<'_>) -> anyhow::Result<(LocalShop, Vec<(String,
     let payments = payments.context("no payment provider is configured")?;
     let open =
         shopease_storage::open(store, &ProcessEnv, Arc::new(SystemIds)).await.context("the store cannot be opened")?;
-    // An environment may be frozen or ended at any time: no page and no ledger of its own that others would have to see.
-    let payments = shopease_payments::open(payments, LedgerHome::default()).await.map_err(anyhow::Error::msg)?;
+    // An execution environment can be frozen or ended at any time, so it serves no bank page and keeps no ledger of its
+    // own.
+    let payments =
+        shopease_payments::open(payments, LocalLedgerOptions::default()).await.map_err(anyhow::Error::msg)?;
     Ok((LocalShop::with_system_clock(open.store, payments.provider, shop), payments.methods))
 }

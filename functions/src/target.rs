@@ -1,6 +1,6 @@
-//! The path and the query as the client sent them. `lambda_http` rebuilds them from an event: it resolves dot segments and
-//! backslashes, repairs broken escapes, and keeps an HTTP API's stage in the path, so that `/prod/a/../cart?q=%` would be another
-//! request than the one the server on Fargate refuses.
+//! Restores the path and the query as the client sent them. `lambda_http` rebuilds them from an event: it resolves dot
+//! segments and backslashes, repairs broken escapes, and keeps an HTTP API's stage in the path. `/prod/a/../cart?q=%`
+//! would become a different request than the one that the server on Fargate rejects.
 
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -9,11 +9,11 @@ use lambda_http::request::{LambdaRequest, RequestContext};
 use lambda_http::{LambdaEvent, Request, RequestExt as _};
 use shopease_shared::http::{ClientAddress, forwarded_for};
 
-/// Carries the query of an ALB event past `lambda_http`. A client's own header of this name is dropped.
+/// Passes the query of an ALB event through `lambda_http`. A client's own header of this name is dropped.
 const RAW_QUERY: HeaderName = HeaderName::from_static("x-shopease-raw-query");
 
-/// Before `lambda_http` reads the event: keeps the query of an ALB event, whose names and values are as the client encoded them,
-/// and takes a `Host` away that is none, on which it would panic.
+/// Runs before `lambda_http` reads the event. Keeps the query of an ALB event, whose names and values are encoded as
+/// the client sent them, and removes an invalid `Host`, on which `lambda_http` would panic.
 pub(super) fn keep(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
     match &mut event.payload {
         LambdaRequest::Alb(alb) => {
@@ -45,7 +45,7 @@ fn keep_host(headers: &mut HeaderMap) {
     }
 }
 
-/// Names in alphabetical order: the event does not say in which order the client sent them. Values of one name keep theirs.
+/// Names in alphabetical order: the event does not contain the client's order. Values of one name keep theirs.
 fn raw_query(parameters: &QueryMap) -> String {
     let mut pairs: Vec<_> = parameters.iter().collect();
     pairs.sort_by_key(|(name, _)| *name);
@@ -55,7 +55,7 @@ fn raw_query(parameters: &QueryMap) -> String {
     pairs.collect::<Vec<_>>().join("&")
 }
 
-/// The client's address: what the load balancer appended, or the service in front of the function saw.
+/// The client's address: the one that the load balancer appended, or that the service in front of the function saw.
 fn client_address(request: &Request) -> Option<ClientAddress> {
     match request.request_context_ref() {
         Some(RequestContext::ApiGatewayV2(context)) => {
@@ -66,7 +66,7 @@ fn client_address(request: &Request) -> Option<ClientAddress> {
     }
 }
 
-/// After it: gives the request its path and query back, without the stage, and the client's address.
+/// Runs after it. Restores the request's path and query, without the stage, and sets the client's address.
 pub(super) fn restore(mut request: Request) -> Request {
     if let Some(address) = client_address(&request) {
         request.extensions_mut().insert(address);
@@ -82,7 +82,7 @@ pub(super) fn restore(mut request: Request) -> Request {
     // An HTTP API delivers `/cart` on its stage `prod` as `/prod/cart`.
     let path = stage.and_then(|stage| raw.strip_prefix('/')?.strip_prefix(stage)).unwrap_or(raw);
     let path = if path.is_empty() { "/" } else { path };
-    // What is no request target stays as `lambda_http` made it.
+    // An invalid request target stays as `lambda_http` built it.
     if let Ok(uri) = format!("{path}{}", query.unwrap_or_default()).parse() {
         *request.uri_mut() = uri;
     }
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stage_is_taken_off_and_the_rest_stays() {
+    fn a_stage_is_removed_and_the_rest_is_kept() {
         assert_eq!(target(&http_api("$default", "/prod/cart", "q=%")), "/prod/cart?q=%");
         assert_eq!(target(&http_api("prod", "/prod/a/%2e%2e/cart", "b=1&a=2")), "/a/%2e%2e/cart?b=1&a=2");
         for (path, expected) in [("/prod", "/"), ("/prod/", "/"), ("/prod//x", "//x"), ("/prod/prod", "/prod")] {

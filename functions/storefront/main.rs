@@ -1,4 +1,4 @@
-//! Pages of the catalog, assets and probes, as a Lambda function behind an ALB, an HTTP API or a Function URL.
+//! Catalog pages, assets, and health checks, as a Lambda function behind an ALB, an HTTP API, or a Function URL.
 
 use shopease_shared::http::routes::Area;
 

@@ -1,5 +1,5 @@
-//! The worker, as a Lambda function on a schedule: finishes payments that no request will finish, delivers events.
-//! What it did is its result.
+//! The worker, as a scheduled Lambda function: processes due payments and publishes events. Returns a summary of its
+//! work.
 
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::Value;

@@ -1,7 +1,7 @@
-//! Payment providers behind the port `PaymentProvider`: Stripe, and a little payment service of the shop's own.
+//! Payment providers behind the port `PaymentProvider`: Stripe, and the shop's own small test payment service.
 //!
-//! Nothing here knows orders beyond their id. [`fake`] keeps a ledger like a real provider does, in the process of the
-//! shop or behind HTTP; [`stripe`] speaks Stripe's API. Neither ever sees the number of a card, only tokens.
+//! This crate knows only the IDs of orders. [`fake`] keeps a ledger like a real provider, in the process of the shop or
+//! behind HTTP; [`stripe`] uses Stripe's API. Neither ever sees card numbers, only tokens.
 
 pub mod fake;
 mod open;
@@ -9,5 +9,5 @@ mod signature;
 #[cfg(feature = "stripe")]
 pub mod stripe;
 
-pub use open::{LedgerHome, LedgerPlace, OpenPayments, PaymentsConfig, offered_methods, open};
+pub use open::{LedgerLocation, LocalLedgerOptions, OpenPayments, PaymentsConfig, offered_methods, open};
 pub use signature::{TOLERANCE, sign, verify};

@@ -1,4 +1,4 @@
-//! Choosing a provider by configuration.
+//! Selects a provider by configuration.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,30 +11,30 @@ use tokio::net::TcpListener;
 
 use crate::fake::{FakeProvider, Ledger, LedgerConfig, service, test_cards};
 
-/// Test cards of Stripe's test mode, by the tokens that Stripe documents.
+/// Test cards of Stripe's test mode, by their documented tokens.
 #[cfg(feature = "stripe")]
 const STRIPE_TEST_METHODS: [(&str, &str); 4] = [
-    ("pm_card_visa", "Stripe test card (is approved)"),
-    ("pm_card_visa_chargeDeclined", "Stripe test card (is declined)"),
-    ("pm_card_visa_chargeDeclinedInsufficientFunds", "Stripe test card (has insufficient funds)"),
-    ("pm_card_authenticationRequired", "Stripe test card (your bank asks you)"),
+    ("pm_card_visa", "Stripe test card (approved)"),
+    ("pm_card_visa_chargeDeclined", "Stripe test card (declined)"),
+    ("pm_card_visa_chargeDeclinedInsufficientFunds", "Stripe test card (insufficient funds)"),
+    ("pm_card_authenticationRequired", "Stripe test card (bank confirmation required)"),
 ];
 
-/// What AWS sets in tasks and functions, of which several may run.
+/// Variables that AWS sets in tasks and functions, of which several may run.
 const AWS_MARKERS: [&str; 2] = ["AWS_EXECUTION_ENV", "AWS_LAMBDA_FUNCTION_NAME"];
-/// Where the test provider runs.
+/// URL of the test payment service.
 const FAKE_URL: &str = "SHOPEASE_FAKE_PAYMENTS_URL";
-/// In place of a URL: each process has a ledger of its own, which is what somebody wants who looks at one process.
+/// Used instead of a URL to give each process its own ledger, for example to try a single process.
 const IN_PROCESS: &str = "in-process";
 
-/// Which provider, and how it is reached.
+/// The configured provider and its connection settings.
 #[derive(Debug, Clone)]
 pub enum PaymentsConfig {
     /// The shop's own test provider.
     Fake {
-        /// Where its ledger is.
-        ledger: LedgerPlace,
-        /// Secret of its webhooks; a random one if absent, so that nobody can send any.
+        /// Location of its ledger.
+        ledger: LedgerLocation,
+        /// Secret of its webhooks; if it is not set, a random one, so that no webhook is accepted.
         webhook_secret: Option<SecretString>,
     },
     /// Stripe.
@@ -44,23 +44,23 @@ pub enum PaymentsConfig {
         secret_key: SecretString,
         /// `whsec_...`.
         webhook_secret: SecretString,
-        /// Another address than Stripe's, for tests.
+        /// URL to use instead of Stripe's, for tests.
         url: Option<String>,
     },
 }
 
-/// Where the ledger of the test provider is.
+/// Location of the test provider's ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LedgerPlace {
-    /// In this process: nobody else knows its payments.
+pub enum LedgerLocation {
+    /// In this process; other processes do not know its payments.
     Process,
-    /// In a service of its own, at this address.
+    /// In a separate service at this URL.
     Service(String),
-    /// Nowhere: this process may be one of several, and nobody said where.
+    /// Not configured, although this process may be one of several.
     Unknown,
 }
 
-impl LedgerPlace {
+impl LedgerLocation {
     fn read(reader: &mut Reader<'_>) -> Self {
         let on_aws = AWS_MARKERS.iter().any(|marker| reader.optional::<String>(marker).is_some());
         match reader.optional::<String>(FAKE_URL) {
@@ -73,13 +73,13 @@ impl LedgerPlace {
 }
 
 impl PaymentsConfig {
-    /// Reads `SHOPEASE_PAYMENT_PROVIDER` (`fake`, the default, or `stripe`) and what belongs to it:
-    /// `SHOPEASE_FAKE_PAYMENTS_URL`, which on AWS must be there; `SHOPEASE_STRIPE_SECRET_KEY` and `SHOPEASE_STRIPE_URL`;
-    /// `SHOPEASE_PAYMENT_WEBHOOK_SECRET`. `None` when a problem was noted.
+    /// Reads `SHOPEASE_PAYMENT_PROVIDER` (`fake`, the default, or `stripe`) and the variables of that provider:
+    /// `SHOPEASE_FAKE_PAYMENTS_URL`, which is required on AWS; `SHOPEASE_STRIPE_SECRET_KEY` and `SHOPEASE_STRIPE_URL`;
+    /// `SHOPEASE_PAYMENT_WEBHOOK_SECRET`. `None` if a problem was reported.
     pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
         match provider(reader)? {
             Provider::Fake => Some(Self::Fake {
-                ledger: LedgerPlace::read(reader),
+                ledger: LedgerLocation::read(reader),
                 webhook_secret: reader.optional::<String>("SHOPEASE_PAYMENT_WEBHOOK_SECRET").map(SecretString::from),
             }),
             #[cfg(feature = "stripe")]
@@ -109,17 +109,17 @@ fn provider(reader: &mut Reader<'_>) -> Option<Provider> {
         "stripe" => Some(Provider::Stripe),
         #[cfg(not(feature = "stripe"))]
         "stripe" => {
-            reader.problem(NAME, "this build cannot reach Stripe: build with `--features stripe`");
+            reader.problem(NAME, "this build does not support Stripe; build with `--features stripe`");
             None
         }
         _ => {
-            reader.problem(NAME, format!("{name:?} is neither `fake` nor `stripe`"));
+            reader.problem(NAME, format!("{name:?} is not `fake` or `stripe`"));
             None
         }
     }
 }
 
-/// Cards that a checkout form offers which does not open the provider itself: a frontend whose backend does.
+/// Cards in the checkout form of a process that does not open the provider itself: a frontend, whose backend does.
 pub fn offered_methods(reader: &mut Reader<'_>) -> Vec<(String, String)> {
     match provider(reader) {
         Some(Provider::Fake) => test_cards(),
@@ -134,16 +134,17 @@ fn stripe_test_methods() -> Vec<(String, String)> {
     STRIPE_TEST_METHODS.iter().map(|(token, label)| ((*token).to_owned(), (*label).to_owned())).collect()
 }
 
-/// Where a fake provider without an address of its own lives.
+/// Options for a fake provider whose ledger is in this process.
 #[derive(Debug, Clone, Default)]
-pub struct LedgerHome {
-    /// Keeps the ledger over restarts; memory only if absent.
+pub struct LocalLedgerOptions {
+    /// File that preserves the ledger across restarts; without it, the ledger is in memory only.
     pub journal: Option<PathBuf>,
-    /// Serve the bank's page on a free loopback port: for a process that stays, on a machine with a browser.
+    /// Whether to serve the bank's page on a free loopback port: for a long-running process, on a machine with a
+    /// browser.
     pub bank_page: bool,
 }
 
-/// A provider that is ready.
+/// An open provider.
 pub struct OpenPayments {
     /// The provider.
     pub provider: Arc<dyn PaymentProvider>,
@@ -154,17 +155,17 @@ pub struct OpenPayments {
 /// Opens the configured provider.
 ///
 /// # Errors
-/// A reason when an address is wrong, the journal cannot be read, or no port is free.
-pub async fn open(config: PaymentsConfig, home: LedgerHome) -> Result<OpenPayments, String> {
+/// The reason if a URL is invalid, the journal cannot be read, or no port is free.
+pub async fn open(config: PaymentsConfig, home: LocalLedgerOptions) -> Result<OpenPayments, String> {
     match config {
         PaymentsConfig::Fake { ledger, webhook_secret } => {
             let secret = webhook_secret.unwrap_or_else(random_secret);
             let provider = match ledger {
-                LedgerPlace::Service(url) => {
-                    FakeProvider::remote(&url, secret).map_err(|reason| format!("the payment provider: {reason}"))?
+                LedgerLocation::Service(url) => {
+                    FakeProvider::remote(&url, secret).map_err(|reason| format!("{FAKE_URL}: {reason}"))?
                 }
-                LedgerPlace::Process => in_process(home, secret).await?,
-                LedgerPlace::Unknown => return Err(unknown_ledger()),
+                LedgerLocation::Process => in_process(home, secret).await?,
+                LedgerLocation::Unknown => return Err(unknown_ledger()),
             };
             Ok(OpenPayments { methods: provider.test_cards(), provider: Arc::new(provider) })
         }
@@ -183,11 +184,11 @@ pub async fn open(config: PaymentsConfig, home: LedgerHome) -> Result<OpenPaymen
 fn unknown_ledger() -> String {
     format!(
         "the payment provider `fake` on AWS needs {FAKE_URL}, the address of `shopease fake-payments`: a payment that one process \
-         makes could not be collected or given back by another. For a look at the shop without that, set {FAKE_URL}={IN_PROCESS}"
+         makes cannot be captured or refunded by another. To try the shop without it, set {FAKE_URL}={IN_PROCESS}"
     )
 }
 
-async fn in_process(home: LedgerHome, secret: SecretString) -> Result<FakeProvider, String> {
+async fn in_process(home: LocalLedgerOptions, secret: SecretString) -> Result<FakeProvider, String> {
     let config = LedgerConfig { journal: home.journal, ..LedgerConfig::default() };
     let ledger =
         Ledger::open(&config, Arc::new(SystemClock), Arc::new(SystemIds)).map_err(|error| error.to_string())?;
@@ -218,15 +219,15 @@ mod tests {
         let env = MapEnv::new(variables);
         let mut reader = Reader::new(&env);
         let config = PaymentsConfig::read(&mut reader).expect("a configuration");
-        open(config, LedgerHome::default()).await.map(|open| open.provider.name())
+        open(config, LocalLedgerOptions::default()).await.map(|open| open.provider.name())
     }
 
     #[tokio::test]
-    async fn several_processes_do_not_get_a_ledger_each_unless_told() {
+    async fn several_processes_do_not_get_separate_ledgers_by_default() {
         assert_eq!(opened([]).await, Ok("fake"));
         for marker in [FUNCTION, ("AWS_EXECUTION_ENV", "AWS_ECS_FARGATE")] {
-            let refused = opened([marker]).await.expect_err("no ledger");
-            assert!(refused.contains(FAKE_URL) && refused.contains(IN_PROCESS), "{refused}");
+            let problem = opened([marker]).await.expect_err("no ledger");
+            assert!(problem.contains(FAKE_URL) && problem.contains(IN_PROCESS), "{problem}");
         }
         assert_eq!(opened([FUNCTION, (FAKE_URL, IN_PROCESS)]).await, Ok("fake"));
         assert_eq!(opened([FUNCTION, (FAKE_URL, "http://payments:8080")]).await, Ok("fake"));

@@ -1,4 +1,4 @@
-//! Signatures of webhooks: `t=<unix time>,v1=<hex HMAC-SHA256 of "t.body">`, the form that Stripe made common.
+//! Webhook signatures: `t=<unix time>,v1=<hex HMAC-SHA256 of "t.body">`, the format introduced by Stripe.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -8,20 +8,20 @@ use shopease_shop::ports::WebhookError;
 use subtle::{Choice, ConstantTimeEq as _};
 use time::{Duration, OffsetDateTime};
 
-/// How far the time in a signature may be from now, in both directions.
+/// Largest difference between the time in a signature and now, in both directions.
 pub const TOLERANCE: Duration = Duration::minutes(5);
 
-/// The signature of `body`, sent at `time`.
+/// Signs `body`, sent at `time`.
 pub fn sign(secret: &SecretString, time: OffsetDateTime, body: &[u8]) -> String {
     let unix = time.unix_timestamp();
     format!("t={unix},v1={}", mac(secret, &unix.to_string(), body))
 }
 
-/// Checks a signature: one of its `v1` values must be right, and its time must be near `now`.
+/// Verifies a signature: one of its `v1` values must be valid, and its time must be close to `now`.
 ///
 /// # Errors
-/// [`WebhookError::Forged`] when there is no signature, it cannot be read or no value is right;
-/// [`WebhookError::Stale`] when it is right, but more than [`TOLERANCE`] away from `now`.
+/// [`WebhookError::Forged`] if there is no signature, it cannot be parsed, or no value is valid;
+/// [`WebhookError::Stale`] if it is valid but more than [`TOLERANCE`] away from `now`.
 pub fn verify(
     secret: &SecretString,
     signature: Option<&str>,
@@ -33,10 +33,10 @@ pub fn verify(
     for part in signature.ok_or(WebhookError::Forged)?.split(',') {
         match part.trim().split_once('=') {
             Some(("t", unix)) if time.is_none() => time = Some(unix),
-            // Two times: which one was signed?
+            // With two times, it would be ambiguous which one was signed.
             Some(("t", _)) => return Err(WebhookError::Forged),
             Some(("v1", value)) => values.push(value),
-            // Other schemes, such as `v0` of test events, are not to be trusted.
+            // Other schemes, such as `v0` of test events, are not trusted.
             _ => {}
         }
     }
@@ -44,7 +44,7 @@ pub fn verify(
     let sent = unix.parse().ok().and_then(|unix| OffsetDateTime::from_unix_timestamp(unix).ok());
     let sent = sent.ok_or(WebhookError::Forged)?;
 
-    // An empty secret would be known to everybody.
+    // An empty secret would be known to everyone.
     if secret.expose_secret().is_empty() {
         return Err(WebhookError::Forged);
     }
@@ -57,7 +57,7 @@ pub fn verify(
 }
 
 fn mac(secret: &SecretString, unix: &str, body: &[u8]) -> String {
-    // HMAC takes keys of every length: only its type says that it could fail.
+    // HMAC accepts keys of any length; the error exists only in its type.
     let Ok(mac) = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes()) else { return String::new() };
     let mac = mac.chain_update(unix).chain_update(".").chain_update(body);
     hex(&mac.finalize().into_bytes())
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn one_right_value_among_several_is_enough() {
+    fn one_valid_value_among_several_is_enough() {
         let good = sign(&secret(), NOW, BODY);
         let (time, value) = good.split_once(',').expect("two parts");
         let old = sign(&SecretString::from("rolled"), NOW, BODY);
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_broken_or_about_another_body_is_forged() {
+    fn a_missing_malformed_or_mismatched_signature_is_forged() {
         let good = sign(&secret(), NOW, BODY);
         let (time, value) = good.split_once(',').expect("two parts");
         assert_eq!(check(None, BODY), Err(WebhookError::Forged));

@@ -1,29 +1,29 @@
-//! Time, randomness and environment: the only places that may ask the machine for them.
+//! Time, randomness, and environment: the only code that reads them from the machine.
 
 use time::OffsetDateTime;
 use ulid::Ulid;
 
-/// The time.
+/// A source of time.
 pub trait Clock: Send + Sync {
-    /// Now, in UTC, to the millisecond.
+    /// Returns the current time in UTC, to the millisecond.
     fn now(&self) -> OffsetDateTime;
 }
 
-/// Randomness.
+/// A source of randomness.
 pub trait IdGenerator: Send + Sync {
-    /// A fresh ULID of the present time.
+    /// Returns a new ULID with the current time.
     fn ulid(&self) -> Ulid;
-    /// 256 secret random bits.
+    /// Returns 256 secret random bits.
     fn secret(&self) -> [u8; 32];
 }
 
-/// The environment of the process.
+/// The environment variables of the process.
 pub trait Env {
-    /// The value of a variable; `None` when it is not set or empty.
+    /// Returns the value of a variable; `None` if it is not set or empty.
     fn var(&self, name: &str) -> Option<String>;
 
-    /// Where a value comes from that is not the variable's own, such as `the parameter /shopease/prod/backend/stripe-secret-key`.
-    /// Such a value may be a secret and is not shown.
+    /// Returns the origin of a value that does not come from the variable itself, such as
+    /// `parameter /shopease/prod/backend/stripe-secret-key`. Such a value may be a secret and is not shown.
     fn origin(&self, _name: &str) -> Option<String> {
         None
     }
@@ -34,15 +34,15 @@ pub trait Env {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one reader of the machine's clock")]
+    #[expect(clippy::disallowed_methods, reason = "the only reader of the machine's clock")]
     fn now(&self) -> OffsetDateTime {
         let now = OffsetDateTime::now_utc() + ahead();
         now.replace_millisecond(now.millisecond()).unwrap_or(now)
     }
 }
 
-/// How far this process lives in the future: `SHOPEASE_CLOCK_AHEAD_SECONDS`, so that a test need not wait for leases and
-/// holds to end. Only in builds with debug assertions: a release has no such switch.
+/// Offset of this process's clock into the future: `SHOPEASE_CLOCK_AHEAD_SECONDS`. With it, a test need not wait for
+/// leases and holds to expire. Only in builds with debug assertions; a release build ignores it.
 #[cfg(debug_assertions)]
 fn ahead() -> time::Duration {
     static AHEAD: std::sync::OnceLock<time::Duration> = std::sync::OnceLock::new();
@@ -65,10 +65,10 @@ impl SystemIds {
     #[expect(
         clippy::disallowed_methods,
         clippy::expect_used,
-        reason = "the one reader of randomness; without any no token may be made"
+        reason = "the only reader of randomness; without it no token may be created"
     )]
     fn fill(bytes: &mut [u8]) {
-        getrandom::fill(bytes).expect("the operating system gives random bytes");
+        getrandom::fill(bytes).expect("the operating system provides random bytes");
     }
 }
 
@@ -92,7 +92,7 @@ impl IdGenerator for SystemIds {
 pub struct ProcessEnv;
 
 impl Env for ProcessEnv {
-    #[expect(clippy::disallowed_methods, reason = "the one reader of the environment")]
+    #[expect(clippy::disallowed_methods, reason = "the only reader of the environment")]
     fn var(&self, name: &str) -> Option<String> {
         std::env::var(name).ok().filter(|value| !value.is_empty())
     }

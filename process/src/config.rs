@@ -1,11 +1,12 @@
-//! Configuration: read once at start from `SHOPEASE_*`, every problem reported together. Each crate reads its own section.
+//! Configuration: read once at start from `SHOPEASE_*`; every problem is reported together. Each crate reads its own
+//! section.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::ambient::Env;
 
-/// Every problem of a configuration, one a line, each with the variable's name.
+/// All problems of a configuration, one per line, each with the variable's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct ConfigError {
     /// The problems.
@@ -19,19 +20,19 @@ impl fmt::Display for ConfigError {
     }
 }
 
-/// Reads variables and collects what is wrong with them.
+/// Reads variables and collects their problems.
 pub struct Reader<'a> {
     env: &'a dyn Env,
     problems: Vec<String>,
 }
 
 impl<'a> Reader<'a> {
-    /// A reader without problems yet.
+    /// Creates a reader without problems.
     pub fn new(env: &'a dyn Env) -> Self {
         Self { env, problems: Vec::new() }
     }
 
-    /// The value of a variable that may be missing.
+    /// Reads an optional variable.
     pub fn optional<T: FromStr<Err: fmt::Display>>(&mut self, name: &str) -> Option<T> {
         let text = self.env.var(name)?;
         match text.parse() {
@@ -47,12 +48,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The value of a variable, or a default when it is missing.
+    /// Reads a variable with a default.
     pub fn or<T: FromStr<Err: fmt::Display>>(&mut self, name: &str, default: T) -> T {
         self.optional(name).unwrap_or(default)
     }
 
-    /// The value of a variable that must be there, if it is.
+    /// Reads a required variable; reports it if it is missing.
     pub fn required<T: FromStr<Err: fmt::Display>>(&mut self, name: &str) -> Option<T> {
         if self.env.var(name).is_none() {
             self.problems.push(format!("{name}: is required"));
@@ -60,7 +61,7 @@ impl<'a> Reader<'a> {
         self.optional(name)
     }
 
-    /// Notes a problem of a value that could be read.
+    /// Reports a problem with a value that could be parsed.
     pub fn problem(&mut self, name: &str, reason: impl fmt::Display) {
         let origin = self.env.origin(name).map(|origin| format!(" (in {origin})")).unwrap_or_default();
         let problem = format!("{name}: {reason}{origin}");
@@ -70,7 +71,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Ends reading.
+    /// Finishes reading.
     ///
     /// # Errors
     /// [`ConfigError`] with every problem found.

@@ -1,5 +1,5 @@
-//! What every process of the shop has, whatever it does: time, randomness and environment, configuration, deadlines and
-//! retries, logs and metrics. Knows nothing of the shop.
+//! Basics of every process of the shop: time, randomness, and environment, configuration, deadlines and retries, logs
+//! and metrics. Contains no shop logic.
 
 pub mod ambient;
 pub mod config;

@@ -1,6 +1,6 @@
-//! Trying again without making things worse: how often, after which pause, and how often a process may at all. A
-//! [`Policy`] bounds the retries of one operation; a [`RetryBudget`] bounds their sum, so that a failing neighbor sees
-//! hardly more load than a working one. What may be repeated, and after which errors, is the caller's knowledge.
+//! Retries that do not make an outage worse: how often, after which pause, and how many per process. A [`Policy`]
+//! bounds the retries of one operation; a [`RetryBudget`] bounds their sum, so that a failing dependency gets hardly
+//! more load than a working one. The caller decides what may be repeated, and after which errors.
 
 mod budget;
 
@@ -13,22 +13,22 @@ pub use self::budget::RetryBudget;
 use crate::ambient::{IdGenerator, SystemIds};
 use crate::deadline;
 
-/// How a try failed. `?` on a plain error makes it permanent, so that no retry happens without a decision.
+/// How an attempt failed. `?` on a plain error makes it permanent, so that a retry is always a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TryError<E> {
-    /// Another try may succeed.
+    /// Another attempt may succeed.
     Transient(E),
-    /// Another try would fail too, or must not be made.
+    /// Another attempt would fail too, or must not be made.
     Permanent(E),
 }
 
 impl<E> TryError<E> {
-    /// Transient if the error is so, permanent otherwise.
+    /// Transient if `is_transient` says so, permanent otherwise.
     pub fn transient_if(error: E, is_transient: impl FnOnce(&E) -> bool) -> Self {
         if is_transient(&error) { Self::Transient(error) } else { Self::Permanent(error) }
     }
 
-    /// The error, whatever another try would do.
+    /// The error, whether transient or permanent.
     pub fn into_inner(self) -> E {
         match self {
             Self::Transient(error) | Self::Permanent(error) => error,
@@ -42,10 +42,10 @@ impl<E> From<E> for TryError<E> {
     }
 }
 
-/// No pause is longer than this without [`Policy::with_longest_pause`].
+/// Upper limit of a pause without [`Policy::with_longest_pause`].
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
-/// When an operation that failed is tried again. Always within the deadline of the request that it is part of.
+/// When a failed operation is retried. Always within the deadline of the request that it is part of.
 #[derive(Debug, Clone, Copy)]
 pub struct Policy<'a> {
     tries: u32,
@@ -57,38 +57,38 @@ pub struct Policy<'a> {
 }
 
 impl<'a> Policy<'a> {
-    /// At most `tries` tries, counting the first, after random pauses: any time up to `first_pause` before the second
-    /// try, up to twice as long before each further one (full jitter).
+    /// At most `tries` attempts, including the first, with random pauses: up to `first_pause` before the second
+    /// attempt, and up to twice the previous limit before each further one (full jitter).
     pub const fn new(tries: u32, first_pause: Duration) -> Self {
         let (longest_pause, begin_within, reserve, budget) = (LONGEST_PAUSE, None, Duration::ZERO, None);
         Self { tries, first_pause, longest_pause, begin_within, reserve, budget }
     }
 
-    /// Another number of tries.
+    /// Sets the number of attempts.
     #[must_use]
     pub const fn with_tries(self, tries: u32) -> Self {
         Self { tries, ..self }
     }
 
-    /// No pause is longer than this.
+    /// Sets the longest pause.
     #[must_use]
     pub const fn with_longest_pause(self, longest_pause: Duration) -> Self {
         Self { longest_pause, ..self }
     }
 
-    /// No try begins later than this after the first one began.
+    /// Starts no attempt later than this after the first one started.
     #[must_use]
     pub const fn beginning_within(self, begin_within: Duration) -> Self {
         Self { begin_within: Some(begin_within), ..self }
     }
 
-    /// What a try must leave of the request's deadline when it begins.
+    /// Starts an attempt only if this much of the request's deadline is left.
     #[must_use]
     pub const fn with_reserve(self, reserve: Duration) -> Self {
         Self { reserve, ..self }
     }
 
-    /// The budget that every retry is paid from. A policy without one has no such bound.
+    /// Sets the budget that every retry is charged to. A policy without one has no such bound.
     #[must_use]
     pub const fn with_budget<'b>(self, budget: &'b RetryBudget) -> Policy<'b>
     where
@@ -97,15 +97,15 @@ impl<'a> Policy<'a> {
         Policy { budget: Some(budget), ..self }
     }
 
-    /// Tries until a try succeeds, fails permanently, or no further one is allowed. For an operation that has nothing to
-    /// remember from one try to the next; one that has uses [`Policy::start`].
+    /// Repeats until an attempt succeeds, fails permanently, or no further one is allowed. For operations without state
+    /// between attempts; others use [`Policy::start`].
     ///
     /// # Errors
-    /// The error of the last try.
+    /// The error of the last attempt.
     pub async fn run<T, E, F>(&self, ids: &dyn IdGenerator, mut attempt: impl FnMut() -> F) -> Result<T, E>
     where
         E: fmt::Display,
-        // An `AsyncFnMut` could change what it borrows, but the compiler does not see that its futures are `Send`.
+        // An `AsyncFnMut` could change what it borrows, but the compiler cannot see that its futures are `Send`.
         F: Future<Output = Result<T, TryError<E>>>,
     {
         let mut tries = self.start(ids);
@@ -118,11 +118,11 @@ impl<'a> Policy<'a> {
             if !tries.pause().await {
                 return Err(error);
             }
-            tracing::debug!(%error, attempt = tries.tried, "trying again");
+            tracing::debug!(%error, attempt = tries.tried, "retrying");
         }
     }
 
-    /// Starts the clock of an operation whose first try begins now.
+    /// Starts the clock of an operation whose first attempt starts now.
     pub fn start<'b>(&self, ids: &'b dyn IdGenerator) -> Tries<'b>
     where
         'a: 'b,
@@ -134,7 +134,7 @@ impl<'a> Policy<'a> {
     }
 }
 
-/// The tries of one operation under a [`Policy`].
+/// The attempts of one operation under a [`Policy`].
 pub struct Tries<'a> {
     policy: Policy<'a>,
     ids: &'a dyn IdGenerator,
@@ -143,7 +143,7 @@ pub struct Tries<'a> {
 }
 
 impl Tries<'_> {
-    /// Waits before the next try. `false`, at once, when there shall be no next try.
+    /// Waits before the next attempt. Returns `false`, at once, if there is to be none.
     pub async fn pause(&mut self) -> bool {
         let Some(pause) = self.next_pause(self.began.elapsed()) else { return false };
         if !pause.is_zero() {
@@ -161,18 +161,18 @@ impl Tries<'_> {
         let doubled = first_pause.saturating_mul(2_u32.saturating_pow(self.tried - 1));
         let pause = full_jitter(self.ids, doubled.min(longest_pause));
         let in_time = begin_within.is_none_or(|within| elapsed + pause < within) && deadline::allows(pause + reserve);
-        // The budget comes last, because it is charged here: a retry that does not happen costs nothing.
+        // The budget is checked last, because the check charges it: a retry that does not happen costs nothing.
         let allowed = in_time && budget.is_none_or(RetryBudget::allows_retry);
         allowed.then_some(pause)
     }
 }
 
-/// Optimistic concurrency: loads, decides and writes on the condition that nothing changed since the load; starts over, at
-/// once, when something did. `attempt` does all three and fails with [`TryError::Transient`] when its write lost. There
-/// is no pause and no budget: each lost write means that another one won.
+/// Optimistic concurrency: loads, decides, and writes on the condition that nothing changed since the load; starts
+/// over, at once, if something did. `attempt` does all three and fails with [`TryError::Transient`] if its write lost.
+/// There is no pause and no budget: each lost write means that another one succeeded.
 ///
 /// # Errors
-/// The error of the last try: after `tries` tries, what a lost write means to the caller.
+/// The error of the last attempt: after `tries` attempts, the caller's error for a lost write.
 pub async fn until_written<T, E, F>(tries: u32, attempt: impl FnMut() -> F) -> Result<T, E>
 where
     E: fmt::Display,
@@ -181,7 +181,7 @@ where
     Policy::new(tries, Duration::ZERO).run(&SystemIds, attempt).await
 }
 
-/// Any time between nothing and `longest` (full jitter), so that those who failed together do not return together.
+/// A random duration up to `longest` (full jitter), so that clients that failed together do not retry together.
 pub fn full_jitter(ids: &dyn IdGenerator, longest: Duration) -> Duration {
     let [a, b, ..] = ids.secret();
     longest.mul_f64(f64::from(u16::from_be_bytes([a, b])) / f64::from(u16::MAX))
@@ -198,7 +198,7 @@ mod tests {
 
     const NO_PAUSE: Duration = Duration::ZERO;
 
-    /// How often a policy lets an operation be tried that always fails.
+    /// How often a policy attempts an operation that always fails.
     async fn tries(policy: Policy<'_>) -> u32 {
         let mut tries = 0;
         let failing = || {
@@ -209,7 +209,7 @@ mod tests {
         tries
     }
 
-    /// The pause that follows so many tries, the first of which began this long ago.
+    /// The pause after this many attempts, the first of which started this long ago.
     fn pause_after(policy: Policy<'_>, seed: u64, tried: u32, elapsed: Duration) -> Option<Duration> {
         let ids = SeededIds::new(seed);
         Tries { tried, ..policy.start(&ids) }.next_pause(elapsed)
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn transient_errors_are_tried_again_until_one_try_succeeds() {
+    async fn transient_errors_are_retried_until_an_attempt_succeeds() {
         let (ids, mut tried) = (SeededIds::new(1), 0);
         let policy = Policy::new(5, Duration::from_millis(1));
         let done = policy.run(&ids, || {
@@ -240,26 +240,26 @@ mod tests {
         for allowed in 1..6 {
             assert_eq!(tries(policy.with_tries(allowed)).await, allowed);
         }
-        assert_eq!(tries(policy.with_tries(0)).await, 1, "the first try is always made");
+        assert_eq!(tries(policy.with_tries(0)).await, 1, "the first attempt is always made");
     }
 
     #[tokio::test]
     async fn a_permanent_error_ends_the_tries() {
         let (ids, mut tried) = (SeededIds::new(1), 0);
         let policy = Policy::new(5, NO_PAUSE);
-        let refused = policy.run(&ids, || {
+        let permanent = policy.run(&ids, || {
             tried += 1;
             // As `?` does.
             async { Ok(Err::<(), _>("refused")?) }
         });
-        assert_eq!(refused.await, Err("refused"));
+        assert_eq!(permanent.await, Err("refused"));
         assert_eq!(tried, 1);
         assert_eq!(TryError::transient_if(7, |code| *code == 7), TryError::Transient(7));
         assert_eq!(TryError::transient_if(8, |code| *code == 7), TryError::Permanent(8));
     }
 
     #[tokio::test]
-    async fn the_next_try_begins_after_its_pause() {
+    async fn the_next_attempt_starts_after_its_pause() {
         for seed in 0..5 {
             let ids = SeededIds::new(seed);
             let expected = full_jitter(&SeededIds::new(seed), Duration::from_millis(50));
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn tries_end_with_the_budget_and_first_tries_fill_it() {
+    async fn retries_end_with_the_budget_and_first_attempts_fill_it() {
         let empty = RetryBudget::new(0, 0, 3);
         let policy = Policy::new(3, NO_PAUSE).with_budget(&empty);
         for expected in [3, 2, 1, 1] {
@@ -309,24 +309,24 @@ mod tests {
         assert_eq!(tries(policy.with_tries(1)).await, 1);
         assert_eq!(deadline::scope(Instant::now(), tries(policy)).await, 1);
         assert_eq!(tries(policy.beginning_within(NO_PAUSE)).await, 1);
-        assert!(budget.allows_retry(), "all of it is left");
+        assert!(budget.allows_retry(), "the budget is untouched");
     }
 
     #[tokio::test]
-    async fn no_try_begins_that_leaves_less_than_the_reserve_of_the_deadline() {
+    async fn no_attempt_starts_that_leaves_less_than_the_reserve_of_the_deadline() {
         let policy = Policy::new(3, NO_PAUSE).with_reserve(Duration::from_mins(1));
         assert_eq!(tries(policy).await, 3, "outside of requests");
         let until = |left| Instant::now() + Duration::from_secs(left);
         assert_eq!(deadline::scope(until(70), tries(policy)).await, 3);
         assert_eq!(deadline::scope(until(60), tries(policy)).await, 1);
         assert_eq!(deadline::scope(until(0), tries(Policy::new(3, NO_PAUSE))).await, 1);
-        // A pause that ends after the deadline is not begun.
+        // A pause that would end after the deadline is not started.
         let slow = Policy::new(2, Duration::from_hours(2)).with_longest_pause(Duration::from_hours(2));
         assert_eq!(deadline::scope(until(1), tries(slow)).await, 1);
     }
 
     #[test]
-    fn no_try_begins_after_its_time() {
+    fn no_attempt_starts_after_its_time() {
         let within = Duration::from_secs(2);
         let policy = Policy::new(3, Duration::from_millis(20)).beginning_within(within);
         let next = |elapsed| pause_after(policy, 1, 1, elapsed);
@@ -337,10 +337,10 @@ mod tests {
         assert!(next(within).is_none());
     }
 
-    /// What a use case retries: a conditional write to what `&self` holds.
+    /// Stands for a use case: a conditional write to the contents of `&self`.
     struct Shelf {
         version: AtomicU32,
-        /// Writes that will come between a load and its write.
+        /// Number of writes that will happen between a load and its write.
         rivals: AtomicU32,
     }
 
@@ -349,7 +349,7 @@ mod tests {
             Self { version: AtomicU32::new(0), rivals: AtomicU32::new(rivals) }
         }
 
-        /// A use case behind a `dyn` trait: its future must be `Send` with all that it borrows.
+        /// A use case behind a `dyn` trait: its future must be `Send` with everything that it borrows.
         fn add<'a>(&'a self, units: &'a [u32]) -> Pin<Box<dyn Future<Output = Result<u32, &'static str>> + Send + 'a>> {
             Box::pin(async move {
                 until_written(5, async || {
@@ -375,18 +375,18 @@ mod tests {
             let next = seen + units.iter().sum::<u32>();
             match self.version.compare_exchange(seen, next, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => Ok(next),
-                Err(_) => Err(TryError::Transient("changed meanwhile")),
+                Err(_) => Err(TryError::Transient("changed concurrently")),
             }
         }
     }
 
     #[tokio::test]
-    async fn a_lost_write_is_decided_anew_from_what_is_there_now() {
-        for (rivals, expected) in [(0, Ok(10)), (1, Ok(11)), (4, Ok(14)), (5, Err("changed meanwhile"))] {
+    async fn a_lost_write_is_decided_again_from_the_current_state() {
+        for (rivals, expected) in [(0, Ok(10)), (1, Ok(11)), (4, Ok(14)), (5, Err("changed concurrently"))] {
             assert_eq!(Shelf::with_rivals(rivals).add(&[3, 7]).await, expected, "{rivals} rivals");
         }
         let shelf = Shelf::with_rivals(5);
-        assert_eq!(deadline::scope(Instant::now(), shelf.add(&[1])).await, Err("changed meanwhile"));
-        assert_eq!(shelf.rivals.into_inner(), 4, "one try, after which nobody waits");
+        assert_eq!(deadline::scope(Instant::now(), shelf.add(&[1])).await, Err("changed concurrently"));
+        assert_eq!(shelf.rivals.into_inner(), 4, "one attempt, without waiting");
     }
 }

@@ -1,16 +1,16 @@
-// Small comforts. Every page works without them.
+// Progressive enhancement. Every page works without it.
 
-// The current category may be out of sight in a list that scrolls sideways.
+// Scrolls the current category of the horizontal list into view.
 const current = document.querySelector(".departments [aria-current]");
 const departments = current?.closest("ul");
 if (departments) {
   departments.scrollLeft = current.offsetLeft - (departments.clientWidth - current.offsetWidth) / 2;
 }
 
-// What is wrong with a form is read out at once.
+// Screen readers announce the errors of a form at once.
 document.querySelector(".summary-of-errors")?.focus();
 
-// Choosing a variant or a small picture shows its picture, and leaves everything else of the page as it is.
+// Choosing a variant or a thumbnail shows its image and changes nothing else.
 const shown = document.querySelector(".gallery > .picture img");
 const thumbnails = document.querySelectorAll(".thumbnails a");
 function show(chosen) {
@@ -27,7 +27,7 @@ document.querySelector(".buy")?.addEventListener("change", ({ target }) => {
 });
 for (const thumbnail of thumbnails) {
   thumbnail.addEventListener("click", (event) => {
-    // With a key held, the link opens elsewhere.
+    // With a modifier key, the browser opens the link in a new tab or window.
     if (!shown || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
     show(thumbnail);

@@ -1,9 +1,9 @@
-//! The typed client of the API: the five services by calling the JSON API of another process. The frontend role
-//! uses it to reach the backend role; the caller's token travels as a bearer token. Its calls follow from the declarations in
-//! `http::api`.
+//! The typed client of the API: implements the five services by calling the JSON API of another process. The frontend role
+//! calls the backend role with it, and sends the caller's token as a bearer token. The calls are generated from the
+//! declarations in `http::api`.
 //!
-//! What may be repeated is tried again when the backend could not be reached or broke off, within the request's deadline
-//! and the process's retry budget. A backend that says 503 itself has asked for patience, and its visitor is told so.
+//! Requests that are safe to repeat are retried when the backend cannot be reached or the connection breaks, within the
+//! request's deadline and the process's retry budget. A 503 of the backend itself is not retried but passed on to the visitor.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,29 +24,29 @@ use crate::http::api::endpoint::Answer;
 use crate::http::api::parts::{BodyPart as _, PathPart as _, Wire};
 use crate::http::{FORWARDED_FOR, Problem};
 
-/// Everything but RFC 3986's unreserved characters is escaped in a path segment.
+/// Characters escaped in a path segment: all but RFC 3986's unreserved characters.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// Longest wait for a connection: inside a VPC it takes a millisecond.
+/// Connect timeout: inside a VPC, connecting takes a millisecond.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Longest wait for an answer where no request has a deadline: a checkout's own budget.
+/// Response timeout when the request has no deadline: the time limit of a checkout.
 const TIMEOUT: Duration = Duration::from_secs(28);
 
-/// What a request keeps of its deadline, to tell its visitor what happened.
+/// Part of the deadline that is kept back for responding to the visitor.
 const RESERVE: Duration = Duration::from_millis(200);
 
-/// Three tries of one call, the second after at most 50 ms, the third after at most 100.
+/// Three tries per call: the second after at most 50 ms, the third after at most 100 ms.
 const RETRY: Policy<'static> = Policy::new(3, Duration::from_millis(50)).with_reserve(RESERVE);
 
-/// What load balancers and proxies answer for a backend that is gone or busy.
-const IN_BETWEEN: [u16; 4] = [429, 502, 503, 504];
-/// Those that say that no backend was reached.
+/// Statuses with which load balancers and proxies respond when the backend is down or busy.
+const GATEWAY_STATUSES: [u16; 4] = [429, 502, 503, 504];
+/// Those that mean that the request did not reach a backend.
 const NOT_REACHED: [u16; 2] = [502, 503];
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
-/// A shop at a base URL such as `http://backend:8080`. Clones share connections and retry budget.
+/// A shop behind a base URL such as `http://backend:8080`. Clones share connections and retry budget.
 #[derive(Clone)]
 pub struct RemoteShop {
     client: Client,
@@ -62,10 +62,10 @@ impl fmt::Debug for RemoteShop {
 }
 
 impl RemoteShop {
-    /// A shop at `base`.
+    /// Creates a client of the shop at `base`.
     ///
     /// # Errors
-    /// A reason when the URL is not a plain `http` URL: inside the VPC no TLS is spoken.
+    /// A message when the URL is not a plain `http` URL: there is no TLS inside the VPC.
     pub fn new(base: &str) -> Result<Self, String> {
         let base: Url = base.parse().map_err(|error| format!("{base:?} is not a URL: {error}"))?;
         if base.scheme() != "http" || base.cannot_be_a_base() {
@@ -73,15 +73,15 @@ impl RemoteShop {
         }
         let client = Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
-            // Shorter than a backend keeps idle connections, so that none is used in the moment it is closed.
+            // Shorter than the backend's keep-alive timeout, so that no connection is used while the backend closes it.
             .pool_idle_timeout(Duration::from_mins(1))
-            // One try each is counted here: the client's own retries would not be.
+            // Retries are made and counted here; the HTTP client's own would bypass the budget.
             .retry(reqwest::retry::never())
             .redirect(reqwest::redirect::Policy::none())
             .tcp_nodelay(true)
             .build()
             .map_err(|error| error.to_string())?;
-        // A tenth of the requests, one a second where there are few; 20 carry over a backend that restarts.
+        // A tenth of the requests, at least one per second; a burst of 20 covers a backend that restarts.
         let budget = Arc::new(RetryBudget::new(10, 1, 20));
         Ok(Self { client, base, ids: Arc::new(SystemIds), budget })
     }
@@ -111,7 +111,7 @@ impl RemoteShop {
             }
         }
         if let Some(key) = parts.key {
-            // A key that is none is refused here: on its way a header may lose blanks.
+            // Invalid keys are rejected here: in transit, a header value may lose leading or trailing spaces.
             IdempotencyKey::check(&key)?;
             request = request.header(IDEMPOTENCY_KEY, key);
         }
@@ -127,7 +127,7 @@ impl RemoteShop {
     }
 }
 
-/// A path with its parameter filled in.
+/// Fills in the path parameter.
 fn filled(path: &str, parameter: Option<&str>) -> String {
     let (Some(parameter), Some((before, rest))) = (parameter, path.split_once('{')) else { return path.to_owned() };
     let after = rest.split_once('}').map_or("", |(_, after)| after);
@@ -139,14 +139,14 @@ impl RemoteShop {
         let request = request.build().map_err(|error| ShopError::Internal(error.into()))?;
         let policy = if is_repeatable(&request) { RETRY } else { RETRY.with_tries(1) };
         let attempt = || async {
-            // Bodies are bytes, so that every request has a copy.
-            let copy = request.try_clone().ok_or_else(|| ShopError::Internal("a request has no copy".into()))?;
+            // Bodies are bytes, so every request can be cloned.
+            let copy = request.try_clone().ok_or_else(|| ShopError::Internal("the request cannot be cloned".into()))?;
             self.try_once(copy).await
         };
         policy.with_budget(&self.budget).run(&*self.ids, attempt).await
     }
 
-    /// Fails for a moment only when another try may find the backend.
+    /// Sends the request once. The error is transient only if a retry may reach the backend.
     async fn try_once(&self, mut request: Request) -> Result<Vec<u8>, TryError<ShopError>> {
         let unavailable = |source: shopease_shop::ports::Source| ShopError::Unavailable {
             retry_after_seconds: 1,
@@ -154,11 +154,11 @@ impl RemoteShop {
         };
         let left = deadline::remaining().map_or(TIMEOUT, |left| left.saturating_sub(RESERVE));
         if left.is_zero() {
-            return Err(TryError::Permanent(unavailable("there is no time left to ask the backend".into())));
+            return Err(TryError::Permanent(unavailable("no time left to call the backend".into())));
         }
         *request.timeout_mut() = Some(left);
-        // Who did not answer in time is busy: a second request would make it busier.
-        // Its address may hold an order's key, and errors are logged.
+        // A timeout is not retried: a busy backend would get even busier.
+        // The URL is removed because errors are logged and it may contain an order's key.
         let broken = |error: reqwest::Error| {
             let passing = error.is_connect() || !error.is_timeout();
             TryError::transient_if(unavailable(error.without_url().into()), |_| passing)
@@ -170,17 +170,18 @@ impl RemoteShop {
             return Ok(body.into());
         }
         let problem = serde_json::from_slice::<Problem>(&body).ok().and_then(Problem::into_shop_error);
-        if problem.is_none() && IN_BETWEEN.contains(&status.as_u16()) {
-            let source = format!("something before the backend answered {status}");
+        if problem.is_none() && GATEWAY_STATUSES.contains(&status.as_u16()) {
+            let source = format!("a proxy in front of the backend responded with {status}");
             let passing = NOT_REACHED.contains(&status.as_u16());
             return Err(TryError::transient_if(unavailable(source.into()), |_| passing));
         }
-        let error = problem.unwrap_or_else(|| ShopError::Internal(format!("the backend answered {status}").into()));
+        let error =
+            problem.unwrap_or_else(|| ShopError::Internal(format!("the backend responded with {status}").into()));
         Err(TryError::Permanent(error))
     }
 }
 
-/// Whether a second request has no second effect: reads, and what carries a key.
+/// Returns whether the request is safe to repeat: reads, and requests with an idempotency key.
 fn is_repeatable(request: &Request) -> bool {
     request.method() == Method::GET || request.headers().contains_key(IDEMPOTENCY_KEY)
 }
@@ -190,7 +191,7 @@ impl Readiness for RemoteShop {
     async fn ready(&self) -> ShopResult<()> {
         let mut url = self.base.clone();
         url.set_path(&format!("{}/readyz", self.base.path().trim_end_matches('/')));
-        // A probe tells what is, not what is after a while.
+        // No retries: a probe reports the current state.
         let request = self.client.get(url).build().map_err(|error| ShopError::Internal(error.into()))?;
         self.try_once(request).await.map(|_| ()).map_err(TryError::into_inner)
     }

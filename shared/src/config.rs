@@ -1,4 +1,4 @@
-//! How the shop shows itself and what a process accepts, from the environment.
+//! Configuration of the HTTP side, from the environment: name, cookies, countries, limits.
 
 use std::time::Duration;
 
@@ -6,21 +6,22 @@ use shopease_process::config::Reader;
 use shopease_shop::config::countries;
 use shopease_shop::domain::Country;
 
-/// How the shop shows itself.
+/// Configuration of pages and API.
 #[derive(Debug, Clone)]
 pub struct HttpConfig {
     /// `SHOPEASE_NAME`: name of the shop (default `shopease`).
     pub shop_name: String,
     /// `SHOPEASE_INSECURE_COOKIES`: cookies without `Secure` and `__Host-`, for plain http on a host that the
-    /// browser does not trust (Safari on localhost, a phone in the same network). Never in production.
+    /// browser does not trust (Safari on localhost, a phone on the same network). Never use it in production.
     pub insecure_cookies: bool,
-    /// `SHOPEASE_COUNTRIES`: countries that the checkout form offers, by name (default: all).
+    /// `SHOPEASE_COUNTRIES`: countries that the checkout form lists, sorted by name (default: all).
     pub countries: Vec<&'static Country>,
-    /// Cards that the checkout form offers, as the provider's tokens with labels. Whoever opens the provider fills them in.
+    /// Test cards that the checkout form offers: the provider's tokens with labels. Set by the code that opens the provider.
     pub test_cards: Vec<(String, String)>,
-    /// What one process takes on.
+    /// Concurrency limits and timeouts of one process.
     pub limits: Limits,
-    /// `SHOPEASE_MEASURE`: every answer tells what it used, in the header `x-shopease-usage`. Not for the public.
+    /// `SHOPEASE_MEASURE`: adds what the request used to each response, in the header `x-shopease-usage`. Not for public
+    /// deployments.
     pub measure: bool,
 }
 
@@ -43,23 +44,23 @@ impl HttpConfig {
     }
 }
 
-/// What one process takes on, and how long a request may take.
+/// Concurrency limits and timeouts of one process.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// `SHOPEASE_REQUEST_TIMEOUT_MS`: budget of a page or API request (default 10,000).
+    /// `SHOPEASE_REQUEST_TIMEOUT_MS`: time limit of a page or API request (default 10,000).
     pub request_timeout: Duration,
-    /// `SHOPEASE_CHECKOUT_TIMEOUT_MS`: budget of placing an order, which waits for the payment provider (default 28,000:
-    /// API Gateway waits 29 s, a load balancer 60 s).
+    /// `SHOPEASE_CHECKOUT_TIMEOUT_MS`: time limit of placing an order, which waits for the payment provider (default
+    /// 28,000: API Gateway waits 29 s, a load balancer 60 s).
     pub checkout_timeout: Duration,
     /// `SHOPEASE_READ_TIMEOUT_MS`: longest wait for the header of a connection's first request, and for each body
     /// (default 10,000).
     pub read_timeout: Duration,
-    /// `SHOPEASE_REQUESTS_IN_FLIGHT`: requests at work at once, orders aside (default 128).
+    /// `SHOPEASE_REQUESTS_IN_FLIGHT`: concurrent requests, not counting checkouts (default 128).
     pub requests_in_flight: usize,
-    /// `SHOPEASE_CHECKOUTS_IN_FLIGHT`: orders at work at once (default 64), so that a slow payment provider does not
-    /// take the catalog's places.
+    /// `SHOPEASE_CHECKOUTS_IN_FLIGHT`: concurrent checkouts (default 64). A limit of their own keeps a slow payment
+    /// provider from blocking the catalog.
     pub checkouts_in_flight: usize,
-    /// `SHOPEASE_QUEUE_TIMEOUT_MS`: longest wait for a place before 503 (default 100).
+    /// `SHOPEASE_QUEUE_TIMEOUT_MS`: longest time that a request is queued before it gets 503 (default 100).
     pub queue_timeout: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! How the shop sells, from the environment.
+//! Configuration of the shop, from the environment.
 
 use std::str::FromStr;
 use std::sync::LazyLock;
@@ -7,34 +7,34 @@ use shopease_process::config::Reader;
 
 use crate::domain::{Country, Currency, Language, PricingRules, ShippingTable, TaxTable, fold};
 
-#[expect(clippy::expect_used, reason = "compiled in, and read by a test")]
+#[expect(clippy::expect_used, reason = "embedded at compile time and checked by a test")]
 static TAX_RATES: LazyLock<TaxTable> =
     LazyLock::new(|| serde_json::from_str(include_str!("../data/tax-rates.json")).expect("tax-rates.json"));
 
-#[expect(clippy::expect_used, reason = "compiled in, and read by a test")]
+#[expect(clippy::expect_used, reason = "embedded at compile time and checked by a test")]
 static SHIPPING_METHODS: LazyLock<ShippingTable> = LazyLock::new(|| {
     serde_json::from_str(include_str!("../data/shipping-methods.json")).expect("shipping-methods.json")
 });
 
-/// How the shop sells.
+/// Configuration of the shop.
 #[derive(Debug, Clone)]
 pub struct ShopConfig {
-    /// `SHOPEASE_LANGUAGE`: language of the catalog, for search (default `en`). Changing it needs a new import.
+    /// `SHOPEASE_LANGUAGE`: language of the catalog, for search (default `en`). After a change, import the catalog again.
     pub language: Language,
-    /// `SHOPEASE_CURRENCY`: currency of imports that name none (default `EUR`).
+    /// `SHOPEASE_CURRENCY`: currency of imports without a currency (default `EUR`).
     pub currency: Currency,
     /// `SHOPEASE_PRICES_INCLUDE_TAX` (default `true`), `SHOPEASE_TAX_RATES` and `SHOPEASE_SHIPPING_METHODS`: JSON
-    /// in the form of `shop/data/*.json` that replaces the built-in tables. [`countries`] adds where the shop sells to.
+    /// in the format of `shop/data/*.json` that replaces the built-in tables. [`countries`] adds the countries that the shop sells to.
     pub pricing: PricingRules,
-    /// `SHOPEASE_CATALOG_CACHE_SECONDS`: how long catalog reads may be old (default 5, 0 switches the cache off).
+    /// `SHOPEASE_CATALOG_CACHE_SECONDS`: maximum age of cached catalog reads (default 5; 0 disables the cache).
     pub catalog_cache_seconds: u64,
-    /// `SHOPEASE_PUBLIC_URL`: where browsers find the shop, without a slash at the end (default
-    /// `http://localhost:8080`). The bank's page sends shoppers back there.
+    /// `SHOPEASE_PUBLIC_URL`: public URL of the shop, without a trailing slash (default `http://localhost:8080`). The bank's
+    /// page sends shoppers back there.
     pub public_url: String,
-    /// `SHOPEASE_PAYMENT_HOLD_MINUTES`: how long an unpaid order keeps its stock (default 30). Then its payment is
-    /// called off at the provider, and only when that is done the stock is free.
+    /// `SHOPEASE_PAYMENT_HOLD_MINUTES`: how long an unpaid order reserves stock (default 30). Then its payment is canceled
+    /// at the provider, and the stock is released once the provider has confirmed that.
     pub payment_hold_minutes: u32,
-    /// `SHOPEASE_LOW_STOCK_UNITS`: an order that leaves so many units or fewer tells so (`stock.low`, default 3).
+    /// `SHOPEASE_LOW_STOCK_UNITS`: an order that leaves this many units or fewer publishes `stock.low` (default 3).
     pub low_stock_units: u32,
 }
 
@@ -61,7 +61,7 @@ impl ShopConfig {
         }
     }
 
-    /// Logs what the tables do not let the shop sell, with what to do.
+    /// Logs a warning if products cannot be sold because of missing shipping prices.
     pub fn warn_of_gaps(&self) {
         if let Some(gap) = self.pricing.shipping.gap_of(self.currency) {
             tracing::warn!("{gap}");
@@ -69,7 +69,7 @@ impl ShopConfig {
     }
 }
 
-/// `SHOPEASE_COUNTRIES`: codes of the countries that the shop sells to, with commas between them (default: all), sorted by name.
+/// `SHOPEASE_COUNTRIES`: comma-separated codes of the countries that the shop sells to (default: all). Returned sorted by name.
 pub fn countries(reader: &mut Reader<'_>) -> Vec<&'static Country> {
     const NAME: &str = "SHOPEASE_COUNTRIES";
     let codes = reader.optional::<String>(NAME);
@@ -77,7 +77,7 @@ pub fn countries(reader: &mut Reader<'_>) -> Vec<&'static Country> {
     for code in codes.iter().flat_map(|codes| codes.split(',')).map(str::trim).filter(|code| !code.is_empty()) {
         match code.parse().ok().and_then(Country::find) {
             Some(country) => countries.push(country),
-            None => reader.problem(NAME, format!("{code:?} is not the ISO 3166-1 code of a country, such as DE")),
+            None => reader.problem(NAME, format!("{code:?} is not an ISO 3166-1 country code such as DE")),
         }
     }
     if countries.is_empty() {
@@ -94,7 +94,7 @@ fn tax_rates(reader: &mut Reader<'_>) -> TaxTable {
     for (country, region) in table.unknown_regions() {
         let example = Country::find(country).and_then(|country| country.regions.first());
         let hint = example.map_or(String::new(), |region| format!(" such as {}", region.code));
-        reader.problem(NAME, format!("{country} has no region {region:?}; write the code{hint}"));
+        reader.problem(NAME, format!("{country} has no region {region:?}; use a region code{hint}"));
     }
     table
 }
@@ -129,7 +129,7 @@ fn public_url(reader: &mut Reader<'_>) -> String {
             && !rest.contains(char::is_whitespace)
     });
     if !is_address {
-        reader.problem(NAME, format!("{url:?} is not an http or https address"));
+        reader.problem(NAME, format!("{url:?} is not an http or https URL"));
     }
     url.trim_end_matches('/').to_owned()
 }
@@ -175,15 +175,15 @@ mod tests {
     }
 
     #[test]
-    fn the_built_in_shipping_methods_say_where_they_lack_a_price() {
+    fn missing_prices_of_the_built_in_shipping_methods_are_reported() {
         let shipping = ShopConfig::read(&mut Reader::new(&Vars(&[]))).pricing.shipping;
         assert_eq!(shipping.gap_of(Currency::EUR), None);
         let won = shipping.gap_of("KRW".parse().expect("a currency")).expect("no price in won");
-        assert!(won.contains("nothing that is shipped") && won.contains("SHOPEASE_SHIPPING_METHODS"), "{won}");
+        assert!(won.contains("products that need shipping") && won.contains("SHOPEASE_SHIPPING_METHODS"), "{won}");
     }
 
     #[test]
-    fn countries_that_only_other_currencies_reach_are_named() {
+    fn countries_without_a_price_in_the_currency_are_listed() {
         let table = r#"{"methods": [
             {"id": "a", "title": "A", "delivery_estimate": "1 day", "countries": ["DE", "FR"],
              "rate": {"kind": "flat", "price": {"EUR": 100}}},
@@ -194,11 +194,11 @@ mod tests {
         let table: ShippingTable = serde_json::from_str(table).expect("a table");
         assert_eq!(table.gap_of(Currency::EUR), None);
         let gap = table.gap_of("USD".parse().expect("a currency")).expect("two gaps");
-        assert!(gap.contains("to DE, all other countries"), "{gap}");
+        assert!(gap.contains("for DE, all other countries"), "{gap}");
     }
 
     #[test]
-    fn the_public_address_is_http_with_a_host_and_no_query() {
+    fn the_public_url_is_http_with_a_host_and_no_query() {
         for (url, right) in [
             ("https://shop.example", true),
             ("http://localhost:8080/", true),
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_for_a_region_that_no_address_can_have_is_refused() {
+    fn a_rate_for_a_region_that_does_not_exist_is_rejected() {
         for (country, region, right) in [
             ("US", "CA", true),
             ("PT", "20", true),

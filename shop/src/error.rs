@@ -1,36 +1,36 @@
-//! Why a use case was not carried out.
+//! Errors of use cases.
 
 use crate::domain::{RuleError, Sku, Subject};
 use crate::ports::{Source, StoreError, WebhookError};
 
-/// Why a use case was not carried out. `Display` is for logs: sentences for people are made where they are shown.
+/// Error of a use case. `Display` is for logs; the HTTP layer turns errors into sentences for people.
 #[derive(Debug, thiserror::Error)]
 pub enum ShopError {
-    /// Rules the request breaks; at least one.
+    /// The request breaks these rules; at least one.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Rules(Vec<RuleError>),
-    /// It does not exist, or is not the caller's.
+    /// The subject does not exist, or is not the caller's.
     #[error("not_found subject={subject}")]
     NotFound {
         /// What does not exist.
         subject: Subject,
     },
-    /// Only for who is signed in.
+    /// The caller must sign in.
     #[error("sign_in_required")]
     SignInRequired,
-    /// Email address or password is wrong; never says which.
+    /// The email address or the password is wrong. Deliberately does not tell which.
     #[error("wrong_credentials")]
     WrongCredentials,
-    /// Too many attempts failed, of this client or on this account.
+    /// Too many failed attempts of this client or on this account.
     #[error("too_many_attempts")]
     TooManyAttempts {
-        /// When the next attempt is allowed.
+        /// Seconds until the next attempt is allowed.
         retry_after_seconds: u32,
     },
     /// Signed in, but not allowed.
     #[error("forbidden")]
     Forbidden,
-    /// It is there already.
+    /// The subject already exists.
     #[error("already_exists subject={subject}")]
     AlreadyExists {
         /// What exists.
@@ -39,40 +39,40 @@ pub enum ShopError {
     /// Not enough in stock.
     #[error("out_of_stock sku={sku}")]
     OutOfStock {
-        /// The first SKU that is short.
+        /// The first SKU without enough units.
         sku: Sku,
     },
-    /// The cart (or stock level) was changed elsewhere at the same time.
+    /// The cart or stock level was changed by another request at the same time.
     #[error("conflict")]
     Conflict,
     /// The idempotency key was used for another request.
     #[error("idempotency_key_reused")]
     IdempotencyKeyReused,
-    /// The first request with this key still runs.
+    /// The first request with this key is still in progress.
     #[error("idempotency_key_in_use")]
     IdempotencyKeyInUse {
-        /// When to ask again.
+        /// Seconds until the next try.
         retry_after_seconds: u32,
     },
-    /// The card was refused; nothing was ordered and the cart is as before.
+    /// The card was declined; nothing was ordered and the cart is unchanged.
     #[error("payment_declined code={code}")]
     PaymentDeclined {
-        /// The provider's reason, for example `insufficient_funds`.
+        /// The provider's code, for example `insufficient_funds`.
         code: String,
     },
-    /// A webhook that the payment provider did not send, or sent too long ago.
+    /// The webhook was not sent by the payment provider, is too old, or cannot be parsed.
     #[error("webhook_refused reason={}", .0.code())]
     WebhookRefused(#[from] WebhookError),
-    /// The shop cannot answer now.
+    /// The shop is temporarily unavailable.
     #[error("unavailable")]
     Unavailable {
-        /// When to try again.
+        /// Seconds until the next try.
         retry_after_seconds: u32,
-        /// Why, for the log.
+        /// Cause, for the log.
         #[source]
         source: Option<Source>,
     },
-    /// A defect.
+    /// A bug or corrupt data.
     #[error("internal")]
     Internal(#[source] Source),
 }

@@ -1,7 +1,6 @@
-//! The shop itself: its rules, what it needs from outside, its use cases. The same on Lambda and on Fargate, on PostgreSQL
-//! and on DynamoDB.
+//! The core of the shop: domain rules, ports and use cases. It is the same on Lambda and Fargate, with PostgreSQL and DynamoDB.
 //!
-//! Dependencies point one way: [`domain`] <- [`ports`] <- [`services`]. Nothing here knows HTTP, SQL, AWS or HTML.
+//! Dependencies point in one direction: [`domain`] <- [`ports`] <- [`services`]. Nothing here depends on HTTP, SQL, AWS or HTML.
 
 pub mod config;
 pub mod domain;

@@ -1,9 +1,9 @@
-//! The store ports of the shop on PostgreSQL (sqlx) and on DynamoDB (aws-sdk-dynamodb). The embedded default is the
-//! DynamoDB adapter on an in-process engine. SQL and SDK types appear nowhere else.
+//! Implements the store ports on PostgreSQL (sqlx) and on DynamoDB (aws-sdk-dynamodb). The default, the embedded store,
+//! is the DynamoDB adapter on an in-process engine. SQL and SDK types do not leave this crate.
 
-#[cfg(any(feature = "dynamodb", feature = "postgres"))]
+#[cfg(any(feature = "_dynamodb", feature = "postgres"))]
 mod documents;
-#[cfg(feature = "dynamodb")]
+#[cfg(feature = "_dynamodb")]
 pub mod dynamodb;
 #[cfg(feature = "embedded")]
 pub mod embedded;

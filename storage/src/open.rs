@@ -1,22 +1,22 @@
-//! Choosing a store by configuration.
+//! Selects a store by configuration.
 
 use std::sync::Arc;
 
 use shopease_process::config::Reader;
 use shopease_shop::ports::{Env, IdGenerator, SharedStore, StoreError};
 
-/// Which store, and where.
+/// The configured store.
 #[derive(Debug, Clone)]
 pub enum StoreConfig {
-    /// The same, gone with the process.
+    /// The embedded store in memory; its data ends with the process.
     #[cfg(feature = "embedded")]
     InMemory,
-    /// The DynamoDB adapter on an engine in this process, kept in one directory.
+    /// The DynamoDB adapter on an engine in this process, with its data in one directory.
     #[cfg(feature = "embedded")]
     Embedded {
-        /// Where the data is.
+        /// The data directory.
         directory: std::path::PathBuf,
-        /// On which the engine also serves other processes of this machine.
+        /// Port on which the engine also serves other processes of this machine.
         port: Option<crate::embedded::EmbeddedPort>,
     },
     /// DynamoDB.
@@ -24,7 +24,7 @@ pub enum StoreConfig {
     DynamoDb {
         /// Table name.
         table: String,
-        /// Another endpoint than AWS's, for example an engine on this machine.
+        /// Endpoint to use instead of AWS's, for example an engine on this machine.
         endpoint_url: Option<String>,
     },
     /// PostgreSQL.
@@ -33,9 +33,10 @@ pub enum StoreConfig {
 }
 
 impl StoreConfig {
-    /// Reads `SHOPEASE_STORE` (`embedded`, `dynamodb`, `postgres`; `default` if it is not set) and what belongs to it:
-    /// `SHOPEASE_DATA_DIR`, `SHOPEASE_EMBEDDED_PORT` and `SHOPEASE_EMBEDDED_ACCESS_KEY`; `SHOPEASE_DYNAMODB_TABLE` and `SHOPEASE_DYNAMODB_ENDPOINT`;
-    /// `SHOPEASE_DATABASE_*`. `None` when a problem was noted.
+    /// Reads `SHOPEASE_STORE` (`embedded`, `dynamodb`, `postgres`; `default` if it is not set) and the variables of
+    /// that store: `SHOPEASE_DATA_DIR`, `SHOPEASE_EMBEDDED_PORT` and `SHOPEASE_EMBEDDED_ACCESS_KEY`;
+    /// `SHOPEASE_DYNAMODB_TABLE` and `SHOPEASE_DYNAMODB_ENDPOINT`; `SHOPEASE_DATABASE_*`. `None` if a problem was
+    /// reported.
     pub fn read(reader: &mut Reader<'_>, default: &str) -> Option<Self> {
         let name = reader.or("SHOPEASE_STORE", default.to_owned());
         match name.as_str() {
@@ -53,8 +54,17 @@ impl StoreConfig {
             "postgres" => {
                 crate::postgres::DatabaseSettings::read(reader).map(|settings| Self::Postgres(settings.into()))
             }
+            #[cfg(not(all(feature = "embedded", feature = "dynamodb", feature = "postgres")))]
+            "embedded" | "dynamodb" | "postgres" => {
+                reader.problem(
+                    "SHOPEASE_STORE",
+                    format!("this build does not support this store; build with `--features {name}`"),
+                );
+                None
+            }
             _ => {
-                reader.problem("SHOPEASE_STORE", format!("{name:?} is not a store of this build"));
+                let problem = format!("{name:?} is neither `embedded` nor `dynamodb` nor `postgres`");
+                reader.problem("SHOPEASE_STORE", problem);
                 None
             }
         }
@@ -62,7 +72,8 @@ impl StoreConfig {
 }
 
 impl StoreConfig {
-    /// The store to read from only: an embedded one that has no data yet is empty, and its directory is not created.
+    /// The same store for reading only: an embedded store without data is treated as empty, and its directory is not
+    /// created.
     #[must_use]
     pub fn to_read(self) -> Self {
         match self {
@@ -73,7 +84,7 @@ impl StoreConfig {
     }
 }
 
-/// The embedded engine's port, if it is asked for.
+/// The embedded engine's port, if one is requested.
 #[cfg(feature = "embedded")]
 fn embedded_port(reader: &mut Reader<'_>) -> Option<crate::embedded::EmbeddedPort> {
     use crate::embedded::EmbeddedPort;
@@ -82,12 +93,12 @@ fn embedded_port(reader: &mut Reader<'_>) -> Option<crate::embedded::EmbeddedPor
     let port = access_key.map(|access_key| EmbeddedPort { number, access_key });
     let port = port.unwrap_or_else(|| EmbeddedPort::with_random_key(number, &shopease_shop::ports::SystemIds));
     if !port.access_key.bytes().all(|byte| byte.is_ascii_alphanumeric()) || port.access_key.is_empty() {
-        reader.problem("SHOPEASE_EMBEDDED_ACCESS_KEY", "must have letters and digits only");
+        reader.problem("SHOPEASE_EMBEDDED_ACCESS_KEY", "must contain only letters and digits");
     }
     Some(port)
 }
 
-/// A store that is open, with what must live as long as it does.
+/// An open store, with everything that must live as long as the store.
 pub struct OpenStore {
     /// The store.
     pub store: SharedStore,
@@ -97,30 +108,31 @@ pub struct OpenStore {
 }
 
 enum Kind {
-    #[cfg(feature = "dynamodb")]
+    #[cfg(feature = "_dynamodb")]
     DynamoDb(Arc<crate::dynamodb::DynamoDbStore>),
     #[cfg(feature = "postgres")]
     Postgres(Arc<crate::postgres::PostgresStore>),
 }
 
 impl OpenStore {
-    /// Creates the table or brings the schema up to date.
+    /// Creates the table or migrates the schema to this release.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn migrate(&self) -> Result<(), StoreError> {
         match &self.kind {
-            #[cfg(feature = "dynamodb")]
+            #[cfg(feature = "_dynamodb")]
             Kind::DynamoDb(store) => store.create_table().await,
             #[cfg(feature = "postgres")]
             Kind::Postgres(store) => store.migrate().await,
         }
     }
 
-    /// Checks that the store has its tables. What may pass by itself is no error here: readiness reports it.
+    /// Checks that the store has its tables. A temporary failure is not an error here; the readiness check
+    /// reports it.
     ///
     /// # Errors
-    /// [`OpenError`] when the store needs [`OpenStore::migrate`] first, or cannot be used as it is set up.
+    /// [`OpenError`] if the store needs [`OpenStore::migrate`] first, or its configuration is invalid.
     pub async fn check_tables(&self) -> Result<(), OpenError> {
         let Err(error @ StoreError::Corrupt(_)) = self.store.check().await else { return Ok(()) };
         #[cfg(feature = "postgres")]
@@ -130,7 +142,8 @@ impl OpenStore {
         Err(error.into())
     }
 
-    /// Where other processes of this machine reach the embedded engine, with its access key; absent unless it was asked for.
+    /// Endpoint of the embedded engine for other processes of this machine, including its access key. `None` unless a
+    /// port is configured.
     pub fn embedded_endpoint(&self) -> Option<String> {
         #[cfg(feature = "embedded")]
         return self.engine.as_ref().and_then(|engine| engine.endpoint_url().map(ToOwned::to_owned));
@@ -139,17 +152,17 @@ impl OpenStore {
     }
 }
 
-/// Why a store is not open.
+/// Why a store could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// It cannot be used.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The database cannot be used as it is set up: what is wrong, and which variable to correct.
+    /// The database is misconfigured: what is wrong, and which variable to correct.
     #[cfg(feature = "postgres")]
     #[error("{0}")]
     Database(String),
-    /// All processes together may open more connections than the database admits.
+    /// All processes together may open more connections than the database allows.
     #[cfg(feature = "postgres")]
     #[error(transparent)]
     Budget(#[from] crate::postgres::BudgetExceeded),
@@ -171,8 +184,9 @@ impl From<crate::postgres::BudgetError> for OpenError {
 /// Opens a store. The embedded one is ready to use; the others need [`OpenStore::migrate`] once.
 ///
 /// # Errors
-/// [`OpenError`] when it cannot be reached, its directory is in use, or it is too small for the deployment.
-#[cfg_attr(not(feature = "dynamodb"), expect(unused_variables, reason = "only that adapter needs randomness"))]
+/// [`OpenError`] if it cannot be reached, its directory is in use, or its connection limit is too low for the
+/// deployment.
+#[cfg_attr(not(feature = "_dynamodb"), expect(unused_variables, reason = "only the DynamoDB adapter needs randomness"))]
 pub async fn open(
     config: StoreConfig,
     env: &(dyn Env + Sync),

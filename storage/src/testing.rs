@@ -1,6 +1,6 @@
-//! Empty stores for tests: a table of its own on one in-process engine, a schema of its own in a real PostgreSQL.
+//! Empty stores for tests: a separate table on one in-process engine, a separate schema in a real PostgreSQL.
 
-#![expect(clippy::expect_used, reason = "a test that has no store fails")]
+#![expect(clippy::expect_used, reason = "a test without a store must fail")]
 
 mod fault_proxy;
 mod own_postgres;
@@ -31,15 +31,15 @@ use crate::postgres::{PostgresConfig, PostgresStore, Timeouts};
 pub use fault_proxy::{Fault, FaultCounts, FaultPlan, FaultProxy};
 pub use own_postgres::OwnPostgres;
 
-/// Names the PostgreSQL that tests may use: any user that can create schemas.
+/// URL of the PostgreSQL for tests, with a user that can create schemas.
 pub const DATABASE_URL: &str = "SHOPEASE_TEST_DATABASE_URL";
 
-/// Connections of one test, and tests at once: together below the 100 connections of a server as it is installed.
+/// Connections per test, and concurrent tests: together below the 100 connections of a default installation.
 const MAX_CONNECTIONS: u32 = 16;
 static TURNS: Semaphore = Semaphore::const_new(5);
 
-/// A store that waits as long as it takes: a disk or a machine that is busy for some seconds must not look like a database
-/// that is not available. What the limits of a shop do is tested on stores of their own.
+/// Timeouts so long that a disk or a machine that is busy for some seconds does not look like an unavailable database.
+/// A shop's timeouts are tested on separate stores.
 pub(crate) const LONG: Timeouts = Timeouts {
     start_timeout: Duration::ZERO,
     acquire_timeout: Duration::from_mins(1),
@@ -47,55 +47,58 @@ pub(crate) const LONG: Timeouts = Timeouts {
     lock_timeout: Duration::from_mins(1),
 };
 
-/// Tables and schemas that this process has made.
+/// Number of tables and schemas that this process has created.
 static MADE: AtomicU32 = AtomicU32::new(0);
 
 /// Runs a test on an empty table of the embedded engine.
 ///
-/// # Panics
+/// If the test panics or the engine cannot be used.
 /// When the test does, or the engine cannot be used.
 pub async fn on_dynamodb<T: Future<Output = ()>>(test: impl FnOnce(SharedStore) -> T) {
-    test(empty_table(patient_client()).await).await;
+    test(empty_table(client_with_long_timeouts()).await).await;
 }
 
-/// Runs a test on an empty table of the embedded engine, with faults between them. What the SDK itself tries again it does
-/// at once, so that a test with many faults ends.
+/// Runs a test on an empty table of the embedded engine, with faults in between. The SDK's own retries happen without
+/// pauses, so that a test with many faults ends.
 ///
 /// # Panics
-/// When the test does, or the engine cannot be used.
+/// If the test panics or the engine cannot be used.
 pub async fn on_faulty_dynamodb<T: Future<Output = ()>>(faults: &Faults, test: impl FnOnce(SharedStore) -> T) {
     let retries = RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(2));
-    let config = patient_client().config().to_builder().retry_config(retries).interceptor(faults.clone()).build();
+    let config =
+        client_with_long_timeouts().config().to_builder().retry_config(retries).interceptor(faults.clone()).build();
     test(empty_table(Client::from_conf(config)).await).await;
 }
 
-/// Records what each of several callers does to tables that they share.
+/// Records what each of several callers does to shared tables.
 #[derive(Debug)]
 pub struct AccessRecorder(BTreeMap<String, (Client, Accesses)>);
 
 impl AccessRecorder {
-    /// Callers by name.
+    /// Creates a recorder for callers with these names.
     pub fn new<'a>(callers: impl IntoIterator<Item = &'a str>) -> Self {
         let caller = |name: &str| {
             let accesses = Accesses::default();
-            let config = patient_client().config().to_builder().interceptor(accesses.clone());
+            let config = client_with_long_timeouts().config().to_builder().interceptor(accesses.clone());
             (name.to_owned(), (Client::from_conf(config.build()), accesses))
         };
         Self(callers.into_iter().map(caller).collect())
     }
 
-    /// An empty table: a store whose requests are not recorded, and one for each caller. Bulk writes are sent as on AWS.
+    /// An empty table: a store whose requests are not recorded, and one store per caller. Bulk writes are sent as on
+    /// AWS.
     ///
     /// # Panics
-    /// When the engine cannot be used.
+    /// If the engine cannot be used.
     pub async fn table(&self) -> (SharedStore, BTreeMap<String, SharedStore>) {
         let number = || MADE.fetch_add(1, Ordering::SeqCst);
         let table = format!("test-{}", number());
-        // Ids of its own for each, as in processes of their own: two transactions under one token would be one.
+        // Each store has its own IDs, as in separate processes: two transactions with the same token would count as
+        // one.
         let store = |client: &Client| {
             DynamoDbStore::new(client.clone(), table.clone(), Arc::new(SeededIds::new(u64::from(number()))))
         };
-        let unrecorded = store(&patient_client());
+        let unrecorded = store(&client_with_long_timeouts());
         unrecorded.create_table().await.expect("an empty table");
         let recorded = self.0.iter().map(|(name, (client, _))| (name.clone(), Arc::new(store(client)) as SharedStore));
         (Arc::new(unrecorded), recorded.collect())
@@ -116,8 +119,8 @@ async fn empty_table(client: Client) -> SharedStore {
     Arc::new(store)
 }
 
-/// A client that waits as long as it takes, as [`LONG`]: the engine serves one request at a time.
-fn patient_client() -> Client {
+/// A client with long timeouts, like [`LONG`]: the engine serves one request at a time.
+fn client_with_long_timeouts() -> Client {
     let config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .http_client(engine().client())
@@ -128,7 +131,7 @@ fn patient_client() -> Client {
     Client::from_conf(config.build())
 }
 
-/// The engine of this process, in memory: it and its tables go away with the process.
+/// The in-memory engine of this process; its tables end with the process.
 fn engine() -> &'static EmbeddedDynamoDb {
     static ENGINE: OnceLock<EmbeddedDynamoDb> = OnceLock::new();
     ENGINE.get_or_init(|| {
@@ -138,19 +141,19 @@ fn engine() -> &'static EmbeddedDynamoDb {
 }
 
 /// Runs a test on an empty schema of the database of [`DATABASE_URL`], and drops the schema afterwards. Without the
-/// variable it says by name that the test is skipped.
+/// variable it prints that the test is skipped.
 ///
 /// # Panics
-/// When the test does, the database cannot be used, or it is not named although `CI` is `true`.
+/// If the test panics, the database cannot be used, or the variable is not set although `CI` is `true`.
 pub async fn on_postgres<T: Future<Output = ()> + Send + 'static>(name: &str, test: impl FnOnce(SharedStore) -> T) {
     let Some(schema) = OwnSchema::make(name).await else { return };
-    let store = patient_store(&schema.config).await;
+    let store = store_with_long_timeouts(&schema.config).await;
     let tested = tokio::spawn(test(Arc::new(store.clone()))).await;
     store.close().await;
     schema.finish(tested).await;
 }
 
-/// As [`on_postgres`], for a test that opens the store itself, with the timeouts of a shop.
+/// Like [`on_postgres`], for a test that opens the store itself, with a shop's timeouts.
 ///
 /// # Panics
 /// As [`on_postgres`].
@@ -160,9 +163,9 @@ pub async fn on_schema<T: Future<Output = ()> + Send + 'static>(name: &str, test
     schema.finish(tested).await;
 }
 
-async fn patient_store(config: &PostgresConfig) -> PostgresStore {
+async fn store_with_long_timeouts(config: &PostgresConfig) -> PostgresStore {
     let config = PostgresConfig { timeouts: LONG, ..config.clone() };
-    PostgresStore::connect(&config).await.expect("the database answers")
+    PostgresStore::connect(&config).await.expect("the database responds")
 }
 
 /// A schema with the tables of the store.
@@ -178,22 +181,22 @@ impl OwnSchema {
         let url = database_url(test)?;
         let turn = TURNS.acquire().await.expect("never closed");
         let name = format!("test_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::SeqCst));
-        // A test run with the same process id may have been killed before.
+        // An earlier test run with the same process ID may have been killed.
         drop_schema(&url, &name).await;
         let config = PostgresConfig {
             max_connections: MAX_CONNECTIONS,
             schema: Some(name.clone()),
-            // The limits of a shop, once it runs.
+            // With a shop's timeouts once it runs.
             timeouts: Timeouts { start_timeout: LONG.acquire_timeout, ..Timeouts::default() },
             ..PostgresConfig::new(url.clone())
         };
-        let store = patient_store(&config).await;
-        store.migrate().await.expect("the tables are made");
+        let store = store_with_long_timeouts(&config).await;
+        store.migrate().await.expect("the tables are created");
         store.close().await;
         Some(Self { config, url, name, _turn: turn })
     }
 
-    /// Drops the schema, also when the test panicked, which shows then.
+    /// Drops the schema, even if the test panicked; the panic is then resumed.
     async fn finish(self, tested: Result<(), JoinError>) {
         drop_schema(&self.url, &self.name).await;
         if let Err(error) = tested {
@@ -202,24 +205,24 @@ impl OwnSchema {
     }
 }
 
-/// An empty schema of the database of [`DATABASE_URL`], for tests whose processes open it themselves: by this URL, then
-/// they migrate. Without the variable it says by name that the test is skipped.
+/// Creates an empty schema in the database of [`DATABASE_URL`], for tests whose processes open it themselves with this
+/// URL and then migrate it. Without the variable it prints that the test is skipped.
 ///
 /// # Panics
-/// When the database cannot be used, or it is not named although `CI` is `true`.
+/// If the database cannot be used, or the variable is not set although `CI` is `true`.
 pub async fn lend_schema(name: &str) -> Option<LentSchema> {
     let url = database_url(name)?;
     let schema = format!("test_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::SeqCst));
     drop_schema(&url, &schema).await;
-    let mut connection = PgConnection::connect(&url).await.expect("the database answers");
-    connection.execute(AssertSqlSafe(format!("CREATE SCHEMA {schema}"))).await.expect("the schema is made");
+    let mut connection = PgConnection::connect(&url).await.expect("the database responds");
+    connection.execute(AssertSqlSafe(format!("CREATE SCHEMA {schema}"))).await.expect("the schema is created");
     connection.close().await.expect("the connection ends");
     let separator = if url.contains('?') { '&' } else { '?' };
     let own_url = format!("{url}{separator}options[search_path]={schema}");
     Some(LentSchema { url: own_url, database_url: url, schema })
 }
 
-/// A schema that [`lend_schema`] made.
+/// A schema created by [`lend_schema`].
 #[derive(Debug)]
 pub struct LentSchema {
     url: String,
@@ -233,29 +236,29 @@ impl LentSchema {
         &self.url
     }
 
-    /// Drops it with everything in it.
+    /// Drops the schema with everything in it.
     ///
     /// # Panics
-    /// When the database does not answer.
+    /// If the database does not respond.
     pub async fn give_back(&self) {
         drop_schema(&self.database_url, &self.schema).await;
     }
 }
 
-/// The database of tests, if there is one.
+/// The URL of the test database, if there is one.
 fn database_url(name: &str) -> Option<String> {
     let url = ProcessEnv.var(DATABASE_URL);
     if url.is_none() {
         let ci = ProcessEnv.var("CI").is_some_and(|ci| ci == "true");
         assert!(!ci, "{name}: {DATABASE_URL} is not set, and no test may be skipped when CI is true");
-        // Not `println!`: what a passing test prints so is not shown.
-        writeln!(std::io::stderr(), "skipped: {DATABASE_URL} is not set: {name}").expect("stderr takes a line");
+        // Not `println!`, whose output is hidden for a passing test.
+        writeln!(std::io::stderr(), "skipped: {DATABASE_URL} is not set: {name}").expect("stderr is writable");
     }
     url
 }
 
 async fn drop_schema(url: &str, schema: &str) {
-    let mut connection = PgConnection::connect(url).await.expect("the database answers");
+    let mut connection = PgConnection::connect(url).await.expect("the database responds");
     let statement = format!("DROP SCHEMA IF EXISTS {schema} CASCADE");
     connection.execute(AssertSqlSafe(statement)).await.expect("the schema is dropped");
     connection.close().await.expect("the connection ends");

@@ -1,5 +1,5 @@
-# Once an account, before any environment: where state and releases are kept, and who may deploy. Its own state is a file at first; the README says
-# how to move it into the bucket that it makes.
+# Once per account, before any environment: storage for state and releases, and the roles that may deploy. Its own state starts as a file; terraform/README.md describes
+# how to move it into the bucket that this creates.
 
 provider "aws" {
   region = var.region
@@ -33,7 +33,7 @@ module "artefacts" {
   force_destroy = var.disposable
 }
 
-# The shop; AWS's Fluent Bit, mirrored; PostgreSQL's client, mirrored.
+# The shop; AWS's Fluent Bit, mirrored; the PostgreSQL client, mirrored.
 module "repository" {
   source   = "../modules/ecr"
   for_each = toset(["", "-log-router", "-psql"])
@@ -63,6 +63,6 @@ module "deploy" {
   state_key           = "${each.key}/stack.tfstate"
   artefact_bucket_arn = module.artefacts.arn
   repository_arns     = [for repository in module.repository : repository.arn]
-  # Built once, where changes arrive; the others only take what is there.
+  # Images are built once, where changes arrive; the other environments only use them.
   may_publish = each.key == var.publishing_environment
 }

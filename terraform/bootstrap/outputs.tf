@@ -1,5 +1,5 @@
 output "state_bucket" {
-  description = "Bucket of the state, for terraform init."
+  description = "Bucket of the Terraform state, for terraform init."
   value       = module.state.name
 }
 
@@ -9,17 +9,17 @@ output "artefact_bucket" {
 }
 
 output "repositories" {
-  description = "Where images are pushed to."
+  description = "URLs of the image repositories."
   value       = [for repository in module.repository : repository.url]
 }
 
 output "deploy_roles" {
-  description = "Role of each environment, for the pipeline."
+  description = "Pipeline role of each environment."
   value       = { for name, role in module.deploy : name => role.role_arn }
 }
 
 output "permissions_boundaries" {
-  description = "Boundary of each environment, for the stack's permissions_boundary_arn."
+  description = "Permissions boundary of each environment, for the stack's permissions_boundary_arn."
   value       = { for name, role in module.deploy : name => role.boundary_arn }
 }
 

@@ -1,4 +1,4 @@
-# What an emulated deployment adds to envs/<name>.tfvars.
+# Added to envs/<name>.tfvars for an emulated deployment.
 region          = "us-east-1"
 domain          = { name = "shop.example.test" }
 functions       = { bucket = "artefacts", prefix = "release" }

@@ -1,9 +1,9 @@
-"""moto as a server on loopback, with what Terraform's AWS provider asks for and moto 5.2.5 does not keep.
+"""Runs moto as a server on loopback, with the fields that Terraform's AWS provider reads and moto 5.2.5 does not store.
 
-moto answers most calls, but forgets some fields that the provider reads back; each would show as a change in the second plan. Every patch below
-wraps one private function of moto and says which field it keeps, so the version of moto is pinned and `main` refuses another one.
+moto implements most calls but drops some fields that the provider reads back; each would appear as a change in the second plan. Every patch below
+wraps one private function of moto and names the field that it stores, so the version of moto is pinned and `main` rejects any other.
 
-    python moto_server.py <bucket of the functions' artefacts> <prefix>
+    python moto_server.py <bucket of the functions' artifacts> <prefix>
 """
 
 import io
@@ -30,7 +30,7 @@ FUNCTIONS = ["storefront", "catalog", "cart", "checkout", "accounts", "admin", "
 
 
 def replaces(owner, name):
-    """Puts a function in the place of a method, and gives it the method as first argument."""
+    """Replaces a method with a function that gets the original method as its first argument."""
     original = getattr(owner, name, None)
 
     def install(replacement):
@@ -40,7 +40,7 @@ def replaces(owner, name):
     return install
 
 
-# Application Auto Scaling: tags of scalable targets. moto registers targets without them and knows no call that lists them.
+# Application Auto Scaling: tags of scalable targets. moto drops them at registration and has no call that lists them.
 scaling_tags = {}
 
 
@@ -64,11 +64,11 @@ def tag_resource(_, request):
     return "{}"
 
 
-# EC2: what a rule of a security group is for. moto keeps it for address ranges only, not for groups and prefix lists.
+# EC2: description of a security group rule. moto stores it only for address ranges, not for groups and prefix lists.
 @replaces(SecurityGroupRule, "__init__")
 def create_rule(original, rule, *args, **kwargs):
     original(rule, *args, **kwargs)
-    # ec2_backend, ip_protocol, group_id, from_port, to_port, then the three ways to name the other side.
+    # ec2_backend, ip_protocol, group_id, from_port, to_port, then the three kinds of peers.
     others = [*args[5:8], *(kwargs.get(name) for name in ["ip_range", "source_group", "prefix_list_id"])]
     rule.kept_description = next((other["Description"] for other in others if other and "Description" in other), None)
 
@@ -76,7 +76,7 @@ def create_rule(original, rule, *args, **kwargs):
 SecurityGroupRule.description = property(lambda rule: rule.kept_description)
 
 
-# RDS: who set a parameter. The provider reads back only those of source "user".
+# RDS: source of a parameter. The provider reads back only those of source "user".
 @replaces(DBParameterGroup, "update_parameters")
 def update_parameters(original, group, parameters):
     parameters = list(parameters)
@@ -95,7 +95,7 @@ def create_instance(original, instance, *args, **kwargs):
             setattr(instance, field, kwargs[field])
 
 
-# Budgets: who is told. moto keeps the subscribers of a notification and knows no call that lists them.
+# Budgets: subscribers. moto stores the subscribers of a notification but has no call that lists them.
 @replaces(BudgetsResponse, "describe_subscribers_for_notification")
 def subscribers_of_notification(_, request):
     budget = request.backend.budgets[request._get_param("AccountId")][request._get_param("BudgetName")]
@@ -105,7 +105,7 @@ def subscribers_of_notification(_, request):
     return json.dumps({"Subscribers": found[0].subscribers if found else []})
 
 
-# Budgets: tags. moto knows none.
+# Budgets: tags, which moto lacks.
 budget_tags = {}
 
 
@@ -124,7 +124,7 @@ def tags_of_budget(_, request):
     return json.dumps({"ResourceTags": [{"Key": key, "Value": value} for key, value in tags.items()]})
 
 
-# Lambda: where a function logs, and in which VPC it is; moto names one that does not exist.
+# Lambda: log group and VPC of a function; moto returns a VPC that does not exist.
 @replaces(LambdaFunction, "__init__")
 def create_function(original, function, account_id, spec, *args, **kwargs):
     original(function, account_id, spec, *args, **kwargs)
@@ -145,7 +145,7 @@ def function_configuration(original, function, *args, **kwargs):
     return configuration
 
 
-# ECS: fields of a service that moto drops. An answer is made of the service's attributes by their names.
+# ECS: fields of a service that moto drops. The response copies the service's attributes by name.
 SERVICE_FIELDS = {
     "availabilityZoneRebalancing": "availability_zone_rebalancing",
     "deploymentConfiguration": "deployment_configuration",
@@ -168,7 +168,7 @@ def create_service(original, request):
 
 
 def artefact():
-    """A zip with a bootstrap that does nothing: moto runs no functions without Docker."""
+    """Returns a zip with a bootstrap that does nothing: moto runs no functions without Docker."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("bootstrap", "#!/bin/sh\n")
@@ -188,7 +188,7 @@ def main(bucket, prefix):
     for function in FUNCTIONS:
         storage.put_object(Bucket=bucket, Key=f"{prefix}/{function}.zip", Body=artefact())
     print(f"ready {port}", flush=True)
-    # Ends with its parent: whoever holds our standard input.
+    # Exits with its parent, which holds the other end of standard input.
     sys.stdin.read()
     server.stop()
 

@@ -1,5 +1,5 @@
-# Copied over the stack for a run on the emulator; nothing of it is in what is deployed. A file named *_override.tf merges into the provider
-# of the stack, so its default tags stay.
+# Copied into the stack for a run on the emulator; never deployed. Terraform merges a file named *_override.tf into the provider
+# of the stack, so its default tags remain.
 
 terraform {
   backend "local" {}

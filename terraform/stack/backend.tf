@@ -1,4 +1,4 @@
-# Partial: envs/<environment>.s3.tfbackend names the key; the bucket is given at init (see terraform/README.md).
+# Partial configuration: envs/<environment>.s3.tfbackend sets the key; pass the bucket to init (see terraform/README.md).
 terraform {
   backend "s3" {}
 }

@@ -1,4 +1,4 @@
-# Path A: frontend and backend tasks, each one's canary while there is one, and one-off tasks.
+# Path A: frontend and backend tasks, a canary of each while there is one, and one-off tasks.
 
 module "cluster" {
   source = "../modules/ecs-cluster"
@@ -7,7 +7,7 @@ module "cluster" {
 }
 
 resource "aws_cloudwatch_log_group" "tasks" {
-  #checkov:skip=CKV_AWS_338:How long logs are kept is a decision of each environment, and costs
+  #checkov:skip=CKV_AWS_338:Each environment chooses its log retention, which costs money
   name              = "/${local.prefix}/tasks"
   retention_in_days = var.environment.log_retention_days
   kms_key_id        = module.kms.key_arn
@@ -33,14 +33,15 @@ locals {
       local.common,
       {
         SHOPEASE_ROLE          = image.role
+        SHOPEASE_LOG_FORMAT    = "json"
         SHOPEASE_HTTP_PORT     = tostring(var.image.container_port)
         SHOPEASE_DRAIN_SECONDS = "10"
         DD_SERVICE             = "${var.project}-${image.role}"
         DD_VERSION             = image.release
       },
-      # Only the load balancer and the frontend reach a task; both append the client's address.
+      # Only the load balancer and the frontend connect to a task; both append the client's address.
       { SHOPEASE_CLIENT_ADDRESS = "x-forwarded-for" },
-      # Metrics in log lines are read by CloudWatch only.
+      # Only CloudWatch reads metrics in log lines.
       var.log_destination == "cloudwatch" ? { SHOPEASE_METRICS = "emf" } : {},
     )
   }
@@ -48,7 +49,7 @@ locals {
   table_statements = [
     {
       sid = "UseTable"
-      # All that the shop calls; Scan is the auditor's.
+      # All calls that the shop makes; Scan is for the audit.
       actions = [
         "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:GetItem",
         "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan", "dynamodb:UpdateItem",
@@ -66,7 +67,7 @@ locals {
   }
   assets_statements = [
     { sid = "ReadAssets", actions = ["s3:GetObject"], resources = ["${module.assets.arn}/assets/*"] },
-    # Without it S3 answers 403 instead of 404 for a file that is not there.
+    # Without it, S3 returns 403 instead of 404 for a missing file.
     { sid = "FindAssets", actions = ["s3:ListBucket"], resources = [module.assets.arn], condition = { StringLike = { "s3:prefix" = ["assets/*"] } } },
   ]
 }
@@ -158,7 +159,7 @@ module "frontend" {
   permissions_boundary_arn = var.permissions_boundary_arn
   wait_for_steady_state    = var.wait_for_tasks
 
-  # The frontend has no store: a name is asked of it, but nothing is opened.
+  # The frontend has no store. The variable is required, but the frontend opens nothing.
   environment = merge(local.task_variables[each.key], {
     SHOPEASE_STORE          = "dynamodb"
     SHOPEASE_BACKEND_URL    = "http://${replace(each.key, "frontend", "backend")}:${var.image.container_port}"
@@ -168,6 +169,6 @@ module "frontend" {
 
   task_statements = local.assets_statements
 
-  # A task sees the names of Service Connect that were there when it started.
+  # A task resolves only the Service Connect names that existed when it started.
   depends_on = [module.backend, terraform_data.weights]
 }

@@ -1,10 +1,10 @@
-# Path B: a function an area, and the worker where no task does its work. Sizes come from functions/settings.json, rights on the table from
-# functions/access.json; SAM is checked against both.
+# Path B: one function per area, and the worker if no task runs it. Sizes come from functions/settings.json, permissions on the table from
+# functions/access.json; the SAM template is generated from both.
 
 locals {
   parameter_arn = "arn:${local.partition}:ssm:${local.region}:${local.account}:parameter${local.ssm_path}"
 
-  # The parameters below its own path, decrypted by the environment's key; nothing where there are none.
+  # Read access to the parameters below the function's own path, decrypted with the environment's key; none if there are no parameters.
   function_ssm = {
     for function in keys(local.functions) : function => [for statement in [
       {
@@ -25,7 +25,7 @@ locals {
     ] : statement if length(local.payment_parameters) > 0]
   }
 
-  # Each function sees only the items it works with, by the beginning of their keys.
+  # Each function can access only the items that it works with, by key prefix.
   function_table = {
     for function in keys(local.functions) : function => concat(
       [
@@ -53,22 +53,22 @@ module "function" {
   reserved_concurrency     = local.reserved[each.key] == null ? -1 : local.reserved[each.key]
   live_version             = lookup(var.function_versions, each.key, null)
   canary                   = lookup(var.function_canary, each.key, null)
-  schedule                 = contains(local.areas, each.key) ? null : "rate(1 minute)"
+  schedule                 = each.value.schedule
   kms_key_arn              = module.kms.key_arn
   log_retention_days       = var.environment.log_retention_days
   alarm_topic_arns         = [module.observability.topic_arn]
   permissions_boundary_arn = var.permissions_boundary_arn
 
-  # Outside of any VPC on DynamoDB: faster to start, and nothing is left behind when it goes. But the test payments are in the VPC.
+  # On DynamoDB outside any VPC: functions start faster and leave no network interfaces behind. Test payments, however, are inside the VPC.
   vpc = var.store.lambda == "postgres" || local.fake_payments ? { subnet_ids = module.network.private_subnet_ids, security_group_id = aws_security_group.this["functions"].id } : null
 
   environment = merge(
     local.common,
     local.store_variables[var.store.lambda],
+    local.settings.variables,
     {
-      SHOPEASE_METRICS = "emf"
-      DD_SERVICE       = "${var.project}-${each.key}"
-      DD_VERSION       = var.image.release
+      DD_SERVICE = "${var.project}-${each.key}"
+      DD_VERSION = var.image.release
     },
     each.key == "storefront" ? { SHOPEASE_ASSETS = "s3://${module.assets.name}/assets" } : {},
     length(local.payment_parameters) > 0 ? { SHOPEASE_SSM_PREFIX = "${local.ssm_path}/${each.key}" } : {},

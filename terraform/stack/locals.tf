@@ -1,4 +1,4 @@
-# What everything else is derived from.
+# Derived values.
 
 data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
@@ -18,7 +18,7 @@ locals {
   access   = jsondecode(file("${path.module}/../../functions/access.json"))
   areas    = toset(concat(keys({ for path, area in local.routes.paths : area => path... }), [local.routes.default.area]))
 
-  # Functions by area, and the worker where no Fargate backend does its work.
+  # Functions by area, and the worker if no Fargate backend runs it.
   has_functions = var.functions != null
   functions = {
     for function, own in local.settings.functions : function => merge(local.settings.defaults, own)
@@ -28,7 +28,7 @@ locals {
   lambda_weights     = { for area in local.areas : area => local.has_functions ? lookup(var.lambda_weights, area, var.lambda_weight) : 0 }
   lambda_serves_all  = alltrue([for weight in values(local.lambda_weights) : weight == 100])
 
-  # Fargate: the services, and their canaries while there is one.
+  # Fargate services, and their canaries while there are any.
   images = merge(
     { for role in ["frontend", "backend"] : role => { digest = var.image.digest, release = var.image.release, role = role } },
     var.canary == null ? {} : { for role in ["frontend", "backend"] : "${role}-canary" => { digest = var.canary.digest, release = var.canary.release, role = role } },
@@ -42,23 +42,22 @@ locals {
     repository => "arn:${local.partition}:ecr:${local.region}:${local.account}:repository/${repository}"
   }
 
-  # Stores in use. The table costs nothing while it is not; the database does.
+  # Stores in use. An unused table costs nothing; an unused database does not.
   uses_postgres        = var.store.fargate == "postgres" || (local.has_functions && var.store.lambda == "postgres")
   functions_on_rds     = local.has_functions && var.store.lambda == "postgres"
   database_user        = "shopease"
   database_connect_arn = local.uses_postgres ? "arn:${local.partition}:rds-db:${local.region}:${local.account}:dbuser:${module.rds[0].resource_id}/${local.database_user}" : null
 
-  # Keys of the payment provider, for each component that opens it.
+  # Keys of the payment provider, for each component that connects to it.
   payment_parameters = var.payment_provider == "stripe" ? {
     stripe-secret-key      = "Secret or restricted key of Stripe's API"
     payment-webhook-secret = "What Stripe signs webhooks with"
   } : {}
 
-  # Variables of every process of the shop.
+  # Environment variables of every process of the shop. Those of all functions are in settings.json.
   common = merge({
     SHOPEASE_PUBLIC_URL       = local.url
     SHOPEASE_PAYMENT_PROVIDER = var.payment_provider
-    SHOPEASE_LOG_FORMAT       = "json"
     DD_ENV                    = local.name
   }, local.fake_payments ? { SHOPEASE_FAKE_PAYMENTS_URL = local.fake_payments_url } : {}, var.settings)
 
@@ -79,7 +78,7 @@ locals {
 }
 
 ################################################################################
-# Connections: what everything may open at once, against what the database admits. The program checks the same sum at start
+# Connection budget: the maximum that all processes can open, against the database's limit. The program checks the same sum at startup
 ################################################################################
 
 locals {
@@ -88,12 +87,12 @@ locals {
     settings.reserved_concurrency != null ? settings.reserved_concurrency : (local.functions_on_rds ? var.lambda_concurrency : null)
   }
   budget = {
-    # A rolling deployment runs as many new tasks beside the old ones.
+    # A rolling deployment runs as many new tasks next to the old ones.
     tasks = var.store.fargate != "postgres" ? 0 : 2 * (
       (var.environment.autoscaling ? var.environment.backend.max : var.environment.backend.desired) + (var.canary == null ? 0 : var.canary.tasks)
     )
     environments = local.functions_on_rds ? sum([for function in values(local.reserved) : function]) : 0
-    # Operators, and the one-off tasks of a migration.
+    # Operators and one-off migration tasks.
     others = 5
   }
   connections = local.budget.tasks * var.task_connections + local.budget.environments * var.function_connections + local.budget.others
@@ -108,9 +107,9 @@ resource "terraform_data" "connection_budget" {
     precondition {
       condition = local.connections <= module.rds[0].admitted_connections
       error_message = join("", [
-        "${local.budget.tasks} tasks x ${var.task_connections} + ${local.budget.environments} environments x ${var.function_connections} + ",
-        "${local.budget.others} = ${local.connections} connections, but ${var.environment.database.class} admits ",
-        "${module.rds[0].admitted_connections}: a larger class, fewer tasks, or less concurrency.",
+        "${var.environment.database.class} allows ${module.rds[0].admitted_connections} connections, but the shop can open ${local.connections}: ",
+        "${local.budget.tasks} tasks x ${var.task_connections} + ${local.budget.environments} execution environments x ${var.function_connections} + ",
+        "${local.budget.others}. Use a larger class, fewer tasks, or less concurrency.",
       ])
     }
   }

@@ -1,4 +1,4 @@
-# One environment of the shop: network, front door, data, and both paths. Sizes come from envs/<name>.tfvars.
+# One environment of the shop: network, front door, data, and both paths. envs/<name>.tfvars sets the sizes.
 
 module "kms" {
   source = "../modules/kms"
@@ -73,14 +73,14 @@ module "waf" {
   kms_key_arn        = module.kms.key_arn
 }
 
-# The weights as one object, so that a sum above 100 is refused before AWS sees it.
+# The weights as one object, so that a sum above 100 is rejected at plan time.
 resource "terraform_data" "weights" {
   input = { lambda = local.lambda_weights, canary = var.canary == null ? 0 : var.canary.weight }
 
   lifecycle {
     precondition {
       condition     = max(values(local.lambda_weights)...) + (var.canary == null ? 0 : var.canary.weight) <= 100
-      error_message = "The weights of functions and canary are more than 100 together."
+      error_message = "The weights of functions and canary must not exceed 100 together."
     }
   }
 }
@@ -112,6 +112,7 @@ module "dynamodb" {
   source = "../modules/dynamodb"
 
   name             = local.prefix
+  attributes       = local.settings.table
   protected        = var.environment.protected
   kms_key_arn      = module.kms.key_arn
   alarm_topic_arns = [module.observability.topic_arn]
@@ -142,7 +143,7 @@ module "log_router_secrets" {
 }
 
 ################################################################################
-# Watching
+# Monitoring
 ################################################################################
 
 module "observability" {

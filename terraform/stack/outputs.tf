@@ -1,35 +1,35 @@
 output "url" {
-  description = "Where browsers find the shop."
+  description = "URL of the shop."
   value       = local.url
 }
 
 output "http_api_url" {
-  description = "Where the functions answer without the load balancer; null without the HTTP API."
+  description = "URL of the functions without the load balancer; null without the HTTP API."
   value       = one(module.http_api[*].url)
 }
 
 output "name_servers" {
-  description = "What the parent of a new zone must delegate to."
+  description = "Name servers to which the parent of a new zone must delegate."
   value       = module.dns.name_servers
 }
 
 output "deployment" {
-  description = "What pipeline, SAM and smoke tests need to know; the same is below <ssm path>/deployment."
+  description = "Settings for the pipeline and smoke tests; also stored below <ssm path>/deployment."
   value       = local.deployment
 }
 
 output "release" {
-  description = "What runs: the image and its release, for the pipeline's canary and rollback."
+  description = "Deployed image and its release, for the pipeline's canary and rollback."
   value       = var.image
 }
 
 output "weights" {
-  description = "Share of each target group in every rule, of 100."
+  description = "Share of each target group in every rule, in percent."
   value       = { for name, rule in module.alb.rules : name => rule.weights }
 }
 
 output "dashboard" {
-  description = "The page that shows both paths."
+  description = "URL of the dashboard that shows both paths."
   value       = "https://${local.region}.console.aws.amazonaws.com/cloudwatch/home?region=${local.region}#dashboards/dashboard/${module.observability.dashboard_name}"
 }
 
@@ -61,9 +61,6 @@ output "policies" {
 locals {
   deployment = merge({
     url                = local.url
-    listener-arn       = module.alb.listener_arn
-    frontend-group-arn = module.alb.target_group_arns["frontend"]
-    backend-group-arn  = module.alb.target_group_arns["backend"]
     frontend-service   = module.frontend["frontend"].name
     backend-service    = module.backend["backend"].name
     backend-task       = module.backend["backend"].task_definition_arn

@@ -1,17 +1,17 @@
-# The test provider as a service, where payments are not real: one ledger for tasks and functions. It is in the memory of its one task, so a new
-# task begins with an empty one (docs/adr/0021-one-test-ledger-an-environment.md).
+# The test payment provider as a service, where payments are not real: one ledger for tasks and functions. The ledger is in the memory of its only
+# task, so a new task starts with an empty one (docs/adr/0021-one-test-ledger-an-environment.md).
 
 locals {
   fake_payments     = var.payment_provider == "fake"
   fake_payments_url = local.fake_payments ? "http://payments.${local.prefix}.internal:${var.image.container_port}" : null
 }
 
-# Functions do not see the names of Service Connect, so it has one in the VPC's own DNS.
+# Functions cannot resolve Service Connect names, so the service has a name in the VPC's own DNS.
 resource "aws_service_discovery_private_dns_namespace" "this" {
   count = local.fake_payments ? 1 : 0
 
   name        = "${local.prefix}.internal"
-  description = "Names inside of ${local.prefix}"
+  description = "DNS names in ${local.prefix}"
   vpc         = module.network.vpc_id
 }
 
@@ -64,6 +64,6 @@ module "payments" {
   permissions_boundary_arn = var.permissions_boundary_arn
   wait_for_steady_state    = var.wait_for_tasks
 
-  # The health check asks this port.
+  # The health check uses this port.
   environment = { SHOPEASE_HTTP_PORT = tostring(var.image.container_port), SHOPEASE_LOG_FORMAT = "json", DD_ENV = local.name, DD_SERVICE = "${var.project}-payments" }
 }

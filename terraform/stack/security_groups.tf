@@ -1,4 +1,4 @@
-# Who may talk to whom, on one page. Groups name groups; only the load balancer knows addresses.
+# All allowed connections. Rules reference security groups; only the load balancer's rules use addresses.
 
 locals {
   groups = merge({
@@ -9,7 +9,7 @@ locals {
     database      = "Database: from backend and functions"
   }, local.fake_payments ? { payments = "Test payments: from load balancer, backend and functions" } : {})
 
-  # [from, to, port]: both groups get their half of it.
+  # [from, to, port]: each of the two groups gets its side of the rule.
   flows = merge({
     "load-balancer frontend" = var.image.container_port
     "load-balancer backend"  = var.image.container_port
@@ -25,7 +25,7 @@ locals {
 }
 
 resource "aws_security_group" "this" {
-  #checkov:skip=CKV2_AWS_5:Attached by the modules that get its id, which the check does not follow
+  #checkov:skip=CKV2_AWS_5:Attached by the modules that receive its id, which the check does not follow
   for_each = local.groups
 
   name        = "${local.prefix}-${each.key}"
@@ -62,7 +62,7 @@ resource "aws_vpc_security_group_egress_rule" "flow" {
 ################################################################################
 
 resource "aws_vpc_security_group_ingress_rule" "shoppers" {
-  #checkov:skip=CKV_AWS_260:Port 80 answers with the redirect to HTTPS and nothing else
+  #checkov:skip=CKV_AWS_260:Port 80 only redirects to HTTPS
   for_each = merge([for block in var.client_cidr_blocks : { for port in [80, 443] : "${block} ${port}" => { block = block, port = port } }]...)
 
   security_group_id = aws_security_group.this["load-balancer"].id
@@ -74,7 +74,7 @@ resource "aws_vpc_security_group_ingress_rule" "shoppers" {
 }
 
 ################################################################################
-# AWS: by gateway and interface endpoints, and the world by NAT where there is one
+# AWS through gateway and interface endpoints, and the internet through NAT if there is a gateway
 ################################################################################
 
 resource "aws_vpc_security_group_egress_rule" "gateway" {
@@ -85,7 +85,7 @@ resource "aws_vpc_security_group_egress_rule" "gateway" {
   ip_protocol       = "tcp"
   from_port         = 443
   to_port           = 443
-  description       = "To ${each.value.service} by its gateway endpoint"
+  description       = "To ${each.value.service} through its gateway endpoint"
 }
 
 resource "aws_vpc_security_group_egress_rule" "endpoints" {
@@ -96,7 +96,7 @@ resource "aws_vpc_security_group_egress_rule" "endpoints" {
   ip_protocol                  = "tcp"
   from_port                    = 443
   to_port                      = 443
-  description                  = "To AWS services by interface endpoints"
+  description                  = "To AWS services through interface endpoints"
 }
 
 resource "aws_vpc_security_group_ingress_rule" "endpoints" {
@@ -110,7 +110,7 @@ resource "aws_vpc_security_group_ingress_rule" "endpoints" {
   description                  = "From ${each.key}"
 }
 
-# Datadog, Stripe, and AWS services without an endpoint here: their addresses change, so by port only.
+# Datadog, Stripe, and AWS services without an endpoint: their addresses change, so the rule restricts only the port.
 resource "aws_vpc_security_group_egress_rule" "world" {
   for_each = var.egress.nat_gateways > 0 ? local.callers : []
 
@@ -119,5 +119,5 @@ resource "aws_vpc_security_group_egress_rule" "world" {
   ip_protocol       = "tcp"
   from_port         = 443
   to_port           = 443
-  description       = "HTTPS by NAT"
+  description       = "HTTPS through NAT"
 }

@@ -1,5 +1,5 @@
-# One-off tasks on PostgreSQL: the first makes the users once, the second brings the schema up to date before each deployment.
-# They run with the backend's security group: aws ecs run-task, see terraform/README.md.
+# One-off tasks on PostgreSQL: the first creates the users once, the second migrates the schema before each deployment.
+# They run in the backend's security group: aws ecs run-task, see terraform/README.md.
 
 module "migrate" {
   source = "../modules/one-off-task"
@@ -16,7 +16,7 @@ module "migrate" {
   log_group_arn            = aws_cloudwatch_log_group.tasks.arn
   permissions_boundary_arn = var.permissions_boundary_arn
 
-  # The owner of the schema; tasks and functions log in as another user, who cannot change it.
+  # Owner of the schema. Tasks and functions log in as another user, which cannot change the schema.
   environment = {
     SHOPEASE_STORE                     = "postgres"
     SHOPEASE_DATABASE_URL              = "postgres://${local.migrate_user}@${module.rds[0].address}:5432/${module.rds[0].database_name}?sslmode=verify-full"
@@ -25,7 +25,7 @@ module "migrate" {
     SHOPEASE_DATABASE_ROOT_CERTIFICATE = var.image.rds_authority
     SHOPEASE_DATABASE_CONNECTIONS      = "2"
     SHOPEASE_LOG_FORMAT                = "json"
-    # Migrating opens no payments; the default provider needs no keys.
+    # Migrations make no payments; the default provider needs no keys.
     SHOPEASE_PAYMENT_PROVIDER = "fake"
   }
 
@@ -59,7 +59,7 @@ module "database_users" {
     PGHOST     = module.rds[0].address
     PGDATABASE = module.rds[0].database_name
     PGUSER     = "postgres"
-    # The image of psql has not RDS's authorities; inside the VPC, and once.
+    # The psql image does not contain the RDS certificate authorities. The connection stays inside the VPC, and the task runs once.
     PGSSLMODE = "require"
   }
   secrets = { PGPASSWORD = "${module.rds[0].master_secret_arn}:password::" }
@@ -76,7 +76,7 @@ module "database_users" {
 }
 
 ################################################################################
-# All that a one-off task needs, to be applied before there is anything else: -target=terraform_data.tasks
+# Everything that a one-off task needs; can be applied first: -target=terraform_data.tasks
 ################################################################################
 
 locals {

@@ -1,9 +1,9 @@
 ################################################################################
-# Which environment, and how large: envs/<name>.tfvars
+# The environment and its size: envs/<name>.tfvars
 ################################################################################
 
 variable "environment" {
-  description = "What makes an environment: its name, how many tasks of which size, its database, and which path serves how much."
+  description = "Settings of the environment: name, number and size of tasks, database, and the share of each path."
   nullable    = false
 
   type = object({
@@ -28,29 +28,29 @@ variable "environment" {
 
   validation {
     condition     = contains(["dev", "perf", "staging", "canary", "prod"], var.environment.name)
-    error_message = "dev, perf, staging, canary or prod."
+    error_message = "The environment must be dev, perf, staging, canary, or prod."
   }
 
   validation {
     condition     = !var.environment.autoscaling || contains(["perf", "staging", "prod"], var.environment.name)
-    error_message = "Autoscaling only in perf, staging and prod: elsewhere a count that moves by itself hides what is being tried."
+    error_message = "Autoscaling is allowed only in perf, staging, and prod: elsewhere a changing task count hides the effect under test."
   }
 
   validation {
     condition     = var.environment.name != "prod" || (var.environment.protected && var.environment.firewall && var.environment.database.multi_az)
-    error_message = "prod is protected, behind a firewall, and its database has a standby."
+    error_message = "prod must be protected, have a web ACL (firewall = true), and have a standby database (multi_az = true)."
   }
 }
 
 variable "project" {
-  description = "First part of every name and tag, and of the SSM path."
+  description = "Prefix of every name and tag, and of the SSM path."
   type        = string
   default     = "shopease"
   nullable    = false
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9]{1,9}$", var.project))
-    error_message = "2 to 10 lower-case letters and digits: names of target groups end after 32 characters."
+    error_message = "The project must have 2 to 10 lowercase letters and digits: target group names are limited to 32 characters."
   }
 }
 
@@ -62,17 +62,17 @@ variable "region" {
 }
 
 variable "domain" {
-  description = "Where browsers find the shop, and the public zone that holds the name; without zone_id a zone of that name is made."
+  description = "Domain name of the shop and the public zone that contains it; without zone_id, a zone of that name is created."
   type        = object({ name = string, zone_id = optional(string) })
   nullable    = false
 }
 
 ################################################################################
-# What runs: chosen by the pipeline, promoted by digest
+# Releases: chosen by the pipeline, promoted by digest
 ################################################################################
 
 variable "image" {
-  description = "The shop's image: repository of this account and region, digest, and the program's and the certificates' place in it."
+  description = "The shop's image: repository in this account and region, digest, and the paths of the program and the certificates in it."
   nullable    = false
 
   type = object({
@@ -90,206 +90,206 @@ variable "image" {
 
   validation {
     condition     = can(regex("^sha256:[0-9a-f]{64}$", var.image.digest))
-    error_message = "The digest is sha256:<64 hex digits>."
+    error_message = "The digest must be sha256:<64 hex digits>."
   }
 }
 
 variable "functions" {
-  description = "The functions' release: bucket and prefix of <area>.zip, named by digest. null: no functions here, or SAM owns them."
+  description = "Release of the functions: bucket and prefix of <area>.zip, named by digest. null: no functions."
   type        = object({ bucket = string, prefix = string, rds_authority = optional(string, "/var/task/rds-ca.pem") })
   default     = null
 }
 
 variable "canary" {
-  description = "A second image that serves a share of the Fargate requests of this environment, on the same data: digest, share of 100, tasks. null: none."
+  description = "Second image that serves a share of this environment's Fargate requests, on the same data: digest, percentage, tasks. null: none."
   type        = object({ digest = string, release = optional(string, "canary"), weight = number, tasks = optional(number, 1) })
   default     = null
 
   validation {
     condition     = var.canary == null || try(var.canary.weight >= 0 && var.canary.weight <= 100 && floor(var.canary.weight) == var.canary.weight, false)
-    error_message = "The canary's weight is a whole number from 0 to 100."
+    error_message = "The canary's weight must be a whole number from 0 to 100."
   }
 }
 
 variable "function_canary" {
-  description = "A second published version of functions, by area, with its share of alias live between 0 and 1."
+  description = "Second published version of functions, by area, with its share of alias live between 0 and 1."
   type        = map(object({ version = string, weight = number }))
   default     = {}
   nullable    = false
 }
 
 variable "function_versions" {
-  description = "Versions that alias live is held at, by area, to roll back; others follow the newest."
+  description = "Versions to which alias live is pinned, by area, for a rollback; other functions follow the newest."
   type        = map(string)
   default     = {}
   nullable    = false
 }
 
 ################################################################################
-# Which path, which store
+# Paths and stores
 ################################################################################
 
 variable "lambda_weight" {
-  description = "Of 100 requests, how many the functions serve; the rest goes to Fargate."
+  description = "Percentage of requests that the functions serve; Fargate serves the rest."
   type        = number
   default     = 0
   nullable    = false
 
   validation {
     condition     = var.lambda_weight >= 0 && var.lambda_weight <= 100 && floor(var.lambda_weight) == var.lambda_weight
-    error_message = "A whole number from 0 to 100."
+    error_message = "lambda_weight must be a whole number from 0 to 100."
   }
 }
 
 variable "lambda_weights" {
-  description = "The same for single areas, which lambda_weight does not count for then."
+  description = "Overrides lambda_weight for single areas."
   type        = map(number)
   default     = {}
   nullable    = false
 
   validation {
     condition     = alltrue([for weight in values(var.lambda_weights) : weight >= 0 && weight <= 100 && floor(weight) == weight])
-    error_message = "Whole numbers from 0 to 100."
+    error_message = "Weights must be whole numbers from 0 to 100."
   }
 
   validation {
     condition     = length(setsubtract(keys(var.lambda_weights), ["storefront", "catalog", "cart", "checkout", "accounts", "admin"])) == 0
-    error_message = "Areas are storefront, catalog, cart, checkout, accounts and admin."
+    error_message = "Areas are storefront, catalog, cart, checkout, accounts, and admin."
   }
 }
 
 variable "store" {
-  description = "Store of each path: postgres or dynamodb. Both must be one while both serve shoppers, or carts would come and go."
+  description = "Store of each path: postgres or dynamodb. Both paths must use the same store while both serve shoppers; otherwise carts would appear and disappear."
   type        = object({ fargate = optional(string, "postgres"), lambda = optional(string, "postgres") })
   default     = {}
   nullable    = false
 
   validation {
     condition     = alltrue([for store in values(var.store) : contains(["postgres", "dynamodb"], store)])
-    error_message = "postgres or dynamodb."
+    error_message = "The store must be postgres or dynamodb."
   }
 
   validation {
     condition = var.store.fargate == var.store.lambda || length(distinct([
       for area in ["storefront", "catalog", "cart", "checkout", "accounts", "admin"] : lookup(var.lambda_weights, area, var.lambda_weight)
     ])) == 1 && contains([0, 100], var.lambda_weight)
-    error_message = "Two stores are two shops: with different stores one path must serve everything (weight 0 or 100 for every area)."
+    error_message = "With different stores, one path must serve everything (weight 0 or 100 for every area), because the stores do not share data."
   }
 }
 
 variable "lambda_concurrency" {
-  description = "Execution environments of each function at once while functions use PostgreSQL; settings.json decides for single ones and on DynamoDB."
+  description = "Maximum concurrent execution environments of each function while functions use PostgreSQL; settings.json overrides it per function, and decides on DynamoDB."
   type        = number
   default     = 3
   nullable    = false
 }
 
 variable "task_connections" {
-  description = "Database connections of a task."
+  description = "Database connections per task."
   type        = number
   default     = 16
   nullable    = false
 }
 
 variable "function_connections" {
-  description = "Database connections of an execution environment."
+  description = "Database connections per execution environment."
   type        = number
   default     = 2
   nullable    = false
 }
 
 variable "http_api" {
-  description = "Whether the functions are also behind an API Gateway HTTP API."
+  description = "Whether an API Gateway HTTP API also serves the functions."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "payment_provider" {
-  description = "fake (test cards, and a service with their ledger; functions move into the VPC to reach it) or stripe."
+  description = "fake (test cards, and a service with their ledger; functions run in the VPC to reach it) or stripe."
   type        = string
   default     = "stripe"
   nullable    = false
 
   validation {
     condition     = contains(["fake", "stripe"], var.payment_provider) && (var.payment_provider == "stripe" || var.environment.name != "prod")
-    error_message = "fake or stripe, and in prod stripe."
+    error_message = "The payment provider must be fake or stripe, and stripe in prod."
   }
 }
 
 variable "settings" {
-  description = "Further variables of the shop, for both paths: SHOPEASE_NAME, SHOPEASE_CURRENCY, SHOPEASE_COUNTRIES, SHOPEASE_EVENTS ... No secrets."
+  description = "Additional environment variables of the shop, for both paths: SHOPEASE_NAME, SHOPEASE_CURRENCY, SHOPEASE_COUNTRIES, SHOPEASE_EVENTS ... No secrets."
   type        = map(string)
   default     = {}
   nullable    = false
 }
 
 ################################################################################
-# Surroundings
+# Network, logs, alarms, and permissions
 ################################################################################
 
 variable "egress" {
-  description = "How private subnets reach AWS and the world: NAT gateways (0, 1, or one a zone) and interface endpoints by service."
+  description = "How private subnets reach AWS and the internet: number of NAT gateways (0, 1, or one per zone) and interface endpoints by service."
   type        = object({ nat_gateways = number, interface_endpoints = optional(set(string), []) })
   default     = { nat_gateways = 1 }
   nullable    = false
 
   validation {
     condition     = var.egress.nat_gateways > 0 || length(setsubtract(["ecr.api", "ecr.dkr", "logs", "ssm", "kms"], var.egress.interface_endpoints)) == 0
-    error_message = "Without NAT, tasks start only with the endpoints ecr.api, ecr.dkr, logs, ssm and kms."
+    error_message = "Without NAT, tasks need the interface endpoints ecr.api, ecr.dkr, logs, ssm, and kms to start."
   }
 
   validation {
     condition     = var.egress.nat_gateways > 0 || (var.payment_provider == "fake" && var.log_destination == "cloudwatch")
-    error_message = "Stripe and Datadog are outside of AWS: reaching them needs a NAT gateway."
+    error_message = "Stripe and Datadog are outside AWS and need a NAT gateway."
   }
 }
 
 variable "log_destination" {
-  description = "Where the tasks' lines go: cloudwatch, or datadog by a log router beside each task."
+  description = "Destination of the tasks' logs: cloudwatch, or datadog through a log router in each task."
   type        = string
   default     = "datadog"
   nullable    = false
 
   validation {
     condition     = contains(["cloudwatch", "datadog"], var.log_destination)
-    error_message = "cloudwatch or datadog."
+    error_message = "The log destination must be cloudwatch or datadog."
   }
 
   validation {
     condition     = var.log_destination == "cloudwatch" || var.image.router_digest != null
-    error_message = "datadog needs the log router's image: image.router_digest."
+    error_message = "datadog requires the log router's image: image.router_digest."
   }
 }
 
 variable "datadog_site" {
-  description = "Datadog's site."
+  description = "Datadog site."
   type        = string
   default     = "datadoghq.eu"
   nullable    = false
 }
 
 variable "alarm_email" {
-  description = "Address that hears of alarms; it gets a mail to confirm. null: nobody."
+  description = "Email address that alarms notify, after it has confirmed the subscription. null: none."
   type        = string
   default     = null
 }
 
 variable "client_cidr_blocks" {
-  description = "Who may reach the load balancer."
+  description = "Address ranges that may reach the load balancer."
   type        = list(string)
   default     = ["0.0.0.0/0"]
   nullable    = false
 }
 
 variable "permissions_boundary_arn" {
-  description = "Boundary of every role, from terraform/bootstrap; the pipeline's role can make no role without it."
+  description = "Permissions boundary of every role, from terraform/bootstrap; the pipeline's role can create no role without it."
   type        = string
   default     = null
 }
 
 variable "wait_for_tasks" {
-  description = "Whether applying waits until new tasks serve, and fails when ECS rolled them back. An emulator starts none."
+  description = "Whether apply waits until new tasks serve requests, and fails if ECS rolled them back. Set it to false for an emulator, which starts no tasks."
   type        = bool
   default     = true
   nullable    = false

@@ -1,7 +1,7 @@
-"""ministack, with what the load balancer and the policies of this project need and its release lacks.
+"""ministack with features that this project's load balancer and policies need and that its release lacks.
 
-Patches private functions, so the release is pinned (xtask/src/sam.rs) and every patch says at import when its target is gone:
-weighted forward actions (API and CloudFormation), the condition key dynamodb:LeadingKeys, and the resource of ssm:GetParametersByPath.
+This patches private functions, so the release is pinned (xtask/src/sam.rs), and a patch fails at import if its target is missing:
+weighted forward actions, the condition key dynamodb:LeadingKeys, and the resource of ssm:GetParametersByPath.
 """
 
 import json
@@ -11,11 +11,10 @@ from contextvars import ContextVar
 
 from ministack.core import iam_actions, iam_evaluator
 from ministack.services import alb
-from ministack.services.cloudformation import provisioners
 
 
 def patch(module, name, replacement):
-    """Replaces a function by one that gets the original first."""
+    """Replaces a function by one that gets the original as its first argument."""
     original = getattr(module, name)
     setattr(module, name, lambda *args, **named: replacement(original, *args, **named))
 
@@ -31,16 +30,7 @@ def parsed_actions(original, params, prefix="DefaultActions"):
     return actions
 
 
-def template_actions(original, props, lb_arn, prop="DefaultActions"):
-    actions = original(props, lb_arn, prop)
-    for action, declared in zip(actions, props.get(prop) or []):
-        groups = (declared.get("ForwardConfig") or {}).get("TargetGroups") or []
-        if groups:
-            action["Weighted"] = [(group["TargetGroupArn"], int(group.get("Weight", 1))) for group in groups]
-    return actions
-
-
-# The same draws in every run.
+# Seeded, so that every run makes the same choices.
 DRAW = random.Random(80)
 
 
@@ -52,7 +42,7 @@ async def chosen_action(original, action, *args, **named):
     return await original(action, *args, **named)
 
 
-# Partition keys of the request at hand, by IAM action.
+# Partition keys of the current request, by IAM action.
 LEADING_KEYS = ContextVar("leading_keys", default={})
 MEMBERS = {"Put": ("PutItem", "Item"), "Update": ("UpdateItem", "Key"), "Delete": ("DeleteItem", "Key"), "Get": ("GetItem", "Key")}
 
@@ -62,7 +52,7 @@ def partition(attributes):
 
 
 def leading_keys(body):
-    """The partition keys that a DynamoDB request names, by the IAM action that they are checked for (None: the request's own)."""
+    """The partition keys in a DynamoDB request, by the IAM action that they are checked for (None: the action of the request)."""
     request = json.loads(body or b"{}")
     if "TransactItems" in request:
         found = {}
@@ -101,7 +91,7 @@ def enforced(original, access_key, action, service, region, resource_arn="*", se
 
 
 def resource(original, service, method, path, headers, body, query, region, account):
-    """Parameters by path are checked on the path, as AWS does; the release says *."""
+    """GetParametersByPath is authorized on the path, as in AWS; the release uses *."""
     prefix = json.loads(body or b"{}").get("Path") if service == "ssm" else None
     if prefix:
         return f"arn:aws:ssm:{region}:{account}:parameter{prefix.rstrip('/')}"
@@ -110,11 +100,10 @@ def resource(original, service, method, path, headers, body, query, region, acco
 
 patch(alb, "_parse_actions", parsed_actions)
 patch(alb, "_execute_action", chosen_action)
-patch(provisioners, "_elbv2_listener_actions", template_actions)
 patch(iam_actions, "dynamodb_service_context", service_context)
 patch(iam_actions, "extract_resource_arn", resource)
 patch(iam_evaluator, "enforce", enforced)
 
-from ministack.app import main  # noqa: E402  (reads what is patched above)
+from ministack.app import main  # noqa: E402  (must be imported after the patches)
 
 sys.exit(main())

@@ -1,9 +1,9 @@
-"""The runtime stage of the image, built and started without a daemon: non-root, on a read-only root, without a shell.
+"""Builds and starts the runtime stage of the image without a daemon: non-root, on a read-only root, without a shell.
 
 Usage: image.py WORK_DIRECTORY STATIC_BINARY ANY_BINARY
 
-The stages before compile the shop and need base images; here a binary compiled on this machine takes their place. ANY_BINARY is
-the shop with the embedded store, whose engine serves the container as its DynamoDB.
+The earlier stages compile the shop and need base images; here a local binary replaces them. ANY_BINARY is the shop with the embedded
+store, whose engine is the container's DynamoDB.
 """
 
 import json
@@ -21,7 +21,7 @@ from shopsite import Browser, Process, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 STAGE = "FROM scratch AS runtime\n"
-# Everything but the binary: authorities and one line of configuration.
+# Maximum size of everything except the binary: CA certificates and one line of configuration.
 LIMIT_OF_THE_REST = 2_000_000
 NAME = "shop-store.localhost"
 
@@ -33,7 +33,7 @@ def buildah(work, *arguments, **options):
 
 
 def build(work, binary):
-    """Gives the image's name and the size of its files."""
+    """Builds the image. Returns the sizes of the binary and of all other files."""
     tree = work / "context" / "image"
     (tree / "etc/ssl/certs").mkdir(parents=True)
     (tree / "etc/ssl/rds").mkdir(parents=True)
@@ -46,41 +46,41 @@ def build(work, binary):
     _, found, runtime = (ROOT / "ecs-adapter/Dockerfile").read_text().partition(STAGE)
     assert found, "the Dockerfile has no stage `runtime`"
     (work / "context/Dockerfile").write_text(f"FROM scratch AS builder\nCOPY image/ /image/\n\n{STAGE}{runtime}")
-    # One format as docker builds it: OCI images have no HEALTHCHECK.
+    # Docker's format, because OCI images have no HEALTHCHECK.
     buildah(work, "bud", "--isolation", "chroot", "--format", "docker", "--quiet", "--tag", "shopease-test", str(work / "context"))
     sizes = {path: path.stat().st_size for path in tree.rglob("*") if path.is_file()}
     rest = sum(size for path, size in sizes.items() if path.name != "shopease")
-    assert rest < LIMIT_OF_THE_REST, f"{rest} bytes beside the binary"
+    assert rest < LIMIT_OF_THE_REST, f"{rest} bytes besides the binary"
     return sizes[tree / "shopease"], rest
 
 
 def needs_no_library(binary):
-    """An executable without an interpreter and without needed libraries starts in an empty directory."""
+    """Checks that the executable needs neither an interpreter nor shared libraries."""
     headers = subprocess.run(["readelf", "--program-headers", "--dynamic", binary], stdout=subprocess.PIPE, check=True, text=True).stdout
     assert "INTERP" not in headers and "(NEEDED)" not in headers, headers
 
 
 class NameServer(threading.Thread):
-    """Answers every question for an A record with 127.0.0.1, and counts them."""
+    """Resolves every A record to 127.0.0.1, and counts the queries for the store."""
 
     def __init__(self, address):
         super().__init__(daemon=True)
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((address, 53))
-        self.asked = 0
+        self.queries = 0
 
     def run(self):
         while True:
             question, client = self.socket.recvfrom(512)
             end = question.index(b"\0", 12) + 5
             a_record = question[end - 4:end - 2] == b"\0\1"
-            self.asked += NAME.split(".", maxsplit=1)[0].encode() in question
+            self.queries += NAME.split(".", maxsplit=1)[0].encode() in question
             answer = b"\xc0\x0c\0\1\0\1\0\0\0\1\0\4\x7f\0\0\1" if a_record else b""
             self.socket.sendto(question[:2] + b"\x81\x80\0\1" + (b"\0\1" if a_record else b"\0\0") + b"\0\0\0\0" + question[12:end] + answer, client)
 
 
 def contained(root, user, command):
-    """The command as a container runtime starts it: own mounts, read-only root, devices, hosts and resolver mounted in, the user's rights."""
+    """The command like a container runtime starts it: with its own mounts, a read-only root, devices, hosts, resolver and user."""
     script = """
         set -e
         mount --bind "$0" "$0"
@@ -99,7 +99,7 @@ def main():
     needs_no_library(binary)
     begun = time.monotonic()
     binary_size, rest = build(work, binary)
-    print(f"  built in {time.monotonic() - begun:.1f} s: {binary_size / 1e6:.1f} MB of binary (development profile, stripped), {rest / 1e6:.2f} MB beside it")
+    print(f"  built in {time.monotonic() - begun:.1f} s: {binary_size / 1e6:.1f} MB binary (development profile, stripped), {rest / 1e6:.2f} MB other files")
     container = buildah(work, "from", "--pull-never", "shopease-test")
     config = json.loads(buildah(work, "inspect", "--type", "image", "shopease-test"))["Docker"]["config"]
     mounted = Path(buildah(work, "mount", container))
@@ -129,13 +129,13 @@ def main():
     environment = {**plain, **dict(entry.split("=", 1) for entry in config["Env"]),
                    "SHOPEASE_STORE": "dynamodb", "SHOPEASE_DYNAMODB_ENDPOINT": f"http://test@{NAME}:{engine}", "SHOPEASE_HTTP_PORT": str(port)}
     with Process("store", [helper, "serve"], work, env=store) as lender:
-        lender.until_answers(int(store["SHOPEASE_HTTP_PORT"]), "/readyz")
+        lender.wait_for(int(store["SHOPEASE_HTTP_PORT"]), "/readyz")
         command = contained(root, user, config["Entrypoint"] + config["Cmd"])
         with Process("container", command, work, env=environment) as running:
-            running.until_answers(port, "/healthz")
+            running.wait_for(port, "/healthz")
             Browser(port).get("/readyz").expect(200)
             Browser(port).get("/products").expect(200, "/products/")
-            assert server.asked, "the name of the store was not asked for"
+            assert server.queries, "the name of the store was not resolved"
             status = Path(f"/proc/{running.process.pid}/status").read_text()
             ids = next(line for line in status.splitlines() if line.startswith("Uid:")).split()[1:]
             assert set(ids) == {user.split(":")[0]}, f"runs with {ids}"
@@ -147,8 +147,8 @@ def main():
         failed = subprocess.run(contained(root, user, healthcheck), env=environment, check=False, stderr=subprocess.DEVNULL)
         assert failed.returncode == 1, failed.returncode
     lines = [json.loads(line) for line in (work / "container.log").read_text().splitlines()]
-    assert lines, "it said nothing"
-    print(f"  served as {user} from a read-only root: health, readiness, a page of products; {len(lines)} JSON log lines; SIGTERM ended it with 0")
+    assert lines, "the log is empty"
+    print(f"  served as {user} from a read-only root: health, readiness, a product page; {len(lines)} JSON log lines; SIGTERM ended it with exit code 0")
 
 
 main()

@@ -1,4 +1,4 @@
-"""Processes on free ports of this machine, and a browser without a screen."""
+"""Processes on free local ports, and a simple browser."""
 
 import html.parser
 import http.client
@@ -17,7 +17,7 @@ PORTS = iter(random.sample(range(20_000, 32_000), 12_000))
 
 
 def free_port():
-    """A port that stays free until its server starts: the kernel gives those from 32,768 on to whoever asks for any."""
+    """Returns a port below the ephemeral range (from 32,768), so that it stays free until its server starts."""
     for port in PORTS:
         with socket.socket() as probe:
             try:
@@ -29,7 +29,7 @@ def free_port():
 
 
 class Process:
-    """A process that ends with its block; what it said is shown when something went wrong."""
+    """A process that ends with its block. Its log is shown if the block fails."""
 
     def __init__(self, name, command, log_directory, **options):
         self.name, self.log = name, os.path.join(log_directory, f"{name}.log")
@@ -50,8 +50,8 @@ class Process:
             with open(self.log, encoding="utf-8", errors="replace") as log:
                 print(f"--- {self.name}\n{''.join(log.readlines()[-40:])}", file=sys.stderr)
 
-    def until_answers(self, port, path, seconds=60):
-        """Waits until a GET is answered with 200."""
+    def wait_for(self, port, path, seconds=60):
+        """Waits until a GET returns 200."""
         end = time.monotonic() + seconds
         while True:
             if self.process.poll() is not None:
@@ -62,11 +62,11 @@ class Process:
             except OSError:
                 pass
             if time.monotonic() > end:
-                raise RuntimeError(f"{self.name} does not answer {path} after {seconds} s")
+                raise RuntimeError(f"{self.name} does not respond to {path} after {seconds} s")
             time.sleep(0.1)
 
 
-class Answer:
+class Response:
     def __init__(self, status, headers, body):
         self.status, self.headers, self.text = status, headers, body.decode("utf-8", "replace")
 
@@ -82,7 +82,7 @@ class Answer:
 
 
 class Forms(html.parser.HTMLParser):
-    """The forms of a page, each with its action and what a browser would send."""
+    """The forms of a page, with their actions and the fields that a browser would send."""
 
     def __init__(self, text):
         super().__init__()
@@ -115,7 +115,7 @@ class Forms(html.parser.HTMLParser):
 
 
 class Browser:
-    """Keeps cookies and follows redirects; `host` is the name that it asks for, whatever the address."""
+    """Keeps cookies and follows redirects. `host` is sent in the Host header, whatever the address."""
 
     def __init__(self, port, host="localhost", extra_headers=None):
         self.port, self.host, self.cookies, self.extra_headers = port, host, {}, extra_headers or {}
@@ -129,7 +129,7 @@ class Browser:
         try:
             connection.request(method, path, body, sent)
             response = connection.getresponse()
-            answer = Answer(response.status, response.headers, response.read())
+            answer = Response(response.status, response.headers, response.read())
         finally:
             connection.close()
         for cookie in answer.headers.get_all("set-cookie") or []:
@@ -155,7 +155,7 @@ class Browser:
         return self.request("POST", path, json.dumps(document), headers)
 
     def submit(self, form, /, **values):
-        """Sends a form, known by its address, of the page that was seen last."""
+        """Submits the form with this action of the current page."""
         fields = {**Forms(self.page.text).to(form), **values}
         body = urllib.parse.urlencode(fields)
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin"}

@@ -1,4 +1,4 @@
-// The ways to run the shop, each as the README tells it: processes started, waited for, stopped.
+// The ways to run the shop that the docs describe: starts the processes, waits until they are ready, and stops them.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const shopease = required("SHOPEASE_BINARY");
 
-// `localhost` has two addresses; a busy machine may need more than the quarter of a second that each has by default.
+// `localhost` has two addresses; a busy machine may need more than the default of a quarter of a second for each.
 setDefaultAutoSelectFamilyAttemptTimeout(10_000);
 
 export function required(name) {
@@ -27,9 +27,9 @@ async function freePort(count = 1) {
   for (;;) {
     const first = 20_000 + Math.floor(Math.random() * 12_000);
     const servers = Array.from({ length: count }, (_, at) => createServer().listen(first + at, "127.0.0.1"));
-    const heard = await Promise.all(servers.map((server) => once(server, "listening").then(() => true, () => false)));
+    const listening = await Promise.all(servers.map((server) => once(server, "listening").then(() => true, () => false)));
     await Promise.all(servers.filter((server) => server.listening).map((server) => once(server.close(), "close")));
-    if (heard.every(Boolean)) return first;
+    if (listening.every(Boolean)) return first;
   }
 }
 
@@ -38,7 +38,7 @@ class Process {
   constructor(name, program, args, env) {
     this.name = name;
     this.log = "";
-    // An own group, so that what it starts (cargo, functions) stops with it.
+    // A process group of its own, so that its child processes (cargo, functions) stop with it.
     this.child = spawn(program, args, { cwd: root, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"], detached: true });
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream.on("data", (data) => (this.log = (this.log + data).slice(-20_000)));
@@ -54,7 +54,7 @@ class Process {
       if (answer?.ok) return;
       await sleep(100);
     }
-    throw new Error(`${this.name} did not answer at ${url}:\n${this.log}`);
+    throw new Error(`${this.name} did not become ready at ${url}:\n${this.log}`);
   }
 
   async stop() {
@@ -68,7 +68,7 @@ class Process {
   }
 }
 
-/** Starts a part of the shop and waits until its store answers. */
+/** Starts a part of the shop and waits until its store responds. */
 async function serve(name, args, env) {
   const port = await freePort();
   const process = new Process(name, shopease, args, { SHOPEASE_HTTP_PORT: `${port}`, ...env });
@@ -76,7 +76,7 @@ async function serve(name, args, env) {
   return { process, url: `http://localhost:${port}` };
 }
 
-/** What `cargo run` starts: everything in one process, embedded store, demo catalog unless another is given. */
+/** The shop as started by `cargo run`: one process, embedded store, demo catalog unless another is given. */
 export async function embedded({ catalog, ...settings } = {}) {
   const directory = await mkdtemp(join(tmpdir(), "shopease-"));
   const enginePort = await freePort();
@@ -114,14 +114,14 @@ export async function lambda(engine) {
   const env = { SHOPEASE_STORE: "dynamodb", SHOPEASE_DYNAMODB_ENDPOINT: engine, SHOPEASE_FAKE_PAYMENTS_URL: "in-process" };
   const args = ["lambda", "watch", "--package", "shopease-functions", "--ignore-changes", "--invoke-port", `${port}`];
   const watch = new Process("cargo lambda watch", required("CARGO_LAMBDA"), args, env);
-  // The first request of each function waits until cargo has looked at it.
+  // The first request of each function waits until cargo has checked it.
   for (const path of ["/healthz", "/api/v1/categories", "/cart", "/api/v1/orders", "/login"]) {
     await watch.ready(`http://localhost:${port}${path}`, 400);
   }
   return { name: "Lambda functions by cargo lambda watch", url: `http://localhost:${port}`, processes: () => [watch], stop: () => watch.stop() };
 }
 
-/** The front door: the server and the real functions on one address, on an embedded store of their own. */
+/** The front door: the server and the real functions behind one address, on their own embedded store. */
 export async function frontDoor() {
   const directory = await mkdtemp(join(tmpdir(), "front-door-"));
   const port = await freePort(3);
@@ -147,7 +147,7 @@ export async function frontDoor() {
   };
 }
 
-/** The cost report whose inputs can be moved, and the same as a file that needs nothing. */
+/** The interactive cost report, and the same report as a self-contained file. */
 export async function costs() {
   const directory = await mkdtemp(join(tmpdir(), "costs-"));
   const program = join(dirname(shopease), "costs");
@@ -190,7 +190,7 @@ export function onPostgres() {
   const env = {
     SHOPEASE_STORE: "postgres",
     SHOPEASE_DATABASE_URL: required("SHOPEASE_TEST_DATABASE_URL"),
-    // A machine that stands still for a second must not look like a shop without a database.
+    // A machine that freezes for a second must not look like a shop without a database.
     SHOPEASE_DATABASE_ACQUIRE_TIMEOUT_MS: "30000",
   };
   return pair("frontend and backend, PostgreSQL", env);

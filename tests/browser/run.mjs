@@ -1,5 +1,5 @@
 // Starts every deployment and shops in it. Environment: SHOPEASE_BINARY, SHOPEASE_TEST_DATABASE_URL, CHROMIUM,
-// CARGO_LAMBDA (all set by `cargo xtask test --only journeys`); SCREENSHOTS names a directory for pictures.
+// CARGO_LAMBDA (all set by `cargo xtask test --only journeys`); SCREENSHOTS names a directory for screenshots.
 
 import assert from "node:assert/strict";
 import { access, readFile } from "node:fs/promises";
@@ -8,10 +8,10 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 import * as deployments from "./deployments.mjs";
-import { DESKTOP, PHONE, buy, buyAtTheBank, changesTheCart, goesBackAndReloads, haveAnAccount, isMovedBetweenPaths, looksAtErrors, looksAtTheCosts, looksAtPictures, looksAtTheFrontDoor, open, operate } from "./shopper.mjs";
+import { DESKTOP, PHONE, buy, buyWithBankConfirmation, changeTheCart, goBackAndReload, useAnAccount, shopAcrossPaths, viewErrorPages, looksAtTheCosts, viewImages, useFrontDoorPage, open, operate } from "./shopper.mjs";
 import { LONG_WORD, catalogOfLongWords, everyProductFits, longWordsFit } from "./widths.mjs";
 
-/** The directory of exports of real shops, which are not part of the sources: beside them unless the variable says otherwise. */
+/** The directory of exports of real shops, which are not part of the sources: next to them unless the variable sets another. */
 const CATALOGS = process.env.SHOPEASE_TEST_CATALOGS ?? fileURLToPath(new URL("../../../shared/catalogs", import.meta.url));
 
 const browser = await chromium.launch({
@@ -32,7 +32,7 @@ async function step(name, run) {
   }
 }
 
-/** What is needed to understand a failure: the pages that are open, and what the processes wrote. */
+/** Prints what is needed to understand a failure: the open pages, and the output of the processes. */
 async function describe() {
   const shown = [];
   for (const page of browser.contexts().flatMap((context) => context.pages())) {
@@ -50,7 +50,7 @@ async function shopOnce(deployment, device, javaScript = true) {
   return new URL(order);
 }
 
-/** The file is there until the operator has signed in. */
+/** The file exists until the operator has signed in. */
 async function operatorOf(deployment) {
   deployment.operator ??= { email: "operator@shopease.test", password: (await readFile(`${deployment.directory}/operator-password.txt`, "utf8")).trim() };
   return deployment.operator;
@@ -92,19 +92,19 @@ try {
   await shopOnce(local, PHONE, false);
 
   const visit = await open(browser, local.url, DESKTOP);
-  await step("one process: has an account", () => haveAnAccount(visit, "ada@example.com"));
+  await step("one process: has an account", () => useAnAccount(visit, "ada@example.com"));
   await visit.context.close();
   for (const device of [DESKTOP, PHONE]) {
-    const cautious = await open(browser, local.url, device);
-    await step(`one process: the bank asks on a ${device.name}`, () => buyAtTheBank(cautious));
-    await cautious.context.close();
+    const bankShopper = await open(browser, local.url, device);
+    await step(`one process: bank confirmation on a ${device.name}`, () => buyWithBankConfirmation(bankShopper));
+    await bankShopper.context.close();
     const lost = await open(browser, local.url, device);
-    await step(`one process: error pages on a ${device.name}`, () => looksAtErrors(lost));
+    await step(`one process: error pages on a ${device.name}`, () => viewErrorPages(lost));
     await lost.context.close();
   }
   for (const javaScript of [true, false]) {
     const without = javaScript ? "" : " without JavaScript";
-    for (const [what, act] of [["goes back and reloads", goesBackAndReloads], ["looks at pictures", looksAtPictures], ["changes the cart", changesTheCart]]) {
+    for (const [what, act] of [["back and reload", goBackAndReload], ["images", viewImages], ["changing the cart", changeTheCart]]) {
       const shopper = await open(browser, local.url, PHONE, javaScript);
       await step(`one process: ${what}${without}`, () => act(shopper));
       await shopper.context.close();
@@ -114,9 +114,9 @@ try {
   const { email, password } = await operatorOf(local);
   await step("one process: the operator works", () => operate(operator, email, password));
   await operator.context.close();
-  const pocket = await open(browser, local.url, PHONE);
-  await step("one process: the operator works on a phone", () => operate(pocket, email, password));
-  await pocket.context.close();
+  const phone = await open(browser, local.url, PHONE);
+  await step("one process: the operator works on a phone", () => operate(phone, email, password));
+  await phone.context.close();
 
   await fitsScreens();
 
@@ -138,19 +138,19 @@ try {
     await shopOnce(pair, DESKTOP);
     await shopOnce(pair, PHONE);
     const visit = await open(browser, pair.url, DESKTOP);
-    await step(`${pair.name}: has an account`, () => haveAnAccount(visit, "ada@example.com"));
+    await step(`${pair.name}: has an account`, () => useAnAccount(visit, "ada@example.com"));
     await visit.context.close();
   }
   const door = await deployments.frontDoor();
   running.push(door);
   const moved = await open(browser, door.url, DESKTOP);
-  await step("front door: cart, login and order survive a change of weights", () => isMovedBetweenPaths(moved, door.weigh));
+  await step("front door: cart, login and order survive a change of weights", () => shopAcrossPaths(moved, door.weigh));
   await moved.context.close();
   await door.weigh(50, 50);
   await shopOnce(door, PHONE);
   for (const device of [DESKTOP, PHONE]) {
     const live = await open(browser, door.url, device);
-    await step(`front door: the live page on a ${device.name}`, () => looksAtTheFrontDoor(live, door.weigh));
+    await step(`front door: the live page on a ${device.name}`, () => useFrontDoorPage(live, door.weigh));
     await live.context.close();
   }
   const report = await deployments.costs();

@@ -1,4 +1,4 @@
-// What a shopper does, and what must be true on every page on the way.
+// What a shopper does, and what every page on the way must satisfy.
 
 import assert from "node:assert/strict";
 import { mkdir, readFile } from "node:fs/promises";
@@ -17,16 +17,16 @@ export async function open(browser, url, device, javaScriptEnabled = true) {
   const complaints = [];
   page.on("pageerror", (error) => complaints.push(`script error: ${error}`));
   page.on("console", (message) => {
-    // A page that answers 4xx on purpose is logged by the browser too; everything else is a defect.
+    // The browser also logs a page that returns 4xx on purpose; everything else is a defect.
     if (message.type() === "error" && !/status of 4\d\d/.test(message.text())) complaints.push(message.text());
   });
   return { page, context, device: name, javaScriptEnabled, complaints };
 }
 
-/** No serious accessibility finding, no sideways scrolling; a picture when SCREENSHOTS names a directory. */
+/** Checks that the page has no serious accessibility violation and no horizontal scrolling; takes a screenshot if SCREENSHOTS names a directory. */
 export async function inspect({ page, device, javaScriptEnabled, complaints }, name) {
   if (javaScriptEnabled) {
-    // The page's own policy forbids foreign scripts; the driver's evaluation is not bound by it.
+    // The page's own policy forbids foreign scripts, but does not apply to the driver's evaluation.
     await page.evaluate(axeSource);
     const { violations } = await page.evaluate(() => globalThis.axe.run({ resultTypes: ["violations"] }));
     const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
@@ -41,7 +41,7 @@ export async function inspect({ page, device, javaScriptEnabled, complaints }, n
   }
 }
 
-/** Whether an address is this page, not one that comes back to it, such as `/login?next=/account`. */
+/** Whether a URL is this page, not one that redirects back to it, such as `/login?next=/account`. */
 const isAt = (path) => (url) => url.pathname === path;
 
 async function heading(page, text) {
@@ -58,7 +58,7 @@ export async function fillAddress(page) {
   await page.selectOption("[name=country]", "DE");
 }
 
-/** Searches, chooses a variant, buys two things with a test card; gives the address of the order. */
+/** Searches, chooses a variant, and buys two items with a test card; returns the URL of the order. */
 export async function buy(visit) {
   const { page } = visit;
   await page.goto("/");
@@ -79,7 +79,7 @@ export async function buy(visit) {
   await heading(page, /cart/i);
   await inspect(visit, "cart");
   const lines = await page.locator("a[href^='/products/']").evaluateAll((links) => new Set(links.map((link) => link.pathname)).size).catch(() => 2);
-  assert.ok(lines >= 2, "two things are in the cart");
+  assert.ok(lines >= 2, "two items are in the cart");
 
   await page.getByRole("button", { name: "Go to checkout" }).click();
   await inspect(visit, "checkout");
@@ -88,7 +88,7 @@ export async function buy(visit) {
   await heading(page, "Review and pay");
   await inspect(visit, "review");
 
-  // First a card that is refused: nothing may be lost by it.
+  // First a declined card: nothing may be lost.
   await page.check("input[name=payment_method][value=card_declined]");
   await page.getByRole("button", { name: /Order and pay/ }).click();
   await page.getByRole("alert").first().waitFor();
@@ -102,8 +102,8 @@ export async function buy(visit) {
   return page.url();
 }
 
-/** Buys with a card whose bank asks the shopper on a page of its own. */
-export async function buyAtTheBank(visit) {
+/** Buys with a card whose bank requires confirmation on its own page. */
+export async function buyWithBankConfirmation(visit) {
   const { page } = visit;
   await page.goto("/products/hand-coffee-grinder");
   await page.getByRole("button", { name: "Add to cart" }).click();
@@ -113,7 +113,7 @@ export async function buyAtTheBank(visit) {
   await page.check("input[name=payment_method][value=card_requires_action]");
   await page.getByRole("button", { name: /Order and pay/ }).click();
   await page.waitForURL(/\/orders\/ord_/);
-  await page.getByText("Your bank wants to hear from you").waitFor();
+  await page.getByText("Your bank needs you to confirm this payment").waitFor();
   await inspect(visit, "order-at-the-bank");
   await page.getByRole("link", { name: /Continue at your bank/ }).click();
   await page.waitForURL(/\/authenticate\//);
@@ -123,8 +123,8 @@ export async function buyAtTheBank(visit) {
   await page.getByText("your order is confirmed").waitFor();
 }
 
-/** Back and reload send no form again: not after a refused card, and not after paying, when Back leads to the order. */
-export async function goesBackAndReloads(visit) {
+/** Back and reload send no form again: not after a declined card, and not after paying, when Back leads to the order. */
+export async function goBackAndReload(visit) {
   const { page } = visit;
   const sent = [];
   const inDetails = async () => {
@@ -133,7 +133,7 @@ export async function goesBackAndReloads(visit) {
     await page.getByRole("button", { name: "Continue to review" }).click();
     await heading(page, "Review and pay");
   };
-  const quietly = async (what, act) => {
+  const sendsNoForm = async (what, act) => {
     sent.length = 0;
     await act();
     assert.deepEqual(sent, [], `${what} sends no form`);
@@ -147,25 +147,25 @@ export async function goesBackAndReloads(visit) {
   await page.check("input[name=payment_method][value=card_declined]");
   await page.getByRole("button", { name: /Order and pay/ }).click();
   await page.getByRole("alert").first().waitFor();
-  await quietly("reload after a refusal", () => page.reload());
+  await sendsNoForm("reload after a decline", () => page.reload());
   await heading(page, "Review and pay");
   assert.ok(await page.isChecked("input[name=payment_method][value=card_declined]"), "the choice is kept");
-  await quietly("back after a refusal", () => page.goBack());
+  await sendsNoForm("back after a decline", () => page.goBack());
   await heading(page, /Checkout|Review and pay/);
   await page.goto("/checkout/review");
   await page.check("input[name=payment_method][value=card_approved]");
   await page.getByRole("button", { name: /Order and pay/ }).click();
   await page.getByText("your order is confirmed").waitFor();
   const order = page.url();
-  await quietly("reload after paying", () => page.reload());
+  await sendsNoForm("reload after paying", () => page.reload());
   assert.equal(page.url(), order);
-  assert.equal(await page.getByText("your order is confirmed").count(), 0, "thanks are said once");
-  await quietly("back after paying", () => page.goBack());
+  assert.equal(await page.getByText("your order is confirmed").count(), 0, "the confirmation is shown once");
+  await sendsNoForm("back after paying", () => page.goBack());
   assert.equal(page.url(), order, "back leads to the order");
 }
 
-/** Chooses a variant and a quantity, and looks at another picture: nothing of the choice is lost. */
-export async function looksAtPictures(visit) {
+/** Chooses a variant and a quantity, then opens another image: the choice is kept. */
+export async function viewImages(visit) {
   const { page } = visit;
   const product = await productWithPictures(page);
   const variant = product.variants.filter((variant) => variant.in_stock).at(-1).sku;
@@ -182,7 +182,7 @@ export async function looksAtPictures(visit) {
   await page.locator(`.gallery > .picture img[src$="${picture}"]`).waitFor();
   assert.deepEqual(await chosen(), [variant, "2"], "variant and quantity stay");
   if (visit.javaScriptEnabled) {
-    assert.equal(page.url(), address, "only the picture changes");
+    assert.equal(page.url(), address, "only the image changes");
     assert.equal(await page.evaluate(() => scrollY), 60, "the page does not move");
   }
 }
@@ -193,11 +193,11 @@ async function productWithPictures(page) {
     const product = await (await page.request.get(`/api/v1/products/${handle}`)).json();
     if (product.images.length > 1 && product.variants.filter((variant) => variant.in_stock).length > 1) return product;
   }
-  throw new Error("no product has variants and several pictures");
+  throw new Error("no product has variants and several images");
 }
 
-/** Types quantities in the cart: Enter updates, and the checkout is reached with what was typed. */
-export async function changesTheCart(visit) {
+/** Types quantities in the cart: Enter updates it, and the checkout uses the typed quantities. */
+export async function changeTheCart(visit) {
   const { page } = visit;
   for (const handle of ["hand-coffee-grinder", "steel-watering-can"]) {
     await page.goto(`/products/${handle}`);
@@ -214,7 +214,7 @@ export async function changesTheCart(visit) {
   await page.getByRole("button", { name: "Go to checkout" }).click();
   await heading(page, "Checkout");
   await page.goto("/cart");
-  assert.equal(await quantity(0).inputValue(), "1", "the checkout takes what was typed");
+  assert.equal(await quantity(0).inputValue(), "1", "the checkout uses the typed quantity");
   await quantity(1).fill("999");
   await page.getByRole("button", { name: "Go to checkout" }).click();
   await page.getByText(/Only \d+ left\. Your cart still has 3\./).waitFor();
@@ -222,7 +222,7 @@ export async function changesTheCart(visit) {
   await inspect(visit, "cart-short");
 }
 
-/** Takes a variant that is in stock, whichever way the page offers them, and not simply the first. */
+/** Chooses a variant that is in stock, in whichever form the page offers them, and not always the first. */
 async function chooseVariant(page) {
   const select = page.locator("select[name=sku]");
   if (await select.count()) {
@@ -234,7 +234,7 @@ async function chooseVariant(page) {
 }
 
 /** Registers, signs out and in again, and finds the order in the history. */
-export async function haveAnAccount(visit, email) {
+export async function useAnAccount(visit, email) {
   const { page } = visit;
   await page.goto("/products/hand-coffee-grinder");
   await page.getByRole("button", { name: "Add to cart" }).click();
@@ -273,8 +273,8 @@ export async function haveAnAccount(visit, email) {
   await page.getByText(number).first().waitFor();
 }
 
-/** Shops while the weights of the two paths change: whoever serves the next page knows cart and login. */
-export async function isMovedBetweenPaths(visit, weigh) {
+/** Shops while the weights of the two paths change: the path that serves the next page has the same cart and login. */
+export async function shopAcrossPaths(visit, weigh) {
   const { page } = visit;
   const at = async (path, address) => {
     const answer = await page.goto(address);
@@ -301,7 +301,7 @@ export async function isMovedBetweenPaths(visit, weigh) {
   await fillAddress(page);
   await page.getByRole("button", { name: "Continue to review" }).click();
   await heading(page, "Review and pay");
-  // Between the review and the order.
+  // Change the weights between the review and the order.
   await weigh(0, 100);
   await page.getByRole("button", { name: /Order and pay/ }).click();
   await page.waitForURL(/\/orders\/ord_/);
@@ -312,8 +312,8 @@ export async function isMovedBetweenPaths(visit, weigh) {
   await page.getByText(number).first().waitFor();
 }
 
-/** Looks at the live page while both paths serve, and changes weights there. */
-export async function looksAtTheFrontDoor(visit, weigh) {
+/** Opens the live page while both paths serve, and changes weights there. */
+export async function useFrontDoorPage(visit, weigh) {
   const { page } = visit;
   await weigh(50, 50);
   for (let round = 0; round < 10; round++) await page.request.get("/products");
@@ -323,7 +323,7 @@ export async function looksAtTheFrontDoor(visit, weigh) {
   await inspect(visit, "front-door");
 }
 
-/** Looks at the cost report, opens a sum down to its lines, and moves an input: bills first, then break-even and charts. */
+/** Opens the cost report, expands a sum to its lines, and changes an input: bills update first, then break-even and charts. */
 export async function looksAtTheCosts(visit, file) {
   const { page } = visit;
   await page.goto(file);
@@ -337,9 +337,9 @@ export async function looksAtTheCosts(visit, file) {
   await page.locator(".lines li").first().waitFor();
   await page.fill("#orders", "123456");
   await page.locator("#said", { hasText: "Computed in" }).waitFor({ timeout: 60_000 });
-  assert.notEqual(await total.innerText(), before, "more orders cost something else");
-  assert.ok(await page.locator(".lines li").first().isVisible(), "what was open stays open");
-  assert.equal(await page.locator("[aria-busy]").count(), 0, "nothing on the page is old");
+  assert.notEqual(await total.innerText(), before, "more orders change the total");
+  assert.ok(await page.locator(".lines li").first().isVisible(), "expanded lines stay expanded");
+  assert.equal(await page.locator("[aria-busy]").count(), 0, "nothing on the page is outdated");
   assert.equal(new URL(page.url()).searchParams.get("orders"), "123456");
   await inspect(visit, "costs-serve");
   await page.fill("[name=minimum_tasks]", "100");
@@ -347,7 +347,7 @@ export async function looksAtTheCosts(visit, file) {
   await page.locator("#said", { hasText: "Computed in" }).waitFor({ timeout: 60_000 });
 }
 
-/** Signs in as the operator, gives money back for the newest order that is paid and sends it, corrects a stock. */
+/** Signs in as the operator, partially refunds the newest paid order, marks it as shipped, and corrects a stock level. */
 export async function operate(visit, email, password) {
   const { page } = visit;
   await page.goto("/admin");
@@ -366,7 +366,7 @@ export async function operate(visit, email, password) {
   await page.getByRole("button", { name: "Continue to refund" }).click();
   await page.getByRole("alert").first().waitFor();
   await page.fill("[name=amount]", "1.50");
-  // Enter asks; it never refunds.
+  // Enter opens the confirmation; it never refunds.
   await page.press("[name=amount]", "Enter");
   await heading(page, /Refund €1\.50\?/);
   await inspect(visit, "admin-order-confirm");
@@ -384,8 +384,8 @@ export async function operate(visit, email, password) {
   await page.getByText("41").first().waitFor();
 }
 
-/** Pages that say no must be as good as the others. */
-export async function looksAtErrors(visit) {
+/** Error pages and empty results must meet the same standards as other pages. */
+export async function viewErrorPages(visit) {
   const { page } = visit;
   for (const [name, path, status] of [
     ["not-found", "/products/no-such-thing", 404],
@@ -397,6 +397,6 @@ export async function looksAtErrors(visit) {
     const answer = await page.goto(path);
     assert.equal(answer.status(), status, path);
     await inspect(visit, name);
-    assert.ok(await page.locator("a[href='/']").count(), `${path} has a way onward`);
+    assert.ok(await page.locator("a[href='/']").count(), `${path} links to the home page`);
   }
 }

@@ -7,20 +7,20 @@ import { join } from "node:path";
 
 const WIDTHS = [320, 390, 820];
 
-/** As long as a text without a place to break may be on a real page. */
+/** The longest text without a break opportunity that a real page may contain. */
 export const LONG_WORD = "Donaudampfschifffahrtselektrizitaetenhauptbetriebswerkbauten".slice(0, 60);
 
-/** A browser window without pictures: what they need is reserved before they come. */
+/** A browser window without images: the page reserves their space before they load. */
 async function open(browser, url) {
   const context = await browser.newContext({ baseURL: url });
   await context.route(/\.(svg|png|jpe?g|webp|gif)(\?|$)/, (route) => route.abort());
   return context.newPage();
 }
 
-/** What of the page that is open is wider than a screen, one line for each width at which it is. */
+/** Lists the widths at which the open page is wider than the screen, one line each. */
 async function tooWide(page) {
   const faults = [];
-  // Styles are there.
+  // The styles are loaded.
   await page.waitForLoadState();
   for (const width of WIDTHS) {
     await page.setViewportSize({ width, height: 800 });
@@ -30,7 +30,7 @@ async function tooWide(page) {
   return faults;
 }
 
-/** The HTML of every product page of the shop, by the listing of its API. */
+/** The HTML of every product page of the shop, found through the API's listing. */
 async function productPages(page) {
   const pages = [];
   let cursor = "";
@@ -44,7 +44,7 @@ async function productPages(page) {
   return pages;
 }
 
-/** Every product page of the shop. One page stays open and gets the content of the others: hundreds of them take seconds. */
+/** Every product page of the shop. One page stays open and loads the content of the others, so that hundreds take only seconds. */
 export async function everyProductFits(browser, url) {
   const page = await open(browser, url);
   const pages = await productPages(page);
@@ -66,7 +66,7 @@ export async function everyProductFits(browser, url) {
   assert.deepEqual(faults, [], `${faults.length} of ${pages.length} products at ${WIDTHS.length} widths`);
 }
 
-/** A catalog of one product whose texts are long words; gives the path of the file. */
+/** Writes a catalog whose texts are long words; returns the path of the file. */
 export async function catalogOfLongWords() {
   const file = join(await mkdtemp(join(tmpdir(), "long-words-")), "catalog.csv");
   const header = "Handle,Title,Body (HTML),Vendor,Type,Option1 Name,Option1 Value,Variant SKU,Variant Inventory Tracker,Variant Inventory Qty,Variant Price,Status";
@@ -75,7 +75,7 @@ export async function catalogOfLongWords() {
   return file;
 }
 
-/** Every page of a purchase, with nothing but long words in it. */
+/** Every page of a purchase, with only long words. */
 export async function longWordsFit(browser, url, operator) {
   const page = await open(browser, url);
   const faults = [];

@@ -1,10 +1,9 @@
-//! Orders a second, beside the floor of the engine below: `cargo run --profile measure --example checkout_rate`.
+//! Measures orders per second, and the baseline of the engine: `cargo run --profile measure --example checkout_rate`.
 //!
-//! Everything runs in one process, so that no HTTP is in the figures: `LocalShop` with the fake provider on the embedded
-//! DynamoDB engine in memory and on the PostgreSQL of `SHOPEASE_TEST_DATABASE_URL`. The floor is the part of a checkout
-//! that sells nothing: carts filled and saved, one write each.
-//! Runs alternate, so that a machine that slows down slows all of them.
-#![expect(clippy::expect_used, clippy::print_stdout, reason = "a measurement that cannot be made ends, and says so")]
+//! Everything runs in one process without HTTP: `LocalShop` with the fake provider on the embedded DynamoDB engine in memory and on the
+//! PostgreSQL of `SHOPEASE_TEST_DATABASE_URL`. The baseline is a checkout without the order: carts are filled and saved, with one write
+//! each. Runs alternate, so that a slow phase of the machine affects all of them.
+#![expect(clippy::expect_used, clippy::print_stdout, reason = "a failed measurement aborts with a message")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -18,7 +17,7 @@ use shopease_shop::services::{AddLineItem, Caller, Carts as _, Checkout as _, Lo
 use shopease_shop::testing::fixtures;
 use shopease_storage::testing::{on_dynamodb, on_postgres};
 
-/// Buyers at once, and how long each run takes.
+/// Concurrent buyers, and the duration of each run.
 const BUYERS: usize = 32;
 const RUN: Duration = Duration::from_secs(6);
 const ROUNDS: usize = 3;
@@ -29,7 +28,7 @@ async fn main() {
         "{BUYERS} buyers at once, {} s a run, median of {ROUNDS} alternating runs; whole checkouts:",
         RUN.as_secs()
     );
-    println!("cart, price, place, note the intent, authorize, settle\n");
+    println!("cart, price, place, record the intent, authorize, settle\n");
     on_dynamodb(|store| async move { measure("DynamoDB engine in this process, in memory", store).await }).await;
     if ProcessEnv.var("SHOPEASE_TEST_DATABASE_URL").is_some() {
         on_postgres("rate", |store| async move { measure("PostgreSQL", store).await }).await;
@@ -70,7 +69,7 @@ fn config() -> ShopConfig {
     config
 }
 
-/// Orders (or only filled carts) a second.
+/// Orders (or only filled carts) per second.
 async fn rate(shop: &LocalShop, skus: usize, round: usize, order: bool) -> f64 {
     let done = Arc::new(AtomicU32::new(0));
     let begun = Instant::now();

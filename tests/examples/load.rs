@@ -1,10 +1,10 @@
 //! The load test of the environment perf: `cargo run --profile measure -p shopease-tests --example load -- URL`; with `--features
 //! shopease-payments/stripe` also for `https`.
 //!
-//! An open loop: requests start when they are due, whether or not earlier ones were answered, so that a slow shop cannot
-//! slow its own measurement down; latency counts from when a request was due. The mixture is a shop's: lists and products,
-//! searches, now and then a cart. Exit code 1 when the limits are passed.
-#![expect(clippy::print_stdout, reason = "the report is what it is for")]
+//! An open loop: requests start on schedule, whether or not earlier ones have finished, so that a slow shop does not slow down its own
+//! measurement; latency counts from the scheduled time. The mix is typical of a shop: listings and products, searches, and some carts.
+//! Exit code 1 if a limit is exceeded.
+#![expect(clippy::print_stdout, reason = "the report is the purpose of the program")]
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -16,32 +16,32 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until};
 
-/// How long a request may take before it counts as an error; a load balancer gives up after a minute.
+/// Timeout of a request, after which it counts as an error. A load balancer times out after a minute.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Sends a shop's mixture of requests at a steady rate.
+/// Sends a typical mix of requests at a constant rate.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Address of the shop, without a path.
+    /// URL of the shop, without a path.
     url: String,
-    /// Requests a second.
+    /// Requests per second.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     rate: u32,
-    /// How long, in seconds.
+    /// Duration in seconds.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
     seconds: u32,
-    /// Most milliseconds for 99 of 100 requests.
+    /// Maximum 99th percentile of the latency in milliseconds.
     #[arg(long, default_value_t = 500)]
     p99_ms: u64,
-    /// Most errors in percent: no answer, or one of 5xx or 429.
+    /// Maximum errors in percent: no response, 5xx or 429.
     #[arg(long, default_value_t = 0.1)]
     errors_percent: f64,
-    /// The report as JSON.
+    /// Print the report as JSON.
     #[arg(long)]
     json: bool,
 }
 
-/// What is asked for, in the order of a round of twenty requests.
+/// Kinds of requests, in the order of a round of twenty.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Home,
@@ -60,7 +60,7 @@ const ROUND: [Kind; 20] = {
     ]
 };
 
-/// A product that can be asked for and bought.
+/// A product that can be viewed and bought.
 struct Variant {
     handle: String,
     sku: String,
@@ -79,7 +79,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Whether the shop stood it.
+/// Runs the load test. Returns whether the limits were met.
 async fn run(arguments: &Arguments) -> Result<bool, Box<dyn std::error::Error>> {
     let client = Client::builder().timeout(TIMEOUT).build()?;
     let variants = Arc::new(variants(&client, &arguments.url).await?);
@@ -94,7 +94,7 @@ async fn run(arguments: &Arguments) -> Result<bool, Box<dyn std::error::Error>> 
         requests.spawn(async move {
             let index = usize::try_from(number).unwrap_or_default();
             let variant = &variants[index % variants.len()];
-            let fine = ask(&client, &url, ROUND[index % ROUND.len()], variant, number).await;
+            let fine = send(&client, &url, ROUND[index % ROUND.len()], variant, number).await;
             outcomes.lock().await.push((due.elapsed(), fine));
         });
     }
@@ -103,7 +103,7 @@ async fn run(arguments: &Arguments) -> Result<bool, Box<dyn std::error::Error>> 
     Ok(report(arguments, outcomes))
 }
 
-/// Products of the first page with something to buy.
+/// Products of the first page with a variant in stock.
 async fn variants(client: &Client, url: &str) -> Result<Vec<Variant>, Box<dyn std::error::Error>> {
     let list: Value =
         client.get(format!("{url}/api/v1/products?limit=20")).send().await?.error_for_status()?.json().await?;
@@ -120,8 +120,8 @@ async fn variants(client: &Client, url: &str) -> Result<Vec<Variant>, Box<dyn st
     if variants.is_empty() { Err("the shop has no products".into()) } else { Ok(variants) }
 }
 
-/// Whether the request was answered as it should be. A sold-out variant (409, 422) is an answer.
-async fn ask(client: &Client, url: &str, kind: Kind, variant: &Variant, number: u32) -> bool {
+/// Sends a request. Returns whether the response is as expected, which includes sold out (409, 422).
+async fn send(client: &Client, url: &str, kind: Kind, variant: &Variant, number: u32) -> bool {
     let request = match kind {
         Kind::Home => client.get(format!("{url}/")),
         Kind::List => client.get(format!("{url}/products?sort=price-asc")),
@@ -139,7 +139,7 @@ async fn ask(client: &Client, url: &str, kind: Kind, variant: &Variant, number: 
     read && !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS && status != StatusCode::NOT_FOUND
 }
 
-/// Prints percentiles and errors; tells whether they are within the limits.
+/// Prints percentiles and errors. Returns whether they are within the limits.
 fn report(arguments: &Arguments, mut outcomes: Vec<(Duration, bool)>) -> bool {
     outcomes.sort_unstable_by_key(|(latency, _)| *latency);
     let failed = outcomes.iter().filter(|(_, fine)| !fine).count();

@@ -1,5 +1,5 @@
-//! What each function does to the table, recorded while the tests of its use cases run: the rights of its role follow from
-//! `functions/access.json`, which is written here.
+//! Records how each function accesses the table while the tests of its use cases run. The policies of the functions' roles are
+//! generated from the result, `functions/access.json`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -24,21 +24,21 @@ use crate::{
     accounts, bad_forms, cart, catalog, checkout, checkout_resumed, operator_pages, payments, security, worker,
 };
 
-/// Set to `1`, the test writes the file.
+/// If set to `1`, the test writes the file.
 const WRITE: &str = "SHOPEASE_TEST_WRITE_ACCESS";
-/// A directory where the test writes what this release alone needs: `cargo xtask release` sets it.
+/// A directory in which the test writes the accesses of this release alone; set by `cargo xtask release`.
 const RECORD: &str = "SHOPEASE_TEST_RECORD_ACCESS";
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../functions/access.json");
 const RELEASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../releases");
 const WORKER: &str = "worker";
 
-/// Not as functions: these wait for a worker in the same process.
-const IN_ONE_PROCESS: [&str; 1] = ["a_checkout_wakes_a_worker_that_had_nothing_to_do"];
+/// Tests that need a worker in the same process, and so do not run as functions.
+const IN_ONE_PROCESS: [&str; 1] = ["a_checkout_wakes_an_idle_worker"];
 
-/// Routes that some answer has not refused.
+/// Routes that have responded successfully.
 type Served = Arc<Mutex<BTreeSet<(&'static str, &'static str)>>>;
 
-/// The functions of a shop, each on a store of its own, behind the rules of the load balancer.
+/// The functions of a shop, each with its own store, behind the rules of the load balancer.
 async fn deploy(recorder: &AccessRecorder, served: &Served) -> TestShop {
     let (store, mut stores) = recorder.table().await;
     let shop = TestShop::new(store);
@@ -49,7 +49,7 @@ async fn deploy(recorder: &AccessRecorder, served: &Served) -> TestShop {
         .map(|(seed, area)| (area, shop_http::area(function(area.name(), seed).1, area)))
         .collect();
     for router in routers.values() {
-        // A load balancer asks each function by itself.
+        // A load balancer checks the health of each function.
         let ready = router.clone().oneshot(Request::get("/readyz").body(Body::empty()).expect("a request")).await;
         assert_eq!(ready.expect("routers do not fail").status(), StatusCode::OK);
     }
@@ -70,8 +70,8 @@ async fn deploy(recorder: &AccessRecorder, served: &Served) -> TestShop {
     shop.with_functions(balancer, worker)
 }
 
-/// What the other tests only do through the API.
-async fn every_form_is_filled_in(shop: TestShop) {
+/// Actions that the other tests only perform through the API.
+async fn every_form_is_submitted(shop: TestShop) {
     shop.sell(&fixtures::product("kettle").build(), 5).await;
     let mut shopper = shop.client();
     let csrf = shopper.get("/products/kettle").await.hidden("csrf");
@@ -89,8 +89,8 @@ async fn every_form_is_filled_in(shop: TestShop) {
     assert_eq!(operator.form("/admin/stock/kettle", &correction).await.status, StatusCode::SEE_OTHER);
 }
 
-/// Ways through a use case that the other tests go in another one alone.
-async fn an_operator_searches_and_is_refused(shop: TestShop) {
+/// Branches of use cases that the other tests do not cover.
+async fn an_operator_searches_and_is_rejected(shop: TestShop) {
     shop.sell(&fixtures::product("kettle").build(), 5).await;
     let mut operator = shop.operator().await;
     assert!(operator.get("/admin/stock?q=kettle").await.text().contains("/admin/stock/kettle"));
@@ -99,7 +99,7 @@ async fn an_operator_searches_and_is_refused(shop: TestShop) {
     assert_eq!(refused.problem(), (409, "out-of-stock".to_owned()));
 }
 
-/// Statements of a policy: actions that are used on the same keys together.
+/// Statements of a policy, which group the actions on the same keys.
 fn statements(accesses: &BTreeMap<String, BTreeSet<String>>) -> Value {
     let mut by_keys: BTreeMap<&BTreeSet<String>, Vec<&String>> = BTreeMap::new();
     for (action, keys) in accesses {
@@ -113,14 +113,14 @@ fn statements(accesses: &BTreeMap<String, BTreeSet<String>>) -> Value {
 /// The actions of each function, with the patterns of their keys.
 type Functions = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
-/// What the release before this one does: its functions run with the same roles until the roll is over.
-fn of_the_last_release() -> Functions {
+/// Accesses of the previous release: its functions run with the same roles until the deployment has finished.
+fn accesses_of_the_last_release() -> Functions {
     let number = |name: &str| name.split('.').map(|part| part.parse().ok()).collect::<Option<Vec<u32>>>();
     let releases = fs::read_dir(RELEASES).expect("releases").map(|entry| entry.expect("an entry").file_name());
     let releases = releases.filter_map(|name| number(name.to_str()?).map(|number| (number, name)));
     let last = releases.filter(|(release, _)| Some(release) < number(env!("CARGO_PKG_VERSION")).as_ref()).max();
     let text = last.map(|(_, name)| fs::read_to_string(Path::new(RELEASES).join(name).join("access.json")));
-    let text = text.map_or_else(|| "{}".to_owned(), |text| text.expect("what the last release does"));
+    let text = text.map_or_else(|| "{}".to_owned(), |text| text.expect("the accesses of the last release"));
     let functions: BTreeMap<String, Vec<Statement>> = serde_json::from_str(&text).expect("statements");
     let of = |statements: Vec<Statement>| {
         statements.into_iter().flat_map(|Statement { actions, keys }| {
@@ -137,7 +137,7 @@ struct Statement {
     keys: BTreeSet<String>,
 }
 
-/// The file, one statement a line.
+/// The file, one statement per line.
 fn document(functions: &Functions) -> String {
     let functions = functions.iter().map(|(name, accesses)| {
         let statements = statements(accesses);
@@ -148,7 +148,7 @@ fn document(functions: &Functions) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_function_may_do_to_the_table_what_its_use_cases_do() {
+async fn each_function_has_the_table_access_of_its_use_cases() {
     let names = Area::ALL.iter().map(|area| area.name()).chain([WORKER]);
     let (recorder, served) = (AccessRecorder::new(names), Served::default());
     let scenarios = [
@@ -163,8 +163,8 @@ async fn each_function_may_do_to_the_table_what_its_use_cases_do() {
         security::SCENARIOS,
         bad_forms::SCENARIOS,
         &[
-            ("every_form_is_filled_in", |shop| Box::pin(every_form_is_filled_in(shop))),
-            ("an_operator_searches_and_is_refused", |shop| Box::pin(an_operator_searches_and_is_refused(shop))),
+            ("every_form_is_submitted", |shop| Box::pin(every_form_is_submitted(shop))),
+            ("an_operator_searches_and_is_rejected", |shop| Box::pin(an_operator_searches_and_is_rejected(shop))),
         ],
     ];
     for (name, scenario) in scenarios.into_iter().flatten().filter(|(name, _)| !IN_ONE_PROCESS.contains(name)) {
@@ -174,11 +174,11 @@ async fn each_function_may_do_to_the_table_what_its_use_cases_do() {
     let served = served.lock().expect("not poisoned").clone();
     let all = routes::all().map(|route| (route.method.as_str(), route.path));
     let unserved: Vec<_> = all.filter(|route| !served.contains(route)).collect();
-    assert!(unserved.is_empty(), "no test has been served these, so their rights are not known: {unserved:?}");
+    assert!(unserved.is_empty(), "no test covers these routes, so their accesses are unknown: {unserved:?}");
 
     let recorded = recorder.accesses();
     let mut needed = recorded.clone();
-    for (name, accesses) in of_the_last_release() {
+    for (name, accesses) in accesses_of_the_last_release() {
         for (action, keys) in accesses {
             needed.entry(name.clone()).or_default().entry(action).or_default().extend(keys);
         }

@@ -1,4 +1,4 @@
-//! `/api/v1/accounts`, `/api/v1/sessions` and `/api/v1/admin`: who is who, and what only operators may do.
+//! `/api/v1/accounts`, `/api/v1/sessions` and `/api/v1/admin`: authentication, and what only operators may do.
 
 use std::time::{Duration as Elapsed, Instant};
 
@@ -12,18 +12,18 @@ use crate::harness::{Client, PASSWORD, TestShop, both_stores, text};
 both_stores!(
     registering_signs_in,
     a_role_cannot_be_chosen,
-    an_e_mail_address_has_one_account,
+    an_email_address_has_one_account,
     signing_in_gives_a_new_token_and_ends_the_old_one,
     signing_in_merges_the_carts,
     signing_out_ends_the_session_everywhere,
     a_session_ends_after_thirty_days,
     a_wrong_password_and_an_unknown_address_look_alike,
     orders_belong_to_the_account,
-    what_a_browser_ordered_before_belongs_to_the_account,
-    the_operators_part_is_closed_to_others,
+    earlier_orders_of_the_browser_move_to_the_account,
+    administration_is_for_operators_only,
     operators_see_every_order,
     a_correction_under_a_key_corrects_once,
-    corrections_keep_the_rules_of_stock,
+    corrections_follow_the_rules_of_stock,
 );
 
 const ME: &str = "/api/v1/accounts/me";
@@ -51,7 +51,7 @@ async fn registering_signs_in(shop: TestShop) {
     let answer = client.register(" Ada@Example.COM ").await;
     assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
     let signed_in = answer.json();
-    assert_eq!(signed_in["token"], client.token(), "programs find the cookie's token in the body");
+    assert_eq!(signed_in["token"], client.token(), "the body contains the cookie's token for API clients");
     assert_eq!(signed_in["cart_units"], 2);
     assert_eq!(answer.header("cache-control"), "no-store");
     assert_ne!(client.token(), visitor);
@@ -62,21 +62,21 @@ async fn registering_signs_in(shop: TestShop) {
     );
     assert_eq!(me, signed_in["customer"]);
     assert!(!answer.text().contains("password") && !answer.text().contains("argon2"), "{}", answer.text());
-    assert_eq!(client.cart_lines().await, [("KETTLE".to_owned(), 2)], "the cart came along");
+    assert_eq!(client.cart_lines().await, [("KETTLE".to_owned(), 2)], "the cart was merged");
 }
 
 async fn a_role_cannot_be_chosen(shop: TestShop) {
     let mut client = stocked(&shop).await;
     let mut eve = serde_json::json!({"email": "eve@example.com", "name": "Eve", "password": PASSWORD});
     eve["role"] = "operator".into();
-    // The field is unknown, and ignored as any other.
+    // The field is unknown, and ignored like any other.
     let signed_in = client.post("/api/v1/accounts", &eve).await;
     assert_eq!((signed_in.status, &signed_in.json()["customer"]["role"]), (StatusCode::CREATED, &"customer".into()));
     assert_eq!(client.get(ME).await.json()["role"], "customer");
     assert_eq!(client.get("/api/v1/admin/orders").await.problem(), (403, "forbidden".to_owned()));
 }
 
-async fn an_e_mail_address_has_one_account(shop: TestShop) {
+async fn an_email_address_has_one_account(shop: TestShop) {
     assert_eq!(shop.client().register("ada@example.com").await.status, StatusCode::CREATED);
     for email in ["ada@example.com", "ADA@example.com"] {
         let mut second = shop.client();
@@ -104,8 +104,8 @@ async fn signing_in_gives_a_new_token_and_ends_the_old_one(shop: TestShop) {
     assert_eq!(client.log_in("ada@example.com", PASSWORD).await.status, StatusCode::CREATED);
     assert_ne!(client.token(), former.token());
     assert!(is_signed_in(&mut client).await);
-    assert!(!is_signed_in(&mut former).await, "who knew the former token is not signed in");
-    // Another browser has a session of its own.
+    assert!(!is_signed_in(&mut former).await, "the former token is not signed in");
+    // Another browser has its own session.
     let mut phone = shop.client();
     phone.log_in("ADA@example.com", PASSWORD).await;
     assert!(is_signed_in(&mut phone).await && is_signed_in(&mut client).await);
@@ -136,7 +136,7 @@ async fn signing_out_ends_the_session_everywhere(shop: TestShop) {
     let mut copy = client.clone();
     let answer = client.delete("/api/v1/sessions/current").await;
     assert_eq!((answer.status, answer.body.len()), (StatusCode::NO_CONTENT, 0));
-    assert!(client.token().starts_with("vis_"), "nothing of the session is left in the browser");
+    assert!(client.token().starts_with("vis_"), "the browser has no session token");
     assert_eq!(client.cookies["shopease_cart_units"], "0");
     assert!(!is_signed_in(&mut client).await && !is_signed_in(&mut copy).await);
     assert_eq!((client.cart().await["units"].clone(), copy.cart().await["units"].clone()), (0.into(), 0.into()));
@@ -165,7 +165,7 @@ async fn a_wrong_password_and_an_unknown_address_look_alike(shop: TestShop) {
     client.register("ada@example.com").await;
     client.delete("/api/v1/sessions/current").await;
     let mut attempt = async |email: &str, password: &str| {
-        // So that no pause is due.
+        // So that no pause applies.
         shop.clock.advance(Duration::hours(2));
         let start = Instant::now();
         let answer = client.log_in(email, password).await;
@@ -184,7 +184,7 @@ async fn a_wrong_password_and_an_unknown_address_look_alike(shop: TestShop) {
         assert_eq!(names(&wrong), names(&nobody));
     }
     let (known, unknown) = (median(known), median(unknown));
-    // Without the stand-in hash the unknown address would be answered some twenty times faster.
+    // Without the dummy hash, the response for an unknown address would be about twenty times faster.
     assert!(known < unknown * 4 && unknown < known * 4, "wrong password {known:?}, unknown address {unknown:?}");
     let (long, _) = attempt("ada@example.com", &"x".repeat(2000)).await;
     assert_eq!(long.json()["detail"], "The email address or the password is wrong.");
@@ -195,7 +195,7 @@ fn median(mut samples: Vec<Elapsed>) -> Elapsed {
     samples[samples.len() / 2]
 }
 
-async fn what_a_browser_ordered_before_belongs_to_the_account(shop: TestShop) {
+async fn earlier_orders_of_the_browser_move_to_the_account(shop: TestShop) {
     for (name, has_account) in [("ada", false), ("ben", true)] {
         let email = format!("{name}@example.com");
         if has_account {
@@ -228,7 +228,7 @@ async fn what_a_browser_ordered_before_belongs_to_the_account(shop: TestShop) {
         assert_eq!(guest.clone().get("/api/v1/orders").await.json()["items"], json!([]));
         assert!(phone.get("/account").await.text().contains("/orders/"), "the page lists them too");
     }
-    // What was open goes on: it is paid, or its hold ends.
+    // Open orders are finished: they are paid, or their reservation ends.
     shop.settle().await;
     shop.assert_books_agree().await;
 }
@@ -240,7 +240,11 @@ async fn orders_belong_to_the_account(shop: TestShop) {
     let order = laptop.check_out("one", "card_approved").await.json();
     let path = format!("/api/v1/orders/{}", text(&order["id"]));
     laptop.delete("/api/v1/sessions/current").await;
-    assert_eq!(laptop.get(&path).await.problem(), (404, "not-found".to_owned()), "signed out is a stranger");
+    assert_eq!(
+        laptop.get(&path).await.problem(),
+        (404, "not-found".to_owned()),
+        "after signing out, the order is not visible"
+    );
     assert_eq!(laptop.get("/api/v1/orders").await.json()["items"], json!([]));
     let mut phone = shop.client();
     phone.log_in("ada@example.com", PASSWORD).await;
@@ -254,7 +258,7 @@ async fn orders_belong_to_the_account(shop: TestShop) {
     assert_eq!(other.get(&path).await.status, StatusCode::NOT_FOUND);
 }
 
-async fn the_operators_part_is_closed_to_others(shop: TestShop) {
+async fn administration_is_for_operators_only(shop: TestShop) {
     let mut visitor = stocked(&shop).await;
     let mut customer = shop.client();
     customer.register("ada@example.com").await;
@@ -274,7 +278,7 @@ async fn the_operators_part_is_closed_to_others(shop: TestShop) {
     assert_eq!(shop.levels("KETTLE").await, (51, 0, 0), "only the operator's correction counts");
     for path in ["/api/v1/admin/orders", "/api/v1/admin/products/none/stock"] {
         let before = visitor.get(path).await;
-        assert_eq!(before.problem().0, 401, "{path}: who may not look is not told what is there");
+        assert_eq!(before.problem().0, 401, "{path}: existence is not revealed to unauthorized callers");
     }
     assert_eq!(operator.get("/api/v1/admin/products/none/stock").await.problem(), (404, "not-found".to_owned()));
 }
@@ -299,7 +303,7 @@ async fn operators_see_every_order(shop: TestShop) {
     let path = format!("/api/v1/orders?cursor={}", text(&first["next_cursor"]));
     assert_eq!(operator.get(&path).await.problem(), (400, "malformed-request".to_owned()), "a cursor of another list");
     assert_eq!(operator.get(&format!("/api/v1/orders/{}", ids[0])).await.status, StatusCode::OK);
-    assert_eq!(operator.get("/api/v1/orders").await.json()["items"], json!([]), "their own orders are none");
+    assert_eq!(operator.get("/api/v1/orders").await.json()["items"], json!([]), "they have no orders of their own");
 }
 
 async fn a_correction_under_a_key_corrects_once(shop: TestShop) {
@@ -321,7 +325,7 @@ async fn a_correction_under_a_key_corrects_once(shop: TestShop) {
     assert_eq!(shop.levels("KETTLE").await, (80, 0, 0));
 }
 
-async fn corrections_keep_the_rules_of_stock(shop: TestShop) {
+async fn corrections_follow_the_rules_of_stock(shop: TestShop) {
     stocked(&shop).await;
     shop.sell(&fixtures::product("voucher").untracked().build(), 0).await;
     let mut operator = shop.operator().await;
@@ -341,5 +345,5 @@ async fn corrections_keep_the_rules_of_stock(shop: TestShop) {
         assert_eq!(answer.problem(), (expected.0, expected.1.to_owned()), "{body}");
     }
     let stock = operator.get("/api/v1/admin/products/voucher/stock").await.json();
-    assert_eq!(stock["items"][0]["level"], Value::Null, "what is not counted has no level");
+    assert_eq!(stock["items"][0]["level"], Value::Null, "untracked variants have no level");
 }

@@ -1,4 +1,4 @@
-//! Limits on failed attempts to sign in and to register: by page and API, per client and account.
+//! Limits on failed attempts to sign in and register, through pages and API, per client and account.
 
 use axum::body::Body;
 use http::{Request, StatusCode, header};
@@ -9,12 +9,12 @@ use time::Duration;
 use crate::harness::{Answer, PASSWORD, TestShop, both_stores};
 
 both_stores!(
-    wrong_passwords_make_a_client_pause_longer_and_longer,
+    wrong_passwords_cause_growing_pauses,
     a_stranger_does_not_lock_the_owner_out,
     one_client_cannot_try_one_password_on_every_account,
     many_clients_cannot_try_many_passwords_on_one_account,
-    a_crowd_of_guesses_at_once_gets_no_more_than_one_after_the_other,
-    the_pages_say_when_to_try_again_and_keep_the_form,
+    concurrent_guesses_get_no_more_attempts_than_sequential_ones,
+    the_pages_show_when_to_try_again_and_keep_the_form,
     registering_known_addresses_is_limited,
 );
 
@@ -37,7 +37,7 @@ async fn register(shop: &TestShop, address: &str, email: &str) -> Answer {
     shop.client().send(request("/api/v1/accounts", "application/json", body, address)).await
 }
 
-/// Seconds that an answer asks to wait.
+/// `Retry-After` of a response in seconds.
 fn pause(answer: &Answer) -> i64 {
     assert_eq!(answer.problem(), (429, "too-many-attempts".to_owned()));
     let seconds: i64 = answer.header("retry-after").parse().expect("seconds");
@@ -45,7 +45,7 @@ fn pause(answer: &Answer) -> i64 {
     seconds
 }
 
-async fn wrong_passwords_make_a_client_pause_longer_and_longer(shop: TestShop) {
+async fn wrong_passwords_cause_growing_pauses(shop: TestShop) {
     shop.operator().await;
     for (email, address) in [("operator@example.com", "192.0.2.1"), ("nobody@example.com", "192.0.2.2")] {
         for _ in 0..5 {
@@ -55,18 +55,22 @@ async fn wrong_passwords_make_a_client_pause_longer_and_longer(shop: TestShop) {
         for expected in [1, 2, 4, 8, 16] {
             assert_eq!(pause(&sign_in(&shop, address, email, PASSWORD).await), expected, "{email}");
             shop.clock.advance(Duration::seconds(expected) - Duration::milliseconds(1));
-            assert_eq!(pause(&sign_in(&shop, address, email, "wrong password").await), 1, "a refusal counts nothing");
+            assert_eq!(
+                pause(&sign_in(&shop, address, email, "wrong password").await),
+                1,
+                "a rejected attempt does not count"
+            );
             shop.clock.advance(Duration::milliseconds(1));
             assert_eq!(sign_in(&shop, address, email, "wrong password").await.status, StatusCode::UNAUTHORIZED);
         }
     }
     shop.clock.advance(Duration::seconds(32));
     let answer = sign_in(&shop, "192.0.2.1", "operator@example.com", PASSWORD).await;
-    assert_eq!(answer.status, StatusCode::CREATED, "after the pause the right password is right");
+    assert_eq!(answer.status, StatusCode::CREATED, "after the pause the correct password works");
     shop.clock.advance(Duration::hours(1));
     for _ in 0..5 {
         let answer = sign_in(&shop, "192.0.2.2", "nobody@example.com", "wrong password").await;
-        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "an hour later everything is forgotten");
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "after an hour the count has expired");
     }
 }
 
@@ -103,10 +107,10 @@ async fn many_clients_cannot_try_many_passwords_on_one_account(shop: TestShop) {
             tried += usize::from(answer.status == StatusCode::UNAUTHORIZED);
         }
     }
-    assert_eq!(tried, 50, "from then on each client has one attempt");
+    assert_eq!(tried, 50, "from then on, each client has one attempt");
 }
 
-async fn a_crowd_of_guesses_at_once_gets_no_more_than_one_after_the_other(shop: TestShop) {
+async fn concurrent_guesses_get_no_more_attempts_than_sequential_ones(shop: TestShop) {
     let guesses = (0..16).map(|number| {
         let mut client = shop.client();
         let body = json!({"email": ADA, "password": format!("guess {number}")}).to_string();
@@ -120,7 +124,7 @@ async fn a_crowd_of_guesses_at_once_gets_no_more_than_one_after_the_other(shop: 
     assert!((1..=5).contains(&tried), "{tried} of 16 at once");
 }
 
-async fn the_pages_say_when_to_try_again_and_keep_the_form(shop: TestShop) {
+async fn the_pages_show_when_to_try_again_and_keep_the_form(shop: TestShop) {
     register(&shop, "198.51.100.1", ADA).await;
     for number in 0..20 {
         sign_in(&shop, "203.0.113.1", &format!("customer-{number}@example.com"), "wrong password").await;

@@ -1,4 +1,4 @@
-//! The auditor itself: books that agree are said to agree, and each kind of corruption is found.
+//! The auditor itself: consistent data has no violations, and each kind of corruption is found.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -16,14 +16,14 @@ use shopease_shop::testing::fixtures::{self, eur};
 
 use crate::harness::{TestShop, both_stores, text};
 
-both_stores!(every_kind_of_corruption_is_found, an_order_that_is_open_is_only_wrong_when_all_should_be_settled);
+both_stores!(every_kind_of_corruption_is_found, an_open_order_is_a_violation_only_if_all_should_be_settled);
 
-/// What a store keeps, to be falsified. Gives three records a page.
+/// The records of a store, to be corrupted. Returns three records per page.
 #[derive(Clone)]
-struct Books(Vec<AuditRecord>);
+struct Records(Vec<AuditRecord>);
 
 #[async_trait]
-impl AuditStore for Books {
+impl AuditStore for Records {
     async fn audit_page(&self, from: Option<&str>) -> Result<AuditPage, StoreError> {
         let from: usize = from.map_or(Ok(0), str::parse).map_err(StoreError::corrupt)?;
         let to = self.0.len().min(from + 3);
@@ -31,7 +31,7 @@ impl AuditStore for Books {
     }
 }
 
-impl Books {
+impl Records {
     /// Changes the order that a buyer placed.
     fn order(&mut self, buyer: &str, change: impl FnOnce(&mut Order)) {
         let owner = fixtures::visitor(buyer);
@@ -66,7 +66,7 @@ impl Books {
     }
 }
 
-/// A shop that has seen everything: Ada paid, Grace was declined, Alan got a part back, Joan cancelled.
+/// A shop with all kinds of orders: Ada's is paid, Grace's declined, Alan's partially refunded, Joan's canceled.
 async fn seasoned(shop: &TestShop) {
     shop.sell(&fixtures::product("kettle").build(), 20).await;
     let mut operator = shop.operator().await;
@@ -91,20 +91,20 @@ async fn seasoned(shop: &TestShop) {
     shop.settle().await;
 }
 
-async fn judged(shop: &TestShop, books: &Books) -> AuditReport {
+async fn audit_settled(shop: &TestShop, books: &Records) -> AuditReport {
     audit(books, &shop.provider, true, shop.clock.now()).await.expect("the books are read")
 }
 
-type Falsify = Box<dyn Fn(&mut Books) + Send + Sync>;
+type Corrupt = Box<dyn Fn(&mut Records) + Send + Sync>;
 
 #[expect(clippy::too_many_lines, reason = "a table: one corruption after the other")]
 async fn every_kind_of_corruption_is_found(shop: TestShop) {
     use Invariant::{Announced, Keys, Money, Settled, Stock, Totals};
     seasoned(&shop).await;
     shop.assert_books_agree().await;
-    let books = Books(shop.records().await);
-    assert_eq!(judged(&shop, &books).await.violations, []);
-    let cases: Vec<(&str, Invariant, Falsify)> = vec![
+    let books = Records(shop.records().await);
+    assert_eq!(audit_settled(&shop, &books).await.violations, []);
+    let cases: Vec<(&str, Invariant, Corrupt)> = vec![
         ("a unit too many", Stock, Box::new(|books| books.level(|level| level.available += 1))),
         ("a unit too few", Stock, Box::new(|books| books.level(|level| level.available -= 1))),
         (
@@ -127,11 +127,7 @@ async fn every_kind_of_corruption_is_found(shop: TestShop) {
                 });
             }),
         ),
-        (
-            "a level that is gone",
-            Stock,
-            Box::new(|books| books.0.retain(|record| !matches!(record, AuditRecord::Stock(_)))),
-        ),
+        ("a missing level", Stock, Box::new(|books| books.0.retain(|record| !matches!(record, AuditRecord::Stock(_))))),
         (
             "an order that holds more",
             Stock,
@@ -146,7 +142,7 @@ async fn every_kind_of_corruption_is_found(shop: TestShop) {
             Box::new(|books| books.order("ada", |order| order.fulfillment = FulfillmentState::Returned)),
         ),
         (
-            "a second order under a key",
+            "a second order with a key",
             Keys,
             Box::new(|books| {
                 let second = Order { id: OrderId::derive("second"), ..books.find("ada") };
@@ -170,7 +166,7 @@ async fn every_kind_of_corruption_is_found(shop: TestShop) {
             }),
         ),
         (
-            "a key that names the order of somebody else",
+            "a key of another buyer's order",
             Keys,
             Box::new(|books| {
                 let (ada, alan) = (books.find("ada").id, books.find("alan").id);
@@ -183,7 +179,7 @@ async fn every_kind_of_corruption_is_found(shop: TestShop) {
             }),
         ),
         (
-            "money that is collected for a cancelled order",
+            "a captured payment of a canceled order",
             Money,
             Box::new(|books| {
                 books.order("ada", |order| {
@@ -193,7 +189,7 @@ async fn every_kind_of_corruption_is_found(shop: TestShop) {
             }),
         ),
         (
-            "a cancelled order that says itself that it is paid",
+            "a canceled order whose payment is captured",
             Money,
             Box::new(|books| {
                 books.order("ada", |order| order.state = OrderState::Cancelled);
@@ -204,7 +200,7 @@ async fn every_kind_of_corruption_is_found(shop: TestShop) {
             }),
         ),
         (
-            "a paid order that was never collected",
+            "a paid order whose payment was never captured",
             Money,
             Box::new(|books| {
                 books.order("grace", |order| {
@@ -219,7 +215,7 @@ async fn every_kind_of_corruption_is_found(shop: TestShop) {
             Box::new(|books| books.order("ada", |order| order.payment.intent_id = None)),
         ),
         (
-            "an intent that the provider does not know",
+            "an intent that does not exist at the provider",
             Money,
             Box::new(|books| books.order("ada", |order| order.payment.intent_id = Some("pi_fake_none".to_owned()))),
         ),
@@ -232,7 +228,7 @@ async fn every_kind_of_corruption_is_found(shop: TestShop) {
             }),
         ),
         (
-            "another amount than was collected",
+            "a total that differs from the captured amount",
             Money,
             Box::new(|books| {
                 books.order("ada", |order| {
@@ -242,7 +238,7 @@ async fn every_kind_of_corruption_is_found(shop: TestShop) {
             }),
         ),
         (
-            "a refund that the provider does not know",
+            "a refund that does not exist at the provider",
             Money,
             Box::new(|books| {
                 books.order("ada", |order| {
@@ -256,12 +252,12 @@ async fn every_kind_of_corruption_is_found(shop: TestShop) {
             }),
         ),
         (
-            "a refund that the order does not know",
+            "a refund that is missing in the order",
             Money,
             Box::new(|books| books.order("alan", |order| order.payment.refunds.clear())),
         ),
         (
-            "two refunds with the sum of the one that was made",
+            "two refunds with the sum of one",
             Money,
             Box::new(|books| {
                 books.order("alan", |order| {
@@ -273,14 +269,14 @@ async fn every_kind_of_corruption_is_found(shop: TestShop) {
             }),
         ),
         (
-            "a refund of the same sum that somebody else made",
+            "another refund of the same amount",
             Money,
             Box::new(|books| {
                 books.order("alan", |order| order.payment.refunds[0].id = RefundId::derive("another"));
             }),
         ),
         (
-            "a refund that the bank is said to have returned",
+            "a refund wrongly marked as returned by the bank",
             Money,
             Box::new(|books| {
                 books.order("alan", |order| {
@@ -290,24 +286,24 @@ async fn every_kind_of_corruption_is_found(shop: TestShop) {
             }),
         ),
         (
-            "an order that waits for its payment",
+            "an order with a pending payment",
             Settled,
             Box::new(|books| books.order("grace", |order| order.payment.state = PaymentState::Unknown)),
         ),
         (
-            "a refund that was never done",
+            "a refund that was never completed",
             Settled,
             Box::new(|books| {
                 books.order("alan", |order| order.payment.refunds[0].state = RefundState::Requested);
             }),
         ),
         (
-            "an order that the worker would look at for ever",
+            "an order that stays due forever",
             Settled,
             Box::new(|books| books.order("ada", |order| order.due_at = Some(order.placed_at))),
         ),
         (
-            "an order that nobody was told of",
+            "an order that was not announced",
             Announced,
             Box::new(|books| "order.paid".clone_into(&mut books.placed_of("ada").topic)),
         ),
@@ -320,7 +316,7 @@ async fn every_kind_of_corruption_is_found(shop: TestShop) {
             }),
         ),
         (
-            "a message of an order that is not there",
+            "a message about an order that does not exist",
             Announced,
             Box::new(|books| books.placed_of("ada").subject = OrderId::derive("nobody's").to_string()),
         ),
@@ -341,24 +337,24 @@ async fn every_kind_of_corruption_is_found(shop: TestShop) {
         ),
     ];
     let mut found = BTreeSet::new();
-    for (name, invariant, falsify) in cases {
-        let mut falsified = books.clone();
-        falsify(&mut falsified);
-        let violations = judged(&shop, &falsified).await.violations;
+    for (name, invariant, corrupt) in cases {
+        let mut corrupted = books.clone();
+        corrupt(&mut corrupted);
+        let violations = audit_settled(&shop, &corrupted).await.violations;
         assert!(violations.iter().any(|found| found.invariant == invariant), "{name}: {violations:?}");
         assert!(violations.iter().all(|found| !found.subject.is_empty() && !found.to_string().is_empty()), "{name}");
         found.insert(invariant);
     }
-    assert_eq!(found.len(), 6, "each invariant was broken once");
+    assert_eq!(found.len(), 6, "each invariant was violated");
 }
 
-impl fmt::Debug for Books {
+impl fmt::Debug for Records {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} records", self.0.len())
     }
 }
 
-async fn an_order_that_is_open_is_only_wrong_when_all_should_be_settled(shop: TestShop) {
+async fn an_open_order_is_a_violation_only_if_all_should_be_settled(shop: TestShop) {
     shop.sell(&fixtures::product("kettle").build(), 20).await;
     let mut client = shop.visitor("ada");
     client.add("KETTLE", 2).await;
@@ -369,10 +365,10 @@ async fn an_order_that_is_open_is_only_wrong_when_all_should_be_settled(shop: Te
     };
     assert_eq!(audited(false).await, []);
     assert_eq!(audited(true).await, [Invariant::Settled]);
-    // Behind the shop's back: the provider collects what the order does not know of.
+    // The provider captures a payment without the order.
     let intent_id = shop.orders().await[0].payment.intent_id.clone().expect("an intent");
     shop.settle().await;
     assert_eq!(audited(true).await, []);
     let late = shop.ledger.execute("late", Command::Capture { intent_id });
-    assert!(late.is_err(), "what was given up stays given up: {late:?}");
+    assert!(late.is_err(), "a canceled intent stays canceled: {late:?}");
 }

@@ -1,5 +1,5 @@
-//! What no browser sends to the pages and their forms: one table of requests with the exact status, each answered with a
-//! page, the same on both stores, and nothing changed afterwards. Missing and foreign form tokens are in `security`.
+//! Invalid requests to pages and forms: a table of requests with their exact status. Each gets an HTML page, the same on both stores,
+//! and changes nothing. Missing and foreign form tokens are tested in `security`.
 
 use axum::body::Body;
 use http::{Method, Request, StatusCode, header};
@@ -8,11 +8,11 @@ use shopease_shop::testing::fixtures;
 
 use crate::harness::{Client, TestShop, both_stores};
 
-both_stores!(every_bad_form_is_answered_with_a_page_and_changes_nothing);
+both_stores!(every_bad_form_gets_a_page_and_changes_nothing);
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// Most bytes of a page: a Lambda behind a load balancer may send 1 MB, with base64 a quarter less.
+/// Maximum size of a page: a Lambda function behind a load balancer may send 1 MB, a quarter less with Base64.
 const MAX_PAGE_BYTES: usize = 700 * 1024;
 
 /// One bad request.
@@ -20,12 +20,12 @@ struct Case {
     method: Method,
     path: String,
     content_type: Option<&'static str>,
-    /// Put before the body: what gets a form past the check of its token.
+    /// Prefix of the body with the form token.
     with_token: bool,
     body: Vec<u8>,
     by_operator: bool,
     status: u16,
-    /// What the page has to which the answer leads (303).
+    /// Text of the page to which the response redirects (303).
     shows: Option<&'static str>,
 }
 
@@ -63,7 +63,7 @@ fn quantity_field() -> String {
     format!("quantity-{}", LineItemId::derive("KETTLE"))
 }
 
-/// What every form refuses before it looks at its fields.
+/// What every form rejects before it reads its fields.
 fn any_form() -> Vec<Case> {
     let paths = ["/cart/line-items", "/cart", "/checkout", "/register", "/login", "/logout", "/admin/stock/kettle"];
     let refused = |path: &str| {
@@ -128,7 +128,7 @@ fn cart() -> Vec<Case> {
         add("sku=KETTLE&quantity=0", 422),
         add("sku=KETTLE&quantity=11", 409),
         add("sku=KETTLE&sku=KETTLE&quantity=1", 400),
-        // Without a page to show it on, the problem has one of its own.
+        // Without a product page to show it on, the problem gets its own page.
         form("/cart/line-items", "sku=KETTLE&quantity=-1", 422),
         form("/cart/line-items", "product=..%2Fx&sku=KETTLE&quantity=-1", 422),
         form("/cart/line-items", "product=none&sku=KETTLE&quantity=-1", 404),
@@ -138,13 +138,13 @@ fn cart() -> Vec<Case> {
     cases.extend([
         form("/cart", format!("{line}=11"), 409),
         form("/cart", "quantity-li_01ARZ3NDEKTSV4RRFFQ69G5FAV=1", 404),
-        // Fields and buttons that are none of the form's change nothing.
+        // Unknown fields and buttons are ignored.
         Case {
             shows: Some("up to date"),
             ..form("/cart", "quantity-KETTLE=2&quantity=2&remove=KETTLE&action=steal", 303)
         },
         Case {
-            shows: Some("Taken out of your cart"),
+            shows: Some("Removed from your cart"),
             ..form("/cart", "remove=li_01ARZ3NDEKTSV4RRFFQ69G5FAV&remove=%00", 303)
         },
         request(Method::POST, "/cart/line-items/KETTLE", 404),
@@ -152,7 +152,7 @@ fn cart() -> Vec<Case> {
     cases
 }
 
-/// A whole checkout form, but for one field.
+/// A complete checkout form, except for one field.
 fn order(field: &str, value: &str) -> String {
     let fields = [
         ("email", "ada%40example.com"),
@@ -196,7 +196,7 @@ fn checkout() -> Vec<Case> {
     ] {
         cases.push(form("/checkout", order(field, value), 422));
     }
-    // Refused attempts lead to the review, which shows why.
+    // Rejected attempts redirect to the review, which shows the reason.
     for (field, value) in [
         ("shipping_method", "teleport"),
         ("shipping_method", "express%00"),
@@ -211,7 +211,7 @@ fn checkout() -> Vec<Case> {
     ] {
         cases.push(Case { shows: Some("role=\"alert\""), ..form("/checkout", order(field, value), 303) });
     }
-    // What the review has to give is missing or unreadable: it is shown again, and nothing is ordered.
+    // Fields of the review are missing or invalid: it is shown again, and nothing is ordered.
     for (field, value) in [
         ("shipping_method", ""),
         ("payment_method", ""),
@@ -329,7 +329,7 @@ fn addresses() -> Vec<Case> {
     cases
 }
 
-/// Forms that are shown again with what was typed, which grows five times when it is written as HTML.
+/// Forms that are shown again with their input, which grows up to five times when escaped as HTML.
 fn echoes() -> Vec<Case> {
     let quotes = "\"".repeat(60_000);
     vec![
@@ -349,7 +349,7 @@ fn table() -> Vec<Case> {
     [any_form(), cart(), checkout(), accounts(), stock(), addresses(), echoes()].into_iter().flatten().collect()
 }
 
-/// Sends a case; what is wrong with its answer, if anything.
+/// Sends a case. Returns what is wrong with the response, if anything.
 async fn fault_of(case: &Case, client: &mut Client) -> Option<String> {
     let csrf = Token::parse(&client.token()).expect("a token").csrf();
     let mut body = if case.with_token { format!("csrf={csrf}&").into_bytes() } else { Vec::new() };
@@ -373,7 +373,7 @@ async fn fault_of(case: &Case, client: &mut Client) -> Option<String> {
         return Some(format!("expected {}, found {found:?} {start}", case.status));
     }
     if !text.contains("<h1") || !text.contains("href=\"/\"") {
-        return Some("no heading or no way onward".to_owned());
+        return Some("no heading or no link".to_owned());
     }
     if answer.body.len() > MAX_PAGE_BYTES {
         return Some(format!("a page of {} bytes", answer.body.len()));
@@ -384,7 +384,7 @@ async fn fault_of(case: &Case, client: &mut Client) -> Option<String> {
     None
 }
 
-async fn every_bad_form_is_answered_with_a_page_and_changes_nothing(shop: TestShop) {
+async fn every_bad_form_gets_a_page_and_changes_nothing(shop: TestShop) {
     shop.sell(&fixtures::product("kettle").category("kettle").build(), 10).await;
     let mut visitor = shop.visitor("ada");
     visitor.add("KETTLE", 1).await;

@@ -1,5 +1,5 @@
-//! What no well-behaved client sends to the API: one table of requests with the exact status and kind of problem, the
-//! same on both stores, and nothing changed afterwards. The forms of the pages have their own in `bad_forms`.
+//! Invalid requests to the API: a table of requests with their exact status and problem type, the same on both stores. They change
+//! nothing. Forms of pages are tested in `bad_forms`.
 
 mod table;
 
@@ -19,21 +19,21 @@ use crate::harness::{Client, TestShop, both_stores, text};
 use table::{Case, table};
 
 both_stores!(
-    every_bad_request_has_its_answer_and_changes_nothing,
-    a_body_without_an_end_is_cut_off_at_the_limit,
-    forged_cursors_are_refused_or_end_the_listing,
-    unusual_names_are_names_like_any_other,
+    every_bad_request_gets_its_problem_and_changes_nothing,
+    an_endless_body_is_cut_off_at_the_limit,
+    forged_cursors_are_rejected_or_end_the_listing,
+    unusual_names_work_like_any_other,
     five_hundred_cookies_do_not_hide_the_one_that_counts,
-    credentials_that_are_none_make_a_visitor,
-    totals_near_the_limit_are_exact_or_refused,
-    stock_near_the_limit_is_exact_or_refused,
+    invalid_credentials_give_a_new_visitor,
+    totals_near_the_limit_are_exact_or_rejected,
+    stock_near_the_limit_is_exact_or_rejected,
 );
 
 const LINE_ITEMS: &str = "/api/v1/cart/line-items";
 const CHECKOUT: &str = "/api/v1/checkout";
 const CORRECTIONS: &str = "/api/v1/admin/stock-corrections";
 
-/// Sends a case; what is wrong with its answer, if anything.
+/// Sends a case. Returns what is wrong with the response, if anything.
 async fn fault_of(case: &Case, client: &mut Client) -> Option<String> {
     let mut request = Request::builder().method(&case.method).uri(&case.path);
     for (name, value) in &case.headers {
@@ -54,7 +54,7 @@ async fn fault_of(case: &Case, client: &mut Client) -> Option<String> {
     None
 }
 
-async fn every_bad_request_has_its_answer_and_changes_nothing(shop: TestShop) {
+async fn every_bad_request_gets_its_problem_and_changes_nothing(shop: TestShop) {
     shop.sell(&fixtures::product("kettle").build(), 1000).await;
     shop.sell(&fixtures::product("lamp").build(), 10).await;
     let mut visitor = shop.visitor("ada");
@@ -77,12 +77,12 @@ async fn every_bad_request_has_its_answer_and_changes_nothing(shop: TestShop) {
     assert_eq!(not_allowed.header("allow"), "POST");
 }
 
-async fn a_body_without_an_end_is_cut_off_at_the_limit(shop: TestShop) {
+async fn an_endless_body_is_cut_off_at_the_limit(shop: TestShop) {
     const CHUNK_BYTES: usize = 64 * 1024;
     for (path, content_type) in [(LINE_ITEMS, "application/json"), ("/login", "application/x-www-form-urlencoded")] {
         let taken = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&taken);
-        // 20 MB in chunks, as a client sends them that does not say how much is to come.
+        // 20 MB in chunks, from a client that does not send the length.
         let chunks = stream::iter(0..320).map(move |_| {
             count.fetch_add(1, Ordering::SeqCst);
             Ok::<_, Infallible>(vec![b' '; CHUNK_BYTES])
@@ -95,7 +95,7 @@ async fn a_body_without_an_end_is_cut_off_at_the_limit(shop: TestShop) {
     }
 }
 
-async fn forged_cursors_are_refused_or_end_the_listing(shop: TestShop) {
+async fn forged_cursors_are_rejected_or_end_the_listing(shop: TestShop) {
     for handle in ["kettle", "lamp"] {
         shop.sell(&fixtures::product(handle).build(), 10).await;
     }
@@ -112,9 +112,9 @@ async fn forged_cursors_are_refused_or_end_the_listing(shop: TestShop) {
         "/api/v1/admin/orders?limit=1",
     ] {
         let first = operator.get(listing).await.json();
-        // Eight characters are the six bytes that name the listing; anybody can put a position of their own behind them.
+        // The first eight characters are the six bytes that identify the listing; anyone can append a position.
         let genuine = first["next_cursor"].as_str().unwrap_or("AAAAAAAAAA");
-        // A NUL, many NULs, a megabyte's worth of letters, far too long, `zzz`, `%`, `~~~`.
+        // A NUL, many NULs, very long text, `zzz`, `%`, `~~~`.
         for forged in ["AA", &"AAAA".repeat(100), &"YWFh".repeat(340), &"YWFh".repeat(2_000), "enp6", "JQ", "fn5-"] {
             let answer = operator.get(&format!("{listing}&cursor={}{forged}", &genuine[..8])).await;
             let shown = format!("{listing} {}: {}", &forged[..2], answer.text());
@@ -127,7 +127,7 @@ async fn forged_cursors_are_refused_or_end_the_listing(shop: TestShop) {
     }
 }
 
-async fn unusual_names_are_names_like_any_other(shop: TestShop) {
+async fn unusual_names_work_like_any_other(shop: TestShop) {
     let skus = ["CAFÉ-1", "🫖", "a:b#c|d", "../etc", "%00", "東京 1", "x'; --", "lower", "LOWER"];
     for (number, sku) in skus.into_iter().enumerate() {
         let product = fixtures::product(&format!("växel-東京-{number}")).variants(&[(sku, 100)]).build();
@@ -172,7 +172,7 @@ async fn five_hundred_cookies_do_not_hide_the_one_that_counts(shop: TestShop) {
     }
 }
 
-async fn credentials_that_are_none_make_a_visitor(shop: TestShop) {
+async fn invalid_credentials_give_a_new_visitor(shop: TestShop) {
     shop.sell(&fixtures::product("kettle").build(), 10).await;
     let mut known = shop.visitor("ada");
     known.add("KETTLE", 3).await;
@@ -183,19 +183,19 @@ async fn credentials_that_are_none_make_a_visitor(shop: TestShop) {
         let mut client = shop.client();
         let answer = client.send(request.expect("a request")).await;
         assert_eq!((answer.status, &answer.json()["units"]), (StatusCode::OK, &0.into()), "{token}");
-        assert!(client.token().starts_with("vis_"), "{token}: a fresh token comes back");
+        assert!(client.token().starts_with("vis_"), "{token}: a new token is set");
         let bearer = format!("Bearer {token}");
         let request = Request::get("/api/v1/accounts/me").header(header::AUTHORIZATION, bearer).body(Body::empty());
         let answer = shop.client().send(request.expect("a request")).await;
         assert_eq!(answer.problem(), (401, "sign-in-required".to_owned()), "{token}");
     }
-    // A password in front of the whole site is none of the shop's business.
+    // Basic authentication of a proxy in front of the site is ignored by the shop.
     let answer =
         known.json(Method::GET, "/api/v1/cart", &Value::Null, &[("authorization", "Basic YWRhOnNlY3JldA==")]).await;
     assert_eq!(answer.json()["units"], 3);
 }
 
-async fn totals_near_the_limit_are_exact_or_refused(shop: TestShop) {
+async fn totals_near_the_limit_are_exact_or_rejected(shop: TestShop) {
     for handle in ["yacht", "castle"] {
         let mut product = fixtures::product(handle).build();
         product.variants[0].price = Money::new(i64::MAX, product.variants[0].price.currency);
@@ -216,12 +216,12 @@ async fn totals_near_the_limit_are_exact_or_refused(shop: TestShop) {
         client.add(sku, 1).await;
     }
     let cart = client.cart().await;
-    assert_eq!((&cart["units"], &cart["subtotal"]), (&2.into(), &Value::Null), "a sum that there is not is not shown");
+    assert_eq!((&cart["units"], &cart["subtotal"]), (&2.into(), &Value::Null), "an overflowing sum is not shown");
     assert_eq!(client.check_out("key-2", "card_approved").await.rules(), ["amount_too_large"]);
     assert_eq!(client.get("/cart").await.status, StatusCode::OK);
 }
 
-async fn stock_near_the_limit_is_exact_or_refused(shop: TestShop) {
+async fn stock_near_the_limit_is_exact_or_rejected(shop: TestShop) {
     shop.sell(&fixtures::product("kettle").build(), 1_000_000_000).await;
     let mut operator = shop.operator().await;
     for units in [1, i32::MAX] {
@@ -233,5 +233,5 @@ async fn stock_near_the_limit_is_exact_or_refused(shop: TestShop) {
     assert_eq!(shop.levels("KETTLE").await, (1_000_000_000, 0, 0));
     shop.store.correct_stock(&fixtures::sku("KETTLE"), StockChange::Adjust(-1)).await.expect("one less");
     let more = operator.post(CORRECTIONS, &json!({"sku": "KETTLE", "change": "adjust", "units": 1})).await;
-    assert_eq!(text(&more.json()["sku"]), "KETTLE", "back to the most there can be");
+    assert_eq!(text(&more.json()["sku"]), "KETTLE", "at the maximum");
 }

@@ -1,4 +1,4 @@
-//! `/api/v1/cart`: lines, limits, stock, whose cart it is, idempotency keys.
+//! `/api/v1/cart`: lines, limits, stock, ownership, idempotency keys.
 
 use std::pin::Pin;
 
@@ -10,19 +10,19 @@ use shopease_shop::testing::fixtures;
 use crate::harness::{Answer, Client, TestShop, both_stores, text};
 
 both_stores!(
-    adding_makes_a_line_and_adding_again_makes_it_longer,
-    a_line_is_set_and_taken_out,
+    adding_creates_a_line_and_adding_again_increases_its_quantity,
+    a_line_is_set_and_removed,
     a_line_that_is_not_in_the_cart_is_not_found,
-    more_than_there_is_cannot_be_put_in,
-    a_line_that_became_short_says_how_many_are_left,
-    what_is_not_sold_any_more_is_shown_apart,
+    more_than_the_stock_cannot_be_added,
+    a_line_with_too_little_stock_shows_the_available_units,
+    variants_no_longer_for_sale_are_listed_separately,
     a_cart_has_at_most_fifty_lines_of_999_units,
     a_cart_has_one_currency,
     a_cart_belongs_to_its_token,
     adding_under_a_key_adds_once,
-    a_key_belongs_to_its_visitor_and_is_free_again_after_a_refusal,
-    additions_at_once_are_all_in_the_cart,
-    changes_of_different_lines_at_once_are_all_made,
+    a_key_belongs_to_its_visitor_and_is_free_after_a_rejection,
+    concurrent_additions_are_all_in_the_cart,
+    concurrent_changes_of_different_lines_are_all_made,
 );
 
 const LINE_ITEMS: &str = "/api/v1/cart/line-items";
@@ -45,7 +45,7 @@ fn lines(pairs: &[(&str, u64)]) -> Vec<(String, u64)> {
     pairs.iter().map(|(sku, units)| ((*sku).to_owned(), *units)).collect()
 }
 
-async fn adding_makes_a_line_and_adding_again_makes_it_longer(shop: TestShop) {
+async fn adding_creates_a_line_and_adding_again_increases_its_quantity(shop: TestShop) {
     let mut client = shop_with_stock(&shop).await;
     let empty = client.cart().await;
     assert_eq!(empty, json!({"id": null, "version": 0, "lines": [], "unavailable": [], "units": 0, "subtotal": null}));
@@ -53,7 +53,11 @@ async fn adding_makes_a_line_and_adding_again_makes_it_longer(shop: TestShop) {
     assert_eq!(added.status, StatusCode::CREATED, "{}", added.text());
     assert_eq!(client.add("LAMP", 1).await.status, StatusCode::CREATED);
     let cart = client.add("KETTLE", 1).await.json();
-    assert_eq!(client.cart_lines().await, lines(&[("KETTLE", 3), ("LAMP", 1)]), "in the order of first adding");
+    assert_eq!(
+        client.cart_lines().await,
+        lines(&[("KETTLE", 3), ("LAMP", 1)]),
+        "in the order in which they were first added"
+    );
     assert_eq!((&cart["units"], &cart["version"]), (&4.into(), &3.into()));
     assert_eq!(cart["subtotal"], json!({"amount_minor": 3 * 1990 + 7900, "currency": "EUR"}));
     assert_eq!(cart["lines"][0]["line_total"], json!({"amount_minor": 3 * 1990, "currency": "EUR"}));
@@ -62,7 +66,7 @@ async fn adding_makes_a_line_and_adding_again_makes_it_longer(shop: TestShop) {
     assert_eq!(client.cart().await, cart);
 }
 
-async fn a_line_is_set_and_taken_out(shop: TestShop) {
+async fn a_line_is_set_and_removed(shop: TestShop) {
     let mut client = shop_with_stock(&shop).await;
     client.add("KETTLE", 2).await;
     let cart = client.add("LAMP", 1).await.json();
@@ -87,7 +91,7 @@ async fn a_line_that_is_not_in_the_cart_is_not_found(shop: TestShop) {
     }
 }
 
-async fn more_than_there_is_cannot_be_put_in(shop: TestShop) {
+async fn more_than_the_stock_cannot_be_added(shop: TestShop) {
     let mut client = shop_with_stock(&shop).await;
     let refused = client.add("KETTLE", 6).await;
     assert_eq!(refused.problem(), (409, "out-of-stock".to_owned()));
@@ -95,16 +99,16 @@ async fn more_than_there_is_cannot_be_put_in(shop: TestShop) {
     let cart = client.add("KETTLE", 5).await.json();
     assert_eq!(client.add("KETTLE", 1).await.problem(), (409, "out-of-stock".to_owned()));
     assert_eq!(set(&mut client, &line_path(&cart, 0), 6).await.problem(), (409, "out-of-stock".to_owned()));
-    assert_eq!(client.cart().await, cart, "a refusal changes nothing");
+    assert_eq!(client.cart().await, cart, "a rejection changes nothing");
     assert_eq!(shop.levels("KETTLE").await, (5, 0, 0), "a cart reserves nothing");
     for sku in ["NEVER-SOLD", "kettle"] {
         assert_eq!(client.add(sku, 1).await.rules(), ["not_sold"], "{sku}");
     }
     shop.sell(&fixtures::product("voucher").untracked().build(), 0).await;
-    assert_eq!(client.add("VOUCHER", 999).await.status, StatusCode::CREATED, "what is not counted is never short");
+    assert_eq!(client.add("VOUCHER", 999).await.status, StatusCode::CREATED, "untracked variants are never short");
 }
 
-async fn a_line_that_became_short_says_how_many_are_left(shop: TestShop) {
+async fn a_line_with_too_little_stock_shows_the_available_units(shop: TestShop) {
     let mut client = shop_with_stock(&shop).await;
     client.add("LAMP", 1).await;
     client.add("KETTLE", 4).await;
@@ -118,7 +122,7 @@ async fn a_line_that_became_short_says_how_many_are_left(shop: TestShop) {
     assert_eq!((refused.problem(), &refused.json()["sku"]), ((409, "out-of-stock".to_owned()), &"KETTLE".into()));
 }
 
-async fn what_is_not_sold_any_more_is_shown_apart(shop: TestShop) {
+async fn variants_no_longer_for_sale_are_listed_separately(shop: TestShop) {
     let mut client = shop_with_stock(&shop).await;
     client.add("KETTLE", 1).await;
     client.add("LAMP", 2).await;
@@ -169,7 +173,7 @@ async fn a_cart_has_one_currency(shop: TestShop) {
     assert_eq!(refused.rules(), ["currency_mismatch"]);
     assert_eq!(refused.json()["errors"][0]["cart"], "EUR");
     assert_eq!(client.cart_lines().await, lines(&[("KETTLE", 1)]));
-    // A price that changes its currency while the variant is in the cart stops the sale, not the cart.
+    // If the currency of a price changes while the variant is in the cart, the checkout is blocked, not the cart.
     client.add("LAMP", 1).await;
     shop.sell(&in_dollars("lamp"), 5).await;
     let cart = client.cart().await;
@@ -186,7 +190,7 @@ async fn a_cart_belongs_to_its_token(shop: TestShop) {
     assert_eq!(client.clone().delete(&line_path(&cart, 0)).await.status, StatusCode::OK, "a second tab, the same cart");
     assert_eq!(client.cart().await["units"], 0);
     client.add("LAMP", 1).await;
-    // A program sends the token as a bearer token and is no other visitor.
+    // An API client sends the token as a bearer token and is the same visitor.
     let bearer = format!("Bearer {}", client.token());
     let seen = shop.client().json(Method::GET, "/api/v1/cart", &Value::Null, &[("authorization", &bearer)]).await;
     assert_eq!(seen.json(), client.cart().await);
@@ -200,17 +204,17 @@ async fn adding_under_a_key_adds_once(shop: TestShop) {
     assert_eq!(first.status, StatusCode::CREATED, "{}", first.text());
     client.add("LAMP", 1).await;
     let again = client.post_once(LINE_ITEMS, "key-1", &json!({"quantity": 1, "sku": " KETTLE "})).await;
-    assert_eq!((again.status, again.json()), (first.status, client.cart().await), "the cart as it is now");
+    assert_eq!((again.status, again.json()), (first.status, client.cart().await), "the current cart");
     assert_eq!(client.cart_lines().await, lines(&[("KETTLE", 1), ("LAMP", 1)]));
     let other = client.post_once(LINE_ITEMS, "key-1", &json!({"sku": "KETTLE", "quantity": 2})).await;
     assert_eq!(other.problem(), (422, "idempotency-key-reused".to_owned()));
     assert_eq!(client.post_once(LINE_ITEMS, "key-2", &body).await.status, StatusCode::CREATED);
     assert_eq!(client.cart_lines().await, lines(&[("KETTLE", 2), ("LAMP", 1)]));
-    // The same text at the checkout is another key.
+    // The same text at the checkout is a different key.
     assert_eq!(client.check_out("key-1", "card_approved").await.status, StatusCode::CREATED);
 }
 
-async fn a_key_belongs_to_its_visitor_and_is_free_again_after_a_refusal(shop: TestShop) {
+async fn a_key_belongs_to_its_visitor_and_is_free_after_a_rejection(shop: TestShop) {
     let (mut ada, mut bob) = (shop_with_stock(&shop).await, shop.client());
     let body = json!({"sku": "KETTLE", "quantity": 3});
     assert_eq!(ada.post_once(LINE_ITEMS, "key", &body).await.status, StatusCode::CREATED);
@@ -223,7 +227,7 @@ async fn a_key_belongs_to_its_visitor_and_is_free_again_after_a_refusal(shop: Te
     assert_eq!(bob.cart_lines().await, lines(&[("LAMP", 1), ("KETTLE", 3)]));
 }
 
-/// What happens to each request when all are sent at once.
+/// Sends all requests concurrently.
 async fn at_once(requests: impl IntoIterator<Item = Pin<Box<dyn Future<Output = Answer> + Send>>>) -> Vec<Answer> {
     let requests: Vec<_> = requests.into_iter().map(tokio::spawn).collect();
     let mut answers = Vec::new();
@@ -233,7 +237,7 @@ async fn at_once(requests: impl IntoIterator<Item = Pin<Box<dyn Future<Output = 
     answers
 }
 
-async fn additions_at_once_are_all_in_the_cart(shop: TestShop) {
+async fn concurrent_additions_are_all_in_the_cart(shop: TestShop) {
     let mut client = shop_with_stock(&shop).await;
     shop.stock("KETTLE", 100).await;
     for number in 0..20 {
@@ -257,7 +261,7 @@ async fn additions_at_once_are_all_in_the_cart(shop: TestShop) {
     assert_eq!(lines, expected);
 }
 
-async fn changes_of_different_lines_at_once_are_all_made(shop: TestShop) {
+async fn concurrent_changes_of_different_lines_are_all_made(shop: TestShop) {
     let mut client = shop.client();
     for number in 0..24 {
         shop.sell(&fixtures::product(&format!("cup-{number}")).build(), 9).await;

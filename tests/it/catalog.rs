@@ -1,4 +1,4 @@
-//! `/api/v1/products` and `/api/v1/categories`: listing, searching, paging, validators.
+//! `/api/v1/products` and `/api/v1/categories`: listing, search, pagination, ETags.
 
 use std::collections::BTreeSet;
 
@@ -12,16 +12,16 @@ use time::Duration;
 use crate::harness::{Answer, Client, TestShop, both_stores, text};
 
 both_stores!(
-    listings_have_the_order_that_is_asked_for,
-    searches_find_every_word_and_the_beginning_of_the_last,
+    listings_have_the_requested_order,
+    searches_match_every_word_and_a_prefix_of_the_last,
     a_category_lists_its_own_products_and_an_unknown_one_is_not_found,
     paging_shows_every_product_once,
-    a_cursor_opens_only_the_listing_it_was_given_out_for,
-    what_is_not_active_is_neither_listed_nor_found,
-    a_product_page_tells_what_is_in_stock,
-    an_answer_that_the_client_has_is_not_sent_again,
-    head_answers_like_get_without_a_body,
-    listing_and_product_look_like_this,
+    a_cursor_is_valid_only_for_its_listing,
+    inactive_products_are_neither_listed_nor_found,
+    a_product_has_its_stock,
+    an_unchanged_response_is_not_sent_again,
+    head_responds_like_get_without_a_body,
+    listing_and_product_match_their_snapshots,
 );
 
 /// Five products that differ in title, age, price, category and words.
@@ -63,7 +63,7 @@ async fn list(client: &mut Client, query: &str) -> Vec<String> {
     handles(&client.get(&format!("/api/v1/products?{query}")).await)
 }
 
-async fn listings_have_the_order_that_is_asked_for(shop: TestShop) {
+async fn listings_have_the_requested_order(shop: TestShop) {
     let mut client = stocked(&shop).await;
     let newest = ["kettle", "cafetiere", "lamp", "pen", "teapot"];
     for (query, expected) in [
@@ -78,7 +78,7 @@ async fn listings_have_the_order_that_is_asked_for(shop: TestShop) {
     }
 }
 
-async fn searches_find_every_word_and_the_beginning_of_the_last(shop: TestShop) {
+async fn searches_match_every_word_and_a_prefix_of_the_last(shop: TestShop) {
     let mut client = stocked(&shop).await;
     for (query, expected) in [
         ("q=kettle", vec!["kettle"]),
@@ -87,7 +87,7 @@ async fn searches_find_every_word_and_the_beginning_of_the_last(shop: TestShop) 
         ("q=CAFETI%C3%88RE", vec!["cafetiere"]),
         ("q=desk+la", vec!["lamp"]),
         ("q=iron+tea", vec!["teapot"]),
-        // The title counts more than a tag.
+        // The title has more weight than a tag.
         ("q=iron", vec!["teapot", "lamp"]),
         ("q=iron&sort=-price", vec!["lamp", "teapot"]),
         ("q=tea&category=kitchen&sort=price", vec!["teapot", "kettle"]),
@@ -98,7 +98,7 @@ async fn searches_find_every_word_and_the_beginning_of_the_last(shop: TestShop) 
     ] {
         assert_eq!(list(&mut client, query).await, expected, "{query}");
     }
-    // Blanks are no search.
+    // Spaces are not a search.
     assert_eq!(list(&mut client, "q=+&sort=title").await.len(), 5);
     assert_eq!(client.get("/api/v1/products?sort=relevance").await.rules(), ["invalid_value"]);
 }
@@ -142,10 +142,10 @@ async fn paging_shows_every_product_once(shop: TestShop) {
         let whole = list(&mut client, query).await;
         assert_eq!(pages(&mut client, &format!("{query}&limit=1")).await.concat(), whole, "{query}");
     }
-    assert_eq!(pages(&mut client, "limit=5").await.len(), 1, "a full last page has no next");
+    assert_eq!(pages(&mut client, "limit=5").await.len(), 1, "a full last page has no next page");
 }
 
-async fn a_cursor_opens_only_the_listing_it_was_given_out_for(shop: TestShop) {
+async fn a_cursor_is_valid_only_for_its_listing(shop: TestShop) {
     let mut client = stocked(&shop).await;
     let page = client.get("/api/v1/products?sort=title&limit=2").await.json();
     let cursor = text(&page["next_cursor"]);
@@ -156,7 +156,7 @@ async fn a_cursor_opens_only_the_listing_it_was_given_out_for(shop: TestShop) {
     }
 }
 
-async fn what_is_not_active_is_neither_listed_nor_found(shop: TestShop) {
+async fn inactive_products_are_neither_listed_nor_found(shop: TestShop) {
     let mut client = stocked(&shop).await;
     for status in [ProductStatus::Draft, ProductStatus::Archived] {
         let lamp = fixtures::product("lamp").title("Desk lamp").category("office").status(status).build();
@@ -170,7 +170,7 @@ async fn what_is_not_active_is_neither_listed_nor_found(shop: TestShop) {
     assert_eq!(client.get("/api/v1/products/never-there").await.problem(), (404, "not-found".to_owned()));
 }
 
-async fn a_product_page_tells_what_is_in_stock(shop: TestShop) {
+async fn a_product_has_its_stock(shop: TestShop) {
     let variants = [("BAG-S", 3000), ("BAG-L", 4000)];
     shop.sell(&fixtures::product("bag").variants(&variants).option("Size", &["S", "L"]).build(), 2).await;
     shop.sell(&fixtures::product("voucher").untracked().build(), 0).await;
@@ -183,14 +183,14 @@ async fn a_product_page_tells_what_is_in_stock(shop: TestShop) {
     };
     assert_eq!(stock(&bag), [(false.into(), 0.into()), (true.into(), 2.into())]);
     let voucher = client.get("/api/v1/products/voucher").await.json();
-    assert_eq!(stock(&voucher), [(true.into(), Value::Null)], "not counted, so never short");
+    assert_eq!(stock(&voucher), [(true.into(), Value::Null)], "untracked, so never short");
 }
 
 async fn get_if_none_match(client: &mut Client, path: &str, tags: &str) -> Answer {
     client.send(Request::get(path).header(header::IF_NONE_MATCH, tags).body(Body::empty()).expect("a request")).await
 }
 
-async fn an_answer_that_the_client_has_is_not_sent_again(shop: TestShop) {
+async fn an_unchanged_response_is_not_sent_again(shop: TestShop) {
     let mut client = stocked(&shop).await;
     for path in ["/api/v1/products?sort=title", "/api/v1/products/pen", "/api/v1/categories", "/api/openapi.json"] {
         let first = client.get(path).await;
@@ -213,11 +213,11 @@ async fn an_answer_that_the_client_has_is_not_sent_again(shop: TestShop) {
     let before = client.get("/api/v1/products/pen").await;
     shop.stock("PEN", 1).await;
     let after = get_if_none_match(&mut client, "/api/v1/products/pen", before.header("etag")).await;
-    assert_eq!(after.status, StatusCode::OK, "what has changed is sent");
+    assert_eq!(after.status, StatusCode::OK, "a changed response is sent");
     assert_eq!(client.cookies.len(), 0, "browsing the catalog needs no cookie");
 }
 
-async fn head_answers_like_get_without_a_body(shop: TestShop) {
+async fn head_responds_like_get_without_a_body(shop: TestShop) {
     let mut client = stocked(&shop).await;
     for path in [
         "/api/v1/products?limit=1",
@@ -237,7 +237,7 @@ async fn head_answers_like_get_without_a_body(shop: TestShop) {
     }
 }
 
-async fn listing_and_product_look_like_this(shop: TestShop) {
+async fn listing_and_product_match_their_snapshots(shop: TestShop) {
     let mut client = stocked(&shop).await;
     let bag = fixtures::product("bag")
         .title("Market bag")

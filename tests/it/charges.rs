@@ -1,5 +1,5 @@
-//! What can be charged, and what goes back, with Stripe as the provider: limits are told before anybody pays, refunds are the
-//! provider's as much as the shop's. And what a cart says that cannot be ordered.
+//! Charges and refunds with Stripe as the provider: limits are reported before payment, and refunds made at Stripe are booked like
+//! the shop's own. Also carts that cannot be ordered.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::stripe_double::Stripe;
 
 const CARD: &str = "pm_card_visa";
 
-/// A shop that is paid by Stripe.
+/// A shop with Stripe as the payment provider.
 struct Scene {
     shop: TestShop,
     stripe: Stripe,
@@ -56,7 +56,7 @@ impl Scene {
     }
 }
 
-/// Something that is not shipped.
+/// A product that needs no shipping.
 fn priced(handle: &str, minor: i64, currency: &str) -> Product {
     let mut product = fixtures::product(handle).build();
     product.variants[0].price = Money::new(minor, currency.parse::<Currency>().expect("a currency"));
@@ -73,7 +73,7 @@ async fn quote(client: &mut Client) -> Answer {
     client.post("/api/v1/checkout/quote", &json!({"country": "DE"})).await
 }
 
-/// The review page, or why there is none.
+/// The review page, or the page shown instead.
 async fn review(client: &mut Client) -> Answer {
     let csrf = client.get("/checkout").await.hidden("csrf");
     let to = address();
@@ -93,28 +93,28 @@ async fn review(client: &mut Client) -> Answer {
     if review.status == StatusCode::SEE_OTHER { client.get(review.header("location")).await } else { review }
 }
 
-/// Where a form leads to.
+/// The page that a form redirects to.
 async fn follow(client: &mut Client, path: &str, fields: &[(&str, &str)]) -> Answer {
     let sent = client.form(path, fields).await;
     assert_eq!(sent.status, StatusCode::SEE_OTHER, "{}", sent.text());
     client.get(sent.header("location")).await
 }
 
-async fn what_others_refunded_at_stripe_is_booked_and_the_shops_own_requested(store: SharedStore) {
+async fn refunds_made_at_stripe_are_booked_and_the_shops_own_are_requested(store: SharedStore) {
     let scene = Scene::open(store).await;
     let mut client = scene.with(2_000, "EUR").await;
     let placed = order(&mut client, "k").await;
     assert_eq!(placed.status, StatusCode::CREATED, "{}", placed.text());
     let id = text(&placed.json()["id"]);
     let path = format!("/api/v1/orders/{id}");
-    // The event is of a refund, which does not name the order: its intent does.
+    // The event is about a refund, which does not contain the order; its intent does.
     assert_eq!(scene.webhook(&scene.stripe.refund_in_dashboard(700)).await, StatusCode::NO_CONTENT);
     let order = client.get(&path).await.json();
     assert_eq!(
         (&order["refunds"][0]["source"], &order["refundable"]["amount_minor"]),
         (&json!("provider"), &json!(1_300))
     );
-    // The same sum by the shop: asked for, although the amounts agree.
+    // The same amount refunded by the shop is requested, although the amounts are equal.
     let mut operator = scene.shop.operator().await;
     let seven = json!({"amount": {"amount_minor": 700, "currency": "EUR"}});
     let refunds = format!("/api/v1/admin/orders/{id}/refunds");
@@ -137,7 +137,7 @@ async fn what_others_refunded_at_stripe_is_booked_and_the_shops_own_requested(st
     scene.assert_books_agree().await;
 }
 
-async fn a_dispute_at_stripe_is_a_state_of_the_order(store: SharedStore) {
+async fn a_dispute_at_stripe_is_shown_in_the_order(store: SharedStore) {
     let scene = Scene::open(store).await;
     let mut client = scene.with(2_000, "EUR").await;
     let id = text(&order(&mut client, "k").await.json()["id"]);
@@ -151,7 +151,7 @@ async fn a_dispute_at_stripe_is_a_state_of_the_order(store: SharedStore) {
     assert_eq!(scene.shop.topics().await, told);
 }
 
-async fn a_total_that_stripe_takes_from_no_card_is_said_before_paying(store: SharedStore) {
+async fn a_total_that_stripe_cannot_charge_is_reported_before_payment(store: SharedStore) {
     let scene = Scene::open(store).await;
     let mut client = scene.with(49, "EUR").await;
     for refused in [quote(&mut client).await, order(&mut client, "k").await] {
@@ -160,14 +160,14 @@ async fn a_total_that_stripe_takes_from_no_card_is_said_before_paying(store: Sha
         assert_eq!(rule["amount"], json!({"amount_minor": 50, "currency": "EUR"}), "{rule}");
     }
     let page = review(&mut client).await;
-    assert!(page.text().contains("smallest total that this shop can charge is €0.50"), "{}", page.text());
-    assert!(!page.text().contains("bank"), "it is no refusal of a bank");
+    assert!(page.text().contains("the minimum for an order is €0.50"), "{}", page.text());
+    assert!(!page.text().contains("bank"), "it is not a decline of the bank");
     assert_eq!(scene.stripe.intents(), 0, "nothing was tried");
     assert_eq!(client.add("VOUCHER", 1).await.status, StatusCode::CREATED);
     assert_eq!(order(&mut client, "k").await.status, StatusCode::CREATED, "0.98 can be charged");
 }
 
-async fn totals_of_three_decimals_can_be_paid_and_are_shown_as_they_are_charged(store: SharedStore) {
+async fn totals_with_three_decimals_are_shown_as_charged(store: SharedStore) {
     let scene = Scene::open(store).await;
     for (number, currency) in ["KWD", "BHD", "JOD", "OMR", "TND"].into_iter().enumerate() {
         let (handle, sku) = (format!("thing-{number}"), format!("THING-{number}"));
@@ -199,7 +199,7 @@ async fn scene_operator(scene: &Scene) -> Client {
     scene.shop.operator().await
 }
 
-async fn a_cart_of_two_currencies_says_so_and_offers_no_checkout(shop: TestShop) {
+async fn a_cart_with_two_currencies_explains_it_and_offers_no_checkout(shop: TestShop) {
     shop.sell(&fixtures::product("kettle").build(), 10).await;
     shop.sell(&priced("tea", 900, "JPY"), 10).await;
     let mut owner = shop.client();
@@ -212,7 +212,7 @@ async fn a_cart_of_two_currencies_says_so_and_offers_no_checkout(shop: TestShop)
     let flags: Vec<_> = cart["lines"].as_array().expect("lines").iter().map(|line| &line["other_currency"]).collect();
     assert_eq!((flags, &cart["subtotal"]), (vec![&json!(false), &json!(true)], &Value::Null), "{cart}");
     let page = guest.get("/cart").await.text();
-    assert!(page.contains("Priced in JPY, while your cart is in EUR"), "{page}");
+    assert!(page.contains("This item is priced in JPY, but your cart is in EUR"), "{page}");
     assert!(!page.contains("value=\"checkout\""), "{page}");
     assert_eq!(guest.get("/checkout").await.header("location"), "/cart");
     for refused in [quote(&mut guest).await, guest.check_out("k", "card_approved").await] {
@@ -223,7 +223,7 @@ async fn a_cart_of_two_currencies_says_so_and_offers_no_checkout(shop: TestShop)
     assert!(guest.get("/cart").await.text().contains("value=\"checkout\""));
 }
 
-async fn where_nothing_is_shipped_is_said_in_words(shop: TestShop) {
+async fn a_missing_shipping_price_is_explained(shop: TestShop) {
     let mut shipped = priced("tea", 9_000, "KRW");
     shipped.variants[0].requires_shipping = true;
     shop.sell(&shipped, 10).await;
@@ -238,7 +238,7 @@ async fn where_nothing_is_shipped_is_said_in_words(shop: TestShop) {
     assert!(page.text().contains("there is no shipping price in KRW"), "{}", page.text());
 }
 
-async fn who_is_refused_at_the_bank_tries_another_card_with_the_details_kept(shop: TestShop) {
+async fn after_a_decline_at_the_bank_the_details_are_kept_for_another_card(shop: TestShop) {
     shop.sell(&fixtures::product("kettle").build(), 10).await;
     let mut client = shop.visitor("ada");
     client.add("KETTLE", 2).await;
@@ -250,7 +250,7 @@ async fn who_is_refused_at_the_bank_tries_another_card_with_the_details_kept(sho
     let back = client.get(&format!("/orders/{id}/payment?key={key}")).await;
     assert_eq!(back.status, StatusCode::SEE_OTHER);
     let page = client.get(back.header("location")).await;
-    assert!(page.text().contains("Your bank said no. Your cart is as it was."), "{}", page.text());
+    assert!(page.text().contains("Your payment was declined. Your cart is unchanged."), "{}", page.text());
     assert!(page.text().contains("Try another card"), "{}", page.text());
     let names =
         ["csrf", "email", "name", "line1", "line2", "city", "region", "postal_code", "country", "shipping_method"];
@@ -264,16 +264,16 @@ async fn who_is_refused_at_the_bank_tries_another_card_with_the_details_kept(sho
 }
 
 both_stores!(
-    a_cart_of_two_currencies_says_so_and_offers_no_checkout,
-    where_nothing_is_shipped_is_said_in_words,
-    who_is_refused_at_the_bank_tries_another_card_with_the_details_kept,
+    a_cart_with_two_currencies_explains_it_and_offers_no_checkout,
+    a_missing_shipping_price_is_explained,
+    after_a_decline_at_the_bank_the_details_are_kept_for_another_card,
 );
 
 on_stores!(
     stripe_on_dynamodb,
     stripe_on_postgres;
-    what_others_refunded_at_stripe_is_booked_and_the_shops_own_requested,
-    a_dispute_at_stripe_is_a_state_of_the_order,
-    a_total_that_stripe_takes_from_no_card_is_said_before_paying,
-    totals_of_three_decimals_can_be_paid_and_are_shown_as_they_are_charged,
+    refunds_made_at_stripe_are_booked_and_the_shops_own_are_requested,
+    a_dispute_at_stripe_is_shown_in_the_order,
+    a_total_that_stripe_cannot_charge_is_reported_before_payment,
+    totals_with_three_decimals_are_shown_as_charged,
 );

@@ -1,5 +1,5 @@
-//! `/api/v1/checkout` and `/api/v1/orders`: quotes, orders, refusals, who may see an order. What happens when many order
-//! at once is in `checkout_races`, when the provider is silent in `checkout_resumed`.
+//! `/api/v1/checkout` and `/api/v1/orders`: quotes, orders, rejections, access to orders. Concurrent orders are tested in
+//! `checkout_races`, interrupted checkouts in `checkout_resumed`.
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -10,20 +10,20 @@ use time::Duration;
 use crate::harness::{Answer, Client, TestShop, both_stores, order_with, text};
 
 both_stores!(
-    a_quote_follows_the_place,
-    a_quote_offers_every_delivery_and_prices_the_chosen_one,
-    dear_goods_ship_free,
-    what_cannot_be_quoted_is_refused,
-    an_order_is_paid_sold_and_gone_from_the_cart,
-    a_declined_card_leaves_everything_as_it_was,
+    a_quote_depends_on_the_destination,
+    a_quote_offers_every_shipping_method_and_prices_the_chosen_one,
+    expensive_orders_ship_free,
+    carts_that_cannot_be_quoted_are_rejected,
+    an_order_is_paid_sold_and_removed_from_the_cart,
+    a_declined_card_changes_nothing,
     a_total_that_changed_orders_nothing,
-    prices_of_the_client_count_for_nothing,
-    an_order_needs_a_key_and_a_whole_address,
-    a_repeated_request_gets_the_first_answer,
-    a_key_of_somebody_else_opens_nothing,
-    an_order_opens_for_its_buyer_its_key_and_operators,
+    prices_sent_by_the_client_are_ignored,
+    an_order_needs_a_key_and_a_complete_address,
+    a_repeated_request_returns_the_first_order,
+    another_buyers_key_gives_no_access,
+    an_order_is_readable_by_its_buyer_its_access_key_and_operators,
     orders_are_listed_newest_first_and_each_once,
-    what_is_not_counted_is_sold_without_stock,
+    untracked_variants_are_sold_without_stock,
 );
 
 const QUOTE: &str = "/api/v1/checkout/quote";
@@ -51,16 +51,16 @@ fn ids(offers: &Value) -> Vec<String> {
     offers.as_array().expect("offers").iter().map(|offer| text(&offer["id"])).collect()
 }
 
-async fn a_quote_follows_the_place(shop: TestShop) {
+async fn a_quote_depends_on_the_destination(shop: TestShop) {
     let mut client = with_kettle(&shop).await;
     let mut book = fixtures::product("book").price(1070).build();
     book.variants[0].tax_class = TaxClass::Reduced;
     shop.sell(&book, 5).await;
     client.add("BOOK", 1).await;
     let germany = quote(&mut client, json!({"country": "DE"})).await;
-    assert_eq!((&germany["subtotal"], &germany["total"]), (&eur(3060), &eur(3060 + 490)), "prices contain the tax");
+    assert_eq!((&germany["subtotal"], &germany["total"]), (&eur(3060), &eur(3060 + 490)), "prices include tax");
     assert_eq!(germany["prices_include_tax"], true);
-    // 19 % of the kettle and its shipping, 7 % of the book.
+    // 19% of the kettle and its shipping, 7% of the book.
     let taxes = json!([
         {"title": "VAT", "rate_ppm": 190_000, "amount": eur(396)},
         {"title": "VAT (reduced)", "rate_ppm": 70_000, "amount": eur(70)},
@@ -72,10 +72,10 @@ async fn a_quote_follows_the_place(shop: TestShop) {
     assert_eq!(california["shipping"]["id"], "international");
     let oregon = quote(&mut client, json!({"country": "US", "region": "OR"})).await;
     assert_eq!((&oregon["tax_lines"], &oregon["tax_total"]), (&json!([]), &eur(0)));
-    assert_eq!(shop.levels("KETTLE").await, (10, 0, 0), "a quote holds nothing");
+    assert_eq!(shop.levels("KETTLE").await, (10, 0, 0), "a quote reserves nothing");
 }
 
-async fn a_quote_offers_every_delivery_and_prices_the_chosen_one(shop: TestShop) {
+async fn a_quote_offers_every_shipping_method_and_prices_the_chosen_one(shop: TestShop) {
     let mut client = with_kettle(&shop).await;
     let first = quote(&mut client, json!({"country": "DE"})).await;
     assert_eq!(ids(&first["shipping_offers"]), ["standard", "express"]);
@@ -88,7 +88,7 @@ async fn a_quote_offers_every_delivery_and_prices_the_chosen_one(shop: TestShop)
     assert_eq!(refused.rules(), ["shipping_not_offered"]);
 }
 
-async fn dear_goods_ship_free(shop: TestShop) {
+async fn expensive_orders_ship_free(shop: TestShop) {
     let mut client = with_kettle(&shop).await;
     client.add("KETTLE", 3).await;
     let quoted = quote(&mut client, json!({"country": "DE"})).await;
@@ -97,7 +97,7 @@ async fn dear_goods_ship_free(shop: TestShop) {
     assert_eq!(express["shipping"]["price"], eur(1290), "only the standard shipping");
 }
 
-async fn what_cannot_be_quoted_is_refused(shop: TestShop) {
+async fn carts_that_cannot_be_quoted_are_rejected(shop: TestShop) {
     let mut client = shop.client();
     assert_eq!(client.post(QUOTE, &json!({"country": "DE"})).await.rules(), ["empty_cart"]);
     assert_eq!(client.check_out("k", "card_approved").await.rules(), ["empty_cart"]);
@@ -111,7 +111,7 @@ async fn what_cannot_be_quoted_is_refused(shop: TestShop) {
     assert_eq!(client.check_out("k", "card_approved").await.rules(), ["shipping_not_offered"]);
 }
 
-async fn an_order_is_paid_sold_and_gone_from_the_cart(shop: TestShop) {
+async fn an_order_is_paid_sold_and_removed_from_the_cart(shop: TestShop) {
     let mut client = with_kettle(&shop).await;
     client.add("KETTLE", 1).await;
     let answer = client.check_out("key", "card_approved").await;
@@ -132,7 +132,7 @@ async fn an_order_is_paid_sold_and_gone_from_the_cart(shop: TestShop) {
     assert_eq!(client.check_out("key-2", "card_approved").await.rules(), ["empty_cart"]);
 }
 
-async fn a_declined_card_leaves_everything_as_it_was(shop: TestShop) {
+async fn a_declined_card_changes_nothing(shop: TestShop) {
     let mut client = with_kettle(&shop).await;
     for (key, card, code) in
         [("one", "card_declined", "card_declined"), ("two", "card_insufficient_funds", "insufficient_funds")]
@@ -168,14 +168,14 @@ async fn a_total_that_changed_orders_nothing(shop: TestShop) {
     assert_eq!((shop.levels("KETTLE").await, shop.topics().await.len()), ((10, 0, 0), 0));
     order["expected_total"] = eur(2090 + 490);
     let placed = client.post_once(CHECKOUT, "key", &order).await;
-    assert_eq!(placed.status, StatusCode::CREATED, "a refusal before the order does not use the key up");
+    assert_eq!(placed.status, StatusCode::CREATED, "a rejection before the order does not use up the key");
     assert_eq!(placed.json()["total"], eur(2580));
 }
 
-async fn prices_of_the_client_count_for_nothing(shop: TestShop) {
+async fn prices_sent_by_the_client_are_ignored(shop: TestShop) {
     let mut client = with_kettle(&shop).await;
     let cheap = eur(1);
-    // Unknown fields are ignored: a client of the next release may send more than this one reads.
+    // Unknown fields are ignored: a client of the next release may send them.
     let line = json!({"sku": "KETTLE", "quantity": 1, "price": cheap, "unit_price": cheap, "line_total": cheap});
     let cart = client.post("/api/v1/cart/line-items", &line).await.json();
     assert_eq!((&cart["lines"][0]["unit_price"], &cart["subtotal"]), (&eur(1990), &eur(2 * 1990)));
@@ -195,7 +195,7 @@ async fn prices_of_the_client_count_for_nothing(shop: TestShop) {
     assert_eq!(shop.levels("KETTLE").await, (8, 0, 2));
 }
 
-async fn an_order_needs_a_key_and_a_whole_address(shop: TestShop) {
+async fn an_order_needs_a_key_and_a_complete_address(shop: TestShop) {
     let mut client = with_kettle(&shop).await;
     let keyless = client.post(CHECKOUT, &order_with("card_approved")).await;
     assert_eq!(keyless.problem(), (400, "malformed-request".to_owned()));
@@ -211,18 +211,18 @@ async fn an_order_needs_a_key_and_a_whole_address(shop: TestShop) {
     fields.sort();
     assert_eq!(fields, ["shipping_address.city", "shipping_address.line2", "shipping_address.name"], "all at once");
     let mut order = order_with("4242424242424242");
-    assert_eq!(client.post_once(CHECKOUT, "key", &order).await.rules(), ["invalid_value"], "card numbers are refused");
+    assert_eq!(client.post_once(CHECKOUT, "key", &order).await.rules(), ["invalid_value"], "card numbers are rejected");
     order["payment_method"] = "card_approved".into();
     order["shipping_method"] = "teleport".into();
     assert_eq!(client.post_once(CHECKOUT, "key", &order).await.rules(), ["shipping_not_offered"]);
     assert_eq!((shop.levels("KETTLE").await, shop.topics().await.len()), ((10, 0, 0), 0));
 }
 
-async fn a_repeated_request_gets_the_first_answer(shop: TestShop) {
+async fn a_repeated_request_returns_the_first_order(shop: TestShop) {
     let mut client = with_kettle(&shop).await;
     let first = client.check_out("key", "card_approved").await;
     assert_eq!(first.status, StatusCode::CREATED);
-    // Whatever has changed since: the price, the stock, the cart, the day.
+    // Regardless of changes since: price, stock, cart, date.
     shop.sell(&fixtures::product("kettle").price(9900).build(), 0).await;
     client.add("KETTLE", 2).await;
     shop.stock("KETTLE", 0).await;
@@ -238,12 +238,12 @@ async fn a_repeated_request_gets_the_first_answer(shop: TestShop) {
     assert_eq!(client.cart_lines().await, [("KETTLE".to_owned(), 2)], "the new cart is left alone");
 }
 
-async fn a_key_of_somebody_else_opens_nothing(shop: TestShop) {
+async fn another_buyers_key_gives_no_access(shop: TestShop) {
     let mut ada = with_kettle(&shop).await;
     let order = ada.check_out("key", "card_approved").await.json();
     let mut eve = shop.client();
     let answer = eve.check_out("key", "card_approved").await;
-    assert_eq!(answer.rules(), ["empty_cart"], "no answer of another buyer");
+    assert_eq!(answer.rules(), ["empty_cart"], "not another buyer's response");
     eve.add("KETTLE", 1).await;
     let own = eve.check_out("key", "card_approved").await;
     assert_eq!(own.status, StatusCode::CREATED);
@@ -251,7 +251,7 @@ async fn a_key_of_somebody_else_opens_nothing(shop: TestShop) {
     assert_eq!(shop.levels("KETTLE").await, (8, 0, 2));
 }
 
-async fn an_order_opens_for_its_buyer_its_key_and_operators(shop: TestShop) {
+async fn an_order_is_readable_by_its_buyer_its_access_key_and_operators(shop: TestShop) {
     let mut buyer = with_kettle(&shop).await;
     let order = buyer.check_out("key", "card_approved").await.json();
     let path = format!("/api/v1/orders/{}", text(&order["id"]));
@@ -286,7 +286,7 @@ async fn orders_are_listed_newest_first_and_each_once(shop: TestShop) {
         let order = client.check_out(&format!("key-{number}"), "card_approved").await.json();
         placed.push(text(&order["id"]));
         client.add("KETTLE", 1).await;
-        // The last two are of the same millisecond.
+        // The last two are placed in the same millisecond.
         shop.clock.advance(Duration::seconds(i64::from(number < 3)));
     }
     let (mut seen, mut cursor, mut sizes) = (Vec::new(), String::new(), Vec::new());
@@ -308,7 +308,7 @@ async fn orders_are_listed_newest_first_and_each_once(shop: TestShop) {
     assert_eq!(shop.client().get("/api/v1/orders").await.json(), json!({"items": [], "next_cursor": null}));
 }
 
-async fn what_is_not_counted_is_sold_without_stock(shop: TestShop) {
+async fn untracked_variants_are_sold_without_stock(shop: TestShop) {
     shop.sell(&fixtures::product("voucher").untracked().build(), 0).await;
     let mut client = with_kettle(&shop).await;
     client.add("VOUCHER", 20).await;

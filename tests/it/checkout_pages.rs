@@ -1,4 +1,4 @@
-//! The checkout on pages: every step is shown by GET, so that Back and reload order nothing, and what was typed is kept.
+//! The checkout pages: every step is shown by GET, so that Back and reload order nothing, and the input is kept.
 
 use http::StatusCode;
 use shopease_shop::testing::fixtures;
@@ -6,11 +6,11 @@ use shopease_shop::testing::fixtures;
 use crate::harness::{Answer, Client, TestShop, both_stores};
 
 both_stores!(
-    every_step_is_shown_by_get_and_keeps_what_was_typed,
-    a_refused_card_is_said_once_and_everything_is_kept,
-    the_way_back_from_an_order_leads_to_the_order,
-    details_stay_for_the_next_order_but_not_for_another_visitor,
-    details_too_long_for_a_cookie_are_reviewed_all_the_same,
+    every_step_is_shown_by_get_and_keeps_the_input,
+    a_declined_card_is_shown_once_and_everything_is_kept,
+    back_from_an_order_leads_to_the_order,
+    details_are_kept_for_the_next_order_but_not_for_another_visitor,
+    details_too_long_for_a_cookie_are_still_reviewed,
 );
 
 const ADDRESS: [(&str, &str); 6] = [
@@ -60,7 +60,7 @@ fn is_checked(page: &Answer, value: &str) -> bool {
     field.is_some_and(|tag| tag.split('>').next().is_some_and(|tag| tag.contains(" checked")))
 }
 
-async fn every_step_is_shown_by_get_and_keeps_what_was_typed(shop: TestShop) {
+async fn every_step_is_shown_by_get_and_keeps_the_input(shop: TestShop) {
     let mut client = with_a_kettle(&shop).await;
     assert_eq!(client.get("/checkout/review").await.header("location"), "/checkout", "nothing was typed yet");
     let shown = review(&mut client).await;
@@ -76,13 +76,13 @@ async fn every_step_is_shown_by_get_and_keeps_what_was_typed(shop: TestShop) {
     let details = client.get("/checkout").await;
     assert_eq!(details.hidden("shipping_method"), "express");
     assert!(details.text().contains("value=\"Gartenweg 3\""));
-    // What cannot be right is shown where it was typed.
+    // Errors are shown at their fields.
     let wrong = send(&mut client, &details, &[("action", "review"), ("city", "Berlin")]).await;
     assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(wrong.text().contains("value=\"Berlin\""));
 }
 
-async fn a_refused_card_is_said_once_and_everything_is_kept(shop: TestShop) {
+async fn a_declined_card_is_shown_once_and_everything_is_kept(shop: TestShop) {
     let mut client = with_a_kettle(&shop).await;
     let shown = review(&mut client).await;
     let refused = place(&mut client, &shown, "card_declined").await;
@@ -91,13 +91,13 @@ async fn a_refused_card_is_said_once_and_everything_is_kept(shop: TestShop) {
     assert!(said.text().contains("The bank declined the card."), "{}", said.text());
     assert!(said.text().contains("Gartenweg 3") && is_checked(&said, "card_declined"));
     assert!(!client.get("/checkout/review").await.text().contains("declined the card"), "not with every reload");
-    assert_ne!(said.hidden("idempotency_key"), shown.hidden("idempotency_key"), "a key is one attempt");
+    assert_ne!(said.hidden("idempotency_key"), shown.hidden("idempotency_key"), "a key identifies one attempt");
     let placed = place(&mut client, &said, "card_approved").await;
     assert!(placed.header("location").starts_with("/orders/ord_"), "{}", placed.text());
     shop.assert_books_agree().await;
 }
 
-async fn the_way_back_from_an_order_leads_to_the_order(shop: TestShop) {
+async fn back_from_an_order_leads_to_the_order(shop: TestShop) {
     let mut client = with_a_kettle(&shop).await;
     let shown = review(&mut client).await;
     let placed = place(&mut client, &shown, "card_approved").await;
@@ -114,14 +114,14 @@ async fn the_way_back_from_an_order_leads_to_the_order(shop: TestShop) {
     assert_eq!(shop.orders().await.len(), 1);
 }
 
-async fn details_stay_for_the_next_order_but_not_for_another_visitor(shop: TestShop) {
+async fn details_are_kept_for_the_next_order_but_not_for_another_visitor(shop: TestShop) {
     let mut client = with_a_kettle(&shop).await;
     let shown = review(&mut client).await;
     place(&mut client, &shown, "card_approved").await;
     client.add("KETTLE", 1).await;
     assert!(client.get("/checkout").await.text().contains("value=\"Gartenweg 3\""));
     assert!(client.get("/checkout/review").await.text().contains("Gartenweg 3"));
-    // Who takes the cookie without the token has nothing.
+    // The cookie is useless without the token.
     let mut other = shop.client();
     other.add("KETTLE", 1).await;
     other.cookies.insert("shopease_checkout".to_owned(), client.cookies["shopease_checkout"].clone());
@@ -129,7 +129,7 @@ async fn details_stay_for_the_next_order_but_not_for_another_visitor(shop: TestS
     assert_eq!(other.get("/checkout/review").await.header("location"), "/checkout");
 }
 
-async fn details_too_long_for_a_cookie_are_reviewed_all_the_same(shop: TestShop) {
+async fn details_too_long_for_a_cookie_are_still_reviewed(shop: TestShop) {
     let mut client = with_a_kettle(&shop).await;
     let (long, method) = ("𝔊".repeat(120), "x".repeat(2_000));
     let details = client.get("/checkout").await;

@@ -1,4 +1,4 @@
-//! Many orders at once, through the API: the last unit is sold once, a key orders once, a cart is ordered once.
+//! Concurrent orders through the API: the last unit is sold once, a key places one order, a cart is ordered once.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,15 +14,15 @@ both_stores!(
     the_last_unit_is_sold_once,
     a_thousand_units_in_mixed_carts_are_sold_once_each,
     units_of_a_variant_are_checked_on_their_sum,
-    a_key_orders_once_however_often_it_is_sent,
+    a_key_places_one_order_however_often_it_is_sent,
     a_key_is_bound_to_its_request_and_its_owner,
     a_cart_in_two_tabs_is_ordered_once,
-    carts_that_share_variants_sell_what_is_there_and_no_more,
+    carts_that_share_variants_never_oversell,
 );
 
 const BUYERS: usize = 32;
 
-/// Every client orders its cart under its key, all let go at the same moment.
+/// All clients check out concurrently, each with its key.
 async fn check_out_at_once(clients: &[Client], key: impl Fn(usize) -> String) -> Vec<Answer> {
     let gate = Arc::new(Barrier::new(clients.len()));
     let orders: Vec<_> = clients
@@ -43,7 +43,7 @@ async fn check_out_at_once(clients: &[Client], key: impl Fn(usize) -> String) ->
     answers
 }
 
-/// How many answers there are of each status and kind.
+/// Number of responses by status and problem type.
 fn tally(answers: &[Answer]) -> BTreeMap<String, usize> {
     let mut tally = BTreeMap::new();
     for answer in answers {
@@ -84,11 +84,11 @@ async fn the_last_unit_is_sold_once(shop: TestShop) {
         let winner = answers.iter().position(|answer| answer.status == StatusCode::CREATED).expect("one has it");
         assert_eq!(buyers[winner].add("KETTLE", 1).await.status, StatusCode::CREATED, "only the buyer's cart is empty");
     }
-    assert_eq!(orders(&shop).await, rounds as usize, "who got nothing has no order");
+    assert_eq!(orders(&shop).await, rounds as usize, "losers have no order");
     shop.assert_books_agree().await;
 }
 
-/// Ten variants of a hundred units, and far more buyers than that: each has one to three variants in the cart.
+/// Ten variants with a hundred units each, and far more buyers, each with one to three variants in the cart.
 async fn a_thousand_units_in_mixed_carts_are_sold_once_each(shop: TestShop) {
     const VARIANTS: usize = 10;
     const UNITS: u32 = 100;
@@ -131,12 +131,12 @@ async fn a_thousand_units_in_mixed_carts_are_sold_once_each(shop: TestShop) {
         assert_eq!((available + bought, reserved), (UNITS, 0), "{code}");
         left += available;
     }
-    assert_eq!(left, 0, "somebody wants each last unit");
+    assert_eq!(left, 0, "every last unit is sold");
     println!("{sold} of {buyers} carts were ordered");
     shop.assert_books_agree().await;
 }
 
-/// The same variant put in several times is one wish for all of it.
+/// A variant added several times is checked as one quantity.
 async fn units_of_a_variant_are_checked_on_their_sum(shop: TestShop) {
     let (rounds, seed) = (200 * scale(), 4_711);
     println!("seed {seed}");
@@ -145,7 +145,7 @@ async fn units_of_a_variant_are_checked_on_their_sum(shop: TestShop) {
     shop.sell(&fixtures::product("lamp").build(), rounds).await;
     let mut sold = 0;
     for round in 1..=rounds {
-        // Two buyers with the same wish for one variant, of which there is enough for one of them, or for none.
+        // Two buyers with the same quantity of a variant, with stock for one of them or for none.
         let parts: Vec<u32> = (0..2 + random.below(3)).map(|_| 1 + u32::from(random.below(2) == 0)).collect();
         let sum: u32 = parts.iter().sum();
         let mut buyers: Vec<Client> = (0..2).map(|number| shop.visitor(&format!("buyer {round} {number}"))).collect();
@@ -175,11 +175,11 @@ async fn units_of_a_variant_are_checked_on_their_sum(shop: TestShop) {
     shop.assert_books_agree().await;
 }
 
-async fn a_key_orders_once_however_often_it_is_sent(shop: TestShop) {
+async fn a_key_places_one_order_however_often_it_is_sent(shop: TestShop) {
     let keys = 100 * scale();
     let mut first_answers = Vec::new();
     for number in 1..=keys {
-        // New stock now and then, so that there is always enough.
+        // Restocked now and then, so that there is always enough.
         if number % 100 == 1 {
             shop.sell(&fixtures::product("kettle").build(), 0).await;
             shop.stock("KETTLE", 1000).await;
@@ -205,7 +205,7 @@ async fn a_key_orders_once_however_often_it_is_sent(shop: TestShop) {
         first_answers.push((buyer, first.body.clone()));
     }
     assert_eq!(orders(&shop).await, keys as usize);
-    // Weeks later, the price has changed and the order was sent: what was answered stays.
+    // Weeks later, after price change and shipping, the response is still the same order.
     shop.clock.advance(time::Duration::days(20));
     shop.sell(&fixtures::product("kettle").price(99).build(), 0).await;
     for (number, (buyer, first)) in first_answers.iter_mut().enumerate() {
@@ -232,7 +232,7 @@ async fn a_key_is_bound_to_its_request_and_its_owner(shop: TestShop) {
             let reused = ada.post_once("/api/v1/checkout", "the-key", &other).await;
             assert_eq!(reused.problem(), (422, "idempotency-key-reused".to_owned()), "round {round}");
         }
-        // The same text from somebody else is another key.
+        // The same text of another owner is a different key.
         let own = eve.check_out("the-key", "card_approved").await;
         assert_eq!((own.status, own.json()["lines"][0]["quantity"].as_u64()), (StatusCode::CREATED, Some(2)));
         assert_ne!(own.json()["id"], placed.json()["id"], "round {round}");
@@ -253,7 +253,7 @@ async fn a_cart_in_two_tabs_is_ordered_once(shop: TestShop) {
         let answers = check_out_at_once(&[buyer.clone(), buyer.clone()], |tab| format!("tab-{tab}")).await;
         assert_eq!(tally(&answers).get("201"), Some(&1), "round {round}");
         for refused in answers.iter().filter(|answer| answer.status != StatusCode::CREATED) {
-            // The cart was seen before it was ordered from the other tab, or after.
+            // The cart was read before or after the order from the other tab.
             let seen_before = refused.problem() == (409, "conflict".to_owned());
             assert!(seen_before || refused.rules() == ["empty_cart"], "round {round}");
         }
@@ -263,12 +263,12 @@ async fn a_cart_in_two_tabs_is_ordered_once(shop: TestShop) {
     shop.assert_books_agree().await;
 }
 
-async fn carts_that_share_variants_sell_what_is_there_and_no_more(shop: TestShop) {
+async fn carts_that_share_variants_never_oversell(shop: TestShop) {
     const PAIRS: usize = 12;
     for handle in ["kettle", "lamp"] {
         shop.sell(&fixtures::product(handle).build(), 100).await;
     }
-    // Half of the carts name the variants in the other order, which must not make them wait for each other for ever.
+    // Half of the carts list the variants in reverse order, which must not cause deadlocks.
     let mut buyers: Vec<Client> = (0..2 * PAIRS).map(|number| shop.visitor(&format!("buyer {number}"))).collect();
     for (number, buyer) in buyers.iter_mut().enumerate() {
         let skus = if number % 2 == 0 { ["KETTLE", "LAMP"] } else { ["LAMP", "KETTLE"] };

@@ -1,5 +1,5 @@
-//! Checkouts that did not end: a provider that gives no clear answer, a process that dies between two steps, and the
-//! same key going on where it stopped.
+//! Interrupted checkouts: a provider without a clear response, a process that crashes between two steps, and resuming with the same
+//! key.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,14 +14,14 @@ use crate::fronted::{Before, Fronted};
 use crate::harness::{Answer, Client, TestShop, both_stores, text};
 
 both_stores!(
-    without_a_clear_answer_the_order_waits_and_its_stock_is_held,
-    the_same_key_goes_on_when_the_lease_is_over,
-    a_checkout_that_died_goes_on_where_it_stopped,
-    many_that_go_on_at_once_sell_once,
-    a_decline_after_the_wait_gives_stock_and_cart_back,
+    without_a_clear_response_the_order_is_pending_and_its_stock_reserved,
+    the_same_key_resumes_after_the_lease,
+    a_crashed_checkout_resumes_where_it_stopped,
+    concurrent_resumptions_sell_once,
+    a_late_decline_restores_stock_and_cart,
 );
 
-/// What goes wrong, at which step of the provider.
+/// A fault at a step of the provider.
 #[derive(Debug, Clone, Copy)]
 enum Fault {
     Nothing,
@@ -32,7 +32,7 @@ enum Fault {
 /// Every step of a payment.
 const STEPS: [&str; 3] = ["create", "confirm", "capture"];
 
-/// One fault in front of the provider, and a record of what it was asked.
+/// A fault in front of the provider, and a log of the calls.
 #[derive(Debug)]
 struct Faulty {
     fault: Mutex<Fault>,
@@ -40,12 +40,12 @@ struct Faulty {
 }
 
 impl Faulty {
-    /// Has this fault from now on.
+    /// Sets the fault.
     fn set(&self, fault: Fault) {
         *self.fault.lock().expect("not poisoned") = fault;
     }
 
-    /// The idempotency keys it was called with at a step of an order, one a call.
+    /// The idempotency keys of the calls at a step of an order.
     fn calls(&self, order: &Value, step: &str) -> Vec<String> {
         let (calls, order) = (self.calls.lock().expect("not poisoned"), text(&order["id"]));
         calls.iter().filter(|key| key.starts_with(&order) && key.ends_with(step)).cloned().collect()
@@ -74,7 +74,7 @@ impl Before for Faulty {
     }
 }
 
-/// The shop with faults in front of its provider, ten kettles in stock, and a visitor.
+/// A shop with faults in front of its provider and ten kettles in stock, and a visitor.
 async fn faulty_shop(store: SharedStore) -> (TestShop, Arc<Fronted<Faulty>>, Client) {
     let mut faulty = None;
     let shop = TestShop::with_payments(store, |provider| {
@@ -88,7 +88,7 @@ async fn faulty_shop(store: SharedStore) -> (TestShop, Arc<Fronted<Faulty>>, Cli
     (shop, faulty.expect("the shop has a provider"), client)
 }
 
-/// Puts two kettles into the cart and orders them, while the provider has a fault.
+/// Adds two kettles to the cart and orders them while the provider has a fault.
 async fn order_with_fault(client: &mut Client, provider: &Fronted<Faulty>, fault: Fault, key: &str) -> Answer {
     assert_eq!(client.add("KETTLE", 2).await.status, StatusCode::CREATED);
     provider.front.set(fault);
@@ -104,7 +104,7 @@ async fn orders(client: &mut Client) -> Vec<Value> {
     client.get("/api/v1/orders").await.json()["items"].as_array().expect("rows").clone()
 }
 
-async fn without_a_clear_answer_the_order_waits_and_its_stock_is_held(shop: TestShop) {
+async fn without_a_clear_response_the_order_is_pending_and_its_stock_reserved(shop: TestShop) {
     let (shop, provider, mut client) = faulty_shop(shop.store).await;
     let mut held = 0;
     for step in STEPS {
@@ -130,7 +130,7 @@ async fn without_a_clear_answer_the_order_waits_and_its_stock_is_held(shop: Test
     shop.assert_books_agree().await;
 }
 
-async fn the_same_key_goes_on_when_the_lease_is_over(shop: TestShop) {
+async fn the_same_key_resumes_after_the_lease(shop: TestShop) {
     let (shop, provider, mut client) = faulty_shop(shop.store).await;
     let mut sold = 0;
     for step in STEPS {
@@ -156,7 +156,7 @@ async fn the_same_key_goes_on_when_the_lease_is_over(shop: TestShop) {
     shop.assert_books_agree().await;
 }
 
-async fn a_checkout_that_died_goes_on_where_it_stopped(shop: TestShop) {
+async fn a_crashed_checkout_resumes_where_it_stopped(shop: TestShop) {
     let (shop, provider, mut client) = faulty_shop(shop.store).await;
     let mut sold = 0;
     for step in STEPS {
@@ -173,18 +173,18 @@ async fn a_checkout_that_died_goes_on_where_it_stopped(shop: TestShop) {
         let calls = STEPS.map(|asked| provider.front.calls(&paid.json(), asked).len());
         let expected = match step {
             "create" => [2, 1, 1],
-            // Once the intent is noted, it is not made again.
+            // Once the intent is recorded, it is not created again.
             "confirm" => [1, 2, 1],
-            // Once authorized the order says so, and only the capture is asked for again.
+            // Once authorized, only the capture is repeated.
             _ => [1, 1, 2],
         };
         assert_eq!(calls, expected, "{step}");
     }
-    assert_eq!(orders(&mut client).await.len(), STEPS.len(), "one order a key");
+    assert_eq!(orders(&mut client).await.len(), STEPS.len(), "one order per key");
     shop.assert_books_agree().await;
 }
 
-async fn many_that_go_on_at_once_sell_once(shop: TestShop) {
+async fn concurrent_resumptions_sell_once(shop: TestShop) {
     let (shop, provider, mut client) = faulty_shop(shop.store).await;
     let waiting = order_with_fault(&mut client, &provider, Fault::Silent("capture"), "key").await.json();
     provider.front.set(Fault::Nothing);
@@ -197,7 +197,7 @@ async fn many_that_go_on_at_once_sell_once(shop: TestShop) {
         .collect();
     for answer in resumed {
         let answer = answer.await.expect("an answer");
-        // Who was overtaken answers from the row: paid already, or pending still.
+        // Losers of the race respond from the stored order: paid, or still pending.
         assert!(answer.status.is_success(), "{}", answer.text());
         assert_eq!(text(&answer.json()["id"]), text(&waiting["id"]));
     }
@@ -207,7 +207,7 @@ async fn many_that_go_on_at_once_sell_once(shop: TestShop) {
     shop.assert_books_agree().await;
 }
 
-async fn a_decline_after_the_wait_gives_stock_and_cart_back(shop: TestShop) {
+async fn a_late_decline_restores_stock_and_cart(shop: TestShop) {
     let (shop, provider, mut client) = faulty_shop(shop.store).await;
     client.add("KETTLE", 2).await;
     provider.front.set(Fault::Silent("confirm"));
@@ -218,7 +218,7 @@ async fn a_decline_after_the_wait_gives_stock_and_cart_back(shop: TestShop) {
     let declined = client.check_out("key", "card_declined").await;
     assert_eq!(declined.problem(), (422, "payment-declined".to_owned()));
     assert_eq!(shop.levels("KETTLE").await, (10, 0, 0));
-    assert_eq!(client.cart_lines().await, [("KETTLE".to_owned(), 3)], "with what was put in meanwhile");
+    assert_eq!(client.cart_lines().await, [("KETTLE".to_owned(), 3)], "merged with what was added in the meantime");
     assert_eq!(shop.topics().await, ["order.placed", "order.cancelled"]);
     shop.assert_books_agree().await;
 }

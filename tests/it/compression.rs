@@ -1,4 +1,4 @@
-//! Compressed responses: which, for which clients, and what stays the same.
+//! Compression: which responses, for which clients, and what must not change.
 
 use std::io::Read as _;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use shopease_storage::testing::on_dynamodb;
 
 use crate::harness::{Answer, Client, TestShop};
 
-/// Pages, problems as pages, assets, the API, its description: all of more than a kilobyte.
+/// Pages, error pages, assets, the API and its documentation, all larger than a kilobyte.
 const LARGE: [&str; 6] =
     ["/", "/products/kettle", "/nothing", "/assets/shop.css", "/api/v1/products", "/api/openapi.json"];
 
@@ -30,7 +30,7 @@ async fn with_shop<F: Future<Output = ()>>(test: impl FnOnce(TestShop) -> F) {
     .await;
 }
 
-async fn ask(client: &mut Client, method: Method, path: &str, headers: &[(&str, &[u8])]) -> Answer {
+async fn send(client: &mut Client, method: Method, path: &str, headers: &[(&str, &[u8])]) -> Answer {
     let mut request = Request::builder().method(method).uri(path);
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -39,7 +39,7 @@ async fn ask(client: &mut Client, method: Method, path: &str, headers: &[(&str, 
 }
 
 async fn get(client: &mut Client, path: &str, accept_encoding: &str) -> Answer {
-    ask(client, Method::GET, path, &[("accept-encoding", accept_encoding.as_bytes())]).await
+    send(client, Method::GET, path, &[("accept-encoding", accept_encoding.as_bytes())]).await
 }
 
 fn is_compressed(answer: &Answer) -> bool {
@@ -58,18 +58,18 @@ fn decoded(answer: &Answer) -> Answer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn text_is_compressed_for_clients_that_accept_gzip_and_stays_the_same() {
+async fn text_is_compressed_for_clients_that_accept_gzip_and_unchanged() {
     with_shop(|shop| async move {
         let mut client = shop.visitor("ada");
         for path in LARGE {
             let own = ("sec-fetch-site", &b"same-origin"[..]);
-            let plain = ask(&mut client, Method::GET, path, &[own]).await;
-            let answer = ask(&mut client, Method::GET, path, &[own, ("accept-encoding", b"deflate, gzip, br")]).await;
+            let plain = send(&mut client, Method::GET, path, &[own]).await;
+            let answer = send(&mut client, Method::GET, path, &[own, ("accept-encoding", b"deflate, gzip, br")]).await;
             assert!(is_compressed(&answer) && !is_compressed(&plain), "{path}");
             assert!(plain.body.len() > 1024 && answer.body.len() * 2 < plain.body.len(), "{path}");
             let texts = [&decoded(&answer), &plain].map(|answer| {
                 let text = answer.text_without_request_id();
-                // A form's key is new on each page.
+                // Idempotency keys of forms differ on each page.
                 if path == "/products/kettle" { text.replace(&answer.hidden("idempotency_key"), "KEY") } else { text }
             });
             assert_eq!(texts[0], texts[1], "{path}");
@@ -86,7 +86,7 @@ async fn text_is_compressed_for_clients_that_accept_gzip_and_stays_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn accept_encoding_decides_and_never_fails_a_request() {
+async fn accept_encoding_selects_compression_and_never_fails_a_request() {
     with_shop(|shop| async move {
         let mut client = shop.client();
         for (wish, expected) in [
@@ -110,8 +110,8 @@ async fn accept_encoding_decides_and_never_fails_a_request() {
             assert_eq!((answer.status, is_compressed(&answer)), (StatusCode::OK, expected), "{wish:?}");
         }
         let strange = [("accept-encoding", &b"caf\xe9"[..]), ("accept-encoding", b"gzip")];
-        assert!(is_compressed(&ask(&mut client, Method::GET, "/assets/shop.css", &strange).await));
-        // A write that took effect must not look like a failure.
+        assert!(is_compressed(&send(&mut client, Method::GET, "/assets/shop.css", &strange).await));
+        // A successful write must not look like a failure.
         let line = json!({ "sku": "KETTLE", "quantity": 1 });
         let nothing = [("accept-encoding", "identity;q=0, *;q=0")];
         let answer = client.json(Method::POST, "/api/v1/cart/line-items", &line, &nothing).await;
@@ -130,7 +130,7 @@ async fn short_and_empty_bodies_are_not_compressed() {
         }
         client.register("ada@example.com").await;
         let own = [("sec-fetch-site", &b"same-origin"[..]), ("accept-encoding", b"gzip")];
-        let answer = ask(&mut client, Method::DELETE, "/api/v1/sessions/current", &own).await;
+        let answer = send(&mut client, Method::DELETE, "/api/v1/sessions/current", &own).await;
         assert_eq!((answer.status, answer.body.len()), (StatusCode::NO_CONTENT, 0));
         assert!(!is_compressed(&answer) && !answer.headers.contains_key(header::VARY));
     })
@@ -167,10 +167,10 @@ async fn an_etag_is_valid_for_every_encoding() {
         for path in ["/assets/shop.css", "/api/v1/products", "/api/openapi.json"] {
             for (first, second) in [("gzip", "gzip"), ("gzip", "identity"), ("identity", "gzip")] {
                 let etag = get(&mut client, path, first).await.header("etag").to_owned();
-                // A strong one would say that both are the same bytes.
+                // A strong ETag would require equal bytes.
                 assert!(etag.starts_with("W/\""), "{path}: {etag}");
                 let headers = [("accept-encoding", second.as_bytes()), ("if-none-match", etag.as_bytes())];
-                let again = ask(&mut client, Method::GET, path, &headers).await;
+                let again = send(&mut client, Method::GET, path, &headers).await;
                 assert_eq!((again.status, again.body.len()), (StatusCode::NOT_MODIFIED, 0), "{path} {second}");
                 assert_eq!((again.header("etag"), again.header("vary")), (&*etag, "accept-encoding"), "{path}");
                 assert!(!is_compressed(&again), "{path} {second}");
@@ -187,7 +187,7 @@ async fn head_has_the_headers_of_get() {
         for path in ["/assets/shop.css", "/api/v1/products", "/api/openapi.json", "/assets/icon.svg"] {
             for wish in ["gzip", "identity"] {
                 let get = get(&mut client, path, wish).await;
-                let head = ask(&mut client, Method::HEAD, path, &[("accept-encoding", wish.as_bytes())]).await;
+                let head = send(&mut client, Method::HEAD, path, &[("accept-encoding", wish.as_bytes())]).await;
                 assert_eq!((head.status, head.body.len()), (get.status, 0), "{path} {wish}");
                 assert_eq!(head.header("content-length"), get.body.len().to_string(), "{path} {wish}");
                 for name in ["content-encoding", "vary", "etag", "content-type"] {
@@ -203,13 +203,13 @@ async fn head_has_the_headers_of_get() {
 async fn is_page_compressed(client: &mut Client, headers: &[(&str, &str)]) -> bool {
     let mut all = vec![("accept-encoding", &b"gzip"[..])];
     all.extend(headers.iter().map(|(name, value)| (*name, value.as_bytes())));
-    let answer = ask(client, Method::GET, "/products/kettle", &all).await;
+    let answer = send(client, Method::GET, "/products/kettle", &all).await;
     assert_eq!(answer.status, StatusCode::OK, "{headers:?}");
     is_compressed(&answer)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_site_cannot_measure_the_secrets_of_a_visitor() {
+async fn another_site_cannot_measure_a_visitors_secrets() {
     with_shop(|shop| async move {
         for (headers, expected) in [
             (&[("sec-fetch-site", "same-origin")][..], true),
@@ -220,7 +220,7 @@ async fn another_site_cannot_measure_the_secrets_of_a_visitor() {
             (&[], false),
         ] {
             assert_eq!(is_page_compressed(&mut shop.visitor("ada"), headers).await, expected, "{headers:?}");
-            // Without a cookie each page has a new token: there is nothing to learn.
+            // Without a cookie, each page has a new token: there is no secret to learn.
             assert!(is_page_compressed(&mut shop.client(), headers).await, "{headers:?} without a cookie");
         }
     })

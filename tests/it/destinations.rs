@@ -1,5 +1,5 @@
-//! Where a cart goes is read alike by the quote, the order and the page: countries that exist, regions that decide about tax,
-//! postal codes only where there are some.
+//! Destinations: quote, order and page validate them alike. Countries must exist, regions must exist where taxes depend on them, and
+//! postal codes are required only where every address has one.
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -8,11 +8,11 @@ use shopease_shop::testing::fixtures;
 use crate::harness::{Client, TestShop, address, both_stores, order_with, text};
 
 both_stores!(
-    a_region_means_the_same_in_the_quote_and_in_the_order,
-    where_taxes_depend_on_the_region_it_is_chosen_from_what_exists,
-    only_countries_that_exist_are_sold_to,
-    a_postal_code_is_only_required_where_every_address_has_one,
-    the_page_asks_for_the_region_and_loses_nothing,
+    quote_and_order_interpret_a_region_alike,
+    where_taxes_depend_on_the_region_it_must_exist,
+    only_existing_countries_are_allowed,
+    a_postal_code_is_required_only_where_every_address_has_one,
+    the_page_requires_the_region_and_keeps_the_input,
 );
 
 const QUOTE: &str = "/api/v1/checkout/quote";
@@ -24,7 +24,7 @@ async fn with_kettle(shop: &TestShop) -> Client {
     client
 }
 
-/// An order to an address that differs from the usual one.
+/// An order with a changed address.
 fn order_to(change: &Value) -> Value {
     let (mut order, mut place) = (order_with("card_approved"), address());
     let fields = change.as_object().expect("fields").clone();
@@ -34,12 +34,12 @@ fn order_to(change: &Value) -> Value {
     order
 }
 
-/// The fields that a request is refused for.
+/// The fields with errors in a problem.
 fn fields(problem: &Value) -> Vec<String> {
     problem["errors"].as_array().expect("rules").iter().map(|rule| text(&rule["field"])).collect()
 }
 
-async fn a_region_means_the_same_in_the_quote_and_in_the_order(shop: TestShop) {
+async fn quote_and_order_interpret_a_region_alike(shop: TestShop) {
     for (number, region) in ["CA", "ca", " Ca ", "California", "CALIFORNIA", "US-CA"].into_iter().enumerate() {
         let mut client = with_kettle(&shop).await;
         let quoted = client.post(QUOTE, &json!({"country": "us", "region": region})).await.json();
@@ -49,16 +49,16 @@ async fn a_region_means_the_same_in_the_quote_and_in_the_order(shop: TestShop) {
         assert_eq!(order.status, StatusCode::CREATED, "{}", order.text());
         let order = order.json();
         assert_eq!((&order["tax_total"], &order["total"]), (&quoted["tax_total"], &quoted["total"]), "{region}");
-        assert_eq!(order["shipping_address"]["region"], "CA", "as its code, however it was written");
+        assert_eq!(order["shipping_address"]["region"], "CA", "normalized to its code");
     }
     let mut client = with_kettle(&shop).await;
     let quebec = client.post(QUOTE, &json!({"country": "CA", "region": "quebec"})).await.json();
-    assert_eq!(quebec["tax_lines"][0]["rate_ppm"], 50_000, "a region without a rate of its own has the country's");
+    assert_eq!(quebec["tax_lines"][0]["rate_ppm"], 50_000, "a region without its own rate has the country's");
     let oregon = client.post(QUOTE, &json!({"country": "US", "region": "oregon"})).await.json();
-    assert_eq!(oregon["tax_lines"], json!([]), "known to have none");
+    assert_eq!(oregon["tax_lines"], json!([]), "no tax");
 }
 
-async fn where_taxes_depend_on_the_region_it_is_chosen_from_what_exists(shop: TestShop) {
+async fn where_taxes_depend_on_the_region_it_must_exist(shop: TestShop) {
     let mut client = with_kettle(&shop).await;
     for country in ["US", "CA"] {
         for region in [Value::Null, json!(""), json!("  "), json!("ZZ"), json!("Kalifornia"), json!("Bayern")] {
@@ -73,10 +73,10 @@ async fn where_taxes_depend_on_the_region_it_is_chosen_from_what_exists(shop: Te
     let zurich = order_to(&json!({"country": "CH", "region": "Zürich"}));
     let ordered = client.post_once("/api/v1/checkout", "k", &zurich).await;
     assert_eq!(ordered.status, StatusCode::CREATED, "{}", ordered.text());
-    assert_eq!(ordered.json()["shipping_address"]["region"], "Zürich", "where no tax depends on it, as it was written");
+    assert_eq!(ordered.json()["shipping_address"]["region"], "Zürich", "unchanged where taxes do not depend on it");
 }
 
-async fn only_countries_that_exist_are_sold_to(shop: TestShop) {
+async fn only_existing_countries_are_allowed(shop: TestShop) {
     let mut client = with_kettle(&shop).await;
     for country in ["UK", "XX", "EU", "EL", "ZZ", "AA"] {
         let refused = client.post(QUOTE, &json!({"country": country})).await;
@@ -89,7 +89,7 @@ async fn only_countries_that_exist_are_sold_to(shop: TestShop) {
     assert_eq!(britain["tax_lines"][0]["rate_ppm"], 200_000);
 }
 
-async fn a_postal_code_is_only_required_where_every_address_has_one(shop: TestShop) {
+async fn a_postal_code_is_required_only_where_every_address_has_one(shop: TestShop) {
     for (number, (country, city)) in [("HK", "Hong Kong"), ("AE", "Dubai"), ("CO", "Bogota")].into_iter().enumerate() {
         let mut client = with_kettle(&shop).await;
         let order = order_to(&json!({"country": country, "city": city, "postal_code": ""}));
@@ -108,7 +108,7 @@ async fn a_postal_code_is_only_required_where_every_address_has_one(shop: TestSh
     }
 }
 
-async fn the_page_asks_for_the_region_and_loses_nothing(shop: TestShop) {
+async fn the_page_requires_the_region_and_keeps_the_input(shop: TestShop) {
     let mut client = with_kettle(&shop).await;
     let page = client.get("/checkout").await;
     assert!(page.text().contains(r#"<option value="HK">Hong Kong"#), "{}", page.text());

@@ -1,5 +1,5 @@
-//! `DynamoDB` that clashes, throttles, fails and loses answers under every use case that moves something: clients that try
-//! again under the same key get each effect once, and no call makes requests without end.
+//! Faults of DynamoDB (conflicts, throttling, errors, lost responses) in every use case that writes: clients that retry with the same
+//! key get each effect once, and the number of requests per call is bounded.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,17 +18,17 @@ use shopease_storage::testing::{Faults, on_faulty_dynamodb};
 
 use crate::harness::{TestShop, scale};
 
-/// Shoppers at once.
+/// Concurrent shoppers.
 const SHOPPERS: u64 = 16;
-/// Calls in all; a quarter of them at each rate of faults.
+/// Total calls, a quarter of them at each fault rate.
 const CALLS: u32 = 2_000;
 const PERCENT: [u32; 4] = [5, 15, 30, 50];
-/// Most requests of one call, which makes about twenty where none fails: retries are not passed on from layer to layer.
+/// Maximum requests per call, which makes about twenty without faults: retries must not multiply across layers.
 const MOST_REQUESTS: u64 = 80;
 const INITIAL: u32 = 1_000_000;
 const SKUS: [&str; 3] = ["KETTLE", "LAMP", "STOVE"];
 
-/// A visitor, again and again, with an operator who does as the visitor's orders need.
+/// A returning visitor, and an operator who processes the visitor's orders.
 struct Shopper {
     shop: Arc<TestShop>,
     operator: Caller,
@@ -38,20 +38,20 @@ struct Shopper {
     calls: Arc<AtomicU32>,
     percent: u32,
     most_requests: u64,
-    /// Its variant to correct, and how many units must have come in of it.
+    /// The variant to correct, and its expected received units.
     variant: String,
     corrected: u32,
-    /// Minor units given back of each order that it was told to be paid.
+    /// Refunded minor units of each order reported as paid.
     told: BTreeMap<OrderId, i64>,
 }
 
 impl Shopper {
-    /// Asks until there is an answer, as a client with a key does.
+    /// Retries until there is a response, like a client with a key.
     async fn insist<T>(&mut self, ask: impl AsyncFn(&TestShop) -> ShopResult<T>) -> ShopResult<T> {
         for attempt in 1..=500 {
             self.calls.fetch_add(1, Ordering::SeqCst);
             let before = self.faults.requests();
-            // Where half of all requests fail, a use case of ten hardly ever ends: now and then there is a quiet moment.
+            // If half of all requests fail, a use case of ten requests hardly ever succeeds, so faults pause now and then.
             if attempt % 10 == 0 {
                 self.faults.set_percent(0);
             }
@@ -67,7 +67,7 @@ impl Shopper {
         panic!("{}: no answer", self.name)
     }
 
-    /// A visitor fills a cart and orders it; then an operator gives money back or corrects stock.
+    /// A visitor fills a cart and orders it; then an operator refunds it or corrects stock.
     async fn visit(&mut self, number: u32) {
         let visitor = Caller::new(fixtures::visitor_token(&format!("{} {number}", self.name)));
         let mut cart = BTreeMap::new();
@@ -86,7 +86,7 @@ impl Shopper {
                     .await
                 {
                     Ok(_) => break,
-                    // Nobody knows whether it was done, and so the shopper looks.
+                    // The outcome is unknown, so the shopper polls the order.
                     Err(ShopError::Conflict) => {}
                     Err(error) => panic!("{error:?}"),
                 }
@@ -123,7 +123,7 @@ impl Shopper {
                     order.lines.iter().map(|line| (line.sku.to_string(), line.quantity.get())).collect();
                 assert_eq!(ordered, cart, "{} {number}: what was put in is what is ordered", self.name);
                 self.told.insert(order.id.clone(), 0);
-                self.give_back(&order).await;
+                self.refund(&order).await;
             }
             Err(ShopError::PaymentDeclined { .. }) => assert!(!approved),
             Err(error) => panic!("{error:?}"),
@@ -131,7 +131,7 @@ impl Shopper {
         self.correct().await;
     }
 
-    /// Corrects the stock of a variant that nobody else corrects.
+    /// Corrects the stock of the visitor's own variant.
     async fn correct(&mut self) {
         let (units, operator) = (1 + u32::try_from(self.random.below(9)).expect("few"), self.operator.clone());
         let change = StockChange::Adjust(i32::try_from(units).expect("few"));
@@ -164,8 +164,8 @@ impl Shopper {
         }
     }
 
-    async fn give_back(&mut self, order: &OrderView) {
-        // An order that the shopper is told to be pending still is paid later on.
+    async fn refund(&mut self, order: &OrderView) {
+        // An order reported as pending is paid later.
         if order.state != OrderState::Paid {
             return;
         }
@@ -176,15 +176,15 @@ impl Shopper {
                 amount: RefundAmount::Exactly(fixtures::eur(100)),
                 client_key: format!("refund-{number}"),
             };
-            let given_back = self.insist(async |shop| shop.local.refund_order(&operator, command.clone()).await).await;
-            given_back.expect("money is left");
+            let refunded = self.insist(async |shop| shop.local.refund_order(&operator, command.clone()).await).await;
+            refunded.expect("money is left");
             *self.told.entry(order.id.clone()).or_default() += 100;
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn faults_double_nothing_and_retries_end() {
+async fn faults_duplicate_nothing_and_retries_end() {
     let seed = 31_337;
     println!("seed {seed}");
     let faults = Faults::new(seed);
@@ -224,7 +224,7 @@ async fn faults_double_nothing_and_retries_end() {
                 join_all(shoppers.iter_mut().map(|shopper| shopper.visit(visits))).await;
             }
         }
-        // One at a time, where requests can be counted.
+        // Sequentially, so that requests can be counted.
         println!("{} calls, {} faults", calls.load(Ordering::SeqCst), faults.faults());
         let one = &mut shoppers[0];
         one.most_requests = 0;

@@ -1,4 +1,4 @@
-//! The recorded events in `sam/events`, each given to the router of its function.
+//! The recorded events in `sam/events`, each sent to the router of its function.
 
 use std::path::Path;
 
@@ -11,14 +11,14 @@ use shopease_storage::testing::on_dynamodb;
 
 use crate::harness::{Answer, Client, TestShop};
 
-/// What the function makes of an event.
+/// The function's response to an event.
 async fn invoke(router: Router, event: &str) -> Answer {
-    let request = lambda_http::request::from_str(event).expect("an event that the runtime reads");
+    let request = lambda_http::request::from_str(event).expect("an event that the runtime can parse");
     Client::new(router).send(request.map(|body| Body::from(body.to_vec()))).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_front_door_gets_the_same_answer_from_a_recorded_event() {
+async fn every_front_door_gets_the_same_response_to_a_recorded_event() {
     on_dynamodb(|store| async {
         let shop = TestShop::new(store);
         for name in ["kettle", "lamp", "mug"] {
@@ -32,7 +32,7 @@ async fn every_front_door_gets_the_same_answer_from_a_recorded_event() {
                 assert!(answer.status.is_success(), "{}: {} {}", file.display(), answer.status, answer.text());
                 bodies.push(answer.body);
             }
-            // What depends on the visitor differs from visitor to visitor; the catalog does not.
+            // Responses may depend on the visitor; the catalog's do not.
             assert!(area != Area::Catalog || bodies.windows(2).all(|pair| pair[0] == pair[1]));
         }
     })

@@ -1,4 +1,4 @@
-//! A store that fails at everything, and what visitors are told then: that it failed, and nothing of how.
+//! A store that always fails: visitors see that it failed, but no details.
 
 use std::sync::Arc;
 
@@ -23,10 +23,10 @@ use time::OffsetDateTime;
 use crate::harness::{TestShop, order_with};
 use crate::routes::example;
 
-/// Fails at everything with the same error.
+/// Always fails with the same error.
 struct FailingStore(fn() -> StoreError);
 
-/// Implements ports whose every method fails.
+/// Implements ports with methods that always fail.
 macro_rules! fails {
     ($($port:ident { $($method:ident($($argument:ident: $type:ty),*) -> $value:ty;)* })*) => {$(
         #[async_trait]
@@ -101,10 +101,10 @@ fails! {
     }
 }
 
-/// What a driver says and no visitor may read.
+/// Driver message that no visitor may see.
 const SECRET: &str = "connection to 10.0.0.7:5432 as shopease_app refused: password=hunter2";
 
-/// A body that gets each write as far as the store.
+/// A valid body, so that each write reaches the store.
 fn body(path: &str, surface: Surface, csrf: &str) -> (&'static str, String) {
     if surface == Surface::Page {
         let fields = "sku=KETTLE&quantity=1&change=adjust&units=1&email=a@example.com&password=long+enough&name=A\
@@ -126,7 +126,7 @@ fn body(path: &str, surface: Surface, csrf: &str) -> (&'static str, String) {
     ("application/json", body.to_string())
 }
 
-async fn every_route_says(error: fn() -> StoreError, status: u16, kind: &str, retry_after: &str) {
+async fn assert_every_route_fails(error: fn() -> StoreError, status: u16, kind: &str, retry_after: &str) {
     let shop = TestShop::new(Arc::new(FailingStore(error)));
     let mut failed = 0;
     for route in routes::all() {
@@ -135,7 +135,7 @@ async fn every_route_says(error: fn() -> StoreError, status: u16, kind: &str, re
         client.carry(&token);
         let path = example(route.path);
         if path == "/api/v1/payments/webhooks" {
-            // Nobody gets past its signature here.
+            // Its signature cannot be valid here.
             continue;
         }
         let query = if path == "/search" { "?q=kettle" } else { "" };
@@ -161,7 +161,7 @@ async fn every_route_says(error: fn() -> StoreError, status: u16, kind: &str, re
                 "/search",
                 "/login",
                 "/register",
-                // Lead on without a look at the store: to a list, and to the form while nothing was typed.
+                // These redirect without reading the store: to a list, and to the form while there is no input.
                 "/categories",
                 "/orders",
                 "/checkout/review",
@@ -187,25 +187,25 @@ async fn every_route_says(error: fn() -> StoreError, status: u16, kind: &str, re
 }
 
 #[tokio::test]
-async fn a_store_that_is_away_is_told_without_its_words() {
-    every_route_says(|| StoreError::Unavailable(SECRET.into()), 503, "unavailable", "1").await;
+async fn an_unavailable_store_is_reported_without_details() {
+    assert_every_route_fails(|| StoreError::Unavailable(SECRET.into()), 503, "unavailable", "1").await;
 }
 
 #[tokio::test]
-async fn a_store_that_throttles_asks_for_patience() {
-    every_route_says(|| StoreError::Throttled(SECRET.into()), 503, "unavailable", "1").await;
+async fn a_throttling_store_is_reported_with_retry_after() {
+    assert_every_route_fails(|| StoreError::Throttled(SECRET.into()), 503, "unavailable", "1").await;
 }
 
 #[tokio::test]
-async fn a_store_that_does_not_make_sense_is_our_defect() {
-    every_route_says(|| StoreError::Corrupt(SECRET.into()), 500, "internal", "").await;
+async fn a_corrupt_store_is_an_internal_error() {
+    assert_every_route_fails(|| StoreError::Corrupt(SECRET.into()), 500, "internal", "").await;
 }
 
 #[tokio::test]
 async fn a_handler_that_panics_answers_500_and_the_process_continues() {
     let mut client = TestShop::new(Arc::new(FailingStore(|| panic!("{SECRET}")))).client();
     assert_eq!(client.get("/api/v1/cart").await.problem(), (500, "internal".to_owned()));
-    // An order is placed in a task of its own.
+    // An order is placed in its own task.
     let order = client.post_once("/api/v1/checkout", "k", &order_with("card_approved")).await;
     assert_eq!(order.problem(), (500, "internal".to_owned()));
     let page = client.get("/products").await;
@@ -219,7 +219,7 @@ async fn a_handler_that_panics_answers_500_and_the_process_continues() {
 }
 
 #[tokio::test]
-async fn the_process_serves_while_its_store_is_away() {
+async fn the_process_stays_up_while_its_store_is_unavailable() {
     let shop = TestShop::new(Arc::new(FailingStore(|| StoreError::Unavailable(SECRET.into()))));
     assert_eq!(shop.client().get("/healthz").await.status, 200);
     assert_eq!(shop.client().get("/readyz").await.status, 503);

@@ -1,4 +1,4 @@
-//! A payment provider with something of a test's own in front of each call.
+//! A payment provider with a test's interceptor in front of each call.
 
 use async_trait::async_trait;
 use shopease_payments::fake::FakeProvider;
@@ -8,11 +8,11 @@ use shopease_shop::ports::{
 };
 use time::OffsetDateTime;
 
-/// What happens before a call reaches the provider.
+/// An interceptor of calls to the provider.
 #[async_trait]
 pub trait Before: Send + Sync + 'static {
-    /// Before the call `operation` (`create`, `confirm`, `find`, `capture`, `cancel`, `refund`, `reversals`) under a
-    /// key, or about an intent for `find` and `reversals`. An error is the call's answer; the provider does not hear of it.
+    /// Runs before the call `operation` (`create`, `confirm`, `find`, `capture`, `cancel`, `refund`, `reversals`) with its key, or with
+    /// the intent for `find` and `reversals`. An error is returned instead of calling the provider.
     async fn before(&self, operation: &'static str, key: &str) -> Result<(), PaymentError>;
 }
 

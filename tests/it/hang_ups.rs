@@ -1,4 +1,4 @@
-//! Clients that hang up at any moment: their requests are dropped between two awaits, and nothing is left half done.
+//! Clients that disconnect at any moment: their requests are dropped between two awaits, and nothing is left half done.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use tokio::task::JoinSet;
 
 use crate::harness::{TestShop, both_stores, scale};
 
-both_stores!(clients_that_hang_up_leave_nothing_half_done);
+both_stores!(clients_that_disconnect_leave_nothing_half_done);
 
-/// Clients at once.
+/// Concurrent clients.
 const CLIENTS: usize = 16;
 
-/// What a future gives, unless its client hangs up while it waits for the `waits`-th time.
-async fn hung_up_after<T>(waits: usize, future: impl Future<Output = T>) -> Option<T> {
+/// Result of a future, unless its client disconnects at the `waits`-th await.
+async fn disconnected_after<T>(waits: usize, future: impl Future<Output = T>) -> Option<T> {
     let (mut future, mut waited) = (pin!(future), 0);
     std::future::poll_fn(|context| match future.as_mut().poll(context) {
         Poll::Ready(value) => Poll::Ready(Some(value)),
@@ -30,7 +30,7 @@ async fn hung_up_after<T>(waits: usize, future: impl Future<Output = T>) -> Opti
     .await
 }
 
-async fn clients_that_hang_up_leave_nothing_half_done(shop: TestShop) {
+async fn clients_that_disconnect_leave_nothing_half_done(shop: TestShop) {
     let (clients, seed) = (1_000 * scale() as usize, 90_210);
     println!("seed {seed}");
     let mut random = SeededRandom::new(seed);
@@ -41,7 +41,7 @@ async fn clients_that_hang_up_leave_nothing_half_done(shop: TestShop) {
     let plans: Vec<(usize, usize, usize, &str, bool)> = (0..clients)
         .map(|number| {
             let card = random.pick(&["card_approved", "card_approved", "card_declined", "card_requires_action"]);
-            // A checkout runs in a task of its own, for which its client waits once.
+            // A checkout runs in its own task, which its client awaits once.
             (number, 1 + random.below(24), 1 + random.below(4) / 3, card, random.below(3) == 0)
         })
         .collect();
@@ -51,9 +51,9 @@ async fn clients_that_hang_up_leave_nothing_half_done(shop: TestShop) {
         let (mut client, turns) = (shop.visitor(&format!("client {number}")), Arc::clone(&turns));
         running.spawn(async move {
             let _turn = turns.acquire().await.expect("never closed");
-            hung_up_after(waits_of_cart, client.clone().add("LAMP", 1)).await;
+            disconnected_after(waits_of_cart, client.clone().add("LAMP", 1)).await;
             assert_eq!(client.add("KETTLE", 1).await.status, StatusCode::CREATED);
-            let answer = hung_up_after(waits_of_order, client.clone().check_out("the-key", card)).await;
+            let answer = disconnected_after(waits_of_order, client.clone().check_out("the-key", card)).await;
             if comes_back {
                 let status = client.check_out("the-key", card).await.status.as_u16();
                 assert!([201, 202, 409, 422].contains(&status), "{status}");
@@ -63,7 +63,7 @@ async fn clients_that_hang_up_leave_nothing_half_done(shop: TestShop) {
     }
     let hung_up = running.join_all().await.into_iter().filter(|hung_up| *hung_up).count();
     assert!(hung_up * 2 > clients, "most hung up: {hung_up} of {clients}");
-    // Checkouts go on without their clients.
+    // Checkouts continue without their clients.
     for _ in 0..600 {
         if Arc::strong_count(&shop.store) <= tasks {
             break;

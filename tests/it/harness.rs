@@ -1,4 +1,4 @@
-//! A shop over an empty store, with a fixed clock and seeded ids, and a browser-like client for its routers.
+//! A shop on an empty store, with a fixed clock and seeded IDs, and a browser-like client for its routers.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -22,11 +22,11 @@ use shopease_shop::services::{AuditReport, LocalShop, Services, Worker, WorkerRe
 use shopease_shop::testing::{FixedClock, MapEnv, SeededIds, fixtures};
 use tower::ServiceExt as _;
 
-/// Stamps a test for each store: `both_stores!(name);` for `async fn name(shop: TestShop)`.
+/// Generates a test for each store: `both_stores!(name);` for `async fn name(shop: TestShop)`.
 macro_rules! both_stores {
     ($($name:ident),* $(,)?) => {
-        /// The same, for a test that brings a shop of its own.
-        #[allow(dead_code, reason = "not every group of tests is about use cases of functions")]
+        /// The same tests, for a test that provides its own shop.
+        #[allow(dead_code, reason = "not every group of tests covers use cases of functions")]
         pub const SCENARIOS: &[(&str, crate::harness::Scenario)] =
             &[$((stringify!($name), |shop| Box::pin($name(shop)))),*];
 
@@ -53,7 +53,7 @@ macro_rules! both_stores {
 }
 pub(crate) use both_stores;
 
-/// Stamps a test for each store that opens a shop itself: `on_stores!(on_dynamodb, on_postgres; name);` for
+/// Generates a test for each store that opens a shop itself: `on_stores!(on_dynamodb, on_postgres; name);` for
 /// `async fn name(store: SharedStore)`, with the names of the modules for both.
 macro_rules! on_stores {
     ($dynamodb:ident, $postgres:ident; $($name:ident),* $(,)?) => {
@@ -80,17 +80,16 @@ pub type Scenario = fn(TestShop) -> Pin<Box<dyn Future<Output = ()>>>;
 /// Name of the cookie that holds the token.
 pub const COOKIE: &str = "__Host-shopease_token";
 
-/// Passwords of everybody in tests.
+/// Password of all accounts in tests.
 pub const PASSWORD: &str = "correct horse battery";
 
-/// Where the bank's page would be.
+/// Base URL of the bank's page.
 pub const BANK: &str = "http://bank.test";
 
-/// What webhooks are signed with.
+/// Secret that webhooks are signed with.
 pub const WEBHOOK_SECRET: &str = "whsec_test";
 
-/// How many times its usual number of rounds a random test runs, from `SHOPEASE_TEST_SCALE`: 1 unless a nightly run says
-/// otherwise.
+/// Factor for the number of rounds of random tests, from `SHOPEASE_TEST_SCALE`; 1 by default, more in nightly runs.
 pub fn scale() -> u32 {
     let scale = ProcessEnv.var("SHOPEASE_TEST_SCALE");
     scale.map_or(1, |text| text.parse().expect("SHOPEASE_TEST_SCALE is a number"))
@@ -114,24 +113,24 @@ pub struct TestShop {
     pub store: SharedStore,
     pub clock: FixedClock,
     pub ids: Arc<SeededIds>,
-    /// What the payment provider knows.
+    /// The payment provider's ledger.
     pub ledger: Arc<Ledger>,
-    /// The payment provider itself, without what a test puts in front of it.
+    /// The payment provider itself, without a test's interceptor.
     pub provider: FakeProvider,
     pub local: LocalShop,
     pub app: App,
-    /// Whose router answers and whose worker runs instead of those of one process, if they are apart.
+    /// Router and worker of separate functions, if they replace those of one process.
     functions: Option<(Router, LocalShop)>,
 }
 
 impl TestShop {
-    /// A shop without products. The catalog cache is off, so that a test sees its own writes; requests have a minute, so
-    /// that a busy machine does not look like a broken shop.
+    /// A shop without products. The catalog cache is off, so that a test sees its own writes. The request timeout is a minute, so that
+    /// a busy machine does not fail a test.
     pub fn new(store: SharedStore) -> Self {
         Self::with_payments(store, Arc::new)
     }
 
-    /// The same with something in front of its payment provider.
+    /// The same with an interceptor in front of its payment provider.
     pub fn with_payments<P: PaymentProvider + 'static>(
         store: SharedStore,
         payments: impl FnOnce(FakeProvider) -> Arc<P>,
@@ -139,24 +138,24 @@ impl TestShop {
         crate::logs::watch();
         let (shop, mut http) = config();
         let (clock, ids) = (FixedClock::new(), Arc::new(SeededIds::new(7)));
-        // Ids of its own here, too.
+        // With its own IDs, too.
         let ledger = Ledger::in_memory(Arc::new(clock.clone()), Arc::new(SeededIds::new(9)));
         let provider = FakeProvider::in_process(ledger.clone(), Some(BANK.to_owned()), WEBHOOK_SECRET.into());
         http.test_cards = provider.test_cards();
         let payments: Arc<dyn PaymentProvider> = payments(provider.clone());
         let local = LocalShop::new(store.clone(), payments, Arc::new(clock.clone()), ids.clone(), shop);
-        // Ids of its own, so that what the shop draws does not depend on how many requests there were.
+        // With its own IDs, so that the shop's IDs do not depend on the number of requests.
         let app = App::new(Services::of(local.clone()), Arc::new(SeededIds::new(8)), http);
         Self { store, clock, ids, ledger, provider, local, app, functions: None }
     }
 
-    /// The same shop as functions: the router of these answers, and this worker runs.
+    /// The same shop as functions, with their router and worker.
     pub fn with_functions(self, router: Router, worker: LocalShop) -> Self {
         Self { functions: Some((router, worker)), ..self }
     }
 
-    /// The shop of a function: the same time and payment provider over another store on the same table. Its answers draw ids
-    /// from `seed`.
+    /// The shop of a function: the same clock and payment provider, with another store on the same table. Its IDs are seeded with
+    /// `seed`.
     pub fn function(&self, store: SharedStore, seed: u64) -> (LocalShop, App) {
         let (shop, mut http) = config();
         http.test_cards = self.provider.test_cards();
@@ -165,7 +164,7 @@ impl TestShop {
         (local.clone(), App::new(Services::of(local), Arc::new(SeededIds::new(seed)), http))
     }
 
-    /// The same shop, which draws from other ids.
+    /// The same shop with another ID generator.
     pub fn with_ids(self, ids: Arc<dyn IdGenerator>) -> Self {
         let (shop, mut http) = config();
         http.test_cards = self.provider.test_cards();
@@ -175,17 +174,17 @@ impl TestShop {
         Self { local, app, ..self }
     }
 
-    /// Everything the shop serves.
+    /// The router of all pages and the whole API.
     pub fn router(&self) -> Router {
         self.functions.as_ref().map_or_else(|| shop_http::all(self.app.clone()), |(router, _)| router.clone())
     }
 
-    /// A visitor of everything.
+    /// A new visitor.
     pub fn client(&self) -> Client {
         Client::new(self.router())
     }
 
-    /// A visitor of everything who has been here before: the same name is the same visitor.
+    /// A returning visitor: the same name is the same visitor.
     pub fn visitor(&self, name: &str) -> Client {
         let mut client = self.client();
         client.carry(&fixtures::visitor_token(name));
@@ -199,7 +198,7 @@ impl TestShop {
         self.store.initialize_stock(&levels).await.expect("the stock is written");
     }
 
-    /// Sets what is available of a SKU.
+    /// Sets the available units of a SKU.
     pub async fn stock(&self, sku: &str, units: u32) {
         self.store
             .correct_stock(&fixtures::sku(sku), StockChange::SetAvailable(units))
@@ -207,14 +206,14 @@ impl TestShop {
             .expect("the stock is written");
     }
 
-    /// What is available, reserved and sold of a SKU.
+    /// Available, reserved and sold units of a SKU.
     pub async fn levels(&self, sku: &str) -> (u32, u32, u32) {
         let levels = self.store.find_stock_levels(&[fixtures::sku(sku)]).await.expect("the stock is read");
         let level = levels.into_iter().next().unwrap_or_else(|| StockLevel::initial(fixtures::sku(sku), 0));
         (level.available, level.reserved, level.sold)
     }
 
-    /// What waits in the outbox, oldest first.
+    /// Topics of the outbox messages, oldest first.
     pub async fn topics(&self) -> Vec<String> {
         let messages = self.store.list_outbox(None).await.expect("the outbox is read");
         messages.into_iter().map(|message| message.topic).collect()
@@ -227,7 +226,7 @@ impl TestShop {
         worker.run_once().await.expect("the worker runs")
     }
 
-    /// Lets time pass and the worker run until nothing is open: every payment has ended by then.
+    /// Advances the clock and runs the worker until nothing is open and every payment is settled.
     pub async fn settle(&self) {
         for _ in 0..40 {
             self.clock.advance(time::Duration::minutes(6));
@@ -239,11 +238,11 @@ impl TestShop {
         panic!("orders are still open: {:?}", self.store.list_due_orders(self.clock.now()).await);
     }
 
-    /// Everything agrees, and nothing is open.
+    /// Asserts that the audit finds no violations, with nothing open.
     pub async fn assert_books_agree(&self) -> AuditReport {
         let report = audit(&*self.store, &self.provider, true, self.clock.now()).await.expect("the books are read");
         assert_eq!(report.violations, [], "{report:?}");
-        // The other way round: what the provider has collected is what one order cost, once.
+        // Conversely, every capture at the provider matches the total of exactly one order.
         let orders = self.orders().await;
         let intents: BTreeMap<_, _> = orders.iter().map(|order| (order.payment.intent_id.as_deref(), order)).collect();
         for collected in self.ledger.captures() {
@@ -255,7 +254,7 @@ impl TestShop {
         report
     }
 
-    /// Everything an auditor reads.
+    /// All records that the auditor reads.
     pub async fn records(&self) -> Vec<AuditRecord> {
         let (mut records, mut from) = (Vec::new(), None);
         loop {
@@ -268,7 +267,7 @@ impl TestShop {
         }
     }
 
-    /// All orders, past every list of them.
+    /// All orders, read without listings.
     pub async fn orders(&self) -> Vec<Order> {
         let orders = self.records().await.into_iter().filter_map(|record| match record {
             AuditRecord::Order(order) => Some(*order),
@@ -287,17 +286,17 @@ impl TestShop {
     }
 }
 
-/// A place to send orders to, as JSON.
+/// A shipping address, as JSON.
 pub fn address() -> Value {
     serde_json::json!({"name": "Ada Lovelace", "line1": "Gartenweg 3", "city": "Berlin", "postal_code": "10115", "country": "DE"})
 }
 
-/// An order of what is in the cart, as JSON, paid with a card.
+/// The JSON of an order paid with a card.
 pub fn order_with(card: &str) -> Value {
     serde_json::json!({"email": "ada@example.com", "shipping_address": address(), "shipping_method": "standard", "payment_method": card})
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug, Clone)]
 pub struct Answer {
     pub status: StatusCode,
@@ -316,7 +315,7 @@ impl Answer {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// Status and kind of a problem, which must be a whole problem document.
+    /// Status and type of a problem, which must be a complete problem document.
     pub fn problem(&self) -> (u16, String) {
         let problem = self.json();
         assert_eq!(self.header("content-type"), "application/problem+json", "{problem}");
@@ -327,7 +326,7 @@ impl Answer {
         (self.status.as_u16(), kind.unwrap_or_else(|| panic!("no kind: {problem}")).to_owned())
     }
 
-    /// The codes of the rules that a `rule-broken` problem names.
+    /// The codes of the rules in a `rule-broken` problem.
     pub fn rules(&self) -> Vec<String> {
         assert_eq!(self.problem(), (422, "rule-broken".to_owned()), "{}", self.text());
         let problem = self.json();
@@ -335,7 +334,7 @@ impl Answer {
         rules.iter().map(|rule| rule["code"].as_str().expect("a code").to_owned()).collect()
     }
 
-    /// The body without what differs between any two answers: the request's id.
+    /// The body without the request ID, which differs in every response.
     pub fn text_without_request_id(&self) -> String {
         self.text().replace(self.header("x-request-id"), "REQUEST-ID")
     }
@@ -367,17 +366,17 @@ impl Client {
         Self { router, cookies: BTreeMap::new() }
     }
 
-    /// Takes a token as its cookie.
+    /// Sets a token as its cookie.
     pub fn carry(&mut self, token: &Token) {
         self.cookies.insert(COOKIE.to_owned(), token.expose().to_owned());
     }
 
-    /// The token it has as a cookie.
+    /// The token in its cookie.
     pub fn token(&self) -> String {
         self.cookies.get(COOKIE).cloned().unwrap_or_default()
     }
 
-    /// Sends a request as it is, with the cookies unless it has some itself.
+    /// Sends a request with the cookies, unless it has its own.
     pub async fn send(&mut self, mut request: Request<Body>) -> Answer {
         if !self.cookies.is_empty() && !request.headers().contains_key(header::COOKIE) {
             let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -407,7 +406,7 @@ impl Client {
         self.json(Method::POST, path, body, &[]).await
     }
 
-    /// POST of JSON under an idempotency key.
+    /// POST of JSON with an idempotency key.
     pub async fn post_once(&mut self, path: &str, key: &str, body: &Value) -> Answer {
         self.json(Method::POST, path, body, &[("idempotency-key", key)]).await
     }
@@ -433,7 +432,7 @@ impl Client {
         self.send(Request::delete(path).body(Body::empty()).expect("a request")).await
     }
 
-    /// Makes an account with the password of everybody.
+    /// Registers an account with [`PASSWORD`].
     pub async fn register(&mut self, email: &str) -> Answer {
         let command = serde_json::json!({"email": email, "name": "Ada", "password": PASSWORD});
         self.post("/api/v1/accounts", &command).await
@@ -444,7 +443,7 @@ impl Client {
         self.post("/api/v1/sessions", &serde_json::json!({"email": email, "password": password})).await
     }
 
-    /// Orders what is in the cart, paid with a card.
+    /// Checks out the cart and pays with a card.
     pub async fn check_out(&mut self, key: &str, card: &str) -> Answer {
         self.post_once("/api/v1/checkout", key, &order_with(card)).await
     }
@@ -461,7 +460,7 @@ impl Client {
         cart["lines"].as_array().expect("lines").iter().map(line).collect()
     }
 
-    /// Puts units of a variant into the cart.
+    /// Adds units of a variant to the cart.
     pub async fn add(&mut self, sku: &str, quantity: u32) -> Answer {
         self.post("/api/v1/cart/line-items", &serde_json::json!({"sku": sku, "quantity": quantity})).await
     }

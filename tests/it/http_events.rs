@@ -1,4 +1,4 @@
-//! Events by HTTP: one that the receiver refuses holds up nothing but later events of the same subject.
+//! Events over HTTP: a rejected event delays only later events with the same subject.
 
 use std::sync::{Arc, Mutex};
 
@@ -15,10 +15,10 @@ use time::macros::datetime;
 use crate::harness::text;
 use crate::remote::Server;
 
-/// Subjects of the events that a receiver took.
+/// Subjects of the accepted events.
 type Taken = Arc<Mutex<Vec<String>>>;
 
-/// A receiver that answers events of the subject `bad` with a status.
+/// A receiver that responds to events with the subject `bad` with a status.
 async fn receiver(status: StatusCode) -> (Server, Taken) {
     let taken = Taken::default();
     let seen = Arc::clone(&taken);
@@ -45,7 +45,7 @@ fn messages() -> Vec<OutboxMessage> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_event_holds_up_only_its_own_subject() {
+async fn a_rejected_event_delays_only_its_own_subject() {
     for status in [StatusCode::BAD_REQUEST, StatusCode::PAYLOAD_TOO_LARGE, StatusCode::INTERNAL_SERVER_ERROR] {
         let (server, taken) = receiver(status).await;
         let delivered = HttpSink::new(&server.url).expect("a URL").deliver(&messages()).await;
@@ -55,7 +55,7 @@ async fn a_refused_event_holds_up_only_its_own_subject() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_receiver_that_is_away_is_left_alone() {
+async fn an_unavailable_receiver_is_not_called_again() {
     for status in [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE] {
         let (server, taken) = receiver(status).await;
         let delivered = HttpSink::new(&server.url).expect("a URL").deliver(&messages()).await;

@@ -1,4 +1,4 @@
-//! `shopease import` from the file to the store: what a second run does, what sells meanwhile, what is withdrawn.
+//! `shopease import` from the file to the store: second runs, sales in between, withdrawn products.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -14,14 +14,14 @@ use time::Duration;
 use crate::harness::{TestShop, both_stores};
 
 both_stores!(
-    what_was_read_is_what_the_store_gives_back,
-    a_second_run_changes_nothing_and_leaves_the_stock_to_the_orders,
+    the_store_returns_what_was_imported,
+    a_second_run_changes_nothing_and_keeps_the_stock,
     only_what_differs_is_written,
-    what_the_merchant_withdraws_is_no_longer_sold,
-    a_sku_stays_with_the_product_outside_the_file_that_owns_it,
-    a_sku_moves_with_its_variant_inside_a_file,
-    a_dry_run_tells_and_writes_nothing,
-    what_is_imported_is_shown,
+    withdrawn_products_are_no_longer_sold,
+    a_sku_stays_with_its_product_outside_the_file,
+    a_sku_moves_with_its_variant_within_a_file,
+    a_dry_run_reports_and_writes_nothing,
+    imported_products_are_shown,
     real_exports_are_sold_completely_and_a_second_run_changes_nothing,
 );
 
@@ -39,7 +39,7 @@ pub async fn run(shop: &TestShop, file: &[u8], write: WriteOptions) -> ImportRep
     run_with(shop, file, write, false).await
 }
 
-/// The same as with `--replace`, if so.
+/// The same, with `--replace` if `replace`.
 pub async fn run_with(shop: &TestShop, file: &[u8], write: WriteOptions, replace: bool) -> ImportReport {
     let created_at = shop.clock.now();
     let options = ImportOptions { currency: Currency::EUR, default_stock: None, created_at, encoding: None, replace };
@@ -59,7 +59,7 @@ pub fn counts(report: &ImportReport) -> (usize, usize, usize) {
     (report.created, report.updated, report.unchanged)
 }
 
-async fn what_was_read_is_what_the_store_gives_back(shop: TestShop) {
+async fn the_store_returns_what_was_imported(shop: TestShop) {
     let report = run(&shop, FILE.as_bytes(), WRITE).await;
     assert_eq!((counts(&report), report.variants, report.stock_initialized), ((2, 0, 0), 3, 2));
     assert_eq!((report.left_out, report.rejected_rows, report.rejected_products), (1, 1, 1));
@@ -76,7 +76,7 @@ async fn what_was_read_is_what_the_store_gives_back(shop: TestShop) {
     assert_eq!((product(&shop, "jar").await, product(&shop, "lid").await), (None, None));
 }
 
-async fn a_second_run_changes_nothing_and_leaves_the_stock_to_the_orders(shop: TestShop) {
+async fn a_second_run_changes_nothing_and_keeps_the_stock(shop: TestShop) {
     run(&shop, FILE.as_bytes(), WRITE).await;
     let before = product(&shop, "mug").await;
     shop.store.correct_stock(&fixtures::sku("MUG-S"), StockChange::Adjust(-2)).await.expect("the stock is written");
@@ -100,7 +100,7 @@ async fn only_what_differs_is_written(shop: TestShop) {
     assert_eq!((pot.variants[0].price.amount_minor, pot.created_at), (1300, created_at));
 }
 
-async fn what_the_merchant_withdraws_is_no_longer_sold(shop: TestShop) {
+async fn withdrawn_products_are_no_longer_sold(shop: TestShop) {
     run(&shop, FILE.as_bytes(), WRITE).await;
     let withdrawn = FILE.replace("12.00,,active", "12.00,,archived");
     for (withdrawn_now, run_number) in [(1, "first"), (0, "second")] {
@@ -113,7 +113,7 @@ async fn what_the_merchant_withdraws_is_no_longer_sold(shop: TestShop) {
     assert_eq!(counts(&run(&shop, FILE.as_bytes(), WRITE).await), (0, 1, 1), "it can be sold again");
 }
 
-async fn a_sku_stays_with_the_product_outside_the_file_that_owns_it(shop: TestShop) {
+async fn a_sku_stays_with_its_product_outside_the_file(shop: TestShop) {
     let owner = fixtures::product("older").variants(&[("POT", 100)]).build();
     shop.sell(&owner, 1).await;
     for expected in [(1, 0, 0), (0, 0, 1)] {
@@ -126,7 +126,7 @@ async fn a_sku_stays_with_the_product_outside_the_file_that_owns_it(shop: TestSh
     assert_eq!((product(&shop, "pot").await, shop.levels("POT").await.0), (None, 1), "nothing is sold twice");
 }
 
-async fn a_sku_moves_with_its_variant_inside_a_file(shop: TestShop) {
+async fn a_sku_moves_with_its_variant_within_a_file(shop: TestShop) {
     let header = "Handle,Title,Variant SKU,Variant Price\n";
     run(&shop, format!("{header}a,A,ONE,1\nb,B,TWO,1\n").as_bytes(), WRITE).await;
     let moved = format!("{header}b,B,ONE,1\na,A,THREE,1\n");
@@ -136,14 +136,14 @@ async fn a_sku_moves_with_its_variant_inside_a_file(shop: TestShop) {
     assert_eq!(owners.iter().map(|product| product.handle.as_str()).collect::<Vec<_>>(), ["b"]);
 }
 
-async fn a_dry_run_tells_and_writes_nothing(shop: TestShop) {
+async fn a_dry_run_reports_and_writes_nothing(shop: TestShop) {
     let report = run(&shop, FILE.as_bytes(), WriteOptions { dry_run: true, ..WRITE }).await;
     assert_eq!((counts(&report), report.dry_run, report.stock_initialized), ((2, 0, 0), true, 2));
     assert_eq!(product(&shop, "mug").await, None);
     assert_eq!(shop.levels("MUG-S").await.0, 0);
 }
 
-async fn what_is_imported_is_shown(shop: TestShop) {
+async fn imported_products_are_shown(shop: TestShop) {
     run(&shop, FILE.as_bytes(), WRITE).await;
     let mut client = shop.client();
     let listing = client.get("/api/v1/products?sort=price").await.json();
@@ -154,8 +154,8 @@ async fn what_is_imported_is_shown(shop: TestShop) {
     assert!(page.text().contains("Mug &#38; Saucer"), "{}", page.text());
 }
 
-/// Exports of real shops that may lie beside the project. The last two are large: on the embedded engine, as a test
-/// builds it, they would take minutes.
+/// Exports of real shops, if they are available next to the project. The last two are large: on the embedded engine in a debug build,
+/// they would take minutes.
 const REAL_EXPORTS: [&str; 7] = ["apparel", "jewelery", "store-a", "store-b", "store-c", "store-d", "store-e"];
 
 async fn real_exports_are_sold_completely_and_a_second_run_changes_nothing(shop: TestShop) {
@@ -175,7 +175,7 @@ async fn import_twice(shop: &TestShop, names: &[&str]) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/catalogs");
     for name in names {
         let Ok(file) = std::fs::read(folder.join(name).with_extension("csv")) else {
-            // Not `eprintln!`: what a passing test prints so is not shown.
+            // Not `eprintln!`, whose output is hidden for passing tests.
             writeln!(std::io::stderr(), "skipped: {name}.csv is not in {}", folder.display())
                 .expect("stderr takes a line");
             continue;

@@ -1,5 +1,4 @@
-//! A second file over what the shop sells: what it does not say stays, what it cannot say is rejected, and stock is never
-//! counted twice.
+//! Importing a second file: missing values are kept, invalid ones are rejected, and stock is never counted twice.
 
 use http::StatusCode;
 use shopease_catalog_files::{ImportReport, IssueKind, WriteOptions};
@@ -10,21 +9,21 @@ use crate::harness::{TestShop, both_stores};
 use crate::import::{WRITE, counts, product, run, run_with};
 
 both_stores!(
-    a_level_stays_whatever_a_file_cannot_tell,
-    a_sku_that_was_counted_before_is_counted_again,
-    a_column_that_is_not_in_the_file_changes_nothing,
-    an_empty_cell_empties_what_can_be_empty,
-    prices_alone_change_prices_alone,
-    replacing_empties_what_the_file_does_not_say_but_keeps_the_stock,
-    variants_that_the_file_does_not_name_stay_unless_it_replaces,
+    a_level_is_kept_if_the_file_has_no_quantity,
+    a_sku_that_was_tracked_before_is_tracked_again,
+    a_missing_column_changes_nothing,
+    an_empty_cell_clears_an_optional_field,
+    a_file_with_prices_changes_only_prices,
+    replacing_clears_missing_fields_but_keeps_the_stock,
+    variants_missing_from_the_file_are_kept_unless_it_replaces,
     a_renamed_handle_does_not_double_the_stock,
-    a_renamed_sku_takes_its_units_along,
-    a_run_that_ends_while_a_sku_is_renamed_loses_no_units,
-    skus_that_change_places_keep_their_own_count,
-    a_dry_run_says_what_the_real_run_says,
-    a_gift_card_is_taken_off_sale,
-    one_department_has_one_title,
-    a_product_that_no_front_door_can_show_is_refused,
+    a_renamed_sku_keeps_its_units,
+    an_interrupted_rename_of_a_sku_loses_no_units,
+    skus_that_swap_variants_keep_their_own_stock,
+    a_dry_run_reports_the_same_as_the_real_run,
+    a_gift_card_is_withdrawn_from_sale,
+    one_category_has_one_title,
+    a_product_too_large_for_the_front_doors_is_rejected,
     an_order_of_the_longest_lines_can_be_placed,
 );
 
@@ -61,7 +60,7 @@ async fn stored(shop: &TestShop, handle: &str) -> Product {
     product(shop, handle).await.expect("a product")
 }
 
-async fn a_level_stays_whatever_a_file_cannot_tell(shop: TestShop) {
+async fn a_level_is_kept_if_the_file_has_no_quantity(shop: TestShop) {
     let expect_seven = async |price: i64, what: &str| {
         let variant = stored(&shop, "tee").await.variants.remove(0);
         assert_eq!((variant.inventory, variant.price.amount_minor), (Inventory::Tracked, price), "{what}");
@@ -91,7 +90,7 @@ async fn a_level_stays_whatever_a_file_cannot_tell(shop: TestShop) {
     assert!(reasons(&report).contains("was counted"), "{}", reasons(&report));
 }
 
-async fn a_sku_that_was_counted_before_is_counted_again(shop: TestShop) {
+async fn a_sku_that_was_tracked_before_is_tracked_again(shop: TestShop) {
     shop.stock("TEE-1", 3).await;
     let unknown = without(TEE, 5);
     run(&shop, unknown.as_bytes(), WRITE).await;
@@ -99,11 +98,11 @@ async fn a_sku_that_was_counted_before_is_counted_again(shop: TestShop) {
     assert_eq!(shop.levels("TEE-1").await.0, 3);
     let other = unknown.replace("TEE-1", "CAP-1").replace("tee,", "cap,");
     let report = run(&shop, other.as_bytes(), WRITE).await;
-    assert_eq!(stored(&shop, "cap").await.variants[0].inventory, Inventory::Untracked, "nobody knows of any level");
-    assert!(reasons(&report).contains("sold without counting"), "{}", reasons(&report));
+    assert_eq!(stored(&shop, "cap").await.variants[0].inventory, Inventory::Untracked, "no level is known");
+    assert!(reasons(&report).contains("sold without stock tracking"), "{}", reasons(&report));
 }
 
-async fn a_column_that_is_not_in_the_file_changes_nothing(shop: TestShop) {
+async fn a_missing_column_changes_nothing(shop: TestShop) {
     run(&shop, MUGS.as_bytes(), WRITE).await;
     let before = stored(&shop, "mug").await;
     let headers: Vec<&str> = MUGS.lines().next().expect("a header").split(',').map(str::trim).collect();
@@ -125,7 +124,7 @@ async fn a_column_that_is_not_in_the_file_changes_nothing(shop: TestShop) {
     assert!(reasons(&report).contains("not on sale"), "{}", reasons(&report));
 }
 
-async fn an_empty_cell_empties_what_can_be_empty(shop: TestShop) {
+async fn an_empty_cell_clears_an_optional_field(shop: TestShop) {
     run(&shop, MUGS.as_bytes(), WRITE).await;
     let before = stored(&shop, "mug").await;
     let file = "Handle,Title,Body (HTML),Vendor,Tags,Variant SKU,Variant Grams,Variant Price,Variant Compare At Price,\
@@ -138,17 +137,17 @@ async fn an_empty_cell_empties_what_can_be_empty(shop: TestShop) {
     assert_eq!((red.weight_grams, after.title, after.status), (was.weight_grams, before.title, before.status));
 }
 
-async fn prices_alone_change_prices_alone(shop: TestShop) {
+async fn a_file_with_prices_changes_only_prices(shop: TestShop) {
     run(&shop, MUGS.as_bytes(), WRITE).await;
     let mut expected = stored(&shop, "mug").await;
     let report = run(&shop, b"Handle,Variant SKU,Variant Price\nmug,MUG-B,12.50\nmug,NEW,3\n", WRITE).await;
     expected.variants[1].price.amount_minor = 1250;
     assert_eq!(stored(&shop, "mug").await, expected);
     assert_eq!((counts(&report), report.rejected_rows, report.variants), ((0, 1, 0), 1, 2));
-    assert!(reasons(&report).starts_with("3: the product differs in Colour"), "{}", reasons(&report));
+    assert!(reasons(&report).starts_with("3: the product has the options Colour"), "{}", reasons(&report));
 }
 
-async fn replacing_empties_what_the_file_does_not_say_but_keeps_the_stock(shop: TestShop) {
+async fn replacing_clears_missing_fields_but_keeps_the_stock(shop: TestShop) {
     run(&shop, MUGS.as_bytes(), WRITE).await;
     let file = b"Handle,Title,Option1 Name,Option1 Value,Variant SKU,Variant Price\nmug,Mug,Colour,Red,MUG-R,12.00\n";
     let report = run_with(&shop, file, WRITE, true).await;
@@ -159,10 +158,10 @@ async fn replacing_empties_what_the_file_does_not_say_but_keeps_the_stock(shop: 
         (1, 0, Inventory::Tracked)
     );
     assert_eq!((report.replace, report.variants_withdrawn, shop.levels("MUG-R").await.0), (true, 1, 7));
-    assert!(reasons(&report).contains("no longer on sale: Blue (MUG-B)"), "{}", reasons(&report));
+    assert!(reasons(&report).contains("taken off sale: Blue (MUG-B)"), "{}", reasons(&report));
 }
 
-async fn variants_that_the_file_does_not_name_stay_unless_it_replaces(shop: TestShop) {
+async fn variants_missing_from_the_file_are_kept_unless_it_replaces(shop: TestShop) {
     run(&shop, MUGS.as_bytes(), WRITE).await;
     let (head, _) = MUGS.split_once("mug,,,").expect("a second row");
     let before = stored(&shop, "mug").await;
@@ -170,12 +169,12 @@ async fn variants_that_the_file_does_not_name_stay_unless_it_replaces(shop: Test
     let after = stored(&shop, "mug").await;
     assert_eq!((after.variants.len(), report.variants_withdrawn), (2, 0));
     assert_eq!((after.options, after.variants[0].clone()), (before.options, before.variants[0].clone()));
-    // Another option: the variants that are left have no value for it.
+    // A new option: the remaining variants have no value for it.
     let sizes = head.replace("Variant SKU", "Option2 Value,Variant SKU");
     let sizes = sizes.replace("Red,MUG-R", "Red,Large,MUG-R");
     let report = run(&shop, sizes.as_bytes(), WRITE).await;
     assert_eq!((stored(&shop, "mug").await.variants.len(), report.variants_withdrawn), (1, 1));
-    assert!(reasons(&report).contains("no longer on sale: Blue (MUG-B)"), "{}", reasons(&report));
+    assert!(reasons(&report).contains("taken off sale: Blue (MUG-B)"), "{}", reasons(&report));
 }
 
 async fn a_renamed_handle_does_not_double_the_stock(shop: TestShop) {
@@ -189,7 +188,7 @@ async fn a_renamed_handle_does_not_double_the_stock(shop: TestShop) {
     assert_eq!((product(&shop, "shirt").await, shop.levels("TEE-1").await.0), (None, 7));
 }
 
-async fn a_renamed_sku_takes_its_units_along(shop: TestShop) {
+async fn a_renamed_sku_keeps_its_units(shop: TestShop) {
     run(&shop, TEE.as_bytes(), WRITE).await;
     shop.store.correct_stock(&fixtures::sku("TEE-1"), StockChange::Adjust(-5)).await.expect("the stock is written");
     let renamed = TEE.replace("TEE-1", "TEE-2");
@@ -197,7 +196,7 @@ async fn a_renamed_sku_takes_its_units_along(shop: TestShop) {
         let report = run(&shop, renamed.as_bytes(), WriteOptions { dry_run, ..WRITE }).await;
         assert_eq!((counts(&report), report.stock_moved, report.stock_initialized), ((0, 1, 0), 1, 0));
         assert!(
-            reasons(&report).contains("SKU TEE-1 is TEE-2 from now on; its 2 available units moved with it"),
+            reasons(&report).contains("SKU TEE-1 was renamed to TEE-2; its 2 available units moved with it"),
             "{}",
             reasons(&report)
         );
@@ -210,9 +209,9 @@ async fn a_renamed_sku_takes_its_units_along(shop: TestShop) {
     shop.assert_books_agree().await;
 }
 
-async fn a_run_that_ends_while_a_sku_is_renamed_loses_no_units(shop: TestShop) {
+async fn an_interrupted_rename_of_a_sku_loses_no_units(shop: TestShop) {
     run(&shop, TEE.as_bytes(), WRITE).await;
-    // The units have moved; the product was not written.
+    // The units have moved, but the product has not been written.
     shop.store.move_available(&fixtures::sku("TEE-1"), &fixtures::sku("TEE-2")).await.expect("the units move");
     assert_eq!((shop.levels("TEE-1").await.0, shop.levels("TEE-2").await.0), (0, 7));
     for expected in [(0, 1, 0), (0, 0, 1)] {
@@ -224,7 +223,7 @@ async fn a_run_that_ends_while_a_sku_is_renamed_loses_no_units(shop: TestShop) {
     shop.assert_books_agree().await;
 }
 
-async fn skus_that_change_places_keep_their_own_count(shop: TestShop) {
+async fn skus_that_swap_variants_keep_their_own_stock(shop: TestShop) {
     run(&shop, MUGS.as_bytes(), WRITE).await;
     let swapped = MUGS.replace("MUG-R", "X").replace("MUG-B", "MUG-R").replace(",X,", ",MUG-B,");
     for dry_run in [true, false] {
@@ -241,11 +240,11 @@ async fn skus_that_change_places_keep_their_own_count(shop: TestShop) {
     assert_eq!(titles, ["Red MUG-B", "Blue MUG-R"]);
 }
 
-async fn a_dry_run_says_what_the_real_run_says(shop: TestShop) {
+async fn a_dry_run_reports_the_same_as_the_real_run(shop: TestShop) {
     let header = "Handle,Title,Variant SKU,Variant Inventory Tracker,Variant Inventory Qty,Variant Price,Status\n";
     let files = [
         format!("{header}a,A,ONE,shopify,5,1,active\nb,B,TWO,shopify,6,1,active\nc,C,THREE,,,1,active\n"),
-        // ONE moves to another product, TWO gets another name, THREE is withdrawn, FOUR is new.
+        // ONE moves to another product, TWO is renamed, THREE is withdrawn, FOUR is new.
         format!(
             "{header}b,B,ONE,shopify,5,1,active\na,A,FOUR,shopify,4,1,active\nc,C,THREE,,,1,draft\nd,D,D,shopify,,2,active\n"
         ),
@@ -260,7 +259,7 @@ async fn a_dry_run_says_what_the_real_run_says(shop: TestShop) {
     shop.assert_books_agree().await;
 }
 
-async fn a_gift_card_is_taken_off_sale(shop: TestShop) {
+async fn a_gift_card_is_withdrawn_from_sale(shop: TestShop) {
     let file = |gift_card: &str| {
         format!("Handle,Title,Variant SKU,Variant Price,Gift Card\nvoucher,Voucher,G,25,{gift_card}\n")
     };
@@ -270,7 +269,7 @@ async fn a_gift_card_is_taken_off_sale(shop: TestShop) {
     assert_eq!(shop.client().get("/api/v1/products/voucher").await.status, StatusCode::NOT_FOUND);
 }
 
-async fn one_department_has_one_title(shop: TestShop) {
+async fn one_category_has_one_title(shop: TestShop) {
     run(&shop, b"Handle,Title,Variant Price,Type\na,A,1,Tea Pots\nb,B,1,TEA POTS\n", WRITE).await;
     for handle in ["a", "b"] {
         let category = stored(&shop, handle).await.category.expect("a department");
@@ -278,7 +277,7 @@ async fn one_department_has_one_title(shop: TestShop) {
     }
 }
 
-async fn a_product_that_no_front_door_can_show_is_refused(shop: TestShop) {
+async fn a_product_too_large_for_the_front_doors_is_rejected(shop: TestShop) {
     let scale = format!("a rather long scale of sizes that nobody reads to its end, {}", "x".repeat(60));
     let sizes = (0..2048).map(|number| format!("many,Many,,Size,Size {number} of {scale},MANY-{number:05},10"));
     let described = |handle: &str, word: &str, times: usize| {
@@ -318,7 +317,7 @@ async fn an_order_of_the_longest_lines_can_be_placed(shop: TestShop) {
         .to_owned();
     let (value, title, alt, path) = ("赤".repeat(255), "日".repeat(500), "画".repeat(2500), "a".repeat(2020));
     let row = |number: usize| {
-        // The last has a longer handle: more than an order may keep of one line.
+        // The last has a longer handle and exceeds the size limit of an order line.
         let handle = if number < 50 { format!("longest-{number}") } else { "長".repeat(255) };
         let options = format!("色,{value},大,{value},形,{value}");
         format!("{handle},{title},{options},LONGEST-{number},1.00,https://cdn.example/{path}{number}.jpg,{alt}")

@@ -1,5 +1,5 @@
-//! What the shop writes to its log. Every test of this binary runs with the log at its most detailed, and each line is searched for
-//! what must never stand there: whoever logs a card, a token, a password or an address ends the run.
+//! The shop's log. All tests of this binary run with the most detailed log level, and each line is searched for data that must never
+//! be logged: a card, a token, a password or an address aborts the test run.
 
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -22,7 +22,7 @@ use tower::ServiceExt as _;
 
 use crate::harness::{Answer, Client, TestShop, both_stores};
 
-/// Texts of visitors in the tests, and marks of such texts: cards of the payment providers, names of cookies and headers.
+/// Visitor data in the tests, and patterns of such data: cards of the payment providers, names of cookies and headers.
 const NEVER: [&str; 12] = [
     "@",
     "%40",
@@ -38,14 +38,14 @@ const NEVER: [&str; 12] = [
     "whsec_",
 ];
 
-/// Tokens of visitors and sessions, keys of orders and tokens of forms are 256 bits in base64url: 43 characters. Nothing else that is
-/// logged has so many in a row.
+/// Visitor and session tokens, access keys and form tokens are 256 bits in base64url: 43 characters. Nothing else in the log has such
+/// a long run of these characters.
 const LONGEST_WORD: usize = 40;
 
-/// What is written, line by line.
+/// The log, line by line.
 static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// Starts to watch, once for all tests.
+/// Starts watching the log, once for all tests.
 pub fn watch() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -65,7 +65,7 @@ impl io::Write for Watcher {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(line);
         if let Some(leak) = leak(&text) {
-            // A panic here would be taken for one of a handler, and answered with 500; what a test prints would be kept back.
+            // A panic here would be caught like a handler's and give a 500, and a test's output would be captured.
             let _ = io::Write::write_all(&mut io::stderr(), format!("a log line holds {leak:?}: {text}").as_bytes());
             std::process::abort();
         }
@@ -80,17 +80,17 @@ impl io::Write for Watcher {
     }
 }
 
-/// What a line holds that it must not.
+/// Returns forbidden data in a line, if any.
 fn leak(line: &str) -> Option<&str> {
     let is_of_word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     let word = line.split(|c| !is_of_word(c)).find(|word| word.len() > LONGEST_WORD);
     word.or_else(|| NEVER.into_iter().find(|text| line.contains(text)))
 }
 
-/// Marks the requests of this file.
+/// Prefix of the traces of this file.
 const TRACE: &str = "1-5f0c1e55-";
 
-/// The lines of a request with this trace, read.
+/// The parsed lines of the request with this trace.
 fn lines_of(trace: &str) -> Vec<Value> {
     let lines = LINES.lock().expect("nobody panicked");
     let own = lines.iter().filter(|line| line.contains(trace));
@@ -98,7 +98,7 @@ fn lines_of(trace: &str) -> Vec<Value> {
 }
 
 #[test]
-fn the_watcher_knows_what_it_looks_for() {
+fn the_leak_detector_finds_what_must_not_be_logged() {
     let token = shopease_shop::domain::Token::session([7; 32]);
     for line in [
         &format!("token={}", token.expose()),
@@ -113,14 +113,14 @@ fn the_watcher_knows_what_it_looks_for() {
     assert_eq!(leak(&format!("an order {id} of shopease_shop::services::payment_steps in 123456789012 ns")), None);
 }
 
-/// A trace that no other test has.
+/// A unique trace.
 fn new_trace() -> String {
     static MADE: AtomicU32 = AtomicU32::new(0);
     format!("{TRACE}{:024x}", MADE.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Asks for a path as a part of a trace; gives the answer and what was logged meanwhile.
-async fn ask(client: &mut Client, path: &str) -> (Answer, Vec<Value>) {
+/// Requests a path with a trace. Returns the response and its log lines.
+async fn get_logged(client: &mut Client, path: &str) -> (Answer, Vec<Value>) {
     let trace = new_trace();
     let request = Request::get(path)
         .header("x-amzn-trace-id", format!("Root={trace};Sampled=1"))
@@ -144,16 +144,16 @@ fn messages(lines: &[Value]) -> Vec<&str> {
     lines.iter().filter_map(|line| line["message"].as_str()).collect()
 }
 
-/// The address of an order with its key, as confirmations have it.
+/// The URL of an order with its access key.
 fn order_page() -> String {
     format!("/orders/ord_01ARZ3NDEKTSV4RRFFQ69G5FAV?key={}", "k".repeat(43))
 }
 
-both_stores!(a_request_leaves_one_line_under_its_route);
+both_stores!(a_request_is_logged_once_with_its_route);
 
-async fn a_request_leaves_one_line_under_its_route(shop: TestShop) {
+async fn a_request_is_logged_once_with_its_route(shop: TestShop) {
     let mut client = shop.client();
-    let (answer, lines) = ask(&mut client, &order_page()).await;
+    let (answer, lines) = get_logged(&mut client, &order_page()).await;
     assert_eq!(answer.status, StatusCode::NOT_FOUND);
     assert_eq!(messages(&lines), ["GET /orders/{id} 404"]);
     let line = &lines[0];
@@ -162,16 +162,16 @@ async fn a_request_leaves_one_line_under_its_route(shop: TestShop) {
     assert_eq!(line["http"], json!({ "method": "GET", "status_code": 404, "route": "/orders/{id}" }));
     assert!(line["duration"].as_u64().is_some_and(|nanoseconds| nanoseconds > 1_000), "{line}");
     assert_eq!(line["network"]["bytes_written"], answer.body.len());
-    // A path that is no route, one that is refused before routing, and a probe.
-    assert_eq!(messages(&ask(&mut client, "/no/ada/such").await.1), ["GET (no route) 404"]);
-    assert_eq!(messages(&ask(&mut client, "/products/%zz").await.1), ["GET /products/{handle} 400"]);
-    assert_eq!(messages(&ask(&mut client, "/healthz").await.1), [""; 0]);
+    // An unknown path, one that is rejected before routing, and a probe.
+    assert_eq!(messages(&get_logged(&mut client, "/no/ada/such").await.1), ["GET (no route) 404"]);
+    assert_eq!(messages(&get_logged(&mut client, "/products/%zz").await.1), ["GET /products/{handle} 400"]);
+    assert_eq!(messages(&get_logged(&mut client, "/healthz").await.1), [""; 0]);
 }
 
 #[tokio::test]
-async fn an_error_stands_under_the_names_of_its_request_and_without_its_address() {
+async fn an_error_is_logged_with_its_request_id_and_without_its_url() {
     watch();
-    // The backend is not there.
+    // The backend is unreachable.
     let nobody = RemoteShop::new("http://127.0.0.1:1").expect("an address");
     let env = MapEnv::new([]);
     let app = App::new(
@@ -180,9 +180,9 @@ async fn an_error_stands_under_the_names_of_its_request_and_without_its_address(
         HttpConfig::read(&mut Reader::new(&env)),
     );
     let mut client = Client::new(shop_http::frontend(app));
-    let (answer, lines) = ask(&mut client, &order_page()).await;
+    let (answer, lines) = get_logged(&mut client, &order_page()).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(messages(&lines), ["trying again", "trying again", "unavailable", "GET /orders/{id} 503"]);
+    assert_eq!(messages(&lines), ["retrying", "retrying", "unavailable", "GET /orders/{id} 503"]);
     let lines = &lines[2..];
     assert_eq!(lines[0]["status"], "error");
     let said = lines[0]["error"]["message"].as_str().expect("text");
@@ -201,7 +201,7 @@ impl AssetStore for Defective {
 }
 
 #[tokio::test]
-async fn a_panic_and_a_response_that_is_too_large_are_logged_once_with_their_route() {
+async fn panics_and_oversized_responses_are_logged_once_with_their_route() {
     watch();
     let nobody = RemoteShop::new("http://127.0.0.1:1").expect("an address");
     let env = MapEnv::new([]);
@@ -211,11 +211,11 @@ async fn a_panic_and_a_response_that_is_too_large_are_logged_once_with_their_rou
         HttpConfig::read(&mut Reader::new(&env)),
     );
     let mut client = Client::new(shop_http::frontend(app.with_assets(Arc::new(Defective))));
-    let (answer, lines) = ask(&mut client, "/assets/none").await;
+    let (answer, lines) = get_logged(&mut client, "/assets/none").await;
     assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(messages(&lines), ["internal error", "GET /assets/{*path} 500"]);
     assert_eq!((&lines[0]["status"], &lines[0]["error"]["message"]), (&json!("error"), &json!("a handler panicked")));
-    let (answer, lines) = ask(&mut client, &format!("/assets/{}", MAX_RESPONSE_BYTES + 1)).await;
+    let (answer, lines) = get_logged(&mut client, &format!("/assets/{}", MAX_RESPONSE_BYTES + 1)).await;
     assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(messages(&lines)[1..], ["GET /assets/{*path} 500"]);
     assert_eq!((&lines[0]["status"], &lines[0]["http"]["route"]), (&json!("error"), &json!("/assets/{*path}")));
@@ -224,9 +224,9 @@ async fn a_panic_and_a_response_that_is_too_large_are_logged_once_with_their_rou
 }
 
 #[tokio::test]
-async fn who_goes_before_the_answer_leaves_a_line_too() {
+async fn a_client_that_disconnects_is_logged_too() {
     watch();
-    // A backend that takes connections and says nothing.
+    // A backend that accepts connections and does not respond.
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let (silent, env) = (RemoteShop::new(&url).expect("an address"), MapEnv::new([]));

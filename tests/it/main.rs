@@ -1,11 +1,11 @@
-//! The shop as its visitors meet it: API and pages over both stores, every bad input, and that all runtimes serve the
-//! same. One test binary; the tree mirrors the addresses.
+//! Integration tests of API and pages on both stores, including every kind of bad input and equality of all runtimes. One test
+//! binary; the modules mirror the URLs.
 
 #![expect(
     clippy::expect_used,
     clippy::assigning_clones,
     clippy::similar_names,
-    reason = "a test that cannot go on fails"
+    reason = "a test that cannot continue fails"
 )]
 
 mod access;
@@ -36,7 +36,6 @@ mod logs;
 mod model;
 mod operator_pages;
 mod order_numbers;
-mod overload;
 mod pages;
 mod payments;
 mod refunds;
@@ -48,4 +47,5 @@ mod response_limits;
 mod routes;
 mod security;
 mod stripe_double;
+mod timing;
 mod worker;

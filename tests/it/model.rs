@@ -1,5 +1,5 @@
-//! Any sequence of use cases does on every store what a model of the shop in memory says: the same answers, the same
-//! end. Several cases share a store, each with variants and shoppers of its own.
+//! Model test: any sequence of use cases gives the same results and the same final state on every store as an in-memory model of the
+//! shop. Several cases share a store, each with its own variants and shoppers.
 
 mod real;
 mod reference;
@@ -17,12 +17,12 @@ use self::real::{Case, Shop};
 use self::reference::{Model, Transition};
 use crate::harness::{TestShop, scale};
 
-/// Sequences in all, and of these on one store.
+/// Total sequences, and sequences per store.
 const CASES: u32 = 256;
 const CASES_PER_STORE: u32 = 32;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_store_does_what_the_model_says() {
+async fn every_store_agrees_with_the_model() {
     for batch in 0..CASES / CASES_PER_STORE * scale() {
         if ProcessEnv.var(DATABASE_URL).is_some() {
             on_dynamodb(|dynamodb| async {
@@ -30,14 +30,14 @@ async fn every_store_does_what_the_model_says() {
             })
             .await;
         } else {
-            // Says that it is skipped, or fails where nothing may be.
-            on_postgres("model::every_store_does_what_the_model_says", |_| async {}).await;
+            // Reports that it is skipped, or fails if skipping is not allowed.
+            on_postgres("model::every_store_agrees_with_the_model", |_| async {}).await;
             on_dynamodb(|dynamodb| check(batch, vec![dynamodb])).await;
         }
     }
 }
 
-/// What the cases of a batch run on.
+/// The shops on which the cases of a batch run.
 struct Bench {
     shops: Vec<Shop>,
     handle: Handle,
@@ -55,7 +55,7 @@ async fn check(batch: u32, stores: Vec<shopease_shop::ports::SharedStore>) {
         shops.push(Shop::new(TestShop::new(store)).await);
     }
     let handle = Handle::current();
-    // The test runner is no future: it gets a thread on which it may wait.
+    // The test runner is synchronous: it gets its own blocking thread.
     let checked = tokio::task::spawn_blocking(move || {
         BENCH.set(Some(Bench { shops, handle, batch, cases: 0 }));
         run(batch);
@@ -83,7 +83,7 @@ fn run(batch: u32) {
 }
 
 /// Runs a future on every shop of the bench with its case.
-#[expect(clippy::needless_pass_by_value, reason = "closures are written where they are passed")]
+#[expect(clippy::needless_pass_by_value, reason = "closures are passed inline")]
 fn on_every_shop<T>(cases: &mut [Case], act: impl AsyncFn(&Shop, &mut Case) -> T) -> Vec<T> {
     BENCH.with_borrow(|bench| {
         let bench = bench.as_ref().expect("a bench");

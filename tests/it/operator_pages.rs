@@ -1,4 +1,4 @@
-//! The operator's page of an order: what it does, and that it asks before what cannot be undone.
+//! The operator's order page: its actions, and the confirmation before irreversible ones.
 
 use http::StatusCode;
 use serde_json::json;
@@ -6,12 +6,9 @@ use serde_json::json;
 use crate::harness::{Answer, Client, TestShop, both_stores, text};
 use crate::payments::{eur, find, paid_order, refund};
 
-both_stores!(
-    the_operators_page_does_all_of_it,
-    nothing_irreversible_happens_on_the_operators_page_before_it_is_confirmed,
-);
+both_stores!(the_administration_page_supports_every_action, irreversible_actions_need_a_confirmation);
 
-async fn the_operators_page_does_all_of_it(shop: TestShop) {
+async fn the_administration_page_supports_every_action(shop: TestShop) {
     let order = paid_order(&shop).await;
     let mut operator = shop.operator().await;
     let path = format!("/admin/orders/{}", text(&order["id"]));
@@ -46,7 +43,7 @@ async fn the_operators_page_does_all_of_it(shop: TestShop) {
     assert!(sent.contains("The order was marked as shipped."), "{sent}");
     let summary = "Mark as returned and restock 2 units";
     let returned = confirmed(&mut operator, &path, &fields("returned", ""), summary).await;
-    assert!(returned.contains("marked as returned: 2 units in stock again"), "{returned}");
+    assert!(returned.contains("marked as returned. 2 units were returned to stock"), "{returned}");
     let page = operator.get(&path).await.text();
     assert!(page.contains("Partially refunded") && page.contains("Returned"), "{page}");
     assert_eq!(shop.ledger.captures()[0].refunded.amount_minor, 150);
@@ -58,7 +55,7 @@ async fn post(operator: &mut Client, path: &str, fields: &[(&str, String)]) -> A
     operator.form(path, &fields).await
 }
 
-/// Presses the button, finds what it would do, confirms that: the page afterwards.
+/// Presses the button, checks the confirmation page and confirms. Returns the page afterwards.
 async fn confirmed(operator: &mut Client, path: &str, fields: &[(&str, String)], summary: &str) -> String {
     let asked = post(operator, path, fields).await;
     assert_eq!(asked.status, StatusCode::OK, "{}", asked.text());
@@ -71,17 +68,17 @@ async fn confirmed(operator: &mut Client, path: &str, fields: &[(&str, String)],
             return operator.get(done.header("location")).await.text();
         }
     }
-    panic!("{summary} was not done");
+    panic!("{summary} was not executed");
 }
 
-async fn nothing_irreversible_happens_on_the_operators_page_before_it_is_confirmed(shop: TestShop) {
+async fn irreversible_actions_need_a_confirmation(shop: TestShop) {
     let order = paid_order(&shop).await;
     let total = order["total"]["amount_minor"].to_string();
     let mut operator = shop.operator().await;
     let path = format!("/admin/orders/{}", text(&order["id"]));
     let page = operator.get(&path).await;
     let (csrf, key, amount) = (page.hidden("csrf"), page.hidden("idempotency_key"), page.hidden("amount"));
-    assert_eq!(amount.replace('.', ""), total, "all that is left is in the field, to be seen");
+    assert_eq!(amount.replace('.', ""), total, "the field shows the full refundable amount");
     let with = |action: &str, amount: &str, confirmed: &str| {
         let pairs = [("csrf", csrf.as_str()), ("idempotency_key", &key), ("currency", "EUR"), ("action", action)];
         let more = [("amount", amount), ("confirmed", confirmed)];
@@ -91,18 +88,21 @@ async fn nothing_irreversible_happens_on_the_operators_page_before_it_is_confirm
     for (action, confirmed, status) in [
         ("refund", "", StatusCode::OK),
         ("cancel", "", StatusCode::OK),
-        // What is confirmed is not what would happen.
+        // The confirmed summary differs from the current one.
         ("refund", "Refund €1.00", StatusCode::CONFLICT),
         ("cancel", whole.as_str(), StatusCode::CONFLICT),
     ] {
         let asked = post(&mut operator, &path, &with(action, &amount, confirmed)).await;
         assert_eq!(asked.status, status, "{action} {confirmed}");
         let page = asked.text();
-        assert!(page.contains(&format!("€{amount} goes back")) && page.contains("2 units return to stock"), "{page}");
+        assert!(
+            page.contains(&format!("€{amount} is refunded to the card")) && page.contains("2 units return to stock"),
+            "{page}"
+        );
     }
     assert_eq!(find(&mut operator, &order).await, order, "nothing was done");
     assert_eq!(shop.ledger.captures()[0].refunded.amount_minor, 0);
-    // Somebody refunds a part meanwhile: the sum that was named is not what a cancellation would refund now.
+    // After a partial refund in the meantime, a cancellation would refund another amount than shown.
     let cancellation = format!("Cancel the order and refund €{amount}");
     refund(&mut operator, &order, "part", &json!({"amount": eur(100)})).await;
     let asked = post(&mut operator, &path, &with("cancel", "", &cancellation)).await;
@@ -112,7 +112,7 @@ async fn nothing_irreversible_happens_on_the_operators_page_before_it_is_confirm
     let done = confirmed_page(&mut operator, &path, &with("cancel", "", &now)).await;
     let sentence = format!("The order was canceled, and €{amount} was refunded.");
     assert!(done.contains(&sentence), "{done}");
-    assert!(!operator.get(&path).await.text().contains(&sentence), "not with every reload");
+    assert!(!operator.get(&path).await.text().contains(&sentence), "a reload does not show it again");
     shop.assert_books_agree().await;
 }
 

@@ -1,4 +1,4 @@
-//! What people call an order: unique, and found again on both stores however it is written.
+//! Order numbers: unique, and found on both stores in any spelling.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ use ulid::Ulid;
 
 use crate::harness::{Client, TestShop, both_stores, text};
 
-both_stores!(an_order_is_found_by_its_number, two_orders_that_draw_one_number_get_two);
+both_stores!(an_order_is_found_by_its_number, orders_that_generate_the_same_number_get_different_ones);
 
 const ORDERS: &str = "/api/v1/admin/orders";
 
@@ -53,7 +53,7 @@ async fn an_order_is_found_by_its_number(shop: TestShop) {
     assert_eq!(shop.client().get(&format!("{ORDERS}?number={number}")).await.problem().0, 401);
 }
 
-/// Ids as usual, but for secrets that a test has put before them.
+/// Seeded IDs, preceded by secrets that a test has set.
 struct Scripted(SeededIds, Mutex<VecDeque<[u8; 32]>>);
 
 impl IdGenerator for Scripted {
@@ -66,7 +66,7 @@ impl IdGenerator for Scripted {
     }
 }
 
-async fn two_orders_that_draw_one_number_get_two(shop: TestShop) {
+async fn orders_that_generate_the_same_number_get_different_ones(shop: TestShop) {
     let ids = Arc::new(Scripted(SeededIds::new(7), Mutex::default()));
     let shop = shop.with_ids(ids.clone());
     shop.sell(&fixtures::product("kettle").build(), 50).await;
@@ -81,7 +81,7 @@ async fn two_orders_that_draw_one_number_get_two(shop: TestShop) {
     assert!(first.0 != second.0 && first.1 != second.1, "{first:?} {second:?}");
     assert_eq!(shop.levels("KETTLE").await, (48, 0, 2));
     assert_eq!(shop.topics().await, ["order.placed", "order.paid", "order.placed", "order.paid"]);
-    // Whoever always draws the same ends, without an order and with the cart as it was.
+    // If the same number is always generated, the checkout fails without an order and the cart is unchanged.
     for _ in 0..9 {
         script(1, 5);
     }

@@ -1,4 +1,4 @@
-//! What the pages say and keep: the cart's form, shortages, forms of an earlier session, notices, error pages, empty fields.
+//! Texts and input of pages: the cart form, shortages, forms of an earlier session, notices, error pages, empty fields.
 
 use http::StatusCode;
 use shopease_shop::domain::{LineItemId, Token};
@@ -7,17 +7,17 @@ use shopease_shop::testing::fixtures;
 use crate::harness::{Answer, Client, PASSWORD, TestShop, both_stores};
 
 both_stores!(
-    the_cart_goes_to_the_checkout_with_what_was_typed,
-    several_lines_change_at_once_and_what_cannot_stays_as_typed,
-    removing_a_line_keeps_what_was_typed_in_others,
-    a_shortage_says_how_many_are_left_and_how_many_the_cart_has,
-    a_form_of_an_earlier_session_is_shown_again_with_what_was_typed,
-    a_notice_is_said_once_and_in_the_title,
+    checkout_uses_the_typed_quantities,
+    several_lines_change_at_once_and_rejected_input_is_kept,
+    removing_a_line_keeps_the_input_of_others,
+    a_shortage_shows_the_units_left_and_the_units_in_the_cart,
+    a_form_of_an_earlier_session_is_shown_again_with_its_input,
+    a_notice_is_shown_once_and_in_the_title,
     an_error_page_has_the_frame_of_every_page,
-    every_empty_field_is_called_by_its_name,
-    a_look_at_a_picture_keeps_variant_and_quantity,
-    short_addresses_lead_somewhere,
-    prices_say_what_is_in_them_and_what_shipping_costs,
+    every_empty_field_is_named,
+    viewing_another_image_keeps_variant_and_quantity,
+    short_urls_redirect,
+    prices_show_tax_and_shipping,
 );
 
 async fn with_two_lines(shop: &TestShop) -> Client {
@@ -33,7 +33,7 @@ fn quantity_field(sku: &str) -> String {
     format!("quantity-{}", LineItemId::derive(sku))
 }
 
-/// Sends the cart's form with quantities and a pressed button.
+/// Submits the cart form with quantities and a pressed button.
 async fn send_cart(client: &mut Client, quantities: &[(&str, &str)], button: (&str, &str)) -> Answer {
     let csrf = Token::parse(&client.token()).expect("a token").csrf();
     let names: Vec<String> = quantities.iter().map(|(sku, _)| quantity_field(sku)).collect();
@@ -56,7 +56,7 @@ fn title(page: &Answer) -> String {
     text.split("<title>").nth(1).and_then(|rest| rest.split("</title>").next()).expect("a title").to_owned()
 }
 
-async fn the_cart_goes_to_the_checkout_with_what_was_typed(shop: TestShop) {
+async fn checkout_uses_the_typed_quantities(shop: TestShop) {
     let mut client = with_two_lines(&shop).await;
     let gone = send_cart(&mut client, &[("KETTLE", "3"), ("LAMP", "2")], ("action", "checkout")).await;
     assert_eq!((gone.status, gone.header("location")), (StatusCode::SEE_OTHER, "/checkout"), "{}", gone.text());
@@ -65,15 +65,15 @@ async fn the_cart_goes_to_the_checkout_with_what_was_typed(shop: TestShop) {
     let stays = send_cart(&mut client, &[("KETTLE", "6"), ("LAMP", "2")], ("action", "checkout")).await;
     assert_eq!(stays.status, StatusCode::CONFLICT);
     assert!(stays.text().contains("Only 5 left. Your cart still has 3."), "{}", stays.text());
-    assert_eq!(value_of(&stays, &quantity_field("KETTLE")), "6", "it does not jump back");
-    // What became short meanwhile is no way to the checkout, although nothing was typed.
+    assert_eq!(value_of(&stays, &quantity_field("KETTLE")), "6", "the input is kept");
+    // A line that became short blocks the checkout, although nothing was typed.
     shop.stock("LAMP", 1).await;
     let short = send_cart(&mut client, &[("KETTLE", "3"), ("LAMP", "2")], ("action", "checkout")).await;
     assert_eq!(short.status, StatusCode::OK);
     assert!(short.text().contains("Only 1 left. Please lower the quantity"), "{}", short.text());
 }
 
-async fn several_lines_change_at_once_and_what_cannot_stays_as_typed(shop: TestShop) {
+async fn several_lines_change_at_once_and_rejected_input_is_kept(shop: TestShop) {
     let mut client = with_two_lines(&shop).await;
     let refused = send_cart(&mut client, &[("KETTLE", "4"), ("LAMP", "9")], ("action", "update")).await;
     assert_eq!(refused.status, StatusCode::CONFLICT);
@@ -87,14 +87,14 @@ async fn several_lines_change_at_once_and_what_cannot_stays_as_typed(shop: TestS
     assert!(wrong.text().contains("Enter a quantity from 1 to 999."));
     let emptied = send_cart(&mut client, &[("KETTLE", "0"), ("LAMP", "0")], ("action", "update")).await;
     assert_eq!(emptied.header("location"), "/cart");
-    assert!(client.get("/cart").await.text().contains("Taken out of your cart."));
+    assert!(client.get("/cart").await.text().contains("Removed from your cart."));
     assert_eq!(client.cart_lines().await, lines(&[]));
     let gone = send_cart(&mut client, &[("KETTLE", "2")], ("action", "update")).await;
     assert_eq!(gone.status, StatusCode::NOT_FOUND);
     assert!(gone.text().contains("This item is no longer in the cart."));
 }
 
-async fn removing_a_line_keeps_what_was_typed_in_others(shop: TestShop) {
+async fn removing_a_line_keeps_the_input_of_others(shop: TestShop) {
     let mut client = with_two_lines(&shop).await;
     let line = LineItemId::derive("KETTLE").to_string();
     for _ in 0..2 {
@@ -122,7 +122,7 @@ async fn add_on_page(client: &mut Client, quantity: &str) -> Answer {
     client.form("/cart/line-items", &fields).await
 }
 
-async fn a_shortage_says_how_many_are_left_and_how_many_the_cart_has(shop: TestShop) {
+async fn a_shortage_shows_the_units_left_and_the_units_in_the_cart(shop: TestShop) {
     shop.sell(&fixtures::product("kettle").build(), 5).await;
     let mut client = shop.client();
     let refused = |answer: Answer, sentence: &str| {
@@ -138,11 +138,11 @@ async fn a_shortage_says_how_many_are_left_and_how_many_the_cart_has(shop: TestS
     refused(add_on_page(&mut client, "1").await, "Only 1 left, and it is already in your cart.");
 }
 
-async fn a_form_of_an_earlier_session_is_shown_again_with_what_was_typed(shop: TestShop) {
+async fn a_form_of_an_earlier_session_is_shown_again_with_its_input(shop: TestShop) {
     let mut client = with_two_lines(&shop).await;
     let again = |answer: &Answer, typed: &str| {
         assert_eq!(answer.status, StatusCode::FORBIDDEN);
-        assert!(answer.text().contains("press the button once more"), "{}", answer.text());
+        assert!(answer.text().contains("press the button again"), "{}", answer.text());
         assert!(answer.text().contains(typed), "{typed}: {}", answer.text());
     };
     let old = [("csrf", "of-another-session"), ("product", "kettle"), ("sku", "KETTLE"), ("quantity", "3")];
@@ -161,13 +161,13 @@ async fn a_form_of_an_earlier_session_is_shown_again_with_what_was_typed(shop: T
     let added = client.form("/cart/line-items", &[&fresh[..], &[("idempotency_key", &key)]].concat()).await;
     assert_eq!(added.header("location"), "/cart");
     assert_eq!(client.cart_lines().await, lines(&[("KETTLE", 4), ("LAMP", 1)]));
-    // Who has signed in meanwhile is where the form would have led.
+    // After signing in elsewhere, the form redirects to its target.
     client.register("ada@example.com").await;
     let login = client.form("/login", &[("csrf", "old"), ("next", "/checkout"), ("password", PASSWORD)]).await;
     assert_eq!((login.status, login.header("location")), (StatusCode::SEE_OTHER, "/checkout"));
 }
 
-async fn a_notice_is_said_once_and_in_the_title(shop: TestShop) {
+async fn a_notice_is_shown_once_and_in_the_title(shop: TestShop) {
     shop.sell(&fixtures::product("kettle").build(), 5).await;
     let mut client = shop.client();
     let added = add_on_page(&mut client, "2").await;
@@ -188,7 +188,7 @@ async fn a_notice_is_said_once_and_in_the_title(shop: TestShop) {
         [("csrf", &*csrf), ("idempotency_key", &*key), ("sku", "KETTLE"), ("change", "adjust"), ("units", "1")];
     let corrected = operator.form("/admin/stock/kettle", &correction).await;
     assert_eq!(corrected.header("location"), "/admin/stock/kettle", "{}", corrected.text());
-    assert!(title(&operator.get("/admin/stock/kettle").await).starts_with("The stock was corrected."));
+    assert!(title(&operator.get("/admin/stock/kettle").await).starts_with("The stock has been corrected."));
     assert!(title(&operator.get("/admin/stock/kettle").await).starts_with("Stock of"));
 }
 
@@ -205,7 +205,7 @@ async fn an_error_page_has_the_frame_of_every_page(shop: TestShop) {
     assert!(client.get("/nowhere").await.text().contains("<span>Account</span>"));
 }
 
-async fn every_empty_field_is_called_by_its_name(shop: TestShop) {
+async fn every_empty_field_is_named(shop: TestShop) {
     let mut client = with_two_lines(&shop).await;
     let csrf = client.get("/cart").await.hidden("csrf");
     let mut operator = shop.operator().await;
@@ -236,7 +236,7 @@ async fn every_empty_field_is_called_by_its_name(shop: TestShop) {
     says(true, "/admin/stock/kettle", &stock, &["Enter a number of units from"]).await;
 }
 
-async fn a_look_at_a_picture_keeps_variant_and_quantity(shop: TestShop) {
+async fn viewing_another_image_keeps_variant_and_quantity(shop: TestShop) {
     let mut product = fixtures::product("kettle").variants(&[("RED", 1990), ("TEAL", 2490)]).build();
     let image = |name: &str| shopease_shop::domain::Image {
         url: format!("https://img.example/{name}.jpg"),
@@ -259,7 +259,7 @@ async fn a_look_at_a_picture_keeps_variant_and_quantity(shop: TestShop) {
     assert_eq!(shop.client().get("/products/kettle?quantity=many").await.hidden("quantity"), "1");
 }
 
-async fn short_addresses_lead_somewhere(shop: TestShop) {
+async fn short_urls_redirect(shop: TestShop) {
     let mut client = shop.client();
     for (from, to) in [("/categories", "/products"), ("/orders", "/account")] {
         let answer = client.get(from).await;
@@ -267,7 +267,7 @@ async fn short_addresses_lead_somewhere(shop: TestShop) {
     }
 }
 
-async fn prices_say_what_is_in_them_and_what_shipping_costs(shop: TestShop) {
+async fn prices_show_tax_and_shipping(shop: TestShop) {
     shop.sell(&fixtures::product("kettle").price(1990).category("kitchen").build(), 9).await;
     let mut client = shop.client();
     for listing in ["/", "/products", "/categories/kitchen", "/search?q=kettle"] {
@@ -279,12 +279,12 @@ async fn prices_say_what_is_in_them_and_what_shipping_costs(shop: TestShop) {
     assert!(product.contains("incl. VAT, plus shipping") && product.contains(shipping), "{product}");
     client.add("KETTLE", 3).await;
     let cart = client.get("/cart").await.text();
-    assert!(cart.contains(shipping) && cart.contains("€15.30 more and Standard shipping is free."), "{cart}");
+    assert!(cart.contains(shipping) && cart.contains("Spend €15.30 more to get Standard shipping for free."), "{cart}");
     client.add("KETTLE", 1).await;
     let cart = client.get("/cart").await.text();
     assert!(
         cart.contains("Standard shipping is free to 27 countries, up to 31.5\u{a0}kg: 3 to 5")
-            && !cart.contains("more and"),
+            && !cart.contains("more to get"),
         "{cart}"
     );
 }

@@ -1,5 +1,5 @@
-//! The life of a payment after the checkout: the bank's page, webhooks, refunds, cancellations, fulfillment, and what the
-//! worker finishes.
+//! Payments after the checkout: the bank's page, webhooks, refunds, cancellations, fulfillment, and the worker's sweep of
+//! unpaid orders.
 
 use axum::body::Body;
 use http::{Request, StatusCode};
@@ -15,22 +15,22 @@ use time::{Duration, OffsetDateTime};
 use crate::harness::{Answer, BANK, Client, TestShop, WEBHOOK_SECRET, both_stores, text};
 
 both_stores!(
-    the_bank_asks_the_shopper_and_the_order_is_paid,
-    a_shopper_who_refuses_at_the_bank_gets_the_cart_back,
+    a_payment_confirmed_at_the_bank_pays_the_order,
+    a_payment_rejected_at_the_bank_restores_the_cart,
     a_webhook_alone_finishes_an_order,
-    webhooks_that_are_forged_stale_or_unreadable_are_refused,
-    webhooks_that_come_twice_late_or_in_any_order_change_nothing,
-    an_authorization_that_runs_out_is_a_decline,
-    a_shopper_who_never_comes_back_from_the_bank_loses_the_hold,
-    money_is_given_back_in_parts_and_once_per_key,
-    more_than_what_was_paid_is_not_given_back,
-    a_whole_refund_cancels_and_restocks,
+    forged_stale_and_unreadable_webhooks_are_rejected,
+    duplicate_late_and_unordered_webhooks_change_nothing,
+    an_expired_authorization_is_a_decline,
+    a_shopper_who_never_returns_from_the_bank_loses_the_reservation,
+    refunds_can_be_partial_and_are_made_once_per_key,
+    refunds_cannot_exceed_the_payment,
+    a_full_refund_cancels_and_restocks,
     an_operator_cancels_unpaid_and_paid_orders,
-    what_was_sent_is_not_cancelled_and_can_be_returned,
+    a_shipped_order_cannot_be_canceled_but_returned,
     what_only_operators_may_do_is_refused_to_others,
 );
 
-/// Ten kettles for sale, and a visitor with two of them in the cart.
+/// Ten kettles in stock, and a visitor with two of them in the cart.
 async fn with_two_kettles(shop: &TestShop) -> Client {
     shop.sell(&fixtures::product("kettle").build(), 10).await;
     let mut client = shop.visitor("ada");
@@ -38,7 +38,7 @@ async fn with_two_kettles(shop: &TestShop) -> Client {
     client
 }
 
-/// An order that is paid, of two kettles.
+/// A paid order of two kettles.
 pub async fn paid_order(shop: &TestShop) -> Value {
     let mut client = with_two_kettles(shop).await;
     let answer = client.check_out("paid", "card_approved").await;
@@ -46,7 +46,7 @@ pub async fn paid_order(shop: &TestShop) -> Value {
     answer.json()
 }
 
-/// An order whose bank wants to ask the shopper.
+/// An order that requires confirmation at the bank.
 async fn order_at_the_bank(shop: &TestShop) -> (Client, Value) {
     let mut client = with_two_kettles(shop).await;
     let answer = client.check_out("bank", "card_requires_action").await;
@@ -54,21 +54,21 @@ async fn order_at_the_bank(shop: &TestShop) -> (Client, Value) {
     (client, answer.json())
 }
 
-/// The shopper's answer on the bank's page.
+/// The shopper's decision on the bank's page.
 fn at_the_bank(shop: &TestShop, order: &Value, approved: bool) {
     let url = text(&order["payment_action_url"]);
     let intent_id = url.strip_prefix(&format!("{BANK}/authenticate/")).expect("the bank's page").to_owned();
     shop.ledger.execute(&format!("bank {url}"), Command::Authenticate { intent_id, approved }).expect("an answer");
 }
 
-/// A webhook with this body, signed with this secret at this time.
+/// Sends a webhook with this body, signed with this secret at this time.
 async fn webhook(shop: &TestShop, body: &[u8], secret: &str, at: OffsetDateTime) -> Answer {
     let signature = sign(&SecretString::from(secret), at, body);
     let request = Request::post("/api/v1/payments/webhooks").header("shopease-signature", signature);
     shop.client().send(request.body(Body::from(body.to_vec())).expect("a request")).await
 }
 
-/// Every event the provider has had so far.
+/// All events of the provider so far.
 fn events(shop: &TestShop) -> Vec<Vec<u8>> {
     shop.ledger.events().iter().map(|event: &Event| serde_json::to_vec(event).expect("an event")).collect()
 }
@@ -77,10 +77,10 @@ pub async fn find(client: &mut Client, order: &Value) -> Value {
     client.get(&format!("/api/v1/orders/{}", text(&order["id"]))).await.json()
 }
 
-async fn the_bank_asks_the_shopper_and_the_order_is_paid(shop: TestShop) {
+async fn a_payment_confirmed_at_the_bank_pays_the_order(shop: TestShop) {
     let (mut client, order) = order_at_the_bank(&shop).await;
     assert_eq!((&order["state"], &order["payment_state"]), (&json!("pending"), &json!("requires_action")));
-    assert_eq!(shop.levels("KETTLE").await, (8, 2, 0), "held meanwhile");
+    assert_eq!(shop.levels("KETTLE").await, (8, 2, 0), "reserved");
     let again = client.check_out("bank", "card_requires_action").await;
     assert_eq!((again.status, again.json()), (StatusCode::ACCEPTED, order.clone()), "a double click changes nothing");
     let page = client.get(&format!("/orders/{}", text(&order["id"]))).await;
@@ -99,7 +99,7 @@ async fn the_bank_asks_the_shopper_and_the_order_is_paid(shop: TestShop) {
     shop.assert_books_agree().await;
 }
 
-async fn a_shopper_who_refuses_at_the_bank_gets_the_cart_back(shop: TestShop) {
+async fn a_payment_rejected_at_the_bank_restores_the_cart(shop: TestShop) {
     let (mut client, order) = order_at_the_bank(&shop).await;
     at_the_bank(&shop, &order, false);
     let path = format!("/api/v1/orders/{}/payment-checks", text(&order["id"]));
@@ -121,7 +121,7 @@ async fn a_webhook_alone_finishes_an_order(shop: TestShop) {
     shop.assert_books_agree().await;
 }
 
-async fn webhooks_that_are_forged_stale_or_unreadable_are_refused(shop: TestShop) {
+async fn forged_stale_and_unreadable_webhooks_are_rejected(shop: TestShop) {
     let (mut client, order) = order_at_the_bank(&shop).await;
     at_the_bank(&shop, &order, true);
     let (event, now) = (events(&shop).pop().expect("an event"), shop.clock.now());
@@ -139,10 +139,10 @@ async fn webhooks_that_are_forged_stale_or_unreadable_are_refused(shop: TestShop
     }
     let large = webhook(&shop, &vec![b' '; 256 * 1024 + 1], WEBHOOK_SECRET, now).await;
     assert_eq!(large.status, StatusCode::PAYLOAD_TOO_LARGE);
-    assert_eq!(find(&mut client, &order).await["state"], "pending", "nobody was believed");
+    assert_eq!(find(&mut client, &order).await["state"], "pending", "a rejected webhook changes nothing");
 }
 
-async fn webhooks_that_come_twice_late_or_in_any_order_change_nothing(shop: TestShop) {
+async fn duplicate_late_and_unordered_webhooks_change_nothing(shop: TestShop) {
     let (mut client, order) = order_at_the_bank(&shop).await;
     at_the_bank(&shop, &order, true);
     webhook(&shop, &events(&shop).pop().expect("an event"), WEBHOOK_SECRET, shop.clock.now()).await;
@@ -154,7 +154,7 @@ async fn webhooks_that_come_twice_late_or_in_any_order_change_nothing(shop: Test
     for event in all.iter().chain(&all) {
         assert_eq!(webhook(&shop, event, WEBHOOK_SECRET, shop.clock.now()).await.status, StatusCode::NO_CONTENT);
     }
-    // An event of an order that nobody knows, and one with an intent of another order.
+    // An event for an unknown order, and one with the intent of another order.
     let mut foreign: Value = serde_json::from_slice(&all[0]).expect("an event");
     foreign["data"]["order_id"] = json!(OrderId::derive("nobody's"));
     let other = paid_order_of(&shop, "grace").await;
@@ -174,7 +174,7 @@ pub async fn paid_order_of(shop: &TestShop, name: &str) -> Value {
     client.check_out(name, "card_approved").await.json()
 }
 
-async fn an_authorization_that_runs_out_is_a_decline(shop: TestShop) {
+async fn an_expired_authorization_is_a_decline(shop: TestShop) {
     let mut client = with_two_kettles(&shop).await;
     let answer = client.check_out("expires", "card_expires").await;
     assert_eq!(answer.problem(), (422, "payment-declined".to_owned()));
@@ -184,7 +184,7 @@ async fn an_authorization_that_runs_out_is_a_decline(shop: TestShop) {
     shop.assert_books_agree().await;
 }
 
-async fn a_shopper_who_never_comes_back_from_the_bank_loses_the_hold(shop: TestShop) {
+async fn a_shopper_who_never_returns_from_the_bank_loses_the_reservation(shop: TestShop) {
     let (mut client, order) = order_at_the_bank(&shop).await;
     shop.clock.advance(Duration::minutes(29));
     assert_eq!(shop.work().await.still_open, 1);
@@ -209,7 +209,7 @@ pub fn eur(amount_minor: i64) -> Value {
     json!({"amount_minor": amount_minor, "currency": "EUR"})
 }
 
-async fn money_is_given_back_in_parts_and_once_per_key(shop: TestShop) {
+async fn refunds_can_be_partial_and_are_made_once_per_key(shop: TestShop) {
     let order = paid_order(&shop).await;
     let mut operator = shop.operator().await;
     let total = order["total"]["amount_minor"].as_i64().expect("an amount");
@@ -229,7 +229,7 @@ async fn money_is_given_back_in_parts_and_once_per_key(shop: TestShop) {
     shop.assert_books_agree().await;
 }
 
-async fn more_than_what_was_paid_is_not_given_back(shop: TestShop) {
+async fn refunds_cannot_exceed_the_payment(shop: TestShop) {
     let order = paid_order(&shop).await;
     let mut operator = shop.operator().await;
     let total = order["total"]["amount_minor"].as_i64().expect("an amount");
@@ -239,7 +239,7 @@ async fn more_than_what_was_paid_is_not_given_back(shop: TestShop) {
     let sek = json!({"amount": {"amount_minor": 1, "currency": "SEK"}});
     assert_eq!(refund(&mut operator, &order, "k", &sek).await.rules(), ["invalid_value"]);
     assert_eq!(refund(&mut operator, &order, "k", &json!({"sum": 1})).await.status, 422);
-    // Nothing that is left out turns into everything, and two things at once are neither.
+    // A missing amount is not a full refund, and amount and all together are rejected.
     for body in [json!({}), json!({"all": false}), json!({"amount": null}), json!({"amount": eur(1), "all": true})] {
         let refused = refund(&mut operator, &order, "k", &body).await;
         assert_eq!(refused.rules(), ["invalid_value"], "{body}");
@@ -257,7 +257,7 @@ async fn more_than_what_was_paid_is_not_given_back(shop: TestShop) {
     assert_eq!(refund(&mut operator, &unpaid, "k", &json!({"all": true})).await.rules(), ["invalid_value"]);
 }
 
-async fn a_whole_refund_cancels_and_restocks(shop: TestShop) {
+async fn a_full_refund_cancels_and_restocks(shop: TestShop) {
     let order = paid_order(&shop).await;
     let mut operator = shop.operator().await;
     refund(&mut operator, &order, "part", &json!({"amount": eur(100)})).await;
@@ -295,7 +295,7 @@ async fn record_fulfillment(client: &mut Client, order: &Value, event: &str) -> 
     client.post(&path, &json!({"event": event})).await
 }
 
-async fn what_was_sent_is_not_cancelled_and_can_be_returned(shop: TestShop) {
+async fn a_shipped_order_cannot_be_canceled_but_returned(shop: TestShop) {
     let order = paid_order(&shop).await;
     let mut operator = shop.operator().await;
     assert_eq!(

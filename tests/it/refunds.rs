@@ -1,6 +1,6 @@
-//! Refunds whose answer got lost and whose key the provider has forgotten, refunds that somebody made at the provider, and
-//! refunds that the bank returned. The shop's own id, which the provider keeps with a refund, decides: money is given back
-//! once, what was given back is never called refused, and what somebody else gave back is never taken for it.
+//! Refunds whose response was lost and whose key has expired at the provider, refunds made at the provider, and refunds returned by the
+//! bank. They are matched by the shop's refund ID, which the provider stores: each refund is made once, a completed refund is never
+//! marked as refused, and a refund made elsewhere is never mistaken for the shop's.
 
 use std::sync::{Arc, Mutex};
 
@@ -20,16 +20,16 @@ use time::Duration;
 use crate::fronted::{Before, Fronted};
 use crate::harness::{Client, TestShop, WEBHOOK_SECRET, on_stores, text};
 
-/// What happens at the provider before a refund that the shop asks for.
+/// A fault at the provider for a refund requested by the shop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trouble {
-    /// It is done, but the answer is lost and the key forgotten.
+    /// The refund is made, but the response is lost and the key expires.
     DoneAndForgotten,
-    /// The same, and then the shop's request is seen as a new one. As if it was done between the shop's look and its request.
+    /// The same, and then the request is treated as new, as if the refund was made between retrieving and requesting.
     DoneBetween,
-    /// So much is given back by somebody else, then the shop's request is seen.
+    /// This amount is refunded elsewhere before the request.
     ByOthers(i64),
-    /// The shop's request is refused.
+    /// The request is rejected.
     Refused,
 }
 
@@ -37,7 +37,7 @@ enum Trouble {
 struct Front {
     trouble: Mutex<Vec<Trouble>>,
     ledger: Mutex<Option<Arc<Ledger>>>,
-    /// What the shop asks for, in cents.
+    /// Amount requested by the shop, in cents.
     asked: Mutex<i64>,
     refunds: Mutex<usize>,
 }
@@ -79,7 +79,7 @@ impl Before for Arc<Front> {
     }
 }
 
-/// A shop with a paid order, its operator, and what the provider does to the next refund.
+/// A shop with a paid order, its operator, and the fault of the next refund.
 struct Scene {
     shop: TestShop,
     front: Arc<Front>,
@@ -104,7 +104,7 @@ impl Scene {
         Self { shop, front, operator, order, total }
     }
 
-    /// Asks for a refund that meets this trouble: the order.
+    /// Requests a refund with this fault. Returns the order.
     async fn refund(&mut self, key: &str, minor: i64, trouble: Option<Trouble>) -> Value {
         *self.front.asked.lock().expect("not poisoned") = minor;
         self.front.trouble.lock().expect("not poisoned").extend(trouble);
@@ -115,7 +115,7 @@ impl Scene {
         answer.json()
     }
 
-    /// The order after the worker has had its time.
+    /// The order after the worker has run.
     async fn later(&mut self) -> Value {
         for minutes in [2, 6] {
             self.shop.clock.advance(Duration::minutes(minutes));
@@ -128,8 +128,8 @@ impl Scene {
         self.operator.get(&format!("/api/v1/orders/{}", self.order)).await.json()
     }
 
-    /// Somebody refunds in the provider's dashboard.
-    fn give_back_at_the_provider(&self, minor: i64) {
+    /// A refund in the provider's dashboard.
+    fn refund_at_the_provider(&self, minor: i64) {
         let intent_id = self.shop.ledger.captures()[0].intent_id.clone();
         let amount = Money::new(minor, Currency::EUR);
         let command = Command::Refund { intent_id, amount, refund_id: None };
@@ -156,8 +156,8 @@ impl Scene {
         assert_eq!(answer.status, StatusCode::NO_CONTENT, "{}", answer.text());
     }
 
-    /// What the provider has given back in all.
-    fn given_back(&self) -> i64 {
+    /// Total refunded at the provider.
+    fn refunded(&self) -> i64 {
         self.shop.ledger.captures()[0].refunded.amount_minor
     }
 
@@ -175,67 +175,67 @@ fn states(order: &Value) -> Vec<&str> {
     order["refunds"].as_array().expect("a list").iter().map(|refund| refund["state"].as_str().expect("text")).collect()
 }
 
-async fn a_part_is_given_back_once(store: SharedStore) {
+async fn a_partial_refund_is_made_once(store: SharedStore) {
     let mut scene = Scene::open(store).await;
     let asked = scene.refund("one", 500, Some(Trouble::DoneAndForgotten)).await;
     assert_eq!((states(&asked), &asked["payment_state"]), (vec!["requested"], &json!("captured")), "not known yet");
     let order = scene.later().await;
     assert_eq!((states(&order), &order["payment_state"]), (vec!["succeeded"], &json!("partially_refunded")));
-    assert_eq!((scene.given_back(), scene.requests()), (500, 1), "who looks first does not ask again");
-    // The next one counts from there.
+    assert_eq!((scene.refunded(), scene.requests()), (500, 1), "the refund is found and not requested again");
+    // The next refund is made as usual.
     let order = scene.refund("two", 70, None).await;
-    assert_eq!((states(&order), scene.given_back()), (vec!["succeeded", "succeeded"], 570));
+    assert_eq!((states(&order), scene.refunded()), (vec!["succeeded", "succeeded"], 570));
     scene.shop.assert_books_agree().await;
 }
 
-async fn all_of_it_is_done_though_the_provider_refuses(store: SharedStore) {
+async fn a_full_refund_is_booked_although_the_provider_rejects_the_retry(store: SharedStore) {
     let mut scene = Scene::open(store).await;
     let total = scene.total;
     let order = scene.refund("one", total, Some(Trouble::DoneBetween)).await;
     assert_eq!((states(&order), &order["payment_state"]), (vec!["succeeded"], &json!("refunded")));
-    assert_eq!((&order["state"], scene.given_back()), (&json!("cancelled"), total));
+    assert_eq!((&order["state"], scene.refunded()), (&json!("cancelled"), total));
     assert_eq!(scene.shop.levels("KETTLE").await, (10, 0, 0));
     scene.shop.assert_books_agree().await;
 }
 
-async fn more_than_is_left_is_done_when_the_sum_says_so(store: SharedStore) {
+async fn a_rejected_retry_of_a_refund_is_booked_if_the_refund_exists(store: SharedStore) {
     let mut scene = Scene::open(store).await;
     let most = scene.total - 100;
     let order = scene.refund("one", most, Some(Trouble::DoneBetween)).await;
-    assert_eq!((states(&order), scene.given_back()), (vec!["succeeded"], most), "refused as too much, and yet done");
+    assert_eq!((states(&order), scene.refunded()), (vec!["succeeded"], most), "rejected as too much, but made");
     scene.shop.assert_books_agree().await;
 }
 
-async fn what_others_gave_back_is_not_taken_for_a_refund_that_was_refused(store: SharedStore) {
+async fn a_refund_made_elsewhere_is_not_mistaken_for_a_rejected_one(store: SharedStore) {
     let mut scene = Scene::open(store).await;
-    // Somebody gives back another sum meanwhile, so that ours is too much.
+    // Another amount is refunded elsewhere in the meantime, so that ours is too much.
     let (most, others) = (scene.total - 100, 300);
     let order = scene.refund("one", most, Some(Trouble::ByOthers(others))).await;
     assert_eq!((states(&order), &order["payment_state"]), (vec!["refused", "succeeded"], &json!("partially_refunded")));
-    assert_eq!((sources(&order), scene.given_back()), (vec!["shop", "provider"], others));
+    assert_eq!((sources(&order), scene.refunded()), (vec!["shop", "provider"], others));
     assert_eq!(order["refundable"]["amount_minor"], scene.total - others);
-    assert_eq!(scene.requests(), 1, "it is not asked for again");
+    assert_eq!(scene.requests(), 1, "it is not requested again");
     scene.shop.assert_books_agree().await;
 }
 
-async fn the_same_sum_given_back_by_others_is_booked_beside_the_shops_own(store: SharedStore) {
+async fn an_equal_refund_made_elsewhere_is_booked_in_addition_to_the_shops_own(store: SharedStore) {
     let mut scene = Scene::open(store).await;
-    scene.give_back_at_the_provider(700);
-    // Nobody told the shop, and the amounts agree: the shop asks all the same.
+    scene.refund_at_the_provider(700);
+    // The shop does not know of it, and the amounts are equal: the shop's refund is still requested.
     let order = scene.refund("one", 700, None).await;
     assert_eq!((states(&order), sources(&order)), (vec!["succeeded", "succeeded"], vec!["provider", "shop"]));
-    assert_eq!((scene.given_back(), scene.requests()), (1_400, 1));
-    // Also when the answer is lost.
+    assert_eq!((scene.refunded(), scene.requests()), (1_400, 1));
+    // Also when the response is lost.
     let order = scene.refund("two", 700, Some(Trouble::DoneAndForgotten)).await;
     assert_eq!(states(&order), ["succeeded", "succeeded", "requested"]);
-    assert_eq!((states(&scene.later().await), scene.given_back()), (vec!["succeeded"; 3], 2_100));
+    assert_eq!((states(&scene.later().await), scene.refunded()), (vec!["succeeded"; 3], 2_100));
     assert_eq!(scene.requests(), 2);
     scene.shop.assert_books_agree().await;
 }
 
 async fn a_refund_made_at_the_provider_is_booked_by_its_webhook(store: SharedStore) {
     let mut scene = Scene::open(store).await;
-    scene.give_back_at_the_provider(700);
+    scene.refund_at_the_provider(700);
     let report =
         audit(&*scene.shop.store, &scene.shop.provider, true, scene.shop.clock.now()).await.expect("the books");
     assert!(report.violations.iter().any(|found| found.invariant == Invariant::Money), "{report:?}");
@@ -249,35 +249,35 @@ async fn a_refund_made_at_the_provider_is_booked_by_its_webhook(store: SharedSto
     assert_eq!(scene.shop.topics().await, ["order.placed", "order.paid", "order.refunded"]);
     for (path, client) in [("/admin/orders", scene.operator.clone()), ("/orders", scene.shop.visitor("ada"))] {
         let page = { client }.get(&format!("{path}/{}", scene.order)).await.text();
-        assert!(page.contains("Made at the payment provider") && page.contains("€7.00"), "{page}");
+        assert!(page.contains("Issued at the payment provider") && page.contains("€7.00"), "{page}");
     }
     scene.shop.assert_books_agree().await;
 }
 
-async fn all_of_it_given_back_at_the_provider_cancels_and_restocks(store: SharedStore) {
+async fn a_full_refund_at_the_provider_cancels_and_restocks(store: SharedStore) {
     let mut scene = Scene::open(store).await;
-    scene.give_back_at_the_provider(scene.total);
-    // The shopper looks.
+    scene.refund_at_the_provider(scene.total);
+    // The shopper polls the order.
     let path = format!("/api/v1/orders/{}/payment-checks", scene.order);
     let order = scene.shop.visitor("ada").post(&path, &json!({})).await.json();
     assert_eq!((&order["state"], &order["payment_state"]), (&json!("cancelled"), &json!("refunded")));
     assert_eq!(scene.shop.levels("KETTLE").await, (10, 0, 0));
     let cancel = format!("/api/v1/admin/orders/{}/cancellation", scene.order);
-    assert_eq!(scene.operator.post(&cancel, &json!({})).await.rules(), ["invalid_value"], "it is cancelled already");
+    assert_eq!(scene.operator.post(&cancel, &json!({})).await.rules(), ["invalid_value"], "it is already canceled");
     scene.shop.assert_books_agree().await;
 }
 
-async fn a_cancellation_refunds_what_others_have_left(store: SharedStore) {
+async fn a_cancellation_refunds_the_remaining_amount(store: SharedStore) {
     let mut scene = Scene::open(store).await;
-    scene.give_back_at_the_provider(700);
+    scene.refund_at_the_provider(700);
     let cancel = format!("/api/v1/admin/orders/{}/cancellation", scene.order);
     let order = scene.operator.post(&cancel, &json!({})).await.json();
     assert_eq!((&order["state"], &order["payment_state"]), (&json!("cancelled"), &json!("refunded")));
-    assert_eq!((scene.given_back(), scene.requests()), (scene.total, 1));
+    assert_eq!((scene.refunded(), scene.requests()), (scene.total, 1));
     scene.shop.assert_books_agree().await;
 }
 
-async fn a_refund_that_the_bank_returns_is_failed_and_made_again(store: SharedStore) {
+async fn a_refund_returned_by_the_bank_fails_and_can_be_repeated(store: SharedStore) {
     let mut scene = Scene::open(store).await;
     scene.refund("one", 500, None).await;
     scene.bank_returns_refund(0);
@@ -286,23 +286,23 @@ async fn a_refund_that_the_bank_returns_is_failed_and_made_again(store: SharedSt
     assert_eq!((states(&order), &order["payment_state"]), (vec!["failed"], &json!("captured")));
     assert_eq!(order["refunds"][0]["failure_code"], "lost_or_stolen_card");
     assert_eq!(order["refundable"]["amount_minor"], scene.total);
-    assert_eq!(scene.shop.topics().await.pop().as_deref(), Some("order.refund_failed"), "operators are told");
+    assert_eq!(scene.shop.topics().await.pop().as_deref(), Some("order.refund_failed"), "operators are notified");
     let page = scene.operator.get(&format!("/admin/orders/{}", scene.order)).await.text();
     assert!(page.contains("Refund returned by the bank"), "{page}");
     scene.shop.assert_books_agree().await;
     let order = scene.refund("two", 500, None).await;
-    assert_eq!((states(&order), scene.given_back()), (vec!["failed", "succeeded"], 500));
+    assert_eq!((states(&order), scene.refunded()), (vec!["failed", "succeeded"], 500));
     scene.shop.assert_books_agree().await;
 }
 
-async fn money_of_a_cancelled_order_that_was_returned_is_owed_until_it_is_refunded_again(store: SharedStore) {
+async fn a_returned_refund_of_a_canceled_order_is_owed_until_it_is_refunded_again(store: SharedStore) {
     let mut scene = Scene::open(store).await;
     scene.refund("one", scene.total, None).await;
     scene.bank_returns_refund(0);
     scene.webhook().await;
     let order = scene.order().await;
     assert_eq!((&order["state"], states(&order)), (&json!("cancelled"), vec!["failed"]));
-    assert_eq!(scene.shop.levels("KETTLE").await, (10, 0, 0), "the units were sold to nobody meanwhile");
+    assert_eq!(scene.shop.levels("KETTLE").await, (10, 0, 0), "the units are still in stock");
     let page = scene.operator.get(&format!("/admin/orders/{}", scene.order)).await.text();
     assert!(page.contains("is still owed to the shopper"), "{page}");
     let report =
@@ -314,7 +314,7 @@ async fn money_of_a_cancelled_order_that_was_returned_is_owed_until_it_is_refund
     scene.shop.assert_books_agree().await;
 }
 
-async fn a_dispute_is_seen_and_nothing_is_refunded_beside_it(store: SharedStore) {
+async fn a_disputed_payment_cannot_be_refunded(store: SharedStore) {
     let mut scene = Scene::open(store).await;
     for (state, wire, topic, refundable) in [
         (DisputeStatus::Inquiry, "inquiry", "order.disputed", true),
@@ -347,29 +347,29 @@ async fn a_dispute_is_seen_and_nothing_is_refunded_beside_it(store: SharedStore)
     assert_eq!(scene.requests(), 0);
 }
 
-async fn a_refusal_that_changed_nothing_is_one(store: SharedStore) {
+async fn a_rejection_without_effect_is_a_refused_refund(store: SharedStore) {
     let mut scene = Scene::open(store).await;
     let order = scene.refund("one", 500, Some(Trouble::Refused)).await;
     assert_eq!((states(&order), &order["payment_state"]), (vec!["refused"], &json!("captured")));
-    assert_eq!(scene.given_back(), 0);
+    assert_eq!(scene.refunded(), 0);
     let order = scene.refund("two", 500, None).await;
-    assert_eq!((states(&order), scene.given_back()), (vec!["refused", "succeeded"], 500));
+    assert_eq!((states(&order), scene.refunded()), (vec!["refused", "succeeded"], 500));
     scene.shop.assert_books_agree().await;
 }
 
 on_stores!(
     on_dynamodb,
     on_postgres;
-    a_part_is_given_back_once,
-    all_of_it_is_done_though_the_provider_refuses,
-    more_than_is_left_is_done_when_the_sum_says_so,
-    what_others_gave_back_is_not_taken_for_a_refund_that_was_refused,
-    the_same_sum_given_back_by_others_is_booked_beside_the_shops_own,
+    a_partial_refund_is_made_once,
+    a_full_refund_is_booked_although_the_provider_rejects_the_retry,
+    a_rejected_retry_of_a_refund_is_booked_if_the_refund_exists,
+    a_refund_made_elsewhere_is_not_mistaken_for_a_rejected_one,
+    an_equal_refund_made_elsewhere_is_booked_in_addition_to_the_shops_own,
     a_refund_made_at_the_provider_is_booked_by_its_webhook,
-    all_of_it_given_back_at_the_provider_cancels_and_restocks,
-    a_cancellation_refunds_what_others_have_left,
-    a_refund_that_the_bank_returns_is_failed_and_made_again,
-    money_of_a_cancelled_order_that_was_returned_is_owed_until_it_is_refunded_again,
-    a_dispute_is_seen_and_nothing_is_refunded_beside_it,
-    a_refusal_that_changed_nothing_is_one,
+    a_full_refund_at_the_provider_cancels_and_restocks,
+    a_cancellation_refunds_the_remaining_amount,
+    a_refund_returned_by_the_bank_fails_and_can_be_repeated,
+    a_returned_refund_of_a_canceled_order_is_owed_until_it_is_refunded_again,
+    a_disputed_payment_cannot_be_refunded,
+    a_rejection_without_effect_is_a_refused_refund,
 );

@@ -1,5 +1,5 @@
-//! Two releases run side by side: today's API and client are held to what earlier releases were, as `/releases/<version>`
-//! has it (`openapi.json`, `answers`).
+//! Compatibility of releases that run side by side: the current API and client are checked against earlier releases, as recorded in
+//! `/releases/<version>` (`openapi.json`, `answers`).
 
 mod answers;
 mod compatibility;
@@ -18,7 +18,7 @@ fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").join("releases")
 }
 
-/// The releases that have `fact`, by version. One that no longer runs beside the next may have lost it.
+/// The releases with the file `fact`, by version. Releases that can no longer run next to the next one may lack it.
 fn releases_with(fact: &str) -> Vec<(String, PathBuf)> {
     let entries = fs::read_dir(directory()).expect("the directory of releases");
     let entries =
@@ -37,14 +37,14 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> T {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The API as it is today, past the committed copy of it.
+/// The current API, generated instead of read from the committed copy.
 fn todays_api() -> Value {
-    let text = openapi::json().expect("a description of the API");
+    let text = openapi::json().expect("an OpenAPI document");
     serde_json::from_str(&text).expect("JSON")
 }
 
 #[test]
-fn the_api_keeps_what_every_release_relies_on() {
+fn the_api_is_compatible_with_every_release() {
     let new_values = Path::new(env!("CARGO_MANIFEST_DIR")).join("it/releases/new-values.json");
     let (today, new_values) = (todays_api(), read_json::<Vec<NewValue>>(&new_values));
     let (mut breakages, mut unused) = (Vec::new(), (0..new_values.len()).collect::<Vec<_>>());

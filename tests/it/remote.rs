@@ -1,5 +1,4 @@
-//! The shop behind HTTP is the shop: every use case on `LocalShop` and on `RemoteShop` over its API, from equal stores,
-//! with equal results and equal errors.
+//! `RemoteShop` over the API behaves like `LocalShop`: every use case on equal stores gives equal results and equal errors.
 
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
@@ -28,7 +27,7 @@ use tokio::task::JoinHandle;
 
 use crate::harness::{PASSWORD, TestShop, WEBHOOK_SECRET};
 
-/// An HTTP server of this test.
+/// An HTTP server for tests.
 pub struct Server {
     pub url: String,
     task: JoinHandle<()>,
@@ -57,7 +56,7 @@ pub async fn listen() -> (String, TcpListener) {
     (format!("http://{}", listener.local_addr().expect("an address")), listener)
 }
 
-/// What a shop has answered, one line a call.
+/// The results of a shop, one line per call.
 struct Script<'a> {
     test: &'a TestShop,
     shop: Services,
@@ -83,7 +82,7 @@ impl Script<'_> {
         }
     }
 
-    /// Also what `Debug` keeps to itself.
+    /// Including fields that `Debug` hides.
     fn note_session(&mut self, call: &str, result: ShopResult<SignedIn>) -> Option<SignedIn> {
         let signed_in = self.note(call, result)?;
         self.lines.push(format!("{} {}", signed_in.token, signed_in.cart_units));
@@ -413,11 +412,11 @@ async fn operate(script: &mut Script<'_>) {
     }
     after_sale(script, &operator).await;
     test.clock.advance(Duration::days(31));
-    script.note("the session is over", shop.accounts.current_customer(&operator, CurrentCustomer).await);
+    script.note("the session has expired", shop.accounts.current_customer(&operator, CurrentCustomer).await);
     script.note("ready", shop.readiness.ready().await);
 }
 
-/// What happens to orders after the checkout, and webhooks.
+/// Orders after the checkout, and webhooks.
 async fn after_sale(script: &mut Script<'_>, operator: &Caller) {
     let (shop, test) = (script.shop.clone(), script.test);
     let (zoe, none) = (caller("zoe"), OrderId::derive("none"));
@@ -506,7 +505,7 @@ async fn after_sale(script: &mut Script<'_>, operator: &Caller) {
     script.note("asked", shop.operations.cancel_order(operator, CancelOrder { id: asked.id.clone() }).await);
 }
 
-/// Plays every use case on the local shop or on the remote one over it, and gives what it answered.
+/// Runs every use case on the local shop, or on a remote shop on top of it. Returns the results.
 async fn play(store: SharedStore, remotely: bool) -> Vec<String> {
     let test = TestShop::new(store);
     test.sell(&fixtures::product("kettle").category("kitchen").build(), 30).await;
@@ -543,7 +542,7 @@ fn assert_equal(expected: &Played, found: &Played) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_remote_shop_answers_like_the_local_one() {
+async fn the_remote_shop_behaves_like_the_local_one() {
     let (local, remote) = (Played::default(), Played::default());
     on_dynamodb(|store| play_into(Arc::clone(&local), store, false)).await;
     on_dynamodb(|store| play_into(Arc::clone(&remote), store, true)).await;
@@ -551,7 +550,7 @@ async fn the_remote_shop_answers_like_the_local_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_remote_shop_on_postgres_answers_like_the_local_one_on_dynamodb() {
+async fn the_remote_shop_on_postgres_behaves_like_the_local_one_on_dynamodb() {
     let (local, remote) = (Played::default(), Played::default());
     on_postgres("remote on PostgreSQL", |store| play_into(Arc::clone(&remote), store, true)).await;
     if remote.lock().expect("not poisoned").is_empty() {

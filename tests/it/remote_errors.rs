@@ -1,5 +1,5 @@
-//! Errors on the way between the shop and the shop behind HTTP: each kind arrives as it was sent, and what is no answer of
-//! the shop is unavailable or a defect.
+//! Errors between `RemoteShop` and its backend: each kind is received as it was sent, and other responses count as unavailable or as an
+//! internal error.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -67,7 +67,7 @@ async fn errors_at(url: &str) -> Vec<ShopError> {
 }
 
 #[tokio::test]
-async fn every_kind_of_error_arrives_as_it_was_sent() {
+async fn every_kind_of_error_is_received_as_it_was_sent() {
     let kinds: [fn() -> ShopError; 19] = [
         || {
             ShopError::Rules(vec![
@@ -105,7 +105,7 @@ async fn every_kind_of_error_arrives_as_it_was_sent() {
         || ShopError::Internal("secret".into()),
     ];
     for kind in kinds {
-        // Whatever is asked, the answer is this problem.
+        // Every request gets this problem.
         let server = Server::start(Router::new().fallback(any(move || async move { Problem::from(kind()) }))).await;
         for error in errors_at(&server.url).await {
             assert_eq!(problem(error), problem(kind()));
@@ -122,7 +122,7 @@ async fn a_backend_that_is_down_is_unavailable() {
 }
 
 #[tokio::test]
-async fn what_a_load_balancer_answers_for_a_backend_is_unavailable() {
+async fn a_load_balancers_error_is_unavailable() {
     for status in [
         StatusCode::BAD_GATEWAY,
         StatusCode::SERVICE_UNAVAILABLE,
@@ -138,7 +138,7 @@ async fn what_a_load_balancer_answers_for_a_backend_is_unavailable() {
 }
 
 #[tokio::test]
-async fn an_answer_that_breaks_off_is_unavailable() {
+async fn an_incomplete_response_is_unavailable() {
     let (url, listener) = listen().await;
     let task = tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
@@ -152,7 +152,7 @@ async fn an_answer_that_breaks_off_is_unavailable() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_none_of_the_shops_is_a_defect() {
+async fn an_unknown_response_is_an_internal_error() {
     for (status, body) in
         [(StatusCode::OK, "<html>"), (StatusCode::FOUND, ""), (StatusCode::BAD_REQUEST, "{\"type\":\"/problems/new\"}")]
     {
@@ -169,8 +169,8 @@ async fn an_answer_that_is_none_of_the_shops_is_a_defect() {
     }
 }
 
-/// A backend that takes every request and hangs up; counts them.
-async fn hanging_up() -> (String, Arc<AtomicUsize>, tokio::task::JoinHandle<()>) {
+/// A backend that accepts every request and disconnects. Counts the requests.
+async fn disconnecting_backend() -> (String, Arc<AtomicUsize>, tokio::task::JoinHandle<()>) {
     let (url, listener) = listen().await;
     let count = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&count);
@@ -185,21 +185,21 @@ async fn hanging_up() -> (String, Arc<AtomicUsize>, tokio::task::JoinHandle<()>)
 }
 
 #[tokio::test]
-async fn what_may_be_repeated_is_tried_three_times_until_the_budget_is_spent() {
-    let (url, count, task) = hanging_up().await;
+async fn repeatable_requests_are_tried_three_times_within_the_budget() {
+    let (url, count, task) = disconnecting_backend().await;
     let (ada, shop) = (caller("ada"), RemoteShop::new(&url).expect("a plain http URL"));
     let tries = || count.swap(0, Ordering::SeqCst);
     assert!(shop.list_categories(ListCategories).await.is_err());
     assert_eq!(tries(), 3, "a read");
     assert!(shop.place_order(&ada, PlaceOrder { client_key: "k".to_owned(), ..order("card_approved") }).await.is_err());
-    assert_eq!(tries(), 3, "a write under a key");
+    assert_eq!(tries(), 3, "a write with a key");
     assert!(shop.add_line_item(&ada, add("KETTLE", 1)).await.is_err());
     assert_eq!(tries(), 1, "a write without a key");
     assert!(shop.ready().await.is_err());
     assert_eq!(tries(), 1, "a probe");
     let late = deadline::scope(Instant::now() + Duration::from_millis(100), shop.list_categories(ListCategories));
     assert!(late.await.is_err());
-    assert_eq!(tries(), 0, "what is left of the request is kept for its answer");
+    assert_eq!(tries(), 0, "the rest of the deadline is kept for the response");
 
     let begun = Instant::now();
     for _ in 0..200 {
@@ -212,7 +212,7 @@ async fn what_may_be_repeated_is_tried_three_times_until_the_budget_is_spent() {
 }
 
 #[tokio::test]
-async fn a_backend_that_asks_for_patience_is_not_asked_again() {
+async fn a_503_of_the_backend_is_not_retried() {
     let count = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&count);
     let answer = move || {

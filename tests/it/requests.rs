@@ -1,4 +1,4 @@
-//! Requests as browsers, programs and people send them who do not know the shop: odd cookies, headers, addresses.
+//! Unusual requests of browsers and API clients: foreign cookies, odd headers and URLs.
 
 use axum::body::Body;
 use http::{HeaderValue, Method, Request, StatusCode, header};
@@ -10,12 +10,12 @@ use crate::harness::{Answer, COOKIE, Client, PASSWORD, TestShop, both_stores};
 use crate::routes::example;
 
 both_stores!(
-    cookies_of_others_change_nothing,
-    the_same_letters_are_the_same_password_and_address,
-    a_scheme_is_read_in_any_case,
-    a_header_of_one_value_may_not_be_there_twice,
-    a_page_is_found_with_a_slash_behind_it,
-    of_a_repeated_parameter_the_last_counts,
+    foreign_cookies_are_ignored,
+    the_same_letters_give_the_same_password_and_email_address,
+    the_authorization_scheme_is_case_insensitive,
+    repeated_single_value_headers_are_rejected,
+    a_page_is_found_with_a_trailing_slash,
+    the_last_value_of_a_repeated_parameter_counts,
 );
 
 async fn with_kettle(shop: &TestShop) {
@@ -30,7 +30,7 @@ async fn get(client: &mut Client, path: &str, headers: &[(&str, &[u8])]) -> Answ
     client.send(request.body(Body::empty()).expect("a request")).await
 }
 
-async fn cookies_of_others_change_nothing(shop: TestShop) {
+async fn foreign_cookies_are_ignored(shop: TestShop) {
     with_kettle(&shop).await;
     let mut ada = shop.visitor("ada");
     ada.add("KETTLE", 2).await;
@@ -63,7 +63,7 @@ async fn cookies_of_others_change_nothing(shop: TestShop) {
     }
     let both = beside(b"", format!("; {other}").as_bytes());
     let cart = get(&mut shop.client(), "/api/v1/cart", &[("cookie", &both)]).await;
-    assert_eq!(cart.json()["units"], 2, "of two tokens the first counts");
+    assert_eq!(cart.json()["units"], 2, "the first of two tokens counts");
     let odd: [(&str, &[u8]); 6] = [
         ("cookie", token.as_bytes()),
         ("user-agent", "Prüfer".as_bytes()),
@@ -80,7 +80,7 @@ async fn cookies_of_others_change_nothing(shop: TestShop) {
     assert_eq!(added.status, StatusCode::CREATED, "{}", added.text());
 }
 
-async fn the_same_letters_are_the_same_password_and_address(shop: TestShop) {
+async fn the_same_letters_give_the_same_password_and_email_address(shop: TestShop) {
     let pairs = [
         ("Zürich-Köln", "Zu\u{308}rich-Ko\u{308}ln"),
         ("paß wört", "paß\u{a0}wo\u{308}rt"),
@@ -105,7 +105,7 @@ async fn the_same_letters_are_the_same_password_and_address(shop: TestShop) {
     assert_eq!(shop.client().post("/api/v1/accounts", &short).await.problem().0, 422, "four letters");
 }
 
-async fn a_scheme_is_read_in_any_case(shop: TestShop) {
+async fn the_authorization_scheme_is_case_insensitive(shop: TestShop) {
     let mut ada = shop.client();
     ada.register("ada@example.com").await;
     let me = "/api/v1/accounts/me";
@@ -120,7 +120,7 @@ async fn a_scheme_is_read_in_any_case(shop: TestShop) {
     }
 }
 
-async fn a_header_of_one_value_may_not_be_there_twice(shop: TestShop) {
+async fn repeated_single_value_headers_are_rejected(shop: TestShop) {
     with_kettle(&shop).await;
     let mut ada = shop.client();
     ada.register("ada@example.com").await;
@@ -144,13 +144,13 @@ async fn a_header_of_one_value_may_not_be_there_twice(shop: TestShop) {
             assert_eq!(answer.problem(), (400, "malformed-request".to_owned()), "{name}");
         }
     }
-    // As an HTTP API joins two.
+    // Two keys, joined like an HTTP API does.
     let joined = ada.post_once("/api/v1/cart/line-items", "a,b", &body).await;
     assert_eq!(joined.problem(), (400, "malformed-request".to_owned()));
     assert_eq!(ada.cart().await["units"], 0);
 }
 
-async fn a_page_is_found_with_a_slash_behind_it(shop: TestShop) {
+async fn a_page_is_found_with_a_trailing_slash(shop: TestShop) {
     with_kettle(&shop).await;
     let pages = routes::all().filter(|route| route.surface == Surface::Page && route.method == Method::GET);
     for page in pages.filter(|route| !route.path.contains("{*")) {
@@ -175,7 +175,7 @@ async fn a_page_is_found_with_a_slash_behind_it(shop: TestShop) {
     assert!(!away.headers.contains_key(header::LOCATION));
 }
 
-async fn of_a_repeated_parameter_the_last_counts(shop: TestShop) {
+async fn the_last_value_of_a_repeated_parameter_counts(shop: TestShop) {
     with_kettle(&shop).await;
     let mut operator = shop.operator().await;
     for (path, name, value) in [
@@ -199,7 +199,7 @@ async fn of_a_repeated_parameter_the_last_counts(shop: TestShop) {
             assert_eq!(twice.body, once.body, "{path}");
         }
         let bad = client.get(&format!("{path}?{name}={value}&unknown=1&unknown=2")).await;
-        assert_eq!(bad.status, once.status, "{path}: what nobody asks for is ignored");
+        assert_eq!(bad.status, once.status, "{path}: unknown parameters are ignored");
     }
     assert_eq!(operator.log_in("operator@example.com", PASSWORD).await.status, StatusCode::CREATED);
 }

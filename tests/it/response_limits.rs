@@ -1,4 +1,4 @@
-//! Responses that are too large for one front door are the same problem on all of them.
+//! Responses that are too large for one front door give the same problem on all of them.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::harness::{Client, TestShop};
 /// Largest response, as JSON, that a load balancer accepts from a function.
 const MAX_ALB_BYTES: usize = 1024 * 1024;
 
-/// Its assets are `<text>-<count>.<type>`: the text so many times.
+/// Assets named `<text>-<count>.<type>` contain the text `count` times.
 struct Repeated;
 
 #[async_trait]
@@ -31,7 +31,7 @@ impl AssetStore for Repeated {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_largest_response_fits_the_event_of_a_function_and_one_byte_more_is_a_problem() {
+async fn the_largest_response_fits_a_lambda_response_and_one_byte_more_is_a_problem() {
     on_dynamodb(|store| async {
         let shop = TestShop::new(store);
         let router = shop_http::all(shop.app.clone().with_assets(Arc::new(Repeated)));
@@ -39,7 +39,7 @@ async fn the_largest_response_fits_the_event_of_a_function_and_one_byte_more_is_
         for (text, kind, most) in [
             ("x", "css", MAX_RESPONSE_BYTES),
             ("x", "png", MAX_RESPONSE_BYTES),
-            // A quotation mark is two characters of a JSON string.
+            // A quotation mark takes two characters in a JSON string.
             ("%22", "css", event_bytes / 2),
         ] {
             let path = |count: usize| format!("/assets/{text}-{count}.{kind}");
@@ -59,7 +59,7 @@ async fn the_largest_response_fits_the_event_of_a_function_and_one_byte_more_is_
                 assert_eq!(answer["isBase64Encoded"], accepted == "gzip" && kind == "css" || kind == "png");
                 let length = answer.to_string().len();
                 assert!(length <= MAX_ALB_BYTES, "{text} {kind} {accepted}: {length}");
-                // Also when it would be small enough with gzip.
+                // Even if it would fit with gzip.
                 let too_much = Request::get(path(most + 1)).header("accept-encoding", accepted);
                 let answer = Client::new(router.clone()).send(too_much.body(Body::empty()).expect("a request")).await;
                 assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR, "{text} {kind} {accepted}");
@@ -70,7 +70,7 @@ async fn the_largest_response_fits_the_event_of_a_function_and_one_byte_more_is_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_product_that_is_too_large_to_show_is_a_problem_and_the_rest_of_the_shop_works() {
+async fn a_product_too_large_to_show_is_a_problem_and_the_rest_of_the_shop_works() {
     on_dynamodb(|store| async {
         let shop = TestShop::new(store);
         let mut product = fixtures::product("kettle").build();

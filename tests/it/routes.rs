@@ -1,4 +1,4 @@
-//! The route table, the routers made from it, and its copies.
+//! The route table, the routers built from it, and its copies.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,7 +14,7 @@ use shopease_storage::testing::on_dynamodb;
 
 use crate::harness::{Answer, Client, TestShop};
 
-/// A path that a route matches; the ids are of nobody.
+/// A path that matches a route, with IDs that do not exist.
 pub fn example(path: &str) -> String {
     path.replace("{*path}", "shop.css")
         .replace("/cart/line-items/{id}", "/cart/line-items/li_01ARZ3NDEKTSV4RRFFQ69G5FAV")
@@ -22,19 +22,19 @@ pub fn example(path: &str) -> String {
         .replace("{handle}", "kettle")
 }
 
-async fn ask(router: Router, method: &Method, path: &str) -> Answer {
+async fn send(router: Router, method: &Method, path: &str) -> Answer {
     let request = Request::builder().method(method).uri(path).body(Body::empty()).expect("a request");
     Client::new(router).send(request).await
 }
 
-/// Whether a router has no such route: its own 404 for addresses (as a problem or as a page), or 405.
+/// Returns whether a router lacks a route: its own 404 for unknown paths (as a problem or a page), or 405.
 fn is_unrouted(answer: &Answer) -> bool {
     let text = answer.text();
     let nowhere = text.contains("\"subject\":\"page\"") || text.contains("It may have moved");
     answer.status == StatusCode::METHOD_NOT_ALLOWED || (answer.status == StatusCode::NOT_FOUND && nowhere)
 }
 
-/// Status, headers and body, without the request's own id and cookies.
+/// Status, headers and body, without request ID and cookies.
 fn comparable(answer: &Answer) -> (StatusCode, BTreeSet<(String, String)>, String) {
     let id = answer.header("x-request-id").to_owned();
     let headers = answer
@@ -50,17 +50,17 @@ fn comparable(answer: &Answer) -> (StatusCode, BTreeSet<(String, String)>, Strin
 async fn the_functions_together_serve_exactly_what_one_process_serves() {
     on_dynamodb(|store| async {
         let shop = TestShop::new(store);
-        // Also the category of the examples, so that no route answers 404 like an address that is none.
+        // With the category of the examples, so that no route responds with the 404 of an unknown path.
         shop.sell(&fixtures::product("kettle").category("kettle").build(), 3).await;
         for route in routes::all() {
             let path = example(route.path);
-            let whole = ask(shop.router(), &route.method, &path).await;
+            let whole = send(shop.router(), &route.method, &path).await;
             assert!(!is_unrouted(&whole), "{} {path} is not served: {}", route.method, whole.text());
             for area in Area::ALL {
-                let part = ask(shop_http::area(shop.app.clone(), area), &route.method, &path).await;
+                let part = send(shop_http::area(shop.app.clone(), area), &route.method, &path).await;
                 let expected = route.area == area || route.surface == Surface::Probe;
                 assert_eq!(!is_unrouted(&part), expected, "{} {path} in {}", route.method, area.name());
-                // Pages carry tokens made for the visit, so only the others are compared by their bytes.
+                // Pages contain new tokens, so only the other responses are compared bytewise.
                 if expected && route.surface != Surface::Page {
                     assert_eq!(comparable(&part), comparable(&whole), "{} {path} in {}", route.method, area.name());
                 }
@@ -77,8 +77,8 @@ async fn frontend_and_backend_share_only_the_probes() {
         shop.sell(&fixtures::product("kettle").category("kettle").build(), 3).await;
         for route in routes::all() {
             let path = example(route.path);
-            let frontend = ask(shop_http::frontend(shop.app.clone()), &route.method, &path).await;
-            let backend = ask(shop_http::backend(shop.app.clone()), &route.method, &path).await;
+            let frontend = send(shop_http::frontend(shop.app.clone()), &route.method, &path).await;
+            let backend = send(shop_http::backend(shop.app.clone()), &route.method, &path).await;
             assert_eq!(!is_unrouted(&frontend), route.surface != Surface::Api, "{path} on the frontend");
             assert_eq!(!is_unrouted(&backend), route.surface != Surface::Page, "{path} on the backend");
         }
@@ -104,7 +104,7 @@ fn cargo_lambda_watch_knows_every_route() {
     }
 }
 
-/// Product code that mentions a command, but for pages: what is written by hand to have a use case.
+/// Product code that mentions a command, except for pages: the files to write for a use case.
 fn files_with(command: &str) -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let (mut files, mut folders) = (Vec::new(), Vec::new());
@@ -140,7 +140,7 @@ fn a_use_case_is_declared_in_two_files() {
         for line in text.lines().map(str::trim).filter(|line| line.contains("\"/api/v1/") && line.contains(" => ")) {
             let command = line.split(['(', ')']).nth(1).and_then(|command| command.rsplit("::").next());
             let files = files_with(command.expect("a command"));
-            // Placing an order has a third: what an order is made of.
+            // Placing an order has a third file, which builds the order.
             assert!(files.len() <= 3, "{line}: {files:?}");
             commands += 1;
         }

@@ -1,5 +1,5 @@
-//! What attackers try: chosen sessions, requests from other sites, other people's things, markup and header lines where
-//! text belongs, and errors that tell too much.
+//! Attacks: session fixation, cross-site requests, access to other people's data, injected markup and headers, and errors that reveal
+//! too much.
 
 use axum::body::Body;
 use http::{Method, Request, StatusCode, header};
@@ -12,20 +12,20 @@ use crate::harness::{Answer, COOKIE, Client, PASSWORD, TestShop, address, both_s
 use crate::routes::example;
 
 both_stores!(
-    a_token_that_somebody_chose_is_replaced_at_sign_in,
-    a_write_from_another_site_is_refused_wherever_it_goes,
+    a_token_chosen_by_an_attacker_is_replaced_at_sign_in,
+    every_cross_site_write_is_rejected,
     a_form_needs_the_token_of_its_own_visitor,
-    nobody_reaches_what_belongs_to_others,
-    signing_in_leads_only_to_this_shop,
-    markup_in_names_and_addresses_stays_text,
-    cookies_are_for_this_host_over_tls_and_not_for_scripts,
-    every_answer_carries_the_security_headers,
-    headers_about_the_client_change_no_answer,
+    nobody_can_access_what_belongs_to_others,
+    signing_in_redirects_only_within_the_shop,
+    markup_in_names_and_addresses_is_escaped,
+    cookies_are_host_only_secure_and_http_only,
+    every_response_has_the_security_headers,
+    headers_about_the_client_do_not_change_the_response,
 );
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// A request for a route with the content type that it takes.
+/// A request for a route with its content type.
 fn request(method: &Method, path: &str, surface: Surface, headers: &[(&str, &str)]) -> Request<Body> {
     let (content_type, body) = if surface == Surface::Page { (FORM, "") } else { ("application/json", "{}") };
     let mut request = Request::builder().method(method).uri(path).header(header::CONTENT_TYPE, content_type);
@@ -35,8 +35,8 @@ fn request(method: &Method, path: &str, surface: Surface, headers: &[(&str, &str
     request.body(Body::from(if *method == Method::GET { "" } else { body })).expect("a request")
 }
 
-/// Whether an answer is the refusal of a request from another site.
-fn is_refused_as_foreign(answer: &Answer) -> bool {
+/// Returns whether a response rejects a cross-site request.
+fn is_rejected_as_cross_site(answer: &Answer) -> bool {
     answer.status == StatusCode::FORBIDDEN && !answer.text().contains("stale-form") && {
         answer.text().contains("cross-site-request") || answer.text().contains("This page is out of date")
     }
@@ -46,7 +46,7 @@ async fn with_kettle(shop: &TestShop) {
     shop.sell(&fixtures::product("kettle").category("kettle").build(), 10).await;
 }
 
-async fn a_token_that_somebody_chose_is_replaced_at_sign_in(shop: TestShop) {
+async fn a_token_chosen_by_an_attacker_is_replaced_at_sign_in(shop: TestShop) {
     with_kettle(&shop).await;
     shop.client().register("ada@example.com").await;
     let chosen = [fixtures::visitor_token("mallory"), Token::session([9; 32])];
@@ -68,13 +68,13 @@ async fn a_token_that_somebody_chose_is_replaced_at_sign_in(shop: TestShop) {
             assert!(victim.token().starts_with("ses_"));
             assert_eq!(victim.get("/api/v1/accounts/me").await.status, StatusCode::OK);
             assert_eq!(mallory.get("/api/v1/accounts/me").await.problem(), (401, "sign-in-required".to_owned()));
-            assert_eq!(mallory.cart().await["units"], 0, "nor is the victim's cart where it was");
+            assert_eq!(mallory.cart().await["units"], 0, "nor the victim's cart");
             assert!(victim.cart().await["units"].as_u64() >= Some(1));
         }
     }
 }
 
-async fn a_write_from_another_site_is_refused_wherever_it_goes(shop: TestShop) {
+async fn every_cross_site_write_is_rejected(shop: TestShop) {
     with_kettle(&shop).await;
     let mut client = shop.client();
     client.add("KETTLE", 2).await;
@@ -100,15 +100,15 @@ async fn a_write_from_another_site_is_refused_wherever_it_goes(shop: TestShop) {
         let path = example(route.path);
         for headers in foreign {
             let answer = client.send(request(&route.method, &path, route.surface, headers)).await;
-            assert!(is_refused_as_foreign(&answer), "{} {path} {headers:?}: {}", route.method, answer.text());
+            assert!(is_rejected_as_cross_site(&answer), "{} {path} {headers:?}: {}", route.method, answer.text());
             if route.surface == Surface::Api {
                 assert_eq!(answer.problem(), (403, "cross-site-request".to_owned()), "{path}");
             }
-            // A browser sends a Lax cookie with no such request. The answer must not bring another one.
+            // Browsers do not send a Lax cookie with such a request. The response must not set another one.
             let mut bare = shop.client();
             let answer = bare.send(request(&route.method, &path, route.surface, headers)).await;
             assert!(
-                is_refused_as_foreign(&answer),
+                is_rejected_as_cross_site(&answer),
                 "{} {path} {headers:?} without cookie: {}",
                 route.method,
                 answer.text()
@@ -121,7 +121,7 @@ async fn a_write_from_another_site_is_refused_wherever_it_goes(shop: TestShop) {
             }
             let answer = client.send(request(&route.method, &path, route.surface, headers)).await;
             assert!(
-                !is_refused_as_foreign(&answer) || answer.text().contains("is out of date"),
+                !is_rejected_as_cross_site(&answer) || answer.text().contains("is out of date"),
                 "{path} {headers:?}: {}",
                 answer.text()
             );
@@ -131,14 +131,14 @@ async fn a_write_from_another_site_is_refused_wherever_it_goes(shop: TestShop) {
         }
     }
     assert_eq!(client.cart().await, before);
-    // A bearer token is sent by nobody but its program.
+    // A bearer token is sent only by its API client.
     let bearer = format!("Bearer {}", client.token());
     let mut program = shop.client();
     let headers = [("authorization", &*bearer), ("origin", "https://evil.example"), ("sec-fetch-site", "cross-site")];
     let line = json!({"sku": "KETTLE", "quantity": 1});
     let answer = program.json(Method::POST, "/api/v1/cart/line-items", &line, &headers).await;
     assert_eq!((answer.status, &answer.json()["units"]), (StatusCode::CREATED, &3.into()));
-    // Reading is open: links from other sites lead here.
+    // Reads are allowed: other sites link to the shop.
     let link = Request::get("/cart").header("sec-fetch-site", "cross-site").body(Body::empty()).expect("a request");
     assert_eq!(client.send(link).await.status, StatusCode::OK);
 }
@@ -160,19 +160,19 @@ async fn a_form_needs_the_token_of_its_own_visitor(shop: TestShop) {
             assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path} {csrf:?}: {}", answer.text());
             assert!(answer.header("content-type").starts_with("text/html"), "{path}");
         }
-        // In the address it counts for nothing: addresses are logged and sent on.
+        // In the URL it is ignored: URLs are logged and sent as referrers.
         let answer = ada.form(&format!("{path}?csrf={own}"), &[]).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}");
     }
     assert_eq!(ada.cart().await["units"], 2);
     let quantity = format!("quantity-{}", text(&ada.cart().await["lines"][0]["id"]));
     let fields = [("csrf", &*own), (&quantity, "1"), ("action", "update")];
-    assert_eq!(ada.form("/cart", &fields).await.status, StatusCode::SEE_OTHER, "its own token opens it");
+    assert_eq!(ada.form("/cart", &fields).await.status, StatusCode::SEE_OTHER, "its own token is accepted");
     ada.register("ada@example.com").await;
-    assert_eq!(ada.form("/cart", &fields).await.status, StatusCode::FORBIDDEN, "a new session makes old forms void");
+    assert_eq!(ada.form("/cart", &fields).await.status, StatusCode::FORBIDDEN, "a new session invalidates old forms");
 }
 
-async fn nobody_reaches_what_belongs_to_others(shop: TestShop) {
+async fn nobody_can_access_what_belongs_to_others(shop: TestShop) {
     with_kettle(&shop).await;
     let (mut ada, mut eve) = (shop.client(), shop.client());
     ada.register("ada@example.com").await;
@@ -227,7 +227,7 @@ async fn nobody_reaches_what_belongs_to_others(shop: TestShop) {
     assert_eq!(shop.levels("KETTLE").await, (9, 0, 1));
 }
 
-async fn signing_in_leads_only_to_this_shop(shop: TestShop) {
+async fn signing_in_redirects_only_within_the_shop(shop: TestShop) {
     shop.client().register("ada@example.com").await;
     for (next, expected) in [
         ("/checkout", "/checkout"),
@@ -254,7 +254,7 @@ async fn signing_in_leads_only_to_this_shop(shop: TestShop) {
         assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, expected), "{next:?}");
         assert!(!client.cookies.contains_key("a"), "{next:?}");
     }
-    // The form carries where to go on as text, whatever it is.
+    // The form contains the target as escaped text.
     let form = shop.client().get("/login?next=%22%3E%3Cscript%3Ealert(1)%3C/script%3E").await;
     assert_eq!(form.status, StatusCode::OK);
     assert!(!form.text().contains("<script>"), "{}", form.text());
@@ -266,7 +266,7 @@ async fn signing_in_leads_only_to_this_shop(shop: TestShop) {
 
 const MARKUP: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>{{7*7}}";
 
-/// Asserts that the markup is in a page, and only as text.
+/// Asserts that the page contains the markup only as escaped text.
 fn assert_escaped(page: &Answer, what: &str) {
     let text = page.text();
     assert!(page.header("content-type").starts_with("text/html"), "{what}: {}", page.status);
@@ -277,7 +277,7 @@ fn assert_escaped(page: &Answer, what: &str) {
     assert!(text.contains("script&#62;alert(1)") || text.contains("script&gt;alert(1)"), "{what} is not shown: {text}");
 }
 
-async fn markup_in_names_and_addresses_stays_text(shop: TestShop) {
+async fn markup_in_names_and_addresses_is_escaped(shop: TestShop) {
     let mut product = fixtures::product("kettle").title(MARKUP).category("kettle").tags(&[MARKUP]).build();
     product.vendor = Some(MARKUP.to_owned());
     product.seo_title = Some(MARKUP.to_owned());
@@ -331,7 +331,7 @@ async fn markup_in_names_and_addresses_stays_text(shop: TestShop) {
     assert_eq!((api.header("content-type"), api.header("x-content-type-options")), ("application/json", "nosniff"));
 }
 
-async fn cookies_are_for_this_host_over_tls_and_not_for_scripts(shop: TestShop) {
+async fn cookies_are_host_only_secure_and_http_only(shop: TestShop) {
     with_kettle(&shop).await;
     let mut seen = std::collections::BTreeSet::new();
     let mut client = shop.client();
@@ -355,14 +355,14 @@ async fn cookies_are_for_this_host_over_tls_and_not_for_scripts(shop: TestShop) 
         }
     }
     assert_eq!(seen.into_iter().collect::<Vec<_>>(), [COOKIE, "shopease_cart_units"]);
-    // The name without the prefix is another cookie: a subdomain could have set it.
+    // The name without the prefix is another cookie, which a subdomain could have set.
     let mut tricked = shop.client();
     tricked.cookies.insert("shopease_token".to_owned(), client.token());
     assert_eq!(tricked.cart().await["units"], 0);
     assert_ne!(tricked.token(), client.token());
 }
 
-async fn every_answer_carries_the_security_headers(shop: TestShop) {
+async fn every_response_has_the_security_headers(shop: TestShop) {
     with_kettle(&shop).await;
     let mut client = shop.client();
     let mut requests: Vec<(String, Request<Body>)> = Vec::new();
@@ -427,7 +427,7 @@ async fn every_answer_carries_the_security_headers(shop: TestShop) {
     }
 }
 
-async fn headers_about_the_client_change_no_answer(shop: TestShop) {
+async fn headers_about_the_client_do_not_change_the_response(shop: TestShop) {
     with_kettle(&shop).await;
     let spoofed = [
         ("host", "evil.example"),

@@ -1,5 +1,5 @@
-//! A few lines of Stripe on loopback: intents with manual capture, refunds and disputes, as its documentation has them, and what
-//! a person in its dashboard or a bank does.
+//! A minimal Stripe double on loopback: intents with manual capture, refunds and disputes as documented, and actions in its dashboard
+//! and of banks.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -23,7 +23,7 @@ struct Books {
     /// Oldest first.
     refunds: Vec<Value>,
     disputes: Vec<Value>,
-    /// First answers, by key.
+    /// First responses, by key.
     answers: BTreeMap<String, Value>,
 }
 
@@ -32,7 +32,7 @@ struct Books {
 pub struct Stripe(Arc<Mutex<Books>>);
 
 impl Stripe {
-    /// Serves it, and gives a provider that reaches it.
+    /// Starts the double. Returns it with a provider that calls it.
     pub async fn start() -> (Self, StripeProvider) {
         let this = Self::default();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -53,7 +53,7 @@ impl Stripe {
         self.0.lock().expect("not poisoned")
     }
 
-    /// How many intents there are.
+    /// Number of intents.
     pub fn intents(&self) -> usize {
         self.books().intents.len()
     }
@@ -67,13 +67,13 @@ impl Stripe {
         told.collect()
     }
 
-    /// Somebody refunds in the dashboard: the event, which does not name the order.
+    /// Refunds in the dashboard. Returns the event, which does not contain the order.
     pub fn refund_in_dashboard(&self, amount: i64) -> Value {
         let made = self.books().refund(0, amount, &json!({})).expect("money is left");
         event("refund.created", &made)
     }
 
-    /// The bank returns the newest refund.
+    /// The bank returns the newest refund. Returns the event.
     pub fn return_refund(&self) -> Value {
         let mut books = self.books();
         let refund = books.refunds.last_mut().expect("a refund");
@@ -128,7 +128,7 @@ fn refuse(code: &str) -> Response {
     (StatusCode::BAD_REQUEST, error.to_string()).into_response()
 }
 
-/// Answers what was answered under the key before, or does it.
+/// Returns the first response with the key, or runs the action.
 fn once(stripe: &Stripe, headers: &HeaderMap, act: impl FnOnce(&mut Books) -> Result<Value, &'static str>) -> Response {
     let key = headers["idempotency-key"].to_str().expect("text").to_owned();
     let mut books = stripe.books();
@@ -209,7 +209,7 @@ async fn list_disputes(State(stripe): State<Stripe>, Query(query): Query<Fields>
     listed(&stripe.books().disputes, &query)
 }
 
-/// Those of one intent, newest first, one on each page.
+/// Objects of an intent, newest first, one per page.
 fn listed(all: &[Value], query: &Fields) -> Response {
     let newest_first = all.iter().rev().filter(|one| one["payment_intent"] == query["payment_intent"].as_str());
     let start = query.get("starting_after");

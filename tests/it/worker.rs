@@ -1,4 +1,4 @@
-//! What the worker does beside payments: it delivers events and removes what is over.
+//! The worker apart from payments: it delivers events and deletes expired rows.
 
 use std::sync::{Arc, Mutex};
 
@@ -13,15 +13,15 @@ use crate::payments::{paid_order, paid_order_of};
 
 both_stores!(
     events_are_delivered_in_order_until_the_sink_takes_no_more,
-    one_event_that_is_refused_holds_up_no_other,
-    however_many_are_refused_those_behind_are_delivered,
-    a_receiver_that_is_away_is_asked_once_a_run,
-    a_checkout_wakes_a_worker_that_had_nothing_to_do,
-    what_is_over_is_removed_and_told,
-    an_order_that_leaves_few_units_says_so,
+    one_rejected_event_does_not_delay_the_others,
+    events_behind_any_number_of_rejected_ones_are_delivered,
+    an_unavailable_receiver_is_tried_once_a_run,
+    a_checkout_wakes_an_idle_worker,
+    expired_rows_are_deleted_and_reported,
+    an_order_that_leaves_few_units_publishes_stock_low,
 );
 
-/// Takes this many events, then no more.
+/// Accepts this many events, then rejects all.
 struct Tired(Mutex<(usize, Vec<String>)>);
 
 #[async_trait::async_trait]
@@ -50,7 +50,7 @@ async fn events_are_delivered_in_order_until_the_sink_takes_no_more(shop: TestSh
     shop.assert_books_agree().await;
 }
 
-/// Refuses each `order.placed`.
+/// Rejects each `order.placed`.
 struct Choosy;
 
 #[async_trait::async_trait]
@@ -61,7 +61,7 @@ impl EventSink for Choosy {
     }
 }
 
-async fn one_event_that_is_refused_holds_up_no_other(shop: TestShop) {
+async fn one_rejected_event_does_not_delay_the_others(shop: TestShop) {
     paid_order(&shop).await;
     paid_order_of(&shop, "grace").await;
     let worker = Worker::new(shop.local.clone(), Arc::new(Choosy));
@@ -72,17 +72,17 @@ async fn one_event_that_is_refused_holds_up_no_other(shop: TestShop) {
     assert_eq!(shop.topics().await, ["order.placed", "order.placed"]);
 }
 
-/// Takes what is about `good`, in the order given, and refuses the rest or is away; counts what it is asked for.
+/// Accepts the subject `good` and the topic `late` and rejects the rest, or is unavailable; records the size of each delivery.
 struct Picky {
     is_away: bool,
-    asked: Mutex<Vec<usize>>,
+    sizes: Mutex<Vec<usize>>,
     taken: Mutex<Vec<String>>,
 }
 
 #[async_trait::async_trait]
 impl EventSink for Picky {
     async fn deliver(&self, messages: &[OutboxMessage]) -> Delivery {
-        self.asked.lock().expect("not poisoned").push(messages.len());
+        self.sizes.lock().expect("not poisoned").push(messages.len());
         let good = messages.iter().filter(|message| message.subject == "good" || message.topic == "late");
         let taken: Vec<_> = if self.is_away { Vec::new() } else { good.cloned().collect() };
         self.taken.lock().expect("not poisoned").extend(taken.iter().map(|message| message.topic.clone()));
@@ -90,7 +90,7 @@ impl EventSink for Picky {
     }
 }
 
-/// Writes 150 messages, each of a subject of its own, then one of the first subject and one of `good`.
+/// Writes 150 messages, each with its own subject, then one with the first subject and one with the subject `good`.
 async fn fill_outbox(shop: &TestShop) {
     let owner = fixtures::visitor("ada");
     shop.store.save_cart(&fixtures::cart(&owner, &[]), shop.clock.now() + Duration::days(1)).await.expect("a cart");
@@ -105,35 +105,37 @@ async fn fill_outbox(shop: &TestShop) {
             ..fixtures::message(&order, topic, at(number))
         };
         placement.outbox = if batch < 3 {
-            (first..first + 50).map(|number| message("early", number, format!("refused {number}"))).collect()
+            (first..first + 50).map(|number| message("early", number, format!("rejected {number}"))).collect()
         } else {
-            vec![message("late", first, "refused 0".to_owned()), message("behind", first + 1, "good".to_owned())]
+            vec![message("late", first, "rejected 0".to_owned()), message("behind", first + 1, "good".to_owned())]
         };
-        shop.store.place_order(&placement).await.expect("it is placed");
+        shop.store.place_order(&placement).await.expect("the order is placed");
     }
 }
 
+/// Runs the worker once. Returns the numbers of delivered and undelivered messages, the sizes of the deliveries, and the topics of
+/// the accepted messages.
 async fn run_with(shop: &TestShop, is_away: bool) -> (usize, usize, Vec<usize>, Vec<String>) {
-    let sink = Arc::new(Picky { is_away, asked: Mutex::default(), taken: Mutex::default() });
+    let sink = Arc::new(Picky { is_away, sizes: Mutex::default(), taken: Mutex::default() });
     let report = Worker::new(shop.local.clone(), sink.clone()).run_once().await.expect("a run");
-    let (asked, taken) = (sink.asked.lock().expect("not poisoned"), sink.taken.lock().expect("not poisoned"));
-    (report.delivered, report.undelivered, asked.clone(), taken.clone())
+    let (sizes, taken) = (sink.sizes.lock().expect("not poisoned"), sink.taken.lock().expect("not poisoned"));
+    (report.delivered, report.undelivered, sizes.clone(), taken.clone())
 }
 
-async fn however_many_are_refused_those_behind_are_delivered(shop: TestShop) {
+async fn events_behind_any_number_of_rejected_ones_are_delivered(shop: TestShop) {
     fill_outbox(&shop).await;
     let first = run_with(&shop, false).await;
-    assert_eq!(first, (1, 151, vec![100, 51], vec!["behind".to_owned()]), "what is late waits for its subject");
+    assert_eq!(first, (1, 151, vec![100, 51], vec!["behind".to_owned()]), "a later event of a rejected subject waits");
     let again = run_with(&shop, false).await;
-    assert_eq!(again, (0, 151, vec![100, 50], Vec::new()), "each is asked for once a run");
+    assert_eq!(again, (0, 151, vec![100, 50], Vec::new()), "each event is tried once a run");
 }
 
-async fn a_receiver_that_is_away_is_asked_once_a_run(shop: TestShop) {
+async fn an_unavailable_receiver_is_tried_once_a_run(shop: TestShop) {
     fill_outbox(&shop).await;
     assert_eq!(run_with(&shop, true).await, (0, 100, vec![100], Vec::new()));
 }
 
-/// Tells what it takes.
+/// Reports the events it accepts.
 struct Telling(tokio::sync::mpsc::UnboundedSender<String>);
 
 #[async_trait::async_trait]
@@ -146,13 +148,13 @@ impl EventSink for Telling {
     }
 }
 
-async fn a_checkout_wakes_a_worker_that_had_nothing_to_do(shop: TestShop) {
+async fn a_checkout_wakes_an_idle_worker(shop: TestShop) {
     use std::time::Duration;
     shop.sell(&fixtures::product("kettle").build(), 10).await;
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
     let worker = Worker::new(shop.local.clone(), Arc::new(Telling(tell)));
     let working = tokio::spawn(async move { worker.run_forever(Duration::from_millis(400)).await });
-    // After 0.4, 0.8, 1.6 and 3.2 seconds the next pause is one of 4.8.
+    // After pauses of 0.4, 0.8, 1.6 and 3.2 seconds, the next is 4.8 seconds.
     tokio::time::sleep(Duration::from_millis(6_300)).await;
     paid_order_of(&shop, "grace").await;
     let heard = tokio::time::timeout(Duration::from_secs(3), told.recv()).await;
@@ -160,20 +162,20 @@ async fn a_checkout_wakes_a_worker_that_had_nothing_to_do(shop: TestShop) {
     working.abort();
 }
 
-async fn what_is_over_is_removed_and_told(shop: TestShop) {
+async fn expired_rows_are_deleted_and_reported(shop: TestShop) {
     paid_order(&shop).await;
     assert_eq!(shop.work().await.purged, 0);
     shop.clock.advance(Duration::days(8));
     let messages = shop.work().await.purged;
     shop.clock.advance(Duration::days(40));
     let rest = shop.work().await.purged;
-    // On PostgreSQL two messages, then the key and the cart; on DynamoDB the engine does it by itself.
+    // On PostgreSQL, two messages, then the key and the cart; DynamoDB deletes expired items itself.
     assert!([(2, 2), (0, 0)].contains(&(messages, rest)), "{messages} messages, then {rest} rows");
     assert_eq!(shop.work().await.purged, 0);
     shop.assert_books_agree().await;
 }
 
-async fn an_order_that_leaves_few_units_says_so(shop: TestShop) {
+async fn an_order_that_leaves_few_units_publishes_stock_low(shop: TestShop) {
     shop.sell(&fixtures::product("kettle").build(), 6).await;
     for (name, units, topics) in [
         ("ada", 2, vec!["order.placed", "order.paid"]),

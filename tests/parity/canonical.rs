@@ -1,5 +1,5 @@
-//! What is new in every answer by design becomes a placeholder: ids, tokens, points in time, the letter of the front door. Which
-//! values are equal to which stays visible: the first id of an answer is `<id 1>` wherever it stands.
+//! Replaces values that differ in every response by design with placeholders: IDs, tokens, times, the letter of the front door. Equal
+//! values get equal placeholders: the first ID of a response is `<id 1>` everywhere.
 
 /// Replaces them.
 pub fn canonical(text: &str, letter: char, seen: &mut Vec<String>) -> String {
@@ -15,14 +15,14 @@ pub fn canonical(text: &str, letter: char, seen: &mut Vec<String>) -> String {
         }
         rest = &rest[word.len()..];
         if word == "available" && rest.starts_with("\":") {
-            // Each door orders, so that the next one finds less.
+            // Each front door places orders, so the next one finds less stock.
             out.push_str("available\":<units>");
             rest = rest[2..].trim_start_matches(|char: char| char.is_ascii_digit());
         } else if let Some(time) = point_in_time(word, rest) {
             out.push_str("<time>");
             rest = &rest[time..];
         } else if is_clock(word, rest) {
-            // A walk may begin before midnight and end after it.
+            // A walk may pass midnight.
             out.truncate(out.len() - day_before_clock(&out));
             out.push_str("<clock>");
             rest = &rest[3..];
@@ -43,8 +43,8 @@ fn is_word(char: char) -> bool {
     char.is_ascii_alphanumeric() || char == '-' || char == '_'
 }
 
-/// What stands before the random part of a word, and its kind: a token or a form's proof of 256 bits in base64url, or a ULID,
-/// perhaps after a prefix such as `cart_`.
+/// The prefix before the random part of a word, and its kind: a token or form token of 256 bits in base64url, or a ULID, possibly
+/// after a prefix such as `cart_`.
 fn random(word: &str) -> Option<(&str, &'static str)> {
     let is_secret = |text: &str| text.len() == 43 && text.chars().all(is_word);
     if is_secret(word) {
@@ -61,7 +61,7 @@ fn random(word: &str) -> Option<(&str, &'static str)> {
     is_ulid.then_some((prefix, "id"))
 }
 
-/// `0GXB7-65C6F`: what an order is called.
+/// An order number, such as `0GXB7-65C6F`.
 fn is_order_number(word: &str) -> bool {
     word.len() == 11
         && word.bytes().enumerate().all(|(at, byte)| if at == 5 { byte == b'-' } else { is_crockford(byte) })
@@ -71,13 +71,13 @@ fn is_crockford(byte: u8) -> bool {
     byte.is_ascii_digit() || (byte.is_ascii_uppercase() && !b"ILOU".contains(&byte))
 }
 
-/// Whether `02` and the `:37` after it tell the time of day to a person.
+/// Returns whether `02` followed by `:37` is a time of day for people.
 fn is_clock(word: &str, rest: &str) -> bool {
     let two_digits = |text: &[u8]| text.len() == 2 && text.iter().all(u8::is_ascii_digit);
     two_digits(word.as_bytes()) && rest.len() >= 3 && rest.starts_with(':') && two_digits(&rest.as_bytes()[1..3])
 }
 
-/// How much of a text's end is a day as pages show it before a clock: `28 November 2026, `.
+/// Length of the date at the end of a text, as pages show it before a time: `28 November 2026, `.
 fn day_before_clock(text: &str) -> usize {
     let mut words = text.strip_suffix(", ").unwrap_or_default().rsplitn(3, ' ');
     let (Some(year), Some(month), Some(before)) = (words.next(), words.next(), words.next()) else { return 0 };
@@ -89,7 +89,7 @@ fn day_before_clock(text: &str) -> usize {
     digits(before) + " ".len() + month.len() + " ".len() + year.len() + ", ".len()
 }
 
-/// Whether `2026-11-23T01` and what follows it is a point in time; gives how much of the rest belongs to it.
+/// If `2026-11-23T01` and the following text are a timestamp, returns the length of its rest.
 fn point_in_time(word: &str, rest: &str) -> Option<usize> {
     let (date, hour) = word.split_once('T')?;
     let is_date = date.len() == 10 && date.split('-').all(|part| part.bytes().all(|byte| byte.is_ascii_digit()));
@@ -104,7 +104,7 @@ mod tests {
     use super::canonical;
 
     #[test]
-    fn equal_ids_stay_equal_and_everything_else_stays() {
+    fn equal_ids_stay_equal_and_everything_else_is_unchanged() {
         let id = "01M830D3TX9FT3CR0554ZZZP9C";
         let text = format!(
             "a {id} b {id} c cart_01M830D3TX9FT3CR0554ZZZP9D at 2026-11-23T01:30:22.123Z, x-door-b@example.com, 02:37, \

@@ -1,4 +1,4 @@
-//! Requests as they are sent, and answers as they are compared.
+//! Requests as sent, and responses in canonical form.
 
 use std::io::Read as _;
 use std::time::Duration;
@@ -16,10 +16,10 @@ use hyper_util::rt::TokioExecutor;
 
 use crate::canonical::canonical;
 
-/// Longest wait for an answer.
+/// Longest wait for a response.
 const TIMEOUT: Duration = Duration::from_secs(40);
 
-/// Stands for the front door's letter: each sends its own e-mail addresses and keys.
+/// Placeholder for the front door's letter: each front door uses its own email addresses and keys.
 pub const LETTER: &str = "{door}";
 
 type Body = UnsyncBoxBody<Bytes, std::convert::Infallible>;
@@ -62,7 +62,7 @@ impl Call {
         self.with("content-type", content_type)
     }
 
-    /// The request as this door sends it.
+    /// The request for this front door.
     pub fn of(&self, letter: char) -> Self {
         let replace = |bytes: &[u8]| match std::str::from_utf8(bytes) {
             Ok(text) if text.contains(LETTER) => text.replace(LETTER, &letter.to_string()).into_bytes(),
@@ -77,16 +77,16 @@ impl Call {
     }
 }
 
-/// An answer, canonical: see [`canonical`].
+/// A response in canonical form: see [`canonical`].
 #[derive(Clone)]
 pub struct Answer {
     pub status: u16,
-    /// In the order of their names; several of one name in their own order.
+    /// Sorted by name; repeated headers in their original order.
     pub headers: Vec<(String, String)>,
     pub body: String,
-    /// The body as it came, decompressed.
+    /// The original body, decompressed.
     pub raw: String,
-    /// Where it leads, as it came.
+    /// The original `Location`.
     pub location: Option<String>,
 }
 
@@ -103,7 +103,7 @@ impl std::fmt::Debug for Answer {
     }
 }
 
-/// Headers of the front door and of the moment.
+/// Headers that depend on the front door or the time.
 const OWN_HEADERS: [&str; 4] = ["date", "x-shopease-path", "server-timing", "x-front-door-reason"];
 
 /// A client of one front door.
@@ -120,12 +120,12 @@ impl Client {
         Self { pool: Pool::builder(TokioExecutor::new()).build(connector), base, letter }
     }
 
-    /// Sends a request and reads the answer to its end.
+    /// Sends a request and reads the complete response.
     pub async fn send(&self, call: &Call) -> Result<Answer, String> {
         self.send_with_cookies(call).await.map(|(answer, _)| answer)
     }
 
-    /// The same with the cookies that come back, as they are.
+    /// The same, with the original cookies of the response.
     pub async fn send_with_cookies(&self, call: &Call) -> Result<(Answer, Vec<(String, String)>), String> {
         let uri = format!("http://{}{}", self.base, call.target);
         let uri: Uri = uri.parse().map_err(|error| format!("{uri}: {error}"))?;
@@ -158,7 +158,7 @@ impl Client {
                 headers.push((name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
             }
         }
-        // Points in time differ in their digits, and so do lengths: what counts is that the length is the body's.
+        // Timestamps differ, and so do lengths: it only matters that the length matches the body.
         for (_, value) in headers.iter_mut().filter(|(name, _)| name == "content-length" && call.method != "HEAD") {
             if value.parse() == Ok(body.len()) {
                 "right".clone_into(value);
@@ -174,7 +174,7 @@ impl Client {
             hide_sealed(cookie);
         }
         let location = headers.iter().find(|(name, _)| name == "location").map(|(_, location)| location.clone());
-        // One canon for the whole answer, so that an id in a header and in the body stays the same id.
+        // One mapping for the whole response, so that an ID in a header and in the body gets the same placeholder.
         let mut seen = Vec::new();
         let headers =
             headers.into_iter().map(|(name, value)| (name, canonical(&value, self.letter, &mut seen))).collect();
@@ -183,7 +183,7 @@ impl Client {
     }
 }
 
-/// A sealed cookie is new in every byte each time.
+/// An encrypted cookie differs completely each time.
 fn hide_sealed(cookie: &mut String) {
     if let Some((pair, attributes)) = cookie.split_once(';')
         && let Some((name @ "shopease_checkout", _)) = pair.split_once('=')
@@ -192,7 +192,7 @@ fn hide_sealed(cookie: &mut String) {
     }
 }
 
-/// A compressed body differs in every byte after the first id, so what is compared is the body before compression.
+/// A compressed body differs completely after the first ID, so the decompressed body is compared.
 fn decompress(body: &[u8]) -> Result<Vec<u8>, String> {
     let mut decoded = Vec::new();
     GzDecoder::new(body).read_to_end(&mut decoded).map_err(|error| format!("the body is not gzip: {error}"))?;

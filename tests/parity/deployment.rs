@@ -1,4 +1,4 @@
-//! A site of real processes on one store, and every front door to it.
+//! A site of real processes on one store, with all its front doors.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -21,12 +21,12 @@ use tokio::task::JoinSet;
 
 use crate::client::{Call, Client};
 
-/// Password of everybody.
+/// Password of all accounts.
 pub const PASSWORD: &str = "correct horse battery";
-/// The operator.
+/// Email address of the operator.
 pub const OPERATOR: &str = "operator@parity.test";
 
-/// The front door with a stage before every path.
+/// The front door with a stage in its paths.
 pub const STAGE: &str = "HTTP API with a stage";
 
 /// A front door.
@@ -42,9 +42,9 @@ pub struct Door {
 pub struct Deployment {
     pub store: &'static str,
     pub doors: Vec<Door>,
-    /// A product that nobody buys: what is shown of it does not change.
+    /// A product that is never bought, so that its page does not change.
     pub handle: String,
-    /// A variant of another product, which is bought.
+    /// A variant of another product, for buying.
     pub sku: String,
     site: Site,
     _servers: JoinSet<()>,
@@ -75,7 +75,7 @@ impl Deployment {
             freeze: true,
             variables: [
                 ("SHOPEASE_CATALOG_CACHE_SECONDS", "0"),
-                // A machine that stands still for a second must not look like two runtimes that differ.
+                // A machine that freezes for a second must not look like a difference between runtimes.
                 ("SHOPEASE_DATABASE_ACQUIRE_TIMEOUT_MS", "30000"),
             ]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -129,7 +129,7 @@ impl Deployment {
     }
 }
 
-/// Signs somebody in and gives the token, which the answer sets as a cookie.
+/// Signs in and returns the token from the cookie.
 async fn log_in(client: &Client, email: &str) -> String {
     let credentials = serde_json::json!({ "email": email, "password": PASSWORD });
     let answer =
@@ -160,7 +160,7 @@ pub async fn listen() -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
-/// Cargo puts the binaries of the workspace above the directory of its tests.
+/// Cargo places the workspace's binaries one directory above its tests.
 pub fn directory_of_binaries() -> PathBuf {
     let test = std::env::current_exe().expect("the test has a path");
     test.ancestors().nth(2).map(Path::to_owned).expect("a target directory")

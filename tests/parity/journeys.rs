@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use crate::client::{Answer, Call};
 use crate::deployment::{Deployment, Door, PASSWORD};
 
-/// What a visit wrote down: the request, and its answer.
+/// The recorded requests and responses of a visit.
 pub type Transcript = Vec<(String, Result<Answer, String>)>;
 
-/// All visits through one door.
+/// All visits through one front door.
 pub async fn walk(deployment: &Deployment, door: &Door) -> Transcript {
     let mut visit = Visit { door, cookies: Vec::new(), transcript: Vec::new() };
     visit.guest_by_api(deployment).await;
@@ -27,7 +27,7 @@ struct Visit<'a> {
 }
 
 impl Visit<'_> {
-    /// Sends with the cookies so far, keeps those that come back, and writes down both.
+    /// Sends a request with the cookies so far, keeps new cookies, and records request and response.
     async fn send(&mut self, call: Call) -> Answer {
         let call = call.of(self.door.letter);
         let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -51,7 +51,7 @@ impl Visit<'_> {
         self.send(Call::new(method, target).body("application/json", body.to_string())).await
     }
 
-    /// Sends a form of a page with its hidden fields.
+    /// Submits a form of a page with its hidden fields.
     async fn submit(&mut self, page: &Answer, action: &str, fields: &[(&str, &str)]) -> Answer {
         let mut pairs: Vec<(String, String)> = hidden_fields(&page.raw, action);
         for (name, value) in fields {
@@ -105,7 +105,7 @@ impl Visit<'_> {
             .body("application/json", order.to_string())
             .header("idempotency-key", "order-door-{door}");
         let placed = self.send(call.clone()).await;
-        // The same key again: the same answer.
+        // Repeating the key gives the same response.
         self.send(call).await;
         let placed: Value = serde_json::from_str(&placed.raw).unwrap_or_default();
         if let Some(id) = placed["id"].as_str().or_else(|| placed["order"]["id"].as_str()) {

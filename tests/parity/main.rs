@@ -1,8 +1,8 @@
-//! Parity: whatever front door a request comes through and whatever store lies behind, the answer is the same, byte for byte.
+//! Parity: through every front door and with every store, responses are equal byte by byte.
 //!
 //! Each store gets a site of real processes (`front_door::site`): the ECS server and the functions' binaries. The same requests
-//! go to the server directly, through the load balancer to it, through the load balancer to Lambda (ALB events), and to Lambda as
-//! HTTP API and Function URL events. [`releases`] has two releases on one store.
+//! are sent to the server directly, through the load balancer to the server, through the load balancer to Lambda (ALB events), and to
+//! Lambda as HTTP API and Function URL events. [`releases`] tests two releases on one store.
 
 #![cfg(test)]
 
@@ -19,25 +19,25 @@ use client::{Answer, Call};
 use deployment::Deployment;
 use shopease_storage::testing::lend_schema;
 
-/// Sends a call through every front door of a site but the one with a stage, which differs by the path alone. The first answer is
-/// the server's own.
+/// Sends a call through every front door of a site, except for the one with a stage, which differs only in the path. The first
+/// response is the server's own.
 async fn through_every_door(deployment: &Deployment, call: &Call) -> Vec<(&'static str, Result<Answer, String>)> {
     let doors = deployment.doors.iter().filter(|door| door.name != deployment::STAGE);
     let answers = doors.map(|door| async { (door.name, door.client.send(&call.of(door.letter)).await) });
     futures_util::future::join_all(answers).await
 }
 
-/// What differs between front doors by their nature: the answer that the others give, and the one that is right here.
+/// Inherent differences between front doors: the expected status and the reason.
 fn exception(shape: &str, door: &str) -> Option<(u16, &'static str)> {
     match (shape, door) {
         ("header fields of 12 KB", "HTTP API") => {
-            Some((431, "an HTTP API takes 10,240 bytes of header and answers by itself"))
+            Some((431, "an HTTP API rejects headers of more than 10,240 bytes itself"))
         }
         _ => None,
     }
 }
 
-/// How many differences are printed.
+/// Maximum of printed differences.
 const SHOWN: usize = 60;
 
 #[derive(Default)]
@@ -80,7 +80,7 @@ impl Tally {
     }
 }
 
-async fn shapes_are_answered_alike(deployment: &Deployment) -> Tally {
+async fn shapes_get_equal_responses(deployment: &Deployment) -> Tally {
     let mut tally = Tally::default();
     for (route, shape, call) in shapes::all(deployment) {
         let answers = through_every_door(deployment, &call).await;
@@ -90,7 +90,7 @@ async fn shapes_are_answered_alike(deployment: &Deployment) -> Tally {
     tally
 }
 
-async fn journeys_are_answered_alike(deployment: &Deployment) -> Tally {
+async fn journeys_get_equal_responses(deployment: &Deployment) -> Tally {
     let mut tally = Tally::default();
     let mut transcripts = Vec::new();
     for door in &deployment.doors {
@@ -106,7 +106,7 @@ async fn journeys_are_answered_alike(deployment: &Deployment) -> Tally {
 }
 
 async fn everything(deployment: Deployment) {
-    let tallies = [journeys_are_answered_alike(&deployment).await, shapes_are_answered_alike(&deployment).await];
+    let tallies = [journeys_get_equal_responses(&deployment).await, shapes_get_equal_responses(&deployment).await];
     deployment.stop().await;
     let different: Vec<_> = tallies.iter().flat_map(|tally| &tally.different).collect();
     for difference in different.iter().take(SHOWN) {

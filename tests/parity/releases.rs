@@ -1,5 +1,5 @@
-//! Two releases side by side on one store: a shopper and an operator who meet one release with this request and the other
-//! with the next. `cargo xtask test --only releases` makes the binaries of the next release and runs these tests.
+//! Two releases side by side on one store: a shopper and an operator whose requests alternate between the releases. `cargo xtask test
+//! --only releases` builds the binaries of the next release and runs these tests.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -26,10 +26,10 @@ use crate::client::{Answer, Call, Client};
 use crate::deployment::{PASSWORD, directory_of_binaries, listen};
 use crate::journeys::{chosen, escape, hidden_fields_of};
 
-/// Where the binaries of the next release are.
+/// Directory with the binaries of the next release.
 const NEXT: &str = "SHOPEASE_NEXT_RELEASE";
 
-/// Functions of which the next release has its own.
+/// Functions that are deployed from the next release.
 const FUNCTIONS: [Area; 3] = [Area::Cart, Area::Checkout, Area::Admin];
 
 const OPERATOR: &str = "operator@releases.test";
@@ -68,7 +68,7 @@ impl Task {
         for _ in 0..1200 {
             let ended = process.try_wait().expect("a process");
             assert!(ended.is_none(), "{release:?} {arguments:?} ended with {ended:?}");
-            // The payment provider has no such path, and serves all the same.
+            // The payment provider has no such path, so any response counts.
             if client.send(&Call::get(path)).await.is_ok_and(|answer| [200, 404].contains(&answer.status)) {
                 return Self { client, url: format!("http://127.0.0.1:{port}"), _process: process };
             }
@@ -78,7 +78,7 @@ impl Task {
     }
 }
 
-/// Runs a command of a release to its end.
+/// Runs a command of a release to completion.
 async fn run(release: &Path, arguments: &[&str], input: &str, variables: &Variables) {
     let mut process = Command::new(release.join("shopease"))
         .args(arguments)
@@ -93,7 +93,7 @@ async fn run(release: &Path, arguments: &[&str], input: &str, variables: &Variab
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stdout));
 }
 
-/// Somebody with cookies, who meets either release.
+/// A client with cookies that uses either release.
 #[derive(Default)]
 struct Visitor {
     cookies: BTreeMap<String, String>,
@@ -114,7 +114,7 @@ impl Visitor {
         page
     }
 
-    /// Sends the form of a page that has `mark`.
+    /// Submits the form that contains `mark`.
     async fn submit(
         &mut self,
         door: &Client,
@@ -158,12 +158,12 @@ impl Visitor {
     }
 }
 
-/// What a page is called, which tells an error from the page that was expected.
+/// The title of a page, which distinguishes an error page from the expected one.
 fn title(page: &Answer) -> &str {
     page.raw.split("<title>").nth(1).and_then(|rest| rest.split("</title>").next()).unwrap_or(&page.raw)
 }
 
-/// A product with one variant that can be bought.
+/// Handle and SKU of a product with one variant in stock.
 async fn something_to_buy(door: &Client) -> (String, String) {
     let mut visitor = Visitor::default();
     let products = visitor.get(door, "/api/v1/products?limit=20").await;
@@ -183,11 +183,11 @@ async fn something_to_buy(door: &Client) -> (String, String) {
 struct Api<'a> {
     one: &'a Client,
     other: &'a Client,
-    /// What an order has in the field of the next release when `one` places it, as `one` and the other answer.
+    /// Expected values of the next release's field in an order placed through `one`: in the response of `one` and of the other.
     channels: [Option<&'a str>; 2],
 }
 
-/// Orders through both, pays once; the operator refunds through both.
+/// Orders through both releases and pays once; the operator refunds through both.
 async fn order_by_api(api: &Api<'_>, sku: &str) {
     let (one, other) = (api.one, api.other);
     let mut shopper = Visitor::default();
@@ -229,7 +229,7 @@ async fn order_by_api(api: &Api<'_>, sku: &str) {
     let seen = [operator.get(one, &target).await, operator.get(other, &target).await];
     assert_eq!(seen[0]["refundable"], seen[1]["refundable"]);
     assert_eq!((&seen[0]["fulfillment"], &seen[1]["fulfillment"]), (&json!("fulfilled"), &json!("fulfilled")));
-    // Today's release has written the order, without the field that it does not know.
+    // The current release has written the order without the unknown field.
     assert_eq!(channels(&seen), api.channels.map(|channel| channel.map(|_| String::new())));
 }
 
@@ -280,7 +280,7 @@ async fn order_on_pages(one: &Client, other: &Client, api: &Client, (handle, sku
     for door in [other, one] {
         let fields = [("amount", "1.00"), ("action", "refund")];
         let mut refunded = operator.submit(door, &page, "value=\"refund\"", &target, &fields).await;
-        // The first says what will happen; the second finds that it has happened.
+        // The first shows the confirmation; the second finds that it was already done.
         if refunded.status == 200 {
             let confirmed = [("action", "refund")];
             refunded = operator.submit(door, &refunded, "value=\"refund\"", &target, &confirmed).await;
@@ -311,7 +311,7 @@ async fn frontends_and_backends_of_two_releases_share_postgres() {
         ("SHOPEASE_PUBLIC_URL", "http://shop.test"),
         ("SHOPEASE_CATALOG_CACHE_SECONDS", "0"),
     ]);
-    // As deployed: the last release is there, then the next one's migration, then both serve.
+    // As in a deployment: the last release runs, then the next one's migration, then both serve.
     run(&today, &["migrate"], "", &settings).await;
     let before = Task::start(&today, &["serve", "--role", "backend", "--demo"], &settings).await;
     run(&next, &["migrate"], "", &settings).await;

@@ -1,4 +1,4 @@
-//! Every route in every shape that a front door might see, and treat, in its own way.
+//! Every route in every shape of request that a front door might treat differently.
 
 use http::Method;
 use serde_json::Value;
@@ -8,10 +8,10 @@ use shopease_shared::http::routes::{self, Route};
 use crate::client::{Call, LETTER};
 use crate::deployment::Deployment;
 
-/// Changes a usual request into a particular one.
+/// Changes a usual request into a special one.
 type Shape = (&'static str, fn(Call) -> Call);
 
-/// A ULID that nothing has.
+/// A ULID that does not exist.
 const NOBODY: &str = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
 
 const SHAPES: &[Shape] = &[
@@ -56,7 +56,7 @@ const SHAPES: &[Shape] = &[
     ("a semicolon in the path", |call| path(call, |path| format!("{path};v=1"))),
     ("capital letters in the path", |call| path(call, str::to_uppercase)),
     ("two cookie headers", |call| call.header("cookie", "a=1; shopease_cart_units=2").header("cookie", "b=2")),
-    // Well formed, and another visitor at each door: what one puts into the cart is not in the next one's.
+    // Well formed, with a different visitor for each front door, so that their carts are separate.
     ("a forged token", |call| call.with("cookie", format!("__Host-shopease_token=vis_{LETTER}{}", "A".repeat(42)))),
     ("a cookie that is none", |call| call.header("cookie", ";;=;\"a b\"; __Host-shopease_token=\"\"")),
     ("a broken bearer", |call| call.with("authorization", "Bearer nonsense")),
@@ -123,7 +123,7 @@ const SHAPES: &[Shape] = &[
     ("a body of 256 KB and a byte", |call| body(call, "application/json", vec![b' '; 256 * 1024 + 1])),
 ];
 
-/// The shapes before this one are sent to every route, of those from it on a third to each, another one to the next.
+/// The shapes before this one are sent to every route; a rotating third of the shapes from here on is sent to each route.
 const FIRST_SPREAD: &str = "a blank in the path";
 const SPREAD: usize = 3;
 
@@ -148,7 +148,7 @@ pub fn all(deployment: &Deployment) -> Vec<(String, &'static str, Call)> {
     calls
 }
 
-/// What a client of this route would send. Nothing of it succeeds in changing what the next request sees.
+/// The usual request for a route. It must not change what later requests see.
 fn usual(deployment: &Deployment, description: &Value, route: &Route) -> Call {
     let Deployment { handle, sku, .. } = deployment;
     let target = route.path.replace("{handle}", handle).replace("{id}", NOBODY).replace("{*path}", "shop.css");
@@ -170,13 +170,13 @@ fn usual(deployment: &Deployment, description: &Value, route: &Route) -> Call {
     }
 }
 
-/// A value that fits a schema of the API's description: its example, or the least that its type allows.
+/// A valid value for a schema of the OpenAPI document: its example, or the smallest value of its type.
 fn body_of(description: &Value, sku: &str, name: &str, schema: &Value) -> Value {
     let of = |name: &str, schema: &Value| body_of(description, sku, name, schema);
-    // What would be found, or would change what the next request sees.
+    // Values that would be found, or would change what later requests see.
     match name {
         "sku" => return sku.into(),
-        // No address: a wrong password would count, and its pause differ from door to door.
+        // An invalid address: a wrong password would be counted, and the pauses would differ between front doors.
         "email" => return format!("nobody-door-{LETTER}").into(),
         _ => {}
     }
@@ -222,7 +222,7 @@ fn method(mut call: Call, method: &'static str) -> Call {
     call
 }
 
-/// Only what may have a body gets one.
+/// Sets the body if the method allows one.
 fn body(call: Call, content_type: &'static str, body: impl AsRef<[u8]>) -> Call {
     if matches!(call.method, "GET" | "DELETE") { call } else { call.body(content_type, body) }
 }

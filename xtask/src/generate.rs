@@ -1,4 +1,4 @@
-//! What is generated and committed.
+//! Generates the files that are generated and committed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -10,7 +10,6 @@ use shopease_shared::http::listener_rules::{self, LISTENER_RULES};
 use shopease_shared::http::openapi;
 use shopease_shared::http::routes::{self, Surface};
 
-use crate::documents::picture;
 use crate::postgres::Postgres;
 use crate::sam_template;
 use crate::terraform_modules;
@@ -20,10 +19,10 @@ use crate::tools::{cargo, execute, root};
 const BEGIN: &str = "# Generated from the route table by `cargo xtask generate`:\n";
 const END: &str = "# End of the generated part.\n";
 
-/// Rewrites everything, or with `check` fails when that would change a file.
+/// Rewrites all generated files, or with `check` fails if a file would change.
 ///
 /// # Errors
-/// When a file cannot be made, or with `check` is not what it should be.
+/// If a file cannot be generated, or with `check` is out of date.
 pub fn run(check: bool) -> Result<()> {
     let mut stale = Vec::new();
     for (path, text) in texts()? {
@@ -37,31 +36,30 @@ pub fn run(check: bool) -> Result<()> {
     }
     stale.extend(query_metadata(check)?);
     match (stale.is_empty(), check) {
-        (true, _) => println!("Everything generated is up to date."),
+        (true, _) => println!("All generated files are up to date."),
         (false, false) => println!("Rewritten:\n  {}", stale.join("\n  ")),
-        (false, true) => bail!("out of date, run `cargo xtask generate`:\n  {}", stale.join("\n  ")),
+        (false, true) => {
+            bail!("generated files are out of date; run `cargo xtask generate`:\n  {}", stale.join("\n  "))
+        }
     }
     Ok(())
 }
 
 fn texts() -> Result<Vec<(PathBuf, String)>> {
-    let (manifest, architecture) = (root().join("Cargo.toml"), root().join("docs/architecture.md"));
-    let (functions, load_balancer) = (root().join("sam/template.yaml"), root().join("sam/load-balancer.yaml"));
+    let (manifest, sam) = (root().join("Cargo.toml"), root().join("sam/template.yaml"));
     let mut texts = vec![
         (root().join("docs/openapi.json"), openapi::json()?),
         (root().join("docs/routes.md"), route_document()?),
-        (architecture.clone(), picture::document(&std::fs::read_to_string(&architecture)?)?),
         (manifest.clone(), manifest_with_routes(&std::fs::read_to_string(&manifest)?)?),
-        (functions.clone(), sam_template::functions(&std::fs::read_to_string(&functions)?)?),
-        (load_balancer.clone(), sam_template::load_balancer(&std::fs::read_to_string(&load_balancer)?)?),
+        (sam.clone(), sam_template::template(&std::fs::read_to_string(&sam)?)?),
         (root().join("terraform/routes.json"), front_door_routes()?),
     ];
     texts.extend(terraform_modules::documents(&root().join("terraform"))?);
     Ok(texts)
 }
 
-/// Path to function, for `cargo lambda watch`. Every path belongs to one area; what no route knows goes to the
-/// storefront, which answers with the shop's own 404.
+/// Path to function, for `cargo lambda watch`. Every path belongs to one area; unknown paths go to the storefront,
+/// which returns the shop's own 404.
 fn watch_router() -> BTreeMap<&'static str, &'static str> {
     let mut router: BTreeMap<_, _> = routes::all().map(|route| (route.path, route.area.name())).collect();
     router.insert("/{*path}", "storefront");
@@ -78,8 +76,8 @@ fn manifest_with_routes(manifest: &str) -> Result<String> {
     Ok(format!("{before}{BEGIN}[workspace.metadata.lambda.watch.router]\n{routes}{END}{after}"))
 }
 
-/// What Terraform routes by: the load balancer's listener rules in their order, the default, and for an HTTP API, which
-/// knows no patterns, every path with its function.
+/// Routing data for Terraform: the load balancer's listener rules in order, the default, and, for an HTTP API, which
+/// has no path patterns, every path with its function.
 fn front_door_routes() -> Result<String> {
     let rules: Vec<_> = LISTENER_RULES
         .iter()
@@ -109,7 +107,7 @@ fn route_document() -> Result<String> {
     ))
 }
 
-/// Compiles the queries against a migrated database, which writes one file a query; gives the files that changed.
+/// Compiles the queries against a migrated database, which writes one file per query; returns the files that changed.
 fn query_metadata(check: bool) -> Result<Vec<String>> {
     let committed = root().join("storage/.sqlx");
     let fresh = root().join("target/xtask/sqlx");
@@ -118,11 +116,11 @@ fn query_metadata(check: bool) -> Result<Vec<String>> {
     }
     std::fs::create_dir_all(&fresh)?;
     let server = Postgres::start()?;
-    // Not with the shop itself: it compiles only when the metadata that is made here is there.
+    // Not with the shop itself, which compiles only after this metadata has been generated.
     for migration in sorted_files(&root().join("storage/migrations"))? {
         server.run_script(&migration)?;
     }
-    // A target directory of its own: the macros run only when the crate is compiled.
+    // A separate target directory: the macros run only when the crate is compiled.
     let mut build = cargo();
     build.args([
         "check",
@@ -151,10 +149,10 @@ fn query_metadata(check: bool) -> Result<Vec<String>> {
     Ok(stale)
 }
 
-/// The files of a directory by name.
+/// The files of a directory, sorted by name.
 ///
 /// # Errors
-/// When the directory cannot be read.
+/// If the directory cannot be read.
 pub fn sorted_files(directory: &Path) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.path()));
     let mut files = entries.collect::<std::io::Result<Vec<_>>>()?;
@@ -162,7 +160,7 @@ pub fn sorted_files(directory: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Makes cargo compile a crate again.
+/// Makes cargo recompile a crate.
 fn forget(fingerprints: &Path, prefix: &str) -> Result<()> {
     for entry in std::fs::read_dir(fingerprints).into_iter().flatten() {
         let entry = entry?;

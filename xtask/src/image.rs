@@ -8,14 +8,14 @@ use crate::journeys;
 use crate::test::Outcome;
 use crate::tools::{Scratch, apt_install, cargo, command, execute, execute_logged, find_program, is_root, root, timed};
 
-/// Builds the image around a binary of the development profile, starts it as a container runtime does, asks it for pages, and
-/// stops it.
+/// Builds the image around a binary of the development profile, starts it like a container runtime, requests pages from
+/// it, and stops it.
 ///
 /// # Errors
-/// When a part fails.
+/// If a part fails.
 pub fn run() -> Result<Outcome> {
     if !is_root() {
-        return Ok(Outcome::Skipped("only root can mount and change its root directory".to_owned()));
+        return Ok(Outcome::Skipped("requires root, to mount and to change the root directory".to_owned()));
     }
     if find_program("buildah", &[]).is_none()
         && let Err(error) = apt_install(&["buildah"])
@@ -31,10 +31,10 @@ pub fn run() -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// The features that the Dockerfile builds the shop with.
+/// The features in the Dockerfile's build of the shop.
 ///
 /// # Errors
-/// When it cannot be read or does not name them.
+/// If the Dockerfile cannot be read or does not list them.
 pub fn features() -> Result<String> {
     let dockerfile = std::fs::read_to_string(root().join("ecs-adapter/Dockerfile"))?;
     let named = dockerfile.lines().find_map(|line| line.trim().strip_prefix("FEATURES=\""));
@@ -42,12 +42,13 @@ pub fn features() -> Result<String> {
     Ok(named.to_owned())
 }
 
-/// A copy of the shop linked as the Dockerfile links it. The dependencies are those of every other build: only the last crate
-/// is compiled again, and then once more as it was.
+/// A copy of the shop with the features of the Dockerfile, linked as there. The step `features` has compiled its
+/// dependencies.
 fn static_binary() -> Result<PathBuf> {
     let mut build = cargo();
-    build.args(["rustc", "--quiet", "--package", "shopease-ecs-adapter", "--bin", "shopease", "--"]);
-    execute(build.args(["-C", "target-feature=+crt-static"]))?;
+    build.args(["rustc", "--quiet", "--package", "shopease-ecs-adapter", "--bin", "shopease"]);
+    build.args(["--no-default-features", "--features", &features()?, "--", "-C", "target-feature=+crt-static"]);
+    execute(&mut build)?;
     let copy = root().join("target/xtask/shopease-static");
     std::fs::copy(root().join("target/debug/shopease"), &copy)?;
     Ok(copy)
@@ -58,7 +59,7 @@ mod tests {
     use crate::tools::root;
 
     #[test]
-    fn terraform_looks_for_program_and_authorities_where_the_image_has_them() {
+    fn terraform_and_the_image_use_the_same_paths() {
         let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
         let (stack, image) = (read("terraform/stack/variables.tf"), read("ecs-adapter/Dockerfile"));
         let default = |name: &str| {

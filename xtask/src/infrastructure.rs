@@ -1,6 +1,6 @@
-//! Checks of `terraform/`, without an AWS account: format, validity, descriptions, tests with mocks, checkov, and a round trip on moto
-//! (apply, a second plan that changes nothing, destroy), and the functions against those of SAM. Everything runs on a copy elsewhere, so that neither state nor plugins get
-//! into the sources, and several runs do not meet.
+//! Checks of `terraform/` without an AWS account: format, validity, descriptions, tests with mocks, checkov, and a round
+//! trip on moto (apply, a second plan without changes, destroy). Everything runs on a copy, so that neither state nor
+//! plugins get into the sources, and concurrent runs do not interfere.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
@@ -10,31 +10,29 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::both;
 use crate::terraform_modules;
 use crate::test::Outcome;
-use crate::tools::{Scratch, command, find_program, output, python_programs, root};
+use crate::tools::{Scratch, command, find_program, python_programs, root};
 
-/// Environment that is emulated.
+/// The emulated environment.
 const ENVIRONMENT: &str = "dev";
-/// Copies of the stack: for the round trip, and for the comparison with SAM.
-const EMULATED: [&str; 2] = ["emulated", "compared"];
-/// Place of the functions' artefacts, as in `terraform/emulator/emulator.tfvars`.
+/// Copy of the stack for the round trip, with its override and state.
+const EMULATED: &str = "emulated";
+/// Location of the functions' artifacts, as in `terraform/emulator/emulator.tfvars`.
 const ARTEFACTS: [&str; 2] = ["artefacts", "release"];
 
-/// Runs every check; all of them are reported before the first failure is.
+/// Runs every check; all are run before the first failure is reported.
 ///
 /// # Errors
-/// When a check fails or a tool cannot be had.
+/// If a check fails or a tool cannot be installed.
 pub fn run() -> Result<Outcome> {
     let Some(terraform) = find_program("terraform", &[]) else {
         return Ok(Outcome::Skipped("terraform is not on PATH".to_owned()));
     };
     let work = WorkingCopy::new(terraform)?;
-    // The round trip mostly waits for the provider's own pauses, so the others run meanwhile.
+    // The round trip mostly waits for the provider's own pauses, so the other checks run at the same time.
     let failures: Vec<_> = std::thread::scope(|scope| {
         let round_trip = scope.spawn(|| work.timed("apply, plan, destroy on moto", WorkingCopy::round_trip));
-        let same = scope.spawn(|| work.timed("the functions as SAM has them", WorkingCopy::same_as_sam));
         let mut failures = vec![
             work.timed("format", WorkingCopy::format),
             work.timed("descriptions", |_| terraform_modules::check(&root().join("terraform"))),
@@ -42,9 +40,7 @@ pub fn run() -> Result<Outcome> {
             work.timed("bootstrap: validate, tests", |work| work.tests("bootstrap")),
             work.timed("stack: validate, tests", |work| work.tests("stack")),
         ];
-        for thread in [round_trip, same] {
-            failures.push(thread.join().unwrap_or_else(|_| Some("a part panicked".to_owned())));
-        }
+        failures.push(round_trip.join().unwrap_or_else(|_| Some("a check panicked".to_owned())));
         failures.into_iter().flatten().collect()
     });
     if !failures.is_empty() {
@@ -53,11 +49,11 @@ pub fn run() -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// A copy of `terraform/` and of what it reads, for one run.
+/// A copy of `terraform/` and of the files that it reads, for one run.
 struct WorkingCopy {
     terraform: PathBuf,
     directory: Scratch,
-    /// Where provider plugins are, if not to be downloaded.
+    /// Directory with provider plugins, if they are not to be downloaded.
     plugins: Option<PathBuf>,
 }
 
@@ -70,14 +66,11 @@ impl WorkingCopy {
             fs::copy(root().join(file), copy.join(file))?;
         }
         copy_tree(&root().join("terraform"), &copy.join("terraform"))?;
-        // A root of its own for each emulated deployment: its override, its state.
-        for directory in EMULATED {
-            copy_tree(&root().join("terraform/stack"), &copy.join("terraform").join(directory))?;
-        }
+        copy_tree(&root().join("terraform/stack"), &copy.join("terraform").join(EMULATED))?;
         Ok(Self { terraform, directory, plugins: plugin_directory() })
     }
 
-    /// Runs a part, prints what it took, and tells how it failed.
+    /// Runs a check and prints its duration. Returns the error if it failed.
     fn timed(&self, name: &str, part: impl FnOnce(&Self) -> Result<()>) -> Option<String> {
         let begun = Instant::now();
         let result = part(self);
@@ -133,48 +126,24 @@ impl WorkingCopy {
     }
 
     fn round_trip(&self) -> Result<()> {
-        let emulated = Emulated::new(self, EMULATED[0], &[])?;
-        quiet(emulated.terraform("apply").arg("-auto-approve"))?;
-        // Exit code 2: there would be changes, so something is read back as another thing than was written.
-        quiet(emulated.terraform("plan").arg("-detailed-exitcode")).context("the second plan is not empty")?;
-        quiet(emulated.terraform("destroy").arg("-auto-approve"))
-    }
-
-    fn same_as_sam(&self) -> Result<()> {
-        let emulated = Emulated::new(self, EMULATED[1], &["../emulator/functions.tfvars"])?;
-        let parts = ["module.function", "module.http_api", "module.dynamodb"].map(|part| format!("-target={part}"));
-        quiet(emulated.terraform("apply").arg("-auto-approve").args(parts))?;
-        let mut show = self.terraform(EMULATED[1]);
-        both::compare(&output(show.args(["show", "-json"]))?, ENVIRONMENT)
-    }
-}
-
-/// A copy of the stack with a moto of its own.
-struct Emulated<'work> {
-    work: &'work WorkingCopy,
-    directory: &'static str,
-    moto: Moto,
-    settings: &'static [&'static str],
-}
-
-impl<'work> Emulated<'work> {
-    fn new(work: &'work WorkingCopy, directory: &'static str, settings: &'static [&'static str]) -> Result<Self> {
-        let terraform = work.directory.path().join("terraform");
+        let terraform = self.directory.path().join("terraform");
         let emulator = terraform.join("emulator");
-        fs::copy(emulator.join("provider_override.tf"), terraform.join(directory).join("provider_override.tf"))?;
-        let moto = Moto::start(&emulator, directory)?;
-        work.init(directory, &[])?;
-        Ok(Self { work, directory, moto, settings })
+        fs::copy(emulator.join("provider_override.tf"), terraform.join(EMULATED).join("provider_override.tf"))?;
+        let moto = Moto::start(&emulator)?;
+        self.init(EMULATED, &[])?;
+        quiet(self.emulated("apply", &moto).arg("-auto-approve"))?;
+        // Exit code 2 means that there are changes: something is read back differently than it was written.
+        quiet(self.emulated("plan", &moto).arg("-detailed-exitcode")).context("the second plan is not empty")?;
+        quiet(self.emulated("destroy", &moto).arg("-auto-approve"))
     }
 
-    /// A command of Terraform with the variables of this deployment, against its moto.
-    fn terraform(&self, verb: &str) -> Command {
-        let mut terraform = self.work.terraform(self.directory);
+    /// A Terraform command with the variables of the emulated environment, against its moto.
+    fn emulated(&self, verb: &str, moto: &Moto) -> Command {
+        let mut terraform = self.terraform(EMULATED);
         terraform.args([verb, "-no-color", "-input=false", "-parallelism=20"]);
         terraform.arg(format!("-var-file=envs/{ENVIRONMENT}.tfvars"));
         terraform.arg("-var-file=../emulator/emulator.tfvars");
-        terraform.args(self.settings.iter().map(|file| format!("-var-file={file}")));
-        terraform.env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", self.moto.port));
+        terraform.env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", moto.port));
         terraform.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
         terraform.env("AWS_REGION", "us-east-1").env("AWS_EC2_METADATA_DISABLED", "true");
         terraform.env_remove("AWS_PROFILE").env_remove("AWS_SESSION_TOKEN");
@@ -182,16 +151,16 @@ impl<'work> Emulated<'work> {
     }
 }
 
-/// A moto that lives as long as this value: it ends when its standard input does.
+/// A moto server that ends with this value, because its standard input ends.
 struct Moto {
     process: Child,
     port: u16,
 }
 
 impl Moto {
-    fn start(emulator: &Path, name: &str) -> Result<Self> {
+    fn start(emulator: &Path) -> Result<Self> {
         let python = python_programs("moto", &["moto[server]==5.2.5"])?.join("python");
-        let log_file = emulator.join(format!("{name}.log"));
+        let log_file = emulator.join("moto.log");
         let log = File::create(&log_file)?;
         let mut server = command(python);
         server.current_dir(emulator).arg("moto_server.py").args(ARTEFACTS);
@@ -209,13 +178,13 @@ impl Moto {
 
 impl Drop for Moto {
     fn drop(&mut self) {
-        // Nothing can be done about a process that is gone already.
+        // Nothing to do about a process that has already exited.
         drop(self.process.kill());
         drop(self.process.wait());
     }
 }
 
-/// Runs a command; what it prints is shown only when it fails.
+/// Runs a command; its output is shown only if it fails.
 fn quiet(command: &mut Command) -> Result<()> {
     let output = command.output().with_context(|| format!("cannot run {command:?}"))?;
     if output.status.success() {
@@ -223,7 +192,7 @@ fn quiet(command: &mut Command) -> Result<()> {
     }
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text);
-    // Not what was fine before.
+    // Skips the lines about what worked.
     let progress = [
         ": Creating...",
         "Still ",
@@ -239,7 +208,8 @@ fn quiet(command: &mut Command) -> Result<()> {
     bail!("{command:?} ({}):\n{last}", output.status);
 }
 
-/// Directory with provider plugins, as `<host>/<namespace>/<provider>`: the one of `TF_PLUGIN_DIR`, or one where systems keep such.
+/// Directory with provider plugins, as `<host>/<namespace>/<provider>`: from `TF_PLUGIN_DIR`, or a usual system
+/// directory.
 fn plugin_directory() -> Option<PathBuf> {
     let (given, home) = (std::env::var_os("TF_PLUGIN_DIR"), std::env::var_os("HOME"));
     if let Some(given) = given {
@@ -251,7 +221,7 @@ fn plugin_directory() -> Option<PathBuf> {
     home.into_iter().chain(places).flat_map(|place| subdirectories(&place).collect::<Vec<_>>()).find(holds_aws)
 }
 
-/// Directories directly below one; none where it does not exist.
+/// Direct subdirectories; none if the directory does not exist.
 pub fn subdirectories(directory: &Path) -> impl Iterator<Item = PathBuf> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     entries.map(|entry| entry.path()).filter(|path| path.is_dir())
@@ -262,7 +232,7 @@ fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let name = entry.file_name();
-        // What somebody's own terraform left there.
+        // Leftovers of a developer's own Terraform runs.
         if name.to_string_lossy().starts_with(".terraform") || name.to_string_lossy().contains(".tfstate") {
             continue;
         }

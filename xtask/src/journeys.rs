@@ -10,20 +10,22 @@ use crate::test::Outcome;
 use crate::tools::{
     cargo, cargo_lambda, chromium, command, execute, execute_logged, find_program, node_modules, output, root,
 };
+use crate::workspace;
 
-/// Builds every binary with the features that the tests have, so that dependencies are compiled once.
+/// Builds every binary. Examples have the dependencies of the tests, so with them the features are those of the tests, and nothing
+/// is compiled twice.
 ///
 /// # Errors
-/// When they do not compile.
+/// If they do not compile.
 pub fn build() -> Result<std::path::PathBuf> {
-    execute(cargo().args(["build", "--quiet", "--workspace", "--bins"]))?;
+    execute(cargo().args(["build", "--quiet", "--workspace", "--bins", "--examples"]))?;
     Ok(root().join("target/debug/shopease"))
 }
 
-/// The step `journeys`: `tests/browser/run.mjs` starts each deployment and shops in it.
+/// The step `journeys`: `tests/browser/run.mjs` starts each deployment and runs shopping journeys in it.
 ///
 /// # Errors
-/// When a journey fails.
+/// If a journey fails.
 pub fn run() -> Result<Outcome> {
     if find_program("node", &[]).is_none() || find_program("npm", &[]).is_none() {
         return Ok(Outcome::Skipped("Node.js with npm is not installed".to_owned()));
@@ -36,26 +38,24 @@ pub fn run() -> Result<Outcome> {
     node_modules()?;
     let shopease = build()?;
     let server = Postgres::start()?;
-    execute_logged(
-        "journeys",
-        command("node")
-            .arg(root().join("tests/browser/run.mjs"))
-            .env("SHOPEASE_BINARY", shopease)
-            .env("SHOPEASE_TEST_DATABASE_URL", server.url())
-            .env("CHROMIUM", chromium)
-            .env("CARGO_LAMBDA", cargo_lambda),
-    )?;
+    let mut journeys = command("node");
+    // `cargo lambda watch` takes what is built already.
+    workspace::with_clippy(&mut journeys);
+    journeys.arg(root().join("tests/browser/run.mjs"));
+    journeys.env("SHOPEASE_BINARY", shopease).env("SHOPEASE_TEST_DATABASE_URL", server.url());
+    journeys.env("CHROMIUM", chromium).env("CARGO_LAMBDA", cargo_lambda);
+    execute_logged("journeys", &mut journeys)?;
     Ok(Outcome::Passed)
 }
 
-/// Products of the step `import`, and the seconds they may take.
+/// Number of products in the step `import`, and its time limit in seconds.
 const PRODUCTS: usize = 10_000;
 const SECONDS: u64 = 30;
 
-/// The step `import`: ten thousand products by the command line into PostgreSQL, twice.
+/// The step `import`: ten thousand products through the command line into PostgreSQL, twice.
 ///
 /// # Errors
-/// When it takes too long, or the second run changes anything.
+/// If it takes too long, or the second run changes anything.
 pub fn large_import() -> Result<Outcome> {
     let shopease = build()?;
     let server = Postgres::durable()?;
@@ -82,7 +82,7 @@ pub fn large_import() -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// A product export with [`PRODUCTS`] products of two variants.
+/// A product export with [`PRODUCTS`] products of two variants each.
 fn large_catalog() -> Result<String> {
     const COLOURS: [&str; 8] = ["Red", "Blue", "Green", "Black", "White", "Grey", "Teal", "Gold"];
     const THINGS: [&str; 10] = ["Shirt", "Mug", "Lamp", "Chair", "Desk", "Bag", "Shoe", "Hat", "Watch", "Kettle"];
@@ -91,12 +91,12 @@ fn large_catalog() -> Result<String> {
          Variant Inventory Tracker,Variant Inventory Qty,Variant Inventory Policy,Variant Price,Image Src,Status\n",
     );
     for number in 0..PRODUCTS {
-        let (colour, thing) = (COLOURS[number % COLOURS.len()], THINGS[number / COLOURS.len() % THINGS.len()]);
+        let (color, thing) = (COLOURS[number % COLOURS.len()], THINGS[number / COLOURS.len() % THINGS.len()]);
         let price = 500 + number * 37 % 20_000;
         writeln!(
             csv,
-            "p-{number},{colour} {thing} model {number},\"<p>A {colour} {thing} for every day, number {number}.</p>\",Maker {},{thing},\
-             \"{colour}, daily\",true,Size,Small,P{number}-S,250,shopify,25,deny,{}.{:02},https://img.example/{number}.jpg,active",
+            "p-{number},{color} {thing} model {number},\"<p>A {color} {thing} for every day, number {number}.</p>\",Maker {},{thing},\
+             \"{color}, daily\",true,Size,Small,P{number}-S,250,shopify,25,deny,{}.{:02},https://img.example/{number}.jpg,active",
             number % 40,
             price / 100,
             price % 100

@@ -1,7 +1,8 @@
-//! The project's own commands: `cargo xtask test` runs everything, `cargo xtask generate` rewrites what is generated
-//! and committed, `cargo xtask release` records what a release relies on, `cargo xtask postgres` lends a database.
+//! The project's own commands: `cargo xtask test` runs everything, `cargo xtask generate` rewrites the generated files
+//! that are committed, `cargo xtask release` records what a release depends on, `cargo xtask postgres` starts a
+//! database.
 
-mod both;
+mod dependencies;
 mod documents;
 mod generate;
 mod image;
@@ -11,12 +12,17 @@ mod next_release;
 mod pipeline;
 mod postgres;
 mod release;
+mod retry;
 mod sam;
 mod sam_template;
 mod terraform_modules;
 mod test;
 mod tools;
+mod words;
+mod workspace;
 
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -30,25 +36,41 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run every check and test, starting what they need; skips are named, and are failures when CI=true.
+    /// Run every check and test, and start what they need. Skipped steps are listed; with CI=true they are failures.
     Test(test::TestArgs),
-    /// Rewrite the OpenAPI document, the copies of the route table and the metadata of the SQL queries.
+    /// Rewrite the generated files: the OpenAPI document, copies of the route table, metadata of the SQL queries, and
+    /// others.
     Generate {
-        /// Only tell whether anything would change.
+        /// Only check whether any file would change.
         #[arg(long)]
         check: bool,
     },
-    /// Record in `releases/VERSION` what this release relies on, for the tests of the releases after it.
+    /// Record in `releases/VERSION` what this release depends on, for the tests of later releases.
     Release {
         /// The version in `Cargo.toml`.
         version: String,
     },
-    /// Start a throw-away PostgreSQL, print its URL, stop it with Ctrl-C.
+    /// Run a test executable for cargo, and repeat failed tests.
+    #[command(hide = true)]
+    RunTests {
+        /// The executable.
+        executable: PathBuf,
+        /// Its arguments.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Start a temporary PostgreSQL and print its URL; stop it with Ctrl-C.
     Postgres,
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::RunTests { executable, arguments } => {
+            return retry::run(&executable, &arguments).unwrap_or_else(|error| {
+                eprintln!("xtask: {error:#}");
+                ExitCode::FAILURE
+            });
+        }
         Command::Test(args) => test::run(&args),
         Command::Generate { check } => generate::run(check),
         Command::Release { version } => release::run(&version),

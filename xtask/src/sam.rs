@@ -1,5 +1,5 @@
-//! The step `sam`: the functions as SAM deploys them on an emulated AWS, a shopper in them, and both paths behind one load
-//! balancer. The templates themselves are checked by the step `pipeline`.
+//! The step `sam`: the functions as deployed by SAM on an emulated AWS, with shopping journeys, and both paths behind
+//! one load balancer. The step `pipeline` checks the template itself.
 
 use anyhow::Result;
 
@@ -7,20 +7,20 @@ use crate::journeys;
 use crate::test::Outcome;
 use crate::tools::{Scratch, command, execute_logged, find_program, python_programs, root, timed};
 
-/// The command line of SAM, and the linter behind `sam validate --lint`.
+/// The SAM CLI, and the linter behind `sam validate --lint`.
 pub const SAM_CLI: [&str; 2] = ["aws-sam-cli==1.170.0", "cfn-lint==1.58.0"];
-/// `tests/aws/emulator.py` patches private functions of this very release.
+/// `tests/aws/emulator.py` patches private functions of exactly this release.
 const EMULATOR: [&str; 3] = ["ministack==1.5.33", "aws-sam-translator==1.115.0", "boto3==1.43.106"];
 
-/// Builds, deploys, shops, weighs, deletes.
+/// Builds, deploys, shops, shifts weights, deletes.
 ///
 /// # Errors
-/// When a part fails.
+/// If a part fails.
 pub fn run() -> Result<Outcome> {
     if let Some(missing) = ["python3", "strip"].iter().find(|name| find_program(name, &[]).is_none()) {
         return Ok(Outcome::Skipped(format!("{missing} is not installed")));
     }
-    let sam = timed("SAM's command line", || python_programs("sam", &SAM_CLI))?;
+    let sam = timed("SAM CLI", || python_programs("sam", &SAM_CLI))?;
     let emulator = timed("the emulator", || python_programs("ministack", &EMULATOR))?;
     let shopease = timed("binaries", journeys::build)?;
     let work = Scratch::new("sam")?;

@@ -1,51 +1,46 @@
-//! The generated parts of the SAM templates: functions with their roles, logs, alarms and integrations from
-//! `functions/settings.json` and `functions/access.json`, routes and listener rules from the route table. Terraform reads the
-//! same sources.
+//! The generated part of `sam/template.yaml`: functions with their rights, the table and the routes of the HTTP API, from
+//! `functions/settings.json`, `functions/access.json` and the route table. Terraform reads the same sources.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
-use anyhow::{Context as _, Result, bail};
-use serde::Deserialize;
-use shopease_shared::http::listener_rules::{self, LISTENER_RULES};
-use shopease_shared::http::routes::{self, Area, Surface};
+use anyhow::{Context as _, Result, bail, ensure};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_saphyr::{FlowMap, Tagged};
+use shopease_shared::http::listener_rules;
+use shopease_shared::http::routes::{self, Area};
 
 use crate::tools::root;
 
-const FUNCTIONS: &str = "  # Generated from functions/settings.json and the route table by `cargo xtask generate`:\n";
-const RULES: &str = "  # Generated from the route table by `cargo xtask generate`:\n";
+const BEGIN: &str = "  # Generated from functions/*.json and the route table by `cargo xtask generate`:\n";
 const END: &str = "  # End of the generated part.\n";
+const WORKER: &str = "worker";
 
-/// `functions/settings.json`.
+/// `functions/settings.json`, as far as this template has a use for it.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Settings {
     defaults: Limits,
-    functions: BTreeMap<String, Function>,
+    functions: BTreeMap<String, Limits>,
+    variables: BTreeMap<String, String>,
+    table: TableSettings,
 }
 
-/// What every function has, unless it says otherwise.
+/// What a function has; what it does not set is as in `defaults`.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Limits {
-    memory_mb: u32,
-    timeout_seconds: u32,
-    reserved_concurrency: Option<u32>,
-}
-
-/// One function.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Function {
     memory_mb: Option<u32>,
     timeout_seconds: Option<u32>,
-    reserved_concurrency: Option<u32>,
+    schedule: Option<String>,
 }
 
-/// `functions/access.json`: what each function does to the table, as a test of `tests/it/access.rs` has recorded it.
-type AccessOfFunctions = BTreeMap<String, Vec<Access>>;
+/// Attributes of the table, named by `storage/src/dynamodb`.
+#[derive(Debug, Deserialize)]
+struct TableSettings {
+    partition_key: String,
+    sort_key: String,
+    expiry: String,
+}
 
-/// Actions on items whose partition key is like one of `keys`.
+/// Actions on items whose partition key matches one of `keys`; a test in `tests/it/access.rs` records them.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Access {
@@ -53,300 +48,239 @@ struct Access {
     keys: Vec<String>,
 }
 
-/// `sam/template.yaml` with its functions and routes.
+/// A value of the template: a map in the order in which it is written, a list, a scalar.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Value {
+    Flag(bool),
+    Number(u32),
+    Text(String),
+    /// An intrinsic function, such as `!Ref Table`.
+    Call(Tagged<String>),
+    List(Vec<Value>),
+    Map(Fields),
+    /// A map with everything in it on one line.
+    Line(FlowMap<Fields>),
+}
+
+#[derive(Debug)]
+struct Fields(Vec<(String, Value)>);
+
+impl Serialize for Fields {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+fn fields<const N: usize>(entries: [(&str, Value); N]) -> Fields {
+    Fields(entries.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+}
+
+fn map<const N: usize>(entries: [(&str, Value); N]) -> Value {
+    Value::Map(fields(entries))
+}
+
+/// Not for a map within a line.
+fn line<const N: usize>(entries: [(&str, Value); N]) -> Value {
+    Value::Line(FlowMap(fields(entries)))
+}
+
+fn list(values: impl IntoIterator<Item = Value>) -> Value {
+    Value::List(values.into_iter().collect())
+}
+
+fn text(text: impl Into<String>) -> Value {
+    Value::Text(text.into())
+}
+
+fn call(function: &str, argument: impl Into<String>) -> Value {
+    Value::Call(Tagged(argument.into(), Some(function.to_owned())))
+}
+
+fn substituted(text: impl Into<String>) -> Value {
+    call("!Sub", text)
+}
+
+fn arn_of(resource: &str) -> Value {
+    call("!GetAtt", format!("{resource}.Arn"))
+}
+
+/// Whose and where, in an ARN.
+const HERE: &str = "${AWS::Region}:${AWS::AccountId}";
+
+/// `sam/template.yaml` with its functions, table and routes.
 ///
 /// # Errors
-/// When the settings cannot be read, do not fit the areas, or the template has no generated part.
-pub fn functions(template: &str) -> Result<String> {
-    let settings: Settings = serde_json::from_str(&std::fs::read_to_string(root().join("functions/settings.json"))?)
-        .context("functions/settings.json")?;
-    let accesses: AccessOfFunctions =
-        serde_json::from_str(&std::fs::read_to_string(root().join("functions/access.json"))?)
-            .context("functions/access.json")?;
+/// When a source cannot be read, does not fit the areas, or the template has no generated part.
+pub fn template(text: &str) -> Result<String> {
+    let settings: Settings = read("functions/settings.json")?;
+    let accesses: BTreeMap<String, Vec<Access>> = read("functions/access.json")?;
     let mut known: Vec<_> = Area::ALL.iter().map(|area| area.name()).collect();
-    known.push("worker");
+    known.push(WORKER);
     if let Some(stranger) = settings.functions.keys().find(|name| !known.contains(&name.as_str())) {
         bail!("functions/settings.json names {stranger:?}, which is no function");
     }
-    let mut resources = String::new();
+    let mut resources = vec![fields([("Table", table(&settings.table))])];
     for name in known {
-        let function =
-            settings.functions.get(name).with_context(|| format!("functions/settings.json lacks {name:?}"))?;
         let access = accesses.get(name).with_context(|| format!("functions/access.json lacks {name:?}"))?;
-        resources += &function_resources(name, function, access, &settings.defaults);
-        if name != "worker" {
-            resources += &integration(name);
-        }
+        resources.push(function(name, &settings, access)?);
     }
-    resources += &routes();
-    replaced(template, FUNCTIONS, &resources)
-}
-
-/// `sam/load-balancer.yaml` with its target groups and rules.
-///
-/// # Errors
-/// When the template has no generated part.
-pub fn load_balancer(template: &str) -> Result<String> {
-    let mut resources: String = Area::ALL.iter().map(|area| target_group(area.name())).collect();
-    let catch_all = vec!["/*".to_owned()];
-    let (area, surface) = listener_rules::DEFAULT;
-    let rules = LISTENER_RULES.iter().map(|rule| (rule.area, rule.surface, &rule.patterns));
-    for (number, (area, surface, patterns)) in rules.chain([(area, surface, &catch_all)]).enumerate() {
-        resources += &listener_rule(number, area, surface, patterns);
+    resources.push(routes()?);
+    let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
+    let mut sections = Vec::new();
+    for section in resources {
+        let section = serde_saphyr::to_string_with_options(&section, options.clone())?;
+        sections.push(format!("  {}\n", section.trim_end().replace('\n', "\n  ")));
     }
-    replaced(template, RULES, &resources)
-}
-
-fn replaced(template: &str, begin: &str, resources: &str) -> Result<String> {
-    let (before, rest) = template.split_once(begin).with_context(|| format!("the template lacks {begin}"))?;
+    let (before, rest) = text.split_once(BEGIN).with_context(|| format!("the template lacks {BEGIN}"))?;
     let (_, after) = rest.split_once(END).with_context(|| format!("the template lacks {END}"))?;
-    Ok(format!("{before}{begin}{resources}{END}{after}"))
+    Ok(format!("{before}{BEGIN}{}{END}{after}", sections.join("\n")))
 }
 
-/// A name in the templates' case: `cart` is `Cart`.
+fn read<T: serde::de::DeserializeOwned>(path: &str) -> Result<T> {
+    let text = std::fs::read_to_string(root().join(path)).with_context(|| format!("cannot read {path}"))?;
+    serde_json::from_str(&text).with_context(|| path.to_owned())
+}
+
+/// A name as `CloudFormation` knows it: `cart` is `Cart`.
 fn logical(name: &str) -> String {
-    name[..1].to_uppercase() + &name[1..]
+    let first = name.chars().take(1).flat_map(char::to_uppercase);
+    first.chain(name.chars().skip(1)).collect()
 }
 
-fn function_resources(name: &str, function: &Function, access: &[Access], defaults: &Limits) -> String {
+/// A function with its role; one of an area also with the HTTP API's way to it.
+fn function(name: &str, settings: &Settings, access: &[Access]) -> Result<Fields> {
+    let own = settings.functions.get(name).with_context(|| format!("functions/settings.json lacks {name:?}"))?;
+    let defaults = &settings.defaults;
     let logical = logical(name);
-    let memory = function.memory_mb.unwrap_or(defaults.memory_mb);
-    let timeout = function.timeout_seconds.unwrap_or(defaults.timeout_seconds);
-    let concurrency =
-        function.reserved_concurrency.or(defaults.reserved_concurrency).map_or_else(String::new, |count| {
-            format!("      ReservedConcurrentExecutions: !If [Reserves, {count}, !Ref AWS::NoValue]\n")
-        });
-    format!(
-        "  {logical}Function:
-    Type: AWS::Serverless::Function
-    Metadata:
-      BuildMethod: rust-cargolambda
-      BuildProperties: {{ Binary: {name} }}
-    Properties:
-      FunctionName: !Sub \"shopease-${{Environment}}-{name}\"
-      CodeUri: ../functions/
-      MemorySize: {memory}
-      Timeout: {timeout}
-{concurrency}      Role: !GetAtt {logical}Role.Arn
-      LoggingConfig: {{ LogGroup: !Ref {logical}Log }}
-      Environment:
-        Variables:
-          SHOPEASE_SSM_PREFIX: !If [ReadsParameters, !Sub \"/shopease/${{Environment}}/{name}\", !Ref AWS::NoValue]
-          DD_SERVICE: shopease-{name}
-      DeploymentPreference:
-        Type: !Ref DeploymentType
-        Alarms: [!Ref {logical}ErrorsAlarm]
-
-  {logical}Log:
-    Type: AWS::Logs::LogGroup
-    DeletionPolicy: Delete
-    UpdateReplacePolicy: Delete
-    Properties:
-      LogGroupName: !Sub \"/aws/lambda/shopease-${{Environment}}-{name}\"
-      RetentionInDays: !Ref LogRetentionDays
-
-{}
-{}{}",
-        role(name, &logical, access),
-        alarm(name, "errors", "Errors", 0),
-        alarm(name, "throttles", "Throttles", 3),
-    )
-}
-
-/// An alarm on what callers of the alias meet.
-fn alarm(name: &str, kind: &str, metric: &str, threshold: u32) -> String {
-    let logical = logical(name);
-    format!(
-        "  {logical}{metric}Alarm:
-    Type: AWS::CloudWatch::Alarm
-    Properties:
-      AlarmName: !Sub \"shopease-${{Environment}}-{name}-{kind}\"
-      AlarmDescription: !Sub \"Function shopease-${{Environment}}-{name}: {kind}. Runbook: function {kind}.\"
-      Namespace: AWS/Lambda
-      MetricName: {metric}
-      Dimensions:
-        - {{ Name: FunctionName, Value: !Sub \"shopease-${{Environment}}-{name}\" }}
-        - {{ Name: Resource, Value: !Sub \"shopease-${{Environment}}-{name}:live\" }}
-      Statistic: Sum
-      Period: 60
-      EvaluationPeriods: 3
-      DatapointsToAlarm: 2
-      Threshold: {threshold}
-      ComparisonOperator: GreaterThanThreshold
-      TreatMissingData: notBreaching
-      AlarmActions: !If [HasAlarmTopic, [!Ref AlarmTopicArn], !Ref AWS::NoValue]
-      OKActions: !If [HasAlarmTopic, [!Ref AlarmTopicArn], !Ref AWS::NoValue]
-
-"
-    )
-}
-
-/// The role of a function: its table access, its own log, its own parameters.
-fn role(name: &str, logical: &str, table: &[Access]) -> String {
-    let mut statements = String::new();
-    for access in table {
-        let actions: Vec<_> = access.actions.iter().map(|action| format!("\"dynamodb:{action}\"")).collect();
-        let keys: Vec<_> = access.keys.iter().map(|key| format!("\"{key}\"")).collect();
-        let _ = write!(
-            statements,
-            "              - Effect: Allow
-                Action: [{}]
-                Resource: !Sub
-                  - \"arn:${{AWS::Partition}}:dynamodb:${{AWS::Region}}:${{AWS::AccountId}}:table/${{Name}}\"
-                  - {{ Name: !If [CreateTable, !Ref Table, !Ref TableName] }}
-                Condition: {{ \"ForAllValues:StringLike\": {{ \"dynamodb:LeadingKeys\": [{}] }} }}
-",
-            actions.join(", "),
-            keys.join(", ")
-        );
+    let mut variables = fields([
+        ("DD_SERVICE", text(format!("shopease-{name}"))),
+        ("SHOPEASE_SSM_PREFIX", substituted(format!("/shopease/${{Environment}}/{name}"))),
+    ]);
+    variables.0.extend(settings.variables.iter().map(|(name, value)| (name.clone(), text(value))));
+    let mut properties = fields([
+        ("FunctionName", substituted(format!("shopease-${{Environment}}-{name}"))),
+        ("MemorySize", Value::Number(own.memory_mb.or(defaults.memory_mb).context("no memory_mb")?)),
+        ("Timeout", Value::Number(own.timeout_seconds.or(defaults.timeout_seconds).context("no timeout_seconds")?)),
+        ("Role", arn_of(&format!("{logical}Role"))),
+        ("Environment", map([("Variables", Value::Map(variables))])),
+    ]);
+    if let Some(schedule) = own.schedule.as_ref().or(defaults.schedule.as_ref()) {
+        // The next run finds what a failed one left.
+        let no_retries =
+            || fields([("MaximumEventAgeInSeconds", Value::Number(60)), ("MaximumRetryAttempts", Value::Number(0))]);
+        let event = map([("Schedule", text(schedule)), ("RetryPolicy", Value::Map(no_retries()))]);
+        let events = map([("Schedule", line([("Type", text("Schedule")), ("Properties", event)]))]);
+        let further = [("Events", events), ("EventInvokeConfig", Value::Line(FlowMap(no_retries())))];
+        properties.0.extend(fields(further).0);
     }
-    format!(
-        "  {logical}Role:
-    Type: AWS::IAM::Role
-    Properties:
-      RoleName: !Sub \"shopease-${{Environment}}-{name}\"
-      Description: What the function {name} may do.
-      AssumeRolePolicyDocument:
-        Version: \"2012-10-17\"
-        Statement:
-          - {{ Effect: Allow, Principal: {{ Service: lambda.amazonaws.com }}, Action: \"sts:AssumeRole\" }}
-      Policies:
-        - PolicyName: table
-          PolicyDocument:
-            Version: \"2012-10-17\"
-            Statement:
-{statements}        - PolicyName: log
-          PolicyDocument:
-            Version: \"2012-10-17\"
-            Statement:
-              - Effect: Allow
-                Action: [\"logs:CreateLogStream\", \"logs:PutLogEvents\"]
-                Resource: !Sub \"arn:${{AWS::Partition}}:logs:${{AWS::Region}}:${{AWS::AccountId}}:log-group:/aws/lambda/shopease-${{Environment}}-{name}:*\"
-        - PolicyName: traces
-          PolicyDocument:
-            Version: \"2012-10-17\"
-            Statement:
-              # These actions know no resources.
-              - {{ Effect: Allow, Action: [\"xray:PutTelemetryRecords\", \"xray:PutTraceSegments\"], Resource: \"*\" }}
-        - PolicyName: parameters
-          PolicyDocument:
-            Version: \"2012-10-17\"
-            Statement:
-              - Effect: Allow
-                Action: \"ssm:GetParametersByPath\"
-                Resource:
-                  - !Sub \"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter/shopease/${{Environment}}/{name}\"
-                  - !Sub \"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter/shopease/${{Environment}}/{name}/*\"
-              - !If
-                - HasSecretsKey
-                - Effect: Allow
-                  Action: \"kms:Decrypt\"
-                  Resource: !Ref SecretsKeyArn
-                  Condition:
-                    StringEquals: {{ \"kms:ViaService\": !Sub \"ssm.${{AWS::Region}}.amazonaws.com\" }}
-                    StringLike:
-                      \"kms:EncryptionContext:PARAMETER_ARN\": !Sub \"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter/shopease/${{Environment}}/{name}/*\"
-                - !Ref AWS::NoValue
-"
-    )
+    let build = [("BuildMethod", text("rust-cargolambda")), ("BuildProperties", map([("Binary", text(name))]))];
+    let function = [
+        ("Type", text("AWS::Serverless::Function")),
+        ("Metadata", line(build)),
+        ("Properties", Value::Map(properties)),
+    ];
+    let mut resources = fields([(&*format!("{logical}Function"), map(function))]);
+    resources.0.push((format!("{logical}Role"), role(name, access)));
+    if name != WORKER {
+        resources.0.extend(integration(&logical).0);
+    }
+    Ok(resources)
 }
 
 /// How the HTTP API calls a function.
-fn integration(name: &str) -> String {
-    let logical = logical(name);
-    format!(
-        "  {logical}Integration:
-    Type: AWS::ApiGatewayV2::Integration
-    Properties:
-      ApiId: !Ref Api
-      IntegrationType: AWS_PROXY
-      IntegrationUri: !Ref {logical}FunctionAliaslive
-      PayloadFormatVersion: \"2.0\"
+fn integration(logical: &str) -> Fields {
+    let function = || arn_of(&format!("{logical}Function"));
+    let integration = [
+        ("ApiId", call("!Ref", "Api")),
+        ("IntegrationType", text("AWS_PROXY")),
+        ("IntegrationUri", function()),
+        ("PayloadFormatVersion", text("2.0")),
+    ];
+    let permission = [
+        ("Action", text("lambda:InvokeFunction")),
+        ("FunctionName", function()),
+        ("Principal", text("apigateway.amazonaws.com")),
+        ("SourceArn", substituted(format!("arn:${{AWS::Partition}}:execute-api:{HERE}:${{Api}}/*/*"))),
+    ];
+    let resource = |kind: &str, properties| map([("Type", text(kind)), ("Properties", properties)]);
+    fields([
+        (&*format!("{logical}Integration"), resource("AWS::ApiGatewayV2::Integration", line(integration))),
+        (&*format!("{logical}Permission"), resource("AWS::Lambda::Permission", line(permission))),
+    ])
+}
 
-  {logical}ApiPermission:
-    Type: AWS::Lambda::Permission
-    Properties:
-      Action: lambda:InvokeFunction
-      FunctionName: !Ref {logical}FunctionAliaslive
-      Principal: apigateway.amazonaws.com
-      SourceArn: !Sub \"arn:${{AWS::Partition}}:execute-api:${{AWS::Region}}:${{AWS::AccountId}}:${{Api}}/*/*\"
-
-"
-    )
+/// The role of a function: its items of the table, its own parameters, logs and traces.
+fn role(name: &str, access: &[Access]) -> Value {
+    let allow = |actions: &[&str], resource| {
+        let actions = list(actions.iter().map(|&action| text(action)));
+        line([("Effect", text("Allow")), ("Action", actions), ("Resource", resource)])
+    };
+    let table = access.iter().map(|access| {
+        let keys = map([("dynamodb:LeadingKeys", list(access.keys.iter().map(text)))]);
+        line([
+            ("Effect", text("Allow")),
+            ("Action", list(access.actions.iter().map(|action| text(format!("dynamodb:{action}"))))),
+            ("Resource", arn_of("Table")),
+            ("Condition", map([("ForAllValues:StringLike", keys)])),
+        ])
+    });
+    let parameters = format!("arn:${{AWS::Partition}}:ssm:{HERE}:parameter/shopease/${{Environment}}/{name}");
+    let others = [
+        allow(&["ssm:GetParametersByPath"], list([parameters.clone(), parameters + "/*"].map(substituted))),
+        allow(&["logs:CreateLogStream", "logs:PutLogEvents"], arn_of("Log")),
+        // These actions know no resources.
+        allow(&["xray:PutTelemetryRecords", "xray:PutTraceSegments"], text("*")),
+    ];
+    let lambda = line([
+        ("Effect", text("Allow")),
+        ("Action", text("sts:AssumeRole")),
+        ("Principal", map([("Service", text("lambda.amazonaws.com"))])),
+    ]);
+    let document = |statements| map([("Version", text("2012-10-17")), ("Statement", statements)]);
+    let policy = [("PolicyName", text("run")), ("PolicyDocument", document(list(table.chain(others))))];
+    let properties = [("AssumeRolePolicyDocument", document(list([lambda]))), ("Policies", list([map(policy)]))];
+    map([("Type", text("AWS::IAM::Role")), ("Properties", map(properties))])
 }
 
 /// A route per path, whatever the method: the function's router answers 405 and HEAD itself, as it does behind a load balancer.
-fn routes() -> String {
+fn routes() -> Result<Fields> {
     let paths: BTreeMap<_, _> = routes::all().map(|route| (route.path, route.area)).collect();
-    let keys = paths.into_iter().map(|(path, area)| (format!("ANY {}", path.replace("{*path}", "{path+}")), area));
-    let default = ("$default".to_owned(), listener_rules::DEFAULT.0);
-    let mut text = String::new();
-    for (number, (key, area)) in keys.chain([default]).enumerate() {
-        let _ = write!(
-            text,
-            "  Route{number:02}:
-    Type: AWS::ApiGatewayV2::Route
-    Properties: {{ ApiId: !Ref Api, RouteKey: \"{key}\", AuthorizationType: NONE, Target: !Sub \"integrations/${{{}Integration}}\" }}
-",
-            logical(area.name())
-        );
+    let keys =
+        paths.into_iter().map(|(path, area)| (path, format!("ANY {}", path.replace("{*path}", "{path+}")), area));
+    let mut resources = fields([]);
+    for (path, key, area) in keys.chain([("/default", "$default".to_owned(), listener_rules::DEFAULT.0)]) {
+        // Named by its path: numbers would move with each new path, and two routes may not swap their keys.
+        let words = path.split(|c: char| !c.is_ascii_alphanumeric());
+        let name: String = std::iter::once("Route".to_owned()).chain(words.map(logical)).collect();
+        ensure!(resources.0.iter().all(|(other, _)| *other != name), "two paths are called {name}, one of them {path}");
+        let route = map([
+            ("ApiId", call("!Ref", "Api")),
+            ("RouteKey", text(key)),
+            ("Target", substituted(format!("integrations/${{{}Integration}}", logical(area.name())))),
+        ]);
+        resources.0.push((name, line([("Type", text("AWS::ApiGatewayV2::Route")), ("Properties", route)])));
     }
-    text
+    Ok(resources)
 }
 
-fn target_group(name: &str) -> String {
-    let logical = logical(name);
-    let function = format!(
-        "!Sub \"arn:${{AWS::Partition}}:lambda:${{AWS::Region}}:${{AWS::AccountId}}:function:shopease-${{Environment}}-{name}:live\""
-    );
-    format!(
-        "  {logical}Permission:
-    Type: AWS::Lambda::Permission
-    Properties:
-      Action: lambda:InvokeFunction
-      FunctionName: {function}
-      Principal: elasticloadbalancing.amazonaws.com
-      SourceAccount: !Ref AWS::AccountId
-      # By name: the group's own ARN exists only after its target, which needs this permission.
-      SourceArn: !Sub \"arn:${{AWS::Partition}}:elasticloadbalancing:${{AWS::Region}}:${{AWS::AccountId}}:targetgroup/shopease-${{Environment}}-fn-{name}/*\"
-
-  {logical}TargetGroup:
-    Type: AWS::ElasticLoadBalancingV2::TargetGroup
-    DependsOn: {logical}Permission
-    Properties:
-      Name: !Sub \"shopease-${{Environment}}-fn-{name}\"
-      TargetType: lambda
-      HealthCheckEnabled: false
-      TargetGroupAttributes:
-        - {{ Key: lambda.multi_value_headers.enabled, Value: \"true\" }}
-      Targets:
-        - Id: {function}
-
-"
-    )
-}
-
-fn listener_rule(number: usize, area: Area, surface: Surface, patterns: &[String]) -> String {
-    let service = if surface == Surface::Api { "Backend" } else { "Frontend" };
-    let patterns: Vec<_> = patterns.iter().map(|pattern| format!("\"{pattern}\"")).collect();
-    format!(
-        "  Rule{number:02}:
-    Type: AWS::ElasticLoadBalancingV2::ListenerRule
-    Properties:
-      ListenerArn: !Ref ListenerArn
-      Priority: {}
-      Conditions:
-        - {{ Field: path-pattern, PathPatternConfig: {{ Values: [{}] }} }}
-      Actions:
-        - Type: forward
-          ForwardConfig:
-            TargetGroups:
-              - {{ TargetGroupArn: !Ref {service}TargetGroupArn, Weight: !Ref FargateWeight }}
-              - {{ TargetGroupArn: !Ref {}TargetGroup, Weight: !Ref LambdaWeight }}
-
-",
-        number + 1,
-        patterns.join(", "),
-        logical(area.name())
-    )
+/// The shop's one table; it stays when the stack goes.
+fn table(settings: &TableSettings) -> Value {
+    let TableSettings { partition_key, sort_key, expiry } = settings;
+    let attribute = |name: &String, kind, value: &str| line([("AttributeName", text(name)), (kind, text(value))]);
+    let properties = map([
+        ("TableName", substituted("shopease-${Environment}")),
+        ("BillingMode", text("PAY_PER_REQUEST")),
+        ("AttributeDefinitions", list([partition_key, sort_key].map(|name| attribute(name, "AttributeType", "S")))),
+        ("KeySchema", list([attribute(partition_key, "KeyType", "HASH"), attribute(sort_key, "KeyType", "RANGE")])),
+        ("TimeToLiveSpecification", line([("AttributeName", text(expiry)), ("Enabled", Value::Flag(true))])),
+        ("PointInTimeRecoverySpecification", line([("PointInTimeRecoveryEnabled", Value::Flag(true))])),
+        ("SSESpecification", line([("SSEEnabled", Value::Flag(true))])),
+    ]);
+    map([
+        ("Type", text("AWS::DynamoDB::Table")),
+        ("DeletionPolicy", text("RetainExceptOnCreate")),
+        ("UpdateReplacePolicy", text("Retain")),
+        ("Properties", properties),
+    ])
 }

@@ -1,4 +1,5 @@
-//! Variables and outputs of `terraform/`, read as text: that each is described, and the tables of them in the modules' READMEs.
+//! Variables and outputs of `terraform/`, read as text: checks that each is described, and generates the tables in the
+//! modules' READMEs.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -9,19 +10,20 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::infrastructure::subdirectories;
 
-/// Where the generated part of a README begins; it goes on to the end.
+/// Start of the generated part of a README, which extends to the end.
 const BEGIN: &str = "<!-- Generated from variables.tf and outputs.tf by `cargo xtask generate`. -->\n";
 
-/// The READMEs of all modules with their tables up to date.
+/// The READMEs of all modules with current tables.
 ///
 /// # Errors
-/// When a file cannot be read or a README has no place for its tables.
+/// If a file cannot be read or a README has no marker for its tables.
 pub fn documents(terraform: &Path) -> Result<Vec<(PathBuf, String)>> {
     let modules = modules(terraform).into_iter();
     modules.map(|module| Ok((module.join("README.md"), document(&module)?))).collect()
 }
 
-/// Every variable has a description and a type, every output a description; every module has its five files.
+/// Checks that every variable has a description and a type, every output a description, and every module its five
+/// files.
 ///
 /// # Errors
 /// Everything that is missing.
@@ -60,7 +62,7 @@ fn modules(terraform: &Path) -> Vec<PathBuf> {
 struct Block {
     is_variable: bool,
     name: String,
-    /// Attributes of one line; of others, what stands on their first line.
+    /// One-line attributes; of others, the first line.
     attributes: BTreeMap<String, String>,
 }
 
@@ -73,13 +75,14 @@ impl Block {
         (!missing.is_empty()).then(|| format!("{kind} {:?} has no {}", self.name, missing.join(" and no ")))
     }
 
-    /// An attribute as a cell of a table.
+    /// An attribute as a table cell.
     fn cell(&self, attribute: &str) -> String {
         self.attributes.get(attribute).map_or_else(String::new, |value| value.replace('|', "\\|"))
     }
 }
 
-/// Blocks `variable` and `output` of a file; one ends with a brace at the beginning of a line, as `terraform fmt` writes it.
+/// The `variable` and `output` blocks of a file. A block ends with a brace at the start of a line, as `terraform fmt`
+/// writes it.
 fn blocks(text: &str) -> Vec<Block> {
     text.split("\n}").filter_map(block).collect()
 }
@@ -106,7 +109,7 @@ fn document(module: &Path) -> Result<String> {
     let mut tables = "\n| variable | meaning | type | default |\n|---|---|---|---|\n".to_owned();
     for variable in blocks(&fs::read_to_string(module.join("variables.tf"))?) {
         let kind = variable.cell("type");
-        // A type of several lines is for the file.
+        // A type of several lines is shown only in the file.
         let kind = kind.trim_end_matches("({");
         let default =
             variable.attributes.get("default").map_or_else(String::new, |_| format!("`{}`", variable.cell("default")));
@@ -126,7 +129,7 @@ mod tests {
     use crate::tools::root;
 
     #[test]
-    fn what_is_not_described_is_found() {
+    fn missing_descriptions_are_found() {
         let text = "variable \"a\" {\n  description = \"An a.\"\n  type        = string\n}\n\nvariable \"b\" {\n  type = object({\n    \
                     description = string\n  })\n}\n\noutput \"c\" {\n  description = \"\"\n  value       = 1\n}\n\nvariable \"d\" {\n  \
                     description = \"A d.\"\n}\n";
@@ -138,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn this_terraform_is_described() {
+    fn all_variables_and_outputs_are_described() {
         check(&root().join("terraform")).expect("every variable and output is described");
     }
 }

@@ -20,9 +20,11 @@ pub fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
     command
 }
 
-/// Cargo, as it was called.
+/// Cargo, as it was called, with the compiler of [`with_clippy`](crate::workspace::with_clippy).
 pub fn cargo() -> Command {
-    command(option_env!("CARGO").unwrap_or("cargo"))
+    let mut cargo = command(option_env!("CARGO").unwrap_or("cargo"));
+    crate::workspace::with_clippy(&mut cargo);
+    cargo
 }
 
 /// Runs a command to its end.

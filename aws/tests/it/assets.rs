@@ -1,4 +1,4 @@
-//! A bucket as the place of the assets: the same answers as from the binary.
+//! Assets from a bucket: the same responses as from the binary.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use shopease_shop::testing::{MapEnv, SeededIds};
 use tower::ServiceExt as _;
 
 use crate::chain;
-use crate::service::{Answer, Service};
+use crate::service::{Reply, Service};
 
 pub fn location(text: &str) -> S3Location {
     text.parse().expect("a location")
@@ -25,8 +25,8 @@ async fn assets(service: &Service) -> S3Assets {
     S3Assets::connect(&location("s3://shop-assets/prod/v1"), &service.env()).await.expect("a client")
 }
 
-/// Status, headers but those of the moment, and body of an answer to a page's request for a file.
-pub async fn answer(
+/// Status, headers (except time-dependent ones), and body of the response to a page's request for a file.
+pub async fn reply(
     assets: Arc<dyn AssetStore>,
     method: Method,
     target: &str,
@@ -42,18 +42,18 @@ pub async fn answer(
         request = request.header(*name, *value);
     }
     let request = request.body(axum::body::Body::empty()).expect("a request");
-    let response = shop_http::frontend(app).oneshot(request).await.expect("an answer");
+    let response = shop_http::frontend(app).oneshot(request).await.expect("a response");
     let (mut parts, body) = response.into_parts();
     parts.headers.remove("x-request-id");
     (parts.status, parts.headers, body.collect().await.expect("a body").to_bytes().to_vec())
 }
 
-/// Asks for files in every way that matters and compares the answers with those from the binary.
+/// Requests files in every relevant way and compares the responses with those from the binary.
 pub async fn same_as_embedded(assets: Arc<dyn AssetStore>) {
     let embedded: Arc<dyn AssetStore> = Arc::new(EmbeddedAssets);
-    let (_, headers, _) = answer(embedded.clone(), Method::GET, "/assets/shop.css", &[]).await;
+    let (_, headers, _) = reply(embedded.clone(), Method::GET, "/assets/shop.css", &[]).await;
     let etag = headers["etag"].to_str().expect("text").to_owned();
-    let (_, _, page) = answer(embedded.clone(), Method::GET, "/nothing", &[]).await;
+    let (_, _, page) = reply(embedded.clone(), Method::GET, "/nothing", &[]).await;
     let page = String::from_utf8(page).expect("text");
     let versioned = page.split('"').find(|part| part.starts_with("/assets/shop.css?v=")).expect("a stylesheet");
     let mut immutable = 0;
@@ -74,8 +74,8 @@ pub async fn same_as_embedded(assets: Arc<dyn AssetStore>) {
         (Method::GET, "/assets/a%20b%2Bc%C3%A4.css", vec![]),
         (Method::POST, "/assets/shop.css", vec![]),
     ] {
-        let expected = answer(embedded.clone(), method.clone(), target, &headers).await;
-        let found = answer(assets.clone(), method.clone(), target, &headers).await;
+        let expected = reply(embedded.clone(), method.clone(), target, &headers).await;
+        let found = reply(assets.clone(), method.clone(), target, &headers).await;
         immutable += usize::from(
             found
                 .1
@@ -88,19 +88,19 @@ pub async fn same_as_embedded(assets: Arc<dyn AssetStore>) {
 }
 
 #[tokio::test]
-async fn a_file_is_asked_for_once_and_a_missing_one_too() {
+async fn present_and_missing_files_are_requested_once() {
     let service = Service::start([
-        Answer::ok("body { }"),
-        Answer::With(404, "<Error><Code>NoSuchKey</Code><Message>gone</Message></Error>".to_owned()),
+        Reply::ok("body { }"),
+        Reply::With(404, "<Error><Code>NoSuchKey</Code><Message>gone</Message></Error>".to_owned()),
     ])
     .await;
     let assets = assets(&service).await;
     let many = (0..20).map(|_| assets.find_asset("a b/ä+.css"));
     for found in join_all(many).await {
-        assert_eq!(found.expect("an answer"), Some(Asset::new("body { }".into())));
+        assert_eq!(found.expect("a response"), Some(Asset::new("body { }".into())));
     }
     for _ in 0..3 {
-        assert_eq!(assets.find_asset("nothing").await.expect("an answer"), None);
+        assert_eq!(assets.find_asset("nothing").await.expect("a response"), None);
     }
     let paths: Vec<_> = service.seen().into_iter().map(|seen| seen.path).collect();
     assert_eq!(paths, ["/shop-assets/prod/v1/a%20b/%C3%A4%2B.css", "/shop-assets/prod/v1/nothing"]);
@@ -112,12 +112,12 @@ async fn a_file_is_asked_for_once_and_a_missing_one_too() {
 }
 
 #[tokio::test]
-async fn what_s3_does_not_give_is_unavailable_and_asked_for_again_later() {
+async fn an_s3_error_is_unavailable_and_retried_later() {
     let service = Service::start([
-        Answer::With(403, "<Error><Code>AccessDenied</Code><Message>no</Message></Error>".to_owned()),
-        Answer::With(404, "<Error><Code>NoSuchBucket</Code><Message>no</Message></Error>".to_owned()),
-        Answer::With(503, "<Error><Code>SlowDown</Code></Error>".to_owned()),
-        Answer::ok("here"),
+        Reply::With(403, "<Error><Code>AccessDenied</Code><Message>no</Message></Error>".to_owned()),
+        Reply::With(404, "<Error><Code>NoSuchBucket</Code><Message>no</Message></Error>".to_owned()),
+        Reply::With(503, "<Error><Code>SlowDown</Code></Error>".to_owned()),
+        Reply::ok("here"),
     ])
     .await;
     let assets = assets(&service).await;
@@ -129,8 +129,8 @@ async fn what_s3_does_not_give_is_unavailable_and_asked_for_again_later() {
 }
 
 #[tokio::test]
-async fn a_file_that_no_function_could_answer_with_is_refused() {
-    let service = Service::start([Answer::ok("x".repeat(MAX_ASSET_BYTES + 1))]).await;
+async fn a_file_over_lambdas_response_limit_is_rejected() {
+    let service = Service::start([Reply::ok("x".repeat(MAX_ASSET_BYTES + 1))]).await;
     let error = assets(&service).await.find_asset("film.mp4").await.expect_err("too large");
     assert!(matches!(error, StoreError::Corrupt(_)), "{error:?}");
     assert!(chain(&error).contains("more than 716800 bytes"), "{}", chain(&error));
@@ -138,13 +138,14 @@ async fn a_file_that_no_function_could_answer_with_is_refused() {
 }
 
 #[tokio::test]
-async fn an_upload_puts_every_file_with_its_type_and_stops_at_a_refusal() {
-    let service = Service::start([Answer::ok("")]).await;
+async fn an_upload_puts_every_file_with_its_type_and_stops_at_an_error() {
+    let service = Service::start([Reply::ok("")]).await;
     let all = EmbeddedAssets.all();
-    let mut told = Vec::new();
-    let done = upload(&location("s3://shop-assets/v1"), &service.env(), |named| told.push(named.path.clone())).await;
+    let mut uploaded = Vec::new();
+    let done =
+        upload(&location("s3://shop-assets/v1"), &service.env(), |named| uploaded.push(named.path.clone())).await;
     let done = done.expect("all are put");
-    assert_eq!((done.files, told.len()), (all.len(), all.len()));
+    assert_eq!((done.files, uploaded.len()), (all.len(), all.len()));
     for (seen, named) in service.seen().iter().zip(&all) {
         assert_eq!(
             (&seen.method, seen.path.as_str()),
@@ -154,7 +155,7 @@ async fn an_upload_puts_every_file_with_its_type_and_stops_at_a_refusal() {
         assert_eq!(seen.headers["cache-control"], "public, max-age=3600");
         assert_eq!(seen.body.as_bytes(), named.asset.body);
     }
-    let refusing = Service::start([Answer::With(403, "<Error><Code>AccessDenied</Code></Error>".to_owned())]).await;
-    let error = upload(&location("s3://shop-assets"), &refusing.env(), |_| {}).await.expect_err("refused");
+    let denying = Service::start([Reply::With(403, "<Error><Code>AccessDenied</Code></Error>".to_owned())]).await;
+    let error = upload(&location("s3://shop-assets"), &denying.env(), |_| {}).await.expect_err("denied");
     assert!(chain(&error).contains("s3:PutObject") && chain(&error).contains(&all[0].path), "{}", chain(&error));
 }

@@ -1,5 +1,5 @@
-//! Parameter Store, S3 and snapshots of RDS on the wire: against moto, which checks signatures and policies and is neither ours nor AWS's, and
-//! against a server that misbehaves as told.
+//! Parameter Store, S3, and RDS snapshots on the wire: against moto, an independent implementation that checks
+//! signatures and policies, and against a server that fails on demand.
 
 #![cfg(test)]
 
@@ -11,7 +11,7 @@ mod snapshot;
 
 use shopease_shop::testing::MapEnv;
 
-/// The environment of a process before `endpoint` with these credentials.
+/// The environment of a process with this endpoint and these credentials.
 pub fn env(endpoint: &str, id: &str, secret: &str) -> MapEnv {
     MapEnv::new([
         ("AWS_ENDPOINT_URL", endpoint),
@@ -21,7 +21,7 @@ pub fn env(endpoint: &str, id: &str, secret: &str) -> MapEnv {
     ])
 }
 
-/// An error with all that it comes from, as a start prints it.
+/// An error with its causes, as printed at start.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();

@@ -1,6 +1,7 @@
-//! The same against moto: a server that checks signatures with AWS's own Python code, and policies of users.
+//! The same against moto, a server that checks signatures with AWS's own Python code, and IAM policies of users.
 //!
-//! It is installed once below the target directory. Where that is not possible the test says so and passes, unless `CI=true`.
+//! It is installed once below the target directory. If that is not possible, the test prints SKIPPED and passes, unless
+//! `CI=true`.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -51,22 +52,22 @@ impl Moto {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/start_moto.py");
         let mut command = Command::new(python()?);
         command.arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = command.spawn().map_err(|error| format!("moto does not start: {error}"))?;
+        let mut child = command.spawn().map_err(|error| format!("moto cannot be started: {error}"))?;
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("text");
         let mut moto: Self =
-            serde_json::from_str(&line).map_err(|error| format!("moto does not say where it is: {error}"))?;
+            serde_json::from_str(&line).map_err(|error| format!("moto did not print its endpoint: {error}"))?;
         moto.child = Some(child);
         Ok(moto)
     }
 }
 
-/// A Python that has moto: that of the tests of the infrastructure if it is there, else one of our own.
+/// A Python with moto: the infrastructure tests' environment if it exists, otherwise one of our own.
 fn python() -> Result<PathBuf, String> {
     let own = Path::new(env!("CARGO_TARGET_TMPDIR")).join("moto");
     let of_infrastructure = own.join("../../xtask/moto");
     for venv in [&own, &of_infrastructure] {
-        // Written last, so that a broken installation is not taken for one.
+        // Written last, so that an incomplete installation is not used.
         if std::fs::read_to_string(venv.join("packages")).is_ok_and(|packages| packages == PACKAGES) {
             return Ok(venv.join("bin/python"));
         }
@@ -80,17 +81,17 @@ fn python() -> Result<PathBuf, String> {
 
 fn run(command: &mut Command) -> Result<(), String> {
     let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
-    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    if output.status.success() { Ok(()) } else { Err(format!("{command:?}: {said}")) }
+    let text = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    if output.status.success() { Ok(()) } else { Err(format!("{command:?}: {text}")) }
 }
 
 #[tokio::test]
-async fn settings_assets_and_snapshots_are_moto_s() {
+async fn settings_assets_and_snapshots_work_against_moto() {
     let moto = match tokio::task::spawn_blocking(Moto::start).await.expect("no panic") {
         Ok(moto) => moto,
         Err(reason) => {
             assert!(ProcessEnv.var("CI").as_deref() != Some("true"), "{reason}");
-            println!("SKIPPED moto::settings_assets_and_snapshots_are_moto_s: {reason}");
+            println!("SKIPPED moto::settings_assets_and_snapshots_work_against_moto: {reason}");
             return;
         }
     };
@@ -101,28 +102,28 @@ async fn settings_assets_and_snapshots_are_moto_s() {
 
 async fn parameters(moto: &Moto) {
     let read = |user| environment(moto.env(user).with("SHOPEASE_SSM_PREFIX", &moto.prefix));
-    let known = read(&moto.reader).await.expect("the reader may");
-    assert_eq!(known.var("SHOPEASE_STRIPE_SECRET_KEY").as_deref(), Some("sk_test_of_moto"), "it is decrypted");
-    assert_eq!(known.unused().len(), 23, "all pages, and nothing below them");
+    let loaded = read(&moto.reader).await.expect("the reader may");
+    assert_eq!(loaded.var("SHOPEASE_STRIPE_SECRET_KEY").as_deref(), Some("sk_test_of_moto"), "it is decrypted");
+    assert_eq!(loaded.unused().len(), 23, "all pages, and nothing below them");
     let denied = chain(&read(&moto.nobody).await.expect_err("nobody may not"));
     assert!(denied.contains("ssm:GetParametersByPath") && denied.contains("user/nobody"), "{denied}");
     let forged = (moto.reader.0.clone(), "another secret".to_owned());
-    let forged = chain(&read(&forged).await.expect_err("a signature with another secret is refused"));
+    let forged = chain(&read(&forged).await.expect_err("a signature with another secret is rejected"));
     assert!(forged.contains("signature"), "{forged}");
     let elsewhere = environment(moto.env(&moto.reader).with("SHOPEASE_SSM_PREFIX", "/shopease/other")).await;
-    assert!(chain(&elsewhere.expect_err("nothing is there")).contains("no parameter below /shopease/other"));
+    assert!(chain(&elsewhere.expect_err("nothing is there")).contains("no parameters below /shopease/other"));
 }
 
 async fn bucket(moto: &Moto) {
     let there = location(&format!("s3://{}/prod/v 1+ä", moto.bucket));
-    let refused = upload(&there, &moto.env(&moto.reader), |_| {}).await.expect_err("the reader may not write");
-    assert!(chain(&refused).contains("s3:PutObject"), "{}", chain(&refused));
+    let denied = upload(&there, &moto.env(&moto.reader), |_| {}).await.expect_err("the reader may not write");
+    assert!(chain(&denied).contains("s3:PutObject"), "{}", chain(&denied));
     let done =
         upload(&there, &moto.env(&moto.writer), |_| {}).await.unwrap_or_else(|error| panic!("{}", chain(&error)));
     assert_eq!(done.files, EmbeddedAssets.all().len());
     let assets = Arc::new(S3Assets::connect(&there, &moto.env(&moto.reader)).await.expect("a client"));
     for named in EmbeddedAssets.all() {
-        assert_eq!(assets.find_asset(&named.path).await.expect("an answer"), Some(named.asset), "{}", named.path);
+        assert_eq!(assets.find_asset(&named.path).await.expect("a response"), Some(named.asset), "{}", named.path);
     }
     same_as_embedded(assets).await;
     let nobody = S3Assets::connect(&there, &moto.env(&moto.nobody)).await.expect("a client");

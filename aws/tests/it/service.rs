@@ -1,4 +1,4 @@
-//! A server that answers the first requests as told and keeps what it was asked.
+//! A server that returns scripted responses and records the requests.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -12,22 +12,22 @@ use axum::response::{IntoResponse as _, Response};
 use shopease_shop::testing::MapEnv;
 use tokio::net::TcpListener;
 
-/// An answer.
+/// A response.
 #[derive(Debug, Clone)]
-pub enum Answer {
+pub enum Reply {
     /// This status and body.
     With(u16, String),
-    /// None for longer than anybody waits.
+    /// No response within any timeout.
     Never,
 }
 
-impl Answer {
+impl Reply {
     pub fn ok(body: impl Into<String>) -> Self {
         Self::With(200, body.into())
     }
 }
 
-/// A request as it came.
+/// A recorded request.
 #[derive(Debug, Clone)]
 pub struct Seen {
     pub method: Method,
@@ -39,25 +39,25 @@ pub struct Seen {
 /// The server.
 #[derive(Clone, Default)]
 pub struct Service {
-    answers: Arc<Mutex<VecDeque<Answer>>>,
+    replies: Arc<Mutex<VecDeque<Reply>>>,
     seen: Arc<Mutex<Vec<Seen>>>,
     url: String,
 }
 
 impl Service {
-    /// Starts one. Further requests are answered with the last answer.
-    pub async fn start(answers: impl IntoIterator<Item = Answer>) -> Self {
+    /// Starts one. When the list is exhausted, the last response is repeated.
+    pub async fn start(replies: impl IntoIterator<Item = Reply>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let answers = Arc::new(Mutex::new(answers.into_iter().collect()));
-        let service = Self { answers, url, ..Self::default() };
-        let router = Router::new().fallback(answer).with_state(service.clone());
+        let replies = Arc::new(Mutex::new(replies.into_iter().collect()));
+        let service = Self { replies, url, ..Self::default() };
+        let router = Router::new().fallback(reply).with_state(service.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         service
     }
 
     pub fn seen(&self) -> Vec<Seen> {
-        self.seen.lock().expect("nobody panicked").clone()
+        self.seen.lock().expect("not poisoned").clone()
     }
 
     pub fn env(&self) -> MapEnv {
@@ -65,19 +65,19 @@ impl Service {
     }
 }
 
-async fn answer(State(service): State<Service>, request: Request) -> Response {
+async fn reply(State(service): State<Service>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, 1 << 20).await.expect("a body");
     let body = String::from_utf8(body.to_vec()).expect("text");
     let seen = Seen { method: parts.method, path: parts.uri.path().to_owned(), headers: parts.headers, body };
-    service.seen.lock().expect("nobody panicked").push(seen);
-    let answer = {
-        let mut answers = service.answers.lock().expect("nobody panicked");
-        if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() }
+    service.seen.lock().expect("not poisoned").push(seen);
+    let reply = {
+        let mut replies = service.replies.lock().expect("not poisoned");
+        if replies.len() > 1 { replies.pop_front() } else { replies.front().cloned() }
     };
-    match answer.expect("at least one answer") {
-        Answer::With(status, body) => (StatusCode::from_u16(status).expect("a status"), body).into_response(),
-        Answer::Never => {
+    match reply.expect("at least one reply") {
+        Reply::With(status, body) => (StatusCode::from_u16(status).expect("a status"), body).into_response(),
+        Reply::Never => {
             tokio::time::sleep(Duration::from_mins(1)).await;
             StatusCode::OK.into_response()
         }

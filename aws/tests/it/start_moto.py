@@ -1,11 +1,11 @@
-"""moto with users who may read, write, or neither, and signatures and policies that are checked. Says where it is; ends with its input."""
+"""Runs moto with users who may read, write, or neither, and checks signatures and policies. Prints its endpoint; ends with its input."""
 
 import json
 import os
 import sys
 import urllib.request
 
-# Before moto is loaded: it begins to ask who calls when it is told so below.
+# Set before moto is loaded. Authentication starts when it is enabled below.
 os.environ["INITIAL_NO_AUTH_ACTION_COUNT"] = "1000000"
 os.environ.update(AWS_ACCESS_KEY_ID="setup", AWS_SECRET_ACCESS_KEY="setup", AWS_REGION="eu-north-1", AWS_EC2_METADATA_DISABLED="true")
 

@@ -1,6 +1,6 @@
-//! Exports of real shops, if they lie beside the project: nothing of them may get lost.
+//! Exports of real shops, if they are beside the project: no row may be lost.
 //!
-//! The count to compare with is made here anew from the raw records, and set against the numbers noted with the files.
+//! The expected counts are computed here from the raw records and compared with the numbers recorded with the files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -9,7 +9,7 @@ use std::path::Path;
 use super::super::IssueKind;
 use super::{options, read_all};
 
-/// Rows, handles and rows with a price of each file.
+/// Rows, handles, and priced rows of each file.
 const EXPORTS: [(&str, usize, usize, usize); 7] = [
     ("apparel.csv", 22, 20, 22),
     ("jewelery.csv", 41, 20, 23),
@@ -20,7 +20,7 @@ const EXPORTS: [(&str, usize, usize, usize); 7] = [
     ("store-e.csv", 1775, 196, 1477),
 ];
 
-/// One handle as the raw records show it.
+/// One handle in the raw records.
 #[derive(Default)]
 struct Counted {
     hidden: bool,
@@ -51,8 +51,8 @@ fn every_product_and_variant_of_real_exports_is_sold_or_reported() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/catalogs");
     for (name, rows, products, priced) in EXPORTS {
         let Ok(bytes) = std::fs::read(folder.join(name)) else {
-            // Not `eprintln!`: what a passing test prints so is not shown.
-            writeln!(std::io::stderr(), "skipped: {name} is not in {}", folder.display()).expect("stderr takes a line");
+            // Not `eprintln!`, whose output is hidden for a passing test.
+            writeln!(std::io::stderr(), "skipped: {name} is not in {}", folder.display()).expect("stderr is writable");
             continue;
         };
         let (counted_rows, handles) = count(&bytes);
@@ -68,12 +68,12 @@ fn every_product_and_variant_of_real_exports_is_sold_or_reported() {
         assert_eq!(rejected.count(), 0, "{name}: {:?}", catalog.issues);
         for left_out in &catalog.left_out {
             let counted = &handles[left_out.handle.as_str()];
-            assert!(counted.hidden, "{name}: {} is left out", left_out.handle);
+            assert!(counted.hidden, "{name}: {} is not imported", left_out.handle);
             assert_eq!(left_out.variant_rows, counted.priced, "{name}: {}", left_out.handle);
             let reported = catalog.issues.iter().any(|issue| {
                 issue.kind == IssueKind::LeftOut && issue.handle.as_deref() == Some(left_out.handle.as_str())
             });
-            assert!(reported, "{name}: {} is left out silently", left_out.handle);
+            assert!(reported, "{name}: {} is dropped silently", left_out.handle);
         }
         let mut all_skus = BTreeSet::new();
         for imported in &catalog.products {

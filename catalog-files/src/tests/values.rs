@@ -1,8 +1,8 @@
-//! Values that cannot be what they say: unreadable, ruined by a spreadsheet, not seen, not sold.
+//! Values that are not valid: unreadable, reformatted by a spreadsheet, invisible, not for sale.
 
 use super::*;
 
-/// Columns with a value that is there and cannot be read.
+/// Columns with a value that is present and cannot be read.
 const UNREADABLE: [(&str, &str); 17] = [
     ("Variant Inventory Qty", "\"1,000\""),
     ("Variant Inventory Qty", "1.5"),
@@ -28,7 +28,7 @@ const LONG: &str = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
     xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
 
 #[test]
-fn a_value_that_cannot_be_read_is_never_taken_for_a_default() {
+fn an_unreadable_value_is_never_replaced_by_a_default() {
     for (column, value) in UNREADABLE {
         let price = if column == "Variant Price" { "" } else { ",Variant Price" };
         let five = if column == "Variant Price" { "" } else { ",5.00" };
@@ -40,7 +40,7 @@ fn a_value_that_cannot_be_read_is_never_taken_for_a_default() {
 }
 
 #[test]
-fn gift_cards_are_left_out_however_the_file_says_so() {
+fn gift_cards_are_not_imported_however_the_file_marks_them() {
     for (header, cells) in [
         ("Gift Card", "true"),
         ("Gift card", "WAHR"),
@@ -60,7 +60,7 @@ fn gift_cards_are_left_out_however_the_file_says_so() {
 }
 
 #[test]
-fn codes_that_a_spreadsheet_ruined_are_told_and_not_used() {
+fn codes_that_a_spreadsheet_reformatted_are_reported_and_not_used() {
     let catalog = parse(
         "Handle,Title,Variant SKU,Variant Barcode,Variant Price\none,One,1.23457E+12,4.00638E+12,10\n\
          two,Two,#N/A,######,10\n1.23457E+12,Three,T,,10\n",
@@ -73,7 +73,7 @@ fn codes_that_a_spreadsheet_ruined_are_told_and_not_used() {
 }
 
 #[test]
-fn handles_are_the_same_in_every_case_and_nothing_unseen_tells_codes_apart() {
+fn handles_ignore_case_and_codes_ignore_invisible_characters() {
     let catalog = parse(
         "Handle,Title,Option1 Name,Option1 Value,Variant SKU,Variant Price\nMy-Shirt,My shirt,Size,S,SH-S,10\n\
          my-shirt,,,M,SH-M,10\ncap,Cap,,,CAP-1,10\nca\u{200B}p2,Cap,,,CAP-1\u{200B},10\nbag,Bag,Size,S\u{FEFF},B,1\nbag,,,S,C,1\n",
@@ -90,15 +90,15 @@ fn handles_are_the_same_in_every_case_and_nothing_unseen_tells_codes_apart() {
 }
 
 #[test]
-fn a_binary_file_is_refused_without_its_bytes() {
+fn a_binary_file_is_rejected_without_printing_its_bytes() {
     let workbook: Vec<u8> = b"PK\x03\x04\x14\x00\x06\x00Handle,Title\x1b[31m".to_vec();
-    let picture: Vec<u8> = (0..=255_u8).cycle().take(9000).collect();
-    for bytes in [workbook, picture] {
-        let error = read_all(&bytes, options()).err().expect("refused");
+    let image: Vec<u8> = (0..=255_u8).cycle().take(9000).collect();
+    for bytes in [workbook, image] {
+        let error = read_all(&bytes, options()).err().expect("rejected");
         assert!(matches!(error, ReadError::Binary), "{error}");
         assert!(!error.to_string().contains("Handle"), "{error}");
     }
     let header = "Name\u{1b}[31m,Email\nA,b\n";
-    let error = read_all(header.as_bytes(), options()).err().expect("refused").to_string();
+    let error = read_all(header.as_bytes(), options()).err().expect("rejected").to_string();
     assert!(!error.contains('\u{1b}'), "{error:?}");
 }

@@ -71,7 +71,7 @@ pub struct Arguments {
 /// When the shop cannot be measured, or has grown too expensive.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let committed = match &arguments.measured {
-        None => Measured::built_in()?,
+        None => Measured::built_in(),
         Some(file) => {
             let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
             Measured::read(&text).with_context(|| file.display().to_string())?
@@ -156,6 +156,7 @@ fn path(path: Path) -> &'static str {
     match path {
         Path::Fargate => "Fargate",
         Path::Lambda => "Lambda",
+        Path::Both => "both",
     }
 }
 

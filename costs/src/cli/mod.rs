@@ -64,7 +64,7 @@ struct Book {
 
 impl Book {
     fn open(&self) -> anyhow::Result<PriceBook> {
-        let Some(path) = &self.file else { return Ok(PriceBook::built_in()?) };
+        let Some(path) = &self.file else { return Ok(PriceBook::built_in()) };
         let file = std::fs::File::open(path).with_context(|| path.display().to_string())?;
         PriceBook::from_csv(file).with_context(|| path.display().to_string())
     }
@@ -98,7 +98,10 @@ struct Shop {
     /// What the routes take, as `costs measure` writes it, instead of the built-in file.
     #[arg(long, value_name = "FILE")]
     measured: Option<PathBuf>,
-    /// Another region than the profile's.
+    /// A tfvars file that replaces the one of its environment in terraform/stack/envs.
+    #[arg(long, value_name = "FILE")]
+    tfvars: Vec<PathBuf>,
+    /// Another region than the profile's, which is Terraform's default unless the profile names one.
     #[arg(long)]
     region: Option<String>,
     /// Take missing prices from this region; such lines are unverified.
@@ -126,6 +129,10 @@ impl Shop {
             })?;
             Profile::read(&text).with_context(|| self.profile.clone())?
         };
+        for path in &self.tfvars {
+            let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+            profile.replace(&text).with_context(|| path.display().to_string())?;
+        }
         if let Some(region) = &self.region {
             profile.region.clone_from(region);
         }
@@ -133,7 +140,7 @@ impl Shop {
             profile.fallback_region.clone_from(&self.fallback_region);
         }
         let measured = match &self.measured {
-            None => Measured::built_in()?,
+            None => Measured::built_in(),
             Some(path) => {
                 let name = || path.display().to_string();
                 Measured::read(&std::fs::read_to_string(path).with_context(name)?).with_context(name)?

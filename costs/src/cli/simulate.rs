@@ -1,6 +1,5 @@
 //! `costs simulate`: both paths under a load, request by request.
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -17,7 +16,7 @@ use crate::price_book::{PriceBook, Prices};
 use crate::profile::Environment;
 use crate::report::scale::{number, usd};
 use crate::services::Context;
-use crate::simulation::cost::{ComputeCost, Offer};
+use crate::simulation::cost::ComputeCost;
 use crate::simulation::{Latency, Outcome, Plan, SHOP_DAY, Spread, Trace, from_profile, simulate};
 
 /// What to simulate.
@@ -103,8 +102,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let took = begin.elapsed();
     let profile = &shop.profile;
     let prices = Prices::of(&book, &profile.region).with_fallback(profile.fallback_region.as_deref());
-    let offer = Offer { arch: profile.options.arch.word(), spot: environment.spot };
-    let compute = ComputeCost::of(&outcome, offer, &Context::new(prices))?;
+    let compute = ComputeCost::of(&outcome, &Context::new(prices))?;
     if arguments.json {
         let answer =
             Answer { region: &profile.region, spread: plan.spread.to_string(), outcome: &outcome, compute: &compute };
@@ -132,13 +130,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 fn environment<'a>(shop: &'a OpenShop, name: Option<&str>) -> anyhow::Result<&'a Environment> {
+    let Some(name) = name else { return Ok(shop.profile.production()?) };
     let all = &shop.profile.environments;
-    let found = match name {
-        Some(name) => all.iter().find(|environment| environment.name == name),
-        None => all.iter().find(|environment| environment.name == "prod").or(all.first()),
-    };
     let known = || all.iter().map(|environment| &*environment.name).collect::<Vec<_>>().join(", ");
-    found.ok_or_else(|| anyhow!("there is no environment {:?} (known: {})", name.unwrap_or("prod"), known()))
+    let found = all.iter().find(|environment| environment.name == name);
+    found.ok_or_else(|| anyhow!("there is no environment {name:?} (known: {})", known()))
 }
 
 fn deployments([fargate, lambda]: [Store; 2]) -> [Deployment; 2] {
@@ -256,13 +252,11 @@ fn hours(outcome: &Outcome, compute: &ComputeCost) -> String {
     for (hour, cost) in outcome.by_hour.iter().zip(&compute.by_hour) {
         let tasks: f64 = hour.services.iter().map(|service| service.tasks).sum();
         let used = hour.services.iter().map(|service| service.utilization).fold(0.0, f64::max);
-        let mut used_text = String::new();
-        let _ = write!(used_text, "{:.0}%", used * 100.0);
         table.row(vec![
             hour.hour.to_string(),
             hour.requests.to_string(),
             format!("{tasks:.2}"),
-            used_text,
+            format!("{:.0}%", used * 100.0),
             ms(hour.fargate_latency, |latency| latency.p95_ms),
             format!("{:.6}", cost.fargate_usd),
             format!("{:.2}", hour.lambda.environments),

@@ -7,14 +7,14 @@ use clap::Args;
 
 use super::Book;
 use crate::measured::Measured;
-use crate::summary::{into_document, markdown, picture};
+use crate::summary::{into_document, parts, picture};
 
 /// What to write.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Put the table into this Markdown file, between its markers, instead of printing it.
-    #[arg(long, value_name = "FILE")]
-    document: Option<PathBuf>,
+    /// Replace the marked parts of these Markdown files instead of printing them.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    document: Vec<PathBuf>,
     /// Write the chart of cost against load to this SVG file.
     #[arg(long, value_name = "FILE")]
     chart: Option<PathBuf>,
@@ -27,11 +27,13 @@ pub struct Arguments {
 /// # Errors
 /// When a price is missing, or a file cannot be read or written.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let (book, measured) = (arguments.book.open()?, Measured::built_in()?);
-    let text = markdown(&measured, &book)?;
-    match &arguments.document {
-        None => print!("{text}"),
-        Some(path) => write(path, &into_document(&read(path)?, &text)?)?,
+    let (book, measured) = (arguments.book.open()?, Measured::built_in());
+    let parts = parts(&measured, &book)?;
+    if arguments.document.is_empty() {
+        print!("{}", parts.values().cloned().collect::<String>());
+    }
+    for path in &arguments.document {
+        write(path, &into_document(&read(path)?, &parts).with_context(|| path.display().to_string())?)?;
     }
     if let Some(path) = &arguments.chart {
         write(path, &picture(&measured, &book)?)?;

@@ -1,92 +1,70 @@
-//! Tasks of an environment, and how their private subnets reach AWS.
+//! Tasks of an environment.
 
 use rust_decimal::{Decimal, dec};
 
-use super::demand::{Demand, gigabytes};
-use super::{Part, Sheet, Store};
-use crate::line::Known;
-use crate::profile::{Egress, Observability};
-use crate::services::{ServiceError, Usage, fargate, network, small};
+use super::demand::Load;
+use super::front::charge_namespace;
+use super::{ARCHITECTURE, Part, Sheet};
+use crate::services::fargate::{Fargate, Purchase};
+use crate::services::small::Ecr;
+use crate::services::{Quantity, ServiceError};
+use crate::terraform::{PaymentProvider, Service};
 
-/// Interface endpoints of tasks in private subnets: two of ECR, logs, SSM, KMS; S3 and DynamoDB have free gateway endpoints.
-const ENDPOINTS: Decimal = dec!(5);
-
+/// CPU units of a vCPU, and MiB of a GB.
+const UNITS: Decimal = dec!(1024);
 /// Digits of a number of tasks before it is rounded up.
 const TASK_DIGITS: u32 = 9;
 
-pub fn charge(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError> {
-    let options = &sheet.profile.options;
+pub fn charge(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceError> {
+    let (options, environment) = (&sheet.profile.options, sheet.environment);
     let known = sheet.measured_known();
-    let running = task_hours(sheet, demand);
     // During a rolling deployment the new tasks run beside the old ones, at least a minute (the billing minimum).
     let overlap = options.deploy_overlap_minutes.max(Decimal::ONE) / dec!(60);
-    let deploying =
-        options.deploys_per_month * sheet.months() * sheet.environment.minimum_tasks * options.services * overlap;
-    let mut usage = Usage::new()
-        .with(&fargate::TASK_HOURS, running + deploying, known)
-        .with(&fargate::VCPU, options.task_vcpu, Known::Declared)
-        .with(&fargate::MEMORY_GB, options.task_gb, Known::Declared)
-        .with_text(&fargate::ARCH, options.arch.word())
-        .with_flag(&fargate::SPOT, sheet.environment.spot);
-    if options.egress == Egress::Public {
-        usage = usage.with(&network::ADDRESSES, Decimal::ONE, Known::Declared);
+    let deploys = options.deploys_per_month * sheet.months();
+    for (_, service) in environment.services() {
+        let hours = task_hours(sheet, service, load) + deploys * environment.least(service) * overlap;
+        let size = [service.cpu, service.memory_mb].map(|size| size / UNITS);
+        sheet.add(Part::Compute, &tasks(Quantity::new(hours, known), size))?;
     }
-    sheet.add(Part::Compute, &fargate::SERVICE, &usage)?;
-    let images = options.images_kept * sheet.measured.image_gb * options.services * sheet.months();
-    sheet.add(Part::Files, &small::ECR, &Usage::new().with(&small::ECR_GB, images, known))?;
-    charge_egress(sheet, demand)
+    let modules = &environment.stack.modules;
+    if environment.stack.payment_provider == PaymentProvider::Fake {
+        let size = modules.payments.map(|size| size.0 / UNITS);
+        sheet.add(Part::Compute, &tasks(Quantity::declared(sheet.hours()), size))?;
+        charge_namespace(sheet, Decimal::ONE)?;
+    }
+    let images = modules.images_kept * sheet.measured.image_gb * sheet.months();
+    sheet.add(Part::Files, &Ecr { storage_gb_months: Quantity::new(images, known) })
 }
 
-/// Hours of all tasks: in each hour of the day as many as its busiest minute needs, at least the minimum.
-pub fn task_hours(sheet: &Sheet<'_>, demand: &Demand) -> Decimal {
-    let options = &sheet.profile.options;
-    let least = sheet.environment.minimum_tasks;
+/// Tasks of a size in vCPU and GB.
+pub fn tasks(hours: Quantity, [vcpu, memory_gb]: [Decimal; 2]) -> Fargate {
+    Fargate {
+        task_hours: Some(hours),
+        runs: None,
+        vcpu: Quantity::declared(vcpu),
+        memory_gb: Quantity::declared(memory_gb),
+        ephemeral_gb: None,
+        architecture: ARCHITECTURE,
+        purchase: Purchase::OnDemand,
+        public_ipv4_addresses: None,
+    }
+}
+
+/// Hours of a service's tasks: in each hour of the day as many as its busiest minute needs, at least the minimum.
+fn task_hours(sheet: &Sheet<'_>, service: &Service, load: &Load) -> Decimal {
+    let environment = sheet.environment;
     let days = sheet.hours() / dec!(24);
     if days.is_zero() {
         return Decimal::ZERO;
     }
-    let capacity = options.task_vcpu * options.target_utilization * options.services;
-    // Tasks of each service that a whole day's load would need in one hour.
-    let of_a_day = (demand.cpu_s / days / dec!(3600) * options.burst / capacity).round_dp(TASK_DIGITS);
-    let tasks = |share: &Decimal| {
-        let needed = if sheet.environment.autoscaling { (of_a_day * share).ceil() } else { Decimal::ZERO };
-        needed.max(least)
+    let capacity = service.cpu / UNITS * environment.stack.modules.cpu_percent / dec!(100);
+    // Tasks that the load of a whole day would need in one hour; each service does an equal part of the work.
+    let services = Decimal::from(environment.services().len());
+    let of_a_day = load.tasks.cpu_s / services / days / dec!(3600) * sheet.profile.options.burst / capacity;
+    let of_a_day = of_a_day.round_dp(TASK_DIGITS);
+    let running = |share: &Decimal| {
+        let needed = if environment.autoscaling() { (of_a_day * share).ceil() } else { Decimal::ZERO };
+        needed.max(environment.least(service))
     };
-    sheet.day.iter().map(tasks).sum::<Decimal>() * options.services * days
-}
-
-fn charge_egress(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError> {
-    let options = &sheet.profile.options;
-    let pulls =
-        options.deploys_per_month * sheet.environment.minimum_tasks * options.services * sheet.measured.image_gb;
-    let data = gigabytes(demand.log_bytes) + pulls * sheet.months();
-    let datadog = options.observability == Observability::Datadog;
-    // Datadog is outside AWS: without NAT it takes an endpoint of its own.
-    let endpoints = ENDPOINTS + if datadog { Decimal::ONE } else { Decimal::ZERO };
-    let secrets = if sheet.deployment.store == Store::Postgresql { Decimal::ONE } else { Decimal::ZERO };
-    charge_private(sheet, endpoints + secrets, data)
-}
-
-/// NAT gateways or interface endpoints in every AZ, as the profile chooses.
-pub fn charge_private(sheet: &mut Sheet<'_>, endpoints: Decimal, data_gb: Decimal) -> Result<(), ServiceError> {
-    let (azs, hours, known) = (sheet.environment.azs, sheet.hours(), sheet.measured_known());
-    match sheet.profile.options.egress {
-        Egress::Public => Ok(()),
-        Egress::Nat => {
-            let usage = Usage::new()
-                .with(&network::GATEWAYS, azs, Known::Declared)
-                .with(&network::HOURS, hours, Known::Declared)
-                .with(&network::NAT_GB, data_gb, known)
-                .with(&network::ADDRESSES, Decimal::ONE, Known::Declared);
-            sheet.add(Part::Network, &network::NAT, &usage)
-        }
-        Egress::Endpoints => {
-            let usage = Usage::new()
-                .with(&network::ENDPOINTS, endpoints, Known::Declared)
-                .with(&network::AZS, azs, Known::Declared)
-                .with(&network::HOURS, hours, Known::Declared)
-                .with(&network::ENDPOINT_GB, data_gb, known);
-            sheet.add(Part::Network, &network::ENDPOINT, &usage)
-        }
-    }
+    sheet.day.iter().map(running).sum::<Decimal>() * days
 }

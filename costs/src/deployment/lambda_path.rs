@@ -1,72 +1,83 @@
-//! Functions of an environment, the worker on its schedule, and the network that functions need when the store is in a VPC.
+//! Functions of an environment, the worker on its schedule, and their traces.
 
+use rust_decimal::prelude::{FromPrimitive as _, ToPrimitive as _};
 use rust_decimal::{Decimal, dec};
 
-use super::demand::Demand;
-use super::fargate_path::charge_private;
-use super::{Part, Sheet, Store};
-use crate::line::Known;
-use crate::profile::Egress;
-use crate::services::{ServiceError, Usage, lambda};
+use super::demand::Load;
+use super::{ARCHITECTURE, Part, Sheet};
+use crate::services::cloudwatch::Xray;
+use crate::services::lambda::{self, Lambda};
+use crate::services::{Quantity, ServiceError};
 
 /// The worker's schedule is a minute.
 const WORKER_PER_HOUR: Decimal = dec!(60);
 /// One round of the worker that finds nothing, ms.
 const WORKER_MS: Decimal = dec!(25);
-/// Interface endpoints of functions in private subnets: SSM, KMS, Secrets Manager. Lambda sends logs outside the VPC.
-const ENDPOINTS: Decimal = dec!(3);
+/// Share of the requests that X-Ray records beyond the first of each second (X-Ray developer guide, "Sampling").
+const SAMPLED: Decimal = dec!(0.05);
 
-pub fn charge(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError> {
-    let slowdown = lambda::slowdown(sheet.profile.options.function_memory_mb);
-    let (mut requests, mut wall_ms) = (Decimal::ZERO, Decimal::ZERO);
-    for function in demand.functions.values() {
+pub fn charge(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceError> {
+    let known = sheet.counted_known();
+    let (mut requests, mut gb_seconds, mut traces) = (Decimal::ZERO, Decimal::ZERO, Decimal::ZERO);
+    for (name, function) in &load.functions.functions {
+        let memory_mb = sheet.function_memory_mb(name);
+        // Routes are measured on a whole vCPU; a function of less memory has a part of one. A mean of times that are each rounded
+        // up to whole ms is half a millisecond higher.
+        let slower = function.cpu_ms * (lambda::slowdown(memory_mb) - Decimal::ONE);
+        let inits = sheet.cold_starts(load).get(name).copied().unwrap_or_default();
+        let ms = function.wall_ms + slower + function.requests * dec!(0.5) + inits * sheet.measured.lambda_init_ms;
         requests += function.requests;
-        // Routes are measured on a whole vCPU; a function of less memory has a part of one.
-        wall_ms += function.wall_ms + function.cpu_ms * (slowdown - Decimal::ONE);
+        gb_seconds += ms / dec!(1000) * memory_mb / dec!(1024);
+        traces += traced(sheet, function.requests);
     }
-    let inits = sheet.cold_starts(demand);
-    charge_functions(sheet, [requests, wall_ms, inits], Decimal::from(demand.functions.len()))?;
-    charge_worker(sheet)?;
-    if sheet.deployment.store == Store::Postgresql && sheet.profile.options.egress != Egress::Public {
-        charge_private(sheet, ENDPOINTS, Decimal::ZERO)?;
+    let functions = Lambda {
+        gb_seconds: Some(Quantity::new(gb_seconds, sheet.measured_known().max(known))),
+        ..invocations(Quantity::new(requests, known))
+    };
+    sheet.add(Part::Compute, &functions)?;
+    if sheet.worker_is_function() {
+        let rounds = WORKER_PER_HOUR * sheet.hours();
+        let worker = Lambda {
+            duration_ms: Some(Quantity::assumed(WORKER_MS)),
+            memory_mb: Some(Quantity::declared(sheet.function_memory_mb("worker"))),
+            ..invocations(Quantity::derived(rounds))
+        };
+        sheet.add(Part::Compute, &worker)?;
+        traces += rounds;
     }
-    Ok(())
+    if !sheet.environment.stack.modules.tracing {
+        return Ok(());
+    }
+    sheet.add(Part::Observability, &Xray { traces_per_month: Quantity::new(traces, known) })
 }
 
-/// All functions have one size, so their GB-seconds add up and the tiers of the account are met once.
-fn charge_functions(
-    sheet: &mut Sheet<'_>,
-    [requests, wall_ms, inits]: [Decimal; 3],
-    functions: Decimal,
-) -> Result<(), ServiceError> {
-    let (options, known) = (&sheet.profile.options, sheet.measured_known());
-    // A mean of times that are each rounded up to whole ms is half a millisecond higher.
-    let mean = if requests.is_zero() { Decimal::ZERO } else { wall_ms / requests + dec!(0.5) };
-    let gigabytes = options.function_memory_mb / dec!(1024);
-    let seconds = (requests * mean + inits * sheet.measured.lambda_init_ms) / dec!(1000);
-    let gb_seconds = seconds * gigabytes;
-    let mut usage = Usage::new()
-        .with(&lambda::REQUESTS, requests, sheet.counted_known())
-        .with(&lambda::GB_SECONDS, gb_seconds, known)
-        .with(&lambda::MEMORY_MB, options.function_memory_mb, Known::Declared)
-        .with_text(&lambda::ARCH, options.arch.word());
-    let provisioned = sheet.environment.provisioned_concurrency * functions;
-    if !provisioned.is_zero() {
-        usage = usage.with(&lambda::PROVISIONED, provisioned, Known::Declared).with(
-            &lambda::PROVISIONED_HOURS,
-            sheet.hours(),
-            Known::Declared,
-        );
+/// Invocations at on-demand prices, without the time that they take.
+pub fn invocations(requests_per_month: Quantity) -> Lambda {
+    Lambda {
+        requests_per_month,
+        duration_ms: None,
+        memory_mb: None,
+        gb_seconds: None,
+        architecture: ARCHITECTURE,
+        cold_starts: None,
+        provisioned: None,
+        ephemeral_mb: None,
+        at_edge: false,
     }
-    sheet.add(Part::Compute, &lambda::SERVICE, &usage)
 }
 
-fn charge_worker(sheet: &mut Sheet<'_>) -> Result<(), ServiceError> {
-    let options = &sheet.profile.options;
-    let usage = Usage::new()
-        .with(&lambda::REQUESTS, WORKER_PER_HOUR * sheet.hours(), Known::Derived)
-        .with(&lambda::DURATION_MS, WORKER_MS, Known::Assumed)
-        .with(&lambda::MEMORY_MB, options.function_memory_mb, Known::Declared)
-        .with_text(&lambda::ARCH, options.arch.word());
-    sheet.add(Part::Compute, &lambda::SERVICE, &usage)
+/// Traces of a function: the first request of each second and a twentieth of the others. At a mean rate r, a second has a request
+/// with probability 1 - e^-r.
+fn traced(sheet: &Sheet<'_>, requests: Decimal) -> Decimal {
+    let seconds = sheet.hours() * dec!(3600) / dec!(24);
+    if requests.is_zero() || seconds.is_zero() {
+        return Decimal::ZERO;
+    }
+    let of_an_hour = |share: &Decimal| {
+        let requests = requests * share;
+        let rate = (requests / seconds).to_f64().unwrap_or_default();
+        let first = Decimal::from_f64(-(-rate).exp_m1()).unwrap_or_default() * seconds;
+        first + (requests - first) * SAMPLED
+    };
+    sheet.day.iter().map(of_an_hour).sum::<Decimal>().round_dp(6)
 }

@@ -5,23 +5,28 @@ mod demand;
 mod fargate_path;
 mod front;
 mod lambda_path;
+mod network;
 mod operations;
+mod sheet;
 
-use std::cell::OnceCell;
-
-use rust_decimal::prelude::{FromPrimitive as _, ToPrimitive as _};
 use rust_decimal::{Decimal, dec};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-pub use demand::{Demand, FunctionDemand};
+pub use demand::{Demand, FunctionDemand, Load, cpu_ms};
+pub use fargate_path::tasks;
+pub use lambda_path::invocations;
 
-use crate::line::{Known, Line, total};
+use sheet::Sheet;
+
+use crate::line::{Line, total};
 use crate::measured::Measured;
-use crate::price_book::{PriceBook, Prices};
+use crate::price_book::PriceBook;
 use crate::profile::{Environment, Profile};
-use crate::services::{Context, Service, ServiceError, Usage, lambda};
-use crate::simulation::cold_share;
+use crate::services::{Architecture, ServiceError};
+
+/// Processor of tasks and functions: Terraform has no other.
+pub const ARCHITECTURE: Architecture = Architecture::Arm64;
 
 /// What runs the handlers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -31,13 +36,16 @@ pub enum Path {
     Fargate,
     /// One function per area.
     Lambda,
+    /// Both at once, as Terraform deploys them; `lambda_weight` divides the requests.
+    Both,
 }
 
 /// What keeps the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Store {
-    /// RDS or Aurora.
+    /// RDS.
+    #[serde(alias = "postgres")]
     Postgresql,
     /// One table.
     Dynamodb,
@@ -67,9 +75,12 @@ pub struct Deployment {
 }
 
 impl Deployment {
-    /// Every valid one: a Function URL needs functions, so ten of twelve.
+    /// As Terraform deploys an environment; its store is that of the tfvars.
+    pub const DEPLOYED: Self = Self { path: Path::Both, store: Store::Postgresql, front: Front::Alb };
+
+    /// As deployed, and each path alone: a Function URL needs functions, so ten of twelve.
     pub fn all() -> Vec<Self> {
-        let mut all = Vec::new();
+        let mut all = vec![Self::DEPLOYED];
         for path in [Path::Fargate, Path::Lambda] {
             for store in [Store::Postgresql, Store::Dynamodb] {
                 for front in [Front::Alb, Front::HttpApi, Front::FunctionUrl] {
@@ -87,6 +98,7 @@ impl Deployment {
         let path = match self.path {
             Path::Fargate => "fargate",
             Path::Lambda => "lambda",
+            Path::Both => return "as-deployed".to_owned(),
         };
         let store = match self.store {
             Store::Postgresql => "postgresql",
@@ -133,7 +145,7 @@ pub enum Part {
     Store,
     /// NAT, endpoints, transfer.
     Network,
-    /// Pictures and images.
+    /// Product images and container images.
     Files,
     /// Logs, alarms, traces.
     Observability,
@@ -142,6 +154,10 @@ pub enum Part {
 }
 
 impl Part {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::FrontDoor, Self::Compute, Self::Store, Self::Network, Self::Files, Self::Observability, Self::Secrets];
+
     /// The words in tables.
     pub fn word(self) -> &'static str {
         match self {
@@ -226,8 +242,8 @@ pub fn estimate(deployment: Deployment, inputs: Inputs<'_>) -> Result<Deployment
     }
     let total = environments.iter().map(|bill| bill.total).sum();
     let orders = inputs.profile.orders_per_month;
-    let production = inputs.profile.environments.iter().position(|environment| environment.name == "prod").unwrap_or(0);
-    let production = environments.get(production).filter(|_| !orders.is_zero());
+    let production = inputs.profile.production().map_err(|error| EstimateError::Profile(error.to_string()))?;
+    let production = environments.iter().find(|bill| bill.environment == production.name && !orders.is_zero());
     let per_thousand_orders = production.map(|bill| bill.total / orders * dec!(1000));
     Ok(DeploymentBill { deployment: deployment.name(), environments, total, per_thousand_orders })
 }
@@ -275,107 +291,24 @@ fn lines(
     environment: &Environment,
     inputs: Inputs<'_>,
 ) -> Result<Vec<BillLine>, EstimateError> {
-    let demand = Demand::of(deployment, environment, inputs).map_err(EstimateError::Profile)?;
+    let sizes = &environment.stack.modules.function_memory_mb;
+    let mut functions = inputs.measured.routes.iter().map(|route| &route.function);
+    if let Some(unknown) = functions.find(|function| !sizes.contains_key(*function)) {
+        return Err(EstimateError::Profile(format!("functions/settings.json has no function {unknown:?}")));
+    }
+    let deployment = environment.stack.with_stores(deployment);
+    let load = Load::of(deployment, environment, inputs).map_err(EstimateError::Profile)?;
     let mut sheet = Sheet::new(deployment, environment, inputs);
-    let all = front::charge(&mut sheet, &demand)
-        .and_then(|()| match deployment.path {
-            Path::Fargate => fargate_path::charge(&mut sheet, &demand),
-            Path::Lambda => lambda_path::charge(&mut sheet, &demand),
-        })
-        .and_then(|()| data::charge(&mut sheet, &demand))
-        .and_then(|()| operations::charge(&mut sheet, &demand));
+    let all = front::charge(&mut sheet, &load)
+        .and_then(|()| if sheet.tasks() { fargate_path::charge(&mut sheet, &load) } else { Ok(()) })
+        .and_then(|()| if sheet.functions() { lambda_path::charge(&mut sheet, &load) } else { Ok(()) })
+        .and_then(|()| network::charge(&mut sheet, &load))
+        .and_then(|()| data::charge(&mut sheet, &load))
+        .and_then(|()| operations::charge(&mut sheet, &load));
     all.map_err(|source| EstimateError::Service {
         deployment: deployment.name(),
         environment: environment.name.clone(),
         source,
     })?;
     Ok(sheet.lines)
-}
-
-/// The bill while it is written.
-struct Sheet<'a> {
-    deployment: Deployment,
-    environment: &'a Environment,
-    profile: &'a Profile,
-    measured: &'a Measured,
-    context: Context<'a>,
-    /// Share of a day's load in each of its hours.
-    day: Vec<Decimal>,
-    cold_starts: OnceCell<Decimal>,
-    lines: Vec<BillLine>,
-}
-
-impl<'a> Sheet<'a> {
-    fn new(deployment: Deployment, environment: &'a Environment, inputs: Inputs<'a>) -> Self {
-        let Inputs { profile, measured, book } = inputs;
-        let prices = Prices::of(book, &profile.region).with_fallback(profile.fallback_region.as_deref());
-        let options = &profile.options;
-        let context =
-            Context { free_tier: options.free_tier, month_hours: options.month_hours, ..Context::new(prices) };
-        Self {
-            deployment,
-            environment,
-            profile,
-            measured,
-            context,
-            day: profile.hours(),
-            cold_starts: OnceCell::new(),
-            lines: Vec::new(),
-        }
-    }
-
-    /// Adds the bill of a service; empty lines that scale with use are left out.
-    fn add(&mut self, part: Part, service: &Service, usage: &Usage) -> Result<(), ServiceError> {
-        let statement = (service.bill)(usage, &self.context)?;
-        self.lines.extend(statement.lines.into_iter().map(|line| BillLine { part, line }));
-        Ok(())
-    }
-
-    /// Hours of the environment.
-    fn hours(&self) -> Decimal {
-        self.environment.hours
-    }
-
-    /// Share of the month that the environment exists.
-    fn months(&self) -> Decimal {
-        self.environment.hours / self.profile.options.month_hours
-    }
-
-    /// Invocations that start an environment: the profile's share, or what the load of each function in each hour of the day gives.
-    fn cold_starts(&self, demand: &Demand) -> Decimal {
-        *self.cold_starts.get_or_init(|| match self.profile.options.cold_start_share {
-            Some(share) => demand.requests * share,
-            None => Decimal::from_f64(self.cold_starts_by_load(demand)).unwrap_or_default().round_dp(6),
-        })
-    }
-
-    fn cold_starts_by_load(&self, demand: &Demand) -> f64 {
-        let float = |value: Decimal| value.to_f64().unwrap_or_default();
-        let slowdown = float(lambda::slowdown(self.profile.options.function_memory_mb));
-        let stay_s = float(self.profile.options.idle_environment_s);
-        let hours: Vec<f64> = self.day.iter().copied().map(float).collect();
-        // Seconds of one hour of the day in all days that the environment exists.
-        let seconds = float(self.hours()) * 3600.0 / 24.0;
-        let mut starts = 0.0;
-        for function in demand.functions.values() {
-            let [requests, wall_ms, cpu_ms] = [function.requests, function.wall_ms, function.cpu_ms].map(float);
-            if requests <= 0.0 || seconds <= 0.0 {
-                continue;
-            }
-            let service_s = (wall_ms + cpu_ms * (slowdown - 1.0)) / requests / 1000.0;
-            let in_an_hour = |hour: &f64| requests * hour * cold_share(requests * hour / seconds, service_s, stay_s);
-            starts += hours.iter().map(in_an_hour).sum::<f64>();
-        }
-        starts
-    }
-
-    /// How well times, memory and sizes of the measured profile are known, and with them what is computed from them.
-    fn measured_known(&self) -> Known {
-        self.measured.times().max(Known::Derived)
-    }
-
-    /// The same for units, statements and bytes.
-    fn counted_known(&self) -> Known {
-        self.measured.counts().max(Known::Derived)
-    }
 }

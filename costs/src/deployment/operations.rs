@@ -1,13 +1,15 @@
-//! Logs, alarms, keys, parameters and secrets of an environment.
+//! Logs, metrics, alarms, keys, parameters and secrets of an environment.
 
+use rust_decimal::prelude::{FromPrimitive as _, ToPrimitive as _};
 use rust_decimal::{Decimal, dec};
 
-use super::demand::{Demand, gigabytes};
-use super::fargate_path::task_hours;
-use super::{Part, Path, Sheet, Store};
-use crate::line::Known;
-use crate::profile::Observability;
-use crate::services::{ServiceError, Usage, cloudwatch, datadog, small, ssm};
+use super::demand::{Load, gigabytes};
+use super::{Front, Part, Sheet, Store};
+use crate::services::cloudwatch::{Cloudwatch, LogClass};
+use crate::services::datadog::{Datadog, Plan};
+use crate::services::small::{Kms, ParameterStore, SecretsManager};
+use crate::services::{Quantity, ServiceError};
+use crate::terraform::{LogDestination, PaymentProvider};
 
 /// Bytes of the START, END and REPORT lines that Lambda writes about every invocation.
 const PLATFORM_LOG_BYTES: Decimal = dec!(350);
@@ -17,83 +19,156 @@ const LOG_EVENT_BYTES: Decimal = dec!(400);
 const COMPRESSION: Decimal = dec!(0.15);
 /// Decryptions of a starting process: the payment provider's key and the database's secret.
 const DECRYPTIONS: Decimal = dec!(2);
+/// Metrics of Container Insights for the cluster, and for each service with its task definition; they are billed as custom metrics
+/// (CloudWatch user guide, "Amazon ECS Container Insights metrics").
+const INSIGHTS_METRICS: [usize; 2] = [8, 17];
+/// Bytes of the performance events that Container Insights writes each minute about a task and its containers.
+const INSIGHTS_BYTES: Decimal = dec!(4096);
+/// Bytes that RDS writes each minute for enhanced monitoring.
+const MONITORING_BYTES: Decimal = dec!(6144);
+/// Rejected connections that a public address attracts in a month, in GB of flow log.
+const FLOW_LOG_GB: Decimal = dec!(0.05);
+/// The shop's own metrics, all areas and outcomes together (docs/observability.md).
+const SHOP_METRICS: Decimal = dec!(40);
+/// Share of the requests that the web ACL counts or blocks, and so logs, and the bytes of such an event.
+const WEB_ACL_LOGGED: [Decimal; 2] = [dec!(0.01), dec!(1500)];
 
-pub fn charge(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError> {
-    charge_logs(sheet, demand)?;
-    charge_secrets(sheet, demand)
+pub fn charge(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceError> {
+    charge_logs(sheet, load)?;
+    charge_secrets(sheet, load)
 }
 
-fn charge_logs(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError> {
-    let (options, known) = (&sheet.profile.options, sheet.counted_known());
-    let platform = match sheet.deployment.path {
-        Path::Fargate => Decimal::ZERO,
-        Path::Lambda => (demand.requests + dec!(60) * sheet.hours()) * PLATFORM_LOG_BYTES,
+fn charge_logs(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceError> {
+    let (stack, known) = (&sheet.environment.stack, sheet.counted_known());
+    let router = stack.log_destination == LogDestination::Datadog;
+    let invocations = if sheet.worker_is_function() { dec!(60) * sheet.hours() } else { Decimal::ZERO };
+    let platform = (load.functions.requests + invocations) * PLATFORM_LOG_BYTES;
+    // Lines of functions always go to CloudWatch.
+    let of_tasks = if router { Decimal::ZERO } else { load.tasks.log_bytes };
+    let shop = gigabytes(of_tasks + load.functions.log_bytes + platform);
+    let around = surroundings_gb(sheet, load);
+    let months = stack.environment.log_retention_days / dec!(30);
+    let logs = Cloudwatch {
+        ingested_gb: Some(Quantity::new(shop, known)),
+        stored_gb_months: Some(Quantity::derived((shop + around) * COMPRESSION * months)),
+        scanned_gb: None,
+        log_class: LogClass::Standard,
+        metrics: None,
+        alarms: Some(Quantity::declared(Decimal::from(alarms(sheet)) * sheet.months())),
+        high_resolution_alarms: None,
+        dashboards: Some(Quantity::declared(sheet.months())),
     };
-    let own = gigabytes(demand.log_bytes);
-    let platform = gigabytes(platform);
-    let alarms = options.alarms * sheet.months();
-    // Lambda's own lines always go to CloudWatch.
-    let (taken, alarms) = match options.observability {
-        Observability::Cloudwatch => (own + platform, alarms),
-        Observability::Datadog => (platform, Decimal::ZERO),
+    sheet.add(Part::Observability, &logs)?;
+    let metrics = Cloudwatch {
+        ingested_gb: Some(Quantity::assumed(around)),
+        metrics: Some(Quantity::assumed(metrics(sheet, load))),
+        stored_gb_months: None,
+        alarms: None,
+        dashboards: None,
+        ..logs
     };
-    let logs = Usage::new()
-        .with(&cloudwatch::INGEST_GB, taken, known)
-        .with(&cloudwatch::STORED_GB, taken * COMPRESSION * options.log_months, Known::Derived)
-        .with(&cloudwatch::ALARMS, alarms, Known::Declared);
-    sheet.add(Part::Observability, &cloudwatch::SERVICE, &logs)?;
-    if options.observability == Observability::Datadog {
-        charge_datadog(sheet, demand, own)?;
+    sheet.add(Part::Observability, &metrics)?;
+    if router && sheet.tasks() {
+        let datadog = Datadog {
+            tasks: None,
+            apm_tasks: None,
+            plan: Plan::Annual,
+            functions: None,
+            traced_invocations_per_month: None,
+            hosts: None,
+            apm_hosts: None,
+            ingested_gb: Some(Quantity::new(gigabytes(load.tasks.log_bytes), known)),
+            indexed_events_15_days: Some(Quantity::assumed(load.tasks.log_bytes / LOG_EVENT_BYTES)),
+            indexed_events_30_days: None,
+        };
+        sheet.add(Part::Observability, &datadog)?;
     }
     Ok(())
 }
 
-fn charge_datadog(sheet: &mut Sheet<'_>, demand: &Demand, logs_gb: Decimal) -> Result<(), ServiceError> {
-    let known = sheet.counted_known();
-    let mut usage = Usage::new().with(&datadog::LOG_GB, logs_gb, known).with(
-        &datadog::LOG_EVENTS,
-        demand.log_bytes / LOG_EVENT_BYTES,
-        Known::Assumed,
-    );
-    match sheet.deployment.path {
-        Path::Fargate => {
-            let tasks = task_hours(sheet, demand) / sheet.profile.options.month_hours;
-            let known = sheet.measured_known();
-            usage = usage.with(&datadog::TASKS, tasks, known).with(&datadog::APM_TASKS, tasks, known);
-        }
-        Path::Lambda => {
-            let functions = Decimal::from(demand.functions.len() + 1) * sheet.months();
-            usage = usage.with(&datadog::FUNCTIONS, functions, Known::Derived).with(
-                &datadog::TRACED,
-                demand.requests,
-                known,
-            );
-        }
-    }
-    sheet.add(Part::Observability, &datadog::SERVICE, &usage)
+/// What the modules log beside the shop, GB: performance events of Container Insights, the network's rejected connections, enhanced
+/// monitoring of the database, requests that the web ACL counts or blocks.
+fn surroundings_gb(sheet: &Sheet<'_>, load: &Load) -> Decimal {
+    let stack = &sheet.environment.stack;
+    let minutes = sheet.hours() * dec!(60);
+    let (balancer, database) = (sheet.deployment.front == Front::Alb, sheet.deployment.store == Store::Postgresql);
+    let when = |is: bool, gb: Decimal| if is { gb } else { Decimal::ZERO };
+    let insights = gigabytes(sheet.environment.least_tasks() * minutes * INSIGHTS_BYTES);
+    let addresses = when(balancer, stack.modules.zones) + stack.egress.nat_gateways;
+    let [logged, bytes] = WEB_ACL_LOGGED;
+    when(sheet.tasks() && stack.modules.container_insights, insights)
+        + when(balancer || sheet.tasks() || database, addresses * FLOW_LOG_GB * sheet.months())
+        + when(database, gigabytes(minutes * MONITORING_BYTES))
+        + when(balancer && stack.environment.firewall, gigabytes(load.all.requests * logged * bytes))
 }
 
-fn charge_secrets(sheet: &mut Sheet<'_>, demand: &Demand) -> Result<(), ServiceError> {
-    let options = &sheet.profile.options;
-    let starts = match sheet.deployment.path {
-        Path::Fargate => options.deploys_per_month * sheet.environment.minimum_tasks * options.services,
-        Path::Lambda => sheet.cold_starts(demand),
+/// Custom metrics. Those of the shop cost in hours in which they get values.
+fn metrics(sheet: &Sheet<'_>, load: &Load) -> Decimal {
+    let stack = &sheet.environment.stack;
+    let [cluster, service] = INSIGHTS_METRICS.map(Decimal::from);
+    let services = Decimal::from(sheet.services());
+    let insights =
+        if sheet.tasks() && stack.modules.container_insights { cluster + service * services } else { Decimal::ZERO };
+    let emf = stack.log_destination == LogDestination::Cloudwatch;
+    let shop = [(load.functions.requests, true), (load.tasks.requests, emf)];
+    let shop =
+        shop.into_iter().filter(|(_, written)| *written).map(|(requests, _)| SHOP_METRICS * busy(sheet, requests));
+    insights * sheet.months() + shop.sum::<Decimal>() * sheet.months()
+}
+
+/// Share of the hours in which a metric gets a value, when each request feeds one of all.
+fn busy(sheet: &Sheet<'_>, requests: Decimal) -> Decimal {
+    let days = sheet.hours() / dec!(24);
+    let per_day = requests.checked_div(days * SHOP_METRICS).unwrap_or_default();
+    let of_an_hour = |share: &Decimal| -(-(per_day * share).to_f64().unwrap_or_default()).exp_m1();
+    let hours: f64 = sheet.day.iter().map(of_an_hour).sum();
+    Decimal::from_f64(hours / 24.0).unwrap_or_default().round_dp(6)
+}
+
+/// Alarms of the modules: two of the load balancer, four of a service, four of the database, two of the table and of a function, one
+/// of the HTTP API. The service of the test payments has no alarms of CPU and memory.
+fn alarms(sheet: &Sheet<'_>) -> usize {
+    let stack = &sheet.environment.stack;
+    let functions = stack.modules.function_memory_mb.len() - usize::from(!sheet.worker_is_function());
+    let database = sheet.deployment.store == Store::Postgresql;
+    let table = !database || (sheet.tasks() && sheet.functions());
+    let api = sheet.deployment.front == Front::HttpApi || (stack.http_api && sheet.tasks() && sheet.functions());
+    let when = |is: bool, alarms: usize| if is { alarms } else { 0 };
+    when(sheet.deployment.front == Front::Alb, 2)
+        + when(
+            sheet.tasks(),
+            4 * sheet.environment.services().len() + 2 * (sheet.services() - sheet.environment.services().len()),
+        )
+        + when(sheet.functions(), 2 * functions)
+        + when(database, 4)
+        + when(table, 2)
+        + when(api, 1)
+}
+
+fn charge_secrets(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceError> {
+    let deploys = sheet.profile.options.deploys_per_month * sheet.months();
+    let of_tasks = if sheet.tasks() { deploys * sheet.environment.least_tasks() } else { Decimal::ZERO };
+    let starts = of_tasks + sheet.cold_starts(load).values().sum::<Decimal>();
+    let key = Kms {
+        key_months: Quantity::declared(sheet.months()),
+        requests_per_month: Quantity::derived(starts * DECRYPTIONS),
     };
-    let key = Usage::new().with(&small::KMS_KEYS, sheet.months(), Known::Declared).with(
-        &small::KMS_REQUESTS,
-        starts * DECRYPTIONS,
-        Known::Derived,
-    );
-    sheet.add(Part::Secrets, &small::KMS, &key)?;
-    let parameters = Usage::new().with(&ssm::STANDARD, options.parameters, Known::Declared);
-    sheet.add(Part::Secrets, &ssm::SERVICE, &parameters)?;
+    sheet.add(Part::Secrets, &key)?;
+    // Key and webhook secret of the payment provider, for each component that opens it.
+    let stripe = sheet.environment.stack.payment_provider == PaymentProvider::Stripe;
+    let parameters = ParameterStore {
+        standard_parameters: Some(Quantity::declared(if stripe { 2_usize } else { 0 })),
+        advanced_parameter_months: None,
+        calls_per_month: None,
+    };
+    sheet.add(Part::Secrets, &parameters)?;
     if sheet.deployment.store == Store::Postgresql {
-        let secret = Usage::new().with(&small::SECRETS_COUNT, sheet.months(), Known::Declared).with(
-            &small::SECRETS_CALLS,
-            starts,
-            Known::Derived,
-        );
-        sheet.add(Part::Secrets, &small::SECRETS, &secret)?;
+        // The master password; tasks and functions log in by IAM.
+        let secret = SecretsManager {
+            secret_months: Quantity::declared(sheet.months()),
+            calls_per_month: Quantity::declared(Decimal::ZERO),
+        };
+        sheet.add(Part::Secrets, &secret)?;
     }
     Ok(())
 }

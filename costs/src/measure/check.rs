@@ -144,9 +144,8 @@ pub fn cost(committed: &Measured, new: &Measured, store: Store, limits: &Limits)
 /// # Errors
 /// When there is no bill.
 pub fn per_thousand_orders(deployment: Deployment, measured: &Measured) -> anyhow::Result<Decimal> {
-    let (profile, book) = (Profile::example(PROFILE)?, PriceBook::built_in()?);
-    let production = profile.environments.iter().find(|environment| environment.name == "prod");
-    let production = production.context("the profile has no production")?;
+    let (profile, book) = (Profile::example(PROFILE)?, PriceBook::built_in());
+    let production = profile.production()?;
     let inputs = Inputs { profile: &profile, measured, book: &book };
     let bill = estimate_environment(deployment, production, inputs)?;
     ensure!(!profile.orders_per_month.is_zero(), "nobody orders");
@@ -187,7 +186,7 @@ mod tests {
     }
 
     fn measured(read_units: Decimal, response_bytes: Decimal) -> Measured {
-        let mut measured = Measured::built_in().expect("the built-in file");
+        let mut measured = Measured::built_in();
         let mut routes = Vec::new();
         for path in [Path::Fargate, Path::Lambda] {
             for route in measured.routes.iter().filter(|route| route.path.is_none_or(|of| of == path)) {

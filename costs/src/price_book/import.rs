@@ -5,6 +5,7 @@
 //! Format: AWS Price List API, "Reading an offer file".
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,11 @@ use super::{BookError, Confidence, PriceBook, Row};
 use crate::number;
 
 /// Which products are which items.
-const MAPPINGS: &str = include_str!("../../data/imports.csv");
+#[expect(clippy::expect_used, reason = "tests read the file that is compiled in")]
+static MAPPINGS: LazyLock<Vec<Mapping>> = LazyLock::new(|| {
+    let rows = csv::Reader::from_reader(&include_bytes!("../../data/imports.csv")[..]).into_deserialize();
+    rows.collect::<Result<_, _>>().expect("the built-in mappings of imports")
+});
 
 /// Lines before the header of a CSV offer file.
 const CSV_METADATA_LINES: usize = 5;
@@ -89,14 +94,10 @@ pub enum ImportError {
 /// [`ImportError`]; the book is then unchanged.
 pub fn import(book: &mut PriceBook, text: &str, name: &str) -> Result<Imported, ImportError> {
     let offers = if text.trim_start().starts_with('{') { read_json(text)? } else { read_csv(text)? };
-    let mappings: Vec<Mapping> = csv::Reader::from_reader(MAPPINGS.as_bytes())
-        .deserialize()
-        .collect::<Result<_, _>>()
-        .map_err(BookError::from)?;
     let mut rows: Vec<Row> = Vec::new();
     let mut imported = Imported::default();
     for offer in &offers {
-        match mappings.iter().find(|mapping| mapping.fits(offer)) {
+        match MAPPINGS.iter().find(|mapping| mapping.fits(offer)) {
             Some(mapping) => {
                 let row = mapping.row(offer, name);
                 let twin = |old: &&Row| {

@@ -6,18 +6,21 @@ mod lookup;
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-pub use lookup::{ItemKey, Key, Prices, TierBounds, is_price_name, names_same};
+pub use lookup::{GivenPrice, GivenTier, Key, Prices};
 
 use crate::tiers::Tier;
 
 /// The rows that come with the program.
-const BUILT_IN: &str = include_str!("../../data/prices.csv");
+#[expect(clippy::expect_used, reason = "tests read the file that is compiled in")]
+static BUILT_IN: LazyLock<PriceBook> = LazyLock::new(|| {
+    PriceBook::from_csv(&include_bytes!("../../data/prices.csv")[..]).expect("the built-in price file")
+});
 
 /// Columns of the price file.
 const COLUMNS: [&str; 12] = [
@@ -142,29 +145,23 @@ impl Price {
 pub enum PriceError {
     /// No row has it.
     #[error(
-        "no price for {service} / {item} in {region} (per {unit}){hint}; give it as \"{name}\" in \"prices\", or import a price list"
+        "no price for {name} in {region} (per {unit}){hint}; give \"{name}\" in \"prices\", or import a price list"
     )]
     Missing {
-        /// Service of the price book.
-        service: String,
-        /// Item of the price book.
-        item: String,
+        /// Service and item of the price book.
+        name: String,
         /// The region asked for.
         region: String,
         /// What one unit would be.
         unit: String,
-        /// Its name in requests.
-        name: String,
         /// Regions that have it.
         hint: String,
     },
     /// The tiers do not cover the quantity.
-    #[error("{service} / {item} in {region} (per {unit}): {problem}")]
+    #[error("{name} in {region} (per {unit}): {problem}")]
     Unpriced {
-        /// Service of the price book.
-        service: String,
-        /// Item of the price book.
-        item: String,
+        /// Service and item of the price book.
+        name: String,
         /// The region asked for.
         region: String,
         /// What one unit is.
@@ -216,11 +213,8 @@ fn index_key(service: &str, region: &str, item: &str) -> String {
 
 impl PriceBook {
     /// The rows that come with the program.
-    ///
-    /// # Errors
-    /// Never for a build whose tests pass.
-    pub fn built_in() -> Result<Self, BookError> {
-        Self::from_csv(BUILT_IN.as_bytes())
+    pub fn built_in() -> Self {
+        BUILT_IN.clone()
     }
 
     /// Reads a price file.

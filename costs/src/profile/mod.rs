@@ -1,17 +1,21 @@
-//! The traffic profile: what a shop sells, when, and in which environments it runs. Files of people: unknown fields are
-//! errors, everything but the name and the orders has a default.
+//! The traffic profile: what a shop sells and when, and how much of it each environment gets. What the environments consist of
+//! is read from Terraform. Unknown fields are errors; all but name, orders, journeys and environments have defaults.
 
+mod environment;
 mod options;
 
 use std::collections::BTreeMap;
 
+use anyhow::Context as _;
 use rust_decimal::{Decimal, dec};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::number;
 use crate::services::MONTH_HOURS;
-pub use options::{Arch, Egress, Observability, Options, Relational};
+use crate::terraform::Stack;
+pub use environment::Environment;
+pub use options::Options;
 
 /// Profiles that come with the program.
 pub const EXAMPLES: [(&str, &str); 3] = [
@@ -32,8 +36,8 @@ pub struct Profile {
     /// One sentence about it.
     #[serde(default)]
     pub about: String,
-    /// Region of the prices.
-    #[serde(default = "region")]
+    /// Region of the prices; Terraform's default when not given.
+    #[serde(default)]
     pub region: String,
     /// Region whose prices stand in where the price book has none for `region`; such lines are unverified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -46,21 +50,22 @@ pub struct Profile {
     /// Weights of the hours of a day, 24 of them; flat when not given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hourly_shape: Vec<Count>,
-    /// Products' pictures in S3, GB.
+    /// Product images in S3, GB.
     #[serde(default = "one", with = "number")]
-    pub pictures_gb: Decimal,
-    /// Pictures that a browser loads in a journey.
+    pub images_gb: Decimal,
+    /// Images that a browser loads in a journey.
     #[serde(default = "ten", with = "number")]
-    pub pictures_per_journey: Decimal,
+    pub images_per_journey: Decimal,
     /// Size of one, KB.
     #[serde(default = "forty", with = "number")]
-    pub picture_kb: Decimal,
+    pub image_kb: Decimal,
     /// Data in the store in production, GB.
     #[serde(default = "one", with = "number")]
     pub data_gb: Decimal,
-    /// Environments with their sizes.
+    /// Environments of `terraform/stack/envs` with their traffic.
+    #[serde(deserialize_with = "environment::environments")]
     pub environments: Vec<Environment>,
-    /// How it is built and run.
+    /// Assumptions.
     #[serde(default)]
     pub options: Options,
     /// Low and high factor of an input, as `costs sensitivity` names it.
@@ -69,51 +74,9 @@ pub struct Profile {
 }
 
 /// A number of a profile, zero or more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Count(#[serde(with = "number")] pub Decimal);
-
-/// One environment.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the profile")]
-#[serde(deny_unknown_fields)]
-pub struct Environment {
-    /// `prod`.
-    pub name: String,
-    /// Its load as a share of production's.
-    #[serde(with = "number")]
-    pub load: Decimal,
-    /// Hours a month that it exists.
-    #[serde(default = "month", with = "number")]
-    pub hours: Decimal,
-    /// Least tasks of each service.
-    #[serde(default = "one", with = "number")]
-    pub minimum_tasks: Decimal,
-    /// Whether tasks and capacity follow the load; without it the minimum must do.
-    #[serde(default = "yes")]
-    pub autoscaling: bool,
-    /// Availability zones.
-    #[serde(default = "two", with = "number")]
-    pub azs: Decimal,
-    /// Class of the RDS instance.
-    #[serde(default = "class")]
-    pub instance: String,
-    /// A standby of the RDS instance.
-    #[serde(default)]
-    pub multi_az: bool,
-    /// Allocated storage of the RDS instance, GB.
-    #[serde(default = "twenty", with = "number")]
-    pub storage_gb: Decimal,
-    /// Continuous backups.
-    #[serde(default)]
-    pub backups: bool,
-    /// Tasks on Fargate Spot.
-    #[serde(default)]
-    pub spot: bool,
-    /// Environments of provisioned concurrency of each function.
-    #[serde(default, with = "number")]
-    pub provisioned_concurrency: Decimal,
-}
 
 /// Why a profile cannot be used.
 #[derive(Debug, Error)]
@@ -132,7 +95,10 @@ impl Profile {
     /// # Errors
     /// [`ProfileError`], which names the field.
     pub fn read(text: &str) -> Result<Self, ProfileError> {
-        let profile: Self = serde_json::from_str(text)?;
+        let mut profile: Self = serde_json::from_str(text)?;
+        if let Some(environment) = profile.environments.first().filter(|_| profile.region.is_empty()) {
+            profile.region.clone_from(&environment.stack.region);
+        }
         profile.check().map_err(ProfileError::Broken)?;
         Ok(profile)
     }
@@ -157,36 +123,61 @@ impl Profile {
         self.hourly_shape.iter().map(|weight| (weight.0 / sum).round_dp(SHARE_DIGITS)).collect()
     }
 
-    fn check(&self) -> Result<(), String> {
+    /// Replaces an environment by what another tfvars file makes of it.
+    ///
+    /// # Errors
+    /// When Terraform would reject the file, or it is of an environment that the profile does not have.
+    pub fn replace(&mut self, tfvars: &str) -> anyhow::Result<()> {
+        let stack = Stack::read(tfvars)?;
+        let name = stack.environment.name.clone();
+        let place = self.environments.iter_mut().find(|environment| environment.name == name);
+        place.with_context(|| format!("the profile has no environment {name:?}"))?.stack = stack;
+        self.check().map_err(ProfileError::Broken)?;
+        Ok(())
+    }
+
+    /// The environment that shoppers use: prod, else the first.
+    ///
+    /// # Errors
+    /// When there is no environment.
+    pub fn production(&self) -> Result<&Environment, ProfileError> {
+        let named = self.environments.iter().find(|environment| environment.name == "prod");
+        named.or(self.environments.first()).ok_or_else(|| ProfileError::Broken("environments is empty".to_owned()))
+    }
+
+    /// What the types cannot say.
+    ///
+    /// # Errors
+    /// What is wrong, with the field's name.
+    pub fn check(&self) -> Result<(), String> {
         let most = dec!(1_000_000_000_000);
-        let options = serde_json::to_value(self).map_err(|error| error.to_string())?;
-        check_numbers("", &options, most)?;
+        let fields = serde_json::to_value(self).map_err(|error| error.to_string())?;
+        check_numbers("", &fields, most)?;
         let positive = [
-            ("function_memory_mb", self.options.function_memory_mb),
-            ("task_vcpu", self.options.task_vcpu),
-            ("task_gb", self.options.task_gb),
-            ("services", self.options.services),
-            ("target_utilization", self.options.target_utilization),
             ("burst", self.options.burst),
             ("requests_per_connection", self.options.requests_per_connection),
-            ("statements_per_acu", self.options.statements_per_acu),
             ("month_hours", self.options.month_hours),
         ];
         if let Some((name, _)) = positive.iter().find(|(_, number)| number.is_zero()) {
             return Err(format!("options.{name} is zero"));
         }
-        if self.options.cold_start_share.is_some_and(|share| share > Decimal::ONE)
-            || self.options.target_utilization > Decimal::ONE
-        {
-            return Err("options.cold_start_share and options.target_utilization are shares, at most 1".to_owned());
+        if self.options.cold_start_share.is_some_and(|share| share > Decimal::ONE) {
+            return Err("options.cold_start_share is a share, at most 1".to_owned());
         }
         if !self.hourly_shape.is_empty() && self.hourly_shape.len() != 24 {
             return Err(format!("hourly_shape has {} weights, not 24", self.hourly_shape.len()));
         }
-        if self.environments.is_empty() {
-            return Err("environments is empty".to_owned());
+        for environment in &self.environments {
+            for (name, service) in environment.services() {
+                let of = |problem: String| format!("{}: {name}: {problem}", environment.name);
+                check_task((service.cpu / dec!(1024)).normalize(), (service.memory_mb / dec!(1024)).normalize())
+                    .map_err(of)?;
+                if environment.least(service).is_zero() {
+                    return Err(of("a service needs at least one task".to_owned()));
+                }
+            }
         }
-        check_task(self.options.task_vcpu, self.options.task_gb)
+        self.production().map_or_else(|error| Err(error.to_string()), |_| Ok(()))
     }
 }
 
@@ -232,38 +223,16 @@ fn check_task(vcpu: Decimal, gb: Decimal) -> Result<(), String> {
     Ok(())
 }
 
-fn region() -> String {
-    "us-east-1".to_owned()
-}
-
-/// Class of the RDS instance of an environment that says none.
-pub(crate) fn class() -> String {
-    "db.t4g.micro".to_owned()
-}
-
 fn month() -> Decimal {
     MONTH_HOURS
-}
-
-fn yes() -> bool {
-    true
 }
 
 fn one() -> Decimal {
     Decimal::ONE
 }
 
-fn two() -> Decimal {
-    Decimal::TWO
-}
-
 fn ten() -> Decimal {
     Decimal::TEN
-}
-
-/// Its storage, GB.
-pub(crate) fn twenty() -> Decimal {
-    dec!(20)
 }
 
 fn forty() -> Decimal {

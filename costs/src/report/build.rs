@@ -2,33 +2,24 @@
 //! take there. All figures come from `deployment`, `break_even`, `sensitivity` and `simulation`; here they are only put side
 //! by side.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use anyhow::anyhow;
-use rust_decimal::prelude::{FromPrimitive as _, ToPrimitive as _};
+use rust_decimal::prelude::ToPrimitive as _;
 use rust_decimal::{Decimal, dec};
 
-use super::chart::{LineChart, Mark, Series};
-use super::scale::{Scale, number, short, usd, usd_short};
-use super::{Drawing, Group, Idle, Journey, Report, Side, Swing, Swings, inputs};
-use crate::break_even::{Crossing, LineSet, break_even_of, on_all_cores};
+use super::charts::{cost_chart, latency_chart, whole_bill_crossings, with_orders};
+use super::scale::{number, rough, usd, usd_sum};
+use super::{Group, Idle, Journey, Report, Side, Swing, Swings, inputs};
+use crate::break_even::Crossing;
 use crate::deployment::{
-    BillLine, Deployment, Front, Inputs, Path, Store, estimate_environment, monthly_lines, monthly_total,
+    ARCHITECTURE, BillLine, Deployment, Front, Inputs, Path, Store, estimate_environment, monthly_lines, monthly_total,
 };
 use crate::line::Line;
 use crate::profile::{Environment, Profile};
-use crate::sensitivity::{INPUTS, sensitivity};
-use crate::simulation::{Latency, Outcome, Trace, from_profile, simulate};
+use crate::sensitivity::sensitivity;
 
-/// Steps of a decade of the load axis.
-const STEPS: i32 = 4;
-/// Decades below and above the profile's load.
-const DECADES: [i32; 2] = [2, 3];
-/// Requests that a simulated load has about, so that its 99th percentile means something.
-const REQUESTS: f64 = 40_000.0;
-/// Requests of an hour above which a load is not simulated: its latency is that of the loads below, and one more decade would take
-/// longer than all of them.
-const MOST_REQUESTS: f64 = 2_000_000.0;
 /// Inputs in the tornado.
 const SWINGS: usize = 10;
 /// Days of a month as the price sheets count it.
@@ -64,13 +55,13 @@ pub fn bills(pair: [Deployment; 2], inputs: Inputs<'_>, seed: u64) -> anyhow::Re
     let names = pair.map(title);
     let mut sides = Vec::new();
     for (deployment, name) in pair.into_iter().zip(&names) {
-        sides.push(Side::new(name, about(deployment, profile), monthly_lines(deployment, inputs)?));
+        sides.push(Side::new(name, about(deployment, profile)?, monthly_lines(deployment, inputs)?));
     }
     let sides = <[Side; 2]>::try_from(sides).map_err(|_| anyhow!("two sides"))?;
     let (verdict, winner) = verdict(&sides, None);
     Ok(Report {
         subject: format!("{} or {}", names[0], names[1]),
-        about: inputs::about(inputs),
+        facts: inputs::facts(inputs),
         verdict,
         winner,
         journeys: journeys(pair, &names, inputs)?,
@@ -84,7 +75,7 @@ pub fn bills(pair: [Deployment; 2], inputs: Inputs<'_>, seed: u64) -> anyhow::Re
 }
 
 /// `Fargate + PostgreSQL`, with the front door when it is not the load balancer.
-fn title(deployment: Deployment) -> String {
+pub(super) fn title(deployment: Deployment) -> String {
     let path = if deployment.path == Path::Fargate { "Fargate" } else { "Lambda" };
     let store = if deployment.store == Store::Postgresql { "PostgreSQL" } else { "DynamoDB" };
     let front = match deployment.front {
@@ -95,16 +86,32 @@ fn title(deployment: Deployment) -> String {
     format!("{path} + {store}{front}")
 }
 
-fn about(deployment: Deployment, profile: &Profile) -> String {
-    let options = &profile.options;
-    let environments: Vec<&str> = profile.environments.iter().map(|environment| &*environment.name).collect();
+fn about(deployment: Deployment, profile: &Profile) -> anyhow::Result<String> {
+    let environment = profile.production()?;
     let sizes = match deployment.path {
-        Path::Fargate => {
-            format!("Tasks of {} vCPU and {} GB, {} services", options.task_vcpu, options.task_gb, options.services)
+        Path::Fargate => environment.services().map(|(name, service)| {
+            let tasks = environment.least(service);
+            format!(
+                "{tasks} {name} tasks of {} vCPU and {} GB",
+                (service.cpu / dec!(1024)).normalize(),
+                (service.memory_mb / dec!(1024)).normalize()
+            )
+        }),
+        Path::Lambda | Path::Both => {
+            let memory = &environment.stack.modules.function_memory_mb;
+            let sizes: BTreeSet<_> = memory.values().collect();
+            let sizes: Vec<_> = sizes.iter().map(|size| size.0.to_string()).collect();
+            [format!("{} functions of {} MB", memory.len(), sizes.join(" and ")), "no tasks".to_owned()]
         }
-        Path::Lambda => format!("Functions of {} MB", options.function_memory_mb),
     };
-    format!("{sizes}, {}; environments {}.", options.arch.word(), environments.join(", "))
+    let environments: Vec<&str> = profile.environments.iter().map(|environment| &*environment.name).collect();
+    Ok(format!(
+        "In {}: {}, {}. Environments: {}.",
+        environment.name,
+        sizes.join(", "),
+        ARCHITECTURE.word(),
+        environments.join(", ")
+    ))
 }
 
 /// `crossings` are none while nobody has looked for them.
@@ -114,24 +121,30 @@ fn verdict(sides: &[Side; 2], crossings: Option<&[Crossing]>) -> (String, &'stat
     let (low, high) = (fargate.min(lambda), fargate.max(lambda));
     let factor = high / low;
     let mut text = if low > 0.0 && factor < 1.05 {
-        format!("Both cost about the same: {} and {} a month.", usd(fargate), usd(lambda))
+        format!("Both cost about the same: {} and {} a month.", usd_sum(fargate), usd_sum(lambda))
     } else if low > 0.0 {
         format!(
-            "{} costs {} a month, {} times less than {}.",
+            "{} costs {} a month; {} costs {} times as much.",
             sides[cheaper].name,
-            usd(low),
-            number(factor),
-            sides[1 - cheaper].name
+            usd_sum(low),
+            sides[1 - cheaper].name,
+            rough(factor)
         )
     } else {
-        format!("{} costs {} a month, {} {}.", sides[cheaper].name, usd(low), sides[1 - cheaper].name, usd(high))
+        format!(
+            "{} costs {} a month, {} {}.",
+            sides[cheaper].name,
+            usd_sum(low),
+            sides[1 - cheaper].name,
+            usd_sum(high)
+        )
     };
     if crossings.is_some_and(<[Crossing]>::is_empty) {
-        text += " At no load that was looked at does the cheaper side change.";
+        text += " The cheaper side is the same at every load.";
     }
     for crossing in crossings.unwrap_or_default() {
-        let at = number(float(crossing.orders_per_month));
-        let _ = write!(text, " The cheaper side changes at {at} orders a month{}.", band_words(crossing));
+        let at = rough(float(crossing.orders_per_month));
+        let _ = write!(text, " The cheaper side changes at about {at} orders a month{}.", band_words(crossing));
     }
     let winner = if factor < 1.05 { "" } else { super::SIDES[cheaper] };
     (text, winner)
@@ -139,185 +152,13 @@ fn verdict(sides: &[Side; 2], crossings: Option<&[Crossing]>) -> (String, &'stat
 
 fn band_words(crossing: &Crossing) -> String {
     let side =
-        |value: Option<Decimal>, unknown: &str| value.map_or_else(|| unknown.to_owned(), |value| number(float(value)));
+        |value: Option<Decimal>, unknown: &str| value.map_or_else(|| unknown.to_owned(), |value| rough(float(value)));
     let (low, high) = (side(crossing.lowest, "below all loads"), side(crossing.highest, "no end"));
     format!(" (between {low} and {high} when one input is as low or high as it may be)")
 }
 
-/// Loads around the profile's, orders a month.
-fn loads(profile: &Profile) -> Vec<Decimal> {
-    let middle = float(profile.orders_per_month).clamp(1_000.0, 1e5);
-    let at = |step: i32| {
-        Decimal::from_f64(middle * 10_f64.powf(f64::from(step) / f64::from(STEPS))).unwrap_or(Decimal::ONE).round()
-    };
-    (-DECADES[0] * STEPS..=DECADES[1] * STEPS).map(at).collect()
-}
-
-fn with_orders(profile: &Profile, orders: Decimal) -> Profile {
-    Profile { orders_per_month: orders, ..profile.clone() }
-}
-
-/// What two deployments cost at loads around the profile's, with the break-even.
-///
-/// # Errors
-/// As [`report`].
-pub fn cost_by_load(pair: [Deployment; 2], inputs: Inputs<'_>) -> anyhow::Result<LineChart> {
-    let crossings = whole_bill_crossings(pair, inputs)?;
-    Ok(cost_chart(pair, &pair.map(title), &crossings, inputs)?.chart)
-}
-
-fn whole_bill_crossings(pair: [Deployment; 2], inputs: Inputs<'_>) -> anyhow::Result<Vec<Crossing>> {
-    let comparisons = break_even_of(&[LineSet::Whole], pair[0], pair[1], inputs)?;
-    Ok(comparisons.into_iter().flat_map(|comparison| comparison.crossings).collect())
-}
-
-fn cost_chart(
-    pair: [Deployment; 2],
-    names: &[String; 2],
-    crossings: &[Crossing],
-    inputs: Inputs<'_>,
-) -> anyhow::Result<Drawing> {
-    let loads = loads(inputs.profile);
-    let mut series = Vec::new();
-    for ((deployment, name), class) in pair.into_iter().zip(names).zip(super::SIDES) {
-        let (mut points, mut band) = (Vec::new(), Vec::new());
-        let places: Vec<_> = loads.iter().copied().enumerate().collect();
-        let totals = on_all_cores(&places, |(place, orders)| {
-            let profile = with_orders(inputs.profile, *orders);
-            let inputs = Inputs { profile: &profile, ..inputs };
-            let total = float(monthly_total(deployment, inputs)?);
-            let ends = (place % 2 == 0).then(|| envelope(deployment, inputs, total)).transpose()?;
-            anyhow::Ok((float(*orders), total, ends))
-        })?;
-        for (orders, total, ends) in totals {
-            points.push((orders, total));
-            band.extend(ends.map(|(low, high)| (orders, low, high)));
-        }
-        series.push(Series { name: name.clone(), class, points, band });
-    }
-    let marks = crossings.iter().map(|crossing| {
-        let at = float(crossing.orders_per_month);
-        let ends = (crossing.lowest.map_or(0.0, float), crossing.highest.map_or(f64::INFINITY, float));
-        Mark { at, band: Some(ends), label: format!("break-even {} orders", short(at)) }
-    });
-    let ends = |n: usize| {
-        format!("{} from {} to {}", names[n], usd(series[n].points[0].1), usd(series[n].points[loads.len() - 1].1))
-    };
-    let (first, last) = (float(loads[0]), float(loads[loads.len() - 1]));
-    let chart = LineChart {
-        id: "cost-by-load",
-        text: format!("USD a month from {} to {} orders a month: {}, {}.", short(first), short(last), ends(0), ends(1)),
-        x_name: "orders a month".into(),
-        y_name: "USD a month".into(),
-        x: Scale::Log(first, last),
-        y: Scale::log_around(series.iter().flat_map(|one| one.points.iter().map(|point| point.1))),
-        x_text: short,
-        y_text: usd_short,
-        cell_text: usd,
-        marks: marks.filter(|mark| mark.at >= first && mark.at <= last).collect(),
-        series,
-    };
-    let reading = "The whole bill of all environments; both axes are logarithmic. The shaded bands are where a bill may lie when one input is as low or as high as it may be; a grey band is where the break-even then lies.";
-    Ok(Drawing { heading: "Cost against load".into(), reading: reading.into(), chart })
-}
-
-/// Lowest and highest bill when one input but the load moves.
-fn envelope(deployment: Deployment, inputs: Inputs<'_>, total: f64) -> anyhow::Result<(f64, f64)> {
-    let (mut low, mut high) = (total, total);
-    for input in INPUTS.iter().filter(|input| input.name != "orders") {
-        for factor in input.band(inputs.profile, inputs.measured) {
-            let (profile, measured) = input.times(inputs.profile, inputs.measured, factor);
-            let moved = float(monthly_total(deployment, Inputs { profile: &profile, measured: &measured, ..inputs })?);
-            (low, high) = (low.min(moved), high.max(moved));
-        }
-    }
-    Ok((low, high))
-}
-
-fn production(profile: &Profile) -> anyhow::Result<&Environment> {
-    let named = profile.environments.iter().find(|environment| environment.name == "prod");
-    named.or(profile.environments.first()).ok_or_else(|| anyhow!("the profile has no environment"))
-}
-
-fn latency_chart(pair: [Deployment; 2], names: &[String; 2], inputs: Inputs<'_>, seed: u64) -> anyhow::Result<Drawing> {
-    let environment = production(inputs.profile)?;
-    let mut points: [Vec<(f64, f64)>; 4] = Default::default();
-    let mut cold = Vec::new();
-    let loads: Vec<_> = loads(inputs.profile).into_iter().step_by(2).collect();
-    let outcomes = on_all_cores(&loads, |orders| {
-        let profile = with_orders(inputs.profile, *orders);
-        Ok::<_, anyhow::Error>((*orders, steady(pair, environment, Inputs { profile: &profile, ..inputs }, seed)?))
-    })?;
-    // An hour of the highest loads would take longer than all others together.
-    for (orders, outcome) in outcomes.into_iter().filter_map(|(orders, outcome)| Some((orders, outcome?))) {
-        let sides: [Option<Latency>; 2] = [outcome.fargate.latency, outcome.lambda.latency];
-        for (side, latency) in sides.into_iter().enumerate() {
-            let values = latency.map_or([f64::NAN; 2], |latency| [latency.p50_ms, latency.p99_ms]);
-            for (place, value) in values.into_iter().enumerate() {
-                points[side * 2 + place].push((float(orders), value));
-            }
-        }
-        cold.push((orders, outcome.lambda.cold_start_share));
-    }
-    let classes = ["fargate", "fargate dashed", "lambda", "lambda dashed"];
-    let series: Vec<Series> = points
-        .into_iter()
-        .enumerate()
-        .map(|(n, points)| Series {
-            name: format!("{}, {}", names[n / 2], ["p50", "p99"][n % 2]),
-            class: classes[n],
-            points,
-            band: Vec::new(),
-        })
-        .collect();
-    let loads = [0, series[0].points.len() - 1].map(|n| series[0].points[n].0);
-    let at_ends = series.iter().map(|one| {
-        format!("{} from {} to {} ms", one.name, number(one.points[0].1), number(one.points[one.points.len() - 1].1))
-    });
-    let share =
-        |n: usize| cold[n].1.map_or_else(|| "unknown".to_owned(), |share| format!("{} %", number(share * 100.0)));
-    let chart = LineChart {
-        id: "latency-by-load",
-        text: format!("Latency in production: {}.", at_ends.collect::<Vec<_>>().join("; ")),
-        x_name: "orders a month".into(),
-        y_name: "milliseconds".into(),
-        x: Scale::Log(loads[0], loads[1]),
-        y: Scale::log_around(series.iter().flat_map(|one| one.points.iter().map(|point| point.1))),
-        x_text: short,
-        y_text: number,
-        cell_text: number,
-        marks: Vec::new(),
-        series,
-    };
-    let reading = format!(
-        "Simulated for production at an even load, seed {seed}: a task shares its CPU among its requests, a function has the part of a vCPU that its memory gives and serves one request at a time. Cold starts fall from {} of the requests at {} orders to {} at {}.",
-        share(0),
-        short(loads[0]),
-        share(cold.len() - 1),
-        short(loads[1])
-    );
-    Ok(Drawing { heading: "Latency against load".into(), reading, chart })
-}
-
-/// Production under an even load, for as long as a percentile needs.
-fn steady(
-    pair: [Deployment; 2],
-    environment: &Environment,
-    inputs: Inputs<'_>,
-    seed: u64,
-) -> anyhow::Result<Option<Outcome>> {
-    let plan = from_profile::plan(pair[0], pair[1], environment, inputs).map_err(|problem| anyhow!(problem))?;
-    let rate = from_profile::rate(pair[0], environment, inputs).map_err(|problem| anyhow!(problem))?;
-    if rate * 3600.0 > MOST_REQUESTS {
-        return Ok(None);
-    }
-    let hours = (REQUESTS / (rate * 3600.0)).ceil().clamp(1.0, 730.0);
-    let hours = hours.to_u32().unwrap_or(1);
-    Ok(Some(simulate(&plan, &Trace::poisson(rate, hours, &[])?, seed)?))
-}
-
 fn journeys(pair: [Deployment; 2], names: &[String; 2], inputs: Inputs<'_>) -> anyhow::Result<Vec<Journey>> {
-    let environment = production(inputs.profile)?;
+    let environment = inputs.profile.production()?;
     let lines = |profile: &Profile| -> anyhow::Result<[Vec<Line>; 2]> {
         let bill = |deployment| estimate_environment(deployment, environment, Inputs { profile, ..inputs });
         Ok([bill(pair[0])?, bill(pair[1])?]
@@ -424,6 +265,6 @@ fn swings(
 }
 
 /// For drawing and for people; money itself stays decimal.
-fn float(value: Decimal) -> f64 {
+pub(super) fn float(value: Decimal) -> f64 {
     value.to_f64().unwrap_or(f64::NAN)
 }

@@ -2,48 +2,69 @@
 
 use std::collections::BTreeMap;
 
+use rust_decimal::prelude::ToPrimitive as _;
 use serde_json::Value;
 
 use super::InputGroup;
+use super::scale::number;
 use crate::deployment::{Deployment, Inputs};
 use crate::measured::{Measured, Route};
 use crate::simulation::from_profile;
 
 /// What no figure of the report contains.
-pub const LEFT_OUT: [&str; 7] = [
-    "Taxes, support plans, discounts that are negotiated, and credits.",
-    "The work of people: building, being on call, upgrading.",
-    "What a payment provider takes, the domain's registration, mail, and tools outside AWS that the profile does not name.",
-    "Web application firewall, content delivery network and protection against attacks, unless a line says so.",
-    "Traffic between availability zones within the shop, and retries.",
-    "Requests of robots that the journeys do not contain: they cost on Lambda what shoppers cost, and on Fargate nothing until tasks are added.",
-    "Latency of the network to the shopper; the load balancer's own; and a busy store, which answers as it was measured alone.",
+pub const LEFT_OUT: [&str; 6] = [
+    "Taxes, support plans, negotiated discounts, savings plans and credits.",
+    "People: building, being on call, upgrading.",
+    "The payment provider, the domain's registration, and tools outside of AWS that the profile does not name.",
+    "Retries, and protection against attacks beyond the web ACL.",
+    "Requests of robots: they cost on Lambda what shoppers cost, and on Fargate nothing until tasks are added.",
+    "Latency of the network and the load balancer; and a busy store, which responds as it was measured alone.",
 ];
 
-/// Region, load and price dates in a sentence.
-pub fn about(inputs: Inputs<'_>) -> String {
+/// The inputs that matter most.
+pub fn facts(inputs: Inputs<'_>) -> Vec<[String; 2]> {
     let Inputs { profile, measured, book } = inputs;
-    let dates: Vec<&str> = book
-        .rows()
-        .iter()
-        .filter(|row| row.region == profile.region)
-        .map(|row| &*row.date)
-        .filter(|date| !date.is_empty())
-        .collect();
+    let rows = book.rows().iter().filter(|row| row.region == profile.region && !row.date.is_empty());
+    let dates: Vec<&str> = rows.map(|row| &*row.date).collect();
     let span = match (dates.iter().min(), dates.iter().max()) {
-        (Some(first), Some(last)) => format!("prices of {first} to {last}"),
-        _ => "prices without dates".to_owned(),
+        (Some(first), Some(last)) => format!("{}, prices of {first} to {last}", profile.region),
+        _ => format!("{}, prices without dates", profile.region),
     };
-    format!(
-        "{}: {} orders a month, {}, {span}. Routes: {}. USD before tax, a month of {} hours, free tier {}. {}",
-        profile.name,
-        profile.orders_per_month,
-        profile.region,
-        measured.about(),
-        profile.options.month_hours,
-        if profile.options.free_tier { "taken off" } else { "not taken off" },
-        profile.about
-    )
+    let environments: Vec<&str> = profile.environments.iter().map(|environment| &*environment.name).collect();
+    let mut facts = vec![
+        ["Orders a month".to_owned(), number(profile.orders_per_month.to_f64().unwrap_or(f64::NAN))],
+        ["Region".to_owned(), span],
+        ["Environments".to_owned(), environments.join(", ")],
+    ];
+    if let Ok(production) = profile.production() {
+        let stack = &production.stack;
+        let database = &stack.environment.database;
+        let multi_az = if database.multi_az { ", Multi-AZ" } else { "" };
+        let tasks = production.services().map(|(name, service)| format!("{} {name}", production.least(service)));
+        let egress = [
+            (stack.egress.nat_gateways, "NAT gateways"),
+            (stack.egress.interface_endpoints.len().into(), "interface endpoints"),
+        ];
+        let egress =
+            egress.into_iter().filter(|(count, _)| !count.is_zero()).map(|(count, of)| format!("{count} {of}"));
+        facts.extend([
+            [format!("Minimum tasks, {}", production.name), tasks.join(", ")],
+            [format!("Database, {}", production.name), format!("{}{multi_az}", database.class)],
+            ["VPC egress".to_owned(), egress.collect::<Vec<_>>().join(", ")],
+        ]);
+    }
+    facts.extend([
+        ["Requests measured".to_owned(), format!("{}, times on AWS {}", measured.date, measured.times().word())],
+        [
+            "Month".to_owned(),
+            format!(
+                "{} hours, before tax, free tier {}",
+                profile.options.month_hours,
+                if profile.options.free_tier { "deducted" } else { "not deducted" }
+            ),
+        ],
+    ]);
+    facts
 }
 
 /// Everything that went in.
@@ -54,16 +75,15 @@ pub fn groups(pair: [Deployment; 2], inputs: Inputs<'_>, seed: u64) -> Vec<Input
         let environments = fields.remove("environments");
         let options = fields.remove("options");
         groups.push(table("The shop", &Value::Object(fields), "declared"));
-        groups.extend(options.map(|options| table("How it is built and run", &options, "declared, or the default")));
+        groups.extend(options.map(|options| table("Assumptions", &options, "assumed, or the profile's")));
         for environment in environments.as_ref().and_then(Value::as_array).into_iter().flatten() {
             let name = environment.get("name").and_then(Value::as_str).unwrap_or_default();
-            groups.push(table(&format!("Environment {name}"), environment, "declared, or the default"));
+            groups.push(table(&format!("Environment {name}"), environment, "Terraform, with the profile's load"));
         }
     }
     groups.extend(measurement(measured));
     groups.extend(pair_routes(pair, measured).into_iter().filter_map(|route| group(route, measured)));
-    let environment = profile.environments.iter().find(|one| one.name == "prod").or(profile.environments.first());
-    let plan = environment.and_then(|environment| from_profile::plan(pair[0], pair[1], environment, inputs).ok());
+    let plan = profile.production().ok().and_then(|prod| from_profile::plan(pair[0], pair[1], prod, inputs).ok());
     if let Some(Ok(Value::Object(mut fields))) = plan.map(serde_json::to_value) {
         fields.remove("classes");
         fields.insert("seed".to_owned(), seed.into());

@@ -3,6 +3,7 @@
 
 pub mod build;
 pub mod chart;
+pub mod charts;
 mod inputs;
 mod page;
 pub mod scale;
@@ -23,8 +24,8 @@ pub const SIDES: [&str; 2] = ["fargate", "lambda"];
 pub struct Report {
     /// What is compared, at which load.
     pub subject: String,
-    /// Region, price dates, and what kind of load: a sentence.
-    pub about: String,
+    /// The inputs that matter most, beside the answer: name and value.
+    pub facts: Vec<[String; 2]>,
     /// The answer in a sentence.
     pub verdict: String,
     /// Style class of the side that the answer is about, or nothing.

@@ -5,7 +5,7 @@ use std::borrow::Borrow;
 use askama::Template;
 use rust_decimal::prelude::ToPrimitive as _;
 
-use super::scale::{number, usd};
+use super::scale::{number, usd, usd_sum};
 use super::{Family, Report, SIDES, Side, Swing};
 use crate::line::Line;
 

@@ -86,6 +86,25 @@ pub fn usd(amount: f64) -> String {
     }
 }
 
+/// USD of a sum: whole dollars from a hundred on, since its quantities are not known better.
+pub fn usd_sum(amount: f64) -> String {
+    if amount.abs() >= 99.5 && amount.is_finite() {
+        format!("${}", grouped(&format!("{amount:.0}")))
+    } else {
+        usd(amount)
+    }
+}
+
+/// Two significant digits, for what has a wide band.
+pub fn rough(value: f64) -> String {
+    let size = value.abs();
+    if !size.is_finite() || size < 10.0 {
+        return significant(value, 2);
+    }
+    let unit = 10_f64.powf(size.log10().floor() - 1.0);
+    grouped(&format!("{:.0}", (value / unit).round() * unit))
+}
+
 /// USD on an axis: `$100`, `$10k`.
 pub fn usd_short(amount: f64) -> String {
     if amount < 0.0 { format!("-${}", short(-amount)) } else { format!("${}", short(amount)) }
@@ -147,6 +166,8 @@ mod tests {
         let texts = [0.0, 1_234_567.891, 1.0, 0.5, 0.012_345_6, 0.000_000_2, -3.5].map(usd);
         assert_eq!(texts, ["$0", "$1,234,567.89", "$1.00", "$0.500", "$0.0123", "$0.0000002", "-$3.50"]);
         assert_eq!(usd(f64::NAN), "unknown");
+        assert_eq!([99.4, 1261.49].map(usd_sum), ["$99.40", "$1,261"]);
+        assert_eq!([2.345, 418_123.0, 95.0].map(rough), ["2.3", "420,000", "95"]);
     }
 
     #[test]

@@ -1,131 +1,85 @@
-//! CloudWatch: logs, metrics, alarms, dashboards.
+//! CloudWatch: logs, metrics, alarms, dashboards; and X-Ray.
 //!
 //! Five GB of logs a month are free over ingestion, storage and queries together (CloudWatch pricing page); the allowance is
 //! taken in that order, since ingestion is the dearest.
 
-use rust_decimal::Decimal;
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-use super::{Context, Field, Kind, Service, ServiceError, Statement, Usage, metered};
+use super::{Quantity, Service, ServiceError, Statement};
 use crate::price_book::Key;
-use metered::Meter;
 
-/// Logs taken in.
-pub const INGEST_GB: Field = Field::number("ingest_gb", &["ingested_gb", "log_gb", "logs_gb"], "GB of logs taken in");
-/// Logs kept.
-pub const STORED_GB: Field = Field::number("stored_gb", &["storage_gb", "store_gb"], "GB of logs kept, compressed");
-/// Logs searched.
-pub const SCANNED_GB: Field = Field::number("scanned_gb", &["scan_gb", "insights_gb"], "GB scanned by Logs Insights");
-/// Class of the log group.
-pub const CLASS: Field = Field {
-    name: "log_class",
-    also: &["class"],
-    kind: Kind::Choice(&[&["standard"], &["infrequent-access", "ia", "infrequent access"], &["lambda"]]),
-    about: "standard (default), infrequent-access, or lambda: tiered prices of logs that Lambda sends",
-};
-/// Own metrics.
-pub const METRICS: Field = Field::number("metrics", &["custom_metrics"], "custom metrics");
-/// Alarms.
-pub const ALARMS: Field = Field::number("alarms", &["standard_alarms"], "alarms of standard resolution");
-const FINE_ALARMS: Field = Field::number("high_resolution_alarms", &[], "alarms of high resolution");
-/// Dashboards.
-pub const DASHBOARDS: Field = Field::number("dashboards", &[], "dashboards");
+/// Logs, metrics, alarms and dashboards.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cloudwatch {
+    /// Logs taken in.
+    pub ingested_gb: Option<Quantity>,
+    /// Logs kept, compressed.
+    pub stored_gb_months: Option<Quantity>,
+    /// Logs scanned by Logs Insights.
+    pub scanned_gb: Option<Quantity>,
+    /// Class of the log group.
+    #[serde(default)]
+    pub log_class: LogClass,
+    /// Custom metrics.
+    pub metrics: Option<Quantity>,
+    /// Alarms of standard resolution.
+    pub alarms: Option<Quantity>,
+    /// Alarms of high resolution.
+    pub high_resolution_alarms: Option<Quantity>,
+    /// Dashboards.
+    pub dashboards: Option<Quantity>,
+}
 
-const INGEST: Key = Key {
-    name: "ingest",
-    also: &["log_gb", "ingest_gb", "ingestion", "tiers"],
-    service: "CloudWatch Logs",
-    item: "ingestion Standard",
-    unit: "GB",
-};
-const STORE: Key = Key {
-    name: "store",
-    also: &["store_gb", "log_storage_gb", "storage"],
-    item: "storage",
-    unit: "GB-month",
-    ..INGEST
-};
-const SCAN: Key = Key { name: "scan", also: &["scan_gb", "insights"], item: "Insights scan", ..INGEST };
-const FREE: Key = Key { name: "free_log_gb", also: &["free_gb"], item: "free GB", ..INGEST };
-const METRIC: Key = Key {
-    name: "metric",
-    also: &["custom_metric", "metric_month"],
-    service: "CloudWatch",
-    item: "custom metric",
-    unit: "metric-month",
-};
-const ALARM: Key = Key { name: "alarm", also: &["alarm_month"], item: "standard alarm", unit: "alarm-month", ..METRIC };
-const FINE_ALARM: Key =
-    Key { name: "high_resolution_alarm", also: &[], item: "high-resolution alarm", unit: "alarm-month", ..METRIC };
-const DASHBOARD: Key = Key { name: "dashboard", also: &[], item: "dashboard", unit: "dashboard-month", ..METRIC };
-const FREE_METRICS: Key = Key { name: "free_metrics", also: &[], item: "free custom metrics", ..METRIC };
-const FREE_ALARMS: Key = Key { name: "free_alarms", also: &[], item: "free standard alarms", ..ALARM };
-const FREE_DASHBOARDS: Key = Key { name: "free_dashboards", also: &[], item: "free dashboards", ..DASHBOARD };
+/// Class of a log group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LogClass {
+    /// Standard.
+    #[default]
+    Standard,
+    /// Infrequent Access.
+    InfrequentAccess,
+    /// Logs that Lambda sends, at tiered prices.
+    Lambda,
+}
 
-const METERS: &[Meter] = &[
-    Meter { field: METRICS, key: "metrics", name: "Custom metrics", price: &METRIC, allowance: Some(&FREE_METRICS) },
-    Meter { field: ALARMS, key: "alarms", name: "Alarms", price: &ALARM, allowance: Some(&FREE_ALARMS) },
-    Meter {
-        field: FINE_ALARMS,
-        key: "high_resolution_alarms",
-        name: "High-resolution alarms",
-        price: &FINE_ALARM,
-        allowance: None,
-    },
-    Meter {
-        field: DASHBOARDS,
-        key: "dashboards",
-        name: "Dashboards",
-        price: &DASHBOARD,
-        allowance: Some(&FREE_DASHBOARDS),
-    },
-];
-
-/// CloudWatch.
-pub const SERVICE: Service = Service {
-    name: "cloudwatch",
-    also: &["cloudwatch logs", "logs", "cw", "cloudwatch metrics"],
-    about: "logs, metrics, alarms, dashboards",
-    fields: &[INGEST_GB, STORED_GB, SCANNED_GB, CLASS, METRICS, ALARMS, FINE_ALARMS, DASHBOARDS],
-    prices: &[
-        INGEST,
-        STORE,
-        SCAN,
-        FREE,
-        METRIC,
-        ALARM,
-        FINE_ALARM,
-        DASHBOARD,
-        FREE_METRICS,
-        FREE_ALARMS,
-        FREE_DASHBOARDS,
-    ],
-    totals: &["ingest", "store", "scan", "metrics", "alarms", "high_resolution_alarms", "dashboards"],
-    bill,
-};
-
-/// The bill.
-///
-/// # Errors
-/// When a price is missing.
-pub fn bill(usage: &Usage, context: &Context<'_>) -> Result<Statement, ServiceError> {
-    let mut statement = Statement::default();
-    let ingestion = match usage.text(&CLASS) {
-        Some("infrequent-access") => "ingestion Infrequent Access",
-        Some("lambda") => "ingestion of Lambda logs",
-        _ => INGEST.item,
-    };
-    let mut free = if context.free_tier { context.prices.allowance(&FREE)? } else { Decimal::ZERO };
-    let logs = [
-        (&INGEST_GB, "ingest", "Logs taken in", INGEST.of(ingestion)),
-        (&STORED_GB, "store", "Logs kept", (&STORE).into()),
-        (&SCANNED_GB, "scan", "Logs scanned", (&SCAN).into()),
-    ];
-    for (field, key, name, price) in logs {
-        let Some(gb) = usage.given(field) else { continue };
-        let taken = gb.min(free);
-        free -= taken;
-        statement.charge(key, name, price, gb - taken, usage.known_of(&[field]), context)?;
+impl Service for Cloudwatch {
+    fn bill(&self, statement: &mut Statement<'_>) -> Result<(), ServiceError> {
+        let logs = |item, unit| Key::new("CloudWatch Logs", item, unit);
+        let key = |item, unit| Key::new("CloudWatch", item, unit);
+        let ingestion = match self.log_class {
+            LogClass::Standard => "ingestion Standard",
+            LogClass::InfrequentAccess => "ingestion Infrequent Access",
+            LogClass::Lambda => "ingestion of Lambda logs",
+        };
+        let free = logs("free GB", "GB");
+        statement.charge_after(free, "ingest", "Logs taken in", logs(ingestion, "GB"), self.ingested_gb)?;
+        statement.charge_after(free, "store", "Logs kept", logs("storage", "GB-month"), self.stored_gb_months)?;
+        statement.charge_after(free, "scan", "Logs scanned", logs("Insights scan", "GB"), self.scanned_gb)?;
+        let (free, price) = (key("free custom metrics", "metric-month"), key("custom metric", "metric-month"));
+        statement.charge_after(free, "metrics", "Custom metrics", price, self.metrics)?;
+        let (free, price) = (key("free standard alarms", "alarm-month"), key("standard alarm", "alarm-month"));
+        statement.charge_after(free, "alarms", "Alarms", price, self.alarms)?;
+        let price = key("high-resolution alarm", "alarm-month");
+        statement.charge("high_resolution_alarms", "High-resolution alarms", price, self.high_resolution_alarms)?;
+        let (free, price) = (key("free dashboards", "dashboard-month"), key("dashboard", "dashboard-month"));
+        statement.charge_after(free, "dashboards", "Dashboards", price, self.dashboards)
     }
-    metered::charge(&mut statement, METERS, usage, context)?;
-    Ok(statement)
+}
+
+/// X-Ray.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Xray {
+    /// Traces recorded.
+    pub traces_per_month: Quantity,
+}
+
+impl Service for Xray {
+    fn bill(&self, statement: &mut Statement<'_>) -> Result<(), ServiceError> {
+        let (free, price) = (Key::new("X-Ray", "free traces", "trace"), Key::new("X-Ray", "trace recorded", "trace"));
+        statement.charge_after(free, "traces", "Traces recorded", price, self.traces_per_month)
+    }
 }

@@ -1,65 +1,32 @@
-//! Data transfer: to the internet, between AZs and between regions.
+//! Data transfer: to the internet, between AZs and between regions. Into AWS it is free.
 
 use rust_decimal::Decimal;
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-use super::{Context, Field, Service, ServiceError, Statement, Usage, metered, product};
+use super::{Quantity, Service, ServiceError, Statement};
 use crate::price_book::Key;
-use metered::Meter;
-
-/// To the internet.
-pub const OUT_GB: Field = Field::number("gb_out", &["out_gb", "internet_gb", "egress_gb", "gb"], "GB to the internet");
-/// Between AZs.
-pub const INTER_AZ_GB: Field =
-    Field::number("inter_az_gb", &["cross_az_gb"], "GB between AZs; billed once in each direction, so twice");
-const INTER_REGION_GB: Field = Field::number("inter_region_gb", &["cross_region_gb"], "GB to another region");
-
-/// To the internet, tiered.
-pub const OUT: Key = Key {
-    name: "dto_gb",
-    also: &["tiers", "internet_gb", "egress_gb", "out_gb", "transfer_gb"],
-    service: "Data transfer",
-    item: "to the internet",
-    unit: "GB",
-};
-const INTER_AZ: Key =
-    Key { name: "inter_az_each_way", also: &["inter_az", "inter_az_gb"], item: "between AZs, each way", ..OUT };
-const INTER_REGION: Key = Key { name: "inter_region", also: &["inter_region_gb"], item: "to another region", ..OUT };
-const FREE: Key = Key { name: "free_gb", also: &["free_dto_gb"], item: "free to the internet", ..OUT };
-
-const METERS: &[Meter] = &[
-    Meter { field: OUT_GB, key: "transfer", name: "Transfer to the internet", price: &OUT, allowance: Some(&FREE) },
-    Meter {
-        field: INTER_REGION_GB,
-        key: "inter_region",
-        name: "Transfer to another region",
-        price: &INTER_REGION,
-        allowance: None,
-    },
-];
 
 /// Data transfer.
-pub const SERVICE: Service = Service {
-    name: "data-transfer",
-    also: &["dto", "transfer", "data transfer out", "egress"],
-    about: "data transfer; into AWS it is free",
-    fields: &[OUT_GB, INTER_AZ_GB, INTER_REGION_GB],
-    prices: &[OUT, INTER_AZ, INTER_REGION, FREE],
-    totals: &["transfer", "tier_1", "tier_2", "tier_3", "tier_4", "inter_az", "inter_region"],
-    bill,
-};
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DataTransfer {
+    /// To the internet.
+    pub internet_gb: Option<Quantity>,
+    /// Between AZs; billed once in each direction, so twice.
+    pub inter_az_gb: Option<Quantity>,
+    /// To another region.
+    pub inter_region_gb: Option<Quantity>,
+}
 
-/// The bill.
-///
-/// # Errors
-/// When a price is missing.
-pub fn bill(usage: &Usage, context: &Context<'_>) -> Result<Statement, ServiceError> {
-    let mut statement = Statement::default();
-    metered::charge(&mut statement, METERS, usage, context)?;
-    statement.name_tiers("transfer");
-    if let Some(gb) = usage.given(&INTER_AZ_GB) {
-        let both_ways = product(&[gb, Decimal::TWO])?;
-        let known = usage.known_of(&[&INTER_AZ_GB]);
-        statement.charge("inter_az", "Transfer between AZs, both ways", &INTER_AZ, both_ways, known, context)?;
+impl Service for DataTransfer {
+    fn bill(&self, statement: &mut Statement<'_>) -> Result<(), ServiceError> {
+        let key = |item| Key::new("Data transfer", item, "GB");
+        let (free, price) = (key("free to the internet"), key("to the internet"));
+        statement.charge_after(free, "transfer", "Transfer to the internet", price, self.internet_gb)?;
+        let price = key("to another region");
+        statement.charge("inter_region", "Transfer to another region", price, self.inter_region_gb)?;
+        let both_ways = self.inter_az_gb.map(|gb| gb.times(Decimal::TWO)).transpose()?;
+        statement.charge("inter_az", "Transfer between AZs, both ways", key("between AZs, each way"), both_ways)
     }
-    Ok(statement)
 }

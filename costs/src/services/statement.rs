@@ -1,75 +1,75 @@
-//! A statement: the lines of one service and the named totals that they and their quantities add to.
+//! A statement: the lines of one service, and the quantities that explain them.
 
 use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 
-use super::{Context, ServiceError, product};
-use crate::line::{Known, Line};
-use crate::price_book::{Confidence, ItemKey, Price, PriceError, Provenance};
+use super::{Context, Quantity, Service, ServiceError};
+use crate::line::Line;
+use crate::price_book::{Confidence, Key, Price, PriceError, Provenance};
 use crate::tiers;
 
 /// What a service charges.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Statement {
+#[derive(Debug)]
+pub struct Statement<'a> {
+    /// Prices and conventions.
+    pub context: &'a Context<'a>,
     /// One line per price and tier.
     pub lines: Vec<Line>,
-    /// USD and quantities by name.
-    pub totals: BTreeMap<String, Decimal>,
-    /// What to know about it.
+    /// Quantities that lead to those of the lines.
+    pub figures: BTreeMap<&'static str, Decimal>,
+    /// What is left out, and what decides.
     pub notes: Vec<String>,
 }
 
-impl Statement {
-    /// Sum of the lines, USD.
-    pub fn total(&self) -> Decimal {
-        crate::line::total(&self.lines)
+impl<'a> Statement<'a> {
+    /// The statement about some usage.
+    ///
+    /// # Errors
+    /// When usage does not fit together, or a price is missing.
+    pub fn of(usage: &dyn Service, context: &'a Context<'a>) -> Result<Self, ServiceError> {
+        let mut statement = Self { context, lines: Vec::new(), figures: BTreeMap::new(), notes: Vec::new() };
+        usage.bill(&mut statement)?;
+        Ok(statement)
     }
 
-    /// USD of the lines with this key.
-    pub fn amount(&self, key: &str) -> Decimal {
-        crate::line::total(self.lines.iter().filter(|line| line.key == key))
-    }
-
-    /// Names an intermediate quantity.
-    pub fn quantity(&mut self, name: &str, quantity: Decimal) {
-        self.totals.insert(name.to_owned(), quantity);
-    }
-
-    /// Something to know.
-    pub fn note(&mut self, note: impl Into<String>) {
-        self.notes.push(note.into());
-    }
-
-    /// Charges `quantity` at the price of `price`, tier by tier: one line and one total `<key>_1`, `<key>_2` per tier, and `key`
-    /// for all. A quantity of zero that has no price costs nothing and gives no line.
+    /// Charges a quantity at its price, one line per tier; nothing when there is no quantity. A quantity of zero has a line.
     ///
     /// # Errors
     /// When the price is missing, or the quantity beyond its tiers.
-    pub fn charge<'k>(
+    pub fn charge(
         &mut self,
-        key: &str,
+        key: &'static str,
         name: &str,
-        price: impl Into<ItemKey<'k>>,
-        quantity: Decimal,
-        known: Known,
-        context: &Context<'_>,
-    ) -> Result<Decimal, ServiceError> {
-        let price_key = price.into();
-        let price = context.prices.get(price_key)?;
-        let region = context.prices.region();
-        let used = context.account.map_or(Decimal::ZERO, |account| account.advance(region, price_key, quantity));
-        let slices = tiers::split_from(used, quantity, &price.tiers).map_err(|problem| PriceError::Unpriced {
-            service: price_key.service.to_owned(),
-            item: price_key.item.to_owned(),
-            region: context.prices.region().to_owned(),
-            unit: price_key.unit.to_owned(),
+        price: Key<'_>,
+        quantity: impl Into<Option<Quantity>>,
+    ) -> Result<(), ServiceError> {
+        self.charge_in(self.context.prices.region(), key, name, price, quantity)
+    }
+
+    /// The same at a price of another region, or price class of an edge.
+    ///
+    /// # Errors
+    /// When the price is missing, or the quantity beyond its tiers.
+    pub fn charge_in(
+        &mut self,
+        region: &str,
+        key: &'static str,
+        name: &str,
+        price_key: Key<'_>,
+        quantity: impl Into<Option<Quantity>>,
+    ) -> Result<(), ServiceError> {
+        let Some(Quantity { value, known }) = quantity.into() else { return Ok(()) };
+        let price = self.context.prices.at(region).get(price_key)?;
+        let used = self.context.account.advance(region, price_key, value);
+        let slices = tiers::split(used, value, &price.tiers).map_err(|problem| PriceError::Unpriced {
+            name: price_key.name(),
+            region: region.to_owned(),
+            unit: price.unit.clone(),
             problem,
         })?;
         let nobody = Provenance { date: String::new(), source: String::new(), confidence: Confidence::Unverified };
-        let mut total = Decimal::ZERO;
         for slice in slices {
-            let amount = product(&[slice.quantity, slice.price])?;
             self.lines.push(Line {
                 service: price_key.service.to_owned(),
                 key: key.to_owned(),
@@ -77,46 +77,39 @@ impl Statement {
                 quantity: slice.quantity,
                 unit: price.unit.clone(),
                 unit_price: slice.price,
-                amount,
+                amount: Quantity::new(slice.quantity, known).times(slice.price)?.value,
                 price: price.provenance(slice.tier).unwrap_or(&nobody).clone(),
                 known,
             });
-            if price.tiers.len() > 1 {
-                *self.totals.entry(format!("{key}_{}", slice.tier + 1)).or_default() += amount;
-            }
-            total += amount;
         }
-        *self.totals.entry(key.to_owned()).or_default() += total;
-        Ok(total)
+        Ok(())
     }
 
-    /// Copies the tier totals of `key` to `tier_1`, `tier_2`: the service's main price.
-    pub fn name_tiers(&mut self, key: &str) {
-        let of_key = |name: &str| name.strip_prefix(key).and_then(|rest| rest.strip_prefix('_')).map(str::to_owned);
-        let tiers: Vec<_> = self.totals.iter().filter_map(|(name, amount)| Some((of_key(name)?, *amount))).collect();
-        for (tier, amount) in tiers.into_iter().filter(|(tier, _)| tier.parse::<u32>().is_ok()) {
-            self.totals.insert(format!("tier_{tier}"), amount);
-        }
+    /// Charges what the free tier leaves of a quantity.
+    ///
+    /// # Errors
+    /// As [`Self::charge`], and when the free tier is on and nobody knows the allowance.
+    pub fn charge_after(
+        &mut self,
+        allowance: Key<'_>,
+        key: &'static str,
+        name: &str,
+        price: Key<'_>,
+        quantity: impl Into<Option<Quantity>>,
+    ) -> Result<(), ServiceError> {
+        let Some(quantity) = quantity.into() else { return Ok(()) };
+        let billed = self.context.after_allowance(quantity, allowance)?;
+        self.charge(key, name, price, billed)
     }
 
-    /// An amount that the request states, USD.
-    pub fn declared(&mut self, service: &str, key: &str, name: &str, amount: Decimal) {
-        self.lines.push(Line {
-            service: service.to_owned(),
-            key: key.to_owned(),
-            name: name.to_owned(),
-            quantity: Decimal::ONE,
-            unit: "stated amount".to_owned(),
-            unit_price: amount,
-            amount,
-            price: Provenance {
-                date: String::new(),
-                source: "amount of the request".to_owned(),
-                confidence: Confidence::Given,
-            },
-            known: Known::Declared,
-        });
-        *self.totals.entry(key.to_owned()).or_default() += amount;
+    /// Names an intermediate quantity.
+    pub fn figure(&mut self, name: &'static str, quantity: Quantity) {
+        self.figures.insert(name, quantity.value);
+    }
+
+    /// Something to know.
+    pub fn note(&mut self, note: impl Into<String>) {
+        self.notes.push(note.into());
     }
 }
 

@@ -32,41 +32,6 @@ pub fn cold_share(rate: f64, service_s: f64, stay_s: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simulation::simfaas::{Effort, Function};
-
-    /// Loads of a function of a shop, from one request an hour to fifty a second.
-    const LOADS: [(f64, f64, f64); 9] = [
-        (0.0003, 0.03, 600.0),
-        (0.002, 0.03, 600.0),
-        (0.01, 0.05, 600.0),
-        (0.01, 0.005, 300.0),
-        (0.1, 0.02, 600.0),
-        (0.9, 1.991, 600.0),
-        (1.0, 0.05, 600.0),
-        (10.0, 0.5, 600.0),
-        (10.0, 0.05, 600.0),
-    ];
-
-    #[test]
-    fn it_is_what_the_simulation_gives() {
-        for (rate, service_s, stay_s) in LOADS {
-            let function = Function {
-                arrival_rate: rate,
-                warm_service_s: service_s,
-                cold_service_s: service_s,
-                expiration_s: stay_s,
-                maximum_concurrency: 1000,
-            };
-            let state = function
-                .steady_state(Effort { cold_starts: 3_000, requests: 20_000_000, ..Effort::default() })
-                .expect("a function that can be simulated");
-            let share = cold_share(rate, service_s, stay_s);
-            let error = (share - state.p_cold).abs();
-            let allowed =
-                4.0 * state.p_cold_standard_error + if rate * service_s < 0.02 { 0.05 } else { 0.4 } * state.p_cold;
-            assert!(error <= allowed, "{rate}/s, {service_s} s, {stay_s} s: {share}, simulated {}", state.p_cold);
-        }
-    }
 
     #[test]
     fn published_steady_states_are_met() {

@@ -6,17 +6,10 @@ use rust_decimal::prelude::FromPrimitive as _;
 use serde::Serialize;
 
 use super::Outcome;
-use crate::line::{Known, Line};
-use crate::services::{Context, ServiceError, Usage, fargate, lambda};
-
-/// Processor and purchase option of both paths.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Offer<'a> {
-    /// `arm64` or `x86_64`.
-    pub arch: &'a str,
-    /// Tasks on Fargate Spot.
-    pub spot: bool,
-}
+use crate::deployment::{invocations, tasks};
+use crate::line::Line;
+use crate::services::lambda::Lambda;
+use crate::services::{Context, Quantity, ServiceError, Statement};
 
 /// Compute cost of a run, USD before tax.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -45,7 +38,7 @@ impl ComputeCost {
     ///
     /// # Errors
     /// When a price is missing.
-    pub fn of(outcome: &Outcome, offer: Offer<'_>, context: &Context<'_>) -> Result<Self, ServiceError> {
+    pub fn of(outcome: &Outcome, context: &Context<'_>) -> Result<Self, ServiceError> {
         let (mut requests, mut gb_seconds) = (0, 0.0);
         let mut task_hours = vec![0.0; outcome.fargate.services.len()];
         let mut upto = [Decimal::ZERO; 2];
@@ -56,10 +49,9 @@ impl ComputeCost {
             for (all, service) in task_hours.iter_mut().zip(&hour.services) {
                 *all += service.tasks;
             }
-            lines = [
-                lambda_lines(requests, gb_seconds, offer, context)?,
-                fargate_lines(outcome, &task_hours, offer, context)?,
-            ];
+            // All the hours so far are billed anew, to an account that has used nothing.
+            let context = context.for_new_account();
+            lines = [lambda_lines(requests, gb_seconds, &context)?, fargate_lines(outcome, &task_hours, &context)?];
             let totals = lines.each_ref().map(crate::line::total);
             by_hour.push(HourCost { lambda_usd: totals[0] - upto[0], fargate_usd: totals[1] - upto[1] });
             upto = totals;
@@ -69,36 +61,20 @@ impl ComputeCost {
     }
 }
 
-fn lambda_lines(
-    requests: u64,
-    gb_seconds: f64,
-    offer: Offer<'_>,
-    context: &Context<'_>,
-) -> Result<Vec<Line>, ServiceError> {
-    let usage = Usage::new()
-        .with(&lambda::REQUESTS, requests, Known::Derived)
-        .with(&lambda::GB_SECONDS, decimal(gb_seconds), Known::Derived)
-        .with_text(&lambda::ARCH, offer.arch);
-    Ok((lambda::SERVICE.bill)(&usage, context)?.lines)
+fn lambda_lines(requests: u64, gb_seconds: f64, context: &Context<'_>) -> Result<Vec<Line>, ServiceError> {
+    let functions =
+        Lambda { gb_seconds: Some(Quantity::derived(decimal(gb_seconds))), ..invocations(Quantity::derived(requests)) };
+    Ok(Statement::of(&functions, context)?.lines)
 }
 
 /// Lines of each service, named after it.
-fn fargate_lines(
-    outcome: &Outcome,
-    task_hours: &[f64],
-    offer: Offer<'_>,
-    context: &Context<'_>,
-) -> Result<Vec<Line>, ServiceError> {
+fn fargate_lines(outcome: &Outcome, task_hours: &[f64], context: &Context<'_>) -> Result<Vec<Line>, ServiceError> {
     let mut lines = Vec::new();
     for (service, hours) in outcome.fargate.services.iter().zip(task_hours) {
-        let usage = Usage::new()
-            .with(&fargate::TASK_HOURS, decimal(*hours), Known::Derived)
-            .with(&fargate::VCPU, decimal(service.vcpu), Known::Declared)
-            .with(&fargate::MEMORY_GB, decimal(service.memory_gb), Known::Declared)
-            .with_text(&fargate::ARCH, offer.arch)
-            .with_flag(&fargate::SPOT, offer.spot);
+        let size = [service.vcpu, service.memory_gb].map(decimal);
+        let tasks = tasks(Quantity::derived(decimal(*hours)), size);
         let named = |line: Line| Line { name: format!("{}: {}", service.name, line.name), ..line };
-        lines.extend((fargate::SERVICE.bill)(&usage, context)?.lines.into_iter().map(named));
+        lines.extend(Statement::of(&tasks, context)?.lines.into_iter().map(named));
     }
     Ok(lines)
 }

@@ -4,12 +4,9 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
 
 use super::{Discipline, FunctionSettings, LambdaSettings, Plan, RequestClass, ServiceSettings, Spread, Work};
-use crate::deployment::{Demand, Deployment, Inputs};
+use crate::deployment::{Deployment, Inputs, Load, Path, cpu_ms};
 use crate::measured::{Measured, Route};
 use crate::profile::Environment;
-
-/// Tasks that a service may grow to when the profile lets it: more than any quota of a new account allows.
-const MOST_TASKS: u32 = 1_000;
 
 /// The plan of an environment on two deployments, one on each path.
 ///
@@ -40,17 +37,18 @@ pub fn plan(
                 name: step.route.clone(),
                 share,
                 function: on_lambda.function.clone(),
-                fargate: work(measured, on_fargate),
-                lambda: work(measured, on_lambda),
+                fargate: work(measured, on_fargate, Path::Fargate),
+                lambda: work(measured, on_lambda, Path::Lambda),
             });
         }
     }
+    let memory_mb = &environment.stack.modules.function_memory_mb;
     let mut functions: Vec<FunctionSettings> = Vec::new();
     for class in &classes {
         if !functions.iter().any(|function| function.name == class.function) {
             functions.push(FunctionSettings {
                 name: class.function.clone(),
-                memory_mb: profile.options.function_memory_mb.to_u32().unwrap_or_default(),
+                memory_mb: memory_mb.get(&class.function).and_then(|memory| memory.0.to_u32()).unwrap_or_default(),
                 init_ms: float(measured.lambda_init_ms),
                 reserved_concurrency: None,
             });
@@ -61,7 +59,8 @@ pub fn plan(
         spread: Spread::default(),
         lambda: LambdaSettings {
             idle_expiry_s: float(profile.options.idle_environment_s),
-            ..LambdaSettings::new(functions)
+            functions,
+            ..LambdaSettings::default()
         },
         services: services(environment, inputs),
     })
@@ -72,7 +71,7 @@ pub fn plan(
 /// # Errors
 /// When the profile and the measurement do not fit.
 pub fn rate(deployment: Deployment, environment: &Environment, inputs: Inputs<'_>) -> Result<f64, String> {
-    let demand = Demand::of(deployment, environment, inputs)?;
+    let demand = Load::of(deployment, environment, inputs)?.all;
     let seconds = float(environment.hours * Decimal::from(3600));
     Ok(if seconds > 0.0 { float(demand.requests) / seconds } else { 0.0 })
 }
@@ -83,30 +82,28 @@ pub fn day(inputs: Inputs<'_>) -> Vec<f64> {
 }
 
 fn services(environment: &Environment, inputs: Inputs<'_>) -> Vec<ServiceSettings> {
-    let options = &inputs.profile.options;
-    let count = options.services.to_usize().unwrap_or(1).max(1);
-    let tasks_min = environment.minimum_tasks.to_u32().unwrap_or(1).max(1);
-    let names = if count == 2 {
-        vec!["frontend".to_owned(), "backend".to_owned()]
-    } else {
-        (1..=count).map(|n| format!("service {n}")).collect()
-    };
-    let service = |name: String| ServiceSettings {
-        vcpu: float(options.task_vcpu),
-        memory_gb: float(options.task_gb),
-        cpu_share: 1.0 / float(Decimal::from(count)),
-        tasks_min,
-        tasks_max: if environment.autoscaling { MOST_TASKS.max(tasks_min) } else { tasks_min },
-        target_utilization: float(options.target_utilization),
-        start_up_s: float(inputs.measured.task_start_s),
-        discipline: Discipline::Shared,
-        ..ServiceSettings::named(name)
-    };
-    names.into_iter().map(service).collect()
+    let all = environment.services();
+    let count = |tasks: Decimal| tasks.to_u32().unwrap_or(1).max(1);
+    let settings = all.map(|(name, service)| {
+        let tasks_min = count(environment.least(service));
+        ServiceSettings {
+            name: name.to_owned(),
+            vcpu: float(service.cpu) / 1024.0,
+            memory_gb: float(service.memory_mb) / 1024.0,
+            cpu_share: 1.0 / float(Decimal::from(all.len())),
+            tasks_min,
+            tasks_max: if environment.autoscaling() { count(service.max).max(tasks_min) } else { tasks_min },
+            target_utilization: float(environment.stack.modules.cpu_percent) / 100.0,
+            start_up_s: float(inputs.measured.task_start_s),
+            discipline: Discipline::Shared,
+            ..ServiceSettings::default()
+        }
+    });
+    settings.to_vec()
 }
 
-fn work(measured: &Measured, route: &Route) -> Work {
-    Work { cpu_ms: float(measured.cpu_ms(route)), wait_ms: float(measured.wait_ms(route)) }
+fn work(measured: &Measured, route: &Route, path: Path) -> Work {
+    Work { cpu_ms: float(cpu_ms(measured, route, path)), wait_ms: float(measured.wait_ms(route)) }
 }
 
 fn float(value: Decimal) -> f64 {

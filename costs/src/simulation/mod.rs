@@ -17,7 +17,6 @@ mod plan;
 mod run;
 mod scaling;
 mod service;
-pub mod simfaas;
 mod task;
 mod trace;
 

@@ -45,51 +45,33 @@ pub struct FunctionSettings {
     pub reserved_concurrency: Option<u32>,
 }
 
-/// Lambda, as one account and region has it.
+/// Lambda, as one account and region has it. What a plan leaves out are AWS's quotas.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct LambdaSettings {
     /// All functions of the shop.
     pub functions: Vec<FunctionSettings>,
     /// How long an environment stays without a request. AWS states no figure; observers report 5 to 15 minutes.
-    #[serde(default = "default_idle_expiry_s")]
     pub idle_expiry_s: f64,
     /// What a cold start takes before INIT, in which the environment is placed and the package fetched. Not billed.
-    #[serde(default = "default_placement_ms")]
     pub placement_ms: f64,
     /// Concurrent executions of the account in the region. AWS's default quota is 1,000; new accounts start lower.
-    #[serde(default = "default_concurrency")]
     pub account_concurrency: u32,
     /// Environments that a function may start in ten seconds.
     /// <https://docs.aws.amazon.com/lambda/latest/dg/scaling-behavior.html>
-    #[serde(default = "default_starts")]
     pub starts_per_10_s: u32,
 }
 
-impl LambdaSettings {
-    /// An account with AWS's quotas.
-    pub fn new(functions: Vec<FunctionSettings>) -> Self {
+impl Default for LambdaSettings {
+    fn default() -> Self {
         Self {
-            functions,
-            idle_expiry_s: default_idle_expiry_s(),
-            placement_ms: default_placement_ms(),
-            account_concurrency: default_concurrency(),
-            starts_per_10_s: default_starts(),
+            functions: Vec::new(),
+            idle_expiry_s: 600.0,
+            placement_ms: 80.0,
+            account_concurrency: 1_000,
+            starts_per_10_s: 1_000,
         }
     }
-}
-
-fn default_idle_expiry_s() -> f64 {
-    600.0
-}
-fn default_placement_ms() -> f64 {
-    80.0
-}
-fn default_concurrency() -> u32 {
-    1_000
-}
-fn default_starts() -> u32 {
-    1_000
 }
 
 /// How a task serves the requests it has.
@@ -102,14 +84,14 @@ pub enum Discipline {
     Workers(u32),
 }
 
-/// An ECS service on Fargate with target tracking on CPU utilization.
+/// An ECS service on Fargate with target tracking on CPU utilization. What a plan leaves out is that of one task of the smallest
+/// size that never scales, with the shop's own limits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct ServiceSettings {
     /// `shop`, or `frontend` and `backend`.
     pub name: String,
     /// The part of each request's CPU time that this service spends, 0 to 1.
-    #[serde(default = "whole")]
     pub cpu_share: f64,
     /// vCPU of a task.
     pub vcpu: f64,
@@ -120,90 +102,49 @@ pub struct ServiceSettings {
     /// Most tasks.
     pub tasks_max: u32,
     /// Tasks at the start; `None` is what the first hour needs at the target.
-    #[serde(default)]
     pub tasks_start: Option<u32>,
     /// CPU utilization that scaling aims at, 0 to 1.
-    #[serde(default = "default_target")]
     pub target_utilization: f64,
     /// From the decision to start a task until the load balancer sends it requests. Billed.
-    #[serde(default = "default_start_up_s")]
     pub start_up_s: f64,
     /// How long a task that leaves is still there (deregistration delay and stop). Billed.
-    #[serde(default = "default_drain_s")]
     pub drain_s: f64,
     /// Pause after scaling out. 300 s unless the policy says otherwise.
-    #[serde(default = "default_cooldown_s")]
     pub scale_out_cooldown_s: f64,
     /// Pause after scaling in.
-    #[serde(default = "default_cooldown_s")]
     pub scale_in_cooldown_s: f64,
     /// Requests at work at once in a task; further ones wait.
-    #[serde(default = "default_in_flight")]
     pub in_flight_limit: usize,
     /// How long a request waits for a place before it gets 503.
-    #[serde(default = "default_queue_timeout_ms")]
     pub queue_timeout_ms: f64,
     /// Slower answers count as timed out. Their work is still done.
-    #[serde(default = "default_request_timeout_ms")]
     pub request_timeout_ms: f64,
     /// How a task serves the requests it has.
-    #[serde(default = "default_discipline")]
     pub discipline: Discipline,
 }
 
-impl ServiceSettings {
-    /// One task of the smallest size that never scales, with the shop's own limits.
-    pub fn named(name: impl Into<String>) -> Self {
+impl Default for ServiceSettings {
+    fn default() -> Self {
         Self {
-            name: name.into(),
-            cpu_share: whole(),
+            name: "shop".to_owned(),
+            cpu_share: 1.0,
             vcpu: 0.25,
             memory_gb: 0.5,
             tasks_min: 1,
             tasks_max: 1,
             tasks_start: None,
-            target_utilization: default_target(),
-            start_up_s: default_start_up_s(),
-            drain_s: default_drain_s(),
-            scale_out_cooldown_s: default_cooldown_s(),
-            scale_in_cooldown_s: default_cooldown_s(),
-            in_flight_limit: default_in_flight(),
-            queue_timeout_ms: default_queue_timeout_ms(),
-            request_timeout_ms: default_request_timeout_ms(),
-            discipline: default_discipline(),
+            target_utilization: 0.6,
+            start_up_s: 45.0,
+            drain_s: 30.0,
+            scale_out_cooldown_s: 300.0,
+            scale_in_cooldown_s: 300.0,
+            // SHOPEASE_REQUESTS_IN_FLIGHT, SHOPEASE_QUEUE_TIMEOUT_MS, SHOPEASE_REQUEST_TIMEOUT_MS.
+            in_flight_limit: 128,
+            queue_timeout_ms: 100.0,
+            request_timeout_ms: 10_000.0,
+            discipline: Discipline::Shared,
         }
     }
-}
-
-fn whole() -> f64 {
-    1.0
-}
-fn default_target() -> f64 {
-    0.6
-}
-fn default_start_up_s() -> f64 {
-    45.0
-}
-fn default_drain_s() -> f64 {
-    30.0
-}
-fn default_cooldown_s() -> f64 {
-    300.0
-}
-/// `SHOPEASE_REQUESTS_IN_FLIGHT`.
-fn default_in_flight() -> usize {
-    128
-}
-/// `SHOPEASE_QUEUE_TIMEOUT_MS`.
-fn default_queue_timeout_ms() -> f64 {
-    100.0
-}
-/// `SHOPEASE_REQUEST_TIMEOUT_MS`.
-fn default_request_timeout_ms() -> f64 {
-    10_000.0
-}
-fn default_discipline() -> Discipline {
-    Discipline::Shared
 }
 
 /// Everything that is simulated but for the arrivals.

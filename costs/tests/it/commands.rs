@@ -95,36 +95,53 @@ fn every_shop_has_a_bill_in_every_region_of_the_book() {
 
 #[test]
 fn mistakes_are_named() {
-    let evaluate = ["evaluate"];
-    let cases: [(&[&str], &str, &[&str]); 16] = [
-        (&evaluate, "{", &["not JSON"]),
-        (&evaluate, "[]", &["JSON object"]),
-        (&evaluate, r#"{"usage": {}}"#, &["\"service\" is missing"]),
-        (&evaluate, r#"{"service": "lamda"}"#, &["lamda", "did you mean \"lambda\""]),
-        (&evaluate, r#"{"service": "lambda"}"#, &["no usage is given"]),
-        (&evaluate, r#"{"service": "lambda", "usage": {"memry_mb": 1}}"#, &["memry_mb", "did you mean \"memory_mb\""]),
-        (&evaluate, r#"{"service": "lambda", "usage": {"requests": -1}}"#, &["requests", "-1 is negative"]),
-        (&evaluate, r#"{"service": "lambda", "usage": {"requests": "NaN"}}"#, &["requests", "not a number"]),
-        (&evaluate, r#"{"service": "lambda", "usage": {"requests": 1e16}}"#, &["requests", "10^15"]),
-        (&evaluate, r#"{"service": "kms", "usage": {"keys": 1}, "prices": {"keyy": 1}}"#, &["keyy", "kms_key"]),
-        (&evaluate, r#"{"service": "kms", "usage": {"keys": 1}, "prices": {"kms_key": -1}}"#, &["kms_key", "-1"]),
+    let cases: [(&str, &[&str]); 13] = [
+        ("{", &["EOF", "line 1"]),
+        ("[]", &["expected struct Request"]),
+        (r#"{"region": "us-east-1"}"#, &["missing field `usage`"]),
+        (r#"{"region": "us-east-1", "usage": {}}"#, &["no usage is given"]),
+        (r#"{"region": "us-east-1", "usage": {"lamda": []}}"#, &["lamda", "did you mean \"lambda\""]),
         (
-            &evaluate,
-            r#"{"service": "kms", "usage": {"keys": 1}, "options": {"fre_tier": true}}"#,
-            &["fre_tier", "free_tier"],
+            r#"{"region": "us-east-1", "usage": {"lambda": [{"memry_mb": 1}]}}"#,
+            &["unknown field \"memry_mb\" at line 1", "did you mean \"memory_mb\"?"],
         ),
-        (&evaluate, r#"{"service": "queue", "usage": {"rps": 10, "service_s": 1, "servers": 5}}"#, &["not enough"]),
-        (&["estimate", "--profile", "nowhere.json"], "", &["nowhere.json", "small-shop"]),
-        (&["estimate", "--region", "ap-south-1"], "", &["no price for", "ap-south-1", "us-east-1"]),
-        (&["prices", "unobtainium"], "", &["unobtainium"]),
+        (r#"{"region": "us-east-1", "fre_tier": true}"#, &["fre_tier", "did you mean \"free_tier\""]),
+        (r#"{"region": "us-east-1", "usage": {"kms": [{"key_months": -1}]}}"#, &["-1 is negative at line 1"]),
+        (r#"{"region": "us-east-1", "usage": {"kms": [{"key_months": "1"}]}}"#, &["\"1\" is not a number"]),
+        (r#"{"region": "us-east-1", "usage": {"kms": [{"key_months": 1e16}]}}"#, &["10^15"]),
+        (
+            r#"{"region": "us-east-1", "usage": {"ecr": [{"storage_gb_months": 1}]}, "prices": {"ECR / private": 1}}"#,
+            &["nothing in the request uses", "did you mean \"ECR / private storage\""],
+        ),
+        (
+            r#"{"region": "us-east-1", "usage": {"ecr": [{"storage_gb_months": 1}]}, "prices": {"ECR / private storage": -1}}"#,
+            &["a price is a number of USD"],
+        ),
+        (
+            r#"{"region": "us-east-1", "usage": {"rds": [{"instance_class": "db.x9.huge", "multi_az": false}]}}"#,
+            &["no price for RDS PostgreSQL / db.x9.huge Single-AZ in us-east-1"],
+        ),
     ];
-    for (arguments, input, parts) in cases {
-        let output = costs(arguments, input);
-        let error = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{arguments:?} {input}: {error}");
-        for part in parts {
-            assert!(error.contains(part), "{input}: {error}");
-        }
+    for (input, parts) in cases {
+        assert_mistake(&["evaluate"], input, parts);
+    }
+    let cases: [(&[&str], &[&str]); 3] = [
+        (&["estimate", "--profile", "nowhere.json"], &["nowhere.json", "small-shop"]),
+        (&["estimate", "--region", "ap-south-1"], &["no price for", "ap-south-1", "us-east-1"]),
+        (&["prices", "unobtainium"], &["unobtainium"]),
+    ];
+    for (arguments, parts) in cases {
+        assert_mistake(arguments, "", parts);
+    }
+}
+
+#[track_caller]
+fn assert_mistake(arguments: &[&str], input: &str, parts: &[&str]) {
+    let output = costs(arguments, input);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{arguments:?} {input}: {error}");
+    for part in parts {
+        assert!(error.contains(part), "{input}: {error}");
     }
 }
 

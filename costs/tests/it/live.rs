@@ -13,8 +13,8 @@ use tower::ServiceExt as _;
 fn ask(request: Request<Body>) -> (StatusCode, String) {
     let base = Base {
         profile: Profile::example("demo").unwrap(),
-        measured: Measured::built_in().unwrap(),
-        book: PriceBook::built_in().unwrap(),
+        measured: Measured::built_in(),
+        book: PriceBook::built_in(),
         pair: PAIR,
         seed: 1,
     };
@@ -40,7 +40,7 @@ fn totals(html: &str) -> Vec<&str> {
 
 #[test]
 fn bills_come_first_and_are_those_of_the_whole_report() {
-    let inputs = json!({"orders": "5000", "region": "eu-west-1", "egress": "nat"});
+    let inputs = json!({"orders": "5000", "region": "eu-west-1", "egress": "one NAT gateway"});
     let (status, bills) = moved("bills", &inputs);
     assert_eq!(status, StatusCode::OK, "{bills}");
     let (_, report) = moved("report", &inputs);
@@ -50,13 +50,13 @@ fn bills_come_first_and_are_those_of_the_whole_report() {
     assert!(bills.contains("eu-west-1") && bills.contains("NAT gateway"));
     assert!(!bills.contains("cost-by-load") && report.contains("cost-by-load") && report.contains("latency-by-load"));
     assert!(!bills.contains("At no load") && !bills.contains("cheaper side changes at"), "nobody has looked yet");
-    let (_, more) = moved("bills", &json!({"orders": "500000", "region": "eu-west-1", "egress": "nat"}));
+    let (_, more) = moved("bills", &json!({"orders": "500000", "region": "eu-west-1", "egress": "one NAT gateway"}));
     assert_ne!(totals(more["html"].as_str().unwrap()), totals(bills));
 }
 
 #[test]
 fn the_page_begins_with_what_its_address_says() {
-    let (status, page) = ask(Request::get("/?orders=777&environments=prod").body(Body::empty()).unwrap());
+    let (status, page) = ask(Request::get("/?orders=777&environments=dev").body(Body::empty()).unwrap());
     assert_eq!(status, StatusCode::OK);
     assert!(page.contains("value=\"777\"") && page.contains("cost-by-load"));
 }

@@ -4,13 +4,23 @@
 
 mod commands;
 mod documentation;
+mod examples;
 mod live;
 mod measured;
+mod oracles;
 mod price_lists;
 mod prices;
 mod properties;
-mod raw_examples;
 mod report;
-mod requests;
 mod simulation;
-mod worked_examples;
+mod terraform;
+
+use costs::evaluate::{Evaluation, Request};
+use costs::price_book::PriceBook;
+use serde_json::Value;
+
+/// The bill that a request asks for, or what is wrong with it.
+fn bill(request: &Value, book: &PriceBook) -> Result<Evaluation, String> {
+    let request = Request::read(&request.to_string()).map_err(|error| error.to_string())?;
+    request.evaluate(book).map_err(|error| error.to_string())
+}

@@ -99,7 +99,7 @@ fn report() -> Report {
     let group = |name: &str, lines: Vec<Line>| Group { name: name.into(), lines };
     Report {
         subject: "Fargate + PostgreSQL or Lambda + DynamoDB".into(),
-        about: "us-east-1, 10 requests a second, prices of 2026-08 to 2026-09.".into(),
+        facts: vec![["Region".into(), "us-east-1".into()]],
         verdict: "Lambda + DynamoDB costs 4.1 times less at this load.".into(),
         winner: "lambda",
         sides: [

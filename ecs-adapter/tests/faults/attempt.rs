@@ -1,28 +1,28 @@
-//! What a shopper knows of one checkout, and whether it is true.
+//! A shopper's view of one checkout, and whether it is correct.
 
 use serde_json::Value;
 
-use crate::shopper::{Answer, Shopper};
+use crate::shopper::{Response, Shopper};
 use crate::site::Site;
 
-/// One checkout by a shopper who makes no other.
+/// A checkout by a shopper who makes no other.
 pub struct Attempt {
     pub shopper: Shopper,
     pub key: String,
     pub card: &'static str,
-    /// The last answer that came.
-    pub answer: Option<Answer>,
+    /// The last response received.
+    pub response: Option<Response>,
 }
 
 impl Attempt {
-    /// The order that the shop said there is.
-    pub fn promised(&self) -> Option<&Answer> {
-        self.answer.as_ref().filter(|answer| matches!(answer.status, 200..300))
+    /// The order that the shop confirmed.
+    pub fn confirmed(&self) -> Option<&Response> {
+        self.response.as_ref().filter(|response| matches!(response.status, 200..300))
     }
 }
 
-/// What was promised is true, nobody has two orders of one key, and money was collected for paid orders alone. Gives all
-/// orders.
+/// Checks that confirmed orders exist, that no key has two orders, and that money was captured only for paid orders.
+/// Returns all orders.
 pub async fn check(site: &Site, attempts: &[Attempt]) -> Vec<Value> {
     let shop = site.serve(&[]).await;
     let ledger = site.settled_ledger().await;
@@ -32,10 +32,10 @@ pub async fn check(site: &Site, attempts: &[Attempt]) -> Vec<Value> {
         let key = &attempt.key;
         let orders = attempt.shopper.orders(&shop.url).await;
         assert!(orders.len() <= 1, "{key}: {orders:?}");
-        if let Some(promised) = attempt.promised() {
-            let paid = promised.states().0 == "paid";
-            let kept = |order: &Value| order["id"] == *promised.order_id() && (order["state"] == "paid" || !paid);
-            assert!(orders.iter().any(kept), "{key}: {promised:?} was said, there is {orders:?}");
+        if let Some(confirmed) = attempt.confirmed() {
+            let paid = confirmed.states().0 == "paid";
+            let kept = |order: &Value| order["id"] == *confirmed.order_id() && (order["state"] == "paid" || !paid);
+            assert!(orders.iter().any(kept), "{key}: {confirmed:?} was confirmed, but the orders are {orders:?}");
         }
         for order in orders.iter().filter(|order| order["state"] == "paid") {
             paid_orders += 1;
@@ -45,7 +45,7 @@ pub async fn check(site: &Site, attempts: &[Attempt]) -> Vec<Value> {
         }
         all.extend(orders);
     }
-    assert_eq!(captures.len(), paid_orders, "collected for paid orders alone");
+    assert_eq!(captures.len(), paid_orders, "captured only for paid orders");
     println!("{paid_orders} orders are paid");
     shop.kill();
     all

@@ -1,5 +1,5 @@
-//! Shoppers who order while the database has trouble, and come again as they are told to: what they were told, and whether
-//! all of it was fit to be told.
+//! Shoppers who order while the database fails, and retry as instructed: the responses that they get, and whether all
+//! of them are acceptable.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,87 +9,91 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
 use crate::attempt::{Attempt, check};
-use crate::shopper::{Answer, Shopper};
+use crate::shopper::{Response, Shopper};
 use crate::site::{SKUS, Shop, Site};
 
-/// Shoppers at once.
+/// Concurrent shoppers.
 const SHOPPERS: usize = 16;
-/// Longest time until a shopper who comes again and again has an answer: the lease of a lost checkout, and then some.
+/// Longest time until a shopper who retries has a result: the lease of a lost checkout, with a margin.
 const TIMEOUT: Duration = Duration::from_secs(90);
-/// Longest time until the shop is well again after the trouble is over.
+/// Longest time until the shop has recovered after the fault has ended.
 const RECOVERY: Duration = Duration::from_secs(10);
 
-/// They come when it is made.
+/// A crowd that starts shopping when it is created.
 pub struct Crowd {
-    told: Arc<Told>,
+    observed: Arc<Observed>,
     shoppers: Vec<JoinHandle<Vec<Attempt>>>,
-    /// Those who tried whether the shop is well.
+    /// Shoppers who tested whether the shop had recovered.
     testers: Mutex<Vec<Attempt>>,
-    /// For more of them.
+    /// Creates further test shoppers.
     tester: Shopper,
     url: String,
 }
 
-/// What they were told.
+/// The responses that shoppers received.
 #[derive(Default)]
-struct Told {
+struct Observed {
     over: AtomicBool,
     ordered: AtomicUsize,
-    answers: Mutex<BTreeMap<String, usize>>,
-    unfit: Mutex<Vec<String>>,
+    responses: Mutex<BTreeMap<String, usize>>,
+    unexpected: Mutex<Vec<String>>,
 }
 
 impl Crowd {
-    /// Shoppers of a shop.
+    /// Starts the shoppers of a shop.
     pub fn of(site: &Site, shop: &Shop) -> Self {
-        let told = Arc::new(Told::default());
+        let observed = Arc::new(Observed::default());
         let tester = Shopper::new(site);
         let shoppers = (0..SHOPPERS).map(|number| {
-            let (shopper, told, url) = (tester.another(), Arc::clone(&told), shop.url.clone());
+            let (shopper, observed, url) = (tester.another(), Arc::clone(&observed), shop.url.clone());
             tokio::spawn(async move {
                 let mut attempts = Vec::new();
-                while !told.over.load(Ordering::SeqCst) {
+                while !observed.over.load(Ordering::SeqCst) {
                     let key = format!("{number}-{}", attempts.len());
-                    attempts.push(told.shop(&url, shopper.another(), key, number + attempts.len()).await);
+                    attempts.push(observed.shop(&url, shopper.another(), key, number + attempts.len()).await);
                 }
                 attempts
             })
         });
-        Self { shoppers: shoppers.collect(), told, testers: Mutex::default(), tester, url: shop.url.clone() }
+        Self { shoppers: shoppers.collect(), observed, testers: Mutex::default(), tester, url: shop.url.clone() }
     }
 
-    /// How many orders were promised so far.
+    /// Number of confirmed orders so far.
     pub fn ordered(&self) -> usize {
-        self.told.ordered.load(Ordering::SeqCst)
+        self.observed.ordered.load(Ordering::SeqCst)
     }
 
-    /// Waits until there is this many promised orders.
+    /// Waits until this many orders have been confirmed.
     pub async fn until_ordered(&self, orders: usize) {
         let begun = Instant::now();
         while self.ordered() < orders {
-            assert!(begun.elapsed() < TIMEOUT, "{} of {orders} orders: {:?}", self.ordered(), self.told);
+            assert!(begun.elapsed() < TIMEOUT, "{} of {orders} orders: {:?}", self.ordered(), self.observed);
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 
-    /// How long it takes until the shop says that it is ready and somebody new has ordered something.
-    pub async fn until_well(&self) -> Duration {
+    /// Measures how long it takes until the shop is ready and a new shopper has placed an order.
+    pub async fn until_recovered(&self) -> Duration {
         let begun = Instant::now();
         loop {
             let (shopper, key, card) = (self.tester.another(), "test".to_owned(), "card_approved");
-            let answer = self.order_something(&shopper, &key, card).await;
-            let well = answer.as_ref().is_some_and(|answer| answer.states().0 == "paid");
-            assert!(well || begun.elapsed() < RECOVERY, "the shop is not well again: {answer:?}, {:?}", self.told);
-            self.testers.lock().expect("whole").push(Attempt { shopper, key, card, answer });
-            if well {
+            let response = self.order_something(&shopper, &key, card).await;
+            let recovered = response.as_ref().is_some_and(|response| response.states().0 == "paid");
+            assert!(
+                recovered || begun.elapsed() < RECOVERY,
+                "the shop has not recovered: {response:?}, {:?}",
+                self.observed
+            );
+            self.testers.lock().expect("whole").push(Attempt { shopper, key, card, response });
+            if recovered {
                 return begun.elapsed();
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 
-    /// The answer to an order, or to what was asked before and failed.
-    async fn order_something(&self, shopper: &Shopper, key: &str, card: &str) -> Option<Answer> {
+    /// The response to an order, after retrying failed requests.
+    async fn order_something(&self, shopper: &Shopper, key: &str, card: &str) -> Option<Response> {
         let ready = shopper.visit(&self.url, "/readyz").await?;
         if ready.status != 200 {
             return Some(ready);
@@ -103,126 +107,135 @@ impl Crowd {
         shopper.check_out(&self.url, key, card).await
     }
 
-    /// Nobody begins anything new; who has begun stays until there is an answer.
+    /// Stops new orders; shoppers with an order in progress continue until it has a result.
     pub async fn leave(self) -> Visits {
-        self.told.over.store(true, Ordering::SeqCst);
+        self.observed.over.store(true, Ordering::SeqCst);
         let mut attempts = self.testers.into_inner().expect("whole");
         for shopper in self.shoppers {
             attempts.extend(shopper.await.expect("a shopper"));
         }
-        Visits { attempts, told: self.told }
+        Visits { attempts, observed: self.observed }
     }
 }
 
-/// What is left of a crowd.
+/// The results of a crowd.
 pub struct Visits {
     attempts: Vec<Attempt>,
-    told: Arc<Told>,
+    observed: Arc<Observed>,
 }
 
 impl Visits {
-    /// Waits until the shop's own worker has told of every promised order.
+    /// Waits until the shop's worker has published events of every confirmed order.
     pub async fn until_announced(&self, site: &Site) {
         let begun = Instant::now();
-        let promised: Vec<String> = self.attempts.iter().filter_map(Attempt::promised).map(Answer::order_id).collect();
+        let confirmed: Vec<String> =
+            self.attempts.iter().filter_map(Attempt::confirmed).map(Response::order_id).collect();
         loop {
             let events = site.receiver.events().into_iter().filter(|(topic, _)| topic == "order.placed");
-            let told: BTreeSet<String> = events.map(|(_, order_id)| order_id).collect();
-            let missing = promised.iter().filter(|order_id| !told.contains(*order_id)).count();
+            let published: BTreeSet<String> = events.map(|(_, order_id)| order_id).collect();
+            let missing = confirmed.iter().filter(|order_id| !published.contains(*order_id)).count();
             if missing == 0 {
                 return;
             }
-            assert!(begun.elapsed() < RECOVERY, "the worker has not told of {missing} of {} orders", promised.len());
+            assert!(
+                begun.elapsed() < RECOVERY,
+                "the worker has not published events of {missing} of {} orders",
+                confirmed.len()
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
-    /// Sees, on a site at rest, that everybody was told what is fit and true: who came again until there was an answer
-    /// has one order, of what was in the cart; who did not has one at most.
+    /// Checks, on a site at rest, that all responses were acceptable and correct: a shopper who retried until there was
+    /// a result has one order with the contents of the cart; any other has at most one.
     pub async fn check(&self, site: &Site) {
-        for (answer, times) in &*self.told.answers.lock().expect("whole") {
-            println!("{times:>6} x {answer}");
+        for (response, times) in &*self.observed.responses.lock().expect("whole") {
+            println!("{times:>6} x {response}");
         }
-        let unfit = self.told.unfit.lock().expect("whole").clone();
-        assert!(unfit.is_empty(), "{} unfit answers: {unfit:#?}", unfit.len());
-        let gone = self.attempts.iter().filter(|attempt| attempt.answer.is_none()).count();
-        println!("{} checkouts, {gone} of them given up", self.attempts.len());
+        let unexpected = self.observed.unexpected.lock().expect("whole").clone();
+        assert!(unexpected.is_empty(), "{} unexpected responses: {unexpected:#?}", unexpected.len());
+        let abandoned = self.attempts.iter().filter(|attempt| attempt.response.is_none()).count();
+        println!("{} checkouts, {abandoned} of them abandoned", self.attempts.len());
         let orders = check(site, &self.attempts).await;
-        // Each cart held a unit each of two variants of one price, however often they were put in under one key.
+        // Each cart contained one unit each of two variants with the same price, however often they were added under
+        // one key.
         let totals: BTreeSet<String> = orders.iter().map(|order| order["total"].to_string()).collect();
         assert_eq!(totals.len(), 1, "{totals:?}");
     }
 }
 
-impl Told {
-    /// Somebody new fills a cart and orders it. Every fourth goes away at the first trouble, the others stay.
+impl Observed {
+    /// A new shopper fills a cart and orders it. Every fourth shopper leaves at the first failure; the others keep
+    /// trying.
     async fn shop(&self, url: &str, shopper: Shopper, key: String, number: usize) -> Attempt {
         let stays = number % 4 != 3;
         let card = if number % 5 == 4 { "card_requires_action" } else { "card_approved" };
-        let answer = async {
-            self.fit("page", "text/html", shopper.visit(url, "/cart").await);
+        let response = async {
+            self.check("page", "text/html", shopper.visit(url, "/cart").await);
             for (place, sku) in [SKUS[number % 2], SKUS[2 + number % 2]].into_iter().enumerate() {
                 let add_key = format!("{key}-{place}");
                 self.until_done("cart", stays, || shopper.add_once(url, &add_key, sku)).await?;
             }
             self.until_done("order", stays, || shopper.check_out(url, &key, card)).await
         };
-        let answer = answer.await;
-        self.ordered.fetch_add(usize::from(answer.is_some()), Ordering::SeqCst);
-        Attempt { shopper, key, card, answer }
+        let response = response.await;
+        self.ordered.fetch_add(usize::from(response.is_some()), Ordering::SeqCst);
+        Attempt { shopper, key, card, response }
     }
 
-    /// Asks until it is done, or once.
-    async fn until_done<F>(&self, what: &str, stays: bool, ask: impl Fn() -> F) -> Option<Answer>
+    /// Repeats a request until it succeeds, or makes it once.
+    async fn until_done<F>(&self, what: &str, stays: bool, request: impl Fn() -> F) -> Option<Response>
     where
-        F: Future<Output = Option<Answer>>,
+        F: Future<Output = Option<Response>>,
     {
         let begun = Instant::now();
         loop {
-            let answer = self.fit(what, "application/problem+json", ask().await)?;
-            if answer.status < 300 {
-                return Some(answer);
+            let response = self.check(what, "application/problem+json", request().await)?;
+            if response.status < 300 {
+                return Some(response);
             }
             if !stays {
                 return None;
             }
             if begun.elapsed() > TIMEOUT {
-                self.unfit(format!("{what}: still no answer but {answer:?}"));
+                self.report(format!("{what}: still no result but {response:?}"));
                 return None;
             }
-            tokio::time::sleep(answer.retry_after.map_or(Duration::from_millis(50), Duration::from_secs)).await;
+            tokio::time::sleep(response.retry_after.map_or(Duration::from_millis(50), Duration::from_secs)).await;
         }
     }
 
-    /// An answer that may be given: done, someone else was first, or come again and when. All else is kept as unfit.
-    fn fit(&self, what: &str, problem_type: &str, answer: Option<Answer>) -> Option<Answer> {
-        let Some(answer) = answer else {
-            self.unfit(format!("{what}: the connection broke"));
+    /// Returns an acceptable response: success, conflict, or retry later with a time. Any other is recorded as
+    /// unexpected.
+    fn check(&self, what: &str, problem_type: &str, response: Option<Response>) -> Option<Response> {
+        let Some(response) = response else {
+            self.report(format!("{what}: the connection failed"));
             return None;
         };
-        let kind = answer.body["type"].as_str().unwrap_or_default().to_owned();
-        *self.answers.lock().expect("whole").entry(format!("{what} {} {kind}", answer.status)).or_default() += 1;
-        let fit = match answer.status {
+        let kind = response.body["type"].as_str().unwrap_or_default().to_owned();
+        *self.responses.lock().expect("whole").entry(format!("{what} {} {kind}", response.status)).or_default() += 1;
+        let expected = match response.status {
             200..300 => true,
             409 => matches!(&*kind, "/problems/conflict" | "/problems/idempotency-key-in-use"),
             503 => {
-                answer.retry_after.is_some_and(|seconds| seconds > 0) && answer.content_type.starts_with(problem_type)
+                response.retry_after.is_some_and(|seconds| seconds > 0)
+                    && response.content_type.starts_with(problem_type)
             }
             _ => false,
         };
-        if !fit {
-            self.unfit(format!("{what}: {answer:?}"));
+        if !expected {
+            self.report(format!("{what}: {response:?}"));
         }
-        fit.then_some(answer)
+        expected.then_some(response)
     }
 
-    fn unfit(&self, answer: String) {
-        self.unfit.lock().expect("whole").push(answer);
+    fn report(&self, response: String) {
+        self.unexpected.lock().expect("whole").push(response);
     }
 }
 
-impl std::fmt::Debug for Told {
+impl std::fmt::Debug for Observed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:?}, unfit: {:?}", self.answers, self.unfit)
+        write!(f, "{:?}, unexpected: {:?}", self.responses, self.unexpected)
     }
 }

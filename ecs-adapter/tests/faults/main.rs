@@ -1,9 +1,9 @@
-//! A whole site - shop, worker, payment provider, store - whose processes are killed and whose provider misbehaves.
-//! After everything the books must agree: stock, orders, keys, messages, money.
+//! A whole site (shop, worker, payment provider, store) whose processes are killed and whose provider misbehaves.
+//! Afterwards, stock, orders, keys, messages, and payments must be consistent.
 //!
-//! `SHOPEASE_TEST_SCALE` multiplies the random rounds (1; a nightly run takes 10).
+//! `SHOPEASE_TEST_SCALE` multiplies the random rounds (default 1; a nightly run uses 10).
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::expect_used, reason = "a test that cannot continue must fail")]
 
 mod attempt;
 mod crowd;
@@ -16,13 +16,13 @@ mod receiver;
 mod shopper;
 mod site;
 
-/// How many times as many random rounds.
+/// Multiplier of the random rounds.
 fn scale() -> u32 {
     use shopease_shop::ports::{Env as _, ProcessEnv};
     ProcessEnv.var("SHOPEASE_TEST_SCALE").map_or(1, |text| text.parse().expect("SHOPEASE_TEST_SCALE is a number"))
 }
 
-/// A new seed of random choices, which a test that fails shows.
+/// A new random seed, which is printed.
 fn seed() -> u64 {
     use shopease_shop::ports::{IdGenerator as _, SystemIds};
     let seed = u64::from_be_bytes(SystemIds.secret()[..8].try_into().expect("eight"));

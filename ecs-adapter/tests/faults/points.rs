@@ -1,5 +1,5 @@
-//! `kill -9` at each named point of a checkout, a refund and the worker. Whether or not the client comes again with its
-//! key: the worker finishes the order, money is collected once and for paid orders alone, and no key has two orders.
+//! `kill -9` at each named point of a checkout, a refund, and the worker. Whether or not the client retries with its
+//! key, the worker finishes the order, money is captured once and only for paid orders, and no key has two orders.
 
 use std::collections::BTreeMap;
 
@@ -8,9 +8,9 @@ use serde_json::Value;
 use crate::shopper::Shopper;
 use crate::site::{SKUS, Site, Store, assert_aborted};
 
-crate::both_stores!(a_shop_that_dies_at_any_point_loses_no_order_and_no_money);
+crate::both_stores!(a_shop_killed_at_any_point_loses_no_order_and_no_money);
 
-/// Moments of a checkout that is paid: T1, then ask and write for create, confirm and capture.
+/// Points of a successful checkout: T1, then a request and a write each for create, confirm, and capture.
 const APPROVED: [&str; 14] = [
     "before-place",
     "after-place",
@@ -27,7 +27,7 @@ const APPROVED: [&str; 14] = [
     "before-step:3",
     "after-step:3",
 ];
-/// Moments of a checkout whose card is declined, where it differs: the refusal is written, the intent cancelled.
+/// Additional points of a checkout whose card is declined: the decline is written, the intent canceled.
 const DECLINED: [&str; 7] = [
     "after-provider:2",
     "before-step:2",
@@ -37,11 +37,11 @@ const DECLINED: [&str; 7] = [
     "before-step:3",
     "after-step:3",
 ];
-/// Moments of a checkout whose bank wants to ask the shopper.
+/// Points of a checkout whose bank requires confirmation.
 const ASKED: [&str; 4] = ["before-provider:2", "after-provider:2", "before-step:2", "after-step:2"];
-/// Moments of a refund before the wish is written: the provider is asked what it has refunded before.
+/// Points of a refund before the request is stored: the provider is queried for earlier refunds.
 const NO_WISH_YET: [&str; 2] = ["before-provider:1", "before-step:1"];
-/// All moments of a refund: the wish is written, the provider asked, the refund written.
+/// All points of a refund: the request is stored, the provider called, the refund stored.
 const REFUND: [&str; 7] = [
     NO_WISH_YET[0],
     NO_WISH_YET[1],
@@ -51,7 +51,7 @@ const REFUND: [&str; 7] = [
     "before-step:2",
     "after-step:2",
 ];
-/// Moments of a worker that finishes an order whose capture was never asked for.
+/// Points of a worker that finishes an order whose capture was never requested.
 const WORKER: [&str; 6] = [
     "worker-before-carry-on",
     "before-provider:1",
@@ -60,10 +60,10 @@ const WORKER: [&str; 6] = [
     "after-step:1",
     "worker-after-deliver",
 ];
-/// Moments of a worker that calls off an order whose hold has ended.
+/// Points of a worker that cancels an order whose authorization has expired.
 const HOLD_ENDS: [&str; 5] = ["before-step:1", "after-step:1", "after-provider:1", "before-step:2", "after-step:2"];
-/// Moments of a checkout after which nobody works until the hold has ended. What the bank holds by then is let go; what was
-/// collected is kept, and the order is paid.
+/// Points of a checkout after which nothing runs until the authorization has expired. An authorization is released; a
+/// captured amount is kept, and the order is paid.
 const LONG_GONE: [(&str, End); 5] = [
     ("after-provider:1", End::Cancelled),
     ("before-provider:2", End::Cancelled),
@@ -72,7 +72,7 @@ const LONG_GONE: [(&str, End); 5] = [
     ("after-provider:3", End::Paid),
 ];
 
-/// What an order must have come to.
+/// The expected final state of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
     NoOrder,
@@ -81,7 +81,7 @@ enum End {
     Cancelled,
 }
 
-/// A shopper whose only key met a crash.
+/// A shopper whose only key was affected by a crash.
 struct Case {
     name: String,
     shopper: Shopper,
@@ -92,12 +92,12 @@ struct Case {
 
 struct Run {
     site: Site,
-    /// Counts moments: every other client comes again, on the other store the others.
+    /// Counts points: every other client retries, and on the other store the opposite ones.
     number: usize,
     cases: Vec<Case>,
 }
 
-async fn a_shop_that_dies_at_any_point_loses_no_order_and_no_money(store: Store) {
+async fn a_shop_killed_at_any_point_loses_no_order_and_no_money(store: Store) {
     let number = usize::from(matches!(store, Store::Postgres(_)));
     let mut run = Run { site: Site::open(store).await, number, cases: Vec::new() };
     for point in APPROVED {
@@ -111,8 +111,8 @@ async fn a_shop_that_dies_at_any_point_loses_no_order_and_no_money(store: Store)
     }
     run.crash_in_refunds().await;
     run.crash_in_worker().await;
-    run.crash_where_holds_end().await;
-    run.crash_and_nobody_works_until_the_hold_ends().await;
+    run.crash_while_authorizations_expire().await;
+    run.crash_and_nothing_runs_until_the_authorization_expires().await;
     run.check_every_case().await;
     run.site.close().await;
 }
@@ -126,40 +126,40 @@ impl Run {
 
     async fn crash_in_checkout(&mut self, point: &'static str, card: &'static str) {
         self.number += 1;
-        let comes_again = self.number.is_multiple_of(2);
+        let retries = self.number.is_multiple_of(2);
         let end = match card {
-            _ if point == "before-place" && !comes_again => End::NoOrder,
+            _ if point == "before-place" && !retries => End::NoOrder,
             "card_approved" => End::Paid,
-            // Who comes again also answers the bank.
-            "card_requires_action" if comes_again => End::Paid,
+            // A client that retries also confirms at the bank.
+            "card_requires_action" if retries => End::Paid,
             _ => End::Cancelled,
         };
-        let name = format!("{card} {point}{}", if comes_again { " again" } else { "" });
+        let name = format!("{card} {point}{}", if retries { " retried" } else { "" });
         let shop = self.site.serve(&[("SHOPEASE_FAILPOINT", point)]).await;
         let sku = SKUS[self.number % SKUS.len()];
         let case = self.case(name.clone(), card, end);
         let (shopper, key) = (case.shopper.clone(), case.key.clone());
-        assert_eq!(shopper.add(&shop.url, sku).await.map(|answer| answer.status), Some(201), "{name}");
-        let answer = shopper.check_out(&shop.url, &key, card).await;
-        assert!(answer.is_none(), "{name}: {answer:?}");
+        assert_eq!(shopper.add(&shop.url, sku).await.map(|response| response.status), Some(201), "{name}");
+        let response = shopper.check_out(&shop.url, &key, card).await;
+        assert!(response.is_none(), "{name}: {response:?}");
         shop.has_crashed().await;
-        if comes_again {
-            self.come_again(&name, &shopper, &key, card).await;
+        if retries {
+            self.retry(&name, &shopper, &key, card).await;
         }
         self.settle(&name).await;
     }
 
-    /// Comes again with the key when the lease of the first request is over.
-    async fn come_again(&self, name: &str, shopper: &Shopper, key: &str, card: &str) {
+    /// Retries with the key when the lease of the first request has expired.
+    async fn retry(&self, name: &str, shopper: &Shopper, key: &str, card: &str) {
         self.site.pass_time(31);
         let shop = self.site.serve(&[]).await;
-        let answer = shopper.check_out(&shop.url, key, card).await.expect("an answer");
+        let response = shopper.check_out(&shop.url, key, card).await.expect("a response");
         match card {
-            "card_approved" => assert_eq!((answer.status, answer.states()), (201, ("paid", "captured")), "{name}"),
-            "card_declined" => assert_eq!(answer.status, 422, "{name}: {answer:?}"),
+            "card_approved" => assert_eq!((response.status, response.states()), (201, ("paid", "captured")), "{name}"),
+            "card_declined" => assert_eq!(response.status, 422, "{name}: {response:?}"),
             _ => {
-                assert_eq!((answer.status, answer.states()), (202, ("pending", "requires_action")), "{name}");
-                shopper.approve(answer.body["payment_action_url"].as_str().expect("the bank's page")).await;
+                assert_eq!((response.status, response.states()), (202, ("pending", "requires_action")), "{name}");
+                shopper.approve(response.body["payment_action_url"].as_str().expect("the bank's page")).await;
             }
         }
         shop.kill();
@@ -172,25 +172,25 @@ impl Run {
         for point in REFUND {
             let case = self.case(format!("refund {point}"), "card_approved", End::Refunded);
             let (shopper, key) = (case.shopper.clone(), case.key.clone());
-            shopper.add(&shop.url, SKUS[0]).await.expect("an answer");
-            let answer = shopper.check_out(&shop.url, &key, "card_approved").await.expect("an answer");
-            orders.push((point, answer.order_id(), self.cases.len() - 1));
+            shopper.add(&shop.url, SKUS[0]).await.expect("a response");
+            let response = shopper.check_out(&shop.url, &key, "card_approved").await.expect("a response");
+            orders.push((point, response.order_id(), self.cases.len() - 1));
         }
         shop.kill();
         for (point, order_id, case) in orders {
             self.number += 1;
-            let comes_again = self.number.is_multiple_of(2);
-            if NO_WISH_YET.contains(&point) && !comes_again {
+            let retries = self.number.is_multiple_of(2);
+            if NO_WISH_YET.contains(&point) && !retries {
                 self.cases[case].end = End::Paid;
             }
             let shop = self.site.serve(&[("SHOPEASE_FAILPOINT", point)]).await;
-            let answer = operator.refund(&shop.url, &order_id, "refund", None).await;
-            assert!(answer.is_none(), "refund {point}: {answer:?}");
+            let response = operator.refund(&shop.url, &order_id, "refund", None).await;
+            assert!(response.is_none(), "refund {point}: {response:?}");
             shop.has_crashed().await;
-            if comes_again {
+            if retries {
                 let shop = self.site.serve(&[]).await;
-                let answer = operator.refund(&shop.url, &order_id, "refund", None).await.expect("an answer");
-                assert_eq!(answer.status, 201, "refund {point}: {answer:?}");
+                let response = operator.refund(&shop.url, &order_id, "refund", None).await.expect("a response");
+                assert_eq!(response.status, 201, "refund {point}: {response:?}");
                 shop.kill();
             }
             self.settle(&format!("refund {point}")).await;
@@ -202,7 +202,7 @@ impl Run {
             let shop = self.site.serve(&[("SHOPEASE_FAILPOINT", "before-provider:3")]).await;
             let case = self.case(format!("worker {point}"), "card_approved", End::Paid);
             let (shopper, key) = (case.shopper.clone(), case.key.clone());
-            shopper.add(&shop.url, SKUS[1]).await.expect("an answer");
+            shopper.add(&shop.url, SKUS[1]).await.expect("a response");
             assert!(shopper.check_out(&shop.url, &key, "card_approved").await.is_none());
             shop.has_crashed().await;
             self.site.pass_time(61);
@@ -211,27 +211,27 @@ impl Run {
         }
     }
 
-    async fn crash_where_holds_end(&mut self) {
+    async fn crash_while_authorizations_expire(&mut self) {
         for point in HOLD_ENDS {
             let shop = self.site.serve(&[]).await;
-            let case = self.case(format!("hold ends {point}"), "card_requires_action", End::Cancelled);
+            let case = self.case(format!("authorization expires {point}"), "card_requires_action", End::Cancelled);
             let (shopper, key) = (case.shopper.clone(), case.key.clone());
-            shopper.add(&shop.url, SKUS[2]).await.expect("an answer");
-            let answer = shopper.check_out(&shop.url, &key, "card_requires_action").await.expect("an answer");
-            assert_eq!(answer.status, 202, "{answer:?}");
+            shopper.add(&shop.url, SKUS[2]).await.expect("a response");
+            let response = shopper.check_out(&shop.url, &key, "card_requires_action").await.expect("a response");
+            assert_eq!(response.status, 202, "{response:?}");
             shop.kill();
             self.site.pass_time(31 * 60);
             assert_aborted(self.site.work(point).await.status);
-            self.settle(&format!("hold ends {point}")).await;
+            self.settle(&format!("authorization expires {point}")).await;
         }
     }
 
-    async fn crash_and_nobody_works_until_the_hold_ends(&mut self) {
+    async fn crash_and_nothing_runs_until_the_authorization_expires(&mut self) {
         for (point, end) in LONG_GONE {
             let shop = self.site.serve(&[("SHOPEASE_FAILPOINT", point)]).await;
             let case = self.case(format!("long gone {point}"), "card_approved", end);
             let (shopper, key) = (case.shopper.clone(), case.key.clone());
-            shopper.add(&shop.url, SKUS[3]).await.expect("an answer");
+            shopper.add(&shop.url, SKUS[3]).await.expect("a response");
             assert!(shopper.check_out(&shop.url, &key, "card_approved").await.is_none());
             shop.has_crashed().await;
             self.site.pass_time(31 * 60);
@@ -239,14 +239,14 @@ impl Run {
         }
     }
 
-    /// Lets the worker finish, and counts: as many orders and captures as there must be by now.
+    /// Lets the worker finish, and checks the expected number of orders and captures.
     async fn settle(&self, name: &str) {
         let report = self.site.settle().await;
         let orders = self.cases.iter().filter(|case| case.end != End::NoOrder).count();
         assert_eq!(report["orders"], orders, "{name}");
     }
 
-    /// Every shopper has the order that it must have, and the provider's ledger has these payments and no others.
+    /// Checks that every shopper has the expected order, and that the provider's ledger has exactly these payments.
     async fn check_every_case(&self) {
         let shop = self.site.serve(&[]).await;
         let ledger = self.site.settled_ledger().await;
@@ -262,8 +262,8 @@ impl Run {
             }
             assert_eq!(orders.len(), 1, "{name}: {orders:?}");
             let (order, id) = (&orders[0], orders[0]["id"].as_str().expect("an id"));
-            let wanted = if *end == End::Paid { "paid" } else { "cancelled" };
-            assert_eq!(order["state"], wanted, "{name}: {order}");
+            let expected = if *end == End::Paid { "paid" } else { "cancelled" };
+            assert_eq!(order["state"], expected, "{name}: {order}");
             let capture = captures.remove(id);
             assert_eq!(capture.is_some(), *end != End::Cancelled, "{name}: {capture:?}");
             if let Some(capture) = capture {
@@ -271,18 +271,18 @@ impl Run {
                 assert_eq!(capture["captures"], 1, "{name}: {capture}");
                 assert_eq!(capture["captured"], order["total"], "{name}");
                 assert_eq!(&capture["refunded"]["amount_minor"], refunded, "{name}");
-                assert!(events.contains(&("order.paid".to_owned(), id.to_owned())), "{name}: nobody heard of it");
+                assert!(events.contains(&("order.paid".to_owned(), id.to_owned())), "{name}: no event was published");
             }
-            assert!(events.contains(&("order.placed".to_owned(), id.to_owned())), "{name}: nobody heard of it");
-            // The key still gives its answer, and nothing new.
-            let again = shopper.check_out(&shop.url, key, card).await.expect("an answer");
+            assert!(events.contains(&("order.placed".to_owned(), id.to_owned())), "{name}: no event was published");
+            // The key still returns its result, and nothing new happens.
+            let again = shopper.check_out(&shop.url, key, card).await.expect("a response");
             match again.status {
                 201 => assert_eq!(again.order_id(), id, "{name}"),
                 status => assert_eq!((status, *card), (422, "card_declined"), "{name}: {again:?}"),
             }
             assert_eq!(shopper.orders(&shop.url).await.len(), 1, "{name}");
         }
-        assert!(captures.is_empty(), "collected for no order: {captures:?}");
+        assert!(captures.is_empty(), "captured without an order: {captures:?}");
         shop.kill();
         println!("{} crashes, {} seconds in the future", self.cases.len(), self.site.ahead());
     }

@@ -1,4 +1,4 @@
-//! A database server that is killed while shoppers order, and started again.
+//! A database server that is killed and restarted while shoppers order.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,12 +12,12 @@ use crate::site::{Site, Store};
 const KILLS: u32 = 3;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_database_that_is_killed_while_shoppers_order_costs_no_order() {
+async fn a_database_killed_while_shoppers_order_loses_no_order() {
     let Some(server) = OwnPostgres::start("postgres_kills", &[]) else { return };
     let server = Arc::new(server);
     let mut random = SeededRandom::new(crate::seed());
     let site = Site::open(Store::OwnPostgres(Arc::clone(&server))).await;
-    // Its own worker must get over it, too.
+    // The shop's own worker must recover, too.
     let shop = site.serve(&[("SHOPEASE_WORKER_SECONDS", "1")]).await;
     let crowd = Crowd::of(&site, &shop);
     for kill in 1..=KILLS * crate::scale() {
@@ -33,8 +33,8 @@ async fn a_database_that_is_killed_while_shoppers_order_costs_no_order() {
             begun.elapsed()
         });
         let down = down.await.expect("killed and started");
-        let ill = crowd.until_well().await;
-        println!("kill {kill}: after {before} orders, down for {down:.1?}, well again {ill:.1?} later");
+        let recovery = crowd.until_recovered().await;
+        println!("kill {kill}: after {before} orders, down for {down:.1?}, recovered {recovery:.1?} later");
     }
     let visits = crowd.leave().await;
     visits.until_announced(&site).await;

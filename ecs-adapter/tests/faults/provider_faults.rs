@@ -1,5 +1,5 @@
-//! A provider whose answers are slow, lost or wrong, and whose webhooks come not at all, twice, late, in another order,
-//! forged or stale: 60 combinations. After each the worker finishes, and orders and ledger say the same.
+//! A provider whose responses are slow, lost, or wrong, and whose webhooks are missing, duplicated, late, reordered,
+//! forged, or stale: 60 combinations. After each, the worker finishes, and orders and ledger are consistent.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,33 +15,33 @@ use shopease_shop::testing::MapEnv;
 use shopease_storage::OpenStore;
 use time::{Duration, OffsetDateTime};
 
-use crate::shopper::{Answer, Shopper};
+use crate::shopper::{Response, Shopper};
 use crate::site::{SKUS, Shop, Site, Store, WEBHOOK_SECRET};
 
 crate::both_stores!(
-    requests_that_are_slow_or_lost_cost_no_money,
-    answers_that_are_lost_or_wrong_cost_no_money,
-    webhooks_that_lie_cost_no_money,
+    slow_or_lost_requests_lose_no_money,
+    lost_or_wrong_responses_lose_no_money,
+    wrong_webhooks_lose_no_money,
 );
 
-async fn requests_that_are_slow_or_lost_cost_no_money(store: Store) {
-    meet(store, &of_every_operation(&FAULTS[..2])).await;
+async fn slow_or_lost_requests_lose_no_money(store: Store) {
+    run_faults(store, &of_every_operation(&FAULTS[..2])).await;
 }
 
-async fn answers_that_are_lost_or_wrong_cost_no_money(store: Store) {
+async fn lost_or_wrong_responses_lose_no_money(store: Store) {
     let mut troubles = of_every_operation(&FAULTS[2..]);
     troubles.extend((0..WEBHOOKS.len()).map(|webhooks| (Trouble::Forgotten, webhooks)));
-    meet(store, &troubles).await;
+    run_faults(store, &troubles).await;
 }
 
-async fn webhooks_that_lie_cost_no_money(store: Store) {
+async fn wrong_webhooks_lose_no_money(store: Store) {
     let all: Vec<_> = (0..WEBHOOKS.len()).flat_map(|kind| [(Trouble::None, kind), (Trouble::All, kind)]).collect();
-    meet(store, &all).await;
+    run_faults(store, &all).await;
 }
 
 const FAULTS: [&str; 4] = ["delay", "drop_before", "drop_after", "error_500_after_commit"];
 const OPERATIONS: [&str; 6] = ["create", "confirm", "capture", "retrieve", "cancel", "refund"];
-/// What happens to webhooks: a fault, and its delay. Ten minutes are longer than the test: such webhooks never come.
+/// Faults of webhooks, with delays. Ten minutes are longer than the test, so such webhooks never arrive.
 const WEBHOOKS: [(&str, &str, u64); 6] = [
     ("none", "webhook_delay", 600_000),
     ("twice", "webhook_duplicate", 0),
@@ -50,10 +50,10 @@ const WEBHOOKS: [(&str, &str, u64); 6] = [
     ("forged", "webhook_forge", 0),
     ("stale", "webhook_stale", 0),
 ];
-/// How often a fault happens in one combination: more often than whoever asks tries in one go.
+/// Occurrences of a fault in one combination: more than the attempts of one call.
 const TIMES: u32 = 3;
 
-/// How often a webhook comes that is signed as it should be.
+/// Number of times that a validly signed webhook arrives.
 fn copies(webhooks: usize) -> usize {
     match WEBHOOKS[webhooks].0 {
         "none" => 0,
@@ -62,21 +62,21 @@ fn copies(webhooks: usize) -> usize {
     }
 }
 
-/// One way of things going wrong.
+/// One kind of fault.
 #[derive(Debug, Clone, Copy)]
 enum Trouble {
-    /// Answers are as they should be.
+    /// No fault.
     None,
     /// A fault of one operation.
     One(&'static str, &'static str),
-    /// Answers to refunds are lost, and their keys forgotten.
+    /// Responses to refunds are lost, and their keys forgotten.
     Forgotten,
     /// Every fault of every operation, each with a probability of 10%.
     All,
 }
 
-/// Every operation with these faults, each with two of the webhooks' troubles, so that each operation and each fault
-/// meets every one of those.
+/// Every operation with these faults, each with two of the webhook faults, so that each operation and each fault is
+/// combined with every webhook fault.
 fn of_every_operation(faults: &[&'static str]) -> Vec<(Trouble, usize)> {
     let mut all = Vec::new();
     for (row, fault) in faults.iter().enumerate() {
@@ -88,25 +88,25 @@ fn of_every_operation(faults: &[&'static str]) -> Vec<(Trouble, usize)> {
     all
 }
 
-/// What an order must come to.
+/// The expected final state of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
     Paid,
-    /// Paid, and so much of it given back.
+    /// Paid, and this amount of it refunded.
     PartlyRefunded(i64),
     Refunded,
     Cancelled,
 }
 
-/// An order that met trouble.
+/// An order that was affected by a fault.
 struct Case {
     shopper: Shopper,
     order_id: String,
     end: End,
 }
 
-/// Orders of five kinds meet one trouble after the other.
-async fn meet(store: Store, troubles: &[(Trouble, usize)]) {
+/// Orders of five kinds are subjected to one fault after the other.
+async fn run_faults(store: Store, troubles: &[(Trouble, usize)]) {
     let site = Site::open(store).await;
     let shop = site.serve(&[]).await;
     site.receiver.forward_to(&shop.url);
@@ -120,9 +120,9 @@ async fn meet(store: Store, troubles: &[(Trouble, usize)]) {
         let made = tokio::join!(
             approved(&site, &shop, number),
             declined(&site, &shop, number),
-            asked_by_the_bank(&site, &shop, number),
-            given_back(&site, &shop, &operator, number, matches!(trouble, Trouble::Forgotten).then_some(webhooks)),
-            called_off(&site, &shop, &operator, number),
+            confirmed_at_the_bank(&site, &shop, number),
+            refunded(&site, &shop, &operator, number, matches!(trouble, Trouble::Forgotten).then_some(webhooks)),
+            cancelled(&site, &shop, &operator, number),
         );
         let made = [made.0, made.1, made.2, made.3, made.4];
         office.worker.run_once().await.expect("the worker runs");
@@ -130,7 +130,7 @@ async fn meet(store: Store, troubles: &[(Trouble, usize)]) {
             *fired.entry(fault["kind"].to_string()).or_insert(0) += fault["fired"].as_u64().expect("a number");
         }
         if matches!(trouble, Trouble::All) {
-            // The auditor asks about every payment, and gets an answer.
+            // The audit queries every payment, and gets a response.
             plan(&site, Trouble::None, webhooks, number).await;
         }
         office.settle(&name).await;
@@ -139,7 +139,7 @@ async fn meet(store: Store, troubles: &[(Trouble, usize)]) {
             assert_ne!(times, 0, "{fault} of {operation} never happened");
         }
         if matches!(trouble, Trouble::Forgotten) {
-            // Once: who looks first does not ask again.
+            // Once, because a first check does not query again.
             assert_eq!(faults(&site).await["faults"][1]["fired"], 1, "{name}");
         }
         let ledger = site.ledger().await;
@@ -148,8 +148,8 @@ async fn meet(store: Store, troubles: &[(Trouble, usize)]) {
         }
         cases.extend(made);
     }
-    site.http.delete(format!("{}/v1/faults", site.provider_url())).send().await.expect("an answer");
-    // Late and reordered webhooks come, and change nothing any more.
+    site.http.delete(format!("{}/v1/faults", site.provider_url())).send().await.expect("a response");
+    // Late and reordered webhooks arrive, and change nothing anymore.
     tokio::time::sleep(std::time::Duration::from_millis(2_500)).await;
     office.settle("at the end").await;
     let ledger = site.settled_ledger().await;
@@ -157,7 +157,7 @@ async fn meet(store: Store, troubles: &[(Trouble, usize)]) {
         check("at the end", &shop, &ledger, case).await;
     }
     let collected = cases.iter().filter(|case| case.end != End::Cancelled).count() + 1;
-    assert_eq!(ledger["captures"].as_array().map(Vec::len), Some(collected), "collected for paid orders alone");
+    assert_eq!(ledger["captures"].as_array().map(Vec::len), Some(collected), "captured only for paid orders");
     drop(office);
     shop.kill();
     site.audit().await;
@@ -166,7 +166,7 @@ async fn meet(store: Store, troubles: &[(Trouble, usize)]) {
     site.close().await;
 }
 
-/// Tells the provider what shall go wrong.
+/// Configures the provider's faults.
 async fn plan(site: &Site, trouble: Trouble, webhooks: usize, seed: usize) {
     let mut faults = match trouble {
         Trouble::None => Vec::new(),
@@ -181,76 +181,76 @@ async fn plan(site: &Site, trouble: Trouble, webhooks: usize, seed: usize) {
     let (_, kind, delay_ms) = WEBHOOKS[webhooks];
     faults.push(json!({"kind": kind, "delay_ms": delay_ms}));
     let plan = json!({"seed": seed, "faults": faults});
-    let answer = site.http.put(format!("{}/v1/faults", site.provider_url())).json(&plan).send().await;
-    assert!(answer.expect("an answer").status().is_success(), "{plan}");
+    let response = site.http.put(format!("{}/v1/faults", site.provider_url())).json(&plan).send().await;
+    assert!(response.expect("a response").status().is_success(), "{plan}");
 }
 
 async fn faults(site: &Site) -> Value {
-    let answer = site.http.get(format!("{}/v1/faults", site.provider_url())).send().await.expect("an answer");
-    answer.json().await.expect("JSON")
+    let response = site.http.get(format!("{}/v1/faults", site.provider_url())).send().await.expect("a response");
+    response.json().await.expect("JSON")
 }
 
-/// A visitor orders: what the shop answered, with the order's id, whatever became of it.
-async fn order(site: &Site, shop: &Shop, sku: usize, card: &str) -> (Shopper, Answer, String) {
+/// A visitor orders. Returns the shop's response and the order's ID, whatever its result.
+async fn order(site: &Site, shop: &Shop, sku: usize, card: &str) -> (Shopper, Response, String) {
     let shopper = Shopper::new(site);
-    shopper.add(&shop.url, SKUS[sku % SKUS.len()]).await.expect("an answer");
-    let answer = shopper.check_out(&shop.url, "once", card).await.expect("an answer");
-    assert!(matches!(answer.status, 201 | 202 | 422), "{card}: {answer:?}");
+    shopper.add(&shop.url, SKUS[sku % SKUS.len()]).await.expect("a response");
+    let response = shopper.check_out(&shop.url, "once", card).await.expect("a response");
+    assert!(matches!(response.status, 201 | 202 | 422), "{card}: {response:?}");
     let orders = shopper.orders(&shop.url).await;
-    assert_eq!(orders.len(), 1, "{card}: {answer:?}");
+    assert_eq!(orders.len(), 1, "{card}: {response:?}");
     let order_id = orders[0]["id"].as_str().expect("an id").to_owned();
-    (shopper, answer, order_id)
+    (shopper, response, order_id)
 }
 
 async fn approved(site: &Site, shop: &Shop, number: usize) -> Case {
-    let (shopper, answer, order_id) = order(site, shop, number, "card_approved").await;
-    assert_ne!(answer.status, 422, "{answer:?}");
+    let (shopper, response, order_id) = order(site, shop, number, "card_approved").await;
+    assert_ne!(response.status, 422, "{response:?}");
     Case { shopper, order_id, end: End::Paid }
 }
 
 async fn declined(site: &Site, shop: &Shop, number: usize) -> Case {
-    let (shopper, answer, order_id) = order(site, shop, number + 1, "card_declined").await;
-    assert_ne!(answer.status, 201, "{answer:?}");
+    let (shopper, response, order_id) = order(site, shop, number + 1, "card_declined").await;
+    assert_ne!(response.status, 201, "{response:?}");
     Case { shopper, order_id, end: End::Cancelled }
 }
 
-/// An order at the bank's page, once the provider has let it come so far.
+/// An order that waits at the bank's page, once the provider has processed the requests.
 async fn at_the_bank(site: &Site, shop: &Shop, sku: usize) -> (Shopper, String, String) {
-    let (shopper, mut answer, order_id) = order(site, shop, sku, "card_requires_action").await;
+    let (shopper, mut response, order_id) = order(site, shop, sku, "card_requires_action").await;
     for _ in 0..20 {
-        if let Some(page) = answer.body["payment_action_url"].as_str() {
+        if let Some(page) = response.body["payment_action_url"].as_str() {
             return (shopper, order_id, page.to_owned());
         }
-        answer = shopper.check_payment(&shop.url, &order_id).await.expect("an answer");
-        assert_eq!(answer.status, 200, "{answer:?}");
+        response = shopper.check_payment(&shop.url, &order_id).await.expect("a response");
+        assert_eq!(response.status, 200, "{response:?}");
     }
-    panic!("never sent to the bank: {answer:?}");
+    panic!("never sent to the bank: {response:?}");
 }
 
-/// The shopper approves and comes back; every second one also asks at once.
-async fn asked_by_the_bank(site: &Site, shop: &Shop, number: usize) -> Case {
+/// The shopper confirms and returns; every second one also checks the payment at once.
+async fn confirmed_at_the_bank(site: &Site, shop: &Shop, number: usize) -> Case {
     let (shopper, order_id, page) = at_the_bank(site, shop, number + 2).await;
     shopper.approve(&page).await;
     if number.is_multiple_of(2) {
-        let answer = shopper.check_payment(&shop.url, &order_id).await.expect("an answer");
-        assert_eq!(answer.status, 200, "{answer:?}");
+        let response = shopper.check_payment(&shop.url, &order_id).await.expect("a response");
+        assert_eq!(response.status, 200, "{response:?}");
     }
     Case { shopper, order_id, end: End::Paid }
 }
 
-/// Paid, then given back: a part, or all, each asked for twice with one key. If the provider forgets keys at once instead
-/// of after a day, not before its webhooks came: who carries the order on because of one asks under the same key.
-async fn given_back(site: &Site, shop: &Shop, operator: &Shopper, number: usize, after: Option<usize>) -> Case {
-    let (shopper, mut answer, order_id) = order(site, shop, number + 3, "card_approved").await;
+/// Paid, then refunded in part or in full, requested twice with one key. A provider that forgets keys at once does so after
+/// its webhooks have arrived, because advancing an order for a webhook uses the same key.
+async fn refunded(site: &Site, shop: &Shop, operator: &Shopper, number: usize, after: Option<usize>) -> Case {
+    let (shopper, mut response, order_id) = order(site, shop, number + 3, "card_approved").await;
     for _ in 0..20 {
-        if answer.states().0 == "paid" {
+        if response.states().0 == "paid" {
             break;
         }
-        answer = shopper.check_payment(&shop.url, &order_id).await.expect("an answer");
+        response = shopper.check_payment(&shop.url, &order_id).await.expect("a response");
     }
-    assert_eq!(answer.states().0, "paid", "{answer:?}");
+    assert_eq!(response.states().0, "paid", "{response:?}");
     if let Some(webhooks) = after {
-        site.receiver.until_told(&order_id, copies(webhooks)).await;
+        site.receiver.until_delivered(&order_id, copies(webhooks)).await;
     }
     let (amount, end) = if number.is_multiple_of(2) {
         (Some(json!({"amount_minor": 500, "currency": "EUR"})), End::PartlyRefunded(500))
@@ -258,21 +258,21 @@ async fn given_back(site: &Site, shop: &Shop, operator: &Shopper, number: usize,
         (None, End::Refunded)
     };
     for _ in 0..2 {
-        let answer = operator.refund(&shop.url, &order_id, "once", amount.clone()).await.expect("an answer");
-        assert_eq!(answer.status, 201, "{answer:?}");
+        let response = operator.refund(&shop.url, &order_id, "once", amount.clone()).await.expect("a response");
+        assert_eq!(response.status, 201, "{response:?}");
     }
     Case { shopper, order_id, end }
 }
 
 /// The operator cancels while the bank waits for the shopper.
-async fn called_off(site: &Site, shop: &Shop, operator: &Shopper, number: usize) -> Case {
+async fn cancelled(site: &Site, shop: &Shop, operator: &Shopper, number: usize) -> Case {
     let (shopper, order_id, _) = at_the_bank(site, shop, number).await;
-    let answer = operator.cancel(&shop.url, &order_id).await.expect("an answer");
-    assert_eq!(answer.status, 200, "{answer:?}");
+    let response = operator.cancel(&shop.url, &order_id).await.expect("a response");
+    assert_eq!(response.status, 200, "{response:?}");
     Case { shopper, order_id, end: End::Cancelled }
 }
 
-/// The order is what it must be, and the ledger says the same.
+/// Checks that the order has the expected state, consistent with the ledger.
 async fn check(name: &str, shop: &Shop, ledger: &Value, case: &Case) {
     let order = case.shopper.order(&shop.url, &case.order_id).await;
     let (state, payment) = match case.end {
@@ -297,7 +297,7 @@ async fn check(name: &str, shop: &Shop, ledger: &Value, case: &Case) {
     assert_eq!(money, (&json!(1), &json!(total), &json!(refunded)), "{name}: {:?}", case.end);
 }
 
-/// An order that a webhook would take on, and that only the rightly signed one takes on.
+/// An order that a webhook would advance, and that only the validly signed one advances.
 async fn a_forged_or_stale_webhook_changes_nothing(site: &Site, shop: &Shop) {
     plan(site, Trouble::None, 0, 0).await;
     let (shopper, order_id, page) = at_the_bank(site, shop, 0).await;
@@ -323,7 +323,7 @@ async fn a_forged_or_stale_webhook_changes_nothing(site: &Site, shop: &Shop) {
         if let Some(signature) = signature {
             request = request.header("shopease-signature", signature);
         }
-        request.send().await.expect("an answer").status().as_u16()
+        request.send().await.expect("a response").status().as_u16()
     };
     for signature in &wrong {
         assert_eq!(send(signature.as_deref()).await, 400, "{signature:?}");
@@ -334,17 +334,17 @@ async fn a_forged_or_stale_webhook_changes_nothing(site: &Site, shop: &Shop) {
     assert_eq!(shopper.order(&shop.url, &order_id).await.states(), ("paid", "captured"));
 }
 
-/// Every webhook that came got the answer that its signature deserves; how many of each.
+/// Checks that every received webhook got the response that its signature requires. Returns the number of each kind.
 fn check_webhooks(site: &Site) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for seen in site.receiver.webhooks() {
-        let (kind, wanted) = match &seen.flaw {
+        let (kind, expected) = match &seen.flaw {
             None => ("right", 204),
             Some(WebhookError::Forged) => ("forged", 400),
             Some(WebhookError::Stale) => ("stale", 400),
             Some(WebhookError::Unreadable(_)) => ("unreadable", 400),
         };
-        assert_eq!(seen.status, Some(wanted), "{kind}: {}", String::from_utf8_lossy(&seen.body));
+        assert_eq!(seen.status, Some(expected), "{kind}: {}", String::from_utf8_lossy(&seen.body));
         *counts.entry(kind.to_owned()).or_default() += 1;
     }
     for kind in ["right", "forged", "stale"] {
@@ -353,7 +353,7 @@ fn check_webhooks(site: &Site) -> BTreeMap<String, usize> {
     counts
 }
 
-/// Worker and auditor beside the shop that serves, on its store. In this process, since there are many runs.
+/// Worker and audit beside the running shop, on its store. In this process, because there are many runs.
 struct Office {
     store: OpenStore,
     payments: Arc<dyn shopease_shop::ports::PaymentProvider>,
@@ -381,7 +381,7 @@ impl Office {
         Self { store, payments, worker, clock }
     }
 
-    /// Lets the worker finish what is open, and sees that the books agree.
+    /// Lets the worker finish what is open, and checks consistency.
     async fn settle(&self, name: &str) {
         for ahead in [61, 180, 420, 840, 1_200, 1_700] {
             self.clock.0.store(ahead, Ordering::SeqCst);

@@ -10,31 +10,32 @@ use crate::attempt::{Attempt, check};
 use crate::shopper::Shopper;
 use crate::site::{SCARCE, SKUS, Site, Store};
 
-crate::both_stores!(a_shop_that_is_killed_while_shoppers_buy_keeps_its_promises);
+crate::both_stores!(a_shop_killed_while_shoppers_buy_keeps_all_confirmed_orders);
 
 const ROUNDS: u32 = 3;
 const BUYERS: usize = 8;
 const CARDS: [&str; 4] = ["card_approved", "card_approved", "card_declined", "card_requires_action"];
 
-async fn a_shop_that_is_killed_while_shoppers_buy_keeps_its_promises(store: Store) {
+async fn a_shop_killed_while_shoppers_buy_keeps_all_confirmed_orders(store: Store) {
     let mut random = SeededRandom::new(crate::seed());
     let mut site = Site::open(store).await;
     let (mut attempts, mut lost) = (Vec::new(), 0);
     for round in 0..ROUNDS * crate::scale() {
         let wait = Duration::from_millis(300 + random.number() % 2_500);
         let mut made = under_load(&site, round, wait).await;
-        lost += made.iter().filter(|attempt| attempt.answer.is_none()).count();
+        lost += made.iter().filter(|attempt| attempt.response.is_none()).count();
         if round % 3 == 2 {
             site.crash_provider().await;
         }
-        // Half of those who got no answer come again.
+        // Half of the shoppers without a response retry.
         site.pass_time(31);
         let shop = site.serve(&[]).await;
-        for attempt in made.iter_mut().filter(|attempt| attempt.answer.is_none()) {
+        for attempt in made.iter_mut().filter(|attempt| attempt.response.is_none()) {
             if random.below(2) == 0 {
-                let answer = attempt.shopper.check_out(&shop.url, &attempt.key, attempt.card).await.expect("an answer");
-                assert!(answer.status < 500 && answer.status != 404, "round {round}: {answer:?}");
-                attempt.answer = Some(answer);
+                let response =
+                    attempt.shopper.check_out(&shop.url, &attempt.key, attempt.card).await.expect("a response");
+                assert!(response.status < 500 && response.status != 404, "round {round}: {response:?}");
+                attempt.response = Some(response);
             }
         }
         attempts.extend(made);
@@ -42,11 +43,11 @@ async fn a_shop_that_is_killed_while_shoppers_buy_keeps_its_promises(store: Stor
         site.settle().await;
     }
     check(&site, &attempts).await;
-    println!("{} checkouts, {lost} without an answer", attempts.len());
+    println!("{} checkouts, {lost} without a response", attempts.len());
     site.close().await;
 }
 
-/// Buyers buy, each with a new visitor each time, until the shop is killed.
+/// Buyers buy, each time as a new visitor, until the shop is killed.
 async fn under_load(site: &Site, round: u32, wait: Duration) -> Vec<Attempt> {
     let shop = site.serve(&[]).await;
     let over = Arc::new(AtomicBool::new(false));
@@ -63,12 +64,12 @@ async fn under_load(site: &Site, round: u32, wait: Duration) -> Vec<Attempt> {
                         break;
                     };
                     let key = format!("{round}-{buyer}-{number}");
-                    let answer = shopper.check_out(&url, &key, card).await;
-                    if let Some(answer) = &answer {
-                        // Sold out is the only other thing that may be said.
-                        assert!(matches!(answer.status, 201 | 202 | 409 | 422), "{answer:?}");
+                    let response = shopper.check_out(&url, &key, card).await;
+                    if let Some(response) = &response {
+                        // Sold out is the only other acceptable response.
+                        assert!(matches!(response.status, 201 | 202 | 409 | 422), "{response:?}");
                     }
-                    made.push(Attempt { shopper, key, card, answer });
+                    made.push(Attempt { shopper, key, card, response });
                 }
                 made
             })
@@ -79,7 +80,7 @@ async fn under_load(site: &Site, round: u32, wait: Duration) -> Vec<Attempt> {
     shop.kill();
     let mut attempts = Vec::new();
     for buyer in buyers {
-        attempts.extend(buyer.await.expect("the buyer is content"));
+        attempts.extend(buyer.await.expect("the buyer succeeds"));
     }
     attempts
 }

@@ -1,5 +1,5 @@
-//! Receives what the site sends: the shop's events, and the provider's webhooks on their way to the shop, of which it
-//! keeps what they were and what the shop answered.
+//! Receives what the site sends: the shop's events, and the provider's webhooks, which it forwards to the shop; it
+//! records them and the shop's responses.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -17,21 +17,21 @@ use tokio::net::TcpListener;
 
 use crate::site::TIMEOUT;
 
-/// The header of the provider's signature.
+/// The header with the provider's signature.
 const SIGNATURE: &str = "shopease-signature";
 
-/// A webhook that came by.
+/// A received webhook.
 #[derive(Debug, Clone)]
 pub struct Seen {
-    /// What is wrong with its signature, if anything.
+    /// The flaw of its signature, if any.
     pub flaw: Option<WebhookError>,
-    /// What the shop answered; `None`: nothing.
+    /// The status of the shop's response; `None` if there was none.
     pub status: Option<u16>,
     /// The event.
     pub body: Vec<u8>,
 }
 
-/// Everything that was received.
+/// Records everything received.
 #[derive(Clone)]
 pub struct Receiver {
     port: u16,
@@ -59,47 +59,48 @@ impl Receiver {
         receiver
     }
 
-    /// Where the shop sends events.
+    /// URL for the shop's events.
     pub fn events_url(&self) -> String {
         format!("http://127.0.0.1:{}/events", self.port)
     }
 
-    /// Where the provider sends webhooks.
+    /// URL for the provider's webhooks.
     pub fn webhooks_url(&self) -> String {
         format!("http://127.0.0.1:{}/webhooks", self.port)
     }
 
-    /// Webhooks go on to this shop from now on; before, they are taken and forgotten.
+    /// Forwards webhooks to this shop from now on; earlier ones are accepted and dropped.
     pub fn forward_to(&self, shop: &str) {
         self.kept().shop = Some(shop.to_owned());
     }
 
-    /// Topic and subject of each event, in the order of their coming.
+    /// Topic and subject of each event, in order of arrival.
     pub fn events(&self) -> Vec<(String, String)> {
         self.kept().events.clone()
     }
 
-    /// The webhooks so far.
+    /// The webhooks received so far.
     pub fn webhooks(&self) -> Vec<Seen> {
         self.kept().webhooks.clone()
     }
 
-    /// Waits until so many webhooks have told of each step by which an order is paid, and the shop has answered them.
-    pub async fn until_told(&self, order_id: &str, copies: usize) {
-        let told = |step: &str| {
+    /// Waits until this many webhooks of each step of a payment have arrived and been answered by the shop.
+    pub async fn until_delivered(&self, order_id: &str, copies: usize) {
+        let delivered = |step: &str| {
             let right = self.webhooks().into_iter().filter(|seen| seen.flaw.is_none());
             let events = right.map(|seen| serde_json::from_slice::<Value>(&seen.body).expect("an event"));
             events.filter(|event| event["type"] == step && event["data"]["order_id"] == order_id).count()
         };
         let begun = Instant::now();
-        while ["payment_intent.authorized", "payment_intent.captured"].into_iter().any(|step| told(step) < copies) {
-            assert!(begun.elapsed() < TIMEOUT, "no webhook tells of {order_id}");
+        while ["payment_intent.authorized", "payment_intent.captured"].into_iter().any(|step| delivered(step) < copies)
+        {
+            assert!(begun.elapsed() < TIMEOUT, "no webhook for {order_id}");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
-        self.kept.lock().expect("nobody panics with it")
+        self.kept.lock().expect("not poisoned")
     }
 }
 
@@ -115,7 +116,7 @@ async fn webhook(State(receiver): State<Receiver>, headers: HeaderMap, body: Byt
     let Some(shop) = receiver.kept().shop.clone() else { return StatusCode::NO_CONTENT };
     let request = receiver.http.post(format!("{shop}/api/v1/payments/webhooks")).body(body.clone());
     let request = request.header("content-type", "application/json").header(SIGNATURE, signature.unwrap_or("none"));
-    let status = request.send().await.ok().map(|answer| answer.status().as_u16());
+    let status = request.send().await.ok().map(|response| response.status().as_u16());
     receiver.kept().webhooks.push(Seen { flaw, status, body: body.to_vec() });
     StatusCode::from_u16(status.unwrap_or(503)).expect("a status")
 }

@@ -1,5 +1,5 @@
-//! The processes of a site: the shop, its worker and its auditor on one store, and the payment provider, which keeps a
-//! journal and so remembers all money, whoever is killed.
+//! The processes of a site: the shop, its worker, and its audit on one store, and the payment provider, whose journal
+//! preserves all payments, whichever process is killed.
 
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt as _;
@@ -23,9 +23,9 @@ use crate::receiver::Receiver;
 pub const WEBHOOK_SECRET: &str = "whsec_of_the_fault_tests";
 /// The operator's password.
 pub const OPERATOR: (&str, &str) = ("operator@shop.test", "a password for the tests");
-/// The variants that are sold, with many units.
+/// Variants on sale with many units.
 pub const SKUS: [&str; 4] = ["MANY-A", "MANY-B", "MANY-C", "MANY-D"];
-/// The variant of which there are few.
+/// The variant with few units.
 pub const SCARCE: &str = "SCARCE";
 
 /// Columns as in a Shopify export.
@@ -33,16 +33,16 @@ const CATALOG_HEAD: &str = "Handle,Title,Body (HTML),Vendor,Product Category,Typ
     Option1 Value,Variant SKU,Variant Grams,Variant Inventory Tracker,Variant Inventory Qty,\
     Variant Inventory Policy,Variant Price,Variant Requires Shipping,Variant Taxable,Status";
 
-/// Longest time a process may take to start, to end or to tell of something.
+/// Longest time for a process to start, to exit, or to report something.
 pub const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Where the shop's data is.
+/// Location of the shop's data.
 pub enum Store {
     /// In the site's directory.
     Embedded,
-    /// In a schema of its own.
+    /// In a separate schema.
     Postgres(LentSchema),
-    /// In a server of its own, which the test may kill.
+    /// On a separate server, which the test may kill.
     OwnPostgres(Arc<OwnPostgres>),
 }
 
@@ -52,12 +52,12 @@ impl Store {
         Self::Embedded
     }
 
-    /// A schema, if tests have a database.
+    /// A schema, if the tests have a database.
     pub async fn postgres(test: &str) -> Option<Self> {
         lend_schema(test).await.map(Self::Postgres)
     }
 
-    /// Where the database is, if there is one.
+    /// URL of the database, if there is one.
     fn database_url(&self) -> Option<String> {
         match self {
             Self::Embedded => None,
@@ -66,32 +66,32 @@ impl Store {
         }
     }
 
-    /// How long a request waits for a connection: as in a shop where the database is what breaks, and so long that a busy
-    /// machine does not break it where something else does.
+    /// How long a request waits for a connection: as in production if the database is the subject of the test,
+    /// otherwise so long that a busy machine does not cause failures.
     fn timeouts(&self) -> (&'static str, &'static str) {
         let is_subject = matches!(self, Self::OwnPostgres(_));
         ("SHOPEASE_DATABASE_ACQUIRE_TIMEOUT_MS", if is_subject { "1000" } else { "30000" })
     }
 }
 
-/// A store with a catalog and an operator, and a payment provider that runs.
+/// A store with a catalog and an operator, and a running payment provider.
 pub struct Site {
     store: Store,
     home: TempDir,
     provider: Process,
     provider_port: u16,
-    /// Where the embedded engine listens.
+    /// Port of the embedded engine.
     engine_port: u16,
-    /// How far its processes are in the future.
+    /// Offset of the processes' clocks into the future.
     ahead_seconds: AtomicU64,
-    /// Its events and webhooks.
+    /// Receiver of its events and webhooks.
     pub receiver: Receiver,
-    /// For all requests.
+    /// Client for all requests.
     pub http: reqwest::Client,
 }
 
 impl Site {
-    /// Makes one.
+    /// Creates a site.
     pub async fn open(store: Store) -> Self {
         let home = tempfile::tempdir().expect("a directory");
         let receiver = Receiver::start(WEBHOOK_SECRET).await;
@@ -103,35 +103,35 @@ impl Site {
         let ahead_seconds = AtomicU64::new(0);
         let engine_port = free_port();
         let site = Self { store, home, provider, provider_port, engine_port, ahead_seconds, receiver, http };
-        site.wait_until_it_answers(&format!("{}/healthz", site.provider_url()), None).await;
+        site.wait_until_ready(&format!("{}/healthz", site.provider_url()), None).await;
         site.fill();
         site
     }
 
-    /// Where the provider is.
+    /// URL of the provider.
     pub fn provider_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.provider_port)
     }
 
-    /// Kills the provider and starts it again.
+    /// Kills the provider and restarts it.
     pub async fn crash_provider(&mut self) {
         self.provider.kill();
         self.provider = start_provider(&self.home, self.provider_port, &self.receiver);
-        self.wait_until_it_answers(&format!("{}/healthz", self.provider_url()), None).await;
+        self.wait_until_ready(&format!("{}/healthz", self.provider_url()), None).await;
     }
 
-    /// Processes that start from now on are so much further in the future.
+    /// Moves the clocks of processes started from now on further into the future.
     pub fn pass_time(&self, seconds: u64) {
         self.ahead_seconds.fetch_add(seconds, Ordering::SeqCst);
     }
 
-    /// How far it is in the future, in seconds.
+    /// The offset into the future, in seconds.
     pub fn ahead(&self) -> u64 {
         self.ahead_seconds.load(Ordering::SeqCst)
     }
 
-    /// Starts the shop, whose own worker does nothing, and waits until it is ready. It has another address each time, as
-    /// after a move: a repeated request to the provider may differ in it.
+    /// Starts the shop, whose own worker does nothing, and waits until it is ready. It has another address each time,
+    /// as after a move, because a repeated request to the provider may differ in it.
     pub async fn serve(&self, variables: &[(&str, &str)]) -> Shop {
         let port = free_port();
         let mut command = self.command(&["serve", "--port", &port.to_string()]);
@@ -141,7 +141,7 @@ impl Site {
             url: format!("http://127.0.0.1:{port}"),
         };
         let readiness = format!("{}/readyz", shop.url);
-        self.wait_until_it_answers(&readiness, Some(&mut shop.process)).await;
+        self.wait_until_ready(&readiness, Some(&mut shop.process)).await;
         shop
     }
 
@@ -152,7 +152,7 @@ impl Site {
         run(command).await
     }
 
-    /// Audits a site that should be at rest: the report.
+    /// Audits a site that should be at rest; returns the report.
     pub async fn audit(&self) -> Value {
         let mut command = self.command(&["audit", "--settled", "--json"]);
         command.stdout(Stdio::piped());
@@ -163,9 +163,11 @@ impl Site {
         report
     }
 
-    /// Lets the worker finish what is open, minutes later if it has to, and sees that the books agree: the audit's report.
+    /// Lets the worker finish what is open, if necessary minutes later, and checks consistency. Returns the audit's
+    /// report.
     pub async fn settle(&self) -> Value {
-        // When the lease of whoever worked on an order is over, when the provider is asked again, when holds have ended.
+        // After the lease of an order has expired, when the provider is queried again, and after authorizations have
+        // expired.
         for wait in [61, 120, 480, 1_800, 600, 600] {
             self.pass_time(wait);
             let output = self.work("").await;
@@ -181,7 +183,7 @@ impl Site {
         panic!("something is open after an hour: {:#}", self.audit().await);
     }
 
-    /// The store of a shop that serves, and the provider, for this process too.
+    /// The store of a running shop, and the provider, for this process.
     pub async fn open_beside(&self) -> (OpenStore, Arc<dyn PaymentProvider>) {
         let config = match self.store.database_url() {
             None => StoreConfig::DynamoDb {
@@ -202,7 +204,7 @@ impl Site {
         (store, Arc::new(payments))
     }
 
-    /// The provider's ledger, in which no money is held any more: what was authorized is collected or let go.
+    /// The provider's ledger, which must have no open authorization: each was captured or released.
     pub async fn settled_ledger(&self) -> Value {
         let ledger = self.ledger().await;
         let mut held: BTreeMap<&str, i32> = BTreeMap::new();
@@ -214,17 +216,17 @@ impl Site {
             };
         }
         held.retain(|_, times| *times != 0);
-        assert!(held.is_empty(), "money is held for nothing: {held:?}");
+        assert!(held.is_empty(), "open authorizations: {held:?}");
         ledger
     }
 
     /// The provider's ledger.
     pub async fn ledger(&self) -> Value {
-        let answer = self.http.get(format!("{}/v1/ledger", self.provider_url())).send().await.expect("an answer");
-        answer.json().await.expect("JSON")
+        let response = self.http.get(format!("{}/v1/ledger", self.provider_url())).send().await.expect("a response");
+        response.json().await.expect("JSON")
     }
 
-    /// Removes what is outside of the site's directory.
+    /// Deletes what is outside of the site's directory.
     pub async fn close(self) {
         if let Store::Postgres(schema) = &self.store {
             schema.give_back().await;
@@ -278,15 +280,15 @@ impl Site {
         assert!(operator.wait().expect("it ends").success());
     }
 
-    async fn wait_until_it_answers(&self, url: &str, mut process: Option<&mut Process>) {
+    async fn wait_until_ready(&self, url: &str, mut process: Option<&mut Process>) {
         let begun = Instant::now();
         loop {
-            if self.http.get(url).send().await.is_ok_and(|answer| answer.status() == 200) {
+            if self.http.get(url).send().await.is_ok_and(|response| response.status() == 200) {
                 return;
             }
-            assert!(begun.elapsed() < TIMEOUT, "{url} does not answer");
+            assert!(begun.elapsed() < TIMEOUT, "{url} does not respond");
             if let Some(process) = &mut process {
-                assert!(process.ended().is_none(), "{url}: the process ended");
+                assert!(process.ended().is_none(), "{url}: the process has exited");
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
@@ -302,33 +304,33 @@ impl Drop for Site {
     }
 }
 
-/// A shop that serves; killed, as by `kill -9`, when it is dropped.
+/// A running shop; killed like by `kill -9` when dropped.
 pub struct Shop {
     process: Process,
-    /// Where it is.
+    /// Its URL.
     pub url: String,
 }
 
 impl Shop {
-    /// Sees that the process ends by itself, by `abort`.
+    /// Checks that the process ends by itself, through `abort`.
     pub async fn has_crashed(mut self) {
         let begun = Instant::now();
         loop {
             if let Some(status) = self.process.ended() {
                 return assert_aborted(status);
             }
-            assert!(begun.elapsed() < TIMEOUT, "the shop has not passed its failpoint");
+            assert!(begun.elapsed() < TIMEOUT, "the shop has not reached its failpoint");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 
-    /// As `kill -9`.
+    /// Kills it like `kill -9`.
     pub fn kill(mut self) {
         self.process.kill();
     }
 }
 
-/// Sees that a process has ended at its failpoint.
+/// Checks that a process has ended at its failpoint.
 pub fn assert_aborted(status: ExitStatus) {
     assert_eq!(status.signal(), Some(6), "{status}");
 }
@@ -365,7 +367,7 @@ fn start_provider(home: &TempDir, port: u16, receiver: &Receiver) -> Process {
     Process(command.spawn().expect("the provider starts"))
 }
 
-/// What all processes complain of.
+/// The log of all processes.
 fn log(home: &TempDir) -> std::fs::File {
     let file = std::fs::OpenOptions::new().create(true).append(true).open(home.path().join("log"));
     file.expect("a log")

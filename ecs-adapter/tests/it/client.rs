@@ -1,4 +1,4 @@
-//! The shop as a child process, and an HTTP client on plain sockets that tells every way an answer may not come.
+//! The shop as a child process, and an HTTP client on plain sockets that reports every kind of failure.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use shopease_shop::testing::free_port;
 use tempfile::TempDir;
 
-/// A running shop on an embedded store of its own.
+/// A running shop on its own embedded store.
 pub struct Shop {
     pub port: u16,
     child: Child,
@@ -21,7 +21,7 @@ impl Shop {
         Self::start_with(variables, Stdio::null(), Stdio::inherit())
     }
 
-    /// The same with places for what it writes.
+    /// The same with destinations for its output.
     pub fn start_with(variables: &[(&str, &str)], out: Stdio, error: Stdio) -> Self {
         let data = tempfile::tempdir().expect("a directory");
         let port = free_port();
@@ -36,14 +36,14 @@ impl Shop {
             .expect("the binary starts");
         let shop = Self { port, child, _data: data };
         let begun = Instant::now();
-        while get(port, "/readyz").map(|answer| answer.status).ok() != Some(200) {
+        while get(port, "/readyz").map(|response| response.status).ok() != Some(200) {
             assert!(begun.elapsed() < Duration::from_mins(1), "the shop is not ready after a minute");
             std::thread::sleep(Duration::from_millis(50));
         }
         shop
     }
 
-    /// Memory of the process that is resident, in MB.
+    /// Resident memory of the process, in MB.
     #[cfg(target_os = "linux")]
     pub fn resident_mb(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
@@ -70,22 +70,22 @@ impl Drop for Shop {
     }
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     pub status: u16,
     pub head: String,
     pub body: String,
 }
 
-impl Answer {
-    /// Whether the connection may not be used again.
+impl Response {
+    /// Whether the connection must not be reused.
     pub fn closes(&self) -> bool {
         self.head.to_lowercase().contains("\r\nconnection: close")
     }
 }
 
-/// A connection, which waits at most half a minute for anything.
+/// Opens a connection with timeouts of half a minute.
 pub fn connect(port: u16) -> io::Result<TcpStream> {
     let socket = TcpStream::connect(("127.0.0.1", port))?;
     socket.set_read_timeout(Some(Duration::from_secs(30)))?;
@@ -93,8 +93,8 @@ pub fn connect(port: u16) -> io::Result<TcpStream> {
     Ok(socket)
 }
 
-/// Reads one answer with a `Content-Length`.
-pub fn read(socket: &mut TcpStream) -> io::Result<Answer> {
+/// Reads one response with a `Content-Length`.
+pub fn read(socket: &mut TcpStream) -> io::Result<Response> {
     let broken = |what| io::Error::new(io::ErrorKind::UnexpectedEof, what);
     let (mut bytes, mut buffer) = (Vec::new(), [0; 16 * 1024]);
     loop {
@@ -103,27 +103,27 @@ pub fn read(socket: &mut TcpStream) -> io::Result<Answer> {
             let length = head.to_lowercase().split("\r\ncontent-length: ").nth(1).map(str::to_owned);
             let length = length.and_then(|rest| rest.split("\r\n").next().and_then(|text| text.parse().ok()));
             let status = head.split(' ').nth(1).and_then(|text| text.parse().ok());
-            let (length, status): (usize, u16) = length.zip(status).ok_or_else(|| broken("no HTTP answer"))?;
+            let (length, status): (usize, u16) = length.zip(status).ok_or_else(|| broken("no HTTP response"))?;
             if bytes.len() >= end + 4 + length {
                 let body = String::from_utf8_lossy(&bytes[end + 4..]).into_owned();
-                return Ok(Answer { status, head, body });
+                return Ok(Response { status, head, body });
             }
         }
         match socket.read(&mut buffer)? {
-            0 => return Err(broken(if bytes.is_empty() { "closed without an answer" } else { "cut off" })),
+            0 => return Err(broken(if bytes.is_empty() { "closed without a response" } else { "cut off" })),
             count => bytes.extend_from_slice(&buffer[..count]),
         }
     }
 }
 
-/// Sends a GET on a connection and reads the answer.
-pub fn get_on(socket: &mut TcpStream, path: &str) -> io::Result<Answer> {
+/// Sends a GET on a connection and reads the response.
+pub fn get_on(socket: &mut TcpStream, path: &str) -> io::Result<Response> {
     socket.write_all(format!("GET {path} HTTP/1.1\r\nHost: shop.test\r\n\r\n").as_bytes())?;
     read(socket)
 }
 
-/// POST of JSON on a connection of its own, with a client's address as a load balancer or anybody tells it.
-pub fn post(port: u16, path: &str, forwarded_for: &str, body: &str) -> io::Result<Answer> {
+/// Sends a POST with JSON on a new connection, with a client address as a load balancer or anyone else might send it.
+pub fn post(port: u16, path: &str, forwarded_for: &str, body: &str) -> io::Result<Response> {
     let mut socket = connect(port)?;
     let head = format!("POST {path} HTTP/1.1\r\nHost: shop.test\r\nX-Forwarded-For: {forwarded_for}\r\n");
     let head = format!("{head}Content-Type: application/json\r\n");
@@ -131,7 +131,7 @@ pub fn post(port: u16, path: &str, forwarded_for: &str, body: &str) -> io::Resul
     read(&mut socket)
 }
 
-/// GET on a connection of its own.
-pub fn get(port: u16, path: &str) -> io::Result<Answer> {
+/// Sends a GET on a new connection.
+pub fn get(port: u16, path: &str) -> io::Result<Response> {
     get_on(&mut connect(port)?, path)
 }

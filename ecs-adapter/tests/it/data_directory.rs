@@ -1,4 +1,4 @@
-//! What the shop keeps in a data directory: for whom, and what it says when something of it is gone.
+//! The shop's data directory: who can read it, and the messages when a part of it is missing.
 
 #![cfg(unix)]
 
@@ -26,12 +26,12 @@ fn command(directory: &Path, port: u16, args: &[&str]) -> Command {
     command
 }
 
-/// Runs the shop until it is ready, then stops it; gives what it printed.
+/// Runs the shop until it is ready, then stops it; returns its output.
 fn run(directory: &Path, args: &[&str], while_ready: impl FnOnce(u16)) -> Output {
     let port = free_port();
     let child = command(directory, port, args).spawn().expect("the binary starts");
     let begun = Instant::now();
-    while get(port, "/readyz").map(|answer| answer.status).ok() != Some(200) {
+    while get(port, "/readyz").map(|response| response.status).ok() != Some(200) {
         assert!(begun.elapsed() < Duration::from_mins(1), "the shop is not ready after a minute");
         thread::sleep(Duration::from_millis(50));
     }
@@ -46,7 +46,7 @@ fn stop(child: Child) -> Output {
 }
 
 #[test]
-fn files_are_for_their_owner_alone_whatever_the_directory_allows() {
+fn files_are_restricted_to_their_owner_whatever_the_directory_allows() {
     let directory = tempfile::tempdir().expect("a directory");
     fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).expect("a mode");
     let check = || {
@@ -62,9 +62,9 @@ fn files_are_for_their_owner_alone_whatever_the_directory_allows() {
         }
     };
     let output = run(directory.path(), &[], |_| check());
-    assert!(!String::from_utf8_lossy(&output.stdout).contains("DynamoDB"), "nobody asked for a port");
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("DynamoDB"), "no port is configured");
     for entry in fs::read_dir(directory.path()).expect("a directory") {
-        // As an earlier release left them.
+        // Modes from an earlier release.
         fs::set_permissions(entry.expect("an entry").path(), Permissions::from_mode(0o644)).expect("a mode");
     }
     run(directory.path(), &[], |_| check());
@@ -73,14 +73,14 @@ fn files_are_for_their_owner_alone_whatever_the_directory_allows() {
 #[test]
 fn a_currency_without_decimals_starts_an_empty_shop() {
     let shop = Shop::start(&[("SHOPEASE_CURRENCY", "KRW")]);
-    let products = get(shop.port, "/api/v1/products").expect("an answer");
+    let products = get(shop.port, "/api/v1/products").expect("a response");
     let products: serde_json::Value = serde_json::from_str(&products.body).expect("JSON");
     assert_eq!(products["items"], json!([]));
-    assert_eq!(get(shop.port, "/").expect("an answer").status, 200);
+    assert_eq!(get(shop.port, "/").expect("a response").status, 200);
 }
 
 #[test]
-fn the_operators_password_is_kept_until_it_has_been_used() {
+fn the_operators_password_is_kept_until_the_first_sign_in() {
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("operator-password.txt");
     let printed = |output: &Output| String::from_utf8_lossy(&output.stdout).into_owned();
@@ -89,11 +89,11 @@ fn the_operators_password_is_kept_until_it_has_been_used() {
     assert!(first.contains(&password), "{first}");
     let sign_in = |port: u16, password: &str| {
         let body = json!({"email": "operator@shopease.test", "password": password}).to_string();
-        post(port, "/api/v1/sessions", "203.0.113.7", &body).expect("an answer").status
+        post(port, "/api/v1/sessions", "203.0.113.7", &body).expect("a response").status
     };
     let second = run(directory.path(), &[], |port| {
         assert_eq!(sign_in(port, "another password"), 401);
-        assert!(file.exists(), "nobody has signed in");
+        assert!(file.exists(), "no operator has signed in");
         assert_eq!(sign_in(port, &password), 201);
         let begun = Instant::now();
         while file.exists() {
@@ -101,13 +101,13 @@ fn the_operators_password_is_kept_until_it_has_been_used() {
             thread::sleep(Duration::from_millis(20));
         }
     });
-    assert!(printed(&second).contains(&password), "nobody had signed in before");
-    let third = run(directory.path(), &[], |port| assert_eq!(sign_in(port, &password), 201, "the account stays"));
+    assert!(printed(&second).contains(&password), "no operator had signed in before");
+    let third = run(directory.path(), &[], |port| assert_eq!(sign_in(port, &password), 201, "the account remains"));
     assert!(!printed(&third).contains(&password) && !file.exists(), "{}", printed(&third));
 }
 
 #[test]
-fn a_store_that_is_gone_beside_its_payments_is_no_new_shop() {
+fn a_missing_store_beside_its_payments_is_an_error() {
     let directory = tempfile::tempdir().expect("a directory");
     let (store, journal) = (directory.path().join("shopease.sqlite"), directory.path().join("payments.jsonl"));
     run(directory.path(), &[], |_| {});
@@ -119,13 +119,13 @@ fn a_store_that_is_gone_beside_its_payments_is_no_new_shop() {
             fs::remove_file(&store).expect("no store");
         }
         for args in [&["serve"][..], &["worker", "--once"], &["audit"], &["migrate"]] {
-            let refused = command(directory.path(), free_port(), args).output().expect("it ends");
-            let text = String::from_utf8_lossy(&refused.stderr);
-            assert!(!refused.status.success(), "{args:?}");
+            let failed = command(directory.path(), free_port(), args).output().expect("it ends");
+            let text = String::from_utf8_lossy(&failed.stderr);
+            assert!(!failed.status.success(), "{args:?}");
             for expected in [&*store.to_string_lossy(), &*journal.to_string_lossy(), "--fresh"] {
                 assert!(text.contains(expected), "{args:?}: {text}");
             }
-            assert_eq!(fs::metadata(&store).map_or(0, |store| store.len()), 0, "it stays as it is");
+            assert_eq!(fs::metadata(&store).map_or(0, |store| store.len()), 0, "it is unchanged");
         }
     }
     run(directory.path(), &["--fresh"], |_| {});

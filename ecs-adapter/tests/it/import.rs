@@ -1,4 +1,4 @@
-//! `shopease import` as a merchant types it: what it creates, what it prints, what the shop says afterwards.
+//! `shopease import` on the command line: what it creates, what it prints, what the shop shows afterwards.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -57,7 +57,7 @@ fn a_dry_run_creates_nothing_and_counts_as_the_real_run() {
         text(&output.stdout).lines().filter(|line| !line.starts_with("Dry run")).map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(lines(&dry), lines(&real));
-    assert!(text(&real.stdout).contains("1 levels new"), "{}", text(&real.stdout));
+    assert!(text(&real.stdout).contains("stock levels: 1 new"), "{}", text(&real.stdout));
     let again = desk.import(&file, &["--dry-run", "--json"]);
     let report: serde_json::Value = serde_json::from_slice(&again.stdout).expect("JSON");
     assert_eq!(
@@ -67,13 +67,12 @@ fn a_dry_run_creates_nothing_and_counts_as_the_real_run() {
 }
 
 #[test]
-fn a_wrong_file_is_refused_before_anything_is_created_and_shows_none_of_its_bytes() {
+fn an_invalid_file_is_rejected_before_anything_is_created_without_printing_its_bytes() {
     let desk = Desk::new();
     let workbook = desk.file("book.xlsx", b"PK\x03\x04\x14\x00\x06\x00\x1b[31mSECRET");
-    let picture: Vec<u8> = (0..=255).cycle().take(4000).collect();
-    let picture = desk.file("photo.csv", &picture);
-    for file in
-        [&workbook, &picture, &desk.file("empty.csv", b""), &desk.file("mails.csv", b"Name,Email\x1b[31m\nA,b\n")]
+    let image: Vec<u8> = (0..=255).cycle().take(4000).collect();
+    let image = desk.file("photo.csv", &image);
+    for file in [&workbook, &image, &desk.file("empty.csv", b""), &desk.file("mails.csv", b"Name,Email\x1b[31m\nA,b\n")]
     {
         let output = desk.import(file, &[]);
         let error = text(&output.stderr);
@@ -86,7 +85,7 @@ fn a_wrong_file_is_refused_before_anything_is_created_and_shows_none_of_its_byte
 }
 
 #[test]
-fn the_demo_is_not_added_to_a_merchants_own_products_whatever_they_are() {
+fn the_demo_is_not_added_to_a_merchants_own_products() {
     let desk = Desk::new();
     let no_type =
         desk.file("mine.csv", b"Handle,Title,Variant SKU,Variant Price,Status\nmy-own,Mine,MINE-1,10.00,active\n");
@@ -96,24 +95,24 @@ fn the_demo_is_not_added_to_a_merchants_own_products_whatever_they_are() {
         assert!(desk.import(file, &[]).status.success());
         let data = desk.data();
         let shop = Shop::start(&[("SHOPEASE_DATA_DIR", data.to_str().expect("a path"))]);
-        let answer = get(shop.port, "/api/v1/products?limit=100").expect("an answer");
-        let products: serde_json::Value = serde_json::from_str(&answer.body).expect("JSON");
-        assert_eq!(products["items"].as_array().map(Vec::len), Some(expected), "{}", answer.body);
+        let response = get(shop.port, "/api/v1/products?limit=100").expect("a response");
+        let products: serde_json::Value = serde_json::from_str(&response.body).expect("JSON");
+        assert_eq!(products["items"].as_array().map(Vec::len), Some(expected), "{}", response.body);
     }
 }
 
 #[test]
-fn a_currency_without_a_shipping_price_is_said_by_the_import_and_by_the_start() {
+fn a_currency_without_a_shipping_price_is_reported_by_the_import_and_at_start() {
     let desk = Desk::new();
     let file = desk.file("tea.csv", b"Handle,Title,Variant SKU,Variant Price,Variant Grams\ntea,Tea,TEA-1,12000,100\n");
     let output = desk.import(&file, &["--currency", "KRW"]);
-    let said = |text: &str| {
+    let is_reported = |text: &str| {
         text.contains("no shipping method has a price in KRW") && text.contains("SHOPEASE_SHIPPING_METHODS")
     };
-    assert!(said(&text(&output.stdout)), "{}", text(&output.stdout));
+    assert!(is_reported(&text(&output.stdout)), "{}", text(&output.stdout));
     let json = desk.import(&file, &["--currency", "KRW", "--json"]);
     let report: serde_json::Value = serde_json::from_slice(&json.stdout).expect("JSON");
-    assert!(report["warnings"][0].as_str().is_some_and(said), "{report}");
+    assert!(report["warnings"][0].as_str().is_some_and(is_reported), "{report}");
     let euro = desk.import(&file, &["--json"]);
     let report: serde_json::Value = serde_json::from_slice(&euro.stdout).expect("JSON");
     assert_eq!(report["warnings"], serde_json::json!([]));
@@ -124,5 +123,5 @@ fn a_currency_without_a_shipping_price_is_said_by_the_import_and_by_the_start() 
     let variables = [("SHOPEASE_CURRENCY", "KRW"), ("SHOPEASE_DATA_DIR", data.to_str().expect("a path"))];
     drop(Shop::start_with(&variables, Stdio::from(out), Stdio::from(errors)));
     let log = std::fs::read_to_string(log.path()).expect("the log");
-    assert!(said(&log), "{log}");
+    assert!(is_reported(&log), "{log}");
 }

@@ -1,6 +1,6 @@
-//! The binary as its neighbours meet it: slow clients, large headers, SIGTERM, what it writes and what it keeps.
+//! The binary from the outside: slow clients, large headers, SIGTERM, its output and its files.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::expect_used, reason = "a test that cannot continue must fail")]
 
 mod client;
 mod data_directory;

@@ -1,4 +1,4 @@
-//! What a rush of sign-ins costs the process.
+//! The cost of many simultaneous sign-ins.
 
 #![cfg(target_os = "linux")]
 
@@ -7,25 +7,25 @@ use std::time::{Duration, Instant};
 
 use crate::client::{Shop, post};
 
-/// Two hashes of 19 MiB, and what connections and threads need.
+/// Two hashes of 19 MiB each, plus connections and threads.
 const LIMIT_MB: u64 = 80;
-/// What may remain of it a minute later.
+/// The part that may remain a minute later.
 const KEPT_MB: u64 = 20;
 
-/// Tries a wrong password on each of many accounts, each from another address as the load balancer tells it, so that no limit on failed
-/// attempts spares the hashing.
+/// Tries a wrong password on each of many accounts, each from another address as sent by the load balancer, so that no
+/// limit on failed attempts skips the hashing.
 fn guess(port: u16, client: u32) -> Vec<u16> {
     let guesses = (0..30).map(|number| {
         let body = format!(r#"{{"email": "customer-{client}-{number}@example.com", "password": "wrong password"}}"#);
         post(port, "/api/v1/sessions", &format!("203.0.113.{client}, 198.51.{client}.{number}"), &body)
-            .expect("an answer")
+            .expect("a response")
             .status
     });
     guesses.collect()
 }
 
 #[test]
-fn a_rush_of_sign_ins_takes_bounded_memory_and_returns_it() {
+fn many_sign_ins_take_bounded_memory_and_release_it() {
     let shop = Shop::start(&[("SHOPEASE_CLIENT_ADDRESS", "x-forwarded-for")]);
     let (port, before) = (shop.port, shop.resident_mb());
     let clients: Vec<_> = (0..8).map(|client| thread::spawn(move || guess(port, client))).collect();
@@ -47,17 +47,17 @@ fn a_rush_of_sign_ins_takes_bounded_memory_and_returns_it() {
 }
 
 #[test]
-fn what_a_client_claims_to_be_its_address_does_not_count() {
+fn a_client_supplied_address_is_ignored() {
     for (source, claimed, tried) in [("socket", "", 5), ("x-forwarded-for", ", 198.51.100.1", 5)] {
         let shop = Shop::start(&[("SHOPEASE_CLIENT_ADDRESS", source)]);
         let body = r#"{"email": "ada@example.com", "password": "wrong password"}"#;
         let guess = |number| {
             let forwarded_for = format!("203.0.113.{number}{claimed}");
-            post(shop.port, "/api/v1/sessions", &forwarded_for, body).expect("an answer").status
+            post(shop.port, "/api/v1/sessions", &forwarded_for, body).expect("a response").status
         };
         let statuses: Vec<_> = (0..8).map(guess).collect();
-        let refused = statuses.iter().filter(|status| **status == 429).count();
-        assert!(refused > 0, "{source}: {statuses:?}");
+        let limited = statuses.iter().filter(|status| **status == 429).count();
+        assert!(limited > 0, "{source}: {statuses:?}");
         assert_eq!(statuses[..tried], [401; 5], "{source}");
     }
 }

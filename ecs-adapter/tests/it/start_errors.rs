@@ -1,12 +1,12 @@
-//! What the shop says when it cannot start: what is wrong, which variable to correct, once.
+//! Messages when the shop cannot start: what is wrong and which variable to correct, once.
 
 use std::process::Command;
 
 use shopease_shop::ports::{Env as _, ProcessEnv};
 use shopease_shop::testing::free_port;
 
-/// What a command prints with this URL of a database.
-fn said(url: &str, args: &[&str]) -> String {
+/// The output of a command with this database URL.
+fn output_of(url: &str, args: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_shopease"))
         .args(args)
         .env("SHOPEASE_STORE", "postgres")
@@ -19,9 +19,9 @@ fn said(url: &str, args: &[&str]) -> String {
 }
 
 fn assert_helps(url: &str, expected: &[&str]) {
-    let text = said(url, &["migrate"]);
+    let text = output_of(url, &["migrate"]);
     for part in expected.iter().chain(&["SHOPEASE_DATABASE_URL"]) {
-        assert_eq!(text.matches(part).count(), 1, "{url}: {part:?} is not there once: {text}");
+        assert_eq!(text.matches(part).count(), 1, "{url}: {part:?} does not occur once: {text}");
     }
     for internal in ["corrupt", "at line", "relative URL", "error returned from database", "hunter2"] {
         assert!(!text.contains(internal), "{url}: {text}");
@@ -29,21 +29,21 @@ fn assert_helps(url: &str, expected: &[&str]) {
 }
 
 #[test]
-fn a_url_that_is_none_is_shown_what_one_looks_like() {
+fn an_invalid_url_is_reported_with_an_example() {
     for url in ["not a url", "localhost/shop", "http://127.0.0.1/shop", "postgres//user:hunter2@host/shop"] {
         assert_helps(url, &["postgres://user:password@host:5432/database"]);
     }
 }
 
 #[test]
-fn a_database_that_is_not_there_is_named() {
+fn an_unreachable_database_output_of() {
     assert_helps(&format!("postgres://user:hunter2@127.0.0.1:{}/shop", free_port()), &["cannot be reached"]);
 }
 
 #[test]
-fn a_wrong_name_and_a_wrong_user_are_told_apart() {
+fn a_wrong_name_and_a_wrong_user_are_distinguished() {
     let Some(url) = ProcessEnv.var("SHOPEASE_TEST_DATABASE_URL") else {
-        eprintln!("skipped: SHOPEASE_TEST_DATABASE_URL is not set: a_wrong_name_and_a_wrong_user_are_told_apart");
+        eprintln!("skipped: SHOPEASE_TEST_DATABASE_URL is not set: a_wrong_name_and_a_wrong_user_are_distinguished");
         return;
     };
     let (server, _) = url.rsplit_once('/').expect("a database in the URL");
@@ -54,17 +54,15 @@ fn a_wrong_name_and_a_wrong_user_are_told_apart() {
 }
 
 #[test]
-fn a_database_without_tables_is_told_from_an_empty_shop() {
+fn a_database_without_tables_is_reported() {
     let Some(url) = ProcessEnv.var("SHOPEASE_TEST_DATABASE_URL") else {
-        eprintln!(
-            "skipped: SHOPEASE_TEST_DATABASE_URL is not set: a_database_without_tables_is_told_from_an_empty_shop"
-        );
+        eprintln!("skipped: SHOPEASE_TEST_DATABASE_URL is not set: a_database_without_tables_is_reported");
         return;
     };
     let port = free_port().to_string();
     for args in [&["serve", "--port", port.as_str()][..], &["worker", "--once"], &["audit"]] {
-        let text = said(&format!("{url}?options[search_path]=never_migrated"), args);
-        assert!(text.contains("does not have the shop's tables: run `shopease migrate`"), "{args:?}: {text}");
+        let text = output_of(&format!("{url}?options[search_path]=never_migrated"), args);
+        assert!(text.contains("does not have the shop's tables. Run `shopease migrate`"), "{args:?}: {text}");
         assert!(!text.contains("corrupt") && !text.contains("relation"), "{args:?}: {text}");
     }
 }

@@ -1,4 +1,4 @@
-//! SIGTERM with requests in flight: readiness fails first, every request is answered, the process ends by itself.
+//! SIGTERM with requests in flight: readiness fails first, every request is answered, the process exits by itself.
 
 use std::io::{self, Write as _};
 use std::net::TcpStream;
@@ -11,24 +11,24 @@ use crate::client::{Shop, connect, get, get_on, read};
 
 const ROUNDS: u32 = 10;
 const CLIENTS: u32 = 16;
-/// How long it serves on after the signal.
+/// How long it keeps serving after the signal.
 const DRAIN: Duration = Duration::from_secs(2);
-/// Requests whose body is on its way when the signal comes.
+/// Requests whose body is being sent when the signal arrives.
 const UNFINISHED: u32 = 8;
 
-/// What the clients of a round have seen.
+/// Results of the clients of a round.
 #[derive(Debug, Default)]
 struct Seen {
-    answers: AtomicU32,
-    last_answer: Mutex<Option<Instant>>,
+    responses: AtomicU32,
+    last_response: Mutex<Option<Instant>>,
     refusals: Mutex<Vec<Instant>>,
     broken: AtomicU32,
 }
 
 impl Seen {
-    fn note_answer(&self) {
-        self.answers.fetch_add(1, Ordering::Relaxed);
-        *self.last_answer.lock().expect("no panic") = Some(Instant::now());
+    fn note_response(&self) {
+        self.responses.fetch_add(1, Ordering::Relaxed);
+        *self.last_response.lock().expect("no panic") = Some(Instant::now());
     }
 
     fn note_refusal(&self) {
@@ -36,30 +36,32 @@ impl Seen {
     }
 }
 
-/// A listener that is closed refuses later handshakes and resets those that are under way.
-fn nobody_listens(error: &io::Error) -> bool {
+/// A closed listener refuses later handshakes and resets those in progress.
+fn is_not_listening(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset)
 }
 
-/// Asks on kept connections, one request after another, until nobody listens: such a client knows nothing of probes.
-fn keep_asking(port: u16, client: u32, seen: &Seen) {
+/// Sends one request after another on persistent connections until the server stops listening; such a client does not
+/// know health checks.
+fn keep_requesting(port: u16, client: u32, seen: &Seen) {
     let paths = ["/api/v1/products", "/", "/products", "/healthz"];
     let mut socket: Option<TcpStream> = None;
     for number in client.. {
         let is_new = socket.is_none();
         let mut connection = match socket.take().map_or_else(|| connect(port), Ok) {
             Ok(connection) => connection,
-            Err(error) if nobody_listens(&error) => return seen.note_refusal(),
+            Err(error) if is_not_listening(&error) => return seen.note_refusal(),
             Err(error) => panic!("client {client} cannot connect: {error}"),
         };
         match get_on(&mut connection, paths[number as usize % paths.len()]) {
-            Ok(answer) => {
-                assert_eq!(answer.status, 200, "{answer:?}");
-                seen.note_answer();
-                socket = (!answer.closes()).then_some(connection);
+            Ok(response) => {
+                assert_eq!(response.status, 200, "{response:?}");
+                seen.note_response();
+                socket = (!response.closes()).then_some(connection);
             }
-            // Between its last look at the queue and the end of its listener no program can save a newcomer.
-            Err(error) if is_new && nobody_listens(&error) && connect(port).is_err() => return seen.note_refusal(),
+            // Connections that arrive between the last accept and the closing of the listener cannot be saved by any
+            // program.
+            Err(error) if is_new && is_not_listening(&error) && connect(port).is_err() => return seen.note_refusal(),
             Err(error) => {
                 eprintln!("client {client}, request {number}: {error}");
                 seen.broken.fetch_add(1, Ordering::Relaxed);
@@ -68,7 +70,7 @@ fn keep_asking(port: u16, client: u32, seen: &Seen) {
     }
 }
 
-/// A request that is half sent; gives the rest of it.
+/// Sends half of a request; returns the rest.
 fn half_a_request(port: u16) -> (TcpStream, &'static str) {
     let (begin, rest) = (r#"{"sku":"#, r#""NO-SUCH","quantity":1}"#);
     let mut socket = connect(port).expect("a connection");
@@ -87,16 +89,16 @@ fn round(number: u32) {
     let clients: Vec<_> = (0..CLIENTS)
         .map(|client| {
             let seen = Arc::clone(&seen);
-            thread::spawn(move || keep_asking(port, client, &seen))
+            thread::spawn(move || keep_requesting(port, client, &seen))
         })
         .collect();
-    // Looks at readiness without a break, on a connection of its own each time, as a load balancer does.
+    // Checks readiness continuously, on a new connection each time, like a load balancer.
     let unready = Arc::new(AtomicU32::new(0));
     let probe = {
         let unready = Arc::clone(&unready);
         thread::spawn(move || {
-            while let Ok(answer) = get(port, "/readyz") {
-                if answer.status == 503 {
+            while let Ok(response) = get(port, "/readyz") {
+                if response.status == 503 {
                     unready.fetch_add(1, Ordering::SeqCst);
                 }
                 thread::sleep(Duration::from_millis(5));
@@ -109,47 +111,48 @@ fn round(number: u32) {
     let signalled = Instant::now();
     shop.terminate();
     while connect(port).is_ok() {
-        assert!(signalled.elapsed() < DRAIN * 5, "round {number}: it still listens");
+        assert!(signalled.elapsed() < DRAIN * 5, "round {number}: it is still listening");
         thread::sleep(Duration::from_millis(20));
     }
-    // Longer than requests on their way are waited for: these are in flight when idle connections have been closed.
+    // Longer than the wait for requests in flight: these are still open when idle connections have been closed.
     thread::sleep(Duration::from_millis(500));
     for (mut socket, rest) in unfinished {
         socket.write_all(rest.as_bytes()).expect("the connection is open");
-        let answer = read(&mut socket).unwrap_or_else(|error| panic!("round {number}: {error}"));
-        assert!(answer.status == 422 || answer.status == 404, "round {number}: {answer:?}");
-        assert!(answer.closes(), "round {number}: {answer:?}");
+        let response = read(&mut socket).unwrap_or_else(|error| panic!("round {number}: {error}"));
+        assert!(response.status == 422 || response.status == 404, "round {number}: {response:?}");
+        assert!(response.closes(), "round {number}: {response:?}");
     }
     let status = loop {
         if let Some(status) = shop.ended() {
             break status;
         }
-        assert!(signalled.elapsed() < Duration::from_secs(25), "round {number}: it runs after 25 s");
+        assert!(signalled.elapsed() < Duration::from_secs(25), "round {number}: it is still running after 25 s");
         thread::sleep(Duration::from_millis(10));
     };
     let took = signalled.elapsed();
     assert_eq!(status.code(), Some(0), "round {number}: {status}");
     for client in clients {
-        client.join().expect("the client is content");
+        client.join().expect("the client succeeds");
     }
     probe.join().expect("the probe ends");
-    let [answers, broken, unready] = [&seen.answers, &seen.broken, &unready].map(|count| count.load(Ordering::SeqCst));
+    let [responses, broken, unready] =
+        [&seen.responses, &seen.broken, &unready].map(|count| count.load(Ordering::SeqCst));
     let refusals = seen.refusals.lock().expect("no panic");
     let early = refusals.iter().filter(|at| **at < signalled + DRAIN).count();
     let refusals = refusals.len();
     println!(
-        "round {number}: {answers} answers, {unready} not ready, {refusals} refused at the end, {early} of them early, \
+        "round {number}: {responses} responses, {unready} not ready, {refusals} refused at the end, {early} of them early, \
          {broken} broken, ended {took:.2?} after the signal"
     );
-    assert!(unready > 0, "round {number}: /readyz fails while the shop still listens");
-    assert_eq!(early, 0, "round {number}: nobody is refused while it drains");
-    let last_answer = seen.last_answer.lock().expect("no panic").expect("an answer");
-    assert!(last_answer > signalled + DRAIN / 4, "round {number}: it serves on while it drains");
+    assert!(unready > 0, "round {number}: /readyz fails while the shop is still listening");
+    assert_eq!(early, 0, "round {number}: no connection is refused while it drains");
+    let last_response = seen.last_response.lock().expect("no panic").expect("a response");
+    assert!(last_response > signalled + DRAIN / 4, "round {number}: it keeps serving while it drains");
     assert_eq!(broken, 0, "round {number}: every request is answered");
 }
 
 #[test]
-fn sigterm_answers_everything_and_ends_by_itself() {
+fn after_sigterm_every_request_is_answered_and_the_process_exits() {
     for number in 1..=ROUNDS {
         round(number);
     }

@@ -1,4 +1,4 @@
-//! What the server writes: its log as JSON, its metrics in CloudWatch's format, and nothing else on standard output.
+//! The server's output: its log as JSON, its metrics in CloudWatch's format, and nothing else on standard output.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -11,7 +11,7 @@ use shopease_shop::testing::EmfLine;
 
 use crate::client::{Shop, connect, get, get_on, read};
 
-/// More than a line of metrics may hold values.
+/// More than a metrics line can hold.
 const REQUESTS: usize = 230;
 
 fn file(directory: &tempfile::TempDir, name: &str) -> (std::path::PathBuf, Stdio) {
@@ -35,7 +35,7 @@ fn a_server_counts_every_request_once_and_writes_one_line_for_it() {
     let mut socket = connect(shop.port).expect("a connection");
     for number in 0..REQUESTS {
         let path = ["/", "/api/v1/products", "/nothing", "/cart"][number % 4];
-        let head = get_on(&mut socket, path).expect("an answer").head;
+        let head = get_on(&mut socket, path).expect("a response").head;
         assert!(!head.contains("x-shopease-usage"), "{head}");
         assert!(
             head.contains("\r\nx-shopease-path: fargate") && head.contains("\r\nserver-timing: shop;dur="),
@@ -44,20 +44,20 @@ fn a_server_counts_every_request_once_and_writes_one_line_for_it() {
     }
     let big = "POST /cart/line-items HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 9\r\n\r\nsku=a&x=%";
     socket.write_all(big.as_bytes()).expect("it is sent");
-    let refused = read(&mut socket).expect("an answer").status;
-    assert!((400..500).contains(&refused), "{refused}");
-    get(shop.port, "/healthz").expect("an answer");
+    let status = read(&mut socket).expect("a response").status;
+    assert!((400..500).contains(&status), "{status}");
+    get(shop.port, "/healthz").expect("a response");
     shop.terminate();
     let begun = Instant::now();
     while shop.ended().is_none() {
-        assert!(begun.elapsed() < Duration::from_secs(30), "it does not end");
+        assert!(begun.elapsed() < Duration::from_secs(30), "it does not exit");
         std::thread::sleep(Duration::from_millis(20));
     }
     let log = std::fs::read_to_string(error).expect("a log");
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
     let requests = lines.iter().filter(|line| line["logger"]["name"] == "access").count();
-    assert_eq!(requests, REQUESTS + 1, "one line a request");
-    assert!(lines.iter().all(|line| line.get("usage").is_none()), "nobody measures");
+    assert_eq!(requests, REQUESTS + 1, "one line per request");
+    assert!(lines.iter().all(|line| line.get("usage").is_none()), "measuring is off");
     let out = std::fs::read_to_string(out).expect("an output");
     let mut sums: BTreeMap<(String, String), f64> = BTreeMap::new();
     let mut latencies = 0;
@@ -80,12 +80,12 @@ fn a_server_counts_every_request_once_and_writes_one_line_for_it() {
 }
 
 #[test]
-fn a_measured_request_tells_what_it_used_in_its_answer_and_its_line() {
+fn a_measured_request_reports_its_usage_in_its_response_and_log_line() {
     let directory = tempfile::tempdir().expect("a directory");
     let (error, to_error) = file(&directory, "error");
     let variables = [("SHOPEASE_MEASURE", "true"), ("SHOPEASE_LOG", "info"), ("SHOPEASE_LOG_FORMAT", "json")];
     let shop = Shop::start_with(&variables, Stdio::null(), to_error);
-    let head = get(shop.port, "/products").expect("an answer").head;
+    let head = get(shop.port, "/products").expect("a response").head;
     shop.terminate();
     let usage = head.lines().find_map(|line| line.strip_prefix("x-shopease-usage: ")).expect("the header");
     let usage: Value = serde_json::from_str(usage).expect("JSON");
@@ -96,23 +96,23 @@ fn a_measured_request_tells_what_it_used_in_its_answer_and_its_line() {
     let log = std::fs::read_to_string(error).expect("a log");
     let line = log.lines().find(|line| line.contains("\"access\"")).expect("a line");
     let mut line: Value = serde_json::from_str(line).expect("JSON");
-    let told = line.as_object_mut().and_then(|line| line.remove("usage")).expect("what was used");
+    let logged = line.as_object_mut().and_then(|line| line.remove("usage")).expect("what was used");
     for name in ["read_units", "write_units", "store_requests", "statements"] {
-        assert_eq!(told[name], usage[name], "{name}");
+        assert_eq!(logged[name], usage[name], "{name}");
     }
     let unmeasured = u64::try_from(line.to_string().len() + 1).expect("a length");
     assert_eq!(usage["log_bytes"].as_u64(), Some(unmeasured), "{line}");
 }
 
 #[test]
-fn what_is_no_kind_of_metrics_or_prefix_is_told_at_the_start() {
-    for (name, value, said) in [
-        ("SHOPEASE_METRICS", "statsd", "SHOPEASE_METRICS: \"statsd\" is neither emf nor off"),
-        ("SHOPEASE_SSM_PREFIX", "shopease", "SHOPEASE_SSM_PREFIX: \"shopease\" is no prefix"),
+fn invalid_metrics_prefix_and_assets_settings_are_reported_at_start() {
+    for (name, value, expected) in [
+        ("SHOPEASE_METRICS", "statsd", "SHOPEASE_METRICS: \"statsd\" is not `emf` or `off`"),
+        ("SHOPEASE_SSM_PREFIX", "shopease", "SHOPEASE_SSM_PREFIX: \"shopease\" is not a prefix"),
         (
             "SHOPEASE_ASSETS",
             "s3:/assets",
-            "SHOPEASE_ASSETS: \"s3:/assets\" is not an address like s3://bucket/prefix, nor `embedded`",
+            "SHOPEASE_ASSETS: \"s3:/assets\" is not a location such as s3://bucket/prefix or `embedded`",
         ),
     ] {
         let output = Command::new(env!("CARGO_BIN_EXE_shopease"))
@@ -121,6 +121,6 @@ fn what_is_no_kind_of_metrics_or_prefix_is_told_at_the_start() {
             .output()
             .expect("the binary starts");
         let error = String::from_utf8_lossy(&output.stderr);
-        assert!(!output.status.success() && error.contains(said), "{error}");
+        assert!(!output.status.success() && error.contains(expected), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! Events on a bus of `EventBridge`.
+//! Events on an `EventBridge` bus.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,13 +11,13 @@ use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use shopease_shop::domain::OutboxMessageId;
 use shopease_shop::ports::{Delivery, EventSink, OutboxMessage};
 
-use super::{BATCH, body, only, refused, sdk_config};
+use super::{BATCH, body, log_rejected, only, sdk_config};
 
-/// Who sends the events: what rules match first.
+/// The `source` of the events, which rules match first.
 const SOURCE: &str = "shopease";
 
-/// Puts events on a bus: source `shopease`, detail type the topic, detail the message (`id`, `topic`, `subject`,
-/// `occurred_at`). The bus does not recognise repeated events; receivers do by `detail.id`.
+/// Puts events on a bus. Source: `shopease`; detail type: the topic; detail: the message (`id`, `topic`, `subject`,
+/// `occurred_at`). The bus does not deduplicate; receivers do, by `detail.id`.
 #[derive(Clone)]
 pub struct EventBridgeSink {
     client: Client,
@@ -31,12 +31,12 @@ impl fmt::Debug for EventBridgeSink {
 }
 
 impl EventBridgeSink {
-    /// A sink on a bus, by name or ARN.
+    /// A sink for a bus, by name or ARN.
     pub fn new(client: Client, bus: impl Into<String>) -> Self {
         Self { client, bus: bus.into() }
     }
 
-    /// A sink with the environment's credentials.
+    /// A sink with the credentials from the environment.
     pub(crate) async fn connect(bus: &str) -> Self {
         Self::new(Client::new(&sdk_config(bus).await), bus)
     }
@@ -52,7 +52,7 @@ impl EventBridgeSink {
         Some(entry.build())
     }
 
-    /// The ids of those that were taken; `None` when the request itself failed.
+    /// The IDs of the accepted events; `None` if the request itself failed.
     async fn put(&self, batch: &[OutboxMessage]) -> Option<BTreeSet<OutboxMessageId>> {
         let (messages, entries): (Vec<_>, Vec<_>) =
             batch.iter().filter_map(|message| Some((message, self.entry(message)?))).unzip();
@@ -60,21 +60,21 @@ impl EventBridgeSink {
             return Some(BTreeSet::new());
         }
         match self.client.put_events().set_entries(Some(entries)).send().await {
-            // One result for each entry, in their order; what has no result was not taken.
-            Ok(answer) => {
+            // The results have the order of the entries; an entry without a result was not accepted.
+            Ok(output) => {
                 let mut taken = BTreeSet::new();
-                for (message, result) in messages.into_iter().zip(answer.entries()) {
+                for (message, result) in messages.into_iter().zip(output.entries()) {
                     match result.error_code() {
                         None => drop(taken.insert(message.id.clone())),
                         Some(code) => {
-                            refused(message.id.as_str(), code, result.error_message().unwrap_or_default());
+                            log_rejected(message.id.as_str(), code, result.error_message().unwrap_or_default());
                         }
                     }
                 }
                 Some(taken)
             }
             Err(error) => {
-                tracing::warn!(bus = self.bus, error = %DisplayErrorContext(error), "EventBridge took no events");
+                tracing::warn!(bus = self.bus, error = %DisplayErrorContext(error), "EventBridge accepted no events");
                 None
             }
         }

@@ -17,10 +17,10 @@ use crate::event::Event;
 pub use event_bridge::EventBridgeSink;
 pub use sns::SnsSink;
 
-/// Most events of one request, at both services.
+/// Most events per request, for both services.
 const BATCH: usize = 10;
 
-/// The environment's credentials and region; the region of `arn` if it is one.
+/// Credentials and region from the environment; the region of `arn` if it is an ARN.
 async fn sdk_config(arn: &str) -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(1))
@@ -41,18 +41,18 @@ fn body(message: &OutboxMessage) -> Option<String> {
     match serde_json::to_string(&Event::from(message)) {
         Ok(text) => Some(text),
         Err(error) => {
-            tracing::error!(event_id = %message.id, %error, "an event cannot be written");
+            tracing::error!(event_id = %message.id, %error, "cannot serialize an event");
             None
         }
     }
 }
 
-/// Tells of an event that was not taken.
-fn refused(id: &str, code: &str, reason: &str) {
-    tracing::warn!(event_id = id, code, reason, "an event was not taken");
+/// Logs an event that was not accepted.
+fn log_rejected(id: &str, code: &str, reason: &str) {
+    tracing::warn!(event_id = id, code, reason, "event was not accepted");
 }
 
-/// Those messages of a batch that were taken, in order.
+/// The messages of a batch that were accepted, in order.
 fn only(batch: &[OutboxMessage], taken: &BTreeSet<OutboxMessageId>) -> Vec<OutboxMessage> {
     batch.iter().filter(|message| taken.contains(&message.id)).cloned().collect()
 }

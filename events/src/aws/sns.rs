@@ -1,4 +1,4 @@
-//! Events to a topic of SNS.
+//! Events to an SNS topic.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,11 +10,11 @@ use aws_sdk_sns::types::{MessageAttributeValue, PublishBatchRequestEntry};
 use shopease_shop::domain::OutboxMessageId;
 use shopease_shop::ports::{Delivery, EventSink, OutboxMessage};
 
-use super::{BATCH, body, only, refused, sdk_config};
+use super::{BATCH, body, log_rejected, only, sdk_config};
 
-/// Publishes events to a topic. The message is the JSON of the event; the attributes `topic` and `id` are for filters and
-/// for receivers that must recognise repeated ones. A FIFO topic does that itself for five minutes, and keeps the events
-/// of an order in order.
+/// Publishes events to a topic. The message is the event's JSON; the attributes `topic` and `id` are for filters and
+/// for receivers that deduplicate. A FIFO topic deduplicates for five minutes itself and keeps the events of an order
+/// in order.
 #[derive(Clone)]
 pub struct SnsSink {
     client: Client,
@@ -28,12 +28,12 @@ impl fmt::Debug for SnsSink {
 }
 
 impl SnsSink {
-    /// A sink on a topic, by its ARN.
+    /// A sink for a topic, by its ARN.
     pub fn new(client: Client, topic_arn: impl Into<String>) -> Self {
         Self { client, topic_arn: topic_arn.into() }
     }
 
-    /// A sink with the environment's credentials, in the topic's region.
+    /// A sink with the credentials from the environment, in the topic's region.
     pub(crate) async fn connect(topic_arn: &str) -> Self {
         Self::new(Client::new(&sdk_config(topic_arn).await), topic_arn)
     }
@@ -44,14 +44,14 @@ impl SnsSink {
             .message(body(message)?)
             .message_attributes("topic", text(&message.topic)?)
             .message_attributes("id", text(message.id.as_str())?);
-        // Topics of the other kind refuse these.
+        // Standard topics reject these.
         if self.topic_arn.strip_suffix(".fifo").is_some() {
             entry = entry.message_deduplication_id(message.id.as_str()).message_group_id(&message.subject);
         }
         entry.build().ok()
     }
 
-    /// The ids of those that were taken; `None` when the request itself failed.
+    /// The IDs of the accepted events; `None` if the request itself failed.
     async fn publish(&self, batch: &[OutboxMessage]) -> Option<BTreeSet<OutboxMessageId>> {
         let entries: Vec<_> = batch.iter().filter_map(|message| self.entry(message)).collect();
         if entries.is_empty() {
@@ -59,14 +59,14 @@ impl SnsSink {
         }
         let request = self.client.publish_batch().topic_arn(&self.topic_arn);
         match request.set_publish_batch_request_entries(Some(entries)).send().await {
-            Ok(answer) => {
-                for failed in answer.failed() {
-                    refused(failed.id(), failed.code(), failed.message().unwrap_or_default());
+            Ok(output) => {
+                for failed in output.failed() {
+                    log_rejected(failed.id(), failed.code(), failed.message().unwrap_or_default());
                 }
-                Some(answer.successful().iter().filter_map(|done| done.id()?.parse().ok()).collect())
+                Some(output.successful().iter().filter_map(|done| done.id()?.parse().ok()).collect())
             }
             Err(error) => {
-                tracing::warn!(topic = self.topic_arn, error = %DisplayErrorContext(error), "SNS took no events");
+                tracing::warn!(topic = self.topic_arn, error = %DisplayErrorContext(error), "SNS accepted no events");
                 None
             }
         }
@@ -81,15 +81,15 @@ fn text(value: &str) -> Option<MessageAttributeValue> {
 impl EventSink for SnsSink {
     async fn deliver(&self, messages: &[OutboxMessage]) -> Delivery {
         let mut taken = Vec::with_capacity(messages.len());
-        // What an event of a subject was refused, later ones of it wait for: they would overtake it.
+        // After a rejected event, later events of its subject wait, so that they do not overtake it.
         let mut waiting = BTreeSet::new();
         for batch in messages.chunks(BATCH) {
             let batch: Vec<_> =
                 batch.iter().filter(|message| !waiting.contains(message.subject.as_str())).cloned().collect();
             let Some(ids) = self.publish(&batch).await else { return Delivery { taken, is_away: true } };
             waiting.extend(messages.iter().filter_map(|message| {
-                let refused = batch.iter().any(|sent| sent.id == message.id) && !ids.contains(&message.id);
-                refused.then_some(message.subject.as_str())
+                let rejected = batch.iter().any(|sent| sent.id == message.id) && !ids.contains(&message.id);
+                rejected.then_some(message.subject.as_str())
             }));
             taken.extend(only(&batch, &ids));
         }

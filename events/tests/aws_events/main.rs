@@ -1,7 +1,7 @@
-//! `EventBridge` and SNS on the wire: what goes out, and what becomes of events when the services refuse some, are
-//! overrun, forbid it, or when their answer gets lost.
+//! `EventBridge` and SNS on the wire: the requests, and what happens to events when the services reject some, throttle,
+//! deny access, or when a response is lost.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::expect_used, reason = "a test that cannot continue must fail")]
 
 mod service;
 
@@ -13,7 +13,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sns::config::Credentials;
 use serde_json::Value;
-use service::{Answer, Entry, Service};
+use service::{Entry, Reply, Service};
 use shopease_events::{EventBridgeSink, SnsSink};
 use shopease_shop::domain::OutboxMessageId;
 use shopease_shop::ports::{Delivery, EventSink, OutboxMessage};
@@ -24,7 +24,7 @@ const BUS: &str = "shop-bus";
 const TOPIC: &str = "arn:aws:sns:eu-north-1:123456789012:orders";
 const FIFO: &str = "arn:aws:sns:eu-north-1:123456789012:orders.fifo";
 
-/// Events of some orders, one after the other.
+/// Events of several orders, in sequence.
 fn messages(count: usize) -> Vec<OutboxMessage> {
     let message = |number: usize| OutboxMessage {
         id: OutboxMessageId::derive(&format!("message {number}")),
@@ -35,7 +35,7 @@ fn messages(count: usize) -> Vec<OutboxMessage> {
     (0..count).map(message).collect()
 }
 
-/// The services' configuration, without waits between tries.
+/// SDK configuration without pauses between attempts.
 async fn sdk_config(service: &Service) -> SdkConfig {
     let retries = RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(1));
     aws_config::defaults(BehaviorVersion::latest())
@@ -47,15 +47,15 @@ async fn sdk_config(service: &Service) -> SdkConfig {
         .await
 }
 
-/// A sink of each kind before a service of its own that misbehaves like this, and the name of an event's id there.
-async fn sinks(answers: &[Answer]) -> Vec<(Service, Arc<dyn EventSink>)> {
-    let (bridge, sns) = (Service::start(answers.to_vec()).await, Service::start(answers.to_vec()).await);
+/// A sink of each kind with a service of its own that responds as scripted, and the name of an event's ID there.
+async fn sinks(replies: &[Reply]) -> Vec<(Service, Arc<dyn EventSink>)> {
+    let (bridge, sns) = (Service::start(replies.to_vec()).await, Service::start(replies.to_vec()).await);
     let to_bridge = EventBridgeSink::new(aws_sdk_eventbridge::Client::new(&sdk_config(&bridge).await), BUS);
     let to_sns = SnsSink::new(aws_sdk_sns::Client::new(&sdk_config(&sns).await), TOPIC);
     vec![(bridge, Arc::new(to_bridge)), (sns, Arc::new(to_sns))]
 }
 
-/// How often the service took each message.
+/// How often the service accepted each message.
 fn times(service: &Service) -> BTreeMap<String, usize> {
     let mut times = BTreeMap::new();
     for entry in service.taken() {
@@ -80,10 +80,10 @@ fn ids(messages: &[OutboxMessage]) -> Vec<&str> {
     messages.iter().map(|message| message.id.as_str()).collect()
 }
 
-/// Nothing is taken now.
+/// The receiver is unavailable.
 const AWAY: Delivery = Delivery { taken: Vec::new(), is_away: true };
 
-/// Delivers until nothing waits, as runs of the worker do; gives how many runs it took.
+/// Delivers until no message is waiting, as the worker does. Returns the number of runs.
 async fn deliver_all(sink: &dyn EventSink, mut waiting: Vec<OutboxMessage>) -> usize {
     for run in 1..20 {
         let taken = sink.deliver(&waiting).await.taken;
@@ -92,7 +92,7 @@ async fn deliver_all(sink: &dyn EventSink, mut waiting: Vec<OutboxMessage>) -> u
             return run;
         }
     }
-    panic!("never taken: {waiting:?}");
+    panic!("never accepted: {waiting:?}");
 }
 
 #[tokio::test]
@@ -143,13 +143,13 @@ async fn a_topic_gets_the_message_with_type_and_id_as_attributes() {
 }
 
 #[tokio::test]
-async fn what_is_refused_comes_again_and_holds_up_no_other_subject() {
-    for (service, sink) in sinks(&[Answer::Refuse(vec![1, 9]), Answer::Refuse(vec![0])]).await {
+async fn rejected_events_are_retried_and_delay_no_other_subject() {
+    for (service, sink) in sinks(&[Reply::Reject(vec![1, 9]), Reply::Reject(vec![0])]).await {
         let sent = messages(25);
         let taken = sink.deliver(&sent).await.taken;
-        let refused = [&sent[1], &sent[9], &sent[10]];
-        assert!(refused.iter().all(|message| !taken.contains(message)), "{:?}", ids(&taken));
-        assert!(taken.len() >= 20, "the others are taken: {}", taken.len());
+        let rejected = [&sent[1], &sent[9], &sent[10]];
+        assert!(rejected.iter().all(|message| !taken.contains(message)), "{:?}", ids(&taken));
+        assert!(taken.len() >= 20, "the others are accepted: {}", taken.len());
         let rest: Vec<_> = sent.iter().filter(|message| !taken.contains(message)).cloned().collect();
         assert_eq!(deliver_all(&*sink, rest).await, 1);
         let times = times(&service);
@@ -159,11 +159,11 @@ async fn what_is_refused_comes_again_and_holds_up_no_other_subject() {
 }
 
 #[tokio::test]
-async fn a_topic_gets_no_later_event_of_an_order_whose_earlier_one_was_refused() {
-    let service = Service::start([Answer::Refuse(vec![9])]).await;
+async fn a_topic_gets_no_later_event_of_an_order_whose_earlier_one_was_rejected() {
+    let service = Service::start([Reply::Reject(vec![9])]).await;
     let sink = SnsSink::new(aws_sdk_sns::Client::new(&sdk_config(&service).await), FIFO);
     let mut sent = messages(24);
-    // The second event of the order whose first one is refused is in the next batch.
+    // The second event of the order with the rejected one is in the next batch.
     sent.swap(8, 1);
     sent.swap(9, 12);
     sent[9].subject = "the order".to_owned();
@@ -176,15 +176,15 @@ async fn a_topic_gets_no_later_event_of_an_order_whose_earlier_one_was_refused()
 }
 
 #[tokio::test]
-async fn an_overrun_service_is_asked_again_and_then_left_alone() {
-    // Once is tried again at once.
-    for (service, sink) in sinks(&[Answer::Throttle]).await {
+async fn a_throttling_service_is_retried_a_limited_number_of_times() {
+    // The first throttled request is retried at once.
+    for (service, sink) in sinks(&[Reply::Throttle]).await {
         let sent = messages(12);
         assert_eq!(ids(&sink.deliver(&sent).await.taken), ids(&sent));
         assert_eq!(service.requests(), [10, 10, 2]);
     }
-    // Three times is enough for this run: what comes after would only be more load.
-    for (service, sink) in sinks(&vec![Answer::Throttle; 3]).await {
+    // Three attempts per run; more would only add load.
+    for (service, sink) in sinks(&vec![Reply::Throttle; 3]).await {
         let sent = messages(30);
         assert_eq!(sink.deliver(&sent).await, AWAY);
         assert_eq!(service.requests(), [10, 10, 10]);
@@ -194,8 +194,8 @@ async fn an_overrun_service_is_asked_again_and_then_left_alone() {
 }
 
 #[tokio::test]
-async fn what_is_forbidden_is_not_tried_again_at_once_and_nothing_is_lost() {
-    for (service, sink) in sinks(&[Answer::Refuse(Vec::new()), Answer::Deny]).await {
+async fn a_denied_request_is_not_retried_at_once_and_nothing_is_lost() {
+    for (service, sink) in sinks(&[Reply::Reject(Vec::new()), Reply::Deny]).await {
         let sent = messages(30);
         assert_eq!(ids(&sink.deliver(&sent).await.taken), ids(&sent[..10]));
         assert_eq!(service.requests(), [10, 10]);
@@ -205,8 +205,8 @@ async fn what_is_forbidden_is_not_tried_again_at_once_and_nothing_is_lost() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_makes_events_come_twice_and_never_not_at_all() {
-    for (service, sink) in sinks(&vec![Answer::Lose; 4]).await {
+async fn a_lost_response_repeats_events_and_loses_none() {
+    for (service, sink) in sinks(&vec![Reply::Lose; 4]).await {
         let sent = messages(15);
         let runs = deliver_all(&*sink, sent.clone()).await;
         let times = times(&service);
@@ -216,7 +216,7 @@ async fn a_lost_answer_makes_events_come_twice_and_never_not_at_all() {
 }
 
 #[tokio::test]
-async fn a_service_that_is_not_there_takes_nothing() {
+async fn an_unreachable_service_accepts_nothing() {
     let mut service = Service::start([]).await;
     "http://127.0.0.1:1".clone_into(&mut service.url);
     let config = sdk_config(&service).await;

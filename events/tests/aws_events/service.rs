@@ -1,5 +1,5 @@
-//! A small server that speaks the two services' protocols: JSON 1.1 for `EventBridge`, query and XML for SNS. It keeps what
-//! it took, and misbehaves as told.
+//! A small server for the two services' protocols: JSON 1.1 for `EventBridge`, query and XML for SNS. It records the
+//! accepted entries and fails as scripted.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
@@ -11,25 +11,25 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// What happens to a request.
 #[derive(Debug, Clone)]
-pub enum Answer {
-    /// Entries of these numbers are refused, the others taken.
-    Refuse(Vec<usize>),
-    /// Nothing is taken: too many requests.
+pub enum Reply {
+    /// The entries with these numbers are rejected, the others accepted.
+    Reject(Vec<usize>),
+    /// Nothing is accepted: too many requests.
     Throttle,
-    /// Nothing is taken: this is not allowed.
+    /// Nothing is accepted: access denied.
     Deny,
-    /// All is taken, and the connection closed without an answer.
+    /// Everything is accepted, and the connection is closed without a response.
     Lose,
 }
 
-/// One entry as it came.
+/// One entry as it arrived.
 pub type Entry = BTreeMap<String, String>;
 
 #[derive(Default)]
 struct State {
-    answers: VecDeque<Answer>,
+    replies: VecDeque<Reply>,
     taken: Vec<Entry>,
-    /// Entries of each request.
+    /// Number of entries of each request.
     requests: Vec<usize>,
 }
 
@@ -37,16 +37,16 @@ struct State {
 #[derive(Clone)]
 pub struct Service {
     state: Arc<Mutex<State>>,
-    /// Where it is.
+    /// URL.
     pub url: String,
 }
 
 impl Service {
-    /// Starts one that answers the first requests like this, and takes everything afterwards.
-    pub async fn start(answers: impl IntoIterator<Item = Answer>) -> Self {
+    /// Starts a server with these responses to the first requests; later requests are accepted.
+    pub async fn start(replies: impl IntoIterator<Item = Reply>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let state = Arc::new(Mutex::new(State { answers: answers.into_iter().collect(), ..State::default() }));
+        let state = Arc::new(Mutex::new(State { replies: replies.into_iter().collect(), ..State::default() }));
         let service = Self { state, url };
         let serving = service.clone();
         tokio::spawn(async move {
@@ -58,17 +58,17 @@ impl Service {
         service
     }
 
-    /// What it took, with repetitions.
+    /// The accepted entries, with duplicates.
     pub fn taken(&self) -> Vec<Entry> {
         self.state.lock().expect("not poisoned").taken.clone()
     }
 
-    /// How many entries each request had.
+    /// Number of entries of each request.
     pub fn requests(&self) -> Vec<usize> {
         self.state.lock().expect("not poisoned").requests.clone()
     }
 
-    /// One request of a connection, which then ends.
+    /// Serves one request of a connection, then closes it.
     async fn serve(&self, mut stream: TcpStream) -> Option<()> {
         let (head, body) = read(&mut stream).await?;
         let head = head.to_lowercase();
@@ -80,23 +80,23 @@ impl Service {
             assert!(head.contains("content-type: application/x-www-form-urlencoded"), "{head}");
             (false, form_entries(&body))
         };
-        let answer = {
+        let reply = {
             let mut state = self.state.lock().expect("not poisoned");
-            let answer = state.answers.pop_front().unwrap_or(Answer::Refuse(Vec::new()));
+            let reply = state.replies.pop_front().unwrap_or(Reply::Reject(Vec::new()));
             state.requests.push(entries.len());
-            let refused = |number: &usize| matches!(&answer, Answer::Refuse(numbers) if numbers.contains(number));
-            if !matches!(answer, Answer::Throttle | Answer::Deny) {
-                let taken = entries.iter().enumerate().filter(|(number, _)| !refused(number));
+            let rejected = |number: &usize| matches!(&reply, Reply::Reject(numbers) if numbers.contains(number));
+            if !matches!(reply, Reply::Throttle | Reply::Deny) {
+                let taken = entries.iter().enumerate().filter(|(number, _)| !rejected(number));
                 state.taken.extend(taken.map(|(_, entry)| entry.clone()));
             }
-            answer
+            reply
         };
-        let (status, text) = match answer {
-            Answer::Lose => return None,
-            Answer::Throttle => error(json, "ThrottlingException", "Throttling"),
-            Answer::Deny => error(json, "AccessDeniedException", "AuthorizationError"),
-            Answer::Refuse(numbers) if json => ("200 OK", json_answer(entries.len(), &numbers)),
-            Answer::Refuse(numbers) => ("200 OK", xml_answer(&entries, &numbers)),
+        let (status, text) = match reply {
+            Reply::Lose => return None,
+            Reply::Throttle => error(json, "ThrottlingException", "Throttling"),
+            Reply::Deny => error(json, "AccessDeniedException", "AuthorizationError"),
+            Reply::Reject(numbers) if json => ("200 OK", json_reply(entries.len(), &numbers)),
+            Reply::Reject(numbers) => ("200 OK", xml_reply(&entries, &numbers)),
         };
         let kind = if json { "application/x-amz-json-1.1" } else { "text/xml" };
         let length = text.len();
@@ -136,10 +136,10 @@ fn json_entries(body: &[u8]) -> Vec<Entry> {
     entries.iter().map(entry).collect()
 }
 
-/// Entries by what follows `PublishBatchRequestEntries.member.<n>.`; the topic with each.
+/// Entries by the field names after `PublishBatchRequestEntries.member.<n>.`, each with the topic.
 fn form_entries(body: &[u8]) -> Vec<Entry> {
     let form: Vec<(String, String)> = serde_urlencoded::from_bytes(body).expect("a form");
-    let find = |name: &str| form.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+    let find = |name: &str| form.iter().find(|(field, _)| field == name).map(|(_, value)| value.clone());
     assert_eq!(find("Action").as_deref(), Some("PublishBatch"), "{form:?}");
     let mut entries: BTreeMap<usize, Entry> = BTreeMap::new();
     for (name, value) in &form {
@@ -153,23 +153,23 @@ fn form_entries(body: &[u8]) -> Vec<Entry> {
     entries.into_values().collect()
 }
 
-fn json_answer(count: usize, refused: &[usize]) -> String {
+fn json_reply(count: usize, rejected: &[usize]) -> String {
     let entry = |number: usize| {
-        if refused.contains(&number) {
+        if rejected.contains(&number) {
             json!({"ErrorCode": "InternalFailure", "ErrorMessage": "not now"})
         } else {
             json!({"EventId": format!("event-{number}")})
         }
     };
-    json!({"FailedEntryCount": refused.len(), "Entries": (0..count).map(entry).collect::<Vec<_>>()}).to_string()
+    json!({"FailedEntryCount": rejected.len(), "Entries": (0..count).map(entry).collect::<Vec<_>>()}).to_string()
 }
 
-fn xml_answer(entries: &[Entry], refused: &[usize]) -> String {
+fn xml_reply(entries: &[Entry], rejected: &[usize]) -> String {
     let (mut successful, mut failed) = (String::new(), String::new());
-    // SNS gives the results in no particular order.
+    // SNS returns the results in no particular order.
     for (number, entry) in entries.iter().enumerate().rev() {
         let id = &entry["Id"];
-        if refused.contains(&number) {
+        if rejected.contains(&number) {
             write!(failed, "<member><Id>{id}</Id><Code>InternalError</Code><Message>not now</Message><SenderFault>false</SenderFault></member>")
         } else {
             write!(successful, "<member><Id>{id}</Id><MessageId>message-{number}</MessageId></member>")

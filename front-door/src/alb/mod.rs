@@ -1,5 +1,5 @@
-//! An Application Load Balancer: listener rules from the route table, per rule two weighted target groups, and the limits and
-//! status codes of the real one.
+//! An Application Load Balancer: listener rules from the route table, two weighted target groups per rule, and the
+//! limits and status codes of the real one.
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html>
 
 mod target;
@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use tower_http::timeout::TimeoutBody;
 
 use crate::event::alb;
-use crate::lambda::{Function, Invocation, Outcome, Refusal};
+use crate::lambda::{Function, Invocation, InvokeError, Outcome};
 use crate::live::{Live, Sample};
 use crate::server::{self, Body, Handler};
 use crate::units::milliseconds;
@@ -30,24 +30,24 @@ use crate::{Runtime, forwarded, live};
 pub use target::{Address, Targets};
 pub use weights::{InvalidWeights, Pair, Weights};
 
-/// Largest request body to, and largest answer (JSON) from a Lambda target: 1 MB.
+/// Largest request body to, and largest response (JSON) from a Lambda target: 1 MB.
 pub const MAX_LAMBDA_BYTES: usize = 1024 * 1024;
-/// Largest request line (16 KB), beyond which the answer is 414.
+/// Largest request line (16 KB); longer ones are answered with 414.
 const MAX_REQUEST_LINE_BYTES: usize = 16 * 1024;
 /// Largest single header field of a request (16 KB).
 const MAX_FIELD_BYTES: usize = 16 * 1024;
 /// Largest header of a response (32 KB).
 const MAX_RESPONSE_HEADER_BYTES: usize = 32 * 1024;
-/// Addresses in `x-forwarded-for` that are taken; with more the answer is 463.
+/// Most addresses in `x-forwarded-for`; requests with more are answered with 463.
 const MAX_FORWARDED_FOR: usize = 30;
 
-/// What can be set.
+/// Settings of the load balancer.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// `lambda.multi_value_headers.enabled` of the target groups.
     pub multi_value_headers: bool,
-    /// How long nothing may come (`idle_timeout.timeout_seconds`, by default 60 s): from a target before 504, or before the answer
-    /// that it began is broken off; from a client in the middle of its body before 408.
+    /// Idle timeout (`idle_timeout.timeout_seconds`, 60 s by default): for a target before 504, or before a started
+    /// response is aborted; for a client in the middle of its body before 408.
     pub idle_timeout: Duration,
 }
 
@@ -68,18 +68,18 @@ pub struct Balancer {
     live: Arc<Live>,
 }
 
-/// Why the load balancer answers by itself, and with what.
+/// An error response of the load balancer itself: status and reason.
 #[derive(Debug)]
-struct Refused(u16, String);
+struct BalancerError(u16, String);
 
-impl Refused {
+impl BalancerError {
     fn new(status: u16, why: impl Into<String>) -> Self {
         Self(status, why.into())
     }
 }
 
 impl Balancer {
-    /// A load balancer on a port that the listener already has.
+    /// Creates a load balancer for a port that the listener has already bound.
     pub fn new(
         settings: Settings,
         port: u16,
@@ -97,29 +97,34 @@ impl Balancer {
     }
 
     async fn balance(&self, mut parts: Parts, body: Incoming, peer: SocketAddr, begun: Instant) -> Response<Body> {
-        if let Err(refused) = check(&parts) {
-            return by_itself(&refused, parts.method == http::Method::HEAD);
+        if let Err(error) = check(&parts) {
+            return error_response(&error, parts.method == http::Method::HEAD);
         }
         forwarded::add(&mut parts.headers, peer.ip(), self.port);
         let (area, surface) = listener_rules::owner(parts.uri.path());
         let is_head = parts.method == http::Method::HEAD;
         let (mut response, runtime, init) = match self.weights.choose(area) {
-            None => return by_itself(&Refused::new(503, "every target group of the rule weighs nothing"), is_head),
+            None => {
+                return error_response(
+                    &BalancerError::new(503, "every target group of the rule has weight 0"),
+                    is_head,
+                );
+            }
             Some(Runtime::Fargate) => {
-                let answer = self.targets.forward(surface, parts, body, self.settings.idle_timeout).await;
-                (answer, Runtime::Fargate, None)
+                let response = self.targets.forward(surface, parts, body, self.settings.idle_timeout).await;
+                (response, Runtime::Fargate, None)
             }
             Some(Runtime::Lambda) => match self.to_lambda(area, parts, body).await {
                 Ok((response, init)) => (Ok(response), Runtime::Lambda, init),
-                Err(refused) => (Err(refused), Runtime::Lambda, None),
+                Err(error) => (Err(error), Runtime::Lambda, None),
             },
         };
         if response.as_ref().is_ok_and(|response| server::header_bytes(response.headers()) > MAX_RESPONSE_HEADER_BYTES)
         {
-            response = Err(Refused::new(502, "the response header is larger than 32 KB"));
+            response = Err(BalancerError::new(502, "the response header is larger than 32 KB"));
         }
         let elapsed = begun.elapsed();
-        let mut response = response.unwrap_or_else(|refused| by_itself(&refused, is_head));
+        let mut response = response.unwrap_or_else(|error| error_response(&error, is_head));
         self.live.sample(&Sample { runtime, area, status: response.status().as_u16(), elapsed, init });
         let headers = response.headers_mut();
         headers.insert(RUNTIME_HEADER, HeaderValue::from_static(runtime.name()));
@@ -134,14 +139,14 @@ impl Balancer {
         area: Area,
         parts: Parts,
         body: Incoming,
-    ) -> Result<(Response<Body>, Option<Duration>), Refused> {
+    ) -> Result<(Response<Body>, Option<Duration>), BalancerError> {
         if server::is_upgrade(&parts.headers) {
-            return Err(Refused::new(400, "a Lambda target takes no WebSocket"));
+            return Err(BalancerError::new(400, "Lambda targets do not support WebSockets"));
         }
         let body = TimeoutBody::new(self.settings.idle_timeout, body);
         let body = server::read(body, MAX_LAMBDA_BYTES).await;
-        let body = body.map_err(|error| Refused::new(error.status().as_u16(), error.to_string()))?;
-        let function = self.functions.get(&area).ok_or_else(|| Refused::new(503, "no target is registered"))?;
+        let body = body.map_err(|error| BalancerError::new(error.status().as_u16(), error.to_string()))?;
+        let function = self.functions.get(&area).ok_or_else(|| BalancerError::new(503, "no target is registered"))?;
         let multi_value = self.settings.multi_value_headers;
         let arn = format!(
             "arn:aws:elasticloadbalancing:{}:{}:targetgroup/{}-lambda/0123456789abcdef",
@@ -151,21 +156,22 @@ impl Balancer {
         );
         let payload = alb::encode(&parts, &body, multi_value, &arn);
         let invoked = function.invoke(Invocation { payload, trace_id: forwarded::trace_id(&parts.headers) }).await;
-        let invoked = invoked.map_err(|refusal| match refusal {
-            // ALB passes on that Lambda throttled only as 502, and in its own metrics.
-            Refusal::Throttled | Refusal::TooLarge => Refused::new(502, refusal.to_string()),
-            Refusal::NoCode => Refused::new(503, refusal.to_string()),
+        let invoked = invoked.map_err(|error| match error {
+            // ALB reports throttling by Lambda only as 502, and in its own metrics.
+            InvokeError::Throttled | InvokeError::TooLarge => BalancerError::new(502, error.to_string()),
+            InvokeError::NoCode => BalancerError::new(503, error.to_string()),
         })?;
-        let answer = match invoked.outcome {
-            Outcome::Answer(answer) => answer,
+        let payload = match invoked.outcome {
+            Outcome::Response(payload) => payload,
             Outcome::FunctionError(error) => {
-                return Err(Refused::new(502, format!("{}: {}", area.name(), String::from_utf8_lossy(&error))));
+                return Err(BalancerError::new(502, format!("{}: {}", area.name(), String::from_utf8_lossy(&error))));
             }
         };
-        if answer.len() > MAX_LAMBDA_BYTES {
-            return Err(Refused::new(502, "the function's answer is larger than 1 MB"));
+        if payload.len() > MAX_LAMBDA_BYTES {
+            return Err(BalancerError::new(502, "the function's response is larger than 1 MB"));
         }
-        let response = alb::decode(&answer, multi_value).map_err(|error| Refused::new(502, error.to_string()))?;
+        let response =
+            alb::decode(&payload, multi_value).map_err(|error| BalancerError::new(502, error.to_string()))?;
         Ok((server::complete(response, parts.method == http::Method::HEAD), invoked.init))
     }
 }
@@ -181,34 +187,35 @@ impl Handler for Balancer {
     }
 }
 
-/// What a load balancer refuses before any rule.
-fn check(parts: &Parts) -> Result<(), Refused> {
+/// Checks the limits that a load balancer enforces before any rule.
+fn check(parts: &Parts) -> Result<(), BalancerError> {
     let target = parts.uri.path_and_query().map_or(0, |target| target.as_str().len());
     let line = parts.method.as_str().len() + target + " HTTP/1.1 ".len();
     if line > MAX_REQUEST_LINE_BYTES {
-        return Err(Refused::new(414, "the request line is longer than 16 KB"));
+        return Err(BalancerError::new(414, "the request line is longer than 16 KB"));
     }
     if parts.headers.iter().any(|(name, value)| name.as_str().len() + value.len() > MAX_FIELD_BYTES) {
-        return Err(Refused::new(431, "a header field is longer than 16 KB"));
+        return Err(BalancerError::new(431, "a header field is longer than 16 KB"));
     }
     if line + server::header_bytes(&parts.headers) > server::MAX_HEADER_BYTES {
-        return Err(Refused::new(431, "the header is larger than 64 KB"));
+        return Err(BalancerError::new(431, "the header is larger than 64 KB"));
     }
     if forwarded::hops(&parts.headers) > MAX_FORWARDED_FOR {
-        return Err(Refused::new(463, "x-forwarded-for has more than 30 addresses"));
+        return Err(BalancerError::new(463, "x-forwarded-for has more than 30 addresses"));
     }
     Ok(())
 }
 
-/// The load balancer's own answer: a small page, as the real one sends it, with the reason that the real one keeps to its logs.
-fn by_itself(refused: &Refused, is_head: bool) -> Response<Body> {
-    let status = StatusCode::from_u16(refused.0).unwrap_or(StatusCode::BAD_GATEWAY);
+/// An error page of the load balancer: small, as the real one sends it, with the reason that the real one writes only
+/// to its logs.
+fn error_response(error: &BalancerError, is_head: bool) -> Response<Body> {
+    let status = StatusCode::from_u16(error.0).unwrap_or(StatusCode::BAD_GATEWAY);
     let title = status
         .canonical_reason()
         .map_or_else(|| status.as_str().to_owned(), |reason| format!("{} {reason}", status.as_str()));
     let page = format!("<!doctype html><title>{title}</title><h1>{title}</h1>\n");
-    let mut response = server::answer(status, "text/html", if is_head { String::new() } else { page });
-    let reason: String = refused.1.chars().filter(|char| char.is_ascii_graphic() || *char == ' ').take(300).collect();
+    let mut response = server::response(status, "text/html", if is_head { String::new() } else { page });
+    let reason: String = error.1.chars().filter(|char| char.is_ascii_graphic() || *char == ' ').take(300).collect();
     if let Ok(reason) = HeaderValue::from_str(&reason) {
         response.headers_mut().insert("x-front-door-reason", reason);
     }

@@ -1,4 +1,4 @@
-//! Targets of type `ip`: the ECS server, as one process or as frontend and backend. Bodies stream both ways.
+//! Targets of type `ip`: the ECS server, as one process or as frontend and backend. Bodies are streamed both ways.
 
 mod upload;
 
@@ -18,26 +18,26 @@ use shopease_shared::http::routes::Surface;
 use tokio::time::{sleep, timeout};
 use tower_http::timeout::TimeoutBody;
 
-use super::Refused;
+use super::BalancerError;
 use crate::live::Live;
 use crate::server::{self, Body};
 use upload::{Activity, Upload};
 
 /// Longest wait for a connection to a target (ALB: 10 s).
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How many idle connections to a target are kept.
+/// Most idle connections kept per target.
 const IDLE_CONNECTIONS: usize = 256;
-/// How long an idle one is kept (ALB: its idle timeout, 60 s); targets keep their side longer.
+/// How long an idle connection is kept (ALB: its idle timeout, 60 s); targets keep their side longer.
 const KEEP_IDLE: Duration = Duration::from_mins(1);
-/// Longest wait for the answer to a health check.
+/// Timeout of a health check.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Where a target group's target is; it changes with a deployment.
+/// The address of a target group's target; it changes with a deployment.
 #[derive(Debug, Default)]
 pub struct Address(Mutex<Option<Authority>>);
 
 impl Address {
-    /// Registers a target in the place of the last one.
+    /// Registers a target in place of the previous one.
     pub fn set(&self, address: Option<SocketAddr>) {
         let authority = address.and_then(|address| address.to_string().parse().ok());
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = authority;
@@ -58,7 +58,7 @@ pub struct Targets {
 }
 
 impl Targets {
-    /// Pages go to the frontend, the API to the backend; the two may be one.
+    /// Pages go to the frontend, the API to the backend; both may be the same target.
     pub fn new(frontend: Arc<Address>, backend: Arc<Address>) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
@@ -72,30 +72,32 @@ impl Targets {
         if surface == Surface::Api { self.backend.get() } else { self.frontend.get() }
     }
 
-    /// Sends a request on.
+    /// Forwards a request.
     pub(super) async fn forward(
         &self,
         surface: Surface,
         mut parts: Parts,
         body: Incoming,
         idle_timeout: Duration,
-    ) -> Result<Response<Body>, Refused> {
-        let address = self.address(surface).ok_or_else(|| Refused::new(503, "no target is registered"))?;
+    ) -> Result<Response<Body>, BalancerError> {
+        let address = self.address(surface).ok_or_else(|| BalancerError::new(503, "no target is registered"))?;
         parts.uri = uri_at(address, parts.uri.path_and_query().cloned());
         parts.version = Version::HTTP_11;
-        // The length stays as the client gave it; without one the body is sent in chunks.
+        // The length is kept as the client gave it; without one, the body is sent in chunks.
         server::remove_hop_by_hop(&mut parts.headers);
         let activity = Arc::new(Activity::default());
         let request = Request::from_parts(parts, Upload::new(body, Arc::clone(&activity)));
-        let answer = tokio::select! {
-            answer = self.client.request(request) => Ok(answer),
+        let result = tokio::select! {
+            result = self.client.request(request) => Ok(result),
             is_sending = activity.end(idle_timeout) => Err(is_sending),
         };
-        match answer {
-            Err(true) => Err(Refused::new(408, server::BodyError::Silence.to_string())),
-            Err(false) => Err(Refused::new(504, "the target did not answer in time")),
-            Ok(Err(error)) if error.is_connect() && is_timeout(&error) => Err(Refused::new(504, error.to_string())),
-            Ok(Err(error)) => Err(Refused::new(502, describe(&error))),
+        match result {
+            Err(true) => Err(BalancerError::new(408, server::BodyError::Silence.to_string())),
+            Err(false) => Err(BalancerError::new(504, "the target did not respond in time")),
+            Ok(Err(error)) if error.is_connect() && is_timeout(&error) => {
+                Err(BalancerError::new(504, error.to_string()))
+            }
+            Ok(Err(error)) => Err(BalancerError::new(502, describe(&error))),
             Ok(Ok(response)) => {
                 let (mut parts, body) = response.into_parts();
                 parts.version = Version::HTTP_11;
@@ -105,7 +107,7 @@ impl Targets {
         }
     }
 
-    /// Checks tasks, each at its surface, for ever; the live page shows what was found.
+    /// Checks each task, at its surface, forever; the live page shows the results.
     pub async fn check_health(self, live: Arc<Live>, tasks: Vec<(String, Surface)>, interval: Duration) {
         loop {
             sleep(interval).await;
@@ -115,14 +117,14 @@ impl Targets {
         }
     }
 
-    /// The health check of a target group: whether `/readyz` answers 200.
+    /// The health check of a target group: whether `/readyz` returns 200.
     async fn is_healthy(&self, surface: Surface) -> bool {
         let Some(address) = self.address(surface) else { return false };
         let mut request = Request::new(Empty::new());
         *request.uri_mut() = uri_at(address, Some(PathAndQuery::from_static("/readyz")));
         request.headers_mut().insert(header::USER_AGENT, header::HeaderValue::from_static("ELB-HealthChecker/2.0"));
-        let answer = timeout(HEALTH_TIMEOUT, self.prober.request(request)).await;
-        answer.is_ok_and(|answer| answer.is_ok_and(|answer| answer.status().is_success()))
+        let result = timeout(HEALTH_TIMEOUT, self.prober.request(request)).await;
+        result.is_ok_and(|result| result.is_ok_and(|response| response.status().is_success()))
     }
 }
 
@@ -131,7 +133,7 @@ fn uri_at(address: Authority, path: Option<PathAndQuery>) -> Uri {
     parts.scheme = Some(Scheme::HTTP);
     parts.authority = Some(address);
     parts.path_and_query = Some(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
-    // Made of parts that were parsed.
+    // Built from parts that were parsed.
     Uri::from_parts(parts).unwrap_or_default()
 }
 

@@ -1,4 +1,4 @@
-//! Weights of the two target groups of every area's rules, changeable while they are used.
+//! Weights of the two target groups of every area's rules; they can change at any time.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -8,18 +8,18 @@ use shopease_shared::http::routes::Area;
 
 use crate::Runtime;
 
-/// Weights of one rule: 0 to 999 each, as ALB takes them.
+/// Weights of one rule: 0 to 999 each, as in ALB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Pair {
-    /// Of the ECS service.
+    /// Weight of the ECS service.
     pub fargate: u16,
-    /// Of the function.
+    /// Weight of the function.
     pub lambda: u16,
 }
 
-/// Weights that cannot be used.
+/// Invalid weights.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} are no weights: say fargate=90,lambda=10, each from 0 to 999")]
+#[error("{0:?} are not valid weights; expected fargate=90,lambda=10, each from 0 to 999")]
 pub struct InvalidWeights(String);
 
 impl FromStr for Pair {
@@ -46,7 +46,7 @@ impl FromStr for Pair {
 }
 
 impl Pair {
-    /// Whether ALB takes them.
+    /// Whether ALB accepts them.
     pub fn valid(self) -> bool {
         self.fargate <= 999 && self.lambda <= 999
     }
@@ -59,7 +59,7 @@ pub struct Weights(Mutex<BTreeMap<Area, State>>);
 #[derive(Debug)]
 struct State {
     pair: Pair,
-    /// What each group is owed: the choice is even in any stretch of requests, not only in the long run.
+    /// Each group's credit. It makes the distribution even over any series of requests, not only in the long run.
     owed: [i32; 2],
 }
 
@@ -72,7 +72,7 @@ impl Weights {
     /// Changes one area, or all of them.
     ///
     /// # Errors
-    /// When a weight is above 999.
+    /// If a weight is above 999.
     pub fn set(&self, area: Option<Area>, pair: Pair) -> Result<(), InvalidWeights> {
         if !pair.valid() {
             return Err(InvalidWeights(format!("fargate={},lambda={}", pair.fargate, pair.lambda)));
@@ -88,7 +88,7 @@ impl Weights {
         self.states().get(&area).map_or(Pair { fargate: 0, lambda: 0 }, |state| state.pair)
     }
 
-    /// Chooses a target group; `None` if both weigh nothing.
+    /// Chooses a target group; `None` if both weights are 0.
     pub fn choose(&self, area: Area) -> Option<Runtime> {
         let mut states = self.states();
         let State { pair, owed } = states.get_mut(&area)?;

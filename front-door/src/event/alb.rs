@@ -6,10 +6,10 @@ use http::{HeaderMap, Response};
 use hyper::body::Bytes;
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Malformed, append, event_body, text_of};
+use super::{FunctionResult, Malformed, append, event_body, text_of};
 
-/// The event for a request. With `multi_value`, every value of a header or parameter arrives, else only its last one.
-/// Names and values of the query arrive as the client encoded them.
+/// The event for a request. With `multi_value`, it contains every value of a header or parameter, otherwise only the
+/// last one. Names and values of the query are encoded as the client sent them.
 pub fn encode(parts: &Parts, body: &Bytes, multi_value: bool, target_group_arn: &str) -> Bytes {
     let mut headers = Map::new();
     for name in parts.headers.keys() {
@@ -46,24 +46,25 @@ pub fn encode(parts: &Parts, body: &Bytes, multi_value: bool, target_group_arn: 
     event.to_string().into()
 }
 
-/// The response that a function's answer stands for. With `multi_value` only `multiValueHeaders` counts, else only `headers`.
+/// Converts a function's result to a response. With `multi_value` only `multiValueHeaders` is used, otherwise only
+/// `headers`.
 ///
 /// # Errors
-/// When it is not in the form that ALB requires; ALB then answers 502.
-pub fn decode(answer: &[u8], multi_value: bool) -> Result<Response<Bytes>, Malformed> {
-    let mut answer: Answer = serde_json::from_slice(answer)?;
+/// If it is not in the format that ALB requires; ALB then answers 502.
+pub fn decode(payload: &[u8], multi_value: bool) -> Result<Response<Bytes>, Malformed> {
+    let mut result: FunctionResult = serde_json::from_slice(payload)?;
     let mut headers = HeaderMap::new();
     if multi_value {
-        for (name, values) in answer.multi_value_headers.take().unwrap_or_default() {
+        for (name, values) in result.multi_value_headers.take().unwrap_or_default() {
             let values = values.as_array().ok_or_else(|| Malformed::Header(name.clone()))?;
             values.iter().try_for_each(|value| append(&mut headers, &name, value))?;
         }
     } else {
-        for (name, value) in answer.headers.take().unwrap_or_default() {
+        for (name, value) in result.headers.take().unwrap_or_default() {
             append(&mut headers, &name, &value)?;
         }
     }
-    answer.response(headers)
+    result.response(headers)
 }
 
 #[cfg(test)]
@@ -84,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn with_multi_value_headers_every_value_arrives() {
+    fn with_multi_value_headers_every_value_is_passed() {
         assert_eq!(
             event(true),
             json!({
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn without_them_the_last_one_arrives() {
+    fn without_them_the_last_value_is_passed() {
         let event = event(false);
         assert_eq!(event["queryStringParameters"], json!({ "tag": "c", "flag": "", "": "x" }));
         assert_eq!(event["headers"]["cookie"], "b=2");
@@ -111,15 +112,15 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_read_in_the_mode_of_the_target_group() {
-        let answer = json!({
+    fn results_are_read_in_the_mode_of_the_target_group() {
+        let result = json!({
             "statusCode": 303,
             "headers": { "set-cookie": "b=2", "x-number": 7 },
             "multiValueHeaders": { "set-cookie": ["a=1", "b=2"] },
             "body": "aGk=",
             "isBase64Encoded": true,
         });
-        let text = answer.to_string();
+        let text = result.to_string();
         let all = decode(text.as_bytes(), true).expect("a response");
         let one = decode(text.as_bytes(), false).expect("a response");
         assert_eq!((all.status().as_u16(), all.body().as_ref()), (303, b"hi".as_ref()));
@@ -131,8 +132,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_response_is_told() {
-        for answer in [
+    fn a_malformed_result_is_an_error() {
+        for payload in [
             "null",
             "[]",
             "\"hello\"",
@@ -145,7 +146,7 @@ mod tests {
             r#"{"statusCode":200,"headers":{"a":"c\r\nd: e"}}"#,
             r#"{"statusCode":200,"body":"%","isBase64Encoded":true}"#,
         ] {
-            assert!(decode(answer.as_bytes(), false).is_err(), "{answer}");
+            assert!(decode(payload.as_bytes(), false).is_err(), "{payload}");
         }
     }
 }

@@ -11,15 +11,15 @@ use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
-use super::{Answer, Malformed, append, event_body, text_of};
+use super::{FunctionResult, Malformed, append, event_body, text_of};
 use crate::ambient;
 
-/// Which service makes the event.
+/// The service that creates the event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Front {
     /// HTTP API, route and stage `$default`.
     HttpApi,
-    /// HTTP API on a named stage: the stage is the first segment of the path.
+    /// HTTP API on a named stage: the stage is the first path segment.
     HttpApiStage(&'static str),
     /// Function URL.
     FunctionUrl,
@@ -29,7 +29,7 @@ pub enum Front {
 pub fn encode(parts: &Parts, body: &Bytes, front: Front, client: IpAddr) -> Bytes {
     let text = |name| parts.headers.get(name).map(text_of).unwrap_or_default();
     let mut headers = Map::new();
-    // Cookies travel in a member of their own; other headers that repeat are one, with commas.
+    // Cookies have their own field; other repeated headers are joined with commas.
     for name in parts.headers.keys().filter(|name| *name != header::COOKIE) {
         let values: Vec<_> = parts.headers.get_all(name).iter().map(text_of).collect();
         headers.insert(name.as_str().to_owned(), values.join(",").into());
@@ -96,31 +96,31 @@ pub fn encode(parts: &Parts, body: &Bytes, front: Front, client: IpAddr) -> Byte
     event.to_string().into()
 }
 
-/// The response that a function's answer stands for: an object with `statusCode`, or any other JSON, which is then the body of
-/// a 200.
+/// Converts a function's result to a response: an object with `statusCode`, or any other JSON, which becomes the body
+/// of a 200.
 ///
 /// # Errors
-/// When it is an object with `statusCode` but not in the form of payload format 2.0.
-pub fn decode(answer: &[u8]) -> Result<Response<Bytes>, Malformed> {
-    let value: Value = serde_json::from_slice(answer)?;
+/// If it is an object with `statusCode` but does not match payload format 2.0.
+pub fn decode(payload: &[u8]) -> Result<Response<Bytes>, Malformed> {
+    let value: Value = serde_json::from_slice(payload)?;
     let mut headers = HeaderMap::new();
     if value.get("statusCode").is_none() {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let body = value
             .as_str()
-            .map_or_else(|| Bytes::copy_from_slice(answer), |text| Bytes::copy_from_slice(text.as_bytes()));
+            .map_or_else(|| Bytes::copy_from_slice(payload), |text| Bytes::copy_from_slice(text.as_bytes()));
         let mut response = Response::new(body);
         *response.headers_mut() = headers;
         return Ok(response);
     }
-    let mut answer: Answer = serde_json::from_value(value)?;
-    for (name, value) in answer.headers.take().unwrap_or_default() {
+    let mut result: FunctionResult = serde_json::from_value(value)?;
+    for (name, value) in result.headers.take().unwrap_or_default() {
         append(&mut headers, &name, &value)?;
     }
-    for cookie in answer.cookies.take().unwrap_or_default() {
+    for cookie in result.cookies.take().unwrap_or_default() {
         append(&mut headers, header::SET_COOKIE.as_str(), &cookie.into())?;
     }
-    answer.response(headers)
+    result.response(headers)
 }
 
 #[cfg(test)]
@@ -155,15 +155,15 @@ mod tests {
     }
 
     #[test]
-    fn cookies_of_an_answer_are_headers_each() {
-        let answer = json!({ "statusCode": 200, "headers": { "a": "b" }, "cookies": ["c=1", "d=2"], "body": "x" });
-        let response = decode(answer.to_string().as_bytes()).expect("a response");
+    fn each_cookie_of_a_result_becomes_a_header() {
+        let result = json!({ "statusCode": 200, "headers": { "a": "b" }, "cookies": ["c=1", "d=2"], "body": "x" });
+        let response = decode(result.to_string().as_bytes()).expect("a response");
         assert_eq!(response.headers().get_all("set-cookie").iter().count(), 2);
         assert_eq!(response.body().as_ref(), b"x");
     }
 
     #[test]
-    fn an_answer_without_a_status_is_a_body() {
+    fn a_result_without_a_status_is_a_body() {
         let response = decode(br#"{"a":1}"#).expect("a response");
         assert_eq!((response.status().as_u16(), response.body().as_ref()), (200, br#"{"a":1}"#.as_ref()));
         assert!(decode(br#"{"statusCode":"no"}"#).is_err());

@@ -1,4 +1,5 @@
-//! HTTP requests as Lambda events, and functions' answers as HTTP responses, in the forms of ALB, HTTP APIs and Function URLs.
+//! Conversion of HTTP requests to Lambda events, and of function results to HTTP responses, for ALB, HTTP APIs, and
+//! Function URLs.
 
 pub mod alb;
 pub mod http_api;
@@ -9,24 +10,24 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use hyper::body::Bytes;
 use serde_json::{Map, Value};
 
-/// Why a function's answer is no HTTP response.
+/// Why a function's result is not an HTTP response.
 #[derive(Debug, thiserror::Error)]
 pub enum Malformed {
-    /// Not JSON, or not the object it has to be.
-    #[error("the answer is not the expected JSON: {0}")]
+    /// Not JSON, or not the required object.
+    #[error("the result is not the expected JSON: {0}")]
     Json(#[from] serde_json::Error),
-    /// A status outside of 200 to 599: an informational one ends no exchange.
-    #[error("{0} is not the status of a response")]
+    /// A status outside of 200 to 599. An informational status does not end an exchange.
+    #[error("{0} is not a final response status")]
     Status(i64),
-    /// A header that cannot be sent.
-    #[error("header {0:?} cannot be sent")]
+    /// An invalid header.
+    #[error("header {0:?} is invalid")]
     Header(String),
-    /// A body that says it is Base64 and is not.
-    #[error("the body is not Base64: {0}")]
+    /// A body that is marked as Base64 and is not valid Base64.
+    #[error("the body is not valid Base64: {0}")]
     Base64(#[from] base64::DecodeError),
 }
 
-/// The body as events carry it: text as it is, anything else as Base64.
+/// The body in an event: text as is, anything else as Base64.
 fn event_body(headers: &HeaderMap, body: &Bytes) -> (Value, bool) {
     let text = if is_text(headers) { std::str::from_utf8(body).ok() } else { None };
     match text {
@@ -36,7 +37,8 @@ fn event_body(headers: &HeaderMap, body: &Bytes) -> (Value, bool) {
     }
 }
 
-/// What ALB takes for text: without `content-encoding`, `text/*` and JSON, JavaScript and XML by their main names.
+/// The content types that ALB passes as text: without `content-encoding`, `text/*` and JSON, JavaScript, and XML by
+/// their main names.
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html>
 fn is_text(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
@@ -46,15 +48,15 @@ fn is_text(headers: &HeaderMap) -> bool {
             || matches!(kind.as_str(), "application/json" | "application/javascript" | "application/xml"))
 }
 
-/// A header's value as JSON text; bytes outside of UTF-8 become U+FFFD.
+/// A header's value as JSON text; bytes that are not UTF-8 become U+FFFD.
 fn text_of(value: &HeaderValue) -> String {
     String::from_utf8_lossy(value.as_bytes()).into_owned()
 }
 
-/// The members that all forms of answer share.
+/// The fields that all result formats share.
 #[derive(Debug, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Answer {
+struct FunctionResult {
     status_code: i64,
     #[serde(default)]
     headers: Option<Map<String, Value>>,
@@ -68,7 +70,7 @@ struct Answer {
     is_base64_encoded: bool,
 }
 
-impl Answer {
+impl FunctionResult {
     fn response(self, headers: HeaderMap) -> Result<Response<Bytes>, Malformed> {
         let status = u16::try_from(self.status_code).ok().and_then(|status| StatusCode::from_u16(status).ok());
         let status =
@@ -82,7 +84,7 @@ impl Answer {
     }
 }
 
-/// Adds a header, its value a string, number or truth value.
+/// Appends a header; its value is a string, number, or boolean.
 fn append(headers: &mut HeaderMap, name: &str, value: &Value) -> Result<(), Malformed> {
     let text = match value {
         Value::String(text) => text.clone(),
@@ -91,7 +93,7 @@ fn append(headers: &mut HeaderMap, name: &str, value: &Value) -> Result<(), Malf
     };
     let malformed = || Malformed::Header(name.to_owned());
     let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| malformed())?;
-    // How the message is framed is for the one who sends it.
+    // Message framing is up to the sender of the response.
     if name != header::TRANSFER_ENCODING && name != header::CONNECTION {
         headers.append(name, HeaderValue::from_str(&text).map_err(|_| malformed())?);
     }

@@ -1,4 +1,4 @@
-//! One execution environment: a process, its Runtime API, and the phases init, invoke, idle.
+//! One execution environment: its processes, its Runtime API, and the phases init, invoke, idle.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,19 +18,19 @@ use super::usage::Usage;
 use super::{Invocation, Invoked, Outcome, Settings, error_object};
 use crate::ambient;
 
-/// Longest initialisation: after it, Lambda starts the runtime again, within the first invocation's time.
+/// Longest init phase. After it, Lambda restarts the runtime within the first invocation's timeout.
 const INIT_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long a process may go on that has reported that it cannot start.
+/// How long a process may continue after it has reported an init error.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// An invocation and the way back.
+/// An invocation and the channel for its result.
 pub(super) struct Command {
     pub invocation: Invocation,
     pub reply: oneshot::Sender<Invoked>,
 }
 
-/// Waiting for the runtime's next event.
+/// The runtime waits for its next event on this channel.
 type Next = oneshot::Sender<Delivery>;
 
 pub(super) struct Environment {
@@ -40,12 +40,12 @@ pub(super) struct Environment {
     pub pool: Arc<Pool>,
 }
 
-/// Why an idle environment stirs.
-enum Stirred {
+/// Why an idle environment leaves the idle phase.
+enum WakeReason {
     By(Command),
-    /// A process ended by itself.
+    /// A process exited by itself.
     Exit,
-    /// Nobody needed it for long, or its code is out of date.
+    /// The environment was idle for too long, or its code is out of date.
     Expiry,
 }
 
@@ -55,7 +55,7 @@ impl Environment {
         self.bootstrap.parent().unwrap_or(Path::new("/"))
     }
 
-    /// Lives until it expires, fails, or its code is replaced.
+    /// Runs until the environment expires, fails, or its code is replaced.
     pub(super) async fn run(self, first: Command, mut commands: mpsc::Receiver<Command>) {
         let mut command = first;
         while let Some(next_command) = self.process(command, &mut commands).await {
@@ -64,7 +64,7 @@ impl Environment {
         self.pool.ended(self.number);
     }
 
-    /// One life of the processes; gives the invocation that a process that died while idle leaves behind.
+    /// Runs the processes once. Returns the invocation that is left if a process exited while idle.
     async fn process(&self, mut command: Command, commands: &mut mpsc::Receiver<Command>) -> Option<Command> {
         let begun = Instant::now();
         let (mut sandbox, mut next) = match self.init().await {
@@ -91,12 +91,12 @@ impl Environment {
                 break (Reason::Spindown, None);
             }
             command = match self.wait(&mut sandbox, commands).await {
-                Stirred::By(command) => command,
-                Stirred::Exit if self.pool.take_back(self.number) => break (Reason::Failure, None),
-                Stirred::Expiry if self.pool.take_back(self.number) => break (Reason::Spindown, None),
-                // Somebody has chosen this environment already: it starts processes again for them.
-                Stirred::Exit => break (Reason::Failure, commands.recv().await),
-                Stirred::Expiry => match commands.recv().await {
+                WakeReason::By(command) => command,
+                WakeReason::Exit if self.pool.take_back(self.number) => break (Reason::Failure, None),
+                WakeReason::Expiry if self.pool.take_back(self.number) => break (Reason::Spindown, None),
+                // This environment has already been chosen for the invocation, so it restarts its processes.
+                WakeReason::Exit => break (Reason::Failure, commands.recv().await),
+                WakeReason::Expiry => match commands.recv().await {
                     Some(command) => command,
                     None => break (Reason::Spindown, None),
                 },
@@ -109,23 +109,23 @@ impl Environment {
         left
     }
 
-    async fn wait(&self, sandbox: &mut Sandbox, commands: &mut mpsc::Receiver<Command>) -> Stirred {
+    async fn wait(&self, sandbox: &mut Sandbox, commands: &mut mpsc::Receiver<Command>) -> WakeReason {
         let expiry = Instant::now() + self.settings.idle_expiry;
         loop {
             tokio::select! {
                 biased;
-                command = commands.recv() => return command.map_or(Stirred::Expiry, Stirred::By),
-                happened = sandbox.happening() => match happened {
-                    Ok(call) => call.into_iter().for_each(Call::refuse),
-                    Err(_) => return Stirred::Exit,
+                command = commands.recv() => return command.map_or(WakeReason::Expiry, WakeReason::By),
+                happened = sandbox.next_call() => match happened {
+                    Ok(call) => call.into_iter().for_each(Call::reject),
+                    Err(_) => return WakeReason::Exit,
                 },
-                () = sleep_until(expiry) => return Stirred::Expiry,
+                () = sleep_until(expiry) => return WakeReason::Expiry,
             }
         }
     }
 
-    /// Starts the processes until all ask for an event; a second time, with the function's own timeout as limit, if the first
-    /// time fails.
+    /// Starts the processes until all request an event. If that fails, tries once more with the function's own timeout
+    /// as the limit.
     async fn init(&self) -> Result<(Sandbox, Next), Failure> {
         if let Ok(ready) = self.start(INIT_LIMIT).await {
             return Ok(ready);
@@ -144,38 +144,38 @@ impl Environment {
         Err(failure)
     }
 
-    /// The environment is ready when the runtime and all extensions ask for an event.
+    /// The environment is ready when the runtime and all extensions request an event.
     async fn ready(&self, sandbox: &mut Sandbox) -> Result<Next, Failure> {
         while !sandbox.extensions.are_registered() {
-            sandbox.happening().await?.into_iter().for_each(Call::refuse);
+            sandbox.next_call().await?.into_iter().for_each(Call::reject);
         }
         sandbox.start_runtime(self).await?;
-        let mut asked = None;
+        let mut waiting = None;
         loop {
-            if let Some(next) = asked.take_if(|_| sandbox.extensions.are_done()) {
+            if let Some(next) = waiting.take_if(|_| sandbox.extensions.are_done()) {
                 return Ok(next);
             }
-            match sandbox.happening().await? {
+            match sandbox.next_call().await? {
                 None => {}
                 Some(Call::Next(next)) => {
                     sandbox.extensions.end_registration();
-                    asked = Some(next);
+                    waiting = Some(next);
                 }
                 Some(Call::InitError(error, back)) => {
                     let _ = back.send(Verdict::Accepted);
-                    // It may write why, and end by itself.
+                    // The process may print the reason, and exit by itself.
                     let _ = timeout(LAST_WORDS, sandbox.runtime_exit()).await;
                     return Err(Failure::Reported(error));
                 }
-                Some(call) => call.refuse(),
+                Some(call) => call.reject(),
             }
         }
     }
 
-    /// Delivers the event and waits until the runtime and all extensions ask for the next one.
+    /// Delivers the event and waits until the runtime and all extensions request the next one.
     ///
     /// # Errors
-    /// Why the environment is of no use after it.
+    /// Why the environment cannot be used afterwards.
     async fn invoke(
         &self,
         sandbox: &mut Sandbox,
@@ -186,7 +186,7 @@ impl Environment {
         let Command { invocation, reply } = command;
         let request_id = ambient::request_id();
         let mut pending = Pending { reply: Some(reply), request_id: request_id.clone(), init, has_failed: false };
-        // What the initialisation used belongs to the first invocation; who was frozen has used nothing since the last one.
+        // The init phase counts toward the first invocation; a frozen process has used nothing since the last one.
         let before = if init.is_some() || self.settings.freeze { sandbox.usage } else { sandbox.meter.read() };
         let (begun, limit) = (Instant::now(), self.settings.timeout);
         let delivery = Delivery {
@@ -202,22 +202,22 @@ impl Environment {
             payload: invocation.payload,
         };
         sandbox.extensions.invoke(&delivery);
-        // If it cannot be delivered, the runtime has gone, and its exit tells below.
+        // If it cannot be delivered, the runtime has exited, which is detected below.
         let _ = next.send(delivery);
-        let mut asked = None;
+        let mut waiting = None;
         let result = loop {
-            if let Some(next) = asked.take_if(|_| sandbox.extensions.are_done()) {
+            if let Some(next) = waiting.take_if(|_| sandbox.extensions.are_done()) {
                 break Ok(next);
             }
-            match timeout_at(begun + limit, sandbox.happening()).await.unwrap_or(Err(Failure::TimedOut)) {
+            match timeout_at(begun + limit, sandbox.next_call()).await.unwrap_or(Err(Failure::TimedOut)) {
                 Ok(None) => {}
-                // A runtime that skips an answer gets no other event: its time runs out.
+                // A runtime that requests an event without having responded gets none, and times out.
                 Ok(Some(Call::Next(_))) if pending.is_open() => {}
-                Ok(Some(Call::Next(next))) => asked = Some(next),
-                Ok(Some(call)) => pending.hear(call),
+                Ok(Some(Call::Next(next))) => waiting = Some(next),
+                Ok(Some(call)) => pending.handle(call),
                 Err(failure) => {
                     let reason = if matches!(failure, Failure::TimedOut) { Reason::Timeout } else { Reason::Failure };
-                    pending.answer(self.explain(failure, &request_id, limit));
+                    pending.reply(self.explain(failure, &request_id, limit));
                     break Err(reason);
                 }
             }
@@ -256,7 +256,7 @@ impl Environment {
         });
     }
 
-    /// The error object that Lambda would give the caller.
+    /// The error object that Lambda would return to the caller.
     fn explain(&self, failure: Failure, request_id: &str, limit: Duration) -> Outcome {
         Outcome::FunctionError(match failure {
             Failure::Reported(error) => error,
@@ -283,7 +283,7 @@ impl Environment {
     }
 }
 
-/// The invocation at work and whether it is answered.
+/// The current invocation and its state.
 struct Pending {
     reply: Option<oneshot::Sender<Invoked>>,
     request_id: String,
@@ -296,13 +296,13 @@ impl Pending {
         self.reply.is_some()
     }
 
-    /// Hears what the runtime says of an invocation, and tells it what becomes of that.
-    fn hear(&mut self, call: Call) {
+    /// Handles a call of the runtime for an invocation, and replies to it.
+    fn handle(&mut self, call: Call) {
         match call {
             Call::Response(id, body, back) => {
                 let verdict = self.verdict(&id, body.is_none());
                 if let (Verdict::Accepted, Some(body)) = (verdict, body) {
-                    self.answer(Outcome::Answer(body));
+                    self.reply(Outcome::Response(body));
                 } else if verdict == Verdict::TooLarge {
                     let message = format!(
                         "Response payload size exceeded maximum allowed payload size ({} bytes).",
@@ -319,7 +319,7 @@ impl Pending {
                 }
                 let _ = back.send(verdict);
             }
-            other => other.refuse(),
+            other => other.reject(),
         }
     }
 
@@ -334,11 +334,11 @@ impl Pending {
 
     fn fail(&mut self, error: Bytes) {
         self.has_failed = true;
-        self.answer(Outcome::FunctionError(error));
+        self.reply(Outcome::FunctionError(error));
     }
 
-    /// Answers the caller, once; it may have gone away.
-    fn answer(&mut self, outcome: Outcome) {
+    /// Sends the result to the caller, once; the caller may have gone away.
+    fn reply(&mut self, outcome: Outcome) {
         if let Some(reply) = self.reply.take() {
             let _ = reply.send(Invoked { outcome, init: self.init });
         }

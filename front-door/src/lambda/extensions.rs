@@ -1,8 +1,10 @@
-//! The extensions of one execution environment: who has registered, for which events, and who is done with the phase.
+//! The extensions of one execution environment: their registrations, their events, and whether they have finished the
+//! phase.
 //!
-//! Phases and rules: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html>. External extensions are processes
-//! of their own, one for each file in the code's directory `extensions` (on Lambda `/opt/extensions`, where layers put them); what
-//! registers under any other name is internal, a part of the runtime's process.
+//! Phases and rules: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html>. External extensions
+//! are processes of their own, one for each file in the code's directory `extensions` (on Lambda `/opt/extensions`,
+//! where layers put them). An extension that registers under any other name is internal, that is, part of the runtime's
+//! process.
 
 use std::fs;
 use std::io;
@@ -21,10 +23,10 @@ use super::runtime_api::Delivery;
 use crate::ambient;
 use crate::units::unix_milliseconds;
 
-/// Extensions of a function at most (Lambda quotas).
+/// Most extensions of a function (Lambda quota).
 const MOST: usize = 10;
 
-/// Events that an extension can ask for.
+/// Events that an extension can register for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub(super) enum EventType {
@@ -32,10 +34,10 @@ pub(super) enum EventType {
     Shutdown,
 }
 
-/// Why an environment ends, in the words of the event `SHUTDOWN`.
+/// Why an environment ends, in the terms of the event `SHUTDOWN`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reason {
-    /// Nobody needs it any more.
+    /// It has been idle for too long.
     Spindown,
     Timeout,
     Failure,
@@ -48,47 +50,47 @@ pub(super) enum Stage {
     Exit,
 }
 
-/// What an extension asks for or reports. Each carries the way back for the answer.
+/// A request or report of an extension, with the channel for the response.
 #[derive(Debug)]
 pub(super) enum ExtensionCall {
-    /// Answered with the identifier.
+    /// Responds with the identifier.
     Register {
         name: String,
         events: Vec<EventType>,
-        back: oneshot::Sender<Result<String, Refusal>>,
+        back: oneshot::Sender<Result<String, CallError>>,
     },
-    /// Answered with the next event, which may take long.
+    /// Responds with the next event, which may take long.
     Next {
         id: String,
-        back: oneshot::Sender<Result<Bytes, Refusal>>,
+        back: oneshot::Sender<Result<Bytes, CallError>>,
     },
     Failed {
         id: String,
         stage: Stage,
         error_type: String,
-        back: oneshot::Sender<Result<(), Refusal>>,
+        back: oneshot::Sender<Result<(), CallError>>,
     },
 }
 
-/// Why a call is not accepted.
+/// Why a call is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refusal {
-    /// Registration is over once the runtime has asked for its first event.
+pub(super) enum CallError {
+    /// Registration ends when the runtime requests its first event.
     InitIsOver,
     AlreadyRegistered,
     TooMany,
-    /// An internal extension cannot outlive its runtime: it gets no `SHUTDOWN`.
+    /// An internal extension cannot outlive its runtime, so it gets no `SHUTDOWN`.
     InternalShutdown,
     UnknownIdentifier,
-    /// It asks for an event while it waits for one, or says that it cannot start after it has.
+    /// The extension already waits for an event, or reports an init error after init.
     WrongState,
 }
 
-/// What became of a call.
-pub(super) enum Heard {
+/// The result of a call.
+pub(super) enum Handled {
     Fine,
-    /// The extension gives up, and with it the environment: Lambda's error object.
-    GivesUp(Bytes),
+    /// The extension reported a failure, which ends the environment: Lambda's error object.
+    Failed(Bytes),
 }
 
 #[derive(Default)]
@@ -101,22 +103,23 @@ pub(super) struct Extensions {
 struct Member {
     name: String,
     is_external: bool,
-    /// Once it has registered.
+    /// Set when it has registered.
     id: Option<String>,
     events: Vec<EventType>,
-    /// Asked for an event since it registered.
+    /// Whether it has requested an event since it registered.
     is_ready: bool,
-    /// Waits for an event.
-    next: Option<oneshot::Sender<Result<Bytes, Refusal>>>,
-    /// `SHUTDOWN`, when it was at work as the environment began to end: the answer to its next question.
+    /// Set while it waits for an event.
+    next: Option<oneshot::Sender<Result<Bytes, CallError>>>,
+    /// A pending `SHUTDOWN`, for an extension that was busy when the environment began to end: the response to its next
+    /// request.
     owed: Option<Bytes>,
     has_exited: bool,
 }
 
-/// The files of a code directory that are started as extensions, by name.
+/// The files of a code directory that are started as extensions, sorted by name.
 ///
 /// # Errors
-/// When the directory cannot be read.
+/// If the directory cannot be read.
 pub(super) fn files(task_root: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(task_root.join("extensions")) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -129,7 +132,7 @@ pub(super) fn files(task_root: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 impl Extensions {
-    /// Those that were started as processes; each must register.
+    /// The extensions that were started as processes; each must register.
     pub(super) fn external(processes: Vec<(String, Child)>) -> Self {
         let (sender, exits) = mpsc::unbounded_channel();
         let member = |(name, mut child): (String, Child)| {
@@ -143,78 +146,78 @@ impl Extensions {
         Self { members: processes.into_iter().map(member).collect(), is_init_over: false, exits: Some(exits) }
     }
 
-    /// Hears a call and answers it.
-    pub(super) fn hear(&mut self, call: ExtensionCall) -> Heard {
+    /// Handles a call and responds to it.
+    pub(super) fn handle(&mut self, call: ExtensionCall) -> Handled {
         match call {
             ExtensionCall::Register { name, events, back } => {
                 let _ = back.send(self.register(name, events));
             }
             ExtensionCall::Next { id, back } => match self.by_id(&id) {
                 Ok(member) if member.next.is_some() => {
-                    let _ = back.send(Err(Refusal::WrongState));
+                    let _ = back.send(Err(CallError::WrongState));
                 }
-                Ok(member) => member.ask(back),
-                Err(refusal) => {
-                    let _ = back.send(Err(refusal));
+                Ok(member) => member.request_event(back),
+                Err(error) => {
+                    let _ = back.send(Err(error));
                 }
             },
             ExtensionCall::Failed { id, stage, error_type, back } => {
                 let name = self.by_id(&id).and_then(|member| match (stage, member.is_ready) {
-                    (Stage::Init, true) => Err(Refusal::WrongState),
+                    (Stage::Init, true) => Err(CallError::WrongState),
                     _ => Ok(member.name.clone()),
                 });
-                let _ = back.send(name.as_ref().map(|_| ()).map_err(|refusal| *refusal));
+                let _ = back.send(name.as_ref().map(|_| ()).map_err(|error| *error));
                 if let Ok(name) = name {
-                    let when = if stage == Stage::Init { "cannot start" } else { "ends" };
-                    return Heard::GivesUp(error_object(&error_type, &format!("Error: the extension {name} {when}")));
+                    let when = if stage == Stage::Init { "failed to start" } else { "failed" };
+                    return Handled::Failed(error_object(&error_type, &format!("Error: the extension {name} {when}")));
                 }
             }
         }
-        Heard::Fine
+        Handled::Fine
     }
 
-    fn register(&mut self, name: String, events: Vec<EventType>) -> Result<String, Refusal> {
+    fn register(&mut self, name: String, events: Vec<EventType>) -> Result<String, CallError> {
         if self.is_init_over {
-            return Err(Refusal::InitIsOver);
+            return Err(CallError::InitIsOver);
         }
         let id = ambient::request_id();
         if let Some(member) = self.members.iter_mut().find(|member| member.name == name) {
             if member.id.is_some() {
-                return Err(Refusal::AlreadyRegistered);
+                return Err(CallError::AlreadyRegistered);
             }
             (member.id, member.events) = (Some(id.clone()), events);
             return Ok(id);
         }
         if self.members.len() >= MOST {
-            return Err(Refusal::TooMany);
+            return Err(CallError::TooMany);
         }
         if events.contains(&EventType::Shutdown) {
-            return Err(Refusal::InternalShutdown);
+            return Err(CallError::InternalShutdown);
         }
         self.members.push(Member { id: Some(id.clone()), events, ..Member::new(name, false) });
         Ok(id)
     }
 
-    fn by_id(&mut self, id: &str) -> Result<&mut Member, Refusal> {
-        self.members.iter_mut().find(|member| member.id.as_deref() == Some(id)).ok_or(Refusal::UnknownIdentifier)
+    fn by_id(&mut self, id: &str) -> Result<&mut Member, CallError> {
+        self.members.iter_mut().find(|member| member.id.as_deref() == Some(id)).ok_or(CallError::UnknownIdentifier)
     }
 
-    /// Whether the runtime may be started.
+    /// Whether the runtime can be started.
     pub(super) fn are_registered(&self) -> bool {
         self.members.iter().all(|member| member.id.is_some())
     }
 
-    /// The runtime has asked for its first event: nobody can register any more.
+    /// The runtime has requested its first event; no extension can register anymore.
     pub(super) fn end_registration(&mut self) {
         self.is_init_over = true;
     }
 
-    /// Whether all are done with the phase, and wait for the next event.
+    /// Whether all extensions have finished the phase and wait for the next event.
     pub(super) fn are_done(&self) -> bool {
         self.members.iter().all(|member| member.next.is_some())
     }
 
-    /// Tells those who asked for it that there is an invocation.
+    /// Sends the event `INVOKE` to the extensions that registered for it.
     pub(super) fn invoke(&mut self, delivery: &Delivery) {
         let event = json!({
             "eventType": "INVOKE",
@@ -223,10 +226,10 @@ impl Extensions {
             "invokedFunctionArn": delivery.function_arn,
             "tracing": { "type": "X-Amzn-Trace-Id", "value": delivery.trace_id },
         });
-        self.tell(EventType::Invoke, &event);
+        self.send(EventType::Invoke, &event);
     }
 
-    /// Tells those who asked for it that the environment ends.
+    /// Sends the event `SHUTDOWN` to the extensions that registered for it.
     pub(super) fn shut_down(&mut self, reason: Reason, deadline: SystemTime) {
         let reason = match reason {
             Reason::Spindown => "spindown",
@@ -235,10 +238,10 @@ impl Extensions {
         };
         let event =
             json!({ "eventType": "SHUTDOWN", "shutdownReason": reason, "deadlineMs": unix_milliseconds(deadline) });
-        self.tell(EventType::Shutdown, &event);
+        self.send(EventType::Shutdown, &event);
     }
 
-    fn tell(&mut self, event_type: EventType, event: &Value) {
+    fn send(&mut self, event_type: EventType, event: &Value) {
         for member in self.members.iter_mut().filter(|member| member.events.contains(&event_type)) {
             match member.next.take() {
                 Some(next) => {
@@ -250,7 +253,7 @@ impl Extensions {
         }
     }
 
-    /// Waits for the next process that ends; for ever if there is none.
+    /// Waits for the next process that exits; forever if there is none.
     pub(super) async fn exit(&mut self) -> (String, io::Result<ExitStatus>) {
         let exit = match &mut self.exits {
             Some(exits) => exits.recv().await,
@@ -267,12 +270,12 @@ impl Extensions {
         self.members.is_empty()
     }
 
-    /// Whether any is a process of its own.
+    /// Whether any extension is external.
     pub(super) fn any_external(&self) -> bool {
         self.members.iter().any(|member| member.is_external)
     }
 
-    /// Whether a process is still there that was told of the end.
+    /// Whether a process that was sent `SHUTDOWN` is still running.
     pub(super) fn any_closing(&self) -> bool {
         let is_closing =
             |member: &Member| member.is_external && !member.has_exited && member.events.contains(&EventType::Shutdown);
@@ -286,8 +289,8 @@ impl Member {
         Self { name, is_external, id: None, events, is_ready: false, next: None, owed: None, has_exited: false }
     }
 
-    /// It asks for its next event, and gets it now or later.
-    fn ask(&mut self, back: oneshot::Sender<Result<Bytes, Refusal>>) {
+    /// Handles a request for the next event, which is delivered now or later.
+    fn request_event(&mut self, back: oneshot::Sender<Result<Bytes, CallError>>) {
         self.is_ready = true;
         match self.owed.take() {
             Some(event) => {

@@ -1,4 +1,4 @@
-//! The Lambda Extensions API, version 2020-01-01, as the extensions of one execution environment see it.
+//! The Lambda Extensions API, version 2020-01-01, of one execution environment.
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
@@ -7,26 +7,26 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 
-use super::extensions::{EventType, ExtensionCall, Refusal, Stage};
+use super::extensions::{CallError, EventType, ExtensionCall, Stage};
 use super::runtime_api::{Call, json, problem};
 use super::{Body, HANDLER, VERSION};
 use crate::ambient;
 
-/// Where this API begins.
+/// Path prefix of this API.
 pub(super) const PREFIX: &str = "/2020-01-01/extension/";
 
-/// Longest registration or error report that is read; Lambda does not say its own limit.
+/// Largest registration or error report that is read; Lambda does not document its limit.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// What an extension registers for.
+/// The body of a registration.
 #[derive(Deserialize)]
 struct Registration {
     #[serde(default)]
     events: Vec<EventType>,
 }
 
-/// Answers a request to a resource below [`PREFIX`].
-pub(super) async fn answer(
+/// Handles a request to a resource below [`PREFIX`].
+pub(super) async fn respond(
     request: Request<Incoming>,
     resource: &str,
     function: &str,
@@ -40,11 +40,11 @@ pub(super) async fn answer(
         (_, "register" | "event/next" | "init/error" | "exit/error") => Err(problem(
             StatusCode::METHOD_NOT_ALLOWED,
             "MethodNotAllowed",
-            "the method does not belong to this resource",
+            "the resource does not support this method",
         )),
-        _ => Err(problem(StatusCode::NOT_FOUND, "ResourceNotFound", "there is no such resource")),
+        _ => Err(problem(StatusCode::NOT_FOUND, "ResourceNotFound", "the resource does not exist")),
     };
-    result.unwrap_or_else(|refused| refused)
+    result.unwrap_or_else(|error| error)
 }
 
 type Answered = Result<Response<Body>, Response<Body>>;
@@ -60,7 +60,7 @@ async fn register(request: Request<Incoming>, function: &str, calls: &mpsc::Send
         .any(|feature| feature.trim() == "accountId");
     let body = Limited::new(request.into_body(), MAX_BODY_BYTES).collect().await.map_err(|error| malformed(&error))?;
     let Registration { events } = serde_json::from_slice(&body.to_bytes()).map_err(|error| malformed(&error))?;
-    let id = ask(calls, |back| ExtensionCall::Register { name, events, back }).await?;
+    let id = call(calls, |back| ExtensionCall::Register { name, events, back }).await?;
     let mut about = json!({ "functionName": function, "functionVersion": VERSION, "handler": HANDLER });
     if with_account {
         about["accountId"] = crate::ACCOUNT.into();
@@ -70,7 +70,7 @@ async fn register(request: Request<Incoming>, function: &str, calls: &mpsc::Send
 
 async fn next(headers: &HeaderMap, calls: &mpsc::Sender<Call>) -> Answered {
     let id = header(headers, "lambda-extension-identifier")?;
-    let event = ask(calls, |back| ExtensionCall::Next { id, back }).await?;
+    let event = call(calls, |back| ExtensionCall::Next { id, back }).await?;
     let mut response = Response::new(Body::from(event));
     response.headers_mut().insert("content-type", HeaderValue::from_static("application/json"));
     Ok(with_header(response, "lambda-extension-event-identifier", &ambient::request_id()))
@@ -79,11 +79,11 @@ async fn next(headers: &HeaderMap, calls: &mpsc::Sender<Call>) -> Answered {
 async fn failed(request: Request<Incoming>, stage: Stage, calls: &mpsc::Sender<Call>) -> Answered {
     let id = header(request.headers(), "lambda-extension-identifier")?;
     let error_type = header(request.headers(), "lambda-extension-function-error-type")?;
-    ask(calls, |back| ExtensionCall::Failed { id, stage, error_type, back }).await?;
+    call(calls, |back| ExtensionCall::Failed { id, stage, error_type, back }).await?;
     Ok(json(StatusCode::ACCEPTED, &json!({ "status": "OK" })))
 }
 
-/// A header that a call must have.
+/// A required header.
 fn header(headers: &HeaderMap, name: &str) -> Result<String, Response<Body>> {
     let value = headers.get(name).and_then(|value| value.to_str().ok()).filter(|value| !value.is_empty());
     let missing = || problem(StatusCode::FORBIDDEN, "Extension.MissingHeader", &format!("{name} is missing"));
@@ -94,29 +94,35 @@ fn malformed(error: &dyn std::fmt::Display) -> Response<Body> {
     problem(StatusCode::BAD_REQUEST, "InvalidRequestFormat", &error.to_string())
 }
 
-/// Hands a call to the environment, and waits for its answer.
-async fn ask<T>(
+/// Passes a call to the environment, and waits for the result.
+async fn call<T>(
     calls: &mpsc::Sender<Call>,
-    call: impl FnOnce(oneshot::Sender<Result<T, Refusal>>) -> ExtensionCall,
+    call: impl FnOnce(oneshot::Sender<Result<T, CallError>>) -> ExtensionCall,
 ) -> Result<T, Response<Body>> {
-    let (back, answer) = oneshot::channel();
+    let (back, result) = oneshot::channel();
     let sent = calls.send(Call::Extension(call(back))).await;
-    match if sent.is_ok() { answer.await.ok() } else { None } {
-        Some(answer) => answer.map_err(refused),
+    match if sent.is_ok() { result.await.ok() } else { None } {
+        Some(result) => result.map_err(rejected),
         None => {
-            Err(problem(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", "the environment is being ended"))
+            Err(problem(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", "the environment is shutting down"))
         }
     }
 }
 
-fn refused(refusal: Refusal) -> Response<Body> {
-    let (error_type, message) = match refusal {
-        Refusal::InitIsOver => ("Extension.InvalidExtensionState", "extensions register before the runtime is ready"),
-        Refusal::AlreadyRegistered => ("Extension.AlreadyRegistered", "an extension of this name is registered"),
-        Refusal::TooMany => ("Extension.TooManyExtensions", "there are ten extensions already"),
-        Refusal::InternalShutdown => ("Extension.InvalidEventType", "an internal extension gets no SHUTDOWN"),
-        Refusal::UnknownIdentifier => ("Extension.UnknownExtensionIdentifier", "no extension has this identifier"),
-        Refusal::WrongState => ("Extension.InvalidExtensionState", "the extension's state does not allow this"),
+fn rejected(error: CallError) -> Response<Body> {
+    let (error_type, message) = match error {
+        CallError::InitIsOver => {
+            ("Extension.InvalidExtensionState", "extensions must register before the runtime is ready")
+        }
+        CallError::AlreadyRegistered => {
+            ("Extension.AlreadyRegistered", "an extension of this name is already registered")
+        }
+        CallError::TooMany => ("Extension.TooManyExtensions", "ten extensions are already registered"),
+        CallError::InternalShutdown => {
+            ("Extension.InvalidEventType", "an internal extension cannot register for SHUTDOWN")
+        }
+        CallError::UnknownIdentifier => ("Extension.UnknownExtensionIdentifier", "no extension has this identifier"),
+        CallError::WrongState => ("Extension.InvalidExtensionState", "the extension's state does not allow this call"),
     };
     problem(StatusCode::FORBIDDEN, error_type, message)
 }

@@ -1,4 +1,4 @@
-//! A function: its code, its environments, and which of them takes an invocation.
+//! A function: its code, its execution environments, and the choice of one for each invocation.
 
 use std::fs;
 use std::io;
@@ -10,29 +10,29 @@ use tokio::task::JoinSet;
 
 use super::environment::{Command, Environment};
 use super::report::Report;
-use super::{Invocation, Invoked, MAX_PAYLOAD_BYTES, Outcome, Refusal, Settings, error_object};
+use super::{Invocation, InvokeError, Invoked, MAX_PAYLOAD_BYTES, Outcome, Settings, error_object};
 
-/// Who hears of what environments do.
+/// Receives reports and output of environments.
 pub trait Observer: Send + Sync {
-    /// An invocation ended.
+    /// Called when an invocation has ended.
     fn report(&self, report: &Report);
-    /// A process wrote a line.
+    /// Called for each line that a process prints.
     fn line(&self, function: &str, environment: u64, line: &str);
 }
 
-/// A function on the host. Dropping it ends its environments, with whatever they do.
+/// A function on the host. Dropping it ends its environments, including running invocations.
 pub struct Function {
     settings: Arc<Settings>,
     pool: Arc<Pool>,
     environments: Mutex<JoinSet<()>>,
 }
 
-/// How many environments a function has.
+/// Number of environments of a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Environments {
-    /// With an invocation at work, or starting for one.
+    /// Running an invocation, or starting for one.
     pub busy: usize,
-    /// Waiting, frozen.
+    /// Idle and frozen.
     pub idle: usize,
 }
 
@@ -46,21 +46,21 @@ pub(super) struct Pool {
 struct State {
     bootstrap: Option<PathBuf>,
     version: u64,
-    /// Last in, first out: the rest can expire.
+    /// Used last in, first out, so that the others can expire.
     idle: Vec<(u64, mpsc::Sender<Command>)>,
-    /// Ways to those that are busy.
+    /// Channels to the busy ones.
     busy: Vec<(u64, mpsc::Sender<Command>)>,
     last: u64,
 }
 
-/// Who takes an invocation.
+/// The environment that takes an invocation.
 enum Taker {
     Warm(mpsc::Sender<Command>),
     Cold { number: u64, bootstrap: PathBuf, commands: mpsc::Receiver<Command> },
 }
 
 impl Function {
-    /// A function without code.
+    /// Creates a function without code.
     pub fn new(settings: Settings, observer: Arc<dyn Observer>) -> Self {
         Self {
             settings: Arc::new(settings),
@@ -69,16 +69,17 @@ impl Function {
         }
     }
 
-    /// How it is configured.
+    /// The function's configuration.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// Replaces the code: invocations at work end on the old one, the next ones start on the new one. The code is a binary, or a
-    /// directory with a `bootstrap` and whatever it needs; what its directory `extensions` holds is started beside it.
+    /// Replaces the code: running invocations end on the old code, the next ones start on the new code. The code is a
+    /// binary, or a directory with a `bootstrap` and the files that it needs; the files in its directory `extensions`
+    /// are started as extensions.
     ///
     /// # Errors
-    /// When the code cannot be copied, or a directory has no `bootstrap`.
+    /// If the code cannot be copied, or a directory has no `bootstrap`.
     pub fn deploy(&self, code: &Path) -> io::Result<()> {
         let version = self.pool.state().version + 1;
         let directory = self.settings.directory.join(format!("{}-{version}", self.settings.name));
@@ -93,33 +94,33 @@ impl Function {
         let mut state = self.pool.state();
         state.version = version;
         state.bootstrap = Some(bootstrap);
-        // Nobody can reach the idle ones any more: they end.
+        // The idle ones cannot be reached anymore, so they end.
         state.idle.clear();
         Ok(())
     }
 
-    /// How many environments there are.
+    /// Number of environments.
     pub fn environments(&self) -> Environments {
         let state = self.pool.state();
         Environments { busy: state.busy.len(), idle: state.idle.len() }
     }
 
-    /// Invokes the function and waits for the answer (invocation type `RequestResponse`).
+    /// Invokes the function and waits for the result (invocation type `RequestResponse`).
     ///
     /// # Errors
-    /// When Lambda would refuse to invoke it.
-    pub async fn invoke(&self, invocation: Invocation) -> Result<Invoked, Refusal> {
+    /// If Lambda would reject the invocation.
+    pub async fn invoke(&self, invocation: Invocation) -> Result<Invoked, InvokeError> {
         if invocation.payload.len() > MAX_PAYLOAD_BYTES {
-            return Err(Refusal::TooLarge);
+            return Err(InvokeError::TooLarge);
         }
-        let (reply, answer) = oneshot::channel();
+        let (reply, result) = oneshot::channel();
         let mut command = Command { invocation, reply };
         loop {
             match self.pool.choose(self.settings.concurrency)? {
                 Taker::Warm(environment) => match environment.try_send(command) {
                     Ok(()) => break,
-                    // It has just ended: the next one.
-                    Err(refused) => command = refused.into_inner(),
+                    // The environment has just ended: choose the next one.
+                    Err(unsent) => command = unsent.into_inner(),
                 },
                 Taker::Cold { number, bootstrap, commands } => {
                     let (settings, pool) = (Arc::clone(&self.settings), Arc::clone(&self.pool));
@@ -128,15 +129,18 @@ impl Function {
                 }
             }
         }
-        Ok(answer.await.unwrap_or_else(|_| Invoked {
-            outcome: Outcome::FunctionError(error_object("Sandbox.Failure", "the environment ended without an answer")),
+        Ok(result.await.unwrap_or_else(|_| Invoked {
+            outcome: Outcome::FunctionError(error_object(
+                "Sandbox.Failure",
+                "the environment ended without a response",
+            )),
             init: None,
         }))
     }
 
     fn spawn(&self, environment: impl Future<Output = ()> + Send + 'static) {
         let mut environments = self.environments.lock().unwrap_or_else(PoisonError::into_inner);
-        // Those that have ended are forgotten.
+        // Removes environments that have ended.
         while environments.try_join_next().is_some() {}
         environments.spawn(environment);
     }
@@ -161,15 +165,15 @@ impl Pool {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn choose(&self, concurrency: usize) -> Result<Taker, Refusal> {
+    fn choose(&self, concurrency: usize) -> Result<Taker, InvokeError> {
         let mut state = self.state();
         if let Some((number, environment)) = state.idle.pop() {
             state.busy.push((number, environment.clone()));
             return Ok(Taker::Warm(environment));
         }
-        let bootstrap = state.bootstrap.clone().ok_or(Refusal::NoCode)?;
+        let bootstrap = state.bootstrap.clone().ok_or(InvokeError::NoCode)?;
         if state.busy.len() >= concurrency {
-            return Err(Refusal::Throttled);
+            return Err(InvokeError::Throttled);
         }
         state.last += 1;
         let (number, (sender, commands)) = (state.last, mpsc::channel(1));
@@ -177,7 +181,7 @@ impl Pool {
         Ok(Taker::Cold { number, bootstrap, commands })
     }
 
-    /// An environment has nothing to do; `false` if its code is out of date.
+    /// Marks an environment as idle; `false` if its code is out of date.
     pub fn idle(&self, number: u64, bootstrap: &Path) -> bool {
         let mut state = self.state();
         if state.bootstrap.as_deref() != Some(bootstrap) {
@@ -190,14 +194,14 @@ impl Pool {
         true
     }
 
-    /// Takes an idle environment out of the choice; `false` if it has been chosen already.
+    /// Removes an idle environment from the pool; `false` if it has already been chosen.
     pub fn take_back(&self, number: u64) -> bool {
         let mut state = self.state();
         let place = state.idle.iter().position(|(idle, _)| *idle == number);
         place.map(|place| state.idle.remove(place)).is_some()
     }
 
-    /// An environment has ended.
+    /// Removes an environment that has ended.
     pub fn ended(&self, number: u64) {
         let mut state = self.state();
         state.busy.retain(|(busy, _)| *busy != number);

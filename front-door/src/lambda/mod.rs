@@ -1,5 +1,5 @@
-//! A Lambda host: runs `bootstrap` binaries of the runtime `provided.al2023` in execution environments of their own, over the
-//! Lambda Runtime API, one invocation at a time each. Extensions run beside them over the Extensions API.
+//! A Lambda host: runs `bootstrap` binaries of the runtime `provided.al2023` in execution environments, through the
+//! Lambda Runtime API, one invocation at a time in each. Extensions run beside them through the Extensions API.
 
 mod environment;
 mod extensions;
@@ -20,37 +20,37 @@ pub use function::{Environments, Function, Observer};
 pub use report::{Ending, Report};
 pub(crate) use usage::Meter;
 
-/// Largest event and largest answer of a synchronous invocation: 6 MB and what Lambda allows for its own wrapping
+/// Largest event and largest response of a synchronous invocation: 6 MB plus Lambda's allowance for its own wrapping
 /// ("Exceeded maximum allowed payload size (6291556 bytes)").
 pub const MAX_PAYLOAD_BYTES: usize = 6_291_556;
 
-/// The version of a function that was never published, and the handler that OS-only runtimes are given.
+/// The version of a function that was never published, and the handler that OS-only runtimes get.
 const VERSION: &str = "$LATEST";
 const HANDLER: &str = "bootstrap";
 
-/// How a function is configured, in Lambda's words.
+/// A function's configuration, in Lambda's terms.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Function name.
     pub name: String,
-    /// Environment variables that the configuration sets.
+    /// Configured environment variables.
     pub variables: Vec<(String, String)>,
-    /// Memory size in MB, 128 to 10,240. It decides the price and the share of a CPU; it is enforced where the system
-    /// lets the host make memory control groups.
+    /// Memory size in MB, 128 to 10,240. It determines the price and the share of a CPU. It is enforced where the
+    /// system lets the host create memory control groups.
     pub memory_mb: u32,
-    /// Longest invocation, at most 15 minutes.
+    /// Timeout, at most 15 minutes.
     pub timeout: Duration,
-    /// Execution environments at once (reserved concurrency); beyond them an invocation is throttled.
+    /// Most concurrent execution environments (reserved concurrency); further invocations are throttled.
     pub concurrency: usize,
-    /// How long an environment without work is kept. Lambda does not say how long it does; some minutes were measured.
+    /// How long an idle environment is kept. Lambda does not document its time; measurements show some minutes.
     pub idle_expiry: Duration,
-    /// Whether environments stand still between invocations, as on Lambda.
+    /// Whether environments are frozen between invocations, as on Lambda.
     pub freeze: bool,
-    /// Directory for the code's copies and as the function's `/tmp`-like working place.
+    /// Directory for the copies of the code and for the function's working directory, like `/tmp`.
     pub directory: PathBuf,
 }
 
-/// What an invocation is given.
+/// The input of an invocation.
 #[derive(Debug, Clone)]
 pub struct Invocation {
     /// The event, JSON.
@@ -59,35 +59,36 @@ pub struct Invocation {
     pub trace_id: String,
 }
 
-/// How an invocation ended, for the one who asked.
+/// The result of an invocation, for its caller.
 #[derive(Debug, Clone)]
 pub enum Outcome {
-    /// The function answered.
-    Answer(Bytes),
-    /// The function failed: its error object, JSON with `errorType` and `errorMessage`. Lambda calls it a function error.
+    /// The function's response.
+    Response(Bytes),
+    /// The function failed: its error object, JSON with `errorType` and `errorMessage`. Lambda calls this a function
+    /// error.
     FunctionError(Bytes),
 }
 
-/// Why there was no invocation at all.
+/// Why the function was not invoked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// All environments that are allowed are busy: `TooManyRequestsException`, 429.
+pub enum InvokeError {
+    /// All allowed environments are busy: `TooManyRequestsException`, 429.
     #[error("TooManyRequestsException: all environments are busy")]
     Throttled,
     /// The event is larger than [`MAX_PAYLOAD_BYTES`]: `RequestTooLargeException`, 413.
     #[error("RequestTooLargeException: the event is larger than {MAX_PAYLOAD_BYTES} bytes")]
     TooLarge,
-    /// The host has no code for this function yet, or is stopping.
+    /// The function has no code yet, or the host is stopping.
     #[error("the function has no code")]
     NoCode,
 }
 
-/// An invocation's result with what the caller may tell of it.
+/// The result of an invocation with its details.
 #[derive(Debug, Clone)]
 pub struct Invoked {
-    /// What came back.
+    /// The result.
     pub outcome: Outcome,
-    /// How long the initialisation took that this invocation waited for; `None` on a warm environment.
+    /// Duration of the init phase that this invocation waited for; `None` for a warm environment.
     pub init: Option<Duration>,
 }
 

@@ -1,4 +1,4 @@
-//! What an invocation took, as Lambda's REPORT line says it.
+//! The duration and usage of an invocation, in the format of Lambda's REPORT line.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,40 +8,41 @@ use crate::units::milliseconds;
 /// How an invocation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// With an answer.
+    /// With a response.
     Success,
-    /// With an error of the function, its runtime or its process.
+    /// With an error of the function, its runtime, or its process.
     Error,
-    /// By the function's timeout.
+    /// With a timeout.
     Timeout,
 }
 
-/// One invocation.
+/// The report of one invocation.
 #[derive(Debug, Clone)]
 pub struct Report {
     /// Function name.
     pub function: String,
     /// Number of the environment within the function, from 1.
     pub environment: u64,
-    /// Request id of the invocation.
+    /// Request ID of the invocation.
     pub request_id: String,
-    /// From the event's delivery until the runtime asked for the next one.
+    /// From the event's delivery until the runtime requested the next one.
     pub duration: Duration,
-    /// From the start of the process until the runtime asked for its first event; only on the first invocation.
+    /// From the start of the process until the runtime requested its first event; only for the first invocation.
     pub init: Option<Duration>,
     /// Memory size of the function, MB.
     pub memory_mb: u32,
-    /// Most memory that the environment's process has used so far, bytes; `None` if the system does not tell.
+    /// Most memory that the environment's processes have used so far, in bytes; `None` if the system does not report
+    /// it.
     pub max_memory_bytes: Option<u64>,
-    /// CPU time of this invocation, its initialisation included; `None` if the system does not tell.
+    /// CPU time of this invocation, including the init phase; `None` if the system does not report it.
     pub cpu: Option<Duration>,
-    /// How it ended.
+    /// How the invocation ended.
     pub ending: Ending,
 }
 
 impl Report {
-    /// Milliseconds that Lambda bills: duration and, for a first invocation, initialisation, rounded up together
-    /// (initialisation is billed for every configuration since 2025-08-01, for custom runtimes ever since).
+    /// Milliseconds that Lambda bills: duration plus, for a first invocation, init, rounded up together (init is billed
+    /// for every configuration since 2025-08-01, and always was for custom runtimes).
     pub fn billed_ms(&self) -> u64 {
         let billed = self.duration + self.init.unwrap_or_default();
         u64::try_from(billed.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX).max(1)
@@ -91,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn duration_and_initialisation_are_rounded_up_together() {
+    fn duration_and_init_are_rounded_up_together() {
         assert_eq!(report(0, None).billed_ms(), 1);
         assert_eq!(report(1_000, None).billed_ms(), 1);
         assert_eq!(report(1_001, None).billed_ms(), 2);
@@ -101,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_reads_as_in_cloudwatch() {
+    fn the_line_has_the_format_of_cloudwatch() {
         assert_eq!(
             report(1_230, Some(9_876)).to_string(),
             "REPORT RequestId: id\tDuration: 1.23 ms\tBilled Duration: 12 ms\tMemory Size: 128 MB\t\

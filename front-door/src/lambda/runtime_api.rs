@@ -1,4 +1,4 @@
-//! The server of one execution environment, and the Lambda Runtime API, version 2018-06-01, as its runtime sees it.
+//! The server of one execution environment, with the Lambda Runtime API, version 2018-06-01, for its runtime.
 //! Contract: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
 
 use std::convert::Infallible;
@@ -17,7 +17,7 @@ use super::extensions::ExtensionCall;
 use super::{Body, MAX_PAYLOAD_BYTES, extensions_api};
 use crate::units::unix_milliseconds;
 
-/// An event on its way to the runtime.
+/// An event to be delivered to the runtime.
 #[derive(Debug)]
 pub(super) struct Delivery {
     pub request_id: String,
@@ -27,11 +27,11 @@ pub(super) struct Delivery {
     pub payload: Bytes,
 }
 
-/// What the runtime asks for or reports. Each carries the way back for the answer.
+/// A request or report of the runtime, with the channel for the response.
 #[derive(Debug)]
 pub(super) enum Call {
     Next(oneshot::Sender<Delivery>),
-    /// The answer to an event; `None` if it was larger than Lambda takes.
+    /// The response to an event; `None` if it exceeds Lambda's limit.
     Response(String, Option<Bytes>, oneshot::Sender<Verdict>),
     Error(String, Bytes, oneshot::Sender<Verdict>),
     InitError(Bytes, oneshot::Sender<Verdict>),
@@ -39,8 +39,8 @@ pub(super) enum Call {
 }
 
 impl Call {
-    /// Tells a runtime that its call does not belong here and now; who asks for an event gets none.
-    pub(super) fn refuse(self) {
+    /// Rejects a call that is not allowed in the current state; a request for an event gets none.
+    pub(super) fn reject(self) {
         let (back, verdict) = match self {
             Self::Response(_, _, back) | Self::Error(_, _, back) => (back, Verdict::UnknownRequest),
             Self::InitError(_, back) => (back, Verdict::WrongState),
@@ -50,13 +50,13 @@ impl Call {
     }
 }
 
-/// What the host says to a report.
+/// The host's response to a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     Accepted,
     /// There is no such invocation.
     UnknownRequest,
-    /// Such a report does not belong here and now, such as a second answer.
+    /// The report is not allowed in the current state, such as a second response.
     WrongState,
     TooLarge,
 }
@@ -64,24 +64,25 @@ pub(super) enum Verdict {
 /// Serves one environment until the listener is dropped with its task.
 pub(super) async fn serve(listener: TcpListener, function: String, calls: mpsc::Sender<Call>) {
     while let Ok((stream, _)) = listener.accept().await {
-        // Small answers must not wait for acknowledgements.
+        // Small responses must not wait for acknowledgments.
         let _ = stream.set_nodelay(true);
         let (function, calls) = (function.clone(), calls.clone());
         tokio::spawn(async move {
-            let service = service_fn(|request| async { Ok::<_, Infallible>(answer(request, &function, &calls).await) });
-            // The runtime's side is gone: it ended, or was ended.
+            let service =
+                service_fn(|request| async { Ok::<_, Infallible>(respond(request, &function, &calls).await) });
+            // The runtime has exited, or was terminated.
             let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
     }
 }
 
-async fn answer(request: Request<Incoming>, function: &str, calls: &mpsc::Sender<Call>) -> Response<Body> {
+async fn respond(request: Request<Incoming>, function: &str, calls: &mpsc::Sender<Call>) -> Response<Body> {
     let path = request.uri().path().to_owned();
     if let Some(resource) = path.strip_prefix(extensions_api::PREFIX) {
-        return extensions_api::answer(request, resource, function, calls).await;
+        return extensions_api::respond(request, resource, function, calls).await;
     }
     let Some(path) = path.strip_prefix("/2018-06-01/runtime/") else {
-        return problem(StatusCode::NOT_FOUND, "ResourceNotFound", "there is no such resource");
+        return problem(StatusCode::NOT_FOUND, "ResourceNotFound", "the resource does not exist");
     };
     match (request.method(), path.split('/').collect::<Vec<_>>().as_slice()) {
         (&Method::GET, ["invocation", "next"]) => next(calls).await,
@@ -101,13 +102,13 @@ async fn answer(request: Request<Incoming>, function: &str, calls: &mpsc::Sender
             report(calls, |back| Call::InitError(body, back)).await
         }
         (_, ["invocation", "next"] | ["invocation", _, "response" | "error"] | ["init", "error"]) => {
-            problem(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", "the method does not belong to this resource")
+            problem(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", "the resource does not support this method")
         }
-        _ => problem(StatusCode::NOT_FOUND, "ResourceNotFound", "there is no such resource"),
+        _ => problem(StatusCode::NOT_FOUND, "ResourceNotFound", "the resource does not exist"),
     }
 }
 
-/// The error object that a runtime reports; without a body it is made of the header.
+/// The error object that a runtime reports; without a body it is built from the header.
 async fn error_body(request: Request<Incoming>) -> Bytes {
     let header = request.headers().get("lambda-runtime-function-error-type");
     let error_type = header.and_then(|value| value.to_str().ok()).unwrap_or("Runtime.Unknown").to_owned();
@@ -122,20 +123,21 @@ async fn error_body(request: Request<Incoming>) -> Bytes {
 
 async fn next(calls: &mpsc::Sender<Call>) -> Response<Body> {
     let (back, delivery) = oneshot::channel();
-    let gone = || problem(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", "the environment is being ended");
+    let gone = || problem(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", "the environment is shutting down");
     if calls.send(Call::Next(back)).await.is_err() {
         return gone();
     }
     let Ok(delivery) = delivery.await else { return gone() };
     let deadline = unix_milliseconds(delivery.deadline);
-    let answer = Response::builder()
+    let response = Response::builder()
         .header("content-type", "application/json")
         .header("lambda-runtime-aws-request-id", &delivery.request_id)
         .header("lambda-runtime-deadline-ms", deadline.to_string())
         .header("lambda-runtime-invoked-function-arn", &delivery.function_arn)
         .header("lambda-runtime-trace-id", &delivery.trace_id)
         .body(Body::new(delivery.payload));
-    answer.unwrap_or_else(|error| problem(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", &error.to_string()))
+    response
+        .unwrap_or_else(|error| problem(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", &error.to_string()))
 }
 
 async fn report(calls: &mpsc::Sender<Call>, call: impl FnOnce(oneshot::Sender<Verdict>) -> Call) -> Response<Body> {
@@ -144,9 +146,11 @@ async fn report(calls: &mpsc::Sender<Call>, call: impl FnOnce(oneshot::Sender<Ve
     match if sent.is_ok() { verdict.await.ok() } else { None } {
         Some(Verdict::Accepted) => json(StatusCode::ACCEPTED, &serde_json::json!({ "status": "OK" })),
         Some(Verdict::UnknownRequest) => problem(StatusCode::BAD_REQUEST, "InvalidRequestID", "Invalid request ID"),
-        Some(Verdict::WrongState) | None => {
-            problem(StatusCode::FORBIDDEN, "InvalidStateTransition", "the state of the environment does not allow this")
-        }
+        Some(Verdict::WrongState) | None => problem(
+            StatusCode::FORBIDDEN,
+            "InvalidStateTransition",
+            "the state of the environment does not allow this call",
+        ),
         Some(Verdict::TooLarge) => problem(
             StatusCode::PAYLOAD_TOO_LARGE,
             "RequestEntityTooLarge",

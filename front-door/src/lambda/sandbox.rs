@@ -1,4 +1,4 @@
-//! What an execution environment is made of: the runtime's process, the extensions' processes, and the APIs they speak.
+//! The parts of an execution environment: the runtime's process, the extensions' processes, and their APIs.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -16,34 +16,34 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::environment::Environment;
-use super::extensions::{self, Extensions, Heard, Reason};
+use super::extensions::{self, Extensions, Handled, Reason};
 use super::function::Pool;
 use super::runtime_api::{self, Call};
 use super::usage::{Meter, Usage};
 use super::{HANDLER, VERSION};
 use crate::ambient;
 
-/// How long a phase of shutting down may take: with an external extension, and with internal ones only.
+/// Time limit of the shutdown phase: with an external extension, and with internal ones only.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(2);
 const INTERNAL_SHUTDOWN_LIMIT: Duration = Duration::from_millis(500);
-/// Which part of it the runtime may use, in percent; AWS's own emulator has this figure, the documentation none.
+/// The runtime's share of it, in percent. The value is from AWS's own emulator; it is not documented.
 const RUNTIME_SHARE: u32 = 30;
 
-/// How often a process is tried to be started while its file is busy, and the pause between.
+/// Attempts to start a process while its file is busy, and the pause between them.
 const SPAWN_TRIES: u32 = 100;
 const SPAWN_PAUSE: Duration = Duration::from_millis(10);
 
-/// Why an environment is of no use (any more).
+/// Why an environment cannot be used (anymore).
 pub(super) enum Failure {
-    /// The runtime or an extension said so itself.
+    /// The runtime or an extension reported a failure.
     Reported(Bytes),
     Exited(ExitStatus),
-    /// This extension's process could not be started.
+    /// The process of this extension could not be started.
     NotLaunched(String, io::Error),
-    /// This extension's process ended by itself.
+    /// The process of this extension exited by itself.
     Crashed(String, ExitStatus),
     TimedOut,
-    /// The process could not be started, or not be watched.
+    /// A process could not be started or monitored.
     System(io::Error),
 }
 
@@ -53,16 +53,17 @@ pub(super) struct Sandbox {
     pub extensions: Extensions,
     calls: mpsc::Receiver<Call>,
     pub meter: Meter,
-    /// What the meter read after the last invocation.
+    /// The meter's reading after the last invocation.
     pub usage: Usage,
-    /// Each process leads a group of its own, so that its children stand still with it. The runtime's is the last.
+    /// Each process leads its own process group, so that its children are frozen with it. The runtime's is the last
+    /// one.
     groups: Vec<Pid>,
     address: String,
     api: AbortHandle,
 }
 
 impl Sandbox {
-    /// Starts the APIs and the external extensions; the runtime follows when they have registered.
+    /// Starts the APIs and the external extensions; the runtime is started when they have registered.
     pub(super) async fn start(environment: &Environment) -> Result<Self, Failure> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(Failure::System)?;
         let address = listener.local_addr().map_err(Failure::System)?.to_string();
@@ -110,7 +111,7 @@ impl Sandbox {
         Ok(())
     }
 
-    /// What runtime and extensions have in common.
+    /// Configuration shared by the runtime and the extensions.
     fn configure<'p>(&self, process: &'p mut Process, environment: &Environment) -> &'p mut Process {
         let settings = &environment.settings;
         process
@@ -126,7 +127,7 @@ impl Sandbox {
             .kill_on_drop(true)
     }
 
-    /// Starts a process, counts what it uses, and follows what it writes.
+    /// Starts a process, measures its usage, and forwards its output.
     async fn spawn(&mut self, process: &mut Process, environment: &Environment) -> io::Result<Child> {
         let mut child = spawn(process).await?;
         let Environment { settings, number, pool, .. } = environment;
@@ -140,8 +141,8 @@ impl Sandbox {
         Ok(child)
     }
 
-    /// Waits for the next thing that happens: a call of the runtime, or `None` for one of an extension, which is answered.
-    pub(super) async fn happening(&mut self) -> Result<Option<Call>, Failure> {
+    /// Waits for the next call: one of the runtime, or `None` for one of an extension, which has been handled.
+    pub(super) async fn next_call(&mut self) -> Result<Option<Call>, Failure> {
         let runtime = &mut self.runtime;
         let exit = async move {
             match runtime {
@@ -158,31 +159,32 @@ impl Sandbox {
             }
         };
         match call {
-            Some(Call::Extension(call)) => match self.extensions.hear(call) {
-                Heard::Fine => Ok(None),
-                Heard::GivesUp(error) => Err(Failure::Reported(error)),
+            Some(Call::Extension(call)) => match self.extensions.handle(call) {
+                Handled::Fine => Ok(None),
+                Handled::Failed(error) => Err(Failure::Reported(error)),
             },
             Some(call) => Ok(Some(call)),
-            None => Err(Failure::System(io::Error::other("the Runtime API has ended"))),
+            None => Err(Failure::System(io::Error::other("the Runtime API has stopped"))),
         }
     }
 
-    /// Waits until the runtime's process has ended by itself.
+    /// Waits until the runtime's process has exited by itself.
     pub(super) async fn runtime_exit(&mut self) {
         if let Some(runtime) = &mut self.runtime {
             let _ = runtime.wait().await;
         }
     }
 
-    /// Ends the environment: at once if there are no extensions; else the runtime gets SIGTERM, then the extensions that asked
-    /// for it the event `SHUTDOWN`, and what is left when their time is over is killed.
+    /// Ends the environment: at once if there are no extensions. Otherwise the runtime gets SIGTERM, then the
+    /// extensions that registered for it get the event `SHUTDOWN`, and whatever still runs after the time limit is
+    /// killed.
     pub(super) async fn shut_down(mut self, reason: Reason) {
         if self.extensions.is_empty() {
             return;
         }
         let limit = if self.extensions.any_external() { SHUTDOWN_LIMIT } else { INTERNAL_SHUTDOWN_LIMIT };
         let (begun, wall) = (Instant::now(), ambient::now());
-        // Who is frozen hears nothing.
+        // A frozen process receives nothing, so resume it.
         self.signal(Signal::CONT);
         if let (Some(runtime), Some(group)) = (&mut self.runtime, self.groups.last()) {
             let _ = kill_process_group(*group, Signal::TERM);
@@ -195,20 +197,20 @@ impl Sandbox {
             while self.extensions.any_closing() {
                 tokio::select! {
                     _ = self.extensions.exit() => {}
-                    // It may still ask for an event, or say how it ends.
+                    // The runtime may still request an event, or report its exit.
                     Some(call) = self.calls.recv() => {
                         if let Call::Extension(call) = call {
-                            self.extensions.hear(call);
+                            self.extensions.handle(call);
                         }
                     }
                 }
             }
         };
-        // Who is too slow is killed with the rest.
+        // Processes that take too long are killed with the rest.
         let _ = timeout_at(begun + limit, closing).await;
     }
 
-    /// Signals the processes and their children; they may have ended.
+    /// Sends a signal to the processes and their children; they may have exited.
     pub(super) fn signal(&self, signal: Signal) {
         for group in &self.groups {
             let _ = kill_process_group(*group, signal);
@@ -223,8 +225,8 @@ impl Drop for Sandbox {
     }
 }
 
-/// Starts a process from a file that has just been written. Another thread that started a process meanwhile may have lent it the
-/// file, open for writing, for a moment.
+/// Starts a process from a file that has just been written. Another thread that is starting a process may have
+/// inherited the file, open for writing, for a moment.
 async fn spawn(process: &mut Process) -> io::Result<Child> {
     for _ in 0..SPAWN_TRIES {
         match process.spawn() {
@@ -235,8 +237,8 @@ async fn spawn(process: &mut Process) -> io::Result<Child> {
     process.spawn()
 }
 
-/// What Lambda sets for every process, as far as it does not depend on the function. The credentials are none: everything that
-/// functions call on a laptop takes any.
+/// Variables that Lambda sets for every process and that do not depend on the function. The credentials are
+/// placeholders: the local services accept any.
 const VARIABLES: [(&str, &str); 9] = [
     ("AWS_ACCESS_KEY_ID", "front-door"),
     ("AWS_DEFAULT_REGION", crate::REGION),
@@ -249,11 +251,11 @@ const VARIABLES: [(&str, &str); 9] = [
     ("TZ", ":UTC"),
 ];
 
-/// What only the runtime of an OS-only function gets.
+/// Variables that only the runtime of an OS-only function gets.
 const RUNTIME_VARIABLES: [(&str, &str); 3] =
     [("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR"), ("LAMBDA_RUNTIME_DIR", "/var/runtime"), ("_HANDLER", HANDLER)];
 
-/// Hands what a process writes to the observer, line by line.
+/// Forwards the output of a process to the observer, line by line.
 struct Lines {
     pool: Arc<Pool>,
     function: String,

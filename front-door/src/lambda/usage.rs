@@ -1,4 +1,4 @@
-//! What an execution environment has used: from a control group of its own where one can be made (cgroup v2), else from
+//! The usage of an execution environment: from its own control group (cgroup v2) if one can be created, otherwise from
 //! `/proc`.
 
 use std::fs;
@@ -7,11 +7,11 @@ use std::sync::LazyLock;
 use std::thread;
 use std::time::Duration;
 
-/// How often the removal of a control group is tried, and the pause between: a killed process takes a moment to end.
+/// Attempts to remove a control group, and the pause between them: a killed process takes a moment to exit.
 const REMOVALS: u32 = 200;
 const REMOVAL_PAUSE: Duration = Duration::from_millis(10);
 
-/// Counts for the processes of an environment and their children.
+/// Measures the processes of an environment and their children.
 #[derive(Debug)]
 pub struct Meter {
     pids: Vec<u32>,
@@ -19,39 +19,39 @@ pub struct Meter {
     group: Option<PathBuf>,
 }
 
-/// What a [`Meter`] read.
+/// A reading of a [`Meter`].
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Usage {
     /// CPU time so far.
     pub cpu: Option<Duration>,
-    /// Most memory so far, bytes.
+    /// Most memory used so far, in bytes.
     pub max_memory_bytes: Option<u64>,
 }
 
 impl Meter {
-    /// A meter that has nothing to count yet.
+    /// Creates a meter without processes.
     pub fn start(memory_mb: u32) -> Self {
         Self { pids: Vec::new(), memory_mb, group: None }
     }
 
-    /// Counts a process from now on: the first one in a control group of its own if the system allows it, others with it.
+    /// Adds a process: the first one gets its own control group if the system allows it, others join it.
     pub fn add(&mut self, pid: u32) {
         if self.pids.is_empty() {
             self.group = group_of(pid, self.memory_mb);
         } else if let Some(group) = &self.group {
-            // Refused only if the process has ended already: there is nothing to count.
+            // Fails only if the process has already exited, and then there is nothing to count.
             let _ = fs::write(group.join("cgroup.procs"), pid.to_string());
         }
         self.pids.push(pid);
     }
 
-    /// Counts a process where it is.
+    /// Measures a process without moving it to a control group.
     pub fn watch(pid: u32) -> Self {
         Self { pids: vec![pid], memory_mb: 0, group: None }
     }
 
-    /// Reads the counters. After a process has ended there is nothing left of it in `/proc`. Without a control group, pages that
-    /// processes share count for each of them.
+    /// Reads the counters. After a process has exited, `/proc` has no data for it. Without a control group, shared
+    /// pages count for each process.
     pub fn read(&self) -> Usage {
         let group = self.group.as_deref();
         let pids = || self.pids.iter().copied();
@@ -83,7 +83,7 @@ impl Drop for Meter {
     }
 }
 
-/// Where cgroup v2 is mounted.
+/// The mount point of cgroup v2.
 static MOUNT: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
     let mounts = fs::read_to_string("/proc/self/mounts").ok()?;
     mounts.lines().find_map(|line| {
@@ -93,7 +93,7 @@ static MOUNT: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
     })
 });
 
-/// Makes the group `front-door-<pid>` below the mount point of cgroup v2 and moves the process into it.
+/// Creates the group `front-door-<pid>` below the mount point of cgroup v2 and moves the process into it.
 fn group_of(pid: u32, memory_mb: u32) -> Option<PathBuf> {
     let group = MOUNT.as_ref()?.join(format!("front-door-{pid}"));
     fs::create_dir(&group).ok()?;
@@ -101,7 +101,7 @@ fn group_of(pid: u32, memory_mb: u32) -> Option<PathBuf> {
         let _ = fs::remove_dir(&group);
         return None;
     }
-    // Only where the memory controller is enabled; elsewhere the limit is not enforced.
+    // Only if the memory controller is enabled; otherwise the limit is not enforced.
     let limit = u64::from(memory_mb) * 1024 * 1024;
     if group.join("memory.max").exists() {
         let _ = fs::write(group.join("memory.max"), limit.to_string());
@@ -119,7 +119,7 @@ fn memory_of_group(group: &Path) -> Option<u64> {
     fs::read_to_string(group.join("memory.peak")).ok()?.trim().parse().ok()
 }
 
-/// Sum over the threads that live: runtimes keep theirs, so little is missed.
+/// Sum over the running threads. Runtimes keep their threads, so little is missed.
 fn cpu_of_process(pid: u32) -> Option<Duration> {
     let mut nanoseconds = 0;
     for task in fs::read_dir(format!("/proc/{pid}/task")).ok()? {

@@ -1,4 +1,5 @@
-//! The live page `/_front-door`: both runtimes side by side, drawn from what passes through. Only the laptop has it.
+//! The live page `/_front-door`: both runtimes side by side, computed from the requests that pass through. It exists
+//! only on the laptop.
 
 mod prices;
 mod window;
@@ -24,36 +25,36 @@ use crate::lambda::{Ending, Environments, Function, Meter, Observer, Report};
 use crate::server::{self, Body};
 use window::Window;
 
-/// Where the page is.
+/// Path of the page.
 pub const PATH: &str = "/_front-door";
-/// Whether a path is the live page's or below it.
+/// Whether a path is the live page or below it.
 pub(crate) fn owns(path: &str) -> bool {
     path.strip_prefix(PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// How often the page gets news.
+/// Update interval of the page.
 const TICK: Duration = Duration::from_secs(1);
-/// Lines kept, to be shown when an invocation fails.
+/// Output lines kept, to be printed when an invocation fails.
 const LINES: usize = 50;
-/// Largest change of weights.
+/// Largest body of a weight change.
 const MAX_CHANGE_BYTES: usize = 1024;
 
 /// One request that passed through the load balancer.
 #[derive(Debug, Clone, Copy)]
 pub struct Sample {
-    /// What served it.
+    /// The runtime that served it.
     pub runtime: Runtime,
-    /// Which rule.
+    /// The area of its rule.
     pub area: Area,
-    /// Status of the answer.
+    /// Status of the response.
     pub status: u16,
-    /// From the request's header to the response's.
+    /// From the request's header to the response's header.
     pub elapsed: Duration,
-    /// The initialisation that it waited for.
+    /// The init phase that it waited for.
     pub init: Option<Duration>,
 }
 
-/// What the page knows.
+/// The state behind the page.
 pub struct Live {
     begun: Instant,
     store: String,
@@ -69,11 +70,11 @@ struct State {
     functions: BTreeMap<Area, Arc<Function>>,
     memory: BTreeMap<String, u64>,
     tasks: BTreeMap<String, Task>,
-    /// What functions wrote last: function, environment, line.
+    /// Last lines printed by functions: function, environment, line.
     lines: VecDeque<(String, u64, String)>,
 }
 
-/// What happened on one runtime.
+/// Counters of one runtime.
 #[derive(Default)]
 struct Counts {
     requests: u64,
@@ -94,7 +95,7 @@ struct Task {
 }
 
 impl Live {
-    /// Nothing has passed yet.
+    /// Creates the state without any requests.
     pub fn new(store: String, weights: Arc<Weights>, print_lines: bool) -> Self {
         Self { begun: Instant::now(), store, weights, print_lines, state: Mutex::default() }
     }
@@ -103,28 +104,28 @@ impl Live {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The functions whose environments are shown.
+    /// Sets the functions whose environments are shown.
     pub fn watch_functions(&self, functions: BTreeMap<Area, Arc<Function>>) {
         self.state().functions = functions;
     }
 
-    /// A task has started in the place of one with the same name.
+    /// Adds a task, or replaces the one of the same name.
     pub fn watch_task(&self, name: &str, pid: u32) {
         let task = Task { meter: Meter::watch(pid), healthy: true, cpu: None, cpu_percent: None };
         self.state().tasks.insert(name.to_owned(), task);
     }
 
-    /// What a health check found.
+    /// Records the result of a health check.
     pub fn set_health(&self, task: &str, healthy: bool) {
         if let Some(task) = self.state().tasks.get_mut(task) {
             if task.healthy != healthy {
-                eprintln!("front-door: the task is {}", if healthy { "healthy" } else { "unhealthy" });
+                eprintln!("front-door: the task is now {}", if healthy { "healthy" } else { "unhealthy" });
             }
             task.healthy = healthy;
         }
     }
 
-    /// A request passed.
+    /// Records a request.
     pub fn sample(&self, sample: &Sample) {
         let mut state = self.state();
         *state.areas.entry((sample.area, sample.runtime)).or_default() += 1;
@@ -135,23 +136,29 @@ impl Live {
         counts.window.add(Instant::now(), sample);
     }
 
-    /// Answers a request below [`PATH`].
+    /// Handles a request below [`PATH`].
     pub(crate) async fn serve(self: &Arc<Self>, request: Request<Incoming>) -> Response<Body> {
         let path = request.uri().path().strip_prefix(PATH).unwrap_or_default().to_owned();
         match (request.method(), path.as_str()) {
-            (&Method::GET, "") => server::answer(StatusCode::OK, "text/html; charset=utf-8", include_str!("page.html")),
-            (&Method::GET, "/state") => server::answer(StatusCode::OK, "application/json", self.snapshot().to_string()),
+            (&Method::GET, "") => {
+                server::response(StatusCode::OK, "text/html; charset=utf-8", include_str!("page.html"))
+            }
+            (&Method::GET, "/state") => {
+                server::response(StatusCode::OK, "application/json", self.snapshot().to_string())
+            }
             (&Method::GET, "/events") => self.events(),
             (&Method::POST, "/weights") => self.change(request).await,
-            (_, "" | "/state" | "/events" | "/weights") => problem(StatusCode::METHOD_NOT_ALLOWED, "not this method"),
+            (_, "" | "/state" | "/events" | "/weights") => {
+                problem(StatusCode::METHOD_NOT_ALLOWED, "the resource does not support this method")
+            }
             _ => problem(
                 StatusCode::NOT_FOUND,
-                "the front door has /_front-door, and /state, /events, /weights below it",
+                "the front door serves /_front-door and, below it, /state, /events, and /weights",
             ),
         }
     }
 
-    /// Server-sent events: a snapshot a second.
+    /// Server-sent events: one snapshot per second.
     fn events(self: &Arc<Self>) -> Response<Body> {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -170,26 +177,26 @@ impl Live {
         response
     }
 
-    /// Changes weights: `{"area": "cart", "fargate": 90, "lambda": 10}`, without `area` all of them.
+    /// Changes weights: `{"area": "cart", "fargate": 90, "lambda": 10}`; without `area`, of all areas.
     async fn change(&self, request: Request<Incoming>) -> Response<Body> {
         if !is_own_page(request.headers()) {
-            return problem(StatusCode::FORBIDDEN, "only this page and programs change weights, other sites do not");
+            return problem(StatusCode::FORBIDDEN, "cross-site request rejected");
         }
         let Ok(body) = Limited::new(request.into_body(), MAX_CHANGE_BYTES).collect().await else {
-            return problem(StatusCode::PAYLOAD_TOO_LARGE, "that is more than weights");
+            return problem(StatusCode::PAYLOAD_TOO_LARGE, "the request body is too large");
         };
         let change: Change = match serde_json::from_slice(&body.to_bytes()) {
             Ok(change) => change,
             Err(error) => return problem(StatusCode::BAD_REQUEST, &error.to_string()),
         };
         let area = match change.area.as_deref().map(|name| Area::ALL.into_iter().find(|area| area.name() == name)) {
-            Some(None) => return problem(StatusCode::UNPROCESSABLE_ENTITY, "there is no such area"),
+            Some(None) => return problem(StatusCode::UNPROCESSABLE_ENTITY, "the area does not exist"),
             Some(area) => area,
             None => None,
         };
         let [fargate, lambda] = [change.fargate, change.lambda].map(|weight| u16::try_from(weight).unwrap_or(u16::MAX));
         match self.weights.set(area, Pair { fargate, lambda }) {
-            Ok(()) => server::answer(StatusCode::OK, "application/json", self.snapshot().to_string()),
+            Ok(()) => server::response(StatusCode::OK, "application/json", self.snapshot().to_string()),
             Err(error) => problem(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string()),
         }
     }
@@ -223,7 +230,7 @@ impl Live {
                     "cold_starts": counts.cold_starts,
                     "billed_ms": counts.billed_ms,
                     "cost_usd": total,
-                    // Nothing served: there is no cost per request, but there may be a cost.
+                    // Without requests there is no cost per request, but there may be a total cost.
                     "cost_usd_per_1000_requests": (requests > 0).then(|| last_minute / f64::from(requests) * 1000.0),
                     "last_minute": window,
                 });
@@ -289,7 +296,7 @@ impl Task {
                 let busy = cpu.saturating_sub(before).as_secs_f64();
                 self.cpu_percent = Some(busy / now.duration_since(then).as_secs_f64() * 100.0);
             }
-            // Several pages may look: a new reading only after most of a second.
+            // Several pages may be open; a new reading is taken only after most of a second.
             if self.cpu.is_none_or(|(then, _)| now.duration_since(then) > TICK / 2) {
                 self.cpu = Some((now, cpu));
             }
@@ -318,10 +325,10 @@ impl Observer for Live {
             counts.window.add_cost(Instant::now(), cost);
         }
         if !self.print_lines && report.ending != Ending::Success {
-            let said = |(function, environment, _): &&(String, u64, String)| {
+            let of_environment = |(function, environment, _): &&(String, u64, String)| {
                 (function, *environment) == (&report.function, report.environment)
             };
-            for (function, environment, line) in self.state().lines.iter().filter(said) {
+            for (function, environment, line) in self.state().lines.iter().filter(of_environment) {
                 println!("[{function} {environment}] {line}");
             }
         }
@@ -343,7 +350,7 @@ impl Observer for Live {
     }
 }
 
-/// Browsers say where a request comes from; programs say nothing.
+/// Browsers send the origin of a request; other programs do not.
 fn is_own_page(headers: &HeaderMap) -> bool {
     let site = headers.get("sec-fetch-site").and_then(|value| value.to_str().ok());
     let origin = headers.get(header::ORIGIN).and_then(|value| value.to_str().ok());
@@ -353,5 +360,5 @@ fn is_own_page(headers: &HeaderMap) -> bool {
 
 fn problem(status: StatusCode, detail: &str) -> Response<Body> {
     let body = json!({ "title": status.canonical_reason(), "status": status.as_u16(), "detail": detail });
-    server::answer(status, "application/problem+json", body.to_string())
+    server::response(status, "application/problem+json", body.to_string())
 }

@@ -9,11 +9,11 @@ use tokio::time::Instant;
 use super::Sample;
 use crate::units::milliseconds;
 
-/// What "now" means on the page.
+/// Length of the window.
 const LENGTH: Duration = Duration::from_mins(1);
-/// Requests kept; under more load the window is shorter.
+/// Most requests kept; under higher load the window is shorter.
 const MAX_SAMPLES: usize = 50_000;
-/// Upper ends of the latency classes, milliseconds; one more class has none.
+/// Upper bounds of the latency classes in milliseconds; one more class is unbounded.
 const CLASSES_MS: [f64; 14] = [0.5, 1.0, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0, 25.0, 50.0, 100.0, 250.0, 1000.0, 5000.0];
 
 #[derive(Default)]
@@ -22,23 +22,23 @@ pub(super) struct Window {
     costs: VecDeque<(Instant, f64)>,
 }
 
-/// The last minute in figures.
+/// Statistics of the last minute.
 #[derive(Serialize)]
 pub(super) struct Summary {
-    /// How long the window is in fact.
+    /// Actual length of the window.
     pub seconds: f64,
     pub requests: u32,
     #[serde(skip)]
     pub cost_usd: f64,
-    /// Requests in each second, the oldest first.
+    /// Requests in each second, oldest first.
     per_second: Vec<u32>,
     p50_ms: Option<f64>,
     p95_ms: Option<f64>,
     p99_ms: Option<f64>,
-    /// Median initialisation of cold starts.
+    /// Median init time of cold starts.
     init_p50_ms: Option<f64>,
     classes_ms: [f64; CLASSES_MS.len()],
-    /// Requests in each class of latency.
+    /// Requests in each latency class.
     histogram: [u32; CLASSES_MS.len() + 1],
 }
 
@@ -58,11 +58,11 @@ impl Window {
     }
 
     pub fn summary(&mut self, now: Instant) -> Summary {
-        let is_over = |then: Instant| now.duration_since(then) > LENGTH;
-        while self.samples.front().is_some_and(|(then, ..)| is_over(*then)) {
+        let is_expired = |then: Instant| now.duration_since(then) > LENGTH;
+        while self.samples.front().is_some_and(|(then, ..)| is_expired(*then)) {
             self.samples.pop_front();
         }
-        while self.costs.front().is_some_and(|(then, _)| is_over(*then)) {
+        while self.costs.front().is_some_and(|(then, _)| is_expired(*then)) {
             self.costs.pop_front();
         }
         let full = self.samples.len() == MAX_SAMPLES;
@@ -97,7 +97,7 @@ impl Window {
     }
 }
 
-/// The smallest value that so many percent of all do not exceed (nearest rank).
+/// The smallest value that is not exceeded by this percentage of all values (nearest rank).
 fn percentile(sorted: &[f64], percent: usize) -> Option<f64> {
     let rank = (sorted.len() * percent).div_ceil(100).max(1);
     sorted.get(rank - 1).copied()
@@ -111,14 +111,14 @@ mod tests {
     use crate::Runtime;
 
     #[test]
-    fn percentiles_are_values_that_were_seen() {
+    fn percentiles_are_observed_values() {
         let values: Vec<_> = (1..=200).map(f64::from).collect();
         assert_eq!([50, 95, 99].map(|percent| percentile(&values, percent)), [Some(100.0), Some(190.0), Some(198.0)]);
         assert_eq!((percentile(&[], 50), percentile(&[7.0], 99)), (None, Some(7.0)));
     }
 
     #[test]
-    fn what_is_older_than_a_minute_is_forgotten() {
+    fn values_older_than_a_minute_are_dropped() {
         let begun = Instant::now();
         let mut window = Window::default();
         for (second, ms) in [(0, 1), (30, 2), (61, 400)] {

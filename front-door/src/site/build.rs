@@ -1,4 +1,4 @@
-//! The shop's binaries: where they are, how they are made, and when their sources have changed.
+//! The shop's binaries: where they are, how they are built, and when their sources have changed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,12 +10,12 @@ use tokio::process::Command;
 
 use super::root;
 
-/// How the binaries are compiled.
+/// The build profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
     /// Fast to compile.
     Dev,
-    /// Fast to run, as deployed; links for minutes.
+    /// Fast to run, as deployed; linking takes minutes.
     Release,
     /// Nearly as fast as a release, without linking whole programs at once.
     Measure,
@@ -35,15 +35,15 @@ impl Profile {
     }
 }
 
-/// A directory with the binary `shopease` and one of each function.
+/// A directory with the binary `shopease` and one binary per function.
 #[derive(Debug, Clone)]
 pub struct Binaries(PathBuf);
 
 impl Binaries {
-    /// Binaries that are there.
+    /// Uses existing binaries.
     ///
     /// # Errors
-    /// When one is missing.
+    /// If one is missing.
     pub fn at(directory: impl Into<PathBuf>) -> anyhow::Result<Self> {
         let binaries = Self(directory.into());
         let names = shopease_shared::http::routes::Area::ALL.map(shopease_shared::http::routes::Area::name);
@@ -59,9 +59,9 @@ impl Binaries {
     /// Compiles what has changed.
     ///
     /// # Errors
-    /// When it does not compile.
+    /// If it does not compile.
     pub async fn build(profile: Profile) -> anyhow::Result<Self> {
-        // What cargo was called with, and what it says of itself, go to the terminal.
+        // Cargo's output goes to the terminal.
         let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
             .current_dir(root())
             .args(["build", "--package", "shopease-ecs-adapter", "--package", "shopease-functions", "--bins"])
@@ -70,7 +70,7 @@ impl Binaries {
             .kill_on_drop(true)
             .status()
             .await
-            .context("cargo does not start")?;
+            .context("cannot start cargo")?;
         if !status.success() {
             bail!("the shop does not compile");
         }
@@ -89,7 +89,7 @@ impl Binaries {
     }
 }
 
-/// The files that the shop is compiled from.
+/// The source files of the shop.
 #[derive(Debug, Default, PartialEq, Eq, Clone, Copy)]
 pub struct Sources {
     files: usize,
@@ -97,8 +97,8 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Looks at the time of every file.
-    pub fn look() -> Self {
+    /// Reads the modification time of every file.
+    pub fn scan() -> Self {
         let mut sources = Self::default();
         for name in [
             "process",
@@ -119,7 +119,7 @@ impl Sources {
     }
 
     fn add(&mut self, path: &Path) {
-        // A file that is gone between two looks is a change that the next look sees.
+        // A file that disappears during a scan is a change that the next scan detects.
         let Ok(metadata) = fs::metadata(path) else { return };
         if metadata.is_dir() {
             let entries = fs::read_dir(path).into_iter().flatten().flatten();

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 /// Longest wait for a server to become ready: a debug build that loads the demo catalog takes seconds.
 const READY: Duration = Duration::from_mins(1);
-/// Longest wait for one to end by itself (ECS: `stopTimeout`, 30 s).
+/// Longest wait for a server to exit by itself (ECS: `stopTimeout`, 30 s).
 const STOP: Duration = Duration::from_secs(30);
 
 pub(super) struct Process {
@@ -26,7 +26,7 @@ pub(super) struct Process {
     child: Child,
 }
 
-/// A port that nobody uses at this moment, and that this process has given to no other server.
+/// Returns a port that is currently free, and that this process has not assigned to another server.
 pub(super) fn free_port() -> io::Result<u16> {
     static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
     let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -39,7 +39,7 @@ pub(super) fn free_port() -> io::Result<u16> {
 }
 
 impl Process {
-    /// Starts a server on a free port, which it is told by a variable.
+    /// Starts a server on a free port, which it gets in a variable.
     pub fn start(
         name: &str,
         binary: &Path,
@@ -53,7 +53,7 @@ impl Process {
         Self::start_at(name, binary, arguments, &variables, port)
     }
 
-    /// Starts a server that knows its port.
+    /// Starts a server whose port is in its arguments.
     pub fn start_at(
         name: &str,
         binary: &Path,
@@ -67,11 +67,11 @@ impl Process {
             .envs(variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            // Not in the terminal's group: on Ctrl-C the front door stops it, in order.
+            // In its own process group: on Ctrl-C the front door stops the servers, in order.
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
-            .with_context(|| format!("{} does not start", binary.display()))?;
+            .with_context(|| format!("cannot start {}", binary.display()))?;
         Ok(Self { name: name.to_owned(), address: (Ipv4Addr::LOCALHOST, port).into(), child })
     }
 
@@ -79,38 +79,38 @@ impl Process {
         self.child.id().unwrap_or_default()
     }
 
-    /// Waits until a path answers 200.
+    /// Waits until a path returns 200.
     pub async fn ready(&mut self, path: &str) -> anyhow::Result<()> {
         let begun = Instant::now();
         while begun.elapsed() < READY {
             if let Some(status) = self.child.try_wait()? {
-                bail!("{} ended with {status} instead of serving", self.name);
+                bail!("{} exited with {status} before it was ready", self.name);
             }
-            if let Ok(Ok(true)) = timeout(Duration::from_secs(5), answers(self.address, path)).await {
+            if let Ok(Ok(true)) = timeout(Duration::from_secs(5), is_ready(self.address, path)).await {
                 return Ok(());
             }
             sleep(Duration::from_millis(20)).await;
         }
-        bail!("{} is not ready after {} s", self.name, READY.as_secs())
+        bail!("{} was not ready after {} s", self.name, READY.as_secs())
     }
 
-    /// Asks it to end, waits until it has, and insists if it takes too long.
+    /// Asks the process to terminate, waits until it has, and kills it if it takes too long.
     pub async fn stop(&mut self) {
         if let Some(pid) = self.child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw) {
-            // It may have ended already.
+            // It may already have exited.
             let _ = kill_process(pid, Signal::TERM);
         }
         if timeout(STOP, self.child.wait()).await.is_err() {
-            eprintln!("front-door: {} did not end in {} s and is killed", self.name, STOP.as_secs());
+            eprintln!("front-door: {} did not exit within {} s and was killed", self.name, STOP.as_secs());
             let _ = self.child.kill().await;
         }
     }
 }
 
-async fn answers(address: SocketAddr, path: &str) -> io::Result<bool> {
+async fn is_ready(address: SocketAddr, path: &str) -> io::Result<bool> {
     let mut socket = TcpStream::connect(address).await?;
     socket.write_all(format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").as_bytes()).await?;
-    let mut answer = Vec::new();
-    socket.take(4096).read_to_end(&mut answer).await?;
-    Ok(answer.starts_with(b"HTTP/1.0 200") || answer.starts_with(b"HTTP/1.1 200"))
+    let mut response = Vec::new();
+    socket.take(4096).read_to_end(&mut response).await?;
+    Ok(response.starts_with(b"HTTP/1.0 200") || response.starts_with(b"HTTP/1.1 200"))
 }

@@ -39,8 +39,8 @@ async fn an_event_has_raw_and_decoded_parts_and_joined_headers() {
     for (address, account) in [(door.http_api, "123456789012"), (door.function_url, "anonymous")] {
         let reply = get(address, target, &headers).await;
         assert_eq!((reply.status, reply.path()), (200, "lambda"));
-        let told = reply.json();
-        let event = &told["event"];
+        let seen = reply.json();
+        let event = &seen["event"];
         assert_eq!(event["version"], "2.0");
         assert_eq!(event["rawPath"], "/products/v%C3%A4xel");
         assert_eq!(event["rawQueryString"], "tag=a%20b&tag=c+d&flag");
@@ -50,7 +50,7 @@ async fn an_event_has_raw_and_decoded_parts_and_joined_headers() {
         assert_eq!(event["headers"]["x-forwarded-for"], "203.0.113.7, 127.0.0.1");
         assert_eq!(event["headers"]["x-forwarded-port"], address.port().to_string());
         assert!(event["headers"]["cookie"].is_null() && event["headers"]["keep-alive"].is_null(), "{event}");
-        assert_eq!(event["headers"]["x-amzn-trace-id"], told["context"]["trace_id"]);
+        assert_eq!(event["headers"]["x-amzn-trace-id"], seen["context"]["trace_id"]);
         let context = &event["requestContext"];
         assert_eq!((&context["accountId"], &context["http"]["method"]), (&json!(account), &json!("GET")));
         assert_eq!((&context["http"]["sourceIp"], &context["stage"]), (&json!("127.0.0.1"), &json!("$default")));
@@ -65,9 +65,9 @@ async fn a_body_is_text_or_base64() {
         assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!("{}"), &json!(false)));
         let event = post(address, "image/png", b"\x89PNG").await.json()["event"].clone();
         assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!("iVBORw=="), &json!(true)));
-        let encoded = json!({ "answer": { "statusCode": 200, "body": "aGk=", "isBase64Encoded": true } });
+        let encoded = json!({ "response": { "statusCode": 200, "body": "aGk=", "isBase64Encoded": true } });
         assert_eq!(ask(address, &encoded).await.text(), "hi");
-        let compressed = json!({ "answer": {
+        let compressed = json!({ "response": {
             "statusCode": 200,
             "headers": { "content-encoding": "gzip" },
             "body": "H4sIAAD/",
@@ -79,9 +79,9 @@ async fn a_body_is_text_or_base64() {
 }
 
 #[tokio::test]
-async fn every_cookie_of_an_answer_survives() {
+async fn every_cookie_of_a_response_is_kept() {
     let door = Door::start(Options::default()).await;
-    let order = json!({ "answer": {
+    let order = json!({ "response": {
         "statusCode": 303,
         "headers": { "location": "/cart", "x-number": 7 },
         "cookies": ["a=1; Path=/", "b=2"],
@@ -94,11 +94,11 @@ async fn every_cookie_of_an_answer_survives() {
 }
 
 #[tokio::test]
-async fn an_answer_without_a_status_is_a_body() {
+async fn a_result_without_a_status_is_a_body() {
     let door = Door::start(Options::default()).await;
     for address in [door.http_api, door.function_url] {
-        for (answer, body) in [(json!({ "tea": ["green"] }), "{\"tea\":[\"green\"]}"), (json!("Tea!"), "Tea!")] {
-            let reply = ask(address, &json!({ "answer": answer })).await;
+        for (result, body) in [(json!({ "tea": ["green"] }), "{\"tea\":[\"green\"]}"), (json!("Tea!"), "Tea!")] {
+            let reply = ask(address, &json!({ "response": result })).await;
             assert_eq!((reply.status, reply.text().as_str()), (200, body));
             assert_eq!(reply.header("content-type"), "application/json");
         }
@@ -111,8 +111,8 @@ async fn failures_have_the_status_of_the_service() {
     for order in [
         json!({ "fail": "out of tea" }),
         json!({ "exit": 1 }),
-        json!({ "answer": { "statusCode": "200" } }),
-        json!({ "answer": { "statusCode": 200, "body": "%", "isBase64Encoded": true } }),
+        json!({ "response": { "statusCode": "200" } }),
+        json!({ "response": { "statusCode": 200, "body": "%", "isBase64Encoded": true } }),
     ] {
         assert_eq!(ask(door.http_api, &order).await.status, 500, "{order}");
         assert_eq!(ask(door.function_url, &order).await.status, 502, "{order}");
@@ -150,7 +150,7 @@ async fn requests_have_the_limits_of_the_service() {
     let mb = 1024 * 1024;
     for (address, bytes, expected) in [
         (door.http_api, 10 * mb + 1, 413),
-        // Within the service's own limit, but no longer as an event.
+        // Within the service's own limit, but too large as an event.
         (door.http_api, 7 * mb, 413),
         (door.http_api, 4 * mb, 200),
         (door.function_url, 6 * mb + 1, 413),

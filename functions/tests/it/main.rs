@@ -1,4 +1,4 @@
-//! Every function's binary as Lambda runs it: it starts, answers an event of each form, and says what is wrong with its
+//! Every function's binary as Lambda runs it: it starts, answers an event of each form, and reports errors in its
 //! configuration.
 
 #![cfg(test)]
@@ -22,14 +22,14 @@ const BINARIES: [(&str, &str); 7] = [
     ("worker", env!("CARGO_BIN_EXE_worker")),
 ];
 
-/// Remembers what functions write.
+/// Collects the functions' output.
 #[derive(Default)]
 struct Log(Mutex<String>);
 
 impl Log {
-    /// Of how many the log and the metrics tell.
+    /// Number of invocations found in both the log and the metrics.
     fn invocations(&self) -> usize {
-        let log = self.0.lock().expect("nobody panicked");
+        let log = self.0.lock().expect("not poisoned");
         let metrics = log.lines().filter_map(EmfLine::read).filter(|line| line.metrics.contains_key("Latency"));
         metrics.count().min(log.matches(r#""name":"access""#).count())
     }
@@ -39,7 +39,7 @@ impl Observer for Log {
     fn report(&self, _: &Report) {}
 
     fn line(&self, _: &str, _: u64, line: &str) {
-        let mut lines = self.0.lock().expect("nobody panicked");
+        let mut lines = self.0.lock().expect("not poisoned");
         lines.push_str(line);
         lines.push('\n');
     }
@@ -63,10 +63,10 @@ fn function(name: &str, binary: &str, variables: &[(&str, &str)]) -> (Function, 
     (function, log, directory)
 }
 
-/// Lines as a deployed function writes them.
+/// Logs and metrics in the deployed format.
 const TOLD: [(&str, &str); 3] = [("SHOPEASE_LOG_FORMAT", "json"), ("SHOPEASE_METRICS", "emf"), ("DD_ENV", "test")];
 
-/// A store that is not there: no function needs one to start, and its health says so.
+/// An unreachable store: no function needs one to start, and the health check reports it.
 const NOWHERE: [(&str, &str); 3] = [
     ("SHOPEASE_STORE", "dynamodb"),
     ("SHOPEASE_DYNAMODB_ENDPOINT", "http://127.0.0.1:9"),
@@ -89,33 +89,33 @@ async fn every_function_starts_and_answers_each_form_of_event() {
         payloads.push(include_bytes!("../../../sam/events/alb-storefront-home.json").to_vec());
         for payload in payloads {
             let invoked = function.invoke(Invocation { payload: payload.into(), trace_id: String::new() }).await;
-            // The answer is there a moment before the environment has asked for the next event.
+            // The response arrives shortly before the environment requests the next event.
             while function.environments().busy > 0 {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
             let outcome = invoked.map(|invoked| invoked.outcome);
-            let Ok(Outcome::Answer(answer)) = outcome else {
-                panic!("{name}: {outcome:?}, after {}", log.0.lock().expect("nobody panicked"));
+            let Ok(Outcome::Response(response)) = outcome else {
+                panic!("{name}: {outcome:?}, after {}", log.0.lock().expect("not poisoned"));
             };
-            let answer = String::from_utf8(answer.to_vec()).expect("JSON");
-            // 503 without a store, 404 where another function serves the path: answers in the form of the event.
+            let response = String::from_utf8(response.to_vec()).expect("JSON");
+            // 503 without a store, 404 where another function serves the path; both in the form of the event.
             assert!(
-                answer.contains(r#""statusCode":503"#) || answer.contains(r#""statusCode":404"#),
-                "{name}: {answer}"
+                response.contains(r#""statusCode":503"#) || response.contains(r#""statusCode":404"#),
+                "{name}: {response}"
             );
             invocations += 1;
         }
-        // What the function wrote before it was frozen may be on its way through the pipe.
+        // Output from before the freeze may still be in the pipe.
         let begun = Instant::now();
         while log.invocations() < invocations && begun.elapsed() < Duration::from_secs(10) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        tells_of_each_invocation(name, invocations, &log.0.lock().expect("nobody panicked"));
+        assert_each_invocation_is_logged(name, invocations, &log.0.lock().expect("not poisoned"));
     }
 }
 
-/// One line of the log and one of metrics for each, at once: a frozen environment may never wake.
-fn tells_of_each_invocation(name: &str, invocations: usize, log: &str) {
+/// One log line and one metrics line per invocation, written before it ends: a frozen environment may never resume.
+fn assert_each_invocation_is_logged(name: &str, invocations: usize, log: &str) {
     let lines: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let requests: Vec<_> = lines.iter().filter(|line| line["logger"]["name"] == "access").collect();
     assert_eq!(requests.len(), invocations, "{name}: {log}");
@@ -130,15 +130,15 @@ fn tells_of_each_invocation(name: &str, invocations: usize, log: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_configuration_is_told_before_the_first_event() {
+async fn an_invalid_configuration_is_reported_before_the_first_event() {
     for (name, binary) in BINARIES {
         let (function, log, _directory) = function(name, binary, &[("SHOPEASE_STORE", "paper")]);
         let invoked = function.invoke(Invocation { payload: "{}".into(), trace_id: String::new() }).await;
         let Ok(Outcome::FunctionError(error)) = invoked.map(|invoked| invoked.outcome) else {
-            panic!("{name} answers without a store");
+            panic!("{name} responded without a store");
         };
         assert!(String::from_utf8_lossy(&error).contains("Runtime.ExitError"), "{name}: {error:?}");
-        let said = log.0.lock().expect("nobody panicked").clone();
-        assert!(said.contains("SHOPEASE_STORE"), "{name} says: {said}");
+        let output = log.0.lock().expect("not poisoned").clone();
+        assert!(output.contains("SHOPEASE_STORE"), "{name} printed: {output}");
     }
 }

@@ -1,26 +1,26 @@
-//! The test cards: what each of them does. No card here has a number, only the last digits in its label.
+//! The test cards and their behavior. They have no card numbers, only last digits in their labels.
 
-/// How the bank behind a test card answers.
+/// How the bank of a test card responds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Behaviour {
+pub(super) enum Behavior {
     Approves,
     Declines(&'static str),
-    /// Wants to ask the shopper first, on its own page.
+    /// The bank's page must ask the shopper first.
     RequiresAction,
-    /// Holds the money, but for no time at all.
+    /// The bank authorizes the amount, but the authorization expires at once.
     ExpiresAtOnce,
 }
 
-const CARDS: [(&str, &str, Behaviour); 5] = [
-    ("card_approved", "Test card ending in 4242 (is approved)", Behaviour::Approves),
-    ("card_declined", "Test card ending in 0002 (is declined)", Behaviour::Declines("card_declined")),
+const CARDS: [(&str, &str, Behavior); 5] = [
+    ("card_approved", "Test card ending in 4242 (approved)", Behavior::Approves),
+    ("card_declined", "Test card ending in 0002 (declined)", Behavior::Declines("card_declined")),
     (
         "card_insufficient_funds",
-        "Test card ending in 9995 (has insufficient funds)",
-        Behaviour::Declines("insufficient_funds"),
+        "Test card ending in 9995 (insufficient funds)",
+        Behavior::Declines("insufficient_funds"),
     ),
-    ("card_requires_action", "Test card ending in 3220 (the bank asks you first)", Behaviour::RequiresAction),
-    ("card_expires", "Test card ending in 7777 (is approved, then expires)", Behaviour::ExpiresAtOnce),
+    ("card_requires_action", "Test card ending in 3220 (bank confirmation required)", Behavior::RequiresAction),
+    ("card_expires", "Test card ending in 7777 (approved, then expires)", Behavior::ExpiresAtOnce),
 ];
 
 /// Tokens and labels of all test cards, for a form.
@@ -28,7 +28,7 @@ pub fn test_cards() -> Vec<(String, String)> {
     CARDS.iter().map(|(token, label, _)| ((*token).to_owned(), (*label).to_owned())).collect()
 }
 
-/// What a token's card does; `None` for unknown tokens.
-pub(super) fn behaviour(token: &str) -> Option<Behaviour> {
-    CARDS.iter().find(|(known, ..)| *known == token).map(|(.., behaviour)| *behaviour)
+/// The behavior of a token's card; `None` for unknown tokens.
+pub(super) fn behavior(token: &str) -> Option<Behavior> {
+    CARDS.iter().find(|(name, ..)| *name == token).map(|(.., behavior)| *behavior)
 }

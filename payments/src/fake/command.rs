@@ -1,88 +1,88 @@
-//! What the ledger can be asked to do, and how it refuses.
+//! Commands of the ledger, and its errors.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use shopease_shop::domain::{DisputeState, Money, OrderId, RefundId, hex};
 
-/// A request to the ledger. Together with its key it is done at most once.
+/// A request to the ledger. It is executed at most once under its key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "operation", rename_all = "snake_case")]
 pub enum Command {
-    /// Makes an intent.
+    /// Creates an intent.
     Create {
-        /// For which order.
+        /// The order.
         order_id: OrderId,
-        /// How much.
+        /// The amount.
         amount: Money,
         /// Token of a test card.
         method: String,
     },
-    /// Asks the card's bank to hold the money.
+    /// Requests an authorization from the card's bank.
     Confirm {
-        /// Of which intent.
+        /// The intent.
         intent_id: String,
-        /// Where the bank's page sends the browser.
+        /// URL to which the bank's page redirects the browser.
         return_url: String,
     },
-    /// Collects the money that is held.
+    /// Captures the authorized amount.
     Capture {
-        /// Of which intent.
+        /// The intent.
         intent_id: String,
     },
-    /// Gives an intent up.
+    /// Cancels an intent.
     Cancel {
-        /// Which intent.
+        /// The intent.
         intent_id: String,
     },
-    /// Gives collected money back.
+    /// Refunds a captured amount.
     Refund {
-        /// Of which intent.
+        /// The intent.
         intent_id: String,
-        /// How much.
+        /// The amount.
         amount: Money,
-        /// The shop's refund that it is for; none for one that somebody makes here, as in a provider's dashboard.
+        /// The shop's refund ID; `None` for a refund made here, as in a provider's dashboard.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         refund_id: Option<RefundId>,
     },
     /// The bank returns a refund.
     FailRefund {
-        /// Of which intent.
+        /// The intent.
         intent_id: String,
-        /// Which refund, by the ledger's own id.
+        /// The refund, by the ledger's own ID.
         refund: String,
     },
-    /// The cardholder disputes the payment at the bank, or the bank decides that.
+    /// The cardholder disputes the payment at the bank, or the bank decides the dispute.
     Dispute {
-        /// Of which intent.
+        /// The intent.
         intent_id: String,
-        /// Where the dispute stands from now on.
+        /// The new status of the dispute.
         state: DisputeStatus,
     },
-    /// The shopper's answer on the bank's page.
+    /// The shopper's decision on the bank's page.
     Authenticate {
-        /// Which intent.
+        /// The intent.
         intent_id: String,
         /// Whether the shopper approved.
         approved: bool,
     },
 }
 
-/// Where a dispute stands.
+/// Status of a dispute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DisputeStatus {
-    /// The bank asks, and has taken no money.
+    /// The bank inquires, and has not withdrawn the amount.
     Inquiry,
-    /// The bank has taken the money until it is decided.
+    /// The bank has withdrawn the amount until it decides.
     Open,
-    /// Decided for the shop.
+    /// Decided in favor of the shop.
     Won,
-    /// Decided for the cardholder.
+    /// Decided in favor of the cardholder.
     Lost,
 }
 
 impl DisputeStatus {
-    /// As the port names it.
+    /// The status in the port's terms.
     pub(super) fn to_port(self) -> DisputeState {
         match self {
             Self::Inquiry => DisputeState::Inquiry,
@@ -93,7 +93,7 @@ impl DisputeStatus {
     }
 }
 
-/// The kind of a request, for faults that are limited to one.
+/// The kind of a request, for faults that are limited to one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Operation {
@@ -101,7 +101,7 @@ pub enum Operation {
     Create,
     /// [`Command::Confirm`].
     Confirm,
-    /// Reading an intent.
+    /// Retrieving an intent.
     Retrieve,
     /// [`Command::Capture`].
     Capture,
@@ -114,7 +114,7 @@ pub enum Operation {
 }
 
 impl Command {
-    /// Its kind.
+    /// The kind of the request.
     pub fn operation(&self) -> Operation {
         match self {
             Self::Create { .. } => Operation::Create,
@@ -126,7 +126,7 @@ impl Command {
         }
     }
 
-    /// The intent it is about; `None` when it makes one.
+    /// The intent that the request concerns; `None` if it creates one.
     pub(super) fn intent_id(&self) -> Option<&str> {
         match self {
             Self::Create { .. } => None,
@@ -140,46 +140,46 @@ impl Command {
         }
     }
 
-    /// SHA-256 of the whole request: two requests under one key are the same when this is.
+    /// SHA-256 of the whole request; used to compare two requests with the same key.
     pub(super) fn fingerprint(&self) -> String {
-        // Serialising this enum cannot fail: no maps, no custom serialisers that refuse.
+        // Serializing this enum cannot fail: it has no maps and no custom serializers.
         let text = serde_json::to_vec(self).unwrap_or_default();
         hex(&Sha256::digest(text))
     }
 }
 
-/// Why the ledger gave no intent.
+/// Why the ledger returned no intent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
 pub enum LedgerError {
-    /// It did not happen.
-    #[error("refused: {code}")]
+    /// The request was rejected and not executed.
+    #[error("rejected: {code}")]
     Refused {
         /// Stable code.
         code: String,
     },
-    /// No such intent.
-    #[error("no such intent")]
+    /// The intent does not exist.
+    #[error("the intent does not exist")]
     NotFound,
     /// The first request with this key is still running.
-    #[error("a request with this key is running")]
+    #[error("a request with this key is still running")]
     KeyInUse,
-    /// The journal cannot be written, so nothing can be promised.
+    /// The journal cannot be written, so no result would be durable.
     #[error("the journal cannot be written")]
     Unavailable,
 }
 
 impl LedgerError {
-    pub(super) fn refused(code: &str) -> Self {
+    pub(super) fn rejected(code: &str) -> Self {
         Self::Refused { code: code.to_owned() }
     }
 }
 
 /// The intent is in a state that does not allow the request.
 pub(super) const UNEXPECTED_STATE: &str = "payment_intent_unexpected_state";
-/// The money was held for too long.
+/// The authorization has expired.
 pub(super) const AUTHORIZATION_EXPIRED: &str = "authorization_expired";
 /// The key was used for another request.
 pub(super) const KEY_REUSED: &str = "idempotency_key_reused";
-/// The token is no test card's, or the card's bank has no page here.
+/// The token is not a test card's, or its card needs a bank page and there is none.
 pub(super) const UNKNOWN_CARD: &str = "unknown_card";

@@ -1,4 +1,4 @@
-//! What the ledger keeps: intents, entries, events.
+//! The ledger's data: intents, entries, events.
 
 use serde::{Deserialize, Serialize};
 use shopease_shop::domain::{Dispute, Money, OrderId, RefundId, ReportedRefund, ReportedRefundState, Reversals};
@@ -7,41 +7,41 @@ use time::OffsetDateTime;
 
 use super::command::{DisputeStatus, Operation};
 
-/// Where an intent stands.
+/// Status of an intent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "snake_case")]
 pub enum Status {
-    /// Made, nothing asked of the bank.
+    /// Created, not yet confirmed.
     RequiresConfirmation,
     /// The bank waits for the shopper.
     RequiresAction,
-    /// The money is held.
+    /// The amount is authorized.
     Authorized {
-        /// Until when.
+        /// When the authorization expires.
         #[serde(with = "time::serde::rfc3339")]
         expires_at: OffsetDateTime,
     },
-    /// The bank refused.
+    /// The bank declined.
     Declined {
         /// Stable code.
         decline_code: String,
     },
-    /// The money is collected.
+    /// The amount is captured.
     Captured,
-    /// Called off.
+    /// Canceled.
     Cancelled {
-        /// Why.
+        /// The reason.
         reason: CancelReason,
     },
 }
 
-/// Why an intent was called off.
+/// Why an intent was canceled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CancelReason {
-    /// Someone asked for it.
+    /// By request.
     Requested,
-    /// The money was held for too long.
+    /// The authorization expired.
     AuthorizationExpired,
 }
 
@@ -50,13 +50,13 @@ pub enum CancelReason {
 pub struct Intent {
     /// `pi_fake_` and a ULID.
     pub id: String,
-    /// For which order.
+    /// The order.
     pub order_id: OrderId,
-    /// What was asked for.
+    /// The requested amount.
     pub amount: Money,
-    /// What was given back of it.
+    /// The refunded amount.
     pub refunded: Money,
-    /// How it was given back, oldest first.
+    /// The refunds, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refunds: Vec<LedgerRefund>,
     /// The cardholder's dispute, if there is one.
@@ -64,10 +64,10 @@ pub struct Intent {
     pub dispute: Option<LedgerDispute>,
     /// Token of the test card.
     pub method: String,
-    /// Where the bank's page sends the browser, once it has asked.
+    /// URL to which the bank's page redirects the browser; set when the intent is confirmed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub return_url: Option<String>,
-    /// Where it stands.
+    /// Current status.
     #[serde(flatten)]
     pub status: Status,
 }
@@ -77,23 +77,23 @@ pub struct Intent {
 pub struct LedgerRefund {
     /// Unique in the ledger.
     pub id: String,
-    /// The shop's refund that it is for.
+    /// The shop's refund ID.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refund_id: Option<RefundId>,
-    /// How much.
+    /// The amount.
     pub amount: Money,
-    /// Why the bank returned it, if it did.
+    /// The code with which the bank returned it, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
-    /// When it was made.
+    /// When it was created.
     #[serde(with = "time::serde::rfc3339")]
     pub at: OffsetDateTime,
 }
 
-/// A dispute about all of a payment.
+/// A dispute about the full amount of a payment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerDispute {
-    /// Where it stands.
+    /// Current status.
     pub state: DisputeStatus,
     /// When it was opened.
     #[serde(with = "time::serde::rfc3339")]
@@ -114,7 +114,7 @@ impl LedgerRefund {
 }
 
 impl Intent {
-    /// The intent as the port tells it; `page_base_url` is where the bank's pages are.
+    /// The intent in the port's terms; `page_base_url` is the base URL of the bank's pages.
     pub(super) fn to_port(&self, page_base_url: Option<&str>) -> PaymentIntent {
         let status = match &self.status {
             Status::RequiresConfirmation => IntentStatus::RequiresConfirmation,
@@ -136,7 +136,7 @@ impl Intent {
         }
     }
 
-    /// What goes back of it, as the port tells it.
+    /// Its refunds and dispute in the port's terms.
     pub(super) fn reversals(&self) -> Reversals {
         let dispute = self.dispute.as_ref().map(|dispute| Dispute {
             id: format!("dp_{}", self.id),
@@ -151,96 +151,96 @@ impl Intent {
         }
     }
 
-    /// The shop's refund with an id, as the port tells it.
+    /// The shop's refund with this ID in the port's terms.
     pub(super) fn refund_of(&self, refund_id: &RefundId) -> Option<ReportedRefund> {
         let found = self.refunds.iter().find(|refund| refund.refund_id.as_ref() == Some(refund_id));
         found.map(LedgerRefund::to_port)
     }
 }
 
-/// The address of the bank's page for an intent.
+/// URL of the bank's page for an intent.
 pub(super) fn bank_page(base_url: &str, intent_id: &str) -> String {
     format!("{}/authenticate/{intent_id}", base_url.trim_end_matches('/'))
 }
 
-/// What moved money, or held it, or let it go.
+/// How an entry affects the money.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EntryKind {
-    /// Money is held.
+    /// The amount is authorized.
     Authorize,
-    /// Held money is collected.
+    /// The authorized amount is captured.
     Capture,
-    /// Held money is let go.
+    /// The authorization is released.
     Void,
-    /// Collected money is given back.
+    /// The captured amount is refunded.
     Refund,
-    /// Money that was given back is the shop's again.
+    /// A refund was returned to the shop.
     RefundFailure,
 }
 
-/// A line of the ledger; none is ever changed or removed.
+/// A line of the ledger; lines are never changed or removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// Of which intent.
+    /// The intent.
     pub intent_id: String,
-    /// For which order.
+    /// The order.
     pub order_id: OrderId,
     /// What happened.
     pub kind: EntryKind,
-    /// With how much, always positive.
+    /// The amount, always positive.
     pub amount: Money,
-    /// When.
+    /// The time.
     #[serde(with = "time::serde::rfc3339")]
     pub at: OffsetDateTime,
 }
 
-/// What was collected for an intent in all: the sums of its entries.
+/// Total captured and refunded for an intent: the sums of its entries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Collected {
-    /// Of which intent.
+    /// The intent.
     pub intent_id: String,
-    /// For which order.
+    /// The order.
     pub order_id: OrderId,
     /// Sum of the captures.
     pub captured: Money,
     /// Sum of the refunds.
     pub refunded: Money,
-    /// How many captures: more than one is a defect.
+    /// Number of captures; more than one is a defect.
     pub captures: u32,
 }
 
-/// What an event tells.
+/// Type of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EventType {
-    /// The bank wants to ask the shopper.
+    /// The bank requires the shopper's confirmation.
     #[serde(rename = "payment_intent.requires_action")]
     RequiresAction,
-    /// The money is held.
+    /// The amount was authorized.
     #[serde(rename = "payment_intent.authorized")]
     Authorized,
-    /// The bank refused.
+    /// The bank declined.
     #[serde(rename = "payment_intent.declined")]
     Declined,
-    /// The money is collected.
+    /// The amount was captured.
     #[serde(rename = "payment_intent.captured")]
     Captured,
-    /// The intent is called off.
+    /// The intent was canceled.
     #[serde(rename = "payment_intent.cancelled")]
     Cancelled,
-    /// Money was given back.
+    /// An amount was refunded.
     #[serde(rename = "payment_intent.refunded")]
     Refunded,
     /// The bank returned a refund.
     #[serde(rename = "payment_intent.refund_failed")]
     RefundFailed,
-    /// The cardholder disputes the payment, or that was decided.
+    /// The cardholder disputed the payment, or the dispute was decided.
     #[serde(rename = "payment_intent.disputed")]
     Disputed,
 }
 
 impl EventType {
-    /// The request that causes it, for faults that are limited to one.
+    /// The request that causes the event, for faults that are limited to one kind.
     pub(super) fn operation(self) -> Operation {
         match self {
             Self::RequiresAction | Self::Authorized | Self::Declined => Operation::Confirm,
@@ -259,21 +259,21 @@ pub struct Event {
     /// What happened.
     #[serde(rename = "type")]
     pub event_type: EventType,
-    /// When, in seconds since 1970.
+    /// The time, in seconds since 1970.
     pub created: i64,
-    /// To which intent.
+    /// The intent.
     pub data: EventData,
 }
 
-/// The intent of an [`Event`], as it was then.
+/// The intent of an [`Event`], as it was at that time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventData {
-    /// Which intent.
+    /// The intent's ID.
     pub intent_id: String,
-    /// For which order.
+    /// The order.
     pub order_id: OrderId,
-    /// What was asked for.
+    /// The requested amount.
     pub amount: Money,
-    /// What was given back of it.
+    /// The refunded amount.
     pub refunded: Money,
 }

@@ -1,4 +1,4 @@
-//! The ledger's journal: one JSON line per change, on disk before anyone is answered.
+//! The ledger's journal: one JSON line per change, on disk before the response is sent.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::command::LedgerError;
 use super::intent::{Entry, Event, Intent};
 
-/// What a request is answered, the first time and ever after.
-pub(super) type Answer = Result<Intent, LedgerError>;
+/// The result of a request, returned whenever it is repeated.
+pub(super) type Outcome = Result<Intent, LedgerError>;
 
-/// An intent after a step, with what the step left in the ledger.
+/// An intent after a step, with the entry and event of the step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Change {
     pub intent: Intent,
@@ -26,57 +26,57 @@ pub(super) struct Change {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Record {
-    /// A request was answered.
+    /// A request was completed.
     Answered {
         key: String,
         fingerprint: String,
-        answer: Box<Answer>,
+        answer: Box<Outcome>,
         #[serde(skip_serializing_if = "Option::is_none")]
         change: Option<Box<Change>>,
     },
-    /// Time changed an intent.
+    /// An intent changed because time passed.
     Changed(Box<Change>),
-    /// An event reached its receiver.
+    /// An event was delivered to its receiver.
     Delivered(String),
 }
 
 /// Why a journal cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
-    /// The file cannot be opened, read or written.
+    /// The file cannot be opened, read, or written.
     #[error("cannot use the journal {path}")]
     Io {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
-    /// Another process has it.
+    /// Another process has locked it.
     #[error("the journal {0} is in use by another process")]
     InUse(PathBuf),
-    /// A line in it cannot be read, and it is not a last line that was cut off.
+    /// A line cannot be read and is not an incomplete last line.
     #[error("line {line} of the journal {path} cannot be read")]
     Corrupt {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Which line, from 1.
+        /// The line number, starting at 1.
         line: usize,
-        /// Why not.
+        /// The cause.
         source: serde_json::Error,
     },
 }
 
-/// An open journal; this process alone writes it.
+/// An open journal; only this process writes it.
 #[derive(Debug)]
 pub(super) struct Journal(File);
 
 impl Journal {
-    /// Opens or makes a journal and reads what is in it. A last line without its end was never answered: it is cut.
+    /// Opens or creates a journal and reads its records. An incomplete last line was never acknowledged and is removed.
     pub fn open(path: &Path) -> Result<(Self, Vec<Record>), JournalError> {
         let io = |source| JournalError::Io { path: path.to_owned(), source };
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
-        // Names of cards and orders are nobody else's, whatever the mode of the directory.
+        // Owner only: the journal contains orders and cards, and the directory may be readable by others.
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(path).map_err(io)?;
@@ -104,7 +104,7 @@ impl Journal {
             .collect::<Result<_, _>>()?;
         file.set_len(whole as u64).and_then(|()| file.seek(SeekFrom::End(0))).map_err(io)?;
         file.sync_all().map_err(io)?;
-        // The name of a new file must survive, too.
+        // The new file's directory entry must be durable, too.
         let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         File::open(directory).and_then(|directory| directory.sync_all()).map_err(io)?;
         Ok((Self(file), records))

@@ -1,4 +1,4 @@
-//! The ledger: intents, what happened to their money, and which request got which answer.
+//! The ledger: intents, entries, and the result of each request.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -12,18 +12,18 @@ use tokio::sync::watch;
 
 use super::command::{Command, KEY_REUSED, LedgerError};
 use super::intent::{Collected, Entry, EntryKind, Event, EventData, Intent};
-use super::journal::{Answer, Change, Journal, JournalError, Record};
+use super::journal::{Change, Journal, JournalError, Outcome, Record};
 use super::transition::{self, Step};
 
 /// Longest idempotency key.
 const MAX_KEY_LENGTH: usize = 255;
 
-/// How a ledger works.
+/// Configuration of a ledger.
 #[derive(Debug, Clone)]
 pub struct LedgerConfig {
-    /// How long the bank holds authorized money (7 days). The card that expires is not held at all.
+    /// How long an authorization is valid (default: 7 days). The card that expires has no valid authorization at all.
     pub hold: Duration,
-    /// A file that keeps everything over restarts and crashes; `None`: memory only.
+    /// File that preserves everything across restarts and crashes; `None` keeps it in memory only.
     pub journal: Option<PathBuf>,
 }
 
@@ -33,8 +33,8 @@ impl Default for LedgerConfig {
     }
 }
 
-/// A payment service's truth. Every request has an idempotency key and is done at most once; what was answered is never
-/// lost when there is a journal.
+/// The payment service's single source of truth. Every request has an idempotency key and is executed at most once.
+/// With a journal, no acknowledged result is ever lost.
 pub struct Ledger {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
@@ -54,18 +54,18 @@ impl fmt::Debug for Ledger {
 struct Books {
     intents: BTreeMap<String, Intent>,
     entries: Vec<Entry>,
-    /// By key: fingerprint of the request, and its answer.
-    answers: HashMap<String, (String, Answer)>,
+    /// By key: fingerprint of the request, and its result.
+    answers: HashMap<String, (String, Outcome)>,
     /// Keys whose first request is running, with its fingerprint.
     running: HashMap<String, String>,
     events: Vec<Event>,
     delivered: BTreeSet<String>,
     journal: Option<Journal>,
-    /// The journal could not be written: what is on disk is not known any more.
+    /// The journal could not be written, so its contents are unknown.
     broken: bool,
 }
 
-/// The right to run a request under its key; until it is run or dropped, others with the key have to wait.
+/// The right to run a request under its key. Until it is run or dropped, other requests with the key must wait.
 #[derive(Debug)]
 pub struct Claim {
     ledger: Arc<Ledger>,
@@ -74,17 +74,17 @@ pub struct Claim {
     command: Command,
 }
 
-/// What asking for a [`Claim`] gave.
+/// The result of requesting a [`Claim`].
 #[derive(Debug)]
 pub enum Claimed {
-    /// Nobody asked before: run it.
+    /// This is the first request with the key: run it.
     First(Claim),
-    /// The answer: kept from the first time, or a refusal of the key.
+    /// The result: the stored one of the first request, or a rejection of the key.
     Answered(Result<Intent, LedgerError>),
 }
 
 impl Ledger {
-    /// A ledger, with what its journal holds.
+    /// Opens a ledger and reads its journal.
     ///
     /// # Errors
     /// [`JournalError`].
@@ -111,14 +111,14 @@ impl Ledger {
         }))
     }
 
-    /// A ledger in memory.
+    /// Creates a ledger in memory.
     pub fn in_memory(clock: Arc<dyn Clock>, ids: Arc<dyn IdGenerator>) -> Arc<Self> {
         let hold = LedgerConfig::default().hold;
         let books = Mutex::default();
         Arc::new(Self { clock, ids, hold, durable: false, books, events: watch::Sender::new(0) })
     }
 
-    /// Does a request, or answers what it was answered before.
+    /// Executes a request, or returns the stored result of the first execution.
     ///
     /// # Errors
     /// [`LedgerError`].
@@ -129,7 +129,7 @@ impl Ledger {
         }
     }
 
-    /// [`Ledger::execute`] without holding up an async runtime while the journal is written.
+    /// [`Ledger::execute`] without blocking the async runtime while the journal is written.
     ///
     /// # Errors
     /// [`LedgerError`].
@@ -140,16 +140,16 @@ impl Ledger {
         }
     }
 
-    /// Asks for the right to run a request.
+    /// Requests the right to run a request.
     pub fn claim(self: &Arc<Self>, key: &str, command: Command) -> Claimed {
         if key.is_empty() || key.len() > MAX_KEY_LENGTH {
-            return Claimed::Answered(Err(LedgerError::refused("idempotency_key_invalid")));
+            return Claimed::Answered(Err(LedgerError::rejected("idempotency_key_invalid")));
         }
         let fingerprint = command.fingerprint();
         let mut books = self.books();
         let first = books.answers.get(key).map(|(first, answer)| (first, Some(answer)));
         match first.or_else(|| books.running.get(key).map(|first| (first, None))) {
-            Some((first, _)) if *first != fingerprint => Claimed::Answered(Err(LedgerError::refused(KEY_REUSED))),
+            Some((first, _)) if *first != fingerprint => Claimed::Answered(Err(LedgerError::rejected(KEY_REUSED))),
             Some((_, Some(answer))) => Claimed::Answered(answer.clone()),
             Some((_, None)) => Claimed::Answered(Err(LedgerError::KeyInUse)),
             None => {
@@ -160,12 +160,12 @@ impl Ledger {
         }
     }
 
-    /// Forgets the answer under a key, as providers do after a while; a restart with a journal remembers it.
+    /// Forgets the result under a key, as providers do after a while; a restart with a journal restores it.
     pub fn forget_key(&self, key: &str) {
         self.books().answers.remove(key);
     }
 
-    /// An intent as it is now.
+    /// The current state of an intent.
     ///
     /// # Errors
     /// [`LedgerError::NotFound`], [`LedgerError::Unavailable`].
@@ -180,12 +180,12 @@ impl Ledger {
         Ok(expired)
     }
 
-    /// Every line of the ledger, oldest first.
+    /// All entries, oldest first.
     pub fn entries(&self) -> Vec<Entry> {
         self.books().entries.clone()
     }
 
-    /// What was collected, one row for every intent with a capture.
+    /// Captured amounts, one row for every intent with a capture.
     pub fn captures(&self) -> Vec<Collected> {
         let books = self.books();
         let mut sums: BTreeMap<&str, Collected> = BTreeMap::new();
@@ -211,24 +211,24 @@ impl Ledger {
         sums.into_values().filter(|sum| sum.captures > 0).collect()
     }
 
-    /// Every event, oldest first.
+    /// All events, oldest first.
     pub fn events(&self) -> Vec<Event> {
         self.books().events.clone()
     }
 
-    /// The time as this ledger sees it.
+    /// The current time of this ledger.
     pub(super) fn now(&self) -> OffsetDateTime {
         self.clock.now()
     }
 
-    /// The events from `index` on that did not reach their receiver, with their indices.
+    /// The undelivered events from `index` on, with their indices.
     pub(super) fn undelivered_events(&self, index: usize) -> Vec<(usize, Event)> {
         let books = self.books();
         let events = books.events.iter().cloned().enumerate().skip(index);
         events.filter(|(_, event)| !books.delivered.contains(&event.id)).collect()
     }
 
-    /// Notes that an event reached its receiver. A crash may forget it: then the event goes out once more.
+    /// Records the delivery of an event. A crash may lose this record; then the event is sent again.
     pub(super) fn mark_delivered(&self, event_id: &str) {
         let mut books = self.books();
         let record = Record::Delivered(event_id.to_owned());
@@ -238,13 +238,13 @@ impl Ledger {
         books.apply(record);
     }
 
-    /// How many events there are; changes with every new one.
+    /// Watches the number of events, which increases with every new one.
     pub(super) fn watch_events(&self) -> watch::Receiver<usize> {
         self.events.subscribe()
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {
-        // Nothing panics between two changes that belong together.
+        // No code panics between two changes that belong together.
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -271,7 +271,7 @@ impl Ledger {
         Change { intent, entry, event }
     }
 
-    /// Writes the journal, then changes the books.
+    /// Writes the journal, then applies the records.
     fn commit(&self, books: &mut Books, records: Vec<Record>) -> Result<(), LedgerError> {
         if books.broken {
             return Err(LedgerError::Unavailable);
@@ -280,7 +280,7 @@ impl Ledger {
             && let Err(error) = journal.append(&records, true)
         {
             books.broken = true;
-            tracing::error!(%error, "the journal of the payment ledger cannot be written: it refuses everything now");
+            tracing::error!(%error, "cannot write the payment ledger's journal; all further requests are rejected");
             return Err(LedgerError::Unavailable);
         }
         for record in records {
@@ -315,7 +315,7 @@ impl Books {
 }
 
 impl Claim {
-    /// Does the request. Its answer, also a refusal, is kept under the key.
+    /// Executes the request. Its result, including a rejection, is stored under the key.
     ///
     /// # Errors
     /// [`LedgerError`].
@@ -343,7 +343,7 @@ impl Claim {
         answer
     }
 
-    /// [`Claim::run`] without holding up an async runtime while the journal is written.
+    /// [`Claim::run`] without blocking the async runtime while the journal is written.
     ///
     /// # Errors
     /// [`LedgerError`].

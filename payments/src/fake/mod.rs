@@ -1,5 +1,5 @@
-//! A little payment service: a [`Ledger`] that decides by test card, and [`FakeProvider`], which reaches it in the same
-//! process or over HTTP ([`service`]).
+//! A small test payment service: a [`Ledger`] whose test cards determine the results, and [`FakeProvider`], which uses
+//! it in the same process or over HTTP ([`service`]).
 
 mod cards;
 mod command;

@@ -1,4 +1,4 @@
-//! [`FakeProvider`]: the port over a [`Ledger`], in this process or behind HTTP, with equal results.
+//! [`FakeProvider`]: the port over a [`Ledger`], in this process or behind HTTP, with the same results.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use shopease_shop::ports::{
 };
 use time::OffsetDateTime;
 
-use super::cards::{Behaviour, behaviour, test_cards};
+use super::cards::{Behavior, behavior, test_cards};
 use super::command::{Command, LedgerError, UNKNOWN_CARD};
 use super::intent::{EventType, Intent};
 use super::ledger::Ledger;
@@ -19,7 +19,7 @@ use super::remote::RemoteLedger;
 use super::service::wire::IntentBody;
 use crate::signature::verify;
 
-/// The payment provider of laptops and tests.
+/// The payment provider for laptops and tests.
 #[derive(Debug, Clone)]
 pub struct FakeProvider {
     backend: Backend,
@@ -33,8 +33,8 @@ enum Backend {
 }
 
 impl FakeProvider {
-    /// A provider whose ledger is in this process. `page_base_url` is where browsers find
-    /// [`bank_router`](super::service::bank_router); without it the card whose bank asks is not accepted.
+    /// A provider whose ledger is in this process. `page_base_url` is the base URL of
+    /// [`bank_router`](super::service::bank_router); without it, the card that requires confirmation is rejected.
     pub fn in_process(ledger: Arc<Ledger>, page_base_url: Option<String>, webhook_secret: SecretString) -> Self {
         Self { backend: Backend::Ledger { ledger, page_base_url }, webhook_secret }
     }
@@ -42,12 +42,12 @@ impl FakeProvider {
     /// A provider at a base URL such as `http://payments:8090`, where [`serve`](super::service::serve) runs.
     ///
     /// # Errors
-    /// A reason when the URL is not a plain `http` URL.
+    /// The reason if the URL is not a plain `http` URL.
     pub fn remote(base_url: &str, webhook_secret: SecretString) -> Result<Self, String> {
         Ok(Self { backend: Backend::Remote(RemoteLedger::new(base_url)?), webhook_secret })
     }
 
-    /// Tokens and labels of the cards this provider accepts, for the checkout form.
+    /// Tokens and labels of the cards that this provider accepts, for the checkout form.
     pub fn test_cards(&self) -> Vec<(String, String)> {
         test_cards().into_iter().filter(|(token, _)| self.accepts(token)).collect()
     }
@@ -55,7 +55,7 @@ impl FakeProvider {
     async fn execute(&self, key: &str, command: Command) -> Result<PaymentIntent, PaymentError> {
         match &self.backend {
             Backend::Ledger { ledger, page_base_url } => {
-                let intent = clear(ledger.execute_async(key, command).await)?;
+                let intent = to_port_result(ledger.execute_async(key, command).await)?;
                 Ok(intent.to_port(page_base_url.as_deref()))
             }
             Backend::Remote(remote) => remote.execute(key, &command).await.map(IntentBody::into_port),
@@ -63,9 +63,9 @@ impl FakeProvider {
     }
 }
 
-/// An answer of the ledger that is clear, or else why it is not.
-fn clear(answer: Result<Intent, LedgerError>) -> Result<Intent, PaymentError> {
-    match answer {
+/// Converts a result of the ledger to the port's terms.
+fn to_port_result(result: Result<Intent, LedgerError>) -> Result<Intent, PaymentError> {
+    match result {
         Ok(intent) => Ok(intent),
         Err(LedgerError::Refused { code }) => Err(PaymentError::Refused { code }),
         Err(LedgerError::NotFound) => Err(PaymentError::NotFound),
@@ -82,9 +82,9 @@ impl PaymentProvider for FakeProvider {
     }
 
     fn accepts(&self, method: &str) -> bool {
-        match (behaviour(method), &self.backend) {
+        match (behavior(method), &self.backend) {
             (None, _) => false,
-            (Some(Behaviour::RequiresAction), Backend::Ledger { page_base_url, .. }) => page_base_url.is_some(),
+            (Some(Behavior::RequiresAction), Backend::Ledger { page_base_url, .. }) => page_base_url.is_some(),
             (Some(_), _) => true,
         }
     }
@@ -109,7 +109,7 @@ impl PaymentProvider for FakeProvider {
     async fn find_intent(&self, intent_id: &str) -> Result<PaymentIntent, PaymentError> {
         match &self.backend {
             Backend::Ledger { ledger, page_base_url } => {
-                Ok(clear(ledger.find(intent_id))?.to_port(page_base_url.as_deref()))
+                Ok(to_port_result(ledger.find(intent_id))?.to_port(page_base_url.as_deref()))
             }
             Backend::Remote(remote) => remote.find(intent_id).await.map(IntentBody::into_port),
         }
@@ -127,16 +127,16 @@ impl PaymentProvider for FakeProvider {
         let RefundIntent { key, intent_id, amount, refund_id, .. } = request.clone();
         let command = Command::Refund { intent_id, amount, refund_id: Some(refund_id) };
         let intent = match &self.backend {
-            Backend::Ledger { ledger, .. } => clear(ledger.execute_async(&key, command).await)?,
+            Backend::Ledger { ledger, .. } => to_port_result(ledger.execute_async(&key, command).await)?,
             Backend::Remote(remote) => remote.execute(&key, &command).await?.into_intent(),
         };
         let made = intent.refund_of(&request.refund_id);
-        made.ok_or_else(|| PaymentError::Unknown("the answer is without the refund".to_owned()))
+        made.ok_or_else(|| PaymentError::Unknown("the response does not contain the refund".to_owned()))
     }
 
     async fn find_reversals(&self, intent_id: &str) -> Result<Reversals, PaymentError> {
         let intent = match &self.backend {
-            Backend::Ledger { ledger, .. } => clear(ledger.find(intent_id))?,
+            Backend::Ledger { ledger, .. } => to_port_result(ledger.find(intent_id))?,
             Backend::Remote(remote) => remote.find(intent_id).await?.into_intent(),
         };
         Ok(intent.reversals())
@@ -159,7 +159,7 @@ impl PaymentProvider for FakeProvider {
     }
 }
 
-/// An event of any type.
+/// The envelope of any event.
 #[derive(Deserialize)]
 struct Envelope {
     id: String,
@@ -169,7 +169,7 @@ struct Envelope {
     data: serde_json::Value,
 }
 
-/// What the shop reads of an event.
+/// The part of an event that the shop reads.
 #[derive(Deserialize)]
 struct Subject {
     intent_id: String,

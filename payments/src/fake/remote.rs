@@ -9,7 +9,7 @@ use shopease_shop::ports::PaymentError;
 use super::command::Command;
 use super::service::wire::{ConfirmBody, CreateBody, ErrorBody, IntentBody, NOT_FOUND, RefundBody};
 
-/// Longest wait for an answer.
+/// Timeout of a request.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Clone)]
@@ -22,7 +22,7 @@ impl RemoteLedger {
     pub fn new(base: &str) -> Result<Self, String> {
         let base: Url = base.parse().map_err(|error| format!("{base:?} is not a URL: {error}"))?;
         if base.scheme() != "http" || !base.has_host() {
-            return Err(format!("{base} is not a URL like http://payments:8090"));
+            return Err(format!("{base} is not a URL such as http://payments:8090"));
         }
         let client = Client::builder()
             .connect_timeout(Duration::from_secs(2))
@@ -36,7 +36,7 @@ impl RemoteLedger {
 
     fn request(&self, method: Method, segments: &[&str]) -> RequestBuilder {
         let mut url = self.base.clone();
-        // `has_host` was checked: such URLs have path segments. Each segment is escaped.
+        // Only URLs with a host are accepted, and those have path segments. Each segment is escaped.
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend(["v1", "payment_intents"]).extend(segments);
         }
@@ -60,7 +60,7 @@ impl RemoteLedger {
                 post(&[intent_id, "refund"]).json(&body)
             }
             Command::Authenticate { .. } | Command::FailRefund { .. } | Command::Dispute { .. } => {
-                return Err(unknown("only the shopper and the bank do this"));
+                return Err(unknown("only the shopper and the bank can do this"));
             }
         };
         send(request).await
@@ -89,6 +89,6 @@ async fn send(request: RequestBuilder) -> Result<IntentBody, PaymentError> {
         }
         (StatusCode::BAD_REQUEST, Some(error)) => Err(PaymentError::Refused { code: error.code }),
         (StatusCode::NOT_FOUND, Some(error)) if error.code == NOT_FOUND => Err(PaymentError::NotFound),
-        (status, _) => Err(unknown(format!("the payment service answered {status}"))),
+        (status, _) => Err(unknown(format!("the payment service returned status {status}"))),
     }
 }

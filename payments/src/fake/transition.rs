@@ -1,13 +1,13 @@
-//! The state machine of an intent: what each request does to it. Pure: no time, no randomness, nothing kept.
+//! The state machine of an intent: the effect of each request. Pure: no time, no randomness, no stored state.
 
 use shopease_shop::domain::{Money, RefundId};
 use time::{Duration, OffsetDateTime};
 
-use super::cards::{Behaviour, behaviour};
+use super::cards::{Behavior, behavior};
 use super::command::{AUTHORIZATION_EXPIRED, Command, DisputeStatus, LedgerError, UNEXPECTED_STATE, UNKNOWN_CARD};
 use super::intent::{CancelReason, EntryKind, EventType, Intent, LedgerDispute, LedgerRefund, Status};
 
-/// What a request did to an intent.
+/// The effect of a request on an intent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Step {
     pub intent: Intent,
@@ -26,14 +26,14 @@ impl Step {
     }
 }
 
-/// The intent that [`Command::Create`] makes, under an id.
+/// The intent that [`Command::Create`] creates, with this ID.
 pub(super) fn create(id: String, command: &Command) -> Result<Step, LedgerError> {
     let Command::Create { order_id, amount, method } = command else { return Err(LedgerError::NotFound) };
-    if behaviour(method).is_none() {
-        return Err(LedgerError::refused(UNKNOWN_CARD));
+    if behavior(method).is_none() {
+        return Err(LedgerError::rejected(UNKNOWN_CARD));
     }
     if amount.amount_minor <= 0 {
-        return Err(LedgerError::refused("amount_too_small"));
+        return Err(LedgerError::rejected("amount_too_small"));
     }
     let intent = Intent {
         id,
@@ -49,14 +49,14 @@ pub(super) fn create(id: String, command: &Command) -> Result<Step, LedgerError>
     Ok(Step { intent, entry: None, event: None })
 }
 
-/// What time alone does: an authorization that nobody captured ends.
+/// The effect of time: an authorization that was not captured expires.
 pub(super) fn expire(intent: &Intent, now: OffsetDateTime) -> Option<Step> {
     let Status::Authorized { expires_at } = intent.status else { return None };
     let cancelled = Status::Cancelled { reason: CancelReason::AuthorizationExpired };
     (expires_at <= now).then(|| Step::to(intent, cancelled).with(Some(EntryKind::Void), EventType::Cancelled))
 }
 
-/// What a request does to an intent that is there. `hold` is how long the bank holds money.
+/// The effect of a request on an existing intent. `hold` is how long the bank holds an authorized amount.
 pub(super) fn advance(
     intent: &Intent,
     command: &Command,
@@ -64,7 +64,7 @@ pub(super) fn advance(
     hold: Duration,
 ) -> Result<Step, LedgerError> {
     let authorized = || {
-        let at_once = behaviour(&intent.method) == Some(Behaviour::ExpiresAtOnce);
+        let at_once = behavior(&intent.method) == Some(Behavior::ExpiresAtOnce);
         let expires_at = if at_once { now } else { now + hold };
         Step::to(intent, Status::Authorized { expires_at }).with(Some(EntryKind::Authorize), EventType::Authorized)
     };
@@ -75,15 +75,15 @@ pub(super) fn advance(
         Step::to(intent, Status::Cancelled { reason: CancelReason::Requested }).with(entry, EventType::Cancelled)
     };
     match (command, &intent.status) {
-        (Command::Confirm { return_url, .. }, Status::RequiresConfirmation) => match behaviour(&intent.method) {
-            Some(Behaviour::Approves | Behaviour::ExpiresAtOnce) => Ok(authorized()),
-            Some(Behaviour::Declines(code)) => Ok(declined(code)),
-            Some(Behaviour::RequiresAction) if is_web_address(return_url) => {
+        (Command::Confirm { return_url, .. }, Status::RequiresConfirmation) => match behavior(&intent.method) {
+            Some(Behavior::Approves | Behavior::ExpiresAtOnce) => Ok(authorized()),
+            Some(Behavior::Declines(code)) => Ok(declined(code)),
+            Some(Behavior::RequiresAction) if is_web_address(return_url) => {
                 let asking = Intent { return_url: Some(return_url.clone()), ..intent.clone() };
                 Ok(Step::to(&asking, Status::RequiresAction).with(None, EventType::RequiresAction))
             }
-            Some(Behaviour::RequiresAction) => Err(LedgerError::refused("return_url_invalid")),
-            None => Err(LedgerError::refused(UNKNOWN_CARD)),
+            Some(Behavior::RequiresAction) => Err(LedgerError::rejected("return_url_invalid")),
+            None => Err(LedgerError::rejected(UNKNOWN_CARD)),
         },
         (Command::Authenticate { approved: true, .. }, Status::RequiresAction) => Ok(authorized()),
         (Command::Authenticate { approved: false, .. }, Status::RequiresAction) => {
@@ -93,13 +93,13 @@ pub(super) fn advance(
             Ok(Step::to(intent, Status::Captured).with(Some(EntryKind::Capture), EventType::Captured))
         }
         (Command::Capture { .. }, Status::Cancelled { reason: CancelReason::AuthorizationExpired }) => {
-            Err(LedgerError::refused(AUTHORIZATION_EXPIRED))
+            Err(LedgerError::rejected(AUTHORIZATION_EXPIRED))
         }
         (Command::Cancel { .. }, Status::Authorized { .. }) => Ok(cancelled(Some(EntryKind::Void))),
         (Command::Cancel { .. }, Status::RequiresConfirmation | Status::RequiresAction | Status::Declined { .. }) => {
             Ok(cancelled(None))
         }
-        // Called off is called off, whoever asks again.
+        // Canceling a canceled intent has no further effect.
         (Command::Cancel { .. }, Status::Cancelled { .. }) => {
             Ok(Step { intent: intent.clone(), entry: None, event: None })
         }
@@ -118,7 +118,7 @@ pub(super) fn advance(
             | Command::FailRefund { .. }
             | Command::Dispute { .. },
             _,
-        ) => Err(LedgerError::refused(UNEXPECTED_STATE)),
+        ) => Err(LedgerError::rejected(UNEXPECTED_STATE)),
     }
 }
 
@@ -129,21 +129,21 @@ fn refund(
     now: OffsetDateTime,
 ) -> Result<Step, LedgerError> {
     if amount.currency != intent.amount.currency {
-        return Err(LedgerError::refused("currency_mismatch"));
+        return Err(LedgerError::rejected("currency_mismatch"));
     }
     if amount.amount_minor <= 0 {
-        return Err(LedgerError::refused("amount_too_small"));
+        return Err(LedgerError::rejected("amount_too_small"));
     }
     let withheld = intent.dispute.as_ref().is_some_and(|dispute| dispute.state.to_port().withholds());
     if withheld {
-        return Err(LedgerError::refused("charge_disputed"));
+        return Err(LedgerError::rejected("charge_disputed"));
     }
     let left = intent.amount.amount_minor - intent.refunded.amount_minor;
     if left == 0 {
-        return Err(LedgerError::refused("charge_already_refunded"));
+        return Err(LedgerError::rejected("charge_already_refunded"));
     }
     if amount.amount_minor > left {
-        return Err(LedgerError::refused("amount_too_large"));
+        return Err(LedgerError::rejected("amount_too_large"));
     }
     let refunded = Money::new(intent.refunded.amount_minor + amount.amount_minor, amount.currency);
     let mut intent = Intent { refunded, ..intent.clone() };
@@ -168,7 +168,7 @@ fn dispute(intent: &Intent, state: DisputeStatus, now: OffsetDateTime) -> Step {
     Step { intent, entry: None, event: Some(EventType::Disputed) }
 }
 
-/// The bank's page sends browsers there: nothing but the web.
+/// The bank's page redirects browsers to this URL, so it must be a web URL.
 fn is_web_address(url: &str) -> bool {
     reqwest::Url::parse(url).is_ok_and(|url| ["http", "https"].contains(&url.scheme()) && url.has_host())
 }

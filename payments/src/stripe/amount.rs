@@ -3,7 +3,7 @@
 use shopease_shop::domain::{Currency, Money};
 
 /// Currencies without decimals at Stripe. ISK and UGX have none in ISO 4217, but Stripe requires two, always 00; HUF and TWD
-/// have none in payouts only.
+/// have no decimals only in payouts.
 const ZERO_DECIMALS: [&str; 15] =
     ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"];
 
@@ -23,22 +23,22 @@ fn exponent(currency: Currency) -> u32 {
     }
 }
 
-/// An amount as Stripe wants it; `None` when Stripe cannot take it.
+/// Converts an amount to Stripe's units; `None` if Stripe cannot represent it.
 pub(super) fn to_stripe(money: Money) -> Option<i64> {
     let (ours, theirs) = (money.currency.exponent(), exponent(money.currency));
-    // Of currencies with three decimals the last must be zero.
+    // For currencies with three decimals, the last digit must be zero.
     if theirs == 3 && money.amount_minor % 10 != 0 {
         return None;
     }
     rescale(money.amount_minor, ours, theirs)
 }
 
-/// An amount that Stripe told; `None` when it is no whole number of our minor units.
+/// Converts an amount from Stripe's units; `None` if it is not a whole number of our minor units.
 pub(super) fn from_stripe(amount: i64, currency: Currency) -> Option<Money> {
     rescale(amount, exponent(currency), currency.exponent()).map(|amount_minor| Money::new(amount_minor, currency))
 }
 
-/// The smallest amount that Stripe takes of a currency, in minor units: amounts are multiples of it.
+/// The smallest step of Stripe's amounts in a currency, in minor units: amounts are multiples of it.
 pub(super) fn step_minor(currency: Currency) -> i64 {
     let steps = [1, 10, 100, 1_000];
     steps.into_iter().find(|step| to_stripe(Money::new(*step, currency)).is_some()).unwrap_or(1)

@@ -1,4 +1,4 @@
-//! One request to Stripe, and what its answer means. Nothing in here prints the key.
+//! Sends a request to Stripe and interprets the response. Nothing in this module prints the key.
 
 use std::time::Duration;
 
@@ -10,14 +10,15 @@ use shopease_shop::ports::PaymentError;
 
 use super::wire::{ApiError, ErrorBody};
 
-/// Stripe's address.
+/// Base URL of Stripe's API.
 const BASE_URL: &str = "https://api.stripe.com";
-/// The API this crate was written for: accounts have versions of their own, so every request names it.
+/// The API version that this crate was written for. Accounts have their own default versions, so every request names
+/// it.
 const VERSION: &str = "2026-02-25.clover";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// Longest wait for an answer, from the first byte sent to the last one read.
+/// Timeout of a request, from the first byte sent to the last one read.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Longest answer that is read. Intents have a few kilobytes.
+/// Largest response that is read. Intents have a few kilobytes.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
 #[derive(Debug, Clone)]
@@ -27,12 +28,12 @@ pub(super) struct StripeClient {
     secret_key: SecretString,
 }
 
-/// Why a request gave no object.
+/// Why a request returned no object.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// It may have happened.
+    /// The request may have been executed.
     Unknown(String),
-    /// Stripe did not do it.
+    /// Stripe did not execute the request.
     Api { status: StatusCode, error: ApiError },
 }
 
@@ -51,17 +52,17 @@ impl StripeClient {
         let client = Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TIMEOUT)
-            // A redirect would carry a card's token, and perhaps the key, to somewhere else.
+            // A redirect would send a card's token, and perhaps the key, to another host.
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("shopease/", env!("CARGO_PKG_VERSION")))
             .tcp_nodelay(true)
             .build()
-            .map_err(|error| format!("no client for Stripe: {error}"))?;
+            .map_err(|error| format!("cannot create the Stripe client: {error}"))?;
         let base = Url::parse(BASE_URL).map_err(|error| error.to_string())?;
         Ok(Self { client, base, secret_key })
     }
 
-    /// Another address: only `https`, or `http` to this machine, since the key goes with every request.
+    /// Sets another base URL: only `https`, or `http` to this machine, because the key is part of every request.
     pub fn with_base_url(self, base_url: &str) -> Result<Self, String> {
         let base = Url::parse(base_url).map_err(|error| format!("Stripe's base URL is not a URL: {error}"))?;
         let local = base.host_str().is_some_and(|host| ["localhost", "127.0.0.1", "[::1]"].contains(&host));
@@ -94,29 +95,29 @@ impl StripeClient {
     }
 
     async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Failure> {
-        // `bearer_auth` marks the header as sensitive, so that it does not print.
+        // `bearer_auth` marks the header as sensitive, so that it is not printed.
         let request = request.bearer_auth(self.secret_key.expose_secret()).header("Stripe-Version", VERSION);
         let response = request.send().await.map_err(|error| unknown(&error))?;
         let status = response.status();
         let body = read(response).await?;
         if status == StatusCode::OK {
             return serde_json::from_slice(&body)
-                // Not serde's text: it quotes the answer.
-                .map_err(|_| Failure::Unknown("Stripe's answer cannot be read".to_owned()));
+                // serde's message is not used, because it quotes the response.
+                .map_err(|_| Failure::Unknown("Stripe's response cannot be parsed".to_owned()));
         }
         let error = serde_json::from_slice::<ErrorBody>(&body).ok().map(|body| body.error);
         match (status, error) {
             (StatusCode::BAD_REQUEST | StatusCode::PAYMENT_REQUIRED, Some(error)) => {
                 Err(Failure::Api { status, error })
             }
-            // An address that Stripe does not know gives 404, too, but not this code.
+            // Stripe also returns 404 for an unknown URL, but without this code.
             (StatusCode::NOT_FOUND, Some(error)) if error.card.code.as_deref() == Some("resource_missing") => {
                 Err(Failure::Api { status, error })
             }
             (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _) => {
-                Err(Failure::Unknown(format!("Stripe does not accept the secret key ({})", status.as_u16())))
+                Err(Failure::Unknown(format!("Stripe rejected the secret key ({})", status.as_u16())))
             }
-            (status, _) => Err(Failure::Unknown(format!("Stripe answered {}", status.as_u16()))),
+            (status, _) => Err(Failure::Unknown(format!("Stripe returned status {}", status.as_u16()))),
         }
     }
 }
@@ -126,7 +127,7 @@ async fn read(mut response: Response) -> Result<Vec<u8>, Failure> {
     while let Some(chunk) = response.chunk().await.map_err(|error| unknown(&error))? {
         body.extend_from_slice(&chunk);
         if body.len() > MAX_ANSWER_BYTES {
-            return Err(Failure::Unknown("Stripe's answer is too long".to_owned()));
+            return Err(Failure::Unknown("Stripe's response is too long".to_owned()));
         }
     }
     Ok(body)
@@ -136,7 +137,7 @@ fn unknown(error: &reqwest::Error) -> Failure {
     let what = if error.is_connect() {
         "cannot connect to Stripe"
     } else if error.is_timeout() {
-        "Stripe did not answer in time"
+        "Stripe did not respond in time"
     } else {
         "the connection to Stripe was lost"
     };

@@ -1,8 +1,9 @@
-//! Which totals Stripe charges to a card: <https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts>, as of
-//! July 2026.
+//! Limits on the amount of a Stripe charge: <https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts>, as
+//! of July 2026.
 //!
-//! The minimum is that of the currency in which Stripe pays out. The table holds where both are the same, as in most shops;
-//! where they differ, Stripe may refuse a little more, and that is told as a limit, too.
+//! The minimum depends on the currency in which Stripe pays out. The table assumes that it is the same as the charge
+//! currency, as in most shops. Where it differs, Stripe may reject slightly larger amounts, which is also reported as a
+//! limit.
 
 use shopease_shop::domain::{ChargeLimits, Currency};
 
@@ -43,8 +44,8 @@ const MINIMUMS: [(&str, i64); 31] = [
     ("ZAR", 50),
 ];
 
-/// Largest charge to a card is one below this, in Stripe's units: 12 digits. Some networks take less (American Express 9
-/// digits); their cards are declined, and another card can pay.
+/// Upper bound of a card charge, exclusive, in Stripe's units: at most 12 digits. Some networks allow less (American
+/// Express 9 digits); their cards are declined, and the shopper can pay with another card.
 const ABOVE_MAXIMUM: i64 = 1_000_000_000_000;
 
 /// The limits of a currency.
@@ -63,7 +64,7 @@ mod tests {
     use crate::stripe::amount::to_stripe;
 
     #[test]
-    fn what_is_within_the_limits_has_an_amount_at_stripe() {
+    fn amounts_within_the_limits_can_be_converted() {
         for (code, minimum, maximum, step) in [
             ("EUR", 50, 999_999_999_999, 1),
             ("GBP", 30, 999_999_999_999, 1),
@@ -91,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn every_minimum_is_of_a_currency_and_can_be_charged() {
+    fn every_minimum_has_a_valid_currency_and_can_be_charged() {
         for (code, minimum) in MINIMUMS {
             let currency: Currency = code.parse().expect("a currency");
             assert!(of(currency).divides(Money::new(minimum, currency)), "{code}");

@@ -1,7 +1,7 @@
-//! Stripe, by its HTTP API: payment intents with manual capture, refunds, webhooks.
+//! Stripe's HTTP API: payment intents with manual capture, refunds, webhooks.
 //!
-//! Amounts are in Stripe's own units; cards are known by Stripe's tokens (`pm_`), which the browser gets from
-//! Stripe. No card number ever comes here.
+//! Amounts are in Stripe's units; cards are identified by Stripe's tokens (`pm_`), which the browser gets from Stripe.
+//! This process never receives a card number.
 
 mod amount;
 mod client;
@@ -24,17 +24,17 @@ use client::{Failure, StripeClient};
 use serde::de::DeserializeOwned;
 use wire::{Dispute, Event, Intent, List, Listed, Refund, Subject};
 
-/// The header that carries the signature of a webhook.
+/// The header with the signature of a webhook.
 pub const SIGNATURE_HEADER: &str = "stripe-signature";
 
-/// Every answer shall hold the charge, which knows what was given back.
+/// Expands the charge in every response, because it contains the refunded amount.
 const EXPAND_CHARGE: (&str, &str) = ("expand[]", "latest_charge");
 
-/// Most pages of a list that are read, of [`PAGE`] each: more refunds or disputes than any payment has.
+/// Most pages of a list that are read, [`PAGE`] entries each: more refunds or disputes than any payment has.
 const MAX_PAGES: usize = 10;
 const PAGE: &str = "100";
 
-/// The events that say that an intent has changed, or what goes back of it; an endpoint at Stripe needs no others.
+/// The events that report a change of an intent, its refunds, or its disputes; a Stripe endpoint needs no others.
 const EVENT_TYPES: [&str; 16] = [
     "payment_intent.requires_action",
     "payment_intent.processing",
@@ -54,7 +54,7 @@ const EVENT_TYPES: [&str; 16] = [
     "charge.dispute.funds_reinstated",
 ];
 
-/// Payments by Stripe.
+/// Payments with Stripe.
 #[derive(Debug, Clone)]
 pub struct StripeProvider {
     client: StripeClient,
@@ -62,18 +62,19 @@ pub struct StripeProvider {
 }
 
 impl StripeProvider {
-    /// Stripe with a secret key (`sk_...` or a restricted `rk_...`) and the secret of its webhook endpoint (`whsec_...`).
+    /// Creates a provider with a secret key (`sk_...` or a restricted `rk_...`) and the secret of its webhook endpoint
+    /// (`whsec_...`).
     ///
     /// # Errors
-    /// A reason when TLS cannot be set up: there are no root certificates on this machine.
+    /// The reason if TLS cannot be set up because this machine has no root certificates.
     pub fn new(secret_key: SecretString, webhook_secret: SecretString) -> Result<Self, String> {
         Ok(Self { client: StripeClient::new(secret_key)?, webhook_secret })
     }
 
-    /// The same at another address than `https://api.stripe.com`, for tests.
+    /// Uses another base URL than `https://api.stripe.com`, for tests.
     ///
     /// # Errors
-    /// A reason when it is neither `https` nor `http` to this machine.
+    /// The reason if it is neither `https` nor `http` to this machine.
     pub fn with_base_url(self, base_url: &str) -> Result<Self, String> {
         Ok(Self { client: self.client.with_base_url(base_url)?, ..self })
     }
@@ -83,7 +84,7 @@ impl StripeProvider {
         intent.into_port()
     }
 
-    /// Everything of a kind that an intent has; Stripe lists the newest first.
+    /// All objects of a kind that belong to an intent; Stripe lists the newest first.
     async fn list<T: Listed + DeserializeOwned>(&self, kind: &str, intent_id: &str) -> Result<Vec<T>, PaymentError> {
         let mut found: Vec<T> = Vec::new();
         for _ in 0..MAX_PAGES {
@@ -98,10 +99,10 @@ impl StripeProvider {
                 return Ok(found);
             }
         }
-        Err(PaymentError::Unknown(format!("Stripe lists more {kind} of one payment than are read")))
+        Err(PaymentError::Unknown(format!("Stripe lists more {kind} for one payment than can be read")))
     }
 
-    /// The intent of an error, or as it is now where the error has none.
+    /// The intent embedded in an error, or its current state if there is none.
     async fn intent_of(&self, intent_id: &str, embedded: Option<Box<Intent>>) -> Result<PaymentIntent, PaymentError> {
         match embedded.map(|intent| intent.into_port()) {
             Some(Ok(intent)) => Ok(intent),
@@ -145,7 +146,7 @@ impl PaymentProvider for StripeProvider {
         let created: Result<Intent, Failure> = self.client.post(&["payment_intents"], &request.key, &form).await;
         match created {
             Ok(intent) => intent.into_port(),
-            // It is the card's token that Stripe does not know, not the intent.
+            // Stripe does not know the card's token; the intent does not exist yet.
             Err(Failure::Api { error, .. }) => Err(PaymentError::Refused { code: error.code() }),
             Err(unknown) => Err(unknown.into()),
         }
@@ -160,7 +161,7 @@ impl PaymentProvider for StripeProvider {
             Err(Failure::Api { status: StatusCode::PAYMENT_REQUIRED, mut error }) => {
                 let embedded = error.payment_intent.take();
                 let intent = self.intent_of(&request.intent_id, embedded).await?;
-                // The error belongs to this attempt; the intent may have gone on since.
+                // The error belongs to this attempt; the intent may have changed since.
                 let declined = matches!(intent.status, IntentStatus::Declined { .. });
                 let status = if declined { IntentStatus::Declined { code: error.code() } } else { intent.status };
                 Ok(PaymentIntent { status, ..intent })
@@ -184,7 +185,8 @@ impl PaymentProvider for StripeProvider {
         let cancelled: Result<Intent, Failure> = self.client.post(&path, key, &[EXPAND_CHARGE]).await;
         match cancelled {
             Ok(intent) => intent.into_port(),
-            // Stripe refuses to cancel what is cancelled, also what it cancelled itself when the hold ended.
+            // Stripe rejects canceling an intent that is already canceled, including one that it canceled itself when
+            // the authorization expired.
             Err(Failure::Api { status: StatusCode::BAD_REQUEST, mut error }) => {
                 let embedded = error.payment_intent.take();
                 let intent = self.intent_of(intent_id, embedded).await?;
@@ -236,8 +238,8 @@ impl PaymentProvider for StripeProvider {
         }
         let Subject { object } = serde_json::from_value(event.data).map_err(unreadable)?;
         let of_intent = event.kind.starts_with("payment_intent.");
-        // Refunds made at Stripe and disputes do not carry the order, but their intent does. An intent or charge without an
-        // order was not paid in this shop.
+        // Refunds made at Stripe and disputes do not contain the order, but their intent does. An intent or charge
+        // without an order was not paid in this shop.
         let may_lack_order = !of_intent && event.kind != "charge.refunded";
         let (intent_id, order_id) = if of_intent {
             (Some(object.id), object.metadata.order_id())

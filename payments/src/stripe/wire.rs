@@ -1,4 +1,4 @@
-//! What the shop reads of Stripe's answers and events.
+//! The parts of Stripe's responses and events that the shop reads.
 
 use serde::Deserialize;
 use shopease_shop::domain::{
@@ -35,9 +35,9 @@ pub(super) struct CardError {
 }
 
 impl CardError {
-    /// The most telling code there is.
+    /// The most specific code available.
     fn reason(self) -> Option<String> {
-        // `generic_decline` tells less than the code beside it.
+        // `generic_decline` is less specific than the code beside it.
         self.decline_code.filter(|code| code != "generic_decline").or(self.code)
     }
 }
@@ -62,12 +62,12 @@ enum Charge {
         #[serde(default)]
         disputed: bool,
     },
-    /// Its id, as in events and errors.
-    #[expect(dead_code, reason = "names what it is")]
+    /// The ID only, as in events and errors.
+    #[expect(dead_code, reason = "documents the variant")]
     Id(String),
 }
 
-/// Anything in a list, of which the next page starts after an id.
+/// An object in a list; the next page starts after its ID.
 pub(super) trait Listed {
     fn id(&self) -> &str;
 }
@@ -101,10 +101,10 @@ impl Listed for Refund {
 }
 
 impl Refund {
-    /// As the port tells it.
+    /// The refund in the port's terms.
     ///
     /// # Errors
-    /// [`PaymentError::Unknown`] when the answer is not understood.
+    /// [`PaymentError::Unknown`] if the response is not understood.
     pub fn into_port(self) -> Result<ReportedRefund, PaymentError> {
         let state = match self.status.as_deref() {
             Some("succeeded") => ReportedRefundState::Succeeded,
@@ -112,7 +112,7 @@ impl Refund {
                 let code = self.failure_reason.unwrap_or_else(|| format!("refund_{ended}"));
                 ReportedRefundState::Failed { code }
             }
-            // `pending`, `requires_action`, or what is new: it may still be given back.
+            // `pending`, `requires_action`, or a new status: it may still be refunded.
             _ => ReportedRefundState::Pending,
         };
         Ok(ReportedRefund {
@@ -143,16 +143,17 @@ impl Listed for Dispute {
 }
 
 impl Dispute {
-    /// As the port tells it.
+    /// The dispute in the port's terms.
     ///
     /// # Errors
-    /// [`PaymentError::Unknown`] when the answer is not understood.
+    /// [`PaymentError::Unknown`] if the response is not understood.
     pub fn into_port(self) -> Result<DomainDispute, PaymentError> {
         let state = match self.status.as_str() {
             "warning_needs_response" | "warning_under_review" => DisputeState::Inquiry,
             "won" | "warning_closed" | "charge_refunded" | "prevented" => DisputeState::Won,
             "lost" => DisputeState::Lost,
-            // `needs_response`, `under_review`, or what is new: until it is known to be over, the bank has the money.
+            // `needs_response`, `under_review`, or a new status: until it is known to be closed, the bank holds the
+            // amount.
             _ => DisputeState::Open,
         };
         Ok(DomainDispute {
@@ -166,12 +167,12 @@ impl Dispute {
 }
 
 fn unknown(reason: &str) -> PaymentError {
-    PaymentError::Unknown(format!("Stripe's answer is not understood: {reason}"))
+    PaymentError::Unknown(format!("Stripe's response is not understood: {reason}"))
 }
 
 fn money(amount: i64, currency: &str) -> Result<Money, PaymentError> {
-    let currency: Currency = currency.to_ascii_uppercase().parse().map_err(|_| unknown("a currency of its own"))?;
-    from_stripe(amount, currency).ok_or_else(|| unknown("an amount"))
+    let currency: Currency = currency.to_ascii_uppercase().parse().map_err(|_| unknown("unknown currency"))?;
+    from_stripe(amount, currency).ok_or_else(|| unknown("invalid amount"))
 }
 
 fn moment(seconds: i64) -> Result<OffsetDateTime, PaymentError> {
@@ -189,18 +190,18 @@ pub(super) struct ApiError {
     pub error_type: String,
     #[serde(flatten)]
     pub card: CardError,
-    /// The intent the error is about, in most of them.
+    /// The intent that most errors refer to.
     #[serde(default)]
     pub payment_intent: Option<Box<Intent>>,
 }
 
 impl ApiError {
-    /// A stable code, whatever the error has.
+    /// A stable code, whatever fields the error has.
     pub fn code(self) -> String {
         match self.error_type.as_str() {
             "idempotency_error" => "idempotency_key_reused".to_owned(),
             _ => match self.card.reason() {
-                // The bank's hold is over: the shop knows this by one name.
+                // The authorization has expired: the shop uses one code for this.
                 Some(code) if code == "charge_expired_for_capture" => "authorization_expired".to_owned(),
                 Some(code) => code,
                 None if self.error_type.is_empty() => "invalid_request_error".to_owned(),
@@ -211,18 +212,16 @@ impl ApiError {
 }
 
 impl Intent {
-    /// As the port tells it.
+    /// The intent in the port's terms.
     ///
     /// # Errors
-    /// [`PaymentError::Unknown`] when the answer is not understood.
+    /// [`PaymentError::Unknown`] if the response is not understood.
     pub fn into_port(self) -> Result<PaymentIntent, PaymentError> {
         let status = match self.status.as_str() {
             "requires_confirmation" => IntentStatus::RequiresConfirmation,
             "requires_action" => {
                 let redirect = self.next_action.and_then(|action| action.redirect_to_url);
-                IntentStatus::RequiresAction {
-                    url: redirect.ok_or_else(|| unknown("an action without an address"))?.url,
-                }
+                IntentStatus::RequiresAction { url: redirect.ok_or_else(|| unknown("a redirect without a URL"))?.url }
             }
             "processing" => IntentStatus::Processing,
             "requires_capture" => IntentStatus::Authorized,
@@ -232,7 +231,7 @@ impl Intent {
                 let reason = self.last_payment_error.and_then(CardError::reason);
                 IntentStatus::Declined { code: reason.unwrap_or_else(|| "card_declined".to_owned()) }
             }
-            _ => return Err(unknown("a new status")),
+            _ => return Err(unknown("unknown status")),
         };
         let (refunded, disputed) = match self.latest_charge {
             Some(Charge::Whole { amount_refunded, disputed }) => (amount_refunded, disputed),
@@ -252,7 +251,7 @@ impl Intent {
     }
 }
 
-/// A webhook's body.
+/// The body of a webhook.
 #[derive(Debug, Deserialize)]
 pub(super) struct Event {
     pub id: String,
@@ -262,7 +261,7 @@ pub(super) struct Event {
     pub data: serde_json::Value,
 }
 
-/// What an event of an intent or charge is about.
+/// The object of an intent or charge event.
 #[derive(Debug, Deserialize)]
 pub(super) struct Subject {
     pub object: SubjectObject,
@@ -271,7 +270,7 @@ pub(super) struct Subject {
 #[derive(Debug, Deserialize)]
 pub(super) struct SubjectObject {
     pub id: String,
-    /// Of charges, refunds and disputes: their intent.
+    /// Set for charges, refunds, and disputes: their intent.
     #[serde(default)]
     pub payment_intent: Option<String>,
     #[serde(default)]
@@ -280,21 +279,21 @@ pub(super) struct SubjectObject {
 
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Metadata {
-    /// Other software on the same account may keep ids of its own under this name.
+    /// Other software on the same account may use this name for its own IDs.
     #[serde(default)]
     order_id: Option<String>,
-    /// Of refunds that a shop made.
+    /// Set for refunds made by a shop.
     #[serde(default)]
     refund_id: Option<String>,
 }
 
 impl Metadata {
-    /// The order of this shop, if it is one.
+    /// The order, if it is a valid ID of this shop.
     pub fn order_id(&self) -> Option<OrderId> {
         self.order_id.as_ref()?.parse().ok()
     }
 
-    /// The refund of this shop, if it is one.
+    /// The refund, if it is a valid ID of this shop.
     fn refund_id(&self) -> Option<RefundId> {
         self.refund_id.as_ref()?.parse().ok()
     }

@@ -1,4 +1,4 @@
-//! The journal: what was answered survives, whatever kills the process.
+//! The journal: acknowledged results survive however the process is killed.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -18,7 +18,7 @@ fn try_open(path: &Path, seed: u64) -> Result<Arc<Ledger>, JournalError> {
     Ledger::open(&config, Arc::new(FixedClock::new()), Arc::new(SeededIds::new(seed)))
 }
 
-/// A process that another test starts just now holds every lock of this one for a moment.
+/// A process that another test is starting may hold this one's locks for a moment.
 fn open(path: &Path, seed: u64) -> Result<Arc<Ledger>, JournalError> {
     for _ in 0..100 {
         match try_open(path, seed) {
@@ -30,7 +30,7 @@ fn open(path: &Path, seed: u64) -> Result<Arc<Ledger>, JournalError> {
 }
 
 #[test]
-fn everything_is_there_again_after_a_restart() {
+fn everything_is_restored_after_a_restart() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("ledger.jsonl");
     let ledger = open(&path, 1).expect("a ledger");
@@ -41,7 +41,7 @@ fn everything_is_there_again_after_a_restart() {
     let declined = ledger.execute("create 2", create("card_declined")).expect("an intent").id;
     let decline = ledger.execute("confirm 2", confirm(&declined));
     let expires = ledger.execute("create 3", create("card_expires")).expect("an intent").id;
-    ledger.execute("confirm 3", confirm(&expires)).expect("an answer");
+    ledger.execute("confirm 3", confirm(&expires)).expect("a response");
     let too_late = ledger.execute("capture 3", capture(&expires));
     let before = (ledger.entries(), ledger.captures(), ledger.events(), ledger.find(&id), ledger.find(&expires));
     assert!(matches!(try_open(&path, 2), Err(JournalError::InUse(_))), "one process at a time");
@@ -54,18 +54,18 @@ fn everything_is_there_again_after_a_restart() {
     assert_eq!(ledger.execute("capture", capture(&id)), captured);
     assert_eq!(ledger.execute("confirm 2", confirm(&declined)), decline);
     assert_eq!(ledger.execute("capture 3", capture(&expires)), too_late);
-    assert_eq!(ledger.entries(), before.0, "nothing of this happened again");
+    assert_eq!(ledger.entries(), before.0, "nothing was executed again");
     let reused = LedgerError::Refused { code: "idempotency_key_reused".to_owned() };
     assert_eq!(ledger.execute("capture", cancel(&id)), Err(reused));
 }
 
 #[test]
-fn a_last_line_that_was_cut_off_never_happened() {
+fn an_incomplete_last_line_is_discarded() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("ledger.jsonl");
     let ledger = open(&path, 1).expect("a ledger");
     let id = ledger.execute("create", create("card_approved")).expect("an intent").id;
-    ledger.execute("confirm", confirm(&id)).expect("an answer");
+    ledger.execute("confirm", confirm(&id)).expect("a response");
     let before = fs::metadata(&path).expect("a file").len();
     ledger.execute("capture", capture(&id)).expect("a capture");
     drop(ledger);
@@ -76,27 +76,27 @@ fn a_last_line_that_was_cut_off_never_happened() {
         fs::write(&torn, &whole[..usize::try_from(length).expect("short")]).expect("a file");
         let ledger = open(&torn, 2).expect("a ledger");
         assert_eq!(ledger.captures(), [], "cut at {length}");
-        ledger.execute("capture", capture(&id)).expect("can be done now");
+        ledger.execute("capture", capture(&id)).expect("it can be executed now");
         drop(ledger);
-        let again = open(&torn, 3).expect("the line after the cut is whole");
+        let again = open(&torn, 3).expect("the line after the cut is complete");
         assert_eq!(again.captures().len(), 1, "cut at {length}");
         fs::remove_file(&torn).expect("removed");
     }
 }
 
 #[test]
-fn a_broken_line_in_the_middle_is_not_passed_over() {
+fn a_broken_line_in_the_middle_is_not_skipped() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("ledger.jsonl");
     drop(open(&path, 1).expect("a ledger").execute("create", create("card_approved")));
     let mut file = fs::OpenOptions::new().append(true).open(&path).expect("a file");
     file.write_all(b"{\"answ\n").expect("written");
     drop(file);
-    let refused = open(&path, 2).map(drop);
-    assert!(matches!(refused, Err(JournalError::Corrupt { line: 2, .. })), "{refused:?}");
+    let corrupt = open(&path, 2).map(drop);
+    assert!(matches!(corrupt, Err(JournalError::Corrupt { line: 2, .. })), "{corrupt:?}");
 }
 
-/// The process that the next test kills; by itself it does nothing.
+/// The process that the next test kills; run directly, it does nothing.
 #[test]
 fn pays_until_it_is_killed() {
     let Some(path) = ProcessEnv.var("SHOPEASE_TEST_JOURNAL") else { return };
@@ -112,10 +112,10 @@ fn pays_until_it_is_killed() {
 }
 
 #[test]
-fn kill_9_loses_nothing_that_was_answered() {
+fn kill_9_loses_no_acknowledged_result() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("ledger.jsonl");
-    let mut answered = Vec::new();
+    let mut acknowledged = Vec::new();
     for round in 0..5 {
         let file = path.with_extension(round.to_string());
         let mut child = Process::new(std::env::current_exe().expect("this binary"))
@@ -126,24 +126,29 @@ fn kill_9_loses_nothing_that_was_answered() {
             .expect("a process");
         let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
         let mut ids = lines.filter_map(|line| captured(&line.expect("text")));
-        answered.clear();
-        answered.extend(ids.by_ref().take(20 + 7 * round));
+        acknowledged.clear();
+        acknowledged.extend(ids.by_ref().take(20 + 7 * round));
         child.kill().expect("killed");
         child.wait().expect("its end");
-        // What it said between the last line read and its death.
-        answered.extend(ids);
+        // What it printed between the last line read and its end.
+        acknowledged.extend(ids);
 
-        let ledger = open(&file, 1).expect("the ledger of the dead");
+        let ledger = open(&file, 1).expect("the ledger of the killed process");
         let sums = ledger.captures();
-        assert!(answered.len() >= 20 && answered.len() <= sums.len(), "{} of {}", answered.len(), sums.len());
-        for id in &answered {
-            let sum = sums.iter().find(|sum| sum.intent_id == *id).expect("an answered capture is kept");
+        assert!(
+            acknowledged.len() >= 20 && acknowledged.len() <= sums.len(),
+            "{} of {}",
+            acknowledged.len(),
+            sums.len()
+        );
+        for id in &acknowledged {
+            let sum = sums.iter().find(|sum| sum.intent_id == *id).expect("an acknowledged capture is kept");
             assert_eq!(sum.captures, 1);
         }
     }
 }
 
 fn captured(line: &str) -> Option<String> {
-    // The name of the test may stand before the first line.
+    // The name of the test may precede the first line.
     line.split_once("captured ").map(|(_, id)| id.to_owned())
 }

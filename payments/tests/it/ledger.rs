@@ -45,8 +45,8 @@ fn make(ledger: &Arc<Ledger>, clock: &FixedClock, state: &str) -> Intent {
     intent
 }
 
-fn name(answer: &Result<Intent, LedgerError>) -> String {
-    match answer {
+fn name(result: &Result<Intent, LedgerError>) -> String {
+    match result {
         Ok(intent) => {
             let status = serde_json::to_value(&intent.status).expect("a status");
             let refunded = intent.refunded.amount_minor;
@@ -59,7 +59,7 @@ fn name(answer: &Result<Intent, LedgerError>) -> String {
 }
 
 #[test]
-fn every_request_in_every_state_does_what_the_table_says() {
+fn every_request_in_every_state_has_the_effect_in_the_table() {
     const STATE: &str = "! payment_intent_unexpected_state";
     const EXPIRED: &str = "! authorization_expired";
     // Columns as in STATES.
@@ -88,9 +88,9 @@ fn every_request_in_every_state_does_what_the_table_says() {
                 "refund in part" => refund(&id, 1000),
                 _ => refund(&id, 2491),
             };
-            let answer = ledger.execute("key", command);
-            assert_eq!(name(&answer), expected, "{request} when {state}");
-            if let Ok(intent) = answer {
+            let result = ledger.execute("key", command);
+            assert_eq!(name(&result), expected, "{request} when {state}");
+            if let Ok(intent) = result {
                 assert_eq!(ledger.find(&id), Ok(intent), "{request} when {state}");
             }
         }
@@ -98,7 +98,7 @@ fn every_request_in_every_state_does_what_the_table_says() {
 }
 
 #[test]
-fn cards_decide() {
+fn the_card_determines_the_result() {
     for (card, expected) in [
         ("card_approved", "authorized"),
         ("card_declined", "declined"),
@@ -119,10 +119,10 @@ fn cards_decide() {
 }
 
 #[test]
-fn the_card_that_expires_is_cancelled_when_it_is_captured() {
+fn capturing_the_card_that_expires_cancels_the_intent() {
     let (ledger, _) = ledger();
     let id = ledger.execute("create", create("card_expires")).expect("an intent").id;
-    ledger.execute("confirm", confirm(&id)).expect("an answer");
+    ledger.execute("confirm", confirm(&id)).expect("a response");
     assert_eq!(name(&ledger.execute("capture", capture(&id))), "! authorization_expired");
     let expired = Status::Cancelled { reason: CancelReason::AuthorizationExpired };
     assert_eq!(ledger.find(&id).expect("an intent").status, expired);
@@ -144,7 +144,7 @@ fn the_bank_holds_money_for_seven_days() {
 }
 
 #[test]
-fn the_return_address_of_a_card_that_asks_is_a_web_address() {
+fn the_return_url_of_a_card_that_requires_action_is_a_web_url() {
     for (return_url, expected) in [
         ("https://shop.example/orders/1", "requires_action"),
         ("javascript:alert(1)", "! return_url_invalid"),
@@ -159,27 +159,27 @@ fn the_return_address_of_a_card_that_asks_is_a_web_address() {
 }
 
 #[test]
-fn a_key_gives_its_first_answer_for_ever() {
+fn a_key_always_returns_its_first_result() {
     let (ledger, clock) = ledger();
     let id = make(&ledger, &clock, "authorized").id;
     let captured = ledger.execute("capture", capture(&id));
     ledger.execute("refund", refund(&id, 1000)).expect("a refund");
-    assert_eq!(ledger.execute("capture", capture(&id)), captured, "the answer of then, not the intent of now");
+    assert_eq!(ledger.execute("capture", capture(&id)), captured, "the first result, not the current intent");
     assert_eq!(ledger.captures()[0].captures, 1);
 
     let declined = ledger.execute("other", create("card_declined")).expect("an intent").id;
     let decline = ledger.execute("decline", confirm(&declined));
     assert_eq!(name(&decline), "declined");
     ledger.execute("give up", cancel(&declined)).expect("cancelled");
-    assert_eq!(ledger.execute("decline", confirm(&declined)), decline, "declines are answers, too");
+    assert_eq!(ledger.execute("decline", confirm(&declined)), decline, "declines are stored, too");
 
     let early = ledger.execute("early", refund(&declined, 1));
     assert_eq!(name(&early), "! payment_intent_unexpected_state");
-    assert_eq!(ledger.execute("early", refund(&declined, 1)), early, "and so are refusals");
+    assert_eq!(ledger.execute("early", refund(&declined, 1)), early, "and so are rejections");
 }
 
 #[test]
-fn a_key_is_for_one_request_only() {
+fn a_key_is_valid_for_one_request_only() {
     let (ledger, clock) = ledger();
     let id = make(&ledger, &clock, "authorized").id;
     for other in [capture(&id), create("card_declined"), cancel(&id)] {
@@ -192,18 +192,18 @@ fn a_key_is_for_one_request_only() {
 }
 
 #[test]
-fn while_the_first_request_runs_others_with_its_key_wait() {
+fn while_the_first_request_runs_others_with_its_key_are_rejected() {
     let (ledger, clock) = ledger();
     let id = make(&ledger, &clock, "authorized").id;
-    let Claimed::First(claim) = ledger.claim("key", capture(&id)) else { panic!("nobody was there before") };
+    let Claimed::First(claim) = ledger.claim("key", capture(&id)) else { panic!("it is the first request") };
     assert_eq!(ledger.execute("key", capture(&id)), Err(LedgerError::KeyInUse));
     assert_eq!(name(&ledger.execute("key", cancel(&id))), "! idempotency_key_reused");
     drop(claim);
-    assert_eq!(name(&ledger.execute("key", capture(&id))), "captured", "what was given up can be done");
+    assert_eq!(name(&ledger.execute("key", capture(&id))), "captured", "a dropped claim can be made again");
 }
 
 #[test]
-fn of_many_captures_at_once_one_happens() {
+fn of_many_concurrent_captures_one_is_executed() {
     for round in 0..20 {
         let (ledger, clock) = ledger();
         let id = make(&ledger, &clock, "authorized").id;
@@ -219,7 +219,7 @@ fn of_many_captures_at_once_one_happens() {
 }
 
 #[test]
-fn entries_sum_up_per_intent_and_events_tell_every_step() {
+fn entries_sum_up_per_intent_and_events_report_every_step() {
     let (ledger, clock) = ledger();
     let id = make(&ledger, &clock, "captured").id;
     ledger.execute("first", refund(&id, 1000)).expect("a refund");
@@ -240,14 +240,14 @@ fn entries_sum_up_per_intent_and_events_tell_every_step() {
 }
 
 #[test]
-fn a_refund_that_the_bank_returns_can_be_made_again() {
+fn a_refund_returned_by_the_bank_can_be_repeated() {
     let (ledger, clock) = ledger();
     let id = make(&ledger, &clock, "refunded").id;
     let refund_made = ledger.find(&id).expect("kept").refunds[0].id.clone();
     let fail =
         |key: &str| ledger.execute(key, Command::FailRefund { intent_id: id.clone(), refund: refund_made.clone() });
     assert_eq!(fail("fail").expect("returned").refunded, eur(0));
-    assert_eq!(fail("fail again"), Err(LedgerError::NotFound), "it is returned once");
+    assert_eq!(fail("fail again"), Err(LedgerError::NotFound), "it is returned only once");
     assert_eq!(ledger.captures()[0].refunded, eur(0));
     assert_eq!(ledger.execute("again", refund(&id, 2490)).expect("a refund").refunded, eur(2490));
     let types: Vec<_> = ledger.events().into_iter().map(|event| event.event_type).skip(2).collect();
@@ -255,10 +255,10 @@ fn a_refund_that_the_bank_returns_can_be_made_again() {
 }
 
 #[test]
-fn what_the_bank_has_taken_in_a_dispute_is_not_refunded() {
+fn an_amount_withdrawn_in_a_dispute_is_not_refunded() {
     let (ledger, clock) = ledger();
     let id = make(&ledger, &clock, "captured").id;
-    for (state, refused) in [
+    for (state, is_rejected) in [
         (DisputeStatus::Inquiry, false),
         (DisputeStatus::Open, true),
         (DisputeStatus::Lost, true),
@@ -267,6 +267,6 @@ fn what_the_bank_has_taken_in_a_dispute_is_not_refunded() {
         let key = format!("{state:?}");
         ledger.execute(&key, Command::Dispute { intent_id: id.clone(), state }).expect("disputed");
         let made = ledger.execute(&format!("refund {key}"), refund(&id, 10));
-        assert_eq!(name(&made) == "! charge_disputed", refused, "{state:?}: {made:?}");
+        assert_eq!(name(&made) == "! charge_disputed", is_rejected, "{state:?}: {made:?}");
     }
 }

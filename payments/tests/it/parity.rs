@@ -1,4 +1,4 @@
-//! The ledger in this process and the ledger behind HTTP give equal results.
+//! The ledger in this process and the ledger behind HTTP return the same results.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -13,36 +13,36 @@ use crate::support::{
     Running, authenticate, confirm_request, create_request, eur, ledger, order, refund_request, secret,
 };
 
-/// A long story with every card, told as text. `base` is cut out of addresses.
+/// A long scenario with every card, recorded as text. `base` is removed from URLs.
 async fn story(
     provider: &FakeProvider,
     advance: impl Fn(Duration),
-    answer_bank: impl Fn(&str),
+    confirm_at_bank: impl Fn(&str),
     base: &str,
 ) -> Vec<String> {
-    let told = RefCell::new(vec![]);
+    let recorded = RefCell::new(vec![]);
     let note = |what: &str, result: &dyn std::fmt::Debug| {
-        told.borrow_mut().push(format!("{what}: {result:?}").replace(base, "<base>"));
+        recorded.borrow_mut().push(format!("{what}: {result:?}").replace(base, "<base>"));
     };
-    let tell = |what: &str, result: Result<PaymentIntent, PaymentError>| {
+    let record = |what: &str, result: Result<PaymentIntent, PaymentError>| {
         note(what, &result);
         result.map_or_else(|_| String::new(), |intent| intent.id)
     };
     for (card, _) in test_cards() {
         let key = |step: &str| format!("{card}:{step}");
         let created = provider.create_intent(&create_request(&key("create"), &card)).await;
-        let id = tell("create", created);
-        tell("created again", provider.create_intent(&create_request(&key("create"), &card)).await);
-        tell("too early", provider.capture(&id, &key("early")).await);
-        tell("confirm", provider.confirm(&confirm_request(&key("confirm"), &id)).await);
-        tell("find", provider.find_intent(&id).await);
+        let id = record("create", created);
+        record("created again", provider.create_intent(&create_request(&key("create"), &card)).await);
+        record("too early", provider.capture(&id, &key("early")).await);
+        record("confirm", provider.confirm(&confirm_request(&key("confirm"), &id)).await);
+        record("find", provider.find_intent(&id).await);
         if card == "card_requires_action" {
-            answer_bank(&id);
+            confirm_at_bank(&id);
         }
-        tell("confirmed again", provider.confirm(&confirm_request(&key("confirm"), &id)).await);
-        tell("confirm anew", provider.confirm(&confirm_request(&key("anew"), &id)).await);
-        tell("key of another", provider.capture(&id, &key("confirm")).await);
-        tell("capture", provider.capture(&id, &key("capture")).await);
+        record("confirmed again", provider.confirm(&confirm_request(&key("confirm"), &id)).await);
+        record("confirm anew", provider.confirm(&confirm_request(&key("anew"), &id)).await);
+        record("key of another", provider.capture(&id, &key("confirm")).await);
+        record("capture", provider.capture(&id, &key("capture")).await);
         note("refund", &provider.refund(&refund_request(&key("refund"), &id, 1000)).await);
         note("refund too much", &provider.refund(&refund_request(&key("much"), &id, 1491)).await);
         let yen = Money::new(10, "JPY".parse::<Currency>().expect("yen"));
@@ -52,26 +52,26 @@ async fn story(
         note("refund the rest", &provider.refund(&refund_request(&key("rest"), &id, 1490)).await);
         note("refund more", &provider.refund(&refund_request(&key("more"), &id, 1)).await);
         note("reversals", &provider.find_reversals(&id).await);
-        tell("cancel", provider.cancel(&id, &key("cancel")).await);
-        tell("end", provider.find_intent(&id).await);
+        record("cancel", provider.cancel(&id, &key("cancel")).await);
+        record("end", provider.find_intent(&id).await);
     }
-    let held = tell("create", provider.create_intent(&create_request("held", "card_approved")).await);
-    tell("confirm", provider.confirm(&confirm_request("held:confirm", &held)).await);
+    let held = record("create", provider.create_intent(&create_request("held", "card_approved")).await);
+    record("confirm", provider.confirm(&confirm_request("held:confirm", &held)).await);
     advance(Duration::days(8));
-    tell("expired", provider.capture(&held, "held:capture").await);
-    tell("cancel", provider.cancel(&held, "held:cancel").await);
+    record("expired", provider.capture(&held, "held:capture").await);
+    record("cancel", provider.cancel(&held, "held:cancel").await);
     for id in ["pi_fake_1", "a b/../c?d#e"] {
-        tell("no such", provider.find_intent(id).await);
-        tell("no such", provider.capture(id, &format!("none:{id}")).await);
+        record("no such", provider.find_intent(id).await);
+        record("no such", provider.capture(id, &format!("none:{id}")).await);
     }
-    tell("no card", provider.create_intent(&create_request("none", "pm_card_visa")).await);
-    tell("no key", provider.capture(&held, "").await);
-    tell("long key", provider.capture(&held, &"k".repeat(256)).await);
-    told.into_inner()
+    record("no card", provider.create_intent(&create_request("none", "pm_card_visa")).await);
+    record("no key", provider.capture(&held, "").await);
+    record("long key", provider.capture(&held, &"k".repeat(256)).await);
+    recorded.into_inner()
 }
 
 #[tokio::test]
-async fn the_same_story_through_both() {
+async fn the_same_scenario_through_both() {
     let (local, clock) = ledger();
     let page = Some("http://bank.test/".to_owned());
     let provider = FakeProvider::in_process(Arc::clone(&local), page, secret());
@@ -90,29 +90,29 @@ async fn the_same_story_through_both() {
     assert_eq!(here.len(), there.len());
     assert_eq!(local.entries(), running.ledger.entries());
     assert_eq!(local.events(), running.ledger.events());
-    // The story is about something.
+    // Checks that the scenario covers something.
     for needle in ["Authorized", "Captured", "Cancelled", "<base>/authenticate/", "insufficient_funds", "NotFound"] {
         assert!(here.iter().any(|line| line.contains(needle)), "{needle}");
     }
 }
 
 #[tokio::test]
-async fn without_a_page_the_card_that_asks_is_not_accepted() {
+async fn without_a_page_the_card_that_requires_action_is_rejected() {
     let (ledger, _) = ledger();
     let provider = FakeProvider::in_process(ledger, None, secret());
     assert!(!provider.accepts("card_requires_action") && provider.accepts("card_expires"));
     assert_eq!(provider.test_cards().len(), test_cards().len() - 1);
-    let refused = provider.create_intent(&create_request("key", "card_requires_action")).await;
-    assert!(matches!(refused, Err(PaymentError::Refused { code }) if code == "unknown_card"));
+    let rejected = provider.create_intent(&create_request("key", "card_requires_action")).await;
+    assert!(matches!(rejected, Err(PaymentError::Refused { code }) if code == "unknown_card"));
 }
 
 #[test]
-fn the_cards_that_shops_know_keep_their_tokens_and_labels() {
+fn card_tokens_and_labels() {
     let cards = test_cards();
     let expected = [
-        ("card_approved", "Test card ending in 4242 (is approved)"),
-        ("card_declined", "Test card ending in 0002 (is declined)"),
-        ("card_insufficient_funds", "Test card ending in 9995 (has insufficient funds)"),
+        ("card_approved", "Test card ending in 4242 (approved)"),
+        ("card_declined", "Test card ending in 0002 (declined)"),
+        ("card_insufficient_funds", "Test card ending in 9995 (insufficient funds)"),
     ];
     for ((token, label), expected) in cards.iter().zip(expected) {
         assert_eq!((token.as_str(), label.as_str()), expected);
@@ -121,7 +121,7 @@ fn the_cards_that_shops_know_keep_their_tokens_and_labels() {
 }
 
 #[tokio::test]
-async fn nobody_at_the_address_is_not_clear() {
+async fn an_unreachable_service_is_an_unknown_result() {
     let provider = FakeProvider::remote("http://127.0.0.1:1", secret()).expect("a provider");
     let found = provider.find_intent("pi_fake_1").await;
     assert!(matches!(found, Err(PaymentError::Unknown(_))), "{found:?}");
@@ -131,7 +131,7 @@ async fn nobody_at_the_address_is_not_clear() {
 }
 
 #[tokio::test]
-async fn a_wrong_base_url_is_not_taken_for_a_missing_intent() {
+async fn a_wrong_base_url_is_not_mistaken_for_a_missing_intent() {
     let running = Running::start(FaultPlan::default(), None).await;
     let provider = FakeProvider::remote(&format!("{}/elsewhere", running.base), secret()).expect("a provider");
     let found = provider.find_intent("pi_fake_1").await;
@@ -141,7 +141,7 @@ async fn a_wrong_base_url_is_not_taken_for_a_missing_intent() {
 }
 
 #[tokio::test]
-async fn amounts_and_order_come_back() {
+async fn amounts_and_order_are_returned() {
     let (ledger, _) = ledger();
     let provider = FakeProvider::in_process(Arc::clone(&ledger), None, secret());
     let intent = provider.create_intent(&create_request("key", "card_approved")).await.expect("an intent");

@@ -1,4 +1,4 @@
-//! What the tests share: a ledger, a running service, requests.
+//! Shared by the tests: a ledger, a running service, requests.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -56,7 +56,7 @@ pub fn refund(intent_id: &str, amount: i64) -> Command {
     Command::Refund { intent_id: intent_id.to_owned(), amount: eur(amount), refund_id: None }
 }
 
-/// A service on a port of its own; it ends with this.
+/// A service on its own port; it ends with this value.
 pub struct Running {
     pub base: String,
     pub ledger: Arc<Ledger>,
@@ -103,13 +103,13 @@ pub fn refund_request(key: &str, intent_id: &str, amount: i64) -> RefundIntent {
     }
 }
 
-/// An intent whose money is held.
+/// An authorized intent.
 pub async fn authorized(provider: &dyn PaymentProvider) -> PaymentIntent {
     let intent = provider.create_intent(&create_request("create", "card_approved")).await.expect("an intent");
-    provider.confirm(&confirm_request("confirm", &intent.id)).await.expect("an answer")
+    provider.confirm(&confirm_request("confirm", &intent.id)).await.expect("a result")
 }
 
-/// Waits until something holds, at most 10 seconds.
+/// Waits until a condition holds, at most 10 seconds.
 pub async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
     let start = Instant::now();
     while !holds().await {

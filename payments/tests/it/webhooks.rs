@@ -1,4 +1,4 @@
-//! Webhooks: signed, at least once, and what the provider believes of them.
+//! Webhooks: signed, delivered at least once, and verified by the provider.
 
 use std::sync::{Arc, Mutex};
 
@@ -22,65 +22,65 @@ use tokio::net::TcpListener;
 use crate::support::{Running, authorized, confirm, create, eventually, ledger, order, secret};
 
 /// Signature and body.
-type Heard = (String, Vec<u8>);
+type Received = (String, Vec<u8>);
 
-/// Takes webhooks; answers 500 to the first few.
+/// Receives webhooks; responds to the first few with 500.
 #[derive(Clone, Default)]
 struct Receiver {
-    heard: Arc<Mutex<Vec<Heard>>>,
-    refusals: Arc<Mutex<usize>>,
+    received: Arc<Mutex<Vec<Received>>>,
+    rejections: Arc<Mutex<usize>>,
 }
 
 impl Receiver {
-    async fn start(refusals: usize) -> (Self, WebhookConfig) {
-        let receiver = Self { refusals: Arc::new(Mutex::new(refusals)), ..Self::default() };
+    async fn start(rejections: usize) -> (Self, WebhookConfig) {
+        let receiver = Self { rejections: Arc::new(Mutex::new(rejections)), ..Self::default() };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}/webhooks", listener.local_addr().expect("an address"));
-        let router = Router::new().route("/webhooks", post(hear)).with_state(receiver.clone());
+        let router = Router::new().route("/webhooks", post(receive)).with_state(receiver.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         (receiver, WebhookConfig { url: url.parse().expect("a URL"), secret: secret() })
     }
 
-    fn heard(&self) -> Vec<Heard> {
-        self.heard.lock().expect("not poisoned").clone()
+    fn received(&self) -> Vec<Received> {
+        self.received.lock().expect("not poisoned").clone()
     }
 
-    /// Verdict and type of everything heard, in order.
+    /// Validity and type of everything received, in order.
     fn verdicts(&self, provider: &FakeProvider, clock: &FixedClock) -> Vec<(String, bool)> {
         use shopease_shop::ports::Clock as _;
-        let verdict = |(signature, body): &Heard| {
+        let verdict = |(signature, body): &Received| {
             let event: Value = serde_json::from_slice(body).expect("JSON");
             let believed = provider.read_webhook(Some(signature), body, clock.now()).is_ok();
             (event["type"].as_str().expect("a type").to_owned(), believed)
         };
-        self.heard().iter().map(verdict).collect()
+        self.received().iter().map(verdict).collect()
     }
 }
 
-async fn hear(State(receiver): State<Receiver>, headers: HeaderMap, body: Bytes) -> StatusCode {
+async fn receive(State(receiver): State<Receiver>, headers: HeaderMap, body: Bytes) -> StatusCode {
     let signature = headers[SIGNATURE_HEADER].to_str().expect("text").to_owned();
-    receiver.heard.lock().expect("not poisoned").push((signature, body.to_vec()));
-    let mut refusals = receiver.refusals.lock().expect("not poisoned");
-    if *refusals > 0 {
-        *refusals -= 1;
+    receiver.received.lock().expect("not poisoned").push((signature, body.to_vec()));
+    let mut rejections = receiver.rejections.lock().expect("not poisoned");
+    if *rejections > 0 {
+        *rejections -= 1;
         return StatusCode::INTERNAL_SERVER_ERROR;
     }
     StatusCode::OK
 }
 
 #[tokio::test]
-async fn what_was_not_delivered_goes_out_after_a_restart_and_nothing_else() {
+async fn only_undelivered_webhooks_are_sent_after_a_restart() {
     let directory = tempfile::tempdir().expect("a directory");
     let (receiver, webhook) = Receiver::start(0).await;
-    // Before the restart the receiver was away.
-    let away = WebhookConfig { url: "http://127.0.0.1:1/".parse().expect("a URL"), ..webhook.clone() };
-    for (run, (webhook, card, heard)) in
-        [(away, Some("card_approved"), 0), (webhook.clone(), None, 1), (webhook, Some("card_declined"), 2)]
+    // Before the restart, the receiver was unavailable.
+    let unavailable = WebhookConfig { url: "http://127.0.0.1:1/".parse().expect("a URL"), ..webhook.clone() };
+    for (run, (webhook, card, received)) in
+        [(unavailable, Some("card_approved"), 0), (webhook.clone(), None, 1), (webhook, Some("card_declined"), 2)]
             .into_iter()
             .enumerate()
     {
         let config = LedgerConfig { journal: Some(directory.path().join("ledger")), ..LedgerConfig::default() };
-        // Another test that starts a process just now holds the lock for a moment.
+        // A process that another test is starting may hold the lock for a moment.
         let mut ledger = None;
         eventually("the journal is free", || {
             let seed = u64::try_from(run).expect("few");
@@ -95,12 +95,12 @@ async fn what_was_not_delivered_goes_out_after_a_restart_and_nothing_else() {
         let server = tokio::spawn(serve(listener, Arc::clone(&ledger), config));
         if let Some(card) = card {
             let id = ledger.execute(&format!("{run}:create"), create(card)).expect("an intent").id;
-            ledger.execute(&format!("{run}:confirm"), confirm(&id)).expect("an answer");
+            ledger.execute(&format!("{run}:confirm"), confirm(&id)).expect("a response");
         }
-        eventually("heard", || async { receiver.heard().len() >= heard }).await;
-        // Time enough for what should not come.
+        eventually("received", || async { receiver.received().len() >= received }).await;
+        // Enough time for a webhook that must not be sent.
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-        assert_eq!(receiver.heard().len(), heard, "run {run}");
+        assert_eq!(receiver.received().len(), received, "run {run}");
         server.abort();
         assert!(server.await.is_err_and(|error| error.is_cancelled()));
     }
@@ -110,16 +110,16 @@ const AUTHORIZED: &str = "payment_intent.authorized";
 const CAPTURED: &str = "payment_intent.captured";
 
 #[tokio::test]
-async fn events_go_out_until_they_are_taken() {
+async fn events_are_resent_until_they_are_accepted() {
     let (receiver, webhook) = Receiver::start(2).await;
     let running = Running::start(FaultPlan::default(), Some(webhook)).await;
     let provider = running.provider();
     let id = authorized(&provider).await.id;
-    eventually("taken the third time", || async { receiver.heard().len() == 3 }).await;
-    let heard = receiver.heard();
-    assert!(heard.iter().all(|(_, body)| *body == heard[0].1), "the same event each time");
-    let (signature, body) = &heard[2];
-    let event = provider.read_webhook(Some(signature), body, FixedClock::START).expect("believed").expect("known");
+    eventually("accepted the third time", || async { receiver.received().len() == 3 }).await;
+    let webhooks = receiver.received();
+    assert!(webhooks.iter().all(|(_, body)| *body == webhooks[0].1), "the same event each time");
+    let (signature, body) = &webhooks[2];
+    let event = provider.read_webhook(Some(signature), body, FixedClock::START).expect("valid").expect("known");
     assert_eq!((event.intent_id, event.order_id), (id.clone(), Some(order(1))));
     let body: Value = serde_json::from_slice(body).expect("JSON");
     assert_eq!(body["id"], json!(event.id));
@@ -127,11 +127,11 @@ async fn events_go_out_until_they_are_taken() {
     assert_eq!(body["data"]["amount"], json!({"amount_minor": 2490, "currency": "EUR"}));
 
     provider.capture(&id, "capture").await.expect("a capture");
-    eventually("the next event", || async { receiver.heard().len() == 4 }).await;
+    eventually("the next event", || async { receiver.received().len() == 4 }).await;
 }
 
 #[tokio::test]
-async fn every_webhook_fault_is_heard() {
+async fn every_webhook_fault_is_observed() {
     for (kind, expected) in [
         (FaultKind::WebhookDuplicate, vec![(AUTHORIZED, true), (AUTHORIZED, true), (CAPTURED, true)]),
         (FaultKind::WebhookForge, vec![(AUTHORIZED, false), (AUTHORIZED, true), (CAPTURED, true)]),
@@ -146,10 +146,10 @@ async fn every_webhook_fault_is_heard() {
         let id = authorized(&provider).await.id;
         let at_first = expected.iter().filter(|(event, _)| *event == AUTHORIZED).count();
         if expected[0].0 == AUTHORIZED {
-            eventually("the first event", || async { receiver.heard().len() == at_first }).await;
+            eventually("the first event", || async { receiver.received().len() == at_first }).await;
         }
         provider.capture(&id, "capture").await.expect("a capture");
-        eventually("all events", || async { receiver.heard().len() == expected.len() }).await;
+        eventually("all events", || async { receiver.received().len() == expected.len() }).await;
         let expected: Vec<_> = expected.into_iter().map(|(event, believed)| (event.to_owned(), believed)).collect();
         assert_eq!(receiver.verdicts(&provider, &running.clock), expected, "{kind:?}");
     }
@@ -160,7 +160,7 @@ fn provider() -> FakeProvider {
 }
 
 #[test]
-fn signatures_decide_before_anything_is_read() {
+fn the_signature_is_verified_before_anything_is_read() {
     let now = FixedClock::START;
     let body = br#"{"id":"evt_1","type":"payment_intent.captured","data":{"intent_id":"pi_1","order_id":"ord_01ARZ3NDEKTSV4RRFFQ69G5FAV"}}"#;
     let read = |signature: Option<&str>, body: &[u8]| provider().read_webhook(signature, body, now);

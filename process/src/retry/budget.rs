@@ -1,15 +1,15 @@
-//! How often a process may retry at all.
+//! Limits the retries of a process.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// What one retry costs.
+/// Tokens that one retry costs.
 const RETRY: u64 = 1000;
 
-/// A token bucket that all callers of one neighbor share: every first try puts a part of a retry in, every retry takes
-/// one out. A trickle keeps a process with little traffic able to retry at all.
+/// A token bucket shared by all callers of one dependency: every first attempt adds a fraction of a retry, every retry
+/// removes one. A constant refill lets a process with little traffic retry at all.
 #[derive(Debug)]
 pub struct RetryBudget {
     percent_of_requests: u32,
@@ -26,19 +26,19 @@ struct State {
 }
 
 impl RetryBudget {
-    /// A budget that allows retries for this many per cent of the requests and this many a second besides, and saves up
-    /// at most `most`. It begins full.
+    /// A budget that allows retries for this percentage of the requests, and this many per second in addition, and
+    /// saves up at most `most`. It starts full.
     pub const fn new(percent_of_requests: u32, floor_per_second: u32, most: u32) -> Self {
         let state = State { tokens: most as u64 * RETRY, filled_at: None };
         Self { percent_of_requests, floor_per_second, most, state: Mutex::new(state) }
     }
 
-    /// Notes the first try of a request.
+    /// Records the first attempt of a request.
     pub fn note_request(&self) {
         self.note_request_at(Instant::now());
     }
 
-    /// Whether one more retry may be made; if so, it is paid for.
+    /// Whether one more retry is allowed; if so, charges it.
     pub fn allows_retry(&self) -> bool {
         self.allows_retry_at(Instant::now())
     }
@@ -59,11 +59,11 @@ impl RetryBudget {
         u64::from(self.most) * RETRY
     }
 
-    /// The state with what has trickled in.
+    /// The state including the refill.
     fn filled(&self, now: Instant) -> MutexGuard<'_, State> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let filled_at = *state.filled_at.get_or_insert(now);
-        // A thousandth a millisecond is one a second. What is less than a millisecond waits for the next time.
+        // A thousandth per millisecond is one per second. Fractions of a millisecond are carried over to the next call.
         let passed_ms = u64::try_from(now.saturating_duration_since(filled_at).as_millis()).unwrap_or(u64::MAX);
         let trickle = passed_ms.saturating_mul(self.floor_per_second.into());
         state.tokens = state.tokens.saturating_add(trickle).min(self.most_tokens());
@@ -76,7 +76,7 @@ impl RetryBudget {
 mod tests {
     use super::*;
 
-    /// A budget, and the time as it sees it.
+    /// A budget with a simulated clock.
     struct Trial {
         budget: RetryBudget,
         now: Instant,
@@ -91,7 +91,7 @@ mod tests {
             self.budget.allows_retry_at(self.now)
         }
 
-        /// Retries of requests of which every try fails, at most two a request.
+        /// Counts the retries of requests whose every attempt fails, at most two per request.
         fn retries(&self, requests: u32) -> usize {
             let retries = (0..requests).map(|_| {
                 self.budget.note_request_at(self.now);
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn the_floor_comes_with_time_alone_and_is_not_saved_up_without_end() {
+    fn the_floor_depends_on_time_alone_and_is_saved_up_to_a_limit() {
         let mut trial = Trial::of(RetryBudget::new(0, 2, 5));
         assert_eq!(trial.retries(100), 5);
         trial.now += Duration::from_millis(499);
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn looking_often_does_not_lose_the_floor() {
+    fn frequent_checks_do_not_lose_the_floor() {
         let mut trial = Trial::of(RetryBudget::new(0, 1, 1));
         assert!(trial.allows());
         for _ in 0..4_999 {

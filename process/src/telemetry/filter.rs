@@ -1,11 +1,11 @@
-//! Which lines are written. A level alone means the shop's own crates: what libraries say below `info` holds whole requests with
-//! their cookies, cards and addresses, and is written only when somebody names the library.
+//! Selects the lines to log. A level alone applies to the shop's own crates: below `info`, libraries log whole requests
+//! with their cookies, cards, and addresses. Those lines are logged only if the library is named.
 
 use tracing_subscriber::filter::{LevelFilter, ParseError, Targets};
 
 use super::ACCESS;
 
-/// The crates whose lines are known to be clean at every level.
+/// Crates whose lines contain no personal data at any level.
 const OWN: [&str; 8] = [
     "shopease",
     "shopease_aws",
@@ -17,20 +17,20 @@ const OWN: [&str; 8] = [
     ACCESS,
 ];
 
-/// Levels at which libraries tell more than the shop wants to keep.
+/// Levels at which libraries log more than the shop may keep.
 const DETAILED: [&str; 2] = ["debug", "trace"];
 
-/// What is written when nobody asks for more or less: a person's terminal is spared the line of each request.
-pub(super) fn usual(json: bool) -> Targets {
+/// The default filter; text output omits the line of each request.
+pub(super) fn default_filter(json: bool) -> Targets {
     let usual = Targets::new().with_default(LevelFilter::INFO).with_target("aws_config", LevelFilter::WARN);
     if json { usual } else { usual.with_target(ACCESS, LevelFilter::OFF) }
 }
 
-/// What `SHOPEASE_LOG` asks for.
+/// Parses `SHOPEASE_LOG`.
 ///
 /// # Errors
-/// When it is no level and no list of `target=level`.
-pub(super) fn asked_for(text: &str) -> Result<Targets, ParseError> {
+/// If it is neither a level nor a list of `target=level`.
+pub(super) fn parse(text: &str) -> Result<Targets, ParseError> {
     directives(text).parse()
 }
 
@@ -52,7 +52,7 @@ fn own_if_detailed(directive: &str) -> String {
 mod tests {
     use tracing_subscriber::filter::LevelFilter;
 
-    use super::{asked_for, directives, usual};
+    use super::{default_filter, directives, parse};
 
     #[test]
     fn a_level_alone_is_for_the_shops_own_lines() {
@@ -65,16 +65,16 @@ mod tests {
 
     #[test]
     fn directives_are_read_as_levels_of_targets() {
-        let targets = asked_for("warn,sqlx=debug").unwrap_or_default();
+        let targets = parse("warn,sqlx=debug").unwrap_or_default();
         assert!(targets.would_enable("sqlx::query", &tracing::Level::DEBUG));
         assert!(!targets.would_enable("shopease", &tracing::Level::INFO));
         assert_eq!(targets.default_level(), Some(LevelFilter::WARN));
-        assert!(asked_for("sqlx=loud").is_err());
+        assert!(parse("sqlx=loud").is_err());
     }
 
     #[test]
-    fn requests_are_told_to_machines() {
-        assert!(usual(true).would_enable("access", &tracing::Level::INFO));
-        assert!(!usual(false).would_enable("access", &tracing::Level::ERROR));
+    fn request_lines_are_logged_as_json_only() {
+        assert!(default_filter(true).would_enable("access", &tracing::Level::INFO));
+        assert!(!default_filter(false).would_enable("access", &tracing::Level::ERROR));
     }
 }

@@ -1,6 +1,7 @@
-//! A log line as JSON, under the names that Datadog gives them without a pipeline of one's own: its reserved attributes
-//! (`timestamp`, `status`, `message`, `service`, `ddsource`) and its standard ones (`http.*`, `duration` in nanoseconds, `logger.name`,
-//! `dd.*`). A dot in the name of a field makes an object: `http.method` is `{"http": {"method": ..}}`.
+//! Formats a log line as JSON with the attribute names that Datadog interprets without a custom pipeline: its reserved
+//! attributes (`timestamp`, `status`, `message`, `service`, `ddsource`) and its standard ones (`http.*`, `duration` in
+//! nanoseconds, `logger.name`, `dd.*`). A dot in a field name creates an object: `http.method` becomes
+//! `{"http": {"method": ..}}`.
 //! <https://docs.datadoghq.com/standard-attributes/>
 
 use std::fmt;
@@ -16,7 +17,7 @@ use tracing_subscriber::registry::LookupSpan;
 use super::{request, usage};
 use crate::ambient::Env;
 
-/// Whose lines these are: Datadog's unified service tags.
+/// The origin of the lines: Datadog's unified service tags.
 pub(super) struct Identity {
     pub service: String,
     pub environment: Option<String>,
@@ -24,7 +25,8 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    /// Reads `DD_SERVICE` (default: the function's name, or `shopease`), `DD_ENV` and `DD_VERSION` (default: this version).
+    /// Reads `DD_SERVICE` (default: the function's name, or `shopease`), `DD_ENV` and `DD_VERSION` (default: this
+    /// version).
     pub fn read(env: &dyn Env) -> Self {
         let service = env.var("DD_SERVICE").or_else(|| env.var("AWS_LAMBDA_FUNCTION_NAME"));
         Self {
@@ -37,7 +39,7 @@ impl Identity {
 
 /// Formats events.
 pub(super) struct JsonLine {
-    /// What every line has.
+    /// Attributes of every line.
     common: Map<String, Value>,
 }
 
@@ -88,7 +90,7 @@ fn status(level: Level) -> &'static str {
     }
 }
 
-/// Bytes of a line and its end as they would be if nobody measured.
+/// Size of a line with its line break, without the attributes that only measuring adds.
 fn length_unmeasured(mut line: Map<String, Value>, text: &str) -> usize {
     let length = match line.remove(usage::FIELD) {
         None => text.len(),
@@ -97,7 +99,7 @@ fn length_unmeasured(mut line: Map<String, Value>, text: &str) -> usize {
     length + 1
 }
 
-/// Puts a value below a dotted name. Where a plain value stands in the way of an object, the dots stay.
+/// Inserts a value under a dotted name. If a plain value is already where an object is needed, the dotted name is kept.
 fn insert(line: &mut Map<String, Value>, name: &str, value: Value) {
     if let Some((object, rest)) = name.split_once('.') {
         if !line.contains_key(object) {

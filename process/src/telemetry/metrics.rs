@@ -1,7 +1,8 @@
-//! Metrics as log lines in CloudWatch's embedded metric format: no agent, no call of an API, nothing to wait for.
-//! `SHOPEASE_METRICS=emf` switches them on; without it, counting costs next to nothing.
+//! Metrics as log lines in CloudWatch's embedded metric format: no agent, no API call, nothing to wait for.
+//! `SHOPEASE_METRICS=emf` enables them; otherwise counting costs next to nothing.
 //!
-//! Each metric with each value of its dimensions is billed by itself, so there are few: the service, and one more at most.
+//! CloudWatch bills each combination of a metric and its dimension values, so there are few: the service, and at most
+//! one more.
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 
 use std::io::Write as _;
@@ -15,22 +16,22 @@ use metrics_cloudwatch_embedded::{Builder, Collector};
 use super::json::Identity;
 use crate::ambient::Env;
 
-/// Time of a request until its answer is there, by `Area`. Its sample count is the number of requests.
+/// Time until a request's response is ready, by `Area`. Its sample count is the number of requests.
 const LATENCY: &str = "Latency";
-/// Answers 400 to 499, by `Area`.
+/// Responses with status 400 to 499, by `Area`.
 const CLIENT_ERRORS: &str = "ClientErrors";
-/// Answers 500 to 599, by `Area`.
+/// Responses with status 500 to 599, by `Area`.
 const SERVER_ERRORS: &str = "ServerErrors";
-/// Requests refused because too many were at work.
+/// Requests rejected because of overload.
 const SHED: &str = "Shed";
-/// Orders by `Event`: what the shop's events say, `order.placed` as `placed`.
+/// Orders by `Event`, taken from the shop's events: `order.placed` as `placed`.
 const ORDERS: &str = "Orders";
 /// Payments by `Outcome`.
 const PAYMENTS: &str = "Payments";
-/// What the worker did, by `Result`.
+/// Work of the worker, by `Result`.
 const WORKER: &str = "Worker";
 
-/// Every metric with its unit, one of CloudWatch's.
+/// Every metric with its CloudWatch unit.
 const METRICS: [(&str, Unit); 7] = [
     (LATENCY, Unit::Milliseconds),
     (CLIENT_ERRORS, Unit::Count),
@@ -41,36 +42,36 @@ const METRICS: [(&str, Unit); 7] = [
     (WORKER, Unit::Count),
 ];
 
-/// How often a server writes them: CloudWatch keeps one value a minute.
+/// Flush interval of a server: CloudWatch keeps one value per minute.
 const INTERVAL: Duration = Duration::from_mins(1);
-/// After how many requests a server writes them in any case: a line holds at most 100 values of a metric.
+/// Number of requests after which a server flushes early: a line holds at most 100 values of a metric.
 const REQUESTS_A_LINE: u32 = 64;
 
 static SINK: OnceLock<Sink> = OnceLock::new();
 
 struct Sink {
     collector: &'static Collector,
-    /// An environment of Lambda is frozen between two requests and may never wake: it writes after each.
+    /// A Lambda execution environment is frozen between two requests and may never resume, so it flushes after each.
     after_each: bool,
     requests: AtomicU32,
 }
 
-/// Starts counting when `SHOPEASE_METRICS` is `emf`; `off` is the default. Lines go to standard output. A second call changes
-/// nothing. Needs the runtime.
+/// Starts counting if `SHOPEASE_METRICS` is `emf`; `off` is the default. Lines go to standard output. A second call has
+/// no effect. Must be called within the runtime.
 ///
 /// # Errors
-/// The problem with its variable.
+/// The problem, with its variable.
 pub fn start(env: &dyn Env) -> Result<(), String> {
     match env.var("SHOPEASE_METRICS").as_deref() {
         None | Some("off") => return Ok(()),
         Some("emf") => {}
-        Some(other) => return Err(format!("SHOPEASE_METRICS: {other:?} is neither emf nor off")),
+        Some(other) => return Err(format!("SHOPEASE_METRICS: {other:?} is not `emf` or `off`")),
     }
     if SINK.get().is_some() {
         return Ok(());
     }
     let identity = Identity::read(env);
-    // One account may hold several environments, which no dimension tells apart.
+    // One account may hold several deployments, and no other dimension distinguishes them.
     let namespace = identity.environment.map_or_else(|| "shopease".to_owned(), |name| format!("shopease/{name}"));
     let builder = Builder::new().cloudwatch_namespace(namespace).with_dimension("Service", identity.service);
     let collector = builder.init().map_err(|error| format!("SHOPEASE_METRICS: {error}"))?;
@@ -89,14 +90,14 @@ pub fn start(env: &dyn Env) -> Result<(), String> {
     Ok(())
 }
 
-/// Writes what was counted since the last time.
+/// Writes what was counted since the last flush.
 pub fn flush() {
     let Some(sink) = SINK.get() else { return };
-    // Whole lines in one piece, so that those of two threads do not mix.
+    // Written in one call, so that the lines of two threads do not mix.
     let mut lines = Vec::new();
     let written = sink.collector.flush(&mut lines).and_then(|()| std::io::stdout().write_all(&lines));
     if let Err(error) = written {
-        tracing::warn!(%error, "metrics were not written");
+        tracing::warn!(%error, "cannot write metrics");
     }
 }
 
@@ -108,7 +109,7 @@ fn work_ended() {
     }
 }
 
-/// Counts an answered request. `area` is that of its route.
+/// Counts a completed request. `area` is that of its route.
 pub fn request(area: Option<&'static str>, status: u16, duration: Duration) {
     if SINK.get().is_none() {
         return;
@@ -123,24 +124,24 @@ pub fn request(area: Option<&'static str>, status: u16, duration: Duration) {
     work_ended();
 }
 
-/// Counts a request that was refused for overload.
+/// Counts a request that was rejected because of overload.
 pub fn shed() {
     counter!(SHED).increment(1);
 }
 
-/// Counts what happened to an order, by the topic that tells it.
+/// Counts an order event by its topic.
 pub fn order_event(topic: &str) {
     if let Some(event) = topic.strip_prefix("order.") {
         counter!(ORDERS, "Event" => event.to_owned()).increment(1);
     }
 }
 
-/// Counts what became of a payment.
+/// Counts a payment outcome.
 pub fn payment(outcome: &'static str) {
     counter!(PAYMENTS, "Outcome" => outcome).increment(1);
 }
 
-/// Counts a run of the worker: how many orders and messages had which result.
+/// Counts a run of the worker: the number of orders and messages with each result.
 pub fn worker(results: &[(&'static str, usize)]) {
     for (result, count) in results.iter().filter(|(_, count)| *count > 0) {
         counter!(WORKER, "Result" => *result).increment(*count as u64);

@@ -1,6 +1,6 @@
-//! Logs: JSON lines where a machine reads them, short lines where a person does. docs/observability.md shows them.
+//! Logging: JSON lines for machines, short text lines for people. See docs/observability.md.
 //!
-//! A line holds what its event names and nothing else: spans are not written, since libraries keep whole requests in them.
+//! A line contains only the fields of its event. Spans are not logged, because libraries keep whole requests in them.
 
 mod filter;
 mod json;
@@ -14,31 +14,32 @@ use tracing_subscriber::{Layer, Registry, layer::SubscriberExt as _, util::Subsc
 use crate::ambient::Env;
 use json::{Identity, JsonLine};
 
-/// Target of the one line that each request leaves.
+/// Target of the one line that each request logs.
 pub const ACCESS: &str = "access";
 
-/// Starts logging to standard error. `SHOPEASE_LOG` filters (default `info`), `SHOPEASE_LOG_FORMAT=json|text` chooses the form
-/// (default: JSON on AWS, text elsewhere). With `SHOPEASE_MEASURE=true`, SQL statements are counted. A second call changes nothing.
+/// Starts logging to standard error. `SHOPEASE_LOG` filters (default `info`), `SHOPEASE_LOG_FORMAT=json|text` selects
+/// the format (default: JSON on AWS, text elsewhere). With `SHOPEASE_MEASURE=true`, SQL statements are counted. A
+/// second call has no effect.
 pub fn init(env: &dyn Env) {
     init_to(env, std::io::stderr);
 }
 
-/// The same, to another place.
+/// Like [`init`], with another destination.
 pub fn init_to<W>(env: &dyn Env, writer: W)
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let (layer, problems) = layer(env, writer);
     if tracing_subscriber::registry().with(layer).try_init().is_err() {
-        return tracing::debug!("logging was started before");
+        return tracing::debug!("logging was already initialized");
     }
     for problem in problems {
         tracing::warn!("{problem}");
     }
 }
 
-/// What writes lines as the environment asks for, and what is wrong with what it asks for: a process without logs would be worse
-/// than one with the usual ones.
+/// Returns the configured log layer, and the problems of the configuration. Invalid values fall back to the defaults: a
+/// process without logs would be worse.
 fn layer<W>(env: &dyn Env, writer: W) -> (Box<dyn Layer<Registry> + Send + Sync>, Vec<String>)
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
@@ -50,15 +51,15 @@ where
         Some("text") => false,
         None => is_on_aws(env),
         Some(other) => {
-            problems.push(format!("SHOPEASE_LOG_FORMAT: {other:?} is neither json nor text"));
+            problems.push(format!("SHOPEASE_LOG_FORMAT: {other:?} is not `json` or `text`"));
             is_on_aws(env)
         }
     };
     let filter = match env.var("SHOPEASE_LOG").filter(|text| !text.trim().is_empty()) {
-        None => filter::usual(json),
-        Some(text) => filter::asked_for(&text).unwrap_or_else(|error| {
+        None => filter::default_filter(json),
+        Some(text) => filter::parse(&text).unwrap_or_else(|error| {
             problems.push(format!("SHOPEASE_LOG: {error}"));
-            filter::usual(json)
+            filter::default_filter(json)
         }),
     };
     let lines = tracing_subscriber::fmt::layer().with_writer(writer);
@@ -71,7 +72,7 @@ where
     (layer, problems)
 }
 
-/// Lambda and Fargate say so.
+/// Detects Lambda and Fargate by their variables.
 fn is_on_aws(env: &dyn Env) -> bool {
     env.var("AWS_EXECUTION_ENV").is_some() || env.var("AWS_LAMBDA_RUNTIME_API").is_some()
 }

@@ -1,5 +1,5 @@
-//! What a request is called: the id that its answer names, and the ids of the trace that it is part of. They stand in every line
-//! that is written while the request is at work, and go on to the backend.
+//! Identifies a request: the ID in its response, and the IDs of the trace that it is part of. They are added to every
+//! line that is logged during the request, and are passed to the backend.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::usage::Meter;
 const X_RAY: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 /// W3C, `00-<trace id>-<span id>-<flags>`: <https://www.w3.org/TR/trace-context/#traceparent-header>
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-/// Datadog's own, in decimal digits.
+/// Datadog's own headers, in decimal digits.
 const DATADOG_TRACE_ID: HeaderName = HeaderName::from_static("x-datadog-trace-id");
 const DATADOG_SPAN_ID: HeaderName = HeaderName::from_static("x-datadog-parent-id");
 
@@ -21,16 +21,16 @@ tokio::task_local! {
     static CURRENT: Arc<RequestContext>;
 }
 
-/// The names of a request. Clients can set all headers that they are read from, so only what looks like an id is believed.
+/// The IDs of a request. Clients can set all headers that they are read from, so only well-formed values are accepted.
 #[derive(Debug)]
 pub struct RequestContext {
     request_id: String,
     x_ray_trace_id: Option<String>,
-    /// Trace and span, as Datadog's logs name them: a W3C trace id in hexadecimal digits, all others in decimal.
+    /// Trace and span as Datadog's logs name them: a W3C trace ID in hexadecimal digits, all others in decimal.
     datadog: Option<(String, String)>,
-    /// What goes on to the backend.
+    /// Headers passed to the backend.
     passed_on: Vec<(HeaderName, HeaderValue)>,
-    /// Only where somebody measures.
+    /// Present only if measuring is enabled.
     pub(super) meter: Option<Meter>,
 }
 
@@ -46,13 +46,13 @@ impl RequestContext {
             }
             _ => None,
         };
-        let known = [
+        let candidates = [
             (X_RAY, x_ray.is_some()),
             (TRACEPARENT, w3c.is_some()),
             (DATADOG_TRACE_ID, datadog.is_some()),
             (DATADOG_SPAN_ID, datadog.is_some()),
         ];
-        let passed_on = known.into_iter().filter(|(_, known)| *known);
+        let passed_on = candidates.into_iter().filter(|(_, is_valid)| *is_valid);
         let passed_on = passed_on.filter_map(|(name, _)| Some((name.clone(), headers.get(&name)?.clone()))).collect();
         Self {
             request_id: request_id.to_string(),
@@ -63,18 +63,18 @@ impl RequestContext {
         }
     }
 
-    /// The same, with a meter of what the request uses.
+    /// Adds a meter for the request's usage.
     #[must_use]
     pub fn metered(self) -> Self {
         Self { meter: Some(Meter::start()), ..self }
     }
 
-    /// The id that the answer names.
+    /// The ID that the response names.
     pub fn request_id(&self) -> &str {
         &self.request_id
     }
 
-    /// Names each field of a log line.
+    /// Passes each field of a log line to `set`.
     pub(super) fn describe(&self, mut set: impl FnMut(&'static str, &str)) {
         set("request_id", &self.request_id);
         if let Some(x_ray) = &self.x_ray_trace_id {
@@ -87,12 +87,12 @@ impl RequestContext {
     }
 }
 
-/// Does a request's work under its names.
+/// Runs a request's work with its context.
 pub fn scope<F: Future>(request: RequestContext, work: F) -> impl Future<Output = F::Output> {
     CURRENT.scope(Arc::new(request), work)
 }
 
-/// The present request's names for a part of its work that runs in a task of its own.
+/// Keeps the current request's context for work that runs in its own task.
 pub fn in_current<F: Future>(work: F) -> impl Future<Output = F::Output> {
     let current = CURRENT.try_with(Arc::clone).ok();
     async move {
@@ -103,20 +103,20 @@ pub fn in_current<F: Future>(work: F) -> impl Future<Output = F::Output> {
     }
 }
 
-/// The id of the present request, if there is one.
+/// The ID of the current request, if any.
 pub fn current_id() -> Option<String> {
     CURRENT.try_with(|request| request.request_id.clone()).ok()
 }
 
-/// The headers by which another process of the shop knows the trace again.
+/// The trace headers for requests to another process of the shop.
 pub fn passed_on() -> Vec<(HeaderName, HeaderValue)> {
     CURRENT.try_with(|request| request.passed_on.clone()).unwrap_or_default()
 }
 
-/// Looks at the present request, if there is one.
-pub(super) fn with_current(look: impl FnOnce(&RequestContext)) {
-    // Lines are also written outside of requests.
-    let _ = CURRENT.try_with(|request| look(request));
+/// Calls `read` with the current request's context, if any.
+pub(super) fn with_current(read: impl FnOnce(&RequestContext)) {
+    // Lines are also logged outside of requests.
+    let _ = CURRENT.try_with(|request| read(request));
 }
 
 fn x_ray_trace_id(header: &str) -> Option<&str> {
@@ -129,7 +129,7 @@ fn x_ray_trace_id(header: &str) -> Option<&str> {
     right.then_some(root)
 }
 
-/// Trace and span; of later versions, what this one has.
+/// Trace and span; of later versions, the fields that this version has.
 fn traceparent(header: &str) -> Option<(String, String)> {
     let mut parts = header.split('-');
     let (version, trace, span) = (parts.next()?, parts.next()?, parts.next()?);
@@ -167,20 +167,20 @@ mod tests {
         let x_ray = ("x-amzn-trace-id", "Self=1-a;Root=1-67891233-abcdef012345678912345678;Sampled=1");
         let w3c = ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
         let datadog = [("x-datadog-trace-id", "123"), ("x-datadog-parent-id", "456")];
-        let known = context(&[x_ray, w3c, datadog[0], datadog[1]]);
+        let request = context(&[x_ray, w3c, datadog[0], datadog[1]]);
         let expected = [
             ("aws.xray_trace_id", "1-67891233-abcdef012345678912345678".to_owned()),
             ("dd.trace_id", "4bf92f3577b34da6a3ce929d0e0e4736".to_owned()),
             ("dd.span_id", 0x00f0_67aa_0ba9_02b7_u64.to_string()),
         ];
-        assert_eq!(fields(&known), expected);
-        assert_eq!(known.passed_on.len(), 4);
+        assert_eq!(fields(&request), expected);
+        assert_eq!(request.passed_on.len(), 4);
         let expected = [("dd.trace_id", "123".to_owned()), ("dd.span_id", "456".to_owned())];
         assert_eq!(fields(&context(&datadog)), expected);
     }
 
     #[test]
-    fn what_is_no_id_is_neither_written_nor_passed_on() {
+    fn invalid_ids_are_neither_logged_nor_passed_on() {
         for (name, value) in [
             ("x-amzn-trace-id", "Root=ada@example.com"),
             ("x-amzn-trace-id", "Root=1-67891233-abcdef01234567891234567X"),
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_task_of_its_own_keeps_the_names() {
+    async fn a_spawned_task_keeps_the_context() {
         let request = context(&[]);
         let id = request.request_id().to_owned();
         assert_eq!(current_id(), None);

@@ -1,6 +1,8 @@
-//! What one request uses of the things that are paid by use: a meter that goes with the request's names, and that the adapters feed.
+//! Measures one request's use of resources that are billed by use: a meter in the request's context, fed by the
+//! adapters.
 //!
-//! Without a meter, which is the rule, feeding it is a look at a task-local variable. `SHOPEASE_MEASURE=true` gives one to each request.
+//! Without a meter, which is the default, feeding it only reads a task-local variable. `SHOPEASE_MEASURE=true` adds a
+//! meter to each request.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -15,7 +17,7 @@ use tracing_subscriber::registry::LookupSpan;
 use super::request;
 use crate::ambient::Env;
 
-/// The object in a log line that only measuring adds.
+/// The log-line object that only measuring adds.
 pub(super) const FIELD: &str = "usage";
 
 /// Whether requests are measured.
@@ -34,24 +36,25 @@ pub(super) struct Meter {
     cpu_before: Duration,
 }
 
-/// What was used.
+/// Resources used.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Usage {
-    /// Capacity that reads consumed, in `DynamoDB`'s read units (4 KB each, half when eventually consistent, twice in transactions).
+    /// Read capacity consumed, in `DynamoDB` read units (4 KB each, half when eventually consistent, double in
+    /// transactions).
     pub read_units: f64,
-    /// Capacity that writes consumed, in `DynamoDB`'s write units (1 KB each, twice in transactions).
+    /// Write capacity consumed, in `DynamoDB` write units (1 KB each, double in transactions).
     pub write_units: f64,
-    /// Requests to `DynamoDB`, repeated ones included.
+    /// Requests to `DynamoDB`, including retries.
     pub store_requests: u64,
     /// SQL statements.
     pub statements: u64,
-    /// Bytes of the log's JSON lines, as they are where nobody measures.
+    /// Size in bytes of the JSON log lines, without what measuring adds.
     pub log_bytes: u64,
-    /// CPU time of the whole process while the request was at work, microseconds: that of the request, if there is no other.
+    /// CPU time in microseconds of the whole process during the request; the request's own if no other request runs.
     pub cpu_us: u64,
 }
 
-/// A request to `DynamoDB` that read so many units.
+/// Records a request to `DynamoDB` that read this many units.
 pub fn read(units: f64) {
     feed(|meter| {
         meter.read_thousandths.fetch_add(thousandths(units), Relaxed);
@@ -59,7 +62,7 @@ pub fn read(units: f64) {
     });
 }
 
-/// A request to `DynamoDB` that wrote so many units.
+/// Records a request to `DynamoDB` that wrote this many units.
 pub fn written(units: f64) {
     feed(|meter| {
         meter.write_thousandths.fetch_add(thousandths(units), Relaxed);
@@ -67,14 +70,14 @@ pub fn written(units: f64) {
     });
 }
 
-/// Bytes in the log, worked out only where they are counted.
+/// Records logged bytes; computed only if a meter is present.
 pub(super) fn logged(bytes: impl FnOnce() -> usize) {
     feed(|meter| {
         meter.log_bytes.fetch_add(u64::try_from(bytes()).unwrap_or(u64::MAX), Relaxed);
     });
 }
 
-/// What the present request has used so far; `None` where nobody measures.
+/// Usage of the current request so far; `None` if it is not measured.
 pub fn current() -> Option<Usage> {
     let mut usage = None;
     request::with_current(|request| usage = request.meter.as_ref().map(Meter::read));
@@ -112,7 +115,7 @@ fn cpu_time() -> Duration {
     Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap_or_default()
 }
 
-/// Counts SQL statements: sqlx tells of each, in the task that waits for it.
+/// Counts SQL statements: sqlx emits an event for each, in the task that waits for it.
 pub(super) fn statements<S>() -> impl Layer<S> + Send + Sync
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
@@ -130,7 +133,7 @@ impl<S: Subscriber> Layer<S> for Statements {
     }
 }
 
-/// Capacity comes in halves of a unit: thousandths keep it exactly.
+/// Capacity is a multiple of half a unit, which thousandths represent exactly.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -158,11 +161,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_meter_counts_its_own_work_and_that_of_tasks_that_carry_it() {
+    async fn each_meter_counts_its_own_work_and_that_of_tasks_in_its_context() {
         let work = |units: f64| async move {
             read(units);
             tokio::spawn(in_current(async { written(2.0) })).await.expect("a task");
-            // Not carried: nobody's.
+            // Without the context, the usage is not counted.
             tokio::spawn(async { written(100.0) }).await.expect("a task");
             logged(|| 7);
             current().expect("a meter")
@@ -175,10 +178,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_measures_as_a_rule() {
+    async fn measuring_is_off_by_default() {
         read(1.0);
         let usage = scope(a_request(), async {
-            logged(|| unreachable!("nobody counts"));
+            logged(|| unreachable!("there is no meter"));
             current()
         });
         assert_eq!(usage.await, None);

@@ -1,4 +1,4 @@
-//! Time, identifiers and environment that a test sets instead of the machine.
+//! Time, IDs, and environment that a test controls.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,27 +11,27 @@ use ulid::Ulid;
 
 use crate::ambient::{Clock, Env, IdGenerator};
 
-/// A clock that stands still until a test moves it. Clones show the same time.
+/// A clock that changes only when a test sets it. Clones share the time.
 #[derive(Debug, Clone)]
 pub struct FixedClock(Arc<AtomicI64>);
 
 impl FixedClock {
-    /// What the clock shows at first.
+    /// The initial time.
     pub const START: OffsetDateTime = datetime!(2026-01-15 12:00 UTC);
 
-    /// A clock that shows [`FixedClock::START`].
+    /// A clock at [`FixedClock::START`].
     pub fn new() -> Self {
         let clock = Self(Arc::default());
         clock.set(Self::START);
         clock
     }
 
-    /// Sets the time, cut to the millisecond.
+    /// Sets the time, truncated to the millisecond.
     pub fn set(&self, now: OffsetDateTime) {
         self.0.store(unix_ms(now), Ordering::SeqCst);
     }
 
-    /// Lets time pass.
+    /// Advances the time.
     pub fn advance(&self, by: Duration) {
         let by_ms = i64::try_from(by.whole_milliseconds()).expect("tests span less than 292 million years");
         self.0.fetch_add(by_ms, Ordering::SeqCst);
@@ -47,13 +47,13 @@ impl Default for FixedClock {
 impl Clock for FixedClock {
     fn now(&self) -> OffsetDateTime {
         let now_ns = i128::from(self.0.load(Ordering::SeqCst)) * 1_000_000;
-        OffsetDateTime::from_unix_timestamp_nanos(now_ns).expect("a test sets times of this age")
+        OffsetDateTime::from_unix_timestamp_nanos(now_ns).expect("the time is in range")
     }
 }
 
-/// Identifiers and secrets that are the same in every run: each call gives another one, each seed another series.
+/// IDs and secrets that are the same in every run: each call returns a new one, and each seed starts another series.
 ///
-/// ULIDs rise from call to call, one millisecond each, beginning at [`FixedClock::START`].
+/// ULIDs increase from call to call, one millisecond each, starting at [`FixedClock::START`].
 #[derive(Debug, Default)]
 pub struct SeededIds {
     seed: u64,
@@ -85,17 +85,17 @@ impl IdGenerator for SeededIds {
     }
 }
 
-/// An environment of exactly these variables.
+/// An environment with exactly these variables.
 #[derive(Debug, Clone, Default)]
 pub struct MapEnv(BTreeMap<String, String>);
 
 impl MapEnv {
-    /// An environment from pairs of name and value.
+    /// Creates an environment from pairs of name and value.
     pub fn new<const N: usize>(variables: [(&str, &str); N]) -> Self {
         Self(variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
     }
 
-    /// The same environment with one more variable.
+    /// Adds a variable.
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.0.insert(name.to_owned(), value.to_owned());
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_clock_stands_still_until_it_is_moved_and_clones_move_along() {
+    fn the_clock_changes_only_when_set_and_clones_share_it() {
         let (clock, twin) = (FixedClock::new(), FixedClock::new());
         let clone = clock.clone();
         clock.advance(Duration::milliseconds(1_500));
@@ -136,7 +136,7 @@ mod tests {
         };
         let (series, other) = (draw(1), draw(2));
         assert_eq!(series, draw(1));
-        assert!(series.is_sorted_by(|a, b| a.0 < b.0), "ULIDs rise from call to call");
+        assert!(series.is_sorted_by(|a, b| a.0 < b.0), "ULIDs increase from call to call");
         let secrets: std::collections::BTreeSet<_> = series.iter().chain(&other).map(|(_, secret)| secret).collect();
         assert_eq!(secrets.len(), 200);
     }

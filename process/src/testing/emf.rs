@@ -1,33 +1,34 @@
-//! CloudWatch's embedded metric format, checked by its specification:
+//! Checks CloudWatch's embedded metric format against its specification:
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// Units that the shop uses, of those that `CloudWatch` knows.
+/// The CloudWatch units that the shop uses.
 const UNITS: [&str; 2] = ["Count", "Milliseconds"];
 
-/// What a line of metrics says.
+/// The contents of a metrics line.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EmfLine {
-    /// Where the metrics belong.
+    /// Namespace of the metrics.
     pub namespace: String,
-    /// Dimensions of all of them.
+    /// Dimensions of all metrics in the line.
     pub dimensions: BTreeMap<String, String>,
     /// Values by name.
     pub metrics: BTreeMap<String, Vec<f64>>,
 }
 
 impl EmfLine {
-    /// Reads a line; `None` when it is none of metrics.
+    /// Parses a line; `None` if it is not a metrics line.
     ///
     /// # Panics
-    /// When it breaks a rule of the format: `CloudWatch` would drop it, or count something else, without a word.
+    /// If it breaks a rule of the format: `CloudWatch` would silently drop it or count something else.
     pub fn read(line: &str) -> Option<Self> {
         let line: Value = serde_json::from_str(line).ok()?;
         let aws = line.get("_aws")?;
-        // Milliseconds since 1970: neither seconds nor a text. Two weeks back and two hours ahead are taken.
+        // Milliseconds since 1970: neither seconds nor a string. CloudWatch accepts two weeks in the past and two hours
+        // in the future.
         let timestamp = aws["Timestamp"].as_u64().expect("a timestamp");
         assert!((1_700_000_000_000..4_000_000_000_000).contains(&timestamp), "{line}");
         let [directive] = list(&aws["CloudWatchMetrics"]) else { panic!("one directive: {line}") };

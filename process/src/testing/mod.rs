@@ -1,4 +1,5 @@
-//! What tests set instead of the machine: a clock, ids, an environment, free ports, a stopwatch. Nothing that is deployed enables the feature `testing`.
+//! Test replacements for the machine: a clock, IDs, an environment, free ports, a stopwatch. Nothing that is deployed
+//! enables the feature `testing`.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,

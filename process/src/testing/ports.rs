@@ -1,22 +1,23 @@
-//! Ports for the servers that a test starts as other processes.
+//! Ports for servers that a test starts as other processes.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Below those that Linux gives to whoever asks for any (`net.ipv4.ip_local_port_range`, from 32,768).
+/// Below the range from which Linux assigns ephemeral ports (`net.ipv4.ip_local_port_range`, from 32,768).
 const FIRST: u16 = 20_000;
 const COUNT: u16 = 12_000;
-/// Between the first ports of processes that start one after the other.
+/// Distance between the first ports of processes that start one after the other.
 const STRIDE: u32 = 997;
 
 static GIVEN: AtomicU32 = AtomicU32::new(0);
 
-/// A loopback port on which nobody listens, and which this process is given once: it stays the test's own until its server
-/// listens, and while that server is down. The kernel gives none of them away, and another process begins elsewhere.
+/// Returns a loopback port on which nothing listens, and which this process gets only once. It stays reserved for the
+/// test before its server listens and while that server is down: the kernel does not assign it, and another process
+/// starts elsewhere in the range.
 ///
 /// # Panics
-/// When all are taken.
+/// If all are in use.
 pub fn free_port() -> u16 {
     let start = process::id() % u32::from(COUNT) * STRIDE;
     (0..COUNT)

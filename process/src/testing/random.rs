@@ -29,7 +29,7 @@ impl SeededRandom {
         choices[self.below(choices.len())].clone()
     }
 
-    /// `choices` in another order.
+    /// Shuffles `choices`.
     pub fn shuffle<T>(&mut self, choices: &mut [T]) {
         for last in (1..choices.len()).rev() {
             choices.swap(last, self.below(last + 1));

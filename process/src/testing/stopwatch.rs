@@ -1,59 +1,59 @@
-//! How long something took, without the time for which the whole machine stood still: a host that stops this machine for
-//! half a second says nothing about the shop.
+//! Measures durations without the time during which the whole machine was suspended: a host that suspends the machine
+//! for half a second says nothing about the shop.
 
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How often a thread of its own looks at the time. The kernel lets it, however much the others compute.
+/// Interval at which a dedicated thread reads the time. The kernel schedules it however busy the other threads are.
 const TICK: Duration = Duration::from_millis(5);
-/// A machine on which it had no turn for this long stood still.
+/// If that thread did not run for this long, the machine was suspended.
 const STANDSTILL: Duration = Duration::from_millis(50);
 
-/// When the thread last looked, and between which looks it had no turn.
+/// When the thread last ran, and the intervals in which it did not.
 struct Ticks {
     last: Instant,
-    standstills: Vec<(Instant, Instant)>,
+    suspensions: Vec<(Instant, Instant)>,
 }
 
-/// Time from one moment on, as far as the machine went on.
+/// Time since a moment, without suspensions.
 #[derive(Debug, Clone, Copy)]
 pub struct Stopwatch(Instant);
 
 impl Stopwatch {
-    /// Measures from now on.
+    /// Starts measuring.
     pub fn start() -> Self {
         drop(ticks());
         Self(Instant::now())
     }
 
-    /// The time since the start, standstills included: for what must not end before.
+    /// Time since the start, including suspensions: for lower bounds.
     pub fn total(self) -> Duration {
         self.0.elapsed()
     }
 
-    /// For how long the machine stood still since the start.
-    pub fn stood_still(self) -> Duration {
+    /// Total suspension since the start.
+    pub fn suspended(self) -> Duration {
         self.total().saturating_sub(self.elapsed())
     }
 
-    /// The time since the start, without standstills of 50 ms and more: for what must end by then.
+    /// Time since the start without suspensions of 50 ms and more: for upper bounds.
     pub fn elapsed(self) -> Duration {
         let ticks = ticks();
         let now = Instant::now();
-        // The thread may not have had its turn after a standstill that this one has seen the end of.
+        // The thread may not have run yet after a suspension whose end this thread has already seen.
         let present = (now.duration_since(ticks.last) > STANDSTILL).then_some((ticks.last, now));
-        without(ticks.standstills.iter().copied().chain(present), self.0, now)
+        without(ticks.suspensions.iter().copied().chain(present), self.0, now)
     }
 }
 
-/// What is left of the time between two moments.
-fn without(standstills: impl Iterator<Item = (Instant, Instant)>, from: Instant, to: Instant) -> Duration {
-    let within = standstills.map(|(begun, ended)| ended.min(to).saturating_duration_since(begun.max(from)));
+/// The time between two moments without the suspensions.
+fn without(suspensions: impl Iterator<Item = (Instant, Instant)>, from: Instant, to: Instant) -> Duration {
+    let within = suspensions.map(|(begun, ended)| ended.min(to).saturating_duration_since(begun.max(from)));
     within.fold(to.duration_since(from), Duration::saturating_sub)
 }
 
-/// The ticks of this process, which the first caller starts.
+/// The ticks of this process; the first call starts the thread.
 fn ticks() -> MutexGuard<'static, Ticks> {
     static TICKS: OnceLock<Mutex<Ticks>> = OnceLock::new();
     let ticks = TICKS.get_or_init(|| {
@@ -63,13 +63,13 @@ fn ticks() -> MutexGuard<'static, Ticks> {
                 let mut ticks = self::ticks();
                 let now = Instant::now();
                 if now.duration_since(ticks.last) > STANDSTILL {
-                    let standstill = (ticks.last, now);
-                    ticks.standstills.push(standstill);
+                    let suspension = (ticks.last, now);
+                    ticks.suspensions.push(suspension);
                 }
                 ticks.last = now;
             }
         });
-        Mutex::new(Ticks { last: Instant::now(), standstills: Vec::new() })
+        Mutex::new(Ticks { last: Instant::now(), suspensions: Vec::new() })
     });
     ticks.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -79,23 +79,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_standstill_counts_as_far_as_it_is_within() {
+    fn a_suspension_counts_as_far_as_it_overlaps() {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
-        let standstills = [(at(0), at(200)), (at(400), at(900)), (at(1_800), at(2_500))];
+        let suspensions = [(at(0), at(200)), (at(400), at(900)), (at(1_800), at(2_500))];
         for (from, to, left) in [(100, 2_000, 1_100), (1_000, 1_500, 500), (500, 800, 0)] {
-            assert_eq!(without(standstills.into_iter(), at(from), at(to)), Duration::from_millis(left));
+            assert_eq!(without(suspensions.into_iter(), at(from), at(to)), Duration::from_millis(left));
         }
     }
 
     #[test]
-    fn what_takes_long_on_a_machine_that_goes_on_takes_long() {
-        // This machine may stand still in some rounds, not in all.
-        let told = (0..20).any(|_| {
+    fn a_long_duration_on_a_running_machine_is_measured_as_long() {
+        // This machine may be suspended in some rounds, but not in all.
+        let measured = (0..20).any(|_| {
             let stopwatch = Stopwatch::start();
             thread::sleep(Duration::from_millis(300));
             stopwatch.elapsed() > Duration::from_millis(100)
         });
-        assert!(told, "all of 20 rounds of 300 ms seem to be standstills");
+        assert!(measured, "all of 20 rounds of 300 ms seem to be suspensions");
     }
 }

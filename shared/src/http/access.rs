@@ -1,5 +1,5 @@
-//! The outermost layer: names the request, and writes one line for each: which route, which status, how long. Never what the client
-//! sent: an address may hold a cart's id or an order's key, so only the route's pattern is told.
+//! The outermost layer: assigns the request ID and writes one access log line per request with route, status and duration. It
+//! never logs what the client sent: a URL may contain a cart's ID or an order's key, so only the route's pattern is logged.
 
 use std::time::{Duration, Instant};
 
@@ -18,56 +18,57 @@ use shopease_process::telemetry::ACCESS;
 use shopease_process::telemetry::metrics;
 use shopease_process::telemetry::request::{self, RequestContext};
 
-/// A client that goes before it is answered, as nginx calls it.
+/// nginx's status for a client that disconnects before the response.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
-/// The pattern of the route that a path belongs to, for logs.
+/// Returns the pattern of the route that matches a path, for logs.
 pub(super) fn route(path: &str) -> Option<&'static str> {
     routes::at(path).first().map(|route| route.path)
 }
 
-/// Names the request, measures it and tells of it. Probes that succeed are not told: there are many, and they say nothing.
+/// Assigns the request ID, measures the request and logs it. Successful probes are not logged: they are frequent and carry no
+/// information.
 pub(super) async fn layer(State(app): State<App>, request: Request, next: Next) -> Response {
     let context = RequestContext::new(app.ids.ulid(), request.headers());
     let context = if app.config.measure { context.metered() } else { context };
     let entry = Entry {
         method: known_method(request.method()),
         route: routes::at(request.uri().path()).first().copied(),
-        begun: Instant::now(),
-        answered: false,
+        started: Instant::now(),
+        responded: false,
     };
     request::scope(context, async {
         let mut entry = entry;
         let mut response = next.run(request).await;
-        entry.answer(&response);
+        entry.respond(&response);
         if let Some(runtime) = app.runtime {
-            runtime.sign(response.headers_mut(), entry.begun.elapsed());
+            runtime.add_headers(response.headers_mut(), entry.started.elapsed());
         }
-        usage::sign(response.headers_mut(), entry.route.map(|route| route.path));
+        usage::add_header(response.headers_mut(), entry.route.map(|route| route.path));
         response
     })
     .await
 }
 
-/// A request that is at work.
+/// A request in progress.
 struct Entry {
     method: &'static str,
-    /// The first of its path: all have the same area.
+    /// The first route of the path: all routes of a path have the same area.
     route: Option<&'static Route>,
-    begun: Instant,
-    answered: bool,
+    started: Instant,
+    responded: bool,
 }
 
 impl Entry {
-    fn answer(&mut self, response: &Response) {
-        self.answered = true;
+    fn respond(&mut self, response: &Response) {
+        self.responded = true;
         let problem = response.extensions().get::<ProblemKind>().map(|kind| kind.0.as_str());
-        self.tell(response.status().as_u16(), response.body().size_hint().exact(), problem);
+        self.log(response.status().as_u16(), response.body().size_hint().exact(), problem);
     }
 
-    /// Writes the line. What the request used stands in it only where somebody measures.
-    fn tell(&self, status: u16, bytes: Option<u64>, problem: Option<&str>) {
-        let (duration, area) = (self.begun.elapsed(), self.route.map(|route| route.area.name()));
+    /// Writes the access log line. The usage fields are present only when measuring is on.
+    fn log(&self, status: u16, bytes: Option<u64>, problem: Option<&str>) {
+        let (duration, area) = (self.started.elapsed(), self.route.map(|route| route.area.name()));
         if self.route.is_some_and(|route| route.class == Class::Probe) {
             if status == StatusCode::OK.as_u16() {
                 return;
@@ -99,8 +100,8 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        if !self.answered {
-            self.tell(CLIENT_CLOSED_REQUEST, None, None);
+        if !self.responded {
+            self.log(CLIENT_CLOSED_REQUEST, None, None);
         }
     }
 }
@@ -109,7 +110,7 @@ fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// A method that is in no standard is text of the client's, and not told.
+/// Nonstandard methods are text chosen by the client and are not logged.
 fn known_method(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",

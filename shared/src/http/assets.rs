@@ -1,4 +1,5 @@
-//! Stylesheet, icons and demo pictures: embedded in the binary, or wherever an [`AssetStore`] has them. The answers are the same.
+//! Serves stylesheet, script, icons and demo images, either embedded in the binary or from another [`AssetStore`], with the
+//! same responses.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -26,12 +27,12 @@ struct ShopAssets;
 #[prefix = "demo/"]
 struct DemoAssets;
 
-/// For an address that names the version of what it leads to.
-const FOR_EVER: &str = "public, max-age=31536000, immutable";
-/// For all others.
-const FOR_AN_HOUR: &str = "public, max-age=3600";
+/// For URLs that contain the asset's version.
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+/// For all other URLs.
+const ONE_HOUR: &str = "public, max-age=3600";
 
-/// First characters of each asset's hash: part of its address, so that it can be cached for ever.
+/// First characters of each asset's hash. They are part of its URL, so that it can be cached forever.
 static VERSIONS: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
     let known = ShopAssets::iter().filter_map(|path| Some((path.to_string(), version(&find(&path)?))));
     known.collect()
@@ -41,7 +42,7 @@ fn version(asset: &Asset) -> String {
     shopease_shop::domain::hex(&asset.digest)[..12].to_owned()
 }
 
-/// The address of one of the shop's own assets.
+/// Returns the URL of one of the shop's own assets.
 pub(super) fn url(path: &str) -> String {
     match VERSIONS.get(path) {
         Some(version) => format!("/assets/{path}?v={version}"),
@@ -49,7 +50,7 @@ pub(super) fn url(path: &str) -> String {
     }
 }
 
-/// The assets in this binary.
+/// The assets embedded in this binary.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct EmbeddedAssets;
 
@@ -70,27 +71,27 @@ fn find(path: &str) -> Option<Asset> {
     Some(Asset { body, digest })
 }
 
-/// An embedded asset with what its answer says of it: what a store elsewhere is filled with.
+/// An embedded asset with its response headers, for uploading to another store.
 #[derive(Debug, Clone)]
 pub struct NamedAsset {
     /// Path below `/assets/`.
     pub path: String,
     /// The file.
     pub asset: Asset,
-    /// Its type.
+    /// Content type.
     pub content_type: &'static str,
-    /// How long it may be kept by who does not know its version.
+    /// `Cache-Control` for URLs without the asset's version.
     pub cache_control: &'static str,
 }
 
 impl EmbeddedAssets {
-    /// All of them, in the order of their paths.
+    /// Returns all embedded assets, sorted by path.
     pub fn all(self) -> Vec<NamedAsset> {
         let mut paths: Vec<_> = ShopAssets::iter().chain(DemoAssets::iter()).map(Cow::into_owned).collect();
         paths.sort_unstable();
         let named = paths.into_iter().filter_map(|path| {
             let (asset, content_type) = (find(&path)?, content_type(&path));
-            Some(NamedAsset { path, asset, content_type, cache_control: FOR_AN_HOUR })
+            Some(NamedAsset { path, asset, content_type, cache_control: ONE_HOUR })
         });
         named.collect()
     }
@@ -104,9 +105,9 @@ pub(super) async fn serve(
 ) -> Result<Response, Problem> {
     let asset = app.assets.find_asset(&path).await.map_err(ShopError::from)?;
     let asset = asset.ok_or(ShopError::NotFound { subject: Subject::File })?;
-    // The version of what is there now: a store elsewhere may hold that of another release.
-    let asked_for = query.as_deref().and_then(|query| query.strip_prefix("v="));
-    let cache = if asked_for == Some(version(&asset).as_str()) { FOR_EVER } else { FOR_AN_HOUR };
+    // Compares with the version in the store: it may hold an asset of another release.
+    let requested = query.as_deref().and_then(|query| query.strip_prefix("v="));
+    let cache = if requested == Some(version(&asset).as_str()) { IMMUTABLE } else { ONE_HOUR };
     Ok(respond_with_etag(&headers, content_type(&path), cache, asset))
 }
 

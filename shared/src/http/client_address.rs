@@ -1,24 +1,24 @@
-//! The address of the client, from a source that the client cannot choose.
+//! The client's IP address, from a source that the client cannot forge.
 
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
 use axum::http::HeaderMap;
 
-/// The header to which a load balancer appends the address that it sees.
+/// The header to which a load balancer appends the client's address.
 pub const FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// The client's address, as an extension of a request. A front door inserts what it knows itself; the handlers read no header.
+/// The client's address, as a request extension. The front door inserts it; the handlers do not read headers for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);
 
-/// How a server knows its clients' addresses.
+/// Where a server gets its clients' addresses from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum AddressSource {
-    /// They connect to it.
+    /// The TCP connection: clients connect directly.
     #[default]
     Socket,
-    /// A load balancer connects to it and appends their address to `X-Forwarded-For`.
+    /// The last entry of `X-Forwarded-For`, appended by the load balancer in front.
     ForwardedFor,
 }
 
@@ -35,18 +35,18 @@ impl FromStr for AddressSource {
 }
 
 impl AddressSource {
-    /// The address of the client whose request came from `peer`.
+    /// Returns the address of the client whose request came from `peer`.
     pub fn client(self, peer: IpAddr, headers: &HeaderMap) -> ClientAddress {
         let forwarded = if self == Self::ForwardedFor { forwarded_for(headers) } else { None };
         forwarded.unwrap_or(ClientAddress(peer))
     }
 }
 
-/// The address that the nearest load balancer has appended: the last one. What stands before it is the client's word.
+/// Returns the address that the nearest load balancer appended: the last one. Clients can forge the entries before it.
 pub fn forwarded_for(headers: &HeaderMap) -> Option<ClientAddress> {
     let last = headers.get_all(FORWARDED_FOR).iter().next_back()?.to_str().ok()?;
     let text = last.rsplit(',').next()?.trim();
-    // A load balancer can be set up to add the port.
+    // A load balancer can be configured to add the port.
     let address = text.parse::<SocketAddr>().map(|address| address.ip()).or_else(|_| text.parse());
     address.ok().map(ClientAddress)
 }

@@ -1,4 +1,4 @@
-//! Cursors of the API: a position, bound to the question it belongs to, as base64url.
+//! Pagination cursors: a position bound to its listing, as base64url.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,38 +7,38 @@ use sha2::{Digest, Sha256};
 use super::problem::Problem;
 use shopease_shop::domain::Position;
 
-/// Bytes of the question's fingerprint in a cursor.
+/// Bytes of the listing's fingerprint in a cursor.
 const FINGERPRINT: usize = 6;
 
-/// Writes the cursor of the page after `position` for a question (any text that names everything but the cursor).
-pub fn encode(question: &str, position: &str) -> String {
-    let mut bytes = fingerprint(question).to_vec();
+/// Encodes the cursor of the page after `position`. `listing` is any text that identifies the listing, without its position.
+pub fn encode(listing: &str, position: &str) -> String {
+    let mut bytes = fingerprint(listing).to_vec();
     bytes.extend_from_slice(position.as_bytes());
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// Reads a cursor.
+/// Decodes a cursor.
 ///
 /// # Errors
-/// 400 when it was not given out for this question.
-pub fn decode(question: &str, cursor: &str) -> Result<Position, Problem> {
-    let refused = || Problem::malformed("The cursor is not one of this listing.");
-    let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| refused())?;
-    let (found, position) = bytes.split_at_checked(FINGERPRINT).ok_or_else(refused)?;
-    if found != fingerprint(question) || position.is_empty() || position.len() > 1024 {
-        return Err(refused());
+/// 400 when it was not issued for this listing.
+pub fn decode(listing: &str, cursor: &str) -> Result<Position, Problem> {
+    let invalid = || Problem::malformed("The cursor does not belong to this listing.");
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| invalid())?;
+    let (found, position) = bytes.split_at_checked(FINGERPRINT).ok_or_else(invalid)?;
+    if found != fingerprint(listing) || position.is_empty() || position.len() > 1024 {
+        return Err(invalid());
     }
-    String::from_utf8(position.to_vec()).map_err(|_| refused())
+    String::from_utf8(position.to_vec()).map_err(|_| invalid())
 }
 
-/// Reads the position of a cursor that this shop's own backend has just given out.
+/// Returns the position of a cursor that the shop's own backend has just issued.
 pub fn position(cursor: &str) -> Option<Position> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
     String::from_utf8(bytes.get(FINGERPRINT..)?.to_vec()).ok()
 }
 
-fn fingerprint(question: &str) -> [u8; FINGERPRINT] {
-    let digest = Sha256::digest(question);
+fn fingerprint(listing: &str) -> [u8; FINGERPRINT] {
+    let digest = Sha256::digest(listing);
     let mut bytes = [0; FINGERPRINT];
     bytes.copy_from_slice(&digest[..FINGERPRINT]);
     bytes
@@ -49,13 +49,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_opens_only_its_own_question() {
+    fn a_cursor_is_valid_only_for_its_own_listing() {
         let cursor = encode("title", "abc\u{1}prd_1");
         assert_eq!(decode("title", &cursor).as_deref(), Ok("abc\u{1}prd_1"));
-        for (question, cursor) in
+        for (listing, cursor) in
             [("price", cursor.as_str()), ("title", ""), ("title", "AAAA"), ("title", "!!"), ("title", &cursor[1..])]
         {
-            assert!(decode(question, cursor).is_err(), "{question} {cursor}");
+            assert!(decode(listing, cursor).is_err(), "{listing} {cursor}");
         }
     }
 }

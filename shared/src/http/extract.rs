@@ -1,4 +1,4 @@
-//! Reading requests and writing answers in the shop's way.
+//! Extractors and responses shared by the handlers.
 
 use std::collections::BTreeMap;
 
@@ -21,13 +21,13 @@ use shopease_shop::ShopError;
 use shopease_shop::domain::{Field, Format, RuleError, Subject};
 use shopease_shop::ports::Asset;
 
-/// Reads a JSON body: 415 for another content type, 413 when too large, 400 when it is not JSON, 422 when it is JSON of
-/// another shape.
+/// Reads a JSON body: 415 for another content type, 413 if too large, 400 if it is not JSON, 422 if it does not match the
+/// schema.
 pub(super) async fn read_json<T: DeserializeOwned>(request: Request, app: &App) -> Result<T, Problem> {
     require_content_type(request.headers(), "application/json")?;
     let body = read_raw(request, app).await?;
     let malformed = |error: &serde_json::Error| Problem::malformed("The body is not valid JSON.").with_hint(error);
-    // First whether it is JSON at all: a wrong value must not hide that the text around it is broken.
+    // Checks the syntax first: a wrong value must not hide a syntax error after it.
     serde_json::from_slice::<serde::de::IgnoredAny>(&body).map_err(|error| malformed(&error))?;
     if body.trim_ascii_start().first() != Some(&b'{') {
         return Err(ShopError::from(RuleError::malformed(Field::Body, Format::JsonObject)).into());
@@ -42,7 +42,7 @@ pub(super) async fn read_json<T: DeserializeOwned>(request: Request, app: &App) 
     })
 }
 
-/// Reads a body as it came: 413 when too large.
+/// Reads the raw body: 413 if too large.
 pub(super) async fn read_raw<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
     Bytes::from_request(request, state).await.map_err(|rejection| match rejection {
         BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => too_large(super::MAX_BODY_BYTES),
@@ -50,11 +50,11 @@ pub(super) async fn read_raw<S: Send + Sync>(request: Request, state: &S) -> Res
     })
 }
 
-/// Largest form: what was typed is shown again, up to five times as long in HTML, and a Lambda behind a load balancer
-/// may not send more than 1 MB. The longest honest form is a checkout of about 16 KiB.
+/// Largest form. The page repeats what was typed, escaped to up to five times its length, and a Lambda function behind a load
+/// balancer can send at most 1 MB. The longest valid form is a checkout of about 16 KiB.
 const MAX_FORM_BYTES: usize = 64 * 1024;
 
-/// A form of a page: 415, 413 and 400 as for JSON; 403 when it does not carry the visitor's own form token.
+/// A form of a page: 415, 413 and 400 as for JSON; 403 without the visitor's own form token.
 pub(super) struct PageForm<T>(pub T);
 
 #[derive(serde::Deserialize)]
@@ -74,15 +74,15 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for PageForm<T> {
     }
 }
 
-/// The same for a page that shows its form again with what was typed.
+/// The same for pages that show the form again with what was typed.
 pub(super) enum PostedForm<T> {
     /// The visitor's own form.
     Current(T),
-    /// Without the visitor's form token, or with one of an earlier session: nothing may be done for it.
+    /// Without the visitor's form token, or with one of an earlier session. It must have no effect.
     Stale(T),
 }
 
-/// What a form without the visitor's token is answered with.
+/// The problem of a form without the visitor's token.
 pub(super) fn stale_form() -> Problem {
     Problem::new(
         StatusCode::FORBIDDEN,
@@ -119,7 +119,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for PostedForm<T> {
     }
 }
 
-/// Query parameters: 400 when they do not read.
+/// Query parameters: 400 if they cannot be parsed.
 pub(super) struct ApiQuery<T>(pub T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for ApiQuery<T> {
@@ -130,18 +130,18 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for ApiQuery<T> {
     }
 }
 
-/// Reads the query of a request: 400 when it does not read.
+/// Parses the query of a request: 400 if it cannot be parsed.
 pub(super) fn query_of<T: DeserializeOwned>(parts: &Parts) -> Result<T, Problem> {
     let malformed =
         |error: &dyn std::fmt::Display| Problem::malformed("The query string cannot be parsed.").with_hint(&error);
     let pairs = parts.uri.query().unwrap_or_default();
-    // Of a parameter that is there several times, the last one counts.
+    // The last value of a repeated parameter counts.
     let last: BTreeMap<String, String> = serde_urlencoded::from_str(pairs).map_err(|error| malformed(&error))?;
     let pairs = serde_urlencoded::to_string(last).map_err(|error| malformed(&error))?;
     serde_urlencoded::from_str(&pairs).map_err(|error| malformed(&error))
 }
 
-/// A path parameter: 404 when it cannot be the name of anything.
+/// A path parameter: 404 if it cannot be parsed.
 pub(super) struct ApiPath<T>(pub T);
 
 impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for ApiPath<T> {
@@ -155,13 +155,13 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for ApiPath
     }
 }
 
-/// The `Idempotency-Key` header. Bytes that are no text stay in as U+FFFD, which no key may have: one rule refuses them all.
+/// Returns the `Idempotency-Key` header. Invalid UTF-8 becomes U+FFFD, which the validation of keys rejects.
 pub(super) fn client_key(headers: &HeaderMap) -> Option<String> {
     headers.get("idempotency-key").map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
 fn require_content_type(headers: &HeaderMap, expected: &str) -> Result<(), Problem> {
-    // As bytes: parameters may hold whatever they like.
+    // As bytes: the parameters may contain anything.
     let found = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
     let media_type = found.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
     if media_type.eq_ignore_ascii_case(expected.as_bytes()) {
@@ -181,22 +181,22 @@ fn too_large(max_bytes: usize) -> Problem {
         StatusCode::PAYLOAD_TOO_LARGE,
         "body-too-large",
         "Request too large",
-        format!("The body of this request may have at most {max_bytes} bytes."),
+        format!("The request body must not exceed {max_bytes} bytes."),
     )
 }
 
-/// A JSON answer that no cache may keep.
+/// A JSON response that must not be cached.
 pub(super) fn private_json<T: Serialize>(status: StatusCode, value: &T) -> Response {
     (status, [(header::CACHE_CONTROL, "no-store")], Json(value)).into_response()
 }
 
-/// A public JSON answer with a validator: 304 when the client has it already.
+/// A public JSON response with an ETag: 304 if the client already has it.
 pub(super) fn cacheable_json<T: Serialize>(request: &HeaderMap, value: &T) -> Result<Response, ShopError> {
     let body = serde_json::to_vec(value).map_err(|error| ShopError::Internal(error.into()))?;
     Ok(respond_with_etag(request, "application/json", "public, no-cache", Asset::new(body.into())))
 }
 
-/// A response with a validator made from its bytes. The validator is weak, because it stands for the body in each of its encodings.
+/// A response with an ETag derived from the body. The ETag is weak because it covers the body in all content encodings.
 pub(super) fn respond_with_etag(
     request: &HeaderMap,
     content_type: &'static str,
@@ -217,7 +217,7 @@ pub(super) fn respond_with_etag(
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control));
-    // Also with 304, as RFC 9110 requires.
+    // RFC 9110 requires it with 304 as well.
     headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
     if let Ok(etag) = HeaderValue::from_str(&format!("W/{tag}")) {
         headers.insert(header::ETAG, etag);

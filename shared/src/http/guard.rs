@@ -1,5 +1,5 @@
-//! Makes all front doors alike before routing: what one of them would normalise, refuse or cut differently from
-//! another is refused here with 400 on all of them.
+//! Makes all front doors behave alike before routing: requests that some front door would normalize, reject or truncate
+//! differently are rejected here with 400.
 
 use axum::extract::Request;
 use axum::http::HeaderMap;
@@ -10,8 +10,8 @@ use percent_encoding::percent_decode_str;
 use super::problem::Problem;
 use shopease_shop::ports::SIGNATURE_HEADER;
 
-/// Refuses paths that load balancers rewrite (dot segments, backslashes, double slashes), control characters and
-/// text that is not UTF-8 in path or query, and headers of one value that are there several times.
+/// Rejects paths that load balancers rewrite (dot segments, backslashes, double slashes), control characters and invalid UTF-8
+/// in path or query, and repeated single-value headers.
 pub(super) async fn layer(request: Request, next: Next) -> Response {
     let target = check(request.uri().path(), request.uri().query().unwrap_or_default());
     if let Err(reason) = target.and_then(|()| check_headers(request.headers())) {
@@ -20,23 +20,23 @@ pub(super) async fn layer(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// Headers of one value that decide something: front doors disagree on which of two counts.
+/// Significant single-value headers: front doors disagree about which of two values counts.
 const SINGLE: [(&str, &str); 6] = [
     ("authorization", "The request has several Authorization headers."),
     ("content-type", "The request has several Content-Type headers."),
     ("idempotency-key", "The request has several Idempotency-Key headers."),
     ("origin", "The request has several Origin headers."),
     ("sec-fetch-site", "The request has several Sec-Fetch-Site headers."),
-    (SIGNATURE_HEADER, "The request has several signatures."),
+    (SIGNATURE_HEADER, "The request has several signature headers."),
 ];
 
 fn check_headers(headers: &HeaderMap) -> Result<(), &'static str> {
-    let twice =
+    let repeated =
         SINGLE.iter().find(|(name, _)| headers.get_all(*name).iter().nth(1).is_some() || is_joined(headers, name));
-    twice.map_or(Ok(()), |(_, reason)| Err(*reason))
+    repeated.map_or(Ok(()), |(_, reason)| Err(*reason))
 }
 
-/// Whether a front door may have joined several keys: an HTTP API puts a comma between them, so that no key can have one.
+/// Returns whether a front door may have joined several keys. An HTTP API joins them with a comma, so keys must not contain one.
 fn is_joined(headers: &HeaderMap, name: &str) -> bool {
     name == "idempotency-key" && headers.get(name).is_some_and(|value| value.as_bytes().contains(&b','))
 }
@@ -44,28 +44,28 @@ fn is_joined(headers: &HeaderMap, name: &str) -> bool {
 fn check(path: &str, query: &str) -> Result<(), &'static str> {
     let decoded = percent_decode_str(path).decode_utf8().map_err(|_| "The path is not valid UTF-8.")?;
     if decoded.contains('\\') {
-        return Err("The path has a backslash.");
+        return Err("The path contains a backslash.");
     }
     if decoded.chars().any(char::is_control) {
-        return Err("The path has a control character.");
+        return Err("The path contains a control character.");
     }
     if decoded.split('/').any(|segment| segment == "." || segment == "..") {
-        return Err("The path has a dot segment.");
+        return Err("The path contains a dot segment.");
     }
     if path.contains("//") {
-        return Err("The path has an empty segment.");
+        return Err("The path contains an empty segment.");
     }
-    if !escapes_are_whole(path) || !escapes_are_whole(query) {
+    if !escapes_are_complete(path) || !escapes_are_complete(query) {
         return Err("A percent sign is not followed by two hexadecimal digits.");
     }
     let query = percent_decode_str(query).decode_utf8().map_err(|_| "The query string is not valid UTF-8.")?;
     if query.contains('\0') {
-        return Err("The query string has a NUL character.");
+        return Err("The query string contains a NUL character.");
     }
     Ok(())
 }
 
-fn escapes_are_whole(text: &str) -> bool {
+fn escapes_are_complete(text: &str) -> bool {
     text.split('%').skip(1).all(|rest| rest.len() >= 2 && rest.bytes().take(2).all(|byte| byte.is_ascii_hexdigit()))
 }
 
@@ -74,7 +74,7 @@ mod tests {
     use super::check;
 
     #[test]
-    fn ordinary_paths_pass_and_what_front_doors_disagree_on_does_not() {
+    fn ordinary_paths_are_accepted_and_ambiguous_ones_are_rejected() {
         for path in ["/", "/products/v%C3%A4xel-9", "/a.b/..c", "/products/a..b"] {
             assert_eq!(check(path, "q=caf%C3%A9+x&flag"), Ok(()), "{path}");
         }

@@ -1,4 +1,4 @@
-//! Headers that every response has.
+//! Headers of every response.
 
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::Response;
@@ -7,11 +7,11 @@ use tower_http::set_header::response::SetMultipleResponseHeadersLayer;
 
 use shopease_process::telemetry::request;
 
-/// Names a request in its response and in the log.
+/// The request ID in the response, as in the log.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Images of imported catalogs come from any `https` host; nothing else does. HSTS counts only on https, browsers ignore
-/// it elsewhere.
+/// Only images may come from other hosts (any `https` host), because imported catalogs link to them. Browsers ignore HSTS on
+/// plain http.
 const SECURITY: [(HeaderName, HeaderValue); 6] = [
     (
         header::CONTENT_SECURITY_POLICY,
@@ -30,12 +30,12 @@ const SECURITY: [(HeaderName, HeaderValue); 6] = [
     ),
 ];
 
-/// Sets the headers that limit what a browser lets a page do, unless a handler has set its own.
+/// Sets the security headers, unless a handler has set its own.
 pub(super) fn security() -> SetMultipleResponseHeadersLayer<Response> {
     SetMultipleResponseHeadersLayer::if_not_present(SECURITY.into_iter().map(Into::into).collect())
 }
 
-/// Sets the id that `access` gave to the request. One that the client sends does not count.
+/// Sets the request ID that `access` assigned. An ID sent by the client is ignored.
 pub(super) fn request_id() -> SetResponseHeaderLayer<fn(&Response) -> Option<HeaderValue>> {
     SetResponseHeaderLayer::overriding(REQUEST_ID, |_| HeaderValue::try_from(request::current_id()?).ok())
 }

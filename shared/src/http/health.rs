@@ -1,6 +1,6 @@
-//! Probes. `/healthz` tells that the process serves; `/readyz` that its store answers and that it is neither stopping
-//! nor refusing requests. Load balancers use the first, so that a store that blinks, or a rush that all tasks feel, does
-//! not take every task down.
+//! Probes. `/healthz` succeeds while the process serves requests; `/readyz` while the store responds and the process is neither
+//! stopping nor rejecting requests. Load balancers use `/healthz`, so that a short store outage or a traffic spike does not take
+//! down every task.
 
 use std::time::Duration;
 
@@ -14,11 +14,11 @@ use tokio::time::Instant;
 
 use super::{App, Problem};
 
-/// How long what a check of the store found is told to others who ask.
-const SHARED_FOR: Duration = Duration::from_secs(1);
+/// How long the result of a store check is reused.
+const REUSED_FOR: Duration = Duration::from_secs(1);
 
-/// What the last check of the store found. Whoever asks while one runs waits for it, so that a flood of probes costs the store
-/// one read a second.
+/// The result of the last store check. Probes that arrive during a check wait for it, so that any number of probes costs the
+/// store one read per second.
 #[derive(Debug, Default)]
 pub(crate) struct StoreCheck(Mutex<Option<(Instant, Option<Problem>)>>);
 
@@ -26,14 +26,14 @@ impl StoreCheck {
     async fn result(&self, readiness: &dyn Readiness) -> Result<(), Problem> {
         let mut last = self.0.lock().await;
         let problem = match &*last {
-            Some((at, problem)) if at.elapsed() < SHARED_FOR => problem.clone(),
+            Some((at, problem)) if at.elapsed() < REUSED_FOR => problem.clone(),
             _ => {
                 let problem = readiness.ready().await.err().map(Problem::from);
                 *last = Some((Instant::now(), problem.clone()));
                 problem
             }
         };
-        // Who shares it has another request.
+        // The result is shared, the request ID is not.
         problem.map_or(Ok(()), |problem| Err(Problem { request_id: request::current_id(), ..problem }))
     }
 }
@@ -43,7 +43,7 @@ pub(super) async fn healthz() -> impl IntoResponse {
 }
 
 pub(super) async fn readyz(State(app): State<App>) -> Result<impl IntoResponse, Problem> {
-    // What the process knows of itself was logged when it began, not at every probe.
+    // These states were logged when they began, so they are not logged for every probe.
     if app.is_draining() {
         return Err(not_ready("The process is stopping."));
     }

@@ -1,29 +1,29 @@
-//! The listener rules of the load balancer, derived from the route table: which paths lead to which area, and whether its pages
-//! or its API serve them. Terraform's rules and the front door's are these.
+//! The listener rules of the load balancer, derived from the route table: which area serves a path, and whether its pages or its
+//! API do. Terraform and the front door use these rules.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use super::routes::{self, Area, Surface};
 
-/// Most path patterns in one rule (ALB: five condition values).
+/// Maximum of path patterns per rule (ALB: five condition values).
 pub const PATTERNS_PER_RULE: usize = 5;
 
-/// Who serves what no rule names.
+/// Target of paths that match no rule.
 pub const DEFAULT: (Area, Surface) = (Area::Storefront, Surface::Page);
 
-/// One rule. Its place in [`LISTENER_RULES`] is its priority; no path matches two rules of different areas.
+/// One rule. Its index in [`LISTENER_RULES`] is its priority; no path matches rules of different areas.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenerRule {
     /// The Lambda function of the rule's target group.
     pub area: Area,
     /// The Fargate service of the other target group.
     pub surface: Surface,
-    /// Path patterns in ALB's syntax, at most [`PATTERNS_PER_RULE`]: `*` stands for any characters, `/` included.
+    /// Path patterns in ALB syntax, at most [`PATTERNS_PER_RULE`]: `*` matches any characters, including `/`.
     pub patterns: Vec<String>,
 }
 
-/// All rules but the default.
+/// All rules except the default.
 pub static LISTENER_RULES: LazyLock<Vec<ListenerRule>> = LazyLock::new(|| {
     let mut root = Node::default();
     for route in routes::all() {
@@ -48,12 +48,12 @@ pub static LISTENER_RULES: LazyLock<Vec<ListenerRule>> = LazyLock::new(|| {
 
 type Owner = (Area, Surface);
 
-/// Areas in the order of the route table, pages first.
+/// Sort key: areas in the order of the route table, pages first.
 fn order((area, surface): Owner) -> (Area, bool) {
     (area, surface == Surface::Api)
 }
 
-/// A segment of the paths.
+/// A path segment.
 #[derive(Default)]
 struct Node {
     owner: Option<Owner>,
@@ -71,7 +71,7 @@ impl Node {
         }
     }
 
-    /// Whose this node and everything below it is, if it is one owner's.
+    /// Returns the owner if this node and everything below it have the same one.
     fn only_owner(&self) -> Option<Owner> {
         let mut owners = self.children.values().map(Self::only_owner).chain(self.owner.map(Some));
         let first = owners.next()??;
@@ -94,7 +94,7 @@ impl Node {
     }
 }
 
-/// Whether a path matches a pattern: `*` stands for any number of characters, `?` for one; case counts.
+/// Returns whether a path matches a pattern: `*` matches any number of characters, `?` matches one; case-sensitive.
 pub fn matches(pattern: &str, path: &str) -> bool {
     let (pattern, path) = (pattern.as_bytes(), path.as_bytes());
     let (mut at, mut from, mut retry) = (0, 0, None);
@@ -117,7 +117,7 @@ pub fn matches(pattern: &str, path: &str) -> bool {
     pattern[at..].iter().all(|byte| *byte == b'*')
 }
 
-/// Who serves a path.
+/// Returns the area and surface that serve a path.
 pub fn owner(path: &str) -> (Area, Surface) {
     let rule = LISTENER_RULES.iter().find(|rule| rule.patterns.iter().any(|pattern| matches(pattern, path)));
     rule.map_or(DEFAULT, |rule| (rule.area, rule.surface))
@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_route_reaches_its_own_area_and_role_and_no_other_rule_wants_it() {
+    fn every_route_reaches_its_own_area_and_role_and_matches_no_other_rule() {
         for route in routes::all() {
             let path = route.path.replace("{*path}", "a/b.css").replace("{handle}", "tea").replace("{id}", "7");
             let surface = if route.surface == Surface::Probe { Surface::Page } else { route.surface };
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_keep_to_what_a_listener_takes() {
+    fn rules_are_within_the_limits_of_a_listener() {
         assert!(LISTENER_RULES.len() <= 20, "{} rules", LISTENER_RULES.len());
         for rule in LISTENER_RULES.iter() {
             assert!((1..=PATTERNS_PER_RULE).contains(&rule.patterns.len()), "{rule:?}");
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_route_has_goes_to_the_default() {
+    fn unknown_paths_go_to_the_default() {
         for path in ["/", "/nothing", "/api/v2", "/API/v1/cart", ""] {
             assert_eq!(owner(path), DEFAULT, "{path}");
         }

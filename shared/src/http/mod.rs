@@ -1,5 +1,5 @@
-//! The shop over HTTP: JSON API and storefront pages as axum routers, one per area, that run unchanged in a Lambda
-//! function and in the server for Fargate. Handlers parse, call one use case of its service, render.
+//! The shop over HTTP: JSON API and storefront pages as axum routers, one per area. They run unchanged in a Lambda function
+//! and in the server on Fargate. A handler parses the request, calls one use case and renders the response.
 
 mod access;
 pub mod api;
@@ -51,14 +51,14 @@ use shopease_shop::ports::{AssetStore, IdGenerator, MAX_ASSET_BYTES, SystemIds};
 use shopease_shop::services::{LocalShop, Services};
 pub use texts::failure as failure_text;
 
-/// Largest request body: keeps ALB, API Gateway and plain HTTP alike (ALB refuses more than 1 MB to a Lambda).
+/// Largest request body, the same for ALB, API Gateway and plain HTTP (ALB rejects more than 1 MB for a Lambda target).
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
 
-/// Largest body of a response before compression. As Base64 in the event of a function it leaves 90 KB of the load balancer's
-/// 1 MB for the headers, which the event contains twice.
+/// Largest response body before compression. Encoded as Base64 in a Lambda response, it leaves 90 KB of the load balancer's
+/// 1 MB for the headers, which that response contains twice.
 pub const MAX_RESPONSE_BYTES: usize = MAX_ASSET_BYTES;
 
-/// What handlers share.
+/// State shared by the handlers.
 #[derive(Clone)]
 pub struct App {
     pub(crate) services: Services,
@@ -72,7 +72,7 @@ pub struct App {
 }
 
 impl App {
-    /// The shop with how it shows itself.
+    /// The handlers over these services, with their configuration.
     pub fn new(services: Services, ids: Arc<dyn IdGenerator>, config: HttpConfig) -> Self {
         let gate = Arc::new(Gate::new(config.limits));
         let assets = Arc::new(EmbeddedAssets);
@@ -88,34 +88,34 @@ impl App {
         }
     }
 
-    /// The same with assets from elsewhere than the binary.
+    /// Serves assets from this store instead of the binary.
     #[must_use]
     pub fn with_assets(self, assets: Arc<dyn AssetStore>) -> Self {
         Self { assets, ..self }
     }
 
-    /// The same, whose answers say what runs it and how long they took.
+    /// Adds runtime and duration to the headers of each response.
     #[must_use]
     pub fn with_runtime(self, runtime: Runtime) -> Self {
         Self { runtime: Some(runtime), ..self }
     }
 
-    /// A shop in this process, with the machine's randomness.
+    /// A shop in this process, with the operating system's random generator.
     pub fn local(shop: LocalShop, http: HttpConfig) -> Self {
         Self::new(Services::of(shop), Arc::new(SystemIds), http)
     }
 
-    /// Makes `/readyz` fail from now on, so that a load balancer sends new visitors elsewhere before the process stops.
+    /// Makes `/readyz` fail from now on, so that the load balancer routes new requests elsewhere before the process stops.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
     }
 
-    /// Answers every request in flight with 503 now: the process is about to stop, and an answer is better than none.
+    /// Responds to every request in flight with 503 at once, because the process is about to stop.
     pub fn cut_off(&self) {
         self.gate.cut_off();
     }
 
-    /// Waits until no order is at work, also none whose visitor has an answer or is gone already.
+    /// Waits until no checkout is running, including those whose visitor already has a response or has disconnected.
     pub async fn checkouts_ended(&self) {
         self.gate.checkouts_ended().await;
     }
@@ -124,13 +124,13 @@ impl App {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// Countries that the checkout form offers.
+    /// Countries that the checkout form lists.
     pub(crate) fn countries(&self) -> &[&'static Country] {
         &self.config.countries
     }
 }
 
-/// The routes that `keep` selects, behind the layers that every front door needs.
+/// The routes that `keep` selects, wrapped in the layers that every front door needs.
 pub fn router(app: App, keep: impl Fn(&routes::Route) -> bool) -> Router {
     let mut inner = Router::new();
     for route in routes::all().filter(|route| keep(route)) {
@@ -142,7 +142,7 @@ pub fn router(app: App, keep: impl Fn(&routes::Route) -> bool) -> Router {
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn_with_state(app.clone(), visitor::layer))
         .with_state(app.clone());
-    // From the outside in, and all before routing, so that every front door has the same view of a path and of a response.
+    // Outermost first. All run before routing, so that every front door treats paths and responses alike.
     let layers = ServiceBuilder::new()
         .layer(from_fn_with_state(app.clone(), access::layer))
         .layer(headers::request_id())
@@ -158,22 +158,22 @@ pub fn router(app: App, keep: impl Fn(&routes::Route) -> bool) -> Router {
     Router::new().fallback_service(inner).layer(layers)
 }
 
-/// One area with pages and API: what a Lambda function serves.
+/// Pages and API of one area, as a Lambda function serves them.
 pub fn area(app: App, area: Area) -> Router {
     router(app, move |route| route.area == area || route.everywhere())
 }
 
-/// All pages: what the frontend role serves.
+/// All pages, as the frontend role serves them.
 pub fn frontend(app: App) -> Router {
     router(app, |route| route.surface == Surface::Page || route.everywhere())
 }
 
-/// The whole JSON API: what the backend role serves.
+/// The whole JSON API, as the backend role serves it.
 pub fn backend(app: App) -> Router {
     router(app, |route| route.surface == Surface::Api || route.everywhere())
 }
 
-/// Everything.
+/// All pages and the whole JSON API.
 pub fn all(app: App) -> Router {
     router(app, |_| true)
 }

@@ -1,4 +1,4 @@
-//! OpenAPI 3.1 of the JSON API, made from the handlers, and a page to read it.
+//! The OpenAPI 3.1 document of the JSON API, generated from the endpoint declarations, and its HTML page.
 
 use std::collections::BTreeMap;
 
@@ -22,11 +22,11 @@ use super::problem::Problem;
 use shopease_shop::ShopError;
 
 const DESCRIPTION: &str = "The JSON API of the shop. Every caller has a token: a visitor's, set as a cookie by the first \
-    response that needs one, or a session's, returned at sign-in. Programs may send it as `Authorization: Bearer`. Errors are \
+    response that needs one, or a session's, returned at sign-in. API clients may send it as `Authorization: Bearer`. Errors are \
     RFC 9457 problem documents with a stable `type`.";
 
-/// The document. What the types of an endpoint say is taken from them; which problems every request may meet follows from what
-/// it takes.
+/// Builds the document. Schemas and parameters come from the types of an endpoint; its common problems follow from what it
+/// accepts.
 fn api() -> OpenApi {
     let mut paths = Paths::new();
     let problem = Named::of::<Problem>();
@@ -77,7 +77,7 @@ fn operation(endpoint: &Endpoint, shape: Shape) -> Operation {
         .operation_id(Some(endpoint.name))
         .parameters(Some(parameters(endpoint, &shape)));
     for (status, meaning) in
-        problems_of(endpoint, &shape).into_iter().chain(endpoint.answers.iter().copied()).collect::<BTreeMap<_, _>>()
+        problems_of(endpoint, &shape).into_iter().chain(endpoint.responses.iter().copied()).collect::<BTreeMap<_, _>>()
     {
         let mut response = ResponseBuilder::new().description(meaning);
         let body = if status >= 400 {
@@ -105,27 +105,27 @@ fn operation(endpoint: &Endpoint, shape: Shape) -> Operation {
 fn parameters(endpoint: &Endpoint, shape: &Shape) -> Vec<Parameter> {
     let text = || Some(<String as utoipa::PartialSchema>::schema());
     let mut parameters = Vec::new();
-    if let Some(what) = shape.path {
+    if let Some(description) = shape.path {
         let name = endpoint.path.split(['{', '}']).nth(1).unwrap_or_default();
         let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path).required(Required::True);
-        parameters.push(parameter.description(Some(what)).schema(text()).build());
+        parameters.push(parameter.description(Some(description)).schema(text()).build());
     }
     parameters.extend(shape.query.clone());
     if shape.key != Key::None {
         let required = if shape.key == Key::Required { Required::True } else { Required::False };
         let schema = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(255));
-        let what = "Repeating the request with the same key has no second effect.";
+        let description = "Repeating the request with the same key has no second effect.";
         let parameter = ParameterBuilder::new().name("Idempotency-Key").parameter_in(ParameterIn::Header);
-        parameters.push(parameter.required(required).description(Some(what)).schema(Some(schema)).build());
+        parameters.push(parameter.required(required).description(Some(description)).schema(Some(schema)).build());
     }
     parameters
 }
 
-/// The problems that follow from what an endpoint takes. Its declaration may say more of the same status.
+/// The problems that follow from what an endpoint accepts. Its declaration may describe the same status in more detail.
 fn problems_of(endpoint: &Endpoint, shape: &Shape) -> Vec<(u16, &'static str)> {
-    let mut problems = vec![(400, "The request cannot be read.")];
+    let mut problems = vec![(400, "The request is malformed.")];
     if endpoint.tag == "admin" {
-        problems.extend([(401, "Nobody is signed in."), (403, "Not an operator.")]);
+        problems.extend([(401, "Not signed in."), (403, "Not an operator.")]);
     } else if endpoint.caller && endpoint.method != Method::GET {
         problems.push((403, "Cross-site request rejected."));
     }
@@ -137,17 +137,17 @@ fn problems_of(endpoint: &Endpoint, shape: &Shape) -> Vec<(u16, &'static str)> {
     }
     if shape.key != Key::None {
         problems.extend([
-            (409, "The first request with the key still runs."),
+            (409, "The first request with this key is still in progress."),
             (422, "A rule is broken, or the key was used for another request."),
         ]);
     }
     problems
 }
 
-/// The document as pretty JSON, as it is committed in `docs/openapi.json`.
+/// The document as pretty-printed JSON, as committed in `docs/openapi.json`.
 ///
 /// # Errors
-/// When the document cannot be written as JSON.
+/// When the document cannot be serialized.
 pub fn json() -> Result<String, serde_json::Error> {
     serde_json::to_string_pretty(&api()).map(|text| text + "\n")
 }

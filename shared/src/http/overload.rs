@@ -1,5 +1,5 @@
-//! What a process takes on: a body is read before it costs a place, a request has a place or is refused early, and has
-//! an answer by its deadline. Probes need no place. ADR 11 has the numbers.
+//! Overload protection: a request body is read before the request counts against a concurrency limit, a request over the limit
+//! is rejected early, and every request gets a response by its deadline. Probes are not limited. See ADR 11 for the numbers.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,15 +22,15 @@ use shopease_process::deadline;
 use shopease_process::telemetry::{metrics, request};
 use shopease_shop::ShopError;
 
-/// How long requests must be refused, without a break, before the process calls itself saturated.
+/// How long requests must be rejected without a break before the process counts as saturated.
 const SATURATED_AFTER: Duration = Duration::from_secs(3);
-/// A time without refusals that ends it.
+/// Time without rejections that ends the saturation.
 const CALM_AFTER: Duration = Duration::from_secs(2);
 
-/// Bytes of all bodies in memory together, beyond the first [`FREE_BODY_BYTES`] of each: who sends many large bodies slowly must not
-/// fill the memory.
+/// Maximum bytes of all request bodies in memory, beyond the first [`FREE_BODY_BYTES`] of each. Many large bodies sent slowly
+/// must not fill the memory.
 const BODY_BYTES: usize = 32 * 1024 * 1024;
-/// Bytes of each body that are always taken: what a form or an order needs, so that nobody else's bodies keep it out.
+/// Bytes of each body that are always accepted: enough for a form or an order, so that other clients' bodies cannot block it.
 const FREE_BODY_BYTES: usize = 16 * 1024;
 
 /// Concurrency limits for requests, shared by all routers of a process.
@@ -38,13 +38,13 @@ pub(crate) struct Gate {
     limits: Limits,
     ordinary: ConcurrencyLimit,
     checkouts: ConcurrencyLimit,
-    /// Bytes of bodies that may be in memory, beyond the first of each.
+    /// Bytes of bodies that may still be read, beyond [`FREE_BODY_BYTES`] of each.
     body_bytes: Arc<Semaphore>,
     saturation: Mutex<Saturation>,
     cut_off: watch::Sender<bool>,
 }
 
-/// How many requests of one class run at once; as many may wait.
+/// How many requests of one class may run at once; as many again may be queued.
 struct ConcurrencyLimit {
     free: Arc<Semaphore>,
     queue: Semaphore,
@@ -61,10 +61,10 @@ impl ConcurrencyLimit {
         }
     }
 
-    /// A place, at once or after a short wait in the order of arrival.
+    /// Acquires a permit, at once or after a short wait in order of arrival.
     async fn enter(&self, queue_timeout: Duration) -> Option<OwnedSemaphorePermit> {
-        if let Ok(place) = Arc::clone(&self.free).try_acquire_owned() {
-            return Some(place);
+        if let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() {
+            return Some(permit);
         }
         let _queued = self.queue.try_acquire().ok()?;
         timeout(queue_timeout, Arc::clone(&self.free).acquire_owned()).await.ok()?.ok()
@@ -88,43 +88,43 @@ impl Gate {
     }
 
     pub(super) async fn checkouts_ended(&self) {
-        // Whoever has all places knows that nobody else has one.
+        // All permits are free only when no checkout is running.
         let _all = self.checkouts.free.acquire_many(self.checkouts.count).await;
     }
 
-    /// Whether requests have been refused for some time, up to now.
+    /// Returns whether requests have been rejected for some time, up to now.
     pub(super) fn is_saturated(&self) -> bool {
         self.saturation.lock().unwrap_or_else(PoisonError::into_inner).is_on(Instant::now())
     }
 
-    fn note_refusal(&self) {
-        let begun = self.saturation.lock().unwrap_or_else(PoisonError::into_inner).note(Instant::now());
-        if begun {
-            tracing::warn!(requests_in_flight = self.limits.requests_in_flight, "requests are refused: overload");
+    fn record_rejection(&self) {
+        let is_first = self.saturation.lock().unwrap_or_else(PoisonError::into_inner).record(Instant::now());
+        if is_first {
+            tracing::warn!(requests_in_flight = self.limits.requests_in_flight, "rejecting requests: overloaded");
         }
     }
 
-    /// Ends when the deadline does, or the process must.
-    async fn time_is_over(&self, deadline: Instant) {
+    /// Completes at the deadline or when the process must stop.
+    async fn expired(&self, deadline: Instant) {
         let mut cut_off = self.cut_off.subscribe();
         tokio::select! {
             () = sleep_until(deadline) => {}
-            // Fails only when the gate is gone, which this borrows.
+            // Fails only when the sender is dropped, and `self` owns it.
             _ = cut_off.wait_for(|over| *over) => {}
         }
     }
 }
 
-/// The present streak of refusals: its first and its last. One burst is not saturation.
+/// The current streak of rejections: the time of the first and the last. A short burst is not saturation.
 #[derive(Debug, Default)]
 struct Saturation(Option<(Instant, Instant)>);
 
 impl Saturation {
-    /// Notes a refusal; whether it is the first of a streak.
-    fn note(&mut self, now: Instant) -> bool {
-        let goes_on = self.0.filter(|(_, last)| now.saturating_duration_since(*last) < CALM_AFTER);
-        self.0 = Some((goes_on.map_or(now, |(first, _)| first), now));
-        goes_on.is_none()
+    /// Records a rejection. Returns whether it is the first of a streak.
+    fn record(&mut self, now: Instant) -> bool {
+        let streak = self.0.filter(|(_, last)| now.saturating_duration_since(*last) < CALM_AFTER);
+        self.0 = Some((streak.map_or(now, |(first, _)| first), now));
+        streak.is_none()
     }
 
     fn is_on(&self, now: Instant) -> bool {
@@ -134,13 +134,13 @@ impl Saturation {
     }
 }
 
-/// Reads the body, takes a place, keeps the deadline.
+/// Reads the body, acquires a permit and enforces the deadline.
 pub(super) async fn layer(State(app): State<App>, request: Request, next: Next) -> Response {
     let (gate, class) = (&app.gate, routes::class_of(request.method(), request.uri().path()));
     let (request, _body_bytes) = match timeout(gate.limits.read_timeout, with_whole_body(gate, request)).await {
         Ok(Ok(read)) => read,
         Ok(Err(Unread::Broken)) => return Problem::malformed("The body ended early.").into_response(),
-        Ok(Err(Unread::NoMemory)) => return closing(refused(&app, class)),
+        Ok(Err(Unread::NoMemory)) => return closing(rejected(&app, class)),
         Err(_) => return too_slow(),
     };
     let (limit, budget) = match class {
@@ -149,38 +149,38 @@ pub(super) async fn layer(State(app): State<App>, request: Request, next: Next) 
         Class::Checkout => (Some(&gate.checkouts), gate.limits.checkout_timeout),
     };
     let deadline = Instant::now() + budget;
-    let place = match limit {
+    let permit = match limit {
         None => None,
         Some(limit) => match limit.enter(gate.limits.queue_timeout).await {
-            Some(place) => Some(place),
-            None => return refused(&app, class),
+            Some(permit) => Some(permit),
+            None => return rejected(&app, class),
         },
     };
     match class {
         Class::Probe | Class::Ordinary => {
             let answer = deadline::scope(deadline, next.run(request));
-            in_time(gate, deadline, answer).await.unwrap_or_else(|| out_of_time("The shop did not answer in time."))
+            in_time(gate, deadline, answer).await.unwrap_or_else(|| out_of_time("The shop did not respond in time."))
         }
         Class::Durable | Class::Checkout => {
-            let answer = in_time(gate, deadline, to_its_end(next.run(request), place)).await;
+            let answer = in_time(gate, deadline, to_completion(next.run(request), permit)).await;
             answer.unwrap_or_else(|| {
                 out_of_time(
-                    "The request may have been carried out. Send it again, with the same Idempotency-Key if it has one.",
+                    "The request may have been completed. Send it again, with the same Idempotency-Key if it has one.",
                 )
             })
         }
     }
 }
 
-/// Runs a request in a task of its own, without a deadline: it goes on when its visitor is gone or was told to try again, since
-/// it must not stop between two steps of an order. So it keeps its place until it ends.
-async fn to_its_end(
+/// Runs a request in its own task, without a deadline. It continues after the visitor has disconnected or was asked to try again,
+/// because it must not stop between two steps of an order. It keeps its permit until it ends.
+async fn to_completion(
     work: impl Future<Output = Response> + Send + 'static,
-    place: Option<OwnedSemaphorePermit>,
+    permit: Option<OwnedSemaphorePermit>,
 ) -> Response {
     let task = tokio::spawn(request::in_current(async move {
         let response = work.await;
-        drop(place);
+        drop(permit);
         response
     }));
     task.await.unwrap_or_else(|error| Problem::from(ShopError::Internal(error.into())).into_response())
@@ -190,7 +190,7 @@ async fn in_time(gate: &Gate, deadline: Instant, answer: impl Future<Output = Re
     tokio::select! {
         biased;
         response = answer => Some(response),
-        () = gate.time_is_over(deadline) => None,
+        () = gate.expired(deadline) => None,
     }
 }
 
@@ -198,12 +198,12 @@ async fn in_time(gate: &Gate, deadline: Instant, answer: impl Future<Output = Re
 enum Unread {
     /// It ended early.
     Broken,
-    /// Other bodies have the memory.
+    /// Other bodies use the memory.
     NoMemory,
 }
 
-/// The request with its body in memory, so that slow clients hold a connection and nothing else, and the share of the memory for
-/// bodies that it has. Of a body that is too large, as much as it takes for the handler to say so.
+/// Reads the body into memory, so that slow clients occupy a connection and nothing else. Returns the request and the permit for
+/// its share of the body memory. A body that is too large is read just far enough for the handler to reject it.
 async fn with_whole_body(gate: &Gate, request: Request) -> Result<(Request, Option<OwnedSemaphorePermit>), Unread> {
     let mut share: Option<OwnedSemaphorePermit> = None;
     if request.body().is_end_stream() || request.method() == Method::GET || request.method() == Method::HEAD {
@@ -240,18 +240,18 @@ fn too_slow() -> Response {
     closing(problem.into_response())
 }
 
-/// A response to a request of which something is still to come, which must not be read as the next.
+/// Closes the connection after the response, because the rest of the request body must not be parsed as the next request.
 fn closing(mut response: Response) -> Response {
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }
 
-/// Nothing was done, and those who are refused together are asked to come back at different times.
-fn refused(app: &App, class: Class) -> Response {
+/// Rejects a request that had no effect. `Retry-After` is randomized, so that rejected clients do not all return at once.
+fn rejected(app: &App, class: Class) -> Response {
     metrics::shed();
-    // A slow payment provider fills its places in every process alike: no reason to call this one saturated.
+    // A slow payment provider uses up the checkout permits of every process: this process is not saturated.
     if class != Class::Checkout {
-        app.gate.note_refusal();
+        app.gate.record_rejection();
     }
     let [random, ..] = app.ids.secret();
     let problem = Problem::new(
@@ -273,26 +273,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_burst_is_not_saturation_and_a_streak_ends_two_seconds_after_its_last_refusal() {
-        let (mut saturation, begun) = (Saturation::default(), Instant::now());
-        let at = |ms| begun + Duration::from_millis(ms);
+    fn one_burst_is_not_saturation_and_a_streak_ends_two_seconds_after_its_last_rejection() {
+        let (mut saturation, started) = (Saturation::default(), Instant::now());
+        let at = |ms| started + Duration::from_millis(ms);
         for ms in 0..1_000 {
-            assert_eq!(saturation.note(at(ms)), ms == 0);
+            assert_eq!(saturation.record(at(ms)), ms == 0);
         }
         assert!(!saturation.is_on(at(1_000)), "a burst of 1 s");
-        assert!(saturation.note(at(3_000)), "another burst is another streak");
+        assert!(saturation.record(at(3_000)), "another burst is another streak");
         assert!(!saturation.is_on(at(3_000)));
         for ms in [4_000, 5_000, 6_000] {
             assert!(!saturation.is_on(at(ms)));
-            assert!(!saturation.note(at(ms)));
+            assert!(!saturation.record(at(ms)));
         }
-        assert!(saturation.is_on(at(6_000)), "refusals for 3 s");
+        assert!(saturation.is_on(at(6_000)), "rejections for 3 s");
         assert!(saturation.is_on(at(7_999)));
-        assert!(!saturation.is_on(at(8_000)), "calm for 2 s");
+        assert!(!saturation.is_on(at(8_000)), "no rejections for 2 s");
     }
 
     #[tokio::test]
-    async fn a_place_is_waited_for_shortly_and_by_no_more_than_there_are_places() {
+    async fn permits_have_a_short_queue_of_limited_length() {
         let (limit, queue_timeout) = (ConcurrencyLimit::new(2), Duration::from_millis(100));
         let (first, second) = (limit.enter(queue_timeout).await, limit.enter(queue_timeout).await);
         assert!(first.is_some() && second.is_some());
@@ -302,9 +302,9 @@ mod tests {
         let (third, fourth, ()) = tokio::join!(limit.enter(queue_timeout), limit.enter(queue_timeout), async {
             let begun = Instant::now();
             assert!(limit.enter(queue_timeout).await.is_none());
-            assert!(begun.elapsed() < queue_timeout, "two wait already");
+            assert!(begun.elapsed() < queue_timeout, "two are already queued");
             drop(first);
         });
-        assert!(third.is_some() && fourth.is_none(), "who waited first got the place");
+        assert!(third.is_some() && fourth.is_none(), "the first in the queue got the permit");
     }
 }

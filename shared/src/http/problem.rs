@@ -1,5 +1,5 @@
-//! Errors as visitors see them: RFC 9457 problem documents from the API, HTML with a way onward from pages. The only
-//! place with status codes for errors, and the one place where failures are logged.
+//! Error responses: RFC 9457 problem documents from the API, HTML pages with links to continue from the storefront. The only place
+//! that assigns status codes to errors and logs failures.
 
 use std::any::Any;
 
@@ -25,46 +25,46 @@ const MAX_HINT_CHARS: usize = 200;
 /// A problem document (RFC 9457, `application/problem+json`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
-    /// Stable name of the kind of problem: `/problems/<name>`.
+    /// Stable type of the problem: `/problems/<name>`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The kind for people.
+    /// Summary of the problem type, for people.
     pub title: String,
-    /// HTTP status.
+    /// HTTP status code.
     pub status: u16,
-    /// This case for people.
+    /// Description of this occurrence, for people.
     pub detail: String,
-    /// The request, as the shop's logs know it.
+    /// Request ID, as in the shop's logs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
     /// Every rule the request breaks (`rule-broken`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<BrokenRule>,
-    /// The SKU without enough units (`out-of-stock`), or that another product has (`already-exists`).
+    /// The SKU that is short (`out-of-stock`) or that another product has (`already-exists`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub sku: Option<Sku>,
-    /// What does not exist, or exists already: `product`, `order`, `email` (`not-found`, `already-exists`).
+    /// What does not exist or already exists: `product`, `order`, `email` (`not-found`, `already-exists`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
-    /// The provider's reason (`payment-declined`).
+    /// The payment provider's code (`payment-declined`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decline_code: Option<String>,
     /// Why the webhook was rejected: `forged`, `stale` or `unreadable` (`webhook-refused`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub reason: Option<Box<str>>,
-    /// What the parser found, for developers: neither stable nor translated.
+    /// The parser's message, for developers: neither stable nor translated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub hint: Option<Box<str>>,
-    /// When to try again, as in the `Retry-After` header.
+    /// Seconds until the next try, as in the `Retry-After` header.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_seconds: Option<u32>,
 }
 
 impl Problem {
-    /// A problem of a kind without further members.
+    /// A problem without optional members.
     pub fn new(status: StatusCode, name: &str, title: &str, detail: impl Into<String>) -> Self {
         Self {
             kind: format!("/problems/{name}"),
@@ -82,24 +82,24 @@ impl Problem {
         }
     }
 
-    /// The request cannot be read as what it should be.
+    /// A malformed request.
     pub fn malformed(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "malformed-request", "Malformed request", detail)
     }
 
-    /// The same with what a parser found.
+    /// Adds the parser's message.
     #[must_use]
     pub fn with_hint(self, hint: &impl std::fmt::Display) -> Self {
-        // It may quote the request, which may be long.
+        // The message may quote the request, which may be long.
         Self { hint: Some(hint.to_string().chars().take(MAX_HINT_CHARS).collect()), ..self }
     }
 
-    /// Status for the response line.
+    /// Status of the response.
     pub fn status_code(&self) -> StatusCode {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    /// The same as an error of the shop, for a client of the API. `None` when it is no answer of a use case.
+    /// Converts the problem into an error of the shop, for the API client. `None` if it is not the result of a use case.
     #[cfg(feature = "remote")]
     pub fn into_shop_error(self) -> Option<ShopError> {
         let retry_after_seconds = self.retry_after_seconds.unwrap_or(1);
@@ -125,14 +125,14 @@ impl Problem {
     }
 }
 
-/// Why a backend rejected a webhook. A reason that only a newer release has is as good as an event that cannot be parsed.
+/// Why a backend rejected a webhook. Unknown reasons of a newer release count as unreadable.
 #[cfg(feature = "remote")]
 fn webhook_error(reason: Option<&str>, hint: Option<&str>) -> WebhookError {
     let known = [WebhookError::Forged, WebhookError::Stale].into_iter().find(|known| Some(known.code()) == reason);
     known.unwrap_or_else(|| WebhookError::Unreadable(hint.unwrap_or_default().to_owned()))
 }
 
-/// Status and stable name of a failure.
+/// Status and stable name of an error.
 fn kind(error: &ShopError) -> (StatusCode, &'static str) {
     match error {
         ShopError::Rules(_) => (StatusCode::UNPROCESSABLE_ENTITY, "rule-broken"),
@@ -204,7 +204,7 @@ impl IntoResponse for Problem {
         if self.status_code() == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"shopease\""));
         }
-        // Pages re-render the problem as HTML on the way out.
+        // The `pages` layer renders the problem as HTML.
         response.extensions_mut().insert(self);
         response
     }
@@ -220,11 +220,11 @@ fn log_failure(what: &str, source: Option<&(dyn std::error::Error + 'static)>) {
         chain.push_str(&error.to_string());
         next = error.source();
     }
-    // Also named where lines do not name their request by themselves.
+    // Explicit, because not every log format adds the request ID.
     tracing::error!(request_id = request::current_id(), error.message = chain, "{what}");
 }
 
-/// Answers where no route is: the address of a page with a slash behind it leads to the page.
+/// Responds to unknown paths. A page's path with a trailing slash redirects to the page.
 pub(super) async fn not_found(method: Method, uri: Uri) -> Response {
     if let Some(page) = without_slash(&method, &uri) {
         return Redirect::permanent(&page).into_response();
@@ -239,7 +239,7 @@ fn without_slash(method: &Method, uri: &Uri) -> Option<String> {
     page.map(|_| uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}")))
 }
 
-/// Answers where the route has other methods; axum adds `Allow`.
+/// Responds to methods that the route does not support; axum adds `Allow`.
 pub(super) async fn method_not_allowed() -> Problem {
     Problem::new(
         StatusCode::METHOD_NOT_ALLOWED,
@@ -249,16 +249,16 @@ pub(super) async fn method_not_allowed() -> Problem {
     )
 }
 
-/// The kind of problem that a response reports, for the layers outside.
+/// The problem type of a response, for the outer layers.
 #[derive(Debug, Clone)]
 pub(super) struct ProblemKind(pub String);
 
-/// The response to a request whose handler panicked. The panic hook has written where.
+/// The response to a request whose handler panicked. The panic hook has already logged the location.
 pub(super) fn panicked(_: Box<dyn Any + Send>) -> Response {
     Problem::from(ShopError::Internal("a handler panicked".into())).into_response()
 }
 
-/// Shows a problem as a page, except below `/api/`, where it stays a document.
+/// Renders problems as HTML pages, except below `/api/`.
 pub(super) async fn pages(State(app): State<App>, request: Request, next: Next) -> Response {
     let is_page = !request.uri().path().starts_with("/api/");
     let hints = Hints::read(request.headers(), &app.config);

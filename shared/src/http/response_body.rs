@@ -1,4 +1,4 @@
-//! Bodies of responses as every front door can deliver them: whole, of a known length, and not too large.
+//! Response bodies that every front door can deliver: complete, of known length, and not too large.
 
 use axum::body::{Body, HttpBody as _};
 use axum::extract::Request;
@@ -13,11 +13,11 @@ use super::problem::Problem;
 use shopease_process::telemetry::request;
 use shopease_shop::ShopError;
 
-/// Bytes that the largest body takes in the event of a function, as Base64.
+/// Size of the largest body in a Lambda response, as Base64.
 const MAX_EVENT_BYTES: usize = MAX_RESPONSE_BYTES.div_ceil(3) * 4;
 
-/// Answers HEAD with the headers of GET, and every other request with a body of known length. Left alone, hyper would send a
-/// compressed body in chunks, and a function would send a body with HEAD.
+/// Responds to HEAD with the headers of GET, and to every other request with a body of known length. Otherwise hyper would send a
+/// compressed body in chunks, and a Lambda function would send a body with HEAD.
 pub(super) async fn framed(mut request: Request, next: Next) -> Response {
     let is_head = request.method() == Method::HEAD;
     if is_head {
@@ -37,8 +37,8 @@ pub(super) async fn framed(mut request: Request, next: Next) -> Response {
     Response::from_parts(parts, Body::empty())
 }
 
-/// Replaces a response that a load balancer would not accept from a function with a problem, on every front door. The limit counts
-/// before compression, so that the status does not depend on `Accept-Encoding`.
+/// Replaces a response that a load balancer would not accept from a Lambda function with a problem, on every front door. The limit
+/// applies before compression, so that the status does not depend on `Accept-Encoding`.
 pub(super) async fn limit(request: Request, next: Next) -> Response {
     let route = access::route(request.uri().path());
     let (parts, body) = next.run(request).await.into_parts();
@@ -51,18 +51,18 @@ pub(super) async fn limit(request: Request, next: Next) -> Response {
         _ => {}
     }
     let request_id = request::current_id();
-    tracing::error!(request_id, http.route = route, bytes, "the response is larger than a front door delivers");
+    tracing::error!(request_id, http.route = route, bytes, "the response exceeds the size limit of the front doors");
     too_large().into_response()
 }
 
-/// Whether the body fits into the event of a function, which carries text as a JSON string and everything else as Base64.
+/// Returns whether the body fits into a Lambda response, which carries text as a JSON string and everything else as Base64.
 pub(super) fn fits(body: &[u8]) -> bool {
     let escapes = |byte: &u8| match byte {
         b'"' | b'\\' | b'\x08' | b'\t' | b'\n' | b'\x0c' | b'\r' => 1,
         ..b' ' => 5,
         _ => 0,
     };
-    // Even if every byte had to be escaped: no need to count.
+    // It fits even if every byte is escaped: no need to count.
     body.len() * 6 <= MAX_EVENT_BYTES || body.len() + body.iter().map(escapes).sum::<usize>() <= MAX_EVENT_BYTES
 }
 
@@ -71,7 +71,7 @@ fn too_large() -> Problem {
         StatusCode::INTERNAL_SERVER_ERROR,
         "response-too-large",
         "The response is too large",
-        format!("the response would have more than {MAX_RESPONSE_BYTES} bytes; request fewer items at once"),
+        format!("The response would exceed {MAX_RESPONSE_BYTES} bytes. Request fewer items at once."),
     )
 }
 

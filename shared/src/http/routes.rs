@@ -1,5 +1,5 @@
-//! The one route table: area, surface, class, method, path, handler. Routers are built from it; the copies for
-//! `cargo lambda watch`, SAM and Terraform are generated from it (`cargo xtask generate`) and compared by a test.
+//! The route table: area, surface, class, method, path, handler. The routers are built from it. `cargo xtask generate` generates
+//! the copies for `cargo lambda watch`, SAM and Terraform, and a test compares them.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -24,7 +24,7 @@ pub enum Area {
     Checkout,
     /// Accounts and sessions.
     Accounts,
-    /// The operator's part.
+    /// Administration, for operators.
     Admin,
 }
 
@@ -33,7 +33,7 @@ impl Area {
     pub const ALL: [Self; 6] =
         [Self::Storefront, Self::Catalog, Self::Cart, Self::Checkout, Self::Accounts, Self::Admin];
 
-    /// The name of its function.
+    /// The name of its Lambda function.
     pub fn name(self) -> &'static str {
         match self {
             Self::Storefront => "storefront",
@@ -53,30 +53,30 @@ pub enum Surface {
     Page,
     /// JSON: the backend.
     Api,
-    /// Both: probes go to each target group.
+    /// Both: each target group has health checks.
     Probe,
 }
 
-/// What a route's requests may cost, and whether they may be abandoned.
+/// How a route's requests are limited, and whether they may be aborted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
-    /// A probe: never waits for a place.
+    /// A probe: not limited, never queued.
     Probe,
-    /// Ends when its visitor is gone or the deadline is over.
+    /// Aborted when the visitor disconnects or at the deadline.
     Ordinary,
-    /// Runs to its end although its visitor is gone, since it must not stop between two steps.
+    /// Runs to completion even if the visitor disconnects, because it must not stop between two steps.
     Durable,
-    /// The same, and waits for the payment provider: has places of its own.
+    /// The same, and waits for the payment provider: has its own concurrency limit.
     Checkout,
 }
 
 /// A route.
 pub struct Route {
-    /// Which function serves it.
+    /// Which Lambda function serves it.
     pub area: Area,
-    /// Which role serves it.
+    /// Which Fargate role serves it.
     pub surface: Surface,
-    /// What its requests may cost.
+    /// How its requests are limited.
     pub class: Class,
     /// Request method.
     pub method: Method,
@@ -86,7 +86,7 @@ pub struct Route {
 }
 
 impl Route {
-    /// Whether every router serves it, whatever its area.
+    /// Returns whether every router serves it, whatever its area.
     pub(super) fn everywhere(&self) -> bool {
         self.surface == Surface::Probe
     }
@@ -94,7 +94,7 @@ impl Route {
 
 macro_rules! routes {
     ($($area:ident $surface:ident $class:ident $verb:ident $path:literal => $handler:expr;)*) => {
-        /// Pages, probes and the API's description. The endpoints of the API are declared beside their types.
+        /// Pages, probes and the API's documentation. API endpoints are declared next to their types.
         static PAGES: &[Route] = &[$(Route {
             area: Area::$area,
             surface: Surface::$surface,
@@ -106,7 +106,7 @@ macro_rules! routes {
     };
 }
 
-/// The methods under the names of axum's routing functions.
+/// HTTP methods named like axum's routing functions.
 #[expect(non_upper_case_globals, reason = "named like the routing functions they belong to")]
 pub(crate) mod method {
     use axum::http::Method;
@@ -158,7 +158,7 @@ routes! {
     Catalog Api Ordinary get "/api/docs" => openapi::docs_page;
 }
 
-/// All routes of the shop.
+/// Returns all routes of the shop.
 pub fn all() -> impl Iterator<Item = &'static Route> {
     let tables = [
         PAGES,
@@ -171,8 +171,8 @@ pub fn all() -> impl Iterator<Item = &'static Route> {
     tables.into_iter().flatten()
 }
 
-/// The routes of a path, one per method. Refused requests never come as far as axum's router, and theirs would forget the
-/// pattern with the request.
+/// Returns the routes of a path, one per method. axum's `MatchedPath` cannot be used: rejected requests do not reach the router,
+/// and the extension is dropped with the request.
 pub fn at(path: &str) -> &'static [&'static Route] {
     static BY_PATH: LazyLock<Router<Vec<&'static Route>>> = LazyLock::new(|| {
         let mut by_path = Router::new();
@@ -181,7 +181,7 @@ pub fn at(path: &str) -> &'static [&'static Route] {
             routes.entry(route.path).or_default().push(route);
         }
         for (path, routes) in routes {
-            // Fails for two paths that match the same addresses: a test finds every route.
+            // Fails for conflicting paths; a test checks that every route is found.
             let _ = by_path.insert(path, routes);
         }
         by_path
@@ -189,7 +189,7 @@ pub fn at(path: &str) -> &'static [&'static Route] {
     BY_PATH.at(path).map_or(&[], |found| found.value)
 }
 
-/// What a request may cost.
+/// Returns the class of a request.
 pub(super) fn class_of(method: &Method, path: &str) -> Class {
     let routes = at(path).iter();
     routes.filter(|route| route.method == method).map(|route| route.class).next().unwrap_or(match at(path).first() {
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_for_the_payment_provider_is_not_abandoned() {
+    fn requests_that_wait_for_the_payment_provider_are_not_aborted() {
         let of = |class| all().filter(move |route| route.class == class).map(|route| route.path).collect::<Vec<_>>();
         assert_eq!(of(Class::Checkout), ["/checkout", "/api/v1/checkout"]);
         assert_eq!(

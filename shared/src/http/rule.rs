@@ -1,4 +1,4 @@
-//! A broken rule as the JSON API writes it: a stable code with its parameters, and a sentence for people.
+//! A broken rule in the JSON API: a stable code with its parameters, and a sentence for people.
 
 use crate::http::api::wire::MoneySchema;
 use serde::{Deserialize, Serialize};
@@ -7,29 +7,29 @@ use utoipa::ToSchema;
 
 use super::texts;
 
-/// A rule of the shop that the request breaks. `code` says which of the other members there are; programs read those
-/// and never `message`.
+/// A rule of the shop that the request breaks. `code` determines which other members are present. Clients must not parse
+/// `message`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct BrokenRule {
     /// Stable code: `invalid_value`, `too_many_lines`, `empty_cart`, `currency_mismatch`, `no_shipping`,
     /// `no_shipping_price`, `shipping_weight`, `shipping_not_offered`, `not_sold`, `total_changed`,
-    /// `total_below_minimum`, `total_above_maximum`, `amount_too_large`. A newer release may have others.
+    /// `total_below_minimum`, `total_above_maximum`, `amount_too_large`. Newer releases may add others.
     #[schema(required)]
     pub code: String,
     /// The rule as a sentence in English.
     #[schema(required)]
     pub message: String,
-    /// Which field it is about, as the API spells it: `quantity`, `shipping_address.city` (`invalid_value`).
+    /// The field, as the API spells it: `quantity`, `shipping_address.city` (`invalid_value`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
     /// What the field allows (`invalid_value`): `required`, `length`, `line`, `range`, `decimals`, `format`, `offered`,
     /// `needs_search`, `unused`, `tracked`, `stock_limit`, `not_cancelled`, `not_shipped`, `paid`, `fulfillment_step`,
     /// `captured`, `no_open_refund`, `not_disputed`, `same_currency`, `multiple_of`,
-    /// `positive`, `refundable`. A newer release may have others.
+    /// `positive`, `refundable`. Newer releases may add others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
-    /// How the value is written (`format`).
+    /// The required format (`format`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
     /// Fewest characters or smallest number (`length`, `line`, `range`).
@@ -38,18 +38,18 @@ pub struct BrokenRule {
     /// Most characters, decimals or units, or largest number (`length`, `line`, `range`, `decimals`, `stock_limit`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max: Option<i64>,
-    /// What is left of the payment (`refundable`), the smallest step of an amount (`multiple_of`), or the limit of what can be
-    /// charged (`total_below_minimum`, `total_above_maximum`).
+    /// The refundable amount (`refundable`), the smallest step of an amount (`multiple_of`), or the smallest or largest total that
+    /// can be charged (`total_below_minimum`, `total_above_maximum`).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<MoneySchema>)]
     pub amount: Option<Money>,
-    /// The order's currency (`same_currency`), the cart's (`no_shipping_price`).
+    /// Currency of the order (`same_currency`) or of the cart (`no_shipping_price`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub currency: Option<String>,
-    /// Deprecated: `message`, for clients of the first release, which require it with `invalid_value`.
+    /// Deprecated: the same as `message`. Clients of the first release require it with `invalid_value`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Most distinct SKUs of a cart (`too_many_lines`).
+    /// Maximum of distinct SKUs in a cart (`too_many_lines`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
     /// Currency of the cart (`currency_mismatch`).
@@ -72,7 +72,7 @@ pub struct BrokenRule {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<MoneySchema>)]
     pub expected: Option<Money>,
-    /// The total now (`total_changed`, `total_below_minimum`, `total_above_maximum`).
+    /// The current total (`total_changed`, `total_below_minimum`, `total_above_maximum`).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<MoneySchema>)]
     pub actual: Option<Money>,
@@ -141,8 +141,8 @@ impl BrokenRule {
         }
     }
 
-    /// The rule when this release knows its code and all of its parameters are there.
-    fn known(&self) -> Option<RuleError> {
+    /// Returns the rule if this release knows its code and all of its parameters are present.
+    fn to_known_rule(&self) -> Option<RuleError> {
         let currency = |code: Option<&String>| code?.parse::<Currency>().ok();
         Some(match self.code.as_str() {
             "invalid_value" => {
@@ -201,9 +201,9 @@ impl BrokenRule {
 }
 
 impl From<BrokenRule> for RuleError {
-    /// Never fails: a rule that only a newer release knows keeps its code and its sentence.
+    /// Never fails: an unknown rule of a newer release keeps its code and its sentence.
     fn from(broken: BrokenRule) -> Self {
-        broken.known().unwrap_or_else(|| {
+        broken.to_known_rule().unwrap_or_else(|| {
             // A backend of the first release sends a reason and no message.
             let message = if broken.message.is_empty() { broken.reason.unwrap_or_default() } else { broken.message };
             Self::Other { code: broken.code, field: broken.field, rule: broken.rule, message }

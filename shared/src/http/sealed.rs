@@ -1,5 +1,5 @@
-//! Cookies whose content only the shop can read, and only together with the visitor's token: the key is derived from it. So
-//! processes share no secret for them, and with another token (after signing in or out) what was kept cannot be opened.
+//! Encrypted cookies. The key is derived from the visitor's token, so processes need no shared secret, and a cookie cannot be
+//! decrypted with another token (after signing in or out).
 
 use axum::http::HeaderMap;
 use cookie::{Cookie, CookieJar, Key, SameSite};
@@ -10,10 +10,10 @@ use super::visitor::cookie_value;
 use crate::config::HttpConfig;
 use shopease_shop::domain::Token;
 
-/// Longest sealed value in bytes: browsers keep 4,096 of a cookie with its name and attributes.
+/// Longest encrypted value in bytes: browsers limit a cookie with its name and attributes to 4,096 bytes.
 const MAX_VALUE_BYTES: usize = 3_800;
 
-/// A cookie with `content` for requests below `path`. `None` when it is longer than browsers keep.
+/// Encrypts `content` into a cookie for requests below `path`. `None` if it is larger than browsers accept.
 pub(super) fn seal<T: Serialize>(
     name: &'static str,
     path: &'static str,
@@ -33,7 +33,7 @@ pub(super) fn seal<T: Serialize>(
     Some(cookie.build()).filter(|cookie| cookie.value().len() <= MAX_VALUE_BYTES)
 }
 
-/// What a sealed cookie of the request holds. `None` without one, or when it was not sealed for this token.
+/// Decrypts a cookie of the request. `None` if it is missing or was encrypted for another token.
 pub(super) fn open<T: DeserializeOwned>(headers: &HeaderMap, name: &'static str, token: &Token) -> Option<T> {
     let mut jar = CookieJar::new();
     jar.add_original(Cookie::new(name, cookie_value(headers, name)?));
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_browsers_would_not_keep_is_not_sealed() {
+    fn content_too_large_for_a_cookie_is_not_sealed() {
         let token = Token::visitor([7; 32]);
         assert!(seal("kept", "/", &"x".repeat(2_700), &token, &config()).is_some());
         assert!(seal("kept", "/", &"x".repeat(4_000), &token, &config()).is_none());

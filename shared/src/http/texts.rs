@@ -1,5 +1,5 @@
-//! The English of rules, failures and states: codes become sentences here and nowhere else, for problem documents and
-//! pages alike. Another language is another module of this shape.
+//! English texts of rules, errors and states, for problem documents and pages alike. Codes become sentences only here; another
+//! language would be another module like this one.
 
 use shopease_shop::ShopError;
 use shopease_shop::domain::{
@@ -11,8 +11,8 @@ use shopease_shop::ports::WebhookError;
 use super::pages::view::{grouped, money, problem_name};
 use super::problem::Problem;
 
-/// A field: its label in a form, and how a sentence calls it.
-const fn words(field: Field) -> (&'static str, &'static str) {
+/// The label of a field in a form, and its noun phrase in a sentence.
+const fn label_and_noun(field: Field) -> (&'static str, &'static str) {
     match field {
         Field::Action => ("Action", "an action"),
         Field::Amount => ("Amount", "an amount"),
@@ -45,13 +45,13 @@ const fn words(field: Field) -> (&'static str, &'static str) {
     }
 }
 
-/// The label of a form's field; `city` is the API's `shipping_address.city`.
+/// Returns the label of a form field; `city` is the API's `shipping_address.city`.
 pub fn label(name: &str) -> &'static str {
-    let find = |name: &str| Field::find(name).map(|field| words(field).0);
+    let find = |name: &str| Field::find(name).map(|field| label_and_noun(field).0);
     find(name).or_else(|| find(&format!("shipping_address.{name}"))).unwrap_or("Field")
 }
 
-/// A broken rule, as one or more sentences.
+/// Describes a broken rule in one or more sentences.
 pub fn rule(rule: &RuleError) -> String {
     match rule {
         RuleError::InvalidValue { field, rule } => value_rule(*field, rule),
@@ -81,15 +81,11 @@ pub fn rule(rule: &RuleError) -> String {
         }
         RuleError::TotalBelowMinimum { total, minimum } => {
             let (total, minimum) = (money(*total), money(*minimum));
-            format!(
-                "The total is {total}, and the smallest total that this shop can charge is {minimum}. Add an item to continue."
-            )
+            format!("The total is {total}, but the minimum for an order is {minimum}. Add an item to continue.")
         }
         RuleError::TotalAboveMaximum { total, maximum } => {
             let (total, maximum) = (money(*total), money(*maximum));
-            format!(
-                "The total is {total}, and the largest total that this shop can charge is {maximum}. Order in parts."
-            )
+            format!("The total is {total}, but the maximum for an order is {maximum}. Split it into several orders.")
         }
         RuleError::AmountTooLarge => "The amount is too large for one order.".to_owned(),
         RuleError::Other { code, message, .. } if message.is_empty() => {
@@ -104,7 +100,7 @@ fn country_name(code: CountryCode) -> String {
 }
 
 fn value_rule(field: Field, rule: &ValueRule) -> String {
-    let (_, value) = words(field);
+    let (_, value) = label_and_noun(field);
     match rule {
         ValueRule::Required if matches!(field, Field::Region | Field::ShippingRegion) => {
             "Choose a state or province: taxes depend on it.".to_owned()
@@ -118,7 +114,7 @@ fn value_rule(field: Field, rule: &ValueRule) -> String {
         ValueRule::Decimals { max } => {
             format!("Enter {value} with at most {max} decimals and no thousands separators.")
         }
-        ValueRule::Format(format) => written(*format).to_owned(),
+        ValueRule::Format(format) => format_rule(*format).to_owned(),
         ValueRule::Offered if field == Field::Sort => {
             let [newest, title, price, price_descending, relevance] = SORTS.map(ProductSort::as_str);
             format!("Choose a sort order: {newest}, {title}, {price}, {price_descending} or {relevance}.")
@@ -141,20 +137,20 @@ fn value_rule(field: Field, rule: &ValueRule) -> String {
         }
         ValueRule::Captured => "The payment was not captured. There is nothing to refund.".to_owned(),
         ValueRule::NoOpenRefund => {
-            "Another refund of this order is in progress. Try again when it has ended.".to_owned()
+            "Another refund of this order is in progress. Try again when it is complete.".to_owned()
         }
         ValueRule::NotDisputed => {
-            "The cardholder disputes this payment, and the bank has taken the money. Answer the dispute at the payment \
-             provider; a refund would pay twice."
+            "The cardholder disputes this payment, and the bank has taken the money. Respond to the dispute at the \
+             payment provider. A refund would pay twice."
                 .to_owned()
         }
         ValueRule::SameCurrency { currency } => format!("Enter {value} in {currency}, the currency of the order."),
         ValueRule::MultipleOf { amount } => {
-            format!("Enter {value} in steps of {}, the smallest amount that cards move.", money(*amount))
+            format!("Enter {value} in steps of {}, the smallest amount that can be charged to a card.", money(*amount))
         }
         ValueRule::Positive => format!("Enter {value} above zero."),
         ValueRule::Refundable { amount } => {
-            format!("Enter {value} of at most {}: that is what is left of the payment.", money(*amount))
+            format!("Enter {value} of at most {}, the amount that can still be refunded.", money(*amount))
         }
     }
 }
@@ -163,13 +159,13 @@ fn characters(min: usize, max: usize) -> String {
     if min == 0 { format!("at most {max} characters") } else { format!("{min} to {max} characters") }
 }
 
-/// A whole number in groups of three.
+/// Formats a whole number with thousands separators.
 fn number(value: i64) -> String {
     let sign = if value < 0 { "-" } else { "" };
     format!("{sign}{}", grouped(&value.unsigned_abs().to_string()))
 }
 
-const fn written(format: Format) -> &'static str {
+const fn format_rule(format: Format) -> &'static str {
     match format {
         Format::Amount => "Enter an amount such as 1234.50, without thousands separators.",
         Format::Country => "Enter a country as two letters, for example DE.",
@@ -196,7 +192,7 @@ const SORTS: [ProductSort; 5] = [
     ProductSort::Relevance,
 ];
 
-/// What kind of failure it is: the title of a problem document, the same for every case of a kind.
+/// Returns the title of the problem document, the same for all errors of a type.
 pub const fn title(error: &ShopError) -> &'static str {
     match error {
         ShopError::Rules(_) => "The request breaks a rule of the shop",
@@ -217,7 +213,7 @@ pub const fn title(error: &ShopError) -> &'static str {
     }
 }
 
-/// This failure: what is wrong, and what to do.
+/// Describes an error: what is wrong and what to do.
 pub fn failure(error: &ShopError) -> String {
     match error {
         ShopError::Rules(rules) => rules.iter().map(rule).collect::<Vec<_>>().join(" "),
@@ -255,7 +251,7 @@ pub fn failure(error: &ShopError) -> String {
     }
 }
 
-/// A pause as a reader waits for it.
+/// Formats a wait.
 fn duration(seconds: u32) -> String {
     match seconds {
         1 => "a second".to_owned(),
@@ -279,7 +275,7 @@ const fn not_found(subject: &Subject) -> &'static str {
     }
 }
 
-/// Why the bank declined a card, by the provider's code.
+/// Describes why a payment was declined, by the provider's code.
 pub fn decline(code: &str) -> &'static str {
     match code {
         "insufficient_funds" => "The card has insufficient funds.",
@@ -288,23 +284,23 @@ pub fn decline(code: &str) -> &'static str {
         "authentication_failed" | "payment_intent_authentication_failure" => {
             "The payment was not confirmed at the bank."
         }
-        "amount_too_small" => "This shop cannot charge a total that small.",
-        "amount_too_large" => "This shop cannot charge a total that large.",
-        "amount_not_representable" => "This shop cannot charge this total.",
+        "amount_too_small" => "The total is below the minimum for card payments.",
+        "amount_too_large" => "The total is above the maximum for card payments.",
+        "amount_not_representable" => "This total cannot be charged to a card.",
         _ => "The bank declined the card.",
     }
 }
 
-/// Whether a code is a limit of what the shop can charge, which no other card changes.
+/// Returns whether a code means that the total cannot be charged, so that another card does not help.
 pub fn is_limit(code: &str) -> bool {
     matches!(code, "amount_too_small" | "amount_too_large" | "amount_not_representable")
 }
 
-/// What to do with a form that an earlier session had opened.
+/// What to do with a form that was opened in an earlier session.
 const STALE: &str = "You signed in or out since this page was opened, so nothing was done yet. Check what you entered and press the \
-    button once more.";
+    button again.";
 
-/// Why units cannot be added: how many there are, and how many of them the cart has.
+/// Explains why units cannot be added: how many are available, and how many of them are already in the cart.
 pub fn shortage(available: u32, in_cart: u32) -> String {
     match (available, in_cart) {
         (0, _) => "This item has just sold out.".to_owned(),
@@ -317,15 +313,15 @@ pub fn shortage(available: u32, in_cart: u32) -> String {
     }
 }
 
-/// Why a line of the cart cannot have the units that were typed.
+/// Explains why a cart line cannot have the quantity that was typed.
 pub fn line_shortage(available: u32, in_cart: u32) -> String {
     match available {
-        0 => "Sold out meanwhile. Remove it to continue.".to_owned(),
+        0 => "Now sold out. Remove it to continue.".to_owned(),
         left => format!("Only {left} left. Your cart still has {in_cart}. Enter {left} or less."),
     }
 }
 
-/// A problem as the page says it where it happened. Visitors of pages know forms and carts, not keys and requests.
+/// Describes a problem on the page where it happened. Visitors know forms and carts, not idempotency keys and requests.
 pub fn on_page(problem: &Problem) -> String {
     match (problem_name(problem), &problem.sku) {
         ("out-of-stock", Some(sku)) => {
@@ -340,7 +336,7 @@ pub fn on_page(problem: &Problem) -> String {
     }
 }
 
-/// The problem of a stock correction.
+/// Describes a problem of a stock correction.
 pub fn on_stock_page(problem: &Problem) -> String {
     match problem_name(problem) {
         "out-of-stock" => "Stock cannot go below zero. Nothing was changed.".to_owned(),
@@ -386,9 +382,9 @@ pub const fn payment_state(state: PaymentState) -> &'static str {
 /// The state of a refund.
 pub const fn refund_state(state: RefundState) -> &'static str {
     match state {
-        RefundState::Requested => "Refund under way",
+        RefundState::Requested => "Refund pending",
         RefundState::Succeeded => "Refunded",
-        RefundState::Refused => "Refund refused by the payment provider",
+        RefundState::Refused => "Refund rejected by the payment provider",
         RefundState::Failed => "Refund returned by the bank",
     }
 }

@@ -1,4 +1,4 @@
-//! Measurements: what a request used, in the header `x-shopease-usage` of its answer. Only where `SHOPEASE_MEASURE` is set.
+//! Measurements: reports what a request used in the response header `x-shopease-usage`, if `SHOPEASE_MEASURE` is set.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
@@ -11,18 +11,18 @@ const HEADER: HeaderName = HeaderName::from_static("x-shopease-usage");
 
 #[derive(Serialize)]
 struct Measured<'a> {
-    /// The pattern that matched, as in the route table; absent where none did.
+    /// Pattern of the matched route; absent if none matched.
     #[serde(skip_serializing_if = "Option::is_none")]
     route: Option<&'a str>,
-    /// Largest resident set of the process so far; absent where the system does not tell.
+    /// Peak resident set size of the process; absent if the operating system does not report it.
     #[serde(skip_serializing_if = "Option::is_none")]
     peak_memory_bytes: Option<u64>,
     #[serde(flatten)]
     usage: Usage,
 }
 
-/// Adds the header, if the present request is measured.
-pub(super) fn sign(headers: &mut HeaderMap, route: Option<&str>) {
+/// Adds the header if the current request is measured.
+pub(super) fn add_header(headers: &mut HeaderMap, route: Option<&str>) {
     let Some(usage) = current() else { return };
     let measured = Measured { route, peak_memory_bytes: peak_memory(), usage };
     if let Some(value) = serde_json::to_string(&measured).ok().and_then(|json| HeaderValue::from_str(&json).ok()) {
@@ -30,7 +30,7 @@ pub(super) fn sign(headers: &mut HeaderMap, route: Option<&str>) {
     }
 }
 
-/// In `kB` of 1,024 bytes.
+/// Peak resident set size in bytes. `/proc` reports it in `kB` of 1,024 bytes.
 fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

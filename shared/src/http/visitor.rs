@@ -1,4 +1,4 @@
-//! Who asks: the token in the cookie or in `Authorization: Bearer`, and the cookies that go back.
+//! Identifies the visitor by the token in the cookie or in `Authorization: Bearer`, and sets the cookies of the response.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -17,15 +17,15 @@ use crate::config::HttpConfig;
 use shopease_shop::domain::Token;
 use shopease_shop::services::Caller;
 
-/// Units in the cart, a hint for the page header only: the cart itself is read where it matters.
+/// Units in the cart: a hint for the page header only. Everything else reads the cart itself.
 const CART_UNITS_COOKIE: &str = "shopease_cart_units";
 
-/// Where the token came from.
+/// Source of the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Origin {
     Cookie,
     Bearer,
-    Minted,
+    New,
 }
 
 /// The visitor behind a request.
@@ -33,23 +33,23 @@ enum Origin {
 pub struct Visitor {
     caller: Caller,
     cart_units: u32,
-    /// Set when something in the answer depends on a minted token, so that the browser must keep it.
+    /// Set when the response depends on a newly created token, so that the browser must keep it.
     needed: Arc<AtomicBool>,
 }
 
 impl Visitor {
-    /// The caller of use cases. A token minted for this request goes back as a cookie.
+    /// The caller of use cases. A token created for this request is sent as a cookie.
     pub fn caller(&self) -> &Caller {
         self.needed.store(true, Ordering::Relaxed);
         &self.caller
     }
 
-    /// The hidden token that a form of this visitor carries.
+    /// The CSRF token of this visitor's forms.
     pub fn csrf(&self) -> String {
         self.caller().token.csrf()
     }
 
-    /// Whether the browser holds a session token. It may have expired meanwhile.
+    /// Returns whether the browser has a session token, which may have expired.
     pub fn maybe_signed_in(&self) -> bool {
         !self.caller.token.is_visitor()
     }
@@ -69,10 +69,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Visitor {
     }
 }
 
-/// What the header of a page shows of a visitor, from the cookies alone.
+/// What the page header shows about a visitor, from the cookies alone.
 #[derive(Debug, Clone, Copy)]
 pub struct Hints {
-    /// Whether the browser holds a session token.
+    /// Whether the browser has a session token.
     pub signed_in: bool,
     /// Units in the cart as last seen by this browser.
     pub cart_units: u32,
@@ -87,11 +87,11 @@ impl Hints {
     }
 }
 
-/// Finds the token or mints one, refuses cross-site writes that do not bring their own token, and sends a minted token back when
-/// the answer needs it.
+/// Finds or creates the token, rejects cross-site writes without a bearer token, and sends a new token as a cookie if the response
+/// needs it.
 pub(super) async fn layer(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let (token, origin) = find_token(request.headers(), &app.config)
-        .unwrap_or_else(|| (Token::visitor(app.ids.secret()), Origin::Minted));
+    let (token, origin) =
+        find_token(request.headers(), &app.config).unwrap_or_else(|| (Token::visitor(app.ids.secret()), Origin::New));
     if origin != Origin::Bearer && is_unsafe(request.method()) && is_cross_site(request.headers()) {
         return Problem::new(
             axum::http::StatusCode::FORBIDDEN,
@@ -113,14 +113,14 @@ pub(super) async fn layer(State(app): State<App>, mut request: Request, next: Ne
         .get_all(header::SET_COOKIE)
         .iter()
         .any(|value| value.as_bytes().starts_with(app.config.cookie_name().as_bytes()));
-    if origin == Origin::Minted && needed.load(Ordering::Relaxed) && !replaced {
+    if origin == Origin::New && needed.load(Ordering::Relaxed) && !replaced {
         append_cookie(response.headers_mut(), &token_cookie(&token, &app.config));
     }
     response
 }
 
 fn find_token(headers: &HeaderMap, config: &HttpConfig) -> Option<(Token, Origin)> {
-    // Other schemes belong to whatever stands before the shop.
+    // Other schemes belong to a proxy in front of the shop.
     if let Some(credentials) = bearer_credentials(headers) {
         let token = std::str::from_utf8(credentials).ok().and_then(Token::parse)?;
         return Some((token, Origin::Bearer));
@@ -129,15 +129,14 @@ fn find_token(headers: &HeaderMap, config: &HttpConfig) -> Option<(Token, Origin
     Some((token, Origin::Cookie))
 }
 
-/// What follows the scheme `Bearer`, in whatever case it is written (RFC 9110).
+/// The credentials after the scheme `Bearer`, which is case-insensitive (RFC 9110).
 fn bearer_credentials(headers: &HeaderMap) -> Option<&[u8]> {
     let value = headers.get(header::AUTHORIZATION)?.as_bytes();
     let (scheme, credentials) = value.split_at_checked("Bearer ".len())?;
     scheme.eq_ignore_ascii_case(b"Bearer ").then(|| credentials.trim_ascii())
 }
 
-/// The values of all cookies of a name. Cookies of other names may hold whatever they like: names and values are separated as
-/// bytes, so that only what has the name is read.
+/// The values of all cookies with a name. Other cookies may contain invalid UTF-8, so the header is split as bytes.
 fn cookie_values<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
     let pairs = headers.get_all(header::COOKIE).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
     pairs.filter_map(move |pair| {
@@ -148,7 +147,7 @@ fn cookie_values<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Ite
     })
 }
 
-/// The first value of the cookies of a name.
+/// The value of the first cookie with a name.
 pub(super) fn cookie_value(headers: &HeaderMap, name: &str) -> Option<String> {
     cookie_values(headers, name).next().map(str::to_owned)
 }
@@ -157,7 +156,7 @@ fn is_unsafe(method: &Method) -> bool {
     !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
-/// Browsers send `Sec-Fetch-Site`, older ones at least `Origin` with every POST; programs send neither.
+/// Browsers send `Sec-Fetch-Site`, older ones at least `Origin` with every POST; API clients send neither.
 fn is_cross_site(headers: &HeaderMap) -> bool {
     if let Some(site) = headers.get("sec-fetch-site") {
         return site != "same-origin" && site != "none";
@@ -168,7 +167,7 @@ fn is_cross_site(headers: &HeaderMap) -> bool {
     origin.is_none_or(|(_, authority)| authority != host)
 }
 
-/// The cookie that holds a token.
+/// The cookie with a token.
 pub(super) fn token_cookie(token: &Token, config: &HttpConfig) -> Cookie<'static> {
     Cookie::build((config.cookie_name().to_owned(), token.expose().to_owned()))
         .path("/")
@@ -179,7 +178,7 @@ pub(super) fn token_cookie(token: &Token, config: &HttpConfig) -> Cookie<'static
         .build()
 }
 
-/// The cookie that tells pages how many units are in the cart.
+/// The cookie with the number of units in the cart, for the page header.
 pub(super) fn cart_units_cookie(units: u32, config: &HttpConfig) -> Cookie<'static> {
     Cookie::build((CART_UNITS_COOKIE, units.to_string()))
         .path("/")

@@ -9,8 +9,8 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use super::{CustomerId, Field, Format, RuleError, ValueRule};
 
-/// An e-mail address (RFC 5321: at most 254 characters), lower case and composed (NFC): the shop treats case, and how a
-/// keyboard composes a letter, as the same mailbox.
+/// An email address (RFC 5321: at most 254 characters), in lower case and NFC. Addresses that differ only in case or in Unicode
+/// composition count as the same mailbox.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct EmailAddress(String);
@@ -59,29 +59,29 @@ impl From<EmailAddress> for String {
     }
 }
 
-/// What an account may do.
+/// Role of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Buys.
+    /// May buy.
     Customer,
-    /// Sees all orders and corrects stock.
+    /// May also manage orders and stock.
     Operator,
 }
 
 /// A person with an account.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Customer {
-    /// Identity.
+    /// Customer ID.
     pub id: CustomerId,
     /// Unique in the shop.
     pub email: EmailAddress,
-    /// How the shop addresses them.
+    /// Name of the customer.
     pub name: String,
     /// argon2id in PHC format.
     pub password_hash: String,
-    /// What they may do.
+    /// Role of the account.
     pub role: Role,
-    /// When the account was made.
+    /// When the account was created.
     pub created_at: OffsetDateTime,
 }
 
@@ -94,10 +94,10 @@ impl fmt::Debug for Customer {
 /// A signed-in browser.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
-    /// SHA-256 of the token, hex: the store never sees the token.
+    /// SHA-256 of the token in hexadecimal. The store never sees the token.
     pub token_digest: String,
-    /// Who is signed in.
+    /// The signed-in customer.
     pub customer_id: CustomerId,
-    /// From then on it is void, whether or not the store has removed it.
+    /// From then on the session is invalid, whether or not the store has removed it.
     pub expires_at: OffsetDateTime,
 }

@@ -1,21 +1,21 @@
-//! Where an order goes.
+//! Postal addresses.
 
 use super::{Country, CountryCode, Field, PostalCodes, RuleError, ValueRule};
 
-/// A postal address as a carrier needs it.
+/// A postal address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
-    /// Who receives the shipment.
+    /// Name of the recipient.
     pub name: String,
     /// Street and number.
     pub line1: String,
-    /// Flat, floor, company.
+    /// Apartment, floor or company.
     pub line2: Option<String>,
-    /// Town.
+    /// City.
     pub city: String,
-    /// State or province: the code of [`Country::regions`] where that is known, for example `CA`.
+    /// State or province: the code of [`Country::regions`] where it is known, for example `CA`.
     pub region: Option<String>,
-    /// Postal code as written in the country; may be empty where not every address has one.
+    /// Postal code in the country's format; may be empty where some addresses have none.
     pub postal_code: String,
     /// ISO 3166-1 alpha-2.
     pub country: CountryCode,
@@ -25,7 +25,7 @@ impl Address {
     /// Longest part of an address in characters.
     pub const MAX_CHARS: usize = 120;
 
-    /// The address with blanks trimmed, empty optional parts dropped, and the region as its code.
+    /// Trims spaces, drops empty optional parts and replaces the region by its code.
     ///
     /// # Errors
     /// Every part that is missing, too long or has control characters, and a country that does not exist.

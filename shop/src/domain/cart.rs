@@ -1,15 +1,15 @@
-//! Carts: what a visitor or customer means to buy.
+//! Carts.
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{CartId, Customer, Field, RuleError, Sku, Token, ValueRule};
 
-/// Distinct SKUs a cart, and so an order, may have: with the other writes of an order they fit one DynamoDB
+/// Maximum of distinct SKUs in a cart, and so in an order: with the other writes of an order, they fit into one DynamoDB
 /// transaction (100 actions).
 pub const MAX_CART_LINES: usize = 50;
 
-/// Units of one SKU a cart may have.
+/// Maximum units of one SKU in a cart.
 pub const MAX_LINE_QUANTITY: u32 = 999;
 
 /// A number of units, 1..=[`MAX_LINE_QUANTITY`].
@@ -18,7 +18,7 @@ pub const MAX_LINE_QUANTITY: u32 = 999;
 pub struct Quantity(u32);
 
 impl Quantity {
-    /// `units` units.
+    /// A quantity of `units`.
     ///
     /// # Errors
     /// [`RuleError::InvalidValue`] outside 1..=999.
@@ -51,23 +51,23 @@ impl From<Quantity> for u32 {
     }
 }
 
-/// Whose cart, order or idempotency key it is. The text form is a store key.
+/// Owner of a cart, order or idempotency key. The text form is a store key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CartOwner(String);
 
 impl CartOwner {
-    /// The owner behind a visitor's token.
+    /// The owner with a visitor's token.
     pub fn visitor(token: &Token) -> Self {
         Self(format!("visitor:{}", token.digest()))
     }
 
-    /// A customer, on whatever device.
+    /// A customer, on any device.
     pub fn customer(customer: &Customer) -> Self {
         Self(format!("customer:{}", customer.id))
     }
 
-    /// An owner as a store has kept it.
+    /// An owner from its store key.
     pub fn from_key(key: String) -> Self {
         Self(key)
     }
@@ -83,40 +83,40 @@ impl CartOwner {
 pub struct CartLine {
     /// The variant.
     pub sku: Sku,
-    /// How many units.
+    /// Number of units.
     pub quantity: Quantity,
 }
 
-/// A cart: one line per SKU, in the order of first adding.
+/// A cart: one line per SKU, in the order in which they were first added.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cart {
-    /// Identity.
+    /// Cart ID.
     pub id: CartId,
-    /// Whose it is.
+    /// Owner of the cart.
     pub owner: CartOwner,
     /// At most [`MAX_CART_LINES`], no SKU twice.
     pub lines: Vec<CartLine>,
-    /// Rises by one with every write; a write names the version it has seen.
+    /// Incremented by every write; a write states the version it is based on.
     pub version: u64,
     /// When it was last written.
     pub updated_at: OffsetDateTime,
 }
 
 impl Cart {
-    /// An empty cart that no store has yet (version 0).
+    /// An empty cart that is not stored yet (version 0).
     pub fn new(id: CartId, owner: CartOwner, now: OffsetDateTime) -> Self {
         Self { id, owner, lines: Vec::new(), version: 0, updated_at: now }
     }
 
-    /// Units over all lines.
+    /// Total units of all lines.
     pub fn units(&self) -> u32 {
         self.lines.iter().map(|line| line.quantity.get()).sum()
     }
 
-    /// Adds units of a variant to its line, or a line.
+    /// Adds units of a variant to its line, or adds a line.
     ///
     /// # Errors
-    /// [`RuleError`] when the line would pass [`MAX_LINE_QUANTITY`] or the cart [`MAX_CART_LINES`].
+    /// [`RuleError`] when the line would exceed [`MAX_LINE_QUANTITY`] or the cart [`MAX_CART_LINES`].
     pub fn add(&mut self, sku: &Sku, quantity: Quantity) -> Result<(), RuleError> {
         if let Some(line) = self.lines.iter_mut().find(|line| line.sku == *sku) {
             line.quantity = Quantity::new(line.quantity.get() + quantity.get())?;
@@ -129,20 +129,20 @@ impl Cart {
         Ok(())
     }
 
-    /// Sets the units of a variant that is in the cart; tells whether it is.
+    /// Sets the quantity of a variant in the cart. Returns whether it is in the cart.
     pub fn set(&mut self, sku: &Sku, quantity: Quantity) -> bool {
         let line = self.lines.iter_mut().find(|line| line.sku == *sku);
         line.map(|line| line.quantity = quantity).is_some()
     }
 
-    /// Takes a variant out; tells whether it was in.
+    /// Removes a variant. Returns whether it was in the cart.
     pub fn remove(&mut self, sku: &Sku) -> bool {
         let before = self.lines.len();
         self.lines.retain(|line| line.sku != *sku);
         self.lines.len() < before
     }
 
-    /// Adds another cart's lines. What does not fit is cut, not refused: signing in must not fail for a full cart.
+    /// Adds another cart's lines. What exceeds the limits is dropped: signing in must not fail because of a full cart.
     pub fn merge(&mut self, other: &Self) {
         for line in &other.lines {
             if let Some(own) = self.lines.iter_mut().find(|own| own.sku == line.sku) {
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn adding_a_variant_twice_makes_one_line_that_keeps_the_limit() {
+    fn adding_a_variant_twice_gives_one_line_within_the_limit() {
         let mut cart = cart();
         cart.add(&sku("A"), units(998)).expect("fits");
         cart.add(&sku("A"), units(1)).expect("fits");
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fifty_first_variant_is_refused() {
+    fn the_fifty_first_variant_is_rejected() {
         let mut cart = cart();
         for number in 0..MAX_CART_LINES {
             cart.add(&sku(&format!("A{number}")), units(1)).expect("fits");
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn merging_adds_up_and_cuts_at_the_limits() {
+    fn merging_adds_up_to_the_limits() {
         let (mut mine, mut other) = (cart(), cart());
         mine.add(&sku("A"), units(600)).expect("fits");
         other.add(&sku("A"), units(600)).expect("fits");

@@ -1,24 +1,24 @@
-//! Which amounts a payment provider can charge. Known before anybody pays, so that a shop never offers a total that no card
-//! can pay.
+//! Amounts that a payment provider can charge. They are checked before payment, so that the shop never quotes a total that cannot
+//! be charged.
 
 use super::{Money, MoneyError, RuleError};
 
-/// What can be charged in one currency, in minor units of ISO 4217.
+/// Limits of charges in one currency, in ISO 4217 minor units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChargeLimits {
-    /// Smallest total, but for nothing at all.
+    /// Smallest total, apart from zero.
     pub minimum_minor: i64,
     /// Largest total.
     pub maximum_minor: i64,
-    /// Totals are multiples of this: 10 where a currency has three decimals and cards have two.
+    /// Totals are multiples of this: 10 if the currency has three decimals but card payments have two.
     pub step_minor: i64,
 }
 
 impl ChargeLimits {
-    /// Every amount.
+    /// No limits.
     pub const NONE: Self = Self { minimum_minor: 1, maximum_minor: i64::MAX, step_minor: 1 };
 
-    /// Whether a total can be charged. Nothing is charged for an order that costs nothing.
+    /// Checks that a total can be charged. Zero is always allowed: a free order is not charged.
     ///
     /// # Errors
     /// [`RuleError::TotalBelowMinimum`], [`RuleError::TotalAboveMaximum`].
@@ -36,8 +36,8 @@ impl ChargeLimits {
         }
     }
 
-    /// An amount as it can be part of a total: rounded half away from zero to a multiple of the step. Each price of one unit,
-    /// of a shipping method and each tax that is added is rounded so, then all sums fit.
+    /// Rounds an amount half away from zero to a multiple of the step. Unit prices, shipping prices and added taxes are all rounded,
+    /// so that their sums are multiples too.
     ///
     /// # Errors
     /// [`MoneyError::Overflow`].
@@ -50,7 +50,7 @@ impl ChargeLimits {
         Ok(Money::new(amount_minor, amount.currency))
     }
 
-    /// Whether an amount is a multiple of the step.
+    /// Returns whether an amount is a multiple of the step.
     pub fn divides(&self, amount: Money) -> bool {
         amount.amount_minor % self.step_minor.max(1) == 0
     }

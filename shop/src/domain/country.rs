@@ -1,4 +1,4 @@
-//! The countries that exist, with their regions: one reading for quotes, orders, pages and configuration.
+//! Countries and their regions, used by quotes, orders, pages and configuration alike.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,7 +18,7 @@ pub struct CountryCode([u8; 2]);
 impl CountryCode {
     /// The two letters.
     pub fn as_str(&self) -> &str {
-        // Only ASCII letters get in.
+        // Always ASCII letters.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
@@ -32,7 +32,7 @@ impl fmt::Display for CountryCode {
 impl FromStr for CountryCode {
     type Err = RuleError;
 
-    /// Reads two letters in any case. Whether there is such a country is for [`Country::find`].
+    /// Parses two letters in any case. [`Country::find`] checks whether the country exists.
     fn from_str(text: &str) -> Result<Self, RuleError> {
         match text.trim().as_bytes() {
             [a, b] if a.is_ascii_alphabetic() && b.is_ascii_alphabetic() => {
@@ -59,21 +59,21 @@ impl From<CountryCode> for String {
 
 /// A country of ISO 3166-1, or Kosovo (`XK`).
 ///
-/// `shop/data/countries.json` has the English names of Unicode CLDR, and postal codes and regions of the address data that
-/// Google publishes for its libaddressinput (CC BY 4.0), where an address needs a region.
+/// `shop/data/countries.json` contains English names from Unicode CLDR, and postal code rules and regions (where addresses need
+/// one) from the address data that Google publishes for libaddressinput (CC BY 4.0).
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Country {
-    /// Its code.
+    /// Country code.
     pub code: CountryCode,
     /// English name.
     pub name: String,
     /// Whether addresses have a postal code.
     pub postal_code: PostalCodes,
-    /// A postal code as it is written there.
+    /// Example of a postal code.
     #[serde(default)]
     pub postal_code_example: Option<String>,
-    /// States, provinces, prefectures; empty where addresses do without.
+    /// States, provinces or prefectures; empty where addresses have no region.
     #[serde(default)]
     pub regions: Vec<Region>,
 }
@@ -82,7 +82,7 @@ pub struct Country {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PostalCodes {
-    /// There are none.
+    /// No address has one.
     None,
     /// Not every address has one.
     Optional,
@@ -90,7 +90,7 @@ pub enum PostalCodes {
     Required,
 }
 
-/// A state, province or prefecture: in the data a pair.
+/// A state, province or prefecture. A pair in the data file.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 pub struct Region {
     /// The part of the ISO 3166-2 code after the country, such as `CA` of `US-CA`.
@@ -99,7 +99,7 @@ pub struct Region {
     pub name: String,
 }
 
-#[expect(clippy::expect_used, reason = "compiled in, and read by a test")]
+#[expect(clippy::expect_used, reason = "embedded at compile time and checked by a test")]
 static COUNTRIES: LazyLock<BTreeMap<CountryCode, Country>> = LazyLock::new(|| {
     let countries: Vec<Country> =
         serde_json::from_str(include_str!("../../data/countries.json")).expect("countries.json");
@@ -107,17 +107,17 @@ static COUNTRIES: LazyLock<BTreeMap<CountryCode, Country>> = LazyLock::new(|| {
 });
 
 impl Country {
-    /// Every country, by code.
+    /// All countries, sorted by code.
     pub fn all() -> impl Iterator<Item = &'static Self> {
         COUNTRIES.values()
     }
 
-    /// The country of a code, if there is one.
+    /// Returns the country with a code, if it exists.
     pub fn find(code: CountryCode) -> Option<&'static Self> {
         COUNTRIES.get(&code)
     }
 
-    /// The region that a text means: its code (`CA`, `US-CA`) or its name, in any case, with or without accents.
+    /// Finds a region by its code (`CA`, `US-CA`) or its name, ignoring case and accents.
     pub fn region(&self, text: &str) -> Option<&Region> {
         let wanted = fold(text.trim());
         let prefix = format!("{}-", fold(self.code.as_str()));
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn the_countries_that_exist_are_known_and_others_are_not() {
+    fn existing_countries_are_known_and_others_are_not() {
         assert_eq!(Country::all().count(), 250);
         assert_eq!((country("de").name.as_str(), country("DE").postal_code), ("Germany", PostalCodes::Required));
         assert_eq!(country("HK").postal_code, PostalCodes::None);
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_region_is_read_by_code_and_by_name() {
+    fn a_region_is_found_by_code_and_by_name() {
         let code = |country: &'static Country, text: &str| country.region(text).map(|region| region.code.as_str());
         for text in ["CA", "ca", " Ca ", "California", "CALIFORNIA", "US-CA", "us-ca"] {
             assert_eq!(code(country("US"), text), Some("CA"), "{text}");
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_regions_of_a_country_are_read_alike() {
+    fn no_two_regions_of_a_country_are_ambiguous() {
         for country in Country::all() {
             for region in &country.regions {
                 for text in [&region.code, &region.name] {

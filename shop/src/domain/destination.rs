@@ -1,8 +1,8 @@
-//! Where a cart goes, as far as its price depends on it: read once, for quotes and orders alike.
+//! The destination of a cart, as far as its price depends on it. Quotes and orders use the same validation.
 
 use super::{Country, CountryCode, Field, PricingRules, RuleError, ValueRule};
 
-/// A place that the shop sells to, with the region wherever taxes depend on it. Only [`PricingRules::destination`] makes one.
+/// A place that the shop sells to, with the region where taxes depend on it. Created only by [`PricingRules::destination`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Destination {
     country: CountryCode,
@@ -15,13 +15,13 @@ impl Destination {
         self.country
     }
 
-    /// State or province: its code where that is known.
+    /// State or province, as its code where it is known.
     pub fn region(&self) -> Option<&str> {
         self.region.as_deref()
     }
 }
 
-/// What a request calls the country and the region.
+/// The request fields of country and region, for error messages.
 #[derive(Debug, Clone, Copy)]
 pub struct DestinationFields {
     /// Field of the country.
@@ -31,7 +31,7 @@ pub struct DestinationFields {
 }
 
 impl PricingRules {
-    /// The destination that a country and what was written as its region mean.
+    /// Validates a country and a region as typed.
     ///
     /// # Errors
     /// A country that does not exist or that the shop does not sell to; where rates differ by region, a region that is
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_codes_of_a_region_are_the_same_place() {
+    fn the_name_and_code_of_a_region_give_the_same_destination() {
         for text in ["CA", "ca", "California", " california ", "US-CA"] {
             assert_eq!(read(&rules(&[]), "US", Some(text)), Ok(Some("CA".to_owned())), "{text}");
         }
@@ -95,7 +95,7 @@ mod tests {
         for unknown in ["ZZ", "Ontario", "CA-ON", "Kalifornia"] {
             assert_eq!(read(&rules(&[]), "US", Some(unknown)), region(ValueRule::Offered), "{unknown}");
         }
-        // Taxes do not depend on it, or nobody knows which there are: as it was written.
+        // Taxes do not depend on the region, or the country's regions are not known: kept as typed.
         assert_eq!(read(&rules(&[]), "DE", Some("Bayern")), Ok(Some("Bayern".to_owned())));
         assert_eq!(read(&rules(&[]), "AU", Some("Somewhere")), Ok(Some("Somewhere".to_owned())));
         assert_eq!(read(&rules(&[]), "PT", Some("20")), Ok(Some("20".to_owned())));
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn only_countries_that_exist_and_that_the_shop_sells_to() {
+    fn only_existing_countries_that_the_shop_sells_to_are_allowed() {
         let refused = Err(RuleError::invalid(Field::Country, ValueRule::Offered));
         assert_eq!(read(&rules(&[]), "UK", None), refused);
         assert_eq!(read(&rules(&["DE"]), "DE", None), Ok(None));

@@ -1,11 +1,11 @@
-//! The rules a visitor can break: stable codes with parameters. Sentences for people are made where they are shown, in
-//! the language of who reads them; `Display` is for logs.
+//! Rules that a request can break: stable codes with parameters. The HTTP layer turns them into sentences for people; `Display` is
+//! for logs.
 
 use std::fmt;
 
 use super::{CountryCode, Currency, Field, Format, Money, MoneyError, Sku};
 
-/// A rule of the shop that a request would break.
+/// A rule of the shop that a request breaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RuleError {
     /// A value is outside what the field allows.
@@ -20,11 +20,11 @@ pub enum RuleError {
         /// Distinct SKUs allowed.
         limit: usize,
     },
-    /// There is nothing to buy.
+    /// The cart is empty.
     EmptyCart,
-    /// The cart holds one currency, the variant another.
+    /// The variant has a different currency than the cart.
     CurrencyMismatch {
-        /// Currency of what is in the cart.
+        /// Currency of the cart.
         cart: Currency,
         /// Currency of the variant.
         variant: Currency,
@@ -39,45 +39,45 @@ pub enum RuleError {
         /// Currency of the cart.
         currency: Currency,
     },
-    /// There is shipping to the country, but not for a cart of this weight.
+    /// Shipping methods deliver to the country, but not a cart of this weight.
     ShippingWeight {
         /// The requested country.
         country: CountryCode,
     },
     /// The shipping method exists, but not for this address and cart.
     ShippingNotOffered {
-        /// The requested method, at most 64 characters of it.
+        /// The requested method, truncated to 64 characters.
         method: String,
     },
-    /// The variant is not sold, or no longer.
+    /// The variant is not for sale, or no longer.
     NotSold {
         /// The requested SKU.
         sku: Sku,
     },
-    /// The total differs from what the shopper has seen.
+    /// The total differs from the one that the shopper agreed to.
     TotalChanged {
         /// What the shopper agreed to.
         expected: Money,
-        /// What it costs now.
+        /// The current total.
         actual: Money,
     },
-    /// The payment provider charges no total that small.
+    /// The total is below the minimum of the payment provider.
     TotalBelowMinimum {
-        /// What the cart costs.
+        /// Total of the cart.
         total: Money,
         /// The smallest total that can be charged.
         minimum: Money,
     },
-    /// The payment provider charges no total that large.
+    /// The total is above the maximum of the payment provider.
     TotalAboveMaximum {
-        /// What the cart costs.
+        /// Total of the cart.
         total: Money,
         /// The largest total that can be charged.
         maximum: Money,
     },
-    /// An amount left the range of 64-bit minor units.
+    /// An amount is outside the range of 64-bit minor units.
     AmountTooLarge,
-    /// A rule of a newer release, which a client of its API cannot know.
+    /// An unknown rule of a newer release, received by the API client.
     Other {
         /// Its stable code.
         code: String,
@@ -85,7 +85,7 @@ pub enum RuleError {
         field: Option<String>,
         /// The stable code of what the field allows.
         rule: Option<String>,
-        /// The sentence that came with it: this release has none of its own.
+        /// The sentence of the newer release: this release has no text for the rule.
         message: String,
     },
 }
@@ -95,18 +95,18 @@ pub enum RuleError {
 pub enum ValueRule {
     /// Not empty.
     Required,
-    /// So many characters.
+    /// A length in characters.
     Length {
-        /// At least.
+        /// Minimum.
         min: usize,
-        /// At most.
+        /// Maximum.
         max: usize,
     },
-    /// So many characters without line breaks or other control characters.
+    /// A length in characters, without line breaks or other control characters.
     Line {
-        /// At least.
+        /// Minimum.
         min: usize,
-        /// At most.
+        /// Maximum.
         max: usize,
     },
     /// A whole number from `min` to `max`.
@@ -116,55 +116,55 @@ pub enum ValueRule {
         /// Largest.
         max: i64,
     },
-    /// A decimal amount with so many decimals and no thousands separators.
+    /// A decimal amount with a limited number of decimals and no thousands separators.
     Decimals {
         /// Most decimals.
         max: u32,
     },
-    /// Written in this format.
+    /// A value in this format.
     Format(Format),
-    /// One of the values on offer.
+    /// One of the offered values.
     Offered,
-    /// Relevance orders the results of a search only.
+    /// Sorting by relevance requires a search.
     NeedsSearch,
     /// An email address without an account.
     Unused,
     /// A variant whose stock is tracked.
     Tracked,
-    /// No more available units of one SKU than this.
+    /// A maximum of available units of one SKU.
     StockLimit {
         /// Most units.
         max: u32,
     },
-    /// An order that is not cancelled yet.
+    /// An order that is not canceled.
     NotCancelled,
     /// An order that has not been shipped.
     NotShipped,
     /// An order that is paid.
     Paid,
-    /// A move that is possible from where the shipment is.
+    /// A fulfillment event that is possible in the current fulfillment state.
     FulfillmentStep,
     /// A payment that was captured.
     Captured,
     /// A payment without a refund in progress.
     NoOpenRefund,
-    /// A payment of which the bank has nothing in a dispute.
+    /// A payment without money withheld in a dispute.
     NotDisputed,
     /// An amount in the order's currency.
     SameCurrency {
         /// The order's currency.
         currency: Currency,
     },
-    /// An amount that the payment provider can move: a multiple of this one.
+    /// An amount that the payment provider can charge: a multiple of this one.
     MultipleOf {
         /// The smallest amount.
         amount: Money,
     },
     /// More than zero.
     Positive,
-    /// No more than what is left of the payment.
+    /// At most the refundable amount.
     Refundable {
-        /// What is left.
+        /// Refundable amount.
         amount: Money,
     },
 }
@@ -175,7 +175,7 @@ impl RuleError {
         Self::InvalidValue { field, rule }
     }
 
-    /// Shorthand for a value that is not written in the field's format.
+    /// Shorthand for a value that does not have the field's format.
     pub const fn malformed(field: Field, format: Format) -> Self {
         Self::InvalidValue { field, rule: ValueRule::Format(format) }
     }

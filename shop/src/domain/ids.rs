@@ -17,16 +17,16 @@ macro_rules! id_type {
         pub struct $name(String);
 
         impl $name {
-            /// What every identifier of this kind starts with.
+            /// Prefix of all identifiers of this kind.
             pub const PREFIX: &'static str = $prefix;
 
-            /// The identifier of a fresh ULID.
+            /// The identifier with a ULID.
             pub fn from_ulid(ulid: Ulid) -> Self {
                 Self(format!("{}{}", $prefix, ulid.to_string()))
             }
 
-            /// The identifier that always belongs to `name`: the first 128 bits of SHA-256 over prefix and name.
-            /// Two stores that import the same catalog so agree on every id.
+            /// Derives an identifier from a name: the first 128 bits of SHA-256 over prefix and name. Two stores that import
+            /// the same catalog have the same IDs.
             pub fn derive(name: &str) -> Self {
                 let digest = Sha256::new().chain_update($prefix).chain_update(name).finalize();
                 let mut bytes = [0_u8; 16];
@@ -34,7 +34,7 @@ macro_rules! id_type {
                 Self::from_ulid(Ulid::from_bytes(bytes))
             }
 
-            /// The identifier as it is written everywhere.
+            /// The identifier as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -90,11 +90,11 @@ id_type!(/// A line of an order.
     LineItemId, "li_");
 id_type!(/// A payment of an order.
     PaymentId, "pay_");
-id_type!(/// Money given back for an order.
+id_type!(/// A refund of an order.
     RefundId, "ref_");
 id_type!(/// A customer with an account.
     CustomerId, "cus_");
-id_type!(/// A message that waits to leave the shop.
+id_type!(/// A message in the outbox.
     OutboxMessageId, "msg_");
 
 #[cfg(test)]
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn foreign_prefixes_and_broken_ulids_are_refused() {
+    fn wrong_prefixes_and_invalid_ulids_are_rejected() {
         for text in [
             "",
             "prd_",

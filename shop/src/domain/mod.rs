@@ -1,5 +1,5 @@
-//! What a shop is: products, stock, carts, prices, orders, customers. Plain types and pure rules; no I/O, no clock,
-//! no randomness, no knowledge of stores or HTTP.
+//! The domain: products, stock, carts, prices, orders, customers. Plain types and pure rules without I/O, clock or randomness,
+//! independent of stores and HTTP.
 
 mod account;
 mod address;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Field, Format, RuleError};
 
-/// An ISO 4217 currency that is legal tender somewhere and has minor units (so no `XXX`, no gold).
+/// An ISO 4217 currency with minor units, which excludes `XXX` and precious metals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Currency(iso_currency::Currency);
@@ -21,12 +21,12 @@ impl Currency {
         self.0.code()
     }
 
-    /// How many decimal places the minor unit has (ISO 4217: EUR 2, JPY 0, BHD 3).
+    /// Number of decimal places of the minor unit (ISO 4217: EUR 2, JPY 0, BHD 3).
     pub fn exponent(self) -> u32 {
         u32::from(self.0.exponent().unwrap_or(0))
     }
 
-    /// How the amount is marked in a page: `€`, `kr.`, `$`.
+    /// Symbol of the currency: `€`, `kr.`, `$`.
     pub fn symbol(self) -> String {
         self.0.symbol().to_string()
     }
@@ -63,7 +63,7 @@ impl From<Currency> for String {
     }
 }
 
-/// An amount that arithmetic could not give.
+/// An arithmetic error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum MoneyError {
     /// The result is outside the range of `i64` minor units.
@@ -74,13 +74,13 @@ pub enum MoneyError {
     CurrencyMismatch,
 }
 
-/// Why a text is not a decimal amount.
+/// Why a text is not a valid decimal amount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AmountError {
-    /// It has a comma, which is a decimal separator to some readers and groups thousands to others.
+    /// It contains a comma, which is ambiguous: a decimal or a thousands separator.
     #[error("comma in an amount")]
     Comma,
-    /// It has signs, blanks, an exponent or other characters.
+    /// It contains a sign, spaces, an exponent or other characters.
     #[error("malformed amount")]
     Malformed,
     /// It has more decimals than the currency.
@@ -109,16 +109,16 @@ impl Money {
         Self { amount_minor, currency }
     }
 
-    /// Nothing, in a currency.
+    /// Zero in a currency.
     pub const fn zero(currency: Currency) -> Self {
         Self::new(0, currency)
     }
 
-    /// Reads a decimal amount with a point, such as `24.90`; more decimals than the currency has are taken only
-    /// when they are zeros.
+    /// Parses a decimal amount with a point, such as `24.90`. More decimals than the currency has are allowed only if they are
+    /// zeros.
     ///
     /// # Errors
-    /// [`AmountError`] for commas, signs, exponents, blanks, too many decimals or digits.
+    /// [`AmountError`] for commas, signs, exponents, spaces, too many decimals or digits.
     pub fn parse_decimal(text: &str, currency: Currency) -> Result<Self, AmountError> {
         if text.contains(',') {
             return Err(AmountError::Comma);
@@ -151,7 +151,7 @@ impl Money {
         Ok(Self::new(sum, self.currency))
     }
 
-    /// The amount `factor` times.
+    /// The amount multiplied by `factor`.
     ///
     /// # Errors
     /// [`MoneyError::Overflow`].
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_an_amount_is_refused_with_a_reason() {
+    fn invalid_amounts_are_rejected() {
         for text in ["", " 1", "1,50", "1.234,50", "-1", "+1", "1e3", "NaN", ".5", "1.005", "99999999999999999999", "١"]
         {
             assert!(Money::parse_decimal(text, Currency::EUR).is_err(), "{text}");
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn the_unit_codes_of_no_currency_are_refused() {
+    fn codes_that_are_not_currencies_are_rejected() {
         for code in ["XXX", "XAU", "eur", "", "EURO"] {
             assert!(code.parse::<Currency>().is_err(), "{code}");
         }

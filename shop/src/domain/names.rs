@@ -1,10 +1,10 @@
-//! Stable names: what programs read where people read a sentence. The sentences are made where they are shown.
+//! Stable names of fields, formats and subjects, for API clients. The HTTP layer turns them into sentences for people.
 
 use std::fmt;
 
 use super::Sku;
 
-/// An enum of which every value has a name that never changes.
+/// Defines an enum whose values have stable names.
 macro_rules! named {
     ($(#[$attr:meta])* $name:ident { $($(#[$doc:meta])* $value:ident = $text:literal,)+ }) => {
         $(#[$attr])*
@@ -24,7 +24,7 @@ macro_rules! named {
                 }
             }
 
-            /// The value of a name. `None` for a name that this release does not know.
+            /// Returns the value with a name; `None` if this release does not know it.
             pub fn find(name: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|value| value.as_str() == name)
             }
@@ -41,13 +41,13 @@ macro_rules! named {
 named! {
     /// A field of a request, named as the API spells it.
     Field {
-        /// What an operator does to an order.
+        /// Action of an operator on an order.
         Action = "action",
         /// Amount of a refund.
         Amount = "amount",
         /// The request's JSON body as a whole.
         Body = "body",
-        /// How stock is corrected.
+        /// Kind of stock correction.
         Change = "change",
         /// A country.
         Country = "country",
@@ -55,29 +55,29 @@ named! {
         Currency = "currency",
         /// An email address.
         Email = "email",
-        /// Where the shipment of an order is.
+        /// Fulfillment of an order.
         Fulfillment = "fulfillment",
         /// Name of a product or category in URLs.
         Handle = "handle",
-        /// An id.
+        /// An ID.
         Id = "id",
-        /// The header with the client's key.
+        /// The `Idempotency-Key` header.
         IdempotencyKey = "Idempotency-Key",
         /// Language of the catalog.
         Language = "language",
-        /// Rows of a page.
+        /// Number of rows per page.
         Limit = "limit",
         /// Name of a customer.
         Name = "name",
         /// The order as a whole.
         Order = "order",
-        /// What people call an order.
+        /// Order number.
         OrderNumber = "number",
         /// Password of an account.
         Password = "password",
         /// Token of a card.
         PaymentMethod = "payment_method",
-        /// Units of a line item.
+        /// Quantity of a line item.
         Quantity = "quantity",
         /// State or province of a quote.
         Region = "region",
@@ -87,19 +87,19 @@ named! {
         ShippingCity = "shipping_address.city",
         /// Country of the shipping address.
         ShippingCountry = "shipping_address.country",
-        /// Street and number.
+        /// Street and number of the shipping address.
         ShippingLine1 = "shipping_address.line1",
-        /// Apartment, floor, company.
+        /// Apartment, floor or company of the shipping address.
         ShippingLine2 = "shipping_address.line2",
-        /// Who receives the shipment.
+        /// Name of the recipient.
         ShippingName = "shipping_address.name",
-        /// Postal code.
+        /// Postal code of the shipping address.
         ShippingPostalCode = "shipping_address.postal_code",
-        /// State or province.
+        /// State or province of the shipping address.
         ShippingRegion = "shipping_address.region",
         /// A SKU.
         Sku = "sku",
-        /// Order of a listing.
+        /// Sort order of a listing.
         Sort = "sort",
         /// Units of a stock correction.
         Units = "units",
@@ -107,7 +107,7 @@ named! {
 }
 
 named! {
-    /// How a value is written.
+    /// Format of a value.
     Format {
         /// A decimal amount such as `24.90`.
         Amount = "amount",
@@ -136,7 +136,7 @@ named! {
     }
 }
 
-/// What does not exist, or exists already.
+/// The subject of a not-found or already-exists error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
     /// A category.
@@ -159,11 +159,11 @@ pub enum Subject {
     Product,
     /// A session.
     Session,
-    /// This SKU.
+    /// A SKU.
     Sku(Sku),
     /// A variant.
     Variant,
-    /// What a newer release calls so.
+    /// Unknown subject of a newer release.
     Other(String),
 }
 
@@ -187,7 +187,7 @@ impl Subject {
         }
     }
 
-    /// The SKU that it is.
+    /// Returns the SKU, if the subject is one.
     pub fn into_sku(self) -> Option<Sku> {
         match self {
             Self::Sku(sku) => Some(sku),
@@ -195,7 +195,7 @@ impl Subject {
         }
     }
 
-    /// The subject of a name; `sku` is the one that a subject named `sku` is about.
+    /// Returns the subject with a name; `sku` is used for the subject `sku`.
     pub fn named(name: &str, sku: Option<Sku>) -> Self {
         let known = [
             Self::Category,

@@ -1,4 +1,4 @@
-//! Orders: a copy of what was agreed, and three separate states: the order's, the payment's, fulfillment.
+//! Orders: a copy of what was agreed, and three separate states: order, payment and fulfillment.
 
 use time::OffsetDateTime;
 
@@ -7,24 +7,24 @@ use super::{
     QuoteLine, Reservation, ShippingOffer, TaxLine,
 };
 
-/// Where an order stands.
+/// State of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OrderState {
     /// Placed, stock reserved, not paid yet.
     Pending,
     /// Paid; the reserved stock is sold.
     Paid,
-    /// Called off; its stock is available again, and what was paid is given back.
+    /// Canceled; its stock is available again, and the payment is refunded.
     Cancelled,
 }
 
-/// What happens to an order.
+/// An event that changes the state of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OrderEvent {
-    /// Its money is collected.
+    /// The payment was captured.
     PaymentCaptured,
-    /// It will not be delivered: not paid, or given back before it was sent.
-    CalledOff,
+    /// The order was canceled: not paid, or refunded before shipping.
+    Cancelled,
 }
 
 impl OrderState {
@@ -32,15 +32,15 @@ impl OrderState {
     pub fn after(self, event: OrderEvent) -> Option<Self> {
         match (self, event) {
             (Self::Pending, OrderEvent::PaymentCaptured) => Some(Self::Paid),
-            (Self::Pending | Self::Paid, OrderEvent::CalledOff) => Some(Self::Cancelled),
-            (Self::Paid | Self::Cancelled, OrderEvent::PaymentCaptured) | (Self::Cancelled, OrderEvent::CalledOff) => {
+            (Self::Pending | Self::Paid, OrderEvent::Cancelled) => Some(Self::Cancelled),
+            (Self::Paid | Self::Cancelled, OrderEvent::PaymentCaptured) | (Self::Cancelled, OrderEvent::Cancelled) => {
                 None
             }
         }
     }
 }
 
-/// How far its fulfillment is.
+/// State of an order's fulfillment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FulfillmentState {
     /// Not shipped yet.
@@ -51,12 +51,12 @@ pub enum FulfillmentState {
     Returned,
 }
 
-/// What happens to a shipment.
+/// A fulfillment event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FulfillmentEvent {
-    /// It was handed to the carrier.
+    /// The shipment was handed to the carrier.
     Shipped,
-    /// It came back to the shop.
+    /// The shipment was returned to the shop.
     Returned,
 }
 
@@ -72,75 +72,75 @@ impl FulfillmentState {
     }
 }
 
-/// One variant of an order, as it was when ordered.
+/// A line item of an order, as it was when ordered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderLine {
-    /// Identity.
+    /// Line item ID.
     pub id: LineItemId,
-    /// What was agreed.
+    /// Variant, quantity and price.
     pub line: QuoteLine,
 }
 
 /// An order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
-    /// Identity.
+    /// Order ID.
     pub id: OrderId,
-    /// The number people read to each other: ten characters without `I`, `L`, `O`, `U`.
+    /// Order number for people: ten characters without `I`, `L`, `O`, `U`.
     pub order_number: String,
-    /// 256 random bits as base64url: who knows it may see the order without signing in.
+    /// 256 random bits as base64url. Gives access to the order without signing in.
     pub access_key: String,
-    /// Whose it is.
+    /// Owner of the order.
     pub owner: CartOwner,
-    /// Who placed it, under a key of theirs: the owner, until the order is taken into an account.
+    /// Who placed it. The idempotency key belongs to them. Differs from the owner after the order has moved to an account.
     pub placed_by: CartOwner,
     /// The account it was placed with, if any.
     pub customer_id: Option<CustomerId>,
-    /// Where news of the order go.
+    /// Contact address.
     pub email: EmailAddress,
     /// The shipping address.
     pub shipping_address: Address,
-    /// The variants.
+    /// Line items.
     pub lines: Vec<OrderLine>,
     /// Sum of the lines.
     pub subtotal: Money,
-    /// How it is delivered, and for how much.
+    /// Shipping method and price.
     pub shipping: ShippingOffer,
     /// Taxes.
     pub tax_lines: Vec<TaxLine>,
     /// Sum of the taxes.
     pub tax_total: Money,
-    /// Whether the prices contain them.
+    /// Whether the prices include tax.
     pub prices_include_tax: bool,
-    /// What is to pay.
+    /// Total to pay.
     pub total: Money,
-    /// Tracked stock it holds (pending) or has taken (paid), by rising SKU, no SKU twice.
+    /// Tracked stock that is reserved (pending) or sold (paid), sorted by SKU, no SKU twice.
     pub reservations: Vec<Reservation>,
-    /// The client's idempotency key it was placed with: its last answer is kept under it.
+    /// The client's idempotency key for placing it. The final outcome is stored under this key.
     pub client_key: String,
-    /// When the worker shall look at it next; `None` when nothing is open.
+    /// When the worker checks it next; `None` if nothing is open.
     pub due_at: Option<OffsetDateTime>,
-    /// Where it stands.
+    /// State of the order.
     pub state: OrderState,
-    /// Its payment.
+    /// Payment.
     pub payment: Payment,
-    /// Its fulfillment.
+    /// State of the fulfillment.
     pub fulfillment: FulfillmentState,
-    /// Rises by one with every write; starts at 1.
+    /// Incremented by every write; starts at 1.
     pub version: u64,
-    /// When it was placed, to the millisecond.
+    /// When it was placed, with millisecond precision.
     pub placed_at: OffsetDateTime,
 }
 
 impl Order {
-    /// Where it stands in lists of orders, newest first: bytewise ascending, unique.
+    /// Position in listings, newest first: bytewise ascending, unique.
     pub fn position(&self) -> String {
         const LATEST_MS: i128 = 999_999_999_999_999;
         let placed_ms = self.placed_at.unix_timestamp_nanos() / 1_000_000;
         format!("{:015}#{}", (LATEST_MS - placed_ms).clamp(0, LATEST_MS), self.id)
     }
 
-    /// What lists show of it.
+    /// The summary for listings.
     pub fn summary(&self) -> OrderSummary {
         OrderSummary {
             id: self.id.clone(),
@@ -157,26 +157,26 @@ impl Order {
     }
 }
 
-/// An order as lists show it.
+/// An order in a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderSummary {
-    /// Identity.
+    /// Order ID.
     pub id: OrderId,
-    /// Number for people.
+    /// Order number for people.
     pub order_number: String,
-    /// Who ordered.
+    /// Contact address.
     pub email: EmailAddress,
-    /// What it cost.
+    /// Total.
     pub total: Money,
-    /// Units over all lines.
+    /// Total units of all lines.
     pub units: u32,
-    /// Where the order stands.
+    /// State of the order.
     pub state: OrderState,
-    /// Where the payment stands.
+    /// State of the payment.
     pub payment_state: PaymentState,
-    /// How far its fulfillment is.
+    /// State of the fulfillment.
     pub fulfillment: FulfillmentState,
-    /// The most urgent of its disputes.
+    /// State of the most urgent dispute.
     pub dispute: Option<DisputeState>,
     /// When it was placed.
     pub placed_at: OffsetDateTime,
@@ -187,24 +187,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_event_in_every_state_of_an_order_does_what_the_table_says() {
-        use OrderEvent::{CalledOff, PaymentCaptured};
+    fn the_table_covers_every_event_in_every_state_of_an_order() {
         use OrderState::{Cancelled, Paid, Pending};
-        for (state, captured, called_off) in
+        for (state, captured, cancelled) in
             [(Pending, Some(Paid), Some(Cancelled)), (Paid, None, Some(Cancelled)), (Cancelled, None, None)]
         {
-            assert_eq!([state.after(PaymentCaptured), state.after(CalledOff)], [captured, called_off], "{state:?}");
+            let events = [OrderEvent::PaymentCaptured, OrderEvent::Cancelled];
+            assert_eq!(events.map(|event| state.after(event)), [captured, cancelled], "{state:?}");
         }
     }
 
     #[test]
-    fn every_event_in_every_state_of_a_shipment_does_what_the_table_says() {
+    fn the_table_covers_every_event_in_every_state_of_a_fulfillment() {
         use FulfillmentState::{Fulfilled, Returned, Unfulfilled};
         for (state, shipped, returned) in
             [(Unfulfilled, Some(Fulfilled), None), (Fulfilled, None, Some(Returned)), (Returned, None, None)]
         {
-            let after = [state.after(FulfillmentEvent::Shipped), state.after(FulfillmentEvent::Returned)];
-            assert_eq!(after, [shipped, returned], "{state:?}");
+            let events = [FulfillmentEvent::Shipped, FulfillmentEvent::Returned];
+            assert_eq!(events.map(|event| state.after(event)), [shipped, returned], "{state:?}");
         }
     }
 }

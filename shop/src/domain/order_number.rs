@@ -1,5 +1,5 @@
-//! What people call an order. The order's id follows from it, so that it is as unique as the id, and finds the order without an
-//! index.
+//! Order numbers for people. The order ID is derived from the number, so the number is as unique as the ID and finds the order
+//! without an index.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,8 +10,8 @@ use ulid::Ulid;
 
 use super::{Field, Format, OrderId, RuleError};
 
-/// Ten characters of Crockford's base 32, as `0GXB7-65C6F`: 32 bits count seconds since 2025, 18 are random. Two orders of one
-/// second may draw the same number; the store then refuses the second id, and the shop draws again.
+/// Ten characters of Crockford's base 32, such as `0GXB7-65C6F`: 32 bits for the seconds since 2025, and 18 random bits. Two orders
+/// in the same second may get the same number; the store then rejects the second ID, and the shop generates another number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OrderNumber(u64);
 
@@ -23,14 +23,14 @@ const CHARACTERS: usize = 10;
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 impl OrderNumber {
-    /// A number for an order that is placed at `now`.
-    pub fn draw(now: OffsetDateTime, random: [u8; 32]) -> Self {
+    /// Generates a number for an order placed at `now`.
+    pub fn generate(now: OffsetDateTime, random: [u8; 32]) -> Self {
         let seconds = u64::try_from(now.unix_timestamp() - EPOCH).unwrap_or(0) & u64::from(u32::MAX);
         let random = u32::from_be_bytes([random[0], random[1], random[2], random[3]]) >> (u32::BITS - RANDOM_BITS);
         Self((seconds << RANDOM_BITS) | u64::from(random))
     }
 
-    /// The id of the order with this number: a ULID of its second, the rest from SHA-256 over the number.
+    /// The ID of the order with this number: a ULID with the second as its time, and the rest from SHA-256 over the number.
     pub fn order_id(self) -> OrderId {
         let milliseconds = ((self.0 >> RANDOM_BITS) + EPOCH.unsigned_abs()) * 1000;
         let digest = Sha256::new().chain_update("order number").chain_update(self.0.to_be_bytes()).finalize();
@@ -56,7 +56,7 @@ impl fmt::Display for OrderNumber {
 impl FromStr for OrderNumber {
     type Err = RuleError;
 
-    /// Reads what a person typed: in any case, with or without hyphens and blanks, `O` for `0`, `I` and `L` for `1`, a `#` before.
+    /// Parses a typed number: in any case, with or without hyphens, spaces and a leading `#`, with `O` for `0`, and `I` or `L` for `1`.
     fn from_str(text: &str) -> Result<Self, RuleError> {
         let malformed = || RuleError::malformed(Field::OrderNumber, Format::OrderNumber);
         let (mut number, mut characters) = (0, 0);
@@ -87,8 +87,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_is_read_as_people_write_it() {
-        let number = OrderNumber::draw(datetime!(2026-03-01 12:00 UTC), [0x5A; 32]);
+    fn a_number_is_parsed_as_people_write_it() {
+        let number = OrderNumber::generate(datetime!(2026-03-01 12:00 UTC), [0x5A; 32]);
         let text = number.to_string();
         assert_eq!((text.len(), text.find('-')), (11, Some(5)));
         let bare = text.replace('-', "");
@@ -102,9 +102,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn numbers_and_ids_belong_together(seconds in 0_i64..=i64::from(u32::MAX), a: [u8; 32], b: [u8; 32]) {
+        fn numbers_and_ids_correspond(seconds in 0_i64..=i64::from(u32::MAX), a: [u8; 32], b: [u8; 32]) {
             let at = OffsetDateTime::from_unix_timestamp(EPOCH + seconds).expect("a time");
-            let (a, b) = (OrderNumber::draw(at, a), OrderNumber::draw(at, b));
+            let (a, b) = (OrderNumber::generate(at, a), OrderNumber::generate(at, b));
             prop_assert_eq!(a.to_string().parse(), Ok(a));
             prop_assert_eq!(a == b, a.order_id() == b.order_id());
             prop_assert_eq!(a == b, a.to_string() == b.to_string());

@@ -1,6 +1,6 @@
-//! The one place that says how an order goes on: what to ask the payment provider next, and what order, payment, fulfillment
-//! and stock become with each thing that is learned. Pure: callers write the step under the order's version, and who
-//! comes second reloads and asks again.
+//! The state machine of an order: the next call to the payment provider, and how each fact or event changes order, payment,
+//! fulfillment and stock. Pure: callers write a step on condition of the order's version; whoever loses the race reloads the order
+//! and tries again.
 
 use time::{Duration, OffsetDateTime};
 
@@ -8,17 +8,17 @@ use super::{
     Field, FulfillmentEvent, Order, OrderEvent, OrderState, PaymentFact, PaymentState, Refund, RuleError, ValueRule,
 };
 
-/// How long whoever works on a payment is left alone by the worker: longer than a key's lease and a request's deadline.
-const AT_WORK: Duration = Duration::seconds(60);
-/// First pause of the worker after a look that found no end; doubles with each look.
+/// How long the worker leaves a payment to the request that is processing it: longer than a key's lease and a request's deadline.
+const IN_PROGRESS: Duration = Duration::seconds(60);
+/// First pause of the worker after a check without a final result; doubles with each check.
 const FIRST_PAUSE: Duration = Duration::seconds(5);
-/// Longest pause between two looks.
+/// Longest pause between two checks.
 const LONGEST_PAUSE: Duration = Duration::minutes(5);
 
-/// What happens to the stock an order holds.
+/// Effect of a step on the stock of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StockEffect {
-    /// Stays as it is.
+    /// No change.
     Keep,
     /// Reserved units become sold.
     Commit,
@@ -28,75 +28,75 @@ pub enum StockEffect {
     Restock,
 }
 
-/// A step in the life of an order, to be written under `order.version - 1`.
+/// A step of an order, to be written on condition that the stored version is `order.version - 1`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderStep {
     /// The order after the step.
     pub order: Order,
-    /// What happens to its reservations.
+    /// Effect on its reservations.
     pub stock: StockEffect,
-    /// What to tell the world, past tense.
+    /// Topics of the events to publish.
     pub topics: Vec<&'static str>,
 }
 
-/// What to ask the payment provider next.
+/// The next call to the payment provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PaymentCall {
-    /// Make the intent.
+    /// Create the intent.
     Create,
-    /// Have the bank asked.
+    /// Confirm the intent at the bank.
     Confirm {
         /// The intent.
         intent_id: String,
     },
-    /// Read where the intent stands.
-    Look {
+    /// Retrieve the status of the intent.
+    Retrieve {
         /// The intent.
         intent_id: String,
     },
-    /// Collect.
+    /// Capture the authorized amount.
     Capture {
         /// The intent.
         intent_id: String,
     },
-    /// Give the intent up.
+    /// Cancel the intent.
     Cancel {
         /// The intent.
         intent_id: String,
     },
-    /// Give money back, unless the provider reports that it has done so.
+    /// Refund, unless the provider reports that the refund was already made.
     Refund {
         /// The intent.
         intent_id: String,
-        /// What to give back.
+        /// The refund.
         refund: Refund,
     },
-    /// Read what goes back of a collected payment: somebody may have refunded or disputed it at the provider or bank.
+    /// Retrieve refunds and disputes of a captured payment, including those made at the provider or the bank.
     Reconcile {
         /// The intent.
         intent_id: String,
     },
-    /// Nothing is to be asked: this is known without the provider.
-    Known(PaymentFact),
-    /// The shopper is at the bank's page.
+    /// No call: this fact is known without the provider.
+    NoCall(PaymentFact),
+    /// No call: the shopper must confirm the payment on the bank's page.
     AwaitShopper {
         /// The intent.
         intent_id: String,
     },
-    /// Nothing is open.
+    /// No call: nothing is open.
     Done,
 }
 
 impl Order {
-    /// What to ask the payment provider next.
+    /// Returns the next call to the payment provider.
     pub fn next_payment_call(&self) -> PaymentCall {
         let payment = &self.payment;
         let Some(intent_id) = payment.intent_id.clone() else {
             return match payment.state {
                 state if state.is_settled() => PaymentCall::Done,
-                // An intent whose id nobody knows was never confirmed: it moves no money.
-                _ if payment.calling_off => PaymentCall::Known(self.called_off_as()),
-                _ if self.total.amount_minor == 0 => PaymentCall::Known(PaymentFact::Captured),
+                // An intent without a stored ID was never confirmed, so no money has moved.
+                _ if payment.canceling => PaymentCall::NoCall(self.cancellation_fact()),
+                _ if self.total.amount_minor == 0 => PaymentCall::NoCall(PaymentFact::Captured),
                 _ => PaymentCall::Create,
             };
         };
@@ -105,21 +105,21 @@ impl Order {
                 Some(refund) => PaymentCall::Refund { intent_id, refund: refund.clone() },
                 None => PaymentCall::Done,
             },
-            _ if payment.calling_off => PaymentCall::Cancel { intent_id },
+            _ if payment.canceling => PaymentCall::Cancel { intent_id },
             PaymentState::Pending => PaymentCall::Confirm { intent_id },
             PaymentState::RequiresAction => PaymentCall::AwaitShopper { intent_id },
             PaymentState::Authorized => PaymentCall::Capture { intent_id },
-            _ => PaymentCall::Look { intent_id },
+            _ => PaymentCall::Retrieve { intent_id },
         }
     }
 
-    /// What a cancelled intent means: the end of a refusal, or of a payment that nobody wants any more.
-    pub fn called_off_as(&self) -> PaymentFact {
+    /// The fact that follows from a canceled intent: declined if the payment was declined, otherwise voided.
+    pub fn cancellation_fact(&self) -> PaymentFact {
         if self.payment.decline_code.is_some() { PaymentFact::Declined } else { PaymentFact::Voided }
     }
 
-    /// The step that a fact about the payment causes; `None` when it tells nothing new.
-    pub fn learn(&self, fact: PaymentFact, now: OffsetDateTime) -> Option<OrderStep> {
+    /// Applies a fact about the payment; `None` if it changes nothing.
+    pub fn apply(&self, fact: PaymentFact, now: OffsetDateTime) -> Option<OrderStep> {
         let state = self.payment.state.after(fact)?;
         let mut step = self.step();
         step.order.payment.state = state;
@@ -128,60 +128,59 @@ impl Order {
         }
         match state {
             PaymentState::Captured if self.state == OrderState::Pending => {
-                step.order.payment.calling_off = false;
+                step.order.payment.canceling = false;
                 step.order.payment.decline_code = None;
-                step.happens(OrderEvent::PaymentCaptured, StockEffect::Commit, "order.paid");
+                step.apply_event(OrderEvent::PaymentCaptured, StockEffect::Commit, "order.paid");
             }
             PaymentState::Declined | PaymentState::Voided => {
-                step.order.payment.calling_off = false;
-                step.happens(OrderEvent::CalledOff, StockEffect::Release, "order.cancelled");
+                step.order.payment.canceling = false;
+                step.apply_event(OrderEvent::Cancelled, StockEffect::Release, "order.cancelled");
             }
-            // What is not known any more is looked up; a look that leads back to where it was is one without an end, or
-            // else a call that fails each time would be repeated at the first pace for ever.
+            // An unknown state is checked again. A check that returns to the previous state counts, too: otherwise a call that
+            // always fails would be repeated with the first pause forever.
             PaymentState::Unknown => {}
             _ if self.payment.state == PaymentState::Unknown => {
-                step.order.payment.looks = self.payment.looks.saturating_add(1);
+                step.order.payment.checks = self.payment.checks.saturating_add(1);
             }
-            _ => step.order.payment.looks = 0,
+            _ => step.order.payment.checks = 0,
         }
-        step.order.due_at = step.order.next_look(now);
+        step.order.due_at = step.order.next_check(now);
         Some(step)
     }
 
-    /// The bank wants to ask the shopper on this page.
-    pub fn learn_action(&self, url: String, now: OffsetDateTime) -> Option<OrderStep> {
-        let mut step = self.learn(PaymentFact::ActionRequired, now)?;
+    /// Applies that the shopper must confirm the payment on this page of the bank.
+    pub fn require_action(&self, url: String, now: OffsetDateTime) -> Option<OrderStep> {
+        let mut step = self.apply(PaymentFact::ActionRequired, now)?;
         step.order.payment.action_url = Some(url);
         Some(step)
     }
 
-    /// Keeps the id under which the provider knows the payment. Written before the bank is asked, so that whatever
-    /// happens then can be looked up.
-    pub fn note_intent(&self, intent_id: String, now: OffsetDateTime) -> OrderStep {
+    /// Records the provider's ID of the intent. Written before the intent is confirmed, so that its outcome can always be retrieved.
+    pub fn record_intent(&self, intent_id: String, now: OffsetDateTime) -> OrderStep {
         let mut step = self.step();
         step.order.payment.intent_id = Some(intent_id);
         step.order.payment.state = self.payment.state.after(PaymentFact::Unconfirmed).unwrap_or(self.payment.state);
-        step.order.due_at = step.order.next_look(now);
+        step.order.due_at = step.order.next_check(now);
         step
     }
 
-    /// Gives the payment up, refused with a code or not wanted any more: from now on the only way is to have the intent
-    /// cancelled. `None` when it is settled, or given up already.
+    /// Starts canceling the payment, because it was declined with a code or is no longer wanted. From then on, the only next call is
+    /// to cancel the intent. `None` if the payment is settled or already being canceled.
     pub fn cancel(&self, decline_code: Option<String>, now: OffsetDateTime) -> Option<OrderStep> {
-        if self.payment.state.is_settled() || self.payment.calling_off {
+        if self.payment.state.is_settled() || self.payment.canceling {
             return None;
         }
         let mut step = self.step();
-        step.order.payment.calling_off = true;
+        step.order.payment.canceling = true;
         step.order.payment.decline_code = decline_code;
-        step.order.due_at = step.order.next_look(now);
+        step.order.due_at = step.order.next_check(now);
         Some(step)
     }
 
-    /// The worker looked and found no end: it looks again later, and ever later.
+    /// Schedules the next check after a check of the worker without a final result, with growing pauses.
     pub fn postpone(&self, now: OffsetDateTime) -> OrderStep {
         let mut step = self.step();
-        step.order.payment.looks = self.payment.looks.saturating_add(1);
+        step.order.payment.checks = self.payment.checks.saturating_add(1);
         step.order.due_at = Some(now + self.pause());
         step
     }
@@ -191,12 +190,12 @@ impl Order {
     /// # Errors
     /// [`RuleError::InvalidValue`] when the order is not paid or its fulfillment state does not allow the event.
     pub fn record_fulfillment(&self, event: FulfillmentEvent) -> Result<OrderStep, RuleError> {
-        let refuse = |rule| RuleError::invalid(Field::Fulfillment, rule);
+        let invalid = |rule| RuleError::invalid(Field::Fulfillment, rule);
         if self.state != OrderState::Paid {
-            return Err(refuse(ValueRule::Paid));
+            return Err(invalid(ValueRule::Paid));
         }
         let mut step = self.step();
-        step.order.fulfillment = self.fulfillment.after(event).ok_or_else(|| refuse(ValueRule::FulfillmentStep))?;
+        step.order.fulfillment = self.fulfillment.after(event).ok_or_else(|| invalid(ValueRule::FulfillmentStep))?;
         match event {
             FulfillmentEvent::Shipped => step.topics.push("order.fulfilled"),
             FulfillmentEvent::Returned => {
@@ -207,22 +206,22 @@ impl Order {
         Ok(step)
     }
 
-    /// When the worker shall look at a new order that somebody works on.
-    pub fn first_look(placed_at: OffsetDateTime) -> OffsetDateTime {
-        placed_at + AT_WORK
+    /// When the worker first checks a new order, if the request that placed it has not finished it.
+    pub fn first_check(placed_at: OffsetDateTime) -> OffsetDateTime {
+        placed_at + IN_PROGRESS
     }
 
-    pub(super) fn next_look(&self, now: OffsetDateTime) -> Option<OffsetDateTime> {
+    pub(super) fn next_check(&self, now: OffsetDateTime) -> Option<OffsetDateTime> {
         match self.payment.state {
-            state if state.is_settled() => self.payment.open_refund().map(|_| now + AT_WORK),
+            state if state.is_settled() => self.payment.open_refund().map(|_| now + IN_PROGRESS),
             PaymentState::Unknown => Some(now + self.pause()),
-            _ => Some(now + AT_WORK),
+            _ => Some(now + IN_PROGRESS),
         }
     }
 
-    /// How long the worker leaves a payment alone of which nothing new is known.
+    /// Pause of the worker until the next check of a payment without news.
     fn pause(&self) -> Duration {
-        (FIRST_PAUSE * 2_i32.pow(self.payment.looks.min(16))).min(LONGEST_PAUSE)
+        (FIRST_PAUSE * 2_i32.pow(self.payment.checks.min(16))).min(LONGEST_PAUSE)
     }
 
     pub(super) fn step(&self) -> OrderStep {
@@ -233,8 +232,8 @@ impl Order {
 }
 
 impl OrderStep {
-    /// What happens to the order with its payment, if it still can.
-    pub(super) fn happens(&mut self, event: OrderEvent, stock: StockEffect, topic: &'static str) {
+    /// Applies an event to the order, if its state allows it.
+    pub(super) fn apply_event(&mut self, event: OrderEvent, stock: StockEffect, topic: &'static str) {
         if let Some(state) = self.order.state.after(event) {
             self.order.state = state;
             self.stock = stock;

@@ -1,19 +1,19 @@
-//! Cursor pages: a position is a sortable text, the next page starts after it. Offsets do not exist here, so
-//! that products or orders added meanwhile neither repeat nor hide a row.
+//! Cursor pagination: a position is a sortable text, and the next page starts after it. Unlike with offsets, rows added in the
+//! meantime neither repeat nor hide other rows.
 
 use super::{Field, RuleError, ValueRule};
 
-/// The place of a row in a sorted listing; compared as bytes, on every store.
+/// The position of a row in a sorted listing, compared bytewise on every store.
 pub type Position = String;
 
-/// How many rows a page may have.
+/// Maximum number of rows per page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PageLimit(u16);
 
 impl PageLimit {
-    /// Largest page: 100 summaries of about 700 bytes stay well under the response limit of a Lambda target.
+    /// Largest page: 100 summaries of about 700 bytes are well below the response limit of a Lambda target.
     pub const MAX: u16 = 100;
-    /// Page size when none is asked for.
+    /// Default page size.
     pub const DEFAULT: Self = Self(24);
 
     /// A page of `limit` rows.
@@ -39,12 +39,12 @@ impl PageLimit {
 pub struct Page<T> {
     /// The rows, in listing order.
     pub items: Vec<T>,
-    /// Position of the last row, if more rows follow it.
+    /// Position of the last row, if more rows follow.
     pub next: Option<Position>,
 }
 
 impl<T> Page<T> {
-    /// Makes a page from up to `limit + 1` rows read in order: the extra row only tells that more follow.
+    /// Builds a page from up to `limit + 1` rows in order: the extra row only shows that more rows follow.
     pub fn from_rows(mut rows: Vec<(Position, T)>, limit: PageLimit) -> Self {
         let more = rows.len() > limit.get();
         rows.truncate(limit.get());

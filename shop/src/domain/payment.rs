@@ -1,52 +1,52 @@
-//! The payment of an order: what is known of the intent at the provider, and what that allows next.
+//! The payment of an order: the known state of the intent at the provider, and its transitions.
 
 use super::{Dispute, PaymentId, Refund, RefundState};
 
-/// Where the payment of an order stands.
+/// State of an order's payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PaymentState {
-    /// The bank was not asked yet.
+    /// Not confirmed at the bank yet.
     Pending,
-    /// The bank wants to ask the shopper (3-D Secure).
+    /// The shopper must confirm the payment at the bank (3-D Secure).
     RequiresAction,
-    /// The provider did not answer clearly: money may have moved. Stock stays reserved.
+    /// The provider did not respond clearly: money may have moved. Stock stays reserved.
     Unknown,
-    /// The provider holds the money for us.
+    /// Authorized, not captured.
     Authorized,
-    /// The money is ours.
+    /// Captured.
     Captured,
-    /// Some of it was given back.
+    /// Partially refunded.
     PartiallyRefunded,
-    /// All of it was given back.
+    /// Fully refunded.
     Refunded,
-    /// The provider refused; nothing is held.
+    /// Declined; no money is held.
     Declined,
-    /// Called off before capture; nothing is held.
+    /// Canceled before capture; no money is held.
     Voided,
 }
 
-/// What is learned about a payment, from whomever: the checkout, the shopper's return, a webhook, the worker.
+/// A fact about a payment, from any source: the checkout, the shopper's return, a webhook, the worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PaymentFact {
-    /// The provider gave no clear answer.
+    /// The provider did not respond clearly.
     NoAnswer,
-    /// The intent is there and the bank was not asked.
+    /// The intent exists but is not confirmed.
     Unconfirmed,
-    /// The bank wants to ask the shopper.
+    /// The shopper must confirm the payment at the bank.
     ActionRequired,
-    /// The money is held.
+    /// The money is authorized.
     Authorized,
-    /// The money is collected.
+    /// The money is captured.
     Captured,
-    /// Refused for good: the intent is gone or was never made.
+    /// Finally declined: the intent is canceled or was never created.
     Declined,
-    /// Called off for good.
+    /// Finally canceled.
     Voided,
-    /// A refund went through, and something is left.
+    /// A refund succeeded, and a part of the payment remains.
     RefundedInPart,
-    /// A refund went through, and nothing is left.
+    /// A refund succeeded, and nothing remains.
     RefundedInFull,
-    /// The bank returned every refund: nothing is given back.
+    /// The bank returned every refund: nothing is refunded.
     RefundsReturned,
 }
 
@@ -64,7 +64,7 @@ impl PaymentState {
         Self::Voided,
     ];
 
-    /// The state after a fact; `None` when the fact tells nothing new or comes too late.
+    /// The state after a fact; `None` if the fact is not new or comes too late.
     pub fn after(self, fact: PaymentFact) -> Option<Self> {
         use PaymentFact as Fact;
         match (self, fact) {
@@ -90,7 +90,7 @@ impl PaymentState {
         }
     }
 
-    /// Whether it is decided if the shop gets the money.
+    /// Returns whether the payment has a final result: captured or not.
     pub fn is_settled(self) -> bool {
         match self {
             Self::Pending | Self::RequiresAction | Self::Unknown | Self::Authorized => false,
@@ -98,7 +98,7 @@ impl PaymentState {
         }
     }
 
-    /// Whether money was collected, whatever was given back since.
+    /// Returns whether money was captured, regardless of later refunds.
     pub fn is_collected(self) -> bool {
         matches!(self, Self::Captured | Self::PartiallyRefunded | Self::Refunded)
     }
@@ -107,35 +107,35 @@ impl PaymentState {
 /// The payment of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payment {
-    /// Identity.
+    /// Payment ID.
     pub id: PaymentId,
-    /// Which provider, for example `fake`.
+    /// Name of the provider, for example `fake`.
     pub provider: String,
     /// The provider's token of the card; never a card number.
     pub method: String,
-    /// Counts up when a new intent is made after the old one is known to be void.
+    /// Incremented when a new intent is created after the old one is known to be void.
     pub attempt: u32,
-    /// Where it stands.
+    /// State of the payment.
     pub state: PaymentState,
-    /// The provider's own id of the payment intent, once it has answered.
+    /// The provider's ID of the intent, once known.
     pub intent_id: Option<String>,
-    /// Why the provider refused, for example `insufficient_funds`.
+    /// The provider's code if the payment was declined, for example `insufficient_funds`.
     pub decline_code: Option<String>,
-    /// The bank's page, while it wants to ask the shopper.
+    /// URL of the bank's page while the shopper must confirm the payment.
     pub action_url: Option<String>,
-    /// Nobody wants the payment any more (declined, expired, called off): what is left is to have the provider cancel
-    /// the intent. Only then the stock is free.
-    pub calling_off: bool,
-    /// How often it was looked at without an end since it last came further; the pauses between looks grow with it.
-    pub looks: u32,
-    /// What was or is to be given back, oldest first: by the shop, or at the provider.
+    /// Whether the payment is being canceled (declined, expired or canceled by an operator). The provider must cancel the intent
+    /// before the stock is released.
+    pub canceling: bool,
+    /// Checks without a final result since the payment last advanced. The pauses between checks grow with it.
+    pub checks: u32,
+    /// Refunds issued by the shop or at the provider, oldest first.
     pub refunds: Vec<Refund>,
-    /// What cardholders disputed at their banks, oldest first.
+    /// Disputes, oldest first.
     pub disputes: Vec<Dispute>,
 }
 
 impl Payment {
-    /// A payment by `method` that the provider has not heard of yet.
+    /// A new payment by `method`, not yet known to the provider.
     pub fn new(id: PaymentId, provider: &str, method: String) -> Self {
         Self {
             id,
@@ -146,31 +146,31 @@ impl Payment {
             intent_id: None,
             decline_code: None,
             action_url: None,
-            calling_off: false,
-            looks: 0,
+            canceling: false,
+            checks: 0,
             refunds: Vec::new(),
             disputes: Vec::new(),
         }
     }
 
-    /// The refund that waits for the provider, if any: one at a time.
+    /// The refund in progress, if any. There is at most one at a time.
     pub fn open_refund(&self) -> Option<&Refund> {
         self.refunds.iter().find(|refund| refund.state == RefundState::Requested)
     }
 
-    /// Minor units that are given back or asked to be.
+    /// Minor units that are refunded or requested to be.
     pub(super) fn committed_refunds_minor(&self) -> i64 {
         let counted = self.refunds.iter().filter(|refund| refund.state.is_committed());
         counted.map(|refund| refund.amount.amount_minor).fold(0, i64::saturating_add)
     }
 
-    /// Minor units that the provider has given back.
+    /// Minor units that are refunded.
     pub fn refunded_minor(&self) -> i64 {
         let done = self.refunds.iter().filter(|refund| refund.state == RefundState::Succeeded);
         done.map(|refund| refund.amount.amount_minor).fold(0, i64::saturating_add)
     }
 
-    /// Minor units that the bank has taken back in disputes.
+    /// Minor units that the bank withholds because of disputes.
     pub fn disputed_minor(&self) -> i64 {
         let taken = self.disputes.iter().filter(|dispute| dispute.state.withholds());
         taken.map(|dispute| dispute.amount.amount_minor).fold(0, i64::saturating_add)
@@ -195,7 +195,7 @@ mod tests {
         Fact::RefundsReturned,
     ];
 
-    /// One row a state, one column a fact, in the order of [`FACTS`]; `-` changes nothing.
+    /// One row per state, one column per fact in the order of [`FACTS`]; `-` means no change.
     const TABLE: [(State, &str); 9] = [
         (State::Pending, "unknown - action authorized captured declined voided - - -"),
         (State::RequiresAction, "unknown - - authorized captured declined voided - - -"),
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn every_fact_in_every_state_does_what_the_table_says() {
+    fn the_table_covers_every_fact_in_every_state() {
         for (state, row) in TABLE {
             let expected: Vec<_> = row.split(' ').map(named).collect();
             assert_eq!(expected.len(), FACTS.len(), "{state:?}");
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_settled_payment_is_never_unsettled_again() {
+    fn a_settled_payment_stays_settled() {
         for state in State::ALL.into_iter().filter(|state| state.is_settled()) {
             for next in FACTS.into_iter().filter_map(|fact| state.after(fact)) {
                 assert!(next.is_settled(), "{state:?} became {next:?}");

@@ -1,4 +1,4 @@
-//! What a cart costs at an address: lines, shipping, tax, total. Pure: the same input always gives the same quote.
+//! Quotes: lines, shipping, tax and total of a cart for a destination. Pure: the same input always gives the same quote.
 
 use std::collections::BTreeMap;
 
@@ -7,20 +7,20 @@ use super::{
     Sku, TaxClass, TaxTable, Variant,
 };
 
-/// The data a quote is made from.
+/// Configuration of pricing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PricingRules {
     /// Tax rates.
     pub tax: TaxTable,
     /// Shipping methods.
     pub shipping: ShippingTable,
-    /// Whether catalog and shipping prices contain the tax (gross), as consumers in Europe expect, or not (net).
+    /// Whether catalog and shipping prices include tax (gross, as consumers in Europe expect) or not (net).
     pub prices_include_tax: bool,
-    /// Countries that the shop sells to; every country when empty.
+    /// Countries that the shop sells to; empty for all countries.
     pub sells_to: Vec<CountryCode>,
 }
 
-/// A cart line with everything that its price depends on, read from the catalog.
+/// A cart line with the catalog data that pricing needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PricedLine {
     /// The line as the shopper sees it.
@@ -29,11 +29,11 @@ pub struct PricedLine {
     pub tax_class: TaxClass,
     /// Weight of one unit.
     pub weight_grams: u32,
-    /// Whether it is shipped.
+    /// Whether it needs shipping.
     pub requires_shipping: bool,
 }
 
-/// One variant of a cart, quote or order, with the price it has now.
+/// A line of a cart, quote or order, with its price.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuoteLine {
     /// The variant.
@@ -44,24 +44,24 @@ pub struct QuoteLine {
     pub title: String,
     /// Variant title such as `Large / Blue`; empty without options.
     pub variant_title: String,
-    /// Picture of the variant or product.
+    /// Image of the variant or product.
     pub image: Option<Image>,
-    /// Units.
+    /// Quantity.
     pub quantity: Quantity,
     /// Price of one unit.
     pub unit_price: Money,
-    /// Units times price.
+    /// Price of all units.
     pub line_total: Money,
 }
 
 impl QuoteLine {
-    /// Most bytes that the texts of one line may take where an order is stored. With [`super::MAX_CART_LINES`] such lines, what
-    /// stands around their texts, address, payment and refunds, an order stays under the 400 KB of a DynamoDB item.
+    /// Maximum size of the texts of one line in a stored order. With [`super::MAX_CART_LINES`] such lines, their other fields, address,
+    /// payment and refunds, an order stays below the 400 KB limit of a DynamoDB item.
     pub const MAX_STORED_BYTES: usize = 7_000;
-    /// Characters of a picture's description that a line keeps: it says which product it is, not all that is seen.
+    /// Maximum length of the image's alternative text in a line: enough to identify the product.
     const MAX_ALT_CHARS: usize = 125;
 
-    /// A line of so many units of a variant at a price.
+    /// A line with a quantity of a variant at a unit price.
     ///
     /// # Errors
     /// [`RuleError`] when the total is too large.
@@ -78,13 +78,13 @@ impl QuoteLine {
         })
     }
 
-    /// The bytes that the texts of a line with this variant take as JSON, the SKU once more for its reservation.
+    /// Size of the texts of a line with this variant as JSON. The SKU counts twice, because its reservation contains it too.
     pub fn stored_bytes(product: &Product, variant: &Variant) -> usize {
         let image = Self::image_of(product, variant);
         let (url, alt) = image.as_ref().map_or(("", ""), |image| (&image.url, &image.alt));
         let (sku, title) = (variant.sku.as_str(), variant.title());
         let texts = [sku, sku, product.handle.as_str(), &product.title, &title, url, alt];
-        // A quotation mark and a backslash are two bytes in JSON.
+        // Quotation marks and backslashes are escaped in JSON.
         texts.iter().map(|text| text.len() + text.matches(['"', '\\']).count()).sum()
     }
 
@@ -95,46 +95,46 @@ impl QuoteLine {
     }
 }
 
-/// The tax of one rate.
+/// The tax at one rate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaxLine {
     /// Name of the tax.
     pub title: String,
-    /// Rate in parts per million: 190000 is 19 %.
+    /// Rate in parts per million: 190000 is 19%.
     pub rate_ppm: u32,
     /// Amount of tax.
     pub amount: Money,
 }
 
-/// The whole price of a cart at an address.
+/// The price of a cart for a destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quote {
-    /// The variants.
+    /// Lines with their prices.
     pub lines: Vec<QuoteLine>,
     /// Sum of the lines.
     pub subtotal: Money,
-    /// Every method that delivers this cart to this address.
+    /// All shipping methods for this cart and destination.
     pub shipping_offers: Vec<ShippingOffer>,
     /// The chosen method, or the first offered.
     pub shipping: ShippingOffer,
-    /// Taxes, one line a rate, highest rate first; already contained in the prices if `prices_include_tax`.
+    /// Taxes, one line per rate, highest rate first; already included in the prices if `prices_include_tax`.
     pub tax_lines: Vec<TaxLine>,
     /// Sum of the tax lines.
     pub tax_total: Money,
-    /// Whether lines and shipping contain the tax.
+    /// Whether the prices of lines and shipping include tax.
     pub prices_include_tax: bool,
-    /// What is to pay: `subtotal + shipping`, plus `tax_total` unless the prices include it.
+    /// Total to pay: `subtotal + shipping`, plus `tax_total` unless the prices include it.
     pub total: Money,
 }
 
 /// Prices a cart.
 ///
-/// Tax is computed once per rate on the sum of what it applies to, and rounded half away from zero; shipping is
-/// taxed at the standard rate. Where the table has no rate, no tax is charged and gross prices stay as they are.
-/// Prices of shipping and taxes that are added are rounded to what can be charged, as the prices of the lines are already.
+/// Tax is computed once per rate on the sum of the amounts it applies to, and rounded half away from zero. Shipping is taxed at the
+/// standard rate. Where the table has no rate, no tax is charged and gross prices stay unchanged. Shipping prices and added taxes
+/// are rounded to amounts that can be charged; line prices already are.
 ///
 /// # Errors
-/// [`RuleError`]: an empty cart, several currencies, no shipping to the place, a method that is not offered, a total that
+/// [`RuleError`]: an empty cart, several currencies, no shipping to the destination, a method that is not offered, a total that
 /// cannot be charged, or an amount out of range.
 pub fn quote(
     lines: &[PricedLine],
@@ -160,7 +160,7 @@ pub fn quote(
     let needs_shipping = lines.iter().any(|priced| priced.requires_shipping);
     let mut shipping_offers = rules.shipping.offers(place.country(), subtotal, weight_grams, needs_shipping);
     if shipping_offers.is_empty() {
-        return Err(rules.shipping.why_none(place.country(), currency));
+        return Err(rules.shipping.reason_for_no_offer(place.country(), currency));
     }
     for offer in &mut shipping_offers {
         offer.price = limits.round(offer.price)?;
@@ -200,7 +200,7 @@ fn choose(offers: &[ShippingOffer], wanted: Option<&str>, country: CountryCode) 
             .iter()
             .find(|offer| offer.id == id)
             .cloned()
-            // The name may be anything: a long one is cut.
+            // The client may send any text: long ones are truncated.
             .ok_or_else(|| RuleError::ShippingNotOffered { method: id.chars().take(64).collect() }),
     }
 }
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn gross_prices_contain_the_tax_and_net_prices_get_it_on_top() {
+    fn gross_prices_include_tax_and_net_prices_add_it() {
         let lines = [line("A", 1190, 2, TaxClass::Standard, 100), line("B", 1070, 1, TaxClass::Reduced, 100)];
         let gross = quote(&lines, &place("DE", None), None, &rules(true), &NONE).expect("a quote");
         assert_eq!(
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_charged_is_not_quoted_and_what_is_added_is_rounded() {
+    fn totals_that_cannot_be_charged_are_rejected_and_added_amounts_are_rounded() {
         let lines = [line("A", 1000, 1, TaxClass::Standard, 100)];
         let in_tens = ChargeLimits { step_minor: 10, ..NONE };
         // 10.00 and 4.90 for shipping; the tax of 2.831 is 2.83.

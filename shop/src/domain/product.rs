@@ -1,4 +1,4 @@
-//! Products, their variants and how they are listed.
+//! Products, their variants and their sort orders.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use super::{Field, Format, Money, Position, ProductId, RuleError, TaxClass, ValueRule, VariantId, fold};
 
-/// The name of a product or category in a URL: lower-case words joined by hyphens, any script.
+/// The name of a product or category in URLs, in any script; usually lower-case words joined by hyphens.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Handle(String);
@@ -18,7 +18,7 @@ impl Handle {
     /// Longest handle in characters; Shopify allows 255.
     pub const MAX_CHARS: usize = 255;
 
-    /// The handle as it is stored and, percent-encoded, part of a URL.
+    /// The handle as text. It must be percent-encoded in URLs.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -27,7 +27,7 @@ impl Handle {
 impl FromStr for Handle {
     type Err = RuleError;
 
-    /// Takes letters and digits of any script, `-`, `_`, `.` (not at the start) and marks; composes them (NFC).
+    /// Accepts letters and digits of any script, `-`, `_`, `.` (not at the start) and marks, and normalizes to NFC.
     fn from_str(text: &str) -> Result<Self, RuleError> {
         let text: String = text.nfc().collect();
         let allowed =
@@ -43,7 +43,7 @@ impl FromStr for Handle {
     }
 }
 
-/// The handle that `title` gives: lower case, words joined by single hyphens. Empty when nothing is left.
+/// Derives a handle from `title`: lower case, words joined by single hyphens. Empty if no letters or digits remain.
 pub fn slug(title: &str) -> String {
     let mut text = String::with_capacity(title.len());
     for c in title.nfc().flat_map(char::to_lowercase) {
@@ -56,7 +56,7 @@ pub fn slug(title: &str) -> String {
     text.trim_end_matches('-').chars().take(Handle::MAX_CHARS).collect()
 }
 
-/// A stock keeping unit: the merchant's own code of one variant, unique in the shop, composed to NFC.
+/// A stock keeping unit: the merchant's code of a variant, unique in the shop, normalized to NFC.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Sku(String);
@@ -84,7 +84,7 @@ impl FromStr for Sku {
     }
 }
 
-/// Characters that reorder the text around them: never part of a code people compare by eye.
+/// Characters that reorder the text around them. They must not be part of codes that people compare.
 fn is_bidi_control(c: char) -> bool {
     matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
@@ -115,71 +115,71 @@ macro_rules! text_newtype {
 text_newtype!(Handle);
 text_newtype!(Sku);
 
-/// A department of the shop.
+/// A category of products.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Category {
-    /// Name in URLs.
+    /// Handle, the name in URLs.
     pub handle: Handle,
-    /// Name for people.
+    /// Title.
     pub title: String,
 }
 
-/// A picture of a product.
+/// An image of a product.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
     /// Absolute `https` URL, or a path on this shop starting with `/`.
     pub url: String,
-    /// What the picture shows, for who cannot see it; may be empty.
+    /// Alternative text; may be empty.
     pub alt: String,
 }
 
 impl Image {
-    /// Longest description in characters, as at Shopify.
+    /// Longest alternative text in characters, as in Shopify.
     pub const MAX_ALT_CHARS: usize = 512;
 }
 
-/// What a buyer chooses between, for example Size with S, M, L.
+/// An option of a product, for example Size with S, M and L.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProductOption {
     /// Name of the option.
     pub name: String,
-    /// Its values in the order of first use by a variant.
+    /// Values in the order of first use by a variant.
     pub values: Vec<String>,
 }
 
-/// Whether the shop counts a variant.
+/// Whether the stock of a variant is tracked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Inventory {
     /// Sold only while its stock level has units available.
     Tracked,
-    /// Sold without limit: not counted, or the merchant sells past zero.
+    /// Sold without limit: not tracked, or the merchant accepts orders beyond the stock.
     Untracked,
 }
 
 /// One sellable form of a product.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variant {
-    /// Identity, derived from product handle and SKU.
+    /// Variant ID, derived from product handle and SKU.
     pub id: VariantId,
-    /// Code, unique in the shop.
+    /// SKU, unique in the shop.
     pub sku: Sku,
     /// One value per product option, in option order; empty for a product without options.
     pub option_values: Vec<String>,
-    /// What one unit costs, gross or net as the shop is set.
+    /// Price of one unit, gross or net as configured.
     pub price: Money,
-    /// The struck-through former price, when it is higher than `price`.
+    /// Former price, if it is higher than `price`.
     pub compare_at_price: Option<Money>,
     /// Shipping weight of one unit in grams.
     pub weight_grams: u32,
-    /// Whether it is shipped (not for a download or voucher).
+    /// Whether it needs shipping (unlike a download or voucher).
     pub requires_shipping: bool,
     /// Which tax rate applies.
     pub tax_class: TaxClass,
     /// GTIN, EAN, UPC or ISBN.
     pub barcode: Option<String>,
-    /// Index into the product's images of the picture of this variant.
+    /// Index of this variant's image in the product's images.
     pub image: Option<u16>,
-    /// Whether stock limits its sale.
+    /// Whether its stock is tracked.
     pub inventory: Inventory,
 }
 
@@ -197,32 +197,32 @@ pub enum ProductStatus {
     Active,
     /// Not ready yet.
     Draft,
-    /// Not sold any more.
+    /// No longer sold.
     Archived,
 }
 
-/// A product with all its variants: the unit in which the catalog is written.
+/// A product with all its variants. Products are always written as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Product {
-    /// Identity, derived from the handle.
+    /// Product ID, derived from the handle.
     pub id: ProductId,
-    /// Name in URLs, unique in the shop.
+    /// Handle, the name in URLs, unique in the shop.
     pub handle: Handle,
-    /// Name for people, plain text.
+    /// Title, plain text.
     pub title: String,
-    /// Sanitised HTML.
+    /// Description as sanitized HTML.
     pub description_html: String,
-    /// Who makes it.
+    /// Brand or manufacturer.
     pub vendor: Option<String>,
-    /// Department.
+    /// Category.
     pub category: Option<Category>,
-    /// Free labels.
+    /// Tags.
     pub tags: Vec<String>,
-    /// What variants differ in; empty when there is one variant only.
+    /// Options in which the variants differ; empty if there is only one variant.
     pub options: Vec<ProductOption>,
     /// At least one; in the merchant's order.
     pub variants: Vec<Variant>,
-    /// Pictures in the merchant's order.
+    /// Images in the merchant's order.
     pub images: Vec<Image>,
     /// Whether it is sold.
     pub status: ProductStatus,
@@ -230,7 +230,7 @@ pub struct Product {
     pub seo_title: Option<String>,
     /// Description for search engines.
     pub seo_description: Option<String>,
-    /// When the shop first had it.
+    /// When the product was first imported.
     pub created_at: OffsetDateTime,
 }
 
@@ -240,7 +240,7 @@ impl Product {
         self.variants.iter().find(|variant| variant.sku == *sku)
     }
 
-    /// What listings show of the product.
+    /// The summary for listings.
     pub fn summary(&self) -> ProductSummary {
         let cheapest = self.variants.iter().min_by_key(|variant| variant.price.amount_minor);
         ProductSummary {
@@ -258,20 +258,20 @@ impl Product {
     }
 }
 
-/// A product as listings show it.
+/// A product in a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProductSummary {
-    /// Identity.
+    /// Product ID.
     pub id: ProductId,
-    /// Name in URLs.
+    /// Handle, the name in URLs.
     pub handle: Handle,
-    /// Name for people.
+    /// Title.
     pub title: String,
-    /// Who makes it.
+    /// Brand or manufacturer.
     pub vendor: Option<String>,
-    /// Department.
+    /// Category.
     pub category: Option<Category>,
-    /// First picture.
+    /// First image.
     pub image: Option<Image>,
     /// Lowest price of a variant.
     pub price_from: Option<Money>,
@@ -283,23 +283,23 @@ pub struct ProductSummary {
     pub variant_count: u16,
 }
 
-/// The orders in which products can be listed.
+/// Sort orders of product listings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ProductSort {
-    /// Newest day first, then by title: two stores that import the same files on one day list alike.
+    /// Newest day first, then by title, so that two stores that import the same files on one day list alike.
     Newest,
     /// By title.
     Title,
-    /// Cheapest first.
+    /// By price, low to high.
     PriceAscending,
-    /// Dearest first.
+    /// By price, high to low.
     PriceDescending,
-    /// Best match first; only with a search.
+    /// Best match first; requires a search.
     Relevance,
 }
 
 impl ProductSort {
-    /// The orders whose positions depend on the product alone, and so can be stored in an index.
+    /// Sort orders whose positions depend on the product alone and can be stored in an index.
     pub const STORED: [Self; 4] = [Self::Newest, Self::Title, Self::PriceAscending, Self::PriceDescending];
 
     /// The name in a query string.
@@ -313,9 +313,8 @@ impl ProductSort {
         }
     }
 
-    /// Where `product` stands in this order: a text that sorts bytewise, ascending for every order, and is unique
-    /// per product. Both stores keep it as it is, so both list alike. `score` counts only for
-    /// [`ProductSort::Relevance`].
+    /// The position of `product` in this sort order: a text that sorts bytewise ascending and is unique per product. Both stores
+    /// keep it unchanged, so both list alike. `score` matters only for [`ProductSort::Relevance`].
     pub fn position(self, product: &Product, score: u32) -> Position {
         /// No Julian day of the `time` crate has more than seven digits.
         const LATEST_DAY: i32 = 9_999_999;
@@ -357,7 +356,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn handles_take_any_script_but_nothing_that_a_url_or_path_would_read() {
+    fn handles_allow_any_script_but_no_url_or_path_syntax() {
         for text in ["copper-kettle", "växel-9", "東京", "a.b_c"] {
             assert!(text.parse::<Handle>().is_ok(), "{text}");
         }

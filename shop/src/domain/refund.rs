@@ -1,67 +1,67 @@
-//! Money that goes back: refunds, by the shop or at the payment provider, and disputes, by which a cardholder's bank takes
-//! it. What the provider reports is authoritative.
+//! Refunds, issued by the shop or at the payment provider, and disputes, in which a cardholder's bank takes the money back. The
+//! provider's report is authoritative.
 
 use time::OffsetDateTime;
 
 use super::{Money, OrderId, RefundId};
 
-/// Where a refund stands.
+/// State of a refund.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RefundState {
-    /// Requested, and kept before the provider is called: it will be done, whatever process dies.
+    /// Requested. Stored before the provider is called, so that it is completed even if the process dies.
     Requested,
-    /// The provider has given the money back.
+    /// The provider has refunded the money.
     Succeeded,
-    /// The provider refused the request: no money moved.
+    /// The provider rejected the refund: no money moved.
     Refused,
-    /// The bank returned the money: the shop has it again, and it can be refunded again.
+    /// The bank returned the money to the shop. It can be refunded again.
     Failed,
 }
 
 impl RefundState {
-    /// Whether its money is given back, or on its way.
+    /// Returns whether the money is refunded or will be.
     pub fn is_committed(self) -> bool {
         matches!(self, Self::Requested | Self::Succeeded)
     }
 }
 
-/// Who made a refund.
+/// Who issued a refund.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum RefundSource {
     /// An operator of the shop.
     #[default]
     Shop,
-    /// Somebody at the payment provider, for example in its dashboard.
+    /// Issued at the payment provider, for example in its dashboard.
     Provider,
 }
 
-/// Money given back.
+/// A refund.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refund {
-    /// Identity; part of the provider's idempotency key. The provider keeps it with a refund that the shop made.
+    /// Refund ID; part of the provider's idempotency key. The provider stores it with refunds issued by the shop.
     pub id: RefundId,
-    /// How much.
+    /// Amount.
     pub amount: Money,
-    /// Where it stands.
+    /// State of the refund.
     pub state: RefundState,
-    /// Who made it.
+    /// Who issued it.
     pub source: RefundSource,
-    /// The provider's code of why it was refused or returned, for example `expired_or_canceled_card`.
+    /// The provider's code if it was rejected or returned, for example `expired_or_canceled_card`.
     pub failure_code: Option<String>,
-    /// When it was requested, or made at the provider.
+    /// When it was requested, or issued at the provider.
     pub requested_at: OffsetDateTime,
 }
 
-/// Where a refund stands at the provider.
+/// State of a refund at the provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReportedRefundState {
-    /// On its way.
+    /// In progress.
     Pending,
-    /// Given back.
+    /// Refunded.
     Succeeded,
-    /// Not given back, or returned by the bank.
+    /// Failed, or returned by the bank.
     Failed {
-        /// The provider's code of why.
+        /// The provider's code.
         code: String,
     },
 }
@@ -69,41 +69,41 @@ pub enum ReportedRefundState {
 /// A refund as the provider reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportedRefund {
-    /// The provider's own id.
+    /// The provider's ID.
     pub provider_id: String,
-    /// The shop's refund that it was made for; `None` for one that was made at the provider.
+    /// The shop's refund ID; `None` for a refund issued at the provider.
     pub refund_id: Option<RefundId>,
-    /// How much.
+    /// Amount.
     pub amount: Money,
-    /// Where it stands.
+    /// State at the provider.
     pub state: ReportedRefundState,
-    /// When it was made.
+    /// When it was created.
     pub created_at: OffsetDateTime,
 }
 
 impl ReportedRefund {
-    /// The id under which an order keeps it.
+    /// The ID of this refund in the order.
     pub fn id_in(&self, order_id: &OrderId) -> RefundId {
-        let made_there = || RefundId::derive(&format!("{order_id}/provider/{}", self.provider_id));
-        self.refund_id.clone().unwrap_or_else(made_there)
+        let derived = || RefundId::derive(&format!("{order_id}/provider/{}", self.provider_id));
+        self.refund_id.clone().unwrap_or_else(derived)
     }
 }
 
-/// Where a dispute stands.
+/// State of a dispute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum DisputeState {
-    /// Closed without a loss: decided for the shop, or withdrawn.
+    /// Decided for the shop, or withdrawn.
     Won,
-    /// Decided for the cardholder: the money is gone.
+    /// Decided for the cardholder; the money is lost.
     Lost,
-    /// The bank asks, and has taken no money yet.
+    /// The bank inquires; it has not taken the money.
     Inquiry,
-    /// The bank has taken the money until it is decided.
+    /// Open; the bank withholds the money until the dispute is decided.
     Open,
 }
 
 impl DisputeState {
-    /// Whether the bank has the money.
+    /// Returns whether the bank has the money.
     pub fn withholds(self) -> bool {
         match self {
             Self::Open | Self::Lost => true,
@@ -111,7 +111,7 @@ impl DisputeState {
         }
     }
 
-    /// Whether it is still to be decided.
+    /// Returns whether it is undecided.
     pub fn is_open(self) -> bool {
         matches!(self, Self::Open | Self::Inquiry)
     }
@@ -120,22 +120,22 @@ impl DisputeState {
 /// A payment that the cardholder disputes at the bank.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dispute {
-    /// The provider's id.
+    /// The provider's ID.
     pub id: String,
-    /// How much of the payment.
+    /// Disputed amount.
     pub amount: Money,
-    /// Where it stands.
+    /// State of the dispute.
     pub state: DisputeState,
-    /// The provider's code of why, for example `fraudulent`.
+    /// The provider's reason code, for example `fraudulent`.
     pub reason: String,
     /// When it was opened.
     pub opened_at: OffsetDateTime,
 }
 
-/// Everything that the provider reports as returned, or demanded back, of a payment.
+/// All refunds and disputes of a payment, as reported by the provider.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reversals {
-    /// Refunds, whoever made them, oldest first.
+    /// Refunds from any source, oldest first.
     pub refunds: Vec<ReportedRefund>,
     /// Disputes, oldest first.
     pub disputes: Vec<Dispute>,

@@ -1,5 +1,5 @@
-//! Books what goes back of a payment: refunds of the shop, refunds made at the provider, refunds that the bank returned, and
-//! disputes. Refunds of the shop and of the provider are matched by the shop's own id, never by amounts.
+//! Books reversals of a payment: refunds issued by the shop or at the provider, refunds that the bank returned, and disputes. Refunds
+//! of shop and provider are matched by the shop's refund ID, never by amount.
 
 use time::OffsetDateTime;
 
@@ -9,48 +9,47 @@ use super::{
 };
 
 impl Order {
-    /// Requests a refund. The units of an order that is refunded in full before it was shipped return to stock, once the
-    /// provider has done it.
+    /// Requests a refund. If an order is refunded in full before shipping, its units return to stock once the provider has confirmed
+    /// the refund.
     ///
     /// # Errors
-    /// [`RuleError::InvalidValue`] when nothing was collected, another refund is still open, the bank has what is left in a
-    /// dispute, the currency differs, or more would be given back than is left.
+    /// [`RuleError::InvalidValue`] when the payment was not captured, another refund is in progress, the bank withholds the remaining
+    /// amount in a dispute, the currency differs, or the amount exceeds the refundable amount.
     pub fn request_refund(&self, id: RefundId, amount: Money, now: OffsetDateTime) -> Result<OrderStep, RuleError> {
-        let refuse = |rule| Err(RuleError::invalid(Field::Amount, rule));
+        let invalid = |rule| Err(RuleError::invalid(Field::Amount, rule));
         if !self.payment.state.is_collected() || self.payment.intent_id.is_none() {
-            return refuse(ValueRule::Captured);
+            return invalid(ValueRule::Captured);
         }
         if self.payment.open_refund().is_some() {
-            return refuse(ValueRule::NoOpenRefund);
+            return invalid(ValueRule::NoOpenRefund);
         }
         if self.refundable().amount_minor == 0 && self.payment.disputed_minor() > 0 {
-            return refuse(ValueRule::NotDisputed);
+            return invalid(ValueRule::NotDisputed);
         }
         if amount.currency != self.total.currency {
-            return refuse(ValueRule::SameCurrency { currency: self.total.currency });
+            return invalid(ValueRule::SameCurrency { currency: self.total.currency });
         }
         if amount.amount_minor <= 0 {
-            return refuse(ValueRule::Positive);
+            return invalid(ValueRule::Positive);
         }
         if amount.amount_minor > self.refundable().amount_minor {
-            return refuse(ValueRule::Refundable { amount: self.refundable() });
+            return invalid(ValueRule::Refundable { amount: self.refundable() });
         }
         let mut step = self.step();
         let (state, source) = (RefundState::Requested, RefundSource::Shop);
         step.order.payment.refunds.push(Refund { id, amount, state, source, failure_code: None, requested_at: now });
-        step.order.due_at = step.order.next_look(now);
+        step.order.due_at = step.order.next_check(now);
         Ok(step)
     }
 
-    /// What can still be refunded: what was paid, less what is given back or on its way, less what the bank has taken in
-    /// disputes.
+    /// The refundable amount: the captured amount, less refunds made or in progress, less money withheld in disputes.
     pub fn refundable(&self) -> Money {
         let paid_minor = if self.payment.state.is_collected() { self.total.amount_minor } else { 0 };
         let gone_minor = self.payment.committed_refunds_minor().saturating_add(self.payment.disputed_minor());
         Money { amount_minor: paid_minor.saturating_sub(gone_minor).max(0), currency: self.total.currency }
     }
 
-    /// Books what the provider reports. `None` when the order has it all.
+    /// Books the provider's report. `None` if it contains nothing new.
     pub fn book(&self, reported: &Reversals, now: OffsetDateTime) -> Option<OrderStep> {
         if !self.payment.state.is_collected() {
             return None;
@@ -65,8 +64,7 @@ impl Order {
         step.finish(self, now)
     }
 
-    /// The provider refused to make a refund, and reports none for it: beside what it reports otherwise, the refund is
-    /// refused.
+    /// Marks a refund as refused, because the provider rejected it and does not report it, and books the rest of the report.
     pub fn refuse_refund(
         &self,
         id: &RefundId,
@@ -85,8 +83,8 @@ impl Order {
         }
     }
 
-    /// What differs between the order and what the provider reports, a sentence each. A refund that is requested is none: it
-    /// may be done at any moment.
+    /// Describes the differences between the order and the provider's report. A requested refund is not a difference, because it may
+    /// be completed at any moment.
     pub fn reversal_differences(&self, reported: &Reversals) -> Vec<String> {
         let mut differences = Vec::new();
         for there in &reported.refunds {
@@ -101,7 +99,8 @@ impl Order {
         }
         for there in reported.disputes.iter().filter(|dispute| !self.payment.disputes.contains(dispute)) {
             let (id, amount, state) = (&there.id, there.amount, there.state);
-            differences.push(format!("dispute {id} of {amount}, {state:?} at the provider, is not booked so"));
+            differences
+                .push(format!("dispute {id} of {amount}, {state:?} at the provider, is not booked in this state"));
         }
         differences
     }
@@ -113,14 +112,15 @@ fn refund_difference(here: Option<&Refund>, there: &ReportedRefund) -> Option<St
         return Some(format!("refund {id} of {}, {state:?} at the provider, is not in the order", there.amount));
     };
     if here.amount != there.amount {
-        return Some(format!("refund {id} is of {} here, of {} at the provider", here.amount, there.amount));
+        return Some(format!("refund {id} is {} in the order, {} at the provider", here.amount, there.amount));
     }
     let same = match here.state {
         RefundState::Requested => true,
         RefundState::Succeeded => !matches!(state, ReportedRefundState::Failed { .. }),
         RefundState::Refused | RefundState::Failed => matches!(state, ReportedRefundState::Failed { .. }),
     };
-    (!same).then(|| format!("refund {id} of {} is {:?} here, {state:?} at the provider", here.amount, here.state))
+    (!same)
+        .then(|| format!("refund {id} of {} is {:?} in the order, {state:?} at the provider", here.amount, here.state))
 }
 
 impl OrderStep {
@@ -142,12 +142,12 @@ impl OrderStep {
         let Some(refund) = refunds.get_mut(index) else { return };
         refund.amount = reported.amount;
         let (state, code) = match &reported.state {
-            // The bank has it; what was known before is not less true.
+            // Still in progress at the bank: the state does not change.
             ReportedRefundState::Pending => return,
             ReportedRefundState::Succeeded => (RefundState::Succeeded, None),
             ReportedRefundState::Failed { code } => (RefundState::Failed, Some(code.clone())),
         };
-        // A request that the provider refused at once may leave a failed refund behind: it is refused, as it was called.
+        // A request that the provider rejected immediately may leave a failed refund behind: it stays refused.
         if refund.state == state || (refund.state, state) == (RefundState::Refused, RefundState::Failed) {
             return;
         }
@@ -173,7 +173,7 @@ impl OrderStep {
         });
     }
 
-    /// Draws the conclusions for payment, order and stock; `None` when nothing is new.
+    /// Updates payment, order and stock; `None` if nothing is new.
     fn finish(mut self, before: &Order, now: OffsetDateTime) -> Option<Self> {
         let payment = &mut self.order.payment;
         if (&payment.refunds, &payment.disputes) == (&before.payment.refunds, &before.payment.disputes) {
@@ -187,10 +187,10 @@ impl OrderStep {
             _ => PaymentFact::RefundedInPart,
         };
         payment.state = payment.state.after(fact).unwrap_or(payment.state);
-        payment.looks = 0;
-        self.order.due_at = self.order.next_look(now);
+        payment.checks = 0;
+        self.order.due_at = self.order.next_check(now);
         if in_full && before.fulfillment == FulfillmentState::Unfulfilled {
-            self.happens(OrderEvent::CalledOff, StockEffect::Restock, "order.cancelled");
+            self.apply_event(OrderEvent::Cancelled, StockEffect::Restock, "order.cancelled");
         }
         Some(self)
     }

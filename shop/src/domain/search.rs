@@ -1,4 +1,4 @@
-//! The one tokenizer of the shop: Unicode words, folded, stemmed. Stores index terms and know no language.
+//! The search tokenizer: Unicode words, folded and stemmed. Stores index terms and are independent of the language.
 
 use std::collections::{BTreeMap, HashMap};
 use std::str::FromStr;
@@ -10,10 +10,10 @@ use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::{Field, Product, RuleError, ValueRule};
 
-/// Lower case without accents (NFKD without combining marks), the form in which words and titles are compared.
+/// Folds text for comparing words and titles: lower case, without accents (NFKD without combining marks).
 pub fn fold(text: &str) -> String {
     if text.is_ascii() {
-        // The same, without asking Unicode about every letter: most catalogs are mostly ASCII.
+        // Same result, but faster: most catalogs are mostly ASCII.
         return text.to_ascii_lowercase();
     }
     text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase).collect()
@@ -74,7 +74,7 @@ impl Language {
 impl FromStr for Language {
     type Err = RuleError;
 
-    /// Reads an ISO 639-1 code.
+    /// Parses an ISO 639-1 code.
     fn from_str(text: &str) -> Result<Self, RuleError> {
         Self::ALL
             .into_iter()
@@ -84,7 +84,7 @@ impl FromStr for Language {
     }
 }
 
-/// The terms under which a product is found, each with the weight of the best field it stands in.
+/// The search terms of a product, each with the weight of the best field that contains it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SearchTerms(pub BTreeMap<String, u8>);
 
@@ -93,12 +93,11 @@ pub struct SearchTerms(pub BTreeMap<String, u8>);
 pub struct SearchWord {
     /// Products indexed under exactly this term match.
     pub term: String,
-    /// Products indexed under any term that starts with this match too; only for the last word, while it may
-    /// still be being typed.
+    /// Products indexed under any term with this prefix match too. Only for the last word, which may be incomplete.
     pub prefix: Option<String>,
 }
 
-/// What a visitor looks for: every word must match.
+/// A search query: every word must match.
 ///
 /// The score of a product is the sum over the words of the highest weight among the terms that match the word.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -108,24 +107,24 @@ pub struct SearchQuery {
 }
 
 impl SearchQuery {
-    /// Words beyond these are ignored: each costs a store read.
+    /// Maximum number of words; further words are ignored, because each costs a store read.
     pub const MAX_WORDS: usize = 8;
-    /// Shortest prefix that is searched for as one; a single letter matches half a catalog.
+    /// Shortest prefix that is matched; a single letter would match half a catalog.
     pub const MIN_PREFIX_CHARS: usize = 2;
     /// Longest query in characters.
     pub const MAX_CHARS: usize = 200;
 }
 
-/// Cuts text into terms.
+/// Splits text into terms.
 #[derive(Debug, Clone, Copy)]
 pub struct Tokenizer {
     language: Language,
 }
 
 impl Tokenizer {
-    /// Longest term in characters; longer words are cut.
+    /// Longest term in characters; longer words are truncated.
     const MAX_TERM_CHARS: usize = 40;
-    /// Terms kept per product, heaviest first: bounds what one product costs to write.
+    /// Maximum number of terms per product, highest weights first. Limits the cost of writing a product.
     pub const MAX_TERMS: usize = 200;
 
     /// A tokenizer for catalogs in `language`.
@@ -140,7 +139,7 @@ impl Tokenizer {
         let mut heaviest: HashMap<String, u8> = HashMap::new();
         let mut add = |text: &str, weight: u8| {
             for word in words(text) {
-                // Stemming is what indexing costs, and descriptions repeat their words.
+                // Stemming dominates the cost of indexing, and descriptions repeat their words.
                 if heaviest.get(&word).is_some_and(|known| *known >= weight) {
                     continue;
                 }
@@ -172,7 +171,7 @@ impl Tokenizer {
         SearchTerms(by_weight.into_iter().collect())
     }
 
-    /// Reads what a visitor typed. `None` when it has no word: then there is nothing to search for.
+    /// Parses a typed query. `None` if it contains no word.
     ///
     /// # Errors
     /// [`RuleError::InvalidValue`] when it is longer than [`SearchQuery::MAX_CHARS`].
@@ -209,7 +208,7 @@ fn words(text: &str) -> impl Iterator<Item = String> {
     words.into_iter()
 }
 
-/// The text of HTML that a sanitiser wrote (tags are well formed, `<` in text is escaped): tags become blanks.
+/// Extracts the text of sanitized HTML (tags are well formed, `<` in text is escaped). Tags become spaces.
 fn text_of_html(html: &str) -> String {
     let mut text = String::with_capacity(html.len());
     let mut in_tag = false;
@@ -248,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_that_is_too_long_is_refused_and_one_with_many_words_is_cut() {
+    fn a_query_that_is_too_long_is_rejected_and_extra_words_are_ignored() {
         assert!(Tokenizer::new(Language::English).query(&"a".repeat(201)).is_err());
         assert_eq!(query("a b c d e f g h i j k ").len(), SearchQuery::MAX_WORDS);
     }

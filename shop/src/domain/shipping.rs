@@ -1,4 +1,4 @@
-//! Shipping methods: data, not code.
+//! Shipping methods, configured as data.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,18 +6,18 @@ use serde::{Deserialize, Serialize};
 
 use super::{CountryCode, Currency, Money, RuleError};
 
-/// What a method charges, in minor units per currency it is offered in.
+/// The price of a shipping method, in minor units per currency.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind", deny_unknown_fields)]
 pub enum ShippingRate {
-    /// The same for every shipment.
+    /// The same price for every shipment.
     Flat {
         /// Price by currency, minor units.
         price: BTreeMap<Currency, i64>,
     },
-    /// By weight: the first band that is heavy enough. Heavier shipments are not offered the method.
+    /// By weight: the first band that covers the weight. The method is not offered for heavier shipments.
     ByWeight {
-        /// Bands by rising weight.
+        /// Bands in ascending order of weight.
         bands: Vec<WeightBand>,
     },
 }
@@ -26,39 +26,39 @@ pub enum ShippingRate {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WeightBand {
-    /// Heaviest shipment of the band in grams.
+    /// Maximum weight of the band in grams.
     pub up_to_grams: u64,
     /// Price by currency, minor units.
     pub price: BTreeMap<Currency, i64>,
 }
 
-/// A way to deliver.
+/// A shipping method.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ShippingMethod {
-    /// Stable name, for example `standard`.
+    /// Stable ID, for example `standard`.
     pub id: String,
-    /// Name for people.
+    /// Title.
     pub title: String,
-    /// How long it takes, for people.
+    /// Delivery estimate, for people.
     pub delivery_estimate: String,
-    /// Where it delivers; empty means everywhere.
+    /// Countries that it delivers to; empty for all countries.
     #[serde(default)]
     pub countries: Vec<CountryCode>,
-    /// Where it does not.
+    /// Countries that it does not deliver to.
     #[serde(default)]
     pub except_countries: Vec<CountryCode>,
-    /// Lightest cart it is offered for, in grams.
+    /// Minimum weight in grams.
     #[serde(default)]
     pub min_weight_grams: u64,
-    /// What it costs.
+    /// Price.
     pub rate: ShippingRate,
-    /// Goods for at least this much (minor units, by currency) ship free.
+    /// Minimum order value for free shipping (minor units, by currency).
     #[serde(default)]
     pub free_from: BTreeMap<Currency, i64>,
 }
 
-/// All methods of the shop, in the order they are offered.
+/// All shipping methods, in display order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ShippingTable {
@@ -66,44 +66,44 @@ pub struct ShippingTable {
     pub methods: Vec<ShippingMethod>,
 }
 
-/// A method with its price for one cart and address.
+/// A shipping method with its price for one cart and destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShippingOffer {
-    /// Stable name of the method.
+    /// Stable ID of the method.
     pub id: String,
-    /// Name for people.
+    /// Title.
     pub title: String,
-    /// How long it takes, for people.
+    /// Delivery estimate, for people.
     pub delivery_estimate: String,
-    /// What it costs this cart, gross or net as the shop's prices.
+    /// Price for this cart, gross or net like the shop's prices.
     pub price: Money,
 }
 
-/// What a shopper can know of a method before there is an address.
+/// Terms of a shipping method that are known before the address is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShippingTerms {
-    /// Name for people.
+    /// Title.
     pub title: String,
-    /// How long it takes, for people.
+    /// Delivery estimate, for people.
     pub delivery_estimate: String,
-    /// Where it delivers; empty when that is said by exclusion only, or everywhere.
+    /// Countries that it delivers to; empty for all countries except some.
     pub countries: Vec<CountryCode>,
-    /// Heaviest shipment in grams, where there is a limit.
+    /// Maximum weight in grams, if limited.
     pub up_to_grams: Option<u64>,
-    /// Its lowest price in each currency.
+    /// Lowest price in each currency.
     pub prices_from: Vec<Money>,
-    /// Goods for at least this much ship free, in each currency that has such a limit.
+    /// Minimum order value for free shipping, in each currency that has one.
     pub free_from: Vec<Money>,
 }
 
 impl ShippingTable {
-    /// What holds before there is an address, in the order the methods are offered.
+    /// The terms of all methods, in display order.
     pub fn terms(&self) -> Vec<ShippingTerms> {
         self.methods.iter().map(ShippingMethod::terms).collect()
     }
 
-    /// The methods for goods of `subtotal` weighing `weight_grams` that go to `country`. A cart without anything
-    /// to send (`needs_shipping` false) is offered one free method, `none`.
+    /// The methods for a cart worth `subtotal` and weighing `weight_grams`, shipped to `country`. A cart that needs no shipping is
+    /// offered one free method, `none`.
     pub fn offers(
         &self,
         country: CountryCode,
@@ -116,7 +116,7 @@ impl ShippingTable {
             return vec![ShippingOffer {
                 id: "none".to_owned(),
                 title: "No shipping needed".to_owned(),
-                delivery_estimate: "at once".to_owned(),
+                delivery_estimate: "immediately".to_owned(),
                 price,
             }];
         }
@@ -136,8 +136,8 @@ impl ShippingTable {
             .collect()
     }
 
-    /// Why there is no offer for a cart in a currency that goes to a country.
-    pub fn why_none(&self, country: CountryCode, currency: Currency) -> RuleError {
+    /// Why there is no offer for a cart in this currency shipped to this country.
+    pub fn reason_for_no_offer(&self, country: CountryCode, currency: Currency) -> RuleError {
         let here: Vec<_> = self.methods.iter().filter(|method| method.delivers_to(country)).collect();
         let priced = |method: &ShippingMethod| method.has_price_in(currency);
         if !self.methods.iter().any(priced) {
@@ -149,14 +149,14 @@ impl ShippingTable {
         }
     }
 
-    /// What cannot be delivered for want of a price in a currency, with what to do; `None` when some method has a price
-    /// wherever another delivers.
+    /// Describes which deliveries lack a price in a currency and what to do; `None` if there is a price for every country that any
+    /// method delivers to.
     pub fn gap_of(&self, currency: Currency) -> Option<String> {
         let todo = format!("add prices in {currency} to SHOPEASE_SHIPPING_METHODS, or sell in another currency");
         let priced: Vec<&ShippingMethod> = self.methods.iter().filter(|method| method.has_price_in(currency)).collect();
         if priced.is_empty() {
             return Some(format!(
-                "no shipping method has a price in {currency}: nothing that is shipped can be ordered in it; {todo}"
+                "no shipping method has a price in {currency}: products that need shipping cannot be ordered in it; {todo}"
             ));
         }
         let named: BTreeSet<CountryCode> = self
@@ -180,7 +180,7 @@ impl ShippingTable {
         if missing.is_empty() {
             return None;
         }
-        Some(format!("no shipping method has a price in {currency} to {}; {todo}", missing.join(", ")))
+        Some(format!("no shipping method has a price in {currency} for {}; {todo}", missing.join(", ")))
     }
 }
 

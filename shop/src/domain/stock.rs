@@ -1,46 +1,46 @@
-//! Stock: what is available, what is reserved by unpaid orders, what was sold.
+//! Stock: units that are available, reserved by unpaid orders, or sold.
 
 use super::{Quantity, Sku};
 
-/// How many units of one tracked SKU there are. `available + reserved + sold == received`, nothing is negative.
+/// Stock level of a tracked SKU. `available + reserved + sold == received`, and nothing is negative.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StockLevel {
     /// The variant.
     pub sku: Sku,
-    /// Units that can be ordered now.
+    /// Units available.
     pub available: u32,
-    /// Units held by orders that are not paid yet.
+    /// Units reserved by unpaid orders.
     pub reserved: u32,
-    /// Units of paid orders.
+    /// Units sold with paid orders.
     pub sold: u32,
     /// Units ever received, less corrections.
     pub received: u32,
 }
 
 impl StockLevel {
-    /// Most units of one SKU.
+    /// Maximum units of one SKU.
     pub const MAX_UNITS: u32 = 1_000_000_000;
 
-    /// The level of a variant that has just come in.
+    /// The first level of a variant.
     pub fn initial(sku: Sku, available: u32) -> Self {
         Self { sku, available, reserved: 0, sold: 0, received: available }
     }
 }
 
-/// Units of a tracked SKU that an order holds. An order has at most one reservation per SKU.
+/// Units of a tracked SKU reserved by an order. An order has at most one reservation per SKU.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reservation {
     /// The variant.
     pub sku: Sku,
-    /// How many units.
+    /// Number of units.
     pub quantity: Quantity,
 }
 
-/// An operator's correction of what is available. `received` changes by the same number.
+/// An operator's correction of the available units. `received` changes by the same number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StockChange {
-    /// The count says so many are available.
+    /// Sets the available units to the counted number.
     SetAvailable(u32),
-    /// So many came in (positive) or were lost (negative).
+    /// Adds received units (positive) or removes lost units (negative).
     Adjust(i32),
 }

@@ -1,14 +1,14 @@
-//! Tax rates by country, region and tax class: data, not code.
+//! Tax rates by country, region and tax class, configured as data.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Country, CountryCode, Destination};
 
-/// What kind of goods the tax office sees in a variant.
+/// Tax class of a variant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TaxClass {
-    /// The normal rate.
+    /// The standard rate.
     Standard,
     /// The reduced rate, for example books and food.
     Reduced,
@@ -20,14 +20,14 @@ pub enum TaxClass {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TaxRate {
-    /// Where it applies.
+    /// Country where it applies.
     pub country: CountryCode,
-    /// Only in this state or province, by its code; a region's rate replaces the country's.
+    /// Code of the state or province where it applies; a region's rate replaces the country's.
     #[serde(default)]
     pub region: Option<String>,
-    /// To what it applies.
+    /// Tax class that it applies to.
     pub class: TaxClass,
-    /// Rate in parts per million: 190000 is 19 %.
+    /// Rate in parts per million: 190000 is 19%.
     pub rate_ppm: u32,
     /// Name on the invoice, for example `VAT`.
     pub title: String,
@@ -42,12 +42,12 @@ pub struct TaxTable {
 }
 
 impl TaxTable {
-    /// Whether some region of a country has a rate of its own: then a place without region has no known tax.
+    /// Returns whether some region of a country has its own rate. Then the tax of a destination without region is unknown.
     pub fn differs_by_region(&self, country: CountryCode) -> bool {
         self.rates.iter().any(|rate| rate.country == country && rate.region.is_some())
     }
 
-    /// Regions of rates that no address can have, with their countries.
+    /// Regions in the table that do not exist, with their countries.
     pub fn unknown_regions(&self) -> impl Iterator<Item = (CountryCode, &str)> {
         self.rates.iter().filter_map(|rate| {
             let (region, country) = (rate.region.as_deref()?, Country::find(rate.country));
@@ -58,7 +58,7 @@ impl TaxTable {
         })
     }
 
-    /// The rate for a class of goods delivered to a place; `None` means no tax is charged there.
+    /// The rate for a tax class and destination; `None` means that no tax is charged.
     pub fn rate(&self, place: &Destination, class: TaxClass) -> Option<&TaxRate> {
         let here = |rate: &&TaxRate| rate.country == place.country() && rate.class == class;
         let in_region = |rate: &&TaxRate| rate.region.is_some() && rate.region.as_deref() == place.region();

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 /// A bearer token: `vis_` for a visitor's cart, `ses_` for a signed-in session, then 256 random bits as base64url.
 ///
-/// The prefix tells without a store read that a visitor cannot be signed in. Stores see only [`Token::digest`].
+/// The prefix shows without a store read that a visitor is not signed in. Stores see only [`Token::digest`].
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(String);
 
@@ -26,14 +26,14 @@ impl Token {
         Self(format!("{}{}", Self::SESSION, URL_SAFE_NO_PAD.encode(secret)))
     }
 
-    /// Reads a token; anything not exactly of the form is none.
+    /// Parses a token; `None` if it is malformed.
     pub fn parse(text: &str) -> Option<Self> {
         let body = text.strip_prefix(Self::VISITOR).or_else(|| text.strip_prefix(Self::SESSION))?;
         let bytes = URL_SAFE_NO_PAD.decode(body).ok()?;
         (bytes.len() == 32).then(|| Self(text.to_owned()))
     }
 
-    /// Whether this can only be a visitor without an account.
+    /// Returns whether this is a visitor's token, not a session's.
     pub fn is_visitor(&self) -> bool {
         self.0.starts_with(Self::VISITOR)
     }
@@ -43,13 +43,13 @@ impl Token {
         &self.0
     }
 
-    /// SHA-256 of the token in lower-case hex: the key under which stores know it.
+    /// SHA-256 of the token in lower-case hexadecimal: its key in stores.
     pub fn digest(&self) -> String {
         hex(&Sha256::digest(self.0.as_bytes()))
     }
 
-    /// The token that forms of this visitor or session must carry: SHA-256 over a label and the token, so that
-    /// only who holds the cookie can know it, and a new session makes old forms invalid.
+    /// The CSRF token of this visitor's or session's forms: SHA-256 over a label and the token. Only the holder of the cookie can
+    /// know it, and a new session invalidates old forms.
     pub fn csrf(&self) -> String {
         let digest = Sha256::new().chain_update("csrf:").chain_update(&self.0).finalize();
         URL_SAFE_NO_PAD.encode(digest)

@@ -9,19 +9,19 @@ use crate::domain::{Customer, CustomerId, EmailAddress, Session};
 /// Accounts.
 #[async_trait]
 pub trait AccountStore: Send + Sync {
-    /// Inserts an account. Of any number of callers with the same e-mail address exactly one succeeds.
+    /// Inserts an account. Of any number of concurrent callers with the same email address, exactly one succeeds.
     ///
     /// # Errors
-    /// [`StoreError::AlreadyExists`] (`email`) when an account has the e-mail address.
+    /// [`StoreError::AlreadyExists`] (`email`) when another account has the email address.
     async fn insert_customer(&self, customer: &Customer) -> Result<(), StoreError>;
 
-    /// The account of an e-mail address.
+    /// The account with an email address.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn find_customer_by_email(&self, email: &EmailAddress) -> Result<Option<Customer>, StoreError>;
 
-    /// An account.
+    /// The account with an ID.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -37,13 +37,13 @@ pub trait SessionStore: Send + Sync {
     /// [`StoreError`].
     async fn insert_session(&self, session: &Session) -> Result<(), StoreError>;
 
-    /// The session of a token digest, unless it has expired: from its `expires_at` on.
+    /// The session with a token digest, unless it has expired. It expires at its `expires_at`.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn find_session(&self, token_digest: &str, now: OffsetDateTime) -> Result<Option<Session>, StoreError>;
 
-    /// Ends a session; also succeeds when there is none.
+    /// Removes a session; also succeeds if it does not exist.
     ///
     /// # Errors
     /// [`StoreError`].

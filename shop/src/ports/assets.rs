@@ -1,4 +1,4 @@
-//! Where stylesheets, scripts and pictures of the shop itself come from.
+//! Static files of the shop: stylesheets, scripts and images.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -6,33 +6,33 @@ use sha2::{Digest as _, Sha256};
 
 use super::StoreError;
 
-/// Largest asset: a function's answer through a load balancer may have 1 MB, of which base64 takes a third.
+/// Largest asset: a Lambda response through a load balancer is limited to 1 MB, and Base64 adds a third.
 pub const MAX_ASSET_BYTES: usize = 700 * 1024;
 
-/// A file. What type it has follows from its name.
+/// A static file. The content type follows from its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asset {
-    /// Its bytes.
+    /// Content.
     pub body: Bytes,
-    /// SHA-256 of them.
+    /// SHA-256 of the content.
     pub digest: [u8; 32],
 }
 
 impl Asset {
-    /// A file with these bytes.
+    /// A file with this content.
     pub fn new(body: Bytes) -> Self {
         let digest = Sha256::digest(&body).into();
         Self { body, digest }
     }
 }
 
-/// Gives assets by their path, such as `shop.css` or `demo/moka-pot.svg`.
+/// Finds assets by path, such as `shop.css` or `demo/moka-pot.svg`.
 #[async_trait]
 pub trait AssetStore: Send + Sync {
-    /// The asset at a path, if there is one.
+    /// The asset at a path, if it exists.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when it is not known whether there is one, [`StoreError::Corrupt`] for one that is larger than
+    /// [`StoreError::Unavailable`] when the store does not respond, [`StoreError::Corrupt`] for an asset larger than
     /// [`MAX_ASSET_BYTES`].
     async fn find_asset(&self, path: &str) -> Result<Option<Asset>, StoreError>;
 }

@@ -5,13 +5,12 @@ use time::OffsetDateTime;
 
 use super::StoreError;
 
-/// Whose failed attempts are counted together: a digest, so that a store holds neither addresses of clients nor which
-/// accounts are tried.
+/// Key of a count of failed attempts: a digest, so that the store reveals neither client addresses nor the accounts under attack.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AttemptKey(String);
 
 impl AttemptKey {
-    /// The key of a digest: at most 64 visible ASCII characters.
+    /// The key with a digest of at most 64 visible ASCII characters.
     pub const fn from_digest(digest: String) -> Self {
         Self(digest)
     }
@@ -25,16 +24,17 @@ impl AttemptKey {
 /// The failed attempts of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FailedAttempts {
-    /// How many; at least one.
+    /// Number of failures, at least one.
     pub failures: u32,
-    /// When the last one was.
+    /// Time of the last failure.
     pub last_at: OffsetDateTime,
 }
 
 /// Counts of failed attempts.
 #[async_trait]
 pub trait AttemptStore: Send + Sync {
-    /// The counts of these keys, each in its place, unless a count has expired: from its `expires_at` on.
+    /// The counts of these keys in the same order; `None` for counts that do not exist or have expired. A count expires at its
+    /// `expires_at`.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -44,11 +44,11 @@ pub trait AttemptStore: Send + Sync {
         now: OffsetDateTime,
     ) -> Result<Vec<Option<FailedAttempts>>, StoreError>;
 
-    /// Adds a failed attempt at `now` to the count of each of these different keys, and lets the count expire at `expires_at`.
-    /// A count that has expired begins anew. Of any number of callers none is lost.
+    /// Adds a failed attempt at `now` to the counts of these distinct keys, and sets their expiry to `expires_at`. An expired count
+    /// restarts. No attempt of any number of concurrent callers is lost.
     ///
     /// # Errors
-    /// [`StoreError`]; then some of the keys may have been counted.
+    /// [`StoreError`]; some of the keys may have been counted.
     async fn count_failed_attempt(
         &self,
         keys: &[AttemptKey],

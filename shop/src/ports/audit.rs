@@ -1,43 +1,43 @@
-//! What an auditor reads: everything that orders touch, past every index and cache.
+//! Data for the auditor: everything that orders touch, read without indexes and caches.
 
 use async_trait::async_trait;
 
 use super::{OutboxMessage, StoreError};
 use crate::domain::{Order, OrderId, StockLevel};
 
-/// One thing that a store keeps.
+/// A record of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AuditRecord {
     /// An order.
     Order(Box<Order>),
-    /// The level of a variant.
+    /// The stock level of a SKU.
     Stock(StockLevel),
-    /// A message, whether or not it was delivered.
+    /// An outbox message, delivered or not.
     Message(OutboxMessage),
-    /// An idempotency key that names an order.
+    /// The idempotency key of an order.
     CheckoutKey {
-        /// The key as the store has it ([`super::IdempotencyKey::store_key`]).
+        /// The store key ([`super::IdempotencyKey::store_key`]).
         store_key: String,
-        /// The order that was placed under it.
+        /// The order that was placed with it.
         order_id: OrderId,
     },
 }
 
-/// A part of what a store keeps.
+/// A page of records.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditPage {
     /// Records, in no particular order.
     pub records: Vec<AuditRecord>,
-    /// Where to go on; `None` at the end.
+    /// Cursor of the next page; `None` at the end.
     pub next: Option<String>,
 }
 
-/// Reads a whole store. Slow and costly by design: for audits, never for requests.
+/// Reads the whole store. Slow and costly by design: for audits, never for requests.
 #[async_trait]
 pub trait AuditStore: Send + Sync {
-    /// The next part, from the beginning without `from`. What is written meanwhile may be seen or not.
+    /// The page at the cursor `from`, or the first page. Concurrent writes may or may not be included.
     ///
     /// # Errors
-    /// [`StoreError`]; [`StoreError::Corrupt`] also for a `from` that no page gave.
+    /// [`StoreError`]; [`StoreError::Corrupt`] also for an invalid cursor.
     async fn audit_page(&self, from: Option<&str>) -> Result<AuditPage, StoreError>;
 }

@@ -6,8 +6,8 @@ use time::OffsetDateTime;
 use super::{KeyAnswer, StoreError};
 use crate::domain::{Cart, CartOwner};
 
-/// Carts, one per owner. From its `expires_at` on a cart counts as none, for every command, whether or not the store
-/// has removed it; a command that has no `now` goes by the time in what it writes (`updated_at`, `placed_at`).
+/// Carts, one per owner. From its `expires_at` on, a cart counts as absent for every command, whether or not the store has removed
+/// it. A command without `now` uses the time in the data it writes (`updated_at`, `placed_at`).
 #[async_trait]
 pub trait CartStore: Send + Sync {
     /// The owner's cart, unless it has expired.
@@ -16,18 +16,18 @@ pub trait CartStore: Send + Sync {
     /// [`StoreError`].
     async fn find_cart(&self, owner: &CartOwner, now: OffsetDateTime) -> Result<Option<Cart>, StoreError>;
 
-    /// Writes a cart whose `version` is one more than what the store has (1: the store has none, or an expired one),
-    /// kept until `expires_at`.
+    /// Writes a cart that expires at `expires_at`. Its `version` must be one more than the stored version (1 if there is no cart, or
+    /// an expired one).
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when the store has another version.
     async fn save_cart(&self, cart: &Cart, expires_at: OffsetDateTime) -> Result<(), StoreError>;
 
-    /// Writes a cart as [`CartStore::save_cart`] does, and the answer under the key that the command runs under, both or
-    /// neither: whoever runs it again finds the answer.
+    /// Writes a cart like [`CartStore::save_cart`] and the outcome under the command's idempotency key, both or neither, so that a
+    /// repeated command finds the outcome.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when the store has another version of the cart, or the key is free or has an answer.
+    /// [`StoreError::Conflict`] when the store has another version of the cart, or the key is free or already has an outcome.
     async fn save_cart_under_key(
         &self,
         cart: &Cart,
@@ -35,9 +35,9 @@ pub trait CartStore: Send + Sync {
         answer: &KeyAnswer,
     ) -> Result<(), StoreError>;
 
-    /// Writes `merged` as [`CartStore::save_cart`] does and removes the cart of `source`, both or neither.
+    /// Writes `merged` like [`CartStore::save_cart`] and removes the cart `source`, both or neither.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when either cart has changed, expired or gone since it was read.
+    /// [`StoreError::Conflict`] when either cart was changed or removed or has expired since it was read.
     async fn merge_carts(&self, source: &Cart, merged: &Cart, expires_at: OffsetDateTime) -> Result<(), StoreError>;
 }

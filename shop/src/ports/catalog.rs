@@ -1,4 +1,4 @@
-//! Products as the stores keep them.
+//! Products, categories and search.
 
 use async_trait::async_trait;
 
@@ -7,71 +7,71 @@ use crate::domain::{
     Category, Handle, Page, PageLimit, Position, Product, ProductSort, ProductSummary, SearchQuery, SearchTerms, Sku,
 };
 
-/// A question for active products.
+/// A listing of active products.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ProductListing {
     /// Only products that match every word.
     pub search: Option<SearchQuery>,
     /// Only products of this category.
     pub category: Option<Handle>,
-    /// The order; [`ProductSort::Relevance`] only with a search.
+    /// Sort order; [`ProductSort::Relevance`] requires a search.
     pub sort: ProductSort,
     /// Only products whose [`ProductSort::position`] is greater (bytewise).
     pub after: Option<Position>,
-    /// Most products to give.
+    /// Maximum number of products.
     pub limit: PageLimit,
 }
 
-/// What an upsert did.
+/// The result of an upsert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Upserted {
-    /// The product is new.
+    /// The product was created.
     Created,
-    /// The product was there and was replaced.
+    /// The product existed and was replaced.
     Updated,
 }
 
 /// Products, categories and the search index.
 #[async_trait]
 pub trait CatalogStore: Send + Sync {
-    /// Writes a product under its handle, with its listing positions, the terms it is found by and its category.
+    /// Writes a product with its listing positions, search terms and category.
     ///
-    /// The product, once written, is found by handle and by each SKU; terms, positions and SKUs it had before and
-    /// has no more are gone when the call returns. A product that is not active is found by handle and SKU but is in
-    /// no listing. Repeating the call, also after a failure in the middle, leads to the same end. Last writer wins.
+    /// Afterwards, the product is found by its handle and by each SKU. Terms, positions and SKUs that it no longer has are removed
+    /// when the call returns. A product that is not active is found by handle and SKU but is not listed. Repeating the call, even
+    /// after a partial failure, gives the same result. The last writer wins.
     ///
     /// # Errors
-    /// [`StoreError::AlreadyExists`] (`sku <SKU>`) when another product owns one of the SKUs; then nothing of this
-    /// product is changed.
+    /// [`StoreError::AlreadyExists`] (`sku <SKU>`) when another product has one of the SKUs; then this product is not
+    /// changed.
     async fn upsert_product(&self, product: &Product, terms: &SearchTerms) -> Result<Upserted, StoreError>;
 
-    /// The products of these handles that exist, in any order and state. At most 100 handles.
+    /// The existing products with these handles, in any order and with any status. At most 100 handles.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn find_products(&self, handles: &[Handle]) -> Result<Vec<Product>, StoreError>;
 
-    /// The products that own these SKUs, each once, in any order and state. At most 100 SKUs.
+    /// The products with these SKUs, each once, in any order and with any status. At most 100 SKUs.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn find_products_by_sku(&self, skus: &[Sku]) -> Result<Vec<Product>, StoreError>;
 
-    /// One page of active products in the listing's order. Products written while someone pages neither repeat nor
-    /// hide others. For a search: every word must match (see [`SearchQuery`]), scores are the sum over the words of
-    /// the highest weight among the matching terms, and the order is the same on every store.
+    /// A page of active products in the listing's sort order. Products written between pages neither repeat nor hide other products.
+    /// In a search, every word must match (see [`SearchQuery`]), the score is the sum over the words of the highest weight among the
+    /// matching terms, and the order is the same on every store.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn list_products(&self, listing: &ProductListing) -> Result<Page<ProductSummary>, StoreError>;
 
-    /// All categories that a product was ever written with, by handle (bytewise).
+    /// All categories that any product ever had, sorted by handle (bytewise).
     ///
     /// # Errors
     /// [`StoreError`].
     async fn list_categories(&self) -> Result<Vec<Category>, StoreError>;
 
-    /// Whether there is any product, in whatever state. May read the whole store: for the start of a process.
+    /// Returns whether there is any product, with any status. May read the whole store: for the start of a process only.
     ///
     /// # Errors
     /// [`StoreError`].

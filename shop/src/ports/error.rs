@@ -1,41 +1,41 @@
-//! How stores fail.
+//! Errors of stores.
 
 use crate::domain::{Sku, Subject};
 
-/// The driver's own error, kept for the log.
+/// The driver's error, for the log.
 pub type Source = Box<dyn std::error::Error + Send + Sync>;
 
-/// A store did not do what it was asked to. Unless it is [`StoreError::Unavailable`], nothing was changed.
+/// Error of a store. Unless it is [`StoreError::Unavailable`], nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The aggregate has another version than the command expects: load it again.
-    #[error("changed by someone else meanwhile")]
+    /// The aggregate has another version than the command expects. Load it again.
+    #[error("changed by another writer")]
     Conflict,
-    /// What should be inserted is there already.
-    #[error("{subject} exists already")]
+    /// The subject to insert already exists.
+    #[error("{subject} already exists")]
     AlreadyExists {
         /// What exists.
         subject: Subject,
     },
-    /// Fewer units are available than asked for.
+    /// Fewer units are available than requested.
     #[error("not enough of {sku} in stock")]
     OutOfStock {
-        /// The first SKU, by rising SKU, that is short.
+        /// The first SKU without enough units, in SKU order.
         sku: Sku,
     },
-    /// The store asks for less load.
+    /// The store is throttling.
     #[error("store is throttling")]
     Throttled(#[source] Source),
-    /// The store did not answer: the command may or may not have been carried out.
+    /// The store did not respond: the command may or may not have been executed.
     #[error("store is unavailable")]
     Unavailable(#[source] Source),
-    /// A row cannot be read as what it should be, or the engine refused the statement: a defect.
+    /// A row cannot be decoded, or the engine rejected the statement: a bug or corrupt data.
     #[error("store content or statement is corrupt")]
     Corrupt(#[source] Source),
 }
 
 impl StoreError {
-    /// Whether the same command may succeed a moment later without anybody doing anything.
+    /// Returns whether the same command may succeed if it is retried a moment later.
     pub fn retryable(&self) -> bool {
         match self {
             Self::Throttled(_) | Self::Unavailable(_) => true,
@@ -43,7 +43,7 @@ impl StoreError {
         }
     }
 
-    /// A row or item that does not read.
+    /// A row or item that cannot be decoded.
     pub fn corrupt(source: impl Into<Source>) -> Self {
         Self::Corrupt(source.into())
     }

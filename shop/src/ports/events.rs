@@ -1,19 +1,19 @@
-//! Where the shop's events go: whoever wants to know of orders outside the shop.
+//! Delivery of the shop's events to external consumers.
 
 use async_trait::async_trait;
 
 use super::OutboxMessage;
 
-/// What became of messages that were given to a sink.
+/// The result of a delivery.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Delivery {
-    /// Those that were taken. The others will be delivered again.
+    /// The accepted messages. The others will be delivered again.
     pub taken: Vec<OutboxMessage>,
-    /// Whether the receiver takes nothing now; the sink did not try all of the others.
+    /// Whether the receiver is currently unavailable; then some messages may not have been tried.
     pub is_away: bool,
 }
 
-/// Takes events. They come at least once, mostly in order; the id of a message tells a repeated one.
+/// Receives events. Delivery is at least once and mostly in order; consumers can recognize duplicates by the message ID.
 #[async_trait]
 pub trait EventSink: Send + Sync {
     /// Delivers messages, oldest first.

@@ -1,4 +1,4 @@
-//! Idempotency keys: what a client sends along so that trying again does not do it again.
+//! Idempotency keys, with which clients can safely repeat a request.
 
 use async_trait::async_trait;
 use time::OffsetDateTime;
@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use super::StoreError;
 use crate::domain::{CartOwner, Field, Format, OrderId, RuleError};
 
-/// A client's key within its owner and route: the same text from someone else, or for something else, is another key.
+/// A client's key, scoped to its owner and route: the same text of another owner or for another route is a different key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey {
     owner: CartOwner,
@@ -27,7 +27,7 @@ impl IdempotencyKey {
         Ok(Self { owner, route, client_key: client_key.to_owned() })
     }
 
-    /// Whether a client may use this text as its key.
+    /// Checks that a client may use this text as a key.
     ///
     /// # Errors
     /// [`RuleError::InvalidValue`] unless it is 1..=255 visible ASCII characters.
@@ -37,39 +37,39 @@ impl IdempotencyKey {
         if valid { Ok(()) } else { Err(RuleError::malformed(Field::IdempotencyKey, Format::IdempotencyKey)) }
     }
 
-    /// The store key: unambiguous, since owner and route never contain `|`.
+    /// The store key: unambiguous, because owner and route never contain `|`.
     pub fn store_key(&self) -> String {
         format!("{}|{}|{}", self.owner.key(), self.route, self.client_key)
     }
 }
 
-/// What the store keeps under a key.
+/// The record stored under a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyRecord {
-    /// SHA-256 (hex) of the request, to tell a retry from a misuse.
+    /// SHA-256 of the request in hexadecimal, to distinguish a retry from another request with the same key.
     pub request_hash: String,
-    /// Until then the first caller is taken to be at work.
+    /// Until then, the first request is assumed to be in progress.
     pub lease_until: OffsetDateTime,
-    /// The order that was placed under the key, for checkouts.
+    /// The order that was placed with the key, for checkouts.
     pub order_id: Option<OrderId>,
-    /// What came of the command ([`Outcome::as_str`]), once it is done. The answer itself is made anew from what the store
-    /// holds, so no release has to read another's answers.
+    /// Outcome of the command ([`Outcome::as_str`]), once it is done. The response itself is rebuilt from the stored data, so that no
+    /// release has to read responses of another release.
     pub outcome: Option<String>,
 }
 
-/// What came of a command.
+/// Outcome of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was carried out.
+    /// The command was executed.
     Done,
-    /// An order was placed, and is paid or no longer waits for its payment.
+    /// An order was placed, and its payment is no longer pending.
     Placed,
-    /// The card was declined, and the order is cancelled.
+    /// The card was declined, and the order is canceled.
     Declined,
 }
 
 impl Outcome {
-    /// The name that stores keep.
+    /// The stored name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Done => "done",
@@ -79,37 +79,37 @@ impl Outcome {
     }
 }
 
-/// What came of a command, to be written under its key together with its effect.
+/// The outcome of a command, to be written under its key together with the command's effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyAnswer {
     /// The key, which the command has claimed.
     pub key: IdempotencyKey,
-    /// What came of it.
+    /// The outcome.
     pub outcome: String,
 }
 
-/// Taking a key.
+/// Claims a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
     /// The key.
     pub key: IdempotencyKey,
     /// The record to write if the key is free; `outcome` is `None`.
     pub record: IdempotencyRecord,
-    /// The key is free again from this time on.
+    /// The key is free again from then on.
     pub expires_at: OffsetDateTime,
 }
 
-/// What claiming a key gave.
+/// The result of claiming a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claimed {
-    /// The key was free: the caller goes on.
+    /// The key was free. The caller executes the command.
     New,
-    /// Someone had it; nothing was changed.
+    /// The key was taken; nothing was changed.
     Existing(IdempotencyRecord),
 }
 
-/// Idempotency keys of commands that are not orders. (Orders claim their key in [`super::OrderStore::place_order`].) The
-/// answer is written with the command's effect, by the port that has the effect.
+/// Idempotency keys of commands other than placing orders, which claim their key in [`super::OrderStore::place_order`]. The outcome
+/// is written together with the command's effect, by the port that writes the effect.
 #[async_trait]
 pub trait IdempotencyStore: Send + Sync {
     /// The record under a key, unless it has expired.
@@ -122,13 +122,13 @@ pub trait IdempotencyStore: Send + Sync {
         now: OffsetDateTime,
     ) -> Result<Option<IdempotencyRecord>, StoreError>;
 
-    /// Takes a key if it is free. Of any number of callers at once exactly one gets [`Claimed::New`].
+    /// Claims a key if it is free. Of any number of concurrent callers, exactly one gets [`Claimed::New`].
     ///
     /// # Errors
     /// [`StoreError`].
     async fn claim_idempotency_key(&self, claim: &Claim, now: OffsetDateTime) -> Result<Claimed, StoreError>;
 
-    /// Frees a key whose command failed without effect, so that the client may try again. A key with an answer stays.
+    /// Frees a key whose command failed without effect, so that the client can try again. A key with an outcome is kept.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -1,8 +1,8 @@
-//! What the use cases need from the outside: stores, a payment provider, time, randomness, environment.
+//! Ports, the external dependencies of the use cases: stores, payment provider, time, randomness, environment.
 //!
-//! Store ports are whole-aggregate, conditional and idempotent commands, sized to the weaker engine: nothing
-//! here begins or commits. Every guarantee named in a method's text is checked by the conformance suite
-//! (`testing::conformance`) on every store.
+//! Store ports are conditional, idempotent commands on whole aggregates that both engines can implement; there are no transactions to
+//! begin or commit. The conformance suite (`testing::conformance`) checks every guarantee in the documentation of these methods on
+//! every store.
 
 mod accounts;
 mod assets;
@@ -40,17 +40,17 @@ pub use payment::{
 pub use purge::{PURGE_ROWS, PurgeStore, Purged};
 pub use stock::StockStore;
 
-/// A store that can tell whether it works.
+/// Health check of a store.
 #[async_trait]
 pub trait Health: Send + Sync {
-    /// Answers when a read from the store succeeds.
+    /// Succeeds if a read from the store succeeds.
     ///
     /// # Errors
     /// [`StoreError`] when it does not.
     async fn check(&self) -> Result<(), StoreError>;
 }
 
-/// Everything a store offers. One adapter implements all of it for one engine.
+/// All ports of a store. An adapter implements them for one engine.
 pub trait Store:
     CatalogStore
     + StockStore

@@ -1,4 +1,4 @@
-//! Orders and the stock they hold.
+//! Orders with their stock, and the outbox.
 
 use async_trait::async_trait;
 use time::{Duration, OffsetDateTime};
@@ -6,75 +6,73 @@ use time::{Duration, OffsetDateTime};
 use super::{Claim, Claimed, KeyAnswer, StoreError};
 use crate::domain::{CartOwner, Order, OrderId, OrderSummary, OutboxMessageId, Page, PageLimit, Position, StockEffect};
 
-/// A message that leaves the shop at least once, written together with what it tells of. It is kept for a while after
-/// delivery, so that an auditor can see it.
+/// A message that is delivered at least once, written together with the change it announces. It is kept for some time after delivery,
+/// for the auditor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboxMessage {
-    /// Identity; sorts by time of writing.
+    /// Message ID; sorts by time of writing.
     pub id: OutboxMessageId,
     /// What happened, for example `order.placed`.
     pub topic: String,
-    /// What it is about: an order's id, or a SKU for `stock.low`.
+    /// Subject: an order ID, or a SKU for `stock.low`.
     pub subject: String,
     /// When it happened.
     pub occurred_at: OffsetDateTime,
 }
 
 impl OutboxMessage {
-    /// How long a message is kept after it was delivered, for the auditor. An older order has none any more.
+    /// How long a message is kept after delivery, for the auditor. Older orders have no messages.
     pub const KEPT: Duration = Duration::days(7);
 }
 
-/// Everything that placing an order writes, all of it or nothing.
+/// Everything that placing an order writes, all or nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placement {
-    /// Takes the idempotency key.
+    /// Claims the idempotency key.
     pub claim: Claim,
-    /// The new order, version 1. Its reservations are taken from `available` into `reserved`.
+    /// The new order, version 1. Its reservations move units from `available` to `reserved`.
     pub order: Order,
-    /// The cart it was made from, by version; becomes empty and one version higher.
+    /// Version of the cart that is ordered. The cart is emptied and its version incremented.
     pub cart_version: u64,
     /// Messages to write.
     pub outbox: Vec<OutboxMessage>,
 }
 
-/// A step in the life of an order, all of it or nothing.
+/// A step of an order, all or nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderAdvance {
-    /// The order as it is after the step; its `version` is one more than what the store must have. From its
-    /// `due_at` follows whether it is among the due ones.
+    /// The order after the step. Its `version` must be one more than the stored version. Its `due_at` determines when it is due.
     pub order: Order,
-    /// Who owned it before the step, if the step gives it to somebody else.
+    /// Owner before the step, if the step changes the owner.
     pub previous_owner: Option<CartOwner>,
-    /// What happens to its reservations.
+    /// Effect on its reservations.
     pub stock: StockEffect,
-    /// The final answer to write under the key the order was placed with, if the step ends the checkout.
+    /// The final outcome to write under the order's idempotency key, if the step completes the checkout.
     pub outcome: Option<KeyAnswer>,
     /// Messages to write.
     pub outbox: Vec<OutboxMessage>,
 }
 
-/// Orders, and the outbox that is written with them.
+/// Orders and the outbox, which is written together with them.
 #[async_trait]
 pub trait OrderStore: Send + Sync {
-    /// Places an order: takes the key, the stock, writes the order, empties the cart, writes the outbox, all or nothing.
+    /// Places an order: claims the key, reserves stock, writes the order, empties the cart and writes the outbox, all or nothing.
     ///
-    /// The key decides first: when it is taken, the record under it is returned and nothing changes, whatever the
-    /// stock and the cart look like now; the cart decides before the stock. Of any number of callers that want the last
-    /// unit exactly one gets it.
+    /// The key is checked first: if it is taken, its record is returned and nothing changes, regardless of cart and stock. The cart is
+    /// checked before the stock. Of any number of concurrent callers for the last unit, exactly one gets it.
     ///
     /// # Errors
-    /// [`StoreError::OutOfStock`] with the first short SKU; [`StoreError::Conflict`] when the cart has another
-    /// version; nothing is changed then.
+    /// [`StoreError::OutOfStock`] with the first SKU without enough units; [`StoreError::Conflict`] when the cart has another version.
+    /// Then nothing is changed.
     async fn place_order(&self, placement: &Placement) -> Result<Claimed, StoreError>;
 
     /// Writes the next step of an order.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when the order has another version: someone else made a step; nothing is changed.
+    /// [`StoreError::Conflict`] when the order has another version, because another step was written. Then nothing is changed.
     async fn advance_order(&self, advance: &OrderAdvance) -> Result<(), StoreError>;
 
-    /// An order.
+    /// The order with an ID.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -97,25 +95,23 @@ pub trait OrderStore: Send + Sync {
     /// [`StoreError`].
     async fn list_orders(&self, after: Option<&Position>, limit: PageLimit) -> Result<Page<OrderSummary>, StoreError>;
 
-    /// Orders with something open (a payment that is not settled, a refund that is not done) whose
-    /// [`due_at`](Order::due_at) has come, at most 100, in no particular order. For the worker: it reads what has just
-    /// been written, but not from a cache of the store.
+    /// Orders whose [`due_at`](Order::due_at) has passed (with a payment that is not settled or a refund in progress), at most 100, in
+    /// no particular order. For the worker: the read is consistent with all earlier writes.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn list_due_orders(&self, now: OffsetDateTime) -> Result<Vec<OrderId>, StoreError>;
 
-    /// Messages that wait in the outbox, oldest first, at most 100; with `after` those behind this message, whether or
-    /// not it still waits.
+    /// Undelivered messages in the outbox, oldest first, at most 100. With `after`, only those behind that message, whether
+    /// or not it has been delivered.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn list_outbox(&self, after: Option<&OutboxMessageId>) -> Result<Vec<OutboxMessage>, StoreError>;
 
-    /// Takes messages out of the waiting ones, because they were delivered. Messages that do not wait (any more) are
-    /// passed over.
+    /// Marks messages as delivered. Messages that are already delivered or unknown are ignored.
     ///
     /// # Errors
-    /// [`StoreError`]; then some may still wait, and will be delivered again.
+    /// [`StoreError`]; some messages may then be delivered again.
     async fn mark_delivered(&self, messages: &[OutboxMessage], now: OffsetDateTime) -> Result<(), StoreError>;
 }

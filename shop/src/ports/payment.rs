@@ -1,137 +1,137 @@
 //! The payment provider: card payments as intents, authorized first and captured later.
 //!
-//! The shop calls it outside every store transaction, with keys it can make again from the order alone
-//! (`<order>:<attempt>:<step>`), so that any process may repeat any step after any crash.
+//! The shop calls it outside of store transactions, with idempotency keys that are derived from the order alone
+//! (`<order>:<attempt>:<step>`), so that any process can repeat any step after a crash.
 
 use async_trait::async_trait;
 use time::OffsetDateTime;
 
 use crate::domain::{ChargeLimits, Currency, Money, OrderId, RefundId, ReportedRefund, Reversals};
 
-/// Where a webhook carries its signature, unless the provider has a field of its own.
+/// Header with the signature of a webhook, unless the provider has its own header.
 pub const SIGNATURE_HEADER: &str = "shopease-signature";
 
-/// What the provider shall collect.
+/// Creates a payment intent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreateIntent {
     /// The provider's idempotency key.
     pub key: String,
-    /// For which order; comes back with every event of the intent.
+    /// The order; included in every event of the intent.
     pub order_id: OrderId,
-    /// How much.
+    /// Amount to charge.
     pub amount: Money,
     /// The provider's token of the card.
     pub method: String,
 }
 
-/// Asks the card's bank for the money of an intent.
+/// Confirms an intent: requests authorization from the card's bank.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfirmIntent {
     /// The provider's idempotency key.
     pub key: String,
-    /// The provider's id of the intent.
+    /// The provider's ID of the intent.
     pub intent_id: String,
-    /// Where the shopper's browser goes after the bank's own page (3-D Secure).
+    /// URL to which the bank's page (3-D Secure) sends the shopper.
     pub return_url: String,
 }
 
-/// Gives collected money back.
+/// Refunds a captured payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefundIntent {
     /// The provider's idempotency key.
     pub key: String,
-    /// The provider's id of the intent.
+    /// The provider's ID of the intent.
     pub intent_id: String,
-    /// How much of what is not yet given back.
+    /// Amount to refund.
     pub amount: Money,
-    /// For which order, and which refund of it: the provider keeps both with the refund, so that the shop finds it again
-    /// although its answer was lost and its key is forgotten.
+    /// The order. The provider stores it and the refund ID with the refund, so that the shop can find the refund even if the response
+    /// was lost and the key has expired.
     pub order_id: OrderId,
-    /// The shop's id of the refund.
+    /// The shop's ID of the refund.
     pub refund_id: RefundId,
 }
 
-/// Where an intent stands at the provider.
+/// Status of an intent at the provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IntentStatus {
-    /// Made, not confirmed: nothing is asked of the bank.
+    /// Created, not confirmed.
     RequiresConfirmation,
-    /// The bank wants to ask the shopper.
+    /// The shopper must confirm the payment at the bank.
     RequiresAction {
-        /// The bank's page.
+        /// URL of the bank's page.
         url: String,
     },
-    /// The bank has not answered yet.
+    /// The bank has not responded yet.
     Processing,
-    /// The money is held.
+    /// Authorized, not captured.
     Authorized,
-    /// The money is collected.
+    /// Captured.
     Captured,
-    /// The bank refused. The intent could still be confirmed with another card: cancel it before giving up on it.
+    /// The bank declined. The intent could still be confirmed with another card, so it must be canceled before the stock is released.
     Declined {
         /// Stable code, for example `insufficient_funds`.
         code: String,
     },
-    /// Called off for good; nothing is held.
+    /// Canceled; no money is held.
     Cancelled,
 }
 
 /// A payment at the provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PaymentIntent {
-    /// The provider's id.
+    /// The provider's ID.
     pub id: String,
-    /// Where it stands.
+    /// Status.
     pub status: IntentStatus,
-    /// What was asked for.
+    /// Requested amount.
     pub amount: Money,
-    /// What was given back of it.
+    /// Refunded amount.
     pub refunded: Money,
-    /// Whether the cardholder has ever disputed it.
+    /// Whether it was ever disputed.
     pub disputed: bool,
-    /// The order it was made for, if it was made by a shop.
+    /// The order, if the intent was created by a shop.
     pub order_id: Option<OrderId>,
 }
 
-/// A call that gave no intent.
+/// Error of a call to the payment provider.
 #[derive(Debug, thiserror::Error)]
 pub enum PaymentError {
-    /// No clear answer (time-out, 5xx, key still in use): it may have happened.
-    #[error("the payment provider gave no clear answer: {0}")]
+    /// No clear response (timeout, 5xx, key still in use): the call may have succeeded.
+    #[error("no clear response of the payment provider: {0}")]
     Unknown(String),
-    /// The provider refused the request, and it did not happen: a wrong card token, an intent in another state.
-    #[error("the payment provider refused the request: {code}")]
+    /// The provider rejected the request, and nothing happened: for example a wrong card token, or an intent in another state.
+    #[error("the payment provider rejected the request: {code}")]
     Refused {
         /// Stable code.
         code: String,
     },
-    /// The provider knows no such intent.
-    #[error("the payment provider knows no such intent")]
+    /// The intent does not exist at the provider.
+    #[error("the intent does not exist at the payment provider")]
     NotFound,
 }
 
-/// What a webhook told: a hint to look at the intent, nothing more, since events come late, twice and in any order.
+/// A webhook event. It only triggers retrieving the intent, because events can be late, duplicate and out of order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PaymentEvent {
-    /// The provider's id of the event.
+    /// The provider's ID of the event.
     pub id: String,
-    /// Which intent to look at.
+    /// The intent to retrieve.
     pub intent_id: String,
-    /// The order it was made for; `None` when the event does not carry it, and the intent does.
+    /// The order; `None` if only the intent contains it.
     pub order_id: Option<OrderId>,
 }
 
-/// Why a webhook was not believed.
+/// Why a webhook was rejected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WebhookError {
-    /// The signature is missing, cannot be read or is not the provider's.
-    #[error("the signature is not valid")]
+    /// The signature is missing, malformed or invalid.
+    #[error("the signature is invalid")]
     Forged,
-    /// The signature is right, and older (or newer) than the tolerance: someone may be replaying it.
-    #[error("the signature is too old")]
+    /// The signature is valid, but its timestamp is outside the tolerance: it may be a replay.
+    #[error("the timestamp of the signature is outside the tolerance")]
     Stale,
-    /// Signed by the provider, but not an event that can be read.
-    #[error("the event cannot be read: {0}")]
+    /// Signed by the provider, but the event cannot be parsed.
+    #[error("the event cannot be parsed: {0}")]
     Unreadable(String),
 }
 
@@ -146,62 +146,62 @@ impl WebhookError {
     }
 }
 
-/// Collects money. Every call with a key is idempotent in it: repeating it gives the first answer.
+/// A payment provider. Calls with a key are idempotent: repeating a call with the same key returns the first result.
 #[async_trait]
 pub trait PaymentProvider: Send + Sync {
-    /// Stable name, kept with every payment.
+    /// Stable name, stored with every payment.
     fn name(&self) -> &'static str;
 
-    /// Whether `method` can be a token of this provider.
+    /// Returns whether `method` can be a token of this provider.
     fn accepts(&self, method: &str) -> bool;
 
-    /// Which totals of a currency can be charged.
+    /// The limits of charges in a currency.
     fn charge_limits(&self, currency: Currency) -> ChargeLimits;
 
-    /// Makes an intent without asking the bank. Capture is manual.
+    /// Creates an intent without confirming it. Capture is manual.
     ///
     /// # Errors
     /// [`PaymentError`].
     async fn create_intent(&self, request: &CreateIntent) -> Result<PaymentIntent, PaymentError>;
 
-    /// Asks the card's bank to hold the money. A declined card is an answer, not an error.
+    /// Requests authorization from the card's bank. A declined card is a status, not an error.
     ///
     /// # Errors
     /// [`PaymentError`].
     async fn confirm(&self, request: &ConfirmIntent) -> Result<PaymentIntent, PaymentError>;
 
-    /// The intent as it is now.
+    /// Retrieves the current intent.
     ///
     /// # Errors
-    /// [`PaymentError`]; [`PaymentError::Unknown`] when the provider did not answer.
+    /// [`PaymentError`]; [`PaymentError::Unknown`] when the provider did not respond.
     async fn find_intent(&self, intent_id: &str) -> Result<PaymentIntent, PaymentError>;
 
-    /// Collects the money that is held.
+    /// Captures the authorized amount.
     ///
     /// # Errors
-    /// [`PaymentError`]; [`PaymentError::Refused`] when nothing is held (any more).
+    /// [`PaymentError`]; [`PaymentError::Refused`] when nothing is authorized.
     async fn capture(&self, intent_id: &str, key: &str) -> Result<PaymentIntent, PaymentError>;
 
-    /// Gives up an intent that is not captured.
+    /// Cancels an intent that is not captured.
     ///
     /// # Errors
     /// [`PaymentError`]; [`PaymentError::Refused`] when it is captured.
     async fn cancel(&self, intent_id: &str, key: &str) -> Result<PaymentIntent, PaymentError>;
 
-    /// Gives back money that was collected.
+    /// Refunds a captured payment.
     ///
     /// # Errors
-    /// [`PaymentError`]; [`PaymentError::Refused`] when it is more than what is left.
+    /// [`PaymentError`]; [`PaymentError::Refused`] when the amount exceeds the remaining amount.
     async fn refund(&self, request: &RefundIntent) -> Result<ReportedRefund, PaymentError>;
 
-    /// All refunds and disputes of an intent as they are now, whoever made them: a refund that [`PaymentProvider::refund`]
-    /// has made is among them at once.
+    /// Retrieves all refunds and disputes of an intent from any source. A refund by [`PaymentProvider::refund`] is included
+    /// immediately.
     ///
     /// # Errors
-    /// [`PaymentError`]; [`PaymentError::Unknown`] when the provider did not answer.
+    /// [`PaymentError`]; [`PaymentError::Unknown`] when the provider did not respond.
     async fn find_reversals(&self, intent_id: &str) -> Result<Reversals, PaymentError>;
 
-    /// Checks a webhook's signature over its raw body, then reads it. `None`: an event the shop has no use for.
+    /// Verifies a webhook's signature over its raw body and parses it. `None` for an event that the shop does not need.
     ///
     /// # Errors
     /// [`WebhookError`].

@@ -1,46 +1,46 @@
-//! Removing what is over: rows that no read finds any more.
+//! Deletes expired rows, which no query returns any more.
 
 use async_trait::async_trait;
 use time::OffsetDateTime;
 
 use super::StoreError;
 
-/// How many rows a purge has removed.
+/// Numbers of rows that a purge has deleted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Purged {
-    /// Idempotency keys that have run out.
+    /// Expired idempotency keys.
     pub idempotency_keys: u64,
-    /// Carts that have expired, up to a day late.
+    /// Expired carts, deleted up to a day late.
     pub carts: u64,
-    /// Sessions that have ended.
+    /// Expired sessions.
     pub sessions: u64,
-    /// Counts of failed attempts that have expired.
+    /// Expired counts of failed attempts.
     pub attempts: u64,
-    /// Messages that were delivered [`OutboxMessage::KEPT`](super::OutboxMessage::KEPT) ago.
+    /// Messages delivered longer than [`OutboxMessage::KEPT`](super::OutboxMessage::KEPT) ago.
     pub messages: u64,
 }
 
 impl Purged {
-    /// All rows.
+    /// Total number of rows.
     pub fn rows(self) -> u64 {
         self.idempotency_keys + self.carts + self.sessions + self.attempts + self.messages
     }
 
-    /// Whether any kind of row was removed as often as one purge may: then there may be more.
+    /// Returns whether any kind of row has reached the limit of one purge, so that there may be more.
     pub fn may_be_more(self) -> bool {
         [self.idempotency_keys, self.carts, self.sessions, self.attempts, self.messages].contains(&PURGE_ROWS)
     }
 }
 
-/// Most rows of a kind that one purge removes, so that it locks few rows, and those not for long.
+/// Maximum rows of each kind per purge, so that it locks few rows for a short time.
 pub const PURGE_ROWS: u64 = 500;
 
-/// Removes what is over.
+/// Deletes expired rows.
 #[async_trait]
 pub trait PurgeStore: Send + Sync {
-    /// Removes what is over at `now`, at most [`PURGE_ROWS`] of each kind. No read and no write tells whether it ran: what
-    /// has expired counts as absent before. It waits for nobody; what somebody else is writing is left for the next time.
-    /// A store whose engine removes expired rows by itself does nothing.
+    /// Deletes rows that have expired at `now`, at most [`PURGE_ROWS`] of each kind. This has no visible effect, because expired rows
+    /// already count as absent. It does not wait for locks; locked rows are left for the next purge. A store whose engine deletes
+    /// expired rows itself does nothing.
     ///
     /// # Errors
     /// [`StoreError`].

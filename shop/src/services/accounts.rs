@@ -1,11 +1,11 @@
-//! Accounts: register, sign in with a fresh session, take over the visitor's cart and orders.
+//! Accounts: register, sign in with a new session, and adopt the visitor's cart and orders.
 
 use std::fmt;
 
 use async_trait::async_trait;
 
 use super::attempts::Attempt;
-use super::carts::CLASHES;
+use super::carts::CART_CONFLICTS;
 use super::password::{Passwords, normalized};
 use super::{Caller, LocalShop, written};
 use crate::domain::{
@@ -16,35 +16,35 @@ use crate::ports::{AccountStore, Clock, IdGenerator, OrderAdvance, StoreError};
 use crate::{ShopError, ShopResult};
 use shopease_process::retry::{TryError, until_written};
 
-/// How often an order that is being written is tried to be taken into the account.
+/// Tries to move an order into the account while it is being changed.
 const MAX_TRIES: u32 = 5;
 
-/// Makes an account.
+/// Creates an account.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Register {
     /// Unique in the shop.
     pub email: EmailAddress,
-    /// How the shop addresses the customer.
+    /// Name of the customer.
     pub name: String,
-    /// 8 to 256 characters, any.
+    /// 8 to 256 characters of any kind.
     pub password: String,
 }
 
 /// Signs in.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LogIn {
-    /// The account's address.
+    /// Email address of the account.
     pub email: EmailAddress,
-    /// The account's password.
+    /// Password of the account.
     pub password: String,
 }
 
-/// A fresh session.
+/// A new session.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SignedIn {
     /// Bearer token of the session.
     pub token: String,
-    /// Who is signed in.
+    /// The signed-in customer.
     pub customer: CustomerView,
     /// Units in the merged cart.
     pub cart_units: u32,
@@ -56,16 +56,16 @@ impl fmt::Debug for SignedIn {
     }
 }
 
-/// A customer as they see themselves.
+/// The signed-in customer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CustomerView {
-    /// Identity.
+    /// Customer ID.
     pub id: CustomerId,
-    /// E-mail address.
+    /// Email address.
     pub email: EmailAddress,
     /// Name.
     pub name: String,
-    /// What they may do.
+    /// Role of the account.
     pub role: Role,
 }
 
@@ -79,43 +79,44 @@ impl From<Customer> for CustomerView {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogOut;
 
-/// Asks who the caller is.
+/// Requests the signed-in customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CurrentCustomer;
 
 /// Accounts and sessions.
 #[async_trait]
 pub trait Accounts: Send + Sync {
-    /// Makes an account, signs in with a new session, and moves the visitor's cart to the account.
+    /// Creates an account, signs in with a new session, and moves the visitor's cart to the account.
     ///
     /// # Errors
-    /// [`ShopError::Rules`], [`ShopError::AlreadyExists`] (`email`), [`ShopError::TooManyAttempts`] when many of this client's
-    /// attempts failed.
+    /// [`ShopError::Rules`], [`ShopError::AlreadyExists`] (`email`), [`ShopError::TooManyAttempts`] after too many failed attempts of
+    /// this client.
     async fn register(&self, caller: &Caller, command: Register) -> ShopResult<SignedIn>;
 
     /// Signs in with a new session and merges the visitor's cart into the account's.
     ///
     /// # Errors
-    /// [`ShopError::WrongCredentials`], [`ShopError::TooManyAttempts`] when many attempts of this client or on this account failed.
+    /// [`ShopError::WrongCredentials`], [`ShopError::TooManyAttempts`] after too many failed attempts of this client or on
+    /// this account.
     async fn log_in(&self, caller: &Caller, command: LogIn) -> ShopResult<SignedIn>;
 
-    /// Ends the caller's session; also succeeds when there is none.
+    /// Ends the caller's session; also succeeds if there is none.
     ///
     /// # Errors
     /// [`ShopError`].
     async fn log_out(&self, caller: &Caller, command: LogOut) -> ShopResult<()>;
 
-    /// Who is signed in.
+    /// The signed-in customer.
     ///
     /// # Errors
     /// [`ShopError::SignInRequired`].
     async fn current_customer(&self, caller: &Caller, command: CurrentCustomer) -> ShopResult<CustomerView>;
 }
 
-/// Makes an operator's account.
+/// Creates an operator's account.
 ///
 /// # Errors
-/// [`ShopError::Rules`] for a password that is too short, [`ShopError::AlreadyExists`] when the e-mail address has an account.
+/// [`ShopError::Rules`] for an invalid password, [`ShopError::AlreadyExists`] when the email address already has an account.
 pub async fn create_operator(
     store: &dyn AccountStore,
     clock: &dyn Clock,
@@ -132,11 +133,11 @@ pub async fn create_operator(
 impl Accounts for LocalShop {
     async fn register(&self, caller: &Caller, command: Register) -> ShopResult<SignedIn> {
         let attempt = Attempt::to_register(caller.address);
-        let (_running, ()) = self.admit(&attempt, async { Ok(()) }).await?;
+        let (_running, ()) = self.check_limits(&attempt, async { Ok(()) }).await?;
         let customer = new_customer(command, Role::Customer, &self.passwords, &*self.clock, &*self.ids).await?;
         match self.store.insert_customer(&customer).await {
             Err(StoreError::AlreadyExists { subject: Subject::Email }) => {
-                self.note_failure(&attempt).await?;
+                self.record_failure(&attempt).await?;
                 Err(ShopError::AlreadyExists { subject: Subject::Email })
             }
             inserted => {
@@ -151,13 +152,14 @@ impl Accounts for LocalShop {
             return Err(ShopError::WrongCredentials);
         }
         let attempt = Attempt::to_sign_in(&command.email, caller.address);
-        let (_running, customer) = self.admit(&attempt, self.store.find_customer_by_email(&command.email)).await?;
+        let (_running, customer) =
+            self.check_limits(&attempt, self.store.find_customer_by_email(&command.email)).await?;
         let hash = customer.as_ref().map(|customer| customer.password_hash.clone());
         let is_right = self.passwords.verify(&command.password, hash).await?;
         if let Some(customer) = customer.filter(|_| is_right) {
             return self.sign_in(caller, customer).await;
         }
-        self.note_failure(&attempt).await?;
+        self.record_failure(&attempt).await?;
         Err(ShopError::WrongCredentials)
     }
 
@@ -171,7 +173,7 @@ impl Accounts for LocalShop {
 }
 
 impl LocalShop {
-    /// A new token for the browser, whatever it had before: nobody who knew the old one is signed in.
+    /// Signs in with a new token, so that anyone who knows the browser's old token is not signed in (session fixation).
     async fn sign_in(&self, caller: &Caller, customer: Customer) -> ShopResult<SignedIn> {
         let cart_units = self.merge_visitor_cart(caller, &customer).await?;
         self.adopt_visitor_orders(caller, &customer).await?;
@@ -188,7 +190,7 @@ impl LocalShop {
         Ok(SignedIn { token: token.expose().to_owned(), customer: customer.into(), cart_units })
     }
 
-    /// Moves what the visitor has collected into the account's cart; gives the units in it.
+    /// Merges the visitor's cart into the account's cart. Returns the number of units in it.
     async fn merge_visitor_cart(&self, caller: &Caller, customer: &Customer) -> ShopResult<u32> {
         let (visitor, owner) = (CartOwner::visitor(&caller.token), CartOwner::customer(customer));
         let attempt = || async {
@@ -205,10 +207,10 @@ impl LocalShop {
             written(self.store.merge_carts(&collected, &merged, self.expiry()).await)?;
             Ok(merged.units())
         };
-        CLASHES.run(&*self.ids, attempt).await
+        CART_CONFLICTS.run(&*self.ids, attempt).await
     }
 
-    /// Gives the account what the visitor has ordered before.
+    /// Moves the visitor's earlier orders to the account.
     async fn adopt_visitor_orders(&self, caller: &Caller, customer: &Customer) -> ShopResult<()> {
         let (visitor, mut after) = (CartOwner::visitor(&caller.token), None);
         loop {
@@ -236,8 +238,7 @@ impl LocalShop {
     }
 }
 
-/// Longest password in bytes: of each character of the longest allowed, a letter and three marks of four bytes that it is
-/// composed of.
+/// Longest password in bytes: the maximum of characters, each decomposed into a letter and three combining marks of four bytes.
 const MAX_PASSWORD_BYTES: usize = 4 * 4 * MAX_PASSWORD_CHARS;
 const MAX_PASSWORD_CHARS: usize = 256;
 /// Shortest password in characters (NIST SP 800-63B).

@@ -1,4 +1,4 @@
-//! Limits on failed attempts to sign in or register. Why they are as they are: ADR 25.
+//! Limits on failed attempts to sign in or register. ADR 25 explains the numbers.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -13,40 +13,40 @@ use crate::domain::{EmailAddress, hex};
 use crate::ports::{AttemptKey, FailedAttempts, StoreError};
 use crate::{ShopError, ShopResult};
 
-/// Failures of one client on one account before it has to pause.
+/// Failures of one client on one account without a pause.
 const FREE: u32 = 5;
-/// The same while an account is attacked from many addresses: the first attempt of every client is still free.
+/// The same while an account is under attack from many addresses: each client's first attempt is still free.
 const FREE_UNDER_ATTACK: u32 = 1;
-/// Failures on an account, of all clients together, that are an attack on it.
+/// Failures of all clients on one account that count as an attack.
 const ATTACK: u32 = 50;
-/// Failures of one client on whatever accounts before it has to pause.
+/// Failures of one client on any accounts without a pause.
 const FREE_OF_CLIENT: u32 = 20;
 /// Longest pause of a client on one account, in seconds.
 const LONGEST_PAUSE: u32 = 900;
-/// Longest pause of a client on all accounts, in seconds: others may share its address.
+/// Longest pause of a client on all accounts, in seconds. It is short because others may share the address.
 const LONGEST_PAUSE_OF_CLIENT: u32 = 60;
-/// How long after its last failure a count is kept.
+/// How long a count is kept after its last failure.
 const KEPT: Duration = Duration::hours(1);
 
-/// An attempt that may fail, with the keys that its failure is counted under.
+/// An attempt, with the keys under which its failure is counted.
 #[derive(Debug)]
 pub(super) struct Attempt {
     keys: Vec<AttemptKey>,
 }
 
 impl Attempt {
-    /// Somebody signs in.
+    /// An attempt to sign in.
     pub fn to_sign_in(email: &EmailAddress, address: Option<IpAddr>) -> Self {
         let client = network(address);
         Self { keys: vec![of_client(&client), key("account", email), key("pair", format_args!("{client} {email}"))] }
     }
 
-    /// Somebody makes an account.
+    /// An attempt to register.
     pub fn to_register(address: Option<IpAddr>) -> Self {
         Self { keys: vec![of_client(&network(address))] }
     }
 
-    /// Seconds until the attempt may be made; `running` attempts under its last key have not ended yet.
+    /// Seconds until the attempt is allowed, with `running` unfinished attempts under its last key.
     fn pause(&self, counts: &[Option<FailedAttempts>], running: u32, now: OffsetDateTime) -> u32 {
         let count = |index: usize| counts.get(index).copied().flatten();
         let of_client = pause(count(0), 0, FREE_OF_CLIENT, LONGEST_PAUSE_OF_CLIENT, now);
@@ -67,8 +67,8 @@ fn key(kind: &str, of: impl Display) -> AttemptKey {
     AttemptKey::from_digest(hex(&Sha256::digest(format!("{kind} {of}"))))
 }
 
-/// What counts as one client: an IPv4 address, or the 64 bits of an IPv6 address that a household has to itself. All clients
-/// of unknown address are one, so that a missing address opens nothing.
+/// The client that an address belongs to: an IPv4 address, or the /64 network of an IPv6 address, which is typically one household.
+/// All clients without an address count as one, so that a missing address does not bypass the limits.
 fn network(address: Option<IpAddr>) -> String {
     match address.map(|address| address.to_canonical()) {
         Some(IpAddr::V4(address)) => address.to_string(),
@@ -80,32 +80,31 @@ fn network(address: Option<IpAddr>) -> String {
     }
 }
 
-/// Seconds from `now` until the next attempt after these failures: after the last free one a second, and twice as long with each
-/// further one.
+/// Seconds from `now` until the next attempt is allowed: one second after the last free failure, doubled by each further failure.
 fn pause(count: Option<FailedAttempts>, running: u32, free: u32, longest: u32, now: OffsetDateTime) -> u32 {
     let failures = count.map_or(0, |count| count.failures).saturating_add(running);
     let Some(beyond) = failures.checked_sub(free) else { return 0 };
     let pause = 2_u32.saturating_pow(beyond).min(longest);
     let until = count.map_or(now, |count| count.last_at) + Duration::seconds(pause.into());
-    // An attempt that still runs may fail any moment.
+    // A running attempt may fail at any moment.
     let left = (until - now).as_seconds_f64().ceil().max(if running > 0 { 1.0 } else { 0.0 });
-    // Clocks of several processes differ a little.
+    // The clocks of several processes differ slightly.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and the longest pause")]
     let left = left.clamp(0.0, f64::from(longest)) as u32;
     left
 }
 
-/// Attempts of this process that have not ended: their failures are not counted yet. Clones share them.
+/// Running attempts of this process, whose failures are not counted yet. Clones share them.
 #[derive(Clone, Default)]
 pub(super) struct AttemptLimits {
     running: Arc<Mutex<HashMap<AttemptKey, u32>>>,
 }
 
-/// An attempt that runs until this is dropped.
+/// A running attempt; it ends when this is dropped.
 pub(super) struct Running {
     limits: AttemptLimits,
     key: AttemptKey,
-    /// How many ran when it began.
+    /// Attempts that were running when it began.
     before: u32,
 }
 
@@ -132,9 +131,9 @@ impl Drop for Running {
 }
 
 impl LocalShop {
-    /// Admits an attempt, and reads along what it needs. It runs until the first value is dropped, which must be after
-    /// [`LocalShop::note_failure`].
-    pub(super) async fn admit<T>(
+    /// Checks whether an attempt is allowed, and reads the data it needs at the same time. The attempt counts as running until the first
+    /// returned value is dropped, which must be after [`LocalShop::record_failure`].
+    pub(super) async fn check_limits<T>(
         &self,
         attempt: &Attempt,
         needed: impl Future<Output = Result<T, StoreError>>,
@@ -148,8 +147,8 @@ impl LocalShop {
         }
     }
 
-    /// Counts an attempt that has failed.
-    pub(super) async fn note_failure(&self, attempt: &Attempt) -> ShopResult<()> {
+    /// Records a failed attempt.
+    pub(super) async fn record_failure(&self, attempt: &Attempt) -> ShopResult<()> {
         let now = self.clock.now();
         Ok(self.store.count_failed_attempt(&attempt.keys, now, now + KEPT).await?)
     }
@@ -183,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_has_not_failed_is_let_in_during_an_attack_on_the_account() {
+    fn clients_without_failures_can_sign_in_during_an_attack_on_the_account() {
         let attack = failed(100_000, 0);
         assert_eq!(sign_in().pause(&[None, attack, None], 0, NOW), 0);
         assert_eq!(sign_in().pause(&[None, attack, failed(1, 0)], 0, NOW), 1);
@@ -191,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_pauses_at_most_a_minute_for_what_others_did_there() {
+    fn an_address_pauses_at_most_a_minute_because_of_others() {
         for attempt in [sign_in(), Attempt::to_register(None)] {
             let after = |failures| attempt.pause(&[failed(failures, 0), None, None], 0, NOW);
             assert_eq!([19, 20, 21, 1000].map(after), [0, 1, 2, 60]);
@@ -199,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn attempts_that_run_count_until_they_end() {
+    fn running_attempts_count_until_they_end() {
         let (limits, attempt) = (AttemptLimits::default(), sign_in());
         let pair = attempt.keys.last().expect("a key");
         let running: Vec<_> = (0..5).map(|_| limits.begin(pair)).collect();
@@ -211,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_is_an_address_or_the_network_of_a_household() {
+    fn a_client_is_an_ipv4_address_or_an_ipv6_network() {
         let of = |text: &str| network(Some(text.parse().expect("an address")));
         assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
         assert_ne!(of("192.0.2.2"), of("192.0.2.1"));
@@ -220,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_tells_neither_address_nor_account() {
+    fn a_key_reveals_neither_address_nor_account() {
         for key in sign_in().keys {
             assert_eq!(key.as_str().len(), 64);
         }

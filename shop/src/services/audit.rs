@@ -1,5 +1,5 @@
-//! The auditor: whether stock, orders, keys, messages and the provider's money agree. Tests run it after everything
-//! that touches money; operators run it as `shopease audit`.
+//! The auditor: checks that stock, orders, keys, messages and the provider's payments agree. Tests run it after everything that
+//! touches money; operators run it as `shopease audit`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -14,33 +14,33 @@ use crate::ports::{
 
 use super::checkout::CHECKOUT;
 
-/// What an invariant is about.
+/// An invariant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Invariant {
-    /// I1: per SKU, available + reserved + sold = received; reserved and sold are what the orders hold and bought.
+    /// I1: per SKU, available + reserved + sold = received; reserved and sold match the orders.
     Stock,
-    /// I2: a key names at most one order, and an order has one key.
+    /// I2: a key belongs to at most one order, and an order has one key.
     Keys,
-    /// I3: collected payments and paid orders are the same, with equal amounts; so are refunds, one by one and in all, and
-    /// disputes. A cancelled order whose refund the bank returned still owes its money.
+    /// I3: captured payments match paid orders, with equal amounts; so do refunds, each and in total, and disputes. A canceled order
+    /// whose refund was returned by the bank still owes the money.
     Money,
-    /// I4: nothing waits for a payment or refund.
+    /// I4: no payment or refund is in progress.
     Settled,
-    /// I5: each order was announced once, and no message speaks of an order that is not there.
+    /// I5: each order was announced once, and no message refers to a missing order.
     Announced,
-    /// I6: the total is lines + shipping + tax.
+    /// I6: the total is the sum of lines, shipping and tax.
     Totals,
 }
 
-/// One thing that does not agree.
+/// A violation of an invariant.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Violation {
-    /// Which invariant is broken.
+    /// The violated invariant.
     pub invariant: Invariant,
-    /// What it is about: an order's id, a SKU, a key, an intent.
+    /// Subject: an order ID, a SKU, a key or an intent.
     pub subject: String,
-    /// What was found.
+    /// Description.
     pub detail: String,
 }
 
@@ -50,7 +50,7 @@ impl fmt::Display for Violation {
     }
 }
 
-/// What an audit found.
+/// The result of an audit.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct AuditReport {
     /// Orders read.
@@ -59,13 +59,13 @@ pub struct AuditReport {
     pub variants: usize,
     /// Messages read, delivered or not.
     pub messages: usize,
-    /// Intents that the provider was asked about.
+    /// Intents retrieved from the provider.
     pub intents: usize,
-    /// Everything that does not agree, by invariant.
+    /// Violations, sorted by invariant.
     pub violations: Vec<Violation>,
 }
 
-/// Everything that was read from a store.
+/// Everything read from a store.
 #[derive(Debug, Default)]
 struct Books {
     orders: BTreeMap<OrderId, Order>,
@@ -74,13 +74,12 @@ struct Books {
     keys: Vec<(String, OrderId)>,
 }
 
-/// Reads a store whole and compares it with itself and with the payment provider. With `settled`, also that nothing is
-/// open: true when no request runs and the worker is done. `now` says which orders are so new that their messages must still
-/// be there. An audit of a shop that is busy may report what is just
-/// changing; what it reports twice is wrong.
+/// Reads a whole store and checks its consistency and its agreement with the payment provider. With `settled`, also checks that
+/// nothing is open, which holds when no request is running and the worker is done. `now` determines which orders are so new that
+/// their messages must still exist. An audit of a busy shop may report changes in progress; violations reported twice are real.
 ///
 /// # Errors
-/// [`StoreError`] when the store cannot be read. A provider that does not answer is a violation of its order.
+/// [`StoreError`] when the store cannot be read. If the provider does not respond, that is a violation of the order.
 pub async fn audit<S: AuditStore + ?Sized>(
     store: &S,
     payments: &dyn PaymentProvider,
@@ -150,17 +149,25 @@ impl Auditor {
         for (sku, level) in &books.levels {
             let sum = u64::from(level.available) + u64::from(level.reserved) + u64::from(level.sold);
             if sum != u64::from(level.received) {
-                self.report(Invariant::Stock, sku, format!("{sum} units are there of {} received", level.received));
+                self.report(
+                    Invariant::Stock,
+                    sku,
+                    format!("available, reserved and sold add up to {sum} units, but {} were received", level.received),
+                );
             }
             for (name, counted, orders) in [("reserved", level.reserved, &held), ("sold", level.sold, &bought)] {
                 let wanted = orders.get(sku).copied().unwrap_or(0);
                 if u64::from(counted) != wanted {
-                    self.report(Invariant::Stock, sku, format!("{counted} units are {name}, the orders say {wanted}"));
+                    self.report(
+                        Invariant::Stock,
+                        sku,
+                        format!("{counted} units are {name}, but {wanted} according to the orders"),
+                    );
                 }
             }
         }
         for sku in held.keys().chain(bought.keys()).filter(|sku| !books.levels.contains_key(**sku)) {
-            self.report(Invariant::Stock, sku, "orders hold or bought it, and it has no level");
+            self.report(Invariant::Stock, sku, "has orders but no stock level");
         }
     }
 
@@ -169,7 +176,11 @@ impl Auditor {
         for (store_key, order_id) in &books.keys {
             *orders_of_key.entry(order_id).or_default() += 1;
             match books.orders.get(order_id) {
-                None => self.report(Invariant::Keys, store_key, format!("names order {order_id}, which is not there")),
+                None => self.report(
+                    Invariant::Keys,
+                    store_key,
+                    format!("belongs to order {order_id}, which does not exist"),
+                ),
                 Some(order) => {
                     let own = IdempotencyKey::new(order.placed_by.clone(), CHECKOUT, &order.client_key);
                     if own.map_or(true, |own| own.store_key() != *store_key) {
@@ -184,7 +195,7 @@ impl Auditor {
         let mut placed_under: BTreeMap<(&str, &str), &OrderId> = BTreeMap::new();
         for order in books.orders.values().filter(|order| !order.client_key.is_empty()) {
             if let Some(other) = placed_under.insert((order.placed_by.key(), &order.client_key), &order.id) {
-                self.report(Invariant::Keys, &order.id, format!("was placed under the same key as {other}"));
+                self.report(Invariant::Keys, &order.id, format!("was placed with the same key as {other}"));
             }
         }
     }
@@ -196,10 +207,14 @@ impl Auditor {
                 *announced.entry(&message.subject).or_default() += 1;
             }
             if message.subject.parse().is_ok_and(|id: OrderId| !books.orders.contains_key(&id)) {
-                self.report(Invariant::Announced, &message.subject, format!("{} speaks of no order", message.topic));
+                self.report(
+                    Invariant::Announced,
+                    &message.subject,
+                    format!("{} refers to an order that does not exist", message.topic),
+                );
             }
         }
-        // An older order without a message is no fault: delivered messages are kept for some days, and removed in any order.
+        // Older orders may have no message: delivered messages are deleted after some days, in any order.
         let kept_since = now - OutboxMessage::KEPT;
         for order in books.orders.values().filter(|order| order.placed_at > kept_since) {
             let times = announced.get(order.id.as_str()).copied().unwrap_or(0);
@@ -222,7 +237,7 @@ impl Auditor {
                 self.report(
                     Invariant::Totals,
                     &order.id,
-                    format!("the total is {}, its parts are {sum:?}", order.total),
+                    format!("the total is {}, but its parts add up to {sum:?}", order.total),
                 );
             }
         }
@@ -238,19 +253,19 @@ impl Auditor {
         }
     }
 
-    /// Asks the provider about each order's intent; gives how many there are.
+    /// Compares each order with its intent at the provider. Returns the number of intents.
     async fn check_money(&mut self, books: &Books, payments: &dyn PaymentProvider) -> usize {
         let mut intents = 0;
         let mut orders_of_intent: BTreeMap<&str, &OrderId> = BTreeMap::new();
         for order in books.orders.values() {
             let should_be_paid = order.payment.state.is_collected();
-            if !agree(order.state, order.payment.state) {
+            if !states_match(order.state, order.payment.state) {
                 let detail = format!("is {:?}, its payment {:?}", order.state, order.payment.state);
                 self.report(Invariant::Money, &order.id, detail);
             }
             let Some(intent_id) = &order.payment.intent_id else {
                 if should_be_paid && order.total.amount_minor > 0 {
-                    self.report(Invariant::Money, &order.id, "is paid without an intent");
+                    self.report(Invariant::Money, &order.id, "is paid without a payment intent");
                 }
                 continue;
             };
@@ -267,11 +282,11 @@ impl Auditor {
             };
             let is_collected = intent.status == IntentStatus::Captured;
             if is_collected != should_be_paid && order.payment.state.is_settled() {
-                let detail = format!("payment is {:?}, the provider says {:?}", order.payment.state, intent.status);
+                let detail = format!("payment is {:?}, but {:?} at the provider", order.payment.state, intent.status);
                 self.report(Invariant::Money, &order.id, detail);
             }
             if intent.amount != order.total {
-                let detail = format!("costs {}, the intent is over {}", order.total, intent.amount);
+                let detail = format!("the total is {}, but the amount of the intent is {}", order.total, intent.amount);
                 self.report(Invariant::Money, &order.id, detail);
             }
             self.check_reversals(order, &intent, payments).await;
@@ -279,7 +294,7 @@ impl Auditor {
         intents
     }
 
-    /// Each refund and dispute, and their sum. An order of which neither side has any costs no request.
+    /// Compares each refund and dispute, and their sum. Orders without any on both sides cost no request.
     async fn check_reversals(&mut self, order: &Order, intent: &PaymentIntent, payments: &dyn PaymentProvider) {
         let payment = &order.payment;
         let none_here = payment.refunds.is_empty() && payment.disputes.is_empty();
@@ -298,14 +313,14 @@ impl Auditor {
         let open = payment.open_refund().is_some();
         if intent.refunded.amount_minor != payment.refunded_minor() && !open {
             let here = Money::new(payment.refunded_minor(), order.total.currency);
-            let detail = format!("{here} is refunded in all, the provider says {}", intent.refunded);
+            let detail = format!("{here} is refunded in total, but {} at the provider", intent.refunded);
             self.report(Invariant::Money, &order.id, detail);
         }
     }
 }
 
-/// Whether an order and its payment can stand so at the same time: both are written in one step.
-fn agree(order: OrderState, payment: PaymentState) -> bool {
+/// Returns whether an order and its payment can have these states at the same time: both are written in one step.
+fn states_match(order: OrderState, payment: PaymentState) -> bool {
     match order {
         OrderState::Pending => !payment.is_settled(),
         OrderState::Paid => payment.is_collected(),

@@ -1,11 +1,11 @@
-//! Carts with present prices and stock.
+//! Carts with current prices and stock.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::idempotent::{Fingerprint, answer};
+use super::idempotent::{Fingerprint, key_answer};
 use super::{Caller, LocalShop, written};
 use crate::domain::{
     Cart, CartId, CartOwner, ChargeLimits, Currency, Inventory, LineItemId, Money, PricedLine, Product, ProductStatus,
@@ -15,33 +15,33 @@ use crate::ports::{IdempotencyKey, Outcome};
 use crate::{ShopError, ShopResult};
 use shopease_process::retry::Policy;
 
-/// When a write that met another process's write of the same cart is tried again with what is there now. Changes of different
-/// lines commute, so as many as a cart has lines may meet; each round one of them is written, and pauses spread the others.
-pub(super) const CLASHES: Policy<'static> = Policy::new(64, Duration::from_millis(4))
+/// Retries of a cart write that conflicted with another process's write of the same cart. Changes of different lines commute, so as
+/// many may conflict as a cart has lines; each round writes one of them, and pauses spread the others.
+pub(super) const CART_CONFLICTS: Policy<'static> = Policy::new(64, Duration::from_millis(4))
     .with_longest_pause(Duration::from_millis(100))
     .beginning_within(Duration::from_secs(6));
 
-/// A cart with present titles, prices and stock.
+/// A cart with current titles, prices and stock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CartView {
-    /// Identity; absent while nothing was ever put in.
+    /// Cart ID; absent before the first line is added.
     pub id: Option<CartId>,
-    /// Rises with every change; 0 while there is no cart.
+    /// Incremented by every change; 0 while there is no cart.
     pub version: u64,
-    /// What is in it and sold.
+    /// Lines whose variants are for sale.
     pub lines: Vec<CartLineView>,
-    /// What is in it but not sold any more: to be removed before checkout.
+    /// Lines whose variants are no longer for sale. They must be removed before checkout.
     pub unavailable: Vec<UnavailableLine>,
-    /// Units over all lines.
+    /// Total units of all lines.
     pub units: u32,
-    /// Sum of the lines; absent for an empty cart and for one of several currencies.
+    /// Sum of the lines; absent for an empty cart and for a cart with several currencies.
     pub subtotal: Option<Money>,
 }
 
-/// A line of a cart whose variant is not sold any more.
+/// A cart line whose variant is no longer for sale.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnavailableLine {
-    /// Identity of the line.
+    /// Line ID.
     pub id: LineItemId,
     /// The variant.
     pub sku: Sku,
@@ -50,37 +50,37 @@ pub struct UnavailableLine {
 /// A line of a cart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CartLineView {
-    /// Identity, derived from the SKU.
+    /// Line ID, derived from the SKU.
     pub id: LineItemId,
-    /// Variant, quantity, price.
+    /// Variant, quantity and price.
     pub line: QuoteLine,
-    /// Units that can be ordered, if fewer than the quantity.
+    /// Units available, if fewer than the quantity.
     pub short_available: Option<u32>,
-    /// Whether it is priced in another currency than the first line: it has to be ordered separately.
+    /// Whether the line has a different currency than the first line, so that it must be ordered separately.
     pub other_currency: bool,
-    /// Units that can be ordered; `None` when they are not counted.
+    /// Units available; `None` if stock is not tracked.
     pub available: Option<u32>,
 }
 
 impl CartView {
-    /// Whether an order of it would not be refused for one of its lines.
+    /// Returns whether all lines can be ordered.
     pub fn can_check_out(&self) -> bool {
         !self.lines.is_empty()
             && self.unavailable.is_empty()
             && self.lines.iter().all(|line| line.short_available.is_none() && !line.other_currency)
     }
 
-    /// The currency of its first line.
+    /// The currency of the first line.
     pub fn currency(&self) -> Option<Currency> {
         self.lines.first().map(|line| line.line.unit_price.currency)
     }
 }
 
-/// Asks for the caller's cart.
+/// Requests the caller's cart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ViewCart;
 
-/// Puts units of a variant into the cart.
+/// Adds units of a variant to the cart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddLineItem {
     /// The variant.
@@ -91,12 +91,12 @@ pub struct AddLineItem {
     pub client_key: Option<String>,
 }
 
-/// Sets the units of a line in the cart.
+/// Sets the quantity of a line in the cart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetLineItem {
     /// The line.
     pub id: LineItemId,
-    /// Units wanted.
+    /// New quantity.
     pub quantity: Quantity,
 }
 
@@ -116,40 +116,40 @@ pub trait Carts: Send + Sync {
     /// [`ShopError`].
     async fn view_cart(&self, caller: &Caller, command: ViewCart) -> ShopResult<CartView>;
 
-    /// Puts units of a variant into the caller's cart. With a client key, repeating it changes nothing.
+    /// Adds units of a variant to the caller's cart. With a client key, repeating the command changes nothing.
     ///
     /// # Errors
-    /// [`ShopError::Rules`] (not sold, limits, another currency), [`ShopError::OutOfStock`] when the line would pass
-    /// what is available, the idempotency errors.
+    /// [`ShopError::Rules`] (not for sale, limits, another currency), [`ShopError::OutOfStock`] when the line would exceed
+    /// the available units, the idempotency errors.
     async fn add_line_item(&self, caller: &Caller, command: AddLineItem) -> ShopResult<CartView>;
 
-    /// Sets the units of a variant in the caller's cart.
+    /// Sets the quantity of a line in the caller's cart.
     ///
     /// # Errors
-    /// [`ShopError::NotFound`] when it is not in the cart, [`ShopError::OutOfStock`].
+    /// [`ShopError::NotFound`] when the line is not in the cart, [`ShopError::OutOfStock`].
     async fn set_line_item(&self, caller: &Caller, command: SetLineItem) -> ShopResult<CartView>;
 
-    /// Takes a variant out of the caller's cart.
+    /// Removes a line from the caller's cart.
     ///
     /// # Errors
-    /// [`ShopError::NotFound`] when it is not in the cart.
+    /// [`ShopError::NotFound`] when the line is not in the cart.
     async fn remove_line_item(&self, caller: &Caller, command: RemoveLineItem) -> ShopResult<CartView>;
 }
 
-/// A cart with what the catalog says of its lines now.
+/// A cart with the current catalog data of its lines.
 pub(super) struct PricedCart {
     pub cart: Cart,
-    /// Lines that are sold, in cart order.
+    /// Lines whose variants are for sale, in cart order.
     pub lines: Vec<PricedLine>,
-    /// Lines that are not sold any more.
+    /// Lines whose variants are no longer for sale.
     pub unavailable: Vec<Sku>,
-    /// Levels of the tracked lines; a tracked line without a level has nothing available.
+    /// Stock levels of the tracked lines; a tracked line without a level has no available units.
     levels: HashMap<Sku, StockLevel>,
     tracked: HashSet<Sku>,
 }
 
 impl PricedCart {
-    /// Units that can be ordered; `None` when they are not counted.
+    /// Units available; `None` if stock is not tracked.
     pub fn available(&self, sku: &Sku) -> Option<u32> {
         self.tracked.contains(sku).then(|| self.levels.get(sku).map_or(0, |level| level.available))
     }
@@ -172,7 +172,7 @@ impl PricedCart {
             id: (self.cart.version > 0).then_some(self.cart.id),
             version: self.cart.version,
             units: self.lines.iter().map(|priced| priced.line.quantity.get()).sum(),
-            // A sum that is out of range or of several currencies is none; the quote says why.
+            // Absent if out of range or in several currencies; the quote reports why.
             subtotal: sum.ok().flatten(),
             unavailable: self
                 .unavailable
@@ -187,7 +187,7 @@ impl PricedCart {
 impl Carts for LocalShop {
     async fn view_cart(&self, caller: &Caller, _: ViewCart) -> ShopResult<CartView> {
         let owner = self.identify(caller).await?.owner;
-        self.present_cart(&owner).await
+        self.current_cart(&owner).await
     }
 
     async fn add_line_item(&self, caller: &Caller, command: AddLineItem) -> ShopResult<CartView> {
@@ -200,7 +200,7 @@ impl Carts for LocalShop {
             };
             self.change_cart(&owner, key, change).await
         };
-        let again = async || self.present_cart(&owner).await;
+        let again = async || self.current_cart(&owner).await;
         self.idempotently(&owner, "line-items", command.client_key.as_deref(), request, add, again).await
     }
 
@@ -226,30 +226,30 @@ impl Carts for LocalShop {
 }
 
 impl LocalShop {
-    /// The owner's cart as it is now.
-    async fn present_cart(&self, owner: &CartOwner) -> ShopResult<CartView> {
+    /// The owner's current cart.
+    async fn current_cart(&self, owner: &CartOwner) -> ShopResult<CartView> {
         Ok(self.price_cart(self.cart_of(owner).await?).await?.view())
     }
 
-    /// A price as it can be part of a total that the payment provider charges.
+    /// Rounds a price to an amount that the payment provider can charge.
     pub(super) fn payable(&self, price: Money) -> Result<Money, RuleError> {
         Ok(self.payments.charge_limits(price.currency).round(price)?)
     }
 
-    /// What the payment provider can charge in a cart's currency.
+    /// The payment provider's limits for a cart's currency.
     pub(super) fn limits_of(&self, priced: &PricedCart) -> ChargeLimits {
         let currency = priced.lines.first().map(|line| line.line.unit_price.currency);
         currency.map_or(ChargeLimits::NONE, |currency| self.payments.charge_limits(currency))
     }
 
-    /// The owner's cart, or a new one that no store has yet.
+    /// The owner's cart, or a new one that is not stored yet.
     pub(super) async fn cart_of(&self, owner: &CartOwner) -> ShopResult<Cart> {
         let now = self.clock.now();
         let found = self.store.find_cart(owner, now).await?;
         Ok(found.unwrap_or_else(|| Cart::new(CartId::from_ulid(self.ids.ulid()), owner.clone(), now)))
     }
 
-    /// Puts variants back that an order did not get.
+    /// Puts the lines of a canceled order back into the cart.
     pub(super) async fn restore_cart(&self, owner: &CartOwner, lines: &[(Sku, Quantity)]) -> ShopResult<()> {
         let mut former = Cart::new(CartId::from_ulid(self.ids.ulid()), owner.clone(), self.clock.now());
         for (sku, quantity) in lines {
@@ -262,15 +262,15 @@ impl LocalShop {
         .await
     }
 
-    /// Changes the cart; `change` names the variant that must be sold and in stock in the new quantity, if any. Under a
-    /// key, the answer is written with the cart.
+    /// Changes the cart. `change` returns the SKU that must be for sale and in stock in its new quantity, if any. With a key, the
+    /// outcome is written together with the cart.
     async fn change_cart(
         &self,
         owner: &CartOwner,
         key: Option<&IdempotencyKey>,
         change: impl Fn(&mut Cart) -> ShopResult<Option<Sku>> + Sync,
     ) -> ShopResult<CartView> {
-        let _turn = self.turns.take(owner.key()).await;
+        let _lock = self.cart_locks.lock(owner.key()).await;
         let attempt = || async {
             let mut cart = self.cart_of(owner).await?;
             let wanted = change(&mut cart)?;
@@ -282,13 +282,15 @@ impl LocalShop {
             priced.cart.updated_at = self.clock.now();
             let (cart, view) = (priced.cart.clone(), priced.view());
             let saved = match key {
-                Some(key) => self.store.save_cart_under_key(&cart, self.expiry(), &answer(key, Outcome::Done)).await,
+                Some(key) => {
+                    self.store.save_cart_under_key(&cart, self.expiry(), &key_answer(key, Outcome::Done)).await
+                }
                 None => self.store.save_cart(&cart, self.expiry()).await,
             };
             written(saved)?;
             Ok(view)
         };
-        CLASHES.run(&*self.ids, attempt).await
+        CART_CONFLICTS.run(&*self.ids, attempt).await
     }
 
     async fn write_cart(
@@ -296,7 +298,7 @@ impl LocalShop {
         owner: &CartOwner,
         change: impl Fn(&mut Cart) -> ShopResult<()> + Sync,
     ) -> ShopResult<()> {
-        let _turn = self.turns.take(owner.key()).await;
+        let _lock = self.cart_locks.lock(owner.key()).await;
         let attempt = || async {
             let mut cart = self.cart_of(owner).await?;
             change(&mut cart)?;
@@ -304,10 +306,10 @@ impl LocalShop {
             cart.updated_at = self.clock.now();
             written(self.store.save_cart(&cart, self.expiry()).await)
         };
-        CLASHES.run(&*self.ids, attempt).await
+        CART_CONFLICTS.run(&*self.ids, attempt).await
     }
 
-    /// Prices a cart from the catalog and the stock as they are now, past every cache.
+    /// Prices a cart with the current catalog and stock, bypassing every cache.
     pub(super) async fn price_cart(&self, cart: Cart) -> ShopResult<PricedCart> {
         let skus: Vec<Sku> = cart.lines.iter().map(|line| line.sku.clone()).collect();
         let products = if skus.is_empty() { Vec::new() } else { self.store.find_products_by_sku(&skus).await? };
@@ -339,7 +341,7 @@ fn line_sku(cart: &Cart, id: &LineItemId) -> ShopResult<Sku> {
     line.map(|line| line.sku.clone()).ok_or(ShopError::NotFound { subject: Subject::LineItem })
 }
 
-/// Checks the line that was just written: sold, one currency with the others, enough in stock.
+/// Checks the changed line: for sale, same currency as the others, enough in stock.
 fn check_line(priced: &PricedCart, sku: &Sku) -> ShopResult<()> {
     let line = priced.lines.iter().map(|priced| &priced.line).find(|line| line.sku == *sku);
     let line = line.ok_or_else(|| RuleError::NotSold { sku: sku.clone() })?;

@@ -13,70 +13,70 @@ use crate::domain::{
 use crate::ports::{ProductListing, StoreError};
 use crate::{ShopError, ShopResult};
 
-/// Most keys in one read of the stores.
+/// Maximum keys per store read.
 const MAX_KEYS: usize = 100;
 
-/// Which products to list.
+/// Requests a page of products.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListProducts {
-    /// What to look for, as typed.
+    /// Search text, as typed.
     pub q: Option<String>,
     /// Only this category.
     pub category: Option<Handle>,
-    /// Order; by default best match with a search, newest without.
+    /// Sort order; by default best match with a search, newest without.
     pub sort: Option<ProductSort>,
-    /// Only what comes after this position.
+    /// Only products after this position.
     pub after: Option<Position>,
     /// Page size.
     pub limit: PageLimit,
 }
 
-/// Which product to show.
+/// Requests a product.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FindProduct {
-    /// Name in URLs.
+    /// Handle, the name in URLs.
     pub handle: Handle,
 }
 
-/// Asks for all categories.
+/// Requests all categories.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListCategories;
 
-/// Requests what holds for every sale.
+/// Requests the terms of sale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ViewSaleTerms;
 
-/// What holds for every sale, before there is a cart or an address.
+/// Terms of sale that do not depend on cart or address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SaleTerms {
-    /// Whether catalog and shipping prices contain the tax.
+    /// Whether catalog and shipping prices include tax.
     pub prices_include_tax: bool,
-    /// The shipping methods in the order they are offered.
+    /// Shipping methods in display order.
     pub shipping: Vec<ShippingTerms>,
 }
 
-/// A product as its page shows it.
+/// A product with its variants and stock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProductView {
-    /// Identity.
+    /// Product ID.
     pub id: ProductId,
-    /// Name in URLs.
+    /// Handle, the name in URLs.
     pub handle: Handle,
-    /// Name for people.
+    /// Title.
     pub title: String,
-    /// Sanitised HTML.
+    /// Description as sanitized HTML.
     pub description_html: String,
-    /// Who makes it.
+    /// Brand or manufacturer.
     pub vendor: Option<String>,
-    /// Department.
+    /// Category.
     pub category: Option<Category>,
-    /// Free labels.
+    /// Tags.
     pub tags: Vec<String>,
-    /// What variants differ in.
+    /// Options in which the variants differ.
     pub options: Vec<ProductOption>,
-    /// What can be bought.
+    /// Variants.
     pub variants: Vec<VariantView>,
-    /// Pictures.
+    /// Images.
     pub images: Vec<Image>,
     /// Title for search engines, if it differs.
     pub seo_title: Option<String>,
@@ -85,7 +85,7 @@ pub struct ProductView {
 }
 
 impl ProductView {
-    /// The product with as many units of everything as the shop can count: the longest that it can be shown.
+    /// The view with the maximum stock of every variant: its longest form.
     pub fn in_stock(product: Product) -> Self {
         let levels =
             product.variants.iter().map(|variant| StockLevel::initial(variant.sku.clone(), StockLevel::MAX_UNITS));
@@ -94,14 +94,14 @@ impl ProductView {
     }
 }
 
-/// A variant as its product's page shows it.
+/// A variant with its stock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VariantView {
-    /// Identity.
+    /// Variant ID.
     pub id: VariantId,
-    /// Code.
+    /// SKU.
     pub sku: Sku,
-    /// `Large / Blue`; empty for a product without options.
+    /// Title, for example `Large / Blue`; empty for a product without options.
     pub title: String,
     /// One value per product option.
     pub option_values: Vec<String>,
@@ -111,7 +111,7 @@ pub struct VariantView {
     pub compare_at_price: Option<Money>,
     /// Whether it can be ordered now.
     pub in_stock: bool,
-    /// Units that can be ordered; absent when they are not counted. May be seconds old.
+    /// Units available; absent if stock is not tracked. May be a few seconds old.
     pub available: Option<u32>,
     /// Index into the product's images.
     pub image: Option<u16>,
@@ -121,31 +121,31 @@ pub struct VariantView {
     pub weight_grams: u32,
 }
 
-/// Products and categories as every visitor sees them.
+/// Products and categories, the same for every visitor.
 #[async_trait]
 pub trait Catalog: Send + Sync {
-    /// One page of the products on sale.
+    /// A page of products that are for sale.
     ///
     /// # Errors
     /// [`ShopError::Rules`] for a search that is too long or `relevance` without one; [`ShopError::NotFound`] for a category that does not exist.
     async fn list_products(&self, command: ListProducts) -> ShopResult<Page<ProductSummary>>;
 
-    /// A product on sale.
+    /// A product that is for sale.
     ///
     /// # Errors
     /// [`ShopError::NotFound`].
     async fn find_product(&self, command: FindProduct) -> ShopResult<ProductView>;
 
-    /// All categories, by title.
+    /// All categories, sorted by title.
     ///
     /// # Errors
     /// [`ShopError`].
     async fn list_categories(&self, command: ListCategories) -> ShopResult<Vec<Category>>;
 
-    /// Whether prices contain the tax, and what shipping costs: configuration, no store is read.
+    /// The terms of sale. They are configuration; no store is read.
     ///
     /// # Errors
-    /// [`ShopError`], when the shop is elsewhere and cannot be reached.
+    /// [`ShopError`] when a remote shop cannot be reached.
     async fn view_sale_terms(&self, command: ViewSaleTerms) -> ShopResult<SaleTerms>;
 }
 
@@ -155,7 +155,7 @@ impl Catalog for LocalShop {
         let search = command.q.as_deref().map(|q| self.tokenizer.query(q)).transpose()?.flatten();
         let typed = command.q.as_deref().is_some_and(|q| !q.trim().is_empty());
         if typed && search.is_none() {
-            // Something was typed, but no word: nothing matches.
+            // The text contains no word: nothing matches.
             return Ok(Page { items: Vec::new(), next: None });
         }
         let default = if search.is_some() { ProductSort::Relevance } else { ProductSort::Newest };

@@ -1,4 +1,4 @@
-//! Catalog reads kept for seconds, with single flight: a thousand visitors of one page cost the store one read.
+//! Short-lived cache of catalog reads, with single flight: a thousand visitors of a page cost the store one read.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -11,10 +11,11 @@ use crate::domain::{Category, Handle, Image, Page, ProductSummary};
 use crate::ports::{ProductListing, StoreError};
 use crate::{ShopError, ShopResult};
 
-/// Bytes of all entries of a kind of read, about: a product can have 1 MB, so a number of entries bounds nothing.
+/// Approximate maximum bytes of all entries per kind of read. Products can have 1 MB, so limiting the number of entries would not
+/// limit the memory.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
-/// The cached kinds of reads. With a lifetime of 0 every read goes to the store.
+/// The cached kinds of reads. With a lifetime of 0, every read goes to the store.
 #[derive(Clone)]
 pub(super) struct CatalogCache {
     products: Cache<Handle, Option<Arc<ProductView>>>,
@@ -74,16 +75,16 @@ impl CatalogCache {
         self.categories.try_get_with((), read).await.map_err(shared)
     }
 
-    /// Forgets a product whose stock was changed by this process.
+    /// Removes a product whose stock this process has changed.
     pub async fn forget_product(&self, handle: &Handle) {
         self.products.invalidate(handle).await;
     }
 }
 
-/// What an entry, or a short text and its owner, take at most.
+/// Maximum bytes of an entry's overhead, or of a short text with its container.
 const ENTRY_BYTES: usize = 512;
 
-/// About the memory that a product takes: its long texts as they are, all others by their number.
+/// Approximate memory of a product: long texts by their length, all others by their number.
 fn product_bytes(product: &ProductView) -> usize {
     let images = product.images.iter().map(image_bytes).sum::<usize>();
     let parts = 4 + product.variants.len() + product.tags.len() + product.options.len();
@@ -98,7 +99,7 @@ fn image_bytes(image: &Image) -> usize {
     64 + image.url.len() + image.alt.len()
 }
 
-/// An error that several callers of one flight share.
+/// Converts an error that is shared by all callers of one read.
 fn shared(error: Arc<StoreError>) -> ShopError {
     if error.retryable() {
         ShopError::Unavailable { retry_after_seconds: 1, source: Some(error.into()) }
@@ -116,7 +117,7 @@ mod tests {
     use crate::testing::fixtures;
 
     #[tokio::test]
-    async fn a_rush_on_large_products_does_not_fill_the_memory() {
+    async fn many_large_products_do_not_fill_the_memory() {
         let cache = CatalogCache::new(60);
         for number in 0..100 {
             let mut product = fixtures::product(&format!("large-{number}")).build();

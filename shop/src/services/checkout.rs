@@ -1,5 +1,5 @@
-//! Checkout: quotes, placing an order, and the orders of a caller. Key, prices, stock, order and cart are one store command;
-//! payment happens outside it.
+//! Checkout: quotes, placing an order, and the caller's orders. Key, stock, order and cart are written by one store command; the
+//! payment happens outside of it.
 
 use async_trait::async_trait;
 use subtle::ConstantTimeEq as _;
@@ -9,7 +9,7 @@ use super::failpoint::failpoint;
 use super::idempotent::{Fingerprint, claim, is_done};
 use super::order_view::OrderView;
 use super::payment_steps::Poll;
-use super::placement::{NewOrder, refuse_unavailable};
+use super::placement::{NewOrder, require_available};
 use super::{Caller, LocalShop};
 use crate::domain::{
     Address, CountryCode, DestinationFields, EmailAddress, Field, Money, Order, OrderId, OrderState, OrderSummary,
@@ -21,55 +21,55 @@ use crate::ports::{
 use crate::{ShopError, ShopResult};
 use shopease_process::telemetry::metrics;
 
-/// The route of the keys that orders are placed with.
+/// Route of the idempotency keys of orders.
 pub(super) const CHECKOUT: &str = "checkout";
 
-/// How many order numbers are drawn: two orders of one second share one in 1 of 262,144 cases.
-const MAX_DRAWS: u32 = 5;
+/// Maximum tries to generate a unique order number: two orders in the same second collide in 1 of 262,144 cases.
+const MAX_NUMBER_TRIES: u32 = 5;
 
 const QUOTE_FIELDS: DestinationFields = DestinationFields { country: Field::Country, region: Field::Region };
 
-/// Asks what the caller's cart costs at a place.
+/// Requests a quote of the caller's cart for a destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuoteCart {
     /// ISO 3166-1 alpha-2.
     pub country: CountryCode,
     /// State or province where taxes depend on it.
     pub region: Option<String>,
-    /// Chosen shipping method; the first offered if absent.
+    /// ID of the chosen shipping method; by default the first offered.
     pub shipping_method: Option<String>,
 }
 
-/// Orders what is in the caller's cart.
+/// Places an order for the caller's cart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlaceOrder {
-    /// Where messages about the order go.
+    /// Contact address for the order.
     pub email: EmailAddress,
-    /// Where the order is shipped.
+    /// Shipping address.
     pub shipping_address: Address,
-    /// A method that the quote offers.
+    /// ID of a shipping method that the quote offers.
     pub shipping_method: String,
     /// The payment provider's token of the card.
     pub payment_method: String,
-    /// What the shopper saw as the total; when it is given and no longer true, nothing is ordered.
+    /// The total that the shopper agreed to. If the current total differs, nothing is ordered.
     pub expected_total: Option<Money>,
     /// The client's idempotency key.
     pub client_key: String,
 }
 
-/// Asks for an order.
+/// Requests an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FindOrder {
-    /// Which one.
+    /// ID of the order.
     pub id: OrderId,
     /// Its access key, for a caller who did not place it.
     pub access_key: Option<String>,
 }
 
-/// Asks where an order's payment stands at the provider.
+/// Polls the payment provider for an order's payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckPayment {
-    /// Which order.
+    /// ID of the order.
     pub id: OrderId,
     /// Its access key, for a caller who did not place it.
     pub access_key: Option<String>,
@@ -80,11 +80,11 @@ pub struct CheckPayment {
 pub struct ReceivePaymentEvent {
     /// The signature over the body.
     pub signature: Option<String>,
-    /// The body, byte by byte.
+    /// The raw body.
     pub body: bytes::Bytes,
 }
 
-/// Asks for the caller's orders.
+/// Requests the caller's orders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListOrders {
     /// Only orders after this position.
@@ -93,43 +93,42 @@ pub struct ListOrders {
     pub limit: PageLimit,
 }
 
-/// From the cart to a paid order.
+/// Quotes, checkout and orders.
 #[async_trait]
 pub trait Checkout: Send + Sync {
-    /// What the caller's cart costs at a place.
+    /// Quotes the caller's cart for a destination.
     ///
     /// # Errors
     /// [`ShopError::Rules`].
     async fn quote(&self, caller: &Caller, command: QuoteCart) -> ShopResult<Quote>;
 
-    /// Orders and pays what is in the caller's cart; repeating it with the same key gives the first answer. An order
-    /// whose payment is not known to be done is given back in state `pending`.
+    /// Places an order for the caller's cart and pays for it. Idempotent under the client's key: repeating it returns the same order. If
+    /// the payment is not settled yet, the order is returned in state `pending`.
     ///
     /// # Errors
     /// [`ShopError::Rules`], [`ShopError::OutOfStock`], [`ShopError::Conflict`] (the cart changed),
     /// [`ShopError::PaymentDeclined`], the idempotency errors.
     async fn place_order(&self, caller: &Caller, command: PlaceOrder) -> ShopResult<OrderView>;
 
-    /// An order: for who placed it, for who has its access key, for operators.
+    /// An order. Allowed for the caller who placed it, for callers with its access key, and for operators.
     ///
     /// # Errors
-    /// [`ShopError::NotFound`], also when it is not the caller's.
+    /// [`ShopError::NotFound`], also if the order is not the caller's.
     async fn find_order(&self, caller: &Caller, command: FindOrder) -> ShopResult<OrderView>;
 
-    /// Asks the payment provider where the payment of an order stands, and carries it on: what the shopper's browser does
-    /// when it comes back from the bank. For a paid order, books what was refunded or disputed at the provider. For the same
-    /// callers as [`Checkout::find_order`].
+    /// Polls the payment provider and advances the payment of an order, for example after the shopper returns from the bank's page. For a
+    /// paid order, books refunds and disputes made at the provider. Allowed for the same callers as [`Checkout::find_order`].
     ///
     /// # Errors
-    /// [`ShopError::NotFound`], also when it is not the caller's.
+    /// [`ShopError::NotFound`], also if the order is not the caller's.
     async fn check_payment(&self, caller: &Caller, command: CheckPayment) -> ShopResult<OrderView>;
 
-    /// Takes in a webhook of the payment provider: the raw body and the value of its signature header. Events may come
-    /// late, twice and in any order: each only makes the shop look at the intent.
+    /// Receives a webhook of the payment provider: the raw body and the value of its signature header. Events may be late, duplicate and
+    /// out of order, so each only triggers retrieving the intent.
     ///
     /// # Errors
-    /// [`ShopError::WebhookRefused`], [`ShopError::Unavailable`] when the event does not carry its order and the provider does
-    /// not answer which it is: the provider sends the event again.
+    /// [`ShopError::WebhookRefused`]; [`ShopError::Unavailable`] when the event does not contain its order and the provider does not
+    /// respond. The provider then sends the event again.
     async fn receive_payment_event(&self, command: ReceivePaymentEvent) -> ShopResult<()>;
 
     /// The caller's orders, newest first.
@@ -144,7 +143,7 @@ impl Checkout for LocalShop {
     async fn quote(&self, caller: &Caller, command: QuoteCart) -> ShopResult<Quote> {
         let owner = self.identify(caller).await?.owner;
         let priced = self.price_cart(self.cart_of(&owner).await?).await?;
-        refuse_unavailable(&priced)?;
+        require_available(&priced)?;
         let pricing = &self.config.pricing;
         let place = pricing.destination(command.country, command.region.as_deref(), QUOTE_FIELDS)?;
         let (method, limits) = (command.shipping_method.as_deref(), self.limits_of(&priced));
@@ -156,21 +155,21 @@ impl Checkout for LocalShop {
         let key = IdempotencyKey::new(identity.owner.clone(), CHECKOUT, &command.client_key)?;
         let (hash, now) = (command.fingerprint().finish(), self.clock.now());
         if let Some(record) = self.store.find_idempotency_record(&key, now).await? {
-            return self.answer_again(&record, &hash, now).await;
+            return self.repeat_outcome(&record, &hash, now).await;
         }
-        let mut draws = 1;
+        let mut tries = 1;
         let placed = loop {
             let new = match self.new_order(&identity, command.clone(), now).await {
                 Ok(new) => new,
-                // The first request with the key may have emptied the cart meanwhile: the key decides before the cart.
+                // The first request with the key may have emptied the cart in the meantime: the key takes precedence.
                 Err(error) => match self.store.find_idempotency_record(&key, now).await? {
-                    Some(record) => return self.answer_again(&record, &hash, now).await,
+                    Some(record) => return self.repeat_outcome(&record, &hash, now).await,
                     None => return Err(error),
                 },
             };
             match self.place(new, claim(key.clone(), hash.clone(), None, now)).await {
-                // Another order of this second has the number.
-                Err(StoreError::AlreadyExists { subject: Subject::Order }) if draws < MAX_DRAWS => draws += 1,
+                // Another order in the same second has the number.
+                Err(StoreError::AlreadyExists { subject: Subject::Order }) if tries < MAX_NUMBER_TRIES => tries += 1,
                 placed => break placed?,
             }
         };
@@ -179,9 +178,9 @@ impl Checkout for LocalShop {
                 failpoint("after-place");
                 metrics::order_event("order.placed");
                 self.forget_products_of(&order).await;
-                answer(self.advance_payment(order, Poll::Never).await?)
+                order_or_decline(self.advance_payment(order, Poll::Never).await?)
             }
-            Err(record) => self.answer_again(&record, &hash, now).await,
+            Err(record) => self.repeat_outcome(&record, &hash, now).await,
         }
     }
 
@@ -199,13 +198,13 @@ impl Checkout for LocalShop {
         let Some(event) = read else { return Ok(()) };
         let Some(order_id) = self.order_of(&event).await? else { return Ok(()) };
         let Some(order) = self.store.find_order(&order_id).await? else {
-            // Signed by the provider, so not an attack: another shop on the same account, or a store that was reset.
-            tracing::warn!(event_id = event.id, %order_id, "a payment event names no order");
+            // The event is signed, so it is not an attack: the account has another shop, or the store was reset.
+            tracing::warn!(event_id = event.id, %order_id, "payment event for an unknown order");
             return Ok(());
         };
         if order.payment.intent_id.as_ref() != Some(&event.intent_id) {
-            // Before its intent is noted, the checkout itself is at work; afterwards it is not this order's payment.
-            tracing::info!(event_id = event.id, %order_id, "a payment event names another intent");
+            // Either the checkout has not recorded its intent yet, or this is not the order's payment.
+            tracing::info!(event_id = event.id, %order_id, "payment event for another intent");
             return Ok(());
         }
         self.advance_payment(order, Poll::Everything).await.map(|_| ())
@@ -218,7 +217,7 @@ impl Checkout for LocalShop {
 }
 
 impl PlaceOrder {
-    /// What makes a repeated request the same request.
+    /// The fingerprint by which a repeated request is recognized.
     fn fingerprint(&self) -> Fingerprint {
         let address = &self.shipping_address;
         Fingerprint::new()
@@ -240,7 +239,7 @@ impl PlaceOrder {
 }
 
 impl LocalShop {
-    /// Places an order under a key, or gives the record that is under it.
+    /// Places an order under a key, or returns the key's existing record.
     async fn place(&self, new: NewOrder, mut claim: Claim) -> Result<Result<Order, IdempotencyRecord>, StoreError> {
         let NewOrder { order, cart_version, running_low } = new;
         claim.record.order_id = Some(order.id.clone());
@@ -254,28 +253,33 @@ impl LocalShop {
         })
     }
 
-    /// Answers a repeated request: with the order that the first one placed, also while its payment waits for somebody else,
-    /// or by resuming where the first caller stopped.
-    async fn answer_again(&self, record: &IdempotencyRecord, hash: &str, now: OffsetDateTime) -> ShopResult<OrderView> {
+    /// Responds to a repeated request: with the order that the first request placed, even while its payment waits for someone else, or
+    /// by resuming where the first request stopped.
+    async fn repeat_outcome(
+        &self,
+        record: &IdempotencyRecord,
+        hash: &str,
+        now: OffsetDateTime,
+    ) -> ShopResult<OrderView> {
         let done = match is_done(record, hash, now) {
-            // Its order may wait for somebody else.
+            // The order may be waiting for someone else.
             in_use @ Err(ShopError::IdempotencyKeyInUse { .. }) => in_use,
             done => Ok(done?),
         };
-        let lost = || ShopError::Internal("a checkout key names no order".into());
-        let order = self.order(record.order_id.as_ref().ok_or_else(lost)?).await?;
+        let missing = || ShopError::Internal("a checkout key has no order".into());
+        let order = self.order(record.order_id.as_ref().ok_or_else(missing)?).await?;
         match done {
-            Ok(true) => answer(order),
-            Ok(false) => answer(self.advance_payment(order, Poll::Once).await?),
-            // The process that wrote one of these states is done, and has answered.
+            Ok(true) => order_or_decline(order),
+            Ok(false) => order_or_decline(self.advance_payment(order, Poll::Once).await?),
+            // The process that wrote one of these states has finished and responded.
             Err(_) if matches!(order.payment.state, PaymentState::RequiresAction | PaymentState::Unknown) => {
-                answer(order)
+                order_or_decline(order)
             }
             Err(error) => Err(error),
         }
     }
 
-    /// The order of an event; `None` when it is of no order.
+    /// The order of an event; `None` if it belongs to no order.
     async fn order_of(&self, event: &PaymentEvent) -> ShopResult<Option<OrderId>> {
         if let Some(order_id) = &event.order_id {
             return Ok(Some(order_id.clone()));
@@ -298,16 +302,16 @@ impl LocalShop {
         }
     }
 
-    /// Pages of this process show the new stock at once.
+    /// Removes the order's products from the cache, so that pages of this process show the new stock at once.
     pub(super) async fn forget_products_of(&self, order: &Order) {
         for line in &order.lines {
             self.cache.forget_product(&line.line.product_handle).await;
         }
     }
 
-    /// An order that somebody asked for.
+    /// The order with an ID, or a not-found error.
     pub(super) async fn existing_order(&self, id: &OrderId) -> ShopResult<Order> {
-        self.store.find_order(id).await?.ok_or_else(no_order)
+        self.store.find_order(id).await?.ok_or_else(order_not_found)
     }
 
     /// An order that the caller may see.
@@ -318,23 +322,23 @@ impl LocalShop {
         access_key: Option<&str>,
     ) -> ShopResult<Order> {
         let order = self.existing_order(id).await?;
-        let key_opens = access_key.is_some_and(|key| bool::from(key.as_bytes().ct_eq(order.access_key.as_bytes())));
-        if key_opens {
+        let has_access = access_key.is_some_and(|key| bool::from(key.as_bytes().ct_eq(order.access_key.as_bytes())));
+        if has_access {
             return Ok(order);
         }
         let identity = self.identify(caller).await?;
         let operator = identity.customer.is_some_and(|customer| customer.role == Role::Operator);
-        if operator || identity.owner == order.owner { Ok(order) } else { Err(no_order()) }
+        if operator || identity.owner == order.owner { Ok(order) } else { Err(order_not_found()) }
     }
 }
 
-/// The same for an order that is not there and one that is not the caller's.
-fn no_order() -> ShopError {
+/// The same error for an order that does not exist and one that is not the caller's.
+fn order_not_found() -> ShopError {
     ShopError::NotFound { subject: Subject::Order }
 }
 
-/// What a checkout answers for an order as it is now.
-fn answer(order: Order) -> ShopResult<OrderView> {
+/// The result of a checkout for its current order.
+fn order_or_decline(order: Order) -> ShopResult<OrderView> {
     match (order.state, &order.payment.decline_code) {
         (OrderState::Cancelled, Some(code)) => Err(ShopError::PaymentDeclined { code: code.clone() }),
         _ => Ok(order.into()),

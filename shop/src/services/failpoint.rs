@@ -1,7 +1,7 @@
-//! Named points at which a test can end the process, as a crash would: between any two writes of a checkout.
+//! Named points at which a test can crash the process, between any two writes of a checkout.
 //!
-//! `SHOPEASE_FAILPOINT=<name>` kills the process at the first pass of that point, `<name>:<n>` at the n-th. Only in
-//! builds with debug assertions: a release has no such switch.
+//! `SHOPEASE_FAILPOINT=<name>` aborts the process when it first passes that point, `<name>:<n>` the n-th time. Only in builds with
+//! debug assertions; release builds ignore it.
 
 /// Passes a point.
 #[inline]
@@ -34,7 +34,7 @@ mod armed {
         });
         let Some(armed) = armed else { return };
         if armed.name == name && armed.passes_left.fetch_sub(1, Ordering::SeqCst) == 1 {
-            // As `kill -9` does: no destructor, no flush, no answer.
+            // Like `kill -9`: no destructors, no flush, no response.
             std::process::abort();
         }
     }

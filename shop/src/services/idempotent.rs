@@ -10,18 +10,18 @@ use crate::domain::{CartOwner, OrderId, hex};
 use crate::ports::{Claim, Claimed, IdempotencyKey, IdempotencyRecord, KeyAnswer, Outcome};
 use crate::{ShopError, ShopResult};
 
-/// How long the first caller of a key is taken to be at work: twice the longest budget of a checkout.
+/// How long the first request with a key is assumed to be in progress: longer than the time limit of a checkout.
 const LEASE: Duration = Duration::seconds(30);
 
 /// How long a key is kept.
 const KEPT: Duration = Duration::days(30);
 
-/// What makes two requests the same: the names and values of their fields, not their spelling. A field that a later release
-/// adds is optional and leaves no trace while it is absent, so that both releases agree on today's requests.
+/// Fingerprint by which a repeated request is recognized: the names and values of its fields, independent of their JSON form. Fields
+/// added by later releases are optional and have no effect while absent, so that both releases agree on existing requests.
 pub(super) struct Fingerprint(Sha256);
 
 impl Fingerprint {
-    /// Of a request without fields.
+    /// The fingerprint of a request without fields.
     pub fn new() -> Self {
         Self(Sha256::new())
     }
@@ -29,12 +29,12 @@ impl Fingerprint {
     /// Adds a field.
     pub fn field(mut self, name: &str, value: impl Display) -> Self {
         let value = value.to_string();
-        // Lengths first, so that no two lists of fields read alike.
+        // With length prefixes, so that different lists of fields never have the same text.
         self.0.update(format!("{}:{name}{}:{value}", name.len(), value.len()));
         self
     }
 
-    /// Adds a field that the request may lack.
+    /// Adds an optional field.
     pub fn optional(self, name: &str, value: Option<impl Display>) -> Self {
         match value {
             Some(value) => self.field(name, value),
@@ -42,13 +42,13 @@ impl Fingerprint {
         }
     }
 
-    /// SHA-256 in hexadecimal digits.
+    /// SHA-256 in hexadecimal.
     pub fn finish(self) -> String {
         hex(&self.0.finalize())
     }
 }
 
-/// A claim made now.
+/// A claim of a key at `now`.
 pub(super) fn claim(
     key: IdempotencyKey,
     request_hash: String,
@@ -59,8 +59,7 @@ pub(super) fn claim(
     Claim { key, record, expires_at: now + KEPT }
 }
 
-/// What a record that someone else has written means for this request: whether its command is done. If not, its writer has
-/// stopped, and this request takes over.
+/// Returns whether the command of an existing record is done. If not, the first request has stopped, and this request takes over.
 pub(super) fn is_done(record: &IdempotencyRecord, request_hash: &str, now: OffsetDateTime) -> ShopResult<bool> {
     if record.request_hash != request_hash {
         return Err(ShopError::IdempotencyKeyReused);
@@ -73,9 +72,9 @@ pub(super) fn is_done(record: &IdempotencyRecord, request_hash: &str, now: Offse
 }
 
 impl LocalShop {
-    /// Runs a command once per client key, or simply when there is no key. The command writes under the key that it is done,
-    /// together with its effect, in one step: whoever comes after a crash, however late, either finds the outcome or no
-    /// effect. A repeated request is answered by `again`. A command that fails frees the key.
+    /// Runs a command once per client key, or unconditionally without a key. The command writes its outcome under the key together with
+    /// its effect, so that after a crash there is either an outcome or no effect. `again` responds to a repeated request. A failed
+    /// command frees the key.
     pub(super) async fn idempotently<T>(
         &self,
         owner: &CartOwner,
@@ -97,8 +96,7 @@ impl LocalShop {
         match run(Some(&key)).await {
             Ok(value) => Ok(value),
             Err(error) => {
-                // The effect may have come about all the same: by this call, whose own answer got lost, or by another
-                // that took over.
+                // The effect may exist nevertheless: from this call, if its response was lost, or from another that took over.
                 let record = self.store.find_idempotency_record(&key, self.clock.now()).await?;
                 if record.is_some_and(|record| record.outcome.is_some()) {
                     return again().await;
@@ -110,8 +108,8 @@ impl LocalShop {
     }
 }
 
-/// The outcome that a command leaves under its key.
-pub(super) fn answer(key: &IdempotencyKey, outcome: Outcome) -> KeyAnswer {
+/// The outcome to write under a key.
+pub(super) fn key_answer(key: &IdempotencyKey, outcome: Outcome) -> KeyAnswer {
     KeyAnswer { key: key.clone(), outcome: outcome.as_str().to_owned() }
 }
 
@@ -120,7 +118,7 @@ mod tests {
     use super::Fingerprint;
 
     #[test]
-    fn fields_are_told_apart_and_an_absent_one_leaves_no_trace() {
+    fn fields_are_distinguished_and_absent_ones_have_no_effect() {
         let print = |fields: &[(&str, &str)]| {
             let fields = fields.iter().fold(Fingerprint::new(), |print, (name, value)| print.field(name, value));
             fields.finish()

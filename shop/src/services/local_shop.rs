@@ -1,4 +1,4 @@
-//! What the use cases of this process share. Each noun's file implements its service on it.
+//! The use cases in this process: their shared state. The other modules implement the services on it.
 
 use std::sync::Arc;
 
@@ -8,15 +8,15 @@ use tokio::sync::Notify;
 
 use super::attempts::AttemptLimits;
 use super::catalog_cache::CatalogCache;
+use super::keyed_locks::KeyedLocks;
 use super::password::Passwords;
-use super::turns::Turns;
 use super::{Caller, Readiness, TOKEN_LIFETIME_DAYS};
 use crate::config::ShopConfig;
 use crate::domain::{CartOwner, Customer, Role, Tokenizer};
 use crate::ports::{Clock, IdGenerator, PaymentProvider, SharedStore, SystemClock, SystemIds};
 use crate::{ShopError, ShopResult};
 
-/// The use cases over a store, a payment provider, a clock and randomness. Clones share everything.
+/// The use cases, run on a store, a payment provider, a clock and an ID generator. Clones share everything.
 #[derive(Clone)]
 pub struct LocalShop {
     pub(super) store: SharedStore,
@@ -28,15 +28,15 @@ pub struct LocalShop {
     pub(super) cache: CatalogCache,
     pub(super) passwords: Passwords,
     pub(super) attempts: AttemptLimits,
-    /// At writing a cart, by its owner.
-    pub(super) turns: Turns,
+    /// Locks for writing carts, by owner.
+    pub(super) cart_locks: KeyedLocks,
     /// Wakes the worker of this process when there is work for it.
     pub(super) wakeup: Arc<Notify>,
-    /// Told when an operator has signed in to this process.
+    /// Notified when an operator has signed in to this process.
     pub(super) operator_signed_in: Arc<Notify>,
 }
 
-/// Who a caller turned out to be.
+/// The identity of a caller.
 pub(super) struct Identity {
     /// Owner of the caller's cart and orders.
     pub owner: CartOwner,
@@ -45,7 +45,7 @@ pub(super) struct Identity {
 }
 
 impl LocalShop {
-    /// A shop.
+    /// Creates a shop.
     pub fn new(
         store: SharedStore,
         payments: Arc<dyn PaymentProvider>,
@@ -58,7 +58,7 @@ impl LocalShop {
             cache: CatalogCache::new(config.catalog_cache_seconds),
             passwords: Passwords::default(),
             attempts: AttemptLimits::default(),
-            turns: Turns::default(),
+            cart_locks: KeyedLocks::default(),
             wakeup: Arc::default(),
             operator_signed_in: Arc::default(),
             config: Arc::new(config),
@@ -69,17 +69,17 @@ impl LocalShop {
         }
     }
 
-    /// A shop with the machine's clock and randomness.
+    /// Creates a shop with the system's clock and random generator.
     pub fn with_system_clock(store: SharedStore, payments: Arc<dyn PaymentProvider>, config: ShopConfig) -> Self {
         Self::new(store, payments, Arc::new(SystemClock), Arc::new(SystemIds), config)
     }
 
-    /// Waits until an operator has signed in to this process.
+    /// Waits until an operator signs in to this process.
     pub async fn operator_signed_in(&self) {
         self.operator_signed_in.notified().await;
     }
 
-    /// Who the caller is. A visitor's token costs no read; a session that ended makes a visitor of its bearer.
+    /// Identifies the caller. A visitor's token costs no read. The bearer of an expired session counts as a visitor.
     pub(super) async fn identify(&self, caller: &Caller) -> ShopResult<Identity> {
         let visitor = || Identity { owner: CartOwner::visitor(&caller.token), customer: None };
         if caller.token.is_visitor() {
@@ -95,13 +95,13 @@ impl LocalShop {
         }))
     }
 
-    /// The operator behind a caller.
+    /// Returns the operator behind a caller.
     pub(super) async fn require_operator(&self, caller: &Caller) -> ShopResult<Customer> {
         let customer = self.identify(caller).await?.customer.ok_or(ShopError::SignInRequired)?;
         if customer.role == Role::Operator { Ok(customer) } else { Err(ShopError::Forbidden) }
     }
 
-    /// When what is written now ends.
+    /// Expiry of carts and sessions written now.
     pub(super) fn expiry(&self) -> OffsetDateTime {
         self.clock.now() + Duration::days(TOKEN_LIFETIME_DAYS)
     }
@@ -110,7 +110,7 @@ impl LocalShop {
 #[async_trait]
 impl Readiness for LocalShop {
     async fn ready(&self) -> ShopResult<()> {
-        // Whatever is wrong with the store, the answer to a probe is "not now".
+        // A probe reports every store error as unavailable.
         self.store
             .check()
             .await

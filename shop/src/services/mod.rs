@@ -1,10 +1,9 @@
-//! The use cases, run over the ports. Nothing here knows which store, which runtime or which page.
+//! The use cases, independent of store, runtime and pages.
 //!
-//! Five services with a trait each, so that a handler gets what it needs and no more: [`Catalog`], [`Carts`], [`Checkout`],
-//! [`Accounts`], [`Operations`]. Every use case takes its caller, where there is one, and its command. [`LocalShop`] runs them
-//! in this process; the typed client of the API implements the same traits by calling another one. Each method may fail with
-//! [`ShopError::Unavailable`](crate::ShopError::Unavailable) and [`ShopError::Internal`](crate::ShopError::Internal); other
-//! errors are named where they belong.
+//! There are five services, each with its own trait: [`Catalog`], [`Carts`], [`Checkout`], [`Accounts`] and [`Operations`]. Each use
+//! case takes its caller, if any, and its command. [`LocalShop`] runs them in this process; the typed client of the API implements the
+//! same traits by calling another process. Each method may fail with [`ShopError::Unavailable`](crate::ShopError::Unavailable) and
+//! [`ShopError::Internal`](crate::ShopError::Internal); other errors are documented per method.
 
 mod accounts;
 mod attempts;
@@ -15,13 +14,13 @@ mod catalog_cache;
 mod checkout;
 mod failpoint;
 mod idempotent;
+mod keyed_locks;
 mod local_shop;
 mod operations;
 mod order_view;
 mod password;
 mod payment_steps;
 mod placement;
-mod turns;
 mod worker;
 
 use std::net::IpAddr;
@@ -43,29 +42,29 @@ pub use operations::*;
 pub use order_view::OrderView;
 pub use worker::{Worker, WorkerReport};
 
-/// How long a visitor's token, a cart and a session live after their last write.
+/// Lifetime of visitor tokens, carts and sessions after their last write.
 pub const TOKEN_LIFETIME_DAYS: i64 = 30;
 
-/// Who sends a request.
+/// The sender of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     /// The visitor's or session's token.
     pub token: Token,
-    /// The client's address, from a source that the client cannot choose; absent where there is none.
+    /// The client's IP address, from a source that the client cannot forge, if known.
     pub address: Option<IpAddr>,
 }
 
 impl Caller {
-    /// A caller of unknown address.
+    /// A caller without a known address.
     pub const fn new(token: Token) -> Self {
         Self { token, address: None }
     }
 }
 
-/// Whether the shop can serve, for probes.
+/// Readiness check, for probes.
 #[async_trait]
 pub trait Readiness: Send + Sync {
-    /// Whether the shop can serve: its store answers.
+    /// Succeeds if the shop's store responds.
     ///
     /// # Errors
     /// [`ShopError::Unavailable`].
@@ -79,18 +78,18 @@ pub struct Services {
     pub catalog: Arc<dyn Catalog>,
     /// The caller's cart.
     pub carts: Arc<dyn Carts>,
-    /// From the cart to a paid order.
+    /// Quotes, checkout and orders.
     pub checkout: Arc<dyn Checkout>,
     /// Accounts and sessions.
     pub accounts: Arc<dyn Accounts>,
-    /// What the shop's staff does.
+    /// Administration.
     pub operations: Arc<dyn Operations>,
-    /// Whether they can serve.
+    /// Readiness of the services.
     pub readiness: Arc<dyn Readiness>,
 }
 
 impl Services {
-    /// All of one implementation.
+    /// All services from one implementation.
     pub fn of<S: Catalog + Carts + Checkout + Accounts + Operations + Readiness + 'static>(shop: S) -> Self {
         let shop = Arc::new(shop);
         Self {
@@ -104,7 +103,7 @@ impl Services {
     }
 }
 
-/// What a conditional write means to `until_written`: one that lost to another is tried again.
+/// Converts the result of a conditional write for `until_written`: conflicts are retried.
 fn written<T>(result: Result<T, StoreError>) -> Result<T, TryError<ShopError>> {
     result.map_err(|error| TryError::transient_if(error.into(), |error| matches!(error, ShopError::Conflict)))
 }

@@ -1,8 +1,8 @@
-//! The operators' use cases: stock, refunds, cancellations, shipments.
+//! Administration: stock, refunds, cancellations and fulfillment.
 
 use async_trait::async_trait;
 
-use super::idempotent::{Fingerprint, answer};
+use super::idempotent::{Fingerprint, key_answer};
 use super::order_view::OrderView;
 use super::payment_steps::Poll;
 use super::{Caller, LocalShop, written};
@@ -15,23 +15,23 @@ use crate::ports::{IdempotencyKey, Outcome};
 use crate::{ShopError, ShopResult};
 use shopease_process::retry::{TryError, until_written};
 
-/// How often a correction that met an order is tried again on what is there now.
+/// Maximum tries of a stock correction that conflicts with orders.
 const MAX_CORRECTION_TRIES: u32 = 8;
-/// How often a step that met another step of the same order is tried again on what is there now.
+/// Maximum tries of a step that conflicts with other steps of the same order.
 const MAX_STEP_TRIES: u32 = 5;
 
-/// The stock of a variant as the operator sees it.
+/// The stock of a variant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VariantStock {
     /// The variant.
     pub sku: Sku,
     /// Title of the variant.
     pub title: String,
-    /// Its level; absent when it is not counted.
+    /// Stock level; absent if stock is not tracked.
     pub level: Option<StockLevel>,
 }
 
-/// Asks for all orders of the shop, or for the one with a number.
+/// Requests all orders of the shop, or the one with a number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListAllOrders {
     /// Only the order with this number.
@@ -42,10 +42,10 @@ pub struct ListAllOrders {
     pub limit: PageLimit,
 }
 
-/// Asks for the stock of a product's variants.
+/// Requests the stock of a product's variants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProductStock {
-    /// The product's name in URLs.
+    /// Handle of the product.
     pub handle: Handle,
 }
 
@@ -54,7 +54,7 @@ pub struct ProductStock {
 pub struct CorrectStock {
     /// The variant.
     pub sku: Sku,
-    /// How.
+    /// The correction.
     pub change: StockChange,
     /// The client's idempotency key.
     pub client_key: Option<String>,
@@ -63,91 +63,91 @@ pub struct CorrectStock {
 /// Cancels an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CancelOrder {
-    /// Which one.
+    /// ID of the order.
     pub id: OrderId,
 }
 
 /// Refunds an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefundOrder {
-    /// Which one.
+    /// ID of the order.
     pub id: OrderId,
-    /// How much.
+    /// Amount to refund.
     pub amount: RefundAmount,
     /// The client's idempotency key.
     pub client_key: String,
 }
 
-/// How much is refunded. Never left out: nothing must turn into everything.
+/// The amount of a refund. It is always explicit, so that a missing amount is never a full refund.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefundAmount {
-    /// So much.
+    /// This amount.
     Exactly(Money),
-    /// All that is left.
+    /// The full refundable amount.
     All,
 }
 
 impl RefundOrder {
-    /// The id of the refund that this command makes. It follows from the key, so that the order itself knows which refunds
-    /// were requested before.
+    /// The ID of the refund of this command. It is derived from the key, so that the order itself shows whether the refund was already
+    /// requested.
     pub fn refund_id(&self) -> RefundId {
         RefundId::derive(&format!("{}/{}", self.id, self.client_key))
     }
 }
 
-/// Notes what happened to an order's shipment.
+/// Records a fulfillment event of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordFulfillment {
-    /// Which order.
+    /// ID of the order.
     pub id: OrderId,
-    /// What happened.
+    /// The event.
     pub event: FulfillmentEvent,
 }
 
-/// What the shop's staff does. For operators only.
+/// Administration. For operators only.
 #[async_trait]
 pub trait Operations: Send + Sync {
-    /// All orders of the shop, newest first. For operators.
+    /// All orders of the shop, newest first.
     ///
     /// # Errors
     /// [`ShopError::SignInRequired`], [`ShopError::Forbidden`].
     async fn list_all_orders(&self, caller: &Caller, command: ListAllOrders) -> ShopResult<Page<OrderSummary>>;
 
-    /// Stock of every variant of a product. For operators.
+    /// The stock of every variant of a product.
     ///
     /// # Errors
     /// [`ShopError::SignInRequired`], [`ShopError::Forbidden`], [`ShopError::NotFound`].
     async fn product_stock(&self, caller: &Caller, command: ProductStock) -> ShopResult<Vec<VariantStock>>;
 
-    /// Corrects the stock of a variant. With a client key, repeating it changes nothing. For operators.
+    /// Corrects the stock of a variant. With a client key, repeating the command changes nothing.
     ///
     /// # Errors
-    /// [`ShopError::SignInRequired`], [`ShopError::Forbidden`], [`ShopError::NotFound`] for a variant that is unknown,
-    /// [`ShopError::Rules`] for one that is not counted, [`ShopError::OutOfStock`] when less than nothing would be left,
-    /// the idempotency errors.
+    /// [`ShopError::SignInRequired`], [`ShopError::Forbidden`], [`ShopError::NotFound`] for an unknown SKU,
+    /// [`ShopError::Rules`] if its stock is not tracked, [`ShopError::OutOfStock`] when stock would go below zero, the idempotency
+    /// errors.
     async fn correct_stock(&self, caller: &Caller, command: CorrectStock) -> ShopResult<StockLevel>;
 
-    /// Calls an order off: an unpaid one at the payment provider, a paid one that was not sent by giving everything
-    /// back. For operators.
+    /// Cancels an order that was not shipped. Cancels the payment of an unpaid order at the payment provider, and refunds a paid order
+    /// in full.
     ///
     /// # Errors
     /// [`ShopError::SignInRequired`], [`ShopError::Forbidden`], [`ShopError::NotFound`], [`ShopError::Rules`] when it
-    /// was sent or is off already.
+    /// was shipped or is already canceled.
     async fn cancel_order(&self, caller: &Caller, command: CancelOrder) -> ShopResult<OrderView>;
 
-    /// Gives money back; repeating it with the same key gives it back once. An order that is given back whole before it
-    /// was sent is cancelled and its units return to stock. For operators.
+    /// Refunds an order. Idempotent under the client's key. A full refund before shipping cancels the order and returns its units to
+    /// stock.
     ///
     /// # Errors
-    /// [`ShopError::SignInRequired`], [`ShopError::Forbidden`], [`ShopError::NotFound`], [`ShopError::Rules`] when it
-    /// is more than what is left, [`ShopError::IdempotencyKeyReused`].
+    /// [`ShopError::SignInRequired`], [`ShopError::Forbidden`], [`ShopError::NotFound`], [`ShopError::Rules`] when the
+    /// amount exceeds the refundable amount, [`ShopError::IdempotencyKeyReused`].
     async fn refund_order(&self, caller: &Caller, command: RefundOrder) -> ShopResult<OrderView>;
 
-    /// Records that a paid order was shipped or returned. For operators.
+    /// Records that a paid order was shipped or returned.
     ///
     /// # Errors
     /// [`ShopError::SignInRequired`], [`ShopError::Forbidden`], [`ShopError::NotFound`], [`ShopError::Rules`] when
-    /// that is not possible now.
+    /// its state does not allow the event.
     async fn record_fulfillment(&self, caller: &Caller, command: RecordFulfillment) -> ShopResult<OrderView>;
 }
 
@@ -200,7 +200,7 @@ impl Operations for LocalShop {
             StockChange::Adjust(units) => request.field("adjust", units),
         };
         let correct = async |key: Option<&IdempotencyKey>| self.replace_level(&command, key).await;
-        let again = async || self.present_level(&command.sku).await;
+        let again = async || self.current_level(&command.sku).await;
         let client_key = command.client_key.as_deref();
         let level = self.idempotently(&owner, "stock-corrections", client_key, request, correct, again).await?;
         self.cache.forget_product(&product.handle).await;
@@ -225,7 +225,7 @@ impl Operations for LocalShop {
     }
 
     async fn refund_order(&self, caller: &Caller, command: RefundOrder) -> ShopResult<OrderView> {
-        // First, as a client of the API does: a key that is none cannot travel in a header.
+        // First, because an invalid key cannot be sent in a header: the API client rejects it at this point, too.
         IdempotencyKey::check(&command.client_key)?;
         self.require_operator(caller).await?;
         let order = self.existing_order(&command.id).await?;
@@ -236,14 +236,15 @@ impl Operations for LocalShop {
     async fn record_fulfillment(&self, caller: &Caller, command: RecordFulfillment) -> ShopResult<OrderView> {
         self.require_operator(caller).await?;
         let order = self.existing_order(&command.id).await?;
-        let moved = self.step_until_written(order, |order| Ok(Some(order.record_fulfillment(command.event)?))).await?;
-        self.forget_products_of(&moved).await;
-        Ok(moved.into())
+        let stepped =
+            self.step_until_written(order, |order| Ok(Some(order.record_fulfillment(command.event)?))).await?;
+        self.forget_products_of(&stepped).await;
+        Ok(stepped.into())
     }
 }
 
 impl LocalShop {
-    /// Refunds what is left of a paid order, which cancels it. A refund that the bank returned before is made anew.
+    /// Refunds the remaining amount of a paid order, which cancels it. If an earlier refund was returned by the bank, it is refunded again.
     async fn cancel_paid(&self, order: Order) -> ShopResult<OrderView> {
         let order = self.advance_payment(order, Poll::Everything).await?;
         if order.state == OrderState::Cancelled {
@@ -262,7 +263,7 @@ impl LocalShop {
         self.request_refund(order, RefundAmount::All, id).await
     }
 
-    /// Requests a refund of an order in which everything is booked that was refunded at the provider.
+    /// Requests a refund of an order in which all refunds made at the provider are already booked.
     async fn request_refund(&self, order: Order, amount: RefundAmount, refund_id: RefundId) -> ShopResult<OrderView> {
         let stepped = self
             .step_until_written(order, |order| {
@@ -288,13 +289,13 @@ impl LocalShop {
         Ok(self.advance_payment(stepped, Poll::Once).await?.into())
     }
 
-    /// A variant's level as it is now.
-    async fn present_level(&self, sku: &Sku) -> ShopResult<StockLevel> {
+    /// The current stock level of a SKU.
+    async fn current_level(&self, sku: &Sku) -> ShopResult<StockLevel> {
         let found = self.store.find_stock_levels(std::slice::from_ref(sku)).await?.pop();
         Ok(found.unwrap_or_else(|| StockLevel::initial(sku.clone(), 0)))
     }
 
-    /// Corrects a level; under a key, the answer is written with it.
+    /// Corrects a stock level. With a key, the outcome is written together with the level.
     async fn replace_level(&self, command: &CorrectStock, key: Option<&IdempotencyKey>) -> ShopResult<StockLevel> {
         until_written(MAX_CORRECTION_TRIES, || async {
             let seen =
@@ -305,14 +306,14 @@ impl LocalShop {
                 let corrected = self.store.correct_stock(&command.sku, command.change).await;
                 return Ok(corrected.map_err(ShopError::from)?);
             };
-            // Lost when an order was faster, or the key has an outcome by now: the caller finds that.
-            written(self.store.replace_stock_level_under_key(seen, &next, &answer(key, Outcome::Done)).await)?;
+            // Conflicts when an order was faster, or the key already has an outcome, which the caller then finds.
+            written(self.store.replace_stock_level_under_key(seen, &next, &key_answer(key, Outcome::Done)).await)?;
             Ok(next)
         })
         .await
     }
 
-    /// Writes the step that `decide` makes of the order as it is; decides anew when someone else was first.
+    /// Writes the step that `decide` derives from the current order. After a conflict, decides again.
     async fn step_until_written(
         &self,
         order: Order,

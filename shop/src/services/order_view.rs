@@ -1,4 +1,4 @@
-//! An order as its buyer and the operators see it.
+//! An order, as shoppers and operators see it.
 
 use time::OffsetDateTime;
 
@@ -7,55 +7,55 @@ use crate::domain::{
     Refund, RefundState, ShippingOffer, TaxLine,
 };
 
-/// An order as its buyer and the operator see it.
+/// An order, as shoppers and operators see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderView {
-    /// Identity.
+    /// Order ID.
     pub id: OrderId,
-    /// Number for people.
+    /// Order number for people.
     pub order_number: String,
-    /// Opens the order without signing in, as `?key=`.
+    /// Access key: `?key=` gives access to the order without signing in.
     pub access_key: String,
-    /// Where news of the order go.
+    /// Contact address.
     pub email: EmailAddress,
     /// The shipping address.
     pub shipping_address: Address,
-    /// What was ordered, at the prices of then.
+    /// Line items at the prices when the order was placed.
     pub lines: Vec<QuoteLine>,
     /// Sum of the lines.
     pub subtotal: Money,
-    /// How it is delivered.
+    /// Shipping method.
     pub shipping: ShippingOffer,
     /// Taxes.
     pub tax_lines: Vec<TaxLine>,
     /// Sum of the taxes.
     pub tax_total: Money,
-    /// Whether the prices contain them.
+    /// Whether the prices include tax.
     pub prices_include_tax: bool,
-    /// What it cost.
+    /// Total.
     pub total: Money,
-    /// Where the order stands.
+    /// State of the order.
     pub state: OrderState,
-    /// Where the payment stands.
+    /// State of the payment.
     pub payment_state: PaymentState,
-    /// Why the payment was refused.
+    /// The payment provider's code if the card was declined.
     pub decline_code: Option<String>,
-    /// The bank's page, while it wants to ask the shopper (`payment_state` is `requires_action`).
+    /// URL of the bank's page while the shopper must confirm the payment (`payment_state` is `requires_action`).
     pub payment_action_url: Option<String>,
-    /// What was or is to be given back.
+    /// Refunds, oldest first.
     pub refunds: Vec<Refund>,
-    /// What can still be given back.
+    /// Refundable amount.
     pub refundable: Money,
-    /// What cardholders disputed at their banks.
+    /// Disputes, oldest first.
     pub disputes: Vec<Dispute>,
-    /// How far its fulfillment is.
+    /// State of the fulfillment.
     pub fulfillment: FulfillmentState,
     /// When it was placed.
     pub placed_at: OffsetDateTime,
 }
 
 impl OrderView {
-    /// Minor units that the provider has given back.
+    /// Minor units that are refunded.
     pub fn refunded_minor(&self) -> i64 {
         let done = self.refunds.iter().filter(|refund| refund.state == RefundState::Succeeded);
         done.map(|refund| refund.amount.amount_minor).fold(0, i64::saturating_add)

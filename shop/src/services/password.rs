@@ -1,5 +1,5 @@
-//! Password hashing: argon2id with OWASP's first recommendation (19 MiB, 2 passes), off the event loop, in memory that is
-//! bounded and returned.
+//! Password hashing: argon2id with OWASP's first recommendation (19 MiB, 2 passes), on blocking threads, in bounded memory that is
+//! released afterwards.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,30 +14,30 @@ use unicode_normalization::UnicodeNormalization as _;
 use crate::ports::Source;
 use crate::{ShopError, ShopResult};
 
-/// Hashes at once: each takes 19 MiB and a core for some 20 ms.
+/// Maximum concurrent hashes: each takes 19 MiB and one core for about 20 ms.
 const MAX_CONCURRENT: usize = 2;
 
-/// Hashes that may wait for one of those. Their requests hold places that the rest of the shop needs, so they are few.
+/// Maximum queued hashes. Their requests hold permits that the rest of the shop needs, so the queue is short.
 const MAX_WAITING: usize = 32;
 
-/// Longest wait for one of those.
+/// Longest wait in the queue.
 const MAX_WAIT: Duration = Duration::from_secs(2);
 
-/// What remains of a request's deadline when its wait is given up, to answer it.
+/// Part of the request's deadline that is kept back for responding.
 const RESERVE: Duration = Duration::from_millis(500);
 
-/// When to try again after a refusal.
+/// `Retry-After` when the queue is full.
 const RETRY_AFTER_SECONDS: u32 = 2;
 
-/// Blocks that are reserved for a hash. Only those that it fills become resident. More than 32 MiB, because the C library maps
-/// and unmaps such a request by itself; smaller ones it serves from heaps that it keeps, one for every thread that ever hashed.
+/// Blocks reserved for a hash; only the blocks it uses become resident. More than 32 MiB, because the C library maps and unmaps such
+/// allocations directly. Smaller ones come from heaps that it keeps, one for every thread that ever hashed.
 const RESERVED_BLOCKS: usize = 33 * 1024;
 
-/// A hash of no password with the present parameters, to do the same work for an unknown email address as for a wrong password.
-const NOBODY: &str =
+/// A hash of no password with the current parameters, so that an unknown email address takes as long as a wrong password.
+const DUMMY_HASH: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$c2hvcGVhc2UtZHVtbXktMQ$Rp61kwSuYiN4q1MyXyWHwnXbWfDpWuZzaSKQEYJTP9c";
 
-/// The hashing of a process. Clones share its memory.
+/// Password hashing of the process. Clones share limits and memory.
 #[derive(Clone)]
 pub(super) struct Passwords {
     running: Arc<Semaphore>,
@@ -45,7 +45,7 @@ pub(super) struct Passwords {
     memory: Arc<Mutex<Memory>>,
 }
 
-/// Memory of hashes. It is reused while hashes follow each other and freed when none is left.
+/// Memory for hashes. It is reused by consecutive hashes and freed when none is running.
 #[derive(Default)]
 struct Memory {
     free: Vec<Vec<Block>>,
@@ -69,28 +69,28 @@ impl Passwords {
     /// [`ShopError::Unavailable`] when too many passwords are being hashed.
     pub async fn hash(&self, password: &str, salt: [u8; 16]) -> ShopResult<String> {
         let password = normalized(password);
-        self.off_loop(move |memory| {
+        self.run_blocking(move |memory| {
             let salt = Salt::new(&salt).map_err(internal)?;
             new_hash(&password, &salt, memory).map(|hash| hash.to_string()).map_err(internal)
         })
         .await
     }
 
-    /// Whether the password is right; takes as long without an account.
+    /// Returns whether the password is correct. Takes equally long without an account.
     ///
     /// # Errors
     /// As [`Passwords::hash`], and [`ShopError::Internal`] for a hash that cannot be read.
     pub async fn verify(&self, password: &str, hash: Option<String>) -> ShopResult<bool> {
         let password = normalized(password);
-        self.off_loop(move |memory| {
+        self.run_blocking(move |memory| {
             let known = hash.is_some();
-            let hash = PasswordHash::new(hash.as_deref().unwrap_or(NOBODY)).map_err(internal)?;
+            let hash = PasswordHash::new(hash.as_deref().unwrap_or(DUMMY_HASH)).map_err(internal)?;
             Ok(matches(&password, &hash, memory).map_err(internal)? && known)
         })
         .await
     }
 
-    async fn off_loop<T: Send + 'static>(
+    async fn run_blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Vec<Block>) -> ShopResult<T> + Send + 'static,
     ) -> ShopResult<T> {
@@ -98,15 +98,15 @@ impl Passwords {
         let memory = Arc::clone(&self.memory);
         let hashing = move || {
             let _permit = permit;
-            let mut blocks = take(&memory);
+            let mut blocks = acquire_blocks(&memory);
             let done = work(&mut blocks);
-            give_back(&memory, blocks);
+            release_blocks(&memory, blocks);
             done
         };
         tokio::task::spawn_blocking(hashing).await.map_err(|error| ShopError::Internal(error.into()))?
     }
 
-    /// A place among the running hashes, at once or after a bounded wait.
+    /// Acquires a permit to hash, at once or after a bounded wait.
     async fn enter(&self) -> Option<OwnedSemaphorePermit> {
         if let Ok(permit) = Arc::clone(&self.running).try_acquire_owned() {
             return Some(permit);
@@ -117,8 +117,8 @@ impl Passwords {
     }
 }
 
-/// A password as it is hashed. PRECIS `OpaqueString` (RFC 8265): keyboards of different systems type the same letters as
-/// different characters. Case and ASCII stay as they are.
+/// Normalizes a password before hashing, with PRECIS `OpaqueString` (RFC 8265): keyboards of different systems produce different
+/// code points for the same letters. Case and ASCII are preserved.
 pub(super) fn normalized(password: &str) -> String {
     const NO_BREAK_SPACES: [char; 2] = ['\u{a0}', '\u{202f}'];
     let is_space = |c: char| {
@@ -127,13 +127,13 @@ pub(super) fn normalized(password: &str) -> String {
     password.chars().map(|c| if is_space(c) { ' ' } else { c }).nfc().collect()
 }
 
-fn take(memory: &Mutex<Memory>) -> Vec<Block> {
+fn acquire_blocks(memory: &Mutex<Memory>) -> Vec<Block> {
     let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
     memory.users += 1;
     memory.free.pop().unwrap_or_else(|| Vec::with_capacity(RESERVED_BLOCKS))
 }
 
-fn give_back(memory: &Mutex<Memory>, blocks: Vec<Block>) {
+fn release_blocks(memory: &Mutex<Memory>, blocks: Vec<Block>) {
     let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
     memory.users -= 1;
     memory.free.push(blocks);
@@ -200,17 +200,17 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_hash_verifies_only_its_password_and_nobody_never_does() {
+    async fn a_hash_verifies_only_its_password_and_an_unknown_account_never_does() {
         let passwords = Passwords::default();
         let hash = passwords.hash("correct horse", [1; 16]).await.expect("a hash");
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
         assert!(passwords.verify("correct horse", Some(hash.clone())).await.expect("verified"));
         assert!(!passwords.verify("wrong", Some(hash)).await.expect("verified"));
-        assert!(!passwords.verify("", None).await.expect("the stand-in hash reads"));
+        assert!(!passwords.verify("", None).await.expect("the dummy hash is valid"));
     }
 
     #[tokio::test]
-    async fn a_hash_is_the_one_that_the_library_makes_and_takes() {
+    async fn hashes_are_compatible_with_the_library() {
         let passwords = Passwords::default();
         let (ours, theirs) = (
             passwords.hash("correct horse", [7; 16]).await.expect("a hash"),
@@ -224,35 +224,18 @@ mod tests {
     }
 
     #[test]
-    fn the_work_for_nobody_is_that_for_a_new_hash() {
+    fn the_dummy_hash_has_the_current_parameters() {
         let of = |hash: &str| hash.split('$').take(4).collect::<Vec<_>>().join("$");
         let mut memory = Vec::new();
         let new = new_hash("x", &Salt::new(&[1; 16]).expect("a salt"), &mut memory).expect("a hash").to_string();
-        assert_eq!(of(NOBODY), of(&new));
+        assert_eq!(of(DUMMY_HASH), of(&new));
     }
 
     #[tokio::test]
-    async fn a_password_of_nobody_takes_as_long_as_a_wrong_one() {
-        let passwords = Passwords::default();
-        let hash = passwords.hash("correct horse", [1; 16]).await.expect("a hash");
-        let shortest = async |hash: Option<String>| {
-            let mut shortest = Duration::MAX;
-            for _ in 0..5 {
-                let begun = std::time::Instant::now();
-                assert!(!passwords.verify("wrong", hash.clone()).await.expect("verified"));
-                shortest = shortest.min(begun.elapsed());
-            }
-            shortest
-        };
-        let (known, unknown) = (shortest(Some(hash)).await, shortest(None).await);
-        assert!(unknown * 4 > known && known * 4 > unknown, "{known:?} for a known address, {unknown:?} for another");
-    }
-
-    #[tokio::test]
-    async fn whoever_finds_the_queue_full_is_refused_at_once() {
+    async fn a_full_queue_rejects_at_once() {
         let passwords = Passwords::default();
         let all = u32::try_from(MAX_CONCURRENT).expect("few");
-        let _running = Arc::clone(&passwords.running).acquire_many_owned(all).await.expect("all places");
+        let _running = Arc::clone(&passwords.running).acquire_many_owned(all).await.expect("all slots");
         let waiting: Vec<_> = (0..MAX_WAITING)
             .map(|_| {
                 let passwords = passwords.clone();
@@ -262,13 +245,13 @@ mod tests {
         while passwords.waiting.available_permits() > 0 {
             tokio::task::yield_now().await;
         }
-        let refused = tokio::time::timeout(MAX_WAIT / 2, passwords.verify("wrong", None)).await.expect("at once");
-        assert!(matches!(refused, Err(ShopError::Unavailable { .. })), "{refused:?}");
+        let rejected = tokio::time::timeout(MAX_WAIT / 2, passwords.verify("wrong", None)).await.expect("at once");
+        assert!(matches!(rejected, Err(ShopError::Unavailable { .. })), "{rejected:?}");
         waiting.iter().for_each(tokio::task::JoinHandle::abort);
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn a_crowd_shares_two_pieces_of_memory_and_returns_them() {
+    async fn many_hashes_share_two_blocks_of_memory_and_release_them() {
         let passwords = Passwords::default();
         let crowd: Vec<_> = (0..3 * MAX_WAITING)
             .map(|_| {
@@ -298,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_letters_are_the_same_password_on_every_system() {
+    fn the_same_letters_give_the_same_password_on_every_system() {
         for (typed, other) in [
             ("Z\u{fc}rich", "Zu\u{308}rich"),
             ("\u{3ac}", "\u{3b1}\u{301}"),
@@ -310,6 +293,30 @@ mod tests {
         }
         for (typed, other) in [("Abc", "abc"), ("\u{ff21}", "A"), ("\u{2460}", "1"), ("a", " a")] {
             assert_ne!(normalized(typed), normalized(other));
+        }
+    }
+
+    mod timing {
+        use super::*;
+
+        #[tokio::test]
+        async fn an_unknown_account_takes_as_long_as_a_wrong_password() {
+            let passwords = Passwords::default();
+            let hash = passwords.hash("correct horse", [1; 16]).await.expect("a hash");
+            let shortest = async |hash: Option<String>| {
+                let mut shortest = Duration::MAX;
+                for _ in 0..5 {
+                    let begun = std::time::Instant::now();
+                    assert!(!passwords.verify("wrong", hash.clone()).await.expect("verified"));
+                    shortest = shortest.min(begun.elapsed());
+                }
+                shortest
+            };
+            let (known, unknown) = (shortest(Some(hash)).await, shortest(None).await);
+            assert!(
+                unknown * 4 > known && known * 4 > unknown,
+                "{known:?} for a known account, {unknown:?} for an unknown one"
+            );
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Advancing a payment: asks the provider what the order says is next, writes what was learned, and so on until
-//! nothing is open or somebody else must act. The checkout, the shopper's return, webhooks, operators and the worker
-//! all come through here; each step is one conditional write, and who comes second goes on from the row.
+//! Advances a payment: makes the order's next call to the provider, writes the resulting step, and repeats until nothing is open or
+//! someone else must act. The checkout, the shopper's return, webhooks, operators and the worker all use it. Each step is one
+//! conditional write; after a conflict, processing continues from the stored order.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::LocalShop;
 use super::checkout::CHECKOUT;
 use super::failpoint::failpoint;
-use super::idempotent::answer;
+use super::idempotent::key_answer;
 use crate::domain::{
     Order, OrderId, OrderState, OrderStep, PaymentCall, PaymentFact, PaymentState, Refund, RefundSource, Reversals,
 };
@@ -20,31 +20,31 @@ use crate::ports::{
 use crate::{ShopError, ShopResult};
 use shopease_process::telemetry::metrics;
 
-/// How long a payment may take while somebody waits for it; then the answer is that it is not known yet.
+/// Time limit of advancing a payment. After that, its state is unknown and the worker continues.
 const BUDGET: Duration = Duration::from_secs(10);
 
-/// More steps than any payment takes, so that two who undo each other's work end.
+/// More steps than any payment takes, so that the loop always ends.
 const MAX_STEPS: usize = 24;
 
-/// How often in one go the provider may give no answer: once it is looked up, then it is left to the worker.
+/// How often the provider may fail to respond in one run: the state is retrieved once, then it is left to the worker.
 const MAX_UNANSWERED: u32 = 1;
 
 /// Whether to poll the provider for an intent that waits for the shopper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Poll {
-    /// No: the shopper has only just been sent to the bank.
+    /// No: the shopper was just sent to the bank.
     Never,
     /// Yes, once.
     Once,
-    /// Yes, and of a collected payment also for what was refunded or disputed at the provider.
+    /// Yes, and for a captured payment also retrieve refunds and disputes made at the provider.
     Everything,
 }
 
-/// What a call of the provider leads to.
+/// The result of a call to the provider.
 enum Next {
-    /// Write this, then ask for what is next.
+    /// Write this step, then make the next call.
     Step(Box<OrderStep>),
-    /// Nothing to write: the same question would give the same answer now.
+    /// Nothing to write: repeating the call now would give the same result.
     Stop,
 }
 
@@ -65,13 +65,13 @@ impl LocalShop {
                 PaymentCall::AwaitShopper { .. } if poll == Poll::Never => return Ok(order),
                 PaymentCall::AwaitShopper { intent_id } => {
                     poll = if poll == Poll::Everything { Poll::Everything } else { Poll::Never };
-                    PaymentCall::Look { intent_id }
+                    PaymentCall::Retrieve { intent_id }
                 }
                 call => call,
             };
-            let next = match tokio::time::timeout_at(deadline, self.ask(&order, call)).await {
+            let next = match tokio::time::timeout_at(deadline, self.call_provider(&order, call)).await {
                 Ok(next) => next,
-                Err(_) => self.no_answer(&order, "the time was over"),
+                Err(_) => self.no_answer(&order, "timeout"),
             };
             match next {
                 Next::Step(step) => order = self.write_step(&order, *step).await?,
@@ -82,14 +82,14 @@ impl LocalShop {
                 return Ok(order);
             }
         }
-        tracing::warn!(order_id = %order.id, "a payment took more steps than any should");
+        tracing::warn!(order_id = %order.id, "a payment took too many steps");
         Ok(order)
     }
 
-    async fn ask(&self, order: &Order, call: PaymentCall) -> Next {
+    async fn call_provider(&self, order: &Order, call: PaymentCall) -> Next {
         failpoint("before-provider");
         let key = |step: &str| format!("{}:{}:{step}", order.id, order.payment.attempt);
-        let answer = match &call {
+        let result = match &call {
             PaymentCall::Create => {
                 let request = CreateIntent {
                     key: key("create"),
@@ -107,69 +107,68 @@ impl LocalShop {
                 };
                 self.payments.confirm(&request).await
             }
-            PaymentCall::Look { intent_id } => self.payments.find_intent(intent_id).await,
+            PaymentCall::Retrieve { intent_id } => self.payments.find_intent(intent_id).await,
             PaymentCall::Capture { intent_id } => self.payments.capture(intent_id, &key("capture")).await,
             PaymentCall::Cancel { intent_id } => self.payments.cancel(intent_id, &key("cancel")).await,
             PaymentCall::Refund { intent_id, refund } => {
                 return self.refund(order, intent_id, refund, key(&format!("refund:{}", refund.id))).await;
             }
             PaymentCall::Reconcile { intent_id } => return self.reconcile(order, intent_id).await,
-            PaymentCall::Known(fact) => return self.learned(order, *fact),
+            PaymentCall::NoCall(fact) => return self.apply_fact(order, *fact),
             PaymentCall::AwaitShopper { .. } | PaymentCall::Done => return Next::Stop,
         };
         failpoint("after-provider");
-        match answer {
+        match result {
             Ok(intent) => self.interpret(order, &call, intent),
-            Err(PaymentError::Refused { code }) => self.refused(order, call, code).await,
-            // An intent we were given cannot be unknown to who gave it: whatever is wrong there, it is not proof that
-            // no money moved.
+            Err(PaymentError::Refused { code }) => self.handle_refusal(order, call, code).await,
+            // The provider itself issued the intent's ID, so "not found" is no proof that no money moved.
             Err(error @ (PaymentError::Unknown(_) | PaymentError::NotFound)) => {
                 self.no_answer(order, &error.to_string())
             }
         }
     }
 
-    /// What an intent's status means for the order.
+    /// Converts an intent's status into a step of the order.
     fn interpret(&self, order: &Order, call: &PaymentCall, intent: PaymentIntent) -> Next {
         let now = self.clock.now();
         if intent.amount != order.total {
-            // Someone else's intent, or one of another order: never to be acted on.
-            return self.no_answer(order, "the provider names another amount");
+            // The intent belongs to another order or shop: it must not be acted on.
+            return self.no_answer(order, "the provider reports another amount");
         }
         if *call == PaymentCall::Create {
-            return Next::Step(Box::new(order.note_intent(intent.id, now)));
+            return Next::Step(Box::new(order.record_intent(intent.id, now)));
         }
         match intent.status {
-            IntentStatus::RequiresConfirmation => self.learned(order, PaymentFact::Unconfirmed),
-            IntentStatus::RequiresAction { url } => step(order.learn_action(url, now)),
+            IntentStatus::RequiresConfirmation => self.apply_fact(order, PaymentFact::Unconfirmed),
+            IntentStatus::RequiresAction { url } => step(order.require_action(url, now)),
             IntentStatus::Processing => Next::Stop,
-            IntentStatus::Authorized => self.learned(order, PaymentFact::Authorized),
-            IntentStatus::Captured => self.learned(order, PaymentFact::Captured),
+            IntentStatus::Authorized => self.apply_fact(order, PaymentFact::Authorized),
+            IntentStatus::Captured => self.apply_fact(order, PaymentFact::Captured),
             IntentStatus::Declined { code } => step(order.cancel(Some(code), now)),
             IntentStatus::Cancelled => {
-                // Cancelled by the provider itself: an authorization that ran out is a refusal like any other.
-                let lost = matches!(call, PaymentCall::Capture { .. } | PaymentCall::Look { .. });
+                // If the provider canceled the intent itself, the authorization has expired, which counts as a decline.
+                let expired = matches!(call, PaymentCall::Capture { .. } | PaymentCall::Retrieve { .. });
                 match order.cancel(Some("authorization_expired".to_owned()), now) {
-                    Some(refusal) if lost => Next::Step(Box::new(refusal)),
-                    _ => self.learned(order, order.called_off_as()),
+                    Some(refusal) if expired => Next::Step(Box::new(refusal)),
+                    _ => self.apply_fact(order, order.cancellation_fact()),
                 }
             }
         }
     }
 
-    /// The provider did not do it. Where the intent stands decides what that means.
-    async fn refused(&self, order: &Order, call: PaymentCall, code: String) -> Next {
+    /// Handles a rejected call. The status of the intent determines the consequence.
+    async fn handle_refusal(&self, order: &Order, call: PaymentCall, code: String) -> Next {
         let now = self.clock.now();
         let confirming = matches!(call, PaymentCall::Confirm { .. });
         let intent_id = match call {
-            // Nothing was made, nothing can be owed.
+            // No intent was created, so no money can have moved.
             PaymentCall::Create => return step(order.cancel(Some(code), now)),
             PaymentCall::Confirm { intent_id }
             | PaymentCall::Capture { intent_id }
             | PaymentCall::Cancel { intent_id }
-            | PaymentCall::Look { intent_id }
+            | PaymentCall::Retrieve { intent_id }
             | PaymentCall::AwaitShopper { intent_id } => intent_id,
-            PaymentCall::Refund { .. } | PaymentCall::Reconcile { .. } | PaymentCall::Known(_) | PaymentCall::Done => {
+            PaymentCall::Refund { .. } | PaymentCall::Reconcile { .. } | PaymentCall::NoCall(_) | PaymentCall::Done => {
                 return Next::Stop;
             }
         };
@@ -179,25 +178,25 @@ impl LocalShop {
         };
         let unpaid = match intent.status {
             IntentStatus::RequiresConfirmation | IntentStatus::Declined { .. } => true,
-            // A confirmation that is repeated and differs, since the shop has got another address, is refused: the
-            // first one has held the money all the same.
+            // A repeated confirmation with another return URL (because the shop's public URL has changed) is rejected, although the
+            // first one has authorized the money.
             IntentStatus::Authorized => !confirming,
             _ => false,
         };
-        if unpaid && order.payment.calling_off {
-            // It neither cancels nor collects: later.
+        if unpaid && order.payment.canceling {
+            // It can neither be canceled nor captured now: try again later.
             return self.no_answer(order, &code);
         }
         if unpaid {
             return step(order.cancel(Some(code), now));
         }
-        self.interpret(order, &PaymentCall::Look { intent_id }, intent)
+        self.interpret(order, &PaymentCall::Retrieve { intent_id }, intent)
     }
 
-    /// Has the provider make a refund, unless it reports that it has. Its idempotency key does not keep a refund from being
-    /// made twice: providers forget keys after a day. So the intent's refunds are read before each request and after each
-    /// refusal, and the shop's own id, which the provider keeps with a refund, says which of them it is. Amounts say nothing:
-    /// somebody may have refunded the same sum at the provider.
+    /// Requests a refund from the provider, unless it reports that the refund already exists. The idempotency key is not sufficient to
+    /// prevent a second refund, because providers delete keys after a day. So the intent's refunds are retrieved before each request and
+    /// after each rejection, and matched by the shop's refund ID, which the provider stores with the refund. Amounts are not sufficient:
+    /// someone may have refunded the same amount at the provider.
     async fn refund(&self, order: &Order, intent_id: &str, refund: &Refund, key: String) -> Next {
         let reported = match self.payments.find_reversals(intent_id).await {
             Ok(reported) => reported,
@@ -206,9 +205,9 @@ impl LocalShop {
         if let Some(booked) = order.book(&reported, self.clock.now()) {
             return Next::Step(Box::new(booked));
         }
-        let is_there = reported.refunds.iter().any(|there| there.id_in(&order.id) == refund.id);
-        if is_there || refund.source == RefundSource::Provider {
-            // On its way: nothing but time makes a difference.
+        let exists = reported.refunds.iter().any(|there| there.id_in(&order.id) == refund.id);
+        if exists || refund.source == RefundSource::Provider {
+            // In progress at the provider: nothing to do but wait.
             return Next::Stop;
         }
         let request = RefundIntent {
@@ -222,15 +221,16 @@ impl LocalShop {
         failpoint("after-provider");
         match made {
             Ok(made) => step(order.book(&Reversals { refunds: vec![made], ..Reversals::default() }, self.clock.now())),
-            Err(PaymentError::Refused { code }) => self.refund_refused(order, intent_id, refund, code).await,
+            Err(PaymentError::Refused { code }) => self.handle_refund_refusal(order, intent_id, refund, code).await,
             Err(error @ (PaymentError::Unknown(_) | PaymentError::NotFound)) => {
                 self.no_answer(order, &error.to_string())
             }
         }
     }
 
-    /// The provider refused a refund: it is refused unless the provider reports it, done by a request whose answer was lost.
-    async fn refund_refused(&self, order: &Order, intent_id: &str, refund: &Refund, code: String) -> Next {
+    /// Handles a rejected refund: it is marked as refused, unless the provider reports it, because an earlier request succeeded and its
+    /// response was lost.
+    async fn handle_refund_refusal(&self, order: &Order, intent_id: &str, refund: &Refund, code: String) -> Next {
         let reported = match self.payments.find_reversals(intent_id).await {
             Ok(reported) => reported,
             Err(error) => return self.no_answer(order, &error.to_string()),
@@ -239,11 +239,11 @@ impl LocalShop {
         if reported.refunds.iter().any(|there| there.id_in(&order.id) == refund.id) {
             return step(order.book(&reported, now));
         }
-        tracing::warn!(order_id = %order.id, refund_id = %refund.id, code, "a refund was refused");
+        tracing::warn!(order_id = %order.id, refund_id = %refund.id, code, "refund rejected by the payment provider");
         step(order.refuse_refund(&refund.id, code, &reported, now))
     }
 
-    /// Books what was refunded or disputed at the provider.
+    /// Books refunds and disputes made at the provider.
     async fn reconcile(&self, order: &Order, intent_id: &str) -> Next {
         match self.payments.find_reversals(intent_id).await {
             Ok(reported) => step(order.book(&reported, self.clock.now())),
@@ -251,17 +251,16 @@ impl LocalShop {
         }
     }
 
-    fn learned(&self, order: &Order, fact: PaymentFact) -> Next {
-        step(order.learn(fact, self.clock.now()))
+    fn apply_fact(&self, order: &Order, fact: PaymentFact) -> Next {
+        step(order.apply(fact, self.clock.now()))
     }
 
     fn no_answer(&self, order: &Order, reason: &str) -> Next {
-        tracing::warn!(order_id = %order.id, state = ?order.payment.state, reason, "payment is not known");
-        self.learned(order, PaymentFact::NoAnswer)
+        tracing::warn!(order_id = %order.id, state = ?order.payment.state, reason, "payment state unknown");
+        self.apply_fact(order, PaymentFact::NoAnswer)
     }
 
-    /// Writes a step with the answer to the checkout, if it ends it; when someone else has written one first, gives the
-    /// order as it is now.
+    /// Writes a step, and the outcome of the checkout if the step completes it. After a conflict, returns the current order instead.
     pub(super) async fn write_step(&self, before: &Order, step: OrderStep) -> ShopResult<Order> {
         let outcome = checkout_outcome(before, &step.order)?;
         let topics = step.topics;
@@ -285,9 +284,9 @@ impl LocalShop {
         if after.state == OrderState::Cancelled && before.state == OrderState::Pending {
             self.forget_products_of(&after).await;
             let lines: Vec<_> = after.lines.iter().map(|line| (line.line.sku.clone(), line.line.quantity)).collect();
-            // The order is off in any case; a cart that cannot be refilled now is a comfort lost, not a promise broken.
+            // The order is canceled in any case. Restoring the cart is only a convenience, so a failure is just logged.
             if let Err(error) = self.restore_cart(&after.owner, &lines).await {
-                tracing::warn!(order_id = %after.id, %error, "the cart was not restored");
+                tracing::warn!(order_id = %after.id, %error, "cannot restore the cart");
             }
         }
         Ok(after)
@@ -295,37 +294,37 @@ impl LocalShop {
 
     pub(super) async fn order(&self, id: &OrderId) -> ShopResult<Order> {
         let found = self.store.find_order(id).await?;
-        found.ok_or_else(|| ShopError::Internal("an order is gone".into()))
+        found.ok_or_else(|| ShopError::Internal("the order does not exist".into()))
     }
 
-    /// Where the bank's page sends the shopper's browser.
+    /// URL to which the bank's page sends the shopper.
     fn return_url(&self, order: &Order) -> String {
         format!("{}/orders/{}/payment?key={}", self.config.public_url, order.id, order.access_key)
     }
 }
 
-/// The last answer of the checkout that placed the order, when a step settles its payment.
+/// The outcome of the checkout that placed the order, if a step settles its payment.
 fn checkout_outcome(before: &Order, after: &Order) -> ShopResult<Option<KeyAnswer>> {
     if before.state != OrderState::Pending || after.state == OrderState::Pending {
         return Ok(None);
     }
     let key = IdempotencyKey::new(after.placed_by.clone(), CHECKOUT, &after.client_key)?;
     let declined = after.state == OrderState::Cancelled && after.payment.decline_code.is_some();
-    Ok(Some(answer(&key, if declined { Outcome::Declined } else { Outcome::Placed })))
+    Ok(Some(key_answer(&key, if declined { Outcome::Declined } else { Outcome::Placed })))
 }
 
 fn step(step: Option<OrderStep>) -> Next {
     step.map_or(Next::Stop, |step| Next::Step(Box::new(step)))
 }
 
-/// How a metric names what became of a payment, if anything has.
+/// The metric's name for a change of the payment state, if it counts.
 fn outcome_of(before: PaymentState, after: PaymentState) -> Option<&'static str> {
     match after {
         _ if before == after => None,
         PaymentState::Captured => Some("captured"),
         PaymentState::Declined => Some("declined"),
         PaymentState::Voided => Some("voided"),
-        // The provider did not answer, or not clearly: the worker asks again.
+        // The provider did not respond, or not clearly: the worker retries.
         PaymentState::Unknown => Some("unknown"),
         PaymentState::PartiallyRefunded | PaymentState::Refunded => Some("refunded"),
         PaymentState::Pending | PaymentState::RequiresAction | PaymentState::Authorized => None,

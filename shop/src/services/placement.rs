@@ -1,4 +1,4 @@
-//! The order that a cart becomes: prices, stock and totals as they are now, checked against what the shopper saw.
+//! Builds the order from a cart: current prices, stock and totals, checked against the total that the shopper agreed to.
 
 use time::OffsetDateTime;
 
@@ -12,7 +12,7 @@ use crate::domain::{
 };
 use crate::{ShopError, ShopResult};
 
-/// Most SKUs of one order that are reported as low: what an order writes has to fit one DynamoDB transaction.
+/// Maximum SKUs per order that are reported as low: the writes of an order must fit into one DynamoDB transaction.
 const MAX_LOW_STOCK_MESSAGES: usize = 20;
 
 const ADDRESS_FIELDS: DestinationFields =
@@ -22,7 +22,7 @@ const ADDRESS_FIELDS: DestinationFields =
 pub(super) struct NewOrder {
     pub order: Order,
     pub cart_version: u64,
-    /// SKUs of which few will be left, judged by the stock that was read: a hint for the operator, not a count.
+    /// SKUs whose stock will be low, based on the stock that was read: a hint for operators, not exact.
     pub running_low: Vec<Sku>,
 }
 
@@ -38,7 +38,7 @@ impl LocalShop {
             return Err(RuleError::malformed(Field::PaymentMethod, Format::PaymentMethod).into());
         }
         let priced = self.price_cart(self.cart_of(&identity.owner).await?).await?;
-        refuse_unavailable(&priced)?;
+        require_available(&priced)?;
         let pricing = &self.config.pricing;
         let place = pricing.destination(address.country, address.region.as_deref(), ADDRESS_FIELDS)?;
         let limits = self.limits_of(&priced);
@@ -46,7 +46,7 @@ impl LocalShop {
         if let Some(expected) = command.expected_total.filter(|expected| *expected != quote.total) {
             return Err(RuleError::TotalChanged { expected, actual: quote.total }.into());
         }
-        let number = OrderNumber::draw(now, self.ids.secret());
+        let number = OrderNumber::generate(now, self.ids.secret());
         let id = number.order_id();
         let lines = quote
             .lines
@@ -72,7 +72,7 @@ impl LocalShop {
             total: quote.total,
             reservations: reservations(&priced),
             client_key: command.client_key,
-            due_at: Some(Order::first_look(now)),
+            due_at: Some(Order::first_check(now)),
             state: OrderState::Pending,
             payment,
             fulfillment: FulfillmentState::Unfulfilled,
@@ -90,14 +90,14 @@ impl LocalShop {
     }
 }
 
-pub(super) fn refuse_unavailable(priced: &PricedCart) -> ShopResult<()> {
+pub(super) fn require_available(priced: &PricedCart) -> ShopResult<()> {
     if priced.unavailable.is_empty() {
         return Ok(());
     }
     Err(ShopError::Rules(priced.unavailable.iter().map(|sku| RuleError::NotSold { sku: sku.clone() }).collect()))
 }
 
-/// What the order takes from stock: tracked lines by rising SKU. A cart has one line per SKU, so no SKU is twice.
+/// The reservations of the order: tracked lines sorted by SKU. A cart has one line per SKU, so no SKU occurs twice.
 fn reservations(priced: &PricedCart) -> Vec<Reservation> {
     let mut reservations: Vec<_> = priced
         .lines

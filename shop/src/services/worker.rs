@@ -1,5 +1,6 @@
-//! The worker: finishes what no request will finish, and delivers the outbox. It runs as a scheduled function and as a
-//! loop in the ECS backend; any number of workers may run at once, since each step is one conditional write.
+//! The worker: finishes orders that no request will finish, delivers the outbox and deletes expired rows. It runs as a scheduled
+//! Lambda function and as a loop in the ECS backend. Any number of workers may run concurrently, because each step is one conditional
+//! write.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,39 +16,38 @@ use crate::domain::{Order, OrderId, OrderState};
 use crate::ports::{Delivery, EventSink};
 use shopease_process::telemetry::metrics;
 
-/// Most rounds of one run: a scheduled function ends, and the next one goes on.
+/// Maximum rounds per run: the next run continues.
 const MAX_ROUNDS: usize = 50;
-/// Most purges of one run.
+/// Maximum purges per run.
 const MAX_PURGES: usize = 10;
-/// How many times as long as the usual pause the longest one is: how late a worker with nothing to do may notice what
-/// another process left behind.
+/// Longest pause as a multiple of the normal pause. Limits how late an idle worker notices what other processes left open.
 const IDLE_PAUSES: u32 = 12;
 
-/// What a run of the worker did.
+/// The result of a worker run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct WorkerReport {
-    /// Orders with something open that were due.
+    /// Due orders.
     pub looked_at: usize,
-    /// Of these, now paid.
+    /// Of these, orders that are now paid.
     pub paid: usize,
-    /// Of these, now cancelled: their stock is free.
+    /// Of these, orders that are now canceled, with their stock released.
     pub cancelled: usize,
-    /// Of these, settled in another way (a refund done).
+    /// Of these, orders settled in another way, such as a completed refund.
     pub settled: usize,
-    /// Of these, still open: looked at again later.
+    /// Of these, orders that are still open and will be checked again later.
     pub still_open: usize,
-    /// Of these, not even readable or writable now.
+    /// Of these, orders that could not be processed because of an error.
     pub failed: usize,
     /// Messages delivered.
     pub delivered: usize,
-    /// Messages that the sink did not take: they wait.
+    /// Messages that the sink did not accept. They stay in the outbox.
     pub undelivered: usize,
-    /// Rows removed that were over: keys, carts, sessions, old messages.
+    /// Expired rows deleted: keys, carts, sessions, counts of failed attempts, old messages.
     pub purged: u64,
 }
 
 impl WorkerReport {
-    /// Whether there was nothing to do.
+    /// Returns whether there was nothing to do.
     pub fn is_idle(&self) -> bool {
         *self == Self::default()
     }
@@ -61,16 +61,16 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A worker of a shop that delivers to a sink.
+    /// Creates a worker of a shop that delivers to a sink.
     pub fn new(shop: LocalShop, sink: Arc<dyn EventSink>) -> Self {
         Self { shop, sink }
     }
 
-    /// Does what is due now.
+    /// Processes due orders, delivers messages and deletes expired rows.
     ///
     /// # Errors
-    /// [`crate::ShopError::Unavailable`] when the store does not tell what is due. What goes wrong with one order or message
-    /// is counted in the report, logged, and tried again later.
+    /// [`crate::ShopError::Unavailable`] when the store cannot be read. Errors of single orders and messages are counted in the report,
+    /// logged, and retried later.
     pub async fn run_once(&self) -> ShopResult<WorkerReport> {
         let mut report = WorkerReport::default();
         self.sweep_payments(&mut report).await?;
@@ -89,9 +89,9 @@ impl Worker {
         Ok(report)
     }
 
-    /// Runs until the process ends, pausing in between: `pause` while there is something to do, up to twelve times as long
-    /// while there is nothing, for each look at a store costs money. What this process itself writes ends a long pause at
-    /// once. A run that fails is logged; the next one is tried all the same.
+    /// Runs until the process ends, with pauses in between: `pause` while there is work, up to twelve times as long while idle, because
+    /// each poll of the store costs money. Writes of this process end a long pause at once. A failed run is logged and does not stop
+    /// the loop.
     pub async fn run_forever(&self, pause: Duration) {
         let mut pace = Pace::new(pause);
         loop {
@@ -99,7 +99,7 @@ impl Worker {
                 Ok(report) => report.is_idle(),
                 Err(error) => {
                     let source = std::error::Error::source(&error).map(ToString::to_string);
-                    tracing::warn!(%error, source, "the worker's run failed");
+                    tracing::warn!(%error, source, "worker run failed");
                     false
                 }
             };
@@ -112,7 +112,7 @@ impl Worker {
         }
     }
 
-    /// Removes what is over. A store that cannot do so now does not hold up what people wait for.
+    /// Deletes expired rows. A failure is logged and does not fail the run.
     async fn purge(&self, report: &mut WorkerReport) {
         for _ in 0..MAX_PURGES {
             match self.shop.store.purge(self.shop.clock.now()).await {
@@ -123,7 +123,7 @@ impl Worker {
                     }
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "what is over was not removed");
+                    tracing::warn!(%error, "cannot delete expired rows");
                     return;
                 }
             }
@@ -140,12 +140,12 @@ impl Worker {
                 match self.finish(&order_id).await {
                     Ok((before, after)) => count(report, &before, &after),
                     Err(error) => {
-                        tracing::warn!(%order_id, %error, "the worker cannot finish an order");
+                        tracing::warn!(%order_id, %error, "cannot process a due order");
                         report.failed += 1;
                     }
                 }
             }
-            // What failed is still due: asking again at once would give the same.
+            // Failed orders are still due: the next round would return them again.
             if found == 0 || report.failed > failed_before {
                 break;
             }
@@ -163,7 +163,7 @@ impl Worker {
         }
         let hold_ends_at = order.placed_at + time::Duration::minutes(i64::from(shop.config.payment_hold_minutes));
         if order.state == OrderState::Pending && hold_ends_at <= now {
-            // First the provider gives the payment up, then the stock is free: `cancel` only says that it shall.
+            // `cancel` only requests it: the provider cancels the payment before the stock is released.
             if let Some(step) = order.cancel(None, now) {
                 order = shop.write_step(&order, step).await?;
             }
@@ -179,31 +179,31 @@ impl Worker {
     }
 
     async fn relay_outbox(&self, report: &mut WorkerReport) -> ShopResult<()> {
-        // Whose event was refused in this run: later events of the same subject would overtake it.
-        let mut refused = BTreeSet::new();
+        // Subjects with a rejected event in this run: later events of the same subject must not overtake it.
+        let mut rejected = BTreeSet::new();
         let mut after = None;
         for _ in 0..MAX_ROUNDS {
             let mut messages = self.shop.store.list_outbox(after.as_ref()).await?;
             let Some(last) = messages.last() else { break };
             after = Some(last.id.clone());
-            let waiting = messages.len();
-            messages.retain(|message| !refused.contains(&message.subject));
+            let undelivered = messages.len();
+            messages.retain(|message| !rejected.contains(&message.subject));
             let Delivery { taken, is_away } = self.sink.deliver(&messages).await;
             failpoint("worker-after-deliver");
             report.delivered += taken.len();
-            report.undelivered += waiting - taken.len();
+            report.undelivered += undelivered - taken.len();
             self.shop.store.mark_delivered(&taken, self.shop.clock.now()).await?;
             if is_away {
                 break;
             }
-            refused
+            rejected
                 .extend(messages.into_iter().filter(|message| !taken.contains(message)).map(|message| message.subject));
         }
         Ok(())
     }
 }
 
-/// How long to pause after each run.
+/// The pause after each run.
 struct Pace {
     pause: Duration,
     next: Duration,
@@ -214,7 +214,7 @@ impl Pace {
         Self { pause, next: pause }
     }
 
-    /// The pause after a run; after every further idle one it is twice as long.
+    /// Returns the pause after a run. It doubles with each further idle run.
     fn next(&mut self, idle: bool) -> Duration {
         if !idle {
             self.next = self.pause;
@@ -244,6 +244,6 @@ mod tests {
         let mut pace = Pace::new(Duration::from_secs(5));
         let mut pauses = |runs: &[bool]| -> Vec<u64> { runs.iter().map(|idle| pace.next(*idle).as_secs()).collect() };
         assert_eq!(pauses(&[true; 7]), [5, 10, 20, 40, 60, 60, 60]);
-        assert_eq!(pauses(&[false, false, true, true]), [5, 5, 5, 10], "something to do ends it");
+        assert_eq!(pauses(&[false, false, true, true]), [5, 5, 5, 10], "work resets the pause");
     }
 }

@@ -1,5 +1,5 @@
-//! Small valid products, carts, orders and keys. A test names what it is about; everything else is filled in,
-//! derived from the names, so that the same names always give the same values.
+//! Small valid products, carts, orders and keys. A test specifies what it needs; everything else is derived from the names, so that
+//! the same names always give the same values.
 
 use sha2::{Digest as _, Sha256};
 use time::{Duration, OffsetDateTime};
@@ -14,7 +14,7 @@ use crate::domain::{
 };
 use crate::ports::{Claim, IdempotencyKey, IdempotencyRecord, OrderAdvance, OutboxMessage, Placement};
 
-/// The route of the keys that orders are placed with.
+/// Route of the idempotency keys of orders.
 pub const CHECKOUT: &str = "checkout";
 
 /// A handle.
@@ -42,7 +42,7 @@ pub fn category(text: &str) -> Category {
 pub struct ProductBuilder(Product);
 
 /// An active product with one tracked variant for 19.90 EUR: the title is the handle, the SKU the handle in upper
-/// case, made at [`FixedClock::START`].
+/// case, created at [`FixedClock::START`].
 pub fn product(text: &str) -> ProductBuilder {
     let product = Product {
         id: ProductId::derive(text),
@@ -129,7 +129,7 @@ impl ProductBuilder {
         self
     }
 
-    /// Makes one option whose values tell the variants apart, one value per variant.
+    /// Adds an option with one value per variant.
     #[must_use]
     pub fn option(mut self, name: &str, values: &[&str]) -> Self {
         assert_eq!(values.len(), self.0.variants.len(), "one value per variant");
@@ -141,7 +141,7 @@ impl ProductBuilder {
         self
     }
 
-    /// Sells every variant without counting it.
+    /// Does not track the stock of any variant.
     #[must_use]
     pub fn untracked(mut self) -> Self {
         for variant in &mut self.0.variants {
@@ -150,7 +150,7 @@ impl ProductBuilder {
         self
     }
 
-    /// Adds a picture.
+    /// Adds an image.
     #[must_use]
     pub fn image(mut self, url: &str, alt: &str) -> Self {
         self.0.images.push(Image { url: url.to_owned(), alt: alt.to_owned() });
@@ -164,7 +164,7 @@ impl ProductBuilder {
         self
     }
 
-    /// Sets when the shop first had it.
+    /// Sets the time of creation.
     #[must_use]
     pub fn created_at(mut self, created_at: OffsetDateTime) -> Self {
         self.0.created_at = created_at;
@@ -172,7 +172,7 @@ impl ProductBuilder {
     }
 }
 
-/// The terms an English shop finds a product by.
+/// The search terms of a product in an English catalog.
 pub fn index(product: &Product) -> SearchTerms {
     Tokenizer::new(Language::English).index(product)
 }
@@ -192,11 +192,11 @@ pub fn visitor(name: &str) -> CartOwner {
     CartOwner::visitor(&visitor_token(name))
 }
 
-/// A customer with the e-mail address `<name>@example.com`. The password hash fits no password.
+/// A customer with the email address `<name>@example.com`. The password hash matches no password.
 pub fn customer(name: &str) -> Customer {
     Customer {
         id: CustomerId::derive(name),
-        email: format!("{name}@example.com").parse().expect("a valid e-mail address"),
+        email: format!("{name}@example.com").parse().expect("a valid email address"),
         name: name.to_owned(),
         password_hash: "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA".to_owned(),
         role: Role::Customer,
@@ -210,7 +210,7 @@ pub fn session(customer: &Customer, name: &str, expires_at: OffsetDateTime) -> S
     Session { token_digest: token.digest(), customer_id: customer.id.clone(), expires_at }
 }
 
-/// A cart as it is first written: version 1.
+/// A cart in its first version, 1.
 pub fn cart(owner: &CartOwner, lines: &[(&str, u32)]) -> Cart {
     let mut cart = Cart::new(CartId::derive(owner.key()), owner.clone(), FixedClock::START);
     cart.lines = lines.iter().map(|(code, units)| CartLine { sku: sku(code), quantity: quantity(*units) }).collect();
@@ -222,12 +222,12 @@ fn quantity(units: u32) -> Quantity {
     Quantity::new(units).expect("1 to 999 units")
 }
 
-/// A key of the checkout.
+/// An idempotency key of the checkout.
 pub fn checkout_key(owner: &CartOwner, client_key: &str) -> IdempotencyKey {
     IdempotencyKey::new(owner.clone(), CHECKOUT, client_key).expect("a valid key")
 }
 
-/// Taking a key at `now` for 30 days, with a lease of 30 seconds.
+/// A claim of a key at `now` for 30 days, with a lease of 30 seconds.
 pub fn claim(key: IdempotencyKey, request: &str, now: OffsetDateTime) -> Claim {
     let record = IdempotencyRecord {
         request_hash: request.to_owned(),
@@ -238,7 +238,7 @@ pub fn claim(key: IdempotencyKey, request: &str, now: OffsetDateTime) -> Claim {
     Claim { key, record, expires_at: now + Duration::days(30) }
 }
 
-/// A pending order placed at [`FixedClock::START`] that reserves every line, each unit for 10.00 EUR.
+/// A pending order placed at [`FixedClock::START`] with reservations for every line, at 10.00 EUR per unit.
 pub fn order(owner: &CartOwner, name: &str, lines: &[(&str, u32)]) -> Order {
     let id = OrderId::derive(name);
     let order_number = id.as_str().chars().rev().take(10).collect();
@@ -252,7 +252,7 @@ pub fn order(owner: &CartOwner, name: &str, lines: &[(&str, u32)]) -> Order {
         owner: owner.clone(),
         placed_by: owner.clone(),
         customer_id: None,
-        email: "visitor@example.com".parse().expect("a valid e-mail address"),
+        email: "visitor@example.com".parse().expect("a valid email address"),
         shipping_address: address(),
         lines: lines.iter().map(|(code, units)| order_line(name, code, *units)).collect(),
         subtotal,
@@ -270,7 +270,7 @@ pub fn order(owner: &CartOwner, name: &str, lines: &[(&str, u32)]) -> Order {
         state: OrderState::Pending,
         payment: Payment::new(PaymentId::derive(name), "fake", "card_visa".to_owned()),
         client_key: id.to_string(),
-        due_at: Some(Order::first_look(FixedClock::START)),
+        due_at: Some(Order::first_check(FixedClock::START)),
         fulfillment: FulfillmentState::Unfulfilled,
         version: 1,
         placed_at: FixedClock::START,
@@ -305,7 +305,7 @@ pub fn address() -> Address {
     }
 }
 
-/// A message about an order. Messages of one order and topic are the same; ids rise with the time.
+/// A message about an order. IDs are derived from order and topic, and sort by time.
 pub fn message(order: &Order, topic: &str, occurred_at: OffsetDateTime) -> OutboxMessage {
     let occurred_ms = u64::try_from(occurred_at.unix_timestamp_nanos() / 1_000_000).expect("after 1970");
     let digest = Sha256::new().chain_update(order.id.as_str()).chain_update(topic).finalize();
@@ -318,7 +318,7 @@ pub fn message(order: &Order, topic: &str, occurred_at: OffsetDateTime) -> Outbo
     }
 }
 
-/// Placing an order from version `cart_version` of its owner's cart, under a key of its own, with one message.
+/// The placement of an order from version `cart_version` of its owner's cart, with its own key and one message.
 pub fn placement(order: &Order, cart_version: u64) -> Placement {
     let mut claim = claim(checkout_key(&order.owner, order.id.as_str()), "request", order.placed_at);
     claim.record.order_id = Some(order.id.clone());
@@ -326,7 +326,7 @@ pub fn placement(order: &Order, cart_version: u64) -> Placement {
     Placement { claim, order: order.clone(), cart_version, outbox }
 }
 
-/// The step that pays or calls off an order a second after it was placed, or keeps it as it is.
+/// A step that pays, cancels or just touches an order one second after it was placed.
 pub fn advance(order: &Order, stock: StockEffect) -> OrderAdvance {
     let mut next = order.clone();
     next.version += 1;

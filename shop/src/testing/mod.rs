@@ -1,5 +1,5 @@
-//! What tests of every crate share: small fixtures, the [`conformance`] suite that every store passes, and what
-//! `shopease_process` has for tests. Nothing that is deployed enables the feature `testing`.
+//! Shared test support: fixtures, the [`conformance`] suite that every store must pass, and the test support of `shopease_process`.
+//! Deployed binaries do not enable the feature `testing`.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,

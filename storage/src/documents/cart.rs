@@ -1,4 +1,4 @@
-//! The lines of a cart: a list of documents, because an order empties it to `[]` inside the database.
+//! The lines of a cart: a list of documents, because placing an order empties it to `[]` inside the database.
 
 use serde::{Deserialize, Serialize};
 use shopease_shop::domain;

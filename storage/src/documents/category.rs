@@ -1,4 +1,4 @@
-//! A category in the list of all.
+//! A category in the list of all categories.
 
 use serde::{Deserialize, Serialize};
 use shopease_shop::domain;

@@ -1,16 +1,17 @@
-//! What the stores keep as JSON: the format of the data, independent of the types of the shop and of its API.
+//! The JSON documents in the stores: the format of the data, independent of the types of the shop and of its API.
 //!
-//! A document outlives the release that wrote it, and two releases always run side by side. So a document only grows:
-//! - a field is never removed, renamed or given another meaning, and no value of an enum either;
+//! A document outlives the release that wrote it, and two releases always run side by side. Documents therefore only
+//! grow:
+//! - a field or enum value is never removed, renamed, or given another meaning;
 //! - a field that is added later has a serde default, because older documents lack it;
 //! - unknown fields are ignored, because the next release may have written them.
 //!
-//! Each document has a version `v`. It rises only with a change that older code must not read, such as a new value of an
-//! enum; a document with a higher version than this code knows is refused. `releases/*/documents` holds documents of every
-//! release, which tests read.
+//! Each document has a version `v`. It is raised only for a change that older code must not read, such as a new enum
+//! value; a document with a higher version than this code supports is rejected. `releases/*/documents` contains
+//! documents of every release, which tests read.
 //!
-//! Older code that changes a document writes it without the fields that it does not know. What must survive that is read
-//! by one release and written only by the next.
+//! Older code that updates a document writes it without the fields that it does not know. A field that must survive
+//! this is read by one release and written only by the next.
 
 mod cart;
 #[cfg(feature = "dynamodb")]
@@ -34,17 +35,17 @@ use shopease_shop::ports::StoreError;
 #[cfg(feature = "dynamodb")]
 pub(crate) use product::ProductSummary;
 
-/// A value of the shop that is kept as a document.
+/// A value of the shop that is stored as a document.
 pub(crate) trait Stored: Sized {
-    /// What the document is, for errors.
+    /// The kind of document, for errors.
     const KIND: &'static str;
-    /// Its form in the store.
+    /// The stored form.
     type Document: Serialize + DeserializeOwned + for<'a> From<&'a Self> + Into<Self>;
 }
 
-/// A document that does not read as what it should be.
+/// A stored document that cannot be parsed.
 #[derive(Debug, thiserror::Error)]
-#[error("stored {kind} {key} does not read")]
+#[error("stored {kind} {key} cannot be read")]
 pub(crate) struct Unreadable {
     kind: &'static str,
     key: String,
@@ -52,7 +53,7 @@ pub(crate) struct Unreadable {
 }
 
 impl Unreadable {
-    /// The same under the key of its row or item, instead of what the document itself says that it is.
+    /// Uses the key of the document's row or item instead of the identity in the document.
     pub(crate) fn at(self, key: impl Into<String>) -> Self {
         Self { key: key.into(), ..self }
     }
@@ -64,7 +65,7 @@ impl From<Unreadable> for StoreError {
     }
 }
 
-/// The document of a value.
+/// Encodes a value as a document.
 ///
 /// # Errors
 /// [`StoreError::Corrupt`] for a value that JSON cannot express, such as a year above 9999.
@@ -72,31 +73,31 @@ pub(crate) fn encode<T: Stored>(value: &T) -> Result<String, StoreError> {
     write(&T::Document::from(value))
 }
 
-/// The value of a document.
+/// Decodes the value of a document.
 ///
 /// # Errors
-/// [`Unreadable`], also for a version that this code does not know.
+/// [`Unreadable`], including for a version that this code does not support.
 pub(crate) fn decode<T: Stored>(document: &str) -> Result<T, Unreadable> {
     read::<T::Document>(T::KIND, document).map(Into::into)
 }
 
-/// JSON of a document.
+/// Serializes a document as JSON.
 ///
 /// # Errors
-/// As [`encode`].
+/// See [`encode`].
 pub(crate) fn write(document: &impl Serialize) -> Result<String, StoreError> {
     serde_json::to_string(document).map_err(StoreError::corrupt)
 }
 
-/// A document from its JSON.
+/// Parses a document from JSON.
 ///
 /// # Errors
-/// As [`decode`].
+/// See [`decode`].
 pub(crate) fn read<D: DeserializeOwned>(kind: &'static str, json: &str) -> Result<D, Unreadable> {
     serde_json::from_str(json).map_err(|source| Unreadable { kind, key: identity(json), source })
 }
 
-/// What a document says that it is: not every query reads the key next to it.
+/// The identity in a document, because not every query reads the key beside it.
 fn identity(json: &str) -> String {
     #[derive(Deserialize)]
     struct Named {
@@ -106,11 +107,11 @@ fn identity(json: &str) -> String {
     }
     let named: Option<Named> = serde_json::from_str(json).ok();
     let id = named.and_then(|named| named.id.or(named.handle).or(named.token_digest));
-    id.unwrap_or_else(|| "without a readable id".to_owned())
+    id.unwrap_or_else(|| "without a readable ID".to_owned())
 }
 
-/// The version of a document: what this code writes, and the newest that it reads. The first field of every document, so
-/// that a newer document is refused for its version before a field that has changed is met.
+/// The version of a document: the one that this code writes, and the newest that it reads. It is the first field of
+/// every document, so that a newer document is rejected for its version before a changed field is parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Version<const NEWEST: u32>;
 
@@ -126,7 +127,7 @@ impl<'de, const NEWEST: u32> Deserialize<'de> for Version<NEWEST> {
         if (1..=NEWEST).contains(&version) {
             Ok(Self)
         } else {
-            Err(D::Error::custom(format!("version {version} is not one that this release knows (1 to {NEWEST})")))
+            Err(D::Error::custom(format!("version {version} is not supported by this release (1 to {NEWEST})")))
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Names that stand for states and kinds in documents. They stay as they are, whatever the shop calls its variants; a
-//! variant that the shop adds does not compile until it has a name here.
+//! Names of states and kinds in documents. They never change, whatever the shop calls its enum variants; a variant
+//! added to the shop does not compile until it has a name here.
 
 use serde::{Deserialize, Serialize};
 use shopease_shop::domain;

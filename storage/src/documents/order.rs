@@ -1,4 +1,4 @@
-//! An order with its payment, and its summary as lists have it.
+//! An order with its payment, and its summary for lists.
 
 use serde::{Deserialize, Serialize};
 use shopease_shop::domain;
@@ -8,14 +8,14 @@ use super::values::{Image, Money, each};
 use super::{Stored, Version, names};
 
 #[derive(Serialize, Deserialize)]
-#[expect(clippy::struct_field_names, reason = "the name of a stored field stays")]
+#[expect(clippy::struct_field_names, reason = "names of stored fields never change")]
 pub(crate) struct Order {
     v: Version<1>,
     id: domain::OrderId,
     order_number: String,
     access_key: String,
     owner: String,
-    /// Absent: the owner.
+    /// Absent if it is the owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     placed_by: Option<String>,
     customer_id: Option<domain::CustomerId>,
@@ -313,8 +313,8 @@ impl From<&domain::Payment> for Payment {
             intent_id: payment.intent_id.clone(),
             decline_code: payment.decline_code.clone(),
             action_url: payment.action_url.clone(),
-            calling_off: payment.calling_off,
-            looks: payment.looks,
+            calling_off: payment.canceling,
+            looks: payment.checks,
             refunds: each(&payment.refunds),
             disputes: each(&payment.disputes),
         }
@@ -332,8 +332,8 @@ impl From<Payment> for domain::Payment {
             intent_id: payment.intent_id,
             decline_code: payment.decline_code,
             action_url: payment.action_url,
-            calling_off: payment.calling_off,
-            looks: payment.looks,
+            canceling: payment.calling_off,
+            checks: payment.looks,
             refunds: each(payment.refunds),
             disputes: each(payment.disputes),
         }
@@ -410,7 +410,7 @@ pub(crate) struct OrderSummary {
     placed_at: OffsetDateTime,
 }
 
-/// A state where there may be none.
+/// An optional state.
 #[derive(Serialize, Deserialize)]
 #[serde(transparent)]
 struct SummaryDispute(#[serde(with = "names::DisputeState")] domain::DisputeState);

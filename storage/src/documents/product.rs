@@ -1,4 +1,4 @@
-//! A product with its variants, and its summary as listings have it.
+//! A product with its variants, and its summary for listings.
 
 use serde::{Deserialize, Serialize};
 use shopease_shop::domain;

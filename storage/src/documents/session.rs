@@ -1,4 +1,4 @@
-//! A signed-in browser.
+//! A signed-in browser session.
 
 use serde::{Deserialize, Serialize};
 use shopease_shop::domain;

@@ -1,4 +1,4 @@
-//! Parts that several documents have. Texts with rules of their own (ids, SKUs, handles, currencies) are stored as text.
+//! Parts shared by several documents. Validated texts (IDs, SKUs, handles, currencies) are stored as text.
 
 use serde::{Deserialize, Serialize};
 use shopease_shop::domain;
@@ -39,7 +39,7 @@ impl From<Image> for domain::Image {
     }
 }
 
-/// The category that a product names.
+/// The category of a product.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Category {
     handle: domain::Handle,
@@ -58,7 +58,7 @@ impl From<Category> for domain::Category {
     }
 }
 
-/// Every element in its other form.
+/// Converts every element.
 pub(super) fn each<T, U: From<T>>(values: impl IntoIterator<Item = T>) -> Vec<U> {
     values.into_iter().map(U::from).collect()
 }

@@ -1,4 +1,4 @@
-//! Records what a client does to a table, in the words of IAM: which actions on partition keys that begin in which way. An
+//! Records a client's access to a table in IAM terms: which actions on partition keys with which prefixes. An
 //! interceptor in front of each request. For tests.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,22 +9,22 @@ use aws_sdk_dynamodb::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use serde_json::Value;
 
-use super::faults::asked;
+use super::faults::operation_and_body;
 use super::keys::{Kind, PARTITION};
 
-/// Actions, each with the patterns of the partition keys that it was used on. Clones share everything.
+/// Actions, each with the patterns of the partition keys that it was used on. Clones share the record.
 #[derive(Debug, Clone, Default)]
 pub struct Accesses(Arc<Mutex<BTreeMap<String, BTreeSet<String>>>>);
 
 impl Accesses {
-    /// What was recorded so far.
+    /// The record so far.
     pub fn recorded(&self) -> BTreeMap<String, BTreeSet<String>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn record(&self, operation: &str, body: &Value) -> Result<(), String> {
         for (action, partition) in accesses(operation, body)? {
-            let pattern = Kind::pattern(partition).ok_or_else(|| format!("{partition} is of no kind"))?;
+            let pattern = Kind::pattern(partition).ok_or_else(|| format!("{partition} has no known kind"))?;
             let mut recorded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             recorded.entry(action.to_owned()).or_default().insert(pattern);
         }
@@ -50,21 +50,23 @@ fn accesses<'a>(operation: &'a str, body: &'a Value) -> Result<Vec<(&'a str, &'a
                 Some((operation, key?))
             })
             .collect(),
-        // Checked one by one, each as the request that it would be alone.
-        "TransactWriteItems" => body["TransactItems"].as_array().into_iter().flatten().map(alone).collect(),
+        // IAM checks each action of a transaction as a separate request.
+        "TransactWriteItems" => body["TransactItems"].as_array().into_iter().flatten().map(separate).collect(),
         "Query" => {
             let partition = body["ExpressionAttributeValues"][":pk"]["S"].as_str();
-            return partition.map(|partition| vec![(operation, partition)]).ok_or_else(|| format!("a query of {body}"));
+            return partition
+                .map(|partition| vec![(operation, partition)])
+                .ok_or_else(|| format!("query without a partition key: {body}"));
         }
         _ => None,
     };
-    let found = found.ok_or_else(|| format!("{operation} is no request that names keys"))?;
+    let found = found.ok_or_else(|| format!("{operation} does not name keys"))?;
     let named = found.into_iter().map(|(action, key)| Some((action, partition(key)?)));
     named.collect::<Option<_>>().ok_or_else(|| format!("{operation} without a partition key: {body}"))
 }
 
-/// The request that an action of a transaction would be, and what has its key.
-fn alone(action: &Value) -> Option<(&'static str, &Value)> {
+/// The request equivalent to an action of a transaction, and the object that contains its key.
+fn separate(action: &Value) -> Option<(&'static str, &Value)> {
     let of = |name, key| action.get(name).and_then(|action| action.get(key));
     let put = of("Put", "Item").map(|item| ("PutItem", item));
     let put = put.or_else(|| of("Update", "Key").map(|key| ("UpdateItem", key)));
@@ -82,7 +84,7 @@ impl Intercept for Accesses {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
-        let (operation, body) = asked(context.request())?;
+        let (operation, body) = operation_and_body(context.request())?;
         Ok(self.record(&operation, &body)?)
     }
 }
@@ -94,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_action_of_a_request_is_recorded_with_the_beginning_of_its_key() {
+    fn every_action_of_a_request_is_recorded_with_its_key_prefix() {
         let accesses = Accesses::default();
         let key = |partition: &str| json!({ "pk": { "S": partition }, "sk": { "S": "X" } });
         let requests = [
@@ -121,7 +123,7 @@ mod tests {
         });
         assert_eq!(recorded, expected);
         for (operation, body) in [("Scan", json!({})), ("GetItem", json!({ "Key": key("PARCEL#1") }))] {
-            accesses.record(operation, &body).expect_err("no right covers it");
+            accesses.record(operation, &body).expect_err("no permission covers it");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Accounts and sessions. An e-mail address is an item of its own: that is what makes it unique.
+//! Accounts and sessions. An email address is a separate item, which makes it unique.
 
 use async_trait::async_trait;
 use shopease_shop::domain::{Customer, CustomerId, EmailAddress, Session, Subject};
@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use super::actions::Action;
 use super::items::{NewItem, is_live, parse_text, read_document};
-use super::writes::Refused;
+use super::writes::WriteError;
 use super::{DynamoDbStore, keys};
 
 #[async_trait]
@@ -16,18 +16,19 @@ impl AccountStore for DynamoDbStore {
         let address = NewItem::new(&keys::email(&customer.email)).text("customer_id", customer.id.as_str()).build();
         let account = NewItem::new(&keys::customer(&customer.id)).document(customer)?.build();
         let actions = vec![Action::put(address).only_if_absent(), Action::put(account).only_if_absent()];
-        self.transact(actions).await.map_err(|refused| match refused {
-            Refused::Failed(error) => error,
-            Refused::Conditions(taken) if taken.contains_key(&0) => {
+        self.transact(actions).await.map_err(|error| match error {
+            WriteError::Failed(error) => error,
+            WriteError::Conditions(taken) if taken.contains_key(&0) => {
                 StoreError::AlreadyExists { subject: Subject::Email }
             }
-            Refused::Conditions(_) => StoreError::AlreadyExists { subject: Subject::Customer },
+            WriteError::Conditions(_) => StoreError::AlreadyExists { subject: Subject::Customer },
         })
     }
 
     async fn find_customer_by_email(&self, email: &EmailAddress) -> Result<Option<Customer>, StoreError> {
         let Some(address) = self.get(&keys::email(email)).await? else {
-            // An address without an account takes as many reads as one that has one, so that time tells nothing.
+            // An address without an account takes as many reads as one with an account, so that response times reveal
+            // nothing.
             return self.find_customer(&CustomerId::derive(email.as_str())).await.map(|_| None);
         };
         self.find_customer(&parse_text(&address, "customer_id")?).await
@@ -42,7 +43,7 @@ impl AccountStore for DynamoDbStore {
 impl SessionStore for DynamoDbStore {
     async fn insert_session(&self, session: &Session) -> Result<(), StoreError> {
         let item = NewItem::new(&keys::session(&session.token_digest)).document(session)?.expires(session.expires_at);
-        self.write(Action::put(item.build())).await.map_err(Refused::unconditional)
+        self.write(Action::put(item.build())).await.map_err(WriteError::unconditional)
     }
 
     async fn find_session(&self, token_digest: &str, now: OffsetDateTime) -> Result<Option<Session>, StoreError> {
@@ -52,6 +53,6 @@ impl SessionStore for DynamoDbStore {
 
     async fn remove_session(&self, token_digest: &str) -> Result<(), StoreError> {
         let removed = Action::delete(&keys::session(token_digest));
-        self.write(removed).await.map_err(Refused::unconditional)
+        self.write(removed).await.map_err(WriteError::unconditional)
     }
 }

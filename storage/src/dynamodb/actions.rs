@@ -1,4 +1,4 @@
-//! One write to one item, with the condition under which it happens.
+//! One write to one item, with its condition.
 
 use std::collections::HashMap;
 
@@ -14,11 +14,11 @@ use super::keys::Key;
 /// What is done to the item.
 #[derive(Debug, Clone)]
 pub(super) enum Change {
-    /// Replaces it.
+    /// Replaces the item.
     Put(Item),
-    /// Changes attributes of it.
+    /// Changes attributes of the item.
     Update(Item, String),
-    /// Removes it.
+    /// Deletes the item.
     Delete(Item),
 }
 
@@ -41,31 +41,31 @@ impl Action {
         Self { change: Change::Update(key_item(key), expression.into()), condition: None, values: None }
     }
 
-    /// Removes an item.
+    /// Deletes an item.
     pub fn delete(key: &Key) -> Self {
         Self { change: Change::Delete(key_item(key)), condition: None, values: None }
     }
 
-    /// Only if the item, as it is then, satisfies the condition.
+    /// Requires that the current item satisfies the condition.
     pub fn only_if(mut self, condition: impl Into<String>) -> Self {
         self.condition = Some(condition.into());
         self
     }
 
-    /// Only if there is no such item.
+    /// Requires that the item does not exist.
     pub fn only_if_absent(self) -> Self {
         self.only_if("attribute_not_exists(pk)")
     }
 
-    /// What a name in the expressions stands for.
+    /// Sets the value of a placeholder in the expressions.
     pub fn value(mut self, name: &str, value: AttributeValue) -> Self {
         self.values.get_or_insert_default().insert(name.to_owned(), value);
         self
     }
 
-    /// The action as part of a transaction that tells the item that fails a condition.
+    /// Converts the action to a part of a transaction that returns the item that fails a condition.
     pub fn in_transaction(self, table: &str) -> Result<TransactWriteItem, StoreError> {
-        let tell = ReturnValuesOnConditionCheckFailure::AllOld;
+        let returned = ReturnValuesOnConditionCheckFailure::AllOld;
         let action = TransactWriteItem::builder();
         let action = match self.change {
             Change::Put(item) => action.put(
@@ -74,7 +74,7 @@ impl Action {
                     .set_item(Some(item))
                     .set_condition_expression(self.condition)
                     .set_expression_attribute_values(self.values)
-                    .return_values_on_condition_check_failure(tell)
+                    .return_values_on_condition_check_failure(returned)
                     .build()
                     .map_err(unbuildable)?,
             ),
@@ -85,7 +85,7 @@ impl Action {
                     .update_expression(expression)
                     .set_condition_expression(self.condition)
                     .set_expression_attribute_values(self.values)
-                    .return_values_on_condition_check_failure(tell)
+                    .return_values_on_condition_check_failure(returned)
                     .build()
                     .map_err(unbuildable)?,
             ),
@@ -95,7 +95,7 @@ impl Action {
                     .set_key(Some(key))
                     .set_condition_expression(self.condition)
                     .set_expression_attribute_values(self.values)
-                    .return_values_on_condition_check_failure(tell)
+                    .return_values_on_condition_check_failure(returned)
                     .build()
                     .map_err(unbuildable)?,
             ),

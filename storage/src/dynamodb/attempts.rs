@@ -1,4 +1,4 @@
-//! Counts of failed attempts: one item a key, which the table removes when it has expired.
+//! Counters of failed attempts: one item per key, which the table deletes after it has expired.
 
 use std::collections::HashMap;
 
@@ -11,10 +11,11 @@ use super::actions::Action;
 use super::items::{EXPIRES_MS, Item, NewItem, TTL, bad, is_live, millis, number, read_number, read_text};
 use super::keys::PARTITION;
 use super::reads::Consistency;
-use super::writes::Refused;
+use super::writes::WriteError;
 use super::{DynamoDbStore, keys};
 
-/// How often a count is added to or begun anew: each lost try means that another caller began it, or that it expired between two.
+/// Attempts to add to or restart a counter. An attempt fails only if another caller restarted the counter, or if it
+/// expired in between.
 const MAX_TRIES: u32 = 4;
 
 #[async_trait]
@@ -52,19 +53,19 @@ impl DynamoDbStore {
         expires_at: OffsetDateTime,
     ) -> Result<(), StoreError> {
         for attempt in 0..MAX_TRIES {
-            let action = if attempt % 2 == 0 { one_more(key, now, expires_at) } else { first(key, now, expires_at) };
+            let action = if attempt % 2 == 0 { increment(key, now, expires_at) } else { start(key, now, expires_at) };
             match self.write(action).await {
                 Ok(()) => return Ok(()),
-                Err(Refused::Conditions(_)) => {}
-                Err(Refused::Failed(error)) => return Err(error),
+                Err(WriteError::Conditions(_)) => {}
+                Err(WriteError::Failed(error)) => return Err(error),
             }
         }
-        Err(StoreError::Throttled("a count of failed attempts changes all the time".into()))
+        Err(StoreError::Throttled("a counter of failed attempts is changing too often".into()))
     }
 }
 
-/// Adds to a count that has not expired.
-fn one_more(key: &AttemptKey, now: OffsetDateTime, expires_at: OffsetDateTime) -> Action {
+/// Increments a counter that has not expired.
+fn increment(key: &AttemptKey, now: OffsetDateTime, expires_at: OffsetDateTime) -> Action {
     let change = format!("SET failures = failures + :one, last_ms = :now, {TTL} = :ttl, {EXPIRES_MS} = :end");
     let end = millis(expires_at);
     Action::update(&keys::failed_attempts(key), change)
@@ -75,8 +76,8 @@ fn one_more(key: &AttemptKey, now: OffsetDateTime, expires_at: OffsetDateTime) -
         .value(":end", number(end))
 }
 
-/// Begins a count where there is none.
-fn first(key: &AttemptKey, now: OffsetDateTime, expires_at: OffsetDateTime) -> Action {
+/// Starts a new counter.
+fn start(key: &AttemptKey, now: OffsetDateTime, expires_at: OffsetDateTime) -> Action {
     let item = NewItem::new(&keys::failed_attempts(key)).number("failures", 1).number("last_ms", millis(now));
     Action::put(item.expires(expires_at).build())
         .only_if(format!("attribute_not_exists(pk) OR {EXPIRES_MS} <= :now"))

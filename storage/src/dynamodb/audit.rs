@@ -1,4 +1,4 @@
-//! Reading everything: the only `Scan`s there are.
+//! Reads everything for an audit: the only use of `Scan`.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ use super::stock::StockRow;
 /// The kinds that are read.
 const AUDITED: [Kind; 5] = [Kind::Order, Kind::Stock, Kind::Outbox, Kind::Delivered, Kind::Idempotency];
 
-/// Between the two parts of a key; in no key.
+/// Separates the two parts of a key; no key contains it.
 const SEPARATOR: char = '\0';
 
 #[async_trait]
@@ -24,7 +24,7 @@ impl AuditStore for DynamoDbStore {
         let start = from.map(start_key).transpose()?;
         let kinds = || (0..).zip(AUDITED).map(|(number, kind)| (format!(":kind{number}"), kind));
         let conditions: Vec<_> = kinds().map(|(name, _)| format!("begins_with({PARTITION}, {name})")).collect();
-        let answer = self
+        let page = self
             .client
             .scan()
             .table_name(&self.table)
@@ -36,10 +36,10 @@ impl AuditStore for DynamoDbStore {
             .await
             .map_err(store_error)?;
         let mut records = Vec::new();
-        for item in answer.items.unwrap_or_default() {
+        for item in page.items.unwrap_or_default() {
             records.extend(record(item)?);
         }
-        let next = match answer.last_evaluated_key.filter(|key| !key.is_empty()) {
+        let next = match page.last_evaluated_key.filter(|key| !key.is_empty()) {
             Some(key) => Some(format!("{}{SEPARATOR}{}", read_text(&key, PARTITION)?, read_text(&key, SORT)?)),
             None => None,
         };
@@ -48,11 +48,11 @@ impl AuditStore for DynamoDbStore {
 }
 
 impl DynamoDbStore {
-    /// Whether there is any item of a kind. Reads up to the first one.
+    /// Whether any item of a kind exists. Reads up to the first one.
     pub(super) async fn has_any(&self, kind: Kind) -> Result<bool, StoreError> {
         let mut start = None;
         loop {
-            let answer = self
+            let page = self
                 .client
                 .scan()
                 .table_name(&self.table)
@@ -63,10 +63,10 @@ impl DynamoDbStore {
                 .send()
                 .await
                 .map_err(store_error)?;
-            if answer.count > 0 {
+            if page.count > 0 {
                 return Ok(true);
             }
-            start = answer.last_evaluated_key.filter(|key| !key.is_empty());
+            start = page.last_evaluated_key.filter(|key| !key.is_empty());
             if start.is_none() {
                 return Ok(false);
             }
@@ -75,8 +75,9 @@ impl DynamoDbStore {
 }
 
 fn start_key(from: &str) -> Result<HashMap<String, aws_sdk_dynamodb::types::AttributeValue>, StoreError> {
-    let (pk, sk) =
-        from.split_once(SEPARATOR).ok_or_else(|| StoreError::corrupt(format!("{from:?} is no place in an audit")))?;
+    let (pk, sk) = from
+        .split_once(SEPARATOR)
+        .ok_or_else(|| StoreError::corrupt(format!("{from:?} is not a position of an audit")))?;
     Ok(key_item(&Key::new(pk.to_owned(), sk)))
 }
 

@@ -1,4 +1,4 @@
-//! Carts: one item an owner. Lines are one text; version and end are attributes, because conditions need them.
+//! Carts: one item per owner. Lines are one text; version and expiry are attributes, because conditions need them.
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -12,11 +12,11 @@ use super::items::{
     EXPIRES_MS, Item, NewItem, bad, decode_text, find_text, is_live, millis, number, parse_text, read_number,
     read_text, text,
 };
-use super::writes::Refused;
+use super::writes::WriteError;
 use super::{DynamoDbStore, idempotency, keys};
 use crate::documents;
 
-/// Marks who wrote a cart last: a caller whose first answer got lost must find itself, not a rival.
+/// Identifies the last writer of a cart: a caller whose first response was lost must recognize its own write.
 const SAVED_BY: &str = "saved_by";
 
 /// A cart item.
@@ -51,7 +51,7 @@ impl CartRow {
     }
 }
 
-/// Writes a cart over the version before it. A cart that has expired counts as none, whether or not it is still there.
+/// Writes a cart in place of the previous version. An expired cart counts as absent, even if its item still exists.
 fn save(cart: &Cart, expires_at: OffsetDateTime, me: &str) -> Result<Action, StoreError> {
     let put = Action::put(CartRow::new(cart, expires_at, me)?.0).value(":now", number(millis(cart.updated_at)));
     Ok(if cart.version <= 1 {
@@ -61,7 +61,7 @@ fn save(cart: &Cart, expires_at: OffsetDateTime, me: &str) -> Result<Action, Sto
     })
 }
 
-/// Empties a cart of this version and makes it one version higher.
+/// Empties a cart of this version and increments its version.
 pub(super) fn empty(owner: &CartOwner, version: u64, now: OffsetDateTime) -> Result<Action, StoreError> {
     let change = "SET cart_lines = :none, version = version + :one, updated_at = :at";
     Ok(Action::update(&keys::cart(owner), change)
@@ -87,12 +87,12 @@ impl CartStore for DynamoDbStore {
     async fn save_cart(&self, cart: &Cart, expires_at: OffsetDateTime) -> Result<(), StoreError> {
         let me = self.ids.ulid().to_string();
         match self.write(save(cart, expires_at, &me)?).await {
-            Err(Refused::Conditions(found))
+            Err(WriteError::Conditions(found))
                 if found.values().flatten().any(|item| find_text(item, SAVED_BY) == Some(&me)) =>
             {
                 Ok(())
             }
-            done => done.map_err(|refused| refused.or(StoreError::Conflict)),
+            done => done.map_err(|error| error.or(StoreError::Conflict)),
         }
     }
 
@@ -103,8 +103,8 @@ impl CartStore for DynamoDbStore {
         answer: &KeyAnswer,
     ) -> Result<(), StoreError> {
         let me = self.ids.ulid().to_string();
-        let actions = vec![idempotency::answer(answer), save(cart, expires_at, &me)?];
-        self.transact(actions).await.map_err(|refused| refused.or(StoreError::Conflict))
+        let actions = vec![idempotency::set_outcome(answer), save(cart, expires_at, &me)?];
+        self.transact(actions).await.map_err(|error| error.or(StoreError::Conflict))
     }
 
     async fn merge_carts(&self, source: &Cart, merged: &Cart, expires_at: OffsetDateTime) -> Result<(), StoreError> {
@@ -113,6 +113,6 @@ impl CartStore for DynamoDbStore {
             .value(":seen", number(source.version))
             .value(":now", number(millis(merged.updated_at)));
         let actions = vec![save(merged, expires_at, &self.ids.ulid().to_string())?, removed];
-        self.transact(actions).await.map_err(|refused| refused.or(StoreError::Conflict))
+        self.transact(actions).await.map_err(|error| error.or(StoreError::Conflict))
     }
 }

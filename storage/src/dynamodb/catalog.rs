@@ -1,4 +1,4 @@
-//! Products, categories and listings.
+//! Products, categories, and listings.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,17 +21,17 @@ impl CatalogStore for DynamoDbStore {
 
     async fn find_products(&self, handles: &[Handle]) -> Result<Vec<Product>, StoreError> {
         let mut tries = CLASHES.start(&*self.ids);
-        let mut wanted: BTreeSet<Handle> = handles.iter().cloned().collect();
-        let mut products = Vec::with_capacity(wanted.len());
+        let mut handles: BTreeSet<Handle> = handles.iter().cloned().collect();
+        let mut products = Vec::with_capacity(handles.len());
         loop {
-            let found = self.read_products(&wanted).await?;
-            wanted = found.torn;
+            let found = self.read_products(&handles).await?;
+            handles = found.torn;
             products.extend(found.products);
-            if wanted.is_empty() {
+            if handles.is_empty() {
                 return Ok(products);
             }
             if !tries.pause().await {
-                return Err(StoreError::Throttled("a product was written all the time it was read".into()));
+                return Err(StoreError::Throttled("a product changed during every attempt to read it".into()));
             }
         }
     }
@@ -40,7 +40,7 @@ impl CatalogStore for DynamoDbStore {
         let owners = self.get_many(skus.iter().map(keys::sku), Consistency::Strong).await?;
         let handles: Result<BTreeSet<Handle>, _> = owners.iter().map(|item| parse_text(item, "handle")).collect();
         let mut products = self.find_products(&Vec::from_iter(handles?)).await?;
-        // A claim may be older or younger than the product.
+        // A claim may be older or newer than the product.
         products.retain(|product| skus.iter().any(|sku| product.variant(sku).is_some()));
         Ok(products)
     }
@@ -50,7 +50,7 @@ impl CatalogStore for DynamoDbStore {
             return self.search(query, listing).await;
         }
         let sort = match listing.sort {
-            // Without words every product matches alike: relevance leaves the title to decide.
+            // Without words, every product is equally relevant, so the title decides.
             ProductSort::Relevance => ProductSort::Title,
             stored => stored,
         };
@@ -67,7 +67,8 @@ impl CatalogStore for DynamoDbStore {
     }
 
     async fn has_products(&self) -> Result<bool, StoreError> {
-        // What is on sale is listed; what is not is in no index, so that a shop without anything on sale is read whole.
+        // Products on sale are in the listing index. Others are in no index, so a shop with nothing on sale requires a
+        // full scan.
         let listing = keys::listing(None, ProductSort::Newest);
         if !self.query(&listing, Range::After(None), Some(1), Consistency::Strong).await?.is_empty() {
             return Ok(true);
@@ -76,10 +77,10 @@ impl CatalogStore for DynamoDbStore {
     }
 }
 
-/// What reading several products gave.
+/// The result of reading several products.
 struct Found {
     products: Vec<Product>,
-    /// Products that were replaced between their first item and the others: to be read again.
+    /// Products that were replaced while their items were being read; they are read again.
     torn: BTreeSet<Handle>,
 }
 

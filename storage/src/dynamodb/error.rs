@@ -1,10 +1,10 @@
-//! What the engine's errors mean to the shop: the only place that knows their names.
+//! Converts the engine's errors to the store's. The only code that knows their names.
 
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
 use shopease_shop::ports::{Source, StoreError};
 
-/// The engine asks for less load, or another write to the same item is under way.
+/// The engine is throttling, or another write to the same item is in progress.
 const LOAD: [&str; 8] = [
     "ThrottlingException",
     "ThrottlingError",
@@ -19,17 +19,17 @@ const LOAD: [&str; 8] = [
 /// The engine itself failed.
 const FAILURE: [&str; 3] = ["InternalServerError", "InternalServerErrorException", "ServiceUnavailable"];
 
-/// Whether an error code or cancellation reason means: the same again, a moment later.
+/// Whether an error code or cancellation reason means that a retry may succeed.
 pub(super) fn is_load(code: &str) -> bool {
     LOAD.contains(&code)
 }
 
-/// There is no such table, or index.
+/// The table or index does not exist.
 const NO_TABLE: &str = "ResourceNotFoundException";
 
-/// The engine does not say which; who runs the shop knows it by its variable.
+/// The engine does not name the table; the operator knows it by its variable.
 #[derive(Debug, thiserror::Error)]
-#[error("there is no table as SHOPEASE_DYNAMODB_TABLE names it; `shopease migrate` makes it")]
+#[error("the table in SHOPEASE_DYNAMODB_TABLE does not exist; create it with `shopease migrate`")]
 struct NoTable(#[source] Source);
 
 /// The store error of a failed call, with the SDK's error as its source.
@@ -42,7 +42,7 @@ where
         SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => {
             StoreError::Unavailable(Box::new(error))
         }
-        SdkError::ServiceError(refused) => match refused.err().code() {
+        SdkError::ServiceError(failure) => match failure.err().code() {
             Some(code) if is_load(code) => StoreError::Throttled(Box::new(error)),
             Some(code) if FAILURE.contains(&code) => StoreError::Unavailable(Box::new(error)),
             Some(NO_TABLE) => StoreError::Corrupt(Box::new(NoTable(Box::new(error)))),
@@ -53,7 +53,7 @@ where
     }
 }
 
-/// A request that lacks something: a defect of this adapter.
+/// An incomplete request, which is a defect of this adapter.
 pub(super) fn unbuildable(error: BuildError) -> StoreError {
     StoreError::Corrupt(Box::new(error))
 }

@@ -1,5 +1,5 @@
-//! Faults that the embedded engine never has and AWS does: clashes, throttling, failures, and answers that get lost after the
-//! work was done. An interceptor in front of each try, by a seeded plan. For tests.
+//! Faults that occur on AWS but never in the embedded engine: conflicts, throttling, failures, and responses lost after
+//! the work was done. An interceptor in front of each attempt, with a seeded plan. For tests.
 
 use std::error::Error;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -14,10 +14,10 @@ use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use serde_json::{Value, json};
 use shopease_shop::testing::SeededRandom;
 
-/// What an interceptor fails with.
+/// The error of an interceptor.
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// The planned answer to the try under way: status and body.
+/// The planned response to the current attempt: status and body.
 #[derive(Debug)]
 struct Planned(Option<(u16, String)>);
 
@@ -25,23 +25,23 @@ impl Storable for Planned {
     type Storer = StoreReplace<Self>;
 }
 
-/// What happens to a request instead of its being carried out and answered.
+/// What happens to a request instead of its execution and response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
-    /// Another transaction is on one of the items.
+    /// Another transaction is using one of the items.
     Clash,
-    /// A transaction that is throttled on one of its items.
+    /// A transaction is throttled on one of its items.
     ThrottledInside,
-    /// The first try of a transaction still runs.
+    /// The first attempt of a transaction is still running.
     InProgress,
     /// The table has no throughput left.
     NoThroughput,
-    /// The account asks for less load.
+    /// The account is throttled.
     Throttled,
-    /// The engine failed, and did nothing.
+    /// The engine failed without executing the request.
     Failed,
-    /// The engine did it, and the answer is lost.
-    AnswerLost,
+    /// The engine executed the request, and the response was lost.
+    ResponseLost,
 }
 
 const OF_TRANSACTIONS: [Fault; 7] = [
@@ -51,12 +51,12 @@ const OF_TRANSACTIONS: [Fault; 7] = [
     Fault::NoThroughput,
     Fault::Throttled,
     Fault::Failed,
-    Fault::AnswerLost,
+    Fault::ResponseLost,
 ];
-const OF_WRITES: [Fault; 5] = [Fault::Clash, Fault::NoThroughput, Fault::Throttled, Fault::Failed, Fault::AnswerLost];
+const OF_WRITES: [Fault; 5] = [Fault::Clash, Fault::NoThroughput, Fault::Throttled, Fault::Failed, Fault::ResponseLost];
 const OF_READS: [Fault; 3] = [Fault::NoThroughput, Fault::Throttled, Fault::Failed];
 
-/// Faults in front of an engine, none until [`Faults::set_percent`]. Clones share everything.
+/// Faults in front of an engine; none before [`Faults::set_percent`]. Clones share the plan.
 #[derive(Debug, Clone)]
 pub struct Faults(Arc<Plan>);
 
@@ -69,7 +69,7 @@ struct Plan {
 }
 
 impl Faults {
-    /// The plan of a seed.
+    /// Creates the plan of a seed.
     pub fn new(seed: u64) -> Self {
         let random = Mutex::new(SeededRandom::new(seed));
         Self(Arc::new(Plan {
@@ -80,17 +80,17 @@ impl Faults {
         }))
     }
 
-    /// From now on this many of a hundred requests meet a fault.
+    /// Sets the percentage of requests that fail from now on.
     pub fn set_percent(&self, percent: u32) {
         self.0.percent.store(percent, Ordering::SeqCst);
     }
 
-    /// Requests so far, each try counted.
+    /// Number of requests so far, including retries.
     pub fn requests(&self) -> u64 {
         self.0.requests.load(Ordering::SeqCst)
     }
 
-    /// Faults so far.
+    /// Number of faults so far.
     pub fn faults(&self) -> u64 {
         self.0.faults.load(Ordering::SeqCst)
     }
@@ -111,22 +111,22 @@ impl Faults {
     }
 }
 
-/// The operation and the body of a request on its way.
-pub(super) fn asked(request: &HttpRequest) -> Result<(String, Value), BoxError> {
+/// The operation and the body of an outgoing request.
+pub(super) fn operation_and_body(request: &HttpRequest) -> Result<(String, Value), BoxError> {
     let target = request.headers().get("x-amz-target").ok_or("no target")?;
     let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
-    let body = serde_json::from_slice(request.body().bytes().ok_or("a body in pieces")?)?;
+    let body = serde_json::from_slice(request.body().bytes().ok_or("a streamed body")?)?;
     Ok((operation, body))
 }
 
-/// Has something harmless go over the wire instead.
+/// Sends something harmless instead.
 pub(super) fn divert(request: &mut HttpRequest) {
     request.headers_mut().insert("x-amz-target", "DynamoDB_20120810.ListTables");
     request.headers_mut().insert("content-length", "2");
     *request.body_mut() = "{}".into();
 }
 
-/// Puts another answer in place of the engine's.
+/// Replaces the engine's response.
 pub(super) fn reply(response: &mut HttpResponse, status: u16, body: String) -> Result<(), BoxError> {
     *response.status_mut() = status.try_into()?;
     *response.body_mut() = body.into();
@@ -134,20 +134,20 @@ pub(super) fn reply(response: &mut HttpResponse, status: u16, body: String) -> R
 }
 
 /// The engine's error of this name.
-pub(super) fn refused(code: &str) -> Value {
+pub(super) fn error_body(code: &str) -> Value {
     json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}") })
 }
 
-/// The engine's refusal of a transaction, with a reason for each action.
+/// The engine's rejection of a transaction, with a reason for each action.
 pub(super) fn cancelled(codes: &[&str]) -> Value {
     let reasons: Vec<Value> = codes.iter().map(|code| json!({ "Code": code })).collect();
-    let mut body = refused("TransactionCanceledException");
+    let mut body = error_body("TransactionCanceledException");
     body["CancellationReasons"] = Value::Array(reasons);
     body
 }
 
-/// What the engine would have answered.
-fn answer(fault: Fault, operation: &str, request: &Value, place: usize) -> (u16, String) {
+/// The response of an engine with this fault.
+fn response(fault: Fault, operation: &str, request: &Value, place: usize) -> (u16, String) {
     let cancelled_by = |reason| {
         let actions = request["TransactItems"].as_array().map_or(1, Vec::len).max(1);
         let mut codes = vec!["None"; actions];
@@ -156,12 +156,12 @@ fn answer(fault: Fault, operation: &str, request: &Value, place: usize) -> (u16,
     };
     let (status, body) = match fault {
         Fault::Clash if operation == "TransactWriteItems" => (400, cancelled_by("TransactionConflict")),
-        Fault::Clash => (400, refused("TransactionConflictException")),
+        Fault::Clash => (400, error_body("TransactionConflictException")),
         Fault::ThrottledInside => (400, cancelled_by("ThrottlingError")),
-        Fault::InProgress => (400, refused("TransactionInProgressException")),
-        Fault::NoThroughput => (400, refused("ProvisionedThroughputExceededException")),
-        Fault::Throttled => (400, refused("ThrottlingException")),
-        Fault::Failed | Fault::AnswerLost => (500, refused("InternalServerError")),
+        Fault::InProgress => (400, error_body("TransactionInProgressException")),
+        Fault::NoThroughput => (400, error_body("ProvisionedThroughputExceededException")),
+        Fault::Throttled => (400, error_body("ThrottlingException")),
+        Fault::Failed | Fault::ResponseLost => (500, error_body("InternalServerError")),
     };
     (status, body.to_string())
 }
@@ -177,12 +177,12 @@ impl Intercept for Faults {
         _: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let (operation, body) = asked(context.request())?;
+        let (operation, body) = operation_and_body(context.request())?;
         let fault = self.next(&operation);
-        let planned = fault.map(|(fault, place)| answer(fault, &operation, &body, place));
-        // Also when there is none: what was planned for the try before is over.
+        let planned = fault.map(|(fault, place)| response(fault, &operation, &body, place));
+        // Set even if there is no fault, to clear the plan of the previous attempt.
         config.interceptor_state().store_put(Planned(planned));
-        if fault.is_some_and(|(fault, _)| fault != Fault::AnswerLost) {
+        if fault.is_some_and(|(fault, _)| fault != Fault::ResponseLost) {
             divert(context.request_mut());
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! Records of idempotency keys: one item a key. The answer is an attribute, so that the first one can stay.
+//! Records of idempotency keys: one item per key. The outcome is an attribute, so that the first one can be kept.
 
 use async_trait::async_trait;
 use shopease_process::retry::TryError;
@@ -11,10 +11,10 @@ use time::format_description::well_known::Rfc3339;
 use super::actions::Action;
 use super::items::{EXPIRES_MS, Item, NewItem, bad, find_text, is_live, millis, number, parse_text, read_text, text};
 use super::retry::CLASHES;
-use super::writes::Refused;
+use super::writes::WriteError;
 use super::{DynamoDbStore, keys};
 
-/// Marks who wrote a record: a caller whose first answer got lost must find itself, not a rival.
+/// Identifies the writer of a record: a caller whose first response was lost must recognize its own write.
 const CLAIMED_BY: &str = "claimed_by";
 
 /// The item of a record.
@@ -36,7 +36,7 @@ impl TryFrom<RecordRow> for IdempotencyRecord {
 }
 
 impl RecordRow {
-    /// What a claim in the name of `me` means that found this record.
+    /// The result of a claim in the name of `me` that found this record.
     pub fn found_by(self, me: &str) -> Result<Claimed, StoreError> {
         if find_text(&self.0, CLAIMED_BY) == Some(me) {
             Ok(Claimed::New)
@@ -46,12 +46,12 @@ impl RecordRow {
     }
 }
 
-/// The key is taken, and who took it is not known.
+/// The key is taken, but its record could not be read.
 pub(super) fn unread_record() -> StoreError {
-    StoreError::Throttled("the record under a key could not be read".into())
+    StoreError::Throttled("the record of a key could not be read".into())
 }
 
-/// Takes a key that is free at `now`, in the name of `claimed_by`.
+/// Claims a key that is free at `now`, in the name of `claimed_by`.
 pub(super) fn take(claim: &Claim, now: OffsetDateTime, claimed_by: &str) -> Result<Action, StoreError> {
     let record = &claim.record;
     let lease_until = record.lease_until.format(&Rfc3339).map_err(StoreError::corrupt)?;
@@ -71,15 +71,15 @@ pub(super) fn take(claim: &Claim, now: OffsetDateTime, claimed_by: &str) -> Resu
         .value(":now", number(millis(now))))
 }
 
-/// Writes the answer under a key that is taken, unless it has one.
+/// Sets the outcome of a claimed key, unless it has one.
 pub(super) fn complete(answer: &KeyAnswer) -> Action {
     Action::update(&keys::idempotency(&answer.key), "SET outcome = if_not_exists(outcome, :outcome)")
         .only_if("attribute_exists(pk)")
         .value(":outcome", text(&answer.outcome))
 }
 
-/// Writes the answer under a key that is taken and has none.
-pub(super) fn answer(answer: &KeyAnswer) -> Action {
+/// Sets the outcome of a claimed key that must not have one.
+pub(super) fn set_outcome(answer: &KeyAnswer) -> Action {
     Action::update(&keys::idempotency(&answer.key), "SET outcome = :outcome")
         .only_if("attribute_exists(pk) AND attribute_not_exists(outcome)")
         .value(":outcome", text(&answer.outcome))
@@ -101,12 +101,12 @@ impl IdempotencyStore for DynamoDbStore {
         let claim_once = async || {
             let found = match self.write(take(claim, now, &me)?).await {
                 Ok(()) => return Ok(Claimed::New),
-                Err(Refused::Failed(error)) => return Err(error.into()),
-                Err(Refused::Conditions(found)) => found.into_values().flatten().next(),
+                Err(WriteError::Failed(error)) => return Err(error.into()),
+                Err(WriteError::Conditions(found)) => found.into_values().flatten().next(),
             };
             match found {
                 Some(item) => Ok(RecordRow(item).found_by(&me)?),
-                // An engine that does not return what it found: the next try finds it, or the key is free by then.
+                // Some engines do not return the existing item: the next attempt finds it, or the key is free by then.
                 None => Err(TryError::Transient(unread_record())),
             }
         };
@@ -116,9 +116,9 @@ impl IdempotencyStore for DynamoDbStore {
     async fn release_idempotency_key(&self, key: &IdempotencyKey) -> Result<(), StoreError> {
         let unanswered = Action::delete(&keys::idempotency(key)).only_if("attribute_not_exists(outcome)");
         match self.write(unanswered).await {
-            // A key with an answer has had its effect, and stays.
-            Ok(()) | Err(Refused::Conditions(_)) => Ok(()),
-            Err(Refused::Failed(error)) => Err(error),
+            // A key with an outcome has taken effect, and is kept.
+            Ok(()) | Err(WriteError::Conditions(_)) => Ok(()),
+            Err(WriteError::Failed(error)) => Err(error),
         }
     }
 }

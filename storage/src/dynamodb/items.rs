@@ -1,4 +1,4 @@
-//! Items: building them and reading them back. An item that does not read is a defect, never an absent one.
+//! Builds and reads items. An item that cannot be parsed is a defect; it never counts as absent.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -11,16 +11,16 @@ use time::OffsetDateTime;
 use super::keys::{Key, PARTITION, SORT};
 use crate::documents::{self, Stored, Unreadable};
 
-/// The engine's item.
+/// An item of the engine.
 pub(super) type Item = HashMap<String, AttributeValue>;
 
-/// The attribute by which the engine removes items, in epoch seconds, days late.
+/// The attribute by which the engine deletes expired items, in epoch seconds; it may do so days late.
 pub(super) const TTL: &str = "expires_at";
-/// When an item is void, in epoch milliseconds: what reads and conditions compare with.
+/// When an item expires, in epoch milliseconds; used by reads and conditions.
 pub(super) const EXPIRES_MS: &str = "expires_ms";
 /// The whole aggregate as JSON.
 pub(super) const DOCUMENT: &str = "document";
-/// Most bytes of an item.
+/// Largest item in bytes.
 pub(super) const MAX_BYTES: usize = 400 * 1024;
 
 /// A text attribute.
@@ -33,21 +33,21 @@ pub(super) fn number(value: impl Display) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 
-/// A point in time as conditions compare it.
+/// A point in time as used in conditions.
 pub(super) fn millis(at: OffsetDateTime) -> i128 {
     at.unix_timestamp_nanos().div_euclid(1_000_000)
 }
 
-/// The key as the engine takes it.
+/// A key in the engine's form.
 pub(super) fn key_item(key: &Key) -> Item {
     HashMap::from([(PARTITION.to_owned(), text(&key.pk)), (SORT.to_owned(), text(&key.sk))])
 }
 
-/// An item that is being put together.
+/// An item that is being built.
 pub(super) struct NewItem(Item);
 
 impl NewItem {
-    /// An item that so far has its key only.
+    /// An item with only its key.
     pub fn new(key: &Key) -> Self {
         Self(key_item(key))
     }
@@ -64,45 +64,45 @@ impl NewItem {
         self
     }
 
-    /// Adds the aggregate itself.
+    /// Adds the aggregate's document.
     pub fn document(self, value: &impl Stored) -> Result<Self, StoreError> {
         Ok(self.text(DOCUMENT, documents::encode(value)?))
     }
 
-    /// Makes the item void from `at` on. The engine may remove it from the next full second on.
+    /// Makes the item expire at `at`. The engine may delete it from the next full second on.
     pub fn expires(self, at: OffsetDateTime) -> Self {
         let expires_ms = millis(at);
         self.number(TTL, expires_ms.div_euclid(1000) + 1).number(EXPIRES_MS, expires_ms)
     }
 
-    /// The item.
+    /// The finished item.
     pub fn build(self) -> Item {
         self.0
     }
 }
 
-/// A text of an item, if it has it.
+/// An optional text attribute.
 pub(super) fn find_text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
     item.get(name).and_then(|value| value.as_s().ok()).map(String::as_str)
 }
 
-/// A text of an item.
+/// A text attribute.
 pub(super) fn read_text<'a>(item: &'a Item, name: &str) -> Result<&'a str, StoreError> {
     find_text(item, name).ok_or_else(|| bad(item, name))
 }
 
-/// A text of an item, read as what it stands for.
+/// A text attribute, parsed.
 pub(super) fn parse_text<T: FromStr>(item: &Item, name: &str) -> Result<T, StoreError> {
     read_text(item, name)?.parse().map_err(|_| bad(item, name))
 }
 
-/// A number of an item.
+/// A number attribute.
 pub(super) fn read_number<T: FromStr>(item: &Item, name: &str) -> Result<T, StoreError> {
     let digits = item.get(name).and_then(|value| value.as_n().ok());
     digits.and_then(|digits| digits.parse().ok()).ok_or_else(|| bad(item, name))
 }
 
-/// The value of a document in a text of an item.
+/// The value of a document in a text attribute.
 pub(super) fn decode_text<T: Stored>(item: &Item, name: &str) -> Result<T, StoreError> {
     documents::decode(read_text(item, name)?).map_err(|error| unreadable(item, error))
 }
@@ -112,12 +112,13 @@ pub(super) fn read_document<T: Stored>(item: &Item) -> Result<T, StoreError> {
     decode_text(item, DOCUMENT)
 }
 
-/// Whether an item is still valid at `now`: the engine removes items late.
+/// Whether an item is still valid at `now`, because the engine deletes items late.
 pub(super) fn is_live(item: &Item, now: OffsetDateTime) -> Result<bool, StoreError> {
     Ok(read_number::<i128>(item, EXPIRES_MS)? > millis(now))
 }
 
-/// What the engine counts against [`MAX_BYTES`]: names and values, for the texts and numbers that this adapter writes.
+/// The size that the engine counts against [`MAX_BYTES`]: names and values, for the texts and numbers that this adapter
+/// writes.
 pub(super) fn size_bytes(item: &Item) -> usize {
     let value_bytes = |value: &AttributeValue| match value {
         AttributeValue::S(text) | AttributeValue::N(text) => text.len(),
@@ -126,12 +127,12 @@ pub(super) fn size_bytes(item: &Item) -> usize {
     item.iter().map(|(name, value)| name.len() + value_bytes(value)).sum()
 }
 
-/// An item that lacks an attribute or has it in another form, named by its key.
+/// An item with a missing or malformed attribute, named by its key.
 pub(super) fn bad(item: &Item, name: &str) -> StoreError {
-    StoreError::corrupt(format!("item {}: attribute {name} does not read", name_of(item)))
+    StoreError::corrupt(format!("item {}: attribute {name} is missing or malformed", name_of(item)))
 }
 
-/// An item whose document does not read, named by its key.
+/// An item whose document cannot be parsed, named by its key.
 pub(super) fn unreadable(item: &Item, error: Unreadable) -> StoreError {
     error.at(name_of(item)).into()
 }

@@ -1,7 +1,7 @@
-//! Every key of the table, each with the access pattern it serves. No other file builds keys.
+//! All keys of the table, each with the access pattern that it serves. No other file builds keys.
 //!
-//! Limits that shape them: 2048 bytes of partition key, 1024 of sort key. Handles and SKUs have up to 255 characters of up
-//! to four bytes, so at most one of them fits a sort key.
+//! Limits: 2048 bytes for a partition key, 1024 for a sort key. Handles and SKUs have up to 255 characters of up to
+//! four bytes, so a sort key holds at most one of them.
 
 use std::fmt::Display;
 
@@ -16,9 +16,9 @@ use shopease_shop::ports::{AttemptKey, IdempotencyKey};
 pub(super) const PARTITION: &str = "pk";
 /// Name of the sort key attribute.
 pub(super) const SORT: &str = "sk";
-/// Partitions over which rows are spread that would otherwise all go to one.
+/// Number of partitions over which rows are spread that would otherwise share one.
 pub(super) const SHARDS: u8 = 8;
-/// Most bytes of a sort key.
+/// Largest sort key in bytes.
 const SORT_KEY_BYTES: usize = 1024;
 
 /// The primary key of an item.
@@ -31,24 +31,24 @@ pub(super) struct Key {
 }
 
 impl Key {
-    /// A key of two parts; outside this file only for a key that the engine gave.
+    /// Builds a key. Used outside this file only for a key that the engine returned.
     pub(super) fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
         Self { pk: pk.into(), sk: sk.into() }
     }
 }
 
-/// The kinds of partitions: what a partition key begins with. The one list of them: rights are given by kind, and the
-/// auditor reads by kind.
+/// The kinds of partitions, that is, the prefixes of partition keys. This is the only list of them: permissions are
+/// granted and audits are read by kind.
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident = $name:literal,)*) => {
-        /// What lies in a partition.
+        /// The contents of a partition.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub(super) enum Kind {
             $($(#[$doc])* $kind,)*
         }
 
         impl Kind {
-            /// Every kind.
+            /// All kinds.
             const ALL: &[Self] = &[$(Self::$kind),*];
 
             /// The first part of its keys.
@@ -62,7 +62,7 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// Products with their summaries, further parts and indexes.
+    /// Products with their summaries, further parts, and indexes.
     Product = "PRODUCT",
     /// Owners of SKUs.
     Sku = "SKU",
@@ -82,45 +82,45 @@ kinds! {
     Owner = "OWNER",
     /// All orders.
     Orders = "ORDERS",
-    /// Orders with something open.
+    /// Open orders, which the worker may have to advance.
     Open = "OPEN",
     /// Idempotency records.
     Idempotency = "IDEMPOTENCY",
-    /// Messages that wait.
+    /// Waiting messages.
     Outbox = "OUTBOX",
-    /// Messages that were delivered.
+    /// Delivered messages.
     Delivered = "DELIVERED",
     /// Accounts.
     Customer = "CUSTOMER",
-    /// Owners of e-mail addresses.
+    /// Owners of email addresses.
     Email = "EMAIL",
     /// Sessions.
     Session = "SESSION",
-    /// Counts of failed attempts.
+    /// Counters of failed attempts.
     Attempt = "ATTEMPT",
-    /// Nothing: what is read to see that the table answers.
+    /// No items: read to check that the table responds.
     Health = "HEALTH",
 }
 
 impl Kind {
-    /// The partition key of this kind that ends with `rest`.
+    /// The partition key of this kind with the suffix `rest`.
     fn of(self, rest: impl Display) -> String {
         format!("{}#{rest}", self.name())
     }
 
-    /// What the partition keys of this kind, and of no other, begin with. Not for the kinds that are one partition.
+    /// The common prefix of the partition keys of this kind, and of no other. Not for kinds with a single partition.
     pub fn prefix(self) -> String {
         self.of("")
     }
 
-    /// What all partition keys of the kind of this one are like, in the syntax of IAM.
+    /// The pattern of all partition keys of the same kind as this one, in IAM syntax.
     #[cfg(feature = "testing")]
     pub fn pattern(partition: &str) -> Option<String> {
         let (kind, _) = Self::parse(partition)?;
         Some(if partition == kind.name() { partition.to_owned() } else { kind.prefix() + "*" })
     }
 
-    /// The kind of a partition key, with the rest of it.
+    /// The kind of a partition key, and the rest of the key.
     pub fn parse(partition: &str) -> Option<(Self, &str)> {
         let (name, rest) = partition.split_once('#').unwrap_or((partition, ""));
         let kind = Self::ALL.iter().find(|kind| kind.name() == name)?;
@@ -133,12 +133,12 @@ pub(super) fn product(handle: &Handle) -> Key {
     Key::new(Kind::Product.of(handle), "PRODUCT")
 }
 
-/// What a product that is too large for one item has beyond its first item: `BatchGetItem`, named by the first item.
+/// A further part of a product that is too large for one item: `BatchGetItem`, named by the first item.
 pub(super) fn product_part(handle: &Handle, revision: &str, part: usize) -> Key {
     Key::new(Kind::Product.of(handle), format!("PART#{revision}#{part:02}"))
 }
 
-/// Whether a key is one of [`product_part`].
+/// Whether a key is a [`product_part`].
 pub(super) fn is_product_part(key: &Key) -> bool {
     key.sk.starts_with("PART#")
 }
@@ -148,7 +148,7 @@ pub(super) fn product_summary(handle: &Handle) -> Key {
     Key::new(Kind::Product.of(handle), "SUMMARY")
 }
 
-/// Which keys a product may be found under, to tell what is stale when it is written again: `GetItem`.
+/// The keys under which a product may be found, to determine stale ones at the next write: `GetItem`.
 pub(super) fn product_index(handle: &Handle) -> Key {
     Key::new(Kind::Product.of(handle), "INDEX")
 }
@@ -158,7 +158,7 @@ pub(super) fn sku(sku: &Sku) -> Key {
     Key::new(Kind::Sku.of(sku), "SKU")
 }
 
-/// The products of the shop or of one category in one order: `Query`, sort keys are positions.
+/// The products of the shop or of one category in one sort order: `Query`; sort keys are positions.
 pub(super) fn listing(category: Option<&Handle>, sort: ProductSort) -> String {
     let sort = sort.as_str();
     category.map_or_else(
@@ -167,23 +167,23 @@ pub(super) fn listing(category: Option<&Handle>, sort: ProductSort) -> String {
     )
 }
 
-/// A product at its place in a listing.
+/// A product at its position in a listing.
 pub(super) fn listing_entry(category: Option<&Handle>, sort: ProductSort, position: &str) -> Key {
     Key::new(listing(category, sort), position)
 }
 
-/// The terms that begin with the same character: `Query` with a prefix of the sort key. Prefixes of one character are
-/// allowed, so a partition cannot hold less; the engine splits one that gets busy by its sort keys.
+/// The terms with the same first character: `Query` with a prefix of the sort key. One-character prefixes are allowed,
+/// so a partition cannot be smaller; the engine splits a busy one by its sort keys.
 pub(super) fn terms(term_or_prefix: &str) -> String {
     Kind::Term.of(term_or_prefix.chars().take(1).collect::<String>())
 }
 
-/// What the sort key of every posting of exactly this term begins with.
+/// The prefix of the sort keys of all postings of exactly this term.
 pub(super) fn exact_term(term: &str) -> String {
     format!("{term}\u{1}")
 }
 
-/// A product under a term. The product's derived id stands for its handle, which would not fit next to a term.
+/// A product under a term. It uses the product's derived ID, because the handle would not fit beside the term.
 pub(super) fn posting(term: &str, handle: &Handle) -> Key {
     Key::new(terms(term), format!("{}{}", exact_term(term), ProductId::derive(handle.as_str())))
 }
@@ -203,7 +203,7 @@ pub(super) fn category(handle: &Handle) -> Key {
     Key::new(categories(), handle.as_str())
 }
 
-/// The stock level of a SKU: `BatchGetItem`; conditional updates inside the transactions of orders.
+/// The stock level of a SKU: `BatchGetItem`; conditional updates, including in the transactions of orders.
 pub(super) fn stock(sku: &Sku) -> Key {
     Key::new(Kind::Stock.of(sku), "STOCK")
 }
@@ -223,48 +223,48 @@ pub(super) fn orders_of(owner: &CartOwner) -> String {
     Kind::Owner.of(owner.key())
 }
 
-/// An order at its place among its owner's.
+/// An order at its position among its owner's orders.
 pub(super) fn order_of(owner: &CartOwner, order: &Order) -> Key {
     Key::new(orders_of(owner), order.position())
 }
 
-/// All orders, newest first: `Query` on each of [`SHARDS`] partitions, merged; one partition would take at most 1,000
-/// writes a second.
+/// All orders, newest first: `Query` on each of [`SHARDS`] partitions, merged; a single partition would accept at most
+/// 1,000 writes per second.
 pub(super) fn all_orders(shard: u8) -> String {
     Kind::Orders.of(shard)
 }
 
-/// An order at its place among all orders.
+/// An order at its position among all orders.
 pub(super) fn order_of_all(order: &Order) -> Key {
     Key::new(all_orders(shard_of(order.id.as_str())), order.position())
 }
 
-/// The record of an idempotency key: `GetItem`; conditional writes, also inside the transactions of orders.
+/// The record of an idempotency key: `GetItem`; conditional writes, including in the transactions of orders.
 pub(super) fn idempotency(key: &IdempotencyKey) -> Key {
     Key::new(Kind::Idempotency.of(key.store_key()), "IDEMPOTENCY")
 }
 
-/// Messages that wait, oldest first: `Query` on each of [`SHARDS`] partitions, merged.
+/// Waiting messages, oldest first: `Query` on each of [`SHARDS`] partitions, merged.
 pub(super) fn outbox(shard: u8) -> String {
     Kind::Outbox.of(shard)
 }
 
-/// A message that waits.
+/// A waiting message.
 pub(super) fn outbox_message(id: &OutboxMessageId) -> Key {
     Key::new(outbox(shard_of(id.as_str())), id.as_str())
 }
 
-/// A message that was delivered; kept for a while, for the auditor.
+/// A delivered message; kept for a while for audits.
 pub(super) fn delivered_message(id: &OutboxMessageId) -> Key {
     Key::new(Kind::Delivered.of(shard_of(id.as_str())), id.as_str())
 }
 
-/// Orders with something open: `Query` on each of [`SHARDS`] partitions, by the worker.
+/// Open orders: `Query` on each of [`SHARDS`] partitions, by the worker.
 pub(super) fn open_orders(shard: u8) -> String {
     Kind::Open.of(shard)
 }
 
-/// An order with something open.
+/// An open order.
 pub(super) fn open_order(id: &OrderId) -> Key {
     Key::new(open_orders(shard_of(id.as_str())), id.as_str())
 }
@@ -274,12 +274,12 @@ pub(super) fn customer(id: &CustomerId) -> Key {
     Key::new(Kind::Customer.of(id), "CUSTOMER")
 }
 
-/// The account that has an e-mail address: `GetItem`; a conditional write keeps addresses unique.
+/// The account with an email address: `GetItem`; a conditional write keeps addresses unique.
 pub(super) fn email(email: &EmailAddress) -> Key {
     Key::new(Kind::Email.of(email), "EMAIL")
 }
 
-/// A count of failed attempts: `BatchGetItem`; conditional writes lose no failure.
+/// A counter of failed attempts: `BatchGetItem`; conditional writes lose no failure.
 pub(super) fn failed_attempts(key: &AttemptKey) -> Key {
     Key::new(Kind::Attempt.of(key.as_str()), "ATTEMPT")
 }
@@ -289,12 +289,12 @@ pub(super) fn session(token_digest: &str) -> Key {
     Key::new(Kind::Session.of(token_digest), "SESSION")
 }
 
-/// A key that no item has: reading it tells that the table answers.
+/// A key that no item has: reading it shows that the table responds.
 pub(super) fn health() -> Key {
     Key::new(Kind::Health.name(), "HEALTH")
 }
 
-/// A position from a cursor, cut to what the engine takes as a sort key: visitors can write anything into a cursor.
+/// Truncates a position from a cursor to the length of a sort key, because visitors can send any cursor.
 pub(super) fn cut_to_sort_key(position: &str) -> &str {
     position.get(..position.floor_char_boundary(SORT_KEY_BYTES)).unwrap_or_default()
 }
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cart_and_the_orders_of_its_owner_have_a_partition_each() {
+    fn a_cart_and_the_orders_of_its_owner_have_separate_partitions() {
         let owner = CartOwner::from_key("visitor:x".to_owned());
         assert_eq!(cart(&owner), key("CART#visitor:x", "CART"));
         assert_eq!(orders_of(&owner), "OWNER#visitor:x");
@@ -383,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_use_every_shard_and_always_the_same_one() {
+    fn messages_use_every_shard_and_each_always_the_same_one() {
         let ids: Vec<_> = (0..200).map(|number| OutboxMessageId::derive(&format!("m{number}"))).collect();
         let used: std::collections::BTreeSet<_> = ids.iter().map(|id| outbox_message(id).pk).collect();
         assert_eq!(used, (0..SHARDS).map(outbox).collect());
@@ -392,11 +392,11 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_is_told_by_the_first_part_of_a_partition_key() {
+    fn a_kind_is_parsed_from_the_first_part_of_a_partition_key() {
         let parsed = ["ORDER#ord_1", "ORDERS#7", "IDEMPOTENCY#a|b|c#d", "CATEGORIES"].map(Kind::parse);
-        let known =
+        let expected =
             [(Kind::Order, "ord_1"), (Kind::Orders, "7"), (Kind::Idempotency, "a|b|c#d"), (Kind::Categories, "")];
-        assert_eq!(parsed, known.map(Some));
+        assert_eq!(parsed, expected.map(Some));
         assert_eq!(Kind::parse("PARCEL#1"), None);
         assert!(!"ORDERS#7".starts_with(&Kind::Order.prefix()));
     }
@@ -404,14 +404,14 @@ mod tests {
     #[test]
     fn every_kind_is_documented() {
         let document = include_str!("../../../docs/dynamodb-keys.md");
-        let known = |kind: &&Kind| [format!("`{}#", kind.name()), format!("`{}`", kind.name())];
+        let forms = |kind: &&Kind| [format!("`{}#", kind.name()), format!("`{}`", kind.name())];
         let missing: Vec<_> =
-            Kind::ALL.iter().filter(|kind| !known(kind).iter().any(|key| document.contains(key))).collect();
+            Kind::ALL.iter().filter(|kind| !forms(kind).iter().any(|key| document.contains(key))).collect();
         assert!(missing.is_empty(), "docs/dynamodb-keys.md lacks {missing:?}");
     }
 
     #[test]
-    fn the_longest_names_fit_the_engine() {
+    fn the_longest_names_fit_the_engines_limits() {
         let long = handle(&longest('\u{10348}'));
         let term: String = std::iter::repeat_n('\u{10348}', 40).collect();
         let code: Sku = longest('\u{10348}').parse().expect("a SKU");
@@ -422,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_longer_than_a_sort_key_is_cut_between_characters() {
+    fn a_cursor_longer_than_a_sort_key_is_truncated_between_characters() {
         assert_eq!(cut_to_sort_key("abc"), "abc");
         assert_eq!(cut_to_sort_key(&longest('\u{10348}').repeat(2)).len(), 1024);
         assert_eq!(cut_to_sort_key(&format!("a{}", longest('\u{10348}').repeat(2))).len(), 1021);

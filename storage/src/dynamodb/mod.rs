@@ -1,7 +1,8 @@
 //! The store ports on `DynamoDB`: one table with string keys `pk` and `sk`, no index, no scan.
 //!
-//! `keys` says what lies where; every other file is one aggregate, or how requests are made. What has to change together
-//! is one `TransactWriteItems`; a product, which is larger than that, is written in repeatable steps (`upsert`).
+//! `keys` defines the layout; every other file covers one aggregate, or how requests are made. Changes that belong
+//! together are one `TransactWriteItems`; a product, which can be larger than that, is written in repeatable steps
+//! (`upsert`).
 
 #[cfg(feature = "testing")]
 pub mod access;
@@ -45,22 +46,22 @@ use aws_sdk_dynamodb::config::Credentials;
 use shopease_process::telemetry;
 use shopease_shop::ports::{Env, Health, IdGenerator, StoreError};
 
-/// Which table to use, and where.
+/// The table and its location.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DynamoDbConfig {
     /// Name of the table.
     pub table: String,
-    /// Address of an engine other than AWS itself, for example the embedded one of another process; its user name is the access
+    /// URL of an engine other than AWS, for example the embedded one of another process; its user name is the access
     /// key.
     pub endpoint_url: Option<String>,
 }
 
-/// How many puts that need no transaction are sent.
+/// How bulk puts that need no transaction are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BulkWrites {
     /// As `BatchWriteItem`: half the price on AWS.
     Batches,
-    /// As `TransactWriteItems`: the embedded engine syncs its disk once a transaction, but once for each write of a batch.
+    /// As `TransactWriteItems`: the embedded engine syncs its disk once per transaction, but once per write of a batch.
     Transactions,
 }
 
@@ -74,23 +75,23 @@ pub struct DynamoDbStore {
 }
 
 impl DynamoDbStore {
-    /// A store on a table that exists, or will after [`DynamoDbStore::create_table`]. `ids` gives the randomness for
-    /// request tokens and pauses.
+    /// Creates a store on a table that exists, or will after [`DynamoDbStore::create_table`]. `ids` provides the
+    /// randomness for request tokens and pauses.
     pub fn new(client: Client, table: impl Into<String>, ids: Arc<dyn IdGenerator>) -> Self {
         Self { client, table: table.into(), ids, bulk: BulkWrites::Batches }
     }
 
-    /// The same store with bulk writes sent in another way.
+    /// Sets how bulk writes are sent.
     #[must_use]
     pub fn with_bulk_writes(mut self, bulk: BulkWrites) -> Self {
         self.bulk = bulk;
         self
     }
 
-    /// A store with the region and the credentials that the environment has. Makes no request to the table yet.
+    /// Creates a store with the region and the credentials from the environment. Makes no request to the table yet.
     ///
-    /// An engine at an `endpoint_url` gets made-up credentials when the environment has none, so that a laptop needs no
-    /// AWS account, and bulk writes as transactions.
+    /// An engine at an `endpoint_url` gets placeholder credentials if the environment has none, so that a laptop needs
+    /// no AWS account, and gets bulk writes as transactions.
     pub async fn connect(config: &DynamoDbConfig, env: &(dyn Env + Sync), ids: Arc<dyn IdGenerator>) -> Self {
         let loader = with_limits();
         let client = |sdk: &SdkConfig| client(sdk, env);
@@ -103,7 +104,7 @@ impl DynamoDbStore {
         Self::new(client(&sdk_config), &config.table, ids).with_bulk_writes(BulkWrites::Transactions)
     }
 
-    /// A store on the embedded engine of this process.
+    /// Creates a store on the embedded engine of this process.
     #[cfg(feature = "embedded")]
     pub async fn on_engine(
         engine: &crate::embedded::EmbeddedDynamoDb,
@@ -112,14 +113,14 @@ impl DynamoDbStore {
         ids: Arc<dyn IdGenerator>,
     ) -> Self {
         let loader = with_limits().http_client(engine.client());
-        let loader = loader.credentials_provider(made_up(MADE_UP_KEY)).region(Region::new(MADE_UP_REGION));
-        // Names nothing: the client leads to the engine.
+        let loader = loader.credentials_provider(placeholder(MADE_UP_KEY)).region(Region::new(MADE_UP_REGION));
+        // A placeholder: the client connects to the engine directly.
         let sdk_config = loader.endpoint_url("http://embedded.invalid").load().await;
         Self::new(client(&sdk_config, env), table, ids).with_bulk_writes(BulkWrites::Transactions)
     }
 }
 
-/// A client that tells what it used, where that is measured.
+/// A client that records its usage if measuring is enabled.
 fn client(sdk: &SdkConfig, env: &(dyn Env + Sync)) -> Client {
     let mut config = aws_sdk_dynamodb::config::Builder::from(sdk);
     if telemetry::usage::is_measured(env) {
@@ -128,16 +129,16 @@ fn client(sdk: &SdkConfig, env: &(dyn Env + Sync)) -> Client {
     Client::from_conf(config.build())
 }
 
-/// The access key of an engine that needs none.
+/// The access key for an engine that requires none.
 const MADE_UP_KEY: &str = "shopease";
-/// The region of an engine that is in none.
+/// The region for an engine without one.
 const MADE_UP_REGION: &str = "us-east-1";
 
-fn made_up(access_key: &str) -> Credentials {
+fn placeholder(access_key: &str) -> Credentials {
     Credentials::new(access_key, "shopease", None, None, "own-engine")
 }
 
-/// How long requests may take.
+/// Timeouts of requests.
 fn with_limits() -> ConfigLoader {
     aws_config::defaults(BehaviorVersion::latest())
         .retry_config(RetryConfig::standard().with_max_attempts(3))
@@ -150,7 +151,7 @@ fn with_limits() -> ConfigLoader {
         )
 }
 
-/// An address without the user name that it may have, which is the engine's access key.
+/// Removes the user name, which is the engine's access key, from a URL.
 fn split_access_key(endpoint_url: &str) -> (String, Option<String>) {
     let without = || (endpoint_url.to_owned(), None);
     let Some((scheme, rest)) = endpoint_url.split_once("://") else { return without() };
@@ -161,8 +162,8 @@ fn split_access_key(endpoint_url: &str) -> (String, Option<String>) {
     }
 }
 
-/// Region and credentials for an engine that needs neither, where the environment names none. A profile in the home
-/// directory does not count: it may ask to sign in first.
+/// Region and credentials for an engine that needs neither, if the environment has none. A profile in the home
+/// directory is ignored, because it may require a sign-in.
 fn for_own_engine(mut loader: ConfigLoader, env: &dyn Env, access_key: Option<&str>) -> ConfigLoader {
     const CREDENTIALS: [&str; 4] = [
         "AWS_ACCESS_KEY_ID",
@@ -172,7 +173,7 @@ fn for_own_engine(mut loader: ConfigLoader, env: &dyn Env, access_key: Option<&s
     ];
     let absent = |names: &[&str]| names.iter().all(|name| env.var(name).is_none());
     if access_key.is_some() || absent(&CREDENTIALS) {
-        loader = loader.credentials_provider(made_up(access_key.unwrap_or(MADE_UP_KEY)));
+        loader = loader.credentials_provider(placeholder(access_key.unwrap_or(MADE_UP_KEY)));
     }
     if absent(&["AWS_REGION", "AWS_DEFAULT_REGION"]) {
         loader = loader.region(Region::new(MADE_UP_REGION));

@@ -1,4 +1,4 @@
-//! Orders: each step of an order is one transaction over the order, its lists, its stock and its key.
+//! Orders: each step of an order is one transaction over the order, its lists, its stock, and its key.
 
 use std::collections::BTreeMap;
 
@@ -20,19 +20,20 @@ use super::items::{Item, NewItem, millis, number, parse_text, read_document, rea
 use super::keys::{SHARDS, SORT};
 use super::reads::{Consistency, Range};
 use super::retry::CLASHES;
-use super::stock::{reserve, settle};
-use super::writes::{MAX_ACTIONS, Refused};
+use super::stock::{apply_effect, reserve};
+use super::writes::{MAX_ACTIONS, WriteError};
 use super::{DynamoDbStore, carts, keys};
 
-/// Most messages given at once.
+/// Most messages returned at once.
 const MAX_MESSAGES: usize = 100;
-/// Most due orders given at once.
+/// Most due orders returned at once.
 const MAX_DUE: usize = 100;
 
-/// When the worker shall look at an open order, in epoch milliseconds.
+/// When the worker must process an open order, in epoch milliseconds.
 const DUE_MS: &str = "due_ms";
 
-/// Where the actions of a placement stand in its transaction. The key is first: it decides before all others.
+/// Positions of the actions in the transaction of a placement. The key is first, because it is decided before all
+/// others.
 const KEY: usize = 0;
 const ORDER: usize = 1;
 const CART: usize = ORDER + LISTS + 1;
@@ -46,18 +47,18 @@ impl OrderStore for DynamoDbStore {
         let place_once = async || {
             let mut failed = match self.transact(actions.clone()).await {
                 Ok(()) => return Ok(Claimed::New),
-                Err(Refused::Failed(error)) => return Err(error.into()),
-                Err(Refused::Conditions(failed)) => failed,
+                Err(WriteError::Failed(error)) => return Err(error.into()),
+                Err(WriteError::Conditions(failed)) => failed,
             };
             match failed.remove(&KEY) {
                 Some(Some(record)) => Ok(RecordRow(record).found_by(&me)?),
-                // An engine that does not return what it found: read it, unless the key is free again by now.
+                // Some engines do not return the existing item: read it, unless the key is free by now.
                 Some(None) => {
                     let now = placement.order.placed_at;
                     let record = self.find_idempotency_record(&placement.claim.key, now).await?;
                     record.map(Claimed::Existing).ok_or_else(|| TryError::Transient(unread_record()))
                 }
-                None => Err(refusal(placement, &failed).into()),
+                None => Err(rejection(placement, &failed).into()),
             }
         };
         CLASHES.run(&*self.ids, place_once).await
@@ -67,17 +68,17 @@ impl OrderStore for DynamoDbStore {
         let mut actions = advancing(advance)?;
         let stock = 1 + LISTS..actions.len() - advance.outbox.len() - usize::from(advance.previous_owner.is_some());
         let Some(last) = &advance.outcome else {
-            return self.transact(actions).await.map_err(|refused| conflict(refused, &stock));
+            return self.transact(actions).await.map_err(|error| conflict(error, &stock));
         };
-        let answer = actions.len();
+        let outcome = actions.len();
         actions.push(complete(last));
         match self.transact(actions.clone()).await {
-            // The key has run out: there is nobody left to answer, and the order must go on.
-            Err(Refused::Conditions(failed)) if failed.keys().eq([&answer]) => {
-                actions.truncate(answer);
-                self.transact(actions).await.map_err(|refused| conflict(refused, &stock))
+            // The key has expired: there is no caller to answer, and the order must still advance.
+            Err(WriteError::Conditions(failed)) if failed.keys().eq([&outcome]) => {
+                actions.truncate(outcome);
+                self.transact(actions).await.map_err(|error| conflict(error, &stock))
             }
-            done => done.map_err(|refused| conflict(refused, &stock)),
+            done => done.map_err(|error| conflict(error, &stock)),
         }
     }
 
@@ -105,8 +106,8 @@ impl OrderStore for DynamoDbStore {
     }
 
     async fn list_due_orders(&self, now: OffsetDateTime) -> Result<Vec<OrderId>, StoreError> {
-        // All open ones, which are few: their sort key is the id, so that a step needs not know when the order was due
-        // before.
+        // Reads all open orders, which are few. Their sort key is the ID, so that a step does not need to know the
+        // previous due time.
         let items = self.query_shards(keys::open_orders, Range::After(None), None).await?;
         let mut due = Vec::new();
         for item in &items {
@@ -132,14 +133,14 @@ impl OrderStore for DynamoDbStore {
                 actions.push(Action::put(kept.expires(now + OutboxMessage::KEPT).build()));
                 actions.push(Action::delete(&keys::outbox_message(&message.id)));
             }
-            self.transact(actions).await.map_err(Refused::unconditional)?;
+            self.transact(actions).await.map_err(WriteError::unconditional)?;
         }
         Ok(())
     }
 }
 
 impl DynamoDbStore {
-    /// The first `limit` items by sort key over all shards of a kind, all of them without.
+    /// The first `limit` items by sort key over all shards of a kind; all items if there is no limit.
     async fn query_shards(
         &self,
         partition: fn(u8) -> String,
@@ -156,12 +157,12 @@ impl DynamoDbStore {
     }
 }
 
-/// A row of a list of orders.
+/// A row of an order list.
 fn listed(item: &Item) -> Result<(Position, OrderSummary), StoreError> {
     Ok((read_text(item, SORT)?.to_owned(), read_document(item)?))
 }
 
-/// Everything that placing an order writes. At most 50 reservations and 21 messages, so at most 77 actions.
+/// All writes of placing an order. At most 50 reservations and 21 messages, so at most 77 actions.
 fn placing(placement: &Placement, claimed_by: &str) -> Result<Vec<Action>, StoreError> {
     let order = &placement.order;
     let now = order.placed_at;
@@ -173,20 +174,20 @@ fn placing(placement: &Placement, claimed_by: &str) -> Result<Vec<Action>, Store
     Ok(actions)
 }
 
-/// Everything that a step writes, except the answer.
+/// All writes of a step, except the outcome of its key.
 fn advancing(advance: &OrderAdvance) -> Result<Vec<Action>, StoreError> {
     let order = &advance.order;
     let seen = number(order.version.saturating_sub(1));
     let mut actions = vec![Action::put(order_item(order)?).only_if("version = :seen").value(":seen", seen)];
     actions.extend(lists(order)?);
-    actions.extend(order.reservations.iter().filter_map(|reservation| settle(reservation, advance.stock)));
+    actions.extend(order.reservations.iter().filter_map(|reservation| apply_effect(reservation, advance.stock)));
     actions.extend(messages(&advance.outbox)?);
     let moved = advance.previous_owner.iter().map(|owner| Action::delete(&keys::order_of(owner, order)));
     actions.extend(moved);
     Ok(actions)
 }
 
-/// Lists an order is in: its owner's, all, and the open ones while something is open.
+/// The lists that contain an order: its owner's, all orders, and open orders while it is open.
 const LISTS: usize = 3;
 
 fn lists(order: &Order) -> Result<[Action; LISTS], StoreError> {
@@ -210,8 +211,8 @@ fn messages(outbox: &[OutboxMessage]) -> Result<Vec<Action>, StoreError> {
     outbox.iter().map(|message| item(message).map(Action::put)).collect()
 }
 
-/// Why an order with a free key was not placed: stock before cart.
-fn refusal(placement: &Placement, failed: &BTreeMap<usize, Option<Item>>) -> StoreError {
+/// Why an order with a free key was not placed.
+fn rejection(placement: &Placement, failed: &BTreeMap<usize, Option<Item>>) -> StoreError {
     let reservations = &placement.order.reservations;
     let short = failed.keys().filter_map(|index| reservations.get(index.checked_sub(FIRST_STOCK)?));
     let first: Option<&Sku> = short.map(|reservation| &reservation.sku).min();
@@ -223,13 +224,15 @@ fn refusal(placement: &Placement, failed: &BTreeMap<usize, Option<Item>>) -> Sto
     }
 }
 
-/// Why a step was not made: another step was, or else the stock does not hold what the order has reserved.
-fn conflict(refused: Refused, stock: &std::ops::Range<usize>) -> StoreError {
-    match refused {
-        Refused::Failed(error) => error,
-        Refused::Conditions(failed) if !failed.contains_key(&0) && failed.keys().any(|index| stock.contains(index)) => {
+/// Why a step was not made: another step was made, or the stock does not contain what the order has reserved.
+fn conflict(error: WriteError, stock: &std::ops::Range<usize>) -> StoreError {
+    match error {
+        WriteError::Failed(error) => error,
+        WriteError::Conditions(failed)
+            if !failed.contains_key(&0) && failed.keys().any(|index| stock.contains(index)) =>
+        {
             StoreError::corrupt("less stock is reserved than the order holds")
         }
-        Refused::Conditions(_) => StoreError::Conflict,
+        WriteError::Conditions(_) => StoreError::Conflict,
     }
 }

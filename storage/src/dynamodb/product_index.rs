@@ -1,4 +1,4 @@
-//! What a product is found under: kept next to the product, so that a later write knows what is stale.
+//! The keys under which a product is found, stored next to the product so that a later write can determine stale ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,56 +14,56 @@ use crate::documents::{self, ProductSummary, Version};
 
 /// Keys of items that lead to a product.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(super) struct Footprint {
-    /// Terms it has postings under.
+pub(super) struct ProductKeys {
+    /// Terms with postings of the product.
     pub terms: BTreeSet<String>,
-    /// Where its summary is, and parts of its document.
+    /// Keys of its summary and of the parts of its document.
     pub items: BTreeSet<Key>,
-    /// SKUs it owns.
+    /// SKUs that it owns.
     pub skus: BTreeSet<Sku>,
 }
 
-impl Footprint {
-    /// What is in either.
+impl ProductKeys {
+    /// The keys in either set.
     pub fn union(&self, other: &Self) -> Self {
         Self { terms: &self.terms | &other.terms, items: &self.items | &other.items, skus: &self.skus | &other.skus }
     }
 
-    /// What is in this one only.
+    /// The keys only in this set.
     pub fn without(&self, other: &Self) -> Self {
         Self { terms: &self.terms - &other.terms, items: &self.items - &other.items, skus: &self.skus - &other.skus }
     }
 
-    /// Whether nothing is in it.
+    /// Whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.terms.is_empty() && self.items.is_empty() && self.skus.is_empty()
     }
 }
 
-/// What a product's postings and summaries say.
+/// The contents of a product's postings and summaries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Indexed {
-    /// Terms with their weights; none unless it is active.
+    /// Terms with their weights; empty unless the product is active.
     pub terms: BTreeMap<String, u8>,
-    /// What its postings carry.
+    /// The contents of its postings.
     pub body: PostingBody,
-    /// What its listings show.
+    /// Its summary in listings.
     pub summary: ProductSummary,
 }
 
 impl Indexed {
-    /// What the postings and summaries of a product shall say.
+    /// The current contents of a product's postings and summaries.
     pub fn of(product: &Product, terms: &SearchTerms) -> Self {
         let active = product.status == ProductStatus::Active;
         let terms = if active { terms.0.clone() } else { BTreeMap::new() };
         Self { terms, body: PostingBody::of(product), summary: ProductSummary::from(&product.summary()) }
     }
 
-    /// The postings that differ from `before`, or all without.
+    /// The postings that differ from `before`; all postings if there is no `before`.
     pub fn new_postings(&self, before: Option<&Self>) -> Vec<Action> {
         let same = before.filter(|before| before.body == self.body);
-        let known = |term: &String| same.and_then(|before| before.terms.get(term));
-        let changed = self.terms.iter().filter(|(term, weight)| known(term) != Some(weight));
+        let previous = |term: &String| same.and_then(|before| before.terms.get(term));
+        let changed = self.terms.iter().filter(|(term, weight)| previous(term) != Some(weight));
         changed.map(|(term, weight)| self.body.posting(term, *weight)).collect()
     }
 }
@@ -71,20 +71,20 @@ impl Indexed {
 /// The index item of a product.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ProductIndex {
-    /// Rises with every write of the item: who sees another one than expected has a rival.
+    /// Incremented by every write of the item: an unexpected value means that another caller is writing the product.
     pub version: u64,
     pub content: IndexContent,
 }
 
-/// What the item holds: a document with the rules of `documents`.
+/// The contents of the item: a document that follows the rules of `documents`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct IndexContent {
     pub v: Version<1>,
-    /// Whether the product itself is written.
+    /// Whether the product itself has been written.
     pub written: bool,
-    /// Every key that may exist: also those of a write that was interrupted.
-    pub may_exist: Footprint,
-    /// What the items of `may_exist` say, when it is known that exactly those exist.
+    /// All keys that may exist, including those of an interrupted write.
+    pub may_exist: ProductKeys,
+    /// The contents of the items in `may_exist`, if exactly those are known to exist.
     pub settled: Option<Indexed>,
 }
 
@@ -94,16 +94,18 @@ impl ProductIndex {
         Self { version: 0, content: IndexContent::default() }
     }
 
-    /// The write that follows this one with `content`, if no rival has written meanwhile; and what it leads to.
+    /// The next write of the item with `content`, if no other caller has written it, and the resulting index.
     ///
     /// # Errors
-    /// [`StoreError::Corrupt`] naming the product when it has more terms and SKUs than an item holds.
+    /// [`StoreError::Corrupt`], naming the product, if an item cannot hold its terms and SKUs.
     pub fn followed_by(&self, handle: &Handle, content: IndexContent) -> Result<(Action, Self), StoreError> {
         let next = Self { version: self.version + 1, content };
         let item = NewItem::new(&keys::product_index(handle)).number("version", next.version);
         let item = item.text(DOCUMENT, documents::write(&next.content)?).build();
         if size_bytes(&item) > MAX_BYTES {
-            return Err(StoreError::corrupt(format!("product {handle} has too many or too long terms and SKUs")));
+            return Err(StoreError::corrupt(format!(
+                "product {handle} has too many terms and SKUs, or they are too long"
+            )));
         }
         let put = Action::put(item);
         let put = if self.version == 0 {

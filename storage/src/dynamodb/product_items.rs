@@ -1,4 +1,4 @@
-//! The items of a product: the document, in parts when it is larger than one item, the summary, postings, listing
+//! The items of a product: the document (in parts if it is larger than one item), the summary, postings, listing
 //! entries.
 
 use std::collections::BTreeMap;
@@ -13,16 +13,16 @@ use super::items::{
 use super::keys::{self, Key, SORT};
 use crate::documents;
 
-/// Bytes of a product's JSON in one item: under the engine's 400 KB with the keys, and a transaction takes it.
+/// Bytes of a product's JSON per item: with the keys below the engine's 400 KB, and small enough for a transaction.
 const PART_BYTES: usize = 350 * 1024;
-/// Most parts: with them a product may have about 5 MB, ten times what 2,000 variants and a long text come to.
+/// Most parts: a product may have about 5 MB, ten times what 2,000 variants and a long text need.
 const MAX_PARTS: usize = 16;
 
-/// A product cut into items.
+/// A product divided into items.
 pub(super) struct ProductItems {
-    /// The item of the product's key. Names the others by their revision.
+    /// The item of the product's key. It refers to the parts by their revision.
     pub head: Item,
-    /// What does not fit, under keys that no other revision has.
+    /// The remaining parts, under keys that no other revision has.
     pub parts: Vec<(Key, Item)>,
 }
 
@@ -30,14 +30,14 @@ impl ProductItems {
     /// The items of a product; `revision` is new for every write.
     ///
     /// # Errors
-    /// [`StoreError::Corrupt`] naming the product when it is larger than [`MAX_PARTS`] items.
+    /// [`StoreError::Corrupt`], naming the product, if it is larger than [`MAX_PARTS`] items.
     pub fn new(product: &Product, revision: &str) -> Result<Self, StoreError> {
         let document = documents::encode(product)?;
         let mut chunks = chunks(&document);
         if chunks.len() > MAX_PARTS {
             let (handle, bytes) = (&product.handle, document.len());
             let most = MAX_PARTS * PART_BYTES;
-            return Err(StoreError::corrupt(format!("product {handle} has {bytes} bytes, more than {most}")));
+            return Err(StoreError::corrupt(format!("product {handle} has {bytes} bytes; the maximum is {most}")));
         }
         let first = if chunks.is_empty() { "" } else { chunks.remove(0) };
         let head = NewItem::new(&keys::product(&product.handle)).text(DOCUMENT, first);
@@ -50,14 +50,14 @@ impl ProductItems {
         Ok(Self { head: head.build(), parts: chunks.into_iter().enumerate().map(part).collect() })
     }
 
-    /// The keys of the parts that a head names, in order.
+    /// The keys of the parts that a head refers to, in order.
     pub fn part_keys(handle: &Handle, head: &Item) -> Result<Vec<Key>, StoreError> {
         let revision = read_text(head, "revision")?;
         let parts: usize = read_number(head, "parts")?;
         Ok((0..parts).map(|part| keys::product_part(handle, revision, part)).collect())
     }
 
-    /// Puts a product together again.
+    /// Reassembles a product.
     pub fn join(head: &Item, parts: &[&Item]) -> Result<Product, StoreError> {
         if parts.is_empty() {
             return read_document(head);
@@ -70,7 +70,7 @@ impl ProductItems {
     }
 }
 
-/// A text in pieces of at most [`PART_BYTES`], cut between characters.
+/// Splits a text into pieces of at most [`PART_BYTES`], between characters.
 fn chunks(mut text: &str) -> Vec<&str> {
     let mut chunks = Vec::new();
     while !text.is_empty() {
@@ -81,14 +81,14 @@ fn chunks(mut text: &str) -> Vec<&str> {
     chunks
 }
 
-/// The summary of an active product under its handle, and at each of its places in the listings.
+/// The summary of an active product, under its handle and at each of its positions in listings.
 pub(super) fn summary_items(product: &Product) -> Result<BTreeMap<Key, Item>, StoreError> {
     let summary = product.summary();
     let keys = [keys::product_summary(&product.handle)].into_iter().chain(listing_keys(product));
     keys.map(|key| Ok((key.clone(), NewItem::new(&key).document(&summary)?.build()))).collect()
 }
 
-/// The places of a product in the listings of the shop and of its category; none unless it is active.
+/// The positions of a product in the listings of the shop and of its category; none unless it is active.
 fn listing_keys(product: &Product) -> Vec<Key> {
     let category = product.category.as_ref().map(|category| &category.handle);
     let scopes = [None].into_iter().chain(category.map(Some));
@@ -102,9 +102,10 @@ pub(super) fn listed(item: &Item) -> Result<(Position, ProductSummary), StoreErr
     Ok((read_text(item, SORT)?.to_owned(), read_document(item)?))
 }
 
-/// What every posting of a product carries: enough to filter and to sort without reading the product.
+/// The contents of every posting of a product: enough to filter and sort without reading the product.
 ///
-/// A position is a head (price, age) and the position by title; the latter is kept once, since a search reads many postings.
+/// A position is a head (price, age) followed by the position by title; the latter is stored once, because a search
+/// reads many postings.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct PostingBody {
     handle: Handle,
@@ -116,7 +117,7 @@ pub(super) struct PostingBody {
 }
 
 impl PostingBody {
-    /// The body of the postings of a product.
+    /// The contents of a product's postings.
     pub fn of(product: &Product) -> Self {
         let title = ProductSort::Title.position(product, 0);
         let head = |sort: ProductSort| {
@@ -133,17 +134,17 @@ impl PostingBody {
         }
     }
 
-    /// The product.
+    /// The product's handle.
     pub fn handle(&self) -> &Handle {
         &self.handle
     }
 
-    /// Whether the product is of this category.
+    /// Whether the product is in this category.
     pub fn is_in(&self, category: &Handle) -> bool {
         self.category.as_ref() == Some(category)
     }
 
-    /// Where the product stands in an order; `score` counts for relevance only.
+    /// The position of the product in a sort order; `score` is used only for relevance.
     pub fn position(&self, sort: ProductSort, score: u32) -> Position {
         let title = &self.title;
         match sort {
@@ -171,7 +172,7 @@ impl PostingBody {
     }
 }
 
-/// A posting as it is read.
+/// A posting as read from the table.
 pub(super) struct Posting {
     pub term: String,
     pub body: PostingBody,

@@ -1,4 +1,4 @@
-//! Nothing to purge: what ends has the attribute by which the table removes items by itself.
+//! Nothing to purge: the table deletes expired items itself, by an attribute.
 
 use async_trait::async_trait;
 use shopease_shop::ports::{PurgeStore, Purged, StoreError};

@@ -1,4 +1,4 @@
-//! Reading items: one, several by key, a range of a partition. There is no scan.
+//! Reads items: one, several by key, a range of a partition. No scans.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -14,73 +14,73 @@ use super::retry::CLASHES;
 /// Most keys of one `BatchGetItem`.
 const MAX_KEYS: usize = 100;
 
-/// Whether a read must see every write that was answered before it. The other kind costs half and may be about a second
-/// behind: enough for browsing, which is cached for longer than that.
+/// Consistency of a read. An eventually consistent read costs half and may be about a second behind, which is enough
+/// for browsing, because pages are cached longer than that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Consistency {
-    /// Sees every answered write.
+    /// Sees every acknowledged write.
     Strong,
     /// May be behind.
     Eventual,
 }
 
-/// Which sort keys of a partition.
+/// A range of sort keys in a partition.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Range<'a> {
-    /// Greater than this; all without.
+    /// Greater than this; all if `None`.
     After(Option<&'a str>),
-    /// Beginning with this.
+    /// With this prefix.
     Prefix(&'a str),
 }
 
 impl DynamoDbStore {
-    /// An item, as of every write that was answered.
+    /// Reads an item with strong consistency.
     pub(super) async fn get(&self, key: &Key) -> Result<Option<Item>, StoreError> {
         let request = self.client.get_item().table_name(&self.table).set_key(Some(key_item(key))).consistent_read(true);
         Ok(request.send().await.map_err(store_error)?.item)
     }
 
-    /// The items of these keys that exist, in any order, each once. Any number of keys.
+    /// The existing items of these keys, in any order, each once. Accepts any number of keys.
     pub(super) async fn get_many(
         &self,
         keys: impl IntoIterator<Item = Key>,
         consistency: Consistency,
     ) -> Result<Vec<Item>, StoreError> {
-        // The engine refuses a key that is named twice.
+        // The engine rejects duplicate keys.
         let keys: Vec<Key> = keys.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
         let mut items = Vec::with_capacity(keys.len());
         for chunk in keys.chunks(MAX_KEYS) {
-            let wanted = KeysAndAttributes::builder()
+            let request = KeysAndAttributes::builder()
                 .set_keys(Some(chunk.iter().map(key_item).collect()))
                 .consistent_read(consistency == Consistency::Strong)
                 .build()
                 .map_err(unbuildable)?;
-            self.get_batch(wanted, &mut items).await?;
+            self.get_batch(request, &mut items).await?;
         }
         Ok(items)
     }
 
-    async fn get_batch(&self, wanted: KeysAndAttributes, items: &mut Vec<Item>) -> Result<(), StoreError> {
-        let mut waiting = HashMap::from([(self.table.clone(), wanted)]);
+    async fn get_batch(&self, request: KeysAndAttributes, items: &mut Vec<Item>) -> Result<(), StoreError> {
+        let mut waiting = HashMap::from([(self.table.clone(), request)]);
         let mut tries = CLASHES.start(&*self.ids);
         loop {
             let request = self.client.batch_get_item().set_request_items(Some(waiting));
-            let answer = request.send().await.map_err(store_error)?;
-            let found = answer.responses.unwrap_or_default().into_values().flatten();
+            let page = request.send().await.map_err(store_error)?;
+            let found = page.responses.unwrap_or_default().into_values().flatten();
             let before = items.len();
             items.extend(found);
-            waiting = answer.unprocessed_keys.unwrap_or_default();
+            waiting = page.unprocessed_keys.unwrap_or_default();
             if waiting.is_empty() {
                 return Ok(());
             }
-            // An answer is cut at 16 MB, which is no reason to wait.
+            // A response is cut off at 16 MB, which is no reason to pause.
             if items.len() == before && !tries.pause().await {
-                return Err(StoreError::Throttled("the table leaves keys of a batch unread".into()));
+                return Err(StoreError::Throttled("the table left keys of a batch unprocessed".into()));
             }
         }
     }
 
-    /// Items of a partition by rising sort key, at most `limit`, all of them without.
+    /// Items of a partition in ascending sort key order: at most `limit`, or all.
     pub(super) async fn query(
         &self,
         partition: &str,
@@ -110,9 +110,9 @@ impl DynamoDbStore {
             if let Some(bound) = bound {
                 request = request.expression_attribute_values(":bound", text(bound));
             }
-            let answer = request.send().await.map_err(store_error)?;
-            items.extend(answer.items.unwrap_or_default());
-            start = answer.last_evaluated_key.filter(|key| !key.is_empty());
+            let page = request.send().await.map_err(store_error)?;
+            items.extend(page.items.unwrap_or_default());
+            start = page.last_evaluated_key.filter(|key| !key.is_empty());
             if start.is_none() || limit.is_some_and(|limit| items.len() >= limit) {
                 return Ok(items);
             }

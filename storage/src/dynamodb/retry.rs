@@ -1,44 +1,44 @@
-//! When a command on the table is tried again, and how much of that a process may do.
+//! When a command on the table is retried, and how many retries a process may make.
 
 use std::time::Duration;
 
 use shopease_process::retry::{Policy, RetryBudget, TryError};
 use shopease_shop::ports::StoreError;
 
-use super::writes::Refused;
+use super::writes::WriteError;
 
-/// Tries of one command that clashes with others, and how long they take together: a shopper waits.
+/// Attempts of one command that conflicts with others, and their total time, because a shopper is waiting.
 const TRIES: u32 = 8;
 const BEGIN_WITHIN: Duration = Duration::from_secs(3);
-/// Longest first pause: about as long as the transaction takes that it clashed with.
+/// Longest first pause: about the duration of the conflicting transaction.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 /// Longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_millis(800);
 
-/// How long a command waits its turn that no shopper waits for, such as one product of an import.
+/// How long a command without a waiting shopper, such as one product of an import, waits for its turn.
 const WAIT_WITHIN: Duration = Duration::from_mins(1);
-/// Longest pause between two checks whose turn it is.
+/// Longest pause between two checks for its turn.
 const LONGEST_WAIT: Duration = Duration::from_millis(160);
 
-/// Retries of this process. Clashes are part of working on items that many want: when half of all tries clash, every
-/// command needs one retry on average, so the budget is one a command. A table that throttles everything then sees two
-/// tries a command in the long run, not eight.
+/// Retry budget of this process. Conflicts are normal on items in high demand: if half of all attempts conflict, every
+/// command needs one retry on average, so the budget is one per command. A table that throttles everything then gets
+/// two attempts per command in the long run, not eight.
 static BUDGET: RetryBudget = RetryBudget::new(100, 10, 500);
 
-/// For a command that clashes with others.
+/// For a command that conflicts with others.
 pub(super) static CLASHES: Policy<'static> = Policy::new(TRIES, FIRST_PAUSE)
     .with_longest_pause(LONGEST_PAUSE)
     .beginning_within(BEGIN_WITHIN)
     .with_budget(&BUDGET);
 
-/// For a command that has time, and waits for others more than it clashes with them: only its time is bounded, and no
-/// budget is charged.
+/// For a command that has time, and waits for others rather than conflicting with them: only its time is limited, and
+/// no budget is charged.
 pub(super) static WAITING: Policy<'static> =
     Policy::new(u32::MAX, FIRST_PAUSE).with_longest_pause(LONGEST_WAIT).beginning_within(WAIT_WITHIN);
 
-/// A throttled write is a clash with a transaction on the same item, as well as too much load.
-pub(super) fn throttled_is_transient(refused: Refused) -> TryError<Refused> {
-    TryError::transient_if(refused, |refused| matches!(refused, Refused::Failed(StoreError::Throttled(_))))
+/// A throttled write may be a conflict with a transaction on the same item as well as overload.
+pub(super) fn throttled_is_transient(error: WriteError) -> TryError<WriteError> {
+    TryError::transient_if(error, |error| matches!(error, WriteError::Failed(StoreError::Throttled(_))))
 }
 
 #[cfg(all(test, feature = "testing"))]
@@ -49,7 +49,7 @@ mod tests {
 
     use super::*;
 
-    /// Pauses until there shall be no next try.
+    /// Pauses until no further attempt is allowed.
     async fn tries(policy: &Policy<'_>, seed: u64) -> u32 {
         let ids = SeededIds::new(seed);
         let (mut tries, mut count) = (policy.start(&ids), 1);
@@ -60,12 +60,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn tries_end_with_the_budget_and_with_the_request() {
+    async fn retries_end_with_the_budget_and_with_the_request() {
         let (small, seed) = (RetryBudget::new(0, 0, 9), 11);
         let policy = CLASHES.with_budget(&small);
         assert_eq!(tries(&policy, seed).await, TRIES, "seed {seed}");
-        assert_eq!(tries(&policy, seed).await, 1 + 9 - (TRIES - 1), "seed {seed}: what is left of the budget");
-        assert_eq!(tries(&policy, seed).await, 1, "seed {seed}: nothing is left");
+        assert_eq!(tries(&policy, seed).await, 1 + 9 - (TRIES - 1), "seed {seed}: the rest of the budget");
+        assert_eq!(tries(&policy, seed).await, 1, "seed {seed}: the budget is used up");
         for policy in [&CLASHES, &WAITING] {
             let begun = Instant::now();
             let time = Duration::from_millis(100);

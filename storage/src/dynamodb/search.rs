@@ -1,4 +1,5 @@
-//! Finding products by words: postings are read per word, intersected and sorted here; only the page's summaries are read.
+//! Finds products by words: postings are read per word, then intersected and sorted here; only the page's summaries are
+//! read.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +12,11 @@ use super::product_items::{Posting, PostingBody};
 use super::reads::{Consistency, Range};
 use super::{DynamoDbStore, keys};
 
-/// The products that match, each with its score.
+/// The matching products, each with its score.
 type Hits = BTreeMap<Handle, (u32, PostingBody)>;
 
 impl DynamoDbStore {
-    /// One page of what matches every word.
+    /// One page of the products that match every word.
     pub(super) async fn search(
         &self,
         query: &SearchQuery,
@@ -32,11 +33,11 @@ impl DynamoDbStore {
             .collect();
         found.sort_unstable();
 
-        let wanted = listing.limit.get() + 1;
-        let mut rows = Vec::with_capacity(wanted);
-        let mut candidates = found.chunks(wanted);
-        // A product may have been withdrawn since its postings were read: the next candidates move up.
-        while rows.len() < wanted
+        let needed = listing.limit.get() + 1;
+        let mut rows = Vec::with_capacity(needed);
+        let mut candidates = found.chunks(needed);
+        // A product may have been withdrawn since its postings were read; the next candidates take its place.
+        while rows.len() < needed
             && let Some(chunk) = candidates.next()
         {
             rows.extend(self.with_summaries(chunk).await?);
@@ -44,11 +45,11 @@ impl DynamoDbStore {
         Ok(Page::from_rows(rows, listing.limit))
     }
 
-    /// The products that match one word, each with the highest weight of a term that does.
+    /// The products that match one word, each with the highest weight of a matching term.
     async fn hits(&self, word: &SearchWord) -> Result<Hits, StoreError> {
         let (term, prefix) = (word.term.as_str(), word.prefix.as_deref());
         let mut queries = Vec::new();
-        // What begins with the prefix includes the term itself, unless stemming changed it.
+        // The terms with the prefix include the term itself, unless stemming changed it.
         if prefix.is_none_or(|prefix| !term.starts_with(prefix)) {
             queries.push(self.postings(keys::terms(term), keys::exact_term(term)));
         }
@@ -69,7 +70,7 @@ impl DynamoDbStore {
         items.iter().map(Posting::try_from).collect()
     }
 
-    /// The rows of those candidates that are active.
+    /// The rows of the candidates that are active.
     async fn with_summaries(
         &self,
         candidates: &[(Position, Handle)],

@@ -1,4 +1,4 @@
-//! Stock levels: one item a SKU with a number each for available, reserved, sold and received.
+//! Stock levels: one item per SKU with a number each for available, reserved, sold, and received.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::actions::Action;
 use super::items::{Item, NewItem, number, parse_text, read_number};
 use super::reads::Consistency;
 use super::retry::CLASHES;
-use super::writes::Refused;
+use super::writes::WriteError;
 use super::{DynamoDbStore, idempotency, keys};
 
 /// A stock item.
@@ -40,13 +40,13 @@ impl From<&StockLevel> for StockRow {
     }
 }
 
-/// Takes a reservation from what is available. Fails its condition when there is not enough, or no level.
+/// Reserves available units. Its condition fails if there are not enough, or no level exists.
 pub(super) fn reserve(reservation: &Reservation) -> Action {
     moved(reservation, "SET available = available - :n, reserved = reserved + :n", "available >= :n")
 }
 
-/// What an order's step does to a reservation; nothing for [`StockEffect::Keep`].
-pub(super) fn settle(reservation: &Reservation, effect: StockEffect) -> Option<Action> {
+/// The effect of an order's step on a reservation; `None` for [`StockEffect::Keep`].
+pub(super) fn apply_effect(reservation: &Reservation, effect: StockEffect) -> Option<Action> {
     let (change, condition) = match effect {
         StockEffect::Keep => return None,
         StockEffect::Commit => ("SET reserved = reserved - :n, sold = sold + :n", "reserved >= :n"),
@@ -79,7 +79,7 @@ impl StockStore for DynamoDbStore {
         }
         let missing: Vec<_> = missing.into_iter().map(|(sku, available)| StockLevel::initial(sku, available)).collect();
         let inserts = missing.iter().map(|level| Action::put(StockRow::from(level).0).only_if_absent()).collect();
-        // Someone else may be first for some of them.
+        // Another caller may have initialized some of them first.
         let inserted = self.transact_possible(inserts).await?;
         Ok(inserted.into_iter().map(|index| missing[index].sku.clone()).collect())
     }
@@ -92,17 +92,19 @@ impl StockStore for DynamoDbStore {
                 StockChange::Adjust(units) => i64::from(units),
                 StockChange::SetAvailable(units) => i64::from(units) - i64::from(seen.available),
             };
-            // A count names what is there now, so orders may not have changed it; a delta can go on top of theirs.
+            // An absolute count refers to the current units, so orders must not have changed them; a delta can be added
+            // on top.
             let expected = matches!(change, StockChange::SetAvailable(_)).then_some(seen.available);
             match self.add_units(sku, units, expected).await {
                 Ok(level) => Ok(level),
-                // Also when it is throttled: another request token would not know what a lost answer has done.
-                Err(Refused::Failed(error)) => Err(error.into()),
-                Err(Refused::Conditions(found)) => {
+                // Not retried when throttled: a retry with another request token would not know what an attempt with a
+                // lost response did.
+                Err(WriteError::Failed(error)) => Err(error.into()),
+                Err(WriteError::Conditions(found)) => {
                     let now = found.into_values().flatten().next().map(|item| StockLevel::try_from(StockRow(item)));
                     let now = now.transpose()?.unwrap_or_else(|| StockLevel::initial(sku.clone(), 0));
-                    refusal(&now, units, expected)?;
-                    let clash = StoreError::Throttled(format!("stock of {sku} changes all the time").into());
+                    rejection(&now, units, expected)?;
+                    let clash = StoreError::Throttled(format!("the stock of {sku} is changing too often").into());
                     Err(TryError::Transient(clash))
                 }
             }
@@ -116,10 +118,10 @@ impl StockStore for DynamoDbStore {
             let units = i64::from(seen.available);
             let actions = vec![addition(from, -units, Some(seen.available)), addition(to, units, None)];
             match self.transact(actions).await {
-                Ok(_) => Ok(Some(seen.available)),
-                Err(Refused::Failed(error)) => Err(error.into()),
-                Err(Refused::Conditions(_)) => {
-                    let clash = StoreError::Throttled(format!("stock of {from} changes all the time").into());
+                Ok(()) => Ok(Some(seen.available)),
+                Err(WriteError::Failed(error)) => Err(error.into()),
+                Err(WriteError::Conditions(_)) => {
+                    let clash = StoreError::Throttled(format!("the stock of {from} is changing too often").into());
                     Err(TryError::Transient(clash))
                 }
             }
@@ -143,34 +145,34 @@ impl StockStore for DynamoDbStore {
                 .value(":sold", number(seen.sold))
                 .value(":received", number(seen.received)),
         };
-        let actions = vec![idempotency::answer(answer), put];
-        self.transact(actions).await.map_err(|refused| refused.or(StoreError::Conflict))
+        let actions = vec![idempotency::set_outcome(answer), put];
+        self.transact(actions).await.map_err(|error| error.or(StoreError::Conflict))
     }
 }
 
-/// Why a level, as it was found, did not take more units: an error that stays, or `Ok` when trying again may help.
-fn refusal(found: &StockLevel, units: i64, expected: Option<u32>) -> Result<(), StoreError> {
+/// Why a level did not accept more units: a permanent error, or `Ok` if a retry may succeed.
+fn rejection(found: &StockLevel, units: i64, expected: Option<u32>) -> Result<(), StoreError> {
     if expected.is_some_and(|expected| expected != found.available) {
         Ok(())
     } else if i64::from(found.available) + units < 0 {
         Err(StoreError::OutOfStock { sku: found.sku.clone() })
     } else {
-        Err(StoreError::corrupt(format!("stock of {} would pass {} units", found.sku, u32::MAX)))
+        Err(StoreError::corrupt(format!("the stock of {} would exceed {} units", found.sku, u32::MAX)))
     }
 }
 
 impl DynamoDbStore {
-    /// An [`addition`] in a transaction of one write, for its request token: a try whose answer got lost must not count
-    /// twice.
-    async fn add_units(&self, sku: &Sku, units: i64, expected: Option<u32>) -> Result<StockLevel, Refused> {
+    /// Runs an [`addition`] as a transaction with one write, because of its request token: an attempt whose response was lost
+    /// must not count twice.
+    async fn add_units(&self, sku: &Sku, units: i64, expected: Option<u32>) -> Result<StockLevel, WriteError> {
         self.transact(vec![addition(sku, units, expected)]).await?;
         let level = self.find_stock_levels(std::slice::from_ref(sku)).await?.pop();
-        Ok(level.ok_or_else(|| StoreError::corrupt(format!("stock of {sku} is gone")))?)
+        Ok(level.ok_or_else(|| StoreError::corrupt(format!("the stock level of {sku} does not exist")))?)
     }
 }
 
-/// Adds units, which may be negative, to what is available and received; creates the level if there is none. With
-/// `expected`, only while so many are available.
+/// Adds units, which may be negative, to available and received; creates the level if it does not exist. With `expected`,
+/// only if exactly that many units are available.
 fn addition(sku: &Sku, units: i64, expected: Option<u32>) -> Action {
     let mut conditions = vec!["(attribute_not_exists(pk) OR received <= :ceiling)"];
     let mut values = vec![

@@ -1,4 +1,4 @@
-//! Making the table, for the laptop and for tests; in AWS the infrastructure code does it.
+//! Creates the table, for laptops and tests; on AWS the infrastructure code does it.
 
 use std::time::Duration;
 
@@ -14,18 +14,18 @@ use super::error::{store_error, unbuildable};
 use super::items::TTL;
 use super::keys::{PARTITION, SORT};
 
-/// How often the table is asked whether it is ready, and for how long: AWS takes about ten seconds.
+/// How often and how long the table's status is polled: AWS takes about ten seconds.
 const POLLS: u32 = 120;
 const POLL_PAUSE: Duration = Duration::from_millis(500);
 
 impl DynamoDbStore {
-    /// Makes the table unless it exists (billed on demand), waits until it is ready and has the engine remove items after
-    /// their `expires_at`. Any number of callers may do so at once, at any time.
+    /// Creates the table unless it exists (on-demand billing), waits until it is ready, and enables deletion of items
+    /// after their `expires_at`. Any number of callers may do so concurrently.
     ///
     /// # Errors
-    /// [`StoreError`]; [`StoreError::Unavailable`] when the table is not ready after a minute.
+    /// [`StoreError`]; [`StoreError::Unavailable`] if the table is not ready after a minute.
     pub async fn create_table(&self) -> Result<(), StoreError> {
-        // Asked first: a refused creation would be a warning in the log of each start.
+        // Checked first: a rejected creation would log a warning at each start.
         if self.table_status().await?.is_none() {
             self.request_table().await?;
         }
@@ -33,7 +33,7 @@ impl DynamoDbStore {
         self.enable_expiry().await
     }
 
-    /// The same where there is no table for sure: nobody needs to be asked, and the engine has no refusal to warn of.
+    /// The same when the table certainly does not exist: no check is needed, and there is no rejection to log.
     #[cfg(feature = "embedded")]
     pub(crate) async fn create_first_table(&self) -> Result<(), StoreError> {
         self.request_table().await?;
@@ -53,16 +53,16 @@ impl DynamoDbStore {
             .key_schema(key_element(PARTITION, partition)?)
             .key_schema(key_element(SORT, sort)?);
         match request.send().await {
-            // Someone else was faster.
+            // Another caller was faster.
             Err(error) if error.code() == Some("ResourceInUseException") => Ok(()),
-            answer => answer.map(drop).map_err(store_error),
+            result => result.map(drop).map_err(store_error),
         }
     }
 
-    /// The table's status; `None` when there is no table, or its description lags behind its creation.
+    /// The table's status; `None` if the table does not exist, or its description lags behind its creation.
     async fn table_status(&self) -> Result<Option<TableStatus>, StoreError> {
         match self.client.describe_table().table_name(&self.table).send().await {
-            Ok(answer) => Ok(answer.table.and_then(|table| table.table_status)),
+            Ok(description) => Ok(description.table.and_then(|table| table.table_status)),
             Err(error) if error.code() == Some("ResourceNotFoundException") => Ok(None),
             Err(error) => Err(store_error(error)),
         }
@@ -75,18 +75,18 @@ impl DynamoDbStore {
             }
             tokio::time::sleep(POLL_PAUSE).await;
         }
-        Err(StoreError::Unavailable(format!("table {} is not ready", self.table).into()))
+        Err(StoreError::Unavailable(format!("table {} is not ready after a minute", self.table).into()))
     }
 
     async fn enable_expiry(&self) -> Result<(), StoreError> {
         if self.expires().await? {
             return Ok(());
         }
-        let wanted = TimeToLiveSpecification::builder().attribute_name(TTL).enabled(true).build();
+        let specification = TimeToLiveSpecification::builder().attribute_name(TTL).enabled(true).build();
         let request = self.client.update_time_to_live().table_name(&self.table);
-        match request.time_to_live_specification(wanted.map_err(unbuildable)?).send().await {
+        match request.time_to_live_specification(specification.map_err(unbuildable)?).send().await {
             Ok(_) => Ok(()),
-            // Someone else may have enabled it meanwhile, which the engine reports as an error.
+            // Another caller may have enabled it in the meantime, which the engine reports as an error.
             Err(error) => {
                 if self.expires().await? {
                     Ok(())
@@ -98,8 +98,9 @@ impl DynamoDbStore {
     }
 
     async fn expires(&self) -> Result<bool, StoreError> {
-        let answer = self.client.describe_time_to_live().table_name(&self.table).send().await.map_err(store_error)?;
-        let status = answer.time_to_live_description.and_then(|description| description.time_to_live_status);
+        let description =
+            self.client.describe_time_to_live().table_name(&self.table).send().await.map_err(store_error)?;
+        let status = description.time_to_live_description.and_then(|expiry| expiry.time_to_live_status);
         Ok(matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)))
     }
 }
@@ -111,4 +112,17 @@ fn string_attribute(name: &str) -> Result<AttributeDefinition, StoreError> {
 
 fn key_element(name: &str, kind: KeyType) -> Result<KeySchemaElement, StoreError> {
     KeySchemaElement::builder().attribute_name(name).key_type(kind).build().map_err(unbuildable)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{PARTITION, SORT, TTL};
+
+    #[test]
+    fn terraform_and_sam_create_this_table() {
+        let settings: Value = serde_json::from_str(include_str!("../../../functions/settings.json")).unwrap();
+        assert_eq!(settings["table"], json!({ "partition_key": PARTITION, "sort_key": SORT, "expiry": TTL }));
+    }
 }

@@ -1,14 +1,16 @@
-//! Writing a product: more items than a transaction takes, so steps that can be repeated from anywhere.
+//! Writes a product. It needs more items than a transaction allows, so it is written in steps that can be repeated at
+//! any point.
 //!
-//! 1. The index item says which keys may exist from now on, and new SKUs are claimed, in one transaction.
-//! 2. Postings and document parts are written. Nobody sees them yet, or the product is being changed anyway.
-//! 3. One transaction writes the document, its summaries and the index, and removes stale summaries: readers see the
-//!    product as it was or as it is.
-//! 4. What is stale is removed, then the index item is settled.
+//! 1. One transaction records in the index item which keys may exist from now on, and claims new SKUs.
+//! 2. Postings and document parts are written. They are not visible yet, or the product is being changed anyway.
+//! 3. One transaction writes the document, its summaries, and the index, and deletes stale summaries: readers see
+//!    either the old or the new product.
+//! 4. Stale items are deleted, then the index item is settled.
 //!
-//! Every step from 1 on requires the version of the index item that this call has seen or written. Where a rival writes the
-//! same product in between it fails and the call starts again: the last to finish is the last writer, and cleans up after
-//! both. So that rivals do not fail each other forever, a call waits while an unsettled index item still changes.
+//! Every step from 1 on requires the version of the index item that this call has read or written. If another caller
+//! writes the same product in between, the step fails and the call starts again: the last to finish is the last writer,
+//! and cleans up after both. To keep concurrent callers from failing each other forever, a call waits while an
+//! unsettled index item is still changing.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -19,19 +21,19 @@ use tokio::time::Instant;
 
 use super::actions::Action;
 use super::items::{NewItem, text};
-use super::product_index::{Footprint, IndexContent, Indexed, ProductIndex};
+use super::product_index::{IndexContent, Indexed, ProductIndex, ProductKeys};
 use super::product_items::{ProductItems, summary_items};
 use super::retry::WAITING;
-use super::writes::{MAX_ACTIONS, Refused};
+use super::writes::{MAX_ACTIONS, WriteError};
 use super::{DynamoDbStore, keys};
 use crate::documents::Version;
 
-/// An unsettled index item that did not change for so long was left behind by a call that broke off.
+/// An unsettled index item that has not changed for this long was left behind by an interrupted call.
 const ABANDONED_AFTER: Duration = Duration::from_secs(1);
 
 /// Why one attempt ended.
 enum Interrupted {
-    /// A rival writes the same product.
+    /// Another caller is writing the same product.
     Rival,
     /// It cannot succeed.
     Failed(StoreError),
@@ -43,14 +45,14 @@ impl From<StoreError> for Interrupted {
     }
 }
 
-/// What is known of a rival: the version of the index item, and since when it has been that.
+/// What is known of another caller: the version of the index item, and since when it has had that version.
 struct Watched {
     version: u64,
     since: Instant,
 }
 
 impl Watched {
-    /// Whether someone else is writing the product.
+    /// Whether another caller is writing the product.
     fn is_at_work(&mut self, index: &ProductIndex) -> bool {
         if index.version != self.version {
             *self = Self { version: index.version, since: Instant::now() };
@@ -60,16 +62,16 @@ impl Watched {
     }
 }
 
-/// A refused write whose only or first action was on the index item.
-fn rival(refused: Refused) -> Interrupted {
-    match refused {
-        Refused::Conditions(_) => Interrupted::Rival,
-        Refused::Failed(error) => Interrupted::Failed(error),
+/// Interprets a failed write whose only or first action was on the index item.
+fn rival(error: WriteError) -> Interrupted {
+    match error {
+        WriteError::Conditions(_) => Interrupted::Rival,
+        WriteError::Failed(error) => Interrupted::Failed(error),
     }
 }
 
 impl DynamoDbStore {
-    /// Writes a product, starting again whenever a rival comes in between.
+    /// Writes a product, starting again whenever another caller writes it in between.
     pub(super) async fn upsert(&self, product: &Product, terms: &SearchTerms) -> Result<Upserted, StoreError> {
         let (mut tries, mut created) = (WAITING.start(&*self.ids), false);
         let mut watched = Watched { version: 0, since: Instant::now() };
@@ -80,7 +82,9 @@ impl DynamoDbStore {
                 Err(Interrupted::Rival) => {
                     if !tries.pause().await {
                         let handle = &product.handle;
-                        return Err(StoreError::Throttled(format!("product {handle} is written all the time").into()));
+                        return Err(StoreError::Throttled(
+                            format!("product {handle} is being written by other callers").into(),
+                        ));
                     }
                 }
             }
@@ -102,13 +106,13 @@ impl DynamoDbStore {
         }
         let items = ProductItems::new(product, &self.ids.ulid().to_string())?;
         let indexed = Indexed::of(product, terms);
-        let wanted = footprint(product, &indexed, &items)?;
+        let needed = product_keys(product, &indexed, &items)?;
 
         let mut writes = indexed.new_postings(before.content.settled.as_ref());
-        let claimed = self.claim_keys(handle, &before, &wanted, !writes.is_empty()).await?;
+        let claimed = self.claim_keys(handle, &before, &needed, !writes.is_empty()).await?;
         for (_, part) in &items.parts {
-            // One by one: together they may be larger than a transaction takes.
-            self.write(Action::put(part.clone())).await.map_err(Refused::unconditional)?;
+            // One by one, because together they may be larger than a transaction allows.
+            self.write(Action::put(part.clone())).await.map_err(WriteError::unconditional)?;
         }
         if let Some(category) = &product.category {
             let item = NewItem::new(&keys::category(&category.handle)).document(category)?;
@@ -116,30 +120,30 @@ impl DynamoDbStore {
         }
         self.write_many(writes).await?;
 
-        let published = self.publish(product, &claimed, &items, indexed.clone(), &wanted).await?;
+        let published = self.publish(product, &claimed, &items, indexed.clone(), &needed).await?;
         *created |= !claimed.content.written;
         if published.content.settled.is_some() {
             return Ok(());
         }
-        self.remove_stale(handle, &published.content.may_exist.without(&wanted)).await?;
-        let settled = IndexContent { v: Version, written: true, may_exist: wanted, settled: Some(indexed) };
+        self.remove_stale(handle, &published.content.may_exist.without(&needed)).await?;
+        let settled = IndexContent { v: Version, written: true, may_exist: needed, settled: Some(indexed) };
         let (settle, _) = published.followed_by(handle, settled)?;
         self.write(settle).await.map_err(rival)
     }
 
-    /// Step 1. Does nothing when no key is new and no posting will change.
+    /// Step 1. Does nothing if no key is new and no posting will change.
     async fn claim_keys(
         &self,
         handle: &Handle,
         before: &ProductIndex,
-        wanted: &Footprint,
+        needed: &ProductKeys,
         changes: bool,
     ) -> Result<ProductIndex, Interrupted> {
-        let may_exist = before.content.may_exist.union(wanted);
+        let may_exist = before.content.may_exist.union(needed);
         let new_skus: Vec<&Sku> = match &before.content.settled {
-            Some(_) => wanted.skus.difference(&before.content.may_exist.skus).collect(),
-            // It is not known which claims an interrupted write got to.
-            None => wanted.skus.iter().collect(),
+            Some(_) => needed.skus.difference(&before.content.may_exist.skus).collect(),
+            // It is unknown which claims an interrupted write made.
+            None => needed.skus.iter().collect(),
         };
         if may_exist == before.content.may_exist && new_skus.is_empty() && !changes {
             return Ok(before.clone());
@@ -148,35 +152,35 @@ impl DynamoDbStore {
         let (put, claimed) = before.followed_by(handle, content)?;
         let (first, rest) = new_skus.split_at(new_skus.len().min(MAX_ACTIONS - 1));
         let actions = std::iter::once(put).chain(first.iter().map(|sku| claim_sku(sku, handle))).collect();
-        self.transact(actions).await.map_err(|refused| match refused {
-            Refused::Conditions(failed) if !failed.contains_key(&0) => {
+        self.transact(actions).await.map_err(|error| match error {
+            WriteError::Conditions(failed) if !failed.contains_key(&0) => {
                 foreign(failed.into_keys().map(|n| first[n - 1]))
             }
-            refused => rival(refused),
+            error => rival(error),
         })?;
         for (number, chunk) in rest.chunks(MAX_ACTIONS).enumerate() {
             let actions = chunk.iter().map(|sku| claim_sku(sku, handle)).collect();
-            if let Err(refused) = self.transact(actions).await {
+            if let Err(error) = self.transact(actions).await {
                 let newly = new_skus[..first.len() + number * MAX_ACTIONS].iter().copied();
                 let newly = newly.filter(|sku| !before.content.may_exist.skus.contains(*sku));
                 self.release_skus(handle, newly).await?;
-                return Err(match refused {
-                    Refused::Conditions(failed) => foreign(failed.into_keys().map(|n| chunk[n])),
-                    Refused::Failed(error) => Interrupted::Failed(error),
+                return Err(match error {
+                    WriteError::Conditions(failed) => foreign(failed.into_keys().map(|n| chunk[n])),
+                    WriteError::Failed(error) => Interrupted::Failed(error),
                 });
             }
         }
         Ok(claimed)
     }
 
-    /// Step 3. The index that it leads to is settled when nothing stale is left.
+    /// Step 3. The resulting index is settled if nothing stale is left.
     async fn publish(
         &self,
         product: &Product,
         claimed: &ProductIndex,
         items: &ProductItems,
         indexed: Indexed,
-        wanted: &Footprint,
+        needed: &ProductKeys,
     ) -> Result<ProductIndex, Interrupted> {
         let settled = claimed.content.settled.as_ref();
         let current = settled.is_some_and(|before| before.summary == indexed.summary && before.body == indexed.body);
@@ -184,15 +188,15 @@ impl DynamoDbStore {
         if product.status == ProductStatus::Active && !current {
             actions.extend(summary_items(product)?.into_values().map(Action::put));
         }
-        let mut left = claimed.content.may_exist.without(wanted);
-        // Parts of the former document go last: someone may have read its first item and need them.
+        let mut left = claimed.content.may_exist.without(needed);
+        // Parts of the old document are deleted last: a reader may have read its first item and need them.
         let summaries: BTreeSet<_> = left.items.iter().filter(|key| !keys::is_product_part(key)).cloned().collect();
         for key in summaries.into_iter().take(MAX_ACTIONS - 1 - actions.len()) {
             actions.push(Action::delete(&key));
             left.items.remove(&key);
         }
         let settled = left.is_empty().then_some(indexed);
-        let content = IndexContent { v: Version, written: true, may_exist: wanted.union(&left), settled };
+        let content = IndexContent { v: Version, written: true, may_exist: needed.union(&left), settled };
         let (put, published) = claimed.followed_by(&product.handle, content)?;
         actions.insert(0, put);
         self.transact(actions).await.map_err(rival)?;
@@ -200,14 +204,14 @@ impl DynamoDbStore {
     }
 
     /// Step 4.
-    async fn remove_stale(&self, handle: &Handle, stale: &Footprint) -> Result<(), StoreError> {
+    async fn remove_stale(&self, handle: &Handle, stale: &ProductKeys) -> Result<(), StoreError> {
         let postings = stale.terms.iter().map(|term| keys::posting(term, handle));
         let gone = postings.chain(stale.items.iter().cloned()).map(|key| Action::delete(&key));
         self.write_many(gone.collect()).await?;
         self.release_skus(handle, stale.skus.iter()).await
     }
 
-    /// Gives SKUs free that are the product's own, and leaves those alone that are not (any more).
+    /// Releases the SKUs that belong to the product, and skips those that do not (or no longer).
     async fn release_skus(&self, handle: &Handle, skus: impl Iterator<Item = &Sku>) -> Result<(), StoreError> {
         let release = |sku| Action::delete(&keys::sku(sku)).only_if("handle = :handle");
         let releases = skus.map(|sku| release(sku).value(":handle", text(handle.as_str())));
@@ -216,23 +220,23 @@ impl DynamoDbStore {
 }
 
 /// The keys that lead to a product.
-fn footprint(product: &Product, indexed: &Indexed, items: &ProductItems) -> Result<Footprint, StoreError> {
+fn product_keys(product: &Product, indexed: &Indexed, items: &ProductItems) -> Result<ProductKeys, StoreError> {
     let mut keys: BTreeSet<_> = items.parts.iter().map(|(key, _)| key.clone()).collect();
     if product.status == ProductStatus::Active {
         keys.extend(summary_items(product)?.into_keys());
     }
     let skus = product.variants.iter().map(|variant| variant.sku.clone()).collect();
-    Ok(Footprint { terms: indexed.terms.keys().cloned().collect(), items: keys, skus })
+    Ok(ProductKeys { terms: indexed.terms.keys().cloned().collect(), items: keys, skus })
 }
 
-/// Takes a SKU that is free, or the product's own.
+/// Claims a SKU that is free, or already the product's own.
 fn claim_sku(sku: &Sku, handle: &Handle) -> Action {
     let item = NewItem::new(&keys::sku(sku)).text("handle", handle.as_str()).build();
     let mine = "attribute_not_exists(pk) OR handle = :handle";
     Action::put(item).only_if(mine).value(":handle", text(handle.as_str()))
 }
 
-/// The first of the SKUs that another product owns.
+/// The first SKU that another product owns.
 fn foreign<'a>(skus: impl Iterator<Item = &'a Sku>) -> Interrupted {
     let subject = skus.min().map_or(Subject::Variant, |sku| Subject::Sku(sku.clone()));
     Interrupted::Failed(StoreError::AlreadyExists { subject })

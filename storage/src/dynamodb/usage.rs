@@ -1,4 +1,4 @@
-//! Measurements: asks the engine what each request consumes, and feeds the meter. Only where `SHOPEASE_MEASURE` is set.
+//! Measurement: requests the consumed capacity of each request, and feeds the meter. Only if `SHOPEASE_MEASURE` is set.
 
 use std::error::Error;
 
@@ -10,14 +10,14 @@ use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use serde_json::Value;
 use shopease_process::telemetry::usage;
 
-/// Operations that tell what they consume when asked.
+/// Operations that return their consumed capacity on request.
 const READS: [&str; 4] = ["GetItem", "BatchGetItem", "Query", "TransactGetItems"];
 const WRITES: [&str; 5] = ["PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"];
 
 #[derive(Debug)]
 pub(super) struct ConsumedCapacity;
 
-/// What a request does, kept with it until its answer.
+/// The kind of a request, kept until its response arrives.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Read,
@@ -59,7 +59,7 @@ impl Intercept for ConsumedCapacity {
         Ok(())
     }
 
-    // Before, the body is still on its way.
+    // Before deserialization, the body is still being received.
     fn read_after_deserialization(
         &self,
         context: &AfterDeserializationInterceptorContextRef<'_>,
@@ -76,11 +76,11 @@ impl Intercept for ConsumedCapacity {
     }
 }
 
-/// Units of an answer: one object, or one for each table. A refused request does not tell what it consumed.
-fn consumed(answer: &[u8]) -> f64 {
-    let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
+/// Units in a response: one object, or one per table. A rejected request returns no consumed capacity.
+fn consumed(response: &[u8]) -> f64 {
+    let response: Value = serde_json::from_slice(response).unwrap_or_default();
     let units = |capacity: &Value| capacity["CapacityUnits"].as_f64();
-    match &answer["ConsumedCapacity"] {
+    match &response["ConsumedCapacity"] {
         Value::Array(tables) => tables.iter().filter_map(units).sum(),
         capacity => units(capacity).unwrap_or_default(),
     }
@@ -91,11 +91,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn units_are_one_object_or_one_for_each_table() {
+    fn units_are_one_object_or_one_per_table() {
         assert!((consumed(br#"{"ConsumedCapacity":{"TableName":"t","CapacityUnits":0.5}}"#) - 0.5).abs() < 1e-9);
         let tables = br#"{"ConsumedCapacity":[{"CapacityUnits":4.0},{"CapacityUnits":2.0}]}"#;
         assert!((consumed(tables) - 6.0).abs() < 1e-9);
-        assert!(consumed(br#"{"message":"refused"}"#).abs() < 1e-9);
+        assert!(consumed(br#"{"message":"rejected"}"#).abs() < 1e-9);
         assert!(matches!(Kind::of(Some("DynamoDB_20120810.Query")), Some(Kind::Read)));
         assert!(matches!(Kind::of(Some("DynamoDB_20120810.TransactWriteItems")), Some(Kind::Write)));
         assert!(Kind::of(Some("DynamoDB_20120810.DescribeTable")).is_none());

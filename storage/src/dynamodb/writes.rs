@@ -1,4 +1,4 @@
-//! Carrying out writes: one, several as a transaction, many without one.
+//! Executes writes: one, several as a transaction, many without one.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -25,10 +25,10 @@ pub(super) const MAX_ACTIONS: usize = 100;
 /// Most writes of one batch.
 const MAX_BATCH: usize = 25;
 
-/// Why writes were not carried out. Nothing was changed, unless the store is unavailable.
+/// Why writes were not executed. Nothing was changed, unless the store is unavailable.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Refused {
-    /// These actions, by index, failed their conditions; with the item that made them fail, if there is one.
+pub(super) enum WriteError {
+    /// The conditions of these actions, by index, failed; with the existing item, if there is one.
     #[error("a condition failed")]
     Conditions(BTreeMap<usize, Option<Item>>),
     /// The store failed.
@@ -36,8 +36,8 @@ pub(super) enum Refused {
     Failed(#[from] StoreError),
 }
 
-impl Refused {
-    /// The store error, where a failed condition of whatever action means `meaning`.
+impl WriteError {
+    /// Converts to a store error; a failed condition of any action becomes `meaning`.
     pub fn or(self, meaning: StoreError) -> StoreError {
         match self {
             Self::Conditions(_) => meaning,
@@ -45,22 +45,22 @@ impl Refused {
         }
     }
 
-    /// The store error of writes that have no condition to fail.
+    /// Converts to a store error for writes without conditions.
     pub fn unconditional(self) -> StoreError {
         self.or(StoreError::corrupt("an unconditional write failed a condition"))
     }
 }
 
 impl DynamoDbStore {
-    /// Carries out one write. A clash with a transaction on the same item is tried again.
-    pub(super) async fn write(&self, action: Action) -> Result<(), Refused> {
+    /// Executes one write. A conflict with a transaction on the same item is retried.
+    pub(super) async fn write(&self, action: Action) -> Result<(), WriteError> {
         let write = async || self.write_once(action.clone()).await.map(drop).map_err(throttled_is_transient);
         CLASHES.run(&*self.ids, write).await
     }
 
-    /// Gives the item as it is after an update.
-    async fn write_once(&self, action: Action) -> Result<Option<Item>, Refused> {
-        let (table, tell) = (&self.table, ReturnValuesOnConditionCheckFailure::AllOld);
+    /// Returns the item after an update.
+    async fn write_once(&self, action: Action) -> Result<Option<Item>, WriteError> {
+        let (table, returned) = (&self.table, ReturnValuesOnConditionCheckFailure::AllOld);
         let Action { change, condition, values } = action;
         match change {
             Change::Put(item) => self
@@ -70,12 +70,12 @@ impl DynamoDbStore {
                 .set_item(Some(item))
                 .set_condition_expression(condition)
                 .set_expression_attribute_values(values)
-                .return_values_on_condition_check_failure(tell)
+                .return_values_on_condition_check_failure(returned)
                 .send()
                 .await
                 .map(|_| None)
                 .map_err(|error| {
-                    refused(error, |error| match error {
+                    write_error(error, |error| match error {
                         PutItemError::ConditionalCheckFailedException(failed) => failed.item,
                         _ => None,
                     })
@@ -88,13 +88,13 @@ impl DynamoDbStore {
                 .update_expression(expression)
                 .set_condition_expression(condition)
                 .set_expression_attribute_values(values)
-                .return_values_on_condition_check_failure(tell)
+                .return_values_on_condition_check_failure(returned)
                 .return_values(ReturnValue::AllNew)
                 .send()
                 .await
-                .map(|answer| answer.attributes)
+                .map(|output| output.attributes)
                 .map_err(|error| {
-                    refused(error, |error| match error {
+                    write_error(error, |error| match error {
                         UpdateItemError::ConditionalCheckFailedException(failed) => failed.item,
                         _ => None,
                     })
@@ -106,12 +106,12 @@ impl DynamoDbStore {
                 .set_key(Some(key))
                 .set_condition_expression(condition)
                 .set_expression_attribute_values(values)
-                .return_values_on_condition_check_failure(tell)
+                .return_values_on_condition_check_failure(returned)
                 .send()
                 .await
                 .map(|_| None)
                 .map_err(|error| {
-                    refused(error, |error| match error {
+                    write_error(error, |error| match error {
                         DeleteItemError::ConditionalCheckFailedException(failed) => failed.item,
                         _ => None,
                     })
@@ -119,12 +119,12 @@ impl DynamoDbStore {
         }
     }
 
-    /// Carries out at most [`MAX_ACTIONS`] writes to different items, all or nothing.
+    /// Executes at most [`MAX_ACTIONS`] writes to different items, all or nothing.
     ///
-    /// The engine rejects what clashes with another transaction instead of queueing it, so clashes are tried again, all
-    /// tries under one request token: when an answer got lost, the next try gets it. When the first action fails its
-    /// condition, that decides at once, whatever clashes elsewhere.
-    pub(super) async fn transact(&self, actions: Vec<Action>) -> Result<(), Refused> {
+    /// The engine rejects a transaction that conflicts with another instead of queueing it, so conflicts are retried.
+    /// All attempts use one request token: if a response was lost, the next attempt gets it. If the condition of the
+    /// first action fails, that decides at once, despite conflicts on other items.
+    pub(super) async fn transact(&self, actions: Vec<Action>) -> Result<(), WriteError> {
         let actions: Result<Vec<TransactWriteItem>, _> =
             actions.into_iter().map(|action| action.in_transaction(&self.table)).collect();
         let actions = actions?;
@@ -137,8 +137,8 @@ impl DynamoDbStore {
         CLASHES.run(&*self.ids, transact).await
     }
 
-    /// Carries out those of the writes whose conditions hold, any number of them, in as few transactions as that takes;
-    /// gives their indexes.
+    /// Executes those writes whose conditions hold, any number of them, in as few transactions as possible; returns
+    /// their indexes.
     pub(super) async fn transact_possible(&self, actions: Vec<Action>) -> Result<Vec<usize>, StoreError> {
         let mut waiting: Vec<(usize, Action)> = actions.into_iter().enumerate().collect();
         let mut done = Vec::with_capacity(waiting.len());
@@ -146,8 +146,8 @@ impl DynamoDbStore {
             let rest = waiting.split_off(waiting.len().min(MAX_ACTIONS));
             match self.transact(waiting.iter().map(|(_, action)| action.clone()).collect()).await {
                 Ok(()) => done.extend(waiting.drain(..).map(|(index, _)| index)),
-                Err(Refused::Failed(error)) => return Err(error),
-                Err(Refused::Conditions(failed)) => {
+                Err(WriteError::Failed(error)) => return Err(error),
+                Err(WriteError::Conditions(failed)) => {
                     let mut place = 0..;
                     waiting.retain(|_| place.next().is_some_and(|place| !failed.contains_key(&place)));
                 }
@@ -157,12 +157,13 @@ impl DynamoDbStore {
         Ok(done)
     }
 
-    /// Carries out unconditional puts and deletes of different items. Each alone is atomic; after a failure some are done.
+    /// Executes unconditional puts and deletes of different items. Each is atomic on its own; after a failure, some
+    /// have been executed.
     pub(super) async fn write_many(&self, actions: Vec<Action>) -> Result<(), StoreError> {
         match self.bulk {
             BulkWrites::Transactions => {
                 for chunk in actions.chunks(MAX_ACTIONS) {
-                    self.transact(chunk.to_vec()).await.map_err(Refused::unconditional)?;
+                    self.transact(chunk.to_vec()).await.map_err(WriteError::unconditional)?;
                 }
             }
             BulkWrites::Batches => {
@@ -180,13 +181,13 @@ impl DynamoDbStore {
         let mut tries = CLASHES.start(&*self.ids);
         loop {
             let request = self.client.batch_write_item().set_request_items(Some(waiting));
-            let answer = request.send().await.map_err(store_error)?;
-            waiting = answer.unprocessed_items.unwrap_or_default();
+            let output = request.send().await.map_err(store_error)?;
+            waiting = output.unprocessed_items.unwrap_or_default();
             if waiting.values().all(Vec::is_empty) {
                 return Ok(());
             }
             if !tries.pause().await {
-                return Err(StoreError::Throttled("the table leaves writes of a batch unprocessed".into()));
+                return Err(StoreError::Throttled("the table left writes of a batch unprocessed".into()));
             }
         }
     }
@@ -201,29 +202,29 @@ fn batch_request(action: Action) -> Result<WriteRequest, StoreError> {
         Change::Delete(key) => {
             request.delete_request(DeleteRequest::builder().set_key(Some(key)).build().map_err(unbuildable)?)
         }
-        Change::Update(..) => return Err(StoreError::corrupt("a batch cannot update")),
+        Change::Update(..) => return Err(StoreError::corrupt("a batch cannot contain updates")),
     };
     Ok(request.build())
 }
 
-/// What the refusal of a single write means; `existing` gives the item that failed the condition.
-fn refused<E>(error: SdkError<E, HttpResponse>, existing: impl FnOnce(E) -> Option<Item>) -> Refused
+/// Interprets the rejection of a single write; `existing` extracts the item that failed the condition.
+fn write_error<E>(error: SdkError<E, HttpResponse>, existing: impl FnOnce(E) -> Option<Item>) -> WriteError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     match error {
         SdkError::ServiceError(failed) if failed.err().code() == Some("ConditionalCheckFailedException") => {
-            Refused::Conditions(BTreeMap::from([(0, existing(failed.into_err()))]))
+            WriteError::Conditions(BTreeMap::from([(0, existing(failed.into_err()))]))
         }
-        error => Refused::Failed(store_error(error)),
+        error => WriteError::Failed(store_error(error)),
     }
 }
 
-/// What a rejected transaction means, from its reasons, one an action.
-fn classify(error: SdkError<TransactWriteItemsError, HttpResponse>) -> Refused {
+/// Interprets a rejected transaction by its reasons, one per action.
+fn classify(error: SdkError<TransactWriteItemsError, HttpResponse>) -> WriteError {
     let reasons = match error.as_service_error() {
         Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => cancelled.cancellation_reasons(),
-        _ => return Refused::Failed(store_error(error)),
+        _ => return WriteError::Failed(store_error(error)),
     };
     let code = |reason: &CancellationReason| reason.code().unwrap_or("None").to_owned();
     let failed: BTreeMap<usize, Option<Item>> = reasons
@@ -233,14 +234,14 @@ fn classify(error: SdkError<TransactWriteItemsError, HttpResponse>) -> Refused {
         .map(|(index, reason)| (index, reason.item().filter(|item| !item.is_empty()).cloned()))
         .collect();
     if failed.contains_key(&0) {
-        return Refused::Conditions(failed);
+        return WriteError::Conditions(failed);
     }
     if reasons.iter().any(|reason| is_load(&code(reason))) {
-        return Refused::Failed(StoreError::Throttled(Box::new(error)));
+        return WriteError::Failed(StoreError::Throttled(Box::new(error)));
     }
-    let known = |reason: &CancellationReason| matches!(code(reason).as_str(), "None" | "ConditionalCheckFailed");
-    if failed.is_empty() || !reasons.iter().all(known) {
-        return Refused::Failed(StoreError::Corrupt(Box::new(error)));
+    let is_final = |reason: &CancellationReason| matches!(code(reason).as_str(), "None" | "ConditionalCheckFailed");
+    if failed.is_empty() || !reasons.iter().all(is_final) {
+        return WriteError::Failed(StoreError::Corrupt(Box::new(error)));
     }
-    Refused::Conditions(failed)
+    WriteError::Conditions(failed)
 }

@@ -1,4 +1,4 @@
-//! The engine on a thread of its own, and the way to it from this process: requests of the protocol that need no port.
+//! The engine on its own thread, and its client in this process: requests of the DynamoDB protocol without a port.
 
 use aws_sdk_dynamodb::config::http::{HttpRequest, HttpResponse};
 use aws_sdk_dynamodb::config::{HttpClient, RuntimeComponents};
@@ -12,28 +12,28 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::{mpsc, oneshot};
 
-/// What the header `x-amz-target` begins with.
+/// The prefix of the header `x-amz-target`.
 const TARGET: &str = "DynamoDB_20120810.";
 
-/// The engine's answer to a request.
+/// The engine's response to a request.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct EngineResponse {
     /// HTTP status.
     pub status: u16,
     /// JSON.
     pub body: String,
 }
 
-impl Answer {
-    /// A refusal by its name in the protocol, with a message for people.
-    pub fn refused(status: u16, name: &str, message: &str) -> Self {
+impl EngineResponse {
+    /// An error by its name in the protocol, with a readable message.
+    pub fn error(status: u16, name: &str, message: &str) -> Self {
         let body = serde_json::json!({ "__type": format!("com.amazon.coral.service#{name}"), "message": message });
         Self { status, body: body.to_string() }
     }
 }
 
-/// Carries out a request: the value of its header `x-amz-target`, and its body.
-pub(super) fn carry_out(database: &Database, target: &str, body: &[u8]) -> Answer {
+/// Executes a request, given the value of its header `x-amz-target` and its body.
+pub(super) fn execute(database: &Database, target: &str, body: &[u8]) -> EngineResponse {
     let operation = target.strip_prefix(TARGET).unwrap_or_default();
     match operation {
         "BatchGetItem" => run(body, |request| database.batch_get_item(request)),
@@ -52,52 +52,57 @@ pub(super) fn carry_out(database: &Database, target: &str, body: &[u8]) -> Answe
         "TransactWriteItems" => run(body, |request| database.transact_write_items(request)),
         "UpdateItem" => run(body, |request| database.update_item(request)),
         "UpdateTimeToLive" => run(body, |request| database.update_time_to_live(request)),
-        _ => Answer::refused(400, "UnknownOperationException", "The embedded engine does not have this operation."),
+        _ => EngineResponse::error(
+            400,
+            "UnknownOperationException",
+            "The embedded engine does not support this operation.",
+        ),
     }
 }
 
-fn run<Q: DeserializeOwned, A: Serialize>(body: &[u8], work: impl FnOnce(Q) -> dynoxide::Result<A>) -> Answer {
+fn run<Q: DeserializeOwned, A: Serialize>(body: &[u8], work: impl FnOnce(Q) -> dynoxide::Result<A>) -> EngineResponse {
     let request = match serde_json::from_slice(body) {
         Ok(request) => request,
-        Err(error) => return Answer::refused(400, "SerializationException", &error.to_string()),
+        Err(error) => return EngineResponse::error(400, "SerializationException", &error.to_string()),
     };
-    let done = work(request).and_then(|answer| {
-        serde_json::to_string(&answer).map_err(|error| DynoxideError::InternalServerError(error.to_string()))
+    let done = work(request).and_then(|output| {
+        serde_json::to_string(&output).map_err(|error| DynoxideError::InternalServerError(error.to_string()))
     });
     match done {
-        Ok(body) => Answer { status: 200, body },
-        Err(error) => Answer { status: error.status_code(), body: error.to_json() },
+        Ok(body) => EngineResponse { status: 200, body },
+        Err(error) => EngineResponse { status: error.status_code(), body: error.to_json() },
     }
 }
 
-/// A request on its way to the engine's thread.
+/// A request for the engine's thread.
 pub(super) struct Job {
     target: String,
     body: Vec<u8>,
-    reply: oneshot::Sender<Answer>,
+    reply: oneshot::Sender<EngineResponse>,
 }
 
-/// Carries out requests until none can come any more, or after `jobs` was closed, until none is left.
-pub(super) async fn work_off(database: &Database, jobs: &mut mpsc::UnboundedReceiver<Job>) {
+/// Executes requests until no more can arrive, or, after `jobs` was closed, until none is left.
+pub(super) async fn process_jobs(database: &Database, jobs: &mut mpsc::UnboundedReceiver<Job>) {
     while let Some(job) = jobs.recv().await {
-        // Who asked may have stopped waiting.
-        let _ = job.reply.send(carry_out(database, &job.target, &job.body));
+        // The caller may have stopped waiting.
+        let _ = job.reply.send(execute(database, &job.target, &job.body));
     }
 }
 
-/// The SDK's way to the engine of this process. Clones lead to the same engine; after its end every request fails.
+/// The SDK's HTTP client for the engine of this process. Clones use the same engine; after it stops, every request
+/// fails.
 #[derive(Debug, Clone)]
 pub(crate) struct EngineClient(pub(super) mpsc::UnboundedSender<Job>);
 
 impl EngineClient {
-    async fn ask(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+    async fn send(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let target = request.headers().get("x-amz-target").unwrap_or_default().to_owned();
         let body = request.body().bytes().unwrap_or_default().to_vec();
-        let (reply, answered) = oneshot::channel();
+        let (reply, response) = oneshot::channel();
         self.0.send(Job { target, body, reply }).map_err(|_| stopped())?;
-        let answer = answered.await.map_err(|_| stopped())?;
-        let status = answer.status.try_into().map_err(|error| ConnectorError::other(Box::new(error), None))?;
-        Ok(HttpResponse::new(status, SdkBody::from(answer.body)))
+        let response = response.await.map_err(|_| stopped())?;
+        let status = response.status.try_into().map_err(|error| ConnectorError::other(Box::new(error), None))?;
+        Ok(HttpResponse::new(status, SdkBody::from(response.body)))
     }
 }
 
@@ -107,7 +112,7 @@ fn stopped() -> ConnectorError {
 
 impl HttpConnector for EngineClient {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        HttpConnectorFuture::new(self.clone().ask(request))
+        HttpConnectorFuture::new(self.clone().send(request))
     }
 }
 

@@ -1,7 +1,7 @@
-//! The embedded default: a `DynamoDB` engine inside this process, kept in one `SQLite` file.
+//! The embedded default store: a `DynamoDB` engine inside this process, stored in one `SQLite` file.
 //!
-//! It speaks the real protocol, so the one adapter in [`crate::dynamodb`] serves the laptop and AWS; other processes of the
-//! machine are served on a loopback port, if that was asked for. It must never run in production: one process, one disk.
+//! It implements the real protocol, so the adapter in [`crate::dynamodb`] serves both the laptop and AWS. If requested,
+//! a loopback port serves other processes of this machine. It must never run in production: one process, one disk.
 
 mod engine;
 mod port;
@@ -20,48 +20,48 @@ use shopease_shop::ports::{Env, IdGenerator};
 use tokio::sync::{mpsc, watch};
 
 pub(crate) use engine::EngineClient;
-use engine::{Job, work_off};
+use engine::{Job, process_jobs};
 
 /// Variables that are set where AWS runs the code.
 const AWS_MARKERS: [&str; 2] = ["AWS_EXECUTION_ENV", "AWS_LAMBDA_FUNCTION_NAME"];
 
-/// When items that have expired are removed for the first time, and how often from then on. AWS does so by itself, within
-/// days.
+/// When expired items are deleted for the first time, and how often after that. AWS does so itself, within days.
 const SWEEPS: Sweeps = Sweeps { first_after: Duration::from_mins(1), pause: Duration::from_hours(1) };
 
-/// The file of the database in its directory.
+/// The database file in its directory.
 pub const DATABASE_FILE: &str = "shopease.sqlite";
 const LOCK_FILE: &str = "shopease.lock";
 
-/// Where the embedded engine keeps its data.
+/// Where the embedded engine stores its data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EmbeddedPath {
-    /// In `shopease.sqlite` in this directory, which is made if need be.
+    /// In `shopease.sqlite` in this directory, which is created if it does not exist.
     Directory(PathBuf),
-    /// Nowhere: everything is gone when the engine stops.
+    /// In memory: the data ends with the engine.
     InMemory,
 }
 
-/// How the embedded engine is set up.
+/// Configuration of the embedded engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EmbeddedConfig {
-    /// Where it keeps its data.
+    /// Where it stores its data.
     pub path: EmbeddedPath,
-    /// What other processes of this machine reach it by; `None`: only this process does.
+    /// The port for other processes of this machine; `None` serves only this process.
     pub port: Option<EmbeddedPort>,
 }
 
 /// A port for other processes of this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EmbeddedPort {
-    /// Port on 127.0.0.1; 0 takes a free one.
+    /// Port on 127.0.0.1; 0 selects a free one.
     pub number: u16,
-    /// The access key that a request must be signed with. It alone keeps other programs out: signatures are not checked.
+    /// The access key with which requests must be signed. Only the key is checked, not the signature; it keeps other
+    /// programs out.
     pub access_key: String,
 }
 
 impl EmbeddedPort {
-    /// A port with an access key that nobody can guess.
+    /// A port with a random access key.
     pub fn with_random_key(number: u16, ids: &dyn IdGenerator) -> Self {
         Self { number, access_key: shopease_shop::domain::hex(&ids.secret()[..16]) }
     }
@@ -70,13 +70,13 @@ impl EmbeddedPort {
 /// Why the embedded engine did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum EmbeddedError {
-    /// This is production.
-    #[error("the embedded store must not run in production, and {variable} says that this is")]
+    /// The environment is production.
+    #[error("the embedded store must not run in production, which {variable} indicates")]
     Production {
-        /// The variable that tells.
+        /// The variable that indicates production.
         variable: &'static str,
     },
-    /// Another process has the directory.
+    /// Another process has locked the directory.
     #[error("data directory {} is in use by another shopease", directory.display())]
     InUse {
         /// The directory.
@@ -87,28 +87,28 @@ pub enum EmbeddedError {
     Directory {
         /// The directory.
         directory: PathBuf,
-        /// Why not.
+        /// The cause.
         #[source]
         source: io::Error,
     },
     /// The file cannot be opened as a database.
-    #[error("the embedded engine did not open its database: {0}")]
+    #[error("the embedded engine cannot open its database: {0}")]
     Engine(String),
-    /// The port cannot be had.
+    /// The port cannot be used.
     #[error("the embedded engine cannot listen on 127.0.0.1:{port}")]
     Listen {
-        /// The port asked for; 0 for any.
+        /// The requested port; 0 for any.
         port: u16,
-        /// Why not.
+        /// The cause.
         #[source]
         source: io::Error,
     },
-    /// The machine gives no thread.
-    #[error("the embedded engine got no thread")]
+    /// The thread cannot be created.
+    #[error("the embedded engine cannot create its thread")]
     Thread(#[source] io::Error),
 }
 
-/// Whether an embedded store is kept in the directory.
+/// Whether the directory contains an embedded store.
 pub(crate) fn has_data(directory: &Path) -> bool {
     directory.join(DATABASE_FILE).exists()
 }
@@ -121,15 +121,15 @@ pub struct EmbeddedDynamoDb {
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
     is_new: bool,
-    // Held, not read: the lock on the directory ends with the file handle, after the thread has been joined.
+    // Held, not read: the directory lock ends with the file handle, after the thread has been joined.
     _lock: Option<File>,
 }
 
 impl EmbeddedDynamoDb {
-    /// Starts the engine and returns when it takes requests.
+    /// Starts the engine and returns when it accepts requests.
     ///
-    /// It runs on a thread and a runtime of its own: on the application's runtime a busy disk would stretch every
-    /// timer of the shop. A write is on the disk when it is answered (write-ahead log, one fsync a commit).
+    /// It runs on its own thread and runtime: on the application's runtime, a busy disk would delay every timer of the
+    /// shop. A write is on disk when it is acknowledged (write-ahead log, one fsync per commit).
     ///
     /// # Errors
     /// [`EmbeddedError`]: production, a directory that is in use or unusable, no database, no port, no thread.
@@ -138,15 +138,15 @@ impl EmbeddedDynamoDb {
     }
 
     fn start_with(config: &EmbeddedConfig, env: &dyn Env, sweeps: Sweeps) -> Result<Self, EmbeddedError> {
-        refuse_production(env)?;
+        check_not_production(env)?;
         let (lock, is_new, database, sweeps) = match &config.path {
             EmbeddedPath::Directory(directory) => {
                 let (lock, file) = (lock_directory(directory)?, directory.join(DATABASE_FILE));
                 let is_new = !file.exists();
-                close_to_others(directory)?;
+                restrict_to_owner(directory)?;
                 (Some(lock), is_new, Database::new(&file.to_string_lossy()), Some(sweeps))
             }
-            // What is gone with the process needs no sweeping.
+            // In-memory data needs no sweeps.
             EmbeddedPath::InMemory => (None, true, Database::memory(), None),
         };
         let database = database.map_err(|error| EmbeddedError::Engine(error.to_string()))?;
@@ -170,24 +170,24 @@ impl EmbeddedDynamoDb {
         Ok(Self { client: EngineClient(jobs), endpoint_url, stop, thread: Some(thread), is_new, _lock: lock })
     }
 
-    /// The way to it from this process.
+    /// A client for this process.
     pub(crate) fn client(&self) -> EngineClient {
         self.client.clone()
     }
 
-    /// Where other processes of this machine reach it, with the access key as the user name, for
-    /// `DynamoDbConfig::endpoint_url`; absent without a port.
+    /// URL for other processes of this machine, with the access key as the user name, for
+    /// `DynamoDbConfig::endpoint_url`. `None` without a port.
     pub fn endpoint_url(&self) -> Option<&str> {
         self.endpoint_url.as_deref()
     }
 
-    /// Whether nothing was kept here before: there is no table.
+    /// Whether the store was created by this start, so that there is no table yet.
     pub fn is_new(&self) -> bool {
         self.is_new
     }
 
-    /// Stops the engine: requests that it has received from this process are carried out, the file is closed, the directory
-    /// is free.
+    /// Stops the engine: requests received from this process are executed, the file is closed, and the directory is
+    /// released.
     pub fn shutdown(self) {
         drop(self);
     }
@@ -199,12 +199,12 @@ impl Drop for EmbeddedDynamoDb {
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
-            tracing::error!("the embedded engine ended with a panic");
+            tracing::error!("the embedded engine panicked");
         }
     }
 }
 
-fn refuse_production(env: &dyn Env) -> Result<(), EmbeddedError> {
+fn check_not_production(env: &dyn Env) -> Result<(), EmbeddedError> {
     if let Some(variable) = AWS_MARKERS.into_iter().find(|name| env.var(name).is_some()) {
         return Err(EmbeddedError::Production { variable });
     }
@@ -214,8 +214,8 @@ fn refuse_production(env: &dyn Env) -> Result<(), EmbeddedError> {
     Ok(())
 }
 
-/// Makes the directory, readable by its owner only (it holds password hashes), and takes it for this process. `SQLite`
-/// itself would let a second process in, and both would answer from their own caches.
+/// Creates the directory, readable by its owner only (it contains password hashes), and locks it for this process.
+/// `SQLite` itself would allow a second process, and both would answer from their own caches.
 fn lock_directory(directory: &Path) -> Result<File, EmbeddedError> {
     let unusable = |source| EmbeddedError::Directory { directory: directory.to_owned(), source };
     let mut builder = DirBuilder::new();
@@ -231,7 +231,7 @@ fn lock_directory(directory: &Path) -> Result<File, EmbeddedError> {
     }
 }
 
-/// A file that is made, if need be, for its owner only.
+/// Options for a file that is created for its owner only.
 fn own_file() -> OpenOptions {
     let mut options = File::options();
     options.create(true).truncate(false).write(true);
@@ -240,9 +240,9 @@ fn own_file() -> OpenOptions {
     options
 }
 
-/// Makes the database's files its owner's alone, whatever the mode of the directory: they hold password hashes and orders. Those
-/// that `SQLite` makes later get the mode of the first.
-fn close_to_others(directory: &Path) -> Result<(), EmbeddedError> {
+/// Restricts the database files to their owner, whatever the mode of the directory: they contain password hashes and
+/// orders. Files that `SQLite` creates later get the mode of the first.
+fn restrict_to_owner(directory: &Path) -> Result<(), EmbeddedError> {
     let unusable = |source| EmbeddedError::Directory { directory: directory.to_owned(), source };
     own_file().open(directory.join(DATABASE_FILE)).map_err(unusable)?;
     #[cfg(unix)]
@@ -276,7 +276,7 @@ async fn serve(
         match tokio::net::TcpListener::from_std(listener) {
             Ok(listener) => port::serve(listener, database.clone(), access_key).await,
             Err(error) => {
-                tracing::error!(%error, "the embedded engine lost its port");
+                tracing::error!(%error, "the embedded engine's port failed");
                 std::future::pending::<()>().await;
             }
         }
@@ -284,37 +284,37 @@ async fn serve(
     tokio::select! {
         () = sweep(swept, sweeps) => {}
         () = others => {}
-        () = work_off(&database, &mut jobs) => {}
+        () = process_jobs(&database, &mut jobs) => {}
         () = until(stopped) => {}
     }
     jobs.close();
-    work_off(&database, &mut jobs).await;
+    process_jobs(&database, &mut jobs).await;
 }
 
-/// When the engine is swept.
+/// Schedule of the sweeps.
 #[derive(Debug, Clone, Copy)]
 struct Sweeps {
     first_after: Duration,
     pause: Duration,
 }
 
-/// Removes items that have expired, from time to time; the engine only offers to. It does so page by page, and lets requests
-/// in between. Never ends.
+/// Deletes expired items from time to time, which the engine does not do by itself. It works page by page, with
+/// requests in between. Never returns.
 async fn sweep(database: Database, sweeps: Option<Sweeps>) {
     let Some(Sweeps { first_after, pause }) = sweeps else { return std::future::pending().await };
     tokio::time::sleep(first_after).await;
     loop {
         let database = database.clone();
         match tokio::task::spawn_blocking(move || database.sweep_ttl()).await {
-            Ok(Ok(removed)) => tracing::debug!(removed, "expired items were removed"),
-            Ok(Err(error)) => tracing::warn!(%error, "expired items were not removed"),
-            Err(error) => tracing::warn!(%error, "expired items were not removed"),
+            Ok(Ok(removed)) => tracing::debug!(removed, "deleted expired items"),
+            Ok(Err(error)) => tracing::warn!(%error, "cannot delete expired items"),
+            Err(error) => tracing::warn!(%error, "cannot delete expired items"),
         }
         tokio::time::sleep(pause).await;
     }
 }
 
-/// Waits until the flag is set, or the engine's handle is gone.
+/// Waits until the flag is set, or the engine's handle is dropped.
 async fn until(mut flag: watch::Receiver<bool>) {
     let _ = flag.wait_for(|set| *set).await;
 }

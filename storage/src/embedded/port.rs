@@ -1,5 +1,5 @@
-//! The engine's port for other processes of this machine, if it was asked for. Every page that a browser of this machine shows
-//! can send requests to it, so it answers only who knows its access key, and nobody who says to come from a page.
+//! The engine's optional port for other processes of this machine. Any web page in a browser of this machine can send
+//! requests to it, so it requires the access key and rejects requests that originate from a page.
 
 use std::convert::Infallible;
 
@@ -13,15 +13,15 @@ use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
-use super::engine::{Answer, carry_out};
+use super::engine::{EngineResponse, execute};
 
-/// Most bytes of a request, as on AWS.
+/// Largest request in bytes, as on AWS.
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 
-/// Pause when no connection can be accepted, because files ran out.
+/// Pause after `accept` fails because the process is out of file descriptors.
 const ACCEPT_PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
 
-/// Serves the port for ever.
+/// Serves the port forever.
 pub(super) async fn serve(listener: TcpListener, database: Database, access_key: String) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
@@ -31,60 +31,64 @@ pub(super) async fn serve(listener: TcpListener, database: Database, access_key:
         let (database, access_key) = (database.clone(), access_key.clone());
         let service = service_fn(move |request| {
             let (database, access_key) = (database.clone(), access_key.clone());
-            async move { Ok::<_, Infallible>(response(answer(request, &database, &access_key).await)) }
+            async move { Ok::<_, Infallible>(to_http(respond(request, &database, &access_key).await)) }
         });
         tokio::spawn(async move {
             if let Err(error) = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await {
-                tracing::debug!(%error, "a connection to the embedded engine broke");
+                tracing::debug!(%error, "connection to the embedded engine failed");
             }
         });
     }
 }
 
-async fn answer(request: Request<Incoming>, database: &Database, access_key: &str) -> Answer {
+async fn respond(request: Request<Incoming>, database: &Database, access_key: &str) -> EngineResponse {
     if let Err(reason) = check(request.headers(), access_key) {
-        return Answer::refused(403, "UnrecognizedClientException", reason);
+        return EngineResponse::error(403, "UnrecognizedClientException", reason);
     }
     if request.method() != Method::POST {
-        return Answer::refused(404, "UnknownOperationException", "The embedded engine answers POST only.");
+        return EngineResponse::error(404, "UnknownOperationException", "The embedded engine supports only POST.");
     }
     let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
     let target = target.unwrap_or_default().to_owned();
     match Limited::new(request.into_body(), MAX_BODY_BYTES).collect().await {
-        Ok(body) => carry_out(database, &target, &body.to_bytes()),
-        Err(_) => Answer::refused(413, "RequestEntityTooLarge", "The request is too large or ended early."),
+        Ok(body) => execute(database, &target, &body.to_bytes()),
+        Err(_) => EngineResponse::error(413, "RequestEntityTooLarge", "The request is too large or incomplete."),
     }
 }
 
-/// Whether a program of this machine sent a request, which knows the access key.
+/// Checks that a request was sent by a program of this machine that knows the access key.
 fn check(headers: &HeaderMap, access_key: &str) -> Result<(), &'static str> {
     if headers.contains_key(header::ORIGIN) || headers.contains_key("sec-fetch-site") {
-        return Err("Web pages may not use the embedded engine.");
+        return Err("Web pages are not allowed to use the embedded engine.");
     }
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     if !host.is_some_and(is_loopback) {
-        return Err("The Host of the request is not this machine.");
+        return Err("The Host header of the request does not name this machine.");
     }
     let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let credential = authorization.split_once("Credential=").map(|(_, rest)| rest);
-    let known = credential.and_then(|rest| rest.split('/').next()).is_some_and(|key| key == access_key);
-    if known { Ok(()) } else { Err("The access key is not that of the embedded engine, which it prints at its start.") }
+    let is_valid = credential.and_then(|rest| rest.split('/').next()).is_some_and(|key| key == access_key);
+    if is_valid {
+        Ok(())
+    } else {
+        Err("The access key is invalid. The embedded engine prints its access key at start.")
+    }
 }
 
-/// Whether an authority names this machine; other names may lead here as well (DNS rebinding).
+/// Whether an authority names this machine; other names may resolve to it as well (DNS rebinding).
 fn is_loopback(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
     };
-    // Browsers ask nobody where names below `localhost` lead to.
+    // Browsers resolve names below `localhost` themselves.
     let name = name.to_ascii_lowercase();
     matches!(&*name, "127.0.0.1" | "[::1]" | "localhost") || name.ends_with(".localhost")
 }
 
-fn response(answer: Answer) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(answer.body)));
-    *response.status_mut() = hyper::StatusCode::from_u16(answer.status).unwrap_or_default();
+fn to_http(result: EngineResponse) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(result.body)));
+    *response.status_mut() = hyper::StatusCode::from_u16(result.status).unwrap_or_default();
     let json = header::HeaderValue::from_static("application/x-amz-json-1.0");
     response.headers_mut().insert(header::CONTENT_TYPE, json);
     response
@@ -95,8 +99,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_programs_of_this_machine_that_know_the_key_are_served() {
-        let asked = |more: &[(&'static str, &str)]| {
+    fn only_programs_of_this_machine_with_the_key_are_served() {
+        let is_served = |more: &[(&'static str, &str)]| {
             let mut headers = HeaderMap::new();
             headers.insert("host", "127.0.0.1:8000".parse().expect("a value"));
             let signed = "AWS4-HMAC-SHA256 Credential=secret/20260101/us-east-1/dynamodb/aws4_request, Signature=x";
@@ -108,19 +112,19 @@ mod tests {
         };
         for host in ["127.0.0.1", "127.0.0.1:8000", "localhost:8000", "LOCALHOST", "[::1]:8000", "store.localhost:8000"]
         {
-            assert!(asked(&[("host", host)]), "{host}");
+            assert!(is_served(&[("host", host)]), "{host}");
         }
         for host in
             ["", "evil.example", "evil.example:8000", "127.0.0.1.evil.example", "localhost.evil.example:80", "[::1"]
         {
-            assert!(!asked(&[("host", host)]), "{host}");
+            assert!(!is_served(&[("host", host)]), "{host}");
         }
         for origin in ["https://evil.example", "null", "http://127.0.0.1:8000", "http://localhost:8080"] {
-            assert!(!asked(&[("origin", origin)]), "{origin}");
+            assert!(!is_served(&[("origin", origin)]), "{origin}");
         }
-        assert!(!asked(&[("sec-fetch-site", "same-origin")]));
+        assert!(!is_served(&[("sec-fetch-site", "same-origin")]));
         for credential in ["", "Credential=", "Credential=/", "Credential=other/x", "secret", "Credential=secrets/x"] {
-            assert!(!asked(&[("authorization", credential)]), "{credential}");
+            assert!(!is_served(&[("authorization", credential)]), "{credential}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The engine's start, stop, files and port.
+//! The engine's start, stop, files, and port.
 
 use super::*;
 
@@ -15,13 +15,13 @@ fn in_memory() -> EmbeddedConfig {
 }
 
 #[test]
-fn production_is_refused_whatever_says_so() {
+fn production_is_rejected_whichever_variable_indicates_it() {
     for (name, value) in
         [("AWS_EXECUTION_ENV", "x"), ("AWS_LAMBDA_FUNCTION_NAME", "cart"), ("SHOPEASE_ENV", "production")]
     {
         let pairs: &'static [_] = Box::leak(Box::new([(name, value)]));
-        let refused = EmbeddedDynamoDb::start(&in_memory(), &Variables(pairs));
-        assert!(matches!(refused, Err(EmbeddedError::Production { variable }) if variable == name), "{name}");
+        let rejected = EmbeddedDynamoDb::start(&in_memory(), &Variables(pairs));
+        assert!(matches!(rejected, Err(EmbeddedError::Production { variable }) if variable == name), "{name}");
     }
     assert!(EmbeddedDynamoDb::start(&in_memory(), &Variables(&[("SHOPEASE_ENV", "development")])).is_ok());
 }
@@ -36,7 +36,7 @@ fn a_directory_has_one_engine_until_that_stops() {
     let second = EmbeddedDynamoDb::start(&config, &Variables(&[])).expect_err("in use");
     assert_eq!(second.to_string(), format!("data directory {} is in use by another shopease", path.display()));
     first.shutdown();
-    // A process that another test starts just now holds every lock of this one for a moment.
+    // A process that another test is starting may hold this one's locks for a moment.
     let mut again = EmbeddedDynamoDb::start(&config, &Variables(&[]));
     for _ in 0..100 {
         if !matches!(again, Err(EmbeddedError::InUse { .. })) {
@@ -51,7 +51,7 @@ fn a_directory_has_one_engine_until_that_stops() {
 
 #[cfg(feature = "testing")]
 #[tokio::test(flavor = "multi_thread")]
-async fn what_has_expired_leaves_the_file_and_what_has_not_stays() {
+async fn expired_items_are_deleted_from_the_file_and_others_are_kept() {
     use std::sync::Arc;
 
     use crate::dynamodb::DynamoDbStore;
@@ -72,7 +72,7 @@ async fn what_has_expired_leaves_the_file_and_what_has_not_stays() {
     for session in [&old, &new] {
         store.insert_session(session).await.expect("it is written");
     }
-    // As seen when both were valid: what is found is there.
+    // Read at a time when both were valid, so that an existing item is found.
     let find = async |digest: &str| store.find_session(digest, datetime!(2000-01-01 12:00 UTC)).await.expect("read");
     for _ in 0..100 {
         if find(&old.token_digest).await.is_none() {
@@ -81,7 +81,7 @@ async fn what_has_expired_leaves_the_file_and_what_has_not_stays() {
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    panic!("it is still there");
+    panic!("the expired session still exists");
 }
 
 fn with_port() -> EmbeddedConfig {
@@ -95,7 +95,7 @@ fn address(engine: &EmbeddedDynamoDb) -> String {
 }
 
 #[test]
-fn a_client_that_sends_half_a_request_does_not_hold_up_the_stop() {
+fn an_incomplete_request_does_not_delay_the_stop() {
     use std::io::Write as _;
     let engine = EmbeddedDynamoDb::start(&with_port(), &Variables(&[])).expect("starts");
     let mut client = std::net::TcpStream::connect(address(&engine)).expect("connects");
@@ -108,8 +108,8 @@ fn a_client_that_sends_half_a_request_does_not_hold_up_the_stop() {
     assert!(ended.recv_timeout(Duration::from_secs(6)).is_ok());
 }
 
-/// What the port answers to a request for all items, as other sites and programs send it.
-fn asked(address: &str, headers: &str) -> String {
+/// The port's response to a request for all items, as other sites and programs might send it.
+fn response_to(address: &str, headers: &str) -> String {
     use std::io::{Read as _, Write as _};
     let mut client = std::net::TcpStream::connect(address).expect("connects");
     let body = r#"{"TableName":"shopease"}"#;
@@ -119,13 +119,13 @@ fn asked(address: &str, headers: &str) -> String {
         body.len()
     );
     client.write_all(request.as_bytes()).expect("sends");
-    let mut answer = String::new();
-    client.read_to_string(&mut answer).expect("an answer");
-    answer
+    let mut response = String::new();
+    client.read_to_string(&mut response).expect("a response");
+    response
 }
 
 #[test]
-fn other_sites_and_strangers_read_nothing_from_the_port() {
+fn other_sites_and_unauthorized_programs_read_nothing_from_the_port() {
     let engine = EmbeddedDynamoDb::start(&with_port(), &Variables(&[])).expect("starts");
     let address = address(&engine);
     let signed = |key: &str| {
@@ -134,34 +134,34 @@ fn other_sites_and_strangers_read_nothing_from_the_port() {
         )
     };
     let host = format!("Host: {address}\r\n");
-    for refused in [
+    for rejected in [
         host.clone(),
         format!("{host}{}", signed("shopease")),
         format!("{host}{}Origin: https://evil.example\r\n", signed("secret")),
         format!("Host: evil.example\r\n{}", signed("secret")),
     ] {
-        let answer = asked(&address, &refused);
-        assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
-        assert!(!answer.to_lowercase().contains("access-control"), "{answer}");
+        let response = response_to(&address, &rejected);
+        assert!(response.starts_with("HTTP/1.1 403 "), "{response}");
+        assert!(!response.to_lowercase().contains("access-control"), "{response}");
     }
-    let answer = asked(&address, &format!("{host}{}", signed("secret")));
-    assert!(answer.contains("ResourceNotFoundException"), "there is no table yet: {answer}");
+    let response = response_to(&address, &format!("{host}{}", signed("secret")));
+    assert!(response.contains("ResourceNotFoundException"), "there is no table yet: {response}");
 }
 
 #[test]
-fn there_is_no_port_unless_it_was_asked_for() {
+fn there_is_no_port_by_default() {
     let engine = EmbeddedDynamoDb::start(&in_memory(), &Variables(&[])).expect("starts");
     assert_eq!(engine.endpoint_url(), None);
 }
 
 #[cfg(unix)]
 #[test]
-fn files_are_their_owners_alone_whatever_the_directory_allows() {
+fn files_are_restricted_to_their_owner_whatever_the_directory_allows() {
     use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt as _;
     let directory = tempfile::tempdir().expect("a directory");
     std::fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).expect("a mode");
-    // As an earlier release left it.
+    // Modes from an earlier release.
     let open = directory.path().join(LOCK_FILE);
     std::fs::write(&open, "").expect("a file");
     std::fs::set_permissions(&open, Permissions::from_mode(0o644)).expect("a mode");

@@ -1,8 +1,8 @@
-//! What the database's functions take: one struct per function, whose fields are the keys of its `jsonb` argument.
+//! Arguments of the database functions: one struct per function, whose fields are the keys of its `jsonb` argument.
 //!
-//! Functions of the last release are called while this one runs, and the other way round: the rule for changes is at
-//! the top of `migrations/0001_shop.sql`. Documents are JSON texts that the functions cast, because `jsonb` would
-//! reorder their keys.
+//! The previous release's functions are called while this release runs, and vice versa; the rule for changes is at the
+//! top of `migrations/0001_shop.sql`. Documents are JSON texts that the functions cast, because `jsonb` would reorder
+//! their keys.
 
 use serde::Serialize;
 use shopease_shop::domain::{
@@ -12,7 +12,7 @@ use shopease_shop::ports::{Claim, KeyAnswer, OrderAdvance, OutboxMessage, Placem
 use time::OffsetDateTime;
 use time::serde::rfc3339;
 
-/// Of `upsert_product`.
+/// Argument of `upsert_product`.
 #[derive(Debug, Serialize)]
 pub(super) struct UpsertProduct<'a> {
     handle: &'a str,
@@ -52,7 +52,7 @@ impl<'a> UpsertProduct<'a> {
     }
 }
 
-/// Of `claim_idempotency_key`.
+/// Argument of `claim_idempotency_key`.
 #[derive(Debug, Serialize)]
 pub(super) struct ClaimKey<'a> {
     key: String,
@@ -79,7 +79,7 @@ impl<'a> ClaimKey<'a> {
     }
 }
 
-/// The answer under a key, of several functions.
+/// The outcome to store under a key, in the arguments of several functions.
 #[derive(Debug, Serialize)]
 struct Answer<'a> {
     key: String,
@@ -92,7 +92,7 @@ impl<'a> From<&'a KeyAnswer> for Answer<'a> {
     }
 }
 
-/// Of `save_cart`.
+/// Argument of `save_cart`.
 #[derive(Debug, Serialize)]
 pub(super) struct SaveCart<'a> {
     owner: &'a str,
@@ -125,7 +125,7 @@ impl<'a> SaveCart<'a> {
     }
 }
 
-/// Of `merge_carts`.
+/// Argument of `merge_carts`.
 #[derive(Debug, Serialize)]
 pub(super) struct MergeCarts<'a> {
     source: SourceCart<'a>,
@@ -144,7 +144,7 @@ impl<'a> MergeCarts<'a> {
     }
 }
 
-/// Of `place_order`.
+/// Argument of `place_order`.
 #[derive(Debug, Serialize)]
 pub(super) struct PlaceOrder<'a> {
     claim: ClaimKey<'a>,
@@ -164,7 +164,7 @@ impl<'a> PlaceOrder<'a> {
     }
 }
 
-/// Of `advance_order`.
+/// Argument of `advance_order`.
 #[derive(Debug, Serialize)]
 pub(super) struct AdvanceOrder<'a> {
     order: OrderRow<'a>,
@@ -189,7 +189,7 @@ impl<'a> AdvanceOrder<'a> {
     }
 }
 
-/// An order; `advance_order` reads what may change.
+/// An order; `advance_order` reads only the fields that can change.
 #[derive(Debug, Serialize)]
 struct OrderRow<'a> {
     id: &'a str,
@@ -253,7 +253,7 @@ impl<'a> From<&'a OutboxMessage> for Message<'a> {
     }
 }
 
-/// Of `replace_stock_level`.
+/// Argument of `replace_stock_level`.
 #[derive(Debug, Serialize)]
 pub(super) struct ReplaceStockLevel<'a> {
     answer: Answer<'a>,

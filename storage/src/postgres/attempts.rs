@@ -1,4 +1,4 @@
-//! Counts of failed attempts.
+//! Counters of failed attempts.
 
 use std::collections::HashMap;
 
@@ -15,12 +15,12 @@ impl AttemptStore for PostgresStore {
         keys: &[AttemptKey],
         now: OffsetDateTime,
     ) -> Result<Vec<Option<FailedAttempts>>, StoreError> {
-        let wanted = texts(keys);
+        let texts = texts(keys);
         // failed_attempt_pkey.
         let read = || {
             sqlx::query!(
                 "SELECT key, failures, last_at FROM failed_attempt WHERE key = ANY ($1) AND expires_at > $2",
-                &wanted,
+                &texts,
                 now
             )
             .fetch_all(&self.pool)
@@ -39,7 +39,7 @@ impl AttemptStore for PostgresStore {
         now: OffsetDateTime,
         expires_at: OffsetDateTime,
     ) -> Result<(), StoreError> {
-        // Rows are locked in one order, so that two callers never wait for each other.
+        // Rows are locked in a fixed order, so that two callers cannot deadlock.
         let mut counted = texts(keys);
         counted.sort_unstable();
         let write = || {

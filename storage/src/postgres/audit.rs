@@ -1,4 +1,4 @@
-//! Reading everything: one table after the other, by primary key.
+//! Reads everything for an audit: one table after the other, by primary key.
 
 use async_trait::async_trait;
 use shopease_shop::domain::StockLevel;
@@ -8,18 +8,18 @@ use super::orders::MessageRow;
 use super::stock::StockRow;
 use super::{PostgresStore, from_json, retry};
 
-/// Rows of a page.
+/// Rows per page.
 const ROWS: i64 = 500;
 
-/// The tables in the order in which they are read.
+/// The tables in reading order.
 const TABLES: [&str; 4] = ["order", "stock", "message", "key"];
 
 #[async_trait]
 impl AuditStore for PostgresStore {
     async fn audit_page(&self, from: Option<&str>) -> Result<AuditPage, StoreError> {
         let (table, after) = from.unwrap_or("order:").split_once(':').unwrap_or_default();
-        let Some(number) = TABLES.iter().position(|known| *known == table) else {
-            return Err(StoreError::corrupt(format!("{from:?} is no place in an audit")));
+        let Some(number) = TABLES.iter().position(|name| *name == table) else {
+            return Err(StoreError::corrupt(format!("{from:?} is not a position of an audit")));
         };
         let (records, last) = match table {
             "order" => self.audit_orders(after).await?,
@@ -35,7 +35,7 @@ impl AuditStore for PostgresStore {
     }
 }
 
-/// Records, and the primary key to go on after; none when the table is at its end.
+/// Records, and the primary key to continue after; `None` at the end of the table.
 type Rows = (Vec<AuditRecord>, Option<String>);
 
 impl PostgresStore {

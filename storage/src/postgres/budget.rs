@@ -1,5 +1,5 @@
-//! The connections that all processes together may open, against those the server admits. Each process knows only its
-//! own pool; that the sum fits is a fact of the deployment, checked when a process starts.
+//! Checks the number of connections that all processes together may open against the server's limit. Each process knows
+//! only its own pool. Whether the sum fits depends on the deployment, so it is checked when a process starts.
 
 use std::fmt;
 
@@ -8,50 +8,50 @@ use shopease_shop::ports::StoreError;
 use super::pool::Connections;
 use super::retry;
 
-/// What may connect to the database at once.
+/// The processes that may connect to the database at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
-    /// Most tasks that run at once, those of a deployment under way included.
+    /// Most tasks that run at the same time, including those of a deployment in progress.
     pub tasks: u32,
     /// Connections of a task.
     pub task_connections: u32,
-    /// Most execution environments of all functions at once.
+    /// Most concurrent execution environments of all functions together.
     pub lambda_concurrency: u32,
     /// Connections of an execution environment.
     pub lambda_connections: u32,
-    /// Connections kept for operators and migrations.
+    /// Connections reserved for operators and migrations.
     pub reserved: u32,
 }
 
-/// What the server admits.
+/// The server's limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Capacity {
     /// `max_connections`.
     pub max_connections: u32,
-    /// Those of them that only superusers and other privileged roles get.
+    /// Connections reserved for superusers and other privileged roles.
     pub privileged: u32,
 }
 
-/// More connections than the server admits.
+/// The budget exceeds the server's limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub struct BudgetExceeded {
     budget: Budget,
     capacity: Capacity,
 }
 
-/// Why a budget was not found to fit.
+/// Why the budget check failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BudgetError {
-    /// It does not.
+    /// The budget exceeds the limit.
     #[error(transparent)]
     Exceeded(#[from] BudgetExceeded),
-    /// The server did not say.
+    /// The server's limits could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl Budget {
-    /// The sum.
+    /// The total number of connections.
     pub fn connections(&self) -> u64 {
         let product = |count: u32, each: u32| u64::from(count) * u64::from(each);
         // At most three times 2^64 / 4.
@@ -82,7 +82,7 @@ impl fmt::Display for BudgetExceeded {
     }
 }
 
-/// Asks the server. Reserved connections have a second name since `PostgreSQL` 16, and a third on RDS.
+/// Reads the server's limits. Reserved connections have a second setting since `PostgreSQL` 16, and a third one on RDS.
 pub(super) async fn capacity(connections: &Connections) -> Result<Capacity, StoreError> {
     let read = || {
         sqlx::query_as::<_, (i32, i32)>(
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_sum_must_not_exceed_what_the_server_admits() {
+    fn the_sum_must_not_exceed_the_servers_limit() {
         // tasks x each + environments x each + reserved, max_connections, privileged, fits
         let table = [
             ([4, 16, 0, 2, 5], 100, 3, true),

@@ -1,4 +1,4 @@
-//! Carts: one row per owner, written against its version.
+//! Carts: one row per owner, written on the condition of its version.
 
 use async_trait::async_trait;
 use shopease_shop::domain::{Cart, CartOwner};

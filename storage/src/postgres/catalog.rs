@@ -1,4 +1,4 @@
-//! Products, their SKUs and categories. Listings and searches are in `search`.
+//! Products, their SKUs, and categories. Listings and searches are in `search`.
 
 use async_trait::async_trait;
 use shopease_shop::domain::{Category, Handle, Page, Product, ProductSummary, SearchTerms, Sku};
@@ -17,7 +17,8 @@ impl CatalogStore for PostgresStore {
             sqlx::query_scalar!(r#"SELECT upsert_product($1) AS "created!""#, Json(&argument) as _)
                 .fetch_one(&self.pool)
         };
-        // After a lost answer the second try finds the product there; nobody depends on which of the two it says.
+        // After a lost response, the second attempt finds the product already there. No caller depends on the
+        // difference.
         let created = retry::repeatable(write).await?;
         Ok(if created { Upserted::Created } else { Upserted::Updated })
     }

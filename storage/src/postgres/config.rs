@@ -1,5 +1,5 @@
-//! How the pool connects. All settings of a session travel in the connection request: a `SET` per query would be a
-//! round trip, and would pin the connection in a proxy.
+//! Connection settings of the pool. All session settings are part of the connection request: a `SET` per query would be
+//! a round trip, and would pin the connection in a proxy.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -15,43 +15,45 @@ use tokio::time::timeout;
 
 use super::freeze_detector::FreezeDetector;
 use super::login::PasswordSource;
-use super::pool::is_settled;
+use super::pool::is_clean;
 
-/// Which database, and how many connections to it.
+/// The database, and how many connections to open to it.
 #[derive(Clone)]
 pub struct PostgresConfig {
     /// `postgres://user:password@host:port/database?sslmode=verify-full`.
     pub url: SecretString,
-    /// Most connections this process opens.
+    /// Most connections that this process opens.
     pub max_connections: u32,
-    /// Tables live in this schema, which migrations create; `None`: the role's own search path. Lower-case letters,
-    /// digits and `_`.
+    /// Schema of the tables, which migrations create; `None` uses the role's search path. Lower-case letters, digits,
+    /// and `_`.
     pub schema: Option<String>,
-    /// Gives the password of each new connection, instead of the URL.
+    /// Source of the password of each new connection, instead of the URL.
     pub passwords: Option<Arc<dyn PasswordSource>>,
-    /// PEM file with the authorities to trust; with it the server must prove that it is the host of the URL.
+    /// PEM file with trusted CA certificates. If it is set, the server's certificate must match the host name of the
+    /// URL.
     pub root_certificate: Option<PathBuf>,
-    /// Tells how old passwords are, and that the process was frozen.
+    /// Determines the age of passwords, and whether the process was frozen.
     pub clock: Arc<dyn Clock>,
-    /// How long callers and statements wait.
+    /// Timeouts of callers and statements.
     pub timeouts: Timeouts,
 }
 
-/// How long a statement may take, and each thing that it waits for (ADR 10).
+/// Limits on a statement, and on everything that it waits for (ADR 10).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
-    /// A process that starts tries this long to reach a database that is busy, starts or fails over; once at least.
+    /// How long a starting process tries to reach a database that is busy, starting, or failing over; at least one
+    /// attempt.
     pub start_timeout: Duration,
-    /// A caller that gets no connection in this time is told that the store is unavailable.
+    /// A caller that gets no connection within this time receives "unavailable".
     pub acquire_timeout: Duration,
-    /// The server ends a statement that runs longer.
+    /// The server cancels a statement that runs longer.
     pub statement_timeout: Duration,
-    /// The server ends a statement that waits longer for a lock.
+    /// The server cancels a statement that waits longer for a lock.
     pub lock_timeout: Duration,
 }
 
 impl Default for Timeouts {
-    /// One try at the start, 1 s for a connection, 5 s for a statement, 2 s for a lock.
+    /// One attempt at start, 1 s for a connection, 5 s for a statement, 2 s for a lock.
     fn default() -> Self {
         Self {
             start_timeout: Duration::ZERO,
@@ -63,14 +65,15 @@ impl Default for Timeouts {
 }
 
 impl PostgresConfig {
-    /// A connection that was idle must show in this time that it lives; the rest of the second is for a new one.
+    /// A connection that was idle must respond to a check within this time; the rest of the second is left for a new
+    /// one.
     const PING_LIMIT: Duration = Duration::from_millis(300);
-    /// A connection is replaced at this age, so that load spreads over the hosts a name has come to stand for.
+    /// Connections are replaced at this age, so that load spreads over the hosts that a name currently resolves to.
     const MAX_LIFETIME: Duration = Duration::from_mins(30);
-    /// The same where passwords run out: no connection outlives by much the right to make it.
+    /// The same for passwords that expire: no connection outlives its credentials by much.
     const MAX_LIFETIME_WITH_TOKENS: Duration = Duration::from_mins(9);
 
-    /// 16 connections to the database of a URL.
+    /// Up to 16 connections to the database of a URL.
     pub fn new(url: impl Into<SecretString>) -> Self {
         Self {
             url: url.into(),
@@ -106,14 +109,14 @@ impl PostgresConfig {
             ("statement_timeout", &*milliseconds(self.timeouts.statement_timeout)),
             ("lock_timeout", &*milliseconds(self.timeouts.lock_timeout)),
             ("idle_in_transaction_session_timeout", "10s"),
-            // Statements are few and each has its index: plan once per connection, and compile none.
+            // There are few statements and each has its index: plan once per connection, and do not use JIT.
             ("plan_cache_mode", "force_generic_plan"),
             ("jit", "off"),
         ];
         Ok(self.options()?.options(limits))
     }
 
-    /// A session for migrations: as one of the pool, but they may take long.
+    /// Session options for migrations: like those of the pool, without time limits.
     pub(super) fn migration_options(session: &PgConnectOptions) -> PgConnectOptions {
         session.clone().options([("statement_timeout", "0"), ("lock_timeout", "0")])
     }
@@ -125,9 +128,9 @@ impl PostgresConfig {
             options = options.ssl_mode(PgSslMode::VerifyFull).ssl_root_cert(file);
         }
         match &self.schema {
-            // The name is part of migration statements, unquoted.
+            // The name is inserted into migration statements without quotes.
             Some(schema) if is_plain_name(schema) => Ok(options.options([("search_path", schema.as_str())])),
-            Some(schema) => Err(StoreError::corrupt(format!("{schema:?} cannot be the name of a schema"))),
+            Some(schema) => Err(StoreError::corrupt(format!("{schema:?} is not a valid schema name"))),
             None => Ok(options),
         }
     }
@@ -142,12 +145,13 @@ impl fmt::Debug for PostgresConfig {
     }
 }
 
-/// Guards the pool against a transaction left open on a connection: the next caller's writes would be lost with it. The
-/// store begins none, but a future of the driver's `begin` that is dropped leaves one (sqlx 0.9.0). `BEGIN` first, for
-/// a `ROLLBACK` without a transaction is a warning in the server's log each time; in a failed transaction it is an
-/// error, and the pool closes the connection. Costs a round trip, so not where the pool's user knows better.
+/// Protects the pool from a transaction that was left open on a connection: the next caller's writes would be lost with
+/// it. The store starts none, but dropping a future of the driver's `begin` leaves one (sqlx 0.9.0). `BEGIN` comes
+/// first, because a `ROLLBACK` without a transaction logs a warning on the server each time. In a failed transaction
+/// `BEGIN` is an error, and the pool closes the connection. This costs a round trip, so it is skipped where the pool's
+/// user knows that the connection is clean.
 async fn end_transaction(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    if is_settled() {
+    if is_clean() {
         return Ok(true);
     }
     connection.execute("BEGIN; ROLLBACK").await.map(|_| true)
@@ -181,14 +185,14 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_name_that_is_no_plain_word_is_refused() {
+    fn an_invalid_schema_name_is_rejected() {
         for name in ["", "1st", "Shop", "a b", "a;drop", "a\"", &"a".repeat(64)] {
             assert!(config("postgres://localhost/shop", name).session_options().is_err(), "{name}");
         }
     }
 
     #[test]
-    fn the_url_is_in_no_debug_output_and_in_no_error() {
+    fn debug_output_and_errors_do_not_contain_the_url() {
         let config = config("postgres://shop:hunter2@db.example:99999999/shop", "shop");
         assert!(!format!("{config:?}").contains("hunter2"));
         let error = config.session_options().expect_err("no such port");

@@ -1,5 +1,5 @@
-//! Notices that the process was frozen, as Lambda does between two requests: the server may have ended the connections
-//! meanwhile, and the monotonic clock, by which the pool measures idleness, may have stood still.
+//! Detects that the process was frozen, as Lambda does between two requests. The server may have closed the connections
+//! in the meantime, and the monotonic clock, which the pool uses to measure idle time, may have stopped.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,8 +24,8 @@ struct Seen {
 }
 
 impl FreezeDetector {
-    /// A connection that was idle for longer is tried before use. Under load none is, so no round trip is added where
-    /// it would count.
+    /// A connection that was idle longer is tested before use. Under load none is, so there is no extra round trip when
+    /// it would matter.
     pub(super) const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 
     pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
@@ -45,12 +45,12 @@ impl FreezeDetector {
         (seen.wall, seen.monotonic) = (wall, monotonic);
     }
 
-    /// Ends when a freeze is noticed.
+    /// Completes when a freeze is detected.
     pub(super) async fn noticed(&self) {
         self.noticed.notified().await;
     }
 
-    /// Whether a connection that was last used so long ago, by the monotonic clock, can be taken to live.
+    /// Whether a connection that was idle for this long, by the monotonic clock, can be used without a test.
     pub(super) fn trusts(&self, idle_for: Duration) -> bool {
         let used_since = |thawed_at: Instant| Instant::now().checked_sub(idle_for).is_some_and(|used| used > thawed_at);
         let seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_from_before_a_freeze_is_not_trusted_however_short_it_was_idle() {
+    fn a_connection_from_before_a_freeze_is_not_trusted_however_briefly_it_was_idle() {
         let clock = FixedClock::new();
         let freeze_detector = FreezeDetector::new(Arc::new(clock.clone()));
         freeze_detector.check();
@@ -80,9 +80,9 @@ mod tests {
         );
         clock.advance(time::Duration::minutes(5));
         freeze_detector.check();
-        assert!(!freeze_detector.trusts(Duration::from_millis(10)), "the wall clock went on without the process");
+        assert!(!freeze_detector.trusts(Duration::from_millis(10)), "the wall clock advanced without the process");
         std::thread::sleep(Duration::from_millis(20));
-        assert!(freeze_detector.trusts(Duration::from_millis(1)), "used after the freeze_detector");
-        assert!(!freeze_detector.trusts(Duration::from_millis(100)), "the other one of the pool");
+        assert!(freeze_detector.trusts(Duration::from_millis(1)), "used after the freeze");
+        assert!(!freeze_detector.trusts(Duration::from_millis(100)), "the other connection of the pool");
     }
 }

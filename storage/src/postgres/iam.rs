@@ -1,5 +1,5 @@
-//! Login tokens of RDS: a signed address that the database takes as a password for 15 minutes. Made here, without
-//! asking AWS for anything but, now and then, the credentials to sign with.
+//! RDS login tokens: a signed URL that the database accepts as a password for 15 minutes. Tokens are generated locally;
+//! AWS is called only now and then, for the signing credentials.
 
 use async_trait::async_trait;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -9,29 +9,31 @@ use shopease_shop::ports::{Source, StoreError};
 
 use super::login::PasswordSource;
 
-/// Makes tokens for one user of one database.
+/// Generates tokens for one user of one database.
 pub struct IamTokens {
     generator: AuthTokenGenerator,
     sdk: SdkConfig,
 }
 
 impl IamTokens {
-    /// Validity that RDS allows at most.
+    /// The longest validity that RDS allows.
     const VALID_SECONDS: u64 = 900;
 
-    /// Tokens for a user of the database at `host`, signed with the credentials of this process.
+    /// Creates a token source for a user of the database at `host`, with the credentials of this process.
     ///
     /// # Errors
-    /// [`StoreError::Corrupt`] for a user whose name cannot stand in an address.
+    /// [`StoreError::Corrupt`] if the user name cannot be part of a URL.
     pub async fn of_process(host: &str, port: u16, user: &str, region: &str) -> Result<Self, StoreError> {
         let sdk = aws_config::defaults(BehaviorVersion::latest()).region(Region::new(region.to_owned())).load().await;
         Self::new(host, port, user, sdk)
     }
 
     fn new(host: &str, port: u16, user: &str, sdk: SdkConfig) -> Result<Self, StoreError> {
-        // The generator writes the name into the address as it is.
+        // The generator inserts the name into the URL without escaping.
         if !is_plain_user(user) {
-            return Err(StoreError::corrupt(format!("{user:?} cannot log in with IAM: letters, digits, _ - . only")));
+            return Err(StoreError::corrupt(format!(
+                "{user:?} cannot log in with IAM: only letters, digits, and _ - . are supported"
+            )));
         }
         let config = Config::builder()
             .hostname(host)
@@ -44,7 +46,7 @@ impl IamTokens {
     }
 }
 
-/// Whether a name needs no escapes.
+/// Whether a name needs no escaping.
 fn is_plain_user(user: &str) -> bool {
     !user.is_empty() && user.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
 }
@@ -70,7 +72,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_token_is_a_signed_address_of_host_user_and_region_for_15_minutes() {
+    async fn a_token_is_a_signed_url_of_host_user_and_region_for_15_minutes() {
         let tokens =
             IamTokens::new("shop.abc.eu-north-1.rds.amazonaws.com", 5432, "shop_app", sdk().await).expect("plain");
         let token = tokens.password().await.expect("signing needs no network");
@@ -99,7 +101,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_user_that_would_need_escapes_is_refused() {
+    async fn a_user_name_that_needs_escaping_is_rejected() {
         for user in ["", "a b", "a&DBUser=root", "a%20", "ä", "a/b"] {
             assert!(IamTokens::new("db", 5432, user, sdk().await).is_err(), "{user}");
         }

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use super::arguments::ClaimKey;
 use super::{PostgresStore, retry};
 
-/// A key's record as the table has it.
+/// A row of the key table.
 pub(super) struct KeyRow {
     pub request_hash: String,
     pub lease_until: OffsetDateTime,
@@ -25,7 +25,7 @@ impl TryFrom<KeyRow> for IdempotencyRecord {
     }
 }
 
-/// No row: the key was free.
+/// No row means that the key was free.
 pub(super) fn claimed(row: Option<KeyRow>) -> Result<Claimed, StoreError> {
     row.map_or(Ok(Claimed::New), |row| row.try_into().map(Claimed::Existing))
 }
@@ -65,7 +65,7 @@ impl IdempotencyStore for PostgresStore {
     }
 
     async fn release_idempotency_key(&self, key: &IdempotencyKey) -> Result<(), StoreError> {
-        // A key with an answer has had its effect, and stays.
+        // A key with an outcome has taken effect, and is kept.
         let write = || {
             sqlx::query!("DELETE FROM idempotency_key WHERE key = $1 AND outcome IS NULL", key.store_key())
                 .execute(&self.pool)

@@ -1,5 +1,5 @@
-//! Passwords that change: asked for when a connection is made, kept for some minutes. No timer runs, for a Lambda
-//! function has none while it is frozen.
+//! Passwords that change: requested when a connection is opened, kept for some minutes. There is no timer, because none
+//! runs while a Lambda function is frozen.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,23 +12,23 @@ use shopease_shop::ports::{Clock, Source};
 use sqlx::PgPool;
 use tokio::sync::Mutex;
 
-/// Where the passwords of new connections come from.
+/// The source of passwords for new connections.
 #[async_trait]
 pub trait PasswordSource: Send + Sync {
-    /// The password for a connection that is made now.
+    /// Returns the password for a connection that is opened now.
     ///
     /// # Errors
-    /// When there is none to be had.
+    /// If no password is available.
     async fn password(&self) -> Result<SecretString, Source>;
 }
 
-/// The password of new connections of one pool.
+/// The password of one pool's new connections.
 pub(super) struct Login {
     source: Arc<dyn PasswordSource>,
     clock: Arc<dyn Clock>,
-    /// One caller asks the source, the others wait for what it gets.
+    /// One caller queries the source; the others wait for its result.
     turn: Mutex<()>,
-    /// When to ask again; `i64::MIN`: there is no password yet.
+    /// When to query again; `i64::MIN` if there is no password yet.
     renew_at_ms: AtomicI64,
     /// When the source last failed.
     failed_at_ms: AtomicI64,
@@ -36,11 +36,11 @@ pub(super) struct Login {
 }
 
 impl Login {
-    /// Tokens of IAM are valid for 15 minutes; what is given out lives on for a third of that.
+    /// IAM tokens are valid for 15 minutes, so a third of that is left for a token when it is replaced.
     pub(super) const KEPT: Duration = Duration::from_mins(10);
-    /// A source that fails is left alone for this time.
+    /// A source that failed is not queried again for this time.
     const PAUSE: Duration = Duration::from_secs(2);
-    /// Longest wait for the source.
+    /// Timeout of the source.
     const LIMIT: Duration = Duration::from_secs(2);
 
     pub(super) fn new(source: Arc<dyn PasswordSource>, clock: Arc<dyn Clock>) -> Self {
@@ -54,39 +54,39 @@ impl Login {
         }
     }
 
-    /// How many passwords there have been.
+    /// Number of passwords so far.
     pub(super) fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// Gives the pool a new password if the present one is old.
+    /// Gives the pool a new password if the current one is old.
     pub(super) async fn keep_fresh(&self, pool: &PgPool) -> Result<(), sqlx::Error> {
         if !self.is_old() {
             return Ok(());
         }
-        self.ask(pool, Self::is_old).await
+        self.request(pool, Self::is_old).await
     }
 
-    /// Gives the pool a new password because the server refused the one of this generation.
-    pub(super) async fn renew(&self, pool: &PgPool, refused: u64) -> Result<(), sqlx::Error> {
-        self.ask(pool, |login| login.generation() == refused).await
+    /// Gives the pool a new password because the server rejected the one of this generation.
+    pub(super) async fn renew(&self, pool: &PgPool, rejected: u64) -> Result<(), sqlx::Error> {
+        self.request(pool, |login| login.generation() == rejected).await
     }
 
-    async fn ask(&self, pool: &PgPool, needed: impl Fn(&Self) -> bool) -> Result<(), sqlx::Error> {
+    async fn request(&self, pool: &PgPool, needed: impl Fn(&Self) -> bool) -> Result<(), sqlx::Error> {
         let _turn = self.turn.lock().await;
         if !needed(self) {
             return Ok(());
         }
         let failed_ms = self.failed_at_ms.load(Ordering::Acquire);
-        let answer = if (0..ms(Self::PAUSE)).contains(&self.now_ms().saturating_sub(failed_ms)) {
-            Err(Source::from("the source of passwords failed a moment ago"))
+        let result = if (0..ms(Self::PAUSE)).contains(&self.now_ms().saturating_sub(failed_ms)) {
+            Err(Source::from("the password source failed a moment ago"))
         } else {
             match tokio::time::timeout(Self::LIMIT, self.source.password()).await {
-                Ok(answer) => answer,
+                Ok(result) => result,
                 Err(elapsed) => Err(elapsed.into()),
             }
         };
-        match answer {
+        match result {
             Ok(password) => {
                 pool.set_connect_options((*pool.connect_options()).clone().password(password.expose_secret()));
                 self.renew_at_ms.store(self.now_ms().saturating_add(ms(Self::KEPT)), Ordering::Release);
@@ -99,15 +99,15 @@ impl Login {
                 if self.generation() == 0 {
                     return Err(sqlx::Error::Io(std::io::Error::other(error)));
                 }
-                // The kept one may do: the server decides.
-                tracing::warn!(%error, "no fresh password for the database");
+                // The kept password may still be valid; the server decides.
+                tracing::warn!(%error, "cannot get a new database password");
                 self.renew_at_ms.store(now_ms.saturating_add(ms(Self::PAUSE)), Ordering::Release);
                 Ok(())
             }
         }
     }
 
-    /// Also when the clock was set back by more than a password is kept.
+    /// Also true if the clock was set back by more than the time that a password is kept.
     fn is_old(&self) -> bool {
         let left_ms = self.renew_at_ms.load(Ordering::Acquire).saturating_sub(self.now_ms());
         !(1..=ms(Self::KEPT)).contains(&left_ms)

@@ -1,8 +1,9 @@
 //! The stores on `PostgreSQL` (15 or newer).
 //!
-//! Every command is one autocommitted statement: one round trip, nothing to leave open when a caller goes away. What
-//! takes several writes is a function in the database (see `migrations` and `arguments`). Aggregates are kept as the JSON documents
-//! the domain writes; columns exist only for conditions and orders. No rule of the shop lives here.
+//! Every command is one autocommitted statement: one round trip, and nothing left open when a caller disconnects.
+//! Commands with several writes are database functions (see `migrations` and `arguments`). Aggregates are stored as the
+//! JSON documents that the domain writes; columns exist only for conditions and sorting. No shop rule is implemented
+//! here.
 
 mod accounts;
 mod arguments;
@@ -45,7 +46,7 @@ use pool::Connections;
 use rows::{from_bigint, from_json, row_limit, start_after, to_bigint, to_json};
 pub use settings::{DatabaseLogin, DatabaseSettings};
 
-/// All store ports on one database. Cloning shares the connections.
+/// All store ports on one database. Clones share the connections.
 #[derive(Debug, Clone)]
 pub struct PostgresStore {
     pool: Connections,
@@ -53,24 +54,24 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// A store on the database of `config`, to which a connection has been made.
+    /// Connects to the database of `config`.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database does not answer; [`StoreError::Corrupt`] when the URL or the
-    /// schema's name cannot be right.
+    /// [`StoreError::Unavailable`] if the database does not respond; [`StoreError::Corrupt`] if the URL or the schema
+    /// name is invalid.
     pub async fn connect(config: &PostgresConfig) -> Result<Self, StoreError> {
         let pool = Connections::new(config)?;
         pool.warm_up(config.timeouts.start_timeout).await?;
         Ok(Self { pool, config: config.clone() })
     }
 
-    /// Brings the tables and functions to this version of the program. Any number of processes may call it at once.
+    /// Migrates the tables and functions to this release. Any number of processes may call it concurrently.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database does not answer; [`StoreError::Corrupt`] when a migration fails
-    /// or differs from the one that ran. The next call begins at the migration that failed.
+    /// [`StoreError::Unavailable`] if the database does not respond; [`StoreError::Corrupt`] if a migration fails or
+    /// differs from the one that was applied. The next call resumes at the failed migration.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        // Its own connection: migrations may take longer than a request's statement, and open transactions.
+        // A separate connection: migrations may take longer than a request's statement, and use transactions.
         let options = PostgresConfig::migration_options(&*self.pool.connect_options().await?);
         let mut connection = PgConnection::connect_with(&options).await.map_err(store_error)?;
         let mut migrator: Migrator = sqlx::migrate!("./migrations");
@@ -81,15 +82,15 @@ impl PostgresStore {
         connection.close().await.map_err(store_error)
     }
 
-    /// Compares what all processes together may open with what the server admits.
+    /// Compares the connections that all processes may open with the server's limit.
     ///
     /// # Errors
-    /// [`BudgetError::Exceeded`] when it is more; [`BudgetError::Store`] when the server does not answer.
+    /// [`BudgetError::Exceeded`] if there are too many; [`BudgetError::Store`] if the server does not respond.
     pub async fn check_budget(&self, budget: &Budget) -> Result<(), BudgetError> {
         budget.check(budget::capacity(&self.pool).await?).map_err(BudgetError::Exceeded)
     }
 
-    /// Closes all connections, after the statements that run on them.
+    /// Closes all connections after their running statements.
     pub async fn close(&self) {
         self.pool.close().await;
     }
@@ -98,7 +99,7 @@ impl PostgresStore {
 #[async_trait]
 impl Health for PostgresStore {
     async fn check(&self) -> Result<(), StoreError> {
-        // A table, not `SELECT 1`: a database without the migrations cannot serve.
+        // Reads a table instead of `SELECT 1`, because a database without the migrations cannot serve.
         let read = || sqlx::query_scalar!("SELECT handle FROM category LIMIT 1").fetch_optional(&self.pool);
         retry::repeatable(read).await.map(|_| ())
     }

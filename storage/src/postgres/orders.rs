@@ -1,4 +1,4 @@
-//! Orders, the stock they hold, and the outbox.
+//! Orders, the stock that they reserve, and the outbox.
 
 use async_trait::async_trait;
 use shopease_shop::domain::{CartOwner, Order, OrderId, OrderSummary, OutboxMessageId, Page, PageLimit, Position};
@@ -59,7 +59,7 @@ impl OrderStore for PostgresStore {
         };
         let outcome = retry::tracked(write).await;
         match claimed(outcome.result?)? {
-            // The order's id was made for this call: its answer got lost, not its effect.
+            // The order ID was generated for this call, so only the response was lost, not the effect.
             Claimed::Existing(record) if outcome.maybe_done_before && record.order_id.as_ref() == Some(&order.id) => {
                 Ok(Claimed::New)
             }
@@ -74,7 +74,7 @@ impl OrderStore for PostgresStore {
         let write = || sqlx::query!("SELECT advance_order($1)", Json(&argument) as _).execute(&self.pool);
         let outcome = retry::tracked(write).await;
         match outcome.result {
-            // The step may be our own, whose answer got lost.
+            // The step may be this call's own, whose response was lost.
             Err(StoreError::Conflict)
                 if outcome.maybe_done_before && self.find_order(&order.id).await?.as_ref() == Some(order) =>
             {

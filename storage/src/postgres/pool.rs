@@ -1,5 +1,5 @@
-//! The connections of a store. Nothing here waits without an end: the pool's own limits are those of the server, which
-//! do not help where the network swallows packets.
+//! The connections of a store. Nothing here waits without a limit: the server's own limits do not help if the network
+//! drops packets.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,38 +16,38 @@ use tokio::time::error::Elapsed;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::config::PostgresConfig;
-use super::error::{is_login_refused, may_come, store_error};
+use super::error::{is_login_rejected, may_recover, store_error};
 use super::freeze_detector::FreezeDetector;
 use super::login::Login;
 
 tokio::task_local! {
-    /// Whether the connection that this task gives back has run one autocommitted statement, to its end.
-    static SETTLED: bool;
+    /// Whether the connection that this task returns has completed one autocommitted statement.
+    static CLEAN: bool;
 }
 
-/// Whether the connection that is given back can have no transaction; unknown is no.
-pub(super) fn is_settled() -> bool {
-    SETTLED.try_with(|settled| *settled).unwrap_or(false)
+/// Whether the returned connection certainly has no open transaction.
+pub(super) fn is_clean() -> bool {
+    CLEAN.try_with(|clean| *clean).unwrap_or(false)
 }
 
-/// A pool that renews its password, gives up on silent connections, and takes back only clean ones. Runs statements
-/// as the pool does; there is no way to begin a transaction.
+/// A pool that renews its password, drops connections that do not respond, and takes back only clean ones. It runs
+/// statements like sqlx's pool, but cannot start a transaction.
 #[derive(Debug, Clone)]
 pub(super) struct Connections {
     pool: PgPool,
     login: Option<Arc<Login>>,
     freeze_detector: Arc<FreezeDetector>,
-    /// A caller that has no answer in this time goes without one, and a connection whose caller went away must have
-    /// finished that caller's statement by then. The server ends a statement a second earlier.
+    /// A caller without a response within this time gets an error, and a connection whose caller disconnected must have
+    /// finished that caller's statement by then. The server cancels a statement one second earlier.
     statement_limit: Duration,
 }
 
 impl Connections {
-    /// A connection whose caller has its answer must be clean by then.
+    /// Time limit for returning a connection whose statement has ended.
     const RETURN_LIMIT: Duration = Duration::from_secs(1);
-    /// What is spent to learn why no connection can be made.
+    /// Time limit for determining why no connection could be opened.
     const REASON_LIMIT: Duration = Duration::from_millis(500);
-    /// Between two tries to reach the database at the start of a process.
+    /// Pause between two attempts to reach the database at start.
     const START_PAUSE: Duration = Duration::from_millis(500);
 
     pub(super) fn new(config: &PostgresConfig) -> Result<Self, StoreError> {
@@ -58,18 +58,18 @@ impl Connections {
         Ok(Self { pool, login, freeze_detector, statement_limit })
     }
 
-    /// Makes a connection now, for the start of a process, and waits until it is free for the first caller. Tries for
-    /// this long to reach a database that may come.
+    /// Opens a connection at start, and waits until it is free for the first caller. For `start_timeout`, keeps trying
+    /// to reach a database that may recover.
     pub(super) async fn warm_up(&self, start_timeout: Duration) -> Result<(), StoreError> {
         let began = Instant::now();
         let mut borrowed = loop {
             match self.acquire().await {
                 Err(error) => {
                     let error = self.reason(error).await;
-                    if !may_come(&error) || began.elapsed() + Self::START_PAUSE >= start_timeout {
+                    if !may_recover(&error) || began.elapsed() + Self::START_PAUSE >= start_timeout {
                         return Err(store_error(error));
                     }
-                    tracing::warn!(%error, "the database does not answer; trying again");
+                    tracing::warn!(%error, "the database does not respond; retrying");
                     sleep(Self::START_PAUSE).await;
                 }
                 Ok(borrowed) => break borrowed,
@@ -79,7 +79,7 @@ impl Connections {
         returned.map_err(|elapsed| StoreError::Unavailable(elapsed.into()))
     }
 
-    /// Why a connection could not be made: the pool says of a server that refuses it only that the time is over.
+    /// Determines why a connection could not be opened: if the server rejects it, the pool reports only a timeout.
     async fn reason(&self, error: sqlx::Error) -> sqlx::Error {
         if !matches!(error, sqlx::Error::PoolTimedOut) {
             return error;
@@ -91,7 +91,7 @@ impl Connections {
         }
     }
 
-    /// The password of a connection beside the pool, if it is not the one of the URL.
+    /// Options for a connection outside of the pool, with the current password.
     pub(super) async fn connect_options(&self) -> Result<Arc<sqlx::postgres::PgConnectOptions>, StoreError> {
         if let Some(login) = &self.login {
             login.keep_fresh(&self.pool).await.map_err(store_error)?;
@@ -103,31 +103,33 @@ impl Connections {
         self.pool.close().await;
     }
 
-    fn lend(&self, connection: PoolConnection<Postgres>) -> Borrowed {
+    fn borrow(&self, connection: PoolConnection<Postgres>) -> Borrowed {
         let (freeze_detector, statement_limit) = (self.freeze_detector.clone(), self.statement_limit);
         Borrowed { connection, state: BorrowState::Running, freeze_detector, statement_limit }
     }
 
     async fn acquire(&self) -> Result<Borrowed, sqlx::Error> {
         self.freeze_detector.check();
-        let Some(login) = &self.login else { return self.pool.acquire().await.map(|connection| self.lend(connection)) };
-        // Open connections go on whatever became of the password.
+        let Some(login) = &self.login else {
+            return self.pool.acquire().await.map(|connection| self.borrow(connection));
+        };
+        // Open connections do not need the password.
         if self.pool.num_idle() == 0 {
             login.keep_fresh(&self.pool).await?;
         }
         let generation = login.generation();
         match self.pool.acquire().await {
-            Err(error) if is_login_refused(&error) => {
-                tracing::debug!(%error, "the database refuses the password; asking for a new one");
+            Err(error) if is_login_rejected(&error) => {
+                tracing::debug!(%error, "the database rejected the password; requesting a new one");
                 login.renew(&self.pool, generation).await?;
-                self.pool.acquire().await.map(|connection| self.lend(connection))
+                self.pool.acquire().await.map(|connection| self.borrow(connection))
             }
-            acquired => acquired.map(|connection| self.lend(connection)),
+            acquired => acquired.map(|connection| self.borrow(connection)),
         }
     }
 }
 
-/// A connection on loan, which goes back when dropped.
+/// A borrowed connection, which is returned when dropped.
 struct Borrowed {
     connection: PoolConnection<Postgres>,
     state: BorrowState,
@@ -135,22 +137,22 @@ struct Borrowed {
     statement_limit: Duration,
 }
 
-/// What is known of a connection's last statement.
+/// State of a connection's last statement.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum BorrowState {
     /// It may still run.
     Running,
     /// It has ended.
-    Settled,
+    Ended,
     /// It did not end in time.
     Silent,
 }
 
 impl Borrowed {
-    /// The result of a statement, unless it took too long.
-    fn settle<T>(&mut self, result: Result<Result<T, sqlx::Error>, Elapsed>) -> Result<T, sqlx::Error> {
+    /// Records how a statement ended; returns its result, or a timeout.
+    fn complete<T>(&mut self, result: Result<Result<T, sqlx::Error>, Elapsed>) -> Result<T, sqlx::Error> {
         if let Ok(result) = result {
-            self.state = BorrowState::Settled;
+            self.state = BorrowState::Ended;
             return result;
         }
         self.state = BorrowState::Silent;
@@ -162,15 +164,15 @@ impl Drop for Borrowed {
     fn drop(&mut self) {
         let limit = match self.state {
             BorrowState::Running => self.statement_limit,
-            BorrowState::Settled => Connections::RETURN_LIMIT,
+            BorrowState::Ended => Connections::RETURN_LIMIT,
             BorrowState::Silent => return self.connection.close_on_drop(),
         };
-        // What the pool does by itself, but with an end: else a dead connection would keep its place in the pool, for
-        // example one whose process was frozen before it was back.
+        // Does what the pool would do, but with a time limit. Otherwise a dead connection would keep its slot in the
+        // pool, for example if the process was frozen before the connection was returned.
         let (returned, freeze_detector) =
             (timeout(limit, self.connection.return_to_pool()), self.freeze_detector.clone());
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(SETTLED.scope(self.state == BorrowState::Settled, async move {
+            runtime.spawn(CLEAN.scope(self.state == BorrowState::Ended, async move {
                 tokio::select! {
                     _ = returned => {}
                     () = freeze_detector.noticed() => {}
@@ -180,14 +182,14 @@ impl Drop for Borrowed {
     }
 }
 
-/// One call of the driver on a connection on loan, within the limit.
+/// One driver call on a borrowed connection, with the time limit.
 macro_rules! run {
     ($connections:expr, $method:ident($($argument:expr),*)) => {
         Box::pin(async move {
             let mut borrowed = $connections.acquire().await?;
             let limit = borrowed.statement_limit;
             let result = timeout(limit, (&mut *borrowed.connection).$method($($argument),*)).await;
-            borrowed.settle(result)
+            borrowed.complete(result)
         })
     };
 }
@@ -203,7 +205,7 @@ impl<'p> Executor<'p> for &'p Connections {
         run!(self, execute(query))
     }
 
-    /// Reads to the end first: the store's answers are pages.
+    /// Reads to the end first: the store's results are pages.
     fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Either<PgQueryResult, PgRow>, sqlx::Error>>
     where
         'p: 'e,
@@ -213,7 +215,7 @@ impl<'p> Executor<'p> for &'p Connections {
             let mut borrowed = self.acquire().await?;
             let all = borrowed.connection.fetch_many(query).try_collect();
             let result = timeout(self.statement_limit, all).await;
-            borrowed.settle(result)
+            borrowed.complete(result)
         });
         stream::once(all).map_ok(|all| stream::iter(all.into_iter().map(Ok))).try_flatten().boxed()
     }

@@ -1,4 +1,4 @@
-//! Removing what is over, a batch of each table in one statement.
+//! Deletes expired rows, a batch of each table in one statement.
 
 use async_trait::async_trait;
 use shopease_shop::ports::{OutboxMessage, PURGE_ROWS, PurgeStore, Purged, StoreError};
@@ -6,7 +6,7 @@ use time::{OffsetDateTime, UtcOffset};
 
 use super::{PostgresStore, retry, to_bigint};
 
-/// How many rows of each table were removed.
+/// Number of rows deleted from each table.
 struct PurgedRow {
     idempotency_keys: i64,
     carts: i64,
@@ -35,8 +35,9 @@ impl PurgeStore for PostgresStore {
     async fn purge(&self, now: OffsetDateTime) -> Result<Purged, StoreError> {
         let (today, limit) = (now.to_offset(UtcOffset::UTC).date(), to_bigint(PURGE_ROWS)?);
         let delivered_until = now - OutboxMessage::KEPT;
-        // idempotency_key_expiry, cart_expiry, session_expiry, failed_attempt_expiry, outbox_delivered; then by ctid, which is safe since the
-        // rows are locked. Rows that somebody else has locked are passed over.
+        // Rows are found by idempotency_key_expiry, cart_expiry, session_expiry, failed_attempt_expiry and
+        // outbox_delivered, then deleted by ctid, which is safe because they are locked. Rows locked by others are
+        // skipped.
         let write = || {
             sqlx::query_as!(
                 PurgedRow,

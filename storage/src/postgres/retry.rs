@@ -1,5 +1,5 @@
-//! Trying a statement again: at most three times, after random pauses (full jitter), within the request's deadline and
-//! the process's budget, and not when much time has passed.
+//! Retries of statements: at most three attempts, with random pauses (full jitter), within the request's deadline and
+//! the process's retry budget, and only if little time has passed.
 
 use std::time::Duration;
 
@@ -8,29 +8,29 @@ use shopease_shop::ports::{StoreError, SystemIds};
 
 use super::error::{is_connection_lost, is_rolled_back, store_error};
 
-/// What fails three times in a row is not a passing clash.
+/// An error that occurs three times in a row is not a passing conflict.
 const TRIES: u32 = 3;
-/// The longest pause before the second try; twice as long before the third. Statements take a few milliseconds.
+/// Longest pause before the second attempt; doubled before the third. Statements take a few milliseconds.
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
-/// No try begins later than this after the first began, so that slow failures do not add up.
+/// No attempt starts later than this after the first one, so that slow failures do not add up.
 const BEGIN_WITHIN: Duration = Duration::from_secs(2);
 
-/// Retries of this process: a tenth of the statements, ten a second besides; saved up for a server that restarts under
-/// every connection of the pool.
+/// Retry budget of this process: a tenth of the statements plus ten per second, saved up for a server restart that
+/// breaks every connection of the pool.
 static BUDGET: RetryBudget = RetryBudget::new(10, 10, 100);
 
 static POLICY: Policy<'static> = Policy::new(TRIES, FIRST_PAUSE).beginning_within(BEGIN_WITHIN).with_budget(&BUDGET);
 
-/// How a statement ended that may have been tried more than once.
+/// The outcome of a statement that may have been attempted more than once.
 pub(super) struct Outcome<T> {
-    /// The last answer.
+    /// The last result.
     pub result: Result<T, StoreError>,
-    /// An earlier try lost its connection, and so may have been carried out.
+    /// An earlier attempt lost its connection, and so may have been executed.
     pub maybe_done_before: bool,
 }
 
-/// Runs a statement that may be carried out twice without harm. Tries again when the database rolled it back because
-/// of others, and when the connection was lost.
+/// Runs a statement that is idempotent. Retries if the database rolled it back because of concurrent statements, and if
+/// the connection was lost.
 pub(super) async fn repeatable<T, F>(statement: impl Fn() -> F) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, sqlx::Error>>,
@@ -38,7 +38,7 @@ where
     tracked(statement).await.result
 }
 
-/// Runs a statement that must not be carried out twice. Tries again only when the database rolled it back.
+/// Runs a statement that must not be executed twice. Retries only if the database rolled it back.
 pub(super) async fn once<T, F>(statement: impl Fn() -> F) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, sqlx::Error>>,
@@ -46,7 +46,7 @@ where
     run(&POLICY, statement, is_rolled_back).await.result
 }
 
-/// As [`repeatable`], for a statement whose second run answers differently: the caller is told.
+/// Like [`repeatable`], for a statement whose second execution returns something else: the outcome records the retry.
 pub(super) async fn tracked<T, F>(statement: impl Fn() -> F) -> Outcome<T>
 where
     F: Future<Output = Result<T, sqlx::Error>>,
@@ -73,7 +73,7 @@ where
             return Outcome { result: Err(store_error(error)), maybe_done_before };
         }
         maybe_done_before |= is_connection_lost(&error);
-        tracing::debug!(%error, "trying the statement again");
+        tracing::debug!(%error, "retrying the statement");
     }
 }
 
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_lost_connection_is_tried_three_times_and_not_for_what_must_run_once() {
+    async fn a_lost_connection_is_retried_except_for_statements_that_must_run_once() {
         let calls = AtomicU32::new(0);
         let failing = || {
             calls.fetch_add(1, Ordering::Relaxed);
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn tries_end_with_the_budget_and_with_the_request() {
+    async fn retries_end_with_the_budget_and_with_the_request() {
         let (calls, budget) = (AtomicU32::new(0), RetryBudget::new(0, 0, 3));
         let failing = || {
             calls.fetch_add(1, Ordering::Relaxed);
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_failed_slowly_is_not_tried_again() {
+    async fn slow_failures_are_not_retried() {
         let calls = AtomicU32::new(0);
         let slow = || {
             calls.fetch_add(1, Ordering::Relaxed);
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_second_try_says_that_the_first_may_have_counted() {
+    async fn a_second_attempt_records_that_the_first_may_have_been_executed() {
         let calls = AtomicU32::new(0);
         let flaky = || {
             let first = calls.fetch_add(1, Ordering::Relaxed) == 0;

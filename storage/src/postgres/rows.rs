@@ -1,16 +1,17 @@
-//! Between domain values and what columns hold.
+//! Conversions between domain values and column values.
 
 use shopease_shop::domain::{PageLimit, Position};
 use shopease_shop::ports::StoreError;
 
 use crate::documents::{self, Stored};
 
-/// A document. Text for the driver: the database checks that it is JSON, and nothing is parsed twice on the way back.
+/// Encodes a document. It is passed as text: the database checks that it is JSON, and nothing is parsed twice when it
+/// is read.
 pub(super) fn to_json(value: &impl Stored) -> Result<String, StoreError> {
     documents::encode(value)
 }
 
-/// A document that was written by [`to_json`].
+/// Decodes a document written by [`to_json`].
 pub(super) fn from_json<T: Stored>(document: &str) -> Result<T, StoreError> {
     Ok(documents::decode(document)?)
 }
@@ -28,15 +29,15 @@ where
     T::try_from(number).map_err(StoreError::corrupt)
 }
 
-/// The text that all rows of a page stand above; every position stands above the empty one.
+/// The text that every position on the page is greater than; every position is greater than the empty text.
 ///
-/// A forged cursor may have a NUL, which a text column cannot hold. No position has one, so exactly the positions
-/// above the part before it are above the whole.
+/// A forged cursor may contain a NUL, which a text column cannot hold. No position contains one, so the positions
+/// greater than the part before it are exactly those greater than the whole.
 pub(super) fn start_after(after: Option<&Position>) -> &str {
     after.and_then(|position| position.split('\0').next()).unwrap_or_default()
 }
 
-/// Rows to read for a page: one more than it has, to know whether others follow.
+/// Number of rows to read for a page: one more than its size, to know whether more follow.
 pub(super) fn row_limit(limit: PageLimit) -> i64 {
     i64::try_from(limit.get()).unwrap_or(i64::MAX).saturating_add(1)
 }
@@ -46,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_is_cut_before_what_the_database_cannot_read() {
+    fn a_cursor_is_truncated_at_a_nul() {
         assert_eq!(start_after(None), "");
         assert_eq!(start_after(Some(&"a\u{1}b".to_owned())), "a\u{1}b");
         assert_eq!(start_after(Some(&"a\0b".to_owned())), "a");

@@ -1,4 +1,4 @@
-//! Pages of active products: plain listings along an index, and searches. Both give one row more than the page has.
+//! Pages of active products: plain listings along an index, and searches. Both return one row more than the page size.
 
 use shopease_shop::domain::{Handle, ProductSort, SearchQuery, SearchWord};
 use shopease_shop::ports::{ProductListing, StoreError};
@@ -11,7 +11,7 @@ pub(super) struct ListedRow {
     pub summary: String,
 }
 
-/// One page along `$position`: an index on that column alone, or behind the category.
+/// One page along `$position`: an index on that column alone, or after the category.
 macro_rules! rows_by {
     ($position:literal, $pool:expr, $category:expr, $after:expr, $rows:expr) => {
         match $category {
@@ -60,9 +60,9 @@ macro_rules! rows_by {
 
 /// One page of the products in `$scored`, which reads `hit`: the products whose terms match the last word.
 ///
-/// Positions by relevance are those of [`ProductSort::relevance_position`], and are compared as text, whatever a
-/// cursor says. Rows are ordered by what the positions are made of, so that only those of the page are put together.
-/// `OFFSET 0` keeps the planner, which cannot know how many products match, from reading the whole catalog instead
+/// Positions by relevance are those of [`ProductSort::relevance_position`], and are compared as text, whatever a cursor
+/// contains. Rows are sorted by the components of the positions, so that only the positions of the page are built.
+/// `OFFSET 0` prevents the planner, which cannot know how many products match, from reading the whole catalog instead
 /// of `product_pkey`.
 macro_rules! rows_of_matches {
     ($scored:literal, $pool:expr, $range:expr, $listing:expr $(, $argument:expr)*) => {{
@@ -115,7 +115,7 @@ impl PostgresStore {
             ProductSort::Newest => rows_by!("position_newest", pool, category, after, rows),
             ProductSort::PriceAscending => rows_by!("position_cheapest", pool, category, after, rows),
             ProductSort::PriceDescending => rows_by!("position_dearest", pool, category, after, rows),
-            // Without a search everything is equally relevant.
+            // Without a search, all products are equally relevant.
             ProductSort::Title | ProductSort::Relevance => {
                 rows_by!("position_title", pool, category, after, rows)
             }
@@ -131,14 +131,14 @@ impl PostgresStore {
         let Some((last, others)) = query.words.split_last() else { return Ok(Vec::new()) };
         let range = TermRange::of(last);
         match others {
-            // Every hit of the word is a match.
+            // Every hit of the single word is a match.
             [] => rows_of_matches!(
                 "SELECT product, max(weight)::bigint AS score FROM hit GROUP BY product",
                 self.pool,
                 range,
                 listing
             ),
-            // Two words are joined, which leaves few products; further words are looked up for each of these.
+            // Two words are joined, which leaves few products; further words are looked up for each of those.
             [first, rest @ ..] => {
                 let rest: Vec<_> = rest.iter().map(|word| word.term.as_str()).collect();
                 rows_of_matches!(
@@ -165,14 +165,13 @@ impl PostgresStore {
     }
 }
 
-/// The terms that match the last word of a query, in the order of COLLATE "C": bytes of UTF-8, which is the order
-/// of code points.
+/// The terms that match the last word of a query, in the order of COLLATE "C": UTF-8 bytes, which is code point order.
 struct TermRange<'a> {
-    /// Exactly this one, if it is not in the range.
+    /// This exact term, if it is not in the range.
     term: Option<&'a str>,
-    /// From here, if there is a range.
+    /// Start of the range, if there is one.
     from: Option<&'a str>,
-    /// To before here.
+    /// End of the range, exclusive.
     until: Option<String>,
 }
 
@@ -184,17 +183,17 @@ impl<'a> TermRange<'a> {
     }
 }
 
-/// The least text above every text that starts with `prefix`.
+/// The smallest text greater than every text that starts with `prefix`.
 fn prefix_end(prefix: &str) -> String {
     let mut end = prefix.to_owned();
     while let Some(last) = end.pop() {
-        // A range of characters steps over the surrogates, which are none.
+        // A range of characters skips the surrogates, which are not characters.
         if let Some(next) = (last..=char::MAX).nth(1) {
             end.push(next);
             return end;
         }
     }
-    // Only largest characters: nothing follows but longer texts of the same, and terms are not so long.
+    // Only maximal characters: only longer texts with the same prefix follow, and terms are not that long.
     prefix.to_owned() + &char::MAX.to_string().repeat(SearchQuery::MAX_CHARS)
 }
 
@@ -211,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_of_largest_characters_still_has_an_end() {
+    fn a_prefix_of_maximal_characters_still_has_an_end() {
         let prefix = "\u{10ffff}\u{10ffff}";
         assert!(prefix_end(prefix).as_str() > format!("{prefix}z").as_str());
         assert!(prefix_end(prefix).as_str() > format!("{prefix}\u{10ffff}").as_str());

@@ -1,4 +1,4 @@
-//! The database in the environment: `SHOPEASE_DATABASE_*`.
+//! Database settings from the environment: `SHOPEASE_DATABASE_*`.
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -14,45 +14,45 @@ use sqlx::postgres::PgConnectOptions;
 
 use super::{Budget, BudgetError, PostgresConfig, PostgresStore, Timeouts};
 
-/// How a process proves who it is.
+/// How a process authenticates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DatabaseLogin {
-    /// By the password of the URL.
+    /// With the password in the URL.
     Password,
-    /// By tokens of IAM.
+    /// With IAM tokens.
     Iam {
         /// Region of the database.
         region: String,
     },
 }
 
-/// Everything the environment says about the database.
+/// All database settings from the environment.
 #[derive(Debug, Clone)]
 pub struct DatabaseSettings {
     /// Connection URL.
     pub url: SecretString,
     /// Connections of this process.
     pub max_connections: u32,
-    /// PEM file with the authorities to trust; the server must prove its name then.
+    /// PEM file with trusted CA certificates; if it is set, the server's certificate must match its host name.
     pub root_certificate: Option<PathBuf>,
-    /// How to log in.
+    /// How to authenticate.
     pub login: DatabaseLogin,
-    /// What all processes together may open, if it is to be checked.
+    /// Connections that all processes together may open, if they are to be checked.
     pub budget: Option<Budget>,
-    /// How long the start, a request and a statement wait.
+    /// Timeouts of the start, of requests, and of statements.
     pub timeouts: Timeouts,
 }
 
 /// Connections of a task.
 const OF_A_TASK: u32 = 16;
-/// Connections of an execution environment of Lambda, which serves one request at a time.
+/// Connections of a Lambda execution environment, which serves one request at a time.
 const OF_A_FUNCTION: u32 = 2;
-/// How long a task or a command waits for a database that is busy or starts. A failover of RDS takes 60 to 120 s; ECS
-/// starts the task again until then.
+/// How long a task or a command waits for a database that is busy or starting. A failover of RDS takes 60 to 120 s;
+/// until then, ECS restarts the task.
 const START_OF_A_TASK: Duration = Duration::from_secs(20);
 /// A function tries once: its init phase has 10 s, and the next invocation tries again.
 const START_OF_A_FUNCTION: Duration = Duration::ZERO;
-/// Connections for operators and migrations.
+/// Connections reserved for operators and migrations.
 const RESERVED: u32 = 5;
 
 const URL: &str = "SHOPEASE_DATABASE_URL";
@@ -67,7 +67,7 @@ const PEER_CONNECTIONS: &str = "SHOPEASE_DATABASE_PEER_CONNECTIONS";
 const RESERVED_CONNECTIONS: &str = "SHOPEASE_DATABASE_RESERVED_CONNECTIONS";
 
 impl DatabaseSettings {
-    /// Reads the variables. `None` when there is no URL, which was noted as a problem.
+    /// Reads the variables. `None` if there is no URL, which is reported as a problem.
     pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let is_function = reader.optional::<String>("AWS_LAMBDA_FUNCTION_NAME").is_some();
         let own = if is_function { OF_A_FUNCTION } else { OF_A_TASK };
@@ -86,7 +86,7 @@ impl DatabaseSettings {
         Some(Self { url: url?.into(), max_connections, root_certificate, login, budget, timeouts })
     }
 
-    /// Connects, and checks the budget.
+    /// Connects, and checks the connection budget.
     pub(crate) async fn open(self) -> Result<PostgresStore, BudgetError> {
         let mut config = PostgresConfig {
             max_connections: self.max_connections,
@@ -101,7 +101,7 @@ impl DatabaseSettings {
         if let Some(budget) = &self.budget {
             store.check_budget(budget).await?;
         } else {
-            tracing::info!("{TASKS} and {LAMBDA_CONCURRENCY} are not set: connections are not budgeted");
+            tracing::info!("{TASKS} and {LAMBDA_CONCURRENCY} are not set; the connection budget is not checked");
         }
         Ok(store)
     }
@@ -117,9 +117,9 @@ async fn iam(config: &mut PostgresConfig, region: &str) -> Result<(), StoreError
 }
 
 #[cfg(not(feature = "rds-iam"))]
-#[expect(clippy::unused_async, reason = "as with the feature")]
+#[expect(clippy::unused_async, reason = "same signature as with the feature")]
 async fn iam(_: &mut PostgresConfig, _: &str) -> Result<(), StoreError> {
-    Err(StoreError::corrupt("IAM is not in this build"))
+    Err(StoreError::corrupt("this build does not support IAM"))
 }
 
 enum Auth {
@@ -134,8 +134,8 @@ impl FromStr for Auth {
         match text {
             "password" => Ok(Self::Password),
             "iam" if cfg!(feature = "rds-iam") => Ok(Self::Iam),
-            "iam" => Err("this build has no IAM (feature rds-iam)"),
-            _ => Err("must be password or iam"),
+            "iam" => Err("this build does not support iam; build with the feature rds-iam"),
+            _ => Err("must be `password` or `iam`"),
         }
     }
 }
@@ -150,7 +150,7 @@ fn root_certificate(reader: &mut Reader<'_>) -> Option<PathBuf> {
 
 fn login(reader: &mut Reader<'_>, url: Option<&str>, has_root_certificate: bool) -> DatabaseLogin {
     let region: Option<String> = reader.optional(REGION);
-    // The value itself stays out of the message: it has a password.
+    // The value is not part of the message, because it contains a password.
     let is_url = |url: &str| {
         let scheme = url.split_once("://").map(|(scheme, _)| scheme);
         matches!(scheme, Some("postgres" | "postgresql")) && PgConnectOptions::from_str(url).is_ok()
@@ -163,23 +163,26 @@ fn login(reader: &mut Reader<'_>, url: Option<&str>, has_root_certificate: bool)
         Auth::Password => false,
     };
     if !iam {
-        // Without effect it would only seem to be set. A wrong word in AUTH has its own message.
+        // The variable would have no effect. An invalid value of AUTH is reported separately.
         if region.is_some() && reader.optional::<String>(AUTH).is_none_or(|auth| auth == "password") {
-            reader.problem(REGION, format!("is for {AUTH}=iam only"));
+            reader.problem(REGION, format!("is used only with {AUTH}=iam"));
         }
         return DatabaseLogin::Password;
     }
     if let Some(url) = url {
         match user_and_password(url) {
             (Some(_), false) => {}
-            (None, _) => reader.problem(URL, format!("must name the user, with {AUTH}=iam")),
-            (Some(_), true) => reader.problem(URL, format!("must have no password, with {AUTH}=iam")),
+            (None, _) => reader.problem(URL, format!("must contain the user with {AUTH}=iam")),
+            (Some(_), true) => reader.problem(URL, format!("must not contain a password with {AUTH}=iam")),
         }
     }
     if !has_root_certificate && reader.optional::<String>(ROOT_CERTIFICATE).is_none() {
-        reader.problem(ROOT_CERTIFICATE, format!("is required with {AUTH}=iam: a token must not leave in clear text"));
+        reader.problem(
+            ROOT_CERTIFICATE,
+            format!("is required with {AUTH}=iam, because a token must not be sent unencrypted"),
+        );
     }
-    // Lambda and Fargate say where they are; another region would have to be named.
+    // Lambda and Fargate set their region; any other region must be configured.
     let Some(region) = region.or_else(|| reader.optional("AWS_REGION")) else {
         reader.problem(REGION, format!("is required with {AUTH}=iam"));
         return DatabaseLogin::Iam { region: String::new() };
@@ -187,7 +190,7 @@ fn login(reader: &mut Reader<'_>, url: Option<&str>, has_root_certificate: bool)
     DatabaseLogin::Iam { region }
 }
 
-/// The user of a URL, and whether it has a password.
+/// The user of a URL, and whether it contains a password.
 fn user_and_password(url: &str) -> (Option<&str>, bool) {
     let (address, query) = url.split_once('?').unwrap_or((url, ""));
     let authority = address.split_once("://").map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default());
@@ -213,16 +216,16 @@ fn budget(reader: &mut Reader<'_>, is_function: bool, own: u32) -> Option<Budget
             (RESERVED_CONNECTIONS, reserved.is_some()),
         ];
         for (name, _) in others.into_iter().filter(|(_, set)| *set) {
-            reader.problem(name, format!("needs {own_kind}, of which this process is one"));
+            reader.problem(name, format!("requires {own_kind}, which counts this process"));
         }
         return None;
     }
     if own_count == Some(0) {
-        reader.problem(own_kind, "must be at least 1: this process is one");
+        reader.problem(own_kind, "must be at least 1, because it counts this process");
     }
     if peers.is_some() && peer_count.is_none() {
         let peer_kind = if is_function { TASKS } else { LAMBDA_CONCURRENCY };
-        reader.problem(PEER_CONNECTIONS, format!("needs {peer_kind}"));
+        reader.problem(PEER_CONNECTIONS, format!("requires {peer_kind}"));
     }
     let of_peer = peers.unwrap_or(if is_function { OF_A_TASK } else { OF_A_FUNCTION });
     let (task_connections, lambda_connections) = if is_function { (of_peer, own) } else { (own, of_peer) };
@@ -260,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_has_two_connections_and_a_task_sixteen_unless_told() {
+    fn a_function_has_two_connections_and_a_task_sixteen_by_default() {
         let (url, function) = ((URL, LOCAL), ("AWS_LAMBDA_FUNCTION_NAME", "cart"));
         assert_eq!(valid(&[url]).max_connections, 16);
         assert_eq!(valid(&[url, function]).max_connections, 2);
@@ -271,7 +274,7 @@ mod tests {
         assert_eq!(start, [20, 0]);
         let acquire = |variables| valid(variables).timeouts.acquire_timeout.as_millis();
         assert_eq!((acquire(&[url]), acquire(&[url, (ACQUIRE_TIMEOUT, "2500")])), (1_000, 2_500));
-        assert!(!read(&[url, (ACQUIRE_TIMEOUT, "0")]).1.is_empty(), "no time at all");
+        assert!(!read(&[url, (ACQUIRE_TIMEOUT, "0")]).1.is_empty(), "zero is rejected");
     }
 
     #[test]
@@ -282,7 +285,7 @@ mod tests {
         assert_eq!(settings.login, DatabaseLogin::Iam { region: "eu-north-1".to_owned() });
         let settings = valid(&[(URL, IAM_URL), (AUTH, "iam"), ("AWS_REGION", "eu-west-1"), certificate]);
         assert_eq!(settings.login, DatabaseLogin::Iam { region: "eu-west-1".to_owned() });
-        // Several problems at once, each by name.
+        // Several problems at once, each with its variable.
         let (_, problems) = read(&[(URL, LOCAL), (AUTH, "iam")]);
         let names: Vec<_> = problems.iter().filter_map(|problem| problem.split(':').next()).collect();
         assert_eq!(names, [URL, ROOT_CERTIFICATE, REGION], "{problems:?}");
@@ -290,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn half_set_combinations_are_refused_by_name() {
+    fn incomplete_combinations_are_reported_by_name() {
         let function = ("AWS_LAMBDA_FUNCTION_NAME", "cart");
         let table: [(Variables, &[&str]); 14] = [
             (&[], &[URL]),
@@ -317,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn the_budget_counts_this_process_by_its_own_pool_and_the_others_by_theirs() {
+    fn the_budget_uses_each_kinds_own_pool_size() {
         let both = [(URL, LOCAL), (TASKS, "4"), (LAMBDA_CONCURRENCY, "20")];
         let task = valid(&both).budget.expect("a budget");
         assert_eq!(task.connections(), 4 * 16 + 20 * 2 + 5);

@@ -8,7 +8,7 @@ use sqlx::types::Json;
 use super::arguments::ReplaceStockLevel;
 use super::{PostgresStore, from_bigint, retry};
 
-/// A level as the table has it.
+/// A row of the stock table.
 pub(super) struct StockRow {
     pub sku: String,
     pub available: i64,
@@ -47,13 +47,13 @@ impl StockStore for PostgresStore {
     }
 
     async fn initialize_stock(&self, levels: &[(Sku, u32)]) -> Result<Vec<Sku>, StoreError> {
-        /// Keeps one statement well under its time limit.
+        /// Keeps each statement well below its time limit.
         const LEVELS_PER_STATEMENT: usize = 5000;
         let mut inserted = Vec::new();
         for chunk in levels.chunks(LEVELS_PER_STATEMENT) {
             let skus: Vec<_> = chunk.iter().map(|(sku, _)| sku.as_str()).collect();
             let units: Vec<_> = chunk.iter().map(|(_, units)| i64::from(*units)).collect();
-            // In sorted order, so that two callers with the same SKUs follow each other.
+            // In sorted order, so that two callers with the same SKUs wait for each other instead of deadlocking.
             let write = || {
                 sqlx::query_scalar!(
                     r#"INSERT INTO stock_level (sku, available, reserved, sold, received)
@@ -82,7 +82,7 @@ impl StockStore for PostgresStore {
     }
 
     async fn move_available(&self, from: &Sku, to: &Sku) -> Result<Option<u32>, StoreError> {
-        // Locked in sorted order, as orders do it.
+        // Locked in sorted order, like the levels of an order.
         let write = || {
             sqlx::query_scalar!(
                 r#"WITH locked AS (

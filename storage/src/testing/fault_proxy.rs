@@ -1,4 +1,4 @@
-//! A network that fails by plan: a TCP proxy on loopback in front of any port.
+//! A network with planned faults: a TCP proxy on loopback in front of any port.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -10,39 +10,39 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-/// What happens to a message that a client sends. A message is what arrives at once: on loopback, and with a client that
-/// waits for its answers, one request.
+/// What happens to a message from a client. A message is what arrives at once: on loopback, and with a client that
+/// waits for its responses, that is one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// The connection ends; the server never sees the message.
+    /// The connection is closed; the server never receives the message.
     LostBefore,
-    /// The server sees the message and answers it; the connection ends before the client gets the answer.
+    /// The server receives the message and responds; the connection is closed before the client receives the response.
     LostAfter,
     /// The message arrives later.
     Delayed(Duration),
-    /// The message and everything after it vanish; the connection looks open.
+    /// The message and everything after it are dropped; the connection looks open.
     BlackHole,
 }
 
 /// Which faults happen, and how often.
 #[derive(Debug, Clone)]
 pub struct FaultPlan {
-    /// Decides when and which. Tests print it.
+    /// Seed of the random choices. Tests print it.
     pub seed: u64,
-    /// One message in this number is hit.
+    /// One in this many messages is affected.
     pub one_in: usize,
-    /// What can happen to it.
+    /// The possible faults.
     pub faults: Vec<Fault>,
-    /// After so many faults the network is sound.
+    /// After this many faults, the network works normally.
     pub at_most: usize,
 }
 
-/// How often what happened.
+/// Counters of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FaultCounts {
-    /// Connections of clients.
+    /// Connections from clients.
     pub connections: u64,
-    /// Messages of clients that met no fault.
+    /// Client messages without a fault.
     pub forwarded: u64,
     /// [`Fault::LostBefore`].
     pub lost_before: u64,
@@ -50,18 +50,18 @@ pub struct FaultCounts {
     pub lost_after: u64,
     /// [`Fault::Delayed`].
     pub delayed: u64,
-    /// [`Fault::BlackHole`], and messages into connections that [`FaultProxy::black_hole`] holds.
+    /// [`Fault::BlackHole`], and messages on connections that [`FaultProxy::black_hole`] has silenced.
     pub black_holed: u64,
 }
 
 impl FaultCounts {
-    /// All faults.
+    /// Total number of faults.
     pub fn faults(&self) -> u64 {
         self.lost_before + self.lost_after + self.delayed + self.black_holed
     }
 }
 
-/// The proxy; ends with this value, and its connections with it.
+/// The proxy. Dropping it closes its connections.
 pub struct FaultProxy {
     address: SocketAddr,
     network: Arc<Network>,
@@ -72,7 +72,7 @@ pub struct FaultProxy {
 struct Network {
     plan: Mutex<Option<(FaultPlan, SeededRandom)>>,
     planned: AtomicUsize,
-    /// Connections up to this number are silent for good.
+    /// Connections up to this number are silent permanently.
     silent_to: AtomicU64,
     refuses: AtomicBool,
     connections: AtomicU64,
@@ -84,10 +84,10 @@ struct Network {
 }
 
 impl FaultProxy {
-    /// A sound network to a server on a loopback port.
+    /// Starts a proxy without faults for a server on a loopback port.
     ///
     /// # Panics
-    /// When no port is free.
+    /// If no port is free.
     pub async fn start(server_port: u16) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -97,7 +97,7 @@ impl FaultProxy {
         Self { address, network, _tasks: tasks }
     }
 
-    /// Where clients connect.
+    /// The port for clients.
     pub fn port(&self) -> u16 {
         self.address.port()
     }
@@ -105,7 +105,7 @@ impl FaultProxy {
     /// The URL of the server, through this proxy.
     ///
     /// # Panics
-    /// When the URL has no `//`.
+    /// If the URL has no `//`.
     pub fn url(&self, server_url: &str) -> String {
         let (scheme, rest) = server_url.split_once("//").expect("a URL");
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
@@ -114,7 +114,7 @@ impl FaultProxy {
         format!("{scheme}//{login}{}{path}", self.address)
     }
 
-    /// Faults from now on, until the plan has had its number.
+    /// Injects faults from now on, until the plan's number is reached.
     ///
     /// # Panics
     /// Never.
@@ -124,7 +124,7 @@ impl FaultProxy {
         *self.network.plan.lock().expect("not poisoned") = Some((plan, random));
     }
 
-    /// A sound network for new connections and those that are not silent.
+    /// Ends all faults for new connections and for those that are not silent.
     ///
     /// # Panics
     /// Never.
@@ -133,18 +133,18 @@ impl FaultProxy {
         self.network.refuses.store(false, Ordering::SeqCst);
     }
 
-    /// Every connection that is open now becomes silent, in both directions and for good; new ones work.
+    /// Silences every open connection, in both directions and permanently; new ones work.
     pub fn black_hole(&self) {
         let open = self.network.connections.load(Ordering::SeqCst);
         self.network.silent_to.store(open, Ordering::SeqCst);
     }
 
-    /// New connections end at once, until [`FaultProxy::heal`].
+    /// Closes new connections at once, until [`FaultProxy::heal`].
     pub fn refuse(&self) {
         self.network.refuses.store(true, Ordering::SeqCst);
     }
 
-    /// What happened so far.
+    /// The counters so far.
     pub fn counts(&self) -> FaultCounts {
         let count = |counter: &AtomicU64| counter.load(Ordering::SeqCst);
         let network = &self.network;
@@ -160,7 +160,7 @@ impl FaultProxy {
 }
 
 impl Network {
-    /// What happens to the next message, counted.
+    /// Chooses and counts what happens to the next message.
     fn next(&self) -> Option<Fault> {
         let fault = self.planned_fault();
         let counter = match fault {
@@ -194,25 +194,25 @@ async fn accept(listener: TcpListener, server_port: u16, network: Arc<Network>) 
     while let Ok((client, _)) = listener.accept().await {
         let number = network.connections.fetch_add(1, Ordering::SeqCst) + 1;
         if !network.refuses.load(Ordering::SeqCst) {
-            connections.spawn(carry(client, server_port, number, network.clone()));
+            connections.spawn(forward(client, server_port, number, network.clone()));
         }
         while connections.try_join_next().is_some() {}
     }
 }
 
-/// Carries messages between one client and the server, until either ends or a fault does.
-async fn carry(mut client: TcpStream, server_port: u16, number: u64, network: Arc<Network>) {
+/// Forwards messages between one client and the server, until either side closes or a fault occurs.
+async fn forward(mut client: TcpStream, server_port: u16, number: u64, network: Arc<Network>) {
     let Ok(mut server) = TcpStream::connect(("127.0.0.1", server_port)).await else { return };
     if client.set_nodelay(true).and(server.set_nodelay(true)).is_err() {
         return;
     }
-    let (mut request, mut answer) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
+    let (mut request, mut response) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
     loop {
         let from_client = tokio::select! {
             read = client.read(&mut request) => Some(read),
-            read = server.read(&mut answer) => match read {
+            read = server.read(&mut response) => match read {
                 Ok(1..) if network.is_silent(number) => return std::future::pending().await,
-                Ok(length @ 1..) if client.write_all(&answer[..length]).await.is_ok() => None,
+                Ok(length @ 1..) if client.write_all(&response[..length]).await.is_ok() => None,
                 _ if network.is_silent(number) => return std::future::pending().await,
                 _ => return,
             },
@@ -228,7 +228,7 @@ async fn carry(mut client: TcpStream, server_port: u16, number: u64, network: Ar
             Some(Fault::LostBefore) => return,
             Some(Fault::LostAfter) => {
                 if server.write_all(&request[..length]).await.is_ok() {
-                    let _ = server.read(&mut answer).await;
+                    let _ = server.read(&mut response).await;
                 }
                 return;
             }

@@ -1,4 +1,4 @@
-//! A `PostgreSQL` that one test has for itself, to stop, to kill and to fill with roles.
+//! A `PostgreSQL` server for one test, to be stopped, killed, and filled with roles.
 
 use std::ffi::OsStr;
 use std::io::{ErrorKind, Write as _};
@@ -12,8 +12,8 @@ use shopease_shop::ports::{Env as _, ProcessEnv};
 use shopease_shop::testing::free_port;
 use tempfile::TempDir;
 
-/// A private cluster on a loopback port; ends with this value. Its superuser `postgres` needs no password, every other
-/// role does.
+/// A private cluster on a loopback port; it ends with this value. Its superuser `postgres` needs no password, all other
+/// roles do.
 pub struct OwnPostgres {
     binaries: PathBuf,
     directory: TempDir,
@@ -22,16 +22,16 @@ pub struct OwnPostgres {
 }
 
 impl OwnPostgres {
-    /// Makes and starts a cluster with settings such as `max_connections=20`. Says by name that `test` is skipped, and
-    /// gives none, when this machine has no `PostgreSQL`.
+    /// Creates and starts a cluster with settings such as `max_connections=20`. If this machine has no `PostgreSQL`,
+    /// prints that `test` is skipped and returns `None`.
     ///
     /// # Panics
-    /// When it does not start, or is missing although `CI` is `true`.
+    /// If it does not start, or is missing although `CI` is `true`.
     pub fn start(test: &str, settings: &[&str]) -> Option<Self> {
         let Some(binaries) = binaries() else {
             let ci = ProcessEnv.var("CI").is_some_and(|ci| ci == "true");
             assert!(!ci, "{test}: no PostgreSQL is installed, and no test may be skipped when CI is true");
-            writeln!(std::io::stderr(), "skipped: no PostgreSQL is installed: {test}").expect("stderr takes a line");
+            writeln!(std::io::stderr(), "skipped: no PostgreSQL is installed: {test}").expect("stderr is writable");
             return None;
         };
         let directory = tempfile::Builder::new().prefix("shopease-own-postgres").tempdir().expect("a directory");
@@ -48,7 +48,7 @@ impl OwnPostgres {
                 .arg(cluster.data()),
         );
         let rules = "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
-        std::fs::write(cluster.data().join("pg_hba.conf"), rules).expect("who may log in");
+        std::fs::write(cluster.data().join("pg_hba.conf"), rules).expect("the login rules");
         assert!(cluster.try_start(), "{}", cluster.log());
         Some(cluster)
     }
@@ -63,16 +63,15 @@ impl OwnPostgres {
         format!("postgres://{role}:{password}@127.0.0.1:{}/postgres", self.port)
     }
 
-    /// Its loopback port, the same after every start.
+    /// Its loopback port, which is the same after every start.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Makes the server speak TLS with a certificate for `localhost`, and gives the file of the authority that signed it:
-    /// itself. Needs `openssl`.
+    /// Enables TLS with a self-signed certificate for `localhost`, and returns the certificate file. Needs `openssl`.
     ///
     /// # Panics
-    /// When the certificate cannot be made.
+    /// If the certificate cannot be created.
     pub fn with_tls(&self) -> PathBuf {
         let (key, certificate) = (self.data().join("server.key"), self.data().join("server.crt"));
         let mut make = self.tool_at("openssl");
@@ -85,17 +84,19 @@ impl OwnPostgres {
         certificate
     }
 
-    /// Ends the server and all its children with SIGKILL, as a lost machine does, and waits until its port is closed.
+    /// Kills the server and all its child processes with SIGKILL, like a machine failure, and waits until its port is
+    /// closed.
     ///
     /// # Panics
-    /// When it does not run, or does not end.
+    /// If it does not run, or does not end.
     pub fn kill(&self) {
         let pid_file = std::fs::read_to_string(self.data().join("postmaster.pid")).expect("the server runs");
         let postmaster = pid_file.lines().next().expect("a process id").to_owned();
         let children = children(&postmaster);
-        // All in one call: otherwise a child could still write when the next server reads.
+        // All in one call: otherwise a child could still write while the next server reads.
         succeed(Command::new("kill").arg("-9").arg(&postmaster).args(&children).stderr(Stdio::null()));
-        // A signal is sent, not carried out: until the process is gone its port still takes a connection, to reset it.
+        // A signal takes effect with a delay: until the process is gone, its port still accepts a connection and resets
+        // it.
         let began = Instant::now();
         while !self.is_closed() {
             assert!(began.elapsed() < Duration::from_secs(30), "the killed server still listens: {}", self.log());
@@ -103,18 +104,18 @@ impl OwnPostgres {
         }
     }
 
-    /// Whether nobody listens on the port.
+    /// Whether the port is closed.
     fn is_closed(&self) -> bool {
         TcpStream::connect(("127.0.0.1", self.port)).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
     }
 
-    /// Starts the server again after [`OwnPostgres::kill`], on the same port and data.
+    /// Restarts the server after [`OwnPostgres::kill`], with the same port and data.
     ///
     /// # Panics
-    /// When it does not come up.
+    /// If it does not start.
     pub fn restart(&self) {
         let began = Instant::now();
-        // The shared memory of the killed one goes away with the last of its children.
+        // The shared memory of the killed server is released when its last child has exited.
         while !self.try_start() {
             assert!(began.elapsed() < Duration::from_secs(30), "{}", self.log());
             std::thread::sleep(Duration::from_millis(50));
@@ -123,13 +124,14 @@ impl OwnPostgres {
 
     fn try_start(&self) -> bool {
         let Self { port, settings, .. } = self;
-        // A killed process loses nothing that it has written, so nobody waits for the disk, which may be busy.
+        // A killed process loses nothing that it has written, so there is no need to sync to the disk, which may be
+        // busy.
         let options =
             format!("-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off{settings}");
         let mut start = self.tool("pg_ctl");
         start.args(["start", "--wait", "--silent", "--pgdata"]).arg(self.data());
         start.arg("--log").arg(self.directory.path().join("log")).arg("--options").arg(options);
-        // Its output would stay open as long as the server runs.
+        // Otherwise its output would stay open as long as the server runs.
         start.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         start.status().expect("pg_ctl runs").success()
     }
@@ -146,7 +148,7 @@ impl OwnPostgres {
         self.tool_at(self.binaries.join(name))
     }
 
-    /// A program as the user of the server, for `PostgreSQL` refuses to run as root.
+    /// Runs a program as the server's user, because `PostgreSQL` refuses to run as root.
     fn tool_at(&self, program: impl AsRef<OsStr>) -> Command {
         let mut tool = if is_root() {
             let mut runuser = Command::new("runuser");
@@ -164,7 +166,7 @@ impl Drop for OwnPostgres {
     fn drop(&mut self) {
         let mut stop = self.tool("pg_ctl");
         stop.args(["stop", "--mode=immediate", "--silent", "--pgdata"]).arg(self.data());
-        // It may have been killed already.
+        // It may already have been killed.
         let _ = stop.stdout(Stdio::null()).stderr(Stdio::null()).status();
     }
 }
@@ -174,7 +176,7 @@ fn children(parent: &str) -> Vec<String> {
     let pids = processes.filter_map(|process| process.file_name().into_string().ok());
     let is_child = |pid: &String| {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        // After the name in brackets: state, parent.
+        // After the name in parentheses: state, parent.
         stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1)) == Some(parent)
     };
     pids.filter(|pid| pid.bytes().all(|byte| byte.is_ascii_digit())).filter(is_child).collect()
@@ -189,7 +191,7 @@ fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }
 
-/// Where the programs of the newest installed server are: Debian keeps them out of `PATH`.
+/// Directory of the newest installed server's programs: Debian does not put them in `PATH`.
 fn binaries() -> Option<PathBuf> {
     let has_initdb = |directory: &PathBuf| directory.join("initdb").is_file();
     let version = |directory: &Path| directory.parent()?.file_name()?.to_str()?.parse::<u32>().ok();

@@ -1,5 +1,5 @@
-//! Every store is held to the store ports: the conformance suite of `shopease-shared`, once per engine, each test on
-//! an empty store of its own. The `PostgreSQL` tests need `SHOPEASE_TEST_DATABASE_URL`.
+//! The conformance suite of `shopease-shop`, run for every store: once per engine, each test on an empty store. The
+//! `PostgreSQL` tests need `SHOPEASE_TEST_DATABASE_URL`.
 
 mod embedded {
     use shopease_shop::testing::conformance::Guarantee;

@@ -1,4 +1,4 @@
-# Who may deploy what.
+# Permissions of the pipeline's roles.
 
 mock_provider "aws" {
   mock_data "aws_caller_identity" {
@@ -44,7 +44,7 @@ run "roles" {
       for name in ["dev", "perf", "staging", "canary", "prod"] :
       jsondecode(output.policies["${name}/trust"]).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"] == "repo:example/shopease:environment:${name}"
     ])
-    error_message = "Only jobs of this repository and this environment may take its role."
+    error_message = "Only jobs of this repository and this environment may assume its role."
   }
 
   assert {
@@ -52,8 +52,8 @@ run "roles" {
       for key, document in output.policies : [
         for statement in jsondecode(document).Statement : [
           for action in flatten([statement.Action]) : !strcontains(action, "*") || contains([
-            "ServicesOfTheStack", # creating, changing and destroying takes nearly every action; held by account, region and boundary
-            "OwnBuckets",         # the same for buckets of the environment's name
+            "ServicesOfTheStack", # creating, changing, and destroying needs nearly every action; limited by account, region, and boundary
+            "OwnBuckets",         # the same for buckets with the environment's name
           ], statement.Sid)
         ]
       ]
@@ -66,10 +66,10 @@ run "roles" {
       for key, document in output.policies : endswith(key, "/trust") ? [] : [
         for statement in jsondecode(document).Statement : [
           for resource in flatten([statement.Resource]) : resource != "*" || contains([
-            "ServicesOfTheStack", "GlobalServices", # what is made has no name before
+            "ServicesOfTheStack", "GlobalServices", # resources to create have no name before
             "MostThatTheShopCalls",                 # a boundary grants nothing
             "NeverTouchTheBoundary",                # a denial
-            "RegistryLogin",                        # ecr:GetAuthorizationToken knows no resources
+            "RegistryLogin",                        # ecr:GetAuthorizationToken does not support resources
           ], statement.Sid)
         ]
       ]
@@ -84,7 +84,7 @@ run "roles" {
         can(statement.Condition.StringEquals["iam:PermissionsBoundary"]) || !contains(flatten([statement.Action]), "iam:CreateRole")
       ])
     ])
-    error_message = "A role without the boundary would be a way out."
+    error_message = "Without the boundary, a role could escape its limits."
   }
 
   assert {
@@ -92,7 +92,7 @@ run "roles" {
       for name in ["dev", "perf", "staging", "canary", "prod"] : name
       if anytrue([for statement in jsondecode(output.policies["${name}/deploy"]).Statement : contains(flatten([statement.Action]), "ecr:PutImage")])
     ] == ["dev"]
-    error_message = "Images are built once, in dev; the others take what was pushed."
+    error_message = "Images must be built once, in dev; the other environments only use them."
   }
 }
 

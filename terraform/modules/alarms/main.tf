@@ -1,4 +1,4 @@
-# Alarms of one part. What all alarms have in common is said here once: a minute's data, silence is good, and who hears of both ends.
+# Alarms of one module, with the settings that all alarms share: one-minute periods, missing data is not breaching, notification when an alarm fires and recovers.
 
 resource "aws_cloudwatch_metric_alarm" "this" {
   for_each = var.alarms

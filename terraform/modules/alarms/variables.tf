@@ -1,11 +1,11 @@
 variable "prefix" {
-  description = "First part of every alarm's name."
+  description = "Prefix of every alarm's name."
   type        = string
   nullable    = false
 }
 
 variable "alarms" {
-  description = "Alarms by the rest of their name; a description ends with the heading of docs/runbook.md that helps."
+  description = "Alarms by the rest of their name. Each description ends with the heading of docs/runbook.md that describes the response."
   nullable    = false
 
   type = map(object({
@@ -23,12 +23,12 @@ variable "alarms" {
 
   validation {
     condition     = alltrue([for alarm in values(var.alarms) : endswith(alarm.description, ".") && strcontains(alarm.description, "Runbook")])
-    error_message = "Each alarm says which heading of the runbook helps."
+    error_message = "Each alarm's description must end with a period and name a heading of docs/runbook.md."
   }
 }
 
 variable "topic_arns" {
-  description = "Who hears of alarms, and of their end."
+  description = "SNS topics that alarms notify when they fire and when they recover."
   type        = list(string)
   nullable    = false
 }

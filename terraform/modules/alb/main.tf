@@ -1,14 +1,14 @@
-# The load balancer: TLS, redirect, access logs, and the rules of the route table with weighted target groups.
+# Load balancer: TLS, redirect, access logs, and the rules of the route table with weighted target groups.
 #
-# Each rule spreads its requests over at most three groups: the Fargate service that serves its surface, the same service's canary, and the
-# Lambda function of its area. Everything in one rule, so that one number moves traffic and the plan shows it.
+# Each rule distributes its requests over at most three target groups: the Fargate service, the service's canary, and the Lambda function of the
+# area. All weights are in one rule, so that one number moves traffic and the plan shows it.
 
 locals {
-  # Load balancers and target groups may have names of 32 characters.
+  # AWS limits names of load balancers and target groups to 32 characters.
   group_names = { for service in var.services : service => trimsuffix(substr("${var.name}-${service}", 0, 32), "-") }
 
-  # A rule's name and priority tell area, surface and number, so that a new path moves no other rule. The order among rules does not matter:
-  # no path matches two of them (a test of the shop proves it).
+  # Name and priority of a rule are derived from area, service, and number, so that a new path moves no other rule. The order of the rules does not
+  # matter: no path matches two of them (a test of the shop checks this).
   rules = merge([
     for pair in local.pairs : {
       for number, rule in [for rule in var.routes.rules : rule if "${rule.area}/${rule.service}" == pair] :
@@ -19,7 +19,7 @@ locals {
   ]...)
   pairs = distinct([for rule in var.routes.rules : "${rule.area}/${rule.service}"])
 
-  # Who serves an area: [{ arn, weight }], without groups that do not exist.
+  # Targets of an area: [{ arn, weight }], without groups that do not exist.
   targets = {
     for pair in distinct(concat(local.pairs, ["${var.routes.default.area}/${var.routes.default.service}"])) :
     pair => concat(
@@ -38,9 +38,9 @@ locals {
 }
 
 resource "aws_lb" "this" {
-  #checkov:skip=CKV2_AWS_28:The firewall is a choice of each environment (module waf), forced in prod and asserted by a test
-  #checkov:skip=CKV_AWS_150:Protected where the environment is (prod); others must be removable in one command
-  #checkov:skip=CKV2_AWS_76:The firewall of prod has the rule group of known bad inputs, Log4j among them; nothing here runs Java
+  #checkov:skip=CKV2_AWS_28:Each environment chooses its web ACL (module waf); prod must have one, and a test checks it
+  #checkov:skip=CKV_AWS_150:On where the environment is protected (prod); others must be removable with one command
+  #checkov:skip=CKV2_AWS_76:The web ACL of prod has the rule group of known bad inputs, including Log4j; nothing here runs Java
   name                       = trimsuffix(substr(var.name, 0, 32), "-")
   load_balancer_type         = "application"
   subnets                    = var.subnet_ids
@@ -48,7 +48,7 @@ resource "aws_lb" "this" {
   drop_invalid_header_fields = true
   desync_mitigation_mode     = "strictest"
   enable_deletion_protection = var.protected
-  # Longer than a checkout may take, and than the server keeps an idle connection.
+  # Longer than the checkout timeout, and shorter than the server's keep-alive.
   idle_timeout = 60
 
   access_logs {
@@ -59,11 +59,11 @@ resource "aws_lb" "this" {
 }
 
 ################################################################################
-# Target groups of Fargate; those of functions belong to the functions
+# Target groups of Fargate; module lambda-service creates those of the functions
 ################################################################################
 
 resource "aws_lb_target_group" "service" {
-  #checkov:skip=CKV_AWS_378:TLS ends at the load balancer; behind it traffic stays in private subnets, from group to group
+  #checkov:skip=CKV_AWS_378:TLS ends at the load balancer; behind it, traffic stays in private subnets between security groups
   for_each = var.services
 
   name        = local.group_names[each.key]
@@ -71,7 +71,7 @@ resource "aws_lb_target_group" "service" {
   target_type = "ip"
   protocol    = "HTTP"
   port        = var.port
-  # A stopping task fails /readyz first and serves on for as long as SHOPEASE_DRAIN_SECONDS says.
+  # A stopping task first fails /readyz and continues to serve for SHOPEASE_DRAIN_SECONDS.
   deregistration_delay          = 30
   load_balancing_algorithm_type = "least_outstanding_requests"
 
@@ -160,7 +160,7 @@ resource "aws_lb_listener_rule" "area" {
   tags = { Name = each.key }
 }
 
-# Pages of a service that is no part of the shop's routes. Their priorities are below those of the areas.
+# Pages of a service outside the shop's route table. Their priorities are below those of the areas.
 resource "aws_lb_listener_rule" "page" {
   for_each = var.pages
 
@@ -182,7 +182,7 @@ resource "aws_lb_listener_rule" "page" {
 }
 
 ################################################################################
-# Name
+# DNS name
 ################################################################################
 
 resource "aws_route53_record" "alias" {

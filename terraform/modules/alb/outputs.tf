@@ -1,31 +1,31 @@
 output "arn" {
-  description = "The load balancer."
+  description = "ARN of the load balancer."
   value       = aws_lb.this.arn
 }
 
 output "arn_suffix" {
-  description = "The load balancer in CloudWatch's dimensions."
+  description = "Load balancer as a CloudWatch dimension."
   value       = aws_lb.this.arn_suffix
 }
 
 output "dns_name" {
-  description = "The load balancer's own name."
+  description = "DNS name of the load balancer."
   value       = aws_lb.this.dns_name
 }
 
 output "listener_arn" {
-  description = "The HTTPS listener."
+  description = "ARN of the HTTPS listener."
   value       = aws_lb_listener.https.arn
 }
 
 output "target_group_arns" {
-  description = "Target group of each Fargate service, known once rules lead to it: ECS refuses a group that no load balancer uses."
+  description = "Target group of each Fargate service. Known once listener rules use it, because ECS rejects a target group without a load balancer."
   value       = { for service, group in aws_lb_target_group.service : service => group.arn }
   depends_on  = [aws_lb_listener_rule.area, aws_lb_listener.https]
 }
 
 output "target_group_arn_suffixes" {
-  description = "The same in CloudWatch's dimensions."
+  description = "Target groups as CloudWatch dimensions."
   value       = { for service, group in aws_lb_target_group.service : service => group.arn_suffix }
 }
 
@@ -35,7 +35,7 @@ output "names" {
 }
 
 output "rules" {
-  description = "Every rule with priority, patterns and target groups with weights, for review and tests."
+  description = "Every rule with priority, path patterns, and weighted target groups, for review and tests."
   value = {
     for key, rule in local.rules : key => {
       area     = rule.area
@@ -48,6 +48,6 @@ output "rules" {
 }
 
 output "pages" {
-  description = "Path patterns of services beside the shop, for tests."
+  description = "Path patterns of services outside the shop's route table, for tests."
   value       = { for service, rule in aws_lb_listener_rule.page : service => flatten([for condition in rule.condition : [for pattern in condition.path_pattern : tolist(pattern.values)]]) }
 }

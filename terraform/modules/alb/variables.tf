@@ -11,49 +11,49 @@ variable "vpc_id" {
 }
 
 variable "subnet_ids" {
-  description = "Public subnets, in two zones or more."
+  description = "Public subnets in at least two availability zones."
   type        = list(string)
   nullable    = false
 }
 
 variable "security_group_id" {
-  description = "Group of the load balancer."
+  description = "Security group of the load balancer."
   type        = string
   nullable    = false
 }
 
 variable "certificate_arn" {
-  description = "Certificate of the domain."
+  description = "Certificate for the domain."
   type        = string
   nullable    = false
 }
 
 variable "zone_id" {
-  description = "Zone that gets the alias."
+  description = "Route 53 zone in which the alias record is created."
   type        = string
   nullable    = false
 }
 
 variable "domain_name" {
-  description = "Name of the alias."
+  description = "Name of the alias record."
   type        = string
   nullable    = false
 }
 
 variable "log_bucket" {
-  description = "Bucket of the access logs."
+  description = "Bucket for access logs."
   type        = string
   nullable    = false
 }
 
 variable "log_prefix" {
-  description = "Prefix of the access logs in their bucket."
+  description = "Prefix for access logs in the bucket."
   type        = string
   nullable    = false
 }
 
 variable "protected" {
-  description = "Whether deleting the load balancer is refused."
+  description = "Whether deletion protection is on."
   type        = bool
   nullable    = false
 }
@@ -66,13 +66,13 @@ variable "port" {
 }
 
 variable "services" {
-  description = "Fargate services with a target group: frontend, backend, and each one's <service>-canary while there is a canary."
+  description = "Fargate services with a target group: frontend, backend, and <service>-canary for each while there is a canary."
   type        = set(string)
   nullable    = false
 }
 
 variable "routes" {
-  description = "The listener rules in their order and who serves what no rule names: routes.json, generated from the shop's route table."
+  description = "Listener rules in order, and the service for all other paths: routes.json, generated from the shop's route table."
   type = object({
     default = object({ area = string, service = string })
     rules   = list(object({ area = string, service = string, patterns = list(string) }))
@@ -81,36 +81,36 @@ variable "routes" {
 
   validation {
     condition     = alltrue([for rule in var.routes.rules : length(rule.patterns) >= 1 && length(rule.patterns) <= 5])
-    error_message = "A listener rule takes one to five patterns."
+    error_message = "A listener rule must have one to five path patterns."
   }
 }
 
 variable "lambda_target_group_arns" {
-  description = "Target group of the function of each area; empty without functions."
+  description = "Target group of each area's function; empty without functions."
   type        = map(string)
   nullable    = false
 }
 
 variable "lambda_weights" {
-  description = "Of 100 requests to an area, how many its function serves."
+  description = "Percentage of the requests of each area that its function serves."
   type        = map(number)
   nullable    = false
 
   validation {
     condition     = alltrue([for weight in values(var.lambda_weights) : weight >= 0 && weight <= 100 && floor(weight) == weight])
-    error_message = "Weights are whole numbers from 0 to 100."
+    error_message = "Weights must be whole numbers from 0 to 100."
   }
 }
 
 variable "canary_weight" {
-  description = "Of 100 requests, how many the canary of a Fargate service serves, if it has one."
+  description = "Percentage of requests that the canary of a Fargate service serves, if there is one."
   type        = number
   default     = 0
   nullable    = false
 }
 
 variable "pages" {
-  description = "Path patterns of services beside the shop, by service."
+  description = "Path patterns of services outside the shop's route table, by service."
   type        = map(list(string))
   default     = {}
   nullable    = false

@@ -1,4 +1,4 @@
-# A private bucket: versioned, encrypted, TLS only, with an end for what is old.
+# A private bucket: versioned, encrypted, TLS only, with expiration of old versions.
 
 locals {
   statements = concat(
@@ -25,10 +25,10 @@ locals {
 data "aws_caller_identity" "current" {}
 
 resource "aws_s3_bucket" "this" {
-  #checkov:skip=CKV_AWS_144:What is here can be made again (assets, artefacts) or is read once (logs): a second region would double its cost
-  #checkov:skip=CKV_AWS_145:Public images, logs and artefacts are encrypted by S3's own key; ALB can write access logs to no other
-  #checkov:skip=CKV_AWS_18:The buckets of logs and artefacts would log into themselves; reads of assets are in the tasks' own logs
-  #checkov:skip=CKV2_AWS_62:Nothing waits for objects to arrive
+  #checkov:skip=CKV_AWS_144:The content can be rebuilt (assets, artifacts) or is read once (logs): a second region would double its cost
+  #checkov:skip=CKV_AWS_145:Public images, logs, and artifacts are encrypted with S3's own key; ALB cannot write access logs with any other
+  #checkov:skip=CKV_AWS_18:The buckets of logs and artifacts would log into themselves; reads of assets are in the tasks' own logs
+  #checkov:skip=CKV2_AWS_62:Nothing consumes object events
   bucket        = var.name
   force_destroy = var.force_destroy
 }
@@ -69,7 +69,7 @@ resource "aws_s3_bucket_versioning" "this" {
 }
 
 resource "aws_s3_bucket_lifecycle_configuration" "this" {
-  #checkov:skip=CKV_AWS_300:The first rule does it; the check does not see blocks beside a dynamic one
+  #checkov:skip=CKV_AWS_300:The first rule does this; the check does not see blocks next to a dynamic one
   bucket = aws_s3_bucket.this.id
 
   rule {

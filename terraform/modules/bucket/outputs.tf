@@ -1,14 +1,14 @@
 output "name" {
-  description = "The bucket's name, known once its policy stands."
+  description = "Name of the bucket. Known once its policy is attached."
   value       = aws_s3_bucket_policy.this.bucket
 }
 
 output "arn" {
-  description = "The bucket."
+  description = "ARN of the bucket."
   value       = aws_s3_bucket.this.arn
 }
 
 output "policies" {
-  description = "The bucket's policy, for review and tests."
+  description = "Policy of the bucket, for review and tests."
   value       = { bucket = local.policy }
 }

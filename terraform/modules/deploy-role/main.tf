@@ -1,4 +1,4 @@
-# What the pipeline may do in one environment. It logs in with the token of its job: no key is stored anywhere.
+# Permissions of the pipeline in one environment. It assumes the role with the OIDC token of its job: no key is stored anywhere.
 
 data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
@@ -17,7 +17,7 @@ locals {
       Effect    = "Allow"
       Action    = "sts:AssumeRoleWithWebIdentity"
       Principal = { Federated = var.oidc_provider_arn }
-      # Exactly this repository and this environment: no wildcard, or any branch could deploy to prod.
+      # Exactly this repository and this environment. With a wildcard, any branch could deploy to prod.
       Condition = {
         StringEquals = {
           "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com"
@@ -27,8 +27,8 @@ locals {
     }]
   })
 
-  # Services that the stack consists of. Whole services, since creating, changing, reading and destroying them needs nearly every action of each;
-  # what keeps the role in its place is the account (one an environment is advised), the region, and the boundary of every role it makes.
+  # Services that the stack uses. Whole services, because creating, changing, reading, and destroying them needs nearly every action of each. The
+  # role is limited by the account (one per environment is recommended), the region, and the permissions boundary of every role that it creates.
   services = [
     "acm", "apigateway", "application-autoscaling", "cloudwatch", "dynamodb", "ec2", "ecs", "elasticloadbalancing", "events",
     "lambda", "logs", "rds", "servicediscovery", "sns", "wafv2",
@@ -46,7 +46,7 @@ locals {
           Condition = { StringEquals = { "aws:RequestedRegion" = local.region } }
         },
         {
-          # Services without regions, or whose resources have no name beforehand.
+          # Services without regions, or whose resources have no predictable name.
           Sid    = "GlobalServices"
           Effect = "Allow"
           Action = [
@@ -119,7 +119,7 @@ locals {
           Condition = { StringEquals = { "iam:AWSServiceName" = ["ecs.amazonaws.com", "ecs.application-autoscaling.amazonaws.com", "elasticloadbalancing.amazonaws.com", "rds.amazonaws.com", "ops.apigateway.amazonaws.com"] } }
         },
         {
-          # Or the role could free itself and what it makes.
+          # Otherwise the role could remove its own limits and those of the roles it creates.
           Sid      = "NeverTouchTheBoundary"
           Effect   = "Deny"
           Action   = ["iam:CreatePolicyVersion", "iam:DeletePolicy", "iam:DeletePolicyVersion", "iam:DeleteRolePermissionsBoundary", "iam:SetDefaultPolicyVersion"]
@@ -132,7 +132,7 @@ locals {
 
           Resource = var.repository_arns
         },
-        # To run the image's own commands, such as the upload of its assets; a login has no resource.
+        # To run the image's own commands, such as the upload of its assets. The login action does not support resources.
         { Sid = "RegistryLogin", Effect = "Allow", Action = "ecr:GetAuthorizationToken", Resource = "*" },
       ],
       [for statement in [
@@ -142,7 +142,7 @@ locals {
     )
   })
 
-  # The most that any role of the environment can ever be given; each one's own policy says much less.
+  # Upper limit for every role of the environment; each role's own policy allows much less.
   boundary = jsonencode({
     Version = "2012-10-17"
     Statement = [
@@ -167,25 +167,25 @@ locals {
 }
 
 resource "aws_iam_policy" "boundary" {
-  #checkov:skip=CKV_AWS_355:A boundary grants nothing: it is the upper end of what policies with named resources grant
+  #checkov:skip=CKV_AWS_355:A boundary grants nothing: it limits policies that name their resources
   #checkov:skip=CKV_AWS_290:As above
   #checkov:skip=CKV_AWS_289:As above
   #checkov:skip=CKV_AWS_288:As above
   #checkov:skip=CKV_AWS_287:As above
   name        = "${var.name}-boundary"
-  description = "Upper end of every role of ${var.name}"
+  description = "Permissions boundary of every role of ${var.name}"
   policy      = local.boundary
 }
 
 resource "aws_iam_role" "this" {
   name                 = "${var.name}-deploy"
-  description          = "The pipeline's role in ${var.environment}"
+  description          = "Deploy role of the pipeline in ${var.environment}"
   assume_role_policy   = local.trust
   max_session_duration = 3600
 }
 
 resource "aws_iam_role_policy" "this" {
-  #checkov:skip=CKV_AWS_355:Terraform creates what has no name yet; see the comment on local.services
+  #checkov:skip=CKV_AWS_355:Terraform creates resources that have no name yet; see the comment on local.services
   #checkov:skip=CKV_AWS_290:As above
   #checkov:skip=CKV_AWS_289:Roles are limited to the environment's names and to its boundary
   #checkov:skip=CKV_AWS_288:As CKV_AWS_355

@@ -1,10 +1,10 @@
 output "role_arn" {
-  description = "Role for the pipeline."
+  description = "Role that the pipeline assumes."
   value       = aws_iam_role.this.arn
 }
 
 output "boundary_arn" {
-  description = "Boundary that every role of the environment must have."
+  description = "Permissions boundary that every role of the environment must have."
   value       = aws_iam_policy.boundary.arn
 }
 

@@ -1,11 +1,11 @@
 variable "name" {
-  description = "Project and environment, for example shopease-dev: what the role may touch is named so."
+  description = "Project and environment, for example shopease-dev: the role may access only resources with this name."
   type        = string
   nullable    = false
 }
 
 variable "environment" {
-  description = "Environment of the pipeline whose jobs may take the role."
+  description = "GitHub environment whose jobs may assume the role."
   type        = string
   nullable    = false
 }
@@ -17,25 +17,25 @@ variable "repository" {
 }
 
 variable "oidc_provider_arn" {
-  description = "Identity provider of the pipeline's tokens."
+  description = "OIDC identity provider of the pipeline's tokens."
   type        = string
   nullable    = false
 }
 
 variable "state_bucket_arn" {
-  description = "Bucket of the state."
+  description = "Bucket of the Terraform state."
   type        = string
   nullable    = false
 }
 
 variable "state_key" {
-  description = "Key of the environment's state in it."
+  description = "Key of the environment's state in that bucket."
   type        = string
   nullable    = false
 }
 
 variable "artefact_bucket_arn" {
-  description = "Bucket of the release artefacts."
+  description = "Bucket of the release artifacts."
   type        = string
   nullable    = false
 }
@@ -47,7 +47,7 @@ variable "repository_arns" {
 }
 
 variable "may_publish" {
-  description = "Whether the role may push images and artefacts; others only deploy what was pushed."
+  description = "Whether the role may push images and artifacts; other roles only deploy what was pushed."
   type        = bool
   default     = false
   nullable    = false

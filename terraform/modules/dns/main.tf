@@ -1,19 +1,19 @@
-# The zone, and a certificate that proves itself by a record in it.
+# The zone, and a certificate that is validated by a record in it.
 
 locals {
   zone_id = var.zone_id == null ? aws_route53_zone.this[0].zone_id : var.zone_id
 }
 
 resource "aws_route53_zone" "this" {
-  #checkov:skip=CKV2_AWS_38:DNSSEC needs a key in us-east-1 and a record at the parent, which another party may own; see the threat model
-  #checkov:skip=CKV2_AWS_39:Query logs cost by the query and name every visitor's resolver
+  #checkov:skip=CKV2_AWS_38:DNSSEC needs a key in us-east-1 and a record in the parent zone, which another party may own; see the threat model
+  #checkov:skip=CKV2_AWS_39:Query logs are billed per query and contain every visitor's resolver
   count = var.zone_id == null ? 1 : 0
 
   name    = var.domain_name
   comment = "Environment ${var.name}"
 }
 
-# Mail in the shop's name is not sent from this domain: nobody else may either.
+# The shop sends no mail from this domain; the record forbids it for everyone.
 resource "aws_route53_record" "no_mail" {
   count = var.zone_id == null ? 1 : 0
 
@@ -33,7 +33,7 @@ resource "aws_acm_certificate" "this" {
   }
 }
 
-# By the static name, since the options are unknown before the certificate exists.
+# Indexed by the static name, because the validation options are unknown before the certificate exists.
 resource "aws_route53_record" "validation" {
   for_each = toset([var.domain_name])
 

@@ -1,17 +1,17 @@
 variable "name" {
-  description = "Which environment, for the zone's comment."
+  description = "Name of the environment, for the zone's comment."
   type        = string
   nullable    = false
 }
 
 variable "domain_name" {
-  description = "Where browsers find the shop, for example shop.example.com."
+  description = "Domain name of the shop, for example shop.example.com."
   type        = string
   nullable    = false
 }
 
 variable "zone_id" {
-  description = "An existing public zone that holds the domain; null: a zone of its own is made, which its parent must delegate to."
+  description = "Existing public zone that contains the domain; null: create a zone, to which its parent must delegate."
   type        = string
   default     = null
 }

@@ -1,24 +1,24 @@
-# The shop's one table. Keys and attributes are those of storage/src/dynamodb/table.rs; docs/dynamodb-keys.md has the access patterns.
+# The shop's only table; docs/dynamodb-keys.md lists the access patterns.
 
 resource "aws_dynamodb_table" "this" {
   name                        = var.name
   billing_mode                = "PAY_PER_REQUEST"
-  hash_key                    = "pk"
-  range_key                   = "sk"
+  hash_key                    = var.attributes.partition_key
+  range_key                   = var.attributes.sort_key
   deletion_protection_enabled = var.protected
 
   attribute {
-    name = "pk"
+    name = var.attributes.partition_key
     type = "S"
   }
 
   attribute {
-    name = "sk"
+    name = var.attributes.sort_key
     type = "S"
   }
 
   ttl {
-    attribute_name = "expires_at"
+    attribute_name = var.attributes.expiry
     enabled        = true
   }
 
@@ -32,7 +32,7 @@ resource "aws_dynamodb_table" "this" {
   }
 }
 
-# Throttles by kind, since ThrottledRequests is counted a table and an operation only: an alarm on the table's name would never ring.
+# Throttles by kind: ThrottledRequests exists only per table and operation, so an alarm on the table alone would never fire.
 module "alarms" {
   source = "../alarms"
 

@@ -1,9 +1,9 @@
 output "name" {
-  description = "The table's name."
+  description = "Name of the table."
   value       = aws_dynamodb_table.this.name
 }
 
 output "arn" {
-  description = "The table."
+  description = "ARN of the table."
   value       = aws_dynamodb_table.this.arn
 }

@@ -1,4 +1,4 @@
-# A repository whose tags never move; images are scanned when pushed and deployed by digest.
+# A repository with immutable tags. Images are scanned on push and deployed by digest.
 
 resource "aws_ecr_repository" "this" {
   name                 = var.name
@@ -21,7 +21,7 @@ resource "aws_ecr_lifecycle_policy" "this" {
   policy = jsonencode({
     rules = [{
       rulePriority = 1
-      description  = "Keep the last images: what may be rolled back to"
+      description  = "Keep the last images for rollbacks"
       selection    = { tagStatus = "any", countType = "imageCountMoreThan", countNumber = var.keep_images }
       action       = { type = "expire" }
     }]

@@ -1,9 +1,9 @@
 output "arn" {
-  description = "The repository."
+  description = "ARN of the repository."
   value       = aws_ecr_repository.this.arn
 }
 
 output "url" {
-  description = "Where images are pushed to and pulled from."
+  description = "URL for pushing and pulling images."
   value       = aws_ecr_repository.this.repository_url
 }

@@ -5,20 +5,20 @@ variable "name" {
 }
 
 variable "keep_images" {
-  description = "Images that are kept, the newest first."
+  description = "Number of images to keep, newest first."
   type        = number
   default     = 50
   nullable    = false
 }
 
 variable "kms_key_arn" {
-  description = "Key that encrypts the images; null: the account's key for ECR."
+  description = "KMS key that encrypts the images; null: the account's key for ECR."
   type        = string
   default     = null
 }
 
 variable "force_delete" {
-  description = "Whether destroying the repository also destroys its images."
+  description = "Whether destroying the repository also deletes its images."
   type        = bool
   default     = false
   nullable    = false

@@ -1,4 +1,4 @@
-# A cluster for Fargate, and the namespace by which its services find each other.
+# A Fargate cluster, and the Service Connect namespace of its services.
 
 resource "aws_ecs_cluster" "this" {
   name = var.name

@@ -1,14 +1,14 @@
 output "arn" {
-  description = "The cluster."
+  description = "ARN of the cluster."
   value       = aws_ecs_cluster.this.arn
 }
 
 output "name" {
-  description = "The cluster's name."
+  description = "Name of the cluster."
   value       = aws_ecs_cluster.this.name
 }
 
 output "namespace_arn" {
-  description = "Namespace of Service Connect."
+  description = "Service Connect namespace."
   value       = aws_service_discovery_http_namespace.this.arn
 }

@@ -1,5 +1,5 @@
 variable "name" {
-  description = "Name of the cluster and its namespace, for example shopease-dev."
+  description = "Name of the cluster and of its namespace, for example shopease-dev."
   type        = string
   nullable    = false
 }

@@ -1,4 +1,4 @@
-# A Fargate service of one application container and, where logs leave AWS, its log router.
+# A Fargate service with one application container and, if logs leave AWS, a log router.
 
 locals {
   application = {
@@ -8,13 +8,13 @@ locals {
     command                = var.command
     user                   = "65532:65532"
     readonlyRootFilesystem = true
-    # After SIGTERM: drain, finish requests, stop; ECS kills afterwards.
+    # After SIGTERM the task drains, finishes requests, and stops. ECS kills it after this time.
     stopTimeout  = 60
     portMappings = [{ name = "http", containerPort = var.port, hostPort = var.port, protocol = "tcp", appProtocol = "http" }]
-    # Sorted, as AWS gives them back.
+    # Sorted in the order in which AWS returns them.
     environment = [for name in sort(keys(var.environment)) : { name = name, value = var.environment[name] }]
     secrets     = [for name in sort(keys(var.secrets)) : { name = name, valueFrom = var.secrets[name] }]
-    # The image has no shell, so CMD and the program's own subcommand; it asks /healthz, which does not touch the store.
+    # The image has no shell, so CMD runs the program's own subcommand. It requests /healthz, which does not use the store.
     healthCheck = {
       command     = ["CMD", var.binary, "healthcheck"]
       interval    = 10
@@ -54,7 +54,7 @@ resource "aws_ecs_task_definition" "this" {
 }
 
 ################################################################################
-# Service: two spellings, for Terraform cannot ignore a count only where autoscaling sets it. Keep them alike
+# Service: written twice, because Terraform cannot ignore the count only with autoscaling. Keep both alike
 ################################################################################
 
 resource "aws_ecs_service" "fixed" {
@@ -184,7 +184,7 @@ resource "aws_ecs_service" "scaled" {
   }
 }
 
-# A deployment under which the service's own targets answer 5xx is rolled back.
+# A deployment is rolled back if the service's targets return 5xx.
 module "alarms" {
   source = "../alarms"
 
@@ -193,7 +193,7 @@ module "alarms" {
 
   alarms = {
     "5xx" = {
-      description = "Tasks of ${var.name} answer with 5xx. While a deployment runs it is rolled back. Runbook: 5xx."
+      description = "Tasks of ${var.name} return 5xx. A running deployment is rolled back. Runbook: 5xx."
       namespace   = "AWS/ApplicationELB"
       metric      = "HTTPCode_Target_5XX_Count"
       dimensions  = { LoadBalancer = var.load_balancer_arn_suffix, TargetGroup = var.target_group_arn_suffix }
@@ -238,7 +238,7 @@ resource "aws_appautoscaling_policy" "cpu" {
 }
 
 ################################################################################
-# Roles: execution starts the task, task is what the program itself may do
+# Roles: the execution role starts the task, the task role holds the permissions of the program
 ################################################################################
 
 locals {

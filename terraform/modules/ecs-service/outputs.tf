@@ -1,10 +1,10 @@
 output "name" {
-  description = "The service's name."
+  description = "Name of the service."
   value       = one(local.services[*].name)
 }
 
 output "task_definition_arn" {
-  description = "The task definition, for one-off tasks of the same image."
+  description = "Task definition, for one-off tasks with the same image."
   value       = aws_ecs_task_definition.this.arn
 }
 
@@ -14,27 +14,27 @@ output "container_definitions" {
 }
 
 output "scaling" {
-  description = "Minimum and maximum of autoscaling; empty without."
+  description = "Minimum and maximum of autoscaling; empty without autoscaling."
   value       = [for target in aws_appautoscaling_target.this : [target.min_capacity, target.max_capacity]]
 }
 
 output "size" {
-  description = "Tasks, CPU units and MiB, for review and tests."
+  description = "Number of tasks, CPU units, and MiB, for review and tests."
   value       = { desired = one(local.services[*].desired_count), cpu = var.cpu, memory_mb = var.memory_mb }
 }
 
 output "error_alarm_name" {
-  description = "Alarm of 5xx answers."
+  description = "Alarm on 5xx responses."
   value       = module.alarms.names["5xx"]
 }
 
 output "execution_role_arn" {
-  description = "Role that starts tasks."
+  description = "Execution role: starts tasks."
   value       = aws_iam_role.execution.arn
 }
 
 output "task_role_arn" {
-  description = "Role of the program."
+  description = "Task role: permissions of the program."
   value       = aws_iam_role.task.arn
 }
 
@@ -44,6 +44,6 @@ output "policies" {
 }
 
 output "deployment" {
-  description = "Tasks at least and at most while a deployment runs, in percent, for tests."
+  description = "Minimum and maximum percentage of tasks during a deployment, for tests."
   value       = { least = one(local.services[*].deployment_minimum_healthy_percent), most = one(local.services[*].deployment_maximum_percent) }
 }

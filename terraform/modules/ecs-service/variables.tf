@@ -5,13 +5,13 @@ variable "name" {
 }
 
 variable "account_id" {
-  description = "Account of the service. A variable, for data of a module that depends on another is unknown in plans."
+  description = "AWS account of the service. A variable, because a data source is unknown at plan time in a module that depends on another."
   type        = string
   nullable    = false
 }
 
 variable "region" {
-  description = "Region of the service."
+  description = "AWS region of the service."
   type        = string
   nullable    = false
 }
@@ -23,44 +23,44 @@ variable "cluster_arn" {
 }
 
 variable "cluster_name" {
-  description = "The cluster's name, for autoscaling."
+  description = "Name of the cluster, for autoscaling."
   type        = string
   nullable    = false
 }
 
 variable "namespace_arn" {
-  description = "Namespace of Service Connect."
+  description = "Service Connect namespace."
   type        = string
   nullable    = false
 }
 
 variable "discovery_name" {
-  description = "Name by which other services of the namespace reach this one; null: it only reaches others."
+  description = "Name under which other services of the namespace reach this one; null: this service is only a client."
   type        = string
   default     = null
 }
 
 variable "registry_arn" {
-  description = "Service of Cloud Map that gives the tasks a name in the VPC's DNS; null: none."
+  description = "Cloud Map service that gives the tasks a name in the VPC's DNS; null: none."
   type        = string
   default     = null
 }
 
 variable "alone" {
-  description = "Whether a new task starts only when the old one is gone, since two would not know of each other. Not with autoscaling."
+  description = "Whether a new task starts only after the old one has stopped, because two tasks do not share state. Not valid with autoscaling."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "image" {
-  description = "Image by digest."
+  description = "Image, by digest."
   type        = string
   nullable    = false
 
   validation {
     condition     = can(regex("@sha256:[0-9a-f]{64}$", var.image))
-    error_message = "An image is deployed by digest: <repository>@sha256:<64 hex digits>."
+    error_message = "The image must be given by digest: <repository>@sha256:<64 hex digits>."
   }
 }
 
@@ -71,7 +71,7 @@ variable "command" {
 }
 
 variable "binary" {
-  description = "The program's path in the image, for the health check."
+  description = "Path of the program in the image, for the health check."
   type        = string
   nullable    = false
 }
@@ -84,13 +84,13 @@ variable "port" {
 }
 
 variable "cpu" {
-  description = "CPU units of a task, 1,024 to a vCPU."
+  description = "CPU units of a task; 1,024 are one vCPU."
   type        = number
   nullable    = false
 
   validation {
     condition     = contains([256, 512, 1024, 2048, 4096], var.cpu)
-    error_message = "Fargate knows 256, 512, 1024, 2048 and 4096 here."
+    error_message = "cpu must be 256, 512, 1024, 2048, or 4096."
   }
 }
 
@@ -101,49 +101,49 @@ variable "memory_mb" {
 
   validation {
     condition     = var.memory_mb >= var.cpu * 2 && var.memory_mb <= var.cpu * 8
-    error_message = "Fargate takes 2 to 8 GiB a vCPU."
+    error_message = "Fargate allows 2 to 8 GiB of memory per vCPU."
   }
 }
 
 variable "desired_count" {
-  description = "Tasks; with autoscaling only those of the first start."
+  description = "Number of tasks; with autoscaling, only at creation."
   type        = number
   nullable    = false
 }
 
 variable "autoscaling" {
-  description = "Bounds and target of autoscaling; null: the count stands."
+  description = "Minimum, maximum, and target of autoscaling; null: the number of tasks is fixed."
   type        = object({ min = number, max = number, cpu_percent = optional(number, 60) })
   default     = null
 
   validation {
     condition     = var.autoscaling == null || try(var.autoscaling.min >= 1 && var.autoscaling.min <= var.autoscaling.max, false)
-    error_message = "1 <= min <= max."
+    error_message = "autoscaling requires 1 <= min <= max."
   }
 }
 
 variable "environment" {
-  description = "Variables of the program; no secrets."
+  description = "Environment variables of the program; no secrets."
   type        = map(string)
   nullable    = false
 }
 
 variable "secrets" {
-  description = "Variable to the ARN of the SSM parameter it comes from."
+  description = "Environment variable to the ARN of the SSM parameter that holds its value."
   type        = map(string)
   default     = {}
   nullable    = false
 }
 
 variable "further_secret_arns" {
-  description = "Further parameters that starting the task needs, as the key of the log router."
+  description = "Additional parameters needed to start the task, such as the log router's API key."
   type        = list(string)
   default     = []
   nullable    = false
 }
 
 variable "kms_key_arn" {
-  description = "Key of the parameters."
+  description = "KMS key of the parameters."
   type        = string
   nullable    = false
 }
@@ -161,13 +161,13 @@ variable "log_configuration" {
 }
 
 variable "log_router" {
-  description = "Container of the log router as JSON, from module log-router; null: none."
+  description = "Log router container as JSON, from module log-router; null: none."
   type        = string
   default     = null
 }
 
 variable "log_group_arn" {
-  description = "CloudWatch group that the task may write."
+  description = "CloudWatch log group that the task may write to."
   type        = string
   nullable    = false
 }
@@ -179,7 +179,7 @@ variable "subnet_ids" {
 }
 
 variable "security_group_id" {
-  description = "Group of the tasks."
+  description = "Security group of the tasks."
   type        = string
   nullable    = false
 }
@@ -191,45 +191,45 @@ variable "target_group_arn" {
 }
 
 variable "target_group_arn_suffix" {
-  description = "The same in CloudWatch's dimensions."
+  description = "Target group as a CloudWatch dimension."
   type        = string
   nullable    = false
 }
 
 variable "load_balancer_arn_suffix" {
-  description = "The load balancer in CloudWatch's dimensions."
+  description = "Load balancer as a CloudWatch dimension."
   type        = string
   nullable    = false
 }
 
 variable "alarm_topic_arns" {
-  description = "Who hears of alarms."
+  description = "SNS topics that alarms notify."
   type        = list(string)
   nullable    = false
 }
 
 variable "alarm_5xx_per_minute" {
-  description = "5xx answers a minute that are too many."
+  description = "Number of 5xx responses per minute that triggers the alarm."
   type        = number
   default     = 5
   nullable    = false
 }
 
 variable "task_statements" {
-  description = "What the program itself may do: what the shop calls, and nothing else."
+  description = "IAM permissions of the program: the AWS calls that the shop makes, nothing else."
   type        = list(object({ sid = string, actions = list(string), resources = list(string), condition = optional(map(map(list(string))), {}) }))
   default     = []
   nullable    = false
 }
 
 variable "permissions_boundary_arn" {
-  description = "Boundary of both roles."
+  description = "Permissions boundary of both roles."
   type        = string
   default     = null
 }
 
 variable "wait_for_steady_state" {
-  description = "Whether applying waits until the new tasks serve, and fails when they were rolled back."
+  description = "Whether apply waits until the new tasks serve requests, and fails if they were rolled back."
   type        = bool
   default     = true
   nullable    = false

@@ -1,4 +1,4 @@
-# The same functions behind an API Gateway HTTP API: a front door without hourly price.
+# The same functions behind an API Gateway HTTP API: a front door without an hourly price.
 
 resource "aws_apigatewayv2_api" "this" {
   name          = var.name
@@ -16,7 +16,7 @@ resource "aws_apigatewayv2_integration" "function" {
 }
 
 resource "aws_apigatewayv2_route" "path" {
-  #checkov:skip=CKV_AWS_309:A shop is open to everybody; sessions and operators are checked by the shop itself
+  #checkov:skip=CKV_AWS_309:The shop is public; the shop itself checks sessions and operators
   for_each = var.paths
 
   api_id    = aws_apigatewayv2_api.this.id
@@ -25,7 +25,7 @@ resource "aws_apigatewayv2_route" "path" {
 }
 
 resource "aws_apigatewayv2_route" "default" {
-  #checkov:skip=CKV_AWS_309:A shop is open to everybody; sessions and operators are checked by the shop itself
+  #checkov:skip=CKV_AWS_309:The shop is public; the shop itself checks sessions and operators
   api_id    = aws_apigatewayv2_api.this.id
   route_key = "$default"
   target    = "integrations/${aws_apigatewayv2_integration.function[var.default].id}"
@@ -55,7 +55,7 @@ resource "aws_apigatewayv2_stage" "default" {
 
   access_log_settings {
     destination_arn = aws_cloudwatch_log_group.this.arn
-    # Neither query nor address: they can name a visitor.
+    # Neither query nor address: both can identify a visitor.
     format = jsonencode({
       request_id        = "$context.requestId"
       method            = "$context.httpMethod"
@@ -69,7 +69,7 @@ resource "aws_apigatewayv2_stage" "default" {
 }
 
 resource "aws_cloudwatch_log_group" "this" {
-  #checkov:skip=CKV_AWS_338:How long logs are kept is a decision of each environment, and costs
+  #checkov:skip=CKV_AWS_338:Each environment chooses its log retention, which costs money
   name              = "/aws/apigateway/${var.name}"
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arn
@@ -82,7 +82,7 @@ module "alarms" {
   topic_arns = var.alarm_topic_arns
 
   alarms = {
-    # The average of this metric is the share of the requests.
+    # The average of this metric is the ratio of failed requests.
     api-5xx = {
       description = "More than one percent of the answers of HTTP API ${var.name} are 5xx. Runbook: api 5xx."
       namespace   = "AWS/ApiGateway"

@@ -1,5 +1,5 @@
 output "url" {
-  description = "Where the functions answer."
+  description = "URL of the API."
   value       = aws_apigatewayv2_api.this.api_endpoint
 }
 

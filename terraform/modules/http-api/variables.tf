@@ -11,7 +11,7 @@ variable "paths" {
 }
 
 variable "default" {
-  description = "Function that serves what no path names."
+  description = "Function for all other paths."
   type        = string
   nullable    = false
 }
@@ -23,25 +23,25 @@ variable "functions" {
 }
 
 variable "requests_per_second" {
-  description = "Requests a second, and at once, before 429."
+  description = "Requests per second, and burst size, before the API returns 429."
   type        = number
   nullable    = false
 }
 
 variable "log_retention_days" {
-  description = "Days that the access log is kept."
+  description = "Retention of the access log, in days."
   type        = number
   nullable    = false
 }
 
 variable "kms_key_arn" {
-  description = "Key that encrypts the access log."
+  description = "KMS key that encrypts the access log."
   type        = string
   nullable    = false
 }
 
 variable "alarm_topic_arns" {
-  description = "Who hears of alarms."
+  description = "SNS topics that alarms notify."
   type        = list(string)
   nullable    = false
 }

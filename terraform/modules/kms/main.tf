@@ -1,4 +1,4 @@
-# The customer key of an environment: parameters, database, table, logs and alarms are encrypted with it.
+# Customer managed key of an environment: it encrypts parameters, database, table, logs, and alarms.
 
 data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
@@ -12,7 +12,7 @@ locals {
     Version = "2012-10-17"
     Statement = [
       {
-        # Without it nobody could change the key's policy again. What the account's principals may do is decided by their own policies.
+        # Without it, nobody could change the key's policy again. The account's own policies decide what its principals may do.
         Sid       = "AccountDecides"
         Effect    = "Allow"
         Action    = "kms:*"

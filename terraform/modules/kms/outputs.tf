@@ -1,9 +1,9 @@
 output "key_arn" {
-  description = "The key."
+  description = "ARN of the key."
   value       = aws_kms_key.this.arn
 }
 
 output "policies" {
-  description = "The key's policy, for review and tests."
+  description = "Policy of the key, for review and tests."
   value       = { key = local.policy }
 }

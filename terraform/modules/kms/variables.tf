@@ -5,7 +5,7 @@ variable "name" {
 }
 
 variable "deletion_window_days" {
-  description = "Days between the order to delete the key and its end; what it encrypted is lost then."
+  description = "Days between scheduling the key's deletion and deleting it. Data encrypted with it is then lost."
   type        = number
   default     = 30
   nullable    = false

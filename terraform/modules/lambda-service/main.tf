@@ -1,4 +1,4 @@
-# A function of the shop with alias live, its log, its role and its alarms; with a target group where the load balancer calls it.
+# A function of the shop with alias live, log group, role, and alarms; with a target group if the load balancer invokes it.
 
 locals {
   statements = concat(
@@ -33,11 +33,11 @@ locals {
 ################################################################################
 
 resource "aws_lambda_function" "this" {
-  #checkov:skip=CKV_AWS_115:Concurrency is reserved where a database must be protected; on DynamoDB the account's limit is the limit
-  #checkov:skip=CKV_AWS_116:Called synchronously, or by a schedule that comes again in a minute: there is no event to keep
-  #checkov:skip=CKV_AWS_117:A function on DynamoDB has nothing to reach in a VPC, and starts faster outside of one
+  #checkov:skip=CKV_AWS_115:Concurrency is reserved only to protect a database; on DynamoDB, the account's limit applies
+  #checkov:skip=CKV_AWS_116:Invoked synchronously, or by a schedule that repeats after a minute: there is no event to keep
+  #checkov:skip=CKV_AWS_117:A function on DynamoDB needs nothing in a VPC, and starts faster outside one
   #checkov:skip=CKV_AWS_173:The variables hold no secrets; those are in SSM
-  #checkov:skip=CKV_AWS_272:The artefact is taken by digest from a bucket that only the pipeline writes
+  #checkov:skip=CKV_AWS_272:The artifact is selected by digest from a bucket that only the pipeline writes to
   function_name                  = var.name
   role                           = aws_iam_role.this.arn
   runtime                        = "provided.al2023"
@@ -49,7 +49,7 @@ resource "aws_lambda_function" "this" {
   timeout                        = var.timeout_seconds
   reserved_concurrent_executions = var.reserved_concurrency
   publish                        = true
-  # Else interfaces hold the group for long after the function is gone.
+  # Otherwise network interfaces block the deletion of the security group long after the function is deleted.
   replace_security_groups_on_destroy = var.vpc == null ? null : true
 
   environment {
@@ -90,7 +90,7 @@ resource "aws_lambda_alias" "live" {
 }
 
 resource "aws_cloudwatch_log_group" "this" {
-  #checkov:skip=CKV_AWS_338:How long logs are kept is a decision of each environment, and costs
+  #checkov:skip=CKV_AWS_338:Each environment chooses its log retention, which costs money
   name              = "/aws/lambda/${var.name}"
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arn
@@ -121,12 +121,12 @@ resource "aws_iam_role_policy" "this" {
 ################################################################################
 
 resource "aws_lb_target_group" "this" {
-  #checkov:skip=CKV_AWS_261:Each check of a function is an invocation that costs; alarms watch its errors instead
+  #checkov:skip=CKV_AWS_261:Each health check of a function is a billed invocation; alarms monitor its errors instead
   count = var.target_group_name == null ? 0 : 1
 
   name        = var.target_group_name
   target_type = "lambda"
-  # Without it the second Set-Cookie of a response is lost, and queries arrive undecoded.
+  # Without multi-value headers, the second Set-Cookie of a response is lost, and query strings arrive undecoded.
   lambda_multi_value_headers_enabled = true
 }
 
@@ -147,7 +147,7 @@ resource "aws_lb_target_group_attachment" "this" {
   target_group_arn = aws_lb_target_group.this[0].arn
   target_id        = aws_lambda_alias.live.arn
 
-  # Registration calls the function, and is refused without it.
+  # Registering the target invokes the function and fails without this permission.
   depends_on = [aws_lambda_permission.load_balancer]
 }
 
@@ -169,14 +169,14 @@ resource "aws_cloudwatch_event_target" "schedule" {
   rule = aws_cloudwatch_event_rule.schedule[0].name
   arn  = aws_lambda_alias.live.arn
 
-  # A run that cannot begin need not be made up for: the next one finds what is due.
+  # A run that cannot start need not be repeated: the next run processes the same work.
   retry_policy {
     maximum_event_age_in_seconds = 60
     maximum_retry_attempts       = 0
   }
 }
 
-# Nor one that failed; Lambda itself would repeat it twice.
+# A failed run need not be repeated either. By default, Lambda retries twice.
 resource "aws_lambda_function_event_invoke_config" "schedule" {
   count = var.schedule == null ? 0 : 1
 
@@ -212,7 +212,7 @@ module "alarms" {
       description                   = "Function ${var.name}: ${kind}. Runbook: function ${kind}."
       namespace                     = "AWS/Lambda"
       metric                        = title(kind)
-      # Of the alias: what callers meet.
+      # Of the alias, which callers invoke.
       dimensions  = { FunctionName = aws_lambda_function.this.function_name, Resource = "${aws_lambda_function.this.function_name}:${aws_lambda_alias.live.name}" }
       bad_minutes = 2
       threshold   = threshold

@@ -1,15 +1,15 @@
 output "name" {
-  description = "The function's name."
+  description = "Name of the function."
   value       = aws_lambda_function.this.function_name
 }
 
 output "alias_arn" {
-  description = "Alias live: what callers call."
+  description = "ARN of alias live, which callers invoke."
   value       = aws_lambda_alias.live.arn
 }
 
 output "alias_invoke_arn" {
-  description = "Alias live for API Gateway."
+  description = "Invoke ARN of alias live, for API Gateway."
   value       = aws_lambda_alias.live.invoke_arn
 }
 
@@ -19,32 +19,32 @@ output "alias_name" {
 }
 
 output "log_group_name" {
-  description = "The log."
+  description = "Log group."
   value       = aws_cloudwatch_log_group.this.name
 }
 
 output "target_group_arn" {
-  description = "Target group of the load balancer; null without."
+  description = "Target group of the load balancer; null if there is none."
   value       = one(aws_lb_target_group.this[*].arn)
 }
 
 output "target_group_name" {
-  description = "Name of the target group; null without."
+  description = "Name of the target group; null if there is none."
   value       = one(aws_lb_target_group.this[*].name)
 }
 
 output "target_id" {
-  description = "What the load balancer calls, for tests."
+  description = "ARN that the load balancer invokes, for tests."
   value       = one(aws_lb_target_group_attachment.this[*].target_id)
 }
 
 output "multi_value_headers" {
-  description = "Whether the load balancer sends headers that come twice, for tests."
+  description = "Whether the load balancer sends multi-value headers, for tests."
   value       = one(aws_lb_target_group.this[*].lambda_multi_value_headers_enabled)
 }
 
 output "settings" {
-  description = "What the function got, for review and tests."
+  description = "Settings of the function, for review and tests."
   value       = { memory_mb = aws_lambda_function.this.memory_size, timeout_seconds = aws_lambda_function.this.timeout, reserved_concurrency = aws_lambda_function.this.reserved_concurrent_executions, environment = var.environment, in_vpc = var.vpc != null }
 }
 

@@ -1,7 +1,7 @@
-# Where a container's lines go: nothing but data, so that it can be tested without a cloud.
+# Destination of a container's logs. Only data, so that it can be tested without a cloud.
 #
-# cloudwatch: the awslogs driver. datadog: FireLens, that is a Fluent Bit beside the application that sends to Datadog's intake; its own lines
-# go to CloudWatch, for a router cannot report its own trouble.
+# cloudwatch: the awslogs driver. datadog: FireLens, a Fluent Bit next to the application that sends to Datadog's intake. Its own logs
+# go to CloudWatch, because a router cannot report its own failures.
 
 data "aws_region" "current" {}
 
@@ -12,7 +12,7 @@ locals {
       awslogs-group         = var.log_group_name
       awslogs-region        = data.aws_region.current.name
       awslogs-stream-prefix = var.service
-      # An application that must wait for its log is worse than a lost line.
+      # Losing a log line is better than blocking the application on its log.
       mode            = "non-blocking"
       max-buffer-size = "4m"
     }
@@ -30,10 +30,10 @@ locals {
       dd_source   = "rust"
       dd_tags     = "env:${var.environment},version:${var.release}"
       retry_limit = "2"
-      # Lines that wait for the router, in the driver.
+      # Lines that wait for the router in the log driver.
       log-driver-buffer-limit = "2097152"
     }
-    # Read by the execution role; the key is in no task definition and no variable.
+    # Read by the execution role; the key appears in no task definition and no variable.
     secretOptions = [{ name = "apikey", valueFrom = var.datadog_api_key_arn }]
   }
 
@@ -41,7 +41,7 @@ locals {
     name      = "log-router"
     image     = var.router_image
     essential = true
-    # The agent lets Fluent Bit buffer half of the reservation; the hard limit is twice that and more, or bursts would kill the task.
+    # The agent lets Fluent Bit buffer half of the reservation. The hard limit is more than twice that, so that bursts do not kill the task.
     memoryReservation = 100
     memory            = 200
     user              = "0"
@@ -50,7 +50,7 @@ locals {
       options = { enable-ecs-log-metadata = "true" }
     }
     readonlyRootFilesystem = true
-    # The router is stopped last, and then has so long to send what it holds.
+    # The router stops last, and then has this long to send what it holds.
     stopTimeout      = 60
     logConfiguration = merge(local.awslogs, { options = merge(local.awslogs.options, { awslogs-stream-prefix = "${var.service}-router" }) })
     environment      = []

@@ -9,6 +9,6 @@ output "container" {
 }
 
 output "secret_arns" {
-  description = "Parameters that the execution role must read for it."
+  description = "Parameters that the execution role must be able to read for the router."
   value       = var.destination == "datadog" ? [var.datadog_api_key_arn] : []
 }

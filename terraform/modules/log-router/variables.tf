@@ -1,11 +1,11 @@
 variable "destination" {
-  description = "cloudwatch or datadog."
+  description = "Destination of the logs: cloudwatch or datadog."
   type        = string
   nullable    = false
 
   validation {
     condition     = contains(["cloudwatch", "datadog"], var.destination)
-    error_message = "cloudwatch or datadog."
+    error_message = "The destination must be cloudwatch or datadog."
   }
 }
 
@@ -28,26 +28,26 @@ variable "release" {
 }
 
 variable "log_group_name" {
-  description = "CloudWatch group of the application, or of the router."
+  description = "CloudWatch log group of the application, or of the router."
   type        = string
   nullable    = false
 }
 
 variable "router_image" {
-  description = "Image of AWS for Fluent Bit, by digest; needed for datadog."
+  description = "Image of AWS for Fluent Bit, by digest; required for datadog."
   type        = string
   default     = null
 }
 
 variable "datadog_site" {
-  description = "Datadog's site, for example datadoghq.com or datadoghq.eu."
+  description = "Datadog site, for example datadoghq.com or datadoghq.eu."
   type        = string
   default     = "datadoghq.com"
   nullable    = false
 }
 
 variable "datadog_api_key_arn" {
-  description = "SSM parameter with the API key; needed for datadog."
+  description = "SSM parameter with the API key; required for datadog."
   type        = string
   default     = null
 }

@@ -2,16 +2,16 @@
 
 locals {
   zones = slice(data.aws_availability_zones.available.names, 0, var.zone_count)
-  # 16 blocks of the VPC's range: 0..3 public, 4..7 private, 8..11 isolated, the rest is room.
+  # 16 blocks of the VPC's range: 0..3 public, 4..7 private, 8..11 isolated, the rest unused.
   blocks  = { for index, zone in local.zones : zone => index }
   private = [for zone in local.zones : aws_subnet.private[zone].id]
 }
 
 data "aws_availability_zones" "available" {
-  #checkov:skip=CKV_AWS_394:The first zones by name are taken; a zone that AWS adds comes after them and changes nothing
+  #checkov:skip=CKV_AWS_394:The first zones by name are used; a zone that AWS adds sorts after them and changes nothing
   state = "available"
 
-  # No local zones, which have neither NAT gateways nor RDS.
+  # No local zones: they have neither NAT gateways nor RDS.
   filter {
     name   = "opt-in-status"
     values = ["opt-in-not-required"]
@@ -28,7 +28,7 @@ resource "aws_vpc" "this" {
   tags = { Name = var.name }
 }
 
-# The default group of a VPC cannot be removed. Managed without rules, it admits nothing.
+# The default security group of a VPC cannot be deleted. Managed without rules, it allows nothing.
 resource "aws_default_security_group" "closed" {
   vpc_id = aws_vpc.this.id
 
@@ -94,7 +94,7 @@ resource "aws_route_table_association" "public" {
   subnet_id      = each.value.id
 }
 
-# A table a zone, so that a zone's traffic can leave by its own NAT gateway.
+# One route table per zone, so that each zone's traffic can use its own NAT gateway.
 resource "aws_route_table" "private" {
   for_each = local.blocks
 
@@ -110,7 +110,7 @@ resource "aws_route_table_association" "private" {
   subnet_id      = aws_subnet.private[each.key].id
 }
 
-# The isolated subnets have a table without a way out.
+# The isolated subnets have a route table without a route to the internet.
 resource "aws_route_table" "isolated" {
   vpc_id = aws_vpc.this.id
 
@@ -125,11 +125,11 @@ resource "aws_route_table_association" "isolated" {
 }
 
 ################################################################################
-# NAT: none, one for all zones, or one a zone
+# NAT: none, one for all zones, or one per zone
 ################################################################################
 
 resource "aws_eip" "nat" {
-  #checkov:skip=CKV2_AWS_19:The address belongs to a NAT gateway, which the check does not know
+  #checkov:skip=CKV2_AWS_19:The address belongs to a NAT gateway, which the check does not recognize
   for_each = toset(slice(local.zones, 0, min(var.nat_gateways, var.zone_count)))
 
   domain = "vpc"
@@ -153,12 +153,12 @@ resource "aws_route" "nat" {
 
   route_table_id         = aws_route_table.private[each.key].id
   destination_cidr_block = "0.0.0.0/0"
-  # A zone without a gateway of its own uses the first one.
+  # A zone without its own gateway uses the first one.
   nat_gateway_id = aws_nat_gateway.this[each.value < var.nat_gateways ? each.key : local.zones[0]].id
 }
 
 ################################################################################
-# Endpoints: the two gateways cost nothing; each interface costs by the hour and zone
+# Endpoints: the two gateway endpoints are free; each interface endpoint is billed per hour and zone
 ################################################################################
 
 resource "aws_vpc_endpoint" "gateway" {
@@ -173,7 +173,7 @@ resource "aws_vpc_endpoint" "gateway" {
 }
 
 resource "aws_security_group" "endpoints" {
-  #checkov:skip=CKV2_AWS_5:Attached to the interface endpoints, of which an environment with NAT has none
+  #checkov:skip=CKV2_AWS_5:Attached to the interface endpoints; an environment with NAT has none
   name        = "${var.name}-endpoints"
   description = "Interface endpoints of AWS services"
   vpc_id      = aws_vpc.this.id
@@ -195,11 +195,11 @@ resource "aws_vpc_endpoint" "interface" {
 }
 
 ################################################################################
-# Flow log: who talked to whom, and what was refused
+# Flow log
 ################################################################################
 
 resource "aws_cloudwatch_log_group" "flow" {
-  #checkov:skip=CKV_AWS_338:How long connections are kept is a decision of each environment, and costs
+  #checkov:skip=CKV_AWS_338:Each environment chooses its log retention, which costs money
   name              = "/${var.name}/flow"
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arn

@@ -1,25 +1,25 @@
 output "vpc_id" {
-  description = "The VPC."
+  description = "Id of the VPC."
   value       = aws_vpc.this.id
 }
 
 output "public_subnet_ids" {
-  description = "Subnets of the load balancer."
+  description = "Public subnets, for the load balancer."
   value       = [for zone in local.zones : aws_subnet.public[zone].id]
 }
 
 output "private_subnet_ids" {
-  description = "Subnets of tasks and functions."
+  description = "Private subnets, for tasks and functions."
   value       = local.private
 }
 
 output "isolated_subnet_ids" {
-  description = "Subnets of the database, without a route out of the VPC."
+  description = "Isolated subnets, for the database; no route out of the VPC."
   value       = [for zone in local.zones : aws_subnet.isolated[zone].id]
 }
 
 output "endpoints_security_group_id" {
-  description = "Group of the interface endpoints."
+  description = "Security group of the interface endpoints."
   value       = aws_security_group.endpoints.id
 }
 

@@ -1,4 +1,4 @@
-# Who hears of trouble, what the environment as a whole is watched for, and one page that shows both paths.
+# The topic that alarms notify, alarms of the environment as a whole, and one dashboard that shows both paths.
 
 data "aws_region" "current" {}
 
@@ -33,7 +33,7 @@ resource "aws_sns_topic_subscription" "email" {
 }
 
 ################################################################################
-# Alarms of the load balancer and of the services; each part brings those of its own
+# Alarms of the load balancer and of the services; the other modules create their own
 ################################################################################
 
 module "alarms" {
@@ -45,7 +45,7 @@ module "alarms" {
   alarms = merge(
     {
       latency = {
-        description = "The slowest twentieth of requests takes longer than ${var.latency_seconds} s. Runbook: latency."
+        description = "The 95th percentile of latency is above ${var.latency_seconds} s. Runbook: latency."
         namespace   = "AWS/ApplicationELB"
         metric      = "TargetResponseTime"
         dimensions  = { LoadBalancer = var.load_balancer_arn_suffix }
@@ -54,7 +54,7 @@ module "alarms" {
         threshold   = var.latency_seconds
       }
       load-balancer-5xx = {
-        description = "The load balancer itself answers 5xx: no healthy target, or a function that fails. Runbook: load balancer 5xx."
+        description = "The load balancer itself returns 5xx: no healthy target, or a failing function. Runbook: load balancer 5xx."
         namespace   = "AWS/ApplicationELB"
         metric      = "HTTPCode_ELB_5XX_Count"
         dimensions  = { LoadBalancer = var.load_balancer_arn_suffix }
@@ -97,7 +97,7 @@ resource "aws_budgets_budget" "this" {
   limit_amount = format("%.1f", var.budget_usd)
   limit_unit   = "USD"
 
-  # Counts what carries the tag; the tag must be activated once in the billing console.
+  # The budget filters by tag; activate the tag once in the billing console.
   cost_filter {
     name   = "TagKeyValue"
     values = ["user:Environment$${var.budget_tag}"]

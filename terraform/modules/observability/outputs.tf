@@ -1,14 +1,14 @@
 output "topic_arn" {
-  description = "Who hears of alarms."
+  description = "SNS topic that alarms notify."
   value       = aws_sns_topic.alarms.arn
 }
 
 output "dashboard_name" {
-  description = "The dashboard."
+  description = "Name of the dashboard."
   value       = aws_cloudwatch_dashboard.this.dashboard_name
 }
 
 output "dashboard_body" {
-  description = "The dashboard as JSON, for tests."
+  description = "Dashboard as JSON, for tests."
   value       = aws_cloudwatch_dashboard.this.dashboard_body
 }

@@ -1,35 +1,35 @@
 variable "name" {
-  description = "Prefix of alarms and name of the dashboard."
+  description = "Prefix of the alarms and name of the dashboard."
   type        = string
   nullable    = false
 }
 
 variable "alarm_email" {
-  description = "Address that hears of alarms; null: nobody is subscribed."
+  description = "Email address that alarms notify; null: no subscription."
   type        = string
   default     = null
 }
 
 variable "kms_key_arn" {
-  description = "Key of the topic."
+  description = "KMS key of the topic."
   type        = string
   nullable    = false
 }
 
 variable "load_balancer_arn_suffix" {
-  description = "The load balancer in CloudWatch's dimensions."
+  description = "Load balancer as a CloudWatch dimension."
   type        = string
   nullable    = false
 }
 
 variable "target_group_arn_suffixes" {
-  description = "Target groups of Fargate by service."
+  description = "Fargate target groups by service."
   type        = map(string)
   nullable    = false
 }
 
 variable "cluster_name" {
-  description = "The cluster."
+  description = "Name of the cluster."
   type        = string
   nullable    = false
 }
@@ -47,32 +47,32 @@ variable "function_names" {
 }
 
 variable "database_identifier" {
-  description = "The database; null: none."
+  description = "Identifier of the database; null: none."
   type        = string
   default     = null
 }
 
 variable "table_name" {
-  description = "The table."
+  description = "Name of the table."
   type        = string
   nullable    = false
 }
 
 variable "latency_seconds" {
-  description = "Latency of the slowest twentieth that is too much, in seconds."
+  description = "95th percentile of latency that triggers the alarm, in seconds."
   type        = number
   default     = 1
   nullable    = false
 }
 
 variable "budget_usd" {
-  description = "What the environment may cost a month, in US dollars."
+  description = "Monthly budget of the environment, in US dollars."
   type        = number
   nullable    = false
 }
 
 variable "budget_tag" {
-  description = "Value of the tag Environment by which the budget counts."
+  description = "Value of the tag Environment that the budget filters by."
   type        = string
   nullable    = false
 }

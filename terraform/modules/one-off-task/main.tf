@@ -1,4 +1,4 @@
-# A task that is run by hand or by the pipeline and ends: migrations, database users.
+# A task that an operator or the pipeline runs and that ends: migrations, database users.
 
 resource "aws_ecs_task_definition" "this" {
   family                   = var.name

@@ -1,10 +1,10 @@
 output "task_definition_arn" {
-  description = "What to run."
+  description = "Task definition to run."
   value       = aws_ecs_task_definition.this.arn
 }
 
 output "container_definitions" {
-  description = "The container as JSON, for review and tests."
+  description = "Container as JSON, for review and tests."
   value       = aws_ecs_task_definition.this.container_definitions
 }
 

@@ -5,30 +5,30 @@ variable "name" {
 }
 
 variable "account_id" {
-  description = "Account of the task."
+  description = "AWS account of the task."
   type        = string
   nullable    = false
 }
 
 variable "region" {
-  description = "Region of the task."
+  description = "AWS region of the task."
   type        = string
   nullable    = false
 }
 
 variable "image" {
-  description = "Image by digest."
+  description = "Image, by digest."
   type        = string
   nullable    = false
 
   validation {
     condition     = can(regex("@sha256:[0-9a-f]{64}$", var.image))
-    error_message = "An image is deployed by digest: <repository>@sha256:<64 hex digits>."
+    error_message = "The image must be given by digest: <repository>@sha256:<64 hex digits>."
   }
 }
 
 variable "user" {
-  description = "User and group of the process, as numbers."
+  description = "Numeric user and group of the process."
   type        = string
   nullable    = false
 }
@@ -40,27 +40,27 @@ variable "command" {
 }
 
 variable "environment" {
-  description = "Variables of the program; no secrets."
+  description = "Environment variables of the program; no secrets."
   type        = map(string)
   nullable    = false
 }
 
 variable "secrets" {
-  description = "Variable to the parameter or secret it comes from, as ECS spells it."
+  description = "Environment variable to the parameter or secret that holds its value, in ECS syntax."
   type        = map(string)
   default     = {}
   nullable    = false
 }
 
 variable "secret_statements" {
-  description = "By which the execution role may read them."
+  description = "IAM statements with which the execution role may read them."
   type        = list(object({ sid = string, actions = list(string), resources = list(string), condition = optional(map(map(list(string))), {}) }))
   default     = []
   nullable    = false
 }
 
 variable "task_statements" {
-  description = "What the program itself may do: what the shop calls, and nothing else."
+  description = "IAM permissions of the program: the AWS calls that the shop makes, nothing else."
   type        = list(object({ sid = string, actions = list(string), resources = list(string), condition = optional(map(map(list(string))), {}) }))
   default     = []
   nullable    = false
@@ -73,19 +73,19 @@ variable "repository_arn" {
 }
 
 variable "log_group_name" {
-  description = "CloudWatch group of its lines."
+  description = "CloudWatch log group of the task."
   type        = string
   nullable    = false
 }
 
 variable "log_group_arn" {
-  description = "The same as ARN."
+  description = "ARN of that log group."
   type        = string
   nullable    = false
 }
 
 variable "permissions_boundary_arn" {
-  description = "Boundary of both roles."
+  description = "Permissions boundary of both roles."
   type        = string
   default     = null
 }

@@ -1,4 +1,4 @@
-# PostgreSQL: TLS and IAM login only for the shop, encrypted, backed up, in subnets without a way out.
+# PostgreSQL: TLS only, IAM login for the shop, encrypted, backed up, in subnets without a route to the internet.
 
 locals {
   # Memory of each class in GiB. Source: the table of DB instance classes in the RDS user guide.
@@ -12,8 +12,8 @@ locals {
     "db.r7g.large"  = 16
     "db.r7g.xlarge" = 32
   }
-  # RDS would take memory / 9,531,392 bytes, with a memory that is not known beforehand (the class less what the system needs). Three quarters
-  # of that with the whole memory, set explicitly, is a number that a plan can check.
+  # By default, RDS uses memory / 9,531,392 bytes, where memory is not known beforehand (that of the class less what the system needs). This sets three
+  # quarters of that value, computed with the whole memory, explicitly, so that a plan can check the number.
   max_connections = floor(local.memory_gib[var.instance_class] * pow(1024, 3) * 3 / 4 / 9531392)
   # superuser_reserved_connections and rds.rds_superuser_reserved_connections.
   privileged_connections = 3 + 2
@@ -39,7 +39,7 @@ resource "aws_db_parameter_group" "this" {
     apply_method = "pending-reboot"
   }
 
-  # Schema changes are logged; queries only when they take longer than they may.
+  # Logs schema changes, and queries that take longer than the limit.
   parameter {
     name  = "log_statement"
     value = "ddl"
@@ -56,15 +56,15 @@ resource "aws_db_parameter_group" "this" {
 }
 
 resource "aws_db_instance" "this" {
-  #checkov:skip=CKV_AWS_157:A standby doubles the price; perf and prod have one, asserted by a test
-  #checkov:skip=CKV_AWS_293:Protected where the environment is (prod); others must be removable in one command
+  #checkov:skip=CKV_AWS_157:A standby doubles the price; perf and prod have one, checked by a test
+  #checkov:skip=CKV_AWS_293:On where the environment is protected (prod); others must be removable with one command
   identifier     = var.identifier
   engine         = "postgres"
   engine_version = var.engine_version
   instance_class = var.instance_class
   db_name        = var.database_name
 
-  # The first user's password is made and kept by RDS in Secrets Manager; Terraform never sees it. The shop logs in with IAM.
+  # RDS creates the first user's password and keeps it in Secrets Manager; Terraform never sees it. The shop logs in with IAM.
   username                            = "postgres"
   manage_master_user_password         = true
   master_user_secret_kms_key_id       = var.kms_key_arn
@@ -101,12 +101,12 @@ resource "aws_db_instance" "this" {
   monitoring_interval                   = 60
   monitoring_role_arn                   = aws_iam_role.monitoring.arn
 
-  # Else RDS makes the groups itself, without an end.
+  # Otherwise RDS creates the log groups itself, without retention.
   depends_on = [aws_cloudwatch_log_group.this]
 }
 
 resource "aws_cloudwatch_log_group" "this" {
-  #checkov:skip=CKV_AWS_338:How long logs are kept is a decision of each environment, and costs
+  #checkov:skip=CKV_AWS_338:Each environment chooses its log retention, which costs money
   for_each = toset(["postgresql", "upgrade"])
 
   name              = "/aws/rds/instance/${var.identifier}/${each.key}"

@@ -1,35 +1,35 @@
 output "identifier" {
-  description = "The instance's name."
+  description = "Identifier of the instance."
   value       = aws_db_instance.this.identifier
 }
 
 output "address" {
-  description = "Host of the database: the name that tokens are signed for and certificates prove."
+  description = "Host name of the database: IAM tokens are signed for it and certificates are verified against it."
   value       = aws_db_instance.this.address
 }
 
 output "resource_id" {
-  description = "Id of the instance in rds-db:connect."
+  description = "Resource id of the instance in rds-db:connect."
   value       = aws_db_instance.this.resource_id
 }
 
 output "database_name" {
-  description = "The database."
+  description = "Name of the database."
   value       = aws_db_instance.this.db_name
 }
 
 output "master_secret_arn" {
-  description = "Secret with the first user's name and password, which RDS makes and rotates."
+  description = "Secret with the first user's name and password, which RDS creates and rotates."
   value       = aws_db_instance.this.master_user_secret[0].secret_arn
 }
 
 output "admitted_connections" {
-  description = "Connections that the shop may share: max_connections without those of privileged roles."
+  description = "Connections available to the shop: max_connections less those reserved for privileged roles."
   value       = local.max_connections - local.privileged_connections
 }
 
 output "settings" {
-  description = "What the instance got, for review and tests."
+  description = "Settings of the instance, for review and tests."
   value = {
     class       = aws_db_instance.this.instance_class
     multi_az    = aws_db_instance.this.multi_az

@@ -1,5 +1,5 @@
-# Parameters of a component, encrypted with the customer key. Terraform makes them with a placeholder and never reads or writes them again:
-# who runs the shop puts the values in (aws ssm put-parameter --overwrite), so no secret is in a state, a plan or a variable.
+# Parameters of a component, encrypted with the customer managed key. Terraform creates them with a placeholder and never reads or writes them again:
+# an operator sets the values (aws ssm put-parameter --overwrite), so no secret is in a state, a plan, or a variable.
 
 resource "aws_ssm_parameter" "this" {
   for_each = var.parameters

@@ -5,18 +5,18 @@ variable "prefix" {
 }
 
 variable "parameters" {
-  description = "What each parameter is, by its key; a key such as stripe-secret-key stands for SHOPEASE_STRIPE_SECRET_KEY."
+  description = "Description of each parameter by its key; a key such as stripe-secret-key sets SHOPEASE_STRIPE_SECRET_KEY."
   type        = map(string)
   nullable    = false
 
   validation {
     condition     = alltrue([for key in keys(var.parameters) : can(regex("^[a-z0-9-]+$", key))])
-    error_message = "Keys are lower-case letters, digits and hyphens."
+    error_message = "Keys must be lowercase letters, digits, and hyphens."
   }
 }
 
 variable "kms_key_id" {
-  description = "Customer key that encrypts them."
+  description = "Customer managed KMS key that encrypts the parameters."
   type        = string
   nullable    = false
 }

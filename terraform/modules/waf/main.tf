@@ -1,4 +1,4 @@
-# A firewall in front of the load balancer: AWS's common rules, known bad inputs, and a limit per address.
+# A web ACL for the load balancer: AWS's common rules, known bad inputs, and a rate limit per address.
 
 resource "aws_wafv2_web_acl" "this" {
   name  = var.name
@@ -65,7 +65,7 @@ resource "aws_wafv2_web_acl" "this" {
         name        = "AWSManagedRulesCommonRuleSet"
         vendor_name = "AWS"
 
-        # It refuses bodies above 8 KB; the shop itself admits 256 KiB and says 413 beyond.
+        # By default this rule blocks bodies above 8 KB. The shop accepts 256 KiB and returns 413 above.
         rule_action_override {
           name = "SizeRestrictions_BODY"
           action_to_use {
@@ -117,8 +117,8 @@ resource "aws_wafv2_web_acl_association" "this" {
 }
 
 resource "aws_cloudwatch_log_group" "this" {
-  #checkov:skip=CKV_AWS_338:How long refused requests are kept is a decision of each environment, and costs
-  # WAF writes to groups with this prefix only.
+  #checkov:skip=CKV_AWS_338:Each environment chooses its log retention, which costs money
+  # WAF requires this prefix.
   name              = "aws-waf-logs-${var.name}"
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arn
@@ -128,7 +128,7 @@ resource "aws_wafv2_web_acl_logging_configuration" "this" {
   resource_arn            = aws_wafv2_web_acl.this.arn
   log_destination_configs = [aws_cloudwatch_log_group.this.arn]
 
-  # Tokens of visitors do not belong into a log.
+  # Visitor tokens must not be logged.
   dynamic "redacted_fields" {
     for_each = toset(["cookie", "authorization"])
     content {
@@ -138,7 +138,7 @@ resource "aws_wafv2_web_acl_logging_configuration" "this" {
     }
   }
 
-  # Only what was refused or counted.
+  # Only blocked and counted requests.
   logging_filter {
     default_behavior = "DROP"
 

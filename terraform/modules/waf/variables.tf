@@ -1,30 +1,30 @@
 variable "name" {
-  description = "Name of the firewall, for example shopease-prod."
+  description = "Name of the web ACL, for example shopease-prod."
   type        = string
   nullable    = false
 }
 
 variable "load_balancer_arn" {
-  description = "What it stands in front of."
+  description = "ARN of the resource that the web ACL protects."
   type        = string
   nullable    = false
 }
 
 variable "requests_per_5_minutes" {
-  description = "Requests of one address in five minutes; further ones are refused."
+  description = "Maximum requests per client address in five minutes; further ones are blocked."
   type        = number
   default     = 2000
   nullable    = false
 }
 
 variable "log_retention_days" {
-  description = "Days that refused requests are kept."
+  description = "Retention of the log of blocked and counted requests, in days."
   type        = number
   nullable    = false
 }
 
 variable "kms_key_arn" {
-  description = "Key that encrypts the log."
+  description = "KMS key that encrypts the log."
   type        = string
   nullable    = false
 }

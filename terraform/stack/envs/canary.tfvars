@@ -1,5 +1,5 @@
-# A release in production's shape before production: synthetic shoppers only, for its database is its own. Real shoppers meet a canary inside prod
-# by weight (variable canary).
+# Runs a release in production's configuration before production, with synthetic shoppers only, because it has its own database. Real shoppers get a
+# canary inside prod, by weight (variable canary).
 environment = {
   name                    = "canary"
   cidr_block              = "10.40.0.0/16"

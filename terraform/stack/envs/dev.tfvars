@@ -1,4 +1,4 @@
-# Every pull request: small, one task each, both paths half and half.
+# Every pull request: small, one task per service, half of the requests to each path.
 environment = {
   name                    = "dev"
   cidr_block              = "10.10.0.0/16"

@@ -1,4 +1,4 @@
-# Load tests: the size of prod, number for number (a test compares them). Destroy it between tests.
+# Load tests: exactly the size of prod (a test compares them). Destroy it between tests.
 environment = {
   name                    = "perf"
   cidr_block              = "10.20.0.0/16"

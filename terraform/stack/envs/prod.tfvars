@@ -1,4 +1,4 @@
-# Shoppers. Protected: destroying it means first applying protected = false.
+# Production. Protected: to destroy it, first apply protected = false.
 environment = {
   name                    = "prod"
   protected               = true

@@ -1,4 +1,4 @@
-# The last rehearsal: built like prod, smaller.
+# Last check before production: built like prod, smaller.
 environment = {
   name                    = "staging"
   cidr_block              = "10.30.0.0/16"

@@ -1,4 +1,4 @@
-# The environment table: what envs/*.tfvars must say, and what the stack makes of it.
+# The environment table: values of envs/*.tfvars, and the resources that result.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -13,7 +13,7 @@ run "table" {
 
   assert {
     condition     = output.sizes.perf == output.sizes.prod
-    error_message = "perf must have the size of prod, or its load tests say nothing."
+    error_message = "perf must have the size of prod; otherwise its load tests prove nothing."
   }
 
   assert {
@@ -43,27 +43,27 @@ run "dev" {
 
   assert {
     condition     = length(module.backend["backend"].scaling) == 0 && length(module.frontend["frontend"].scaling) == 0
-    error_message = "dev has no scaling target."
+    error_message = "dev must have no scaling target."
   }
 
   assert {
     condition     = module.backend["backend"].size.desired == 1 && module.frontend["frontend"].size.desired == 1
-    error_message = "dev has one task each."
+    error_message = "dev must have one task per service."
   }
 
   assert {
     condition     = module.rds[0].identifier == "shopease-dev"
-    error_message = "dev has a database of its own."
+    error_message = "dev must have its own database."
   }
 
   assert {
     condition     = alltrue([for name in output.parameter_names : startswith(name, "/shopease/dev/")]) && length(output.parameter_names) > 0
-    error_message = "Parameters of dev are below its own path."
+    error_message = "Parameters of dev must be below its own path."
   }
 
   assert {
     condition     = !module.rds[0].settings.protected && length(module.waf) == 0
-    error_message = "dev can be removed in one command."
+    error_message = "dev must be removable with one command."
   }
 }
 
@@ -83,27 +83,27 @@ run "canary" {
 
   assert {
     condition     = length(module.backend["backend"].scaling) == 0 && length(module.frontend["frontend"].scaling) == 0
-    error_message = "canary has no scaling target."
+    error_message = "canary must have no scaling target."
   }
 
   assert {
     condition     = module.backend["backend"].size.desired == 1 && module.frontend["frontend"].size.desired == 1
-    error_message = "canary has one task each."
+    error_message = "canary must have one task per service."
   }
 
   assert {
     condition     = module.rds[0].identifier == "shopease-canary"
-    error_message = "canary has a database of its own."
+    error_message = "canary must have its own database."
   }
 
   assert {
     condition     = alltrue([for name in output.parameter_names : startswith(name, "/shopease/canary/")]) && length(output.parameter_names) > 0
-    error_message = "Parameters of canary are below its own path."
+    error_message = "Parameters of canary must be below its own path."
   }
 
   assert {
     condition     = !module.rds[0].settings.protected && length(module.waf) == 0
-    error_message = "canary can be removed in one command."
+    error_message = "canary must be removable with one command."
   }
 }
 
@@ -123,27 +123,27 @@ run "perf" {
 
   assert {
     condition     = length(module.backend["backend"].scaling) == 1 && length(module.frontend["frontend"].scaling) == 1
-    error_message = "Both services of perf scale."
+    error_message = "Both services of perf must scale."
   }
 
   assert {
     condition     = module.rds[0].identifier == "shopease-perf"
-    error_message = "perf has a database of its own."
+    error_message = "perf must have its own database."
   }
 
   assert {
     condition     = alltrue([for name in output.parameter_names : startswith(name, "/shopease/perf/")]) && length(output.parameter_names) > 0
-    error_message = "Parameters of perf are below its own path."
+    error_message = "Parameters of perf must be below its own path."
   }
 
   assert {
     condition     = !module.rds[0].settings.protected && length(module.waf) == 0
-    error_message = "perf can be removed in one command."
+    error_message = "perf must be removable with one command."
   }
 
   assert {
     condition     = module.backend["backend"].size.cpu == run.table.sizes.prod.tasks[1].cpu && module.rds[0].settings.class == run.table.sizes.prod.database[0]
-    error_message = "perf gets the tasks and the database of prod."
+    error_message = "perf must have the tasks and the database of prod."
   }
 }
 
@@ -163,22 +163,22 @@ run "staging" {
 
   assert {
     condition     = length(module.backend["backend"].scaling) == 1 && length(module.frontend["frontend"].scaling) == 1
-    error_message = "Both services of staging scale."
+    error_message = "Both services of staging must scale."
   }
 
   assert {
     condition     = module.rds[0].identifier == "shopease-staging"
-    error_message = "staging has a database of its own."
+    error_message = "staging must have its own database."
   }
 
   assert {
     condition     = alltrue([for name in output.parameter_names : startswith(name, "/shopease/staging/")]) && length(output.parameter_names) > 0
-    error_message = "Parameters of staging are below its own path."
+    error_message = "Parameters of staging must be below its own path."
   }
 
   assert {
     condition     = !module.rds[0].settings.protected && length(module.waf) == 0
-    error_message = "staging can be removed in one command."
+    error_message = "staging must be removable with one command."
   }
 }
 
@@ -198,26 +198,26 @@ run "prod" {
 
   assert {
     condition     = length(module.backend["backend"].scaling) == 1 && length(module.frontend["frontend"].scaling) == 1
-    error_message = "Both services of prod scale."
+    error_message = "Both services of prod must scale."
   }
 
   assert {
     condition     = module.rds[0].identifier == "shopease-prod"
-    error_message = "prod has a database of its own."
+    error_message = "prod must have its own database."
   }
 
   assert {
     condition     = alltrue([for name in output.parameter_names : startswith(name, "/shopease/prod/")]) && length(output.parameter_names) > 0
-    error_message = "Parameters of prod are below its own path."
+    error_message = "Parameters of prod must be below its own path."
   }
 
   assert {
     condition     = module.rds[0].settings.protected && module.rds[0].settings.multi_az && module.rds[0].settings.backup_days >= 14
-    error_message = "prod is protected, has a standby and two weeks of backups."
+    error_message = "prod must be protected, have a standby, and keep two weeks of backups."
   }
 
   assert {
     condition     = length(module.waf) == 1
-    error_message = "prod is behind a firewall."
+    error_message = "prod must have a web ACL."
   }
 }

@@ -1,11 +1,11 @@
-# What is refused before AWS sees it. Each run breaks one rule alone.
+# Inputs that validation rejects before AWS sees them. Each run breaks exactly one rule.
 
 mock_provider "aws" {
   source = "./tests/mocks"
 }
 
 ################################################################################
-# An environment that is none, or not what its name says
+# Environments that do not exist or do not match their name
 ################################################################################
 
 run "an_unknown_environment" {
@@ -153,7 +153,7 @@ run "a_long_name" {
 # Weights
 ################################################################################
 
-run "more_than_everything" {
+run "weights_above_100_together" {
   command = plan
 
   variables {
@@ -184,7 +184,7 @@ run "a_weight_below_0" {
   expect_failures = [var.lambda_weight]
 }
 
-run "half_a_percent" {
+run "a_fractional_weight" {
   command = plan
 
   variables {
@@ -224,7 +224,7 @@ run "a_canary_above_100" {
   expect_failures = [var.canary]
 }
 
-run "two_stores_for_one_cart" {
+run "different_stores_on_both_paths" {
   command = plan
 
   variables {
@@ -235,7 +235,7 @@ run "two_stores_for_one_cart" {
   expect_failures = [var.store]
 }
 
-run "two_stores_by_area" {
+run "different_stores_in_one_area" {
   command = plan
 
   variables {
@@ -258,7 +258,7 @@ run "an_unknown_store" {
 }
 
 ################################################################################
-# What runs, and what it needs
+# Releases and their requirements
 ################################################################################
 
 run "a_tag_instead_of_a_digest" {
@@ -324,7 +324,7 @@ run "no_nat_and_no_endpoints" {
   expect_failures = [var.egress]
 }
 
-run "datadog_without_a_way_out" {
+run "datadog_without_nat" {
   command = plan
 
   variables {
@@ -335,7 +335,7 @@ run "datadog_without_a_way_out" {
   expect_failures = [var.egress]
 }
 
-run "stripe_without_a_way_out" {
+run "stripe_without_nat" {
   command = plan
 
   variables {

@@ -1,4 +1,4 @@
-# Who may talk to whom, who may do what, and what a container looks like.
+# Allowed connections, permissions, and container settings.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -13,30 +13,30 @@ run "postgres" {
     condition = alltrue([
       for rule in aws_vpc_security_group_ingress_rule.flow : rule.referenced_security_group_id != null && rule.cidr_ipv4 == null && rule.from_port == rule.to_port
     ])
-    error_message = "Inside the VPC a rule names a group and one port, not addresses."
+    error_message = "Inside the VPC, a rule must reference a security group and one port, not addresses."
   }
 
   assert {
     condition     = toset([for flow in keys(local.flows) : split(" ", flow)[0] if endswith(flow, " database")]) == toset(["backend", "functions"])
-    error_message = "Only backend and functions reach the database."
+    error_message = "Only backend and functions may reach the database."
   }
 
   assert {
     condition     = toset([for rule in aws_vpc_security_group_ingress_rule.shoppers : rule.from_port]) == toset([80, 443]) && alltrue([for rule in aws_vpc_security_group_ingress_rule.shoppers : rule.security_group_id == aws_security_group.this["load-balancer"].id])
-    error_message = "Only the load balancer is open to addresses, at 80 and 443."
+    error_message = "Only the load balancer may be open to addresses, on ports 80 and 443."
   }
 
   assert {
     condition     = alltrue([for rule in aws_vpc_security_group_ingress_rule.flow : rule.from_port != 24224])
-    error_message = "The log router's port is nobody's business."
+    error_message = "No rule may open the log router's port."
   }
 
   assert {
     condition     = module.rds[0].settings.encrypted && module.rds[0].settings.iam && module.rds[0].settings.force_ssl == "1" && !module.rds[0].settings.public
-    error_message = "The database is encrypted, private, takes TLS only, and logs users in with IAM."
+    error_message = "The database must be encrypted, private, TLS only, and use IAM login."
   }
 
-  # Whole services and nameless resources, each with its reason.
+  # Whole services and unnamed resources, each with its reason.
   assert {
     condition = alltrue(flatten([
       for key, document in output.policies : [
@@ -57,9 +57,9 @@ run "postgres" {
         for statement in jsondecode(document).Statement : [
           for resource in flatten([statement.Resource]) : resource != "*" || contains([
             "AccountDecides", "LogGroups", "AlarmsToTopic", # a key's own policy: * is this key
-            "RegistryLogin",                                # ecr:GetAuthorizationToken knows no resources
-            "SendTraces",                                   # X-Ray knows no resources for segments
-            "OwnNetworkInterfaces",                         # made and removed by Lambda itself; ids are not known before
+            "RegistryLogin",                                # ecr:GetAuthorizationToken does not support resources
+            "SendTraces",                                   # X-Ray does not support resources for segments
+            "OwnNetworkInterfaces",                         # created and removed by Lambda itself; ids are not known before
           ], statement.Sid)
         ]
       ]
@@ -69,18 +69,18 @@ run "postgres" {
 
   assert {
     condition     = length(output.policies) >= 18 && alltrue([for document in values(output.policies) : length(jsondecode(document).Statement) >= 0])
-    error_message = "The assertions above look at every policy."
+    error_message = "The assertions above must cover every policy."
   }
 
-  # Components: the frontend has no way to the store, a function only to its own parameters.
+  # Components: the frontend cannot reach the store, a function only its own parameters.
   assert {
     condition     = [for statement in jsondecode(output.policies["frontend/task"]).Statement : statement.Sid] == ["ReadAssets", "FindAssets"]
-    error_message = "The frontend reads assets and nothing else."
+    error_message = "The frontend may only read assets."
   }
 
   assert {
     condition     = [for statement in jsondecode(output.policies["backend/task"]).Statement : statement.Sid] == ["LogIn"]
-    error_message = "On PostgreSQL the backend logs in to the database and calls nothing else."
+    error_message = "On PostgreSQL, the backend may only log in to the database."
   }
 
   assert {
@@ -91,7 +91,7 @@ run "postgres" {
         if statement.Sid == "ReadOwnParameters"
       ])
     ])
-    error_message = "A function reads the parameters below its own path only."
+    error_message = "A function may read only the parameters below its own path."
   }
 
   # Containers.
@@ -101,12 +101,12 @@ run "postgres" {
         for container in jsondecode(service.container_definitions) : container.readonlyRootFilesystem && can(regex("@sha256:[0-9a-f]{64}$", container.image))
       ]
     ]))
-    error_message = "Every container has a read-only root and an image by digest."
+    error_message = "Every container must have a read-only root and an image by digest."
   }
 
   assert {
     condition     = jsondecode(module.backend["backend"].container_definitions)[0].healthCheck.command == ["CMD", "/shopease", "healthcheck"]
-    error_message = "The health check is the program's own subcommand, for the image has no shell."
+    error_message = "The health check must be the program's own subcommand, because the image has no shell."
   }
 
   assert {
@@ -115,17 +115,17 @@ run "postgres" {
         for variable in jsondecode(service.container_definitions)[0].environment : !can(regex("(?i)secret|password|api_key", variable.name))
       ]
     ]))
-    error_message = "No secret is a plain variable."
+    error_message = "No secret may be a plain variable."
   }
 
   assert {
     condition     = [for secret in jsondecode(module.backend["backend"].container_definitions)[0].secrets : secret.name] == ["SHOPEASE_PAYMENT_WEBHOOK_SECRET", "SHOPEASE_STRIPE_SECRET_KEY"]
-    error_message = "The backend gets Stripe's keys from SSM."
+    error_message = "The backend must get Stripe's keys from SSM."
   }
 
   assert {
     condition     = jsondecode(module.frontend["frontend"].container_definitions)[0].secrets == []
-    error_message = "The frontend gets no secrets."
+    error_message = "The frontend must get no secrets."
   }
 
   # Log routing.
@@ -136,7 +136,7 @@ run "postgres" {
       jsondecode(service.container_definitions)[0].logConfiguration.secretOptions[0].name == "apikey" &&
       !can(jsondecode(service.container_definitions)[0].logConfiguration.options.apikey)
     ])
-    error_message = "Lines leave by the log router, whose key comes from SSM."
+    error_message = "Logs must go through the log router, whose key comes from SSM."
   }
 
   assert {
@@ -144,23 +144,23 @@ run "postgres" {
       for router in [for container in jsondecode(module.backend["backend"].container_definitions) : container if container.name == "log-router"] :
       router.memory >= 2 * router.memoryReservation && router.stopTimeout >= jsondecode(module.backend["backend"].container_definitions)[0].stopTimeout && router.logConfiguration.logDriver == "awslogs"
     ]) && length(jsondecode(module.backend["backend"].container_definitions)) == 2
-    error_message = "The router has memory for twice its buffer, stops last, and does not log through itself."
+    error_message = "The router must have memory for twice its buffer, stop last, and not log through itself."
   }
 
   # Lambda in the VPC, behind the alias.
   assert {
     condition     = alltrue([for function in values(module.function) : function.settings.in_vpc && function.settings.reserved_concurrency > 0])
-    error_message = "Functions on PostgreSQL are in the VPC, and their number is limited."
+    error_message = "Functions on PostgreSQL must be in the VPC, with limited concurrency."
   }
 
   assert {
     condition     = alltrue([for function in values(module.function) : endswith(function.target_id, ":live") && function.multi_value_headers])
-    error_message = "The load balancer calls alias live, with every header."
+    error_message = "The load balancer must invoke alias live, with multi-value headers."
   }
 
   assert {
     condition     = alltrue([for function in values(module.function) : !can(regex("(?i)secret|password|api_key", join(" ", keys(function.settings.environment))))])
-    error_message = "No secret is a variable of a function."
+    error_message = "No secret may be a variable of a function."
   }
 }
 
@@ -173,12 +173,12 @@ run "settings_of_functions" {
       function.settings.memory_mb == lookup(local.settings.functions[name], "memory_mb", local.settings.defaults.memory_mb) &&
       function.settings.timeout_seconds == lookup(local.settings.functions[name], "timeout_seconds", local.settings.defaults.timeout_seconds)
     ])
-    error_message = "Memory and timeout are those of functions/settings.json."
+    error_message = "Memory and timeout must be those of functions/settings.json."
   }
 
   assert {
     condition     = length(module.function) == 6
-    error_message = "While tasks serve, their backend does the worker's work."
+    error_message = "While tasks serve, their backend must run the worker."
   }
 }
 
@@ -210,19 +210,19 @@ run "dynamodb" {
 
   assert {
     condition     = length(module.rds) == 0 && length(module.migrate) == 0
-    error_message = "Without PostgreSQL there is no database that costs."
+    error_message = "Without PostgreSQL there must be no database that costs money."
   }
 
   assert {
     condition     = alltrue([for function in values(module.function) : !function.settings.in_vpc])
-    error_message = "Functions on DynamoDB are outside of any VPC."
+    error_message = "Functions on DynamoDB must be outside any VPC."
   }
 
   assert {
     condition = length(module.function) == 7 && module.function["worker"].settings.reserved_concurrency == 1 && one([
       for variable in jsondecode(module.backend["backend"].container_definitions)[0].environment : variable.value if variable.name == "SHOPEASE_WORKER_SECONDS"
     ]) == "0"
-    error_message = "Where functions serve everything, the worker is one of them, once, and no task does its work."
+    error_message = "If functions serve everything, the worker must be exactly one function, and no task may run it."
   }
 
   assert {
@@ -233,7 +233,7 @@ run "dynamodb" {
         if anytrue([for action in flatten([statement.Action]) : startswith(action, "dynamodb:")])
       ])
     ])
-    error_message = "A function sees only the items it works with, by their keys."
+    error_message = "A function may access only the items that it works with, by key."
   }
 
   assert {
@@ -241,7 +241,7 @@ run "dynamodb" {
       for statement in jsondecode(module.function["catalog"].policies.function).Statement :
       anytrue([for action in flatten([statement.Action]) : can(regex("Put|Update|Delete|Scan|Write", action)) && startswith(action, "dynamodb:")])
     ])
-    error_message = "The catalog function cannot write."
+    error_message = "The catalog function must not be able to write."
   }
 
   assert {
@@ -271,12 +271,12 @@ run "endpoints_instead_of_nat" {
 
   assert {
     condition     = length(aws_vpc_security_group_egress_rule.world) == 0
-    error_message = "Without NAT nothing leaves to the world."
+    error_message = "Without NAT, nothing may reach the internet."
   }
 
   assert {
     condition     = jsondecode(module.log_router["backend"].log_configuration).logDriver == "awslogs"
-    error_message = "Lines go to CloudWatch."
+    error_message = "Logs must go to CloudWatch."
   }
 }
 
@@ -295,40 +295,40 @@ run "one_ledger_of_test_payments" {
     condition = toset([for service in concat(values(module.backend), values(module.frontend)) : one([
       for variable in jsondecode(service.container_definitions)[0].environment : variable.value if variable.name == "SHOPEASE_FAKE_PAYMENTS_URL"
     ])]) == toset(["http://payments.shopease-staging.internal:8080"])
-    error_message = "Every task asks the one ledger."
+    error_message = "Every task must use the one ledger."
   }
 
   assert {
     condition     = alltrue([for function in values(module.function) : function.settings.in_vpc && function.settings.environment["SHOPEASE_FAKE_PAYMENTS_URL"] == "http://payments.shopease-staging.internal:8080"])
-    error_message = "Every function asks the one ledger, from inside the VPC."
+    error_message = "Every function must use the one ledger, from inside the VPC."
   }
 
   assert {
     condition     = module.payments[0].size.desired == 1 && length(module.payments[0].scaling) == 0 && module.payments[0].deployment == { least = 0, most = 100 }
-    error_message = "There is one ledger, also while a new task takes over."
+    error_message = "There must be one ledger, also during a deployment."
   }
 
   assert {
     condition     = toset([for flow in keys(local.flows) : split(" ", flow)[0] if endswith(flow, " payments")]) == toset(["load-balancer", "backend", "functions"])
-    error_message = "Who may ask the ledger."
+    error_message = "Only these security groups may reach the ledger."
   }
 
   assert {
     condition     = jsonencode(module.alb.pages) == jsonencode({ payments = ["/authenticate/*"] })
-    error_message = "Only the bank's page is open to shoppers, not the ledger."
+    error_message = "Only the bank's page may be open to shoppers, not the ledger."
   }
 
   assert {
     condition     = jsondecode(output.policies["payments/task"]).Statement == []
-    error_message = "The ledger calls nothing."
+    error_message = "The ledger must make no calls."
   }
 }
 
-run "no_ledger_beside_stripe" {
+run "no_ledger_with_stripe" {
   command = plan
 
   assert {
     condition     = length(module.payments) == 0 && length(aws_service_discovery_private_dns_namespace.this) == 0 && length(module.alb.pages) == 0
-    error_message = "With Stripe there are no test payments."
+    error_message = "With Stripe there must be no test payments."
   }
 }

@@ -1,4 +1,4 @@
-# Which target group gets how much, and the names and rules that the load balancer takes.
+# The weight of each target group, and the names and rules that the load balancer accepts.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -14,27 +14,27 @@ run "both_paths" {
 
   assert {
     condition     = output.weights["cart-frontend-1"] == [80, 20] && output.weights["cart-backend-1"] == [80, 20]
-    error_message = "Pages and API of an area share its weight: Fargate first, then the function."
+    error_message = "Pages and API of an area must share its weight: Fargate first, then the function."
   }
 
   assert {
     condition     = output.weights["catalog-backend-1"] == [0, 100] && output.weights["checkout-backend-1"] == [100, 0]
-    error_message = "An area of its own weight does not follow lambda_weight."
+    error_message = "An area with its own weight must not follow lambda_weight."
   }
 
   assert {
     condition     = alltrue([for weights in values(output.weights) : sum(weights) == 100])
-    error_message = "The weights of a rule are 100 together."
+    error_message = "The weights of a rule must add up to 100."
   }
 
   assert {
     condition     = alltrue([for rule in values(module.alb.rules) : length(rule.patterns) <= 5 && rule.priority >= 1 && rule.priority <= 50000])
-    error_message = "A rule takes five patterns and a priority up to 50,000."
+    error_message = "A rule must have at most five patterns and a priority of at most 50,000."
   }
 
   assert {
     condition     = length(distinct([for rule in values(module.alb.rules) : rule.priority])) == length(module.alb.rules) && length(module.alb.rules) == length(local.routes.rules)
-    error_message = "Every rule of the route table is there, with a priority of its own."
+    error_message = "Every rule of the route table must exist, with its own priority."
   }
 }
 
@@ -48,16 +48,16 @@ run "canary_inside_the_environment" {
 
   assert {
     condition     = output.weights["cart-frontend-1"] == [75, 5, 20]
-    error_message = "Three groups in one rule: the service, its canary, the function."
+    error_message = "One rule must have three groups: the service, its canary, the function."
   }
 
   assert {
     condition     = length(module.backend["backend-canary"].scaling) == 0 && module.backend["backend-canary"].size.desired == 1
-    error_message = "A canary does not scale."
+    error_message = "A canary must not scale."
   }
 }
 
-run "fargate_alone" {
+run "fargate_only" {
   command = plan
 
   variables {
@@ -67,7 +67,7 @@ run "fargate_alone" {
 
   assert {
     condition     = alltrue([for weights in values(output.weights) : weights == [100]]) && length(module.function) == 0
-    error_message = "Without functions Fargate serves everything, whatever the weight."
+    error_message = "Without functions, Fargate must serve everything, whatever the weight."
   }
 }
 
@@ -81,11 +81,11 @@ run "longest_names" {
 
   assert {
     condition     = alltrue([for name in concat(module.alb.names, [for function in values(module.function) : function.target_group_name]) : length(name) <= 32 && !endswith(name, "-")])
-    error_message = "Load balancers and target groups have names of 32 characters at most, and no hyphen at the end."
+    error_message = "Names of load balancers and target groups must have at most 32 characters and not end with a hyphen."
   }
 
   assert {
     condition     = length(distinct(concat(module.alb.names, [for function in values(module.function) : function.target_group_name]))) == length(module.alb.names) + length(module.function)
-    error_message = "Names that were cut are still different."
+    error_message = "Shortened names must still differ."
   }
 }

@@ -1,4 +1,4 @@
-//! The bad requests, by what is bad about them.
+//! The invalid requests, grouped by what is invalid.
 
 use http::Method;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use shopease_shop::domain::LineItemId;
 use super::{CHECKOUT, CORRECTIONS, LINE_ITEMS};
 use crate::harness::order_with;
 
-/// One bad request.
+/// One invalid request.
 pub struct Case {
     pub method: Method,
     pub path: String,
@@ -45,7 +45,7 @@ fn get(path: impl Into<String>, (status, kind): (u16, &'static str)) -> Case {
     Case { headers: Vec::new(), ..case(Method::GET, path, "", status, kind) }
 }
 
-/// Puts a kettle into the cart, but for what is wrong with it.
+/// Adds a kettle to the cart with an invalid body.
 fn add(body: impl Into<Vec<u8>>, expected: (u16, &'static str)) -> Case {
     post(LINE_ITEMS, body, expected)
 }
@@ -105,7 +105,7 @@ fn bodies() -> Vec<Case> {
         add("{}", BROKEN),
         add(r#"{"sku":"KETTLE"}"#, BROKEN),
         add(r#"{"SKU":"KETTLE","quantity":1}"#, BROKEN),
-        // Answers must not grow with what they quote: a Lambda behind a load balancer may send 1 MB.
+        // Responses must not grow with quoted input: a Lambda function behind a load balancer may send 1 MB.
         add(line("KETTLE", &json!("\"".repeat(100_000)).to_string()), BROKEN),
         add(format!("{{\"{}\":1}}", "x".repeat(200_000)), BROKEN),
         add(line(&"x".repeat(200_000), "1"), BROKEN),
@@ -175,7 +175,7 @@ fn skus() -> Vec<Case> {
         "\u{202E}ELTTEK",
         "KETTLE\u{202E}",
         "\u{2066}KETTLE",
-        // Well-formed, but nothing of this name is sold.
+        // Well-formed, but not for sale.
         "kettle",
         "../KETTLE",
         "../../etc/passwd",
@@ -455,7 +455,7 @@ fn orders() -> Vec<Case> {
     cases
 }
 
-/// Every bad request.
+/// All invalid requests.
 pub fn table() -> Vec<Case> {
     [bodies(), content_types(), quantities(), skus(), keys(), queries(), paths(), methods(), accounts(), orders()]
         .into_iter()

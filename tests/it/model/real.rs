@@ -1,4 +1,4 @@
-//! A shop as the model's transitions meet it: one case is three variants and three shoppers of its own.
+//! Applies the model's transitions to a real shop. A case has its own three variants and three shoppers.
 
 use shopease_payments::fake::Command;
 use shopease_payments::sign;
@@ -18,7 +18,7 @@ use time::Duration;
 use super::reference::{INITIAL, Model, PRICES, SHOPPERS, Transition, Units, VARIANTS, order_text, work_text};
 use crate::harness::{TestShop, WEBHOOK_SECRET};
 
-/// A shop with its operator, who signs in once.
+/// A shop with its operator, who is signed in.
 pub struct Shop {
     pub shop: TestShop,
     operator: Caller,
@@ -57,7 +57,7 @@ impl Case {
         self.skus.iter().position(|known| known == sku).expect("a variant of this case")
     }
 
-    fn told(&self, error: &ShopError) -> String {
+    fn error_text(&self, error: &ShopError) -> String {
         match error {
             ShopError::OutOfStock { sku } => format!("out of {}", self.variant(sku)),
             ShopError::PaymentDeclined { code } => format!("declined: {code}"),
@@ -69,9 +69,9 @@ impl Case {
         }
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "what a use case gave, told where it is called")]
-    fn tell<T>(&self, result: Result<T, ShopError>, text: impl FnOnce(&T) -> String) -> String {
-        result.as_ref().map_or_else(|error| self.told(error), text)
+    #[expect(clippy::needless_pass_by_value, reason = "takes the result where the use case is called")]
+    fn result_text<T>(&self, result: Result<T, ShopError>, text: impl FnOnce(&T) -> String) -> String {
+        result.as_ref().map_or_else(|error| self.error_text(error), text)
     }
 
     fn cart(&self, cart: &CartView) -> [u32; VARIANTS] {
@@ -82,13 +82,13 @@ impl Case {
         units
     }
 
-    /// Does what a transition says; gives what was answered.
+    /// Applies a transition. Returns the result as text.
     #[expect(clippy::too_many_lines, reason = "one arm per transition")]
     pub async fn apply(&mut self, shop: &Shop, model: &Model, transition: &Transition) -> String {
         self.steps += 1;
         let key = format!("{}-{}", self.name, self.steps);
         let local = &shop.shop.local;
-        // The model has made its step already: an order that is named is one it had before.
+        // The model was already advanced: a named order existed before the transition.
         let order = |order: usize| (!self.orders.is_empty()).then(|| order % self.orders.len());
         let nothing = || "no such order".to_owned();
         match *transition {
@@ -99,7 +99,7 @@ impl Case {
                 let ask = async || {
                     let answer =
                         local.add_line_item(&caller, AddLineItem { client_key: Some(key.clone()), ..command() }).await;
-                    self.tell(answer, |cart| format!("cart {:?}", self.cart(cart)))
+                    self.result_text(answer, |cart| format!("cart {:?}", self.cart(cart)))
                 };
                 twice(again, ask).await
             }
@@ -119,7 +119,7 @@ impl Case {
                         PlaceOrder { client_key: known.client_key.clone(), ..command },
                     )
                     .await;
-                self.tell(answer, view_text)
+                self.result_text(answer, view_text)
             }
             Transition::Bank { order: number, approved } => {
                 let Some(place) = order(number) else { return nothing() };
@@ -130,7 +130,7 @@ impl Case {
             Transition::Return { order: number } => {
                 let Some(place) = order(number) else { return nothing() };
                 let caller = self.shopper(model.orders[place].shopper);
-                self.tell(
+                self.result_text(
                     local
                         .check_payment(&caller, CheckPayment { id: self.orders[place].clone(), access_key: None })
                         .await,
@@ -143,7 +143,7 @@ impl Case {
                 let event = events.iter().rfind(|event| event.data.order_id == self.orders[place]).expect("an event");
                 let body = serde_json::to_vec(event).expect("an event");
                 let signature = sign(&WEBHOOK_SECRET.into(), shop.shop.clock.now(), &body);
-                self.tell(
+                self.result_text(
                     local
                         .receive_payment_event(ReceivePaymentEvent {
                             signature: Some(signature.clone()),
@@ -171,13 +171,13 @@ impl Case {
                 };
                 let ask = async || {
                     let answer = local.refund_order(&shop.operator, command.clone()).await;
-                    self.tell(answer, view_text)
+                    self.result_text(answer, view_text)
                 };
                 twice(again, ask).await
             }
             Transition::Cancel { order: number } => {
                 let Some(place) = order(number) else { return nothing() };
-                self.tell(
+                self.result_text(
                     local.cancel_order(&shop.operator, CancelOrder { id: self.orders[place].clone() }).await,
                     view_text,
                 )
@@ -188,7 +188,7 @@ impl Case {
                 let moved = local
                     .record_fulfillment(&shop.operator, RecordFulfillment { id: self.orders[place].clone(), event })
                     .await;
-                self.tell(moved, view_text)
+                self.result_text(moved, view_text)
             }
             Transition::Adjust { variant, units, again } => {
                 self.correct(shop, variant, StockChange::Adjust(units), &key, again).await
@@ -207,7 +207,7 @@ impl Case {
                 .local
                 .correct_stock(&shop.operator, CorrectStock { client_key: Some(key.to_owned()), ..command })
                 .await;
-            self.tell(answer, |level| units(level).text())
+            self.result_text(answer, |level| units(level).text())
         };
         twice(again, ask).await
     }
@@ -218,9 +218,9 @@ impl Case {
             || shop.shop.local.place_order(&caller, PlaceOrder { client_key: key.to_owned(), ..place_order(card) });
         let (first, second) = if doubled {
             let (first, second) = tokio::join!(order(), order());
-            (self.tell(first, view_text), Some(self.tell(second, view_text)))
+            (self.result_text(first, view_text), Some(self.result_text(second, view_text)))
         } else {
-            (self.tell(order().await, view_text), None)
+            (self.result_text(order().await, view_text), None)
         };
         let answer = match second {
             Some(second) if first == IN_USE => second,
@@ -262,7 +262,7 @@ impl Case {
 
 const IN_USE: &str = "key in use";
 
-/// Asks once, or twice for the same answer.
+/// Calls once, or twice with the same result.
 async fn twice(again: bool, ask: impl AsyncFn() -> String) -> String {
     let first = ask().await;
     if again {

@@ -1,5 +1,5 @@
-//! The shop as it should be, in memory: stock, carts, orders and their money, and what is answered to everything that
-//! can be asked. Knows no store, no provider, no HTTP.
+//! The in-memory reference model of the shop: stock, carts, orders, payments, and the result of every use case. Independent of stores,
+//! providers and HTTP.
 
 use proptest::prelude::*;
 use proptest_state_machine::ReferenceStateMachine;
@@ -7,41 +7,41 @@ use shopease_shop::domain::{FulfillmentState, OrderState, PaymentState};
 
 pub const VARIANTS: usize = 3;
 pub const SHOPPERS: usize = 3;
-/// What a unit costs, in cents.
+/// Prices per unit, in cents.
 pub const PRICES: [i64; VARIANTS] = [1990, 700, 2500];
-/// Units of each variant at first.
+/// Initial units of each variant.
 pub const INITIAL: u32 = 6;
 
-/// What happens to a shop. Orders are named by number, around the end of those there are.
+/// A transition of the shop. Orders are numbered; numbers may exceed the existing ones.
 #[derive(Debug, Clone)]
 pub enum Transition {
-    /// A shopper puts units into the cart; `again`: and sends the request twice.
+    /// A shopper adds units to the cart; with `again`, sends the request twice.
     Add { shopper: usize, variant: usize, units: u32, again: bool },
-    /// A shopper orders; `doubled`: with two clicks at once.
+    /// A shopper orders; with `doubled`, by a double click.
     CheckOut { shopper: usize, card: Card, doubled: bool },
-    /// The request that placed an order comes again.
+    /// The request that placed an order is repeated.
     Repeat { order: usize },
-    /// Another request comes under the key of an order.
+    /// Another request is sent with the key of an order.
     Misuse { order: usize },
-    /// The shopper answers on the bank's page.
+    /// The shopper confirms or rejects on the bank's page.
     Bank { order: usize, approved: bool },
-    /// The shopper comes back from the bank.
+    /// The shopper returns from the bank's page.
     Return { order: usize },
-    /// The provider tells of an order's payment.
+    /// The provider sends a webhook about an order's payment.
     Webhook { order: usize },
     /// The worker runs.
     Work,
     /// Time passes.
     Advance { seconds: i64 },
-    /// An operator gives money back; `again`: and sends the request twice.
+    /// An operator refunds; with `again`, sends the request twice.
     Refund { order: usize, amount: Option<i64>, key: u8, again: bool },
     /// An operator cancels.
     Cancel { order: usize },
     /// An order is shipped or returned.
     Fulfill { order: usize, sent: bool },
-    /// An operator corrects stock by so many units; `again`: and sends the request twice.
+    /// An operator adjusts stock; with `again`, sends the request twice.
     Adjust { variant: usize, units: i32, again: bool },
-    /// An operator has counted.
+    /// An operator sets the stock.
     Count { variant: usize, units: u32 },
 }
 
@@ -81,7 +81,7 @@ impl Units {
     }
 }
 
-/// What the shopper said to the bank.
+/// The shopper's decision at the bank.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Bank {
     NotAsked,
@@ -105,11 +105,11 @@ pub struct ModelOrder {
     bank: Bank,
     decline: Option<&'static str>,
     refunds: Vec<(u8, i64)>,
-    /// Whether its checkout has come to an end.
+    /// Whether its checkout is complete.
     done: bool,
 }
 
-/// The key of the refund that a cancellation makes.
+/// The key of a cancellation's refund.
 const CANCELLATION: u8 = u8::MAX;
 const LEASE_S: i64 = 30;
 const HOLD_S: i64 = 30 * 60;
@@ -118,7 +118,7 @@ const AT_WORK_S: i64 = 60;
 impl ModelOrder {
     pub fn total(&self) -> i64 {
         let subtotal: i64 = (0..VARIANTS).map(|variant| PRICES[variant] * i64::from(self.units[variant])).sum();
-        // A quarter of a kilogram each.
+        // 250 grams per unit.
         let shipping = match self.units.iter().sum::<u32>() * 250 {
             _ if subtotal >= 7500 => 0,
             0..=2000 => 490,
@@ -141,7 +141,7 @@ impl ModelOrder {
     }
 }
 
-/// An order as both the model and the shops are asked to tell it.
+/// An order as text, for the model and the shops.
 pub fn order_text(
     state: OrderState,
     payment: PaymentState,
@@ -153,14 +153,14 @@ pub fn order_text(
     format!("{state:?} {payment:?} {fulfillment:?}: {total}, {refunded} given back, {refundable} left")
 }
 
-/// The whole shop.
+/// The shop.
 #[derive(Debug, Clone)]
 pub struct Model {
     now_s: i64,
     pub stock: [Units; VARIANTS],
     pub carts: [[u32; VARIANTS]; SHOPPERS],
     pub orders: Vec<ModelOrder>,
-    /// What the last transition should have been answered.
+    /// Expected result of the last transition.
     pub answer: String,
 }
 
@@ -168,7 +168,7 @@ const RULES: &str = "rules";
 const NOTHING: &str = "no such order";
 
 impl Model {
-    /// The order that a transition names.
+    /// The order of a transition, if it exists.
     pub fn place(&self, order: usize) -> Option<usize> {
         (!self.orders.is_empty()).then(|| order % self.orders.len())
     }
@@ -220,9 +220,9 @@ impl Model {
         let place = self.orders.len() - 1;
         match card {
             Card::Approved => self.pay(place),
-            Card::Declined => self.cancel_payment(place, Some("card_declined")),
-            Card::InsufficientFunds => self.cancel_payment(place, Some("insufficient_funds")),
-            Card::Expires => self.cancel_payment(place, Some("authorization_expired")),
+            Card::Declined => self.cancel_order(place, Some("card_declined")),
+            Card::InsufficientFunds => self.cancel_order(place, Some("insufficient_funds")),
+            Card::Expires => self.cancel_order(place, Some("authorization_expired")),
             Card::RequiresAction => self.orders[place].bank = Bank::Asking,
         }
         self.answer_of(place)
@@ -243,7 +243,7 @@ impl Model {
         }
     }
 
-    fn cancel_payment(&mut self, place: usize, decline: Option<&'static str>) {
+    fn cancel_order(&mut self, place: usize, decline: Option<&'static str>) {
         let order = &mut self.orders[place];
         let payment = if decline.is_some() { PaymentState::Declined } else { PaymentState::Voided };
         (order.state, order.payment, order.due_s) = (OrderState::Cancelled, payment, None);
@@ -256,13 +256,13 @@ impl Model {
         }
     }
 
-    /// Somebody asks the provider where the payment stands.
-    fn look(&mut self, place: usize) {
+    /// Retrieves the payment from the provider.
+    fn poll(&mut self, place: usize) {
         let order = &self.orders[place];
         match order.bank {
             _ if order.state != OrderState::Pending => {}
             Bank::Approved => self.pay(place),
-            Bank::Refused => self.cancel_payment(place, Some("authentication_failed")),
+            Bank::Refused => self.cancel_order(place, Some("authentication_failed")),
             Bank::NotAsked | Bank::Asking => {}
         }
     }
@@ -270,7 +270,7 @@ impl Model {
     fn repeat(&mut self, place: usize) -> String {
         let order = &self.orders[place];
         if !order.done && order.placed_s + LEASE_S <= self.now_s {
-            self.look(place);
+            self.poll(place);
         }
         self.answer_of(place)
     }
@@ -292,9 +292,9 @@ impl Model {
             }
             looked_at += 1;
             if self.orders[place].placed_s + HOLD_S <= self.now_s {
-                self.cancel_payment(place, None);
+                self.cancel_order(place, None);
             } else {
-                self.look(place);
+                self.poll(place);
             }
             let order = &mut self.orders[place];
             match order.state {
@@ -311,8 +311,8 @@ impl Model {
     }
 
     fn refund(&mut self, place: usize, amount: Option<i64>, key: u8) -> String {
-        // What the provider knows is booked first.
-        self.look(place);
+        // The provider's report is booked first.
+        self.poll(place);
         let order = &self.orders[place];
         if let Some((_, known)) = order.refunds.iter().find(|(known, _)| *known == key) {
             return if amount.is_none_or(|amount| amount == *known) { order.text() } else { "key reused".to_owned() };
@@ -347,7 +347,7 @@ impl Model {
         if order.state == OrderState::Paid {
             return self.refund(place, None, CANCELLATION);
         }
-        self.cancel_payment(place, None);
+        self.cancel_order(place, None);
         self.orders[place].text()
     }
 
@@ -378,7 +378,7 @@ impl Model {
     }
 }
 
-/// A run of the worker as both the model and the shops are asked to tell it.
+/// A worker run as text, for the model and the shops.
 pub fn work_text(looked_at: usize, paid: usize, cancelled: usize, still_open: usize) -> String {
     format!("{looked_at} looked at: {paid} paid, {cancelled} cancelled, {still_open} still open")
 }
@@ -431,18 +431,18 @@ impl ReferenceStateMachine for Model {
 
     fn apply(mut state: Self, transition: &Transition) -> Self {
         state.answer = match *transition {
-            // What is asked twice under a key is done once.
+            // A request repeated with its key has one effect.
             Transition::Add { shopper, variant, units, .. } => state.add(shopper, variant, units),
             Transition::CheckOut { shopper, card, .. } => state.check_out(shopper, card),
             Transition::Repeat { order } => state.on_order(order, Self::repeat),
             Transition::Misuse { order } => state.on_order(order, |_, _| "key reused".to_owned()),
             Transition::Bank { order, approved } => state.on_order(order, |state, place| state.bank(place, approved)),
             Transition::Return { order } => state.on_order(order, |state, place| {
-                state.look(place);
+                state.poll(place);
                 state.orders[place].text()
             }),
             Transition::Webhook { order } => state.on_order(order, |state, place| {
-                state.look(place);
+                state.poll(place);
                 "heard".to_owned()
             }),
             Transition::Work => state.work(),

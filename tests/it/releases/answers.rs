@@ -1,5 +1,5 @@
-//! Requests and responses of every release, read by today's client and today's server. The recorded request goes to today's
-//! frontend, whose client calls a server that answers as the release did; what comes out is what the release answered.
+//! Recorded requests and responses of every release, checked against the current client and server. A recorded request is sent to the
+//! current frontend, whose client calls a server that responds like the release; the result must equal the recorded response.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -26,12 +26,12 @@ use super::{read_json, releases_with, todays_api};
 use crate::harness::{Client, PASSWORD, TestShop, WEBHOOK_SECRET, order_with, text};
 use crate::remote::Server;
 
-/// Where `cargo xtask release` wants the description of this release's API, and what it answers.
+/// Directory in which `cargo xtask release` records this release's OpenAPI document and responses.
 const RECORD: &str = "SHOPEASE_TEST_RECORD_API";
 
 const KEY: &str = "idempotency-key";
 
-/// A request and its answer.
+/// A request and its response.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Exchange {
     method: String,
@@ -49,7 +49,7 @@ struct Exchange {
 /// Exchanges by operation.
 type Recording = BTreeMap<String, Vec<Exchange>>;
 
-/// Plays requests and writes down what comes back.
+/// Sends requests and records the responses.
 struct Recorder {
     api: Value,
     recording: Recording,
@@ -126,7 +126,7 @@ fn operation(api: &Value, exchange: &Exchange) -> String {
         pattern.len() == path.len()
             && pattern.iter().zip(&path).all(|(pattern, part)| pattern.starts_with('{') || pattern == part)
     };
-    // Of two that match, the one with fewer parameters.
+    // If two match, the one with fewer parameters.
     let paths = api["paths"].as_object().expect("paths").iter().filter(|(pattern, _)| matches(pattern));
     let methods =
         paths.map(|(pattern, methods)| (pattern.matches('{').count(), methods)).min_by_key(|(count, _)| *count);
@@ -134,7 +134,7 @@ fn operation(api: &Value, exchange: &Exchange) -> String {
     text(&methods[exchange.method.to_lowercase()]["operationId"])
 }
 
-/// What today's shop answers: every operation, every kind of answer that a client tells apart.
+/// Records the current shop: every operation, and every kind of response that a client distinguishes.
 async fn record(test: TestShop) -> Recording {
     test.sell(&fixtures::product("kettle").category("kitchen").image("/assets/kettle.webp", "A kettle").build(), 30)
         .await;
@@ -180,7 +180,7 @@ async fn fill_cart(recorder: &mut Recorder, ada: &mut Client) {
     recorder.call(ada, Method::PATCH, &line("GEAR-L"), &[], quantity(1)).await;
 }
 
-/// A paid order, and one that waits for the bank.
+/// A paid order, and one that requires confirmation at the bank.
 struct Orders {
     paid: String,
     asked: String,
@@ -258,7 +258,7 @@ async fn operate(recorder: &mut Recorder, test: &TestShop, orders: &Orders) {
     recorder.once(&mut operator, &of(&orders.paid, "refunds"), "more", json!({"all": true})).await;
 }
 
-/// Every problem that a client makes an error of the shop of again.
+/// Every problem that the client converts back into an error.
 fn problems() -> Vec<Exchange> {
     let (method, actual) = ("drone".to_owned(), fixtures::eur(2));
     let rules = vec![
@@ -304,7 +304,7 @@ fn problems() -> Vec<Exchange> {
     errors.into_iter().map(exchange).collect()
 }
 
-/// A server that answers one request as a release did, and keeps what it was sent.
+/// A server that responds to one request like a release, and records the request.
 #[derive(Clone, Default)]
 struct Release {
     answer: Arc<Mutex<Option<Exchange>>>,
@@ -331,7 +331,7 @@ impl Release {
     }
 }
 
-/// Whether `all` has everything that `part` has. A field that is null may be absent.
+/// Returns whether `all` contains everything in `part`. Null fields may be absent.
 fn has(all: &Value, part: &Value) -> bool {
     match (all, part) {
         (Value::Object(all), Value::Object(part)) => {
@@ -344,7 +344,7 @@ fn has(all: &Value, part: &Value) -> bool {
     }
 }
 
-/// What programs read of a problem; its sentences are for people.
+/// The parts of a problem for API clients, without the sentences for people.
 fn for_programs(status: u16, body: Option<&Value>) -> Value {
     let mut body = body.cloned().unwrap_or_default();
     if let (400.., Some(problem)) = (status, body.as_object_mut()) {
@@ -357,7 +357,7 @@ fn for_programs(status: u16, body: Option<&Value>) -> Value {
     body
 }
 
-/// Query parameters that a release was sent and today's client does not send.
+/// Returns whether recorded query parameters are missing in the current client's request.
 fn lacks_parameters(today: &str, then: &str) -> bool {
     let pairs = |target: &str| -> BTreeSet<(String, String)> {
         let query = target.split_once('?').map_or("", |(_, query)| query);
@@ -366,7 +366,7 @@ fn lacks_parameters(today: &str, then: &str) -> bool {
     !pairs(then).is_subset(&pairs(today))
 }
 
-/// The same with a field that nobody knows in every object.
+/// Adds an unknown field to every object.
 fn with_unknown_fields(value: &Value) -> Value {
     match value {
         Value::Object(members) => {
@@ -379,7 +379,7 @@ fn with_unknown_fields(value: &Value) -> Value {
     }
 }
 
-/// Today's frontend before a server that answers as told.
+/// The current frontend with a scripted backend.
 struct Frontend {
     release: Release,
     client: Client,
@@ -400,12 +400,12 @@ impl Frontend {
         Self { release, client, _server: server }
     }
 
-    /// What goes wrong with an exchange of a release; `reads` is what the release's body becomes on its way.
+    /// Returns what goes wrong with a recorded exchange, if anything; `reads` changes the release's body in transit.
     async fn check(&self, then: &Exchange, reads: fn(&Value) -> Value) -> Option<String> {
         let served = Exchange { response: then.response.as_ref().map(reads), ..then.clone() };
         *self.release.answer.lock().expect("not poisoned") = Some(served);
         let method = then.method.parse().expect("a method");
-        // A refund refuses what it does not know: it moves money.
+        // A refund rejects unknown fields, because it moves money.
         let refund = then.target.ends_with("/refunds");
         let request = if refund { then.request.clone() } else { then.request.as_ref().map(reads) };
         let headers: Vec<_> = then.idempotency_key.as_deref().map(|key| (KEY, key)).into_iter().collect();
@@ -416,7 +416,7 @@ impl Frontend {
             let today_reads = today.response.unwrap_or_default();
             return Some(format!("recorded with status {}, today answers {} {today_reads}", then.status, today.status));
         }
-        // A request that today's rules refuse goes nowhere.
+        // A request that current rules reject is not sent on.
         let Some(sent) = sent else { return (then.status < 400).then(|| "was not sent on".to_owned()) };
         let path = |target: &str| target.split('?').next().map(str::to_owned);
         let (sent_body, body) = (sent.request.clone().unwrap_or_default(), then.request.clone().unwrap_or_default());
@@ -452,18 +452,18 @@ async fn check_every_release(reads: fn(&Value) -> Value) {
 }
 
 #[tokio::test]
-async fn todays_client_reads_and_writes_as_every_release_did() {
+async fn the_current_client_is_compatible_with_every_release() {
     check_every_release(Value::clone).await;
 }
 
-/// What the next release adds is unknown to this one: it must not mind.
+/// Fields added by the next release are unknown to this one and must be ignored.
 #[tokio::test]
 async fn fields_of_the_next_release_are_ignored() {
     check_every_release(with_unknown_fields).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_operation_of_today_is_recorded() {
+async fn every_current_operation_is_recorded() {
     on_dynamodb(|store| async {
         let mut recording = record(TestShop::new(store)).await;
         let api = todays_api();
@@ -493,7 +493,7 @@ async fn every_operation_of_today_is_recorded() {
 }
 
 #[test]
-fn an_unknown_field_is_put_into_every_object() {
+fn an_unknown_field_is_added_to_every_object() {
     let strange = with_unknown_fields(&json!({ "a": [{ "b": null }] }));
     assert_eq!(strange["a"][0]["of_the_next_release"]["units"], 1);
     assert!(has(&strange, &json!({ "a": [{ "c": null }] })));

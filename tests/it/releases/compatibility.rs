@@ -1,5 +1,5 @@
-//! Whether two descriptions of the API can run side by side: clients of the last release call today's servers, and clients of
-//! today call servers of the last release.
+//! Checks whether two OpenAPI documents are compatible: clients of the last release call current servers, and current clients call
+//! servers of the last release.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -7,25 +7,25 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// What today's release reads and does not write yet, so that the next release may write it.
+/// A value that the current release can read but does not write yet, so that the next release may write it.
 #[derive(Debug, Deserialize)]
 pub struct NewValue {
     /// Schema of the enum, or of an object that is closed.
     pub schema: String,
     /// The enum's value, or the object's field.
     pub value: String,
-    /// Why it is never written beside a release that cannot read it.
+    /// Why it is never written while a release that cannot read it is running.
     pub reason: String,
 }
 
-/// What breaks, and for whom.
+/// An incompatibility.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Breakage {
     /// A schema with its field, a parameter, a status; empty for the operation itself.
     pub place: String,
-    /// What happened to it, and what to do.
+    /// The change, and what to do.
     pub what: String,
-    /// Operations that meet it.
+    /// Affected operations.
     pub operations: BTreeSet<String>,
 }
 
@@ -37,16 +37,16 @@ impl fmt::Display for Breakage {
     }
 }
 
-/// What two descriptions differ in.
+/// The differences between two documents.
 pub struct Comparison<'a> {
     last: &'a Value,
     today: &'a Value,
     operation: String,
-    /// Pairs of named schemas that this operation has met.
+    /// Pairs of named schemas that were already compared in this operation.
     met: BTreeSet<(String, Direction)>,
     found: BTreeMap<(String, String), BTreeSet<String>>,
     allowed: &'a [NewValue],
-    /// Which of the allowed values were met.
+    /// Which allowed values were found.
     pub used: BTreeSet<usize>,
 }
 
@@ -58,7 +58,7 @@ enum Direction {
 use Direction::{Request, Response};
 
 impl<'a> Comparison<'a> {
-    /// Compares today's description with an earlier one.
+    /// Compares the current document with an earlier one.
     pub fn of(last: &'a Value, today: &'a Value, allowed: &'a [NewValue]) -> Self {
         let mut comparison = Self {
             last,
@@ -77,7 +77,7 @@ impl<'a> Comparison<'a> {
         comparison
     }
 
-    /// What breaks.
+    /// The incompatibilities.
     pub fn breakages(&self) -> Vec<Breakage> {
         let breakages = self.found.iter().map(|((place, what), operations)| Breakage {
             place: place.clone(),
@@ -103,10 +103,12 @@ impl<'a> Comparison<'a> {
         self.request_body(&last["requestBody"], &today["requestBody"]);
         for (status, last) in entries(&last["responses"]) {
             let today = &today["responses"][status];
-            // Other problems than before are read by every client; what succeeds is told apart by its status.
+            // Every client can read new problems; successful responses are distinguished by status.
             let succeeds = status.starts_with(['2', '3']);
             match (today.is_null(), succeeds) {
-                (true, true) => self.note(&format!("status {status}"), "was removed: clients tell by it what happened"),
+                (true, true) => {
+                    self.note(&format!("status {status}"), "was removed: clients of the last release depend on it")
+                }
                 (true, false) => {}
                 (false, _) => self.content(last, today, &format!("status {status}"), Response),
             }
@@ -166,7 +168,7 @@ impl<'a> Comparison<'a> {
             return;
         }
         let place = match now.name.as_ref().or(then.name.as_ref()) {
-            // A schema with a name is the same wherever an operation meets it.
+            // A named schema is compared once per operation.
             Some(name) if self.met.insert((name.clone(), direction)) => name.clone(),
             Some(_) => return,
             None => place.to_owned(),
@@ -180,7 +182,7 @@ impl<'a> Comparison<'a> {
             }
         }
         if now.closed && !then.closed {
-            self.note(&place, "refuses unknown fields: those that the next release adds, too");
+            self.note(&place, "rejects unknown fields, including those that the next release adds");
         }
         if direction == Request {
             for (limit, (narrower, last)) in &then.limits {
@@ -204,7 +206,7 @@ impl<'a> Comparison<'a> {
         }
         if direction == Request {
             if then.values.is_empty() && !now.values.is_empty() {
-                self.note(place, "takes listed values only: clients of the last release send others");
+                self.note(place, "accepts listed values only: clients of the last release send others");
             }
             return;
         }
@@ -217,7 +219,7 @@ impl<'a> Comparison<'a> {
         self.needs_permission(schema, value, "is new in responses: clients of the last release cannot read it");
     }
 
-    /// A value of an enum, or a field of a closed object, that the other release does not read.
+    /// Reports an enum value, or a field of a closed object, that the other release cannot read, unless it is allowed.
     fn needs_permission(&mut self, schema: &str, value: &str, what: &str) {
         match self.allowed.iter().position(|new| new.schema == schema && new.value == value) {
             Some(entry) => drop(self.used.insert(entry)),
@@ -261,11 +263,7 @@ impl<'a> Comparison<'a> {
         }
         let new: Vec<_> = now.fields.keys().filter(|name| !then.fields.contains_key(*name)).collect();
         for name in new.iter().filter(|_| direction == Request && then.closed) {
-            self.needs_permission(
-                place,
-                name,
-                "is new: servers of the last release refuse fields that they do not know",
-            );
+            self.needs_permission(place, name, "is new: servers of the last release reject unknown fields");
         }
         for name in new.into_iter().filter(|name| now.required.contains(*name)) {
             let what = match direction {
@@ -308,7 +306,7 @@ const LIMITS: [(&str, Narrower); 6] = [
     ("minItems", Narrower::More),
 ];
 
-/// What a schema says, with everything it refers to on its own level.
+/// A schema with everything that it references on its own level.
 #[derive(Default)]
 struct Shape<'a> {
     name: Option<String>,
@@ -357,7 +355,7 @@ impl<'a> Shape<'a> {
         for part in schema["allOf"].as_array().into_iter().flatten() {
             let name = self.name.take();
             self.add(document, part);
-            // What has parts is not one of them.
+            // A composed schema is not one of its parts.
             self.name = name;
         }
         self.add_alternatives(document, schema);
@@ -369,7 +367,7 @@ impl<'a> Shape<'a> {
         if !nulls.is_empty() {
             self.types.insert("null");
         }
-        // What may be null is on its own level; one alternative without null is a list that may grow.
+        // A nullable schema is on its own level; a single non-null alternative is a list that may grow.
         if let ([only], false) = (&others[..], nulls.is_empty()) {
             self.add(document, only);
             return;
@@ -381,7 +379,7 @@ impl<'a> Shape<'a> {
         }
     }
 
-    /// What tells an alternative from the others: fields with one value, or its name.
+    /// The tag of an alternative: fields with a single value, or its name.
     fn tag(&self, document: &Value) -> Option<String> {
         let tags = self.fields.iter().filter_map(|(name, field)| {
             let mut shape = Shape::default();

@@ -1,10 +1,10 @@
-//! What the comparison of two descriptions of the API refuses, and what it lets pass.
+//! Tests of the comparison of two OpenAPI documents: what it rejects and what it allows.
 
 use serde_json::{Value, json};
 
 use super::compatibility::{Comparison, NewValue};
 
-/// An API with one operation that has everything.
+/// An API with one operation that uses every feature.
 fn api() -> Value {
     json!({
         "paths": { "/orders/{id}": { "post": {
@@ -70,7 +70,7 @@ fn compare(last: &Value, today: &Value) -> Vec<String> {
     breakages.iter().map(ToString::to_string).collect()
 }
 
-/// The API after a value was put at a place, or with `null` taken from it.
+/// The API with a value set at a path, or removed from it if `null`.
 fn with(place: &str, value: Value) -> Value {
     let mut api = api();
     let (parent, name) = place.rsplit_once('/').expect("a place");
@@ -86,7 +86,7 @@ fn with(place: &str, value: Value) -> Value {
 }
 
 #[test]
-fn what_breaks_a_neighbor_is_refused() {
+fn incompatible_changes_are_rejected() {
     let text = || json!({ "type": "string" });
     for (place, value, message) in [
         ("/paths/~1orders~1{id}/post", Value::Null, "the operation was removed"),
@@ -140,7 +140,7 @@ fn what_breaks_a_neighbor_is_refused() {
 }
 
 #[test]
-fn a_new_required_field_is_refused_with_its_reason_on_each_side() {
+fn a_new_required_field_is_rejected_with_its_reason_on_each_side() {
     let new = |schema: &str| {
         let mut api = with(&format!("SCHEMAS/{schema}/properties/gift"), json!({ "type": "boolean" }));
         api["components"]["schemas"][schema]["required"].as_array_mut().expect("a list").push(json!("gift"));
@@ -154,7 +154,7 @@ fn a_new_required_field_is_refused_with_its_reason_on_each_side() {
 }
 
 #[test]
-fn a_new_field_of_an_object_that_was_closed_is_refused_until_it_is_named() {
+fn a_new_field_of_a_closed_object_is_rejected_until_it_is_allowed() {
     let closed = with("SCHEMAS/Change/additionalProperties", json!(false));
     let mut today = closed.clone();
     today["components"]["schemas"]["Change"]["properties"]["gift"] = json!({ "type": ["boolean", "null"] });
@@ -166,7 +166,7 @@ fn a_new_field_of_an_object_that_was_closed_is_refused_until_it_is_named() {
 }
 
 #[test]
-fn what_only_grows_passes() {
+fn additions_are_allowed() {
     assert_eq!(compare(&api(), &api()), [""; 0]);
     let optional = json!({ "type": ["string", "null"] });
     for (place, value) in [
@@ -189,7 +189,7 @@ fn what_only_grows_passes() {
 }
 
 #[test]
-fn a_value_that_is_read_before_it_is_written_passes_by_name() {
+fn a_value_that_is_read_before_it_is_written_can_be_allowed() {
     let today = with("SCHEMAS/State/enum/-", json!("held"));
     let entry = |schema: &str| NewValue {
         schema: schema.to_owned(),

@@ -1,9 +1,8 @@
-//! What can be checked about the documents without a network: links and anchors, paths in code spans, the table of
-//! variables, the picture of the environment, the runbook's answer to every alarm.
+//! Checks of the documents that no linter has: paths in code spans, the table of variables, and the runbook's entry for every
+//! alarm.
 
 mod alarms;
-mod links;
-pub mod picture;
+mod paths;
 mod variables;
 
 use std::path::{Path, PathBuf};
@@ -12,26 +11,25 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::tools::root;
 
-/// Directories that hold nothing of the project's own.
+/// Directories without files of the project itself.
 const FOREIGN: [&str; 2] = ["target", "node_modules"];
 
 /// Checks all documents.
 ///
 /// # Errors
-/// Everything that is wrong, a line each, with its file.
+/// All problems, one line each, with the file.
 pub fn check() -> Result<()> {
     let files = files(root())?;
-    let mut problems = links::problems(&files)?;
+    let mut problems = paths::problems(&files)?;
     problems.extend(alarms::problems(&files)?);
     problems.extend(variables::problems(&files)?);
-    problems.extend(picture::problems()?);
     if !problems.is_empty() {
         bail!("{}", problems.join("\n"));
     }
     Ok(())
 }
 
-/// All files of the project, sorted. Hidden directories are tools' own, but for the pipeline's.
+/// All files of the project, sorted. Hidden directories belong to tools, except the pipeline's.
 fn files(directory: PathBuf) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut waiting = vec![directory];
@@ -52,7 +50,7 @@ fn files(directory: PathBuf) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// A path as the documents write it.
+/// A path as written in the documents.
 fn shown(path: &Path) -> String {
     path.strip_prefix(root()).unwrap_or(path).display().to_string()
 }

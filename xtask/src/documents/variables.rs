@@ -1,5 +1,5 @@
-//! Variables of the environment: what the programs read, what `docs/configuration.md` explains, and what the other
-//! documents and the deployments name are the same.
+//! Checks the environment variables: those that the programs read, those explained in `docs/configuration.md`, and
+//! those named by other documents and deployments must be the same.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -9,15 +9,15 @@ use anyhow::{Context as _, Result};
 use super::{is_markdown, shown};
 use crate::tools::root;
 
-/// Where every variable is explained.
+/// The document that explains every variable.
 const TABLE: &str = "docs/configuration.md";
-/// Crates with variables of their own kind: tools and tests.
+/// Crates with their own variables: tools and tests.
 const TOOLS: [&str; 4] = ["costs", "front-door", "tests", "xtask"];
 /// Files that set variables for a deployment.
 const DEPLOYMENTS: [&str; 4] = ["tf", "tfvars", "yaml", "yml"];
 const PREFIX: &str = "SHOPEASE_";
 
-/// Variables that one side knows and the other does not.
+/// Variables that only one side has.
 pub(super) fn problems(files: &[PathBuf]) -> Result<Vec<String>> {
     let table = names(&std::fs::read_to_string(root().join(TABLE)).with_context(|| format!("cannot read {TABLE}"))?);
     let mut read = BTreeSet::new();
@@ -40,12 +40,12 @@ pub(super) fn problems(files: &[PathBuf]) -> Result<Vec<String>> {
     Ok(problems)
 }
 
-/// What a file has to do with variables.
+/// How a file relates to variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
-    /// Source of a program that is deployed.
+    /// Source of a deployed program.
     Program,
-    /// Names them.
+    /// A file that names variables.
     Names,
     Other,
 }
@@ -64,7 +64,7 @@ fn place(path: &Path) -> Place {
     }
 }
 
-/// The variables that a text names. `SHOPEASE_DATABASE_*` names none; those of tests are the tests' own.
+/// The variables named in a text. `SHOPEASE_DATABASE_*` names none; test variables are excluded.
 fn names(text: &str) -> BTreeSet<String> {
     let part_of_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     let found = text.match_indices(PREFIX).map(|(start, _)| {
@@ -79,13 +79,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whole_names_are_found_and_beginnings_of_names_are_not() {
+    fn complete_names_are_found_and_prefixes_are_not() {
         let text = "`SHOPEASE_STORE=postgres`, \"SHOPEASE_DATABASE_URL\", SHOPEASE_DATABASE_*, SHOPEASE_TEST_SCALE";
         assert_eq!(names(text), ["SHOPEASE_DATABASE_URL", "SHOPEASE_STORE"].map(str::to_owned).into());
     }
 
     #[test]
-    fn programs_read_and_deployments_name() {
+    fn programs_read_variables_and_deployments_name_them() {
         let of = |path: &str| place(&root().join(path));
         assert_eq!(of("storage/src/postgres/pool.rs"), Place::Program);
         assert_eq!(of("front-door/src/main.rs"), Place::Other);

@@ -1,4 +1,4 @@
-//! A request's body on its way to a target, and whether anything still moves.
+//! A request's body on its way to a target, with detection of inactivity.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,7 +8,7 @@ use std::time::Duration;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, sleep_until};
 
-/// Since when nothing has moved, and whether it is the client's turn.
+/// The time of the last activity, and whether the client is expected to send next.
 #[derive(Debug)]
 pub(super) struct Activity(Mutex<(Instant, bool)>);
 
@@ -19,7 +19,7 @@ impl Default for Activity {
 }
 
 impl Activity {
-    /// Waits until nothing has moved for so long; whether the client had more to send.
+    /// Waits until nothing has moved for `silence`. Returns whether the client had more to send.
     pub(super) async fn end(&self, silence: Duration) -> bool {
         loop {
             let (since, is_clients_turn) = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -30,7 +30,7 @@ impl Activity {
         }
     }
 
-    /// The target takes no more than it reads, so that whoever asks again has sent on what came before.
+    /// The target reads only what it polls for, so a further poll means that the previous part was forwarded.
     fn note(&self, polled_is_ready: bool) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if polled_is_ready || !state.1 {

@@ -1,4 +1,4 @@
-//! Targets of the ECS services that fail.
+//! Failing targets of the ECS services.
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::Ordering;
@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use crate::support::{Door, Options, TIMEOUT, get};
 
 #[tokio::test]
-async fn a_target_that_gives_no_answer_is_a_bad_gateway() {
+async fn a_target_without_a_response_is_a_bad_gateway() {
     let door = Door::start(Options::default()).await;
     for target in ["/products?do=close", "/products?do=large-header"] {
         let reply = get(door.address, target, &[]).await;
@@ -28,7 +28,7 @@ async fn a_target_that_gives_no_answer_is_a_bad_gateway() {
 }
 
 #[tokio::test]
-async fn an_old_server_is_answered_for_in_http_1_1() {
+async fn an_http_1_0_request_is_forwarded_as_http_1_1() {
     let door = Door::start(Options::default()).await;
     let reply = get(door.address, "/products?do=http10", &[]).await;
     assert_eq!((reply.version.as_str(), reply.status, reply.text().as_str()), ("HTTP/1.1", 200, "old"));
@@ -39,7 +39,7 @@ async fn an_old_server_is_answered_for_in_http_1_1() {
 }
 
 #[tokio::test]
-async fn the_live_state_shows_what_a_health_check_found() {
+async fn the_live_state_shows_health_check_results() {
     let door = Door::start(Options::default()).await;
     door.live.watch_task("shop", std::process::id());
     let checks = door.targets.clone().check_health(

@@ -1,17 +1,17 @@
-//! What targets are told of a request, and clients of a response.
+//! The request that a target receives, and the response that a client receives.
 
 use crate::support::{Door, Options, get, send};
 
 const TRACE: &str = "Root=1-67891233-abcdef012345678912345678";
 
-/// The values of a header in a request that a target got.
+/// The values of a header in a request that a target received.
 fn values(head: &str, name: &str) -> Vec<String> {
     let lines = head.lines().filter_map(|line| line.split_once(": "));
     lines.filter(|(each, _)| each.eq_ignore_ascii_case(name)).map(|(_, value)| value.to_owned()).collect()
 }
 
 #[tokio::test]
-async fn a_target_is_told_who_asked() {
+async fn a_target_gets_the_clients_address() {
     let door = Door::start(Options::default()).await;
     let port = door.address.port().to_string();
     get(door.address, "/products", &[]).await;
@@ -43,20 +43,20 @@ async fn a_target_is_told_who_asked() {
 }
 
 #[tokio::test]
-async fn a_function_is_told_the_same() {
+async fn a_function_gets_the_clients_address() {
     let door = Door::start(Options::lambda()).await;
     let reply = get(door.address, "/products", &[("X-Amzn-Trace-Id", TRACE), ("X-Forwarded-For", "203.0.113.7")]).await;
-    let told = reply.json();
-    let headers = &told["event"]["multiValueHeaders"];
+    let seen = reply.json();
+    let headers = &seen["event"]["multiValueHeaders"];
     assert_eq!(headers["x-forwarded-for"][0], "203.0.113.7, 127.0.0.1");
     assert_eq!(headers["x-forwarded-port"][0], door.address.port().to_string());
     let trace = headers["x-amzn-trace-id"][0].as_str().expect("a trace id");
     assert!(trace.starts_with("Self=1-") && trace.ends_with(TRACE), "{trace}");
-    assert_eq!(told["context"]["trace_id"], trace);
+    assert_eq!(seen["context"]["trace_id"], trace);
 }
 
 #[tokio::test]
-async fn a_target_gets_the_address_as_it_was_sent() {
+async fn a_target_gets_the_request_target_unchanged() {
     let door = Door::start(Options::default()).await;
     let target = "/products/v%C3%A4xel//x/%2e%2e/?tag=a%20b&tag=c+d&flag&&=x;y";
     let reply = get(door.address, target, &[]).await;
@@ -64,7 +64,7 @@ async fn a_target_gets_the_address_as_it_was_sent() {
 }
 
 #[tokio::test]
-async fn headers_of_one_connection_stay_on_it() {
+async fn hop_by_hop_headers_are_not_forwarded() {
     let door = Door::start(Options::default()).await;
     let headers = [
         ("Connection", "x-private, Keep-Alive"),
@@ -98,8 +98,8 @@ async fn a_head_request_gets_the_header_alone() {
     assert_eq!((reply.status, reply.body.len()), (502, 0));
 
     let door = Door::start(Options::lambda()).await;
-    let answer = r#"{"answer":{"statusCode":200,"multiValueHeaders":{"content-length":["5"]},"body":""}}"#;
-    let reply = send(door.address, head("/products", answer)).await;
+    let response = r#"{"response":{"statusCode":200,"multiValueHeaders":{"content-length":["5"]},"body":""}}"#;
+    let reply = send(door.address, head("/products", response)).await;
     assert_eq!((reply.status, reply.header("content-length"), reply.body.len()), (200, "5", 0));
     let reply = send(door.address, head("/products", r#"{"body_bytes":5}"#)).await;
     assert_eq!((reply.status, reply.body.len()), (200, 0));
@@ -107,7 +107,7 @@ async fn a_head_request_gets_the_header_alone() {
 }
 
 #[tokio::test]
-async fn every_response_tells_who_served_it_and_how_fast() {
+async fn every_response_names_its_runtime_and_duration() {
     let door = Door::start(Options::default()).await;
     let reply = get(door.address, "/products", &[]).await;
     assert_eq!(reply.path(), "fargate");
@@ -115,7 +115,7 @@ async fn every_response_tells_who_served_it_and_how_fast() {
     assert!(timing.starts_with("fargate;dur=") && !timing.contains("init"), "{timing}");
     let door = Door::start(Options::lambda()).await;
     let cold = get(door.address, "/products", &[]).await;
-    door.settled().await;
+    door.idle().await;
     let warm = get(door.address, "/products", &[]).await;
     let timings = [cold, warm].map(|reply| (reply.path().to_owned(), reply.header("server-timing").to_owned()));
     assert!(timings.iter().all(|(path, timing)| path == "lambda" && timing.starts_with("lambda;dur=")), "{timings:?}");

@@ -1,4 +1,4 @@
-//! Functions as targets: events, answers, and what becomes of those that fail.
+//! Functions as targets: events, responses, and failures.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ async fn an_event_has_every_value_undecoded() {
     let door = single_value().await;
     let event = get(door.address, target, &[("Cookie", "a=1"), ("Cookie", "b=2")]).await.json()["event"].clone();
     assert_eq!(event["queryStringParameters"], json!({ "tag": "c+d", "flag": "" }));
-    assert_eq!(event["headers"]["cookie"], "b=2", "the first one is lost");
+    assert_eq!(event["headers"]["cookie"], "b=2", "the first one is dropped");
 }
 
 #[tokio::test]
@@ -57,7 +57,7 @@ async fn a_body_is_text_or_base64() {
 
 #[tokio::test]
 async fn two_cookies_survive_only_with_multi_value_headers() {
-    let order = json!({ "answer": {
+    let order = json!({ "response": {
         "statusCode": 303,
         "headers": { "location": "/single", "set-cookie": "b=2" },
         "multiValueHeaders": { "location": ["/multi"], "set-cookie": ["a=1", "b=2"] },
@@ -71,39 +71,39 @@ async fn two_cookies_survive_only_with_multi_value_headers() {
     let reply = ask(&door, &order).await;
     assert_eq!((reply.status, reply.header("location")), (303, "/single"));
     assert_eq!(reply.all("set-cookie"), ["b=2"]);
-    let order = json!({ "answer": { "statusCode": 200, "multiValueHeaders": { "set-cookie": ["a=1", "b=2"] } } });
+    let order = json!({ "response": { "statusCode": 200, "multiValueHeaders": { "set-cookie": ["a=1", "b=2"] } } });
     let reply = ask(&door, &order).await;
-    assert_eq!((reply.status, reply.all("set-cookie").len()), (200, 0), "a function that answers in the other form");
+    assert_eq!((reply.status, reply.all("set-cookie").len()), (200, 0), "a function that responds in the other format");
 }
 
 #[tokio::test]
-async fn what_is_no_response_is_a_bad_gateway() {
+async fn a_malformed_result_is_a_bad_gateway() {
     let door = Door::start(Options::lambda()).await;
     for order in [
         json!({ "fail": "out of tea" }),
         json!({ "panic": "the pot is broken" }),
         json!({ "exit": 1 }),
-        json!({ "answer": "hello" }),
-        json!({ "answer": { "body": "no status" } }),
-        json!({ "answer": { "statusCode": "200" } }),
-        json!({ "answer": { "statusCode": 101 } }),
-        json!({ "answer": { "statusCode": 200, "multiValueHeaders": { "a": "no list" } } }),
-        json!({ "answer": { "statusCode": 200, "multiValueHeaders": { "a": ["b\r\nc: d"] } } }),
-        json!({ "answer": { "statusCode": 200, "body": "%", "isBase64Encoded": true } }),
+        json!({ "response": "hello" }),
+        json!({ "response": { "body": "no status" } }),
+        json!({ "response": { "statusCode": "200" } }),
+        json!({ "response": { "statusCode": 101 } }),
+        json!({ "response": { "statusCode": 200, "multiValueHeaders": { "a": "no list" } } }),
+        json!({ "response": { "statusCode": 200, "multiValueHeaders": { "a": ["b\r\nc: d"] } } }),
+        json!({ "response": { "statusCode": 200, "body": "%", "isBase64Encoded": true } }),
     ] {
         let reply = ask(&door, &order).await;
         assert_eq!((reply.status, reply.path()), (502, "lambda"), "{order}");
     }
-    let encoded = json!({ "answer": { "statusCode": 200, "body": "aGk=", "isBase64Encoded": true } });
+    let encoded = json!({ "response": { "statusCode": 200, "body": "aGk=", "isBase64Encoded": true } });
     assert_eq!(ask(&door, &encoded).await.text(), "hi");
 }
 
 #[tokio::test]
-async fn a_compressed_body_arrives_as_the_function_made_it() {
+async fn a_compressed_body_is_passed_unchanged() {
     let door = Door::start(Options::lambda()).await;
     let reply = ask(
         &door,
-        &json!({ "answer": {
+        &json!({ "response": {
         "statusCode": 200,
         "multiValueHeaders": { "content-encoding": ["gzip"], "vary": ["accept-encoding"] },
         "body": "H4sIAAD/",
@@ -116,7 +116,7 @@ async fn a_compressed_body_arrives_as_the_function_made_it() {
 }
 
 #[tokio::test]
-async fn an_answer_may_be_a_megabyte_and_its_header_32_kilobytes() {
+async fn a_response_may_be_a_megabyte_and_its_header_32_kilobytes() {
     let door = Door::start(Options::lambda()).await;
     let frame = json!({ "statusCode": 200, "body": "" }).to_string().len();
     let reply = ask(&door, &json!({ "body_bytes": MAX_LAMBDA_BYTES - frame })).await;

@@ -1,10 +1,10 @@
-//! Requests that are too large, or none.
+//! Requests that are too large or malformed.
 
 use front_door::alb::{MAX_LAMBDA_BYTES, Pair};
 
 use crate::support::{Door, Options, Reply, get, send};
 
-const TAKEN: &str = r#"{"answer":{"statusCode":200,"body":"taken"}}"#;
+const TAKEN: &str = r#"{"response":{"statusCode":200,"body":"taken"}}"#;
 
 async fn post(door: &Door, bytes: usize, chunked: bool) -> Reply {
     let content = "x".repeat(bytes);
@@ -21,7 +21,7 @@ async fn post(door: &Door, bytes: usize, chunked: bool) -> Reply {
 }
 
 #[tokio::test]
-async fn a_function_takes_a_megabyte_and_a_task_takes_what_comes() {
+async fn a_function_accepts_a_megabyte_and_a_task_any_size() {
     let door = Door::start(Options::lambda()).await;
     for chunked in [false, true] {
         let reply = post(&door, MAX_LAMBDA_BYTES, chunked).await;
@@ -33,7 +33,7 @@ async fn a_function_takes_a_megabyte_and_a_task_takes_what_comes() {
     assert_eq!((reply.status, reply.path(), reply.text()), (200, "fargate", (MAX_LAMBDA_BYTES + 1).to_string()));
     let reply = post(&door, MAX_LAMBDA_BYTES + 1, true).await;
     let counted: usize = reply.text().parse().expect("a number");
-    assert!(reply.status == 200 && counted > MAX_LAMBDA_BYTES + 1, "with its chunks' sizes: {counted}");
+    assert!(reply.status == 200 && counted > MAX_LAMBDA_BYTES + 1, "including the chunk sizes: {counted}");
 }
 
 #[tokio::test]
@@ -48,14 +48,14 @@ async fn request_lines_and_headers_have_limits() {
     let field = field(15 * 1024);
     let many = |number: usize| vec![("x-large", field.as_str()); number];
     assert_eq!(get(door.address, "/products", &many(4)).await.status, 200);
-    assert_eq!(get(door.address, "/products", &many(5)).await.status, 431, "64 KB in all");
+    assert_eq!(get(door.address, "/products", &many(5)).await.status, 431, "64 KB in total");
     let hops = |number: usize| vec!["203.0.113.7"; number].join(", ");
     assert_eq!(get(door.address, "/products", &[("X-Forwarded-For", &hops(30))]).await.status, 200);
     assert_eq!(get(door.address, "/products", &[("X-Forwarded-For", &hops(31))]).await.status, 463);
 }
 
 #[tokio::test]
-async fn what_is_no_request_is_refused() {
+async fn malformed_requests_are_rejected() {
     let door = Door::start(Options::default()).await;
     for request in [
         "HELLO\r\n\r\n",

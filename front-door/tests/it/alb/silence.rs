@@ -1,4 +1,4 @@
-//! Whoever stops in the middle is waited for as long as the idle timeout says, and no longer.
+//! Clients and targets that stop in the middle: the load balancer waits for the idle timeout, and no longer.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use crate::support::{Connection, Door, Options, get};
 
 const IDLE: Duration = Duration::from_millis(400);
 
-fn hasty(options: Options) -> Options {
+fn with_short_timeout(options: Options) -> Options {
     with_timeout(options, IDLE)
 }
 
@@ -27,8 +27,8 @@ async fn begin_upload(door: &Door, target: &str, bytes: usize) -> Connection {
 }
 
 #[tokio::test]
-async fn a_target_that_gives_no_answer_is_a_gateway_timeout() {
-    let door = Door::start(hasty(Options::default())).await;
+async fn a_silent_target_is_a_gateway_timeout() {
+    let door = Door::start(with_short_timeout(Options::default())).await;
     let begun = Instant::now();
     let reply = get(door.address, "/products?do=silence", &[]).await;
     assert_eq!((reply.status, reply.path()), (504, "fargate"));
@@ -36,8 +36,8 @@ async fn a_target_that_gives_no_answer_is_a_gateway_timeout() {
 }
 
 #[tokio::test]
-async fn an_answer_that_stops_is_broken_off() {
-    let door = Door::start(hasty(Options::default())).await;
+async fn a_stalled_response_is_aborted() {
+    let door = Door::start(with_short_timeout(Options::default())).await;
     let begun = Instant::now();
     let reply = get(door.address, "/products?do=half", &[]).await;
     assert_eq!((reply.status, reply.header("content-length"), reply.text().as_str()), (200, "8", "half"));
@@ -45,9 +45,9 @@ async fn an_answer_that_stops_is_broken_off() {
 }
 
 #[tokio::test]
-async fn a_client_that_stops_sending_is_told() {
+async fn a_client_that_stops_sending_gets_a_timeout() {
     for options in [Options::default(), Options::lambda()] {
-        let door = Door::start(hasty(options)).await;
+        let door = Door::start(with_short_timeout(options)).await;
         let begun = Instant::now();
         let reply = begin_upload(&door, "/products?do=count", 10).await.reply().await;
         assert_eq!(reply.status, 408, "{reply:?}");
@@ -56,8 +56,8 @@ async fn a_client_that_stops_sending_is_told() {
 }
 
 #[tokio::test]
-async fn who_sends_slowly_is_waited_for() {
-    // Far from the pauses, so that a pause may be a second longer than it should; shorter than all of them.
+async fn a_slow_sender_is_not_timed_out() {
+    // Much longer than the pauses, so that a pause may take a second too long; shorter than all of them together.
     let door = Door::start(with_timeout(Options::default(), Duration::from_secs(2))).await;
     let mut connection = begin_upload(&door, "/products?do=count", 9).await;
     for _ in 0..8 {

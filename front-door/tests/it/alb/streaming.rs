@@ -1,4 +1,4 @@
-//! Bodies to and from the ECS services pass as they come, and no faster than they are taken.
+//! Bodies to and from the ECS services are streamed, with backpressure.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -8,11 +8,11 @@ use tokio::time::timeout;
 
 use crate::support::{Connection, Door, Options, POURED};
 
-/// As much as the buffers of four sockets may take before a sender has to wait.
+/// More than the buffers of four sockets hold before a sender has to wait.
 const BUFFERED: usize = 30 * 1024 * 1024;
 
 #[tokio::test]
-async fn an_answer_begins_before_the_request_has_ended() {
+async fn a_response_starts_before_the_request_has_ended() {
     let door = Door::start(Options::default()).await;
     let mut connection = Connection::open(door.address).await;
     let head =
@@ -39,13 +39,13 @@ async fn a_client_waits_for_a_target_that_does_not_read() {
     connection.write(format!("{head}Content-Length: {total}\r\n\r\n").as_bytes()).await;
     let block = vec![b'x'; 64 * 1024];
     let mut written = 0;
-    // Until nothing more fits for a while.
+    // Write until nothing more is accepted for a while.
     while written < total
         && let Ok(result) = timeout(Duration::from_millis(700), connection.writer.write(&block)).await
     {
         written += result.expect("a reader");
     }
-    assert!(written < BUFFERED, "{written} bytes were taken although nobody reads");
+    assert!(written < BUFFERED, "{written} bytes were accepted although the target does not read");
     door.target.state.go_on.notify_one();
     while written < total {
         let rest = &block[..block.len().min(total - written)];
@@ -62,13 +62,13 @@ async fn a_target_waits_for_a_client_that_does_not_read() {
     connection.write(b"GET /products?do=pour HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
     let poured = || door.target.state.poured.load(Ordering::Relaxed);
     crate::support::eventually("it pours", || poured() > 0).await;
-    // Until nothing more fits for a while.
+    // Wait until nothing more is sent for a while.
     let mut before = 0;
     while poured() != before {
         before = poured();
         tokio::time::sleep(Duration::from_millis(700)).await;
     }
-    assert!(before < BUFFERED, "{before} bytes have left although nobody reads");
+    assert!(before < BUFFERED, "{before} bytes were sent although the client does not read");
     let reply = connection.reply().await;
     assert_eq!((reply.status, reply.body.len()), (200, POURED));
 }

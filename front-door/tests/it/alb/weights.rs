@@ -1,4 +1,4 @@
-//! Which target group takes a request, and how that changes.
+//! The choice of the target group, and changes to it.
 
 use front_door::alb::Pair;
 use serde_json::json;
@@ -29,7 +29,7 @@ async fn change(door: &Door, body: &str, headers: &str) -> Reply {
 }
 
 #[tokio::test]
-async fn requests_are_divided_exactly_and_anew_after_a_change() {
+async fn requests_are_divided_exactly_before_and_after_a_change() {
     let door = Door::start(Options { weights: Pair { fargate: 9, lambda: 1 }, ..Options::default() }).await;
     assert_eq!(paths(&door, 40).await, (36, 4));
     door.weights.set(None, Pair { fargate: 1, lambda: 3 }).expect("weights");
@@ -47,7 +47,7 @@ async fn requests_are_divided_exactly_and_anew_after_a_change() {
 }
 
 #[tokio::test]
-async fn changes_come_from_the_page_or_a_program_and_are_weights() {
+async fn only_the_page_or_a_program_can_change_weights() {
     let door = Door::start(Options::default()).await;
     let valid = r#"{"fargate":0,"lambda":1}"#;
     let own = format!("Origin: http://{}\r\nSec-Fetch-Site: same-origin\r\n", door.address);

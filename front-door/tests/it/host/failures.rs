@@ -10,40 +10,40 @@ use shopease_shop::testing::Stopwatch;
 use crate::support::{Host, error_of, eventually, lives};
 
 #[tokio::test]
-async fn an_error_is_the_callers_and_the_environment_stays() {
+async fn an_error_is_returned_to_the_caller_and_the_environment_stays() {
     let host = Host::start(|_| {});
-    let first = host.answer(json!({})).await;
+    let first = host.response(json!({})).await;
     let (_, message) = host.error(json!({ "fail": "out of tea" })).await;
     assert_eq!(message, "out of tea");
     assert_eq!(host.recorder.report(2).await.ending, Ending::Error);
     let (_, message) = host.error(json!({ "panic": "the pot is broken" })).await;
     assert!(message.contains("the pot is broken"), "{message}");
-    let last = host.answer(json!({})).await;
+    let last = host.response(json!({})).await;
     assert_eq!((&last["pid"], &last["invocations"]), (&first["pid"], &json!(4)));
 }
 
 #[tokio::test]
-async fn what_takes_too_long_is_killed_and_the_next_one_is_cold() {
+async fn a_timed_out_environment_is_killed_and_the_next_one_is_cold() {
     let host = Host::start(|settings| settings.timeout = Duration::from_secs(2));
-    let first = host.answer(json!({})).await;
+    let first = host.response(json!({})).await;
     let stopwatch = Stopwatch::start();
     let (error_type, message) = host.error(json!({ "sleep_ms": 60_000 })).await;
     assert_eq!(error_type, "Sandbox.Timedout");
     assert!(message.ends_with("Task timed out after 2.00 seconds"), "{message}");
     let report = host.recorder.report(2).await;
-    let stood_still = u64::try_from(stopwatch.stood_still().as_millis()).expect("short");
+    let suspended = u64::try_from(stopwatch.suspended().as_millis()).expect("short");
     assert_eq!(report.ending, Ending::Timeout);
     assert!(report.to_string().ends_with("\tStatus: timeout"), "{report}");
-    assert!((2000..4000 + stood_still).contains(&report.billed_ms()), "{report}, stood still {stood_still} ms");
+    assert!((2000..4000 + suspended).contains(&report.billed_ms()), "{report}, suspended for {suspended} ms");
     eventually("the process is gone", || !lives(first["pid"].as_u64().expect("a pid"))).await;
     let next = host.invoke(json!({})).await;
     assert!(next.init.is_some());
 }
 
 #[tokio::test]
-async fn a_crash_in_an_invocation_is_its_error_and_the_next_one_is_cold() {
+async fn a_crash_during_an_invocation_is_its_error_and_the_next_one_is_cold() {
     let host = Host::start(|_| {});
-    host.answer(json!({})).await;
+    host.response(json!({})).await;
     let (error_type, message) = host.error(json!({ "exit": 3 })).await;
     assert_eq!(error_type, "Runtime.ExitError");
     assert!(message.contains("exit status: 3"), "{message}");
@@ -54,9 +54,9 @@ async fn a_crash_in_an_invocation_is_its_error_and_the_next_one_is_cold() {
 }
 
 #[tokio::test]
-async fn a_crash_between_invocations_is_nobodys_error() {
+async fn a_crash_between_invocations_is_not_reported_to_a_caller() {
     let host = Host::start(|_| {});
-    let first = host.answer(json!({})).await;
+    let first = host.response(json!({})).await;
     host.idle(1).await;
     let pid = i32::try_from(first["pid"].as_u64().expect("a pid")).ok().and_then(Pid::from_raw).expect("a pid");
     kill_process(pid, Signal::KILL).expect("a process of the test");
@@ -65,31 +65,31 @@ async fn a_crash_between_invocations_is_nobodys_error() {
     assert!(next.init.is_some());
 
     let host = Host::misbehaving("ends while idle", |settings| settings.freeze = false);
-    assert_eq!(host.answer(json!("first")).await, "first");
+    assert_eq!(host.response(json!("first")).await, "first");
     host.idle(0).await;
-    assert_eq!(host.answer(json!("second")).await, "second");
+    assert_eq!(host.response(json!("second")).await, "second");
     assert_eq!(host.starts(), 2);
 }
 
 #[tokio::test]
-async fn a_process_that_dies_as_it_is_invoked_is_no_loss() {
-    // Killed and invoked at once: whichever the host sees first, the caller gets an answer or the crash, and soon.
+async fn a_process_killed_while_it_is_invoked_loses_no_invocation() {
+    // Killed and invoked at once: whichever the host detects first, the caller soon gets a response or the crash.
     for _ in 0..10 {
         let host = Host::start(|_| {});
-        let first = host.answer(json!({})).await;
+        let first = host.response(json!({})).await;
         host.idle(1).await;
         let pid = i32::try_from(first["pid"].as_u64().expect("a pid")).ok().and_then(Pid::from_raw).expect("a pid");
         kill_process(pid, Signal::KILL).expect("a process of the test");
-        let invoked = host.invoke(json!({ "answer": "served" })).await;
+        let invoked = host.invoke(json!({ "response": "served" })).await;
         if invoked.init.is_none() {
             assert_eq!(error_of(&invoked).0, "Runtime.ExitError");
         }
-        assert_eq!(host.answer(json!({ "answer": "served" })).await, "served");
+        assert_eq!(host.response(json!({ "response": "served" })).await, "served");
     }
 }
 
 #[tokio::test]
-async fn a_process_that_ends_in_init_is_started_once_more() {
+async fn a_process_that_exits_during_init_is_restarted_once() {
     let host = Host::misbehaving("exits in the first init", |_| {});
     let invoked = host.invoke(json!("served")).await;
     assert!(invoked.init.is_some());
@@ -107,7 +107,7 @@ async fn a_process_that_ends_in_init_is_started_once_more() {
 }
 
 #[tokio::test]
-async fn an_error_that_a_runtime_reports_in_init_is_the_callers() {
+async fn an_init_error_is_returned_to_the_caller() {
     let host = Host::misbehaving("init error", |_| {});
     let error = host.error(json!({})).await;
     assert_eq!(error, ("Shop.NoConfig".to_owned(), "nothing is configured".to_owned()));
@@ -116,9 +116,9 @@ async fn an_error_that_a_runtime_reports_in_init_is_the_callers() {
 }
 
 #[tokio::test]
-async fn a_process_that_never_asks_for_an_event_is_given_up() {
-    // Ten seconds for the first try; the second has the function's own time.
-    let host = Host::misbehaving("never asks for an event", |settings| settings.timeout = Duration::from_millis(500));
+async fn a_process_that_never_requests_an_event_times_out() {
+    // Ten seconds for the first attempt; the second has the function's timeout.
+    let host = Host::misbehaving("never requests an event", |settings| settings.timeout = Duration::from_millis(500));
     let (error_type, _) = host.error(json!({})).await;
     assert_eq!(error_type, "Sandbox.Timedout");
     assert_eq!(host.starts(), 2);
@@ -128,7 +128,7 @@ async fn a_process_that_never_asks_for_an_event_is_given_up() {
 }
 
 #[tokio::test]
-async fn code_that_is_no_program_is_told() {
+async fn code_that_is_not_executable_is_reported() {
     let host = Host::start(|_| {});
     let text = host.directory.path().join("text");
     std::fs::write(&text, "this is not a program").expect("a file");

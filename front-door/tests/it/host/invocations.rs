@@ -1,20 +1,20 @@
-//! What a function is given, and that its code and its variables are its own.
+//! The input of a function, and the isolation of its code and variables.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use front_door::lambda::{MAX_PAYLOAD_BYTES, Refusal};
+use front_door::lambda::{InvokeError, MAX_PAYLOAD_BYTES};
 use serde_json::json;
 
 use crate::support::{Host, eventually, lives, settings, soon};
 
 #[tokio::test]
-async fn an_event_and_its_context_arrive() {
+async fn an_event_and_its_context_are_passed() {
     let host = Host::start(|settings| settings.timeout = Duration::from_secs(9));
     let event = json!({ "order": ["ä", 1.5, null], "empty": {} });
-    let answer = host.answer(event.clone()).await;
-    assert_eq!(answer["event"], event);
-    let context = &answer["context"];
+    let response = host.response(event.clone()).await;
+    assert_eq!(response["event"], event);
+    let context = &response["context"];
     assert_eq!(context["arn"], "arn:aws:lambda:us-east-1:123456789012:function:tried");
     assert_eq!(context["trace_id"], "Root=1-2-3");
     let remaining = context["remaining_ms"].as_u64().expect("milliseconds");
@@ -22,7 +22,7 @@ async fn an_event_and_its_context_arrive() {
     let id = context["request_id"].as_str().expect("an id").to_owned();
     assert_eq!(id.split('-').map(str::len).collect::<Vec<_>>(), [8, 4, 4, 4, 12], "{id}");
     assert_eq!(host.recorder.report(1).await.request_id, id);
-    let next = host.answer(json!({})).await;
+    let next = host.response(json!({})).await;
     assert_ne!(next["context"]["request_id"], id);
 }
 
@@ -31,8 +31,8 @@ async fn a_process_has_lambdas_variables_and_its_own_and_none_of_the_host() {
     let host = Host::start(|settings| {
         settings.variables = vec![("SHOPEASE_NAME".to_owned(), "x".to_owned()), ("TZ".to_owned(), "UTC+1".to_owned())];
     });
-    let answer = host.answer(json!({})).await;
-    let variables = answer["variables"].as_object().expect("variables");
+    let response = host.response(json!({})).await;
+    let variables = response["variables"].as_object().expect("variables");
     let names: Vec<_> = variables.keys().map(String::as_str).collect();
     assert_eq!(
         names,
@@ -62,32 +62,32 @@ async fn a_process_has_lambdas_variables_and_its_own_and_none_of_the_host() {
 }
 
 #[tokio::test]
-async fn an_event_may_be_six_megabytes_and_no_more() {
+async fn an_event_is_limited_to_six_megabytes() {
     let host = Host::start(|_| {});
-    let frame = json!({ "answer": "taken", "padding": "" }).to_string().len();
-    let event = |bytes: usize| json!({ "answer": "taken", "padding": "x".repeat(bytes - frame) });
-    assert_eq!(host.answer(event(MAX_PAYLOAD_BYTES)).await, "taken");
-    let refusal = host.try_invoke(event(MAX_PAYLOAD_BYTES + 1)).await.err();
-    assert_eq!(refusal, Some(Refusal::TooLarge));
+    let frame = json!({ "response": "taken", "padding": "" }).to_string().len();
+    let event = |bytes: usize| json!({ "response": "taken", "padding": "x".repeat(bytes - frame) });
+    assert_eq!(host.response(event(MAX_PAYLOAD_BYTES)).await, "taken");
+    let error = host.try_invoke(event(MAX_PAYLOAD_BYTES + 1)).await.err();
+    assert_eq!(error, Some(InvokeError::TooLarge));
 }
 
 #[tokio::test]
-async fn a_deployment_lets_an_invocation_end_on_the_old_code() {
+async fn a_running_invocation_ends_on_the_old_code_after_a_deployment() {
     let host = Arc::new(Host::start(|_| {}));
-    let first = host.answer(json!({})).await;
+    let first = host.response(json!({})).await;
     let running = tokio::spawn({
         let host = Arc::clone(&host);
-        async move { host.answer(json!({ "sleep_ms": 3_000 })).await }
+        async move { host.response(json!({ "sleep_ms": 3_000 })).await }
     });
     eventually("the invocation runs", || host.function.environments().busy == 1).await;
-    let idle = host.answer(json!({})).await;
+    let idle = host.response(json!({})).await;
     host.idle_beside(1).await;
     host.function.deploy(&crate::support::example("bootstrap")).expect("a copy");
-    let new = host.invoke(json!({ "answer": "new" })).await;
-    assert!(new.init.is_some(), "the new code starts in an environment of its own");
-    let old = soon("the running invocation", running).await.expect("an answer");
-    let new = host.answer(json!({})).await;
-    let version = |answer: &serde_json::Value| answer["executable"].as_str().expect("a path").to_owned();
+    let new = host.invoke(json!({ "response": "new" })).await;
+    assert!(new.init.is_some(), "the new code starts in a new environment");
+    let old = soon("the running invocation", running).await.expect("a response");
+    let new = host.response(json!({})).await;
+    let version = |response: &serde_json::Value| response["executable"].as_str().expect("a path").to_owned();
     assert!(version(&old).ends_with("/tried-1/bootstrap"), "{}", version(&old));
     assert!(version(&new).ends_with("/tried-2/bootstrap"), "{}", version(&new));
     assert_eq!(old["pid"], first["pid"]);
@@ -103,22 +103,22 @@ async fn a_function_without_code_is_not_invoked() {
     let recorder = Arc::new(crate::support::Recorder::default());
     let function = front_door::lambda::Function::new(settings("empty", &directory), recorder);
     let invocation = front_door::lambda::Invocation { payload: "{}".into(), trace_id: String::new() };
-    assert_eq!(function.invoke(invocation).await.err(), Some(Refusal::NoCode));
+    assert_eq!(function.invoke(invocation).await.err(), Some(InvokeError::NoCode));
 }
 
 #[tokio::test]
-async fn a_caller_that_goes_away_does_not_stop_the_invocation() {
+async fn a_caller_that_disconnects_does_not_stop_the_invocation() {
     let host = Arc::new(Host::start(|_| {}));
-    host.answer(json!({})).await;
+    host.response(json!({})).await;
     let caller = tokio::spawn({
         let host = Arc::clone(&host);
-        async move { host.answer(json!({ "sleep_ms": 200 })).await }
+        async move { host.response(json!({ "sleep_ms": 200 })).await }
     });
     eventually("the invocation runs", || host.function.environments().busy == 1).await;
     caller.abort();
-    assert!(caller.await.expect_err("no answer").is_cancelled());
+    assert!(caller.await.expect_err("no response").is_cancelled());
     let report = host.recorder.report(2).await;
     assert_eq!(report.ending, front_door::lambda::Ending::Success);
     assert!(report.duration >= Duration::from_millis(200), "{report}");
-    assert_eq!(host.answer(json!({})).await["invocations"], 3);
+    assert_eq!(host.response(json!({})).await["invocations"], 3);
 }

@@ -1,4 +1,4 @@
-//! The Lambda host: environments and their life, extensions, what breaks, the Runtime API, and what is reported.
+//! The Lambda host: the life cycle of environments, extensions, failures, the Runtime API, and reports.
 
 mod contract;
 mod environments;

@@ -1,4 +1,4 @@
-//! An HTTP client that sends exactly what it is told and keeps exactly what it gets.
+//! An HTTP client that sends exactly the given bytes and keeps exactly what it receives.
 
 use std::net::SocketAddr;
 
@@ -39,13 +39,13 @@ impl Reply {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// Who served it.
+    /// The runtime that served it.
     pub fn path(&self) -> &str {
         self.header("x-shopease-path")
     }
 }
 
-/// One connection, its two directions apart.
+/// One connection, split into its two directions.
 pub struct Connection {
     pub reader: OwnedReadHalf,
     pub writer: OwnedWriteHalf,
@@ -63,7 +63,7 @@ impl Connection {
         soon("room", self.writer.write_all(bytes)).await.expect("a reader");
     }
 
-    /// Reads until what has been received is enough; gives all of it.
+    /// Reads until `is_enough` accepts the received text; returns all of it.
     pub async fn read_until(&mut self, is_enough: impl Fn(&str) -> bool) -> String {
         let mut buffer = vec![0; 64 * 1024];
         loop {
@@ -71,8 +71,8 @@ impl Connection {
             if is_enough(&text) {
                 return text;
             }
-            let read = soon("an answer", self.reader.read(&mut buffer)).await.expect("bytes");
-            assert!(read > 0, "the connection ends after {text:?}");
+            let read = soon("a response", self.reader.read(&mut buffer)).await.expect("bytes");
+            assert!(read > 0, "the connection ended after {text:?}");
             self.received.extend_from_slice(&buffer[..read]);
         }
     }
@@ -85,8 +85,8 @@ impl Connection {
 
 async fn read_reply(mut reader: OwnedReadHalf, mut received: Vec<u8>) -> Reply {
     let mut buffer = vec![0; 256 * 1024];
-    // A reset after the answer is how a server ends a request that it did not read.
-    while let Ok(read) = soon("the end of an answer", reader.read(&mut buffer)).await
+    // A server may end a request that it did not read with a reset after the response.
+    while let Ok(read) = soon("the end of a response", reader.read(&mut buffer)).await
         && read > 0
     {
         received.extend_from_slice(&buffer[..read]);
@@ -94,11 +94,11 @@ async fn read_reply(mut reader: OwnedReadHalf, mut received: Vec<u8>) -> Reply {
     parse(&received)
 }
 
-/// Sends bytes as they are and reads the answer until the connection ends, both at once.
+/// Sends bytes as they are and reads the response until the connection ends, both concurrently.
 pub async fn send(address: SocketAddr, bytes: impl AsRef<[u8]>) -> Reply {
     let Connection { reader, mut writer, received } = Connection::open(address).await;
     let bytes = bytes.as_ref().to_vec();
-    // It may be refused before all of it is sent.
+    // The server may reject it before all of it is sent.
     let writing = tokio::spawn(async move {
         let _ = writer.write_all(&bytes).await;
         writer
@@ -108,7 +108,7 @@ pub async fn send(address: SocketAddr, bytes: impl AsRef<[u8]>) -> Reply {
     reply
 }
 
-/// Asks for a target, with more header lines.
+/// Requests a target, with additional header lines.
 pub async fn get(address: SocketAddr, target: &str, headers: &[(&str, &str)]) -> Reply {
     let headers: Vec<_> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let headers = headers.concat();
@@ -135,7 +135,7 @@ fn parse(bytes: &[u8]) -> Reply {
     }
 }
 
-/// The body in a chunked message; what is cut off is left out.
+/// Decodes a chunked body; an incomplete chunk is dropped.
 fn dechunk(mut bytes: &[u8]) -> Vec<u8> {
     let mut body = Vec::new();
     while let Some(line) = bytes.windows(2).position(|window| window == b"\r\n") {

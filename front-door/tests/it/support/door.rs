@@ -1,4 +1,4 @@
-//! A load balancer, an HTTP API and Function URLs in front of the same targets, on ports of their own.
+//! A load balancer, an HTTP API, and Function URLs in front of the same targets, each on its own port.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 
 use super::{Target, eventually, example, settings};
 
-/// How a door is made.
+/// Options of a door.
 pub struct Options {
     pub weights: Pair,
     pub balancer: Settings,
@@ -30,30 +30,30 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Everything to Lambda.
+    /// Sends everything to Lambda.
     pub fn lambda() -> Self {
         Self { weights: Pair { fargate: 0, lambda: 1 }, ..Self::default() }
     }
 }
 
 pub struct Door {
-    /// Of the load balancer.
+    /// Address of the load balancer.
     pub address: SocketAddr,
     pub http_api: SocketAddr,
     pub function_url: SocketAddr,
     pub target: Target,
-    /// Where the balancer looks for the target.
+    /// Address where the balancer finds the target.
     pub registered: Arc<Address>,
     pub targets: Targets,
     pub weights: Arc<Weights>,
     pub live: Arc<Live>,
     pub function: Arc<Function>,
-    /// Of the functions' code.
+    /// Directory of the functions' code.
     _directory: TempDir,
 }
 
 impl Door {
-    /// Storefront and cart have a function, the well-behaved one; the other areas have none.
+    /// Storefront and cart have a function, the conforming one; the other areas have none.
     pub async fn start(options: Options) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let target = Target::start().await;
@@ -108,8 +108,8 @@ impl Door {
 }
 
 impl Door {
-    /// Waits until the storefront's environments have nothing to do: a client has its answer a moment before.
-    pub async fn settled(&self) {
+    /// Waits until the storefront's environments are idle: a client gets its response a moment earlier.
+    pub async fn idle(&self) {
         eventually("no environment is busy", || self.function.environments().busy == 0).await;
     }
 }

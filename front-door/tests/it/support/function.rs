@@ -1,17 +1,17 @@
-//! A function on the host, and what its environments did.
+//! A function on the host, and records of its environments.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use front_door::lambda::{Function, Invocation, Invoked, Observer, Outcome, Refusal, Report, Settings};
+use front_door::lambda::{Function, Invocation, InvokeError, Invoked, Observer, Outcome, Report, Settings};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::{TIMEOUT, eventually, example, soon};
 
-/// Keeps what it hears.
+/// Records reports and lines.
 #[derive(Default)]
 pub struct Recorder {
     pub reports: Mutex<Vec<Report>>,
@@ -29,20 +29,20 @@ impl Observer for Recorder {
 }
 
 impl Recorder {
-    /// The report of the n-th invocation that ended, from 1.
+    /// The report of the n-th completed invocation, starting at 1.
     pub async fn report(&self, number: usize) -> Report {
         eventually("a report", || self.reports.lock().expect("no panic").len() >= number).await;
         self.reports.lock().expect("no panic")[number - 1].clone()
     }
 
-    /// Waits until the processes have written these lines, in this order.
+    /// Waits until the processes have printed these lines, in this order.
     pub async fn lines_are(&self, expected: &[&str]) {
         eventually("as many lines", || self.lines.lock().expect("no panic").len() >= expected.len()).await;
         assert_eq!(*self.lines.lock().expect("no panic"), expected);
     }
 }
 
-/// Settings that most tests take as they are.
+/// Default settings of the tests.
 pub fn settings(name: &str, directory: &TempDir) -> Settings {
     Settings {
         name: name.to_owned(),
@@ -61,16 +61,16 @@ pub struct Host {
     pub function: Function,
     pub recorder: Arc<Recorder>,
     pub directory: TempDir,
-    answers: AtomicUsize,
+    responses: AtomicUsize,
 }
 
 impl Host {
-    /// The well-behaved function.
+    /// The conforming function.
     pub fn start(change: impl FnOnce(&mut Settings)) -> Self {
         Self::with("bootstrap", change)
     }
 
-    /// The one that breaks the contract, in this way; the second value is the file that counts its starts.
+    /// The function that violates the contract in this way; the second value is the file that counts its starts.
     pub fn misbehaving(how: &str, change: impl FnOnce(&mut Settings)) -> Self {
         Self::with("misbehaving", |settings| {
             let starts = settings.directory.join("starts").display().to_string();
@@ -79,7 +79,7 @@ impl Host {
         })
     }
 
-    /// The well-behaved function with extensions, which do what their names say.
+    /// The conforming function with extensions; their names select their behavior.
     pub fn extended(extensions: &[&str], change: impl FnOnce(&mut Settings)) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let code = directory.path().join("code");
@@ -101,21 +101,21 @@ impl Host {
         let recorder = Arc::new(Recorder::default());
         let function = Function::new(settings, Arc::clone(&recorder) as _);
         function.deploy(code).expect("a copy");
-        Self { function, recorder, directory, answers: AtomicUsize::new(0) }
+        Self { function, recorder, directory, responses: AtomicUsize::new(0) }
     }
 
-    /// Processes that were started so far.
+    /// Number of processes started so far.
     pub fn starts(&self) -> usize {
         std::fs::read(self.directory.path().join("starts")).map_or(0, |bytes| bytes.len())
     }
 
-    /// Invokes the function, and waits until its environment has nothing more to do.
-    pub async fn try_invoke(&self, event: Value) -> Result<Invoked, Refusal> {
+    /// Invokes the function, and waits until its environment is idle.
+    pub async fn try_invoke(&self, event: Value) -> Result<Invoked, InvokeError> {
         let invocation = Invocation { payload: event.to_string().into(), trace_id: "Root=1-2-3".to_owned() };
         let invoked = soon("an invocation", self.function.invoke(invocation)).await?;
-        // The caller has the answer before the runtime asks for the next event; until then the environment is busy.
-        let answers = self.answers.fetch_add(1, Ordering::Relaxed) + 1;
-        self.recorder.report(answers).await;
+        // The caller has the response before the runtime requests the next event; until then the environment is busy.
+        let responses = self.responses.fetch_add(1, Ordering::Relaxed) + 1;
+        self.recorder.report(responses).await;
         Ok(invoked)
     }
 
@@ -123,12 +123,12 @@ impl Host {
         self.try_invoke(event).await.expect("an invocation")
     }
 
-    /// The answer to an event, which must be one.
-    pub async fn answer(&self, event: Value) -> Value {
-        answer_of(&self.invoke(event).await)
+    /// The response to an event; panics if the invocation fails.
+    pub async fn response(&self, event: Value) -> Value {
+        response_of(&self.invoke(event).await)
     }
 
-    /// Type and message of the error that an event must end in.
+    /// Type and message of the error with which an event must end.
     pub async fn error(&self, event: Value) -> (String, String) {
         error_of(&self.invoke(event).await)
     }
@@ -143,12 +143,12 @@ impl Host {
         ours.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
     }
 
-    /// Waits until so many environments wait beside busy ones.
+    /// Waits until this many environments are idle; others may be busy.
     pub async fn idle_beside(&self, number: usize) {
         eventually("idle environments", || self.function.environments().idle == number).await;
     }
 
-    /// Waits until no environment is busy, and so many wait.
+    /// Waits until no environment is busy, and this many are idle.
     pub async fn idle(&self, number: usize) {
         eventually("idle environments", || {
             let environments = self.function.environments();
@@ -158,9 +158,9 @@ impl Host {
     }
 }
 
-fn answer_of(invoked: &Invoked) -> Value {
+fn response_of(invoked: &Invoked) -> Value {
     match &invoked.outcome {
-        Outcome::Answer(answer) => serde_json::from_slice(answer).expect("JSON"),
+        Outcome::Response(payload) => serde_json::from_slice(payload).expect("JSON"),
         Outcome::FunctionError(error) => panic!("{}", String::from_utf8_lossy(error)),
     }
 }

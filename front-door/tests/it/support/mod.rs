@@ -1,4 +1,4 @@
-//! What tests need: functions, a balancer with its targets, an HTTP client that hides nothing.
+//! Test support: functions, a balancer with its targets, an HTTP client without any abstraction.
 
 mod client;
 mod door;
@@ -15,7 +15,7 @@ pub use door::{Door, Options};
 pub use function::{Host, Recorder, error_of, settings};
 pub use target::{POURED, Target};
 
-/// Longest wait for anything: the machine may be busy with other things.
+/// Longest wait for anything: the machine may be busy with other work.
 pub const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A function's binary, built as an example of this package.
@@ -36,12 +36,12 @@ pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// Waits for something that must come.
+/// Waits for something that must happen.
 pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     timeout(TIMEOUT, future).await.unwrap_or_else(|_| panic!("not after {} s: {what}", TIMEOUT.as_secs()))
 }
 
-/// Whether a process is there, be it frozen. One that has ended and waits to be collected is not.
+/// Whether a process exists, even if frozen. A zombie does not count.
 pub fn lives(pid: u64) -> bool {
     state(pid).is_some_and(|state| !matches!(state, 'Z' | 'X'))
 }

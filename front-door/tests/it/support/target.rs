@@ -1,4 +1,4 @@
-//! A target of the ECS services: a bare server that does what the parameter `do` of the address says, and keeps what it got.
+//! A target of the ECS services: a bare server that does what the query parameter `do` says, and records requests.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -10,18 +10,18 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-/// What a target sends that is asked to `pour`.
+/// Bytes that a target sends when asked to `pour`.
 pub const POURED: usize = 50 * 1024 * 1024;
 
 #[derive(Default)]
 pub struct State {
-    /// Headers of the requests, as they came.
+    /// Headers of the requests, as received.
     pub heads: Mutex<Vec<String>>,
-    /// What `/readyz` says.
+    /// Whether `/readyz` fails.
     pub is_unhealthy: AtomicBool,
-    /// Bytes of `pour` that have left.
+    /// Bytes of `pour` that were sent.
     pub poured: AtomicUsize,
-    /// Lets a target that is asked to `stall` read on.
+    /// Lets a target that was asked to `stall` continue reading.
     pub go_on: Notify,
 }
 
@@ -40,7 +40,7 @@ impl Target {
             async move {
                 while let Ok((socket, _)) = listener.accept().await {
                     let state = Arc::clone(&state);
-                    // Who asked may be gone.
+                    // The client may have disconnected.
                     tokio::spawn(async move { serve(socket, &state).await.unwrap_or_default() });
                 }
             }
@@ -72,7 +72,7 @@ async fn serve(mut socket: TcpStream, state: &State) -> std::io::Result<()> {
     state.heads.lock().expect("no panic").push(head.clone());
     if target == "/readyz" {
         let status = if state.is_unhealthy.load(Ordering::Relaxed) { "503 No" } else { "200 OK" };
-        return socket.write_all(answer(status, "", "ready").as_bytes()).await;
+        return socket.write_all(response(status, "", "ready").as_bytes()).await;
     }
     match target.split_once("do=").map_or("", |(_, what)| what) {
         "close" => Ok(()),
@@ -87,19 +87,19 @@ async fn serve(mut socket: TcpStream, state: &State) -> std::io::Result<()> {
         }
         "large-header" => {
             let header = format!("x-large: {}\r\n", "x".repeat(33 * 1024));
-            socket.write_all(answer("200 OK", &header, "large").as_bytes()).await
+            socket.write_all(response("200 OK", &header, "large").as_bytes()).await
         }
         "header" => {
             let header = format!("x-large: {}\r\n", "x".repeat(31 * 1024));
-            socket.write_all(answer("200 OK", &header, "large").as_bytes()).await
+            socket.write_all(response("200 OK", &header, "large").as_bytes()).await
         }
         "http10" => socket.write_all(b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nold").await,
         "hops" => {
             let headers = "Keep-Alive: timeout=5\r\nProxy-Connection: close\r\nUpgrade: h2c\r\nX-Kept: yes\r\n\
                            Set-Cookie: a=1\r\nSet-Cookie: b=2\r\n";
-            socket.write_all(answer("200 OK", headers, "hops").as_bytes()).await
+            socket.write_all(response("200 OK", headers, "hops").as_bytes()).await
         }
-        // Answers while the request still comes: a chunk with the number of bytes for whatever arrives.
+        // Responds while the request is still being sent: one chunk with the number of bytes for each part received.
         "stream" => {
             socket.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegun\r\n").await?;
             while !body.ends_with(b"0\r\n\r\n") {
@@ -130,7 +130,7 @@ async fn serve(mut socket: TcpStream, state: &State) -> std::io::Result<()> {
                 tail.extend_from_slice(&buffer[..read]);
                 tail.drain(..tail.len().saturating_sub(8));
             }
-            socket.write_all(answer("200 OK", "", &counted.to_string()).as_bytes()).await
+            socket.write_all(response("200 OK", "", &counted.to_string()).as_bytes()).await
         }
         "pour" => {
             let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {POURED}\r\n\r\n");
@@ -141,10 +141,10 @@ async fn serve(mut socket: TcpStream, state: &State) -> std::io::Result<()> {
             }
             Ok(())
         }
-        _ => socket.write_all(answer("200 OK", "Content-Type: text/plain\r\n", &target).as_bytes()).await,
+        _ => socket.write_all(response("200 OK", "Content-Type: text/plain\r\n", &target).as_bytes()).await,
     }
 }
 
-fn answer(status: &str, headers: &str, body: &str) -> String {
+fn response(status: &str, headers: &str, body: &str) -> String {
     format!("HTTP/1.1 {status}\r\nConnection: close\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len())
 }

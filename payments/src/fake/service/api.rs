@@ -21,7 +21,7 @@ use crate::fake::command::{Command, KEY_REUSED, LedgerError, Operation};
 use crate::fake::intent::Intent;
 use crate::fake::ledger::{Claimed, Ledger};
 
-/// What the handlers share.
+/// Shared state of the handlers.
 #[derive(Debug, Clone)]
 pub(super) struct Service {
     ledger: Arc<Ledger>,
@@ -48,7 +48,7 @@ pub(super) fn router(service: Service) -> Router {
         .route("/v1/ledger", get(ledger))
         .route("/v1/faults", get(read_faults).put(replace_faults).delete(remove_faults))
         .route("/healthz", get(|| async { "ok" }))
-        // The load balancer asks every service the same.
+        // The load balancer checks the same path on every service.
         .route("/readyz", get(|| async { "ready" }))
         .fallback(async || error(StatusCode::NOT_FOUND, ErrorType::InvalidRequest, "route_missing"))
         .with_state(service)
@@ -86,7 +86,7 @@ async fn fail_refund(
     execute(service, &headers, Command::FailRefund { intent_id: id, refund }).await
 }
 
-/// The cardholder disputes a payment, or the bank decides that.
+/// The cardholder disputes a payment, or the bank decides the dispute.
 async fn dispute(State(service): State<Service>, Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
     let Ok(DisputeBody { state }) = read(&body) else { return unreadable() };
     execute(service, &headers, Command::Dispute { intent_id: id, state }).await
@@ -99,7 +99,7 @@ async fn retrieve(State(service): State<Service>, Path(id): Path<String>) -> Res
         tokio::time::sleep(delay).await;
         match service.ledger.find(&id) {
             Ok(intent) => Json(IntentBody::new(intent, &service.public_url)).into_response(),
-            Err(refusal) => refused(&refusal),
+            Err(failure) => error_response(&failure),
         }
     })
     .await
@@ -127,8 +127,8 @@ async fn remove_faults(State(service): State<Service>) -> Response {
     }
 }
 
-/// Does a request, also when its client hangs up meanwhile, as a provider does. A delay comes before the work: until it
-/// is over, others with the same key hear that it is in use.
+/// Executes a request, even if its client disconnects in the meantime, as a provider does. A delay comes before the
+/// work; until it is over, other requests with the same key are rejected because the key is in use.
 async fn execute(service: Service, headers: &HeaderMap, command: Command) -> Response {
     let Some(key) = headers.get("idempotency-key").and_then(|key| key.to_str().ok()).map(ToOwned::to_owned) else {
         return error(StatusCode::BAD_REQUEST, ErrorType::InvalidRequest, "idempotency_key_missing");
@@ -138,14 +138,14 @@ async fn execute(service: Service, headers: &HeaderMap, command: Command) -> Res
     let work = async move {
         let claimed = service.ledger.claim(&key, command);
         tokio::time::sleep(delay).await;
-        let answer = match claimed {
+        let result = match claimed {
             Claimed::First(claim) => claim.run_async().await,
-            Claimed::Answered(answer) => answer,
+            Claimed::Answered(result) => result,
         };
         if faults.forget_key {
             service.ledger.forget_key(&key);
         }
-        answered(answer, &service.public_url)
+        respond(result, &service.public_url)
     };
     let task = tokio::spawn(with_faults(faults, work));
     task.await.unwrap_or_else(|_| failed())
@@ -163,10 +163,10 @@ async fn with_faults(faults: RequestFaults, work: impl Future<Output = Response>
     }
 }
 
-fn answered(answer: Result<Intent, LedgerError>, public_url: &str) -> Response {
-    let intent = match answer {
+fn respond(result: Result<Intent, LedgerError>, public_url: &str) -> Response {
+    let intent = match result {
         Ok(intent) => IntentBody::new(intent, public_url),
-        Err(refusal) => return refused(&refusal),
+        Err(failure) => return error_response(&failure),
     };
     match intent.decline_code().map(ToOwned::to_owned) {
         None => Json(intent).into_response(),
@@ -178,8 +178,8 @@ fn answered(answer: Result<Intent, LedgerError>, public_url: &str) -> Response {
     }
 }
 
-fn refused(refusal: &LedgerError) -> Response {
-    match refusal {
+fn error_response(failure: &LedgerError) -> Response {
+    match failure {
         LedgerError::Refused { code } if code == KEY_REUSED => {
             error(StatusCode::BAD_REQUEST, ErrorType::Idempotency, code)
         }
@@ -199,7 +199,7 @@ fn failed() -> Response {
 }
 
 fn error(status: StatusCode, error_type: ErrorType, code: &str) -> Response {
-    let message = format!("the request was not done: {code}");
+    let message = format!("the request was not executed: {code}");
     let detail = ErrorDetail { error_type, code: code.to_owned(), message, intent: None };
     (status, Json(ErrorBody { error: detail })).into_response()
 }

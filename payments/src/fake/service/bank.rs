@@ -1,4 +1,4 @@
-//! The bank's own page: asks the shopper, tells the ledger, and sends the browser back to the shop.
+//! The bank's page: asks the shopper for confirmation, updates the ledger, and redirects the browser to the shop.
 
 use std::sync::Arc;
 
@@ -13,13 +13,13 @@ use crate::fake::command::Command;
 use crate::fake::intent::{Intent, Status};
 use crate::fake::ledger::Ledger;
 
-/// `GET` and `POST /authenticate/{intent}`, for a shop that has its ledger in its own process.
+/// `GET` and `POST /authenticate/{intent}`, for a shop whose ledger is in its own process.
 pub fn bank_router(ledger: Arc<Ledger>) -> Router {
-    Router::new().route("/authenticate/{intent_id}", get(ask).post(answer)).with_state(ledger)
+    Router::new().route("/authenticate/{intent_id}", get(ask).post(decide)).with_state(ledger)
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct DecisionForm {
     answer: Decision,
 }
 
@@ -38,13 +38,13 @@ async fn ask(State(ledger): State<Arc<Ledger>>, Path(intent_id): Path<String>) -
     }
 }
 
-async fn answer(
+async fn decide(
     State(ledger): State<Arc<Ledger>>,
     Path(intent_id): Path<String>,
-    Form(Answer { answer }): Form<Answer>,
+    Form(DecisionForm { answer }): Form<DecisionForm>,
 ) -> Response {
     let command = Command::Authenticate { intent_id: intent_id.clone(), approved: answer == Decision::Approve };
-    // One answer for one question: of two clicks the first counts.
+    // Only the first decision counts, for example of two clicks.
     let _ = ledger.execute_async(&format!("authenticate:{intent_id}"), command).await;
     match ledger.find(&intent_id) {
         Ok(intent) if intent.status == Status::RequiresAction => {
@@ -63,17 +63,17 @@ fn back_to_shop(intent: &Intent) -> Response {
 }
 
 fn no_such_payment() -> Response {
-    page(StatusCode::NOT_FOUND, "<h1>No such payment</h1><p>There is nothing to approve at this address.</p>")
+    page(StatusCode::NOT_FOUND, "<h1>Payment not found</h1><p>There is no payment to approve at this address.</p>")
 }
 
 fn question(intent: &Intent) -> String {
-    // Amount and order id are typed: nothing in them needs escaping.
+    // Amount and order ID are typed values, so nothing needs escaping.
     format!(
         r#"<h1>Approve this payment?</h1>
-<p>A shop asks for <strong>{}</strong> for order {}. This is the test bank: no money moves.</p>
+<p>A shop requests <strong>{}</strong> for order {}. This is a test bank; no money is moved.</p>
 <form method="post">
 <button name="answer" value="approve">Approve</button>
-<button name="answer" value="refuse">Refuse</button>
+<button name="answer" value="refuse">Decline</button>
 </form>"#,
         intent.amount, intent.order_id
     )

@@ -1,4 +1,4 @@
-//! The service's connections. Done here and not by axum, because a fault may close one without an answer.
+//! The service's connections. They are not served by axum, because a fault may close one without a response.
 
 use std::time::Duration;
 
@@ -13,18 +13,18 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
-/// Marks an answer that shall never be given.
+/// Marks a response that must not be sent.
 #[derive(Debug, Clone, Copy)]
 struct HangUp;
 
-/// Closes the connection instead of an answer.
+/// Closes the connection instead of sending a response.
 pub(super) fn hang_up() -> Response {
     let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
     response.extensions_mut().insert(HangUp);
     response
 }
 
-/// Serves connections until it is dropped, which closes them.
+/// Serves connections until dropped, which closes them.
 pub(super) async fn accept(listener: TcpListener, router: Router) {
     let mut connections = JoinSet::new();
     loop {
@@ -49,7 +49,7 @@ async fn serve(stream: TcpStream, router: Router) {
         async move {
             // A router never fails.
             let Ok(response) = router.oneshot(request).await;
-            // An error here makes hyper close the connection without a byte.
+            // An error here makes hyper close the connection without sending a byte.
             if response.extensions().get::<HangUp>().is_some() { Err("hung up") } else { Ok(response) }
         }
     });

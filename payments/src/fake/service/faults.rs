@@ -1,4 +1,4 @@
-//! Faults that tests ask for while the service runs: drawn by a seed, so that a run can be repeated.
+//! Faults that tests inject while the service runs; a seed makes them repeatable.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,56 +8,56 @@ use serde::{Deserialize, Serialize};
 use crate::fake::command::Operation;
 use crate::fake::intent::EventType;
 
-/// Longest delay that may be asked for.
+/// Longest delay of a fault.
 const MAX_DELAY_MS: u64 = 600_000;
 
-/// What goes wrong.
+/// The kind of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultKind {
-    /// A request waits `delay_ms` before it is done.
+    /// A request waits `delay_ms` before it is executed.
     Delay,
-    /// The connection is closed, and nothing was done.
+    /// The connection is closed, and nothing is executed.
     DropBefore,
-    /// The request is done, then the connection is closed without an answer.
+    /// The request is executed, then the connection is closed without a response.
     DropAfter,
-    /// The request is done, then answered with 500.
+    /// The request is executed, then answered with 500.
     #[serde(rename = "error_500_after_commit")]
     Error500AfterCommit,
-    /// The request is done, then its key is forgotten, as a provider forgets keys after a day: the same request under the
-    /// same key is a new one.
+    /// The request is executed, then its key is forgotten, as a provider forgets keys after a day: the same request
+    /// with the same key counts as a new one.
     ForgetKey,
-    /// A webhook goes out twice.
+    /// A webhook is sent twice.
     WebhookDuplicate,
-    /// A webhook waits `delay_ms` before it goes out.
+    /// A webhook waits `delay_ms` before it is sent.
     WebhookDelay,
-    /// A webhook waits until a later one was delivered, at most 2 seconds.
+    /// A webhook waits until a later one has been delivered, at most 2 seconds.
     WebhookReorder,
-    /// A copy with a wrong signature goes out before the webhook.
+    /// A copy with an invalid signature is sent before the webhook.
     WebhookForge,
-    /// A copy that was rightly signed an hour ago goes out before the webhook.
+    /// A copy that was validly signed an hour ago is sent before the webhook.
     WebhookStale,
 }
 
-/// A fault: what, where, how often.
+/// A fault: what, where, and how often.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
-    /// What goes wrong.
+    /// The kind.
     pub kind: FaultKind,
-    /// Only for this request, or webhooks that it causes; `None`: for all.
+    /// Limits the fault to one kind of request, or to the webhooks that it causes; `None` means all.
     #[serde(default)]
     pub operation: Option<Operation>,
-    /// How likely, from 0 to 1 (1).
+    /// Probability from 0 to 1 (default 1).
     #[serde(default = "certain")]
     pub probability: f64,
-    /// How many times at most; `None`: without end.
+    /// Most occurrences; `None` means unlimited.
     #[serde(default)]
     pub count: Option<u64>,
-    /// How long delays are (0).
+    /// Length of delays (default 0).
     #[serde(default)]
     pub delay_ms: u64,
-    /// How many times it happened; what is sent is not used.
+    /// Number of occurrences so far; ignored in requests.
     #[serde(default)]
     pub fired: u64,
 }
@@ -73,18 +73,18 @@ impl Fault {
     }
 }
 
-/// All faults, and the seed of their dice.
+/// All faults, and the seed of the random numbers.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FaultPlan {
-    /// Same seed, same requests in the same order: same faults.
+    /// The same seed and the same requests in the same order produce the same faults.
     #[serde(default)]
     pub seed: u64,
-    /// Every fault is drawn for itself.
+    /// The faults, each drawn independently.
     pub faults: Vec<Fault>,
 }
 
-/// The faults at work.
+/// The active faults.
 #[derive(Debug)]
 pub(super) struct Faults(Mutex<State>);
 
@@ -94,7 +94,7 @@ struct State {
     dice: u64,
 }
 
-/// What goes wrong with one request.
+/// The faults of one request.
 #[derive(Debug, Clone, Copy, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "faults are independent of each other")]
 pub(super) struct RequestFaults {
@@ -105,7 +105,7 @@ pub(super) struct RequestFaults {
     pub forget_key: bool,
 }
 
-/// What goes wrong with one webhook.
+/// The faults of one webhook.
 #[derive(Debug, Clone, Copy, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "faults are independent of each other")]
 pub(super) struct WebhookFaults {
@@ -197,7 +197,7 @@ impl FaultKind {
     }
 }
 
-/// The next of `SplitMix64`'s numbers, from 0 to below 1.
+/// The next `SplitMix64` number, from 0 to below 1.
 #[expect(clippy::cast_precision_loss, reason = "32 bits fit into the 52 of a f64")]
 fn roll(dice: &mut u64) -> f64 {
     *dice = dice.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_ends_it_and_another_operation_is_not_concerned() {
+    fn a_count_limits_a_fault_and_other_operations_are_not_affected() {
         let fault = Fault { count: Some(2), operation: Some(Operation::Capture), ..Fault::new(FaultKind::DropAfter) };
         let faults = Faults::new(FaultPlan { seed: 1, faults: vec![fault] }).expect("a plan");
         assert!(!faults.for_request(Operation::Confirm).drop_after);
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn senseless_plans_are_refused() {
+    fn invalid_plans_are_rejected() {
         for probability in [-0.1, 1.1, f64::NAN] {
             let fault = Fault { probability, ..Fault::new(FaultKind::Delay) };
             assert!(Faults::new(FaultPlan { seed: 0, faults: vec![fault] }).is_err(), "{probability}");

@@ -1,10 +1,10 @@
-//! The ledger as a service of its own: JSON API, the bank's page, signed webhooks, and faults for tests.
+//! The ledger as a separate service: JSON API, bank page, signed webhooks, and faults for tests.
 //!
 //! | | |
 //! |---|---|
 //! | `POST /v1/payment_intents` | `{order_id, amount: {amount_minor, currency}, method}` |
 //! | `GET /v1/payment_intents/{id}` | |
-//! | `POST /v1/payment_intents/{id}/confirm` | `{return_url}`; 402 when the card is declined |
+//! | `POST /v1/payment_intents/{id}/confirm` | `{return_url}`; 402 if the card is declined |
 //! | `POST /v1/payment_intents/{id}/capture`, `/cancel` | |
 //! | `POST /v1/payment_intents/{id}/refund` | `{amount}` |
 //! | `GET /v1/ledger` | `{entries, captures}`, for auditors |
@@ -35,21 +35,21 @@ use faults::Faults;
 
 pub use shopease_shop::ports::SIGNATURE_HEADER;
 
-/// How the service works.
+/// Configuration of the service.
 #[derive(Debug, Clone, Default)]
 pub struct ServiceConfig {
-    /// Under which address browsers reach this service, for example `http://localhost:8090`: where the bank's page is.
+    /// Base URL of this service for browsers, for example `http://localhost:8090`: the location of the bank's page.
     pub public_url: String,
-    /// Who hears of events; `None`: nobody.
+    /// The receiver of events, if any.
     pub webhook: Option<WebhookConfig>,
-    /// The faults at the start; `PUT /v1/faults` replaces them.
+    /// The initial faults; `PUT /v1/faults` replaces them.
     pub faults: FaultPlan,
 }
 
-/// Serves until it is dropped; connections and webhooks end with it.
+/// Serves until dropped; connections and webhooks end with it.
 ///
 /// # Errors
-/// When the faults of `config` make no sense.
+/// If the faults of `config` are invalid.
 pub async fn serve(listener: TcpListener, ledger: Arc<Ledger>, config: ServiceConfig) -> std::io::Result<()> {
     let faults = Arc::new(Faults::new(config.faults).map_err(std::io::Error::other)?);
     let router = router(Arc::clone(&ledger), config.public_url, Arc::clone(&faults));

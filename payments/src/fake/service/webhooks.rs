@@ -1,4 +1,4 @@
-//! Tells a receiver of events: signed, at least once, again and again until it answers 2xx.
+//! Delivers events to a receiver: signed, at least once, and repeated until it responds with 2xx.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,24 +14,24 @@ use crate::fake::intent::Event;
 use crate::fake::ledger::Ledger;
 use crate::signature::sign;
 
-/// Webhooks that are under way at once.
+/// Most concurrent webhooks.
 const MAX_IN_FLIGHT: usize = 16;
-/// The first wait after a failure; every further one is twice as long, up to the longest.
+/// First pause after a failure; doubled for each further one, up to the longest.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
-/// How long a webhook that shall be overtaken waits for that.
+/// How long a webhook waits for a later one to overtake it.
 const REORDER_WAIT: Duration = Duration::from_secs(2);
 
-/// Who hears of events.
+/// The receiver of events.
 #[derive(Debug, Clone)]
 pub struct WebhookConfig {
-    /// Where events are posted.
+    /// URL that receives the events.
     pub url: Url,
-    /// The secret of the signatures, which the receiver knows, too.
+    /// Secret of the signatures, shared with the receiver.
     pub secret: SecretString,
 }
 
-/// Delivers the events of a ledger until it is dropped, for a shop that has its ledger in its own process.
+/// Delivers the events of a ledger until dropped, for a shop whose ledger is in its own process.
 pub async fn deliver_webhooks(ledger: Arc<Ledger>, config: WebhookConfig) {
     if let Ok(faults) = Faults::new(FaultPlan::default()) {
         deliver(ledger, config, Arc::new(faults)).await;
@@ -47,7 +47,7 @@ pub(super) async fn deliver(ledger: Arc<Ledger>, config: WebhookConfig, faults: 
     let client = match client {
         Ok(client) => client,
         Err(error) => {
-            tracing::error!(%error, "no webhook can be sent");
+            tracing::error!(%error, "cannot send webhooks");
             return std::future::pending().await;
         }
     };
@@ -74,13 +74,13 @@ struct Sender {
     client: Client,
     config: WebhookConfig,
     faults: Arc<Faults>,
-    /// Number of the last event that was delivered.
+    /// Number of the last delivered event.
     delivered: watch::Sender<usize>,
     permits: Semaphore,
 }
 
 impl Sender {
-    /// Delivers the event with a number, counted from 1.
+    /// Delivers the event with this number, starting at 1.
     async fn deliver(self: Arc<Self>, number: usize, event: Event) {
         let faults = self.faults.for_webhook(event.event_type);
         tokio::time::sleep(faults.delay).await;
@@ -89,7 +89,7 @@ impl Sender {
             let overtaken = delivered.wait_for(|last| *last > number);
             let _ = tokio::time::timeout(REORDER_WAIT, overtaken).await;
         }
-        // An event of plain strings and numbers can always be written.
+        // An event of plain strings and numbers can always be serialized.
         let body = serde_json::to_vec(&event).unwrap_or_default();
         if faults.forge {
             let wrong = SecretString::from(format!("not {}", self.config.secret.expose_secret()));
@@ -101,7 +101,11 @@ impl Sender {
         }
         let mut wait = FIRST_WAIT;
         while !self.post(&body, &sign(&self.config.secret, self.ledger.now(), &body)).await {
-            tracing::info!(event = event.id, wait_ms = wait.as_millis(), "a webhook was not taken: it is sent again");
+            tracing::info!(
+                event = event.id,
+                wait_ms = wait.as_millis(),
+                "the webhook was not accepted and will be retried"
+            );
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(LONGEST_WAIT);
         }
@@ -112,7 +116,7 @@ impl Sender {
         }
     }
 
-    /// Whether the receiver took it.
+    /// Posts a webhook. Returns whether the receiver accepted it.
     async fn post(&self, body: &[u8], signature: &str) -> bool {
         let Ok(_permit) = self.permits.acquire().await else { return false };
         let request = self.client.post(self.config.url.clone()).body(body.to_vec());

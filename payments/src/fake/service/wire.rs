@@ -1,4 +1,4 @@
-//! Bodies of the JSON API, for the service and for its client.
+//! Bodies of the JSON API, for the service and its client.
 
 use serde::{Deserialize, Serialize};
 use shopease_shop::domain::{Money, OrderId, RefundId};
@@ -7,7 +7,7 @@ use shopease_shop::ports::{IntentStatus, PaymentIntent};
 use crate::fake::command::DisputeStatus;
 use crate::fake::intent::{Collected, Entry, Intent, Status, bank_page};
 
-/// Code of the answer for an intent that is not there.
+/// Error code for an intent that does not exist.
 pub(in crate::fake) const NOT_FOUND: &str = "resource_missing";
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -28,7 +28,7 @@ pub(in crate::fake) struct ConfirmBody {
 #[serde(deny_unknown_fields)]
 pub(in crate::fake) struct RefundBody {
     pub amount: Money,
-    /// The shop's refund; none for one that somebody makes at the provider.
+    /// The shop's refund ID; `None` for a refund made at the provider.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refund_id: Option<RefundId>,
 }
@@ -43,7 +43,7 @@ pub(in crate::fake) struct DisputeBody {
 pub(in crate::fake) struct IntentBody {
     #[serde(flatten)]
     intent: Intent,
-    /// The bank's page, while it waits for the shopper.
+    /// URL of the bank's page while it waits for the shopper.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     next_action_url: Option<String>,
 }
@@ -88,7 +88,7 @@ pub(in crate::fake) struct ErrorDetail {
     pub error_type: ErrorType,
     pub code: String,
     pub message: String,
-    /// The intent, when the bank declined it.
+    /// The intent, if the bank declined it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent: Option<IntentBody>,
 }

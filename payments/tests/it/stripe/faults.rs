@@ -1,4 +1,4 @@
-//! What Stripe's documentation says and `localstripe` cannot do: a server that answers what a test tells it to.
+//! Behavior that Stripe documents and `localstripe` does not have: a server with scripted responses.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -19,46 +19,52 @@ use tokio::net::TcpListener;
 use super::{KEY, WEBHOOK_SECRET, provider};
 use crate::support::{RETURN_URL, confirm_request, create_request, eur, order, refund_request};
 
-/// What was asked: method, address, headers, body.
-type Asked = (Method, String, HeaderMap, String);
+/// A recorded request: method, URL, headers, body.
+type Recorded = (Method, String, HeaderMap, String);
 
-/// What should be asked: address, key, form.
+/// An expected request: URL, key, form.
 type Expected<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
 
-/// Gives the same answer to everybody, after a while.
+/// Sends the same response to every request, after a delay.
 #[derive(Clone)]
-struct Answering {
+struct ScriptedServer {
     status: u16,
     body: Arc<str>,
     wait: Duration,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    requests: Arc<Mutex<Vec<Recorded>>>,
 }
 
-impl Answering {
+impl ScriptedServer {
     async fn start(status: u16, body: impl ToString, wait: Duration) -> (Self, StripeProvider) {
-        let answering = Self { status, body: body.to_string().into(), wait, asked: Arc::default() };
+        let server = Self { status, body: body.to_string().into(), wait, requests: Arc::default() };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
-        let router = Router::new().fallback(answer).with_state(answering.clone());
+        let router = Router::new().fallback(respond).with_state(server.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
-        (answering, provider(&base))
+        (server, provider(&base))
     }
 
-    fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().expect("not poisoned").clone()
+    fn requests(&self) -> Vec<Recorded> {
+        self.requests.lock().expect("not poisoned").clone()
     }
 }
 
-async fn answer(State(this): State<Answering>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+async fn respond(
+    State(this): State<ScriptedServer>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let body = String::from_utf8(body.to_vec()).expect("text");
-    this.asked.lock().expect("not poisoned").push((method, uri.to_string(), headers, body));
+    this.requests.lock().expect("not poisoned").push((method, uri.to_string(), headers, body));
     tokio::time::sleep(this.wait).await;
     let status = StatusCode::from_u16(this.status).expect("a status");
     (status, [("location", "/v1/elsewhere")], this.body.to_string()).into_response()
 }
 
 async fn capture_at(status: u16, body: impl ToString) -> Result<PaymentIntent, PaymentError> {
-    let (_, stripe) = Answering::start(status, body, Duration::ZERO).await;
+    let (_, stripe) = ScriptedServer::start(status, body, Duration::ZERO).await;
     stripe.capture("pi_1", "key").await
 }
 
@@ -77,7 +83,7 @@ fn with(mut object: Value, name: &str, value: Value) -> Value {
 }
 
 #[tokio::test]
-async fn answers_that_are_not_clear_are_unknown() {
+async fn ambiguous_responses_are_unknown() {
     let error = |error_type: &str, code: &str| json!({"error": {"type": error_type, "code": code, "message": "m"}});
     for (status, body) in [
         (200, json!("no intent")),
@@ -101,28 +107,28 @@ async fn answers_that_are_not_clear_are_unknown() {
         let result = capture_at(status, &body).await;
         let Err(PaymentError::Unknown(reason)) = &result else { panic!("{status} {body}: {result:?}") };
         assert!(reason.contains("Stripe") && !reason.contains(KEY), "{reason}");
-        assert!(![401, 403].contains(&status) || reason.contains("does not accept the secret key"), "{reason}");
+        assert!(![401, 403].contains(&status) || reason.contains("rejected the secret key"), "{reason}");
     }
 }
 
 #[tokio::test]
 async fn redirects_are_not_followed() {
-    let (answering, stripe) = Answering::start(307, intent("succeeded"), Duration::ZERO).await;
+    let (server, stripe) = ScriptedServer::start(307, intent("succeeded"), Duration::ZERO).await;
     assert!(matches!(stripe.capture("pi_1", "key").await, Err(PaymentError::Unknown(_))));
-    let asked: Vec<_> = answering.asked().into_iter().map(|(_, uri, ..)| uri).collect();
-    assert_eq!(asked, ["/v1/payment_intents/pi_1/capture"]);
+    let requests: Vec<_> = server.requests().into_iter().map(|(_, uri, ..)| uri).collect();
+    assert_eq!(requests, ["/v1/payment_intents/pi_1/capture"]);
 }
 
 #[tokio::test]
-async fn silence_lost_connections_and_endless_answers_are_unknown() {
-    // Nobody there.
-    let refused = provider("http://127.0.0.1:1").capture("pi_1", "key").await;
+async fn silence_lost_connections_and_endless_responses_are_unknown() {
+    // No server.
+    let failed = provider("http://127.0.0.1:1").capture("pi_1", "key").await;
     assert!(
-        matches!(&refused, Err(PaymentError::Unknown(reason)) if reason == "cannot connect to Stripe"),
-        "{refused:?}"
+        matches!(&failed, Err(PaymentError::Unknown(reason)) if reason == "cannot connect to Stripe"),
+        "{failed:?}"
     );
 
-    // Accepts, and closes.
+    // Accepts the connection and closes it.
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let base = format!("http://{}", listener.local_addr().expect("an address"));
     let closing = tokio::spawn(async move { while listener.accept().await.is_ok() {} });
@@ -133,17 +139,24 @@ async fn silence_lost_connections_and_endless_answers_are_unknown() {
     // Two megabytes.
     let long = capture_at(200, " ".repeat(2 * 1024 * 1024)).await;
     assert!(matches!(&long, Err(PaymentError::Unknown(reason)) if reason.contains("too long")), "{long:?}");
+}
 
-    // Answers too late: 10 seconds of patience.
-    let (_, stripe) = Answering::start(200, intent("succeeded"), Duration::from_secs(30)).await;
-    let start = Stopwatch::start();
-    let late = stripe.capture("pi_1", "key").await;
-    assert!(matches!(&late, Err(PaymentError::Unknown(reason)) if reason.contains("in time")), "{late:?}");
-    assert!(start.total().as_secs() >= 9 && start.elapsed().as_secs() < 12, "{:?}", start.total());
+/// `cargo xtask test` runs it last, with nothing beside it.
+mod timing {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_response_may_take_ten_seconds() {
+        let (_, stripe) = ScriptedServer::start(200, intent("succeeded"), Duration::from_secs(30)).await;
+        let start = Stopwatch::start();
+        let late = stripe.capture("pi_1", "key").await;
+        assert!(matches!(&late, Err(PaymentError::Unknown(reason)) if reason.contains("in time")), "{late:?}");
+        assert!(start.total().as_secs() >= 9 && start.elapsed().as_secs() < 12, "{:?}", start.total());
+    }
 }
 
 #[tokio::test]
-async fn every_status_is_told_as_the_port_names_it() {
+async fn every_status_is_converted_to_the_ports_terms() {
     let redirect =
         json!({"type": "redirect_to_url", "redirect_to_url": {"url": "https://bank/3ds", "return_url": "x"}});
     let declined = |error: Value| with(intent("requires_payment_method"), "last_payment_error", error);
@@ -166,7 +179,7 @@ async fn every_status_is_told_as_the_port_names_it() {
         (declined(json!({"code": "card_declined", "decline_code": "generic_decline"})), decline("card_declined")),
         (declined(json!({"code": "expired_card"})), decline("expired_card")),
     ] {
-        let (answering, stripe) = Answering::start(200, &body, Duration::ZERO).await;
+        let (server, stripe) = ScriptedServer::start(200, &body, Duration::ZERO).await;
         let found = stripe.find_intent("pi_1").await.expect("an intent");
         let expected = PaymentIntent {
             id: "pi_1".to_owned(),
@@ -177,13 +190,13 @@ async fn every_status_is_told_as_the_port_names_it() {
             order_id: Some(order(1)),
         };
         assert_eq!(found, expected);
-        let (method, uri, ..) = answering.asked().remove(0);
+        let (method, uri, ..) = server.requests().remove(0);
         assert_eq!((method, uri.as_str()), (Method::GET, "/v1/payment_intents/pi_1?expand%5B%5D=latest_charge"));
     }
 }
 
 #[tokio::test]
-async fn refusals_have_stable_codes() {
+async fn rejections_have_stable_codes() {
     let error = |status: u16, error: Value| (status, json!({"error": error}));
     for ((status, body), expected) in [
         (
@@ -198,37 +211,37 @@ async fn refusals_have_stable_codes() {
         (error(400, json!({"type": "idempotency_error", "message": "x"})), "idempotency_key_reused"),
         (error(402, json!({"type": "card_error", "code": "card_declined", "decline_code": "lost_card"})), "lost_card"),
     ] {
-        let refused = capture_at(status, &body).await;
-        assert!(matches!(&refused, Err(PaymentError::Refused { code }) if code == expected), "{body}: {refused:?}");
+        let rejected = capture_at(status, &body).await;
+        assert!(matches!(&rejected, Err(PaymentError::Refused { code }) if code == expected), "{body}: {rejected:?}");
     }
     let missing = json!({"error": {"type": "invalid_request_error", "code": "resource_missing"}});
     assert!(matches!(capture_at(404, &missing).await, Err(PaymentError::NotFound)));
-    // In answer to a new intent it is the card that is missing.
-    let (_, stripe) = Answering::start(404, &missing, Duration::ZERO).await;
-    let refused = stripe.create_intent(&create_request("key", "pm_gone")).await;
-    assert!(matches!(&refused, Err(PaymentError::Refused { code }) if code == "resource_missing"), "{refused:?}");
+    // For a new intent, the missing object is the card.
+    let (_, stripe) = ScriptedServer::start(404, &missing, Duration::ZERO).await;
+    let rejected = stripe.create_intent(&create_request("key", "pm_gone")).await;
+    assert!(matches!(&rejected, Err(PaymentError::Refused { code }) if code == "resource_missing"), "{rejected:?}");
 }
 
 #[tokio::test]
-async fn a_declined_card_is_an_answer_and_needs_no_second_request() {
+async fn a_declined_card_is_a_result_and_needs_no_second_request() {
     let declined = json!({"error": {
         "type": "card_error", "code": "card_declined", "decline_code": "insufficient_funds",
         "payment_intent": with(intent("requires_payment_method"), "latest_charge", json!("ch_1")),
     }});
-    let (answering, stripe) = Answering::start(402, declined, Duration::ZERO).await;
-    let answer = stripe.confirm(&confirm_request("key", "pi_1")).await.expect("an answer");
-    assert_eq!(answer.status, IntentStatus::Declined { code: "insufficient_funds".to_owned() });
-    assert_eq!(answering.asked().len(), 1);
+    let (server, stripe) = ScriptedServer::start(402, declined, Duration::ZERO).await;
+    let declined = stripe.confirm(&confirm_request("key", "pi_1")).await.expect("a result");
+    assert_eq!(declined.status, IntentStatus::Declined { code: "insufficient_funds".to_owned() });
+    assert_eq!(server.requests().len(), 1);
 }
 
 #[tokio::test]
-async fn what_is_cancelled_stays_cancelled_and_what_is_paid_cannot_be() {
+async fn a_canceled_intent_stays_canceled_and_a_captured_one_cannot_be_canceled() {
     for (status, expected) in [("canceled", Ok(IntentStatus::Cancelled)), ("succeeded", Err(()))] {
         let embedded = with(intent(status), "latest_charge", json!(null));
         let body = json!({"error": {
             "type": "invalid_request_error", "code": "payment_intent_unexpected_state", "payment_intent": embedded,
         }});
-        let (_, stripe) = Answering::start(400, body, Duration::ZERO).await;
+        let (_, stripe) = ScriptedServer::start(400, body, Duration::ZERO).await;
         let cancelled = stripe.cancel("pi_1", "key").await;
         match (&cancelled, expected) {
             (Ok(intent), Ok(status)) => assert_eq!(intent.status, status),
@@ -246,7 +259,7 @@ fn refund(id: &str, status: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_refund_is_told_as_it_stands() {
+async fn every_refund_status_is_converted() {
     let failed = |code: &str| ReportedRefundState::Failed { code: code.to_owned() };
     for (body, expected) in [
         (refund("re_1", "succeeded"), ReportedRefundState::Succeeded),
@@ -256,47 +269,47 @@ async fn a_refund_is_told_as_it_stands() {
         (with(refund("re_1", "failed"), "failure_reason", json!("lost_or_stolen_card")), failed("lost_or_stolen_card")),
         (refund("re_1", "canceled"), failed("refund_canceled")),
     ] {
-        let (_, stripe) = Answering::start(200, &body, Duration::ZERO).await;
+        let (_, stripe) = ScriptedServer::start(200, &body, Duration::ZERO).await;
         let made = stripe.refund(&refund_request("key", "pi_1", 490)).await.expect("a refund");
         assert_eq!((made.state, made.amount, made.provider_id.as_str()), (expected, eur(490), "re_1"), "{body}");
     }
 }
 
 #[tokio::test]
-async fn refunds_of_the_shop_are_told_from_those_made_at_stripe() {
+async fn refunds_of_the_shop_are_distinguished_from_those_made_at_stripe() {
     let ours = with(
         refund("re_2", "succeeded"),
         "metadata",
         json!({"refund_id": RefundId::derive("x"), "order_id": order(1)}),
     );
     let foreign = with(refund("re_0", "succeeded"), "metadata", json!({"refund_id": "42"}));
-    // Stripe lists the newest first. The same answer is given for disputes, which have a status and a reason, too.
+    // Stripe lists the newest first. The same response is used for disputes, which also have a status and a reason.
     let body = json!({"object": "list", "has_more": false, "data": [ours, refund("re_1", "succeeded"), foreign]});
-    let (answering, stripe) = Answering::start(200, &body, Duration::ZERO).await;
+    let (server, stripe) = ScriptedServer::start(200, &body, Duration::ZERO).await;
     let reversals = stripe.find_reversals("pi_1").await.expect("a list");
     let found: Vec<_> = reversals.refunds.iter().map(|refund| refund.refund_id.clone()).collect();
     assert_eq!(found, [None, None, Some(RefundId::derive("x"))]);
-    let asked: Vec<_> = answering.asked().into_iter().map(|(_, uri, ..)| uri).collect();
+    let requests: Vec<_> = server.requests().into_iter().map(|(_, uri, ..)| uri).collect();
     let list = |kind: &str| format!("/v1/{kind}?payment_intent=pi_1&limit=100");
-    assert_eq!(asked, [list("refunds"), list("disputes")]);
+    assert_eq!(requests, [list("refunds"), list("disputes")]);
 }
 
 #[tokio::test]
-async fn long_lists_are_read_page_by_page_and_endless_ones_not_for_ever() {
+async fn long_lists_are_read_by_page_and_endless_ones_up_to_a_limit() {
     let body =
         json!({"object": "list", "has_more": true, "data": [refund("re_2", "succeeded"), refund("re_1", "failed")]});
-    let (answering, stripe) = Answering::start(200, &body, Duration::ZERO).await;
+    let (server, stripe) = ScriptedServer::start(200, &body, Duration::ZERO).await;
     assert!(matches!(stripe.find_reversals("pi_1").await, Err(PaymentError::Unknown(_))));
-    let asked: Vec<_> = answering.asked().into_iter().map(|(_, uri, ..)| uri).collect();
+    let requests: Vec<_> = server.requests().into_iter().map(|(_, uri, ..)| uri).collect();
     assert_eq!(
-        asked[..2],
+        requests[..2],
         ["/v1/refunds?payment_intent=pi_1&limit=100", "/v1/refunds?payment_intent=pi_1&limit=100&starting_after=re_1",]
     );
-    assert_eq!(asked.len(), 10);
+    assert_eq!(requests.len(), 10);
 }
 
 #[tokio::test]
-async fn disputes_are_told_by_who_has_the_money() {
+async fn disputes_are_converted_by_who_holds_the_amount() {
     for (status, expected) in [
         ("needs_response", DisputeState::Open),
         ("under_review", DisputeState::Open),
@@ -310,7 +323,7 @@ async fn disputes_are_told_by_who_has_the_money() {
     ] {
         let dispute = with(refund("dp_1", status), "reason", json!("fraudulent"));
         let body = json!({"object": "list", "has_more": false, "data": [dispute]});
-        let (_, stripe) = Answering::start(200, &body, Duration::ZERO).await;
+        let (_, stripe) = ScriptedServer::start(200, &body, Duration::ZERO).await;
         let dispute = stripe.find_reversals("pi_1").await.expect("a list").disputes.remove(0);
         assert_eq!(
             (dispute.state, dispute.amount, dispute.reason.as_str()),
@@ -322,7 +335,7 @@ async fn disputes_are_told_by_who_has_the_money() {
 
 #[tokio::test]
 async fn requests_are_forms_with_the_documented_headers() {
-    let (answering, stripe) = Answering::start(200, intent("requires_capture"), Duration::ZERO).await;
+    let (server, stripe) = ScriptedServer::start(200, intent("requires_capture"), Duration::ZERO).await;
     let krona = CreateIntent {
         amount: Money::new(1200, "ISK".parse().expect("a currency")),
         ..create_request("order:1:create", "pm_card_visa")
@@ -332,8 +345,8 @@ async fn requests_are_forms_with_the_documented_headers() {
     let _ = stripe.capture("pi_1/../../x", "order:1:capture").await;
     let _ = stripe.cancel("pi_1", "order:1:cancel").await;
     let _ = stripe.refund(&refund_request("order:1:refund", "pi_1", 1000)).await;
-    let asked = answering.asked();
-    for (method, uri, headers, _) in &asked {
+    let requests = server.requests();
+    for (method, uri, headers, _) in &requests {
         assert_eq!(method, Method::POST, "{uri}");
         assert_eq!(headers["authorization"], format!("Bearer {KEY}"));
         assert_eq!(headers["content-type"], "application/x-www-form-urlencoded");
@@ -364,7 +377,7 @@ async fn requests_are_forms_with_the_documented_headers() {
             "order:1:confirm",
             &[("return_url", RETURN_URL), ("expand[]", "latest_charge")],
         ),
-        // An id cannot lead to another address.
+        // An ID cannot lead to another URL.
         ("/v1/payment_intents/pi_1%2F..%2F..%2Fx/capture", "order:1:capture", &[("expand[]", "latest_charge")]),
         ("/v1/payment_intents/pi_1/cancel", "order:1:cancel", &[("expand[]", "latest_charge")]),
         (
@@ -378,8 +391,8 @@ async fn requests_are_forms_with_the_documented_headers() {
             ],
         ),
     ];
-    assert_eq!(asked.len(), expected.len());
-    for ((_, uri, headers, body), (path, key, form)) in asked.iter().zip(expected) {
+    assert_eq!(requests.len(), expected.len());
+    for ((_, uri, headers, body), (path, key, form)) in requests.iter().zip(expected) {
         assert_eq!((uri.as_str(), headers["idempotency-key"].as_bytes()), (path, key.as_bytes()));
         let form: Vec<_> = form.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         assert_eq!(pairs(body), form);
@@ -387,8 +400,8 @@ async fn requests_are_forms_with_the_documented_headers() {
 }
 
 #[tokio::test]
-async fn cards_and_amounts_that_stripe_cannot_take_are_not_sent() {
-    let (answering, stripe) = Answering::start(200, intent("requires_confirmation"), Duration::ZERO).await;
+async fn cards_and_amounts_that_stripe_does_not_support_are_not_sent() {
+    let (server, stripe) = ScriptedServer::start(200, intent("requires_confirmation"), Duration::ZERO).await;
     for card in ["card_approved", "tok_visa", "pm_", "pm_a b", "pm_x&amount=1", ""] {
         assert!(!stripe.accepts(card), "{card}");
         assert!(stripe.create_intent(&create_request("key", card)).await.is_err(), "{card}");
@@ -397,14 +410,15 @@ async fn cards_and_amounts_that_stripe_cannot_take_are_not_sent() {
     let dinar = Money::new(1_001, "BHD".parse().expect("a currency"));
     let fraction = stripe.create_intent(&CreateIntent { amount: dinar, ..create_request("key", "pm_card_visa") }).await;
     assert!(matches!(&fraction, Err(PaymentError::Refused { code }) if code == "amount_not_representable"));
-    assert_eq!(answering.asked().len(), 0);
+    assert_eq!(server.requests().len(), 0);
 }
 
 #[tokio::test]
-async fn secrets_never_show() {
+async fn secrets_are_never_printed() {
     let (_, stripe) =
-        Answering::start(401, json!({"error": {"message": format!("Invalid API Key: {KEY}")}}), Duration::ZERO).await;
-    let error = stripe.capture("pi_1", "key").await.expect_err("refused");
+        ScriptedServer::start(401, json!({"error": {"message": format!("Invalid API Key: {KEY}")}}), Duration::ZERO)
+            .await;
+    let error = stripe.capture("pi_1", "key").await.expect_err("rejected");
     for text in [format!("{stripe:?}"), format!("{error:?}"), error.to_string()] {
         assert!(!text.contains(KEY) && !text.contains(WEBHOOK_SECRET), "{text}");
     }

@@ -1,17 +1,19 @@
-//! Stripe's wire format against `localstripe`, an independent stateful imitation of Stripe (from PyPI, run as a process).
+//! Stripe's wire format against `localstripe`, an independent stateful imitation of Stripe (from PyPI, run as a
+//! process).
 //!
-//! Where it differs from the documented API, beside what [`super::shim`] puts right:
-//! - Its errors have the type `invalid_request_error` always, and mostly no `code`: also a decline, which is documented
-//!   as `card_error` with `decline_code` and the intent embedded. The provider has to retrieve the intent.
+//! Differences from the documented API, apart from those that [`super::shim`] corrects:
+//! - Its errors always have the type `invalid_request_error`, and mostly no `code`. This includes a decline, which is
+//!   documented as `card_error` with `decline_code` and the intent embedded. The provider has to retrieve the intent.
 //! - `pm_card_visa_chargeDeclined` is declined only when attached to a customer; `pm_card_chargeCustomerFail` is
 //!   declined when charged.
-//! - A missing object is 404 without the code `resource_missing`; the provider cannot tell it from a wrong address and
-//!   says "unknown", where Stripe's own answer gives "not found" (tested in [`super::faults`]).
-//! - Capturing what was never confirmed is its own defect, 500; documented is 400 `payment_intent_unexpected_state`.
-//! - It refunds more than was paid; Stripe refuses that.
-//! - A card that must be authenticated has the action `use_stripe_sdk`, never `redirect_to_url`.
+//! - A missing object is 404 without the code `resource_missing`. The provider cannot distinguish it from a wrong URL
+//!   and returns "unknown", where Stripe's own response leads to "not found" (tested in [`super::faults`]).
+//! - Capturing an unconfirmed intent fails with an internal error, 500; documented is 400
+//!   `payment_intent_unexpected_state`.
+//! - It refunds more than was paid; Stripe rejects that.
+//! - A card that requires authentication has the action `use_stripe_sdk`, never `redirect_to_url`.
 //! - Nothing ever expires.
-//! - It keeps its state in one file of the temporary directory, from which nothing is read with `--from-scratch`.
+//! - It keeps its state in a file in the temporary directory, which is not read with `--from-scratch`.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -30,7 +32,7 @@ use crate::support::{confirm_request, create_request, eur, order, refund_request
 
 const VERSION: &str = "localstripe==1.15.10";
 
-/// A running `localstripe`; it ends with this.
+/// A running `localstripe`; it ends with this value.
 struct LocalStripe {
     process: Child,
     base: String,
@@ -58,9 +60,9 @@ impl LocalStripe {
         let start = Instant::now();
         while reqwest::get(&running.base).await.is_err() {
             if let Ok(Some(status)) = running.process.try_wait() {
-                return Err(format!("localstripe ended with {status}"));
+                return Err(format!("localstripe exited with {status}"));
             }
-            assert!(start.elapsed() < Duration::from_secs(30), "localstripe does not answer");
+            assert!(start.elapsed() < Duration::from_secs(30), "localstripe does not respond");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Ok(running)
@@ -75,7 +77,7 @@ fn program() -> Result<PathBuf, String> {
     let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/xtask");
     let environment = target.join("localstripe");
     let program = environment.join("bin/localstripe");
-    // Several test processes may want it at once.
+    // Several test processes may install it at the same time.
     std::fs::create_dir_all(&target).map_err(|error| error.to_string())?;
     let lock = std::fs::File::create(target.join("localstripe.lock")).map_err(|error| error.to_string())?;
     lock.lock().map_err(|error| error.to_string())?;
@@ -92,7 +94,7 @@ fn run(command: &mut Command) -> Result<(), String> {
     if output.status.success() { Ok(()) } else { Err(format!("{shown}: {}", String::from_utf8_lossy(&output.stderr))) }
 }
 
-/// A provider at a fresh `localstripe`; `None`, said by name, where there can be none.
+/// A provider for a new `localstripe`; if it cannot be installed, prints the reason and returns `None`.
 async fn stripe(test: &str) -> Option<(LocalStripe, StripeProvider)> {
     match LocalStripe::start().await {
         Ok(running) => {
@@ -101,7 +103,7 @@ async fn stripe(test: &str) -> Option<(LocalStripe, StripeProvider)> {
         }
         Err(reason) => {
             assert!(ProcessEnv.var("CI").as_deref() != Some("true"), "{test}: no localstripe: {reason}");
-            writeln!(std::io::stderr(), "skipped: {test}: no localstripe: {reason}").expect("stderr takes a line");
+            writeln!(std::io::stderr(), "skipped: {test}: no localstripe: {reason}").expect("stderr is writable");
             None
         }
     }
@@ -114,48 +116,48 @@ async fn held(stripe: &StripeProvider, name: &str) -> PaymentIntent {
         (&intent.status, intent.amount, intent.refunded),
         (&IntentStatus::RequiresConfirmation, eur(2490), eur(0))
     );
-    let intent = stripe.confirm(&confirm_request(&format!("{name}:confirm"), &intent.id)).await.expect("an answer");
+    let intent = stripe.confirm(&confirm_request(&format!("{name}:confirm"), &intent.id)).await.expect("a response");
     assert_eq!(intent.status, IntentStatus::Authorized);
     intent
 }
 
 #[tokio::test]
-async fn a_payment_from_its_making_to_its_last_refund() {
-    let Some((running, stripe)) = stripe("a_payment_from_its_making_to_its_last_refund").await else { return };
+async fn a_payment_from_creation_to_its_last_refund() {
+    let Some((running, stripe)) = stripe("a_payment_from_creation_to_its_last_refund").await else { return };
     let id = held(&stripe, "1").await.id;
     let captured = stripe.capture(&id, "1:capture").await.expect("a capture");
     assert_eq!((&captured.status, captured.refunded), (&IntentStatus::Captured, eur(0)));
     let partly = stripe.refund(&refund_request("1:refund:1", &id, 1000)).await.expect("a refund");
     assert_eq!((partly.amount, &partly.state), (eur(1000), &ReportedRefundState::Succeeded));
-    assert_eq!(partly.refund_id, Some(RefundId::derive("1:refund:1")), "it is found again by the shop's own id");
+    assert_eq!(partly.refund_id, Some(RefundId::derive("1:refund:1")), "it is found by the shop's own ID");
     assert_eq!(stripe.find_intent(&id).await.expect("an intent").refunded, eur(1000));
     let rest = stripe.refund(&refund_request("1:refund:2", &id, 1490)).await.expect("a refund");
     let wholly = stripe.find_intent(&id).await.expect("an intent");
     assert_eq!((&wholly.status, wholly.refunded), (&IntentStatus::Captured, eur(2490)));
     assert_eq!((wholly.order_id, wholly.disputed), (Some(order(1)), false));
-    // Refunds of another payment are not among them.
+    // Refunds of another payment are not included.
     let other = held(&stripe, "2").await.id;
     stripe.capture(&other, "2:capture").await.expect("a capture");
     stripe.refund(&refund_request("2:refund:1", &other, 100)).await.expect("a refund");
     let reversals = stripe.find_reversals(&id).await.expect("a list");
     assert!(reversals.refunds.len() == 2 && reversals.disputes.is_empty(), "{reversals:?}");
     assert!(reversals.refunds.contains(&partly) && reversals.refunds.contains(&rest), "{reversals:?}");
-    // Paid is paid. (Stripe says `payment_intent_unexpected_state`.)
+    // A captured intent cannot be canceled. (Stripe returns `payment_intent_unexpected_state`.)
     let cancelled = stripe.cancel(&id, "1:cancel").await;
     assert!(matches!(cancelled, Err(PaymentError::Refused { .. })), "{cancelled:?}");
 
-    // As the server keeps it, not as the provider reads it.
+    // As the server stores it, not as the provider reads it.
     let url = format!("{}/v1/payment_intents/{id}", running.base);
-    let answer = reqwest::Client::new().get(url).bearer_auth(KEY).send().await.expect("an answer");
-    let kept: serde_json::Value = answer.json().await.expect("JSON");
+    let response = reqwest::Client::new().get(url).bearer_auth(KEY).send().await.expect("a response");
+    let kept: serde_json::Value = response.json().await.expect("JSON");
     assert_eq!(kept["metadata"]["order_id"], serde_json::json!(order(1)));
     assert_eq!((kept["capture_method"].as_str(), kept["currency"].as_str()), (Some("manual"), Some("eur")));
     assert_eq!(kept["latest_charge"]["amount_refunded"], 2490);
 }
 
 #[tokio::test]
-async fn an_intent_can_be_given_up_before_and_after_it_is_held() {
-    let Some((_running, stripe)) = stripe("an_intent_can_be_given_up_before_and_after_it_is_held").await else {
+async fn an_intent_can_be_canceled_before_and_after_authorization() {
+    let Some((_running, stripe)) = stripe("an_intent_can_be_canceled_before_and_after_authorization").await else {
         return;
     };
     let made = stripe.create_intent(&create_request("made", "pm_card_visa")).await.expect("an intent").id;
@@ -170,24 +172,24 @@ async fn an_intent_can_be_given_up_before_and_after_it_is_held() {
 }
 
 #[tokio::test]
-async fn a_declined_card_is_an_answer() {
-    let Some((_running, stripe)) = stripe("a_declined_card_is_an_answer").await else { return };
+async fn a_declined_card_is_a_result() {
+    let Some((_running, stripe)) = stripe("a_declined_card_is_a_result").await else { return };
     let request = create_request("create", "pm_card_chargeCustomerFail");
     let id = stripe.create_intent(&request).await.expect("an intent").id;
-    let declined = stripe.confirm(&confirm_request("confirm", &id)).await.expect("an answer");
+    let declined = stripe.confirm(&confirm_request("confirm", &id)).await.expect("a response");
     assert_eq!(declined.status, IntentStatus::Declined { code: "card_declined".to_owned() });
     assert_eq!(stripe.find_intent(&id).await.expect("an intent"), declined);
-    assert_eq!(stripe.cancel(&id, "cancel").await.expect("given up").status, IntentStatus::Cancelled);
+    assert_eq!(stripe.cancel(&id, "cancel").await.expect("canceled").status, IntentStatus::Cancelled);
 }
 
 #[tokio::test]
-async fn a_repeated_request_is_the_same_request() {
-    let Some((_running, stripe)) = stripe("a_repeated_request_is_the_same_request").await else { return };
+async fn a_repeated_request_returns_the_same_result() {
+    let Some((_running, stripe)) = stripe("a_repeated_request_returns_the_same_result").await else { return };
     let request = create_request("create", "pm_card_visa");
     let first = stripe.create_intent(&request).await.expect("an intent");
     assert_eq!(stripe.create_intent(&request).await.expect("the same"), first);
     let confirm = confirm_request("confirm", &first.id);
-    let confirmed = stripe.confirm(&confirm).await.expect("an answer");
+    let confirmed = stripe.confirm(&confirm).await.expect("a response");
     assert_eq!(stripe.confirm(&confirm).await.expect("the same"), confirmed);
     let captured = stripe.capture(&first.id, "capture").await.expect("a capture");
     assert_eq!(stripe.capture(&first.id, "capture").await.expect("the same"), captured);
@@ -201,9 +203,9 @@ async fn a_repeated_request_is_the_same_request() {
 }
 
 #[tokio::test]
-async fn unknown_cards_are_refused() {
-    let Some((_running, stripe)) = stripe("unknown_cards_are_refused").await else { return };
-    let refused = stripe.create_intent(&create_request("create", "pm_nobody")).await;
+async fn unknown_cards_are_rejected() {
+    let Some((_running, stripe)) = stripe("unknown_cards_are_rejected").await else { return };
+    let rejected = stripe.create_intent(&create_request("create", "pm_nobody")).await;
     // 404 without a code: see above.
-    assert!(matches!(refused, Err(PaymentError::Unknown(_))), "{refused:?}");
+    assert!(matches!(rejected, Err(PaymentError::Unknown(_))), "{rejected:?}");
 }

@@ -1,4 +1,4 @@
-//! Stripe: the wire format against a stateful server, faults against one that answers what a test says, webhooks.
+//! Stripe: the wire format against a stateful server, faults against a scripted server, webhooks.
 
 mod faults;
 mod localstripe;

@@ -1,11 +1,10 @@
-//! What `localstripe` lacks of the documented API and the shop relies on, put in front of it:
+//! A proxy in front of `localstripe` for documented behavior that it lacks and that the shop depends on:
 //!
-//! - `localstripe` refuses `return_url` on confirm (400); Stripe wants it there. It is checked
-//!   and taken out.
-//! - `localstripe` has no disputes; here there are none.
-//! - `localstripe` ignores `Idempotency-Key`. Stripe keeps the first answer to a key, and refuses the key with another
-//!   address or form (400, `idempotency_error`). So does this, with the requests as they come over the wire: a repeated
-//!   request that is not the same byte for byte is seen.
+//! - `localstripe` rejects `return_url` on confirm (400); Stripe requires it there. It is checked and removed.
+//! - `localstripe` has no disputes; the proxy returns an empty list.
+//! - `localstripe` ignores `Idempotency-Key`. Stripe stores the first response for a key, and rejects the key with
+//!   another URL or form (400, `idempotency_error`). The proxy does the same with the requests as they arrive, so a
+//!   repeated request that is not identical byte for byte is detected.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -20,7 +19,7 @@ use tokio::net::TcpListener;
 
 use crate::support::RETURN_URL;
 
-/// By key: address and form of the first request, and its answer.
+/// By key: URL and form of the first request, and its response.
 type Kept = HashMap<String, ((String, Bytes), (u16, Bytes))>;
 
 #[derive(Clone)]
@@ -30,20 +29,20 @@ struct Shim {
     kept: Arc<Mutex<Kept>>,
 }
 
-/// The address of a shim before a `localstripe`.
+/// Starts the proxy for a `localstripe`; returns its URL.
 pub async fn start(upstream: &str) -> String {
     let shim = Shim { upstream: upstream.to_owned(), client: Client::new(), kept: Arc::default() };
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let base = format!("http://{}", listener.local_addr().expect("an address"));
-    let router = Router::new().fallback(pass).with_state(shim);
+    let router = Router::new().fallback(proxy).with_state(shim);
     tokio::spawn(async move { axum::serve(listener, router).await });
     base
 }
 
-/// What `localstripe` does not know: nothing is disputed there.
+/// Path that `localstripe` does not know; it is answered with an empty list.
 const NO_DISPUTES: &[u8] = br#"{"object": "list", "data": [], "has_more": false}"#;
 
-async fn pass(State(shim): State<Shim>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+async fn proxy(State(shim): State<Shim>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     let key = headers.get("idempotency-key").map(|key| key.to_str().expect("text").to_owned());
     assert_eq!(key.is_some(), method == Method::POST, "{method} {uri}");
     if uri.path() == "/v1/disputes" {
@@ -52,7 +51,7 @@ async fn pass(State(shim): State<Shim>, method: Method, uri: Uri, headers: Heade
     let request = (uri.to_string(), body.clone());
     let kept = key.as_ref().and_then(|key| shim.kept.lock().expect("not poisoned").get(key).cloned());
     match kept {
-        Some((first, (status, answer))) if first == request => return reply(status, answer),
+        Some((first, (status, response))) if first == request => return reply(status, response),
         Some(_) => return reply(400, Bytes::from_static(br#"{"error": {"type": "idempotency_error"}}"#)),
         None => {}
     }
@@ -63,12 +62,12 @@ async fn pass(State(shim): State<Shim>, method: Method, uri: Uri, headers: Heade
             upstream = upstream.header(name, value);
         }
     }
-    let answer = upstream.send().await.expect("localstripe answers");
-    let (status, answer) = (answer.status().as_u16(), answer.bytes().await.expect("localstripe answers"));
+    let response = upstream.send().await.expect("localstripe responds");
+    let (status, response) = (response.status().as_u16(), response.bytes().await.expect("localstripe responds"));
     if let Some(key) = key {
-        shim.kept.lock().expect("not poisoned").insert(key, (request, (status, answer.clone())));
+        shim.kept.lock().expect("not poisoned").insert(key, (request, (status, response.clone())));
     }
-    reply(status, answer)
+    reply(status, response)
 }
 
 fn without_return_url(form: &Bytes) -> Bytes {

@@ -1,5 +1,5 @@
-//! The real address is behind TLS: a certificate that the machine trusts is accepted, any other is not. The server is
-//! `openssl s_server`; what the machine trusts is set by `SSL_CERT_FILE`, so a process of its own asks.
+//! TLS to the real API: a certificate that the machine trusts is accepted, any other is not. The server is
+//! `openssl s_server`. `SSL_CERT_FILE` sets the trusted certificates, so the request is made by a separate process.
 
 use std::io::Write as _;
 use std::net::TcpStream;
@@ -12,9 +12,9 @@ use shopease_shop::testing::free_port;
 
 use super::provider;
 
-/// The process that trusts what it is told to; by itself it does nothing.
+/// The process with its own trusted certificates; run directly, it does nothing.
 #[tokio::test]
-async fn asks_a_tls_server() {
+async fn requests_a_tls_server() {
     let Some(base) = ProcessEnv.var("SHOPEASE_TEST_TLS") else { return };
     let found = provider(&base).find_intent("pi_1").await;
     let Err(PaymentError::Unknown(reason)) = found else { panic!("{found:?}") };
@@ -54,7 +54,7 @@ fn only_certificates_that_the_machine_trusts_are_accepted() {
             std::io::stderr(),
             "skipped: only_certificates_that_the_machine_trusts_are_accepted: no openssl: {error}"
         )
-        .expect("stderr takes a line");
+        .expect("stderr is writable");
         return;
     }
     assert!(certificate("other").is_ok_and(|status| status.success()));
@@ -68,18 +68,18 @@ fn only_certificates_that_the_machine_trusts_are_accepted() {
     }
 
     for (trusted, host, expected) in [
-        ("server.pem", "localhost", "Stripe's answer cannot be read"),
+        ("server.pem", "localhost", "Stripe's response cannot be parsed"),
         ("other.pem", "localhost", "cannot connect to Stripe"),
         ("server.pem", "127.0.0.1", "cannot connect to Stripe"),
     ] {
         let output = Command::new(std::env::current_exe().expect("this binary"))
-            .args(["--exact", "stripe::tls::asks_a_tls_server", "--nocapture"])
+            .args(["--exact", "stripe::tls::requests_a_tls_server", "--nocapture"])
             .env("SHOPEASE_TEST_TLS", format!("https://{host}:{port}"))
             .env("SSL_CERT_FILE", directory.path().join(trusted))
             .env_remove("SSL_CERT_DIR")
             .output()
             .expect("a process");
-        let said = String::from_utf8_lossy(&output.stdout);
-        assert!(said.contains(&format!("reason: {expected}")), "{trusted} {host}: {said}");
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert!(printed.contains(&format!("reason: {expected}")), "{trusted} {host}: {printed}");
     }
 }

@@ -1,4 +1,4 @@
-//! Stripe's webhooks: signature, the events that matter, and those that do not.
+//! Stripe's webhooks: signature, relevant events, and irrelevant ones.
 
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -41,7 +41,7 @@ fn events_of_intents_and_refunded_charges_name_intent_and_order() {
         assert_eq!(read(&event(event_type, &intent)), Ok(Some(expected.clone())), "{event_type}");
     }
     assert_eq!(read(&event("charge.refunded", &charge)), Ok(Some(expected.clone())));
-    // A refund of the shop carries the order; one made at Stripe and a dispute do not: their intent does.
+    // A refund made by the shop contains the order; one made at Stripe and a dispute do not, but their intent does.
     let unknown = PaymentEvent { order_id: None, ..expected.clone() };
     for event_type in [
         "charge.refund.updated",
@@ -64,7 +64,7 @@ fn events_of_intents_and_refunded_charges_name_intent_and_order() {
 }
 
 #[test]
-fn what_is_not_of_this_shop_is_none_and_what_is_broken_unreadable() {
+fn foreign_events_are_none_and_broken_ones_unreadable() {
     for useless in [
         event("customer.created", &json!({"id": "cus_1"})),
         event("payment_intent.succeeded", &json!({"id": "pi_1", "metadata": {}})),

@@ -21,9 +21,9 @@ pub struct Register {
     /// Unique in the shop.
     #[schema(value_type = String, format = Email)]
     pub email: EmailAddress,
-    /// How the shop addresses the customer.
+    /// Name of the customer.
     pub name: String,
-    /// 8 to 256 characters, any.
+    /// 8 to 256 characters of any kind.
     #[schema(format = Password)]
     pub password: String,
 }
@@ -46,10 +46,10 @@ impl Wire for services::Register {
 /// Signs in.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LogIn {
-    /// The account's address.
+    /// Email address of the account.
     #[schema(value_type = String, format = Email)]
     pub email: EmailAddress,
-    /// The account's password.
+    /// Password of the account.
     #[schema(format = Password)]
     pub password: String,
 }
@@ -74,34 +74,34 @@ impl Wire for services::LogIn {
 pub struct SignedIn {
     /// Bearer token of the session.
     pub token: String,
-    /// Who is signed in.
+    /// The signed-in customer.
     pub customer: Customer,
     /// Units in the merged cart.
     pub cart_units: u32,
 }
 mirror!(SignedIn of services::SignedIn { token, customer, cart_units });
 
-/// A customer, as they see themselves.
+/// The signed-in customer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Customer {
-    /// Identity.
+    /// Customer ID.
     #[schema(value_type = String)]
     pub id: domain::CustomerId,
-    /// E-mail address.
+    /// Email address.
     #[schema(value_type = String, format = Email)]
     pub email: EmailAddress,
     /// Name.
     pub name: String,
-    /// What they may do.
+    /// Role of the account.
     pub role: Role,
 }
 mirror!(Customer of services::CustomerView { id, email, name, role });
 
-/// 201 with the session in the body for programs and as cookies for browsers.
+/// 201 with the session in the body for API clients and as cookies for browsers.
 fn session(context: &Context<'_>, signed_in: &SignedIn) -> Result<Response, Problem> {
     let config = &context.app.config;
     let token =
-        Token::parse(&signed_in.token).ok_or_else(|| ShopError::Internal("a session token does not read".into()))?;
+        Token::parse(&signed_in.token).ok_or_else(|| ShopError::Internal("the session token is malformed".into()))?;
     let mut response = private_json(StatusCode::CREATED, signed_in);
     append_cookie(response.headers_mut(), &token_cookie(&token, config));
     append_cookie(response.headers_mut(), &cart_units_cookie(signed_in.cart_units, config));
@@ -109,8 +109,8 @@ fn session(context: &Context<'_>, signed_in: &SignedIn) -> Result<Response, Prob
 }
 
 /// 204 with the cookies of a new visitor.
-fn new_visitor(context: &Context<'_>, answer: &NoContent) -> Result<Response, Problem> {
-    let mut response = no_content(context, answer)?;
+fn new_visitor(context: &Context<'_>, body: &NoContent) -> Result<Response, Problem> {
+    let mut response = no_content(context, body)?;
     let fresh = Token::visitor(context.app.ids.secret());
     append_cookie(response.headers_mut(), &token_cookie(&fresh, &context.app.config));
     append_cookie(response.headers_mut(), &cart_units_cookie(0, &context.app.config));
@@ -123,26 +123,26 @@ without_body!(CurrentCustomer);
 endpoints! {
     Accounts in accounts, area Accounts, tag "accounts";
 
-    /// Create an account and sign in. Repeating it is refused, because the e-mail address is taken then.
+    /// Create an account and sign in. Repeating the request fails, because the email address is then in use.
     post "/api/v1/accounts" => register(services::Register) for caller -> SignedIn {
         Ordinary, session, [
-            (201, "Signed in; the visitor's cart is the account's."),
-            (409, "The e-mail address has an account."),
-            (429, "Too many attempts of this client have failed; `Retry-After` says when to try again."),
+            (201, "Signed in. The visitor's cart now belongs to the account."),
+            (409, "The email address already has an account."),
+            (429, "Too many failed attempts of this client. Try again after `Retry-After` seconds."),
         ]
     }
 
-    /// Show who is signed in.
+    /// Get the signed-in customer.
     get "/api/v1/accounts/me" => current_customer(CurrentCustomer) for caller -> Customer {
-        Ordinary, ok, [(200, "The customer."), (401, "Nobody is signed in.")]
+        Ordinary, ok, [(200, "The customer."), (401, "Not signed in.")]
     }
 
     /// Sign in.
     post "/api/v1/sessions" => log_in(services::LogIn) for caller -> SignedIn {
         Ordinary, session, [
-            (201, "Signed in with a new token; the visitor's cart is merged."),
-            (401, "E-mail address or password is wrong."),
-            (429, "Too many attempts have failed; `Retry-After` says when to try again."),
+            (201, "Signed in with a new token. The visitor's cart was merged into the account's."),
+            (401, "The email address or the password is wrong."),
+            (429, "Too many failed attempts. Try again after `Retry-After` seconds."),
         ]
     }
 

@@ -18,18 +18,18 @@ use crate::http::visitor::{append_cookie, cart_units_cookie};
 /// A cart with current titles, prices and stock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Cart {
-    /// Identity; absent before the first line is added.
+    /// Cart ID; absent before the first line is added.
     #[schema(value_type = Option<String>)]
     pub id: Option<domain::CartId>,
-    /// Rises with every change; 0 while there is no cart.
+    /// Incremented by every change; 0 while there is no cart.
     pub version: u64,
-    /// What is in it and on sale.
+    /// Lines whose variants are for sale.
     pub lines: Vec<CartLine>,
-    /// What is in it but no longer on sale: to be removed before checkout.
+    /// Lines whose variants are no longer for sale. Remove them before checkout.
     pub unavailable: Vec<UnavailableLine>,
-    /// Units over all lines.
+    /// Total units of all lines.
     pub units: u32,
-    /// Sum of the lines; absent for an empty cart and for one of several currencies.
+    /// Sum of the lines; absent for an empty cart and for a cart with several currencies.
     #[schema(value_type = Option<MoneySchema>)]
     pub subtotal: Option<domain::Money>,
 }
@@ -38,30 +38,30 @@ mirror!(Cart of services::CartView { id, version, lines, unavailable, units, sub
 /// A line of a cart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CartLine {
-    /// Identity, derived from the SKU.
+    /// Line ID, derived from the SKU.
     #[schema(value_type = String)]
     pub id: LineItemId,
-    /// Variant, quantity, price.
+    /// Variant, quantity and price.
     #[serde(flatten)]
     pub line: QuoteLine,
-    /// Units that can be ordered, if fewer than the quantity.
+    /// Units available, if fewer than the quantity.
     pub short_available: Option<u32>,
-    /// Whether it is priced in another currency than the first line: it has to be removed and ordered separately.
+    /// Whether the line has a different currency than the first line. Remove it and order it separately.
     #[serde(default)]
     pub other_currency: bool,
-    /// Units that can be ordered; absent when the stock of the variant is not tracked.
+    /// Units available; absent if the stock of the variant is not tracked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub available: Option<u32>,
 }
 mirror!(CartLine of services::CartLineView { id, line, short_available, other_currency, available });
 
-/// A line of a cart whose variant is no longer on sale.
+/// A cart line whose variant is no longer for sale.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UnavailableLine {
-    /// Identity of the line.
+    /// Line ID.
     #[schema(value_type = String)]
     pub id: LineItemId,
-    /// The variant.
+    /// SKU of the variant.
     #[schema(value_type = String, example = "KET-COP-08")]
     pub sku: domain::Sku,
 }
@@ -70,7 +70,7 @@ mirror!(UnavailableLine of services::UnavailableLine { id, sku });
 /// Adds units of a variant to the cart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AddLineItem {
-    /// The variant.
+    /// SKU of the variant.
     #[schema(value_type = String, example = "KET-COP-08")]
     pub sku: domain::Sku,
     /// Units to add to those in the cart.
@@ -94,10 +94,10 @@ impl Wire for services::AddLineItem {
     }
 }
 
-/// Sets the units of a line.
+/// Sets the quantity of a line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SetLineItem {
-    /// Units wanted.
+    /// New quantity.
     #[schema(value_type = u32, minimum = 1, maximum = 999)]
     pub quantity: domain::Quantity,
 }
@@ -116,17 +116,17 @@ impl Wire for services::SetLineItem {
     }
 }
 
-/// 200 with the cookie by which pages know how much is in the cart.
+/// 200 with the cookie for the number of units in the page header.
 fn ok_with_units(context: &Context<'_>, cart: &Cart) -> Result<Response, Problem> {
     with_units(context, StatusCode::OK, cart)
 }
 
-/// 201 with the same.
+/// 201 with the same cookie.
 fn created_with_units(context: &Context<'_>, cart: &Cart) -> Result<Response, Problem> {
     with_units(context, StatusCode::CREATED, cart)
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "as the other makers of responses")]
+#[expect(clippy::unnecessary_wraps, reason = "same signature as the other response functions")]
 fn with_units(context: &Context<'_>, status: StatusCode, cart: &Cart) -> Result<Response, Problem> {
     let mut response = private_json(status, cart);
     append_cookie(response.headers_mut(), &cart_units_cookie(cart.units, &context.app.config));
@@ -139,25 +139,25 @@ without_body!(ViewCart);
 endpoints! {
     Carts in carts, area Cart, tag "cart";
 
-    /// Show the caller's cart with current prices and stock.
+    /// Get the caller's cart with current prices and stock.
     get "/api/v1/cart" => view_cart(ViewCart) for caller -> Cart {
-        Ordinary, ok_with_units, [(200, "The cart, perhaps empty.")]
+        Ordinary, ok_with_units, [(200, "The cart, which may be empty.")]
     }
 
     /// Add units of a variant to the cart.
     post "/api/v1/cart/line-items" => add_line_item(services::AddLineItem) for caller -> Cart {
         Ordinary, created_with_units, [
-            (201, "The cart with the units."),
-            (409, "Not enough in stock, or the key is in use."),
+            (201, "The cart with the added units."),
+            (409, "Not enough units in stock, or the idempotency key is in use."),
         ]
     }
 
-    /// Set the units of a line.
+    /// Set the quantity of a line.
     patch "/api/v1/cart/line-items/{id}" => set_line_item(services::SetLineItem) for caller -> Cart {
         Ordinary, ok_with_units, [
-            (200, "The cart with the units."),
-            (404, "No such line."),
-            (409, "Not enough in stock."),
+            (200, "The cart with the new quantity."),
+            (404, "The line does not exist."),
+            (409, "Not enough units in stock."),
         ]
     }
 
@@ -165,7 +165,7 @@ endpoints! {
     delete "/api/v1/cart/line-items/{id}" => remove_line_item(RemoveLineItem) for caller -> Cart {
         Ordinary, ok_with_units, [
             (200, "The cart without the line."),
-            (404, "No such line."),
+            (404, "The line does not exist."),
             (409, "The cart changed at the same time."),
         ]
     }

@@ -1,4 +1,4 @@
-//! Products and categories: public, validated by ETag.
+//! Products and categories: public, cacheable with an ETag.
 
 use serde::{Deserialize, Serialize};
 use shopease_shop::ShopError;
@@ -15,17 +15,17 @@ use crate::http::problem::Problem;
 /// A product in a listing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProductSummary {
-    /// Identity.
+    /// Product ID.
     #[schema(value_type = String)]
     pub id: domain::ProductId,
-    /// Name in URLs.
+    /// Handle, the name in URLs.
     #[schema(value_type = String, example = "copper-kettle")]
     pub handle: Handle,
-    /// Name for people.
+    /// Title.
     pub title: String,
-    /// Who makes it.
+    /// Brand or manufacturer.
     pub vendor: Option<String>,
-    /// Department.
+    /// Category.
     pub category: Option<Category>,
     /// The first image.
     pub image: Option<Image>,
@@ -45,12 +45,12 @@ mirror!(ProductSummary of domain::ProductSummary {
     id, handle, title, vendor, category, image, price_from, price_to, compare_at_price, variant_count,
 });
 
-/// What variants differ in.
+/// An option in which variants differ.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProductOption {
-    /// For example `Size`.
+    /// Name, for example `Size`.
     pub name: String,
-    /// In the order to show them.
+    /// Values in display order.
     pub values: Vec<String>,
 }
 mirror!(ProductOption of domain::ProductOption { name, values });
@@ -58,13 +58,13 @@ mirror!(ProductOption of domain::ProductOption { name, values });
 /// A variant of a product.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Variant {
-    /// Identity.
+    /// Variant ID.
     #[schema(value_type = String)]
     pub id: domain::VariantId,
-    /// Code.
+    /// SKU, unique in the shop.
     #[schema(value_type = String, example = "KET-COP-08")]
     pub sku: domain::Sku,
-    /// `Large / Blue`; empty for a product without options.
+    /// Title, for example `Large / Blue`; empty for a product without options.
     pub title: String,
     /// One value per product option.
     pub option_values: Vec<String>,
@@ -76,7 +76,7 @@ pub struct Variant {
     pub compare_at_price: Option<domain::Money>,
     /// Whether it can be ordered now.
     pub in_stock: bool,
-    /// Units that can be ordered; absent when they are not counted. May be seconds old.
+    /// Units available; absent if stock is not tracked. May be a few seconds old.
     pub available: Option<u32>,
     /// Index into the product's images.
     pub image: Option<u16>,
@@ -89,28 +89,28 @@ mirror!(Variant of services::VariantView {
     id, sku, title, option_values, price, compare_at_price, in_stock, available, image, barcode, weight_grams,
 });
 
-/// A product with its variants and what is in stock.
+/// A product with its variants and stock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Product {
-    /// Identity.
+    /// Product ID.
     #[schema(value_type = String)]
     pub id: domain::ProductId,
-    /// Name in URLs.
+    /// Handle, the name in URLs.
     #[schema(value_type = String, example = "copper-kettle")]
     pub handle: Handle,
-    /// Name for people.
+    /// Title.
     pub title: String,
-    /// Sanitized HTML.
+    /// Description as sanitized HTML.
     pub description_html: String,
-    /// Who makes it.
+    /// Brand or manufacturer.
     pub vendor: Option<String>,
-    /// Department.
+    /// Category.
     pub category: Option<Category>,
-    /// Free labels.
+    /// Tags.
     pub tags: Vec<String>,
-    /// What variants differ in.
+    /// Options in which the variants differ.
     pub options: Vec<ProductOption>,
-    /// What can be bought.
+    /// Variants, at least one.
     pub variants: Vec<Variant>,
     /// Images.
     pub images: Vec<Image>,
@@ -126,7 +126,7 @@ mirror!(Product of services::ProductView {
 /// All categories.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Categories {
-    /// By title.
+    /// Sorted by title.
     pub items: Vec<Category>,
 }
 
@@ -142,33 +142,33 @@ impl Out for Categories {
     }
 }
 
-/// What can be known of a shipping method before there is an address.
+/// Terms of a shipping method that are known before the address is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ShippingTerms {
-    /// Name for people.
+    /// Title.
     pub title: String,
-    /// For example `2 to 4 days`.
+    /// Delivery estimate, for example `2 to 4 days`.
     pub delivery_estimate: String,
-    /// Where it delivers (ISO 3166-1 alpha-2); empty for everywhere but some countries.
+    /// Countries that it delivers to (ISO 3166-1 alpha-2); empty for all countries except some.
     #[schema(value_type = Vec<String>)]
     pub countries: Vec<domain::CountryCode>,
-    /// Heaviest shipment in grams, where there is a limit.
+    /// Maximum weight in grams, if limited.
     pub up_to_grams: Option<u64>,
-    /// Its lowest price in each currency.
+    /// Lowest price in each currency.
     #[schema(value_type = Vec<MoneySchema>)]
     pub prices_from: Vec<domain::Money>,
-    /// Goods for at least this much ship free.
+    /// Minimum order value for free shipping, in each currency that has one.
     #[schema(value_type = Vec<MoneySchema>)]
     pub free_from: Vec<domain::Money>,
 }
 mirror!(ShippingTerms of domain::ShippingTerms { title, delivery_estimate, countries, up_to_grams, prices_from, free_from });
 
-/// What holds for every sale.
+/// Terms of sale.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SaleTerms {
-    /// Whether catalog and shipping prices contain the tax.
+    /// Whether catalog and shipping prices include tax.
     pub prices_include_tax: bool,
-    /// The shipping methods in the order they are offered.
+    /// Shipping methods in display order.
     pub shipping: Vec<ShippingTerms>,
 }
 mirror!(SaleTerms of services::SaleTerms { prices_include_tax, shipping });
@@ -178,25 +178,25 @@ page_answer! {
     ProductPage of ProductSummary
 }
 
-/// What to list.
+/// Query parameters of the product listing.
 #[derive(Debug, Serialize, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ProductsQuery {
-    /// Only products that match every word; the last word may be unfinished.
+    /// Only products that match every word; the last word may be incomplete.
     #[param(max_length = 200)]
     #[serde(skip_serializing_if = "Option::is_none")]
     q: Option<String>,
     /// Only products of the category with this handle.
     #[serde(skip_serializing_if = "Option::is_none")]
     category: Option<String>,
-    /// `newest` (default), `title`, `price`, `-price`, `relevance` (default with `q`).
+    /// `newest` (default), `title`, `price`, `-price`, `relevance` (requires `q`, and is then the default).
     #[serde(skip_serializing_if = "Option::is_none")]
     sort: Option<String>,
     /// Rows per page, 1 to 100.
     #[param(minimum = 1, maximum = 100, default = 24)]
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<u16>,
-    /// `next_cursor` of the page before.
+    /// `next_cursor` of the previous page.
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<String>,
 }
@@ -235,7 +235,7 @@ impl Wire for ListProducts {
     fn listing(&self) -> String {
         let category = self.category.as_ref().map_or("", Handle::as_str);
         let sort = self.sort.map_or("", ProductSort::as_str);
-        // What was typed comes last, since it may hold anything; neither of the others can hold the separator.
+        // The search text comes last because it may contain anything; the other parts cannot contain the separator.
         format!("products\n{category}\n{sort}\n{}", self.q.as_deref().unwrap_or_default())
     }
 }
@@ -247,38 +247,38 @@ without_body!(ViewSaleTerms);
 endpoints! {
     Catalog in catalog, area Catalog, tag "catalog";
 
-    /// List or search the products on sale.
+    /// List or search products.
     get "/api/v1/products" => list_products(ListProducts) -> ProductPage {
         Ordinary, public, [
             (200, "A page of products."),
-            (304, "Not changed since the ETag given in If-None-Match."),
-            (404, "No such category."),
+            (304, "Not modified: the ETag matches If-None-Match."),
+            (404, "The category does not exist."),
             (422, "A parameter is out of range."),
         ]
     }
 
-    /// Show a product with its variants and what is in stock.
+    /// Get a product with its variants and stock.
     get "/api/v1/products/{handle}" => find_product(FindProduct) -> Product {
         Ordinary, public, [
             (200, "The product."),
-            (304, "Not changed since the ETag given in If-None-Match."),
-            (404, "No such product is on sale."),
+            (304, "Not modified: the ETag matches If-None-Match."),
+            (404, "The product does not exist or is not for sale."),
         ]
     }
 
     /// List all categories.
     get "/api/v1/categories" => list_categories(ListCategories) -> Categories {
         Ordinary, public, [
-            (200, "The categories by title."),
-            (304, "Not changed since the ETag given in If-None-Match."),
+            (200, "The categories, sorted by title."),
+            (304, "Not modified: the ETag matches If-None-Match."),
         ]
     }
 
-    /// Show whether prices contain the tax, and what shipping costs before there is an address.
+    /// Get the terms of sale: whether prices include tax, and the terms of the shipping methods.
     get "/api/v1/sale-terms" => view_sale_terms(ViewSaleTerms) -> SaleTerms {
         Ordinary, public, [
             (200, "The terms."),
-            (304, "Not changed since the ETag given in If-None-Match."),
+            (304, "Not modified: the ETag matches If-None-Match."),
         ]
     }
 }

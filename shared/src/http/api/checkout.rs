@@ -17,20 +17,20 @@ use crate::http::extract::private_json;
 use crate::http::problem::Problem;
 use crate::http::visitor::{append_cookie, cart_units_cookie};
 
-/// Orders what is in the caller's cart.
+/// Places an order for the caller's cart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PlaceOrder {
-    /// Where messages about the order go.
+    /// Contact address for the order.
     #[schema(value_type = String, format = Email)]
     pub email: EmailAddress,
-    /// Where the order is shipped.
+    /// Shipping address.
     pub shipping_address: Address,
-    /// A method that the quote offers.
+    /// ID of a shipping method that the quote offers.
     pub shipping_method: String,
-    /// The payment provider's token of the card. The `fake` provider takes `card_approved`, `card_declined`,
+    /// The payment provider's token of the card. The `fake` provider accepts `card_approved`, `card_declined`,
     /// `card_insufficient_funds`, `card_requires_action` and `card_expires`.
     pub payment_method: String,
-    /// What the shopper saw as the total; when it is given and no longer true, nothing is ordered.
+    /// The total that the shopper agreed to. If the current total differs, nothing is ordered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<MoneySchema>)]
     pub expected_total: Option<domain::Money>,
@@ -65,7 +65,7 @@ impl Wire for services::PlaceOrder {
     }
 }
 
-/// How an order is opened without signing in.
+/// Query parameters for access to an order without signing in.
 #[derive(Debug, Serialize, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct OrderQuery {
@@ -139,8 +139,8 @@ impl Wire for ListOrders {
 /// The listing that cursors belong to.
 const ORDERS: &str = "orders";
 
-/// 201 for an order that is settled, 202 for one that still waits for its payment.
-#[expect(clippy::unnecessary_wraps, reason = "as the other makers of responses")]
+/// 201 for an order whose payment is settled, 202 for one whose payment is pending.
+#[expect(clippy::unnecessary_wraps, reason = "same signature as the other response functions")]
 fn placed(context: &Context<'_>, order: &Order) -> Result<Response, Problem> {
     let status = if order.state == OrderState::Pending { StatusCode::ACCEPTED } else { StatusCode::CREATED };
     let mut response = private_json(status, order);
@@ -154,21 +154,21 @@ fn placed(context: &Context<'_>, order: &Order) -> Result<Response, Problem> {
 endpoints! {
     Checkout in checkout, area Checkout, tag "checkout";
 
-    /// Quote shipping, tax and total of the caller's cart at a place.
+    /// Quote shipping, tax and total of the caller's cart for a destination.
     post "/api/v1/checkout/quote" => quote(QuoteCart) for caller -> Quote {
         Ordinary, ok, [
-            (200, "What it costs, with every shipping method offered."),
-            (422, "The cart is empty, not on sale or not delivered there."),
+            (200, "The quote, with all shipping methods offered."),
+            (422, "The cart is empty, or an item is not for sale or cannot be shipped there."),
         ]
     }
 
-    /// Order and pay what is in the caller's cart.
+    /// Place an order for the caller's cart and pay for it.
     post "/api/v1/checkout" => place_order(services::PlaceOrder) for caller -> Order {
         Checkout, placed, [
-            (201, "Ordered and paid."),
-            (202, "Ordered; whether it is paid is not known yet."),
-            (409, "Not enough in stock, the cart changed, or the key is in use."),
-            (422, "A rule is broken, the card was declined, or the key was used for another request."),
+            (201, "The order is placed and paid."),
+            (202, "The order is placed; its payment is pending."),
+            (409, "Not enough units in stock, the cart changed, or the idempotency key is in use."),
+            (422, "A rule is broken, the card was declined, or the idempotency key was used for another request."),
         ]
     }
 
@@ -177,22 +177,22 @@ endpoints! {
         Ordinary, ok, [(200, "A page of orders."), (422, "A parameter is out of range.")]
     }
 
-    /// Show an order to the caller who placed it, to one who has its key, to operators.
+    /// Get an order. Allowed for the caller who placed it, for callers with its access key, and for operators.
     get "/api/v1/orders/{id}" => find_order(FindOrder) for caller -> Order {
-        Ordinary, ok, [(200, "The order."), (404, "No such order, or not the caller's.")]
+        Ordinary, ok, [(200, "The order."), (404, "The order does not exist, or is not the caller's.")]
     }
 
-    /// Poll the payment provider for an unpaid order's payment, and advance it.
+    /// Poll the payment provider and advance the payment of an order.
     post "/api/v1/orders/{id}/payment-checks" => check_payment(CheckPayment) for caller -> Order {
-        Durable, ok, [(200, "The order as it is now."), (404, "No such order, or not the caller's.")]
+        Durable, ok, [(200, "The current order."), (404, "The order does not exist, or is not the caller's.")]
     }
 
     /// Receive an event of the payment provider, signed over the raw body in its own header (`Stripe-Signature`) or in
     /// `Shopease-Signature`.
     post "/api/v1/payments/webhooks" => receive_payment_event(ReceivePaymentEvent) -> NoContent {
         Durable, no_content, [
-            (204, "Received, or of no use to the shop."),
-            (400, "The signature is missing, wrong or too old, or the event cannot be read."),
+            (204, "Received. Events that the shop does not need are ignored."),
+            (400, "The signature is missing, invalid or too old, or the event cannot be parsed."),
         ]
     }
 }

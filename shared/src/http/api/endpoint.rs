@@ -1,5 +1,5 @@
-//! One declaration per use case. A line of [`endpoints!`] names method, path, use case, command and answer; the handler, the
-//! route, the OpenAPI operation and the typed client's call follow from it.
+//! One declaration per use case. An entry of [`endpoints!`] names method, path, use case, command and response type; the macro
+//! derives the handler, the route, the OpenAPI operation and the typed client's call.
 
 use axum::extract::{FromRequestParts as _, Path, Request};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -16,21 +16,21 @@ use crate::http::App;
 use crate::http::extract::{cacheable_json, client_key, private_json, query_of};
 use crate::http::problem::Problem;
 
-/// What an endpoint answers with.
+/// The response of an endpoint.
 pub trait Answer: Sized + Send {
-    /// What the use case gives.
+    /// The result of the use case.
     type Value: Send;
 
-    /// The answer to a request; `listing` is that of its command.
+    /// Converts the result into the response; `listing` is that of the command.
     fn of_value(value: Self::Value, listing: &str) -> Self;
 
-    /// Reads an answer.
+    /// Parses the response.
     ///
     /// # Errors
-    /// [`serde_json::Error`] for one of another shape.
+    /// [`serde_json::Error`] when it does not match the schema.
     fn read(body: &[u8]) -> Result<Self::Value, serde_json::Error>;
 
-    /// Its schema; `None` without a body.
+    /// The schema; `None` without a body.
     fn schema() -> Option<Named>;
 }
 
@@ -50,7 +50,7 @@ impl<T: Out<Value: Send> + DeserializeOwned + ToSchema + Send> Answer for T {
     }
 }
 
-/// An answer without a body.
+/// A response without a body.
 pub struct NoContent;
 
 impl Answer for NoContent {
@@ -69,39 +69,39 @@ impl Answer for NoContent {
     }
 }
 
-/// What a response is made from, beside the answer.
+/// The context in which a response is built.
 pub(in crate::http) struct Context<'a> {
     pub app: &'a App,
     pub headers: &'a HeaderMap,
 }
 
-/// 200.
-#[expect(clippy::unnecessary_wraps, reason = "as the other makers of responses")]
+/// 200 OK.
+#[expect(clippy::unnecessary_wraps, reason = "same signature as the other response functions")]
 pub(super) fn ok<T: Serialize>(_: &Context<'_>, answer: &T) -> Result<Response, Problem> {
     Ok(private_json(StatusCode::OK, answer))
 }
 
-/// 201.
-#[expect(clippy::unnecessary_wraps, reason = "as the other makers of responses")]
+/// 201 Created.
+#[expect(clippy::unnecessary_wraps, reason = "same signature as the other response functions")]
 pub(super) fn created<T: Serialize>(_: &Context<'_>, answer: &T) -> Result<Response, Problem> {
     Ok(private_json(StatusCode::CREATED, answer))
 }
 
-/// 200 or 304, for everybody.
+/// 200 or 304, the same for every caller.
 pub(super) fn public<T: Serialize>(context: &Context<'_>, answer: &T) -> Result<Response, Problem> {
     Ok(cacheable_json(context.headers, answer)?)
 }
 
-/// 204.
-#[expect(clippy::unnecessary_wraps, reason = "as the other makers of responses")]
+/// 204 No Content.
+#[expect(clippy::unnecessary_wraps, reason = "same signature as the other response functions")]
 pub(super) fn no_content(_: &Context<'_>, _: &NoContent) -> Result<Response, Problem> {
     Ok((StatusCode::NO_CONTENT, [(header::CACHE_CONTROL, "no-store")]).into_response())
 }
 
-/// Reads the command of a request: first the path, then query, key and body.
+/// Parses the command of a request: first the path, then query, key and body.
 pub(in crate::http) async fn receive<C: Wire>(request: Request, app: &App) -> Result<C, Problem> {
     let (mut head, body) = request.into_parts();
-    let path = match C::Path::WHAT {
+    let path = match C::Path::DESCRIPTION {
         None => C::Path::read(""),
         Some(_) => {
             Path::<String>::from_request_parts(&mut head, app).await.ok().and_then(|Path(text)| C::Path::read(&text))
@@ -112,57 +112,57 @@ pub(in crate::http) async fn receive<C: Wire>(request: Request, app: &App) -> Re
     let key = client_key(&head.headers);
     let body = C::Body::read(Request::from_parts(head, body), app).await?;
     if C::KEY == Key::Required && key.is_none() {
-        return Err(Problem::malformed("This request needs an Idempotency-Key header."));
+        return Err(Problem::malformed("This request requires an Idempotency-Key header."));
     }
     C::read(Parts { path, query, body, key })
 }
 
-/// What a line of [`endpoints!`] says, for the API's description and the client.
+/// The declaration of an endpoint, for the OpenAPI document and the client.
 pub struct Endpoint {
     /// Name of the operation.
     pub name: &'static str,
-    /// Group in the description.
+    /// Tag in the OpenAPI document.
     pub tag: &'static str,
     /// Request method.
     pub method: axum::http::Method,
     /// Path in axum's syntax.
     pub path: &'static str,
-    /// What it does, a line each.
+    /// Lines of the summary.
     pub summary: &'static [&'static str],
-    /// Whether it is for somebody: the caller's own, or an operator's.
+    /// Whether it depends on the caller.
     pub caller: bool,
-    /// Answers with what each means; those from 400 on are problems.
-    pub answers: &'static [(u16, &'static str)],
-    /// Fills in what its types say.
+    /// Statuses with their descriptions; statuses from 400 on are problems.
+    pub responses: &'static [(u16, &'static str)],
+    /// Derives the shape from its types.
     pub shape: fn() -> Shape,
 }
 
-/// What the types of an endpoint say.
+/// The shape of requests and responses, derived from the types of an endpoint.
 pub struct Shape {
-    /// Description of the path's parameter.
+    /// Description of the path parameter.
     pub path: Option<&'static str>,
     /// Query parameters.
     pub query: Vec<utoipa::openapi::path::Parameter>,
-    /// The request's body.
+    /// Request body.
     pub body: Option<Named>,
-    /// The idempotency key.
+    /// Idempotency key.
     pub key: Key,
-    /// The answer's body.
+    /// Response body.
     pub answer: Option<Named>,
 }
 
 impl Shape {
-    /// Of a command and its answer.
+    /// The shape of a command and its response.
     pub fn of<C: Wire, A: Answer>() -> Self {
         let query = <C::Query as utoipa::IntoParams>::into_params(|| Some(utoipa::openapi::path::ParameterIn::Query));
-        Self { path: C::Path::WHAT, query, body: C::Body::schema(), key: C::KEY, answer: A::schema() }
+        Self { path: C::Path::DESCRIPTION, query, body: C::Body::schema(), key: C::KEY, answer: A::schema() }
     }
 }
 
-/// Declares the endpoints of one service: routes, handlers, description and the client's calls.
+/// Declares the endpoints of one service: routes, handlers, OpenAPI operations and the client's calls.
 ///
-/// A line reads: method, path, use case with its command (`for caller` when it is somebody's), what it answers with, the
-/// class of its load, how its response is made, and the statuses that the types do not tell.
+/// An entry contains: method, path, use case with its command (`for caller` if it depends on the caller), response type, load
+/// class, the function that builds the response, and the statuses that do not follow from the types.
 macro_rules! endpoints {
     (
         $service:ident in $field:ident, area $area:ident, tag $tag:literal;
@@ -182,7 +182,7 @@ macro_rules! endpoints {
                 path: $path,
                 summary: &[$($doc),+],
                 caller: $crate::http::api::endpoint::has_caller!($($caller)?),
-                answers: &$answers,
+                responses: &$answers,
                 shape: $crate::http::api::endpoint::Shape::of::<$command, $answer>,
             }),+
         ];
@@ -199,7 +199,7 @@ macro_rules! endpoints {
             }),+
         ];
 
-        /// One handler per endpoint: reads the command, calls the use case, answers.
+        /// One handler per endpoint: parses the command, calls the use case, responds.
         mod handlers {
             use super::*;
 
@@ -235,7 +235,7 @@ macro_rules! endpoints {
     };
 }
 
-/// Whether a line has a caller.
+/// Whether an entry has a caller.
 macro_rules! has_caller {
     () => {
         false
@@ -245,7 +245,7 @@ macro_rules! has_caller {
     };
 }
 
-/// The caller of a line, if it has one.
+/// The caller of an entry, if it has one.
 #[cfg(feature = "remote")]
 macro_rules! the_caller {
     () => {

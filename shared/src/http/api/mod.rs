@@ -33,9 +33,9 @@ macro_rules! page_answer {
         $(#[$doc])*
         #[derive(Debug, Serialize, Deserialize, ToSchema)]
         pub struct $name {
-            /// The rows, in listing order.
+            /// The rows in listing order.
             pub items: Vec<$row>,
-            /// Send it as `cursor` for the rows that follow; null on the last page.
+            /// Cursor of the next page; null on the last page.
             #[schema(required)]
             pub next_cursor: Option<String>,
         }
@@ -70,13 +70,13 @@ pub struct Paging {
     #[param(minimum = 1, maximum = 100, default = 24)]
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<u16>,
-    /// `next_cursor` of the page before.
+    /// `next_cursor` of the previous page.
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<String>,
 }
 
 impl Paging {
-    /// The parameters of the page after a position of a listing.
+    /// The parameters for the page after a position.
     pub fn to(after: Option<&Position>, limit: PageLimit, listing: &str) -> Self {
         let limit = u16::try_from(limit.get()).unwrap_or(PageLimit::MAX);
         Self { limit: Some(limit), cursor: after.map(|position| cursor::encode(listing, position)) }

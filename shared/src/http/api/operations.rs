@@ -1,4 +1,4 @@
-//! What the shop's staff does.
+//! Administration: orders, refunds, fulfillment and stock.
 
 use serde::{Deserialize, Serialize};
 use shopease_shop::ShopError;
@@ -16,16 +16,16 @@ use crate::http::problem::Problem;
 /// The stock of a SKU. `available + reserved + sold = received`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StockLevel {
-    /// The variant.
+    /// SKU of the variant.
     #[schema(value_type = String, example = "KET-COP-08")]
     pub sku: domain::Sku,
-    /// Units that can be ordered.
+    /// Units available.
     pub available: u32,
-    /// Units that unpaid orders hold.
+    /// Units reserved by unpaid orders.
     pub reserved: u32,
-    /// Units that paid orders have bought.
+    /// Units sold with paid orders.
     pub sold: u32,
-    /// Units that were ever received.
+    /// Units ever received, less corrections.
     pub received: u32,
 }
 mirror!(StockLevel of domain::StockLevel { sku, available, reserved, sold, received });
@@ -33,12 +33,12 @@ mirror!(StockLevel of domain::StockLevel { sku, available, reserved, sold, recei
 /// The stock of a variant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct VariantStock {
-    /// The variant.
+    /// SKU of the variant.
     #[schema(value_type = String, example = "KET-COP-08")]
     pub sku: domain::Sku,
     /// Title of the variant.
     pub title: String,
-    /// Its level; absent when it is not counted.
+    /// Stock level; absent if stock is not tracked.
     pub level: Option<StockLevel>,
 }
 mirror!(VariantStock of services::VariantStock { sku, title, level });
@@ -46,7 +46,7 @@ mirror!(VariantStock of services::VariantStock { sku, title, level });
 /// The stock of a product's variants.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct VariantStocks {
-    /// One row a variant.
+    /// One row per variant.
     pub items: Vec<VariantStock>,
 }
 
@@ -62,23 +62,23 @@ impl Out for VariantStocks {
     }
 }
 
-/// How stock is corrected.
+/// A stock correction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case", tag = "change", content = "units")]
 pub enum StockChange {
-    /// To so many available units.
+    /// Sets the available units.
     SetAvailable(u32),
-    /// By so many units, up or down.
+    /// Adds units, or removes them if negative.
     Adjust(i32),
 }
 
 /// Corrects the stock of a variant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CorrectStock {
-    /// The variant.
+    /// SKU of the variant.
     #[schema(value_type = String, example = "KET-COP-08")]
     pub sku: domain::Sku,
-    /// How.
+    /// The correction.
     #[serde(flatten)]
     pub change: StockChange,
 }
@@ -107,7 +107,7 @@ impl Wire for services::CorrectStock {
     }
 }
 
-/// Which orders.
+/// Query parameters of the order listing.
 #[derive(Debug, Serialize, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct AllOrdersQuery {
@@ -119,7 +119,7 @@ pub struct AllOrdersQuery {
     #[param(minimum = 1, maximum = 100, default = 24)]
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<u16>,
-    /// `next_cursor` of the page before.
+    /// `next_cursor` of the previous page.
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<String>,
 }
@@ -150,15 +150,16 @@ impl Wire for ListAllOrders {
 /// The listing that cursors belong to.
 const ALL_ORDERS: &str = "all-orders";
 
-/// Refunds an order: either `amount` or `all`, so that nothing left out turns into everything. Unknown fields are refused.
+/// Refunds an order. Either `amount` or `all` is required, so that a missing amount is never a full refund. Unknown fields are
+/// rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RefundOrder {
-    /// How much.
+    /// Amount to refund.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<MoneySchema>)]
     pub amount: Option<domain::Money>,
-    /// `true` refunds all that is left.
+    /// `true` refunds the full remaining amount.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub all: Option<bool>,
 }
@@ -191,19 +192,19 @@ impl Wire for services::RefundOrder {
 }
 
 states! {
-    /// What happened to a shipment.
+    /// A fulfillment event.
     FulfillmentEvent of domain::FulfillmentEvent {
-        /// It was shipped.
+        /// Shipped.
         Shipped,
-        /// It was returned.
+        /// Returned.
         Returned,
     }
 }
 
-/// Notes what happened to an order's shipment.
+/// Records a fulfillment event of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RecordFulfillment {
-    /// What happened.
+    /// The event.
     pub event: FulfillmentEvent,
 }
 
@@ -233,48 +234,48 @@ endpoints! {
         Ordinary, ok, [(200, "A page of orders."), (422, "A parameter is out of range.")]
     }
 
-    /// Cancel an order: an unpaid one at the payment provider, a paid one by refunding all of it.
+    /// Cancel an order. Cancels the payment of an unpaid order, and refunds a paid order in full.
     post "/api/v1/admin/orders/{id}/cancellation" => cancel_order(CancelOrder) for caller -> Order {
         Durable, ok, [
-            (200, "The order as it is now; cancelled unless the provider has still to answer."),
-            (404, "No such order."),
-            (409, "Other changes of the order came first each time; try again."),
-            (422, "It was shipped, or is already cancelled."),
+            (200, "The current order; canceled unless the response of the payment provider is pending."),
+            (404, "The order does not exist."),
+            (409, "The order was changed by other requests at the same time. Try again."),
+            (422, "The order was shipped, or is already canceled."),
         ]
     }
 
-    /// Refund an order. Refunding all of it before it was shipped cancels it and returns its units to stock.
+    /// Refund an order. A full refund before shipping cancels the order and returns its units to stock.
     post "/api/v1/admin/orders/{id}/refunds" => refund_order(services::RefundOrder) for caller -> Order {
         Durable, created, [
-            (201, "The order with the refund; it is `requested` until the provider has confirmed it."),
-            (404, "No such order."),
-            (409, "Other changes of the order came first each time; try again."),
-            (422, "Neither an amount nor all, nothing was collected, more than what is left, or the key was used for another amount."),
+            (201, "The order with the refund, which is `requested` until the payment provider has confirmed it."),
+            (404, "The order does not exist."),
+            (409, "The order was changed by other requests at the same time. Try again."),
+            (422, "Neither or both of `amount` and `all` are given, the payment was not captured, the amount exceeds the refundable amount, or the idempotency key was used for another amount."),
         ]
     }
 
-    /// Note that a paid order was shipped, or returned with its units.
+    /// Record that a paid order was shipped, or that it was returned. A return puts its units back in stock.
     post "/api/v1/admin/orders/{id}/fulfillments" => record_fulfillment(services::RecordFulfillment) for caller -> Order {
         Ordinary, created, [
-            (201, "The order as it is now."),
-            (404, "No such order."),
-            (409, "Other changes of the order came first each time; try again."),
-            (422, "Not possible in the order's present state."),
+            (201, "The current order."),
+            (404, "The order does not exist."),
+            (409, "The order was changed by other requests at the same time. Try again."),
+            (422, "Not possible in the current state of the order."),
         ]
     }
 
-    /// Show the stock of a product's variants.
+    /// Get the stock of a product's variants.
     get "/api/v1/admin/products/{handle}/stock" => product_stock(ProductStock) for caller -> VariantStocks {
-        Ordinary, ok, [(200, "The stock."), (404, "No such product.")]
+        Ordinary, ok, [(200, "The stock."), (404, "The product does not exist.")]
     }
 
     /// Correct the stock of a variant.
     post "/api/v1/admin/stock-corrections" => correct_stock(services::CorrectStock) for caller -> StockLevel {
         Ordinary, created, [
-            (201, "The new level."),
-            (404, "No such variant."),
-            (409, "Stock would be below zero, or the key is in use."),
-            (422, "The variant is not counted."),
+            (201, "The new stock level."),
+            (404, "The SKU does not exist."),
+            (409, "Stock cannot go below zero, or the idempotency key is in use."),
+            (422, "The stock of the variant is not tracked."),
         ]
     }
 }

@@ -1,4 +1,4 @@
-//! Orders, as their buyers and the operators see them.
+//! Orders, as shoppers and operators see them.
 
 use serde::{Deserialize, Serialize};
 use shopease_shop::{domain, services};
@@ -16,28 +16,28 @@ use super::wire::{
 /// A postal address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Address {
-    /// Who receives it.
+    /// Name of the recipient.
     #[schema(min_length = 1, max_length = 120)]
     pub name: String,
     /// Street and number.
     #[schema(min_length = 1, max_length = 120)]
     pub line1: String,
-    /// More of it.
+    /// Apartment, floor or company.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 120)]
     pub line2: Option<String>,
     /// City.
     #[schema(min_length = 1, max_length = 120)]
     pub city: String,
-    /// State or province, by code or English name; the code is kept where there is one. Required where taxes depend on it.
+    /// State or province, by code or English name; stored as the code if there is one. Required where taxes depend on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 120)]
     pub region: Option<String>,
-    /// Postal code; may be empty in countries where not every address has one.
+    /// Postal code; may be empty in countries where some addresses have none.
     #[serde(default)]
     #[schema(required = true, max_length = 120)]
     pub postal_code: String,
-    /// ISO 3166-1 alpha-2, of a country that exists and that the shop sells to.
+    /// ISO 3166-1 alpha-2 code of a country that the shop sells to.
     #[schema(value_type = String, example = "DE", min_length = 2, max_length = 2)]
     pub country: domain::CountryCode,
 }
@@ -46,41 +46,41 @@ mirror!(Address of domain::Address { name, line1, line2, city, region, postal_co
 /// A refund.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Refund {
-    /// Identity.
+    /// Refund ID.
     #[schema(value_type = String)]
     pub id: domain::RefundId,
-    /// How much.
+    /// Refunded amount.
     #[schema(value_type = MoneySchema)]
     pub amount: domain::Money,
-    /// Its state.
+    /// State of the refund.
     pub state: RefundState,
-    /// Who made it.
-    #[serde(default = "by_the_shop")]
+    /// Who issued the refund.
+    #[serde(default = "default_source")]
     pub source: RefundSource,
-    /// The provider's code of why it was refused or returned.
+    /// The payment provider's code if the refund was rejected or returned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure_code: Option<String>,
-    /// When it was requested, or made at the provider.
+    /// When it was requested, or issued at the payment provider.
     #[serde(with = "time::serde::rfc3339")]
     pub requested_at: OffsetDateTime,
 }
 mirror!(Refund of domain::Refund { id, amount, state, source, failure_code, requested_at });
 
-const fn by_the_shop() -> RefundSource {
+const fn default_source() -> RefundSource {
     RefundSource::Shop
 }
 
 /// A payment that the cardholder disputes at the bank.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Dispute {
-    /// The payment provider's id.
+    /// The payment provider's ID.
     pub id: String,
-    /// How much of the payment.
+    /// Disputed amount.
     #[schema(value_type = MoneySchema)]
     pub amount: domain::Money,
-    /// Its state.
+    /// State of the dispute.
     pub state: DisputeState,
-    /// The provider's code of why, for example `fraudulent`.
+    /// The payment provider's reason code, for example `fraudulent`.
     pub reason: String,
     /// When it was opened.
     #[serde(with = "time::serde::rfc3339")]
@@ -91,52 +91,52 @@ mirror!(Dispute of domain::Dispute { id, amount, state, reason, opened_at });
 /// An order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Order {
-    /// Identity.
+    /// Order ID.
     #[schema(value_type = String)]
     pub id: domain::OrderId,
-    /// Number for people.
+    /// Order number for people.
     pub order_number: String,
-    /// Opens the order without signing in, as `?key=`.
+    /// Access key: `?key=` gives access to the order without signing in.
     pub access_key: String,
-    /// Where messages about the order go.
+    /// Contact address for the order.
     #[schema(value_type = String, format = Email)]
     pub email: domain::EmailAddress,
-    /// Where it is shipped.
+    /// Shipping address.
     pub shipping_address: Address,
-    /// What was ordered, at the prices of then.
+    /// Line items at the prices when the order was placed.
     pub lines: Vec<QuoteLine>,
     /// Sum of the lines.
     #[schema(value_type = MoneySchema)]
     pub subtotal: domain::Money,
-    /// How it is delivered.
+    /// Shipping method.
     pub shipping: ShippingOffer,
     /// Taxes.
     pub tax_lines: Vec<TaxLine>,
     /// Sum of the taxes.
     #[schema(value_type = MoneySchema)]
     pub tax_total: domain::Money,
-    /// Whether the prices contain them.
+    /// Whether the prices include tax.
     pub prices_include_tax: bool,
-    /// What it cost.
+    /// Total.
     #[schema(value_type = MoneySchema)]
     pub total: domain::Money,
     /// State of the order.
     pub state: OrderState,
-    /// State of its payment.
+    /// State of the payment.
     pub payment_state: PaymentState,
-    /// Why the card was declined.
+    /// The payment provider's code if the card was declined.
     pub decline_code: Option<String>,
-    /// The bank's page, while it needs the shopper's confirmation (`payment_state` is `requires_action`).
+    /// URL of the bank's page while the shopper must confirm the payment (`payment_state` is `requires_action`).
     pub payment_action_url: Option<String>,
-    /// Refunds by the shop or at the payment provider, oldest first.
+    /// Refunds issued by the shop or at the payment provider, oldest first.
     pub refunds: Vec<Refund>,
-    /// What can still be refunded.
+    /// Amount that can still be refunded.
     #[schema(value_type = MoneySchema)]
     pub refundable: domain::Money,
     /// Disputes of the payment, oldest first.
     #[serde(default)]
     pub disputes: Vec<Dispute>,
-    /// State of its fulfillment.
+    /// State of the fulfillment.
     pub fulfillment: FulfillmentState,
     /// When it was placed.
     #[serde(with = "time::serde::rfc3339")]
@@ -151,26 +151,26 @@ mirror!(Order of services::OrderView {
 /// An order in a listing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OrderSummary {
-    /// Identity.
+    /// Order ID.
     #[schema(value_type = String)]
     pub id: domain::OrderId,
-    /// Number for people.
+    /// Order number for people.
     pub order_number: String,
-    /// Who ordered.
+    /// Contact address for the order.
     #[schema(value_type = String, format = Email)]
     pub email: domain::EmailAddress,
-    /// What it cost.
+    /// Total.
     #[schema(value_type = MoneySchema)]
     pub total: domain::Money,
-    /// Units over all lines.
+    /// Total units of all lines.
     pub units: u32,
     /// State of the order.
     pub state: OrderState,
-    /// State of its payment.
+    /// State of the payment.
     pub payment_state: PaymentState,
-    /// State of its fulfillment.
+    /// State of the fulfillment.
     pub fulfillment: FulfillmentState,
-    /// State of the most urgent of its disputes.
+    /// State of the most urgent dispute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dispute: Option<DisputeState>,
     /// When it was placed.

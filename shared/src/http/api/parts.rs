@@ -1,5 +1,5 @@
-//! How a command travels: its part of the path, its query, its body, its idempotency key. [`Wire`] says it in both directions,
-//! the server reads and the client writes.
+//! The HTTP form of a command: path parameter, query, body and idempotency key. [`Wire`] defines it in both directions: the server
+//! reads it and the client writes it.
 
 use std::fmt::Display;
 use std::future::Future;
@@ -18,74 +18,74 @@ use crate::http::App;
 use crate::http::extract::{read_json, read_raw};
 use crate::http::problem::Problem;
 
-/// Whether a request carries an `Idempotency-Key`. One that does may be repeated by whoever sends it.
+/// Whether a request has an `Idempotency-Key`. Requests with a key are safe to repeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Key {
-    /// No.
+    /// Never.
     None,
-    /// If the client wants to.
+    /// If the client sends one.
     Optional,
     /// Always.
     Required,
 }
 
-/// How a command travels.
+/// The HTTP form of a command.
 pub trait Wire: Sized + Send {
-    /// Its part of the path.
+    /// Path parameter.
     type Path: PathPart;
-    /// Its query parameters.
+    /// Query parameters.
     type Query: Serialize + DeserializeOwned + utoipa::IntoParams + Send;
-    /// Its body.
+    /// Body.
     type Body: BodyPart;
-    /// Its idempotency key.
+    /// Whether it has an idempotency key.
     const KEY: Key = Key::None;
 
-    /// The command of a request.
+    /// Parses the command of a request.
     ///
     /// # Errors
-    /// The problem with the first part that does not read.
+    /// The problem with the first invalid part.
     fn read(parts: Parts<Self>) -> Result<Self, Problem>;
 
-    /// The request of a command.
+    /// Converts the command into the parts of a request.
     fn write(self) -> Parts<Self>;
 
-    /// For a listing: everything that decides about its rows but the position, by which a cursor belongs to it.
+    /// For a listing: identifies its rows and their order, without the position. A cursor is valid only for the same listing.
     fn listing(&self) -> String {
         String::new()
     }
 }
 
-/// A request's parts.
+/// The parts of a request.
 pub struct Parts<C: Wire> {
-    /// From the path.
+    /// Path parameter.
     pub path: C::Path,
-    /// From the query.
+    /// Query parameters.
     pub query: C::Query,
-    /// From the body.
+    /// Body.
     pub body: C::Body,
-    /// From the header `Idempotency-Key`.
+    /// Value of the `Idempotency-Key` header.
     pub key: Option<String>,
 }
 
-/// No query parameters; those of other purposes are ignored.
+/// No query parameters; unknown ones are ignored.
 #[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize, utoipa::IntoParams)]
 #[serde(default)]
 pub struct NoQuery {}
 
-/// A part of a path.
+/// A path parameter.
 pub trait PathPart: Sized + Send {
-    /// What it is, for the API's description; `None` when the path has no parameter.
-    const WHAT: Option<&'static str>;
+    /// Description in the OpenAPI document; `None` if the path has no parameter.
+    const DESCRIPTION: Option<&'static str>;
 
-    /// Reads the parameter; `None` when it cannot be the name of anything.
+    /// Parses the parameter; `None` if it is invalid.
     fn read(text: &str) -> Option<Self>;
 
-    /// The parameter.
+    /// The parameter as text.
     fn write(&self) -> Option<String>;
 }
 
 impl PathPart for () {
-    const WHAT: Option<&'static str> = None;
+    const DESCRIPTION: Option<&'static str> = None;
 
     fn read(_: &str) -> Option<Self> {
         Some(())
@@ -97,9 +97,9 @@ impl PathPart for () {
 }
 
 macro_rules! path_parts {
-    ($($type:ty = $what:literal),* $(,)?) => {
+    ($($type:ty = $description:literal),* $(,)?) => {
         $(impl PathPart for $type {
-            const WHAT: Option<&'static str> = Some($what);
+            const DESCRIPTION: Option<&'static str> = Some($description);
 
             fn read(text: &str) -> Option<Self> {
                 parsed(text)
@@ -112,13 +112,13 @@ macro_rules! path_parts {
     };
 }
 
-path_parts!(Handle = "Name of the product in URLs.", LineItemId = "The line.", OrderId = "The order.");
+path_parts!(Handle = "Handle of the product.", LineItemId = "Line ID.", OrderId = "Order ID.");
 
 fn parsed<T: FromStr + Display>(text: &str) -> Option<T> {
     text.parse().ok()
 }
 
-/// Commands that say nothing but that they are sent, or are all in the path.
+/// Implements [`Wire`] for commands that have at most a path parameter.
 macro_rules! without_body {
     ($command:ty) => {
         impl $crate::http::api::parts::Wire for $command {
@@ -153,56 +153,56 @@ macro_rules! without_body {
 }
 
 impl<C: Wire<Query = NoQuery, Body = NoBody>> Parts<C> {
-    /// Of a request that is all in its path.
+    /// A request with a path parameter only.
     pub fn of_path(path: C::Path) -> Self {
         Self { path, query: NoQuery {}, body: NoBody, key: None }
     }
 }
 
 impl<C: Wire<Path = (), Query = NoQuery>> Parts<C> {
-    /// Of a request that is all in its body.
+    /// A request with a body only.
     pub fn of_body(body: C::Body) -> Self {
         Self { path: (), query: NoQuery {}, body, key: None }
     }
 }
 
-/// A body.
+/// A request body.
 pub trait BodyPart: Sized + Send {
-    /// Reads it.
+    /// Reads the body.
     ///
     /// # Errors
-    /// What [`Problem`] says of it.
+    /// [`Problem`] when the body is invalid.
     fn read(request: Request, app: &App) -> impl Future<Output = Result<Self, Problem>> + Send;
 
-    /// Its bytes.
+    /// Serializes the body.
     ///
     /// # Errors
-    /// [`ShopError::Internal`] when a value does not become JSON.
+    /// [`ShopError::Internal`] when serialization fails.
     fn write(self) -> ShopResult<RequestBody>;
 
-    /// Its schema, with those it refers to; `None` without a body.
+    /// The schema with its dependencies; `None` without a body.
     fn schema() -> Option<Named>;
 }
 
-/// A body as it is sent.
+/// A serialized body.
 #[derive(Debug, Default)]
 pub struct RequestBody {
     /// The bytes; `None` without a body.
     pub json: Option<Vec<u8>>,
-    /// A signature over them.
+    /// Signature over the bytes.
     pub signature: Option<String>,
 }
 
-/// A schema with its name and those it refers to.
+/// A schema with its name and its dependencies.
 pub struct Named {
-    /// Its name; `None` for one that stands where it is used.
+    /// Name; `None` for an inline schema.
     pub name: Option<String>,
-    /// Every named schema.
+    /// The schema and its dependencies by name.
     pub schemas: Vec<(String, utoipa::openapi::RefOr<utoipa::openapi::Schema>)>,
 }
 
 impl Named {
-    /// That of a type.
+    /// The schema of a type.
     pub fn of<T: ToSchema>() -> Self {
         let mut schemas = vec![(T::name().into_owned(), T::schema())];
         T::schemas(&mut schemas);
@@ -245,7 +245,7 @@ impl<T: Serialize + DeserializeOwned + ToSchema + Send> BodyPart for Json<T> {
     }
 }
 
-/// Bytes with a signature over them, in the payment provider's own header or in the shop's.
+/// A signed body. The signature is in the payment provider's own header or in the shop's.
 pub struct Signed {
     /// The signature.
     pub signature: Option<String>,

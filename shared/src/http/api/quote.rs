@@ -1,4 +1,4 @@
-//! What a cart costs at a place: lines, shipping, taxes.
+//! Quotes: lines, shipping and taxes of a cart for a destination.
 
 use serde::{Deserialize, Serialize};
 use shopease_shop::domain::{self, CountryCode};
@@ -9,13 +9,13 @@ use super::parts::{Json, NoQuery, Parts, Wire};
 use super::wire::{Image, MoneySchema, mirror};
 use crate::http::problem::Problem;
 
-/// A line with its price.
+/// A line item with its price.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct QuoteLine {
-    /// The variant.
+    /// SKU of the variant.
     #[schema(value_type = String, example = "KET-COP-08")]
     pub sku: domain::Sku,
-    /// Its product.
+    /// Handle of the product.
     #[schema(value_type = String, example = "copper-kettle")]
     pub product_handle: domain::Handle,
     /// Title of the product.
@@ -24,7 +24,7 @@ pub struct QuoteLine {
     pub variant_title: String,
     /// Image.
     pub image: Option<Image>,
-    /// Units.
+    /// Quantity.
     #[schema(value_type = u32, minimum = 1, maximum = 999)]
     pub quantity: domain::Quantity,
     /// Price of one unit.
@@ -38,14 +38,14 @@ mirror!(QuoteLine of domain::QuoteLine {
     sku, product_handle, title, variant_title, image, quantity, unit_price, line_total,
 });
 
-/// A way of delivery with its price.
+/// A shipping method with its price.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ShippingOffer {
-    /// Stable name.
+    /// Stable ID of the shipping method.
     pub id: String,
-    /// Name for people.
+    /// Title.
     pub title: String,
-    /// For example `2 to 4 days`.
+    /// Delivery estimate, for example `2 to 4 days`.
     pub delivery_estimate: String,
     /// Price.
     #[schema(value_type = MoneySchema)]
@@ -56,17 +56,17 @@ mirror!(ShippingOffer of domain::ShippingOffer { id, title, delivery_estimate, p
 /// A tax at one rate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TaxLine {
-    /// Name for people.
+    /// Title.
     pub title: String,
-    /// Rate in parts per million: 190000 is 19 %.
+    /// Rate in parts per million: 190000 is 19%.
     pub rate_ppm: u32,
-    /// Its amount.
+    /// Amount of tax.
     #[schema(value_type = MoneySchema)]
     pub amount: domain::Money,
 }
 mirror!(TaxLine of domain::TaxLine { title, rate_ppm, amount });
 
-/// What a cart costs at a place.
+/// The price of a cart for a destination.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Quote {
     /// Lines with their prices.
@@ -74,18 +74,18 @@ pub struct Quote {
     /// Sum of the lines.
     #[schema(value_type = MoneySchema)]
     pub subtotal: domain::Money,
-    /// Every shipping method for the place.
+    /// All shipping methods for the destination.
     pub shipping_offers: Vec<ShippingOffer>,
-    /// The chosen one.
+    /// The chosen shipping method.
     pub shipping: ShippingOffer,
     /// Taxes.
     pub tax_lines: Vec<TaxLine>,
     /// Sum of the taxes.
     #[schema(value_type = MoneySchema)]
     pub tax_total: domain::Money,
-    /// Whether the prices contain them.
+    /// Whether the prices include tax.
     pub prices_include_tax: bool,
-    /// What it costs.
+    /// Total.
     #[schema(value_type = MoneySchema)]
     pub total: domain::Money,
 }
@@ -93,16 +93,16 @@ mirror!(Quote of domain::Quote {
     lines, subtotal, shipping_offers, shipping, tax_lines, tax_total, prices_include_tax, total,
 });
 
-/// Requests what the caller's cart costs at a place.
+/// Requests a quote of the caller's cart for a destination.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct QuoteRequest {
-    /// ISO 3166-1 alpha-2, of a country that exists and that the shop sells to.
+    /// ISO 3166-1 alpha-2 code of a country that the shop sells to.
     #[schema(value_type = String, example = "DE", min_length = 2, max_length = 2)]
     pub country: CountryCode,
     /// State or province, by code or English name. Required where taxes depend on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
-    /// Chosen shipping method; the first offered if absent.
+    /// ID of the chosen shipping method; by default the first offered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shipping_method: Option<String>,
 }

@@ -1,22 +1,22 @@
-//! What the types of the API share: each is the wire's own, and is made from a value of the shop and back. The first
-//! direction is the server's, the second the typed client's.
+//! Shared parts of the API types. Each API type belongs to the wire format and is converted from a value of the shop (by the
+//! server) and back (by the typed client).
 //!
-//! Wire types only grow. A field that a later release adds has a serde default, so that both releases read each other; unknown
-//! fields are ignored. Values of the shop that are one text or number on the wire (ids, SKUs, money) stand in them as they are.
+//! Wire types only grow. A field added by a later release has a serde default, so that both releases can read each other; unknown
+//! fields are ignored. Values of the shop that are a single text or number on the wire (IDs, SKUs, money) are used directly.
 
 use serde::{Deserialize, Serialize};
 use shopease_shop::domain;
 use utoipa::ToSchema;
 
-/// A type of an answer, and what it is in the shop.
+/// A response type and its counterpart in the shop.
 pub trait Out: Sized {
-    /// The value of the shop.
+    /// The shop's type.
     type Value;
 
-    /// The wire form of a value.
+    /// Converts a value of the shop into its wire form.
     fn of(value: Self::Value) -> Self;
 
-    /// The value of a wire form.
+    /// Converts the wire form into a value of the shop.
     fn value(self) -> Self::Value;
 }
 
@@ -44,8 +44,8 @@ impl<T: Out> Out for Option<T> {
     }
 }
 
-/// Values that are on the wire what they are in the shop.
-macro_rules! as_it_is {
+/// Types that are the same on the wire and in the shop.
+macro_rules! same_on_the_wire {
     ($($type:ty),* $(,)?) => {
         $(impl Out for $type {
             type Value = Self;
@@ -61,7 +61,7 @@ macro_rules! as_it_is {
     };
 }
 
-as_it_is!(
+same_on_the_wire!(
     String,
     bool,
     u16,
@@ -83,7 +83,7 @@ as_it_is!(
     domain::VariantId,
 );
 
-/// A struct of the wire whose fields are those of a struct of the shop, each in its own wire form.
+/// A wire struct with the same fields as a struct of the shop, each in its wire form.
 macro_rules! mirror {
     ($wire:ident of $value:ty { $($field:ident),* $(,)? }) => {
         impl $crate::http::api::wire::Out for $wire {
@@ -102,7 +102,7 @@ macro_rules! mirror {
 }
 pub(super) use mirror;
 
-/// States of the shop by their names on the wire.
+/// An enum of states with the same variants as an enum of the shop.
 macro_rules! states {
     ($(#[$doc:meta])* $name:ident of $value:ty { $($(#[$variant_doc:meta])* $variant:ident),* $(,)? }) => {
         $(#[$doc])*
@@ -137,11 +137,11 @@ pub(super) use states;
 states! {
     /// State of an order.
     OrderState of domain::OrderState {
-        /// Placed; its stock is reserved until the payment is settled.
+        /// Placed; stock is reserved until the payment is settled.
         Pending,
         /// Paid.
         Paid,
-        /// Cancelled; its stock is free.
+        /// Canceled; the reserved stock is available again.
         Cancelled,
     }
 }
@@ -151,21 +151,21 @@ states! {
     PaymentState of domain::PaymentState {
         /// Not yet confirmed.
         Pending,
-        /// The bank needs the shopper's confirmation.
+        /// The shopper must confirm the payment at the bank.
         RequiresAction,
-        /// The provider gave no clear answer.
+        /// The result is unknown: the payment provider did not respond, or not clearly.
         Unknown,
-        /// The money is held.
+        /// Authorized, not yet captured.
         Authorized,
-        /// The money is collected.
+        /// Captured.
         Captured,
-        /// A part of it is refunded.
+        /// Partially refunded.
         PartiallyRefunded,
-        /// All of it is refunded.
+        /// Fully refunded.
         Refunded,
         /// The card was declined.
         Declined,
-        /// Given up; nothing was collected.
+        /// Voided before capture; nothing was charged.
         Voided,
     }
 }
@@ -187,21 +187,21 @@ states! {
     RefundState of domain::RefundState {
         /// Not yet confirmed by the provider.
         Requested,
-        /// Done.
+        /// Refunded.
         Succeeded,
-        /// Refused by the provider: no money moved.
+        /// Rejected by the provider: no money moved.
         Refused,
-        /// Returned by the bank: it can be refunded again.
+        /// Returned by the bank: the amount can be refunded again.
         Failed,
     }
 }
 
 states! {
-    /// Who made a refund.
+    /// Who issued a refund.
     RefundSource of domain::RefundSource {
         /// An operator of the shop.
         Shop,
-        /// Somebody at the payment provider, for example in its dashboard.
+        /// Issued at the payment provider, for example in its dashboard.
         Provider,
     }
 }
@@ -209,23 +209,23 @@ states! {
 states! {
     /// State of a dispute.
     DisputeState of domain::DisputeState {
-        /// The bank asks, and has taken no money yet.
+        /// The bank inquires; it has not taken the money.
         Inquiry,
-        /// The bank has taken the money until it is decided.
+        /// Open; the bank withholds the money until the dispute is decided.
         Open,
-        /// Closed without a loss.
+        /// Decided for the shop or withdrawn.
         Won,
-        /// Decided for the cardholder: the money is gone.
+        /// Decided for the cardholder; the money is lost.
         Lost,
     }
 }
 
 states! {
-    /// What an account may do.
+    /// Role of an account.
     Role of domain::Role {
-        /// Shop.
+        /// May shop.
         Customer,
-        /// Run the shop.
+        /// May also manage orders and stock.
         Operator,
     }
 }
@@ -234,9 +234,9 @@ states! {
 #[derive(ToSchema)]
 #[schema(as = Money)]
 pub struct MoneySchema {
-    /// In the currency's smallest unit, for example cents.
+    /// Amount in the currency's minor unit, for example cents.
     pub amount_minor: i64,
-    /// ISO 4217.
+    /// ISO 4217 code.
     #[schema(example = "EUR", min_length = 3, max_length = 3)]
     pub currency: String,
 }
@@ -244,20 +244,20 @@ pub struct MoneySchema {
 /// An image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Image {
-    /// Its address.
+    /// URL.
     pub url: String,
-    /// What it shows; empty when it only decorates.
+    /// Alternative text; empty for a decorative image.
     pub alt: String,
 }
 mirror!(Image of domain::Image { url, alt });
 
-/// A department of the shop.
+/// A category.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Category {
-    /// Name in URLs.
+    /// Handle, the name in URLs.
     #[schema(value_type = String, example = "kitchen")]
     pub handle: domain::Handle,
-    /// Name for people.
+    /// Title.
     pub title: String,
 }
 mirror!(Category of domain::Category { handle, title });

@@ -16,10 +16,10 @@ use shopease_shop::ShopError;
 use shopease_shop::domain::{EmailAddress, Field, OrderSummary, PageLimit, Role, RuleError, Token, ValueRule};
 use shopease_shop::services::{CurrentCustomer, CustomerView, ListOrders, LogIn, LogOut, Register, SignedIn};
 
-/// Where signing in leads when nothing else was wanted.
+/// Default page after signing in.
 const ACCOUNT: &str = "/account";
 
-/// The fields of the registration, in their order.
+/// Fields of the registration form, in order.
 const REGISTER_FIELDS: &[&str] = &["name", "email", "password"];
 
 /// The query of the sign-in and registration pages.
@@ -48,7 +48,7 @@ pub(in crate::http) struct RegisterForm {
     next: String,
 }
 
-/// Fields that are empty: the shop need not be asked about them.
+/// Empty required fields, found without calling the shop.
 fn missing(fields: &[(Field, &String)]) -> Vec<RuleError> {
     let empty = fields.iter().filter(|(_, value)| value.trim().is_empty());
     empty.map(|(field, _)| RuleError::invalid(*field, ValueRule::Required)).collect()
@@ -87,14 +87,14 @@ pub(in crate::http) async fn log_in_form(
 
 async fn log_in_page(app: &App, visitor: &Visitor, form: LogInForm, problem: Option<Problem>) -> PageResult {
     let status = problem.as_ref().map_or(StatusCode::OK, Problem::status_code);
-    // Who sees this form is not signed in, even with an old session's cookie.
+    // A visitor of this form is not signed in, even with the cookie of an old session.
     let frame = Frame { signed_in: false, ..Frame::new(app, visitor, "account").await };
     let retry_after_seconds = problem.as_ref().and_then(|problem| problem.retry_after_seconds);
     let page = private_page(status, &LogInPage { frame, csrf: visitor.csrf(), form, problem })?;
     Ok(with_retry_after(page, retry_after_seconds))
 }
 
-/// The same page with the header that says when to send its form again.
+/// Adds `Retry-After` to a page.
 fn with_retry_after(mut page: Response, seconds: Option<u32>) -> Response {
     if let Some(seconds) = seconds {
         page.headers_mut().insert(header::RETRY_AFTER, seconds.into());
@@ -110,7 +110,7 @@ pub(in crate::http) async fn log_in(
 ) -> PageResult {
     let form = match form {
         PostedForm::Current(form) => form,
-        // Signed in meanwhile: what was wanted is done.
+        // The visitor has signed in elsewhere in the meantime.
         PostedForm::Stale(form) if is_signed_in(&app, &visitor).await => {
             return Ok(see_other(local_path(&form.next, ACCOUNT)));
         }
@@ -121,7 +121,7 @@ pub(in crate::http) async fn log_in(
         let problem = ShopError::Rules(missing).into();
         return log_in_page(&app, &visitor, form, Some(problem)).await;
     }
-    // What is no address has no account: the same answer as for a wrong password.
+    // An invalid address has no account: the same response as for a wrong password.
     let result = match form.email.parse::<EmailAddress>() {
         Ok(email) => {
             app.services.accounts.log_in(visitor.caller(), LogIn { email, password: form.password.clone() }).await
@@ -129,7 +129,7 @@ pub(in crate::http) async fn log_in(
         Err(_) => Err(ShopError::WrongCredentials),
     };
     match result {
-        Ok(signed_in) => enter(&app, &signed_in, &form.next),
+        Ok(signed_in) => start_session(&app, &signed_in, &form.next),
         Err(
             error @ (ShopError::WrongCredentials
             | ShopError::TooManyAttempts { .. }
@@ -168,7 +168,7 @@ async fn register_page(
     Ok(with_retry_after(page, retry_after_seconds))
 }
 
-/// Makes an account and signs in.
+/// Creates an account and signs in.
 pub(in crate::http) async fn register(
     State(app): State<App>,
     visitor: Visitor,
@@ -193,7 +193,7 @@ pub(in crate::http) async fn register(
             .into()),
     };
     match result {
-        Ok(signed_in) => enter(&app, &signed_in, &form.next),
+        Ok(signed_in) => start_session(&app, &signed_in, &form.next),
         Err(ShopError::Rules(rules)) => {
             let (errors, others) = FormErrors::sort(rules, REGISTER_FIELDS);
             let problem = (!others.is_empty()).then(|| Problem::from(ShopError::Rules(others)));
@@ -213,14 +213,14 @@ pub(in crate::http) async fn register(
     }
 }
 
-/// Hands the browser its new session and goes on to where it wanted to.
-fn enter(app: &App, signed_in: &SignedIn, next: &str) -> PageResult {
+/// Sets the session cookie and redirects to the requested page.
+fn start_session(app: &App, signed_in: &SignedIn, next: &str) -> PageResult {
     let token =
         Token::parse(&signed_in.token).ok_or_else(|| ShopError::Internal("a session token is malformed".into()))?;
     Ok(with_token(app, see_other(local_path(next, ACCOUNT)), &token, signed_in.cart_units))
 }
 
-/// Signs out. The browser gets a visitor's token at once, so that nothing of the session is left in it.
+/// Signs out. The browser gets a new visitor token at once, so that no session token remains.
 pub(in crate::http) async fn log_out(
     State(app): State<App>,
     visitor: Visitor,
@@ -230,7 +230,7 @@ pub(in crate::http) async fn log_out(
     Ok(with_token(&app, see_other("/"), &Token::visitor(app.ids.secret()), 0))
 }
 
-/// A form of a button alone.
+/// A form with only a button.
 #[derive(Deserialize)]
 pub(in crate::http) struct NoFields {}
 
@@ -247,7 +247,7 @@ async fn is_signed_in(app: &App, visitor: &Visitor) -> bool {
 /// The paging parameter of lists of orders.
 #[derive(Debug, Default, Deserialize)]
 pub(in crate::http) struct CursorQuery {
-    /// Where to go on.
+    /// Cursor of the page.
     pub cursor: Option<String>,
 }
 
@@ -268,20 +268,20 @@ impl AccountPage {
     }
 }
 
-/// Shows who is signed in and what they ordered.
+/// Shows the customer and their orders.
 pub(in crate::http) async fn account(
     State(app): State<App>,
     visitor: Visitor,
     ApiQuery(query): ApiQuery<CursorQuery>,
 ) -> PageResult {
-    const QUESTION: &str = "pages|account";
+    const LISTING: &str = "pages|account";
     let sign_in = |error| PageError::or_sign_in(error, ACCOUNT);
     let customer = app.services.accounts.current_customer(visitor.caller(), CurrentCustomer).await.map_err(sign_in)?;
-    let after = position(QUESTION, query.cursor.as_deref())?;
+    let after = position(LISTING, query.cursor.as_deref())?;
     let continued = after.is_some();
     let orders =
         app.services.checkout.list_orders(visitor.caller(), ListOrders { after, limit: PageLimit::DEFAULT }).await?;
-    let next_url = orders.next.as_ref().map(|place| format!("{ACCOUNT}?cursor={}", cursor::encode(QUESTION, place)));
+    let next_url = orders.next.as_ref().map(|place| format!("{ACCOUNT}?cursor={}", cursor::encode(LISTING, place)));
     let frame = Frame::new(&app, &visitor, "account").await;
     let csrf = visitor.csrf();
     private_page(StatusCode::OK, &AccountPage { frame, csrf, customer, orders: orders.items, continued, next_url })

@@ -1,4 +1,4 @@
-//! The operator's pages: all orders, and the stock of every product.
+//! Administration pages: all orders, and the stock of each product.
 
 use askama::Template;
 use axum::extract::State;
@@ -19,7 +19,7 @@ use shopease_shop::domain::{
 };
 use shopease_shop::services::{CorrectStock, CurrentCustomer, FindProduct, ListAllOrders, ProductStock, VariantStock};
 
-/// Which orders.
+/// Query parameters of the order listing.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(in crate::http) struct OrdersQuery {
@@ -45,16 +45,16 @@ pub(in crate::http) async fn orders(
     visitor: Visitor,
     ApiQuery(query): ApiQuery<OrdersQuery>,
 ) -> PageResult {
-    const QUESTION: &str = "pages|admin";
+    const LISTING: &str = "pages|admin";
     let typed = query.number.trim().to_owned();
     let number = Some(&typed).filter(|typed| !typed.is_empty()).map(|typed| typed.parse::<OrderNumber>()).transpose();
     let (number, wrong) = number.map_or_else(|rule| (None, vec![rule]), |number| (number, Vec::new()));
-    let after = position(QUESTION, query.cursor.as_deref())?;
+    let after = position(LISTING, query.cursor.as_deref())?;
     let continued = after.is_some();
     let command = ListAllOrders { number, after, limit: PageLimit::DEFAULT };
     let orders = app.services.operations.list_all_orders(visitor.caller(), command).await;
     let orders = orders.map_err(|error| PageError::or_sign_in(error, "/admin"))?;
-    let next_url = orders.next.as_ref().map(|place| format!("/admin?cursor={}", cursor::encode(QUESTION, place)));
+    let next_url = orders.next.as_ref().map(|place| format!("/admin?cursor={}", cursor::encode(LISTING, place)));
     let status = if wrong.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     let (errors, _) = FormErrors::sort(wrong, &["number"]);
     let frame = Frame::new(&app, &visitor, "orders").await;
@@ -71,7 +71,7 @@ struct StockSearchPage {
     problem: Option<Problem>,
 }
 
-/// Finds products to correct the stock of.
+/// Finds products whose stock can be corrected.
 pub(in crate::http) async fn stock_search(
     State(app): State<App>,
     visitor: Visitor,
@@ -93,7 +93,7 @@ pub(in crate::http) async fn stock_search(
     private_page(status, &StockSearchPage { frame, listing, products, next_url, problem })
 }
 
-/// Listing products is open to all; this page of it is not.
+/// Listing products is public, but this page is for operators only.
 async fn require_operator(app: &App, visitor: &Visitor, next: &str) -> Result<(), PageError> {
     let customer = app.services.accounts.current_customer(visitor.caller(), CurrentCustomer).await;
     let customer = customer.map_err(|error| PageError::or_sign_in(error, next))?;
@@ -111,7 +111,7 @@ struct ProductStockPage {
     /// One per variant.
     idempotency_keys: Vec<String>,
     corrected: bool,
-    /// What was sent and why it was not done.
+    /// The rejected form with its problem.
     problem: Option<(CorrectionForm, Problem)>,
 }
 
@@ -120,7 +120,7 @@ impl ProductStockPage {
         self.problem.as_ref().filter(|(form, _)| form.sku == sku.as_str()).map(|(_, problem)| problem)
     }
 
-    /// What was typed for a variant and not taken.
+    /// The rejected input for a variant.
     fn typed(&self, sku: &Sku) -> (&str, &str) {
         let form = self.problem.as_ref().map(|(form, _)| form).filter(|form| form.sku == sku.as_str());
         form.map_or(("", ""), |form| (form.change.as_str(), form.units.as_str()))
@@ -162,7 +162,7 @@ async fn stock_page(
     let variants =
         app.services.operations.product_stock(visitor.caller(), ProductStock { handle: handle.clone() }).await;
     let variants = variants.map_err(|error| PageError::or_sign_in(error, &stock_path(&handle)))?;
-    // A product that is not on sale has stock, but no page and so no title here.
+    // A product that is not for sale has stock, but no product page to read the title from.
     let title = app
         .services
         .catalog

@@ -1,5 +1,5 @@
-//! What an operator can do to an order, and what is said before it is done: money and stock move only after a second page
-//! has named the sum and the consequences, and the operator has confirmed exactly that.
+//! Operator actions on an order. Money and stock move only after a confirmation page has shown amount and consequences, and the
+//! operator has confirmed exactly those.
 
 use serde::Deserialize;
 
@@ -11,7 +11,7 @@ use shopease_shop::domain::{
 };
 use shopease_shop::services::{CancelOrder, Operations, OrderView, RecordFulfillment, RefundAmount, RefundOrder};
 
-/// What an operator does to an order.
+/// The action form of the order page.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(in crate::http) struct ActionForm {
@@ -21,39 +21,39 @@ pub(in crate::http) struct ActionForm {
     pub amount: String,
     /// Its currency.
     pub currency: String,
-    /// Minted with the first page, so that a refund is made once however often it is confirmed.
+    /// Created with the order page, so that a refund is made once however often it is confirmed.
     pub idempotency_key: String,
-    /// What the second page has named, word by word; empty on the first.
+    /// The summary that the confirmation page has shown; empty before it.
     pub confirmed: String,
 }
 
-/// What will happen, for the second page.
+/// The consequences of an action, for the confirmation page.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// The whole of it in one line, on the button and in the field that confirms it.
+    /// The action in one line, for the button and the confirmation field.
     pub summary: String,
-    /// Each consequence.
+    /// The consequences, one sentence each.
     pub consequences: Vec<String>,
 }
 
-/// What one action is, read from the form.
+/// An action, parsed from the form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Refund this amount.
     Refund(Money),
     /// Cancel the order.
     Cancel,
-    /// Note that it was shipped.
+    /// Record that it was shipped.
     Shipped,
-    /// Note that it was returned.
+    /// Record that it was returned.
     Returned,
 }
 
 impl ActionForm {
-    /// Reads the form.
+    /// Parses the form.
     ///
     /// # Errors
-    /// [`RuleError::InvalidValue`] for an action that does not exist, and for an amount that cannot be read.
+    /// [`RuleError::InvalidValue`] for an unknown action or an invalid amount.
     pub fn read(&self) -> Result<Action, RuleError> {
         match self.action.as_str() {
             "refund" => Ok(Action::Refund(self.refund_amount()?)),
@@ -72,7 +72,7 @@ impl ActionForm {
         }
         let (currency, decimal): (Currency, _) = (self.currency.parse()?, typed.replace(',', "."));
         let too_precise = |max| RuleError::invalid(Field::Amount, ValueRule::Decimals { max });
-        // `1,000` is a thousand to one reader and one to another: as many decimals as the currency has, at most.
+        // `1,000` is ambiguous (1000 or 1.000), so more decimals than the currency has are rejected.
         let decimals = decimal.split_once('.').map_or(0, |(_, fraction)| fraction.len());
         if u32::try_from(decimals).map_or(true, |decimals| decimals > currency.exponent()) {
             return Err(too_precise(currency.exponent()));
@@ -86,11 +86,11 @@ impl ActionForm {
 }
 
 impl Action {
-    /// What it would do to the order as it is now; `None` for what needs no second page, since it moves neither money nor
-    /// stock.
+    /// Returns what the action would do to the current order; `None` if it needs no confirmation because it moves neither money
+    /// nor stock.
     ///
     /// # Errors
-    /// The rule that it breaks.
+    /// The rule that the action breaks.
     pub fn plan(&self, order: &OrderView) -> Result<Option<Plan>, RuleError> {
         match self {
             Self::Refund(amount) => refund_plan(order, *amount).map(Some),
@@ -99,14 +99,14 @@ impl Action {
                 summary: format!("Mark as returned and restock {}", units(order)),
                 consequences: vec![
                     format!("{} {} to stock and can be sold again.", units(order), return_verb(order)),
-                    "Nothing is refunded: do that separately.".to_owned(),
+                    "This does not refund the order. Refund it separately.".to_owned(),
                 ],
             })),
             Self::Shipped => Ok(None),
         }
     }
 
-    /// Does it.
+    /// Runs the action.
     ///
     /// # Errors
     /// Those of [`Operations`].
@@ -146,7 +146,7 @@ fn refund_plan(order: &OrderView, amount: Money) -> Result<Plan, RuleError> {
         return invalid(ValueRule::Refundable { amount: left });
     }
     let sum = money(amount);
-    let mut consequences = vec![format!("{sum} goes back to the card of {}. This cannot be undone.", order.email)];
+    let mut consequences = vec![format!("{sum} is refunded to the card of {}. This cannot be undone.", order.email)];
     let is_rest = order.refunded_minor() + amount.amount_minor >= order.total.amount_minor;
     let cancels = is_rest && order.state == OrderState::Paid && order.fulfillment == FulfillmentState::Unfulfilled;
     if cancels {
@@ -154,18 +154,18 @@ fn refund_plan(order: &OrderView, amount: Money) -> Result<Plan, RuleError> {
         return Ok(Plan { summary: format!("Refund {sum} and cancel the order"), consequences });
     }
     let rest = Money::new(left.amount_minor - amount.amount_minor, left.currency);
-    consequences.push(format!("{} can still be refunded afterwards.", money(rest)));
+    consequences.push(format!("{} remains refundable.", money(rest)));
     Ok(Plan { summary: format!("Refund {sum}"), consequences })
 }
 
 fn cancel_plan(order: &OrderView) -> Plan {
     if order.state == OrderState::Pending {
         let consequences =
-            vec!["The payment is given up: nothing is charged, nothing is refunded.".to_owned(), restocked(order)];
+            vec!["The payment is canceled. Nothing is charged or refunded.".to_owned(), restocked(order)];
         return Plan { summary: "Cancel the order".to_owned(), consequences };
     }
     let sum = money(order.refundable);
-    let back = format!("{sum} goes back to the card of {}. This cannot be undone.", order.email);
+    let back = format!("{sum} is refunded to the card of {}. This cannot be undone.", order.email);
     Plan { summary: format!("Cancel the order and refund {sum}"), consequences: vec![back, restocked(order)] }
 }
 
@@ -188,16 +188,20 @@ fn return_verb(order: &OrderView) -> &'static str {
     if unit_count(order) == 1 { "returns" } else { "return" }
 }
 
-/// What was done, from the order itself: the notice says only what to look for.
+fn returned_verb(order: &OrderView) -> &'static str {
+    if unit_count(order) == 1 { "was returned" } else { "were returned" }
+}
+
+/// The result of an action, as the order shows it: the notice only names the action.
 pub(super) struct Done {
     /// The sentence.
     pub sentence: String,
-    /// Whether it is what was wanted.
+    /// Whether the action succeeded.
     pub good: bool,
 }
 
 impl Done {
-    /// The notice of what an action has done: its name, and the refund's or the order's id.
+    /// The notice after an action: the action, and the ID of the refund or the order.
     pub(super) fn notice(action: &Action, id: &OrderId, client_key: &str) -> String {
         match action {
             Action::Refund(amount) => {
@@ -211,7 +215,7 @@ impl Done {
         }
     }
 
-    /// What the order says about a notice; nothing where it says otherwise.
+    /// The result that a notice names, as the order shows it; `None` if the order does not show it.
     pub(super) fn read(notice: &str, order: &OrderView) -> Option<Self> {
         let good = |sentence: String| Some(Self { sentence, good: true });
         let (action, id) = notice.split_once('.')?;
@@ -227,14 +231,15 @@ impl Done {
                 good(format!("The order was canceled, and {sum} was refunded."))
             }
             "cancel" => Some(Self {
-                sentence: "The order is not canceled yet: the payment provider has still to answer.".to_owned(),
+                sentence: "The order is not canceled yet. The payment provider has not confirmed the cancellation."
+                    .to_owned(),
                 good: false,
             }),
             "shipped" if order.fulfillment != FulfillmentState::Unfulfilled => {
                 good("The order was marked as shipped.".to_owned())
             }
             "returned" if order.fulfillment == FulfillmentState::Returned => {
-                good(format!("The order was marked as returned: {} in stock again.", units(order)))
+                good(format!("The order was marked as returned. {} {} to stock.", units(order), returned_verb(order)))
             }
             _ => None,
         }
@@ -249,10 +254,10 @@ impl Done {
             }
             RefundState::Succeeded => (true, format!("{sum} was refunded.")),
             RefundState::Requested => {
-                (false, format!("The refund of {sum} is under way: the payment provider has still to confirm it."))
+                (false, format!("The refund of {sum} is pending. The payment provider has not confirmed it yet."))
             }
             RefundState::Refused => {
-                (false, format!("The payment provider refused the refund of {sum}. Nothing was refunded."))
+                (false, format!("The payment provider rejected the refund of {sum}. Nothing was refunded."))
             }
             RefundState::Failed => (false, format!("The bank returned the refund of {sum}. It can be refunded again.")),
         };

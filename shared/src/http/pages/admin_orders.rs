@@ -1,4 +1,4 @@
-//! One order as the operator sees it, with what can be done to it.
+//! The order page for operators, with its actions.
 
 use askama::Template;
 use axum::extract::State;
@@ -24,7 +24,7 @@ struct AdminOrderPage {
     order: OrderView,
     idempotency_key: String,
     done: Option<Done>,
-    /// What was typed as the amount, and why it was not done.
+    /// The rejected amount with its problem.
     problem: Option<(String, Problem)>,
 }
 
@@ -48,12 +48,12 @@ impl AdminOrderPage {
         self.order.state == OrderState::Paid && self.order.fulfillment == FulfillmentState::Fulfilled
     }
 
-    /// What was typed, else all that is left.
+    /// The typed amount, or else the full refundable amount.
     fn amount(&self) -> String {
         self.problem.as_ref().map_or_else(|| self.order.refundable.decimal(), |(amount, _)| amount.clone())
     }
 
-    /// A canceled order whose money the bank has returned to the shop.
+    /// Whether the order is canceled but its refund was returned by the bank, so that the shopper is still owed money.
     fn is_owed(&self) -> bool {
         self.order.state == OrderState::Cancelled && self.order.refundable.amount_minor > 0
     }
@@ -71,7 +71,7 @@ struct ConfirmPage {
     order: OrderView,
     form: ActionForm,
     plan: Plan,
-    /// The order has changed since the last question.
+    /// Whether the order has changed since the last confirmation page.
     changed: bool,
 }
 
@@ -90,7 +90,7 @@ pub(in crate::http) async fn show(
     Ok(response)
 }
 
-/// The order, for an operator.
+/// Returns the order if the visitor is an operator.
 async fn order_for_operator(app: &App, visitor: &Visitor, id: &OrderId) -> Result<OrderView, PageError> {
     let customer = app.services.accounts.current_customer(visitor.caller(), CurrentCustomer).await;
     let customer = customer.map_err(|error| PageError::or_sign_in(error, &path(id)))?;
@@ -127,7 +127,7 @@ fn path(id: &OrderId) -> String {
     format!("/admin/orders/{id}")
 }
 
-/// Does something to an order, once what it does has been confirmed.
+/// Runs an action on an order, after confirmation if it needs one.
 pub(in crate::http) async fn act(
     State(app): State<App>,
     visitor: Visitor,
@@ -137,14 +137,14 @@ pub(in crate::http) async fn act(
     let order = order_for_operator(&app, &visitor, &id).await?;
     let action = match form.read() {
         Ok(action) => action,
-        Err(rule) => return refused(&app, &visitor, &id, form, rule.into()).await,
+        Err(rule) => return rejected(&app, &visitor, &id, form, rule.into()).await,
     };
     let done = Done::notice(&action, &id, &form.idempotency_key);
     if is_done(&action, &order, &done) {
         return Ok(leave(&app, &id, &done));
     }
     match action.plan(&order) {
-        Err(rule) => return refused(&app, &visitor, &id, form, rule.into()).await,
+        Err(rule) => return rejected(&app, &visitor, &id, form, rule.into()).await,
         Ok(Some(plan)) if plan.summary != form.confirmed => return confirm(&app, &visitor, order, form, plan).await,
         Ok(_) => {}
     }
@@ -157,25 +157,25 @@ pub(in crate::http) async fn act(
         Err(error @ (ShopError::Unavailable { .. } | ShopError::Internal(_) | ShopError::NotFound { .. })) => {
             Err(error.into())
         }
-        Err(error) => refused(&app, &visitor, &id, form, error).await,
+        Err(error) => rejected(&app, &visitor, &id, form, error).await,
     }
 }
 
-/// Leads to the order, which shows once what was done.
+/// Redirects to the order, which shows the result once.
 fn leave(app: &App, id: &OrderId, done: &str) -> Response {
     let mut response = see_other(&path(id));
     notice::leave(&mut response, done, &app.config);
     response
 }
 
-/// Whether a form that is sent again has done its work: a second click, or the browser's "back".
+/// Whether this form has already been processed, after a second click or the browser's Back button.
 fn is_done(action: &Action, order: &OrderView, done: &str) -> bool {
     let Action::Refund(amount) = action else { return false };
     let is_it = |id: &str| done.strip_prefix("refund.") == Some(id);
     order.refunds.iter().any(|refund| is_it(refund.id.as_str()) && refund.amount == *amount)
 }
 
-async fn refused(app: &App, visitor: &Visitor, id: &OrderId, form: ActionForm, error: ShopError) -> PageResult {
+async fn rejected(app: &App, visitor: &Visitor, id: &OrderId, form: ActionForm, error: ShopError) -> PageResult {
     page(app, visitor, id, None, Some((form.amount, error.into()))).await
 }
 

@@ -1,4 +1,4 @@
-//! The cart page and its two forms: putting in, and changing the lines.
+//! The cart page and its two forms: add to cart, and change the cart.
 
 use std::collections::HashMap;
 
@@ -21,7 +21,7 @@ use shopease_shop::services::{
 };
 use shopease_shop::{ShopError, ShopResult};
 
-/// What has just been done, said on the cart page after a redirect.
+/// A notice on the cart page after a redirect.
 #[derive(Debug, Clone, Copy)]
 enum Notice {
     Added,
@@ -29,7 +29,7 @@ enum Notice {
     Removed,
 }
 
-/// The notices by the names under which forms leave them.
+/// The notices by their cookie values.
 const NOTICES: [(&str, Notice); 3] = [(ADDED, Notice::Added), (UPDATED, Notice::Updated), (REMOVED, Notice::Removed)];
 const ADDED: &str = "added-to-cart";
 const UPDATED: &str = "cart-updated";
@@ -40,7 +40,7 @@ impl Notice {
         match self {
             Self::Added => "Added to your cart.",
             Self::Updated => "Your cart is up to date.",
-            Self::Removed => "Taken out of your cart.",
+            Self::Removed => "Removed from your cart.",
         }
     }
 }
@@ -52,17 +52,17 @@ struct CartPage {
     csrf: String,
     cart: CartView,
     notice: Option<Notice>,
-    /// What was not carried out.
-    refused: Vec<Refused>,
-    /// Quantities that were typed and are not those of the cart.
+    /// Rejected changes.
+    rejected: Vec<RejectedChange>,
+    /// Typed quantities that differ from the cart.
     typed: HashMap<LineItemId, String>,
-    /// What is wrong with no line in particular.
+    /// A problem that does not belong to a line.
     problem: Option<Problem>,
     note: Option<PriceNote>,
 }
 
-/// A change of a line that was not carried out.
-struct Refused {
+/// A rejected change of a line.
+struct RejectedChange {
     line: LineItemId,
     problem: Problem,
 }
@@ -72,7 +72,7 @@ impl CartPage {
         self.cart.lines.is_empty() && self.cart.unavailable.is_empty()
     }
 
-    /// The currency of the first line, with which the others have to agree.
+    /// The currency of the first line, which all others must match.
     fn currency(&self) -> &'static str {
         self.cart.currency().map_or("", |currency| currency.code())
     }
@@ -81,30 +81,31 @@ impl CartPage {
         self.note.as_ref()?.shipping.as_ref()
     }
 
-    /// Why a line was not changed.
+    /// Describes why a line was not changed.
     fn sentence_of(&self, line: &CartLineView) -> Option<String> {
-        let problem = self.refused.iter().find(|refused| refused.line == line.id).map(|refused| &refused.problem)?;
+        let problem =
+            self.rejected.iter().find(|rejected| rejected.line == line.id).map(|rejected| &rejected.problem)?;
         Some(match (problem_name(problem), line.available) {
             ("out-of-stock", Some(available)) => texts::line_shortage(available, line.line.quantity.get()),
             _ => texts::on_page(problem),
         })
     }
 
-    /// What a line's quantity field shows.
+    /// Value of a line's quantity field.
     fn quantity_of(&self, line: &CartLineView) -> String {
         self.typed.get(&line.id).cloned().unwrap_or_else(|| line.line.quantity.get().to_string())
     }
 
-    /// What is wrong with the page as a whole: also a line that is not there any more.
+    /// A problem of the page as a whole, including that of a line which is no longer in the cart.
     fn general_problem(&self) -> Option<&Problem> {
         let is_shown = |id: &LineItemId| self.cart.lines.iter().any(|line| line.id == *id);
-        let gone = self.refused.iter().find(|refused| !is_shown(&refused.line));
-        self.problem.as_ref().or(gone.map(|refused| &refused.problem))
+        let gone = self.rejected.iter().find(|rejected| !is_shown(&rejected.line));
+        self.problem.as_ref().or(gone.map(|rejected| &rejected.problem))
     }
 
     fn status(&self) -> StatusCode {
-        let refused = self.refused.first().map(|refused| &refused.problem);
-        self.problem.as_ref().or(refused).map_or(StatusCode::OK, Problem::status_code)
+        let rejected = self.rejected.first().map(|rejected| &rejected.problem);
+        self.problem.as_ref().or(rejected).map_or(StatusCode::OK, Problem::status_code)
     }
 }
 
@@ -119,7 +120,7 @@ pub(in crate::http) async fn show(State(app): State<App>, visitor: Visitor, head
     Ok(response)
 }
 
-/// The page of the cart as it is now.
+/// The page of the current cart.
 async fn cart_page(app: &App, visitor: &Visitor) -> ShopResult<CartPage> {
     let cart = app.services.carts.view_cart(visitor.caller(), ViewCart).await?;
     let frame = Frame { cart_units: cart.units, ..Frame::new(app, visitor, "cart").await };
@@ -127,8 +128,8 @@ async fn cart_page(app: &App, visitor: &Visitor) -> ShopResult<CartPage> {
         Some(subtotal) => PriceNote::find(app, subtotal.currency).await,
         None => None,
     };
-    let (refused, typed) = (Vec::new(), HashMap::new());
-    Ok(CartPage { frame, csrf: visitor.csrf(), cart, notice: None, refused, typed, problem: None, note })
+    let (rejected, typed) = (Vec::new(), HashMap::new());
+    Ok(CartPage { frame, csrf: visitor.csrf(), cart, notice: None, rejected, typed, problem: None, note })
 }
 
 fn page_response(app: &App, page: &CartPage) -> PageResult {
@@ -137,7 +138,7 @@ fn page_response(app: &App, page: &CartPage) -> PageResult {
     Ok(response)
 }
 
-/// The form of a product page.
+/// The add-to-cart form of a product page.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(in crate::http) struct AddForm {
@@ -158,7 +159,7 @@ fn quantity(text: &str) -> Result<Quantity, RuleError> {
     Quantity::new(text.trim().parse().unwrap_or(0))
 }
 
-/// Puts units of a variant into the cart. The key comes with the page, so a double click adds once.
+/// Adds units of a variant to the cart. The idempotency key is part of the page, so a double click adds once.
 pub(in crate::http) async fn add(State(app): State<App>, visitor: Visitor, form: PostedForm<AddForm>) -> PageResult {
     let form = match form {
         PostedForm::Current(form) => form,
@@ -175,7 +176,7 @@ pub(in crate::http) async fn add(State(app): State<App>, visitor: Visitor, form:
     }
 }
 
-/// The product page again, with what was chosen and why it did not work.
+/// Shows the product page again with the choices and the problem.
 async fn not_added(app: &App, visitor: &Visitor, form: AddForm, problem: Problem) -> PageResult {
     let Ok(handle) = form.product.parse::<Handle>() else { return Err(problem.into()) };
     let product = app.services.catalog.find_product(FindProduct { handle: handle.clone() }).await?;
@@ -189,8 +190,8 @@ async fn not_added(app: &App, visitor: &Visitor, form: AddForm, problem: Problem
     private_page(problem.status_code(), &ProductPage::new(app, visitor, frame, product, shown).await)
 }
 
-/// How many units there are and how many of them are in the cart. `None` when what is known of the stock is too old to
-/// explain the refusal.
+/// Explains how many units are available and how many of them are already in the cart. `None` if the known stock is too old to
+/// explain the rejection.
 async fn shortage(app: &App, visitor: &Visitor, product: &ProductView, form: &AddForm) -> ShopResult<Option<String>> {
     let cart = app.services.carts.view_cart(visitor.caller(), ViewCart).await?;
     let held = cart.lines.iter().find(|line| line.line.sku.as_str() == form.sku.trim());
@@ -201,7 +202,7 @@ async fn shortage(app: &App, visitor: &Visitor, product: &ProductView, form: &Ad
     Ok(known.filter(|available| *available < in_cart + wanted).map(|available| texts::shortage(available, in_cart)))
 }
 
-/// The form of the cart: every quantity, and which button was pressed.
+/// The cart form: all quantities and the pressed button.
 struct CartForm {
     quantities: Vec<(LineItemId, String)>,
     remove: Option<LineItemId>,
@@ -209,7 +210,7 @@ struct CartForm {
 }
 
 impl CartForm {
-    /// Fields that are none of the form's are no fields.
+    /// Parses the form. Unknown fields are ignored.
     fn read(fields: &[(String, String)]) -> Self {
         let typed =
             |(name, value): &(String, String)| Some((name.strip_prefix("quantity-")?.parse().ok()?, value.clone()));
@@ -221,7 +222,7 @@ impl CartForm {
         }
     }
 
-    /// What differs from the cart, the removed line first.
+    /// Returns what differs from the cart, the removed line first.
     fn changes(&self, cart: &CartView) -> Vec<Change> {
         let removal = self.remove.iter().map(|id| Change { line: id.clone(), typed: "0".to_owned() });
         let is_removed = |id: &LineItemId| self.remove.as_ref() == Some(id);
@@ -234,7 +235,7 @@ impl CartForm {
     }
 }
 
-/// A quantity as typed for a line; 0 takes it out.
+/// A typed quantity of a line; 0 removes the line.
 struct Change {
     line: LineItemId,
     typed: String,
@@ -254,8 +255,8 @@ impl Change {
     }
 }
 
-/// Changes every line whose quantity is another than in the cart, and goes on to the checkout if that was pressed. What
-/// cannot be changed is shown at its line, and stays as it was typed.
+/// Changes every line whose quantity differs from the cart, and continues to the checkout if that button was pressed. Rejected
+/// changes are shown at their lines with what was typed.
 pub(in crate::http) async fn change(
     State(app): State<App>,
     visitor: Visitor,
@@ -270,30 +271,30 @@ pub(in crate::http) async fn change(
         }
     };
     let mut cart = app.services.carts.view_cart(visitor.caller(), ViewCart).await?;
-    let (mut refused, mut typed, changes) = (Vec::new(), HashMap::new(), form.changes(&cart));
+    let (mut rejected, mut typed, changes) = (Vec::new(), HashMap::new(), form.changes(&cart));
     for change in &changes {
         match change.apply(&app, &visitor).await {
             Ok(now) => cart = now,
-            // Taken out in another window already: what was wanted is done.
+            // Already removed, for example in another window.
             Err(ShopError::NotFound { .. }) if change.is_removal() => {}
             Err(error) if is_correctable(&error) || matches!(error, ShopError::NotFound { .. }) => {
                 typed.insert(change.line.clone(), change.typed.clone());
-                refused.push(Refused { line: change.line.clone(), problem: error.into() });
+                rejected.push(RejectedChange { line: change.line.clone(), problem: error.into() });
             }
             Err(error) => return Err(error.into()),
         }
     }
-    if refused.is_empty() && form.check_out && cart.can_check_out() {
+    if rejected.is_empty() && form.check_out && cart.can_check_out() {
         return Ok(changed(&app, &cart, UPDATED, "/checkout"));
     }
-    if refused.is_empty() && !form.check_out {
+    if rejected.is_empty() && !form.check_out {
         let only_removed = !changes.is_empty() && changes.iter().all(Change::is_removal);
         return Ok(changed(&app, &cart, if only_removed { REMOVED } else { UPDATED }, "/cart"));
     }
-    page_response(&app, &CartPage { refused, typed, ..cart_page(&app, &visitor).await? })
+    page_response(&app, &CartPage { rejected, typed, ..cart_page(&app, &visitor).await? })
 }
 
-/// Goes on after a change; the cart page says what was done.
+/// Redirects after a change; the cart page shows a notice.
 fn changed(app: &App, cart: &CartView, done: &'static str, to: &str) -> Response {
     let mut response = see_other(to);
     remember_cart_units(response.headers_mut(), cart.units, app);
@@ -303,7 +304,7 @@ fn changed(app: &App, cart: &CartView, done: &'static str, to: &str) -> Response
     response
 }
 
-/// Whether the visitor can do something about it on the page where it happened.
+/// Returns whether the visitor can correct the error on the same page.
 fn is_correctable(error: &ShopError) -> bool {
     matches!(
         error,

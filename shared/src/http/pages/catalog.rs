@@ -1,4 +1,4 @@
-//! Front page, listings and product pages.
+//! Home page, listings and product pages.
 
 use askama::Template;
 use axum::extract::State;
@@ -18,13 +18,13 @@ use shopease_shop::ShopError;
 use shopease_shop::domain::{Category, Handle, Image, PageLimit, ProductSort, ProductSummary};
 use shopease_shop::services::{FindProduct, ListProducts};
 
-/// Products on the front page.
+/// Products shown on the home page.
 const NEWEST_SHOWN: usize = 12;
 
-/// Newest products read for it: the others lend their pictures to the categories.
+/// Newest products read for the home page. Their images also represent the categories.
 const NEWEST_READ: u16 = 48;
 
-/// A category with a picture of something in it.
+/// A category with the image of one of its products.
 struct Department {
     category: Category,
     image: Option<Image>,
@@ -40,7 +40,7 @@ struct HomePage {
 }
 
 impl HomePage {
-    /// Pictures of three departments, to look at only.
+    /// Decorative images of three categories.
     fn hero_images(&self) -> impl Iterator<Item = &Image> {
         self.departments.iter().rev().filter_map(|department| department.image.as_ref()).take(3)
     }
@@ -59,12 +59,12 @@ struct ListingPage {
     note: Option<PriceNote>,
 }
 
-/// What is in the prices of a listing; none where nothing has a price.
+/// The price note of a listing; `None` if no product has a price.
 async fn note_of(app: &App, products: &[ProductSummary]) -> Option<PriceNote> {
     PriceNote::find(app, products.iter().find_map(|product| product.price_from)?.currency).await
 }
 
-/// Shows the front page.
+/// Shows the home page.
 pub(in crate::http) async fn home(State(app): State<App>, visitor: Visitor) -> PageResult {
     let limit = PageLimit::new(NEWEST_READ).map_err(ShopError::from)?;
     let command = ListProducts { q: None, category: None, sort: Some(ProductSort::Newest), after: None, limit };
@@ -83,7 +83,7 @@ pub(in crate::http) async fn home(State(app): State<App>, visitor: Visitor) -> P
     page(StatusCode::OK, &HomePage { frame, departments, products, note })
 }
 
-/// Lists everything on sale.
+/// Lists all products.
 pub(in crate::http) async fn all_products(
     State(app): State<App>,
     visitor: Visitor,
@@ -99,7 +99,7 @@ pub(in crate::http) async fn all_products(
     page(StatusCode::OK, &page_of_all)
 }
 
-/// All categories together are everything on sale.
+/// There is no page of all categories: redirects to all products.
 pub(in crate::http) async fn categories() -> Response {
     see_other("/products")
 }
@@ -124,7 +124,7 @@ pub(in crate::http) async fn category(
     page(StatusCode::OK, &page_of_one)
 }
 
-/// Lists what matches a search. Without words it only offers ways onward.
+/// Lists the results of a search. Without search words, it only links to the categories.
 pub(in crate::http) async fn search(
     State(app): State<App>,
     visitor: Visitor,
@@ -150,7 +150,7 @@ pub(in crate::http) async fn search(
     page(status, &ListingPage { frame, heading, searching: true, listing, products, next_url, problem, note })
 }
 
-/// What of a product to show.
+/// Query parameters of the product page.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(in crate::http) struct ProductQuery {

@@ -1,4 +1,4 @@
-//! Checkout in two steps, each shown by GET so that Back and reload repeat nothing, and the order page.
+//! Checkout in two steps, and the order page. Each step is shown by GET, so that Back and reload do not send a form again.
 
 use askama::Template;
 use axum::extract::State;
@@ -31,7 +31,7 @@ struct DetailsPage<'a> {
 }
 
 impl DetailsPage<'_> {
-    /// The chosen country, once there is one.
+    /// The chosen country, if any.
     fn country(&self) -> Option<&'static Country> {
         let chosen = self.form.country.parse::<CountryCode>().ok()?;
         self.countries.iter().copied().find(|country| country.code == chosen)
@@ -45,12 +45,12 @@ impl DetailsPage<'_> {
         country.postal_code_example.as_deref()
     }
 
-    /// Whether what was typed means this region.
+    /// Returns whether the typed text names this region.
     fn is_chosen(&self, country: &Country, region: &Region) -> bool {
         country.region(&self.form.region) == Some(region)
     }
 
-    /// What was typed as the region of a country that does not have it: nothing typed is lost.
+    /// The typed region if the country does not have it, so that the form can show it again.
     fn unknown_region(&self, country: &Country) -> Option<&str> {
         let typed = self.form.region.trim();
         (!typed.is_empty() && country.region(typed).is_none()).then_some(typed)
@@ -75,7 +75,7 @@ impl ReviewPage<'_> {
         write_total(self.quote.total)
     }
 
-    /// The card chosen before, else the first.
+    /// Returns whether a card is preselected: the card chosen before, or else the first.
     fn is_chosen_card(&self, token: &str, first: bool) -> bool {
         if self.form.payment_method.is_empty() { first } else { self.form.payment_method == token }
     }
@@ -89,14 +89,14 @@ struct WaitPage {
     form: CheckoutForm,
 }
 
-/// Where the first step is.
+/// Path of the first step.
 const DETAILS: &str = "/checkout";
 
-/// Where the second step is.
+/// Path of the second step.
 const REVIEW: &str = "/checkout/review";
 
-/// The first step, with what was typed before. An empty cart has nothing to check out: the way back from an order leads to
-/// the order. One of several currencies says so itself.
+/// The first step, with what was typed before. An empty cart redirects to the order just placed, if any, or to the cart. A cart
+/// with several currencies redirects to the cart page, which explains the problem.
 pub(in crate::http) async fn form(State(app): State<App>, visitor: Visitor, headers: HeaderMap) -> PageResult {
     let mut kept = KeptCheckout::read(&headers, &visitor);
     let cart = app.services.carts.view_cart(visitor.caller(), ViewCart).await?;
@@ -109,7 +109,7 @@ pub(in crate::http) async fn form(State(app): State<App>, visitor: Visitor, head
     let rules: Vec<RuleError> =
         kept.refusal.take().into_iter().flat_map(|problem| problem.errors).map(Into::into).collect();
     if !rules.is_empty() {
-        // The review led here. Shown once, and no reload is an error of its own.
+        // After a redirect from the review. The problem is shown once, and a reload is not an error.
         let mut response = details_page(&app, &visitor, kept.form.clone(), rules).await?;
         *response.status_mut() = StatusCode::OK;
         let _ = kept.keep(&app, &visitor, &mut response);
@@ -126,7 +126,7 @@ pub(in crate::http) async fn form(State(app): State<App>, visitor: Visitor, head
     details_page(&app, &visitor, form, Vec::new()).await
 }
 
-/// The second step, with what the first one gave.
+/// The second step, with the details from the first.
 pub(in crate::http) async fn review(State(app): State<App>, visitor: Visitor, headers: HeaderMap) -> PageResult {
     let mut kept = KeptCheckout::read(&headers, &visitor);
     let Ok(details) = kept.form.details(app.countries()) else { return Ok(see_other(DETAILS)) };
@@ -140,7 +140,7 @@ pub(in crate::http) async fn review(State(app): State<App>, visitor: Visitor, he
     Ok(response)
 }
 
-/// Either step's form: which button was pressed decides.
+/// Handles the forms of both steps, depending on the pressed button.
 pub(in crate::http) async fn submit(
     State(app): State<App>,
     visitor: Visitor,
@@ -154,18 +154,11 @@ pub(in crate::http) async fn submit(
         Err(rules) if form.action != "edit" => details_page(&app, &visitor, form, rules).await,
         Ok(details) if form.action == "place" => place(&app, &visitor, form, details).await,
         Ok(details) if form.action != "edit" => go_to_review(&app, &visitor, form, details, None).await,
-        _ => {
-            let kept = KeptCheckout { form, ..KeptCheckout::default() };
-            let mut response = see_other(DETAILS);
-            if kept.keep(&app, &visitor, &mut response) {
-                return Ok(response);
-            }
-            details_page(&app, &visitor, kept.form, Vec::new()).await
-        }
+        _ => back_to_details(&app, &visitor, form, Vec::new()).await,
     }
 }
 
-/// What an earlier session's form has in it, to be sent once more. Nothing is kept or ordered for it.
+/// Shows a form of an earlier session again, to be confirmed. Nothing is stored or ordered.
 async fn stale(app: &App, visitor: &Visitor, form: CheckoutForm) -> PageResult {
     let problem = stale_form();
     match form.details(app.countries()) {
@@ -176,7 +169,8 @@ async fn stale(app: &App, visitor: &Visitor, form: CheckoutForm) -> PageResult {
     }
 }
 
-/// Shows the review by GET, so that reloading it sends no form again. Details that no browser keeps are shown at once.
+/// Redirects to the review, so that reloading it does not send a form again. If the details do not fit into a cookie, the review
+/// is shown at once.
 async fn go_to_review(
     app: &App,
     visitor: &Visitor,
@@ -216,8 +210,7 @@ async fn details_response(
     private_page(status, &DetailsPage { frame, csrf: visitor.csrf(), form, errors, problem, countries })
 }
 
-/// The second step, possibly with why the attempt before has ordered nothing. Without a cart it leads to the order that was
-/// placed.
+/// The second step, possibly with the reason why the last attempt failed. An empty cart redirects to the order that was placed.
 async fn review_page(
     app: &App,
     visitor: &Visitor,
@@ -232,7 +225,7 @@ async fn review_page(
         Err(ShopError::Rules(rules)) if rules.contains(&RuleError::EmptyCart) => {
             return Ok(see_other(order.as_deref().unwrap_or("/cart")));
         }
-        Err(ShopError::Rules(rules)) if rules.iter().any(is_said_by_the_cart) => return Ok(see_other("/cart")),
+        Err(ShopError::Rules(rules)) if rules.iter().any(is_shown_by_the_cart) => return Ok(see_other("/cart")),
         Err(ShopError::Rules(rules)) => return back_to_details(app, visitor, form, rules).await,
         Err(error) => return Err(error.into()),
     };
@@ -243,9 +236,9 @@ async fn review_page(
     private_page(status, &page)
 }
 
-/// Leads to the first step, which says what a price needs. Details that no browser keeps are shown at once.
+/// Redirects to the first step, which shows the broken rules. If the details do not fit into a cookie, it is shown at once.
 async fn back_to_details(app: &App, visitor: &Visitor, form: CheckoutForm, rules: Vec<RuleError>) -> PageResult {
-    let refusal = Some(Problem::from(ShopError::Rules(rules.clone())));
+    let refusal = (!rules.is_empty()).then(|| Problem::from(ShopError::Rules(rules.clone())));
     let kept = KeptCheckout { form, refusal, order: None };
     let mut response = see_other(DETAILS);
     if kept.keep(app, visitor, &mut response) {
@@ -254,12 +247,12 @@ async fn back_to_details(app: &App, visitor: &Visitor, form: CheckoutForm, rules
     details_page(app, visitor, kept.form, rules).await
 }
 
-/// Whether the cart's page shows what is wrong, and how to change it.
-fn is_said_by_the_cart(rule: &RuleError) -> bool {
+/// Returns whether the cart page shows the problem and how to correct it.
+fn is_shown_by_the_cart(rule: &RuleError) -> bool {
     matches!(rule, RuleError::EmptyCart | RuleError::CurrencyMismatch { .. })
 }
 
-/// Prices the cart with the chosen delivery, or with the first offered where that is not offered any more.
+/// Quotes the cart with the chosen shipping method, or with the first offered if that one is no longer offered.
 async fn quote(app: &App, visitor: &Visitor, form: &CheckoutForm, details: &Details) -> ShopResult<Quote> {
     let chosen = CheckoutForm::quote_request(details, form.chosen_shipping());
     match app.services.checkout.quote(visitor.caller(), chosen).await {
@@ -281,11 +274,11 @@ async fn place(app: &App, visitor: &Visitor, form: CheckoutForm, details: Detail
             let mut response = see_other(&link);
             notice::leave(&mut response, PLACED, &app.config);
             remember_cart_units(response.headers_mut(), 0, app);
-            // Without it, the way back leads to the empty cart.
+            // If it cannot be kept, Back leads to the empty cart.
             let _ = KeptCheckout { form, refusal: None, order: Some(link) }.keep(app, visitor, &mut response);
             Ok(response)
         }
-        // Nobody knows yet whether it was ordered: only the same key may ask again.
+        // Whether the order was placed is unknown: only the same key may be used again.
         Err(ShopError::IdempotencyKeyInUse { retry_after_seconds }) => {
             wait(app, visitor, form, StatusCode::CONFLICT, retry_after_seconds).await
         }
@@ -308,7 +301,7 @@ pub(super) fn country_name(code: CountryCode) -> &'static str {
     Country::find(code).map_or("", |country| &country.name)
 }
 
-/// The address that opens an order without signing in.
+/// The URL that opens an order without signing in.
 fn order_link(order: &OrderView) -> String {
     format!("/orders/{}?key={}", order.id, encode(&order.access_key))
 }
@@ -331,7 +324,7 @@ struct OrderPage {
     placed: bool,
     csrf: String,
     order: OrderView,
-    /// The order's details, to try again with another card.
+    /// The order's details, for another attempt with another card.
     form: CheckoutForm,
 }
 
@@ -344,25 +337,25 @@ impl OrderPage {
         self.order.state == OrderState::Pending
     }
 
-    /// Not paid, so that the cart is as it was: the bank said no, or nobody paid in time.
+    /// Returns whether the order can be placed again: it was not paid (declined or expired), and its cart was restored.
     fn can_be_tried_again(&self) -> bool {
         self.order.state == OrderState::Cancelled
             && matches!(self.order.payment_state, PaymentState::Declined | PaymentState::Voided)
     }
 
-    /// The bank said no, so that another card may do; what the shop cannot charge is not the bank's answer.
+    /// Returns whether the card was declined, so that another card may work. A total that cannot be charged does not count.
     fn is_declined(&self) -> bool {
         let limit = self.order.decline_code.as_deref().is_some_and(texts::is_limit);
         self.order.payment_state == PaymentState::Declined && !limit
     }
 
-    /// The bank's page, where the shopper has to go.
+    /// URL of the bank's page where the shopper must confirm the payment.
     fn bank_page(&self) -> Option<&str> {
         self.order.payment_action_url.as_deref()
     }
 }
 
-/// The visitor's orders are on the account page.
+/// Redirects to the account page, which lists the orders.
 pub(in crate::http) async fn orders() -> Response {
     see_other("/account")
 }
@@ -388,7 +381,7 @@ pub(in crate::http) async fn order(
     Ok(response)
 }
 
-/// Where the bank's page sends the shopper back to.
+/// Return URL of the bank's page.
 pub(in crate::http) async fn back_from_bank(
     State(app): State<App>,
     visitor: Visitor,

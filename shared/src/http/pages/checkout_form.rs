@@ -1,4 +1,4 @@
-//! The checkout's form, and what the browser keeps of it between pages.
+//! The checkout form, and the cookie that keeps it between pages.
 
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -12,7 +12,7 @@ use shopease_shop::domain::{
 };
 use shopease_shop::services::{OrderView, PlaceOrder, QuoteCart};
 
-/// The fields of the first step, in their order.
+/// Fields of the first step, in order.
 pub const DETAIL_FIELDS: &[&str] = &["email", "name", "line1", "line2", "country", "region", "postal_code", "city"];
 
 /// Name of the cookie that keeps a checkout.
@@ -25,15 +25,15 @@ pub struct CheckoutForm {
     /// Which button was pressed.
     #[serde(skip_serializing)]
     pub action: String,
-    /// Contact.
+    /// Email address.
     pub email: String,
-    /// Receiver.
+    /// Name of the recipient.
     pub name: String,
     /// Street and number.
     pub line1: String,
-    /// Flat, floor, company.
+    /// Apartment, floor or company.
     pub line2: String,
-    /// Town.
+    /// City.
     pub city: String,
     /// State or province.
     pub region: String,
@@ -41,36 +41,36 @@ pub struct CheckoutForm {
     pub postal_code: String,
     /// Country code.
     pub country: String,
-    /// Chosen delivery; empty before the review.
+    /// ID of the chosen shipping method; empty before the review.
     pub shipping_method: String,
-    /// Chosen card token; empty before the review.
+    /// Token of the chosen card; empty before the review.
     pub payment_method: String,
     /// The total that the review showed, as `2490 EUR`.
     #[serde(skip_serializing)]
     pub expected_total: String,
-    /// Minted with each review: it stands for one attempt.
+    /// Created with each review: identifies one attempt.
     #[serde(skip_serializing)]
     pub idempotency_key: String,
 }
 
-/// What the browser keeps of a checkout, sealed: pages that are shown by GET need it, and a later order begins with it.
+/// The checkout as kept in an encrypted cookie, for pages shown by GET and to prefill a later order.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct KeptCheckout {
     /// Details and choices.
     pub form: CheckoutForm,
-    /// Why the last attempt ordered nothing: shown once.
+    /// Why the last attempt failed: shown once.
     pub refusal: Option<Problem>,
-    /// Where the order is that was placed with them.
+    /// Link to the order that was placed with these details.
     pub order: Option<String>,
 }
 
 impl KeptCheckout {
-    /// What the request's browser has kept; nothing when the visitor has signed in or out since.
+    /// Reads the cookie; empty if the visitor has signed in or out since.
     pub fn read(headers: &HeaderMap, visitor: &Visitor) -> Self {
         sealed::open(headers, COOKIE, &visitor.caller().token).unwrap_or_default()
     }
 
-    /// Sends it with a response. `false` when it is longer than browsers keep.
+    /// Sets the cookie. `false` if it is larger than browsers accept.
     #[must_use]
     pub fn keep(&self, app: &App, visitor: &Visitor, response: &mut Response) -> bool {
         let cookie = sealed::seal(COOKIE, "/checkout", self, &visitor.caller().token, &app.config);
@@ -78,17 +78,17 @@ impl KeptCheckout {
     }
 }
 
-/// What the first step gives, checked.
+/// The validated details of the first step.
 #[derive(Debug)]
 pub struct Details {
-    /// Where news of the order go.
+    /// Contact address for the order.
     pub email: EmailAddress,
     /// The shipping address.
     pub address: Address,
 }
 
 impl CheckoutForm {
-    /// The details of an order, to order again. The card is chosen anew, and the key is of another attempt.
+    /// The details of an order, for another attempt. Card and idempotency key are left empty.
     pub fn of(order: &OrderView) -> Self {
         let address = order.shipping_address.clone();
         Self {
@@ -105,10 +105,10 @@ impl CheckoutForm {
         }
     }
 
-    /// Checks the first step's fields, all of them at once.
+    /// Validates all fields of the first step.
     ///
     /// # Errors
-    /// Every rule that a field breaks.
+    /// All rules that the fields break.
     pub fn details(&self, countries: &[&Country]) -> Result<Details, Vec<RuleError>> {
         let mut rules = Vec::new();
         let email = self.email.parse::<EmailAddress>().map_err(|rule| rules.push(rule)).ok();
@@ -117,7 +117,7 @@ impl CheckoutForm {
         if chosen.is_none() {
             rules.push(RuleError::invalid(Field::ShippingCountry, ValueRule::Offered));
         }
-        // The other parts are checked with any country, so that one look shows everything that is wrong.
+        // Without a country, the other fields are checked with any country, so that all errors are shown at once.
         let address = chosen.or_else(|| offered.clone().next()).map(|country| self.address(country).validated());
         match (email, address) {
             (Some(email), Some(Ok(address))) if rules.is_empty() => Ok(Details { email, address }),
@@ -138,17 +138,17 @@ impl CheckoutForm {
         }
     }
 
-    /// Asks what the cart costs with a delivery, or with the first that is offered.
+    /// The command that quotes the cart with a shipping method, or with the first offered.
     pub fn quote_request(details: &Details, shipping_method: Option<String>) -> QuoteCart {
         QuoteCart { country: details.address.country, region: details.address.region.clone(), shipping_method }
     }
 
-    /// The chosen delivery, if one is.
+    /// The chosen shipping method, if any.
     pub fn chosen_shipping(&self) -> Option<String> {
         Some(self.shipping_method.clone()).filter(|method| !method.is_empty())
     }
 
-    /// The order, when the review has given everything that it needs.
+    /// The command that places the order, if the review has filled in everything it needs.
     pub fn order(&self, details: Details) -> Option<PlaceOrder> {
         let complete =
             !self.shipping_method.is_empty() && !self.payment_method.is_empty() && !self.idempotency_key.is_empty();
@@ -164,7 +164,7 @@ impl CheckoutForm {
     }
 }
 
-/// Writes a total for the hidden field.
+/// Formats a total for the hidden field.
 pub fn write_total(total: Money) -> String {
     format!("{} {}", total.amount_minor, total.currency)
 }
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_is_wrong_is_told_at_once() {
+    fn all_errors_are_reported_at_once() {
         let rules = CheckoutForm { country: "XX".to_owned(), ..CheckoutForm::default() }.details(&countries());
         let rules = rules.expect_err("an empty form is wrong");
         let fields: Vec<String> =
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filled_form_gives_an_order_only_after_the_review() {
+    fn a_complete_form_places_an_order_only_after_the_review() {
         let details = filled().details(&countries()).expect("a filled form");
         assert_eq!((details.email.as_str(), details.address.line2.as_deref()), ("ada@example.org", None));
         assert!(filled().order(details).is_none());

@@ -1,4 +1,4 @@
-//! The page that a problem becomes: one sentence for people, and ways onward.
+//! The error page: explains a problem and links to other pages.
 
 use askama::Template;
 use axum::http::{HeaderValue, header};
@@ -26,12 +26,12 @@ impl ErrorPage<'_> {
     }
 }
 
-/// The page of a problem, without its status.
+/// Renders the page of a problem, without its status.
 pub async fn error_page(app: &App, hints: Hints, problem: &Problem) -> Response {
-    // The shop may be what failed, or what has too much to do.
-    let shop_answers = problem.status < 500 && !matches!(problem.status, 408 | 429);
-    let page = ErrorPage { frame: Frame::of_error(app, hints, shop_answers).await, problem };
-    // Rendering to memory fails only when a value's own `Display` does; then the plain words must do.
+    // The shop itself may have failed or be overloaded.
+    let shop_responds = problem.status < 500 && !matches!(problem.status, 408 | 429);
+    let page = ErrorPage { frame: Frame::of_error(app, hints, shop_responds).await, problem };
+    // Rendering to memory fails only if the `Display` of a value fails; plain text is the fallback.
     let html = page.render().unwrap_or_else(|_| "Something went wrong.".to_owned());
     ([(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))], html).into_response()
 }

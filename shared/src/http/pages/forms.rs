@@ -1,18 +1,17 @@
-//! What is wrong with which field of a form.
+//! Errors of form fields.
 
 use shopease_shop::domain::RuleError;
 
 use crate::http::texts;
 
-/// Broken rules, sorted into those of fields that the form shows and others.
+/// The errors of a form, by field.
 #[derive(Debug, Default)]
 pub struct FormErrors {
     fields: Vec<(String, String)>,
 }
 
 impl FormErrors {
-    /// Takes the rules that belong to the named fields; what is left is none of the form's fields. The API's
-    /// `shipping_address.city` is the form's `city`.
+    /// Splits broken rules into those of the form's fields and the rest. The API's `shipping_address.city` is the form's `city`.
     pub fn sort(rules: Vec<RuleError>, known: &[&str]) -> (Self, Vec<RuleError>) {
         let (mut fields, mut rest) = (Vec::new(), Vec::new());
         for rule in rules {
@@ -25,17 +24,17 @@ impl FormErrors {
         (Self { fields }, rest)
     }
 
-    /// Whether every field is fine.
+    /// Returns whether no field has an error.
     pub fn is_empty(&self) -> bool {
         self.fields.is_empty()
     }
 
-    /// Every field with what is wrong with it, in the order of the form.
+    /// All fields with errors, in form order.
     pub fn all(&self) -> &[(String, String)] {
         &self.fields
     }
 
-    /// What is wrong with a field, as a sentence.
+    /// The error of a field, as a sentence.
     pub fn of(&self, field: &str) -> Option<&str> {
         self.fields.iter().find(|(name, _)| name == field).map(|(_, sentence)| sentence.as_str())
     }
@@ -52,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rules_find_their_fields_in_form_order_and_others_are_left() {
+    fn rules_are_sorted_by_field_in_form_order_and_the_rest_is_returned() {
         let rules = vec![
             RuleError::invalid(Field::ShippingCity, ValueRule::Required),
             RuleError::EmptyCart,

@@ -1,4 +1,4 @@
-//! What surrounds the content of every page, and how a page becomes a response.
+//! The frame of every page, and rendering pages into responses.
 
 use std::time::Duration;
 
@@ -20,28 +20,28 @@ const CATEGORIES_TIMEOUT: Duration = Duration::from_millis(500);
 pub struct Frame {
     /// Name of the shop.
     pub shop_name: String,
-    /// Address of the stylesheet.
+    /// URL of the stylesheet.
     pub stylesheet: String,
-    /// Address of the script; no page needs it.
+    /// URL of the script, which is optional for every page.
     pub script: String,
-    /// Address of the icon.
+    /// URL of the icon.
     pub icon: String,
-    /// For the navigation; empty when they cannot be had.
+    /// Categories of the navigation; empty if they cannot be loaded.
     pub categories: Vec<Category>,
-    /// Which part of the shop the page belongs to, for `aria-current`.
+    /// Section of the shop, for `aria-current`.
     pub section: &'static str,
-    /// Which category the page shows.
+    /// Category of the page.
     pub category: Option<Handle>,
-    /// Whether the header leads to the account rather than to the sign-in form.
+    /// Whether the header links to the account instead of the sign-in form.
     pub signed_in: bool,
     /// Units in the cart.
     pub cart_units: u32,
-    /// What the search field holds.
+    /// Value of the search field.
     pub search: String,
 }
 
 impl Frame {
-    /// The frame for a visitor. Without its categories the shop still sells, so their failure is none of the page's.
+    /// The frame for a visitor. If loading the categories fails, the page is shown without them.
     pub async fn new(app: &App, visitor: &Visitor, section: &'static str) -> Self {
         Self {
             categories: app.services.catalog.list_categories(ListCategories).await.unwrap_or_default(),
@@ -52,11 +52,11 @@ impl Frame {
         }
     }
 
-    /// The frame of an error page, from the visitor's cookies. The categories come only from a shop that may answer, and must
-    /// come soon.
-    pub async fn of_error(app: &App, hints: Hints, shop_answers: bool) -> Self {
+    /// The frame of an error page, from the visitor's cookies. The categories are loaded only if the shop is likely to respond,
+    /// with a short timeout.
+    pub async fn of_error(app: &App, hints: Hints, shop_responds: bool) -> Self {
         let frame = Self { signed_in: hints.signed_in, cart_units: hints.cart_units, ..Self::bare(app) };
-        if !shop_answers {
+        if !shop_responds {
             return frame;
         }
         let categories = app.services.catalog.list_categories(ListCategories);
@@ -64,12 +64,12 @@ impl Frame {
         Self { categories: in_time.ok().and_then(Result::ok).unwrap_or_default(), ..frame }
     }
 
-    /// The frame where nothing is known of the visitor.
+    /// The frame without visitor data.
     fn bare(app: &App) -> Self {
         Self::of_shop(app.config.shop_name.clone())
     }
 
-    /// The frame where nothing is known but the name of the shop.
+    /// The frame with only the name of the shop.
     pub fn of_shop(shop_name: String) -> Self {
         Self {
             shop_name,
@@ -85,7 +85,7 @@ impl Frame {
         }
     }
 
-    /// Whether the page shows this category.
+    /// Returns whether the page shows this category.
     pub fn is_current(&self, category: &Category) -> bool {
         self.category.as_ref() == Some(&category.handle)
     }
@@ -96,15 +96,15 @@ impl Frame {
 pub enum PageError {
     /// An error page.
     Problem(Box<Problem>),
-    /// The sign-in form, which leads back to a local path.
+    /// A redirect to the sign-in form, and from there to a local path.
     SignIn {
-        /// Where to go after signing in.
+        /// Page after signing in.
         next: String,
     },
 }
 
 impl PageError {
-    /// The error of a page that leads to the sign-in form and back to `next` when it is only for who is signed in.
+    /// Converts an error; if sign-in is required, redirects to the sign-in form and then to `next`.
     pub fn or_sign_in(error: ShopError, next: &str) -> Self {
         match error {
             ShopError::SignInRequired => Self::SignIn { next: next.to_owned() },
@@ -134,34 +134,34 @@ impl IntoResponse for PageError {
     }
 }
 
-/// A page or why there is none.
+/// A page or an error page.
 pub type PageResult = Result<Response, PageError>;
 
-/// The place that a cursor of `question` names, if there is a cursor.
+/// Decodes the position of a cursor, if there is one.
 ///
 /// # Errors
-/// 400 when it was not given out for this question.
-pub fn position(question: &str, cursor: Option<&str>) -> Result<Option<Position>, PageError> {
+/// 400 when it was not issued for this listing.
+pub fn position(listing: &str, cursor: Option<&str>) -> Result<Option<Position>, PageError> {
     match cursor {
-        Some(cursor) => Ok(Some(cursor::decode(question, cursor)?)),
+        Some(cursor) => Ok(Some(cursor::decode(listing, cursor)?)),
         None => Ok(None),
     }
 }
 
-/// Characters that stay as they are in a query value.
+/// Characters that are not escaped in a query value.
 const QUERY_VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
 
-/// A text as the value of a query parameter or a path segment without slashes.
+/// Escapes a text as the value of a query parameter or as a path segment without slashes.
 pub fn encode(text: &str) -> String {
     utf8_percent_encode(text, QUERY_VALUE).to_string()
 }
 
-/// A page that shows nothing personal but the header: a browser may keep it, but asks before showing it again.
+/// A page that is personal only in its header: browsers may cache it, but must revalidate.
 pub fn page(status: StatusCode, template: &impl Template) -> PageResult {
     render(status, "private, no-cache", template)
 }
 
-/// A page that no cache and no back button may bring again: it is personal or carries keys that count once.
+/// A page that must not be cached or shown again by the Back button: it is personal or contains single-use keys.
 pub fn private_page(status: StatusCode, template: &impl Template) -> PageResult {
     render(status, "no-store", template)
 }
@@ -175,20 +175,20 @@ fn render(status: StatusCode, cache_control: &'static str, template: &impl Templ
     Ok((status, headers, html).into_response())
 }
 
-/// Goes on to a path of this shop with GET. A path that no header can hold leads to the front page.
+/// Redirects to a path of this shop (303). A path that is not a valid header value redirects to the home page.
 pub fn see_other(path: &str) -> Response {
     let location = HeaderValue::from_str(path).unwrap_or(HeaderValue::from_static("/"));
     let headers = [(header::LOCATION, location), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
     (StatusCode::SEE_OTHER, headers).into_response()
 }
 
-/// Tells the browser how many units are in the cart.
+/// Sets the cookie with the number of units in the cart.
 pub fn remember_cart_units(headers: &mut HeaderMap, units: u32, app: &App) {
     append_cookie(headers, &cart_units_cookie(units, &app.config));
 }
 
-/// A path of this shop to go on to, or the default: what could lead to another site is not one. Browsers read `//`
-/// and `/\` as another host, and drop control characters before they look.
+/// Returns `next` if it is a path of this shop, or else the default, to prevent open redirects. Browsers interpret `//` and `/\` as
+/// another host, after removing control characters.
 pub fn local_path<'a>(next: &'a str, default: &'a str) -> &'a str {
     let local = next.starts_with('/')
         && !next.starts_with("//")
@@ -202,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_paths_of_this_shop_are_gone_on_to() {
+    fn only_paths_of_this_shop_are_redirect_targets() {
         for path in ["/", "/checkout", "/orders/ord_1?key=a%20b", "/a//b"] {
             assert_eq!(local_path(path, "/account"), path);
         }

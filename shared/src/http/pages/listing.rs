@@ -1,4 +1,4 @@
-//! A listing of products as a page asks for it: search words, category, order, place.
+//! A product listing as a page requests it: search words, category, sort order, position.
 
 use serde::Deserialize;
 
@@ -17,29 +17,29 @@ pub struct ListingQuery {
 }
 
 impl ListingQuery {
-    /// The query of a listing that is not searched.
+    /// Removes the search words, for listings without search.
     pub fn without_words(self) -> Self {
         Self { q: String::new(), ..self }
     }
 }
 
-/// A listing: where it is, and what it shows.
+/// A listing: its path and its parameters.
 pub struct Listing {
     /// Its path.
     pub path: String,
-    /// What is looked for; `None` when nothing is.
+    /// Search words, if any.
     pub q: Option<String>,
     /// Only this category.
     pub category: Option<Handle>,
-    /// The order.
+    /// Sort order.
     pub sort: ProductSort,
-    /// Whether this is a later page.
+    /// Whether this is not the first page.
     pub continued: bool,
     cursor: Option<String>,
 }
 
 impl Listing {
-    /// The listing at `path`. An order that does not exist is the default one: the page still answers what was asked.
+    /// The listing at `path`. An invalid sort order is replaced by the default.
     pub fn new(path: String, category: Option<Handle>, query: ListingQuery) -> Self {
         let q = Some(query.q.trim().to_owned()).filter(|q| !q.is_empty());
         let default = if q.is_some() { ProductSort::Relevance } else { ProductSort::Newest };
@@ -50,35 +50,35 @@ impl Listing {
 
     /// The command that lists it.
     pub fn command(&self, limit: PageLimit) -> Result<ListProducts, PageError> {
-        let question = self.question();
+        let identity = self.identity();
         Ok(ListProducts {
             q: self.q.clone(),
             category: self.category.clone(),
             sort: Some(self.sort),
-            after: position(&question, self.cursor.as_deref())?,
+            after: position(&identity, self.cursor.as_deref())?,
             limit,
         })
     }
 
-    /// The orders one can choose.
+    /// The sort orders to choose from.
     pub fn sorts(&self) -> impl Iterator<Item = ProductSort> {
         self.q.as_ref().map(|_| ProductSort::Relevance).into_iter().chain(ProductSort::STORED)
     }
 
-    /// The address of the first page.
+    /// URL of the first page.
     pub fn first_url(&self) -> String {
         let q = self.q.as_ref().map(|q| format!("q={}&", encode(q))).unwrap_or_default();
         format!("{}?{q}sort={}", self.path, self.sort.as_str())
     }
 
-    /// The address of the page after `page`.
+    /// URL of the page after `page`.
     pub fn next_url<T>(&self, page: &Page<T>) -> Option<String> {
         let position = page.next.as_ref()?;
-        Some(format!("{}&cursor={}", self.first_url(), cursor::encode(&self.question(), position)))
+        Some(format!("{}&cursor={}", self.first_url(), cursor::encode(&self.identity(), position)))
     }
 
-    /// Names everything but the place, so that a cursor of one listing opens no other.
-    fn question(&self) -> String {
+    /// Identifies the listing without its position, so that a cursor is valid only for the same listing.
+    fn identity(&self) -> String {
         format!("pages|{}|{:?}|{}", self.path, self.q, self.sort.as_str())
     }
 }
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_address_continues_the_same_listing_only() {
+    fn the_next_url_continues_only_the_same_listing() {
         let page = Page { items: vec![()], next: Some("abc".to_owned()) };
         let url = listing("a&b", "price", None).next_url(&page).expect("a next page");
         let (first, cursor) = url.split_once("&cursor=").expect("a cursor");
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn orders_that_do_not_fit_are_the_default() {
+    fn invalid_sort_orders_become_the_default() {
         assert_eq!(listing("", "relevance", None).sort, ProductSort::Newest);
         assert_eq!(listing(" x ", "nonsense", None).sort, ProductSort::Relevance);
         assert_eq!(listing("x", "-price", None).sort, ProductSort::PriceDescending);

@@ -1,5 +1,5 @@
-//! The storefront: server-rendered pages that work without JavaScript. Handlers know the shop only as the trait
-//! [`crate::Shop`]; words are in the templates, prices and stock are decided elsewhere.
+//! The storefront: server-rendered pages that work without JavaScript. Handlers call the services of `shopease_shop`; texts are
+//! in the templates and in `texts`.
 
 pub(super) mod accounts;
 pub(super) mod admin;

@@ -1,4 +1,4 @@
-//! The product page: which variant is chosen, which picture is shown, how the choice is offered.
+//! The product page: the selected variant, the main image, and how variants are presented.
 
 use askama::Template;
 
@@ -10,60 +10,60 @@ use crate::http::visitor::Visitor;
 use shopease_shop::domain::{Image, MAX_LINE_QUANTITY, Money, Quantity};
 use shopease_shop::services::{ProductView, VariantView};
 
-/// Up to how many variants are shown as cards that say everything; more are put into a list.
+/// Up to this many variants are shown as cards with all details; more are shown as a select list.
 const MAX_CARDS: usize = 8;
 
-/// What the visitor has chosen so far.
+/// The visitor's choices so far.
 pub struct Shown {
-    /// The chosen variant; anything that is none counts as no choice.
+    /// SKU of the chosen variant; an unknown SKU counts as no choice.
     pub sku: String,
-    /// The chosen picture.
+    /// Index of the chosen image.
     pub image: Option<usize>,
     /// The quantity as typed.
     pub quantity: String,
-    /// Why it could not be put into the cart, as a sentence.
+    /// Why it could not be added to the cart, as a sentence.
     pub problem: Option<String>,
 }
 
-/// How the variants are offered.
+/// How the variants are presented.
 pub enum Choice {
-    /// There is nothing to choose.
+    /// A single variant: nothing to choose.
     Only(VariantView),
-    /// A card each.
+    /// One card per variant.
     Cards(Vec<VariantView>),
-    /// A list, grouped by the first option.
+    /// A select list, grouped by the first option.
     Groups(Vec<Group>),
 }
 
 /// Variants with the same value of the first option.
 pub struct Group {
-    /// That value; empty when there is one option only.
+    /// The value; empty if there is only one option.
     pub title: String,
     /// The variants.
     pub variants: Vec<VariantView>,
 }
 
-/// The prices over all variants.
+/// The prices of all variants.
 pub struct Prices {
-    /// The lowest.
+    /// Lowest price.
     pub from: Option<Money>,
-    /// The former price of the cheapest.
+    /// Former price of the cheapest variant.
     pub former: Option<Money>,
-    /// Whether some cost more.
+    /// Whether other variants cost more.
     pub differ: bool,
 }
 
-/// A small picture that leads to a large one.
+/// A thumbnail that links to a large image.
 pub struct Thumbnail {
-    /// Where it leads.
+    /// URL of the page with the large image.
     pub url: String,
-    /// The picture.
+    /// The image.
     pub image: Image,
-    /// Whether it is the large one now.
+    /// Whether it is the main image now.
     pub shown: bool,
 }
 
-/// The page.
+/// The product page.
 #[derive(Template)]
 #[template(path = "product.html")]
 pub struct ProductPage {
@@ -73,8 +73,8 @@ pub struct ProductPage {
     choice: Choice,
     prices: Prices,
     selected: Option<usize>,
-    /// The variant that the address names.
-    asked: Option<String>,
+    /// SKU of the variant in the URL.
+    requested: Option<String>,
     image: usize,
     quantity: String,
     csrf: String,
@@ -84,7 +84,7 @@ pub struct ProductPage {
 }
 
 impl ProductPage {
-    /// The page of a product with what was chosen so far; the first variant in stock if nothing was.
+    /// The page of a product with the choices so far; by default, the first variant in stock.
     pub async fn new(app: &App, visitor: &Visitor, frame: Frame, product: ProductView, shown: Shown) -> Self {
         let note = match prices(&product.variants).from {
             Some(from) => PriceNote::find(app, from.currency).await,
@@ -94,7 +94,7 @@ impl ProductPage {
         Self { note, ..Self::with_keys(frame, product, shown, keys) }
     }
 
-    /// The bytes of the page of a product, without the categories in its navigation and the note at its price.
+    /// Returns the size of a product's page, without the categories in the navigation and the price note.
     pub fn bytes(product: ProductView) -> usize {
         let shown = Shown { sku: String::new(), image: None, quantity: "1".to_owned(), problem: None };
         let frame = Frame::of_shop(String::new());
@@ -110,8 +110,8 @@ impl ProductPage {
         let variants = &product.variants;
         let chosen = variants.iter().position(|variant| variant.in_stock && variant.sku.as_str() == shown.sku);
         let selected = chosen.or_else(|| variants.iter().position(|variant| variant.in_stock));
-        let asked = variants.iter().find(|variant| variant.sku.as_str() == shown.sku);
-        let image = shown.image.or_else(|| asked.and_then(|variant| variant.image.map(usize::from)));
+        let requested = variants.iter().find(|variant| variant.sku.as_str() == shown.sku);
+        let image = shown.image.or_else(|| requested.and_then(|variant| variant.image.map(usize::from)));
         let image = image.filter(|index| *index < product.images.len()).unwrap_or(0);
         let prices = prices(variants);
         frame.category = product.category.as_ref().map(|category| category.handle.clone());
@@ -122,7 +122,7 @@ impl ProductPage {
             prices,
             note: None,
             selected,
-            asked: asked.map(|variant| variant.sku.to_string()),
+            requested: requested.map(|variant| variant.sku.to_string()),
             image,
             quantity: shown.quantity,
             csrf,
@@ -149,7 +149,7 @@ impl ProductPage {
         if names.is_empty() { "Variant".to_owned() } else { names.join(" / ") }
     }
 
-    /// The most that the quantity field takes: what the fullest variant has; the shop checks the chosen one.
+    /// Maximum of the quantity field: the stock of the variant with the most units. The shop checks the chosen variant.
     fn max_quantity(&self) -> u32 {
         let units = self.product.variants.iter().filter(|variant| variant.in_stock);
         let most = units.map(|variant| variant.available.unwrap_or(MAX_LINE_QUANTITY)).max().unwrap_or(1);
@@ -160,9 +160,9 @@ impl ProductPage {
         self.product.images.get(self.image)
     }
 
-    /// A look at another picture changes nothing of what the address or the form has chosen.
+    /// The thumbnails. Their links keep the chosen variant and quantity.
     fn thumbnails(&self) -> Vec<Thumbnail> {
-        let variant = self.asked.as_ref().map(|sku| format!("variant={}&", encode(sku))).unwrap_or_default();
+        let variant = self.requested.as_ref().map(|sku| format!("variant={}&", encode(sku))).unwrap_or_default();
         let quantity = match read_quantity(&self.quantity) {
             Some(units) if units > 1 => format!("quantity={units}&"),
             _ => String::new(),
@@ -176,7 +176,7 @@ impl ProductPage {
     }
 }
 
-/// A quantity as an address or a form has it, if it is one.
+/// Parses a quantity from a URL or form.
 pub fn read_quantity(text: &str) -> Option<u32> {
     Quantity::new(text.trim().parse().ok()?).ok().map(Quantity::get)
 }
@@ -189,7 +189,7 @@ fn choice(product: &ProductView) -> Choice {
     }
 }
 
-/// Groups by the first option where there are more; the order of first use is kept.
+/// Groups the variants by the first option if there are several, in order of first use.
 fn groups(variants: &[VariantView]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for variant in variants {

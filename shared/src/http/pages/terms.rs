@@ -1,4 +1,4 @@
-//! What pages say beside prices: whether the tax is in them, and what shipping costs before there is an address.
+//! The note beside prices: whether tax is included, and what shipping costs before the address is known.
 
 use super::view::weight;
 use crate::http::App;
@@ -7,30 +7,30 @@ use shopease_shop::services::{SaleTerms, ViewSaleTerms};
 
 /// The terms of a shop in one currency.
 pub struct PriceNote {
-    /// Whether the prices contain the tax.
+    /// Whether prices include tax.
     pub prices_include_tax: bool,
-    /// The method that is offered first.
+    /// The first shipping method.
     pub shipping: Option<ShippingNote>,
 }
 
-/// A shipping method as it is described beside prices.
+/// A shipping method, as described beside prices.
 pub struct ShippingNote {
-    /// Name for people.
+    /// Title.
     pub title: String,
-    /// How long it takes, for people.
+    /// Delivery estimate.
     pub delivery_estimate: String,
-    /// Where it delivers and how much, for people: ` to Germany, up to 30 kg`; empty without such limits.
+    /// Limits on destination and weight, such as ` to Germany, up to 30 kg`; empty without limits.
     pub limits: String,
-    /// Whether it delivers to some countries only.
+    /// Whether it delivers to certain countries only.
     pub somewhere: bool,
-    /// Its lowest price.
+    /// Lowest price.
     pub price_from: Money,
-    /// Goods for at least this much ship free.
+    /// Minimum order value for free shipping.
     pub free_from: Option<Money>,
 }
 
 impl PriceNote {
-    /// The note for prices in a currency. Without it the shop still sells: a failure shows none.
+    /// The note for prices in a currency. If loading fails, the page is shown without the note.
     pub async fn find(app: &App, currency: Currency) -> Option<Self> {
         let SaleTerms { prices_include_tax, shipping } =
             app.services.catalog.view_sale_terms(ViewSaleTerms).await.ok()?;
@@ -38,7 +38,7 @@ impl PriceNote {
         Some(Self { prices_include_tax, shipping })
     }
 
-    /// What is in a price and what comes on top of it.
+    /// Whether prices include tax and shipping.
     pub fn sentence(&self) -> &'static str {
         if self.prices_include_tax { "incl. VAT, plus shipping" } else { "plus tax and shipping" }
     }
@@ -65,14 +65,14 @@ impl ShippingNote {
         })
     }
 
-    /// What is missing for free shipping; `None` when it is free already or never.
+    /// The amount that is missing for free shipping; `None` if shipping is already free or never free.
     pub fn missing(&self, subtotal: &Money) -> Option<Money> {
         let from = self.free_from.filter(|from| from.currency == subtotal.currency)?;
         let missing = from.amount_minor.saturating_sub(subtotal.amount_minor);
         (missing > 0).then_some(Money::new(missing, from.currency))
     }
 
-    /// Whether goods for this much ship free.
+    /// Returns whether an order of this value ships free.
     pub fn is_free(&self, subtotal: &Money) -> bool {
         self.free_from
             .is_some_and(|from| from.currency == subtotal.currency && subtotal.amount_minor >= from.amount_minor)

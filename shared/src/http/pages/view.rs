@@ -1,18 +1,18 @@
-//! How amounts, times and problems are written in pages: the filters and small functions of the templates.
+//! Formatting of amounts, times and problems: the filters and helper functions of the templates.
 
 use crate::http::Problem;
 use shopease_shop::domain::Money;
 
-/// From how many units on a page stops saying how few are left.
+/// Up to this many units, pages show how many are left.
 pub const FEW_UNITS: u32 = 5;
 
-/// The stable name of a problem, without the path before it.
+/// Returns the stable name of a problem, without its path.
 pub fn problem_name(problem: &Problem) -> &str {
     problem.kind.strip_prefix("/problems/").unwrap_or(&problem.kind)
 }
 
-/// An amount for people: the sign before the number for the currencies that have one of their own, else the code
-/// after it; thousands in groups of three. `kr` or `$` of many countries would leave open which one is meant.
+/// Formats an amount, with thousands separators. Currencies with an unambiguous symbol have it before the number, all others have
+/// the code after it: `kr` and most uses of `$` are ambiguous.
 pub fn money(amount: Money) -> String {
     let decimal = amount.decimal();
     let (sign, digits) = match decimal.strip_prefix('-') {
@@ -34,7 +34,7 @@ pub fn money(amount: Money) -> String {
     }
 }
 
-/// Digits in groups of three.
+/// Inserts thousands separators.
 pub fn grouped(digits: &str) -> String {
     let mut text = String::with_capacity(digits.len() * 4 / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -46,13 +46,13 @@ pub fn grouped(digits: &str) -> String {
     text
 }
 
-/// A rate in parts per million as percent: 190000 is `19%`, 72500 is `7.25%`.
+/// Formats a rate in parts per million as percent: 190000 is `19%`, 72500 is `7.25%`.
 fn percent(rate_ppm: u32) -> String {
     let text = format!("{}.{:04}", rate_ppm / 10_000, rate_ppm % 10_000);
     format!("{}%", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
-/// A weight for people: grams below a kilogram, else kilograms with up to two decimals.
+/// Formats a weight: grams below one kilogram, otherwise kilograms with up to two decimals.
 pub fn weight(grams: u32) -> String {
     if grams < 1_000 {
         return format!("{grams}\u{a0}g");
@@ -67,7 +67,7 @@ pub fn weight(grams: u32) -> String {
     clippy::unused_self,
     clippy::unnecessary_wraps,
     clippy::trivially_copy_pass_by_ref,
-    reason = "the template engine gives filters this shape"
+    reason = "the template engine requires this signature"
 )]
 pub mod filters {
     use askama::{Error, Result, Values, filter_fn};
@@ -102,7 +102,7 @@ pub mod filters {
         at.to_offset(time::UtcOffset::UTC).format(&format).map_err(Error::custom)
     }
 
-    /// The same for programs.
+    /// RFC 3339, for `datetime` attributes.
     #[filter_fn]
     pub fn rfc3339(at: &OffsetDateTime, _: &dyn Values) -> Result<String> {
         at.format(&Rfc3339).map_err(Error::custom)
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn amounts_are_grouped_and_carry_an_unambiguous_mark() {
+    fn amounts_have_separators_and_an_unambiguous_currency() {
         for (minor, code, text) in [
             (2490, "EUR", "€24.90"),
             (123_456_789, "USD", "$1,234,567.89"),
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn rates_and_weights_drop_zeros_that_say_nothing() {
+    fn rates_and_weights_drop_trailing_zeros() {
         assert_eq!([percent(190_000), percent(72_500), percent(100_000), percent(0)], ["19%", "7.25%", "10%", "0%"]);
         assert_eq!(
             [weight(780), weight(1_000), weight(1_250), weight(20_005)],

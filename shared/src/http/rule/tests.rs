@@ -1,5 +1,5 @@
-//! Every rule travels and has a text. The lists are chains of exhaustive matches: a new rule does not compile without
-//! its place in them.
+//! Every rule survives the round trip through JSON and has a text. The lists are chains of exhaustive matches, so a new rule does
+//! not compile until it is added.
 
 use std::collections::BTreeSet;
 
@@ -64,7 +64,7 @@ fn rule_after(rule: &RuleError) -> Option<RuleError> {
     })
 }
 
-/// Every rule, every field with every rule of values, every format.
+/// Every rule, every field with every value rule, every format.
 fn all_rules() -> Vec<RuleError> {
     let first = RuleError::invalid(Field::Name, ValueRule::Required);
     let rules = std::iter::successors(Some(first), rule_after);
@@ -164,7 +164,7 @@ fn rules_of_the_first_release_are_read() {
     assert_eq!(received(json!({"code": "empty_cart"})), RuleError::EmptyCart);
 }
 
-/// What clients of the first release require of each rule.
+/// Members that clients of the first release require for each rule.
 fn required_by_the_first_release(code: &str) -> &'static [&'static str] {
     match code {
         "invalid_value" => &["field", "reason"],

@@ -17,36 +17,36 @@ fn eur(amount_minor: i64) -> Money {
     Money { amount_minor, currency: Currency::EUR }
 }
 
-/// Takes the order through facts that must each change something.
+/// Applies facts, each of which must change something.
 fn through(mut order: Order, facts: &[PaymentFact]) -> Order {
     for fact in facts {
-        order = order.learn(*fact, NOW).unwrap_or_else(|| panic!("{fact:?} is new")).order;
+        order = order.apply(*fact, NOW).unwrap_or_else(|| panic!("{fact:?} is new")).order;
     }
     order
 }
 
 #[test]
-fn a_payment_asks_for_one_thing_after_the_other() {
+fn a_payment_makes_one_call_after_the_other() {
     let order = pending();
     assert_eq!(order.next_payment_call(), PaymentCall::Create);
-    let order = order.note_intent("pi".to_owned(), NOW).order;
+    let order = order.record_intent("pi".to_owned(), NOW).order;
     let intent_id = "pi".to_owned();
     assert_eq!(order.next_payment_call(), PaymentCall::Confirm { intent_id: intent_id.clone() });
     let order = through(order, &[PaymentFact::Authorized]);
     assert_eq!(order.next_payment_call(), PaymentCall::Capture { intent_id });
-    let step = order.learn(PaymentFact::Captured, NOW).expect("new");
+    let step = order.apply(PaymentFact::Captured, NOW).expect("new");
     assert_eq!((step.stock, &step.topics[..]), (StockEffect::Commit, &["order.paid"][..]));
     assert_eq!((step.order.state, step.order.due_at), (OrderState::Paid, None));
     assert_eq!(step.order.next_payment_call(), PaymentCall::Done);
 }
 
 #[test]
-fn what_is_unknown_is_looked_up_and_goes_on_where_it_stands() {
+fn an_unknown_payment_is_retrieved_and_continues_from_its_state() {
     let intent_id = "pi".to_owned();
-    let unknown = through(pending().note_intent(intent_id.clone(), NOW).order, &[PaymentFact::NoAnswer]);
-    assert_eq!(unknown.next_payment_call(), PaymentCall::Look { intent_id: intent_id.clone() });
+    let unknown = through(pending().record_intent(intent_id.clone(), NOW).order, &[PaymentFact::NoAnswer]);
+    assert_eq!(unknown.next_payment_call(), PaymentCall::Retrieve { intent_id: intent_id.clone() });
     assert_eq!(unknown.due_at, Some(NOW + FIRST_PAUSE));
-    assert_eq!(unknown.learn(PaymentFact::NoAnswer, NOW), None, "nothing new");
+    assert_eq!(unknown.apply(PaymentFact::NoAnswer, NOW), None, "nothing new");
     let unconfirmed = through(unknown.clone(), &[PaymentFact::Unconfirmed]);
     assert_eq!(unconfirmed.next_payment_call(), PaymentCall::Confirm { intent_id });
     assert_eq!(through(unknown, &[PaymentFact::Captured]).state, OrderState::Paid);
@@ -55,36 +55,36 @@ fn what_is_unknown_is_looked_up_and_goes_on_where_it_stands() {
 }
 
 #[test]
-fn stock_is_free_only_when_the_intent_is_cancelled() {
-    let order = pending().note_intent("pi".to_owned(), NOW).order;
+fn stock_is_released_only_when_the_intent_is_canceled() {
+    let order = pending().record_intent("pi".to_owned(), NOW).order;
     let step = order.cancel(Some("card_declined".to_owned()), NOW).expect("new");
     assert_eq!((step.stock, step.order.state), (StockEffect::Keep, OrderState::Pending));
     assert_eq!(step.order.next_payment_call(), PaymentCall::Cancel { intent_id: "pi".to_owned() });
-    assert_eq!(step.order.cancel(None, NOW), None, "the first reason stays");
-    assert_eq!(step.order.called_off_as(), PaymentFact::Declined);
-    let off = step.order.learn(PaymentFact::Declined, NOW).expect("new");
-    assert_eq!((off.stock, off.order.state), (StockEffect::Release, OrderState::Cancelled));
-    let won = step.order.learn(PaymentFact::Captured, NOW).expect("the cancellation came too late");
-    assert_eq!((won.stock, won.order.state), (StockEffect::Commit, OrderState::Paid));
-    assert_eq!(won.order.payment.decline_code, None);
+    assert_eq!(step.order.cancel(None, NOW), None, "the first reason is kept");
+    assert_eq!(step.order.cancellation_fact(), PaymentFact::Declined);
+    let canceled = step.order.apply(PaymentFact::Declined, NOW).expect("new");
+    assert_eq!((canceled.stock, canceled.order.state), (StockEffect::Release, OrderState::Cancelled));
+    let captured = step.order.apply(PaymentFact::Captured, NOW).expect("the cancellation came too late");
+    assert_eq!((captured.stock, captured.order.state), (StockEffect::Commit, OrderState::Paid));
+    assert_eq!(captured.order.payment.decline_code, None);
 }
 
 #[test]
 fn a_free_order_needs_no_provider() {
     let order = Order { total: eur(0), ..pending() };
-    assert_eq!(order.next_payment_call(), PaymentCall::Known(PaymentFact::Captured));
+    assert_eq!(order.next_payment_call(), PaymentCall::NoCall(PaymentFact::Captured));
 }
 
 fn paid() -> Order {
     let facts = [PaymentFact::Authorized, PaymentFact::Captured];
-    through(pending().note_intent("pi".to_owned(), NOW).order, &facts)
+    through(pending().record_intent("pi".to_owned(), NOW).order, &facts)
 }
 
 fn refunded(order: &Order, name: &str, amount: Money) -> OrderStep {
     let id = RefundId::derive(name);
-    let asked = order.request_refund(id.clone(), amount, NOW).expect("a refund");
-    assert!(matches!(asked.order.next_payment_call(), PaymentCall::Refund { .. }));
-    asked.order.book(&reported(&id, amount, ReportedRefundState::Succeeded), NOW).expect("new")
+    let requested = order.request_refund(id.clone(), amount, NOW).expect("a refund");
+    assert!(matches!(requested.order.next_payment_call(), PaymentCall::Refund { .. }));
+    requested.order.book(&reported(&id, amount, ReportedRefundState::Succeeded), NOW).expect("new")
 }
 
 /// One refund as the provider reports it.
@@ -123,15 +123,15 @@ fn refunds_add_up_to_what_was_paid_and_no_more() {
 }
 
 #[test]
-fn a_refund_that_is_refused_can_be_asked_for_again() {
+fn a_rejected_refund_can_be_requested_again() {
     let id = RefundId::derive("first");
-    let asked = paid().request_refund(id.clone(), eur(5), NOW).expect("a refund").order;
-    assert!(asked.request_refund(RefundId::derive("second"), eur(5), NOW).is_err(), "one at a time");
+    let requested = paid().request_refund(id.clone(), eur(5), NOW).expect("a refund").order;
+    assert!(requested.request_refund(RefundId::derive("second"), eur(5), NOW).is_err(), "one at a time");
     let refuse = |order: &Order| order.refuse_refund(&id, "declined".to_owned(), &Reversals::default(), NOW);
-    let refused = refuse(&asked).expect("new").order;
+    let refused = refuse(&requested).expect("new").order;
     assert_eq!(refuse(&refused), None, "it is settled");
     assert_eq!((refused.payment.state, refused.refundable()), (PaymentState::Captured, refused.total));
-    assert_eq!((refused.version, refused.due_at), (asked.version + 1, None));
+    assert_eq!((refused.version, refused.due_at), (requested.version + 1, None));
 }
 
 #[test]
@@ -145,19 +145,19 @@ fn a_refund_made_at_the_provider_is_booked_once_beside_those_of_the_shop() {
     };
     let reported = Reversals { refunds: vec![outside], disputes: Vec::new() };
     let id = RefundId::derive("ours");
-    // The amounts agree, and yet it is not the refund that the shop asks for.
-    let asked = paid().request_refund(id.clone(), eur(5), NOW).expect("a refund").order;
-    let booked = asked.book(&reported, NOW).expect("new");
+    // The amounts are equal, but it is not the refund that the shop has requested.
+    let requested = paid().request_refund(id.clone(), eur(5), NOW).expect("a refund").order;
+    let booked = requested.book(&reported, NOW).expect("new");
     assert_eq!(booked.topics, ["order.refunded"]);
     let found: Vec<_> = booked.order.payment.refunds.iter().map(|refund| (refund.source, refund.state)).collect();
     let (ours, outside) = ((RefundSource::Shop, RefundState::Requested), RefundState::Succeeded);
     assert_eq!(found, [ours, (RefundSource::Provider, outside)]);
     assert!(matches!(booked.order.next_payment_call(), PaymentCall::Refund { refund, .. } if refund.id == id));
-    assert_eq!(booked.order.book(&reported, NOW), None, "it is there");
+    assert_eq!(booked.order.book(&reported, NOW), None, "it is already booked");
     assert_eq!(booked.order.reversal_differences(&reported), Vec::<String>::new());
-    assert_eq!(asked.reversal_differences(&reported).len(), 1);
+    assert_eq!(requested.reversal_differences(&reported).len(), 1);
     let done = refunded(&paid(), "all", eur(5)).order;
-    assert_eq!(done.reversal_differences(&Reversals::default()).len(), 1, "the provider knows of none");
+    assert_eq!(done.reversal_differences(&Reversals::default()).len(), 1, "the provider has no refund");
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn a_refund_that_the_bank_returns_can_be_made_again_and_stock_moves_once() {
 }
 
 #[test]
-fn what_the_bank_has_in_a_dispute_is_not_refunded_beside_it() {
+fn money_withheld_in_a_dispute_cannot_be_refunded() {
     let order = paid();
     let total = order.total;
     for (state, topic, left) in [
@@ -192,17 +192,17 @@ fn what_the_bank_has_in_a_dispute_is_not_refunded_beside_it() {
 }
 
 #[test]
-fn what_was_sent_is_given_back_without_coming_back() {
-    let sent = paid().record_fulfillment(FulfillmentEvent::Shipped).expect("paid").order;
-    let step = refunded(&sent, "all", sent.total);
+fn a_shipped_order_is_refunded_without_a_return() {
+    let shipped = paid().record_fulfillment(FulfillmentEvent::Shipped).expect("paid").order;
+    let step = refunded(&shipped, "all", shipped.total);
     assert_eq!((step.stock, step.order.state), (StockEffect::Keep, OrderState::Paid));
-    let back = step.order.record_fulfillment(FulfillmentEvent::Returned).expect("it was sent");
+    let back = step.order.record_fulfillment(FulfillmentEvent::Returned).expect("it was shipped");
     assert_eq!((back.stock, back.order.fulfillment), (StockEffect::Restock, FulfillmentState::Returned));
     assert!(pending().record_fulfillment(FulfillmentEvent::Shipped).is_err());
 }
 
 #[test]
-fn the_worker_looks_less_and_less_often() {
+fn the_worker_checks_less_and_less_often() {
     let mut order = through(pending(), &[PaymentFact::NoAnswer]);
     let mut pauses = Vec::new();
     for _ in 0..20 {
@@ -215,7 +215,7 @@ fn the_worker_looks_less_and_less_often() {
 
 #[test]
 fn a_call_that_fails_each_time_is_repeated_less_and_less_often() {
-    let confirming = pending().note_intent("pi".to_owned(), NOW).order;
+    let confirming = pending().record_intent("pi".to_owned(), NOW).order;
     let capturing = through(confirming.clone(), &[PaymentFact::Authorized]);
     for (order, found) in [(confirming, PaymentFact::Unconfirmed), (capturing, PaymentFact::Authorized)] {
         let mut order = through(order, &[PaymentFact::NoAnswer]);
@@ -230,8 +230,8 @@ fn a_call_that_fails_each_time_is_repeated_less_and_less_often() {
 }
 
 #[test]
-fn a_payment_that_comes_further_is_looked_at_often_again() {
-    let mut order = through(pending().note_intent("pi".to_owned(), NOW).order, &[PaymentFact::NoAnswer]);
+fn a_payment_that_advances_is_checked_often_again() {
+    let mut order = through(pending().record_intent("pi".to_owned(), NOW).order, &[PaymentFact::NoAnswer]);
     for _ in 0..9 {
         order = through(order, &[PaymentFact::Unconfirmed, PaymentFact::NoAnswer]);
     }
@@ -285,19 +285,19 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
 
 proptest! {
     #[test]
-    fn whatever_happens_stock_moves_once_and_money_given_back_was_paid(events in events()) {
+    fn stock_moves_once_and_refunds_never_exceed_the_payment(events in events()) {
         let mut order = pending();
-        // Units as the order sees them: held once at the start.
+        // Units of the order: reserved once at the start.
         let (mut held, mut sold) = (1, 0);
         for (number, event) in events.into_iter().enumerate() {
             let refund = order.payment.open_refund().cloned();
             let step = match event {
-                // Refunds are booked by `book` alone.
+                // Only `book` books refunds.
                 Event::Fact(
                     PaymentFact::RefundedInPart | PaymentFact::RefundedInFull | PaymentFact::RefundsReturned,
                 ) => None,
-                Event::Fact(fact) => order.learn(fact, NOW),
-                Event::Intent => order.payment.intent_id.is_none().then(|| order.note_intent("pi".to_owned(), NOW)),
+                Event::Fact(fact) => order.apply(fact, NOW),
+                Event::Intent => order.payment.intent_id.is_none().then(|| order.record_intent("pi".to_owned(), NOW)),
                 Event::Cancel(refused) => order.cancel(refused.then(|| "no".to_owned()), NOW),
                 Event::Refund(minor) => {
                     order.request_refund(RefundId::derive(&number.to_string()), eur(minor), NOW).ok()

@@ -35,7 +35,7 @@ pub(super) async fn an_email_has_one_account(store: SharedStore) {
     assert_email_taken(&store.insert_customer(&second).await);
     let found = store.find_customer_by_email(&first.email).await.expect("an account is read");
     assert!(found == Some(first), "the first account stays as it is");
-    assert_eq!(store.find_customer(&second.id).await.expect("nothing is read"), None, "no trace of the second");
+    assert_eq!(store.find_customer(&second.id).await.expect("nothing is read"), None, "the second left no trace");
 }
 
 pub(super) async fn one_of_many_concurrent_registrations_wins(store: SharedStore) {
@@ -62,7 +62,7 @@ pub(super) async fn one_of_many_concurrent_registrations_wins(store: SharedStore
     }
 }
 
-pub(super) async fn a_session_ends_when_its_time_is_over(store: SharedStore) {
+pub(super) async fn a_session_expires(store: SharedStore) {
     let ada = customer("ada");
     let short = session(&ada, "short", NOW + Duration::minutes(30));
     let long = session(&ada, "long", KEPT_UNTIL);
@@ -84,7 +84,7 @@ pub(super) async fn a_session_ends_when_its_time_is_over(store: SharedStore) {
     assert_eq!(store.find_session(&unknown, NOW).await.expect("nothing is read"), None);
 }
 
-pub(super) async fn a_session_is_removed_alone_and_as_often_as_asked(store: SharedStore) {
+pub(super) async fn removing_a_session_is_idempotent_and_affects_no_other(store: SharedStore) {
     let ada = customer("ada");
     let (ended, kept) = (session(&ada, "ended", KEPT_UNTIL), session(&ada, "kept", KEPT_UNTIL));
     for session in [&ended, &kept] {
@@ -95,7 +95,7 @@ pub(super) async fn a_session_is_removed_alone_and_as_often_as_asked(store: Shar
         assert_eq!(store.find_session(&ended.token_digest, NOW).await.expect("nothing is read"), None);
     }
     let found = store.find_session(&kept.token_digest, NOW).await.expect("a session is read");
-    assert_eq!(found, Some(kept), "the other session goes on");
+    assert_eq!(found, Some(kept), "the other session is unaffected");
 }
 
 pub(super) async fn a_working_store_is_healthy(store: SharedStore) {

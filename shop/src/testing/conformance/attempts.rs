@@ -27,7 +27,7 @@ pub(super) async fn failed_attempts_are_counted_by_key(store: SharedStore) {
     assert_eq!(counts(&store, &[unknown], later).await, [None]);
 }
 
-pub(super) async fn a_count_that_has_expired_begins_anew(store: SharedStore) {
+pub(super) async fn an_expired_count_restarts(store: SharedStore) {
     let [a] = keys(["a"]);
     for _ in 0..3 {
         store.count_failed_attempt(std::slice::from_ref(&a), NOW, KEPT_UNTIL).await.expect("counted");
@@ -39,7 +39,7 @@ pub(super) async fn a_count_that_has_expired_begins_anew(store: SharedStore) {
     store.count_failed_attempt(std::slice::from_ref(&a), KEPT_UNTIL, end).await.expect("counted");
     assert_eq!(failures(KEPT_UNTIL).await, Some(1));
     store.count_failed_attempt(std::slice::from_ref(&a), end - TICK, end + Duration::hours(1)).await.expect("counted");
-    assert_eq!(failures(end).await, Some(2), "each failure keeps the count longer");
+    assert_eq!(failures(end).await, Some(2), "each failure extends the expiry");
 }
 
 pub(super) async fn concurrent_failed_attempts_add_up(store: SharedStore) {
@@ -47,7 +47,7 @@ pub(super) async fn concurrent_failed_attempts_add_up(store: SharedStore) {
     let [a, b, c] = keys(["a", "b", "c"]);
     let tasks = (0..EACH).map(|number| {
         let (store, mut keys) = (store.clone(), vec![a.clone(), b.clone(), c.clone()]);
-        // Whoever names them in another order must not wait for the others for ever.
+        // Callers with the keys in different orders must not deadlock.
         keys.rotate_left(number as usize % 3);
         tokio::spawn(async move { store.count_failed_attempt(&keys, NOW, KEPT_UNTIL).await })
     });

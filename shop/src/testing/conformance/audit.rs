@@ -53,15 +53,15 @@ pub(super) async fn everything_orders_touch_is_read_once(store: SharedStore) {
             break;
         }
     }
-    assert!(orders == expected_orders, "every order as it is now");
-    assert!(messages == expected_messages, "every message, waiting or delivered");
+    assert!(orders == expected_orders, "every current order");
+    assert!(messages == expected_messages, "every message, delivered or not");
     levels.sort();
     assert_eq!(levels, [("A".to_owned(), 5000), ("B".to_owned(), 7)]);
     keys.sort();
     assert_eq!(keys, expected_orders.into_keys().collect::<Vec<_>>(), "the key of every order");
 }
 
-pub(super) async fn a_place_that_no_page_gave_is_refused(store: SharedStore) {
+pub(super) async fn an_invalid_cursor_is_rejected(store: SharedStore) {
     let refused = store.audit_page(Some("nowhere")).await;
     assert!(matches!(refused, Err(StoreError::Corrupt(_))), "{refused:?}");
 }

@@ -20,10 +20,10 @@ pub(super) async fn a_cart_is_found_as_it_was_saved(store: SharedStore) {
     }
     assert_eq!(find(&store, &full.owner).await.as_ref(), Some(&full));
     assert_eq!(find(&store, &empty.owner).await.as_ref(), Some(&empty));
-    assert_eq!(find(&store, &visitor("carol")).await, None, "who has no cart has none");
+    assert_eq!(find(&store, &visitor("carol")).await, None, "an owner without a cart");
 }
 
-pub(super) async fn a_save_must_follow_the_version_the_store_has(store: SharedStore) {
+pub(super) async fn a_save_must_follow_the_stored_version(store: SharedStore) {
     let owner = visitor("ada");
     let mut wrong = cart(&owner, &[("A", 9)]);
     wrong.version = 2;
@@ -79,7 +79,7 @@ pub(super) async fn an_expired_cart_cannot_be_changed_merged_or_ordered(store: S
     assert_eq!(kept, Some(old), "nothing is changed");
 }
 
-pub(super) async fn every_save_sets_the_expiry_anew(store: SharedStore) {
+pub(super) async fn every_save_resets_the_expiry(store: SharedStore) {
     let owner = visitor("ada");
     let mut cart = cart(&owner, &[("A", 1)]);
     store.save_cart(&cart, NOW + Duration::days(1)).await.expect("the cart is saved");

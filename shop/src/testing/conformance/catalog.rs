@@ -16,7 +16,7 @@ pub(super) async fn a_product_is_created_once_and_then_updated(store: SharedStor
     let second = Product { title: "Other".to_owned(), seo_title: None, images: Vec::new(), ..first };
     for _ in 0..3 {
         let updated = store.upsert_product(&second, &index(&second)).await.expect("written");
-        assert_eq!(updated, Upserted::Updated, "repeating leads to the same end");
+        assert_eq!(updated, Upserted::Updated, "repeating gives the same result");
         assert_eq!(find(&store, &["kettle"]).await, from_ref(&second));
         assert_eq!(listed(&store, &listing(ProductSort::Title)).await, [handle("kettle")]);
         let summaries = store.list_products(&listing(ProductSort::Newest)).await.expect("a page").items;
@@ -30,7 +30,7 @@ pub(super) async fn products_are_found_by_handle(store: SharedStore) {
     upsert(&store, &products).await;
     assert_eq!(find(&store, &names).await, by_handle(products.clone()));
     assert_eq!(find(&store, &["kettl", "kettle", "Kettle", "kettles"]).await, [products[0].clone()], "exactly");
-    assert_eq!(find(&store, &["kettle", "kettle"]).await, [products[0].clone()], "once, also when asked for twice");
+    assert_eq!(find(&store, &["kettle", "kettle"]).await, [products[0].clone()], "once, even if requested twice");
     assert_eq!(find(&store, &["nothing"]).await, []);
     assert_eq!(find(&store, &[]).await, []);
 }
@@ -52,9 +52,9 @@ pub(super) async fn products_are_found_by_sku_each_once(store: SharedStore) {
     for code in codes {
         assert_eq!(find_by_sku(&store, &[code]).await, from_ref(&many), "{code}");
     }
-    let mut asked = codes.to_vec();
-    asked.extend(["ONE", "ONE", "one", "nothing"]);
-    assert_eq!(find_by_sku(&store, &asked).await, [many, one], "each once, SKUs compared exactly");
+    let mut requested = codes.to_vec();
+    requested.extend(["ONE", "ONE", "one", "nothing"]);
+    assert_eq!(find_by_sku(&store, &requested).await, [many, one], "each once, SKUs compared exactly");
     assert_eq!(find_by_sku(&store, &["nothing"]).await, []);
     assert_eq!(find_by_sku(&store, &[]).await, []);
 }
@@ -103,7 +103,7 @@ pub(super) async fn an_update_leaves_nothing_of_the_old_version(store: SharedSto
     }
     let taker = product("taker").variants(&[("S1", 100)]).build();
     upsert(&store, from_ref(&taker)).await;
-    assert_eq!(find_by_sku(&store, &["S1"]).await, [taker], "a SKU that was given up is free");
+    assert_eq!(find_by_sku(&store, &["S1"]).await, [taker], "a released SKU is free");
 }
 
 pub(super) async fn an_update_may_drop_everything_that_is_optional(store: SharedStore) {
@@ -120,7 +120,7 @@ pub(super) async fn an_update_may_drop_everything_that_is_optional(store: Shared
     assert_eq!(listed(&store, &listing).await, []);
 }
 
-pub(super) async fn a_sku_of_another_product_is_refused_and_nothing_changes(store: SharedStore) {
+pub(super) async fn a_sku_of_another_product_is_rejected_and_nothing_changes(store: SharedStore) {
     let owner = product("owner").variants(&[("S1", 100), ("S2", 100)]).build();
     let old = product("other").title("Old").category("old").variants(&[("S3", 100)]).build();
     upsert(&store, &[owner.clone(), old.clone()]).await;
@@ -142,7 +142,7 @@ pub(super) async fn a_sku_of_another_product_is_refused_and_nothing_changes(stor
     assert_eq!(listed(&store, &scope("old")).await, [handle("other")]);
     let free = product("free").variants(&[("S4", 1), ("S5", 1)]).build();
     upsert(&store, from_ref(&free)).await;
-    assert_eq!(find_by_sku(&store, &["S4", "S5"]).await, [free], "refused products hold no SKU");
+    assert_eq!(find_by_sku(&store, &["S4", "S5"]).await, [free], "rejected products hold no SKU");
 }
 
 pub(super) async fn one_of_many_products_gets_a_sku(store: SharedStore) {
@@ -165,7 +165,7 @@ pub(super) async fn one_of_many_products_gets_a_sku(store: SharedStore) {
         }
         for number in 0..8 {
             let found = find(&store, &[build(number).handle.as_str()]).await;
-            assert_eq!(found.len(), usize::from(number == winners[0]), "no trace of who lost");
+            assert_eq!(found.len(), usize::from(number == winners[0]), "the losers left no trace");
         }
         assert_eq!(find_by_sku(&store, &[&shared]).await, [build(winners[0])]);
     }
@@ -184,7 +184,7 @@ pub(super) async fn concurrent_updates_of_one_product_leave_one_version(store: S
         let (store, product) = (store.clone(), build(number));
         async move {
             let terms = terms(&[(product.variants[1].sku.as_str(), 5), ("all", 1)]);
-            // Repeating after a failure in the middle must lead to the same end.
+            // Repeating after a partial failure must give the same result.
             for _ in 0..50 {
                 match store.upsert_product(&product, &terms).await {
                     Err(error) if error.retryable() => tokio::task::yield_now().await,
@@ -252,16 +252,16 @@ pub(super) async fn a_product_with_a_hundred_variants_and_two_hundred_terms_is_k
     }
 }
 
-pub(super) async fn a_product_in_any_state_is_known_to_be_there(store: SharedStore) {
+pub(super) async fn has_products_counts_products_with_any_status(store: SharedStore) {
     assert!(!store.has_products().await.expect("an answer"));
     let archived = Product { category: None, status: ProductStatus::Archived, ..product("kettle").build() };
     upsert(&store, from_ref(&archived)).await;
-    assert!(store.has_products().await.expect("an answer"), "archived, and without a department");
+    assert!(store.has_products().await.expect("an answer"), "archived, and without a category");
     upsert(&store, &[Product { status: ProductStatus::Active, ..archived }]).await;
     assert!(store.has_products().await.expect("an answer"));
 }
 
-pub(super) async fn categories_are_listed_by_handle_and_stay(store: SharedStore) {
+pub(super) async fn categories_are_listed_by_handle_and_kept(store: SharedStore) {
     assert_eq!(store.list_categories().await.expect("none"), []);
     let names = ["kitchen", "Kitchen", "kitchen-large", "äpfel", "zebra", "東京", "a.b", "😀"];
     for (number, name) in names.iter().enumerate() {
@@ -286,7 +286,7 @@ pub(super) async fn categories_are_listed_by_handle_and_stay(store: SharedStore)
     );
 }
 
-/// A product that has everything a product can have.
+/// A product with every optional field.
 fn rich_product(name: &str) -> ProductBuilder {
     let upper = name.to_uppercase();
     let (small, large) = (format!("{upper}-S"), format!("{upper}-L"));

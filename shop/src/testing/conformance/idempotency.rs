@@ -9,7 +9,7 @@ use crate::testing::fixtures::{cart, checkout_key, claim, customer, sku, visitor
 
 const ANSWER: &str = "{\"status\":201}";
 
-pub(super) async fn a_key_is_claimed_once_and_gives_the_record_it_was_claimed_with(store: SharedStore) {
+pub(super) async fn a_key_is_claimed_once_and_keeps_its_record(store: SharedStore) {
     let key = checkout_key(&visitor("ada"), "key");
     assert_eq!(find(&store, &key, NOW).await, None);
     let mut first = claim(key.clone(), "first", NOW);
@@ -26,7 +26,7 @@ pub(super) async fn one_of_many_concurrent_claims_is_new(store: SharedStore) {
     for round in 0..5 {
         let key = checkout_key(&visitor("ada"), &format!("key{round}"));
         let expires_at = NOW + Duration::hours(1);
-        // The key is taken when it was never used, and again when its first use has expired.
+        // The key is claimed for the first time, and again after its first use has expired.
         for now in [NOW, expires_at] {
             let claim = |number: usize| {
                 let claim = claim(key.clone(), &format!("{now} {number}"), now);
@@ -76,7 +76,7 @@ pub(super) async fn one_of_many_concurrent_answers_stays(store: SharedStore) {
     .await;
     let kept = find(&store, &key, NOW).await.and_then(|record| record.outcome);
     assert!(kept.is_some());
-    assert!(seen.iter().all(|outcome| *outcome == kept), "nobody ever saw another answer: {seen:?}");
+    assert!(seen.iter().all(|outcome| *outcome == kept), "no other answer was ever visible: {seen:?}");
 }
 
 pub(super) async fn a_released_key_is_free(store: SharedStore) {
@@ -112,7 +112,7 @@ pub(super) async fn an_expired_key_is_free(store: SharedStore) {
     assert_eq!(find(&store, &key, after).await, Some(second.record), "nothing of the first use is left");
 }
 
-pub(super) async fn keys_of_other_owners_routes_and_texts_do_not_meet(store: SharedStore) {
+pub(super) async fn keys_of_other_owners_routes_and_texts_are_independent(store: SharedStore) {
     let ada = visitor("ada");
     let key = |owner: &CartOwner, route, text: &str| IdempotencyKey::new(owner.clone(), route, text).expect("valid");
     let longest = "k".repeat(IdempotencyKey::MAX_CHARS);
@@ -147,7 +147,7 @@ async fn take(store: &SharedStore, claim: &Claim, now: OffsetDateTime) -> Claime
     store.claim_idempotency_key(claim, now).await.expect("a claim is answered")
 }
 
-/// Writes an answer with an effect: the first cart of somebody who has none yet.
+/// Writes an outcome with an effect: the first cart of an owner without one.
 async fn answer(store: &SharedStore, key: &IdempotencyKey, outcome: &str) -> Result<(), StoreError> {
     let cart = cart(&visitor(&format!("{} {outcome}", key.store_key())), &[("ANY", 1)]);
     let answer = KeyAnswer { key: key.clone(), outcome: outcome.to_owned() };

@@ -1,5 +1,4 @@
-//! What a catalog must answer, by the letter of the port: a map in memory. Every store is compared with it, and so
-//! with every other store.
+//! In-memory reference model of the catalog port. Every store is compared with it, and so with every other store.
 
 use std::collections::BTreeMap;
 
@@ -50,7 +49,7 @@ impl Model {
         Page::from_rows(rows, listing.limit)
     }
 
-    /// Asks the store for a page and compares it with the model's; gives it back.
+    /// Compares a page of the store with the model's and returns it.
     pub(super) async fn check_page(&self, store: &SharedStore, listing: &ProductListing) -> Page<ProductSummary> {
         let page = store.list_products(listing).await.unwrap_or_else(|error| panic!("{listing:?}: {error:?}"));
         let expected = self.page(listing);
@@ -89,7 +88,7 @@ impl Model {
     }
 }
 
-/// The sum over the words of the highest weight among the terms that match; `None` when a word has none.
+/// The sum over the words of the highest weight among the matching terms; `None` if a word has no match.
 fn score(query: &SearchQuery, terms: &SearchTerms) -> Option<u32> {
     query.words.iter().map(|word| best_weight(word, terms)).sum()
 }

@@ -1,4 +1,4 @@
-//! Guarantees of [`OrderStore`](crate::ports::OrderStore) when many buyers come at the same moment.
+//! Guarantees of [`OrderStore`](crate::ports::OrderStore) for concurrent buyers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use crate::ports::{Claimed, Placement, SharedStore, StoreError};
 use crate::testing::SeededRandom;
 use crate::testing::fixtures::{advance, checkout_key, order, placement, sku, visitor};
 
-/// How often the last unit is fought for.
+/// Number of races for a last unit.
 const ROUNDS: usize = 50;
 
 pub(super) async fn the_last_unit_is_sold_once(store: SharedStore) {
@@ -39,8 +39,12 @@ pub(super) async fn the_last_unit_is_sold_once(store: SharedStore) {
     }
     let placed: BTreeSet<OrderId> = orders(&store, None, 100).await.into_iter().map(|order| order.id).collect();
     assert_eq!(placed, sold, "an order for every winner, none for anyone else");
-    let told: Vec<OrderId> = outbox_orders(&store).await;
-    assert_eq!((told.len(), told.into_iter().collect::<BTreeSet<_>>()), (ROUNDS, sold), "one message an order");
+    let announced: Vec<OrderId> = outbox_orders(&store).await;
+    assert_eq!(
+        (announced.len(), announced.into_iter().collect::<BTreeSet<_>>()),
+        (ROUNDS, sold),
+        "one message per order"
+    );
     for (buyer, version) in buyers.iter().zip(versions) {
         let cart = store.find_cart(buyer, NOW).await.expect("a cart is read").expect("the cart is kept");
         assert_eq!((cart.version, cart.lines.is_empty()), (version, version > 1), "only winners' carts are emptied");
@@ -51,7 +55,7 @@ pub(super) async fn a_key_places_one_order(store: SharedStore) {
     for round in 0..10 {
         let owner = visitor(&format!("ada {round}"));
         let code = format!("A-{round:02}");
-        // In every second round there is stock for all, in the others for one alone.
+        // Every second round has stock for all, the others for one only.
         stock(&store, &[(&code, if round % 2 == 0 { 1_000 } else { 1 })]).await;
         save_first_cart(&store, &owner, &[(&code, 1)]).await;
         let wish = |number: usize| {
@@ -74,8 +78,8 @@ pub(super) async fn a_key_places_one_order(store: SharedStore) {
         let placed: Vec<OrderId> = orders(&store, Some(&owner), 100).await.into_iter().map(|order| order.id).collect();
         assert_eq!(placed, [wish(winner).order.id], "round {round}: one order");
         assert_eq!(units(&store, &code).await.1, 1, "round {round}: one unit is reserved");
-        let told = outbox_orders(&store).await;
-        assert_eq!(told.iter().filter(|id| placed.contains(id)).count(), 1, "round {round}: one message");
+        let announced = outbox_orders(&store).await;
+        assert_eq!(announced.iter().filter(|id| placed.contains(id)).count(), 1, "round {round}: one message");
     }
 }
 
@@ -127,9 +131,9 @@ pub(super) async fn an_expired_key_places_one_new_order(store: SharedStore) {
     assert_eq!(units(&store, "A").await, (998, 2, 0));
 }
 
-/// Mixed carts are placed, paid and called off while an operator corrects the stock: nobody sees a deadlock, and in
-/// the end every SKU adds up to exactly what the orders say.
-pub(super) async fn mixed_carts_add_up_whatever_happens_at_once(store: SharedStore) {
+/// Mixed carts are placed, paid and canceled while an operator corrects the stock. There is no deadlock, and in the end the stock of
+/// every SKU matches the orders.
+pub(super) async fn concurrent_orders_and_corrections_keep_stock_consistent(store: SharedStore) {
     const CODES: [&str; 6] = ["M-1", "M-2", "M-3", "M-4", "M-5", "M-6"];
     const INITIAL: u32 = 40;
     let seed = 5_150;
@@ -187,7 +191,7 @@ fn mixed_wish(random: &mut SeededRandom, buyer: &CartOwner, codes: &[&str]) -> P
     placement(&order(buyer, &format!("{buyer:?}"), &lines), 1)
 }
 
-/// Orders are paid or called off, depending on their id.
+/// Orders are paid or canceled, depending on their ID.
 fn any_step(order: &Order) -> crate::ports::OrderAdvance {
     let even = order.id.as_str().bytes().map(u32::from).sum::<u32>() % 2 == 0;
     advance(order, if even { StockEffect::Commit } else { StockEffect::Release })

@@ -7,7 +7,7 @@ use crate::testing::fixtures::{advance, checkout_key, order, placement, sku, vis
 
 const ANSWER: &str = "{\"status\": 201, \"body\": \"Größe \\u0000 \\\\ 'x'\"}";
 
-pub(super) async fn a_step_moves_the_stock_as_told(store: SharedStore) {
+pub(super) async fn a_step_applies_its_stock_effect(store: SharedStore) {
     for (effect, a, b) in [
         (StockEffect::Keep, (3, 2, 0), (0, 4, 0)),
         (StockEffect::Commit, (3, 0, 2), (0, 0, 4)),
@@ -42,14 +42,14 @@ pub(super) async fn an_order_takes_several_steps(store: SharedStore) {
     store.advance_order(&unknown).await.expect("the outcome is not known yet");
     let paid = advance(&unknown.order, StockEffect::Commit);
     store.advance_order(&paid).await.expect("paid");
-    let mut sent = advance(&paid.order, StockEffect::Keep);
-    sent.order.fulfillment = FulfillmentState::Fulfilled;
-    sent.outbox.clear();
-    store.advance_order(&sent).await.expect("sent");
+    let mut shipped = advance(&paid.order, StockEffect::Keep);
+    shipped.order.fulfillment = FulfillmentState::Fulfilled;
+    shipped.outbox.clear();
+    store.advance_order(&shipped).await.expect("shipped");
     assert_eq!(units(&store, "A").await, (1, 0, 2), "sold once");
     let found = store.find_order(&placed.id).await.expect("an order is read");
-    assert_eq!(found, Some(sent.order.clone()));
-    assert_eq!(orders(&store, None, 10).await, [sent.order.summary()], "listed once, as it is now");
+    assert_eq!(found, Some(shipped.order.clone()));
+    assert_eq!(orders(&store, None, 10).await, [shipped.order.summary()], "listed once, in its current state");
 }
 
 pub(super) async fn a_step_from_another_version_changes_nothing(store: SharedStore) {
@@ -93,7 +93,7 @@ pub(super) async fn the_first_answer_of_an_order_stays(store: SharedStore) {
         assert_eq!((record.outcome.as_deref(), &record.order_id), (Some(ANSWER), &Some(order.id.clone())));
     }
     let found = store.find_order(&order.id).await.expect("an order is read");
-    assert_eq!(found, Some(order), "the step itself is made all the same");
+    assert_eq!(found, Some(order), "the step itself is still written");
 }
 
 pub(super) async fn one_of_many_concurrent_steps_wins(store: SharedStore) {
@@ -150,7 +150,7 @@ pub(super) async fn released_units_can_be_sold_again(store: SharedStore) {
     let wish = placement(&order(&second, "wish", &[("A", 1)]), 1);
     let refused = store.place_order(&wish).await;
     assert!(matches!(&refused, Err(StoreError::OutOfStock { sku: short }) if *short == sku("A")), "{refused:?}");
-    store.advance_order(&advance(&first.order, StockEffect::Release)).await.expect("called off");
+    store.advance_order(&advance(&first.order, StockEffect::Release)).await.expect("canceled");
     place(&store, &wish).await;
     store.advance_order(&advance(&wish.order, StockEffect::Commit)).await.expect("paid");
     assert_eq!(units(&store, "A").await, (0, 0, 1));
@@ -168,13 +168,13 @@ async fn place_order_of(store: &SharedStore, name: &str, lines: &[(&str, u32)]) 
     placement
 }
 
-pub(super) async fn sold_units_that_come_back_can_be_sold_again(store: SharedStore) {
+pub(super) async fn restocked_units_can_be_sold_again(store: SharedStore) {
     stock(&store, &[("A", 2)]).await;
     let placed = place_order_of(&store, "first", &[("A", 2)]).await;
     let paid = advance(&placed.order, StockEffect::Commit);
     store.advance_order(&paid).await.expect("paid");
     assert_eq!(units(&store, "A").await, (0, 0, 2));
-    store.advance_order(&advance(&paid.order, StockEffect::Restock)).await.expect("given back");
+    store.advance_order(&advance(&paid.order, StockEffect::Restock)).await.expect("refunded");
     assert_eq!(units(&store, "A").await, (2, 0, 0));
     let again = place_order_of(&store, "second", &[("A", 2)]).await;
     store.advance_order(&advance(&again.order, StockEffect::Commit)).await.expect("paid");

@@ -33,7 +33,7 @@ pub(super) async fn placing_writes_order_cart_stock_outbox_and_key(store: Shared
     assert_eq!(record, Some(placement.claim.record));
 }
 
-pub(super) async fn the_cart_goes_on_after_an_order(store: SharedStore) {
+pub(super) async fn the_cart_can_be_used_again_after_an_order(store: SharedStore) {
     let owner = visitor("ada");
     stock(&store, &[("A", 5)]).await;
     save_first_cart(&store, &owner, &[("A", 1)]).await;
@@ -112,7 +112,7 @@ pub(super) async fn a_changed_cart_changes_nothing(store: SharedStore) {
     }
 }
 
-pub(super) async fn the_key_decides_before_stock_and_cart(store: SharedStore) {
+pub(super) async fn the_key_is_checked_before_stock_and_cart(store: SharedStore) {
     let owner = visitor("ada");
     stock(&store, &[("A", 1)]).await;
     save_first_cart(&store, &owner, &[("A", 1)]).await;
@@ -134,7 +134,7 @@ pub(super) async fn the_key_decides_before_stock_and_cart(store: SharedStore) {
     assert!(matches!(refused, Err(StoreError::OutOfStock { .. })), "another key does not help: {refused:?}");
 }
 
-pub(super) async fn the_cart_decides_before_the_stock(store: SharedStore) {
+pub(super) async fn the_cart_is_checked_before_the_stock(store: SharedStore) {
     let owner = visitor("ada");
     stock(&store, &[("A", 1)]).await;
     save_first_cart(&store, &owner, &[("A", 2)]).await;
@@ -145,7 +145,7 @@ pub(super) async fn the_cart_decides_before_the_stock(store: SharedStore) {
     assert!(matches!(short, Err(StoreError::OutOfStock { .. })), "{short:?}");
 }
 
-pub(super) async fn a_key_that_was_claimed_for_something_else_is_taken_for_an_order(store: SharedStore) {
+pub(super) async fn a_key_claimed_for_another_command_is_taken_for_an_order(store: SharedStore) {
     let owner = visitor("ada");
     stock(&store, &[("A", 1)]).await;
     save_first_cart(&store, &owner, &[("A", 1)]).await;
@@ -255,7 +255,7 @@ pub(super) async fn any_text_is_a_position_to_continue_orders_after(store: Share
     }
 }
 
-pub(super) async fn the_outbox_gives_a_hundred_messages_at_once_each_in_its_turn(store: SharedStore) {
+pub(super) async fn the_outbox_returns_a_hundred_messages_at_a_time(store: SharedStore) {
     let seed = 32;
     println!("seed {seed}");
     let owner = visitor("ada");
@@ -267,7 +267,7 @@ pub(super) async fn the_outbox_gives_a_hundred_messages_at_once_each_in_its_turn
         let mut order = order(&owner, &format!("order {number}"), &[("A", 1)]);
         order.reservations.clear();
         let mut placement = placement(&order, version);
-        // Five messages an order, interleaved in time with those of other orders.
+        // Five messages per order, interleaved in time with those of other orders.
         placement.outbox = (0..5)
             .map(|step| message(&order, &format!("topic.{step}"), NOW + Duration::seconds(step * 100 + number)))
             .collect();
@@ -289,10 +289,10 @@ pub(super) async fn the_outbox_gives_a_hundred_messages_at_once_each_in_its_turn
     assert_eq!(behind(99).await, written[100..]);
     assert_eq!(behind(129).await, []);
     store.mark_delivered(&written[40..101], NOW).await.expect("some are delivered");
-    assert_eq!(behind(50).await, written[101..], "one that waits no more is still a place");
+    assert_eq!(behind(50).await, written[101..], "a delivered message is still a position");
 }
 
-/// Places an order without tracked stock, from a cart that is written for it.
+/// Places an order without tracked stock, creating its cart if necessary.
 async fn place_at(store: &SharedStore, owner: &CartOwner, name: &str, placed_at: time::OffsetDateTime) -> Order {
     let version = match store.find_cart(owner, NOW).await.expect("a cart is read") {
         Some(cart) => cart.version,
@@ -311,7 +311,7 @@ fn newest_first(orders: &[Order]) -> Vec<OrderSummary> {
     orders.into_iter().map(Order::summary).collect()
 }
 
-pub(super) async fn delivered_messages_wait_no_more(store: SharedStore) {
+pub(super) async fn delivered_messages_leave_the_outbox(store: SharedStore) {
     let owner = visitor("ada");
     save_first_cart(&store, &owner, &[("ANY", 1)]).await;
     let mut placement = placement(&order(&owner, "order", &[]), 1);
@@ -321,12 +321,12 @@ pub(super) async fn delivered_messages_wait_no_more(store: SharedStore) {
     let [first, second, third] = placement.outbox.clone().try_into().expect("three messages");
     store.mark_delivered(&[first.clone(), third.clone()], NOW).await.expect("two are delivered");
     assert_eq!(store.list_outbox(None).await.expect("the outbox is read"), std::slice::from_ref(&second));
-    store.mark_delivered(&[first, second, third], NOW).await.expect("twice is as good as once");
+    store.mark_delivered(&[first, second, third], NOW).await.expect("repeating is harmless");
     assert_eq!(store.list_outbox(None).await.expect("the outbox is read"), []);
     store.mark_delivered(&[], NOW).await.expect("nothing to do");
 }
 
-pub(super) async fn an_order_is_due_from_its_time_on_until_nothing_is_open(store: SharedStore) {
+pub(super) async fn an_order_is_due_until_nothing_is_open(store: SharedStore) {
     let owner = visitor("ada");
     save_first_cart(&store, &owner, &[("ANY", 1)]).await;
     let mut placed = order(&owner, "order", &[]);
@@ -350,7 +350,7 @@ pub(super) async fn an_order_is_due_from_its_time_on_until_nothing_is_open(store
     assert_eq!(due(NOW + Duration::hours(2)).await, []);
 }
 
-pub(super) async fn a_hundred_due_orders_are_given_at_once(store: SharedStore) {
+pub(super) async fn at_most_a_hundred_due_orders_are_returned(store: SharedStore) {
     let mut placed = std::collections::BTreeSet::new();
     for number in 0..130 {
         let owner = visitor(&format!("buyer {number}"));

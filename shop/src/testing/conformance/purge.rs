@@ -7,7 +7,7 @@ use crate::domain::{Cart, OutboxMessageId, StockEffect};
 use crate::ports::{AuditRecord, Claim, Claimed, OutboxMessage, SharedStore};
 use crate::testing::fixtures::{advance, cart, checkout_key, claim, customer, order, placement, session, visitor};
 
-pub(super) async fn what_has_not_ended_stays(store: SharedStore) {
+pub(super) async fn unexpired_rows_are_kept(store: SharedStore) {
     let (ada, owner) = (customer("ada"), visitor("ada"));
     let tick = Duration::milliseconds(1);
     let kept = session(&ada, "session", KEPT_UNTIL);
@@ -24,7 +24,7 @@ pub(super) async fn what_has_not_ended_stays(store: SharedStore) {
     assert_eq!(record, Some(claimed.record));
 }
 
-pub(super) async fn what_has_ended_can_be_written_anew(store: SharedStore) {
+pub(super) async fn expired_rows_can_be_replaced(store: SharedStore) {
     let owner = visitor("ada");
     let later = KEPT_UNTIL + Duration::days(2);
     let key = checkout_key(&owner, "key");
@@ -42,7 +42,7 @@ pub(super) async fn what_has_ended_can_be_written_anew(store: SharedStore) {
     assert_eq!(store.find_cart(&owner, later).await.expect("a cart is read"), Some(again));
 }
 
-pub(super) async fn a_message_is_kept_until_it_was_delivered_and_some_days_longer(store: SharedStore) {
+pub(super) async fn a_message_is_kept_for_days_after_its_delivery(store: SharedStore) {
     stock(&store, &[("A", 5)]).await;
     let owner = visitor("ada");
     save_first_cart(&store, &owner, &[("A", 1)]).await;
@@ -56,7 +56,11 @@ pub(super) async fn a_message_is_kept_until_it_was_delivered_and_some_days_longe
     let kept = messages(&store).await;
     assert!(delivered.iter().all(|id| kept.contains(id)), "for the auditor: {kept:?}");
     purge(&store, NOW + OutboxMessage::KEPT * 100).await;
-    assert_eq!(store.list_outbox(None).await.expect("the outbox is read"), paid.outbox, "what waits is never removed");
+    assert_eq!(
+        store.list_outbox(None).await.expect("the outbox is read"),
+        paid.outbox,
+        "undelivered messages are never deleted"
+    );
 }
 
 /// Purges until nothing is left to purge.

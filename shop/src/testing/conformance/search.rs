@@ -9,7 +9,7 @@ use crate::ports::{ProductListing, SharedStore};
 use crate::testing::SeededRandom;
 use crate::testing::fixtures::{handle, index, product, terms};
 
-/// Titles on which collations, case, normal forms, escapes and prefixes of one another go wrong.
+/// Titles that break wrong collations, case folding, normalization, escaping and prefix comparison.
 const TITLES: [&str; 30] = [
     "abc",
     "abc d",
@@ -43,12 +43,12 @@ const TITLES: [&str; 30] = [
     "İstanbul",
 ];
 
-/// Terms on which escapes, collations, normal forms and the ends of key ranges go wrong.
+/// Terms that break wrong escaping, collations, normalization and ends of key ranges.
 const ODD_TERMS: &str = "% _ \\ ' \" a%b a_b aXb a\\b %% %%a \\% __ _a # | : #1 #1a a A ab Ab ä a\u{308} a\u{308}b ß ss 東 東京 \
     東京x 😀 😀😀 😀😀x \u{D7FF} \u{D7FF}\u{D7FF} \u{D7FF}\u{D7FF}x \u{D7FF}\u{E000} \u{E000} \u{10FFFF} \u{10FFFF}a \u{10FFFF}ab \
     \u{10FFFF}\u{10FFFF} \u{10FFFF}\u{10FFFF}z x\u{10FFFF} x\u{10FFFF}y xz y ~ ~~";
 
-pub(super) async fn every_stored_order_is_bytewise_by_position(store: SharedStore) {
+pub(super) async fn stored_sort_orders_are_bytewise_by_position(store: SharedStore) {
     let model = odd_products(&store).await;
     for rows in [1, 7, 100] {
         model.check_listings(&store, &ProductListing { limit: limit(rows), ..listing(ProductSort::Title) }).await;
@@ -57,7 +57,7 @@ pub(super) async fn every_stored_order_is_bytewise_by_position(store: SharedStor
     assert_eq!(model.check_page(&store, &nowhere).await.items, []);
 }
 
-pub(super) async fn a_page_says_exactly_whether_more_follow(store: SharedStore) {
+pub(super) async fn a_page_reports_exactly_whether_more_rows_follow(store: SharedStore) {
     let mut model = Model::default();
     for number in 0..14 {
         let product = product(&format!("p{number:02}")).category("kitchen").build();

@@ -21,8 +21,8 @@ pub(super) async fn many_levels_are_initialized_and_found_at_once(store: SharedS
     let pairs: Vec<(Sku, u32)> = (0..260).map(|number| (sku(&format!("M-{number:03}")), number)).collect();
     let inserted = store.initialize_stock(&pairs).await.expect("stock comes in");
     assert_eq!(sorted(inserted), pairs.iter().map(|(sku, _)| sku.clone()).collect::<Vec<_>>());
-    let asked: Vec<Sku> = pairs[160..].iter().map(|(sku, _)| sku.clone()).collect();
-    let mut found = store.find_stock_levels(&asked).await.expect("100 levels are read");
+    let requested: Vec<Sku> = pairs[160..].iter().map(|(sku, _)| sku.clone()).collect();
+    let mut found = store.find_stock_levels(&requested).await.expect("100 levels are read");
     found.sort_by(|a, b| a.sku.cmp(&b.sku));
     let expected: Vec<_> = pairs[160..].iter().map(|(sku, units)| StockLevel::initial(sku.clone(), *units)).collect();
     assert_eq!(found, expected);
@@ -34,7 +34,7 @@ pub(super) async fn unknown_skus_have_no_level(store: SharedStore) {
     assert_eq!(found, [StockLevel::initial(sku("A"), 1)], "SKUs are compared exactly");
     assert_eq!(store.find_stock_levels(&[]).await.expect("nothing is read"), []);
     let twice = store.find_stock_levels(&[sku("A"), sku("A")]).await.expect("levels are read");
-    assert_eq!(twice, [StockLevel::initial(sku("A"), 1)], "a SKU that is asked for twice is found once");
+    assert_eq!(twice, [StockLevel::initial(sku("A"), 1)], "a SKU requested twice is found once");
 }
 
 pub(super) async fn levels_of_skus_in_any_script_are_kept(store: SharedStore) {
@@ -47,7 +47,7 @@ pub(super) async fn levels_of_skus_in_any_script_are_kept(store: SharedStore) {
     }
 }
 
-pub(super) async fn corrections_set_and_adjust_what_is_available(store: SharedStore) {
+pub(super) async fn corrections_set_and_adjust_the_available_units(store: SharedStore) {
     stock(&store, &[("A", 5)]).await;
     let level = |available| StockLevel::initial(sku("A"), available);
     for (change, available) in [
@@ -77,7 +77,7 @@ pub(super) async fn a_first_correction_starts_from_zero(store: SharedStore) {
     }
 }
 
-pub(super) async fn fewer_than_zero_units_are_refused(store: SharedStore) {
+pub(super) async fn fewer_than_zero_units_are_rejected(store: SharedStore) {
     stock(&store, &[("A", 5)]).await;
     for change in [StockChange::Adjust(-6), StockChange::Adjust(i32::MIN)] {
         let refused = store.correct_stock(&sku("A"), change).await;
@@ -101,7 +101,7 @@ pub(super) async fn concurrent_adjustments_add_up(store: SharedStore) {
     }
     let added = u32::try_from(RACERS * (RACERS + 1) / 2).expect("small");
     assert_eq!(units(&store, "OLD").await, (100 + added, 0, 0));
-    assert_eq!(units(&store, "NEW").await, (added, 0, 0), "also when they make the level");
+    assert_eq!(units(&store, "NEW").await, (added, 0, 0), "even if they create the level");
 }
 
 pub(super) async fn concurrent_losses_stop_at_zero(store: SharedStore) {
@@ -141,13 +141,13 @@ pub(super) async fn concurrent_initializations_insert_once(store: SharedStore) {
     }
 }
 
-pub(super) async fn available_units_move_to_another_sku_at_once(store: SharedStore) {
+pub(super) async fn available_units_move_to_another_sku(store: SharedStore) {
     let moved = async |from: &str, to: &str| store.move_available(&sku(from), &sku(to)).await.expect("units move");
     stock(&store, &[("OLD", 5), ("OTHER", 2)]).await;
     let order = order(&visitor("ada"), "order", &[("OLD", 2)]);
     save_first_cart(&store, &order.owner, &[("OLD", 2)]).await;
     place(&store, &placement(&order, 1)).await;
-    assert_eq!(moved("OLD", "NEW").await, Some(3), "what is reserved stays");
+    assert_eq!(moved("OLD", "NEW").await, Some(3), "reserved units stay");
     assert_eq!((units(&store, "OLD").await, units(&store, "NEW").await), ((0, 2, 0), (3, 0, 0)));
     assert_eq!(moved("OLD", "NEW").await, Some(0), "again, as after a crash");
     assert_eq!((units(&store, "OLD").await, units(&store, "NEW").await), ((0, 2, 0), (3, 0, 0)));
@@ -157,7 +157,7 @@ pub(super) async fn available_units_move_to_another_sku_at_once(store: SharedSto
     assert_eq!((level(&store, "NEVER").await, units(&store, "OTHER").await), (None, (5, 0, 0)));
 }
 
-pub(super) async fn units_that_are_sold_while_others_move_are_counted_once(store: SharedStore) {
+pub(super) async fn units_sold_during_a_move_are_counted_once(store: SharedStore) {
     stock(&store, &[("OLD", 20)]).await;
     let results = race(RACERS, |number| {
         let store = store.clone();

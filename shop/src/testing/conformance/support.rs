@@ -1,4 +1,4 @@
-//! What several guarantees need: races, paging to the end, short questions to a store.
+//! Helpers of the guarantees: races, paging, and short queries of a store.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub(super) const NOW: OffsetDateTime = FixedClock::START;
 /// A time after which nothing that these tests write has expired.
 pub(super) const KEPT_UNTIL: OffsetDateTime = FixedClock::START.saturating_add(Duration::days(30));
 
-/// Runs `count` tasks that all start at the same moment; gives their results in order.
+/// Runs `count` tasks that all start at the same moment. Returns their results in order.
 pub(super) async fn race<T, F>(count: usize, task: impl Fn(usize) -> F) -> Vec<T>
 where
     F: Future<Output = T> + Send + 'static,
@@ -74,14 +74,14 @@ pub(super) async fn listed(store: &SharedStore, first: &ProductListing) -> Vec<H
     pages(store, first).await.into_iter().flat_map(|page| page.items).map(|summary| summary.handle).collect()
 }
 
-/// Writes products as an English shop does.
+/// Writes products with the search terms of an English catalog.
 pub(super) async fn upsert(store: &SharedStore, products: &[Product]) {
     for product in products {
         store.upsert_product(product, &index(product)).await.expect("a product is written");
     }
 }
 
-/// Puts units of SKUs that have no level yet into stock.
+/// Adds stock of SKUs that have no level yet.
 pub(super) async fn stock(store: &SharedStore, units: &[(&str, u32)]) {
     let levels: Vec<_> = units.iter().map(|(code, units)| (sku(code), *units)).collect();
     let inserted = store.initialize_stock(&levels).await.expect("stock comes in");
@@ -169,6 +169,6 @@ pub(super) fn assert_one_winner<T: std::fmt::Debug>(results: &[Result<T, StoreEr
     let winners: Vec<usize> = (0..results.len()).filter(|index| results[*index].is_ok()).collect();
     assert_eq!(winners.len(), 1, "one wins: {results:?}");
     let lost = results.iter().filter(|result| matches!(result, Err(StoreError::Conflict))).count();
-    assert_eq!(lost, results.len() - 1, "all others are told of the conflict: {results:?}");
+    assert_eq!(lost, results.len() - 1, "all others get a conflict: {results:?}");
     winners[0]
 }

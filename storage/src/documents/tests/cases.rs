@@ -1,5 +1,6 @@
-//! The values whose documents each release keeps. A case never changes and never goes: documents of old releases must read
-//! as exactly this. What a release adds gets a case of its own; here it has the value that its serde default gives.
+//! The values whose documents each release keeps. A case is never changed or removed: documents of old releases must
+//! decode to exactly this value. Additions of a release get a new case; in existing cases they have their serde
+//! default.
 
 use shopease_shop::domain::{
     Cart, Category, Currency, Customer, Dispute, DisputeState, FulfillmentState, Image, Inventory, Money, Order,
@@ -17,10 +18,10 @@ use crate::documents::{Stored, Unreadable, decode};
 use crate::dynamodb::tests::documents::{index_document, read_index};
 
 const NOW: OffsetDateTime = FixedClock::START;
-/// Text that a careless store cuts, escapes or folds.
+/// Text that a careless store might truncate, escape, or normalize.
 const UNICODE: &str = "Ünïcödé 東京 👩‍🚀 \"q\" \\ </script>\u{2028}\n\té e\u{301}";
 
-/// What a document says, with what a test needs to find it in a store.
+/// The value of a document, with what a test needs to find it in a store.
 #[derive(Debug, Clone)]
 pub(crate) enum Content {
     Order(Order),
@@ -32,11 +33,11 @@ pub(crate) enum Content {
     Cart(Cart),
     Session(Session),
     OutboxMessage(OutboxMessage),
-    /// What `DynamoDB` keeps of what a product is found under.
+    /// The `DynamoDB` record of the keys under which a product is found.
     ProductIndex(Product),
 }
 
-/// A value with the name of its document's file.
+/// A value with the file name of its document.
 #[derive(Debug, Clone)]
 pub(super) struct Case {
     pub name: &'static str,
@@ -60,14 +61,14 @@ impl Case {
         }
     }
 
-    /// The field that names its document, and what it says.
+    /// The field that identifies its document, and the field's value.
     pub fn id(&self) -> (&'static str, String) {
         match &self.content {
             Content::Order(order) | Content::OrderSummary(order) => ("id", order.id.to_string()),
             Content::Product(product) | Content::ProductSummary(product) => ("id", product.id.to_string()),
             Content::Category(category) => ("handle", category.handle.to_string()),
             Content::Customer(customer) => ("id", customer.id.to_string()),
-            Content::Cart(_) | Content::ProductIndex(_) => ("none", "without a readable id".to_owned()),
+            Content::Cart(_) | Content::ProductIndex(_) => ("none", "without a readable ID".to_owned()),
             Content::Session(session) => ("token_digest", session.token_digest.clone()),
             Content::OutboxMessage(message) => ("id", message.id.to_string()),
         }
@@ -89,7 +90,7 @@ impl Case {
         }
     }
 
-    /// Whether a document reads at all.
+    /// Whether a document can be decoded.
     pub fn decode(&self, text: &str) -> Result<(), Unreadable> {
         match &self.content {
             Content::Order(_) => decode::<Order>(text).map(drop),
@@ -110,7 +111,7 @@ fn pretty<T: Stored>(value: &T) -> String {
     serde_json::to_string_pretty(&T::Document::from(value)).expect("JSON")
 }
 
-/// Every case.
+/// All cases.
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     let mut add = |name, content| cases.push(Case { name, content });
@@ -142,7 +143,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// A product by which a category is written.
+/// A product through which a category is written.
 pub(super) fn product_in(category: Category) -> Product {
     let name = format!("in-{}", category.handle);
     Product { category: Some(category), ..product(&name).build() }
@@ -150,7 +151,7 @@ pub(super) fn product_in(category: Category) -> Product {
 
 type States = (OrderState, PaymentState, FulfillmentState);
 
-/// An order of its own visitor in these states; open ones are due.
+/// An order of a new visitor in these states; open ones are due.
 fn order_in(name: &str, (state, payment, fulfillment): States) -> Order {
     let mut order = order(&visitor(&format!("visitor of {name}")), name, &[("KET-COP-08", 2), ("CUP", 1)]);
     order.state = state;
@@ -182,10 +183,10 @@ fn orders() -> Vec<(&'static str, Order)> {
     let mut requires_action = order_in("requires_action", (Pending, PaymentState::RequiresAction, Unfulfilled));
     requires_action.payment.action_url = Some("https://bank.example/3ds?intent=pi_1&return=%2Forders".to_owned());
     let mut unknown = order_in("unknown", (Pending, PaymentState::Unknown, Unfulfilled));
-    unknown.payment.looks = 3;
+    unknown.payment.checks = 3;
     let authorized = order_in("authorized", (Pending, PaymentState::Authorized, Unfulfilled));
     let mut calling_off = order_in("calling_off", (Pending, PaymentState::Authorized, Unfulfilled));
-    calling_off.payment.calling_off = true;
+    calling_off.payment.canceling = true;
     let paid = order_in("paid", (Paid, PaymentState::Captured, Unfulfilled));
     let fulfilled = order_in("fulfilled", (Paid, PaymentState::Captured, Fulfilled));
     let mut refunding = order_in("partially_refunded", (Paid, PaymentState::PartiallyRefunded, Returned));
@@ -220,7 +221,7 @@ fn orders() -> Vec<(&'static str, Order)> {
     ]
 }
 
-/// Refunds of every source and end, and a dispute in each state.
+/// Refunds of every source and outcome, and a dispute in each state.
 fn reversed_order() -> Order {
     let mut order =
         order_in("reversed", (OrderState::Paid, PaymentState::PartiallyRefunded, FulfillmentState::Fulfilled));
@@ -273,7 +274,7 @@ fn order_of_large_numbers() -> Order {
     order.lines[0].line.unit_price = yen;
     order.lines[0].line.quantity = Quantity::new(999).expect("in range");
     order.reservations[1].quantity = Quantity::new(999).expect("in range");
-    (order.payment.looks, order.payment.attempt) = (u32::MAX, u32::MAX);
+    (order.payment.checks, order.payment.attempt) = (u32::MAX, u32::MAX);
     order.version = u64::try_from(i64::MAX).expect("positive");
     order
 }

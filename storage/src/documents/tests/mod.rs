@@ -1,6 +1,6 @@
-//! Golden documents: what each release has written, in `releases/<release>/documents/<kind>/<case>.json`. Every later
-//! release must read them on both stores, and may write only more than the newest of them. `docs/testing.md` says how the
-//! next release gets its own.
+//! Golden documents: what each release wrote, in `releases/<release>/documents/<kind>/<case>.json`. Every later release
+//! must read them on both stores, and its own documents may only add to the newest of them. `docs/testing.md` describes
+//! how the next release records its own.
 
 mod cases;
 
@@ -18,17 +18,17 @@ use time::{Duration, OffsetDateTime};
 pub(crate) use cases::Content;
 use cases::{Case, cases};
 
-/// Set to `1`, the test writes the documents of the version in `Cargo.toml`.
+/// If set to `1`, the test writes the documents of the version in `Cargo.toml`.
 const WRITE: &str = "SHOPEASE_TEST_WRITE_DOCUMENTS";
 const NOW: OffsetDateTime = FixedClock::START;
 const LATER: OffsetDateTime = NOW.saturating_add(Duration::days(30));
-/// Enough of every SKU.
+/// Sufficient units of every SKU.
 const UNITS: u32 = 100_000;
 
-/// A store whose documents a test replaces.
+/// A store whose documents a test can replace.
 #[async_trait]
 pub(crate) trait RawDocuments {
-    /// Replaces the document of an aggregate that the store has. `false` when this store keeps it in another form.
+    /// Replaces the document of a stored aggregate. Returns `false` if this store keeps it in another form.
     async fn replace(&self, content: &Content, document: &str) -> bool;
 }
 
@@ -68,7 +68,7 @@ fn goldens() -> Vec<Golden> {
         for kind in entries(&release.join("documents")) {
             for path in entries(&kind) {
                 let case = cases().into_iter().find(|case| case.kind() == name(&kind) && case.name == name(&path));
-                let case = case.unwrap_or_else(|| panic!("{}: the value it must read as is gone", path.display()));
+                let case = case.unwrap_or_else(|| panic!("{}: its case was removed", path.display()));
                 let text = fs::read_to_string(&path).expect("a document");
                 goldens.push(Golden { release: number(&release), case, text, path });
             }
@@ -78,16 +78,16 @@ fn goldens() -> Vec<Golden> {
     goldens
 }
 
-/// Every document of every release is put in place of what a store has written, and read through the ports.
+/// Replaces stored documents with every document of every release, and reads them through the ports.
 pub(crate) async fn every_release_reads(store: &SharedStore, raw: &(dyn RawDocuments + Sync)) {
     for Golden { path, case, text, .. } in goldens() {
         let place = path.display();
         prepare(store, &case).await;
         if raw.replace(&case.content, &text).await {
-            assert!(is_found(store, &case).await, "{place}: reads as another value");
+            assert!(is_found(store, &case).await, "{place}: decodes to another value");
             let text = of_a_later_release(&text).to_string();
             assert!(raw.replace(&case.content, &text).await);
-            assert!(is_found(store, &case).await, "{place}: fields of a later release change what is read");
+            assert!(is_found(store, &case).await, "{place}: fields of a later release change the decoded value");
         }
     }
 }
@@ -96,8 +96,8 @@ pub(crate) async fn every_release_reads(store: &SharedStore, raw: &(dyn RawDocum
 async fn prepare(store: &SharedStore, case: &Case) {
     let place = async |placed: &Order, outbox| {
         let levels: Vec<_> = placed.reservations.iter().map(|held| (held.sku.clone(), UNITS)).collect();
-        store.initialize_stock(&levels).await.expect("stock comes in");
-        // Where the case is there already, from the document of another kind or release.
+        store.initialize_stock(&levels).await.expect("the stock is initialized");
+        // Skipped if the case already exists, from the document of another kind or release.
         if store.find_order(&placed.id).await.expect("a read").is_none() {
             store.save_cart(&cart(&placed.owner, &[]), LATER).await.expect("a cart");
             let mut placement = placement(placed, 1);
@@ -159,19 +159,19 @@ async fn is_found(store: &SharedStore, case: &Case) -> bool {
             store.find_session(&session.token_digest, NOW).await.expect("a session").as_ref() == Some(session)
         }
         Content::OutboxMessage(message) => store.list_outbox(None).await.expect("messages").contains(message),
-        // The next write reads it, and sees there that it is not the first.
+        // The next write reads it, and finds that it is not the first.
         Content::ProductIndex(product) => {
             store.upsert_product(product, &index(product)).await.expect("a product") == Upserted::Updated
         }
     }
 }
 
-/// A document as the next release may write it: each object has a field that this one does not know.
+/// A document as the next release might write it: each object has an unknown field.
 fn of_a_later_release(text: &str) -> Value {
     fn extend(value: &mut Value) {
         match value {
             Value::Object(fields) => {
-                // Terms with their weights are a list of names, not a record that can grow.
+                // Terms with their weights are a map of names, not a record that can be extended.
                 fields.iter_mut().filter(|(name, _)| *name != "terms").for_each(|(_, value)| extend(value));
                 fields.insert("field_of_a_later_release".to_owned(), json!({ "value": [1, "two", null] }));
             }
@@ -184,7 +184,7 @@ fn of_a_later_release(text: &str) -> Value {
     value
 }
 
-/// What of `old` is missing or different in `new`, by path. A field more is no difference.
+/// The parts of `old` that are missing from or different in `new`, by path. Additional fields are not differences.
 fn lost(path: &str, old: &Value, new: &Value) -> Vec<String> {
     match (old, new) {
         (Value::Object(old), Value::Object(new)) => {
@@ -204,7 +204,7 @@ fn lost(path: &str, old: &Value, new: &Value) -> Vec<String> {
 }
 
 #[test]
-fn this_release_writes_what_the_newest_golden_documents_have_and_at_most_more() {
+fn this_release_writes_all_fields_of_the_newest_golden_documents() {
     if ProcessEnv.var(WRITE).is_some_and(|write| write == "1") {
         for case in cases() {
             let directory = releases().join(env!("CARGO_PKG_VERSION")).join("documents").join(case.kind());
@@ -216,25 +216,29 @@ fn this_release_writes_what_the_newest_golden_documents_have_and_at_most_more() 
     let newest = goldens.iter().map(|golden| golden.release).max().expect("a release");
     assert!(
         newest >= number(Path::new(env!("CARGO_PKG_VERSION"))),
-        "this version has no documents yet: {WRITE}=1 writes them"
+        "this version has no documents yet; write them with {WRITE}=1"
     );
     for golden in goldens.iter().filter(|golden| golden.release == newest) {
         let [old, new] = [&golden.text, &golden.case.pretty()].map(|text| serde_json::from_str(text).expect("JSON"));
         let lost = lost("document", &old, &new);
-        assert!(lost.is_empty(), "{}: the last release does not find what it reads: {lost:#?}", golden.path.display());
+        assert!(
+            lost.is_empty(),
+            "{}: fields that the previous release reads are missing: {lost:#?}",
+            golden.path.display()
+        );
     }
 }
 
 #[test]
-fn a_document_of_a_higher_version_is_refused_by_kind_key_and_version() {
+fn a_document_of_a_higher_version_is_rejected_with_kind_key_and_version() {
     for case in cases() {
-        // With nothing else in it that this release could read.
+        // Contains nothing else that this release could read.
         let text = match (&case.content, case.id()) {
             (Content::Cart(cart), _) if cart.lines.is_empty() => continue,
             (Content::Cart(_), _) => json!([{ "v": 2 }]).to_string(),
             (_, (name, id)) => format!("{{\"v\":2,\"{name}\":{}}}", json!(id)),
         };
-        let error = StoreError::from(case.decode(&text).expect_err("refused"));
+        let error = StoreError::from(case.decode(&text).expect_err("rejected"));
         let chain = |error: &dyn std::error::Error| {
             let mut error = Some(error);
             let texts = std::iter::from_fn(|| {
@@ -248,6 +252,6 @@ fn a_document_of_a_higher_version_is_refused_by_kind_key_and_version() {
         let kind = case.kind().replace('_', " ");
         assert!(matches!(error, StoreError::Corrupt(_)), "{chain}");
         assert!(chain.contains(&format!("stored {kind} {}", case.id().1)), "{chain}");
-        assert!(chain.contains("version 2 is not one that this release knows (1 to 1)"), "{chain}");
+        assert!(chain.contains("version 2 is not supported by this release (1 to 1)"), "{chain}");
     }
 }

@@ -1,4 +1,4 @@
-//! What happens to money when the engine clashes, throttles or loses answers.
+//! What happens to orders and stock when the engine has conflicts, throttles, or loses responses.
 
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ use super::wire::Fault;
 
 const LATER: time::OffsetDateTime = FixedClock::START.saturating_add(Duration::days(30));
 
-/// A shop with two units of A, and the wish for one.
+/// A shop with two units of A, and an order for one.
 async fn bench() -> (Bench, Placement) {
     let bench = Bench::new().await;
     let owner = visitor("ada");
@@ -31,7 +31,7 @@ async fn units(bench: &Bench) -> (u32, u32, u32) {
 }
 
 #[tokio::test]
-async fn a_clash_is_tried_again() {
+async fn a_conflict_is_retried() {
     let (bench, wish) = bench().await;
     bench.wire.fail(&[Fault::Clash, Fault::Clash, Fault::Clash]);
     assert_eq!(bench.store.place_order(&wish).await.expect("placed"), Claimed::New);
@@ -40,12 +40,12 @@ async fn a_clash_is_tried_again() {
 }
 
 #[tokio::test]
-async fn clashes_without_end_are_given_up_in_time_and_change_nothing() {
+async fn endless_conflicts_time_out_and_change_nothing() {
     let (bench, wish) = bench().await;
     bench.wire.fail_always(Some(Fault::Clash));
     let started = Instant::now();
-    let refused = bench.store.place_order(&wish).await;
-    assert!(matches!(refused, Err(StoreError::Throttled(_))), "{refused:?}");
+    let failed = bench.store.place_order(&wish).await;
+    assert!(matches!(failed, Err(StoreError::Throttled(_))), "{failed:?}");
     assert!(started.elapsed() < std::time::Duration::from_secs(5));
     let tries = bench.wire.take_operations().len();
     assert!((2..=8).contains(&tries), "{tries} tries");
@@ -55,53 +55,57 @@ async fn clashes_without_end_are_given_up_in_time_and_change_nothing() {
 }
 
 #[tokio::test]
-async fn an_order_whose_answer_is_lost_is_placed_once_and_says_so() {
+async fn an_order_whose_response_is_lost_is_placed_once() {
     let (bench, wish) = bench().await;
-    bench.wire.fail(&[Fault::AnswerLost, Fault::Clash, Fault::AnswerLost]);
+    bench.wire.fail(&[Fault::ResponseLost, Fault::Clash, Fault::ResponseLost]);
     assert_eq!(bench.store.place_order(&wish).await.expect("placed"), Claimed::New);
     assert_eq!(bench.wire.faults_left(), 0);
     assert_eq!(units(&bench).await, (1, 1, 0));
-    let again = bench.store.place_order(&wish).await.expect("answered");
+    let again = bench.store.place_order(&wish).await.expect("a response");
     assert_eq!(again, Claimed::Existing(wish.claim.record.clone()));
 }
 
 #[tokio::test]
-async fn a_taken_key_decides_at_once_whatever_clashes_elsewhere() {
+async fn a_taken_key_decides_at_once_despite_other_conflicts() {
     let (bench, wish) = bench().await;
     bench.store.place_order(&wish).await.expect("placed");
     bench.wire.take_operations();
     bench.wire.fail(&[Fault::FirstFailedAmidClash]);
-    let again = bench.store.place_order(&wish).await.expect("answered");
+    let again = bench.store.place_order(&wish).await.expect("a response");
     assert_eq!(again, Claimed::Existing(wish.claim.record));
-    assert_eq!(bench.wire.take_operations(), ["TransactWriteItems", "GetItem"], "no further try");
+    assert_eq!(bench.wire.take_operations(), ["TransactWriteItems", "GetItem"], "no further attempt");
 }
 
 #[tokio::test]
-async fn a_key_whose_claim_lost_its_answer_is_not_taken_for_a_rivals() {
+async fn a_claim_with_a_lost_response_is_not_mistaken_for_another_callers() {
     let bench = Bench::new().await;
     let claimed = claim(checkout_key(&visitor("ada"), "k"), "request", FixedClock::START);
-    bench.wire.fail(&[Fault::AnswerLost]);
+    bench.wire.fail(&[Fault::ResponseLost]);
     let mine = bench.store.claim_idempotency_key(&claimed, FixedClock::START).await.expect("claimed");
     assert_eq!(mine, Claimed::New);
-    let second = bench.store.claim_idempotency_key(&claimed, FixedClock::START).await.expect("answered");
+    let second = bench.store.claim_idempotency_key(&claimed, FixedClock::START).await.expect("a response");
     assert_eq!(second, Claimed::Existing(claimed.record));
 }
 
 #[tokio::test]
-async fn an_order_goes_on_after_its_key_has_run_out() {
+async fn an_order_advances_after_its_key_has_expired() {
     let (bench, wish) = bench().await;
     bench.store.place_order(&wish).await.expect("placed");
-    bench.store.release_idempotency_key(&wish.claim.key).await.expect("gone, as the engine removes it after its time");
+    bench
+        .store
+        .release_idempotency_key(&wish.claim.key)
+        .await
+        .expect("deleted, as the engine does after it has expired");
     let mut step = advance(&wish.order, StockEffect::Commit);
     step.outcome = Some(KeyAnswer { key: wish.claim.key.clone(), outcome: "{}".to_owned() });
     bench.store.advance_order(&step).await.expect("advanced");
     assert_eq!(units(&bench).await, (1, 0, 1));
     let record = bench.store.find_idempotency_record(&wish.claim.key, FixedClock::START).await.expect("read");
-    assert_eq!(record, None, "half a record would be read as a whole one");
+    assert_eq!(record, None, "a partial record would be read as a complete one");
 }
 
 #[tokio::test]
-async fn a_correction_that_clashes_with_an_order_is_tried_again() {
+async fn a_correction_that_conflicts_with_an_order_is_retried() {
     let (bench, _) = bench().await;
     for change in [StockChange::Adjust(3), StockChange::SetAvailable(5)] {
         bench.wire.fail(&[Fault::None, Fault::Clash]);
@@ -111,12 +115,12 @@ async fn a_correction_that_clashes_with_an_order_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_correction_whose_answer_is_lost_counts_once() {
+async fn a_correction_whose_response_is_lost_counts_once() {
     let (bench, _) = bench().await;
     for (change, available) in
         [(StockChange::Adjust(3), 5), (StockChange::Adjust(-1), 4), (StockChange::SetAvailable(9), 9)]
     {
-        bench.wire.fail(&[Fault::None, Fault::AnswerLost, Fault::Clash, Fault::AnswerLost]);
+        bench.wire.fail(&[Fault::None, Fault::ResponseLost, Fault::Clash, Fault::ResponseLost]);
         let level = bench.store.correct_stock(&sku("A"), change).await.expect("corrected");
         assert_eq!((level.available, level.received), (available, available), "{change:?}");
         assert_eq!(bench.wire.faults_left(), 0);
@@ -124,33 +128,33 @@ async fn a_correction_whose_answer_is_lost_counts_once() {
 }
 
 #[tokio::test]
-async fn a_correction_whose_answer_is_lost_before_clashes_without_end_counts_once_at_most() {
+async fn a_correction_whose_response_is_lost_before_endless_conflicts_counts_at_most_once() {
     let (bench, _) = bench().await;
-    let mut faults = vec![Fault::None, Fault::AnswerLost];
+    let mut faults = vec![Fault::None, Fault::ResponseLost];
     faults.resize(40, Fault::Clash);
     bench.wire.fail(&faults);
-    let refused = bench.store.correct_stock(&sku("A"), StockChange::Adjust(3)).await;
-    assert!(matches!(refused, Err(StoreError::Throttled(_))), "{refused:?}");
+    let failed = bench.store.correct_stock(&sku("A"), StockChange::Adjust(3)).await;
+    assert!(matches!(failed, Err(StoreError::Throttled(_))), "{failed:?}");
     bench.wire.fail(&[]);
     assert_eq!(units(&bench).await, (5, 0, 0));
 }
 
 #[tokio::test]
-async fn a_cart_whose_answer_is_lost_is_saved_and_a_rivals_is_not() {
+async fn a_cart_whose_response_is_lost_is_saved_and_another_callers_is_not() {
     let (bench, _) = bench().await;
     let owner = visitor("ada");
     let mut second = cart(&owner, &[("A", 2)]);
     second.version = 2;
-    bench.wire.fail(&[Fault::AnswerLost]);
-    bench.store.save_cart(&second, LATER).await.expect("it is its own answer that got lost");
+    bench.wire.fail(&[Fault::ResponseLost]);
+    bench.store.save_cart(&second, LATER).await.expect("its own response was lost");
     let rival = bench.store.save_cart(&second, LATER).await;
     assert!(matches!(rival, Err(StoreError::Conflict)), "{rival:?}");
 }
 
 #[tokio::test]
-async fn an_engine_that_is_gone_is_unavailable() {
+async fn a_stopped_engine_is_unavailable() {
     let Bench { store, engine, .. } = Bench::new().await;
     engine.shutdown();
-    let refused = store.find_stock_levels(&[sku("A")]).await;
-    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    let failed = store.find_stock_levels(&[sku("A")]).await;
+    assert!(matches!(failed, Err(StoreError::Unavailable(_))), "{failed:?}");
 }

@@ -13,7 +13,7 @@ use crate::documents::{self, Unreadable, Version};
 use crate::dynamodb::actions::Action;
 use crate::dynamodb::items::{DOCUMENT, text};
 use crate::dynamodb::keys::Key;
-use crate::dynamodb::product_index::{Footprint, IndexContent, Indexed};
+use crate::dynamodb::product_index::{IndexContent, Indexed, ProductKeys};
 use crate::dynamodb::product_items::summary_items;
 use crate::dynamodb::{DynamoDbStore, keys};
 
@@ -36,18 +36,18 @@ impl RawDocuments for DynamoDbStore {
             Content::ProductIndex(product) => (keys::product_index(&product.handle), DOCUMENT),
         };
         let replacing = Action::update(&key, format!("SET {attribute} = :document"));
-        // An item of that key must be there, or what is tested would be another.
+        // An item of that key must exist, otherwise the test would cover something else.
         let replacing = replacing.only_if(format!("attribute_exists({attribute})"));
         self.write(replacing.value(":document", text(document))).await.expect("the document is replaced");
         true
     }
 }
 
-/// What a settled index item says of a product.
+/// The contents of a settled index item of a product.
 pub(crate) fn index_document(product: &Product) -> String {
     let indexed = Indexed::of(product, &index(product));
     let active = product.status == ProductStatus::Active;
-    let may_exist = Footprint {
+    let may_exist = ProductKeys {
         terms: indexed.terms.keys().cloned().collect(),
         items: summary_items(product).expect("items").into_keys().filter(|_| active).collect(),
         skus: product.variants.iter().map(|variant| variant.sku.clone()).collect(),
@@ -56,7 +56,7 @@ pub(crate) fn index_document(product: &Product) -> String {
     serde_json::to_string_pretty(&content).expect("JSON")
 }
 
-/// Whether the content of an index item reads.
+/// Whether the content of an index item can be decoded.
 pub(crate) fn read_index(text: &str) -> Result<(), Unreadable> {
     documents::read::<IndexContent>("product index", text).map(drop)
 }

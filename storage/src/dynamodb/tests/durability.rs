@@ -1,4 +1,4 @@
-//! What the disk keeps: a process that is killed loses nothing that it was told is done.
+//! Durability: a killed process loses no acknowledged write.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -19,7 +19,7 @@ async fn open(directory: &Path) -> Bench {
     Bench::at(EmbeddedPath::Directory(directory.to_owned())).await
 }
 
-/// Saves carts for as long as it lives, and names each that is saved.
+/// Saves carts until it is killed, and prints each one that is saved.
 #[tokio::test]
 #[ignore = "the process that the test below kills"]
 async fn writes_until_killed() {
@@ -28,13 +28,13 @@ async fn writes_until_killed() {
     for number in 0_u32.. {
         let saved = cart(&visitor(&number.to_string()), &[("A", 1)]);
         bench.store.save_cart(&saved, LATER).await.expect("saved");
-        // In one piece, so that none is half said when the process is killed.
+        // Written in one call, so that no line is incomplete when the process is killed.
         std::io::stderr().write_all(format!("saved {number}\n").as_bytes()).expect("a reader");
     }
 }
 
 #[tokio::test]
-async fn a_killed_process_loses_nothing_that_was_answered() {
+async fn a_killed_process_loses_no_acknowledged_write() {
     for enough in [1, 20, 50] {
         let directory = tempfile::tempdir().expect("a directory");
         let mut child = Command::new(std::env::current_exe().expect("this binary"))

@@ -1,5 +1,5 @@
-//! Tests of this adapter against the embedded engine: which requests each access pattern makes, what happens when
-//! requests fail, and what the disk keeps. What the ports promise is checked by the conformance suite.
+//! Tests of this adapter with the embedded engine: the requests of each access pattern, behavior when requests fail,
+//! and durability. The guarantees of the ports are covered by the conformance suite.
 
 mod checkout;
 pub(crate) mod documents;
@@ -21,7 +21,7 @@ use self::wire::Wire;
 use super::DynamoDbStore;
 use crate::embedded::{EmbeddedConfig, EmbeddedDynamoDb, EmbeddedPath};
 
-/// A store on an engine of its own whose requests are recorded, and fail when a test says so.
+/// A store on its own engine whose requests are recorded, and fail when a test says so.
 struct Bench {
     store: DynamoDbStore,
     wire: Wire,
@@ -39,7 +39,7 @@ impl Bench {
         let mut store =
             DynamoDbStore::on_engine(&engine, "shop", &MapEnv::default(), Arc::new(SeededIds::new(1))).await;
         let wire = Wire::default();
-        // What takes long on a busy machine is not asked for twice.
+        // Slow requests on a busy machine are not retried.
         let patient = TimeoutConfig::builder().operation_timeout(Duration::from_mins(1)).build();
         let config = store.client.config().to_builder().timeout_config(patient).interceptor(wire.clone());
         store.client = Client::from_conf(config.build());
@@ -48,7 +48,7 @@ impl Bench {
         Self { store, wire, engine }
     }
 
-    /// Writes products as an English shop does, and forgets the requests.
+    /// Writes products as an English shop does, and clears the recorded requests.
     async fn upsert(&self, products: &[Product]) {
         for product in products {
             self.store.upsert_product(product, &fixtures::index(product)).await.expect("written");

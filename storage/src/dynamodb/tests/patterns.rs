@@ -1,4 +1,4 @@
-//! Every access pattern of the table: which requests it makes, and that it finds what was written.
+//! Every access pattern of the table: its requests, and that it finds what was written.
 
 use shopease_shop::domain::{Product, ProductSort, SearchQuery, SearchWord, StockEffect};
 use shopease_shop::ports::{
@@ -121,7 +121,7 @@ async fn orders_are_found_by_id_by_owner_and_all_together() {
     let mine = bench.store.list_orders_of(&owner, None, limit).await.expect("a page");
     assert_eq!(bench.wire.take_operations(), ["Query"]);
     let all = bench.store.list_orders(None, limit).await.expect("a page");
-    assert_eq!(bench.wire.take_operations(), ["Query"; 8], "one a shard");
+    assert_eq!(bench.wire.take_operations(), ["Query"; 8], "one per shard");
     assert_eq!((&mine, mine.items.len()), (&all, 4));
     assert_eq!(mine.items[0].id, order(&owner, "order 9", &[]).id, "newest first");
     assert!(bench.store.find_order(&mine.items[0].id).await.expect("an order").is_some());
@@ -130,7 +130,7 @@ async fn orders_are_found_by_id_by_owner_and_all_together() {
     assert_eq!(messages.len(), 9);
     assert_eq!(bench.wire.take_operations(), ["Query"; 8]);
     bench.store.mark_delivered(&messages, NOW).await.expect("delivered");
-    assert_eq!(bench.wire.take_operations(), ["TransactWriteItems"], "all of them at once");
+    assert_eq!(bench.wire.take_operations(), ["TransactWriteItems"], "all in one transaction");
     assert_eq!(bench.store.list_due_orders(LATER).await.expect("due orders").len(), 9);
     assert_eq!(bench.wire.take_operations(), ["Query"; 8]);
 }
@@ -142,7 +142,7 @@ async fn an_idempotency_record_is_one_item() {
     let claimed = claim(key.clone(), "request", NOW);
     assert_eq!(bench.store.claim_idempotency_key(&claimed, NOW).await.expect("claimed"), Claimed::New);
     let answer = KeyAnswer { key: key.clone(), outcome: "{}".to_owned() };
-    bench.store.save_cart_under_key(&cart(&visitor("ada"), &[]), LATER, &answer).await.expect("answered");
+    bench.store.save_cart_under_key(&cart(&visitor("ada"), &[]), LATER, &answer).await.expect("a response");
     let found = bench.store.find_idempotency_record(&key, NOW).await.expect("a record").expect("is there");
     assert_eq!(found.outcome.as_deref(), Some("{}"));
     bench.store.release_idempotency_key(&key).await.expect("released");
@@ -173,7 +173,7 @@ async fn a_session_is_one_item() {
 }
 
 #[tokio::test]
-async fn writing_the_same_product_again_writes_the_product_only() {
+async fn writing_the_same_product_again_writes_only_the_product() {
     let bench = Bench::new().await;
     let kettle = product("kettle").category("kitchen").build();
     let found_by = terms(&[("kettle", 16), ("kitchen", 8)]);

@@ -15,7 +15,7 @@ fn many_variants(name: &str, count: usize) -> Product {
     product(name).variants(&variants).build()
 }
 
-/// Everything by which a product can be found, as the shop sees it.
+/// Everything through which a product can be found.
 async fn traces(bench: &Bench, words: &[&str]) -> Vec<String> {
     let mut traces = Vec::new();
     for sort in ProductSort::STORED {
@@ -36,7 +36,7 @@ async fn traces(bench: &Bench, words: &[&str]) -> Vec<String> {
     traces
 }
 
-/// Three states of one product, each with other SKUs, category, terms, title and price than the one before.
+/// Three states of one product, each with other SKUs, category, terms, title, and price than the previous one.
 fn states() -> [(Product, SearchTerms); 3] {
     let first = product("thing").title("Old").category("kitchen").variants(&[("A", 100), ("B", 200)]);
     let second = product("thing").title("New").category("garden").variants(&[("B", 300), ("C", 400)]);
@@ -49,7 +49,7 @@ fn states() -> [(Product, SearchTerms); 3] {
 }
 
 #[tokio::test]
-async fn an_upsert_that_breaks_off_anywhere_is_completed_by_the_next() {
+async fn an_upsert_interrupted_anywhere_is_completed_by_the_next() {
     const WORDS: [&str; 3] = ["old", "new", "both"];
     for (step, (after, found_by)) in states().iter().enumerate() {
         let before = step.checked_sub(1).map(|index| states()[index].clone());
@@ -75,7 +75,7 @@ async fn an_upsert_that_breaks_off_anywhere_is_completed_by_the_next() {
             let active = found.iter().any(|product| product.status == ProductStatus::Active);
             assert_eq!(listed.len(), usize::from(active), "state {step}, request {broken}: listed if active");
             bench.store.upsert_product(after, found_by).await.expect("written");
-            assert_eq!(traces(&bench, &WORDS).await, expected, "state {step}, broken off at request {broken}");
+            assert_eq!(traces(&bench, &WORDS).await, expected, "state {step}, interrupted at request {broken}");
         }
     }
 }
@@ -95,7 +95,7 @@ async fn a_new_price_moves_a_product_in_searches_for_words_it_had_before() {
 }
 
 #[tokio::test]
-async fn batches_lead_to_the_same_as_transactions_and_leftovers_are_sent_again() {
+async fn batches_have_the_same_result_as_transactions_and_unprocessed_items_are_resent() {
     let (transactions, mut batches) = (Bench::new().await, Bench::new().await);
     batches.store = batches.store.clone().with_bulk_writes(BulkWrites::Batches);
     for (product, terms) in states() {
@@ -113,7 +113,7 @@ async fn batches_lead_to_the_same_as_transactions_and_leftovers_are_sent_again()
 }
 
 #[tokio::test]
-async fn a_product_with_two_thousand_variants_is_kept_in_parts_that_go_with_it() {
+async fn a_product_with_two_thousand_variants_is_stored_in_parts_that_are_deleted_with_it() {
     let bench = Bench::new().await;
     let mut big = many_variants("big", 2000);
     big.description_html = "<p>Größe</p>".repeat(20_000);
@@ -138,26 +138,26 @@ async fn a_product_with_two_thousand_variants_is_kept_in_parts_that_go_with_it()
 }
 
 #[tokio::test]
-async fn a_product_beyond_all_measure_is_refused_by_name() {
+async fn a_product_over_the_size_limit_is_rejected_by_name() {
     let bench = Bench::new().await;
     let mut huge = product("huge").build();
     huge.description_html = "x".repeat(6 * 1024 * 1024);
-    let refused = bench.store.upsert_product(&huge, &terms(&[("huge", 1)])).await;
-    let Err(StoreError::Corrupt(why)) = refused else { panic!("{refused:?}") };
+    let rejected = bench.store.upsert_product(&huge, &terms(&[("huge", 1)])).await;
+    let Err(StoreError::Corrupt(why)) = rejected else { panic!("{rejected:?}") };
     assert!(why.to_string().contains("product huge"), "{why}");
     assert!(bench.listed(&everything(ProductSort::Title)).await.is_empty());
 }
 
 #[tokio::test]
-async fn a_foreign_sku_beyond_the_first_transaction_gives_all_others_back() {
+async fn a_foreign_sku_after_the_first_transaction_releases_all_others() {
     let bench = Bench::new().await;
     let big = many_variants("big", 250);
     let owner = product("owner").variants(&[("big-0240", 1)]).build();
     bench.upsert(std::slice::from_ref(&owner)).await;
-    let refused = bench.store.upsert_product(&big, &terms(&[("big", 1)])).await;
+    let rejected = bench.store.upsert_product(&big, &terms(&[("big", 1)])).await;
     assert!(
-        matches!(&refused, Err(StoreError::AlreadyExists { subject }) if subject.to_string() == "sku big-0240"),
-        "{refused:?}"
+        matches!(&rejected, Err(StoreError::AlreadyExists { subject }) if subject.to_string() == "sku big-0240"),
+        "{rejected:?}"
     );
     assert_eq!(bench.store.find_products(&[handle("big")]).await.expect("products"), []);
     let codes: Vec<String> = (0..240).map(|number| format!("big-{number:04}")).collect();

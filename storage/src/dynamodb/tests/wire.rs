@@ -1,4 +1,4 @@
-//! The wire between the adapter and the engine: records what is asked, and answers in the engine's place when a test wants
+//! The wire between the adapter and the engine: records requests, and responds in place of the engine when a test needs
 //! faults that the embedded engine never has.
 
 use std::collections::VecDeque;
@@ -11,23 +11,23 @@ use aws_sdk_dynamodb::config::interceptors::{
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use serde_json::{Value, json};
 
-use crate::dynamodb::faults::{asked, cancelled, divert, refused, reply};
+use crate::dynamodb::faults::{cancelled, divert, error_body, operation_and_body, reply};
 
-/// What happens to a request instead of its being carried out and answered.
+/// What happens to a request instead of its execution and response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// Nothing: this request goes through.
+    /// Nothing: the request is executed.
     None,
-    /// Not carried out: another transaction is on the same item.
+    /// Not executed: another transaction is using the same item.
     Clash,
-    /// A transaction, not carried out: its first condition fails, and another transaction is on the second item.
+    /// A transaction, not executed: its first condition fails, and another transaction is using the second item.
     FirstFailedAmidClash,
-    /// Not carried out, and pointless to repeat.
+    /// Not executed, and a retry would fail too.
     Denied,
-    /// Not carried out: all of the batch is left over.
+    /// Not executed: the whole batch is unprocessed.
     Unprocessed,
-    /// Carried out, but the answer is lost.
-    AnswerLost,
+    /// Executed, but the response is lost.
+    ResponseLost,
 }
 
 #[derive(Debug, Default)]
@@ -38,45 +38,45 @@ struct State {
     reply: Option<(u16, Value)>,
 }
 
-/// See the module. Faults suit requests that are made one after the other.
+/// See the module. Faults are for sequential requests.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Wire(Arc<Mutex<State>>);
 
 impl Wire {
-    /// The operations since the last call, in the order they were sent.
+    /// The operations since the last call, in the order in which they were sent.
     pub fn take_operations(&self) -> Vec<String> {
         std::mem::take(&mut self.0.lock().expect("not poisoned").operations)
     }
 
-    /// What happens to the next requests, in order.
+    /// Sets the faults of the next requests, in order.
     pub fn fail(&self, faults: &[Fault]) {
         self.0.lock().expect("not poisoned").faults = faults.iter().copied().collect();
     }
 
-    /// What happens to every request from now on.
+    /// Sets the fault of all requests from now on.
     pub fn fail_always(&self, fault: Option<Fault>) {
         self.0.lock().expect("not poisoned").always = fault;
     }
 
-    /// How many planned faults no request has met.
+    /// Number of planned faults that have not occurred yet.
     pub fn faults_left(&self) -> usize {
         self.0.lock().expect("not poisoned").faults.len()
     }
 }
 
-/// What the engine would have answered.
-fn answer(fault: Fault, operation: &str, request: &Value) -> Option<(u16, Value)> {
+/// The response of an engine with this fault.
+fn response(fault: Fault, operation: &str, request: &Value) -> Option<(u16, Value)> {
     match fault {
         Fault::None => None,
         Fault::Clash if operation == "TransactWriteItems" => Some((400, cancelled(&["None", "TransactionConflict"]))),
         Fault::FirstFailedAmidClash => Some((400, cancelled(&["ConditionalCheckFailed", "TransactionConflict"]))),
-        Fault::Clash => Some((400, refused("TransactionConflictException"))),
-        Fault::Denied => Some((400, refused("AccessDeniedException"))),
+        Fault::Clash => Some((400, error_body("TransactionConflictException"))),
+        Fault::Denied => Some((400, error_body("AccessDeniedException"))),
         Fault::Unprocessed if operation == "BatchGetItem" => {
             Some((200, json!({ "Responses": {}, "UnprocessedKeys": request["RequestItems"] })))
         }
         Fault::Unprocessed => Some((200, json!({ "UnprocessedItems": request["RequestItems"] }))),
-        Fault::AnswerLost => Some((500, refused("InternalServerError"))),
+        Fault::ResponseLost => Some((500, error_body("InternalServerError"))),
     }
 }
 
@@ -91,12 +91,12 @@ impl Intercept for Wire {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
-        let (operation, body) = asked(context.request())?;
+        let (operation, body) = operation_and_body(context.request())?;
         let mut state = self.0.lock().expect("not poisoned");
         let fault = state.faults.pop_front().or(state.always).unwrap_or(Fault::None);
-        state.reply = answer(fault, &operation, &body);
+        state.reply = response(fault, &operation, &body);
         state.operations.push(operation);
-        if !matches!(fault, Fault::None | Fault::AnswerLost) {
+        if !matches!(fault, Fault::None | Fault::ResponseLost) {
             divert(context.request_mut());
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! What a function's argument must not change on its way into a column.
+//! Values that must not change on their way from a function's argument into a column.
 
 use shopease_shop::testing::fixtures::{cart, visitor};
 use sqlx::types::Json;
@@ -13,7 +13,7 @@ use crate::testing::on_schema;
 async fn documents_keep_their_text_and_times_their_microseconds() {
     on_schema("arguments", |config| async move {
         let store = PostgresStore::connect(&config).await.expect("a store");
-        // jsonb would sort and merge the keys, shorten the number, and refuse the NUL.
+        // jsonb would sort and merge the keys, shorten the number, and reject the NUL.
         let lines = r#"[{"b": 1.10, "a": 12345678901234567890.123456789,  "b":"\u0000\ud83d\ude00"}]"#;
         let mut cart = cart(&visitor("ada"), &[]);
         cart.updated_at = NOW + Duration::microseconds(123_457);

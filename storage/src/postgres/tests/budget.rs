@@ -1,4 +1,4 @@
-//! A start that exceeds the budget of connections.
+//! A start that exceeds the connection budget.
 
 use shopease_process::config::Reader;
 use shopease_shop::testing::{MapEnv, SeededIds};
@@ -7,14 +7,14 @@ use crate::testing::OwnPostgres;
 use crate::{OpenError, StoreConfig};
 
 #[tokio::test]
-async fn a_start_that_exceeds_the_budget_is_refused_and_shows_the_sum() {
+async fn a_start_that_exceeds_the_budget_fails_and_shows_the_sum() {
     let Some(server) = OwnPostgres::start("budget", &["max_connections=24", "superuser_reserved_connections=4"]) else {
         return;
     };
     let url = server.url();
     let open = async |variables: &[(&str, &str)]| {
-        let known = MapEnv::new([("SHOPEASE_STORE", "postgres"), ("SHOPEASE_DATABASE_URL", &url)]);
-        let env = variables.iter().fold(known, |env, (name, value)| env.with(name, value));
+        let base = MapEnv::new([("SHOPEASE_STORE", "postgres"), ("SHOPEASE_DATABASE_URL", &url)]);
+        let env = variables.iter().fold(base, |env, (name, value)| env.with(name, value));
         let mut reader = Reader::new(&env);
         let config = StoreConfig::read(&mut reader, "postgres");
         reader.finish().expect("a valid configuration");

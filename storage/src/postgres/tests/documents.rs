@@ -20,7 +20,7 @@ impl RawDocuments for PostgresStore {
             Content::ProductSummary(product) => ("product", "summary", "handle", product.handle.as_str()),
             Content::Customer(customer) => ("customer", "document", "id", customer.id.as_str()),
             Content::Cart(cart) => ("cart", "lines", "owner", cart.owner.key()),
-            // Columns and rows of their own.
+            // Stored in separate columns and rows.
             Content::Category(_) | Content::Session(_) | Content::OutboxMessage(_) | Content::ProductIndex(_) => {
                 return false;
             }
@@ -36,7 +36,7 @@ impl RawDocuments for PostgresStore {
 #[tokio::test(flavor = "multi_thread")]
 async fn documents_of_every_release_read() {
     on_schema("documents::documents_of_every_release_read", |config| async move {
-        let store = PostgresStore::connect(&config).await.expect("the database answers");
+        let store = PostgresStore::connect(&config).await.expect("the database responds");
         let shared: SharedStore = Arc::new(store.clone());
         every_release_reads(&shared, &store).await;
         store.close().await;

@@ -1,4 +1,4 @@
-//! A network that loses requests and answers.
+//! A network that loses requests and responses.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::testing::{Fault, FaultPlan, FaultProxy, on_schema};
 
 const RECEIVED: u32 = 100_000;
 
-/// A proxy without faults yet, a stocked store past it, and the same store through it.
+/// A proxy without faults, a stocked store without the proxy, and the same store through it.
 async fn behind_proxy(config: PostgresConfig) -> (FaultProxy, PostgresStore, PostgresStore) {
     let url = config.url.expose_secret().to_owned();
     let port = url.parse::<sqlx::postgres::PgConnectOptions>().expect("a URL").get_port();
@@ -25,7 +25,7 @@ async fn behind_proxy(config: PostgresConfig) -> (FaultProxy, PostgresStore, Pos
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_hundred_lost_connections_lose_no_order_and_make_none_twice() {
+async fn two_hundred_lost_connections_lose_no_order_and_create_none_twice() {
     on_schema("200 faults", |config| async move {
         let (proxy, direct, store) = behind_proxy(config).await;
         let seed = 4_711;
@@ -40,7 +40,7 @@ async fn two_hundred_lost_connections_lose_no_order_and_make_none_twice() {
                 tokio::spawn(async move { ledger.shop(&store, &format!("round {round} shopper {number}")).await })
             });
             for shopper in shoppers.collect::<Vec<_>>() {
-                shopper.await.expect("a shopper gets an answer");
+                shopper.await.expect("a shopper gets a response");
             }
             round += 1;
             assert!(round < 1_000, "{:?}", proxy.counts());
@@ -53,7 +53,7 @@ async fn two_hundred_lost_connections_lose_no_order_and_make_none_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn silent_connections_end_in_an_answer_within_the_limits() {
+async fn silent_connections_end_in_a_response_within_the_limits() {
     on_schema("silent connections", |config| async move {
         let (proxy, direct, store) = behind_proxy(config).await;
         let seed = 4_712;
@@ -67,7 +67,7 @@ async fn silent_connections_end_in_an_answer_within_the_limits() {
                 tokio::spawn(async move { ledger.shop(&store, &format!("round {round} shopper {number}")).await })
             });
             for shopper in shoppers.collect::<Vec<_>>() {
-                shopper.await.expect("a shopper gets an answer");
+                shopper.await.expect("a shopper gets a response");
             }
             if proxy.counts().faults() >= 24 {
                 break;
@@ -75,7 +75,7 @@ async fn silent_connections_end_in_an_answer_within_the_limits() {
         }
         println!("{:?}; {}", proxy.counts(), ledger.summary());
         assert!(proxy.counts().black_holed > 5);
-        // The statements of silent connections end with these.
+        // The statements of silent connections end with them.
         drop(store);
         drop(proxy);
         tokio::time::sleep(Duration::from_millis(500)).await;

@@ -1,4 +1,4 @@
-//! A server that is killed under load and started again.
+//! A server that is killed under load and restarted.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,12 +16,12 @@ use crate::testing::OwnPostgres;
 const RECEIVED: u32 = 100_000;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_killed_server_loses_no_promised_order_and_the_store_recovers_by_itself() {
+async fn a_killed_server_loses_no_confirmed_order_and_the_store_recovers_by_itself() {
     let Some(server) = OwnPostgres::start("killed server", &[]) else { return };
     let server = Arc::new(server);
     let config = PostgresConfig { max_connections: 8, ..PostgresConfig::new(server.url()) };
     let store = PostgresStore::connect(&config).await.expect("a store");
-    store.migrate().await.expect("the tables are made");
+    store.migrate().await.expect("the tables are created");
     stock_up(&store, RECEIVED).await;
     let (ledger, stop) = (Arc::new(Ledger::default()), Arc::new(AtomicBool::new(false)));
     let shoppers: Vec<_> = (0..16)
@@ -51,22 +51,22 @@ async fn a_killed_server_loses_no_promised_order_and_the_store_recovers_by_itsel
         let down = down.await.expect("killed and started");
         let began = Stopwatch::start();
         while store.check().await.is_err() {
-            assert!(began.elapsed() < Duration::from_secs(5), "the store does not come back");
+            assert!(began.elapsed() < Duration::from_secs(5), "the store does not recover");
         }
-        println!("kill {kill}: down {down:?}, well again {:?} later, {before} orders before", began.elapsed());
+        println!("kill {kill}: down {down:?}, recovered {:?} later, {before} orders before", began.elapsed());
     }
     tokio::time::sleep(Duration::from_millis(700)).await;
     stop.store(true, Ordering::SeqCst);
     for shopper in shoppers {
-        shopper.await.expect("a shopper gets an answer");
+        shopper.await.expect("a shopper gets a response");
     }
     println!("{}", ledger.summary());
-    assert!(ledger.placed_count() > 100, "most of it happened");
+    assert!(ledger.placed_count() > 100, "most orders were placed");
     ledger.audit(&store, RECEIVED).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_process_that_starts_waits_for_its_database_and_not_for_another_password() {
+async fn a_starting_process_waits_for_its_database_but_not_after_a_wrong_password() {
     let Some(server) = OwnPostgres::start("start", &[]) else { return };
     let mut administrator = PgConnection::connect(&server.url()).await.expect("an administrator");
     administrator.execute("CREATE ROLE shop LOGIN PASSWORD 'right'").await.expect("a role");
@@ -76,11 +76,11 @@ async fn a_process_that_starts_waits_for_its_database_and_not_for_another_passwo
     };
     let (waits, does_not, is_wrong) = (at("right", 30), at("right", 0), at("wrong", 30));
     server.kill();
-    let refused = PostgresStore::connect(&does_not).await;
-    let Err(StoreError::Unavailable(reason)) = refused else { panic!("{refused:?}") };
+    let failed = PostgresStore::connect(&does_not).await;
+    let Err(StoreError::Unavailable(reason)) = failed else { panic!("{failed:?}") };
     assert!(reason.to_string().contains("refused"), "{reason}");
     let waiting = tokio::spawn(async move { PostgresStore::connect(&waits).await });
-    // Longer than a single try.
+    // Longer than a single attempt.
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert!(!waiting.is_finished(), "the database is down");
     let _server = tokio::task::spawn_blocking(move || {
@@ -91,7 +91,7 @@ async fn a_process_that_starts_waits_for_its_database_and_not_for_another_passwo
     .expect("started");
     waiting.await.expect("no panic").expect("a store");
     let began = Stopwatch::start();
-    let refused = PostgresStore::connect(&is_wrong).await;
-    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    let rejected = PostgresStore::connect(&is_wrong).await;
+    assert!(matches!(rejected, Err(StoreError::Unavailable(_))), "{rejected:?}");
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }

@@ -1,17 +1,16 @@
 //! Tests of this adapter's connections against a real server: what a caller sees when the server, the network, the
-//! password or the process itself does not go on as if nothing were.
+//! password, or the process itself fails.
 
 mod arguments;
 mod budget;
 mod cancelled;
 mod documents;
 mod faults;
-mod frozen;
 mod killed;
-mod limits;
 mod login;
 mod purge;
 mod releases;
+mod timing;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -27,32 +26,32 @@ use super::PostgresStore;
 
 const NOW: OffsetDateTime = FixedClock::START;
 const LATER: OffsetDateTime = FixedClock::START.saturating_add(Duration::days(30));
-/// Longer than any call may take: the start of the last try, waiting for a connection, the statement itself.
+/// Longer than any call may take: the start of the last attempt, the wait for a connection, the statement itself.
 const CALL_LIMIT: std::time::Duration = std::time::Duration::from_secs(11);
 const SKUS: [&str; 4] = ["F-1", "F-2", "F-3", "F-4"];
 
-/// Shoppers that save carts, place orders and take keys while something goes wrong, and what they were told.
+/// Shoppers that save carts, place orders, and claim keys while faults occur, with the results that they received.
 #[derive(Default)]
 struct Ledger {
     placed: std::sync::Mutex<Vec<Order>>,
     unknown: std::sync::Mutex<Vec<Order>>,
-    answers: AtomicU32,
+    results: AtomicU32,
     unavailable: AtomicU32,
 }
 
 impl Ledger {
     fn count<T>(&self, result: &Result<T, StoreError>) {
-        self.answers.fetch_add(1, Ordering::SeqCst);
+        self.results.fetch_add(1, Ordering::SeqCst);
         match result {
             Ok(_) | Err(StoreError::Conflict | StoreError::OutOfStock { .. }) => {}
             Err(StoreError::Unavailable(_) | StoreError::Throttled(_)) => {
                 self.unavailable.fetch_add(1, Ordering::SeqCst);
             }
-            Err(error) => panic!("not an answer for a shopper: {error:?}"),
+            Err(error) => panic!("not a result for a shopper: {error:?}"),
         }
     }
 
-    /// One shopper: a cart, a key, an order, each in bounded time.
+    /// One shopper: a cart, a key, and an order, each in bounded time.
     async fn shop(&self, store: &PostgresStore, name: &str) {
         let owner = visitor(name);
         let at =
@@ -68,7 +67,7 @@ impl Ledger {
         self.count(&placed);
         match placed {
             Ok(claimed) => {
-                assert_eq!(claimed, Claimed::New, "{name}: nobody else has this key");
+                assert_eq!(claimed, Claimed::New, "{name}: no other order has this key");
                 self.placed.lock().expect("not poisoned").push(order);
             }
             Err(StoreError::Conflict) if !matches!(saved, Ok(())) => {}
@@ -83,13 +82,14 @@ impl Ledger {
     }
 
     fn summary(&self) -> String {
-        let (answers, unavailable) = (self.answers.load(Ordering::SeqCst), self.unavailable.load(Ordering::SeqCst));
+        let (results, unavailable) = (self.results.load(Ordering::SeqCst), self.unavailable.load(Ordering::SeqCst));
         let unknown = self.unknown.lock().expect("not poisoned").len();
         let placed = self.placed_count();
-        format!("{answers} answers, {unavailable} unavailable, {placed} orders promised, {unknown} unknown")
+        format!("{results} results, {unavailable} unavailable, {placed} orders confirmed, {unknown} unknown")
     }
 
-    /// Every order that was promised exists once, none exists that nobody tried, stock and outbox agree with them.
+    /// Every confirmed order exists once, no order exists that was not attempted, and stock and outbox are consistent
+    /// with them.
     async fn audit(&self, store: &PostgresStore, received: u32) {
         let list = |orders: &std::sync::Mutex<Vec<Order>>| orders.lock().expect("not poisoned").clone();
         let (placed, unknown) = (list(&self.placed), list(&self.unknown));
@@ -99,10 +99,10 @@ impl Ledger {
         ids.dedup();
         assert_eq!(ids.len(), stored.len(), "each order exists once");
         for order in &placed {
-            assert!(ids.contains(&&order.id), "{} was promised and is lost", order.id.as_str());
+            assert!(ids.contains(&&order.id), "{} was confirmed and is lost", order.id.as_str());
         }
         let tried: Vec<&OrderId> = placed.iter().chain(&unknown).map(|order| &order.id).collect();
-        assert!(ids.iter().all(|id| tried.contains(id)), "an order that nobody was told of");
+        assert!(ids.iter().all(|id| tried.contains(id)), "an order that no shopper attempted");
         for code in SKUS {
             let held: u32 = stored
                 .iter()
@@ -125,11 +125,11 @@ impl Ledger {
             .fetch_one(&store.pool)
             .await
             .expect("a count");
-        assert_eq!((messages, distinct), (count, count), "one message an order");
+        assert_eq!((messages, distinct), (count, count), "one message per order");
     }
 }
 
-/// The result of a call that must not take longer than all its limits together.
+/// The result of a call, which must not take longer than all its limits together.
 async fn timed<T>(what: &str, call: impl Future<Output = T>) -> T {
     tokio::time::timeout(CALL_LIMIT, call).await.unwrap_or_else(|_| panic!("{what} takes longer than its limits"))
 }
@@ -150,35 +150,36 @@ async fn all_orders(store: &PostgresStore) -> Vec<Order> {
 
 async fn stock_up(store: &PostgresStore, received: u32) {
     let levels = SKUS.map(|code| (sku(code), received));
-    assert_eq!(store.initialize_stock(&levels).await.expect("stock comes in").len(), SKUS.len());
+    assert_eq!(store.initialize_stock(&levels).await.expect("the stock is initialized").len(), SKUS.len());
 }
 
-/// The server's processes behind `count` connections of the pool, all of which are open afterwards.
+/// The server processes behind `count` connections of the pool, which are all open afterwards.
 async fn backends(store: &PostgresStore, count: usize) -> Vec<i32> {
     let mut pids = Vec::new();
-    // Long enough that no connection is given back before all are on loan; on a machine that stands still for that long,
-    // once more.
+    // Long enough that no connection is returned before all are borrowed; if the machine is suspended for that long,
+    // retry once.
     for seconds in [0.2, 1.0] {
-        pids = asked_at_once(store, count, seconds).await;
+        pids = query_concurrently(store, count, seconds).await;
         if pids.len() == count {
             break;
         }
     }
-    // Until all are back in the pool.
+    // Wait until all are back in the pool.
     tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     pids
 }
 
-async fn asked_at_once(store: &PostgresStore, count: usize, seconds: f64) -> Vec<i32> {
+async fn query_concurrently(store: &PostgresStore, count: usize, seconds: f64) -> Vec<i32> {
     let ids = (0..count).map(|_| {
         let store = store.clone();
         tokio::spawn(async move {
-            let question = "SELECT pg_backend_pid() FROM pg_sleep($1)";
-            let ask = || sqlx::query_scalar(question).bind(seconds).fetch_one(&store.pool);
-            // Where hashing a password takes long, the first ones may wait a second for a connection in vain.
-            match ask().await {
-                Err(sqlx::Error::PoolTimedOut) => ask().await,
-                answer => answer,
+            let statement = "SELECT pg_backend_pid() FROM pg_sleep($1)";
+            let query = || sqlx::query_scalar(statement).bind(seconds).fetch_one(&store.pool);
+            // Where hashing a password is slow, the first ones may time out after a second while waiting for a
+            // connection.
+            match query().await {
+                Err(sqlx::Error::PoolTimedOut) => query().await,
+                result => result,
             }
         })
     });

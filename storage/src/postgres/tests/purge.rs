@@ -1,4 +1,4 @@
-//! What a purge removes, how much at once, whom it waits for, and how it finds it.
+//! What a purge deletes, how much at once, which locks it skips, and which indexes it uses.
 
 use shopease_shop::ports::{OutboxMessage, PURGE_ROWS, PurgeStore as _, Purged};
 use shopease_shop::testing::Stopwatch;
@@ -9,10 +9,10 @@ use super::super::{PostgresConfig, PostgresStore};
 use super::NOW;
 use crate::testing::on_schema;
 
-/// Rows of each table that are over, and as many that are not.
+/// Number of expired rows in each table, and of unexpired ones.
 const ROWS: u64 = 1_200;
 
-/// Fills the five tables: of each, every other row is over.
+/// Fills the five tables; every other row is expired.
 async fn fill(connection: &mut PgConnection) {
     for table in [
         "INSERT INTO idempotency_key (key, request_hash, lease_until, expires_at)
@@ -54,7 +54,7 @@ async fn connect(config: &PostgresConfig) -> (PostgresStore, PgConnection) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rows_that_are_over_go_in_batches_and_no_others() {
+async fn only_expired_rows_are_deleted_in_batches() {
     on_schema("rows that are over", |config| async move {
         let (store, mut connection) = connect(&config).await;
         fill(&mut connection).await;
@@ -75,7 +75,7 @@ async fn rows_that_are_over_go_in_batches_and_no_others() {
             let end: time::OffsetDateTime = sqlx::query_scalar(end).fetch_one(&mut connection).await.expect("a time");
             assert!(end > NOW, "{end}");
         }
-        // All that waits is kept however old it is.
+        // Rows that still wait are kept, however old they are.
         while store.purge(NOW + OutboxMessage::KEPT * 10).await.expect("a purge").rows() > 0 {}
         assert_eq!(count(&mut connection).await, [0, 0, 0, 0, left / 2]);
         store.close().await;
@@ -84,8 +84,8 @@ async fn rows_that_are_over_go_in_batches_and_no_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_purge_waits_for_nobody_and_two_share_the_work() {
-    on_schema("a purge waits for nobody", |config| async move {
+async fn a_purge_skips_locked_rows_and_two_purges_share_the_work() {
+    on_schema("a purge skips locks", |config| async move {
         let (store, mut connection) = connect(&config).await;
         fill(&mut connection).await;
         let mut other = connection.begin().await.expect("a transaction");
@@ -106,7 +106,7 @@ async fn a_purge_waits_for_nobody_and_two_share_the_work() {
         let (one, two) = tokio::join!(all(), all());
         assert!(began.elapsed() < std::time::Duration::from_secs(2), "it waited: {:?}", began.elapsed());
         other.rollback().await.expect("the locks end");
-        assert_eq!(all().await, 2, "what was locked");
+        assert_eq!(all().await, 2, "the rows that were locked");
         println!("one purged {one} rows, the other {two}");
         let messages = ROWS * 3 / 2;
         assert_eq!(one + two + 2, 4 * 2 * ROWS + messages);
@@ -116,7 +116,7 @@ async fn a_purge_waits_for_nobody_and_two_share_the_work() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_over_is_found_by_indexes() {
+async fn expired_rows_are_found_by_indexes() {
     on_schema("a purge by indexes", |config| async move {
         let (store, mut connection) = connect(&config).await;
         fill(&mut connection).await;
@@ -139,7 +139,7 @@ async fn what_is_over_is_found_by_indexes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn saving_a_cart_again_writes_no_index() {
+async fn saving_a_cart_again_updates_no_index() {
     on_schema("a cart again", |config| async move {
         let (store, mut connection) = connect(&config).await;
         connection

@@ -1,6 +1,6 @@
-//! The last release runs beside this one, on this one's schema: its statements prepare, its calls of functions have the
-//! same effect, its migrations are unchanged. What a release was is in `/releases/<version>`, which
-//! `cargo xtask release` writes.
+//! The previous release runs beside this one, on this release's schema: its statements prepare, its function calls have
+//! the same effect, and its migrations are unchanged. The facts of a release are in `/releases/<version>`, written by
+//! `cargo xtask release`.
 
 mod calls;
 
@@ -24,10 +24,10 @@ use super::{LATER, NOW};
 use crate::testing::on_schema;
 use calls::{Recording, keeps};
 
-/// Where `cargo xtask release` wants the calls of this release.
+/// Where `cargo xtask release` expects the calls of this release.
 const RECORD: &str = "SHOPEASE_TEST_RECORD_CALLS";
 
-/// What the next release might add. The last release must not notice.
+/// Changes that the next release might make and that must not affect the previous one.
 const NEXT_RELEASE: &str = "
     ALTER TABLE product ADD COLUMN rating integer NOT NULL DEFAULT 0;
     ALTER TABLE stock_level ADD COLUMN warehouse text NOT NULL DEFAULT 'main';
@@ -51,7 +51,7 @@ fn names_in(directory: &Path) -> Vec<String> {
     names
 }
 
-/// The releases that have `fact`, by version. A release that no longer runs beside the next one may have lost it.
+/// The releases that have `fact`, by version. A release that no longer runs beside the next one may lack it.
 fn releases_with(fact: &str) -> Vec<(String, PathBuf)> {
     let directory = repository().join("releases");
     let releases: Vec<_> = names_in(&directory)
@@ -75,15 +75,15 @@ async fn connect(config: &PostgresConfig) -> (PostgresStore, PgConnection) {
     (store, connection)
 }
 
-/// What a program relies on: types of parameters; names, types and nullability of columns. Not which table a column is
-/// from.
+/// What a program depends on: types of parameters; names, types, and nullability of columns. Not the table that a
+/// column comes from.
 fn shape(describe: &Value) -> Value {
     let columns = describe["columns"].as_array().expect("columns").iter();
     let columns: Vec<_> = columns.map(|column| json!([column["name"], column["type_info"]])).collect();
     json!({ "columns": columns, "parameters": describe["parameters"], "nullable": describe["nullable"] })
 }
 
-/// What differs for the statements of each release.
+/// The differences for the statements of each release.
 async fn broken_statements(connection: &mut PgConnection) -> Vec<String> {
     let mut broken = Vec::new();
     for (version, directory) in releases_with("statements") {
@@ -96,7 +96,7 @@ async fn broken_statements(connection: &mut PgConnection) -> Vec<String> {
                     let today = shape(&serde_json::to_value(today).expect("JSON"));
                     let then = shape(&statement["describe"]);
                     if today != then {
-                        broken.push(format!("release {version}: was {then}, is {today}: {query}"));
+                        broken.push(format!("release {version}: was {then}, now {today}: {query}"));
                     }
                 }
             }
@@ -105,7 +105,7 @@ async fn broken_statements(connection: &mut PgConnection) -> Vec<String> {
     broken
 }
 
-/// Makes the calls of each release on a schema of its own, after a migration.
+/// Makes the calls of each release on a new schema, after `migration`.
 async fn check_calls(name: &'static str, migration: &'static str) {
     for (version, path) in releases_with("calls.json") {
         on_schema(name, |config| async move {
@@ -158,7 +158,7 @@ fn migrations_of_every_release_are_unchanged() {
                 .unwrap_or_else(|error| panic!("release {version} has the migration {name}: {error}"));
             let mut now = String::new();
             for byte in Sha384::digest(text) {
-                write!(now, "{byte:02x}").expect("a String takes all");
+                write!(now, "{byte:02x}").expect("writing to a String cannot fail");
             }
             assert_eq!(now, checksum, "release {version} has the migration {name}, which was changed");
         }
@@ -194,10 +194,10 @@ async fn every_function_that_a_statement_calls_is_recorded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_next_release_adds_is_not_noticed() {
+async fn additions_of_the_next_release_have_no_effect() {
     on_schema("the next release", |config| async move {
         let (store, mut connection) = connect(&config).await;
-        // The connections of the pool have their statements and plans from before.
+        // The pool's connections keep their statements and plans from before.
         shop(&store, "before").await;
         connection.execute(NEXT_RELEASE).await.expect("a migration");
         shop(&store, "after").await;
@@ -209,14 +209,15 @@ async fn what_the_next_release_adds_is_not_noticed() {
     check_calls("calls and the next release", NEXT_RELEASE).await;
 }
 
-/// One of each: a product is written and found, its stock corrected, an order placed and paid, everything read.
+/// One of each operation: a product is written and found, its stock corrected, an order placed and paid, everything
+/// read.
 async fn shop(store: &PostgresStore, name: &str) {
     let product = fixtures::product(name).category("things").build();
     let code = product.variants[0].sku.clone();
     store.upsert_product(&product, &fixtures::index(&product)).await.expect("a product is written");
     assert_eq!(store.find_products(slice::from_ref(&product.handle)).await.expect("a read"), slice::from_ref(&product));
     assert_eq!(store.find_products_by_sku(slice::from_ref(&code)).await.expect("a read"), [product]);
-    store.initialize_stock(&[(code.clone(), 5)]).await.expect("stock comes in");
+    store.initialize_stock(&[(code.clone(), 5)]).await.expect("the stock is initialized");
     let level = store.find_stock_levels(slice::from_ref(&code)).await.expect("a read").pop().expect("a level");
     let owner = visitor(name);
     let key = checkout_key(&owner, "stock");

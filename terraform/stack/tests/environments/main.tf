@@ -1,4 +1,4 @@
-# Reads envs/*.tfvars, so that one test run can look at several environments. null where a file leaves a variable to its default.
+# Reads envs/*.tfvars, so that one test run can compare several environments. null where a file keeps a variable's default.
 
 terraform {
   required_version = ">= 1.11"
@@ -32,7 +32,7 @@ output "of" {
 }
 
 output "sizes" {
-  description = "What tasks and database of each environment are, without what may differ between environments of one size."
+  description = "Sizes of tasks and database of each environment, without the values that may differ between environments of one size."
   value = {
     for name, file in local.files : name => {
       tasks        = [file.environment.frontend, file.environment.backend]

@@ -1,4 +1,4 @@
-# Values that only AWS knows. The provider checks the form of those that are handed on.
+# Values that only AWS knows. The provider validates the form of those that other resources use.
 
 mock_data "aws_availability_zones" {
   defaults = { names = ["eu-west-1a", "eu-west-1b", "eu-west-1c"] }

@@ -1,5 +1,5 @@
-//! Calls of the database's functions, and what they leave. A statement that prepares says nothing of the keys in its
-//! argument, and nothing of what a function does.
+//! Calls of the database functions, and their effects. That a statement prepares does not verify the keys in its
+//! argument or the function's effect.
 
 use std::collections::BTreeMap;
 
@@ -37,14 +37,15 @@ impl Call {
     }
 }
 
-/// Calls in their order, and the rows that are there afterwards, by table.
+/// Calls in order, and the rows that exist afterwards, by table.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Recording {
     pub calls: Vec<Call>,
     pub rows: BTreeMap<String, Value>,
 }
 
-/// Whether all that was is there now. New columns and keys may have come; rows and other lists are in any order.
+/// Whether everything from `then` is in `now`. New columns and keys are allowed; the order of rows and lists does not
+/// matter.
 pub(super) fn keeps(now: &Value, then: &Value) -> bool {
     match (now, then) {
         (Value::Object(now), Value::Object(then)) => {
@@ -83,7 +84,7 @@ pub(super) async fn play(mut calls: Vec<Call>, connection: &mut PgConnection) ->
     Recording { calls, rows }
 }
 
-/// Each function as the store calls it, with what it accepts and what it refuses.
+/// Each function as the store calls it, with arguments that it accepts and arguments that it rejects.
 pub(super) fn of_this_release() -> Vec<Call> {
     [catalog(), stock(), carts(), orders()].into_iter().flatten().collect()
 }
@@ -123,7 +124,7 @@ fn stock() -> Vec<Call> {
         replaced(None, &first, "first-level"),
         replaced(Some(&first), &second, "next-level"),
         replaced(None, &other, "other-level"),
-        // Stale, and under a key that has an answer.
+        // Stale, and under a key that already has an outcome.
         replaced(Some(&first), &second, "stale-level"),
         replaced(Some(&second), &first, "first-level"),
     ];

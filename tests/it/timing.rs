@@ -1,0 +1,3 @@
+//! Tests that judge how long something took: `cargo xtask test` runs them last, with nothing beside them.
+
+mod overload;
