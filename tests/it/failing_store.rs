@@ -186,17 +186,17 @@ async fn assert_every_route_fails(error: fn() -> StoreError, status: u16, kind: 
 
 #[tokio::test]
 async fn an_unavailable_store_is_reported_without_details() {
-    (|| StoreError::Unavailable(SECRET.into()), 503, "unavailable", "1").await;
+    assert_every_route_fails(|| StoreError::Unavailable(SECRET.into()), 503, "unavailable", "1").await;
 }
 
 #[tokio::test]
 async fn a_throttling_store_is_reported_with_retry_after() {
-    (|| StoreError::Throttled(SECRET.into()), 503, "unavailable", "1").await;
+    assert_every_route_fails(|| StoreError::Throttled(SECRET.into()), 503, "unavailable", "1").await;
 }
 
 #[tokio::test]
 async fn a_corrupt_store_is_an_internal_error() {
-    (|| StoreError::Corrupt(SECRET.into()), 500, "internal", "").await;
+    assert_every_route_fails(|| StoreError::Corrupt(SECRET.into()), 500, "internal", "").await;
 }
 
 #[tokio::test]
