@@ -33,7 +33,7 @@ pub struct Measured {
     pub machine: String,
     /// Commit and build profile.
     pub build: String,
-    /// What the machine cannot tell of AWS; not given for a measurement that was taken there.
+    /// Differences between the machine and AWS; not given for a measurement that was taken there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_aws: Option<OnAws>,
     /// INIT of a function, ms.

@@ -18,7 +18,7 @@ pub enum ShopError {
     /// The caller must sign in.
     #[error("sign_in_required")]
     SignInRequired,
-    /// The email address or the password is wrong. Deliberately does not tell which.
+    /// The email address or the password is wrong. Deliberately does not say which.
     #[error("wrong_credentials")]
     WrongCredentials,
     /// Too many failed attempts of this client or on this account.

@@ -105,9 +105,9 @@ resource "terraform_data" "connection_budget" {
 
   lifecycle {
     precondition {
-      condition = local.connections <= module.rds[0].admitted_connections
+      condition = local.connections <= module.rds[0].allowed_connections
       error_message = join("", [
-        "${var.environment.database.class} allows ${module.rds[0].admitted_connections} connections, but the shop can open ${local.connections}: ",
+        "${var.environment.database.class} allows ${module.rds[0].allowed_connections} connections, but the shop can open ${local.connections}: ",
         "${local.budget.tasks} tasks x ${var.task_connections} + ${local.budget.environments} execution environments x ${var.function_connections} + ",
         "${local.budget.others}. Use a larger class, fewer tasks, or less concurrency.",
       ])

@@ -65,7 +65,7 @@ module "alb" {
 
 module "waf" {
   source = "../modules/waf"
-  count  = var.environment.firewall ? 1 : 0
+  count  = var.environment.web_acl ? 1 : 0
 
   name               = local.prefix
   load_balancer_arn  = module.alb.arn

@@ -9,7 +9,7 @@ variable "environment" {
   type = object({
     name        = string
     protected   = optional(bool, false)
-    firewall    = optional(bool, false)
+    web_acl     = optional(bool, false)
     cidr_block  = string
     autoscaling = optional(bool, false)
     frontend    = object({ cpu = number, memory_mb = number, desired = number, min = optional(number, 1), max = optional(number, 1) })
@@ -37,8 +37,8 @@ variable "environment" {
   }
 
   validation {
-    condition     = var.environment.name != "prod" || (var.environment.protected && var.environment.firewall && var.environment.database.multi_az)
-    error_message = "prod must be protected, have a web ACL (firewall = true), and have a standby database (multi_az = true)."
+    condition     = var.environment.name != "prod" || (var.environment.protected && var.environment.web_acl && var.environment.database.multi_az)
+    error_message = "prod must be protected, have a web ACL (web_acl = true), and have a standby database (multi_az = true)."
   }
 }
 

@@ -1,4 +1,4 @@
-//! `/api/v1/products` and `/api/v1/categories`: listing, search, pagination, ETags.
+//! `/api/v1/products` and `/api/v1/categories`: listing, search, pagination, `ETag`s.
 
 use std::collections::BTreeSet;
 

@@ -105,9 +105,11 @@ const STEPS: &[Step] = &[
         retry::through_runner(tests.arg("test").arg("--quiet").args(wire));
         passed("events", &mut tests)
     }),
-    Step::beside("terraform", "the infrastructure is valid and tested, and comes and goes on an emulator", |_| {
-        crate::infrastructure::run()
-    }),
+    Step::beside(
+        "terraform",
+        "the infrastructure is valid and tested, and is created and destroyed on an emulator",
+        |_| crate::infrastructure::run(),
+    ),
     Step::new("import", "ten thousand products reach PostgreSQL in under 30 s", |_| journeys::large_import()),
     Step::new("journeys", "a shopper in a real browser, on every runtime and store", |_| journeys::run()),
     Step::new("releases", "two releases side by side: frontend and backend, functions on one table", |_| {
@@ -216,7 +218,7 @@ pub fn run(args: &TestArgs) -> Result<()> {
     }
 }
 
-/// Notes how a step ended; tells whether that is a failure.
+/// Adds the line of a step to the summary; returns whether it failed.
 fn conclude(name: &str, begun: Instant, result: Result<Outcome>, lines: &mut Vec<String>) -> bool {
     #[expect(clippy::disallowed_methods, reason = "this is the program that reads it")]
     let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");

@@ -44,7 +44,7 @@ pub fn execute(command: &mut Command) -> Result<()> {
 const LAST_LINES: usize = 60;
 
 /// Runs a command to its end and shows what it prints, which is also kept in `target/xtask/NAME.log`: an error ends with the last
-/// lines of it, so that the end of a long run tells why it failed.
+/// lines of it, so that the end of a long run shows why it failed.
 ///
 /// The command writes into the file and not into a pipe, since a process that it leaves behind would hold a pipe open.
 ///
@@ -74,22 +74,22 @@ pub fn execute_logged(name: &str, command: &mut Command) -> Result<()> {
         let lines: Vec<_> = text.lines().collect();
         let (earlier, last) = lines.split_at(lines.len().saturating_sub(LAST_LINES));
         // What a test says may be far above the end of its run.
-        let told = what_tests_say(earlier).into_iter().take(LAST_LINES);
-        let told: Vec<_> = told.chain(last.iter().copied()).collect();
+        let failures = lines_of_failures(earlier).into_iter().take(LAST_LINES);
+        let failures: Vec<_> = failures.chain(last.iter().copied()).collect();
         bail!(
             "{shown} failed ({status}); its last lines, all in target/xtask/{name}.log:\n    {}",
-            told.join("\n    ")
+            failures.join("\n    ")
         );
     }
     Ok(())
 }
 
 /// Which tests failed, where they panicked, and why: the line below a panic.
-fn what_tests_say<'a>(lines: &[&'a str]) -> Vec<&'a str> {
+fn lines_of_failures<'a>(lines: &[&'a str]) -> Vec<&'a str> {
     let panicked = |line: &str| line.contains(" panicked at ");
     let pairs = std::iter::once("").chain(lines.iter().copied()).zip(lines.iter().copied());
-    let told = pairs.filter(|(before, line)| line.ends_with("FAILED") || panicked(line) || panicked(before));
-    told.map(|(_, line)| line).collect()
+    let failures = pairs.filter(|(before, line)| line.ends_with("FAILED") || panicked(line) || panicked(before));
+    failures.map(|(_, line)| line).collect()
 }
 
 /// What a command prints.
@@ -242,6 +242,6 @@ mod tests {
             "note: run with `RUST_BACKTRACE=1`",
             "test two ... FAILED",
         ];
-        assert_eq!(what_tests_say(&log), [log[1], log[2], log[4]]);
+        assert_eq!(lines_of_failures(&log), [log[1], log[2], log[4]]);
     }
 }

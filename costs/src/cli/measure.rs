@@ -48,7 +48,7 @@ pub struct Arguments {
     /// The shop and its stores are on AWS, and so are INIT, start and image that are given: nothing has to be assumed any more.
     #[arg(long, conflicts_with = "counts", requires_all = ["lambda_init_ms", "task_start_s", "image_gb"])]
     on_aws: bool,
-    /// The machine of the figures, as in "2 cores of a Neoverse N1, 24 GiB"; told by the program when not given.
+    /// The machine of the figures, as in "2 cores of a Neoverse N1, 24 GiB"; detected if not given.
     #[arg(long, value_name = "TEXT")]
     machine: Option<String>,
     /// The file to compare with and to start from, instead of the built-in one.

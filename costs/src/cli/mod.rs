@@ -125,7 +125,7 @@ impl Shop {
         } else {
             let text = std::fs::read_to_string(&self.profile).with_context(|| {
                 let known: Vec<_> = crate::profile::EXAMPLES.iter().map(|(name, _)| *name).collect();
-                format!("{}, which is none of the examples {} either", self.profile, known.join(", "))
+                format!("{}, and not one of the examples {}", self.profile, known.join(", "))
             })?;
             Profile::read(&text).with_context(|| self.profile.clone())?
         };

@@ -93,7 +93,7 @@ fn charge_balancer(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceErro
         public_ipv4_addresses: Quantity::declared(zones),
     };
     sheet.add(Part::FrontDoor, &balancer)?;
-    if sheet.environment.stack.environment.firewall {
+    if sheet.environment.stack.environment.web_acl {
         let web_acl = WebAcl {
             acl_months: Quantity::declared(sheet.months()),
             rule_months: Quantity::declared(Decimal::from(modules.web_acl_rules) * sheet.months()),

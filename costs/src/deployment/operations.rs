@@ -99,7 +99,7 @@ fn surroundings_gb(sheet: &Sheet<'_>, load: &Load) -> Decimal {
     when(sheet.tasks() && stack.modules.container_insights, insights)
         + when(balancer || sheet.tasks() || database, addresses * FLOW_LOG_GB * sheet.months())
         + when(database, gigabytes(minutes * MONITORING_BYTES))
-        + when(balancer && stack.environment.firewall, gigabytes(load.all.requests * logged * bytes))
+        + when(balancer && stack.environment.web_acl, gigabytes(load.all.requests * logged * bytes))
 }
 
 /// Custom metrics. Those of the shop cost in hours in which they get values.

@@ -1,4 +1,4 @@
-//! Requests as a browser sends them, and what their answers tell of themselves.
+//! Requests as a browser sends them, and what the responses report about themselves.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -166,7 +166,7 @@ fn sample(
     let Some(usage) = text("x-shopease-usage") else { return Ok(None) };
     let usage: Usage = serde_json::from_str(usage).context("x-shopease-usage")?;
     let mut timings = headers.get_all("server-timing").iter().filter_map(|value| value.to_str().ok());
-    let wall_ms = timings.find_map(duration).context("server-timing does not tell the shop's time")?;
+    let wall_ms = timings.find_map(duration).context("server-timing does not have the shop's time")?;
     Ok(Some(Sample {
         route: format!("{method} {}", usage.route),
         cpu_ms: Decimal::from(usage.cpu_us) / dec!(1000),

@@ -1,4 +1,4 @@
-//! `costs measure`: a shopper walks through the running shop, on both paths and on both stores, and every answer tells what it
+//! `costs measure`: a shopper walks through the running shop, on both paths and on both stores, and every response reports what it
 //! used. The shop is the real one: the front door in a process of its own, with the ECS binary and the functions' binaries.
 //!
 //! Counts (units, statements, bytes) do not depend on the machine, so they can be checked anywhere. Times do: they are only taken
@@ -33,7 +33,7 @@ pub struct Plan {
 /// Measures every route of `before` on both paths of a running shop.
 ///
 /// # Errors
-/// When the shop answers with an error, or does not tell what a request used.
+/// When the shop responds with an error, or does not report what a request used.
 pub fn measure(shop: &Shop, store: Store, before: &Measured, plan: Plan) -> anyhow::Result<Vec<Route>> {
     let mut routes = Vec::new();
     for path in [Path::Fargate, Path::Lambda] {

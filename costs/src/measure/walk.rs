@@ -16,7 +16,7 @@ const ADDRESS: [(&str, &str); 6] = [
     ("country", "DE"),
 ];
 
-/// Walks once, and tells what each request used.
+/// Walks once; returns what each request used.
 pub(super) fn walk(shop: &Shop, path: Path) -> anyhow::Result<Vec<Sample>> {
     let mut shopper = Shopper { client: shop.visitor(), path, samples: Vec::new() };
     let home = shopper.page("/")?;
@@ -66,7 +66,7 @@ impl Shopper {
         let served = answer.headers.get("x-shopease-path").and_then(|value| value.to_str().ok());
         ensure!(served == Some(expected), "{target} was served by {served:?}, not by {expected}");
         let sample = answer.sample.clone();
-        self.samples.push(sample.with_context(|| format!("{target} does not tell what it used"))?);
+        self.samples.push(sample.with_context(|| format!("{target} does not report what it used"))?);
         Ok(answer)
     }
 }
@@ -77,7 +77,7 @@ fn reference(page: &str, before: &str, begin: &str) -> Option<String> {
     found.split('"').next().map(|address| address.replace("&amp;", "&"))
 }
 
-/// The article that a product page puts into the cart: a hidden field, the chosen one of several, or the first that can be chosen.
+/// The variant that a product page puts into the cart: a hidden field, the chosen one of several, or the first that can be chosen.
 fn sku(page: &str) -> Option<String> {
     let hidden = hidden_fields(page, "/cart/line-items").into_iter().find(|(name, _)| name == "sku");
     hidden.map(|(_, value)| value).or_else(|| chosen(page, "sku")).or_else(|| {

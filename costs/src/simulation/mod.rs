@@ -1,5 +1,5 @@
 //! Both paths as discrete events over the same arrivals: execution environments on Lambda, tasks with target tracking on
-//! Fargate. It tells what formulas cannot: latency percentiles, the share of cold starts, saturation, and how many
+//! Fargate. It shows what formulas cannot: latency percentiles, the share of cold starts, saturation, and how many
 //! environments and tasks there are over time. [`Outcome`] carries the quantities that are billed; only [`cost`] knows prices.
 //!
 //! No event waits in a common queue. Arrivals are drawn one at a time; environments, workers and tasks are brought up to date

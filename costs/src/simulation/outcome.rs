@@ -1,4 +1,4 @@
-//! What a simulation tells: totals, percentiles, and a row for each hour.
+//! The outcome of a simulation: totals, percentiles, and a row for each hour.
 
 use hdrhistogram::Histogram;
 use serde::Serialize;

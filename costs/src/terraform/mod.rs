@@ -62,7 +62,7 @@ pub struct Sizes {
     /// `prod`.
     pub name: String,
     /// A web ACL before the load balancer.
-    pub firewall: bool,
+    pub web_acl: bool,
     /// Whether the number of tasks follows the load.
     pub autoscaling: bool,
     /// The service that renders pages.

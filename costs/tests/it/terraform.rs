@@ -36,7 +36,7 @@ fn values_come_from_the_file_then_from_the_defaults() {
     assert_eq!((memory("checkout"), memory("cart")), (dec!(512), dec!(256)));
     assert_eq!(dev.modules.payments.map(|size| size.0), [dec!(256), dec!(512)]);
     let prod = Stack::of("prod").unwrap();
-    assert_eq!((prod.egress.nat_gateways, prod.environment.firewall), (dec!(2), true));
+    assert_eq!((prod.egress.nat_gateways, prod.environment.web_acl), (dec!(2), true));
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn every_size_and_switch_is_on_the_bill() {
     let (_, prod) = ENVIRONMENTS[4];
     let deployed = bill(prod).unwrap();
     for (from, to) in [
-        ("firewall                = true", "firewall = false"),
+        ("web_acl                 = true", "web_acl = false"),
         ("nat_gateways = 2", "nat_gateways = 1"),
         ("multi_az = true", "multi_az = false"),
         ("db.m7g.large", "db.t4g.small"),

@@ -53,7 +53,7 @@ const REFUND: [&str; 7] = [
 ];
 /// Points of a worker that finishes an order whose capture was never requested.
 const WORKER: [&str; 6] = [
-    "worker-before-carry-on",
+    "worker-before-resume",
     "before-provider:1",
     "after-provider:1",
     "before-step:1",

@@ -1,4 +1,4 @@
-//! Refunds, issued by the shop or at the payment provider, and disputes, in which a cardholder's bank takes the money back. The
+//! Refunds, issued by the shop or at the payment provider, and disputes, in which a cardholder's bank reverses the payment. The
 //! provider's report is authoritative.
 
 use time::OffsetDateTime;

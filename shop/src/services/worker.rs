@@ -168,7 +168,7 @@ impl Worker {
                 order = shop.write_step(&order, step).await?;
             }
         }
-        failpoint("worker-before-carry-on");
+        failpoint("worker-before-resume");
         let mut after = shop.advance_payment(order, Poll::Once).await?;
         let now = shop.clock.now();
         if after.due_at.is_some_and(|due_at| due_at <= now) {

@@ -61,8 +61,8 @@ impl Budget {
     }
 
     pub(super) fn check(self, capacity: Capacity) -> Result<(), BudgetExceeded> {
-        let admitted = u64::from(capacity.max_connections.saturating_sub(capacity.privileged));
-        if self.connections() <= admitted { Ok(()) } else { Err(BudgetExceeded { budget: self, capacity }) }
+        let allowed = u64::from(capacity.max_connections.saturating_sub(capacity.privileged));
+        if self.connections() <= allowed { Ok(()) } else { Err(BudgetExceeded { budget: self, capacity }) }
     }
 }
 
@@ -71,11 +71,11 @@ impl fmt::Display for BudgetExceeded {
         let Self { budget, capacity } = self;
         let Budget { tasks, task_connections, lambda_concurrency, lambda_connections, reserved } = budget;
         let Capacity { max_connections, privileged } = capacity;
-        let (sum, admitted) = (budget.connections(), max_connections.saturating_sub(*privileged));
+        let (sum, allowed) = (budget.connections(), max_connections.saturating_sub(*privileged));
         write!(
             f,
             "{tasks} tasks x {task_connections} + {lambda_concurrency} execution environments of functions x \
-             {lambda_connections} + {reserved} reserved = {sum} connections, but the database admits {admitted} \
+             {lambda_connections} + {reserved} reserved = {sum} connections, but the database allows {allowed} \
              (max_connections {max_connections} - {privileged} for superusers): see SHOPEASE_DATABASE_TASKS, \
              SHOPEASE_DATABASE_LAMBDA_CONCURRENCY and SHOPEASE_DATABASE_CONNECTIONS"
         )
@@ -136,7 +136,7 @@ mod tests {
             Budget { tasks: 6, task_connections: 16, lambda_concurrency: 10, lambda_connections: 2, reserved: 5 };
         let message = budget.check(Capacity { max_connections: 100, privileged: 3 }).expect_err("too many").to_string();
         let sum = "6 tasks x 16 + 10 execution environments of functions x 2 + 5 reserved = 121 connections, but the \
-                   database admits 97 (max_connections 100 - 3 for superusers)";
+                   database allows 97 (max_connections 100 - 3 for superusers)";
         assert!(message.starts_with(sum), "{message}");
     }
 }

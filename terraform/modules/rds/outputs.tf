@@ -23,7 +23,7 @@ output "master_secret_arn" {
   value       = aws_db_instance.this.master_user_secret[0].secret_arn
 }
 
-output "admitted_connections" {
+output "allowed_connections" {
   description = "Connections available to the shop: max_connections less those reserved for privileged roles."
   value       = local.max_connections - local.privileged_connections
 }

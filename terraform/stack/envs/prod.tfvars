@@ -2,7 +2,7 @@
 environment = {
   name                    = "prod"
   protected               = true
-  firewall                = true
+  web_acl                 = true
   cidr_block              = "10.50.0.0/16"
   autoscaling             = true
   frontend                = { cpu = 512, memory_mb = 1024, desired = 2, min = 2, max = 10 }

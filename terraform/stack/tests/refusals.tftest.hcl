@@ -69,7 +69,7 @@ run "prod_that_can_be_deleted" {
     environment = {
       name       = "prod"
       protected  = false
-      firewall   = true
+      web_acl    = true
       cidr_block = "10.0.0.0/16"
       frontend   = { cpu = 256, memory_mb = 512, desired = 1 }
       backend    = { cpu = 256, memory_mb = 512, desired = 1 }
@@ -81,14 +81,14 @@ run "prod_that_can_be_deleted" {
   expect_failures = [var.environment]
 }
 
-run "prod_without_a_firewall" {
+run "prod_without_a_web_acl" {
   command = plan
 
   variables {
     environment = {
       name       = "prod"
       protected  = true
-      firewall   = false
+      web_acl    = false
       cidr_block = "10.0.0.0/16"
       frontend   = { cpu = 256, memory_mb = 512, desired = 1 }
       backend    = { cpu = 256, memory_mb = 512, desired = 1 }
@@ -107,7 +107,7 @@ run "prod_without_a_standby" {
     environment = {
       name       = "prod"
       protected  = true
-      firewall   = true
+      web_acl    = true
       cidr_block = "10.0.0.0/16"
       frontend   = { cpu = 256, memory_mb = 512, desired = 1 }
       backend    = { cpu = 256, memory_mb = 512, desired = 1 }
@@ -126,7 +126,7 @@ run "test_cards_in_prod" {
     environment = {
       name       = "prod"
       protected  = true
-      firewall   = true
+      web_acl    = true
       cidr_block = "10.0.0.0/16"
       frontend   = { cpu = 256, memory_mb = 512, desired = 1 }
       backend    = { cpu = 256, memory_mb = 512, desired = 1 }

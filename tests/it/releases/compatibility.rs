@@ -107,7 +107,7 @@ impl<'a> Comparison<'a> {
             let succeeds = status.starts_with(['2', '3']);
             match (today.is_null(), succeeds) {
                 (true, true) => {
-                    self.note(&format!("status {status}"), "was removed: clients of the last release depend on it")
+                    self.note(&format!("status {status}"), "was removed: clients of the last release depend on it");
                 }
                 (true, false) => {}
                 (false, _) => self.content(last, today, &format!("status {status}"), Response),

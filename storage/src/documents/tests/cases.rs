@@ -185,8 +185,8 @@ fn orders() -> Vec<(&'static str, Order)> {
     let mut unknown = order_in("unknown", (Pending, PaymentState::Unknown, Unfulfilled));
     unknown.payment.checks = 3;
     let authorized = order_in("authorized", (Pending, PaymentState::Authorized, Unfulfilled));
-    let mut calling_off = order_in("calling_off", (Pending, PaymentState::Authorized, Unfulfilled));
-    calling_off.payment.canceling = true;
+    let mut canceling = order_in("canceling", (Pending, PaymentState::Authorized, Unfulfilled));
+    canceling.payment.canceling = true;
     let paid = order_in("paid", (Paid, PaymentState::Captured, Unfulfilled));
     let fulfilled = order_in("fulfilled", (Paid, PaymentState::Captured, Fulfilled));
     let mut refunding = order_in("partially_refunded", (Paid, PaymentState::PartiallyRefunded, Returned));
@@ -209,7 +209,7 @@ fn orders() -> Vec<(&'static str, Order)> {
         ("requires_action", requires_action),
         ("unknown", unknown),
         ("authorized", authorized),
-        ("calling_off", calling_off),
+        ("canceling", canceling),
         ("paid", paid),
         ("fulfilled", fulfilled),
         ("partially_refunded", refunding),
