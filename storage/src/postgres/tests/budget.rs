@@ -27,6 +27,6 @@ async fn a_start_that_exceeds_the_budget_fails_and_shows_the_sum() {
     let Err(OpenError::Budget(exceeded)) = open(&both).await else { panic!("22 connections do not fit") };
     let message = exceeded.to_string();
     let sum = "3 tasks x 5 + 1 execution environments of functions x 2 + 5 reserved = 22 connections, but the database \
-               admits 20 (max_connections 24 - 4 for superusers)";
+               allows 20 (max_connections 24 - 4 for superusers)";
     assert!(message.starts_with(sum), "{message}");
 }
