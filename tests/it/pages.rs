@@ -275,7 +275,7 @@ async fn prices_show_tax_and_shipping(shop: TestShop) {
     }
     let product = client.get("/products/kettle").await.text();
     let shipping =
-        "Standard shipping to 27 countries, up to 31.5\u{a0}kg: from €4.90, 3 to 5 working days, free from €75.00.";
+        "Standard shipping to 27 countries, up to 31.5\u{a0}kg: from €4.90, 3 to 5 business days, free from €75.00.";
     assert!(product.contains("incl. VAT, plus shipping") && product.contains(shipping), "{product}");
     client.add("KETTLE", 3).await;
     let cart = client.get("/cart").await.text();
