@@ -299,7 +299,7 @@ async fn a_product_too_large_for_the_front_doors_is_rejected(shop: TestShop) {
         .map(|issue| (issue.line, issue.handle.clone().expect("a handle")))
         .collect();
     assert_eq!(refused[..2], [(2, "many".to_owned()), (2050, "text".to_owned())], "{}", reasons(&report));
-    assert!(reasons(&report).contains("700 are the most"), "{}", reasons(&report));
+    assert!(reasons(&report).contains("the limit is 700 KiB"), "{}", reasons(&report));
     let mut client = shop.client();
     for handle in ["small", "quotes"] {
         let is_refused = refused.iter().any(|(_, refused)| refused == handle);

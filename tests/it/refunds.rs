@@ -332,7 +332,7 @@ async fn a_disputed_payment_cannot_be_refunded(store: SharedStore) {
         assert_eq!(scene.shop.topics().await.pop().as_deref(), Some(topic));
         let page = scene.operator.get(&format!("/admin/orders/{}", scene.order)).await.text();
         assert!(page.contains("fraudulent"), "{page}");
-        assert_eq!(page.contains("The bank has taken the money"), state == DisputeStatus::Open, "{wire}");
+        assert_eq!(page.contains("The bank withholds the money"), state == DisputeStatus::Open, "{wire}");
         let list = scene.operator.get("/api/v1/admin/orders").await.json();
         assert_eq!(list["items"][0]["dispute"], wire, "{list}");
         scene.shop.assert_books_agree().await;
