@@ -207,8 +207,6 @@ mod timing {
                 Err(StoreError::Unavailable(_)) => unavailable += 1,
                 Err(error) => panic!("{error:?}"),
             }
-            assert_eq!((served, unavailable), (4, 4), "open connections serve on");
-            assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
         }
         assert_eq!((served, unavailable), (4, 4), "open connections keep serving");
         assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());

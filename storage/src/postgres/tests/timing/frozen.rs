@@ -125,7 +125,7 @@ async fn a_stopped_process_resumes_without_an_error() {
         let port = url.parse::<sqlx::postgres::PgConnectOptions>().expect("a URL").get_port();
         let proxy = FaultProxy::start(port).await;
         let mut child = Command::new(std::env::current_exe().expect("this program"))
-            .args(["--exact", "--nocapture", "postgres::tests::frozen::child_of_the_stopped_process_test"])
+            .args(["--exact", "--nocapture", "postgres::tests::timing::frozen::child_of_the_stopped_process_test"])
             .env("SHOPEASE_TEST_CHILD_URL", proxy.url(&url))
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
