@@ -158,7 +158,7 @@ impl Shared {
             if let Some(Reverse(Running { job, queued, .. })) = self.jobs.pop() {
                 ended(Ended { slot: job.slot, latency: Some(whole(due + job.wait - precise(job.arrived))), queued });
             }
-            self.admit(ended);
+            self.start_next(ended);
         }
         if self.jobs.is_empty() {
             self.progress = 0.0;
@@ -167,7 +167,7 @@ impl Shared {
     }
 
     /// Gives the free place to the first that has not waited for too long.
-    fn admit(&mut self, ended: &mut impl FnMut(Ended)) {
+    fn start_next(&mut self, ended: &mut impl FnMut(Ended)) {
         while let Some(first) = self.queue.front() {
             let queued = whole(self.clock - precise(first.arrived));
             if queued > self.queue_timeout {
