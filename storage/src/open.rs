@@ -54,8 +54,7 @@ impl StoreConfig {
             "postgres" => {
                 crate::postgres::DatabaseSettings::read(reader).map(|settings| Self::Postgres(settings.into()))
             }
-            #[cfg(not(all(feature = "embedded", feature = "dynamodb", feature = "postgres")))]
-            "embedded" | "dynamodb" | "postgres" => {
+            known if ["embedded", "dynamodb", "postgres"].contains(&known) => {
                 reader.problem(
                     "SHOPEASE_STORE",
                     format!("this build does not support this store; build with `--features {name}`"),
