@@ -14,15 +14,15 @@
 //! this is read by one release and written only by the next.
 
 mod cart;
-#[cfg(feature = "dynamodb")]
+#[cfg(feature = "_dynamodb")]
 mod category;
 mod customer;
 mod names;
 mod order;
-#[cfg(feature = "dynamodb")]
+#[cfg(feature = "_dynamodb")]
 mod outbox_message;
 mod product;
-#[cfg(feature = "dynamodb")]
+#[cfg(feature = "_dynamodb")]
 mod session;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -32,7 +32,7 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use shopease_shop::ports::StoreError;
 
-#[cfg(feature = "dynamodb")]
+#[cfg(feature = "_dynamodb")]
 pub(crate) use product::ProductSummary;
 
 /// A value of the shop that is stored as a document.
