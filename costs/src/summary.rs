@@ -16,6 +16,7 @@ use crate::profile::{Environment, Profile};
 use crate::report::build::PAIR;
 use crate::report::chart::LineChart;
 use crate::report::charts::cost_by_load;
+use crate::report::scale::grouped;
 use crate::terraform::LogDestination;
 
 /// The shops of the tables; the first is that of the chart and of the break-even.
@@ -137,15 +138,14 @@ fn break_even_words(profile: &Profile, measured: &Measured, book: &PriceBook) ->
         environment.stack.log_destination = LogDestination::Cloudwatch;
     }
     let sets = [
-        (profile, LineSet::Compute, ""),
-        (profile, LineSet::Whole, ""),
-        (&cloudwatch, LineSet::Whole, ", with the lines of tasks in CloudWatch"),
+        (profile, &[LineSet::Compute, LineSet::Whole][..], ""),
+        (&cloudwatch, &[LineSet::Whole][..], ", with the lines of tasks in CloudWatch"),
     ];
     let mut text = String::new();
     for (profile, lines, with) in sets {
         let inputs = Inputs { profile, measured, book };
-        for comparison in break_even_of(&[lines], PAIR[0], PAIR[1], inputs)? {
-            write_break_even(&mut text, &comparison, &format!("{}{with}", lines.word()))?;
+        for comparison in break_even_of(lines, PAIR[0], PAIR[1], inputs)? {
+            write_break_even(&mut text, &comparison, &format!("{}{with}", comparison.lines.word()))?;
         }
     }
     Ok(text)
@@ -213,7 +213,7 @@ fn load(profile: &Profile) -> String {
     if profile.orders_per_month.is_zero() {
         return "no requests".to_owned();
     }
-    format!("{}, {} orders", profile.name, grouped(profile.orders_per_month))
+    format!("{}, {} orders", profile.name, whole(profile.orders_per_month))
 }
 
 fn head(cells: &[&str]) -> String {
@@ -228,24 +228,16 @@ fn row(text: &mut String, cells: &[String]) {
 
 /// Three significant digits with commas, as bills are not known better.
 fn dollars(value: Decimal) -> String {
-    grouped(if value < dec!(1000) { value } else { value.round_sf(3).unwrap_or(value) })
+    whole(if value < dec!(1000) { value } else { value.round_sf(3).unwrap_or(value) })
+}
+
+fn whole(value: Decimal) -> String {
+    grouped(&value.round().to_string())
 }
 
 /// Two significant digits with commas, for what has a wide band.
 fn rough(value: Decimal) -> String {
-    grouped(value.round_sf(2).unwrap_or(value))
-}
-
-fn grouped(value: Decimal) -> String {
-    let digits = value.round().to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    whole(value.round_sf(2).unwrap_or(value))
 }
 
 /// Cost against load as a picture of its own.

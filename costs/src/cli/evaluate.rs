@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Args;
 
-use super::Book;
+use super::{Book, read};
 use crate::evaluate::{Request, schema};
 
 /// The request.
@@ -32,7 +32,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let mut text = String::new();
     match arguments.request.as_deref().filter(|path| path.as_os_str() != "-") {
-        Some(path) => text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?,
+        Some(path) => text = read(path)?,
         None => {
             std::io::stdin().read_to_string(&mut text).context("standard input")?;
         }

@@ -1,6 +1,5 @@
 //! `costs measure`.
 
-use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -70,13 +69,7 @@ pub struct Arguments {
 /// # Errors
 /// When the shop cannot be measured, or has grown too expensive.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let committed = match &arguments.measured {
-        None => Measured::built_in(),
-        Some(file) => {
-            let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
-            Measured::read(&text).with_context(|| file.display().to_string())?
-        }
-    };
+    let committed = super::measured(arguments.measured.as_deref())?;
     let own = std::env::current_exe().context("where is this program?")?;
     let binaries = arguments.binaries.clone().or_else(|| own.parent().map(PathBuf::from)).context("no directory")?;
     let binaries = binaries.canonicalize().with_context(|| binaries.display().to_string())?;
@@ -116,7 +109,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         table(&new);
     }
     if let Some(file) = &arguments.write {
-        fs::write(file, new.to_text()?).with_context(|| file.display().to_string())?;
+        super::write(file, &new.to_text()?)?;
     }
     for excess in &excesses {
         eprintln!("{excess}");

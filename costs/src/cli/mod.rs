@@ -12,7 +12,7 @@ mod simulate;
 mod summary;
 mod table;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
@@ -130,8 +130,7 @@ impl Shop {
             Profile::read(&text).with_context(|| self.profile.clone())?
         };
         for path in &self.tfvars {
-            let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-            profile.replace(&text).with_context(|| path.display().to_string())?;
+            profile.replace(&read(path)?).with_context(|| path.display().to_string())?;
         }
         if let Some(region) = &self.region {
             profile.region.clone_from(region);
@@ -139,13 +138,7 @@ impl Shop {
         if self.fallback_region.is_some() {
             profile.fallback_region.clone_from(&self.fallback_region);
         }
-        let measured = match &self.measured {
-            None => Measured::built_in(),
-            Some(path) => {
-                let name = || path.display().to_string();
-                Measured::read(&std::fs::read_to_string(path).with_context(name)?).with_context(name)?
-            }
-        };
+        let measured = measured(self.measured.as_deref())?;
         Ok(OpenShop { profile, measured })
     }
 }
@@ -155,4 +148,18 @@ impl OpenShop {
     pub fn inputs<'a>(&'a self, book: &'a PriceBook) -> Inputs<'a> {
         Inputs { profile: &self.profile, measured: &self.measured, book }
     }
+}
+
+/// The measured profile of a file, or else the built-in one.
+fn measured(file: Option<&Path>) -> anyhow::Result<Measured> {
+    let Some(file) = file else { return Ok(Measured::built_in()) };
+    Measured::read(&read(file)?).with_context(|| file.display().to_string())
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| path.display().to_string())
+}
+
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    std::fs::write(path, text).with_context(|| path.display().to_string())
 }

@@ -92,7 +92,7 @@ fn import_list(arguments: &Arguments, list: &std::path::Path, output: Option<&Pa
     let imported = import(&mut book, &text, &file).with_context(|| name.clone())?;
     let rows = book.to_csv()?;
     match output {
-        Some(path) => std::fs::write(path, rows).with_context(|| path.display().to_string())?,
+        Some(path) => super::write(path, &rows)?,
         None => print!("{rows}"),
     }
     eprintln!("{} items from {name}, {} other prices left out", imported.items.len(), imported.left_out);

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use clap::Args;
 
 use super::{Book, Shop};
@@ -61,7 +60,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let (book, shop) = (arguments.book.open()?, arguments.shop.open()?);
     let report = report(arguments.pair.deployments()?, shop.inputs(&book), arguments.pair.seed)?;
     let path = &arguments.output;
-    std::fs::write(path, page(&report, None)?).with_context(|| path.display().to_string())?;
+    super::write(path, &page(&report, None)?)?;
     println!("{}\n{}", report.verdict, path.display());
     Ok(())
 }

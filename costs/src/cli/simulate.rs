@@ -149,7 +149,7 @@ fn plan(arguments: &Arguments, shop: &OpenShop, book: &PriceBook, environment: &
     let [fargate, lambda] = deployments(arguments.stores);
     let mut plan = match &arguments.plan {
         Some(path) => {
-            let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+            let text = super::read(path)?;
             serde_json::from_str(&text).with_context(|| path.display().to_string())?
         }
         None => {

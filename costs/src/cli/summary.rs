@@ -1,11 +1,11 @@
 //! `costs summary`: the answer in short.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
 
-use super::Book;
+use super::{Book, read, write};
 use crate::measured::Measured;
 use crate::summary::{into_document, parts, picture};
 
@@ -39,12 +39,4 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         write(path, &picture(&measured, &book)?)?;
     }
     Ok(())
-}
-
-fn read(path: &Path) -> anyhow::Result<String> {
-    std::fs::read_to_string(path).with_context(|| path.display().to_string())
-}
-
-fn write(path: &Path, text: &str) -> anyhow::Result<()> {
-    std::fs::write(path, text).with_context(|| path.display().to_string())
 }

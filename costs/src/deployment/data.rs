@@ -22,7 +22,7 @@ pub fn charge(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceError> {
 
 fn charge_table(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceError> {
     let known = sheet.counted_known();
-    let idle_reads = sheet.hours() * dec!(60) * WORKER_READ_UNITS;
+    let idle_reads = sheet.worker_rounds() * WORKER_READ_UNITS;
     let stored = Quantity::declared(sheet.data_gb() * sheet.months());
     let table = Dynamodb {
         write_units: Some(Quantity::new(load.all.write_units, known)),

@@ -9,8 +9,6 @@ use crate::services::cloudwatch::Xray;
 use crate::services::lambda::{self, Lambda};
 use crate::services::{Quantity, ServiceError};
 
-/// The worker's schedule is a minute.
-const WORKER_PER_HOUR: Decimal = dec!(60);
 /// One round of the worker that finds nothing, ms.
 const WORKER_MS: Decimal = dec!(25);
 /// Share of the requests that X-Ray records beyond the first of each second (X-Ray developer guide, "Sampling").
@@ -36,7 +34,7 @@ pub fn charge(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceError> {
     };
     sheet.add(Part::Compute, &functions)?;
     if sheet.worker_is_function() {
-        let rounds = WORKER_PER_HOUR * sheet.hours();
+        let rounds = sheet.worker_rounds();
         let worker = Lambda {
             duration_ms: Some(Quantity::assumed(WORKER_MS)),
             memory_mb: Some(Quantity::declared(sheet.function_memory_mb("worker"))),

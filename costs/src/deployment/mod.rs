@@ -257,9 +257,9 @@ pub fn estimate_environment(
     environment: &Environment,
     inputs: Inputs<'_>,
 ) -> Result<EnvironmentBill, EstimateError> {
-    let lines = lines(deployment, environment, inputs)?;
+    let lines = environment_lines(deployment, environment, inputs)?;
     let idle = Environment { load: Decimal::ZERO, ..environment.clone() };
-    let idle = total(self::lines(deployment, &idle, inputs)?.iter().map(|line| &line.line));
+    let idle = total(environment_lines(deployment, &idle, inputs)?.iter().map(|line| &line.line));
     let days = (environment.hours / dec!(24)).max(Decimal::ONE);
     let sum = total(lines.iter().map(|line| &line.line));
     Ok(EnvironmentBill { environment: environment.name.clone(), lines, total: sum, idle_per_day: idle / days })
@@ -272,7 +272,7 @@ pub fn estimate_environment(
 pub fn monthly_lines(deployment: Deployment, inputs: Inputs<'_>) -> Result<Vec<(String, BillLine)>, EstimateError> {
     let mut all = Vec::new();
     for environment in &inputs.profile.environments {
-        let lines = lines(deployment, environment, inputs)?;
+        let lines = environment_lines(deployment, environment, inputs)?;
         all.extend(lines.into_iter().map(|line| (environment.name.clone(), line)));
     }
     Ok(all)
@@ -286,7 +286,11 @@ pub fn monthly_total(deployment: Deployment, inputs: Inputs<'_>) -> Result<Decim
     Ok(monthly_lines(deployment, inputs)?.iter().map(|(_, line)| line.line.amount).sum())
 }
 
-fn lines(
+/// The lines of an environment of a deployment.
+///
+/// # Errors
+/// As [`estimate`].
+pub fn environment_lines(
     deployment: Deployment,
     environment: &Environment,
     inputs: Inputs<'_>,

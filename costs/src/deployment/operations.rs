@@ -41,7 +41,7 @@ pub fn charge(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceError> {
 fn charge_logs(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceError> {
     let (stack, known) = (&sheet.environment.stack, sheet.counted_known());
     let router = stack.log_destination == LogDestination::Datadog;
-    let invocations = if sheet.worker_is_function() { dec!(60) * sheet.hours() } else { Decimal::ZERO };
+    let invocations = if sheet.worker_is_function() { sheet.worker_rounds() } else { Decimal::ZERO };
     let platform = (load.functions.requests + invocations) * PLATFORM_LOG_BYTES;
     // Lines of functions always go to CloudWatch.
     let of_tasks = if router { Decimal::ZERO } else { load.tasks.log_bytes };

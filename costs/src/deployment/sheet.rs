@@ -84,6 +84,11 @@ impl<'a> Sheet<'a> {
         self.environment.hours
     }
 
+    /// Rounds of the worker, one a minute.
+    pub fn worker_rounds(&self) -> Decimal {
+        self.hours() * dec!(60)
+    }
+
     /// Share of the month that the environment exists.
     pub fn months(&self) -> Decimal {
         self.environment.hours / self.profile.options.month_hours

@@ -148,7 +148,7 @@ impl<'a> Prices<'a> {
         if let Some((region, price)) = self.fallback.and_then(|region| Some((region, of_region(region)?))) {
             let mut price = Price::clone(&price);
             for provenance in &mut price.provenances {
-                provenance.source = format!("price of {region}, as there is none of {}", self.region);
+                provenance.source = format!("price of {region}, because {} has no price", self.region);
                 provenance.confidence = Confidence::Unverified;
             }
             return Ok(Arc::new(price));

@@ -106,7 +106,7 @@ impl Profile {
     /// One of the profiles that come with the program.
     ///
     /// # Errors
-    /// When there is none of that name.
+    /// When no profile has that name.
     pub fn example(name: &str) -> Result<Self, ProfileError> {
         let known: Vec<&str> = EXAMPLES.iter().map(|(name, _)| *name).collect();
         let text = EXAMPLES.iter().find(|(example, _)| *example == name).map(|(_, text)| *text);

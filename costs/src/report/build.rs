@@ -14,7 +14,7 @@ use super::scale::{number, rough, usd, usd_sum};
 use super::{Group, Idle, Journey, Report, Side, Swing, Swings, inputs};
 use crate::break_even::Crossing;
 use crate::deployment::{
-    ARCHITECTURE, BillLine, Deployment, Front, Inputs, Path, Store, estimate_environment, monthly_lines, monthly_total,
+    ARCHITECTURE, BillLine, Deployment, Front, Inputs, Path, Store, environment_lines, monthly_lines, monthly_total,
 };
 use crate::line::Line;
 use crate::profile::{Environment, Profile};
@@ -22,7 +22,7 @@ use crate::sensitivity::sensitivity;
 
 /// Inputs in the tornado.
 const SWINGS: usize = 10;
-/// Days of a month as the price sheets count it.
+/// Hours of a day.
 const HOURS_OF_A_DAY: Decimal = dec!(24);
 
 /// The pair that is compared unless somebody asks for another: each path with the store that suits it.
@@ -160,9 +160,8 @@ fn band_words(crossing: &Crossing) -> String {
 fn journeys(pair: [Deployment; 2], names: &[String; 2], inputs: Inputs<'_>) -> anyhow::Result<Vec<Journey>> {
     let environment = inputs.profile.production()?;
     let lines = |profile: &Profile| -> anyhow::Result<[Vec<Line>; 2]> {
-        let bill = |deployment| estimate_environment(deployment, environment, Inputs { profile, ..inputs });
-        Ok([bill(pair[0])?, bill(pair[1])?]
-            .map(|bill| bill.lines.into_iter().map(|BillLine { line, .. }| line).collect()))
+        let inputs = Inputs { profile, ..inputs };
+        Ok([lines_of(pair[0], environment, inputs)?, lines_of(pair[1], environment, inputs)?])
     };
     let whole = lines(inputs.profile)?;
     let orders = inputs.profile.orders_per_month * environment.load;
@@ -210,6 +209,10 @@ fn difference(with: &[Line], without: &[Line]) -> Vec<Line> {
     lines
 }
 
+fn lines_of(deployment: Deployment, environment: &Environment, inputs: Inputs<'_>) -> anyhow::Result<Vec<Line>> {
+    Ok(environment_lines(deployment, environment, inputs)?.into_iter().map(|BillLine { line, .. }| line).collect())
+}
+
 fn scaled(lines: Vec<Line>, factor: Decimal) -> Vec<Line> {
     let scale = |line: Line| Line { quantity: line.quantity * factor, amount: line.amount * factor, ..line };
     lines.into_iter().map(scale).filter(|line| !line.amount.is_zero()).collect()
@@ -221,8 +224,7 @@ fn idle(pair: [Deployment; 2], names: &[String; 2], inputs: Inputs<'_>) -> anyho
         let quiet = Environment { load: Decimal::ZERO, ..environment.clone() };
         let days = (environment.hours / HOURS_OF_A_DAY).max(Decimal::ONE);
         let group = |side: usize| -> anyhow::Result<Group> {
-            let bill = estimate_environment(pair[side], &quiet, inputs)?;
-            let lines = bill.lines.into_iter().map(|BillLine { line, .. }| line).collect();
+            let lines = lines_of(pair[side], &quiet, inputs)?;
             Ok(Group { name: names[side].clone(), lines: scaled(lines, Decimal::ONE / days) })
         };
         all.push(Idle { environment: environment.name.clone(), groups: [group(0)?, group(1)?] });
@@ -230,7 +232,7 @@ fn idle(pair: [Deployment; 2], names: &[String; 2], inputs: Inputs<'_>) -> anyho
     Ok(all)
 }
 
-/// At the break-even, where inputs decide who is cheaper; at the profile's load when there is none.
+/// At the break-even, where inputs decide who is cheaper; at the profile's load without a break-even.
 fn swings(
     pair: [Deployment; 2],
     names: &[String; 2],

@@ -18,11 +18,6 @@ const fn key<'a>(item: &'a str, unit: &'static str) -> Key<'a> {
     Key::new("API Gateway", item, unit)
 }
 
-/// Steps that `size` is metered in, at least one.
-fn steps(size: Quantity, step: Decimal) -> Quantity {
-    size.map(|size| (size / step).ceil().max(Decimal::ONE))
-}
-
 /// An HTTP API.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -35,7 +30,7 @@ pub struct HttpApi {
 
 impl Service for HttpApi {
     fn bill(&self, statement: &mut Statement<'_>) -> Result<(), ServiceError> {
-        let metered = self.requests_per_month.times(steps(self.payload_kb, HTTP_STEP_KB))?;
+        let metered = self.requests_per_month.times(self.payload_kb.steps(HTTP_STEP_KB))?;
         statement.charge("request_charge", "HTTP API requests", key("HTTP API request", "request"), metered)
     }
 }
@@ -84,7 +79,7 @@ pub struct WebsocketApi {
 
 impl Service for WebsocketApi {
     fn bill(&self, statement: &mut Statement<'_>) -> Result<(), ServiceError> {
-        let messages = self.messages_per_month.times(steps(self.message_kb, MESSAGE_STEP_KB))?;
+        let messages = self.messages_per_month.times(self.message_kb.steps(MESSAGE_STEP_KB))?;
         statement.charge("message_charge", "WebSocket messages", key("WebSocket message", "message"), messages)?;
         let price = key("WebSocket connection minute", "minute");
         statement.charge("connection_charge", "WebSocket connection minutes", price, self.connection_minutes)

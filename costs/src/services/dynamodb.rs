@@ -104,7 +104,6 @@ const FREE_CAPACITY: Key<'_> = key("free provisioned capacity", "WCU and RCU");
 impl Items {
     /// Write and read units.
     fn units(&self) -> Result<[Quantity; 2], ServiceError> {
-        let steps = |step: Decimal| self.item_kb.map(|kb| (kb / step).ceil().max(Decimal::ONE));
         let (write, read) = match self.consistency {
             Consistency::Strong => (Decimal::ONE, Decimal::ONE),
             Consistency::Eventual => (Decimal::ONE, dec!(0.5)),
@@ -112,8 +111,8 @@ impl Items {
         };
         let copies = self.indexes.map(|indexes| indexes + Decimal::ONE);
         Ok([
-            self.writes_per_month.times(steps(WRITE_KB))?.times(write)?.times(copies)?,
-            self.reads_per_month.times(steps(READ_KB))?.times(read)?,
+            self.writes_per_month.times(self.item_kb.steps(WRITE_KB))?.times(write)?.times(copies)?,
+            self.reads_per_month.times(self.item_kb.steps(READ_KB))?.times(read)?,
         ])
     }
 }

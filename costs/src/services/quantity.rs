@@ -65,13 +65,19 @@ impl Quantity {
         Self { value: change(self.value), ..self }
     }
 
+    /// Steps that it is metered in, at least one.
+    #[must_use]
+    pub fn steps(self, step: Decimal) -> Self {
+        self.map(|size| (size / step).ceil().max(Decimal::ONE))
+    }
+
     /// What is above `included`.
     #[must_use]
     pub fn above(self, included: Decimal) -> Self {
         self.map(|value| (value - included).max(Decimal::ZERO))
     }
 
-    /// Whether there is none.
+    /// Whether it is zero.
     pub fn is_zero(self) -> bool {
         self.value.is_zero()
     }

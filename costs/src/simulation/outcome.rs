@@ -40,14 +40,14 @@ pub struct Outcome {
 /// Lambda over the whole run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LambdaOutcome {
-    /// Answered requests; `None` when there are none.
+    /// Answered requests; `None` without any.
     pub latency: Option<Latency>,
     /// Those that started a new environment.
     pub cold_latency: Option<Latency>,
     /// Sums and means over all hours.
     #[serde(flatten)]
     pub total: LambdaHour,
-    /// Cold starts of the answered requests; `None` when there are none.
+    /// Cold starts of the answered requests; `None` without any.
     pub cold_start_share: Option<f64>,
     /// What each function did.
     pub functions: Vec<FunctionOutcome>,
@@ -90,7 +90,7 @@ pub struct LambdaHour {
 /// Fargate over the whole run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FargateOutcome {
-    /// Answered requests; `None` when there are none.
+    /// Answered requests; `None` without any.
     pub latency: Option<Latency>,
     /// Requests without a place in time: 503.
     pub refused: u64,

@@ -175,7 +175,7 @@ impl Stack {
         let values = Variables::read(VARIABLES).context("variables.tf")?.values(tfvars)?;
         let mut stack: Self = serde_path_to_error::deserialize(Value::Object(values))
             .map_err(|error| anyhow!("{}: {}", error.path(), error.inner()))?;
-        stack.modules = Modules::read().context("terraform/modules")?;
+        stack.modules = Modules::built_in();
         Ok(stack)
     }
 

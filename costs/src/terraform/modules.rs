@@ -1,6 +1,7 @@
 //! What `terraform/modules` sets alike in every environment, read from their files.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use anyhow::Context as _;
 use rust_decimal::Decimal;
@@ -21,6 +22,9 @@ const TABLE: &str = include_str!("../../../terraform/modules/dynamodb/main.tf");
 const PAYMENTS: &str = include_str!("../../../terraform/stack/payments.tf");
 const ROUTES: &str = include_str!("../../../terraform/routes.json");
 const FUNCTIONS: &str = include_str!("../../../functions/settings.json");
+
+#[expect(clippy::expect_used, reason = "tests read the files that are compiled in")]
+static BUILT_IN: LazyLock<Modules> = LazyLock::new(|| Modules::read().expect("terraform/modules"));
 
 /// Settings of the modules.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -51,11 +55,12 @@ pub struct Modules {
 }
 
 impl Modules {
-    /// Reads the files of this repository.
-    ///
-    /// # Errors
-    /// When one no longer has what is looked for; never in a build whose tests pass.
-    pub fn read() -> anyhow::Result<Self> {
+    /// Those of the files that are compiled in.
+    pub fn built_in() -> Self {
+        BUILT_IN.clone()
+    }
+
+    fn read() -> anyhow::Result<Self> {
         let network = defaults(NETWORK)?;
         let (web_acl, payments, routes): (Value, Value, Value) =
             (hcl::from_str(WEB_ACL)?, hcl::from_str(PAYMENTS)?, serde_json::from_str(ROUTES)?);

@@ -110,9 +110,7 @@ fn complete_object(at: &str, fields: &hcl::Object<hcl::ObjectKey, Expression>, v
 fn known<'a>(given: impl Iterator<Item = &'a String>, names: impl Iterator<Item = &'a String>) -> anyhow::Result<()> {
     let names: Vec<&str> = names.map(String::as_str).collect();
     let unknown = given.into_iter().find(|name| !names.contains(&name.as_str()));
-    unknown.map_or(Ok(()), |name| {
-        Err(anyhow!("{name:?} is not declared{} (declared: {})", closest(name, &names), names.join(", ")))
-    })
+    unknown.map_or(Ok(()), |name| Err(anyhow!("{name:?} is not declared{}", closest(name, &names))))
 }
 
 /// The value of an expression without references.
