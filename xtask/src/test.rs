@@ -13,6 +13,7 @@ use crate::{journeys, retry, workspace};
 
 /// What to run.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a command-line flag")]
 pub struct TestArgs {
     /// Only the steps with these names, or the tests of the crates in these directories.
     #[arg(long, value_delimiter = ',')]
@@ -26,6 +27,9 @@ pub struct TestArgs {
     /// List the steps.
     #[arg(long)]
     list: bool,
+    /// This process runs the steps beside those of another one, to which the flaky tests belong.
+    #[arg(long, hide = true)]
+    beside: bool,
 }
 
 /// A check: its name, what passes, and where it runs.
@@ -154,16 +158,13 @@ impl TestArgs {
         names.filter(|name| STEPS.iter().all(|step| step.name != *name)).collect()
     }
 
-    /// Whether a step of this lane runs now.
-    fn includes(&self, step: &Step, lane: Lane) -> bool {
+    /// Whether a step runs, and now. Steps chosen by name run one after another.
+    fn includes(&self, step: &Step, now: Lane) -> bool {
+        let whole = self.only.is_empty();
+        let lane = if !whole && step.lane == Lane::Beside { Lane::Main } else { step.lane };
+        let named = self.only.iter().any(|name| name == step.name);
         let tests_crates = ["crates", "timing"].contains(&step.name) && !self.crates().is_empty();
-        match self.only.as_slice() {
-            [] => step.lane == lane,
-            only => {
-                (step.lane == Lane::Last) == (lane == Lane::Last)
-                    && (tests_crates || only.iter().any(|name| name == step.name))
-            }
-        }
+        lane == now && (whole || named || tests_crates)
     }
 }
 
@@ -182,7 +183,7 @@ pub fn run(args: &TestArgs) -> Result<()> {
         return Ok(());
     }
     let whole = args.only.is_empty();
-    if whole {
+    if !args.beside {
         retry::forget()?;
     }
     let beside = if whole { Beside::start(args)? } else { None };
@@ -206,7 +207,7 @@ pub fn run(args: &TestArgs) -> Result<()> {
     // What failed stands last, where a reader of a long log looks.
     lines.sort_by_key(|line| line.starts_with("FAILED"));
     println!("\n{}", lines.join("\n"));
-    let flaky = retry::flaky();
+    let flaky = if args.beside { Vec::new() } else { retry::flaky() };
     for name in &flaky {
         println!("FLAKY    {name}");
     }
@@ -251,7 +252,7 @@ impl Beside {
         let log = File::create(root().join(Self::LOG))?;
         println!("beside: {} (output at the end; now in {})", names.join(", "), Self::LOG);
         let mut again = command(std::env::current_exe()?);
-        again.args(["test", "--only", &names.join(",")]).args(args.nightly.then_some("--nightly"));
+        again.args(["test", "--beside", "--only", &names.join(",")]).args(args.nightly.then_some("--nightly"));
         let process = again.stdout(log.try_clone()?).stderr(log).spawn().context("cannot run this program again")?;
         Ok(Some(Self { process, begun: Instant::now() }))
     }

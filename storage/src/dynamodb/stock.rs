@@ -104,8 +104,7 @@ impl StockStore for DynamoDbStore {
                     let now = found.into_values().flatten().next().map(|item| StockLevel::try_from(StockRow(item)));
                     let now = now.transpose()?.unwrap_or_else(|| StockLevel::initial(sku.clone(), 0));
                     rejection(&now, units, expected)?;
-                    let clash = StoreError::Throttled(format!("the stock of {sku} is changing too often").into());
-                    Err(TryError::Transient(clash))
+                    Err(clash(sku))
                 }
             }
         };
@@ -120,10 +119,7 @@ impl StockStore for DynamoDbStore {
             match self.transact(actions).await {
                 Ok(()) => Ok(Some(seen.available)),
                 Err(WriteError::Failed(error)) => Err(error.into()),
-                Err(WriteError::Conditions(_)) => {
-                    let clash = StoreError::Throttled(format!("the stock of {from} is changing too often").into());
-                    Err(TryError::Transient(clash))
-                }
+                Err(WriteError::Conditions(_)) => Err(clash(from)),
             }
         };
         CLASHES.run(&*self.ids, move_once).await
@@ -148,6 +144,11 @@ impl StockStore for DynamoDbStore {
         let actions = vec![idempotency::set_outcome(answer), put];
         self.transact(actions).await.map_err(|error| error.or(StoreError::Conflict))
     }
+}
+
+/// An order changed the level between the read and the write.
+fn clash(sku: &Sku) -> TryError<StoreError> {
+    TryError::Transient(StoreError::Throttled(format!("the stock of {sku} is changing too often").into()))
 }
 
 /// Why a level did not accept more units: a permanent error, or `Ok` if a retry may succeed.
