@@ -345,7 +345,7 @@ async fn prepare(binaries: &Binaries, variables: &[(String, String)]) -> anyhow:
 /// Parses `one`, `split`, or an address such as `127.0.0.1:8081`.
 ///
 /// # Errors
-/// If it is none of these.
+/// For any other value.
 pub fn parse_fargate(text: &str) -> anyhow::Result<Fargate> {
     match text {
         "one" => Ok(Fargate::One),

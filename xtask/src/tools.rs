@@ -144,7 +144,7 @@ pub fn apt_install(packages: &[&str]) -> Result<()> {
 /// A Chromium.
 ///
 /// # Errors
-/// When there is none and none can be installed.
+/// When it is missing and cannot be installed.
 pub fn chromium() -> Result<PathBuf> {
     let find = || ["chromium", "chromium-browser", "google-chrome"].iter().find_map(|name| find_program(name, &[]));
     if let Some(found) = find() {
@@ -157,7 +157,7 @@ pub fn chromium() -> Result<PathBuf> {
 /// `cargo-lambda`: the one on `PATH`, or one from PyPI in a virtual environment below `target`.
 ///
 /// # Errors
-/// When there is none and none can be installed.
+/// When it is missing and cannot be installed.
 pub fn cargo_lambda() -> Result<PathBuf> {
     if let Some(found) = find_program("cargo-lambda", &[]) {
         return Ok(found);

@@ -13,7 +13,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("call|calls|called|calling off", "cancel"),
     ("money back", "refund"),
     ("tell|tells|told", "report, return, state"),
-    ("that|which is|are none", "does not exist, no ..."),
+    ("is|are none", "does not exist, no ..."),
     ("less than nothing", "below zero"),
     ("go|goes|went|going on", "continue, resume, advance"),
     ("carry|carries|carried on", "continue, resume, advance"),

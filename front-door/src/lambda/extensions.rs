@@ -253,7 +253,7 @@ impl Extensions {
         }
     }
 
-    /// Waits for the next process that exits; forever if there is none.
+    /// Waits for the next process that exits; forever without a process.
     pub(super) async fn exit(&mut self) -> (String, io::Result<ExitStatus>) {
         let exit = match &mut self.exits {
             Some(exits) => exits.recv().await,

@@ -181,5 +181,5 @@ pub(super) const UNEXPECTED_STATE: &str = "payment_intent_unexpected_state";
 pub(super) const AUTHORIZATION_EXPIRED: &str = "authorization_expired";
 /// The key was used for another request.
 pub(super) const KEY_REUSED: &str = "idempotency_key_reused";
-/// The token is not a test card's, or its card needs a bank page and there is none.
+/// The token is not a test card's, or its card needs a bank page, which does not exist here.
 pub(super) const UNKNOWN_CARD: &str = "unknown_card";

@@ -102,7 +102,7 @@ impl StripeProvider {
         Err(PaymentError::Unknown(format!("Stripe lists more {kind} for one payment than can be read")))
     }
 
-    /// The intent embedded in an error, or its current state if there is none.
+    /// The intent embedded in an error, or otherwise its current state.
     async fn intent_of(&self, intent_id: &str, embedded: Option<Box<Intent>>) -> Result<PaymentIntent, PaymentError> {
         match embedded.map(|intent| intent.into_port()) {
             Some(Ok(intent)) => Ok(intent),

@@ -93,7 +93,7 @@ pub struct KeyAnswer {
 pub struct Claim {
     /// The key.
     pub key: IdempotencyKey,
-    /// The record to write if the key is free; `outcome` is `None`.
+    /// The record to write if the key is free; `outcome` stays `None`.
     pub record: IdempotencyRecord,
     /// The key is free again from then on.
     pub expires_at: OffsetDateTime,

@@ -100,7 +100,7 @@ pub trait Accounts: Send + Sync {
     /// this account.
     async fn log_in(&self, caller: &Caller, command: LogIn) -> ShopResult<SignedIn>;
 
-    /// Ends the caller's session; also succeeds if there is none.
+    /// Ends the caller's session; also succeeds without a session.
     ///
     /// # Errors
     /// [`ShopError`].

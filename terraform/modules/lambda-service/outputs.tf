@@ -24,12 +24,12 @@ output "log_group_name" {
 }
 
 output "target_group_arn" {
-  description = "Target group of the load balancer; null if there is none."
+  description = "Target group of the load balancer; null without a load balancer."
   value       = one(aws_lb_target_group.this[*].arn)
 }
 
 output "target_group_name" {
-  description = "Name of the target group; null if there is none."
+  description = "Name of the target group; null without a load balancer."
   value       = one(aws_lb_target_group.this[*].name)
 }
 
