@@ -114,7 +114,7 @@ fn about(deployment: Deployment, profile: &Profile) -> anyhow::Result<String> {
     ))
 }
 
-/// `crossings` is `None` until they are computed.
+/// `crossings` stays `None` until they are computed.
 fn verdict(sides: &[Side; 2], crossings: Option<&[Crossing]>) -> (String, &'static str) {
     let [fargate, lambda] = sides.each_ref().map(Side::amount);
     let cheaper = usize::from(lambda < fargate);
