@@ -171,7 +171,15 @@ impl Catalog for LocalShop {
         }
         let listing =
             ProductListing { search, category: command.category, sort, after: command.after, limit: command.limit };
-        let page = self.cache.listing(&listing, self.store.list_products(&listing)).await?;
+        let read = async {
+            // A search for common words occupies the embedded store for hundreds of milliseconds.
+            let _permit = match &listing.search {
+                Some(_) => Some(self.searches.enter().await.ok_or_else(too_many_searches)?),
+                None => None,
+            };
+            self.store.list_products(&listing).await
+        };
+        let page = self.cache.listing(&listing, read).await?;
         let mut page = Page::clone(&page);
         for product in &mut page.items {
             for price in [&mut product.price_from, &mut product.price_to, &mut product.compare_at_price] {
@@ -269,4 +277,8 @@ pub(super) fn view(
         seo_title: product.seo_title,
         seo_description: product.seo_description,
     }
+}
+
+fn too_many_searches() -> StoreError {
+    StoreError::Throttled("too many searches at once".into())
 }

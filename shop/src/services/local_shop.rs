@@ -10,11 +10,18 @@ use super::attempts::AttemptLimits;
 use super::catalog_cache::CatalogCache;
 use super::keyed_locks::KeyedLocks;
 use super::password::Passwords;
+use super::queue::Queue;
 use super::{Caller, Readiness, TOKEN_LIFETIME_DAYS};
 use crate::config::ShopConfig;
 use crate::domain::{CartOwner, Customer, Role, Tokenizer};
 use crate::ports::{Clock, IdGenerator, PaymentProvider, SharedStore, SystemClock, SystemIds};
 use crate::{ShopError, ShopResult};
+
+/// Searches that read the store at once, and how many wait for how long. The rest of the shop needs the store and the permits of
+/// their requests.
+const MAX_SEARCHES: usize = 4;
+const MAX_WAITING_SEARCHES: usize = 32;
+const MAX_SEARCH_WAIT: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// The use cases, run on a store, a payment provider, a clock and an ID generator. Clones share everything.
 #[derive(Clone)]
@@ -28,6 +35,8 @@ pub struct LocalShop {
     pub(super) cache: CatalogCache,
     pub(super) passwords: Passwords,
     pub(super) attempts: AttemptLimits,
+    /// Limits the searches that read the store.
+    pub(super) searches: Queue,
     /// Locks for writing carts, by owner.
     pub(super) cart_locks: KeyedLocks,
     /// Wakes the worker of this process when there is work for it.
@@ -58,6 +67,7 @@ impl LocalShop {
             cache: CatalogCache::new(config.catalog_cache_seconds),
             passwords: Passwords::default(),
             attempts: AttemptLimits::default(),
+            searches: Queue::new(MAX_SEARCHES, MAX_WAITING_SEARCHES, MAX_SEARCH_WAIT),
             cart_locks: KeyedLocks::default(),
             wakeup: Arc::default(),
             operator_signed_in: Arc::default(),

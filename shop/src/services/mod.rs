@@ -21,6 +21,7 @@ mod order_view;
 mod password;
 mod payment_steps;
 mod placement;
+mod queue;
 mod worker;
 
 use std::net::IpAddr;

@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
-use shopease_process::deadline;
 use subtle::ConstantTimeEq as _;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use unicode_normalization::UnicodeNormalization as _;
 
+use super::queue::Queue;
 use crate::ports::Source;
 use crate::{ShopError, ShopResult};
 
@@ -22,9 +21,6 @@ const MAX_WAITING: usize = 32;
 
 /// Longest wait in the queue.
 const MAX_WAIT: Duration = Duration::from_secs(2);
-
-/// Part of the request's deadline that is kept back for responding.
-const RESERVE: Duration = Duration::from_millis(500);
 
 /// `Retry-After` when the queue is full.
 const RETRY_AFTER_SECONDS: u32 = 2;
@@ -40,8 +36,7 @@ const DUMMY_HASH: &str =
 /// Password hashing of the process. Clones share limits and memory.
 #[derive(Clone)]
 pub(super) struct Passwords {
-    running: Arc<Semaphore>,
-    waiting: Arc<Semaphore>,
+    queue: Queue,
     memory: Arc<Mutex<Memory>>,
 }
 
@@ -54,11 +49,7 @@ struct Memory {
 
 impl Default for Passwords {
     fn default() -> Self {
-        Self {
-            running: Arc::new(Semaphore::new(MAX_CONCURRENT)),
-            waiting: Arc::new(Semaphore::new(MAX_WAITING)),
-            memory: Arc::default(),
-        }
+        Self { queue: Queue::new(MAX_CONCURRENT, MAX_WAITING, MAX_WAIT), memory: Arc::default() }
     }
 }
 
@@ -94,7 +85,7 @@ impl Passwords {
         &self,
         work: impl FnOnce(&mut Vec<Block>) -> ShopResult<T> + Send + 'static,
     ) -> ShopResult<T> {
-        let permit = self.enter().await.ok_or_else(too_many)?;
+        let permit = self.queue.enter().await.ok_or_else(too_many)?;
         let memory = Arc::clone(&self.memory);
         let hashing = move || {
             let _permit = permit;
@@ -104,16 +95,6 @@ impl Passwords {
             done
         };
         tokio::task::spawn_blocking(hashing).await.map_err(|error| ShopError::Internal(error.into()))?
-    }
-
-    /// Acquires a permit to hash, at once or after a bounded wait.
-    async fn enter(&self) -> Option<OwnedSemaphorePermit> {
-        if let Ok(permit) = Arc::clone(&self.running).try_acquire_owned() {
-            return Some(permit);
-        }
-        let _waiting = self.waiting.try_acquire().ok()?;
-        let left = deadline::remaining().map_or(MAX_WAIT, |left| left.saturating_sub(RESERVE).min(MAX_WAIT));
-        tokio::time::timeout(left, Arc::clone(&self.running).acquire_owned()).await.ok()?.ok()
     }
 }
 
@@ -229,25 +210,6 @@ mod tests {
         let mut memory = Vec::new();
         let new = new_hash("x", &Salt::new(&[1; 16]).expect("a salt"), &mut memory).expect("a hash").to_string();
         assert_eq!(of(DUMMY_HASH), of(&new));
-    }
-
-    #[tokio::test]
-    async fn a_full_queue_rejects_at_once() {
-        let passwords = Passwords::default();
-        let all = u32::try_from(MAX_CONCURRENT).expect("few");
-        let _running = Arc::clone(&passwords.running).acquire_many_owned(all).await.expect("all slots");
-        let waiting: Vec<_> = (0..MAX_WAITING)
-            .map(|_| {
-                let passwords = passwords.clone();
-                tokio::spawn(async move { passwords.verify("wrong", None).await })
-            })
-            .collect();
-        while passwords.waiting.available_permits() > 0 {
-            tokio::task::yield_now().await;
-        }
-        let rejected = tokio::time::timeout(MAX_WAIT / 2, passwords.verify("wrong", None)).await.expect("at once");
-        assert!(matches!(rejected, Err(ShopError::Unavailable { .. })), "{rejected:?}");
-        waiting.iter().for_each(tokio::task::JoinHandle::abort);
     }
 
     #[tokio::test(flavor = "multi_thread")]
