@@ -5,12 +5,12 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use shopease_aws::AssetsConfig;
 use shopease_events::EventsConfig;
-use shopease_payments::{LocalLedgerOptions, OpenPayments, PaymentsConfig};
+use shopease_payments::{LocalLedgerOptions, PaymentsConfig};
 use shopease_process::config::Reader;
 use shopease_shared::config::HttpConfig;
 use shopease_shared::http::AddressSource;
 use shopease_shop::config::ShopConfig;
-use shopease_shop::ports::{AssetStore, Env, EventSink, ProcessEnv, SystemIds};
+use shopease_shop::ports::{AssetStore, Env, EventSink, PaymentProvider, ProcessEnv, SystemIds};
 use shopease_storage::{OpenStore, StoreConfig};
 
 use crate::demo;
@@ -64,13 +64,8 @@ impl Settings {
         let mut reader = Reader::new(env);
         let default_store = if cfg!(feature = "embedded") { "embedded" } else { "postgres" };
         let store = StoreConfig::read(&mut reader, default_store);
-        let (shop, mut http) = (ShopConfig::read(&mut reader), HttpConfig::read(&mut reader));
-        let payments = if has_shop {
-            PaymentsConfig::read(&mut reader)
-        } else {
-            http.test_cards = shopease_payments::offered_methods(&mut reader);
-            None
-        };
+        let (shop, http) = (ShopConfig::read(&mut reader), HttpConfig::read(&mut reader));
+        let payments = if has_shop { PaymentsConfig::read(&mut reader) } else { None };
         let worker_seconds = reader.or("SHOPEASE_WORKER_SECONDS", 5);
         let events = EventsConfig::read(&mut reader);
         let assets = AssetsConfig::read(&mut reader);
@@ -156,7 +151,7 @@ pub async fn assets(settings: &Settings) -> anyhow::Result<Arc<dyn AssetStore>> 
 ///
 /// # Errors
 /// If it is not configured or cannot be opened.
-pub async fn payments(settings: &Settings, bank_page: bool) -> anyhow::Result<OpenPayments> {
+pub async fn payments(settings: &Settings, bank_page: bool) -> anyhow::Result<Arc<dyn PaymentProvider>> {
     let config = settings.payments.clone().context("no payment provider is configured")?;
     let journal = demo::data_directory(&settings.store).map(|directory| directory.join(demo::PAYMENTS_FILE));
     shopease_payments::open(config, LocalLedgerOptions { journal, bank_page }).await.map_err(anyhow::Error::msg)

@@ -35,7 +35,7 @@ pub async fn work(args: WorkerArgs) -> anyhow::Result<ExitCode> {
     let settings = Settings::load(true).await?;
     let open = open::store(&settings).await?;
     let payments = open::payments(&settings, false).await?;
-    let shop = LocalShop::with_system_clock(open.store.clone(), payments.provider, settings.shop.clone());
+    let shop = LocalShop::with_system_clock(open.store.clone(), payments, settings.shop.clone());
     let worker = Worker::new(shop, open::events(&settings).await?);
     if args.once {
         let report = serde_json::to_string(&worker.run_once().await?)?;
@@ -71,7 +71,7 @@ pub async fn audit(args: AuditArgs) -> anyhow::Result<ExitCode> {
     let settings = Settings::load(true).await?;
     let open = open::store(&settings).await?;
     let payments = open::payments(&settings, false).await?;
-    let report = audit_books(&*open.store, &*payments.provider, args.settled, SystemClock.now()).await?;
+    let report = audit_books(&*open.store, &*payments, args.settled, SystemClock.now()).await?;
     let mut out = std::io::stdout().lock();
     if args.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;

@@ -93,8 +93,7 @@ async fn compose(args: &ServeArgs, settings: &mut Settings) -> anyhow::Result<(A
         operator = Some(demo::operator(&open.store, directory).await?);
     }
     let payments = open::payments(settings, true).await?;
-    settings.http.test_cards = payments.methods;
-    let shop = LocalShop::with_system_clock(open.store.clone(), payments.provider, settings.shop.clone());
+    let shop = LocalShop::with_system_clock(open.store.clone(), payments, settings.shop.clone());
     if let Some(directory) = embedded.map(Path::to_owned) {
         let shop = shop.clone();
         tokio::spawn(async move {

@@ -38,10 +38,9 @@ pub async fn app() -> anyhow::Result<App> {
     start_telemetry()?;
     let env = shopease_aws::environment(ProcessEnv).await?;
     let mut reader = Reader::new(&env);
-    let (mut http, assets) = (HttpConfig::read(&mut reader), AssetsConfig::read(&mut reader));
-    let (shop, methods) = shop(reader).await?;
+    let (http, assets) = (HttpConfig::read(&mut reader), AssetsConfig::read(&mut reader));
+    let shop = shop(reader).await?;
     env.report_unused();
-    http.test_cards = methods;
     let assets = shopease_aws::open_assets(&assets, &ProcessEnv).await.map_err(anyhow::Error::msg)?;
     Ok(App::local(shop, http).with_assets(assets).with_runtime(Runtime::Lambda))
 }
@@ -55,7 +54,7 @@ pub async fn worker() -> anyhow::Result<Worker> {
     let env = shopease_aws::environment(ProcessEnv).await?;
     let mut reader = Reader::new(&env);
     let events = EventsConfig::read(&mut reader);
-    let (shop, _) = shop(reader).await?;
+    let shop = shop(reader).await?;
     env.report_unused();
     let sink = shopease_events::open(&events).await.map_err(anyhow::Error::msg)?;
     Ok(Worker::new(shop, sink))
@@ -67,7 +66,7 @@ fn start_telemetry() -> anyhow::Result<()> {
 }
 
 /// The shop, and the test cards of its payment provider.
-async fn shop(mut reader: Reader<'_>) -> anyhow::Result<(LocalShop, Vec<(String, String)>)> {
+async fn shop(mut reader: Reader<'_>) -> anyhow::Result<LocalShop> {
     let (store, payments) = (StoreConfig::read(&mut reader, "dynamodb"), PaymentsConfig::read(&mut reader));
     let shop = ShopConfig::read(&mut reader);
     reader.finish()?;
@@ -80,5 +79,5 @@ async fn shop(mut reader: Reader<'_>) -> anyhow::Result<(LocalShop, Vec<(String,
     // own.
     let payments =
         shopease_payments::open(payments, LocalLedgerOptions::default()).await.map_err(anyhow::Error::msg)?;
-    Ok((LocalShop::with_system_clock(open.store, payments.provider, shop), payments.methods))
+    Ok(LocalShop::with_system_clock(open.store, payments, shop))
 }

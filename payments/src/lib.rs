@@ -9,5 +9,5 @@ mod signature;
 #[cfg(feature = "stripe")]
 pub mod stripe;
 
-pub use open::{LedgerLocation, LocalLedgerOptions, OpenPayments, PaymentsConfig, offered_methods, open};
+pub use open::{LedgerLocation, LocalLedgerOptions, PaymentsConfig, open};
 pub use signature::{TOLERANCE, sign, verify};

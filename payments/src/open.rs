@@ -9,19 +9,12 @@ use shopease_shop::domain::hex;
 use shopease_shop::ports::{IdGenerator as _, PaymentProvider, SystemClock, SystemIds};
 use tokio::net::TcpListener;
 
-use crate::fake::{FakeProvider, Ledger, LedgerConfig, service, test_cards};
-
-/// Test cards of Stripe's test mode, by their documented tokens.
-#[cfg(feature = "stripe")]
-const STRIPE_TEST_METHODS: [(&str, &str); 4] = [
-    ("pm_card_visa", "Stripe test card (approved)"),
-    ("pm_card_visa_chargeDeclined", "Stripe test card (declined)"),
-    ("pm_card_visa_chargeDeclinedInsufficientFunds", "Stripe test card (insufficient funds)"),
-    ("pm_card_authenticationRequired", "Stripe test card (bank confirmation required)"),
-];
+use crate::fake::{FakeProvider, Ledger, LedgerConfig, service};
 
 /// Variables that AWS sets in tasks and functions, of which several may run.
 const AWS_MARKERS: [&str; 2] = ["AWS_EXECUTION_ENV", "AWS_LAMBDA_FUNCTION_NAME"];
+#[cfg(feature = "stripe")]
+const PUBLISHABLE_KEY: &str = "SHOPEASE_STRIPE_PUBLISHABLE_KEY";
 /// URL of the test payment service.
 const FAKE_URL: &str = "SHOPEASE_FAKE_PAYMENTS_URL";
 /// Used instead of a URL to give each process its own ledger, for example to try a single process.
@@ -42,6 +35,8 @@ pub enum PaymentsConfig {
     Stripe {
         /// `sk_...` or `rk_...`.
         secret_key: SecretString,
+        /// `pk_...`, for fields on the checkout page; without it, shoppers pay on Stripe's page.
+        publishable_key: Option<String>,
         /// `whsec_...`.
         webhook_secret: SecretString,
         /// URL to use instead of Stripe's, for tests.
@@ -74,7 +69,8 @@ impl LedgerLocation {
 
 impl PaymentsConfig {
     /// Reads `SHOPEASE_PAYMENT_PROVIDER` (`fake`, the default, or `stripe`) and the variables of that provider:
-    /// `SHOPEASE_FAKE_PAYMENTS_URL`, which is required on AWS; `SHOPEASE_STRIPE_SECRET_KEY` and `SHOPEASE_STRIPE_URL`;
+    /// `SHOPEASE_FAKE_PAYMENTS_URL`, which is required on AWS; `SHOPEASE_STRIPE_SECRET_KEY`,
+    /// `SHOPEASE_STRIPE_PUBLISHABLE_KEY` and `SHOPEASE_STRIPE_URL`;
     /// `SHOPEASE_PAYMENT_WEBHOOK_SECRET`. `None` if a problem was reported.
     pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
         match provider(reader)? {
@@ -87,7 +83,9 @@ impl PaymentsConfig {
                 let secret_key: Option<String> = reader.required("SHOPEASE_STRIPE_SECRET_KEY");
                 let webhook_secret: Option<String> = reader.required("SHOPEASE_PAYMENT_WEBHOOK_SECRET");
                 let url = reader.optional("SHOPEASE_STRIPE_URL");
-                Some(Self::Stripe { secret_key: secret_key?.into(), webhook_secret: webhook_secret?.into(), url })
+                let publishable_key = reader.optional(PUBLISHABLE_KEY);
+                let (secret_key, webhook_secret) = (secret_key?.into(), webhook_secret?.into());
+                Some(Self::Stripe { secret_key, publishable_key, webhook_secret, url })
             }
         }
     }
@@ -119,21 +117,6 @@ fn provider(reader: &mut Reader<'_>) -> Option<Provider> {
     }
 }
 
-/// Cards in the checkout form of a process that does not open the provider itself: a frontend, whose backend does.
-pub fn offered_methods(reader: &mut Reader<'_>) -> Vec<(String, String)> {
-    match provider(reader) {
-        Some(Provider::Fake) => test_cards(),
-        #[cfg(feature = "stripe")]
-        Some(Provider::Stripe) => stripe_test_methods(),
-        None => Vec::new(),
-    }
-}
-
-#[cfg(feature = "stripe")]
-fn stripe_test_methods() -> Vec<(String, String)> {
-    STRIPE_TEST_METHODS.iter().map(|(token, label)| ((*token).to_owned(), (*label).to_owned())).collect()
-}
-
 /// Options for a fake provider whose ledger is in this process.
 #[derive(Debug, Clone, Default)]
 pub struct LocalLedgerOptions {
@@ -144,19 +127,11 @@ pub struct LocalLedgerOptions {
     pub bank_page: bool,
 }
 
-/// An open provider.
-pub struct OpenPayments {
-    /// The provider.
-    pub provider: Arc<dyn PaymentProvider>,
-    /// Tokens and labels for the checkout form.
-    pub methods: Vec<(String, String)>,
-}
-
 /// Opens the configured provider.
 ///
 /// # Errors
 /// The reason if a URL is invalid, the journal cannot be read, or no port is free.
-pub async fn open(config: PaymentsConfig, home: LocalLedgerOptions) -> Result<OpenPayments, String> {
+pub async fn open(config: PaymentsConfig, home: LocalLedgerOptions) -> Result<Arc<dyn PaymentProvider>, String> {
     match config {
         PaymentsConfig::Fake { ledger, webhook_secret } => {
             let secret = webhook_secret.unwrap_or_else(random_secret);
@@ -167,16 +142,22 @@ pub async fn open(config: PaymentsConfig, home: LocalLedgerOptions) -> Result<Op
                 LedgerLocation::Process => in_process(home, secret).await?,
                 LedgerLocation::Unknown => return Err(unknown_ledger()),
             };
-            Ok(OpenPayments { methods: provider.test_cards(), provider: Arc::new(provider) })
+            Ok(Arc::new(provider))
         }
         #[cfg(feature = "stripe")]
-        PaymentsConfig::Stripe { secret_key, webhook_secret, url } => {
+        PaymentsConfig::Stripe { secret_key, publishable_key, webhook_secret, url } => {
             let provider = crate::stripe::StripeProvider::new(secret_key, webhook_secret)?;
             let provider = match url {
                 Some(url) => provider.with_base_url(&url)?,
                 None => provider,
             };
-            Ok(OpenPayments { provider: Arc::new(provider), methods: stripe_test_methods() })
+            let provider = match publishable_key {
+                Some(key) => {
+                    provider.with_publishable_key(key).map_err(|reason| format!("{PUBLISHABLE_KEY} {reason}"))?
+                }
+                None => provider,
+            };
+            Ok(Arc::new(provider))
         }
     }
 }
@@ -219,7 +200,7 @@ mod tests {
         let env = MapEnv::new(variables);
         let mut reader = Reader::new(&env);
         let config = PaymentsConfig::read(&mut reader).expect("a configuration");
-        open(config, LocalLedgerOptions::default()).await.map(|open| open.provider.name())
+        open(config, LocalLedgerOptions::default()).await.map(|open| open.name())
     }
 
     #[tokio::test]

@@ -16,8 +16,6 @@ pub struct HttpConfig {
     pub insecure_cookies: bool,
     /// `SHOPEASE_COUNTRIES`: countries that the checkout form lists, sorted by name (default: all).
     pub countries: Vec<&'static Country>,
-    /// Test cards that the checkout form offers: the provider's tokens with labels. Set by the code that opens the provider.
-    pub test_cards: Vec<(String, String)>,
     /// Concurrency limits and timeouts of one process.
     pub limits: Limits,
     /// `SHOPEASE_MEASURE`: adds what the request used to each response, in the header `x-shopease-usage`. Not for public
@@ -37,7 +35,6 @@ impl HttpConfig {
             shop_name: reader.or("SHOPEASE_NAME", "shopease".to_owned()),
             insecure_cookies: reader.or("SHOPEASE_INSECURE_COOKIES", false),
             countries: countries(reader),
-            test_cards: Vec::new(),
             limits: Limits::read(reader),
             measure: reader.or("SHOPEASE_MEASURE", false),
         }

@@ -34,8 +34,19 @@ pub struct ShopConfig {
     /// `SHOPEASE_PAYMENT_HOLD_MINUTES`: how long an unpaid order reserves stock (default 30). Then its payment is canceled
     /// at the provider, and the stock is released once the provider has confirmed that.
     pub payment_hold_minutes: u32,
+    /// `SHOPEASE_BANK_ACCOUNT` and `SHOPEASE_BANK_TRANSFER_DAYS`: payment by bank transfer; not offered by default.
+    pub bank_transfer: Option<BankTransfer>,
     /// `SHOPEASE_LOW_STOCK_UNITS`: an order that leaves this many units or fewer publishes `stock.low` (default 3).
     pub low_stock_units: u32,
+}
+
+/// Payment by bank transfer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BankTransfer {
+    /// The merchant's account, as shoppers read it: holder, IBAN, BIC.
+    pub account: String,
+    /// How many days an order waits for the transfer and reserves stock (default 7).
+    pub hold_days: u32,
 }
 
 impl ShopConfig {
@@ -57,6 +68,9 @@ impl ShopConfig {
             catalog_cache_seconds: reader.or("SHOPEASE_CATALOG_CACHE_SECONDS", 5),
             public_url: public_url(reader),
             payment_hold_minutes: reader.or("SHOPEASE_PAYMENT_HOLD_MINUTES", 30),
+            bank_transfer: reader
+                .optional("SHOPEASE_BANK_ACCOUNT")
+                .map(|account| BankTransfer { account, hold_days: reader.or("SHOPEASE_BANK_TRANSFER_DAYS", 7) }),
             low_stock_units: reader.or("SHOPEASE_LOW_STOCK_UNITS", 3),
         }
     }

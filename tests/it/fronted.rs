@@ -2,9 +2,10 @@
 
 use async_trait::async_trait;
 use shopease_payments::fake::FakeProvider;
-use shopease_shop::domain::{ChargeLimits, Currency, ReportedRefund, Reversals};
+use shopease_shop::domain::{ChargeLimits, Currency, Money, ReportedRefund, Reversals};
 use shopease_shop::ports::{
-    ConfirmIntent, CreateIntent, PaymentError, PaymentEvent, PaymentIntent, PaymentProvider, RefundIntent, WebhookError,
+    ConfirmIntent, CreateIntent, PaymentError, PaymentEvent, PaymentIntent, PaymentOption, PaymentProvider,
+    RefundIntent, WebhookError,
 };
 use time::OffsetDateTime;
 
@@ -26,6 +27,10 @@ pub struct Fronted<B> {
 impl<B: Before> PaymentProvider for Fronted<B> {
     fn name(&self) -> &'static str {
         self.provider.name()
+    }
+
+    fn options(&self, total: Money) -> Vec<PaymentOption> {
+        self.provider.options(total)
     }
 
     fn accepts(&self, method: &str) -> bool {

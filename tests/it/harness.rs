@@ -101,6 +101,7 @@ fn config() -> (ShopConfig, HttpConfig) {
         ("SHOPEASE_CATALOG_CACHE_SECONDS", "0"),
         ("SHOPEASE_REQUEST_TIMEOUT_MS", "60000"),
         ("SHOPEASE_CHECKOUT_TIMEOUT_MS", "60000"),
+        ("SHOPEASE_BANK_ACCOUNT", "Ada GmbH, IBAN DE02 1203 0000 0000 2020 51"),
     ]);
     let mut reader = Reader::new(&env);
     let configuration = (ShopConfig::read(&mut reader), HttpConfig::read(&mut reader));
@@ -136,12 +137,11 @@ impl TestShop {
         payments: impl FnOnce(FakeProvider) -> Arc<P>,
     ) -> Self {
         crate::logs::watch();
-        let (shop, mut http) = config();
+        let (shop, http) = config();
         let (clock, ids) = (FixedClock::new(), Arc::new(SeededIds::new(7)));
         // With its own IDs, too.
         let ledger = Ledger::in_memory(Arc::new(clock.clone()), Arc::new(SeededIds::new(9)));
         let provider = FakeProvider::in_process(ledger.clone(), Some(BANK.to_owned()), WEBHOOK_SECRET.into());
-        http.test_cards = provider.test_cards();
         let payments: Arc<dyn PaymentProvider> = payments(provider.clone());
         let local = LocalShop::new(store.clone(), payments, Arc::new(clock.clone()), ids.clone(), shop);
         // With its own IDs, so that the shop's IDs do not depend on the number of requests.
@@ -157,8 +157,7 @@ impl TestShop {
     /// The shop of a function: the same clock and payment provider, with another store on the same table. Its IDs are seeded with
     /// `seed`.
     pub fn function(&self, store: SharedStore, seed: u64) -> (LocalShop, App) {
-        let (shop, mut http) = config();
-        http.test_cards = self.provider.test_cards();
+        let (shop, http) = config();
         let payments: Arc<dyn PaymentProvider> = Arc::new(self.provider.clone());
         let local = LocalShop::new(store, payments, Arc::new(self.clock.clone()), self.ids.clone(), shop);
         (local.clone(), App::new(Services::of(local), Arc::new(SeededIds::new(seed)), http))
@@ -166,8 +165,7 @@ impl TestShop {
 
     /// The same shop with another ID generator.
     pub fn with_ids(self, ids: Arc<dyn IdGenerator>) -> Self {
-        let (shop, mut http) = config();
-        http.test_cards = self.provider.test_cards();
+        let (shop, http) = config();
         let payments: Arc<dyn PaymentProvider> = Arc::new(self.provider.clone());
         let local = LocalShop::new(self.store.clone(), payments, Arc::new(self.clock.clone()), ids, shop);
         let app = App::new(Services::of(local.clone()), Arc::new(SeededIds::new(8)), http);

@@ -48,4 +48,5 @@ mod routes;
 mod security;
 mod stripe_double;
 mod timing;
+mod ways_to_pay;
 mod worker;

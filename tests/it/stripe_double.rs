@@ -1,5 +1,5 @@
-//! A minimal Stripe double on loopback: intents with manual capture, refunds and disputes as documented, and actions in its dashboard
-//! and of banks.
+//! A minimal Stripe double on loopback: intents with manual capture, payment pages, refunds and disputes as documented, and actions in
+//! its dashboard, of shoppers, and of banks.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -20,6 +20,8 @@ type Fields = BTreeMap<String, String>;
 #[derive(Default)]
 struct Books {
     intents: Vec<Value>,
+    /// Payment pages.
+    sessions: Vec<Value>,
     /// Oldest first.
     refunds: Vec<Value>,
     disputes: Vec<Value>,
@@ -41,6 +43,9 @@ impl Stripe {
             .route("/v1/payment_intents", post(create))
             .route("/v1/payment_intents/{id}", get(retrieve))
             .route("/v1/payment_intents/{id}/{step}", post(advance))
+            .route("/v1/checkout/sessions", post(create_session))
+            .route("/v1/checkout/sessions/{id}", get(retrieve_session))
+            .route("/v1/checkout/sessions/{id}/expire", post(expire_session))
             .route("/v1/refunds", get(list_refunds).post(refund))
             .route("/v1/disputes", get(list_disputes))
             .with_state(this.clone());
@@ -56,6 +61,49 @@ impl Stripe {
     /// Number of intents.
     pub fn intents(&self) -> usize {
         self.books().intents.len()
+    }
+
+    /// The newest payment page.
+    pub fn page(&self) -> Value {
+        self.books().sessions.last().expect("a page").clone()
+    }
+
+    /// The shopper pays on the newest payment page. Returns the events of the payment and of the page.
+    pub fn pay_on_page(&self) -> [Value; 2] {
+        let mut books = self.books();
+        let id = format!("pi_{}", books.intents.len() + 1);
+        let session = books.sessions.last_mut().expect("a page");
+        assert_eq!(session["status"], "open", "the page shows that it is closed");
+        session["status"] = json!("complete");
+        session["url"] = Value::Null;
+        session["payment_intent"] = json!(id);
+        let session = session.clone();
+        let intent = json!({
+            "id": id, "object": "payment_intent", "amount": session["amount_total"], "currency": session["currency"],
+            "status": "requires_capture", "metadata": session["metadata"],
+            "latest_charge": {"id": "ch_1", "amount_refunded": 0, "disputed": false},
+        });
+        books.intents.push(intent.clone());
+        [event("payment_intent.amount_capturable_updated", &intent), event("checkout.session.completed", &session)]
+    }
+
+    /// The newest payment page expires at Stripe. Returns the event.
+    pub fn expire_page(&self) -> Value {
+        let mut books = self.books();
+        let session = books.sessions.last_mut().expect("a page");
+        session["status"] = json!("expired");
+        session["url"] = Value::Null;
+        event("checkout.session.expired", session)
+    }
+
+    /// The shopper confirms the newest payment on the bank's page.
+    pub fn confirm_at_bank(&self) {
+        let mut books = self.books();
+        let intent = books.intents.last_mut().expect("an intent");
+        assert_eq!(intent["status"], "requires_action");
+        intent["status"] = json!("requires_capture");
+        intent["next_action"] = Value::Null;
+        intent["latest_charge"] = json!({"id": "ch_1", "amount_refunded": 0, "disputed": false});
     }
 
     /// Amounts and states of all refunds, in Stripe's units.
@@ -114,6 +162,15 @@ impl Books {
         Some(refund)
     }
 
+    /// A session with its payment expanded.
+    fn with_payment(&self, session: &Value) -> Value {
+        let mut session = session.clone();
+        if let Some(place) = session["payment_intent"].as_str().and_then(|id| self.place_of(id)) {
+            session["payment_intent"] = self.intents[place].clone();
+        }
+        session
+    }
+
     fn place_of(&self, id: &str) -> Option<usize> {
         self.intents.iter().position(|intent| intent["id"] == id)
     }
@@ -155,8 +212,9 @@ async fn create(State(stripe): State<Stripe>, headers: HeaderMap, Form(form): Fo
         }
         let intent = json!({
             "id": format!("pi_{}", books.intents.len() + 1), "object": "payment_intent", "amount": amount,
-            "currency": form["currency"], "status": "requires_confirmation", "latest_charge": null,
-            "metadata": {"order_id": form["metadata[order_id]"]},
+            "currency": form["currency"], "latest_charge": null, "metadata": {"order_id": form["metadata[order_id]"]},
+            // Without a card, there is nothing to confirm yet.
+            "status": if form.contains_key("payment_method") { "requires_confirmation" } else { "requires_payment_method" },
         });
         books.intents.push(intent.clone());
         Ok(intent)
@@ -167,10 +225,35 @@ async fn advance(
     State(stripe): State<Stripe>,
     Path((id, step)): Path<(String, String)>,
     headers: HeaderMap,
+    Form(form): Form<Fields>,
 ) -> Response {
+    let token = form.get("confirmation_token").map_or("", String::as_str);
+    if token == "ctoken_declined" {
+        let mut books = stripe.books();
+        let place = books.place_of(&id).expect("an intent");
+        let intent = &mut books.intents[place];
+        intent["last_payment_error"] = json!({"code": "card_declined", "decline_code": "insufficient_funds"});
+        let error = json!({"error": {
+            "type": "card_error", "code": "card_declined", "decline_code": "insufficient_funds", "payment_intent": intent.clone(),
+        }});
+        return (StatusCode::PAYMENT_REQUIRED, error.to_string()).into_response();
+    }
     once(&stripe, &headers, |books| {
         let place = books.place_of(&id).ok_or("resource_missing")?;
         let intent = &mut books.intents[place];
+        let can_be_confirmed = intent["status"] == "requires_confirmation" || !token.is_empty();
+        if step == "confirm" && !can_be_confirmed {
+            return Err("payment_intent_unexpected_state");
+        }
+        if step == "capture" && intent["status"] != "requires_capture" {
+            return Err("payment_intent_unexpected_state");
+        }
+        if token == "ctoken_secure" {
+            intent["status"] = json!("requires_action");
+            let url = "https://hooks.stripe.test/3d_secure";
+            intent["next_action"] = json!({"type": "redirect_to_url", "redirect_to_url": {"url": url}});
+            return Ok(intent.clone());
+        }
         intent["status"] = json!(match step.as_str() {
             "confirm" => "requires_capture",
             "capture" => "succeeded",
@@ -190,6 +273,44 @@ async fn retrieve(State(stripe): State<Stripe>, Path(id): Path<String>) -> Respo
     }
     let error = json!({"error": {"type": "invalid_request_error", "code": "resource_missing"}});
     (StatusCode::NOT_FOUND, error.to_string()).into_response()
+}
+
+async fn create_session(State(stripe): State<Stripe>, headers: HeaderMap, Form(form): Form<Fields>) -> Response {
+    once(&stripe, &headers, |books| {
+        assert_eq!(
+            (form["mode"].as_str(), form["payment_intent_data[capture_method]"].as_str()),
+            ("payment", "manual")
+        );
+        assert_eq!(form["metadata[order_id]"], form["payment_intent_data[metadata][order_id]"]);
+        let amount: i64 = form["line_items[0][price_data][unit_amount]"].parse().expect("a number");
+        let id = format!("cs_test_{}", books.sessions.len() + 1);
+        let session = json!({
+            "id": id, "object": "checkout.session", "status": "open", "payment_status": "unpaid", "payment_intent": null,
+            "amount_total": amount, "currency": form["line_items[0][price_data][currency]"],
+            "url": format!("https://checkout.stripe.test/{id}"), "metadata": {"order_id": form["metadata[order_id]"]},
+            "success_url": form["success_url"], "customer_email": form["customer_email"],
+        });
+        books.sessions.push(session.clone());
+        Ok(session)
+    })
+}
+
+async fn retrieve_session(State(stripe): State<Stripe>, Path(id): Path<String>) -> Response {
+    let books = stripe.books();
+    let session = books.sessions.iter().find(|session| session["id"] == id.as_str()).expect("a page");
+    books.with_payment(session).to_string().into_response()
+}
+
+async fn expire_session(State(stripe): State<Stripe>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+    once(&stripe, &headers, |books| {
+        let session = books.sessions.iter_mut().find(|session| session["id"] == id.as_str()).expect("a page");
+        if session["status"] != "open" {
+            return Err("resource_unexpected_state");
+        }
+        session["status"] = json!("expired");
+        session["url"] = Value::Null;
+        Ok(session.clone())
+    })
 }
 
 async fn refund(State(stripe): State<Stripe>, headers: HeaderMap, Form(form): Form<Fields>) -> Response {

@@ -1,5 +1,7 @@
 //! The test cards and their behavior. They have no card numbers, only last digits in their labels.
 
+use shopease_shop::domain::HOSTED_PAGE;
+
 /// How the bank of a test card responds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Behavior {
@@ -7,6 +9,8 @@ pub(super) enum Behavior {
     Declines(&'static str),
     /// The bank's page must ask the shopper first.
     RequiresAction,
+    /// Not a card: the payment page asks for one.
+    AsksForCard,
     /// The bank authorizes the amount, but the authorization expires at once.
     ExpiresAtOnce,
 }
@@ -23,12 +27,21 @@ const CARDS: [(&str, &str, Behavior); 5] = [
     ("card_expires", "Test card ending in 7777 (approved, then expires)", Behavior::ExpiresAtOnce),
 ];
 
-/// Tokens and labels of all test cards, for a form.
-pub fn test_cards() -> Vec<(String, String)> {
-    CARDS.iter().map(|(token, label, _)| ((*token).to_owned(), (*label).to_owned())).collect()
+/// Tokens and labels of all test cards.
+pub fn test_cards() -> impl Iterator<Item = (&'static str, &'static str)> {
+    CARDS.iter().map(|(token, label, _)| (*token, *label))
+}
+
+/// The cards that the payment page offers: those without a page of their own.
+pub(super) fn cards_of_page() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let cards = CARDS.iter().filter(|(.., behavior)| *behavior != Behavior::RequiresAction);
+    cards.map(|(token, label, _)| (*token, *label))
 }
 
 /// The behavior of a token's card; `None` for unknown tokens.
 pub(super) fn behavior(token: &str) -> Option<Behavior> {
+    if token == HOSTED_PAGE {
+        return Some(Behavior::AsksForCard);
+    }
     CARDS.iter().find(|(name, ..)| *name == token).map(|(.., behavior)| *behavior)
 }

@@ -14,7 +14,7 @@ pub enum Command {
         order_id: OrderId,
         /// The amount.
         amount: Money,
-        /// Token of a test card.
+        /// Token of a test card, or of the payment page.
         method: String,
     },
     /// Requests an authorization from the card's bank.
@@ -65,6 +65,13 @@ pub enum Command {
         /// Whether the shopper approved.
         approved: bool,
     },
+    /// The shopper pays on the payment page.
+    Pay {
+        /// The intent.
+        intent_id: String,
+        /// Token of a test card.
+        card: String,
+    },
 }
 
 /// Status of a dispute.
@@ -109,7 +116,7 @@ pub enum Operation {
     Cancel,
     /// [`Command::Refund`].
     Refund,
-    /// [`Command::Authenticate`].
+    /// [`Command::Authenticate`] and [`Command::Pay`].
     Authenticate,
 }
 
@@ -122,7 +129,7 @@ impl Command {
             Self::Capture { .. } => Operation::Capture,
             Self::Cancel { .. } => Operation::Cancel,
             Self::Refund { .. } | Self::FailRefund { .. } | Self::Dispute { .. } => Operation::Refund,
-            Self::Authenticate { .. } => Operation::Authenticate,
+            Self::Authenticate { .. } | Self::Pay { .. } => Operation::Authenticate,
         }
     }
 
@@ -136,7 +143,8 @@ impl Command {
             | Self::Refund { intent_id, .. }
             | Self::FailRefund { intent_id, .. }
             | Self::Dispute { intent_id, .. }
-            | Self::Authenticate { intent_id, .. } => Some(intent_id),
+            | Self::Authenticate { intent_id, .. }
+            | Self::Pay { intent_id, .. } => Some(intent_id),
         }
     }
 

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use secrecy::SecretString;
 use serde::Deserialize;
-use shopease_shop::domain::{ChargeLimits, Currency, OrderId, ReportedRefund, Reversals};
+use shopease_shop::domain::{ChargeLimits, Currency, HOSTED_PAGE, Money, OrderId, ReportedRefund, Reversals};
 use shopease_shop::ports::{
-    ConfirmIntent, CreateIntent, PaymentError, PaymentEvent, PaymentIntent, PaymentProvider, RefundIntent, WebhookError,
+    ConfirmIntent, CreateIntent, PaymentError, PaymentEvent, PaymentIntent, PaymentOption, PaymentProvider,
+    RefundIntent, WebhookError,
 };
 use time::OffsetDateTime;
 
@@ -47,11 +48,6 @@ impl FakeProvider {
         Ok(Self { backend: Backend::Remote(RemoteLedger::new(base_url)?), webhook_secret })
     }
 
-    /// Tokens and labels of the cards that this provider accepts, for the checkout form.
-    pub fn test_cards(&self) -> Vec<(String, String)> {
-        test_cards().into_iter().filter(|(token, _)| self.accepts(token)).collect()
-    }
-
     async fn execute(&self, key: &str, command: Command) -> Result<PaymentIntent, PaymentError> {
         match &self.backend {
             Backend::Ledger { ledger, page_base_url } => {
@@ -81,10 +77,29 @@ impl PaymentProvider for FakeProvider {
         "fake"
     }
 
+    fn options(&self, total: Money) -> Vec<PaymentOption> {
+        let cards = test_cards()
+            .map(|(token, title)| PaymentOption::TestCard { token: token.to_owned(), title: title.to_owned() });
+        let page = PaymentOption::HostedPage { token: HOSTED_PAGE.to_owned() };
+        let fields = PaymentOption::Elements {
+            script_url: None,
+            publishable_key: "pk_test_fake".to_owned(),
+            amount: total.amount_minor,
+        };
+        let accepted = |option: &PaymentOption| match option {
+            PaymentOption::TestCard { token, .. } | PaymentOption::HostedPage { token } => self.accepts(token),
+            PaymentOption::Elements { .. } => true,
+            PaymentOption::BankTransfer { .. } => false,
+        };
+        cards.chain([fields, page]).filter(accepted).collect()
+    }
+
     fn accepts(&self, method: &str) -> bool {
         match (behavior(method), &self.backend) {
             (None, _) => false,
-            (Some(Behavior::RequiresAction), Backend::Ledger { page_base_url, .. }) => page_base_url.is_some(),
+            (Some(Behavior::RequiresAction | Behavior::AsksForCard), Backend::Ledger { page_base_url, .. }) => {
+                page_base_url.is_some()
+            }
             (Some(_), _) => true,
         }
     }
@@ -97,12 +112,12 @@ impl PaymentProvider for FakeProvider {
         if !self.accepts(&request.method) {
             return Err(PaymentError::Refused { code: UNKNOWN_CARD.to_owned() });
         }
-        let CreateIntent { key, order_id, amount, method } = request.clone();
+        let CreateIntent { key, order_id, amount, method, .. } = request.clone();
         self.execute(&key, Command::Create { order_id, amount, method }).await
     }
 
     async fn confirm(&self, request: &ConfirmIntent) -> Result<PaymentIntent, PaymentError> {
-        let ConfirmIntent { key, intent_id, return_url } = request.clone();
+        let ConfirmIntent { key, intent_id, return_url, .. } = request.clone();
         self.execute(&key, Command::Confirm { intent_id, return_url }).await
     }
 

@@ -59,7 +59,10 @@ impl RemoteLedger {
                 let body = RefundBody { amount: *amount, refund_id: refund_id.clone() };
                 post(&[intent_id, "refund"]).json(&body)
             }
-            Command::Authenticate { .. } | Command::FailRefund { .. } | Command::Dispute { .. } => {
+            Command::Authenticate { .. }
+            | Command::Pay { .. }
+            | Command::FailRefund { .. }
+            | Command::Dispute { .. } => {
                 return Err(unknown("only the shopper and the bank can do this"));
             }
         };

@@ -63,8 +63,8 @@ pub(super) fn advance(
     now: OffsetDateTime,
     hold: Duration,
 ) -> Result<Step, LedgerError> {
-    let authorized = || {
-        let at_once = behavior(&intent.method) == Some(Behavior::ExpiresAtOnce);
+    let authorized = |card: &str| {
+        let at_once = behavior(card) == Some(Behavior::ExpiresAtOnce);
         let expires_at = if at_once { now } else { now + hold };
         Step::to(intent, Status::Authorized { expires_at }).with(Some(EntryKind::Authorize), EventType::Authorized)
     };
@@ -76,16 +76,25 @@ pub(super) fn advance(
     };
     match (command, &intent.status) {
         (Command::Confirm { return_url, .. }, Status::RequiresConfirmation) => match behavior(&intent.method) {
-            Some(Behavior::Approves | Behavior::ExpiresAtOnce) => Ok(authorized()),
+            Some(Behavior::Approves | Behavior::ExpiresAtOnce) => Ok(authorized(&intent.method)),
             Some(Behavior::Declines(code)) => Ok(declined(code)),
-            Some(Behavior::RequiresAction) if is_web_address(return_url) => {
+            Some(Behavior::RequiresAction | Behavior::AsksForCard) if is_web_address(return_url) => {
                 let asking = Intent { return_url: Some(return_url.clone()), ..intent.clone() };
                 Ok(Step::to(&asking, Status::RequiresAction).with(None, EventType::RequiresAction))
             }
-            Some(Behavior::RequiresAction) => Err(LedgerError::rejected("return_url_invalid")),
+            Some(Behavior::RequiresAction | Behavior::AsksForCard) => Err(LedgerError::rejected("return_url_invalid")),
             None => Err(LedgerError::rejected(UNKNOWN_CARD)),
         },
-        (Command::Authenticate { approved: true, .. }, Status::RequiresAction) => Ok(authorized()),
+        // After a declined card, the payment page asks for another one.
+        (Command::Pay { card, .. }, Status::RequiresAction) if asks_for_card(intent) => match behavior(card) {
+            Some(Behavior::Approves | Behavior::ExpiresAtOnce) => Ok(authorized(card)),
+            Some(Behavior::Declines(code)) => Err(LedgerError::rejected(code)),
+            Some(Behavior::RequiresAction | Behavior::AsksForCard) | None => Err(LedgerError::rejected(UNKNOWN_CARD)),
+        },
+        (Command::Authenticate { .. }, Status::RequiresAction) if asks_for_card(intent) => {
+            Err(LedgerError::rejected(UNEXPECTED_STATE))
+        }
+        (Command::Authenticate { approved: true, .. }, Status::RequiresAction) => Ok(authorized(&intent.method)),
         (Command::Authenticate { approved: false, .. }, Status::RequiresAction) => {
             Ok(declined("authentication_failed"))
         }
@@ -112,6 +121,7 @@ pub(super) fn advance(
             Command::Create { .. }
             | Command::Confirm { .. }
             | Command::Authenticate { .. }
+            | Command::Pay { .. }
             | Command::Capture { .. }
             | Command::Cancel { .. }
             | Command::Refund { .. }
@@ -166,6 +176,11 @@ fn dispute(intent: &Intent, state: DisputeStatus, now: OffsetDateTime) -> Step {
     let at = intent.dispute.as_ref().map_or(now, |dispute| dispute.at);
     let intent = Intent { dispute: Some(LedgerDispute { state, at }), ..intent.clone() };
     Step { intent, entry: None, event: Some(EventType::Disputed) }
+}
+
+/// Returns whether the shopper pays on the payment page.
+pub(super) fn asks_for_card(intent: &Intent) -> bool {
+    behavior(&intent.method) == Some(Behavior::AsksForCard)
 }
 
 /// The bank's page redirects browsers to this URL, so it must be a web URL.

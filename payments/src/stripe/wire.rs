@@ -166,11 +166,11 @@ impl Dispute {
     }
 }
 
-fn unknown(reason: &str) -> PaymentError {
+pub(super) fn unknown(reason: &str) -> PaymentError {
     PaymentError::Unknown(format!("Stripe's response is not understood: {reason}"))
 }
 
-fn money(amount: i64, currency: &str) -> Result<Money, PaymentError> {
+pub(super) fn money(amount: i64, currency: &str) -> Result<Money, PaymentError> {
     let currency: Currency = currency.to_ascii_uppercase().parse().map_err(|_| unknown("unknown currency"))?;
     from_stripe(amount, currency).ok_or_else(|| unknown("invalid amount"))
 }
@@ -228,8 +228,11 @@ impl Intent {
             "succeeded" => IntentStatus::Captured,
             "canceled" => IntentStatus::Cancelled,
             "requires_payment_method" => {
-                let reason = self.last_payment_error.and_then(CardError::reason);
-                IntentStatus::Declined { code: reason.unwrap_or_else(|| "card_declined".to_owned()) }
+                match self.last_payment_error.and_then(CardError::reason) {
+                    Some(code) => IntentStatus::Declined { code },
+                    // Not attempted yet: an intent whose card is only sent with its confirmation.
+                    None => IntentStatus::RequiresConfirmation,
+                }
             }
             _ => return Err(unknown("unknown status")),
         };

@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use shopease_payments::fake::service::FaultPlan;
-use shopease_payments::fake::{FakeProvider, test_cards};
-use shopease_shop::domain::{Currency, Money};
-use shopease_shop::ports::{IntentStatus, PaymentError, PaymentIntent, PaymentProvider, RefundIntent};
+use shopease_payments::fake::{Command, FakeProvider, Ledger, test_cards};
+use shopease_shop::domain::{Currency, HOSTED_PAGE, Money};
+use shopease_shop::ports::{IntentStatus, PaymentError, PaymentIntent, PaymentOption, PaymentProvider, RefundIntent};
 use time::Duration;
 
 use crate::support::{
@@ -17,7 +17,7 @@ use crate::support::{
 async fn story(
     provider: &FakeProvider,
     advance: impl Fn(Duration),
-    confirm_at_bank: impl Fn(&str),
+    act_on_page: impl Fn(&str, &str),
     base: &str,
 ) -> Vec<String> {
     let recorded = RefCell::new(vec![]);
@@ -28,16 +28,16 @@ async fn story(
         note(what, &result);
         result.map_or_else(|_| String::new(), |intent| intent.id)
     };
-    for (card, _) in test_cards() {
+    for card in test_cards().map(|(card, _)| card).chain([HOSTED_PAGE]) {
         let key = |step: &str| format!("{card}:{step}");
-        let created = provider.create_intent(&create_request(&key("create"), &card)).await;
+        let created = provider.create_intent(&create_request(&key("create"), card)).await;
         let id = record("create", created);
-        record("created again", provider.create_intent(&create_request(&key("create"), &card)).await);
+        record("created again", provider.create_intent(&create_request(&key("create"), card)).await);
         record("too early", provider.capture(&id, &key("early")).await);
         record("confirm", provider.confirm(&confirm_request(&key("confirm"), &id)).await);
         record("find", provider.find_intent(&id).await);
-        if card == "card_requires_action" {
-            confirm_at_bank(&id);
+        if card == "card_requires_action" || card == HOSTED_PAGE {
+            act_on_page(&id, card);
         }
         record("confirmed again", provider.confirm(&confirm_request(&key("confirm"), &id)).await);
         record("confirm anew", provider.confirm(&confirm_request(&key("anew"), &id)).await);
@@ -75,14 +75,24 @@ async fn the_same_scenario_through_both() {
     let (local, clock) = ledger();
     let page = Some("http://bank.test/".to_owned());
     let provider = FakeProvider::in_process(Arc::clone(&local), page, secret());
-    let approve =
-        |ledger: &Arc<_>, id: &str| drop(shopease_payments::fake::Ledger::execute(ledger, id, authenticate(id, true)));
-    let here = story(&provider, |by| clock.advance(by), |id| approve(&local, id), "http://bank.test").await;
+    let act = |ledger: &Arc<Ledger>, id: &str, method: &str| {
+        let command = if method == HOSTED_PAGE {
+            Command::Pay { intent_id: id.to_owned(), card: "card_approved".to_owned() }
+        } else {
+            authenticate(id, true)
+        };
+        ledger.execute(id, command).expect("a result");
+    };
+    let here = story(&provider, |by| clock.advance(by), |id, method| act(&local, id, method), "http://bank.test").await;
 
     let running = Running::start(FaultPlan::default(), None).await;
-    let there =
-        story(&running.provider(), |by| running.clock.advance(by), |id| approve(&running.ledger, id), &running.base)
-            .await;
+    let there = story(
+        &running.provider(),
+        |by| running.clock.advance(by),
+        |id, method| act(&running.ledger, id, method),
+        &running.base,
+    )
+    .await;
 
     for (here, there) in here.iter().zip(&there) {
         assert_eq!(here, there);
@@ -101,22 +111,23 @@ async fn without_a_page_the_card_that_requires_action_is_rejected() {
     let (ledger, _) = ledger();
     let provider = FakeProvider::in_process(ledger, None, secret());
     assert!(!provider.accepts("card_requires_action") && provider.accepts("card_expires"));
-    assert_eq!(provider.test_cards().len(), test_cards().len() - 1);
+    let options = provider.options(eur(2490));
+    let cards = options.iter().filter(|option| matches!(option, PaymentOption::TestCard { .. }));
+    assert_eq!(cards.count(), test_cards().count() - 1);
+    assert!(!options.iter().any(|option| matches!(option, PaymentOption::HostedPage { .. })), "{options:?}");
     let rejected = provider.create_intent(&create_request("key", "card_requires_action")).await;
     assert!(matches!(rejected, Err(PaymentError::Refused { code }) if code == "unknown_card"));
 }
 
 #[test]
 fn card_tokens_and_labels() {
-    let cards = test_cards();
+    let cards: Vec<_> = test_cards().collect();
     let expected = [
         ("card_approved", "Test card ending in 4242 (approved)"),
         ("card_declined", "Test card ending in 0002 (declined)"),
         ("card_insufficient_funds", "Test card ending in 9995 (insufficient funds)"),
     ];
-    for ((token, label), expected) in cards.iter().zip(expected) {
-        assert_eq!((token.as_str(), label.as_str()), expected);
-    }
+    assert_eq!(cards[..3], expected);
     assert_eq!(cards.len(), 5);
 }
 

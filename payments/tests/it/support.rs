@@ -86,11 +86,23 @@ impl Drop for Running {
 }
 
 pub fn create_request(key: &str, method: &str) -> CreateIntent {
-    CreateIntent { key: key.to_owned(), order_id: order(1), amount: eur(2490), method: method.to_owned() }
+    CreateIntent {
+        key: key.to_owned(),
+        order_id: order(1),
+        amount: eur(2490),
+        method: method.to_owned(),
+        email: "ada@example.com".parse().expect("an address"),
+        return_url: RETURN_URL.to_owned(),
+    }
 }
 
 pub fn confirm_request(key: &str, intent_id: &str) -> ConfirmIntent {
-    ConfirmIntent { key: key.to_owned(), intent_id: intent_id.to_owned(), return_url: RETURN_URL.to_owned() }
+    ConfirmIntent {
+        key: key.to_owned(),
+        intent_id: intent_id.to_owned(),
+        method: "card_approved".to_owned(),
+        return_url: RETURN_URL.to_owned(),
+    }
 }
 
 pub fn refund_request(key: &str, intent_id: &str, amount: i64) -> RefundIntent {

@@ -30,6 +30,23 @@ const SECURITY: [(HeaderName, HeaderValue); 6] = [
     ),
 ];
 
+/// For the checkout page with Stripe's fields, the sources that Stripe documents (<https://docs.stripe.com/security/guide>), and
+/// wallets.
+pub(super) const PAYMENT_FIELDS: [(HeaderName, HeaderValue); 2] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'none'; style-src 'self'; img-src 'self' https: data:; script-src 'self' https://js.stripe.com \
+             https://*.js.stripe.com; frame-src https://js.stripe.com https://*.js.stripe.com https://hooks.stripe.com; \
+             connect-src 'self' https://api.stripe.com; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        ),
+    ),
+    (
+        HeaderName::from_static("permissions-policy"),
+        HeaderValue::from_static("camera=(), geolocation=(), microphone=(), payment=(self \"https://js.stripe.com\")"),
+    ),
+];
+
 /// Sets the security headers, unless a handler has set its own.
 pub(super) fn security() -> SetMultipleResponseHeadersLayer<Response> {
     SetMultipleResponseHeadersLayer::if_not_present(SECURITY.into_iter().map(Into::into).collect())

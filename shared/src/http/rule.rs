@@ -133,6 +133,7 @@ impl BrokenRule {
             | ValueRule::NotCancelled
             | ValueRule::NotShipped
             | ValueRule::Paid
+            | ValueRule::AwaitsTransfer
             | ValueRule::FulfillmentStep
             | ValueRule::Captured
             | ValueRule::NoOpenRefund
@@ -187,6 +188,7 @@ impl BrokenRule {
             "not_cancelled" => ValueRule::NotCancelled,
             "not_shipped" => ValueRule::NotShipped,
             "paid" => ValueRule::Paid,
+            "awaits_transfer" => ValueRule::AwaitsTransfer,
             "fulfillment_step" => ValueRule::FulfillmentStep,
             "captured" => ValueRule::Captured,
             "no_open_refund" => ValueRule::NoOpenRefund,

@@ -132,6 +132,7 @@ fn value_rule(field: Field, rule: &ValueRule) -> String {
         ValueRule::NotCancelled => "This order is already canceled.".to_owned(),
         ValueRule::NotShipped => "This order was already shipped. Refund it instead.".to_owned(),
         ValueRule::Paid => "Only a paid order can be shipped or returned.".to_owned(),
+        ValueRule::AwaitsTransfer => "This order does not wait for a bank transfer.".to_owned(),
         ValueRule::FulfillmentStep => {
             "This step is not possible in the current state of the shipment. Reload the order and check it.".to_owned()
         }
@@ -178,7 +179,9 @@ const fn format_rule(format: Format) -> &'static str {
         }
         Format::JsonObject => "Send the body as a JSON object.",
         Format::OrderNumber => "Enter an order number of ten letters and digits, such as 0GXB7-65C6F.",
-        Format::PaymentMethod => "Choose a card: the payment method is a card token of the payment provider.",
+        Format::PaymentMethod => {
+            "Choose one of the ways to pay. The payment method is a token that they list, or one from the payment provider's fields."
+        }
         Format::Schema => "The body does not match the schema of this request.",
         Format::Sku => "Enter a SKU of 1 to 255 printable characters.",
     }
@@ -281,6 +284,7 @@ pub fn decline(code: &str) -> &'static str {
         "insufficient_funds" => "The card has insufficient funds.",
         "expired_card" => "The card has expired.",
         "authorization_expired" => "The card authorization expired.",
+        "payment_page_expired" => "The payment page expired before the order was paid.",
         "authentication_failed" | "payment_intent_authentication_failure" => {
             "The payment was not confirmed at the bank."
         }

@@ -142,6 +142,8 @@ pub enum ValueRule {
     NotShipped,
     /// An order that is paid.
     Paid,
+    /// An order that waits for a transfer to the merchant's bank account.
+    AwaitsTransfer,
     /// A fulfillment event that is possible in the current fulfillment state.
     FulfillmentStep,
     /// A payment that was captured.
@@ -228,6 +230,7 @@ impl ValueRule {
             Self::NotCancelled => "not_cancelled",
             Self::NotShipped => "not_shipped",
             Self::Paid => "paid",
+            Self::AwaitsTransfer => "awaits_transfer",
             Self::FulfillmentStep => "fulfillment_step",
             Self::Captured => "captured",
             Self::NoOpenRefund => "no_open_refund",

@@ -5,7 +5,8 @@
 use time::{Duration, OffsetDateTime};
 
 use super::{
-    Field, FulfillmentEvent, Order, OrderEvent, OrderState, PaymentFact, PaymentState, Refund, RuleError, ValueRule,
+    Field, FulfillmentEvent, Order, OrderEvent, OrderState, PaymentFact, PaymentKind, PaymentState, Refund, RuleError,
+    ValueRule,
 };
 
 /// How long the worker leaves a payment to the request that is processing it: longer than a key's lease and a request's deadline.
@@ -14,6 +15,9 @@ const IN_PROGRESS: Duration = Duration::seconds(60);
 const FIRST_PAUSE: Duration = Duration::seconds(5);
 /// Longest pause between two checks.
 const LONGEST_PAUSE: Duration = Duration::minutes(5);
+
+/// Pause between two checks of an order that waits for a bank transfer, which only ends when an operator records it or the hold ends.
+const TRANSFER_PAUSE: Duration = Duration::hours(1);
 
 /// Effect of a step on the stock of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -78,6 +82,8 @@ pub enum PaymentCall {
     },
     /// No call: this fact is known without the provider.
     NoCall(PaymentFact),
+    /// No call: an operator transfers this refund.
+    TransferRefund(Refund),
     /// No call: the shopper must confirm the payment on the bank's page.
     AwaitShopper {
         /// The intent.
@@ -92,11 +98,16 @@ impl Order {
     pub fn next_payment_call(&self) -> PaymentCall {
         let payment = &self.payment;
         let Some(intent_id) = payment.intent_id.clone() else {
+            let transfer = payment.kind() == PaymentKind::BankTransfer;
             return match payment.state {
-                state if state.is_settled() => PaymentCall::Done,
+                state if state.is_settled() => match payment.open_refund() {
+                    Some(refund) if transfer => PaymentCall::TransferRefund(refund.clone()),
+                    _ => PaymentCall::Done,
+                },
                 // An intent without a stored ID was never confirmed, so no money has moved.
                 _ if payment.canceling => PaymentCall::NoCall(self.cancellation_fact()),
                 _ if self.total.amount_minor == 0 => PaymentCall::NoCall(PaymentFact::Captured),
+                _ if transfer => PaymentCall::Done,
                 _ => PaymentCall::Create,
             };
         };
@@ -164,6 +175,16 @@ impl Order {
         step
     }
 
+    /// Records that the transfer of an order has arrived on the merchant's bank account.
+    ///
+    /// # Errors
+    /// [`RuleError::InvalidValue`] if the order is not waiting for a transfer.
+    pub fn record_transfer(&self, now: OffsetDateTime) -> Result<OrderStep, RuleError> {
+        let waits = self.payment.kind() == PaymentKind::BankTransfer && !self.payment.canceling;
+        let step = if waits { self.apply(PaymentFact::Captured, now) } else { None };
+        step.ok_or_else(|| RuleError::invalid(Field::Order, ValueRule::AwaitsTransfer))
+    }
+
     /// Starts canceling the payment, because it was declined with a code or is no longer wanted. From then on, the only next call is
     /// to cancel the intent. `None` if the payment is settled or already being canceled.
     pub fn cancel(&self, decline_code: Option<String>, now: OffsetDateTime) -> Option<OrderStep> {
@@ -221,6 +242,9 @@ impl Order {
 
     /// Pause of the worker until the next check of a payment without news.
     fn pause(&self) -> Duration {
+        if self.payment.kind() == PaymentKind::BankTransfer {
+            return TRANSFER_PAUSE;
+        }
         (FIRST_PAUSE * 2_i32.pow(self.payment.checks.min(16))).min(LONGEST_PAUSE)
     }
 

@@ -2,6 +2,12 @@
 
 use super::{Dispute, PaymentId, Refund, RefundState};
 
+/// Token of the payment provider's own page, where the shopper pays after placing the order.
+pub const HOSTED_PAGE: &str = "hosted_page";
+
+/// Token, and name of the provider, of a transfer to the merchant's bank account.
+pub const BANK_TRANSFER: &str = "bank_transfer";
+
 /// State of an order's payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PaymentState {
@@ -23,6 +29,17 @@ pub enum PaymentState {
     Declined,
     /// Canceled before capture; no money is held.
     Voided,
+}
+
+/// How an order is paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PaymentKind {
+    /// With a card or another method that was entered at checkout.
+    Card,
+    /// On the payment provider's page.
+    HostedPage,
+    /// By a transfer to the merchant's bank account. No provider is involved: an operator records the payment and transfers refunds.
+    BankTransfer,
 }
 
 /// A fact about a payment, from any source: the checkout, the shopper's return, a webhook, the worker.
@@ -111,7 +128,7 @@ pub struct Payment {
     pub id: PaymentId,
     /// Name of the provider, for example `fake`.
     pub provider: String,
-    /// The provider's token of the card; never a card number.
+    /// The provider's token of the card, or [`HOSTED_PAGE`] or [`BANK_TRANSFER`]; never a card number.
     pub method: String,
     /// Incremented when a new intent is created after the old one is known to be void.
     pub attempt: u32,
@@ -150,6 +167,15 @@ impl Payment {
             checks: 0,
             refunds: Vec::new(),
             disputes: Vec::new(),
+        }
+    }
+
+    /// How it is paid.
+    pub fn kind(&self) -> PaymentKind {
+        match self.method.as_str() {
+            BANK_TRANSFER => PaymentKind::BankTransfer,
+            HOSTED_PAGE => PaymentKind::HostedPage,
+            _ => PaymentKind::Card,
         }
     }
 

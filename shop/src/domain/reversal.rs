@@ -4,8 +4,9 @@
 use time::OffsetDateTime;
 
 use super::{
-    Dispute, DisputeState, Field, FulfillmentState, Money, Order, OrderEvent, OrderStep, PaymentFact, Refund, RefundId,
-    RefundSource, RefundState, ReportedRefund, ReportedRefundState, Reversals, RuleError, StockEffect, ValueRule,
+    Dispute, DisputeState, Field, FulfillmentState, Money, Order, OrderEvent, OrderStep, PaymentFact, PaymentKind,
+    Refund, RefundId, RefundSource, RefundState, ReportedRefund, ReportedRefundState, Reversals, RuleError,
+    StockEffect, ValueRule,
 };
 
 impl Order {
@@ -17,7 +18,9 @@ impl Order {
     /// amount in a dispute, the currency differs, or the amount exceeds the refundable amount.
     pub fn request_refund(&self, id: RefundId, amount: Money, now: OffsetDateTime) -> Result<OrderStep, RuleError> {
         let invalid = |rule| Err(RuleError::invalid(Field::Amount, rule));
-        if !self.payment.state.is_collected() || self.payment.intent_id.is_none() {
+        // An order without a total has no payment.
+        let is_paid = self.payment.intent_id.is_some() || self.payment.kind() == PaymentKind::BankTransfer;
+        if !self.payment.state.is_collected() || !is_paid {
             return invalid(ValueRule::Captured);
         }
         if self.payment.open_refund().is_some() {

@@ -34,8 +34,8 @@ pub use events::{Delivery, EventSink, LogSink};
 pub use idempotency::{Claim, Claimed, IdempotencyKey, IdempotencyRecord, IdempotencyStore, KeyAnswer, Outcome};
 pub use orders::{OrderAdvance, OrderStore, OutboxMessage, Placement};
 pub use payment::{
-    ConfirmIntent, CreateIntent, IntentStatus, PaymentError, PaymentEvent, PaymentIntent, PaymentProvider,
-    RefundIntent, SIGNATURE_HEADER, WebhookError,
+    ConfirmIntent, CreateIntent, IntentStatus, PaymentError, PaymentEvent, PaymentIntent, PaymentOption,
+    PaymentProvider, RefundIntent, SIGNATURE_HEADER, WebhookError,
 };
 pub use purge::{PURGE_ROWS, PurgeStore, Purged};
 pub use stock::StockStore;

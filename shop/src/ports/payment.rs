@@ -6,7 +6,7 @@
 use async_trait::async_trait;
 use time::OffsetDateTime;
 
-use crate::domain::{ChargeLimits, Currency, Money, OrderId, RefundId, ReportedRefund, Reversals};
+use crate::domain::{ChargeLimits, Currency, EmailAddress, Money, OrderId, RefundId, ReportedRefund, Reversals};
 
 /// Header with the signature of a webhook, unless the provider has its own header.
 pub const SIGNATURE_HEADER: &str = "shopease-signature";
@@ -20,8 +20,12 @@ pub struct CreateIntent {
     pub order_id: OrderId,
     /// Amount to charge.
     pub amount: Money,
-    /// The provider's token of the card.
+    /// The token of a payment option, or of a card entered into one.
     pub method: String,
+    /// The shopper's address, for a payment page that asks for one.
+    pub email: EmailAddress,
+    /// URL to which the provider's payment page sends the shopper.
+    pub return_url: String,
 }
 
 /// Confirms an intent: requests authorization from the card's bank.
@@ -31,6 +35,8 @@ pub struct ConfirmIntent {
     pub key: String,
     /// The provider's ID of the intent.
     pub intent_id: String,
+    /// The token that the intent was created with.
+    pub method: String,
     /// URL to which the bank's page (3-D Secure) sends the shopper.
     pub return_url: String,
 }
@@ -56,9 +62,9 @@ pub struct RefundIntent {
 pub enum IntentStatus {
     /// Created, not confirmed.
     RequiresConfirmation,
-    /// The shopper must confirm the payment at the bank.
+    /// The shopper must confirm the payment at the bank, or pay on the provider's page.
     RequiresAction {
-        /// URL of the bank's page.
+        /// URL of that page.
         url: String,
     },
     /// The bank has not responded yet.
@@ -79,7 +85,7 @@ pub enum IntentStatus {
 /// A payment at the provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PaymentIntent {
-    /// The provider's ID.
+    /// The provider's ID. It changes once if the intent was a payment page: after the payment it is the payment's.
     pub id: String,
     /// Status.
     pub status: IntentStatus,
@@ -146,11 +152,47 @@ impl WebhookError {
     }
 }
 
+/// A way to pay that the checkout offers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PaymentOption {
+    /// A test card. No money is moved.
+    TestCard {
+        /// The token to order with.
+        token: String,
+        /// Its label.
+        title: String,
+    },
+    /// The provider's payment page, which opens after the order is placed.
+    HostedPage {
+        /// The token to order with.
+        token: String,
+    },
+    /// Fields of the provider on the checkout page. Its script turns what the shopper enters into a token to order with.
+    Elements {
+        /// URL of the script, which defines `Stripe(publishable_key)`. `None` for the shop's own script of test payments.
+        script_url: Option<String>,
+        /// The key for the script.
+        publishable_key: String,
+        /// The total in the script's units.
+        amount: i64,
+    },
+    /// A transfer to the merchant's bank account, made by the shopper after the order is placed.
+    BankTransfer {
+        /// The token to order with.
+        token: String,
+        /// The account.
+        account: String,
+    },
+}
+
 /// A payment provider. Calls with a key are idempotent: repeating a call with the same key returns the first result.
 #[async_trait]
 pub trait PaymentProvider: Send + Sync {
     /// Stable name, stored with every payment.
     fn name(&self) -> &'static str;
+
+    /// The ways to pay a total, the preferred one first.
+    fn options(&self, total: Money) -> Vec<PaymentOption>;
 
     /// Returns whether `method` can be a token of this provider.
     fn accepts(&self, method: &str) -> bool;

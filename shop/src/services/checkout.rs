@@ -12,11 +12,12 @@ use super::payment_steps::Poll;
 use super::placement::{NewOrder, require_available};
 use super::{Caller, LocalShop};
 use crate::domain::{
-    Address, CountryCode, DestinationFields, EmailAddress, Field, Money, Order, OrderId, OrderState, OrderSummary,
-    OutboxMessageId, Page, PageLimit, PaymentState, Position, Quote, Role, Subject, quote,
+    Address, BANK_TRANSFER, CountryCode, DestinationFields, EmailAddress, Field, Money, Order, OrderId, OrderState,
+    OrderSummary, OutboxMessageId, Page, PageLimit, PaymentState, Position, Quote, Role, Subject, quote,
 };
 use crate::ports::{
-    Claim, Claimed, IdempotencyKey, IdempotencyRecord, OutboxMessage, PaymentError, PaymentEvent, Placement, StoreError,
+    Claim, Claimed, IdempotencyKey, IdempotencyRecord, OutboxMessage, PaymentError, PaymentEvent, PaymentOption,
+    Placement, StoreError,
 };
 use crate::{ShopError, ShopResult};
 use shopease_process::telemetry::metrics;
@@ -49,12 +50,19 @@ pub struct PlaceOrder {
     pub shipping_address: Address,
     /// ID of a shipping method that the quote offers.
     pub shipping_method: String,
-    /// The payment provider's token of the card.
+    /// The token of a payment option, or what the payment provider's fields made of the entered details.
     pub payment_method: String,
     /// The total that the shopper agreed to. If the current total differs, nothing is ordered.
     pub expected_total: Option<Money>,
     /// The client's idempotency key.
     pub client_key: String,
+}
+
+/// Requests the ways to pay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListPaymentOptions {
+    /// The total to pay.
+    pub total: Money,
 }
 
 /// Requests an order.
@@ -102,6 +110,12 @@ pub trait Checkout: Send + Sync {
     /// [`ShopError::Rules`].
     async fn quote(&self, caller: &Caller, command: QuoteCart) -> ShopResult<Quote>;
 
+    /// The ways to pay, the preferred one first.
+    ///
+    /// # Errors
+    /// [`ShopError`], when a remote shop does not respond.
+    async fn list_payment_options(&self, command: ListPaymentOptions) -> ShopResult<Vec<PaymentOption>>;
+
     /// Places an order for the caller's cart and pays for it. Idempotent under the client's key: repeating it returns the same order. If
     /// the payment is not settled yet, the order is returned in state `pending`.
     ///
@@ -148,6 +162,15 @@ impl Checkout for LocalShop {
         let place = pricing.destination(command.country, command.region.as_deref(), QUOTE_FIELDS)?;
         let (method, limits) = (command.shipping_method.as_deref(), self.limits_of(&priced));
         Ok(quote(&priced.lines, &place, method, pricing, &limits)?)
+    }
+
+    async fn list_payment_options(&self, command: ListPaymentOptions) -> ShopResult<Vec<PaymentOption>> {
+        let mut options = self.payments.options(command.total);
+        options.extend(self.config.bank_transfer.iter().map(|transfer| PaymentOption::BankTransfer {
+            token: BANK_TRANSFER.to_owned(),
+            account: transfer.account.clone(),
+        }));
+        Ok(options)
     }
 
     async fn place_order(&self, caller: &Caller, command: PlaceOrder) -> ShopResult<OrderView> {

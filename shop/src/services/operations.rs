@@ -67,6 +67,13 @@ pub struct CancelOrder {
     pub id: OrderId,
 }
 
+/// Records that the bank transfer of an order has arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordTransfer {
+    /// ID of the order.
+    pub id: OrderId,
+}
+
 /// Refunds an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefundOrder {
@@ -134,6 +141,12 @@ pub trait Operations: Send + Sync {
     /// [`ShopError::SignInRequired`], [`ShopError::Forbidden`], [`ShopError::NotFound`], [`ShopError::Rules`] when it
     /// was shipped or is already canceled.
     async fn cancel_order(&self, caller: &Caller, command: CancelOrder) -> ShopResult<OrderView>;
+
+    /// Records that the bank transfer of an order has arrived: the order is paid.
+    ///
+    /// # Errors
+    /// [`ShopError::NotFound`]; [`ShopError::Rules`] if the order does not wait for a transfer.
+    async fn record_transfer(&self, caller: &Caller, command: RecordTransfer) -> ShopResult<OrderView>;
 
     /// Refunds an order. Idempotent under the client's key. A full refund before shipping cancels the order and returns its units to
     /// stock.
@@ -222,6 +235,13 @@ impl Operations for LocalShop {
         }
         let stepped = self.step_until_written(order, |order| Ok(order.cancel(None, self.clock.now()))).await?;
         Ok(self.advance_payment(stepped, Poll::Once).await?.into())
+    }
+
+    async fn record_transfer(&self, caller: &Caller, command: RecordTransfer) -> ShopResult<OrderView> {
+        self.require_operator(caller).await?;
+        let order = self.existing_order(&command.id).await?;
+        let now = self.clock.now();
+        Ok(self.step_until_written(order, |order| Ok(Some(order.record_transfer(now)?))).await?.into())
     }
 
     async fn refund_order(&self, caller: &Caller, command: RefundOrder) -> ShopResult<OrderView> {

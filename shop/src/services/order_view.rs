@@ -3,8 +3,8 @@
 use time::OffsetDateTime;
 
 use crate::domain::{
-    Address, Dispute, EmailAddress, FulfillmentState, Money, Order, OrderId, OrderState, PaymentState, QuoteLine,
-    Refund, RefundState, ShippingOffer, TaxLine,
+    Address, Dispute, EmailAddress, FulfillmentState, Money, Order, OrderId, OrderState, PaymentKind, PaymentState,
+    QuoteLine, Refund, RefundState, ShippingOffer, TaxLine,
 };
 
 /// An order, as shoppers and operators see it.
@@ -36,11 +36,13 @@ pub struct OrderView {
     pub total: Money,
     /// State of the order.
     pub state: OrderState,
+    /// How it is paid.
+    pub payment_kind: PaymentKind,
     /// State of the payment.
     pub payment_state: PaymentState,
     /// The payment provider's code if the card was declined.
     pub decline_code: Option<String>,
-    /// URL of the bank's page while the shopper must confirm the payment (`payment_state` is `requires_action`).
+    /// URL of the page of the bank or provider while the shopper must confirm the payment there (`payment_state` is `requires_action`).
     pub payment_action_url: Option<String>,
     /// Refunds, oldest first.
     pub refunds: Vec<Refund>,
@@ -66,6 +68,7 @@ impl From<Order> for OrderView {
     fn from(order: Order) -> Self {
         Self {
             refundable: order.refundable(),
+            payment_kind: order.payment.kind(),
             payment_action_url: order.payment.action_url,
             refunds: order.payment.refunds,
             disputes: order.payment.disputes,

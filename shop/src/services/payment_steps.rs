@@ -11,7 +11,8 @@ use super::checkout::CHECKOUT;
 use super::failpoint::failpoint;
 use super::idempotent::key_answer;
 use crate::domain::{
-    Order, OrderId, OrderState, OrderStep, PaymentCall, PaymentFact, PaymentState, Refund, RefundSource, Reversals,
+    Order, OrderId, OrderState, OrderStep, PaymentCall, PaymentFact, PaymentKind, PaymentState, Refund, RefundSource,
+    ReportedRefund, ReportedRefundState, Reversals,
 };
 use crate::ports::{
     ConfirmIntent, CreateIntent, IdempotencyKey, IntentStatus, KeyAnswer, OrderAdvance, Outcome, PaymentError,
@@ -96,6 +97,8 @@ impl LocalShop {
                     order_id: order.id.clone(),
                     amount: order.total,
                     method: order.payment.method.clone(),
+                    email: order.email.clone(),
+                    return_url: self.return_url(order),
                 };
                 self.payments.create_intent(&request).await
             }
@@ -103,6 +106,7 @@ impl LocalShop {
                 let request = ConfirmIntent {
                     key: key("confirm"),
                     intent_id: intent_id.clone(),
+                    method: order.payment.method.clone(),
                     return_url: self.return_url(order),
                 };
                 self.payments.confirm(&request).await
@@ -115,6 +119,7 @@ impl LocalShop {
             }
             PaymentCall::Reconcile { intent_id } => return self.reconcile(order, intent_id).await,
             PaymentCall::NoCall(fact) => return self.apply_fact(order, *fact),
+            PaymentCall::TransferRefund(refund) => return self.transfer_refund(order, refund),
             PaymentCall::AwaitShopper { .. } | PaymentCall::Done => return Next::Stop,
         };
         failpoint("after-provider");
@@ -138,7 +143,7 @@ impl LocalShop {
         if *call == PaymentCall::Create {
             return Next::Step(Box::new(order.record_intent(intent.id, now)));
         }
-        match intent.status {
+        let next = match intent.status {
             IntentStatus::RequiresConfirmation => self.apply_fact(order, PaymentFact::Unconfirmed),
             IntentStatus::RequiresAction { url } => step(order.require_action(url, now)),
             IntentStatus::Processing => Next::Stop,
@@ -153,6 +158,14 @@ impl LocalShop {
                     _ => self.apply_fact(order, order.cancellation_fact()),
                 }
             }
+        };
+        match next {
+            Next::Step(mut step) => {
+                // The payment on a payment page has an ID of its own.
+                step.order.payment.intent_id = Some(intent.id);
+                Next::Step(step)
+            }
+            Next::Stop => Next::Stop,
         }
     }
 
@@ -168,9 +181,11 @@ impl LocalShop {
             | PaymentCall::Cancel { intent_id }
             | PaymentCall::Retrieve { intent_id }
             | PaymentCall::AwaitShopper { intent_id } => intent_id,
-            PaymentCall::Refund { .. } | PaymentCall::Reconcile { .. } | PaymentCall::NoCall(_) | PaymentCall::Done => {
-                return Next::Stop;
-            }
+            PaymentCall::Refund { .. }
+            | PaymentCall::Reconcile { .. }
+            | PaymentCall::NoCall(_)
+            | PaymentCall::TransferRefund(_)
+            | PaymentCall::Done => return Next::Stop,
         };
         let intent = match self.payments.find_intent(&intent_id).await {
             Ok(intent) => intent,
@@ -243,6 +258,18 @@ impl LocalShop {
         step(order.refuse_refund(&refund.id, code, &reported, now))
     }
 
+    /// Books a refund that an operator transfers.
+    fn transfer_refund(&self, order: &Order, refund: &Refund) -> Next {
+        let made = ReportedRefund {
+            provider_id: refund.id.to_string(),
+            refund_id: Some(refund.id.clone()),
+            amount: refund.amount,
+            state: ReportedRefundState::Succeeded,
+            created_at: self.clock.now(),
+        };
+        step(order.book(&Reversals { refunds: vec![made], ..Reversals::default() }, self.clock.now()))
+    }
+
     /// Books refunds and disputes made at the provider.
     async fn reconcile(&self, order: &Order, intent_id: &str) -> Next {
         match self.payments.find_reversals(intent_id).await {
@@ -295,6 +322,14 @@ impl LocalShop {
     pub(super) async fn order(&self, id: &OrderId) -> ShopResult<Order> {
         let found = self.store.find_order(id).await?;
         found.ok_or_else(|| ShopError::Internal("the order does not exist".into()))
+    }
+
+    /// How long the order reserves stock without being paid.
+    pub(super) fn hold_of(&self, order: &Order) -> time::Duration {
+        match (order.payment.kind(), &self.config.bank_transfer) {
+            (PaymentKind::BankTransfer, Some(transfer)) => time::Duration::days(i64::from(transfer.hold_days)),
+            _ => time::Duration::minutes(i64::from(self.config.payment_hold_minutes)),
+        }
     }
 
     /// URL to which the bank's page sends the shopper.

@@ -7,8 +7,8 @@ use super::carts::PricedCart;
 use super::checkout::PlaceOrder;
 use super::local_shop::Identity;
 use crate::domain::{
-    DestinationFields, Field, Format, FulfillmentState, LineItemId, Order, OrderLine, OrderNumber, OrderState, Payment,
-    PaymentId, Reservation, RuleError, Sku, Token, quote,
+    BANK_TRANSFER, DestinationFields, Field, Format, FulfillmentState, LineItemId, Order, OrderLine, OrderNumber,
+    OrderState, Payment, PaymentId, Reservation, RuleError, Sku, Token, quote,
 };
 use crate::{ShopError, ShopResult};
 
@@ -34,7 +34,8 @@ impl LocalShop {
         now: OffsetDateTime,
     ) -> ShopResult<NewOrder> {
         let address = command.shipping_address.validated()?;
-        if !self.payments.accepts(&command.payment_method) {
+        let transfers = command.payment_method == BANK_TRANSFER && self.config.bank_transfer.is_some();
+        if !transfers && !self.payments.accepts(&command.payment_method) {
             return Err(RuleError::malformed(Field::PaymentMethod, Format::PaymentMethod).into());
         }
         let priced = self.price_cart(self.cart_of(&identity.owner).await?).await?;
@@ -54,7 +55,8 @@ impl LocalShop {
             .enumerate()
             .map(|(number, line)| OrderLine { id: LineItemId::derive(&format!("{id}/{number}")), line: line.clone() });
         let payment_id = PaymentId::from_ulid(self.ids.ulid());
-        let payment = Payment::new(payment_id, self.payments.name(), command.payment_method);
+        let provider = if transfers { BANK_TRANSFER } else { self.payments.name() };
+        let payment = Payment::new(payment_id, provider, command.payment_method);
         let order = Order {
             order_number: number.to_string(),
             access_key: Token::visitor(self.ids.secret()).expose().trim_start_matches("vis_").to_owned(),

@@ -161,8 +161,7 @@ impl Worker {
         if order.due_at.is_none_or(|due_at| due_at > now) {
             return Ok((before, order));
         }
-        let hold_ends_at = order.placed_at + time::Duration::minutes(i64::from(shop.config.payment_hold_minutes));
-        if order.state == OrderState::Pending && hold_ends_at <= now {
+        if order.state == OrderState::Pending && order.placed_at + shop.hold_of(&order) <= now {
             // `cancel` only requests it: the provider cancels the payment before the stock is released.
             if let Some(step) = order.cancel(None, now) {
                 order = shop.write_step(&order, step).await?;

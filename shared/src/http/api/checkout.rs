@@ -4,7 +4,10 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use shopease_shop::domain::{self, EmailAddress, OrderId};
-use shopease_shop::services::{self, CheckPayment, FindOrder, ListOrders, QuoteCart, ReceivePaymentEvent};
+use shopease_shop::ports;
+use shopease_shop::services::{
+    self, CheckPayment, FindOrder, ListOrders, ListPaymentOptions, QuoteCart, ReceivePaymentEvent,
+};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Paging;
@@ -27,8 +30,8 @@ pub struct PlaceOrder {
     pub shipping_address: Address,
     /// ID of a shipping method that the quote offers.
     pub shipping_method: String,
-    /// The payment provider's token of the card. The `fake` provider accepts `card_approved`, `card_declined`,
-    /// `card_insufficient_funds`, `card_requires_action` and `card_expires`.
+    /// The token of a payment option, or what the payment provider's fields made of the entered details. The `fake` provider accepts
+    /// `card_approved`, `card_declined`, `card_insufficient_funds`, `card_requires_action`, `card_expires` and `hosted_page`.
     pub payment_method: String,
     /// The total that the shopper agreed to. If the current total differs, nothing is ordered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -62,6 +65,122 @@ impl Wire for services::PlaceOrder {
             expected_total: self.expected_total,
         };
         Parts { path: (), query: NoQuery {}, body: Json(body), key: Some(self.client_key) }
+    }
+}
+
+/// A way to pay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum PaymentOption {
+    /// A test card. No money is moved.
+    TestCard {
+        /// The token to order with.
+        token: String,
+        /// Its label.
+        title: String,
+    },
+    /// The payment provider's page, which opens after the order is placed: its URL is the order's `payment_action_url`.
+    HostedPage {
+        /// The token to order with.
+        token: String,
+    },
+    /// Fields of the payment provider. Its script turns what the shopper enters into a token to order with.
+    Elements {
+        /// URL of the script, which defines `Stripe(publishable_key)`. Without it, the shop's own script of test payments.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        script_url: Option<String>,
+        /// The key for the script.
+        publishable_key: String,
+        /// The total in the script's units.
+        amount: i64,
+    },
+    /// A transfer to the merchant's bank account, made after the order is placed.
+    BankTransfer {
+        /// The token to order with.
+        token: String,
+        /// The account.
+        account: String,
+    },
+}
+
+impl Out for PaymentOption {
+    type Value = ports::PaymentOption;
+
+    fn of(value: Self::Value) -> Self {
+        type Value = ports::PaymentOption;
+        match value {
+            Value::TestCard { token, title } => Self::TestCard { token, title },
+            Value::HostedPage { token } => Self::HostedPage { token },
+            Value::Elements { script_url, publishable_key, amount } => {
+                Self::Elements { script_url, publishable_key, amount }
+            }
+            Value::BankTransfer { token, account } => Self::BankTransfer { token, account },
+        }
+    }
+
+    fn value(self) -> Self::Value {
+        type Value = ports::PaymentOption;
+        match self {
+            Self::TestCard { token, title } => Value::TestCard { token, title },
+            Self::HostedPage { token } => Value::HostedPage { token },
+            Self::Elements { script_url, publishable_key, amount } => {
+                Value::Elements { script_url, publishable_key, amount }
+            }
+            Self::BankTransfer { token, account } => Value::BankTransfer { token, account },
+        }
+    }
+}
+
+/// The ways to pay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PaymentOptions {
+    /// The ways to pay, the preferred one first. A client ignores kinds that it does not know.
+    #[serde(deserialize_with = "known_options")]
+    pub payment_options: Vec<PaymentOption>,
+}
+
+/// Ignores kinds of a later release.
+fn known_options<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<PaymentOption>, D::Error> {
+    let options = Vec::<serde_json::Value>::deserialize(deserializer)?;
+    Ok(options.into_iter().filter_map(|option| serde_json::from_value(option).ok()).collect())
+}
+
+impl Out for PaymentOptions {
+    type Value = Vec<ports::PaymentOption>;
+
+    fn of(value: Self::Value) -> Self {
+        Self { payment_options: Out::of(value) }
+    }
+
+    fn value(self) -> Self::Value {
+        self.payment_options.value()
+    }
+}
+
+/// The total to pay.
+#[derive(Debug, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct TotalQuery {
+    /// Amount in minor units of the currency.
+    #[param(minimum = 0)]
+    amount_minor: i64,
+    /// ISO 4217 code.
+    #[param(value_type = String, example = "EUR", pattern = "^[A-Z]{3}$")]
+    currency: domain::Currency,
+}
+
+impl Wire for ListPaymentOptions {
+    type Path = ();
+    type Query = TotalQuery;
+    type Body = NoBody;
+
+    fn read(Parts { query, .. }: Parts<Self>) -> Result<Self, Problem> {
+        Ok(Self { total: domain::Money::new(query.amount_minor, query.currency) })
+    }
+
+    fn write(self) -> Parts<Self> {
+        let query = TotalQuery { amount_minor: self.total.amount_minor, currency: self.total.currency };
+        Parts { path: (), query, body: NoBody, key: None }
     }
 }
 
@@ -160,6 +279,11 @@ endpoints! {
             (200, "The quote, with all shipping methods offered."),
             (422, "The cart is empty, or an item is not for sale or cannot be shipped there."),
         ]
+    }
+
+    /// List the ways to pay a total.
+    get "/api/v1/checkout/payment-options" => list_payment_options(ListPaymentOptions) -> PaymentOptions {
+        Ordinary, ok, [(200, "The ways to pay, the preferred one first."), (400, "A parameter is missing or malformed.")]
     }
 
     /// Place an order for the caller's cart and pay for it.

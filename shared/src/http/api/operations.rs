@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use shopease_shop::ShopError;
 use shopease_shop::domain::{self, Field, Handle, OrderId, RuleError, ValueRule};
-use shopease_shop::services::{self, CancelOrder, ListAllOrders, ProductStock, RefundAmount};
+use shopease_shop::services::{self, CancelOrder, ListAllOrders, ProductStock, RecordTransfer, RefundAmount};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Paging;
@@ -225,6 +225,7 @@ impl Wire for services::RecordFulfillment {
 
 without_body!(ProductStock, handle: Handle);
 without_body!(CancelOrder, id: OrderId);
+without_body!(RecordTransfer, id: OrderId);
 
 endpoints! {
     Operations in operations, area Admin, tag "admin";
@@ -241,6 +242,15 @@ endpoints! {
             (404, "The order does not exist."),
             (409, "The order was changed by other requests at the same time. Try again."),
             (422, "The order was shipped, or is already canceled."),
+        ]
+    }
+
+    /// Record that the bank transfer of an order has arrived. The order is paid.
+    post "/api/v1/admin/orders/{id}/transfer" => record_transfer(RecordTransfer) for caller -> Order {
+        Durable, ok, [
+            (200, "The order as it is now."),
+            (404, "The order does not exist."),
+            (422, "The order does not wait for a bank transfer."),
         ]
     }
 

@@ -10,7 +10,8 @@ use super::page_answer;
 use super::parts::Named;
 use super::quote::{QuoteLine, ShippingOffer, TaxLine};
 use super::wire::{
-    DisputeState, FulfillmentState, MoneySchema, OrderState, Out, PaymentState, RefundSource, RefundState, mirror,
+    DisputeState, FulfillmentState, MoneySchema, OrderState, Out, PaymentKind, PaymentState, RefundSource, RefundState,
+    mirror,
 };
 
 /// A postal address.
@@ -122,11 +123,15 @@ pub struct Order {
     pub total: domain::Money,
     /// State of the order.
     pub state: OrderState,
+    /// How it is paid.
+    #[serde(default = "paid_by_card")]
+    pub payment_kind: PaymentKind,
     /// State of the payment.
     pub payment_state: PaymentState,
     /// The payment provider's code if the card was declined.
     pub decline_code: Option<String>,
-    /// URL of the bank's page while the shopper must confirm the payment (`payment_state` is `requires_action`).
+    /// URL of the page of the bank or payment provider while the shopper must confirm the payment there (`payment_state` is
+    /// `requires_action`).
     pub payment_action_url: Option<String>,
     /// Refunds issued by the shop or at the payment provider, oldest first.
     pub refunds: Vec<Refund>,
@@ -142,9 +147,14 @@ pub struct Order {
     #[serde(with = "time::serde::rfc3339")]
     pub placed_at: OffsetDateTime,
 }
+/// Releases without the field knew nothing else.
+fn paid_by_card() -> PaymentKind {
+    PaymentKind::Card
+}
+
 mirror!(Order of services::OrderView {
     id, order_number, access_key, email, shipping_address, lines, subtotal, shipping, tax_lines, tax_total,
-    prices_include_tax, total, state, payment_state, decline_code, payment_action_url, refunds, refundable, disputes,
+    prices_include_tax, total, state, payment_kind, payment_state, decline_code, payment_action_url, refunds, refundable, disputes,
     fulfillment, placed_at,
 });
 

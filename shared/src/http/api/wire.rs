@@ -171,6 +171,18 @@ states! {
 }
 
 states! {
+    /// How an order is paid.
+    PaymentKind of domain::PaymentKind {
+        /// With a card or another method that was entered at checkout.
+        Card,
+        /// On the payment provider's page.
+        HostedPage,
+        /// By a transfer to the merchant's bank account.
+        BankTransfer,
+    }
+}
+
+states! {
     /// State of an order's fulfillment.
     FulfillmentState of domain::FulfillmentState {
         /// Not shipped.

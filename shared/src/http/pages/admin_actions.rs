@@ -6,10 +6,12 @@ use serde::Deserialize;
 use super::view::money;
 use shopease_shop::ShopResult;
 use shopease_shop::domain::{
-    AmountError, Currency, Field, Format, FulfillmentEvent, FulfillmentState, Money, OrderId, OrderState, RefundState,
-    RuleError, ValueRule,
+    AmountError, Currency, Field, Format, FulfillmentEvent, FulfillmentState, Money, OrderId, OrderState, PaymentKind,
+    RefundState, RuleError, ValueRule,
 };
-use shopease_shop::services::{CancelOrder, Operations, OrderView, RecordFulfillment, RefundAmount, RefundOrder};
+use shopease_shop::services::{
+    CancelOrder, Operations, OrderView, RecordFulfillment, RecordTransfer, RefundAmount, RefundOrder,
+};
 
 /// The action form of the order page.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -43,6 +45,8 @@ pub enum Action {
     Refund(Money),
     /// Cancel the order.
     Cancel,
+    /// Record that its bank transfer has arrived.
+    Transferred,
     /// Record that it was shipped.
     Shipped,
     /// Record that it was returned.
@@ -58,6 +62,7 @@ impl ActionForm {
         match self.action.as_str() {
             "refund" => Ok(Action::Refund(self.refund_amount()?)),
             "cancel" => Ok(Action::Cancel),
+            "transferred" => Ok(Action::Transferred),
             "shipped" => Ok(Action::Shipped),
             "returned" => Ok(Action::Returned),
             _ => Err(RuleError::invalid(Field::Action, ValueRule::Offered)),
@@ -95,6 +100,10 @@ impl Action {
         match self {
             Self::Refund(amount) => refund_plan(order, *amount).map(Some),
             Self::Cancel => Ok(Some(cancel_plan(order))),
+            Self::Transferred => Ok(Some(Plan {
+                summary: format!("Record that {} has arrived", money(order.total)),
+                consequences: vec!["The order is paid and can be shipped. This cannot be undone.".to_owned()],
+            })),
             Self::Returned => Ok(Some(Plan {
                 summary: format!("Mark as returned and restock {}", units(order)),
                 consequences: vec![
@@ -123,6 +132,7 @@ impl Action {
                 let amount = RefundAmount::Exactly(*amount);
                 operations.refund_order(caller, RefundOrder { id, amount, client_key }).await
             }
+            Self::Transferred => operations.record_transfer(caller, RecordTransfer { id }).await,
             Self::Shipped => {
                 operations.record_fulfillment(caller, RecordFulfillment { id, event: FulfillmentEvent::Shipped }).await
             }
@@ -146,7 +156,7 @@ fn refund_plan(order: &OrderView, amount: Money) -> Result<Plan, RuleError> {
         return invalid(ValueRule::Refundable { amount: left });
     }
     let sum = money(amount);
-    let mut consequences = vec![format!("{sum} is refunded to the card of {}. This cannot be undone.", order.email)];
+    let mut consequences = vec![refunded(order, &sum)];
     let is_rest = order.refunded_minor() + amount.amount_minor >= order.total.amount_minor;
     let cancels = is_rest && order.state == OrderState::Paid && order.fulfillment == FulfillmentState::Unfulfilled;
     if cancels {
@@ -165,8 +175,15 @@ fn cancel_plan(order: &OrderView) -> Plan {
         return Plan { summary: "Cancel the order".to_owned(), consequences };
     }
     let sum = money(order.refundable);
-    let back = format!("{sum} is refunded to the card of {}. This cannot be undone.", order.email);
+    let back = refunded(order, &sum);
     Plan { summary: format!("Cancel the order and refund {sum}"), consequences: vec![back, restocked(order)] }
+}
+
+fn refunded(order: &OrderView, sum: &str) -> String {
+    if order.payment_kind == PaymentKind::BankTransfer {
+        return format!("Transfer {sum} to {} yourself. This only records it, and cannot be undone.", order.email);
+    }
+    format!("{sum} is refunded to the card of {}. This cannot be undone.", order.email)
 }
 
 fn restocked(order: &OrderView) -> String {
@@ -210,6 +227,7 @@ impl Done {
                 format!("refund.{}", command.refund_id())
             }
             Action::Cancel => format!("cancel.{id}"),
+            Action::Transferred => format!("transferred.{id}"),
             Action::Shipped => format!("shipped.{id}"),
             Action::Returned => format!("returned.{id}"),
         }
@@ -235,6 +253,9 @@ impl Done {
                     .to_owned(),
                 good: false,
             }),
+            "transferred" if order.state == OrderState::Paid => {
+                good("The transfer was recorded. The order is paid.".to_owned())
+            }
             "shipped" if order.fulfillment != FulfillmentState::Unfulfilled => {
                 good("The order was marked as shipped.".to_owned())
             }

@@ -12,7 +12,7 @@ use crate::http::extract::{ApiPath, PageForm};
 use crate::http::visitor::Visitor;
 use crate::http::{App, Problem, notice};
 use shopease_shop::ShopError;
-use shopease_shop::domain::{Dispute, FulfillmentState, OrderId, OrderState, RefundState, Role};
+use shopease_shop::domain::{Dispute, FulfillmentState, OrderId, OrderState, PaymentKind, RefundState, Role};
 use shopease_shop::services::{CurrentCustomer, FindOrder, OrderView};
 
 #[derive(Template)]
@@ -38,6 +38,10 @@ impl AdminOrderPage {
     fn can_be_refunded(&self) -> bool {
         self.order.refundable.amount_minor > 0
             && self.order.refunds.iter().all(|refund| refund.state != RefundState::Requested)
+    }
+
+    fn awaits_transfer(&self) -> bool {
+        self.order.state == OrderState::Pending && self.order.payment_kind == PaymentKind::BankTransfer
     }
 
     fn can_be_shipped(&self) -> bool {

@@ -12,11 +12,12 @@ use super::layout::{Frame, PageResult, encode, private_page, remember_cart_units
 use super::view::filters;
 use crate::http::extract::{ApiPath, ApiQuery, PostedForm, stale_form};
 use crate::http::visitor::Visitor;
-use crate::http::{App, Problem, notice, texts};
+use crate::http::{App, Problem, assets, headers, notice, texts};
 use shopease_shop::domain::{
-    Country, CountryCode, OrderId, OrderState, PaymentState, PostalCodes, Quote, Region, RuleError,
+    Country, CountryCode, OrderId, OrderState, PaymentKind, PaymentState, PostalCodes, Quote, Region, RuleError,
 };
-use shopease_shop::services::{CheckPayment, CurrentCustomer, FindOrder, OrderView, ViewCart};
+use shopease_shop::ports::PaymentOption;
+use shopease_shop::services::{CheckPayment, CurrentCustomer, FindOrder, ListPaymentOptions, OrderView, ViewCart};
 use shopease_shop::{ShopError, ShopResult};
 
 #[derive(Template)]
@@ -59,25 +60,91 @@ impl DetailsPage<'_> {
 
 #[derive(Template)]
 #[template(path = "checkout_review.html")]
-struct ReviewPage<'a> {
+struct ReviewPage {
     frame: Frame,
     csrf: String,
     form: CheckoutForm,
     details: Details,
     country_name: &'static str,
     quote: Quote,
-    cards: &'a [(String, String)],
+    payment: Payment,
     problem: Option<Problem>,
 }
 
-impl ReviewPage<'_> {
+/// The ways to pay, as the review lists them.
+#[derive(Default)]
+struct Payment {
+    cards: Vec<Choice>,
+    page: Option<Choice>,
+    transfer: Option<Choice>,
+    fields: Option<Fields>,
+}
+
+/// A way to pay: its token and label.
+struct Choice {
+    token: String,
+    title: String,
+    chosen: bool,
+}
+
+/// The payment provider's fields, which need scripts.
+struct Fields {
+    script: String,
+    provider_script: String,
+    is_foreign: bool,
+    key: String,
+    amount: i64,
+}
+
+impl Payment {
+    /// Lists the options. Preselects the token chosen before, or else the first that works without scripts.
+    fn new(options: Vec<PaymentOption>, chosen: &str) -> Self {
+        let choice = |token, title| Choice { token, title, chosen: false };
+        let mut payment = Self::default();
+        for option in options {
+            match option {
+                PaymentOption::TestCard { token, title } => payment.cards.push(choice(token, title)),
+                PaymentOption::HostedPage { token } => {
+                    payment.page = Some(choice(token, "Card or another way, on the payment page".to_owned()));
+                }
+                PaymentOption::BankTransfer { token, .. } => {
+                    payment.transfer = Some(choice(token, "Bank transfer".to_owned()));
+                }
+                PaymentOption::Elements { script_url, publishable_key, amount } => {
+                    payment.fields = Some(Fields {
+                        script: assets::url("payment.js"),
+                        is_foreign: script_url.is_some(),
+                        provider_script: script_url.unwrap_or_else(|| assets::url("test-payment.js")),
+                        key: publishable_key,
+                        amount,
+                    });
+                }
+            }
+        }
+        let known = payment.choices().any(|choice| choice.token == chosen);
+        if let Some(choice) = payment.choices_mut().find(|choice| !known || choice.token == chosen) {
+            choice.chosen = true;
+        }
+        payment
+    }
+
+    /// Every choice that works without scripts, in the order of the page.
+    fn choices(&self) -> impl Iterator<Item = &Choice> {
+        self.cards.iter().chain(&self.page).chain(&self.transfer)
+    }
+
+    fn choices_mut(&mut self) -> impl Iterator<Item = &mut Choice> {
+        self.cards.iter_mut().chain(&mut self.page).chain(&mut self.transfer)
+    }
+}
+
+impl ReviewPage {
     fn total_field(&self) -> String {
         write_total(self.quote.total)
     }
 
-    /// Returns whether a card is preselected: the card chosen before, or else the first.
-    fn is_chosen_card(&self, token: &str, first: bool) -> bool {
-        if self.form.payment_method.is_empty() { first } else { self.form.payment_method == token }
+    fn currency(&self) -> String {
+        self.quote.total.currency.code().to_ascii_lowercase()
     }
 }
 
@@ -231,9 +298,15 @@ async fn review_page(
     };
     form.idempotency_key = app.ids.ulid().to_string();
     let frame = Frame::new(app, visitor, "checkout").await;
-    let (country_name, cards) = (country_name(details.address.country), app.config.test_cards.as_slice());
-    let page = ReviewPage { frame, csrf: visitor.csrf(), form, details, country_name, quote, cards, problem };
-    private_page(status, &page)
+    let country_name = country_name(details.address.country);
+    let options = app.services.checkout.list_payment_options(ListPaymentOptions { total: quote.total }).await?;
+    let payment = Payment::new(options, &form.payment_method);
+    let page = ReviewPage { frame, csrf: visitor.csrf(), form, details, country_name, quote, payment, problem };
+    let mut response = private_page(status, &page)?;
+    if page.payment.fields.is_some_and(|fields| fields.is_foreign) {
+        response.headers_mut().extend(headers::PAYMENT_FIELDS);
+    }
+    Ok(response)
 }
 
 /// Redirects to the first step, which shows the broken rules. If the details do not fit into a cookie, it is shown at once.
@@ -324,6 +397,8 @@ struct OrderPage {
     placed: bool,
     csrf: String,
     order: OrderView,
+    /// The account to transfer to.
+    account: Option<String>,
     /// The order's details, for another attempt with another card.
     form: CheckoutForm,
 }
@@ -349,9 +424,14 @@ impl OrderPage {
         self.order.payment_state == PaymentState::Declined && !limit
     }
 
-    /// URL of the bank's page where the shopper must confirm the payment.
-    fn bank_page(&self) -> Option<&str> {
+    /// URL of the page of the bank or payment provider where the shopper must confirm the payment.
+    fn payment_page(&self) -> Option<&str> {
         self.order.payment_action_url.as_deref()
+    }
+
+    /// Returns whether the shopper pays on the payment provider's page.
+    fn is_paid_on_page(&self) -> bool {
+        self.order.payment_kind == PaymentKind::HostedPage
     }
 }
 
@@ -373,12 +453,31 @@ pub(in crate::http) async fn order(
     let country_name = country_name(order.shipping_address.country);
     let (link, placed) = (order_link(&order), notice::read(&headers, &[(PLACED, ())]).is_some());
     let form = CheckoutForm::of(&order);
-    let page = OrderPage { frame, link, country_name, placed, csrf: visitor.csrf(), order, form };
+    let account = transfer_account(&app, &order).await?;
+    let page = OrderPage { frame, link, country_name, placed, csrf: visitor.csrf(), order, account, form };
     let mut response = private_page(StatusCode::OK, &page)?;
     if placed {
+        if let Some(url) = page.payment_page().filter(|_| page.is_paid_on_page())
+            && let Ok(refresh) = HeaderValue::from_str(&format!("0; url={url}"))
+        {
+            // Right after ordering, the shopper goes on to pay. Not a redirect of the form, which may only lead to the shop itself.
+            response.headers_mut().insert(header::REFRESH, refresh);
+        }
         notice::clear(&mut response, &app.config);
     }
     Ok(response)
+}
+
+/// The account to transfer to, for an order that waits for a transfer.
+async fn transfer_account(app: &App, order: &OrderView) -> ShopResult<Option<String>> {
+    if order.state != OrderState::Pending || order.payment_kind != PaymentKind::BankTransfer {
+        return Ok(None);
+    }
+    let options = app.services.checkout.list_payment_options(ListPaymentOptions { total: order.total }).await?;
+    Ok(options.into_iter().find_map(|option| match option {
+        PaymentOption::BankTransfer { account, .. } => Some(account),
+        _ => None,
+    }))
 }
 
 /// Return URL of the bank's page.
@@ -391,6 +490,9 @@ pub(in crate::http) async fn back_from_bank(
     let order =
         app.services.checkout.check_payment(visitor.caller(), CheckPayment { id, access_key: query.key }).await?;
     let mut response = see_other(&order_link(&order));
-    notice::leave(&mut response, PLACED, &app.config);
+    // Whoever comes back from the payment page without having paid stays here.
+    if order.state != OrderState::Pending {
+        notice::leave(&mut response, PLACED, &app.config);
+    }
     Ok(response)
 }
