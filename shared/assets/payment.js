@@ -51,7 +51,8 @@ function start() {
     } finally {
       button.disabled = false;
     }
-    form.requestSubmit(button);
+    // Not within this event, in which browsers ignore another one.
+    setTimeout(() => form.requestSubmit(button));
   });
   // A token can be used once.
   addEventListener("pageshow", () => {

@@ -164,6 +164,54 @@ export async function goBackAndReload(visit) {
   assert.equal(page.url(), order, "back leads to the order");
 }
 
+/** Puts an item into the cart and goes to the review. */
+async function review(page) {
+  await page.goto("/products/hand-coffee-grinder");
+  await page.getByRole("button", { name: "Add to cart" }).click();
+  await heading(page, /cart/i);
+  await page.getByRole("button", { name: "Go to checkout" }).click();
+  await fillAddress(page);
+  await page.getByRole("button", { name: "Continue to review" }).click();
+  await heading(page, "Review and pay");
+}
+
+/** Pays on the payment provider's page: a declined card first, then back to the shop, and from there to the page again. */
+export async function payOnThePage(visit) {
+  const { page } = visit;
+  await review(page);
+  await page.check("input[name=payment_method][value=hosted_page]");
+  await page.getByRole("button", { name: /Order and pay/ }).click();
+  await page.getByRole("heading", { name: /^Pay / }).waitFor();
+  await page.getByRole("button", { name: /declined/ }).click();
+  await page.getByText("The card was declined").waitFor();
+  await page.getByRole("link", { name: "Back to the shop" }).click();
+  await page.getByText("It is not paid yet").waitFor();
+  await inspect(visit, "order-unpaid");
+  await page.getByRole("link", { name: /^Pay / }).click();
+  await page.getByRole("button", { name: /4242/ }).click();
+  await page.getByText("your order is confirmed").waitFor();
+}
+
+/** Pays in the provider's fields: a number that is no card, a declined card, another one. */
+export async function payInFields(visit) {
+  const { page } = visit;
+  await review(page);
+  const number = page.getByLabel("Card number");
+  const place = page.getByRole("button", { name: /Order and pay/ });
+  await number.fill("12");
+  await place.click();
+  await page.getByText("Enter the number of a test card.").waitFor();
+  await inspect(visit, "review-fields");
+  await number.fill("4000 0000 0000 0002");
+  await place.click();
+  await page.getByText(/declined/).first().waitFor();
+  await number.fill("4000 0000 0000 3220");
+  await place.click();
+  await page.getByRole("link", { name: /Continue at your bank/ }).click();
+  await page.getByRole("button", { name: "Approve" }).click();
+  await page.getByText("your order is confirmed").waitFor();
+}
+
 /** Chooses a variant and a quantity, then opens another image: the choice is kept. */
 export async function viewImages(visit) {
   const { page } = visit;

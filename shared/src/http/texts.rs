@@ -376,7 +376,7 @@ pub const fn payment_state(state: PaymentState) -> &'static str {
         PaymentState::Authorized => "Authorized",
         PaymentState::Captured => "Paid",
         PaymentState::Declined => "Declined",
-        PaymentState::RequiresAction => "Waiting for your bank",
+        PaymentState::RequiresAction => "Waiting for your confirmation",
         PaymentState::PartiallyRefunded => "Partially refunded",
         PaymentState::Refunded => "Refunded",
         PaymentState::Voided => "Canceled",
