@@ -1,11 +1,9 @@
-//! The OpenAPI 3.1 document of the JSON API, generated from the endpoint declarations, and its HTML page.
+//! The OpenAPI 3.1 document of the JSON API, generated from the endpoint declarations, as rendered by [`super::reference`].
 
 use std::collections::BTreeMap;
 
-use askama::Template;
-use axum::extract::State;
 use axum::http::{HeaderMap, Method};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::Response;
 use utoipa::openapi::path::{HttpMethod, Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, Paths};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
@@ -14,12 +12,10 @@ use utoipa::openapi::{
     ResponseBuilder, Schema, Type,
 };
 
-use super::App;
 use super::api::endpoint::{Endpoint, Shape};
 use super::api::parts::{Key, Named};
 use super::extract::cacheable_json;
 use super::problem::Problem;
-use shopease_shop::ShopError;
 
 const DESCRIPTION: &str = "The JSON API of the shop. Every caller has a token: a visitor's, set as a cookie by the first \
     response that needs one, or a session's, returned at sign-in. API clients may send it as `Authorization: Bearer`. Errors are \
@@ -154,70 +150,6 @@ pub fn json() -> Result<String, serde_json::Error> {
 
 pub(super) async fn document(headers: HeaderMap) -> Result<Response, Problem> {
     Ok(cacheable_json(&headers, &api())?)
-}
-
-/// One operation on the page.
-struct DocumentedOperation {
-    method: &'static str,
-    path: String,
-    summary: String,
-    tag: String,
-    responses: Vec<(String, String)>,
-    parameters: Vec<(String, String)>,
-    body: Option<String>,
-}
-
-#[derive(Template)]
-#[template(path = "api_docs.html")]
-struct DocsPage {
-    shop_name: String,
-    stylesheet: String,
-    description: String,
-    operations: Vec<DocumentedOperation>,
-    schemas: Vec<(String, String)>,
-}
-
-pub(super) async fn docs_page(State(app): State<App>) -> Result<Response, Problem> {
-    let internal = |error: serde_json::Error| Problem::from(ShopError::Internal(error.into()));
-    let document = serde_json::to_value(api()).map_err(internal)?;
-    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
-    let mut operations = Vec::new();
-    for (path, item) in document["paths"].as_object().into_iter().flatten() {
-        for method in ["get", "post", "patch", "delete"] {
-            let Some(operation) = item.get(method) else { continue };
-            let responses = operation["responses"].as_object().into_iter().flatten();
-            let parameters = operation["parameters"].as_array().into_iter().flatten();
-            operations.push(DocumentedOperation {
-                method,
-                path: path.clone(),
-                summary: text(&operation["summary"]),
-                tag: text(&operation["tags"][0]),
-                responses: responses
-                    .map(|(status, response)| (status.clone(), text(&response["description"])))
-                    .collect(),
-                parameters: parameters
-                    .map(|parameter| (text(&parameter["name"]), text(&parameter["description"])))
-                    .collect(),
-                body: operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
-                    .as_str()
-                    .and_then(|reference| reference.rsplit('/').next())
-                    .map(str::to_owned),
-            });
-        }
-    }
-    let mut schemas = Vec::new();
-    for (name, schema) in document["components"]["schemas"].as_object().into_iter().flatten() {
-        schemas.push((name.clone(), serde_json::to_string_pretty(schema).map_err(internal)?));
-    }
-    let page = DocsPage {
-        shop_name: app.config.shop_name.clone(),
-        stylesheet: super::assets::url("shop.css"),
-        description: text(&document["info"]["description"]),
-        operations,
-        schemas,
-    };
-    let html = page.render().map_err(|error| Problem::from(ShopError::Internal(error.into())))?;
-    Ok(Html(html).into_response())
 }
 
 #[cfg(test)]
