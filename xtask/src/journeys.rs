@@ -8,8 +8,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 use crate::postgres::Postgres;
 use crate::test::Outcome;
 use crate::tools::{
-    cargo, cargo_lambda, chromium, command, execute, execute_logged, find_program, node_modules, output, python_programs,
-    root, timed,
+    cargo, cargo_lambda, chromium, command, execute, execute_logged, find_program, node_modules, output,
+    python_programs, root, timed,
 };
 use crate::workspace;
 

@@ -83,7 +83,13 @@ fn api() -> OpenApi {
         .security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
         .security_scheme("cookie", SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("__Host-shopease_token"))));
     OpenApiBuilder::new()
-        .info(InfoBuilder::new().title("shopease").version("1").description(Some(DESCRIPTION)).license(Some(license())))
+        .info(
+            InfoBuilder::new()
+                .title("shopease API")
+                .version("1")
+                .description(Some(DESCRIPTION))
+                .license(Some(license())),
+        )
         .tags(Some(TAGS.map(|(name, description)| TagBuilder::new().name(name).description(Some(description)).build())))
         .paths(paths)
         .components(Some(components.build()))

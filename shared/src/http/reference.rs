@@ -33,6 +33,7 @@ struct ReferencePage {
     bundle: String,
     bundle_style: String,
     start: String,
+    icon: String,
     style: String,
 }
 
@@ -41,6 +42,7 @@ pub(super) async fn page(State(app): State<App>) -> Result<Response, Problem> {
         shop_name: app.config.shop_name.clone(),
         bundle: url(&app, "swagger-ui-bundle.js"),
         bundle_style: url(&app, "swagger-ui.css"),
+        icon: assets::url("icon.svg"),
         start: assets::url("api-reference.js"),
         style: assets::url("api-reference.css"),
     };
