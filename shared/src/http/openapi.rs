@@ -44,6 +44,7 @@ const LINKS: &[(&str, u16, &str, Values)] = &[
     ("add_line_item", 201, "remove_line_item", &[("id", "$response.body#/lines/0/id")]),
     ("add_line_item", 201, "view_cart", &[]),
     ("add_line_item", 201, "quote", &[]),
+    ("quote", 200, "list_payment_options", TOTAL),
     ("quote", 200, "place_order", &[]),
     ("place_order", 201, "find_order", ORDER),
     ("place_order", 201, "cancel_order", ORDER),
@@ -52,6 +53,7 @@ const LINKS: &[(&str, u16, &str, Values)] = &[
     ("place_order", 202, "find_order", ORDER),
     ("place_order", 202, "check_payment", ORDER),
     ("place_order", 202, "cancel_order", ORDER),
+    ("place_order", 202, "record_transfer", ORDER),
     ("list_orders", 200, "find_order", FIRST_ORDER),
     ("list_all_orders", 200, "find_order", FIRST_ORDER),
     ("list_all_orders", 200, "cancel_order", FIRST_ORDER),
@@ -61,6 +63,8 @@ const LINKS: &[(&str, u16, &str, Values)] = &[
     ("log_in", 201, "current_customer", &[]),
 ];
 type Values = &'static [(&'static str, &'static str)];
+const TOTAL: Values =
+    &[("amount_minor", "$response.body#/total/amount_minor"), ("currency", "$response.body#/total/currency")];
 const ORDER: Values = &[("id", "$response.body#/id")];
 const FIRST_ORDER: Values = &[("id", "$response.body#/items/0/id")];
 

@@ -174,7 +174,7 @@ pub struct TotalQuery {
     #[param(minimum = 0)]
     amount_minor: i64,
     /// ISO 4217 code.
-    #[param(value_type = String, example = "EUR", pattern = "^[A-Z]{3}$")]
+    #[param(value_type = text::Currency, inline)]
     currency: domain::Currency,
 }
 
