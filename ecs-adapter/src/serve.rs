@@ -39,7 +39,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         settings.shop.public_url = format!("http://localhost:{port}");
     }
     let (app, backing) = compose(&args, &mut settings).await?;
-    let app = app.with_assets(open::assets(&settings).await?).with_runtime(Runtime::Fargate);
+    let app = app.with_assets(open::assets(&settings).await?).with_api_reference().with_runtime(Runtime::Fargate);
     let router = match args.role {
         Role::Frontend => http::frontend(app.clone()),
         Role::Backend => http::backend(app.clone()),

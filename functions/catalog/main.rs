@@ -4,5 +4,5 @@ use shopease_shared::http::routes::Area;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    shopease_functions::serve(Area::Catalog).await
+    shopease_functions::serve_app(shopease_functions::app().await?.with_api_reference(), Area::Catalog).await
 }

@@ -25,7 +25,15 @@ use shopease_storage::StoreConfig;
 /// # Errors
 /// As [`app`], and if the Runtime API fails.
 pub async fn serve(area: Area) -> Result<(), lambda_http::Error> {
-    let router = http::area(app().await?, area);
+    serve_app(app().await?, area).await
+}
+
+/// The same with a prepared [`app`].
+///
+/// # Errors
+/// If the Runtime API fails.
+pub async fn serve_app(app: App, area: Area) -> Result<(), lambda_http::Error> {
+    let router = http::area(app, area);
     let requests = Adapter::from(ServiceBuilder::new().map_request(target::restore).service(router));
     lambda_runtime::run(ServiceBuilder::new().map_request(target::keep).service(requests)).await
 }

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 import * as deployments from "./deployments.mjs";
-import { DESKTOP, PHONE, buy, buyWithBankConfirmation, changeTheCart, goBackAndReload, payInFields, payOnThePage, useAnAccount, shopAcrossPaths, viewErrorPages, looksAtTheCosts, viewImages, useFrontDoorPage, open, operate } from "./shopper.mjs";
+import { DESKTOP, PHONE, buy, buyWithBankConfirmation, changeTheCart, goBackAndReload, payInFields, payOnThePage, useAnAccount, shopAcrossPaths, viewErrorPages, looksAtTheCosts, readApiReference, viewImages, useFrontDoorPage, open, operate } from "./shopper.mjs";
 import { LONG_WORD, catalogOfLongWords, everyProductFits, longWordsFit } from "./widths.mjs";
 
 /** The directory of exports of real shops, which are not part of the sources: next to them unless the variable sets another. */
@@ -101,6 +101,9 @@ try {
     const lost = await open(browser, local.url, device);
     await step(`one process: error pages on a ${device.name}`, () => viewErrorPages(lost));
     await lost.context.close();
+    const reader = await open(browser, local.url, device);
+    await step(`one process: the API reference on a ${device.name}`, () => readApiReference(reader));
+    await reader.context.close();
   }
   for (const javaScript of [true, false]) {
     const without = javaScript ? "" : " without JavaScript";
@@ -130,6 +133,9 @@ try {
   running.push(lambda);
   const lambdaOrder = await shopOnce(lambda, DESKTOP);
   await shopOnce(lambda, PHONE);
+  const reader = await open(browser, lambda.url, DESKTOP);
+  await step("functions: the API reference", () => readApiReference(reader));
+  await reader.context.close();
   await step("an order of the functions is seen by the server on the same data", () => seesOrder(local.url, lambdaOrder));
 
   for (const start of [deployments.onPostgres, () => deployments.onDynamoDb(local.engine)]) {

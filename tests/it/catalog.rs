@@ -69,7 +69,6 @@ async fn listings_have_the_requested_order(shop: TestShop) {
     for (query, expected) in [
         ("", newest),
         ("sort=newest", newest),
-        ("sort=", newest),
         ("sort=title", ["cafetiere", "kettle", "lamp", "pen", "teapot"]),
         ("sort=price", ["pen", "cafetiere", "teapot", "kettle", "lamp"]),
         ("sort=-price", ["lamp", "kettle", "teapot", "cafetiere", "pen"]),
@@ -106,8 +105,7 @@ async fn searches_match_every_word_and_a_prefix_of_the_last(shop: TestShop) {
 async fn a_category_lists_its_own_products_and_an_unknown_one_is_not_found(shop: TestShop) {
     let mut client = stocked(&shop).await;
     assert_eq!(list(&mut client, "category=office&sort=title").await, ["lamp", "pen"]);
-    assert_eq!(list(&mut client, "category=&sort=title").await.len(), 5);
-    for category in ["garden", "a%20b", ".."] {
+    for category in ["", "garden", "a%20b", ".."] {
         let answer = client.get(&format!("/api/v1/products?category={category}")).await;
         assert_eq!(answer.problem(), (404, "not-found".to_owned()), "{category}");
         assert_eq!(answer.json()["subject"], "category", "{category}");

@@ -226,3 +226,27 @@ async fn another_site_cannot_measure_a_visitors_secrets() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_api_reference_loads_own_files_of_which_the_largest_are_always_compressed() {
+    with_shop(|shop| async move {
+        let mut client = shop.client();
+        let page = get(&mut client, "/api/docs", "identity").await.text();
+        let loaded: Vec<_> = page.split('"').filter(|text| text.contains("?v=")).collect();
+        assert_eq!((loaded.len(), page.contains("//")), (5, false), "{page}");
+        for path in loaded {
+            for wish in ["gzip", "identity", "br"] {
+                let answer = get(&mut client, path, wish).await;
+                assert_eq!(answer.status, StatusCode::OK, "{path}");
+                assert_eq!(answer.header("cache-control"), "public, max-age=31536000, immutable", "{path}");
+                // Clients without gzip get it, too: the bundle is too large for a Lambda function without it.
+                if path.starts_with("/api/docs/") {
+                    assert_eq!(answer.header("content-encoding"), "gzip", "{path} {wish}");
+                    assert!(decoded(&answer).text().to_lowercase().contains("swagger"), "{path}");
+                }
+            }
+        }
+        assert_eq!(get(&mut client, "/api/docs/nothing.js", "gzip").await.status, StatusCode::NOT_FOUND);
+    })
+    .await;
+}

@@ -145,7 +145,7 @@ impl TestShop {
         let payments: Arc<dyn PaymentProvider> = payments(provider.clone());
         let local = LocalShop::new(store.clone(), payments, Arc::new(clock.clone()), ids.clone(), shop);
         // With its own IDs, so that the shop's IDs do not depend on the number of requests.
-        let app = App::new(Services::of(local.clone()), Arc::new(SeededIds::new(8)), http);
+        let app = App::new(Services::of(local.clone()), Arc::new(SeededIds::new(8)), http).with_api_reference();
         Self { store, clock, ids, ledger, provider, local, app, functions: None }
     }
 
@@ -160,7 +160,7 @@ impl TestShop {
         let (shop, http) = config();
         let payments: Arc<dyn PaymentProvider> = Arc::new(self.provider.clone());
         let local = LocalShop::new(store, payments, Arc::new(self.clock.clone()), self.ids.clone(), shop);
-        (local.clone(), App::new(Services::of(local), Arc::new(SeededIds::new(seed)), http))
+        (local.clone(), App::new(Services::of(local), Arc::new(SeededIds::new(seed)), http).with_api_reference())
     }
 
     /// The same shop with another ID generator.
@@ -168,7 +168,7 @@ impl TestShop {
         let (shop, http) = config();
         let payments: Arc<dyn PaymentProvider> = Arc::new(self.provider.clone());
         let local = LocalShop::new(self.store.clone(), payments, Arc::new(self.clock.clone()), ids, shop);
-        let app = App::new(Services::of(local.clone()), Arc::new(SeededIds::new(8)), http);
+        let app = App::new(Services::of(local.clone()), Arc::new(SeededIds::new(8)), http).with_api_reference();
         Self { local, app, ..self }
     }
 

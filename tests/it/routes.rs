@@ -17,6 +17,7 @@ use crate::harness::{Answer, Client, TestShop};
 /// A path that matches a route, with IDs that do not exist.
 pub fn example(path: &str) -> String {
     path.replace("{*path}", "shop.css")
+        .replace("{file}", "swagger-ui.css")
         .replace("/cart/line-items/{id}", "/cart/line-items/li_01ARZ3NDEKTSV4RRFFQ69G5FAV")
         .replace("/orders/{id}", "/orders/ord_01ARZ3NDEKTSV4RRFFQ69G5FAV")
         .replace("{handle}", "kettle")

@@ -151,7 +151,12 @@ pub fn all(deployment: &Deployment) -> Vec<(String, &'static str, Call)> {
 /// The usual request for a route. It must not change what later requests see.
 fn usual(deployment: &Deployment, description: &Value, route: &Route) -> Call {
     let Deployment { handle, sku, .. } = deployment;
-    let target = route.path.replace("{handle}", handle).replace("{id}", NOBODY).replace("{*path}", "shop.css");
+    let target = route
+        .path
+        .replace("{handle}", handle)
+        .replace("{id}", NOBODY)
+        .replace("{*path}", "shop.css")
+        .replace("{file}", "swagger-ui.css");
     let method = match route.method.as_str() {
         "POST" => "POST",
         "PATCH" => "PATCH",
@@ -183,7 +188,8 @@ fn body_of(description: &Value, sku: &str, name: &str, schema: &Value) -> Value 
     if let Some(reference) = schema["$ref"].as_str() {
         return of(name, description.pointer(&reference[1..]).expect("a reference to a schema"));
     }
-    if let Some(value) = schema.get("example").or_else(|| schema["enum"].get(0)) {
+    let example = schema.get("example").or_else(|| schema["examples"].get(0)).filter(|example| !example.is_object());
+    if let Some(value) = example.or_else(|| schema["enum"].get(0)) {
         return value.clone();
     }
     if let Some(first) = schema["oneOf"].get(0) {

@@ -8,7 +8,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 use crate::postgres::Postgres;
 use crate::test::Outcome;
 use crate::tools::{
-    cargo, cargo_lambda, chromium, command, execute, execute_logged, find_program, node_modules, output, root,
+    cargo, cargo_lambda, chromium, command, execute, execute_logged, find_program, node_modules, output,
+    python_programs, root, timed,
 };
 use crate::workspace;
 
@@ -45,6 +46,23 @@ pub fn run() -> Result<Outcome> {
     journeys.env("SHOPEASE_BINARY", shopease).env("SHOPEASE_TEST_DATABASE_URL", server.url());
     journeys.env("CHROMIUM", chromium).env("CARGO_LAMBDA", cargo_lambda);
     execute_logged("journeys", &mut journeys)?;
+    Ok(Outcome::Passed)
+}
+
+/// Compares the running API with its description, the newest release.
+const SCHEMATHESIS: [&str; 1] = ["schemathesis==4.32.5"];
+
+/// The step `api`: `tests/api/run.py` starts a shop, and sends it what its OpenAPI document allows and forbids.
+///
+/// # Errors
+/// If the shop does not keep to the document.
+pub fn api() -> Result<Outcome> {
+    if find_program("python3", &[]).is_none() || find_program("curl", &[]).is_none() {
+        return Ok(Outcome::Skipped("python3 or curl is not installed".to_owned()));
+    }
+    let python = timed("schemathesis", || python_programs("api", &SCHEMATHESIS))?.join("python");
+    let shopease = build()?;
+    execute_logged("api", command(python).arg(root().join("tests/api/run.py")).env("SHOPEASE_BINARY", shopease))?;
     Ok(Outcome::Passed)
 }
 

@@ -116,6 +116,9 @@ const STEPS: &[Step] = &[
     ),
     Step::new("import", "ten thousand products reach PostgreSQL in under 30 s", |_| journeys::large_import()),
     Step::new("journeys", "a shopper in a real browser, on every runtime and store", |_| journeys::run()),
+    Step::new("api", "the API keeps its description: schemathesis with every check on, and its curl commands", |_| {
+        journeys::api()
+    }),
     Step::new("releases", "two releases side by side: frontend and backend, functions on one table", |_| {
         crate::next_release::run()
     }),

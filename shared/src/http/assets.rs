@@ -38,7 +38,7 @@ static VERSIONS: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
     known.collect()
 });
 
-fn version(asset: &Asset) -> String {
+pub(super) fn version(asset: &Asset) -> String {
     shopease_shop::domain::hex(&asset.digest)[..12].to_owned()
 }
 
@@ -105,10 +105,15 @@ pub(super) async fn serve(
 ) -> Result<Response, Problem> {
     let asset = app.assets.find_asset(&path).await.map_err(ShopError::from)?;
     let asset = asset.ok_or(ShopError::NotFound { subject: Subject::File })?;
+    Ok(respond(&headers, &path, query.as_deref(), asset))
+}
+
+/// The response for an asset: with its version in the URL, it can be cached forever.
+pub(super) fn respond(headers: &HeaderMap, path: &str, query: Option<&str>, asset: Asset) -> Response {
     // Compares with the version in the store: it may hold an asset of another release.
-    let requested = query.as_deref().and_then(|query| query.strip_prefix("v="));
+    let requested = query.and_then(|query| query.strip_prefix("v="));
     let cache = if requested == Some(version(&asset).as_str()) { IMMUTABLE } else { ONE_HOUR };
-    Ok(respond_with_etag(&headers, content_type(&path), cache, asset))
+    respond_with_etag(headers, content_type(path), cache, asset)
 }
 
 pub(super) async fn robots() -> impl IntoResponse {

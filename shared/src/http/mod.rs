@@ -18,6 +18,7 @@ mod overload;
 mod pages;
 mod problem;
 mod product_size;
+mod reference;
 mod response_body;
 pub mod routes;
 mod rule;
@@ -69,6 +70,7 @@ pub struct App {
     pub(crate) gate: Arc<Gate>,
     pub(crate) store_check: Arc<StoreCheck>,
     pub(crate) runtime: Option<Runtime>,
+    reference: Option<&'static reference::Files>,
 }
 
 impl App {
@@ -85,6 +87,7 @@ impl App {
             gate,
             store_check: Arc::default(),
             runtime: None,
+            reference: None,
         }
     }
 
@@ -98,6 +101,13 @@ impl App {
     #[must_use]
     pub fn with_runtime(self, runtime: Runtime) -> Self {
         Self { runtime: Some(runtime), ..self }
+    }
+
+    /// Adds the files of the API reference. Only a binary that calls this contains them: of the functions, the one that serves
+    /// the page.
+    #[must_use]
+    pub fn with_api_reference(self) -> Self {
+        Self { reference: Some(&reference::FILES), ..self }
     }
 
     /// A shop in this process, with the operating system's random generator.

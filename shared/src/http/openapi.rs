@@ -1,29 +1,72 @@
-//! The OpenAPI 3.1 document of the JSON API, generated from the endpoint declarations, and its HTML page.
+//! The OpenAPI 3.1 document of the JSON API, generated from the endpoint declarations, as rendered by [`super::reference`].
 
 use std::collections::BTreeMap;
 
-use askama::Template;
-use axum::extract::State;
 use axum::http::{HeaderMap, Method};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::Response;
+use utoipa::openapi::link::LinkBuilder;
 use utoipa::openapi::path::{HttpMethod, Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, Paths};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
     ComponentsBuilder, Content, InfoBuilder, License, ObjectBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Required,
     ResponseBuilder, Schema, Type,
 };
 
-use super::App;
 use super::api::endpoint::{Endpoint, Shape};
 use super::api::parts::{Key, Named};
 use super::extract::cacheable_json;
 use super::problem::Problem;
 use shopease_shop::ShopError;
+use shopease_shop::domain::{RuleError, Subject};
 
-const DESCRIPTION: &str = "The JSON API of the shop. Every caller has a token: a visitor's, set as a cookie by the first \
-    response that needs one, or a session's, returned at sign-in. API clients may send it as `Authorization: Bearer`. Errors are \
-    RFC 9457 problem documents with a stable `type`.";
+/// What a reader needs to know before the first request, and a journey that a test runs.
+const DESCRIPTION: &str = include_str!("openapi.md");
+
+/// The groups of operations, in the order in which a shopper meets them.
+const TAGS: [(&str, &str); 5] = [
+    ("catalog", "Products, categories and terms of sale: public, cacheable with an ETag."),
+    ("cart", "The cart of the caller."),
+    ("checkout", "Quotes, orders and payments."),
+    ("accounts", "Accounts and sessions."),
+    ("admin", "Orders and stock, for operators."),
+];
+
+/// Links: an operation, the status of its response, the operation that the link leads to, and the values of its parameters, or
+/// of its body if the name is empty.
+const LINKS: &[(&str, u16, &str, Values)] = &[
+    ("list_categories", 200, "list_products", &[("category", "$response.body#/items/0/handle")]),
+    ("list_products", 200, "find_product", &[("handle", "$response.body#/items/0/handle")]),
+    ("list_products", 200, "product_stock", &[("handle", "$response.body#/items/0/handle")]),
+    ("find_product", 200, "add_line_item", &[("", r#"{"sku": "$response.body#/variants/0/sku", "quantity": 1}"#)]),
+    ("add_line_item", 201, "set_line_item", &[("id", "$response.body#/lines/0/id")]),
+    ("add_line_item", 201, "remove_line_item", &[("id", "$response.body#/lines/0/id")]),
+    ("add_line_item", 201, "view_cart", &[]),
+    ("add_line_item", 201, "quote", &[]),
+    ("quote", 200, "list_payment_options", TOTAL),
+    ("quote", 200, "place_order", &[]),
+    ("place_order", 201, "find_order", ORDER),
+    ("place_order", 201, "cancel_order", ORDER),
+    ("place_order", 201, "refund_order", ORDER),
+    ("place_order", 201, "record_fulfillment", ORDER),
+    ("place_order", 202, "find_order", ORDER),
+    ("place_order", 202, "check_payment", ORDER),
+    ("place_order", 202, "cancel_order", ORDER),
+    ("place_order", 202, "record_transfer", ORDER),
+    ("list_orders", 200, "find_order", FIRST_ORDER),
+    ("list_all_orders", 200, "find_order", FIRST_ORDER),
+    ("list_all_orders", 200, "cancel_order", FIRST_ORDER),
+    ("list_all_orders", 200, "refund_order", FIRST_ORDER),
+    ("list_all_orders", 200, "record_fulfillment", FIRST_ORDER),
+    ("register", 201, "current_customer", &[]),
+    ("log_in", 201, "current_customer", &[]),
+];
+type Values = &'static [(&'static str, &'static str)];
+const TOTAL: Values =
+    &[("amount_minor", "$response.body#/total/amount_minor"), ("currency", "$response.body#/total/currency")];
+const ORDER: Values = &[("id", "$response.body#/id")];
+const FIRST_ORDER: Values = &[("id", "$response.body#/items/0/id")];
 
 /// Builds the document. Schemas and parameters come from the types of an endpoint; its common problems follow from what it
 /// accepts.
@@ -33,7 +76,8 @@ fn api() -> OpenApi {
     let mut schemas = BTreeMap::from_iter(problem.schemas);
     for endpoint in super::api::endpoints() {
         let shape = (endpoint.shape)();
-        for named in [&shape.body, &shape.answer].into_iter().flatten() {
+        let path = shape.path.as_ref().map(|(_, named)| named);
+        for named in [path, shape.body.as_ref(), shape.answer.as_ref()].into_iter().flatten() {
             schemas.extend(named.schemas.clone());
         }
         paths.add_path_operation(endpoint.path, vec![method(endpoint)], operation(endpoint, shape));
@@ -43,15 +87,22 @@ fn api() -> OpenApi {
         .security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
         .security_scheme("cookie", SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("__Host-shopease_token"))));
     OpenApiBuilder::new()
-        .info(InfoBuilder::new().title("shopease").version("1").description(Some(DESCRIPTION)).license(Some(license())))
+        .info(
+            InfoBuilder::new()
+                .title("shopease API")
+                .version("1")
+                .description(Some(DESCRIPTION))
+                .license(Some(license())),
+        )
+        .tags(Some(TAGS.map(|(name, description)| TagBuilder::new().name(name).description(Some(description)).build())))
         .paths(paths)
         .components(Some(components.build()))
-        .security(Some([
-            SecurityRequirement::default(),
-            SecurityRequirement::new::<_, [String; 0], _>("bearer", []),
-            SecurityRequirement::new::<_, [String; 0], _>("cookie", []),
-        ]))
+        .security(Some([vec![SecurityRequirement::default()], session()].concat()))
         .build()
+}
+
+fn session() -> Vec<SecurityRequirement> {
+    ["bearer", "cookie"].map(|scheme| SecurityRequirement::new::<_, [String; 0], _>(scheme, [])).into()
 }
 
 fn license() -> License {
@@ -70,31 +121,49 @@ fn method(endpoint: &Endpoint) -> HttpMethod {
 }
 
 fn operation(endpoint: &Endpoint, shape: Shape) -> Operation {
-    let summary = endpoint.summary.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ");
+    let text = endpoint.summary.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ");
+    let (summary, description) = match text.split_once(". ") {
+        Some((summary, description)) => (summary, Some(description)),
+        None => (text.trim_end_matches('.'), None),
+    };
     let mut operation = OperationBuilder::new()
         .tag(endpoint.tag)
         .summary(Some(summary))
+        .description(description)
         .operation_id(Some(endpoint.name))
         .parameters(Some(parameters(endpoint, &shape)));
-    for (status, meaning) in
-        problems_of(endpoint, &shape).into_iter().chain(endpoint.responses.iter().copied()).collect::<BTreeMap<_, _>>()
-    {
+    let responses: BTreeMap<_, _> =
+        problems_of(endpoint, &shape).into_iter().chain(endpoint.responses.iter().copied()).collect();
+    if responses.contains_key(&401) && endpoint.name != "log_in" {
+        operation = operation.securities(Some(session()));
+    }
+    for (status, meaning) in responses {
         let mut response = ResponseBuilder::new().description(meaning);
         let body = if status >= 400 {
-            Some(("application/problem+json", "Problem".to_owned()))
+            let problem = Content::builder().schema(Some(Ref::from_schema_name("Problem"))).example(example(status));
+            Some(("application/problem+json", problem.build()))
         } else {
             let name = shape.answer.as_ref().and_then(|named| named.name.clone());
-            name.filter(|_| status != 304).map(|name| ("application/json", name))
+            let name = name.filter(|_| status != 304);
+            name.map(|name| ("application/json", Content::new(Some(Ref::from_schema_name(name)))))
         };
-        if let Some((content_type, name)) = body {
-            response = response.content(content_type, Content::new(Some(Ref::from_schema_name(name))));
+        if let Some((content_type, content)) = body {
+            response = response.content(content_type, content);
+        }
+        for (_, _, to, values) in LINKS.iter().filter(|(from, of, ..)| (*from, *of) == (endpoint.name, status)) {
+            let link = LinkBuilder::new().operation_id(*to);
+            let link = values.iter().fold(link, |link, (name, value)| match *name {
+                "" => link.request_body(serde_json::from_str::<serde_json::Value>(value).ok()),
+                name => link.parameter(name, *value),
+            });
+            response = response.link(*to, link.build());
         }
         operation = operation.response(status.to_string(), response.build());
     }
     if let Some(body) = shape.body {
         let schema: RefOr<Schema> = match body.name {
             Some(name) => Ref::from_schema_name(name).into(),
-            None => <String as utoipa::PartialSchema>::schema(),
+            None => ObjectBuilder::new().into(),
         };
         let body = RequestBodyBuilder::new().content("application/json", Content::new(Some(schema)));
         operation = operation.request_body(Some(body.required(Some(Required::True)).build()));
@@ -103,22 +172,44 @@ fn operation(endpoint: &Endpoint, shape: Shape) -> Operation {
 }
 
 fn parameters(endpoint: &Endpoint, shape: &Shape) -> Vec<Parameter> {
-    let text = || Some(<String as utoipa::PartialSchema>::schema());
     let mut parameters = Vec::new();
-    if let Some(description) = shape.path {
+    if let Some((description, Named { name: Some(schema), .. })) = &shape.path {
         let name = endpoint.path.split(['{', '}']).nth(1).unwrap_or_default();
         let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path).required(Required::True);
-        parameters.push(parameter.description(Some(description)).schema(text()).build());
+        parameters.push(parameter.description(Some(*description)).schema(Some(Ref::from_schema_name(schema))).build());
     }
     parameters.extend(shape.query.clone());
+    let header = |name: &str, description: &str, schema: ObjectBuilder| {
+        let schema = schema.schema_type(Type::String);
+        let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Header);
+        parameter.description(Some(description)).schema(Some(schema))
+    };
     if shape.key != Key::None {
         let required = if shape.key == Key::Required { Required::True } else { Required::False };
-        let schema = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(255));
-        let description = "Repeating the request with the same key has no second effect.";
-        let parameter = ParameterBuilder::new().name("Idempotency-Key").parameter_in(ParameterIn::Header);
-        parameters.push(parameter.required(required).description(Some(description)).schema(Some(schema)).build());
+        let schema = ObjectBuilder::new().min_length(Some(1)).max_length(Some(255)).pattern(Some("^[!-+.-~-]+$"));
+        let description =
+            "Repeating the request with the same key has no second effect. Visible ASCII characters except commas.";
+        parameters.push(header("Idempotency-Key", description, schema).required(required).build());
+    }
+    for (name, description) in shape.headers {
+        parameters.push(header(name, description, ObjectBuilder::new()).required(Required::False).build());
     }
     parameters
+}
+
+/// A problem with this status, as the shop would send it.
+fn example(status: u16) -> Option<serde_json::Value> {
+    let problem = match status {
+        400 => Problem::malformed("The body is not valid JSON."),
+        401 => ShopError::SignInRequired.into(),
+        403 => ShopError::Forbidden.into(),
+        404 => ShopError::NotFound { subject: Subject::Order }.into(),
+        409 => ShopError::Conflict.into(),
+        422 => ShopError::from(RuleError::EmptyCart).into(),
+        429 => ShopError::TooManyAttempts { retry_after_seconds: 30 }.into(),
+        _ => return None,
+    };
+    serde_json::to_value(Problem { request_id: Some("01M8MD2RN6B41XNAXZ9N6TG2V1".to_owned()), ..problem }).ok()
 }
 
 /// The problems that follow from what an endpoint accepts. Its declaration may describe the same status in more detail.
@@ -154,70 +245,6 @@ pub fn json() -> Result<String, serde_json::Error> {
 
 pub(super) async fn document(headers: HeaderMap) -> Result<Response, Problem> {
     Ok(cacheable_json(&headers, &api())?)
-}
-
-/// One operation on the page.
-struct DocumentedOperation {
-    method: &'static str,
-    path: String,
-    summary: String,
-    tag: String,
-    responses: Vec<(String, String)>,
-    parameters: Vec<(String, String)>,
-    body: Option<String>,
-}
-
-#[derive(Template)]
-#[template(path = "api_docs.html")]
-struct DocsPage {
-    shop_name: String,
-    stylesheet: String,
-    description: String,
-    operations: Vec<DocumentedOperation>,
-    schemas: Vec<(String, String)>,
-}
-
-pub(super) async fn docs_page(State(app): State<App>) -> Result<Response, Problem> {
-    let internal = |error: serde_json::Error| Problem::from(ShopError::Internal(error.into()));
-    let document = serde_json::to_value(api()).map_err(internal)?;
-    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
-    let mut operations = Vec::new();
-    for (path, item) in document["paths"].as_object().into_iter().flatten() {
-        for method in ["get", "post", "patch", "delete"] {
-            let Some(operation) = item.get(method) else { continue };
-            let responses = operation["responses"].as_object().into_iter().flatten();
-            let parameters = operation["parameters"].as_array().into_iter().flatten();
-            operations.push(DocumentedOperation {
-                method,
-                path: path.clone(),
-                summary: text(&operation["summary"]),
-                tag: text(&operation["tags"][0]),
-                responses: responses
-                    .map(|(status, response)| (status.clone(), text(&response["description"])))
-                    .collect(),
-                parameters: parameters
-                    .map(|parameter| (text(&parameter["name"]), text(&parameter["description"])))
-                    .collect(),
-                body: operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
-                    .as_str()
-                    .and_then(|reference| reference.rsplit('/').next())
-                    .map(str::to_owned),
-            });
-        }
-    }
-    let mut schemas = Vec::new();
-    for (name, schema) in document["components"]["schemas"].as_object().into_iter().flatten() {
-        schemas.push((name.clone(), serde_json::to_string_pretty(schema).map_err(internal)?));
-    }
-    let page = DocsPage {
-        shop_name: app.config.shop_name.clone(),
-        stylesheet: super::assets::url("shop.css"),
-        description: text(&document["info"]["description"]),
-        operations,
-        schemas,
-    };
-    let html = page.render().map_err(|error| Problem::from(ShopError::Internal(error.into())))?;
-    Ok(Html(html).into_response())
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use axum::routing::{MethodRouter, get, post};
 
 use matchit::Router;
 
-use super::{App, api, assets, health, openapi, pages};
+use super::{App, api, assets, health, openapi, pages, reference};
 
 /// A Lambda function, and a listener rule of the load balancer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -155,7 +155,8 @@ routes! {
     Admin Page Ordinary post "/admin/stock/{handle}" => pages::admin::correct_stock;
 
     Catalog Api Ordinary get "/api/openapi.json" => openapi::document;
-    Catalog Api Ordinary get "/api/docs" => openapi::docs_page;
+    Catalog Api Ordinary get "/api/docs" => reference::page;
+    Catalog Api Ordinary get "/api/docs/{file}" => reference::file;
 }
 
 /// Returns all routes of the shop.

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::endpoint::{Context, NoContent, endpoints, no_content, ok};
 use super::parts::{Json, NoQuery, Parts, Wire, without_body};
+use super::text;
 use super::wire::{Role, mirror};
 use crate::http::extract::private_json;
 use crate::http::problem::Problem;
@@ -17,14 +18,16 @@ use crate::http::visitor::{append_cookie, cart_units_cookie, token_cookie};
 
 /// Creates an account.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({"email": "ada@example.com", "name": "Ada Lovelace", "password": "correct horse battery"}))]
 pub struct Register {
     /// Unique in the shop.
-    #[schema(value_type = String, format = Email)]
+    #[schema(value_type = text::Email)]
     pub email: EmailAddress,
     /// Name of the customer.
+    #[schema(value_type = text::Line)]
     pub name: String,
-    /// 8 to 256 characters of any kind.
-    #[schema(format = Password)]
+    /// 8 to 256 characters of any kind, counted in Unicode normalization form C.
+    #[schema(format = Password, min_length = 8, max_length = 256)]
     pub password: String,
 }
 
@@ -45,9 +48,10 @@ impl Wire for services::Register {
 
 /// Signs in.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({"email": "ada@example.com", "password": "correct horse battery"}))]
 pub struct LogIn {
     /// Email address of the account.
-    #[schema(value_type = String, format = Email)]
+    #[schema(value_type = text::Email)]
     pub email: EmailAddress,
     /// Password of the account.
     #[schema(format = Password)]
@@ -73,6 +77,7 @@ impl Wire for services::LogIn {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SignedIn {
     /// Bearer token of the session.
+    #[schema(example = "ses_TJmAR0eTaWCdMjD9n3yTsbx4tTxnxIKZ3oUVzY5X8pE")]
     pub token: String,
     /// The signed-in customer.
     pub customer: Customer,
@@ -85,10 +90,10 @@ mirror!(SignedIn of services::SignedIn { token, customer, cart_units });
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Customer {
     /// Customer ID.
-    #[schema(value_type = String)]
+    #[schema(value_type = text::CustomerId)]
     pub id: domain::CustomerId,
     /// Email address.
-    #[schema(value_type = String, format = Email)]
+    #[schema(value_type = text::Email)]
     pub email: EmailAddress,
     /// Name.
     pub name: String,

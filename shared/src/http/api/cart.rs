@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::endpoint::{Context, endpoints};
 use super::parts::{Json, Key, NoQuery, Parts, Wire, without_body};
 use super::quote::QuoteLine;
+use super::text;
 use super::wire::{MoneySchema, mirror};
 use crate::http::extract::private_json;
 use crate::http::problem::Problem;
@@ -19,7 +20,7 @@ use crate::http::visitor::{append_cookie, cart_units_cookie};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Cart {
     /// Cart ID; absent before the first line is added.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<text::CartId>)]
     pub id: Option<domain::CartId>,
     /// Incremented by every change; 0 while there is no cart.
     pub version: u64,
@@ -39,7 +40,7 @@ mirror!(Cart of services::CartView { id, version, lines, unavailable, units, sub
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CartLine {
     /// Line ID, derived from the SKU.
-    #[schema(value_type = String)]
+    #[schema(value_type = text::LineItemId)]
     pub id: LineItemId,
     /// Variant, quantity and price.
     #[serde(flatten)]
@@ -59,19 +60,20 @@ mirror!(CartLine of services::CartLineView { id, line, short_available, other_cu
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UnavailableLine {
     /// Line ID.
-    #[schema(value_type = String)]
+    #[schema(value_type = text::LineItemId)]
     pub id: LineItemId,
     /// SKU of the variant.
-    #[schema(value_type = String, example = "KET-COP-08")]
+    #[schema(value_type = text::Sku)]
     pub sku: domain::Sku,
 }
 mirror!(UnavailableLine of services::UnavailableLine { id, sku });
 
 /// Adds units of a variant to the cart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({"sku": "KET-COP-08", "quantity": 1}))]
 pub struct AddLineItem {
     /// SKU of the variant.
-    #[schema(value_type = String, example = "KET-COP-08")]
+    #[schema(value_type = text::Sku)]
     pub sku: domain::Sku,
     /// Units to add to those in the cart.
     #[schema(value_type = u32, minimum = 1, maximum = 999)]
@@ -96,6 +98,7 @@ impl Wire for services::AddLineItem {
 
 /// Sets the quantity of a line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({"quantity": 2}))]
 pub struct SetLineItem {
     /// New quantity.
     #[schema(value_type = u32, minimum = 1, maximum = 999)]

@@ -4,24 +4,26 @@ use serde::{Deserialize, Serialize};
 use shopease_shop::ShopError;
 use shopease_shop::domain::{self, Handle, ProductSort, Subject};
 use shopease_shop::services::{self, FindProduct, ListCategories, ListProducts, ViewSaleTerms};
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{IntoParams, ToSchema};
 
 use super::endpoint::{Answer, endpoints, public};
 use super::parts::{Named, NoBody, Parts, Wire, without_body};
 use super::wire::{Category, Image, MoneySchema, Out, mirror};
-use super::{Paging, page_answer};
+use super::{Paging, page_answer, text};
 use crate::http::problem::Problem;
 
 /// A product in a listing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProductSummary {
     /// Product ID.
-    #[schema(value_type = String)]
+    #[schema(value_type = text::ProductId)]
     pub id: domain::ProductId,
     /// Handle, the name in URLs.
-    #[schema(value_type = String, example = "copper-kettle")]
+    #[schema(value_type = text::Handle)]
     pub handle: Handle,
     /// Title.
+    #[schema(example = "Copper Stovetop Kettle")]
     pub title: String,
     /// Brand or manufacturer.
     pub vendor: Option<String>,
@@ -59,12 +61,12 @@ mirror!(ProductOption of domain::ProductOption { name, values });
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Variant {
     /// Variant ID.
-    #[schema(value_type = String)]
+    #[schema(value_type = text::VariantId)]
     pub id: domain::VariantId,
     /// SKU, unique in the shop.
-    #[schema(value_type = String, example = "KET-COP-08")]
+    #[schema(value_type = text::Sku)]
     pub sku: domain::Sku,
-    /// Title, for example `Large / Blue`; empty for a product without options.
+    /// Title, such as `Large / Blue`; empty for a product without options.
     pub title: String,
     /// One value per product option.
     pub option_values: Vec<String>,
@@ -93,14 +95,16 @@ mirror!(Variant of services::VariantView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Product {
     /// Product ID.
-    #[schema(value_type = String)]
+    #[schema(value_type = text::ProductId)]
     pub id: domain::ProductId,
     /// Handle, the name in URLs.
-    #[schema(value_type = String, example = "copper-kettle")]
+    #[schema(value_type = text::Handle)]
     pub handle: Handle,
     /// Title.
+    #[schema(example = "Copper Stovetop Kettle")]
     pub title: String,
     /// Description as sanitized HTML.
+    #[schema(example = "<p>Boils on gas and on induction.</p>")]
     pub description_html: String,
     /// Brand or manufacturer.
     pub vendor: Option<String>,
@@ -150,7 +154,7 @@ pub struct ShippingTerms {
     /// Delivery estimate, for example `2 to 4 days`.
     pub delivery_estimate: String,
     /// Countries that it delivers to (ISO 3166-1 alpha-2); empty for all countries except some.
-    #[schema(value_type = Vec<String>)]
+    #[schema(value_type = Vec<text::Country>)]
     pub countries: Vec<domain::CountryCode>,
     /// Maximum weight in grams, if limited.
     pub up_to_grams: Option<u64>,
@@ -178,18 +182,33 @@ page_answer! {
     ProductPage of ProductSummary
 }
 
+/// Sort orders of the product listing, by their names in the shop.
+struct Sort;
+
+impl utoipa::ToSchema for Sort {}
+
+impl utoipa::PartialSchema for Sort {
+    fn schema() -> RefOr<Schema> {
+        let all = ProductSort::STORED.into_iter().chain([ProductSort::Relevance]);
+        let names = all.map(ProductSort::as_str);
+        ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names)).into()
+    }
+}
+
 /// Query parameters of the product listing.
 #[derive(Debug, Serialize, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ProductsQuery {
     /// Only products that match every word; the last word may be incomplete.
-    #[param(max_length = 200)]
+    #[param(max_length = 200, pattern = "^[^\\u0000]*$", example = "kettle")]
     #[serde(skip_serializing_if = "Option::is_none")]
     q: Option<String>,
     /// Only products of the category with this handle.
+    #[param(value_type = Option<text::Handle>, inline, example = "coffee-tea")]
     #[serde(skip_serializing_if = "Option::is_none")]
     category: Option<String>,
     /// `newest` (default), `title`, `price`, `-price`, `relevance` (requires `q`, and is then the default).
+    #[param(value_type = Option<Sort>, inline, example = "price")]
     #[serde(skip_serializing_if = "Option::is_none")]
     sort: Option<String>,
     /// Rows per page, 1 to 100.
@@ -197,6 +216,7 @@ pub struct ProductsQuery {
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<u16>,
     /// `next_cursor` of the previous page.
+    #[param(value_type = Option<text::Cursor>, inline)]
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<String>,
 }
@@ -207,10 +227,9 @@ impl Wire for ListProducts {
     type Body = NoBody;
 
     fn read(Parts { query, .. }: Parts<Self>) -> Result<Self, Problem> {
-        let sort = query.sort.filter(|sort| !sort.is_empty());
-        let sort: Option<ProductSort> = sort.map(|sort| sort.parse()).transpose().map_err(ShopError::from)?;
-        let category = query.category.filter(|category| !category.is_empty());
-        let category: Option<Handle> = category
+        let sort: Option<ProductSort> = query.sort.map(|sort| sort.parse()).transpose().map_err(ShopError::from)?;
+        let category: Option<Handle> = query
+            .category
             .map(|handle| handle.parse())
             .transpose()
             .map_err(|_| ShopError::NotFound { subject: Subject::Category })?;

@@ -15,6 +15,7 @@ use super::endpoint::{Context, NoContent, endpoints, no_content, ok};
 use super::order::{Address, Order, OrderPage};
 use super::parts::{Json, Key, NoBody, NoQuery, Parts, Signed, Wire};
 use super::quote::Quote;
+use super::text;
 use super::wire::{MoneySchema, OrderState, Out};
 use crate::http::extract::private_json;
 use crate::http::problem::Problem;
@@ -22,9 +23,17 @@ use crate::http::visitor::{append_cookie, cart_units_cookie};
 
 /// Places an order for the caller's cart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "email": "ada@example.com",
+    "shipping_address": {
+        "name": "Ada Lovelace", "line1": "Gartenweg 3", "city": "Berlin", "postal_code": "10115", "country": "DE"
+    },
+    "shipping_method": "standard",
+    "payment_method": "card_approved"
+}))]
 pub struct PlaceOrder {
     /// Contact address for the order.
-    #[schema(value_type = String, format = Email)]
+    #[schema(value_type = text::Email)]
     pub email: EmailAddress,
     /// Shipping address.
     pub shipping_address: Address,
@@ -165,7 +174,7 @@ pub struct TotalQuery {
     #[param(minimum = 0)]
     amount_minor: i64,
     /// ISO 4217 code.
-    #[param(value_type = String, example = "EUR", pattern = "^[A-Z]{3}$")]
+    #[param(value_type = text::Currency, inline)]
     currency: domain::Currency,
 }
 
@@ -189,6 +198,7 @@ impl Wire for ListPaymentOptions {
 #[into_params(parameter_in = Query)]
 pub struct OrderQuery {
     /// The order's access key, for a caller who did not place it.
+    #[param(pattern = "^[^\\u0000]*$")]
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<String>,
 }

@@ -139,12 +139,14 @@ pub struct Endpoint {
 
 /// The shape of requests and responses, derived from the types of an endpoint.
 pub struct Shape {
-    /// Description of the path parameter.
-    pub path: Option<&'static str>,
+    /// Description and schema of the path parameter.
+    pub path: Option<(&'static str, Named)>,
     /// Query parameters.
     pub query: Vec<utoipa::openapi::path::Parameter>,
     /// Request body.
     pub body: Option<Named>,
+    /// Headers of the request body, with their descriptions.
+    pub headers: &'static [(&'static str, &'static str)],
     /// Idempotency key.
     pub key: Key,
     /// Response body.
@@ -155,7 +157,8 @@ impl Shape {
     /// The shape of a command and its response.
     pub fn of<C: Wire, A: Answer>() -> Self {
         let query = <C::Query as utoipa::IntoParams>::into_params(|| Some(utoipa::openapi::path::ParameterIn::Query));
-        Self { path: C::Path::DESCRIPTION, query, body: C::Body::schema(), key: C::KEY, answer: A::schema() }
+        let path = C::Path::DESCRIPTION.map(|description| (description, C::Path::schema()));
+        Self { path, query, body: C::Body::schema(), headers: C::Body::HEADERS, key: C::KEY, answer: A::schema() }
     }
 }
 

@@ -9,6 +9,7 @@ pub mod operations;
 pub mod order;
 pub mod parts;
 pub mod quote;
+pub mod text;
 pub mod wire;
 
 use serde::{Deserialize, Serialize};
@@ -36,7 +37,7 @@ macro_rules! page_answer {
             /// The rows in listing order.
             pub items: Vec<$row>,
             /// Cursor of the next page; null on the last page.
-            #[schema(required)]
+            #[schema(required, value_type = Option<$crate::http::api::text::Cursor>)]
             pub next_cursor: Option<String>,
         }
 
@@ -71,6 +72,7 @@ pub struct Paging {
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<u16>,
     /// `next_cursor` of the previous page.
+    #[param(value_type = Option<text::Cursor>, inline)]
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<String>,
 }

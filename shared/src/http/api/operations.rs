@@ -1,15 +1,19 @@
 //! Administration: orders, refunds, fulfillment and stock.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use shopease_shop::ShopError;
 use shopease_shop::domain::{self, Field, Handle, OrderId, RuleError, ValueRule};
 use shopease_shop::services::{self, CancelOrder, ListAllOrders, ProductStock, RecordTransfer, RefundAmount};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::openapi::schema::{AdditionalProperties, SchemaType};
+use utoipa::openapi::{ObjectBuilder, OneOfBuilder, Ref, RefOr, Schema, Type};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::Paging;
 use super::endpoint::{created, endpoints, ok};
 use super::order::{Order, OrderPage};
 use super::parts::{Json, Key, NoBody, NoQuery, Parts, Wire, without_body};
+use super::text;
 use super::wire::{MoneySchema, Out, mirror, states};
 use crate::http::problem::Problem;
 
@@ -17,7 +21,7 @@ use crate::http::problem::Problem;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StockLevel {
     /// SKU of the variant.
-    #[schema(value_type = String, example = "KET-COP-08")]
+    #[schema(value_type = text::Sku)]
     pub sku: domain::Sku,
     /// Units available.
     pub available: u32,
@@ -34,7 +38,7 @@ mirror!(StockLevel of domain::StockLevel { sku, available, reserved, sold, recei
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct VariantStock {
     /// SKU of the variant.
-    #[schema(value_type = String, example = "KET-COP-08")]
+    #[schema(value_type = text::Sku)]
     pub sku: domain::Sku,
     /// Title of the variant.
     pub title: String,
@@ -63,7 +67,7 @@ impl Out for VariantStocks {
 }
 
 /// A stock correction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "change", content = "units")]
 pub enum StockChange {
     /// Sets the available units.
@@ -73,14 +77,42 @@ pub enum StockChange {
 }
 
 /// Corrects the stock of a variant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CorrectStock {
     /// SKU of the variant.
-    #[schema(value_type = String, example = "KET-COP-08")]
     pub sku: domain::Sku,
     /// The correction.
     #[serde(flatten)]
     pub change: StockChange,
+}
+
+impl PartialSchema for CorrectStock {
+    fn schema() -> RefOr<Schema> {
+        let most = i32::try_from(domain::StockLevel::MAX_UNITS).unwrap_or(i32::MAX);
+        let correction = |change: &str, description: &str, min: i32| {
+            let units = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(min)).maximum(Some(most));
+            ObjectBuilder::new()
+                .title(Some(change))
+                .description(Some(description))
+                .property("sku", Ref::from_schema_name("Sku"))
+                .property("change", ObjectBuilder::new().schema_type(Type::String).enum_values(Some([change])))
+                .property("units", units)
+                .required("sku")
+                .required("change")
+                .required("units")
+                .examples([json!({"sku": "KET-COP-08", "change": change, "units": 5})])
+        };
+        let corrections = OneOfBuilder::new()
+            .item(correction("adjust", "Adds units, or removes them if negative.", -most))
+            .item(correction("set_available", "Sets the available units.", 0));
+        corrections.description(Some("Corrects the stock of a variant.")).into()
+    }
+}
+
+impl ToSchema for CorrectStock {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push(("Sku".to_owned(), text::Sku::schema()));
+    }
 }
 
 impl Wire for services::CorrectStock {
@@ -112,7 +144,7 @@ impl Wire for services::CorrectStock {
 #[into_params(parameter_in = Query)]
 pub struct AllOrdersQuery {
     /// Only the order with this number, such as `0GXB7-65C6F`.
-    #[param(max_length = 20)]
+    #[param(pattern = "^\\s*#?([ -]*[0-9A-TV-Za-tv-z]){10}[ -]*\\s*$", example = "0GXB7-65C6F")]
     #[serde(skip_serializing_if = "Option::is_none")]
     number: Option<String>,
     /// Rows per page, 1 to 100.
@@ -120,6 +152,7 @@ pub struct AllOrdersQuery {
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<u16>,
     /// `next_cursor` of the previous page.
+    #[param(value_type = Option<text::Cursor>, inline)]
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<String>,
 }
@@ -131,8 +164,7 @@ impl Wire for ListAllOrders {
 
     fn read(Parts { query, .. }: Parts<Self>) -> Result<Self, Problem> {
         let paging = Paging { limit: query.limit, cursor: query.cursor };
-        let number = query.number.filter(|number| !number.is_empty());
-        let number = number.map(|number| number.parse()).transpose().map_err(ShopError::from)?;
+        let number = query.number.map(|number| number.parse()).transpose().map_err(ShopError::from)?;
         Ok(Self { number, after: paging.after(ALL_ORDERS)?, limit: paging.limit()? })
     }
 
@@ -152,16 +184,46 @@ const ALL_ORDERS: &str = "all-orders";
 
 /// Refunds an order. Either `amount` or `all` is required, so that a missing amount is never a full refund. Unknown fields are
 /// rejected.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RefundOrder {
     /// Amount to refund.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<MoneySchema>)]
     pub amount: Option<domain::Money>,
     /// `true` refunds the full remaining amount.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub all: Option<bool>,
+}
+
+impl PartialSchema for RefundOrder {
+    fn schema() -> RefOr<Schema> {
+        let closed = || ObjectBuilder::new().additional_properties(Some(AdditionalProperties::FreeForm(false)));
+        let only =
+            |values: Vec<Value>| ObjectBuilder::new().schema_type(SchemaType::AnyValue).enum_values(Some(values));
+        let exactly = closed()
+            .title(Some("amount"))
+            .property("amount", Ref::from_schema_name("Money"))
+            .property("all", only(vec![json!(false), Value::Null]))
+            .required("amount")
+            .examples([json!({"amount": {"amount_minor": 500, "currency": "EUR"}})]);
+        let all = closed()
+            .title(Some("all"))
+            .description(Some("Refunds the full remaining amount."))
+            .property("amount", only(vec![Value::Null]))
+            .property("all", only(vec![json!(true)]))
+            .required("all")
+            .examples([json!({"all": true})]);
+        let description =
+            "Refunds an order: an amount, or the full remaining amount. A missing amount is never a full refund.";
+        OneOfBuilder::new().item(exactly).item(all).description(Some(description)).into()
+    }
+}
+
+impl ToSchema for RefundOrder {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push(("Money".to_owned(), MoneySchema::schema()));
+        MoneySchema::schemas(schemas);
+    }
 }
 
 impl Wire for services::RefundOrder {
@@ -203,6 +265,7 @@ states! {
 
 /// Records a fulfillment event of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({"event": "shipped"}))]
 pub struct RecordFulfillment {
     /// The event.
     pub event: FulfillmentEvent,

@@ -6,40 +6,43 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::endpoint::Answer;
-use super::page_answer;
 use super::parts::Named;
 use super::quote::{QuoteLine, ShippingOffer, TaxLine};
 use super::wire::{
     DisputeState, FulfillmentState, MoneySchema, OrderState, Out, PaymentKind, PaymentState, RefundSource, RefundState,
     mirror,
 };
+use super::{page_answer, text};
 
 /// A postal address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "name": "Ada Lovelace", "line1": "Gartenweg 3", "city": "Berlin", "postal_code": "10115", "country": "DE"
+}))]
 pub struct Address {
     /// Name of the recipient.
-    #[schema(min_length = 1, max_length = 120)]
+    #[schema(value_type = text::Line)]
     pub name: String,
     /// Street and number.
-    #[schema(min_length = 1, max_length = 120)]
+    #[schema(value_type = text::Line)]
     pub line1: String,
     /// Apartment, floor or company.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 120)]
+    #[schema(value_type = Option<text::OptionalLine>)]
     pub line2: Option<String>,
     /// City.
-    #[schema(min_length = 1, max_length = 120)]
+    #[schema(value_type = text::Line)]
     pub city: String,
     /// State or province, by code or English name; stored as the code if there is one. Required where taxes depend on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 120)]
+    #[schema(value_type = Option<text::OptionalLine>)]
     pub region: Option<String>,
     /// Postal code; may be empty in countries where some addresses have none.
     #[serde(default)]
-    #[schema(required = true, max_length = 120)]
+    #[schema(required = true, value_type = text::OptionalLine)]
     pub postal_code: String,
     /// ISO 3166-1 alpha-2 code of a country that the shop sells to.
-    #[schema(value_type = String, example = "DE", min_length = 2, max_length = 2)]
+    #[schema(value_type = text::Country)]
     pub country: domain::CountryCode,
 }
 mirror!(Address of domain::Address { name, line1, line2, city, region, postal_code, country });
@@ -48,7 +51,7 @@ mirror!(Address of domain::Address { name, line1, line2, city, region, postal_co
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Refund {
     /// Refund ID.
-    #[schema(value_type = String)]
+    #[schema(value_type = text::RefundId)]
     pub id: domain::RefundId,
     /// Refunded amount.
     #[schema(value_type = MoneySchema)]
@@ -93,14 +96,16 @@ mirror!(Dispute of domain::Dispute { id, amount, state, reason, opened_at });
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Order {
     /// Order ID.
-    #[schema(value_type = String)]
+    #[schema(value_type = text::OrderId)]
     pub id: domain::OrderId,
     /// Order number for people.
+    #[schema(value_type = text::OrderNumber)]
     pub order_number: String,
     /// Access key: `?key=` gives access to the order without signing in.
+    #[schema(example = "01ARZ3NDEKTSV4RRFFQ69G5FAV")]
     pub access_key: String,
     /// Contact address for the order.
-    #[schema(value_type = String, format = Email)]
+    #[schema(value_type = text::Email)]
     pub email: domain::EmailAddress,
     /// Shipping address.
     pub shipping_address: Address,
@@ -129,9 +134,11 @@ pub struct Order {
     /// State of the payment.
     pub payment_state: PaymentState,
     /// The payment provider's code if the card was declined.
+    #[schema(example = json!(null))]
     pub decline_code: Option<String>,
     /// URL of the page of the bank or payment provider while the shopper must confirm the payment there (`payment_state` is
     /// `requires_action`).
+    #[schema(example = json!(null))]
     pub payment_action_url: Option<String>,
     /// Refunds issued by the shop or at the payment provider, oldest first.
     pub refunds: Vec<Refund>,
@@ -162,12 +169,13 @@ mirror!(Order of services::OrderView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OrderSummary {
     /// Order ID.
-    #[schema(value_type = String)]
+    #[schema(value_type = text::OrderId)]
     pub id: domain::OrderId,
     /// Order number for people.
+    #[schema(value_type = text::OrderNumber)]
     pub order_number: String,
     /// Contact address for the order.
-    #[schema(value_type = String, format = Email)]
+    #[schema(value_type = text::Email)]
     pub email: domain::EmailAddress,
     /// Total.
     #[schema(value_type = MoneySchema)]

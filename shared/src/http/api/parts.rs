@@ -14,6 +14,7 @@ use shopease_shop::ports::SIGNATURE_HEADER;
 use shopease_shop::{ShopError, ShopResult};
 use utoipa::ToSchema;
 
+use super::text;
 use crate::http::App;
 use crate::http::extract::{read_json, read_raw};
 use crate::http::problem::Problem;
@@ -77,6 +78,9 @@ pub trait PathPart: Sized + Send {
     /// Description in the OpenAPI document; `None` if the path has no parameter.
     const DESCRIPTION: Option<&'static str>;
 
+    /// Schema in the OpenAPI document.
+    fn schema() -> Named;
+
     /// Parses the parameter; `None` if it is invalid.
     fn read(text: &str) -> Option<Self>;
 
@@ -86,6 +90,10 @@ pub trait PathPart: Sized + Send {
 
 impl PathPart for () {
     const DESCRIPTION: Option<&'static str> = None;
+
+    fn schema() -> Named {
+        Named { name: None, schemas: Vec::new() }
+    }
 
     fn read(_: &str) -> Option<Self> {
         Some(())
@@ -97,9 +105,13 @@ impl PathPart for () {
 }
 
 macro_rules! path_parts {
-    ($($type:ty = $description:literal),* $(,)?) => {
+    ($($type:ident = $description:literal),* $(,)?) => {
         $(impl PathPart for $type {
             const DESCRIPTION: Option<&'static str> = Some($description);
+
+            fn schema() -> Named {
+                Named::of::<text::$type>()
+            }
 
             fn read(text: &str) -> Option<Self> {
                 parsed(text)
@@ -182,6 +194,9 @@ pub trait BodyPart: Sized + Send {
 
     /// The schema with its dependencies; `None` without a body.
     fn schema() -> Option<Named>;
+
+    /// Headers that belong to the body, with their descriptions.
+    const HEADERS: &'static [(&'static str, &'static str)] = &[];
 }
 
 /// A serialized body.
@@ -254,6 +269,9 @@ pub struct Signed {
 }
 
 impl BodyPart for Signed {
+    const HEADERS: &'static [(&'static str, &'static str)] =
+        &[("Stripe-Signature", "Signature of Stripe."), ("Shopease-Signature", "Signature of the `fake` provider.")];
+
     async fn read(request: Request, app: &App) -> Result<Self, Problem> {
         let headers = ["stripe-signature", SIGNATURE_HEADER];
         let found = headers.iter().find_map(|name| request.headers().get(*name));

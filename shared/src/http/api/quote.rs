@@ -6,6 +6,7 @@ use shopease_shop::services;
 use utoipa::ToSchema;
 
 use super::parts::{Json, NoQuery, Parts, Wire};
+use super::text;
 use super::wire::{Image, MoneySchema, mirror};
 use crate::http::problem::Problem;
 
@@ -13,14 +14,16 @@ use crate::http::problem::Problem;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct QuoteLine {
     /// SKU of the variant.
-    #[schema(value_type = String, example = "KET-COP-08")]
+    #[schema(value_type = text::Sku)]
     pub sku: domain::Sku,
     /// Handle of the product.
-    #[schema(value_type = String, example = "copper-kettle")]
+    #[schema(value_type = text::Handle)]
     pub product_handle: domain::Handle,
     /// Title of the product.
+    #[schema(example = "Copper Stovetop Kettle")]
     pub title: String,
     /// Title of the variant; empty for a product without options.
+    #[schema(example = "0.8 l")]
     pub variant_title: String,
     /// Image.
     pub image: Option<Image>,
@@ -40,6 +43,10 @@ mirror!(QuoteLine of domain::QuoteLine {
 
 /// A shipping method with its price.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "id": "standard", "title": "Standard", "delivery_estimate": "2 to 4 days",
+    "price": {"amount_minor": 490, "currency": "EUR"}
+}))]
 pub struct ShippingOffer {
     /// Stable ID of the shipping method.
     pub id: String,
@@ -55,6 +62,9 @@ mirror!(ShippingOffer of domain::ShippingOffer { id, title, delivery_estimate, p
 
 /// A tax at one rate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "title": "VAT", "rate_ppm": 190_000, "amount": {"amount_minor": 1580, "currency": "EUR"}
+}))]
 pub struct TaxLine {
     /// Title.
     pub title: String,
@@ -95,12 +105,14 @@ mirror!(Quote of domain::Quote {
 
 /// Requests a quote of the caller's cart for a destination.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({"country": "DE"}))]
 pub struct QuoteRequest {
     /// ISO 3166-1 alpha-2 code of a country that the shop sells to.
-    #[schema(value_type = String, example = "DE", min_length = 2, max_length = 2)]
+    #[schema(value_type = text::Country)]
     pub country: CountryCode,
     /// State or province, by code or English name. Required where taxes depend on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<text::OptionalLine>)]
     pub region: Option<String>,
     /// ID of the chosen shipping method; by default the first offered.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use shopease_shop::domain;
 use utoipa::ToSchema;
 
+use super::text;
+
 /// A response type and its counterpart in the shop.
 pub trait Out: Sized {
     /// The shop's type.
@@ -244,17 +246,19 @@ states! {
 
 /// An amount of money.
 #[derive(ToSchema)]
-#[schema(as = Money)]
+#[schema(as = Money, example = json!({"amount_minor": 8900, "currency": "EUR"}))]
 pub struct MoneySchema {
     /// Amount in the currency's minor unit, for example cents.
     pub amount_minor: i64,
-    /// ISO 4217 code.
-    #[schema(example = "EUR", min_length = 3, max_length = 3)]
-    pub currency: String,
+    /// Currency.
+    pub currency: text::Currency,
 }
 
 /// An image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "url": "/assets/demo/copper-stovetop-kettle.svg", "alt": "Copper kettle with a wooden handle"
+}))]
 pub struct Image {
     /// URL.
     pub url: String,
@@ -265,9 +269,10 @@ mirror!(Image of domain::Image { url, alt });
 
 /// A category.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({"handle": "coffee-tea", "title": "Coffee & Tea"}))]
 pub struct Category {
     /// Handle, the name in URLs.
-    #[schema(value_type = String, example = "kitchen")]
+    #[schema(value_type = text::Handle)]
     pub handle: domain::Handle,
     /// Title.
     pub title: String,
