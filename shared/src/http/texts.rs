@@ -389,6 +389,21 @@ pub const fn refund_state(state: RefundState) -> &'static str {
     }
 }
 
+/// The name of a mail, as the subject of a sentence.
+pub const fn mail_kind(kind: MailKind) -> &'static str {
+    match kind {
+        MailKind::AddressVerification => "The mail that verifies an address",
+        MailKind::LowStock => "The mail about low stock",
+        MailKind::NewOrder => "The mail about a new order",
+        MailKind::OrderCanceled => "The cancellation",
+        MailKind::OrderConfirmation => "The order confirmation",
+        MailKind::OrderRefunded => "The mail about the refund",
+        MailKind::OrderShipped => "The shipping confirmation",
+        MailKind::PasswordReset => "The mail that resets the password",
+        MailKind::PaymentFailed => "The mail about the failed payment",
+    }
+}
+
 /// The state of a dispute.
 pub const fn dispute_state(state: DisputeState) -> &'static str {
     match state {
