@@ -3,8 +3,8 @@
 
 use shopease_shop::ShopError;
 use shopease_shop::domain::{
-    Country, CountryCode, DisputeState, Field, Format, FulfillmentState, OrderState, PaymentState, ProductSort,
-    RefundState, RuleError, Subject, ValueRule,
+    Country, CountryCode, DisputeState, Field, Format, FulfillmentState, MailKind, OrderState, PaymentState,
+    ProductSort, RefundState, RuleError, Subject, ValueRule,
 };
 use shopease_shop::ports::WebhookError;
 
