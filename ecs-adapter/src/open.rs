@@ -155,10 +155,8 @@ pub async fn worker(settings: &Settings, shop: LocalShop) -> anyhow::Result<Work
 
 /// Opens the mails that operators can read here, if they are written to files.
 pub fn sent_mails(settings: &Settings) -> Option<Arc<dyn SentMails>> {
-    match &settings.mail.as_ref()?.transport {
-        Transport::Directory(directory) => Some(Arc::new(MailDirectory::new(directory))),
-        _ => None,
-    }
+    let Transport::Directory(directory) = &settings.mail.as_ref()?.transport else { return None };
+    Some(Arc::new(MailDirectory::new(directory)))
 }
 
 /// Opens the configured source of assets.

@@ -13,7 +13,7 @@ use shopease_payments::fake::service::{ServiceConfig, WebhookConfig, serve};
 use shopease_payments::fake::{Ledger, LedgerConfig};
 use shopease_process::telemetry;
 use shopease_shop::ports::{Clock as _, Env as _, ProcessEnv, SystemClock, SystemIds};
-use shopease_shop::services::{LocalShop, Worker, audit as audit_books};
+use shopease_shop::services::{LocalShop, audit as audit_books};
 use tokio::net::TcpListener;
 
 use crate::open::{self, Settings};

@@ -1,5 +1,6 @@
 //! The consumers of the outbox that write to shoppers and to the operator.
 
+use std::error::Error;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -63,16 +64,19 @@ impl MailSink {
         let (code, reason) = match self.mailer.send(&mail).await {
             Ok(()) => return Ok(true),
             Err(MailError::Unavailable(reason)) => {
-                return Err(ShopError::Unavailable { retry_after_seconds: 60, source: Some(reason) });
+                return Err(ShopError::Unavailable {
+                    retry_after_seconds: 60,
+                    source: Some(redacted(&*reason).into()),
+                });
             }
             Err(MailError::Deferred(reason)) if self.shop.now() - event.occurred_at < DEFERRED_FOR => {
-                tracing::warn!(event_id = %event.id, error = reason, "mail was deferred");
+                tracing::warn!(event_id = %event.id, error = redacted(&*reason), "mail was deferred");
                 return Ok(false);
             }
             Err(MailError::Deferred(reason)) => ("deferred".to_owned(), reason),
             Err(MailError::Refused { code, reason }) => (code, reason),
         };
-        tracing::warn!(event_id = %event.id, code, error = reason, "mail was refused");
+        tracing::warn!(event_id = %event.id, code, error = redacted(&*reason), "mail was refused");
         if let Notice::Order { kind, .. } = notice
             && self.audience == Audience::Shopper
         {
@@ -121,6 +125,16 @@ impl EventSink for MailSink {
     }
 }
 
+/// A relay's reply without the addresses that many relays repeat in it: logs contain no personal data.
+fn redacted(reason: &dyn Error) -> String {
+    let mut text = reason.to_string();
+    if let Some(source) = reason.source() {
+        text = format!("{text}: {source}");
+    }
+    let words = text.split_whitespace().map(|word| if word.contains('@') { "<address>" } else { word });
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// The consumers of the outbox that send mails as configured. Makes no connection yet.
 pub async fn open(config: Option<&MailConfig>, shop: &LocalShop) -> Vec<Arc<dyn EventSink>> {
     let Some(config) = config else {
@@ -137,4 +151,15 @@ pub async fn open(config: Option<&MailConfig>, shop: &LocalShop) -> Vec<Arc<dyn 
     let audiences = config.operator.clone().map(Audience::Operator).into_iter().chain([Audience::Shopper]);
     let sink = |audience| MailSink::new(shop.clone(), Arc::clone(&mailer), config.from.clone(), audience);
     audiences.map(|audience| Arc::new(sink(audience)) as Arc<dyn EventSink>).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_is_logged_without_addresses() {
+        let reply = std::io::Error::other("550 5.1.1 <ada@example.com>: no such user");
+        assert_eq!(redacted(&reply), "550 5.1.1 <address> no such user");
+    }
 }

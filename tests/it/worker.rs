@@ -221,6 +221,7 @@ async fn a_consumer_that_refuses_delays_no_other(shop: TestShop) {
 }
 
 async fn a_slow_consumer_delays_no_other(shop: TestShop) {
+    shop.sell(&fixtures::product("kettle").build(), 10).await;
     for name in ["ada", "grace", "alan", "edsger"] {
         paid_order_of(&shop, name).await;
     }
@@ -237,6 +238,7 @@ async fn a_slow_consumer_delays_no_other(shop: TestShop) {
 }
 
 async fn two_workers_deliver_each_message_once(shop: TestShop) {
+    shop.sell(&fixtures::product("kettle").build(), 10).await;
     for name in ["ada", "grace", "alan", "edsger"] {
         paid_order_of(&shop, name).await;
     }

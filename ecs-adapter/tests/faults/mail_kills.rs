@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use shopease_mail::testing::Relay;
+use shopease_mail::testing::{Received, Relay};
 use shopease_shop::testing::SeededRandom;
 
 use crate::random_kills::under_load;
@@ -39,11 +39,11 @@ async fn a_shop_killed_while_it_sends_mails_loses_none(store: Store) {
     let received = relay.received();
     for (topic, kind) in [("order.paid", "order_confirmation"), ("order.refunded", "order_refunded")] {
         let events: BTreeSet<_> = site.receiver.events().into_iter().filter(|(event, _)| event == topic).collect();
-        let mails = received.iter().map(|mail| mail.id()).filter(|id| id.contains(kind));
+        let mails = received.iter().map(Received::id).filter(|id| id.contains(kind));
         let mails: BTreeSet<_> = mails.collect();
         assert_eq!(mails.len(), events.len(), "{topic}: mails were lost, or sent about nothing");
     }
-    let distinct: BTreeSet<_> = received.iter().map(|mail| mail.id()).collect();
+    let distinct: BTreeSet<_> = received.iter().map(Received::id).collect();
     let doubled = received.len() - distinct.len();
     println!("{} mails, {doubled} doubled, 0 lost by {kills} kills", distinct.len());
     assert!(distinct.len() > 10, "too few mails for a test");
