@@ -34,10 +34,10 @@ fn smtp(port: u16) -> Arc<dyn Mailer> {
 fn worker(shop: &TestShop, mailer: &Arc<dyn Mailer>) -> Worker {
     let sender = Mailbox { name: HeaderText::new(""), email: "orders@shop.example".parse().expect("an address") };
     let sink = |audience| -> Arc<dyn EventSink> {
-        Arc::new(MailSink::new(shop.local.clone(), Arc::clone(mailer), sender.clone(), audience))
+        Arc::new(MailSink::new(shop.of_worker().clone(), Arc::clone(mailer), sender.clone(), audience))
     };
     let operator = sink(Audience::Operator(OPERATOR.parse().expect("an address")));
-    Worker::new(shop.local.clone(), vec![Arc::new(LogSink), operator, sink(Audience::Shopper)])
+    shop.worker(vec![Arc::new(LogSink), operator, sink(Audience::Shopper)])
 }
 
 async fn run(worker: &Worker) -> WorkerReport {

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex};
 
 use http::StatusCode;
 use shopease_shop::ports::{Clock as _, Consumer, Delivery, EventSink, OutboxMessage};
-use shopease_shop::services::Worker;
 use shopease_shop::testing::{FixedClock, fixtures};
 use time::Duration;
 
@@ -47,7 +46,7 @@ async fn events_are_delivered_in_order_until_the_sink_takes_no_more(shop: TestSh
     paid_order(&shop).await;
     paid_order_of(&shop, "grace").await;
     let sink = Arc::new(Tired(Mutex::new((3, Vec::new()))));
-    let worker = Worker::new(shop.local.clone(), vec![sink.clone()]);
+    let worker = shop.worker(vec![sink.clone()]);
     let report = worker.run_once().await.expect("a run");
     assert_eq!((report.delivered, report.undelivered), (3, 1));
     assert_eq!(sink.0.lock().expect("not poisoned").1, ["order.placed", "order.paid", "order.placed"]);
@@ -76,7 +75,7 @@ impl EventSink for Choosy {
 async fn one_rejected_event_does_not_delay_the_others(shop: TestShop) {
     paid_order(&shop).await;
     paid_order_of(&shop, "grace").await;
-    let worker = Worker::new(shop.local.clone(), vec![Arc::new(Choosy)]);
+    let worker = shop.worker(vec![Arc::new(Choosy)]);
     for delivered in [2, 0] {
         let report = worker.run_once().await.expect("a run");
         assert_eq!((report.delivered, report.undelivered), (delivered, 2));
@@ -133,7 +132,7 @@ async fn fill_outbox(shop: &TestShop) {
 /// the accepted messages.
 async fn run_with(shop: &TestShop, is_away: bool) -> (usize, usize, Vec<usize>, Vec<String>) {
     let sink = Arc::new(Picky { is_away, sizes: Mutex::default(), taken: Mutex::default() });
-    let report = Worker::new(shop.local.clone(), vec![sink.clone()]).run_once().await.expect("a run");
+    let report = shop.worker(vec![sink.clone()]).run_once().await.expect("a run");
     let (sizes, taken) = (sink.sizes.lock().expect("not poisoned"), sink.taken.lock().expect("not poisoned"));
     (report.delivered, report.undelivered, sizes.clone(), taken.clone())
 }
@@ -201,7 +200,7 @@ impl EventSink for Part {
 async fn a_consumer_that_refuses_delays_no_other(shop: TestShop) {
     let (http, mail) =
         (Part::new(&shop, Consumer::Http, false, false), Part::new(&shop, Consumer::ShopperMail, true, true));
-    let worker = Worker::new(shop.local.clone(), vec![http.clone(), mail.clone()]);
+    let worker = shop.worker(vec![http.clone(), mail.clone()]);
     paid_order(&shop).await;
     let report = worker.run_once().await.expect("a run");
     assert_eq!((report.delivered, report.undelivered, mail.taken()), (1, 2, vec!["order.paid".to_owned()]));
@@ -228,7 +227,7 @@ async fn a_slow_consumer_delays_no_other(shop: TestShop) {
     let mut http = Part::new(&shop, Consumer::Http, false, true);
     Arc::get_mut(&mut http).expect("not shared").takes = Duration::seconds(15);
     let mail = Part::new(&shop, Consumer::ShopperMail, true, true);
-    let worker = Worker::new(shop.local.clone(), vec![http.clone(), mail.clone()]);
+    let worker = shop.worker(vec![http.clone(), mail.clone()]);
     worker.run_once().await.expect("a run");
     assert_eq!(mail.taken().len(), 4, "a minute of deliveries to the other would exceed the time of a run");
     for _ in 0..2 {
@@ -243,7 +242,7 @@ async fn two_workers_deliver_each_message_once(shop: TestShop) {
         paid_order_of(&shop, name).await;
     }
     let mail = Part::new(&shop, Consumer::ShopperMail, true, true);
-    let worker = Worker::new(shop.local.clone(), vec![mail.clone()]);
+    let worker = shop.worker(vec![mail.clone()]);
     let runs = (0..6).map(|_| {
         let worker = worker.clone();
         tokio::spawn(async move { worker.run_once().await.expect("a run") })
@@ -276,7 +275,7 @@ async fn a_checkout_wakes_an_idle_worker(shop: TestShop) {
     use std::time::Duration;
     shop.sell(&fixtures::product("kettle").build(), 10).await;
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
-    let worker = Worker::new(shop.local.clone(), vec![Arc::new(Telling(tell))]);
+    let worker = shop.worker(vec![Arc::new(Telling(tell))]);
     let working = tokio::spawn(async move { worker.run_forever(Duration::from_millis(400)).await });
     // After pauses of 0.4, 0.8, 1.6 and 3.2 seconds, the next is 4.8 seconds.
     tokio::time::sleep(Duration::from_millis(6_300)).await;

@@ -1,6 +1,7 @@
 //! The outbox, the backlogs of its consumers, and its lease.
 
 use async_trait::async_trait;
+use futures_util::future::try_join_all;
 use shopease_shop::domain::OutboxMessageId;
 use shopease_shop::ports::{Consumer, Dispatched, OutboxMessage, OutboxStore, StoreError};
 use time::OffsetDateTime;
@@ -59,7 +60,8 @@ impl OutboxStore for DynamoDbStore {
     }
 
     async fn remove_from_backlog(&self, consumer: Consumer, ids: &[OutboxMessageId]) -> Result<(), StoreError> {
-        self.write_many(ids.iter().map(|id| Action::delete(&keys::backlog_message(consumer, id))).collect()).await
+        let remove = |id| self.write(Action::delete(&keys::backlog_message(consumer, id)));
+        try_join_all(ids.iter().map(remove)).await.map(drop).map_err(WriteError::unconditional)
     }
 
     async fn take_outbox_lease(
