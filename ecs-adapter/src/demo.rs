@@ -37,6 +37,8 @@ pub fn start_over(store: &StoreConfig) -> anyhow::Result<()> {
         let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if name.starts_with("shopease.sqlite") || name == OPERATOR_FILE || name == PAYMENTS_FILE {
             std::fs::remove_file(&file).with_context(|| format!("{} cannot be deleted", file.display()))?;
+        } else if name == MAIL_DIRECTORY {
+            std::fs::remove_dir_all(&file).with_context(|| format!("{} cannot be deleted", file.display()))?;
         }
     }
     Ok(())
@@ -74,6 +76,9 @@ pub struct Operator {
 
 /// The fake payment provider's ledger, kept beside the embedded store's data.
 pub const PAYMENTS_FILE: &str = "payments.jsonl";
+
+/// The mails of a laptop, kept beside the embedded store's data.
+pub const MAIL_DIRECTORY: &str = "mail";
 
 const OPERATOR_EMAIL: &str = "operator@shopease.test";
 const OPERATOR_FILE: &str = "operator-password.txt";

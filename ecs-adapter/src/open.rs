@@ -5,12 +5,14 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use shopease_aws::AssetsConfig;
 use shopease_events::EventsConfig;
+use shopease_mail::{MailConfig, MailDirectory, Transport};
 use shopease_payments::{LocalLedgerOptions, PaymentsConfig};
 use shopease_process::config::Reader;
 use shopease_shared::config::HttpConfig;
 use shopease_shared::http::AddressSource;
 use shopease_shop::config::ShopConfig;
-use shopease_shop::ports::{AssetStore, Env, EventSink, PaymentProvider, ProcessEnv, SystemIds};
+use shopease_shop::ports::{AssetStore, Env, PaymentProvider, ProcessEnv, SentMails, SystemIds};
+use shopease_shop::services::{LocalShop, Worker};
 use shopease_storage::{OpenStore, StoreConfig};
 
 use crate::demo;
@@ -29,6 +31,8 @@ pub struct Settings {
     pub worker_seconds: u64,
     /// Destination of events.
     pub events: EventsConfig,
+    /// How mails are sent; `None` if they are not, and in a frontend.
+    pub mail: Option<MailConfig>,
     /// Source of assets.
     pub assets: AssetsConfig,
     /// Whether the shop's public URL is configured; otherwise it is this port on localhost.
@@ -68,6 +72,8 @@ impl Settings {
         let payments = if has_shop { PaymentsConfig::read(&mut reader) } else { None };
         let worker_seconds = reader.or("SHOPEASE_WORKER_SECONDS", 5);
         let events = EventsConfig::read(&mut reader);
+        let directory = store.as_ref().and_then(demo::data_directory).map(|data| data.join(demo::MAIL_DIRECTORY));
+        let mail = has_shop.then(|| MailConfig::read(&mut reader, directory)).flatten();
         let assets = AssetsConfig::read(&mut reader);
         let has_public_url = env.var("SHOPEASE_PUBLIC_URL").is_some();
         let backend_url = reader.optional("SHOPEASE_BACKEND_URL");
@@ -89,6 +95,7 @@ impl Settings {
             payments,
             worker_seconds,
             events,
+            mail,
             assets,
             has_public_url,
             backend_url,
@@ -131,12 +138,20 @@ pub async fn store_to_read(settings: &Settings) -> anyhow::Result<OpenStore> {
         .context("the store cannot be opened")
 }
 
-/// Opens the configured destination of events.
+/// Opens the worker of a shop, with the configured destinations of events and mails.
 ///
 /// # Errors
-/// If its address is invalid.
-pub async fn events(settings: &Settings) -> anyhow::Result<Arc<dyn EventSink>> {
-    shopease_events::open(&settings.events).await.map_err(anyhow::Error::msg)
+/// If an address is invalid.
+pub async fn worker(settings: &Settings, shop: LocalShop) -> anyhow::Result<Worker> {
+    let mut sinks = vec![shopease_events::open(&settings.events).await.map_err(anyhow::Error::msg)?];
+    sinks.extend(shopease_mail::open(settings.mail.as_ref(), &shop).await);
+    Ok(Worker::new(shop, sinks))
+}
+
+/// Opens the mails that operators can read here, if they are written to files.
+pub fn sent_mails(settings: &Settings) -> Option<Arc<dyn SentMails>> {
+    let Transport::Directory(directory) = &settings.mail.as_ref()?.transport else { return None };
+    Some(Arc::new(MailDirectory::new(directory)))
 }
 
 /// Opens the configured source of assets.

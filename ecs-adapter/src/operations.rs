@@ -13,7 +13,7 @@ use shopease_payments::fake::service::{ServiceConfig, WebhookConfig, serve};
 use shopease_payments::fake::{Ledger, LedgerConfig};
 use shopease_process::telemetry;
 use shopease_shop::ports::{Clock as _, Env as _, ProcessEnv, SystemClock, SystemIds};
-use shopease_shop::services::{LocalShop, Worker, audit as audit_books};
+use shopease_shop::services::{LocalShop, audit as audit_books};
 use tokio::net::TcpListener;
 
 use crate::open::{self, Settings};
@@ -36,7 +36,7 @@ pub async fn work(args: WorkerArgs) -> anyhow::Result<ExitCode> {
     let open = open::store(&settings).await?;
     let payments = open::payments(&settings, false).await?;
     let shop = LocalShop::with_system_clock(open.store.clone(), payments, settings.shop.clone());
-    let worker = Worker::new(shop, open::events(&settings).await?);
+    let worker = open::worker(&settings, shop).await?;
     if args.once {
         let report = serde_json::to_string(&worker.run_once().await?)?;
         telemetry::metrics::flush();

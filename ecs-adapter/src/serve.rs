@@ -11,7 +11,7 @@ use shopease_process::telemetry;
 use shopease_shared::client::RemoteShop;
 use shopease_shared::http::{self, App, Runtime};
 use shopease_shop::ports::{ProcessEnv, SystemIds};
-use shopease_shop::services::{LocalShop, Services, Worker};
+use shopease_shop::services::{LocalShop, Services};
 use shopease_storage::OpenStore;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -102,11 +102,14 @@ async fn compose(args: &ServeArgs, settings: &mut Settings) -> anyhow::Result<(A
         });
     }
     if settings.worker_seconds > 0 {
-        let worker = Worker::new(shop.clone(), open::events(settings).await?);
+        let worker = open::worker(settings, shop.clone()).await?;
         let pause = Duration::from_secs(settings.worker_seconds);
         tokio::spawn(async move { worker.run_forever(pause).await });
     }
-    let app = App::local(shop, settings.http.clone());
+    let mut app = App::local(shop, settings.http.clone());
+    if let Some(mails) = open::sent_mails(settings) {
+        app = app.with_mails(mails);
+    }
     Ok((app, Some(Backing { open, operator, is_empty })))
 }
 

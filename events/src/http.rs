@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::{Client, StatusCode, Url};
-use shopease_shop::ports::{Delivery, EventSink, OutboxMessage};
+use shopease_shop::ports::{Consumer, Delivery, EventSink, OutboxMessage};
 
 use crate::event::Event;
 
@@ -48,6 +48,10 @@ fn is_unavailable(error: &reqwest::Error) -> bool {
 
 #[async_trait]
 impl EventSink for HttpSink {
+    fn consumer(&self) -> Consumer {
+        Consumer::Http
+    }
+
     async fn deliver(&self, messages: &[OutboxMessage]) -> Delivery {
         let mut taken = Vec::with_capacity(messages.len());
         // After a rejected event, later events of its subject wait, so that they do not overtake it.

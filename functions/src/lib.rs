@@ -9,6 +9,7 @@ use lambda_http::Adapter;
 use lambda_http::tower::ServiceBuilder;
 use shopease_aws::AssetsConfig;
 use shopease_events::EventsConfig;
+use shopease_mail::MailConfig;
 use shopease_payments::{LocalLedgerOptions, PaymentsConfig};
 use shopease_process::config::Reader;
 use shopease_process::telemetry;
@@ -61,11 +62,12 @@ pub async fn worker() -> anyhow::Result<Worker> {
     start_telemetry()?;
     let env = shopease_aws::environment(ProcessEnv).await?;
     let mut reader = Reader::new(&env);
-    let events = EventsConfig::read(&mut reader);
+    let (events, mail) = (EventsConfig::read(&mut reader), MailConfig::read(&mut reader, None));
     let shop = shop(reader).await?;
     env.report_unused();
-    let sink = shopease_events::open(&events).await.map_err(anyhow::Error::msg)?;
-    Ok(Worker::new(shop, sink))
+    let mut sinks = vec![shopease_events::open(&events).await.map_err(anyhow::Error::msg)?];
+    sinks.extend(shopease_mail::open(mail.as_ref(), &shop).await);
+    Ok(Worker::new(shop, sinks))
 }
 
 fn start_telemetry() -> anyhow::Result<()> {

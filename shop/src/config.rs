@@ -19,6 +19,8 @@ static SHIPPING_METHODS: LazyLock<ShippingTable> = LazyLock::new(|| {
 /// Configuration of the shop.
 #[derive(Debug, Clone)]
 pub struct ShopConfig {
+    /// `SHOPEASE_NAME`: name of the shop (default `shopease`).
+    pub name: String,
     /// `SHOPEASE_LANGUAGE`: language of the catalog, for search (default `en`). After a change, import the catalog again.
     pub language: Language,
     /// `SHOPEASE_CURRENCY`: currency of imports without a currency (default `EUR`).
@@ -54,6 +56,7 @@ impl ShopConfig {
     pub fn read(reader: &mut Reader<'_>) -> Self {
         let shipping: Option<Json<ShippingTable>> = reader.optional("SHOPEASE_SHIPPING_METHODS");
         Self {
+            name: reader.or("SHOPEASE_NAME", "shopease".to_owned()),
             language: language(reader),
             currency: currency(reader),
             pricing: PricingRules {

@@ -9,5 +9,6 @@ pub mod ports;
 pub mod services;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod text;
 
 pub use error::{ShopError, ShopResult};

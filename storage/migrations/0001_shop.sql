@@ -228,10 +228,28 @@ CREATE TABLE outbox (
     -- What the message is about: an order or a SKU.
     subject      text NOT NULL,
     occurred_at  timestamptz NOT NULL,
+    -- When it left the outbox: delivered, or in the backlogs of consumers.
     delivered_at timestamptz
 );
 
 CREATE INDEX outbox_waiting ON outbox (id COLLATE "C") WHERE delivered_at IS NULL;
+
+-- Messages that have left the outbox, for the consumers that have not accepted them.
+CREATE TABLE outbox_backlog (
+    consumer    text COLLATE "C" NOT NULL,
+    id          text COLLATE "C" NOT NULL,
+    topic       text NOT NULL,
+    subject     text NOT NULL,
+    occurred_at timestamptz NOT NULL,
+    CONSTRAINT outbox_backlog_pkey PRIMARY KEY (consumer, id)
+);
+
+-- What one process does at a time.
+CREATE TABLE lease (
+    name       text COLLATE "C" CONSTRAINT lease_pkey PRIMARY KEY,
+    holder     text NOT NULL,
+    expires_at timestamptz NOT NULL
+);
 
 -- Takes a key: no row when it was free or had expired, else the record under it. A caller that comes while another
 -- is taking the key waits at the index; its next statement sees what the other has committed.

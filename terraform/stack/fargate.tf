@@ -110,6 +110,7 @@ module "backend" {
   environment = merge(
     local.task_variables[each.key],
     local.store_variables[var.store.fargate],
+    local.mail_variables,
     { SHOPEASE_WORKER_SECONDS = local.worker_is_function && var.store.fargate == var.store.lambda ? "0" : "5" },
     var.store.fargate == "postgres" ? {
       SHOPEASE_DATABASE_ROOT_CERTIFICATE = var.image.rds_authority
@@ -121,6 +122,7 @@ module "backend" {
   task_statements = concat(
     [for statement in local.database_statements : statement if var.store.fargate == "postgres"],
     [for statement in local.table_statements : statement if var.store.fargate == "dynamodb"],
+    local.mail_statements,
   )
 
   depends_on = [terraform_data.connection_budget, terraform_data.weights]

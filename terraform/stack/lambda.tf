@@ -22,7 +22,7 @@ locals {
           StringLike   = { "kms:EncryptionContext:PARAMETER_ARN" = ["${local.parameter_arn}/${function}/*"] }
         }
       },
-    ] : statement if length(local.payment_parameters) > 0]
+    ] : statement if length(local.parameters[function]) > 0]
   }
 
   # Each function can access only the items that it works with, by key prefix.
@@ -71,7 +71,8 @@ module "function" {
       DD_VERSION = var.image.release
     },
     each.key == "storefront" ? { SHOPEASE_ASSETS = "s3://${module.assets.name}/assets" } : {},
-    length(local.payment_parameters) > 0 ? { SHOPEASE_SSM_PREFIX = "${local.ssm_path}/${each.key}" } : {},
+    each.key == "worker" ? local.mail_variables : {},
+    length(local.parameters[each.key]) > 0 ? { SHOPEASE_SSM_PREFIX = "${local.ssm_path}/${each.key}" } : {},
     var.store.lambda == "postgres" ? {
       SHOPEASE_DATABASE_ROOT_CERTIFICATE = var.functions.rds_authority
       SHOPEASE_DATABASE_CONNECTIONS      = tostring(var.function_connections)
@@ -82,6 +83,7 @@ module "function" {
   statements = concat(
     local.function_ssm[each.key],
     [for statement in local.assets_statements : statement if each.key == "storefront"],
+    [for statement in local.mail_statements : statement if each.key == "worker"],
     [for statement in local.database_statements : statement if var.store.lambda == "postgres"],
     [for statement in local.function_table[each.key] : statement if var.store.lambda == "dynamodb"],
   )

@@ -54,6 +54,27 @@ locals {
     payment-webhook-secret = "What Stripe signs webhooks with"
   } : {}
 
+  # Mails: for the components that run the worker.
+  mail_transport  = var.mail == null ? "off" : var.mail.transport
+  mail_components = toset(["backend", "worker"])
+  mail_parameters = local.mail_transport == "smtp" ? { mail-smtp-url = "URL of the SMTP relay, with user and password" } : {}
+  mail_variables = var.mail == null ? {} : merge(
+    { SHOPEASE_MAIL = var.mail.transport, SHOPEASE_MAIL_FROM = var.mail.from },
+    var.mail.operator == null ? {} : { SHOPEASE_MAIL_OPERATOR = var.mail.operator },
+  )
+  mail_statements = local.mail_transport == "ses" ? [{
+    sid       = "SendMail"
+    actions   = ["ses:SendEmail", "ses:SendRawEmail"]
+    resources = ["arn:${local.partition}:ses:${local.region}:${local.account}:identity/*"]
+    condition = { StringEquals = { "ses:FromAddress" = [trimsuffix(regex("[^<]+$", var.mail.from), ">")] } }
+  }] : []
+
+  # Parameters of each component.
+  parameters = {
+    for component in concat(["backend"], keys(local.functions)) :
+    component => merge(local.payment_parameters, contains(local.mail_components, component) ? local.mail_parameters : {})
+  }
+
   # Environment variables of every process of the shop. Those of all functions are in settings.json.
   common = merge({
     SHOPEASE_PUBLIC_URL       = local.url

@@ -127,10 +127,10 @@ module "assets" {
 
 module "secrets" {
   source   = "../modules/secrets"
-  for_each = toset(concat(["backend"], keys(local.functions)))
+  for_each = local.parameters
 
   prefix     = "${local.ssm_path}/${each.key}"
-  parameters = local.payment_parameters
+  parameters = each.value
   kms_key_id = module.kms.key_arn
 }
 

@@ -121,3 +121,15 @@ resource "aws_vpc_security_group_egress_rule" "world" {
   to_port           = 443
   description       = "HTTPS through NAT"
 }
+
+# The SMTP relay: TLS, and STARTTLS.
+resource "aws_vpc_security_group_egress_rule" "relay" {
+  for_each = local.mail_transport == "smtp" ? { for pair in setproduct(["backend", "functions"], [465, 587]) : "${pair[0]} ${pair[1]}" => { caller = pair[0], port = pair[1] } } : {}
+
+  security_group_id = aws_security_group.this[each.value.caller].id
+  cidr_ipv4         = "0.0.0.0/0"
+  ip_protocol       = "tcp"
+  from_port         = each.value.port
+  to_port           = each.value.port
+  description       = "SMTP through NAT"
+}

@@ -217,6 +217,22 @@ variable "payment_provider" {
   }
 }
 
+variable "mail" {
+  description = "How the worker sends mails: transport ses, or smtp (the relay's URL is the secret mail-smtp-url); the sender as \"Name <address>\"; and the operator's address for new orders and low stock. null: none are sent."
+  type        = object({ transport = string, from = string, operator = optional(string) })
+  default     = null
+
+  validation {
+    condition     = var.mail == null || contains(["ses", "smtp"], try(var.mail.transport, ""))
+    error_message = "The transport of mails must be ses or smtp."
+  }
+
+  validation {
+    condition     = var.mail == null || can(regex("^([^<>]*<[^<>@[:space:]]+@[^<>@[:space:]]+>|[^<>@[:space:]]+@[^<>@[:space:]]+)$", try(var.mail.from, "")))
+    error_message = "The sender of mails must be an address, or a name and an address: Name <address>."
+  }
+}
+
 variable "settings" {
   description = "Additional environment variables of the shop, for both paths: SHOPEASE_NAME, SHOPEASE_CURRENCY, SHOPEASE_COUNTRIES, SHOPEASE_EVENTS ... No secrets."
   type        = map(string)
@@ -242,6 +258,11 @@ variable "egress" {
   validation {
     condition     = var.egress.nat_gateways > 0 || (var.payment_provider == "fake" && var.log_destination == "cloudwatch")
     error_message = "Stripe and Datadog are outside AWS and need a NAT gateway."
+  }
+
+  validation {
+    condition     = var.egress.nat_gateways > 0 || var.mail == null || (try(var.mail.transport, "") == "ses" && contains(var.egress.interface_endpoints, "email"))
+    error_message = "Without NAT, mails need the transport ses and its interface endpoint, email."
   }
 }
 

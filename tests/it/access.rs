@@ -21,7 +21,7 @@ use tower::ServiceExt as _;
 
 use crate::harness::{PASSWORD, TestShop};
 use crate::{
-    accounts, bad_forms, cart, catalog, checkout, checkout_resumed, operator_pages, payments, security, worker,
+    accounts, bad_forms, cart, catalog, checkout, checkout_resumed, mails, operator_pages, payments, security, worker,
 };
 
 /// If set to `1`, the test writes the file.
@@ -34,6 +34,9 @@ const WORKER: &str = "worker";
 
 /// Tests that need a worker in the same process, and so do not run as functions.
 const IN_ONE_PROCESS: [&str; 1] = ["a_checkout_wakes_an_idle_worker"];
+
+/// Routes of a shop that writes its mails to files, which no function does.
+const ON_A_LAPTOP: [&str; 3] = ["/admin/mails", "/admin/mails/{name}", "/admin/mails/{name}/html"];
 
 /// Routes that have responded successfully.
 type Served = Arc<Mutex<BTreeSet<(&'static str, &'static str)>>>;
@@ -159,6 +162,7 @@ async fn each_function_has_the_table_access_of_its_use_cases() {
         payments::SCENARIOS,
         operator_pages::SCENARIOS,
         worker::SCENARIOS,
+        mails::SCENARIOS,
         accounts::SCENARIOS,
         security::SCENARIOS,
         bad_forms::SCENARIOS,
@@ -173,7 +177,7 @@ async fn each_function_has_the_table_access_of_its_use_cases() {
     }
     let served = served.lock().expect("not poisoned").clone();
     let all = routes::all().map(|route| (route.method.as_str(), route.path));
-    let unserved: Vec<_> = all.filter(|route| !served.contains(route)).collect();
+    let unserved: Vec<_> = all.filter(|route| !served.contains(route) && !ON_A_LAPTOP.contains(&route.1)).collect();
     assert!(unserved.is_empty(), "no test covers these routes, so their accesses are unknown: {unserved:?}");
 
     let recorded = recorder.accesses();

@@ -13,9 +13,10 @@ use shopease_shop::domain::{
     StockLevel, Token,
 };
 use shopease_shop::ports::{
-    AccountStore, AttemptKey, AttemptStore, AuditPage, AuditStore, CartStore, CatalogStore, Claim, Claimed,
-    FailedAttempts, Health, IdempotencyKey, IdempotencyRecord, IdempotencyStore, KeyAnswer, OrderAdvance, OrderStore,
-    OutboxMessage, Placement, ProductListing, PurgeStore, Purged, SessionStore, StockStore, StoreError, Upserted,
+    AccountStore, AttemptKey, AttemptStore, AuditPage, AuditStore, CartStore, CatalogStore, Claim, Claimed, Consumer,
+    Dispatched, FailedAttempts, Health, IdempotencyKey, IdempotencyRecord, IdempotencyStore, KeyAnswer, OrderAdvance,
+    OrderStore, OutboxMessage, OutboxStore, Placement, ProductListing, PurgeStore, Purged, SessionStore, StockStore,
+    StoreError, Upserted,
 };
 use shopease_shop::testing::fixtures;
 use time::OffsetDateTime;
@@ -68,8 +69,15 @@ fails! {
         list_orders_of(a: &CartOwner, b: Option<&Position>, c: PageLimit) -> Page<OrderSummary>;
         list_orders(a: Option<&Position>, b: PageLimit) -> Page<OrderSummary>;
         list_due_orders(a: OffsetDateTime) -> Vec<OrderId>;
-        list_outbox(a: Option<&OutboxMessageId>) -> Vec<OutboxMessage>;
-        mark_delivered(a: &[OutboxMessage], b: OffsetDateTime) -> ();
+    }
+    OutboxStore {
+        list_outbox() -> Vec<OutboxMessage>;
+        dispatch(a: &[Dispatched], b: OffsetDateTime) -> ();
+        list_backlog(a: Consumer, b: Option<&OutboxMessageId>) -> Vec<OutboxMessage>;
+        remove_from_backlog(a: Consumer, b: &[OutboxMessageId]) -> ();
+        take_outbox_lease(a: &str, b: OffsetDateTime, c: OffsetDateTime) -> bool;
+        renew_outbox_lease(a: &str, b: OffsetDateTime) -> bool;
+        release_outbox_lease(a: &str) -> ();
     }
     PurgeStore {
         purge(a: OffsetDateTime) -> Purged;

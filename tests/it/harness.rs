@@ -16,7 +16,8 @@ use shopease_shared::http::{self as shop_http, App};
 use shopease_shop::config::ShopConfig;
 use shopease_shop::domain::{EmailAddress, Order, Product, StockChange, StockLevel, Token};
 use shopease_shop::ports::{
-    AuditRecord, Clock as _, Env as _, IdGenerator, LogSink, PaymentProvider, ProcessEnv, SharedStore,
+    AuditRecord, Clock as _, Consumer, Env as _, EventSink, IdGenerator, LogSink, PaymentProvider, ProcessEnv,
+    SharedStore,
 };
 use shopease_shop::services::{AuditReport, LocalShop, Services, Worker, WorkerReport, audit, create_operator};
 use shopease_shop::testing::{FixedClock, MapEnv, SeededIds, fixtures};
@@ -213,15 +214,29 @@ impl TestShop {
 
     /// Topics of the outbox messages, oldest first.
     pub async fn topics(&self) -> Vec<String> {
-        let messages = self.store.list_outbox(None).await.expect("the outbox is read");
+        let messages = self.store.list_outbox().await.expect("the outbox is read");
+        messages.into_iter().map(|message| message.topic).collect()
+    }
+
+    /// Topics of the messages in the backlog of a consumer, oldest first.
+    pub async fn backlog(&self, consumer: Consumer) -> Vec<String> {
+        let messages = self.store.list_backlog(consumer, None).await.expect("the backlog is read");
         messages.into_iter().map(|message| message.topic).collect()
     }
 
     /// The worker's next run.
     pub async fn work(&self) -> WorkerReport {
-        let local = self.functions.as_ref().map_or(&self.local, |(_, worker)| worker);
-        let worker = Worker::new(local.clone(), Arc::new(LogSink));
-        worker.run_once().await.expect("the worker runs")
+        self.worker(vec![Arc::new(LogSink)]).run_once().await.expect("the worker runs")
+    }
+
+    /// A worker that delivers to these sinks.
+    pub fn worker(&self, sinks: Vec<Arc<dyn EventSink>>) -> Worker {
+        Worker::new(self.of_worker().clone(), sinks)
+    }
+
+    /// The use cases in the worker's process.
+    pub fn of_worker(&self) -> &LocalShop {
+        self.functions.as_ref().map_or(&self.local, |(_, worker)| worker)
     }
 
     /// Advances the clock and runs the worker until nothing is open and every payment is settled.

@@ -33,6 +33,7 @@ mod http_events;
 mod import;
 mod import_updates;
 mod logs;
+mod mails;
 mod model;
 mod operator_pages;
 mod order_numbers;

@@ -102,8 +102,9 @@ const STEPS: &[Step] = &[
         measure.args(["measure", "--counts", "--check", "--rounds", "1", "--database-url", &server.url()]);
         passed("costs", &mut measure)
     }),
-    Step::new("events", "EventBridge and SNS on the wire; a build of its own, for the SDKs", |_| {
-        let wire = ["--workspace", "--features", "shopease-events/aws", "--test", "aws_events"];
+    Step::new("events", "EventBridge, SNS and SES on the wire; a build of its own, for the SDKs", |_| {
+        let features = "shopease-events/aws,shopease-mail/aws";
+        let wire = ["--workspace", "--features", features, "--test", "aws_events", "--test", "aws_mail"];
         workspace::lint(&wire)?;
         let mut tests = cargo();
         retry::through_runner(tests.arg("test").arg("--quiet").args(wire));

@@ -7,6 +7,7 @@
 
 mod attempt;
 mod crowd;
+mod mail_kills;
 mod points;
 mod postgres_kills;
 mod postgres_network;

@@ -377,7 +377,7 @@ impl Office {
         let config = ShopConfig::read(&mut Reader::new(&MapEnv::default()));
         let shop =
             LocalShop::new(Arc::clone(&store.store), Arc::clone(&payments), clock.clone(), Arc::new(SystemIds), config);
-        let worker = Worker::new(shop, Arc::new(LogSink));
+        let worker = Worker::new(shop, vec![Arc::new(LogSink)]);
         Self { store, payments, worker, clock }
     }
 

@@ -48,7 +48,7 @@ async fn a_shop_killed_while_shoppers_buy_keeps_all_confirmed_orders(store: Stor
 }
 
 /// Buyers buy, each time as a new visitor, until the shop is killed.
-async fn under_load(site: &Site, round: u32, wait: Duration) -> Vec<Attempt> {
+pub async fn under_load(site: &Site, round: u32, wait: Duration) -> Vec<Attempt> {
     let shop = site.serve(&[]).await;
     let over = Arc::new(AtomicBool::new(false));
     let buyers: Vec<_> = (0..BUYERS)

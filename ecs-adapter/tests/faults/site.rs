@@ -84,6 +84,8 @@ pub struct Site {
     engine_port: u16,
     /// Offset of the processes' clocks into the future.
     ahead_seconds: AtomicU64,
+    /// Additional variables of its processes.
+    pub variables: Vec<(&'static str, String)>,
     /// Receiver of its events and webhooks.
     pub receiver: Receiver,
     /// Client for all requests.
@@ -102,7 +104,8 @@ impl Site {
         let http = http.build().expect("a client");
         let ahead_seconds = AtomicU64::new(0);
         let engine_port = free_port();
-        let site = Self { store, home, provider, provider_port, engine_port, ahead_seconds, receiver, http };
+        let variables = Vec::new();
+        let site = Self { store, home, provider, provider_port, engine_port, ahead_seconds, variables, receiver, http };
         site.wait_until_ready(&format!("{}/healthz", site.provider_url()), None).await;
         site.fill();
         site
@@ -257,6 +260,7 @@ impl Site {
                 .env("SHOPEASE_DATABASE_URL", url)
                 .envs([self.store.timeouts()]),
         };
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }
 

@@ -9,7 +9,7 @@ use aws_sdk_eventbridge::error::DisplayErrorContext;
 use aws_sdk_eventbridge::primitives::DateTime;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use shopease_shop::domain::OutboxMessageId;
-use shopease_shop::ports::{Delivery, EventSink, OutboxMessage};
+use shopease_shop::ports::{Consumer, Delivery, EventSink, OutboxMessage};
 
 use super::{BATCH, body, log_rejected, only, sdk_config};
 
@@ -83,6 +83,10 @@ impl EventBridgeSink {
 
 #[async_trait]
 impl EventSink for EventBridgeSink {
+    fn consumer(&self) -> Consumer {
+        Consumer::EventBridge
+    }
+
     async fn deliver(&self, messages: &[OutboxMessage]) -> Delivery {
         let mut taken = Vec::with_capacity(messages.len());
         for batch in messages.chunks(BATCH) {

@@ -8,7 +8,7 @@ use aws_sdk_sns::Client;
 use aws_sdk_sns::error::DisplayErrorContext;
 use aws_sdk_sns::types::{MessageAttributeValue, PublishBatchRequestEntry};
 use shopease_shop::domain::OutboxMessageId;
-use shopease_shop::ports::{Delivery, EventSink, OutboxMessage};
+use shopease_shop::ports::{Consumer, Delivery, EventSink, OutboxMessage};
 
 use super::{BATCH, body, log_rejected, only, sdk_config};
 
@@ -79,6 +79,10 @@ fn text(value: &str) -> Option<MessageAttributeValue> {
 
 #[async_trait]
 impl EventSink for SnsSink {
+    fn consumer(&self) -> Consumer {
+        Consumer::Sns
+    }
+
     async fn deliver(&self, messages: &[OutboxMessage]) -> Delivery {
         let mut taken = Vec::with_capacity(messages.len());
         // After a rejected event, later events of its subject wait, so that they do not overtake it.

@@ -48,7 +48,7 @@ use routes::{Area, Surface};
 pub use rule::BrokenRule;
 pub use runtime::{RUNTIME_HEADER, Runtime};
 use shopease_shop::domain::Country;
-use shopease_shop::ports::{AssetStore, IdGenerator, MAX_ASSET_BYTES, SystemIds};
+use shopease_shop::ports::{AssetStore, IdGenerator, MAX_ASSET_BYTES, SentMails, SystemIds};
 use shopease_shop::services::{LocalShop, Services};
 pub use texts::failure as failure_text;
 
@@ -66,6 +66,7 @@ pub struct App {
     pub(crate) ids: Arc<dyn IdGenerator>,
     pub(crate) config: Arc<HttpConfig>,
     pub(crate) assets: Arc<dyn AssetStore>,
+    pub(crate) mails: Option<Arc<dyn SentMails>>,
     draining: Arc<AtomicBool>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) store_check: Arc<StoreCheck>,
@@ -83,6 +84,7 @@ impl App {
             ids,
             config: Arc::new(config),
             assets,
+            mails: None,
             draining: Arc::default(),
             gate,
             store_check: Arc::default(),
@@ -95,6 +97,12 @@ impl App {
     #[must_use]
     pub fn with_assets(self, assets: Arc<dyn AssetStore>) -> Self {
         Self { assets, ..self }
+    }
+
+    /// Shows operators the mails of this process, which are files instead of being sent.
+    #[must_use]
+    pub fn with_mails(self, mails: Arc<dyn SentMails>) -> Self {
+        Self { mails: Some(mails), ..self }
     }
 
     /// Adds runtime and duration to the headers of each response.

@@ -148,6 +148,9 @@ routes! {
     Accounts Page Ordinary get "/account" => pages::accounts::account;
 
     Admin Page Ordinary get "/admin" => pages::admin::orders;
+    Admin Page Ordinary get "/admin/mails" => pages::admin_mails::list;
+    Admin Page Ordinary get "/admin/mails/{name}" => pages::admin_mails::show;
+    Admin Page Ordinary get "/admin/mails/{name}/html" => pages::admin_mails::html;
     Admin Page Ordinary get "/admin/orders/{id}" => pages::admin_orders::show;
     Admin Page Durable post "/admin/orders/{id}" => pages::admin_orders::act;
     Admin Page Ordinary get "/admin/stock" => pages::admin::stock_search;

@@ -3,8 +3,8 @@
 
 use shopease_shop::ShopError;
 use shopease_shop::domain::{
-    Country, CountryCode, DisputeState, Field, Format, FulfillmentState, OrderState, PaymentState, ProductSort,
-    RefundState, RuleError, Subject, ValueRule,
+    Country, CountryCode, DisputeState, Field, Format, FulfillmentState, MailKind, OrderState, PaymentState,
+    ProductSort, RefundState, RuleError, Subject, ValueRule,
 };
 use shopease_shop::ports::WebhookError;
 
@@ -390,6 +390,21 @@ pub const fn refund_state(state: RefundState) -> &'static str {
         RefundState::Succeeded => "Refunded",
         RefundState::Refused => "Refund rejected by the payment provider",
         RefundState::Failed => "Refund returned by the bank",
+    }
+}
+
+/// The name of a mail, as the subject of a sentence.
+pub const fn mail_kind(kind: MailKind) -> &'static str {
+    match kind {
+        MailKind::AddressVerification => "The mail that verifies an address",
+        MailKind::LowStock => "The mail about low stock",
+        MailKind::NewOrder => "The mail about a new order",
+        MailKind::OrderCanceled => "The cancellation",
+        MailKind::OrderConfirmation => "The order confirmation",
+        MailKind::OrderRefunded => "The mail about the refund",
+        MailKind::OrderShipped => "The shipping confirmation",
+        MailKind::PasswordReset => "The mail that resets the password",
+        MailKind::PaymentFailed => "The mail about the failed payment",
     }
 }
 

@@ -107,6 +107,30 @@ named! {
 }
 
 named! {
+    /// A mail of the shop.
+    MailKind {
+        /// To the owner of a new email address.
+        AddressVerification = "address_verification",
+        /// To the operator: few units are left.
+        LowStock = "low_stock",
+        /// To the operator: an order was paid.
+        NewOrder = "new_order",
+        /// An unpaid order was canceled.
+        OrderCanceled = "order_canceled",
+        /// An order was paid.
+        OrderConfirmation = "order_confirmation",
+        /// An order was refunded, in full or in part.
+        OrderRefunded = "order_refunded",
+        /// An order was shipped.
+        OrderShipped = "order_shipped",
+        /// Somebody wants to reset the password of an account.
+        PasswordReset = "password_reset",
+        /// A payment was declined.
+        PaymentFailed = "payment_failed",
+    }
+}
+
+named! {
     /// Format of a value.
     Format {
         /// A decimal amount such as `24.90`.

@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 
 use super::{
     Address, CartOwner, CustomerId, DisputeState, EmailAddress, LineItemId, Money, OrderId, Payment, PaymentState,
-    QuoteLine, Reservation, ShippingOffer, TaxLine,
+    QuoteLine, Reservation, ShippingOffer, TaxLine, UndeliveredMail,
 };
 
 /// State of an order.
@@ -126,6 +126,8 @@ pub struct Order {
     pub payment: Payment,
     /// State of the fulfillment.
     pub fulfillment: FulfillmentState,
+    /// Mails about it that were refused, oldest first.
+    pub undelivered_mails: Vec<UndeliveredMail>,
     /// Incremented by every write; starts at 1.
     pub version: u64,
     /// When it was placed, with millisecond precision.

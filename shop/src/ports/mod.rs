@@ -13,7 +13,9 @@ mod catalog;
 mod error;
 mod events;
 mod idempotency;
+mod mail;
 mod orders;
+mod outbox;
 mod payment;
 mod purge;
 mod stock;
@@ -30,9 +32,11 @@ pub use audit::{AuditPage, AuditRecord, AuditStore};
 pub use carts::CartStore;
 pub use catalog::{CatalogStore, ProductListing, Upserted};
 pub use error::{Source, StoreError};
-pub use events::{Delivery, EventSink, LogSink};
+pub use events::{Consumer, Delivery, EventSink, LogSink};
 pub use idempotency::{Claim, Claimed, IdempotencyKey, IdempotencyRecord, IdempotencyStore, KeyAnswer, Outcome};
-pub use orders::{OrderAdvance, OrderStore, OutboxMessage, Placement};
+pub use mail::{HeaderText, Mail, MailError, Mailbox, Mailer, SentMail, SentMails};
+pub use orders::{OrderAdvance, OrderStore, Placement};
+pub use outbox::{Dispatched, OutboxMessage, OutboxStore};
 pub use payment::{
     ConfirmIntent, CreateIntent, IntentStatus, PaymentError, PaymentEvent, PaymentIntent, PaymentOption,
     PaymentProvider, RefundIntent, SIGNATURE_HEADER, WebhookError,
@@ -56,6 +60,7 @@ pub trait Store:
     + StockStore
     + CartStore
     + OrderStore
+    + OutboxStore
     + AccountStore
     + SessionStore
     + AttemptStore
@@ -71,6 +76,8 @@ impl<
         + StockStore
         + CartStore
         + OrderStore
+        + OutboxStore
+        + OutboxStore
         + AccountStore
         + SessionStore
         + AttemptStore

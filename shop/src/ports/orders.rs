@@ -1,29 +1,10 @@
-//! Orders with their stock, and the outbox.
+//! Orders with their stock.
 
 use async_trait::async_trait;
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 
-use super::{Claim, Claimed, KeyAnswer, StoreError};
-use crate::domain::{CartOwner, Order, OrderId, OrderSummary, OutboxMessageId, Page, PageLimit, Position, StockEffect};
-
-/// A message that is delivered at least once, written together with the change it announces. It is kept for some time after delivery,
-/// for the auditor.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OutboxMessage {
-    /// Message ID; sorts by time of writing.
-    pub id: OutboxMessageId,
-    /// What happened, for example `order.placed`.
-    pub topic: String,
-    /// Subject: an order ID, or a SKU for `stock.low`.
-    pub subject: String,
-    /// When it happened.
-    pub occurred_at: OffsetDateTime,
-}
-
-impl OutboxMessage {
-    /// How long a message is kept after delivery, for the auditor. Older orders have no messages.
-    pub const KEPT: Duration = Duration::days(7);
-}
+use super::{Claim, Claimed, KeyAnswer, OutboxMessage, StoreError};
+use crate::domain::{CartOwner, Order, OrderId, OrderSummary, Page, PageLimit, Position, StockEffect};
 
 /// Everything that placing an order writes, all or nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +34,7 @@ pub struct OrderAdvance {
     pub outbox: Vec<OutboxMessage>,
 }
 
-/// Orders and the outbox, which is written together with them.
+/// Orders. The outbox is written together with them.
 #[async_trait]
 pub trait OrderStore: Send + Sync {
     /// Places an order: claims the key, reserves stock, writes the order, empties the cart and writes the outbox, all or nothing.
@@ -101,17 +82,4 @@ pub trait OrderStore: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     async fn list_due_orders(&self, now: OffsetDateTime) -> Result<Vec<OrderId>, StoreError>;
-
-    /// Undelivered messages in the outbox, oldest first, at most 100. With `after`, only those behind that message, whether
-    /// or not it has been delivered.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn list_outbox(&self, after: Option<&OutboxMessageId>) -> Result<Vec<OutboxMessage>, StoreError>;
-
-    /// Marks messages as delivered. Messages that are already delivered or unknown are ignored.
-    ///
-    /// # Errors
-    /// [`StoreError`]; some messages may then be delivered again.
-    async fn mark_delivered(&self, messages: &[OutboxMessage], now: OffsetDateTime) -> Result<(), StoreError>;
 }

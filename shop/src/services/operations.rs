@@ -310,7 +310,7 @@ impl LocalShop {
     }
 
     /// The current stock level of a SKU.
-    async fn current_level(&self, sku: &Sku) -> ShopResult<StockLevel> {
+    pub(super) async fn current_level(&self, sku: &Sku) -> ShopResult<StockLevel> {
         let found = self.store.find_stock_levels(std::slice::from_ref(sku)).await?.pop();
         Ok(found.unwrap_or_else(|| StockLevel::initial(sku.clone(), 0)))
     }
@@ -334,7 +334,7 @@ impl LocalShop {
     }
 
     /// Writes the step that `decide` derives from the current order. After a conflict, decides again.
-    async fn step_until_written(
+    pub(super) async fn step_until_written(
         &self,
         order: Order,
         decide: impl Fn(&Order) -> ShopResult<Option<OrderStep>> + Sync,

@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 
 use crate::domain::{
     Address, Dispute, EmailAddress, FulfillmentState, Money, Order, OrderId, OrderState, PaymentKind, PaymentState,
-    QuoteLine, Refund, RefundState, ShippingOffer, TaxLine,
+    QuoteLine, Refund, RefundState, ShippingOffer, TaxLine, UndeliveredMail,
 };
 
 /// An order, as shoppers and operators see it.
@@ -52,6 +52,8 @@ pub struct OrderView {
     pub disputes: Vec<Dispute>,
     /// State of the fulfillment.
     pub fulfillment: FulfillmentState,
+    /// Mails about it that were refused, oldest first.
+    pub undelivered_mails: Vec<UndeliveredMail>,
     /// When it was placed.
     pub placed_at: OffsetDateTime,
 }
@@ -88,6 +90,7 @@ impl From<Order> for OrderView {
             payment_state: order.payment.state,
             decline_code: order.payment.decline_code,
             fulfillment: order.fulfillment,
+            undelivered_mails: order.undelivered_mails,
             placed_at: order.placed_at,
         }
     }

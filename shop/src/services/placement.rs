@@ -78,6 +78,7 @@ impl LocalShop {
             state: OrderState::Pending,
             payment,
             fulfillment: FulfillmentState::Unfulfilled,
+            undelivered_mails: Vec::new(),
             version: 1,
             placed_at: now,
             id,

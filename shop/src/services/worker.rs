@@ -2,7 +2,6 @@
 //! Lambda function and as a loop in the ECS backend. Any number of workers may run concurrently, because each step is one conditional
 //! write.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,9 +10,10 @@ use serde::Serialize;
 use super::LocalShop;
 use super::failpoint::failpoint;
 use super::payment_steps::Poll;
+use super::relay::Relay;
 use crate::ShopResult;
 use crate::domain::{Order, OrderId, OrderState};
-use crate::ports::{Delivery, EventSink};
+use crate::ports::EventSink;
 use shopease_process::telemetry::metrics;
 
 /// Maximum rounds per run: the next run continues.
@@ -38,9 +38,9 @@ pub struct WorkerReport {
     pub still_open: usize,
     /// Of these, orders that could not be processed because of an error.
     pub failed: usize,
-    /// Messages delivered.
+    /// Messages delivered, to each sink.
     pub delivered: usize,
-    /// Messages that the sink did not accept. They stay in the outbox.
+    /// Messages that a sink did not accept. They stay in its backlog.
     pub undelivered: usize,
     /// Expired rows deleted: keys, carts, sessions, counts of failed attempts, old messages.
     pub purged: u64,
@@ -57,13 +57,13 @@ impl WorkerReport {
 #[derive(Clone)]
 pub struct Worker {
     shop: LocalShop,
-    sink: Arc<dyn EventSink>,
+    sinks: Vec<Arc<dyn EventSink>>,
 }
 
 impl Worker {
-    /// Creates a worker of a shop that delivers to a sink.
-    pub fn new(shop: LocalShop, sink: Arc<dyn EventSink>) -> Self {
-        Self { shop, sink }
+    /// Creates a worker of a shop that delivers to these sinks, in this order.
+    pub fn new(shop: LocalShop, sinks: Vec<Arc<dyn EventSink>>) -> Self {
+        Self { shop, sinks }
     }
 
     /// Processes due orders, delivers messages and deletes expired rows.
@@ -74,7 +74,8 @@ impl Worker {
     pub async fn run_once(&self) -> ShopResult<WorkerReport> {
         let mut report = WorkerReport::default();
         self.sweep_payments(&mut report).await?;
-        self.relay_outbox(&mut report).await?;
+        let sinks = self.sinks.iter().map(|sink| &**sink);
+        Relay::new(&self.shop).run(sinks, &mut report).await?;
         self.purge(&mut report).await;
         metrics::worker(&[
             ("delivered", report.delivered),
@@ -175,30 +176,6 @@ impl Worker {
             after = shop.write_step(&after, step).await?;
         }
         Ok((before, after))
-    }
-
-    async fn relay_outbox(&self, report: &mut WorkerReport) -> ShopResult<()> {
-        // Subjects with a rejected event in this run: later events of the same subject must not overtake it.
-        let mut rejected = BTreeSet::new();
-        let mut after = None;
-        for _ in 0..MAX_ROUNDS {
-            let mut messages = self.shop.store.list_outbox(after.as_ref()).await?;
-            let Some(last) = messages.last() else { break };
-            after = Some(last.id.clone());
-            let undelivered = messages.len();
-            messages.retain(|message| !rejected.contains(&message.subject));
-            let Delivery { taken, is_away } = self.sink.deliver(&messages).await;
-            failpoint("worker-after-deliver");
-            report.delivered += taken.len();
-            report.undelivered += undelivered - taken.len();
-            self.shop.store.mark_delivered(&taken, self.shop.clock.now()).await?;
-            if is_away {
-                break;
-            }
-            rejected
-                .extend(messages.into_iter().filter(|message| !taken.contains(message)).map(|message| message.subject));
-        }
-        Ok(())
     }
 }
 

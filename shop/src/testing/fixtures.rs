@@ -12,7 +12,9 @@ use crate::domain::{
     PaymentId, PaymentState, Product, ProductId, ProductOption, ProductStatus, Quantity, QuoteLine, Reservation, Role,
     SearchTerms, Session, ShippingOffer, Sku, StockEffect, TaxClass, Token, Tokenizer, Variant, VariantId,
 };
-use crate::ports::{Claim, IdempotencyKey, IdempotencyRecord, OrderAdvance, OutboxMessage, Placement};
+use crate::ports::{
+    Claim, Consumer, Dispatched, IdempotencyKey, IdempotencyRecord, OrderAdvance, OutboxMessage, Placement,
+};
 
 /// Route of the idempotency keys of orders.
 pub const CHECKOUT: &str = "checkout";
@@ -272,6 +274,7 @@ pub fn order(owner: &CartOwner, name: &str, lines: &[(&str, u32)]) -> Order {
         client_key: id.to_string(),
         due_at: Some(Order::first_check(FixedClock::START)),
         fulfillment: FulfillmentState::Unfulfilled,
+        undelivered_mails: Vec::new(),
         version: 1,
         placed_at: FixedClock::START,
         id,
@@ -316,6 +319,12 @@ pub fn message(order: &Order, topic: &str, occurred_at: OffsetDateTime) -> Outbo
         subject: order.id.to_string(),
         occurred_at,
     }
+}
+
+/// Messages that leave the outbox, with the consumers that have not accepted them.
+pub fn dispatched(messages: &[OutboxMessage], backlogs: &[Consumer]) -> Vec<Dispatched> {
+    let backlogs = backlogs.to_vec();
+    messages.iter().map(|message| Dispatched { message: message.clone(), backlogs: backlogs.clone() }).collect()
 }
 
 /// The placement of an order from version `cart_version` of its owner's cart, with its own key and one message.

@@ -123,3 +123,26 @@ pub(super) enum Role {
     #[serde(rename = "operator")]
     Operator,
 }
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "domain::MailKind")]
+pub(super) enum MailKind {
+    #[serde(rename = "address_verification")]
+    AddressVerification,
+    #[serde(rename = "low_stock")]
+    LowStock,
+    #[serde(rename = "new_order")]
+    NewOrder,
+    #[serde(rename = "order_canceled")]
+    OrderCanceled,
+    #[serde(rename = "order_confirmation")]
+    OrderConfirmation,
+    #[serde(rename = "order_refunded")]
+    OrderRefunded,
+    #[serde(rename = "order_shipped")]
+    OrderShipped,
+    #[serde(rename = "password_reset")]
+    PasswordReset,
+    #[serde(rename = "payment_failed")]
+    PaymentFailed,
+}

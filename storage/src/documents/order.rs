@@ -37,9 +37,21 @@ pub(crate) struct Order {
     payment: Payment,
     #[serde(with = "names::FulfillmentState")]
     fulfillment: domain::FulfillmentState,
+    #[serde(default)]
+    undelivered_mails: Vec<UndeliveredMail>,
     version: u64,
     #[serde(with = "time::serde::rfc3339")]
     placed_at: OffsetDateTime,
+}
+
+#[derive(Serialize, Deserialize)]
+struct UndeliveredMail {
+    #[serde(with = "names::MailKind")]
+    kind: domain::MailKind,
+    address: domain::EmailAddress,
+    code: String,
+    #[serde(with = "time::serde::rfc3339")]
+    refused_at: OffsetDateTime,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -160,6 +172,7 @@ impl From<&domain::Order> for Order {
             state: order.state,
             payment: Payment::from(&order.payment),
             fulfillment: order.fulfillment,
+            undelivered_mails: each(&order.undelivered_mails),
             version: order.version,
             placed_at: order.placed_at,
         }
@@ -190,9 +203,22 @@ impl From<Order> for domain::Order {
             state: order.state,
             payment: order.payment.into(),
             fulfillment: order.fulfillment,
+            undelivered_mails: each(order.undelivered_mails),
             version: order.version,
             placed_at: order.placed_at,
         }
+    }
+}
+
+impl From<&domain::UndeliveredMail> for UndeliveredMail {
+    fn from(mail: &domain::UndeliveredMail) -> Self {
+        Self { kind: mail.kind, address: mail.address.clone(), code: mail.code.clone(), refused_at: mail.refused_at }
+    }
+}
+
+impl From<UndeliveredMail> for domain::UndeliveredMail {
+    fn from(mail: UndeliveredMail) -> Self {
+        Self { kind: mail.kind, address: mail.address, code: mail.code, refused_at: mail.refused_at }
     }
 }
 

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use shopease_shop::domain::{
     CartOwner, CustomerId, EmailAddress, Handle, Order, OrderId, OutboxMessageId, ProductId, ProductSort, Sku,
 };
-use shopease_shop::ports::{AttemptKey, IdempotencyKey};
+use shopease_shop::ports::{AttemptKey, Consumer, IdempotencyKey};
 
 /// Name of the partition key attribute.
 pub(super) const PARTITION: &str = "pk";
@@ -88,8 +88,12 @@ kinds! {
     Idempotency = "IDEMPOTENCY",
     /// Waiting messages.
     Outbox = "OUTBOX",
-    /// Delivered messages.
+    /// Messages that have left the outbox.
     Delivered = "DELIVERED",
+    /// Messages that a consumer has not accepted.
+    Backlog = "BACKLOG",
+    /// What one process does at a time.
+    Lease = "LEASE",
     /// Accounts.
     Customer = "CUSTOMER",
     /// Owners of email addresses.
@@ -254,7 +258,22 @@ pub(super) fn outbox_message(id: &OutboxMessageId) -> Key {
     Key::new(outbox(shard_of(id.as_str())), id.as_str())
 }
 
-/// A delivered message; kept for a while for audits.
+/// The backlog of a consumer, oldest first: `Query`. One partition, because messages in it are few or not urgent.
+pub(super) fn backlog(consumer: Consumer) -> String {
+    Kind::Backlog.of(consumer)
+}
+
+/// A message in a backlog.
+pub(super) fn backlog_message(consumer: Consumer, id: &OutboxMessageId) -> Key {
+    Key::new(backlog(consumer), id.as_str())
+}
+
+/// The lease of the outbox: conditional writes.
+pub(super) fn outbox_lease() -> Key {
+    Key::new(Kind::Lease.of("outbox"), "LEASE")
+}
+
+/// A message that has left the outbox; kept for a while for audits.
 pub(super) fn delivered_message(id: &OutboxMessageId) -> Key {
     Key::new(Kind::Delivered.of(shard_of(id.as_str())), id.as_str())
 }
@@ -389,6 +408,7 @@ mod tests {
         assert_eq!(used, (0..SHARDS).map(outbox).collect());
         assert_eq!(outbox_message(&ids[0]), outbox_message(&ids[0]));
         assert_eq!(all_orders(7), "ORDERS#7");
+        assert_eq!(backlog_message(Consumer::ShopperMail, &ids[0]), key("BACKLOG#shopper-mail", ids[0].as_str()));
     }
 
     #[test]

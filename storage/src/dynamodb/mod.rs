@@ -19,6 +19,7 @@ mod idempotency;
 mod items;
 mod keys;
 mod orders;
+mod outbox;
 mod product_index;
 mod product_items;
 mod purge;

@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use shopease_process::retry::TryError;
-use shopease_shop::domain::{
-    CartOwner, Order, OrderId, OrderSummary, OutboxMessageId, Page, PageLimit, Position, Sku, Subject,
-};
+use shopease_shop::domain::{CartOwner, Order, OrderId, OrderSummary, Page, PageLimit, Position, Sku, Subject};
 use shopease_shop::ports::{
     Claimed, IdempotencyStore as _, OrderAdvance, OrderStore, OutboxMessage, Placement, StoreError,
 };
@@ -21,11 +19,9 @@ use super::keys::{SHARDS, SORT};
 use super::reads::{Consistency, Range};
 use super::retry::CLASHES;
 use super::stock::{apply_effect, reserve};
-use super::writes::{MAX_ACTIONS, WriteError};
+use super::writes::WriteError;
 use super::{DynamoDbStore, carts, keys};
 
-/// Most messages returned at once.
-const MAX_MESSAGES: usize = 100;
 /// Most due orders returned at once.
 const MAX_DUE: usize = 100;
 
@@ -118,30 +114,11 @@ impl OrderStore for DynamoDbStore {
         due.truncate(MAX_DUE);
         Ok(due)
     }
-
-    async fn list_outbox(&self, after: Option<&OutboxMessageId>) -> Result<Vec<OutboxMessage>, StoreError> {
-        let range = Range::After(after.map(OutboxMessageId::as_str));
-        let items = self.query_shards(keys::outbox, range, Some(MAX_MESSAGES)).await?;
-        items.iter().map(read_document).collect()
-    }
-
-    async fn mark_delivered(&self, messages: &[OutboxMessage], now: OffsetDateTime) -> Result<(), StoreError> {
-        for chunk in messages.chunks(MAX_ACTIONS / 2) {
-            let mut actions = Vec::with_capacity(chunk.len() * 2);
-            for message in chunk {
-                let kept = NewItem::new(&keys::delivered_message(&message.id)).document(message)?;
-                actions.push(Action::put(kept.expires(now + OutboxMessage::KEPT).build()));
-                actions.push(Action::delete(&keys::outbox_message(&message.id)));
-            }
-            self.transact(actions).await.map_err(WriteError::unconditional)?;
-        }
-        Ok(())
-    }
 }
 
 impl DynamoDbStore {
     /// The first `limit` items by sort key over all shards of a kind; all items if there is no limit.
-    async fn query_shards(
+    pub(super) async fn query_shards(
         &self,
         partition: fn(u8) -> String,
         range: Range<'_>,

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use shopease_shop::domain::StockLevel;
 use shopease_shop::ports::{AuditPage, AuditRecord, AuditStore, OutboxMessage, StoreError};
 
-use super::orders::MessageRow;
+use super::outbox::MessageRow;
 use super::stock::StockRow;
 use super::{PostgresStore, from_json, retry};
 

@@ -20,6 +20,7 @@ mod iam;
 mod idempotency;
 mod login;
 mod orders;
+mod outbox;
 mod pool;
 mod purge;
 mod retry;

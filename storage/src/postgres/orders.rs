@@ -1,8 +1,8 @@
-//! Orders, the stock that they reserve, and the outbox.
+//! Orders, and the stock that they reserve.
 
 use async_trait::async_trait;
-use shopease_shop::domain::{CartOwner, Order, OrderId, OrderSummary, OutboxMessageId, Page, PageLimit, Position};
-use shopease_shop::ports::{Claimed, OrderAdvance, OrderStore, OutboxMessage, Placement, StoreError};
+use shopease_shop::domain::{CartOwner, Order, OrderId, OrderSummary, Page, PageLimit, Position};
+use shopease_shop::ports::{Claimed, OrderAdvance, OrderStore, Placement, StoreError};
 use sqlx::types::Json;
 use time::OffsetDateTime;
 
@@ -14,27 +14,6 @@ use super::{PostgresStore, from_json, retry, row_limit, start_after, to_json};
 struct ListedRow {
     position: String,
     summary: String,
-}
-
-/// A message.
-pub(super) struct MessageRow {
-    pub id: String,
-    pub topic: String,
-    pub subject: String,
-    pub occurred_at: OffsetDateTime,
-}
-
-impl TryFrom<MessageRow> for OutboxMessage {
-    type Error = StoreError;
-
-    fn try_from(row: MessageRow) -> Result<Self, StoreError> {
-        Ok(Self {
-            id: row.id.parse().map_err(StoreError::corrupt)?,
-            topic: row.topic,
-            subject: row.subject,
-            occurred_at: row.occurred_at,
-        })
-    }
 }
 
 fn page(rows: Vec<ListedRow>, limit: PageLimit) -> Result<Page<OrderSummary>, StoreError> {
@@ -139,32 +118,5 @@ impl OrderStore for PostgresStore {
         };
         let ids = retry::repeatable(read).await?;
         ids.into_iter().map(|id| id.parse().map_err(StoreError::corrupt)).collect()
-    }
-
-    async fn list_outbox(&self, after: Option<&OutboxMessageId>) -> Result<Vec<OutboxMessage>, StoreError> {
-        let after = after.map_or("", OutboxMessageId::as_str);
-        // outbox_waiting
-        let read = || {
-            sqlx::query_as!(
-                MessageRow,
-                "SELECT id, topic, subject, occurred_at FROM outbox WHERE delivered_at IS NULL AND id > $1 ORDER BY id LIMIT 100",
-                after
-            )
-            .fetch_all(&self.pool)
-        };
-        retry::repeatable(read).await?.into_iter().map(OutboxMessage::try_from).collect()
-    }
-
-    async fn mark_delivered(&self, messages: &[OutboxMessage], now: OffsetDateTime) -> Result<(), StoreError> {
-        let ids: Vec<_> = messages.iter().map(|message| message.id.as_str()).collect();
-        let write = || {
-            sqlx::query!(
-                "UPDATE outbox SET delivered_at = $2 WHERE id = ANY ($1) AND delivered_at IS NULL",
-                &ids as &[&str],
-                now
-            )
-            .execute(&self.pool)
-        };
-        retry::repeatable(write).await.map(|_| ())
     }
 }

@@ -157,7 +157,7 @@ locals {
           "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer",
           "events:PutEvents", "kms:Decrypt", "kms:GenerateDataKey",
           "logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents", "logs:PutRetentionPolicy",
-          "rds-db:connect", "s3:GetObject", "s3:ListBucket", "secretsmanager:GetSecretValue", "sns:Publish",
+          "rds-db:connect", "s3:GetObject", "s3:ListBucket", "secretsmanager:GetSecretValue", "ses:SendEmail", "ses:SendRawEmail", "sns:Publish",
           "ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath", "xray:PutTelemetryRecords", "xray:PutTraceSegments",
         ]
         Resource = "*"

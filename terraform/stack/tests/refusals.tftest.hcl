@@ -345,3 +345,37 @@ run "stripe_without_nat" {
 
   expect_failures = [var.egress]
 }
+
+run "mails_by_pigeon" {
+  command = plan
+
+  variables {
+    mail = { transport = "pigeon", from = "orders@kitchen.example" }
+  }
+
+  expect_failures = [var.mail]
+}
+
+run "mails_from_nobody" {
+  command = plan
+
+  variables {
+    mail = { transport = "ses", from = "Kitchen & Co" }
+  }
+
+  expect_failures = [var.mail]
+}
+
+run "mails_without_nat" {
+  command = plan
+
+  variables {
+    egress           = { nat_gateways = 0, interface_endpoints = ["ecr.api", "ecr.dkr", "logs", "ssm", "kms"] }
+    log_destination  = "cloudwatch"
+    payment_provider = "fake"
+    environment      = { name = "dev" }
+    mail             = { transport = "ses", from = "orders@kitchen.example" }
+  }
+
+  expect_failures = [var.egress]
+}

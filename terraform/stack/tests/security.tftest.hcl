@@ -199,6 +199,62 @@ run "settings_of_the_shop" {
 }
 
 ################################################################################
+# Mail
+################################################################################
+
+run "mails_by_ses" {
+  variables {
+    store         = { fargate = "dynamodb", lambda = "dynamodb" }
+    lambda_weight = 100
+    mail          = { transport = "ses", from = "Kitchen & Co <orders@kitchen.example>", operator = "owner@kitchen.example" }
+  }
+
+  assert {
+    condition = {
+      for function in ["worker", "admin"] : function => [
+        for statement in jsondecode(module.function[function].policies.function).Statement : statement.Condition.StringEquals["ses:FromAddress"]
+        if statement.Sid == "SendMail"
+      ]
+    } == { worker = [["orders@kitchen.example"]], admin = [] }
+    error_message = "Only the worker may send mails, only from the sender's address."
+  }
+
+  assert {
+    condition = alltrue([
+      for function, module in module.function :
+      lookup(module.settings.environment, "SHOPEASE_MAIL_FROM", "none") == (function == "worker" ? "Kitchen & Co <orders@kitchen.example>" : "none")
+    ])
+    error_message = "Only the worker gets the sender."
+  }
+
+  assert {
+    condition     = length(aws_vpc_security_group_egress_rule.relay) == 0 && !anytrue([for name in output.parameter_names : endswith(name, "/mail-smtp-url")])
+    error_message = "SES needs no SMTP ports and no URL of a relay."
+  }
+}
+
+run "mails_by_smtp" {
+  variables {
+    mail = { transport = "smtp", from = "orders@kitchen.example" }
+  }
+
+  assert {
+    condition     = [for name in output.parameter_names : split("/", name)[3] if endswith(name, "/mail-smtp-url")] == ["backend"]
+    error_message = "The relay's URL is a secret of the component that runs the worker, and of no other."
+  }
+
+  assert {
+    condition     = sort([for rule in aws_vpc_security_group_egress_rule.relay : tostring(rule.to_port) if rule.security_group_id == aws_security_group.this["backend"].id]) == tolist(["465", "587"])
+    error_message = "The backend reaches the relay on the ports of TLS and STARTTLS only."
+  }
+
+  assert {
+    condition     = contains([for secret in jsondecode(module.backend["backend"].container_definitions)[0].secrets : secret.name], "SHOPEASE_MAIL_SMTP_URL")
+    error_message = "The backend gets the relay's URL as a secret."
+  }
+}
+
+################################################################################
 # On DynamoDB
 ################################################################################
 

@@ -9,8 +9,8 @@ use super::endpoint::Answer;
 use super::parts::Named;
 use super::quote::{QuoteLine, ShippingOffer, TaxLine};
 use super::wire::{
-    DisputeState, FulfillmentState, MoneySchema, OrderState, Out, PaymentKind, PaymentState, RefundSource, RefundState,
-    mirror,
+    DisputeState, FulfillmentState, MailKind, MoneySchema, OrderState, Out, PaymentKind, PaymentState, RefundSource,
+    RefundState, mirror,
 };
 use super::{page_answer, text};
 
@@ -92,6 +92,22 @@ pub struct Dispute {
 }
 mirror!(Dispute of domain::Dispute { id, amount, state, reason, opened_at });
 
+/// A mail about an order that the recipient's server refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UndeliveredMail {
+    /// The mail.
+    pub kind: MailKind,
+    /// Its recipient.
+    #[schema(value_type = String, format = Email)]
+    pub address: domain::EmailAddress,
+    /// The server's reply code, for example `550`.
+    pub code: String,
+    /// When it was refused.
+    #[serde(with = "time::serde::rfc3339")]
+    pub refused_at: OffsetDateTime,
+}
+mirror!(UndeliveredMail of domain::UndeliveredMail { kind, address, code, refused_at });
+
 /// An order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Order {
@@ -150,10 +166,14 @@ pub struct Order {
     pub disputes: Vec<Dispute>,
     /// State of the fulfillment.
     pub fulfillment: FulfillmentState,
+    /// Mails about the order that the recipient's server refused, oldest first.
+    #[serde(default)]
+    pub undelivered_mails: Vec<UndeliveredMail>,
     /// When it was placed.
     #[serde(with = "time::serde::rfc3339")]
     pub placed_at: OffsetDateTime,
 }
+
 /// Releases without the field knew nothing else.
 fn paid_by_card() -> PaymentKind {
     PaymentKind::Card
@@ -162,7 +182,7 @@ fn paid_by_card() -> PaymentKind {
 mirror!(Order of services::OrderView {
     id, order_number, access_key, email, shipping_address, lines, subtotal, shipping, tax_lines, tax_total,
     prices_include_tax, total, state, payment_kind, payment_state, decline_code, payment_action_url, refunds, refundable, disputes,
-    fulfillment, placed_at,
+    fulfillment, undelivered_mails, placed_at,
 });
 
 /// An order in a listing.

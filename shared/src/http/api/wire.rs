@@ -197,6 +197,30 @@ states! {
 }
 
 states! {
+    /// A mail of the shop.
+    MailKind of domain::MailKind {
+        /// To the owner of a new email address.
+        AddressVerification,
+        /// To the operator: few units are left.
+        LowStock,
+        /// To the operator: an order was paid.
+        NewOrder,
+        /// An unpaid order was canceled.
+        OrderCanceled,
+        /// An order was paid.
+        OrderConfirmation,
+        /// An order was refunded, in full or in part.
+        OrderRefunded,
+        /// An order was shipped.
+        OrderShipped,
+        /// Somebody wants to reset the password of an account.
+        PasswordReset,
+        /// A payment was declined.
+        PaymentFailed,
+    }
+}
+
+states! {
     /// State of a refund.
     RefundState of domain::RefundState {
         /// Not yet confirmed by the provider.

@@ -93,8 +93,8 @@ pub(in crate::http) async fn stock_search(
     private_page(status, &StockSearchPage { frame, listing, products, next_url, problem })
 }
 
-/// Listing products is public, but this page is for operators only.
-async fn require_operator(app: &App, visitor: &Visitor, next: &str) -> Result<(), PageError> {
+/// For pages that need no use case of operators.
+pub(super) async fn require_operator(app: &App, visitor: &Visitor, next: &str) -> Result<(), PageError> {
     let customer = app.services.accounts.current_customer(visitor.caller(), CurrentCustomer).await;
     let customer = customer.map_err(|error| PageError::or_sign_in(error, next))?;
     if customer.role == Role::Operator { Ok(()) } else { Err(ShopError::Forbidden.into()) }

@@ -38,6 +38,8 @@ pub struct Frame {
     pub cart_units: u32,
     /// Value of the search field.
     pub search: String,
+    /// Whether operators can read the mails of this process.
+    pub has_mails: bool,
 }
 
 impl Frame {
@@ -48,6 +50,7 @@ impl Frame {
             section,
             signed_in: visitor.maybe_signed_in(),
             cart_units: visitor.cart_units(),
+            has_mails: app.mails.is_some(),
             ..Self::bare(app)
         }
     }
@@ -82,6 +85,7 @@ impl Frame {
             signed_in: false,
             cart_units: 0,
             search: String::new(),
+            has_mails: false,
         }
     }
 

@@ -4,6 +4,7 @@
 pub(super) mod accounts;
 pub(super) mod admin;
 mod admin_actions;
+pub(super) mod admin_mails;
 pub(super) mod admin_orders;
 pub(super) mod cart;
 pub(super) mod catalog;

@@ -1,7 +1,7 @@
 //! Formatting of amounts, times and problems: the filters and helper functions of the templates.
 
 use crate::http::Problem;
-use shopease_shop::domain::Money;
+pub use shopease_shop::text::{grouped, money};
 
 /// Up to this many units, pages show how many are left.
 pub const FEW_UNITS: u32 = 5;
@@ -9,47 +9,6 @@ pub const FEW_UNITS: u32 = 5;
 /// Returns the stable name of a problem, without its path.
 pub fn problem_name(problem: &Problem) -> &str {
     problem.kind.strip_prefix("/problems/").unwrap_or(&problem.kind)
-}
-
-/// Formats an amount, with thousands separators. Currencies with an unambiguous symbol have it before the number, all others have
-/// the code after it: `kr` and most uses of `$` are ambiguous.
-pub fn money(amount: Money) -> String {
-    let decimal = amount.decimal();
-    let (sign, digits) = match decimal.strip_prefix('-') {
-        Some(digits) => ("-", digits),
-        None => ("", decimal.as_str()),
-    };
-    let (whole, fraction) = digits.split_once('.').map_or((digits, None), |(whole, rest)| (whole, Some(rest)));
-    let mut number = grouped(whole);
-    if let Some(fraction) = fraction {
-        number.push('.');
-        number.push_str(fraction);
-    }
-    match amount.currency.code() {
-        "EUR" => format!("{sign}€{number}"),
-        "USD" => format!("{sign}${number}"),
-        "GBP" => format!("{sign}£{number}"),
-        "JPY" => format!("{sign}¥{number}"),
-        code => format!("{sign}{number}\u{a0}{code}"),
-    }
-}
-
-/// Inserts thousands separators.
-pub fn grouped(digits: &str) -> String {
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// Formats a rate in parts per million as percent: 190000 is `19%`, 72500 is `7.25%`.
-fn percent(rate_ppm: u32) -> String {
-    let text = format!("{}.{:04}", rate_ppm / 10_000, rate_ppm % 10_000);
-    format!("{}%", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
 /// Formats a weight: grams below one kilogram, otherwise kilograms with up to two decimals.
@@ -83,10 +42,10 @@ pub mod filters {
         Ok(super::money(*amount))
     }
 
-    /// See [`super::percent`].
+    /// See [`shopease_shop::text::percent`].
     #[filter_fn]
     pub fn percent(rate_ppm: &u32, _: &dyn Values) -> Result<String> {
-        Ok(super::percent(*rate_ppm))
+        Ok(shopease_shop::text::percent(*rate_ppm))
     }
 
     /// See [`super::weight`].
@@ -114,23 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn amounts_have_separators_and_an_unambiguous_currency() {
-        for (minor, code, text) in [
-            (2490, "EUR", "€24.90"),
-            (123_456_789, "USD", "$1,234,567.89"),
-            (-5, "GBP", "-£0.05"),
-            (1200, "JPY", "¥1,200"),
-            (123_450, "SEK", "1,234.50\u{a0}SEK"),
-            (99_999, "BHD", "99.999\u{a0}BHD"),
-            (100_000, "EUR", "€1,000.00"),
-        ] {
-            assert_eq!(money(Money::new(minor, code.parse().expect("a currency"))), text);
-        }
-    }
-
-    #[test]
-    fn rates_and_weights_drop_trailing_zeros() {
-        assert_eq!([percent(190_000), percent(72_500), percent(100_000), percent(0)], ["19%", "7.25%", "10%", "0%"]);
+    fn weights_drop_trailing_zeros() {
         assert_eq!(
             [weight(780), weight(1_000), weight(1_250), weight(20_005)],
             ["780\u{a0}g", "1\u{a0}kg", "1.25\u{a0}kg", "20\u{a0}kg"]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::support::{NOW, place, save_first_cart, stock};
 use crate::domain::StockEffect;
 use crate::ports::{AuditRecord, SharedStore, StoreError};
-use crate::testing::fixtures::{advance, order, placement, visitor};
+use crate::testing::fixtures::{advance, dispatched, order, placement, visitor};
 
 /// Enough orders for several pages.
 const ORDERS: usize = 1_100;
@@ -25,7 +25,7 @@ pub(super) async fn everything_orders_touch_is_read_once(store: SharedStore) {
     }
     let paid = advance(expected_orders.values().next().expect("an order"), StockEffect::Commit);
     store.advance_order(&paid).await.expect("paid");
-    store.mark_delivered(&paid.outbox, NOW).await.expect("delivered");
+    store.dispatch(&dispatched(&paid.outbox, &[]), NOW).await.expect("delivered");
     expected_messages.extend(paid.outbox.iter().map(|message| (message.id.clone(), message.clone())));
     expected_orders.insert(paid.order.id.clone(), paid.order.clone());
 

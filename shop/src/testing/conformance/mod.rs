@@ -23,6 +23,7 @@ mod model;
 mod order_races;
 mod order_steps;
 mod orders;
+mod outbox;
 mod purge;
 mod search;
 mod stock;
@@ -125,8 +126,6 @@ macro_rules! for_each_guarantee {
                 orders_are_listed_newest_first,
                 orders_placed_meanwhile_neither_repeat_nor_hide_others,
                 any_text_is_a_position_to_continue_orders_after,
-                the_outbox_returns_a_hundred_messages_at_a_time,
-                delivered_messages_leave_the_outbox,
                 an_order_is_due_until_nothing_is_open,
                 at_most_a_hundred_due_orders_are_returned,
             }
@@ -146,6 +145,15 @@ macro_rules! for_each_guarantee {
                 a_cart_places_one_order,
                 an_expired_key_places_one_new_order,
                 concurrent_orders_and_corrections_keep_stock_consistent,
+            }
+            outbox {
+                the_outbox_returns_the_oldest_hundred_messages,
+                delivered_messages_leave_the_outbox,
+                a_message_waits_for_each_consumer_that_has_not_accepted_it,
+                a_message_that_has_left_the_outbox_is_added_to_no_backlog,
+                a_backlog_is_listed_page_by_page,
+                a_lease_has_one_holder_until_it_expires_or_is_released,
+                one_of_many_concurrent_workers_gets_the_lease,
             }
             idempotency {
                 a_key_is_claimed_once_and_keeps_its_record,

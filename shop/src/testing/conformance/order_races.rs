@@ -235,6 +235,6 @@ fn only_new(results: &[Result<Claimed, StoreError>]) -> usize {
 
 /// The order of every message in the outbox.
 async fn outbox_orders(store: &SharedStore) -> Vec<OrderId> {
-    let outbox = store.list_outbox(None).await.expect("the outbox is read");
+    let outbox = store.list_outbox().await.expect("the outbox is read");
     outbox.into_iter().map(|message| message.subject.parse().expect("an order's id")).collect()
 }

@@ -24,7 +24,7 @@ pub(super) async fn a_step_applies_its_stock_effect(store: SharedStore) {
         assert_eq!(kept.as_ref(), Some(&step.order), "{effect:?}");
         assert_eq!(orders(&store, Some(&step.order.owner), 10).await, [step.order.summary()], "{effect:?}");
         assert!(orders(&store, None, 10).await.contains(&step.order.summary()), "{effect:?}");
-        let outbox = store.list_outbox(None).await.expect("the outbox is read");
+        let outbox = store.list_outbox().await.expect("the outbox is read");
         let messages: Vec<_> =
             outbox.into_iter().filter(|message| message.subject == placed.order.id.as_str()).collect();
         assert_eq!(messages, [placed.outbox, step.outbox].concat(), "{effect:?}");
@@ -119,7 +119,7 @@ pub(super) async fn one_of_many_concurrent_steps_wins(store: SharedStore) {
         assert_eq!(found.as_ref(), Some(&winner.order));
         let sold = if winner.stock == StockEffect::Commit { (3, 0, 2) } else { (5, 0, 0) };
         assert_eq!(units(&store, &code).await, sold, "the winner's effect alone");
-        let outbox = store.list_outbox(None).await.expect("the outbox is read");
+        let outbox = store.list_outbox().await.expect("the outbox is read");
         let mut messages: Vec<_> =
             outbox.into_iter().filter(|message| message.subject == placed.order.id.as_str()).collect();
         messages.retain(|message| message.topic != "order.placed");

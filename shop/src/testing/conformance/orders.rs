@@ -28,7 +28,7 @@ pub(super) async fn placing_writes_order_cart_stock_outbox_and_key(store: Shared
     assert_eq!((emptied.id, emptied.lines, emptied.version), (cart.id, Vec::new(), 2));
     let stocked = [units(&store, "A").await, units(&store, "B").await, units(&store, "C").await];
     assert_eq!(stocked, [(2, 3, 0), (0, 2, 0), (9, 0, 0)]);
-    assert_eq!(store.list_outbox(None).await.expect("the outbox is read"), placement.outbox);
+    assert_eq!(store.list_outbox().await.expect("the outbox is read"), placement.outbox);
     let record = store.find_idempotency_record(&placement.claim.key, NOW).await.expect("a record is read");
     assert_eq!(record, Some(placement.claim.record));
 }
@@ -192,7 +192,7 @@ pub(super) async fn an_unknown_order_is_absent(store: SharedStore) {
     assert_eq!(store.find_order(&OrderId::derive("unknown")).await.expect("nothing is read"), None);
     assert_eq!(orders(&store, None, 10).await, []);
     assert_eq!(orders(&store, Some(&visitor("ada")), 10).await, []);
-    assert_eq!(store.list_outbox(None).await.expect("nothing is read"), []);
+    assert_eq!(store.list_outbox().await.expect("nothing is read"), []);
 }
 
 pub(super) async fn orders_are_listed_newest_first(store: SharedStore) {
@@ -255,43 +255,6 @@ pub(super) async fn any_text_is_a_position_to_continue_orders_after(store: Share
     }
 }
 
-pub(super) async fn the_outbox_returns_a_hundred_messages_at_a_time(store: SharedStore) {
-    let seed = 32;
-    println!("seed {seed}");
-    let owner = visitor("ada");
-    let mut numbers: Vec<i64> = (0..26).collect();
-    SeededRandom::new(seed).shuffle(&mut numbers);
-    let (mut written, mut version) = (Vec::new(), 1);
-    save_first_cart(&store, &owner, &[("A", 1)]).await;
-    for number in numbers {
-        let mut order = order(&owner, &format!("order {number}"), &[("A", 1)]);
-        order.reservations.clear();
-        let mut placement = placement(&order, version);
-        // Five messages per order, interleaved in time with those of other orders.
-        placement.outbox = (0..5)
-            .map(|step| message(&order, &format!("topic.{step}"), NOW + Duration::seconds(step * 100 + number)))
-            .collect();
-        written.extend(placement.outbox.clone());
-        place(&store, &placement).await;
-        version += 1;
-        if written.len() == 60 {
-            written.sort_by(|a, b| a.id.cmp(&b.id));
-            assert_eq!(store.list_outbox(None).await.expect("the outbox is read"), written);
-        }
-    }
-    written.sort_by(|a, b| a.id.cmp(&b.id));
-    assert_eq!(store.list_outbox(None).await.expect("the outbox is read"), written[..100]);
-    let behind = |index: usize| {
-        let (store, id) = (&store, &written[index].id);
-        async move { store.list_outbox(Some(id)).await.expect("the outbox is read") }
-    };
-    assert_eq!(behind(0).await, written[1..101]);
-    assert_eq!(behind(99).await, written[100..]);
-    assert_eq!(behind(129).await, []);
-    store.mark_delivered(&written[40..101], NOW).await.expect("some are delivered");
-    assert_eq!(behind(50).await, written[101..], "a delivered message is still a position");
-}
-
 /// Places an order without tracked stock, creating its cart if necessary.
 async fn place_at(store: &SharedStore, owner: &CartOwner, name: &str, placed_at: time::OffsetDateTime) -> Order {
     let version = match store.find_cart(owner, NOW).await.expect("a cart is read") {
@@ -309,21 +272,6 @@ fn newest_first(orders: &[Order]) -> Vec<OrderSummary> {
     let mut orders: Vec<&Order> = orders.iter().collect();
     orders.sort_by_key(|order| order.position());
     orders.into_iter().map(Order::summary).collect()
-}
-
-pub(super) async fn delivered_messages_leave_the_outbox(store: SharedStore) {
-    let owner = visitor("ada");
-    save_first_cart(&store, &owner, &[("ANY", 1)]).await;
-    let mut placement = placement(&order(&owner, "order", &[]), 1);
-    placement.outbox = ["a", "b", "c"].iter().map(|topic| message(&placement.order, topic, NOW)).collect();
-    placement.outbox.sort_by(|a, b| a.id.cmp(&b.id));
-    place(&store, &placement).await;
-    let [first, second, third] = placement.outbox.clone().try_into().expect("three messages");
-    store.mark_delivered(&[first.clone(), third.clone()], NOW).await.expect("two are delivered");
-    assert_eq!(store.list_outbox(None).await.expect("the outbox is read"), std::slice::from_ref(&second));
-    store.mark_delivered(&[first, second, third], NOW).await.expect("repeating is harmless");
-    assert_eq!(store.list_outbox(None).await.expect("the outbox is read"), []);
-    store.mark_delivered(&[], NOW).await.expect("nothing to do");
 }
 
 pub(super) async fn an_order_is_due_until_nothing_is_open(store: SharedStore) {

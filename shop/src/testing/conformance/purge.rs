@@ -5,7 +5,9 @@ use time::{Duration, OffsetDateTime};
 use super::support::{KEPT_UNTIL, NOW, place, save_first_cart, stock};
 use crate::domain::{Cart, OutboxMessageId, StockEffect};
 use crate::ports::{AuditRecord, Claim, Claimed, OutboxMessage, SharedStore};
-use crate::testing::fixtures::{advance, cart, checkout_key, claim, customer, order, placement, session, visitor};
+use crate::testing::fixtures::{
+    advance, cart, checkout_key, claim, customer, dispatched, order, placement, session, visitor,
+};
 
 pub(super) async fn unexpired_rows_are_kept(store: SharedStore) {
     let (ada, owner) = (customer("ada"), visitor("ada"));
@@ -50,14 +52,14 @@ pub(super) async fn a_message_is_kept_for_days_after_its_delivery(store: SharedS
     place(&store, &placed).await;
     let paid = advance(&placed.order, StockEffect::Commit);
     store.advance_order(&paid).await.expect("paid");
-    store.mark_delivered(&placed.outbox, NOW).await.expect("delivered");
+    store.dispatch(&dispatched(&placed.outbox, &[]), NOW).await.expect("delivered");
     let delivered: Vec<_> = placed.outbox.iter().map(|message| message.id.clone()).collect();
     purge(&store, NOW + OutboxMessage::KEPT - Duration::seconds(1)).await;
     let kept = messages(&store).await;
     assert!(delivered.iter().all(|id| kept.contains(id)), "for the auditor: {kept:?}");
     purge(&store, NOW + OutboxMessage::KEPT * 100).await;
     assert_eq!(
-        store.list_outbox(None).await.expect("the outbox is read"),
+        store.list_outbox().await.expect("the outbox is read"),
         paid.outbox,
         "undelivered messages are never deleted"
     );

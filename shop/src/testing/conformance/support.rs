@@ -160,7 +160,7 @@ pub(super) async fn snapshot(store: &SharedStore, owner: &CartOwner, codes: &[&s
         levels: levels(store, codes).await,
         cart: store.find_cart(owner, NOW).await.expect("a cart is read"),
         orders: orders(store, None, 100).await,
-        outbox: store.list_outbox(None).await.expect("the outbox is read"),
+        outbox: store.list_outbox().await.expect("the outbox is read"),
     }
 }
 

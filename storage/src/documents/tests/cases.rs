@@ -3,9 +3,9 @@
 //! default.
 
 use shopease_shop::domain::{
-    Cart, Category, Currency, Customer, Dispute, DisputeState, FulfillmentState, Image, Inventory, Money, Order,
-    OrderState, OrderSummary, PaymentState, Product, ProductOption, ProductStatus, ProductSummary, Quantity, Refund,
-    RefundId, RefundSource, RefundState, Role, Session, TaxClass, TaxLine,
+    Cart, Category, Currency, Customer, Dispute, DisputeState, FulfillmentState, Image, Inventory, MailKind, Money,
+    Order, OrderState, OrderSummary, PaymentState, Product, ProductOption, ProductStatus, ProductSummary, Quantity,
+    Refund, RefundId, RefundSource, RefundState, Role, Session, TaxClass, TaxLine, UndeliveredMail,
 };
 use shopease_shop::ports::OutboxMessage;
 use shopease_shop::testing::FixedClock;
@@ -189,6 +189,13 @@ fn orders() -> Vec<(&'static str, Order)> {
     canceling.payment.canceling = true;
     let paid = order_in("paid", (Paid, PaymentState::Captured, Unfulfilled));
     let fulfilled = order_in("fulfilled", (Paid, PaymentState::Captured, Fulfilled));
+    let mut mail_refused = order_in("mail_refused", (Paid, PaymentState::Captured, Unfulfilled));
+    mail_refused.undelivered_mails.extend(MailKind::ALL.iter().map(|kind| UndeliveredMail {
+        kind: *kind,
+        address: "ada@lovelace.example".parse().expect("an address"),
+        code: "550".to_owned(),
+        refused_at: NOW + Duration::minutes(2),
+    }));
     let mut refunding = order_in("partially_refunded", (Paid, PaymentState::PartiallyRefunded, Returned));
     refunding.payment.refunds = vec![
         refund("first", 500, RefundState::Succeeded),
@@ -212,6 +219,7 @@ fn orders() -> Vec<(&'static str, Order)> {
         ("canceling", canceling),
         ("paid", paid),
         ("fulfilled", fulfilled),
+        ("mail_refused", mail_refused),
         ("partially_refunded", refunding),
         ("refunded", refunded),
         ("declined", declined),

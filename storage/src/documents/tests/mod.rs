@@ -158,7 +158,7 @@ async fn is_found(store: &SharedStore, case: &Case) -> bool {
         Content::Session(session) => {
             store.find_session(&session.token_digest, NOW).await.expect("a session").as_ref() == Some(session)
         }
-        Content::OutboxMessage(message) => store.list_outbox(None).await.expect("messages").contains(message),
+        Content::OutboxMessage(message) => store.list_outbox().await.expect("messages").contains(message),
         // The next write reads it, and finds that it is not the first.
         Content::ProductIndex(product) => {
             store.upsert_product(product, &index(product)).await.expect("a product") == Upserted::Updated

@@ -2,13 +2,13 @@
 
 use shopease_shop::domain::{Product, ProductSort, SearchQuery, SearchWord, StockEffect};
 use shopease_shop::ports::{
-    AccountStore as _, CartStore as _, CatalogStore as _, Claimed, Health as _, IdempotencyStore as _, KeyAnswer,
-    OrderStore as _, ProductListing, SessionStore as _, StockStore as _,
+    AccountStore as _, CartStore as _, CatalogStore as _, Claimed, Consumer, Health as _, IdempotencyStore as _,
+    KeyAnswer, OrderStore as _, OutboxStore as _, ProductListing, SessionStore as _, StockStore as _,
 };
 use shopease_shop::testing::FixedClock;
 use shopease_shop::testing::fixtures::{
-    advance, cart, category, checkout_key, claim, customer, handle, order, placement, product, session, sku, terms,
-    visitor,
+    advance, cart, category, checkout_key, claim, customer, dispatched, handle, order, placement, product, session,
+    sku, terms, visitor,
 };
 use time::Duration;
 
@@ -126,11 +126,19 @@ async fn orders_are_found_by_id_by_owner_and_all_together() {
     assert_eq!(mine.items[0].id, order(&owner, "order 9", &[]).id, "newest first");
     assert!(bench.store.find_order(&mine.items[0].id).await.expect("an order").is_some());
     assert_eq!(bench.wire.take_operations(), ["GetItem"]);
-    let messages = bench.store.list_outbox(None).await.expect("messages");
+    let messages = bench.store.list_outbox().await.expect("messages");
     assert_eq!(messages.len(), 9);
     assert_eq!(bench.wire.take_operations(), ["Query"; 8]);
-    bench.store.mark_delivered(&messages, NOW).await.expect("delivered");
+    bench.store.dispatch(&dispatched(&messages[..8], &[]), NOW).await.expect("delivered");
     assert_eq!(bench.wire.take_operations(), ["TransactWriteItems"], "all in one transaction");
+    bench.store.dispatch(&dispatched(&messages[8..], &[Consumer::Http]), NOW).await.expect("not delivered");
+    assert_eq!(bench.wire.take_operations(), ["TransactWriteItems"]);
+    assert_eq!(bench.store.list_backlog(Consumer::Http, None).await.expect("messages"), messages[8..]);
+    bench.store.remove_from_backlog(Consumer::Http, &[messages[8].id.clone()]).await.expect("delivered");
+    assert!(bench.store.take_outbox_lease("me", NOW, LATER).await.expect("a lease"));
+    assert!(bench.store.renew_outbox_lease("me", LATER).await.expect("a lease"));
+    bench.store.release_outbox_lease("me").await.expect("released");
+    assert_eq!(bench.wire.take_operations(), ["Query", "DeleteItem", "PutItem", "PutItem", "DeleteItem"]);
     assert_eq!(bench.store.list_due_orders(LATER).await.expect("due orders").len(), 9);
     assert_eq!(bench.wire.take_operations(), ["Query"; 8]);
 }

@@ -1,0 +1,115 @@
+//! The layout of a mail, as text and as HTML.
+
+use askama::Template;
+use shopease_shop::domain::{Country, RefundState};
+use shopease_shop::services::{Brand, OrderView};
+
+/// The content of a mail, in sentences.
+#[derive(Debug, Default)]
+pub(crate) struct Letter<'a> {
+    pub heading: String,
+    pub paragraphs: Vec<String>,
+    /// Label and URL of the next step.
+    pub action: Option<(&'static str, String)>,
+    /// The order with its lines, totals and addresses.
+    pub order: Option<&'a OrderView>,
+    /// Sections with a heading and paragraphs at the end: the terms.
+    pub sections: Vec<(&'static str, Vec<String>)>,
+}
+
+#[derive(Template)]
+#[template(path = "letter.html")]
+struct Html<'a> {
+    brand: &'a Brand,
+    contact: &'a str,
+    letter: &'a Letter<'a>,
+}
+
+#[derive(Template)]
+#[template(path = "letter.txt")]
+struct Text<'a> {
+    brand: &'a Brand,
+    contact: &'a str,
+    letter: &'a Letter<'a>,
+}
+
+/// Terms of the sale, as plain text with blank lines between paragraphs.
+#[derive(Template)]
+#[template(path = "terms.txt")]
+struct Terms<'a> {
+    brand: &'a Brand,
+    contact: &'a str,
+}
+
+/// Instructions on the right of withdrawal, in the same format.
+#[derive(Template)]
+#[template(path = "withdrawal.txt")]
+struct Withdrawal<'a> {
+    brand: &'a Brand,
+    contact: &'a str,
+}
+
+impl Letter<'_> {
+    /// The mail as text and as HTML.
+    ///
+    /// # Errors
+    /// If a template cannot be rendered.
+    pub fn render(&self, brand: &Brand, contact: &str) -> askama::Result<(String, String)> {
+        let text = Text { brand, contact, letter: self }.render()?;
+        Ok((text, Html { brand, contact, letter: self }.render()?))
+    }
+}
+
+/// The terms of the sale and the instructions on withdrawal, which EU law wants on a durable medium.
+pub(crate) fn legal_sections(brand: &Brand, contact: &str) -> askama::Result<Vec<(&'static str, Vec<String>)>> {
+    let paragraphs = |text: String| text.split("\n\n").map(|part| part.trim().to_owned()).collect();
+    Ok(vec![
+        ("Terms", paragraphs(Terms { brand, contact }.render()?)),
+        ("Right of withdrawal", paragraphs(Withdrawal { brand, contact }.render()?)),
+    ])
+}
+
+fn country(order: &OrderView) -> &'static str {
+    Country::find(order.shipping_address.country).map_or("", |country| country.name.as_str())
+}
+
+/// Filters of the templates.
+#[expect(
+    clippy::inline_always,
+    clippy::unused_self,
+    clippy::unnecessary_wraps,
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the template engine requires this signature"
+)]
+mod filters {
+    use askama::{Error, Result, Values, filter_fn};
+    use shopease_shop::domain::Money;
+    use shopease_shop::text;
+    use time::OffsetDateTime;
+    use time::macros::format_description;
+
+    /// See [`text::money`].
+    #[filter_fn]
+    pub fn money(amount: &Money, _: &dyn Values) -> Result<String> {
+        Ok(text::money(*amount))
+    }
+
+    /// See [`text::percent`].
+    #[filter_fn]
+    pub fn percent(rate_ppm: &u32, _: &dyn Values) -> Result<String> {
+        Ok(text::percent(*rate_ppm))
+    }
+
+    /// `15 January 2026`.
+    #[filter_fn]
+    pub fn date(at: &OffsetDateTime, _: &dyn Values) -> Result<String> {
+        let format = format_description!("[day padding:none] [month repr:long] [year]");
+        at.to_offset(time::UtcOffset::UTC).format(&format).map_err(Error::custom)
+    }
+
+    /// The text in one line: a title or name cannot add lines to a mail in plain text.
+    #[filter_fn]
+    pub fn line(input: &str, _: &dyn Values) -> Result<String> {
+        Ok(text::one_line(input))
+    }
+}

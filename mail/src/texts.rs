@@ -1,0 +1,204 @@
+//! What each mail says, in English.
+
+use askama::Result;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use shopease_shop::domain::{EmailAddress, MailKind, Money, OrderState};
+use shopease_shop::ports::{HeaderText, Mail, Mailbox, OutboxMessage};
+use shopease_shop::services::{Brand, LowStock, Notice, OrderView};
+use shopease_shop::text::money;
+use time::OffsetDateTime;
+
+use crate::letter::{Letter, legal_sections};
+
+/// Writes mails in the name of a shop.
+#[derive(Debug, Clone, Copy)]
+pub struct Texts<'a> {
+    /// The shop.
+    pub brand: &'a Brand,
+    /// The sender.
+    pub sender: &'a Mailbox,
+}
+
+/// A mail before it is laid out.
+struct Draft<'a> {
+    kind: MailKind,
+    to: Mailbox,
+    subject: String,
+    letter: Letter<'a>,
+}
+
+/// A mail with the link that resets a password, which the link's owner has requested.
+///
+/// # Errors
+/// If the template cannot be rendered.
+pub fn password_reset(texts: Texts<'_>, to: Mailbox, link: String, id: &str, now: OffsetDateTime) -> Result<Mail> {
+    let name = &texts.brand.name;
+    let letter = Letter {
+        heading: "Reset your password".to_owned(),
+        paragraphs: vec![
+            format!(
+                "Somebody has requested to reset the password of your account at {name}. If it was you, choose a new password within one hour. The link works once, and all devices are then signed out."
+            ),
+            "If it was not you, ignore this message. Your password is unchanged.".to_owned(),
+        ],
+        action: Some(("Choose a new password", link)),
+        ..Letter::default()
+    };
+    let subject = format!("Reset your password at {name}");
+    texts.mail(Draft { kind: MailKind::PasswordReset, to, subject, letter }, id, now)
+}
+
+/// A mail with the link that verifies an address.
+///
+/// # Errors
+/// If the template cannot be rendered.
+pub fn address_verification(
+    texts: Texts<'_>,
+    to: Mailbox,
+    link: String,
+    id: &str,
+    now: OffsetDateTime,
+) -> Result<Mail> {
+    let name = &texts.brand.name;
+    let letter = Letter {
+        heading: "Verify your email address".to_owned(),
+        paragraphs: vec![
+            format!("This address was entered for an account at {name}. Please verify that it is yours."),
+            "If you have no account there, ignore this message.".to_owned(),
+        ],
+        action: Some(("Verify this address", link)),
+        ..Letter::default()
+    };
+    let subject = format!("Verify your email address at {name}");
+    texts.mail(Draft { kind: MailKind::AddressVerification, to, subject, letter }, id, now)
+}
+
+impl Texts<'_> {
+    /// A mail about an event: to the operator at an address, or else to the shopper.
+    ///
+    /// # Errors
+    /// If a template cannot be rendered.
+    pub fn about(self, notice: &Notice, operator: Option<&EmailAddress>, event: &OutboxMessage) -> Result<Mail> {
+        let draft = match (notice, operator) {
+            (Notice::Order { order, .. }, Some(operator)) => self.new_order(order, operator),
+            (Notice::Order { kind, order }, None) => self.to_shopper(*kind, order)?,
+            (Notice::LowStock(stock), operator) => self.low_stock(stock, operator.unwrap_or(&self.sender.email)),
+        };
+        self.mail(draft, event.id.as_str(), event.occurred_at)
+    }
+
+    fn mail(self, draft: Draft<'_>, id: &str, date: OffsetDateTime) -> Result<Mail> {
+        let Draft { kind, to, subject, letter } = draft;
+        let contact = self.brand.contact_email.as_ref();
+        let (text, html) = letter.render(self.brand, self.contact())?;
+        Ok(Mail {
+            id: format!("{id}.{kind}"),
+            from: self.sender.clone(),
+            reply_to: contact
+                .filter(|contact| **contact != self.sender.email)
+                .map(|email| Mailbox { name: HeaderText::new(&self.brand.name), email: email.clone() }),
+            to,
+            subject: HeaderText::new(&subject),
+            date,
+            text,
+            html,
+        })
+    }
+
+    /// The address for questions.
+    fn contact(&self) -> &str {
+        self.brand.contact_email.as_ref().unwrap_or(&self.sender.email).as_str()
+    }
+
+    fn to_shopper(self, kind: MailKind, order: &OrderView) -> Result<Draft<'_>> {
+        let (number, name) = (&order.order_number, &self.brand.name);
+        let refunded = money(Money::new(order.refunded_minor(), order.total.currency));
+        let total = money(order.total);
+        let is_canceled = order.state == OrderState::Cancelled;
+        let (subject, heading, paragraphs) = match kind {
+            MailKind::PaymentFailed => (
+                format!("Payment failed for order {number} at {name}"),
+                "Your payment failed",
+                vec![
+                    format!("Your payment of {total} was declined. You were not charged, and order {number} was canceled. The items are in your cart again."),
+                    "If you have already paid another way, ignore this message: you have received a confirmation of that order.".to_owned(),
+                ],
+            ),
+            MailKind::OrderCanceled => (
+                format!("Order {number} at {name} was canceled"),
+                "Your order was canceled",
+                vec![format!("Order {number} was canceled before it was paid. You were not charged.")],
+            ),
+            MailKind::OrderShipped => (
+                format!("Order {number} from {name} is on its way"),
+                "Your order is on its way",
+                vec![format!("We have handed your order to the carrier. Delivery takes {} ({}).", order.shipping.delivery_estimate, order.shipping.title)],
+            ),
+            MailKind::OrderRefunded if is_canceled => (
+                format!("Order {number} at {name} was canceled and refunded"),
+                "Your order was canceled and refunded",
+                vec![format!("We have refunded {refunded} of {total} with the payment method that you used. Your bank may need a few days to show it.")],
+            ),
+            MailKind::OrderRefunded => (
+                format!("Refund for order {number} at {name}"),
+                "Your refund",
+                vec![format!("We have refunded {refunded} of {total} in total, with the payment method that you used. Your bank may need a few days to show it.")],
+            ),
+            _ => (
+                format!("Your order {number} at {name}"),
+                "Thank you for your order",
+                vec![
+                    format!("We have received your payment of {total}. Your order is confirmed."),
+                    "Keep this message: it contains what you ordered, the terms of the sale, and how to withdraw from it.".to_owned(),
+                ],
+            ),
+        };
+        let sections = match kind {
+            MailKind::OrderConfirmation => legal_sections(self.brand, self.contact())?,
+            _ => Vec::new(),
+        };
+        let link = format!("{}/orders/{}?key={}", self.brand.public_url, order.id, order.access_key);
+        let letter = Letter {
+            heading: heading.to_owned(),
+            paragraphs,
+            action: Some(("View your order", link)),
+            order: Some(order),
+            sections,
+        };
+        let to = Mailbox { name: HeaderText::new(&order.shipping_address.name), email: order.email.clone() };
+        Ok(Draft { kind, to, subject, letter })
+    }
+
+    fn new_order<'a>(self, order: &'a OrderView, operator: &EmailAddress) -> Draft<'a> {
+        let (number, total) = (&order.order_number, money(order.total));
+        let letter = Letter {
+            heading: format!("New order {number}"),
+            paragraphs: vec![format!("{} has paid {total}.", order.email)],
+            action: Some(("Open the order", format!("{}/admin/orders/{}", self.brand.public_url, order.id))),
+            order: Some(order),
+            ..Letter::default()
+        };
+        let subject = format!("New order {number}: {total}");
+        Draft { kind: MailKind::NewOrder, to: self.operator(operator), subject, letter }
+    }
+
+    fn low_stock<'a>(self, stock: &LowStock, operator: &EmailAddress) -> Draft<'a> {
+        let title = HeaderText::new(stock.title.as_deref().unwrap_or(stock.sku.as_str()));
+        let link = stock.product_handle.as_ref().map(|handle| {
+            let handle = utf8_percent_encode(handle, NON_ALPHANUMERIC);
+            ("Open the stock", format!("{}/admin/stock/{handle}", self.brand.public_url))
+        });
+        let letter = Letter {
+            heading: "Low stock".to_owned(),
+            paragraphs: vec![format!("{} units of {title} (SKU {}) are available.", stock.available, stock.sku)],
+            action: link,
+            ..Letter::default()
+        };
+        let subject = format!("Low stock: {title}, {} left", stock.available);
+        Draft { kind: MailKind::LowStock, to: self.operator(operator), subject, letter }
+    }
+
+    fn operator(self, address: &EmailAddress) -> Mailbox {
+        Mailbox { name: HeaderText::new(&self.brand.name), email: address.clone() }
+    }
+}

@@ -1,0 +1,95 @@
+//! The outbox: messages written together with the changes that they announce, the backlogs of its consumers, and the lease of the
+//! worker that delivers them.
+
+use async_trait::async_trait;
+use time::{Duration, OffsetDateTime};
+
+use super::{Consumer, StoreError};
+use crate::domain::OutboxMessageId;
+
+/// A message that is delivered at least once to every consumer, written together with the change it announces. It is kept for some
+/// time after delivery, for the auditor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboxMessage {
+    /// Message ID; sorts by time of writing.
+    pub id: OutboxMessageId,
+    /// What happened, for example `order.placed`.
+    pub topic: String,
+    /// Subject: an order ID, or a SKU for `stock.low`.
+    pub subject: String,
+    /// When it happened.
+    pub occurred_at: OffsetDateTime,
+}
+
+impl OutboxMessage {
+    /// How long a message is kept after it left the outbox, for the auditor. Older orders have no messages.
+    pub const KEPT: Duration = Duration::days(7);
+}
+
+/// A message that leaves the outbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dispatched {
+    /// The message.
+    pub message: OutboxMessage,
+    /// Consumers that have not accepted it: it is added to their backlogs.
+    pub backlogs: Vec<Consumer>,
+}
+
+/// The outbox, the backlogs of its consumers, and the lease of the worker that delivers them.
+#[async_trait]
+pub trait OutboxStore: Send + Sync {
+    /// The messages in the outbox, oldest first, at most 100.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn list_outbox(&self) -> Result<Vec<OutboxMessage>, StoreError>;
+
+    /// Removes messages from the outbox and adds each to the backlogs of the consumers that have not accepted it, all or nothing for
+    /// each message. Messages that have already left the outbox are ignored, and are added to no backlog.
+    ///
+    /// # Errors
+    /// [`StoreError`]; some messages may then still be in the outbox.
+    async fn dispatch(&self, messages: &[Dispatched], now: OffsetDateTime) -> Result<(), StoreError>;
+
+    /// The messages in the backlog of a consumer, oldest first, at most 100. With `after`, only those behind that message, whether or
+    /// not it is still in the backlog.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn list_backlog(
+        &self,
+        consumer: Consumer,
+        after: Option<&OutboxMessageId>,
+    ) -> Result<Vec<OutboxMessage>, StoreError>;
+
+    /// Removes messages from the backlog of a consumer that has accepted them. Messages that are not in it are ignored.
+    ///
+    /// # Errors
+    /// [`StoreError`]; some messages may then still be in the backlog.
+    async fn remove_from_backlog(&self, consumer: Consumer, ids: &[OutboxMessageId]) -> Result<(), StoreError>;
+
+    /// Takes the lease of the outbox until `until`, if it is free, expired at `now`, or already held by `holder`. Returns whether
+    /// `holder` has it now. Of any number of concurrent callers, at most one gets it.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the lease may then be held.
+    async fn take_outbox_lease(
+        &self,
+        holder: &str,
+        now: OffsetDateTime,
+        until: OffsetDateTime,
+    ) -> Result<bool, StoreError>;
+
+    /// Extends the lease. Returns whether it was extended: not if another holder has taken it since. A lease that has expired may be
+    /// extended or lost.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn renew_outbox_lease(&self, holder: &str, until: OffsetDateTime) -> Result<bool, StoreError>;
+
+    /// Releases the lease, unless another holder has taken it since.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the lease then expires.
+    async fn release_outbox_lease(&self, holder: &str) -> Result<(), StoreError>;
+}

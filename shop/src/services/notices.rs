@@ -1,0 +1,136 @@
+//! What mails are about: which event leads to which mail, and the current data of its order or stock. The crate `mail` writes the
+//! texts.
+
+use time::OffsetDateTime;
+
+use super::{LocalShop, OrderView};
+use crate::ShopResult;
+use crate::domain::{EmailAddress, MailKind, Order, PaymentState, Sku, UndeliveredMail, Variant};
+use crate::ports::OutboxMessage;
+
+/// The shop, as mails present it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Brand {
+    /// Name of the shop.
+    pub name: String,
+    /// Where shoppers reach it; the sender's address if absent.
+    pub contact_email: Option<EmailAddress>,
+    /// Public URL, without a trailing slash.
+    pub public_url: String,
+}
+
+/// What a mail is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// A mail about an order.
+    Order {
+        /// The mail.
+        kind: MailKind,
+        /// The order as it is now.
+        order: Box<OrderView>,
+    },
+    /// A variant has few units left.
+    LowStock(LowStock),
+}
+
+/// A variant that has few units left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LowStock {
+    /// The variant.
+    pub sku: Sku,
+    /// Product and variant, if the product still exists.
+    pub title: Option<String>,
+    /// Handle of the product, if it still exists.
+    pub product_handle: Option<String>,
+    /// Units that are available now.
+    pub available: u32,
+}
+
+/// Whether an event may lead to a mail to the shopper.
+pub fn concerns_shopper(topic: &str) -> bool {
+    matches!(topic, "order.paid" | "order.cancelled" | "order.refunded" | "order.fulfilled")
+}
+
+/// Whether an event leads to a mail to the operator.
+pub fn concerns_operator(topic: &str) -> bool {
+    matches!(topic, "order.paid" | "stock.low")
+}
+
+impl LocalShop {
+    /// The shop, as mails present it.
+    pub fn brand(&self) -> Brand {
+        Brand { name: self.config.name.clone(), contact_email: None, public_url: self.config.public_url.clone() }
+    }
+
+    /// What to write to the shopper about an event; `None` if there is nothing to write.
+    ///
+    /// # Errors
+    /// [`crate::ShopError::Unavailable`] when the store cannot be read.
+    pub async fn notice_to_shopper(&self, event: &OutboxMessage) -> ShopResult<Option<Notice>> {
+        let Some(order) = self.order_of_event(event).await? else { return Ok(None) };
+        let kind = match event.topic.as_str() {
+            "order.paid" => MailKind::OrderConfirmation,
+            "order.refunded" => MailKind::OrderRefunded,
+            "order.fulfilled" => MailKind::OrderShipped,
+            "order.cancelled" => match order.payment.state {
+                PaymentState::Declined => MailKind::PaymentFailed,
+                // The same step has published `order.refunded`.
+                state if state.is_collected() => return Ok(None),
+                _ => MailKind::OrderCanceled,
+            },
+            _ => return Ok(None),
+        };
+        Ok(Some(Notice::Order { kind, order: Box::new(order.into()) }))
+    }
+
+    /// What to write to the operator about an event; `None` if there is nothing to write.
+    ///
+    /// # Errors
+    /// [`crate::ShopError::Unavailable`] when the store cannot be read.
+    pub async fn notice_to_operator(&self, event: &OutboxMessage) -> ShopResult<Option<Notice>> {
+        if event.topic == "stock.low" {
+            return Ok(Some(Notice::LowStock(self.low_stock(&event.subject).await?)));
+        }
+        let order = self.order_of_event(event).await?;
+        Ok(order.map(|order| Notice::Order { kind: MailKind::NewOrder, order: Box::new(order.into()) }))
+    }
+
+    /// Records on an order that a mail about it was refused, for the operator.
+    ///
+    /// # Errors
+    /// [`crate::ShopError::Unavailable`] when the store cannot be read or written.
+    pub async fn record_undelivered_mail(
+        &self,
+        event: &OutboxMessage,
+        kind: MailKind,
+        address: &EmailAddress,
+        code: String,
+    ) -> ShopResult<()> {
+        let mail = UndeliveredMail { kind, address: address.clone(), code, refused_at: self.clock.now() };
+        if let Some(order) = self.order_of_event(event).await? {
+            self.step_until_written(order, |order| Ok(order.record_undelivered_mail(&mail))).await?;
+        }
+        Ok(())
+    }
+
+    /// The shop's time.
+    pub fn now(&self) -> OffsetDateTime {
+        self.clock.now()
+    }
+
+    async fn order_of_event(&self, event: &OutboxMessage) -> ShopResult<Option<Order>> {
+        let Ok(id) = event.subject.parse() else { return Ok(None) };
+        Ok(self.store.find_order(&id).await?)
+    }
+
+    async fn low_stock(&self, subject: &str) -> ShopResult<LowStock> {
+        let sku: Sku = subject.parse()?;
+        let product = self.store.find_products_by_sku(std::slice::from_ref(&sku)).await?.pop();
+        let title = product.as_ref().map(|product| {
+            let variant = product.variant(&sku).map(Variant::title).filter(|title| !title.is_empty());
+            variant.map_or_else(|| product.title.clone(), |variant| format!("{}, {variant}", product.title))
+        });
+        let available = self.current_level(&sku).await?.available;
+        Ok(LowStock { sku, title, product_handle: product.map(|product| product.handle.to_string()), available })
+    }
+}
