@@ -219,7 +219,7 @@ async fn an_operator_reads_the_mails_of_a_laptop(shop: TestShop) {
     assert!(list.text().contains(&format!("Your order {number} at shopease")), "{}", list.text());
     assert!(list.text().contains(&path), "{}", list.text());
     let page = operator.get(&path).await;
-    assert!(page.text().contains(&format!("src=\"{path}/html\" sandbox=\"allow-popups\"")), "{}", page.text());
+    assert!(page.text().contains(&format!("src=\"{path}/html\" sandbox=\"allow-popups ")), "{}", page.text());
     assert!(page.text().contains("Auto-Submitted: auto-generated") && page.text().contains("Thank you for your order"));
     let html = operator.get(&format!("{path}/html")).await;
     assert_eq!(html.status, StatusCode::OK);

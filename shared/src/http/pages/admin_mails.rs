@@ -14,9 +14,9 @@ use shopease_shop::ShopError;
 use shopease_shop::domain::Subject;
 use shopease_shop::ports::SentMail;
 
-/// Styles and images of a mail, and nothing that runs. Only this shop may frame it.
+/// Styles and images of a mail, and nothing that runs; its links open a new tab. Only this shop may frame it.
 const POLICY: HeaderValue = HeaderValue::from_static(
-    "sandbox allow-popups; default-src 'none'; style-src 'unsafe-inline'; img-src 'self' https: data:; frame-ancestors 'self'",
+    "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src 'self' https: data:; frame-ancestors 'self'",
 );
 /// The page of a mail may frame the mail.
 const FRAMING_POLICY: HeaderValue = HeaderValue::from_static(
