@@ -21,7 +21,8 @@ use tower::ServiceExt as _;
 
 use crate::harness::{PASSWORD, TestShop};
 use crate::{
-    accounts, bad_forms, cart, catalog, checkout, checkout_resumed, mails, operator_pages, payments, security, worker,
+    accounts, bad_forms, cart, catalog, checkout, checkout_resumed, mails, operator_pages, payments, security,
+    ways_to_pay, worker,
 };
 
 /// If set to `1`, the test writes the file.
@@ -161,6 +162,7 @@ async fn each_function_has_the_table_access_of_its_use_cases() {
         checkout_resumed::SCENARIOS,
         payments::SCENARIOS,
         operator_pages::SCENARIOS,
+        ways_to_pay::SCENARIOS,
         worker::SCENARIOS,
         mails::SCENARIOS,
         accounts::SCENARIOS,

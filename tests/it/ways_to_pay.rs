@@ -13,7 +13,7 @@ use shopease_shop::services::audit;
 use shopease_shop::testing::fixtures;
 use time::Duration;
 
-use crate::harness::{Answer, Client, TestShop, WEBHOOK_SECRET, address, on_stores, order_with, text};
+use crate::harness::{Answer, Client, TestShop, WEBHOOK_SECRET, address, both_stores, on_stores, order_with, text};
 use crate::stripe_double::Stripe;
 
 const PAGE: &str = "hosted_page";
@@ -175,45 +175,48 @@ async fn what_stripes_fields_made_of_a_card_pays(store: SharedStore) {
     scene.assert_books_agree().await;
 }
 
-async fn a_bank_transfer_is_recorded_by_an_operator(store: SharedStore) {
-    let scene = Scene::open(store).await;
-    let mut client = scene.shopper("ada").await;
+async fn a_bank_transfer_is_recorded_by_an_operator(shop: TestShop) {
+    shop.sell(&fixtures::product("kettle").build(), 3).await;
+    let mut client = shop.visitor("ada");
+    assert_eq!(client.add("KETTLE", 1).await.status, StatusCode::CREATED);
+    let options = client.get("/api/v1/checkout/payment-options?amount_minor=2480&currency=EUR").await.text();
+    assert!(options.contains(r#""kind":"bank_transfer""#), "{options}");
     let placed = order(&mut client, "one", "bank_transfer").await;
     assert_eq!(placed.status, StatusCode::ACCEPTED, "{}", placed.text());
     let placed = placed.json();
     let page = client.get(&format!("/orders/{}", text(&placed["id"]))).await.text();
     assert!(page.contains("IBAN DE02") && page.contains(&text(&placed["order_number"])), "{page}");
     // Longer than a card's payment, and no process asks a provider about it.
-    scene.shop.clock.advance(Duration::days(6));
-    scene.shop.work().await;
+    shop.clock.advance(Duration::days(6));
+    shop.work().await;
     assert_eq!(states(&read(&mut client, &placed).await), ("pending", "pending"));
 
     let transfer = format!("/api/v1/admin/orders/{}/transfer", text(&placed["id"]));
     assert_eq!(client.post(&transfer, &json!({})).await.status, StatusCode::UNAUTHORIZED);
-    let mut operator = scene.shop.operator().await;
+    let mut operator = shop.operator().await;
     let paid = operator.post(&transfer, &json!({})).await;
     assert_eq!(paid.status, StatusCode::OK, "{}", paid.text());
     assert_eq!(states(&paid.json()), ("paid", "captured"));
     let again = operator.post(&transfer, &json!({})).await;
     assert_eq!(again.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", again.text());
-    scene.assert_books_agree().await;
+    shop.assert_books_agree().await;
 
     let refund = format!("/api/v1/admin/orders/{}/refunds", text(&placed["id"]));
     let refunded =
         operator.post_once(&refund, "back", &json!({"amount": {"amount_minor": 100, "currency": "EUR"}})).await;
     assert_eq!(refunded.status, StatusCode::CREATED, "{}", refunded.text());
     assert_eq!(states(&refunded.json()).1, "partially_refunded");
-    assert_eq!((scene.stripe.intents(), scene.stripe.refunds().len()), (0, 0), "Stripe was not involved");
-    scene.assert_books_agree().await;
+    assert_eq!(shop.ledger.entries(), [], "no provider was involved");
+    shop.assert_books_agree().await;
 
     // Nobody pays: after seven days, the stock is for sale again.
     assert_eq!(client.add("KETTLE", 1).await.status, StatusCode::CREATED);
     let unpaid = order(&mut client, "two", "bank_transfer").await.json();
-    scene.shop.clock.advance(Duration::days(7) + Duration::minutes(1));
-    scene.shop.work().await;
+    shop.clock.advance(Duration::days(7) + Duration::minutes(1));
+    shop.work().await;
     assert_eq!(states(&read(&mut client, &unpaid).await), ("cancelled", "voided"));
-    assert_eq!(scene.available().await, 2);
-    scene.assert_books_agree().await;
+    assert_eq!(shop.levels("KETTLE").await.0, 2);
+    shop.assert_books_agree().await;
 }
 
 async fn the_ways_to_pay_are_listed_and_only_the_checkout_opens_the_policy(store: SharedStore) {
@@ -245,13 +248,14 @@ async fn the_ways_to_pay_are_listed_and_only_the_checkout_opens_the_policy(store
 }
 
 on_stores!(
-    on_dynamodb,
-    on_postgres;
+    stripe_on_dynamodb,
+    stripe_on_postgres;
     a_payment_on_stripes_page_is_booked_in_any_order_of_events,
     a_shopper_who_returns_from_stripes_page_sees_what_happened,
     an_abandoned_page_is_closed_before_its_stock_is_released,
     a_page_that_expires_at_stripe_ends_the_order,
     what_stripes_fields_made_of_a_card_pays,
-    a_bank_transfer_is_recorded_by_an_operator,
     the_ways_to_pay_are_listed_and_only_the_checkout_opens_the_policy,
 );
+
+both_stores!(a_bank_transfer_is_recorded_by_an_operator);

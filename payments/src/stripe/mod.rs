@@ -220,14 +220,9 @@ impl PaymentProvider for StripeProvider {
                 vec![("payment_method", request.method.as_str()), ("payment_method_types[]", "card")]
             };
             let (amount, currency) = (amount.to_string(), request.amount.currency.code().to_ascii_lowercase());
-            let mut form = vec![
-                ("amount", amount.as_str()),
-                ("currency", &currency),
-                ("capture_method", "manual"),
-                ("metadata[order_id]", request.order_id.as_str()),
-                EXPAND_CHARGE,
-            ];
+            let mut form = vec![("amount", amount.as_str()), ("currency", &currency), ("capture_method", "manual")];
             form.extend(method);
+            form.extend([("metadata[order_id]", request.order_id.as_str()), EXPAND_CHARGE]);
             let created = self.client.post::<Intent>(&["payment_intents"], &request.key, &form).await;
             created.map(Intent::into_port)
         };

@@ -171,7 +171,8 @@ async fn every_status_is_converted_to_the_ports_terms() {
         (intent("requires_capture"), IntentStatus::Authorized),
         (intent("succeeded"), IntentStatus::Captured),
         (intent("canceled"), IntentStatus::Cancelled),
-        (intent("requires_payment_method"), decline("card_declined")),
+        // Not attempted yet.
+        (intent("requires_payment_method"), IntentStatus::RequiresConfirmation),
         (
             declined(json!({"code": "card_declined", "decline_code": "insufficient_funds"})),
             decline("insufficient_funds"),
