@@ -14,9 +14,9 @@ use shopease_shop::domain::{
 use shopease_shop::ports::{Clock as _, SharedStore};
 use shopease_shop::services::{
     AddLineItem, Caller, CancelOrder, CheckPayment, CorrectStock, CurrentCustomer, FindOrder, FindProduct,
-    ListAllOrders, ListCategories, ListOrders, ListProducts, LogIn, LogOut, OrderView, PlaceOrder, ProductStock,
-    QuoteCart, ReceivePaymentEvent, RecordFulfillment, RefundAmount, RefundOrder, Register, RemoveLineItem, Services,
-    SetLineItem, SignedIn, ViewCart, ViewSaleTerms, create_operator,
+    ListAllOrders, ListCategories, ListOrders, ListPaymentOptions, ListProducts, LogIn, LogOut, OrderView, PlaceOrder,
+    ProductStock, QuoteCart, ReceivePaymentEvent, RecordFulfillment, RecordTransfer, RefundAmount, RefundOrder,
+    Register, RemoveLineItem, Services, SetLineItem, SignedIn, ViewCart, ViewSaleTerms, create_operator,
 };
 use shopease_shop::testing::fixtures;
 use shopease_shop::{ShopError, ShopResult};
@@ -456,6 +456,11 @@ async fn after_sale(script: &mut Script<'_>, operator: &Caller) {
             let moved =
                 shop.operations.record_fulfillment(caller, RecordFulfillment { id: sent.id.clone(), event }).await;
             script.note(&format!("{who}: {event:?}"), moved);
+        }
+        script.note("ways to pay", shop.checkout.list_payment_options(ListPaymentOptions { total: paid.total }).await);
+        for id in [&paid.id, &none] {
+            let recorded = shop.operations.record_transfer(caller, RecordTransfer { id: id.clone() }).await;
+            script.note(&format!("{who} records a transfer"), recorded);
         }
         for id in [&sent.id, &paid.id, &none] {
             script.note(

@@ -180,10 +180,11 @@ async fn fill_cart(recorder: &mut Recorder, ada: &mut Client) {
     recorder.call(ada, Method::PATCH, &line("GEAR-L"), &[], quantity(1)).await;
 }
 
-/// A paid order, and one that requires confirmation at the bank.
+/// A paid order, one that requires confirmation at the bank, and one that waits for a transfer.
 struct Orders {
     paid: String,
     asked: String,
+    transferred: String,
 }
 
 async fn check_out(recorder: &mut Recorder, test: &TestShop) -> Orders {
@@ -202,7 +203,10 @@ async fn check_out(recorder: &mut Recorder, test: &TestShop) -> Orders {
     order["expected_total"] = json!({ "amount_minor": 1, "currency": "EUR" });
     recorder.once(&mut ada, "/api/v1/checkout", "changed", order).await;
     let asked = recorder.once(&mut ada, "/api/v1/checkout", "asked", order_with("card_requires_action")).await;
-    let orders = Orders { paid: text(&paid["id"]), asked: text(&asked["id"]) };
+    recorder.get(&mut ada, "/api/v1/checkout/payment-options?amount_minor=4900&currency=EUR").await;
+    bob.add("GEAR-S", 1).await;
+    let transferred = recorder.once(&mut bob, "/api/v1/checkout", "transfer", order_with("bank_transfer")).await;
+    let orders = Orders { paid: text(&paid["id"]), asked: text(&asked["id"]), transferred: text(&transferred["id"]) };
     let first = recorder.get(&mut ada, "/api/v1/orders?limit=1").await;
     recorder.get(&mut ada, &format!("/api/v1/orders?limit=1&cursor={}", text(&first["next_cursor"]))).await;
     recorder.get(&mut ada, &format!("/api/v1/orders/{}", orders.asked)).await;
@@ -249,6 +253,9 @@ async fn operate(recorder: &mut Recorder, test: &TestShop, orders: &Orders) {
         recorder.post(&mut operator, "/api/v1/admin/stock-corrections", correction(change)).await;
     }
     recorder.call(&mut operator, Method::POST, &of(&orders.asked, "cancellation"), &[], None).await;
+    for _ in 0..2 {
+        recorder.call(&mut operator, Method::POST, &of(&orders.transferred, "transfer"), &[], None).await;
+    }
     let some = json!({ "amount": { "amount_minor": 100, "currency": "EUR" } });
     recorder.once(&mut operator, &of(&orders.paid, "refunds"), "some", some).await;
     for event in ["shipped", "returned"] {
