@@ -16,7 +16,9 @@ use secrecy::ExposeSecret as _;
 use shopease_shop::ports::{Mail, MailError, Mailer};
 use tokio::sync::Mutex;
 
-use crate::config::{Security, SmtpConfig};
+#[cfg(feature = "tls")]
+use crate::config::Security;
+use crate::config::SmtpConfig;
 use crate::mime::{Encoded, encode};
 
 /// Time limit of a mail, including the connection.
