@@ -460,7 +460,7 @@ pub(in crate::http) async fn order(
         if let Some(url) = page.payment_page().filter(|_| page.is_paid_on_page())
             && let Ok(refresh) = HeaderValue::from_str(&format!("0; url={url}"))
         {
-            // Right after ordering, the shopper goes on to pay. Not a redirect of the form, which may only lead to the shop itself.
+            // Right after ordering, the shopper continues to the payment. Not a redirect of the form, which may only lead to the shop itself.
             response.headers_mut().insert(header::REFRESH, refresh);
         }
         notice::clear(&mut response, &app.config);
