@@ -373,7 +373,6 @@ run "mails_without_nat" {
     egress           = { nat_gateways = 0, interface_endpoints = ["ecr.api", "ecr.dkr", "logs", "ssm", "kms"] }
     log_destination  = "cloudwatch"
     payment_provider = "fake"
-    environment      = { name = "dev" }
     mail             = { transport = "ses", from = "orders@kitchen.example" }
   }
 
