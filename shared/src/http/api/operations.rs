@@ -310,7 +310,7 @@ endpoints! {
 
     /// Record that the bank transfer of an order has arrived. The order is paid.
     post "/api/v1/admin/orders/{id}/transfer" => record_transfer(RecordTransfer) for caller -> Order {
-        Durable, ok, [
+        Ordinary, ok, [
             (200, "The order as it is now."),
             (404, "The order does not exist."),
             (422, "The order does not wait for a bank transfer."),
