@@ -29,7 +29,7 @@ function start() {
   elements.create("payment", { defaultValues: { billingDetails: details } }).mount(box.querySelector(".mount"));
   box.hidden = false;
   choice.disabled = false;
-  choice.checked = true;
+  if ("preferred" in dataset) choice.checked = true;
 
   form.addEventListener("submit", async (event) => {
     const button = event.submitter;

@@ -29,5 +29,5 @@ window.Stripe = () => ({
       submit: async () => (token() ? {} : { error: { message: "Enter the number of a test card." } }),
     };
   },
-  createConfirmationToken: async ({ elements }) => ({ confirmationToken: { id: elements.token() } }),
+  createConfirmationToken: async ({ elements }) => ({ confirmationToken: { id: `ctoken_${elements.token()}` } }),
 });

@@ -38,8 +38,9 @@ pub(super) fn cards_of_page() -> impl Iterator<Item = (&'static str, &'static st
     cards.map(|(token, label, _)| (*token, *label))
 }
 
-/// The behavior of a token's card; `None` for unknown tokens.
+/// The behavior of a token's card; `None` for unknown tokens. A token of the fields on the checkout page has a prefix, as at Stripe.
 pub(super) fn behavior(token: &str) -> Option<Behavior> {
+    let token = token.strip_prefix("ctoken_").unwrap_or(token);
     if token == HOSTED_PAGE {
         return Some(Behavior::AsksForCard);
     }

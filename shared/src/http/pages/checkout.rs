@@ -92,6 +92,8 @@ struct Fields {
     script: String,
     provider_script: String,
     is_foreign: bool,
+    /// Whether they are preselected: nothing else was chosen before.
+    is_preferred: bool,
     key: String,
     amount: i64,
 }
@@ -114,6 +116,7 @@ impl Payment {
                     payment.fields = Some(Fields {
                         script: assets::url("payment.js"),
                         is_foreign: script_url.is_some(),
+                        is_preferred: true,
                         provider_script: script_url.unwrap_or_else(|| assets::url("test-payment.js")),
                         key: publishable_key,
                         amount,
@@ -122,6 +125,9 @@ impl Payment {
             }
         }
         let known = payment.choices().any(|choice| choice.token == chosen);
+        if let Some(fields) = &mut payment.fields {
+            fields.is_preferred = !known;
+        }
         if let Some(choice) = payment.choices_mut().find(|choice| !known || choice.token == chosen) {
             choice.chosen = true;
         }
