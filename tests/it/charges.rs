@@ -1,39 +1,19 @@
 //! Charges and refunds with Stripe as the provider: limits are reported before payment, and refunds made at Stripe are booked like
 //! the shop's own. Also carts that cannot be ordered.
 
-use std::sync::Arc;
-
-use axum::body::Body;
-use http::{Request, StatusCode};
-use secrecy::SecretString;
+use http::StatusCode;
 use serde_json::{Value, json};
 use shopease_payments::fake::Command;
-use shopease_payments::sign;
-use shopease_payments::stripe::StripeProvider;
 use shopease_shop::domain::{Currency, Money, Product};
-use shopease_shop::ports::{Clock as _, SharedStore};
-use shopease_shop::services::audit;
+use shopease_shop::ports::SharedStore;
 use shopease_shop::testing::fixtures;
 
-use crate::harness::{Answer, BANK, Client, TestShop, WEBHOOK_SECRET, address, both_stores, on_stores, text};
-use crate::stripe_double::Stripe;
+use crate::harness::{Answer, BANK, Client, TestShop, address, both_stores, on_stores, text};
+use crate::stripe_double::Scene;
 
 const CARD: &str = "pm_card_visa";
 
-/// A shop with Stripe as the payment provider.
-struct Scene {
-    shop: TestShop,
-    stripe: Stripe,
-    provider: StripeProvider,
-}
-
 impl Scene {
-    async fn open(store: SharedStore) -> Self {
-        let (stripe, provider) = Stripe::start().await;
-        let shop = TestShop::with_payments(store, |_| Arc::new(provider.clone()));
-        Self { shop, stripe, provider }
-    }
-
     /// A visitor with one unit that needs no shipping.
     async fn with(&self, minor: i64, currency: &str) -> Client {
         self.shop.sell(&priced("voucher", minor, currency), 10).await;
@@ -41,18 +21,6 @@ impl Scene {
         let added = client.add("VOUCHER", 1).await;
         assert_eq!(added.status, StatusCode::CREATED, "{}", added.text());
         client
-    }
-
-    async fn webhook(&self, event: &Value) -> StatusCode {
-        let body = event.to_string().into_bytes();
-        let signature = sign(&SecretString::from(WEBHOOK_SECRET), self.shop.clock.now(), &body);
-        let request = Request::post("/api/v1/payments/webhooks").header("stripe-signature", signature);
-        self.shop.client().send(request.body(Body::from(body)).expect("a request")).await.status
-    }
-
-    async fn assert_books_agree(&self) {
-        let report = audit(&*self.shop.store, &self.provider, true, self.shop.clock.now()).await.expect("the books");
-        assert_eq!(report.violations, []);
     }
 }
 

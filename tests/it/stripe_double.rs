@@ -5,15 +5,58 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Form, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
+use http::Request;
+use secrecy::SecretString;
 use serde_json::{Value, json};
+use shopease_payments::sign;
 use shopease_payments::stripe::StripeProvider;
+use shopease_shop::ports::{Clock as _, SharedStore};
+use shopease_shop::services::audit;
 use tokio::net::TcpListener;
 
-use crate::harness::WEBHOOK_SECRET;
+use crate::harness::{TestShop, WEBHOOK_SECRET};
+
+/// A shop with Stripe as the payment provider.
+pub struct Scene {
+    pub shop: TestShop,
+    pub stripe: Stripe,
+    pub provider: StripeProvider,
+}
+
+impl Scene {
+    pub async fn open(store: SharedStore) -> Self {
+        Self::with_provider(store, Ok).await
+    }
+
+    /// The same with another configuration of the provider.
+    pub async fn with_provider(
+        store: SharedStore,
+        configure: impl FnOnce(StripeProvider) -> Result<StripeProvider, String>,
+    ) -> Self {
+        let (stripe, provider) = Stripe::start().await;
+        let provider = configure(provider).expect("a configuration");
+        let shop = TestShop::with_payments(store, |_| Arc::new(provider.clone()));
+        Self { shop, stripe, provider }
+    }
+
+    /// Sends a signed event.
+    pub async fn webhook(&self, event: &Value) -> StatusCode {
+        let body = event.to_string().into_bytes();
+        let signature = sign(&SecretString::from(WEBHOOK_SECRET), self.shop.clock.now(), &body);
+        let request = Request::post("/api/v1/payments/webhooks").header("stripe-signature", signature);
+        self.shop.client().send(request.body(Body::from(body)).expect("a request")).await.status
+    }
+
+    pub async fn assert_books_agree(&self) {
+        let report = audit(&*self.shop.store, &self.provider, true, self.shop.clock.now()).await.expect("the books");
+        assert_eq!(report.violations, []);
+    }
+}
 
 type Fields = BTreeMap<String, String>;
 

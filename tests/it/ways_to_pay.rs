@@ -1,55 +1,32 @@
 //! The ways to pay: on the provider's page, with what its fields made of a card, by bank transfer; at Stripe's double, on both stores.
 
-use std::sync::Arc;
-
-use axum::body::Body;
-use http::{Request, StatusCode};
-use secrecy::SecretString;
+use http::StatusCode;
 use serde_json::{Value, json};
-use shopease_payments::sign;
-use shopease_payments::stripe::StripeProvider;
-use shopease_shop::ports::{Clock as _, SharedStore};
-use shopease_shop::services::audit;
+use shopease_shop::ports::SharedStore;
 use shopease_shop::testing::fixtures;
 use time::Duration;
 
-use crate::harness::{Answer, Client, TestShop, WEBHOOK_SECRET, address, both_stores, on_stores, order_with, text};
-use crate::stripe_double::Stripe;
+use crate::harness::{Answer, Client, TestShop, address, both_stores, on_stores, order_with, text};
+use crate::stripe_double::Scene;
 
 const PAGE: &str = "hosted_page";
 
-struct Scene {
-    shop: TestShop,
-    stripe: Stripe,
-    provider: StripeProvider,
+/// A shop whose checkout page offers Stripe's fields, with three units of a kettle.
+async fn open(store: SharedStore) -> Scene {
+    let scene = Scene::with_provider(store, |stripe| stripe.with_publishable_key("pk_test_1".to_owned())).await;
+    scene.shop.sell(&fixtures::product("kettle").build(), 3).await;
+    scene
 }
 
 impl Scene {
-    async fn open(store: SharedStore) -> Self {
-        let (stripe, provider) = Stripe::start().await;
-        let provider = provider.with_publishable_key("pk_test_1".to_owned()).expect("a key");
-        let shop = TestShop::with_payments(store, |_| Arc::new(provider.clone()));
-        shop.sell(&fixtures::product("kettle").build(), 3).await;
-        Self { shop, stripe, provider }
-    }
-
     async fn shopper(&self, name: &str) -> Client {
         let mut client = self.shop.visitor(name);
         assert_eq!(client.add("KETTLE", 1).await.status, StatusCode::CREATED);
         client
     }
 
-    async fn webhook(&self, event: &Value) {
-        let body = event.to_string().into_bytes();
-        let signature = sign(&SecretString::from(WEBHOOK_SECRET), self.shop.clock.now(), &body);
-        let request = Request::post("/api/v1/payments/webhooks").header("stripe-signature", signature);
-        let answer = self.shop.client().send(request.body(Body::from(body)).expect("a request")).await;
-        assert_eq!(answer.status, StatusCode::NO_CONTENT);
-    }
-
-    async fn assert_books_agree(&self) {
-        let report = audit(&*self.shop.store, &self.provider, true, self.shop.clock.now()).await.expect("the books");
-        assert_eq!(report.violations, []);
+    async fn receive(&self, event: &Value) {
+        assert_eq!(self.webhook(event).await, StatusCode::NO_CONTENT);
     }
 
     async fn available(&self) -> u32 {
@@ -71,7 +48,7 @@ fn states(order: &Value) -> (&str, &str) {
 }
 
 async fn a_payment_on_stripes_page_is_booked_in_any_order_of_events(store: SharedStore) {
-    let scene = Scene::open(store).await;
+    let scene = open(store).await;
     for reversed in [false, true] {
         let mut client = scene.shopper(if reversed { "ada" } else { "bob" }).await;
         let placed = order(&mut client, "one", PAGE).await;
@@ -89,20 +66,20 @@ async fn a_payment_on_stripes_page_is_booked_in_any_order_of_events(store: Share
             events.reverse();
         }
         for event in events.iter().chain(&events) {
-            scene.webhook(event).await;
+            scene.receive(event).await;
         }
         assert_eq!(states(&read(&mut client, &placed).await), ("paid", "captured"));
         scene.assert_books_agree().await;
     }
     // Stripe's dashboard knows the payment only, not the page.
     let refund = scene.stripe.refund_in_dashboard(100);
-    scene.webhook(&refund).await;
+    scene.receive(&refund).await;
     scene.assert_books_agree().await;
     assert_eq!(scene.available().await, 1);
 }
 
 async fn a_shopper_who_returns_from_stripes_page_sees_what_happened(store: SharedStore) {
-    let scene = Scene::open(store).await;
+    let scene = open(store).await;
     let mut client = scene.shopper("ada").await;
     let placed = order(&mut client, "one", PAGE).await.json();
     let back = text(&scene.stripe.page()["success_url"]);
@@ -120,7 +97,7 @@ async fn a_shopper_who_returns_from_stripes_page_sees_what_happened(store: Share
 }
 
 async fn an_abandoned_page_is_closed_before_its_stock_is_released(store: SharedStore) {
-    let scene = Scene::open(store).await;
+    let scene = open(store).await;
     let mut client = scene.shopper("ada").await;
     let placed = order(&mut client, "one", PAGE).await.json();
     assert_eq!(scene.available().await, 2);
@@ -143,11 +120,11 @@ async fn an_abandoned_page_is_closed_before_its_stock_is_released(store: SharedS
 }
 
 async fn a_page_that_expires_at_stripe_ends_the_order(store: SharedStore) {
-    let scene = Scene::open(store).await;
+    let scene = open(store).await;
     let mut client = scene.shopper("ada").await;
     let placed = order(&mut client, "one", PAGE).await.json();
     let event = scene.stripe.expire_page();
-    scene.webhook(&event).await;
+    scene.receive(&event).await;
     let after = read(&mut client, &placed).await;
     assert_eq!((states(&after), &after["decline_code"]), (("cancelled", "declined"), &json!("payment_page_expired")));
     assert_eq!(scene.available().await, 3);
@@ -155,7 +132,7 @@ async fn a_page_that_expires_at_stripe_ends_the_order(store: SharedStore) {
 }
 
 async fn what_stripes_fields_made_of_a_card_pays(store: SharedStore) {
-    let scene = Scene::open(store).await;
+    let scene = open(store).await;
     let mut client = scene.shopper("ada").await;
     let declined = order(&mut client, "one", "ctoken_declined").await;
     assert_eq!(declined.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", declined.text());
@@ -220,7 +197,7 @@ async fn a_bank_transfer_is_recorded_by_an_operator(shop: TestShop) {
 }
 
 async fn the_ways_to_pay_are_listed_and_only_the_checkout_opens_the_policy(store: SharedStore) {
-    let scene = Scene::open(store).await;
+    let scene = open(store).await;
     let mut client = scene.shopper("ada").await;
     let options = client.get("/api/v1/checkout/payment-options?amount_minor=2490&currency=EUR").await.json();
     let kinds: Vec<_> =

@@ -77,7 +77,6 @@ impl<
         + CartStore
         + OrderStore
         + OutboxStore
-        + OutboxStore
         + AccountStore
         + SessionStore
         + AttemptStore
