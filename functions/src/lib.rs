@@ -57,6 +57,8 @@ pub async fn worker() -> anyhow::Result<Worker> {
     let events = EventsConfig::read(&mut reader);
     let (shop, _) = shop(reader).await?;
     env.report_unused();
+    // The only function besides the administration that may write the settings.
+    shop.prepare_settings().await.context("the settings cannot be read")?;
     let sink = shopease_events::open(&events).await.map_err(anyhow::Error::msg)?;
     Ok(Worker::new(shop, sink))
 }
@@ -71,7 +73,6 @@ async fn shop(mut reader: Reader<'_>) -> anyhow::Result<(LocalShop, Vec<(String,
     let (store, payments) = (StoreConfig::read(&mut reader, "dynamodb"), PaymentsConfig::read(&mut reader));
     let shop = ShopConfig::read(&mut reader);
     reader.finish()?;
-    shop.warn_of_gaps();
     let store = store.context("no store is configured")?;
     let payments = payments.context("no payment provider is configured")?;
     let open =

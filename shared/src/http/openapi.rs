@@ -64,6 +64,7 @@ fn method(endpoint: &Endpoint) -> HttpMethod {
     match endpoint.method {
         Method::POST => HttpMethod::Post,
         Method::PATCH => HttpMethod::Patch,
+        Method::PUT => HttpMethod::Put,
         Method::DELETE => HttpMethod::Delete,
         _ => HttpMethod::Get,
     }
@@ -183,7 +184,7 @@ pub(super) async fn docs_page(State(app): State<App>) -> Result<Response, Proble
     let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
     let mut operations = Vec::new();
     for (path, item) in document["paths"].as_object().into_iter().flatten() {
-        for method in ["get", "post", "patch", "delete"] {
+        for method in ["get", "post", "put", "patch", "delete"] {
             let Some(operation) = item.get(method) else { continue };
             let responses = operation["responses"].as_object().into_iter().flatten();
             let parameters = operation["parameters"].as_array().into_iter().flatten();
@@ -210,7 +211,7 @@ pub(super) async fn docs_page(State(app): State<App>) -> Result<Response, Proble
         schemas.push((name.clone(), serde_json::to_string_pretty(schema).map_err(internal)?));
     }
     let page = DocsPage {
-        shop_name: app.config.shop_name.clone(),
+        shop_name: app.shop().await.name.clone(),
         stylesheet: super::assets::url("shop.css"),
         description: text(&document["info"]["description"]),
         operations,

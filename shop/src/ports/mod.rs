@@ -16,6 +16,7 @@ mod idempotency;
 mod orders;
 mod payment;
 mod purge;
+mod settings;
 mod stock;
 
 use std::sync::Arc;
@@ -38,6 +39,7 @@ pub use payment::{
     RefundIntent, SIGNATURE_HEADER, WebhookError,
 };
 pub use purge::{PURGE_ROWS, PurgeStore, Purged};
+pub use settings::{SETTINGS_VERSIONS_SHOWN, SettingsStore, SettingsVersion, VersionedSettings};
 pub use stock::StockStore;
 
 /// Health check of a store.
@@ -62,6 +64,7 @@ pub trait Store:
     + IdempotencyStore
     + AuditStore
     + PurgeStore
+    + SettingsStore
     + Health
 {
 }
@@ -77,6 +80,7 @@ impl<
         + IdempotencyStore
         + AuditStore
         + PurgeStore
+        + SettingsStore
         + Health,
 > Store for T
 {

@@ -144,7 +144,8 @@ impl Checkout for LocalShop {
         let owner = self.identify(caller).await?.owner;
         let priced = self.price_cart(self.cart_of(&owner).await?).await?;
         require_available(&priced)?;
-        let pricing = &self.config.pricing;
+        let in_force = self.settings().await?;
+        let pricing = &in_force.pricing;
         let place = pricing.destination(command.country, command.region.as_deref(), QUOTE_FIELDS)?;
         let (method, limits) = (command.shipping_method.as_deref(), self.limits_of(&priced));
         Ok(quote(&priced.lines, &place, method, pricing, &limits)?)

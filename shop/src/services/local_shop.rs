@@ -10,6 +10,7 @@ use super::attempts::AttemptLimits;
 use super::catalog_cache::CatalogCache;
 use super::keyed_locks::KeyedLocks;
 use super::password::Passwords;
+use super::settings::SettingsCache;
 use super::{Caller, Readiness, TOKEN_LIFETIME_DAYS};
 use crate::config::ShopConfig;
 use crate::domain::{CartOwner, Customer, Role, Tokenizer};
@@ -26,6 +27,7 @@ pub struct LocalShop {
     pub(super) config: Arc<ShopConfig>,
     pub(super) tokenizer: Tokenizer,
     pub(super) cache: CatalogCache,
+    pub(super) settings: Arc<SettingsCache>,
     pub(super) passwords: Passwords,
     pub(super) attempts: AttemptLimits,
     /// Locks for writing carts, by owner.
@@ -56,6 +58,7 @@ impl LocalShop {
         Self {
             tokenizer: Tokenizer::new(config.language),
             cache: CatalogCache::new(config.catalog_cache_seconds),
+            settings: Arc::default(),
             passwords: Passwords::default(),
             attempts: AttemptLimits::default(),
             cart_locks: KeyedLocks::default(),

@@ -50,6 +50,8 @@ pub struct OrderView {
     pub disputes: Vec<Dispute>,
     /// State of the fulfillment.
     pub fulfillment: FulfillmentState,
+    /// Version of the settings whose terms the shopper accepted.
+    pub terms_version: Option<u64>,
     /// When it was placed.
     pub placed_at: OffsetDateTime,
 }
@@ -85,6 +87,7 @@ impl From<Order> for OrderView {
             payment_state: order.payment.state,
             decline_code: order.payment.decline_code,
             fulfillment: order.fulfillment,
+            terms_version: order.terms_version,
             placed_at: order.placed_at,
         }
     }

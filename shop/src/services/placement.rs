@@ -39,7 +39,8 @@ impl LocalShop {
         }
         let priced = self.price_cart(self.cart_of(&identity.owner).await?).await?;
         require_available(&priced)?;
-        let pricing = &self.config.pricing;
+        let in_force = self.settings().await?;
+        let pricing = &in_force.pricing;
         let place = pricing.destination(address.country, address.region.as_deref(), ADDRESS_FIELDS)?;
         let limits = self.limits_of(&priced);
         let quote = quote(&priced.lines, &place, Some(&command.shipping_method), pricing, &limits)?;
@@ -71,6 +72,7 @@ impl LocalShop {
             prices_include_tax: quote.prices_include_tax,
             total: quote.total,
             reservations: reservations(&priced),
+            terms_version: Some(in_force.version),
             client_key: command.client_key,
             due_at: Some(Order::first_check(now)),
             state: OrderState::Pending,
@@ -80,7 +82,7 @@ impl LocalShop {
             placed_at: now,
             id,
         };
-        let low = self.config.low_stock_units;
+        let low = in_force.settings.selling.low_stock_units;
         let running_low = order.reservations.iter().filter(|held| {
             let left = |units: u32| units.saturating_sub(held.quantity.get());
             priced.available(&held.sku).is_some_and(|units| units > low && left(units) <= low)

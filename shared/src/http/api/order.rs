@@ -141,11 +141,14 @@ pub struct Order {
     /// When it was placed.
     #[serde(with = "time::serde::rfc3339")]
     pub placed_at: OffsetDateTime,
+    /// Version of the settings whose terms the shopper accepted: `/api/v1/pages/terms?version=...`.
+    #[serde(default)]
+    pub terms_version: Option<u64>,
 }
 mirror!(Order of services::OrderView {
     id, order_number, access_key, email, shipping_address, lines, subtotal, shipping, tax_lines, tax_total,
     prices_include_tax, total, state, payment_state, decline_code, payment_action_url, refunds, refundable, disputes,
-    fulfillment, placed_at,
+    fulfillment, placed_at, terms_version,
 });
 
 /// An order in a listing.

@@ -69,7 +69,9 @@ same_on_the_wire!(
     u64,
     time::OffsetDateTime,
     domain::CartId,
+    domain::Color,
     domain::CountryCode,
+    domain::Currency,
     domain::CustomerId,
     domain::EmailAddress,
     domain::Handle,
@@ -80,6 +82,7 @@ same_on_the_wire!(
     domain::Quantity,
     domain::RefundId,
     domain::Sku,
+    domain::TimeZone,
     domain::VariantId,
 );
 
