@@ -17,7 +17,7 @@ use clap::Parser as _;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match cli::run(cli::Cli::parse()).await {
+    match Box::pin(cli::run(cli::Cli::parse())).await {
         Ok(code) => code,
         // The reader of the pipe closed it, as `head` does. Exit with the code that a shell reports for SIGPIPE.
         Err(error) if is_broken_pipe(&error) => ExitCode::from(128 + 13),

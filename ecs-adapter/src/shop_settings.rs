@@ -89,12 +89,12 @@ async fn import(file: Option<&Path>, dry_run: bool) -> anyhow::Result<ExitCode> 
         let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
         writeln!(out, "{path}: {} -> {}", shown(from), shown(to))?;
     }
-    let changed = count(changes.len(), "value");
+    let values = count(changes.len(), "value");
     if dry_run || changes.is_empty() {
         writeln!(
             out,
             "{}",
-            if changes.is_empty() { "No changes.".to_owned() } else { format!("{changed} would change.") }
+            if changes.is_empty() { "No changes.".to_owned() } else { format!("{values} would change.") }
         )?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -106,7 +106,7 @@ async fn import(file: Option<&Path>, dry_run: bool) -> anyhow::Result<ExitCode> 
         }
         error => error.into(),
     })?;
-    writeln!(out, "{changed} changed. Version {} is in force within five seconds.", written.about.version)?;
+    writeln!(out, "{values} changed. Version {} is in force within five seconds.", written.about.version)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -72,10 +72,11 @@ impl SettingsVariables {
         let names =
             [NAME, CURRENCY, PRICES_INCLUDE_TAX, TAX_RATES_JSON, SHIPPING_METHODS_JSON, COUNTRIES, LOW_STOCK_UNITS];
         let set = names.into_iter().filter(|name| reader.optional::<String>(name).is_some()).collect();
+        let currency = currency(reader);
         let shipping = shipping.map_or_else(|| SHIPPING_METHODS.clone(), |Json(table)| table);
         let mut initial = Settings::starter(tax_rates(reader), shipping);
         initial.shop.name = reader.or(NAME, initial.shop.name);
-        initial.selling.currency = currency(reader);
+        initial.selling.currency = currency;
         initial.selling.prices_include_tax = reader.or(PRICES_INCLUDE_TAX, initial.selling.prices_include_tax);
         initial.selling.countries = countries(reader);
         initial.selling.low_stock_units = reader.or(LOW_STOCK_UNITS, initial.selling.low_stock_units);

@@ -152,9 +152,11 @@ pub fn all(deployment: &Deployment) -> Vec<(String, &'static str, Call)> {
 fn usual(deployment: &Deployment, description: &Value, route: &Route) -> Call {
     let Deployment { handle, sku, .. } = deployment;
     let target = route.path.replace("{handle}", handle).replace("{id}", NOBODY).replace("{*path}", "shop.css");
+    let target = target.replace("{name}", "terms").replace("{version}", "1").replace("{section}", "shop");
     let method = match route.method.as_str() {
         "POST" => "POST",
         "PATCH" => "PATCH",
+        "PUT" => "PUT",
         "DELETE" => "DELETE",
         _ => "GET",
     };

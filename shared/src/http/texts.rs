@@ -155,6 +155,9 @@ pub fn rule(rule: &RuleError) -> String {
             let (total, maximum) = (money(*total), money(*maximum));
             format!("The total is {total}, but the maximum for an order is {maximum}. Split it into several orders.")
         }
+        RuleError::TermsChanged => {
+            "The terms and conditions have changed. Nothing was ordered. Read them and order again.".to_owned()
+        }
         RuleError::AmountTooLarge => "The amount is too large for one order.".to_owned(),
         RuleError::Other { code, message, .. } if message.is_empty() => {
             format!("The request breaks a rule of the shop ({code}).")

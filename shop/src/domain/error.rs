@@ -82,6 +82,8 @@ pub enum RuleError {
         /// The largest total that can be charged.
         maximum: Money,
     },
+    /// The terms have changed since the shopper has seen them.
+    TermsChanged,
     /// An amount is outside the range of 64-bit minor units.
     AmountTooLarge,
     /// An unknown rule of a newer release, received by the API client.
@@ -219,6 +221,7 @@ impl RuleError {
             Self::TotalChanged { .. } => "total_changed",
             Self::TotalBelowMinimum { .. } => "total_below_minimum",
             Self::TotalAboveMaximum { .. } => "total_above_maximum",
+            Self::TermsChanged => "terms_changed",
             Self::AmountTooLarge => "amount_too_large",
             Self::Other { code, .. } => code,
         }
@@ -284,7 +287,7 @@ impl fmt::Display for RuleError {
             Self::ShippingNotOffered { method } => write!(f, " method={method:?}"),
             Self::NotSold { sku } => write!(f, " sku={sku}"),
             Self::TotalChanged { expected, actual } => write!(f, " expected={expected} actual={actual}"),
-            Self::EmptyCart | Self::AmountTooLarge | Self::Other { .. } => Ok(()),
+            Self::EmptyCart | Self::TermsChanged | Self::AmountTooLarge | Self::Other { .. } => Ok(()),
         }
     }
 }

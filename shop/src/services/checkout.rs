@@ -53,6 +53,9 @@ pub struct PlaceOrder {
     pub payment_method: String,
     /// The total that the shopper agreed to. If the current total differs, nothing is ordered.
     pub expected_total: Option<Money>,
+    /// The version of the settings whose terms the shopper has seen; by default the current one. If the terms have changed since,
+    /// nothing is ordered.
+    pub terms_version: Option<u64>,
     /// The client's idempotency key.
     pub client_key: String,
 }
@@ -236,6 +239,7 @@ impl PlaceOrder {
                 "expected_total",
                 self.expected_total.map(|total| format!("{} {}", total.amount_minor, total.currency)),
             )
+            .optional("terms_version", self.terms_version)
     }
 }
 

@@ -150,27 +150,7 @@ impl LocalShop {
     /// # Errors
     /// [`ShopError`] when the store does not respond and no settings are known yet.
     pub async fn settings(&self) -> ShopResult<Arc<SettingsInForce>> {
-        if let Some(fresh) = self.settings.fresh(self.clock.now()) {
-            return Ok(fresh);
-        }
-        // One caller reads, the others wait for it.
-        let _reading = self.settings.reading.lock().await;
-        let now = self.clock.now();
-        if let Some(fresh) = self.settings.fresh(now) {
-            return Ok(fresh);
-        }
-        let known = self.settings.last();
-        match self.read_settings(known.as_ref()).await {
-            Ok(read) => {
-                self.settings.keep(read.clone(), now + MAX_AGE);
-                Ok(read)
-            }
-            Err(error) => {
-                let known = known.ok_or(error)?;
-                self.settings.keep(known.clone(), now + RETRY_PAUSE);
-                Ok(known)
-            }
-        }
+        Ok(self.settings.get(&*self.clock, async |known| self.read_settings(known.as_ref()).await).await?)
     }
 
     async fn read_settings(&self, known: Option<&Arc<SettingsInForce>>) -> Result<Arc<SettingsInForce>, StoreError> {
@@ -305,6 +285,35 @@ pub(super) struct SettingsCache {
 }
 
 impl SettingsCache {
+    /// The settings, which `read` reads if the known ones are too old. If that fails, the known ones remain for a moment.
+    async fn get(
+        &self,
+        clock: &dyn Clock,
+        read: impl AsyncFnOnce(Option<Arc<SettingsInForce>>) -> Result<Arc<SettingsInForce>, StoreError>,
+    ) -> Result<Arc<SettingsInForce>, StoreError> {
+        if let Some(fresh) = self.fresh(clock.now()) {
+            return Ok(fresh);
+        }
+        // One caller reads, the others wait for it.
+        let _reading = self.reading.lock().await;
+        let now = clock.now();
+        if let Some(fresh) = self.fresh(now) {
+            return Ok(fresh);
+        }
+        let known = self.last();
+        match read(known.clone()).await {
+            Ok(read) => {
+                self.keep(read.clone(), now + MAX_AGE);
+                Ok(read)
+            }
+            Err(error) => {
+                let known = known.ok_or(error)?;
+                self.keep(known.clone(), now + RETRY_PAUSE);
+                Ok(known)
+            }
+        }
+    }
+
     fn fresh(&self, now: OffsetDateTime) -> Option<Arc<SettingsInForce>> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         // A clock that was set back must not keep old settings for longer.
@@ -325,5 +334,78 @@ impl SettingsCache {
     fn replace(&self, written: &VersionedSettings, now: OffsetDateTime) {
         let in_force = SettingsInForce::new(written.about.version, written.settings.clone());
         self.keep(Arc::new(in_force), now + MAX_AGE);
+    }
+}
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+    use crate::testing::{FixedClock, fixtures};
+
+    fn version(number: u64) -> Arc<SettingsInForce> {
+        Arc::new(SettingsInForce::new(number, fixtures::settings()))
+    }
+
+    /// The version in force, read as `found`.
+    async fn get(cache: &SettingsCache, clock: &FixedClock, found: Result<u64, StoreError>) -> Result<u64, StoreError> {
+        cache.get(clock, async |_| found.map(version)).await.map(|settings| settings.version)
+    }
+
+    fn away() -> StoreError {
+        StoreError::Unavailable("away".into())
+    }
+
+    #[tokio::test]
+    async fn settings_are_read_again_after_five_seconds() {
+        let (cache, clock) = (SettingsCache::default(), FixedClock::new());
+        assert_eq!(get(&cache, &clock, Ok(1)).await.expect("read"), 1);
+        clock.advance(MAX_AGE - Duration::milliseconds(1));
+        assert_eq!(get(&cache, &clock, Ok(2)).await.expect("known"), 1);
+        clock.advance(Duration::milliseconds(1));
+        assert_eq!(get(&cache, &clock, Ok(2)).await.expect("read"), 2);
+    }
+
+    #[tokio::test]
+    async fn the_last_settings_stay_while_the_store_is_away() {
+        let (cache, clock) = (SettingsCache::default(), FixedClock::new());
+        get(&cache, &clock, Err(away())).await.expect_err("nothing is known yet");
+        assert_eq!(get(&cache, &clock, Ok(1)).await.expect("read"), 1);
+        for _ in 0..3 {
+            clock.advance(MAX_AGE);
+            assert_eq!(get(&cache, &clock, Err(away())).await.expect("known"), 1);
+        }
+        // Every caller would wait for the store otherwise.
+        assert_eq!(get(&cache, &clock, Ok(2)).await.expect("known"), 1);
+        clock.advance(RETRY_PAUSE);
+        assert_eq!(get(&cache, &clock, Ok(2)).await.expect("read"), 2);
+    }
+
+    #[tokio::test]
+    async fn many_callers_cause_one_read() {
+        let (cache, clock, reads) = (Arc::new(SettingsCache::default()), FixedClock::new(), Arc::new(AtomicU64::new(0)));
+        let callers = (0..32).map(|_| {
+            let (cache, clock, reads) = (Arc::clone(&cache), clock.clone(), Arc::clone(&reads));
+            tokio::spawn(async move {
+                let read = async |_| {
+                    tokio::task::yield_now().await;
+                    Ok(version(reads.fetch_add(1, Ordering::SeqCst) + 1))
+                };
+                cache.get(&clock, read).await.map(|settings| settings.version)
+            })
+        });
+        for caller in callers.collect::<Vec<_>>() {
+            assert_eq!(caller.await.expect("no panic").expect("read"), 1);
+        }
+        assert_eq!(reads.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_is_set_back_keeps_nothing() {
+        let (cache, clock) = (SettingsCache::default(), FixedClock::new());
+        get(&cache, &clock, Ok(1)).await.expect("read");
+        clock.advance(-Duration::hours(1));
+        assert_eq!(get(&cache, &clock, Ok(2)).await.expect("read"), 2);
     }
 }

@@ -246,6 +246,8 @@ impl Wire for ListProducts {
 without_body!(FindProduct, handle: Handle);
 without_body!(ListCategories);
 without_body!(ViewSaleTerms);
+without_body!(ViewShop);
+without_body!(FindLogo);
 
 endpoints! {
     Catalog in catalog, area Catalog, tag "catalog";

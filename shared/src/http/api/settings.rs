@@ -12,9 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shopease_shop::domain::{self, Format, PageKind, RuleError, ValueRule};
 use shopease_shop::ports;
-use shopease_shop::services::{
-    self, FindLogo, FindPage, FindSettings, ListSettingsVersions, PageView, ShopView, ViewSettings, ViewShop,
-};
+use shopease_shop::services::{self, FindPage, FindSettings, ListSettingsVersions, PageView, ShopView, ViewSettings};
 use shopease_shop::{ShopError, ShopResult};
 use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
@@ -926,6 +924,3 @@ impl super::endpoint::Answer for Logo {
         Some(Named::of::<Self>())
     }
 }
-
-without_body!(ViewShop);
-without_body!(FindLogo);

@@ -1,6 +1,7 @@
 //! Administration of the settings: a page per section, the history, undo.
 
 use askama::Template;
+use axum::extract::multipart::MultipartRejection;
 use axum::extract::{Multipart, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -65,7 +66,7 @@ struct Attempt {
 }
 
 /// The entries of the menu: name, title, whether it is the current one.
-pub fn menu(current: &str) -> Vec<(&'static str, &'static str, bool)> {
+pub fn menu(current: &str) -> Vec<(&'static str, String, bool)> {
     Section::all().map(|section| (section.name(), section.title(), section.name() == current)).collect()
 }
 
@@ -74,8 +75,10 @@ fn path_of(section: Section) -> String {
 }
 
 /// Redirects to the first section.
-pub(in crate::http) async fn index() -> Response {
-    see_other(&path_of(Section::Shop))
+pub(in crate::http) async fn index(State(app): State<App>, visitor: Visitor) -> PageResult {
+    let path = path_of(Section::Shop);
+    current(&app, &visitor, &path).await?;
+    Ok(see_other(&path))
 }
 
 fn section_named(name: &str) -> ShopResult<Section> {
@@ -140,16 +143,11 @@ pub(in crate::http) async fn save(
     form: SectionForm,
 ) -> PageResult {
     let section = section_named(&name)?;
-    let current = current(&app, &visitor, &path_of(section)).await?;
     let typed = match form {
         PostedForm::Current(fields) => Typed(fields),
-        PostedForm::Stale(fields) => {
-            let problem = stale_form();
-            let (typed, text) = (Some(Typed(fields)), Some(texts::on_page(&problem)));
-            let attempt = Attempt { typed, problem: text, ..Attempt::default() };
-            return section_page(&app, &visitor, section, &current, problem.status_code(), attempt).await;
-        }
+        PostedForm::Stale(fields) => return stale(&app, &visitor, section, Typed(fields)).await,
     };
+    let current = current(&app, &visitor, &path_of(section)).await?;
     let mut document = SettingsDocument::from(current.settings.clone());
     let applied = section.apply(&typed, &mut document);
     let groups = section.typed_groups(&document, &categories(&app).await, &typed);
@@ -179,6 +177,15 @@ pub(in crate::http) async fn save(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Shows a form of an earlier session again to an operator. Nothing is saved.
+async fn stale(app: &App, visitor: &Visitor, section: Section, typed: Typed) -> PageResult {
+    let problem = stale_form();
+    let current = app.services.settings.view_settings(visitor.caller(), ViewSettings).await;
+    let Ok(current) = current else { return Err(problem.into()) };
+    let attempt = Attempt { typed: Some(typed), problem: Some(texts::on_page(&problem)), ..Attempt::default() };
+    section_page(app, visitor, section, &current, problem.status_code(), attempt).await
 }
 
 fn saved(app: &App, section: Section) -> Response {
@@ -246,13 +253,22 @@ async fn read_logo_form(mut form: Multipart) -> Result<LogoForm, Problem> {
 }
 
 /// Replaces or removes the logo.
-pub(in crate::http) async fn upload_logo(State(app): State<App>, visitor: Visitor, form: Multipart) -> PageResult {
+pub(in crate::http) async fn upload_logo(
+    State(app): State<App>,
+    visitor: Visitor,
+    form: Result<Multipart, MultipartRejection>,
+) -> PageResult {
+    // A form in another format has no token.
+    let form = read_logo_form(form.map_err(|_| stale_form())?).await;
+    if form.as_ref().is_ok_and(|form| !is_own_token(&visitor, &form.csrf)) {
+        return Err(stale_form().into());
+    }
     let current = current(&app, &visitor, &path_of(Section::Shop)).await?;
-    let form = match read_logo_form(form).await {
-        Ok(form) if is_own_token(&visitor, &form.csrf) => form,
-        Ok(_) => return Err(stale_form().into()),
-        Err(problem) if problem.errors.is_empty() => return Err(problem.into()),
-        Err(_) => return wrong_logo(&app, &visitor, &current).await,
+    let form = match form {
+        Ok(form) => form,
+        // The file is too large.
+        Err(problem) if !problem.errors.is_empty() => return wrong_logo(&app, &visitor, &current).await,
+        Err(problem) => return Err(problem.into()),
     };
     let mut document = SettingsDocument::from(current.settings.clone());
     document.shop.logo = (!form.remove).then(|| LogoFile { base64: STANDARD.encode(&form.file) });

@@ -63,8 +63,8 @@ impl Section {
     }
 
     /// Title of its page.
-    pub const fn title(self) -> &'static str {
-        match self {
+    pub fn title(self) -> String {
+        let title = match self {
             Self::Shop => "Name and appearance",
             Self::Contact => "Contact details",
             Self::Home => "Home page",
@@ -72,8 +72,9 @@ impl Section {
             Self::Selling => "Selling",
             Self::Tax => "Tax rates",
             Self::Shipping => "Shipping methods",
-            Self::Page(kind) => texts::page_title(kind),
-        }
+            Self::Page(kind) => return format!("Page: {}", texts::page_title(kind)),
+        };
+        title.to_owned()
     }
 
     /// Name of the section in [`shopease_shop::domain::Settings::changed_sections`].

@@ -58,7 +58,8 @@ fn rule_after(rule: &RuleError) -> Option<RuleError> {
         RuleError::NotSold { .. } => RuleError::TotalChanged { expected: eur(i64::MIN), actual: eur(i64::MAX) },
         RuleError::TotalChanged { .. } => RuleError::TotalBelowMinimum { total: eur(1), minimum: eur(50) },
         RuleError::TotalBelowMinimum { .. } => RuleError::TotalAboveMaximum { total: eur(100), maximum: eur(99) },
-        RuleError::TotalAboveMaximum { .. } => RuleError::AmountTooLarge,
+        RuleError::TotalAboveMaximum { .. } => RuleError::TermsChanged,
+        RuleError::TermsChanged => RuleError::AmountTooLarge,
         RuleError::AmountTooLarge => RuleError::Other {
             code: "full_moon".to_owned(),
             field: Some("mōon".to_owned()),
