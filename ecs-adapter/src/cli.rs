@@ -18,6 +18,7 @@ use crate::import::ImportArgs;
 use crate::open::{self, Settings};
 use crate::operations::{self, AuditArgs, FakePaymentsArgs, WorkerArgs};
 use crate::serve;
+use crate::shop_settings::{self, SettingsCommand};
 #[cfg(feature = "rds-iam")]
 use crate::snapshot::{self, SnapshotArgs};
 
@@ -52,6 +53,11 @@ enum Command {
         /// Email address for signing in.
         #[arg(value_parser = email_address)]
         email: EmailAddress,
+    },
+    /// Export or import the settings of the shop as a file.
+    Settings {
+        #[command(subcommand)]
+        command: SettingsCommand,
     },
     /// Manage the static assets of the pages: styles, scripts, images.
     Assets {
@@ -131,6 +137,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Audit(args)) => operations::audit(args).await,
         Some(Command::FakePayments(args)) => operations::fake_payments(args).await,
         Some(Command::Operator { email }) => add_operator(email).await,
+        Some(Command::Settings { command }) => shop_settings::run(command).await,
         Some(Command::Assets { command: AssetsCommand::Upload { location, verbose } }) => {
             operations::upload_assets(&location, verbose).await
         }

@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use shopease_shop::config::ShopConfig;
 use shopease_shop::domain::EmailAddress;
 use shopease_shop::ports::{IdGenerator as _, SharedStore, SystemClock, SystemIds};
-use shopease_shop::services::create_operator;
+use shopease_shop::services::{create_operator, current_settings};
 use shopease_storage::StoreConfig;
 
 /// The catalog of a new shop.
@@ -45,24 +45,30 @@ pub fn start_over(store: &StoreConfig) -> anyhow::Result<()> {
 }
 
 /// Loads the demo catalog if the store has no products. Returns whether the shop has products afterwards: the catalog's prices
-/// have two decimals, so it is not loaded if the currency has fewer.
+/// have two decimals, so it is not loaded if the currency has fewer. With the catalog, a new shop gets a home page that fits it.
 ///
 /// # Errors
 /// If the store fails.
-pub async fn load_if_empty(store: &SharedStore, shop: &ShopConfig) -> anyhow::Result<bool> {
+pub async fn load_if_empty(store: &SharedStore, shop: &mut ShopConfig) -> anyhow::Result<bool> {
     if store.has_products().await? {
         return Ok(true);
     }
-    if shop.currency.exponent() < 2 {
-        let currency = shop.currency;
+    let current = current_settings(&**store, &shop.settings, &SystemClock).await?.settings;
+    let currency = current.selling.currency;
+    if currency.exponent() < 2 {
         tracing::warn!(
             "the demo catalog was not loaded: its prices have decimals, {currency} has none; add products with `shopease import`"
         );
         return Ok(false);
     }
-    let report =
-        crate::import::load(CATALOG, shop, store, &SystemClock).await.context("the demo catalog cannot be loaded")?;
+    let report = crate::import::load(CATALOG, shop.language, currency, store, &SystemClock)
+        .await
+        .context("the demo catalog cannot be loaded")?;
     tracing::info!(products = report, "demo catalog loaded");
+    // For the first version of the settings of a new shop.
+    let home = &mut shop.settings.initial.home;
+    "Good things for every day".clone_into(&mut home.headline);
+    "Useful, well-made things for the kitchen, the desk, the garden and the road.".clone_into(&mut home.text);
     Ok(true)
 }
 

@@ -9,14 +9,14 @@ use shopease_catalog_files::{
     CatalogFile, FileEncoding, ImportOptions, ImportReport, MAX_FILE_BYTES, Target, WriteOptions, import, read,
 };
 use shopease_shared::http::refuse_product;
-use shopease_shop::config::ShopConfig;
-use shopease_shop::domain::{Currency, Tokenizer};
+use shopease_shop::domain::{Currency, Language, Tokenizer};
 use shopease_shop::ports::{Clock, SharedStore, SystemClock};
+use shopease_shop::services::current_settings;
 
 use crate::open::{self, Settings};
 
 const EXAMPLES: &str = "The store is that of the shop: SHOPEASE_STORE (embedded, postgres, dynamodb) with SHOPEASE_DATA_DIR (default: data),
-SHOPEASE_DATABASE_URL or SHOPEASE_DYNAMODB_TABLE. SHOPEASE_CURRENCY is the shop's currency.
+SHOPEASE_DATABASE_URL or SHOPEASE_DYNAMODB_TABLE. The currency is that of the shop's settings.
 
 Examples:
   shopease import products.csv --dry-run           show what would change
@@ -76,10 +76,16 @@ pub struct ImportArgs {
 /// If the file cannot be read, is not a product export, or the store is unavailable.
 pub async fn run(args: ImportArgs) -> anyhow::Result<ExitCode> {
     let settings = Settings::load(false).await?;
-    // Read first, so that an unusable file creates no store.
-    let catalog = read_file(&args, &settings.shop)?;
+    // Opened for reading first, so that an unusable file creates no store.
+    let shop = {
+        let open = open::store_to_read(&settings).await?;
+        current_settings(&*open.store, &settings.shop.settings, &SystemClock).await?.settings
+    };
+    let currency = args.currency.unwrap_or(shop.selling.currency);
+    let catalog = read_file(&args, currency)?;
     let open = if args.dry_run { open::store_to_read(&settings).await? } else { open::store(&settings).await? };
-    let report = write(catalog, &args, &settings.shop, &open.store).await?;
+    let mut report = write(catalog, &args, settings.shop.language, &open.store).await?;
+    report.warnings.extend(shop.shipping.gap_of(currency));
     let mut out = io::stdout().lock();
     if args.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
@@ -90,7 +96,7 @@ pub async fn run(args: ImportArgs) -> anyhow::Result<ExitCode> {
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn read_file(args: &ImportArgs, shop: &ShopConfig) -> anyhow::Result<CatalogFile> {
+fn read_file(args: &ImportArgs, currency: Currency) -> anyhow::Result<CatalogFile> {
     let name = args.file.display();
     let size_bytes = std::fs::metadata(&args.file).with_context(|| format!("{name} cannot be opened"))?.len();
     if size_bytes > MAX_FILE_BYTES {
@@ -98,7 +104,7 @@ fn read_file(args: &ImportArgs, shop: &ShopConfig) -> anyhow::Result<CatalogFile
     }
     let bytes = std::fs::read(&args.file).with_context(|| format!("{name} cannot be read"))?;
     let options = ImportOptions {
-        currency: args.currency.unwrap_or(shop.currency),
+        currency,
         default_stock: args.default_stock,
         created_at: SystemClock.now(),
         encoding: args.encoding,
@@ -110,7 +116,7 @@ fn read_file(args: &ImportArgs, shop: &ShopConfig) -> anyhow::Result<CatalogFile
 async fn write(
     catalog: CatalogFile,
     args: &ImportArgs,
-    shop: &ShopConfig,
+    language: Language,
     store: &SharedStore,
 ) -> anyhow::Result<ImportReport> {
     let (products, shown) = (catalog.products(), io::stderr().is_terminal());
@@ -120,15 +126,14 @@ async fn write(
         }
     };
     let options = WriteOptions { set_stock: args.set_stock, dry_run: args.dry_run };
-    let tokenizer = Tokenizer::new(shop.language);
+    let tokenizer = Tokenizer::new(language);
     let target = Target { store: &**store, tokenizer: &tokenizer, refuse: &refuse_product };
-    let mut report = import(catalog, target, options, &progress)
+    let report = import(catalog, target, options, &progress)
         .await
         .context("the store is unavailable; run the import again (products already written are kept)")?;
     if shown {
         eprintln!();
     }
-    report.warnings.extend(shop.pricing.shipping.gap_of(args.currency.unwrap_or(shop.currency)));
     Ok(report)
 }
 
@@ -136,16 +141,17 @@ async fn write(
 ///
 /// # Errors
 /// If it is not a product export, one of its rows is rejected, or the store is unavailable.
-pub async fn load(bytes: &[u8], shop: &ShopConfig, store: &SharedStore, clock: &dyn Clock) -> anyhow::Result<usize> {
-    let options = ImportOptions {
-        currency: shop.currency,
-        default_stock: None,
-        created_at: clock.now(),
-        encoding: None,
-        replace: false,
-    };
+pub async fn load(
+    bytes: &[u8],
+    language: Language,
+    currency: Currency,
+    store: &SharedStore,
+    clock: &dyn Clock,
+) -> anyhow::Result<usize> {
+    let options =
+        ImportOptions { currency, default_stock: None, created_at: clock.now(), encoding: None, replace: false };
     let write_options = WriteOptions { set_stock: false, dry_run: false };
-    let tokenizer = Tokenizer::new(shop.language);
+    let tokenizer = Tokenizer::new(language);
     let target = Target { store: &**store, tokenizer: &tokenizer, refuse: &refuse_product };
     let report = import(read(bytes.to_vec(), options)?, target, write_options, &|_| {}).await?;
     if report.has_rejections() {

@@ -7,6 +7,7 @@ mod open;
 mod operations;
 mod serve;
 mod server;
+mod shop_settings;
 #[cfg(feature = "rds-iam")]
 mod snapshot;
 

@@ -36,6 +36,7 @@ pub async fn work(args: WorkerArgs) -> anyhow::Result<ExitCode> {
     let open = open::store(&settings).await?;
     let payments = open::payments(&settings, false).await?;
     let shop = LocalShop::with_system_clock(open.store.clone(), payments, settings.shop.clone());
+    shop.prepare_settings().await?;
     let worker = open::worker(&settings, shop).await?;
     if args.once {
         let report = serde_json::to_string(&worker.run_once().await?)?;

@@ -64,6 +64,7 @@ struct Backing {
     operator: Option<Operator>,
     /// Whether the demo catalog was requested but the shop has no products.
     is_empty: bool,
+    shop_name: String,
 }
 
 async fn compose(args: &ServeArgs, settings: &mut Settings) -> anyhow::Result<(App, Option<Backing>)> {
@@ -75,7 +76,6 @@ async fn compose(args: &ServeArgs, settings: &mut Settings) -> anyhow::Result<(A
         let shop = RemoteShop::new(url).map_err(|reason| anyhow::anyhow!("SHOPEASE_BACKEND_URL: {reason}"))?;
         return Ok((App::new(Services::of(shop), Arc::new(SystemIds), settings.http.clone()), None));
     }
-    settings.shop.warn_of_gaps();
     if args.fresh {
         demo::start_over(&settings.store)?;
     }
@@ -88,12 +88,13 @@ async fn compose(args: &ServeArgs, settings: &mut Settings) -> anyhow::Result<(A
     };
     let embedded = demo::data_directory(&settings.store);
     let mut operator = None;
-    let is_empty = (embedded.is_some() || args.demo) && !demo::load_if_empty(&open.store, &settings.shop).await?;
+    let is_empty = (embedded.is_some() || args.demo) && !demo::load_if_empty(&open.store, &mut settings.shop).await?;
     if let Some(directory) = embedded {
         operator = Some(demo::operator(&open.store, directory).await?);
     }
     let payments = open::payments(settings, true).await?;
     let shop = LocalShop::with_system_clock(open.store.clone(), payments, settings.shop.clone());
+    let shop_name = shop.prepare_settings().await?.shop.name;
     if let Some(directory) = embedded.map(Path::to_owned) {
         let shop = shop.clone();
         tokio::spawn(async move {
@@ -110,17 +111,17 @@ async fn compose(args: &ServeArgs, settings: &mut Settings) -> anyhow::Result<(A
     if let Some(mails) = open::sent_mails(settings) {
         app = app.with_mails(mails);
     }
-    Ok((app, Some(Backing { open, operator, is_empty })))
+    Ok((app, Some(Backing { open, operator, is_empty, shop_name })))
 }
 
 /// Prints the URLs of the shop on a terminal; writes one log line otherwise.
 fn announce(args: &ServeArgs, port: u16, settings: &Settings, backing: Option<&Backing>) {
     tracing::info!(port, role = ?args.role, "serving");
-    let Some(Backing { open, operator, is_empty }) = backing else { return };
+    let Some(Backing { open, operator, is_empty, shop_name }) = backing else { return };
     if !std::io::stdout().is_terminal() && demo::data_directory(&settings.store).is_none() {
         return;
     }
-    println!("\n  {} is open: http://localhost:{port}\n", settings.http.shop_name);
+    println!("\n  {shop_name} is open: http://localhost:{port}\n");
     if *is_empty {
         println!("  Next  the shop has no products: stop it and run `shopease import products.csv`");
     } else {

@@ -65,6 +65,8 @@ pub async fn worker() -> anyhow::Result<Worker> {
     let (events, mail) = (EventsConfig::read(&mut reader), MailConfig::read(&mut reader, None));
     let shop = shop(reader).await?;
     env.report_unused();
+    // The only function besides the administration that may write the settings.
+    shop.prepare_settings().await.context("the settings cannot be read")?;
     let mut sinks = vec![shopease_events::open(&events).await.map_err(anyhow::Error::msg)?];
     sinks.extend(shopease_mail::open(mail.as_ref(), &shop).await);
     Ok(Worker::new(shop, sinks))
@@ -80,7 +82,6 @@ async fn shop(mut reader: Reader<'_>) -> anyhow::Result<LocalShop> {
     let (store, payments) = (StoreConfig::read(&mut reader, "dynamodb"), PaymentsConfig::read(&mut reader));
     let shop = ShopConfig::read(&mut reader);
     reader.finish()?;
-    shop.warn_of_gaps();
     let store = store.context("no store is configured")?;
     let payments = payments.context("no payment provider is configured")?;
     let open =

@@ -50,7 +50,7 @@ impl MailSink {
     /// Writes about an event, if there is something to write. Returns whether the event is done with.
     async fn write(&self, event: &OutboxMessage) -> ShopResult<bool> {
         let Some(notice) = self.notice(event).await? else { return Ok(true) };
-        let brand = self.shop.brand();
+        let brand = self.shop.brand().await?;
         let mut sender = self.sender.clone();
         if sender.name.as_str().is_empty() {
             sender.name = HeaderText::new(&brand.name);

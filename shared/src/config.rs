@@ -1,21 +1,15 @@
-//! Configuration of the HTTP side, from the environment: name, cookies, countries, limits.
+//! Configuration of the HTTP side, from the environment: cookies, limits.
 
 use std::time::Duration;
 
 use shopease_process::config::Reader;
-use shopease_shop::config::countries;
-use shopease_shop::domain::Country;
 
 /// Configuration of pages and API.
 #[derive(Debug, Clone)]
 pub struct HttpConfig {
-    /// `SHOPEASE_NAME`: name of the shop (default `shopease`).
-    pub shop_name: String,
     /// `SHOPEASE_INSECURE_COOKIES`: cookies without `Secure` and `__Host-`, for plain http on a host that the
     /// browser does not trust (Safari on localhost, a phone on the same network). Never use it in production.
     pub insecure_cookies: bool,
-    /// `SHOPEASE_COUNTRIES`: countries that the checkout form lists, sorted by name (default: all).
-    pub countries: Vec<&'static Country>,
     /// Concurrency limits and timeouts of one process.
     pub limits: Limits,
     /// `SHOPEASE_MEASURE`: adds what the request used to each response, in the header `x-shopease-usage`. Not for public
@@ -32,9 +26,7 @@ impl HttpConfig {
     /// Reads the section.
     pub fn read(reader: &mut Reader<'_>) -> Self {
         Self {
-            shop_name: reader.or("SHOPEASE_NAME", "shopease".to_owned()),
             insecure_cookies: reader.or("SHOPEASE_INSECURE_COOKIES", false),
-            countries: countries(reader),
             limits: Limits::read(reader),
             measure: reader.or("SHOPEASE_MEASURE", false),
         }
@@ -83,33 +75,6 @@ impl Limits {
             requests_in_flight: positive("SHOPEASE_REQUESTS_IN_FLIGHT", 128) as usize,
             checkouts_in_flight: positive("SHOPEASE_CHECKOUTS_IN_FLIGHT", 64) as usize,
             queue_timeout,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use shopease_shop::config::ShopConfig;
-    use shopease_shop::domain::{Currency, Money};
-    use shopease_shop::ports::Env;
-
-    struct Unset;
-
-    impl Env for Unset {
-        fn var(&self, _: &str) -> Option<String> {
-            None
-        }
-    }
-
-    #[test]
-    fn every_country_of_the_form_has_shipping() {
-        let mut reader = Reader::new(&Unset);
-        let (http, shop) = (HttpConfig::read(&mut reader), ShopConfig::read(&mut reader));
-        assert_eq!(reader.finish(), Ok(()));
-        for Country { code, name, .. } in http.countries {
-            let offers = shop.pricing.shipping.offers(*code, Money::zero(Currency::EUR), 500, true);
-            assert!(!offers.is_empty(), "no shipping to {name}");
         }
     }
 }

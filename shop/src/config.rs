@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use shopease_process::config::Reader;
 
-use crate::domain::{Country, Currency, Language, PricingRules, ShippingTable, TaxTable, fold};
+use crate::domain::{Country, CountryCode, Currency, Language, RuleError, Settings, ShippingTable, TaxTable};
 
 #[expect(clippy::expect_used, reason = "embedded at compile time and checked by a test")]
 static TAX_RATES: LazyLock<TaxTable> =
@@ -19,15 +19,10 @@ static SHIPPING_METHODS: LazyLock<ShippingTable> = LazyLock::new(|| {
 /// Configuration of the shop.
 #[derive(Debug, Clone)]
 pub struct ShopConfig {
-    /// `SHOPEASE_NAME`: name of the shop (default `shopease`).
-    pub name: String,
     /// `SHOPEASE_LANGUAGE`: language of the catalog, for search (default `en`). After a change, import the catalog again.
     pub language: Language,
-    /// `SHOPEASE_CURRENCY`: currency of imports without a currency (default `EUR`).
-    pub currency: Currency,
-    /// `SHOPEASE_PRICES_INCLUDE_TAX` (default `true`), `SHOPEASE_TAX_RATES` and `SHOPEASE_SHIPPING_METHODS`: JSON
-    /// in the format of `shop/data/*.json` that replaces the built-in tables. [`countries`] adds the countries that the shop sells to.
-    pub pricing: PricingRules,
+    /// The settings of a new shop, from variables.
+    pub settings: SettingsVariables,
     /// `SHOPEASE_CATALOG_CACHE_SECONDS`: maximum age of cached catalog reads (default 5; 0 disables the cache).
     pub catalog_cache_seconds: u64,
     /// `SHOPEASE_PUBLIC_URL`: public URL of the shop, without a trailing slash (default `http://localhost:8080`). The bank's
@@ -38,8 +33,6 @@ pub struct ShopConfig {
     pub payment_hold_minutes: u32,
     /// `SHOPEASE_BANK_ACCOUNT` and `SHOPEASE_BANK_TRANSFER_DAYS`: payment by bank transfer; not offered by default.
     pub bank_transfer: Option<BankTransfer>,
-    /// `SHOPEASE_LOW_STOCK_UNITS`: an order that leaves this many units or fewer publishes `stock.low` (default 3).
-    pub low_stock_units: u32,
 }
 
 /// Payment by bank transfer.
@@ -54,64 +47,109 @@ pub struct BankTransfer {
 impl ShopConfig {
     /// Reads the section.
     pub fn read(reader: &mut Reader<'_>) -> Self {
-        let shipping: Option<Json<ShippingTable>> = reader.optional("SHOPEASE_SHIPPING_METHODS");
         Self {
-            name: reader.or("SHOPEASE_NAME", "shopease".to_owned()),
             language: language(reader),
-            currency: currency(reader),
-            pricing: PricingRules {
-                tax: tax_rates(reader),
-                shipping: match shipping {
-                    Some(Json(table)) => table,
-                    None => SHIPPING_METHODS.clone(),
-                },
-                prices_include_tax: reader.or("SHOPEASE_PRICES_INCLUDE_TAX", true),
-                sells_to: countries(reader).into_iter().map(|country| country.code).collect(),
-            },
+            settings: SettingsVariables::read(reader),
             catalog_cache_seconds: reader.or("SHOPEASE_CATALOG_CACHE_SECONDS", 5),
             public_url: public_url(reader),
             payment_hold_minutes: reader.or("SHOPEASE_PAYMENT_HOLD_MINUTES", 30),
             bank_transfer: reader
                 .optional("SHOPEASE_BANK_ACCOUNT")
                 .map(|account| BankTransfer { account, hold_days: reader.or("SHOPEASE_BANK_TRANSFER_DAYS", 7) }),
-            low_stock_units: reader.or("SHOPEASE_LOW_STOCK_UNITS", 3),
-        }
-    }
-
-    /// Logs a warning if products cannot be sold because of missing shipping prices.
-    pub fn warn_of_gaps(&self) {
-        if let Some(gap) = self.pricing.shipping.gap_of(self.currency) {
-            tracing::warn!("{gap}");
         }
     }
 }
 
-/// `SHOPEASE_COUNTRIES`: comma-separated codes of the countries that the shop sells to (default: all). Returned sorted by name.
-pub fn countries(reader: &mut Reader<'_>) -> Vec<&'static Country> {
-    const NAME: &str = "SHOPEASE_COUNTRIES";
-    let codes = reader.optional::<String>(NAME);
+const NAME: &str = "SHOPEASE_NAME";
+const CURRENCY: &str = "SHOPEASE_CURRENCY";
+const PRICES_INCLUDE_TAX: &str = "SHOPEASE_PRICES_INCLUDE_TAX";
+const TAX_RATES_JSON: &str = "SHOPEASE_TAX_RATES";
+const SHIPPING_METHODS_JSON: &str = "SHOPEASE_SHIPPING_METHODS";
+const COUNTRIES: &str = "SHOPEASE_COUNTRIES";
+const LOW_STOCK_UNITS: &str = "SHOPEASE_LOW_STOCK_UNITS";
+
+/// The first version of the settings, from the environment variables that configured a shop before it had settings. Once a store has
+/// settings, the variables have no effect.
+#[derive(Debug, Clone)]
+pub struct SettingsVariables {
+    /// The settings: [`Settings::starter`] with `SHOPEASE_NAME`, `SHOPEASE_CURRENCY`, `SHOPEASE_PRICES_INCLUDE_TAX`,
+    /// `SHOPEASE_TAX_RATES` and `SHOPEASE_SHIPPING_METHODS` (JSON in the format of `shop/data/*.json` that replaces the built-in
+    /// tables), `SHOPEASE_COUNTRIES` (comma-separated codes) and `SHOPEASE_LOW_STOCK_UNITS`.
+    pub initial: Settings,
+    /// The variables that are set.
+    set: Vec<&'static str>,
+}
+
+impl SettingsVariables {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        let shipping: Option<Json<ShippingTable>> = reader.optional(SHIPPING_METHODS_JSON);
+        let names =
+            [NAME, CURRENCY, PRICES_INCLUDE_TAX, TAX_RATES_JSON, SHIPPING_METHODS_JSON, COUNTRIES, LOW_STOCK_UNITS];
+        let set = names.into_iter().filter(|name| reader.optional::<String>(name).is_some()).collect();
+        let currency = currency(reader);
+        let shipping = shipping.map_or_else(|| SHIPPING_METHODS.clone(), |Json(table)| table);
+        let mut initial = Settings::starter(tax_rates(reader), shipping);
+        initial.shop.name = reader.or(NAME, initial.shop.name);
+        initial.selling.currency = currency;
+        initial.selling.prices_include_tax = reader.or(PRICES_INCLUDE_TAX, initial.selling.prices_include_tax);
+        initial.selling.countries = countries(reader);
+        initial.selling.low_stock_units = reader.or(LOW_STOCK_UNITS, initial.selling.low_stock_units);
+        let initial = initial.clone().validated().unwrap_or_else(|problems| {
+            for problem in problems {
+                reader.problem(variable_of(&problem), problem.to_string());
+            }
+            initial
+        });
+        Self { initial, set }
+    }
+
+    /// The variables that are set and differ from the settings.
+    pub fn differing(&self, settings: &Settings) -> Vec<&'static str> {
+        let (given, selling) = (&self.initial, &settings.selling);
+        let differs = |name: &&&str| match **name {
+            NAME => given.shop.name != settings.shop.name,
+            CURRENCY => given.selling.currency != selling.currency,
+            PRICES_INCLUDE_TAX => given.selling.prices_include_tax != selling.prices_include_tax,
+            TAX_RATES_JSON => given.tax != settings.tax,
+            SHIPPING_METHODS_JSON => given.shipping != settings.shipping,
+            COUNTRIES => given.selling.countries != selling.countries,
+            _ => given.selling.low_stock_units != selling.low_stock_units,
+        };
+        self.set.iter().filter(differs).copied().collect()
+    }
+}
+
+/// The variable that a setting of a new shop comes from.
+fn variable_of(problem: &RuleError) -> &'static str {
+    let path = problem.field().unwrap_or_default();
+    let variables = [
+        ("tax", TAX_RATES_JSON),
+        ("shipping", SHIPPING_METHODS_JSON),
+        ("selling.countries", COUNTRIES),
+        ("selling.low_stock_units", LOW_STOCK_UNITS),
+    ];
+    variables.iter().find(|(prefix, _)| path.starts_with(prefix)).map_or(NAME, |(_, variable)| variable)
+}
+
+fn countries(reader: &mut Reader<'_>) -> Vec<CountryCode> {
+    let codes = reader.optional::<String>(COUNTRIES);
     let mut countries = Vec::new();
     for code in codes.iter().flat_map(|codes| codes.split(',')).map(str::trim).filter(|code| !code.is_empty()) {
         match code.parse().ok().and_then(Country::find) {
-            Some(country) => countries.push(country),
-            None => reader.problem(NAME, format!("{code:?} is not an ISO 3166-1 country code such as DE")),
+            Some(country) if countries.contains(&country.code) => {}
+            Some(country) => countries.push(country.code),
+            None => reader.problem(COUNTRIES, format!("{code:?} is not an ISO 3166-1 country code such as DE")),
         }
     }
-    if countries.is_empty() {
-        countries.extend(Country::all());
-    }
-    countries.sort_by_cached_key(|country| fold(&country.name));
-    countries.dedup();
     countries
 }
 
 fn tax_rates(reader: &mut Reader<'_>) -> TaxTable {
-    const NAME: &str = "SHOPEASE_TAX_RATES";
-    let Some(Json(table)) = reader.optional::<Json<TaxTable>>(NAME) else { return TAX_RATES.clone() };
+    let Some(Json(table)) = reader.optional::<Json<TaxTable>>(TAX_RATES_JSON) else { return TAX_RATES.clone() };
     for (country, region) in table.unknown_regions() {
         let example = Country::find(country).and_then(|country| country.regions.first());
         let hint = example.map_or(String::new(), |region| format!(" such as {}", region.code));
-        reader.problem(NAME, format!("{country} has no region {region:?}; use a region code{hint}"));
+        reader.problem(TAX_RATES_JSON, format!("{country} has no region {region:?}; use a region code{hint}"));
     }
     table
 }
@@ -127,10 +165,9 @@ fn language(reader: &mut Reader<'_>) -> Language {
 }
 
 fn currency(reader: &mut Reader<'_>) -> Currency {
-    const NAME: &str = "SHOPEASE_CURRENCY";
-    let Some(code) = reader.optional::<String>(NAME) else { return Currency::EUR };
+    let Some(code) = reader.optional::<String>(CURRENCY) else { return Currency::EUR };
     code.parse().unwrap_or_else(|_| {
-        reader.problem(NAME, format!("{code:?} is not an ISO 4217 code such as EUR"));
+        reader.problem(CURRENCY, format!("{code:?} is not an ISO 4217 code such as EUR"));
         Currency::EUR
     })
 }
@@ -165,6 +202,7 @@ impl<T: serde::de::DeserializeOwned> FromStr for Json<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Money;
     use crate::ports::Env;
 
     struct Vars(&'static [(&'static str, &'static str)]);
@@ -186,17 +224,26 @@ mod tests {
     #[test]
     fn the_built_in_tables_are_read() {
         let mut reader = Reader::new(&Vars(&[]));
-        let pricing = ShopConfig::read(&mut reader).pricing;
+        let settings = ShopConfig::read(&mut reader).settings.initial;
         assert_eq!(reader.finish(), Ok(()));
-        assert!(!pricing.tax.rates.is_empty() && !pricing.shipping.methods.is_empty());
+        assert!(!settings.tax.rates.is_empty() && !settings.shipping.methods.is_empty());
+    }
+
+    #[test]
+    fn every_country_has_shipping() {
+        let shipping = ShopConfig::read(&mut Reader::new(&Vars(&[]))).settings.initial.shipping;
+        for Country { code, name, .. } in Country::all() {
+            let offers = shipping.offers(*code, Money::zero(Currency::EUR), 500, true);
+            assert!(!offers.is_empty(), "no shipping to {name}");
+        }
     }
 
     #[test]
     fn missing_prices_of_the_built_in_shipping_methods_are_reported() {
-        let shipping = ShopConfig::read(&mut Reader::new(&Vars(&[]))).pricing.shipping;
+        let shipping = ShopConfig::read(&mut Reader::new(&Vars(&[]))).settings.initial.shipping;
         assert_eq!(shipping.gap_of(Currency::EUR), None);
         let won = shipping.gap_of("KRW".parse().expect("a currency")).expect("no price in won");
-        assert!(won.contains("products that need shipping") && won.contains("SHOPEASE_SHIPPING_METHODS"), "{won}");
+        assert!(won.contains("products that need shipping") && won.contains("/admin/settings"), "{won}");
     }
 
     #[test]

@@ -478,6 +478,17 @@ CREATE TABLE failed_attempt (
     expires_at timestamptz NOT NULL
 );
 
+-- Settings of the shop. The highest version is in force; none is changed or removed, because orders refer to it.
+
+CREATE TABLE settings (
+    version    bigint CONSTRAINT settings_pkey PRIMARY KEY,
+    changed_at timestamptz NOT NULL,
+    changed_by text NOT NULL,
+    -- Parts of the settings that differ from the version before.
+    sections   text[] NOT NULL,
+    document   json NOT NULL
+);
+
 -- The worker removes expired rows: they must be found without reading whole tables.
 
 CREATE INDEX idempotency_key_expiry ON idempotency_key (expires_at);

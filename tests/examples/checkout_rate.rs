@@ -108,6 +108,7 @@ async fn buy(shop: &LocalShop, caller: &Caller, sku: &str, key: &str, order: boo
         shipping_method: "standard".to_owned(),
         payment_method: "card_approved".to_owned(),
         expected_total: None,
+        terms_version: None,
         client_key: String::new(),
     };
     shop.place_order(caller, PlaceOrder { client_key: key.replace(' ', "-"), ..command }).await.expect("an order");

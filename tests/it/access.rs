@@ -21,8 +21,8 @@ use tower::ServiceExt as _;
 
 use crate::harness::{PASSWORD, TestShop};
 use crate::{
-    accounts, bad_forms, cart, catalog, checkout, checkout_resumed, mails, operator_pages, payments, security,
-    ways_to_pay, worker,
+    accounts, bad_forms, cart, catalog, checkout, checkout_resumed, mails, operator_pages, payments, security, settings,
+    settings_pages, ways_to_pay, worker,
 };
 
 /// If set to `1`, the test writes the file.
@@ -48,6 +48,8 @@ async fn deploy(recorder: &AccessRecorder, served: &Served) -> TestShop {
     let shop = TestShop::new(store);
     let mut function = |name: &str, seed| shop.function(stores.remove(name).expect("a store for each function"), seed);
     let (worker, _) = function(WORKER, 10);
+    // As at the start of the function.
+    worker.prepare_settings().await.expect("the settings are stored");
     let routers: BTreeMap<Area, Router> = (11..)
         .zip(Area::ALL)
         .map(|(seed, area)| (area, shop_http::area(function(area.name(), seed).1, area)))
@@ -167,6 +169,8 @@ async fn each_function_has_the_table_access_of_its_use_cases() {
         mails::SCENARIOS,
         accounts::SCENARIOS,
         security::SCENARIOS,
+        settings::SCENARIOS,
+        settings_pages::SCENARIOS,
         bad_forms::SCENARIOS,
         &[
             ("every_form_is_submitted", |shop| Box::pin(every_form_is_submitted(shop))),

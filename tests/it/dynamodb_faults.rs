@@ -107,6 +107,7 @@ impl Shopper {
             shipping_method: "standard".to_owned(),
             payment_method: if approved { "card_approved" } else { "card_declined" }.to_owned(),
             expected_total: None,
+            terms_version: None,
             client_key: String::new(),
         };
         match self

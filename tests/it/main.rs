@@ -47,6 +47,8 @@ mod requests;
 mod response_limits;
 mod routes;
 mod security;
+mod settings;
+mod settings_pages;
 mod stripe_double;
 mod timing;
 mod ways_to_pay;

@@ -80,7 +80,7 @@ async fn several_lines_change_at_once_and_rejected_input_is_kept(shop: TestShop)
     assert_eq!(client.cart_lines().await, lines(&[("KETTLE", 4), ("LAMP", 1)]));
     assert_eq!(
         (value_of(&refused, &quantity_field("LAMP")), title(&refused)),
-        ("9".to_owned(), "Please check: Cart · shopease".to_owned())
+        ("9".to_owned(), "Please check: Cart · My shop".to_owned())
     );
     let wrong = send_cart(&mut client, &[("KETTLE", "many"), ("LAMP", "2")], ("action", "update")).await;
     assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
@@ -180,7 +180,7 @@ async fn a_notice_is_shown_once_and_in_the_title(shop: TestShop) {
     );
     let reloaded = client.get("/cart").await;
     assert!(!reloaded.text().contains("Added to your cart."), "{}", reloaded.text());
-    assert_eq!(title(&reloaded), "Cart · shopease");
+    assert_eq!(title(&reloaded), "Cart · My shop");
     let mut operator = shop.operator().await;
     let page = operator.get("/admin/stock/kettle").await;
     let (csrf, key) = (page.hidden("csrf"), page.hidden("idempotency_key"));

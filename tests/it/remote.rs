@@ -9,14 +9,16 @@ use shopease_payments::sign;
 use shopease_shared::client::RemoteShop;
 use shopease_shared::http::{self as shop_http, Problem};
 use shopease_shop::domain::{
-    FulfillmentEvent, Handle, LineItemId, Money, OrderId, Page, PageLimit, ProductSort, StockChange, Token,
+    FulfillmentEvent, Handle, LineItemId, Logo, Money, OrderId, Page, PageKind, PageLimit, ProductSort, StockChange,
+    Token,
 };
 use shopease_shop::ports::{Clock as _, SharedStore};
 use shopease_shop::services::{
-    AddLineItem, Caller, CancelOrder, CheckPayment, CorrectStock, CurrentCustomer, FindOrder, FindProduct,
-    ListAllOrders, ListCategories, ListOrders, ListPaymentOptions, ListProducts, LogIn, LogOut, OrderView, PlaceOrder,
-    ProductStock, QuoteCart, ReceivePaymentEvent, RecordFulfillment, RecordTransfer, RefundAmount, RefundOrder,
-    Register, RemoveLineItem, Services, SetLineItem, SignedIn, ViewCart, ViewSaleTerms, create_operator,
+    AddLineItem, Caller, CancelOrder, CheckPayment, CorrectStock, CurrentCustomer, FindLogo, FindOrder, FindPage,
+    FindProduct, FindSettings, ListAllOrders, ListCategories, ListOrders, ListPaymentOptions, ListProducts, ListSettingsVersions, LogIn,
+    LogOut, OrderView, PlaceOrder, ProductStock, QuoteCart, ReceivePaymentEvent, RecordFulfillment, RecordTransfer, RefundAmount,
+    RefundOrder, Register, RemoveLineItem, RestoreSettings, Services, SetLineItem, SignedIn, UpdateSettings, ViewCart,
+    ViewSaleTerms, ViewSettings, ViewShop, create_operator,
 };
 use shopease_shop::testing::fixtures;
 use shopease_shop::{ShopError, ShopResult};
@@ -110,6 +112,7 @@ pub fn order(card: &str) -> PlaceOrder {
         shipping_method: "standard".to_owned(),
         payment_method: card.to_owned(),
         expected_total: None,
+        terms_version: None,
         client_key: String::new(),
     }
 }
@@ -176,6 +179,13 @@ async fn browse(script: &mut Script<'_>) {
     }
     script.note("categories", shop.catalog.list_categories(ListCategories).await);
     script.note("terms", shop.catalog.view_sale_terms(ViewSaleTerms).await);
+    script.note("shop", shop.catalog.view_shop(ViewShop).await);
+    script.note("logo", shop.catalog.find_logo(FindLogo).await);
+    for kind in PageKind::ALL {
+        for version in [None, Some(1), Some(9)] {
+            script.note("page", shop.catalog.find_page(FindPage { kind: *kind, version }).await);
+        }
+    }
 }
 
 async fn fill_carts(script: &mut Script<'_>) {
@@ -410,6 +420,7 @@ async fn operate(script: &mut Script<'_>) {
                 .await,
         );
     }
+    change_settings(script, &operator).await;
     after_sale(script, &operator).await;
     test.clock.advance(Duration::days(31));
     script.note("the session has expired", shop.accounts.current_customer(&operator, CurrentCustomer).await);
@@ -417,6 +428,27 @@ async fn operate(script: &mut Script<'_>) {
 }
 
 /// Orders after the checkout, and webhooks.
+async fn change_settings(script: &mut Script<'_>, operator: &Caller) {
+    let shop = script.shop.clone();
+    let nobody = caller("zoe");
+    let found = script.note("settings", shop.settings.view_settings(operator, ViewSettings).await).expect("settings");
+    script.note("settings", shop.settings.view_settings(&nobody, ViewSettings).await);
+    for (expected_version, name) in [(1, "Kettles"), (1, "Pots"), (2, "Kettles")] {
+        let mut settings = found.settings.clone();
+        name.clone_into(&mut settings.shop.name);
+        settings.shop.logo = Logo::new(b"\x89PNG\r\n\x1a\n\0".to_vec().into());
+        let command = UpdateSettings { expected_version, settings };
+        script.note("update", shop.settings.update_settings(operator, command).await);
+    }
+    script.note("logo", shop.catalog.find_logo(FindLogo).await);
+    script.note("versions", shop.settings.list_settings_versions(operator, ListSettingsVersions).await);
+    for version in [1, 2, 9] {
+        script.note("version", shop.settings.find_settings(operator, FindSettings { version }).await);
+        let command = RestoreSettings { version, expected_version: 2 };
+        script.note("restore", shop.settings.restore_settings(operator, command).await);
+    }
+}
+
 async fn after_sale(script: &mut Script<'_>, operator: &Caller) {
     let (shop, test) = (script.shop.clone(), script.test);
     let (zoe, none) = (caller("zoe"), OrderId::derive("none"));

@@ -9,6 +9,7 @@ use axum::body::Body;
 use http::{Method, Request, StatusCode};
 use shopease_shared::http::routes::{self, Area, Surface};
 use shopease_shared::http::{self as shop_http};
+use shopease_shop::domain::Logo;
 use shopease_shop::testing::fixtures;
 use shopease_storage::testing::on_dynamodb;
 
@@ -21,6 +22,9 @@ pub fn example(path: &str) -> String {
         .replace("/cart/line-items/{id}", "/cart/line-items/li_01ARZ3NDEKTSV4RRFFQ69G5FAV")
         .replace("/orders/{id}", "/orders/ord_01ARZ3NDEKTSV4RRFFQ69G5FAV")
         .replace("{handle}", "kettle")
+        .replace("{name}", "terms")
+        .replace("{version}", "1")
+        .replace("{section}", "shop")
 }
 
 async fn send(router: Router, method: &Method, path: &str) -> Answer {
@@ -47,10 +51,18 @@ fn comparable(answer: &Answer) -> (StatusCode, BTreeSet<(String, String)>, Strin
     (answer.status, headers.collect(), answer.text().replace(&id, "ID"))
 }
 
+/// Without a logo, its address does not exist.
+async fn with_logo(shop: &TestShop) {
+    let mut settings = fixtures::settings();
+    settings.shop.logo = Logo::new(b"\x89PNG\r\n\x1a\n".to_vec().into());
+    shop.store.insert_settings(&fixtures::versioned_settings(1, &settings)).await.expect("written");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_functions_together_serve_exactly_what_one_process_serves() {
     on_dynamodb(|store| async {
         let shop = TestShop::new(store);
+        with_logo(&shop).await;
         // With the category of the examples, so that no route responds with the 404 of an unknown path.
         shop.sell(&fixtures::product("kettle").category("kettle").build(), 3).await;
         for route in routes::all() {
@@ -75,6 +87,7 @@ async fn the_functions_together_serve_exactly_what_one_process_serves() {
 async fn frontend_and_backend_share_only_the_probes() {
     on_dynamodb(|store| async {
         let shop = TestShop::new(store);
+        with_logo(&shop).await;
         shop.sell(&fixtures::product("kettle").category("kettle").build(), 3).await;
         for route in routes::all() {
             let path = example(route.path);

@@ -4,6 +4,7 @@
 use axum::body::Body;
 use http::{Method, Request, StatusCode, header};
 use serde_json::{Value, json};
+use shopease_shared::http::api::settings::SettingsDocument;
 use shopease_shared::http::routes::{self, Area, Surface};
 use shopease_shop::domain::{OrderId, Token};
 use shopease_shop::testing::fixtures;
@@ -206,6 +207,10 @@ async fn nobody_can_access_what_belongs_to_others(shop: TestShop) {
             match path.rsplit('/').next() {
                 Some("refunds") => json!({"all": true}),
                 Some("fulfillments") => json!({"event": "shipped"}),
+                Some("settings") => {
+                    json!({"expected_version": 1, "settings": SettingsDocument::from(fixtures::settings())})
+                }
+                Some("restorations") => json!({"version": 1, "expected_version": 1}),
                 _ => json!({"sku": "KETTLE", "change": "adjust", "units": 1}),
             }
             .to_string()

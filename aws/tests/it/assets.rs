@@ -66,7 +66,7 @@ pub async fn same_as_embedded(assets: Arc<dyn AssetStore>) {
         (Method::GET, versioned, vec![("if-none-match", "\"other\", *")]),
         (Method::GET, "/assets/shop.css", vec![("if-none-match", "\"other\"")]),
         (Method::GET, "/assets/demo/moka-pot.svg", vec![]),
-        (Method::GET, "/assets/icon.svg", vec![("range", "bytes=0-1")]),
+        (Method::GET, "/assets/shop.js", vec![("range", "bytes=0-1")]),
         (Method::GET, "/assets/shop.js", vec![]),
         (Method::GET, "/assets/nothing.css", vec![]),
         (Method::GET, "/assets/nothing.css", vec![("accept", "text/html")]),

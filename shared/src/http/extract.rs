@@ -67,7 +67,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for PageForm<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        match PostedForm::from_request(request, state).await? {
+        match PostedForm::<T>::from_request(request, state).await? {
             PostedForm::Current(form) => Ok(Self(form)),
             PostedForm::Stale(_) => Err(stale_form()),
         }
@@ -75,11 +75,16 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for PageForm<T> {
 }
 
 /// The same for pages that show the form again with what was typed.
-pub(super) enum PostedForm<T> {
+pub(super) enum PostedForm<T, const MAX_BYTES: usize = MAX_FORM_BYTES> {
     /// The visitor's own form.
     Current(T),
     /// Without the visitor's form token, or with one of an earlier session. It must have no effect.
     Stale(T),
+}
+
+/// Returns whether a form token is the visitor's.
+pub(super) fn is_own_token(visitor: &Visitor, token: &str) -> bool {
+    subtle::ConstantTimeEq::ct_eq(token.as_bytes(), visitor.csrf().as_bytes()).into()
 }
 
 /// The problem of a form without the visitor's token.
@@ -92,7 +97,7 @@ pub(super) fn stale_form() -> Problem {
     )
 }
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for PostedForm<T> {
+impl<S: Send + Sync, T: DeserializeOwned, const MAX_BYTES: usize> FromRequest<S> for PostedForm<T, MAX_BYTES> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
@@ -100,8 +105,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for PostedForm<T> {
         let (mut parts, body) = request.into_parts();
         let Ok(visitor) = Visitor::from_request_parts(&mut parts, state).await;
         let body = read_raw(Request::from_parts(parts, body), state).await?;
-        if body.len() > MAX_FORM_BYTES {
-            return Err(too_large(MAX_FORM_BYTES));
+        if body.len() > MAX_BYTES {
+            return Err(too_large(MAX_BYTES));
         }
         if std::str::from_utf8(&body).is_err() || percent_encoding::percent_decode(&body).decode_utf8().is_err() {
             return Err(Problem::malformed("The form is not valid UTF-8."));
@@ -109,9 +114,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for PostedForm<T> {
         let malformed =
             |error: serde_urlencoded::de::Error| Problem::malformed("The form cannot be parsed.").with_hint(&error);
         let token: FormToken = serde_urlencoded::from_bytes(&body).map_err(malformed)?;
-        let expected = visitor.csrf();
         let form = serde_urlencoded::from_bytes(&body).map_err(malformed);
-        if bool::from(subtle::ConstantTimeEq::ct_eq(token.csrf.as_bytes(), expected.as_bytes())) {
+        if is_own_token(&visitor, &token.csrf) {
             form.map(Self::Current)
         } else {
             form.map(Self::Stale).map_err(|_| stale_form())
@@ -160,7 +164,7 @@ pub(super) fn client_key(headers: &HeaderMap) -> Option<String> {
     headers.get("idempotency-key").map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
-fn require_content_type(headers: &HeaderMap, expected: &str) -> Result<(), Problem> {
+pub(super) fn require_content_type(headers: &HeaderMap, expected: &str) -> Result<(), Problem> {
     // As bytes: the parameters may contain anything.
     let found = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
     let media_type = found.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();

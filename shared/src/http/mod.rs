@@ -3,6 +3,7 @@
 
 mod access;
 pub mod api;
+mod appearance;
 mod assets;
 mod client_address;
 mod compression;
@@ -12,6 +13,7 @@ mod guard;
 mod headers;
 mod health;
 pub mod listener_rules;
+mod markdown;
 mod notice;
 pub mod openapi;
 mod overload;
@@ -28,8 +30,8 @@ mod texts;
 mod usage;
 mod visitor;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -47,10 +49,10 @@ pub use product_size::refuse_product;
 use routes::{Area, Surface};
 pub use rule::BrokenRule;
 pub use runtime::{RUNTIME_HEADER, Runtime};
-use shopease_shop::domain::Country;
+use shopease_shop::domain::{Country, fold};
 use shopease_shop::ports::{AssetStore, IdGenerator, MAX_ASSET_BYTES, SentMails, SystemIds};
-use shopease_shop::services::{LocalShop, Services};
-pub use texts::failure as failure_text;
+use shopease_shop::services::{LocalShop, Services, ShopView, ViewShop};
+pub use texts::{failure as failure_text, rule as rule_text};
 
 /// Largest request body, the same for ALB, API Gateway and plain HTTP (ALB rejects more than 1 MB for a Lambda target).
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
@@ -72,6 +74,8 @@ pub struct App {
     pub(crate) store_check: Arc<StoreCheck>,
     pub(crate) runtime: Option<Runtime>,
     reference: Option<&'static reference::Files>,
+    /// The public settings as last seen, for pages while the shop does not respond.
+    last_shop: Arc<Mutex<Option<Arc<ShopView>>>>,
 }
 
 impl App {
@@ -90,6 +94,7 @@ impl App {
             store_check: Arc::default(),
             runtime: None,
             reference: None,
+            last_shop: Arc::default(),
         }
     }
 
@@ -142,9 +147,31 @@ impl App {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// Countries that the checkout form lists.
-    pub(crate) fn countries(&self) -> &[&'static Country] {
-        &self.config.countries
+    /// The public settings. While the shop does not respond, those that were seen last.
+    pub(crate) async fn shop(&self) -> Arc<ShopView> {
+        match self.services.catalog.view_shop(ViewShop).await {
+            Ok(shop) => {
+                let shop = Arc::new(shop);
+                *self.last_shop.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&shop));
+                shop
+            }
+            Err(_) => self.last_shop(),
+        }
+    }
+
+    /// The public settings that were seen last, or neutral ones.
+    pub(crate) fn last_shop(&self) -> Arc<ShopView> {
+        let last = self.last_shop.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        last.unwrap_or_else(|| Arc::new(ShopView::neutral()))
+    }
+
+    /// Countries that the shop sells to, sorted by name.
+    pub(crate) async fn countries(&self) -> Vec<&'static Country> {
+        let chosen = &self.shop().await.countries;
+        let mut countries: Vec<_> =
+            Country::all().filter(|country| chosen.is_empty() || chosen.contains(&country.code)).collect();
+        countries.sort_by_cached_key(|country| fold(&country.name));
+        countries
     }
 }
 

@@ -115,6 +115,7 @@ fn method(endpoint: &Endpoint) -> HttpMethod {
     match endpoint.method {
         Method::POST => HttpMethod::Post,
         Method::PATCH => HttpMethod::Patch,
+        Method::PUT => HttpMethod::Put,
         Method::DELETE => HttpMethod::Delete,
         _ => HttpMethod::Get,
     }

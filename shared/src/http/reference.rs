@@ -13,7 +13,7 @@ use shopease_shop::domain::Subject;
 use shopease_shop::ports::Asset;
 
 use super::problem::Problem;
-use super::{App, assets};
+use super::{App, appearance, assets};
 
 /// Files by name, as `build.rs` has extracted them: gzip.
 pub(super) type Files = LazyLock<[(&'static str, Asset); 2]>;
@@ -38,11 +38,12 @@ struct ReferencePage {
 }
 
 pub(super) async fn page(State(app): State<App>) -> Result<Response, Problem> {
+    let shop = app.shop().await;
     let page = ReferencePage {
-        shop_name: app.config.shop_name.clone(),
+        shop_name: shop.name.clone(),
         bundle: url(&app, "swagger-ui-bundle.js"),
         bundle_style: url(&app, "swagger-ui.css"),
-        icon: assets::url("icon.svg"),
+        icon: appearance::icon_url(&shop),
         start: assets::url("api-reference.js"),
         style: assets::url("api-reference.css"),
     };

@@ -9,7 +9,7 @@ use axum::routing::{MethodRouter, get, post};
 
 use matchit::Router;
 
-use super::{App, api, assets, health, openapi, pages, reference};
+use super::{App, api, appearance, assets, health, openapi, pages, reference};
 
 /// A Lambda function, and a listener rule of the load balancer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -114,6 +114,7 @@ pub(crate) mod method {
     pub const get: Method = Method::GET;
     pub const post: Method = Method::POST;
     pub const patch: Method = Method::PATCH;
+    pub const put: Method = Method::PUT;
     pub const delete: Method = Method::DELETE;
 }
 
@@ -126,6 +127,10 @@ routes! {
     Storefront Page Ordinary get "/categories" => pages::catalog::categories;
     Storefront Page Ordinary get "/categories/{handle}" => pages::catalog::category;
     Storefront Page Ordinary get "/search" => pages::catalog::search;
+    Storefront Page Ordinary get "/pages/{name}" => pages::legal::show;
+    Storefront Page Ordinary get "/theme.css" => appearance::theme;
+    Storefront Page Ordinary get "/favicon.svg" => appearance::icon;
+    Storefront Page Ordinary get "/logo" => appearance::logo;
     Storefront Page Ordinary get "/assets/{*path}" => assets::serve;
     Storefront Page Ordinary get "/robots.txt" => assets::robots;
 
@@ -157,6 +162,14 @@ routes! {
     Admin Page Ordinary get "/admin/stock/{handle}" => pages::admin::product_stock;
     Admin Page Ordinary post "/admin/stock/{handle}" => pages::admin::correct_stock;
 
+    Admin Page Ordinary get "/admin/settings" => pages::settings::index;
+    Admin Page Ordinary get "/admin/settings/{section}" => pages::settings::show;
+    Admin Page Ordinary post "/admin/settings/{section}" => pages::settings::save;
+    Admin Page Ordinary post "/admin/settings/logo" => pages::settings::upload_logo;
+    Admin Page Ordinary get "/admin/settings/history" => pages::settings::history;
+    Admin Page Ordinary post "/admin/settings/history" => pages::settings::restore;
+    Admin Page Ordinary get "/admin/settings/history/{version}" => pages::settings::version;
+
     Catalog Api Ordinary get "/api/openapi.json" => openapi::document;
     Catalog Api Ordinary get "/api/docs" => reference::page;
     Catalog Api Ordinary get "/api/docs/{file}" => reference::file;
@@ -171,6 +184,7 @@ pub fn all() -> impl Iterator<Item = &'static Route> {
         api::checkout::ROUTES,
         api::accounts::ROUTES,
         api::operations::ROUTES,
+        api::settings::ROUTES,
     ];
     tables.into_iter().flatten()
 }
@@ -210,6 +224,7 @@ mod tests {
     fn every_route_is_found_by_its_path_under_its_area() {
         for route in all() {
             let path = route.path.replace("{*path}", "a/b.css").replace("{id}", "cart_1").replace("{handle}", "x-1");
+            let path = path.replace("{name}", "terms").replace("{version}", "1").replace("{section}", "shop");
             let found = at(&path);
             assert!(found.iter().any(|found| std::ptr::eq(*found, route)), "{path}");
             assert!(found.iter().all(|found| (found.path, found.area) == (route.path, route.area)), "{path}");

@@ -2,7 +2,7 @@
 
 use crate::http::api::wire::MoneySchema;
 use serde::{Deserialize, Serialize};
-use shopease_shop::domain::{CountryCode, Currency, Field, Format, Money, RuleError, Sku, ValueRule};
+use shopease_shop::domain::{CountryCode, Currency, Field, Format, Money, RuleError, SettingPath, Sku, ValueRule};
 use utoipa::ToSchema;
 
 use super::texts;
@@ -12,21 +12,22 @@ use super::texts;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct BrokenRule {
-    /// Stable code: `invalid_value`, `too_many_lines`, `empty_cart`, `currency_mismatch`, `no_shipping`,
+    /// Stable code: `invalid_value`, `invalid_setting`, `too_many_lines`, `empty_cart`, `currency_mismatch`, `no_shipping`,
     /// `no_shipping_price`, `shipping_weight`, `shipping_not_offered`, `not_sold`, `total_changed`,
-    /// `total_below_minimum`, `total_above_maximum`, `amount_too_large`. Newer releases may add others.
+    /// `total_below_minimum`, `total_above_maximum`, `terms_changed`, `amount_too_large`. Newer releases may add others.
     #[schema(required)]
     pub code: String,
     /// The rule as a sentence in English.
     #[schema(required)]
     pub message: String,
-    /// The field, as the API spells it: `quantity`, `shipping_address.city` (`invalid_value`).
+    /// The field, as the API spells it: `quantity`, `shipping_address.city` (`invalid_value`), or the path of the setting:
+    /// `tax.rates[0].country` (`invalid_setting`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
-    /// What the field allows (`invalid_value`): `required`, `length`, `line`, `range`, `decimals`, `format`, `offered`,
+    /// What the field allows (`invalid_value`, `invalid_setting`): `required`, `length`, `line`, `range`, `decimals`, `format`, `offered`,
     /// `needs_search`, `unused`, `tracked`, `stock_limit`, `not_cancelled`, `not_shipped`, `paid`, `fulfillment_step`,
     /// `captured`, `no_open_refund`, `not_disputed`, `same_currency`, `multiple_of`,
-    /// `positive`, `refundable`. Newer releases may add others.
+    /// `positive`, `refundable`, `unknown`, `unique`, `count`, `contrast`. Newer releases may add others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
     /// The required format (`format`).
@@ -35,7 +36,8 @@ pub struct BrokenRule {
     /// Fewest characters or smallest number (`length`, `line`, `range`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min: Option<i64>,
-    /// Most characters, decimals or units, or largest number (`length`, `line`, `range`, `decimals`, `stock_limit`).
+    /// Most characters, decimals, units or entries, or largest number (`length`, `line`, `range`, `decimals`, `stock_limit`,
+    /// `count`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max: Option<i64>,
     /// The refundable amount (`refundable`), the smallest step of an amount (`multiple_of`), or the smallest or largest total that
@@ -87,6 +89,9 @@ impl From<&RuleError> for BrokenRule {
                 let (field, reason) = (Some(field.to_string()), Some(named.message.clone()));
                 Self { field, reason, ..named }.with_value_rule(rule)
             }
+            RuleError::InvalidSetting { path, rule } => {
+                Self { field: Some(path.to_string()), ..named }.with_value_rule(rule)
+            }
             RuleError::TooManyLines { limit } => Self { limit: u64::try_from(*limit).ok(), ..named },
             RuleError::CurrencyMismatch { cart, variant } => {
                 Self { cart: text(*cart), variant: text(*variant), ..named }
@@ -104,7 +109,7 @@ impl From<&RuleError> for BrokenRule {
             RuleError::TotalChanged { expected, actual } => {
                 Self { expected: Some(*expected), actual: Some(*actual), ..named }
             }
-            RuleError::EmptyCart | RuleError::AmountTooLarge => named,
+            RuleError::EmptyCart | RuleError::TermsChanged | RuleError::AmountTooLarge => named,
             RuleError::Other { field, rule, .. } => Self { field: field.clone(), rule: rule.clone(), ..named },
         }
     }
@@ -120,6 +125,7 @@ impl BrokenRule {
             }
             ValueRule::Range { min, max } => Self { min: Some(*min), max: Some(*max), ..named },
             ValueRule::Decimals { max } | ValueRule::StockLimit { max } => Self { max: Some((*max).into()), ..named },
+            ValueRule::Count { max } => Self { max: number(*max), ..named },
             ValueRule::Format(format) => Self { format: Some(format.to_string()), ..named },
             ValueRule::SameCurrency { currency } => Self { currency: Some(currency.to_string()), ..named },
             ValueRule::Refundable { amount } | ValueRule::MultipleOf { amount } => {
@@ -127,6 +133,9 @@ impl BrokenRule {
             }
             ValueRule::Required
             | ValueRule::Offered
+            | ValueRule::Unknown
+            | ValueRule::Unique
+            | ValueRule::Contrast
             | ValueRule::NeedsSearch
             | ValueRule::Unused
             | ValueRule::Tracked
@@ -149,6 +158,9 @@ impl BrokenRule {
             "invalid_value" => {
                 RuleError::InvalidValue { field: Field::find(self.field.as_deref()?)?, rule: self.value_rule()? }
             }
+            "invalid_setting" => {
+                RuleError::InvalidSetting { path: SettingPath::new(self.field.clone()?), rule: self.value_rule()? }
+            }
             "too_many_lines" => RuleError::TooManyLines { limit: usize::try_from(self.limit?).ok()? },
             "empty_cart" => RuleError::EmptyCart,
             "currency_mismatch" => RuleError::CurrencyMismatch {
@@ -165,6 +177,7 @@ impl BrokenRule {
             "shipping_not_offered" => RuleError::ShippingNotOffered { method: self.method.clone()? },
             "not_sold" => RuleError::NotSold { sku: self.sku.clone()? },
             "total_changed" => RuleError::TotalChanged { expected: self.expected?, actual: self.actual? },
+            "terms_changed" => RuleError::TermsChanged,
             "amount_too_large" => RuleError::AmountTooLarge,
             _ => return None,
         })
@@ -181,6 +194,10 @@ impl BrokenRule {
             "decimals" => ValueRule::Decimals { max: small(self.max)? },
             "format" => ValueRule::Format(Format::find(self.format.as_deref()?)?),
             "offered" => ValueRule::Offered,
+            "unknown" => ValueRule::Unknown,
+            "unique" => ValueRule::Unique,
+            "count" => ValueRule::Count { max: number(self.max)? },
+            "contrast" => ValueRule::Contrast,
             "needs_search" => ValueRule::NeedsSearch,
             "unused" => ValueRule::Unused,
             "tracked" => ValueRule::Tracked,

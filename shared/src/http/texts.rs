@@ -3,7 +3,7 @@
 
 use shopease_shop::ShopError;
 use shopease_shop::domain::{
-    Country, CountryCode, DisputeState, Field, Format, FulfillmentState, MailKind, OrderState, PaymentState,
+    Country, CountryCode, DisputeState, Field, Format, FulfillmentState, MailKind, OrderState, PageKind, PaymentState,
     ProductSort, RefundState, RuleError, Subject, ValueRule,
 };
 use shopease_shop::ports::WebhookError;
@@ -51,10 +51,78 @@ pub fn label(name: &str) -> &'static str {
     find(name).or_else(|| find(&format!("shipping_address.{name}"))).unwrap_or("Field")
 }
 
+/// The label of a setting in a form, and its noun phrase in a sentence. List positions and currencies in its path do not matter.
+fn setting(path: &str) -> (&'static str, &'static str) {
+    let mut name = String::with_capacity(path.len());
+    let mut in_brackets = false;
+    for c in path.chars() {
+        match c {
+            '[' => in_brackets = true,
+            ']' => in_brackets = false,
+            c if !in_brackets => name.push(c),
+            _ => {}
+        }
+    }
+    let is_code = |part: &str| part.len() == 3 && part.bytes().all(|byte| byte.is_ascii_uppercase());
+    let name = name.rsplit_once('.').filter(|(_, last)| is_code(last)).map_or(name.as_str(), |(rest, _)| rest);
+    let find = |(known, _, _): &&(&str, &str, &str)| name == *known;
+    SETTINGS.iter().find(find).map_or(("Value", "a value"), |(_, label, noun)| (label, noun))
+}
+
+/// The label of a setting in a form.
+pub fn setting_label(path: &str) -> &'static str {
+    setting(path).0
+}
+
+/// Path, label and noun phrase of the settings.
+const SETTINGS: &[(&str, &str, &str)] = &[
+    ("shop.name", "Name of the shop", "a name"),
+    ("shop.accent_color", "Accent color", "a color"),
+    ("shop.logo", "Logo", "an image"),
+    ("contact.email", "Email address", "an email address"),
+    ("contact.phone", "Phone number", "a phone number"),
+    ("contact.postal_address", "Postal address", "a postal address"),
+    ("home.headline", "Headline", "a headline"),
+    ("home.text", "Text", "a text"),
+    ("home.image.url", "Address of an image", "an address"),
+    ("home.image.alt", "Description of the image", "a description"),
+    ("home.featured_categories", "Categories", "a category"),
+    ("footer.text", "Text", "a text"),
+    ("footer.links.title", "Text", "a text"),
+    ("footer.links.url", "Address", "an address"),
+    ("pages.imprint.text", "Text", "a text"),
+    ("pages.terms.text", "Text", "a text"),
+    ("pages.privacy.text", "Text", "a text"),
+    ("pages.shipping.text", "Text", "a text"),
+    ("pages.returns.text", "Text", "a text"),
+    ("pages.contact.text", "Text", "a text"),
+    ("selling.currency", "Currency", "a currency"),
+    ("selling.time_zone", "Time zone", "a time zone"),
+    ("selling.countries", "Countries that the shop sells to", "a country"),
+    ("selling.low_stock_units", "Low stock from", "a number of units"),
+    ("tax.rates.country", "Country", "a country"),
+    ("tax.rates.region", "State or province", "a state or province of this country"),
+    ("tax.rates.class", "Tax class", "a country, state and tax class"),
+    ("tax.rates.rate_ppm", "Rate", "a rate"),
+    ("tax.rates.title", "Name on the invoice", "a name"),
+    ("shipping.methods.id", "ID", "an ID"),
+    ("shipping.methods.title", "Title", "a title"),
+    ("shipping.methods.delivery_estimate", "Delivery estimate", "a delivery estimate"),
+    ("shipping.methods.countries", "Countries", "a country"),
+    ("shipping.methods.except_countries", "Except countries", "a country"),
+    ("shipping.methods.min_weight_grams", "Minimum weight in grams", "a weight in grams"),
+    ("shipping.methods.free_from", "Free from", "an amount in minor units"),
+    ("shipping.methods.rate.price", "Price", "an amount in minor units"),
+    ("shipping.methods.rate.bands", "Prices", "a price"),
+    ("shipping.methods.rate.bands.up_to_grams", "Weight limit", "a weight limit in grams, above the one before,"),
+    ("shipping.methods.rate.bands.price", "Price", "an amount in minor units"),
+];
+
 /// Describes a broken rule in one or more sentences.
 pub fn rule(rule: &RuleError) -> String {
     match rule {
         RuleError::InvalidValue { field, rule } => value_rule(*field, rule),
+        RuleError::InvalidSetting { path, rule } => rule_of(setting(path.as_str()).1, rule),
         RuleError::TooManyLines { limit } => {
             format!("A cart holds at most {limit} different items. Remove one to add another.")
         }
@@ -87,6 +155,9 @@ pub fn rule(rule: &RuleError) -> String {
             let (total, maximum) = (money(*total), money(*maximum));
             format!("The total is {total}, but the maximum for an order is {maximum}. Split it into several orders.")
         }
+        RuleError::TermsChanged => {
+            "The terms and conditions have changed. Nothing was ordered. Read them and order again.".to_owned()
+        }
         RuleError::AmountTooLarge => "The amount is too large for one order.".to_owned(),
         RuleError::Other { code, message, .. } if message.is_empty() => {
             format!("The request breaks a rule of the shop ({code}).")
@@ -100,12 +171,25 @@ fn country_name(code: CountryCode) -> String {
 }
 
 fn value_rule(field: Field, rule: &ValueRule) -> String {
-    let (_, value) = label_and_noun(field);
     match rule {
-        ValueRule::Required if matches!(field, Field::Region | Field::ShippingRegion) => {
-            "Choose a state or province: taxes depend on it.".to_owned()
+        ValueRule::Required | ValueRule::Offered if matches!(field, Field::Region | Field::ShippingRegion) => {
+            match rule {
+                ValueRule::Required => "Choose a state or province: taxes depend on it.".to_owned(),
+                _ => "Choose a state or province of this country: taxes depend on it.".to_owned(),
+            }
         }
         ValueRule::Required if field == Field::Email => "Enter your email address.".to_owned(),
+        ValueRule::Offered if field == Field::Sort => {
+            let [newest, title, price, price_descending, relevance] = SORTS.map(ProductSort::as_str);
+            format!("Choose a sort order: {newest}, {title}, {price}, {price_descending} or {relevance}.")
+        }
+        rule => rule_of(label_and_noun(field).1, rule),
+    }
+}
+
+/// Describes what a value must be; `value` is its noun phrase.
+fn rule_of(value: &str, rule: &ValueRule) -> String {
+    match rule {
         ValueRule::Required => format!("Enter {value}."),
         ValueRule::Length { min, max } => format!("Enter {value} of {}.", characters(*min, *max)),
         ValueRule::Line { min, max } => format!("Enter {value} of {} on one line.", characters(*min, *max)),
@@ -115,14 +199,15 @@ fn value_rule(field: Field, rule: &ValueRule) -> String {
             format!("Enter {value} with at most {max} decimals and no thousands separators.")
         }
         ValueRule::Format(format) => format_rule(*format).to_owned(),
-        ValueRule::Offered if field == Field::Sort => {
-            let [newest, title, price, price_descending, relevance] = SORTS.map(ProductSort::as_str);
-            format!("Choose a sort order: {newest}, {title}, {price}, {price_descending} or {relevance}.")
-        }
-        ValueRule::Offered if matches!(field, Field::Region | Field::ShippingRegion) => {
-            "Choose a state or province of this country: taxes depend on it.".to_owned()
-        }
         ValueRule::Offered => format!("Choose {value} from the list."),
+        ValueRule::Unknown => "This setting does not exist.".to_owned(),
+        ValueRule::Unique => format!("Enter {value} that is not in the list yet."),
+        ValueRule::Count { max } => format!("Enter at most {max} entries."),
+        ValueRule::Contrast => {
+            "Choose a darker color. White text on it needs a contrast of at least 4.5:1 (WCAG AA), and so does the color on \
+             the background of the pages."
+                .to_owned()
+        }
         ValueRule::NeedsSearch => "Sorting by relevance needs a search.".to_owned(),
         ValueRule::Unused => "This email address already has an account. Sign in instead.".to_owned(),
         ValueRule::Tracked => "The stock of this SKU is not tracked.".to_owned(),
@@ -161,13 +246,29 @@ fn characters(min: usize, max: usize) -> String {
 }
 
 /// Formats a whole number with thousands separators.
-fn number(value: i64) -> String {
+pub fn number(value: i64) -> String {
     let sign = if value < 0 { "-" } else { "" };
     format!("{sign}{}", grouped(&value.unsigned_abs().to_string()))
 }
 
 const fn format_rule(format: Format) -> &'static str {
     match format {
+        Format::Code => "Enter an ID of 1 to 40 lowercase letters, digits, hyphens and underscores.",
+        Format::Color => "Enter a color as # and six hexadecimal digits, for example #9a3f1d.",
+        Format::Image => "Choose a PNG, JPEG or WebP image of at most 64 KiB.",
+        Format::ImageAddress => {
+            "Enter an address that starts with https://, or a path of this shop such as /assets/demo/moka-pot.svg."
+        }
+        Format::PagesSize => "The pages are too long. All six together may have 100 KiB.",
+        Format::Prices => "Enter prices such as 4.90 EUR, 5.40 USD.",
+        Format::TaxRate => {
+            "Enter country, class (standard, reduced or exempt), percentage and name, such as DE standard 19 VAT."
+        }
+        Format::TimeZone => "Enter a time zone of the IANA database, for example Europe/Berlin.",
+        Format::WebAddress => {
+            "Enter an address that starts with https://, http://, mailto: or tel:, or a path of this shop such as /pages/terms."
+        }
+        Format::WeightBand => "Enter one weight limit with its prices per line, such as 2000 g: 4.90 EUR, 5.40 USD.",
         Format::Amount => "Enter an amount such as 1234.50, without thousands separators.",
         Format::Country => "Enter a country as two letters, for example DE.",
         Format::Currency => "Enter a currency as an ISO 4217 code, for example EUR.",
@@ -273,6 +374,7 @@ const fn not_found(subject: &Subject) -> &'static str {
         Subject::Order => "This order does not exist, or it is not yours.",
         Subject::Page => "This page does not exist.",
         Subject::Product => "This product does not exist.",
+        Subject::Settings => "This version of the settings does not exist.",
         Subject::Sku(_) | Subject::Variant => "This SKU does not exist.",
         Subject::OutboxMessage | Subject::Session | Subject::Other(_) => "This does not exist.",
     }
@@ -345,6 +447,18 @@ pub fn on_stock_page(problem: &Problem) -> String {
     match problem_name(problem) {
         "out-of-stock" => "Stock cannot go below zero. Nothing was changed.".to_owned(),
         _ => on_page(problem),
+    }
+}
+
+/// The title of a page that the merchant writes.
+pub const fn page_title(kind: PageKind) -> &'static str {
+    match kind {
+        PageKind::Imprint => "Imprint",
+        PageKind::Terms => "Terms and conditions",
+        PageKind::Privacy => "Privacy policy",
+        PageKind::Shipping => "Shipping",
+        PageKind::Returns => "Withdrawal and returns",
+        PageKind::Contact => "Contact",
     }
 }
 

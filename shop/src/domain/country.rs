@@ -16,6 +16,9 @@ use super::{Field, Format, RuleError};
 pub struct CountryCode([u8; 2]);
 
 impl CountryCode {
+    /// A code that no country has: reserved for an unknown country.
+    pub const UNKNOWN: Self = Self(*b"ZZ");
+
     /// The two letters.
     pub fn as_str(&self) -> &str {
         // Always ASCII letters.

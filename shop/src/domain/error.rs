@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::{CountryCode, Currency, Field, Format, Money, MoneyError, Sku};
+use super::{CountryCode, Currency, Field, Format, Money, MoneyError, SettingPath, Sku};
 
 /// A rule of the shop that a request breaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +13,13 @@ pub enum RuleError {
         /// Which field.
         field: Field,
         /// What the field allows.
+        rule: ValueRule,
+    },
+    /// A setting of the shop is outside what it allows.
+    InvalidSetting {
+        /// Which setting.
+        path: SettingPath,
+        /// What it allows.
         rule: ValueRule,
     },
     /// The cart would hold more distinct SKUs than an order may have.
@@ -75,6 +82,8 @@ pub enum RuleError {
         /// The largest total that can be charged.
         maximum: Money,
     },
+    /// The terms have changed since the shopper has seen them.
+    TermsChanged,
     /// An amount is outside the range of 64-bit minor units.
     AmountTooLarge,
     /// An unknown rule of a newer release, received by the API client.
@@ -125,6 +134,17 @@ pub enum ValueRule {
     Format(Format),
     /// One of the offered values.
     Offered,
+    /// A member that exists.
+    Unknown,
+    /// A value that occurs once in its list.
+    Unique,
+    /// A list with a limited number of entries.
+    Count {
+        /// Most entries.
+        max: usize,
+    },
+    /// A color on which white text is readable.
+    Contrast,
     /// Sorting by relevance requires a search.
     NeedsSearch,
     /// An email address without an account.
@@ -182,10 +202,16 @@ impl RuleError {
         Self::InvalidValue { field, rule: ValueRule::Format(format) }
     }
 
+    /// Shorthand for [`RuleError::InvalidSetting`].
+    pub fn setting(path: impl Into<String>, rule: ValueRule) -> Self {
+        Self::InvalidSetting { path: SettingPath::new(path), rule }
+    }
+
     /// The stable code.
     pub fn code(&self) -> &str {
         match self {
             Self::InvalidValue { .. } => "invalid_value",
+            Self::InvalidSetting { .. } => "invalid_setting",
             Self::TooManyLines { .. } => "too_many_lines",
             Self::EmptyCart => "empty_cart",
             Self::CurrencyMismatch { .. } => "currency_mismatch",
@@ -197,6 +223,7 @@ impl RuleError {
             Self::TotalChanged { .. } => "total_changed",
             Self::TotalBelowMinimum { .. } => "total_below_minimum",
             Self::TotalAboveMaximum { .. } => "total_above_maximum",
+            Self::TermsChanged => "terms_changed",
             Self::AmountTooLarge => "amount_too_large",
             Self::Other { code, .. } => code,
         }
@@ -206,6 +233,7 @@ impl RuleError {
     pub fn field(&self) -> Option<&str> {
         match self {
             Self::InvalidValue { field, .. } => Some(field.as_str()),
+            Self::InvalidSetting { path, .. } => Some(path.as_str()),
             Self::Other { field, .. } => field.as_deref(),
             _ => None,
         }
@@ -223,6 +251,10 @@ impl ValueRule {
             Self::Decimals { .. } => "decimals",
             Self::Format(_) => "format",
             Self::Offered => "offered",
+            Self::Unknown => "unknown",
+            Self::Unique => "unique",
+            Self::Count { .. } => "count",
+            Self::Contrast => "contrast",
             Self::NeedsSearch => "needs_search",
             Self::Unused => "unused",
             Self::Tracked => "tracked",
@@ -248,6 +280,7 @@ impl fmt::Display for RuleError {
         f.write_str(self.code())?;
         match self {
             Self::InvalidValue { field, rule } => write!(f, " field={field} {rule}"),
+            Self::InvalidSetting { path, rule } => write!(f, " field={path} {rule}"),
             Self::TooManyLines { limit } => write!(f, " limit={limit}"),
             Self::CurrencyMismatch { cart, variant } => write!(f, " cart={cart} variant={variant}"),
             Self::NoShipping { country } | Self::ShippingWeight { country } => write!(f, " country={country}"),
@@ -257,7 +290,7 @@ impl fmt::Display for RuleError {
             Self::ShippingNotOffered { method } => write!(f, " method={method:?}"),
             Self::NotSold { sku } => write!(f, " sku={sku}"),
             Self::TotalChanged { expected, actual } => write!(f, " expected={expected} actual={actual}"),
-            Self::EmptyCart | Self::AmountTooLarge | Self::Other { .. } => Ok(()),
+            Self::EmptyCart | Self::TermsChanged | Self::AmountTooLarge | Self::Other { .. } => Ok(()),
         }
     }
 }
@@ -269,6 +302,7 @@ impl fmt::Display for ValueRule {
             Self::Length { min, max } | Self::Line { min, max } => write!(f, " min={min} max={max}"),
             Self::Range { min, max } => write!(f, " min={min} max={max}"),
             Self::Decimals { max } | Self::StockLimit { max } => write!(f, " max={max}"),
+            Self::Count { max } => write!(f, " max={max}"),
             Self::Format(format) => write!(f, " format={format}"),
             Self::SameCurrency { currency } => write!(f, " currency={currency}"),
             Self::Refundable { amount } | Self::MultipleOf { amount } => write!(f, " amount={amount}"),

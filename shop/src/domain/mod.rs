@@ -5,6 +5,7 @@ mod account;
 mod address;
 mod cart;
 mod charge;
+mod color;
 mod country;
 mod destination;
 mod error;
@@ -22,15 +23,18 @@ mod product;
 mod refund;
 mod reversal;
 mod search;
+mod settings;
 mod shipping;
 mod stock;
 mod tax;
+mod time_zone;
 mod token;
 
 pub use account::{Customer, EmailAddress, Role, Session};
 pub use address::Address;
 pub use cart::{Cart, CartLine, CartOwner, MAX_CART_LINES, MAX_LINE_QUANTITY, Quantity};
 pub use charge::ChargeLimits;
+pub use color::Color;
 pub use country::{Country, CountryCode, PostalCodes, Region};
 pub use destination::{Destination, DestinationFields};
 pub use error::{RuleError, ValueRule};
@@ -52,7 +56,12 @@ pub use refund::{
     Dispute, DisputeState, Refund, RefundSource, RefundState, ReportedRefund, ReportedRefundState, Reversals,
 };
 pub use search::{Language, SearchQuery, SearchTerms, SearchWord, Tokenizer, fold};
-pub use shipping::{ShippingMethod, ShippingOffer, ShippingRate, ShippingTable, ShippingTerms};
+pub use settings::{
+    Branding, Contact, Footer, FooterLink, HomePage, ImageFormat, LegalPage, LegalPages, Logo, MAX_LOGO_BYTES,
+    MAX_PAGE_CHARS, PageKind, Selling, SettingPath, Settings, is_web_address,
+};
+pub use shipping::{ShippingMethod, ShippingOffer, ShippingRate, ShippingTable, ShippingTerms, WeightBand};
 pub use stock::{Reservation, StockChange, StockLevel};
 pub use tax::{TaxClass, TaxRate, TaxTable};
+pub use time_zone::TimeZone;
 pub use token::{Token, hex};

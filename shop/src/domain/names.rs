@@ -135,6 +135,10 @@ named! {
     Format {
         /// A decimal amount such as `24.90`.
         Amount = "amount",
+        /// 1 to 40 lowercase letters, digits, hyphens and underscores.
+        Code = "code",
+        /// A color such as `#9a3f1d`.
+        Color = "color",
         /// ISO 3166-1 alpha-2, upper case.
         Country = "country",
         /// ISO 4217.
@@ -147,16 +151,32 @@ named! {
         Id = "id",
         /// 1 to 255 visible ASCII characters.
         IdempotencyKey = "idempotency_key",
+        /// A PNG, JPEG or WebP image of at most 64 KiB, in Base64.
+        Image = "image",
+        /// An `https` URL of an image, or a path of the shop.
+        ImageAddress = "image_address",
         /// A JSON object.
         JsonObject = "json_object",
         /// Ten letters and digits of an order.
         OrderNumber = "order_number",
+        /// Pages of at most 100 KiB in total.
+        PagesSize = "pages_size",
         /// A card token of the payment provider.
         PaymentMethod = "payment_method",
+        /// Prices such as `4.90 EUR, 5.40 USD`.
+        Prices = "prices",
         /// The JSON schema of the request.
         Schema = "schema",
         /// 1 to 255 printable characters.
         Sku = "sku",
+        /// A tax rate in one line, such as `DE standard 19 VAT`.
+        TaxRate = "tax_rate",
+        /// A time zone of the IANA database, such as `Europe/Berlin`.
+        TimeZone = "time_zone",
+        /// A path of the shop, or an `https`, `http`, `mailto` or `tel` URL.
+        WebAddress = "web_address",
+        /// A weight limit with prices, such as `2000 g: 4.90 EUR`.
+        WeightBand = "weight_band",
     }
 }
 
@@ -183,6 +203,8 @@ pub enum Subject {
     Product,
     /// A session.
     Session,
+    /// A version of the settings.
+    Settings,
     /// A SKU.
     Sku(Sku),
     /// A variant.
@@ -205,6 +227,7 @@ impl Subject {
             Self::Page => "page",
             Self::Product => "product",
             Self::Session => "session",
+            Self::Settings => "settings",
             Self::Sku(_) => "sku",
             Self::Variant => "variant",
             Self::Other(name) => name,
@@ -232,6 +255,7 @@ impl Subject {
             Self::Page,
             Self::Product,
             Self::Session,
+            Self::Settings,
             Self::Variant,
         ];
         let sku = sku.filter(|_| name == "sku").map(Self::Sku);

@@ -116,6 +116,8 @@ pub struct Order {
     pub total: Money,
     /// Tracked stock that is reserved (pending) or sold (paid), sorted by SKU, no SKU twice.
     pub reservations: Vec<Reservation>,
+    /// Version of the settings whose terms the shopper accepted; `None` for orders from before terms were kept.
+    pub terms_version: Option<u64>,
     /// The client's idempotency key for placing it. The final outcome is stored under this key.
     pub client_key: String,
     /// When the worker checks it next; `None` if nothing is open.

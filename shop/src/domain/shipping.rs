@@ -152,7 +152,7 @@ impl ShippingTable {
     /// Describes which deliveries lack a price in a currency and what to do; `None` if there is a price for every country that any
     /// method delivers to.
     pub fn gap_of(&self, currency: Currency) -> Option<String> {
-        let todo = format!("add prices in {currency} to SHOPEASE_SHIPPING_METHODS, or sell in another currency");
+        let todo = format!("add prices in {currency} at /admin/settings, or sell in another currency");
         let priced: Vec<&ShippingMethod> = self.methods.iter().filter(|method| method.has_price_in(currency)).collect();
         if priced.is_empty() {
             return Some(format!(

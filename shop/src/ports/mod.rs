@@ -18,6 +18,7 @@ mod orders;
 mod outbox;
 mod payment;
 mod purge;
+mod settings;
 mod stock;
 
 use std::sync::Arc;
@@ -42,6 +43,7 @@ pub use payment::{
     PaymentProvider, RefundIntent, SIGNATURE_HEADER, WebhookError,
 };
 pub use purge::{PURGE_ROWS, PurgeStore, Purged};
+pub use settings::{SETTINGS_VERSIONS_SHOWN, SettingsStore, SettingsVersion, VersionedSettings};
 pub use stock::StockStore;
 
 /// Health check of a store.
@@ -67,6 +69,7 @@ pub trait Store:
     + IdempotencyStore
     + AuditStore
     + PurgeStore
+    + SettingsStore
     + Health
 {
 }
@@ -83,6 +86,7 @@ impl<
         + IdempotencyStore
         + AuditStore
         + PurgeStore
+        + SettingsStore
         + Health,
 > Store for T
 {

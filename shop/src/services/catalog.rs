@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
+use sha2::{Digest as _, Sha256};
 
 use super::LocalShop;
 use crate::domain::{
-    Category, Field, Handle, Image, Inventory, Money, Page, PageLimit, Position, Product, ProductId, ProductOption,
-    ProductSort, ProductStatus, ProductSummary, RuleError, ShippingTerms, Sku, StockLevel, Subject, ValueRule,
-    VariantId,
+    Category, Color, Contact, CountryCode, Currency, Field, Footer, Handle, HomePage, Image, Inventory, Logo, Money,
+    Page, PageKind, PageLimit, Position, Product, ProductId, ProductOption, ProductSort, ProductStatus, ProductSummary,
+    RuleError, Settings, ShippingTable, ShippingTerms, Sku, StockLevel, Subject, TaxTable, TimeZone, ValueRule,
+    VariantId, hex,
 };
 use crate::ports::{ProductListing, StoreError};
 use crate::{ShopError, ShopResult};
@@ -54,6 +56,87 @@ pub struct SaleTerms {
     /// Shipping methods in display order.
     pub shipping: Vec<ShippingTerms>,
 }
+
+/// Requests the public part of the settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ViewShop;
+
+/// The public part of the settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShopView {
+    /// Version of the settings.
+    pub version: u64,
+    /// Name of the shop.
+    pub name: String,
+    /// Color of buttons and links.
+    pub accent_color: Color,
+    /// Digest of the logo, if there is one.
+    pub logo_digest: Option<String>,
+    /// How to reach the merchant.
+    pub contact: Contact,
+    /// The home page.
+    pub home: HomePage,
+    /// The footer of every page.
+    pub footer: Footer,
+    /// Pages that are not finished.
+    pub drafts: Vec<PageKind>,
+    /// Currency of the shop.
+    pub currency: Currency,
+    /// Time zone of the times on pages.
+    pub time_zone: TimeZone,
+    /// Countries that the shop sells to; all if empty.
+    pub countries: Vec<CountryCode>,
+}
+
+impl ShopView {
+    /// Neutral settings, for pages of a shop that has not responded yet.
+    pub fn neutral() -> Self {
+        let (tax, shipping) = (TaxTable { rates: Vec::new() }, ShippingTable { methods: Vec::new() });
+        Self::of(0, &Settings::starter(tax, shipping))
+    }
+
+    /// The public part of settings.
+    pub fn of(version: u64, settings: &Settings) -> Self {
+        let digest = |logo: &Logo| hex(&Sha256::digest(&logo.bytes))[..12].to_owned();
+        Self {
+            version,
+            name: settings.shop.name.clone(),
+            accent_color: settings.shop.accent_color,
+            logo_digest: settings.shop.logo.as_ref().map(digest),
+            contact: settings.contact.clone(),
+            home: settings.home.clone(),
+            footer: settings.footer.clone(),
+            drafts: settings.drafts().collect(),
+            currency: settings.selling.currency,
+            time_zone: settings.selling.time_zone.clone(),
+            countries: settings.selling.countries.clone(),
+        }
+    }
+}
+
+/// Requests a page that the merchant writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FindPage {
+    /// Which page.
+    pub kind: PageKind,
+    /// Version of the settings; by default the current one.
+    pub version: Option<u64>,
+}
+
+/// A page that the merchant writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageView {
+    /// The text in Markdown.
+    pub text: String,
+    /// Whether it is not finished.
+    pub is_draft: bool,
+    /// Version of the settings.
+    pub version: u64,
+}
+
+/// Requests the logo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FindLogo;
 
 /// A product with its variants and stock.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,11 +225,29 @@ pub trait Catalog: Send + Sync {
     /// [`ShopError`].
     async fn list_categories(&self, command: ListCategories) -> ShopResult<Vec<Category>>;
 
-    /// The terms of sale. They are configuration; no store is read.
+    /// The terms of sale.
     ///
     /// # Errors
-    /// [`ShopError`] when a remote shop cannot be reached.
+    /// [`ShopError`].
     async fn view_sale_terms(&self, command: ViewSaleTerms) -> ShopResult<SaleTerms>;
+
+    /// The public part of the settings.
+    ///
+    /// # Errors
+    /// [`ShopError`].
+    async fn view_shop(&self, command: ViewShop) -> ShopResult<ShopView>;
+
+    /// A page that the merchant writes, as it is now or as it was in a version of the settings.
+    ///
+    /// # Errors
+    /// [`ShopError::NotFound`] for a version that does not exist.
+    async fn find_page(&self, command: FindPage) -> ShopResult<PageView>;
+
+    /// The logo.
+    ///
+    /// # Errors
+    /// [`ShopError::NotFound`].
+    async fn find_logo(&self, command: FindLogo) -> ShopResult<Logo>;
 }
 
 #[async_trait]
@@ -205,8 +306,30 @@ impl Catalog for LocalShop {
     }
 
     async fn view_sale_terms(&self, _: ViewSaleTerms) -> ShopResult<SaleTerms> {
-        let pricing = &self.config.pricing;
+        let in_force = self.settings().await?;
+        let pricing = &in_force.pricing;
         Ok(SaleTerms { prices_include_tax: pricing.prices_include_tax, shipping: pricing.shipping.terms() })
+    }
+
+    async fn view_shop(&self, _: ViewShop) -> ShopResult<ShopView> {
+        let in_force = self.settings().await?;
+        Ok(ShopView::of(in_force.version, &in_force.settings))
+    }
+
+    async fn find_page(&self, command: FindPage) -> ShopResult<PageView> {
+        let in_force = self.settings().await?;
+        let version = command.version.unwrap_or(in_force.version);
+        let page = if version == in_force.version {
+            in_force.settings.pages.get(command.kind).clone()
+        } else {
+            self.settings_of_version(version).await?.settings.pages.get(command.kind).clone()
+        };
+        Ok(PageView { text: page.text, is_draft: page.is_draft, version })
+    }
+
+    async fn find_logo(&self, _: FindLogo) -> ShopResult<Logo> {
+        let logo = self.settings().await?.settings.shop.logo.clone();
+        logo.ok_or(ShopError::NotFound { subject: Subject::File })
     }
 }
 

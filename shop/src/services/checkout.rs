@@ -54,6 +54,9 @@ pub struct PlaceOrder {
     pub payment_method: String,
     /// The total that the shopper agreed to. If the current total differs, nothing is ordered.
     pub expected_total: Option<Money>,
+    /// The version of the settings whose terms the shopper has seen; by default the current one. If the terms have changed since,
+    /// nothing is ordered.
+    pub terms_version: Option<u64>,
     /// The client's idempotency key.
     pub client_key: String,
 }
@@ -158,7 +161,8 @@ impl Checkout for LocalShop {
         let owner = self.identify(caller).await?.owner;
         let priced = self.price_cart(self.cart_of(&owner).await?).await?;
         require_available(&priced)?;
-        let pricing = &self.config.pricing;
+        let in_force = self.settings().await?;
+        let pricing = &in_force.pricing;
         let place = pricing.destination(command.country, command.region.as_deref(), QUOTE_FIELDS)?;
         let (method, limits) = (command.shipping_method.as_deref(), self.limits_of(&priced));
         Ok(quote(&priced.lines, &place, method, pricing, &limits)?)
@@ -258,6 +262,7 @@ impl PlaceOrder {
                 "expected_total",
                 self.expected_total.map(|total| format!("{} {}", total.amount_minor, total.currency)),
             )
+            .optional("terms_version", self.terms_version)
     }
 }
 

@@ -11,6 +11,7 @@ use super::catalog_cache::CatalogCache;
 use super::keyed_locks::KeyedLocks;
 use super::password::Passwords;
 use super::queue::Queue;
+use super::settings::SettingsCache;
 use super::{Caller, Readiness, TOKEN_LIFETIME_DAYS};
 use crate::config::ShopConfig;
 use crate::domain::{CartOwner, Customer, Role, Tokenizer};
@@ -33,6 +34,7 @@ pub struct LocalShop {
     pub(super) config: Arc<ShopConfig>,
     pub(super) tokenizer: Tokenizer,
     pub(super) cache: CatalogCache,
+    pub(super) settings: Arc<SettingsCache>,
     pub(super) passwords: Passwords,
     pub(super) attempts: AttemptLimits,
     /// Limits the searches that read the store.
@@ -65,6 +67,7 @@ impl LocalShop {
         Self {
             tokenizer: Tokenizer::new(config.language),
             cache: CatalogCache::new(config.catalog_cache_seconds),
+            settings: Arc::default(),
             passwords: Passwords::default(),
             attempts: AttemptLimits::default(),
             searches: Queue::new(MAX_SEARCHES, MAX_WAITING_SEARCHES, MAX_SEARCH_WAIT),

@@ -1,7 +1,7 @@
 //! The use cases, independent of store, runtime and pages.
 //!
-//! There are five services, each with its own trait: [`Catalog`], [`Carts`], [`Checkout`], [`Accounts`] and [`Operations`]. Each use
-//! case takes its caller, if any, and its command. [`LocalShop`] runs them in this process; the typed client of the API implements the
+//! There are six services, each with its own trait: [`Catalog`], [`Carts`], [`Checkout`], [`Accounts`], [`Operations`] and
+//! [`ShopSettings`]. Each use case takes its caller, if any, and its command. [`LocalShop`] runs them in this process; the typed client of the API implements the
 //! same traits by calling another process. Each method may fail with [`ShopError::Unavailable`](crate::ShopError::Unavailable) and
 //! [`ShopError::Internal`](crate::ShopError::Internal); other errors are documented per method.
 
@@ -24,6 +24,7 @@ mod payment_steps;
 mod placement;
 mod queue;
 mod relay;
+mod settings;
 mod worker;
 
 use std::net::IpAddr;
@@ -44,6 +45,7 @@ pub use local_shop::LocalShop;
 pub use notices::{Brand, LowStock, Notice, concerns_operator, concerns_shopper};
 pub use operations::*;
 pub use order_view::OrderView;
+pub use settings::*;
 pub use worker::{Worker, WorkerReport};
 
 /// Lifetime of visitor tokens, carts and sessions after their last write.
@@ -75,7 +77,7 @@ pub trait Readiness: Send + Sync {
     async fn ready(&self) -> ShopResult<()>;
 }
 
-/// The five services, wherever they run.
+/// The six services, wherever they run.
 #[derive(Clone)]
 pub struct Services {
     /// Products and categories.
@@ -88,13 +90,17 @@ pub struct Services {
     pub accounts: Arc<dyn Accounts>,
     /// Administration.
     pub operations: Arc<dyn Operations>,
+    /// Administration of the settings.
+    pub settings: Arc<dyn ShopSettings>,
     /// Readiness of the services.
     pub readiness: Arc<dyn Readiness>,
 }
 
 impl Services {
     /// All services from one implementation.
-    pub fn of<S: Catalog + Carts + Checkout + Accounts + Operations + Readiness + 'static>(shop: S) -> Self {
+    pub fn of<S: Catalog + Carts + Checkout + Accounts + Operations + ShopSettings + Readiness + 'static>(
+        shop: S,
+    ) -> Self {
         let shop = Arc::new(shop);
         Self {
             catalog: shop.clone(),
@@ -102,6 +108,7 @@ impl Services {
             checkout: shop.clone(),
             accounts: shop.clone(),
             operations: shop.clone(),
+            settings: shop.clone(),
             readiness: shop,
         }
     }

@@ -58,8 +58,16 @@ pub fn concerns_operator(topic: &str) -> bool {
 
 impl LocalShop {
     /// The shop, as mails present it.
-    pub fn brand(&self) -> Brand {
-        Brand { name: self.config.name.clone(), contact_email: None, public_url: self.config.public_url.clone() }
+    ///
+    /// # Errors
+    /// [`crate::ShopError::Unavailable`] when the settings cannot be read.
+    pub async fn brand(&self) -> ShopResult<Brand> {
+        let settings = &self.settings().await?.settings;
+        Ok(Brand {
+            name: settings.shop.name.clone(),
+            contact_email: settings.contact.email.clone(),
+            public_url: self.config.public_url.clone(),
+        })
     }
 
     /// What to write to the shopper about an event; `None` if there is nothing to write.

@@ -54,6 +54,8 @@ pub struct OrderView {
     pub fulfillment: FulfillmentState,
     /// Mails about it that were refused, oldest first.
     pub undelivered_mails: Vec<UndeliveredMail>,
+    /// Version of the settings whose terms the shopper accepted.
+    pub terms_version: Option<u64>,
     /// When it was placed.
     pub placed_at: OffsetDateTime,
 }
@@ -91,6 +93,7 @@ impl From<Order> for OrderView {
             decline_code: order.payment.decline_code,
             fulfillment: order.fulfillment,
             undelivered_mails: order.undelivered_mails,
+            terms_version: order.terms_version,
             placed_at: order.placed_at,
         }
     }

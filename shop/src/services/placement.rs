@@ -6,6 +6,7 @@ use super::LocalShop;
 use super::carts::PricedCart;
 use super::checkout::PlaceOrder;
 use super::local_shop::Identity;
+use super::settings::SettingsInForce;
 use crate::domain::{
     BANK_TRANSFER, DestinationFields, Field, Format, FulfillmentState, LineItemId, Order, OrderLine, OrderNumber,
     OrderState, Payment, PaymentId, Reservation, RuleError, Sku, Token, quote,
@@ -40,13 +41,15 @@ impl LocalShop {
         }
         let priced = self.price_cart(self.cart_of(&identity.owner).await?).await?;
         require_available(&priced)?;
-        let pricing = &self.config.pricing;
+        let in_force = self.settings().await?;
+        let pricing = &in_force.pricing;
         let place = pricing.destination(address.country, address.region.as_deref(), ADDRESS_FIELDS)?;
         let limits = self.limits_of(&priced);
         let quote = quote(&priced.lines, &place, Some(&command.shipping_method), pricing, &limits)?;
         if let Some(expected) = command.expected_total.filter(|expected| *expected != quote.total) {
             return Err(RuleError::TotalChanged { expected, actual: quote.total }.into());
         }
+        let terms_version = self.accepted_terms(&in_force, command.terms_version).await?;
         let number = OrderNumber::generate(now, self.ids.secret());
         let id = number.order_id();
         let lines = quote
@@ -73,6 +76,7 @@ impl LocalShop {
             prices_include_tax: quote.prices_include_tax,
             total: quote.total,
             reservations: reservations(&priced),
+            terms_version: Some(terms_version),
             client_key: command.client_key,
             due_at: Some(Order::first_check(now)),
             state: OrderState::Pending,
@@ -83,13 +87,29 @@ impl LocalShop {
             placed_at: now,
             id,
         };
-        let low = self.config.low_stock_units;
+        let low = in_force.settings.selling.low_stock_units;
         let running_low = order.reservations.iter().filter(|held| {
             let left = |units: u32| units.saturating_sub(held.quantity.get());
             priced.available(&held.sku).is_some_and(|units| units > low && left(units) <= low)
         });
         let running_low = running_low.map(|held| held.sku.clone()).take(MAX_LOW_STOCK_MESSAGES).collect();
         Ok(NewOrder { cart_version: priced.cart.version, running_low, order })
+    }
+}
+
+impl LocalShop {
+    /// The version of the terms that a shopper accepts: the one that was shown, unless its text has changed since.
+    async fn accepted_terms(&self, in_force: &SettingsInForce, shown: Option<u64>) -> ShopResult<u64> {
+        let version = shown.unwrap_or(in_force.version);
+        if version == in_force.version {
+            return Ok(version);
+        }
+        let is_same = match self.settings_of_version(version).await {
+            Ok(shown) => shown.settings.pages.terms == in_force.settings.pages.terms,
+            Err(ShopError::NotFound { .. }) => false,
+            Err(error) => return Err(error),
+        };
+        if is_same { Ok(version) } else { Err(RuleError::TermsChanged.into()) }
     }
 }
 

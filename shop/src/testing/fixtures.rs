@@ -8,12 +8,14 @@ use ulid::Ulid;
 use super::FixedClock;
 use crate::domain::{
     Address, Cart, CartId, CartLine, CartOwner, Category, Currency, Customer, CustomerId, FulfillmentState, Handle,
-    Image, Inventory, Language, LineItemId, Money, Order, OrderId, OrderLine, OrderState, OutboxMessageId, Payment,
-    PaymentId, PaymentState, Product, ProductId, ProductOption, ProductStatus, Quantity, QuoteLine, Reservation, Role,
-    SearchTerms, Session, ShippingOffer, Sku, StockEffect, TaxClass, Token, Tokenizer, Variant, VariantId,
+    Image, Inventory, Language, LineItemId, Money, Order, OrderId, OrderLine, OrderState, OutboxMessageId, PageKind,
+    Payment, PaymentId, PaymentState, Product, ProductId, ProductOption, ProductStatus, Quantity, QuoteLine,
+    Reservation, Role, SearchTerms, Session, Settings, ShippingMethod, ShippingOffer, ShippingRate, ShippingTable, Sku,
+    StockEffect, TaxClass, TaxRate, TaxTable, Token, Tokenizer, Variant, VariantId,
 };
 use crate::ports::{
     Claim, Consumer, Dispatched, IdempotencyKey, IdempotencyRecord, OrderAdvance, OutboxMessage, Placement,
+    SettingsVersion, VersionedSettings,
 };
 
 /// Route of the idempotency keys of orders.
@@ -271,6 +273,7 @@ pub fn order(owner: &CartOwner, name: &str, lines: &[(&str, u32)]) -> Order {
         reservations,
         state: OrderState::Pending,
         payment: Payment::new(PaymentId::derive(name), "fake", "card_visa".to_owned()),
+        terms_version: None,
         client_key: id.to_string(),
         due_at: Some(Order::first_check(FixedClock::START)),
         fulfillment: FulfillmentState::Unfulfilled,
@@ -362,4 +365,42 @@ pub fn advance(order: &Order, stock: StockEffect) -> OrderAdvance {
     };
     let outbox = vec![message(order, topic, order.placed_at + Duration::seconds(1))];
     OrderAdvance { order: next, previous_owner: None, stock, outcome: None, outbox }
+}
+
+/// Settings with one tax rate, one shipping method and short pages.
+pub fn settings() -> Settings {
+    let rate = TaxRate {
+        country: "DE".parse().expect("a country"),
+        region: None,
+        class: TaxClass::Standard,
+        rate_ppm: 190_000,
+        title: "VAT".to_owned(),
+    };
+    let method = ShippingMethod {
+        id: "standard".to_owned(),
+        title: "Standard".to_owned(),
+        delivery_estimate: "3 days".to_owned(),
+        countries: vec!["DE".parse().expect("a country")],
+        except_countries: Vec::new(),
+        min_weight_grams: 0,
+        rate: ShippingRate::Flat { price: [(Currency::EUR, 490)].into() },
+        free_from: [(Currency::EUR, 7_500)].into(),
+    };
+    let tables = (TaxTable { rates: vec![rate] }, ShippingTable { methods: vec![method] });
+    let mut settings = Settings::starter(tables.0, tables.1);
+    for kind in PageKind::ALL {
+        settings.pages.get_mut(*kind).text = format!("The {} page.", kind.as_str());
+    }
+    settings
+}
+
+/// A version of settings, written by an operator at [`FixedClock::START`].
+pub fn versioned_settings(version: u64, settings: &Settings) -> VersionedSettings {
+    let about = SettingsVersion {
+        version,
+        changed_at: FixedClock::START,
+        changed_by: "operator@example.com".to_owned(),
+        sections: vec!["shop".to_owned(), "pages.terms".to_owned()],
+    };
+    VersionedSettings { about, settings: settings.clone() }
 }

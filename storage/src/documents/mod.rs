@@ -24,6 +24,7 @@ mod outbox_message;
 mod product;
 #[cfg(feature = "_dynamodb")]
 mod session;
+mod settings;
 #[cfg(test)]
 pub(crate) mod tests;
 mod values;

@@ -29,6 +29,9 @@ pub(crate) struct Order {
     prices_include_tax: bool,
     total: Money,
     reservations: Vec<Reservation>,
+    /// Absent for orders from before terms were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    terms_version: Option<u64>,
     client_key: String,
     #[serde(with = "time::serde::rfc3339::option")]
     due_at: Option<OffsetDateTime>,
@@ -167,6 +170,7 @@ impl From<&domain::Order> for Order {
             prices_include_tax: order.prices_include_tax,
             total: order.total.into(),
             reservations: each(&order.reservations),
+            terms_version: order.terms_version,
             client_key: order.client_key.clone(),
             due_at: order.due_at,
             state: order.state,
@@ -198,6 +202,7 @@ impl From<Order> for domain::Order {
             prices_include_tax: order.prices_include_tax,
             total: order.total.into(),
             reservations: each(order.reservations),
+            terms_version: order.terms_version,
             client_key: order.client_key,
             due_at: order.due_at,
             state: order.state,

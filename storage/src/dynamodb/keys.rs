@@ -102,6 +102,8 @@ kinds! {
     Session = "SESSION",
     /// Counters of failed attempts.
     Attempt = "ATTEMPT",
+    /// Versions of the settings.
+    Settings = "SETTINGS",
     /// No items: read to check that the table responds.
     Health = "HEALTH",
 }
@@ -308,6 +310,29 @@ pub(super) fn session(token_digest: &str) -> Key {
     Key::new(Kind::Session.of(token_digest), "SESSION")
 }
 
+/// The versions of the settings, in one partition.
+pub(super) fn settings_partition() -> String {
+    Kind::Settings.name().to_owned()
+}
+
+/// The number of the current version: `GetItem`; conditional writes keep versions in a row.
+pub(super) fn settings_current() -> Key {
+    Key::new(settings_partition(), "CURRENT")
+}
+
+/// A version of the settings: `GetItem`.
+pub(super) fn settings(version: u64) -> Key {
+    Key::new(settings_partition(), format!("VERSION#{version:020}"))
+}
+
+/// The prefix of the sort keys of all entries of the history.
+pub(super) const SETTINGS_ENTRIES: &str = "ENTRY#";
+
+/// An entry of the history, without the settings: `Query`, newest first.
+pub(super) fn settings_entry(version: u64) -> Key {
+    Key::new(settings_partition(), format!("{SETTINGS_ENTRIES}{:020}", u64::MAX - version))
+}
+
 /// A key that no item has: reading it shows that the table responds.
 pub(super) fn health() -> Key {
     Key::new(Kind::Health.name(), "HEALTH")
@@ -409,6 +434,13 @@ mod tests {
         assert_eq!(outbox_message(&ids[0]), outbox_message(&ids[0]));
         assert_eq!(all_orders(7), "ORDERS#7");
         assert_eq!(backlog_message(Consumer::ShopperMail, &ids[0]), key("BACKLOG#shopper-mail", ids[0].as_str()));
+    }
+
+    #[test]
+    fn the_newest_settings_come_first_in_the_history() {
+        assert_eq!(settings(12), key("SETTINGS", "VERSION#00000000000000000012"));
+        assert!(settings_entry(10).sk < settings_entry(9).sk && settings_entry(9).sk.starts_with(SETTINGS_ENTRIES));
+        assert_eq!(settings_current(), key("SETTINGS", "CURRENT"));
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod purge;
 mod reads;
 mod retry;
 mod search;
+mod settings;
 mod stock;
 mod table;
 mod upsert;

@@ -139,6 +139,7 @@ fn existing_subject(constraint: &str) -> Option<Subject> {
         "session_pkey" => Some(Subject::Session),
         "customer_order_pkey" | "customer_order_position_key" => Some(Subject::Order),
         "outbox_pkey" => Some(Subject::OutboxMessage),
+        "settings_pkey" => Some(Subject::Settings),
         _ => None,
     }
 }

@@ -27,6 +27,7 @@ mod retry;
 mod rows;
 mod search;
 mod settings;
+mod shop_settings;
 mod stock;
 #[cfg(test)]
 mod tests;

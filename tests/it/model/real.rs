@@ -289,6 +289,7 @@ fn place_order(card: &str) -> PlaceOrder {
         shipping_method: "standard".to_owned(),
         payment_method: card.to_owned(),
         expected_total: None,
+        terms_version: None,
         client_key: String::new(),
     }
 }

@@ -153,6 +153,10 @@ async fn record(test: TestShop) -> Recording {
 async fn browse(recorder: &mut Recorder, ada: &mut Client) {
     recorder.get(ada, "/api/v1/categories").await;
     recorder.get(ada, "/api/v1/sale-terms").await;
+    recorder.get(ada, "/api/v1/settings").await;
+    recorder.get(ada, "/api/v1/settings/logo").await;
+    recorder.get(ada, "/api/v1/pages/terms").await;
+    recorder.get(ada, "/api/v1/pages/terms?version=9").await;
     let first = recorder.get(ada, "/api/v1/products?limit=2&sort=price").await;
     recorder.get(ada, &format!("/api/v1/products?limit=2&sort=price&cursor={}", text(&first["next_cursor"]))).await;
     recorder.get(ada, "/api/v1/products?q=kett&category=kitchen").await;
@@ -263,6 +267,26 @@ async fn operate(recorder: &mut Recorder, test: &TestShop, orders: &Orders) {
     }
     recorder.once(&mut operator, &of(&orders.paid, "refunds"), "rest", json!({"all": true})).await;
     recorder.once(&mut operator, &of(&orders.paid, "refunds"), "more", json!({"all": true})).await;
+    change_settings(recorder, &mut operator).await;
+}
+
+async fn change_settings(recorder: &mut Recorder, operator: &mut Client) {
+    const SETTINGS: &str = "/api/v1/admin/settings";
+    let mut settings = recorder.get(operator, SETTINGS).await["settings"].clone();
+    settings["shop"]["logo"] = json!({ "base64": "iVBORw0KGgo=" });
+    settings["footer"]["links"] = json!([{ "title": "News", "url": "https://example.com" }]);
+    for (expected_version, name) in [(1, "Kettles"), (1, "Pots"), (2, "")] {
+        settings["shop"]["name"] = json!(name);
+        let body = json!({ "expected_version": expected_version, "settings": settings });
+        recorder.call(operator, Method::PUT, SETTINGS, &[], Some(body)).await;
+    }
+    recorder.get(operator, "/api/v1/settings").await;
+    recorder.get(operator, "/api/v1/settings/logo").await;
+    for path in ["versions", "versions/2", "versions/9"] {
+        recorder.get(operator, &format!("{SETTINGS}/{path}")).await;
+    }
+    let restore = json!({ "version": 1, "expected_version": 2 });
+    recorder.post(operator, "/api/v1/admin/settings/restorations", restore).await;
 }
 
 /// Every problem that the client converts back into an error.

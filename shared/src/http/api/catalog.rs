@@ -3,12 +3,15 @@
 use serde::{Deserialize, Serialize};
 use shopease_shop::ShopError;
 use shopease_shop::domain::{self, Handle, ProductSort, Subject};
-use shopease_shop::services::{self, FindProduct, ListCategories, ListProducts, ViewSaleTerms};
+use shopease_shop::services::{
+    self, FindLogo, FindPage, FindProduct, ListCategories, ListProducts, ViewSaleTerms, ViewShop,
+};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{IntoParams, ToSchema};
 
 use super::endpoint::{Answer, endpoints, public};
 use super::parts::{Named, NoBody, Parts, Wire, without_body};
+use super::settings::{Logo, Page, Shop};
 use super::wire::{Category, Image, MoneySchema, Out, mirror};
 use super::{Paging, page_answer, text};
 use crate::http::problem::Problem;
@@ -262,6 +265,8 @@ impl Wire for ListProducts {
 without_body!(FindProduct, handle: Handle);
 without_body!(ListCategories);
 without_body!(ViewSaleTerms);
+without_body!(ViewShop);
+without_body!(FindLogo);
 
 endpoints! {
     Catalog in catalog, area Catalog, tag "catalog";
@@ -298,6 +303,32 @@ endpoints! {
         Ordinary, public, [
             (200, "The terms."),
             (304, "Not modified: the ETag matches If-None-Match."),
+        ]
+    }
+
+    /// Get the public part of the shop's settings: name, contact, home page, footer.
+    get "/api/v1/settings" => view_shop(ViewShop) -> Shop {
+        Ordinary, public, [
+            (200, "The settings."),
+            (304, "Not modified: the ETag matches If-None-Match."),
+        ]
+    }
+
+    /// Get a page that the merchant writes, such as the terms.
+    get "/api/v1/pages/{name}" => find_page(FindPage) -> Page {
+        Ordinary, public, [
+            (200, "The page."),
+            (304, "Not modified: the ETag matches If-None-Match."),
+            (404, "No such page or version."),
+        ]
+    }
+
+    /// Get the logo.
+    get "/api/v1/settings/logo" => find_logo(FindLogo) -> Logo {
+        Ordinary, public, [
+            (200, "The logo."),
+            (304, "Not modified: the ETag matches If-None-Match."),
+            (404, "The shop has no logo."),
         ]
     }
 }

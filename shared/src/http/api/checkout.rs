@@ -46,6 +46,10 @@ pub struct PlaceOrder {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<MoneySchema>)]
     pub expected_total: Option<domain::Money>,
+    /// Version of the settings whose terms the shopper has seen; by default the current one. If the terms have changed since, nothing
+    /// is ordered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms_version: Option<u64>,
 }
 
 impl Wire for services::PlaceOrder {
@@ -61,6 +65,7 @@ impl Wire for services::PlaceOrder {
             shipping_method: body.shipping_method,
             payment_method: body.payment_method,
             expected_total: body.expected_total,
+            terms_version: body.terms_version,
             client_key: key.unwrap_or_default(),
         })
     }
@@ -72,6 +77,7 @@ impl Wire for services::PlaceOrder {
             shipping_method: self.shipping_method,
             payment_method: self.payment_method,
             expected_total: self.expected_total,
+            terms_version: self.terms_version,
         };
         Parts { path: (), query: NoQuery {}, body: Json(body), key: Some(self.client_key) }
     }

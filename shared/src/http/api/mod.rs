@@ -9,6 +9,7 @@ pub mod operations;
 pub mod order;
 pub mod parts;
 pub mod quote;
+pub mod settings;
 pub mod text;
 pub mod wire;
 
@@ -23,8 +24,14 @@ use endpoint::Endpoint;
 
 /// All endpoints.
 pub(super) fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
-    let services =
-        [catalog::ENDPOINTS, cart::ENDPOINTS, checkout::ENDPOINTS, accounts::ENDPOINTS, operations::ENDPOINTS];
+    let services = [
+        catalog::ENDPOINTS,
+        cart::ENDPOINTS,
+        checkout::ENDPOINTS,
+        accounts::ENDPOINTS,
+        operations::ENDPOINTS,
+        settings::ENDPOINTS,
+    ];
     services.into_iter().flatten()
 }
 

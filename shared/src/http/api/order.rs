@@ -172,6 +172,9 @@ pub struct Order {
     /// When it was placed.
     #[serde(with = "time::serde::rfc3339")]
     pub placed_at: OffsetDateTime,
+    /// Version of the settings whose terms the shopper accepted: `/api/v1/pages/terms?version=...`.
+    #[serde(default)]
+    pub terms_version: Option<u64>,
 }
 
 /// Releases without the field knew nothing else.
@@ -182,7 +185,7 @@ fn paid_by_card() -> PaymentKind {
 mirror!(Order of services::OrderView {
     id, order_number, access_key, email, shipping_address, lines, subtotal, shipping, tax_lines, tax_total,
     prices_include_tax, total, state, payment_kind, payment_state, decline_code, payment_action_url, refunds, refundable, disputes,
-    fulfillment, undelivered_mails, placed_at,
+    fulfillment, undelivered_mails, terms_version, placed_at,
 });
 
 /// An order in a listing.

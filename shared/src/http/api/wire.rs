@@ -71,7 +71,9 @@ same_on_the_wire!(
     u64,
     time::OffsetDateTime,
     domain::CartId,
+    domain::Color,
     domain::CountryCode,
+    domain::Currency,
     domain::CustomerId,
     domain::EmailAddress,
     domain::Handle,
@@ -82,6 +84,7 @@ same_on_the_wire!(
     domain::Quantity,
     domain::RefundId,
     domain::Sku,
+    domain::TimeZone,
     domain::VariantId,
 );
 

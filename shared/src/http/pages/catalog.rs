@@ -70,7 +70,14 @@ pub(in crate::http) async fn home(State(app): State<App>, visitor: Visitor) -> P
     let command = ListProducts { q: None, category: None, sort: Some(ProductSort::Newest), after: None, limit };
     let mut products = app.services.catalog.list_products(command).await?.items;
     let frame = Frame::new(&app, &visitor, "home").await;
-    let departments = frame.categories.iter().map(|category| Department {
+    let featured = &frame.shop.home.featured_categories;
+    let shown: Vec<_> = if featured.is_empty() {
+        frame.categories.iter().collect()
+    } else {
+        let find = |handle: &Handle| frame.categories.iter().find(|category| category.handle == *handle);
+        featured.iter().filter_map(find).collect()
+    };
+    let departments = shown.into_iter().map(|category| Department {
         category: category.clone(),
         image: products
             .iter()

@@ -22,16 +22,16 @@ use shopease_shop::{ShopError, ShopResult};
 
 #[derive(Template)]
 #[template(path = "checkout_details.html")]
-struct DetailsPage<'a> {
+struct DetailsPage {
     frame: Frame,
     csrf: String,
     form: CheckoutForm,
     errors: FormErrors,
     problem: Option<Problem>,
-    countries: &'a [&'static Country],
+    countries: Vec<&'static Country>,
 }
 
-impl DetailsPage<'_> {
+impl DetailsPage {
     /// The chosen country, if any.
     fn country(&self) -> Option<&'static Country> {
         let chosen = self.form.country.parse::<CountryCode>().ok()?;
@@ -202,7 +202,7 @@ pub(in crate::http) async fn form(State(app): State<App>, visitor: Visitor, head
 /// The second step, with the details from the first.
 pub(in crate::http) async fn review(State(app): State<App>, visitor: Visitor, headers: HeaderMap) -> PageResult {
     let mut kept = KeptCheckout::read(&headers, &visitor);
-    let Ok(details) = kept.form.details(app.countries()) else { return Ok(see_other(DETAILS)) };
+    let Ok(details) = kept.form.details(&app.countries().await) else { return Ok(see_other(DETAILS)) };
     let refusal = kept.refusal.take();
     let is_refused = refusal.is_some();
     let order = kept.order.clone();
@@ -223,7 +223,7 @@ pub(in crate::http) async fn submit(
         PostedForm::Current(form) => form,
         PostedForm::Stale(form) => return stale(&app, &visitor, form).await,
     };
-    match form.details(app.countries()) {
+    match form.details(&app.countries().await) {
         Err(rules) if form.action != "edit" => details_page(&app, &visitor, form, rules).await,
         Ok(details) if form.action == "place" => place(&app, &visitor, form, details).await,
         Ok(details) if form.action != "edit" => go_to_review(&app, &visitor, form, details, None).await,
@@ -234,7 +234,7 @@ pub(in crate::http) async fn submit(
 /// Shows a form of an earlier session again, to be confirmed. Nothing is stored or ordered.
 async fn stale(app: &App, visitor: &Visitor, form: CheckoutForm) -> PageResult {
     let problem = stale_form();
-    match form.details(app.countries()) {
+    match form.details(&app.countries().await) {
         Ok(details) if form.action == "place" => {
             review_page(app, visitor, form, details, problem.status_code(), Some(problem), None).await
         }
@@ -279,7 +279,7 @@ async fn details_response(
         None => StatusCode::UNPROCESSABLE_ENTITY,
     };
     let frame = Frame::new(app, visitor, "checkout").await;
-    let countries = app.countries();
+    let countries = app.countries().await;
     private_page(status, &DetailsPage { frame, csrf: visitor.csrf(), form, errors, problem, countries })
 }
 

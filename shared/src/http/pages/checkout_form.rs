@@ -48,6 +48,9 @@ pub struct CheckoutForm {
     /// The total that the review showed, as `2490 EUR`.
     #[serde(skip_serializing)]
     pub expected_total: String,
+    /// Version of the settings whose terms the review linked to.
+    #[serde(skip_serializing)]
+    pub terms_version: String,
     /// Created with each review: identifies one attempt.
     #[serde(skip_serializing)]
     pub idempotency_key: String,
@@ -159,6 +162,7 @@ impl CheckoutForm {
             shipping_method: self.shipping_method.clone(),
             payment_method: self.payment_method.clone(),
             expected_total: Some(expected_total),
+            terms_version: self.terms_version.parse().ok(),
             client_key: self.idempotency_key.clone(),
         })
     }

@@ -24,6 +24,11 @@ impl FormErrors {
         (Self { fields }, rest)
     }
 
+    /// Errors of fields, as sentences.
+    pub const fn new(fields: Vec<(String, String)>) -> Self {
+        Self { fields }
+    }
+
     /// Returns whether no field has an error.
     pub fn is_empty(&self) -> bool {
         self.fields.is_empty()

@@ -1,5 +1,6 @@
 //! The frame of every page, and rendering pages into responses.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use askama::Template;
@@ -8,24 +9,30 @@ use axum::response::{IntoResponse, Response};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::http::visitor::{Hints, Visitor, append_cookie, cart_units_cookie};
-use crate::http::{App, Problem, assets, cursor};
+use crate::http::{App, Problem, appearance, assets, cursor, texts};
 use shopease_shop::ShopError;
-use shopease_shop::domain::{Category, Handle, Position};
-use shopease_shop::services::ListCategories;
+use shopease_shop::domain::{Category, Handle, PageKind, Position};
+use shopease_shop::services::{ListCategories, ShopView};
 
 /// How long an error page waits for the categories.
 const CATEGORIES_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Header, navigation and footer of a page.
 pub struct Frame {
+    /// The public settings.
+    pub shop: Arc<ShopView>,
     /// Name of the shop.
     pub shop_name: String,
     /// URL of the stylesheet.
     pub stylesheet: String,
     /// URL of the script, which is optional for every page.
     pub script: String,
+    /// URL of the stylesheet with the shop's color.
+    pub theme: String,
     /// URL of the icon.
     pub icon: String,
+    /// URL of the logo, if there is one.
+    pub logo: Option<String>,
     /// Categories of the navigation; empty if they cannot be loaded.
     pub categories: Vec<Category>,
     /// Section of the shop, for `aria-current`.
@@ -45,40 +52,43 @@ pub struct Frame {
 impl Frame {
     /// The frame for a visitor. If loading the categories fails, the page is shown without them.
     pub async fn new(app: &App, visitor: &Visitor, section: &'static str) -> Self {
+        let categories = app.services.catalog.list_categories(ListCategories);
+        let (shop, categories) = tokio::join!(app.shop(), categories);
         Self {
-            categories: app.services.catalog.list_categories(ListCategories).await.unwrap_or_default(),
+            categories: categories.unwrap_or_default(),
             section,
             signed_in: visitor.maybe_signed_in(),
             cart_units: visitor.cart_units(),
             has_mails: app.mails.is_some(),
-            ..Self::bare(app)
+            ..Self::of_shop(shop)
         }
     }
 
     /// The frame of an error page, from the visitor's cookies. The categories are loaded only if the shop is likely to respond,
     /// with a short timeout.
     pub async fn of_error(app: &App, hints: Hints, shop_responds: bool) -> Self {
-        let frame = Self { signed_in: hints.signed_in, cart_units: hints.cart_units, ..Self::bare(app) };
+        let bare = |shop| Self { signed_in: hints.signed_in, cart_units: hints.cart_units, ..Self::of_shop(shop) };
         if !shop_responds {
-            return frame;
+            return bare(app.last_shop());
         }
         let categories = app.services.catalog.list_categories(ListCategories);
-        let in_time = tokio::time::timeout(CATEGORIES_TIMEOUT, categories).await;
-        Self { categories: in_time.ok().and_then(Result::ok).unwrap_or_default(), ..frame }
+        let both = async { tokio::join!(app.shop(), categories) };
+        match tokio::time::timeout(CATEGORIES_TIMEOUT, both).await {
+            Ok((shop, categories)) => Self { categories: categories.unwrap_or_default(), ..bare(shop) },
+            Err(_) => bare(app.last_shop()),
+        }
     }
 
     /// The frame without visitor data.
-    fn bare(app: &App) -> Self {
-        Self::of_shop(app.config.shop_name.clone())
-    }
-
-    /// The frame with only the name of the shop.
-    pub fn of_shop(shop_name: String) -> Self {
+    pub fn of_shop(shop: Arc<ShopView>) -> Self {
         Self {
-            shop_name,
+            shop_name: shop.name.clone(),
+            theme: appearance::theme_url(&shop),
+            icon: appearance::icon_url(&shop),
+            logo: appearance::logo_url(&shop),
+            shop,
             stylesheet: assets::url("shop.css"),
             script: assets::url("shop.js"),
-            icon: assets::url("icon.svg"),
             categories: Vec::new(),
             section: "",
             category: None,
@@ -87,6 +97,16 @@ impl Frame {
             search: String::new(),
             has_mails: false,
         }
+    }
+
+    /// The pages that the merchant writes, with their titles.
+    pub fn legal_pages() -> impl Iterator<Item = (&'static str, &'static str)> {
+        PageKind::ALL.iter().map(|kind| (kind.as_str(), texts::page_title(*kind)))
+    }
+
+    /// Titles of the pages that are not finished, for operators.
+    pub fn drafts(&self) -> String {
+        self.shop.drafts.iter().map(|kind| texts::page_title(*kind)).collect::<Vec<_>>().join(", ")
     }
 
     /// Returns whether the page shows this category.

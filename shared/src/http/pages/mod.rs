@@ -13,8 +13,11 @@ mod checkout_form;
 mod error;
 mod forms;
 mod layout;
+pub(super) mod legal;
 mod listing;
 mod product;
+pub(super) mod settings;
+mod settings_form;
 mod terms;
 pub(super) mod view;
 

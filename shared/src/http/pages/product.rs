@@ -1,5 +1,7 @@
 //! The product page: the selected variant, the main image, and how variants are presented.
 
+use std::sync::Arc;
+
 use askama::Template;
 
 use super::layout::{Frame, encode};
@@ -8,7 +10,7 @@ use super::view::filters;
 use crate::http::App;
 use crate::http::visitor::Visitor;
 use shopease_shop::domain::{Image, MAX_LINE_QUANTITY, Money, Quantity};
-use shopease_shop::services::{ProductView, VariantView};
+use shopease_shop::services::{ProductView, ShopView, VariantView};
 
 /// Up to this many variants are shown as cards with all details; more are shown as a select list.
 const MAX_CARDS: usize = 8;
@@ -97,7 +99,7 @@ impl ProductPage {
     /// Returns the size of a product's page, without the categories in the navigation and the price note.
     pub fn bytes(product: ProductView) -> usize {
         let shown = Shown { sku: String::new(), image: None, quantity: "1".to_owned(), problem: None };
-        let frame = Frame::of_shop(String::new());
+        let frame = Frame::of_shop(Arc::new(ShopView::neutral()));
         Self::with_keys(frame, product, shown, Default::default()).render().map_or(0, |page| page.len())
     }
 

@@ -34,7 +34,7 @@ pub mod filters {
     use time::format_description::well_known::Rfc3339;
     use time::macros::format_description;
 
-    use shopease_shop::domain::Money;
+    use shopease_shop::domain::{Money, TimeZone};
 
     /// See [`super::money`].
     #[filter_fn]
@@ -54,11 +54,12 @@ pub mod filters {
         Ok(super::weight(*grams))
     }
 
-    /// `15 January 2026, 12:00 UTC`.
+    /// `15 January 2026, 12:00 UTC`, in the time zone of the shop.
     #[filter_fn]
-    pub fn date_time(at: &OffsetDateTime, _: &dyn Values) -> Result<String> {
-        let format = format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute] UTC");
-        at.to_offset(time::UtcOffset::UTC).format(&format).map_err(Error::custom)
+    pub fn date_time(at: &OffsetDateTime, _: &dyn Values, zone: &TimeZone) -> Result<String> {
+        let format = format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute]");
+        let (local, zone) = zone.local(*at);
+        local.format(&format).map(|text| format!("{text} {zone}")).map_err(Error::custom)
     }
 
     /// RFC 3339, for `datetime` attributes.

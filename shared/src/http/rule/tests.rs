@@ -19,7 +19,11 @@ fn value_rule_after(rule: &ValueRule) -> Option<ValueRule> {
         ValueRule::Range { .. } => ValueRule::Decimals { max: 2 },
         ValueRule::Decimals { .. } => ValueRule::Format(Format::Email),
         ValueRule::Format(_) => ValueRule::Offered,
-        ValueRule::Offered => ValueRule::NeedsSearch,
+        ValueRule::Offered => ValueRule::Unknown,
+        ValueRule::Unknown => ValueRule::Unique,
+        ValueRule::Unique => ValueRule::Count { max: 20 },
+        ValueRule::Count { .. } => ValueRule::Contrast,
+        ValueRule::Contrast => ValueRule::NeedsSearch,
         ValueRule::NeedsSearch => ValueRule::Unused,
         ValueRule::Unused => ValueRule::Tracked,
         ValueRule::Tracked => ValueRule::StockLimit { max: u32::MAX },
@@ -41,7 +45,8 @@ fn value_rule_after(rule: &ValueRule) -> Option<ValueRule> {
 
 fn rule_after(rule: &RuleError) -> Option<RuleError> {
     Some(match rule {
-        RuleError::InvalidValue { .. } => RuleError::TooManyLines { limit: 50 },
+        RuleError::InvalidValue { .. } => RuleError::setting("tax.rates[3].country", ValueRule::Unique),
+        RuleError::InvalidSetting { .. } => RuleError::TooManyLines { limit: 50 },
         RuleError::TooManyLines { .. } => RuleError::EmptyCart,
         RuleError::EmptyCart => {
             RuleError::CurrencyMismatch { cart: Currency::EUR, variant: "SEK".parse().expect("a currency") }
@@ -54,7 +59,8 @@ fn rule_after(rule: &RuleError) -> Option<RuleError> {
         RuleError::NotSold { .. } => RuleError::TotalChanged { expected: eur(i64::MIN), actual: eur(i64::MAX) },
         RuleError::TotalChanged { .. } => RuleError::TotalBelowMinimum { total: eur(1), minimum: eur(50) },
         RuleError::TotalBelowMinimum { .. } => RuleError::TotalAboveMaximum { total: eur(100), maximum: eur(99) },
-        RuleError::TotalAboveMaximum { .. } => RuleError::AmountTooLarge,
+        RuleError::TotalAboveMaximum { .. } => RuleError::TermsChanged,
+        RuleError::TermsChanged => RuleError::AmountTooLarge,
         RuleError::AmountTooLarge => RuleError::Other {
             code: "full_moon".to_owned(),
             field: Some("mōon".to_owned()),

@@ -26,6 +26,7 @@ mod orders;
 mod outbox;
 mod purge;
 mod search;
+mod settings;
 mod stock;
 mod support;
 
@@ -182,6 +183,12 @@ macro_rules! for_each_guarantee {
                 a_session_expires,
                 removing_a_session_is_idempotent_and_affects_no_other,
                 a_working_store_is_healthy,
+            }
+            settings {
+                versions_are_written_in_a_row_and_kept,
+                another_number_than_the_next_is_rejected_and_nothing_changes,
+                one_of_many_concurrent_versions_wins,
+                the_history_lists_the_last_versions_newest_first,
             }
             attempts {
                 failed_attempts_are_counted_by_key,

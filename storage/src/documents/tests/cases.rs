@@ -2,15 +2,18 @@
 //! decode to exactly this value. Additions of a release get a new case; in existing cases they have their serde
 //! default.
 
+use std::collections::BTreeMap;
+
 use shopease_shop::domain::{
-    Cart, Category, Currency, Customer, Dispute, DisputeState, FulfillmentState, Image, Inventory, MailKind, Money,
-    Order, OrderState, OrderSummary, PaymentState, Product, ProductOption, ProductStatus, ProductSummary, Quantity,
-    Refund, RefundId, RefundSource, RefundState, Role, Session, TaxClass, TaxLine, UndeliveredMail,
+    Cart, Category, Color, Contact, Currency, Customer, Dispute, DisputeState, FooterLink, FulfillmentState, Image,
+    Inventory, LegalPage, Logo, MailKind, Money, Order, OrderState, OrderSummary, PaymentState, Product, ProductOption,
+    ProductStatus, ProductSummary, Quantity, Refund, RefundId, RefundSource, RefundState, Role, Session, Settings,
+    ShippingRate, TaxClass, TaxLine, UndeliveredMail, WeightBand,
 };
 use shopease_shop::ports::OutboxMessage;
 use shopease_shop::testing::FixedClock;
 use shopease_shop::testing::fixtures::{
-    cart, category, customer, eur, handle, message, order, product, session, sku, visitor,
+    self, cart, category, customer, eur, handle, message, order, product, session, sku, visitor,
 };
 use time::{Duration, OffsetDateTime};
 
@@ -33,6 +36,7 @@ pub(crate) enum Content {
     Cart(Cart),
     Session(Session),
     OutboxMessage(OutboxMessage),
+    Settings(Box<Settings>),
     /// The `DynamoDB` record of the keys under which a product is found.
     ProductIndex(Product),
 }
@@ -57,6 +61,7 @@ impl Case {
             Content::Cart(_) => "cart_lines",
             Content::Session(_) => "session",
             Content::OutboxMessage(_) => "outbox_message",
+            Content::Settings(_) => "settings",
             Content::ProductIndex(_) => "product_index",
         }
     }
@@ -68,7 +73,9 @@ impl Case {
             Content::Product(product) | Content::ProductSummary(product) => ("id", product.id.to_string()),
             Content::Category(category) => ("handle", category.handle.to_string()),
             Content::Customer(customer) => ("id", customer.id.to_string()),
-            Content::Cart(_) | Content::ProductIndex(_) => ("none", "without a readable ID".to_owned()),
+            Content::Cart(_) | Content::Settings(_) | Content::ProductIndex(_) => {
+                ("none", "without a readable ID".to_owned())
+            }
             Content::Session(session) => ("token_digest", session.token_digest.clone()),
             Content::OutboxMessage(message) => ("id", message.id.to_string()),
         }
@@ -86,6 +93,7 @@ impl Case {
             Content::Cart(cart) => pretty(&cart.lines),
             Content::Session(session) => pretty(session),
             Content::OutboxMessage(message) => pretty(message),
+            Content::Settings(settings) => pretty(&**settings),
             Content::ProductIndex(product) => index_document(product),
         }
     }
@@ -102,6 +110,7 @@ impl Case {
             Content::Cart(_) => decode::<Vec<shopease_shop::domain::CartLine>>(text).map(drop),
             Content::Session(_) => decode::<Session>(text).map(drop),
             Content::OutboxMessage(_) => decode::<OutboxMessage>(text).map(drop),
+            Content::Settings(_) => decode::<Settings>(text).map(drop),
             Content::ProductIndex(_) => read_index(text),
         }
     }
@@ -140,7 +149,43 @@ pub(super) fn cases() -> Vec<Case> {
     add("order_placed", Content::OutboxMessage(message(&placed, "order.placed", NOW)));
     let low = OutboxMessage { subject: "ÄÖ 東京".to_owned(), ..message(&placed, "stock.low", NOW) };
     add("stock_low", Content::OutboxMessage(low));
+    add("small", Content::Settings(Box::new(fixtures::settings())));
+    add("full", Content::Settings(Box::new(full_settings())));
     cases
+}
+
+/// Every optional part, and text of every kind.
+fn full_settings() -> Settings {
+    let mut settings = fixtures::settings();
+    UNICODE.clone_into(&mut settings.shop.name);
+    settings.shop.accent_color = Color::new([0x00, 0x3d, 0x99]);
+    let logo = [&b"\x89PNG\r\n\x1a\n"[..], &[0, 1, 0xff]].concat();
+    settings.shop.logo = Logo::new(logo.into());
+    settings.contact = Contact {
+        email: Some("jürgen@bücher.example".parse().expect("an address")),
+        phone: Some("+49 30 1234".to_owned()),
+        postal_address: Some(UNICODE.to_owned()),
+    };
+    UNICODE.clone_into(&mut settings.home.text);
+    settings.home.image = Some(Image { url: "https://images.example/a.jpg".to_owned(), alt: UNICODE.to_owned() });
+    settings.home.featured_categories = vec![handle("küche-東京"), handle("desk")];
+    UNICODE.clone_into(&mut settings.footer.text);
+    settings.footer.links = vec![FooterLink { title: UNICODE.to_owned(), url: "/pages/terms".to_owned() }];
+    settings.pages.terms = LegalPage { text: UNICODE.to_owned(), is_draft: false };
+    settings.selling.currency = "JPY".parse().expect("a currency");
+    settings.selling.time_zone = "Asia/Tokyo".parse().expect("a time zone");
+    settings.selling.prices_include_tax = false;
+    settings.selling.countries = ["JP", "US"].map(|code| code.parse().expect("a country")).into();
+    settings.selling.low_stock_units = u32::MAX;
+    let method = &mut settings.shipping.methods[0];
+    method.except_countries = vec!["FR".parse().expect("a country")];
+    method.min_weight_grams = u64::MAX;
+    let price = BTreeMap::from([(Currency::EUR, i64::MAX), ("JPY".parse().expect("a currency"), 0)]);
+    method.free_from.clone_from(&price);
+    method.rate = ShippingRate::ByWeight { bands: vec![WeightBand { up_to_grams: u64::MAX, price }] };
+    settings.tax.rates[0].region = Some("CA".to_owned());
+    settings.tax.rates[0].class = TaxClass::Exempt;
+    settings
 }
 
 /// A product through which a category is written.
@@ -179,6 +224,8 @@ fn orders() -> Vec<(&'static str, Order)> {
     use OrderState::{Cancelled, Paid, Pending};
 
     let minimal = order(&visitor("minimal"), "minimal", &[]);
+    let mut terms_accepted = order(&visitor("terms"), "terms_accepted", &[]);
+    terms_accepted.terms_version = Some(7);
     let pending = order_in("pending", (Pending, PaymentState::Pending, Unfulfilled));
     let mut requires_action = order_in("requires_action", (Pending, PaymentState::RequiresAction, Unfulfilled));
     requires_action.payment.action_url = Some("https://bank.example/3ds?intent=pi_1&return=%2Forders".to_owned());
@@ -224,6 +271,7 @@ fn orders() -> Vec<(&'static str, Order)> {
         ("refunded", refunded),
         ("declined", declined),
         ("voided", voided),
+        ("terms_accepted", terms_accepted),
         ("reversed", reversed_order()),
         ("large_numbers", order_of_large_numbers()),
     ]

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use shopease_shop::domain::{Order, PageLimit, ProductSort};
 use shopease_shop::ports::{Claimed, Env as _, ProcessEnv, ProductListing, SharedStore, StoreError, Upserted};
 use shopease_shop::testing::FixedClock;
-use shopease_shop::testing::fixtures::{cart, index, order, placement, visitor};
+use shopease_shop::testing::fixtures::{cart, index, order, placement, versioned_settings, visitor};
 use time::{Duration, OffsetDateTime};
 
 pub(crate) use cases::Content;
@@ -125,6 +125,10 @@ async fn prepare(store: &SharedStore, case: &Case) {
             }
         }
         Content::Session(session) => store.insert_session(session).await.expect("a session"),
+        Content::Settings(settings) => {
+            let version = store.find_settings_version().await.expect("a number") + 1;
+            store.insert_settings(&versioned_settings(version, settings)).await.expect("settings");
+        }
         Content::OutboxMessage(message) => {
             let name = format!("order of {}", case.name);
             place(&order(&visitor(&name), &name, &[]), vec![message.clone()]).await;
@@ -159,6 +163,11 @@ async fn is_found(store: &SharedStore, case: &Case) -> bool {
             store.find_session(&session.token_digest, NOW).await.expect("a session").as_ref() == Some(session)
         }
         Content::OutboxMessage(message) => store.list_outbox().await.expect("messages").contains(message),
+        Content::Settings(settings) => {
+            let version = store.find_settings_version().await.expect("a number");
+            let found = store.find_settings(version).await.expect("settings").expect("the current version");
+            found == versioned_settings(version, settings)
+        }
         // The next write reads it, and finds that it is not the first.
         Content::ProductIndex(product) => {
             store.upsert_product(product, &index(product)).await.expect("a product") == Upserted::Updated

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use shopease_shop::domain::{Product, ProductSort, ProductStatus};
-use shopease_shop::ports::SharedStore;
+use shopease_shop::ports::{SettingsStore as _, SharedStore};
 use shopease_shop::testing::fixtures::index;
 
 use super::Bench;
@@ -33,6 +33,7 @@ impl RawDocuments for DynamoDbStore {
             Content::Cart(cart) => (keys::cart(&cart.owner), "cart_lines"),
             Content::Session(session) => (keys::session(&session.token_digest), DOCUMENT),
             Content::OutboxMessage(message) => (keys::outbox_message(&message.id), DOCUMENT),
+            Content::Settings(_) => (keys::settings(self.find_settings_version().await.expect("a number")), DOCUMENT),
             Content::ProductIndex(product) => (keys::product_index(&product.handle), DOCUMENT),
         };
         let replacing = Action::update(&key, format!("SET {attribute} = :document"));

@@ -3,12 +3,13 @@
 use shopease_shop::domain::{Product, ProductSort, SearchQuery, SearchWord, StockEffect};
 use shopease_shop::ports::{
     AccountStore as _, CartStore as _, CatalogStore as _, Claimed, Consumer, Health as _, IdempotencyStore as _,
-    KeyAnswer, OrderStore as _, OutboxStore as _, ProductListing, SessionStore as _, StockStore as _,
+    KeyAnswer, OrderStore as _, OutboxStore as _, ProductListing, SessionStore as _, SettingsStore as _,
+    StockStore as _,
 };
 use shopease_shop::testing::FixedClock;
 use shopease_shop::testing::fixtures::{
     advance, cart, category, checkout_key, claim, customer, dispatched, handle, order, placement, product, session,
-    sku, terms, visitor,
+    settings, sku, terms, versioned_settings, visitor,
 };
 use time::Duration;
 
@@ -193,4 +194,16 @@ async fn writing_the_same_product_again_writes_only_the_product() {
     );
     bench.store.upsert_product(&kettle, &found_by).await.expect("written");
     assert_eq!(bench.wire.take_operations(), ["GetItem", "TransactWriteItems", "TransactWriteItems"]);
+}
+
+#[tokio::test]
+async fn settings_are_one_transaction_to_write_and_one_item_to_read() {
+    let bench = Bench::new().await;
+    bench.store.insert_settings(&versioned_settings(1, &settings())).await.expect("written");
+    assert_eq!(bench.wire.take_operations(), ["TransactWriteItems"]);
+    assert_eq!(bench.store.find_settings_version().await.expect("a number"), 1);
+    bench.store.find_settings(1).await.expect("a read").expect("the version");
+    assert_eq!(bench.wire.take_operations(), ["GetItem", "GetItem"]);
+    assert_eq!(bench.store.list_settings_versions().await.expect("a list").len(), 1);
+    assert_eq!(bench.wire.take_operations(), ["Query"]);
 }

@@ -13,6 +13,12 @@ use crate::testing::on_schema;
 #[async_trait]
 impl RawDocuments for PostgresStore {
     async fn replace(&self, content: &Content, document: &str) -> bool {
+        if let Content::Settings(_) = content {
+            let replacing =
+                "UPDATE settings SET document = $1::json WHERE version = (SELECT max(version) FROM settings)";
+            let replaced = sqlx::query(replacing).bind(document).execute(&self.pool).await;
+            return replaced.expect("the document is replaced").rows_affected() == 1;
+        }
         let (table, column, key, value) = match content {
             Content::Order(order) => ("customer_order", "document", "id", order.id.as_str()),
             Content::OrderSummary(order) => ("customer_order", "summary", "id", order.id.as_str()),
@@ -21,9 +27,11 @@ impl RawDocuments for PostgresStore {
             Content::Customer(customer) => ("customer", "document", "id", customer.id.as_str()),
             Content::Cart(cart) => ("cart", "lines", "owner", cart.owner.key()),
             // Stored in separate columns and rows.
-            Content::Category(_) | Content::Session(_) | Content::OutboxMessage(_) | Content::ProductIndex(_) => {
-                return false;
-            }
+            Content::Category(_)
+            | Content::Session(_)
+            | Content::OutboxMessage(_)
+            | Content::Settings(_)
+            | Content::ProductIndex(_) => return false,
         };
         let statement = format!("UPDATE {table} SET {column} = $1::json WHERE {key} = $2");
         let replacing = sqlx::query(AssertSqlSafe(statement)).bind(document).bind(value);
