@@ -434,6 +434,25 @@ BEGIN
 END;
 $$;
 
+-- Moves the available units of one SKU to another, and returns their number; NULL if the first has no level. Both rows
+-- exist before they are locked, so that every writer locks in the order of place_order. The lock is a statement of its
+-- own: what follows sees every change that it waited for.
+CREATE FUNCTION move_available(from_sku text, to_sku text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    units bigint;
+BEGIN
+    INSERT INTO stock_level (sku, available, reserved, sold, received)
+    SELECT to_sku, 0, 0, 0, 0 FROM stock_level WHERE sku = from_sku
+    ON CONFLICT (sku) DO NOTHING;
+    PERFORM FROM stock_level WHERE sku IN (from_sku, to_sku) ORDER BY sku COLLATE "C" FOR UPDATE;
+    UPDATE stock_level SET available = available + moved.units, received = received + moved.units
+    FROM (SELECT available AS units FROM stock_level WHERE sku = from_sku) AS moved
+    WHERE sku = to_sku RETURNING moved.units INTO units;
+    UPDATE stock_level SET available = available - units, received = received - units WHERE sku = from_sku;
+    RETURN units;
+END;
+$$;
+
 -- Writes a level in place of the one that was seen, or the first one when none was seen; and the answer under its key.
 CREATE FUNCTION replace_stock_level(p jsonb) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE

@@ -150,7 +150,8 @@ impl Client {
         let (parts, body) = answer.into_parts();
         let body = body.collect().await.map_err(|error| format!("the body breaks off: {error}"))?.to_bytes();
         let is_compressed = parts.headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding == "gzip");
-        let decoded = if is_compressed { decompress(&body)? } else { body.to_vec() };
+        // Responses to HEAD, and 304, describe a compressed body without sending it.
+        let decoded = if is_compressed && !body.is_empty() { decompress(&body)? } else { body.to_vec() };
         let raw = String::from_utf8_lossy(&decoded).into_owned();
         let mut headers = Vec::new();
         for name in parts.headers.keys().filter(|name| !OWN_HEADERS.contains(&name.as_str())) {

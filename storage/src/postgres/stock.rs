@@ -82,28 +82,8 @@ impl StockStore for PostgresStore {
     }
 
     async fn move_available(&self, from: &Sku, to: &Sku) -> Result<Option<u32>, StoreError> {
-        // Locked in sorted order, like the levels of an order.
-        let write = || {
-            sqlx::query_scalar!(
-                r#"WITH locked AS (
-                    SELECT sku, available FROM stock_level WHERE sku IN ($1, $2) ORDER BY sku FOR UPDATE
-                ), taken AS (
-                    SELECT sku, available FROM locked WHERE sku = $1
-                ), emptied AS (
-                    UPDATE stock_level l SET available = 0, received = l.received - t.available
-                    FROM taken t WHERE l.sku = t.sku
-                ), given AS (
-                    INSERT INTO stock_level AS l (sku, available, reserved, sold, received)
-                    SELECT $2, available, 0, 0, available FROM taken
-                    ON CONFLICT (sku) DO UPDATE SET available = l.available + excluded.available,
-                        received = l.received + excluded.received
-                )
-                SELECT available AS "available!" FROM taken"#,
-                from.as_str(),
-                to.as_str()
-            )
-            .fetch_optional(&self.pool)
-        };
+        let write =
+            || sqlx::query_scalar!("SELECT move_available($1, $2)", from.as_str(), to.as_str()).fetch_one(&self.pool);
         retry::once(write).await?.map(from_bigint).transpose()
     }
 

@@ -158,27 +158,30 @@ pub(super) async fn available_units_move_to_another_sku(store: SharedStore) {
 }
 
 pub(super) async fn units_sold_during_a_move_are_counted_once(store: SharedStore) {
-    stock(&store, &[("OLD", 20)]).await;
-    let results = race(RACERS, |number| {
-        let store = store.clone();
-        async move {
-            if number % 4 == 0 {
-                store.move_available(&sku("OLD"), &sku("NEW")).await.map(|_| 0)
-            } else {
-                store.correct_stock(&sku("OLD"), StockChange::Adjust(-1)).await.map(|_| 1)
+    for round in 0..10 {
+        let (old, new) = (sku(&format!("OLD-{round}")), sku(&format!("NEW-{round}")));
+        stock(&store, &[(old.as_str(), 20)]).await;
+        let results = race(RACERS, |number| {
+            let (store, old, new) = (store.clone(), old.clone(), new.clone());
+            async move {
+                if number % 4 == 0 {
+                    store.move_available(&old, &new).await.map(|_| 0)
+                } else {
+                    store.correct_stock(&old, StockChange::Adjust(-1)).await.map(|_| 1)
+                }
+            }
+        })
+        .await;
+        let mut taken = 0;
+        for result in results {
+            match result {
+                Ok(units) => taken += units,
+                Err(error) => assert!(matches!(error, StoreError::OutOfStock { .. }), "{error:?}"),
             }
         }
-    })
-    .await;
-    let mut taken = 0;
-    for result in results {
-        match result {
-            Ok(units) => taken += units,
-            Err(error) => assert!(matches!(error, StoreError::OutOfStock { .. }), "{error:?}"),
-        }
+        let (old, new) = (units(&store, old.as_str()).await.0, units(&store, new.as_str()).await.0);
+        assert_eq!(old + new + taken, 20, "round {round}: {old} old, {new} new, {taken} taken");
     }
-    let (old, new) = (units(&store, "OLD").await.0, units(&store, "NEW").await.0);
-    assert_eq!(old + new + taken, 20, "{old} old, {new} new, {taken} taken");
 }
 
 fn sorted(mut skus: Vec<Sku>) -> Vec<Sku> {
