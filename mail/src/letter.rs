@@ -1,8 +1,10 @@
 //! The layout of a mail, as text and as HTML.
 
 use askama::Template;
-use shopease_shop::domain::{Country, RefundState};
+use shopease_shop::domain::{Country, PageKind, RefundState};
+use shopease_shop::markdown;
 use shopease_shop::services::{Brand, OrderView};
+use shopease_shop::text::page_title;
 
 /// The content of a mail, in sentences.
 #[derive(Debug, Default)]
@@ -13,8 +15,8 @@ pub(crate) struct Letter<'a> {
     pub action: Option<(&'static str, String)>,
     /// The order with its lines, totals and addresses.
     pub order: Option<&'a OrderView>,
-    /// Sections with a heading and paragraphs at the end: the terms.
-    pub sections: Vec<(&'static str, Vec<String>)>,
+    /// Sections at the end, title and text in Markdown: the terms.
+    pub sections: &'a [(PageKind, String)],
 }
 
 #[derive(Template)]
@@ -33,22 +35,6 @@ struct Text<'a> {
     letter: &'a Letter<'a>,
 }
 
-/// Terms of the sale, as plain text with blank lines between paragraphs.
-#[derive(Template)]
-#[template(path = "terms.txt")]
-struct Terms<'a> {
-    brand: &'a Brand,
-    contact: &'a str,
-}
-
-/// Instructions on the right of withdrawal, in the same format.
-#[derive(Template)]
-#[template(path = "withdrawal.txt")]
-struct Withdrawal<'a> {
-    brand: &'a Brand,
-    contact: &'a str,
-}
-
 impl Letter<'_> {
     /// The mail as text and as HTML.
     ///
@@ -58,15 +44,6 @@ impl Letter<'_> {
         let text = Text { brand, contact, letter: self }.render()?;
         Ok((text, Html { brand, contact, letter: self }.render()?))
     }
-}
-
-/// The terms of the sale and the instructions on withdrawal, which EU law wants on a durable medium.
-pub(crate) fn legal_sections(brand: &Brand, contact: &str) -> askama::Result<Vec<(&'static str, Vec<String>)>> {
-    let paragraphs = |text: String| text.split("\n\n").map(|part| part.trim().to_owned()).collect();
-    Ok(vec![
-        ("Terms", paragraphs(Terms { brand, contact }.render()?)),
-        ("Right of withdrawal", paragraphs(Withdrawal { brand, contact }.render()?)),
-    ])
 }
 
 fn country(order: &OrderView) -> &'static str {

@@ -2,13 +2,13 @@
 
 use askama::Result;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use shopease_shop::domain::{EmailAddress, MailKind, Money, OrderState};
+use shopease_shop::domain::{EmailAddress, MailKind, Money, OrderState, PageKind};
 use shopease_shop::ports::{HeaderText, Mail, Mailbox, OutboxMessage};
 use shopease_shop::services::{Brand, LowStock, Notice, OrderView};
 use shopease_shop::text::money;
 use time::OffsetDateTime;
 
-use crate::letter::{Letter, legal_sections};
+use crate::letter::Letter;
 
 /// Writes mails in the name of a shop.
 #[derive(Debug, Clone, Copy)]
@@ -81,7 +81,7 @@ impl Texts<'_> {
     pub fn about(self, notice: &Notice, operator: Option<&EmailAddress>, event: &OutboxMessage) -> Result<Mail> {
         let draft = match (notice, operator) {
             (Notice::Order { order, .. }, Some(operator)) => self.new_order(order, operator),
-            (Notice::Order { kind, order }, None) => self.to_shopper(*kind, order)?,
+            (Notice::Order { kind, agreed, order }, None) => self.to_shopper(*kind, agreed, order),
             (Notice::LowStock(stock), operator) => self.low_stock(stock, operator.unwrap_or(&self.sender.email)),
         };
         self.mail(draft, event.id.as_str(), event.occurred_at)
@@ -110,7 +110,7 @@ impl Texts<'_> {
         self.brand.contact_email.as_ref().unwrap_or(&self.sender.email).as_str()
     }
 
-    fn to_shopper(self, kind: MailKind, order: &OrderView) -> Result<Draft<'_>> {
+    fn to_shopper<'a>(self, kind: MailKind, agreed: &'a [(PageKind, String)], order: &'a OrderView) -> Draft<'a> {
         let (number, name) = (&order.order_number, &self.brand.name);
         let refunded = money(Money::new(order.refunded_minor(), order.total.currency));
         let total = money(order.total);
@@ -153,20 +153,16 @@ impl Texts<'_> {
                 ],
             ),
         };
-        let sections = match kind {
-            MailKind::OrderConfirmation => legal_sections(self.brand, self.contact())?,
-            _ => Vec::new(),
-        };
         let link = format!("{}/orders/{}?key={}", self.brand.public_url, order.id, order.access_key);
         let letter = Letter {
             heading: heading.to_owned(),
             paragraphs,
             action: Some(("View your order", link)),
             order: Some(order),
-            sections,
+            sections: agreed,
         };
         let to = Mailbox { name: HeaderText::new(&order.shipping_address.name), email: order.email.clone() };
-        Ok(Draft { kind, to, subject, letter })
+        Draft { kind, to, subject, letter }
     }
 
     fn new_order<'a>(self, order: &'a OrderView, operator: &EmailAddress) -> Draft<'a> {

@@ -5,6 +5,7 @@
 pub mod config;
 pub mod domain;
 mod error;
+pub mod markdown;
 pub mod ports;
 pub mod services;
 #[cfg(feature = "testing")]

@@ -1,6 +1,6 @@
 //! Amounts, rates and lines as people read them, on pages and in mails.
 
-use crate::domain::Money;
+use crate::domain::{Money, PageKind};
 
 /// Formats an amount, with thousands separators. Currencies with an unambiguous symbol have it before the number, all others have
 /// the code after it: `kr` and most uses of `$` are ambiguous.
@@ -22,6 +22,18 @@ pub fn money(amount: Money) -> String {
         "GBP" => format!("{sign}£{number}"),
         "JPY" => format!("{sign}¥{number}"),
         code => format!("{sign}{number}\u{a0}{code}"),
+    }
+}
+
+/// The title of a page that the merchant writes.
+pub const fn page_title(kind: PageKind) -> &'static str {
+    match kind {
+        PageKind::Imprint => "Imprint",
+        PageKind::Terms => "Terms and conditions",
+        PageKind::Privacy => "Privacy policy",
+        PageKind::Shipping => "Shipping",
+        PageKind::Returns => "Withdrawal and returns",
+        PageKind::Contact => "Contact",
     }
 }
 

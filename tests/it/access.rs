@@ -21,8 +21,8 @@ use tower::ServiceExt as _;
 
 use crate::harness::{PASSWORD, TestShop};
 use crate::{
-    accounts, bad_forms, cart, catalog, checkout, checkout_resumed, mails, operator_pages, payments, security, settings,
-    settings_pages, ways_to_pay, worker,
+    accounts, bad_forms, cart, catalog, checkout, checkout_resumed, mails, operator_pages, payments, security,
+    settings, settings_pages, ways_to_pay, worker,
 };
 
 /// If set to `1`, the test writes the file.

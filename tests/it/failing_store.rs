@@ -183,6 +183,7 @@ async fn assert_every_route_fails(error: fn() -> StoreError, status: u16, kind: 
                 "/healthz",
                 "/assets/shop.css",
                 "/robots.txt",
+                "/api/v1/checkout/payment-options",
                 // Neutral while no settings are known.
                 "/theme.css",
                 "/favicon.svg",

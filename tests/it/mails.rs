@@ -81,7 +81,7 @@ async fn every_step_of_an_order_is_mailed_once(shop: TestShop) {
         [
             (OPERATOR.to_owned(), "Low stock: kettle, 3 left".to_owned()),
             (OPERATOR.to_owned(), format!("New order {number}: {total}")),
-            mine(format!("Your order {number} at shopease")),
+            mine(format!("Your order {number} at My shop")),
         ]
     );
     let mut operator = shop.operator().await;
@@ -94,7 +94,7 @@ async fn every_step_of_an_order_is_mailed_once(shop: TestShop) {
         inbox.new_mails(),
         [
             mine(format!("Order {number} from shopease is on its way")),
-            mine(format!("Refund for order {number} at shopease")),
+            mine(format!("Refund for order {number} at My shop")),
         ]
     );
     let (_, whole) = order_by(&shop, "grace", "card_approved").await;
@@ -216,7 +216,7 @@ async fn an_operator_reads_the_mails_of_a_laptop(shop: TestShop) {
     assert!(operator.get("/admin").await.text().contains("/admin/mails"));
     let list = operator.get("/admin/mails").await;
     let number = text(&order["order_number"]);
-    assert!(list.text().contains(&format!("Your order {number} at shopease")), "{}", list.text());
+    assert!(list.text().contains(&format!("Your order {number} at My shop")), "{}", list.text());
     assert!(list.text().contains(&path), "{}", list.text());
     let page = operator.get(&path).await;
     assert!(page.text().contains(&format!("src=\"{path}/html\" sandbox=\"allow-popups ")), "{}", page.text());

@@ -15,10 +15,10 @@ use shopease_shop::domain::{
 use shopease_shop::ports::{Clock as _, SharedStore};
 use shopease_shop::services::{
     AddLineItem, Caller, CancelOrder, CheckPayment, CorrectStock, CurrentCustomer, FindLogo, FindOrder, FindPage,
-    FindProduct, FindSettings, ListAllOrders, ListCategories, ListOrders, ListPaymentOptions, ListProducts, ListSettingsVersions, LogIn,
-    LogOut, OrderView, PlaceOrder, ProductStock, QuoteCart, ReceivePaymentEvent, RecordFulfillment, RecordTransfer, RefundAmount,
-    RefundOrder, Register, RemoveLineItem, RestoreSettings, Services, SetLineItem, SignedIn, UpdateSettings, ViewCart,
-    ViewSaleTerms, ViewSettings, ViewShop, create_operator,
+    FindProduct, FindSettings, ListAllOrders, ListCategories, ListOrders, ListPaymentOptions, ListProducts,
+    ListSettingsVersions, LogIn, LogOut, OrderView, PlaceOrder, ProductStock, QuoteCart, ReceivePaymentEvent,
+    RecordFulfillment, RecordTransfer, RefundAmount, RefundOrder, Register, RemoveLineItem, RestoreSettings, Services,
+    SetLineItem, SignedIn, UpdateSettings, ViewCart, ViewSaleTerms, ViewSettings, ViewShop, create_operator,
 };
 use shopease_shop::testing::fixtures;
 use shopease_shop::{ShopError, ShopResult};

@@ -2,7 +2,8 @@
 
 use shopease_mail::{Texts, address_verification, password_reset};
 use shopease_shop::domain::{
-    FulfillmentState, MailKind, Order, OrderState, PaymentState, Refund, RefundId, RefundSource, RefundState, TaxLine,
+    FulfillmentState, MailKind, Order, OrderState, PageKind, PaymentState, Refund, RefundId, RefundSource, RefundState,
+    TaxLine,
 };
 use shopease_shop::ports::{HeaderText, Mail, Mailbox};
 use shopease_shop::services::{Brand, LowStock, Notice};
@@ -37,7 +38,14 @@ pub fn order() -> Order {
 /// A mail to the shopper.
 pub fn mail(kind: MailKind, order: Order) -> Mail {
     let event = fixtures::message(&order, "order.paid", FixedClock::START);
-    write(&Notice::Order { kind, order: Box::new(order.into()) }, None, &event)
+    let agreed = match kind {
+        MailKind::OrderConfirmation => vec![
+            (PageKind::Terms, "## 1. Scope\n\nThese terms apply to **all** orders.".to_owned()),
+            (PageKind::Returns, format!("Write to <help@kitchen.example>.\n\n{HOSTILE}")),
+        ],
+        _ => Vec::new(),
+    };
+    write(&Notice::Order { kind, agreed, order: Box::new(order.into()) }, None, &event)
 }
 
 fn write(notice: &Notice, operator: Option<&str>, event: &shopease_shop::ports::OutboxMessage) -> Mail {
@@ -98,7 +106,7 @@ fn every_mail_to_a_shopper() {
 fn every_mail_to_the_operator() {
     let event = fixtures::message(&order(), "order.paid", FixedClock::START);
     let operator = Some("owner@kitchen.example");
-    let new = Notice::Order { kind: MailKind::NewOrder, order: Box::new(order().into()) };
+    let new = Notice::Order { kind: MailKind::NewOrder, agreed: Vec::new(), order: Box::new(order().into()) };
     check("new_order", &write(&new, operator, &event));
     let low = LowStock {
         sku: fixtures::sku("KETTLE"),

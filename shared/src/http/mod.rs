@@ -13,7 +13,6 @@ mod guard;
 mod headers;
 mod health;
 pub mod listener_rules;
-mod markdown;
 mod notice;
 pub mod openapi;
 mod overload;

@@ -3,7 +3,7 @@
 
 use shopease_shop::ShopError;
 use shopease_shop::domain::{
-    Country, CountryCode, DisputeState, Field, Format, FulfillmentState, MailKind, OrderState, PageKind, PaymentState,
+    Country, CountryCode, DisputeState, Field, Format, FulfillmentState, MailKind, OrderState, PaymentState,
     ProductSort, RefundState, RuleError, Subject, ValueRule,
 };
 use shopease_shop::ports::WebhookError;
@@ -447,18 +447,6 @@ pub fn on_stock_page(problem: &Problem) -> String {
     match problem_name(problem) {
         "out-of-stock" => "Stock cannot go below zero. Nothing was changed.".to_owned(),
         _ => on_page(problem),
-    }
-}
-
-/// The title of a page that the merchant writes.
-pub const fn page_title(kind: PageKind) -> &'static str {
-    match kind {
-        PageKind::Imprint => "Imprint",
-        PageKind::Terms => "Terms and conditions",
-        PageKind::Privacy => "Privacy policy",
-        PageKind::Shipping => "Shipping",
-        PageKind::Returns => "Withdrawal and returns",
-        PageKind::Contact => "Contact",
     }
 }
 

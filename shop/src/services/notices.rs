@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use super::{LocalShop, OrderView};
 use crate::ShopResult;
-use crate::domain::{EmailAddress, MailKind, Order, PaymentState, Sku, UndeliveredMail, Variant};
+use crate::domain::{EmailAddress, MailKind, Order, PageKind, PaymentState, Sku, UndeliveredMail, Variant};
 use crate::ports::OutboxMessage;
 
 /// The shop, as mails present it.
@@ -26,6 +26,8 @@ pub enum Notice {
     Order {
         /// The mail.
         kind: MailKind,
+        /// The pages that the shopper agreed to, for the mail that confirms the order: title and text in Markdown.
+        agreed: Vec<(PageKind, String)>,
         /// The order as it is now.
         order: Box<OrderView>,
     },
@@ -88,7 +90,11 @@ impl LocalShop {
             },
             _ => return Ok(None),
         };
-        Ok(Some(Notice::Order { kind, order: Box::new(order.into()) }))
+        let agreed = match kind {
+            MailKind::OrderConfirmation => self.agreed_pages(&order).await?,
+            _ => Vec::new(),
+        };
+        Ok(Some(Notice::Order { kind, agreed, order: Box::new(order.into()) }))
     }
 
     /// What to write to the operator about an event; `None` if there is nothing to write.
@@ -100,7 +106,11 @@ impl LocalShop {
             return Ok(Some(Notice::LowStock(self.low_stock(&event.subject).await?)));
         }
         let order = self.order_of_event(event).await?;
-        Ok(order.map(|order| Notice::Order { kind: MailKind::NewOrder, order: Box::new(order.into()) }))
+        Ok(order.map(|order| Notice::Order {
+            kind: MailKind::NewOrder,
+            agreed: Vec::new(),
+            order: Box::new(order.into()),
+        }))
     }
 
     /// Records on an order that a mail about it was refused, for the operator.
@@ -129,6 +139,16 @@ impl LocalShop {
     async fn order_of_event(&self, event: &OutboxMessage) -> ShopResult<Option<Order>> {
         let Ok(id) = event.subject.parse() else { return Ok(None) };
         Ok(self.store.find_order(&id).await?)
+    }
+
+    /// The terms of the sale and the instructions on withdrawal, in the version that the shopper accepted.
+    async fn agreed_pages(&self, order: &Order) -> ShopResult<Vec<(PageKind, String)>> {
+        let settings = match order.terms_version {
+            Some(version) => self.settings_of_version(version).await?.settings,
+            None => self.settings().await?.settings.clone(),
+        };
+        let pages = [PageKind::Terms, PageKind::Returns];
+        Ok(pages.into_iter().map(|kind| (kind, settings.pages.get(kind).text.clone())).collect())
     }
 
     async fn low_stock(&self, subject: &str) -> ShopResult<LowStock> {

@@ -384,7 +384,8 @@ mod tests {
 
     #[tokio::test]
     async fn many_callers_cause_one_read() {
-        let (cache, clock, reads) = (Arc::new(SettingsCache::default()), FixedClock::new(), Arc::new(AtomicU64::new(0)));
+        let (cache, clock, reads) =
+            (Arc::new(SettingsCache::default()), FixedClock::new(), Arc::new(AtomicU64::new(0)));
         let callers = (0..32).map(|_| {
             let (cache, clock, reads) = (Arc::clone(&cache), clock.clone(), Arc::clone(&reads));
             tokio::spawn(async move {

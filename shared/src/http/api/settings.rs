@@ -15,7 +15,8 @@ use shopease_shop::ports;
 use shopease_shop::services::{self, FindPage, FindSettings, ListSettingsVersions, PageView, ShopView, ViewSettings};
 use shopease_shop::{ShopError, ShopResult};
 use time::OffsetDateTime;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, Type};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::endpoint::{endpoints, ok};
 use super::parts::{BodyPart, Json, Named, NoBody, NoQuery, Parts, PathPart, RequestBody, Wire, without_body};
@@ -706,8 +707,24 @@ impl Wire for services::RestoreSettings {
     }
 }
 
+/// Number of a version of the settings; the first one is 1.
+pub struct SettingsNumber;
+
+impl ToSchema for SettingsNumber {}
+
+impl PartialSchema for SettingsNumber {
+    fn schema() -> RefOr<Schema> {
+        let schema = ObjectBuilder::new().schema_type(Type::Integer);
+        schema.format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64))).minimum(Some(1)).into()
+    }
+}
+
 impl PathPart for u64 {
     const DESCRIPTION: Option<&'static str> = Some("Version of the settings.");
+
+    fn schema() -> Named {
+        Named::of::<SettingsNumber>()
+    }
 
     fn read(text: &str) -> Option<Self> {
         text.parse().ok()
@@ -871,8 +888,11 @@ pub struct PageQuery {
 }
 
 impl PathPart for PageKind {
-    const DESCRIPTION: Option<&'static str> =
-        Some("Name of the page: `imprint`, `terms`, `privacy`, `shipping`, `returns`, `contact`.");
+    const DESCRIPTION: Option<&'static str> = Some("Name of the page.");
+
+    fn schema() -> Named {
+        Named::of::<PageName>()
+    }
 
     fn read(text: &str) -> Option<Self> {
         Self::find(text)

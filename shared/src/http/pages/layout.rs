@@ -9,10 +9,11 @@ use axum::response::{IntoResponse, Response};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::http::visitor::{Hints, Visitor, append_cookie, cart_units_cookie};
-use crate::http::{App, Problem, appearance, assets, cursor, texts};
+use crate::http::{App, Problem, appearance, assets, cursor};
 use shopease_shop::ShopError;
 use shopease_shop::domain::{Category, Handle, PageKind, Position};
 use shopease_shop::services::{ListCategories, ShopView};
+use shopease_shop::text::page_title;
 
 /// How long an error page waits for the categories.
 const CATEGORIES_TIMEOUT: Duration = Duration::from_millis(500);
@@ -101,12 +102,12 @@ impl Frame {
 
     /// The pages that the merchant writes, with their titles.
     pub fn legal_pages() -> impl Iterator<Item = (&'static str, &'static str)> {
-        PageKind::ALL.iter().map(|kind| (kind.as_str(), texts::page_title(*kind)))
+        PageKind::ALL.iter().map(|kind| (kind.as_str(), page_title(*kind)))
     }
 
     /// Titles of the pages that are not finished, for operators.
     pub fn drafts(&self) -> String {
-        self.shop.drafts.iter().map(|kind| texts::page_title(*kind)).collect::<Vec<_>>().join(", ")
+        self.shop.drafts.iter().map(|kind| page_title(*kind)).collect::<Vec<_>>().join(", ")
     }
 
     /// Returns whether the page shows this category.

@@ -6,12 +6,14 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 
 use super::layout::{Frame, PageResult, page};
+use crate::http::App;
 use crate::http::extract::{ApiPath, ApiQuery};
 use crate::http::visitor::Visitor;
-use crate::http::{App, markdown, texts};
 use shopease_shop::ShopError;
 use shopease_shop::domain::{PageKind, Subject};
+use shopease_shop::markdown;
 use shopease_shop::services::{FindPage, PageView};
+use shopease_shop::text::page_title;
 
 /// Query parameters of a page.
 #[derive(Debug, Default, Deserialize)]
@@ -50,6 +52,6 @@ pub(in crate::http) async fn show(
     let kind = PageKind::find(&name).ok_or(ShopError::NotFound { subject: Subject::Page })?;
     let content = app.services.catalog.find_page(FindPage { kind, version: query.version }).await?;
     let frame = Frame::new(&app, &visitor, "legal").await;
-    let (title, html) = (texts::page_title(kind), markdown::render(&content.text));
+    let (title, html) = (page_title(kind), markdown::render(&content.text));
     page(StatusCode::OK, &LegalPage { frame, kind, title, content, html })
 }

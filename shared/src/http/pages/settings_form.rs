@@ -9,6 +9,7 @@ use crate::http::api::settings::{
 use crate::http::api::wire::Image;
 use crate::http::texts;
 use shopease_shop::domain::{Category, Currency, Format, MAX_PAGE_CHARS, Money, PageKind, RuleError, ValueRule};
+use shopease_shop::text::page_title;
 
 /// Part of the settings that has a page of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +73,7 @@ impl Section {
             Self::Selling => "Selling",
             Self::Tax => "Tax rates",
             Self::Shipping => "Shipping methods",
-            Self::Page(kind) => return format!("Page: {}", texts::page_title(kind)),
+            Self::Page(kind) => return format!("Page: {}", page_title(kind)),
         };
         title.to_owned()
     }

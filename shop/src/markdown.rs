@@ -1,8 +1,9 @@
-//! Markdown of the merchant as HTML. Unsafe content cannot come out: HTML in the text is shown as text, and links and images have
+//! Markdown of the merchant as HTML, for pages and mails. Unsafe content cannot come out: HTML in the text is shown as text, and links and images have
 //! allowed addresses only.
 
 use pulldown_cmark::{CowStr, Event, LinkType, Options, Parser, Tag, html};
-use shopease_shop::domain::is_web_address;
+
+use crate::domain::is_web_address;
 
 /// Schemes of links.
 const LINKS: &[&str] = &["https:", "http:", "mailto:", "tel:"];
