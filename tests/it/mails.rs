@@ -93,7 +93,7 @@ async fn every_step_of_an_order_is_mailed_once(shop: TestShop) {
     assert_eq!(
         inbox.new_mails(),
         [
-            mine(format!("Order {number} from shopease is on its way")),
+            mine(format!("Order {number} from My shop is on its way")),
             mine(format!("Refund for order {number} at My shop")),
         ]
     );
