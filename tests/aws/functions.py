@@ -19,7 +19,7 @@ from shopsite import Browser, Process, free_port
 ROOT = Path(__file__).resolve().parents[2]
 FUNCTIONS = ["storefront", "catalog", "cart", "checkout", "accounts", "admin", "worker"]
 ENVIRONMENT, STACK = "dev", "shopease"
-SHOP_ON_LAMBDA = "Functions"
+SHOP_NAME = "Kettles"
 SECRET = "whsec_of_the_test"
 PASSWORD = "correct horse battery"
 OPERATOR = "operator@example.com"
@@ -87,7 +87,7 @@ class Cloud:
 
 def shop(browser, email):
     """Shops from the home page to the order page. Returns the path of the order."""
-    browser.get("/").expect(200, SHOP_ON_LAMBDA)
+    browser.get("/").expect(200, SHOP_NAME)
     browser.get("/search?q=linen+note").expect(200, "/products/linen-bound-notebook")
     browser.get("/products/linen-bound-notebook").expect(200, "Add to cart")
     browser.submit("/cart/line-items").expect(200, "cart", "/products/linen-bound-notebook")
@@ -219,15 +219,16 @@ def main():
     payments, backend, frontend = free_port(), free_port(), free_port()
     environment = {**cloud.environment, "SHOPEASE_STORE": "dynamodb", "SHOPEASE_DYNAMODB_TABLE": f"shopease-{ENVIRONMENT}",
                    "SHOPEASE_FAKE_PAYMENTS_URL": f"http://127.0.0.1:{payments}",
-                   "SHOPEASE_PAYMENT_WEBHOOK_SECRET": SECRET, "SHOPEASE_WORKER_SECONDS": "0"}
+                   "SHOPEASE_PAYMENT_WEBHOOK_SECRET": SECRET, "SHOPEASE_WORKER_SECONDS": "0",
+                   "SHOPEASE_NAME": SHOP_NAME}
     shopease = str(binaries / "shopease")
     with cloud.process, Process("payments", [shopease, "fake-payments", "--port", str(payments)], work,
                                 env={**cloud.environment, "SHOPEASE_PAYMENT_WEBHOOK_SECRET": SECRET}):
         deploy = [sam, "deploy", "--template-file", str(template), "--config-file", str(ROOT / "sam/samconfig.toml"), "--no-confirm-changeset",
                   "--parameter-overrides", f"Environment={ENVIRONMENT}", f"FakePaymentsUrl=http://127.0.0.1:{payments}"]
         for function in FUNCTIONS:
-            for name, value in (("payment-webhook-secret", SECRET), ("name", SHOP_ON_LAMBDA)):
-                cloud.client("ssm").put_parameter(Name=f"/shopease/{ENVIRONMENT}/{function}/{name}", Value=value, Type="SecureString")
+            secret = f"/shopease/{ENVIRONMENT}/{function}/payment-webhook-secret"
+            cloud.client("ssm").put_parameter(Name=secret, Value=SECRET, Type="SecureString")
         run(deploy, work, cloud.environment)
         stack = cloud.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
         url = next(output["OutputValue"] for output in stack["Outputs"] if output["OutputKey"] == "Url")
