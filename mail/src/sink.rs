@@ -138,7 +138,7 @@ fn redacted(reason: &dyn Error) -> String {
 /// The consumers of the outbox that send mails as configured. Makes no connection yet.
 pub async fn open(config: Option<&MailConfig>, shop: &LocalShop) -> Vec<Arc<dyn EventSink>> {
     let Some(config) = config else {
-        tracing::warn!("no mails are sent: SHOPEASE_MAIL is off");
+        tracing::warn!("SHOPEASE_MAIL is off: no mails are sent, and nobody can reset a password");
         return Vec::new();
     };
     let mailer: Arc<dyn Mailer> = match &config.transport {

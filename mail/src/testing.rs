@@ -32,6 +32,11 @@ impl Received {
         self.parsed().subject().unwrap_or_default().to_owned()
     }
 
+    /// Its plain text.
+    pub fn text(&self) -> String {
+        self.parsed().body_text(0).unwrap_or_default().into_owned()
+    }
+
     /// The names of its headers.
     pub fn header_names(&self) -> Vec<String> {
         self.parsed().headers_raw().map(|(name, _)| name.to_owned()).collect()

@@ -27,27 +27,6 @@ struct Draft<'a> {
     letter: Letter<'a>,
 }
 
-/// A mail with the link that resets a password, which the link's owner has requested.
-///
-/// # Errors
-/// If the template cannot be rendered.
-pub fn password_reset(texts: Texts<'_>, to: Mailbox, link: String, id: &str, now: OffsetDateTime) -> Result<Mail> {
-    let name = &texts.brand.name;
-    let letter = Letter {
-        heading: "Reset your password".to_owned(),
-        paragraphs: vec![
-            format!(
-                "Somebody has requested to reset the password of your account at {name}. If it was you, choose a new password within one hour. The link works once, and all devices are then signed out."
-            ),
-            "If it was not you, ignore this message. Your password is unchanged.".to_owned(),
-        ],
-        action: Some(("Choose a new password", link)),
-        ..Letter::default()
-    };
-    let subject = format!("Reset your password at {name}");
-    texts.mail(Draft { kind: MailKind::PasswordReset, to, subject, letter }, id, now)
-}
-
 /// A mail with the link that verifies an address.
 ///
 /// # Errors
@@ -82,9 +61,28 @@ impl Texts<'_> {
         let draft = match (notice, operator) {
             (Notice::Order { order, .. }, Some(operator)) => self.new_order(order, operator),
             (Notice::Order { kind, agreed, order }, None) => self.to_shopper(*kind, agreed, order),
+            (Notice::PasswordReset { name, email, token }, _) => self.password_reset(name, email, token),
             (Notice::LowStock(stock), operator) => self.low_stock(stock, operator.unwrap_or(&self.sender.email)),
         };
         self.mail(draft, event.id.as_str(), event.occurred_at)
+    }
+
+    fn password_reset(self, name: &str, email: &EmailAddress, token: &str) -> Draft<'static> {
+        let shop = &self.brand.name;
+        let link = format!("{}/password/reset?token={token}", self.brand.public_url);
+        let letter = Letter {
+            heading: "Reset your password".to_owned(),
+            paragraphs: vec![
+                format!(
+                    "Somebody has requested to reset the password of your account at {shop}. If it was you, choose a new password within one hour. The link works once, and all devices are then signed out."
+                ),
+                "If it was not you, ignore this message. Your password is unchanged.".to_owned(),
+            ],
+            action: Some(("Choose a new password", link)),
+            ..Letter::default()
+        };
+        let to = Mailbox { name: HeaderText::new(name), email: email.clone() };
+        Draft { kind: MailKind::PasswordReset, to, subject: format!("Reset your password at {shop}"), letter }
     }
 
     fn mail(self, draft: Draft<'_>, id: &str, date: OffsetDateTime) -> Result<Mail> {

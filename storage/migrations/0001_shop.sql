@@ -484,9 +484,11 @@ CREATE TABLE customer (
 );
 
 CREATE TABLE session (
-    token_digest text COLLATE "C" CONSTRAINT session_pkey PRIMARY KEY,
-    customer_id  text NOT NULL,
-    expires_at   timestamptz NOT NULL
+    token_digest     text COLLATE "C" CONSTRAINT session_pkey PRIMARY KEY,
+    customer_id      text NOT NULL,
+    -- Changes of the customer's password at sign-in.
+    password_changes bigint NOT NULL DEFAULT 0,
+    expires_at       timestamptz NOT NULL
 );
 
 -- Failed attempts to sign in or register, by a digest of who made them and on what.

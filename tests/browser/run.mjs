@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 import * as deployments from "./deployments.mjs";
-import { DESKTOP, PHONE, buy, buyWithBankConfirmation, changeTheCart, goBackAndReload, payInFields, payOnThePage, useAnAccount, shopAcrossPaths, viewErrorPages, looksAtTheCosts, readApiReference, viewImages, useFrontDoorPage, open, operate } from "./shopper.mjs";
+import { DESKTOP, PHONE, buy, buyWithBankConfirmation, changeTheCart, goBackAndReload, payInFields, payOnThePage, useAnAccount, shopAcrossPaths, viewErrorPages, looksAtTheCosts, readApiReference, resetThePassword, changeTheSettings, viewImages, useFrontDoorPage, open, operate } from "./shopper.mjs";
 import { LONG_WORD, catalogOfLongWords, everyProductFits, longWordsFit } from "./widths.mjs";
 
 /** The directory of exports of real shops, which are not part of the sources: next to them unless the variable sets another. */
@@ -120,6 +120,18 @@ try {
   const phone = await open(browser, local.url, PHONE);
   await step("one process: the operator works on a phone", () => operate(phone, email, password));
   await phone.context.close();
+
+  for (const device of [DESKTOP, PHONE]) {
+    const shopper = await open(browser, local.url, device);
+    const reader = await open(browser, local.url, device);
+    const address = `forgetful-${device.name}@example.com`;
+    await step(`one process: a forgotten password on a ${device.name}`, () => resetThePassword(shopper, reader, address, { email, password }));
+    await shopper.context.close();
+    await reader.context.close();
+    const merchant = await open(browser, local.url, device);
+    await step(`one process: the settings on a ${device.name}`, () => changeTheSettings(merchant, { email, password }));
+    await merchant.context.close();
+  }
 
   await fitsScreens();
 

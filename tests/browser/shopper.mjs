@@ -435,6 +435,106 @@ export async function operate(visit, email, password) {
   await page.getByText("41").first().waitFor();
 }
 
+/** Signs in as the operator, and opens a page of the administration. */
+async function openAdministration({ page }, path, email, password) {
+  await page.goto(`/login?next=${path}`);
+  await page.fill("form[action='/login'] [name=email]", email);
+  await page.fill("form[action='/login'] [name=password]", password);
+  await page.locator("form[action='/login'] button[type=submit]").click();
+  await page.waitForURL(isAt(path));
+}
+
+/** Forgets the password of a new account, and sets a new one with the link that was mailed. The operator of a laptop can read the mail. */
+export async function resetThePassword(visit, mailReader, email, operator) {
+  const { page } = visit;
+  await page.goto("/register");
+  await page.fill("form[action='/register'] [name=name]", "Ada Lovelace");
+  await page.fill("form[action='/register'] [name=email]", email);
+  await page.fill("form[action='/register'] [name=password]", "correct horse battery");
+  await page.locator("form[action='/register'] button[type=submit]").click();
+  await page.waitForURL(isAt("/account"));
+  await page.locator("form[action='/logout'] button").first().click();
+  await page.waitForURL(isAt("/"));
+  await page.goto("/login");
+  await page.getByRole("link", { name: "Forgot your password?" }).click();
+  await heading(page, /Forgot your password/);
+  await inspect(visit, "password-forgot");
+  const request = async (address) => {
+    await page.fill("form[action='/password/forgot'] [name=email]", address);
+    await page.getByRole("button", { name: "Mail me a link" }).click();
+  };
+  await request("ada at example");
+  await page.locator(".error-summary, [role=alert]").first().waitFor();
+  assert.equal(await page.inputValue("[name=email]"), "ada at example", "what was typed stays");
+  await request(email);
+  await heading(page, /Check your mail/);
+  await inspect(visit, "password-sent");
+
+  await openAdministration(mailReader, "/admin/mails", operator.email, operator.password);
+  const mail = mailReader.page.locator("tbody tr").filter({ hasText: email }).filter({ hasText: "Reset your password" });
+  while ((await mail.count()) === 0) {
+    await mailReader.page.waitForTimeout(200);
+    await mailReader.page.reload();
+  }
+  await mail.first().getByRole("link").click();
+  await heading(mailReader.page, /Reset your password/);
+  await inspect(mailReader, "admin-mail");
+  const text = await mailReader.page.locator("pre.mail-source").first().textContent();
+  const link = new URL(text.match(/https?:\/\/\S+\/password\/reset\?token=\S+/)[0]);
+
+  await page.goto(link.pathname + link.search);
+  await heading(page, /Choose a new password/);
+  await inspect(visit, "password-reset");
+  const choose = async (password) => {
+    await page.fill("form[action='/password/reset'] [name=password]", password);
+    await page.getByRole("button", { name: /Save/ }).click();
+  };
+  await choose("short");
+  await page.getByText("Enter a password of 8 to 256 characters.").first().waitFor();
+  await inspect(visit, "password-reset-error");
+  await choose("a brand new password");
+  await page.waitForURL((url) => url.pathname === "/login");
+  await page.getByRole("status").filter({ hasText: "Your password has been changed" }).waitFor();
+  await inspect(visit, "password-changed");
+  await page.fill("form[action='/login'] [name=email]", email);
+  await page.fill("form[action='/login'] [name=password]", "a brand new password");
+  await page.locator("form[action='/login'] button[type=submit]").click();
+  await page.waitForURL(isAt("/account"));
+  await page.goto(link.pathname + link.search);
+  await choose("another new password");
+  await page.getByRole("link", { name: "Request a new link" }).waitFor();
+  await inspect(visit, "password-link-used");
+}
+
+/** Gives the shop another name, which is wrong at first, sees it on the home page, and undoes the change. */
+export async function changeTheSettings(visit, operator) {
+  const { page } = visit;
+  await openAdministration(visit, "/admin/settings/shop", operator.email, operator.password);
+  await inspect(visit, "settings");
+  const before = await page.inputValue("[name='shop.name']");
+  const save = async (name) => {
+    await page.fill("[name='shop.name']", name);
+    await page.getByRole("button", { name: "Save", exact: true }).click();
+  };
+  await save("x".repeat(61));
+  await page.getByRole("alert").first().waitFor();
+  assert.equal(await page.inputValue("[name='shop.name']"), "x".repeat(61), "what was typed stays");
+  await inspect(visit, "settings-error");
+  await save("Kettles & Co");
+  await page.getByText("Saved. The change is in force within five seconds.").waitFor();
+  await page.goto("/");
+  await page.locator("header .brand", { hasText: "Kettles & Co" }).waitFor();
+  await inspect(visit, "home-renamed");
+  await page.goto("/admin/settings/history");
+  await inspect(visit, "settings-history");
+  await page.getByRole("button", { name: "Undo the last change" }).click();
+  await page.getByText("Restored. The change is in force within five seconds.").waitFor();
+  await page.goto("/");
+  await page.locator("header .brand", { hasText: before }).waitFor();
+  await page.goto("/pages/terms");
+  await inspect(visit, "terms");
+}
+
 /** Looks an operation up in the API reference: its example, what it responds, and the policy that a violation would log. */
 export async function readApiReference(visit) {
   const { page } = visit;

@@ -21,8 +21,8 @@ use tower::ServiceExt as _;
 
 use crate::harness::{PASSWORD, TestShop};
 use crate::{
-    accounts, bad_forms, cart, catalog, checkout, checkout_resumed, mails, operator_pages, payments, security,
-    settings, settings_pages, ways_to_pay, worker,
+    accounts, bad_forms, cart, catalog, checkout, checkout_resumed, mails, operator_pages, password_reset, payments,
+    security, settings, settings_pages, ways_to_pay, worker,
 };
 
 /// If set to `1`, the test writes the file.
@@ -167,6 +167,7 @@ async fn each_function_has_the_table_access_of_its_use_cases() {
         ways_to_pay::SCENARIOS,
         worker::SCENARIOS,
         mails::SCENARIOS,
+        password_reset::SCENARIOS,
         accounts::SCENARIOS,
         security::SCENARIOS,
         settings::SCENARIOS,

@@ -72,6 +72,7 @@ fails! {
         list_due_orders(a: OffsetDateTime) -> Vec<OrderId>;
     }
     OutboxStore {
+        insert_outbox_message(a: &OutboxMessage) -> ();
         list_outbox() -> Vec<OutboxMessage>;
         dispatch(a: &[Dispatched], b: OffsetDateTime) -> ();
         list_backlog(a: Consumer, b: Option<&OutboxMessageId>) -> Vec<OutboxMessage>;
@@ -87,6 +88,7 @@ fails! {
         insert_customer(a: &Customer) -> ();
         find_customer_by_email(a: &EmailAddress) -> Option<Customer>;
         find_customer(a: &CustomerId) -> Option<Customer>;
+        replace_customer(a: &Customer) -> ();
     }
     AttemptStore {
         find_failed_attempts(a: &[AttemptKey], b: OffsetDateTime) -> Vec<Option<FailedAttempts>>;

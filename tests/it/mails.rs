@@ -25,13 +25,13 @@ both_stores!(
 
 const OPERATOR: &str = "owner@shop.example";
 
-fn smtp(port: u16) -> Arc<dyn Mailer> {
+pub fn smtp(port: u16) -> Arc<dyn Mailer> {
     let host = "127.0.0.1".to_owned();
     Arc::new(SmtpMailer::new(SmtpConfig { host, port, security: Security::Plain, credentials: None }))
 }
 
 /// A worker that writes to the log, to shoppers, and to the operator.
-fn worker(shop: &TestShop, mailer: &Arc<dyn Mailer>) -> Worker {
+pub fn worker(shop: &TestShop, mailer: &Arc<dyn Mailer>) -> Worker {
     let sender = Mailbox { name: HeaderText::new(""), email: "orders@shop.example".parse().expect("an address") };
     let sink = |audience| -> Arc<dyn EventSink> {
         Arc::new(MailSink::new(shop.of_worker().clone(), Arc::clone(mailer), sender.clone(), audience))
@@ -40,7 +40,7 @@ fn worker(shop: &TestShop, mailer: &Arc<dyn Mailer>) -> Worker {
     shop.worker(vec![Arc::new(LogSink), operator, sink(Audience::Shopper)])
 }
 
-async fn run(worker: &Worker) -> WorkerReport {
+pub async fn run(worker: &Worker) -> WorkerReport {
     worker.run_once().await.expect("a run")
 }
 

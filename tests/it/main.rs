@@ -38,6 +38,7 @@ mod model;
 mod operator_pages;
 mod order_numbers;
 mod pages;
+mod password_reset;
 mod payments;
 mod refunds;
 mod releases;

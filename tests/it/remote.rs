@@ -17,8 +17,9 @@ use shopease_shop::services::{
     AddLineItem, Caller, CancelOrder, CheckPayment, CorrectStock, CurrentCustomer, FindLogo, FindOrder, FindPage,
     FindProduct, FindSettings, ListAllOrders, ListCategories, ListOrders, ListPaymentOptions, ListProducts,
     ListSettingsVersions, LogIn, LogOut, OrderView, PlaceOrder, ProductStock, QuoteCart, ReceivePaymentEvent,
-    RecordFulfillment, RecordTransfer, RefundAmount, RefundOrder, Register, RemoveLineItem, RestoreSettings, Services,
-    SetLineItem, SignedIn, UpdateSettings, ViewCart, ViewSaleTerms, ViewSettings, ViewShop, create_operator,
+    RecordFulfillment, RecordTransfer, RefundAmount, RefundOrder, Register, RemoveLineItem, RequestPasswordReset,
+    ResetPassword, RestoreSettings, Services, SetLineItem, SignedIn, UpdateSettings, ViewCart, ViewSaleTerms,
+    ViewSettings, ViewShop, create_operator,
 };
 use shopease_shop::testing::fixtures;
 use shopease_shop::{ShopError, ShopResult};
@@ -352,6 +353,11 @@ async fn sign_in(script: &mut Script<'_>) {
     };
     script.note_session("wrong password", shop.accounts.log_in(&bob, log_in("b@example.com", "wrong")).await);
     script.note_session("unknown", shop.accounts.log_in(&bob, log_in("nobody@example.com", "wrong")).await);
+    let email = "b@example.com".parse().expect("an address");
+    let request = RequestPasswordReset { email };
+    script.note("request a link", shop.accounts.request_password_reset(&bob, request).await);
+    let command = ResetPassword { token: "cus_0.invalid".to_owned(), password: PASSWORD.to_owned() };
+    script.note("an invalid link", shop.accounts.reset_password(&bob, command).await);
     let again = script.note_session("log in", shop.accounts.log_in(&session, log_in("b@example.com", PASSWORD)).await);
     script.note("the former session", shop.accounts.current_customer(&session, CurrentCustomer).await);
     let Some(token) = again.and_then(|signed_in| Token::parse(&signed_in.token)) else { return };

@@ -1,11 +1,11 @@
 //! Every mail as text and as HTML, and what hostile names can do to it.
 
-use shopease_mail::{Texts, address_verification, password_reset};
+use shopease_mail::{Texts, address_verification};
 use shopease_shop::domain::{
     FulfillmentState, MailKind, Order, OrderState, PageKind, PaymentState, Refund, RefundId, RefundSource, RefundState,
     TaxLine,
 };
-use shopease_shop::ports::{HeaderText, Mail, Mailbox};
+use shopease_shop::ports::{HeaderText, Mail, Mailbox, OutboxMessage};
 use shopease_shop::services::{Brand, LowStock, Notice};
 use shopease_shop::testing::{FixedClock, fixtures};
 
@@ -41,7 +41,7 @@ pub fn mail(kind: MailKind, order: Order) -> Mail {
     let agreed = match kind {
         MailKind::OrderConfirmation => vec![
             (PageKind::Terms, "## 1. Scope\n\nThese terms apply to **all** orders.".to_owned()),
-            (PageKind::Returns, format!("Write to <help@kitchen.example>.\n\n{HOSTILE}")),
+            (PageKind::Returns, "Write to <help@kitchen.example>.\n\n<script>alert(1)</script>".to_owned()),
         ],
         _ => Vec::new(),
     };
@@ -123,8 +123,13 @@ fn every_mail_about_an_account() {
     let texts = Texts { brand: &brand, sender: &sender };
     let ada = || mailbox("Ada Lovelace", "ada@lovelace.example");
     let link = |path: &str| format!("{}/{path}?token=abc", brand.public_url);
-    let reset = password_reset(texts, ada(), link("reset"), "reset-1", FixedClock::START);
-    check("password_reset", &reset.expect("a mail"));
+    let reset = Notice::PasswordReset {
+        name: "Ada Lovelace".to_owned(),
+        email: "ada@lovelace.example".parse().expect("an address"),
+        token: "abc".to_owned(),
+    };
+    let event = fixtures::message(&order(), OutboxMessage::PASSWORD_RESET, FixedClock::START);
+    check("password_reset", &write(&reset, None, &event));
     let verification = address_verification(texts, ada(), link("verify"), "verify-1", FixedClock::START);
     check("address_verification", &verification.expect("a mail"));
 }

@@ -149,6 +149,10 @@ routes! {
     Accounts Page Ordinary post "/register" => pages::accounts::register;
     Accounts Page Ordinary get "/login" => pages::accounts::log_in_form;
     Accounts Page Ordinary post "/login" => pages::accounts::log_in;
+    Accounts Page Ordinary get "/password/forgot" => pages::password::forgot_form;
+    Accounts Page Ordinary post "/password/forgot" => pages::password::forgot;
+    Accounts Page Ordinary get "/password/reset" => pages::password::reset_form;
+    Accounts Page Ordinary post "/password/reset" => pages::password::reset;
     Accounts Page Ordinary post "/logout" => pages::accounts::log_out;
     Accounts Page Ordinary get "/account" => pages::accounts::account;
 

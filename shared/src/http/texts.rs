@@ -373,6 +373,7 @@ const fn not_found(subject: &Subject) -> &'static str {
         Subject::LineItem => "This item is no longer in the cart.",
         Subject::Order => "This order does not exist, or it is not yours.",
         Subject::Page => "This page does not exist.",
+        Subject::PasswordReset => "This link is invalid, older than one hour, or already used. Request a new one.",
         Subject::Product => "This product does not exist.",
         Subject::Settings => "This version of the settings does not exist.",
         Subject::Sku(_) | Subject::Variant => "This SKU does not exist.",

@@ -83,6 +83,21 @@ pub struct Customer {
     pub role: Role,
     /// When the account was created.
     pub created_at: OffsetDateTime,
+    /// Number of changes of the password. Sessions from before the last one have ended.
+    pub password_changes: u32,
+    /// The link with which the password can be reset, if one was mailed.
+    pub password_reset: Option<PasswordReset>,
+    /// Version for conditional writes; the first one is 1.
+    pub version: u64,
+}
+
+/// A mailed link that resets the password once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PasswordReset {
+    /// SHA-256 of its secret in hexadecimal. The store never sees the secret.
+    pub digest: String,
+    /// From then on it is invalid.
+    pub expires_at: OffsetDateTime,
 }
 
 impl fmt::Debug for Customer {
@@ -98,6 +113,8 @@ pub struct Session {
     pub token_digest: String,
     /// The signed-in customer.
     pub customer_id: CustomerId,
+    /// [`Customer::password_changes`] at sign-in.
+    pub password_changes: u32,
     /// From then on the session is invalid, whether or not the store has removed it.
     pub expires_at: OffsetDateTime,
 }

@@ -199,6 +199,8 @@ pub enum Subject {
     OutboxMessage,
     /// An address of the shop.
     Page,
+    /// A link that resets a password.
+    PasswordReset,
     /// A product.
     Product,
     /// A session.
@@ -225,6 +227,7 @@ impl Subject {
             Self::Order => "order",
             Self::OutboxMessage => "outbox message",
             Self::Page => "page",
+            Self::PasswordReset => "password reset",
             Self::Product => "product",
             Self::Session => "session",
             Self::Settings => "settings",

@@ -26,6 +26,12 @@ pub trait AccountStore: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     async fn find_customer(&self, id: &CustomerId) -> Result<Option<Customer>, StoreError>;
+
+    /// Writes an account in place of its previous version, which has the number before. The email address stays the same.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the stored version is another one.
+    async fn replace_customer(&self, customer: &Customer) -> Result<(), StoreError>;
 }
 
 /// Sessions.

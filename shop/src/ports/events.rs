@@ -59,8 +59,8 @@ pub trait EventSink: Send + Sync {
     fn consumer(&self) -> Consumer;
 
     /// Whether it receives messages with a topic. All others count as accepted.
-    fn wants(&self, _topic: &str) -> bool {
-        true
+    fn wants(&self, topic: &str) -> bool {
+        !OutboxMessage::is_personal(topic)
     }
 
     /// Whether each message is delivered alone and recorded at once, because a duplicate reaches a person.

@@ -15,13 +15,21 @@ pub struct OutboxMessage {
     pub id: OutboxMessageId,
     /// What happened, for example `order.placed`.
     pub topic: String,
-    /// Subject: an order ID, or a SKU for `stock.low`.
+    /// Subject: an order ID, a SKU for `stock.low`, or an email address for [`OutboxMessage::PASSWORD_RESET`].
     pub subject: String,
     /// When it happened.
     pub occurred_at: OffsetDateTime,
 }
 
 impl OutboxMessage {
+    /// Somebody has requested to reset the password of the account with an email address, which may not exist.
+    pub const PASSWORD_RESET: &str = "account.password_reset_requested";
+
+    /// Whether messages with a topic are personal data, and only for mails to the person.
+    pub fn is_personal(topic: &str) -> bool {
+        topic == Self::PASSWORD_RESET
+    }
+
     /// How long a message is kept after it left the outbox, for the auditor. Older orders have no messages.
     pub const KEPT: Duration = Duration::days(7);
 }
@@ -38,6 +46,12 @@ pub struct Dispatched {
 /// The outbox, the backlogs of its consumers, and the lease of the worker that delivers them.
 #[async_trait]
 pub trait OutboxStore: Send + Sync {
+    /// Adds a message that announces no other change. A message that is already in the outbox stays as it is.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn insert_outbox_message(&self, message: &OutboxMessage) -> Result<(), StoreError>;
+
     /// The messages in the outbox, oldest first, at most 100.
     ///
     /// # Errors

@@ -75,6 +75,22 @@ impl From<Customer> for CustomerView {
     }
 }
 
+/// Requests a link that resets a password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestPasswordReset {
+    /// Email address of the account.
+    pub email: EmailAddress,
+}
+
+/// Resets a password with a mailed link.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ResetPassword {
+    /// Token of the link.
+    pub token: String,
+    /// New password, 8 to 256 characters of any kind.
+    pub password: String,
+}
+
 /// Ends the caller's session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogOut;
@@ -105,6 +121,19 @@ pub trait Accounts: Send + Sync {
     /// # Errors
     /// [`ShopError`].
     async fn log_out(&self, caller: &Caller, command: LogOut) -> ShopResult<()>;
+
+    /// Requests a mail with a link that resets the password. Nothing tells whether the email address has an account.
+    ///
+    /// # Errors
+    /// [`ShopError::TooManyAttempts`] after too many requests of this client or for this email address.
+    async fn request_password_reset(&self, caller: &Caller, command: RequestPasswordReset) -> ShopResult<()>;
+
+    /// Sets a new password. Ends all sessions of the account, and uses up the link.
+    ///
+    /// # Errors
+    /// [`ShopError::NotFound`] (`password_reset`) for a link that is invalid, used, or older than one hour; [`ShopError::Rules`] for
+    /// the password, and the link remains valid; [`ShopError::TooManyAttempts`] after too many failed attempts of this client.
+    async fn reset_password(&self, caller: &Caller, command: ResetPassword) -> ShopResult<()>;
 
     /// The signed-in customer.
     ///
@@ -167,6 +196,14 @@ impl Accounts for LocalShop {
         Ok(self.store.remove_session(&caller.token.digest()).await?)
     }
 
+    async fn request_password_reset(&self, caller: &Caller, command: RequestPasswordReset) -> ShopResult<()> {
+        self.request_reset(caller, command.email).await
+    }
+
+    async fn reset_password(&self, caller: &Caller, command: ResetPassword) -> ShopResult<()> {
+        self.reset(caller, command).await
+    }
+
     async fn current_customer(&self, caller: &Caller, _: CurrentCustomer) -> ShopResult<CustomerView> {
         self.identify(caller).await?.customer.map(CustomerView::from).ok_or(ShopError::SignInRequired)
     }
@@ -178,8 +215,12 @@ impl LocalShop {
         let cart_units = self.merge_visitor_cart(caller, &customer).await?;
         self.adopt_visitor_orders(caller, &customer).await?;
         let token = Token::session(self.ids.secret());
-        let session =
-            Session { token_digest: token.digest(), customer_id: customer.id.clone(), expires_at: self.expiry() };
+        let session = Session {
+            token_digest: token.digest(),
+            customer_id: customer.id.clone(),
+            password_changes: customer.password_changes,
+            expires_at: self.expiry(),
+        };
         self.store.insert_session(&session).await?;
         if !caller.token.is_visitor() {
             self.store.remove_session(&caller.token.digest()).await?;
@@ -257,21 +298,33 @@ async fn new_customer(
     if name.is_empty() || name.chars().count() > MAX_NAME_CHARS || name.chars().any(char::is_control) {
         problems.push(RuleError::invalid(Field::Name, ValueRule::Line { min: 1, max: MAX_NAME_CHARS }));
     }
-    if !(MIN_PASSWORD_CHARS..=MAX_PASSWORD_CHARS).contains(&normalized(&command.password).chars().count()) {
-        let length = ValueRule::Length { min: MIN_PASSWORD_CHARS, max: MAX_PASSWORD_CHARS };
-        problems.push(RuleError::invalid(Field::Password, length));
-    }
+    problems.extend(password_problem(&command.password));
     if !problems.is_empty() {
         return Err(problems.into());
     }
-    let mut salt = [0; 16];
-    salt.copy_from_slice(&ids.secret()[..16]);
     Ok(Customer {
         id: CustomerId::from_ulid(ids.ulid()),
         email: command.email,
         name,
-        password_hash: passwords.hash(&command.password, salt).await?,
+        password_hash: passwords.hash(&command.password, salt(ids)).await?,
         role,
         created_at: clock.now(),
+        password_changes: 0,
+        password_reset: None,
+        version: 1,
     })
+}
+
+/// A new salt of a password.
+pub(super) fn salt(ids: &dyn IdGenerator) -> [u8; 16] {
+    let mut salt = [0; 16];
+    salt.copy_from_slice(&ids.secret()[..16]);
+    salt
+}
+
+/// What is wrong with a new password.
+pub(super) fn password_problem(password: &str) -> Option<RuleError> {
+    let length = normalized(password).chars().count();
+    let rule = ValueRule::Length { min: MIN_PASSWORD_CHARS, max: MAX_PASSWORD_CHARS };
+    (!(MIN_PASSWORD_CHARS..=MAX_PASSWORD_CHARS).contains(&length)).then(|| RuleError::invalid(Field::Password, rule))
 }

@@ -46,6 +46,18 @@ impl Attempt {
         Self { keys: vec![of_client(&network(address))] }
     }
 
+    /// A request to mail a link to an address. Each counts as a failure, because nobody may learn whether it was one.
+    pub fn to_request_reset(email: &EmailAddress, address: Option<IpAddr>) -> Self {
+        let client = network(address);
+        let keys = vec![of_client(&client), key("reset", email), key("reset pair", format_args!("{client} {email}"))];
+        Self { keys }
+    }
+
+    /// An attempt to use a link.
+    pub fn to_reset(address: Option<IpAddr>) -> Self {
+        Self { keys: vec![of_client(&network(address))] }
+    }
+
     /// Seconds until the attempt is allowed, with `running` unfinished attempts under its last key.
     fn pause(&self, counts: &[Option<FailedAttempts>], running: u32, now: OffsetDateTime) -> u32 {
         let count = |index: usize| counts.get(index).copied().flatten();

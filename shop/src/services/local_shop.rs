@@ -102,6 +102,7 @@ impl LocalShop {
             return Ok(visitor());
         };
         let customer = self.store.find_customer(&session.customer_id).await?;
+        let customer = customer.filter(|customer| customer.password_changes == session.password_changes);
         Ok(customer.map_or_else(visitor, |customer| Identity {
             owner: CartOwner::customer(&customer),
             customer: Some(customer),

@@ -20,6 +20,7 @@ mod notices;
 mod operations;
 mod order_view;
 mod password;
+mod password_reset;
 mod payment_steps;
 mod placement;
 mod queue;

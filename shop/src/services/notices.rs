@@ -22,6 +22,15 @@ pub struct Brand {
 /// What a mail is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
+    /// A link that resets a password.
+    PasswordReset {
+        /// Name of the customer.
+        name: String,
+        /// Address of the account.
+        email: EmailAddress,
+        /// Token of the link.
+        token: String,
+    },
     /// A mail about an order.
     Order {
         /// The mail.
@@ -50,7 +59,8 @@ pub struct LowStock {
 
 /// Whether an event may lead to a mail to the shopper.
 pub fn concerns_shopper(topic: &str) -> bool {
-    matches!(topic, "order.paid" | "order.cancelled" | "order.refunded" | "order.fulfilled")
+    OutboxMessage::is_personal(topic)
+        || matches!(topic, "order.paid" | "order.cancelled" | "order.refunded" | "order.fulfilled")
 }
 
 /// Whether an event leads to a mail to the operator.
@@ -77,6 +87,9 @@ impl LocalShop {
     /// # Errors
     /// [`crate::ShopError::Unavailable`] when the store cannot be read.
     pub async fn notice_to_shopper(&self, event: &OutboxMessage) -> ShopResult<Option<Notice>> {
+        if event.topic == OutboxMessage::PASSWORD_RESET {
+            return self.password_reset(event).await;
+        }
         let Some(order) = self.order_of_event(event).await? else { return Ok(None) };
         let kind = match event.topic.as_str() {
             "order.paid" => MailKind::OrderConfirmation,
@@ -95,6 +108,16 @@ impl LocalShop {
             _ => Vec::new(),
         };
         Ok(Some(Notice::Order { kind, agreed, order: Box::new(order.into()) }))
+    }
+
+    async fn password_reset(&self, event: &OutboxMessage) -> ShopResult<Option<Notice>> {
+        // A request from an hour ago is not expected any more.
+        if self.clock.now() - event.occurred_at > time::Duration::hours(1) {
+            return Ok(None);
+        }
+        let Ok(email) = event.subject.parse() else { return Ok(None) };
+        let made = self.new_reset_token(&email).await?;
+        Ok(made.map(|(customer, token)| Notice::PasswordReset { name: customer.name, email, token }))
     }
 
     /// What to write to the operator about an event; `None` if there is nothing to write.

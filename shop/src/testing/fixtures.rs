@@ -205,13 +205,16 @@ pub fn customer(name: &str) -> Customer {
         password_hash: "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA".to_owned(),
         role: Role::Customer,
         created_at: FixedClock::START,
+        password_changes: 0,
+        password_reset: None,
+        version: 1,
     }
 }
 
 /// A session of a customer.
 pub fn session(customer: &Customer, name: &str, expires_at: OffsetDateTime) -> Session {
     let token = Token::session(Sha256::digest(name).into());
-    Session { token_digest: token.digest(), customer_id: customer.id.clone(), expires_at }
+    Session { token_digest: token.digest(), customer_id: customer.id.clone(), password_changes: 0, expires_at }
 }
 
 /// A cart in its first version, 1.

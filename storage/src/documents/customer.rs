@@ -17,6 +17,24 @@ pub(crate) struct Customer {
     role: domain::Role,
     #[serde(with = "time::serde::rfc3339")]
     created_at: OffsetDateTime,
+    #[serde(default)]
+    password_changes: u32,
+    #[serde(default)]
+    password_reset: Option<PasswordReset>,
+    #[serde(default = "first")]
+    version: u64,
+}
+
+/// The version of accounts that were written without one.
+const fn first() -> u64 {
+    1
+}
+
+#[derive(Serialize, Deserialize)]
+struct PasswordReset {
+    digest: String,
+    #[serde(with = "time::serde::rfc3339")]
+    expires_at: OffsetDateTime,
 }
 
 impl Stored for domain::Customer {
@@ -34,6 +52,12 @@ impl From<&domain::Customer> for Customer {
             password_hash: customer.password_hash.clone(),
             role: customer.role,
             created_at: customer.created_at,
+            password_changes: customer.password_changes,
+            password_reset: customer
+                .password_reset
+                .as_ref()
+                .map(|reset| PasswordReset { digest: reset.digest.clone(), expires_at: reset.expires_at }),
+            version: customer.version,
         }
     }
 }
@@ -47,6 +71,11 @@ impl From<Customer> for domain::Customer {
             password_hash: customer.password_hash,
             role: customer.role,
             created_at: customer.created_at,
+            password_changes: customer.password_changes,
+            password_reset: customer
+                .password_reset
+                .map(|reset| domain::PasswordReset { digest: reset.digest, expires_at: reset.expires_at }),
+            version: customer.version,
         }
     }
 }

@@ -11,6 +11,8 @@ pub(crate) struct Session {
     v: Version<1>,
     token_digest: String,
     customer_id: domain::CustomerId,
+    #[serde(default)]
+    password_changes: u32,
     #[serde(with = "time::serde::rfc3339")]
     expires_at: OffsetDateTime,
 }
@@ -26,6 +28,7 @@ impl From<&domain::Session> for Session {
             v: Version,
             token_digest: session.token_digest.clone(),
             customer_id: session.customer_id.clone(),
+            password_changes: session.password_changes,
             expires_at: session.expires_at,
         }
     }
@@ -33,6 +36,11 @@ impl From<&domain::Session> for Session {
 
 impl From<Session> for domain::Session {
     fn from(session: Session) -> Self {
-        Self { token_digest: session.token_digest, customer_id: session.customer_id, expires_at: session.expires_at }
+        Self {
+            token_digest: session.token_digest,
+            customer_id: session.customer_id,
+            password_changes: session.password_changes,
+            expires_at: session.expires_at,
+        }
     }
 }

@@ -6,7 +6,7 @@ use shopease_shop::ports::{AccountStore, SessionStore, StoreError};
 use time::OffsetDateTime;
 
 use super::actions::Action;
-use super::items::{NewItem, is_live, parse_text, read_document};
+use super::items::{Item, NewItem, is_live, number, parse_text, read_document};
 use super::writes::WriteError;
 use super::{DynamoDbStore, keys};
 
@@ -14,7 +14,7 @@ use super::{DynamoDbStore, keys};
 impl AccountStore for DynamoDbStore {
     async fn insert_customer(&self, customer: &Customer) -> Result<(), StoreError> {
         let address = NewItem::new(&keys::email(&customer.email)).text("customer_id", customer.id.as_str()).build();
-        let account = NewItem::new(&keys::customer(&customer.id)).document(customer)?.build();
+        let account = account(customer)?;
         let actions = vec![Action::put(address).only_if_absent(), Action::put(account).only_if_absent()];
         self.transact(actions).await.map_err(|error| match error {
             WriteError::Failed(error) => error,
@@ -37,6 +37,28 @@ impl AccountStore for DynamoDbStore {
     async fn find_customer(&self, id: &CustomerId) -> Result<Option<Customer>, StoreError> {
         self.get(&keys::customer(id)).await?.map(|item| read_document(&item)).transpose()
     }
+
+    async fn replace_customer(&self, customer: &Customer) -> Result<(), StoreError> {
+        let seen = customer.version.saturating_sub(1);
+        // Accounts that were written without a version have the first one.
+        let is_seen = if seen == 1 {
+            "attribute_exists(pk) AND (version = :seen OR attribute_not_exists(version))"
+        } else {
+            "version = :seen"
+        };
+        let replace = Action::put(account(customer)?).only_if(is_seen).value(":seen", number(seen));
+        match self.write(replace).await {
+            Ok(()) => Ok(()),
+            Err(WriteError::Conditions(_)) => Err(StoreError::Conflict),
+            Err(WriteError::Failed(error)) => Err(error),
+        }
+    }
+}
+
+/// The item of an account. Its version is an attribute, because conditions need it.
+fn account(customer: &Customer) -> Result<Item, StoreError> {
+    let item = NewItem::new(&keys::customer(&customer.id)).document(customer)?;
+    Ok(item.number("version", customer.version).build())
 }
 
 #[async_trait]

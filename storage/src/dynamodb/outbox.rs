@@ -17,6 +17,11 @@ const MAX_MESSAGES: usize = 100;
 
 #[async_trait]
 impl OutboxStore for DynamoDbStore {
+    async fn insert_outbox_message(&self, message: &OutboxMessage) -> Result<(), StoreError> {
+        let item = NewItem::new(&keys::outbox_message(&message.id)).document(message)?.build();
+        self.write(Action::put(item)).await.map_err(WriteError::unconditional)
+    }
+
     async fn list_outbox(&self) -> Result<Vec<OutboxMessage>, StoreError> {
         let items = self.query_shards(keys::outbox, Range::After(None), Some(MAX_MESSAGES)).await?;
         items.iter().map(read_document).collect()

@@ -5,7 +5,7 @@ use shopease_shop::domain::{Customer, CustomerId, EmailAddress, Session};
 use shopease_shop::ports::{AccountStore, SessionStore, StoreError};
 use time::OffsetDateTime;
 
-use super::{PostgresStore, from_json, retry, to_json};
+use super::{PostgresStore, from_bigint, from_json, retry, to_bigint, to_json};
 
 #[async_trait]
 impl AccountStore for PostgresStore {
@@ -41,6 +41,26 @@ impl AccountStore for PostgresStore {
         };
         retry::repeatable(read).await?.map(|document| from_json(&document)).transpose()
     }
+
+    async fn replace_customer(&self, customer: &Customer) -> Result<(), StoreError> {
+        let document = to_json(customer)?;
+        let seen = to_bigint(customer.version.saturating_sub(1))?;
+        // Accounts that were written without a version have the first one.
+        let write = || {
+            sqlx::query!(
+                "UPDATE customer SET document = $2::text::json
+                WHERE id = $1 AND coalesce((document ->> 'version')::bigint, 1) = $3",
+                customer.id.as_str(),
+                &document,
+                seen
+            )
+            .execute(&self.pool)
+        };
+        match retry::once(write).await?.rows_affected() {
+            0 => Err(StoreError::Conflict),
+            _ => Ok(()),
+        }
+    }
 }
 
 #[async_trait]
@@ -48,9 +68,10 @@ impl SessionStore for PostgresStore {
     async fn insert_session(&self, session: &Session) -> Result<(), StoreError> {
         let write = || {
             sqlx::query!(
-                "INSERT INTO session (token_digest, customer_id, expires_at) VALUES ($1, $2, $3)",
+                "INSERT INTO session (token_digest, customer_id, password_changes, expires_at) VALUES ($1, $2, $3, $4)",
                 &session.token_digest,
                 session.customer_id.as_str(),
+                i64::from(session.password_changes),
                 session.expires_at
             )
             .execute(&self.pool)
@@ -61,7 +82,8 @@ impl SessionStore for PostgresStore {
     async fn find_session(&self, token_digest: &str, now: OffsetDateTime) -> Result<Option<Session>, StoreError> {
         let read = || {
             sqlx::query!(
-                "SELECT customer_id, expires_at FROM session WHERE token_digest = $1 AND expires_at > $2",
+                "SELECT customer_id, password_changes, expires_at FROM session
+                WHERE token_digest = $1 AND expires_at > $2",
                 token_digest,
                 now
             )
@@ -69,7 +91,12 @@ impl SessionStore for PostgresStore {
         };
         let Some(row) = retry::repeatable(read).await? else { return Ok(None) };
         let customer_id = row.customer_id.parse().map_err(StoreError::corrupt)?;
-        Ok(Some(Session { token_digest: token_digest.to_owned(), customer_id, expires_at: row.expires_at }))
+        Ok(Some(Session {
+            token_digest: token_digest.to_owned(),
+            customer_id,
+            password_changes: from_bigint(row.password_changes)?,
+            expires_at: row.expires_at,
+        }))
     }
 
     async fn remove_session(&self, token_digest: &str) -> Result<(), StoreError> {

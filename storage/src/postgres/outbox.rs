@@ -34,6 +34,21 @@ fn messages(rows: Vec<MessageRow>) -> Result<Vec<OutboxMessage>, StoreError> {
 
 #[async_trait]
 impl OutboxStore for PostgresStore {
+    async fn insert_outbox_message(&self, message: &OutboxMessage) -> Result<(), StoreError> {
+        let write = || {
+            sqlx::query!(
+                "INSERT INTO outbox (id, topic, subject, occurred_at) VALUES ($1, $2, $3, $4)
+                ON CONFLICT (id) DO NOTHING",
+                message.id.as_str(),
+                &message.topic,
+                &message.subject,
+                message.occurred_at
+            )
+            .execute(&self.pool)
+        };
+        retry::repeatable(write).await.map(drop)
+    }
+
     async fn list_outbox(&self) -> Result<Vec<OutboxMessage>, StoreError> {
         // outbox_waiting
         let read = || {

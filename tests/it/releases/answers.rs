@@ -16,9 +16,11 @@ use shopease_process::config::Reader;
 use shopease_shared::config::HttpConfig;
 use shopease_shared::http::{self as shop_http, App, Problem, openapi};
 use shopease_shop::ShopError;
-use shopease_shop::domain::{Currency, Field, RuleError, StockChange, Subject, ValueRule};
-use shopease_shop::ports::{Clock as _, Env as _, ProcessEnv, SIGNATURE_HEADER, WebhookError};
-use shopease_shop::services::Services;
+use shopease_shop::domain::{Currency, Field, OutboxMessageId, RuleError, StockChange, Subject, ValueRule};
+use shopease_shop::ports::{
+    Clock as _, Env as _, IdGenerator as _, OutboxMessage, ProcessEnv, SIGNATURE_HEADER, WebhookError,
+};
+use shopease_shop::services::{Notice, Services};
 use shopease_shop::testing::{MapEnv, SeededIds, fixtures};
 use shopease_storage::testing::on_dynamodb;
 
@@ -145,7 +147,7 @@ async fn record(test: TestShop) -> Recording {
     browse(&mut recorder, &mut test.visitor("ada")).await;
     fill_cart(&mut recorder, &mut test.visitor("ada")).await;
     let orders = check_out(&mut recorder, &test).await;
-    sign_in(&mut recorder, &mut test.visitor("bob")).await;
+    sign_in(&mut recorder, &mut test.visitor("bob"), &test).await;
     operate(&mut recorder, &test, &orders).await;
     recorder.recording
 }
@@ -228,12 +230,27 @@ async fn check_out(recorder: &mut Recorder, test: &TestShop) -> Orders {
     orders
 }
 
-async fn sign_in(recorder: &mut Recorder, bob: &mut Client) {
+async fn sign_in(recorder: &mut Recorder, bob: &mut Client, test: &TestShop) {
     let account = json!({ "email": "bob@example.com", "name": "Bob", "password": PASSWORD });
     recorder.get(bob, "/api/v1/accounts/me").await;
     recorder.post(bob, "/api/v1/accounts", account.clone()).await;
     recorder.post(bob, "/api/v1/accounts", account).await;
     recorder.get(bob, "/api/v1/accounts/me").await;
+    for email in ["bob@example.com", "bob at example"] {
+        recorder.post(bob, "/api/v1/password-resets", json!({ "email": email })).await;
+    }
+    let reset = json!({ "token": "cus_01ARZ3NDEKTSV4RRFFQ69G5FAV.00", "password": PASSWORD });
+    recorder.call(bob, Method::PUT, "/api/v1/password", &[], Some(reset)).await;
+    let event = OutboxMessage {
+        id: OutboxMessageId::from_ulid(test.ids.ulid()),
+        topic: OutboxMessage::PASSWORD_RESET.to_owned(),
+        subject: "bob@example.com".to_owned(),
+        occurred_at: test.clock.now(),
+    };
+    let notice = test.of_worker().notice_to_shopper(&event).await.expect("an account");
+    let Some(Notice::PasswordReset { token, .. }) = notice else { panic!("no link") };
+    let reset = json!({ "token": token, "password": PASSWORD });
+    recorder.call(bob, Method::PUT, "/api/v1/password", &[], Some(reset)).await;
     for password in ["wrong horse battery", PASSWORD] {
         recorder.post(bob, "/api/v1/sessions", json!({ "email": "bob@example.com", "password": password })).await;
     }

@@ -73,6 +73,54 @@ impl Wire for services::LogIn {
     }
 }
 
+/// Requests a link that resets a password.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({"email": "ada@example.com"}))]
+pub struct RequestPasswordReset {
+    /// Email address of the account.
+    #[schema(value_type = text::Email)]
+    pub email: EmailAddress,
+}
+
+impl Wire for services::RequestPasswordReset {
+    type Path = ();
+    type Query = NoQuery;
+    type Body = Json<RequestPasswordReset>;
+
+    fn read(Parts { body: Json(body), .. }: Parts<Self>) -> Result<Self, Problem> {
+        Ok(Self { email: body.email })
+    }
+
+    fn write(self) -> Parts<Self> {
+        Parts::of_body(Json(RequestPasswordReset { email: self.email }))
+    }
+}
+
+/// Resets a password with a mailed link.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({"token": "cus_01ARZ3NDEKTSV4RRFFQ69G5FAV.0123456789abcdef", "password": "correct horse battery"}))]
+pub struct ResetPassword {
+    /// Token of the link: the `token` parameter of its URL.
+    pub token: String,
+    /// New password: 8 to 256 characters of any kind, counted in Unicode normalization form C.
+    #[schema(format = Password, min_length = 8, max_length = 256)]
+    pub password: String,
+}
+
+impl Wire for services::ResetPassword {
+    type Path = ();
+    type Query = NoQuery;
+    type Body = Json<ResetPassword>;
+
+    fn read(Parts { body: Json(body), .. }: Parts<Self>) -> Result<Self, Problem> {
+        Ok(Self { token: body.token, password: body.password })
+    }
+
+    fn write(self) -> Parts<Self> {
+        Parts::of_body(Json(ResetPassword { token: self.token, password: self.password }))
+    }
+}
+
 /// A new session.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SignedIn {
@@ -148,6 +196,23 @@ endpoints! {
             (201, "Signed in with a new token. The visitor's cart was merged into the account's."),
             (401, "The email address or the password is wrong."),
             (429, "Too many failed attempts. Try again after `Retry-After` seconds."),
+        ]
+    }
+
+    /// Request a mail with a link that resets a password. The response does not tell whether the email address has an account.
+    post "/api/v1/password-resets" => request_password_reset(services::RequestPasswordReset) for caller -> NoContent {
+        Ordinary, no_content, [
+            (204, "If the email address has an account, a mail is on its way. Its link is valid for one hour, and only the newest one."),
+            (429, "Too many requests. Try again after `Retry-After` seconds."),
+        ]
+    }
+
+    /// Reset a password with a mailed link. Ends all sessions of the account.
+    put "/api/v1/password" => reset_password(services::ResetPassword) for caller -> NoContent {
+        Ordinary, no_content, [
+            (204, "The new password is valid, and the link is used up."),
+            (404, "The link is invalid, older than one hour, or already used."),
+            (429, "Too many failed attempts of this client. Try again after `Retry-After` seconds."),
         ]
     }
 

@@ -20,6 +20,7 @@ use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::endpoint::{endpoints, ok};
 use super::parts::{BodyPart, Json, Named, NoBody, NoQuery, Parts, PathPart, RequestBody, Wire, without_body};
+use super::text;
 use super::wire::{Image, Out, mirror, states};
 use crate::http::App;
 use crate::http::extract::read_json;
@@ -55,7 +56,7 @@ pub struct BrandingSettings {
     #[schema(min_length = 1, max_length = 60)]
     pub name: String,
     /// Color of buttons and links. White text on it must be readable (WCAG AA).
-    #[schema(example = "#9a3f1d")]
+    #[schema(example = "#9a3f1d", pattern = "^#[0-9A-Fa-f]{6}$")]
     pub accent_color: String,
     /// Logo, shown instead of the name in the header.
     #[serde(default)]
@@ -156,7 +157,7 @@ mirror!(PageText of domain::LegalPage { text, is_draft });
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SellingSettings {
     /// ISO 4217 code: the currency of imports that name none.
-    #[schema(example = "EUR")]
+    #[schema(value_type = text::Currency)]
     pub currency: String,
     /// IANA name of the time zone of the times on pages.
     #[schema(example = "Europe/Berlin")]
@@ -165,6 +166,7 @@ pub struct SellingSettings {
     pub prices_include_tax: bool,
     /// ISO 3166-1 alpha-2 codes of the countries that the shop sells to; all if empty.
     #[serde(default)]
+    #[schema(value_type = Vec<text::Country>)]
     pub countries: Vec<String>,
     /// An order that leaves this many units or fewer publishes `stock.low`.
     pub low_stock_units: u32,
@@ -193,6 +195,7 @@ states! {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TaxRate {
     /// ISO 3166-1 alpha-2 code of the country.
+    #[schema(value_type = text::Country)]
     pub country: String,
     /// Code of the state or province; its rate replaces the country's.
     #[serde(default)]
@@ -219,14 +222,18 @@ pub struct ShippingMethod {
     /// Stable ID, for example `standard`.
     pub id: String,
     /// Title.
+    #[schema(value_type = text::Line)]
     pub title: String,
     /// Delivery estimate, for people.
+    #[schema(value_type = text::Line)]
     pub delivery_estimate: String,
     /// Codes of the countries that it delivers to; all if empty.
     #[serde(default)]
+    #[schema(value_type = Vec<text::Country>)]
     pub countries: Vec<String>,
     /// Codes of the countries that it does not deliver to.
     #[serde(default)]
+    #[schema(value_type = Vec<text::Country>)]
     pub except_countries: Vec<String>,
     /// Minimum weight in grams.
     #[serde(default)]

@@ -27,6 +27,9 @@ const REGISTER_FIELDS: &[&str] = &["name", "email", "password"];
 pub(in crate::http) struct NextQuery {
     #[serde(default)]
     next: String,
+    /// Whether the password has just been reset.
+    #[serde(default)]
+    reset: bool,
 }
 
 /// The sign-in form.
@@ -60,6 +63,8 @@ struct LogInPage {
     frame: Frame,
     csrf: String,
     form: LogInForm,
+    /// Whether the password has just been reset.
+    is_reset: bool,
     problem: Option<Problem>,
 }
 
@@ -82,20 +87,31 @@ pub(in crate::http) async fn log_in_form(
     if is_signed_in(&app, &visitor).await {
         return Ok(see_other(ACCOUNT));
     }
-    log_in_page(&app, &visitor, LogInForm { next: query.next, ..LogInForm::default() }, None).await
+    let form = LogInForm { next: query.next, ..LogInForm::default() };
+    log_in_page_after(&app, &visitor, form, query.reset, None).await
 }
 
 async fn log_in_page(app: &App, visitor: &Visitor, form: LogInForm, problem: Option<Problem>) -> PageResult {
+    log_in_page_after(app, visitor, form, false, problem).await
+}
+
+async fn log_in_page_after(
+    app: &App,
+    visitor: &Visitor,
+    form: LogInForm,
+    is_reset: bool,
+    problem: Option<Problem>,
+) -> PageResult {
     let status = problem.as_ref().map_or(StatusCode::OK, Problem::status_code);
     // A visitor of this form is not signed in, even with the cookie of an old session.
     let frame = Frame { signed_in: false, ..Frame::new(app, visitor, "account").await };
     let retry_after_seconds = problem.as_ref().and_then(|problem| problem.retry_after_seconds);
-    let page = private_page(status, &LogInPage { frame, csrf: visitor.csrf(), form, problem })?;
+    let page = private_page(status, &LogInPage { frame, csrf: visitor.csrf(), form, is_reset, problem })?;
     Ok(with_retry_after(page, retry_after_seconds))
 }
 
 /// Adds `Retry-After` to a page.
-fn with_retry_after(mut page: Response, seconds: Option<u32>) -> Response {
+pub(super) fn with_retry_after(mut page: Response, seconds: Option<u32>) -> Response {
     if let Some(seconds) = seconds {
         page.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }

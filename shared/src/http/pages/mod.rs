@@ -15,6 +15,7 @@ mod forms;
 mod layout;
 pub(super) mod legal;
 mod listing;
+pub(super) mod password;
 mod product;
 pub(super) mod settings;
 mod settings_form;

@@ -4,7 +4,7 @@
 use time::Duration;
 
 use super::support::{KEPT_UNTIL, NOW, race};
-use crate::domain::{Customer, CustomerId, Role, Subject};
+use crate::domain::{Customer, CustomerId, PasswordReset, Role, Subject};
 use crate::ports::{SharedStore, StoreError};
 use crate::testing::fixtures::{customer, session};
 
@@ -60,6 +60,33 @@ pub(super) async fn one_of_many_concurrent_registrations_wins(store: SharedStore
         let found = store.find_customer_by_email(&account(0).email).await.expect("an account is read");
         assert!(found == Some(account(winners[0])), "{found:?}");
     }
+}
+
+pub(super) async fn an_account_is_replaced_in_order_of_its_versions(store: SharedStore) {
+    let first = customer("ada");
+    let reset = PasswordReset { digest: "ab".repeat(32), expires_at: NOW + Duration::hours(1) };
+    let second = Customer { password_reset: Some(reset), version: 2, ..first.clone() };
+    let third = Customer { password_hash: "other".to_owned(), password_changes: 1, version: 3, ..first.clone() };
+    assert_conflict(&store.replace_customer(&second).await, "nothing to replace");
+    store.insert_customer(&first).await.expect("the account is inserted");
+    assert_conflict(&store.replace_customer(&third).await, "a version is missing");
+    for next in [&second, &third] {
+        store.replace_customer(next).await.expect("the account is replaced");
+        assert_conflict(&store.replace_customer(next).await, "twice");
+        assert!(store.find_customer(&first.id).await.expect("an account is read").as_ref() == Some(next));
+    }
+    assert!(store.find_customer_by_email(&first.email).await.expect("an account is read") == Some(third.clone()));
+    let results = race(16, |number| {
+        let fourth = Customer { name: format!("number {number}"), version: 4, ..third.clone() };
+        let store = store.clone();
+        async move { store.replace_customer(&fourth).await }
+    })
+    .await;
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1, "{results:?}");
+}
+
+fn assert_conflict(result: &Result<(), StoreError>, when: &str) {
+    assert!(matches!(result, Err(StoreError::Conflict)), "{when}: {result:?}");
 }
 
 pub(super) async fn a_session_expires(store: SharedStore) {

@@ -149,6 +149,7 @@ macro_rules! for_each_guarantee {
             }
             outbox {
                 the_outbox_returns_the_oldest_hundred_messages,
+                a_message_that_announces_no_other_change_is_inserted,
                 delivered_messages_leave_the_outbox,
                 a_message_waits_for_each_consumer_that_has_not_accepted_it,
                 a_message_that_has_left_the_outbox_is_added_to_no_backlog,
@@ -180,6 +181,7 @@ macro_rules! for_each_guarantee {
                 an_account_is_found_by_id_and_by_email,
                 an_email_has_one_account,
                 one_of_many_concurrent_registrations_wins,
+                an_account_is_replaced_in_order_of_its_versions,
                 a_session_expires,
                 removing_a_session_is_idempotent_and_affects_no_other,
                 a_working_store_is_healthy,

@@ -49,6 +49,19 @@ pub(super) async fn the_outbox_returns_the_oldest_hundred_messages(store: Shared
     assert_eq!(outbox(&store).await, written[40..]);
 }
 
+pub(super) async fn a_message_that_announces_no_other_change_is_inserted(store: SharedStore) {
+    let mut written = write(&store, 1).await;
+    let order = order(&visitor("bob"), "elsewhere", &[("A", 1)]);
+    let subject = "ada+ö@example.com".to_owned();
+    let own = OutboxMessage { subject, ..message(&order, OutboxMessage::PASSWORD_RESET, NOW + Duration::seconds(150)) };
+    for _ in 0..2 {
+        store.insert_outbox_message(&own).await.expect("the message is inserted");
+    }
+    written.push(own);
+    written.sort_by(|a, b| a.id.cmp(&b.id));
+    assert_eq!(outbox(&store).await, written);
+}
+
 pub(super) async fn delivered_messages_leave_the_outbox(store: SharedStore) {
     let written = write(&store, 1).await;
     let [first, second, ..] = &written[..] else { panic!("five messages") };

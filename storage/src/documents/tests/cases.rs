@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use shopease_shop::domain::{
     Cart, Category, Color, Contact, Currency, Customer, Dispute, DisputeState, FooterLink, FulfillmentState, Image,
-    Inventory, LegalPage, Logo, MailKind, Money, Order, OrderState, OrderSummary, PaymentState, Product, ProductOption,
-    ProductStatus, ProductSummary, Quantity, Refund, RefundId, RefundSource, RefundState, Role, Session, Settings,
-    ShippingRate, TaxClass, TaxLine, UndeliveredMail, WeightBand,
+    Inventory, LegalPage, Logo, MailKind, Money, Order, OrderState, OrderSummary, PasswordReset, PaymentState, Product,
+    ProductOption, ProductStatus, ProductSummary, Quantity, Refund, RefundId, RefundSource, RefundState, Role, Session,
+    Settings, ShippingRate, TaxClass, TaxLine, UndeliveredMail, WeightBand,
 };
 use shopease_shop::ports::OutboxMessage;
 use shopease_shop::testing::FixedClock;
@@ -139,6 +139,9 @@ pub(super) fn cases() -> Vec<Case> {
     add("plain", Content::Category(category("kitchen")));
     add("unicode", Content::Category(Category { handle: handle("küche-東京"), title: UNICODE.to_owned() }));
     add("shopper", Content::Customer(customer("ada")));
+    let reset = PasswordReset { digest: "ab".repeat(32), expires_at: NOW + Duration::hours(1) };
+    let forgotten = Customer { password_changes: 2, password_reset: Some(reset), version: 5, ..customer("forgotten") };
+    add("password_reset", Content::Customer(forgotten));
     add("operator", Content::Customer(Customer { role: Role::Operator, ..customer("operator") }));
     let foreign = "jürgen@bücher.example".parse().expect("an address");
     add("unicode", Content::Customer(Customer { name: UNICODE.to_owned(), email: foreign, ..customer("unicode") }));
@@ -146,6 +149,8 @@ pub(super) fn cases() -> Vec<Case> {
     add("several", Content::Cart(cart(&visitor("several lines"), &[("KET-COP-08", 1), ("ÄÖ 東京", 999)])));
     add("signed_in", Content::Session(session(&customer("ada"), "phone", NOW + Duration::days(30))));
     let placed = order(&visitor("message"), "message", &[]);
+    let changed = Session { password_changes: 2, ..session(&customer("ada"), "laptop", NOW + Duration::days(30)) };
+    add("after_a_change", Content::Session(changed));
     add("order_placed", Content::OutboxMessage(message(&placed, "order.placed", NOW)));
     let low = OutboxMessage { subject: "ÄÖ 東京".to_owned(), ..message(&placed, "stock.low", NOW) };
     add("stock_low", Content::OutboxMessage(low));

@@ -1,0 +1,167 @@
+//! Reset a forgotten password: the request for a link, and the page that the link opens.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use shopease_shop::ShopError;
+use shopease_shop::domain::EmailAddress;
+use shopease_shop::services::{RequestPasswordReset, ResetPassword};
+
+use super::accounts::with_retry_after;
+use super::forms::FormErrors;
+use super::layout::{Frame, PageResult, private_page, see_other};
+use crate::http::extract::{ApiQuery, PostedForm, stale_form};
+use crate::http::visitor::Visitor;
+use crate::http::{App, Problem};
+
+/// The form that requests a link.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(in crate::http) struct ForgotForm {
+    email: String,
+}
+
+#[derive(Template)]
+#[template(path = "password_forgot.html")]
+struct ForgotPage {
+    frame: Frame,
+    csrf: String,
+    form: ForgotForm,
+    is_sent: bool,
+    errors: FormErrors,
+    problem: Option<Problem>,
+}
+
+/// The query of the page that a link opens.
+#[derive(Debug, Default, Deserialize)]
+pub(in crate::http) struct TokenQuery {
+    #[serde(default)]
+    token: String,
+}
+
+/// The form with the new password.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(in crate::http) struct ResetForm {
+    token: String,
+    password: String,
+}
+
+#[derive(Template)]
+#[template(path = "password_reset.html")]
+struct ResetPage {
+    frame: Frame,
+    csrf: String,
+    token: String,
+    /// Whether only a new link helps.
+    is_invalid: bool,
+    errors: FormErrors,
+    problem: Option<Problem>,
+}
+
+/// Shows the form that requests a link.
+pub(in crate::http) async fn forgot_form(State(app): State<App>, visitor: Visitor) -> PageResult {
+    forgot_page(&app, &visitor, ForgotForm::default(), false, Failure::none()).await
+}
+
+async fn forgot_page(app: &App, visitor: &Visitor, form: ForgotForm, is_sent: bool, failure: Failure) -> PageResult {
+    let Failure { status, retry_after_seconds, errors, problem } = failure;
+    let frame = Frame::new(app, visitor, "account").await;
+    let page = ForgotPage { frame, csrf: visitor.csrf(), form, is_sent, errors, problem };
+    Ok(with_retry_after(private_page(status, &page)?, retry_after_seconds))
+}
+
+/// Requests a link.
+pub(in crate::http) async fn forgot(
+    State(app): State<App>,
+    visitor: Visitor,
+    form: PostedForm<ForgotForm>,
+) -> PageResult {
+    let form = match form {
+        PostedForm::Current(form) => form,
+        PostedForm::Stale(form) => return forgot_page(&app, &visitor, form, false, Failure::of(stale_form())).await,
+    };
+    let result = match form.email.parse::<EmailAddress>() {
+        Ok(email) => {
+            app.services.accounts.request_password_reset(visitor.caller(), RequestPasswordReset { email }).await
+        }
+        Err(rule) => Err(rule.into()),
+    };
+    match result {
+        Ok(()) => forgot_page(&app, &visitor, form, true, Failure::none()).await,
+        Err(error) => forgot_page(&app, &visitor, form, false, Failure::of_error(error, &["email"])?).await,
+    }
+}
+
+/// Shows the form with the new password.
+pub(in crate::http) async fn reset_form(
+    State(app): State<App>,
+    visitor: Visitor,
+    ApiQuery(query): ApiQuery<TokenQuery>,
+) -> PageResult {
+    reset_page(&app, &visitor, query.token, Failure::none()).await
+}
+
+async fn reset_page(app: &App, visitor: &Visitor, token: String, failure: Failure) -> PageResult {
+    let Failure { status, retry_after_seconds, errors, problem } = failure;
+    let frame = Frame::new(app, visitor, "account").await;
+    let is_invalid = status == StatusCode::NOT_FOUND;
+    let page = ResetPage { frame, csrf: visitor.csrf(), token, is_invalid, errors, problem };
+    Ok(with_retry_after(private_page(status, &page)?, retry_after_seconds))
+}
+
+/// Sets the new password.
+pub(in crate::http) async fn reset(
+    State(app): State<App>,
+    visitor: Visitor,
+    form: PostedForm<ResetForm>,
+) -> PageResult {
+    let ResetForm { token, password } = match form {
+        PostedForm::Current(form) => form,
+        PostedForm::Stale(form) => return reset_page(&app, &visitor, form.token, Failure::of(stale_form())).await,
+    };
+    let command = ResetPassword { token: token.clone(), password };
+    match app.services.accounts.reset_password(visitor.caller(), command).await {
+        Ok(()) => Ok(see_other("/login?reset=true")),
+        Err(error) => reset_page(&app, &visitor, token, Failure::of_error(error, &["password"])?).await,
+    }
+}
+
+/// What a page shows of a refusal.
+struct Failure {
+    status: StatusCode,
+    retry_after_seconds: Option<u32>,
+    errors: FormErrors,
+    problem: Option<Problem>,
+}
+
+impl Failure {
+    fn none() -> Self {
+        Self { status: StatusCode::OK, retry_after_seconds: None, errors: FormErrors::default(), problem: None }
+    }
+
+    fn of(problem: Problem) -> Self {
+        Self {
+            status: problem.status_code(),
+            retry_after_seconds: problem.retry_after_seconds,
+            problem: Some(problem),
+            ..Self::none()
+        }
+    }
+
+    /// The refusal beside the form's fields, if it concerns them; errors that no form can show remain.
+    fn of_error(error: ShopError, fields: &[&str]) -> Result<Self, ShopError> {
+        match error {
+            ShopError::Rules(rules) => {
+                let (errors, others) = FormErrors::sort(rules, fields);
+                let problem = (!others.is_empty()).then(|| Problem::from(ShopError::Rules(others)));
+                Ok(Self { status: StatusCode::UNPROCESSABLE_ENTITY, errors, problem, ..Self::none() })
+            }
+            ShopError::NotFound { .. } | ShopError::TooManyAttempts { .. } | ShopError::Unavailable { .. } => {
+                Ok(Self::of(error.into()))
+            }
+            error => Err(error),
+        }
+    }
+}

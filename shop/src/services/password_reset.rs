@@ -1,0 +1,89 @@
+//! Resetting a forgotten password. The request leaves only a message in the outbox, whether or not the address has an account, so
+//! that neither response nor time tells. The link comes into being when the worker mails it: its secret is in the mail alone.
+
+use sha2::{Digest as _, Sha256};
+use shopease_process::retry::until_written;
+use time::Duration;
+
+use super::accounts::{password_problem, salt};
+use super::attempts::Attempt;
+use super::{Caller, LocalShop, ResetPassword, written};
+use crate::domain::{Customer, CustomerId, EmailAddress, OutboxMessageId, PasswordReset, Subject, hex};
+use crate::ports::OutboxMessage;
+use crate::{ShopError, ShopResult};
+
+/// How long a link is valid.
+const VALID_FOR: Duration = Duration::hours(1);
+/// Tries to write an account while it is being changed.
+const MAX_TRIES: u32 = 5;
+
+impl LocalShop {
+    pub(super) async fn request_reset(&self, caller: &Caller, email: EmailAddress) -> ShopResult<()> {
+        let attempt = Attempt::to_request_reset(&email, caller.address);
+        let (_running, ()) = self.check_limits(&attempt, async { Ok(()) }).await?;
+        self.record_failure(&attempt).await?;
+        let message = OutboxMessage {
+            id: OutboxMessageId::from_ulid(self.ids.ulid()),
+            topic: OutboxMessage::PASSWORD_RESET.to_owned(),
+            subject: String::from(email),
+            occurred_at: self.clock.now(),
+        };
+        self.store.insert_outbox_message(&message).await?;
+        self.wakeup.notify_one();
+        Ok(())
+    }
+
+    pub(super) async fn reset(&self, caller: &Caller, command: ResetPassword) -> ShopResult<()> {
+        let invalid = || ShopError::NotFound { subject: Subject::PasswordReset };
+        let attempt = Attempt::to_reset(caller.address);
+        let (_running, ()) = self.check_limits(&attempt, async { Ok(()) }).await?;
+        let Some((id, digest)) = parse(&command.token) else { return Err(invalid()) };
+        let found = self.store.find_customer(&id).await?.filter(|customer| self.is_valid(customer, &digest));
+        let Some(mut customer) = found else {
+            self.record_failure(&attempt).await?;
+            return Err(invalid());
+        };
+        if let Some(problem) = password_problem(&command.password) {
+            return Err(problem.into());
+        }
+        customer.password_hash = self.passwords.hash(&command.password, salt(&*self.ids)).await?;
+        customer.password_changes += 1;
+        customer.password_reset = None;
+        customer.version += 1;
+        // Somebody else has just used the link, or a newer one has been mailed.
+        self.store.replace_customer(&customer).await.map_err(|error| match error {
+            crate::ports::StoreError::Conflict => invalid(),
+            error => error.into(),
+        })
+    }
+
+    fn is_valid(&self, customer: &Customer, digest: &str) -> bool {
+        let reset = customer.password_reset.as_ref();
+        reset.is_some_and(|reset| reset.digest == digest && reset.expires_at > self.clock.now())
+    }
+
+    /// Makes a link valid for the account with an address, in place of an earlier one. Returns the account and the link's token.
+    pub(super) async fn new_reset_token(&self, email: &EmailAddress) -> ShopResult<Option<(Customer, String)>> {
+        until_written(MAX_TRIES, || async {
+            let found = self.store.find_customer_by_email(email).await.map_err(ShopError::from)?;
+            let Some(mut customer) = found else { return Ok(None) };
+            let token = format!("{}.{}", customer.id, hex(&self.ids.secret()));
+            let expires_at = self.clock.now() + VALID_FOR;
+            customer.password_reset = Some(PasswordReset { digest: digest(&token), expires_at });
+            customer.version += 1;
+            written(self.store.replace_customer(&customer).await)?;
+            Ok(Some((customer, token)))
+        })
+        .await
+    }
+}
+
+fn digest(token: &str) -> String {
+    hex(&Sha256::digest(token))
+}
+
+/// The account and the digest of a token.
+fn parse(token: &str) -> Option<(CustomerId, String)> {
+    let (id, _) = token.split_once('.')?;
+    Some((id.parse().ok()?, digest(token)))
+}
