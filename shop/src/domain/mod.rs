@@ -47,7 +47,7 @@ pub use order_number::OrderNumber;
 pub use order_step::{OrderStep, PaymentCall, StockEffect};
 pub use page::{Page, PageLimit, Position};
 pub use payment::{BANK_TRANSFER, HOSTED_PAGE, Payment, PaymentFact, PaymentKind, PaymentState};
-pub use pricing::{PricedLine, PricingRules, Quote, QuoteLine, TaxLine, quote};
+pub use pricing::{PricedLine, PricingRules, Quote, QuoteLine, QuotedOffer, TaxLine, quote};
 pub use product::{
     Category, Handle, Image, Inventory, Product, ProductOption, ProductSort, ProductStatus, ProductSummary, Sku,
     Variant, slug,

@@ -106,6 +106,15 @@ pub struct TaxLine {
     pub amount: Money,
 }
 
+/// A shipping method that can be chosen for a cart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuotedOffer {
+    /// The method with its price.
+    pub offer: ShippingOffer,
+    /// Total to pay with this method; absent in answers of releases that did not compute it.
+    pub total: Option<Money>,
+}
+
 /// The price of a cart for a destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quote {
@@ -114,7 +123,7 @@ pub struct Quote {
     /// Sum of the lines.
     pub subtotal: Money,
     /// All shipping methods for this cart and destination.
-    pub shipping_offers: Vec<ShippingOffer>,
+    pub shipping_offers: Vec<QuotedOffer>,
     /// The chosen method, or the first offered.
     pub shipping: ShippingOffer,
     /// Taxes, one line per rate, highest rate first; already included in the prices if `prices_include_tax`.
@@ -166,30 +175,52 @@ pub fn quote(
         offer.price = limits.round(offer.price)?;
     }
     let shipping = choose(&shipping_offers, shipping_method, place.country())?;
-    if shipping.price.amount_minor > 0 {
-        let base = taxable.entry(TaxClass::Standard).or_insert(Money::zero(currency));
-        *base = base.checked_add(shipping.price)?;
-    }
-    let tax_lines = tax_lines(&taxable, place, rules, limits)?;
-    let mut tax_total = Money::zero(currency);
-    for line in &tax_lines {
-        tax_total = tax_total.checked_add(line.amount)?;
-    }
-    let mut total = subtotal.checked_add(shipping.price)?;
-    if !rules.prices_include_tax {
-        total = total.checked_add(tax_total)?;
-    }
+    let sums = |offer: &ShippingOffer| sums(subtotal, taxable.clone(), offer.price, place, rules, limits);
+    let Sums { tax_lines, tax_total, total } = sums(&shipping)?;
     limits.check(total)?;
+    let quoted = |offer: ShippingOffer| Ok(QuotedOffer { total: Some(sums(&offer)?.total), offer });
     Ok(Quote {
         lines: lines.iter().map(|priced| priced.line.clone()).collect(),
         subtotal,
-        shipping_offers,
+        shipping_offers: shipping_offers.into_iter().map(quoted).collect::<Result<_, RuleError>>()?,
         shipping,
         tax_lines,
         tax_total,
         prices_include_tax: rules.prices_include_tax,
         total,
     })
+}
+
+/// Taxes and total with one shipping method.
+struct Sums {
+    tax_lines: Vec<TaxLine>,
+    tax_total: Money,
+    total: Money,
+}
+
+fn sums(
+    subtotal: Money,
+    mut taxable: BTreeMap<TaxClass, Money>,
+    shipping: Money,
+    place: &Destination,
+    rules: &PricingRules,
+    limits: &ChargeLimits,
+) -> Result<Sums, RuleError> {
+    let currency = subtotal.currency;
+    if shipping.amount_minor > 0 {
+        let base = taxable.entry(TaxClass::Standard).or_insert(Money::zero(currency));
+        *base = base.checked_add(shipping)?;
+    }
+    let tax_lines = tax_lines(&taxable, place, rules, limits)?;
+    let mut tax_total = Money::zero(currency);
+    for line in &tax_lines {
+        tax_total = tax_total.checked_add(line.amount)?;
+    }
+    let mut total = subtotal.checked_add(shipping)?;
+    if !rules.prices_include_tax {
+        total = total.checked_add(tax_total)?;
+    }
+    Ok(Sums { tax_lines, tax_total, total })
 }
 
 fn choose(offers: &[ShippingOffer], wanted: Option<&str>, country: CountryCode) -> Result<ShippingOffer, RuleError> {
@@ -302,6 +333,21 @@ mod tests {
         );
         let net = quote(&lines, &place("DE", None), None, &rules(false), &NONE).expect("a quote");
         assert_eq!((net.tax_total.amount_minor, net.total.amount_minor), (545 + 75, 3940 + 620));
+    }
+
+    #[test]
+    fn each_shipping_method_has_the_total_that_choosing_it_gives() {
+        let lines = [line("A", 1190, 2, TaxClass::Standard, 100), line("B", 1070, 1, TaxClass::Reduced, 100)];
+        for includes_tax in [true, false] {
+            let rules = rules(includes_tax);
+            let quoted = |method: Option<&str>| quote(&lines, &place("DE", None), method, &rules, &NONE);
+            let offers = quoted(None).expect("a quote").shipping_offers;
+            assert_eq!(offers.len(), 2);
+            let totals: Vec<_> = offers.iter().map(|quoted| quoted.total.expect("a total").amount_minor).collect();
+            let chosen = offers.iter().map(|offer| quoted(Some(&offer.offer.id)).expect("a quote").total.amount_minor);
+            assert_eq!(totals, chosen.collect::<Vec<_>>());
+            assert!(totals[0] < totals[1], "{totals:?}");
+        }
     }
 
     #[test]

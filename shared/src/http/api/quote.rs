@@ -60,6 +60,23 @@ pub struct ShippingOffer {
 }
 mirror!(ShippingOffer of domain::ShippingOffer { id, title, delivery_estimate, price });
 
+/// A shipping method that can be chosen for the cart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "id": "standard", "title": "Standard", "delivery_estimate": "2 to 4 days",
+    "price": {"amount_minor": 490, "currency": "EUR"}, "total": {"amount_minor": 5390, "currency": "EUR"}
+}))]
+pub struct QuotedOffer {
+    /// The method with its price.
+    #[serde(flatten)]
+    pub offer: ShippingOffer,
+    /// Total to pay with this method.
+    #[schema(value_type = MoneySchema)]
+    #[serde(default)]
+    pub total: Option<domain::Money>,
+}
+mirror!(QuotedOffer of domain::QuotedOffer { offer, total });
+
 /// A tax at one rate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
@@ -85,7 +102,7 @@ pub struct Quote {
     #[schema(value_type = MoneySchema)]
     pub subtotal: domain::Money,
     /// All shipping methods for the destination.
-    pub shipping_offers: Vec<ShippingOffer>,
+    pub shipping_offers: Vec<QuotedOffer>,
     /// The chosen shipping method.
     pub shipping: ShippingOffer,
     /// Taxes.
