@@ -256,6 +256,7 @@ impl Subject {
             Self::Order,
             Self::OutboxMessage,
             Self::Page,
+            Self::PasswordReset,
             Self::Product,
             Self::Session,
             Self::Settings,

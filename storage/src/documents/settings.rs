@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use shopease_shop::domain;
 
-use super::values::{Image, each};
+use super::values::{Image, Money, each};
 use super::{Stored, Version, names};
 
 /// Declares the stored form of a struct with the same fields, and the conversions between both.
@@ -84,7 +84,6 @@ stored_as_it_is!(
     domain::Handle,
     domain::TaxClass,
     domain::TimeZone,
-    BTreeMap<domain::Currency, i64>,
 );
 
 impl<T, U: Write<T>> Write<Vec<T>> for Vec<U> {
@@ -120,6 +119,24 @@ impl Write<domain::Image> for Image {
 impl Read<domain::Image> for Image {
     fn read(self) -> domain::Image {
         self.into()
+    }
+}
+
+/// Amounts by currency. A list, because a later release may add fields to objects.
+#[derive(Serialize, Deserialize)]
+struct Prices(Vec<Money>);
+
+impl Write<BTreeMap<domain::Currency, i64>> for Prices {
+    fn write(value: &BTreeMap<domain::Currency, i64>) -> Self {
+        let amounts = value.iter().map(|(currency, minor)| domain::Money::new(*minor, *currency).into());
+        Self(amounts.collect())
+    }
+}
+
+impl Read<BTreeMap<domain::Currency, i64>> for Prices {
+    fn read(self) -> BTreeMap<domain::Currency, i64> {
+        let amounts = self.0.into_iter().map(domain::Money::from);
+        amounts.map(|amount| (amount.currency, amount.amount_minor)).collect()
     }
 }
 
@@ -182,15 +199,15 @@ stored!(ShippingMethod {
     except_countries: Vec<domain::CountryCode>,
     min_weight_grams: u64,
     rate: ShippingRate,
-    free_from: BTreeMap<domain::Currency, i64>,
+    free_from: Prices,
 });
-stored!(WeightBand { up_to_grams: u64, price: BTreeMap<domain::Currency, i64>, });
+stored!(WeightBand { up_to_grams: u64, price: Prices });
 
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "kind")]
 enum ShippingRate {
     #[serde(rename = "flat")]
-    Flat { price: BTreeMap<domain::Currency, i64> },
+    Flat { price: Prices },
     #[serde(rename = "by_weight")]
     ByWeight { bands: Vec<WeightBand> },
 }
@@ -198,7 +215,7 @@ enum ShippingRate {
 impl Write<domain::ShippingRate> for ShippingRate {
     fn write(value: &domain::ShippingRate) -> Self {
         match value {
-            domain::ShippingRate::Flat { price } => Self::Flat { price: price.clone() },
+            domain::ShippingRate::Flat { price } => Self::Flat { price: Prices::write(price) },
             domain::ShippingRate::ByWeight { bands } => Self::ByWeight { bands: each(bands) },
         }
     }
@@ -207,7 +224,7 @@ impl Write<domain::ShippingRate> for ShippingRate {
 impl Read<domain::ShippingRate> for ShippingRate {
     fn read(self) -> domain::ShippingRate {
         match self {
-            Self::Flat { price } => domain::ShippingRate::Flat { price },
+            Self::Flat { price } => domain::ShippingRate::Flat { price: price.read() },
             Self::ByWeight { bands } => domain::ShippingRate::ByWeight { bands: each(bands) },
         }
     }
