@@ -141,6 +141,8 @@ fn body(path: &str, surface: Surface, csrf: &str) -> (&'static str, String) {
         "/api/v1/checkout/quote" => json!({"country": "DE"}),
         "/api/v1/accounts" => json!({"email": "a@example.com", "name": "A", "password": "long enough"}),
         "/api/v1/sessions" => json!({"email": "a@example.com", "password": "long enough"}),
+        "/api/v1/password-resets" => json!({"email": "a@example.com"}),
+        "/api/v1/password" => json!({"token": "cus_01ARZ3NDEKTSV4RRFFQ69G5FAV.00", "password": "long enough"}),
         "/api/v1/admin/settings" => {
             json!({"expected_version": 1, "settings": SettingsDocument::from(fixtures::settings())})
         }
@@ -195,6 +197,8 @@ async fn assert_every_route_fails(error: fn() -> StoreError, status: u16, kind: 
                 "/search",
                 "/login",
                 "/register",
+                "/password/forgot",
+                "/password/reset",
                 // These redirect without reading the store: to a list, and to the form while there is no input.
                 "/categories",
                 "/orders",

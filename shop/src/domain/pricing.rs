@@ -111,7 +111,7 @@ pub struct TaxLine {
 pub struct QuotedOffer {
     /// The method with its price.
     pub offer: ShippingOffer,
-    /// Total to pay with this method; absent in answers of releases that did not compute it.
+    /// Total to pay with this method; absent if it is out of range, and in answers of releases that did not compute it.
     pub total: Option<Money>,
 }
 
@@ -178,11 +178,11 @@ pub fn quote(
     let sums = |offer: &ShippingOffer| sums(subtotal, taxable.clone(), offer.price, place, rules, limits);
     let Sums { tax_lines, tax_total, total } = sums(&shipping)?;
     limits.check(total)?;
-    let quoted = |offer: ShippingOffer| Ok(QuotedOffer { total: Some(sums(&offer)?.total), offer });
+    let quoted = |offer: ShippingOffer| QuotedOffer { total: sums(&offer).ok().map(|sums| sums.total), offer };
     Ok(Quote {
         lines: lines.iter().map(|priced| priced.line.clone()).collect(),
         subtotal,
-        shipping_offers: shipping_offers.into_iter().map(quoted).collect::<Result<_, RuleError>>()?,
+        shipping_offers: shipping_offers.into_iter().map(quoted).collect(),
         shipping,
         tax_lines,
         tax_total,

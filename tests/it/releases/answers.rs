@@ -33,6 +33,8 @@ const RECORD: &str = "SHOPEASE_TEST_RECORD_API";
 
 const KEY: &str = "idempotency-key";
 
+const SETTINGS: &str = "/api/v1/admin/settings";
+
 /// A request and its response.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Exchange {
@@ -288,7 +290,6 @@ async fn operate(recorder: &mut Recorder, test: &TestShop, orders: &Orders) {
 }
 
 async fn change_settings(recorder: &mut Recorder, operator: &mut Client) {
-    const SETTINGS: &str = "/api/v1/admin/settings";
     let mut settings = recorder.get(operator, SETTINGS).await["settings"].clone();
     settings["shop"]["logo"] = json!({ "base64": "iVBORw0KGgo=" });
     settings["footer"]["links"] = json!([{ "title": "News", "url": "https://example.com" }]);
@@ -414,11 +415,18 @@ fn lacks_parameters(today: &str, then: &str) -> bool {
     !pairs(then).is_subset(&pairs(today))
 }
 
-/// Adds an unknown field to every object.
+/// Adds an unknown field to every object. Prices of the settings, amounts by currency, are maps: their members are no fields.
 fn with_unknown_fields(value: &Value) -> Value {
+    let is_map = |name: &str, value: &Value| {
+        let amounts = value.as_object().filter(|_| ["price", "free_from"].contains(&name));
+        amounts.is_some_and(|amounts| amounts.values().all(Value::is_number))
+    };
     match value {
         Value::Object(members) => {
-            let members = members.iter().map(|(name, value)| (name.clone(), with_unknown_fields(value)));
+            let members = members.iter().map(|(name, value)| {
+                let value = if is_map(name, value) { value.clone() } else { with_unknown_fields(value) };
+                (name.clone(), value)
+            });
             let unknown = ("of_the_next_release".to_owned(), json!({ "units": 1, "lines": [{}] }));
             Value::Object(members.chain([unknown]).collect::<Map<_, _>>())
         }
@@ -453,9 +461,9 @@ impl Frontend {
         let served = Exchange { response: then.response.as_ref().map(reads), ..then.clone() };
         *self.release.answer.lock().expect("not poisoned") = Some(served);
         let method = then.method.parse().expect("a method");
-        // A refund rejects unknown fields, because it moves money.
-        let refund = then.target.ends_with("/refunds");
-        let request = if refund { then.request.clone() } else { then.request.as_ref().map(reads) };
+        // A refund rejects unknown fields, because it moves money, and so do the settings, because they replace others.
+        let is_strict = then.target.ends_with("/refunds") || then.target == SETTINGS;
+        let request = if is_strict { then.request.clone() } else { then.request.as_ref().map(reads) };
         let headers: Vec<_> = then.idempotency_key.as_deref().map(|key| (KEY, key)).into_iter().collect();
         let today = send(&mut self.client.clone(), method, &then.target, &headers, request).await;
         let sent = self.release.sent.lock().expect("not poisoned").take();

@@ -70,7 +70,7 @@ pub struct QuotedOffer {
     /// The method with its price.
     #[serde(flatten)]
     pub offer: ShippingOffer,
-    /// Total to pay with this method.
+    /// Total to pay with this method; absent if it is out of range.
     #[schema(value_type = MoneySchema)]
     #[serde(default)]
     pub total: Option<domain::Money>,
