@@ -122,7 +122,7 @@ pub trait Accounts: Send + Sync {
     /// [`ShopError`].
     async fn log_out(&self, caller: &Caller, command: LogOut) -> ShopResult<()>;
 
-    /// Requests a mail with a link that resets the password. Nothing tells whether the email address has an account.
+    /// Requests a mail with a link that resets the password. Nothing reveals whether the email address has an account.
     ///
     /// # Errors
     /// [`ShopError::TooManyAttempts`] after too many requests of this client or for this email address.

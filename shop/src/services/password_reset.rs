@@ -1,5 +1,5 @@
 //! Resetting a forgotten password. The request leaves only a message in the outbox, whether or not the address has an account, so
-//! that neither response nor time tells. The link comes into being when the worker mails it: its secret is in the mail alone.
+//! that neither response nor time reveals it. The link comes into being when the worker mails it: its secret is in the mail alone.
 
 use sha2::{Digest as _, Sha256};
 use shopease_process::retry::until_written;

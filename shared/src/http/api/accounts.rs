@@ -199,7 +199,7 @@ endpoints! {
         ]
     }
 
-    /// Request a mail with a link that resets a password. The response does not tell whether the email address has an account.
+    /// Request a mail with a link that resets a password. The response does not reveal whether the email address has an account.
     post "/api/v1/password-resets" => request_password_reset(services::RequestPasswordReset) for caller -> NoContent {
         Ordinary, no_content, [
             (204, "If the email address has an account, a mail is on its way. Its link is valid for one hour, and only the newest one."),
