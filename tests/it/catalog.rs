@@ -235,17 +235,21 @@ async fn head_responds_like_get_without_a_body(shop: TestShop) {
     }
 }
 
-async fn listing_and_product_match_their_snapshots(shop: TestShop) {
-    let mut client = stocked(&shop).await;
-    let bag = fixtures::product("bag")
+/// A product with everything that pages show: an option, an image, a category.
+pub fn market_bag() -> Product {
+    fixtures::product("bag")
         .title("Market bag")
         .category("kitchen")
         .tags(&["canvas"])
         .variants(&[("BAG-S", 3000), ("BAG-L", 4000)])
         .option("Size", &["Small", "Large"])
         .image("https://pictures.example/bag.jpg", "A canvas bag")
-        .build();
-    shop.sell(&bag, 5).await;
+        .build()
+}
+
+async fn listing_and_product_match_their_snapshots(shop: TestShop) {
+    let mut client = stocked(&shop).await;
+    shop.sell(&market_bag(), 5).await;
     let listing = client.get("/api/v1/products?category=kitchen&sort=price&limit=2").await;
     assert_eq!(listing.header("content-type"), "application/json");
     insta::assert_json_snapshot!("products", listing.json(), { ".next_cursor" => "[cursor]" });

@@ -13,6 +13,7 @@ use shopease_shop::ports::Mailer;
 use shopease_shop::testing::fixtures;
 use shopease_storage::testing::on_dynamodb;
 
+use crate::catalog::market_bag;
 use crate::harness::{Answer, Client, TestShop, order_with, text};
 use crate::mails::{run, worker};
 
@@ -180,16 +181,8 @@ async fn operators(pages: &mut Pages, shop: &TestShop) {
 async fn every_page_matches_its_snapshot() {
     on_dynamodb(|store| async move {
         let shop = TestShop::new(store);
-        let bag = fixtures::product("bag")
-            .title("Market bag")
-            .category("kitchen")
-            .tags(&["canvas"])
-            .variants(&[("BAG-S", 3000), ("BAG-L", 4000)])
-            .option("Size", &["Small", "Large"])
-            .image("https://pictures.example/bag.jpg", "A canvas bag")
-            .build();
         let kettle = fixtures::product("kettle").title("Copper kettle").category("kitchen").build();
-        shop.sell(&bag, 5).await;
+        shop.sell(&market_bag(), 5).await;
         shop.sell(&kettle, 4).await;
         let mut pages = Pages::default();
         shoppers(&mut pages, &shop).await;

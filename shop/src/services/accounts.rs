@@ -161,7 +161,7 @@ pub async fn create_operator(
 #[async_trait]
 impl Accounts for LocalShop {
     async fn register(&self, caller: &Caller, command: Register) -> ShopResult<SignedIn> {
-        let attempt = Attempt::to_register(caller.address);
+        let attempt = Attempt::of_client(caller.address);
         let (_running, ()) = self.check_limits(&attempt, async { Ok(()) }).await?;
         let customer = new_customer(command, Role::Customer, &self.passwords, &*self.clock, &*self.ids).await?;
         match self.store.insert_customer(&customer).await {
@@ -197,7 +197,7 @@ impl Accounts for LocalShop {
     }
 
     async fn request_password_reset(&self, caller: &Caller, command: RequestPasswordReset) -> ShopResult<()> {
-        self.request_reset(caller, command.email).await
+        self.request_reset(caller, &command.email).await
     }
 
     async fn reset_password(&self, caller: &Caller, command: ResetPassword) -> ShopResult<()> {

@@ -37,25 +37,23 @@ pub(super) struct Attempt {
 impl Attempt {
     /// An attempt to sign in.
     pub fn to_sign_in(email: &EmailAddress, address: Option<IpAddr>) -> Self {
-        let client = network(address);
-        Self { keys: vec![of_client(&client), key("account", email), key("pair", format_args!("{client} {email}"))] }
+        Self::on(email, address, ["account", "pair"])
     }
 
-    /// An attempt to register.
-    pub fn to_register(address: Option<IpAddr>) -> Self {
-        Self { keys: vec![of_client(&network(address))] }
+    /// An attempt that only its client is counted for: to register, or to use a link.
+    pub fn of_client(address: Option<IpAddr>) -> Self {
+        Self { keys: vec![client_key(&network(address))] }
     }
 
     /// A request to mail a link to an address. Each counts as a failure, because nobody may learn whether it was one.
     pub fn to_request_reset(email: &EmailAddress, address: Option<IpAddr>) -> Self {
-        let client = network(address);
-        let keys = vec![of_client(&client), key("reset", email), key("reset pair", format_args!("{client} {email}"))];
-        Self { keys }
+        Self::on(email, address, ["reset", "reset pair"])
     }
 
-    /// An attempt to use a link.
-    pub fn to_reset(address: Option<IpAddr>) -> Self {
-        Self { keys: vec![of_client(&network(address))] }
+    /// An attempt that is counted for its client, for an email address, and for both together.
+    fn on(email: &EmailAddress, address: Option<IpAddr>, [of_address, of_both]: [&str; 2]) -> Self {
+        let client = network(address);
+        Self { keys: vec![client_key(&client), key(of_address, email), key(of_both, format_args!("{client} {email}"))] }
     }
 
     /// Seconds until the attempt is allowed, with `running` unfinished attempts under its last key.
@@ -71,7 +69,7 @@ impl Attempt {
     }
 }
 
-fn of_client(client: &str) -> AttemptKey {
+fn client_key(client: &str) -> AttemptKey {
     key("client", client)
 }
 
@@ -203,7 +201,7 @@ mod tests {
 
     #[test]
     fn an_address_pauses_at_most_a_minute_because_of_others() {
-        for attempt in [sign_in(), Attempt::to_register(None)] {
+        for attempt in [sign_in(), Attempt::of_client(None)] {
             let after = |failures| attempt.pause(&[failed(failures, 0), None, None], 0, NOW);
             assert_eq!([19, 20, 21, 1000].map(after), [0, 1, 2, 60]);
         }

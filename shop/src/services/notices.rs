@@ -3,6 +3,7 @@
 
 use time::OffsetDateTime;
 
+use super::password_reset::VALID_FOR;
 use super::{LocalShop, OrderView};
 use crate::ShopResult;
 use crate::domain::{EmailAddress, MailKind, Order, PageKind, PaymentState, Sku, UndeliveredMail, Variant};
@@ -111,8 +112,8 @@ impl LocalShop {
     }
 
     async fn password_reset(&self, event: &OutboxMessage) -> ShopResult<Option<Notice>> {
-        // A request from an hour ago is not expected any more.
-        if self.clock.now() - event.occurred_at > time::Duration::hours(1) {
+        // Nobody expects the answer any more.
+        if self.clock.now() - event.occurred_at > VALID_FOR {
             return Ok(None);
         }
         let Ok(email) = event.subject.parse() else { return Ok(None) };

@@ -8,26 +8,21 @@ use time::Duration;
 use super::accounts::{password_problem, salt};
 use super::attempts::Attempt;
 use super::{Caller, LocalShop, ResetPassword, written};
-use crate::domain::{Customer, CustomerId, EmailAddress, OutboxMessageId, PasswordReset, Subject, hex};
-use crate::ports::OutboxMessage;
+use crate::domain::{Customer, CustomerId, EmailAddress, PasswordReset, Subject, hex};
+use crate::ports::{OutboxMessage, StoreError};
 use crate::{ShopError, ShopResult};
 
 /// How long a link is valid.
-const VALID_FOR: Duration = Duration::hours(1);
+pub(super) const VALID_FOR: Duration = Duration::hours(1);
 /// Tries to write an account while it is being changed.
 const MAX_TRIES: u32 = 5;
 
 impl LocalShop {
-    pub(super) async fn request_reset(&self, caller: &Caller, email: EmailAddress) -> ShopResult<()> {
-        let attempt = Attempt::to_request_reset(&email, caller.address);
+    pub(super) async fn request_reset(&self, caller: &Caller, email: &EmailAddress) -> ShopResult<()> {
+        let attempt = Attempt::to_request_reset(email, caller.address);
         let (_running, ()) = self.check_limits(&attempt, async { Ok(()) }).await?;
         self.record_failure(&attempt).await?;
-        let message = OutboxMessage {
-            id: OutboxMessageId::from_ulid(self.ids.ulid()),
-            topic: OutboxMessage::PASSWORD_RESET.to_owned(),
-            subject: String::from(email),
-            occurred_at: self.clock.now(),
-        };
+        let message = self.message(OutboxMessage::PASSWORD_RESET, email.as_str());
         self.store.insert_outbox_message(&message).await?;
         self.wakeup.notify_one();
         Ok(())
@@ -35,7 +30,7 @@ impl LocalShop {
 
     pub(super) async fn reset(&self, caller: &Caller, command: ResetPassword) -> ShopResult<()> {
         let invalid = || ShopError::NotFound { subject: Subject::PasswordReset };
-        let attempt = Attempt::to_reset(caller.address);
+        let attempt = Attempt::of_client(caller.address);
         let (_running, ()) = self.check_limits(&attempt, async { Ok(()) }).await?;
         let Some((id, digest)) = parse(&command.token) else { return Err(invalid()) };
         let found = self.store.find_customer(&id).await?.filter(|customer| self.is_valid(customer, &digest));
@@ -52,7 +47,7 @@ impl LocalShop {
         customer.version += 1;
         // Somebody else has just used the link, or a newer one has been mailed.
         self.store.replace_customer(&customer).await.map_err(|error| match error {
-            crate::ports::StoreError::Conflict => invalid(),
+            StoreError::Conflict => invalid(),
             error => error.into(),
         })
     }

@@ -418,11 +418,11 @@ impl SettingsDocument {
     pub fn read(self) -> Result<domain::Settings, Vec<RuleError>> {
         let mut parser = Parser::default();
         let Self { shop, contact, home, footer, pages, selling, tax, shipping } = self;
-        let white = domain::Color::new([0, 0, 0]);
+        let black = domain::Color::new([0, 0, 0]);
         let settings = domain::Settings {
             shop: domain::Branding {
                 name: shop.name,
-                accent_color: parser.parse("shop.accent_color", &shop.accent_color, Format::Color).unwrap_or(white),
+                accent_color: parser.parse("shop.accent_color", &shop.accent_color, Format::Color).unwrap_or(black),
                 logo: shop.logo.and_then(|file| parser.logo(&file)),
             },
             contact: domain::Contact {
