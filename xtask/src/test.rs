@@ -99,7 +99,7 @@ const STEPS: &[Step] = &[
         journeys::build()?;
         let server = Postgres::start()?;
         let mut measure = command(root().join("target/debug/costs"));
-        measure.args(["measure", "--counts", "--check", "--rounds", "1", "--database-url", &server.url()]);
+        measure.args(["measure", "--counts", "--check", "--rounds", "3", "--database-url", &server.url()]);
         passed("costs", &mut measure)
     }),
     Step::new("events", "EventBridge, SNS and SES on the wire; a build of its own, for the SDKs", |_| {

@@ -19,7 +19,7 @@ pub struct Arguments {
     /// Directory with the shop's binaries; without it, the one that this program is in.
     #[arg(long, value_name = "DIRECTORY")]
     binaries: Option<PathBuf>,
-    /// Walks over all routes, on each path and store, after one that warms up.
+    /// Walks over all routes, on each path and store, after one that warms up; the median counts.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
     /// First of the three ports of the front door, instead of free ones.

@@ -97,9 +97,11 @@ fn names(measured: &Measured) -> impl Iterator<Item = &str> {
 
 fn route(old: &Route, path: Path, store: Store, samples: &[Sample], counts_only: bool) -> anyhow::Result<Route> {
     ensure!(!samples.is_empty(), "{} was not measured", old.route);
-    let mean = |value: fn(&Sample) -> Decimal| {
-        let sum: Decimal = samples.iter().map(value).sum();
-        (sum / Decimal::from(samples.len())).round_dp(3).normalize()
+    // One of several requests may have met a new environment of a function, or settings that had to be read again.
+    let median = |value: fn(&Sample) -> Decimal| {
+        let mut values: Vec<Decimal> = samples.iter().map(value).collect();
+        values.sort_unstable();
+        values[values.len() / 2].round_dp(3).normalize()
     };
     let memory = samples.iter().map(|sample| sample.peak_memory_bytes).max().unwrap_or_default();
     let time = |new: Decimal, old: Decimal| if counts_only { old } else { new };
@@ -108,15 +110,15 @@ fn route(old: &Route, path: Path, store: Store, samples: &[Sample], counts_only:
         function: old.function.clone(),
         path: Some(path),
         store: Some(store),
-        cpu_ms: time(mean(|sample| sample.cpu_ms), old.cpu_ms),
-        wall_ms: time(mean(|sample| sample.wall_ms), old.wall_ms),
+        cpu_ms: time(median(|sample| sample.cpu_ms), old.cpu_ms),
+        wall_ms: time(median(|sample| sample.wall_ms), old.wall_ms),
         memory_mb: time((Decimal::from(memory) / dec!(1_000_000)).round_dp(1), old.memory_mb),
-        request_bytes: mean(|sample| sample.request_bytes.into()),
-        response_bytes: mean(|sample| sample.response_bytes.into()),
-        store_requests: mean(|sample| sample.store_requests.into()),
-        read_units: mean(|sample| sample.read_units),
-        write_units: mean(|sample| sample.write_units),
-        sql_statements: mean(|sample| sample.statements.into()),
-        log_bytes: mean(|sample| sample.log_bytes.into()),
+        request_bytes: median(|sample| sample.request_bytes.into()),
+        response_bytes: median(|sample| sample.response_bytes.into()),
+        store_requests: median(|sample| sample.store_requests.into()),
+        read_units: median(|sample| sample.read_units),
+        write_units: median(|sample| sample.write_units),
+        sql_statements: median(|sample| sample.statements.into()),
+        log_bytes: median(|sample| sample.log_bytes.into()),
     })
 }
