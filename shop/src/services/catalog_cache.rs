@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use moka::future::Cache;
@@ -21,6 +22,9 @@ pub(super) struct CatalogCache {
     products: Cache<Handle, Option<Arc<ProductView>>>,
     listings: Cache<ProductListing, Arc<Page<ProductSummary>>>,
     categories: Cache<(), Arc<Vec<Category>>>,
+    lifetime: Duration,
+    /// Whether a task removes expired entries.
+    is_swept: Arc<AtomicBool>,
 }
 
 impl CatalogCache {
@@ -46,6 +50,8 @@ impl CatalogCache {
             categories: cache(lifetime_seconds, |categories: &Arc<Vec<Category>>| {
                 ENTRY_BYTES + categories.len() * ENTRY_BYTES
             }),
+            lifetime: Duration::from_secs(lifetime_seconds),
+            is_swept: Arc::default(),
         }
     }
 
@@ -54,7 +60,10 @@ impl CatalogCache {
         handle: &Handle,
         read: impl Future<Output = Result<Option<ProductView>, StoreError>>,
     ) -> ShopResult<Option<Arc<ProductView>>> {
-        let read = async { Ok(read.await?.map(Arc::new)) };
+        let read = async {
+            self.sweep();
+            Ok(read.await?.map(Arc::new))
+        };
         self.products.try_get_with_by_ref(handle, read).await.map_err(shared)
     }
 
@@ -63,7 +72,10 @@ impl CatalogCache {
         listing: &ProductListing,
         read: impl Future<Output = Result<Page<ProductSummary>, StoreError>>,
     ) -> ShopResult<Arc<Page<ProductSummary>>> {
-        let read = async { Ok(Arc::new(read.await?)) };
+        let read = async {
+            self.sweep();
+            Ok(Arc::new(read.await?))
+        };
         self.listings.try_get_with_by_ref(listing, read).await.map_err(shared)
     }
 
@@ -78,6 +90,32 @@ impl CatalogCache {
     /// Removes a product whose stock this process has changed.
     pub async fn forget_product(&self, handle: &Handle) {
         self.products.invalidate(handle).await;
+    }
+
+    /// Removes entries soon after they expire, until none is left. The caches themselves remove them only while they are used, so an
+    /// idle process would keep the memory.
+    fn sweep(&self) {
+        if self.lifetime.is_zero() || self.is_swept.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let cache = self.clone();
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(cache.lifetime).await;
+                if cache.remove_expired().await == 0 {
+                    break;
+                }
+            }
+            cache.is_swept.store(false, Ordering::Release);
+        });
+    }
+
+    /// Removes expired entries. Returns how many others there are.
+    async fn remove_expired(&self) -> u64 {
+        self.products.run_pending_tasks().await;
+        self.listings.run_pending_tasks().await;
+        self.categories.run_pending_tasks().await;
+        self.products.entry_count() + self.listings.entry_count() + self.categories.entry_count()
     }
 }
 
@@ -130,6 +168,24 @@ mod tests {
         let kept = cache.products.entry_count();
         assert!((1..=19).contains(&kept), "{kept} products of 850 KB are kept");
         assert!(cache.products.weighted_size() <= MAX_BYTES);
+    }
+
+    #[tokio::test]
+    async fn an_idle_cache_keeps_nothing() {
+        let cache = CatalogCache::new(1);
+        for handle in ["one", "two"] {
+            let read = fixtures::product(handle).build();
+            let (handle, small) = (read.handle.clone(), view(read, &HashMap::new(), |price| price));
+            cache.product(&handle, async { Ok(Some(small)) }).await.expect("read");
+            cache.products.run_pending_tasks().await;
+            assert_eq!(cache.products.entry_count(), 1);
+            let begun = std::time::Instant::now();
+            while cache.is_swept.load(Ordering::Acquire) {
+                assert!(begun.elapsed() < Duration::from_mins(1), "nothing removes the entry");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            assert_eq!(cache.products.entry_count(), 0);
+        }
     }
 
     #[tokio::test]
