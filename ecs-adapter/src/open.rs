@@ -68,12 +68,14 @@ impl Settings {
         let mut reader = Reader::new(env);
         let default_store = if cfg!(feature = "embedded") { "embedded" } else { "postgres" };
         let store = StoreConfig::read(&mut reader, default_store);
-        let (shop, http) = (ShopConfig::read(&mut reader), HttpConfig::read(&mut reader));
+        let (mut shop, http) = (ShopConfig::read(&mut reader), HttpConfig::read(&mut reader));
         let payments = if has_shop { PaymentsConfig::read(&mut reader) } else { None };
         let worker_seconds = reader.or("SHOPEASE_WORKER_SECONDS", 5);
         let events = EventsConfig::read(&mut reader);
         let directory = store.as_ref().and_then(demo::data_directory).map(|data| data.join(demo::MAIL_DIRECTORY));
         let mail = has_shop.then(|| MailConfig::read(&mut reader, directory)).flatten();
+        // Also without the variable, on a laptop.
+        shop.sends_mail = mail.is_some();
         let assets = AssetsConfig::read(&mut reader);
         let has_public_url = env.var("SHOPEASE_PUBLIC_URL").is_some();
         let backend_url = reader.optional("SHOPEASE_BACKEND_URL");

@@ -21,4 +21,4 @@ pub use config::{MailConfig, Security, SmtpConfig, Transport};
 pub use directory::MailDirectory;
 pub use sink::{Audience, MailSink, open};
 pub use smtp::SmtpMailer;
-pub use texts::{Texts, address_verification};
+pub use texts::Texts;

@@ -27,31 +27,6 @@ struct Draft<'a> {
     letter: Letter<'a>,
 }
 
-/// A mail with the link that verifies an address.
-///
-/// # Errors
-/// If the template cannot be rendered.
-pub fn address_verification(
-    texts: Texts<'_>,
-    to: Mailbox,
-    link: String,
-    id: &str,
-    now: OffsetDateTime,
-) -> Result<Mail> {
-    let name = &texts.brand.name;
-    let letter = Letter {
-        heading: "Verify your email address".to_owned(),
-        paragraphs: vec![
-            format!("This address was entered for an account at {name}. Please verify that it is yours."),
-            "If you have no account there, ignore this message.".to_owned(),
-        ],
-        action: Some(("Verify this address", link)),
-        ..Letter::default()
-    };
-    let subject = format!("Verify your email address at {name}");
-    texts.mail(Draft { kind: MailKind::AddressVerification, to, subject, letter }, id, now)
-}
-
 impl Texts<'_> {
     /// A mail about an event: to the operator at an address, or else to the shopper.
     ///
@@ -62,6 +37,8 @@ impl Texts<'_> {
             (Notice::Order { order, .. }, Some(operator)) => self.new_order(order, operator),
             (Notice::Order { kind, agreed, order }, None) => self.to_shopper(*kind, agreed, order),
             (Notice::PasswordReset { name, email, token }, _) => self.password_reset(name, email, token),
+            (Notice::EmailConfirmation { name, email, token }, _) => self.address_verification(name, email, token),
+            (Notice::AccountExists { name, email }, _) => self.account_exists(name, email),
             (Notice::LowStock(stock), operator) => self.low_stock(stock, operator.unwrap_or(&self.sender.email)),
         };
         self.mail(draft, event.id.as_str(), event.occurred_at)
@@ -83,6 +60,49 @@ impl Texts<'_> {
         };
         let to = Mailbox { name: HeaderText::new(name), email: email.clone() };
         Draft { kind: MailKind::PasswordReset, to, subject: format!("Reset your password at {shop}"), letter }
+    }
+
+    fn address_verification(self, name: &str, email: &EmailAddress, token: &str) -> Draft<'static> {
+        let shop = &self.brand.name;
+        let link = format!("{}/email/confirm?token={token}", self.brand.public_url);
+        let letter = Letter {
+            heading: "Confirm your email address".to_owned(),
+            paragraphs: vec![
+                format!(
+                    "This address was entered for an account at {shop}. If it was you, confirm it within 24 hours, with the password of the account."
+                ),
+                "If it was not you, ignore this message. Nobody can use your address for an account without this link."
+                    .to_owned(),
+            ],
+            action: Some(("Confirm this address", link)),
+            ..Letter::default()
+        };
+        let to = Mailbox { name: HeaderText::new(name), email: email.clone() };
+        Draft {
+            kind: MailKind::AddressVerification,
+            to,
+            subject: format!("Confirm your email address at {shop}"),
+            letter,
+        }
+    }
+
+    fn account_exists(self, name: &str, email: &EmailAddress) -> Draft<'static> {
+        let shop = &self.brand.name;
+        let link = format!("{}/login", self.brand.public_url);
+        let letter = Letter {
+            heading: "You already have an account".to_owned(),
+            paragraphs: vec![
+                format!(
+                    "Somebody has entered your email address for another account at {shop}. If it was you, sign in to the account that you have. If you forgot your password, you can reset it there."
+                ),
+                "If it was not you, ignore this message. Nobody learned that you have an account, and it is unchanged."
+                    .to_owned(),
+            ],
+            action: Some(("Sign in", link)),
+            ..Letter::default()
+        };
+        let to = Mailbox { name: HeaderText::new(name), email: email.clone() };
+        Draft { kind: MailKind::AccountExists, to, subject: format!("You already have an account at {shop}"), letter }
     }
 
     fn mail(self, draft: Draft<'_>, id: &str, date: OffsetDateTime) -> Result<Mail> {

@@ -28,6 +28,8 @@ pub struct ShopConfig {
     /// `SHOPEASE_PUBLIC_URL`: public URL of the shop, without a trailing slash (default `http://localhost:8080`). The bank's
     /// page sends shoppers back there.
     pub public_url: String,
+    /// Whether the shop sends mail: `SHOPEASE_MAIL` is set and not `off`. Then a mailed link confirms the email address of an account.
+    pub sends_mail: bool,
     /// `SHOPEASE_PAYMENT_HOLD_MINUTES`: how long an unpaid order reserves stock (default 30). Then its payment is canceled
     /// at the provider, and the stock is released once the provider has confirmed that.
     pub payment_hold_minutes: u32,
@@ -52,6 +54,7 @@ impl ShopConfig {
             settings: SettingsVariables::read(reader),
             catalog_cache_seconds: reader.or("SHOPEASE_CATALOG_CACHE_SECONDS", 5),
             public_url: public_url(reader),
+            sends_mail: reader.optional::<String>("SHOPEASE_MAIL").is_some_and(|transport| transport != "off"),
             payment_hold_minutes: reader.or("SHOPEASE_PAYMENT_HOLD_MINUTES", 30),
             bank_transfer: reader
                 .optional("SHOPEASE_BANK_ACCOUNT")

@@ -479,7 +479,8 @@ $$;
 
 CREATE TABLE customer (
     id       text COLLATE "C" CONSTRAINT customer_pkey PRIMARY KEY,
-    email    text COLLATE "C" NOT NULL CONSTRAINT customer_email_key UNIQUE,
+    -- Null while it waits for its confirmation.
+    email    text COLLATE "C" CONSTRAINT customer_email_key UNIQUE,
     document json NOT NULL
 );
 

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 import * as deployments from "./deployments.mjs";
-import { DESKTOP, PHONE, buy, buyWithBankConfirmation, changeTheCart, goBackAndReload, payInFields, payOnThePage, useAnAccount, shopAcrossPaths, viewErrorPages, looksAtTheCosts, readApiReference, resetThePassword, changeTheSettings, viewImages, useFrontDoorPage, open, operate } from "./shopper.mjs";
+import { DESKTOP, PHONE, buy, buyWithBankConfirmation, changeTheCart, goBackAndReload, payInFields, payOnThePage, useAnAccount, shopAcrossPaths, viewErrorPages, looksAtTheCosts, readApiReference, resetThePassword, confirmTheAddress, changeTheAccount, changeTheSettings, viewImages, useFrontDoorPage, open, operate } from "./shopper.mjs";
 import { LONG_WORD, catalogOfLongWords, everyProductFits, longWordsFit } from "./widths.mjs";
 
 /** The directory of exports of real shops, which are not part of the sources: next to them unless the variable sets another. */
@@ -91,9 +91,18 @@ try {
   await shopOnce(local, PHONE);
   await shopOnce(local, PHONE, false);
 
-  const visit = await open(browser, local.url, DESKTOP);
-  await step("one process: has an account", () => useAnAccount(visit, "ada@example.com"));
-  await visit.context.close();
+  const { email, password } = await operatorOf(local);
+  for (const device of [DESKTOP, PHONE]) {
+    const [visit, reader] = [await open(browser, local.url, device), await open(browser, local.url, device)];
+    const address = `ada-${device.name}@example.com`;
+    const confirm = () => confirmTheAddress(visit, reader, address, { email, password });
+    await step(`one process: has an account on a ${device.name}`, () => useAnAccount(visit, address, confirm));
+    await visit.context.close();
+    const moving = await open(browser, local.url, device);
+    await step(`one process: changes the account on a ${device.name}`, () => changeTheAccount(moving, reader, `grace-${device.name}@example.com`, { email, password }));
+    await moving.context.close();
+    await reader.context.close();
+  }
   for (const device of [DESKTOP, PHONE]) {
     const bankShopper = await open(browser, local.url, device);
     await step(`one process: bank confirmation on a ${device.name}`, () => buyWithBankConfirmation(bankShopper));
@@ -114,7 +123,6 @@ try {
     }
   }
   const operator = await open(browser, local.url, DESKTOP);
-  const { email, password } = await operatorOf(local);
   await step("one process: the operator works", () => operate(operator, email, password));
   await operator.context.close();
   const phone = await open(browser, local.url, PHONE);

@@ -282,8 +282,8 @@ async function chooseVariant(page) {
   }
 }
 
-/** Registers, signs out and in again, and finds the order in the history. */
-export async function useAnAccount(visit, email) {
+/** Registers, confirms the address if the shop sends mail, signs out and in again, and finds the order in the history. */
+export async function useAnAccount(visit, email, confirm = async () => {}) {
   const { page } = visit;
   await page.goto("/products/hand-coffee-grinder");
   await page.getByRole("button", { name: "Add to cart" }).click();
@@ -296,6 +296,7 @@ export async function useAnAccount(visit, email) {
   await page.locator("form[action='/register'] button[type=submit]").click();
   await page.waitForURL(isAt("/account"));
   await inspect(visit, "account-empty");
+  await confirm();
   await page.goto("/cart");
   await page.getByText("Grinder", { exact: false }).first().waitFor();
   await page.getByRole("button", { name: "Go to checkout" }).click();
@@ -435,24 +436,104 @@ export async function operate(visit, email, password) {
   await page.getByText("41").first().waitFor();
 }
 
-/** Signs in as the operator, and opens a page of the administration. */
+/** Opens a page of the administration, and signs in as the operator if needed. */
 async function openAdministration({ page }, path, email, password) {
-  await page.goto(`/login?next=${path}`);
+  await page.goto(path);
+  if (isAt(path)(new URL(page.url()))) return;
   await page.fill("form[action='/login'] [name=email]", email);
   await page.fill("form[action='/login'] [name=password]", password);
   await page.locator("form[action='/login'] button[type=submit]").click();
   await page.waitForURL(isAt(path));
 }
 
-/** Forgets the password of a new account, and sets a new one with the link that was mailed. The operator of a laptop can read the mail. */
-export async function resetThePassword(visit, mailReader, email, operator) {
+/** The link of the newest mail with a subject to an address. The operator of a laptop can read the mails. */
+async function mailedLink(mailReader, operator, address, subject, path) {
+  await openAdministration(mailReader, "/admin/mails", operator.email, operator.password);
+  const { page } = mailReader;
+  const mail = page.locator("tbody tr").filter({ hasText: address }).filter({ hasText: subject });
+  while ((await mail.count()) === 0) {
+    await page.waitForTimeout(200);
+    await page.reload();
+  }
+  await mail.first().getByRole("link").click();
+  await heading(page, new RegExp(subject));
+  await inspect(mailReader, "admin-mail");
+  const text = await page.locator("pre.mail-source").first().textContent();
+  const urls = text.split(/\s+/).filter((word) => URL.canParse(word)).map((word) => new URL(word));
+  const link = urls.find((url) => url.pathname === path);
+  assert.ok(link, `no link to ${path} in ${text}`);
+  return link.pathname + link.search;
+}
+
+/** Confirms the email address of a new account with the link that was mailed. */
+export async function confirmTheAddress(visit, mailReader, address, operator) {
   const { page } = visit;
+  await page.goto("/account");
+  await page.getByText("Confirm your email address").waitFor();
+  const link = await mailedLink(mailReader, operator, address, "Confirm your email address", "/email/confirm");
+  await page.goto(link);
+  await heading(page, /Confirm your email address/);
+  await inspect(visit, "email-confirm");
+  const confirm = async (password) => {
+    await page.fill("form[action='/email/confirm'] [name=password]", password);
+    await page.getByRole("button", { name: /Confirm/ }).click();
+  };
+  await confirm("not the password");
+  await page.getByText("This is not the password of your account.").first().waitFor();
+  await inspect(visit, "email-confirm-error");
+  await confirm("correct horse battery");
+  await page.waitForURL(isAt("/account"));
+  await page.getByRole("status").filter({ hasText: "Your email address is confirmed" }).waitFor();
+  await inspect(visit, "email-confirmed");
+}
+
+/** Changes name, email address and password of an account, and deletes it. */
+export async function changeTheAccount(visit, mailReader, address, operator) {
+  const { page } = visit;
+  await register(visit, address);
+  await confirmTheAddress(visit, mailReader, address, operator);
+  const change = async (link, fields, button) => {
+    await page.getByRole("link", { name: link }).click();
+    await heading(page, new RegExp(link));
+    await inspect(visit, link.toLowerCase().replaceAll(" ", "-"));
+    for (const [name, value] of Object.entries(fields)) await page.fill(`main [name=${name}]`, value);
+    await page.getByRole("button", { name: button }).click();
+  };
+  await change("Change your name", { name: "Ada King" }, "Save");
+  await heading(page, /Ada King/);
+  const moved = `moved-${address}`;
+  await change("Change your email address", { email: moved, password: "wrong" }, "Save");
+  await page.getByText("This is not the password of your account.").first().waitFor();
+  assert.equal(await page.inputValue("main [name=email]"), moved, "what was typed stays");
+  await page.fill("main [name=password]", "correct horse battery");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText(`Your address becomes ${moved}`).waitFor();
+  await inspect(visit, "account-waits");
+  await page.goto(await mailedLink(mailReader, operator, moved, "Confirm your email address", "/email/confirm"));
+  await page.fill("main [name=password]", "correct horse battery");
+  await page.getByRole("button", { name: /Confirm/ }).click();
+  await page.getByRole("main").getByText(moved).waitFor();
+  const passwords = { new_password: "a brand new password", password: "correct horse battery" };
+  await change("Change your password", passwords, /Save/);
+  await page.getByRole("status").filter({ hasText: "Your password is changed" }).waitFor();
+  await change("Delete your account", { password: "a brand new password" }, "Delete my account");
+  await page.getByRole("status").filter({ hasText: "Your account is deleted" }).waitFor();
+}
+
+async function register({ page }, email) {
   await page.goto("/register");
   await page.fill("form[action='/register'] [name=name]", "Ada Lovelace");
   await page.fill("form[action='/register'] [name=email]", email);
   await page.fill("form[action='/register'] [name=password]", "correct horse battery");
   await page.locator("form[action='/register'] button[type=submit]").click();
   await page.waitForURL(isAt("/account"));
+}
+
+/** Forgets the password of a new account, and sets a new one with the link that was mailed. The operator of a laptop can read the mail. */
+export async function resetThePassword(visit, mailReader, email, operator) {
+  const { page } = visit;
+  await register(visit, email);
+  await confirmTheAddress(visit, mailReader, email, operator);
   await page.locator("form[action='/logout'] button").first().click();
   await page.waitForURL(isAt("/"));
   await page.goto("/login");
@@ -470,19 +551,8 @@ export async function resetThePassword(visit, mailReader, email, operator) {
   await heading(page, /Check your mail/);
   await inspect(visit, "password-sent");
 
-  await openAdministration(mailReader, "/admin/mails", operator.email, operator.password);
-  const mail = mailReader.page.locator("tbody tr").filter({ hasText: email }).filter({ hasText: "Reset your password" });
-  while ((await mail.count()) === 0) {
-    await mailReader.page.waitForTimeout(200);
-    await mailReader.page.reload();
-  }
-  await mail.first().getByRole("link").click();
-  await heading(mailReader.page, /Reset your password/);
-  await inspect(mailReader, "admin-mail");
-  const text = await mailReader.page.locator("pre.mail-source").first().textContent();
-  const link = new URL(text.match(/https?:\/\/\S+\/password\/reset\?token=\S+/)[0]);
-
-  await page.goto(link.pathname + link.search);
+  const link = await mailedLink(mailReader, operator, email, "Reset your password", "/password/reset");
+  await page.goto(link);
   await heading(page, /Choose a new password/);
   await inspect(visit, "password-reset");
   const choose = async (password) => {
@@ -500,7 +570,7 @@ export async function resetThePassword(visit, mailReader, email, operator) {
   await page.fill("form[action='/login'] [name=password]", "a brand new password");
   await page.locator("form[action='/login'] button[type=submit]").click();
   await page.waitForURL(isAt("/account"));
-  await page.goto(link.pathname + link.search);
+  await page.goto(link);
   await choose("another new password");
   await page.getByRole("link", { name: "Request a new link" }).waitFor();
   await inspect(visit, "password-link-used");

@@ -21,8 +21,8 @@ use tower::ServiceExt as _;
 
 use crate::harness::{PASSWORD, TestShop};
 use crate::{
-    accounts, bad_forms, cart, catalog, checkout, checkout_resumed, mails, operator_pages, password_reset, payments,
-    security, settings, settings_pages, ways_to_pay, worker,
+    accounts, bad_forms, cart, catalog, checkout, checkout_resumed, mails, operator_pages, own_account, password_reset,
+    payments, security, settings, settings_pages, ways_to_pay, worker,
 };
 
 /// If set to `1`, the test writes the file.
@@ -43,9 +43,10 @@ const ON_A_LAPTOP: [&str; 3] = ["/admin/mails", "/admin/mails/{name}", "/admin/m
 type Served = Arc<Mutex<BTreeSet<(&'static str, &'static str)>>>;
 
 /// The functions of a shop, each with its own store, behind the rules of the load balancer.
-async fn deploy(recorder: &AccessRecorder, served: &Served) -> TestShop {
+async fn deploy(recorder: &AccessRecorder, served: &Served, sends_mail: bool) -> TestShop {
     let (store, mut stores) = recorder.table().await;
     let shop = TestShop::new(store);
+    let shop = if sends_mail { shop.with_mail() } else { shop };
     let mut function = |name: &str, seed| shop.function(stores.remove(name).expect("a store for each function"), seed);
     let (worker, _) = function(WORKER, 10);
     // As at the start of the function.
@@ -168,6 +169,7 @@ async fn each_function_has_the_table_access_of_its_use_cases() {
         worker::SCENARIOS,
         mails::SCENARIOS,
         password_reset::SCENARIOS,
+        own_account::SCENARIOS,
         accounts::SCENARIOS,
         security::SCENARIOS,
         settings::SCENARIOS,
@@ -180,7 +182,7 @@ async fn each_function_has_the_table_access_of_its_use_cases() {
     ];
     for (name, scenario) in scenarios.into_iter().flatten().filter(|(name, _)| !IN_ONE_PROCESS.contains(name)) {
         println!("{name}");
-        scenario(deploy(&recorder, &served).await).await;
+        scenario(deploy(&recorder, &served, own_account::WITH_MAIL.contains(name)).await).await;
     }
     let served = served.lock().expect("not poisoned").clone();
     let all = routes::all().map(|route| (route.method.as_str(), route.path));

@@ -88,7 +88,8 @@ fails! {
         insert_customer(a: &Customer) -> ();
         find_customer_by_email(a: &EmailAddress) -> Option<Customer>;
         find_customer(a: &CustomerId) -> Option<Customer>;
-        replace_customer(a: &Customer) -> ();
+        replace_customer(a: &Customer, b: &Customer) -> ();
+        remove_customer(a: &Customer) -> ();
     }
     AttemptStore {
         find_failed_attempts(a: &[AttemptKey], b: OffsetDateTime) -> Vec<Option<FailedAttempts>>;
@@ -133,16 +134,23 @@ fn body(path: &str, surface: Surface, csrf: &str) -> (&'static str, String) {
     if surface == Surface::Page {
         let fields = "sku=KETTLE&quantity=1&change=adjust&units=1&email=a@example.com&password=long+enough&name=A\
             &line1=B&city=C&postal_code=D&country=DE&action=place&shipping_method=standard&payment_method=card_approved\
-            &expected_total=2480+EUR&idempotency_key=k&version=1&expected_version=2";
+            &new_password=long+enough&expected_total=2480+EUR&idempotency_key=k&version=1&expected_version=2";
         return ("application/x-www-form-urlencoded", format!("csrf={csrf}&{fields}"));
     }
     let body = match path {
         "/api/v1/checkout" => order_with("card_approved"),
         "/api/v1/checkout/quote" => json!({"country": "DE"}),
         "/api/v1/accounts" => json!({"email": "a@example.com", "name": "A", "password": "long enough"}),
-        "/api/v1/sessions" => json!({"email": "a@example.com", "password": "long enough"}),
+        "/api/v1/sessions" | "/api/v1/accounts/me/email" => {
+            json!({"email": "a@example.com", "password": "long enough"})
+        }
         "/api/v1/password-resets" => json!({"email": "a@example.com"}),
-        "/api/v1/password" => json!({"token": "cus_01ARZ3NDEKTSV4RRFFQ69G5FAV.00", "password": "long enough"}),
+        "/api/v1/accounts/me/name" => json!({"name": "A"}),
+        "/api/v1/accounts/me/password" => json!({"password": "long enough", "new_password": "long enough"}),
+        "/api/v1/accounts/me/deletion" => json!({"password": "long enough"}),
+        "/api/v1/email-confirmations" | "/api/v1/password" => {
+            json!({"token": "cus_01ARZ3NDEKTSV4RRFFQ69G5FAV.00", "password": "long enough"})
+        }
         "/api/v1/admin/settings" => {
             json!({"expected_version": 1, "settings": SettingsDocument::from(fixtures::settings())})
         }
@@ -199,6 +207,7 @@ async fn assert_every_route_fails(error: fn() -> StoreError, status: u16, kind: 
                 "/register",
                 "/password/forgot",
                 "/password/reset",
+                "/email/confirm",
                 // These redirect without reading the store: to a list, and to the form while there is no input.
                 "/categories",
                 "/orders",

@@ -123,6 +123,7 @@ pub struct TestShop {
     pub app: App,
     /// Router and worker of separate functions, if they replace those of one process.
     functions: Option<(Router, LocalShop)>,
+    sends_mail: bool,
 }
 
 impl TestShop {
@@ -147,7 +148,7 @@ impl TestShop {
         let local = LocalShop::new(store.clone(), payments, Arc::new(clock.clone()), ids.clone(), shop);
         // With its own IDs, so that the shop's IDs do not depend on the number of requests.
         let app = App::new(Services::of(local.clone()), Arc::new(SeededIds::new(8)), http).with_api_reference();
-        Self { store, clock, ids, ledger, provider, local, app, functions: None }
+        Self { store, clock, ids, ledger, provider, local, app, functions: None, sends_mail: false }
     }
 
     /// The same shop as functions, with their router and worker.
@@ -158,7 +159,8 @@ impl TestShop {
     /// The shop of a function: the same clock and payment provider, with another store on the same table. Its IDs are seeded with
     /// `seed`.
     pub fn function(&self, store: SharedStore, seed: u64) -> (LocalShop, App) {
-        let (shop, http) = config();
+        let (mut shop, http) = config();
+        shop.sends_mail = self.sends_mail;
         let payments: Arc<dyn PaymentProvider> = Arc::new(self.provider.clone());
         let local = LocalShop::new(store, payments, Arc::new(self.clock.clone()), self.ids.clone(), shop);
         (local.clone(), App::new(Services::of(local), Arc::new(SeededIds::new(seed)), http).with_api_reference())
@@ -171,6 +173,20 @@ impl TestShop {
         let local = LocalShop::new(self.store.clone(), payments, Arc::new(self.clock.clone()), ids, shop);
         let app = App::new(Services::of(local.clone()), Arc::new(SeededIds::new(8)), http).with_api_reference();
         Self { local, app, ..self }
+    }
+
+    /// The same shop, sending mail: accounts confirm their email address with a link.
+    pub fn with_mail(self) -> Self {
+        if self.functions.is_some() {
+            assert!(self.sends_mail, "the functions are not configured to send mail");
+            return self;
+        }
+        let (mut shop, http) = config();
+        shop.sends_mail = true;
+        let payments: Arc<dyn PaymentProvider> = Arc::new(self.provider.clone());
+        let local = LocalShop::new(self.store.clone(), payments, Arc::new(self.clock.clone()), self.ids.clone(), shop);
+        let app = App::new(Services::of(local.clone()), Arc::new(SeededIds::new(8)), http).with_api_reference();
+        Self { local, app, sends_mail: true, ..self }
     }
 
     /// The router of all pages and the whole API.

@@ -37,6 +37,7 @@ mod mails;
 mod model;
 mod operator_pages;
 mod order_numbers;
+mod own_account;
 mod page_snapshots;
 mod pages;
 mod password_reset;

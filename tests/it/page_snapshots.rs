@@ -105,6 +105,7 @@ async fn shoppers(pages: &mut Pages, shop: &TestShop) {
     pages.get(&mut ada, "register", "/register").await;
     pages.get(&mut ada, "password_forgot", "/password/forgot").await;
     pages.get(&mut ada, "password_reset", "/password/reset?token=abc").await;
+    pages.get(&mut ada, "email_confirm", "/email/confirm?token=abc").await;
     let missing = ada.get("/products/nothing").await;
     pages.keep("error", StatusCode::NOT_FOUND, &missing);
     ada.add("BAG-S", 2).await;
@@ -138,6 +139,7 @@ async fn shoppers(pages: &mut Pages, shop: &TestShop) {
     pages.get(&mut ada, "order", &order).await;
     ada.register("ada@example.com").await;
     pages.get(&mut ada, "account", "/account").await;
+    pages.get(&mut ada, "account_change", "/account/password").await;
 }
 
 async fn operators(pages: &mut Pages, shop: &TestShop) {

@@ -14,12 +14,13 @@ use shopease_shop::domain::{
 };
 use shopease_shop::ports::{Clock as _, SharedStore};
 use shopease_shop::services::{
-    AddLineItem, Caller, CancelOrder, CheckPayment, CorrectStock, CurrentCustomer, FindLogo, FindOrder, FindPage,
-    FindProduct, FindSettings, ListAllOrders, ListCategories, ListOrders, ListPaymentOptions, ListProducts,
-    ListSettingsVersions, LogIn, LogOut, OrderView, PlaceOrder, ProductStock, QuoteCart, ReceivePaymentEvent,
-    RecordFulfillment, RecordTransfer, RefundAmount, RefundOrder, Register, RemoveLineItem, RequestPasswordReset,
-    ResetPassword, RestoreSettings, Services, SetLineItem, SignedIn, UpdateSettings, ViewCart, ViewSaleTerms,
-    ViewSettings, ViewShop, create_operator,
+    AddLineItem, Caller, CancelOrder, ChangeEmail, ChangeName, ChangePassword, CheckPayment, ConfirmEmail,
+    CorrectStock, CurrentCustomer, DeleteAccount, FindLogo, FindOrder, FindPage, FindProduct, FindSettings,
+    ListAllOrders, ListCategories, ListOrders, ListPaymentOptions, ListProducts, ListSettingsVersions, LogIn, LogOut,
+    OrderView, PlaceOrder, ProductStock, QuoteCart, ReceivePaymentEvent, RecordFulfillment, RecordTransfer,
+    RefundAmount, RefundOrder, Register, RemoveLineItem, RequestEmailConfirmation, RequestPasswordReset, ResetPassword,
+    RestoreSettings, Services, SetLineItem, SignedIn, UpdateSettings, ViewCart, ViewSaleTerms, ViewSettings, ViewShop,
+    create_operator,
 };
 use shopease_shop::testing::fixtures;
 use shopease_shop::{ShopError, ShopResult};
@@ -328,6 +329,21 @@ async fn look_at_orders(script: &mut Script<'_>, placed: &OrderView) {
     script.note_page("orders of bob", shop.checkout.list_orders(&bob, ListOrders { after: None, limit }).await);
 }
 
+async fn change_account(script: &mut Script<'_>, session: &Caller) {
+    let (accounts, password) = (script.shop.accounts.clone(), PASSWORD.to_owned());
+    let request = accounts.request_email_confirmation(session, RequestEmailConfirmation).await;
+    script.note("no address to confirm", request);
+    script.note("rename", accounts.change_name(session, ChangeName { name: "Bob King".to_owned() }).await);
+    let email = "b@example.com".parse().expect("an address");
+    let command = ChangeEmail { email, password: "wrong".to_owned() };
+    script.note("wrong password", accounts.change_email(session, command.clone()).await);
+    script.note("the same address", accounts.change_email(session, ChangeEmail { password, ..command }).await);
+    let command = ChangePassword { password: PASSWORD.to_owned(), new_password: "short".to_owned() };
+    script.note_session("short password", accounts.change_password(session, command).await);
+    let command = DeleteAccount { password: "wrong".to_owned() };
+    script.note("delete", accounts.delete_account(session, command).await);
+}
+
 async fn sign_in(script: &mut Script<'_>) {
     let (shop, bob) = (script.shop.clone(), caller("bob"));
     let register = |email: &str, name: &str, password: &str| Register {
@@ -358,6 +374,9 @@ async fn sign_in(script: &mut Script<'_>) {
     script.note("request a link", shop.accounts.request_password_reset(&bob, request).await);
     let command = ResetPassword { token: "cus_0.invalid".to_owned(), password: PASSWORD.to_owned() };
     script.note("an invalid link", shop.accounts.reset_password(&bob, command).await);
+    let command = ConfirmEmail { token: "cus_0.invalid".to_owned(), password: PASSWORD.to_owned() };
+    script.note_session("an invalid confirmation", shop.accounts.confirm_email(&bob, command).await);
+    change_account(script, &session).await;
     let again = script.note_session("log in", shop.accounts.log_in(&session, log_in("b@example.com", PASSWORD)).await);
     script.note("the former session", shop.accounts.current_customer(&session, CurrentCustomer).await);
     let Some(token) = again.and_then(|signed_in| Token::parse(&signed_in.token)) else { return };

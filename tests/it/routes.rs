@@ -23,6 +23,7 @@ pub fn example(path: &str) -> String {
         .replace("/orders/{id}", "/orders/ord_01ARZ3NDEKTSV4RRFFQ69G5FAV")
         .replace("{handle}", "kettle")
         .replace("{name}", "terms")
+        .replace("{change}", "name")
         .replace("{version}", "1")
         .replace("{section}", "shop")
 }

@@ -1,9 +1,9 @@
 //! Every mail as text and as HTML, and what hostile names can do to it.
 
-use shopease_mail::{Texts, address_verification};
+use shopease_mail::Texts;
 use shopease_shop::domain::{
-    FulfillmentState, MailKind, Order, OrderState, PageKind, PaymentState, Refund, RefundId, RefundSource, RefundState,
-    TaxLine,
+    EmailAddress, FulfillmentState, MailKind, Order, OrderState, PageKind, PaymentState, Refund, RefundId,
+    RefundSource, RefundState, TaxLine,
 };
 use shopease_shop::ports::{HeaderText, Mail, Mailbox, OutboxMessage};
 use shopease_shop::services::{Brand, LowStock, Notice};
@@ -119,19 +119,15 @@ fn every_mail_to_the_operator() {
 
 #[test]
 fn every_mail_about_an_account() {
-    let (brand, sender) = (brand(), mailbox("Kitchen & Co", "orders@kitchen.example"));
-    let texts = Texts { brand: &brand, sender: &sender };
-    let ada = || mailbox("Ada Lovelace", "ada@lovelace.example");
-    let link = |path: &str| format!("{}/{path}?token=abc", brand.public_url);
-    let reset = Notice::PasswordReset {
-        name: "Ada Lovelace".to_owned(),
-        email: "ada@lovelace.example".parse().expect("an address"),
-        token: "abc".to_owned(),
-    };
+    let (name, token) = ("Ada Lovelace".to_owned(), "abc".to_owned());
+    let email: EmailAddress = "ada@lovelace.example".parse().expect("an address");
+    let reset = Notice::PasswordReset { name: name.clone(), email: email.clone(), token: token.clone() };
     let event = fixtures::message(&order(), OutboxMessage::PASSWORD_RESET, FixedClock::START);
     check("password_reset", &write(&reset, None, &event));
-    let verification = address_verification(texts, ada(), link("verify"), "verify-1", FixedClock::START);
-    check("address_verification", &verification.expect("a mail"));
+    let event = fixtures::message(&order(), OutboxMessage::EMAIL_CONFIRMATION, FixedClock::START);
+    let confirmation = Notice::EmailConfirmation { name: name.clone(), email: email.clone(), token };
+    check("address_verification", &write(&confirmation, None, &event));
+    check("account_exists", &write(&Notice::AccountExists { name, email }, None, &event));
 }
 
 #[test]

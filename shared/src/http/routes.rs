@@ -155,6 +155,10 @@ routes! {
     Accounts Page Ordinary post "/password/reset" => pages::password::reset;
     Accounts Page Ordinary post "/logout" => pages::accounts::log_out;
     Accounts Page Ordinary get "/account" => pages::accounts::account;
+    Accounts Page Ordinary get "/account/{change}" => pages::account_changes::show;
+    Accounts Page Ordinary post "/account/{change}" => pages::account_changes::save;
+    Accounts Page Ordinary get "/email/confirm" => pages::email_confirmation::form;
+    Accounts Page Ordinary post "/email/confirm" => pages::email_confirmation::confirm;
 
     Admin Page Ordinary get "/admin" => pages::admin::orders;
     Admin Page Ordinary get "/admin/mails" => pages::admin_mails::list;

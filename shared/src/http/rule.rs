@@ -138,6 +138,7 @@ impl BrokenRule {
             | ValueRule::Contrast
             | ValueRule::NeedsSearch
             | ValueRule::Unused
+            | ValueRule::CurrentPassword
             | ValueRule::Tracked
             | ValueRule::NotCancelled
             | ValueRule::NotShipped
@@ -200,6 +201,7 @@ impl BrokenRule {
             "contrast" => ValueRule::Contrast,
             "needs_search" => ValueRule::NeedsSearch,
             "unused" => ValueRule::Unused,
+            "current_password" => ValueRule::CurrentPassword,
             "tracked" => ValueRule::Tracked,
             "stock_limit" => ValueRule::StockLimit { max: small(self.max)? },
             "not_cancelled" => ValueRule::NotCancelled,

@@ -30,6 +30,7 @@ const fn label_and_noun(field: Field) -> (&'static str, &'static str) {
         Field::Name | Field::ShippingName => ("Name", "a name"),
         Field::Order => ("Order", "an order"),
         Field::OrderNumber => ("Order number", "an order number"),
+        Field::NewPassword => ("New password", "a new password"),
         Field::Password => ("Password", "a password"),
         Field::PaymentMethod => ("Payment", "a payment method"),
         Field::Quantity => ("Quantity", "a quantity"),
@@ -209,6 +210,7 @@ fn rule_of(value: &str, rule: &ValueRule) -> String {
                 .to_owned()
         }
         ValueRule::NeedsSearch => "Sorting by relevance needs a search.".to_owned(),
+        ValueRule::CurrentPassword => "This is not the password of your account.".to_owned(),
         ValueRule::Unused => "This email address already has an account. Sign in instead.".to_owned(),
         ValueRule::Tracked => "The stock of this SKU is not tracked.".to_owned(),
         ValueRule::StockLimit { max } => {
@@ -369,6 +371,9 @@ const fn not_found(subject: &Subject) -> &'static str {
         Subject::Category => "This category does not exist.",
         Subject::Customer => "This account does not exist.",
         Subject::Email => "This email address has no account.",
+        Subject::EmailConfirmation => {
+            "This link is invalid, older than a day, or already used. Request a new one on your account page."
+        }
         Subject::File => "This file does not exist.",
         Subject::LineItem => "This item is no longer in the cart.",
         Subject::Order => "This order does not exist, or it is not yours.",
@@ -499,6 +504,7 @@ pub const fn refund_state(state: RefundState) -> &'static str {
 /// The name of a mail, as the subject of a sentence.
 pub const fn mail_kind(kind: MailKind) -> &'static str {
     match kind {
+        MailKind::AccountExists => "The mail about an account that exists",
         MailKind::AddressVerification => "The mail that verifies an address",
         MailKind::LowStock => "The mail about low stock",
         MailKind::NewOrder => "The mail about a new order",

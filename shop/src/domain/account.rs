@@ -68,13 +68,39 @@ pub enum Role {
     Operator,
 }
 
+/// Whether an account's email address is known to be its owner's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EmailState {
+    /// Waits for the mailed link. Until then the address is not the account's: others can have it too, and nobody can sign in with it.
+    Pending,
+    /// The account's, without a link: in shops that send no mail.
+    Unconfirmed,
+    /// The account's. Its owner has opened a link that was mailed there.
+    Confirmed,
+}
+
+/// An email address that becomes an account's with a mailed link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmailChange {
+    /// The address; that of the account itself after registering.
+    pub email: EmailAddress,
+    /// SHA-256 of the link's secret in hexadecimal, once the link was mailed. The store never sees the secret.
+    pub digest: Option<String>,
+    /// From then on the link is invalid.
+    pub expires_at: OffsetDateTime,
+}
+
 /// A person with an account.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Customer {
     /// Customer ID.
     pub id: CustomerId,
-    /// Unique in the shop.
+    /// Unique in the shop, unless it is [`EmailState::Pending`].
     pub email: EmailAddress,
+    /// State of the email address.
+    pub email_state: EmailState,
+    /// The email address that a mailed link will confirm, if one was requested.
+    pub email_change: Option<EmailChange>,
     /// Name of the customer.
     pub name: String,
     /// argon2id in PHC format.
@@ -98,6 +124,13 @@ pub struct PasswordReset {
     pub digest: String,
     /// From then on it is invalid.
     pub expires_at: OffsetDateTime,
+}
+
+impl Customer {
+    /// The email address, if it is the account's.
+    pub fn owned_email(&self) -> Option<&EmailAddress> {
+        (self.email_state != EmailState::Pending).then_some(&self.email)
+    }
 }
 
 impl fmt::Debug for Customer {

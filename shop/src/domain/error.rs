@@ -149,6 +149,8 @@ pub enum ValueRule {
     NeedsSearch,
     /// An email address without an account.
     Unused,
+    /// The password of the account.
+    CurrentPassword,
     /// A variant whose stock is tracked.
     Tracked,
     /// A maximum of available units of one SKU.
@@ -257,6 +259,7 @@ impl ValueRule {
             Self::Contrast => "contrast",
             Self::NeedsSearch => "needs_search",
             Self::Unused => "unused",
+            Self::CurrentPassword => "current_password",
             Self::Tracked => "tracked",
             Self::StockLimit { .. } => "stock_limit",
             Self::NotCancelled => "not_cancelled",

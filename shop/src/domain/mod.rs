@@ -30,7 +30,7 @@ mod tax;
 mod time_zone;
 mod token;
 
-pub use account::{Customer, EmailAddress, PasswordReset, Role, Session};
+pub use account::{Customer, EmailAddress, EmailChange, EmailState, PasswordReset, Role, Session};
 pub use address::Address;
 pub use cart::{Cart, CartLine, CartOwner, MAX_CART_LINES, MAX_LINE_QUANTITY, Quantity};
 pub use charge::ChargeLimits;

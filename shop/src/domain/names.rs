@@ -73,6 +73,8 @@ named! {
         Order = "order",
         /// Order number.
         OrderNumber = "number",
+        /// New password of an account.
+        NewPassword = "new_password",
         /// Password of an account.
         Password = "password",
         /// Token of a card.
@@ -109,6 +111,8 @@ named! {
 named! {
     /// A mail of the shop.
     MailKind {
+        /// To the owner of an account: somebody has entered its address for another account.
+        AccountExists = "account_exists",
         /// To the owner of a new email address.
         AddressVerification = "address_verification",
         /// To the operator: few units are left.
@@ -189,6 +193,8 @@ pub enum Subject {
     Customer,
     /// An email address.
     Email,
+    /// A link that confirms an email address.
+    EmailConfirmation,
     /// A static file.
     File,
     /// A line of a cart.
@@ -222,6 +228,7 @@ impl Subject {
             Self::Category => "category",
             Self::Customer => "customer",
             Self::Email => "email",
+            Self::EmailConfirmation => "email confirmation",
             Self::File => "file",
             Self::LineItem => "line item",
             Self::Order => "order",
@@ -251,6 +258,7 @@ impl Subject {
             Self::Category,
             Self::Customer,
             Self::Email,
+            Self::EmailConfirmation,
             Self::File,
             Self::LineItem,
             Self::Order,

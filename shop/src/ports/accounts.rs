@@ -9,13 +9,14 @@ use crate::domain::{Customer, CustomerId, EmailAddress, Session};
 /// Accounts.
 #[async_trait]
 pub trait AccountStore: Send + Sync {
-    /// Inserts an account. Of any number of concurrent callers with the same email address, exactly one succeeds.
+    /// Inserts an account. Of any number of concurrent callers with the same email address, exactly one succeeds, unless the address is
+    /// [`EmailState::Pending`](crate::domain::EmailState::Pending).
     ///
     /// # Errors
     /// [`StoreError::AlreadyExists`] (`email`) when another account has the email address.
     async fn insert_customer(&self, customer: &Customer) -> Result<(), StoreError>;
 
-    /// The account with an email address.
+    /// The account that an email address belongs to. A pending address belongs to none.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -27,11 +28,19 @@ pub trait AccountStore: Send + Sync {
     /// [`StoreError`].
     async fn find_customer(&self, id: &CustomerId) -> Result<Option<Customer>, StoreError>;
 
-    /// Writes an account in place of its previous version, which has the number before. The email address stays the same.
+    /// Writes the next version of an account, and at the same time gives up the previous email address and takes the new one, if it
+    /// has another.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the stored version is not the previous one; [`StoreError::AlreadyExists`] (`email`) when another
+    /// account has the new email address.
+    async fn replace_customer(&self, previous: &Customer, customer: &Customer) -> Result<(), StoreError>;
+
+    /// Removes an account. Its email address is free again.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when the stored version is another one.
-    async fn replace_customer(&self, customer: &Customer) -> Result<(), StoreError>;
+    async fn remove_customer(&self, customer: &Customer) -> Result<(), StoreError>;
 }
 
 /// Sessions.

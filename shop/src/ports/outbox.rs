@@ -15,7 +15,8 @@ pub struct OutboxMessage {
     pub id: OutboxMessageId,
     /// What happened, for example `order.placed`.
     pub topic: String,
-    /// Subject: an order ID, a SKU for `stock.low`, or an email address for [`OutboxMessage::PASSWORD_RESET`].
+    /// Subject: an order ID, a SKU for `stock.low`, an email address for [`OutboxMessage::PASSWORD_RESET`], or a customer ID for
+    /// [`OutboxMessage::EMAIL_CONFIRMATION`].
     pub subject: String,
     /// When it happened.
     pub occurred_at: OffsetDateTime,
@@ -25,9 +26,12 @@ impl OutboxMessage {
     /// Somebody has requested to reset the password of the account with an email address, which may not exist.
     pub const PASSWORD_RESET: &str = "account.password_reset_requested";
 
+    /// An account wants an email address, which a mailed link confirms.
+    pub const EMAIL_CONFIRMATION: &str = "account.email_confirmation_requested";
+
     /// Whether messages with a topic are personal data, and only for mails to the person.
     pub fn is_personal(topic: &str) -> bool {
-        topic == Self::PASSWORD_RESET
+        matches!(topic, Self::PASSWORD_RESET | Self::EMAIL_CONFIRMATION)
     }
 
     /// How long a message is kept after it left the outbox, for the auditor. Older orders have no messages.

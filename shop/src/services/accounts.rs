@@ -9,8 +9,8 @@ use super::carts::CART_CONFLICTS;
 use super::password::{Passwords, normalized};
 use super::{Caller, LocalShop, written};
 use crate::domain::{
-    Cart, CartId, CartOwner, Customer, CustomerId, EmailAddress, Field, OrderId, PageLimit, Role, RuleError, Session,
-    StockEffect, Subject, Token, ValueRule,
+    Cart, CartId, CartOwner, Customer, CustomerId, EmailAddress, EmailState, Field, OrderId, PageLimit, Role,
+    RuleError, Session, StockEffect, Subject, Token, ValueRule,
 };
 use crate::ports::{AccountStore, Clock, IdGenerator, OrderAdvance, StoreError};
 use crate::{ShopError, ShopResult};
@@ -67,11 +67,19 @@ pub struct CustomerView {
     pub name: String,
     /// Role of the account.
     pub role: Role,
+    /// The email address that a mailed link will confirm: that of a new account, or one that the account changes to.
+    pub unconfirmed_email: Option<EmailAddress>,
 }
 
 impl From<Customer> for CustomerView {
     fn from(customer: Customer) -> Self {
-        Self { id: customer.id, email: customer.email, name: customer.name, role: customer.role }
+        Self {
+            id: customer.id,
+            email: customer.email,
+            name: customer.name,
+            role: customer.role,
+            unconfirmed_email: customer.email_change.map(|change| change.email),
+        }
     }
 }
 
@@ -91,6 +99,51 @@ pub struct ResetPassword {
     pub password: String,
 }
 
+/// Confirms an email address with a mailed link, and signs in.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ConfirmEmail {
+    /// Token of the link.
+    pub token: String,
+    /// Password of the account.
+    pub password: String,
+}
+
+/// Requests another mail with the link that confirms the email address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestEmailConfirmation;
+
+/// Changes the name of the signed-in customer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeName {
+    /// New name.
+    pub name: String,
+}
+
+/// Changes the email address of the signed-in customer.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ChangeEmail {
+    /// New email address.
+    pub email: EmailAddress,
+    /// Password of the account.
+    pub password: String,
+}
+
+/// Changes the password of the signed-in customer.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ChangePassword {
+    /// Current password.
+    pub password: String,
+    /// New password, 8 to 256 characters of any kind.
+    pub new_password: String,
+}
+
+/// Deletes the account of the signed-in customer.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DeleteAccount {
+    /// Password of the account.
+    pub password: String,
+}
+
 /// Ends the caller's session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogOut;
@@ -102,11 +155,12 @@ pub struct CurrentCustomer;
 /// Accounts and sessions.
 #[async_trait]
 pub trait Accounts: Send + Sync {
-    /// Creates an account, signs in with a new session, and moves the visitor's cart to the account.
+    /// Creates an account, signs in with a new session, and moves the visitor's cart to the account. If the shop sends mail, a mailed
+    /// link confirms the email address, and only then can the customer sign in again.
     ///
     /// # Errors
-    /// [`ShopError::Rules`], [`ShopError::AlreadyExists`] (`email`), [`ShopError::TooManyAttempts`] after too many failed attempts of
-    /// this client.
+    /// [`ShopError::Rules`]; [`ShopError::AlreadyExists`] (`email`) if the shop sends no mail; [`ShopError::TooManyAttempts`] after too
+    /// many failed attempts of this client, or too many mails to this email address.
     async fn register(&self, caller: &Caller, command: Register) -> ShopResult<SignedIn>;
 
     /// Signs in with a new session and merges the visitor's cart into the account's.
@@ -135,6 +189,48 @@ pub trait Accounts: Send + Sync {
     /// the password, and the link remains valid; [`ShopError::TooManyAttempts`] after too many failed attempts of this client.
     async fn reset_password(&self, caller: &Caller, command: ResetPassword) -> ShopResult<()>;
 
+    /// Confirms an email address with a mailed link, signs in with a new session, and moves the visitor's cart to the account.
+    ///
+    /// # Errors
+    /// [`ShopError::NotFound`] (`email confirmation`) for a link that is invalid, used, or older than a day, and when the address now
+    /// belongs to another account; [`ShopError::Rules`] for a wrong password; [`ShopError::TooManyAttempts`] after too many of them.
+    async fn confirm_email(&self, caller: &Caller, command: ConfirmEmail) -> ShopResult<SignedIn>;
+
+    /// Requests another mail with the link that confirms the email address.
+    ///
+    /// # Errors
+    /// [`ShopError::SignInRequired`]; [`ShopError::NotFound`] (`email confirmation`) if no address waits for its confirmation;
+    /// [`ShopError::TooManyAttempts`] after too many requests.
+    async fn request_email_confirmation(&self, caller: &Caller, command: RequestEmailConfirmation) -> ShopResult<()>;
+
+    /// Changes the name of the signed-in customer.
+    ///
+    /// # Errors
+    /// [`ShopError::SignInRequired`], [`ShopError::Rules`].
+    async fn change_name(&self, caller: &Caller, command: ChangeName) -> ShopResult<CustomerView>;
+
+    /// Changes the email address of the signed-in customer: if the shop sends mail, with a link that is mailed to the new address, and
+    /// nothing reveals whether that address has another account; else at once.
+    ///
+    /// # Errors
+    /// [`ShopError::SignInRequired`]; [`ShopError::Rules`] for a wrong password; [`ShopError::AlreadyExists`] (`email`) if the shop
+    /// sends no mail; [`ShopError::TooManyAttempts`] after too many wrong passwords or mails to this email address.
+    async fn change_email(&self, caller: &Caller, command: ChangeEmail) -> ShopResult<CustomerView>;
+
+    /// Changes the password of the signed-in customer. Ends all sessions of the account, and signs in with a new one.
+    ///
+    /// # Errors
+    /// [`ShopError::SignInRequired`]; [`ShopError::Rules`] for a wrong or an invalid password; [`ShopError::TooManyAttempts`] after too
+    /// many wrong passwords.
+    async fn change_password(&self, caller: &Caller, command: ChangePassword) -> ShopResult<SignedIn>;
+
+    /// Deletes the account of the signed-in customer and ends all its sessions. Its orders stay with the merchant.
+    ///
+    /// # Errors
+    /// [`ShopError::SignInRequired`]; [`ShopError::Forbidden`] for operators; [`ShopError::Rules`] for a wrong password;
+    /// [`ShopError::TooManyAttempts`] after too many of them.
+    async fn delete_account(&self, caller: &Caller, command: DeleteAccount) -> ShopResult<()>;
+
     /// The signed-in customer.
     ///
     /// # Errors
@@ -161,9 +257,20 @@ pub async fn create_operator(
 #[async_trait]
 impl Accounts for LocalShop {
     async fn register(&self, caller: &Caller, command: Register) -> ShopResult<SignedIn> {
-        let attempt = Attempt::of_client(caller.address);
+        let attempt = if self.config.sends_mail {
+            Attempt::to_request_mail(&command.email, caller.address)
+        } else {
+            Attempt::of_client(caller.address)
+        };
         let (_running, ()) = self.check_limits(&attempt, async { Ok(()) }).await?;
-        let customer = new_customer(command, Role::Customer, &self.passwords, &*self.clock, &*self.ids).await?;
+        let mut customer = new_customer(command, Role::Customer, &self.passwords, &*self.clock, &*self.ids).await?;
+        if self.config.sends_mail {
+            customer.email_state = EmailState::Pending;
+            customer.email_change = Some(self.email_change(customer.email.clone()));
+            self.store.insert_customer(&customer).await?;
+            self.request_link_to(caller, &customer.id, &customer.email).await?;
+            return self.sign_in(caller, customer).await;
+        }
         match self.store.insert_customer(&customer).await {
             Err(StoreError::AlreadyExists { subject: Subject::Email }) => {
                 self.record_failure(&attempt).await?;
@@ -204,6 +311,30 @@ impl Accounts for LocalShop {
         self.reset(caller, command).await
     }
 
+    async fn confirm_email(&self, caller: &Caller, command: ConfirmEmail) -> ShopResult<SignedIn> {
+        self.confirm(caller, command).await
+    }
+
+    async fn request_email_confirmation(&self, caller: &Caller, _: RequestEmailConfirmation) -> ShopResult<()> {
+        self.request_another_link(caller).await
+    }
+
+    async fn change_name(&self, caller: &Caller, command: ChangeName) -> ShopResult<CustomerView> {
+        self.rename(caller, command).await
+    }
+
+    async fn change_email(&self, caller: &Caller, command: ChangeEmail) -> ShopResult<CustomerView> {
+        self.move_email(caller, command).await
+    }
+
+    async fn change_password(&self, caller: &Caller, command: ChangePassword) -> ShopResult<SignedIn> {
+        self.replace_password(caller, command).await
+    }
+
+    async fn delete_account(&self, caller: &Caller, command: DeleteAccount) -> ShopResult<()> {
+        self.delete(caller, command.password).await
+    }
+
     async fn current_customer(&self, caller: &Caller, _: CurrentCustomer) -> ShopResult<CustomerView> {
         self.identify(caller).await?.customer.map(CustomerView::from).ok_or(ShopError::SignInRequired)
     }
@@ -211,7 +342,7 @@ impl Accounts for LocalShop {
 
 impl LocalShop {
     /// Signs in with a new token, so that anyone who knows the browser's old token is not signed in (session fixation).
-    async fn sign_in(&self, caller: &Caller, customer: Customer) -> ShopResult<SignedIn> {
+    pub(super) async fn sign_in(&self, caller: &Caller, customer: Customer) -> ShopResult<SignedIn> {
         let cart_units = self.merge_visitor_cart(caller, &customer).await?;
         self.adopt_visitor_orders(caller, &customer).await?;
         let token = Token::session(self.ids.secret());
@@ -293,18 +424,16 @@ async fn new_customer(
     clock: &dyn Clock,
     ids: &dyn IdGenerator,
 ) -> ShopResult<Customer> {
-    let name = command.name.trim().to_owned();
-    let mut problems = Vec::new();
-    if name.is_empty() || name.chars().count() > MAX_NAME_CHARS || name.chars().any(char::is_control) {
-        problems.push(RuleError::invalid(Field::Name, ValueRule::Line { min: 1, max: MAX_NAME_CHARS }));
-    }
-    problems.extend(password_problem(&command.password));
-    if !problems.is_empty() {
-        return Err(problems.into());
-    }
+    let (name, password) = (customer_name(&command.name), password_problem(&command.password, Field::Password));
+    let name = match (name, password) {
+        (Ok(name), None) => name,
+        (name, password) => return Err(name.err().into_iter().chain(password).collect::<Vec<_>>().into()),
+    };
     Ok(Customer {
         id: CustomerId::from_ulid(ids.ulid()),
         email: command.email,
+        email_state: EmailState::Unconfirmed,
+        email_change: None,
         name,
         password_hash: passwords.hash(&command.password, salt(ids)).await?,
         role,
@@ -315,6 +444,15 @@ async fn new_customer(
     })
 }
 
+/// The name of a customer, without surrounding spaces.
+pub(super) fn customer_name(name: &str) -> Result<String, RuleError> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > MAX_NAME_CHARS || name.chars().any(char::is_control) {
+        return Err(RuleError::invalid(Field::Name, ValueRule::Line { min: 1, max: MAX_NAME_CHARS }));
+    }
+    Ok(name.to_owned())
+}
+
 /// A new salt of a password.
 pub(super) fn salt(ids: &dyn IdGenerator) -> [u8; 16] {
     let mut salt = [0; 16];
@@ -322,9 +460,9 @@ pub(super) fn salt(ids: &dyn IdGenerator) -> [u8; 16] {
     salt
 }
 
-/// What is wrong with a new password.
-pub(super) fn password_problem(password: &str) -> Option<RuleError> {
+/// What is wrong with a new password in a field.
+pub(super) fn password_problem(password: &str, field: Field) -> Option<RuleError> {
     let length = normalized(password).chars().count();
     let rule = ValueRule::Length { min: MIN_PASSWORD_CHARS, max: MAX_PASSWORD_CHARS };
-    (!(MIN_PASSWORD_CHARS..=MAX_PASSWORD_CHARS).contains(&length)).then(|| RuleError::invalid(Field::Password, rule))
+    (!(MIN_PASSWORD_CHARS..=MAX_PASSWORD_CHARS).contains(&length)).then(|| RuleError::invalid(field, rule))
 }

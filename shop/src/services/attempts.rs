@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use time::{Duration, OffsetDateTime};
 
 use super::LocalShop;
-use crate::domain::{EmailAddress, hex};
+use crate::domain::{CustomerId, EmailAddress, hex};
 use crate::ports::{AttemptKey, FailedAttempts, StoreError};
 use crate::{ShopError, ShopResult};
 
@@ -46,14 +46,20 @@ impl Attempt {
     }
 
     /// A request to mail a link to an address. Each counts as a failure, because nobody may learn whether it was one.
-    pub fn to_request_reset(email: &EmailAddress, address: Option<IpAddr>) -> Self {
+    pub fn to_request_mail(email: &EmailAddress, address: Option<IpAddr>) -> Self {
         Self::on(email, address, ["reset", "reset pair"])
     }
 
-    /// An attempt that is counted for its client, for an email address, and for both together.
-    fn on(email: &EmailAddress, address: Option<IpAddr>, [of_address, of_both]: [&str; 2]) -> Self {
+    /// An attempt to change an account with its password.
+    pub fn to_change(customer: &CustomerId, address: Option<IpAddr>) -> Self {
+        Self::on(customer, address, ["change", "change pair"])
+    }
+
+    /// An attempt that is counted for its client, for an email address or account, and for both together.
+    fn on(subject: impl Display, address: Option<IpAddr>, [of_subject, of_both]: [&str; 2]) -> Self {
         let client = network(address);
-        Self { keys: vec![client_key(&client), key(of_address, email), key(of_both, format_args!("{client} {email}"))] }
+        let keys = [client_key(&client), key(of_subject, &subject), key(of_both, format_args!("{client} {subject}"))];
+        Self { keys: keys.into() }
     }
 
     /// Seconds until the attempt is allowed, with `running` unfinished attempts under its last key.

@@ -32,6 +32,22 @@ pub enum Notice {
         /// Token of the link.
         token: String,
     },
+    /// A link that confirms an email address.
+    EmailConfirmation {
+        /// Name of the customer.
+        name: String,
+        /// The address.
+        email: EmailAddress,
+        /// Token of the link.
+        token: String,
+    },
+    /// Somebody has entered the email address of an account for another account.
+    AccountExists {
+        /// Name of the account's owner.
+        name: String,
+        /// The address.
+        email: EmailAddress,
+    },
     /// A mail about an order.
     Order {
         /// The mail.
@@ -90,6 +106,10 @@ impl LocalShop {
     pub async fn notice_to_shopper(&self, event: &OutboxMessage) -> ShopResult<Option<Notice>> {
         if event.topic == OutboxMessage::PASSWORD_RESET {
             return self.password_reset(event).await;
+        }
+        if event.topic == OutboxMessage::EMAIL_CONFIRMATION {
+            let Ok(id) = event.subject.parse() else { return Ok(None) };
+            return self.email_confirmation(&id).await;
         }
         let Some(order) = self.order_of_event(event).await? else { return Ok(None) };
         let kind = match event.topic.as_str() {

@@ -1,14 +1,14 @@
 //! Resetting a forgotten password. The request leaves only a message in the outbox, whether or not the address has an account, so
 //! that neither response nor time reveals it. The link comes into being when the worker mails it: its secret is in the mail alone.
 
-use sha2::{Digest as _, Sha256};
 use shopease_process::retry::until_written;
 use time::Duration;
 
 use super::accounts::{password_problem, salt};
 use super::attempts::Attempt;
+use super::mailed_link::MailedLink;
 use super::{Caller, LocalShop, ResetPassword, written};
-use crate::domain::{Customer, CustomerId, EmailAddress, PasswordReset, Subject, hex};
+use crate::domain::{Customer, EmailAddress, EmailState, Field, PasswordReset, Subject};
 use crate::ports::{OutboxMessage, StoreError};
 use crate::{ShopError, ShopResult};
 
@@ -19,7 +19,7 @@ const MAX_TRIES: u32 = 5;
 
 impl LocalShop {
     pub(super) async fn request_reset(&self, caller: &Caller, email: &EmailAddress) -> ShopResult<()> {
-        let attempt = Attempt::to_request_reset(email, caller.address);
+        let attempt = Attempt::to_request_mail(email, caller.address);
         let (_running, ()) = self.check_limits(&attempt, async { Ok(()) }).await?;
         self.record_failure(&attempt).await?;
         let message = self.message(OutboxMessage::PASSWORD_RESET, email.as_str());
@@ -32,21 +32,25 @@ impl LocalShop {
         let invalid = || ShopError::NotFound { subject: Subject::PasswordReset };
         let attempt = Attempt::of_client(caller.address);
         let (_running, ()) = self.check_limits(&attempt, async { Ok(()) }).await?;
-        let Some((id, digest)) = parse(&command.token) else { return Err(invalid()) };
-        let found = self.store.find_customer(&id).await?.filter(|customer| self.is_valid(customer, &digest));
+        let Some(link) = MailedLink::parse(&command.token) else { return Err(invalid()) };
+        let found = self.store.find_customer(&link.customer_id).await?;
+        let found = found.filter(|customer| self.is_valid(customer, &link.digest));
         let Some(mut customer) = found else {
             self.record_failure(&attempt).await?;
             return Err(invalid());
         };
-        if let Some(problem) = password_problem(&command.password) {
+        if let Some(problem) = password_problem(&command.password, Field::Password) {
             return Err(problem.into());
         }
+        let previous = customer.clone();
+        // The link was mailed to the address.
+        customer.email_state = EmailState::Confirmed;
         customer.password_hash = self.passwords.hash(&command.password, salt(&*self.ids)).await?;
         customer.password_changes += 1;
         customer.password_reset = None;
         customer.version += 1;
         // Somebody else has just used the link, or a newer one has been mailed.
-        self.store.replace_customer(&customer).await.map_err(|error| match error {
+        self.store.replace_customer(&previous, &customer).await.map_err(|error| match error {
             StoreError::Conflict => invalid(),
             error => error.into(),
         })
@@ -61,24 +65,13 @@ impl LocalShop {
     pub(super) async fn new_reset_token(&self, email: &EmailAddress) -> ShopResult<Option<(Customer, String)>> {
         until_written(MAX_TRIES, || async {
             let found = self.store.find_customer_by_email(email).await.map_err(ShopError::from)?;
-            let Some(mut customer) = found else { return Ok(None) };
-            let token = format!("{}.{}", customer.id, hex(&self.ids.secret()));
-            let expires_at = self.clock.now() + VALID_FOR;
-            customer.password_reset = Some(PasswordReset { digest: digest(&token), expires_at });
-            customer.version += 1;
-            written(self.store.replace_customer(&customer).await)?;
+            let Some(previous) = found else { return Ok(None) };
+            let (token, digest) = MailedLink::generate(&previous.id, &*self.ids);
+            let password_reset = Some(PasswordReset { digest, expires_at: self.clock.now() + VALID_FOR });
+            let customer = Customer { password_reset, version: previous.version + 1, ..previous.clone() };
+            written(self.store.replace_customer(&previous, &customer).await)?;
             Ok(Some((customer, token)))
         })
         .await
     }
-}
-
-fn digest(token: &str) -> String {
-    hex(&Sha256::digest(token))
-}
-
-/// The account and the digest of a token.
-fn parse(token: &str) -> Option<(CustomerId, String)> {
-    let (id, _) = token.split_once('.')?;
-    Some((id.parse().ok()?, digest(token)))
 }

@@ -7,9 +7,9 @@ use ulid::Ulid;
 
 use super::FixedClock;
 use crate::domain::{
-    Address, Cart, CartId, CartLine, CartOwner, Category, Currency, Customer, CustomerId, FulfillmentState, Handle,
-    Image, Inventory, Language, LineItemId, Money, Order, OrderId, OrderLine, OrderState, OutboxMessageId, PageKind,
-    Payment, PaymentId, PaymentState, Product, ProductId, ProductOption, ProductStatus, Quantity, QuoteLine,
+    Address, Cart, CartId, CartLine, CartOwner, Category, Currency, Customer, CustomerId, EmailState, FulfillmentState,
+    Handle, Image, Inventory, Language, LineItemId, Money, Order, OrderId, OrderLine, OrderState, OutboxMessageId,
+    PageKind, Payment, PaymentId, PaymentState, Product, ProductId, ProductOption, ProductStatus, Quantity, QuoteLine,
     Reservation, Role, SearchTerms, Session, Settings, ShippingMethod, ShippingOffer, ShippingRate, ShippingTable, Sku,
     StockEffect, TaxClass, TaxRate, TaxTable, Token, Tokenizer, Variant, VariantId,
 };
@@ -201,6 +201,8 @@ pub fn customer(name: &str) -> Customer {
     Customer {
         id: CustomerId::derive(name),
         email: format!("{name}@example.com").parse().expect("a valid email address"),
+        email_state: EmailState::Unconfirmed,
+        email_change: None,
         name: name.to_owned(),
         password_hash: "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA".to_owned(),
         role: Role::Customer,

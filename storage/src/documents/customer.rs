@@ -11,6 +11,10 @@ pub(crate) struct Customer {
     v: Version<1>,
     id: domain::CustomerId,
     email: domain::EmailAddress,
+    #[serde(default = "unconfirmed", with = "names::EmailState")]
+    email_state: domain::EmailState,
+    #[serde(default)]
+    email_change: Option<EmailChange>,
     name: String,
     password_hash: String,
     #[serde(with = "names::Role")]
@@ -28,6 +32,31 @@ pub(crate) struct Customer {
 /// The version of accounts that were written without one.
 const fn first() -> u64 {
     1
+}
+
+/// The state of addresses that were written without one.
+const fn unconfirmed() -> domain::EmailState {
+    domain::EmailState::Unconfirmed
+}
+
+#[derive(Serialize, Deserialize)]
+struct EmailChange {
+    email: domain::EmailAddress,
+    digest: Option<String>,
+    #[serde(with = "time::serde::rfc3339")]
+    expires_at: OffsetDateTime,
+}
+
+impl From<&domain::EmailChange> for EmailChange {
+    fn from(change: &domain::EmailChange) -> Self {
+        Self { email: change.email.clone(), digest: change.digest.clone(), expires_at: change.expires_at }
+    }
+}
+
+impl From<EmailChange> for domain::EmailChange {
+    fn from(change: EmailChange) -> Self {
+        Self { email: change.email, digest: change.digest, expires_at: change.expires_at }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -48,6 +77,8 @@ impl From<&domain::Customer> for Customer {
             v: Version,
             id: customer.id.clone(),
             email: customer.email.clone(),
+            email_state: customer.email_state,
+            email_change: customer.email_change.as_ref().map(EmailChange::from),
             name: customer.name.clone(),
             password_hash: customer.password_hash.clone(),
             role: customer.role,
@@ -67,6 +98,8 @@ impl From<Customer> for domain::Customer {
         Self {
             id: customer.id,
             email: customer.email,
+            email_state: customer.email_state,
+            email_change: customer.email_change.map(domain::EmailChange::from),
             name: customer.name,
             password_hash: customer.password_hash,
             role: customer.role,

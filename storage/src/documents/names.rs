@@ -125,8 +125,21 @@ pub(super) enum Role {
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(remote = "domain::EmailState")]
+pub(super) enum EmailState {
+    #[serde(rename = "pending")]
+    Pending,
+    #[serde(rename = "unconfirmed")]
+    Unconfirmed,
+    #[serde(rename = "confirmed")]
+    Confirmed,
+}
+
+#[derive(Serialize, Deserialize)]
 #[serde(remote = "domain::MailKind")]
 pub(super) enum MailKind {
+    #[serde(rename = "account_exists")]
+    AccountExists,
     #[serde(rename = "address_verification")]
     AddressVerification,
     #[serde(rename = "low_stock")]

@@ -1,5 +1,7 @@
 //! Accounts and sessions. An email address is a separate item, which makes it unique.
 
+use std::iter;
+
 use async_trait::async_trait;
 use shopease_shop::domain::{Customer, CustomerId, EmailAddress, Session, Subject};
 use shopease_shop::ports::{AccountStore, SessionStore, StoreError};
@@ -13,12 +15,12 @@ use super::{DynamoDbStore, keys};
 #[async_trait]
 impl AccountStore for DynamoDbStore {
     async fn insert_customer(&self, customer: &Customer) -> Result<(), StoreError> {
-        let address = NewItem::new(&keys::email(&customer.email)).text("customer_id", customer.id.as_str()).build();
-        let account = account(customer)?;
-        let actions = vec![Action::put(address).only_if_absent(), Action::put(account).only_if_absent()];
+        let address = customer.owned_email().map(|email| take_email(email, customer));
+        let account = Action::put(account(customer)?).only_if_absent();
+        let actions: Vec<_> = iter::once(account).chain(address).collect();
         self.transact(actions).await.map_err(|error| match error {
             WriteError::Failed(error) => error,
-            WriteError::Conditions(taken) if taken.contains_key(&0) => {
+            WriteError::Conditions(taken) if taken.contains_key(&EMAIL) => {
                 StoreError::AlreadyExists { subject: Subject::Email }
             }
             WriteError::Conditions(_) => StoreError::AlreadyExists { subject: Subject::Customer },
@@ -38,21 +40,45 @@ impl AccountStore for DynamoDbStore {
         self.get(&keys::customer(id)).await?.map(|item| read_document(&item)).transpose()
     }
 
-    async fn replace_customer(&self, customer: &Customer) -> Result<(), StoreError> {
-        let seen = customer.version.saturating_sub(1);
-        // Accounts that were written without a version have the first one.
-        let is_seen = if seen == 1 {
-            "attribute_exists(pk) AND (version = :seen OR attribute_not_exists(version))"
-        } else {
-            "version = :seen"
-        };
-        let replace = Action::put(account(customer)?).only_if(is_seen).value(":seen", number(seen));
-        match self.write(replace).await {
-            Ok(()) => Ok(()),
-            Err(WriteError::Conditions(_)) => Err(StoreError::Conflict),
-            Err(WriteError::Failed(error)) => Err(error),
+    async fn replace_customer(&self, previous: &Customer, customer: &Customer) -> Result<(), StoreError> {
+        let (old, new) = (previous.owned_email(), customer.owned_email());
+        let mut actions = vec![if_seen(Action::put(account(customer)?), previous.version)];
+        if old != new {
+            actions.extend(new.map(|email| take_email(email, customer)));
+            actions.extend(old.map(|email| Action::delete(&keys::email(email))));
         }
+        self.transact(actions).await.map_err(|error| match error {
+            WriteError::Failed(error) => error,
+            WriteError::Conditions(failed) if failed.contains_key(&0) => StoreError::Conflict,
+            WriteError::Conditions(_) => StoreError::AlreadyExists { subject: Subject::Email },
+        })
     }
+
+    async fn remove_customer(&self, customer: &Customer) -> Result<(), StoreError> {
+        let account = if_seen(Action::delete(&keys::customer(&customer.id)), customer.version);
+        let address = customer.owned_email().map(|email| Action::delete(&keys::email(email)));
+        let actions = iter::once(account).chain(address).collect();
+        self.transact(actions).await.map_err(|error| error.or(StoreError::Conflict))
+    }
+}
+
+/// Place of [`take_email`] behind the account in a transaction.
+const EMAIL: usize = 1;
+
+/// Makes an email address the account's, if it is nobody's.
+fn take_email(email: &EmailAddress, customer: &Customer) -> Action {
+    Action::put(NewItem::new(&keys::email(email)).text("customer_id", customer.id.as_str()).build()).only_if_absent()
+}
+
+/// Requires that the account has this version.
+fn if_seen(action: Action, version: u64) -> Action {
+    // Accounts that were written without a version have the first one.
+    let is_seen = if version == 1 {
+        "attribute_exists(pk) AND (version = :seen OR attribute_not_exists(version))"
+    } else {
+        "version = :seen"
+    };
+    action.only_if(is_seen).value(":seen", number(version))
 }
 
 /// The item of an account. Its version is an attribute, because conditions need it.

@@ -15,7 +15,7 @@ impl AccountStore for PostgresStore {
             sqlx::query!(
                 "INSERT INTO customer (id, email, document) VALUES ($1, $2, $3::text::json)",
                 customer.id.as_str(),
-                customer.email.as_str(),
+                customer.owned_email().map(EmailAddress::as_str),
                 &document
             )
             .execute(&self.pool)
@@ -42,25 +42,41 @@ impl AccountStore for PostgresStore {
         retry::repeatable(read).await?.map(|document| from_json(&document)).transpose()
     }
 
-    async fn replace_customer(&self, customer: &Customer) -> Result<(), StoreError> {
+    async fn replace_customer(&self, previous: &Customer, customer: &Customer) -> Result<(), StoreError> {
         let document = to_json(customer)?;
-        let seen = to_bigint(customer.version.saturating_sub(1))?;
+        let seen = to_bigint(previous.version)?;
         // Accounts that were written without a version have the first one.
         let write = || {
             sqlx::query!(
-                "UPDATE customer SET document = $2::text::json
-                WHERE id = $1 AND coalesce((document ->> 'version')::bigint, 1) = $3",
+                "UPDATE customer SET email = $2, document = $3::text::json
+                WHERE id = $1 AND coalesce((document ->> 'version')::bigint, 1) = $4",
                 customer.id.as_str(),
+                customer.owned_email().map(EmailAddress::as_str),
                 &document,
                 seen
             )
             .execute(&self.pool)
         };
-        match retry::once(write).await?.rows_affected() {
-            0 => Err(StoreError::Conflict),
-            _ => Ok(()),
-        }
+        one_row(retry::once(write).await?.rows_affected())
     }
+
+    async fn remove_customer(&self, customer: &Customer) -> Result<(), StoreError> {
+        let seen = to_bigint(customer.version)?;
+        let write = || {
+            sqlx::query!(
+                "DELETE FROM customer WHERE id = $1 AND coalesce((document ->> 'version')::bigint, 1) = $2",
+                customer.id.as_str(),
+                seen
+            )
+            .execute(&self.pool)
+        };
+        one_row(retry::once(write).await?.rows_affected())
+    }
+}
+
+/// Whether the row had the version that the caller has seen.
+const fn one_row(rows: u64) -> Result<(), StoreError> {
+    if rows == 0 { Err(StoreError::Conflict) } else { Ok(()) }
 }
 
 #[async_trait]

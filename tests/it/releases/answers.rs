@@ -16,13 +16,16 @@ use shopease_process::config::Reader;
 use shopease_shared::config::HttpConfig;
 use shopease_shared::http::{self as shop_http, App, Problem, openapi};
 use shopease_shop::ShopError;
-use shopease_shop::domain::{Currency, Field, OutboxMessageId, RuleError, StockChange, Subject, ValueRule};
+use shopease_shop::domain::{
+    Currency, Customer, EmailChange, Field, OutboxMessageId, RuleError, StockChange, Subject, ValueRule,
+};
 use shopease_shop::ports::{
     Clock as _, Env as _, IdGenerator as _, OutboxMessage, ProcessEnv, SIGNATURE_HEADER, WebhookError,
 };
 use shopease_shop::services::{Notice, Services};
 use shopease_shop::testing::{MapEnv, SeededIds, fixtures};
 use shopease_storage::testing::on_dynamodb;
+use time::Duration;
 
 use super::{read_json, releases_with, todays_api};
 use crate::harness::{Client, PASSWORD, TestShop, WEBHOOK_SECRET, order_with, text};
@@ -257,7 +260,48 @@ async fn sign_in(recorder: &mut Recorder, bob: &mut Client, test: &TestShop) {
         recorder.post(bob, "/api/v1/sessions", json!({ "email": "bob@example.com", "password": password })).await;
     }
     recorder.get(bob, "/api/v1/admin/orders").await;
+    change_account(recorder, bob, test).await;
     recorder.call(bob, Method::DELETE, "/api/v1/sessions/current", &[], None).await;
+}
+
+async fn change_account(recorder: &mut Recorder, bob: &mut Client, test: &TestShop) {
+    let mut put = async |path: &str, body: Value| {
+        recorder.call(bob, Method::PUT, &format!("/api/v1/accounts/me/{path}"), &[], Some(body)).await;
+    };
+    put("name", json!({ "name": "Bob King" })).await;
+    for (email, password) in [("ada@example.com", "wrong horse battery"), ("bob@home.example", PASSWORD)] {
+        put("email", json!({ "email": email, "password": password })).await;
+    }
+    put("password", json!({ "password": PASSWORD, "new_password": PASSWORD })).await;
+    confirm_email(recorder, bob, test).await;
+    for password in ["wrong horse battery", PASSWORD] {
+        recorder.post(bob, "/api/v1/accounts/me/deletion", json!({ "password": password })).await;
+    }
+}
+
+/// Confirms an address as in a shop that sends mail.
+async fn confirm_email(recorder: &mut Recorder, bob: &mut Client, test: &TestShop) {
+    let another_link = "/api/v1/accounts/me/email-confirmations";
+    recorder.call(bob, Method::POST, another_link, &[], None).await;
+    let email = "bob@home.example".parse().expect("an address");
+    let account = test.store.find_customer_by_email(&email).await.expect("an account is read").expect("an account");
+    let email = "bob@work.example".parse().expect("an address");
+    let change = EmailChange { email, digest: None, expires_at: test.clock.now() + Duration::hours(1) };
+    let next = Customer { email_change: Some(change), version: account.version + 1, ..account.clone() };
+    test.store.replace_customer(&account, &next).await.expect("the account is replaced");
+    recorder.call(bob, Method::POST, another_link, &[], None).await;
+    let event = OutboxMessage {
+        id: OutboxMessageId::from_ulid(test.ids.ulid()),
+        topic: OutboxMessage::EMAIL_CONFIRMATION.to_owned(),
+        subject: account.id.to_string(),
+        occurred_at: test.clock.now(),
+    };
+    let notice = test.of_worker().notice_to_shopper(&event).await.expect("an account");
+    let Some(Notice::EmailConfirmation { token, .. }) = notice else { panic!("no link") };
+    for password in ["wrong horse battery", PASSWORD, PASSWORD] {
+        let confirmation = json!({ "token": token, "password": password });
+        recorder.post(bob, "/api/v1/email-confirmations", confirmation).await;
+    }
 }
 
 async fn operate(recorder: &mut Recorder, test: &TestShop, orders: &Orders) {

@@ -5,7 +5,7 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use shopease_shop::ShopError;
 use shopease_shop::domain::{self, EmailAddress, Token};
-use shopease_shop::services::{self, CurrentCustomer, LogOut};
+use shopease_shop::services::{self, CurrentCustomer, LogOut, RequestEmailConfirmation};
 use utoipa::ToSchema;
 
 use super::endpoint::{Context, NoContent, endpoints, no_content, ok};
@@ -121,6 +121,134 @@ impl Wire for services::ResetPassword {
     }
 }
 
+/// Confirms an email address with a mailed link.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({"token": "cus_01ARZ3NDEKTSV4RRFFQ69G5FAV.0123456789abcdef", "password": "correct horse battery"}))]
+pub struct ConfirmEmail {
+    /// Token of the link: the `token` parameter of its URL.
+    pub token: String,
+    /// Password of the account.
+    #[schema(format = Password)]
+    pub password: String,
+}
+
+impl Wire for services::ConfirmEmail {
+    type Path = ();
+    type Query = NoQuery;
+    type Body = Json<ConfirmEmail>;
+
+    fn read(Parts { body: Json(body), .. }: Parts<Self>) -> Result<Self, Problem> {
+        Ok(Self { token: body.token, password: body.password })
+    }
+
+    fn write(self) -> Parts<Self> {
+        let Self { token, password } = self;
+        Parts::of_body(Json(ConfirmEmail { token, password }))
+    }
+}
+
+/// Changes the name of the signed-in customer.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({"name": "Ada King"}))]
+pub struct ChangeName {
+    /// New name.
+    #[schema(value_type = text::Line)]
+    pub name: String,
+}
+
+impl Wire for services::ChangeName {
+    type Path = ();
+    type Query = NoQuery;
+    type Body = Json<ChangeName>;
+
+    fn read(Parts { body: Json(body), .. }: Parts<Self>) -> Result<Self, Problem> {
+        Ok(Self { name: body.name })
+    }
+
+    fn write(self) -> Parts<Self> {
+        let Self { name } = self;
+        Parts::of_body(Json(ChangeName { name }))
+    }
+}
+
+/// Changes the email address of the signed-in customer.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({"email": "ada@lovelace.example", "password": "correct horse battery"}))]
+pub struct ChangeEmail {
+    /// New email address.
+    #[schema(value_type = text::Email)]
+    pub email: EmailAddress,
+    /// Password of the account.
+    #[schema(format = Password)]
+    pub password: String,
+}
+
+impl Wire for services::ChangeEmail {
+    type Path = ();
+    type Query = NoQuery;
+    type Body = Json<ChangeEmail>;
+
+    fn read(Parts { body: Json(body), .. }: Parts<Self>) -> Result<Self, Problem> {
+        Ok(Self { email: body.email, password: body.password })
+    }
+
+    fn write(self) -> Parts<Self> {
+        let Self { email, password } = self;
+        Parts::of_body(Json(ChangeEmail { email, password }))
+    }
+}
+
+/// Changes the password of the signed-in customer.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({"password": "correct horse battery", "new_password": "a brand new password"}))]
+pub struct ChangePassword {
+    /// Current password.
+    #[schema(format = Password)]
+    pub password: String,
+    /// New password: 8 to 256 characters of any kind, counted in Unicode normalization form C.
+    #[schema(format = Password, min_length = 8, max_length = 256)]
+    pub new_password: String,
+}
+
+impl Wire for services::ChangePassword {
+    type Path = ();
+    type Query = NoQuery;
+    type Body = Json<ChangePassword>;
+
+    fn read(Parts { body: Json(body), .. }: Parts<Self>) -> Result<Self, Problem> {
+        Ok(Self { password: body.password, new_password: body.new_password })
+    }
+
+    fn write(self) -> Parts<Self> {
+        let Self { password, new_password } = self;
+        Parts::of_body(Json(ChangePassword { password, new_password }))
+    }
+}
+
+/// Deletes the account of the signed-in customer.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({"password": "correct horse battery"}))]
+pub struct DeleteAccount {
+    /// Password of the account.
+    #[schema(format = Password)]
+    pub password: String,
+}
+
+impl Wire for services::DeleteAccount {
+    type Path = ();
+    type Query = NoQuery;
+    type Body = Json<DeleteAccount>;
+
+    fn read(Parts { body: Json(body), .. }: Parts<Self>) -> Result<Self, Problem> {
+        Ok(Self { password: body.password })
+    }
+
+    fn write(self) -> Parts<Self> {
+        let Self { password } = self;
+        Parts::of_body(Json(DeleteAccount { password }))
+    }
+}
+
 /// A new session.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SignedIn {
@@ -147,8 +275,12 @@ pub struct Customer {
     pub name: String,
     /// Role of the account.
     pub role: Role,
+    /// The email address that a mailed link will confirm: that of a new account, or one that the account changes to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<text::Email>)]
+    pub unconfirmed_email: Option<EmailAddress>,
 }
-mirror!(Customer of services::CustomerView { id, email, name, role });
+mirror!(Customer of services::CustomerView { id, email, name, role, unconfirmed_email });
 
 /// 201 with the session in the body for API clients and as cookies for browsers.
 fn session(context: &Context<'_>, signed_in: &SignedIn) -> Result<Response, Problem> {
@@ -172,16 +304,74 @@ fn new_visitor(context: &Context<'_>, body: &NoContent) -> Result<Response, Prob
 
 without_body!(LogOut);
 without_body!(CurrentCustomer);
+without_body!(RequestEmailConfirmation);
 
 endpoints! {
     Accounts in accounts, area Accounts, tag "accounts";
 
-    /// Create an account and sign in. Repeating the request fails, because the email address is then in use.
+    /// Create an account and sign in. If the shop sends mail, a mailed link confirms the email address within 24 hours, and only then
+    /// can the customer sign in again; the response does not reveal whether the address already has an account. If it sends none,
+    /// repeating the request fails, because the email address is then in use.
     post "/api/v1/accounts" => register(services::Register) for caller -> SignedIn {
         Ordinary, session, [
             (201, "Signed in. The visitor's cart now belongs to the account."),
-            (409, "The email address already has an account."),
-            (429, "Too many failed attempts of this client. Try again after `Retry-After` seconds."),
+            (409, "The email address already has an account. Only if the shop sends no mail."),
+            (429, "Too many failed attempts of this client, or mails to this address. Try again after `Retry-After` seconds."),
+        ]
+    }
+
+    /// Confirm an email address with a mailed link, and sign in.
+    post "/api/v1/email-confirmations" => confirm_email(services::ConfirmEmail) for caller -> SignedIn {
+        Ordinary, session, [
+            (201, "The email address is the account's. Signed in with a new token."),
+            (404, "The link is invalid, older than 24 hours, or already used, or the address belongs to another account by now."),
+            (429, "Too many failed attempts. Try again after `Retry-After` seconds."),
+        ]
+    }
+
+    /// Request another mail with the link that confirms the email address of the signed-in customer.
+    post "/api/v1/accounts/me/email-confirmations" => request_email_confirmation(RequestEmailConfirmation) for caller -> NoContent {
+        Ordinary, no_content, [
+            (204, "A mail is on its way. Only its link is valid."),
+            (401, "Not signed in."),
+            (404, "No email address waits for its confirmation."),
+            (429, "Too many requests. Try again after `Retry-After` seconds."),
+        ]
+    }
+
+    /// Change the name of the signed-in customer.
+    put "/api/v1/accounts/me/name" => change_name(services::ChangeName) for caller -> Customer {
+        Ordinary, ok, [(200, "The customer."), (401, "Not signed in.")]
+    }
+
+    /// Change the email address of the signed-in customer. If the shop sends mail, a link that is mailed to the new address confirms
+    /// it within 24 hours, and until then the account keeps its address; the response does not reveal whether the new address has an
+    /// account.
+    put "/api/v1/accounts/me/email" => change_email(services::ChangeEmail) for caller -> Customer {
+        Ordinary, ok, [
+            (200, "The customer. `unconfirmed_email` is the new address, unless it has already changed."),
+            (401, "Not signed in."),
+            (409, "The email address already has an account. Only if the shop sends no mail."),
+            (429, "Too many failed attempts, or mails to this address. Try again after `Retry-After` seconds."),
+        ]
+    }
+
+    /// Change the password of the signed-in customer. Ends all sessions of the account, and signs in with a new one.
+    put "/api/v1/accounts/me/password" => change_password(services::ChangePassword) for caller -> SignedIn {
+        Ordinary, session, [
+            (201, "The new password is valid. Signed in with a new token."),
+            (401, "Not signed in."),
+            (429, "Too many failed attempts. Try again after `Retry-After` seconds."),
+        ]
+    }
+
+    /// Delete the account of the signed-in customer. Its orders stay with the merchant.
+    post "/api/v1/accounts/me/deletion" => delete_account(services::DeleteAccount) for caller -> NoContent {
+        Ordinary, new_visitor, [
+            (204, "The account is deleted, and all its sessions have ended."),
+            (401, "Not signed in."),
+            (403, "Operators cannot delete their account."),
+            (429, "Too many failed attempts. Try again after `Retry-After` seconds."),
         ]
     }
 

@@ -202,6 +202,8 @@ states! {
 states! {
     /// A mail of the shop.
     MailKind of domain::MailKind {
+        /// To the owner of an account: somebody has entered its address for another account.
+        AccountExists,
         /// To the owner of a new email address.
         AddressVerification,
         /// To the operator: few units are left.

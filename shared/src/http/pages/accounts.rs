@@ -2,11 +2,11 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::forms::FormErrors;
+use super::forms::{Failure, FormErrors};
 use super::layout::{Frame, PageError, PageResult, local_path, position, private_page, remember_cart_units, see_other};
 use super::view::filters;
 use crate::http::extract::{ApiQuery, PageForm, PostedForm, stale_form};
@@ -17,7 +17,10 @@ use shopease_shop::domain::{EmailAddress, Field, OrderSummary, PageLimit, Role, 
 use shopease_shop::services::{CurrentCustomer, CustomerView, ListOrders, LogIn, LogOut, Register, SignedIn};
 
 /// Default page after signing in.
-const ACCOUNT: &str = "/account";
+pub(super) const ACCOUNT: &str = "/account";
+
+/// Fields of the sign-in form, in order.
+const LOG_IN_FIELDS: &[&str] = &["email", "password"];
 
 /// Fields of the registration form, in order.
 const REGISTER_FIELDS: &[&str] = &["name", "email", "password"];
@@ -30,6 +33,9 @@ pub(in crate::http) struct NextQuery {
     /// Whether the password has just been reset.
     #[serde(default)]
     reset: bool,
+    /// Whether the account has just been deleted.
+    #[serde(default)]
+    deleted: bool,
 }
 
 /// The sign-in form.
@@ -63,8 +69,9 @@ struct LogInPage {
     frame: Frame,
     csrf: String,
     form: LogInForm,
-    /// Whether the password has just been reset.
-    is_reset: bool,
+    /// What has just happened.
+    notice: Option<&'static str>,
+    errors: FormErrors,
     problem: Option<Problem>,
 }
 
@@ -88,34 +95,26 @@ pub(in crate::http) async fn log_in_form(
         return Ok(see_other(ACCOUNT));
     }
     let form = LogInForm { next: query.next, ..LogInForm::default() };
-    log_in_page_after(&app, &visitor, form, query.reset, None).await
+    let notice = if query.reset {
+        Some("Your password has been changed, and all devices are signed out. Sign in with the new password.")
+    } else if query.deleted {
+        Some("Your account is deleted.")
+    } else {
+        None
+    };
+    log_in_page(&app, &visitor, form, notice, Failure::none()).await
 }
 
-async fn log_in_page(app: &App, visitor: &Visitor, form: LogInForm, problem: Option<Problem>) -> PageResult {
-    log_in_page_after(app, visitor, form, false, problem).await
-}
-
-async fn log_in_page_after(
+async fn log_in_page(
     app: &App,
     visitor: &Visitor,
     form: LogInForm,
-    is_reset: bool,
-    problem: Option<Problem>,
+    notice: Option<&'static str>,
+    failure: Failure,
 ) -> PageResult {
-    let status = problem.as_ref().map_or(StatusCode::OK, Problem::status_code);
     // A visitor of this form is not signed in, even with the cookie of an old session.
     let frame = Frame { signed_in: false, ..Frame::new(app, visitor, "account").await };
-    let retry_after_seconds = problem.as_ref().and_then(|problem| problem.retry_after_seconds);
-    let page = private_page(status, &LogInPage { frame, csrf: visitor.csrf(), form, is_reset, problem })?;
-    Ok(with_retry_after(page, retry_after_seconds))
-}
-
-/// Adds `Retry-After` to a page.
-pub(super) fn with_retry_after(mut page: Response, seconds: Option<u32>) -> Response {
-    if let Some(seconds) = seconds {
-        page.headers_mut().insert(header::RETRY_AFTER, seconds.into());
-    }
-    page
+    failure.page(|errors, problem| LogInPage { frame, csrf: visitor.csrf(), form, notice, errors, problem })
 }
 
 /// Signs in.
@@ -130,12 +129,11 @@ pub(in crate::http) async fn log_in(
         PostedForm::Stale(form) if is_signed_in(&app, &visitor).await => {
             return Ok(see_other(local_path(&form.next, ACCOUNT)));
         }
-        PostedForm::Stale(form) => return log_in_page(&app, &visitor, form, Some(stale_form())).await,
+        PostedForm::Stale(form) => return log_in_page(&app, &visitor, form, None, Failure::of(stale_form())).await,
     };
     let missing = missing(&[(Field::Email, &form.email), (Field::Password, &form.password)]);
     if !missing.is_empty() {
-        let problem = ShopError::Rules(missing).into();
-        return log_in_page(&app, &visitor, form, Some(problem)).await;
+        return log_in_page(&app, &visitor, form, None, Failure::of_error(missing.into(), LOG_IN_FIELDS)?).await;
     }
     // An invalid address has no account: the same response as for a wrong password.
     let result = match form.email.parse::<EmailAddress>() {
@@ -146,14 +144,7 @@ pub(in crate::http) async fn log_in(
     };
     match result {
         Ok(signed_in) => start_session(&app, &signed_in, &form.next),
-        Err(
-            error @ (ShopError::WrongCredentials
-            | ShopError::TooManyAttempts { .. }
-            | ShopError::Unavailable { .. }
-            | ShopError::Conflict
-            | ShopError::Rules(_)),
-        ) => log_in_page(&app, &visitor, form, Some(error.into())).await,
-        Err(error) => Err(error.into()),
+        Err(error) => log_in_page(&app, &visitor, form, None, Failure::of_error(error, LOG_IN_FIELDS)?).await,
     }
 }
 
@@ -167,21 +158,12 @@ pub(in crate::http) async fn register_form(
         return Ok(see_other(ACCOUNT));
     }
     let form = RegisterForm { next: query.next, ..RegisterForm::default() };
-    register_page(&app, &visitor, form, StatusCode::OK, FormErrors::default(), None).await
+    register_page(&app, &visitor, form, Failure::none()).await
 }
 
-async fn register_page(
-    app: &App,
-    visitor: &Visitor,
-    form: RegisterForm,
-    status: StatusCode,
-    errors: FormErrors,
-    problem: Option<Problem>,
-) -> PageResult {
+async fn register_page(app: &App, visitor: &Visitor, form: RegisterForm, failure: Failure) -> PageResult {
     let frame = Frame { signed_in: false, ..Frame::new(app, visitor, "account").await };
-    let retry_after_seconds = problem.as_ref().and_then(|problem| problem.retry_after_seconds);
-    let page = private_page(status, &RegisterPage { frame, csrf: visitor.csrf(), form, errors, problem })?;
-    Ok(with_retry_after(page, retry_after_seconds))
+    failure.page(|errors, problem| RegisterPage { frame, csrf: visitor.csrf(), form, errors, problem })
 }
 
 /// Creates an account and signs in.
@@ -192,10 +174,7 @@ pub(in crate::http) async fn register(
 ) -> PageResult {
     let form = match form {
         PostedForm::Current(form) => form,
-        PostedForm::Stale(form) => {
-            let (errors, problem) = (FormErrors::default(), Some(stale_form()));
-            return register_page(&app, &visitor, form, StatusCode::FORBIDDEN, errors, problem).await;
-        }
+        PostedForm::Stale(form) => return register_page(&app, &visitor, form, Failure::of(stale_form())).await,
     };
     let result = match form.email.parse::<EmailAddress>() {
         Ok(email) => {
@@ -210,27 +189,12 @@ pub(in crate::http) async fn register(
     };
     match result {
         Ok(signed_in) => start_session(&app, &signed_in, &form.next),
-        Err(ShopError::Rules(rules)) => {
-            let (errors, others) = FormErrors::sort(rules, REGISTER_FIELDS);
-            let problem = (!others.is_empty()).then(|| Problem::from(ShopError::Rules(others)));
-            register_page(&app, &visitor, form, StatusCode::UNPROCESSABLE_ENTITY, errors, problem).await
-        }
-        Err(ShopError::AlreadyExists { .. }) => {
-            let taken = RuleError::invalid(Field::Email, ValueRule::Unused);
-            let (errors, _) = FormErrors::sort(vec![taken], REGISTER_FIELDS);
-            register_page(&app, &visitor, form, StatusCode::CONFLICT, errors, None).await
-        }
-        Err(error @ (ShopError::TooManyAttempts { .. } | ShopError::Unavailable { .. })) => {
-            let problem = Problem::from(error);
-            let status = problem.status_code();
-            register_page(&app, &visitor, form, status, FormErrors::default(), Some(problem)).await
-        }
-        Err(error) => Err(error.into()),
+        Err(error) => register_page(&app, &visitor, form, Failure::of_error(error, REGISTER_FIELDS)?).await,
     }
 }
 
 /// Sets the session cookie and redirects to the requested page.
-fn start_session(app: &App, signed_in: &SignedIn, next: &str) -> PageResult {
+pub(super) fn start_session(app: &App, signed_in: &SignedIn, next: &str) -> PageResult {
     let token =
         Token::parse(&signed_in.token).ok_or_else(|| ShopError::Internal("a session token is malformed".into()))?;
     Ok(with_token(app, see_other(local_path(next, ACCOUNT)), &token, signed_in.cart_units))
@@ -250,7 +214,7 @@ pub(in crate::http) async fn log_out(
 #[derive(Deserialize)]
 pub(in crate::http) struct NoFields {}
 
-fn with_token(app: &App, mut response: Response, token: &Token, cart_units: u32) -> Response {
+pub(super) fn with_token(app: &App, mut response: Response, token: &Token, cart_units: u32) -> Response {
     append_cookie(response.headers_mut(), &token_cookie(token, &app.config));
     remember_cart_units(response.headers_mut(), cart_units, app);
     response
@@ -265,6 +229,21 @@ async fn is_signed_in(app: &App, visitor: &Visitor) -> bool {
 pub(in crate::http) struct CursorQuery {
     /// Cursor of the page.
     pub cursor: Option<String>,
+    /// What has just been changed, see [`notice`].
+    #[serde(default)]
+    pub done: String,
+}
+
+/// What the account page says after a change.
+fn notice(done: &str) -> Option<&'static str> {
+    match done {
+        "name" => Some("Your name is changed."),
+        "email" => Some("Your email address is changed."),
+        "link" => Some("A mail with a link is on its way. The link is valid for 24 hours."),
+        "confirmed" => Some("Your email address is confirmed."),
+        "password" => Some("Your password is changed, and your other devices are signed out."),
+        _ => None,
+    }
 }
 
 #[derive(Template)]
@@ -273,12 +252,18 @@ struct AccountPage {
     frame: Frame,
     csrf: String,
     customer: CustomerView,
+    notice: Option<&'static str>,
     orders: Vec<OrderSummary>,
     continued: bool,
     next_url: Option<String>,
 }
 
 impl AccountPage {
+    /// Whether the account waits for the confirmation of the address that it was created with.
+    fn is_new(&self, unconfirmed: &EmailAddress) -> bool {
+        self.customer.email == *unconfirmed
+    }
+
     fn is_operator(&self) -> bool {
         self.customer.role == Role::Operator
     }
@@ -300,5 +285,8 @@ pub(in crate::http) async fn account(
     let next_url = orders.next.as_ref().map(|place| format!("{ACCOUNT}?cursor={}", cursor::encode(LISTING, place)));
     let frame = Frame::new(&app, &visitor, "account").await;
     let csrf = visitor.csrf();
-    private_page(StatusCode::OK, &AccountPage { frame, csrf, customer, orders: orders.items, continued, next_url })
+    private_page(
+        StatusCode::OK,
+        &AccountPage { frame, csrf, customer, notice: notice(&query.done), orders: orders.items, continued, next_url },
+    )
 }

@@ -1,8 +1,12 @@
-//! Errors of form fields.
+//! What a form's page shows when the form is refused.
 
-use shopease_shop::domain::RuleError;
+use askama::Template;
+use axum::http::{StatusCode, header};
+use shopease_shop::ShopError;
+use shopease_shop::domain::{Field, RuleError, Subject, ValueRule};
 
-use crate::http::texts;
+use super::layout::{PageResult, private_page};
+use crate::http::{Problem, texts};
 
 /// The errors of a form, by field.
 #[derive(Debug, Default)]
@@ -42,6 +46,69 @@ impl FormErrors {
     /// The error of a field, as a sentence.
     pub fn of(&self, field: &str) -> Option<&str> {
         self.fields.iter().find(|(name, _)| name == field).map(|(_, sentence)| sentence.as_str())
+    }
+}
+
+/// The refusal of a form, for its page.
+#[derive(Debug)]
+pub struct Failure {
+    status: StatusCode,
+    errors: FormErrors,
+    problem: Option<Problem>,
+}
+
+impl Failure {
+    /// Nothing was refused.
+    pub fn none() -> Self {
+        Self { status: StatusCode::OK, errors: FormErrors::default(), problem: None }
+    }
+
+    /// A problem that concerns no field.
+    pub fn of(problem: Problem) -> Self {
+        Self { status: problem.status_code(), problem: Some(problem), ..Self::none() }
+    }
+
+    /// An error, beside those of the form's fields that it concerns.
+    ///
+    /// # Errors
+    /// Errors that no form can show.
+    pub fn of_error(error: ShopError, fields: &[&str]) -> Result<Self, ShopError> {
+        match error {
+            ShopError::Rules(rules) => {
+                let (errors, others) = FormErrors::sort(rules, fields);
+                let problem = (!others.is_empty()).then(|| Problem::from(ShopError::Rules(others)));
+                Ok(Self { status: StatusCode::UNPROCESSABLE_ENTITY, errors, problem })
+            }
+            ShopError::AlreadyExists { subject: Subject::Email } => {
+                let taken = RuleError::invalid(Field::Email, ValueRule::Unused);
+                let (errors, _) = FormErrors::sort(vec![taken], fields);
+                Ok(Self { status: StatusCode::CONFLICT, errors, problem: None })
+            }
+            ShopError::NotFound { .. }
+            | ShopError::WrongCredentials
+            | ShopError::TooManyAttempts { .. }
+            | ShopError::Unavailable { .. }
+            | ShopError::Conflict => Ok(Self::of(error.into())),
+            error => Err(error),
+        }
+    }
+
+    /// Whether what the form is about does not exist.
+    pub fn is_not_found(&self) -> bool {
+        self.status == StatusCode::NOT_FOUND
+    }
+
+    /// The page with the errors.
+    ///
+    /// # Errors
+    /// When the template cannot be rendered.
+    pub fn page<T: Template>(self, template: impl FnOnce(FormErrors, Option<Problem>) -> T) -> PageResult {
+        let retry_after_seconds = self.problem.as_ref().and_then(|problem| problem.retry_after_seconds);
+        let mut page = private_page(self.status, &template(self.errors, self.problem))?;
+        if let Some(seconds) = retry_after_seconds {
+            page.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        Ok(page)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The storefront: server-rendered pages that work without JavaScript. Handlers call the services of `shopease_shop`; texts are
 //! in the templates and in `texts`.
 
+pub(super) mod account_changes;
 pub(super) mod accounts;
 pub(super) mod admin;
 mod admin_actions;
@@ -10,6 +11,7 @@ pub(super) mod cart;
 pub(super) mod catalog;
 pub(super) mod checkout;
 mod checkout_form;
+pub(super) mod email_confirmation;
 mod error;
 mod forms;
 mod layout;

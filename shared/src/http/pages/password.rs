@@ -2,15 +2,12 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::StatusCode;
 use serde::Deserialize;
-use shopease_shop::ShopError;
 use shopease_shop::domain::EmailAddress;
 use shopease_shop::services::{RequestPasswordReset, ResetPassword};
 
-use super::accounts::with_retry_after;
-use super::forms::FormErrors;
-use super::layout::{Frame, PageResult, private_page, see_other};
+use super::forms::{Failure, FormErrors};
+use super::layout::{Frame, PageResult, see_other};
 use crate::http::extract::{ApiQuery, PostedForm, stale_form};
 use crate::http::visitor::Visitor;
 use crate::http::{App, Problem};
@@ -66,10 +63,8 @@ pub(in crate::http) async fn forgot_form(State(app): State<App>, visitor: Visito
 }
 
 async fn forgot_page(app: &App, visitor: &Visitor, form: ForgotForm, is_sent: bool, failure: Failure) -> PageResult {
-    let Failure { status, retry_after_seconds, errors, problem } = failure;
     let frame = Frame::new(app, visitor, "account").await;
-    let page = ForgotPage { frame, csrf: visitor.csrf(), form, is_sent, errors, problem };
-    Ok(with_retry_after(private_page(status, &page)?, retry_after_seconds))
+    failure.page(|errors, problem| ForgotPage { frame, csrf: visitor.csrf(), form, is_sent, errors, problem })
 }
 
 /// Requests a link.
@@ -104,11 +99,9 @@ pub(in crate::http) async fn reset_form(
 }
 
 async fn reset_page(app: &App, visitor: &Visitor, token: String, failure: Failure) -> PageResult {
-    let Failure { status, retry_after_seconds, errors, problem } = failure;
     let frame = Frame::new(app, visitor, "account").await;
-    let is_invalid = status == StatusCode::NOT_FOUND;
-    let page = ResetPage { frame, csrf: visitor.csrf(), token, is_invalid, errors, problem };
-    Ok(with_retry_after(private_page(status, &page)?, retry_after_seconds))
+    let is_invalid = failure.is_not_found();
+    failure.page(|errors, problem| ResetPage { frame, csrf: visitor.csrf(), token, is_invalid, errors, problem })
 }
 
 /// Sets the new password.
@@ -125,43 +118,5 @@ pub(in crate::http) async fn reset(
     match app.services.accounts.reset_password(visitor.caller(), command).await {
         Ok(()) => Ok(see_other("/login?reset=true")),
         Err(error) => reset_page(&app, &visitor, token, Failure::of_error(error, &["password"])?).await,
-    }
-}
-
-/// What a page shows of a refusal.
-struct Failure {
-    status: StatusCode,
-    retry_after_seconds: Option<u32>,
-    errors: FormErrors,
-    problem: Option<Problem>,
-}
-
-impl Failure {
-    fn none() -> Self {
-        Self { status: StatusCode::OK, retry_after_seconds: None, errors: FormErrors::default(), problem: None }
-    }
-
-    fn of(problem: Problem) -> Self {
-        Self {
-            status: problem.status_code(),
-            retry_after_seconds: problem.retry_after_seconds,
-            problem: Some(problem),
-            ..Self::none()
-        }
-    }
-
-    /// The refusal beside the form's fields, if it concerns them; errors that no form can show remain.
-    fn of_error(error: ShopError, fields: &[&str]) -> Result<Self, ShopError> {
-        match error {
-            ShopError::Rules(rules) => {
-                let (errors, others) = FormErrors::sort(rules, fields);
-                let problem = (!others.is_empty()).then(|| Problem::from(ShopError::Rules(others)));
-                Ok(Self { status: StatusCode::UNPROCESSABLE_ENTITY, errors, problem, ..Self::none() })
-            }
-            ShopError::NotFound { .. } | ShopError::TooManyAttempts { .. } | ShopError::Unavailable { .. } => {
-                Ok(Self::of(error.into()))
-            }
-            error => Err(error),
-        }
     }
 }

@@ -4,7 +4,7 @@
 use time::Duration;
 
 use super::support::{KEPT_UNTIL, NOW, race};
-use crate::domain::{Customer, CustomerId, PasswordReset, Role, Subject};
+use crate::domain::{Customer, CustomerId, EmailChange, EmailState, PasswordReset, Role, Subject};
 use crate::ports::{SharedStore, StoreError};
 use crate::testing::fixtures::{customer, session};
 
@@ -67,22 +67,77 @@ pub(super) async fn an_account_is_replaced_in_order_of_its_versions(store: Share
     let reset = PasswordReset { digest: "ab".repeat(32), expires_at: NOW + Duration::hours(1) };
     let second = Customer { password_reset: Some(reset), version: 2, ..first.clone() };
     let third = Customer { password_hash: "other".to_owned(), password_changes: 1, version: 3, ..first.clone() };
-    assert_conflict(&store.replace_customer(&second).await, "nothing to replace");
+    assert_conflict(&store.replace_customer(&first, &second).await, "nothing to replace");
     store.insert_customer(&first).await.expect("the account is inserted");
-    assert_conflict(&store.replace_customer(&third).await, "a version is missing");
-    for next in [&second, &third] {
-        store.replace_customer(next).await.expect("the account is replaced");
-        assert_conflict(&store.replace_customer(next).await, "twice");
+    assert_conflict(&store.replace_customer(&second, &third).await, "a version is missing");
+    for (previous, next) in [(&first, &second), (&second, &third)] {
+        store.replace_customer(previous, next).await.expect("the account is replaced");
+        assert_conflict(&store.replace_customer(previous, next).await, "twice");
         assert!(store.find_customer(&first.id).await.expect("an account is read").as_ref() == Some(next));
     }
     assert!(store.find_customer_by_email(&first.email).await.expect("an account is read") == Some(third.clone()));
     let results = race(16, |number| {
         let fourth = Customer { name: format!("number {number}"), version: 4, ..third.clone() };
-        let store = store.clone();
-        async move { store.replace_customer(&fourth).await }
+        let (store, third) = (store.clone(), third.clone());
+        async move { store.replace_customer(&third, &fourth).await }
     })
     .await;
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1, "{results:?}");
+}
+
+pub(super) async fn a_pending_email_belongs_to_no_account(store: SharedStore) {
+    let pending = |name: &str| Customer {
+        id: CustomerId::derive(name),
+        email_state: EmailState::Pending,
+        email_change: Some(EmailChange { email: customer("ada").email, digest: None, expires_at: KEPT_UNTIL }),
+        ..customer("ada")
+    };
+    let confirmed = |pending: &Customer| Customer {
+        email_state: EmailState::Confirmed,
+        email_change: None,
+        version: 2,
+        ..pending.clone()
+    };
+    let (first, second) = (pending("first"), pending("second"));
+    for account in [&first, &second] {
+        store.insert_customer(account).await.expect("others can have the address, too");
+        assert!(store.find_customer(&account.id).await.expect("an account is read").as_ref() == Some(account));
+    }
+    assert_eq!(store.find_customer_by_email(&first.email).await.expect("nothing is read"), None);
+    store.replace_customer(&second, &confirmed(&second)).await.expect("the address is free");
+    assert_email_taken(&store.replace_customer(&first, &confirmed(&first)).await);
+    let found = store.find_customer_by_email(&first.email).await.expect("an account is read");
+    assert!(found == Some(confirmed(&second)), "{found:?}");
+    assert!(store.find_customer(&first.id).await.expect("an account is read") == Some(first));
+}
+
+pub(super) async fn an_email_changes_with_its_account(store: SharedStore) {
+    let (ada, bob) = (customer("ada"), customer("bob"));
+    for account in [&ada, &bob] {
+        store.insert_customer(account).await.expect("the account is inserted");
+    }
+    let taken = Customer { email: bob.email.clone(), version: 2, ..ada.clone() };
+    assert_email_taken(&store.replace_customer(&ada, &taken).await);
+    assert!(store.find_customer_by_email(&ada.email).await.expect("an account is read") == Some(ada.clone()));
+    let moved = Customer { email: customer("countess").email, version: 2, ..ada.clone() };
+    store.replace_customer(&ada, &moved).await.expect("the address is free");
+    assert!(store.find_customer_by_email(&moved.email).await.expect("an account is read") == Some(moved.clone()));
+    assert_eq!(store.find_customer_by_email(&ada.email).await.expect("nothing is read"), None);
+    let next = Customer { id: CustomerId::derive("next"), ..ada };
+    store.insert_customer(&next).await.expect("the former address is free");
+}
+
+pub(super) async fn a_removed_account_leaves_its_email_free(store: SharedStore) {
+    let ada = customer("ada");
+    assert_conflict(&store.remove_customer(&ada).await, "nothing to remove");
+    store.insert_customer(&ada).await.expect("the account is inserted");
+    let renamed = Customer { name: "Countess".to_owned(), version: 2, ..ada.clone() };
+    store.replace_customer(&ada, &renamed).await.expect("the account is replaced");
+    assert_conflict(&store.remove_customer(&ada).await, "another version");
+    store.remove_customer(&renamed).await.expect("the account is removed");
+    assert_eq!(store.find_customer(&ada.id).await.expect("nothing is read"), None);
+    assert_eq!(store.find_customer_by_email(&ada.email).await.expect("nothing is read"), None);
+    store.insert_customer(&Customer { id: CustomerId::derive("next"), ..ada }).await.expect("the address is free");
 }
 
 fn assert_conflict(result: &Result<(), StoreError>, when: &str) {

@@ -5,10 +5,10 @@
 use std::collections::BTreeMap;
 
 use shopease_shop::domain::{
-    Cart, Category, Color, Contact, Currency, Customer, Dispute, DisputeState, FooterLink, FulfillmentState, Image,
-    Inventory, LegalPage, Logo, MailKind, Money, Order, OrderState, OrderSummary, PasswordReset, PaymentState, Product,
-    ProductOption, ProductStatus, ProductSummary, Quantity, Refund, RefundId, RefundSource, RefundState, Role, Session,
-    Settings, ShippingRate, TaxClass, TaxLine, UndeliveredMail, WeightBand,
+    Cart, Category, Color, Contact, Currency, Customer, Dispute, DisputeState, EmailChange, EmailState, FooterLink,
+    FulfillmentState, Image, Inventory, LegalPage, Logo, MailKind, Money, Order, OrderState, OrderSummary,
+    PasswordReset, PaymentState, Product, ProductOption, ProductStatus, ProductSummary, Quantity, Refund, RefundId,
+    RefundSource, RefundState, Role, Session, Settings, ShippingRate, TaxClass, TaxLine, UndeliveredMail, WeightBand,
 };
 use shopease_shop::ports::OutboxMessage;
 use shopease_shop::testing::FixedClock;
@@ -142,6 +142,10 @@ pub(super) fn cases() -> Vec<Case> {
     let reset = PasswordReset { digest: "ab".repeat(32), expires_at: NOW + Duration::hours(1) };
     let forgotten = Customer { password_changes: 2, password_reset: Some(reset), version: 5, ..customer("forgotten") };
     add("password_reset", Content::Customer(forgotten));
+    let email = customer("new").email;
+    let change = EmailChange { email, digest: Some("cd".repeat(32)), expires_at: NOW + Duration::hours(24) };
+    let moving = Customer { email_state: EmailState::Pending, email_change: Some(change), ..customer("pending") };
+    add("email_change", Content::Customer(moving));
     add("operator", Content::Customer(Customer { role: Role::Operator, ..customer("operator") }));
     let foreign = "jürgen@bücher.example".parse().expect("an address");
     add("unicode", Content::Customer(Customer { name: UNICODE.to_owned(), email: foreign, ..customer("unicode") }));

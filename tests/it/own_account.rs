@@ -1,0 +1,343 @@
+//! Customers confirm the email address of their account with a mailed link, and change or delete the account.
+
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+use shopease_mail::testing::Relay;
+use shopease_shop::services::Worker;
+use time::Duration;
+
+use crate::harness::{Answer, Client, PASSWORD, TestShop, both_stores};
+use crate::mails::{run, smtp, worker};
+
+both_stores!(
+    a_new_account_is_confirmed_with_its_link_and_password,
+    registering_does_not_reveal_who_has_an_account,
+    an_address_of_another_account_cannot_be_confirmed,
+    links_are_valid_for_a_day_and_only_the_newest,
+    an_email_address_changes_with_a_link,
+    mails_to_one_address_are_limited,
+    an_email_address_changes_at_once_without_mail,
+    a_name_and_a_password_change,
+    an_account_is_deleted_with_its_password,
+    wrong_passwords_are_limited,
+);
+
+/// The tests in shops that send mail.
+pub const WITH_MAIL: [&str; 6] = [
+    "a_new_account_is_confirmed_with_its_link_and_password",
+    "registering_does_not_reveal_who_has_an_account",
+    "an_address_of_another_account_cannot_be_confirmed",
+    "links_are_valid_for_a_day_and_only_the_newest",
+    "an_email_address_changes_with_a_link",
+    "mails_to_one_address_are_limited",
+];
+
+const ME: &str = "/api/v1/accounts/me";
+const NEW: &str = "a brand new password";
+
+/// A shop that sends mail, its relay and its worker.
+async fn mailing(shop: TestShop) -> (TestShop, Relay, Worker) {
+    let shop = shop.with_mail();
+    let relay = Relay::start().await;
+    let worker = worker(&shop, &smtp(relay.port()));
+    (shop, relay, worker)
+}
+
+async fn put(client: &mut Client, path: &str, body: &Value) -> Answer {
+    client.json(Method::PUT, path, body, &[]).await
+}
+
+async fn confirm(client: &mut Client, token: &str, password: &str) -> Answer {
+    client.post("/api/v1/email-confirmations", &json!({ "token": token, "password": password })).await
+}
+
+/// Recipient and token of every mail with a link to confirm an address, oldest first.
+fn links(relay: &Relay) -> Vec<(String, String)> {
+    let link = |mail: &shopease_mail::testing::Received| {
+        let text = mail.text();
+        let (_, rest) = text.split_once("/email/confirm?token=")?;
+        Some((mail.to.join(" "), rest.split_whitespace().next()?.to_owned()))
+    };
+    relay.received().iter().filter_map(link).collect()
+}
+
+fn newest_token(relay: &Relay) -> String {
+    links(relay).pop().expect("a link").1
+}
+
+async fn is_signed_in(client: &mut Client) -> bool {
+    client.get(ME).await.status == StatusCode::OK
+}
+
+async fn log_in_status(shop: &TestShop, email: &str, password: &str) -> StatusCode {
+    shop.client().log_in(email, password).await.status
+}
+
+async fn a_new_account_is_confirmed_with_its_link_and_password(shop: TestShop) {
+    let (shop, relay, worker) = mailing(shop).await;
+    let mut phone = shop.visitor("phone");
+    phone.register("ada@example.com").await;
+    let me = phone.get(ME).await.json();
+    assert_eq!(me["unconfirmed_email"], "ada@example.com");
+    let page = phone.get("/account").await.text();
+    assert!(page.contains("Confirm your email address") && page.contains("href=\"/account/link\""), "{page}");
+    assert_eq!(log_in_status(&shop, "ada@example.com", PASSWORD).await, StatusCode::UNAUTHORIZED);
+
+    run(&worker).await;
+    let links = links(&relay);
+    assert_eq!(links.iter().map(|(to, _)| to.as_str()).collect::<Vec<_>>(), ["ada@example.com"]);
+    let token = &links[0].1;
+    let mut laptop = shop.visitor("laptop");
+    let form = laptop.get(&format!("/email/confirm?token={token}")).await;
+    assert_eq!((form.status, form.header("cache-control")), (StatusCode::OK, "no-store"));
+    assert_eq!(form.hidden("token"), *token);
+    let csrf = form.hidden("csrf");
+    // Whoever reads the mail without having registered cannot confirm the address for somebody else.
+    let fields = |password| [("csrf", csrf.as_str()), ("token", token.as_str()), ("password", password)];
+    let wrong = laptop.form("/email/confirm", &fields("not the password")).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(wrong.text().contains("This is not the password of your account"), "{}", wrong.text());
+    assert_eq!(wrong.hidden("token"), *token);
+    assert_eq!(log_in_status(&shop, "ada@example.com", PASSWORD).await, StatusCode::UNAUTHORIZED);
+
+    let done = laptop.form("/email/confirm", &fields(PASSWORD)).await;
+    assert_eq!((done.status, done.header("location")), (StatusCode::SEE_OTHER, "/account?done=confirmed"));
+    let page = laptop.get("/account?done=confirmed").await.text();
+    assert!(page.contains("Your email address is confirmed") && !page.contains("/account/link"), "{page}");
+    assert!(is_signed_in(&mut phone).await, "the session of the registration goes on");
+    assert_eq!(log_in_status(&shop, "ada@example.com", PASSWORD).await, StatusCode::CREATED);
+    let again = laptop.form("/email/confirm", &fields(PASSWORD)).await;
+    assert_eq!(again.status, StatusCode::FORBIDDEN, "the form is of the visitor before signing in");
+    assert_eq!(confirm(&mut shop.client(), token, PASSWORD).await.problem(), (404, "not-found".to_owned()));
+    assert_eq!(phone.post("/api/v1/accounts/me/email-confirmations", &json!({})).await.status, StatusCode::NOT_FOUND);
+}
+
+async fn registering_does_not_reveal_who_has_an_account(shop: TestShop) {
+    let (shop, relay, worker) = mailing(shop).await;
+    shop.visitor("ada").register("ada@example.com").await;
+    run(&worker).await;
+    let first = newest_token(&relay);
+    assert_eq!(confirm(&mut shop.visitor("ada"), &first, PASSWORD).await.status, StatusCode::CREATED);
+
+    let mut answers = Vec::new();
+    for email in ["ada@example.com", "bob@example.com"] {
+        let mut eve = shop.visitor(&format!("eve of {email}"));
+        let account = json!({ "email": email, "name": "Eve", "password": NEW });
+        let answer = eve.post("/api/v1/accounts", &account).await;
+        let mut body = answer.json();
+        body["token"] = Value::Null;
+        body["customer"]["id"] = Value::Null;
+        let page = eve.get("/account").await.text_without_request_id();
+        let hide = |text: String| text.replace(email, "EMAIL").replace(&eve_csrf(&page), "CSRF");
+        answers.push((answer.status, hide(body.to_string()), hide(page.clone())));
+        assert_eq!(eve.post("/api/v1/accounts", &account).await.status, StatusCode::CREATED, "again: {email}");
+    }
+    assert_eq!(answers[0], answers[1]);
+    run(&worker).await;
+    let received = relay.received();
+    let to_ada: Vec<_> = received.iter().filter(|mail| mail.to == ["ada@example.com"]).skip(1).collect();
+    assert_eq!(to_ada.len(), 2);
+    for mail in to_ada {
+        let text = mail.text();
+        assert!(text.contains("You already have an account") && !text.contains("token="), "{text}");
+    }
+    assert_eq!(log_in_status(&shop, "ada@example.com", NEW).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(log_in_status(&shop, "ada@example.com", PASSWORD).await, StatusCode::CREATED);
+}
+
+fn eve_csrf(page: &str) -> String {
+    let (_, rest) = page.split_once("name=\"csrf\" value=\"").expect("a form");
+    rest.split('"').next().expect("a value").to_owned()
+}
+
+async fn an_address_of_another_account_cannot_be_confirmed(shop: TestShop) {
+    let (shop, relay, worker) = mailing(shop).await;
+    let (mut first, mut second) = (shop.visitor("first"), shop.visitor("second"));
+    for client in [&mut first, &mut second] {
+        client.register("ada@example.com").await;
+    }
+    run(&worker).await;
+    let links = links(&relay);
+    assert_eq!(links.len(), 2, "the address is nobody's yet");
+    assert_eq!(confirm(&mut second, &links[1].1, PASSWORD).await.status, StatusCode::CREATED);
+    assert_eq!(confirm(&mut first, &links[0].1, PASSWORD).await.status, StatusCode::NOT_FOUND);
+    let id = |answer: Answer| answer.json()["id"].clone();
+    let mut third = shop.client();
+    assert_eq!(third.log_in("ada@example.com", PASSWORD).await.status, StatusCode::CREATED);
+    assert_eq!(id(third.get(ME).await), id(second.get(ME).await));
+    assert!(is_signed_in(&mut first).await, "nothing is taken from the other one");
+}
+
+async fn links_are_valid_for_a_day_and_only_the_newest(shop: TestShop) {
+    let (shop, relay, worker) = mailing(shop).await;
+    let mut ada = shop.visitor("ada");
+    ada.register("ada@example.com").await;
+    run(&worker).await;
+    let csrf = ada.get("/account/link").await.hidden("csrf");
+    let sent = ada.form("/account/link", &[("csrf", &csrf)]).await;
+    assert_eq!((sent.status, sent.header("location")), (StatusCode::SEE_OTHER, "/account?done=link"));
+    run(&worker).await;
+    let tokens: Vec<_> = links(&relay).into_iter().map(|(_, token)| token).collect();
+    assert_eq!(tokens.len(), 2);
+    let mut laptop = shop.client();
+    assert_eq!(confirm(&mut laptop, &tokens[0], PASSWORD).await.status, StatusCode::NOT_FOUND);
+    for invalid in ["", "x", "cus_01ARZ3NDEKTSV4RRFFQ69G5FAV.00"] {
+        assert_eq!(confirm(&mut laptop, invalid, PASSWORD).await.status, StatusCode::NOT_FOUND, "{invalid}");
+    }
+    shop.clock.advance(Duration::hours(24) - Duration::milliseconds(1));
+    assert_eq!(confirm(&mut laptop, &tokens[1], "wrong").await.rules().len(), 1, "still valid");
+    shop.clock.advance(Duration::milliseconds(1));
+    assert_eq!(confirm(&mut laptop, &tokens[1], PASSWORD).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(ada.post("/api/v1/accounts/me/email-confirmations", &json!({})).await.status, StatusCode::NO_CONTENT);
+    run(&worker).await;
+    assert_eq!(confirm(&mut laptop, &newest_token(&relay), PASSWORD).await.status, StatusCode::CREATED);
+}
+
+async fn an_email_address_changes_with_a_link(shop: TestShop) {
+    let (shop, relay, worker) = mailing(shop).await;
+    let mut ada = shop.visitor("ada");
+    ada.register("ada@example.com").await;
+    run(&worker).await;
+    assert_eq!(confirm(&mut ada, &newest_token(&relay), PASSWORD).await.status, StatusCode::CREATED);
+    let csrf = ada.get("/account/email").await.hidden("csrf");
+    let fields = |email, password| [("csrf", csrf.as_str()), ("email", email), ("password", password)];
+    for (email, password, says) in [
+        ("ada at home", PASSWORD, "value=\"ada at home\""),
+        ("ada@home.example", "wrong", "This is not the password of your account"),
+    ] {
+        let refused = ada.form("/account/email", &fields(email, password)).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(refused.text().contains(says) && refused.text().contains(email), "{}", refused.text());
+    }
+    let sent = ada.form("/account/email", &fields("ada@home.example", PASSWORD)).await;
+    assert_eq!(sent.header("location"), "/account?done=link");
+    let me = ada.get(ME).await.json();
+    assert_eq!((&me["email"], &me["unconfirmed_email"]), (&json!("ada@example.com"), &json!("ada@home.example")));
+    assert!(ada.get("/account").await.text().contains("Your address becomes ada@home.example"));
+    run(&worker).await;
+    assert_eq!(links(&relay).last().expect("a link").0, "ada@home.example");
+    assert_eq!(log_in_status(&shop, "ada@example.com", PASSWORD).await, StatusCode::CREATED, "still the former one");
+    assert_eq!(confirm(&mut shop.client(), &newest_token(&relay), PASSWORD).await.status, StatusCode::CREATED);
+    assert_eq!(log_in_status(&shop, "ada@home.example", PASSWORD).await, StatusCode::CREATED);
+    assert_eq!(log_in_status(&shop, "ada@example.com", PASSWORD).await, StatusCode::UNAUTHORIZED);
+    // The former address is free, and nothing reveals that the new one is taken.
+    let mut bob = shop.visitor("bob");
+    bob.register("ada@example.com").await;
+    let wish = json!({ "email": "ada@home.example", "password": PASSWORD });
+    let answer = put(&mut bob, "/api/v1/accounts/me/email", &wish).await;
+    assert_eq!((answer.status, &answer.json()["unconfirmed_email"]), (StatusCode::OK, &json!("ada@home.example")));
+    run(&worker).await;
+    let mail = relay.received().pop().expect("a mail");
+    assert_eq!(mail.to, ["ada@home.example"]);
+    assert!(mail.text().contains("You already have an account"), "{}", mail.text());
+}
+
+async fn an_email_address_changes_at_once_without_mail(shop: TestShop) {
+    let (mut ada, mut bob) = (shop.visitor("ada"), shop.visitor("bob"));
+    ada.register("ada@example.com").await;
+    bob.register("bob@example.com").await;
+    let csrf = ada.get("/account/email").await.hidden("csrf");
+    let fields = |email| [("csrf", csrf.as_str()), ("email", email), ("password", PASSWORD)];
+    let taken = ada.form("/account/email", &fields("bob@example.com")).await;
+    assert_eq!(taken.status, StatusCode::CONFLICT);
+    assert!(taken.text().contains("This email address already has an account"), "{}", taken.text());
+    let done = ada.form("/account/email", &fields("ada@home.example")).await;
+    assert_eq!((done.status, done.header("location")), (StatusCode::SEE_OTHER, "/account?done=email"));
+    assert_eq!(log_in_status(&shop, "ada@home.example", PASSWORD).await, StatusCode::CREATED);
+    assert_eq!(shop.topics().await, [""; 0]);
+}
+
+async fn a_name_and_a_password_change(shop: TestShop) {
+    let (mut phone, mut laptop) = (shop.visitor("phone"), shop.client());
+    phone.register("ada@example.com").await;
+    assert_eq!(laptop.log_in("ada@example.com", PASSWORD).await.status, StatusCode::CREATED);
+    let csrf = phone.get("/account/name").await.hidden("csrf");
+    let long = "x".repeat(121);
+    let refused = phone.form("/account/name", &[("csrf", &csrf), ("name", &long)]).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(refused.text().contains(&long), "what was typed stays");
+    let done = phone.form("/account/name", &[("csrf", &csrf), ("name", " Ada King ")]).await;
+    assert_eq!(done.header("location"), "/account?done=name");
+    assert!(phone.get("/account?done=name").await.text().contains("<h1>Ada King</h1>"));
+
+    let renamed = put(&mut phone, "/api/v1/accounts/me/name", &json!({ "name": "Ada Byron" })).await;
+    assert_eq!((renamed.status, &renamed.json()["name"]), (StatusCode::OK, &json!("Ada Byron")));
+
+    let fields = |new| [("csrf", csrf.as_str()), ("password", PASSWORD), ("new_password", new)];
+    let short = phone.form("/account/password", &fields("short")).await;
+    assert_eq!(short.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(short.text().contains("At least 8 characters"), "{}", short.text());
+    let done = phone.form("/account/password", &fields(NEW)).await;
+    assert_eq!(done.header("location"), "/account?done=password");
+    assert!(is_signed_in(&mut phone).await, "signed in again");
+    assert!(!is_signed_in(&mut laptop).await, "the others are signed out");
+    assert_eq!(log_in_status(&shop, "ada@example.com", PASSWORD).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(log_in_status(&shop, "ada@example.com", NEW).await, StatusCode::CREATED);
+    let mut stranger = shop.client();
+    for path in ["/account/name", "/account/email", "/account/password", "/account/deletion", "/account/link"] {
+        let answer = stranger.get(path).await;
+        assert_eq!(answer.header("location"), format!("/login?next={path}"));
+    }
+    assert_eq!(phone.get("/account/role").await.status, StatusCode::NOT_FOUND);
+}
+
+async fn an_account_is_deleted_with_its_password(shop: TestShop) {
+    let (mut phone, mut laptop) = (shop.visitor("phone"), shop.client());
+    phone.register("ada@example.com").await;
+    assert_eq!(laptop.log_in("ada@example.com", PASSWORD).await.status, StatusCode::CREATED);
+    let form = phone.get("/account/deletion").await;
+    assert!(form.text().contains("Nobody can undo this"), "{}", form.text());
+    let csrf = form.hidden("csrf");
+    for password in ["", "wrong"] {
+        let refused = phone.form("/account/deletion", &[("csrf", &csrf), ("password", password)]).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    }
+    assert!(is_signed_in(&mut phone).await);
+    let done = phone.form("/account/deletion", &[("csrf", &csrf), ("password", PASSWORD)]).await;
+    assert_eq!((done.status, done.header("location")), (StatusCode::SEE_OTHER, "/login?deleted=true"));
+    assert!(phone.get("/login?deleted=true").await.text().contains("Your account is deleted"));
+    assert!(!is_signed_in(&mut phone).await && !is_signed_in(&mut laptop).await);
+    assert_eq!(log_in_status(&shop, "ada@example.com", PASSWORD).await, StatusCode::UNAUTHORIZED);
+    let mut somebody = shop.visitor("somebody");
+    somebody.register("ada@example.com").await;
+    let deleted = somebody.post("/api/v1/accounts/me/deletion", &json!({ "password": PASSWORD })).await;
+    assert_eq!(deleted.status, StatusCode::NO_CONTENT);
+    assert!(!is_signed_in(&mut somebody).await);
+
+    let mut operator = shop.operator().await;
+    let refused = operator.post("/api/v1/accounts/me/deletion", &json!({ "password": PASSWORD })).await;
+    assert_eq!(refused.problem(), (403, "forbidden".to_owned()));
+    assert_eq!(operator.get("/account/deletion").await.status, StatusCode::FORBIDDEN);
+    assert!(!operator.get("/account").await.text().contains("/account/deletion"));
+}
+
+async fn wrong_passwords_are_limited(shop: TestShop) {
+    let mut ada = shop.visitor("ada");
+    ada.register("ada@example.com").await;
+    let wrong = json!({ "password": "wrong", "new_password": NEW });
+    for _ in 0..5 {
+        assert_eq!(put(&mut ada, "/api/v1/accounts/me/password", &wrong).await.rules().len(), 1);
+    }
+    let right = json!({ "password": PASSWORD, "new_password": NEW });
+    let refused = put(&mut ada, "/api/v1/accounts/me/password", &right).await;
+    assert_eq!(refused.problem(), (429, "too-many-attempts".to_owned()));
+    assert_eq!(refused.header("retry-after"), "1");
+    assert_eq!(ada.post("/api/v1/accounts/me/deletion", &right).await.status, StatusCode::TOO_MANY_REQUESTS);
+    shop.clock.advance(Duration::seconds(2));
+    assert_eq!(put(&mut ada, "/api/v1/accounts/me/password", &right).await.status, StatusCode::CREATED);
+}
+
+async fn mails_to_one_address_are_limited(shop: TestShop) {
+    let shop = shop.with_mail();
+    let account = json!({ "email": "ada@example.com", "name": "Eve", "password": PASSWORD });
+    for number in 0..5 {
+        let created = shop.visitor(&format!("eve {number}")).post("/api/v1/accounts", &account).await;
+        assert_eq!(created.status, StatusCode::CREATED);
+    }
+    let mut eve = shop.visitor("eve");
+    assert_eq!(eve.post("/api/v1/accounts", &account).await.problem(), (429, "too-many-attempts".to_owned()));
+    let bob = json!({ "email": "bob@example.com", "name": "Eve", "password": PASSWORD });
+    assert_eq!(eve.post("/api/v1/accounts", &bob).await.status, StatusCode::CREATED);
+    let wish = json!({ "email": "ada@example.com", "password": PASSWORD });
+    assert_eq!(put(&mut eve, "/api/v1/accounts/me/email", &wish).await.status, StatusCode::TOO_MANY_REQUESTS);
+}
