@@ -1,7 +1,7 @@
 //! `/robots.txt` and `/sitemap.xml`: what search engines may read, and the addresses of all public pages.
 //!
-//! A sitemap may contain 50,000 addresses, but a function's response only 700 KiB. A shop with more than [`PART_PRODUCTS`] products
-//! therefore has a sitemap index, whose parts continue the product listing as its pages do: with the cursor of the last product.
+//! A sitemap may contain 50,000 addresses, but a response only 700 KiB. A shop with more products than a part contains therefore has a
+//! sitemap index, whose parts continue the product listing as its pages do: with the cursor of the last product.
 
 use std::fmt::{self, Display, Write as _};
 use std::time::Duration;
@@ -18,12 +18,18 @@ use super::pages::encode;
 use super::problem::Problem;
 use super::{App, cursor};
 use shopease_shop::ShopResult;
-use shopease_shop::domain::{PageKind, PageLimit, Position, ProductSort, ProductSummary};
+use shopease_shop::domain::{PageKind, PageLimit, Position, ProductSort};
 use shopease_shop::ports::Asset;
 use shopease_shop::services::{ListCategories, ListProducts};
 
-/// Products of a part: five pages of the listing. With the longest handles, a part has 450 KB.
-pub const PART_PRODUCTS: usize = 500;
+/// Products of a part: five pages of the listing, which are five reads of the store.
+const PART_PRODUCTS: usize = 500;
+
+/// A part ends with the page of the listing that reaches this size. The longest handle has 3 KB in an address, and a page 100 products.
+const PART_BYTES: usize = 300 * 1024;
+
+/// Bytes of the elements around an address.
+const ENTRY_BYTES: usize = 32;
 
 /// How long a process reuses the starts of the parts. Finding them reads the whole listing.
 const REUSED_FOR: Duration = Duration::from_mins(10);
@@ -68,20 +74,23 @@ impl Parts {
     }
 }
 
-/// The products of a part, and the start of the next one.
-async fn part(app: &App, mut after: Option<Position>) -> ShopResult<(Vec<ProductSummary>, Option<Position>)> {
+/// The paths of the products of a part, and the start of the next one.
+async fn part(app: &App, mut after: Option<Position>) -> ShopResult<(Vec<String>, Option<Position>)> {
     let limit = PageLimit::new(PageLimit::MAX)?;
-    let mut products = Vec::new();
-    while products.len() < PART_PRODUCTS {
+    let mut paths = Vec::new();
+    loop {
         let command = ListProducts { q: None, category: None, sort: Some(ProductSort::Title), after, limit };
         let page = app.services.catalog.list_products(command).await?;
-        products.extend(page.items);
+        paths.extend(page.items.iter().map(|product| format!("/products/{}", encode(product.handle.as_str()))));
         after = page.next;
-        if after.is_none() {
-            break;
+        if after.is_none() || paths.len() >= PART_PRODUCTS || size_bytes(app, &paths) >= PART_BYTES {
+            return Ok((paths, after));
         }
     }
-    Ok((products, after))
+}
+
+fn size_bytes(app: &App, paths: &[String]) -> usize {
+    paths.iter().map(|path| app.config.public_url.len() + path.len() + ENTRY_BYTES).sum()
 }
 
 /// Serves the rules for robots.
@@ -98,21 +107,23 @@ pub(super) async fn robots(State(app): State<App>) -> impl IntoResponse {
 /// Serves the sitemap, or the index of its parts.
 pub(super) async fn index(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
     let (products, second) = part(&app, None).await?;
-    let Some(second) = second else {
-        let mut paths = page_paths(&app).await?;
-        paths.extend(products.iter().map(product_path));
-        return Ok(respond(&headers, &Sitemap::Pages.of(&app, &paths)));
+    let starts = match second {
+        Some(second) => app.sitemap_parts.starts(&app, second).await?,
+        None => Vec::new(),
     };
-    let starts = app.sitemap_parts.starts(&app, second).await?;
+    let all = [page_paths(&app).await?, products].concat();
+    if starts.is_empty() && size_bytes(&app, &all) <= 2 * PART_BYTES {
+        return Ok(respond(&headers, Sitemap::Pages.of(&app, &all)));
+    }
     let mut paths = vec!["/sitemap-pages.xml".to_owned(), "/sitemap-products.xml".to_owned()];
     let cursors = starts.iter().map(|start| cursor::encode(LISTING, start));
     paths.extend(cursors.map(|cursor| format!("/sitemap-products.xml?cursor={cursor}")));
-    Ok(respond(&headers, &Sitemap::Parts.of(&app, &paths)))
+    Ok(respond(&headers, Sitemap::Parts.of(&app, &paths)))
 }
 
 /// Serves the part with all pages that are not products.
 pub(super) async fn pages(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
-    Ok(respond(&headers, &Sitemap::Pages.of(&app, &page_paths(&app).await?)))
+    Ok(respond(&headers, Sitemap::Pages.of(&app, &page_paths(&app).await?)))
 }
 
 /// Query parameters of a part.
@@ -129,13 +140,8 @@ pub(super) async fn products(
     ApiQuery(query): ApiQuery<PartQuery>,
 ) -> Result<Response, Problem> {
     let after = query.cursor.map(|cursor| cursor::decode(LISTING, &cursor)).transpose()?;
-    let (products, _) = part(&app, after).await?;
-    let paths: Vec<_> = products.iter().map(product_path).collect();
-    Ok(respond(&headers, &Sitemap::Pages.of(&app, &paths)))
-}
-
-fn product_path(product: &ProductSummary) -> String {
-    format!("/products/{}", encode(product.handle.as_str()))
+    let (paths, _) = part(&app, after).await?;
+    Ok(respond(&headers, Sitemap::Pages.of(&app, &paths)))
 }
 
 /// Home page, listings, and those of the merchant's pages that are finished.
@@ -190,7 +196,7 @@ impl Display for XmlText<'_> {
     }
 }
 
-fn respond(headers: &HeaderMap, xml: &str) -> Response {
-    let asset = Asset::new(xml.to_owned().into());
+fn respond(headers: &HeaderMap, xml: String) -> Response {
+    let asset = Asset::new(xml.into());
     respond_with_etag(headers, "application/xml; charset=utf-8", "public, no-cache", asset)
 }

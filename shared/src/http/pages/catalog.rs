@@ -43,12 +43,13 @@ struct HomePage {
 }
 
 /// The metadata of the home page.
-fn meta_of_home(app: &App, frame: &Frame) -> Meta {
+fn meta_of_home(app: &App, frame: &Frame, departments: &[Department]) -> Meta {
     let (public_url, logo, home) = (&app.config.public_url, frame.logo.as_deref(), &frame.shop.home);
+    let image = home.image.as_ref().or_else(|| departments.iter().rev().find_map(|shown| shown.image.as_ref()));
     let shop = Shop { public_url, settings: &frame.shop, logo };
     Meta::new(public_url, "/", &frame.shop_name)
         .described_by([&*home.text, &home.headline])
-        .with_image(home.image.as_ref().map(|image| &*image.url), logo)
+        .with_image(image.map(|image| &*image.url), logo)
         .with_data(shop.script())
 }
 
@@ -122,10 +123,10 @@ pub(in crate::http) async fn home(State(app): State<App>, visitor: Visitor) -> P
             .find(|product| product.category.as_ref() == Some(category))
             .and_then(|p| p.image.clone()),
     });
-    let departments = departments.collect();
+    let departments: Vec<_> = departments.collect();
     products.truncate(NEWEST_SHOWN);
     let note = note_of(&app, &products).await;
-    let meta = meta_of_home(&app, &frame);
+    let meta = meta_of_home(&app, &frame, &departments);
     page(StatusCode::OK, &HomePage { frame, meta, departments, products, note })
 }
 

@@ -19,8 +19,9 @@ pub struct Script(String);
 
 impl Script {
     fn new(value: &Value) -> Self {
-        // `</script` and `<!--` end or continue a script element wherever they are, even within a JSON string.
-        Self(value.to_string().replace('<', "\\u003c"))
+        // `</script` and `<!--` end or continue a script element wherever they are, even within a JSON string. JSON has these
+        // characters in strings only.
+        Self(value.to_string().replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026"))
     }
 
     /// The JSON.
