@@ -1,9 +1,11 @@
 //! `/robots.txt` and `/sitemap.xml`: what search engines may read, and the addresses of all public pages.
 //!
 //! A sitemap may contain 50,000 addresses, but a response only 700 KiB. A shop with more products than a part contains therefore has a
-//! sitemap index, whose parts continue the product listing as its pages do: with the cursor of the last product.
+//! sitemap index. A part begins after the last product of the previous part and ends at its own, both as cursors in its address, so that a
+//! product that is added between two requests neither repeats nor hides another one.
 
 use std::fmt::{self, Display, Write as _};
+use std::iter;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -25,7 +27,8 @@ use shopease_shop::services::{ListCategories, ListProducts};
 /// Products of a part: five pages of the listing, which are five reads of the store.
 const PART_PRODUCTS: usize = 500;
 
-/// A part ends with the page of the listing that reaches this size. The longest handle has 3 KB in an address, and a page 100 products.
+/// A part ends with the page of the listing that reaches this size. The longest handle has 3 KB in an address, and a page has 100
+/// products.
 const PART_BYTES: usize = 300 * 1024;
 
 /// Bytes of the elements around an address.
@@ -64,7 +67,7 @@ impl Parts {
             starts.positions.push(second);
         }
         while starts.found_at.is_none() {
-            let (_, next) = part(app, starts.positions.last().cloned()).await?;
+            let (_, next) = read(app, starts.positions.last().cloned(), None, 1).await?;
             match next {
                 Some(next) => starts.positions.push(next),
                 None => starts.found_at = Some(Instant::now()),
@@ -74,16 +77,28 @@ impl Parts {
     }
 }
 
-/// The paths of the products of a part, and the start of the next one.
-async fn part(app: &App, mut after: Option<Position>) -> ShopResult<(Vec<String>, Option<Position>)> {
+/// The paths of the products after a position and up to another one, and where to continue. Reading ends when `parts` parts of
+/// products have been read, or at the size of one.
+async fn read(
+    app: &App,
+    mut after: Option<Position>,
+    until: Option<&Position>,
+    parts: usize,
+) -> ShopResult<(Vec<String>, Option<Position>)> {
     let limit = PageLimit::new(PageLimit::MAX)?;
     let mut paths = Vec::new();
     loop {
         let command = ListProducts { q: None, category: None, sort: Some(ProductSort::Title), after, limit };
         let page = app.services.catalog.list_products(command).await?;
-        paths.extend(page.items.iter().map(|product| format!("/products/{}", encode(product.handle.as_str()))));
+        for product in &page.items {
+            if until.is_some_and(|until| product.title_position() > *until) {
+                return Ok((paths, None));
+            }
+            paths.push(format!("/products/{}", encode(product.handle.as_str())));
+        }
         after = page.next;
-        if after.is_none() || paths.len() >= PART_PRODUCTS || size_bytes(app, &paths) >= PART_BYTES {
+        let is_full = paths.len() >= parts * PART_PRODUCTS || size_bytes(app, &paths) >= PART_BYTES;
+        if after.is_none() || is_full {
             return Ok((paths, after));
         }
     }
@@ -106,7 +121,7 @@ pub(super) async fn robots(State(app): State<App>) -> impl IntoResponse {
 
 /// Serves the sitemap, or the index of its parts.
 pub(super) async fn index(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
-    let (products, second) = part(&app, None).await?;
+    let (products, second) = read(&app, None, None, 1).await?;
     let starts = match second {
         Some(second) => app.sitemap_parts.starts(&app, second).await?,
         None => Vec::new(),
@@ -115,9 +130,16 @@ pub(super) async fn index(State(app): State<App>, headers: HeaderMap) -> Result<
     if starts.is_empty() && size_bytes(&app, &all) <= 2 * PART_BYTES {
         return Ok(respond(&headers, Sitemap::Pages.of(&app, &all)));
     }
-    let mut paths = vec!["/sitemap-pages.xml".to_owned(), "/sitemap-products.xml".to_owned()];
-    let cursors = starts.iter().map(|start| cursor::encode(LISTING, start));
-    paths.extend(cursors.map(|cursor| format!("/sitemap-products.xml?cursor={cursor}")));
+    let cursors: Vec<_> = starts.iter().map(|start| cursor::encode(LISTING, start)).collect();
+    let begins = iter::once(None).chain(cursors.iter().map(Some));
+    let ends = cursors.iter().map(Some).chain(iter::once(None));
+    let products = begins.zip(ends).map(|(begin, end)| match (begin, end) {
+        (None, None) => "/sitemap-products.xml".to_owned(),
+        (None, Some(end)) => format!("/sitemap-products.xml?until={end}"),
+        (Some(begin), None) => format!("/sitemap-products.xml?cursor={begin}"),
+        (Some(begin), Some(end)) => format!("/sitemap-products.xml?cursor={begin}&until={end}"),
+    });
+    let paths: Vec<_> = iter::once("/sitemap-pages.xml".to_owned()).chain(products).collect();
     Ok(respond(&headers, Sitemap::Parts.of(&app, &paths)))
 }
 
@@ -131,6 +153,7 @@ pub(super) async fn pages(State(app): State<App>, headers: HeaderMap) -> Result<
 #[serde(default)]
 pub(super) struct PartQuery {
     cursor: Option<String>,
+    until: Option<String>,
 }
 
 /// Serves a part with products.
@@ -139,8 +162,10 @@ pub(super) async fn products(
     headers: HeaderMap,
     ApiQuery(query): ApiQuery<PartQuery>,
 ) -> Result<Response, Problem> {
-    let after = query.cursor.map(|cursor| cursor::decode(LISTING, &cursor)).transpose()?;
-    let (paths, _) = part(&app, after).await?;
+    let position = |cursor: Option<String>| cursor.map(|cursor| cursor::decode(LISTING, &cursor)).transpose();
+    let (after, until) = (position(query.cursor)?, position(query.until)?);
+    // Products may have been added to the part since the index was read.
+    let (paths, _) = read(&app, after, until.as_ref(), 2).await?;
     Ok(respond(&headers, Sitemap::Pages.of(&app, &paths)))
 }
 
