@@ -37,6 +37,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     let port = listener.local_addr()?.port();
     if !settings.has_public_url {
         settings.shop.public_url = format!("http://localhost:{port}");
+        settings.http.public_url.clone_from(&settings.shop.public_url);
     }
     let (app, backing) = compose(&args, &mut settings).await?;
     let app = app.with_assets(open::assets(&settings).await?).with_api_reference().with_runtime(Runtime::Fargate);

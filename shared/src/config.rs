@@ -10,6 +10,9 @@ pub struct HttpConfig {
     /// `SHOPEASE_INSECURE_COOKIES`: cookies without `Secure` and `__Host-`, for plain http on a host that the
     /// browser does not trust (Safari on localhost, a phone on the same network). Never use it in production.
     pub insecure_cookies: bool,
+    /// `SHOPEASE_PUBLIC_URL`: public URL of the shop, without a trailing slash. Pages and sitemap start their absolute addresses
+    /// with it, never with the `Host` header, which the client chooses. Without the variable, it is this port of localhost.
+    pub public_url: String,
     /// Concurrency limits and timeouts of one process.
     pub limits: Limits,
     /// `SHOPEASE_MEASURE`: adds what the request used to each response, in the header `x-shopease-usage`. Not for public
@@ -27,6 +30,7 @@ impl HttpConfig {
     pub fn read(reader: &mut Reader<'_>) -> Self {
         Self {
             insecure_cookies: reader.or("SHOPEASE_INSECURE_COOKIES", false),
+            public_url: shopease_shop::config::public_url(reader),
             limits: Limits::read(reader),
             measure: reader.or("SHOPEASE_MEASURE", false),
         }

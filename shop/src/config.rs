@@ -175,7 +175,8 @@ fn currency(reader: &mut Reader<'_>) -> Currency {
     })
 }
 
-fn public_url(reader: &mut Reader<'_>) -> String {
+/// Reads `SHOPEASE_PUBLIC_URL`, for every section that needs it.
+pub fn public_url(reader: &mut Reader<'_>) -> String {
     const NAME: &str = "SHOPEASE_PUBLIC_URL";
     let url = reader.or(NAME, "http://localhost:8080".to_owned());
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));

@@ -96,6 +96,14 @@ async fn every_form_is_submitted(shop: TestShop) {
     assert_eq!(operator.form("/admin/stock/kettle", &correction).await.status, StatusCode::SEE_OTHER);
 }
 
+/// What search engines read.
+async fn a_search_engine_reads_the_sitemap(shop: TestShop) {
+    shop.sell(&fixtures::product("kettle").category("kitchen").build(), 5).await;
+    for path in ["/robots.txt", "/sitemap.xml", "/sitemap-pages.xml", "/sitemap-products.xml"] {
+        assert_eq!(shop.client().get(path).await.status, StatusCode::OK, "{path}");
+    }
+}
+
 /// Branches of use cases that the other tests do not cover.
 async fn an_operator_searches_and_is_rejected(shop: TestShop) {
     shop.sell(&fixtures::product("kettle").build(), 5).await;
@@ -177,6 +185,7 @@ async fn each_function_has_the_table_access_of_its_use_cases() {
         bad_forms::SCENARIOS,
         &[
             ("every_form_is_submitted", |shop| Box::pin(every_form_is_submitted(shop))),
+            ("a_search_engine_reads_the_sitemap", |shop| Box::pin(a_search_engine_reads_the_sitemap(shop))),
             ("an_operator_searches_and_is_rejected", |shop| Box::pin(an_operator_searches_and_is_rejected(shop))),
         ],
     ];

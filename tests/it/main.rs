@@ -49,6 +49,7 @@ mod remote_errors;
 mod requests;
 mod response_limits;
 mod routes;
+mod search_engines;
 mod security;
 mod settings;
 mod settings_pages;

@@ -8,8 +8,8 @@ use std::sync::LazyLock;
 use async_trait::async_trait;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 
 use super::App;
 use super::extract::respond_with_etag;
@@ -114,13 +114,6 @@ pub(super) fn respond(headers: &HeaderMap, path: &str, query: Option<&str>, asse
     let requested = query.and_then(|query| query.strip_prefix("v="));
     let cache = if requested == Some(version(&asset).as_str()) { IMMUTABLE } else { ONE_HOUR };
     respond_with_etag(headers, content_type(path), cache, asset)
-}
-
-pub(super) async fn robots() -> impl IntoResponse {
-    (
-        [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],
-        "User-agent: *\nDisallow: /cart\nDisallow: /checkout\nDisallow: /account\nDisallow: /admin\n",
-    )
 }
 
 fn content_type(path: &str) -> &'static str {

@@ -25,6 +25,7 @@ pub mod routes;
 mod rule;
 mod runtime;
 mod sealed;
+mod sitemap;
 mod texts;
 mod usage;
 mod visitor;
@@ -71,6 +72,7 @@ pub struct App {
     draining: Arc<AtomicBool>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) store_check: Arc<StoreCheck>,
+    pub(crate) sitemap_parts: Arc<sitemap::Parts>,
     pub(crate) runtime: Option<Runtime>,
     reference: Option<&'static reference::Files>,
     /// The public settings as last seen, for pages while the shop does not respond.
@@ -91,6 +93,7 @@ impl App {
             draining: Arc::default(),
             gate,
             store_check: Arc::default(),
+            sitemap_parts: Arc::default(),
             runtime: None,
             reference: None,
             last_shop: Arc::default(),
@@ -142,6 +145,11 @@ impl App {
         self.gate.checkouts_ended().await;
     }
 
+    /// The absolute URL of a path of this shop, or of an image: an absolute URL stays as it is.
+    pub(crate) fn absolute(&self, path: &str) -> String {
+        absolute(&self.config.public_url, path)
+    }
+
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
     }
@@ -172,6 +180,11 @@ impl App {
         countries.sort_by_cached_key(|country| fold(&country.name));
         countries
     }
+}
+
+/// The absolute URL of a path below `public_url`. An absolute URL stays as it is.
+pub(crate) fn absolute(public_url: &str, path: &str) -> String {
+    if path.starts_with('/') { format!("{public_url}{path}") } else { path.to_owned() }
 }
 
 /// The routes that `keep` selects, wrapped in the layers that every front door needs.

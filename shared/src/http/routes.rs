@@ -9,7 +9,7 @@ use axum::routing::{MethodRouter, get, post};
 
 use matchit::Router;
 
-use super::{App, api, appearance, assets, health, openapi, pages, reference};
+use super::{App, api, appearance, assets, health, openapi, pages, reference, sitemap};
 
 /// A Lambda function, and a listener rule of the load balancer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -132,7 +132,10 @@ routes! {
     Storefront Page Ordinary get "/favicon.svg" => appearance::icon;
     Storefront Page Ordinary get "/logo" => appearance::logo;
     Storefront Page Ordinary get "/assets/{*path}" => assets::serve;
-    Storefront Page Ordinary get "/robots.txt" => assets::robots;
+    Storefront Page Ordinary get "/robots.txt" => sitemap::robots;
+    Storefront Page Ordinary get "/sitemap.xml" => sitemap::index;
+    Storefront Page Ordinary get "/sitemap-pages.xml" => sitemap::pages;
+    Storefront Page Ordinary get "/sitemap-products.xml" => sitemap::products;
 
     Cart Page Ordinary get "/cart" => pages::cart::show;
     Cart Page Ordinary post "/cart" => pages::cart::change;

@@ -283,6 +283,13 @@ pub struct ProductSummary {
     pub variant_count: u16,
 }
 
+impl ProductSummary {
+    /// The position of the product in [`ProductSort::Title`].
+    pub fn title_position(&self) -> Position {
+        title_position(&self.title, &self.id)
+    }
+}
+
 /// Sort orders of product listings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ProductSort {
@@ -318,9 +325,8 @@ impl ProductSort {
     pub fn position(self, product: &Product, score: u32) -> Position {
         /// No Julian day of the `time` crate has more than seven digits.
         const LATEST_DAY: i32 = 9_999_999;
-        let title: String = fold(&product.title).chars().filter(|c| !c.is_control()).take(60).collect();
         let price = product.variants.iter().map(|variant| variant.price.amount_minor).min().unwrap_or(0);
-        let tie = format!("{title}\u{1}{}", product.id);
+        let tie = title_position(&product.title, &product.id);
         match self {
             Self::Newest => {
                 let day = product.created_at.to_julian_day();
@@ -337,6 +343,12 @@ impl ProductSort {
     pub fn relevance_position(score: u32, title_position: &str) -> Position {
         format!("{:010}\u{1}{title_position}", u32::MAX - score)
     }
+}
+
+/// The position of a product by title.
+fn title_position(title: &str, id: &ProductId) -> Position {
+    let title: String = fold(title).chars().filter(|c| !c.is_control()).take(60).collect();
+    format!("{title}\u{1}{id}")
 }
 
 impl FromStr for ProductSort {

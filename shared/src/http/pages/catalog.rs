@@ -8,7 +8,9 @@ use serde::Deserialize;
 
 use super::layout::{Frame, PageResult, encode, page, private_page, see_other};
 use super::listing::{Listing, ListingQuery};
+use super::meta::{Meta, at_shop};
 use super::product::{ProductPage, Shown, read_quantity};
+use super::structured_data::{Breadcrumbs, Shop};
 use super::terms::PriceNote;
 use super::view::filters;
 use crate::http::extract::{ApiPath, ApiQuery};
@@ -34,9 +36,21 @@ struct Department {
 #[template(path = "home.html")]
 struct HomePage {
     frame: Frame,
+    meta: Meta,
     departments: Vec<Department>,
     products: Vec<ProductSummary>,
     note: Option<PriceNote>,
+}
+
+/// The metadata of the home page.
+fn meta_of_home(app: &App, frame: &Frame, departments: &[Department]) -> Meta {
+    let (public_url, logo, home) = (&app.config.public_url, frame.logo.as_deref(), &frame.shop.home);
+    let image = home.image.as_ref().or_else(|| departments.iter().rev().find_map(|shown| shown.image.as_ref()));
+    let shop = Shop { public_url, settings: &frame.shop, logo };
+    Meta::new(public_url, "/", &frame.shop_name)
+        .described_by([&*home.text, &home.headline])
+        .with_image(image.map(|image| &*image.url), logo)
+        .with_data(shop.script())
 }
 
 impl HomePage {
@@ -57,6 +71,31 @@ struct ListingPage {
     next_url: Option<String>,
     problem: Option<Problem>,
     note: Option<PriceNote>,
+    /// `None` if search engines should not list the page.
+    meta: Option<Meta>,
+}
+
+/// The metadata of a listing, in whatever order: that of its first page. Search engines should not list the pages after it, because
+/// a cursor in an address begins elsewhere when the catalog changes; the sitemap contains all products.
+fn meta_of_listing(
+    app: &App,
+    frame: &Frame,
+    listing: &Listing,
+    heading: &str,
+    products: &[ProductSummary],
+) -> Option<Meta> {
+    if listing.continued {
+        return None;
+    }
+    let image = products.iter().find_map(|product| product.image.as_ref());
+    let meta = Meta::new(&app.config.public_url, &listing.path, heading)
+        .described_by([&*at_shop(heading, &frame.shop)])
+        .with_image(image.map(|image| &*image.url), frame.logo.as_deref());
+    if listing.category.is_none() {
+        return Some(meta);
+    }
+    let steps = [("All products", "/products"), (heading, &listing.path)];
+    Some(meta.with_data(Breadcrumbs { public_url: &app.config.public_url, steps: &steps }.script()))
 }
 
 /// The price note of a listing; `None` if no product has a price.
@@ -84,10 +123,11 @@ pub(in crate::http) async fn home(State(app): State<App>, visitor: Visitor) -> P
             .find(|product| product.category.as_ref() == Some(category))
             .and_then(|p| p.image.clone()),
     });
-    let departments = departments.collect();
+    let departments: Vec<_> = departments.collect();
     products.truncate(NEWEST_SHOWN);
     let note = note_of(&app, &products).await;
-    page(StatusCode::OK, &HomePage { frame, departments, products, note })
+    let meta = meta_of_home(&app, &frame, &departments);
+    page(StatusCode::OK, &HomePage { frame, meta, departments, products, note })
 }
 
 /// Lists all products.
@@ -102,7 +142,9 @@ pub(in crate::http) async fn all_products(
     let next_url = listing.next_url(&products);
     let (heading, products, problem) = ("All products".to_owned(), products.items, None);
     let note = note_of(&app, &products).await;
-    let page_of_all = ListingPage { frame, heading, searching: false, listing, products, next_url, problem, note };
+    let meta = meta_of_listing(&app, &frame, &listing, &heading, &products);
+    let page_of_all =
+        ListingPage { frame, heading, searching: false, listing, products, next_url, problem, note, meta };
     page(StatusCode::OK, &page_of_all)
 }
 
@@ -127,7 +169,9 @@ pub(in crate::http) async fn category(
     let next_url = listing.next_url(&products);
     let (heading, products, problem) = (title.unwrap_or_else(|| handle.to_string()), products.items, None);
     let note = note_of(&app, &products).await;
-    let page_of_one = ListingPage { frame, heading, searching: false, listing, products, next_url, problem, note };
+    let meta = meta_of_listing(&app, &frame, &listing, &heading, &products);
+    let page_of_one =
+        ListingPage { frame, heading, searching: false, listing, products, next_url, problem, note, meta };
     page(StatusCode::OK, &page_of_one)
 }
 
@@ -154,7 +198,8 @@ pub(in crate::http) async fn search(
     let heading = listing.q.as_ref().map_or_else(|| "Search".to_owned(), |q| format!("Results for “{q}”"));
     let status = problem.as_ref().map_or(StatusCode::OK, Problem::status_code);
     let note = note_of(&app, &products).await;
-    page(status, &ListingPage { frame, heading, searching: true, listing, products, next_url, problem, note })
+    let searching = true;
+    page(status, &ListingPage { frame, heading, searching, listing, products, next_url, problem, note, meta: None })
 }
 
 /// Query parameters of the product page.

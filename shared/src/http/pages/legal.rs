@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 
 use super::layout::{Frame, PageResult, page};
+use super::meta::{Meta, at_shop, plain_text};
 use crate::http::App;
 use crate::http::extract::{ApiPath, ApiQuery};
 use crate::http::visitor::Visitor;
@@ -29,12 +30,20 @@ struct LegalPage {
     title: &'static str,
     content: PageView,
     html: String,
+    /// `None` for a draft or a former version, which search engines should not list.
+    meta: Option<Meta>,
 }
 
 impl LegalPage {
     /// Returns whether this is not the current text.
     fn is_former(&self) -> bool {
         self.content.version != self.frame.shop.version
+    }
+
+    fn public_meta(&self, app: &App) -> Meta {
+        Meta::new(&app.config.public_url, &format!("/pages/{}", self.kind.as_str()), self.title)
+            .described_by([&*plain_text(&self.html), &at_shop(self.title, &self.frame.shop)])
+            .with_image(None, self.frame.logo.as_deref())
     }
 
     fn is_contact(&self) -> bool {
@@ -53,5 +62,9 @@ pub(in crate::http) async fn show(
     let content = app.services.catalog.find_page(FindPage { kind, version: query.version }).await?;
     let frame = Frame::new(&app, &visitor, "legal").await;
     let (title, html) = (page_title(kind), markdown::render(&content.text));
-    page(StatusCode::OK, &LegalPage { frame, kind, title, content, html })
+    let mut shown = LegalPage { frame, kind, title, content, html, meta: None };
+    if !shown.content.is_draft && !shown.is_former() {
+        shown.meta = Some(shown.public_meta(&app));
+    }
+    page(StatusCode::OK, &shown)
 }

@@ -17,13 +17,16 @@ mod forms;
 mod layout;
 pub(super) mod legal;
 mod listing;
+mod meta;
 pub(super) mod password;
 mod product;
 pub(super) mod settings;
 mod settings_form;
+mod structured_data;
 mod terms;
 pub(super) mod view;
 
 pub(super) use product::ProductPage;
 
 pub(super) use error::error_page;
+pub(super) use layout::encode;

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use askama::Template;
 
 use super::layout::{Frame, encode};
+use super::meta::{Meta, at_shop, plain_text, shortened};
+use super::structured_data::{Breadcrumbs, Product};
 use super::terms::{PriceNote, ShippingNote};
 use super::view::filters;
 use crate::http::App;
@@ -14,6 +16,9 @@ use shopease_shop::services::{ProductView, ShopView, VariantView};
 
 /// Up to this many variants are shown as cards with all details; more are shown as a select list.
 const MAX_CARDS: usize = 8;
+
+/// Longest description in the structured data, in characters.
+const MAX_DESCRIPTION_CHARS: usize = 5_000;
 
 /// The visitor's choices so far.
 pub struct Shown {
@@ -70,6 +75,7 @@ pub struct Thumbnail {
 #[template(path = "product.html")]
 pub struct ProductPage {
     frame: Frame,
+    meta: Meta,
     product: ProductView,
     path: String,
     choice: Choice,
@@ -93,17 +99,18 @@ impl ProductPage {
             None => None,
         };
         let keys = (visitor.csrf(), app.ids.ulid().to_string());
-        Self { note, ..Self::with_keys(frame, product, shown, keys) }
+        Self { note, ..Self::with_keys(&app.config.public_url, frame, product, shown, keys) }
     }
 
     /// Returns the size of a product's page, without the categories in the navigation and the price note.
     pub fn bytes(product: ProductView) -> usize {
         let shown = Shown { sku: String::new(), image: None, quantity: "1".to_owned(), problem: None };
         let frame = Frame::of_shop(Arc::new(ShopView::neutral()));
-        Self::with_keys(frame, product, shown, Default::default()).render().map_or(0, |page| page.len())
+        Self::with_keys("", frame, product, shown, Default::default()).render().map_or(0, |page| page.len())
     }
 
     fn with_keys(
+        public_url: &str,
         mut frame: Frame,
         product: ProductView,
         shown: Shown,
@@ -117,9 +124,11 @@ impl ProductPage {
         let image = image.filter(|index| *index < product.images.len()).unwrap_or(0);
         let prices = prices(variants);
         frame.category = product.category.as_ref().map(|category| category.handle.clone());
+        let path = format!("/products/{}", encode(product.handle.as_str()));
         Self {
+            meta: meta(public_url, &path, &frame, &product),
             frame,
-            path: format!("/products/{}", encode(product.handle.as_str())),
+            path,
             choice: choice(&product),
             prices,
             note: None,
@@ -176,6 +185,24 @@ impl ProductPage {
         });
         thumbnails.collect()
     }
+}
+
+/// The metadata of a product, whatever the visitor has chosen on its page.
+fn meta(public_url: &str, path: &str, frame: &Frame, product: &ProductView) -> Meta {
+    let description = plain_text(&product.description_html);
+    let image = product.images.first().map(|image| &*image.url);
+    let described = shortened(&description, MAX_DESCRIPTION_CHARS);
+    let data = Product { public_url, path, view: product, description: &described }.script();
+    let meta = Meta::new(public_url, path, product.seo_title.as_deref().unwrap_or(&product.title))
+        .of_kind("product")
+        .described_by([&*description, &at_shop(&product.title, &frame.shop)])
+        .with_description(product.seo_description.as_deref())
+        .with_image(image, frame.logo.as_deref())
+        .with_data(data);
+    let Some(category) = &product.category else { return meta };
+    let listing = format!("/categories/{}", encode(category.handle.as_str()));
+    let steps = [("All products", "/products"), (&*category.title, &*listing), (&*product.title, path)];
+    meta.with_data(Breadcrumbs { public_url, steps: &steps }.script())
 }
 
 /// Parses a quantity from a URL or form.
