@@ -17,6 +17,7 @@ use shopease_shop::services::create_operator;
 use crate::import::ImportArgs;
 use crate::open::{self, Settings};
 use crate::operations::{self, AuditArgs, FakePaymentsArgs, WorkerArgs};
+use crate::person::{self, PersonCommand};
 use crate::serve;
 use crate::shop_settings::{self, SettingsCommand};
 #[cfg(feature = "rds-iam")]
@@ -53,6 +54,11 @@ enum Command {
         /// Email address for signing in.
         #[arg(value_parser = email_address)]
         email: EmailAddress,
+    },
+    /// Export or erase what the store has about a person.
+    Person {
+        #[command(subcommand)]
+        command: PersonCommand,
     },
     /// Export or import the settings of the shop as a file.
     Settings {
@@ -137,6 +143,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Audit(args)) => operations::audit(args).await,
         Some(Command::FakePayments(args)) => operations::fake_payments(args).await,
         Some(Command::Operator { email }) => add_operator(email).await,
+        Some(Command::Person { command }) => person::run(command).await,
         Some(Command::Settings { command }) => shop_settings::run(command).await,
         Some(Command::Assets { command: AssetsCommand::Upload { location, verbose } }) => {
             operations::upload_assets(&location, verbose).await
@@ -170,7 +177,7 @@ fn describe(error: ShopError) -> anyhow::Error {
     }
 }
 
-fn email_address(text: &str) -> Result<EmailAddress, &'static str> {
+pub fn email_address(text: &str) -> Result<EmailAddress, &'static str> {
     text.parse().map_err(|_| "not an email address of at most 254 characters")
 }
 

@@ -5,6 +5,7 @@ mod demo;
 mod import;
 mod open;
 mod operations;
+mod person;
 mod serve;
 mod server;
 mod shop_settings;

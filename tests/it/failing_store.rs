@@ -73,6 +73,7 @@ fails! {
     }
     OutboxStore {
         insert_outbox_message(a: &OutboxMessage) -> ();
+        remove_outbox_message(a: &OutboxMessageId) -> ();
         list_outbox() -> Vec<OutboxMessage>;
         dispatch(a: &[Dispatched], b: OffsetDateTime) -> ();
         list_backlog(a: Consumer, b: Option<&OutboxMessageId>) -> Vec<OutboxMessage>;

@@ -42,6 +42,7 @@ mod page_snapshots;
 mod pages;
 mod password_reset;
 mod payments;
+mod person;
 mod refunds;
 mod releases;
 mod remote;

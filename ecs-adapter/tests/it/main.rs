@@ -5,6 +5,7 @@
 mod client;
 mod data_directory;
 mod import;
+mod person;
 mod settings;
 mod sign_ins;
 mod slow_clients;

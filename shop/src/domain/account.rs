@@ -15,7 +15,20 @@ use super::{CustomerId, Field, Format, RuleError, ValueRule};
 #[serde(try_from = "String", into = "String")]
 pub struct EmailAddress(String);
 
+/// The address of erased persons. Nobody can have it: `invalid` is a reserved name (RFC 2606).
+const ERASED: &str = "erased@erased.invalid";
+
 impl EmailAddress {
+    /// In place of the address of a person whose data was erased.
+    pub fn erased() -> Self {
+        Self(ERASED.to_owned())
+    }
+
+    /// Whether this is no address any more.
+    pub fn is_erased(&self) -> bool {
+        self.0 == ERASED
+    }
+
     /// The address.
     pub fn as_str(&self) -> &str {
         &self.0

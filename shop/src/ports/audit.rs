@@ -1,15 +1,17 @@
-//! Data for the auditor: everything that orders touch, read without indexes and caches.
+//! Data for the auditor, and about a person: everything that orders touch, and accounts, read without indexes and caches.
 
 use async_trait::async_trait;
 
 use super::{OutboxMessage, StoreError};
-use crate::domain::{Order, OrderId, StockLevel};
+use crate::domain::{Customer, Order, OrderId, StockLevel};
 
 /// A record of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AuditRecord {
     /// An order.
     Order(Box<Order>),
+    /// An account.
+    Customer(Box<Customer>),
     /// The stock level of a SKU.
     Stock(StockLevel),
     /// An outbox message, delivered or not.
@@ -32,7 +34,7 @@ pub struct AuditPage {
     pub next: Option<String>,
 }
 
-/// Reads the whole store. Slow and costly by design: for audits, never for requests.
+/// Reads the whole store. Slow and costly by design: for commands of operators, never for requests.
 #[async_trait]
 pub trait AuditStore: Send + Sync {
     /// The page at the cursor `from`, or the first page. Concurrent writes may or may not be included.

@@ -24,6 +24,10 @@ pub enum Consumer {
 }
 
 impl Consumer {
+    /// Every consumer.
+    pub const ALL: [Self; 6] =
+        [Self::Log, Self::Http, Self::EventBridge, Self::Sns, Self::OperatorMail, Self::ShopperMail];
+
     /// The name in the store, which never changes.
     pub const fn as_str(self) -> &'static str {
         match self {

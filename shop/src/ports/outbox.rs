@@ -56,6 +56,13 @@ pub trait OutboxStore: Send + Sync {
     /// [`StoreError`].
     async fn insert_outbox_message(&self, message: &OutboxMessage) -> Result<(), StoreError>;
 
+    /// Removes a message from everywhere: the outbox, the backlogs, and those that are kept for the auditor. A message that does not
+    /// exist is ignored.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the message may then be in some of these places.
+    async fn remove_outbox_message(&self, id: &OutboxMessageId) -> Result<(), StoreError>;
+
     /// The messages in the outbox, oldest first, at most 100.
     ///
     /// # Errors

@@ -112,6 +112,7 @@ async fn read<S: AuditStore + ?Sized>(store: &S) -> Result<Books, StoreError> {
         for record in page.records {
             match record {
                 AuditRecord::Order(order) => drop(books.orders.insert(order.id.clone(), *order)),
+                AuditRecord::Customer(_) => {}
                 AuditRecord::Stock(level) => drop(books.levels.insert(level.sku.clone(), level)),
                 AuditRecord::Message(message) => books.messages.push(message),
                 AuditRecord::CheckoutKey { store_key, order_id } => books.keys.push((store_key, order_id)),

@@ -25,6 +25,7 @@ mod own_account;
 mod password;
 mod password_reset;
 mod payment_steps;
+mod person;
 mod placement;
 mod queue;
 mod relay;
@@ -49,6 +50,7 @@ pub use local_shop::LocalShop;
 pub use notices::{Brand, LowStock, Notice, concerns_operator, concerns_shopper};
 pub use operations::*;
 pub use order_view::OrderView;
+pub use person::{ErasedPerson, PersonalData, erase_person, personal_data};
 pub use settings::*;
 pub use worker::{Worker, WorkerReport};
 

@@ -111,7 +111,8 @@ impl LocalShop {
             let Ok(id) = event.subject.parse() else { return Ok(None) };
             return self.email_confirmation(&id).await;
         }
-        let Some(order) = self.order_of_event(event).await? else { return Ok(None) };
+        let order = self.order_of_event(event).await?.filter(|order| !order.email.is_erased());
+        let Some(order) = order else { return Ok(None) };
         let kind = match event.topic.as_str() {
             "order.paid" => MailKind::OrderConfirmation,
             "order.refunded" => MailKind::OrderRefunded,

@@ -13,7 +13,7 @@ use super::keys::{Key, Kind, PARTITION, SORT};
 use super::stock::StockRow;
 
 /// The kinds that are read.
-const AUDITED: [Kind; 5] = [Kind::Order, Kind::Stock, Kind::Outbox, Kind::Delivered, Kind::Idempotency];
+const AUDITED: [Kind; 6] = [Kind::Order, Kind::Customer, Kind::Stock, Kind::Outbox, Kind::Delivered, Kind::Idempotency];
 
 /// Separates the two parts of a key; no key contains it.
 const SEPARATOR: char = '\0';
@@ -84,6 +84,7 @@ fn start_key(from: &str) -> Result<HashMap<String, aws_sdk_dynamodb::types::Attr
 fn record(item: Item) -> Result<Option<AuditRecord>, StoreError> {
     Ok(Some(match Kind::parse(read_text(&item, PARTITION)?) {
         Some((Kind::Order, _)) => AuditRecord::Order(Box::new(read_document(&item)?)),
+        Some((Kind::Customer, _)) => AuditRecord::Customer(Box::new(read_document(&item)?)),
         Some((Kind::Stock, _)) => AuditRecord::Stock(StockLevel::try_from(StockRow(item))?),
         Some((Kind::Outbox | Kind::Delivered, _)) => AuditRecord::Message(read_document(&item)?),
         Some((Kind::Idempotency, key)) if item.contains_key("order_id") => {

@@ -22,6 +22,12 @@ impl OutboxStore for DynamoDbStore {
         self.write(Action::put(item)).await.map_err(WriteError::unconditional)
     }
 
+    async fn remove_outbox_message(&self, id: &OutboxMessageId) -> Result<(), StoreError> {
+        let backlogs = Consumer::ALL.iter().map(|consumer| keys::backlog_message(*consumer, id));
+        let places = backlogs.chain([keys::outbox_message(id), keys::delivered_message(id)]);
+        self.write_many(places.map(|key| Action::delete(&key)).collect()).await
+    }
+
     async fn list_outbox(&self) -> Result<Vec<OutboxMessage>, StoreError> {
         let items = self.query_shards(keys::outbox, Range::After(None), Some(MAX_MESSAGES)).await?;
         items.iter().map(read_document).collect()

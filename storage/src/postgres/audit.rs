@@ -12,7 +12,7 @@ use super::{PostgresStore, from_json, retry};
 const ROWS: i64 = 500;
 
 /// The tables in reading order.
-const TABLES: [&str; 4] = ["order", "stock", "message", "key"];
+const TABLES: [&str; 5] = ["order", "customer", "stock", "message", "key"];
 
 #[async_trait]
 impl AuditStore for PostgresStore {
@@ -23,6 +23,7 @@ impl AuditStore for PostgresStore {
         };
         let (records, last) = match table {
             "order" => self.audit_orders(after).await?,
+            "customer" => self.audit_customers(after).await?,
             "stock" => self.audit_stock(after).await?,
             "message" => self.audit_messages(after).await?,
             _ => self.audit_keys(after).await?,
@@ -59,6 +60,24 @@ impl PostgresStore {
             _ => None,
         };
         Ok((orders, last))
+    }
+
+    async fn audit_customers(&self, after: &str) -> Result<Rows, StoreError> {
+        let read = || {
+            sqlx::query!(
+                r#"SELECT id, document::text AS "document!" FROM customer WHERE id > $1 ORDER BY id LIMIT $2"#,
+                after,
+                ROWS
+            )
+            .fetch_all(&self.pool)
+        };
+        let rows = retry::repeatable(read).await?;
+        let last = rows.last().map(|row| row.id.clone());
+        let customers: Result<Vec<_>, StoreError> = rows
+            .iter()
+            .map(|row| from_json(&row.document).map(|customer| AuditRecord::Customer(Box::new(customer))))
+            .collect();
+        Ok((customers?, last))
     }
 
     async fn audit_stock(&self, after: &str) -> Result<Rows, StoreError> {

@@ -49,6 +49,17 @@ impl OutboxStore for PostgresStore {
         retry::repeatable(write).await.map(drop)
     }
 
+    async fn remove_outbox_message(&self, id: &OutboxMessageId) -> Result<(), StoreError> {
+        let write = || {
+            sqlx::query!(
+                "WITH waiting AS (DELETE FROM outbox_backlog WHERE id = $1) DELETE FROM outbox WHERE id = $1",
+                id.as_str()
+            )
+            .execute(&self.pool)
+        };
+        retry::repeatable(write).await.map(drop)
+    }
+
     async fn list_outbox(&self) -> Result<Vec<OutboxMessage>, StoreError> {
         // outbox_waiting
         let read = || {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::support::{NOW, place, save_first_cart, stock};
 use crate::domain::StockEffect;
 use crate::ports::{AuditRecord, SharedStore, StoreError};
-use crate::testing::fixtures::{advance, dispatched, order, placement, visitor};
+use crate::testing::fixtures::{advance, customer, dispatched, order, placement, visitor};
 
 /// Enough orders for several pages.
 const ORDERS: usize = 1_100;
@@ -30,6 +30,8 @@ pub(super) async fn everything_orders_touch_is_read_once(store: SharedStore) {
     expected_orders.insert(paid.order.id.clone(), paid.order.clone());
 
     let (mut orders, mut messages, mut levels, mut keys) = (BTreeMap::new(), BTreeMap::new(), Vec::new(), Vec::new());
+    let (ada, mut accounts) = (customer("ada"), Vec::new());
+    store.insert_customer(&ada).await.expect("the account is inserted");
     let mut from = None;
     loop {
         let page = store.audit_page(from.as_deref()).await.expect("a page");
@@ -41,6 +43,7 @@ pub(super) async fn everything_orders_touch_is_read_once(store: SharedStore) {
                 AuditRecord::Message(message) => {
                     assert!(messages.insert(message.id.clone(), message).is_none(), "a message is read once");
                 }
+                AuditRecord::Customer(customer) => accounts.push(*customer),
                 AuditRecord::Stock(level) => levels.push((level.sku.to_string(), level.received)),
                 AuditRecord::CheckoutKey { store_key, order_id } => {
                     assert!(store_key.contains("|checkout|"), "{store_key}");
@@ -53,6 +56,7 @@ pub(super) async fn everything_orders_touch_is_read_once(store: SharedStore) {
             break;
         }
     }
+    assert!(accounts == [ada], "every account");
     assert!(orders == expected_orders, "every current order");
     assert!(messages == expected_messages, "every message, delivered or not");
     levels.sort();
