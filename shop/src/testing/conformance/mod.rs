@@ -150,6 +150,7 @@ macro_rules! for_each_guarantee {
             outbox {
                 the_outbox_returns_the_oldest_hundred_messages,
                 a_message_that_announces_no_other_change_is_inserted,
+                a_removed_message_is_nowhere,
                 delivered_messages_leave_the_outbox,
                 a_message_waits_for_each_consumer_that_has_not_accepted_it,
                 a_message_that_has_left_the_outbox_is_added_to_no_backlog,

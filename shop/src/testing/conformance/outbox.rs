@@ -5,7 +5,7 @@ use std::sync::Arc;
 use time::Duration;
 
 use super::support::{NOW, place, save_first_cart};
-use crate::ports::{Consumer, OutboxMessage, SharedStore};
+use crate::ports::{AuditRecord, Consumer, OutboxMessage, SharedStore};
 use crate::testing::SeededRandom;
 use crate::testing::fixtures::{dispatched, message, order, placement, visitor};
 
@@ -60,6 +60,36 @@ pub(super) async fn a_message_that_announces_no_other_change_is_inserted(store: 
     written.push(own);
     written.sort_by(|a, b| a.id.cmp(&b.id));
     assert_eq!(outbox(&store).await, written);
+}
+
+pub(super) async fn a_removed_message_is_nowhere(store: SharedStore) {
+    let written = write(&store, 1).await;
+    let [waiting, late, delivered, kept, ..] = &written[..] else { panic!("five messages") };
+    let mail = Consumer::ShopperMail;
+    store.dispatch(&dispatched(&[late.clone(), kept.clone()], &[mail]), NOW).await.expect("dispatched");
+    store.dispatch(&dispatched(&[delivered.clone()], &[]), NOW).await.expect("delivered");
+    for _ in 0..2 {
+        for message in [waiting, late, delivered] {
+            store.remove_outbox_message(&message.id).await.expect("removed");
+        }
+    }
+    assert_eq!(outbox(&store).await, written[4..]);
+    assert_eq!(backlog(&store, mail).await, [kept.clone()]);
+    let mut left = Vec::new();
+    let mut from = None;
+    loop {
+        let page = store.audit_page(from.as_deref()).await.expect("a page");
+        left.extend(page.records.into_iter().filter_map(|record| match record {
+            AuditRecord::Message(message) => Some(message),
+            _ => None,
+        }));
+        from = page.next;
+        if from.is_none() {
+            break;
+        }
+    }
+    left.sort_by(|a, b| a.id.cmp(&b.id));
+    assert_eq!(left, written[3..]);
 }
 
 pub(super) async fn delivered_messages_leave_the_outbox(store: SharedStore) {
