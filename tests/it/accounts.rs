@@ -19,6 +19,7 @@ both_stores!(
     a_session_ends_after_thirty_days,
     a_wrong_password_and_an_unknown_address_look_alike,
     orders_belong_to_the_account,
+    checkout_starts_with_the_address_of_the_last_order,
     earlier_orders_of_the_browser_move_to_the_account,
     administration_is_for_operators_only,
     operators_see_every_order,
@@ -231,6 +232,27 @@ async fn earlier_orders_of_the_browser_move_to_the_account(shop: TestShop) {
     // Open orders are finished: they are paid, or their reservation ends.
     shop.settle().await;
     shop.assert_books_agree().await;
+}
+
+async fn checkout_starts_with_the_address_of_the_last_order(shop: TestShop) {
+    shop.sell(&fixtures::product("kettle").build(), 5).await;
+    let mut phone = shop.visitor("phone");
+    phone.register("ada@example.com").await;
+    phone.add("KETTLE", 1).await;
+    let empty = phone.get("/checkout").await.text();
+    assert!(empty.contains("value=\"ada@example.com\"") && !empty.contains("Gartenweg"), "{empty}");
+    assert_eq!(phone.check_out("k", "card_approved").await.status, StatusCode::CREATED);
+    let mut laptop = shop.client();
+    assert_eq!(laptop.log_in("ada@example.com", PASSWORD).await.status, StatusCode::CREATED);
+    laptop.add("KETTLE", 1).await;
+    let form = laptop.get("/checkout").await.text();
+    for value in ["ada@example.com", "Ada Lovelace", "Gartenweg 3", "10115", "Berlin"] {
+        assert!(form.contains(&format!("value=\"{value}\"")), "{value} is not in {form}");
+    }
+    let mut other = shop.visitor("other");
+    other.register("bob@example.com").await;
+    other.add("KETTLE", 1).await;
+    assert!(!other.get("/checkout").await.text().contains("Gartenweg"));
 }
 
 async fn orders_belong_to_the_account(shop: TestShop) {

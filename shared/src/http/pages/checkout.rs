@@ -14,10 +14,13 @@ use crate::http::extract::{ApiPath, ApiQuery, PostedForm, stale_form};
 use crate::http::visitor::Visitor;
 use crate::http::{App, Problem, assets, headers, notice, texts};
 use shopease_shop::domain::{
-    Country, CountryCode, OrderId, OrderState, PaymentKind, PaymentState, PostalCodes, Quote, Region, RuleError,
+    Country, CountryCode, OrderId, OrderState, PageLimit, PaymentKind, PaymentState, PostalCodes, Quote, Region,
+    RuleError,
 };
 use shopease_shop::ports::PaymentOption;
-use shopease_shop::services::{CheckPayment, CurrentCustomer, FindOrder, ListPaymentOptions, OrderView, ViewCart};
+use shopease_shop::services::{
+    CheckPayment, CurrentCustomer, FindOrder, ListOrders, ListPaymentOptions, OrderView, ViewCart,
+};
 use shopease_shop::{ShopError, ShopResult};
 
 #[derive(Template)]
@@ -193,10 +196,21 @@ pub(in crate::http) async fn form(State(app): State<App>, visitor: Visitor, head
         && visitor.maybe_signed_in()
         && let Ok(customer) = app.services.accounts.current_customer(visitor.caller(), CurrentCustomer).await
     {
+        form = last_details(&app, &visitor).await.unwrap_or_default();
         form.email = customer.email.to_string();
-        form.name = customer.name;
+        if form.name.is_empty() {
+            form.name = customer.name;
+        }
     }
     details_page(&app, &visitor, form, Vec::new()).await
+}
+
+/// The details of the customer's last order, if there is one. Without them, the form is empty.
+async fn last_details(app: &App, visitor: &Visitor) -> Option<CheckoutForm> {
+    let (checkout, newest) = (&app.services.checkout, ListOrders { after: None, limit: PageLimit::new(1).ok()? });
+    let last = checkout.list_orders(visitor.caller(), newest).await.ok()?.items.into_iter().next()?;
+    let order = checkout.find_order(visitor.caller(), FindOrder { id: last.id, access_key: None }).await.ok()?;
+    Some(CheckoutForm { shipping_method: String::new(), ..CheckoutForm::of(&order) })
 }
 
 /// The second step, with the details from the first.

@@ -67,14 +67,14 @@ pub(super) async fn a_removed_message_is_nowhere(store: SharedStore) {
     let [waiting, late, delivered, kept, ..] = &written[..] else { panic!("five messages") };
     let mail = Consumer::ShopperMail;
     store.dispatch(&dispatched(&[late.clone(), kept.clone()], &[mail]), NOW).await.expect("dispatched");
-    store.dispatch(&dispatched(&[delivered.clone()], &[]), NOW).await.expect("delivered");
+    store.dispatch(&dispatched(std::slice::from_ref(delivered), &[]), NOW).await.expect("delivered");
     for _ in 0..2 {
         for message in [waiting, late, delivered] {
             store.remove_outbox_message(&message.id).await.expect("removed");
         }
     }
     assert_eq!(outbox(&store).await, written[4..]);
-    assert_eq!(backlog(&store, mail).await, [kept.clone()]);
+    assert_eq!(backlog(&store, mail).await, std::slice::from_ref(kept));
     let mut left = Vec::new();
     let mut from = None;
     loop {
