@@ -48,6 +48,7 @@ fails! {
         find_products_by_sku(a: &[Sku]) -> Vec<Product>;
         list_products(a: &ProductListing) -> Page<ProductSummary>;
         list_categories() -> Vec<Category>;
+        remove_empty_category(a: &Handle) -> ();
         has_products() -> bool;
     }
     StockStore {
