@@ -82,6 +82,8 @@ async fn a_merchant_sets_the_shop_up(shop: TestShop) {
     let mut operator = shop.operator().await;
     let page = operator.get(SETUP).await;
     assert!(!page.text().contains("remove_demo"), "there is no demo catalog: {}", page.text());
+    assert_eq!(operator.get(DEMO).await.json(), json!({ "handles": [] }));
+    assert_eq!(operator.delete(DEMO).await.json(), json!({ "handles": [] }));
     let saved = send(&mut operator, &page, &TYPED).await;
     assert_eq!((saved.status, saved.header("location")), (StatusCode::SEE_OTHER, SETUP), "{}", saved.text());
     let found = current(&mut operator).await;
