@@ -1,13 +1,14 @@
 //! The first run on a laptop: demo catalog, operator account, `--fresh`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use shopease_shop::config::ShopConfig;
-use shopease_shop::domain::EmailAddress;
+use shopease_shop::domain::{EmailAddress, Handle, HomePage, Sku};
 use shopease_shop::ports::{IdGenerator as _, SharedStore, SystemClock, SystemIds};
-use shopease_shop::services::{create_operator, current_settings};
+use shopease_shop::services::{LAPTOP_OPERATOR, create_operator, current_settings};
 use shopease_storage::StoreConfig;
 
 /// The catalog of a new shop.
@@ -66,10 +67,29 @@ pub async fn load_if_empty(store: &SharedStore, shop: &mut ShopConfig) -> anyhow
         .context("the demo catalog cannot be loaded")?;
     tracing::info!(products = report, "demo catalog loaded");
     // For the first version of the settings of a new shop.
-    let home = &mut shop.settings.initial.home;
-    "Good things for every day".clone_into(&mut home.headline);
-    "Useful, well-made things for the kitchen, the desk, the garden and the road.".clone_into(&mut home.text);
+    shop.settings.initial.home = HomePage::of_demo_catalog();
     Ok(true)
+}
+
+/// The products of the catalog of a new shop, each with its SKUs.
+///
+/// # Errors
+/// If the catalog is not a CSV file with handles and SKUs.
+pub fn products() -> anyhow::Result<BTreeMap<Handle, BTreeSet<Sku>>> {
+    let mut rows = csv::Reader::from_reader(CATALOG);
+    let header = rows.headers()?.clone();
+    let column = |name: &str| header.iter().position(|found| found == name).context(format!("no column {name}"));
+    let (handles, skus) = (column("Handle")?, column("Variant SKU")?);
+    let mut products = BTreeMap::<Handle, BTreeSet<Sku>>::new();
+    for row in rows.records() {
+        let row = row?;
+        let product = products.entry(row.get(handles).unwrap_or_default().parse()?).or_default();
+        // Rows with further images have no SKU.
+        if let Some(sku) = row.get(skus).filter(|sku| !sku.is_empty()) {
+            product.insert(sku.parse()?);
+        }
+    }
+    Ok(products)
 }
 
 /// The account for `/admin` on a laptop.
@@ -86,7 +106,6 @@ pub const PAYMENTS_FILE: &str = "payments.jsonl";
 /// The mails of a laptop, kept beside the embedded store's data.
 pub const MAIL_DIRECTORY: &str = "mail";
 
-const OPERATOR_EMAIL: &str = "operator@shopease.test";
 const OPERATOR_FILE: &str = "operator-password.txt";
 
 /// Returns the laptop's operator account; creates it with a random password at the first start.
@@ -99,15 +118,15 @@ pub async fn operator(store: &SharedStore, directory: &Path) -> anyhow::Result<O
     if written.is_some() {
         restrict_to_owner(&file)?;
     }
-    let email: EmailAddress = OPERATOR_EMAIL.parse()?;
+    let email: EmailAddress = LAPTOP_OPERATOR.parse()?;
     if store.find_customer_by_email(&email).await?.is_some() {
-        return Ok(Operator { email: OPERATOR_EMAIL, password: written });
+        return Ok(Operator { email: LAPTOP_OPERATOR, password: written });
     }
     let password = written.unwrap_or_else(|| SystemIds.ulid().to_string()[14..].to_lowercase());
     // Before the account, so that a crash in between leaves no account with an unknown password.
     write_own(&file, &format!("{password}\n")).with_context(|| format!("{} cannot be written", file.display()))?;
     create_operator(&**store, &SystemClock, &SystemIds, email, password.clone()).await?;
-    Ok(Operator { email: OPERATOR_EMAIL, password: Some(password) })
+    Ok(Operator { email: LAPTOP_OPERATOR, password: Some(password) })
 }
 
 /// Deletes the operator's password file, which is not needed after the first sign-in.
@@ -163,3 +182,15 @@ pub fn check_for_lost_orders(store: &StoreConfig) -> anyhow::Result<()> {
 const DATABASE_FILE: &str = shopease_storage::embedded::DATABASE_FILE;
 #[cfg(not(feature = "embedded"))]
 const DATABASE_FILE: &str = "shopease.sqlite";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_demo_product_has_a_sku() {
+        let products = products().expect("a catalog");
+        let empty: Vec<_> = products.iter().filter(|(_, skus)| skus.is_empty()).collect();
+        assert!(products.len() > 30 && empty.is_empty(), "{} {empty:?}", products.len());
+    }
+}

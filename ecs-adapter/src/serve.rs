@@ -87,6 +87,7 @@ async fn compose(args: &ServeArgs, settings: &mut Settings) -> anyhow::Result<(A
     } else {
         open::store(settings).await?
     };
+    settings.shop.demo_catalog = demo::products().context("the demo catalog cannot be read")?;
     let embedded = demo::data_directory(&settings.store);
     let mut operator = None;
     let is_empty = (embedded.is_some() || args.demo) && !demo::load_if_empty(&open.store, &mut settings.shop).await?;

@@ -1,11 +1,14 @@
 //! Configuration of the shop, from the environment.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 use std::sync::LazyLock;
 
 use shopease_process::config::Reader;
 
-use crate::domain::{Country, CountryCode, Currency, Language, RuleError, Settings, ShippingTable, TaxTable};
+use crate::domain::{
+    Country, CountryCode, Currency, Handle, Language, RuleError, Settings, ShippingTable, Sku, TaxTable,
+};
 
 #[expect(clippy::expect_used, reason = "embedded at compile time and checked by a test")]
 static TAX_RATES: LazyLock<TaxTable> =
@@ -35,6 +38,9 @@ pub struct ShopConfig {
     pub payment_hold_minutes: u32,
     /// `SHOPEASE_BANK_ACCOUNT` and `SHOPEASE_BANK_TRANSFER_DAYS`: payment by bank transfer; not offered by default.
     pub bank_transfer: Option<BankTransfer>,
+    /// The demo catalog that this process ships with: its products, each with its SKUs. Empty if it ships without one, as the functions
+    /// do.
+    pub demo_catalog: BTreeMap<Handle, BTreeSet<Sku>>,
 }
 
 /// Payment by bank transfer.
@@ -56,6 +62,7 @@ impl ShopConfig {
             public_url: public_url(reader),
             sends_mail: reader.optional::<String>("SHOPEASE_MAIL").is_some_and(|transport| transport != "off"),
             payment_hold_minutes: reader.or("SHOPEASE_PAYMENT_HOLD_MINUTES", 30),
+            demo_catalog: BTreeMap::new(),
             bank_transfer: reader
                 .optional("SHOPEASE_BANK_ACCOUNT")
                 .map(|account| BankTransfer { account, hold_days: reader.or("SHOPEASE_BANK_TRANSFER_DAYS", 7) }),

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 import * as deployments from "./deployments.mjs";
-import { DESKTOP, PHONE, buy, buyWithBankConfirmation, changeTheCart, goBackAndReload, payInFields, payOnThePage, useAnAccount, shopAcrossPaths, viewErrorPages, looksAtTheCosts, readApiReference, resetThePassword, confirmTheAddress, changeTheAccount, changeTheSettings, viewImages, useFrontDoorPage, open, operate } from "./shopper.mjs";
+import { DESKTOP, PHONE, buy, buyWithBankConfirmation, changeTheCart, goBackAndReload, payInFields, payOnThePage, useAnAccount, shopAcrossPaths, viewErrorPages, looksAtTheCosts, readApiReference, resetThePassword, confirmTheAddress, changeTheAccount, changeTheSettings, setUpTheShop, viewImages, useFrontDoorPage, open, operate } from "./shopper.mjs";
 import { LONG_WORD, catalogOfLongWords, everyProductFits, longWordsFit } from "./widths.mjs";
 
 /** The directory of exports of real shops, which are not part of the sources: next to them unless the variable sets another. */
@@ -138,6 +138,14 @@ try {
     await reader.context.close();
     const merchant = await open(browser, local.url, device);
     await step(`one process: the settings on a ${device.name}`, () => changeTheSettings(merchant, { email, password }));
+    await merchant.context.close();
+  }
+
+  for (const device of [DESKTOP, PHONE]) {
+    const fresh = await deployments.embedded();
+    running.push(fresh);
+    const merchant = await open(browser, fresh.url, device);
+    await step(`one process: the first run on a ${device.name}`, async () => setUpTheShop(merchant, await operatorOf(fresh)));
     await merchant.context.close();
   }
 

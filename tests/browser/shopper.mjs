@@ -605,6 +605,40 @@ export async function changeTheSettings(visit, operator) {
   await inspect(visit, "terms");
 }
 
+/** Follows the invitation to set the shop up, enters a wrong address at first, and removes the demo products. */
+export async function setUpTheShop(visit, operator) {
+  const { page } = visit;
+  await openAdministration(visit, "/admin", operator.email, operator.password);
+  await inspect(visit, "setup-invitation");
+  await page.getByRole("link", { name: "Set up your shop" }).click();
+  await heading(page, /Set up your shop/);
+  await page.getByRole("link", { name: "Change your password" }).waitFor();
+  await inspect(visit, "setup");
+  const save = () => page.getByRole("button", { name: "Save", exact: true }).click();
+  await page.fill("[name=name]", "Kettles & Co");
+  await page.fill("main [name=email]", "hello at kettles");
+  await page.selectOption("[name=country]", "SE");
+  await save();
+  await page.getByRole("alert").first().waitFor();
+  assert.equal(await page.inputValue("main [name=email]"), "hello at kettles", "what was typed stays");
+  assert.equal(await page.inputValue("[name=country]"), "SE", "what was chosen stays");
+  assert.ok(await page.isChecked("[name=remove_demo]"));
+  await inspect(visit, "setup-error");
+  await page.fill("main [name=email]", "hello@kettles.example");
+  await save();
+  await page.getByRole("status").filter({ hasText: "Your shop is set up." }).waitFor();
+  assert.equal(await page.locator("[name=remove_demo]").count(), 0, "the demo products are gone");
+  await inspect(visit, "setup-done");
+  await page.goto("/admin");
+  assert.equal(await page.getByRole("link", { name: "Set up your shop" }).count(), 0, "the invitation is gone");
+  // Lists may be five seconds old.
+  await page.waitForTimeout(5_500);
+  await page.goto("/");
+  await page.locator("header .brand", { hasText: "Kettles & Co" }).waitFor();
+  assert.equal(await page.locator("a[href^='/products/'], a[href^='/categories/']").count(), 0, "nothing of the demo catalog is left");
+  await inspect(visit, "home-set-up");
+}
+
 /** Looks an operation up in the API reference: its example, what it responds, and the policy that a violation would log. */
 export async function readApiReference(visit) {
   const { page } = visit;

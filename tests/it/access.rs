@@ -21,8 +21,8 @@ use tower::ServiceExt as _;
 
 use crate::harness::{PASSWORD, TestShop};
 use crate::{
-    accounts, bad_forms, cart, catalog, checkout, checkout_resumed, mails, operator_pages, own_account, password_reset,
-    payments, security, settings, settings_pages, ways_to_pay, worker,
+    accounts, bad_forms, cart, catalog, checkout, checkout_resumed, first_run, mails, operator_pages, own_account,
+    password_reset, payments, security, settings, settings_pages, ways_to_pay, worker,
 };
 
 /// If set to `1`, the test writes the file.
@@ -33,8 +33,8 @@ const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../functions/access.jso
 const RELEASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../releases");
 const WORKER: &str = "worker";
 
-/// Tests that need a worker in the same process, and so do not run as functions.
-const IN_ONE_PROCESS: [&str; 1] = ["a_checkout_wakes_an_idle_worker"];
+/// Tests that need a worker in the same process or a demo catalog, and so do not run as functions.
+const IN_ONE_PROCESS: [&str; 3] = ["a_checkout_wakes_an_idle_worker", first_run::WITH_DEMO[0], first_run::WITH_DEMO[1]];
 
 /// Routes of a shop that writes its mails to files, which no function does.
 const ON_A_LAPTOP: [&str; 3] = ["/admin/mails", "/admin/mails/{name}", "/admin/mails/{name}/html"];
@@ -183,6 +183,7 @@ async fn each_function_has_the_table_access_of_its_use_cases() {
         settings::SCENARIOS,
         settings_pages::SCENARIOS,
         bad_forms::SCENARIOS,
+        first_run::SCENARIOS,
         &[
             ("every_form_is_submitted", |shop| Box::pin(every_form_is_submitted(shop))),
             ("a_search_engine_reads_the_sitemap", |shop| Box::pin(a_search_engine_reads_the_sitemap(shop))),

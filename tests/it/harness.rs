@@ -189,6 +189,17 @@ impl TestShop {
         Self { local, app, sends_mail: true, ..self }
     }
 
+    /// The same shop, which ships with a demo catalog of these products.
+    pub fn with_demo_catalog(self, products: &[Product]) -> Self {
+        let (mut shop, http) = config();
+        let skus = |product: &Product| product.variants.iter().map(|variant| variant.sku.clone()).collect();
+        shop.demo_catalog = products.iter().map(|product| (product.handle.clone(), skus(product))).collect();
+        let payments: Arc<dyn PaymentProvider> = Arc::new(self.provider.clone());
+        let local = LocalShop::new(self.store.clone(), payments, Arc::new(self.clock.clone()), self.ids.clone(), shop);
+        let app = App::new(Services::of(local.clone()), Arc::new(SeededIds::new(8)), http).with_api_reference();
+        Self { local, app, ..self }
+    }
+
     /// The router of all pages and the whole API.
     pub fn router(&self) -> Router {
         self.functions.as_ref().map_or_else(|| shop_http::all(self.app.clone()), |(router, _)| router.clone())

@@ -26,6 +26,7 @@ mod destinations;
 mod dynamodb_faults;
 mod events;
 mod failing_store;
+mod first_run;
 mod fronted;
 mod hang_ups;
 mod harness;

@@ -173,6 +173,7 @@ async fn operators(pages: &mut Pages, shop: &TestShop) {
     let mail = format!("/admin/mails/{}", link.split('"').next().expect("a link"));
     pages.get(&mut operator, "admin_mail", &mail).await;
     pages.get(&mut operator, "admin_settings", "/admin/settings/shop").await;
+    pages.get(&mut operator, "admin_setup", "/admin/setup").await;
     let saved = json!("Kettles & Co");
     crate::settings::change(&mut operator, "/shop/name", saved).await;
     pages.get(&mut operator, "admin_settings_history", "/admin/settings/history").await;

@@ -18,9 +18,9 @@ use shopease_shop::services::{
     CorrectStock, CurrentCustomer, DeleteAccount, FindLogo, FindOrder, FindPage, FindProduct, FindSettings,
     ListAllOrders, ListCategories, ListOrders, ListPaymentOptions, ListProducts, ListSettingsVersions, LogIn, LogOut,
     OrderView, PlaceOrder, ProductStock, QuoteCart, ReceivePaymentEvent, RecordFulfillment, RecordTransfer,
-    RefundAmount, RefundOrder, Register, RemoveLineItem, RequestEmailConfirmation, RequestPasswordReset, ResetPassword,
-    RestoreSettings, Services, SetLineItem, SignedIn, UpdateSettings, ViewCart, ViewSaleTerms, ViewSettings, ViewShop,
-    create_operator,
+    RefundAmount, RefundOrder, Register, RemoveDemoCatalog, RemoveLineItem, RequestEmailConfirmation,
+    RequestPasswordReset, ResetPassword, RestoreSettings, Services, SetLineItem, SignedIn, UpdateSettings, ViewCart,
+    ViewDemoCatalog, ViewSaleTerms, ViewSettings, ViewShop, create_operator,
 };
 use shopease_shop::testing::fixtures;
 use shopease_shop::{ShopError, ShopResult};
@@ -392,6 +392,8 @@ async fn sign_in(script: &mut Script<'_>) {
     );
     let more = CorrectStock { sku: fixtures::sku("KETTLE"), change: StockChange::Adjust(1), client_key: None };
     script.note("not an operator", shop.operations.correct_stock(&session, more).await);
+    script.note("not an operator", shop.operations.view_demo_catalog(&session, ViewDemoCatalog).await);
+    script.note("not an operator", shop.operations.remove_demo_catalog(&session, RemoveDemoCatalog).await);
     script.note("log out", shop.accounts.log_out(&session, LogOut).await);
     script.note("log out again", shop.accounts.log_out(&session, LogOut).await);
     script.note("signed out", shop.accounts.current_customer(&session, CurrentCustomer).await);
@@ -445,6 +447,8 @@ async fn operate(script: &mut Script<'_>) {
                 .await,
         );
     }
+    script.note("demo catalog", shop.operations.view_demo_catalog(&operator, ViewDemoCatalog).await);
+    script.note("remove it", shop.operations.remove_demo_catalog(&operator, RemoveDemoCatalog).await);
     change_settings(script, &operator).await;
     after_sale(script, &operator).await;
     test.clock.advance(Duration::days(31));

@@ -173,6 +173,9 @@ routes! {
     Admin Page Ordinary get "/admin/stock/{handle}" => pages::admin::product_stock;
     Admin Page Ordinary post "/admin/stock/{handle}" => pages::admin::correct_stock;
 
+    Admin Page Ordinary get "/admin/setup" => pages::setup::form;
+    Admin Page Durable post "/admin/setup" => pages::setup::save;
+
     Admin Page Ordinary get "/admin/settings" => pages::settings::index;
     Admin Page Ordinary get "/admin/settings/{section}" => pages::settings::show;
     Admin Page Ordinary post "/admin/settings/{section}" => pages::settings::save;
@@ -256,10 +259,12 @@ mod tests {
             [
                 "/orders/{id}/payment",
                 "/admin/orders/{id}",
+                "/admin/setup",
                 "/api/v1/orders/{id}/payment-checks",
                 "/api/v1/payments/webhooks",
                 "/api/v1/admin/orders/{id}/cancellation",
                 "/api/v1/admin/orders/{id}/refunds",
+                "/api/v1/admin/demo-catalog",
             ]
         );
         let probes: Vec<_> = all().filter(|route| route.surface == Surface::Probe).map(|route| route.path).collect();

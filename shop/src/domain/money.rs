@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,23 @@ pub struct Currency(iso_currency::Currency);
 impl Currency {
     /// The euro, the default of a new shop.
     pub const EUR: Self = Self(iso_currency::Currency::EUR);
+
+    /// All currencies, sorted by code.
+    pub fn all() -> &'static [Self] {
+        static ALL: LazyLock<Vec<Currency>> = LazyLock::new(|| {
+            // `iso_currency` lists its currencies only with another dependency, but finds each by its code.
+            let letters = 'A'..='Z';
+            let pairs = letters.clone().flat_map(|a| ('A'..='Z').map(move |b| (a, b)));
+            let codes = pairs.flat_map(|(a, b)| letters.clone().map(move |c| [a, b, c].iter().collect::<String>()));
+            codes.filter_map(|code| code.parse().ok()).collect()
+        });
+        &ALL
+    }
+
+    /// English name: `Euro`.
+    pub fn name(self) -> String {
+        self.0.name().to_owned()
+    }
 
     /// The three-letter code.
     pub fn code(self) -> &'static str {

@@ -215,7 +215,8 @@ impl ShippingMethod {
         lowest
     }
 
-    fn delivers_to(&self, country: CountryCode) -> bool {
+    /// Returns whether the method delivers to a country.
+    pub fn delivers_to(&self, country: CountryCode) -> bool {
         (self.countries.is_empty() || self.countries.contains(&country)) && !self.except_countries.contains(&country)
     }
 

@@ -65,11 +65,17 @@ pub trait CatalogStore: Send + Sync {
     /// [`StoreError`].
     async fn list_products(&self, listing: &ProductListing) -> Result<Page<ProductSummary>, StoreError>;
 
-    /// All categories that any product ever had, sorted by handle (bytewise).
+    /// All categories that any product ever had, except removed ones, sorted by handle (bytewise).
     ///
     /// # Errors
     /// [`StoreError`].
     async fn list_categories(&self) -> Result<Vec<Category>, StoreError>;
+
+    /// Removes a category, unless an active product has it. Writing a product with the category adds it again.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn remove_empty_category(&self, handle: &Handle) -> Result<(), StoreError>;
 
     /// Returns whether there is any product, with any status. May read the whole store: for the start of a process only.
     ///

@@ -238,6 +238,9 @@ pub trait Accounts: Send + Sync {
     async fn current_customer(&self, caller: &Caller, command: CurrentCustomer) -> ShopResult<CustomerView>;
 }
 
+/// Email address of the operator that is created on a laptop, until the operator changes it.
+pub const LAPTOP_OPERATOR: &str = "operator@shopease.test";
+
 /// Creates an operator's account.
 ///
 /// # Errors

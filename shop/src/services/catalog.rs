@@ -7,16 +7,16 @@ use sha2::{Digest as _, Sha256};
 
 use super::LocalShop;
 use crate::domain::{
-    Category, Color, Contact, CountryCode, Currency, Field, Footer, Handle, HomePage, Image, Inventory, Logo, Money,
-    Page, PageKind, PageLimit, Position, Product, ProductId, ProductOption, ProductSort, ProductStatus, ProductSummary,
-    RuleError, Settings, ShippingTable, ShippingTerms, Sku, StockLevel, Subject, TaxTable, TimeZone, ValueRule,
-    VariantId, hex,
+    Branding, Category, Color, Contact, CountryCode, Currency, Field, Footer, Handle, HomePage, Image, Inventory, Logo,
+    Money, Page, PageKind, PageLimit, Position, Product, ProductId, ProductOption, ProductSort, ProductStatus,
+    ProductSummary, RuleError, Settings, ShippingTable, ShippingTerms, Sku, StockLevel, Subject, TaxTable, TimeZone,
+    ValueRule, VariantId, hex,
 };
 use crate::ports::{ProductListing, StoreError};
 use crate::{ShopError, ShopResult};
 
 /// Maximum keys per store read.
-const MAX_KEYS: usize = 100;
+pub(super) const MAX_KEYS: usize = 100;
 
 /// Requests a page of products.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,6 +93,11 @@ impl ShopView {
     pub fn neutral() -> Self {
         let (tax, shipping) = (TaxTable { rates: Vec::new() }, ShippingTable { methods: Vec::new() });
         Self::of(0, &Settings::starter(tax, shipping))
+    }
+
+    /// Returns whether the merchant has not set the shop up: it has the first version of the settings, with the name of a new shop.
+    pub fn is_new(&self) -> bool {
+        self.version == 1 && self.name == Branding::STARTER_NAME
     }
 
     /// The public part of settings.

@@ -1,15 +1,18 @@
 //! Administration: stock, refunds, cancellations and fulfillment.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 
+use super::catalog::MAX_KEYS;
 use super::idempotent::{Fingerprint, key_answer};
 use super::order_view::OrderView;
 use super::payment_steps::Poll;
 use super::{Caller, LocalShop, written};
 use crate::domain::{
     CartOwner, Field, FulfillmentEvent, FulfillmentState, Handle, Inventory, Money, Order, OrderId, OrderNumber,
-    OrderState, OrderStep, OrderSummary, Page, PageLimit, Position, Product, RefundId, RuleError, Sku, StockChange,
-    StockLevel, Subject, ValueRule,
+    OrderState, OrderStep, OrderSummary, Page, PageLimit, Position, Product, ProductStatus, RefundId, RuleError, Sku,
+    StockChange, StockLevel, Subject, ValueRule,
 };
 use crate::ports::{IdempotencyKey, Outcome};
 use crate::{ShopError, ShopResult};
@@ -111,6 +114,14 @@ pub struct RecordFulfillment {
     pub event: FulfillmentEvent,
 }
 
+/// Requests the products of the demo catalog that are on sale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ViewDemoCatalog;
+
+/// Takes the products of the demo catalog off sale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RemoveDemoCatalog;
+
 /// Administration. For operators only.
 #[async_trait]
 pub trait Operations: Send + Sync {
@@ -162,6 +173,19 @@ pub trait Operations: Send + Sync {
     /// [`ShopError::SignInRequired`], [`ShopError::Forbidden`], [`ShopError::NotFound`], [`ShopError::Rules`] when
     /// its state does not allow the event.
     async fn record_fulfillment(&self, caller: &Caller, command: RecordFulfillment) -> ShopResult<OrderView>;
+
+    /// The products of the demo catalog that are on sale. None if the shop's process ships without a demo catalog.
+    ///
+    /// # Errors
+    /// [`ShopError::SignInRequired`], [`ShopError::Forbidden`].
+    async fn view_demo_catalog(&self, caller: &Caller, command: ViewDemoCatalog) -> ShopResult<Vec<Handle>>;
+
+    /// Takes the products of the demo catalog off sale, and returns them. A product with the handle of a demo product but a SKU of its
+    /// own is the merchant's and stays on sale. Orders and stock stay as they are. If this fails partway, repeating it completes it.
+    ///
+    /// # Errors
+    /// [`ShopError::SignInRequired`], [`ShopError::Forbidden`].
+    async fn remove_demo_catalog(&self, caller: &Caller, command: RemoveDemoCatalog) -> ShopResult<Vec<Handle>>;
 }
 
 #[async_trait]
@@ -261,9 +285,49 @@ impl Operations for LocalShop {
         self.forget_products_of(&stepped).await;
         Ok(stepped.into())
     }
+
+    async fn view_demo_catalog(&self, caller: &Caller, _: ViewDemoCatalog) -> ShopResult<Vec<Handle>> {
+        self.require_operator(caller).await?;
+        let products = self.demo_products().await?.into_iter();
+        Ok(products.filter(|product| product.status == ProductStatus::Active).map(|product| product.handle).collect())
+    }
+
+    async fn remove_demo_catalog(&self, caller: &Caller, _: RemoveDemoCatalog) -> ShopResult<Vec<Handle>> {
+        self.require_operator(caller).await?;
+        let (mut removed, mut categories) = (Vec::new(), BTreeSet::new());
+        for mut product in self.demo_products().await? {
+            categories.extend(product.category.as_ref().map(|category| category.handle.clone()));
+            if product.status == ProductStatus::Active {
+                product.status = ProductStatus::Archived;
+                self.store.upsert_product(&product, &self.tokenizer.index(&product)).await?;
+                removed.push(product.handle);
+            }
+        }
+        // Also those of products that an earlier call took off sale before it failed.
+        for category in categories {
+            self.store.remove_empty_category(&category).await?;
+        }
+        Ok(removed)
+    }
 }
 
 impl LocalShop {
+    /// The products of the demo catalog with any status, by handle.
+    async fn demo_products(&self) -> ShopResult<Vec<Product>> {
+        let demo = &self.config.demo_catalog;
+        let handles: Vec<_> = demo.keys().cloned().collect();
+        let mut products = Vec::new();
+        for handles in handles.chunks(MAX_KEYS) {
+            products.extend(self.store.find_products(handles).await?);
+        }
+        products.retain(|product| {
+            let skus = demo.get(&product.handle);
+            skus.is_some_and(|skus| product.variants.iter().all(|variant| skus.contains(&variant.sku)))
+        });
+        products.sort_by(|a, b| a.handle.cmp(&b.handle));
+        Ok(products)
+    }
+
     /// Refunds the remaining amount of a paid order, which cancels it. If an earlier refund was returned by the bank, it is refunded again.
     async fn cancel_paid(&self, order: Order) -> ShopResult<OrderView> {
         let order = self.advance_payment(order, Poll::Everything).await?;

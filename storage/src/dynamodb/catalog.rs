@@ -7,11 +7,13 @@ use shopease_shop::domain::{Category, Handle, Page, Product, ProductSort, Produc
 use shopease_shop::ports::{CatalogStore, ProductListing, StoreError, Upserted};
 
 use super::DynamoDbStore;
+use super::actions::Action;
 use super::items::{parse_text, read_document, read_text};
 use super::keys::{self, Key, Kind, PARTITION, SORT};
 use super::product_items::{ProductItems, listed};
 use super::reads::{Consistency, Range};
 use super::retry::CLASHES;
+use super::writes::WriteError;
 
 #[async_trait]
 impl CatalogStore for DynamoDbStore {
@@ -64,6 +66,14 @@ impl CatalogStore for DynamoDbStore {
     async fn list_categories(&self) -> Result<Vec<Category>, StoreError> {
         let items = self.query(&keys::categories(), Range::After(None), None, Consistency::Eventual).await?;
         items.iter().map(read_document).collect()
+    }
+
+    async fn remove_empty_category(&self, handle: &Handle) -> Result<(), StoreError> {
+        let products = keys::listing(Some(handle), ProductSort::Newest);
+        if !self.query(&products, Range::After(None), Some(1), Consistency::Strong).await?.is_empty() {
+            return Ok(());
+        }
+        self.write(Action::delete(&keys::category(handle))).await.map_err(WriteError::unconditional)
     }
 
     async fn has_products(&self) -> Result<bool, StoreError> {

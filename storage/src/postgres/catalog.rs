@@ -70,6 +70,17 @@ impl CatalogStore for PostgresStore {
             .collect()
     }
 
+    async fn remove_empty_category(&self, handle: &Handle) -> Result<(), StoreError> {
+        let write = || {
+            sqlx::query!(
+                "DELETE FROM category WHERE handle = $1 AND NOT EXISTS (SELECT FROM product WHERE category_handle = $1 AND is_active)",
+                handle.as_str()
+            )
+            .execute(&self.pool)
+        };
+        retry::repeatable(write).await.map(|_| ())
+    }
+
     async fn has_products(&self) -> Result<bool, StoreError> {
         let read = || sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM product) AS "exists!""#).fetch_one(&self.pool);
         retry::repeatable(read).await

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shopease_shop::ShopError;
 use shopease_shop::domain::{self, Field, Handle, OrderId, RuleError, ValueRule};
-use shopease_shop::services::{self, CancelOrder, ListAllOrders, ProductStock, RecordTransfer, RefundAmount};
+use shopease_shop::services::{
+    self, CancelOrder, ListAllOrders, ProductStock, RecordTransfer, RefundAmount, RemoveDemoCatalog, ViewDemoCatalog,
+};
 use utoipa::openapi::schema::{AdditionalProperties, SchemaType};
 use utoipa::openapi::{ObjectBuilder, OneOfBuilder, Ref, RefOr, Schema, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
@@ -63,6 +65,26 @@ impl Out for VariantStocks {
 
     fn value(self) -> Self::Value {
         self.items.value()
+    }
+}
+
+/// Products of the demo catalog.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct DemoProducts {
+    /// Their handles, sorted.
+    #[schema(value_type = Vec<text::Handle>)]
+    pub handles: Vec<Handle>,
+}
+
+impl Out for DemoProducts {
+    type Value = Vec<Handle>;
+
+    fn of(handles: Self::Value) -> Self {
+        Self { handles }
+    }
+
+    fn value(self) -> Self::Value {
+        self.handles
     }
 }
 
@@ -289,6 +311,8 @@ impl Wire for services::RecordFulfillment {
 without_body!(ProductStock, handle: Handle);
 without_body!(CancelOrder, id: OrderId);
 without_body!(RecordTransfer, id: OrderId);
+without_body!(ViewDemoCatalog);
+without_body!(RemoveDemoCatalog);
 
 endpoints! {
     Operations in operations, area Admin, tag "admin";
@@ -350,5 +374,16 @@ endpoints! {
             (409, "Stock cannot go below zero, or the idempotency key is in use."),
             (422, "The stock of the variant is not tracked."),
         ]
+    }
+
+    /// Get the products of the demo catalog that are on sale. None if this deployment ships without a demo catalog.
+    get "/api/v1/admin/demo-catalog" => view_demo_catalog(ViewDemoCatalog) for caller -> DemoProducts {
+        Ordinary, ok, [(200, "The products; empty when they were removed.")]
+    }
+
+    /// Take the products of the demo catalog off sale. Products that the merchant imported stay on sale, also under the handle of a
+    /// demo product. Orders are not changed.
+    delete "/api/v1/admin/demo-catalog" => remove_demo_catalog(RemoveDemoCatalog) for caller -> DemoProducts {
+        Durable, ok, [(200, "The products that were taken off sale; none if there were none left.")]
     }
 }

@@ -22,6 +22,7 @@ pub(super) mod password;
 mod product;
 pub(super) mod settings;
 mod settings_form;
+pub(super) mod setup;
 mod structured_data;
 mod terms;
 pub(super) mod view;

@@ -9,14 +9,13 @@ impl Settings {
         // As a form would send it.
         let draft = |text: &str| LegalPage { text: text.trim().to_owned(), is_draft: true };
         Self {
-            shop: Branding { name: "My shop".to_owned(), accent_color: Color::new([0x9a, 0x3f, 0x1d]), logo: None },
-            contact: Contact::default(),
-            home: HomePage {
-                headline: "Welcome".to_owned(),
-                text: String::new(),
-                image: None,
-                featured_categories: Vec::new(),
+            shop: Branding {
+                name: Branding::STARTER_NAME.to_owned(),
+                accent_color: Color::new([0x9a, 0x3f, 0x1d]),
+                logo: None,
             },
+            contact: Contact::default(),
+            home: HomePage::starter(),
             footer: Footer { text: String::new(), links: Vec::new() },
             pages: LegalPages {
                 imprint: draft(include_str!("../../../data/pages/imprint.md")),
@@ -37,4 +36,26 @@ impl Settings {
             shipping,
         }
     }
+}
+
+impl HomePage {
+    /// The home page of a new shop.
+    pub fn starter() -> Self {
+        let headline = "Welcome".to_owned();
+        Self { headline, text: String::new(), image: None, featured_categories: Vec::new() }
+    }
+
+    /// The home page of a new shop with the demo catalog.
+    pub fn of_demo_catalog() -> Self {
+        Self {
+            headline: "Good things for every day".to_owned(),
+            text: "Useful, well-made things for the kitchen, the desk, the garden and the road.".to_owned(),
+            ..Self::starter()
+        }
+    }
+}
+
+impl Branding {
+    /// The name of a new shop.
+    pub const STARTER_NAME: &str = "My shop";
 }

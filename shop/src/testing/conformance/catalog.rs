@@ -286,6 +286,18 @@ pub(super) async fn categories_are_listed_by_handle_and_kept(store: SharedStore)
     );
 }
 
+pub(super) async fn only_categories_without_active_products_are_removed(store: SharedStore) {
+    let kettle = product("kettle").category("kitchen").build();
+    upsert(&store, &[kettle.clone(), product("lamp").category("desk").build()]).await;
+    upsert(&store, &[Product { status: ProductStatus::Archived, ..kettle.clone() }]).await;
+    for name in ["kitchen", "desk", "nothing", "kitchen"] {
+        store.remove_empty_category(&handle(name)).await.expect("removed or kept");
+    }
+    assert_eq!(store.list_categories().await.expect("all"), [category("desk")]);
+    upsert(&store, &[kettle]).await;
+    assert_eq!(store.list_categories().await.expect("all"), ["desk", "kitchen"].map(category));
+}
+
 /// A product with every optional field.
 fn rich_product(name: &str) -> ProductBuilder {
     let upper = name.to_uppercase();

@@ -74,6 +74,7 @@ macro_rules! for_each_guarantee {
                 concurrent_updates_of_one_product_leave_one_version,
                 a_product_with_a_hundred_variants_and_two_hundred_terms_is_kept,
                 categories_are_listed_by_handle_and_kept,
+                only_categories_without_active_products_are_removed,
                 has_products_counts_products_with_any_status,
             }
             search {
