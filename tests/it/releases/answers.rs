@@ -331,6 +331,9 @@ async fn operate(recorder: &mut Recorder, test: &TestShop, orders: &Orders) {
     recorder.once(&mut operator, &of(&orders.paid, "refunds"), "rest", json!({"all": true})).await;
     recorder.once(&mut operator, &of(&orders.paid, "refunds"), "more", json!({"all": true})).await;
     change_settings(recorder, &mut operator).await;
+    for method in [Method::GET, Method::DELETE] {
+        recorder.call(&mut operator, method, "/api/v1/admin/demo-catalog", &[], None).await;
+    }
 }
 
 async fn change_settings(recorder: &mut Recorder, operator: &mut Client) {
