@@ -340,4 +340,12 @@ async fn mails_to_one_address_are_limited(shop: TestShop) {
     assert_eq!(eve.post("/api/v1/accounts", &bob).await.status, StatusCode::CREATED);
     let wish = json!({ "email": "ada@example.com", "password": PASSWORD });
     assert_eq!(put(&mut eve, "/api/v1/accounts/me/email", &wish).await.status, StatusCode::TOO_MANY_REQUESTS);
+    // One client cannot write to any number of addresses, but what it has written does not delay signing in.
+    let mut statuses = Vec::new();
+    for number in 0..20 {
+        let request = json!({ "email": format!("stranger-{number}@example.com") });
+        statuses.push(eve.post("/api/v1/password-resets", &request).await.status);
+    }
+    assert!(statuses.contains(&StatusCode::TOO_MANY_REQUESTS), "{statuses:?}");
+    assert_eq!(log_in_status(&shop, "nobody@example.com", PASSWORD).await, StatusCode::UNAUTHORIZED);
 }

@@ -37,29 +37,30 @@ pub(super) struct Attempt {
 impl Attempt {
     /// An attempt to sign in.
     pub fn to_sign_in(email: &EmailAddress, address: Option<IpAddr>) -> Self {
-        Self::on(email, address, ["account", "pair"])
+        Self::on(email, address, ["client", "account", "pair"])
     }
 
     /// An attempt that only its client is counted for: to register, or to use a link.
     pub fn of_client(address: Option<IpAddr>) -> Self {
-        Self { keys: vec![client_key(&network(address))] }
+        Self { keys: vec![key("client", network(address))] }
     }
 
-    /// A request to mail a link to an address. Each counts as a failure, because nobody may learn whether it was one.
+    /// A request to mail a link to an address. Each counts as a failure, because nobody may learn whether it was one, but not as one
+    /// of its client's attempts to sign in.
     pub fn to_request_mail(email: &EmailAddress, address: Option<IpAddr>) -> Self {
-        Self::on(email, address, ["reset", "reset pair"])
+        Self::on(email, address, ["mail client", "reset", "reset pair"])
     }
 
     /// An attempt to change an account with its password.
     pub fn to_change(customer: &CustomerId, address: Option<IpAddr>) -> Self {
-        Self::on(customer, address, ["change", "change pair"])
+        Self::on(customer, address, ["client", "change", "change pair"])
     }
 
     /// An attempt that is counted for its client, for an email address or account, and for both together.
-    fn on(subject: impl Display, address: Option<IpAddr>, [of_subject, of_both]: [&str; 2]) -> Self {
+    fn on(subject: impl Display, address: Option<IpAddr>, [of_client, of_subject, of_both]: [&str; 3]) -> Self {
         let client = network(address);
-        let keys = [client_key(&client), key(of_subject, &subject), key(of_both, format_args!("{client} {subject}"))];
-        Self { keys: keys.into() }
+        let both = key(of_both, format_args!("{client} {subject}"));
+        Self { keys: vec![key(of_client, client), key(of_subject, subject), both] }
     }
 
     /// Seconds until the attempt is allowed, with `running` unfinished attempts under its last key.
@@ -73,10 +74,6 @@ impl Attempt {
         let free = if attacked { FREE_UNDER_ATTACK } else { FREE };
         pause(count(2), running, free, LONGEST_PAUSE, now).max(of_client)
     }
-}
-
-fn client_key(client: &str) -> AttemptKey {
-    key("client", client)
 }
 
 fn key(kind: &str, of: impl Display) -> AttemptKey {
