@@ -181,12 +181,9 @@ impl TestShop {
             assert!(self.sends_mail, "the functions are not configured to send mail");
             return self;
         }
-        let (mut shop, http) = config();
-        shop.sends_mail = true;
-        let payments: Arc<dyn PaymentProvider> = Arc::new(self.provider.clone());
-        let local = LocalShop::new(self.store.clone(), payments, Arc::new(self.clock.clone()), self.ids.clone(), shop);
-        let app = App::new(Services::of(local.clone()), Arc::new(SeededIds::new(8)), http).with_api_reference();
-        Self { local, app, sends_mail: true, ..self }
+        let shop = Self { sends_mail: true, ..self };
+        let (local, app) = shop.function(shop.store.clone(), 8);
+        Self { local, app, ..shop }
     }
 
     /// The same shop, which ships with a demo catalog of these products.

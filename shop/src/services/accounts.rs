@@ -7,17 +7,14 @@ use async_trait::async_trait;
 use super::attempts::Attempt;
 use super::carts::CART_CONFLICTS;
 use super::password::{Passwords, normalized};
-use super::{Caller, LocalShop, written};
+use super::{Caller, LocalShop, MAX_TRIES, written};
 use crate::domain::{
     Cart, CartId, CartOwner, Customer, CustomerId, EmailAddress, EmailState, Field, OrderId, PageLimit, Role,
     RuleError, Session, StockEffect, Subject, Token, ValueRule,
 };
-use crate::ports::{AccountStore, Clock, IdGenerator, OrderAdvance, StoreError};
+use crate::ports::{AccountStore, Clock, IdGenerator, OrderAdvance, OutboxMessage, StoreError};
 use crate::{ShopError, ShopResult};
 use shopease_process::retry::{TryError, until_written};
-
-/// Tries to move an order into the account while it is being changed.
-const MAX_TRIES: u32 = 5;
 
 /// Creates an account.
 #[derive(Clone, PartialEq, Eq)]
@@ -265,13 +262,13 @@ impl Accounts for LocalShop {
         } else {
             Attempt::of_client(caller.address)
         };
-        let (_running, ()) = self.check_limits(&attempt, async { Ok(()) }).await?;
+        let _running = self.begin(&attempt).await?;
         let mut customer = new_customer(command, Role::Customer, &self.passwords, &*self.clock, &*self.ids).await?;
         if self.config.sends_mail {
             customer.email_state = EmailState::Pending;
             customer.email_change = Some(self.email_change(customer.email.clone()));
             self.store.insert_customer(&customer).await?;
-            self.request_link_to(caller, &customer.id, &customer.email).await?;
+            self.request_mail(&attempt, OutboxMessage::EMAIL_CONFIRMATION, customer.id.as_str()).await?;
             return self.sign_in(caller, customer).await;
         }
         match self.store.insert_customer(&customer).await {
@@ -339,7 +336,7 @@ impl Accounts for LocalShop {
     }
 
     async fn current_customer(&self, caller: &Caller, _: CurrentCustomer) -> ShopResult<CustomerView> {
-        self.identify(caller).await?.customer.map(CustomerView::from).ok_or(ShopError::SignInRequired)
+        Ok(self.require_customer(caller).await?.into())
     }
 }
 
@@ -363,6 +360,26 @@ impl LocalShop {
             self.operator_signed_in.notify_one();
         }
         Ok(SignedIn { token: token.expose().to_owned(), customer: customer.into(), cart_units })
+    }
+
+    /// Changes an account and writes its next version. Returns it as it is then.
+    pub(super) async fn change_customer(
+        &self,
+        id: &CustomerId,
+        change: impl Fn(&mut Customer) -> ShopResult<()>,
+    ) -> ShopResult<Customer> {
+        until_written(MAX_TRIES, || async {
+            let found = self.store.find_customer(id).await.map_err(ShopError::from)?;
+            let previous = found.ok_or(ShopError::SignInRequired)?;
+            let mut customer = previous.clone();
+            change(&mut customer)?;
+            if customer != previous {
+                customer.version += 1;
+                written(self.store.replace_customer(&previous, &customer).await)?;
+            }
+            Ok(customer)
+        })
+        .await
     }
 
     /// Merges the visitor's cart into the account's cart. Returns the number of units in it.

@@ -160,6 +160,20 @@ impl LocalShop {
         }
     }
 
+    /// The same for an attempt that needs no data.
+    pub(super) async fn begin(&self, attempt: &Attempt) -> ShopResult<Option<Running>> {
+        Ok(self.check_limits(attempt, async { Ok(()) }).await?.0)
+    }
+
+    /// Leaves the message that makes the worker mail a link. The request counts as a failed attempt, so that nobody can fill a
+    /// stranger's mailbox.
+    pub(super) async fn request_mail(&self, attempt: &Attempt, topic: &str, subject: &str) -> ShopResult<()> {
+        self.record_failure(attempt).await?;
+        self.store.insert_outbox_message(&self.message(topic, subject)).await?;
+        self.wakeup.notify_one();
+        Ok(())
+    }
+
     /// Records a failed attempt.
     pub(super) async fn record_failure(&self, attempt: &Attempt) -> ShopResult<()> {
         let now = self.clock.now();

@@ -106,21 +106,30 @@ pub async fn audit<S: AuditStore + ?Sized>(
 }
 
 async fn read<S: AuditStore + ?Sized>(store: &S) -> Result<Books, StoreError> {
-    let (mut books, mut from) = (Books::default(), None);
+    let mut books = Books::default();
+    each_record(store, |record| match record {
+        AuditRecord::Order(order) => drop(books.orders.insert(order.id.clone(), *order)),
+        AuditRecord::Customer(_) => {}
+        AuditRecord::Stock(level) => drop(books.levels.insert(level.sku.clone(), level)),
+        AuditRecord::Message(message) => books.messages.push(message),
+        AuditRecord::CheckoutKey { store_key, order_id } => books.keys.push((store_key, order_id)),
+    })
+    .await?;
+    Ok(books)
+}
+
+/// Reads every record of a store.
+pub(super) async fn each_record<S: AuditStore + ?Sized>(
+    store: &S,
+    mut take: impl FnMut(AuditRecord),
+) -> Result<(), StoreError> {
+    let mut from = None;
     loop {
         let page = store.audit_page(from.as_deref()).await?;
-        for record in page.records {
-            match record {
-                AuditRecord::Order(order) => drop(books.orders.insert(order.id.clone(), *order)),
-                AuditRecord::Customer(_) => {}
-                AuditRecord::Stock(level) => drop(books.levels.insert(level.sku.clone(), level)),
-                AuditRecord::Message(message) => books.messages.push(message),
-                AuditRecord::CheckoutKey { store_key, order_id } => books.keys.push((store_key, order_id)),
-            }
-        }
+        page.records.into_iter().for_each(&mut take);
         from = page.next;
         if from.is_none() {
-            return Ok(books);
+            return Ok(());
         }
     }
 }

@@ -83,7 +83,10 @@ impl CatalogCache {
         &self,
         read: impl Future<Output = Result<Vec<Category>, StoreError>>,
     ) -> ShopResult<Arc<Vec<Category>>> {
-        let read = async { Ok(Arc::new(read.await?)) };
+        let read = async {
+            self.sweep();
+            Ok(Arc::new(read.await?))
+        };
         self.categories.try_get_with((), read).await.map_err(shared)
     }
 

@@ -109,9 +109,14 @@ impl LocalShop {
         }))
     }
 
+    /// Returns the signed-in customer.
+    pub(super) async fn require_customer(&self, caller: &Caller) -> ShopResult<Customer> {
+        self.identify(caller).await?.customer.ok_or(ShopError::SignInRequired)
+    }
+
     /// Returns the operator behind a caller.
     pub(super) async fn require_operator(&self, caller: &Caller) -> ShopResult<Customer> {
-        let customer = self.identify(caller).await?.customer.ok_or(ShopError::SignInRequired)?;
+        let customer = self.require_customer(caller).await?;
         if customer.role == Role::Operator { Ok(customer) } else { Err(ShopError::Forbidden) }
     }
 

@@ -120,6 +120,9 @@ impl Services {
     }
 }
 
+/// Tries to write an order or account while others write it.
+const MAX_TRIES: u32 = 5;
+
 /// Converts the result of a conditional write for `until_written`: conflicts are retried.
 fn written<T>(result: Result<T, StoreError>) -> Result<T, TryError<ShopError>> {
     result.map_err(|error| TryError::transient_if(error.into(), |error| matches!(error, ShopError::Conflict)))

@@ -303,7 +303,7 @@ impl Operations for LocalShop {
                 removed.push(product.handle);
             }
         }
-        // Also those of products that an earlier call took off sale before it failed.
+        // Also those of products that a failed attempt has already archived.
         for category in categories {
             self.store.remove_empty_category(&category).await?;
         }

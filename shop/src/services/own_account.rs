@@ -6,15 +6,12 @@ use super::accounts::{
 use super::attempts::Attempt;
 use super::{Caller, LocalShop};
 use crate::domain::{Customer, EmailState, Field, Role, RuleError, ValueRule};
+use crate::ports::OutboxMessage;
 use crate::{ShopError, ShopResult};
 
 impl LocalShop {
-    async fn signed_in(&self, caller: &Caller) -> ShopResult<Customer> {
-        self.identify(caller).await?.customer.ok_or(ShopError::SignInRequired)
-    }
-
     pub(super) async fn rename(&self, caller: &Caller, command: ChangeName) -> ShopResult<CustomerView> {
-        let customer = self.signed_in(caller).await?;
+        let customer = self.require_customer(caller).await?;
         let name = customer_name(&command.name)?;
         let renamed = self.change_customer(&customer.id, |customer| {
             customer.name.clone_from(&name);
@@ -24,10 +21,10 @@ impl LocalShop {
     }
 
     pub(super) async fn move_email(&self, caller: &Caller, command: ChangeEmail) -> ShopResult<CustomerView> {
-        let customer = self.signed_in(caller).await?;
+        let customer = self.require_customer(caller).await?;
         let ChangeEmail { email, password } = command;
         let attempt = Attempt::to_request_mail(&email, caller.address);
-        let (_running, ()) = self.check_limits(&attempt, async { Ok(()) }).await?;
+        let _running = self.begin(&attempt).await?;
         self.check_password(caller, &customer, password).await?;
         let is_own = customer.owned_email() == Some(&email);
         let changed = self.change_customer(&customer.id, |customer| {
@@ -43,14 +40,14 @@ impl LocalShop {
         });
         let changed = changed.await?;
         if changed.email_change.is_some() {
-            self.request_link_to(caller, &changed.id, &email).await?;
+            self.request_mail(&attempt, OutboxMessage::EMAIL_CONFIRMATION, changed.id.as_str()).await?;
         }
         Ok(changed.into())
     }
 
     /// Ends all sessions, and signs in again.
     pub(super) async fn replace_password(&self, caller: &Caller, command: ChangePassword) -> ShopResult<SignedIn> {
-        let customer = self.signed_in(caller).await?;
+        let customer = self.require_customer(caller).await?;
         if let Some(problem) = password_problem(&command.new_password, Field::NewPassword) {
             return Err(problem.into());
         }
@@ -72,7 +69,7 @@ impl LocalShop {
 
     /// Deletes the account. Its orders stay with the merchant.
     pub(super) async fn delete(&self, caller: &Caller, password: String) -> ShopResult<()> {
-        let customer = self.signed_in(caller).await?;
+        let customer = self.require_customer(caller).await?;
         // The shop would have nobody to manage it.
         if customer.role == Role::Operator {
             return Err(ShopError::Forbidden);
@@ -90,7 +87,7 @@ impl LocalShop {
         password: String,
     ) -> ShopResult<()> {
         let attempt = Attempt::to_change(&customer.id, caller.address);
-        let (_running, ()) = self.check_limits(&attempt, async { Ok(()) }).await?;
+        let _running = self.begin(&attempt).await?;
         if self.passwords.verify(&password, Some(customer.password_hash.clone())).await? {
             return Ok(());
         }

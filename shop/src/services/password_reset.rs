@@ -7,31 +7,25 @@ use time::Duration;
 use super::accounts::{password_problem, salt};
 use super::attempts::Attempt;
 use super::mailed_link::MailedLink;
-use super::{Caller, LocalShop, ResetPassword, written};
+use super::{Caller, LocalShop, MAX_TRIES, ResetPassword, written};
 use crate::domain::{Customer, EmailAddress, EmailState, Field, PasswordReset, Subject};
 use crate::ports::{OutboxMessage, StoreError};
 use crate::{ShopError, ShopResult};
 
 /// How long a link is valid.
 pub(super) const VALID_FOR: Duration = Duration::hours(1);
-/// Tries to write an account while it is being changed.
-const MAX_TRIES: u32 = 5;
 
 impl LocalShop {
     pub(super) async fn request_reset(&self, caller: &Caller, email: &EmailAddress) -> ShopResult<()> {
         let attempt = Attempt::to_request_mail(email, caller.address);
-        let (_running, ()) = self.check_limits(&attempt, async { Ok(()) }).await?;
-        self.record_failure(&attempt).await?;
-        let message = self.message(OutboxMessage::PASSWORD_RESET, email.as_str());
-        self.store.insert_outbox_message(&message).await?;
-        self.wakeup.notify_one();
-        Ok(())
+        let _running = self.begin(&attempt).await?;
+        self.request_mail(&attempt, OutboxMessage::PASSWORD_RESET, email.as_str()).await
     }
 
     pub(super) async fn reset(&self, caller: &Caller, command: ResetPassword) -> ShopResult<()> {
         let invalid = || ShopError::NotFound { subject: Subject::PasswordReset };
         let attempt = Attempt::of_client(caller.address);
-        let (_running, ()) = self.check_limits(&attempt, async { Ok(()) }).await?;
+        let _running = self.begin(&attempt).await?;
         let Some(link) = MailedLink::parse(&command.token) else { return Err(invalid()) };
         let found = self.store.find_customer(&link.customer_id).await?;
         let found = found.filter(|customer| self.is_valid(customer, &link.digest));

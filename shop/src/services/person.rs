@@ -3,16 +3,15 @@
 use serde::Serialize;
 use shopease_process::retry::until_written;
 
-use super::written;
+use super::audit::each_record;
+use super::placement::access_key;
+use super::{MAX_TRIES, written};
 use crate::domain::{
-    Address, Customer, CustomerId, EmailAddress, FulfillmentState, Order, OrderId, OrderState, RefundState, Role,
-    StockEffect,
+    Address, CartOwner, Customer, EmailAddress, FulfillmentState, Order, OrderId, OrderState, PageLimit, RefundState,
+    Role, StockEffect,
 };
 use crate::ports::{AuditRecord, IdGenerator, OrderAdvance, OutboxMessage, Store, StoreError};
 use crate::{ShopError, ShopResult};
-
-/// Tries to change an order or account while others change it.
-const MAX_TRIES: u32 = 5;
 
 /// In place of an erased text.
 const ERASED: &str = "erased";
@@ -73,7 +72,7 @@ impl Order {
         self.customer_id = None;
         self.undelivered_mails.clear();
         // Links in mails end.
-        self.access_key = crate::domain::Token::visitor(ids.secret()).digest();
+        self.access_key = access_key(ids);
     }
 }
 
@@ -82,33 +81,49 @@ impl Order {
 /// # Errors
 /// [`StoreError`].
 pub async fn personal_data<S: Store + ?Sized>(store: &S, email: &EmailAddress) -> Result<PersonalData, StoreError> {
-    let (mut accounts, mut orders, mut messages) = (Vec::new(), Vec::new(), Vec::new());
-    let mut from = None;
-    loop {
-        let page = store.audit_page(from.as_deref()).await?;
-        for record in page.records {
-            match record {
-                AuditRecord::Customer(customer) if wants(&customer, email) => accounts.push(*customer),
-                AuditRecord::Order(order) => orders.push(*order),
-                AuditRecord::Message(message) if OutboxMessage::is_personal(&message.topic) => messages.push(message),
-                _ => {}
-            }
-        }
-        from = page.next;
-        if from.is_none() {
-            break;
-        }
+    let mut found = PersonalData::default();
+    each_record(store, |record| match record {
+        AuditRecord::Customer(customer) if wants(&customer, email) => found.accounts.push(*customer),
+        AuditRecord::Order(order) if concerns(&order, email) => found.orders.push(*order),
+        AuditRecord::Message(message) if OutboxMessage::is_personal(&message.topic) => found.messages.push(message),
+        _ => {}
+    })
+    .await?;
+    let PersonalData { accounts, orders, messages } = &mut found;
+    for account in accounts.iter().filter(|account| account.email == *email) {
+        add_orders_of(store, account, orders).await?;
     }
-    let is_account = |id: &CustomerId| accounts.iter().any(|account| account.email == *email && account.id == *id);
-    orders.retain(|order| {
-        let refused = order.undelivered_mails.iter().any(|mail| mail.address == *email);
-        order.email == *email || refused || order.customer_id.as_ref().is_some_and(is_account)
-    });
     orders.sort_by_key(Order::position);
     messages.retain(|message| {
         message.subject == email.as_str() || accounts.iter().any(|account| account.id.as_str() == message.subject)
     });
-    Ok(PersonalData { accounts, orders, messages })
+    Ok(found)
+}
+
+/// Whether an order contains an email address.
+fn concerns(order: &Order, email: &EmailAddress) -> bool {
+    order.email == *email || order.undelivered_mails.iter().any(|mail| mail.address == *email)
+}
+
+/// Adds the orders of an account that are not there yet.
+async fn add_orders_of<S: Store + ?Sized>(
+    store: &S,
+    account: &Customer,
+    orders: &mut Vec<Order>,
+) -> Result<(), StoreError> {
+    let (owner, mut after) = (CartOwner::customer(account), None);
+    loop {
+        let page = store.list_orders_of(&owner, after.as_ref(), PageLimit::DEFAULT).await?;
+        for summary in page.items {
+            if !orders.iter().any(|order| order.id == summary.id) {
+                orders.extend(store.find_order(&summary.id).await?);
+            }
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(());
+        }
+    }
 }
 
 fn wants(customer: &Customer, email: &EmailAddress) -> bool {

@@ -11,6 +11,7 @@ use crate::domain::{
     BANK_TRANSFER, DestinationFields, Field, Format, FulfillmentState, LineItemId, Order, OrderLine, OrderNumber,
     OrderState, Payment, PaymentId, Reservation, RuleError, Sku, Token, quote,
 };
+use crate::ports::IdGenerator;
 use crate::{ShopError, ShopResult};
 
 /// Maximum SKUs per order that are reported as low: the writes of an order must fit into one DynamoDB transaction.
@@ -62,7 +63,7 @@ impl LocalShop {
         let payment = Payment::new(payment_id, provider, command.payment_method);
         let order = Order {
             order_number: number.to_string(),
-            access_key: Token::visitor(self.ids.secret()).expose().trim_start_matches("vis_").to_owned(),
+            access_key: access_key(&*self.ids),
             owner: identity.owner.clone(),
             placed_by: identity.owner.clone(),
             customer_id: identity.customer.as_ref().map(|customer| customer.id.clone()),
@@ -130,4 +131,9 @@ fn reservations(priced: &PricedCart) -> Vec<Reservation> {
         .collect();
     reservations.sort_by(|a, b| a.sku.cmp(&b.sku));
     reservations
+}
+
+/// A new access key of an order.
+pub(super) fn access_key(ids: &dyn IdGenerator) -> String {
+    Token::visitor(ids.secret()).expose().trim_start_matches("vis_").to_owned()
 }

@@ -9,7 +9,7 @@ use shopease_shop::services::{self, CurrentCustomer, LogOut, RequestEmailConfirm
 use utoipa::ToSchema;
 
 use super::endpoint::{Context, NoContent, endpoints, no_content, ok};
-use super::parts::{Json, NoQuery, Parts, Wire, without_body};
+use super::parts::{json_body, without_body};
 use super::text;
 use super::wire::{Role, mirror};
 use crate::http::extract::private_json;
@@ -31,20 +31,7 @@ pub struct Register {
     pub password: String,
 }
 
-impl Wire for services::Register {
-    type Path = ();
-    type Query = NoQuery;
-    type Body = Json<Register>;
-
-    fn read(Parts { body: Json(body), .. }: Parts<Self>) -> Result<Self, Problem> {
-        Ok(Self { email: body.email, name: body.name, password: body.password })
-    }
-
-    fn write(self) -> Parts<Self> {
-        let Self { email, name, password } = self;
-        Parts::of_body(Json(Register { email, name, password }))
-    }
-}
+json_body!(services::Register as Register { email, name, password });
 
 /// Signs in.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -58,20 +45,7 @@ pub struct LogIn {
     pub password: String,
 }
 
-impl Wire for services::LogIn {
-    type Path = ();
-    type Query = NoQuery;
-    type Body = Json<LogIn>;
-
-    fn read(Parts { body: Json(body), .. }: Parts<Self>) -> Result<Self, Problem> {
-        Ok(Self { email: body.email, password: body.password })
-    }
-
-    fn write(self) -> Parts<Self> {
-        let Self { email, password } = self;
-        Parts::of_body(Json(LogIn { email, password }))
-    }
-}
+json_body!(services::LogIn as LogIn { email, password });
 
 /// Requests a link that resets a password.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -82,19 +56,7 @@ pub struct RequestPasswordReset {
     pub email: EmailAddress,
 }
 
-impl Wire for services::RequestPasswordReset {
-    type Path = ();
-    type Query = NoQuery;
-    type Body = Json<RequestPasswordReset>;
-
-    fn read(Parts { body: Json(body), .. }: Parts<Self>) -> Result<Self, Problem> {
-        Ok(Self { email: body.email })
-    }
-
-    fn write(self) -> Parts<Self> {
-        Parts::of_body(Json(RequestPasswordReset { email: self.email }))
-    }
-}
+json_body!(services::RequestPasswordReset as RequestPasswordReset { email });
 
 /// Resets a password with a mailed link.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -107,19 +69,7 @@ pub struct ResetPassword {
     pub password: String,
 }
 
-impl Wire for services::ResetPassword {
-    type Path = ();
-    type Query = NoQuery;
-    type Body = Json<ResetPassword>;
-
-    fn read(Parts { body: Json(body), .. }: Parts<Self>) -> Result<Self, Problem> {
-        Ok(Self { token: body.token, password: body.password })
-    }
-
-    fn write(self) -> Parts<Self> {
-        Parts::of_body(Json(ResetPassword { token: self.token, password: self.password }))
-    }
-}
+json_body!(services::ResetPassword as ResetPassword { token, password });
 
 /// Confirms an email address with a mailed link.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -132,20 +82,7 @@ pub struct ConfirmEmail {
     pub password: String,
 }
 
-impl Wire for services::ConfirmEmail {
-    type Path = ();
-    type Query = NoQuery;
-    type Body = Json<ConfirmEmail>;
-
-    fn read(Parts { body: Json(body), .. }: Parts<Self>) -> Result<Self, Problem> {
-        Ok(Self { token: body.token, password: body.password })
-    }
-
-    fn write(self) -> Parts<Self> {
-        let Self { token, password } = self;
-        Parts::of_body(Json(ConfirmEmail { token, password }))
-    }
-}
+json_body!(services::ConfirmEmail as ConfirmEmail { token, password });
 
 /// Changes the name of the signed-in customer.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -156,20 +93,7 @@ pub struct ChangeName {
     pub name: String,
 }
 
-impl Wire for services::ChangeName {
-    type Path = ();
-    type Query = NoQuery;
-    type Body = Json<ChangeName>;
-
-    fn read(Parts { body: Json(body), .. }: Parts<Self>) -> Result<Self, Problem> {
-        Ok(Self { name: body.name })
-    }
-
-    fn write(self) -> Parts<Self> {
-        let Self { name } = self;
-        Parts::of_body(Json(ChangeName { name }))
-    }
-}
+json_body!(services::ChangeName as ChangeName { name });
 
 /// Changes the email address of the signed-in customer.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -183,20 +107,7 @@ pub struct ChangeEmail {
     pub password: String,
 }
 
-impl Wire for services::ChangeEmail {
-    type Path = ();
-    type Query = NoQuery;
-    type Body = Json<ChangeEmail>;
-
-    fn read(Parts { body: Json(body), .. }: Parts<Self>) -> Result<Self, Problem> {
-        Ok(Self { email: body.email, password: body.password })
-    }
-
-    fn write(self) -> Parts<Self> {
-        let Self { email, password } = self;
-        Parts::of_body(Json(ChangeEmail { email, password }))
-    }
-}
+json_body!(services::ChangeEmail as ChangeEmail { email, password });
 
 /// Changes the password of the signed-in customer.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -210,20 +121,7 @@ pub struct ChangePassword {
     pub new_password: String,
 }
 
-impl Wire for services::ChangePassword {
-    type Path = ();
-    type Query = NoQuery;
-    type Body = Json<ChangePassword>;
-
-    fn read(Parts { body: Json(body), .. }: Parts<Self>) -> Result<Self, Problem> {
-        Ok(Self { password: body.password, new_password: body.new_password })
-    }
-
-    fn write(self) -> Parts<Self> {
-        let Self { password, new_password } = self;
-        Parts::of_body(Json(ChangePassword { password, new_password }))
-    }
-}
+json_body!(services::ChangePassword as ChangePassword { password, new_password });
 
 /// Deletes the account of the signed-in customer.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -234,20 +132,7 @@ pub struct DeleteAccount {
     pub password: String,
 }
 
-impl Wire for services::DeleteAccount {
-    type Path = ();
-    type Query = NoQuery;
-    type Body = Json<DeleteAccount>;
-
-    fn read(Parts { body: Json(body), .. }: Parts<Self>) -> Result<Self, Problem> {
-        Ok(Self { password: body.password })
-    }
-
-    fn write(self) -> Parts<Self> {
-        let Self { password } = self;
-        Parts::of_body(Json(DeleteAccount { password }))
-    }
-}
+json_body!(services::DeleteAccount as DeleteAccount { password });
 
 /// A new session.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -130,6 +130,28 @@ fn parsed<T: FromStr + Display>(text: &str) -> Option<T> {
     text.parse().ok()
 }
 
+/// Implements [`Wire`] for commands whose fields are those of a JSON body.
+macro_rules! json_body {
+    ($command:ty as $body:ident { $($field:ident),* $(,)? }) => {
+        impl $crate::http::api::parts::Wire for $command {
+            type Path = ();
+            type Query = $crate::http::api::parts::NoQuery;
+            type Body = $crate::http::api::parts::Json<$body>;
+
+            fn read(parts: $crate::http::api::parts::Parts<Self>) -> Result<Self, $crate::http::Problem> {
+                let $crate::http::api::parts::Json($body { $($field),* }) = parts.body;
+                Ok(Self { $($field),* })
+            }
+
+            fn write(self) -> $crate::http::api::parts::Parts<Self> {
+                let Self { $($field),* } = self;
+                $crate::http::api::parts::Parts::of_body($crate::http::api::parts::Json($body { $($field),* }))
+            }
+        }
+    };
+}
+pub(super) use json_body;
+
 /// Implements [`Wire`] for commands that have at most a path parameter.
 macro_rules! without_body {
     ($command:ty) => {

@@ -5,10 +5,9 @@ use shopease_shop::domain::{self, CountryCode};
 use shopease_shop::services;
 use utoipa::ToSchema;
 
-use super::parts::{Json, NoQuery, Parts, Wire};
+use super::parts::json_body;
 use super::text;
 use super::wire::{Image, MoneySchema, mirror};
-use crate::http::problem::Problem;
 
 /// A line item with its price.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -136,17 +135,4 @@ pub struct QuoteRequest {
     pub shipping_method: Option<String>,
 }
 
-impl Wire for services::QuoteCart {
-    type Path = ();
-    type Query = NoQuery;
-    type Body = Json<QuoteRequest>;
-
-    fn read(Parts { body: Json(body), .. }: Parts<Self>) -> Result<Self, Problem> {
-        Ok(Self { country: body.country, region: body.region, shipping_method: body.shipping_method })
-    }
-
-    fn write(self) -> Parts<Self> {
-        let Self { country, region, shipping_method } = self;
-        Parts::of_body(Json(QuoteRequest { country, region, shipping_method }))
-    }
-}
+json_body!(services::QuoteCart as QuoteRequest { country, region, shipping_method });

@@ -19,7 +19,9 @@ use utoipa::openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, T
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::endpoint::{endpoints, ok};
-use super::parts::{BodyPart, Json, Named, NoBody, NoQuery, Parts, PathPart, RequestBody, Wire, without_body};
+use super::parts::{
+    BodyPart, Json, Named, NoBody, NoQuery, Parts, PathPart, RequestBody, Wire, json_body, without_body,
+};
 use super::text;
 use super::wire::{Image, Out, mirror, states};
 use crate::http::App;
@@ -700,19 +702,7 @@ pub struct RestoreSettings {
     pub expected_version: u64,
 }
 
-impl Wire for services::RestoreSettings {
-    type Path = ();
-    type Query = NoQuery;
-    type Body = Json<RestoreSettings>;
-
-    fn read(Parts { body: Json(body), .. }: Parts<Self>) -> Result<Self, Problem> {
-        Ok(Self { version: body.version, expected_version: body.expected_version })
-    }
-
-    fn write(self) -> Parts<Self> {
-        Parts::of_body(Json(RestoreSettings { version: self.version, expected_version: self.expected_version }))
-    }
-}
+json_body!(services::RestoreSettings as RestoreSettings { version, expected_version });
 
 /// Number of a version of the settings; the first one is 1.
 pub struct SettingsNumber;

@@ -2,12 +2,13 @@
 
 use askama::Template;
 use axum::extract::State;
+use axum::response::Response;
 use serde::Deserialize;
-use shopease_shop::ShopResult;
 use shopease_shop::domain::{EmailAddress, Role, Subject, Token};
 use shopease_shop::services::{
     ChangeEmail, ChangeName, ChangePassword, CurrentCustomer, CustomerView, DeleteAccount, RequestEmailConfirmation,
 };
+use shopease_shop::{ShopError, ShopResult};
 
 use super::accounts::{ACCOUNT, start_session, with_token};
 use super::forms::{Failure, FormErrors};
@@ -15,7 +16,6 @@ use super::layout::{Frame, PageError, PageResult, see_other};
 use crate::http::extract::{ApiPath, PostedForm, stale_form};
 use crate::http::visitor::Visitor;
 use crate::http::{App, Problem};
-use shopease_shop::ShopError;
 
 /// What is changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,7 +140,7 @@ pub(in crate::http) async fn save(
         }
     };
     match make(&app, &visitor, change, &form).await {
-        Ok(response) => response,
+        Ok(response) => Ok(response),
         Err(error @ ShopError::SignInRequired) => Err(sign_in_to(change, error)),
         Err(error) => {
             let failure = Failure::of_error(error, change.fields())?;
@@ -149,10 +149,10 @@ pub(in crate::http) async fn save(
     }
 }
 
-async fn make(app: &App, visitor: &Visitor, change: Change, form: &ChangeForm) -> ShopResult<PageResult> {
+async fn make(app: &App, visitor: &Visitor, change: Change, form: &ChangeForm) -> ShopResult<Response> {
     let (accounts, caller) = (&app.services.accounts, visitor.caller());
     let password = form.password.clone();
-    let done = |what| Ok(Ok(see_other(&format!("{ACCOUNT}?done={what}"))));
+    let done = |what| Ok(see_other(&format!("{ACCOUNT}?done={what}")));
     match change {
         Change::Name => {
             accounts.change_name(caller, ChangeName { name: form.name.clone() }).await?;
@@ -170,11 +170,11 @@ async fn make(app: &App, visitor: &Visitor, change: Change, form: &ChangeForm) -
         Change::Password => {
             let command = ChangePassword { password, new_password: form.new_password.clone() };
             let signed_in = accounts.change_password(caller, command).await?;
-            Ok(start_session(app, &signed_in, &format!("{ACCOUNT}?done=password")))
+            start_session(app, &signed_in, &format!("{ACCOUNT}?done=password"))
         }
         Change::Deletion => {
             accounts.delete_account(caller, DeleteAccount { password }).await?;
-            Ok(Ok(with_token(app, see_other("/login?deleted=true"), &Token::visitor(app.ids.secret()), 0)))
+            Ok(with_token(app, see_other("/login?deleted=true"), &Token::visitor(app.ids.secret()), 0))
         }
     }
 }

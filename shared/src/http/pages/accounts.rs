@@ -12,9 +12,9 @@ use super::view::filters;
 use crate::http::extract::{ApiQuery, PageForm, PostedForm, stale_form};
 use crate::http::visitor::{Visitor, append_cookie, token_cookie};
 use crate::http::{App, Problem, cursor};
-use shopease_shop::ShopError;
 use shopease_shop::domain::{EmailAddress, Field, OrderSummary, PageLimit, Role, RuleError, Token, ValueRule};
 use shopease_shop::services::{CurrentCustomer, CustomerView, ListOrders, LogIn, LogOut, Register, SignedIn};
+use shopease_shop::{ShopError, ShopResult};
 
 /// Default page after signing in.
 pub(super) const ACCOUNT: &str = "/account";
@@ -143,7 +143,7 @@ pub(in crate::http) async fn log_in(
         Err(_) => Err(ShopError::WrongCredentials),
     };
     match result {
-        Ok(signed_in) => start_session(&app, &signed_in, &form.next),
+        Ok(signed_in) => Ok(start_session(&app, &signed_in, &form.next)?),
         Err(error) => log_in_page(&app, &visitor, form, None, Failure::of_error(error, LOG_IN_FIELDS)?).await,
     }
 }
@@ -188,13 +188,13 @@ pub(in crate::http) async fn register(
             .into()),
     };
     match result {
-        Ok(signed_in) => start_session(&app, &signed_in, &form.next),
+        Ok(signed_in) => Ok(start_session(&app, &signed_in, &form.next)?),
         Err(error) => register_page(&app, &visitor, form, Failure::of_error(error, REGISTER_FIELDS)?).await,
     }
 }
 
 /// Sets the session cookie and redirects to the requested page.
-pub(super) fn start_session(app: &App, signed_in: &SignedIn, next: &str) -> PageResult {
+pub(super) fn start_session(app: &App, signed_in: &SignedIn, next: &str) -> ShopResult<Response> {
     let token =
         Token::parse(&signed_in.token).ok_or_else(|| ShopError::Internal("a session token is malformed".into()))?;
     Ok(with_token(app, see_other(local_path(next, ACCOUNT)), &token, signed_in.cart_units))

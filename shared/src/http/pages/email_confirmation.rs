@@ -2,30 +2,15 @@
 
 use askama::Template;
 use axum::extract::State;
-use serde::Deserialize;
 use shopease_shop::services::ConfirmEmail;
 
 use super::accounts::{ACCOUNT, start_session};
 use super::forms::{Failure, FormErrors};
 use super::layout::{Frame, PageResult};
+use super::password::{LinkForm, LinkQuery};
 use crate::http::extract::{ApiQuery, PostedForm, stale_form};
 use crate::http::visitor::Visitor;
 use crate::http::{App, Problem};
-
-/// The query of the link.
-#[derive(Debug, Default, Deserialize)]
-pub(in crate::http) struct TokenQuery {
-    #[serde(default)]
-    token: String,
-}
-
-/// The form with the password of the account.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(in crate::http) struct ConfirmForm {
-    token: String,
-    password: String,
-}
 
 #[derive(Template)]
 #[template(path = "email_confirm.html")]
@@ -43,7 +28,7 @@ struct ConfirmPage {
 pub(in crate::http) async fn form(
     State(app): State<App>,
     visitor: Visitor,
-    ApiQuery(query): ApiQuery<TokenQuery>,
+    ApiQuery(query): ApiQuery<LinkQuery>,
 ) -> PageResult {
     confirm_page(&app, &visitor, query.token, Failure::none()).await
 }
@@ -58,15 +43,15 @@ async fn confirm_page(app: &App, visitor: &Visitor, token: String, failure: Fail
 pub(in crate::http) async fn confirm(
     State(app): State<App>,
     visitor: Visitor,
-    form: PostedForm<ConfirmForm>,
+    form: PostedForm<LinkForm>,
 ) -> PageResult {
-    let ConfirmForm { token, password } = match form {
+    let LinkForm { token, password } = match form {
         PostedForm::Current(form) => form,
         PostedForm::Stale(form) => return confirm_page(&app, &visitor, form.token, Failure::of(stale_form())).await,
     };
     let command = ConfirmEmail { token: token.clone(), password };
     match app.services.accounts.confirm_email(visitor.caller(), command).await {
-        Ok(signed_in) => start_session(&app, &signed_in, &format!("{ACCOUNT}?done=confirmed")),
+        Ok(signed_in) => Ok(start_session(&app, &signed_in, &format!("{ACCOUNT}?done=confirmed"))?),
         Err(error) => confirm_page(&app, &visitor, token, Failure::of_error(error, &["password"])?).await,
     }
 }

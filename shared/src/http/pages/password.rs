@@ -30,19 +30,19 @@ struct ForgotPage {
     problem: Option<Problem>,
 }
 
-/// The query of the page that a link opens.
+/// The query of a page that a mailed link opens.
 #[derive(Debug, Default, Deserialize)]
-pub(in crate::http) struct TokenQuery {
+pub(in crate::http) struct LinkQuery {
     #[serde(default)]
-    token: String,
+    pub token: String,
 }
 
-/// The form with the new password.
+/// The form of such a page, with the account's new or current password.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(in crate::http) struct ResetForm {
-    token: String,
-    password: String,
+pub(in crate::http) struct LinkForm {
+    pub token: String,
+    pub password: String,
 }
 
 #[derive(Template)]
@@ -93,7 +93,7 @@ pub(in crate::http) async fn forgot(
 pub(in crate::http) async fn reset_form(
     State(app): State<App>,
     visitor: Visitor,
-    ApiQuery(query): ApiQuery<TokenQuery>,
+    ApiQuery(query): ApiQuery<LinkQuery>,
 ) -> PageResult {
     reset_page(&app, &visitor, query.token, Failure::none()).await
 }
@@ -105,12 +105,8 @@ async fn reset_page(app: &App, visitor: &Visitor, token: String, failure: Failur
 }
 
 /// Sets the new password.
-pub(in crate::http) async fn reset(
-    State(app): State<App>,
-    visitor: Visitor,
-    form: PostedForm<ResetForm>,
-) -> PageResult {
-    let ResetForm { token, password } = match form {
+pub(in crate::http) async fn reset(State(app): State<App>, visitor: Visitor, form: PostedForm<LinkForm>) -> PageResult {
+    let LinkForm { token, password } = match form {
         PostedForm::Current(form) => form,
         PostedForm::Stale(form) => return reset_page(&app, &visitor, form.token, Failure::of(stale_form())).await,
     };
