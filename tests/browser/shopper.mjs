@@ -337,12 +337,7 @@ export async function shopAcrossPaths(visit, weigh) {
   await weigh(0, 100);
   await at("lambda", "/cart");
   await page.getByText("Grinder", { exact: false }).first().waitFor();
-  await page.goto("/register");
-  await page.fill("form[action='/register'] [name=name]", "Ada Lovelace");
-  await page.fill("form[action='/register'] [name=email]", "moved@example.com");
-  await page.fill("form[action='/register'] [name=password]", "correct horse battery");
-  await page.locator("form[action='/register'] button[type=submit]").click();
-  await page.waitForURL(isAt("/account"));
+  await register(visit, "moved@example.com");
   await weigh(100, 0);
   await at("fargate", "/account");
   await at("fargate", "/cart");
