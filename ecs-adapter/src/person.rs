@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde_json::{Value, json};
 use shopease_shared::http::api::accounts::Customer;
+use shopease_shared::http::api::addresses::AddressBook;
 use shopease_shared::http::api::order::Order;
 use shopease_shared::http::api::wire::Out as _;
 use shopease_shop::domain::{self, EmailAddress};
@@ -44,8 +45,9 @@ pub enum PersonCommand {
 /// What the store has about a person. Passwords are not in it: the store has only hashes.
 fn export(email: &EmailAddress, data: PersonalData) -> Value {
     let account = |account: domain::Customer| {
-        let created_at = account.created_at;
-        json!({ "customer": Customer::of(CustomerView::from(account)), "created_at": rfc3339(created_at) })
+        let (created_at, addresses) = (account.created_at, AddressBook::of(account.addresses.clone()).addresses);
+        let customer = Customer::of(CustomerView::from(account));
+        json!({ "customer": customer, "addresses": addresses, "created_at": rfc3339(created_at) })
     };
     let message = |OutboxMessage { topic, subject, occurred_at, .. }| json!({ "topic": topic, "subject": subject, "occurred_at": rfc3339(occurred_at) });
     json!({

@@ -1,7 +1,7 @@
 //! The layout of a mail, as text and as HTML.
 
 use askama::Template;
-use shopease_shop::domain::{Country, PageKind, RefundState};
+use shopease_shop::domain::{Address, Country, PageKind, RefundState};
 use shopease_shop::markdown;
 use shopease_shop::services::{Brand, OrderView};
 use shopease_shop::text::page_title;
@@ -46,8 +46,13 @@ impl Letter<'_> {
     }
 }
 
-fn country(order: &OrderView) -> &'static str {
-    Country::find(order.shipping_address.country).map_or("", |country| country.name.as_str())
+/// The lines of an address.
+fn address_lines(address: &Address) -> Vec<String> {
+    let country = Country::find(address.country).map(|country| country.name.clone());
+    let city = format!("{} {}", address.postal_code, address.city).trim().to_owned();
+    let Address { name, company, line1, line2, region, .. } = address.clone();
+    let lines = [Some(name), company, Some(line1), line2, Some(city), region, country];
+    lines.into_iter().flatten().collect()
 }
 
 /// Filters of the templates.

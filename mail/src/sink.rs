@@ -80,7 +80,7 @@ impl MailSink {
         if let Notice::Order { kind, .. } = notice
             && self.audience == Audience::Shopper
         {
-            self.shop.record_undelivered_mail(event, kind, &mail.to.email, code).await?;
+            Box::pin(self.shop.record_undelivered_mail(event, kind, &mail.to.email, code)).await?;
         }
         Ok(true)
     }

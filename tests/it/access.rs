@@ -21,8 +21,8 @@ use tower::ServiceExt as _;
 
 use crate::harness::{PASSWORD, TestShop};
 use crate::{
-    accounts, bad_forms, cart, catalog, checkout, checkout_resumed, first_run, mails, operator_pages, own_account,
-    password_reset, payments, security, settings, settings_pages, ways_to_pay, worker,
+    accounts, addresses, bad_forms, cart, catalog, checkout, checkout_resumed, first_run, mails, operator_pages,
+    own_account, password_reset, payments, security, settings, settings_pages, ways_to_pay, worker,
 };
 
 /// If set to `1`, the test writes the file.
@@ -179,6 +179,7 @@ async fn each_function_has_the_table_access_of_its_use_cases() {
         password_reset::SCENARIOS,
         own_account::SCENARIOS,
         accounts::SCENARIOS,
+        addresses::SCENARIOS,
         security::SCENARIOS,
         settings::SCENARIOS,
         settings_pages::SCENARIOS,

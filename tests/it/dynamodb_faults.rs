@@ -104,6 +104,10 @@ impl Shopper {
         let command = PlaceOrder {
             email: "ada@example.com".parse().expect("an address"),
             shipping_address: fixtures::address(),
+            billing_address: None,
+            vat_number: None,
+            phone: None,
+            delivery_note: None,
             shipping_method: "standard".to_owned(),
             payment_method: if approved { "card_approved" } else { "card_declined" }.to_owned(),
             expected_total: None,

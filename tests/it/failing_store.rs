@@ -22,7 +22,7 @@ use shopease_shop::ports::{
 use shopease_shop::testing::fixtures;
 use time::OffsetDateTime;
 
-use crate::harness::{TestShop, order_with};
+use crate::harness::{TestShop, address, order_with};
 use crate::routes::example;
 
 /// Always fails with the same error.
@@ -153,6 +153,7 @@ fn body(path: &str, surface: Surface, csrf: &str) -> (&'static str, String) {
         "/api/v1/email-confirmations" | "/api/v1/password" => {
             json!({"token": "cus_01ARZ3NDEKTSV4RRFFQ69G5FAV.00", "password": "long enough"})
         }
+        path if path.starts_with("/api/v1/accounts/me/addresses") => json!({"address": address()}),
         "/api/v1/admin/settings" => {
             json!({"expected_version": 1, "settings": SettingsDocument::from(fixtures::settings())})
         }

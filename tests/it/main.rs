@@ -10,6 +10,7 @@
 
 mod access;
 mod accounts;
+mod addresses;
 mod attempts;
 mod auditor;
 mod bad_forms;
@@ -37,6 +38,7 @@ mod logs;
 mod mails;
 mod model;
 mod operator_pages;
+mod order_details;
 mod order_numbers;
 mod own_account;
 mod page_snapshots;

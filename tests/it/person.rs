@@ -6,9 +6,23 @@ use shopease_shop::ports::AuditRecord;
 use shopease_shop::services::{ErasedPerson, erase_person, personal_data};
 use shopease_shop::testing::fixtures;
 
-use crate::harness::{PASSWORD, TestShop, both_stores};
+use crate::harness::{PASSWORD, TestShop, address, both_stores, order_with};
 
 both_stores!(a_person_is_found_and_erased_everywhere, what_others_own_stays, unfinished_orders_keep_what_they_need,);
+
+/// What Ada has typed.
+const SECRETS: [&str; 10] = [
+    "ada@example.com",
+    "Ada Lovelace",
+    "Gartenweg",
+    "10115",
+    "Berlin",
+    "Engines of Ada",
+    "Accounting of Ada",
+    "030 7654321",
+    "DE987654321",
+    "Ring at Ada's",
+];
 
 fn email(name: &str) -> EmailAddress {
     format!("{name}@example.com").parse().expect("an address")
@@ -33,7 +47,13 @@ async fn with_ada(shop: TestShop) -> TestShop {
     ada.register("ada@example.com").await;
     for mut client in [ada, shop.visitor("guest")] {
         client.add("KETTLE", 1).await;
-        let order = client.check_out("k", "card_approved").await.json();
+        let mut order = order_with("card_approved");
+        order["shipping_address"]["company"] = "Engines of Ada".into();
+        order["billing_address"] = address();
+        order["billing_address"]["name"] = "Accounting of Ada".into();
+        (order["phone"], order["vat_number"]) = ("030 7654321".into(), "DE987654321".into());
+        order["delivery_note"] = "Ring at Ada's".into();
+        let order = client.post_once("/api/v1/checkout", "k", &order).await.json();
         let shipped = format!("/api/v1/admin/orders/{}/fulfillments", order["id"].as_str().expect("an ID"));
         let answer = shop_operator(&shop).await.post_once(&shipped, "ship", &json!({ "event": "shipped" })).await;
         assert!(answer.status.is_success(), "{}", answer.text());
@@ -56,7 +76,7 @@ async fn a_person_is_found_and_erased_everywhere(shop: TestShop) {
     let found = personal_data(&*shop.store, &email("ada")).await.expect("read");
     assert_eq!((found.accounts.len(), found.orders.len(), found.messages.len()), (1, 2, 2));
     let before = everything(&shop).await;
-    for secret in ["ada@example.com", "Ada Lovelace", "Gartenweg", "10115", "Berlin"] {
+    for secret in SECRETS {
         assert!(before.contains(secret), "{secret}");
     }
     let erased = erase_person(&*shop.store, &*shop.ids, &email("ada")).await.expect("erased");
@@ -65,7 +85,7 @@ async fn a_person_is_found_and_erased_everywhere(shop: TestShop) {
     assert!(erased.is_complete());
 
     let after = everything(&shop).await;
-    for secret in ["ada@example.com", "Ada Lovelace", "Gartenweg", "10115", "Berlin"] {
+    for secret in SECRETS {
         assert!(!after.contains(secret), "{secret} is left in {after}");
     }
     for order in &found.orders {

@@ -9,18 +9,19 @@ use shopease_payments::sign;
 use shopease_shared::client::RemoteShop;
 use shopease_shared::http::{self as shop_http, Problem};
 use shopease_shop::domain::{
-    FulfillmentEvent, Handle, LineItemId, Logo, Money, OrderId, Page, PageKind, PageLimit, ProductSort, StockChange,
-    Token,
+    Address, AddressId, FulfillmentEvent, Handle, LineItemId, Logo, Money, OrderId, Page, PageKind, PageLimit,
+    ProductSort, StockChange, Token,
 };
 use shopease_shop::ports::{Clock as _, SharedStore};
 use shopease_shop::services::{
-    AddLineItem, Caller, CancelOrder, ChangeEmail, ChangeName, ChangePassword, CheckPayment, ConfirmEmail,
+    AddAddress, AddLineItem, Caller, CancelOrder, ChangeEmail, ChangeName, ChangePassword, CheckPayment, ConfirmEmail,
     CorrectStock, CurrentCustomer, DeleteAccount, FindLogo, FindOrder, FindPage, FindProduct, FindSettings,
-    ListAllOrders, ListCategories, ListOrders, ListPaymentOptions, ListProducts, ListSettingsVersions, LogIn, LogOut,
-    OrderView, PlaceOrder, ProductStock, QuoteCart, ReceivePaymentEvent, RecordFulfillment, RecordTransfer,
-    RefundAmount, RefundOrder, Register, RemoveDemoCatalog, RemoveLineItem, RequestEmailConfirmation,
-    RequestPasswordReset, ResetPassword, RestoreSettings, Services, SetLineItem, SignedIn, UpdateSettings, ViewCart,
-    ViewDemoCatalog, ViewSaleTerms, ViewSettings, ViewShop, create_operator,
+    ListAddresses, ListAllOrders, ListCategories, ListOrders, ListPaymentOptions, ListProducts, ListSettingsVersions,
+    LogIn, LogOut, OrderView, PlaceOrder, ProductStock, QuoteCart, ReceivePaymentEvent, RecordFulfillment,
+    RecordTransfer, RefundAmount, RefundOrder, Register, RemoveAddress, RemoveDemoCatalog, RemoveLineItem,
+    ReplaceAddress, RequestEmailConfirmation, RequestPasswordReset, ResetPassword, RestoreSettings, Services,
+    SetLineItem, SignedIn, UpdateSettings, ViewCart, ViewDemoCatalog, ViewSaleTerms, ViewSettings, ViewShop,
+    create_operator,
 };
 use shopease_shop::testing::fixtures;
 use shopease_shop::{ShopError, ShopResult};
@@ -110,7 +111,11 @@ pub fn add(sku: &str, units: u32) -> AddLineItem {
 pub fn order(card: &str) -> PlaceOrder {
     PlaceOrder {
         email: "ada+täst@example.com".parse().expect("an address"),
-        shipping_address: fixtures::address(),
+        shipping_address: Address { company: Some("Engines & Söhne".to_owned()), ..fixtures::address() },
+        billing_address: Some(Address { name: "Accounting".to_owned(), ..fixtures::address() }),
+        vat_number: Some("DE 123456789".to_owned()),
+        phone: Some("+49 30 123456".to_owned()),
+        delivery_note: Some("Ring twice.\nThen wait.".to_owned()),
         shipping_method: "standard".to_owned(),
         payment_method: card.to_owned(),
         expected_total: None,
@@ -329,6 +334,26 @@ async fn look_at_orders(script: &mut Script<'_>, placed: &OrderView) {
     script.note_page("orders of bob", shop.checkout.list_orders(&bob, ListOrders { after: None, limit }).await);
 }
 
+async fn save_addresses(script: &mut Script<'_>, session: &Caller) {
+    let addresses = script.shop.addresses.clone();
+    let add = |name: &str| AddAddress {
+        address: Address { name: name.to_owned(), company: Some("Ö".to_owned()), ..fixtures::address() },
+        is_default: false,
+    };
+    script.note("address of a visitor", addresses.add_address(&caller("bob"), add("Bob")).await);
+    script.note("wrong address", addresses.add_address(session, add(" ")).await);
+    let saved = script.note("save an address", addresses.add_address(session, add("Bob")).await);
+    script.note("save another", addresses.add_address(session, add("Bob's office")).await);
+    for id in saved.map(|saved| saved.id).into_iter().chain([AddressId::derive("none")]) {
+        let AddAddress { address, .. } = add("Bobby");
+        let command = ReplaceAddress { id: id.clone(), address, is_default: true };
+        script.note("replace an address", addresses.replace_address(session, command).await);
+        script.note("addresses", addresses.list_addresses(session, ListAddresses).await);
+        script.note("remove an address", addresses.remove_address(session, RemoveAddress { id }).await);
+    }
+    script.note("addresses", addresses.list_addresses(session, ListAddresses).await);
+}
+
 async fn change_account(script: &mut Script<'_>, session: &Caller) {
     let (accounts, password) = (script.shop.accounts.clone(), PASSWORD.to_owned());
     let request = accounts.request_email_confirmation(session, RequestEmailConfirmation).await;
@@ -376,6 +401,7 @@ async fn sign_in(script: &mut Script<'_>) {
     script.note("an invalid link", shop.accounts.reset_password(&bob, command).await);
     let command = ConfirmEmail { token: "cus_0.invalid".to_owned(), password: PASSWORD.to_owned() };
     script.note_session("an invalid confirmation", shop.accounts.confirm_email(&bob, command).await);
+    save_addresses(script, &session).await;
     change_account(script, &session).await;
     let again = script.note_session("log in", shop.accounts.log_in(&session, log_in("b@example.com", PASSWORD)).await);
     script.note("the former session", shop.accounts.current_customer(&session, CurrentCustomer).await);

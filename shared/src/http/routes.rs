@@ -160,6 +160,11 @@ routes! {
     Accounts Page Ordinary get "/account" => pages::accounts::account;
     Accounts Page Ordinary get "/account/{change}" => pages::account_changes::show;
     Accounts Page Ordinary post "/account/{change}" => pages::account_changes::save;
+    Accounts Page Ordinary get "/account/addresses" => pages::addresses::list;
+    Accounts Page Ordinary get "/account/addresses/{id}" => pages::addresses::edit;
+    Accounts Page Ordinary post "/account/addresses/{id}" => pages::addresses::save;
+    Accounts Page Ordinary get "/account/addresses/{id}/removal" => pages::addresses::ask_removal;
+    Accounts Page Ordinary post "/account/addresses/{id}/removal" => pages::addresses::remove;
     Accounts Page Ordinary get "/email/confirm" => pages::email_confirmation::form;
     Accounts Page Ordinary post "/email/confirm" => pages::email_confirmation::confirm;
 
@@ -197,6 +202,7 @@ pub fn all() -> impl Iterator<Item = &'static Route> {
         api::cart::ROUTES,
         api::checkout::ROUTES,
         api::accounts::ROUTES,
+        api::addresses::ROUTES,
         api::operations::ROUTES,
         api::settings::ROUTES,
     ];

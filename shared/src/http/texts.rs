@@ -16,10 +16,23 @@ const fn label_and_noun(field: Field) -> (&'static str, &'static str) {
     match field {
         Field::Action => ("Action", "an action"),
         Field::Amount => ("Amount", "an amount"),
+        Field::Address => ("Address", "an address"),
+        Field::AddressCity | Field::BillingCity | Field::ShippingCity => ("City", "a city"),
+        Field::AddressCompany | Field::BillingCompany | Field::ShippingCompany => ("Company", "a company"),
+        Field::AddressLine1 | Field::BillingLine1 | Field::ShippingLine1 => ("Street address", "a street address"),
+        Field::AddressLine2 | Field::BillingLine2 | Field::ShippingLine2 => {
+            ("Apartment or floor", "an apartment or floor")
+        }
+        Field::AddressPostalCode | Field::BillingPostalCode | Field::ShippingPostalCode => {
+            ("Postal code", "a postal code")
+        }
         Field::Body => ("Body", "a body"),
         Field::Change => ("Correction", "a correction"),
-        Field::Country | Field::ShippingCountry => ("Country", "a country"),
+        Field::Country | Field::AddressCountry | Field::BillingCountry | Field::ShippingCountry => {
+            ("Country", "a country")
+        }
         Field::Currency => ("Currency", "a currency"),
+        Field::DeliveryNote => ("Note for the delivery", "a note"),
         Field::Email => ("Email address", "an email address"),
         Field::Fulfillment => ("Shipment", "a shipment event"),
         Field::Handle => ("Handle", "a handle"),
@@ -27,29 +40,30 @@ const fn label_and_noun(field: Field) -> (&'static str, &'static str) {
         Field::IdempotencyKey => ("Idempotency-Key", "an idempotency key"),
         Field::Language => ("Language", "a language"),
         Field::Limit => ("Limit", "a limit"),
-        Field::Name | Field::ShippingName => ("Name", "a name"),
+        Field::Name | Field::AddressName | Field::BillingName | Field::ShippingName => ("Name", "a name"),
         Field::Order => ("Order", "an order"),
         Field::OrderNumber => ("Order number", "an order number"),
         Field::NewPassword => ("New password", "a new password"),
         Field::Password => ("Password", "a password"),
         Field::PaymentMethod => ("Payment", "a payment method"),
+        Field::Phone => ("Phone number", "a phone number"),
         Field::Quantity => ("Quantity", "a quantity"),
         Field::Search => ("Search", "a search"),
-        Field::ShippingCity => ("City", "a city"),
-        Field::ShippingLine1 => ("Street address", "a street address"),
-        Field::ShippingLine2 => ("Apartment, floor or company", "an apartment, floor or company"),
-        Field::ShippingPostalCode => ("Postal code", "a postal code"),
-        Field::Region | Field::ShippingRegion => ("State or province", "a state or province"),
+        Field::Region | Field::AddressRegion | Field::BillingRegion | Field::ShippingRegion => {
+            ("State or province", "a state or province")
+        }
         Field::Sku => ("SKU", "a SKU"),
         Field::Sort => ("Sort order", "a sort order"),
         Field::Units => ("Units", "a number of units"),
+        Field::VatNumber => ("VAT number", "a VAT number"),
     }
 }
 
-/// Returns the label of a form field; `city` is the API's `shipping_address.city`.
+/// Returns the label of a form field; `city` is the API's `address.city`, and `billing_city` its `billing_address.city`.
 pub fn label(name: &str) -> &'static str {
     let find = |name: &str| Field::find(name).map(|field| label_and_noun(field).0);
-    find(name).or_else(|| find(&format!("shipping_address.{name}"))).unwrap_or("Field")
+    let part = name.strip_prefix("billing_").unwrap_or(name);
+    find(name).or_else(|| find(&format!("address.{part}"))).unwrap_or("Field")
 }
 
 /// The label of a setting in a form, and its noun phrase in a sentence. List positions and currencies in its path do not matter.
@@ -167,7 +181,8 @@ pub fn rule(rule: &RuleError) -> String {
     }
 }
 
-fn country_name(code: CountryCode) -> String {
+/// The English name of a country; its code if it does not exist.
+pub fn country_name(code: CountryCode) -> String {
     Country::find(code).map_or_else(|| code.to_string(), |country| country.name.clone())
 }
 
@@ -262,11 +277,13 @@ const fn format_rule(format: Format) -> &'static str {
             "Enter an address that starts with https://, or a path of this shop such as /assets/demo/moka-pot.svg."
         }
         Format::PagesSize => "The pages are too long. All six together may have 100 KiB.",
+        Format::Phone => "Enter a phone number of at least five digits, with an optional + and spaces.",
         Format::Prices => "Enter prices such as 4.90 EUR, 5.40 USD.",
         Format::TaxRate => {
             "Enter country, class (standard, reduced or exempt), percentage and name, such as DE standard 19 VAT."
         }
         Format::TimeZone => "Enter a time zone of the IANA database, for example Europe/Berlin.",
+        Format::VatNumber => "Enter a VAT number of 4 to 20 letters and digits, for example DE123456789.",
         Format::WebAddress => {
             "Enter an address that starts with https://, http://, mailto: or tel:, or a path of this shop such as /pages/terms."
         }
@@ -368,6 +385,7 @@ fn duration(seconds: u32) -> String {
 
 const fn not_found(subject: &Subject) -> &'static str {
     match subject {
+        Subject::Address => "Your account does not have this address.",
         Subject::Category => "This category does not exist.",
         Subject::Customer => "This account does not exist.",
         Subject::Email => "This email address has no account.",

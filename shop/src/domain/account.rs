@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::{CustomerId, Field, Format, RuleError, ValueRule};
+use super::{CustomerId, Field, Format, RuleError, SavedAddress, ValueRule};
 
 /// An email address (RFC 5321: at most 254 characters), in lower case and NFC. Addresses that differ only in case or in Unicode
 /// composition count as the same mailbox.
@@ -126,6 +126,8 @@ pub struct Customer {
     pub password_changes: u32,
     /// The link with which the password can be reset, if one was mailed.
     pub password_reset: Option<PasswordReset>,
+    /// The addresses that the customer has saved, oldest first.
+    pub addresses: Vec<SavedAddress>,
     /// Version for conditional writes; the first one is 1.
     pub version: u64,
 }

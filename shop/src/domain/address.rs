@@ -1,15 +1,17 @@
-//! Postal addresses.
+//! Postal addresses, and what else an invoice or a carrier needs.
 
-use super::{Country, CountryCode, Field, PostalCodes, RuleError, ValueRule};
+use super::{AddressId, Country, CountryCode, Field, Format, PostalCodes, RuleError, ValueRule};
 
 /// A postal address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
     /// Name of the recipient.
     pub name: String,
+    /// Company of the recipient.
+    pub company: Option<String>,
     /// Street and number.
     pub line1: String,
-    /// Apartment, floor or company.
+    /// Apartment or floor.
     pub line2: Option<String>,
     /// City.
     pub city: String,
@@ -21,6 +23,69 @@ pub struct Address {
     pub country: CountryCode,
 }
 
+/// An address of an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SavedAddress {
+    /// ID of the address.
+    pub id: AddressId,
+    /// The address.
+    pub address: Address,
+    /// Whether checkout starts with it. At most one address of an account is the default.
+    pub is_default: bool,
+}
+
+/// The fields of a request that contain an address.
+#[derive(Debug, Clone, Copy)]
+pub struct AddressFields {
+    name: Field,
+    company: Field,
+    line1: Field,
+    line2: Field,
+    city: Field,
+    region: Field,
+    postal_code: Field,
+    /// Field of the country.
+    pub country: Field,
+}
+
+impl AddressFields {
+    /// An address of an account.
+    pub const SAVED: Self = Self {
+        name: Field::AddressName,
+        company: Field::AddressCompany,
+        line1: Field::AddressLine1,
+        line2: Field::AddressLine2,
+        city: Field::AddressCity,
+        region: Field::AddressRegion,
+        postal_code: Field::AddressPostalCode,
+        country: Field::AddressCountry,
+    };
+
+    /// The billing address of an order.
+    pub const BILLING: Self = Self {
+        name: Field::BillingName,
+        company: Field::BillingCompany,
+        line1: Field::BillingLine1,
+        line2: Field::BillingLine2,
+        city: Field::BillingCity,
+        region: Field::BillingRegion,
+        postal_code: Field::BillingPostalCode,
+        country: Field::BillingCountry,
+    };
+
+    /// The shipping address of an order.
+    pub const SHIPPING: Self = Self {
+        name: Field::ShippingName,
+        company: Field::ShippingCompany,
+        line1: Field::ShippingLine1,
+        line2: Field::ShippingLine2,
+        city: Field::ShippingCity,
+        region: Field::ShippingRegion,
+        postal_code: Field::ShippingPostalCode,
+        country: Field::ShippingCountry,
+    };
+}
+
 impl Address {
     /// Longest part of an address in characters.
     pub const MAX_CHARS: usize = 120;
@@ -29,7 +94,7 @@ impl Address {
     ///
     /// # Errors
     /// Every part that is missing, too long or has control characters, and a country that does not exist.
-    pub fn validated(self) -> Result<Self, Vec<RuleError>> {
+    pub fn validated(self, fields: AddressFields) -> Result<Self, Vec<RuleError>> {
         let mut problems = Vec::new();
         let mut part = |field: Field, text: String, required: bool| {
             let text = text.trim().to_owned();
@@ -48,20 +113,104 @@ impl Address {
             None => text,
         };
         let address = Self {
-            name: part(Field::ShippingName, self.name, true),
-            line1: part(Field::ShippingLine1, self.line1, true),
-            line2: self.line2.map(|text| part(Field::ShippingLine2, text, false)).filter(|text| !text.is_empty()),
-            city: part(Field::ShippingCity, self.city, true),
-            region: self
-                .region
-                .map(|text| code(part(Field::ShippingRegion, text, false)))
-                .filter(|text| !text.is_empty()),
-            postal_code: part(Field::ShippingPostalCode, self.postal_code, needs_postal_code),
+            name: part(fields.name, self.name, true),
+            company: self.company.map(|text| part(fields.company, text, false)).filter(|text| !text.is_empty()),
+            line1: part(fields.line1, self.line1, true),
+            line2: self.line2.map(|text| part(fields.line2, text, false)).filter(|text| !text.is_empty()),
+            city: part(fields.city, self.city, true),
+            region: self.region.map(|text| code(part(fields.region, text, false))).filter(|text| !text.is_empty()),
+            postal_code: part(fields.postal_code, self.postal_code, needs_postal_code),
             country: self.country,
         };
         if country.is_none() {
-            problems.push(RuleError::invalid(Field::ShippingCountry, ValueRule::Offered));
+            problems.push(RuleError::invalid(fields.country, ValueRule::Offered));
         }
         if problems.is_empty() { Ok(address) } else { Err(problems) }
+    }
+}
+
+/// Longest note for the delivery in characters.
+pub const MAX_NOTE_CHARS: usize = 500;
+
+/// A phone number as typed, without surrounding spaces; `None` if nothing was typed.
+///
+/// # Errors
+/// For other characters than digits, spaces and `+ - . / ( )`, fewer than five digits, or more than 30 characters.
+pub fn phone_number(text: &str) -> Result<Option<String>, RuleError> {
+    let is_allowed = |c: char| c.is_ascii_digit() || " +-./()".contains(c);
+    let digits = text.chars().filter(char::is_ascii_digit).count();
+    let number = text.trim_matches(' ');
+    match number {
+        "" => Ok(None),
+        _ if text.len() <= 30 && digits >= 5 && text.chars().all(is_allowed) => Ok(Some(number.to_owned())),
+        _ => Err(RuleError::malformed(Field::Phone, Format::Phone)),
+    }
+}
+
+/// A VAT number in upper case, without spaces, dots and hyphens; `None` if nothing was typed. Whether it exists is not checked.
+///
+/// # Errors
+/// For anything but 4 to 20 letters and digits. Some Irish numbers contain `+` or `*`.
+pub fn vat_number(text: &str) -> Result<Option<String>, RuleError> {
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '+' || c == '*';
+    let number: String = text.chars().filter(|c| !" .-".contains(*c)).map(|c| c.to_ascii_uppercase()).collect();
+    match number.len() {
+        0 if text.len() <= 40 => Ok(None),
+        4..=20 if text.len() <= 40 && number.chars().all(is_allowed) => Ok(Some(number)),
+        _ => Err(RuleError::malformed(Field::VatNumber, Format::VatNumber)),
+    }
+}
+
+/// A note for the delivery, with line breaks as `\n`; `None` if nothing was typed.
+///
+/// # Errors
+/// For more than [`MAX_NOTE_CHARS`] characters, and control characters other than line breaks.
+pub fn delivery_note(text: &str) -> Result<Option<String>, RuleError> {
+    let text = text.replace("\r\n", "\n");
+    if text.chars().count() > MAX_NOTE_CHARS || text.chars().any(|c| c.is_control() && c != '\n') {
+        return Err(RuleError::invalid(Field::DeliveryNote, ValueRule::Length { min: 0, max: MAX_NOTE_CHARS }));
+    }
+    Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn phone_numbers_are_kept_as_typed() {
+        for typed in [" +49 (0)30 / 123-456.7 ", "110 00", "12345"] {
+            assert_eq!(phone_number(typed), Ok(Some(typed.trim().to_owned())));
+        }
+        assert_eq!(phone_number("  "), Ok(None));
+        for typed in ["1234", "call me", "12345\n6", "+49 30 1234567 ext 5", &"1".repeat(31)] {
+            assert_eq!(phone_number(typed), Err(RuleError::malformed(Field::Phone, Format::Phone)), "{typed}");
+        }
+    }
+
+    #[test]
+    fn vat_numbers_are_normalized() {
+        let cases = [
+            ("de 123.456-789", "DE123456789"),
+            ("IE1a23456+", "IE1A23456+"),
+            ("CHE-123.456.789 MWST", "CHE123456789MWST"),
+        ];
+        for (typed, number) in cases {
+            assert_eq!(vat_number(typed), Ok(Some(number.to_owned())), "{typed}");
+        }
+        assert_eq!(vat_number(" - "), Ok(None));
+        for typed in ["DE1", "DE12345678901234567890", "DE 1234ß", "DE1234\u{0}"] {
+            assert_eq!(vat_number(typed), Err(RuleError::malformed(Field::VatNumber, Format::VatNumber)), "{typed}");
+        }
+    }
+
+    #[test]
+    fn delivery_notes_keep_their_line_breaks() {
+        assert_eq!(delivery_note(" Ring twice.\r\nThen wait.\n"), Ok(Some("Ring twice.\nThen wait.".to_owned())));
+        assert_eq!(delivery_note("\r\n "), Ok(None));
+        assert!(delivery_note(&"x".repeat(MAX_NOTE_CHARS)).is_ok());
+        for note in ["x".repeat(MAX_NOTE_CHARS + 1), "bell\u{7}".to_owned(), "a\tb".to_owned()] {
+            assert!(delivery_note(&note).is_err(), "{note:?}");
+        }
     }
 }

@@ -94,6 +94,8 @@ id_type!(/// A refund of an order.
     RefundId, "ref_");
 id_type!(/// A customer with an account.
     CustomerId, "cus_");
+id_type!(/// An address of an account.
+    AddressId, "adr_");
 id_type!(/// A message in the outbox.
     OutboxMessageId, "msg_");
 

@@ -31,14 +31,16 @@ mod time_zone;
 mod token;
 
 pub use account::{Customer, EmailAddress, EmailChange, EmailState, PasswordReset, Role, Session};
-pub use address::Address;
+pub use address::{Address, AddressFields, MAX_NOTE_CHARS, SavedAddress, delivery_note, phone_number, vat_number};
 pub use cart::{Cart, CartLine, CartOwner, MAX_CART_LINES, MAX_LINE_QUANTITY, Quantity};
 pub use charge::ChargeLimits;
 pub use color::Color;
 pub use country::{Country, CountryCode, PostalCodes, Region};
 pub use destination::{Destination, DestinationFields};
 pub use error::{RuleError, ValueRule};
-pub use ids::{CartId, CustomerId, LineItemId, OrderId, OutboxMessageId, PaymentId, ProductId, RefundId, VariantId};
+pub use ids::{
+    AddressId, CartId, CustomerId, LineItemId, OrderId, OutboxMessageId, PaymentId, ProductId, RefundId, VariantId,
+};
 pub use mail::UndeliveredMail;
 pub use money::{AmountError, Currency, Money, MoneyError};
 pub use names::{Field, Format, MailKind, Subject};

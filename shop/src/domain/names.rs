@@ -43,8 +43,42 @@ named! {
     Field {
         /// Action of an operator on an order.
         Action = "action",
+        /// An address of an account.
+        Address = "address",
+        /// City of an address.
+        AddressCity = "address.city",
+        /// Company of an address.
+        AddressCompany = "address.company",
+        /// Country of an address.
+        AddressCountry = "address.country",
+        /// Street and number of an address.
+        AddressLine1 = "address.line1",
+        /// Apartment or floor of an address.
+        AddressLine2 = "address.line2",
+        /// Name of the recipient of an address.
+        AddressName = "address.name",
+        /// Postal code of an address.
+        AddressPostalCode = "address.postal_code",
+        /// State or province of an address.
+        AddressRegion = "address.region",
         /// Amount of a refund.
         Amount = "amount",
+        /// City of the billing address.
+        BillingCity = "billing_address.city",
+        /// Company of the billing address.
+        BillingCompany = "billing_address.company",
+        /// Country of the billing address.
+        BillingCountry = "billing_address.country",
+        /// Street and number of the billing address.
+        BillingLine1 = "billing_address.line1",
+        /// Apartment or floor of the billing address.
+        BillingLine2 = "billing_address.line2",
+        /// Name of the recipient of the billing address.
+        BillingName = "billing_address.name",
+        /// Postal code of the billing address.
+        BillingPostalCode = "billing_address.postal_code",
+        /// State or province of the billing address.
+        BillingRegion = "billing_address.region",
         /// The request's JSON body as a whole.
         Body = "body",
         /// Kind of stock correction.
@@ -53,6 +87,8 @@ named! {
         Country = "country",
         /// A currency.
         Currency = "currency",
+        /// Note for the delivery.
+        DeliveryNote = "delivery_note",
         /// An email address.
         Email = "email",
         /// Fulfillment of an order.
@@ -79,6 +115,8 @@ named! {
         Password = "password",
         /// Token of a card.
         PaymentMethod = "payment_method",
+        /// Phone number for the delivery.
+        Phone = "phone",
         /// Quantity of a line item.
         Quantity = "quantity",
         /// State or province of a quote.
@@ -87,13 +125,15 @@ named! {
         Search = "q",
         /// City of the shipping address.
         ShippingCity = "shipping_address.city",
+        /// Company of the shipping address.
+        ShippingCompany = "shipping_address.company",
         /// Country of the shipping address.
         ShippingCountry = "shipping_address.country",
         /// Street and number of the shipping address.
         ShippingLine1 = "shipping_address.line1",
-        /// Apartment, floor or company of the shipping address.
+        /// Apartment or floor of the shipping address.
         ShippingLine2 = "shipping_address.line2",
-        /// Name of the recipient.
+        /// Name of the recipient of the shipping address.
         ShippingName = "shipping_address.name",
         /// Postal code of the shipping address.
         ShippingPostalCode = "shipping_address.postal_code",
@@ -105,6 +145,8 @@ named! {
         Sort = "sort",
         /// Units of a stock correction.
         Units = "units",
+        /// VAT number of the buyer.
+        VatNumber = "vat_number",
     }
 }
 
@@ -167,6 +209,8 @@ named! {
         PagesSize = "pages_size",
         /// A card token of the payment provider.
         PaymentMethod = "payment_method",
+        /// Digits, spaces and `+ - . / ( )`, at least five digits, at most 30 characters.
+        Phone = "phone",
         /// Prices such as `4.90 EUR, 5.40 USD`.
         Prices = "prices",
         /// The JSON schema of the request.
@@ -177,6 +221,8 @@ named! {
         TaxRate = "tax_rate",
         /// A time zone of the IANA database, such as `Europe/Berlin`.
         TimeZone = "time_zone",
+        /// 4 to 20 letters and digits.
+        VatNumber = "vat_number",
         /// A path of the shop, or an `https`, `http`, `mailto` or `tel` URL.
         WebAddress = "web_address",
         /// A weight limit with prices, such as `2000 g: 4.90 EUR`.
@@ -187,6 +233,8 @@ named! {
 /// The subject of a not-found or already-exists error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
+    /// An address of an account.
+    Address,
     /// A category.
     Category,
     /// An account.
@@ -225,6 +273,7 @@ impl Subject {
     /// The stable name.
     pub fn name(&self) -> &str {
         match self {
+            Self::Address => "address",
             Self::Category => "category",
             Self::Customer => "customer",
             Self::Email => "email",
@@ -255,6 +304,7 @@ impl Subject {
     /// Returns the subject with a name; `sku` is used for the subject `sku`.
     pub fn named(name: &str, sku: Option<Sku>) -> Self {
         let known = [
+            Self::Address,
             Self::Category,
             Self::Customer,
             Self::Email,

@@ -100,6 +100,14 @@ pub struct Order {
     pub email: EmailAddress,
     /// The shipping address.
     pub shipping_address: Address,
+    /// Billing address, if it is not the shipping address.
+    pub billing_address: Option<Address>,
+    /// VAT number of the buyer.
+    pub vat_number: Option<String>,
+    /// Phone number for the delivery.
+    pub phone: Option<String>,
+    /// Note for the delivery, with line breaks as `\n`.
+    pub delivery_note: Option<String>,
     /// Line items.
     pub lines: Vec<OrderLine>,
     /// Sum of the lines.

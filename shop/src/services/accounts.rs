@@ -460,6 +460,7 @@ async fn new_customer(
         created_at: clock.now(),
         password_changes: 0,
         password_reset: None,
+        addresses: Vec::new(),
         version: 1,
     })
 }

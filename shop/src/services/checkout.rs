@@ -48,6 +48,14 @@ pub struct PlaceOrder {
     pub email: EmailAddress,
     /// Shipping address.
     pub shipping_address: Address,
+    /// Billing address, if it is not the shipping address.
+    pub billing_address: Option<Address>,
+    /// VAT number of the buyer.
+    pub vat_number: Option<String>,
+    /// Phone number for the delivery.
+    pub phone: Option<String>,
+    /// Note for the delivery.
+    pub delivery_note: Option<String>,
     /// ID of a shipping method that the quote offers.
     pub shipping_method: String,
     /// The token of a payment option, or what the payment provider's fields made of the entered details.
@@ -246,16 +254,15 @@ impl Checkout for LocalShop {
 impl PlaceOrder {
     /// The fingerprint by which a repeated request is recognized.
     fn fingerprint(&self) -> Fingerprint {
-        let address = &self.shipping_address;
-        Fingerprint::new()
-            .field("email", &self.email)
-            .field("name", &address.name)
-            .field("line1", &address.line1)
-            .optional("line2", address.line2.as_ref())
-            .field("city", &address.city)
-            .optional("region", address.region.as_ref())
-            .field("postal_code", &address.postal_code)
-            .field("country", address.country)
+        let shipped = address_fields(Fingerprint::new().field("email", &self.email), &self.shipping_address);
+        let billed = match &self.billing_address {
+            Some(address) => address_fields(shipped.field("billing_address", ""), address),
+            None => shipped,
+        };
+        billed
+            .optional("vat_number", self.vat_number.as_ref())
+            .optional("phone", self.phone.as_ref())
+            .optional("delivery_note", self.delivery_note.as_ref())
             .field("shipping_method", &self.shipping_method)
             .field("payment_method", &self.payment_method)
             .optional(
@@ -264,6 +271,18 @@ impl PlaceOrder {
             )
             .optional("terms_version", self.terms_version)
     }
+}
+
+fn address_fields(fingerprint: Fingerprint, address: &Address) -> Fingerprint {
+    fingerprint
+        .field("name", &address.name)
+        .optional("company", address.company.as_ref())
+        .field("line1", &address.line1)
+        .optional("line2", address.line2.as_ref())
+        .field("city", &address.city)
+        .optional("region", address.region.as_ref())
+        .field("postal_code", &address.postal_code)
+        .field("country", address.country)
 }
 
 impl LocalShop {

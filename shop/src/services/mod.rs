@@ -1,11 +1,12 @@
 //! The use cases, independent of store, runtime and pages.
 //!
-//! There are six services, each with its own trait: [`Catalog`], [`Carts`], [`Checkout`], [`Accounts`], [`Operations`] and
-//! [`ShopSettings`]. Each use case takes its caller, if any, and its command. [`LocalShop`] runs them in this process; the typed client of the API implements the
+//! There are seven services, each with its own trait: [`Catalog`], [`Carts`], [`Checkout`], [`Accounts`], [`Addresses`], [`Operations`]
+//! and [`ShopSettings`]. Each use case takes its caller, if any, and its command. [`LocalShop`] runs them in this process; the typed client of the API implements the
 //! same traits by calling another process. Each method may fail with [`ShopError::Unavailable`](crate::ShopError::Unavailable) and
 //! [`ShopError::Internal`](crate::ShopError::Internal); other errors are documented per method.
 
 mod accounts;
+mod addresses;
 mod attempts;
 mod audit;
 mod carts;
@@ -42,6 +43,7 @@ use crate::domain::Token;
 use crate::ports::StoreError;
 use crate::{ShopError, ShopResult};
 pub use accounts::*;
+pub use addresses::*;
 pub use audit::{AuditReport, Invariant, Violation, audit};
 pub use carts::*;
 pub use catalog::*;
@@ -83,7 +85,7 @@ pub trait Readiness: Send + Sync {
     async fn ready(&self) -> ShopResult<()>;
 }
 
-/// The six services, wherever they run.
+/// The seven services, wherever they run.
 #[derive(Clone)]
 pub struct Services {
     /// Products and categories.
@@ -94,6 +96,8 @@ pub struct Services {
     pub checkout: Arc<dyn Checkout>,
     /// Accounts and sessions.
     pub accounts: Arc<dyn Accounts>,
+    /// Addresses of accounts.
+    pub addresses: Arc<dyn Addresses>,
     /// Administration.
     pub operations: Arc<dyn Operations>,
     /// Administration of the settings.
@@ -104,15 +108,17 @@ pub struct Services {
 
 impl Services {
     /// All services from one implementation.
-    pub fn of<S: Catalog + Carts + Checkout + Accounts + Operations + ShopSettings + Readiness + 'static>(
-        shop: S,
-    ) -> Self {
+    pub fn of<S>(shop: S) -> Self
+    where
+        S: Catalog + Carts + Checkout + Accounts + Addresses + Operations + ShopSettings + Readiness + 'static,
+    {
         let shop = Arc::new(shop);
         Self {
             catalog: shop.clone(),
             carts: shop.clone(),
             checkout: shop.clone(),
             accounts: shop.clone(),
+            addresses: shop.clone(),
             operations: shop.clone(),
             settings: shop.clone(),
             readiness: shop,

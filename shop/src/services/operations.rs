@@ -255,7 +255,7 @@ impl Operations for LocalShop {
             return Err(RuleError::invalid(Field::Order, ValueRule::NotShipped).into());
         }
         if order.state == OrderState::Paid {
-            return self.cancel_paid(order).await;
+            return Box::pin(self.cancel_paid(order)).await;
         }
         let stepped = self.step_until_written(order, |order| Ok(order.cancel(None, self.clock.now()))).await?;
         Ok(self.advance_payment(stepped, Poll::Once).await?.into())

@@ -20,6 +20,14 @@ pub struct OrderView {
     pub email: EmailAddress,
     /// The shipping address.
     pub shipping_address: Address,
+    /// Billing address, if it is not the shipping address.
+    pub billing_address: Option<Address>,
+    /// VAT number of the buyer.
+    pub vat_number: Option<String>,
+    /// Phone number for the delivery.
+    pub phone: Option<String>,
+    /// Note for the delivery, with line breaks as `\n`.
+    pub delivery_note: Option<String>,
     /// Line items at the prices when the order was placed.
     pub lines: Vec<QuoteLine>,
     /// Sum of the lines.
@@ -81,6 +89,10 @@ impl From<Order> for OrderView {
             access_key: order.access_key,
             email: order.email,
             shipping_address: order.shipping_address,
+            billing_address: order.billing_address,
+            vat_number: order.vat_number,
+            phone: order.phone,
+            delivery_note: order.delivery_note,
             lines: order.lines.into_iter().map(|line| line.line).collect(),
             subtotal: order.subtotal,
             shipping: order.shipping,

@@ -62,6 +62,7 @@ impl Order {
         self.email = EmailAddress::erased();
         self.shipping_address = Address {
             name: ERASED.to_owned(),
+            company: None,
             line1: ERASED.to_owned(),
             line2: None,
             city: ERASED.to_owned(),
@@ -69,6 +70,7 @@ impl Order {
             postal_code: String::new(),
             country: self.shipping_address.country,
         };
+        (self.billing_address, self.vat_number, self.phone, self.delivery_note) = (None, None, None, None);
         self.customer_id = None;
         self.undelivered_mails.clear();
         // Links in mails end.

@@ -209,6 +209,7 @@ pub fn customer(name: &str) -> Customer {
         created_at: FixedClock::START,
         password_changes: 0,
         password_reset: None,
+        addresses: Vec::new(),
         version: 1,
     }
 }
@@ -263,6 +264,10 @@ pub fn order(owner: &CartOwner, name: &str, lines: &[(&str, u32)]) -> Order {
         customer_id: None,
         email: "visitor@example.com".parse().expect("a valid email address"),
         shipping_address: address(),
+        billing_address: None,
+        vat_number: None,
+        phone: None,
+        delivery_note: None,
         lines: lines.iter().map(|(code, units)| order_line(name, code, *units)).collect(),
         subtotal,
         shipping: ShippingOffer {
@@ -307,6 +312,7 @@ fn order_line(order: &str, code: &str, units: u32) -> OrderLine {
 pub fn address() -> Address {
     Address {
         name: "Ada Lovelace".to_owned(),
+        company: None,
         line1: "Hauptstraße 1".to_owned(),
         line2: None,
         city: "Köln".to_owned(),

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use shopease_shop::domain;
 use time::OffsetDateTime;
 
+use super::values::{Address, each};
 use super::{Stored, Version, names};
 
 #[derive(Serialize, Deserialize)]
@@ -25,6 +26,8 @@ pub(crate) struct Customer {
     password_changes: u32,
     #[serde(default)]
     password_reset: Option<PasswordReset>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    addresses: Vec<SavedAddress>,
     #[serde(default = "first")]
     version: u64,
 }
@@ -60,6 +63,25 @@ impl From<EmailChange> for domain::EmailChange {
 }
 
 #[derive(Serialize, Deserialize)]
+struct SavedAddress {
+    id: domain::AddressId,
+    address: Address,
+    is_default: bool,
+}
+
+impl From<&domain::SavedAddress> for SavedAddress {
+    fn from(saved: &domain::SavedAddress) -> Self {
+        Self { id: saved.id.clone(), address: Address::from(&saved.address), is_default: saved.is_default }
+    }
+}
+
+impl From<SavedAddress> for domain::SavedAddress {
+    fn from(saved: SavedAddress) -> Self {
+        Self { id: saved.id, address: saved.address.into(), is_default: saved.is_default }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
 struct PasswordReset {
     digest: String,
     #[serde(with = "time::serde::rfc3339")]
@@ -88,6 +110,7 @@ impl From<&domain::Customer> for Customer {
                 .password_reset
                 .as_ref()
                 .map(|reset| PasswordReset { digest: reset.digest.clone(), expires_at: reset.expires_at }),
+            addresses: each(&customer.addresses),
             version: customer.version,
         }
     }
@@ -108,6 +131,7 @@ impl From<Customer> for domain::Customer {
             password_reset: customer
                 .password_reset
                 .map(|reset| domain::PasswordReset { digest: reset.digest, expires_at: reset.expires_at }),
+            addresses: each(customer.addresses),
             version: customer.version,
         }
     }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use shopease_shop::domain;
 use time::OffsetDateTime;
 
-use super::values::{Image, Money, each};
+use super::values::{Address, Image, Money, each};
 use super::{Stored, Version, names};
 
 #[derive(Serialize, Deserialize)]
@@ -21,6 +21,14 @@ pub(crate) struct Order {
     customer_id: Option<domain::CustomerId>,
     email: domain::EmailAddress,
     shipping_address: Address,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    billing_address: Option<Address>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    vat_number: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    phone: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    delivery_note: Option<String>,
     lines: Vec<OrderLine>,
     subtotal: Money,
     shipping: Shipping,
@@ -55,17 +63,6 @@ struct UndeliveredMail {
     code: String,
     #[serde(with = "time::serde::rfc3339")]
     refused_at: OffsetDateTime,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Address {
-    name: String,
-    line1: String,
-    line2: Option<String>,
-    city: String,
-    region: Option<String>,
-    postal_code: String,
-    country: domain::CountryCode,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -162,6 +159,10 @@ impl From<&domain::Order> for Order {
             customer_id: order.customer_id.clone(),
             email: order.email.clone(),
             shipping_address: Address::from(&order.shipping_address),
+            billing_address: order.billing_address.as_ref().map(Address::from),
+            vat_number: order.vat_number.clone(),
+            phone: order.phone.clone(),
+            delivery_note: order.delivery_note.clone(),
             lines: each(&order.lines),
             subtotal: order.subtotal.into(),
             shipping: Shipping::from(&order.shipping),
@@ -194,6 +195,10 @@ impl From<Order> for domain::Order {
             customer_id: order.customer_id,
             email: order.email,
             shipping_address: order.shipping_address.into(),
+            billing_address: order.billing_address.map(Into::into),
+            vat_number: order.vat_number,
+            phone: order.phone,
+            delivery_note: order.delivery_note,
             lines: each(order.lines),
             subtotal: order.subtotal.into(),
             shipping: order.shipping.into(),
@@ -224,34 +229,6 @@ impl From<&domain::UndeliveredMail> for UndeliveredMail {
 impl From<UndeliveredMail> for domain::UndeliveredMail {
     fn from(mail: UndeliveredMail) -> Self {
         Self { kind: mail.kind, address: mail.address, code: mail.code, refused_at: mail.refused_at }
-    }
-}
-
-impl From<&domain::Address> for Address {
-    fn from(address: &domain::Address) -> Self {
-        Self {
-            name: address.name.clone(),
-            line1: address.line1.clone(),
-            line2: address.line2.clone(),
-            city: address.city.clone(),
-            region: address.region.clone(),
-            postal_code: address.postal_code.clone(),
-            country: address.country,
-        }
-    }
-}
-
-impl From<Address> for domain::Address {
-    fn from(address: Address) -> Self {
-        Self {
-            name: address.name,
-            line1: address.line1,
-            line2: address.line2,
-            city: address.city,
-            region: address.region,
-            postal_code: address.postal_code,
-            country: address.country,
-        }
     }
 }
 

@@ -58,6 +58,49 @@ impl From<Category> for domain::Category {
     }
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Address {
+    name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    company: Option<String>,
+    line1: String,
+    line2: Option<String>,
+    city: String,
+    region: Option<String>,
+    postal_code: String,
+    country: domain::CountryCode,
+}
+
+impl From<&domain::Address> for Address {
+    fn from(address: &domain::Address) -> Self {
+        Self {
+            name: address.name.clone(),
+            company: address.company.clone(),
+            line1: address.line1.clone(),
+            line2: address.line2.clone(),
+            city: address.city.clone(),
+            region: address.region.clone(),
+            postal_code: address.postal_code.clone(),
+            country: address.country,
+        }
+    }
+}
+
+impl From<Address> for domain::Address {
+    fn from(address: Address) -> Self {
+        Self {
+            name: address.name,
+            company: address.company,
+            line1: address.line1,
+            line2: address.line2,
+            city: address.city,
+            region: address.region,
+            postal_code: address.postal_code,
+            country: address.country,
+        }
+    }
+}
+
 /// Converts every element.
 pub(super) fn each<T, U: From<T>>(values: impl IntoIterator<Item = T>) -> Vec<U> {
     values.into_iter().map(U::from).collect()

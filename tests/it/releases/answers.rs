@@ -28,7 +28,7 @@ use shopease_storage::testing::on_dynamodb;
 use time::Duration;
 
 use super::{read_json, releases_with, todays_api};
-use crate::harness::{Client, PASSWORD, TestShop, WEBHOOK_SECRET, order_with, text};
+use crate::harness::{Client, PASSWORD, TestShop, WEBHOOK_SECRET, address, order_with, text};
 use crate::remote::Server;
 
 /// Directory in which `cargo xtask release` records this release's OpenAPI document and responses.
@@ -273,10 +273,26 @@ async fn change_account(recorder: &mut Recorder, bob: &mut Client, test: &TestSh
         put("email", json!({ "email": email, "password": password })).await;
     }
     put("password", json!({ "password": PASSWORD, "new_password": PASSWORD })).await;
+    save_addresses(recorder, bob).await;
     confirm_email(recorder, bob, test).await;
     for password in ["wrong horse battery", PASSWORD] {
         recorder.post(bob, "/api/v1/accounts/me/deletion", json!({ "password": password })).await;
     }
+}
+
+async fn save_addresses(recorder: &mut Recorder, bob: &mut Client) {
+    const BOOK: &str = "/api/v1/accounts/me/addresses";
+    let mut office = address();
+    office["company"] = "Engines & Söhne".into();
+    let saved = recorder.post(bob, BOOK, json!({ "address": office })).await;
+    recorder.post(bob, BOOK, json!({ "address": { "name": " ", "line1": "", "city": "", "country": "XX" } })).await;
+    let saved = format!("{BOOK}/{}", text(&saved["id"]));
+    for path in [saved.as_str(), "/api/v1/accounts/me/addresses/adr_01ARZ3NDEKTSV4RRFFQ69G5FAV"] {
+        let body = json!({ "address": address(), "is_default": true });
+        recorder.call(bob, Method::PUT, path, &[], Some(body)).await;
+    }
+    recorder.get(bob, BOOK).await;
+    recorder.call(bob, Method::DELETE, &saved, &[], None).await;
 }
 
 /// Confirms an address as in a shop that sends mail.

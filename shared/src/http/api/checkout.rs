@@ -37,6 +37,21 @@ pub struct PlaceOrder {
     pub email: EmailAddress,
     /// Shipping address.
     pub shipping_address: Address,
+    /// Billing address, if it is not the shipping address. Any country.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub billing_address: Option<Address>,
+    /// VAT number of the buyer. Whether it exists is not checked, and it does not change the taxes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<text::VatNumber>)]
+    pub vat_number: Option<String>,
+    /// Phone number for the delivery.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<text::PhoneNumber>)]
+    pub phone: Option<String>,
+    /// Note for the delivery.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<text::Note>)]
+    pub delivery_note: Option<String>,
     /// ID of a shipping method that the quote offers.
     pub shipping_method: String,
     /// The token of a payment option, or what the payment provider's fields made of the entered details. The `fake` provider accepts
@@ -62,6 +77,10 @@ impl Wire for services::PlaceOrder {
         Ok(Self {
             email: body.email,
             shipping_address: body.shipping_address.value(),
+            billing_address: body.billing_address.value(),
+            vat_number: body.vat_number,
+            phone: body.phone,
+            delivery_note: body.delivery_note,
             shipping_method: body.shipping_method,
             payment_method: body.payment_method,
             expected_total: body.expected_total,
@@ -74,6 +93,10 @@ impl Wire for services::PlaceOrder {
         let body = PlaceOrder {
             email: self.email,
             shipping_address: Address::of(self.shipping_address),
+            billing_address: Out::of(self.billing_address),
+            vat_number: self.vat_number,
+            phone: self.phone,
+            delivery_note: self.delivery_note,
             shipping_method: self.shipping_method,
             payment_method: self.payment_method,
             expected_total: self.expected_total,

@@ -1,6 +1,7 @@
 //! The JSON API under `/api/v1`: its types, and one declaration per use case ([`endpoint`]).
 
 pub mod accounts;
+pub mod addresses;
 pub mod cart;
 pub mod catalog;
 pub mod checkout;
@@ -29,6 +30,7 @@ pub(super) fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
         cart::ENDPOINTS,
         checkout::ENDPOINTS,
         accounts::ENDPOINTS,
+        addresses::ENDPOINTS,
         operations::ENDPOINTS,
         settings::ENDPOINTS,
     ];

@@ -23,10 +23,14 @@ pub struct Address {
     /// Name of the recipient.
     #[schema(value_type = text::Line)]
     pub name: String,
+    /// Company of the recipient.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<text::OptionalLine>)]
+    pub company: Option<String>,
     /// Street and number.
     #[schema(value_type = text::Line)]
     pub line1: String,
-    /// Apartment, floor or company.
+    /// Apartment or floor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<text::OptionalLine>)]
     pub line2: Option<String>,
@@ -41,11 +45,11 @@ pub struct Address {
     #[serde(default)]
     #[schema(required = true, value_type = text::OptionalLine)]
     pub postal_code: String,
-    /// ISO 3166-1 alpha-2 code of a country that the shop sells to.
+    /// ISO 3166-1 alpha-2 code of a country. Shipping addresses are in a country that the shop sells to.
     #[schema(value_type = text::Country)]
     pub country: domain::CountryCode,
 }
-mirror!(Address of domain::Address { name, line1, line2, city, region, postal_code, country });
+mirror!(Address of domain::Address { name, company, line1, line2, city, region, postal_code, country });
 
 /// A refund.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -125,6 +129,21 @@ pub struct Order {
     pub email: domain::EmailAddress,
     /// Shipping address.
     pub shipping_address: Address,
+    /// Billing address, if it is not the shipping address. Any country.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub billing_address: Option<Address>,
+    /// VAT number of the buyer. Whether it exists is not checked, and it does not change the taxes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<text::VatNumber>)]
+    pub vat_number: Option<String>,
+    /// Phone number for the delivery.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<text::PhoneNumber>)]
+    pub phone: Option<String>,
+    /// Note for the delivery.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<text::Note>)]
+    pub delivery_note: Option<String>,
     /// Line items at the prices when the order was placed.
     pub lines: Vec<QuoteLine>,
     /// Sum of the lines.
@@ -183,7 +202,7 @@ fn paid_by_card() -> PaymentKind {
 }
 
 mirror!(Order of services::OrderView {
-    id, order_number, access_key, email, shipping_address, lines, subtotal, shipping, tax_lines, tax_total,
+    id, order_number, access_key, email, shipping_address, billing_address, vat_number, phone, delivery_note, lines, subtotal, shipping, tax_lines, tax_total,
     prices_include_tax, total, state, payment_kind, payment_state, decline_code, payment_action_url, refunds, refundable, disputes,
     fulfillment, undelivered_mails, terms_version, placed_at,
 });

@@ -9,7 +9,7 @@ use axum::body::Bytes;
 use axum::extract::Request;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use shopease_shop::domain::{Handle, LineItemId, OrderId};
+use shopease_shop::domain::{AddressId, Handle, LineItemId, OrderId};
 use shopease_shop::ports::SIGNATURE_HEADER;
 use shopease_shop::{ShopError, ShopResult};
 use utoipa::ToSchema;
@@ -124,7 +124,12 @@ macro_rules! path_parts {
     };
 }
 
-path_parts!(Handle = "Handle of the product.", LineItemId = "Line ID.", OrderId = "Order ID.");
+path_parts!(
+    AddressId = "ID of the address.",
+    Handle = "Handle of the product.",
+    LineItemId = "Line ID.",
+    OrderId = "Order ID."
+);
 
 fn parsed<T: FromStr + Display>(text: &str) -> Option<T> {
     text.parse().ok()

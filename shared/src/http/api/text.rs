@@ -72,6 +72,8 @@ texts! {
     OrderId (30..=30, id!("ord"), "ord_01ARZ3NDEKTSV4RRFFQ69G5FAV");
     /// Refund ID.
     RefundId (30..=30, id!("ref"), "ref_01ARZ3NDEKTSV4RRFFQ69G5FAV");
+    /// ID of an address.
+    AddressId (30..=30, id!("adr"), "adr_01ARZ3NDEKTSV4RRFFQ69G5FAV");
     /// Customer ID.
     CustomerId (30..=30, id!("cus"), "cus_01ARZ3NDEKTSV4RRFFQ69G5FAV");
     /// Order number for people.
@@ -86,6 +88,12 @@ texts! {
     Line (1..=120, concat!("^[^", control!(), r"]*[^\s", control!(), "][^", control!(), "]*$"), "Ada Lovelace");
     /// One line of text without control characters, which may be empty.
     OptionalLine (0..=120, concat!("^[^", control!(), "]*$"), "");
+    /// Phone number: at least five digits.
+    PhoneNumber (0..=30, "^ *$|^[-0-9 +./()]*([0-9][-+ ./()]*){5}[-0-9 +./()]*$", "+49 30 1234567");
+    /// VAT number: 4 to 20 letters and digits, without spaces, dots and hyphens.
+    VatNumber (0..=40, "^[ .-]*$|^[ .-]*([A-Za-z0-9+*][ .-]*){4,20}$", "DE123456789");
+    /// Text of several lines, without other control characters than line breaks.
+    Note (0..=500, r"^([^\u0000-\u0009\u000b-\u001f\u007f-\u009f]|\r\n)*$", "Please ring twice.");
     /// Cursor of a page, as `next_cursor` of the page before it. It is valid only for the same listing.
     Cursor (1..=2048, "^[A-Za-z0-9_-]+$", "zKfJ8dHnMDE");
 }

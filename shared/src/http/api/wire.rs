@@ -70,6 +70,7 @@ same_on_the_wire!(
     u32,
     u64,
     time::OffsetDateTime,
+    domain::AddressId,
     domain::CartId,
     domain::Color,
     domain::CountryCode,

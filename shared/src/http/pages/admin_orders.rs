@@ -20,7 +20,6 @@ use shopease_shop::services::{CurrentCustomer, FindOrder, OrderView};
 struct AdminOrderPage {
     frame: Frame,
     csrf: String,
-    country_name: &'static str,
     order: OrderView,
     idempotency_key: String,
     done: Option<Done>,
@@ -113,12 +112,10 @@ async fn page(
     problem: Option<(String, Problem)>,
 ) -> PageResult {
     let order = order_for_operator(app, visitor, id).await?;
-    let country_name = super::checkout::country_name(order.shipping_address.country);
     let status = problem.as_ref().map_or(StatusCode::OK, |(_, problem)| problem.status_code());
     let page = AdminOrderPage {
         frame: Frame::new(app, visitor, "orders").await,
         csrf: visitor.csrf(),
-        country_name,
         idempotency_key: app.ids.ulid().to_string(),
         done: left.and_then(|left| Done::read(left, &order)),
         order,

@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::Deserialize;
 
+use super::address_form::{AddressInputs, all_countries};
 use super::checkout_form::{CheckoutForm, DETAIL_FIELDS, Details, KeptCheckout, write_total};
 use super::forms::FormErrors;
 use super::layout::{Frame, PageResult, encode, private_page, remember_cart_units, see_other};
@@ -14,12 +15,11 @@ use crate::http::extract::{ApiPath, ApiQuery, PostedForm, stale_form};
 use crate::http::visitor::Visitor;
 use crate::http::{App, Problem, assets, headers, notice, texts};
 use shopease_shop::domain::{
-    Country, CountryCode, OrderId, OrderState, PageLimit, PaymentKind, PaymentState, PostalCodes, Quote, Region,
-    RuleError,
+    Country, OrderId, OrderState, PageLimit, PaymentKind, PaymentState, Quote, RuleError, SavedAddress,
 };
 use shopease_shop::ports::PaymentOption;
 use shopease_shop::services::{
-    CheckPayment, CurrentCustomer, FindOrder, ListOrders, ListPaymentOptions, OrderView, ViewCart,
+    CheckPayment, CurrentCustomer, FindOrder, ListAddresses, ListOrders, ListPaymentOptions, OrderView, ViewCart,
 };
 use shopease_shop::{ShopError, ShopResult};
 
@@ -32,32 +32,20 @@ struct DetailsPage {
     errors: FormErrors,
     problem: Option<Problem>,
     countries: Vec<&'static Country>,
+    all_countries: Vec<&'static Country>,
+    /// The addresses that the customer has saved.
+    addresses: Vec<SavedAddress>,
 }
 
 impl DetailsPage {
-    /// The chosen country, if any.
-    fn country(&self) -> Option<&'static Country> {
-        let chosen = self.form.country.parse::<CountryCode>().ok()?;
-        self.countries.iter().copied().find(|country| country.code == chosen)
+    fn shipping_fields(&self) -> AddressInputs<'_> {
+        let (form, errors) = (&self.form.shipping, &self.errors);
+        AddressInputs { prefix: "", autofill: "shipping", form, errors, countries: &self.countries }
     }
 
-    fn needs_postal_code(country: &'static Country) -> bool {
-        country.postal_code == PostalCodes::Required
-    }
-
-    fn postal_code_example(country: &'static Country) -> Option<&'static str> {
-        country.postal_code_example.as_deref()
-    }
-
-    /// Returns whether the typed text names this region.
-    fn is_chosen(&self, country: &Country, region: &Region) -> bool {
-        country.region(&self.form.region) == Some(region)
-    }
-
-    /// The typed region if the country does not have it, so that the form can show it again.
-    fn unknown_region(&self, country: &Country) -> Option<&str> {
-        let typed = self.form.region.trim();
-        (!typed.is_empty() && country.region(typed).is_none()).then_some(typed)
+    fn billing_fields(&self) -> AddressInputs<'_> {
+        let (form, errors) = (&self.form.billing, &self.errors);
+        AddressInputs { prefix: "billing_", autofill: "billing", form, errors, countries: &self.all_countries }
     }
 }
 
@@ -68,7 +56,6 @@ struct ReviewPage {
     csrf: String,
     form: CheckoutForm,
     details: Details,
-    country_name: &'static str,
     quote: Quote,
     payment: Payment,
     problem: Option<Problem>,
@@ -171,9 +158,21 @@ const DETAILS: &str = "/checkout";
 /// Path of the second step.
 const REVIEW: &str = "/checkout/review";
 
+/// The query of the first step.
+#[derive(Debug, Default, Deserialize)]
+pub(in crate::http) struct DetailsQuery {
+    /// ID of the saved address to ship to.
+    address: Option<String>,
+}
+
 /// The first step, with what was typed before. An empty cart redirects to the order just placed, if any, or to the cart. A cart
 /// with several currencies redirects to the cart page, which explains the problem.
-pub(in crate::http) async fn form(State(app): State<App>, visitor: Visitor, headers: HeaderMap) -> PageResult {
+pub(in crate::http) async fn form(
+    State(app): State<App>,
+    visitor: Visitor,
+    ApiQuery(query): ApiQuery<DetailsQuery>,
+    headers: HeaderMap,
+) -> PageResult {
     let mut kept = KeptCheckout::read(&headers, &visitor);
     let cart = app.services.carts.view_cart(visitor.caller(), ViewCart).await?;
     if cart.lines.is_empty() {
@@ -198,11 +197,26 @@ pub(in crate::http) async fn form(State(app): State<App>, visitor: Visitor, head
     {
         form = last_details(&app, &visitor).await.unwrap_or_default();
         form.email = customer.email.to_string();
-        if form.name.is_empty() {
-            form.name = customer.name;
+        if let Some(saved) = saved_addresses(&app, &visitor).await.into_iter().find(|saved| saved.is_default) {
+            form.shipping = saved.address.into();
+        } else if form.shipping.name.is_empty() {
+            form.shipping.name = customer.name;
         }
     }
+    if let Some(id) = query.address
+        && let Some(saved) = saved_addresses(&app, &visitor).await.into_iter().find(|saved| saved.id.as_str() == id)
+    {
+        form.shipping = saved.address.into();
+    }
     details_page(&app, &visitor, form, Vec::new()).await
+}
+
+/// The addresses that the customer has saved. Without them, the form still works.
+async fn saved_addresses(app: &App, visitor: &Visitor) -> Vec<SavedAddress> {
+    if !visitor.maybe_signed_in() {
+        return Vec::new();
+    }
+    app.services.addresses.list_addresses(visitor.caller(), ListAddresses).await.unwrap_or_default()
 }
 
 /// The details of the customer's last order, if there is one. Without them, the form is empty.
@@ -293,8 +307,9 @@ async fn details_response(
         None => StatusCode::UNPROCESSABLE_ENTITY,
     };
     let frame = Frame::new(app, visitor, "checkout").await;
-    let countries = app.countries().await;
-    private_page(status, &DetailsPage { frame, csrf: visitor.csrf(), form, errors, problem, countries })
+    let (countries, all_countries) = (app.countries().await, all_countries());
+    let (csrf, addresses) = (visitor.csrf(), saved_addresses(app, visitor).await);
+    private_page(status, &DetailsPage { frame, csrf, form, errors, problem, countries, all_countries, addresses })
 }
 
 /// The second step, possibly with the reason why the last attempt failed. An empty cart redirects to the order that was placed.
@@ -318,10 +333,9 @@ async fn review_page(
     };
     form.idempotency_key = app.ids.ulid().to_string();
     let frame = Frame::new(app, visitor, "checkout").await;
-    let country_name = country_name(details.address.country);
     let options = app.services.checkout.list_payment_options(ListPaymentOptions { total: quote.total }).await?;
     let payment = Payment::new(options, &form.payment_method);
-    let page = ReviewPage { frame, csrf: visitor.csrf(), form, details, country_name, quote, payment, problem };
+    let page = ReviewPage { frame, csrf: visitor.csrf(), form, details, quote, payment, problem };
     let mut response = private_page(status, &page)?;
     if page.payment.fields.is_some_and(|fields| fields.is_foreign) {
         response.headers_mut().extend(headers::PAYMENT_FIELDS);
@@ -359,7 +373,7 @@ async fn quote(app: &App, visitor: &Visitor, form: &CheckoutForm, details: &Deta
 }
 
 async fn place(app: &App, visitor: &Visitor, form: CheckoutForm, details: Details) -> PageResult {
-    let again = Details { email: details.email.clone(), address: details.address.clone() };
+    let again = details.clone();
     let Some(command) = form.order(details) else { return go_to_review(app, visitor, form, again, None).await };
     match app.services.checkout.place_order(visitor.caller(), command).await {
         Ok(order) => {
@@ -390,10 +404,6 @@ async fn wait(app: &App, visitor: &Visitor, form: CheckoutForm, status: StatusCo
     Ok(response)
 }
 
-pub(super) fn country_name(code: CountryCode) -> &'static str {
-    Country::find(code).map_or("", |country| &country.name)
-}
-
 /// The URL that opens an order without signing in.
 fn order_link(order: &OrderView) -> String {
     format!("/orders/{}?key={}", order.id, encode(&order.access_key))
@@ -413,7 +423,6 @@ const PLACED: &str = "order-placed";
 struct OrderPage {
     frame: Frame,
     link: String,
-    country_name: &'static str,
     placed: bool,
     csrf: String,
     order: OrderView,
@@ -470,11 +479,10 @@ pub(in crate::http) async fn order(
 ) -> PageResult {
     let order = app.services.checkout.find_order(visitor.caller(), FindOrder { id, access_key: query.key }).await?;
     let frame = Frame::new(&app, &visitor, "order").await;
-    let country_name = country_name(order.shipping_address.country);
     let (link, placed) = (order_link(&order), notice::read(&headers, &[(PLACED, ())]).is_some());
     let form = CheckoutForm::of(&order);
     let account = transfer_account(&app, &order).await?;
-    let page = OrderPage { frame, link, country_name, placed, csrf: visitor.csrf(), order, account, form };
+    let page = OrderPage { frame, link, placed, csrf: visitor.csrf(), order, account, form };
     let mut response = private_page(StatusCode::OK, &page)?;
     if placed {
         if let Some(url) = page.payment_page().filter(|_| page.is_paid_on_page())

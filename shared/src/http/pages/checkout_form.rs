@@ -4,16 +4,38 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
+use super::address_form::{AddressForm, all_countries};
 use crate::http::visitor::{Visitor, append_cookie};
 use crate::http::{App, Problem, sealed};
 
 use shopease_shop::domain::{
-    Address, Country, CountryCode, Currency, EmailAddress, Field, Money, RuleError, ValueRule,
+    Address, AddressFields, Country, Currency, EmailAddress, Money, RuleError, delivery_note, phone_number, vat_number,
 };
 use shopease_shop::services::{OrderView, PlaceOrder, QuoteCart};
 
 /// Fields of the first step, in order.
-pub const DETAIL_FIELDS: &[&str] = &["email", "name", "line1", "line2", "country", "region", "postal_code", "city"];
+pub const DETAIL_FIELDS: &[&str] = &[
+    "email",
+    "name",
+    "company",
+    "line1",
+    "line2",
+    "country",
+    "region",
+    "postal_code",
+    "city",
+    "phone",
+    "delivery_note",
+    "billing_name",
+    "billing_company",
+    "billing_line1",
+    "billing_line2",
+    "billing_country",
+    "billing_region",
+    "billing_postal_code",
+    "billing_city",
+    "vat_number",
+];
 
 /// Name of the cookie that keeps a checkout.
 const COOKIE: &str = "shopease_checkout";
@@ -27,20 +49,20 @@ pub struct CheckoutForm {
     pub action: String,
     /// Email address.
     pub email: String,
-    /// Name of the recipient.
-    pub name: String,
-    /// Street and number.
-    pub line1: String,
-    /// Apartment, floor or company.
-    pub line2: String,
-    /// City.
-    pub city: String,
-    /// State or province.
-    pub region: String,
-    /// Postal code.
-    pub postal_code: String,
-    /// Country code.
-    pub country: String,
+    /// Delivery address.
+    #[serde(flatten)]
+    pub shipping: AddressForm,
+    /// Phone number.
+    pub phone: String,
+    /// Note for the delivery.
+    pub delivery_note: String,
+    /// Not empty if the billing address is another one.
+    pub billing_other: String,
+    /// Billing address.
+    #[serde(flatten, with = "billing")]
+    pub billing: AddressForm,
+    /// VAT number.
+    pub vat_number: String,
     /// ID of the chosen shipping method; empty before the review.
     pub shipping_method: String,
     /// Token of the chosen card; empty before the review.
@@ -82,30 +104,47 @@ impl KeptCheckout {
 }
 
 /// The validated details of the first step.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Details {
     /// Contact address for the order.
     pub email: EmailAddress,
     /// The shipping address.
     pub address: Address,
+    /// Billing address, if it is not the shipping address.
+    pub billing: Option<Address>,
+    /// VAT number of the buyer.
+    pub vat_number: Option<String>,
+    /// Phone number for the delivery.
+    pub phone: Option<String>,
+    /// Note for the delivery.
+    pub delivery_note: Option<String>,
 }
+
+serde_with::with_prefix!(billing "billing_");
 
 impl CheckoutForm {
     /// The details of an order, for another attempt. Card and idempotency key are left empty.
     pub fn of(order: &OrderView) -> Self {
-        let address = order.shipping_address.clone();
+        let text = |detail: &Option<String>| detail.clone().unwrap_or_default();
         Self {
             email: order.email.to_string(),
-            name: address.name,
-            line1: address.line1,
-            line2: address.line2.unwrap_or_default(),
-            city: address.city,
-            region: address.region.unwrap_or_default(),
-            postal_code: address.postal_code,
-            country: address.country.to_string(),
+            shipping: order.shipping_address.clone().into(),
+            phone: text(&order.phone),
+            delivery_note: text(&order.delivery_note),
+            billing_other: order.billing_address.as_ref().map(|_| "on".to_owned()).unwrap_or_default(),
+            billing: order.billing_address.clone().map(AddressForm::from).unwrap_or_default(),
+            vat_number: text(&order.vat_number),
             shipping_method: order.shipping.id.clone(),
             ..Self::default()
         }
+    }
+
+    /// Name and value of each field of the first step, for a form that does not show them.
+    pub fn detail_fields(&self) -> Vec<(String, String)> {
+        let form = serde_json::to_value(self).unwrap_or_default();
+        let fields = form.as_object().into_iter().flatten();
+        let texts = fields.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
+        texts.filter(|(name, text)| !text.is_empty() && name != "shipping_method" && name != "payment_method").collect()
     }
 
     /// Validates all fields of the first step.
@@ -113,31 +152,22 @@ impl CheckoutForm {
     /// # Errors
     /// All rules that the fields break.
     pub fn details(&self, countries: &[&Country]) -> Result<Details, Vec<RuleError>> {
-        let mut rules = Vec::new();
-        let email = self.email.parse::<EmailAddress>().map_err(|rule| rules.push(rule)).ok();
-        let offered = countries.iter().map(|country| country.code);
-        let chosen = self.country.parse().ok().filter(|code| offered.clone().any(|country| country == *code));
-        if chosen.is_none() {
-            rules.push(RuleError::invalid(Field::ShippingCountry, ValueRule::Offered));
-        }
-        // Without a country, the other fields are checked with any country, so that all errors are shown at once.
-        let address = chosen.or_else(|| offered.clone().next()).map(|country| self.address(country).validated());
-        match (email, address) {
-            (Some(email), Some(Ok(address))) if rules.is_empty() => Ok(Details { email, address }),
-            (_, Some(Err(broken))) => Err(rules.into_iter().chain(broken).collect()),
-            _ => Err(rules),
-        }
-    }
-
-    fn address(&self, country: CountryCode) -> Address {
-        Address {
-            name: self.name.clone(),
-            line1: self.line1.clone(),
-            line2: Some(self.line2.clone()),
-            city: self.city.clone(),
-            region: Some(self.region.clone()),
-            postal_code: self.postal_code.clone(),
-            country,
+        let email = self.email.parse::<EmailAddress>();
+        let address = self.shipping.address(countries, AddressFields::SHIPPING);
+        let everywhere = all_countries();
+        let other = Some(&self.billing).filter(|_| !self.billing_other.is_empty());
+        let billing = other.map(|form| form.address(&everywhere, AddressFields::BILLING)).transpose();
+        let (vat_number, phone) = (vat_number(&self.vat_number), phone_number(&self.phone));
+        match (email, address, billing, vat_number, phone, delivery_note(&self.delivery_note)) {
+            (Ok(email), Ok(address), Ok(billing), Ok(vat_number), Ok(phone), Ok(delivery_note)) => {
+                Ok(Details { email, address, billing, vat_number, phone, delivery_note })
+            }
+            (email, address, billing, vat_number, phone, delivery_note) => {
+                let email = email.err().into_iter();
+                let addresses = [address.err(), billing.err()].into_iter().flatten().flatten();
+                let others = [vat_number.err(), phone.err(), delivery_note.err()].into_iter().flatten();
+                Err(email.chain(addresses).chain(others).collect())
+            }
         }
     }
 
@@ -159,6 +189,10 @@ impl CheckoutForm {
         complete.then(|| PlaceOrder {
             email: details.email,
             shipping_address: details.address,
+            billing_address: details.billing,
+            vat_number: details.vat_number,
+            phone: details.phone,
+            delivery_note: details.delivery_note,
             shipping_method: self.shipping_method.clone(),
             payment_method: self.payment_method.clone(),
             expected_total: Some(expected_total),
@@ -190,22 +224,53 @@ mod tests {
         let text = |text: &str| text.to_owned();
         CheckoutForm {
             email: text("Ada@Example.org "),
-            name: text("Ada"),
-            line1: text("Street 1"),
-            city: text("Town"),
-            postal_code: text("12345"),
-            country: text("DE"),
+            shipping: AddressForm {
+                name: text("Ada"),
+                line1: text("Street 1"),
+                city: text("Town"),
+                postal_code: text("12345"),
+                country: text("DE"),
+                ..AddressForm::default()
+            },
             ..CheckoutForm::default()
         }
     }
 
     #[test]
     fn all_errors_are_reported_at_once() {
-        let rules = CheckoutForm { country: "XX".to_owned(), ..CheckoutForm::default() }.details(&countries());
+        let shipping = AddressForm { country: "XX".to_owned(), ..AddressForm::default() };
+        let rules = CheckoutForm { shipping, ..CheckoutForm::default() }.details(&countries());
         let rules = rules.expect_err("an empty form is wrong");
         let fields: Vec<String> =
             rules.iter().filter_map(|rule| Some(rule.field()?.replace("shipping_address.", ""))).collect();
         assert_eq!(fields, ["email", "country", "name", "line1", "city", "postal_code"]);
+    }
+
+    #[test]
+    fn a_form_is_decoded_with_both_addresses() {
+        let typed =
+            "email=a%40b.example&name=Ada&city=Town&billing_other=on&billing_name=Bob&billing_city=City&phone=12345";
+        let form: CheckoutForm = serde_urlencoded::from_str(typed).expect("a form");
+        assert_eq!((form.shipping.name.as_str(), form.shipping.city.as_str()), ("Ada", "Town"));
+        assert_eq!((form.billing.name.as_str(), form.billing.city.as_str()), ("Bob", "City"));
+        let again = form.detail_fields();
+        let again: CheckoutForm =
+            serde_urlencoded::from_str(&serde_urlencoded::to_string(&again).expect("a form")).expect("a form");
+        assert_eq!(format!("{again:?}"), format!("{form:?}"));
+    }
+
+    #[test]
+    fn a_billing_address_counts_only_if_it_is_chosen() {
+        let billing = AddressForm { name: "Bob".to_owned(), ..AddressForm::default() };
+        let form = CheckoutForm { billing, vat_number: "DE 1".to_owned(), ..filled() };
+        let fields = |form: &CheckoutForm| -> Vec<_> {
+            let rules = form.details(&countries()).expect_err("wrong");
+            rules.iter().filter_map(|rule| rule.field().map(str::to_owned)).collect()
+        };
+        assert_eq!(fields(&form), ["vat_number"]);
+        let form = CheckoutForm { billing_other: "on".to_owned(), ..form };
+        let billing = ["country", "line1", "city", "postal_code"].map(|part| format!("billing_address.{part}"));
+        assert_eq!(fields(&form), [&billing[..], &["vat_number".to_owned()]].concat());
     }
 
     #[test]

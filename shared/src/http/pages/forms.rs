@@ -15,12 +15,13 @@ pub struct FormErrors {
 }
 
 impl FormErrors {
-    /// Splits broken rules into those of the form's fields and the rest. The API's `shipping_address.city` is the form's `city`.
+    /// Splits broken rules into those of the form's fields and the rest. The API's `shipping_address.city` is the form's `city`, and
+    /// `billing_address.city` is `billing_city`.
     pub fn sort(rules: Vec<RuleError>, known: &[&str]) -> (Self, Vec<RuleError>) {
         let (mut fields, mut rest) = (Vec::new(), Vec::new());
         for rule in rules {
-            match rule.field().map(local_name).filter(|field| known.contains(field)) {
-                Some(field) => fields.push((field.to_owned(), texts::rule(&rule))),
+            match rule.field().map(local_name).filter(|field| known.contains(&field.as_str())) {
+                Some(field) => fields.push((field, texts::rule(&rule))),
                 None => rest.push(rule),
             }
         }
@@ -112,8 +113,9 @@ impl Failure {
     }
 }
 
-fn local_name(field: &str) -> &str {
-    field.strip_prefix("shipping_address.").unwrap_or(field)
+fn local_name(field: &str) -> String {
+    let part = field.strip_prefix("shipping_address.").or_else(|| field.strip_prefix("address."));
+    part.map_or_else(|| field.replace("billing_address.", "billing_"), str::to_owned)
 }
 
 #[cfg(test)]

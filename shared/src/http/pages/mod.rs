@@ -3,6 +3,8 @@
 
 pub(super) mod account_changes;
 pub(super) mod accounts;
+mod address_form;
+pub(super) mod addresses;
 pub(super) mod admin;
 mod admin_actions;
 pub(super) mod admin_mails;

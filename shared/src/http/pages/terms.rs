@@ -2,6 +2,7 @@
 
 use super::view::weight;
 use crate::http::App;
+use crate::http::texts;
 use shopease_shop::domain::{Currency, Money, ShippingTerms};
 use shopease_shop::services::{SaleTerms, ViewSaleTerms};
 
@@ -47,7 +48,7 @@ impl PriceNote {
 impl ShippingNote {
     fn of(method: &ShippingTerms, currency: Currency) -> Option<Self> {
         let in_currency = |amounts: &[Money]| amounts.iter().find(|amount| amount.currency == currency).copied();
-        let names = method.countries.iter().map(|country| super::checkout::country_name(*country));
+        let names = method.countries.iter().map(|country| texts::country_name(*country));
         let places = match method.countries.len() {
             0 => String::new(),
             1..=3 => format!(" to {}", names.collect::<Vec<_>>().join(", ")),

@@ -34,7 +34,7 @@ pub mod filters {
     use time::format_description::well_known::Rfc3339;
     use time::macros::format_description;
 
-    use shopease_shop::domain::{Money, TimeZone};
+    use shopease_shop::domain::{CountryCode, Money, TimeZone};
 
     /// See [`super::money`].
     #[filter_fn]
@@ -52,6 +52,12 @@ pub mod filters {
     #[filter_fn]
     pub fn weight(grams: &u32, _: &dyn Values) -> Result<String> {
         Ok(super::weight(*grams))
+    }
+
+    /// See [`crate::http::texts::country_name`].
+    #[filter_fn]
+    pub fn country_name(code: &CountryCode, _: &dyn Values) -> Result<String> {
+        Ok(crate::http::texts::country_name(*code))
     }
 
     /// `15 January 2026, 12:00 UTC`, in the time zone of the shop.

@@ -5,15 +5,16 @@
 use std::collections::BTreeMap;
 
 use shopease_shop::domain::{
-    Cart, Category, Color, Contact, Currency, Customer, Dispute, DisputeState, EmailChange, EmailState, FooterLink,
-    FulfillmentState, Image, Inventory, LegalPage, Logo, MailKind, Money, Order, OrderState, OrderSummary,
-    PasswordReset, PaymentState, Product, ProductOption, ProductStatus, ProductSummary, Quantity, Refund, RefundId,
-    RefundSource, RefundState, Role, Session, Settings, ShippingRate, TaxClass, TaxLine, UndeliveredMail, WeightBand,
+    Address, AddressId, Cart, Category, Color, Contact, Currency, Customer, Dispute, DisputeState, EmailChange,
+    EmailState, FooterLink, FulfillmentState, Image, Inventory, LegalPage, Logo, MailKind, Money, Order, OrderState,
+    OrderSummary, PasswordReset, PaymentState, Product, ProductOption, ProductStatus, ProductSummary, Quantity, Refund,
+    RefundId, RefundSource, RefundState, Role, SavedAddress, Session, Settings, ShippingRate, TaxClass, TaxLine,
+    UndeliveredMail, WeightBand,
 };
 use shopease_shop::ports::OutboxMessage;
 use shopease_shop::testing::FixedClock;
 use shopease_shop::testing::fixtures::{
-    self, cart, category, customer, eur, handle, message, order, product, session, sku, visitor,
+    self, address, cart, category, customer, eur, handle, message, order, product, session, sku, visitor,
 };
 use time::{Duration, OffsetDateTime};
 
@@ -146,6 +147,12 @@ pub(super) fn cases() -> Vec<Case> {
     let change = EmailChange { email, digest: Some("cd".repeat(32)), expires_at: NOW + Duration::hours(24) };
     let moving = Customer { email_state: EmailState::Pending, email_change: Some(change), ..customer("pending") };
     add("email_change", Content::Customer(moving));
+    let at_home = SavedAddress { id: AddressId::derive("home"), address: address(), is_default: true };
+    let office =
+        Address { company: Some("Engines & Söner".to_owned()), line2: Some("東京".to_owned()), ..address() };
+    let at_work = SavedAddress { id: AddressId::derive("work"), address: office, is_default: false };
+    let settled = Customer { addresses: vec![at_home, at_work], ..customer("settled") };
+    add("with_addresses", Content::Customer(settled));
     add("operator", Content::Customer(Customer { role: Role::Operator, ..customer("operator") }));
     let foreign = "jürgen@bücher.example".parse().expect("an address");
     add("unicode", Content::Customer(Customer { name: UNICODE.to_owned(), email: foreign, ..customer("unicode") }));
@@ -265,6 +272,12 @@ fn orders() -> Vec<(&'static str, Order)> {
     declined.payment.decline_code = Some("insufficient_funds".to_owned());
     declined.payment.attempt = 2;
     let voided = order_in("voided", (Cancelled, PaymentState::Voided, Unfulfilled));
+    let mut billed = order_in("billed", (Paid, PaymentState::Captured, Unfulfilled));
+    billed.shipping_address.company = Some("Växlar & Söner".to_owned());
+    billed.billing_address = Some(Address { company: Some(UNICODE.to_owned()), ..address() });
+    billed.vat_number = Some("IE1A23456+".to_owned());
+    billed.phone = Some("+49 (0)30 123-456".to_owned());
+    billed.delivery_note = Some(format!("Ring twice.\n{UNICODE}"));
     vec![
         ("minimal", minimal),
         ("full", full_order()),
@@ -281,6 +294,7 @@ fn orders() -> Vec<(&'static str, Order)> {
         ("declined", declined),
         ("voided", voided),
         ("terms_accepted", terms_accepted),
+        ("billed", billed),
         ("reversed", reversed_order()),
         ("large_numbers", order_of_large_numbers()),
     ]
