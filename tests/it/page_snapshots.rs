@@ -14,7 +14,7 @@ use shopease_shop::testing::fixtures;
 use shopease_storage::testing::on_dynamodb;
 
 use crate::catalog::market_bag;
-use crate::harness::{Answer, Client, TestShop, order_with, text};
+use crate::harness::{Answer, Client, TestShop, address, order_with, text};
 use crate::mails::{run, worker};
 
 /// Pages of which no request here makes a snapshot: the wait for another request under the same key (`checkout_resumed.rs`).
@@ -63,7 +63,7 @@ fn stable(page: &str) -> String {
         {
             line = masked(&line, before, what);
         }
-        for prefix in ["ord_", "msg_", "ref_", "li_", "prd_", "var_", "cus_", "vis_", "ses_"] {
+        for prefix in ["ord_", "msg_", "ref_", "li_", "prd_", "var_", "cus_", "vis_", "ses_", "adr_"] {
             line = masked(&line, prefix, "ID");
         }
         lines.push(line);
@@ -122,6 +122,17 @@ async fn shoppers(pages: &mut Pages, shop: &TestShop) {
         ("postal_code", "10115"),
         ("city", "Berlin"),
         ("country", "DE"),
+        ("company", "Engines Ltd"),
+        ("phone", "+49 30 123456"),
+        ("delivery_note", "Ring twice.\r\nThen wait."),
+        ("billing_other", "on"),
+        ("billing_name", "Accounting"),
+        ("billing_line1", "1 Yonge Street"),
+        ("billing_city", "Toronto"),
+        ("billing_region", "Ontario"),
+        ("billing_postal_code", "M5V 3L9"),
+        ("billing_country", "CA"),
+        ("vat_number", "DE123456789"),
     ];
     assert_eq!(ada.form("/checkout", &typed).await.header("location"), "/checkout/review");
     let review = pages.get(&mut ada, "checkout_review", "/checkout/review").await;
@@ -138,6 +149,11 @@ async fn shoppers(pages: &mut Pages, shop: &TestShop) {
     let order = order.header("location").to_owned();
     pages.get(&mut ada, "order", &order).await;
     ada.register("ada@example.com").await;
+    let saved = ada.post("/api/v1/accounts/me/addresses", &json!({ "address": address(), "is_default": true })).await;
+    let saved = text(&saved.json()["id"]);
+    pages.get(&mut ada, "addresses", "/account/addresses").await;
+    pages.get(&mut ada, "address_edit", &format!("/account/addresses/{saved}")).await;
+    pages.get(&mut ada, "address_removal", &format!("/account/addresses/{saved}/removal")).await;
     pages.get(&mut ada, "account", "/account").await;
     pages.get(&mut ada, "account_change", "/account/password").await;
 }
