@@ -59,6 +59,21 @@ export async function fillAddress(page) {
   await page.selectOption("[name=country]", "DE");
 }
 
+/** Enters another address for the invoice, which appears when it is wanted, and the details that are optional. */
+async function fillDetails(page) {
+  const name = page.locator("[name=billing_name]");
+  assert.equal(await name.isVisible(), false, "the billing address is hidden");
+  await page.check("[name=billing_other]");
+  await name.fill("Accounting");
+  await page.fill("[name=billing_line1]", "1 Yonge Street");
+  await page.fill("[name=billing_postal_code]", "M5V 3L9");
+  await page.fill("[name=billing_city]", "Toronto");
+  await page.selectOption("[name=billing_country]", "CA");
+  await page.fill("[name=vat_number]", "DE 123 456 789");
+  await page.fill("[name=phone]", "+49 30 123456");
+  await page.fill("[name=delivery_note]", "Ring twice.\nThen wait.");
+}
+
 /** Searches, chooses a variant, and buys two items with a test card; returns the URL of the order. */
 export async function buy(visit) {
   const { page } = visit;
@@ -85,6 +100,8 @@ export async function buy(visit) {
   await page.getByRole("button", { name: "Go to checkout" }).click();
   await inspect(visit, "checkout");
   await fillAddress(page);
+  await fillDetails(page);
+  await inspect(visit, "checkout-details");
   await page.getByRole("button", { name: "Continue to review" }).click();
   await heading(page, "Review and pay");
   await inspect(visit, "review");
@@ -99,6 +116,7 @@ export async function buy(visit) {
   await page.getByRole("button", { name: /Order and pay/ }).click();
   await page.waitForURL(/\/orders\/ord_/);
   await page.getByText("your order is confirmed").waitFor();
+  await page.getByText("VAT number: DE123456789").waitFor();
   await inspect(visit, "order");
   return page.url();
 }
@@ -487,6 +505,7 @@ export async function changeTheAccount(visit, mailReader, address, operator) {
   const { page } = visit;
   await register(visit, address);
   await confirmTheAddress(visit, mailReader, address, operator);
+  await saveAnAddress(visit);
   const change = async (link, fields, button) => {
     await page.getByRole("link", { name: link }).click();
     await heading(page, new RegExp(link));
@@ -513,6 +532,32 @@ export async function changeTheAccount(visit, mailReader, address, operator) {
   await page.getByRole("status").filter({ hasText: "Your password is changed" }).waitFor();
   await change("Delete your account", { password: "a brand new password" }, "Delete my account");
   await page.getByRole("status").filter({ hasText: "Your account is deleted" }).waitFor();
+}
+
+/** Saves an address, looks at it, and does not remove it. */
+async function saveAnAddress(visit) {
+  const { page } = visit;
+  await page.getByRole("link", { name: "Your addresses" }).click();
+  await heading(page, "Your addresses");
+  await inspect(visit, "addresses-none");
+  await page.getByRole("link", { name: "Add an address" }).click();
+  await page.fill("main [name=line1]", "Gartenweg 3");
+  await page.fill("main [name=postal_code]", "10115");
+  await page.selectOption("main [name=country]", "DE");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("Enter a city.").first().waitFor();
+  await inspect(visit, "address");
+  assert.equal(await page.inputValue("main [name=line1]"), "Gartenweg 3", "what was typed stays");
+  await page.fill("main [name=city]", "Berlin");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("status").filter({ hasText: "The address is saved" }).waitFor();
+  await inspect(visit, "addresses");
+  await page.getByRole("link", { name: /Remove/ }).click();
+  await heading(page, "Remove this address?");
+  await inspect(visit, "address-removal");
+  await page.getByRole("link", { name: "Keep it" }).click();
+  await page.getByText("Gartenweg 3").first().waitFor();
+  await page.goto("/account");
 }
 
 async function register({ page }, email) {
