@@ -398,9 +398,10 @@ const fn not_found(subject: &Subject) -> &'static str {
         Subject::Page => "This page does not exist.",
         Subject::PasswordReset => "This link is invalid, older than one hour, or already used. Request a new one.",
         Subject::Product => "This product does not exist.",
+        Subject::Session => "This session has already ended.",
         Subject::Settings => "This version of the settings does not exist.",
         Subject::Sku(_) | Subject::Variant => "This SKU does not exist.",
-        Subject::OutboxMessage | Subject::Session | Subject::Other(_) => "This does not exist.",
+        Subject::OutboxMessage | Subject::Other(_) => "This does not exist.",
     }
 }
 

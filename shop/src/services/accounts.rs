@@ -3,6 +3,7 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use time::OffsetDateTime;
 
 use super::attempts::Attempt;
 use super::carts::CART_CONFLICTS;
@@ -10,7 +11,7 @@ use super::password::{Passwords, normalized};
 use super::{Caller, LocalShop, MAX_TRIES, written};
 use crate::domain::{
     Cart, CartId, CartOwner, Customer, CustomerId, EmailAddress, EmailState, Field, OrderId, PageLimit, Role,
-    RuleError, Session, StockEffect, Subject, Token, ValueRule,
+    RuleError, Session, SessionId, StockEffect, Subject, Token, ValueRule,
 };
 use crate::ports::{AccountStore, Clock, IdGenerator, OrderAdvance, OutboxMessage, StoreError};
 use crate::{ShopError, ShopResult};
@@ -145,6 +146,34 @@ pub struct DeleteAccount {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogOut;
 
+/// Requests the sessions of the signed-in customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListSessions;
+
+/// Ends a session of the signed-in customer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndSession {
+    /// The session.
+    pub id: SessionId,
+}
+
+/// Ends all sessions of the signed-in customer but the caller's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EndOtherSessions;
+
+/// A session of the signed-in customer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionView {
+    /// Session ID.
+    pub id: SessionId,
+    /// Browser and system at sign-in, such as `Firefox on Linux`, if known.
+    pub device: Option<String>,
+    /// When the customer signed in.
+    pub signed_in_at: OffsetDateTime,
+    /// Whether it is the caller's.
+    pub is_current: bool,
+}
+
 /// Requests the signed-in customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CurrentCustomer;
@@ -172,6 +201,24 @@ pub trait Accounts: Send + Sync {
     /// # Errors
     /// [`ShopError`].
     async fn log_out(&self, caller: &Caller, command: LogOut) -> ShopResult<()>;
+
+    /// The sessions of the signed-in customer, the newest first, at most 100.
+    ///
+    /// # Errors
+    /// [`ShopError::SignInRequired`].
+    async fn list_sessions(&self, caller: &Caller, command: ListSessions) -> ShopResult<Vec<SessionView>>;
+
+    /// Ends a session of the signed-in customer.
+    ///
+    /// # Errors
+    /// [`ShopError::SignInRequired`]; [`ShopError::NotFound`] (`session`) if it has ended, or is another customer's.
+    async fn end_session(&self, caller: &Caller, command: EndSession) -> ShopResult<()>;
+
+    /// Ends all sessions of the signed-in customer but the caller's.
+    ///
+    /// # Errors
+    /// [`ShopError::SignInRequired`].
+    async fn end_other_sessions(&self, caller: &Caller, command: EndOtherSessions) -> ShopResult<()>;
 
     /// Requests a mail with a link that resets the password. Nothing reveals whether the email address has an account.
     ///
@@ -300,7 +347,19 @@ impl Accounts for LocalShop {
     }
 
     async fn log_out(&self, caller: &Caller, _: LogOut) -> ShopResult<()> {
-        Ok(self.store.remove_session(&caller.token.digest()).await?)
+        self.end_session_of(caller).await
+    }
+
+    async fn list_sessions(&self, caller: &Caller, _: ListSessions) -> ShopResult<Vec<SessionView>> {
+        self.own_sessions(caller).await
+    }
+
+    async fn end_session(&self, caller: &Caller, command: EndSession) -> ShopResult<()> {
+        self.end_own_session(caller, &command.id).await
+    }
+
+    async fn end_other_sessions(&self, caller: &Caller, _: EndOtherSessions) -> ShopResult<()> {
+        self.end_own_other_sessions(caller).await
     }
 
     async fn request_password_reset(&self, caller: &Caller, command: RequestPasswordReset) -> ShopResult<()> {
@@ -350,12 +409,12 @@ impl LocalShop {
             token_digest: token.digest(),
             customer_id: customer.id.clone(),
             password_changes: customer.password_changes,
+            signed_in_at: self.clock.now(),
+            device: caller.device.clone(),
             expires_at: self.expiry(),
         };
         self.store.insert_session(&session).await?;
-        if !caller.token.is_visitor() {
-            self.store.remove_session(&caller.token.digest()).await?;
-        }
+        self.end_session_of(caller).await?;
         if customer.role == Role::Operator {
             self.operator_signed_in.notify_one();
         }

@@ -30,6 +30,7 @@ mod person;
 mod placement;
 mod queue;
 mod relay;
+mod sessions;
 mod settings;
 mod worker;
 
@@ -66,12 +67,14 @@ pub struct Caller {
     pub token: Token,
     /// The client's IP address, from a source that the client cannot forge, if known.
     pub address: Option<IpAddr>,
+    /// The client's browser and system, such as `Firefox on Linux`, if known.
+    pub device: Option<String>,
 }
 
 impl Caller {
-    /// A caller without a known address.
+    /// A caller without a known address and device.
     pub const fn new(token: Token) -> Self {
-        Self { token, address: None }
+        Self { token, address: None, device: None }
     }
 }
 

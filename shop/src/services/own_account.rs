@@ -75,8 +75,10 @@ impl LocalShop {
             return Err(ShopError::Forbidden);
         }
         self.check_password(caller, &customer, password).await?;
+        // Sessions first: nobody could repeat this without an account. The caller's last, because the account may have changed.
+        self.end_other_sessions_of(&customer.id, caller).await?;
         self.store.remove_customer(&customer).await?;
-        Ok(self.store.remove_session(&caller.token.digest()).await?)
+        self.end_session_of(caller).await
     }
 
     /// Checks the password of an account that a caller wants to change.

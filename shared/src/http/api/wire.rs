@@ -84,6 +84,7 @@ same_on_the_wire!(
     domain::ProductId,
     domain::Quantity,
     domain::RefundId,
+    domain::SessionId,
     domain::Sku,
     domain::TimeZone,
     domain::VariantId,
