@@ -3,8 +3,9 @@
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use shopease_mail::testing::Relay;
+use shopease_shop::ShopError;
 use shopease_shop::ports::Clock as _;
-use shopease_shop::services::Worker;
+use shopease_shop::services::{Worker, create_operator};
 use time::Duration;
 
 use crate::harness::{Answer, Client, PASSWORD, TestShop, both_stores, text};
@@ -21,6 +22,7 @@ both_stores!(
     a_name_and_a_password_change,
     an_account_is_deleted_with_its_password,
     wrong_passwords_are_limited,
+    common_and_guessable_passwords_are_refused_everywhere,
     a_session_is_listed_and_ended_elsewhere,
     all_other_sessions_end_at_once,
     sessions_of_others_cannot_be_ended,
@@ -353,6 +355,35 @@ async fn mails_to_one_address_are_limited(shop: TestShop) {
     }
     assert!(statuses.contains(&StatusCode::TOO_MANY_REQUESTS), "{statuses:?}");
     assert_eq!(log_in_status(&shop, "nobody@example.com", PASSWORD).await, StatusCode::UNAUTHORIZED);
+}
+
+async fn common_and_guessable_passwords_are_refused_everywhere(shop: TestShop) {
+    let (common, guessable) = (
+        "This password is one of the most common ones. Choose another.",
+        "This password is your email address or the name of the shop. Choose another.",
+    );
+    let (mut ada, mut laptop) = (shop.visitor("ada"), shop.client());
+    let csrf = laptop.get("/register").await.hidden("csrf");
+    for (password, sentence) in [("Password123", common), ("ADA@example.com", guessable), ("longer.name", guessable)] {
+        let email = if password == "longer.name" { "longer.name@example.com" } else { "ada@example.com" };
+        let fields = [("csrf", csrf.as_str()), ("name", "Ada King"), ("email", email), ("password", password)];
+        let refused = laptop.form("/register", &fields).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{password}");
+        let page = refused.text();
+        assert!(page.contains(sentence) && page.contains("Ada King") && page.contains(email), "{page}");
+    }
+    ada.register("ada@example.com").await;
+    let change = json!({ "password": PASSWORD, "new_password": "qwertyuiop" });
+    let refused = put(&mut ada, "/api/v1/accounts/me/password", &change).await.json();
+    let rule = &refused["errors"][0];
+    assert_eq!((&rule["field"], &rule["rule"]), (&json!("new_password"), &json!("uncommon")), "{refused}");
+    let change = json!({ "password": PASSWORD, "new_password": "ada@example.com" });
+    let refused = put(&mut ada, "/api/v1/accounts/me/password", &change).await.json();
+    assert_eq!(refused["errors"][0]["rule"], "unguessable", "{refused}");
+    assert_eq!(log_in_status(&shop, "ada@example.com", PASSWORD).await, StatusCode::CREATED, "it is unchanged");
+    let operator = "operator@example.com".parse().expect("an address");
+    let created = create_operator(&*shop.store, &shop.clock, &*shop.ids, operator, "letmein123".to_owned()).await;
+    assert!(matches!(created, Err(ShopError::Rules(_))), "{created:?}");
 }
 
 const SESSIONS: &str = "/api/v1/accounts/me/sessions";

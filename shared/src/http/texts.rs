@@ -226,6 +226,10 @@ fn rule_of(value: &str, rule: &ValueRule) -> String {
         }
         ValueRule::NeedsSearch => "Sorting by relevance needs a search.".to_owned(),
         ValueRule::CurrentPassword => "This is not the password of your account.".to_owned(),
+        ValueRule::Uncommon => "This password is one of the most common ones. Choose another.".to_owned(),
+        ValueRule::Unguessable => {
+            "This password is your email address or the name of the shop. Choose another.".to_owned()
+        }
         ValueRule::Unused => "This email address already has an account. Sign in instead.".to_owned(),
         ValueRule::Tracked => "The stock of this SKU is not tracked.".to_owned(),
         ValueRule::StockLimit { max } => {

@@ -7,7 +7,8 @@ use time::OffsetDateTime;
 
 use super::attempts::Attempt;
 use super::carts::CART_CONFLICTS;
-use super::password::{Passwords, normalized};
+use super::password::Passwords;
+use super::password_rules::{MAX_CHARS, password_problem};
 use super::{Caller, LocalShop, MAX_TRIES, written};
 use crate::domain::{
     Cart, CartId, CartOwner, Customer, CustomerId, EmailAddress, EmailState, Field, OrderId, PageLimit, Role,
@@ -24,7 +25,7 @@ pub struct Register {
     pub email: EmailAddress,
     /// Name of the customer.
     pub name: String,
-    /// 8 to 256 characters of any kind.
+    /// 8 to 256 characters of any kind, but not a common password.
     pub password: String,
 }
 
@@ -93,7 +94,7 @@ pub struct RequestPasswordReset {
 pub struct ResetPassword {
     /// Token of the link.
     pub token: String,
-    /// New password, 8 to 256 characters of any kind.
+    /// New password, 8 to 256 characters of any kind, but not a common password.
     pub password: String,
 }
 
@@ -131,7 +132,7 @@ pub struct ChangeEmail {
 pub struct ChangePassword {
     /// Current password.
     pub password: String,
-    /// New password, 8 to 256 characters of any kind.
+    /// New password, 8 to 256 characters of any kind, but not a common password.
     pub new_password: String,
 }
 
@@ -297,7 +298,7 @@ pub async fn create_operator(
     password: String,
 ) -> ShopResult<()> {
     let command = Register { email, name: "Operator".to_owned(), password };
-    let customer = new_customer(command, Role::Operator, &Passwords::default(), clock, ids).await?;
+    let customer = new_customer(command, Role::Operator, None, &Passwords::default(), clock, ids).await?;
     Ok(store.insert_customer(&customer).await?)
 }
 
@@ -310,7 +311,10 @@ impl Accounts for LocalShop {
             Attempt::of_client(caller.address)
         };
         let _running = self.begin(&attempt).await?;
-        let mut customer = new_customer(command, Role::Customer, &self.passwords, &*self.clock, &*self.ids).await?;
+        let shop_name = Some(self.settings().await?.settings.shop.name.clone());
+        let new =
+            new_customer(command, Role::Customer, shop_name.as_deref(), &self.passwords, &*self.clock, &*self.ids);
+        let mut customer = new.await?;
         if self.config.sends_mail {
             customer.email_state = EmailState::Pending;
             customer.email_change = Some(self.email_change(customer.email.clone()));
@@ -421,6 +425,15 @@ impl LocalShop {
         Ok(SignedIn { token: token.expose().to_owned(), customer: customer.into(), cart_units })
     }
 
+    /// Checks a new password of an account in a field.
+    pub(super) async fn check_new_password(&self, password: &str, field: Field, customer: &Customer) -> ShopResult<()> {
+        let settings = self.settings().await?;
+        match password_problem(password, field, &customer.email, Some(&settings.settings.shop.name)) {
+            Some(problem) => Err(problem.into()),
+            None => Ok(()),
+        }
+    }
+
     /// Changes an account and writes its next version. Returns it as it is then.
     pub(super) async fn change_customer(
         &self,
@@ -490,21 +503,19 @@ impl LocalShop {
 }
 
 /// Longest password in bytes: the maximum of characters, each decomposed into a letter and three combining marks of four bytes.
-const MAX_PASSWORD_BYTES: usize = 4 * 4 * MAX_PASSWORD_CHARS;
-const MAX_PASSWORD_CHARS: usize = 256;
-/// Shortest password in characters (NIST SP 800-63B).
-const MIN_PASSWORD_CHARS: usize = 8;
+const MAX_PASSWORD_BYTES: usize = 4 * 4 * MAX_CHARS;
 const MAX_NAME_CHARS: usize = 120;
 
 async fn new_customer(
     command: Register,
     role: Role,
+    shop_name: Option<&str>,
     passwords: &Passwords,
     clock: &dyn Clock,
     ids: &dyn IdGenerator,
 ) -> ShopResult<Customer> {
-    let (name, password) = (customer_name(&command.name), password_problem(&command.password, Field::Password));
-    let name = match (name, password) {
+    let password = password_problem(&command.password, Field::Password, &command.email, shop_name);
+    let name = match (customer_name(&command.name), password) {
         (Ok(name), None) => name,
         (name, password) => return Err(name.err().into_iter().chain(password).collect::<Vec<_>>().into()),
     };
@@ -538,11 +549,4 @@ pub(super) fn salt(ids: &dyn IdGenerator) -> [u8; 16] {
     let mut salt = [0; 16];
     salt.copy_from_slice(&ids.secret()[..16]);
     salt
-}
-
-/// What is wrong with a new password in a field.
-pub(super) fn password_problem(password: &str, field: Field) -> Option<RuleError> {
-    let length = normalized(password).chars().count();
-    let rule = ValueRule::Length { min: MIN_PASSWORD_CHARS, max: MAX_PASSWORD_CHARS };
-    (!(MIN_PASSWORD_CHARS..=MAX_PASSWORD_CHARS).contains(&length)).then(|| RuleError::invalid(field, rule))
 }

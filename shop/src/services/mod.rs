@@ -25,6 +25,7 @@ mod order_view;
 mod own_account;
 mod password;
 mod password_reset;
+mod password_rules;
 mod payment_steps;
 mod person;
 mod placement;

@@ -1,8 +1,6 @@
 //! Changes that customers make to their own account.
 
-use super::accounts::{
-    ChangeEmail, ChangeName, ChangePassword, CustomerView, SignedIn, customer_name, password_problem, salt,
-};
+use super::accounts::{ChangeEmail, ChangeName, ChangePassword, CustomerView, SignedIn, customer_name, salt};
 use super::attempts::Attempt;
 use super::{Caller, LocalShop};
 use crate::domain::{Customer, EmailState, Field, Role, RuleError, ValueRule};
@@ -48,9 +46,7 @@ impl LocalShop {
     /// Ends all sessions, and signs in again.
     pub(super) async fn replace_password(&self, caller: &Caller, command: ChangePassword) -> ShopResult<SignedIn> {
         let customer = self.require_customer(caller).await?;
-        if let Some(problem) = password_problem(&command.new_password, Field::NewPassword) {
-            return Err(problem.into());
-        }
+        self.check_new_password(&command.new_password, Field::NewPassword, &customer).await?;
         self.check_password(caller, &customer, command.password).await?;
         let hash = self.passwords.hash(&command.new_password, salt(&*self.ids)).await?;
         let seen = customer.password_changes;

@@ -29,7 +29,8 @@ pub struct Register {
     /// Name of the customer.
     #[schema(value_type = text::Line)]
     pub name: String,
-    /// 8 to 256 characters of any kind, counted in Unicode normalization form C.
+    /// 8 to 256 characters of any kind, counted in Unicode normalization form C. Not one of the most common passwords, the email address,
+    /// or the name of the shop.
     #[schema(format = Password, min_length = 8, max_length = 256)]
     pub password: String,
 }
@@ -67,7 +68,8 @@ json_body!(services::RequestPasswordReset as RequestPasswordReset { email });
 pub struct ResetPassword {
     /// Token of the link: the `token` parameter of its URL.
     pub token: String,
-    /// New password: 8 to 256 characters of any kind, counted in Unicode normalization form C.
+    /// New password: 8 to 256 characters of any kind, counted in Unicode normalization form C. Not one of the most common passwords, the
+    /// email address, or the name of the shop.
     #[schema(format = Password, min_length = 8, max_length = 256)]
     pub password: String,
 }
@@ -119,7 +121,8 @@ pub struct ChangePassword {
     /// Current password.
     #[schema(format = Password)]
     pub password: String,
-    /// New password: 8 to 256 characters of any kind, counted in Unicode normalization form C.
+    /// New password: 8 to 256 characters of any kind, counted in Unicode normalization form C. Not one of the most common passwords, the
+    /// email address, or the name of the shop.
     #[schema(format = Password, min_length = 8, max_length = 256)]
     pub new_password: String,
 }
