@@ -18,6 +18,7 @@ both_stores!(
     links_are_valid_for_a_day_and_only_the_newest,
     an_email_address_changes_with_a_link,
     mails_to_one_address_are_limited,
+    a_changed_address_and_password_are_reported_by_mail,
     an_email_address_changes_at_once_without_mail,
     a_name_and_a_password_change,
     an_account_is_deleted_with_its_password,
@@ -30,7 +31,8 @@ both_stores!(
 );
 
 /// The tests in shops that send mail.
-pub const WITH_MAIL: [&str; 6] = [
+pub const WITH_MAIL: [&str; 7] = [
+    "a_changed_address_and_password_are_reported_by_mail",
     "a_new_account_is_confirmed_with_its_link_and_password",
     "registering_does_not_reveal_who_has_an_account",
     "an_address_of_another_account_cannot_be_confirmed",
@@ -237,6 +239,60 @@ async fn an_email_address_changes_with_a_link(shop: TestShop) {
     let mail = relay.received().pop().expect("a mail");
     assert_eq!(mail.to, ["ada@home.example"]);
     assert!(mail.text().contains("You already have an account"), "{}", mail.text());
+}
+
+/// Recipient and subject of all mails without a link to confirm an address, oldest first.
+fn notices(relay: &Relay) -> Vec<(String, String)> {
+    let received = relay.received();
+    let notices = received.iter().filter(|mail| !mail.text().contains("/email/confirm?token="));
+    notices.map(|mail| (mail.to.join(" "), mail.subject())).collect()
+}
+
+async fn a_changed_address_and_password_are_reported_by_mail(shop: TestShop) {
+    let (shop, relay, worker) = mailing(shop).await;
+    let mut ada = shop.visitor("ada");
+    ada.register("ada@example.com").await;
+    let change = |from, to| json!({ "password": from, "new_password": to });
+    let pending = put(&mut ada, "/api/v1/accounts/me/password", &change(PASSWORD, NEW)).await;
+    assert_eq!(pending.status, StatusCode::CREATED);
+    run(&worker).await;
+    assert_eq!(notices(&relay), [], "the address may be somebody else's");
+    assert_eq!(confirm(&mut ada, &newest_token(&relay), NEW).await.status, StatusCode::CREATED);
+    run(&worker).await;
+    assert_eq!(notices(&relay), [], "its first address is no change");
+
+    ada.post("/api/v1/password-resets", &json!({ "email": "ada@example.com" })).await;
+    run(&worker).await;
+    let mail = relay.received().pop().expect("a mail");
+    let text = mail.text();
+    let reset =
+        text.split_once("/password/reset?token=").expect("a link").1.split_whitespace().next().expect("a token");
+    let wish = json!({ "email": "ada@home.example", "password": NEW });
+    assert_eq!(put(&mut ada, "/api/v1/accounts/me/email", &wish).await.status, StatusCode::OK);
+    run(&worker).await;
+    assert_eq!(confirm(&mut ada, &newest_token(&relay), NEW).await.status, StatusCode::CREATED);
+    let stolen = json!({ "token": reset, "password": "the password of a thief" });
+    assert_eq!(put(&mut shop.client(), "/api/v1/password", &stolen).await.problem(), (404, "not-found".to_owned()));
+
+    let back = put(&mut ada, "/api/v1/accounts/me/password", &change(NEW, PASSWORD)).await;
+    assert_eq!(back.status, StatusCode::CREATED);
+    ada.post("/api/v1/password-resets", &json!({ "email": "ada@home.example" })).await;
+    run(&worker).await;
+    let mail = relay.received().pop().expect("a mail");
+    let text = mail.text();
+    let reset =
+        text.split_once("/password/reset?token=").expect("a link").1.split_whitespace().next().expect("a token");
+    let forgotten = json!({ "token": reset, "password": NEW });
+    assert_eq!(put(&mut shop.client(), "/api/v1/password", &forgotten).await.status, StatusCode::NO_CONTENT);
+    run(&worker).await;
+    let expected = [
+        ("ada@example.com", "Reset your password at My shop"),
+        ("ada@example.com", "Your email address at My shop was changed"),
+        ("ada@home.example", "Your password at My shop was changed"),
+        ("ada@home.example", "Reset your password at My shop"),
+        ("ada@home.example", "Your password at My shop was changed"),
+    ];
+    assert_eq!(notices(&relay), expected.map(|(to, subject)| (to.to_owned(), subject.to_owned())));
 }
 
 async fn an_email_address_changes_at_once_without_mail(shop: TestShop) {

@@ -529,12 +529,14 @@ pub const fn mail_kind(kind: MailKind) -> &'static str {
     match kind {
         MailKind::AccountExists => "The mail about an account that exists",
         MailKind::AddressVerification => "The mail that verifies an address",
+        MailKind::EmailChanged => "The mail about the new address",
         MailKind::LowStock => "The mail about low stock",
         MailKind::NewOrder => "The mail about a new order",
         MailKind::OrderCanceled => "The cancellation",
         MailKind::OrderConfirmation => "The order confirmation",
         MailKind::OrderRefunded => "The mail about the refund",
         MailKind::OrderShipped => "The shipping confirmation",
+        MailKind::PasswordChanged => "The mail about the new password",
         MailKind::PasswordReset => "The mail that resets the password",
         MailKind::PaymentFailed => "The mail about the failed payment",
     }

@@ -30,6 +30,8 @@ impl LocalShop {
             customer.email_change = needs_link.then(|| self.email_change(email.clone()));
             if !needs_link && !is_own {
                 customer.email_state = EmailState::Unconfirmed;
+                // Its link was mailed to the former address.
+                customer.password_reset = None;
             }
             if customer.email_state == EmailState::Pending || !needs_link {
                 customer.email.clone_from(&email);
@@ -60,6 +62,7 @@ impl LocalShop {
             Ok(())
         });
         let changed = changed.await?;
+        self.notify(OutboxMessage::PASSWORD_CHANGED, changed.owned_email()).await?;
         self.sign_in(caller, changed).await
     }
 

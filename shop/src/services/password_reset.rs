@@ -45,7 +45,8 @@ impl LocalShop {
         self.store.replace_customer(&previous, &customer).await.map_err(|error| match error {
             StoreError::Conflict => invalid(),
             error => error.into(),
-        })
+        })?;
+        self.notify(OutboxMessage::PASSWORD_CHANGED, customer.owned_email()).await
     }
 
     fn is_valid(&self, customer: &Customer, digest: &str) -> bool {
