@@ -10,7 +10,7 @@ use shopease_shared::http::api::addresses::AddressBook;
 use shopease_shared::http::api::order::Order;
 use shopease_shared::http::api::wire::Out as _;
 use shopease_shop::domain::{self, EmailAddress};
-use shopease_shop::ports::{OutboxMessage, SystemIds};
+use shopease_shop::ports::{Clock as _, OutboxMessage, SystemClock, SystemIds};
 use shopease_shop::services::{CustomerView, ErasedPerson, OrderView, PersonalData, erase_person, personal_data};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -49,10 +49,15 @@ fn export(email: &EmailAddress, data: PersonalData) -> Value {
         let customer = Customer::of(CustomerView::from(account));
         json!({ "customer": customer, "addresses": addresses, "created_at": rfc3339(created_at) })
     };
+    let session = |session: domain::Session| {
+        let (signed_in_at, expires_at) = (rfc3339(session.signed_in_at), rfc3339(session.expires_at));
+        json!({ "device": session.device, "signed_in_at": signed_in_at, "expires_at": expires_at })
+    };
     let message = |OutboxMessage { topic, subject, occurred_at, .. }| json!({ "topic": topic, "subject": subject, "occurred_at": rfc3339(occurred_at) });
     json!({
         "email": email,
         "accounts": data.accounts.into_iter().map(account).collect::<Value>(),
+        "sessions": data.sessions.into_iter().map(session).collect::<Value>(),
         "orders": data.orders.into_iter().map(|order| Order::of(OrderView::from(order))).collect::<Vec<_>>(),
         "messages": data.messages.into_iter().map(message).collect::<Value>(),
     })
@@ -68,22 +73,23 @@ fn rfc3339(time: OffsetDateTime) -> Option<String> {
 /// If the configuration is invalid or the store is unavailable.
 pub async fn run(command: PersonCommand) -> anyhow::Result<ExitCode> {
     let open = open::store(&Settings::load(false).await?).await?;
-    let mut out = std::io::stdout().lock();
+    let (mut out, now) = (std::io::stdout().lock(), SystemClock.now());
     match command {
         PersonCommand::Export { email } => {
-            let data = personal_data(&*open.store, &email).await?;
+            let data = personal_data(&*open.store, &email, now).await?;
             writeln!(out, "{}", serde_json::to_string_pretty(&export(&email, data))?)?;
             Ok(ExitCode::SUCCESS)
         }
         PersonCommand::Erase { email, yes: false, .. } => {
-            let data = personal_data(&*open.store, &email).await?;
-            let (accounts, orders, messages) = (data.accounts.len(), data.orders.len(), data.messages.len());
-            writeln!(out, "Accounts: {accounts}. Orders: {orders}. Messages: {messages}.")?;
+            let data = personal_data(&*open.store, &email, now).await?;
+            let (accounts, sessions) = (data.accounts.len(), data.sessions.len());
+            let (orders, messages) = (data.orders.len(), data.messages.len());
+            writeln!(out, "Accounts: {accounts}. Sessions: {sessions}. Orders: {orders}. Messages: {messages}.")?;
             writeln!(out, "Nothing was erased. To erase this, repeat the command with --yes. Nobody can undo it.")?;
             Ok(ExitCode::SUCCESS)
         }
         PersonCommand::Erase { email, yes: true, json } => {
-            let erased = erase_person(&*open.store, &SystemIds, &email).await?;
+            let erased = erase_person(&*open.store, &SystemIds, &email, now).await?;
             if json {
                 writeln!(out, "{}", serde_json::to_string_pretty(&erased)?)?;
             } else {

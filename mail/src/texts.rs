@@ -1,12 +1,13 @@
 //! What each mail says, in English.
 
-use askama::Result;
+use askama::{Error, Result};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use shopease_shop::domain::{EmailAddress, MailKind, Money, OrderState, PageKind};
 use shopease_shop::ports::{HeaderText, Mail, Mailbox, OutboxMessage};
 use shopease_shop::services::{Brand, LowStock, Notice, OrderView};
 use shopease_shop::text::money;
-use time::OffsetDateTime;
+use time::macros::format_description;
+use time::{OffsetDateTime, UtcOffset};
 
 use crate::letter::Letter;
 
@@ -33,12 +34,15 @@ impl Texts<'_> {
     /// # Errors
     /// If a template cannot be rendered.
     pub fn about(self, notice: &Notice, operator: Option<&EmailAddress>, event: &OutboxMessage) -> Result<Mail> {
+        let at = minute(event.occurred_at)?;
         let draft = match (notice, operator) {
             (Notice::Order { order, .. }, Some(operator)) => self.new_order(order, operator),
             (Notice::Order { kind, agreed, order }, None) => self.to_shopper(*kind, agreed, order),
             (Notice::PasswordReset { name, email, token }, _) => self.password_reset(name, email, token),
             (Notice::EmailConfirmation { name, email, token }, _) => self.address_verification(name, email, token),
             (Notice::AccountExists { name, email }, _) => self.account_exists(name, email),
+            (Notice::EmailChanged { email }, _) => self.email_changed(email, &at),
+            (Notice::PasswordChanged { email }, _) => self.password_changed(email, &at),
             (Notice::LowStock(stock), operator) => self.low_stock(stock, operator.unwrap_or(&self.sender.email)),
         };
         self.mail(draft, event.id.as_str(), event.occurred_at)
@@ -103,6 +107,43 @@ impl Texts<'_> {
         };
         let to = Mailbox { name: HeaderText::new(name), email: email.clone() };
         Draft { kind: MailKind::AccountExists, to, subject: format!("You already have an account at {shop}"), letter }
+    }
+
+    fn email_changed(self, email: &EmailAddress, at: &str) -> Draft<'static> {
+        let (shop, contact) = (&self.brand.name, self.contact());
+        let letter = Letter {
+            heading: "Your email address was changed".to_owned(),
+            paragraphs: vec![
+                format!(
+                    "On {at}, the email address of your account at {shop} was changed. Sign in with the new address. We no longer send mails about the account to this one."
+                ),
+                format!(
+                    "If you did not change it, write to {contact} as soon as possible: somebody else has access to your account."
+                ),
+            ],
+            ..Letter::default()
+        };
+        let subject = format!("Your email address at {shop} was changed");
+        Draft { kind: MailKind::EmailChanged, to: unnamed(email), subject, letter }
+    }
+
+    fn password_changed(self, email: &EmailAddress, at: &str) -> Draft<'static> {
+        let (shop, contact) = (&self.brand.name, self.contact());
+        let letter = Letter {
+            heading: "Your password was changed".to_owned(),
+            paragraphs: vec![
+                format!(
+                    "The password of your account at {shop} was changed on {at}. All devices that used the old password are signed out."
+                ),
+                format!(
+                    "If you did not change it, reset the password now, which signs out whoever has changed it, and write to {contact}."
+                ),
+            ],
+            action: Some(("Reset the password", format!("{}/password/forgot", self.brand.public_url))),
+            ..Letter::default()
+        };
+        let subject = format!("Your password at {shop} was changed");
+        Draft { kind: MailKind::PasswordChanged, to: unnamed(email), subject, letter }
     }
 
     fn mail(self, draft: Draft<'_>, id: &str, date: OffsetDateTime) -> Result<Mail> {
@@ -215,4 +256,15 @@ impl Texts<'_> {
     fn operator(self, address: &EmailAddress) -> Mailbox {
         Mailbox { name: HeaderText::new(&self.brand.name), email: address.clone() }
     }
+}
+
+/// A recipient without a name: the account may be another's by now.
+fn unnamed(email: &EmailAddress) -> Mailbox {
+    Mailbox { name: HeaderText::new(""), email: email.clone() }
+}
+
+/// `15 January 2026 at 12:00 UTC`.
+fn minute(at: OffsetDateTime) -> Result<String> {
+    let format = format_description!("[day padding:none] [month repr:long] [year] at [hour]:[minute] UTC");
+    at.to_offset(UtcOffset::UTC).format(format).map_err(Error::custom)
 }

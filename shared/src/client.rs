@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, USER_AGENT};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Client, Method, Request, RequestBuilder, Url};
 use shopease_process::deadline;
@@ -108,6 +108,9 @@ impl RemoteShop {
             request = request.bearer_auth(caller.token.expose());
             if let Some(address) = caller.address {
                 request = request.header(FORWARDED_FOR, address.to_string());
+            }
+            if let Some(device) = &caller.device {
+                request = request.header(USER_AGENT, device);
             }
         }
         if let Some(key) = parts.key {

@@ -486,11 +486,17 @@ CREATE TABLE customer (
 
 CREATE TABLE session (
     token_digest     text COLLATE "C" CONSTRAINT session_pkey PRIMARY KEY,
-    customer_id      text NOT NULL,
+    customer_id      text COLLATE "C" NOT NULL,
     -- Changes of the customer's password at sign-in.
     password_changes bigint NOT NULL DEFAULT 0,
+    signed_in_at     timestamptz NOT NULL,
+    -- Browser and system at sign-in, if known.
+    device           text,
     expires_at       timestamptz NOT NULL
 );
+
+-- The sessions of a customer, newest first.
+CREATE INDEX session_customer ON session (customer_id, expires_at DESC, token_digest);
 
 -- Failed attempts to sign in or register, by a digest of who made them and on what.
 CREATE TABLE failed_attempt (

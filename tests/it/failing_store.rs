@@ -100,7 +100,8 @@ fails! {
     SessionStore {
         insert_session(a: &Session) -> ();
         find_session(a: &str, b: OffsetDateTime) -> Option<Session>;
-        remove_session(a: &str) -> ();
+        list_sessions(a: &CustomerId, b: OffsetDateTime) -> Vec<Session>;
+        remove_sessions(a: &[Session]) -> ();
     }
     IdempotencyStore {
         find_idempotency_record(a: &IdempotencyKey, b: OffsetDateTime) -> Option<IdempotencyRecord>;
@@ -136,7 +137,7 @@ fn body(path: &str, surface: Surface, csrf: &str) -> (&'static str, String) {
     if surface == Surface::Page {
         let fields = "sku=KETTLE&quantity=1&change=adjust&units=1&email=a@example.com&password=long+enough&name=A\
             &line1=B&city=C&postal_code=D&country=DE&currency=EUR&action=place&shipping_method=standard&payment_method=card_approved\
-            &new_password=long+enough&expected_total=2480+EUR&idempotency_key=k&version=1&expected_version=2";
+            &new_password=long+enough&expected_total=2480+EUR&idempotency_key=k&version=1&expected_version=2&end=others";
         return ("application/x-www-form-urlencoded", format!("csrf={csrf}&{fields}"));
     }
     let body = match path {

@@ -3,10 +3,12 @@
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use shopease_mail::testing::Relay;
-use shopease_shop::services::Worker;
+use shopease_shop::ShopError;
+use shopease_shop::ports::Clock as _;
+use shopease_shop::services::{Worker, create_operator};
 use time::Duration;
 
-use crate::harness::{Answer, Client, PASSWORD, TestShop, both_stores};
+use crate::harness::{Answer, Client, PASSWORD, TestShop, both_stores, text};
 use crate::mails::{run, smtp, worker};
 
 both_stores!(
@@ -16,14 +18,21 @@ both_stores!(
     links_are_valid_for_a_day_and_only_the_newest,
     an_email_address_changes_with_a_link,
     mails_to_one_address_are_limited,
+    a_changed_address_and_password_are_reported_by_mail,
     an_email_address_changes_at_once_without_mail,
     a_name_and_a_password_change,
     an_account_is_deleted_with_its_password,
     wrong_passwords_are_limited,
+    common_and_guessable_passwords_are_refused_everywhere,
+    a_session_is_listed_and_ended_elsewhere,
+    all_other_sessions_end_at_once,
+    sessions_of_others_cannot_be_ended,
+    a_new_password_and_a_deletion_leave_no_other_session,
 );
 
 /// The tests in shops that send mail.
-pub const WITH_MAIL: [&str; 6] = [
+pub const WITH_MAIL: [&str; 7] = [
+    "a_changed_address_and_password_are_reported_by_mail",
     "a_new_account_is_confirmed_with_its_link_and_password",
     "registering_does_not_reveal_who_has_an_account",
     "an_address_of_another_account_cannot_be_confirmed",
@@ -232,6 +241,60 @@ async fn an_email_address_changes_with_a_link(shop: TestShop) {
     assert!(mail.text().contains("You already have an account"), "{}", mail.text());
 }
 
+/// Recipient and subject of all mails without a link to confirm an address, oldest first.
+fn notices(relay: &Relay) -> Vec<(String, String)> {
+    let received = relay.received();
+    let notices = received.iter().filter(|mail| !mail.text().contains("/email/confirm?token="));
+    notices.map(|mail| (mail.to.join(" "), mail.subject())).collect()
+}
+
+async fn a_changed_address_and_password_are_reported_by_mail(shop: TestShop) {
+    let (shop, relay, worker) = mailing(shop).await;
+    let mut ada = shop.visitor("ada");
+    ada.register("ada@example.com").await;
+    let change = |from, to| json!({ "password": from, "new_password": to });
+    let pending = put(&mut ada, "/api/v1/accounts/me/password", &change(PASSWORD, NEW)).await;
+    assert_eq!(pending.status, StatusCode::CREATED);
+    run(&worker).await;
+    assert_eq!(notices(&relay), [], "the address may be somebody else's");
+    assert_eq!(confirm(&mut ada, &newest_token(&relay), NEW).await.status, StatusCode::CREATED);
+    run(&worker).await;
+    assert_eq!(notices(&relay), [], "its first address is no change");
+
+    ada.post("/api/v1/password-resets", &json!({ "email": "ada@example.com" })).await;
+    run(&worker).await;
+    let mail = relay.received().pop().expect("a mail");
+    let text = mail.text();
+    let reset =
+        text.split_once("/password/reset?token=").expect("a link").1.split_whitespace().next().expect("a token");
+    let wish = json!({ "email": "ada@home.example", "password": NEW });
+    assert_eq!(put(&mut ada, "/api/v1/accounts/me/email", &wish).await.status, StatusCode::OK);
+    run(&worker).await;
+    assert_eq!(confirm(&mut ada, &newest_token(&relay), NEW).await.status, StatusCode::CREATED);
+    let stolen = json!({ "token": reset, "password": "the password of a thief" });
+    assert_eq!(put(&mut shop.client(), "/api/v1/password", &stolen).await.problem(), (404, "not-found".to_owned()));
+
+    let back = put(&mut ada, "/api/v1/accounts/me/password", &change(NEW, PASSWORD)).await;
+    assert_eq!(back.status, StatusCode::CREATED);
+    ada.post("/api/v1/password-resets", &json!({ "email": "ada@home.example" })).await;
+    run(&worker).await;
+    let mail = relay.received().pop().expect("a mail");
+    let text = mail.text();
+    let reset =
+        text.split_once("/password/reset?token=").expect("a link").1.split_whitespace().next().expect("a token");
+    let forgotten = json!({ "token": reset, "password": NEW });
+    assert_eq!(put(&mut shop.client(), "/api/v1/password", &forgotten).await.status, StatusCode::NO_CONTENT);
+    run(&worker).await;
+    let expected = [
+        ("ada@example.com", "Reset your password at My shop"),
+        ("ada@example.com", "Your email address at My shop was changed"),
+        ("ada@home.example", "Your password at My shop was changed"),
+        ("ada@home.example", "Reset your password at My shop"),
+        ("ada@home.example", "Your password at My shop was changed"),
+    ];
+    assert_eq!(notices(&relay), expected.map(|(to, subject)| (to.to_owned(), subject.to_owned())));
+}
+
 async fn an_email_address_changes_at_once_without_mail(shop: TestShop) {
     let (mut ada, mut bob) = (shop.visitor("ada"), shop.visitor("bob"));
     ada.register("ada@example.com").await;
@@ -348,4 +411,158 @@ async fn mails_to_one_address_are_limited(shop: TestShop) {
     }
     assert!(statuses.contains(&StatusCode::TOO_MANY_REQUESTS), "{statuses:?}");
     assert_eq!(log_in_status(&shop, "nobody@example.com", PASSWORD).await, StatusCode::UNAUTHORIZED);
+}
+
+async fn common_and_guessable_passwords_are_refused_everywhere(shop: TestShop) {
+    let (common, guessable) = (
+        "This password is one of the most common ones. Choose another.",
+        "This password is your email address or the name of the shop. Choose another.",
+    );
+    let (mut ada, mut laptop) = (shop.visitor("ada"), shop.client());
+    let csrf = laptop.get("/register").await.hidden("csrf");
+    for (password, sentence) in [("Password123", common), ("ADA@example.com", guessable), ("longer.name", guessable)] {
+        let email = if password == "longer.name" { "longer.name@example.com" } else { "ada@example.com" };
+        let fields = [("csrf", csrf.as_str()), ("name", "Ada King"), ("email", email), ("password", password)];
+        let refused = laptop.form("/register", &fields).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{password}");
+        let page = refused.text();
+        assert!(page.contains(sentence) && page.contains("Ada King") && page.contains(email), "{page}");
+    }
+    ada.register("ada@example.com").await;
+    let change = json!({ "password": PASSWORD, "new_password": "qwertyuiop" });
+    let refused = put(&mut ada, "/api/v1/accounts/me/password", &change).await.json();
+    let rule = &refused["errors"][0];
+    assert_eq!((&rule["field"], &rule["rule"]), (&json!("new_password"), &json!("uncommon")), "{refused}");
+    let change = json!({ "password": PASSWORD, "new_password": "ada@example.com" });
+    let refused = put(&mut ada, "/api/v1/accounts/me/password", &change).await.json();
+    assert_eq!(refused["errors"][0]["rule"], "unguessable", "{refused}");
+    assert_eq!(log_in_status(&shop, "ada@example.com", PASSWORD).await, StatusCode::CREATED, "it is unchanged");
+    let operator = "operator@example.com".parse().expect("an address");
+    let created = create_operator(&*shop.store, &shop.clock, &*shop.ids, operator, "letmein123".to_owned()).await;
+    assert!(matches!(created, Err(ShopError::Rules(_))), "{created:?}");
+}
+
+const SESSIONS: &str = "/api/v1/accounts/me/sessions";
+
+/// Signs in with a browser.
+async fn on_device(shop: &TestShop, agent: &str) -> Client {
+    let mut client = shop.client();
+    let account = json!({ "email": "ada@example.com", "password": PASSWORD });
+    let answer = client.json(Method::POST, "/api/v1/sessions", &account, &[("user-agent", agent)]).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
+    client
+}
+
+const PHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) \
+    Version/18.6 Mobile/15E148 Safari/604.1";
+
+async fn sessions(client: &mut Client) -> Vec<Value> {
+    client.get(SESSIONS).await.json()["items"].as_array().expect("sessions").clone()
+}
+
+/// ID of the session on a device.
+async fn session_on(client: &mut Client, device: &str) -> String {
+    let found = sessions(client).await.into_iter().find(|session| session["device"] == device);
+    text(&found.expect("a session")["id"])
+}
+
+async fn a_session_is_listed_and_ended_elsewhere(shop: TestShop) {
+    let mut laptop = shop.visitor("laptop");
+    laptop.register("ada@example.com").await;
+    shop.clock.advance(Duration::minutes(5));
+    let mut phone = on_device(&shop, PHONE).await;
+    let mut listed = sessions(&mut phone).await;
+    for session in &mut listed {
+        session["id"].take();
+    }
+    let (earlier, later) = ("2026-01-15T12:00:00Z", "2026-01-15T12:05:00Z");
+    assert_eq!(
+        listed,
+        [
+            json!({ "id": null, "device": "Safari on iPhone", "signed_in_at": later, "is_current": true }),
+            json!({ "id": null, "signed_in_at": earlier, "is_current": false }),
+        ]
+    );
+    let page = laptop.get("/account/sessions").await;
+    let shown = page.text();
+    assert!(laptop.get("/account").await.text().contains("href=\"/account/sessions\""));
+    assert!(shown.contains("Safari on iPhone") && shown.contains("Unknown device"), "{shown}");
+    assert_eq!((shown.matches("This device").count(), shown.contains("15E148")), (1, false), "{shown}");
+
+    let (csrf, id) = (page.hidden("csrf"), session_on(&mut laptop, "Safari on iPhone").await);
+    let ended = laptop.form("/account/sessions", &[("csrf", &csrf), ("end", &id)]).await;
+    assert_eq!((ended.status, ended.header("location")), (StatusCode::SEE_OTHER, "/account/sessions?done=one"));
+    assert!(laptop.get("/account/sessions?done=one").await.text().contains("That device is signed out."));
+    assert_eq!(phone.get(ME).await.problem(), (401, "sign-in-required".to_owned()));
+    assert_eq!(phone.get("/account/sessions").await.header("location"), "/login?next=/account/sessions");
+    assert!(is_signed_in(&mut laptop).await);
+    let again = laptop.form("/account/sessions", &[("csrf", &csrf), ("end", &id)]).await;
+    assert_eq!(again.status, StatusCode::NOT_FOUND);
+    assert!(again.text().contains("This session has already ended."), "{}", again.text());
+    assert_eq!(laptop.form("/account/sessions", &[("csrf", &csrf)]).await.status, StatusCode::NOT_FOUND);
+    let stale = laptop.form("/account/sessions", &[("csrf", "old"), ("end", "others")]).await;
+    assert_eq!(stale.status, StatusCode::FORBIDDEN);
+
+    // Signing in again and signing out leave no session behind.
+    laptop.log_in("ada@example.com", PASSWORD).await;
+    assert_eq!(sessions(&mut laptop).await.len(), 1);
+    let mut phone = on_device(&shop, PHONE).await;
+    assert_eq!(phone.delete("/api/v1/sessions/current").await.status, StatusCode::NO_CONTENT);
+    assert_eq!(sessions(&mut laptop).await.len(), 1);
+    shop.clock.advance(Duration::days(30));
+    assert_eq!(laptop.get(SESSIONS).await.problem(), (401, "sign-in-required".to_owned()));
+}
+
+async fn all_other_sessions_end_at_once(shop: TestShop) {
+    let (mut laptop, mut bob) = (shop.visitor("laptop"), shop.visitor("bob"));
+    laptop.register("ada@example.com").await;
+    bob.register("bob@example.com").await;
+    let mut phones = [on_device(&shop, PHONE).await, on_device(&shop, PHONE).await];
+    let csrf = laptop.get("/account/sessions").await.hidden("csrf");
+    let ended = laptop.form("/account/sessions", &[("csrf", &csrf), ("end", "others")]).await;
+    assert_eq!(ended.header("location"), "/account/sessions?done=others");
+    let page = laptop.get("/account/sessions?done=others").await.text();
+    assert!(page.contains("Your other devices are signed out.") && !page.contains("everywhere else"), "{page}");
+    for phone in &mut phones {
+        assert!(!is_signed_in(phone).await);
+    }
+    assert!(is_signed_in(&mut laptop).await && is_signed_in(&mut bob).await);
+    let mut phone = on_device(&shop, PHONE).await;
+    assert_eq!(phone.delete(SESSIONS).await.status, StatusCode::NO_CONTENT);
+    assert_eq!((is_signed_in(&mut laptop).await, sessions(&mut phone).await.len()), (false, 1));
+    let id = session_on(&mut phone, "Safari on iPhone").await;
+    assert_eq!(phone.delete(&format!("{SESSIONS}/{id}")).await.status, StatusCode::NO_CONTENT);
+    assert!(!is_signed_in(&mut phone).await, "the caller's own session can be ended, too");
+    for path in [SESSIONS.to_owned(), format!("{SESSIONS}/{id}")] {
+        assert_eq!(phone.delete(&path).await.problem(), (401, "sign-in-required".to_owned()));
+    }
+}
+
+async fn sessions_of_others_cannot_be_ended(shop: TestShop) {
+    let (mut ada, mut bob) = (shop.visitor("ada"), shop.visitor("bob"));
+    ada.register("ada@example.com").await;
+    bob.register("bob@example.com").await;
+    let id = text(&sessions(&mut ada).await[0]["id"]);
+    let refused = bob.delete(&format!("{SESSIONS}/{id}")).await;
+    assert_eq!((refused.problem(), &refused.json()["subject"]), ((404, "not-found".to_owned()), &json!("session")));
+    let csrf = bob.get("/account/name").await.hidden("csrf");
+    assert_eq!(bob.form("/account/sessions", &[("csrf", &csrf), ("end", &id)]).await.status, StatusCode::NOT_FOUND);
+    assert!(is_signed_in(&mut ada).await);
+}
+
+async fn a_new_password_and_a_deletion_leave_no_other_session(shop: TestShop) {
+    let mut laptop = shop.visitor("laptop");
+    laptop.register("ada@example.com").await;
+    let ada = text(&laptop.get(ME).await.json()["id"]).parse().expect("an ID");
+    let mut phone = on_device(&shop, PHONE).await;
+    let old = session_on(&mut laptop, "Safari on iPhone").await;
+    let change = json!({ "password": PASSWORD, "new_password": NEW });
+    assert_eq!(put(&mut laptop, "/api/v1/accounts/me/password", &change).await.status, StatusCode::CREATED);
+    assert_eq!(sessions(&mut laptop).await.len(), 1);
+    assert_eq!(laptop.delete(&format!("{SESSIONS}/{old}")).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(phone.log_in("ada@example.com", NEW).await.status, StatusCode::CREATED);
+    let deleted = phone.post("/api/v1/accounts/me/deletion", &json!({ "password": NEW })).await;
+    assert_eq!(deleted.status, StatusCode::NO_CONTENT);
+    let left = shop.store.list_sessions(&ada, shop.clock.now()).await.expect("sessions");
+    assert_eq!(left, [], "nothing of them stays in the store");
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use serde_json::json;
 use shopease_mail::MailDirectory;
 use shopease_shared::http as shop_http;
@@ -14,7 +14,7 @@ use shopease_shop::testing::fixtures;
 use shopease_storage::testing::on_dynamodb;
 
 use crate::catalog::market_bag;
-use crate::harness::{Answer, Client, TestShop, address, order_with, text};
+use crate::harness::{Answer, Client, PASSWORD, TestShop, address, order_with, text};
 use crate::mails::{run, worker};
 
 /// Pages of which no request here makes a snapshot: the wait for another request under the same key (`checkout_resumed.rs`).
@@ -158,6 +158,15 @@ async fn shoppers(pages: &mut Pages, shop: &TestShop) {
     pages.get(&mut ada, "account_change", "/account/password").await;
 }
 
+async fn on_two_devices(pages: &mut Pages, shop: &TestShop) {
+    let (mut ada, email) = (shop.visitor("ada on her phone"), "ada@example.com");
+    let account = json!({ "email": email, "password": PASSWORD });
+    let agent = ("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/20100101 Firefox/143.0");
+    let signed_in = ada.json(Method::POST, "/api/v1/sessions", &account, &[agent]).await;
+    assert_eq!(signed_in.status, StatusCode::CREATED);
+    pages.get(&mut ada, "account_sessions", "/account/sessions").await;
+}
+
 async fn operators(pages: &mut Pages, shop: &TestShop) {
     let home = tempfile::tempdir().expect("a directory");
     let directory = MailDirectory::new(home.path());
@@ -206,6 +215,7 @@ async fn every_page_matches_its_snapshot() {
         let mut pages = Pages::default();
         shoppers(&mut pages, &shop).await;
         operators(&mut pages, &shop).await;
+        on_two_devices(&mut pages, &shop).await;
         let expected: BTreeSet<_> = templates().into_iter().filter(|name| !WITHOUT.contains(&name.as_str())).collect();
         assert_eq!(pages.0, expected, "every template has a snapshot");
     })

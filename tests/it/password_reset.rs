@@ -72,6 +72,8 @@ async fn a_forgotten_password_is_reset_once(shop: TestShop) {
     let short = laptop.form("/password/reset", &fields("short")).await;
     assert_eq!(short.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(short.text().contains("At least 8 characters") && short.hidden("token") == token, "{}", short.text());
+    let common = laptop.form("/password/reset", &fields("Password1")).await;
+    assert!(common.text().contains("This password is one of the most common ones."), "{}", common.text());
     assert!(is_signed_in(&mut phone).await, "nothing has changed yet");
 
     let done = laptop.form("/password/reset", &fields(NEW)).await;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use shopease_shop::domain::{Customer, EmailAddress, EmailState};
-use shopease_shop::ports::AuditRecord;
+use shopease_shop::ports::{AuditRecord, Clock as _};
 use shopease_shop::services::{ErasedPerson, erase_person, personal_data};
 use shopease_shop::testing::fixtures;
 
@@ -73,13 +73,16 @@ async fn shop_operator(shop: &TestShop) -> crate::harness::Client {
 
 async fn a_person_is_found_and_erased_everywhere(shop: TestShop) {
     let shop = with_ada(shop).await;
-    let found = personal_data(&*shop.store, &email("ada")).await.expect("read");
+    let found = personal_data(&*shop.store, &email("ada"), shop.clock.now()).await.expect("read");
     assert_eq!((found.accounts.len(), found.orders.len(), found.messages.len()), (1, 2, 2));
     let before = everything(&shop).await;
     for secret in SECRETS {
         assert!(before.contains(secret), "{secret}");
     }
-    let erased = erase_person(&*shop.store, &*shop.ids, &email("ada")).await.expect("erased");
+    let account = &found.accounts[0].id;
+    assert_eq!(found.sessions.iter().map(|session| &session.customer_id).collect::<Vec<_>>(), [account]);
+    let erased = erase_person(&*shop.store, &*shop.ids, &email("ada"), shop.clock.now()).await.expect("erased");
+    assert_eq!(shop.store.list_sessions(account, shop.clock.now()).await.expect("sessions"), []);
     let numbers: Vec<_> = found.orders.iter().map(|order| order.order_number.clone()).collect();
     assert_eq!(erased, ErasedPerson { accounts: 1, messages: 2, orders: numbers, ..ErasedPerson::default() });
     assert!(erased.is_complete());
@@ -98,7 +101,7 @@ async fn a_person_is_found_and_erased_everywhere(shop: TestShop) {
     let list = operator.get("/admin").await.text();
     assert!(list.contains(&erased.orders[0]) && !list.contains("ada@example.com"), "{list}");
     shop.assert_books_agree().await;
-    let again = erase_person(&*shop.store, &*shop.ids, &email("ada")).await.expect("erased");
+    let again = erase_person(&*shop.store, &*shop.ids, &email("ada"), shop.clock.now()).await.expect("erased");
     assert_eq!(again, ErasedPerson::default(), "nothing is left");
     assert!(!shop.client().log_in("ada@example.com", PASSWORD).await.status.is_success());
 }
@@ -123,13 +126,13 @@ async fn what_others_own_stays(shop: TestShop) {
     let wish = json!({ "email": "ada@example.com", "password": PASSWORD });
     let answer = bob.json(http::Method::PUT, "/api/v1/accounts/me/email", &wish, &[]).await;
     assert!(answer.status.is_success(), "{}", answer.text());
-    let erased = erase_person(&*shop.store, &*shop.ids, &email("ada")).await.expect("erased");
+    let erased = erase_person(&*shop.store, &*shop.ids, &email("ada"), shop.clock.now()).await.expect("erased");
     assert_eq!((erased.accounts, erased.orders.len()), (2, 2));
     assert!(!everything(&shop).await.contains("ada@example.com"));
     let bobs = bob.get("/api/v1/accounts/me").await.json();
     assert_eq!((&bobs["email"], &bobs["unconfirmed_email"]), (&json!("bob@example.com"), &json!(null)));
     shop_operator(&shop).await;
-    let operators = erase_person(&*shop.store, &*shop.ids, &email("operator")).await.expect("erased");
+    let operators = erase_person(&*shop.store, &*shop.ids, &email("operator"), shop.clock.now()).await.expect("erased");
     assert_eq!(operators, ErasedPerson { operators: 1, ..ErasedPerson::default() });
     shop_operator(&shop).await;
 }
@@ -139,7 +142,7 @@ async fn unfinished_orders_keep_what_they_need(shop: TestShop) {
     let mut ada = shop.visitor("ada");
     ada.add("KETTLE", 1).await;
     let order = ada.check_out("k", "card_approved").await.json();
-    let erased = erase_person(&*shop.store, &*shop.ids, &email("ada")).await.expect("erased");
+    let erased = erase_person(&*shop.store, &*shop.ids, &email("ada"), shop.clock.now()).await.expect("erased");
     assert_eq!(erased.unfinished_orders, [order["order_number"].as_str().expect("a number")]);
     assert!(!erased.is_complete() && everything(&shop).await.contains("Gartenweg"));
 }

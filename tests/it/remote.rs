@@ -9,19 +9,19 @@ use shopease_payments::sign;
 use shopease_shared::client::RemoteShop;
 use shopease_shared::http::{self as shop_http, Problem};
 use shopease_shop::domain::{
-    Address, AddressId, FulfillmentEvent, Handle, LineItemId, Logo, Money, OrderId, Page, PageKind, PageLimit,
-    ProductSort, StockChange, Token,
+    Address, AddressId, EmailAddress, FulfillmentEvent, Handle, LineItemId, Logo, Money, OrderId, Page, PageKind,
+    PageLimit, ProductSort, StockChange, Token,
 };
 use shopease_shop::ports::{Clock as _, SharedStore};
 use shopease_shop::services::{
     AddAddress, AddLineItem, Caller, CancelOrder, ChangeEmail, ChangeName, ChangePassword, CheckPayment, ConfirmEmail,
-    CorrectStock, CurrentCustomer, DeleteAccount, FindLogo, FindOrder, FindPage, FindProduct, FindSettings,
-    ListAddresses, ListAllOrders, ListCategories, ListOrders, ListPaymentOptions, ListProducts, ListSettingsVersions,
-    LogIn, LogOut, OrderView, PlaceOrder, ProductStock, QuoteCart, ReceivePaymentEvent, RecordFulfillment,
-    RecordTransfer, RefundAmount, RefundOrder, Register, RemoveAddress, RemoveDemoCatalog, RemoveLineItem,
-    ReplaceAddress, RequestEmailConfirmation, RequestPasswordReset, ResetPassword, RestoreSettings, Services,
-    SetLineItem, SignedIn, UpdateSettings, ViewCart, ViewDemoCatalog, ViewSaleTerms, ViewSettings, ViewShop,
-    create_operator,
+    CorrectStock, CurrentCustomer, DeleteAccount, EndOtherSessions, EndSession, FindLogo, FindOrder, FindPage,
+    FindProduct, FindSettings, ListAddresses, ListAllOrders, ListCategories, ListOrders, ListPaymentOptions,
+    ListProducts, ListSessions, ListSettingsVersions, LogIn, LogOut, OrderView, PlaceOrder, ProductStock, QuoteCart,
+    ReceivePaymentEvent, RecordFulfillment, RecordTransfer, RefundAmount, RefundOrder, Register, RemoveAddress,
+    RemoveDemoCatalog, RemoveLineItem, ReplaceAddress, RequestEmailConfirmation, RequestPasswordReset, ResetPassword,
+    RestoreSettings, Services, SetLineItem, SignedIn, UpdateSettings, ViewCart, ViewDemoCatalog, ViewSaleTerms,
+    ViewSettings, ViewShop, create_operator,
 };
 use shopease_shop::testing::fixtures;
 use shopease_shop::{ShopError, ShopResult};
@@ -369,6 +369,23 @@ async fn change_account(script: &mut Script<'_>, session: &Caller) {
     script.note("delete", accounts.delete_account(session, command).await);
 }
 
+async fn end_sessions(script: &mut Script<'_>, session: &Caller) {
+    let accounts = script.shop.accounts.clone();
+    let phone = Caller { device: Some("Safari on iPhone".to_owned()), ..caller("phone") };
+    let email: EmailAddress = "b@example.com".parse().expect("an address");
+    let log_in = LogIn { email, password: PASSWORD.to_owned() };
+    script.note_session("on a phone", accounts.log_in(&phone, log_in).await);
+    let found = script.note("sessions", accounts.list_sessions(session, ListSessions).await);
+    let phone = found.into_iter().flatten().find(|session| session.device == phone.device).expect("a phone").id;
+    for _ in 0..2 {
+        script.note("end", accounts.end_session(session, EndSession { id: phone.clone() }).await);
+    }
+    script.note("end the others", accounts.end_other_sessions(session, EndOtherSessions).await);
+    script.note("nobody", accounts.end_other_sessions(&caller("bob"), EndOtherSessions).await);
+    script.note("nobody", accounts.list_sessions(&caller("bob"), ListSessions).await);
+    script.note("nobody", accounts.end_session(&caller("bob"), EndSession { id: phone }).await);
+}
+
 async fn sign_in(script: &mut Script<'_>) {
     let (shop, bob) = (script.shop.clone(), caller("bob"));
     let register = |email: &str, name: &str, password: &str| Register {
@@ -403,6 +420,7 @@ async fn sign_in(script: &mut Script<'_>) {
     script.note_session("an invalid confirmation", shop.accounts.confirm_email(&bob, command).await);
     save_addresses(script, &session).await;
     change_account(script, &session).await;
+    end_sessions(script, &session).await;
     let again = script.note_session("log in", shop.accounts.log_in(&session, log_in("b@example.com", PASSWORD)).await);
     script.note("the former session", shop.accounts.current_customer(&session, CurrentCustomer).await);
     let Some(token) = again.and_then(|signed_in| Token::parse(&signed_in.token)) else { return };

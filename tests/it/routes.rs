@@ -22,6 +22,7 @@ pub fn example(path: &str) -> String {
         .replace("/cart/line-items/{id}", "/cart/line-items/li_01ARZ3NDEKTSV4RRFFQ69G5FAV")
         .replace("/orders/{id}", "/orders/ord_01ARZ3NDEKTSV4RRFFQ69G5FAV")
         .replace("/addresses/{id}", "/addresses/adr_01ARZ3NDEKTSV4RRFFQ69G5FAV")
+        .replace("/sessions/{id}", "/sessions/ses_01ARZ3NDEKTSV4RRFFQ69G5FAV")
         .replace("{handle}", "kettle")
         .replace("{name}", "terms")
         .replace("{change}", "name")

@@ -127,7 +127,9 @@ fn every_mail_about_an_account() {
     let event = fixtures::message(&order(), OutboxMessage::EMAIL_CONFIRMATION, FixedClock::START);
     let confirmation = Notice::EmailConfirmation { name: name.clone(), email: email.clone(), token };
     check("address_verification", &write(&confirmation, None, &event));
-    check("account_exists", &write(&Notice::AccountExists { name, email }, None, &event));
+    check("account_exists", &write(&Notice::AccountExists { name, email: email.clone() }, None, &event));
+    check("email_changed", &write(&Notice::EmailChanged { email: email.clone() }, None, &event));
+    check("password_changed", &write(&Notice::PasswordChanged { email }, None, &event));
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod assets;
 mod client_address;
 mod compression;
 mod cursor;
+mod device;
 mod extract;
 mod guard;
 mod headers;

@@ -61,6 +61,7 @@ const LINKS: &[(&str, u16, &str, Values)] = &[
     ("list_all_orders", 200, "record_fulfillment", FIRST_ORDER),
     ("register", 201, "current_customer", &[]),
     ("log_in", 201, "current_customer", &[]),
+    ("list_sessions", 200, "end_session", &[("id", "$response.body#/items/0/id")]),
 ];
 type Values = &'static [(&'static str, &'static str)];
 const TOTAL: Values =

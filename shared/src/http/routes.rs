@@ -158,6 +158,8 @@ routes! {
     Accounts Page Ordinary post "/password/reset" => pages::password::reset;
     Accounts Page Ordinary post "/logout" => pages::accounts::log_out;
     Accounts Page Ordinary get "/account" => pages::accounts::account;
+    Accounts Page Ordinary get "/account/sessions" => pages::sessions::show;
+    Accounts Page Ordinary post "/account/sessions" => pages::sessions::end;
     Accounts Page Ordinary get "/account/{change}" => pages::account_changes::show;
     Accounts Page Ordinary post "/account/{change}" => pages::account_changes::save;
     Accounts Page Ordinary get "/account/addresses" => pages::addresses::list;

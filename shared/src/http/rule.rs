@@ -25,7 +25,7 @@ pub struct BrokenRule {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
     /// What the field allows (`invalid_value`, `invalid_setting`): `required`, `length`, `line`, `range`, `decimals`, `format`, `offered`,
-    /// `needs_search`, `unused`, `tracked`, `stock_limit`, `not_cancelled`, `not_shipped`, `paid`, `fulfillment_step`,
+    /// `needs_search`, `unused`, `current_password`, `uncommon`, `unguessable`, `tracked`, `stock_limit`, `not_cancelled`, `not_shipped`, `paid`, `fulfillment_step`,
     /// `captured`, `no_open_refund`, `not_disputed`, `same_currency`, `multiple_of`,
     /// `positive`, `refundable`, `unknown`, `unique`, `count`, `contrast`. Newer releases may add others.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -139,6 +139,8 @@ impl BrokenRule {
             | ValueRule::NeedsSearch
             | ValueRule::Unused
             | ValueRule::CurrentPassword
+            | ValueRule::Uncommon
+            | ValueRule::Unguessable
             | ValueRule::Tracked
             | ValueRule::NotCancelled
             | ValueRule::NotShipped
@@ -202,6 +204,8 @@ impl BrokenRule {
             "needs_search" => ValueRule::NeedsSearch,
             "unused" => ValueRule::Unused,
             "current_password" => ValueRule::CurrentPassword,
+            "uncommon" => ValueRule::Uncommon,
+            "unguessable" => ValueRule::Unguessable,
             "tracked" => ValueRule::Tracked,
             "stock_limit" => ValueRule::StockLimit { max: small(self.max)? },
             "not_cancelled" => ValueRule::NotCancelled,

@@ -226,6 +226,10 @@ fn rule_of(value: &str, rule: &ValueRule) -> String {
         }
         ValueRule::NeedsSearch => "Sorting by relevance needs a search.".to_owned(),
         ValueRule::CurrentPassword => "This is not the password of your account.".to_owned(),
+        ValueRule::Uncommon => "This password is one of the most common ones. Choose another.".to_owned(),
+        ValueRule::Unguessable => {
+            "This password is your email address or the name of the shop. Choose another.".to_owned()
+        }
         ValueRule::Unused => "This email address already has an account. Sign in instead.".to_owned(),
         ValueRule::Tracked => "The stock of this SKU is not tracked.".to_owned(),
         ValueRule::StockLimit { max } => {
@@ -398,9 +402,10 @@ const fn not_found(subject: &Subject) -> &'static str {
         Subject::Page => "This page does not exist.",
         Subject::PasswordReset => "This link is invalid, older than one hour, or already used. Request a new one.",
         Subject::Product => "This product does not exist.",
+        Subject::Session => "This session has already ended.",
         Subject::Settings => "This version of the settings does not exist.",
         Subject::Sku(_) | Subject::Variant => "This SKU does not exist.",
-        Subject::OutboxMessage | Subject::Session | Subject::Other(_) => "This does not exist.",
+        Subject::OutboxMessage | Subject::Other(_) => "This does not exist.",
     }
 }
 
@@ -524,12 +529,14 @@ pub const fn mail_kind(kind: MailKind) -> &'static str {
     match kind {
         MailKind::AccountExists => "The mail about an account that exists",
         MailKind::AddressVerification => "The mail that verifies an address",
+        MailKind::EmailChanged => "The mail about the new address",
         MailKind::LowStock => "The mail about low stock",
         MailKind::NewOrder => "The mail about a new order",
         MailKind::OrderCanceled => "The cancellation",
         MailKind::OrderConfirmation => "The order confirmation",
         MailKind::OrderRefunded => "The mail about the refund",
         MailKind::OrderShipped => "The shipping confirmation",
+        MailKind::PasswordChanged => "The mail about the new password",
         MailKind::PasswordReset => "The mail that resets the password",
         MailKind::PaymentFailed => "The mail about the failed payment",
     }

@@ -11,6 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use cookie::Cookie;
 
+use super::device::device;
 use super::problem::Problem;
 use super::{App, ClientAddress};
 use crate::config::HttpConfig;
@@ -104,7 +105,7 @@ pub(super) async fn layer(State(app): State<App>, mut request: Request, next: Ne
     let Hints { cart_units, .. } = Hints::read(request.headers(), &app.config);
     let needed = Arc::new(AtomicBool::new(false));
     let address = request.extensions().get::<ClientAddress>().map(|ClientAddress(address)| *address);
-    let caller = Caller { token: token.clone(), address };
+    let caller = Caller { token: token.clone(), address, device: device(request.headers()) };
     let visitor = Visitor { caller, cart_units, needed: Arc::clone(&needed) };
     request.extensions_mut().insert(visitor);
     let mut response = next.run(request).await;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::{CustomerId, Field, Format, RuleError, SavedAddress, ValueRule};
+use super::{CustomerId, Field, Format, RuleError, SavedAddress, SessionId, ValueRule};
 
 /// An email address (RFC 5321: at most 254 characters), in lower case and NFC. Addresses that differ only in case or in Unicode
 /// composition count as the same mailbox.
@@ -163,6 +163,17 @@ pub struct Session {
     pub customer_id: CustomerId,
     /// [`Customer::password_changes`] at sign-in.
     pub password_changes: u32,
+    /// When the customer signed in.
+    pub signed_in_at: OffsetDateTime,
+    /// Browser and system at sign-in, such as `Firefox on Linux`, if known.
+    pub device: Option<String>,
     /// From then on the session is invalid, whether or not the store has removed it.
     pub expires_at: OffsetDateTime,
+}
+
+impl Session {
+    /// The ID by which its customer ends it. It reveals neither the token nor its digest.
+    pub fn id(&self) -> SessionId {
+        SessionId::derive(&self.token_digest)
+    }
 }

@@ -151,6 +151,10 @@ pub enum ValueRule {
     Unused,
     /// The password of the account.
     CurrentPassword,
+    /// A password that is not among the most common ones.
+    Uncommon,
+    /// A password other than the email address and the name of the shop.
+    Unguessable,
     /// A variant whose stock is tracked.
     Tracked,
     /// A maximum of available units of one SKU.
@@ -260,6 +264,8 @@ impl ValueRule {
             Self::NeedsSearch => "needs_search",
             Self::Unused => "unused",
             Self::CurrentPassword => "current_password",
+            Self::Uncommon => "uncommon",
+            Self::Unguessable => "unguessable",
             Self::Tracked => "tracked",
             Self::StockLimit { .. } => "stock_limit",
             Self::NotCancelled => "not_cancelled",

@@ -96,6 +96,8 @@ id_type!(/// A customer with an account.
     CustomerId, "cus_");
 id_type!(/// An address of an account.
     AddressId, "adr_");
+id_type!(/// A session.
+    SessionId, "ses_");
 id_type!(/// A message in the outbox.
     OutboxMessageId, "msg_");
 

@@ -39,7 +39,8 @@ pub use country::{Country, CountryCode, PostalCodes, Region};
 pub use destination::{Destination, DestinationFields};
 pub use error::{RuleError, ValueRule};
 pub use ids::{
-    AddressId, CartId, CustomerId, LineItemId, OrderId, OutboxMessageId, PaymentId, ProductId, RefundId, VariantId,
+    AddressId, CartId, CustomerId, LineItemId, OrderId, OutboxMessageId, PaymentId, ProductId, RefundId, SessionId,
+    VariantId,
 };
 pub use mail::UndeliveredMail;
 pub use money::{AmountError, Currency, Money, MoneyError};

@@ -157,6 +157,8 @@ named! {
         AccountExists = "account_exists",
         /// To the owner of a new email address.
         AddressVerification = "address_verification",
+        /// To the former email address of an account.
+        EmailChanged = "email_changed",
         /// To the operator: few units are left.
         LowStock = "low_stock",
         /// To the operator: an order was paid.
@@ -169,6 +171,8 @@ named! {
         OrderRefunded = "order_refunded",
         /// An order was shipped.
         OrderShipped = "order_shipped",
+        /// The password of an account was changed.
+        PasswordChanged = "password_changed",
         /// Somebody wants to reset the password of an account.
         PasswordReset = "password_reset",
         /// A payment was declined.

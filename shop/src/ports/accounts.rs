@@ -43,6 +43,9 @@ pub trait AccountStore: Send + Sync {
     async fn remove_customer(&self, customer: &Customer) -> Result<(), StoreError>;
 }
 
+/// Most sessions that [`SessionStore::list_sessions`] returns.
+pub const MAX_LISTED_SESSIONS: usize = 100;
+
 /// Sessions.
 #[async_trait]
 pub trait SessionStore: Send + Sync {
@@ -58,9 +61,15 @@ pub trait SessionStore: Send + Sync {
     /// [`StoreError`].
     async fn find_session(&self, token_digest: &str, now: OffsetDateTime) -> Result<Option<Session>, StoreError>;
 
-    /// Removes a session; also succeeds if it does not exist.
+    /// The sessions of a customer that have not expired, those that expire last first, at most [`MAX_LISTED_SESSIONS`].
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn remove_session(&self, token_digest: &str) -> Result<(), StoreError>;
+    async fn list_sessions(&self, customer_id: &CustomerId, now: OffsetDateTime) -> Result<Vec<Session>, StoreError>;
+
+    /// Removes sessions, each at once from where it is found and listed. Ones that do not exist are ignored.
+    ///
+    /// # Errors
+    /// [`StoreError`]; some of them may then be removed.
+    async fn remove_sessions(&self, sessions: &[Session]) -> Result<(), StoreError>;
 }

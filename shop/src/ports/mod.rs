@@ -26,7 +26,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 pub use shopease_process::ambient::{Clock, Env, IdGenerator, ProcessEnv, SystemClock, SystemIds};
 
-pub use accounts::{AccountStore, SessionStore};
+pub use accounts::{AccountStore, MAX_LISTED_SESSIONS, SessionStore};
 pub use assets::{Asset, AssetStore, MAX_ASSET_BYTES};
 pub use attempts::{AttemptKey, AttemptStore, FailedAttempts};
 pub use audit::{AuditPage, AuditRecord, AuditStore};

@@ -15,8 +15,8 @@ pub struct OutboxMessage {
     pub id: OutboxMessageId,
     /// What happened, for example `order.placed`.
     pub topic: String,
-    /// Subject: an order ID, a SKU for `stock.low`, an email address for [`OutboxMessage::PASSWORD_RESET`], or a customer ID for
-    /// [`OutboxMessage::EMAIL_CONFIRMATION`].
+    /// Subject: an order ID, a SKU for `stock.low`, a customer ID for [`OutboxMessage::EMAIL_CONFIRMATION`], or an email address for the
+    /// other topics of accounts.
     pub subject: String,
     /// When it happened.
     pub occurred_at: OffsetDateTime,
@@ -29,9 +29,16 @@ impl OutboxMessage {
     /// An account wants an email address, which a mailed link confirms.
     pub const EMAIL_CONFIRMATION: &str = "account.email_confirmation_requested";
 
+    /// An account has another email address. The subject is the former one.
+    pub const EMAIL_CHANGED: &str = "account.email_changed";
+
+    /// The password of an account was changed. The subject is its email address at that time.
+    pub const PASSWORD_CHANGED: &str = "account.password_changed";
+
     /// Whether messages with a topic are personal data, and only for mails to the person.
     pub fn is_personal(topic: &str) -> bool {
-        matches!(topic, Self::PASSWORD_RESET | Self::EMAIL_CONFIRMATION)
+        let personal = [Self::PASSWORD_RESET, Self::EMAIL_CONFIRMATION, Self::EMAIL_CHANGED, Self::PASSWORD_CHANGED];
+        personal.contains(&topic)
     }
 
     /// How long a message is kept after it left the outbox, for the auditor. Older orders have no messages.

@@ -3,14 +3,16 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use time::OffsetDateTime;
 
 use super::attempts::Attempt;
 use super::carts::CART_CONFLICTS;
-use super::password::{Passwords, normalized};
+use super::password::Passwords;
+use super::password_rules::{MAX_CHARS, password_problem};
 use super::{Caller, LocalShop, MAX_TRIES, written};
 use crate::domain::{
     Cart, CartId, CartOwner, Customer, CustomerId, EmailAddress, EmailState, Field, OrderId, PageLimit, Role,
-    RuleError, Session, StockEffect, Subject, Token, ValueRule,
+    RuleError, Session, SessionId, StockEffect, Subject, Token, ValueRule,
 };
 use crate::ports::{AccountStore, Clock, IdGenerator, OrderAdvance, OutboxMessage, StoreError};
 use crate::{ShopError, ShopResult};
@@ -23,7 +25,7 @@ pub struct Register {
     pub email: EmailAddress,
     /// Name of the customer.
     pub name: String,
-    /// 8 to 256 characters of any kind.
+    /// 8 to 256 characters of any kind, but not a common password.
     pub password: String,
 }
 
@@ -92,7 +94,7 @@ pub struct RequestPasswordReset {
 pub struct ResetPassword {
     /// Token of the link.
     pub token: String,
-    /// New password, 8 to 256 characters of any kind.
+    /// New password, 8 to 256 characters of any kind, but not a common password.
     pub password: String,
 }
 
@@ -130,7 +132,7 @@ pub struct ChangeEmail {
 pub struct ChangePassword {
     /// Current password.
     pub password: String,
-    /// New password, 8 to 256 characters of any kind.
+    /// New password, 8 to 256 characters of any kind, but not a common password.
     pub new_password: String,
 }
 
@@ -144,6 +146,34 @@ pub struct DeleteAccount {
 /// Ends the caller's session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogOut;
+
+/// Requests the sessions of the signed-in customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListSessions;
+
+/// Ends a session of the signed-in customer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndSession {
+    /// The session.
+    pub id: SessionId,
+}
+
+/// Ends all sessions of the signed-in customer but the caller's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EndOtherSessions;
+
+/// A session of the signed-in customer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionView {
+    /// Session ID.
+    pub id: SessionId,
+    /// Browser and system at sign-in, such as `Firefox on Linux`, if known.
+    pub device: Option<String>,
+    /// When the customer signed in.
+    pub signed_in_at: OffsetDateTime,
+    /// Whether it is the caller's.
+    pub is_current: bool,
+}
 
 /// Requests the signed-in customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,6 +202,24 @@ pub trait Accounts: Send + Sync {
     /// # Errors
     /// [`ShopError`].
     async fn log_out(&self, caller: &Caller, command: LogOut) -> ShopResult<()>;
+
+    /// The sessions of the signed-in customer, the newest first, at most 100.
+    ///
+    /// # Errors
+    /// [`ShopError::SignInRequired`].
+    async fn list_sessions(&self, caller: &Caller, command: ListSessions) -> ShopResult<Vec<SessionView>>;
+
+    /// Ends a session of the signed-in customer.
+    ///
+    /// # Errors
+    /// [`ShopError::SignInRequired`]; [`ShopError::NotFound`] (`session`) if it has ended, or is another customer's.
+    async fn end_session(&self, caller: &Caller, command: EndSession) -> ShopResult<()>;
+
+    /// Ends all sessions of the signed-in customer but the caller's.
+    ///
+    /// # Errors
+    /// [`ShopError::SignInRequired`].
+    async fn end_other_sessions(&self, caller: &Caller, command: EndOtherSessions) -> ShopResult<()>;
 
     /// Requests a mail with a link that resets the password. Nothing reveals whether the email address has an account.
     ///
@@ -250,7 +298,7 @@ pub async fn create_operator(
     password: String,
 ) -> ShopResult<()> {
     let command = Register { email, name: "Operator".to_owned(), password };
-    let customer = new_customer(command, Role::Operator, &Passwords::default(), clock, ids).await?;
+    let customer = new_customer(command, Role::Operator, None, &Passwords::default(), clock, ids).await?;
     Ok(store.insert_customer(&customer).await?)
 }
 
@@ -263,7 +311,10 @@ impl Accounts for LocalShop {
             Attempt::of_client(caller.address)
         };
         let _running = self.begin(&attempt).await?;
-        let mut customer = new_customer(command, Role::Customer, &self.passwords, &*self.clock, &*self.ids).await?;
+        let shop_name = Some(self.settings().await?.settings.shop.name.clone());
+        let new =
+            new_customer(command, Role::Customer, shop_name.as_deref(), &self.passwords, &*self.clock, &*self.ids);
+        let mut customer = new.await?;
         if self.config.sends_mail {
             customer.email_state = EmailState::Pending;
             customer.email_change = Some(self.email_change(customer.email.clone()));
@@ -300,7 +351,19 @@ impl Accounts for LocalShop {
     }
 
     async fn log_out(&self, caller: &Caller, _: LogOut) -> ShopResult<()> {
-        Ok(self.store.remove_session(&caller.token.digest()).await?)
+        self.end_session_of(caller).await
+    }
+
+    async fn list_sessions(&self, caller: &Caller, _: ListSessions) -> ShopResult<Vec<SessionView>> {
+        self.own_sessions(caller).await
+    }
+
+    async fn end_session(&self, caller: &Caller, command: EndSession) -> ShopResult<()> {
+        self.end_own_session(caller, &command.id).await
+    }
+
+    async fn end_other_sessions(&self, caller: &Caller, _: EndOtherSessions) -> ShopResult<()> {
+        self.end_own_other_sessions(caller).await
     }
 
     async fn request_password_reset(&self, caller: &Caller, command: RequestPasswordReset) -> ShopResult<()> {
@@ -350,16 +413,25 @@ impl LocalShop {
             token_digest: token.digest(),
             customer_id: customer.id.clone(),
             password_changes: customer.password_changes,
+            signed_in_at: self.clock.now(),
+            device: caller.device.clone(),
             expires_at: self.expiry(),
         };
         self.store.insert_session(&session).await?;
-        if !caller.token.is_visitor() {
-            self.store.remove_session(&caller.token.digest()).await?;
-        }
+        self.end_session_of(caller).await?;
         if customer.role == Role::Operator {
             self.operator_signed_in.notify_one();
         }
         Ok(SignedIn { token: token.expose().to_owned(), customer: customer.into(), cart_units })
+    }
+
+    /// Checks a new password of an account in a field.
+    pub(super) async fn check_new_password(&self, password: &str, field: Field, customer: &Customer) -> ShopResult<()> {
+        let settings = self.settings().await?;
+        match password_problem(password, field, &customer.email, Some(&settings.settings.shop.name)) {
+            Some(problem) => Err(problem.into()),
+            None => Ok(()),
+        }
     }
 
     /// Changes an account and writes its next version. Returns it as it is then.
@@ -431,21 +503,19 @@ impl LocalShop {
 }
 
 /// Longest password in bytes: the maximum of characters, each decomposed into a letter and three combining marks of four bytes.
-const MAX_PASSWORD_BYTES: usize = 4 * 4 * MAX_PASSWORD_CHARS;
-const MAX_PASSWORD_CHARS: usize = 256;
-/// Shortest password in characters (NIST SP 800-63B).
-const MIN_PASSWORD_CHARS: usize = 8;
+const MAX_PASSWORD_BYTES: usize = 4 * 4 * MAX_CHARS;
 const MAX_NAME_CHARS: usize = 120;
 
 async fn new_customer(
     command: Register,
     role: Role,
+    shop_name: Option<&str>,
     passwords: &Passwords,
     clock: &dyn Clock,
     ids: &dyn IdGenerator,
 ) -> ShopResult<Customer> {
-    let (name, password) = (customer_name(&command.name), password_problem(&command.password, Field::Password));
-    let name = match (name, password) {
+    let password = password_problem(&command.password, Field::Password, &command.email, shop_name);
+    let name = match (customer_name(&command.name), password) {
         (Ok(name), None) => name,
         (name, password) => return Err(name.err().into_iter().chain(password).collect::<Vec<_>>().into()),
     };
@@ -479,11 +549,4 @@ pub(super) fn salt(ids: &dyn IdGenerator) -> [u8; 16] {
     let mut salt = [0; 16];
     salt.copy_from_slice(&ids.secret()[..16]);
     salt
-}
-
-/// What is wrong with a new password in a field.
-pub(super) fn password_problem(password: &str, field: Field) -> Option<RuleError> {
-    let length = normalized(password).chars().count();
-    let rule = ValueRule::Length { min: MIN_PASSWORD_CHARS, max: MAX_PASSWORD_CHARS };
-    (!(MIN_PASSWORD_CHARS..=MAX_PASSWORD_CHARS).contains(&length)).then(|| RuleError::invalid(field, rule))
 }

@@ -77,9 +77,14 @@ impl LocalShop {
         customer.email = change.email;
         customer.email_state = EmailState::Confirmed;
         customer.email_change = None;
+        // Its link was mailed to the former address.
+        customer.password_reset = None;
         customer.version += 1;
         match self.store.replace_customer(&previous, &customer).await {
-            Ok(()) => self.sign_in(caller, customer).await,
+            Ok(()) => {
+                self.notify(OutboxMessage::EMAIL_CHANGED, previous.owned_email()).await?;
+                self.sign_in(caller, customer).await
+            }
             // The link has just been used, or the address belongs to another account by now.
             Err(StoreError::Conflict | StoreError::AlreadyExists { .. }) => Err(invalid()),
             Err(error) => Err(error.into()),

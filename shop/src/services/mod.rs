@@ -25,11 +25,13 @@ mod order_view;
 mod own_account;
 mod password;
 mod password_reset;
+mod password_rules;
 mod payment_steps;
 mod person;
 mod placement;
 mod queue;
 mod relay;
+mod sessions;
 mod settings;
 mod worker;
 
@@ -66,12 +68,14 @@ pub struct Caller {
     pub token: Token,
     /// The client's IP address, from a source that the client cannot forge, if known.
     pub address: Option<IpAddr>,
+    /// The client's browser and system, such as `Firefox on Linux`, if known.
+    pub device: Option<String>,
 }
 
 impl Caller {
-    /// A caller without a known address.
+    /// A caller without a known address and device.
     pub const fn new(token: Token) -> Self {
-        Self { token, address: None }
+        Self { token, address: None, device: None }
     }
 }
 

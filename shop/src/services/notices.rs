@@ -48,6 +48,16 @@ pub enum Notice {
         /// The address.
         email: EmailAddress,
     },
+    /// An account has another email address.
+    EmailChanged {
+        /// The former address.
+        email: EmailAddress,
+    },
+    /// The password of an account was changed.
+    PasswordChanged {
+        /// Address of the account at that time.
+        email: EmailAddress,
+    },
     /// A mail about an order.
     Order {
         /// The mail.
@@ -111,6 +121,15 @@ impl LocalShop {
             let Ok(id) = event.subject.parse() else { return Ok(None) };
             return self.email_confirmation(&id).await;
         }
+        if [OutboxMessage::EMAIL_CHANGED, OutboxMessage::PASSWORD_CHANGED].contains(&event.topic.as_str()) {
+            let Ok(email) = event.subject.parse() else { return Ok(None) };
+            let is_about_email = event.topic == OutboxMessage::EMAIL_CHANGED;
+            return Ok(Some(if is_about_email {
+                Notice::EmailChanged { email }
+            } else {
+                Notice::PasswordChanged { email }
+            }));
+        }
         let order = self.order_of_event(event).await?.filter(|order| !order.email.is_erased());
         let Some(order) = order else { return Ok(None) };
         let kind = match event.topic.as_str() {
@@ -130,6 +149,16 @@ impl LocalShop {
             _ => Vec::new(),
         };
         Ok(Some(Notice::Order { kind, agreed, order: Box::new(order.into()) }))
+    }
+
+    /// Writes to the owner of an email address about a change of the account, if the shop sends mail. An address that waits for its
+    /// confirmation may be somebody else's, so it gets none.
+    pub(super) async fn notify(&self, topic: &str, email: Option<&EmailAddress>) -> ShopResult<()> {
+        if let Some(email) = email.filter(|_| self.config.sends_mail) {
+            self.store.insert_outbox_message(&self.message(topic, email.as_str())).await?;
+            self.wakeup.notify_one();
+        }
+        Ok(())
     }
 
     async fn password_reset(&self, event: &OutboxMessage) -> ShopResult<Option<Notice>> {

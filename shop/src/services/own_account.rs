@@ -1,8 +1,6 @@
 //! Changes that customers make to their own account.
 
-use super::accounts::{
-    ChangeEmail, ChangeName, ChangePassword, CustomerView, SignedIn, customer_name, password_problem, salt,
-};
+use super::accounts::{ChangeEmail, ChangeName, ChangePassword, CustomerView, SignedIn, customer_name, salt};
 use super::attempts::Attempt;
 use super::{Caller, LocalShop};
 use crate::domain::{Customer, EmailState, Field, Role, RuleError, ValueRule};
@@ -32,6 +30,8 @@ impl LocalShop {
             customer.email_change = needs_link.then(|| self.email_change(email.clone()));
             if !needs_link && !is_own {
                 customer.email_state = EmailState::Unconfirmed;
+                // Its link was mailed to the former address.
+                customer.password_reset = None;
             }
             if customer.email_state == EmailState::Pending || !needs_link {
                 customer.email.clone_from(&email);
@@ -48,9 +48,7 @@ impl LocalShop {
     /// Ends all sessions, and signs in again.
     pub(super) async fn replace_password(&self, caller: &Caller, command: ChangePassword) -> ShopResult<SignedIn> {
         let customer = self.require_customer(caller).await?;
-        if let Some(problem) = password_problem(&command.new_password, Field::NewPassword) {
-            return Err(problem.into());
-        }
+        self.check_new_password(&command.new_password, Field::NewPassword, &customer).await?;
         self.check_password(caller, &customer, command.password).await?;
         let hash = self.passwords.hash(&command.new_password, salt(&*self.ids)).await?;
         let seen = customer.password_changes;
@@ -64,6 +62,7 @@ impl LocalShop {
             Ok(())
         });
         let changed = changed.await?;
+        self.notify(OutboxMessage::PASSWORD_CHANGED, changed.owned_email()).await?;
         self.sign_in(caller, changed).await
     }
 
@@ -75,8 +74,10 @@ impl LocalShop {
             return Err(ShopError::Forbidden);
         }
         self.check_password(caller, &customer, password).await?;
+        // Sessions first: nobody could repeat this without an account. The caller's last, because the account may have changed.
+        self.end_other_sessions_of(&customer.id, caller).await?;
         self.store.remove_customer(&customer).await?;
-        Ok(self.store.remove_session(&caller.token.digest()).await?)
+        self.end_session_of(caller).await
     }
 
     /// Checks the password of an account that a caller wants to change.

@@ -4,7 +4,7 @@
 use shopease_process::retry::until_written;
 use time::Duration;
 
-use super::accounts::{password_problem, salt};
+use super::accounts::salt;
 use super::attempts::Attempt;
 use super::mailed_link::MailedLink;
 use super::{Caller, LocalShop, MAX_TRIES, ResetPassword, written};
@@ -33,9 +33,7 @@ impl LocalShop {
             self.record_failure(&attempt).await?;
             return Err(invalid());
         };
-        if let Some(problem) = password_problem(&command.password, Field::Password) {
-            return Err(problem.into());
-        }
+        self.check_new_password(&command.password, Field::Password, &customer).await?;
         let previous = customer.clone();
         // The link was mailed to the address.
         customer.email_state = EmailState::Confirmed;
@@ -47,7 +45,8 @@ impl LocalShop {
         self.store.replace_customer(&previous, &customer).await.map_err(|error| match error {
             StoreError::Conflict => invalid(),
             error => error.into(),
-        })
+        })?;
+        self.notify(OutboxMessage::PASSWORD_CHANGED, customer.owned_email()).await
     }
 
     fn is_valid(&self, customer: &Customer, digest: &str) -> bool {

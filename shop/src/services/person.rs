@@ -2,13 +2,15 @@
 
 use serde::Serialize;
 use shopease_process::retry::until_written;
+use time::OffsetDateTime;
 
 use super::audit::each_record;
 use super::placement::access_key;
+use super::sessions::end_sessions;
 use super::{MAX_TRIES, written};
 use crate::domain::{
     Address, CartOwner, Customer, EmailAddress, FulfillmentState, Order, OrderId, OrderState, PageLimit, RefundState,
-    Role, StockEffect,
+    Role, Session, StockEffect,
 };
 use crate::ports::{AuditRecord, IdGenerator, OrderAdvance, OutboxMessage, Store, StoreError};
 use crate::{ShopError, ShopResult};
@@ -16,11 +18,13 @@ use crate::{ShopError, ShopResult};
 /// In place of an erased text.
 const ERASED: &str = "erased";
 
-/// Everything that the store has about a person. Carts, sessions and failed attempts are under hashes, and expire.
+/// Everything that the store has about a person. Carts and failed attempts are under hashes, and expire.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PersonalData {
     /// Accounts with the email address, or that want it.
     pub accounts: Vec<Customer>,
+    /// Sessions of the accounts that have the email address, the newest 100 of each.
+    pub sessions: Vec<Session>,
     /// Orders with the email address, or of an account that has it.
     pub orders: Vec<Order>,
     /// Messages of the outbox about the email address or an account.
@@ -82,7 +86,11 @@ impl Order {
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn personal_data<S: Store + ?Sized>(store: &S, email: &EmailAddress) -> Result<PersonalData, StoreError> {
+pub async fn personal_data<S: Store + ?Sized>(
+    store: &S,
+    email: &EmailAddress,
+    now: OffsetDateTime,
+) -> Result<PersonalData, StoreError> {
     let mut found = PersonalData::default();
     each_record(store, |record| match record {
         AuditRecord::Customer(customer) if wants(&customer, email) => found.accounts.push(*customer),
@@ -91,8 +99,9 @@ pub async fn personal_data<S: Store + ?Sized>(store: &S, email: &EmailAddress) -
         _ => {}
     })
     .await?;
-    let PersonalData { accounts, orders, messages } = &mut found;
+    let PersonalData { accounts, sessions, orders, messages } = &mut found;
     for account in accounts.iter().filter(|account| account.email == *email) {
+        sessions.extend(store.list_sessions(&account.id, now).await?);
         add_orders_of(store, account, orders).await?;
     }
     orders.sort_by_key(Order::position);
@@ -132,8 +141,8 @@ fn wants(customer: &Customer, email: &EmailAddress) -> bool {
     customer.email == *email || customer.email_change.as_ref().is_some_and(|change| change.email == *email)
 }
 
-/// Erases what the store has about a person: deletes the accounts, with which all sessions end, and the messages, and erases the
-/// person's data in finished orders.
+/// Erases what the store has about a person: deletes the accounts with their sessions, and the messages, and erases the person's data
+/// in finished orders.
 ///
 /// # Errors
 /// [`ShopError::Unavailable`] when the store fails; some of it may then be erased.
@@ -141,8 +150,9 @@ pub async fn erase_person<S: Store + ?Sized>(
     store: &S,
     ids: &dyn IdGenerator,
     email: &EmailAddress,
+    now: OffsetDateTime,
 ) -> ShopResult<ErasedPerson> {
-    let found = personal_data(store, email).await?;
+    let found = personal_data(store, email, now).await?;
     let mut erased = ErasedPerson::default();
     for order in found.orders {
         let is_erased = erase_order(store, ids, &order.id).await?;
@@ -157,6 +167,10 @@ pub async fn erase_person<S: Store + ?Sized>(
         if account.role == Role::Operator {
             erased.operators += 1;
         } else {
+            // First: they are not found without the account.
+            if account.email == *email {
+                end_sessions(store, &account.id, None, now).await?;
+            }
             erase_account(store, account, email).await?;
             erased.accounts += 1;
         }

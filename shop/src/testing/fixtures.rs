@@ -17,6 +17,7 @@ use crate::ports::{
     Claim, Consumer, Dispatched, IdempotencyKey, IdempotencyRecord, OrderAdvance, OutboxMessage, Placement,
     SettingsVersion, VersionedSettings,
 };
+use crate::services::TOKEN_LIFETIME_DAYS;
 
 /// Route of the idempotency keys of orders.
 pub const CHECKOUT: &str = "checkout";
@@ -216,8 +217,14 @@ pub fn customer(name: &str) -> Customer {
 
 /// A session of a customer.
 pub fn session(customer: &Customer, name: &str, expires_at: OffsetDateTime) -> Session {
-    let token = Token::session(Sha256::digest(name).into());
-    Session { token_digest: token.digest(), customer_id: customer.id.clone(), password_changes: 0, expires_at }
+    Session {
+        token_digest: Token::session(Sha256::digest(name).into()).digest(),
+        customer_id: customer.id.clone(),
+        password_changes: 0,
+        signed_in_at: expires_at - Duration::days(TOKEN_LIFETIME_DAYS),
+        device: None,
+        expires_at,
+    }
 }
 
 /// A cart in its first version, 1.

@@ -142,6 +142,8 @@ pub(super) enum MailKind {
     AccountExists,
     #[serde(rename = "address_verification")]
     AddressVerification,
+    #[serde(rename = "email_changed")]
+    EmailChanged,
     #[serde(rename = "low_stock")]
     LowStock,
     #[serde(rename = "new_order")]
@@ -154,6 +156,8 @@ pub(super) enum MailKind {
     OrderRefunded,
     #[serde(rename = "order_shipped")]
     OrderShipped,
+    #[serde(rename = "password_changed")]
+    PasswordChanged,
     #[serde(rename = "password_reset")]
     PasswordReset,
     #[serde(rename = "payment_failed")]

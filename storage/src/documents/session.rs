@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use shopease_shop::domain;
-use time::OffsetDateTime;
+use shopease_shop::services::TOKEN_LIFETIME_DAYS;
+use time::{Duration, OffsetDateTime};
 
 use super::{Stored, Version};
 
@@ -13,6 +14,10 @@ pub(crate) struct Session {
     customer_id: domain::CustomerId,
     #[serde(default)]
     password_changes: u32,
+    #[serde(default, with = "time::serde::rfc3339::option")]
+    signed_in_at: Option<OffsetDateTime>,
+    #[serde(default)]
+    device: Option<String>,
     #[serde(with = "time::serde::rfc3339")]
     expires_at: OffsetDateTime,
 }
@@ -29,6 +34,8 @@ impl From<&domain::Session> for Session {
             token_digest: session.token_digest.clone(),
             customer_id: session.customer_id.clone(),
             password_changes: session.password_changes,
+            signed_in_at: Some(session.signed_in_at),
+            device: session.device.clone(),
             expires_at: session.expires_at,
         }
     }
@@ -40,6 +47,9 @@ impl From<Session> for domain::Session {
             token_digest: session.token_digest,
             customer_id: session.customer_id,
             password_changes: session.password_changes,
+            // Sessions that were written without it expire as long after it as others.
+            signed_in_at: session.signed_in_at.unwrap_or(session.expires_at - Duration::days(TOKEN_LIFETIME_DAYS)),
+            device: session.device,
             expires_at: session.expires_at,
         }
     }

@@ -4,12 +4,13 @@ use std::iter;
 
 use async_trait::async_trait;
 use shopease_shop::domain::{Customer, CustomerId, EmailAddress, Session, Subject};
-use shopease_shop::ports::{AccountStore, SessionStore, StoreError};
+use shopease_shop::ports::{AccountStore, MAX_LISTED_SESSIONS, SessionStore, StoreError};
 use time::OffsetDateTime;
 
 use super::actions::Action;
 use super::items::{Item, NewItem, is_live, number, parse_text, read_document};
-use super::writes::WriteError;
+use super::reads::{Consistency, Range};
+use super::writes::{MAX_ACTIONS, WriteError};
 use super::{DynamoDbStore, keys};
 
 #[async_trait]
@@ -90,8 +91,11 @@ fn account(customer: &Customer) -> Result<Item, StoreError> {
 #[async_trait]
 impl SessionStore for DynamoDbStore {
     async fn insert_session(&self, session: &Session) -> Result<(), StoreError> {
-        let item = NewItem::new(&keys::session(&session.token_digest)).document(session)?.expires(session.expires_at);
-        self.write(Action::put(item.build())).await.map_err(WriteError::unconditional)
+        let put = |key| -> Result<Action, StoreError> {
+            Ok(Action::put(NewItem::new(&key).document(session)?.expires(session.expires_at).build()))
+        };
+        let actions = vec![put(keys::session(&session.token_digest))?, put(keys::session_of(session))?];
+        self.transact(actions).await.map_err(WriteError::unconditional)
     }
 
     async fn find_session(&self, token_digest: &str, now: OffsetDateTime) -> Result<Option<Session>, StoreError> {
@@ -99,8 +103,24 @@ impl SessionStore for DynamoDbStore {
         if is_live(&item, now)? { read_document(&item).map(Some) } else { Ok(None) }
     }
 
-    async fn remove_session(&self, token_digest: &str) -> Result<(), StoreError> {
-        let removed = Action::delete(&keys::session(token_digest));
-        self.write(removed).await.map_err(WriteError::unconditional)
+    async fn list_sessions(&self, customer_id: &CustomerId, now: OffsetDateTime) -> Result<Vec<Session>, StoreError> {
+        let (partition, range) = (keys::sessions_of(customer_id), Range::After(None));
+        let mut sessions = Vec::new();
+        for item in self.query(&partition, range, Some(MAX_LISTED_SESSIONS), Consistency::Strong).await? {
+            if is_live(&item, now)? {
+                sessions.push(read_document(&item)?);
+            }
+        }
+        Ok(sessions)
+    }
+
+    async fn remove_sessions(&self, sessions: &[Session]) -> Result<(), StoreError> {
+        for chunk in sessions.chunks(MAX_ACTIONS / 2) {
+            let keys =
+                chunk.iter().flat_map(|session| [keys::session(&session.token_digest), keys::session_of(session)]);
+            let removed = keys.map(|key| Action::delete(&key)).collect();
+            self.transact(removed).await.map_err(WriteError::unconditional)?;
+        }
+        Ok(())
     }
 }

@@ -8,9 +8,11 @@ use std::fmt::Display;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use shopease_shop::domain::{
-    CartOwner, CustomerId, EmailAddress, Handle, Order, OrderId, OutboxMessageId, ProductId, ProductSort, Sku,
+    CartOwner, CustomerId, EmailAddress, Handle, Order, OrderId, OutboxMessageId, ProductId, ProductSort, Session, Sku,
 };
 use shopease_shop::ports::{AttemptKey, Consumer, IdempotencyKey};
+
+use super::items::millis;
 
 /// Name of the partition key attribute.
 pub(super) const PARTITION: &str = "pk";
@@ -100,6 +102,8 @@ kinds! {
     Email = "EMAIL",
     /// Sessions.
     Session = "SESSION",
+    /// The sessions of each customer.
+    Sessions = "SESSIONS",
     /// Counters of failed attempts.
     Attempt = "ATTEMPT",
     /// Versions of the settings.
@@ -308,6 +312,18 @@ pub(super) fn failed_attempts(key: &AttemptKey) -> Key {
 /// A session by the digest of its token: `GetItem`.
 pub(super) fn session(token_digest: &str) -> Key {
     Key::new(Kind::Session.of(token_digest), "SESSION")
+}
+
+/// The sessions of a customer, those that expire last first: `Query`.
+pub(super) fn sessions_of(customer_id: &CustomerId) -> String {
+    Kind::Sessions.of(customer_id)
+}
+
+/// A session at its place among its customer's sessions.
+pub(super) fn session_of(session: &Session) -> Key {
+    let expires_ms = u64::try_from(millis(session.expires_at)).unwrap_or_default();
+    let place = format!("{:020}#{}", u64::MAX - expires_ms, session.token_digest);
+    Key::new(sessions_of(&session.customer_id), place)
 }
 
 /// The versions of the settings, in one partition.

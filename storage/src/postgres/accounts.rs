@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use shopease_shop::domain::{Customer, CustomerId, EmailAddress, Session};
-use shopease_shop::ports::{AccountStore, SessionStore, StoreError};
+use shopease_shop::ports::{AccountStore, MAX_LISTED_SESSIONS, SessionStore, StoreError};
 use time::OffsetDateTime;
 
 use super::{PostgresStore, from_bigint, from_json, retry, to_bigint, to_json};
@@ -84,10 +84,13 @@ impl SessionStore for PostgresStore {
     async fn insert_session(&self, session: &Session) -> Result<(), StoreError> {
         let write = || {
             sqlx::query!(
-                "INSERT INTO session (token_digest, customer_id, password_changes, expires_at) VALUES ($1, $2, $3, $4)",
+                "INSERT INTO session (token_digest, customer_id, password_changes, signed_in_at, device, expires_at)
+                VALUES ($1, $2, $3, $4, $5, $6)",
                 &session.token_digest,
                 session.customer_id.as_str(),
                 i64::from(session.password_changes),
+                session.signed_in_at,
+                session.device.as_deref(),
                 session.expires_at
             )
             .execute(&self.pool)
@@ -97,26 +100,63 @@ impl SessionStore for PostgresStore {
 
     async fn find_session(&self, token_digest: &str, now: OffsetDateTime) -> Result<Option<Session>, StoreError> {
         let read = || {
-            sqlx::query!(
-                "SELECT customer_id, password_changes, expires_at FROM session
+            sqlx::query_as!(
+                SessionRow,
+                "SELECT token_digest, customer_id, password_changes, signed_in_at, device, expires_at FROM session
                 WHERE token_digest = $1 AND expires_at > $2",
                 token_digest,
                 now
             )
             .fetch_optional(&self.pool)
         };
-        let Some(row) = retry::repeatable(read).await? else { return Ok(None) };
-        let customer_id = row.customer_id.parse().map_err(StoreError::corrupt)?;
-        Ok(Some(Session {
-            token_digest: token_digest.to_owned(),
-            customer_id,
-            password_changes: from_bigint(row.password_changes)?,
-            expires_at: row.expires_at,
-        }))
+        retry::repeatable(read).await?.map(Session::try_from).transpose()
     }
 
-    async fn remove_session(&self, token_digest: &str) -> Result<(), StoreError> {
-        let write = || sqlx::query!("DELETE FROM session WHERE token_digest = $1", token_digest).execute(&self.pool);
+    async fn list_sessions(&self, customer_id: &CustomerId, now: OffsetDateTime) -> Result<Vec<Session>, StoreError> {
+        let limit = i64::try_from(MAX_LISTED_SESSIONS).map_err(StoreError::corrupt)?;
+        // Found by session_customer.
+        let read = || {
+            sqlx::query_as!(
+                SessionRow,
+                "SELECT token_digest, customer_id, password_changes, signed_in_at, device, expires_at FROM session
+                WHERE customer_id = $1 AND expires_at > $2 ORDER BY expires_at DESC, token_digest LIMIT $3",
+                customer_id.as_str(),
+                now,
+                limit
+            )
+            .fetch_all(&self.pool)
+        };
+        retry::repeatable(read).await?.into_iter().map(Session::try_from).collect()
+    }
+
+    async fn remove_sessions(&self, sessions: &[Session]) -> Result<(), StoreError> {
+        let digests: Vec<_> = sessions.iter().map(|session| session.token_digest.clone()).collect();
+        let write = || sqlx::query!("DELETE FROM session WHERE token_digest = ANY ($1)", &digests).execute(&self.pool);
         retry::repeatable(write).await.map(|_| ())
+    }
+}
+
+/// A row of `session`.
+struct SessionRow {
+    token_digest: String,
+    customer_id: String,
+    password_changes: i64,
+    signed_in_at: OffsetDateTime,
+    device: Option<String>,
+    expires_at: OffsetDateTime,
+}
+
+impl TryFrom<SessionRow> for Session {
+    type Error = StoreError;
+
+    fn try_from(row: SessionRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            token_digest: row.token_digest,
+            customer_id: row.customer_id.parse().map_err(StoreError::corrupt)?,
+            password_changes: from_bigint(row.password_changes)?,
+            signed_in_at: row.signed_in_at,
+            device: row.device,
+            expires_at: row.expires_at,
+        })
     }
 }

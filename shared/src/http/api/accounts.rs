@@ -5,13 +5,16 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use shopease_shop::ShopError;
 use shopease_shop::domain::{self, EmailAddress, Token};
-use shopease_shop::services::{self, CurrentCustomer, LogOut, RequestEmailConfirmation};
+use shopease_shop::services::{
+    self, CurrentCustomer, EndOtherSessions, EndSession, ListSessions, LogOut, RequestEmailConfirmation,
+};
+use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::endpoint::{Context, NoContent, endpoints, no_content, ok};
 use super::parts::{json_body, without_body};
 use super::text;
-use super::wire::{Role, mirror};
+use super::wire::{Out, Role, mirror};
 use crate::http::extract::private_json;
 use crate::http::problem::Problem;
 use crate::http::visitor::{append_cookie, cart_units_cookie, token_cookie};
@@ -26,7 +29,8 @@ pub struct Register {
     /// Name of the customer.
     #[schema(value_type = text::Line)]
     pub name: String,
-    /// 8 to 256 characters of any kind, counted in Unicode normalization form C.
+    /// 8 to 256 characters of any kind, counted in Unicode normalization form C. Not one of the most common passwords, the email address,
+    /// or the name of the shop.
     #[schema(format = Password, min_length = 8, max_length = 256)]
     pub password: String,
 }
@@ -64,7 +68,8 @@ json_body!(services::RequestPasswordReset as RequestPasswordReset { email });
 pub struct ResetPassword {
     /// Token of the link: the `token` parameter of its URL.
     pub token: String,
-    /// New password: 8 to 256 characters of any kind, counted in Unicode normalization form C.
+    /// New password: 8 to 256 characters of any kind, counted in Unicode normalization form C. Not one of the most common passwords, the
+    /// email address, or the name of the shop.
     #[schema(format = Password, min_length = 8, max_length = 256)]
     pub password: String,
 }
@@ -116,7 +121,8 @@ pub struct ChangePassword {
     /// Current password.
     #[schema(format = Password)]
     pub password: String,
-    /// New password: 8 to 256 characters of any kind, counted in Unicode normalization form C.
+    /// New password: 8 to 256 characters of any kind, counted in Unicode normalization form C. Not one of the most common passwords, the
+    /// email address, or the name of the shop.
     #[schema(format = Password, min_length = 8, max_length = 256)]
     pub new_password: String,
 }
@@ -167,6 +173,44 @@ pub struct Customer {
 }
 mirror!(Customer of services::CustomerView { id, email, name, role, unconfirmed_email });
 
+/// A session of the signed-in customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Session {
+    /// Session ID.
+    #[schema(value_type = text::SessionId)]
+    pub id: domain::SessionId,
+    /// Browser and system at sign-in, if known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Firefox on Linux")]
+    pub device: Option<String>,
+    /// When the customer signed in.
+    #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
+    pub signed_in_at: OffsetDateTime,
+    /// Whether it is the session of this request.
+    pub is_current: bool,
+}
+mirror!(Session of services::SessionView { id, device, signed_in_at, is_current });
+
+/// The sessions of the signed-in customer.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct Sessions {
+    /// The newest first, at most 100.
+    pub items: Vec<Session>,
+}
+
+impl Out for Sessions {
+    type Value = Vec<services::SessionView>;
+
+    fn of(items: Self::Value) -> Self {
+        Self { items: Out::of(items) }
+    }
+
+    fn value(self) -> Self::Value {
+        self.items.value()
+    }
+}
+
 /// 201 with the session in the body for API clients and as cookies for browsers.
 fn session(context: &Context<'_>, signed_in: &SignedIn) -> Result<Response, Problem> {
     let config = &context.app.config;
@@ -188,6 +232,9 @@ fn new_visitor(context: &Context<'_>, body: &NoContent) -> Result<Response, Prob
 }
 
 without_body!(LogOut);
+without_body!(ListSessions);
+without_body!(EndSession, id: domain::SessionId);
+without_body!(EndOtherSessions);
 without_body!(CurrentCustomer);
 without_body!(RequestEmailConfirmation);
 
@@ -263,6 +310,25 @@ endpoints! {
     /// Get the signed-in customer.
     get "/api/v1/accounts/me" => current_customer(CurrentCustomer) for caller -> Customer {
         Ordinary, ok, [(200, "The customer."), (401, "Not signed in.")]
+    }
+
+    /// List where the customer is signed in.
+    get "/api/v1/accounts/me/sessions" => list_sessions(ListSessions) for caller -> Sessions {
+        Ordinary, ok, [(200, "The sessions, the newest first, at most 100."), (401, "Not signed in.")]
+    }
+
+    /// End a session of the signed-in customer.
+    delete "/api/v1/accounts/me/sessions/{id}" => end_session(EndSession) for caller -> NoContent {
+        Ordinary, no_content, [
+            (204, "The session has ended."),
+            (401, "Not signed in."),
+            (404, "The session has already ended, or is not the customer's."),
+        ]
+    }
+
+    /// End all sessions of the signed-in customer but the one of this request.
+    delete "/api/v1/accounts/me/sessions" => end_other_sessions(EndOtherSessions) for caller -> NoContent {
+        Ordinary, no_content, [(204, "The sessions have ended."), (401, "Not signed in.")]
     }
 
     /// Sign in.

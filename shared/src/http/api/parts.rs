@@ -9,7 +9,7 @@ use axum::body::Bytes;
 use axum::extract::Request;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use shopease_shop::domain::{AddressId, Handle, LineItemId, OrderId};
+use shopease_shop::domain::{AddressId, Handle, LineItemId, OrderId, SessionId};
 use shopease_shop::ports::SIGNATURE_HEADER;
 use shopease_shop::{ShopError, ShopResult};
 use utoipa::ToSchema;
@@ -128,7 +128,8 @@ path_parts!(
     AddressId = "ID of the address.",
     Handle = "Handle of the product.",
     LineItemId = "Line ID.",
-    OrderId = "Order ID."
+    OrderId = "Order ID.",
+    SessionId = "Session ID."
 );
 
 fn parsed<T: FromStr + Display>(text: &str) -> Option<T> {

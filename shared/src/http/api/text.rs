@@ -76,6 +76,8 @@ texts! {
     AddressId (30..=30, id!("adr"), "adr_01ARZ3NDEKTSV4RRFFQ69G5FAV");
     /// Customer ID.
     CustomerId (30..=30, id!("cus"), "cus_01ARZ3NDEKTSV4RRFFQ69G5FAV");
+    /// Session ID.
+    SessionId (30..=30, id!("ses"), "ses_01ARZ3NDEKTSV4RRFFQ69G5FAV");
     /// Order number for people.
     OrderNumber (11..=11, "^[0-9A-HJKMNP-TV-Z]{5}-[0-9A-HJKMNP-TV-Z]{5}$", "0GXB7-65C6F");
     /// SKU of a variant, unique in the shop: no control characters and no characters that reorder text.

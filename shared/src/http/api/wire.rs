@@ -84,6 +84,7 @@ same_on_the_wire!(
     domain::ProductId,
     domain::Quantity,
     domain::RefundId,
+    domain::SessionId,
     domain::Sku,
     domain::TimeZone,
     domain::VariantId,
@@ -207,6 +208,8 @@ states! {
         AccountExists,
         /// To the owner of a new email address.
         AddressVerification,
+        /// To the former email address of an account.
+        EmailChanged,
         /// To the operator: few units are left.
         LowStock,
         /// To the operator: an order was paid.
@@ -219,6 +222,8 @@ states! {
         OrderRefunded,
         /// An order was shipped.
         OrderShipped,
+        /// The password of an account was changed.
+        PasswordChanged,
         /// Somebody wants to reset the password of an account.
         PasswordReset,
         /// A payment was declined.

@@ -22,6 +22,7 @@ mod listing;
 mod meta;
 pub(super) mod password;
 mod product;
+pub(super) mod sessions;
 pub(super) mod settings;
 mod settings_form;
 pub(super) mod setup;

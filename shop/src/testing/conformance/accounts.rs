@@ -1,11 +1,13 @@
 //! Guarantees of [`AccountStore`](crate::ports::AccountStore), [`SessionStore`](crate::ports::SessionStore) and
 //! [`Health`](crate::ports::Health).
 
+use std::slice;
+
 use time::Duration;
 
 use super::support::{KEPT_UNTIL, NOW, race};
-use crate::domain::{Customer, CustomerId, EmailChange, EmailState, PasswordReset, Role, Subject};
-use crate::ports::{SharedStore, StoreError};
+use crate::domain::{Customer, CustomerId, EmailChange, EmailState, PasswordReset, Role, Session, Subject};
+use crate::ports::{MAX_LISTED_SESSIONS, SharedStore, StoreError};
 use crate::testing::fixtures::{customer, session};
 
 pub(super) async fn an_account_is_found_by_id_and_by_email(store: SharedStore) {
@@ -173,11 +175,47 @@ pub(super) async fn removing_a_session_is_idempotent_and_affects_no_other(store:
         store.insert_session(session).await.expect("the session is inserted");
     }
     for _ in 0..2 {
-        store.remove_session(&ended.token_digest).await.expect("the session is removed");
+        store.remove_sessions(slice::from_ref(&ended)).await.expect("the session is removed");
         assert_eq!(store.find_session(&ended.token_digest, NOW).await.expect("nothing is read"), None);
+        assert_eq!(store.list_sessions(&ada.id, NOW).await.expect("sessions"), slice::from_ref(&kept));
     }
     let found = store.find_session(&kept.token_digest, NOW).await.expect("a session is read");
     assert_eq!(found, Some(kept), "the other session is unaffected");
+}
+
+pub(super) async fn the_sessions_of_a_customer_are_listed_until_they_expire(store: SharedStore) {
+    let (ada, bob) = (customer("ada"), customer("bob"));
+    let expiring = |name: &str, seconds: i64| session(&ada, name, NOW + Duration::seconds(seconds));
+    let (second, first) = (expiring("second", 20), expiring("first", 30));
+    let device = Some("Firefox on Linux".to_owned());
+    let third = Session { device, password_changes: 2, ..expiring("third", 10) };
+    for session in [&second, &first, &third, &session(&bob, "bob", KEPT_UNTIL)] {
+        store.insert_session(session).await.expect("the session is inserted");
+    }
+    let listed = |at: i64| {
+        let (store, id) = (store.clone(), ada.id.clone());
+        async move { store.list_sessions(&id, NOW + Duration::seconds(at)).await.expect("sessions") }
+    };
+    assert_eq!(listed(9).await, [first.clone(), second.clone(), third]);
+    assert_eq!(listed(10).await, [first.clone(), second]);
+    assert_eq!(listed(29).await, [first]);
+    assert_eq!(listed(30).await, []);
+    assert_eq!(store.list_sessions(&customer("carol").id, NOW).await.expect("nothing is read"), []);
+}
+
+pub(super) async fn at_most_a_hundred_sessions_are_listed_and_any_number_is_removed(store: SharedStore) {
+    let ada = customer("ada");
+    let more = i64::try_from(MAX_LISTED_SESSIONS).expect("a small number") + 5;
+    let sessions: Vec<_> = (0..more)
+        .map(|number| session(&ada, &number.to_string(), KEPT_UNTIL - Duration::milliseconds(number)))
+        .collect();
+    for session in &sessions {
+        store.insert_session(session).await.expect("the session is inserted");
+    }
+    let listed = store.list_sessions(&ada.id, NOW).await.expect("sessions");
+    assert_eq!(listed, sessions[..MAX_LISTED_SESSIONS]);
+    store.remove_sessions(&sessions[1..]).await.expect("the sessions are removed");
+    assert_eq!(store.list_sessions(&ada.id, NOW).await.expect("sessions"), sessions[..1]);
 }
 
 pub(super) async fn a_working_store_is_healthy(store: SharedStore) {

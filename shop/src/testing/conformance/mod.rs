@@ -189,6 +189,8 @@ macro_rules! for_each_guarantee {
                 a_removed_account_leaves_its_email_free,
                 a_session_expires,
                 removing_a_session_is_idempotent_and_affects_no_other,
+                the_sessions_of_a_customer_are_listed_until_they_expire,
+                at_most_a_hundred_sessions_are_listed_and_any_number_is_removed,
                 a_working_store_is_healthy,
             }
             settings {

@@ -162,6 +162,9 @@ pub(super) fn cases() -> Vec<Case> {
     let placed = order(&visitor("message"), "message", &[]);
     let changed = Session { password_changes: 2, ..session(&customer("ada"), "laptop", NOW + Duration::days(30)) };
     add("after_a_change", Content::Session(changed));
+    let device = Some("Firefox on Linux".to_owned());
+    let known = Session { device, ..session(&customer("ada"), "desktop", NOW + Duration::days(30)) };
+    add("on_a_known_device", Content::Session(known));
     add("order_placed", Content::OutboxMessage(message(&placed, "order.placed", NOW)));
     let low = OutboxMessage { subject: "ÄÖ 東京".to_owned(), ..message(&placed, "stock.low", NOW) };
     add("stock_low", Content::OutboxMessage(low));

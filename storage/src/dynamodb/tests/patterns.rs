@@ -171,14 +171,19 @@ async fn an_account_is_one_item_by_id_and_two_by_address() {
 }
 
 #[tokio::test]
-async fn a_session_is_one_item() {
+async fn a_session_is_two_items_of_which_one_is_read() {
     let bench = Bench::new().await;
     let session = session(&customer("ada"), "phone", LATER);
     bench.store.insert_session(&session).await.expect("inserted");
     assert_eq!(bench.store.find_session(&session.token_digest, NOW).await.expect("a session"), Some(session.clone()));
-    bench.store.remove_session(&session.token_digest).await.expect("removed");
+    assert_eq!(
+        bench.store.list_sessions(&session.customer_id, NOW).await.expect("sessions"),
+        std::slice::from_ref(&session)
+    );
+    bench.store.remove_sessions(&[session]).await.expect("removed");
     bench.store.check().await.expect("healthy");
-    assert_eq!(bench.wire.take_operations(), ["PutItem", "GetItem", "DeleteItem", "GetItem"]);
+    let operations = ["TransactWriteItems", "GetItem", "Query", "TransactWriteItems", "GetItem"];
+    assert_eq!(bench.wire.take_operations(), operations);
 }
 
 #[tokio::test]

@@ -21,8 +21,8 @@ async fn fill(connection: &mut PgConnection) {
         "INSERT INTO cart (owner, id, version, lines, updated_at, expires_at)
             SELECT 'owner ' || n, 'cart', 1, '[]', $1, $1 + CASE WHEN n % 2 = 0 THEN interval '1 ms' ELSE interval '-1 day' END
             FROM generate_series(1, $2::bigint) n",
-        "INSERT INTO session (token_digest, customer_id, expires_at)
-            SELECT 'digest ' || n, 'c', $1 + CASE WHEN n % 2 = 0 THEN interval '1 ms' ELSE interval '0' END
+        "INSERT INTO session (token_digest, customer_id, signed_in_at, expires_at)
+            SELECT 'digest ' || n, 'c', $1, $1 + CASE WHEN n % 2 = 0 THEN interval '1 ms' ELSE interval '0' END
             FROM generate_series(1, $2::bigint) n",
         "INSERT INTO failed_attempt (key, failures, last_at, expires_at)
             SELECT 'key ' || n, 1, $1, $1 + CASE WHEN n % 2 = 0 THEN interval '1 ms' ELSE interval '0' END
