@@ -16,8 +16,8 @@ use shopease_shop::domain::{
 use shopease_shop::ports::{
     AccountStore, AttemptKey, AttemptStore, AuditPage, AuditStore, CartStore, CatalogStore, Claim, Claimed, Consumer,
     Dispatched, FailedAttempts, Health, IdempotencyKey, IdempotencyRecord, IdempotencyStore, KeyAnswer, OrderAdvance,
-    OrderStore, OutboxMessage, OutboxStore, Placement, ProductListing, PurgeStore, Purged, SessionStore, SettingsStore,
-    SettingsVersion, StockStore, StoreError, Upserted, VersionedSettings,
+    OrderOfEmail, OrderStore, OutboxMessage, OutboxStore, Placement, ProductListing, PurgeStore, Purged, SessionStore,
+    SettingsStore, SettingsVersion, StockStore, StoreError, Upserted, VersionedSettings,
 };
 use shopease_shop::testing::fixtures;
 use time::OffsetDateTime;
@@ -69,6 +69,7 @@ fails! {
         advance_order(a: &OrderAdvance) -> ();
         find_order(a: &OrderId) -> Option<Order>;
         list_orders_of(a: &CartOwner, b: Option<&Position>, c: PageLimit) -> Page<OrderSummary>;
+        list_orders_by_email(a: &EmailAddress, b: Option<&Position>, c: PageLimit) -> Page<OrderOfEmail>;
         list_orders(a: Option<&Position>, b: PageLimit) -> Page<OrderSummary>;
         list_due_orders(a: OffsetDateTime) -> Vec<OrderId>;
     }

@@ -10,7 +10,7 @@ use super::password::{Passwords, normalized};
 use super::{Caller, LocalShop, MAX_TRIES, written};
 use crate::domain::{
     Cart, CartId, CartOwner, Customer, CustomerId, EmailAddress, EmailState, Field, OrderId, PageLimit, Role,
-    RuleError, Session, StockEffect, Subject, Token, ValueRule,
+    RuleError, Session, Subject, Token, ValueRule,
 };
 use crate::ports::{AccountStore, Clock, IdGenerator, OrderAdvance, OutboxMessage, StoreError};
 use crate::{ShopError, ShopResult};
@@ -424,8 +424,7 @@ impl LocalShop {
         order.customer_id = Some(customer.id.clone());
         order.version += 1;
         let previous_owner = Some(visitor.clone());
-        let advance =
-            OrderAdvance { order, previous_owner, stock: StockEffect::Keep, outcome: None, outbox: Vec::new() };
+        let advance = OrderAdvance { previous_owner, ..OrderAdvance::to(order) };
         written(self.store.advance_order(&advance).await)
     }
 }

@@ -8,7 +8,7 @@ use super::placement::access_key;
 use super::{MAX_TRIES, written};
 use crate::domain::{
     Address, CartOwner, Customer, EmailAddress, FulfillmentState, Order, OrderId, OrderState, PageLimit, RefundState,
-    Role, StockEffect,
+    Role,
 };
 use crate::ports::{AuditRecord, IdGenerator, OrderAdvance, OutboxMessage, Store, StoreError};
 use crate::{ShopError, ShopResult};
@@ -170,10 +170,10 @@ async fn erase_order<S: Store + ?Sized>(store: &S, ids: &dyn IdGenerator, id: &O
         if !order.is_finished() {
             return Ok(false);
         }
+        let previous_email = (!order.email.is_erased()).then(|| order.email.clone());
         order.erase_person(ids);
         order.version += 1;
-        let advance =
-            OrderAdvance { order, previous_owner: None, stock: StockEffect::Keep, outcome: None, outbox: Vec::new() };
+        let advance = OrderAdvance { previous_email, ..OrderAdvance::to(order) };
         written(store.advance_order(&advance).await)?;
         Ok(true)
     })
