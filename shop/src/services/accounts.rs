@@ -1,4 +1,4 @@
-//! Accounts: register, sign in with a new session, and adopt the visitor's cart and orders.
+//! Accounts: register, sign in with a new session, and adopt the visitor's cart and orders, and orders with the account's address.
 
 use std::fmt;
 
@@ -160,7 +160,8 @@ pub trait Accounts: Send + Sync {
     /// many failed attempts of this client, or too many mails to this email address.
     async fn register(&self, caller: &Caller, command: Register) -> ShopResult<SignedIn>;
 
-    /// Signs in with a new session and merges the visitor's cart into the account's.
+    /// Signs in with a new session, merges the visitor's cart into the account's, and moves the visitor's orders to the account; so it
+    /// does with orders without an account that have its email address, if a mailed link has confirmed it.
     ///
     /// # Errors
     /// [`ShopError::WrongCredentials`], [`ShopError::TooManyAttempts`] after too many failed attempts of this client or on
@@ -186,7 +187,7 @@ pub trait Accounts: Send + Sync {
     /// the password, and the link remains valid; [`ShopError::TooManyAttempts`] after too many failed attempts of this client.
     async fn reset_password(&self, caller: &Caller, command: ResetPassword) -> ShopResult<()>;
 
-    /// Confirms an email address with a mailed link, signs in with a new session, and moves the visitor's cart to the account.
+    /// Confirms an email address with a mailed link, and signs in with a new session, as [`Accounts::log_in`] does.
     ///
     /// # Errors
     /// [`ShopError::NotFound`] (`email confirmation`) for a link that is invalid, used, or older than a day, and when the address now
@@ -345,6 +346,9 @@ impl LocalShop {
     pub(super) async fn sign_in(&self, caller: &Caller, customer: Customer) -> ShopResult<SignedIn> {
         let cart_units = self.merge_visitor_cart(caller, &customer).await?;
         self.adopt_visitor_orders(caller, &customer).await?;
+        if customer.email_state == EmailState::Confirmed {
+            self.adopt_orders_by_email(&customer).await?;
+        }
         let token = Token::session(self.ids.secret());
         let session = Session {
             token_digest: token.digest(),
@@ -412,6 +416,23 @@ impl LocalShop {
             }
             after = page.next;
             if after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Moves to the account what was ordered with its address and without an account. Only for an address that is known to be its
+    /// owner's: anybody can enter somebody else's. Orders are joined at each sign-in, so a page without new ones is the last to read.
+    async fn adopt_orders_by_email(&self, customer: &Customer) -> ShopResult<()> {
+        let mut after = None;
+        loop {
+            let page = self.store.list_orders_by_email(&customer.email, after.as_ref(), PageLimit::DEFAULT).await?;
+            let of_visitors: Vec<_> = page.items.iter().filter(|order| order.owner.is_visitor()).collect();
+            for order in &of_visitors {
+                until_written(MAX_TRIES, || self.adopt(&order.summary.id, &order.owner, customer)).await?;
+            }
+            after = page.next;
+            if after.is_none() || of_visitors.is_empty() {
                 return Ok(());
             }
         }
