@@ -137,7 +137,7 @@ fn body(path: &str, surface: Surface, csrf: &str) -> (&'static str, String) {
     if surface == Surface::Page {
         let fields = "sku=KETTLE&quantity=1&change=adjust&units=1&email=a@example.com&password=long+enough&name=A\
             &line1=B&city=C&postal_code=D&country=DE&currency=EUR&action=place&shipping_method=standard&payment_method=card_approved\
-            &new_password=long+enough&expected_total=2480+EUR&idempotency_key=k&version=1&expected_version=2";
+            &new_password=long+enough&number=0GXB7-65C6F&expected_total=2480+EUR&idempotency_key=k&version=1&expected_version=2";
         return ("application/x-www-form-urlencoded", format!("csrf={csrf}&{fields}"));
     }
     let body = match path {
@@ -147,6 +147,7 @@ fn body(path: &str, surface: Surface, csrf: &str) -> (&'static str, String) {
         "/api/v1/sessions" | "/api/v1/accounts/me/email" => {
             json!({"email": "a@example.com", "password": "long enough"})
         }
+        "/api/v1/order-links" => json!({"number": "0GXB7-65C6F", "email": "a@example.com"}),
         "/api/v1/password-resets" => json!({"email": "a@example.com"}),
         "/api/v1/accounts/me/name" => json!({"name": "A"}),
         "/api/v1/accounts/me/password" => json!({"password": "long enough", "new_password": "long enough"}),
@@ -168,7 +169,7 @@ fn body(path: &str, surface: Surface, csrf: &str) -> (&'static str, String) {
 }
 
 async fn assert_every_route_fails(error: fn() -> StoreError, status: u16, kind: &str, retry_after: &str) {
-    let shop = TestShop::new(Arc::new(FailingStore(error)));
+    let shop = TestShop::new(Arc::new(FailingStore(error))).with_mail();
     let mut failed = 0;
     for route in routes::all() {
         let mut client = shop.client();
@@ -208,6 +209,7 @@ async fn assert_every_route_fails(error: fn() -> StoreError, status: u16, kind: 
                 "/search",
                 "/login",
                 "/register",
+                "/orders/find",
                 "/password/forgot",
                 "/password/reset",
                 "/email/confirm",

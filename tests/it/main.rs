@@ -37,6 +37,7 @@ mod logs;
 mod mails;
 mod model;
 mod operator_pages;
+mod order_links;
 mod order_numbers;
 mod own_account;
 mod page_snapshots;

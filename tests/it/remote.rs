@@ -18,7 +18,7 @@ use shopease_shop::services::{
     CorrectStock, CurrentCustomer, DeleteAccount, FindLogo, FindOrder, FindPage, FindProduct, FindSettings,
     ListAllOrders, ListCategories, ListOrders, ListPaymentOptions, ListProducts, ListSettingsVersions, LogIn, LogOut,
     OrderView, PlaceOrder, ProductStock, QuoteCart, ReceivePaymentEvent, RecordFulfillment, RecordTransfer,
-    RefundAmount, RefundOrder, Register, RemoveDemoCatalog, RemoveLineItem, RequestEmailConfirmation,
+    RefundAmount, RefundOrder, Register, RemoveDemoCatalog, RemoveLineItem, RequestEmailConfirmation, RequestOrderLink,
     RequestPasswordReset, ResetPassword, RestoreSettings, Services, SetLineItem, SignedIn, UpdateSettings, ViewCart,
     ViewDemoCatalog, ViewSaleTerms, ViewSettings, ViewShop, create_operator,
 };
@@ -371,6 +371,9 @@ async fn sign_in(script: &mut Script<'_>) {
     script.note_session("unknown", shop.accounts.log_in(&bob, log_in("nobody@example.com", "wrong")).await);
     let email = "b@example.com".parse().expect("an address");
     let request = RequestPasswordReset { email };
+    let number = "0GXB7-65C6F".parse().expect("a number");
+    let order_link = RequestOrderLink { number, email: request.email.clone() };
+    script.note("request a link to an order", shop.checkout.request_order_link(&bob, order_link).await);
     script.note("request a link", shop.accounts.request_password_reset(&bob, request).await);
     let command = ResetPassword { token: "cus_0.invalid".to_owned(), password: PASSWORD.to_owned() };
     script.note("an invalid link", shop.accounts.reset_password(&bob, command).await);

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use time::{Duration, OffsetDateTime};
 
 use super::{Consumer, StoreError};
-use crate::domain::OutboxMessageId;
+use crate::domain::{EmailAddress, OrderId, OutboxMessageId};
 
 /// A message that is delivered at least once to every consumer, written together with the change it announces. It is kept for some
 /// time after delivery, for the auditor.
@@ -15,8 +15,8 @@ pub struct OutboxMessage {
     pub id: OutboxMessageId,
     /// What happened, for example `order.placed`.
     pub topic: String,
-    /// Subject: an order ID, a SKU for `stock.low`, an email address for [`OutboxMessage::PASSWORD_RESET`], or a customer ID for
-    /// [`OutboxMessage::EMAIL_CONFIRMATION`].
+    /// Subject: an order ID, a SKU for `stock.low`, an email address for [`OutboxMessage::PASSWORD_RESET`], a customer ID for
+    /// [`OutboxMessage::EMAIL_CONFIRMATION`], or an order ID and an email address for [`OutboxMessage::ORDER_LINK`].
     pub subject: String,
     /// When it happened.
     pub occurred_at: OffsetDateTime,
@@ -29,9 +29,23 @@ impl OutboxMessage {
     /// An account wants an email address, which a mailed link confirms.
     pub const EMAIL_CONFIRMATION: &str = "account.email_confirmation_requested";
 
+    /// Somebody has requested a link to an order with an email address. Neither may exist.
+    pub const ORDER_LINK: &str = "order.link_requested";
+
+    /// The subject of an [`OutboxMessage::ORDER_LINK`].
+    pub fn order_link(order: &OrderId, email: &EmailAddress) -> String {
+        format!("{order} {email}")
+    }
+
+    /// The order and the email address of an [`OutboxMessage::ORDER_LINK`].
+    pub fn requested_link(&self) -> Option<(OrderId, EmailAddress)> {
+        let (order, email) = self.subject.split_once(' ')?;
+        Some((order.parse().ok()?, email.parse().ok()?))
+    }
+
     /// Whether messages with a topic are personal data, and only for mails to the person.
     pub fn is_personal(topic: &str) -> bool {
-        matches!(topic, Self::PASSWORD_RESET | Self::EMAIL_CONFIRMATION)
+        matches!(topic, Self::PASSWORD_RESET | Self::EMAIL_CONFIRMATION | Self::ORDER_LINK)
     }
 
     /// How long a message is kept after it left the outbox, for the auditor. Older orders have no messages.

@@ -160,8 +160,8 @@ pub trait Accounts: Send + Sync {
     /// many failed attempts of this client, or too many mails to this email address.
     async fn register(&self, caller: &Caller, command: Register) -> ShopResult<SignedIn>;
 
-    /// Signs in with a new session, merges the visitor's cart into the account's, and moves the visitor's orders to the account; so it
-    /// does with orders without an account that have its email address, if a mailed link has confirmed it.
+    /// Signs in with a new session, merges the visitor's cart into the account's, and moves the visitor's orders to the account. If a
+    /// mailed link has confirmed the account's email address, orders without an account that have this address move to it, too.
     ///
     /// # Errors
     /// [`ShopError::WrongCredentials`], [`ShopError::TooManyAttempts`] after too many failed attempts of this client or on
@@ -421,8 +421,8 @@ impl LocalShop {
         }
     }
 
-    /// Moves to the account what was ordered with its address and without an account. Only for an address that is known to be its
-    /// owner's: anybody can enter somebody else's. Orders are joined at each sign-in, so a page without new ones is the last to read.
+    /// Moves orders without an account that have the account's address to the account. Only for a confirmed address: anybody can enter
+    /// somebody else's. Every sign-in does this, so a page without such orders is the last to read.
     async fn adopt_orders_by_email(&self, customer: &Customer) -> ShopResult<()> {
         let mut after = None;
         loop {

@@ -95,7 +95,9 @@ pub async fn personal_data<S: Store + ?Sized>(store: &S, email: &EmailAddress) -
     }
     orders.sort_by_key(Order::position);
     messages.retain(|message| {
-        message.subject == email.as_str() || accounts.iter().any(|account| account.id.as_str() == message.subject)
+        message.subject == email.as_str()
+            || message.requested_link().is_some_and(|(_, typed)| typed == *email)
+            || accounts.iter().any(|account| account.id.as_str() == message.subject)
     });
     Ok(found)
 }
