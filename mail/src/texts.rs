@@ -193,6 +193,14 @@ impl Texts<'_> {
                 "Your order is on its way",
                 vec![format!("We have handed your order to the carrier. Delivery takes {} ({}).", order.shipping.delivery_estimate, order.shipping.title)],
             ),
+            MailKind::OrderLink => (
+                format!("Link to your order {number} at {name}"),
+                "Your order",
+                vec![
+                    format!("Somebody has requested a link to order {number}, with your email address. If it was you, the link opens the order."),
+                    "If it was not you, ignore this message. Only you have received the link.".to_owned(),
+                ],
+            ),
             MailKind::OrderRefunded if is_canceled => (
                 format!("Order {number} at {name} was canceled and refunded"),
                 "Your order was canceled and refunded",

@@ -213,12 +213,14 @@ CREATE TABLE customer_order (
     -- When the worker advances the order; null when nothing is open.
     due_at   timestamptz,
     summary  json NOT NULL,
-    document json NOT NULL
+    document json NOT NULL,
+    email    text COLLATE "C" NOT NULL GENERATED ALWAYS AS (summary ->> 'email') STORED
 ) WITH (toast_tuple_target = 1024);
 
 ALTER TABLE customer_order ALTER COLUMN summary SET STORAGE MAIN;
 
 CREATE INDEX customer_order_owner ON customer_order (owner, position);
+CREATE INDEX customer_order_email ON customer_order (email, position);
 -- Orders with something open only: a handful of all there are.
 CREATE INDEX customer_order_due ON customer_order (due_at) WHERE due_at IS NOT NULL;
 

@@ -72,8 +72,8 @@ module "function" {
     },
     each.key == "storefront" ? { SHOPEASE_ASSETS = "s3://${module.assets.name}/assets" } : {},
     each.key == "worker" ? local.mail_variables : {},
-    # Whether accounts confirm their address with a mailed link; the worker sends the mail.
-    each.key == "accounts" && var.mail != null ? { SHOPEASE_MAIL = local.mail_transport } : {},
+    # Whether accounts confirm their address, and guests find their orders, with a mailed link; the worker sends the mail.
+    contains(["accounts", "checkout"], each.key) && var.mail != null ? { SHOPEASE_MAIL = local.mail_transport } : {},
     length(local.parameters[each.key]) > 0 ? { SHOPEASE_SSM_PREFIX = "${local.ssm_path}/${each.key}" } : {},
     var.store.lambda == "postgres" ? {
       SHOPEASE_DATABASE_ROOT_CERTIFICATE = var.functions.rds_authority

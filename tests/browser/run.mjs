@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 import * as deployments from "./deployments.mjs";
-import { DESKTOP, PHONE, buy, buyWithBankConfirmation, changeTheCart, goBackAndReload, payInFields, payOnThePage, useAnAccount, shopAcrossPaths, viewErrorPages, looksAtTheCosts, readApiReference, resetThePassword, confirmTheAddress, changeTheAccount, changeTheSettings, setUpTheShop, viewImages, useFrontDoorPage, open, operate } from "./shopper.mjs";
+import { DESKTOP, PHONE, buy, buyWithBankConfirmation, changeTheCart, goBackAndReload, payInFields, payOnThePage, useAnAccount, shopAcrossPaths, viewErrorPages, looksAtTheCosts, readApiReference, resetThePassword, findAnOrder, confirmTheAddress, changeTheAccount, changeTheSettings, setUpTheShop, viewImages, useFrontDoorPage, open, operate } from "./shopper.mjs";
 import { LONG_WORD, catalogOfLongWords, everyProductFits, longWordsFit } from "./widths.mjs";
 
 /** The directory of exports of real shops, which are not part of the sources: next to them unless the variable sets another. */
@@ -135,6 +135,10 @@ try {
     const address = `forgetful-${device.name}@example.com`;
     await step(`one process: a forgotten password on a ${device.name}`, () => resetThePassword(shopper, reader, address, { email, password }));
     await shopper.context.close();
+    const guest = await open(browser, local.url, device);
+    const number = await seesOrder(local.url, order);
+    await step(`one process: an order is found on a ${device.name}`, () => findAnOrder(guest, reader, number, order.pathname, { email, password }));
+    await guest.context.close();
     await reader.context.close();
     const merchant = await open(browser, local.url, device);
     await step(`one process: the settings on a ${device.name}`, () => changeTheSettings(merchant, { email, password }));

@@ -500,6 +500,29 @@ export async function confirmTheAddress(visit, mailReader, address, operator) {
   await inspect(visit, "email-confirmed");
 }
 
+/** Finds an order that was placed without an account, with the link that was mailed to its address. */
+export async function findAnOrder(visit, mailReader, number, path, operator) {
+  const { page } = visit;
+  await page.goto("/login");
+  await page.getByRole("main").getByRole("link", { name: "Find an order" }).click();
+  await heading(page, /Find an order/);
+  await inspect(visit, "order-find");
+  const request = async (typed) => {
+    await page.fill("main [name=number]", typed);
+    await page.fill("main [name=email]", "ada@example.com");
+    await page.getByRole("button", { name: "Mail me a link" }).click();
+  };
+  await request("4711");
+  await page.getByText("Enter an order number of ten letters and digits").first().waitFor();
+  assert.deepEqual([await page.inputValue("main [name=number]"), await page.inputValue("main [name=email]")], ["4711", "ada@example.com"], "what was typed stays");
+  await inspect(visit, "order-find-error");
+  await request(number.toLowerCase().replace("-", " "));
+  await heading(page, /Check your mail/);
+  await inspect(visit, "order-find-sent");
+  await page.goto(await mailedLink(mailReader, operator, "ada@example.com", "Link to your order", path));
+  await heading(page, new RegExp(number));
+}
+
 /** Changes name, email address and password of an account, and deletes it. */
 export async function changeTheAccount(visit, mailReader, address, operator) {
   const { page } = visit;

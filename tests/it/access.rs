@@ -22,7 +22,7 @@ use tower::ServiceExt as _;
 use crate::harness::{PASSWORD, TestShop};
 use crate::{
     accounts, addresses, bad_forms, cart, catalog, checkout, checkout_resumed, first_run, mails, operator_pages,
-    own_account, password_reset, payments, security, settings, settings_pages, ways_to_pay, worker,
+    order_links, own_account, password_reset, payments, security, settings, settings_pages, ways_to_pay, worker,
 };
 
 /// If set to `1`, the test writes the file.
@@ -178,6 +178,7 @@ async fn each_function_has_the_table_access_of_its_use_cases() {
         mails::SCENARIOS,
         password_reset::SCENARIOS,
         own_account::SCENARIOS,
+        order_links::SCENARIOS,
         accounts::SCENARIOS,
         addresses::SCENARIOS,
         security::SCENARIOS,
@@ -191,9 +192,10 @@ async fn each_function_has_the_table_access_of_its_use_cases() {
             ("an_operator_searches_and_is_rejected", |shop| Box::pin(an_operator_searches_and_is_rejected(shop))),
         ],
     ];
+    let with_mail = [&own_account::WITH_MAIL[..], &order_links::WITH_MAIL].concat();
     for (name, scenario) in scenarios.into_iter().flatten().filter(|(name, _)| !IN_ONE_PROCESS.contains(name)) {
         println!("{name}");
-        scenario(deploy(&recorder, &served, own_account::WITH_MAIL.contains(name)).await).await;
+        scenario(deploy(&recorder, &served, with_mail.contains(name)).await).await;
     }
     let served = served.lock().expect("not poisoned").clone();
     let all = routes::all().map(|route| (route.method.as_str(), route.path));

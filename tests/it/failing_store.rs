@@ -16,8 +16,8 @@ use shopease_shop::domain::{
 use shopease_shop::ports::{
     AccountStore, AttemptKey, AttemptStore, AuditPage, AuditStore, CartStore, CatalogStore, Claim, Claimed, Consumer,
     Dispatched, FailedAttempts, Health, IdempotencyKey, IdempotencyRecord, IdempotencyStore, KeyAnswer, OrderAdvance,
-    OrderStore, OutboxMessage, OutboxStore, Placement, ProductListing, PurgeStore, Purged, SessionStore, SettingsStore,
-    SettingsVersion, StockStore, StoreError, Upserted, VersionedSettings,
+    OrderOfEmail, OrderStore, OutboxMessage, OutboxStore, Placement, ProductListing, PurgeStore, Purged, SessionStore,
+    SettingsStore, SettingsVersion, StockStore, StoreError, Upserted, VersionedSettings,
 };
 use shopease_shop::testing::fixtures;
 use time::OffsetDateTime;
@@ -69,6 +69,7 @@ fails! {
         advance_order(a: &OrderAdvance) -> ();
         find_order(a: &OrderId) -> Option<Order>;
         list_orders_of(a: &CartOwner, b: Option<&Position>, c: PageLimit) -> Page<OrderSummary>;
+        list_orders_by_email(a: &EmailAddress, b: Option<&Position>, c: PageLimit) -> Page<OrderOfEmail>;
         list_orders(a: Option<&Position>, b: PageLimit) -> Page<OrderSummary>;
         list_due_orders(a: OffsetDateTime) -> Vec<OrderId>;
     }
@@ -137,7 +138,7 @@ fn body(path: &str, surface: Surface, csrf: &str) -> (&'static str, String) {
     if surface == Surface::Page {
         let fields = "sku=KETTLE&quantity=1&change=adjust&units=1&email=a@example.com&password=long+enough&name=A\
             &line1=B&city=C&postal_code=D&country=DE&currency=EUR&action=place&shipping_method=standard&payment_method=card_approved\
-            &new_password=long+enough&expected_total=2480+EUR&idempotency_key=k&version=1&expected_version=2&end=others";
+            &new_password=long+enough&number=0GXB7-65C6F&expected_total=2480+EUR&idempotency_key=k&version=1&expected_version=2&end=others";
         return ("application/x-www-form-urlencoded", format!("csrf={csrf}&{fields}"));
     }
     let body = match path {
@@ -147,6 +148,7 @@ fn body(path: &str, surface: Surface, csrf: &str) -> (&'static str, String) {
         "/api/v1/sessions" | "/api/v1/accounts/me/email" => {
             json!({"email": "a@example.com", "password": "long enough"})
         }
+        "/api/v1/order-links" => json!({"number": "0GXB7-65C6F", "email": "a@example.com"}),
         "/api/v1/password-resets" => json!({"email": "a@example.com"}),
         "/api/v1/accounts/me/name" => json!({"name": "A"}),
         "/api/v1/accounts/me/password" => json!({"password": "long enough", "new_password": "long enough"}),
@@ -169,7 +171,7 @@ fn body(path: &str, surface: Surface, csrf: &str) -> (&'static str, String) {
 }
 
 async fn assert_every_route_fails(error: fn() -> StoreError, status: u16, kind: &str, retry_after: &str) {
-    let shop = TestShop::new(Arc::new(FailingStore(error)));
+    let shop = TestShop::new(Arc::new(FailingStore(error))).with_mail();
     let mut failed = 0;
     for route in routes::all() {
         let mut client = shop.client();
@@ -209,6 +211,7 @@ async fn assert_every_route_fails(error: fn() -> StoreError, status: u16, kind: 
                 "/search",
                 "/login",
                 "/register",
+                "/orders/find",
                 "/password/forgot",
                 "/password/reset",
                 "/email/confirm",

@@ -39,6 +39,7 @@ mod mails;
 mod model;
 mod operator_pages;
 mod order_details;
+mod order_links;
 mod order_numbers;
 mod own_account;
 mod page_snapshots;

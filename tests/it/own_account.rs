@@ -6,9 +6,10 @@ use shopease_mail::testing::Relay;
 use shopease_shop::ShopError;
 use shopease_shop::ports::Clock as _;
 use shopease_shop::services::{Worker, create_operator};
+use shopease_shop::testing::fixtures;
 use time::Duration;
 
-use crate::harness::{Answer, Client, PASSWORD, TestShop, both_stores, text};
+use crate::harness::{Answer, Client, PASSWORD, TestShop, both_stores, order_with, text};
 use crate::mails::{run, smtp, worker};
 
 both_stores!(
@@ -19,6 +20,8 @@ both_stores!(
     an_email_address_changes_with_a_link,
     mails_to_one_address_are_limited,
     a_changed_address_and_password_are_reported_by_mail,
+    orders_of_a_confirmed_address_join_its_account,
+    an_unconfirmed_address_adopts_no_orders,
     an_email_address_changes_at_once_without_mail,
     a_name_and_a_password_change,
     an_account_is_deleted_with_its_password,
@@ -31,7 +34,7 @@ both_stores!(
 );
 
 /// The tests in shops that send mail.
-pub const WITH_MAIL: [&str; 7] = [
+pub const WITH_MAIL: [&str; 8] = [
     "a_changed_address_and_password_are_reported_by_mail",
     "a_new_account_is_confirmed_with_its_link_and_password",
     "registering_does_not_reveal_who_has_an_account",
@@ -39,6 +42,7 @@ pub const WITH_MAIL: [&str; 7] = [
     "links_are_valid_for_a_day_and_only_the_newest",
     "an_email_address_changes_with_a_link",
     "mails_to_one_address_are_limited",
+    "orders_of_a_confirmed_address_join_its_account",
 ];
 
 const ME: &str = "/api/v1/accounts/me";
@@ -293,6 +297,91 @@ async fn a_changed_address_and_password_are_reported_by_mail(shop: TestShop) {
         ("ada@home.example", "Your password at My shop was changed"),
     ];
     assert_eq!(notices(&relay), expected.map(|(to, subject)| (to.to_owned(), subject.to_owned())));
+}
+
+/// An order of a new visitor. Returns it as JSON.
+async fn guest_order(shop: &TestShop, email: &str) -> Value {
+    let mut guest = shop.client();
+    guest.add("KETTLE", 1).await;
+    let mut order = order_with("card_approved");
+    order["email"] = json!(email);
+    let placed = guest.post_once("/api/v1/checkout", "key", &order).await;
+    assert_eq!(placed.status, StatusCode::CREATED, "{}", placed.text());
+    shop.clock.advance(Duration::minutes(1));
+    placed.json()
+}
+
+/// The numbers of the orders on the account page, in its order.
+async fn listed(client: &mut Client) -> Vec<String> {
+    let (mut numbers, mut path) = (Vec::new(), "/account".to_owned());
+    loop {
+        let page = client.get(&path).await.text();
+        let found = page.split("class=\"number\">").skip(1);
+        numbers.extend(found.filter_map(|rest| rest.split('<').next()).map(str::to_owned));
+        let next = page.split("rel=\"next\" href=\"").nth(1).and_then(|rest| rest.split('"').next());
+        let Some(next) = next else { return numbers };
+        next.clone_into(&mut path);
+    }
+}
+
+async fn orders_of_a_confirmed_address_join_its_account(shop: TestShop) {
+    let (shop, relay, worker) = mailing(shop).await;
+    shop.sell(&fixtures::product("kettle").build(), 100).await;
+    // More than a page.
+    let mut mine = Vec::new();
+    for _ in 0..26 {
+        mine.push(guest_order(&shop, "Ada@example.com").await);
+    }
+    let strangers = guest_order(&shop, "ada.l@example.com").await;
+    let number = |order: &Value| text(&order["order_number"]);
+
+    let mut phone = shop.client();
+    phone.register("ada@example.com").await;
+    assert_eq!(listed(&mut phone).await, [""; 0], "nobody knows yet whose address it is");
+    run(&worker).await;
+    let mut laptop = shop.client();
+    assert_eq!(confirm(&mut laptop, &newest_token(&relay), PASSWORD).await.status, StatusCode::CREATED);
+    let newest_first: Vec<_> = mine.iter().rev().map(number).collect();
+    assert_eq!(listed(&mut laptop).await, newest_first);
+    assert_eq!(listed(&mut phone).await, newest_first);
+
+    let later = guest_order(&shop, "ada@example.com").await;
+    assert_eq!(listed(&mut phone).await, newest_first);
+    assert_eq!(shop.client().log_in("ada@example.com", PASSWORD).await.status, StatusCode::CREATED);
+    assert_eq!(listed(&mut phone).await, [&[number(&later)][..], &newest_first].concat());
+
+    for order in [&mine[0], &later] {
+        let path = format!("/orders/{}", text(&order["id"]));
+        assert_eq!(phone.get(&path).await.status, StatusCode::OK);
+        let link = format!("{path}?key={}", text(&order["access_key"]));
+        assert_eq!(shop.client().get(&link).await.status, StatusCode::OK, "the mailed link still opens it");
+        assert_eq!(shop.client().get(&path).await.status, StatusCode::NOT_FOUND);
+    }
+    assert_eq!(phone.get(&format!("/orders/{}", text(&strangers["id"]))).await.status, StatusCode::NOT_FOUND);
+
+    // An order belongs to one account, whoever gets the address later.
+    let wish = json!({ "email": "ada.l@example.com", "password": PASSWORD });
+    assert_eq!(put(&mut phone, "/api/v1/accounts/me/email", &wish).await.status, StatusCode::OK);
+    run(&worker).await;
+    let mut both = shop.client();
+    assert_eq!(confirm(&mut both, &newest_token(&relay), PASSWORD).await.status, StatusCode::CREATED);
+    assert_eq!(listed(&mut both).await.len(), 28, "the orders of both addresses");
+    let mut second = shop.client();
+    second.register("ada@example.com").await;
+    run(&worker).await;
+    assert_eq!(confirm(&mut second, &newest_token(&relay), PASSWORD).await.status, StatusCode::CREATED);
+    assert_eq!(listed(&mut second).await, [""; 0]);
+    shop.assert_books_agree().await;
+}
+
+async fn an_unconfirmed_address_adopts_no_orders(shop: TestShop) {
+    shop.sell(&fixtures::product("kettle").build(), 5).await;
+    let order = guest_order(&shop, "ada@example.com").await;
+    let mut eve = shop.client();
+    assert_eq!(eve.register("ada@example.com").await.status, StatusCode::CREATED);
+    assert_eq!(eve.log_in("ada@example.com", PASSWORD).await.status, StatusCode::CREATED);
+    assert_eq!(listed(&mut eve).await, [""; 0], "anybody can enter an address in a shop without mail");
+    assert_eq!(eve.get(&format!("/orders/{}", text(&order["id"]))).await.status, StatusCode::NOT_FOUND);
 }
 
 async fn an_email_address_changes_at_once_without_mail(shop: TestShop) {

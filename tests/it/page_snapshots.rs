@@ -104,6 +104,7 @@ async fn shoppers(pages: &mut Pages, shop: &TestShop) {
     pages.get(&mut ada, "login", "/login?next=/cart").await;
     pages.get(&mut ada, "register", "/register").await;
     pages.get(&mut ada, "password_forgot", "/password/forgot").await;
+    pages.get(&mut ada, "order_find", "/orders/find").await;
     pages.get(&mut ada, "password_reset", "/password/reset?token=abc").await;
     pages.get(&mut ada, "email_confirm", "/email/confirm?token=abc").await;
     let missing = ada.get("/products/nothing").await;

@@ -131,9 +131,18 @@ async fn what_others_own_stays(shop: TestShop) {
     assert!(!everything(&shop).await.contains("ada@example.com"));
     let bobs = bob.get("/api/v1/accounts/me").await.json();
     assert_eq!((&bobs["email"], &bobs["unconfirmed_email"]), (&json!("bob@example.com"), &json!(null)));
-    shop_operator(&shop).await;
-    let operators = erase_person(&*shop.store, &*shop.ids, &email("operator"), shop.clock.now()).await.expect("erased");
-    assert_eq!(operators, ErasedPerson { operators: 1, ..ErasedPerson::default() });
+    let mut operator = shop_operator(&shop).await;
+    operator.add("KETTLE", 1).await;
+    let order = operator.check_out("k", "card_approved").await.json();
+    let shipped = format!("/api/v1/admin/orders/{}/fulfillments", order["id"].as_str().expect("an ID"));
+    operator.post_once(&shipped, "ship", &json!({ "event": "shipped" })).await;
+    let orders = vec![order["order_number"].as_str().expect("a number").to_owned()];
+    for _ in 0..2 {
+        // The account remains, and with it its erased order.
+        let operators =
+            erase_person(&*shop.store, &*shop.ids, &email("operator"), shop.clock.now()).await.expect("erased");
+        assert_eq!(operators, ErasedPerson { operators: 1, orders: orders.clone(), ..ErasedPerson::default() });
+    }
     shop_operator(&shop).await;
 }
 

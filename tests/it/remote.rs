@@ -19,9 +19,9 @@ use shopease_shop::services::{
     FindProduct, FindSettings, ListAddresses, ListAllOrders, ListCategories, ListOrders, ListPaymentOptions,
     ListProducts, ListSessions, ListSettingsVersions, LogIn, LogOut, OrderView, PlaceOrder, ProductStock, QuoteCart,
     ReceivePaymentEvent, RecordFulfillment, RecordTransfer, RefundAmount, RefundOrder, Register, RemoveAddress,
-    RemoveDemoCatalog, RemoveLineItem, ReplaceAddress, RequestEmailConfirmation, RequestPasswordReset, ResetPassword,
-    RestoreSettings, Services, SetLineItem, SignedIn, UpdateSettings, ViewCart, ViewDemoCatalog, ViewSaleTerms,
-    ViewSettings, ViewShop, create_operator,
+    RemoveDemoCatalog, RemoveLineItem, ReplaceAddress, RequestEmailConfirmation, RequestOrderLink,
+    RequestPasswordReset, ResetPassword, RestoreSettings, Services, SetLineItem, SignedIn, UpdateSettings, ViewCart,
+    ViewDemoCatalog, ViewSaleTerms, ViewSettings, ViewShop, create_operator,
 };
 use shopease_shop::testing::fixtures;
 use shopease_shop::{ShopError, ShopResult};
@@ -413,6 +413,9 @@ async fn sign_in(script: &mut Script<'_>) {
     script.note_session("unknown", shop.accounts.log_in(&bob, log_in("nobody@example.com", "wrong")).await);
     let email = "b@example.com".parse().expect("an address");
     let request = RequestPasswordReset { email };
+    let number = "0GXB7-65C6F".parse().expect("a number");
+    let order_link = RequestOrderLink { number, email: request.email.clone() };
+    script.note("request a link to an order", shop.checkout.request_order_link(&bob, order_link).await);
     script.note("request a link", shop.accounts.request_password_reset(&bob, request).await);
     let command = ResetPassword { token: "cus_0.invalid".to_owned(), password: PASSWORD.to_owned() };
     script.note("an invalid link", shop.accounts.reset_password(&bob, command).await);

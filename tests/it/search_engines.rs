@@ -159,7 +159,7 @@ async fn pages_of_one_visitor_are_not_listed(shop: TestShop) {
         let page = visitor.get(path).await;
         assert_eq!((page.status, canonical(&page), is_listed(&page)), (StatusCode::OK, vec![], false), "{path}");
     }
-    for path in ["/login", "/register", "/password/forgot"] {
+    for path in ["/login", "/register", "/password/forgot", "/orders/find"] {
         let page = shop.client().get(path).await;
         assert_eq!((page.status, canonical(&page), is_listed(&page)), (StatusCode::OK, vec![], false), "{path}");
     }

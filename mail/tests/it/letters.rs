@@ -96,6 +96,7 @@ fn every_mail_to_a_shopper() {
     let mut shipped = order();
     shipped.fulfillment = FulfillmentState::Fulfilled;
     check("order_shipped", &mail(MailKind::OrderShipped, shipped));
+    check("order_link", &mail(MailKind::OrderLink, order()));
     check("order_refunded", &mail(MailKind::OrderRefunded, refunded(500)));
     let mut whole = refunded(order().total.amount_minor);
     whole.state = OrderState::Cancelled;

@@ -145,6 +145,8 @@ routes! {
     Checkout Page Ordinary get "/checkout/review" => pages::checkout::review;
     Checkout Page Checkout post "/checkout" => pages::checkout::submit;
     Checkout Page Ordinary get "/orders" => pages::checkout::orders;
+    Checkout Page Ordinary get "/orders/find" => pages::order_link::form;
+    Checkout Page Ordinary post "/orders/find" => pages::order_link::request;
     Checkout Page Ordinary get "/orders/{id}" => pages::checkout::order;
     Checkout Page Durable get "/orders/{id}/payment" => pages::checkout::back_from_bank;
 

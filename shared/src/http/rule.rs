@@ -14,7 +14,7 @@ use super::texts;
 pub struct BrokenRule {
     /// Stable code: `invalid_value`, `invalid_setting`, `too_many_lines`, `empty_cart`, `currency_mismatch`, `no_shipping`,
     /// `no_shipping_price`, `shipping_weight`, `shipping_not_offered`, `not_sold`, `total_changed`,
-    /// `total_below_minimum`, `total_above_maximum`, `terms_changed`, `amount_too_large`. Newer releases may add others.
+    /// `total_below_minimum`, `total_above_maximum`, `terms_changed`, `no_mail`, `amount_too_large`. Newer releases may add others.
     #[schema(required)]
     pub code: String,
     /// The rule as a sentence in English.
@@ -109,7 +109,7 @@ impl From<&RuleError> for BrokenRule {
             RuleError::TotalChanged { expected, actual } => {
                 Self { expected: Some(*expected), actual: Some(*actual), ..named }
             }
-            RuleError::EmptyCart | RuleError::TermsChanged | RuleError::AmountTooLarge => named,
+            RuleError::EmptyCart | RuleError::TermsChanged | RuleError::NoMail | RuleError::AmountTooLarge => named,
             RuleError::Other { field, rule, .. } => Self { field: field.clone(), rule: rule.clone(), ..named },
         }
     }
@@ -181,6 +181,7 @@ impl BrokenRule {
             "not_sold" => RuleError::NotSold { sku: self.sku.clone()? },
             "total_changed" => RuleError::TotalChanged { expected: self.expected?, actual: self.actual? },
             "terms_changed" => RuleError::TermsChanged,
+            "no_mail" => RuleError::NoMail,
             "amount_too_large" => RuleError::AmountTooLarge,
             _ => return None,
         })

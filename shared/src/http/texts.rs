@@ -173,6 +173,7 @@ pub fn rule(rule: &RuleError) -> String {
         RuleError::TermsChanged => {
             "The terms and conditions have changed. Nothing was ordered. Read them and order again.".to_owned()
         }
+        RuleError::NoMail => "This shop sends no mail, so it cannot mail you a link. Contact the shop.".to_owned(),
         RuleError::AmountTooLarge => "The amount is too large for one order.".to_owned(),
         RuleError::Other { code, message, .. } if message.is_empty() => {
             format!("The request breaks a rule of the shop ({code}).")
@@ -534,6 +535,7 @@ pub const fn mail_kind(kind: MailKind) -> &'static str {
         MailKind::NewOrder => "The mail about a new order",
         MailKind::OrderCanceled => "The cancellation",
         MailKind::OrderConfirmation => "The order confirmation",
+        MailKind::OrderLink => "The mail with a link to the order",
         MailKind::OrderRefunded => "The mail about the refund",
         MailKind::OrderShipped => "The shipping confirmation",
         MailKind::PasswordChanged => "The mail about the new password",

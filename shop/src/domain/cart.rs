@@ -67,6 +67,11 @@ impl CartOwner {
         Self(format!("customer:{}", customer.id))
     }
 
+    /// Whether this is a visitor, who has no account.
+    pub fn is_visitor(&self) -> bool {
+        self.0.starts_with("visitor:")
+    }
+
     /// An owner from its store key.
     pub fn from_key(key: String) -> Self {
         Self(key)

@@ -84,6 +84,8 @@ pub enum RuleError {
     },
     /// The terms have changed since the shopper has seen them.
     TermsChanged,
+    /// The shop sends no mail, so it cannot mail a link.
+    NoMail,
     /// An amount is outside the range of 64-bit minor units.
     AmountTooLarge,
     /// An unknown rule of a newer release, received by the API client.
@@ -230,6 +232,7 @@ impl RuleError {
             Self::TotalBelowMinimum { .. } => "total_below_minimum",
             Self::TotalAboveMaximum { .. } => "total_above_maximum",
             Self::TermsChanged => "terms_changed",
+            Self::NoMail => "no_mail",
             Self::AmountTooLarge => "amount_too_large",
             Self::Other { code, .. } => code,
         }
@@ -299,7 +302,7 @@ impl fmt::Display for RuleError {
             Self::ShippingNotOffered { method } => write!(f, " method={method:?}"),
             Self::NotSold { sku } => write!(f, " sku={sku}"),
             Self::TotalChanged { expected, actual } => write!(f, " expected={expected} actual={actual}"),
-            Self::EmptyCart | Self::TermsChanged | Self::AmountTooLarge | Self::Other { .. } => Ok(()),
+            Self::EmptyCart | Self::TermsChanged | Self::NoMail | Self::AmountTooLarge | Self::Other { .. } => Ok(()),
         }
     }
 }

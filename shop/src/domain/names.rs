@@ -167,6 +167,8 @@ named! {
         OrderCanceled = "order_canceled",
         /// An order was paid.
         OrderConfirmation = "order_confirmation",
+        /// Somebody wants a link to an order.
+        OrderLink = "order_link",
         /// An order was refunded, in full or in part.
         OrderRefunded = "order_refunded",
         /// An order was shipped.

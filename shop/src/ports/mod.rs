@@ -36,7 +36,7 @@ pub use error::{Source, StoreError};
 pub use events::{Consumer, Delivery, EventSink, LogSink};
 pub use idempotency::{Claim, Claimed, IdempotencyKey, IdempotencyRecord, IdempotencyStore, KeyAnswer, Outcome};
 pub use mail::{HeaderText, Mail, MailError, Mailbox, Mailer, SentMail, SentMails};
-pub use orders::{OrderAdvance, OrderStore, Placement};
+pub use orders::{OrderAdvance, OrderOfEmail, OrderStore, Placement};
 pub use outbox::{Dispatched, OutboxMessage, OutboxStore};
 pub use payment::{
     ConfirmIntent, CreateIntent, IntentStatus, PaymentError, PaymentEvent, PaymentIntent, PaymentOption,

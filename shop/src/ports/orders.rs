@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use time::OffsetDateTime;
 
 use super::{Claim, Claimed, KeyAnswer, OutboxMessage, StoreError};
-use crate::domain::{CartOwner, Order, OrderId, OrderSummary, Page, PageLimit, Position, StockEffect};
+use crate::domain::{CartOwner, EmailAddress, Order, OrderId, OrderSummary, Page, PageLimit, Position, StockEffect};
 
 /// Everything that placing an order writes, all or nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,12 +26,37 @@ pub struct OrderAdvance {
     pub order: Order,
     /// Owner before the step, if the step changes the owner.
     pub previous_owner: Option<CartOwner>,
+    /// Email address before the step, if the step changes the email address.
+    pub previous_email: Option<EmailAddress>,
     /// Effect on its reservations.
     pub stock: StockEffect,
     /// The final outcome to write under the order's idempotency key, if the step completes the checkout.
     pub outcome: Option<KeyAnswer>,
     /// Messages to write.
     pub outbox: Vec<OutboxMessage>,
+}
+
+impl OrderAdvance {
+    /// A step that only writes the order: with the same owner and email address, and no other effect.
+    pub fn to(order: Order) -> Self {
+        Self {
+            order,
+            previous_owner: None,
+            previous_email: None,
+            stock: StockEffect::Keep,
+            outcome: None,
+            outbox: Vec::new(),
+        }
+    }
+}
+
+/// An order of an email address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderOfEmail {
+    /// Owner of the order.
+    pub owner: CartOwner,
+    /// The order.
+    pub summary: OrderSummary,
 }
 
 /// Orders. The outbox is written together with them.
@@ -69,6 +94,18 @@ pub trait OrderStore: Send + Sync {
         after: Option<&Position>,
         limit: PageLimit,
     ) -> Result<Page<OrderSummary>, StoreError>;
+
+    /// The orders with an email address, whoever owns them, newest first (by [`Order::position`]). An order of a release
+    /// without this list is in it from its next step on.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn list_orders_by_email(
+        &self,
+        email: &EmailAddress,
+        after: Option<&Position>,
+        limit: PageLimit,
+    ) -> Result<Page<OrderOfEmail>, StoreError>;
 
     /// All orders of the shop, newest first (by [`Order::position`]).
     ///

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use time::{Duration, OffsetDateTime};
 
 use super::{Consumer, StoreError};
-use crate::domain::OutboxMessageId;
+use crate::domain::{EmailAddress, OrderId, OutboxMessageId};
 
 /// A message that is delivered at least once to every consumer, written together with the change it announces. It is kept for some
 /// time after delivery, for the auditor.
@@ -15,8 +15,8 @@ pub struct OutboxMessage {
     pub id: OutboxMessageId,
     /// What happened, for example `order.placed`.
     pub topic: String,
-    /// Subject: an order ID, a SKU for `stock.low`, a customer ID for [`OutboxMessage::EMAIL_CONFIRMATION`], or an email address for the
-    /// other topics of accounts.
+    /// Subject: an order ID, a SKU for `stock.low`, a customer ID for [`OutboxMessage::EMAIL_CONFIRMATION`], an order ID and an email
+    /// address for [`OutboxMessage::ORDER_LINK`], or an email address for the other topics of accounts.
     pub subject: String,
     /// When it happened.
     pub occurred_at: OffsetDateTime,
@@ -35,9 +35,29 @@ impl OutboxMessage {
     /// The password of an account was changed. The subject is its email address at that time.
     pub const PASSWORD_CHANGED: &str = "account.password_changed";
 
+    /// Somebody has requested a link to an order with an email address. Neither may exist.
+    pub const ORDER_LINK: &str = "order.link_requested";
+
+    /// The subject of an [`OutboxMessage::ORDER_LINK`].
+    pub fn order_link(order: &OrderId, email: &EmailAddress) -> String {
+        format!("{order} {email}")
+    }
+
+    /// The order and the email address of an [`OutboxMessage::ORDER_LINK`].
+    pub fn requested_link(&self) -> Option<(OrderId, EmailAddress)> {
+        let (order, email) = self.subject.split_once(' ')?;
+        Some((order.parse().ok()?, email.parse().ok()?))
+    }
+
     /// Whether messages with a topic are personal data, and only for mails to the person.
     pub fn is_personal(topic: &str) -> bool {
-        let personal = [Self::PASSWORD_RESET, Self::EMAIL_CONFIRMATION, Self::EMAIL_CHANGED, Self::PASSWORD_CHANGED];
+        let personal = [
+            Self::PASSWORD_RESET,
+            Self::EMAIL_CONFIRMATION,
+            Self::EMAIL_CHANGED,
+            Self::PASSWORD_CHANGED,
+            Self::ORDER_LINK,
+        ];
         personal.contains(&topic)
     }
 

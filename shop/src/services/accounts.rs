@@ -1,4 +1,4 @@
-//! Accounts: register, sign in with a new session, and adopt the visitor's cart and orders.
+//! Accounts: register, sign in with a new session, and adopt the visitor's cart and orders, and orders with the account's address.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use super::password_rules::{MAX_CHARS, password_problem};
 use super::{Caller, LocalShop, MAX_TRIES, written};
 use crate::domain::{
     Cart, CartId, CartOwner, Customer, CustomerId, EmailAddress, EmailState, Field, OrderId, PageLimit, Role,
-    RuleError, Session, SessionId, StockEffect, Subject, Token, ValueRule,
+    RuleError, Session, SessionId, Subject, Token, ValueRule,
 };
 use crate::ports::{AccountStore, Clock, IdGenerator, OrderAdvance, OutboxMessage, StoreError};
 use crate::{ShopError, ShopResult};
@@ -190,7 +190,8 @@ pub trait Accounts: Send + Sync {
     /// many failed attempts of this client, or too many mails to this email address.
     async fn register(&self, caller: &Caller, command: Register) -> ShopResult<SignedIn>;
 
-    /// Signs in with a new session and merges the visitor's cart into the account's.
+    /// Signs in with a new session, merges the visitor's cart into the account's, and moves the visitor's orders to the account. If a
+    /// mailed link has confirmed the account's email address, orders without an account that have this address move to it, too.
     ///
     /// # Errors
     /// [`ShopError::WrongCredentials`], [`ShopError::TooManyAttempts`] after too many failed attempts of this client or on
@@ -234,7 +235,7 @@ pub trait Accounts: Send + Sync {
     /// the password, and the link remains valid; [`ShopError::TooManyAttempts`] after too many failed attempts of this client.
     async fn reset_password(&self, caller: &Caller, command: ResetPassword) -> ShopResult<()>;
 
-    /// Confirms an email address with a mailed link, signs in with a new session, and moves the visitor's cart to the account.
+    /// Confirms an email address with a mailed link, and signs in with a new session, as [`Accounts::log_in`] does.
     ///
     /// # Errors
     /// [`ShopError::NotFound`] (`email confirmation`) for a link that is invalid, used, or older than a day, and when the address now
@@ -408,6 +409,9 @@ impl LocalShop {
     pub(super) async fn sign_in(&self, caller: &Caller, customer: Customer) -> ShopResult<SignedIn> {
         let cart_units = self.merge_visitor_cart(caller, &customer).await?;
         self.adopt_visitor_orders(caller, &customer).await?;
+        if customer.email_state == EmailState::Confirmed {
+            self.adopt_orders_by_email(&customer).await?;
+        }
         let token = Token::session(self.ids.secret());
         let session = Session {
             token_digest: token.digest(),
@@ -489,6 +493,23 @@ impl LocalShop {
         }
     }
 
+    /// Moves orders without an account that have the account's address to the account. Only for a confirmed address: anybody can enter
+    /// somebody else's. Every sign-in does this, so a page without such orders is the last to read.
+    async fn adopt_orders_by_email(&self, customer: &Customer) -> ShopResult<()> {
+        let mut after = None;
+        loop {
+            let page = self.store.list_orders_by_email(&customer.email, after.as_ref(), PageLimit::DEFAULT).await?;
+            let of_visitors: Vec<_> = page.items.iter().filter(|order| order.owner.is_visitor()).collect();
+            for order in &of_visitors {
+                until_written(MAX_TRIES, || self.adopt(&order.summary.id, &order.owner, customer)).await?;
+            }
+            after = page.next;
+            if after.is_none() || of_visitors.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
     async fn adopt(&self, id: &OrderId, visitor: &CartOwner, customer: &Customer) -> Result<(), TryError<ShopError>> {
         let found = self.store.find_order(id).await.map_err(ShopError::from)?;
         let Some(mut order) = found.filter(|order| order.owner == *visitor) else { return Ok(()) };
@@ -496,8 +517,7 @@ impl LocalShop {
         order.customer_id = Some(customer.id.clone());
         order.version += 1;
         let previous_owner = Some(visitor.clone());
-        let advance =
-            OrderAdvance { order, previous_owner, stock: StockEffect::Keep, outcome: None, outbox: Vec::new() };
+        let advance = OrderAdvance { previous_owner, ..OrderAdvance::to(order) };
         written(self.store.advance_order(&advance).await)
     }
 }

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use subtle::ConstantTimeEq as _;
 use time::OffsetDateTime;
 
+use super::attempts::Attempt;
 use super::failpoint::failpoint;
 use super::idempotent::{Fingerprint, claim, is_done};
 use super::order_view::OrderView;
@@ -12,8 +13,9 @@ use super::payment_steps::Poll;
 use super::placement::{NewOrder, require_available};
 use super::{Caller, LocalShop};
 use crate::domain::{
-    Address, BANK_TRANSFER, CountryCode, DestinationFields, EmailAddress, Field, Money, Order, OrderId, OrderState,
-    OrderSummary, OutboxMessageId, Page, PageLimit, PaymentState, Position, Quote, Role, Subject, quote,
+    Address, BANK_TRANSFER, CountryCode, DestinationFields, EmailAddress, Field, Money, Order, OrderId, OrderNumber,
+    OrderState, OrderSummary, OutboxMessageId, Page, PageLimit, PaymentState, Position, Quote, Role, RuleError,
+    Subject, quote,
 };
 use crate::ports::{
     Claim, Claimed, IdempotencyKey, IdempotencyRecord, OutboxMessage, PaymentError, PaymentEvent, PaymentOption,
@@ -85,6 +87,15 @@ pub struct FindOrder {
     pub access_key: Option<String>,
 }
 
+/// Requests a mail with a link to an order, for a shopper who has neither an account nor the link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestOrderLink {
+    /// The order's number.
+    pub number: OrderNumber,
+    /// The email address that it was placed with.
+    pub email: EmailAddress,
+}
+
 /// Polls the payment provider for an order's payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckPayment {
@@ -140,6 +151,14 @@ pub trait Checkout: Send + Sync {
     /// # Errors
     /// [`ShopError::NotFound`], also if the order is not the caller's.
     async fn find_order(&self, caller: &Caller, command: FindOrder) -> ShopResult<OrderView>;
+
+    /// Requests a mail with a link to an order, to the email address that the order was placed with. Nothing reveals whether there is such
+    /// an order.
+    ///
+    /// # Errors
+    /// [`ShopError::Rules`] ([`RuleError::NoMail`]) if the shop sends no mail; [`ShopError::TooManyAttempts`] after too many requests of
+    /// this client or for this email address.
+    async fn request_order_link(&self, caller: &Caller, command: RequestOrderLink) -> ShopResult<()>;
 
     /// Polls the payment provider and advances the payment of an order, for example after the shopper returns from the bank's page. For a
     /// paid order, books refunds and disputes made at the provider. Allowed for the same callers as [`Checkout::find_order`].
@@ -221,6 +240,17 @@ impl Checkout for LocalShop {
 
     async fn find_order(&self, caller: &Caller, command: FindOrder) -> ShopResult<OrderView> {
         self.readable_order(caller, &command.id, command.access_key.as_deref()).await.map(OrderView::from)
+    }
+
+    async fn request_order_link(&self, caller: &Caller, command: RequestOrderLink) -> ShopResult<()> {
+        if !self.config.sends_mail {
+            return Err(RuleError::NoMail.into());
+        }
+        let attempt = Attempt::to_request_mail(&command.email, caller.address);
+        let _running = self.begin(&attempt).await?;
+        // The worker reads the order, so that neither response nor time reveals whether it exists.
+        let subject = OutboxMessage::order_link(&command.number.order_id(), &command.email);
+        self.request_mail(&attempt, OutboxMessage::ORDER_LINK, &subject).await
     }
 
     async fn check_payment(&self, caller: &Caller, command: CheckPayment) -> ShopResult<OrderView> {

@@ -114,6 +114,12 @@ impl LocalShop {
     /// # Errors
     /// [`crate::ShopError::Unavailable`] when the store cannot be read.
     pub async fn notice_to_shopper(&self, event: &OutboxMessage) -> ShopResult<Option<Notice>> {
+        if matches!(&*event.topic, OutboxMessage::PASSWORD_RESET | OutboxMessage::ORDER_LINK)
+            && self.clock.now() - event.occurred_at > VALID_FOR
+        {
+            // Nobody expects the answer any more.
+            return Ok(None);
+        }
         if event.topic == OutboxMessage::PASSWORD_RESET {
             return self.password_reset(event).await;
         }
@@ -131,11 +137,14 @@ impl LocalShop {
             }));
         }
         let order = self.order_of_event(event).await?.filter(|order| !order.email.is_erased());
+        // Only who reads the mails of the order's own address gets the link.
+        let order = order.filter(|order| event.requested_link().is_none_or(|(_, typed)| typed == order.email));
         let Some(order) = order else { return Ok(None) };
         let kind = match event.topic.as_str() {
             "order.paid" => MailKind::OrderConfirmation,
             "order.refunded" => MailKind::OrderRefunded,
             "order.fulfilled" => MailKind::OrderShipped,
+            OutboxMessage::ORDER_LINK => MailKind::OrderLink,
             "order.cancelled" => match order.payment.state {
                 PaymentState::Declined => MailKind::PaymentFailed,
                 // The same step has published `order.refunded`.
@@ -162,10 +171,6 @@ impl LocalShop {
     }
 
     async fn password_reset(&self, event: &OutboxMessage) -> ShopResult<Option<Notice>> {
-        // Nobody expects the answer any more.
-        if self.clock.now() - event.occurred_at > VALID_FOR {
-            return Ok(None);
-        }
         let Ok(email) = event.subject.parse() else { return Ok(None) };
         let made = self.new_reset_token(&email).await?;
         Ok(made.map(|(customer, token)| Notice::PasswordReset { name: customer.name, email, token }))
@@ -211,7 +216,8 @@ impl LocalShop {
     }
 
     async fn order_of_event(&self, event: &OutboxMessage) -> ShopResult<Option<Order>> {
-        let Ok(id) = event.subject.parse() else { return Ok(None) };
+        let id = event.requested_link().map(|(id, _)| id).or_else(|| event.subject.parse().ok());
+        let Some(id) = id else { return Ok(None) };
         Ok(self.store.find_order(&id).await?)
     }
 

@@ -292,7 +292,7 @@ impl LocalShop {
         let outcome = checkout_outcome(before, &step.order)?;
         let topics = step.topics;
         let outbox = topics.iter().map(|topic| self.message(topic, step.order.id.as_str())).collect();
-        let advance = OrderAdvance { order: step.order, previous_owner: None, stock: step.stock, outcome, outbox };
+        let advance = OrderAdvance { stock: step.stock, outcome, outbox, ..OrderAdvance::to(step.order) };
         failpoint("before-step");
         match self.store.advance_order(&advance).await {
             Ok(()) => {}

@@ -10,7 +10,7 @@ use super::sessions::end_sessions;
 use super::{MAX_TRIES, written};
 use crate::domain::{
     Address, CartOwner, Customer, EmailAddress, FulfillmentState, Order, OrderId, OrderState, PageLimit, RefundState,
-    Role, Session, StockEffect,
+    Role, Session,
 };
 use crate::ports::{AuditRecord, IdGenerator, OrderAdvance, OutboxMessage, Store, StoreError};
 use crate::{ShopError, ShopResult};
@@ -106,7 +106,9 @@ pub async fn personal_data<S: Store + ?Sized>(
     }
     orders.sort_by_key(Order::position);
     messages.retain(|message| {
-        message.subject == email.as_str() || accounts.iter().any(|account| account.id.as_str() == message.subject)
+        message.subject == email.as_str()
+            || message.requested_link().is_some_and(|(_, typed)| typed == *email)
+            || accounts.iter().any(|account| account.id.as_str() == message.subject)
     });
     Ok(found)
 }
@@ -186,10 +188,10 @@ async fn erase_order<S: Store + ?Sized>(store: &S, ids: &dyn IdGenerator, id: &O
         if !order.is_finished() {
             return Ok(false);
         }
+        let previous_email = (!order.email.is_erased()).then(|| order.email.clone());
         order.erase_person(ids);
         order.version += 1;
-        let advance =
-            OrderAdvance { order, previous_owner: None, stock: StockEffect::Keep, outcome: None, outbox: Vec::new() };
+        let advance = OrderAdvance { previous_email, ..OrderAdvance::to(order) };
         written(store.advance_order(&advance).await)?;
         Ok(true)
     })

@@ -382,7 +382,7 @@ pub fn advance(order: &Order, stock: StockEffect) -> OrderAdvance {
         }
     };
     let outbox = vec![message(order, topic, order.placed_at + Duration::seconds(1))];
-    OrderAdvance { order: next, previous_owner: None, stock, outcome: None, outbox }
+    OrderAdvance { stock, outbox, ..OrderAdvance::to(next) }
 }
 
 /// Settings with one tax rate, one shipping method and short pages.

@@ -152,6 +152,8 @@ pub(super) enum MailKind {
     OrderCanceled,
     #[serde(rename = "order_confirmation")]
     OrderConfirmation,
+    #[serde(rename = "order_link")]
+    OrderLink,
     #[serde(rename = "order_refunded")]
     OrderRefunded,
     #[serde(rename = "order_shipped")]

@@ -82,6 +82,8 @@ kinds! {
     Order = "ORDER",
     /// The orders of each owner.
     Owner = "OWNER",
+    /// The orders of each email address.
+    Contact = "CONTACT",
     /// All orders.
     Orders = "ORDERS",
     /// Open orders, which the worker may have to advance.
@@ -236,6 +238,16 @@ pub(super) fn orders_of(owner: &CartOwner) -> String {
 /// An order at its position among its owner's orders.
 pub(super) fn order_of(owner: &CartOwner, order: &Order) -> Key {
     Key::new(orders_of(owner), order.position())
+}
+
+/// The orders of an email address, newest first: `Query`, sort keys are positions.
+pub(super) fn orders_by_email(email: &EmailAddress) -> String {
+    Kind::Contact.of(email)
+}
+
+/// An order at its position among the orders of an email address.
+pub(super) fn order_by_email(email: &EmailAddress, order: &Order) -> Key {
+    Key::new(orders_by_email(email), order.position())
 }
 
 /// All orders, newest first: `Query` on each of [`SHARDS`] partitions, merged; a single partition would accept at most
@@ -420,10 +432,11 @@ mod tests {
     }
 
     #[test]
-    fn a_cart_and_the_orders_of_its_owner_have_separate_partitions() {
+    fn a_cart_the_orders_of_its_owner_and_those_of_an_address_have_separate_partitions() {
         let owner = CartOwner::from_key("visitor:x".to_owned());
         assert_eq!(cart(&owner), key("CART#visitor:x", "CART"));
         assert_eq!(orders_of(&owner), "OWNER#visitor:x");
+        assert_eq!(orders_by_email(&"a@b.example".parse().expect("an address")), "CONTACT#a@b.example");
     }
 
     #[test]

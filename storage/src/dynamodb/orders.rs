@@ -1,13 +1,16 @@
 //! Orders: each step of an order is one transaction over the order, its lists, its stock, and its key.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use shopease_process::retry::TryError;
-use shopease_shop::domain::{CartOwner, Order, OrderId, OrderSummary, Page, PageLimit, Position, Sku, Subject};
+use shopease_shop::domain::{
+    CartOwner, EmailAddress, Order, OrderId, OrderSummary, Page, PageLimit, Position, Sku, Subject,
+};
 use shopease_shop::ports::{
-    Claimed, IdempotencyStore as _, OrderAdvance, OrderStore, OutboxMessage, Placement, StoreError,
+    Claimed, IdempotencyStore as _, OrderAdvance, OrderOfEmail, OrderStore, OutboxMessage, Placement, StoreError,
 };
 
 use time::OffsetDateTime;
@@ -16,7 +19,7 @@ use super::actions::Action;
 use super::idempotency::{RecordRow, complete, take, unread_record};
 use super::items::{Item, NewItem, millis, number, parse_text, read_document, read_number, read_text};
 use super::keys::{SHARDS, SORT};
-use super::reads::{Consistency, Range};
+use super::reads::{self, Consistency};
 use super::retry::CLASHES;
 use super::stock::{apply_effect, reserve};
 use super::writes::WriteError;
@@ -27,6 +30,9 @@ const MAX_DUE: usize = 100;
 
 /// When the worker must process an open order, in epoch milliseconds.
 const DUE_MS: &str = "due_ms";
+
+/// Who owns an order in the list of its email address.
+const OWNER: &str = "owner";
 
 /// Positions of the actions in the transaction of a placement. The key is first, because it is decided before all
 /// others.
@@ -61,8 +67,7 @@ impl OrderStore for DynamoDbStore {
     }
 
     async fn advance_order(&self, advance: &OrderAdvance) -> Result<(), StoreError> {
-        let mut actions = advancing(advance)?;
-        let stock = 1 + LISTS..actions.len() - advance.outbox.len() - usize::from(advance.previous_owner.is_some());
+        let (mut actions, stock) = advancing(advance)?;
         let Some(last) = &advance.outcome else {
             return self.transact(actions).await.map_err(|error| conflict(error, &stock));
         };
@@ -88,14 +93,30 @@ impl OrderStore for DynamoDbStore {
         after: Option<&Position>,
         limit: PageLimit,
     ) -> Result<Page<OrderSummary>, StoreError> {
-        let range = Range::After(after.map(String::as_str));
+        let range = reads::Range::After(after.map(String::as_str));
         let items = self.query(&keys::orders_of(owner), range, Some(limit.get() + 1), Consistency::Strong).await?;
         let rows: Result<Vec<_>, _> = items.iter().map(listed).collect();
         Ok(Page::from_rows(rows?, limit))
     }
 
+    async fn list_orders_by_email(
+        &self,
+        email: &EmailAddress,
+        after: Option<&Position>,
+        limit: PageLimit,
+    ) -> Result<Page<OrderOfEmail>, StoreError> {
+        let range = reads::Range::After(after.map(String::as_str));
+        let items =
+            self.query(&keys::orders_by_email(email), range, Some(limit.get() + 1), Consistency::Strong).await?;
+        let row = |item: &Item| {
+            let (position, summary) = listed(item)?;
+            Ok((position, OrderOfEmail { owner: CartOwner::from_key(read_text(item, OWNER)?.to_owned()), summary }))
+        };
+        Ok(Page::from_rows(items.iter().map(row).collect::<Result<_, StoreError>>()?, limit))
+    }
+
     async fn list_orders(&self, after: Option<&Position>, limit: PageLimit) -> Result<Page<OrderSummary>, StoreError> {
-        let range = Range::After(after.map(String::as_str));
+        let range = reads::Range::After(after.map(String::as_str));
         let items = self.query_shards(keys::all_orders, range, Some(limit.get() + 1)).await?;
         let rows: Result<Vec<_>, _> = items.iter().map(listed).collect();
         Ok(Page::from_rows(rows?, limit))
@@ -104,7 +125,7 @@ impl OrderStore for DynamoDbStore {
     async fn list_due_orders(&self, now: OffsetDateTime) -> Result<Vec<OrderId>, StoreError> {
         // Reads all open orders, which are few. Their sort key is the ID, so that a step does not need to know the
         // previous due time.
-        let items = self.query_shards(keys::open_orders, Range::After(None), None).await?;
+        let items = self.query_shards(keys::open_orders, reads::Range::After(None), None).await?;
         let mut due = Vec::new();
         for item in &items {
             if read_number::<i128>(item, DUE_MS)? <= millis(now) {
@@ -121,7 +142,7 @@ impl DynamoDbStore {
     pub(super) async fn query_shards(
         &self,
         partition: fn(u8) -> String,
-        range: Range<'_>,
+        range: reads::Range<'_>,
         limit: Option<usize>,
     ) -> Result<Vec<Item>, StoreError> {
         let shards = (0..SHARDS)
@@ -139,7 +160,7 @@ fn listed(item: &Item) -> Result<(Position, OrderSummary), StoreError> {
     Ok((read_text(item, SORT)?.to_owned(), read_document(item)?))
 }
 
-/// All writes of placing an order. At most 50 reservations and 21 messages, so at most 77 actions.
+/// All writes of placing an order. At most 50 reservations and 21 messages, so at most 78 actions.
 fn placing(placement: &Placement, claimed_by: &str) -> Result<Vec<Action>, StoreError> {
     let order = &placement.order;
     let now = order.placed_at;
@@ -151,31 +172,40 @@ fn placing(placement: &Placement, claimed_by: &str) -> Result<Vec<Action>, Store
     Ok(actions)
 }
 
-/// All writes of a step, except the outcome of its key.
-fn advancing(advance: &OrderAdvance) -> Result<Vec<Action>, StoreError> {
+/// All writes of a step, except the outcome of its key; and which of them are those of its stock.
+fn advancing(advance: &OrderAdvance) -> Result<(Vec<Action>, Range<usize>), StoreError> {
     let order = &advance.order;
     let seen = number(order.version.saturating_sub(1));
     let mut actions = vec![Action::put(order_item(order)?).only_if("version = :seen").value(":seen", seen)];
     actions.extend(lists(order)?);
+    let first_stock = actions.len();
     actions.extend(order.reservations.iter().filter_map(|reservation| apply_effect(reservation, advance.stock)));
+    let stock = first_stock..actions.len();
     actions.extend(messages(&advance.outbox)?);
-    let moved = advance.previous_owner.iter().map(|owner| Action::delete(&keys::order_of(owner, order)));
-    actions.extend(moved);
-    Ok(actions)
+    let owner = advance.previous_owner.as_ref().map(|owner| keys::order_of(owner, order));
+    let email = advance.previous_email.as_ref().map(|email| keys::order_by_email(email, order));
+    actions.extend(owner.iter().chain(&email).map(Action::delete));
+    Ok((actions, stock))
 }
 
-/// The lists that contain an order: its owner's, all orders, and open orders while it is open.
-const LISTS: usize = 3;
+/// The lists that contain an order: its owner's, that of its email address, all orders, and open orders while it is open.
+const LISTS: usize = 4;
 
 fn lists(order: &Order) -> Result<[Action; LISTS], StoreError> {
     let summary = order.summary();
     let of_owner = NewItem::new(&keys::order_of(&order.owner, order)).document(&summary)?;
+    let by_email = NewItem::new(&keys::order_by_email(&order.email, order)).document(&summary)?;
     let of_all = NewItem::new(&keys::order_of_all(order)).document(&summary)?;
     let open = match order.due_at {
         Some(due_at) => Action::put(NewItem::new(&keys::open_order(&order.id)).number(DUE_MS, millis(due_at)).build()),
         None => Action::delete(&keys::open_order(&order.id)),
     };
-    Ok([Action::put(of_owner.build()), Action::put(of_all.build()), open])
+    Ok([
+        Action::put(of_owner.build()),
+        Action::put(by_email.text(OWNER, order.owner.key()).build()),
+        Action::put(of_all.build()),
+        open,
+    ])
 }
 
 fn order_item(order: &Order) -> Result<Item, StoreError> {
@@ -202,7 +232,7 @@ fn rejection(placement: &Placement, failed: &BTreeMap<usize, Option<Item>>) -> S
 }
 
 /// Why a step was not made: another step was made, or the stock does not contain what the order has reserved.
-fn conflict(error: WriteError, stock: &std::ops::Range<usize>) -> StoreError {
+fn conflict(error: WriteError, stock: &Range<usize>) -> StoreError {
     match error {
         WriteError::Failed(error) => error,
         WriteError::Conditions(failed)

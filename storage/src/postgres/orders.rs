@@ -1,8 +1,8 @@
 //! Orders, and the stock that they reserve.
 
 use async_trait::async_trait;
-use shopease_shop::domain::{CartOwner, Order, OrderId, OrderSummary, Page, PageLimit, Position};
-use shopease_shop::ports::{Claimed, OrderAdvance, OrderStore, Placement, StoreError};
+use shopease_shop::domain::{CartOwner, EmailAddress, Order, OrderId, OrderSummary, Page, PageLimit, Position};
+use shopease_shop::ports::{Claimed, OrderAdvance, OrderOfEmail, OrderStore, Placement, StoreError};
 use sqlx::types::Json;
 use time::OffsetDateTime;
 
@@ -93,6 +93,30 @@ impl OrderStore for PostgresStore {
             .fetch_all(&self.pool)
         };
         page(retry::repeatable(read).await?, limit)
+    }
+
+    async fn list_orders_by_email(
+        &self,
+        email: &EmailAddress,
+        after: Option<&Position>,
+        limit: PageLimit,
+    ) -> Result<Page<OrderOfEmail>, StoreError> {
+        // customer_order_email
+        let read = || {
+            sqlx::query!(
+                r#"SELECT position, owner, summary::text AS "summary!" FROM customer_order
+                WHERE email = $1 AND position > $2 ORDER BY position LIMIT $3"#,
+                email.as_str(),
+                start_after(after),
+                row_limit(limit)
+            )
+            .fetch_all(&self.pool)
+        };
+        let rows = retry::repeatable(read).await?.into_iter().map(|row| {
+            let owner = CartOwner::from_key(row.owner);
+            Ok((row.position, OrderOfEmail { owner, summary: from_json(&row.summary)? }))
+        });
+        Ok(Page::from_rows(rows.collect::<Result<_, StoreError>>()?, limit))
     }
 
     async fn list_orders(&self, after: Option<&Position>, limit: PageLimit) -> Result<Page<OrderSummary>, StoreError> {

@@ -224,6 +224,10 @@ async fn check_out(recorder: &mut Recorder, test: &TestShop) -> Orders {
     let shared = format!("/api/v1/orders/{}?key={}", orders.paid, text(&paid["access_key"]));
     recorder.get(&mut bob, &shared).await;
     recorder.get(&mut bob, &format!("/api/v1/orders/{}", orders.paid)).await;
+    let link = json!({ "number": paid["order_number"], "email": "ada@example.com" });
+    recorder.post(&mut bob, "/api/v1/order-links", link.clone()).await;
+    let with_mail = TestShop::new(test.store.clone()).with_mail();
+    recorder.post(&mut with_mail.visitor("bob"), "/api/v1/order-links", link).await;
     let check = format!("/api/v1/orders/{}/payment-checks", orders.asked);
     recorder.call(&mut ada, Method::POST, &check, &[], None).await;
     let event = test.ledger.events().into_iter().find(|event| event.data.order_id.as_str() == orders.asked);

@@ -3,6 +3,7 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
+use shopease_shop::ShopError;
 use shopease_shop::domain::{self, EmailAddress, OrderId};
 use shopease_shop::ports;
 use shopease_shop::services::{
@@ -246,6 +247,32 @@ impl Wire for FindOrder {
     }
 }
 
+/// Requests a mail with a link to an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({"number": "0GXB7-65C6F", "email": "ada@example.com"}))]
+pub struct RequestOrderLink {
+    /// The order's number: in any case, with or without hyphens and spaces.
+    #[schema(pattern = "^ *#?([ -]*[0-9A-TV-Za-tv-z]){10}[ -]*$")]
+    pub number: String,
+    /// The email address that it was placed with.
+    #[schema(value_type = text::Email)]
+    pub email: EmailAddress,
+}
+
+impl Wire for services::RequestOrderLink {
+    type Path = ();
+    type Query = NoQuery;
+    type Body = Json<RequestOrderLink>;
+
+    fn read(Parts { body: Json(body), .. }: Parts<Self>) -> Result<Self, Problem> {
+        Ok(Self { number: body.number.parse().map_err(ShopError::from)?, email: body.email })
+    }
+
+    fn write(self) -> Parts<Self> {
+        Parts::of_body(Json(RequestOrderLink { number: self.number.to_string(), email: self.email }))
+    }
+}
+
 impl Wire for CheckPayment {
     type Path = OrderId;
     type Query = OrderQuery;
@@ -343,6 +370,16 @@ endpoints! {
     /// Get an order. Allowed for the caller who placed it, for callers with its access key, and for operators.
     get "/api/v1/orders/{id}" => find_order(FindOrder) for caller -> Order {
         Ordinary, ok, [(200, "The order."), (404, "The order does not exist, or is not the caller's.")]
+    }
+
+    /// Request a mail with a link to an order, to the email address that it was placed with. The response does not reveal whether there
+    /// is such an order.
+    post "/api/v1/order-links" => request_order_link(services::RequestOrderLink) for caller -> NoContent {
+        Ordinary, no_content, [
+            (204, "If an order with this number was placed with this email address, a mail with a link to it is on its way."),
+            (422, "The order number is malformed, or the shop sends no mail (`no_mail`)."),
+            (429, "Too many requests. Try again after `Retry-After` seconds."),
+        ]
     }
 
     /// Poll the payment provider and advance the payment of an order.

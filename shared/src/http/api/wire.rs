@@ -218,6 +218,8 @@ states! {
         OrderCanceled,
         /// An order was paid.
         OrderConfirmation,
+        /// Somebody wants a link to an order.
+        OrderLink,
         /// An order was refunded, in full or in part.
         OrderRefunded,
         /// An order was shipped.

@@ -21,8 +21,12 @@ impl ErrorPage<'_> {
         matches!(problem_name(self.problem), "stale-form" | "cross-site-request")
     }
 
+    fn is_about_an_order(&self) -> bool {
+        self.problem.subject.as_deref() == Some("order")
+    }
+
     fn offers_sign_in(&self) -> bool {
-        matches!(self.problem.status, 401 | 403) || self.problem.subject.as_deref() == Some("order")
+        matches!(self.problem.status, 401 | 403) || self.is_about_an_order()
     }
 }
 

@@ -63,7 +63,8 @@ fn rule_after(rule: &RuleError) -> Option<RuleError> {
         RuleError::TotalChanged { .. } => RuleError::TotalBelowMinimum { total: eur(1), minimum: eur(50) },
         RuleError::TotalBelowMinimum { .. } => RuleError::TotalAboveMaximum { total: eur(100), maximum: eur(99) },
         RuleError::TotalAboveMaximum { .. } => RuleError::TermsChanged,
-        RuleError::TermsChanged => RuleError::AmountTooLarge,
+        RuleError::TermsChanged => RuleError::NoMail,
+        RuleError::NoMail => RuleError::AmountTooLarge,
         RuleError::AmountTooLarge => RuleError::Other {
             code: "full_moon".to_owned(),
             field: Some("mōon".to_owned()),

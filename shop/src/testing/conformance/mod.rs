@@ -126,6 +126,7 @@ macro_rules! for_each_guarantee {
                 an_expired_key_is_free_for_a_new_order,
                 an_unknown_order_is_absent,
                 orders_are_listed_newest_first,
+                orders_of_an_email_address_are_listed_newest_first,
                 orders_placed_meanwhile_neither_repeat_nor_hide_others,
                 any_text_is_a_position_to_continue_orders_after,
                 an_order_is_due_until_nothing_is_open,
@@ -134,6 +135,7 @@ macro_rules! for_each_guarantee {
             order_steps {
                 a_step_applies_its_stock_effect,
                 an_order_takes_several_steps,
+                a_step_moves_an_order_to_another_owner_and_email_address,
                 a_step_from_another_version_changes_nothing,
                 the_first_answer_of_an_order_stays,
                 one_of_many_concurrent_steps_wins,

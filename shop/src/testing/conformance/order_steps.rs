@@ -1,9 +1,11 @@
 //! Guarantees of [`OrderStore::advance_order`](crate::ports::OrderStore::advance_order).
 
-use super::support::{NOW, RACERS, assert_one_winner, orders, place, race, save_first_cart, snapshot, stock, units};
-use crate::domain::{FulfillmentState, Order, PaymentState, StockEffect};
-use crate::ports::{KeyAnswer, OrderAdvance, Placement, SharedStore, StoreError};
-use crate::testing::fixtures::{advance, checkout_key, order, placement, sku, visitor};
+use super::support::{
+    NOW, RACERS, assert_one_winner, orders, orders_by_email, place, race, save_first_cart, snapshot, stock, units,
+};
+use crate::domain::{CartOwner, EmailAddress, FulfillmentState, Order, PaymentState, StockEffect};
+use crate::ports::{KeyAnswer, OrderAdvance, OrderOfEmail, Placement, SharedStore, StoreError};
+use crate::testing::fixtures::{advance, checkout_key, customer, order, placement, sku, visitor};
 
 const ANSWER: &str = "{\"status\": 201, \"body\": \"Größe \\u0000 \\\\ 'x'\"}";
 
@@ -50,6 +52,28 @@ pub(super) async fn an_order_takes_several_steps(store: SharedStore) {
     let found = store.find_order(&placed.id).await.expect("an order is read");
     assert_eq!(found, Some(shipped.order.clone()));
     assert_eq!(orders(&store, None, 10).await, [shipped.order.summary()], "listed once, in its current state");
+}
+
+pub(super) async fn a_step_moves_an_order_to_another_owner_and_email_address(store: SharedStore) {
+    stock(&store, &[("A", 3)]).await;
+    let placed = place_order_of(&store, "order", &[("A", 2)]).await.order;
+    let mut moved = advance(&placed, StockEffect::Commit);
+    moved.order.owner = CartOwner::customer(&customer("ada"));
+    moved.previous_owner = Some(placed.owner.clone());
+    store.advance_order(&moved).await.expect("moved to an account");
+    assert_eq!(orders(&store, Some(&placed.owner), 10).await, []);
+    assert_eq!(orders(&store, Some(&moved.order.owner), 10).await, [moved.order.summary()]);
+    let listed = |order: &Order| OrderOfEmail { owner: order.owner.clone(), summary: order.summary() };
+    assert_eq!(orders_by_email(&store, &placed.email, 10).await, [listed(&moved.order)]);
+
+    let mut erased = OrderAdvance::to(Order { version: moved.order.version + 1, ..moved.order });
+    erased.order.email = EmailAddress::erased();
+    erased.previous_email = Some(placed.email.clone());
+    store.advance_order(&erased).await.expect("erased");
+    assert_eq!(orders_by_email(&store, &placed.email, 10).await, []);
+    assert_eq!(orders_by_email(&store, &erased.order.email, 10).await, [listed(&erased.order)]);
+    assert_eq!(orders(&store, Some(&erased.order.owner), 10).await, [erased.order.summary()]);
+    assert_eq!(units(&store, "A").await, (1, 0, 2));
 }
 
 pub(super) async fn a_step_from_another_version_changes_nothing(store: SharedStore) {

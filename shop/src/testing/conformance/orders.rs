@@ -2,9 +2,9 @@
 
 use time::Duration;
 
-use super::support::{KEPT_UNTIL, NOW, limit, orders, place, save_first_cart, snapshot, stock, units};
-use crate::domain::{Cart, CartOwner, MAX_CART_LINES, Order, OrderId, OrderSummary, StockEffect};
-use crate::ports::{Claimed, SharedStore, StoreError};
+use super::support::{KEPT_UNTIL, NOW, limit, orders, orders_by_email, place, save_first_cart, snapshot, stock, units};
+use crate::domain::{Cart, CartOwner, EmailAddress, MAX_CART_LINES, Order, OrderId, OrderSummary, Page, StockEffect};
+use crate::ports::{Claimed, OrderOfEmail, SharedStore, StoreError};
 use crate::testing::SeededRandom;
 use crate::testing::fixtures::{advance, cart, checkout_key, claim, customer, message, order, placement, sku, visitor};
 
@@ -216,6 +216,26 @@ pub(super) async fn orders_are_listed_newest_first(store: SharedStore) {
     assert_eq!(orders(&store, Some(&visitor("nobody")), 7).await, []);
 }
 
+pub(super) async fn orders_of_an_email_address_are_listed_newest_first(store: SharedStore) {
+    let emails = ["ada@example.com", "bob@example.com"].map(|text| text.parse().expect("an address"));
+    let mut placed = Vec::new();
+    for number in 0..24_usize {
+        let owner = visitor(["laptop", "phone", "library"][number % 3]);
+        let at = NOW + Duration::milliseconds(i64::try_from(number % 5).expect("small"));
+        let email = &emails[usize::from(number % 4 == 0)];
+        placed.push(place_with_email(&store, &owner, &format!("order {number}"), email, at).await);
+    }
+    placed.sort_by_key(Order::position);
+    for (email, rows) in emails.iter().flat_map(|email| [1, 6, 100].map(|rows| (email, rows))) {
+        let own = placed.iter().filter(|order| order.email == *email);
+        let own: Vec<_> =
+            own.map(|order| OrderOfEmail { owner: order.owner.clone(), summary: order.summary() }).collect();
+        assert_eq!(orders_by_email(&store, email, rows).await, own, "{email} in pages of {rows}");
+    }
+    let nobody = "nobody@example.com".parse().expect("an address");
+    assert_eq!(orders_by_email(&store, &nobody, 7).await, []);
+}
+
 pub(super) async fn orders_placed_meanwhile_neither_repeat_nor_hide_others(store: SharedStore) {
     let owner = visitor("ada");
     let mut placed = Vec::new();
@@ -249,23 +269,39 @@ pub(super) async fn any_text_is_a_position_to_continue_orders_after(store: Share
         for page in [
             store.list_orders(Some(&after), limit(100)).await,
             store.list_orders_of(&owner, Some(&after), limit(100)).await,
+            store.list_orders_by_email(&placed[0].email, Some(&after), limit(100)).await.map(summaries),
         ] {
             assert_eq!(page.expect("a page").items, newest_first(&expected), "after {after:?}");
         }
     }
 }
 
-/// Places an order without tracked stock, creating its cart if necessary.
 async fn place_at(store: &SharedStore, owner: &CartOwner, name: &str, placed_at: time::OffsetDateTime) -> Order {
+    place_with_email(store, owner, name, &order(owner, name, &[]).email, placed_at).await
+}
+
+/// Places an order without tracked stock, creating its cart if necessary.
+async fn place_with_email(
+    store: &SharedStore,
+    owner: &CartOwner,
+    name: &str,
+    email: &EmailAddress,
+    placed_at: time::OffsetDateTime,
+) -> Order {
     let version = match store.find_cart(owner, NOW).await.expect("a cart is read") {
         Some(cart) => cart.version,
         None => save_first_cart(store, owner, &[("A", 1)]).await.version,
     };
     let mut order = order(owner, name, &[("A", 1)]);
     order.reservations.clear();
+    order.email.clone_from(email);
     order.placed_at = placed_at;
     place(store, &placement(&order, version)).await;
     order
+}
+
+fn summaries(page: Page<OrderOfEmail>) -> Page<OrderSummary> {
+    page.map(|order| order.summary)
 }
 
 fn newest_first(orders: &[Order]) -> Vec<OrderSummary> {

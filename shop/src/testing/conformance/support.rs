@@ -7,10 +7,10 @@ use time::{Duration, OffsetDateTime};
 use tokio::sync::Barrier;
 
 use crate::domain::{
-    Cart, CartOwner, Handle, OrderSummary, Page, PageLimit, Position, Product, ProductSort, ProductSummary, Sku,
-    StockLevel,
+    Cart, CartOwner, EmailAddress, Handle, OrderSummary, Page, PageLimit, Position, Product, ProductSort,
+    ProductSummary, Sku, StockLevel,
 };
-use crate::ports::{Claimed, OutboxMessage, Placement, ProductListing, SharedStore, StoreError};
+use crate::ports::{Claimed, OrderOfEmail, OutboxMessage, Placement, ProductListing, SharedStore, StoreError};
 use crate::testing::FixedClock;
 use crate::testing::fixtures::{cart, index, sku};
 
@@ -135,6 +135,21 @@ pub(super) async fn orders(store: &SharedStore, owner: Option<&CartOwner>, rows:
         };
         let page = page.expect("a page of orders");
         assert!(page.items.len() <= usize::from(rows), "a page has at most {rows} rows");
+        assert!(page.next.is_none() || page.items.len() == usize::from(rows), "only the last page is short");
+        orders.extend(page.items);
+        assert!(orders.len() < 10_000, "paging does not end");
+        after = page.next;
+        if after.is_none() {
+            return orders;
+        }
+    }
+}
+
+/// All orders of an email address, read in pages of `rows`.
+pub(super) async fn orders_by_email(store: &SharedStore, email: &EmailAddress, rows: u16) -> Vec<OrderOfEmail> {
+    let (mut after, mut orders): (Option<Position>, Vec<OrderOfEmail>) = (None, Vec::new());
+    loop {
+        let page = store.list_orders_by_email(email, after.as_ref(), limit(rows)).await.expect("a page of orders");
         assert!(page.next.is_none() || page.items.len() == usize::from(rows), "only the last page is short");
         orders.extend(page.items);
         assert!(orders.len() < 10_000, "paging does not end");

@@ -2,14 +2,17 @@
 
 use std::time::Instant;
 
-use shopease_shop::domain::{StockChange, StockEffect};
+use shopease_shop::domain::{EmailAddress, Order, PageLimit, StockChange, StockEffect};
 use shopease_shop::ports::{
-    CartStore as _, Claimed, IdempotencyStore as _, KeyAnswer, OrderStore as _, Placement, StockStore as _, StoreError,
+    CartStore as _, Claimed, IdempotencyStore as _, KeyAnswer, OrderAdvance, OrderStore as _, Placement,
+    StockStore as _, StoreError,
 };
 use shopease_shop::testing::FixedClock;
 use shopease_shop::testing::fixtures::{advance, cart, checkout_key, claim, order, placement, sku, visitor};
 use time::Duration;
 
+use super::super::items::key_item;
+use super::super::keys;
 use super::Bench;
 use super::wire::Fault;
 
@@ -37,6 +40,30 @@ async fn a_conflict_is_retried() {
     assert_eq!(bench.store.place_order(&wish).await.expect("placed"), Claimed::New);
     assert_eq!(bench.wire.take_operations(), ["TransactWriteItems"; 4]);
     assert_eq!(units(&bench).await, (1, 1, 0));
+}
+
+#[tokio::test]
+async fn an_order_of_a_release_without_the_list_of_its_address_is_listed_from_its_next_step_on() {
+    let (bench, wish) = bench().await;
+    let limit = PageLimit::new(10).expect("a limit");
+    let listed = async || bench.store.list_orders_by_email(&wish.order.email, None, limit).await.expect("a page").items;
+    bench.store.place_order(&wish).await.expect("placed");
+    let forget = async || {
+        let key = key_item(&keys::order_by_email(&wish.order.email, &wish.order));
+        let forget = bench.store.client.delete_item().table_name(&bench.store.table).set_key(Some(key));
+        forget.send().await.expect("forgotten");
+        assert_eq!(listed().await, []);
+    };
+    forget().await;
+    let paid = advance(&wish.order, StockEffect::Commit);
+    bench.store.advance_order(&paid).await.expect("paid");
+    assert_eq!(listed().await.len(), 1);
+    forget().await;
+    let mut erased = OrderAdvance::to(Order { version: paid.order.version + 1, ..paid.order });
+    erased.order.email = EmailAddress::erased();
+    erased.previous_email = Some(wish.order.email.clone());
+    bench.store.advance_order(&erased).await.expect("erased");
+    assert_eq!(listed().await, []);
 }
 
 #[tokio::test]

@@ -108,7 +108,7 @@ async fn every_step_of_an_order_is_one_transaction() {
 }
 
 #[tokio::test]
-async fn orders_are_found_by_id_by_owner_and_all_together() {
+async fn orders_are_found_by_id_by_owner_by_email_and_all_together() {
     let bench = Bench::new().await;
     let owner = visitor("ada");
     bench.store.save_cart(&cart(&owner, &[]), LATER).await.expect("saved");
@@ -117,9 +117,13 @@ async fn orders_are_found_by_id_by_owner_and_all_together() {
         placed.placed_at += Duration::seconds(i64::try_from(version).expect("small"));
         bench.store.place_order(&placement(&placed, version)).await.expect("placed");
     }
+    let mine_email = order(&owner, "order 1", &[]).email;
     bench.wire.take_operations();
     let limit = shopease_shop::domain::PageLimit::new(4).expect("a limit");
     let mine = bench.store.list_orders_of(&owner, None, limit).await.expect("a page");
+    assert_eq!(bench.wire.take_operations(), ["Query"]);
+    let by_email = bench.store.list_orders_by_email(&mine_email, None, limit).await.expect("a page");
+    assert_eq!(by_email.map(|order| order.summary), mine);
     assert_eq!(bench.wire.take_operations(), ["Query"]);
     let all = bench.store.list_orders(None, limit).await.expect("a page");
     assert_eq!(bench.wire.take_operations(), ["Query"; 8], "one per shard");
