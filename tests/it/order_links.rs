@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 use shopease_mail::testing::Relay;
-use shopease_shop::ports::{Consumer, OutboxMessage};
+use shopease_shop::ports::{Clock as _, Consumer, OutboxMessage};
 use shopease_shop::services::{Worker, erase_person};
 use shopease_shop::testing::fixtures;
 use time::Duration;
@@ -156,7 +156,9 @@ async fn the_link_of_an_erased_person_is_mailed_to_nobody(shop: TestShop) {
     shop.operator().await.post(&shipped, &json!({ "event": "shipped" })).await;
     run(&worker).await;
     request(&mut shop.client(), &number, EMAIL).await;
-    let erased = erase_person(&*shop.store, &*shop.ids, &EMAIL.parse().expect("an address")).await.expect("erased");
+    let erased = erase_person(&*shop.store, &*shop.ids, &EMAIL.parse().expect("an address"), shop.clock.now())
+        .await
+        .expect("erased");
     assert_eq!((erased.orders, erased.messages), (vec![number.clone()], 1));
     for email in [EMAIL, "erased@erased.invalid"] {
         assert_eq!(request(&mut shop.client(), &number, email).await.status, StatusCode::NO_CONTENT);
