@@ -3,7 +3,6 @@
 use askama::Template;
 use axum::extract::State;
 use serde::Deserialize;
-use shopease_shop::ShopResult;
 use shopease_shop::domain::{EmailAddress, OrderNumber, RuleError};
 use shopease_shop::services::RequestOrderLink;
 
@@ -72,12 +71,15 @@ pub(in crate::http) async fn request(
         PostedForm::Current(form) => form,
         PostedForm::Stale(form) => return page(&app, &visitor, form, false, Failure::of(stale_form())).await,
     };
-    let result: ShopResult<()> = match form.command() {
-        Ok(command) => app.services.checkout.request_order_link(visitor.caller(), command).await,
+    let result = match form.command() {
+        Ok(command) => {
+            let number = command.number.to_string();
+            app.services.checkout.request_order_link(visitor.caller(), command).await.map(|()| number)
+        }
         Err(rules) => Err(rules.into()),
     };
     match result {
-        Ok(()) => page(&app, &visitor, form, true, Failure::none()).await,
+        Ok(number) => page(&app, &visitor, OrderLinkForm { number, ..form }, true, Failure::none()).await,
         Err(error) => page(&app, &visitor, form, false, Failure::of_error(error, FIELDS)?).await,
     }
 }
