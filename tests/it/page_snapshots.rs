@@ -12,6 +12,7 @@ use shopease_shop::domain::Token;
 use shopease_shop::ports::Mailer;
 use shopease_shop::testing::fixtures;
 use shopease_storage::testing::on_dynamodb;
+use time::Duration;
 
 use crate::catalog::market_bag;
 use crate::harness::{Answer, Client, PASSWORD, TestShop, address, order_with, text};
@@ -159,9 +160,10 @@ async fn shoppers(pages: &mut Pages, shop: &TestShop) {
 }
 
 async fn on_two_devices(pages: &mut Pages, shop: &TestShop) {
-    let (mut ada, email) = (shop.visitor("ada on her phone"), "ada@example.com");
-    let account = json!({ "email": email, "password": PASSWORD });
+    let mut ada = shop.visitor("desktop");
+    let account = json!({ "email": "ada@example.com", "password": PASSWORD });
     let agent = ("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/20100101 Firefox/143.0");
+    shop.clock.advance(Duration::minutes(1));
     let signed_in = ada.json(Method::POST, "/api/v1/sessions", &account, &[agent]).await;
     assert_eq!(signed_in.status, StatusCode::CREATED);
     pages.get(&mut ada, "account_sessions", "/account/sessions").await;

@@ -120,21 +120,19 @@ impl LocalShop {
             // Nobody expects the answer any more.
             return Ok(None);
         }
-        if event.topic == OutboxMessage::PASSWORD_RESET {
-            return self.password_reset(event).await;
-        }
-        if event.topic == OutboxMessage::EMAIL_CONFIRMATION {
-            let Ok(id) = event.subject.parse() else { return Ok(None) };
-            return self.email_confirmation(&id).await;
-        }
-        if [OutboxMessage::EMAIL_CHANGED, OutboxMessage::PASSWORD_CHANGED].contains(&event.topic.as_str()) {
-            let Ok(email) = event.subject.parse() else { return Ok(None) };
-            let is_about_email = event.topic == OutboxMessage::EMAIL_CHANGED;
-            return Ok(Some(if is_about_email {
-                Notice::EmailChanged { email }
-            } else {
-                Notice::PasswordChanged { email }
-            }));
+        match event.topic.as_str() {
+            OutboxMessage::PASSWORD_RESET => return self.password_reset(event).await,
+            OutboxMessage::EMAIL_CONFIRMATION => {
+                let Ok(id) = event.subject.parse() else { return Ok(None) };
+                return self.email_confirmation(&id).await;
+            }
+            OutboxMessage::EMAIL_CHANGED => {
+                return Ok(event.subject.parse().ok().map(|email| Notice::EmailChanged { email }));
+            }
+            OutboxMessage::PASSWORD_CHANGED => {
+                return Ok(event.subject.parse().ok().map(|email| Notice::PasswordChanged { email }));
+            }
+            _ => {}
         }
         let order = self.order_of_event(event).await?.filter(|order| !order.email.is_erased());
         // Only who reads the mails of the order's own address gets the link.

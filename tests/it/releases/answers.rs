@@ -278,6 +278,7 @@ async fn change_account(recorder: &mut Recorder, bob: &mut Client, test: &TestSh
     }
     put("password", json!({ "password": PASSWORD, "new_password": PASSWORD })).await;
     save_addresses(recorder, bob).await;
+    end_sessions(recorder, bob, test).await;
     confirm_email(recorder, bob, test).await;
     for password in ["wrong horse battery", PASSWORD] {
         recorder.post(bob, "/api/v1/accounts/me/deletion", json!({ "password": password })).await;
@@ -297,6 +298,19 @@ async fn save_addresses(recorder: &mut Recorder, bob: &mut Client) {
     }
     recorder.get(bob, BOOK).await;
     recorder.call(bob, Method::DELETE, &saved, &[], None).await;
+}
+
+async fn end_sessions(recorder: &mut Recorder, bob: &mut Client, test: &TestShop) {
+    const SESSIONS: &str = "/api/v1/accounts/me/sessions";
+    let account = json!({ "email": "bob@home.example", "password": PASSWORD });
+    let agent = ("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/20100101 Firefox/143.0");
+    test.visitor("desktop").json(Method::POST, "/api/v1/sessions", &account, &[agent]).await;
+    let sessions = recorder.get(bob, SESSIONS).await;
+    let other = sessions["items"].as_array().into_iter().flatten().find(|session| session["is_current"] == false);
+    let other = format!("{SESSIONS}/{}", text(&other.expect("the desktop")["id"]));
+    for path in [other.as_str(), other.as_str(), SESSIONS] {
+        recorder.call(bob, Method::DELETE, path, &[], None).await;
+    }
 }
 
 /// Confirms an address as in a shop that sends mail.
