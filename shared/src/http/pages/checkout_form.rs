@@ -144,7 +144,7 @@ impl CheckoutForm {
         let form = serde_json::to_value(self).unwrap_or_default();
         let fields = form.as_object().into_iter().flatten();
         let texts = fields.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
-        texts.filter(|(name, text)| !text.is_empty() && name != "shipping_method" && name != "payment_method").collect()
+        texts.filter(|(name, _)| name != "shipping_method" && name != "payment_method").collect()
     }
 
     /// Validates all fields of the first step.
