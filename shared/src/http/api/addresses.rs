@@ -111,6 +111,6 @@ endpoints! {
 
     /// Remove an address of the signed-in customer.
     delete "/api/v1/accounts/me/addresses/{id}" => remove_address(RemoveAddress) for caller -> NoContent {
-        Ordinary, no_content, [(204, "The customer does not have the address any more."), (401, "Not signed in.")]
+        Ordinary, no_content, [(204, "The customer does not have the address any more."), (401, "Not signed in."), (404, "The ID is malformed.")]
     }
 }
