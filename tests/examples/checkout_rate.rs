@@ -104,11 +104,7 @@ async fn buy(shop: &LocalShop, caller: &Caller, sku: &str, key: &str, order: boo
     }
     let command = PlaceOrder {
         email: "ada@example.com".parse().expect("an address"),
-        shipping_address: fixtures::address(),
-        billing_address: None,
-        vat_number: None,
-        phone: None,
-        delivery_note: None,
+        details: fixtures::order_details(),
         shipping_method: "standard".to_owned(),
         payment_method: "card_approved".to_owned(),
         expected_total: None,

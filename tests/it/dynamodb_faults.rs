@@ -103,11 +103,7 @@ impl Shopper {
         let approved = self.random.below(5) > 0;
         let command = PlaceOrder {
             email: "ada@example.com".parse().expect("an address"),
-            shipping_address: fixtures::address(),
-            billing_address: None,
-            vat_number: None,
-            phone: None,
-            delivery_note: None,
+            details: fixtures::order_details(),
             shipping_method: "standard".to_owned(),
             payment_method: if approved { "card_approved" } else { "card_declined" }.to_owned(),
             expected_total: None,

@@ -30,6 +30,14 @@ pub fn smtp(port: u16) -> Arc<dyn Mailer> {
     Arc::new(SmtpMailer::new(SmtpConfig { host, port, security: Security::Plain, credentials: None }))
 }
 
+/// A shop that sends mail, its relay and its worker.
+pub async fn mailing(shop: TestShop) -> (TestShop, Relay, Worker) {
+    let shop = shop.with_mail();
+    let relay = Relay::start().await;
+    let worker = worker(&shop, &smtp(relay.port()));
+    (shop, relay, worker)
+}
+
 /// A worker that writes to the log, to shoppers, and to the operator.
 pub fn worker(shop: &TestShop, mailer: &Arc<dyn Mailer>) -> Worker {
     let sender = Mailbox { name: HeaderText::new(""), email: "orders@shop.example".parse().expect("an address") };

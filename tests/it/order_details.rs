@@ -2,11 +2,10 @@
 
 use http::StatusCode;
 use serde_json::{Value, json};
-use shopease_mail::testing::Relay;
 use shopease_shop::testing::fixtures;
 
 use crate::harness::{Answer, Client, TestShop, address, both_stores, order_with};
-use crate::mails::{run, smtp, worker};
+use crate::mails::{mailing, run};
 
 both_stores!(
     details_are_kept_in_the_order_and_shown_everywhere,
@@ -41,8 +40,7 @@ async fn selling(shop: &TestShop) -> Client {
 }
 
 async fn details_are_kept_in_the_order_and_shown_everywhere(shop: TestShop) {
-    let shop = shop.with_mail();
-    let relay = Relay::start().await;
+    let (shop, relay, worker) = mailing(shop).await;
     let mut ada = selling(&shop).await;
     let placed = place(&mut ada, "k", &detailed()).await;
     assert_eq!(placed.status, StatusCode::CREATED, "{}", placed.text());
@@ -72,7 +70,7 @@ async fn details_are_kept_in_the_order_and_shown_everywhere(shop: TestShop) {
             assert!(page.contains(text), "{text} in {page}");
         }
     }
-    run(&worker(&shop, &smtp(relay.port()))).await;
+    run(&worker).await;
     let mail =
         relay.received().iter().map(shopease_mail::testing::Received::text).find(|text| text.contains("Thank you"));
     let mail = mail.expect("a confirmation");

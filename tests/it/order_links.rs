@@ -9,7 +9,7 @@ use shopease_shop::testing::fixtures;
 use time::Duration;
 
 use crate::harness::{Answer, Client, TestShop, both_stores, text};
-use crate::mails::{run, smtp, worker};
+use crate::mails::{self, run};
 
 both_stores!(
     a_guest_finds_an_order_with_a_mailed_link,
@@ -37,9 +37,7 @@ async fn request(client: &mut Client, number: &str, email: &str) -> Answer {
 
 /// A shop that sends mail, with an order of a guest whose mails were delivered.
 async fn mailing(shop: TestShop) -> (TestShop, Relay, Worker, Value) {
-    let shop = shop.with_mail();
-    let relay = Relay::start().await;
-    let worker = worker(&shop, &smtp(relay.port()));
+    let (shop, relay, worker) = mails::mailing(shop).await;
     shop.sell(&fixtures::product("kettle").build(), 50).await;
     let mut guest = shop.visitor("guest");
     guest.add("KETTLE", 1).await;

@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 use shopease_mail::testing::Relay;
 use shopease_shop::ShopError;
 use shopease_shop::ports::Clock as _;
-use shopease_shop::services::{Worker, create_operator};
+use shopease_shop::services::create_operator;
 use shopease_shop::testing::fixtures;
 use time::Duration;
 
 use crate::harness::{Answer, Client, PASSWORD, TestShop, both_stores, order_with, text};
-use crate::mails::{run, smtp, worker};
+use crate::mails::{mailing, run};
 
 both_stores!(
     a_new_account_is_confirmed_with_its_link_and_password,
@@ -47,14 +47,6 @@ pub const WITH_MAIL: [&str; 8] = [
 
 const ME: &str = "/api/v1/accounts/me";
 const NEW: &str = "a brand new password";
-
-/// A shop that sends mail, its relay and its worker.
-async fn mailing(shop: TestShop) -> (TestShop, Relay, Worker) {
-    let shop = shop.with_mail();
-    let relay = Relay::start().await;
-    let worker = worker(&shop, &smtp(relay.port()));
-    (shop, relay, worker)
-}
 
 async fn put(client: &mut Client, path: &str, body: &Value) -> Answer {
     client.json(Method::PUT, path, body, &[]).await

@@ -9,8 +9,8 @@ use shopease_payments::sign;
 use shopease_shared::client::RemoteShop;
 use shopease_shared::http::{self as shop_http, Problem};
 use shopease_shop::domain::{
-    Address, AddressId, EmailAddress, FulfillmentEvent, Handle, LineItemId, Logo, Money, OrderId, Page, PageKind,
-    PageLimit, ProductSort, StockChange, Token,
+    Address, AddressId, EmailAddress, FulfillmentEvent, Handle, LineItemId, Logo, Money, OrderDetails, OrderId, Page,
+    PageKind, PageLimit, ProductSort, StockChange, Token,
 };
 use shopease_shop::ports::{Clock as _, SharedStore};
 use shopease_shop::services::{
@@ -111,11 +111,13 @@ pub fn add(sku: &str, units: u32) -> AddLineItem {
 pub fn order(card: &str) -> PlaceOrder {
     PlaceOrder {
         email: "ada+täst@example.com".parse().expect("an address"),
-        shipping_address: Address { company: Some("Engines & Söhne".to_owned()), ..fixtures::address() },
-        billing_address: Some(Address { name: "Accounting".to_owned(), ..fixtures::address() }),
-        vat_number: Some("DE 123456789".to_owned()),
-        phone: Some("+49 30 123456".to_owned()),
-        delivery_note: Some("Ring twice.\nThen wait.".to_owned()),
+        details: OrderDetails {
+            shipping_address: Address { company: Some("Engines & Söhne".to_owned()), ..fixtures::address() },
+            billing_address: Some(Address { name: "Accounting".to_owned(), ..fixtures::address() }),
+            vat_number: Some("DE 123456789".to_owned()),
+            phone: Some("+49 30 123456".to_owned()),
+            delivery_note: Some("Ring twice.\nThen wait.".to_owned()),
+        },
         shipping_method: "standard".to_owned(),
         payment_method: card.to_owned(),
         expected_total: None,
@@ -264,8 +266,8 @@ async fn check_out(script: &mut Script<'_>) -> Option<OrderView> {
         );
     }
     let mut wrong = order("card_approved");
-    wrong.shipping_address.city = " ".to_owned();
-    wrong.shipping_address.name = "x\u{0}".to_owned();
+    wrong.details.shipping_address.city = " ".to_owned();
+    wrong.details.shipping_address.name = "x\u{0}".to_owned();
     script.note(
         "order to nowhere",
         shop.checkout.place_order(&ada, PlaceOrder { client_key: "w".to_owned(), ..wrong }).await,

@@ -44,8 +44,7 @@ pub struct AddressFields {
     city: Field,
     region: Field,
     postal_code: Field,
-    /// Field of the country.
-    pub country: Field,
+    country: Field,
 }
 
 impl AddressFields {
@@ -95,7 +94,9 @@ impl Address {
     /// # Errors
     /// Every part that is missing, too long or has control characters, and a country that does not exist.
     pub fn validated(self, fields: AddressFields) -> Result<Self, Vec<RuleError>> {
-        let mut problems = Vec::new();
+        let country = Country::find(self.country);
+        let not_found = country.is_none().then(|| RuleError::invalid(fields.country, ValueRule::Offered));
+        let mut problems: Vec<_> = not_found.into_iter().collect();
         let mut part = |field: Field, text: String, required: bool| {
             let text = text.trim().to_owned();
             if required && text.is_empty() {
@@ -106,7 +107,6 @@ impl Address {
             }
             text
         };
-        let country = Country::find(self.country);
         let needs_postal_code = country.is_none_or(|country| country.postal_code == PostalCodes::Required);
         let code = |text: String| match country.and_then(|country| country.region(&text)) {
             Some(region) => region.code.clone(),
@@ -122,21 +122,56 @@ impl Address {
             postal_code: part(fields.postal_code, self.postal_code, needs_postal_code),
             country: self.country,
         };
-        if country.is_none() {
-            problems.push(RuleError::invalid(fields.country, ValueRule::Offered));
-        }
         if problems.is_empty() { Ok(address) } else { Err(problems) }
     }
 }
 
+/// What a shopper enters for an order, beside the email address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderDetails {
+    /// Shipping address.
+    pub shipping_address: Address,
+    /// Billing address, if it is not the shipping address.
+    pub billing_address: Option<Address>,
+    /// VAT number of the buyer.
+    pub vat_number: Option<String>,
+    /// Phone number for the delivery.
+    pub phone: Option<String>,
+    /// Note for the delivery.
+    pub delivery_note: Option<String>,
+}
+
+impl OrderDetails {
+    /// Validates all of it, see [`Address::validated`], [`vat_number`], [`phone_number`] and [`delivery_note`].
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub fn validated(self) -> Result<Self, Vec<RuleError>> {
+        let shipping = self.shipping_address.validated(AddressFields::SHIPPING);
+        let billing = self.billing_address.map(|address| address.validated(AddressFields::BILLING)).transpose();
+        let text = |text: Option<String>| text.unwrap_or_default();
+        let (vat_number, phone) = (vat_number(&text(self.vat_number)), phone_number(&text(self.phone)));
+        match (shipping, billing, vat_number, phone, delivery_note(&text(self.delivery_note))) {
+            (Ok(shipping_address), Ok(billing_address), Ok(vat_number), Ok(phone), Ok(delivery_note)) => {
+                Ok(Self { shipping_address, billing_address, vat_number, phone, delivery_note })
+            }
+            (shipping, billing, vat_number, phone, delivery_note) => {
+                let addresses = [shipping.err(), billing.err()].into_iter().flatten().flatten();
+                let others = [vat_number.err(), phone.err(), delivery_note.err()].into_iter().flatten();
+                Err(addresses.chain(others).collect())
+            }
+        }
+    }
+}
+
 /// Longest note for the delivery in characters.
-pub const MAX_NOTE_CHARS: usize = 500;
+const MAX_NOTE_CHARS: usize = 500;
 
 /// A phone number as typed, without surrounding spaces; `None` if nothing was typed.
 ///
 /// # Errors
 /// For other characters than digits, spaces and `+ - . / ( )`, fewer than five digits, or more than 30 characters.
-pub fn phone_number(text: &str) -> Result<Option<String>, RuleError> {
+fn phone_number(text: &str) -> Result<Option<String>, RuleError> {
     let is_allowed = |c: char| c.is_ascii_digit() || " +-./()".contains(c);
     let digits = text.chars().filter(char::is_ascii_digit).count();
     let number = text.trim_matches(' ');
@@ -151,7 +186,7 @@ pub fn phone_number(text: &str) -> Result<Option<String>, RuleError> {
 ///
 /// # Errors
 /// For anything but 4 to 20 letters and digits. Some Irish numbers contain `+` or `*`.
-pub fn vat_number(text: &str) -> Result<Option<String>, RuleError> {
+fn vat_number(text: &str) -> Result<Option<String>, RuleError> {
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '+' || c == '*';
     let number: String = text.chars().filter(|c| !" .-".contains(*c)).map(|c| c.to_ascii_uppercase()).collect();
     match number.len() {
@@ -165,7 +200,7 @@ pub fn vat_number(text: &str) -> Result<Option<String>, RuleError> {
 ///
 /// # Errors
 /// For more than [`MAX_NOTE_CHARS`] characters, and control characters other than line breaks.
-pub fn delivery_note(text: &str) -> Result<Option<String>, RuleError> {
+fn delivery_note(text: &str) -> Result<Option<String>, RuleError> {
     let text = text.replace("\r\n", "\n");
     if text.chars().count() > MAX_NOTE_CHARS || text.chars().any(|c| c.is_control() && c != '\n') {
         return Err(RuleError::invalid(Field::DeliveryNote, ValueRule::Length { min: 0, max: MAX_NOTE_CHARS }));

@@ -31,7 +31,7 @@ mod time_zone;
 mod token;
 
 pub use account::{Customer, EmailAddress, EmailChange, EmailState, PasswordReset, Role, Session};
-pub use address::{Address, AddressFields, MAX_NOTE_CHARS, SavedAddress, delivery_note, phone_number, vat_number};
+pub use address::{Address, AddressFields, OrderDetails, SavedAddress};
 pub use cart::{Cart, CartLine, CartOwner, MAX_CART_LINES, MAX_LINE_QUANTITY, Quantity};
 pub use charge::ChargeLimits;
 pub use color::Color;

@@ -169,6 +169,11 @@ impl LocalShop {
     /// stranger's mailbox.
     pub(super) async fn request_mail(&self, attempt: &Attempt, topic: &str, subject: &str) -> ShopResult<()> {
         self.record_failure(attempt).await?;
+        self.publish(topic, subject).await
+    }
+
+    /// Leaves a message for the worker, and wakes it.
+    pub(super) async fn publish(&self, topic: &str, subject: &str) -> ShopResult<()> {
         self.store.insert_outbox_message(&self.message(topic, subject)).await?;
         self.wakeup.notify_one();
         Ok(())

@@ -13,9 +13,9 @@ use super::payment_steps::Poll;
 use super::placement::{NewOrder, require_available};
 use super::{Caller, LocalShop};
 use crate::domain::{
-    Address, BANK_TRANSFER, CountryCode, DestinationFields, EmailAddress, Field, Money, Order, OrderId, OrderNumber,
-    OrderState, OrderSummary, OutboxMessageId, Page, PageLimit, PaymentState, Position, Quote, Role, RuleError,
-    Subject, quote,
+    Address, BANK_TRANSFER, CountryCode, DestinationFields, EmailAddress, Field, Money, Order, OrderDetails, OrderId,
+    OrderNumber, OrderState, OrderSummary, OutboxMessageId, Page, PageLimit, PaymentState, Position, Quote, Role,
+    RuleError, Subject, quote,
 };
 use crate::ports::{
     Claim, Claimed, IdempotencyKey, IdempotencyRecord, OutboxMessage, PaymentError, PaymentEvent, PaymentOption,
@@ -48,16 +48,8 @@ pub struct QuoteCart {
 pub struct PlaceOrder {
     /// Contact address for the order.
     pub email: EmailAddress,
-    /// Shipping address.
-    pub shipping_address: Address,
-    /// Billing address, if it is not the shipping address.
-    pub billing_address: Option<Address>,
-    /// VAT number of the buyer.
-    pub vat_number: Option<String>,
-    /// Phone number for the delivery.
-    pub phone: Option<String>,
-    /// Note for the delivery.
-    pub delivery_note: Option<String>,
+    /// Addresses, and what else the shopper has entered.
+    pub details: OrderDetails,
     /// ID of a shipping method that the quote offers.
     pub shipping_method: String,
     /// The token of a payment option, or what the payment provider's fields made of the entered details.
@@ -284,15 +276,16 @@ impl Checkout for LocalShop {
 impl PlaceOrder {
     /// The fingerprint by which a repeated request is recognized.
     fn fingerprint(&self) -> Fingerprint {
-        let shipped = address_fields(Fingerprint::new().field("email", &self.email), &self.shipping_address);
-        let billed = match &self.billing_address {
+        let details = &self.details;
+        let shipped = address_fields(Fingerprint::new().field("email", &self.email), &details.shipping_address);
+        let billed = match &details.billing_address {
             Some(address) => address_fields(shipped.field("billing_address", ""), address),
             None => shipped,
         };
         billed
-            .optional("vat_number", self.vat_number.as_ref())
-            .optional("phone", self.phone.as_ref())
-            .optional("delivery_note", self.delivery_note.as_ref())
+            .optional("vat_number", details.vat_number.as_ref())
+            .optional("phone", details.phone.as_ref())
+            .optional("delivery_note", details.delivery_note.as_ref())
             .field("shipping_method", &self.shipping_method)
             .field("payment_method", &self.payment_method)
             .optional(

@@ -161,11 +161,10 @@ impl LocalShop {
     /// Writes to the owner of an email address about a change of the account, if the shop sends mail. An address that waits for its
     /// confirmation may be somebody else's, so it gets none.
     pub(super) async fn notify(&self, topic: &str, email: Option<&EmailAddress>) -> ShopResult<()> {
-        if let Some(email) = email.filter(|_| self.config.sends_mail) {
-            self.store.insert_outbox_message(&self.message(topic, email.as_str())).await?;
-            self.wakeup.notify_one();
+        match email.filter(|_| self.config.sends_mail) {
+            Some(email) => self.publish(topic, email.as_str()).await,
+            None => Ok(()),
         }
-        Ok(())
     }
 
     async fn password_reset(&self, event: &OutboxMessage) -> ShopResult<Option<Notice>> {

@@ -8,9 +8,8 @@ use super::checkout::PlaceOrder;
 use super::local_shop::Identity;
 use super::settings::SettingsInForce;
 use crate::domain::{
-    Address, AddressFields, BANK_TRANSFER, DestinationFields, Field, Format, FulfillmentState, LineItemId, Order,
-    OrderLine, OrderNumber, OrderState, Payment, PaymentId, Reservation, RuleError, Sku, Token, delivery_note,
-    phone_number, quote, vat_number,
+    BANK_TRANSFER, DestinationFields, Field, Format, FulfillmentState, LineItemId, Order, OrderLine, OrderNumber,
+    OrderState, Payment, PaymentId, Reservation, RuleError, Sku, Token, quote,
 };
 use crate::ports::IdGenerator;
 use crate::{ShopError, ShopResult};
@@ -29,42 +28,6 @@ pub(super) struct NewOrder {
     pub running_low: Vec<Sku>,
 }
 
-/// What the shopper has entered, validated.
-struct Entered {
-    shipping: Address,
-    billing: Option<Address>,
-    vat_number: Option<String>,
-    phone: Option<String>,
-    delivery_note: Option<String>,
-}
-
-impl PlaceOrder {
-    /// Validates addresses and details.
-    ///
-    /// # Errors
-    /// Everything that is wrong.
-    fn entered(&self) -> Result<Entered, Vec<RuleError>> {
-        let mut broken = Vec::new();
-        let shipping = self.shipping_address.clone().validated(AddressFields::SHIPPING);
-        let billing = self.billing_address.clone().map(|address| address.validated(AddressFields::BILLING)).transpose();
-        let detail = |text: &Option<String>, read: fn(&str) -> Result<Option<String>, RuleError>| {
-            text.as_deref().map_or(Ok(None), read)
-        };
-        let vat_number = detail(&self.vat_number, vat_number).map_err(|rule| broken.push(rule));
-        let phone = detail(&self.phone, phone_number).map_err(|rule| broken.push(rule));
-        let delivery_note = detail(&self.delivery_note, delivery_note).map_err(|rule| broken.push(rule));
-        match (shipping, billing, vat_number, phone, delivery_note) {
-            (Ok(shipping), Ok(billing), Ok(vat_number), Ok(phone), Ok(delivery_note)) => {
-                Ok(Entered { shipping, billing, vat_number, phone, delivery_note })
-            }
-            (shipping, billing, ..) => {
-                let addresses = [shipping.err(), billing.err()].into_iter().flatten().flatten();
-                Err(addresses.chain(broken).collect())
-            }
-        }
-    }
-}
-
 impl LocalShop {
     pub(super) async fn new_order(
         &self,
@@ -72,7 +35,7 @@ impl LocalShop {
         command: PlaceOrder,
         now: OffsetDateTime,
     ) -> ShopResult<NewOrder> {
-        let entered = command.entered()?;
+        let details = command.details.validated()?;
         let transfers = command.payment_method == BANK_TRANSFER && self.config.bank_transfer.is_some();
         if !transfers && !self.payments.accepts(&command.payment_method) {
             return Err(RuleError::malformed(Field::PaymentMethod, Format::PaymentMethod).into());
@@ -81,8 +44,11 @@ impl LocalShop {
         require_available(&priced)?;
         let in_force = self.settings().await?;
         let pricing = &in_force.pricing;
-        let place =
-            pricing.destination(entered.shipping.country, entered.shipping.region.as_deref(), ADDRESS_FIELDS)?;
+        let place = pricing.destination(
+            details.shipping_address.country,
+            details.shipping_address.region.as_deref(),
+            ADDRESS_FIELDS,
+        )?;
         let limits = self.limits_of(&priced);
         let quote = quote(&priced.lines, &place, Some(&command.shipping_method), pricing, &limits)?;
         if let Some(expected) = command.expected_total.filter(|expected| *expected != quote.total) {
@@ -106,11 +72,11 @@ impl LocalShop {
             placed_by: identity.owner.clone(),
             customer_id: identity.customer.as_ref().map(|customer| customer.id.clone()),
             email: command.email,
-            shipping_address: entered.shipping,
-            billing_address: entered.billing,
-            vat_number: entered.vat_number,
-            phone: entered.phone,
-            delivery_note: entered.delivery_note,
+            shipping_address: details.shipping_address,
+            billing_address: details.billing_address,
+            vat_number: details.vat_number,
+            phone: details.phone,
+            delivery_note: details.delivery_note,
             lines: lines.collect(),
             subtotal: quote.subtotal,
             shipping: quote.shipping,

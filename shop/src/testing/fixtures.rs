@@ -8,10 +8,10 @@ use ulid::Ulid;
 use super::FixedClock;
 use crate::domain::{
     Address, Cart, CartId, CartLine, CartOwner, Category, Currency, Customer, CustomerId, EmailState, FulfillmentState,
-    Handle, Image, Inventory, Language, LineItemId, Money, Order, OrderId, OrderLine, OrderState, OutboxMessageId,
-    PageKind, Payment, PaymentId, PaymentState, Product, ProductId, ProductOption, ProductStatus, Quantity, QuoteLine,
-    Reservation, Role, SearchTerms, Session, Settings, ShippingMethod, ShippingOffer, ShippingRate, ShippingTable, Sku,
-    StockEffect, TaxClass, TaxRate, TaxTable, Token, Tokenizer, Variant, VariantId,
+    Handle, Image, Inventory, Language, LineItemId, Money, Order, OrderDetails, OrderId, OrderLine, OrderState,
+    OutboxMessageId, PageKind, Payment, PaymentId, PaymentState, Product, ProductId, ProductOption, ProductStatus,
+    Quantity, QuoteLine, Reservation, Role, SearchTerms, Session, Settings, ShippingMethod, ShippingOffer,
+    ShippingRate, ShippingTable, Sku, StockEffect, TaxClass, TaxRate, TaxTable, Token, Tokenizer, Variant, VariantId,
 };
 use crate::ports::{
     Claim, Consumer, Dispatched, IdempotencyKey, IdempotencyRecord, OrderAdvance, OutboxMessage, Placement,
@@ -326,6 +326,17 @@ pub fn address() -> Address {
         region: None,
         postal_code: "50667".to_owned(),
         country: "DE".parse().expect("a country"),
+    }
+}
+
+/// An order to [`address`], without further details.
+pub fn order_details() -> OrderDetails {
+    OrderDetails {
+        shipping_address: address(),
+        billing_address: None,
+        vat_number: None,
+        phone: None,
+        delivery_note: None,
     }
 }
 

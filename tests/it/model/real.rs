@@ -285,11 +285,7 @@ fn view_text(order: &OrderView) -> String {
 fn place_order(card: &str) -> PlaceOrder {
     PlaceOrder {
         email: "ada@example.com".parse().expect("an address"),
-        shipping_address: fixtures::address(),
-        billing_address: None,
-        vat_number: None,
-        phone: None,
-        delivery_note: None,
+        details: fixtures::order_details(),
         shipping_method: "standard".to_owned(),
         payment_method: card.to_owned(),
         expected_total: None,

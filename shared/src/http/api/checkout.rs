@@ -77,11 +77,13 @@ impl Wire for services::PlaceOrder {
     fn read(Parts { body: Json(body), key, .. }: Parts<Self>) -> Result<Self, Problem> {
         Ok(Self {
             email: body.email,
-            shipping_address: body.shipping_address.value(),
-            billing_address: body.billing_address.value(),
-            vat_number: body.vat_number,
-            phone: body.phone,
-            delivery_note: body.delivery_note,
+            details: domain::OrderDetails {
+                shipping_address: body.shipping_address.value(),
+                billing_address: body.billing_address.value(),
+                vat_number: body.vat_number,
+                phone: body.phone,
+                delivery_note: body.delivery_note,
+            },
             shipping_method: body.shipping_method,
             payment_method: body.payment_method,
             expected_total: body.expected_total,
@@ -93,11 +95,11 @@ impl Wire for services::PlaceOrder {
     fn write(self) -> Parts<Self> {
         let body = PlaceOrder {
             email: self.email,
-            shipping_address: Address::of(self.shipping_address),
-            billing_address: Out::of(self.billing_address),
-            vat_number: self.vat_number,
-            phone: self.phone,
-            delivery_note: self.delivery_note,
+            shipping_address: Address::of(self.details.shipping_address),
+            billing_address: Out::of(self.details.billing_address),
+            vat_number: self.details.vat_number,
+            phone: self.details.phone,
+            delivery_note: self.details.delivery_note,
             shipping_method: self.shipping_method,
             payment_method: self.payment_method,
             expected_total: self.expected_total,

@@ -11,7 +11,7 @@ use shopease_shop::services::{
 use shopease_shop::{ShopError, ShopResult};
 
 use super::accounts::{ACCOUNT, start_session, with_token};
-use super::forms::{Failure, FormErrors};
+use super::forms::{Failure, FormErrors, or_stale};
 use super::layout::{Frame, PageError, PageResult, see_other};
 use crate::http::extract::{ApiPath, PostedForm, stale_form};
 use crate::http::visitor::Visitor;
@@ -133,10 +133,7 @@ pub(in crate::http) async fn save(
     let form = match form {
         PostedForm::Current(form) => form,
         PostedForm::Stale(form) => {
-            return match change_page(&app, &visitor, change, Some(form), Failure::of(stale_form())).await {
-                Err(PageError::SignIn { .. }) => Err(stale_form().into()),
-                page => page,
-            };
+            return or_stale(change_page(&app, &visitor, change, Some(form), Failure::of(stale_form())).await);
         }
     };
     match make(&app, &visitor, change, &form).await {

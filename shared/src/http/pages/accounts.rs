@@ -210,6 +210,13 @@ pub(in crate::http) async fn log_out(
     Ok(with_token(&app, see_other("/"), &Token::visitor(app.ids.secret()), 0))
 }
 
+/// The query of a page to which a form redirects: what has just been done.
+#[derive(Debug, Default, Deserialize)]
+pub(in crate::http) struct DoneQuery {
+    #[serde(default)]
+    pub done: String,
+}
+
 /// A form with only a button.
 #[derive(Deserialize)]
 pub(in crate::http) struct NoFields {}

@@ -1,9 +1,7 @@
 //! An address in a form: what was typed, and the fields that show it.
 
 use serde::{Deserialize, Serialize};
-use shopease_shop::domain::{
-    Address, AddressFields, Country, CountryCode, PostalCodes, Region, RuleError, ValueRule, fold,
-};
+use shopease_shop::domain::{Address, Country, CountryCode, PostalCodes, Region, fold};
 
 use super::forms::FormErrors;
 
@@ -48,16 +46,10 @@ impl From<Address> for AddressForm {
 }
 
 impl AddressForm {
-    /// Validates the address.
-    ///
-    /// # Errors
-    /// All rules that the fields break; also if the country is not one of those offered.
-    pub fn address(&self, offered: &[&Country], fields: AddressFields) -> Result<Address, Vec<RuleError>> {
-        let offered = offered.iter().map(|country| country.code);
-        let chosen = self.country.parse().ok().filter(|code| offered.clone().any(|country| country == *code));
-        // Without a country, the other fields are checked with any country, so that all errors are shown at once.
-        let country = chosen.or_else(|| offered.clone().next()).unwrap_or(CountryCode::UNKNOWN);
-        let address = Address {
+    /// The address, not validated. If its country is not one of those offered, it has an unknown one.
+    pub fn typed(&self, offered: &[&Country]) -> Address {
+        let chosen = self.country.parse().ok().filter(|code| offered.iter().any(|country| country.code == *code));
+        Address {
             name: self.name.clone(),
             company: Some(self.company.clone()),
             line1: self.line1.clone(),
@@ -65,14 +57,7 @@ impl AddressForm {
             city: self.city.clone(),
             region: Some(self.region.clone()),
             postal_code: self.postal_code.clone(),
-            country,
-        };
-        match address.validated(fields) {
-            Ok(address) if chosen.is_some() => Ok(address),
-            checked => {
-                let not_offered = chosen.is_none().then(|| RuleError::invalid(fields.country, ValueRule::Offered));
-                Err(not_offered.into_iter().chain(checked.err().into_iter().flatten()).collect())
-            }
+            country: chosen.unwrap_or(CountryCode::UNKNOWN),
         }
     }
 }

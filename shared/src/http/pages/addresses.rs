@@ -4,11 +4,11 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
-use shopease_shop::domain::{AddressFields, AddressId, Country, SavedAddress, Subject};
+use shopease_shop::domain::{AddressId, Country, SavedAddress, Subject};
 use shopease_shop::services::{AddAddress, CurrentCustomer, ListAddresses, RemoveAddress, ReplaceAddress};
 use shopease_shop::{ShopError, ShopResult};
 
-use super::accounts::NoFields;
+use super::accounts::{DoneQuery, NoFields};
 use super::address_form::{ADDRESS_FIELDS, AddressForm, AddressInputs, all_countries};
 use super::forms::{Failure, FormErrors};
 use super::layout::{Frame, PageError, PageResult, private_page, see_other};
@@ -22,13 +22,6 @@ const ADDRESSES: &str = "/account/addresses";
 
 /// In place of an ID: an address that is not saved yet.
 const NEW: &str = "new";
-
-/// What has just been done.
-#[derive(Debug, Default, Deserialize)]
-pub(in crate::http) struct DoneQuery {
-    #[serde(default)]
-    done: String,
-}
 
 #[derive(Template)]
 #[template(path = "addresses.html")]
@@ -150,7 +143,7 @@ pub(in crate::http) async fn save(
 
 async fn store(app: &App, visitor: &Visitor, id: &str, form: &EditForm) -> ShopResult<()> {
     let (service, is_default) = (&app.services.addresses, !form.is_default.is_empty());
-    let address = form.address.address(&all_countries(), AddressFields::SAVED)?;
+    let address = form.address.typed(&all_countries());
     if id == NEW {
         service.add_address(visitor.caller(), AddAddress { address, is_default }).await?;
     } else {

@@ -190,6 +190,7 @@ pub(in crate::http) async fn form(
         let _ = kept.keep(&app, &visitor, &mut response);
         return Ok(response);
     }
+    let addresses = saved_addresses(&app, &visitor).await;
     let mut form = kept.form;
     if form.email.is_empty()
         && visitor.maybe_signed_in()
@@ -197,18 +198,18 @@ pub(in crate::http) async fn form(
     {
         form = last_details(&app, &visitor).await.unwrap_or_default();
         form.email = customer.email.to_string();
-        if let Some(saved) = saved_addresses(&app, &visitor).await.into_iter().find(|saved| saved.is_default) {
-            form.shipping = saved.address.into();
+        if let Some(saved) = addresses.iter().find(|saved| saved.is_default) {
+            form.shipping = saved.address.clone().into();
         } else if form.shipping.name.is_empty() {
             form.shipping.name = customer.name;
         }
     }
     if let Some(id) = query.address
-        && let Some(saved) = saved_addresses(&app, &visitor).await.into_iter().find(|saved| saved.id.as_str() == id)
+        && let Some(saved) = addresses.iter().find(|saved| saved.id.as_str() == id)
     {
-        form.shipping = saved.address.into();
+        form.shipping = saved.address.clone().into();
     }
-    details_page(&app, &visitor, form, Vec::new()).await
+    details_response(&app, &visitor, form, FormErrors::default(), None, addresses).await
 }
 
 /// The addresses that the customer has saved. Without them, the form still works.
@@ -266,7 +267,10 @@ async fn stale(app: &App, visitor: &Visitor, form: CheckoutForm) -> PageResult {
         Ok(details) if form.action == "place" => {
             review_page(app, visitor, form, details, problem.status_code(), Some(problem), None).await
         }
-        _ => details_response(app, visitor, form, FormErrors::default(), Some(problem)).await,
+        _ => {
+            let addresses = saved_addresses(app, visitor).await;
+            details_response(app, visitor, form, FormErrors::default(), Some(problem), addresses).await
+        }
     }
 }
 
@@ -291,7 +295,8 @@ async fn go_to_review(
 async fn details_page(app: &App, visitor: &Visitor, form: CheckoutForm, rules: Vec<RuleError>) -> PageResult {
     let (errors, others) = FormErrors::sort(rules, DETAIL_FIELDS);
     let problem = (!others.is_empty()).then(|| Problem::from(ShopError::Rules(others)));
-    details_response(app, visitor, form, errors, problem).await
+    let addresses = saved_addresses(app, visitor).await;
+    details_response(app, visitor, form, errors, problem, addresses).await
 }
 
 async fn details_response(
@@ -300,6 +305,7 @@ async fn details_response(
     form: CheckoutForm,
     errors: FormErrors,
     problem: Option<Problem>,
+    addresses: Vec<SavedAddress>,
 ) -> PageResult {
     let status = match &problem {
         Some(problem) => problem.status_code(),
@@ -308,7 +314,7 @@ async fn details_response(
     };
     let frame = Frame::new(app, visitor, "checkout").await;
     let (countries, all_countries) = (app.countries().await, all_countries());
-    let (csrf, addresses) = (visitor.csrf(), saved_addresses(app, visitor).await);
+    let csrf = visitor.csrf();
     private_page(status, &DetailsPage { frame, csrf, form, errors, problem, countries, all_countries, addresses })
 }
 

@@ -8,9 +8,7 @@ use super::address_form::{AddressForm, all_countries};
 use crate::http::visitor::{Visitor, append_cookie};
 use crate::http::{App, Problem, sealed};
 
-use shopease_shop::domain::{
-    Address, AddressFields, Country, Currency, EmailAddress, Money, RuleError, delivery_note, phone_number, vat_number,
-};
+use shopease_shop::domain::{Country, Currency, EmailAddress, Money, OrderDetails, RuleError};
 use shopease_shop::services::{OrderView, PlaceOrder, QuoteCart};
 
 /// Fields of the first step, in order.
@@ -108,16 +106,8 @@ impl KeptCheckout {
 pub struct Details {
     /// Contact address for the order.
     pub email: EmailAddress,
-    /// The shipping address.
-    pub address: Address,
-    /// Billing address, if it is not the shipping address.
-    pub billing: Option<Address>,
-    /// VAT number of the buyer.
-    pub vat_number: Option<String>,
-    /// Phone number for the delivery.
-    pub phone: Option<String>,
-    /// Note for the delivery.
-    pub delivery_note: Option<String>,
+    /// Addresses, and what else was entered.
+    pub order: OrderDetails,
 }
 
 serde_with::with_prefix!(billing "billing_");
@@ -153,27 +143,24 @@ impl CheckoutForm {
     /// All rules that the fields break.
     pub fn details(&self, countries: &[&Country]) -> Result<Details, Vec<RuleError>> {
         let email = self.email.parse::<EmailAddress>();
-        let address = self.shipping.address(countries, AddressFields::SHIPPING);
-        let everywhere = all_countries();
         let other = Some(&self.billing).filter(|_| !self.billing_other.is_empty());
-        let billing = other.map(|form| form.address(&everywhere, AddressFields::BILLING)).transpose();
-        let (vat_number, phone) = (vat_number(&self.vat_number), phone_number(&self.phone));
-        match (email, address, billing, vat_number, phone, delivery_note(&self.delivery_note)) {
-            (Ok(email), Ok(address), Ok(billing), Ok(vat_number), Ok(phone), Ok(delivery_note)) => {
-                Ok(Details { email, address, billing, vat_number, phone, delivery_note })
-            }
-            (email, address, billing, vat_number, phone, delivery_note) => {
-                let email = email.err().into_iter();
-                let addresses = [address.err(), billing.err()].into_iter().flatten().flatten();
-                let others = [vat_number.err(), phone.err(), delivery_note.err()].into_iter().flatten();
-                Err(email.chain(addresses).chain(others).collect())
-            }
+        let entered = OrderDetails {
+            shipping_address: self.shipping.typed(countries),
+            billing_address: other.map(|form| form.typed(&all_countries())),
+            vat_number: Some(self.vat_number.clone()),
+            phone: Some(self.phone.clone()),
+            delivery_note: Some(self.delivery_note.clone()),
+        };
+        match (email, entered.validated()) {
+            (Ok(email), Ok(order)) => Ok(Details { email, order }),
+            (email, order) => Err(email.err().into_iter().chain(order.err().into_iter().flatten()).collect()),
         }
     }
 
     /// The command that quotes the cart with a shipping method, or with the first offered.
     pub fn quote_request(details: &Details, shipping_method: Option<String>) -> QuoteCart {
-        QuoteCart { country: details.address.country, region: details.address.region.clone(), shipping_method }
+        let address = &details.order.shipping_address;
+        QuoteCart { country: address.country, region: address.region.clone(), shipping_method }
     }
 
     /// The chosen shipping method, if any.
@@ -188,11 +175,7 @@ impl CheckoutForm {
         let expected_total = read_total(&self.expected_total)?;
         complete.then(|| PlaceOrder {
             email: details.email,
-            shipping_address: details.address,
-            billing_address: details.billing,
-            vat_number: details.vat_number,
-            phone: details.phone,
-            delivery_note: details.delivery_note,
+            details: details.order,
             shipping_method: self.shipping_method.clone(),
             payment_method: self.payment_method.clone(),
             expected_total: Some(expected_total),
@@ -276,7 +259,10 @@ mod tests {
     #[test]
     fn a_complete_form_places_an_order_only_after_the_review() {
         let details = filled().details(&countries()).expect("a filled form");
-        assert_eq!((details.email.as_str(), details.address.line2.as_deref()), ("ada@example.org", None));
+        assert_eq!(
+            (details.email.as_str(), details.order.shipping_address.line2.as_deref()),
+            ("ada@example.org", None)
+        );
         assert!(filled().order(details).is_none());
         let reviewed = CheckoutForm {
             shipping_method: "standard".to_owned(),

@@ -5,7 +5,8 @@ use axum::http::{StatusCode, header};
 use shopease_shop::ShopError;
 use shopease_shop::domain::{Field, RuleError, Subject, ValueRule};
 
-use super::layout::{PageResult, private_page};
+use super::layout::{PageError, PageResult, private_page};
+use crate::http::extract::stale_form;
 use crate::http::{Problem, texts};
 
 /// The errors of a form, by field.
@@ -110,6 +111,17 @@ impl Failure {
             page.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         Ok(page)
+    }
+}
+
+/// A page with a stale form; if only signed-in customers see the page and nobody is signed in, the problem alone.
+///
+/// # Errors
+/// Those of the page.
+pub fn or_stale(page: PageResult) -> PageResult {
+    match page {
+        Err(PageError::SignIn { .. }) => Err(stale_form().into()),
+        page => page,
     }
 }
 

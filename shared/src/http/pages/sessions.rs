@@ -7,7 +7,8 @@ use shopease_shop::ShopError;
 use shopease_shop::domain::Subject;
 use shopease_shop::services::{EndOtherSessions, EndSession, ListSessions, SessionView};
 
-use super::forms::Failure;
+use super::accounts::DoneQuery;
+use super::forms::{Failure, or_stale};
 use super::layout::{Frame, PageError, PageResult, see_other};
 use super::view::filters;
 use crate::http::extract::{ApiQuery, PostedForm, stale_form};
@@ -17,13 +18,6 @@ use crate::http::{App, Problem};
 const PATH: &str = "/account/sessions";
 /// In place of a session: all but the visitor's.
 const OTHERS: &str = "others";
-
-/// What has just been done.
-#[derive(Debug, Default, Deserialize)]
-pub(in crate::http) struct DoneQuery {
-    #[serde(default)]
-    done: String,
-}
 
 /// The form of a button.
 #[derive(Debug, Default, Deserialize)]
@@ -68,12 +62,7 @@ async fn page(app: &App, visitor: &Visitor, notice: Option<&'static str>, failur
 pub(in crate::http) async fn end(State(app): State<App>, visitor: Visitor, form: PostedForm<EndForm>) -> PageResult {
     let form = match form {
         PostedForm::Current(form) => form,
-        PostedForm::Stale(_) => {
-            return match page(&app, &visitor, None, Failure::of(stale_form())).await {
-                Err(PageError::SignIn { .. }) => Err(stale_form().into()),
-                page => page,
-            };
-        }
+        PostedForm::Stale(_) => return or_stale(page(&app, &visitor, None, Failure::of(stale_form())).await),
     };
     let (accounts, caller) = (&app.services.accounts, visitor.caller());
     let ended = if form.end == OTHERS {

@@ -127,18 +127,13 @@ pub(super) async fn place(store: &SharedStore, placement: &Placement) {
 
 /// All orders of the shop, or of one owner, read in pages of `rows`.
 pub(super) async fn orders(store: &SharedStore, owner: Option<&CartOwner>, rows: u16) -> Vec<OrderSummary> {
-    let (mut after, mut orders): (Option<Position>, Vec<OrderSummary>) = (None, Vec::new());
+    let (mut after, mut orders) = (None, Vec::new());
     loop {
         let page = match owner {
             Some(owner) => store.list_orders_of(owner, after.as_ref(), limit(rows)).await,
             None => store.list_orders(after.as_ref(), limit(rows)).await,
         };
-        let page = page.expect("a page of orders");
-        assert!(page.items.len() <= usize::from(rows), "a page has at most {rows} rows");
-        assert!(page.next.is_none() || page.items.len() == usize::from(rows), "only the last page is short");
-        orders.extend(page.items);
-        assert!(orders.len() < 10_000, "paging does not end");
-        after = page.next;
+        after = add_page(&mut orders, page, rows);
         if after.is_none() {
             return orders;
         }
@@ -147,17 +142,24 @@ pub(super) async fn orders(store: &SharedStore, owner: Option<&CartOwner>, rows:
 
 /// All orders of an email address, read in pages of `rows`.
 pub(super) async fn orders_by_email(store: &SharedStore, email: &EmailAddress, rows: u16) -> Vec<OrderOfEmail> {
-    let (mut after, mut orders): (Option<Position>, Vec<OrderOfEmail>) = (None, Vec::new());
+    let (mut after, mut orders) = (None, Vec::new());
     loop {
-        let page = store.list_orders_by_email(email, after.as_ref(), limit(rows)).await.expect("a page of orders");
-        assert!(page.next.is_none() || page.items.len() == usize::from(rows), "only the last page is short");
-        orders.extend(page.items);
-        assert!(orders.len() < 10_000, "paging does not end");
-        after = page.next;
+        let page = store.list_orders_by_email(email, after.as_ref(), limit(rows)).await;
+        after = add_page(&mut orders, page, rows);
         if after.is_none() {
             return orders;
         }
     }
+}
+
+/// Adds a page of at most `rows` to the rows before it. Returns where the next page starts.
+fn add_page<T>(orders: &mut Vec<T>, page: Result<Page<T>, StoreError>, rows: u16) -> Option<Position> {
+    let page = page.expect("a page of orders");
+    assert!(page.items.len() <= usize::from(rows), "a page has at most {rows} rows");
+    assert!(page.next.is_none() || page.items.len() == usize::from(rows), "only the last page is short");
+    orders.extend(page.items);
+    assert!(orders.len() < 10_000, "paging does not end");
+    page.next
 }
 
 /// What an order store shows from outside: compared before and after a command that must change nothing.
