@@ -1,5 +1,7 @@
 //! `shopease`: the shop as an HTTP server, and the operator's commands.
 
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod allocator;
 mod cli;
 mod demo;
 mod import;
@@ -16,9 +18,16 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    allocator::return_freed_memory();
+    run(cli)
+}
+
 #[tokio::main]
-async fn main() -> ExitCode {
-    match Box::pin(cli::run(cli::Cli::parse())).await {
+async fn run(cli: cli::Cli) -> ExitCode {
+    match Box::pin(cli::run(cli)).await {
         Ok(code) => code,
         // The reader of the pipe closed it, as `head` does. Exit with the code that a shell reports for SIGPIPE.
         Err(error) if is_broken_pipe(&error) => ExitCode::from(128 + 13),

@@ -51,6 +51,16 @@ impl Shop {
         kib.and_then(|kib| kib.trim().parse::<u64>().ok()).expect("a number") / 1024
     }
 
+    /// Waits until no more than 20 MB above `before` are resident, for at most a minute.
+    #[cfg(target_os = "linux")]
+    pub fn assert_memory_returned(&self, before: u64) {
+        let begun = Instant::now();
+        while self.resident_mb() > before + 20 {
+            assert!(begun.elapsed() < Duration::from_mins(1), "{before} MB before, {} MB after", self.resident_mb());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
     /// Sends SIGTERM.
     pub fn terminate(&self) {
         let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();

@@ -5,6 +5,7 @@
 mod client;
 mod data_directory;
 mod import;
+mod large_pages;
 mod person;
 mod settings;
 mod sign_ins;
