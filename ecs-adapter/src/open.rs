@@ -133,8 +133,10 @@ pub async fn store_to_migrate(settings: &Settings) -> anyhow::Result<OpenStore> 
 /// created.
 ///
 /// # Errors
-/// If it cannot be reached, or its data directory is in use.
+/// If it cannot be reached, its data directory is in use, or its data directory has lost its store.
 pub async fn store_to_read(settings: &Settings) -> anyhow::Result<OpenStore> {
+    // Opening an empty file as a store to read gives it content.
+    demo::check_for_lost_orders(&settings.store)?;
     shopease_storage::open(settings.store.clone().to_read(), &ProcessEnv, Arc::new(SystemIds))
         .await
         .context("the store cannot be opened")

@@ -32,18 +32,17 @@ impl HttpSink {
         Ok(Self { client: client.map_err(|error| error.to_string())?, url })
     }
 
-    async fn post(&self, message: &OutboxMessage) -> Result<(), reqwest::Error> {
+    /// The status of the response. A redirect is not followed, because most receivers would get a GET.
+    async fn post(&self, message: &OutboxMessage) -> Result<StatusCode, reqwest::Error> {
         let request = self.client.post(self.url.clone()).header("idempotency-key", message.id.as_str());
         let request = request.json(&Event::from(message));
-        request.send().await?.error_for_status().map(|_| ())
+        Ok(request.send().await?.status())
     }
 }
 
 /// Whether the receiver is currently unavailable.
-fn is_unavailable(error: &reqwest::Error) -> bool {
-    error.status().is_none_or(|status| {
-        matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE)
-    })
+fn is_unavailable(status: StatusCode) -> bool {
+    matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE)
 }
 
 #[async_trait]
@@ -60,14 +59,17 @@ impl EventSink for HttpSink {
             if waiting.contains(message.subject.as_str()) {
                 continue;
             }
-            let Err(error) = self.post(message).await else {
-                taken.push(message.clone());
-                continue;
+            let (is_away, reason) = match self.post(message).await {
+                Ok(status) if status.is_success() => {
+                    taken.push(message.clone());
+                    continue;
+                }
+                Ok(status) => (is_unavailable(status), status.to_string()),
+                Err(error) => (true, error.without_url().to_string()),
             };
-            let receiver_unavailable = is_unavailable(&error);
-            tracing::warn!(event_id = %message.id, error = %error.without_url(), "event was not accepted");
-            if receiver_unavailable {
-                return Delivery { taken, is_away: true };
+            tracing::warn!(event_id = %message.id, error = reason, "event was not accepted");
+            if is_away {
+                return Delivery { taken, is_away };
             }
             waiting.insert(message.subject.as_str());
         }

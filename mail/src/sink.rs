@@ -4,7 +4,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use shopease_shop::domain::EmailAddress;
+use shopease_shop::domain::{EmailAddress, MailKind};
 use shopease_shop::ports::{Consumer, Delivery, EventSink, HeaderText, MailError, Mailbox, Mailer, OutboxMessage};
 use shopease_shop::services::{LocalShop, Notice, concerns_operator, concerns_shopper};
 use shopease_shop::{ShopError, ShopResult};
@@ -77,9 +77,12 @@ impl MailSink {
             Err(MailError::Refused { code, reason }) => (code, reason),
         };
         tracing::warn!(event_id = %event.id, code, error = redacted(&*reason), "mail was refused");
-        if let Notice::Order { kind, .. } = notice
-            && self.audience == Audience::Shopper
-        {
+        let kind = match notice {
+            Notice::Order { kind, .. } => Some(kind),
+            Notice::Transfer { .. } => Some(MailKind::OrderReceived),
+            _ => None,
+        };
+        if let Some(kind) = kind.filter(|_| self.audience == Audience::Shopper) {
             Box::pin(self.shop.record_undelivered_mail(event, kind, &mail.to.email, code)).await?;
         }
         Ok(true)

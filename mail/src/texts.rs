@@ -38,6 +38,7 @@ impl Texts<'_> {
         let draft = match (notice, operator) {
             (Notice::Order { order, .. }, Some(operator)) => self.new_order(order, operator),
             (Notice::Order { kind, agreed, order }, None) => self.to_shopper(*kind, agreed, order),
+            (Notice::Transfer { account, until, order }, _) => self.transfer(account, &day(*until)?, order),
             (Notice::PasswordReset { name, email, token }, _) => self.password_reset(name, email, token),
             (Notice::EmailConfirmation { name, email, token }, _) => self.address_verification(name, email, token),
             (Notice::AccountExists { name, email }, _) => self.account_exists(name, email),
@@ -220,23 +221,51 @@ impl Texts<'_> {
                 ],
             ),
         };
-        let link = format!("{}/orders/{}?key={}", self.brand.public_url, order.id, order.access_key);
         let letter = Letter {
             heading: heading.to_owned(),
             paragraphs,
-            action: Some(("View your order", link)),
+            action: Some(("View your order", self.order_link(order))),
             order: Some(order),
             sections: agreed,
         };
-        let to = Mailbox { name: HeaderText::new(&order.shipping_address.name), email: order.email.clone() };
-        Draft { kind, to, subject, letter }
+        Draft { kind, to: buyer(order), subject, letter }
+    }
+
+    fn transfer<'a>(self, account: &str, until: &str, order: &'a OrderView) -> Draft<'a> {
+        let (number, total, shop) = (&order.order_number, money(order.total), &self.brand.name);
+        let letter = Letter {
+            heading: "We have received your order".to_owned(),
+            paragraphs: vec![
+                format!(
+                    "Transfer {total} by {until}. Until then, your items are reserved for you. We ship them when the transfer has arrived."
+                ),
+                format!("Account: {}", account.lines().collect::<Vec<_>>().join(", ")),
+                format!("Reference: {number}"),
+            ],
+            action: Some(("View your order", self.order_link(order))),
+            order: Some(order),
+            sections: &[],
+        };
+        Draft {
+            kind: MailKind::OrderReceived,
+            to: buyer(order),
+            subject: format!("Your order {number} at {shop}: please transfer {total}"),
+            letter,
+        }
+    }
+
+    fn order_link(self, order: &OrderView) -> String {
+        format!("{}/orders/{}?key={}", self.brand.public_url, order.id, order.access_key)
     }
 
     fn new_order<'a>(self, order: &'a OrderView, operator: &EmailAddress) -> Draft<'a> {
         let (number, total) = (&order.order_number, money(order.total));
         let letter = Letter {
             heading: format!("New order {number}"),
-            paragraphs: vec![format!("{} has paid {total}.", order.email)],
+            paragraphs: vec![match order.state {
+                OrderState::Pending => format!("{} will transfer {total}. Ship when it has arrived.", order.email),
+                _ => format!("{} has paid {total}.", order.email),
+            }],
             action: Some(("Open the order", format!("{}/admin/orders/{}", self.brand.public_url, order.id))),
             order: Some(order),
             ..Letter::default()
@@ -266,6 +295,10 @@ impl Texts<'_> {
     }
 }
 
+fn buyer(order: &OrderView) -> Mailbox {
+    Mailbox { name: HeaderText::new(&order.shipping_address.name), email: order.email.clone() }
+}
+
 /// A recipient without a name: the account may be another's by now.
 fn unnamed(email: &EmailAddress) -> Mailbox {
     Mailbox { name: HeaderText::new(""), email: email.clone() }
@@ -274,5 +307,11 @@ fn unnamed(email: &EmailAddress) -> Mailbox {
 /// `15 January 2026 at 12:00 UTC`.
 fn minute(at: OffsetDateTime) -> Result<String> {
     let format = format_description!("[day padding:none] [month repr:long] [year] at [hour]:[minute] UTC");
+    at.to_offset(UtcOffset::UTC).format(format).map_err(Error::custom)
+}
+
+/// `15 January 2026`.
+fn day(at: OffsetDateTime) -> Result<String> {
+    let format = format_description!("[day padding:none] [month repr:long] [year]");
     at.to_offset(UtcOffset::UTC).format(format).map_err(Error::custom)
 }

@@ -82,11 +82,8 @@ async function seesOrder(base, order) {
   return number;
 }
 
-const running = [];
-let failure;
-try {
-  const local = await deployments.embedded();
-  running.push(local);
+/** One process with the embedded store, for everything that a shopper and a merchant do. */
+async function journeysOfOneProcess(local) {
   const order = await shopOnce(local, DESKTOP);
   await shopOnce(local, PHONE);
   await shopOnce(local, PHONE, false);
@@ -144,7 +141,11 @@ try {
     await step(`one process: the settings on a ${device.name}`, () => changeTheSettings(merchant, { email, password }));
     await merchant.context.close();
   }
+  return order;
+}
 
+/** The first page of a new shop. */
+async function firstRuns() {
   for (const device of [DESKTOP, PHONE]) {
     const fresh = await deployments.embedded();
     running.push(fresh);
@@ -152,33 +153,21 @@ try {
     await step(`one process: the first run on a ${device.name}`, async () => setUpTheShop(merchant, await operatorOf(fresh)));
     await merchant.context.close();
   }
+}
 
-  await fitsScreens();
+/** Frontend and backend as two processes. */
+async function journeysOfPair(start) {
+  const pair = await start();
+  running.push(pair);
+  await shopOnce(pair, DESKTOP);
+  await shopOnce(pair, PHONE);
+  const visit = await open(browser, pair.url, DESKTOP);
+  await step(`${pair.name}: has an account`, () => useAnAccount(visit, "ada@example.com"));
+  await visit.context.close();
+}
 
-  await step("one process: the order survives a restart", async () => {
-    const before = await seesOrder(local.url, order);
-    await local.restart();
-    assert.equal(await seesOrder(local.url, order), before);
-  });
-
-  const lambda = await step("cargo lambda watch starts", () => deployments.lambda(local.engine));
-  running.push(lambda);
-  const lambdaOrder = await shopOnce(lambda, DESKTOP);
-  await shopOnce(lambda, PHONE);
-  const reader = await open(browser, lambda.url, DESKTOP);
-  await step("functions: the API reference", () => readApiReference(reader));
-  await reader.context.close();
-  await step("an order of the functions is seen by the server on the same data", () => seesOrder(local.url, lambdaOrder));
-
-  for (const start of [deployments.onPostgres, () => deployments.onDynamoDb(local.engine)]) {
-    const pair = await start();
-    running.push(pair);
-    await shopOnce(pair, DESKTOP);
-    await shopOnce(pair, PHONE);
-    const visit = await open(browser, pair.url, DESKTOP);
-    await step(`${pair.name}: has an account`, () => useAnAccount(visit, "ada@example.com"));
-    await visit.context.close();
-  }
+/** Server and functions behind one address, and the report about both. */
+async function journeysOfBothPaths() {
   const door = await deployments.frontDoor();
   running.push(door);
   const moved = await open(browser, door.url, DESKTOP);
@@ -198,6 +187,43 @@ try {
     await step(`costs: the report on a ${device.name}`, () => looksAtTheCosts(reader, report.file));
     await reader.context.close();
   }
+}
+
+/** Functions and server on the data of the one process. */
+async function journeysOnTheSameData(local, lambda, order) {
+  const lambdaOrder = await shopOnce(lambda, DESKTOP);
+  await shopOnce(lambda, PHONE);
+  const reader = await open(browser, lambda.url, DESKTOP);
+  await step("functions: the API reference", () => readApiReference(reader));
+  await reader.context.close();
+  await step("an order of the functions is seen by the server on the same data", () => seesOrder(local.url, lambdaOrder));
+  await journeysOfPair(() => deployments.onDynamoDb(local.engine));
+  await step("one process: the order survives a restart", async () => {
+    const before = await seesOrder(local.url, order);
+    await local.restart();
+    assert.equal(await seesOrder(local.url, order), before);
+  });
+}
+
+/** Deployments with stores of their own. The functions start on the data of the one process, and wait. */
+async function otherDeployments(local) {
+  const lambda = await step("cargo lambda watch starts", () => deployments.lambda(local.engine));
+  running.push(lambda);
+  await firstRuns();
+  await fitsScreens();
+  await journeysOfPair(deployments.onPostgres);
+  await journeysOfBothPaths();
+  return lambda;
+}
+
+const running = [];
+let failure;
+try {
+  const local = await deployments.embedded();
+  running.push(local);
+  // Beside each other: much of a journey is waiting.
+  const [order, lambda] = await Promise.all([journeysOfOneProcess(local), otherDeployments(local)]);
+  await journeysOnTheSameData(local, lambda, order);
 } catch (error) {
   failure = error;
   await describe();

@@ -8,7 +8,7 @@ use shopease_mail::testing::Relay;
 use shopease_mail::{Audience, MailDirectory, MailSink, Security, SmtpConfig, SmtpMailer};
 use shopease_shared::http as shop_http;
 use shopease_shop::domain::Token;
-use shopease_shop::ports::{Consumer, EventSink, HeaderText, LogSink, Mailbox, Mailer};
+use shopease_shop::ports::{Clock as _, Consumer, EventSink, HeaderText, LogSink, Mailbox, Mailer};
 use shopease_shop::services::{Worker, WorkerReport};
 use shopease_shop::testing::fixtures;
 
@@ -21,6 +21,7 @@ both_stores!(
     mails_wait_for_the_relay_and_delay_no_event,
     a_deferred_mail_is_retried_and_delays_no_other_order,
     an_operator_reads_the_mails_of_a_laptop,
+    an_order_paid_by_transfer_is_mailed_with_the_account,
 );
 
 const OPERATOR: &str = "owner@shop.example";
@@ -107,11 +108,12 @@ async fn every_step_of_an_order_is_mailed_once(shop: TestShop) {
     );
     let (_, whole) = order_by(&shop, "grace", "card_approved").await;
     run(&worker).await;
-    inbox.new_mails();
+    assert_eq!(inbox.new_mails()[0].1, "Low stock: kettle, 2 left", "each order that leaves few units is reported");
     operator.post(&format!("/api/v1/admin/orders/{}/cancellation", text(&whole["id"])), &json!({})).await;
     let (_, _) = order_by(&shop, "alan", "card_declined").await;
     run(&worker).await;
-    let subjects: Vec<_> = inbox.new_mails().into_iter().map(|(to, subject)| format!("{to} {subject}")).collect();
+    let to_shoppers = inbox.new_mails().into_iter().filter(|(to, _)| to != OPERATOR);
+    let subjects: Vec<_> = to_shoppers.map(|(to, subject)| format!("{to} {subject}")).collect();
     assert_eq!(subjects.len(), 2, "{subjects:?}");
     assert!(subjects[0].starts_with("grace@example.com Order ") && subjects[0].ends_with("was canceled and refunded"));
     assert!(subjects[1].starts_with("alan@example.com Payment failed for order "), "{subjects:?}");
@@ -121,6 +123,34 @@ async fn every_step_of_an_order_is_mailed_once(shop: TestShop) {
     let link = format!("/orders/{}?key=", text(&order["id"]));
     assert!(confirmation.content.replace("=\r\n", "").replace("=3D", "=").contains(&link), "{}", confirmation.content);
     shop.assert_books_agree().await;
+}
+
+async fn an_order_paid_by_transfer_is_mailed_with_the_account(shop: TestShop) {
+    let relay = Relay::start().await;
+    let mut inbox = Inbox(&relay, 0);
+    let worker = worker(&shop, &smtp(relay.port()));
+    shop.sell(&fixtures::product("kettle").build(), 100).await;
+    let (_, order) = order_by(&shop, "ada", "bank_transfer").await;
+    let number = text(&order["order_number"]);
+    run(&worker).await;
+    let mine = |subject: String| ("ada@example.com".to_owned(), subject);
+    let please = format!("Your order {number} at My shop: please transfer €24.80");
+    assert_eq!(inbox.new_mails(), [(OPERATOR.to_owned(), format!("New order {number}: €24.80")), mine(please)]);
+    let mails: Vec<_> = relay.received().iter().map(|mail| mail.content.replace("=\r\n", "")).collect();
+    assert!(mails.iter().any(|mail| mail.contains("ada@example.com will transfer")), "{mails:?}");
+    let until = format_until(&shop);
+    assert!(mails.iter().any(|mail| mail.contains("IBAN DE02") && mail.contains(&until)), "{mails:?}");
+
+    let mut operator = shop.operator().await;
+    operator.post(&format!("/api/v1/admin/orders/{}/transfer", text(&order["id"])), &json!({})).await;
+    run(&worker).await;
+    assert_eq!(inbox.new_mails(), [mine(format!("Your order {number} at My shop"))], "the operator recorded it");
+}
+
+/// The day until which an order of now that is paid by bank transfer is held.
+fn format_until(shop: &TestShop) -> String {
+    let until = shop.clock.now() + time::Duration::days(7);
+    format!("by {} {} {}", until.day(), until.month(), until.year())
 }
 
 async fn a_refused_mail_is_shown_on_its_order_and_delays_no_other(shop: TestShop) {

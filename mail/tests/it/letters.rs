@@ -16,6 +16,8 @@ pub fn brand() -> Brand {
     Brand {
         name: "Kitchen & Co".to_owned(),
         contact_email: Some("help@kitchen.example".parse().expect("an address")),
+        phone: Some("+44 20 7946 0000".to_owned()),
+        postal_address: Some("Kitchen & Co Ltd\n1 High Street\nLondon".to_owned()),
         public_url: "https://kitchen.example".to_owned(),
     }
 }
@@ -96,6 +98,12 @@ fn every_mail_to_a_shopper() {
     let mut shipped = order();
     shipped.fulfillment = FulfillmentState::Fulfilled;
     check("order_shipped", &mail(MailKind::OrderShipped, shipped));
+    let event = fixtures::message(&order(), "order.awaiting_transfer", FixedClock::START);
+    let mut unpaid = order();
+    (unpaid.state, unpaid.payment.state) = (OrderState::Pending, PaymentState::Pending);
+    let (account, until) = ("IBAN DE02 1203 0000 0000 2020 51\nKitchen & Co".to_owned(), FixedClock::START);
+    let transfer = Notice::Transfer { account, until, order: Box::new(unpaid.into()) };
+    check("order_received", &write(&transfer, None, &event));
     check("order_link", &mail(MailKind::OrderLink, order()));
     check("order_refunded", &mail(MailKind::OrderRefunded, refunded(500)));
     let mut whole = refunded(order().total.amount_minor);

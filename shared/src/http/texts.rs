@@ -536,6 +536,7 @@ pub const fn mail_kind(kind: MailKind) -> &'static str {
         MailKind::OrderCanceled => "The cancellation",
         MailKind::OrderConfirmation => "The order confirmation",
         MailKind::OrderLink => "The mail with a link to the order",
+        MailKind::OrderReceived => "The mail with the account to transfer to",
         MailKind::OrderRefunded => "The mail about the refund",
         MailKind::OrderShipped => "The shipping confirmation",
         MailKind::PasswordChanged => "The mail about the new password",

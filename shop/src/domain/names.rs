@@ -169,6 +169,8 @@ named! {
         OrderConfirmation = "order_confirmation",
         /// Somebody wants a link to an order.
         OrderLink = "order_link",
+        /// An order waits for a bank transfer.
+        OrderReceived = "order_received",
         /// An order was refunded, in full or in part.
         OrderRefunded = "order_refunded",
         /// An order was shipped.

@@ -336,6 +336,19 @@ mod tests {
     }
 
     #[test]
+    fn a_place_without_a_reduced_rate_charges_the_standard_rate() {
+        let rates = |class| {
+            let sold = [line("A", 1000, 1, class, 100)];
+            let quote = quote(&sold, &place("US", Some("CA")), None, &rules(false), &NONE).expect("a quote");
+            quote.tax_lines.iter().map(|tax| (tax.rate_ppm, tax.amount.amount_minor)).collect::<Vec<_>>()
+        };
+        assert_eq!(rates(TaxClass::Reduced), rates(TaxClass::Standard));
+        assert_eq!(rates(TaxClass::Reduced), [(72_500, 108)]);
+        // Shipping is taxed at the standard rate.
+        assert_eq!(rates(TaxClass::Exempt), [(72_500, 36)]);
+    }
+
+    #[test]
     fn each_shipping_method_has_the_total_that_choosing_it_gives() {
         let lines = [line("A", 1190, 2, TaxClass::Standard, 100), line("B", 1070, 1, TaxClass::Reduced, 100)];
         for includes_tax in [true, false] {

@@ -97,9 +97,11 @@ pub struct ShippingTerms {
 }
 
 impl ShippingTable {
-    /// The terms of all methods, in display order.
-    pub fn terms(&self) -> Vec<ShippingTerms> {
-        self.methods.iter().map(ShippingMethod::terms).collect()
+    /// The terms of the methods for carts of any weight, in display order, in a shop that sells to these countries, or to all if there
+    /// are none.
+    pub fn terms(&self, sells_to: &[CountryCode]) -> Vec<ShippingTerms> {
+        let methods = self.methods.iter().filter(|method| method.min_weight_grams == 0);
+        methods.filter_map(|method| method.terms(sells_to)).collect()
     }
 
     /// The methods for a cart worth `subtotal` and weighing `weight_grams`, shipped to `country`. A cart that needs no shipping is
@@ -185,21 +187,31 @@ impl ShippingTable {
 }
 
 impl ShippingMethod {
-    fn terms(&self) -> ShippingTerms {
+    /// `None` if the method delivers to none of the countries.
+    fn terms(&self, sells_to: &[CountryCode]) -> Option<ShippingTerms> {
+        let countries = if sells_to.is_empty() {
+            self.countries.clone()
+        } else {
+            let reached: Vec<_> = sells_to.iter().copied().filter(|country| self.delivers_to(*country)).collect();
+            if reached.is_empty() {
+                return None;
+            }
+            reached
+        };
         let amounts = |prices: &BTreeMap<Currency, i64>| -> Vec<Money> {
             prices.iter().map(|(currency, amount)| Money::new(*amount, *currency)).collect()
         };
-        ShippingTerms {
+        Some(ShippingTerms {
             title: self.title.clone(),
             delivery_estimate: self.delivery_estimate.clone(),
-            countries: self.countries.clone(),
+            countries,
             up_to_grams: match &self.rate {
                 ShippingRate::Flat { .. } => None,
                 ShippingRate::ByWeight { bands } => bands.iter().map(|band| band.up_to_grams).max(),
             },
             prices_from: amounts(&self.lowest_prices()),
             free_from: amounts(&self.free_from),
-        }
+        })
     }
 
     fn lowest_prices(&self) -> BTreeMap<Currency, i64> {

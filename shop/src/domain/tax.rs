@@ -58,8 +58,14 @@ impl TaxTable {
         })
     }
 
-    /// The rate for a tax class and destination; `None` means that no tax is charged.
+    /// The rate for a tax class and destination; `None` means that no tax is charged. Where the table has no
+    /// reduced rate, the standard rate applies; a rate of 0 must be in the table.
     pub fn rate(&self, place: &Destination, class: TaxClass) -> Option<&TaxRate> {
+        let standard = || self.rate_of(place, TaxClass::Standard).filter(|_| class == TaxClass::Reduced);
+        self.rate_of(place, class).or_else(standard)
+    }
+
+    fn rate_of(&self, place: &Destination, class: TaxClass) -> Option<&TaxRate> {
         let here = |rate: &&TaxRate| rate.country == place.country() && rate.class == class;
         let in_region = |rate: &&TaxRate| rate.region.is_some() && rate.region.as_deref() == place.region();
         let mut national = self.rates.iter().filter(here).filter(|rate| rate.region.is_none());

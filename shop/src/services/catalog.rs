@@ -313,7 +313,10 @@ impl Catalog for LocalShop {
     async fn view_sale_terms(&self, _: ViewSaleTerms) -> ShopResult<SaleTerms> {
         let in_force = self.settings().await?;
         let pricing = &in_force.pricing;
-        Ok(SaleTerms { prices_include_tax: pricing.prices_include_tax, shipping: pricing.shipping.terms() })
+        Ok(SaleTerms {
+            prices_include_tax: pricing.prices_include_tax,
+            shipping: pricing.shipping.terms(&pricing.sells_to),
+        })
     }
 
     async fn view_shop(&self, _: ViewShop) -> ShopResult<ShopView> {

@@ -8,14 +8,15 @@ use time::OffsetDateTime;
 use super::attempts::Attempt;
 use super::failpoint::failpoint;
 use super::idempotent::{Fingerprint, claim, is_done};
+use super::notices::AWAITING_TRANSFER;
 use super::order_view::OrderView;
 use super::payment_steps::Poll;
 use super::placement::{NewOrder, require_available};
 use super::{Caller, LocalShop};
 use crate::domain::{
     Address, BANK_TRANSFER, CountryCode, DestinationFields, EmailAddress, Field, Money, Order, OrderDetails, OrderId,
-    OrderNumber, OrderState, OrderSummary, OutboxMessageId, Page, PageLimit, PaymentState, Position, Quote, Role,
-    RuleError, Subject, quote,
+    OrderNumber, OrderState, OrderSummary, OutboxMessageId, Page, PageLimit, PaymentKind, PaymentState, Position,
+    Quote, Role, RuleError, Subject, quote,
 };
 use crate::ports::{
     Claim, Claimed, IdempotencyKey, IdempotencyRecord, OutboxMessage, PaymentError, PaymentEvent, PaymentOption,
@@ -135,7 +136,7 @@ pub trait Checkout: Send + Sync {
     ///
     /// # Errors
     /// [`ShopError::Rules`], [`ShopError::OutOfStock`], [`ShopError::Conflict`] (the cart changed),
-    /// [`ShopError::PaymentDeclined`], the idempotency errors.
+    /// [`ShopError::PaymentDeclined`], [`ShopError::TooManyAttempts`] after too many declined cards or unpaid orders, the idempotency errors.
     async fn place_order(&self, caller: &Caller, command: PlaceOrder) -> ShopResult<OrderView>;
 
     /// An order. Allowed for the caller who placed it, for callers with its access key, and for operators.
@@ -203,6 +204,8 @@ impl Checkout for LocalShop {
         if let Some(record) = self.store.find_idempotency_record(&key, now).await? {
             return self.repeat_outcome(&record, &hash, now).await;
         }
+        let attempt = Attempt::to_pay(&identity.owner, caller.address);
+        self.begin(&attempt).await?;
         let mut tries = 1;
         let placed = loop {
             let new = match self.new_order(&identity, command.clone(), now).await {
@@ -224,7 +227,11 @@ impl Checkout for LocalShop {
                 failpoint("after-place");
                 metrics::order_event("order.placed");
                 self.forget_products_of(&order).await;
-                order_or_decline(self.advance_payment(order, Poll::Never).await?)
+                let order = self.advance_payment(order, Poll::Never).await?;
+                if order.state == OrderState::Cancelled || order.payment.kind() == PaymentKind::BankTransfer {
+                    self.record_failure(&attempt).await?;
+                }
+                order_or_decline(order)
             }
             Err(record) => self.repeat_outcome(&record, &hash, now).await,
         }
@@ -314,6 +321,9 @@ impl LocalShop {
         let NewOrder { order, cart_version, running_low } = new;
         claim.record.order_id = Some(order.id.clone());
         let mut outbox = vec![self.message("order.placed", order.id.as_str())];
+        if order.payment.kind() == PaymentKind::BankTransfer {
+            outbox.push(self.message(AWAITING_TRANSFER, order.id.as_str()));
+        }
         outbox.extend(running_low.iter().map(|sku| self.message("stock.low", sku.as_str())));
         let placement = Placement { claim, order, cart_version, outbox };
         failpoint("before-place");

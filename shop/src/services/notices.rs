@@ -6,7 +6,9 @@ use time::OffsetDateTime;
 use super::password_reset::VALID_FOR;
 use super::{LocalShop, OrderView};
 use crate::ShopResult;
-use crate::domain::{EmailAddress, MailKind, Order, PageKind, PaymentState, Sku, UndeliveredMail, Variant};
+use crate::domain::{
+    EmailAddress, MailKind, Order, OrderState, PageKind, PaymentKind, PaymentState, Sku, UndeliveredMail, Variant,
+};
 use crate::ports::OutboxMessage;
 
 /// The shop, as mails present it.
@@ -16,6 +18,10 @@ pub struct Brand {
     pub name: String,
     /// Where shoppers reach it; the sender's address if absent.
     pub contact_email: Option<EmailAddress>,
+    /// Telephone number of the merchant.
+    pub phone: Option<String>,
+    /// Postal address of the merchant, several lines.
+    pub postal_address: Option<String>,
     /// Public URL, without a trailing slash.
     pub public_url: String,
 }
@@ -67,6 +73,15 @@ pub enum Notice {
         /// The order as it is now.
         order: Box<OrderView>,
     },
+    /// An order waits for a bank transfer.
+    Transfer {
+        /// The account, as the merchant has written it.
+        account: String,
+        /// Until when its stock is held.
+        until: OffsetDateTime,
+        /// The order as it is now.
+        order: Box<OrderView>,
+    },
     /// A variant has few units left.
     LowStock(LowStock),
 }
@@ -84,15 +99,18 @@ pub struct LowStock {
     pub available: u32,
 }
 
+/// Topic of an order that is placed and waits for a bank transfer.
+pub(super) const AWAITING_TRANSFER: &str = "order.awaiting_transfer";
+
 /// Whether an event may lead to a mail to the shopper.
 pub fn concerns_shopper(topic: &str) -> bool {
     OutboxMessage::is_personal(topic)
-        || matches!(topic, "order.paid" | "order.cancelled" | "order.refunded" | "order.fulfilled")
+        || matches!(topic, AWAITING_TRANSFER | "order.paid" | "order.cancelled" | "order.refunded" | "order.fulfilled")
 }
 
 /// Whether an event leads to a mail to the operator.
 pub fn concerns_operator(topic: &str) -> bool {
-    matches!(topic, "order.paid" | "stock.low")
+    matches!(topic, AWAITING_TRANSFER | "order.paid" | "stock.low")
 }
 
 impl LocalShop {
@@ -105,6 +123,8 @@ impl LocalShop {
         Ok(Brand {
             name: settings.shop.name.clone(),
             contact_email: settings.contact.email.clone(),
+            phone: settings.contact.phone.clone(),
+            postal_address: settings.contact.postal_address.clone(),
             public_url: self.config.public_url.clone(),
         })
     }
@@ -139,6 +159,7 @@ impl LocalShop {
         let order = order.filter(|order| event.requested_link().is_none_or(|(_, typed)| typed == order.email));
         let Some(order) = order else { return Ok(None) };
         let kind = match event.topic.as_str() {
+            AWAITING_TRANSFER => return Ok(self.transfer(order)),
             "order.paid" => MailKind::OrderConfirmation,
             "order.refunded" => MailKind::OrderRefunded,
             "order.fulfilled" => MailKind::OrderShipped,
@@ -167,6 +188,13 @@ impl LocalShop {
         }
     }
 
+    fn transfer(&self, order: Order) -> Option<Notice> {
+        let transfer = self.config.bank_transfer.as_ref()?;
+        let waits = order.payment.kind() == PaymentKind::BankTransfer && order.state == OrderState::Pending;
+        let until = order.placed_at + time::Duration::days(i64::from(transfer.hold_days));
+        waits.then(|| Notice::Transfer { account: transfer.account.clone(), until, order: Box::new(order.into()) })
+    }
+
     async fn password_reset(&self, event: &OutboxMessage) -> ShopResult<Option<Notice>> {
         let Ok(email) = event.subject.parse() else { return Ok(None) };
         let made = self.new_reset_token(&email).await?;
@@ -182,7 +210,10 @@ impl LocalShop {
             return Ok(Some(Notice::LowStock(self.low_stock(&event.subject).await?)));
         }
         let order = self.order_of_event(event).await?;
-        Ok(order.map(|order| Notice::Order {
+        // An order that is paid later is news when it is placed. The operator records its payment.
+        let is_new =
+            |order: &Order| (order.payment.kind() == PaymentKind::BankTransfer) == (event.topic == AWAITING_TRANSFER);
+        Ok(order.filter(is_new).map(|order| Notice::Order {
             kind: MailKind::NewOrder,
             agreed: Vec::new(),
             order: Box::new(order.into()),

@@ -24,7 +24,7 @@ const ADDRESS_FIELDS: DestinationFields =
 pub(super) struct NewOrder {
     pub order: Order,
     pub cart_version: u64,
-    /// SKUs whose stock will be low, based on the stock that was read: a hint for operators, not exact.
+    /// SKUs whose stock will be low, based on the stock that was read: of parallel orders, perhaps only the next reports it.
     pub running_low: Vec<Sku>,
 }
 
@@ -98,8 +98,7 @@ impl LocalShop {
         };
         let low = in_force.settings.selling.low_stock_units;
         let running_low = order.reservations.iter().filter(|held| {
-            let left = |units: u32| units.saturating_sub(held.quantity.get());
-            priced.available(&held.sku).is_some_and(|units| units > low && left(units) <= low)
+            priced.available(&held.sku).is_some_and(|units| units.saturating_sub(held.quantity.get()) <= low)
         });
         let running_low = running_low.map(|held| held.sku.clone()).take(MAX_LOW_STOCK_MESSAGES).collect();
         Ok(NewOrder { cart_version: priced.cart.version, running_low, order })

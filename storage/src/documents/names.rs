@@ -154,6 +154,8 @@ pub(super) enum MailKind {
     OrderConfirmation,
     #[serde(rename = "order_link")]
     OrderLink,
+    #[serde(rename = "order_received")]
+    OrderReceived,
     #[serde(rename = "order_refunded")]
     OrderRefunded,
     #[serde(rename = "order_shipped")]

@@ -220,6 +220,8 @@ states! {
         OrderConfirmation,
         /// Somebody wants a link to an order.
         OrderLink,
+        /// An order waits for a bank transfer.
+        OrderReceived,
         /// An order was refunded, in full or in part.
         OrderRefunded,
         /// An order was shipped.
