@@ -17,6 +17,8 @@ const MAX_VARIANTS: usize = 2048;
 const MAX_TITLE_CHARS: usize = 500;
 /// Longest vendor, category, and option name in characters; Shopify's own limits.
 const MAX_NAME_CHARS: usize = 255;
+/// Why a product without a usable row is not imported.
+pub(super) const NO_VARIANT: &str = "none of its rows is a valid variant";
 /// Why gift cards are not imported.
 const GIFT_CARDS: &str = "it is a gift card; this shop does not support gift cards";
 const OPTION_NAMES: [Column; 3] = [Column::OptionName1, Column::OptionName2, Column::OptionName3];
@@ -87,8 +89,7 @@ impl Group {
         }
         let rows = variants(readers(), issues);
         if rows.is_empty() {
-            let reason = "none of its rows is a valid variant".to_owned();
-            issues.reject_product(first_line, &self.handle, reason);
+            issues.reject_product(first_line, &self.handle, NO_VARIANT.to_owned());
             return Outcome::Rejected;
         }
         let mut texts = Texts { handle: &self.handle, first_line, cells: &cells, issues };
@@ -101,8 +102,8 @@ impl Group {
             option_names: OPTION_NAMES.map(|column| texts.cut(column, "option name", MAX_NAME_CHARS)),
             seo_title: cells.when_set(Column::SeoTitle, text::optional_text),
             seo_description: cells.when_set(Column::SeoDescription, text::optional_text),
-            images: if columns.sets(Column::ImageUrl) {
-                FieldUpdate::Set(images(readers(), columns, issues))
+            images: if cells.sets(Column::ImageUrl) {
+                FieldUpdate::Set(images(readers(), issues))
             } else {
                 FieldUpdate::Keep
             },
@@ -140,7 +141,7 @@ impl Texts<'_> {
 
     fn optional(&mut self, column: Column, name: &str) -> FieldUpdate<Option<String>> {
         let text = self.cut(column, name, MAX_NAME_CHARS);
-        if self.cells.columns.sets(column) {
+        if self.cells.sets(column) {
             FieldUpdate::Set(Some(text).filter(|text| !text.is_empty()))
         } else {
             FieldUpdate::Keep
@@ -173,7 +174,14 @@ impl ProductCells<'_> {
     }
 
     fn when_set<T>(&self, column: Column, read: impl FnOnce(&str) -> T) -> FieldUpdate<T> {
-        if self.columns.sets(column) { FieldUpdate::Set(read(self.first(column))) } else { FieldUpdate::Keep }
+        if self.sets(column) { FieldUpdate::Set(read(self.first(column))) } else { FieldUpdate::Keep }
+    }
+
+    /// Whether the rows set the field: with any value, or with an empty cell in the first row, where the product's own
+    /// cells are.
+    fn sets(&self, column: Column) -> bool {
+        let first = self.rows.first();
+        first.is_some_and(|row| self.columns.sets(&row.record, column)) || !self.first(column).is_empty()
     }
 
     fn offer(&self) -> Offer {
@@ -229,11 +237,7 @@ impl ProductCells<'_> {
             Some(Category { handle, title: title.chars().take(MAX_NAME_CHARS).collect() })
         });
         // Without the merchant's own column, an empty taxonomy path does not mean that the product has no category.
-        if category.is_some() || self.columns.sets(Column::Type) {
-            FieldUpdate::Set(category)
-        } else {
-            FieldUpdate::Keep
-        }
+        if category.is_some() || self.sets(Column::Type) { FieldUpdate::Set(category) } else { FieldUpdate::Keep }
     }
 }
 
@@ -290,7 +294,7 @@ pub(super) fn same_values(line: u64) -> String {
 }
 
 /// The product's images by position, then by line; each URL once.
-fn images<'r>(readers: impl Iterator<Item = RowReader<'r>>, columns: &Columns, issues: &mut Issues) -> Vec<DraftImage> {
+fn images<'r>(readers: impl Iterator<Item = RowReader<'r>>, issues: &mut Issues) -> Vec<DraftImage> {
     let mut placed: Vec<(u32, DraftImage)> = Vec::new();
     for reader in readers {
         let Some(url) = reader.image(Column::ImageUrl, issues) else { continue };
@@ -300,7 +304,7 @@ fn images<'r>(readers: impl Iterator<Item = RowReader<'r>>, columns: &Columns, i
             reader.note(issues, format!("the image's alternative text was cut to {} characters", Image::MAX_ALT_CHARS));
         }
         let alt = alt.chars().take(Image::MAX_ALT_CHARS).collect();
-        let alt = if columns.sets(Column::ImageAlt) { FieldUpdate::Set(alt) } else { FieldUpdate::Keep };
+        let alt = if reader.sets(Column::ImageAlt) { FieldUpdate::Set(alt) } else { FieldUpdate::Keep };
         placed.push((position, DraftImage { url, alt }));
     }
     placed.sort_by_key(|(position, _)| *position);

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::field_update::FieldUpdate;
-use super::group::{DraftProduct, same_values};
+use super::group::{DraftProduct, NO_VARIANT, same_values};
 use super::issue::Issues;
 use super::options::Layout;
 use super::sku::{SkuBook, derive_all};
@@ -30,19 +30,18 @@ struct Match<'a> {
     values: Vec<String>,
 }
 
-/// Merges the file's product with the stored one. `None` if no variant is left; unused rows are reported in either
-/// case.
+/// Merges the file's product with the stored one. Unused rows are reported in either case.
+///
+/// # Errors
+/// The reason why the product stays as it is.
 pub(super) fn merge(
     draft: &DraftProduct,
     stored: Option<&Product>,
     context: &Context<'_>,
     issues: &mut Issues,
-) -> Option<ImportedProduct> {
+) -> Result<ImportedProduct, String> {
     let layout = Layout::of(draft, stored, context.options.replace, issues);
     let matches = matches(draft, stored, &layout, context, issues);
-    if matches.is_empty() {
-        return None;
-    }
     let skus = skus(&draft.handle, &matches, context, issues);
     let mut merged = Merger {
         draft,
@@ -260,9 +259,9 @@ impl Merger<'_> {
     }
 
     /// Adds the stored variants that the file does not name, or notes their removal.
-    fn finish(mut self, layout: Layout, matches: &[Match<'_>]) -> Option<ImportedProduct> {
+    fn finish(mut self, layout: Layout, matches: &[Match<'_>]) -> Result<ImportedProduct, String> {
         if self.imported.product.variants.is_empty() {
-            return None;
+            return Err(NO_VARIANT.to_owned());
         }
         let named: HashSet<&Sku> =
             matches.iter().filter_map(|found| found.stored).map(|variant| &variant.sku).collect();
@@ -289,7 +288,7 @@ impl Merger<'_> {
             let reason = "it has no title; its handle is used as the title".to_owned();
             self.issues.note(self.draft.first_line, Some(&self.draft.handle), reason);
         }
-        Some(self.imported)
+        Ok(self.imported)
     }
 
     /// File order if the file names the options of all variants; otherwise store order, with new variants last.

@@ -99,6 +99,11 @@ pub(super) fn parse(text: String) -> Result<Table, ReadError> {
             records.resume_at(start + raw.find('\n').map_or(raw.len(), |at| at + 1));
         } else if record.iter().any(|field| field.len() > MAX_FIELD_BYTES) {
             broken.push(BrokenRow { line, reason: "a field is longer than 1 MiB".to_owned() });
+        } else if end == body.len() && !raw.ends_with(['\r', '\n']) && record.len() < columns.width {
+            // Spreadsheets also write short rows, but end their lines.
+            let (found, expected) = (record.len(), columns.width);
+            let reason = format!("the file seems to be cut off: its last row has {found} of {expected} columns");
+            broken.push(BrokenRow { line, reason });
         } else {
             places.push(RowPlace { line, start: offset + start, end: offset + end });
         }

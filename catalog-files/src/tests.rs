@@ -1,6 +1,7 @@
 //! The reading rules, one small file each, and the accounting over real exports.
 
 mod real_exports;
+mod updates;
 mod values;
 
 use std::collections::{BTreeSet, HashMap};

@@ -112,9 +112,9 @@ impl RowReader<'_> {
         })
     }
 
-    /// The value that `read` returns if the file has the column or replaces products.
+    /// The value that `read` returns if the row has the column or the file replaces products.
     fn when_set<T>(&self, column: Column, read: impl FnOnce() -> T) -> FieldUpdate<T> {
-        if self.columns.sets(column) { FieldUpdate::Set(read()) } else { FieldUpdate::Keep }
+        if self.sets(column) { FieldUpdate::Set(read()) } else { FieldUpdate::Keep }
     }
 
     /// An image URL; notes one that the shop cannot use.
@@ -145,6 +145,15 @@ impl RowReader<'_> {
 
     pub(super) fn get(&self, column: Column) -> &str {
         self.columns.get(&self.row.record, column)
+    }
+
+    /// Whether the row sets the field; an empty cell then clears it.
+    pub(super) fn sets(&self, column: Column) -> bool {
+        self.columns.sets(&self.row.record, column)
+    }
+
+    fn has_cell(&self, column: Column) -> bool {
+        self.columns.has_cell(&self.row.record, column)
     }
 
     pub(super) fn note(&self, issues: &mut Issues, reason: String) {
@@ -230,7 +239,7 @@ impl RowReader<'_> {
         Ok(match taxable {
             Some(false) => Tax::Class(TaxClass::Exempt),
             _ if reduced => Tax::Class(TaxClass::Reduced),
-            Some(true) if self.columns.sets(Column::TaxCode) => Tax::Class(TaxClass::Standard),
+            Some(true) if self.sets(Column::TaxCode) => Tax::Class(TaxClass::Standard),
             Some(true) => Tax::Taxed,
             None if self.options.replace => Tax::Class(TaxClass::Standard),
             None => Tax::Nothing,
@@ -244,13 +253,13 @@ impl RowReader<'_> {
             return Ok(Counting::Uncounted);
         }
         // Without a tracker column, a quantity means that the variant is tracked.
-        match (self.columns.has(Column::Tracker), self.get(Column::Tracker).is_empty()) {
+        match (self.has_cell(Column::Tracker), self.get(Column::Tracker).is_empty()) {
             (true, true) => return Ok(Counting::Uncounted),
             (false, _) if quantity.is_empty() => return Ok(Counting::Nothing),
             _ => {}
         }
         if quantity.is_empty() {
-            let has_column = self.columns.has(Column::Quantity);
+            let has_column = self.has_cell(Column::Quantity);
             return Ok(if has_column { Counting::EmptyQuantity } else { Counting::NoQuantity });
         }
         let units = text::units(quantity)

@@ -186,10 +186,13 @@ impl<'a> Writer<'a> {
     ) -> Option<(ImportedProduct, Issues)> {
         let mut issues = Issues::default();
         let context = Context { options: &self.file.options, book: &self.file.skus, kept_elsewhere };
-        let Some(mut imported) = merge(draft, stored, &context, &mut issues) else {
-            self.issues.append(issues);
-            self.reject(draft.first_line, &draft.handle, "none of its rows is a valid variant".to_owned());
-            return None;
+        let mut imported = match merge(draft, stored, &context, &mut issues) {
+            Ok(imported) => imported,
+            Err(reason) => {
+                self.issues.append(issues);
+                self.reject(draft.first_line, &draft.handle, reason);
+                return None;
+            }
         };
         for variant in &imported.product.variants {
             self.file.skus.take(&variant.sku);

@@ -1,0 +1,101 @@
+//! A second file for products that the store already has.
+
+use super::*;
+use shopease_shop::domain::Product;
+
+/// The products after importing two files, and the issues of the second file.
+struct Updated {
+    products: HashMap<String, Product>,
+    removed: Vec<String>,
+    issues: Vec<ImportIssue>,
+}
+
+fn update_with(first: &str, second: &str, options: ImportOptions) -> Updated {
+    let stored = parse(first).products.into_iter().map(|imported| imported.product);
+    let mut products: HashMap<String, Product> = stored.map(|product| (product.handle.to_string(), product)).collect();
+    let mut file = read(second.as_bytes().to_vec(), options).expect("a product file");
+    let mut issues = std::mem::take(&mut file.issues);
+    let mut removed = Vec::new();
+    for (outcome, found) in file.outcomes(0..file.products()) {
+        issues.append(found);
+        let Outcome::Sold(draft) = outcome else { continue };
+        let context = Context { options: &file.options, book: &file.skus, kept_elsewhere: &HashMap::new() };
+        let mut found = Issues::default();
+        let merged = merge(&draft, products.get(draft.handle.as_str()), &context, &mut found);
+        issues.append(found);
+        match merged {
+            Ok(imported) => {
+                removed.extend(imported.removed.iter().map(|variant| variant.sku.to_string()));
+                products.insert(draft.handle.to_string(), imported.product);
+            }
+            Err(reason) => issues.reject_product(draft.first_line, &draft.handle, reason),
+        }
+    }
+    Updated { products, removed, issues: issues.sorted() }
+}
+
+fn update(first: &str, second: &str) -> Updated {
+    update_with(first, second, options())
+}
+
+impl Updated {
+    /// The variants of a product as `SKU=values`, and its option names.
+    fn layout(&self, handle: &str) -> (String, Vec<String>) {
+        let product = &self.products[handle];
+        let names: Vec<&str> = product.options.iter().map(|option| option.name.as_str()).collect();
+        let variants = product.variants.iter().map(|variant| format!("{}={}", variant.sku, variant.title()));
+        (names.join("+"), variants.collect())
+    }
+
+    fn reasons(&self, kind: IssueKind) -> Vec<&str> {
+        self.issues.iter().filter(|issue| issue.kind == kind).map(|issue| issue.reason.as_str()).collect()
+    }
+}
+
+const FULL: &str = "Handle,Variant SKU,Variant Price,Title,Body (HTML),Tags,Image Src\n";
+
+#[test]
+fn cells_that_a_short_row_lacks_change_nothing() {
+    let first = format!("{FULL}mug,M-1,10.00,Mug,<p>Soft</p>,\"a, b\",https://e.org/1.png\n");
+    let short = update(&first, &format!("{FULL}mug,M-1,12.00,New\n"));
+    let mug = &short.products["mug"];
+    assert_eq!((mug.title.as_str(), mug.description_html.as_str()), ("New", "<p>Soft</p>"));
+    assert_eq!((mug.tags.len(), mug.images.len(), mug.variants[0].price.amount_minor), (2, 1, 1200));
+
+    let empty = update(&first, &format!("{FULL}mug,M-1,12.00,New,,,\n"));
+    let mug = &empty.products["mug"];
+    assert_eq!((mug.description_html.as_str(), mug.tags.len(), mug.images.len()), ("", 0, 0));
+
+    // The product's own cells are in its first row; a later row may end before them.
+    let later = "Handle,Option1 Value,Variant SKU,Variant Price,Tags,Image Src\nmug,S,M-1,1,c,/2.png\nmug,M,M-2,1\n";
+    let mug = &update(&first, later).products["mug"];
+    assert_eq!((mug.tags.as_slice(), mug.images.len()), (["c".to_owned()].as_slice(), 1));
+}
+
+#[test]
+fn stock_tracking_does_not_depend_on_cells_that_a_row_lacks() {
+    let header = "Handle,Variant SKU,Variant Price,Variant Inventory Tracker,Variant Inventory Qty";
+    let tracked = update(&format!("{header}\nmug,M-1,10,shopify,5\n"), &format!("{header}\nmug,M-1,12\n"));
+    assert_eq!(tracked.products["mug"].variants[0].inventory, Inventory::Tracked);
+}
+
+#[test]
+fn a_file_that_is_cut_off_does_not_change_the_product_of_its_last_row() {
+    let first = format!("{FULL}mug,M-1,10.00,Mug,<p>Soft</p>,,\n");
+    for last in ["mug,M-1,12.00,Long ti", "mug,M-1,12.00,\"Long ti", "mug,M-1,1"] {
+        let cut = update(&first, &format!("{FULL}{last}"));
+        assert_eq!(cut.products["mug"].variants[0].price.amount_minor, 1000, "{last}");
+        assert_eq!(cut.products["mug"].title, "Mug", "{last}");
+        assert_eq!(cut.issues.len(), 1, "{last}: {:?}", cut.issues);
+        let issue = &cut.issues[0];
+        assert_eq!((issue.line, issue.kind), (2, IssueKind::RejectedRow));
+        assert!(issue.reason.contains("the file seems to be cut off"), "{issue:?}");
+    }
+    // The last row is inside a broken quotation; the rows before it are read.
+    let inside = update(&first, &format!("{FULL}mug,M-1,12.00,\"New\npot,P-1,5,Pot,,,\ncup,C-1"));
+    let lines: Vec<u64> =
+        inside.issues.iter().filter(|issue| issue.kind == IssueKind::RejectedRow).map(|issue| issue.line).collect();
+    assert_eq!((lines, inside.products.len()), (vec![2, 4], 2));
+    let whole = update(&first, &format!("{FULL}mug,M-1,12.00,New,,,"));
+    assert_eq!((whole.products["mug"].title.as_str(), whole.issues.len()), ("New", 0));
+}
