@@ -42,6 +42,8 @@ pub(super) struct DraftProduct {
     pub(super) handle: Handle,
     pub(super) rows: Vec<VariantRow>,
     pub(super) first_line: u64,
+    /// Whether a row was rejected, so that a variant that is not among `rows` may still be in the file.
+    pub(super) is_incomplete: bool,
     /// Never empty.
     pub(super) title: FieldUpdate<String>,
     pub(super) description_html: FieldUpdate<String>,
@@ -64,8 +66,14 @@ pub(super) struct DraftImage {
 }
 
 impl Group {
-    /// Reads the rows as one product.
-    pub(super) fn outcome(self, columns: &Columns, options: &ImportOptions, issues: &mut Issues) -> Outcome {
+    /// Reads the rows as one product. It `is_incomplete` if rows that are not in the group may belong to it.
+    pub(super) fn outcome(
+        self,
+        columns: &Columns,
+        options: &ImportOptions,
+        is_incomplete: bool,
+        issues: &mut Issues,
+    ) -> Outcome {
         let first_line = self.rows.first().map_or(0, |row| row.line);
         let readers = || self.rows.iter().map(|row| RowReader { row, columns, handle: &self.handle, options });
         let cells = ProductCells { rows: &self.rows, columns };
@@ -92,6 +100,7 @@ impl Group {
             issues.reject_product(first_line, &self.handle, NO_VARIANT.to_owned());
             return Outcome::Rejected;
         }
+        let is_incomplete = is_incomplete || issues.rejected_rows() > 0;
         let mut texts = Texts { handle: &self.handle, first_line, cells: &cells, issues };
         let draft = DraftProduct {
             title: Some(texts.cut(Column::Title, "title", MAX_TITLE_CHARS)).filter(|title| !title.is_empty()).into(),
@@ -110,6 +119,7 @@ impl Group {
             handle: self.handle,
             first_line,
             rows,
+            is_incomplete,
             is_active,
         };
         Outcome::Sold(Box::new(draft))

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::field_update::FieldUpdate;
 use super::group::{DraftProduct, NO_VARIANT, same_values};
-use super::issue::Issues;
+use super::issue::{Issues, named};
 use super::options::Layout;
 use super::sku::{SkuBook, derive_all};
 use super::variant::{Counting, VariantRow};
@@ -263,22 +263,40 @@ impl Merger<'_> {
         if self.imported.product.variants.is_empty() {
             return Err(NO_VARIANT.to_owned());
         }
-        let named: HashSet<&Sku> =
+        let updated: HashSet<&Sku> =
             matches.iter().filter_map(|found| found.stored).map(|variant| &variant.sku).collect();
         let new = &self.imported.product.variants;
         let skus: HashSet<Sku> = new.iter().map(|variant| variant.sku.clone()).collect();
         let values: HashSet<Vec<String>> = new.iter().map(|variant| variant.option_values.clone()).collect();
-        let mut kept = Vec::new();
+        let is_incomplete = self.draft.is_incomplete || self.issues.rejected_rows() > 0;
+        let (mut kept, mut spared) = (Vec::new(), Vec::new());
         let stored = self.stored.map(|product| product.variants.as_slice()).unwrap_or_default();
-        for variant in stored.iter().filter(|variant| !named.contains(&variant.sku)) {
+        for variant in stored.iter().filter(|variant| !updated.contains(&variant.sku)) {
             let clashes = skus.contains(&variant.sku) || values.contains(&variant.option_values);
-            if layout.is_kept && !self.options.replace && !clashes {
+            let fits = layout.is_kept && !clashes;
+            if is_incomplete && !fits {
+                return Err(format!(
+                    "one of its rows was rejected, and the options or SKUs of the others leave no place for SKU {}",
+                    variant.sku
+                ));
+            }
+            if fits && (is_incomplete || !self.options.replace) {
+                if self.options.replace {
+                    spared.push(variant.sku.as_str());
+                }
                 let mut variant = variant.clone();
                 variant.image = self.place_of_stored(&variant).and_then(|place| u16::try_from(place).ok());
                 kept.push(variant);
             } else {
                 self.imported.removed.push(variant.clone());
             }
+        }
+        if !spared.is_empty() {
+            let reason = format!(
+                "variants that are not in the file stay on sale, because a row was rejected: {}",
+                named(&spared)
+            );
+            self.issues.note(self.draft.first_line, Some(&self.draft.handle), reason);
         }
         self.order(kept, &layout, matches);
         let product = &mut self.imported.product;

@@ -6,7 +6,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::field_update::FieldUpdate;
 use super::group::{DraftProduct, Outcome};
-use super::issue::Issues;
+use super::issue::{Issues, named};
 use super::merge::{Context, merge};
 use super::parallel::in_parallel;
 use super::retry::{store_reason, with_retries};
@@ -20,8 +20,6 @@ use shopease_shop::ports::{Store, StoreError};
 const CHUNK: usize = 100;
 /// Products written concurrently.
 const CONCURRENCY: usize = 8;
-/// Variants named in one note.
-const NAMED: usize = 20;
 
 /// Options for writing.
 #[derive(Debug, Clone, Copy)]
@@ -390,13 +388,10 @@ fn new_skus(ready: &Ready) -> impl Iterator<Item = &Sku> {
 
 /// Lists the variants that were taken off sale.
 fn removed_reason(imported: &ImportedProduct) -> String {
-    let removed = &imported.removed;
     let name = |variant: &Variant| match variant.title() {
         title if title.is_empty() => variant.sku.to_string(),
         title => format!("{title} ({})", variant.sku),
     };
-    let names: Vec<String> = removed.iter().take(NAMED).map(name).collect();
-    let others = removed.len().saturating_sub(NAMED);
-    let others = if others > 0 { format!(" and {others} more") } else { String::new() };
-    format!("taken off sale: {}{others}", names.join(", "))
+    let names: Vec<String> = imported.removed.iter().map(name).collect();
+    format!("taken off sale: {}", named(&names))
 }

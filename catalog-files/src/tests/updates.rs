@@ -99,3 +99,32 @@ fn a_file_that_is_cut_off_does_not_change_the_product_of_its_last_row() {
     let whole = update(&first, &format!("{FULL}mug,M-1,12.00,New,,,"));
     assert_eq!((whole.products["mug"].title.as_str(), whole.issues.len()), ("New", 0));
 }
+
+#[test]
+fn nothing_is_removed_from_a_product_with_a_rejected_row() {
+    let header = "Handle,Option1 Name,Option1 Value,Variant SKU,Variant Price\n";
+    let first = format!("{header}cup,Size,S,C-S,10\ncup,,M,C-M,10\ncup,,L,C-L,10\npot,Size,S,P-S,10\npot,,M,P-M,10\n");
+    let replace = || ImportOptions { replace: true, ..options() };
+    for row in ["cup,,M,C-M,\"12,5\"\n", "cup,,\"M,C-M,12\n"] {
+        let second = format!("{header}cup,Size,S,C-S,11\n{row}pot,Size,S,P-S,11\n");
+        let updated = update_with(&first, &second, replace());
+        assert_eq!(updated.layout("cup").1, ["C-S=S", "C-M=M", "C-L=L"], "{row}");
+        assert_eq!(updated.products["cup"].variants[0].price.amount_minor, 1100, "{row}");
+        assert_eq!(updated.removed, ["P-M"], "{row}: a product without a rejected row matches the file");
+        let notes = updated.reasons(IssueKind::Note);
+        assert!(notes.iter().any(|note| note.contains("C-M") && note.contains("stay on sale")), "{notes:?}");
+    }
+    // A row without a handle may belong to any product.
+    let unknown = format!("{header}cup,Size,S,C-S,11\n,,M,C-M,12\n");
+    assert_eq!(update_with(&first, &unknown, replace()).layout("cup").1.len(), 3);
+}
+
+#[test]
+fn a_product_with_a_rejected_row_keeps_its_options() {
+    let first = "Handle,Option1 Name,Option1 Value,Variant SKU,Variant Price\ncup,Size,S,C-S,10\ncup,,M,C-M,10\n";
+    let second = "Handle,Option1 Name,Option1 Value,Option2 Name,Option2 Value,Variant SKU,Variant Price\n\
+                  cup,Size,S,Color,Red,C-S,11\ncup,,M,,Red,C-M,x\n";
+    let updated = update(first, second);
+    assert_eq!(updated.layout("cup"), ("Size".to_owned(), vec!["C-S=S".to_owned(), "C-M=M".to_owned()]));
+    assert_eq!(updated.reasons(IssueKind::RejectedProduct).len(), 1, "{:?}", updated.issues);
+}
