@@ -19,6 +19,8 @@ pub(super) struct Context<'a> {
     pub(super) book: &'a SkuBook,
     /// SKUs that other products keep, with the handles of those products; no variant of the file gets one of them.
     pub(super) kept_elsewhere: &'a HashMap<Sku, Handle>,
+    /// The products that had the SKUs which several rows give before the import.
+    pub(super) owners: &'a HashMap<Sku, Handle>,
 }
 
 /// A row with the stored variant that it matches, if any.
@@ -74,7 +76,15 @@ fn matches<'a>(
     let by_sku: HashMap<&Sku, &Variant> = variants().map(|variant| (&variant.sku, variant)).collect();
     let by_values: HashMap<&[String], &Variant> =
         variants().map(|variant| (variant.option_values.as_slice(), variant)).collect();
-    let owns = |row: &VariantRow, sku: &&Sku| context.book.line_of(sku) == Some(row.line);
+    let mut own_lines: HashMap<&Sku, u64> = HashMap::new();
+    for row in &draft.rows {
+        if let Some(sku) = row.given_sku.as_ref().filter(|sku| by_sku.contains_key(sku)) {
+            own_lines.entry(sku).or_insert(row.line);
+        }
+    }
+    // A SKU belongs to the first row that gives it: of the product that has it in the store, else of the file.
+    let line_of = |sku: &Sku| own_lines.get(sku).copied().or_else(|| context.book.line_of(sku));
+    let owns = |row: &VariantRow, sku: &&Sku| line_of(sku) == Some(row.line);
     let given = |row: &'a VariantRow| row.given_sku.as_ref().filter(|sku| owns(row, sku));
     let all_given: HashSet<&Sku> = draft.rows.iter().filter_map(given).collect();
     let mut lines: HashMap<Vec<String>, u64> = HashMap::new();
@@ -83,27 +93,41 @@ fn matches<'a>(
         let given = given(row);
         let same_sku = given.and_then(|sku| by_sku.get(sku).copied());
         let fitting = match given.and_then(|sku| context.kept_elsewhere.get_key_value(sku)) {
-            Some((sku, owner)) => Err(format!(
-                "SKU {sku} belongs to the product {owner}, which keeps the SKU and its stock. An import cannot change \
-                 a handle: use {owner} as the handle, or another SKU"
-            )),
+            Some((sku, owner)) => Err(kept_by(sku, owner)),
             None => layout.values(row, same_sku, issues),
         };
         let fitting = fitting.and_then(|values| match lines.get(&values) {
             Some(line) => Err(same_values(*line)),
             None => Ok(values),
         });
+        let fitting = fitting.and_then(|values| {
+            let same_values = by_values.get(values.as_slice()).copied();
+            let same_values = same_values.filter(|variant| layout.is_kept && !all_given.contains(&variant.sku));
+            let stored = same_sku.or(same_values);
+            let other = row.given_sku.as_ref().filter(|_| stored.is_none() && given.is_none());
+            match other.and_then(|sku| context.owners.get_key_value(sku)).filter(|(_, owner)| **owner != draft.handle) {
+                // With a derived SKU, the units of the row would be counted a second time.
+                Some((sku, owner)) => Err(kept_by(sku, owner)),
+                None => Ok(Match { row, stored, given, values }),
+            }
+        });
         match fitting {
-            Ok(values) => {
-                let same_values = by_values.get(values.as_slice()).copied();
-                let same_values = same_values.filter(|variant| layout.is_kept && !all_given.contains(&variant.sku));
-                lines.insert(values.clone(), row.line);
-                matches.push(Match { row, stored: same_sku.or(same_values), given, values });
+            Ok(found) => {
+                lines.insert(found.values.clone(), row.line);
+                matches.push(found);
             }
             Err(reason) => issues.reject_row(row.line, Some(&draft.handle), reason),
         }
     }
     matches
+}
+
+/// The reason for rejecting a row with the SKU of another product.
+fn kept_by(sku: &Sku, owner: &Handle) -> String {
+    format!(
+        "SKU {sku} belongs to the product {owner}, which keeps the SKU and its stock. An import cannot change a handle: \
+         use {owner} as the handle, or another SKU"
+    )
 }
 
 /// The SKU of every row: the given one, else the stored one, else a derived one.

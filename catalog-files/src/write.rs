@@ -84,10 +84,13 @@ pub async fn import(
         issues,
         file,
         category_titles: HashMap::new(),
+        owners: HashMap::new(),
         freed: HashSet::new(),
         postponed: Vec::new(),
         moved: HashMap::new(),
     };
+    let shared: Vec<Sku> = writer.file.skus.shared.iter().cloned().collect();
+    writer.owners = writer.owners_of(&shared).await?;
     let products = writer.file.products();
     for start in (0..products).step_by(CHUNK) {
         let end = products.min(start + CHUNK);
@@ -109,6 +112,8 @@ pub(super) struct Writer<'a> {
     pub(super) file: CatalogFile,
     /// One category has one title, whatever the order in which the store is written.
     category_titles: HashMap<Handle, String>,
+    /// The products that had the SKUs which several rows give before the import.
+    owners: HashMap<Sku, Handle>,
     /// SKUs that a dry run would have freed.
     freed: HashSet<Sku>,
     /// Products that use a SKU which another product still has.
@@ -183,7 +188,8 @@ impl<'a> Writer<'a> {
         kept_elsewhere: &HashMap<Sku, Handle>,
     ) -> Option<(ImportedProduct, Issues)> {
         let mut issues = Issues::default();
-        let context = Context { options: &self.file.options, book: &self.file.skus, kept_elsewhere };
+        let context =
+            Context { options: &self.file.options, book: &self.file.skus, kept_elsewhere, owners: &self.owners };
         let mut imported = match merge(draft, stored, &context, &mut issues) {
             Ok(imported) => imported,
             Err(reason) => {
@@ -217,15 +223,22 @@ impl<'a> Writer<'a> {
             .filter(|(sku, _)| !self.freed.contains(sku))
             .collect();
         let skus: Vec<Sku> = requested.keys().cloned().collect();
-        let mut owned = HashMap::new();
+        let by_others = |(sku, owner): (Sku, Handle)| {
+            let handle = requested.get(&sku).filter(|handle| **handle != owner)?;
+            Some(((handle.clone(), sku), owner))
+        };
+        Ok(self.owners_of(&skus).await?.into_iter().filter_map(by_others).collect())
+    }
+
+    /// The products in the store that have these SKUs.
+    async fn owners_of(&self, skus: &[Sku]) -> Result<HashMap<Sku, Handle>, StoreError> {
+        let mut owners = HashMap::new();
         for skus in skus.chunks(CHUNK) {
-            for owner in with_retries(|| self.store().find_products_by_sku(skus)).await? {
-                let requested = owner.variants.iter().filter_map(|variant| requested.get_key_value(&variant.sku));
-                let by_others = requested.filter(|(_, handle)| **handle != owner.handle);
-                owned.extend(by_others.map(|(sku, handle)| ((handle.clone(), sku.clone()), owner.handle.clone())));
+            for product in with_retries(|| self.store().find_products_by_sku(skus)).await? {
+                owners.extend(product.variants.into_iter().map(|variant| (variant.sku, product.handle.clone())));
             }
         }
-        Ok(owned)
+        Ok(owners)
     }
 
     async fn write(&mut self, mut products: Vec<Ready>) -> Result<(), StoreError> {

@@ -13,13 +13,19 @@ struct Updated {
 fn update_with(first: &str, second: &str, options: ImportOptions) -> Updated {
     let stored = parse(first).products.into_iter().map(|imported| imported.product);
     let mut products: HashMap<String, Product> = stored.map(|product| (product.handle.to_string(), product)).collect();
+    let own = |product: &Product| product.variants.iter().map(|variant| variant.sku.clone()).collect::<Vec<_>>();
+    let owners: HashMap<Sku, Handle> = products
+        .values()
+        .flat_map(|product| own(product).into_iter().map(|sku| (sku, product.handle.clone())))
+        .collect();
     let mut file = read(second.as_bytes().to_vec(), options).expect("a product file");
     let mut issues = std::mem::take(&mut file.issues);
     let mut removed = Vec::new();
     for (outcome, found) in file.outcomes(0..file.products()) {
         issues.append(found);
         let Outcome::Sold(draft) = outcome else { continue };
-        let context = Context { options: &file.options, book: &file.skus, kept_elsewhere: &HashMap::new() };
+        let none = HashMap::new();
+        let context = Context { options: &file.options, book: &file.skus, kept_elsewhere: &none, owners: &owners };
         let mut found = Issues::default();
         let merged = merge(&draft, products.get(draft.handle.as_str()), &context, &mut found);
         issues.append(found);
@@ -127,4 +133,30 @@ fn a_product_with_a_rejected_row_keeps_its_options() {
     let updated = update(first, second);
     assert_eq!(updated.layout("cup"), ("Size".to_owned(), vec!["C-S=S".to_owned(), "C-M=M".to_owned()]));
     assert_eq!(updated.reasons(IssueKind::RejectedProduct).len(), 1, "{:?}", updated.issues);
+}
+
+#[test]
+fn a_sku_of_another_product_in_the_store_rejects_its_row() {
+    let header = "Handle,Variant SKU,Variant Inventory Tracker,Variant Inventory Qty,Variant Price\n";
+    let (old, new) = ("lamp-old,LAMP-1,shopify,50,10\n", "lamp-new,LAMP-1,shopify,50,10\n");
+    let both = format!("{header}{old}{new}");
+    let updated = update(&format!("{header}{old}"), &both);
+    assert_eq!(updated.products.keys().collect::<Vec<_>>(), ["lamp-old"]);
+    let reasons = updated.reasons(IssueKind::RejectedRow);
+    assert!(reasons.len() == 1 && reasons[0].contains("belongs to the product lamp-old"), "{reasons:?}");
+    // Both are new: the second has its own stock under a derived SKU, also if the file is imported again.
+    let again = update(&both, &both);
+    let skus: BTreeSet<&str> =
+        again.products.values().flat_map(|product| &product.variants).map(|variant| variant.sku.as_str()).collect();
+    assert_eq!(skus, BTreeSet::from(["LAMP-1", "LAMP-NEW"]));
+    assert_eq!(again.reasons(IssueKind::RejectedRow), [""; 0]);
+}
+
+#[test]
+fn a_sku_stays_with_the_product_that_has_it_wherever_its_row_is() {
+    let header = "Handle,Option1 Value,Variant SKU,Variant Price\n";
+    let first = format!("{header}lamp-old,,LAMP-1,10\n");
+    let updated = update(&first, &format!("{header}lamp-new,,LAMP-1,11\nlamp-old,,LAMP-1,12\n"));
+    let lamp = &updated.products["lamp-old"].variants[0];
+    assert_eq!((lamp.sku.as_str(), lamp.price.amount_minor), ("LAMP-1", 1200));
 }
