@@ -308,6 +308,14 @@ impl Merger<'_> {
                 if self.options.replace {
                     spared.push(variant.sku.as_str());
                 }
+                let (old, new) = (variant.price.currency, self.options.currency);
+                if old != new {
+                    return Err(format!(
+                        "the file has prices in {new}, but SKU {} would keep its price in {old}. Give the prices of all \
+                         variants of the product in one currency",
+                        variant.sku
+                    ));
+                }
                 let mut variant = variant.clone();
                 variant.image = self.place_of_stored(&variant).and_then(|place| u16::try_from(place).ok());
                 kept.push(variant);

@@ -160,3 +160,16 @@ fn a_sku_stays_with_the_product_that_has_it_wherever_its_row_is() {
     let lamp = &updated.products["lamp-old"].variants[0];
     assert_eq!((lamp.sku.as_str(), lamp.price.amount_minor), ("LAMP-1", 1200));
 }
+
+#[test]
+fn a_product_never_has_prices_in_two_currencies() {
+    let header = "Handle,Option1 Name,Option1 Value,Variant SKU,Variant Price\n";
+    let first = format!("{header}cup,Size,S,E-S,13\ncup,,M,E-M,13\n");
+    let yen = || ImportOptions { currency: "JPY".parse().expect("a currency"), ..options() };
+    let part = update_with(&first, &format!("{header}cup,Size,S,E-S,1300\n"), yen());
+    assert!(part.products["cup"].variants.iter().all(|variant| variant.price.currency == Currency::EUR));
+    let reasons = part.reasons(IssueKind::RejectedProduct);
+    assert!(reasons.len() == 1 && ["EUR", "JPY", "E-M"].iter().all(|word| reasons[0].contains(word)), "{reasons:?}");
+    let all = update_with(&first, &format!("{header}cup,Size,S,E-S,1300\ncup,,M,E-M,1300\n"), yen());
+    assert!(all.products["cup"].variants.iter().all(|variant| variant.price.currency.to_string() == "JPY"));
+}
