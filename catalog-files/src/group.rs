@@ -7,7 +7,7 @@ use super::field_update::FieldUpdate;
 use super::issue::Issues;
 use super::table::Row;
 use super::text;
-use super::variant::{RowReader, VariantRow};
+use super::variant::{OPTION_VALUES, RowReader, VariantRow};
 use super::{ImportOptions, LeftOutProduct};
 use shopease_shop::domain::{Category, Handle, Image, ProductStatus, slug};
 
@@ -52,6 +52,8 @@ pub(super) struct DraftProduct {
     pub(super) tags: FieldUpdate<Vec<String>>,
     /// Names of the three options; empty where the file has none.
     pub(super) option_names: [String; 3],
+    /// Whether the rows have the columns of the three option values.
+    option_columns: [bool; 3],
     pub(super) images: FieldUpdate<Vec<DraftImage>>,
     pub(super) seo_title: FieldUpdate<Option<String>>,
     pub(super) seo_description: FieldUpdate<Option<String>>,
@@ -63,6 +65,12 @@ pub(super) struct DraftProduct {
 pub(super) struct DraftImage {
     pub(super) url: String,
     pub(super) alt: FieldUpdate<String>,
+}
+
+impl DraftProduct {
+    pub(super) fn has_option_column(&self, place: usize) -> bool {
+        self.option_columns.get(place).is_some_and(|has_column| *has_column)
+    }
 }
 
 impl Group {
@@ -109,6 +117,7 @@ impl Group {
             category: cells.category(),
             tags: cells.when_set(Column::Tags, tags),
             option_names: OPTION_NAMES.map(|column| texts.cut(column, "option name", MAX_NAME_CHARS)),
+            option_columns: OPTION_VALUES.map(|column| readers().any(|reader| reader.has_cell(column))),
             seo_title: cells.when_set(Column::SeoTitle, text::optional_text),
             seo_description: cells.when_set(Column::SeoDescription, text::optional_text),
             images: if cells.sets(Column::ImageUrl) {
@@ -261,8 +270,9 @@ fn tags(cell: &str) -> Vec<String> {
     tags
 }
 
-/// Returns the rows that are variants. Of two rows with the same option values (or, without options, the same SKU), the
-/// first is used; the second is either an image row that repeats the variant, or rejected.
+/// Returns the rows that are variants. Of two rows with the same option values and no different SKUs, the first is used;
+/// the second is either an image row that repeats the variant, or rejected. Rows with different SKUs may differ in an
+/// option that the file has no column for.
 fn variants<'r>(readers: impl Iterator<Item = RowReader<'r>>, issues: &mut Issues) -> Vec<VariantRow> {
     let mut rows: Vec<VariantRow> = Vec::new();
     let mut places: HashMap<([String; 3], String), usize> = HashMap::new();
@@ -274,10 +284,9 @@ fn variants<'r>(readers: impl Iterator<Item = RowReader<'r>>, issues: &mut Issue
             continue;
         }
         let values = reader.option_values();
-        let blank = values.iter().all(String::is_empty);
-        let sku = if blank { text::code(reader.get(Column::Sku)).into_owned() } else { String::new() };
-        let any_blank = || rows.iter().position(|row| blank && sku.is_empty() && row.values == values);
-        let place = places.get(&(values.clone(), sku.clone())).copied().or_else(any_blank);
+        let sku = text::code(reader.get(Column::Sku)).into_owned();
+        let without_sku = || rows.iter().position(|row| sku.is_empty() && row.values == values);
+        let place = places.get(&(values.clone(), sku.clone())).copied().or_else(without_sku);
         if let Some(first) = place.and_then(|place| rows.get(place)) {
             let line = first.line;
             if reader.only_adds_an_image(first) {

@@ -42,7 +42,9 @@ pub(super) fn merge(
     context: &Context<'_>,
     issues: &mut Issues,
 ) -> Result<ImportedProduct, String> {
-    let layout = Layout::of(draft, stored, context.options.replace, issues);
+    let layout = Layout::of(draft, stored, context.options.replace, issues)?;
+    let stored = stored.map(|product| layout.aligned(product));
+    let stored = stored.as_deref();
     let matches = matches(draft, stored, &layout, context, issues);
     let skus = skus(&draft.handle, &matches, context, issues);
     let mut merged = Merger {
@@ -102,7 +104,7 @@ fn matches<'a>(
         });
         let fitting = fitting.and_then(|values| {
             let same_values = by_values.get(values.as_slice()).copied();
-            let same_values = same_values.filter(|variant| layout.is_kept && !all_given.contains(&variant.sku));
+            let same_values = same_values.filter(|variant| layout.is_kept() && !all_given.contains(&variant.sku));
             let stored = same_sku.or(same_values);
             let other = row.given_sku.as_ref().filter(|_| stored.is_none() && given.is_none());
             match other.and_then(|sku| context.owners.get_key_value(sku)).filter(|(_, owner)| **owner != draft.handle) {
@@ -297,7 +299,7 @@ impl Merger<'_> {
         let stored = self.stored.map(|product| product.variants.as_slice()).unwrap_or_default();
         for variant in stored.iter().filter(|variant| !updated.contains(&variant.sku)) {
             let clashes = skus.contains(&variant.sku) || values.contains(&variant.option_values);
-            let fits = layout.is_kept && !clashes;
+            let fits = layout.is_kept() && !clashes;
             if is_incomplete && !fits {
                 return Err(format!(
                     "one of its rows was rejected, and the options or SKUs of the others leave no place for SKU {}",

@@ -10,7 +10,7 @@ use shopease_shop::domain::{Handle, Money, Sku, StockLevel, TaxClass};
 
 /// Longest option value in characters; Shopify's own limit.
 const MAX_OPTION_CHARS: usize = 255;
-const OPTION_VALUES: [Column; 3] = [Column::OptionValue1, Column::OptionValue2, Column::OptionValue3];
+pub(super) const OPTION_VALUES: [Column; 3] = [Column::OptionValue1, Column::OptionValue2, Column::OptionValue3];
 
 /// A variant as its row describes it, before its product is known as a whole.
 #[derive(Debug, Clone)]
@@ -152,7 +152,7 @@ impl RowReader<'_> {
         self.columns.sets(&self.row.record, column)
     }
 
-    fn has_cell(&self, column: Column) -> bool {
+    pub(super) fn has_cell(&self, column: Column) -> bool {
         self.columns.has_cell(&self.row.record, column)
     }
 

@@ -135,6 +135,64 @@ fn a_product_with_a_rejected_row_keeps_its_options() {
     assert_eq!(updated.reasons(IssueKind::RejectedProduct).len(), 1, "{:?}", updated.issues);
 }
 
+const SHIRT: &str = "Handle,Option1 Name,Option1 Value,Option2 Name,Option2 Value,Variant SKU,Variant Price\n\
+                     shirt,Size,S,Colour,Red,S-R,10\nshirt,,S,,Blue,S-B,10\nshirt,,M,,Red,M-R,10\n";
+
+#[test]
+fn options_without_columns_keep_names_and_values() {
+    for second in [
+        "Handle,Option1 Name,Option1 Value,Variant SKU,Variant Price\nshirt,Size,S,S-R,11\nshirt,,S,S-B,11\nshirt,,M,M-R,11\n",
+        "Handle,Option2 Value,Variant SKU,Variant Price\nshirt,Red,S-R,11\nshirt,Blue,S-B,11\nshirt,Red,M-R,11\n",
+        "Handle,Option1 Name,Option1 Value,Variant SKU,Variant Price\nshirt,colour,Red,S-R,11\nshirt,,Blue,S-B,11\nshirt,,Red,M-R,11\n",
+    ] {
+        let updated = update(SHIRT, second);
+        let (names, variants) = updated.layout("shirt");
+        assert_eq!(names.to_lowercase(), "size+colour", "{second}");
+        assert_eq!(variants, ["S-R=S / Red", "S-B=S / Blue", "M-R=M / Red"], "{second}");
+        assert!(updated.products["shirt"].variants.iter().all(|variant| variant.price.amount_minor == 1100));
+        assert_eq!(updated.issues, [], "{second}");
+    }
+    let unknown = update(SHIRT, "Handle,Option1 Value,Variant SKU,Variant Price\nshirt,S,NEW,11\nshirt,L,S-R,11\n");
+    assert_eq!(unknown.layout("shirt").1, ["S-R=L / Red", "S-B=S / Blue", "M-R=M / Red"]);
+    assert_eq!(unknown.reasons(IssueKind::RejectedRow).len(), 1, "{:?}", unknown.issues);
+
+    let other =
+        update(SHIRT, "Handle,Option1 Name,Option1 Value,Variant SKU,Variant Price\nshirt,Fabric,Wool,S-R,11\n");
+    assert_eq!(other.layout("shirt"), update(SHIRT, SHIRT).layout("shirt"));
+    assert_eq!(other.reasons(IssueKind::RejectedProduct).len(), 1, "{:?}", other.issues);
+
+    let header = "Handle,Option1 Name,Option1 Value,Option2 Name,Option2 Value,Variant SKU,Variant Price\n";
+    let emptied = update(SHIRT, &format!("{header}shirt,Size,S,,,S-R,11\n"));
+    assert_eq!(
+        emptied.layout("shirt"),
+        ("Size".to_owned(), vec!["S-R=S".to_owned()]),
+        "an empty column removes an option"
+    );
+}
+
+#[test]
+fn options_match_by_name_in_any_order() {
+    let second = "Handle,Option1 Name,Option1 Value,Option2 Name,Option2 Value,Variant SKU,Variant Price\n\
+                  shirt,COLOUR,Red,Size,S,S-R,11\n";
+    for replace in [false, true] {
+        let rejected = if replace { "shirt,,Red,,M,M-R,x\n" } else { "" };
+        let updated = update_with(SHIRT, &format!("{second}{rejected}"), ImportOptions { replace, ..options() });
+        let (names, variants) = updated.layout("shirt");
+        assert_eq!(names, "COLOUR+Size");
+        assert_eq!(variants, ["S-R=Red / S", "S-B=Blue / S", "M-R=Red / M"]);
+        let values: Vec<_> = updated.products["shirt"].options.iter().map(|option| option.values.join(",")).collect();
+        assert_eq!(values, ["Red,Blue", "S,M"]);
+    }
+    // Without SKUs, the variants are found by their values.
+    let by_values = update(
+        SHIRT,
+        "Handle,Option1 Name,Option1 Value,Option2 Name,Option2 Value,Variant Price\nshirt,Colour,Blue,Size,S,12\n",
+    );
+    let prices: Vec<i64> =
+        by_values.products["shirt"].variants.iter().map(|variant| variant.price.amount_minor).collect();
+    assert_eq!(prices, [1000, 1200, 1000]);
+}
+
 #[test]
 fn a_sku_of_another_product_in_the_store_rejects_its_row() {
     let header = "Handle,Variant SKU,Variant Inventory Tracker,Variant Inventory Qty,Variant Price\n";
