@@ -21,6 +21,35 @@ const MAX_NAME_CHARS: usize = 255;
 pub(super) const NO_VARIANT: &str = "none of its rows is a valid variant";
 /// Why gift cards are not imported.
 const GIFT_CARDS: &str = "it is a gift card; this shop does not support gift cards";
+/// Types, tags, and categories of gift cards in several languages, as slugs.
+const GIFT_CARD_KINDS: [&str; 26] = [
+    "gift-card",
+    "gift-cards",
+    "giftcard",
+    "giftcards",
+    "gift-cards-certificates",
+    "gift-certificate",
+    "gift-certificates",
+    "gift-voucher",
+    "gift-vouchers",
+    "geschenkgutschein",
+    "geschenkgutscheine",
+    "geschenkkarte",
+    "geschenkkarten",
+    "carte-cadeau",
+    "cartes-cadeaux",
+    "tarjeta-de-regalo",
+    "tarjetas-de-regalo",
+    "tarjeta-regalo",
+    "carta-regalo",
+    "carte-regalo",
+    "buono-regalo",
+    "buoni-regalo",
+    "cadeaubon",
+    "cadeaubonnen",
+    "presentkort",
+    "gavekort",
+];
 const OPTION_NAMES: [Column; 3] = [Column::OptionName1, Column::OptionName2, Column::OptionName3];
 
 /// The rows of one handle, in file order.
@@ -233,13 +262,11 @@ impl ProductCells<'_> {
         if is_stated { Offer::Sold } else { Offer::Nothing }
     }
 
-    /// Whether the type or the last taxonomy step is "gift card", as in exports without a gift card column.
+    /// Whether the type, a tag, or the last taxonomy step is "gift card", as in exports without a gift card column.
     fn is_kind_of_gift_card(&self) -> bool {
         let kinds = [Column::Type, Column::ProductCategory].map(|column| text::plain_text(self.first(column)));
-        kinds.iter().any(|kind| {
-            let last = slug(kind.rsplit('>').next().unwrap_or_default());
-            ["gift-card", "gift-cards", "giftcard", "giftcards", "gift-cards-certificates"].contains(&last.as_str())
-        })
+        let last_steps = kinds.iter().map(|kind| kind.rsplit('>').next().unwrap_or_default().to_owned());
+        last_steps.chain(tags(self.first(Column::Tags))).any(|kind| GIFT_CARD_KINDS.contains(&slug(&kind).as_str()))
     }
 
     /// The category: the merchant's own type, else the last step of Shopify's taxonomy.

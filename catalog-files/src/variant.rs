@@ -170,7 +170,7 @@ impl RowReader<'_> {
             );
             return None;
         }
-        if text::code(written) != text::without_apostrophe(written) {
+        if text::code(written) != text::without_text_mark(written) {
             self.note(issues, "invisible characters were removed from the SKU".to_owned());
         }
         sku::given(written).unwrap_or_else(|_| {
