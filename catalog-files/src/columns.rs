@@ -102,9 +102,14 @@ impl Columns {
         self.place(column).is_some()
     }
 
-    /// Whether the file sets this field; an empty cell then clears it.
-    pub(super) fn sets(&self, column: Column) -> bool {
-        self.replace || self.has(column)
+    /// Whether the row has a cell for the column. Spreadsheets drop empty cells at the end of a row.
+    pub(super) fn has_cell(&self, record: &csv::StringRecord, column: Column) -> bool {
+        self.place(column).is_some_and(|place| place < record.len())
+    }
+
+    /// Whether the row sets this field; an empty cell then clears it.
+    pub(super) fn sets(&self, record: &csv::StringRecord, column: Column) -> bool {
+        self.replace || self.has_cell(record, column)
     }
 
     /// The value without surrounding blanks. Empty if the file has no such column or the row is too short.

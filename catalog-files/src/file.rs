@@ -1,6 +1,6 @@
 //! A product file: the positions of each product's rows, and its products, read in batches.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use super::columns::{Column, Columns};
@@ -27,9 +27,30 @@ pub struct CatalogFile {
     groups: Vec<Range<usize>>,
     pub(super) options: ImportOptions,
     pub(super) skus: SkuBook,
+    /// The products of rejected rows that are in no group.
+    rejected: RejectedRows,
     pub(super) issues: Issues,
     /// Rows below the header that are not blank.
     pub(super) rows: usize,
+}
+
+/// Which products may have variants in rows that cannot be used.
+#[derive(Default)]
+struct RejectedRows {
+    handles: HashSet<Handle>,
+    /// Whether a row does not name its product.
+    any_product: bool,
+}
+
+impl RejectedRows {
+    fn add(&mut self, handle: Option<Handle>) {
+        match handle {
+            Some(handle) => {
+                self.handles.insert(handle);
+            }
+            None => self.any_product = true,
+        }
+    }
 }
 
 /// Finds the products in a Shopify product export.
@@ -50,8 +71,11 @@ pub fn read(bytes: Vec<u8>, options: ImportOptions) -> Result<CatalogFile, ReadE
     if let Some(note) = decoded.note {
         issues.note(1, None, note);
     }
+    let mut rejected = RejectedRows::default();
     for broken in std::mem::take(&mut table.broken) {
-        issues.reject_row(broken.line, None, broken.reason);
+        let handle = handle(&broken.row, &table.columns).ok();
+        issues.reject_row(broken.row.line, handle.as_ref(), broken.reason);
+        rejected.add(handle);
     }
     let rows = std::mem::take(&mut table.places);
     let mut file = CatalogFile {
@@ -59,6 +83,7 @@ pub fn read(bytes: Vec<u8>, options: ImportOptions) -> Result<CatalogFile, ReadE
         groups: Vec::new(),
         options,
         skus: SkuBook::default(),
+        rejected,
         rows: rows.len() + issues.rejected_rows(),
         issues,
         table,
@@ -80,7 +105,10 @@ impl CatalogFile {
         in_parallel(groups, |places| {
             let mut issues = Issues::default();
             let outcome = match self.read_group(places) {
-                Some(group) => group.outcome(&self.table.columns, &self.options, &mut issues),
+                Some(group) => {
+                    let is_incomplete = self.rejected.any_product || self.rejected.handles.contains(&group.handle);
+                    group.outcome(&self.table.columns, &self.options, is_incomplete, &mut issues)
+                }
                 None => Outcome::Rejected,
             };
             (outcome, issues)
@@ -114,6 +142,7 @@ impl CatalogFile {
             Ok(handle) => handle,
             Err(reason) => {
                 self.issues.reject_row(row.line, None, reason);
+                self.rejected.add(None);
                 return None;
             }
         };

@@ -7,7 +7,7 @@ use super::field_update::FieldUpdate;
 use super::issue::Issues;
 use super::table::Row;
 use super::text;
-use super::variant::{RowReader, VariantRow};
+use super::variant::{OPTION_VALUES, RowReader, VariantRow};
 use super::{ImportOptions, LeftOutProduct};
 use shopease_shop::domain::{Category, Handle, Image, ProductStatus, slug};
 
@@ -17,8 +17,39 @@ const MAX_VARIANTS: usize = 2048;
 const MAX_TITLE_CHARS: usize = 500;
 /// Longest vendor, category, and option name in characters; Shopify's own limits.
 const MAX_NAME_CHARS: usize = 255;
+/// Why a product without a usable row is not imported.
+pub(super) const NO_VARIANT: &str = "none of its rows is a valid variant";
 /// Why gift cards are not imported.
 const GIFT_CARDS: &str = "it is a gift card; this shop does not support gift cards";
+/// Types, tags, and categories of gift cards in several languages, as slugs.
+const GIFT_CARD_KINDS: [&str; 26] = [
+    "gift-card",
+    "gift-cards",
+    "giftcard",
+    "giftcards",
+    "gift-cards-certificates",
+    "gift-certificate",
+    "gift-certificates",
+    "gift-voucher",
+    "gift-vouchers",
+    "geschenkgutschein",
+    "geschenkgutscheine",
+    "geschenkkarte",
+    "geschenkkarten",
+    "carte-cadeau",
+    "cartes-cadeaux",
+    "tarjeta-de-regalo",
+    "tarjetas-de-regalo",
+    "tarjeta-regalo",
+    "carta-regalo",
+    "carte-regalo",
+    "buono-regalo",
+    "buoni-regalo",
+    "cadeaubon",
+    "cadeaubonnen",
+    "presentkort",
+    "gavekort",
+];
 const OPTION_NAMES: [Column; 3] = [Column::OptionName1, Column::OptionName2, Column::OptionName3];
 
 /// The rows of one handle, in file order.
@@ -40,6 +71,8 @@ pub(super) struct DraftProduct {
     pub(super) handle: Handle,
     pub(super) rows: Vec<VariantRow>,
     pub(super) first_line: u64,
+    /// Whether a row was rejected, so that a variant that is not among `rows` may still be in the file.
+    pub(super) is_incomplete: bool,
     /// Never empty.
     pub(super) title: FieldUpdate<String>,
     pub(super) description_html: FieldUpdate<String>,
@@ -48,6 +81,8 @@ pub(super) struct DraftProduct {
     pub(super) tags: FieldUpdate<Vec<String>>,
     /// Names of the three options; empty where the file has none.
     pub(super) option_names: [String; 3],
+    /// Whether the rows have the columns of the three option values.
+    option_columns: [bool; 3],
     pub(super) images: FieldUpdate<Vec<DraftImage>>,
     pub(super) seo_title: FieldUpdate<Option<String>>,
     pub(super) seo_description: FieldUpdate<Option<String>>,
@@ -61,9 +96,21 @@ pub(super) struct DraftImage {
     pub(super) alt: FieldUpdate<String>,
 }
 
+impl DraftProduct {
+    pub(super) fn has_option_column(&self, place: usize) -> bool {
+        self.option_columns.get(place).is_some_and(|has_column| *has_column)
+    }
+}
+
 impl Group {
-    /// Reads the rows as one product.
-    pub(super) fn outcome(self, columns: &Columns, options: &ImportOptions, issues: &mut Issues) -> Outcome {
+    /// Reads the rows as one product. It `is_incomplete` if rows that are not in the group may belong to it.
+    pub(super) fn outcome(
+        self,
+        columns: &Columns,
+        options: &ImportOptions,
+        is_incomplete: bool,
+        issues: &mut Issues,
+    ) -> Outcome {
         let first_line = self.rows.first().map_or(0, |row| row.line);
         let readers = || self.rows.iter().map(|row| RowReader { row, columns, handle: &self.handle, options });
         let cells = ProductCells { rows: &self.rows, columns };
@@ -87,10 +134,10 @@ impl Group {
         }
         let rows = variants(readers(), issues);
         if rows.is_empty() {
-            let reason = "none of its rows is a valid variant".to_owned();
-            issues.reject_product(first_line, &self.handle, reason);
+            issues.reject_product(first_line, &self.handle, NO_VARIANT.to_owned());
             return Outcome::Rejected;
         }
+        let is_incomplete = is_incomplete || issues.rejected_rows() > 0;
         let mut texts = Texts { handle: &self.handle, first_line, cells: &cells, issues };
         let draft = DraftProduct {
             title: Some(texts.cut(Column::Title, "title", MAX_TITLE_CHARS)).filter(|title| !title.is_empty()).into(),
@@ -99,16 +146,18 @@ impl Group {
             category: cells.category(),
             tags: cells.when_set(Column::Tags, tags),
             option_names: OPTION_NAMES.map(|column| texts.cut(column, "option name", MAX_NAME_CHARS)),
+            option_columns: OPTION_VALUES.map(|column| readers().any(|reader| reader.has_cell(column))),
             seo_title: cells.when_set(Column::SeoTitle, text::optional_text),
             seo_description: cells.when_set(Column::SeoDescription, text::optional_text),
-            images: if columns.sets(Column::ImageUrl) {
-                FieldUpdate::Set(images(readers(), columns, issues))
+            images: if cells.sets(Column::ImageUrl) {
+                FieldUpdate::Set(images(readers(), issues))
             } else {
                 FieldUpdate::Keep
             },
             handle: self.handle,
             first_line,
             rows,
+            is_incomplete,
             is_active,
         };
         Outcome::Sold(Box::new(draft))
@@ -140,7 +189,7 @@ impl Texts<'_> {
 
     fn optional(&mut self, column: Column, name: &str) -> FieldUpdate<Option<String>> {
         let text = self.cut(column, name, MAX_NAME_CHARS);
-        if self.cells.columns.sets(column) {
+        if self.cells.sets(column) {
             FieldUpdate::Set(Some(text).filter(|text| !text.is_empty()))
         } else {
             FieldUpdate::Keep
@@ -173,7 +222,14 @@ impl ProductCells<'_> {
     }
 
     fn when_set<T>(&self, column: Column, read: impl FnOnce(&str) -> T) -> FieldUpdate<T> {
-        if self.columns.sets(column) { FieldUpdate::Set(read(self.first(column))) } else { FieldUpdate::Keep }
+        if self.sets(column) { FieldUpdate::Set(read(self.first(column))) } else { FieldUpdate::Keep }
+    }
+
+    /// Whether the rows set the field: with any value, or with an empty cell in the first row, where the product's own
+    /// cells are.
+    fn sets(&self, column: Column) -> bool {
+        let first = self.rows.first();
+        first.is_some_and(|row| self.columns.sets(&row.record, column)) || !self.first(column).is_empty()
     }
 
     fn offer(&self) -> Offer {
@@ -206,13 +262,11 @@ impl ProductCells<'_> {
         if is_stated { Offer::Sold } else { Offer::Nothing }
     }
 
-    /// Whether the type or the last taxonomy step is "gift card", as in exports without a gift card column.
+    /// Whether the type, a tag, or the last taxonomy step is "gift card", as in exports without a gift card column.
     fn is_kind_of_gift_card(&self) -> bool {
         let kinds = [Column::Type, Column::ProductCategory].map(|column| text::plain_text(self.first(column)));
-        kinds.iter().any(|kind| {
-            let last = slug(kind.rsplit('>').next().unwrap_or_default());
-            ["gift-card", "gift-cards", "giftcard", "giftcards", "gift-cards-certificates"].contains(&last.as_str())
-        })
+        let last_steps = kinds.iter().map(|kind| kind.rsplit('>').next().unwrap_or_default().to_owned());
+        last_steps.chain(tags(self.first(Column::Tags))).any(|kind| GIFT_CARD_KINDS.contains(&slug(&kind).as_str()))
     }
 
     /// The category: the merchant's own type, else the last step of Shopify's taxonomy.
@@ -229,11 +283,7 @@ impl ProductCells<'_> {
             Some(Category { handle, title: title.chars().take(MAX_NAME_CHARS).collect() })
         });
         // Without the merchant's own column, an empty taxonomy path does not mean that the product has no category.
-        if category.is_some() || self.columns.sets(Column::Type) {
-            FieldUpdate::Set(category)
-        } else {
-            FieldUpdate::Keep
-        }
+        if category.is_some() || self.sets(Column::Type) { FieldUpdate::Set(category) } else { FieldUpdate::Keep }
     }
 }
 
@@ -247,8 +297,9 @@ fn tags(cell: &str) -> Vec<String> {
     tags
 }
 
-/// Returns the rows that are variants. Of two rows with the same option values (or, without options, the same SKU), the
-/// first is used; the second is either an image row that repeats the variant, or rejected.
+/// Returns the rows that are variants. Of two rows with the same option values and no different SKUs, the first is used;
+/// the second is either an image row that repeats the variant, or rejected. Rows with different SKUs may differ in an
+/// option that the file has no column for.
 fn variants<'r>(readers: impl Iterator<Item = RowReader<'r>>, issues: &mut Issues) -> Vec<VariantRow> {
     let mut rows: Vec<VariantRow> = Vec::new();
     let mut places: HashMap<([String; 3], String), usize> = HashMap::new();
@@ -260,10 +311,9 @@ fn variants<'r>(readers: impl Iterator<Item = RowReader<'r>>, issues: &mut Issue
             continue;
         }
         let values = reader.option_values();
-        let blank = values.iter().all(String::is_empty);
-        let sku = if blank { text::code(reader.get(Column::Sku)).into_owned() } else { String::new() };
-        let any_blank = || rows.iter().position(|row| blank && sku.is_empty() && row.values == values);
-        let place = places.get(&(values.clone(), sku.clone())).copied().or_else(any_blank);
+        let sku = text::code(reader.get(Column::Sku)).into_owned();
+        let without_sku = || rows.iter().position(|row| sku.is_empty() && row.values == values);
+        let place = places.get(&(values.clone(), sku.clone())).copied().or_else(without_sku);
         if let Some(first) = place.and_then(|place| rows.get(place)) {
             let line = first.line;
             if reader.only_adds_an_image(first) {
@@ -290,7 +340,7 @@ pub(super) fn same_values(line: u64) -> String {
 }
 
 /// The product's images by position, then by line; each URL once.
-fn images<'r>(readers: impl Iterator<Item = RowReader<'r>>, columns: &Columns, issues: &mut Issues) -> Vec<DraftImage> {
+fn images<'r>(readers: impl Iterator<Item = RowReader<'r>>, issues: &mut Issues) -> Vec<DraftImage> {
     let mut placed: Vec<(u32, DraftImage)> = Vec::new();
     for reader in readers {
         let Some(url) = reader.image(Column::ImageUrl, issues) else { continue };
@@ -300,7 +350,7 @@ fn images<'r>(readers: impl Iterator<Item = RowReader<'r>>, columns: &Columns, i
             reader.note(issues, format!("the image's alternative text was cut to {} characters", Image::MAX_ALT_CHARS));
         }
         let alt = alt.chars().take(Image::MAX_ALT_CHARS).collect();
-        let alt = if columns.sets(Column::ImageAlt) { FieldUpdate::Set(alt) } else { FieldUpdate::Keep };
+        let alt = if reader.sets(Column::ImageAlt) { FieldUpdate::Set(alt) } else { FieldUpdate::Keep };
         placed.push((position, DraftImage { url, alt }));
     }
     placed.sort_by_key(|(position, _)| *position);

@@ -4,6 +4,9 @@ use serde::Serialize;
 
 use shopease_shop::domain::{AmountError, Currency, Handle};
 
+/// Variants named in one note.
+const NAMED: usize = 20;
+
 /// What happened to the row or product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -39,6 +42,14 @@ pub(super) fn amount_reason(text: &str, currency: Currency, error: AmountError) 
         AmountError::Decimals { max } => format!("{text:?} has more decimal places than {currency} allows ({max})"),
         AmountError::TooLarge => format!("{text:?} is too large"),
     }
+}
+
+/// The first names of a list and the number of the others.
+pub(super) fn named(names: &[impl AsRef<str>]) -> String {
+    let first: Vec<&str> = names.iter().take(NAMED).map(AsRef::as_ref).collect();
+    let others = names.len().saturating_sub(NAMED);
+    let others = if others > 0 { format!(" and {others} more") } else { String::new() };
+    format!("{}{others}", first.join(", "))
 }
 
 /// Collects the issues while a file is read.

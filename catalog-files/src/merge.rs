@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::field_update::FieldUpdate;
-use super::group::{DraftProduct, same_values};
-use super::issue::Issues;
+use super::group::{DraftProduct, NO_VARIANT, same_values};
+use super::issue::{Issues, named};
 use super::options::Layout;
 use super::sku::{SkuBook, derive_all};
 use super::variant::{Counting, VariantRow};
@@ -19,6 +19,8 @@ pub(super) struct Context<'a> {
     pub(super) book: &'a SkuBook,
     /// SKUs that other products keep, with the handles of those products; no variant of the file gets one of them.
     pub(super) kept_elsewhere: &'a HashMap<Sku, Handle>,
+    /// The products that had the SKUs which several rows give before the import.
+    pub(super) owners: &'a HashMap<Sku, Handle>,
 }
 
 /// A row with the stored variant that it matches, if any.
@@ -30,19 +32,20 @@ struct Match<'a> {
     values: Vec<String>,
 }
 
-/// Merges the file's product with the stored one. `None` if no variant is left; unused rows are reported in either
-/// case.
+/// Merges the file's product with the stored one. Unused rows are reported in either case.
+///
+/// # Errors
+/// The reason why the product stays as it is.
 pub(super) fn merge(
     draft: &DraftProduct,
     stored: Option<&Product>,
     context: &Context<'_>,
     issues: &mut Issues,
-) -> Option<ImportedProduct> {
-    let layout = Layout::of(draft, stored, context.options.replace, issues);
+) -> Result<ImportedProduct, String> {
+    let layout = Layout::of(draft, stored, context.options.replace, issues)?;
+    let stored = stored.map(|product| layout.aligned(product));
+    let stored = stored.as_deref();
     let matches = matches(draft, stored, &layout, context, issues);
-    if matches.is_empty() {
-        return None;
-    }
     let skus = skus(&draft.handle, &matches, context, issues);
     let mut merged = Merger {
         draft,
@@ -75,7 +78,15 @@ fn matches<'a>(
     let by_sku: HashMap<&Sku, &Variant> = variants().map(|variant| (&variant.sku, variant)).collect();
     let by_values: HashMap<&[String], &Variant> =
         variants().map(|variant| (variant.option_values.as_slice(), variant)).collect();
-    let owns = |row: &VariantRow, sku: &&Sku| context.book.line_of(sku) == Some(row.line);
+    let mut own_lines: HashMap<&Sku, u64> = HashMap::new();
+    for row in &draft.rows {
+        if let Some(sku) = row.given_sku.as_ref().filter(|sku| by_sku.contains_key(sku)) {
+            own_lines.entry(sku).or_insert(row.line);
+        }
+    }
+    // A SKU belongs to the first row that gives it: of the product that has it in the store, else of the file.
+    let line_of = |sku: &Sku| own_lines.get(sku).copied().or_else(|| context.book.line_of(sku));
+    let owns = |row: &VariantRow, sku: &&Sku| line_of(sku) == Some(row.line);
     let given = |row: &'a VariantRow| row.given_sku.as_ref().filter(|sku| owns(row, sku));
     let all_given: HashSet<&Sku> = draft.rows.iter().filter_map(given).collect();
     let mut lines: HashMap<Vec<String>, u64> = HashMap::new();
@@ -84,27 +95,41 @@ fn matches<'a>(
         let given = given(row);
         let same_sku = given.and_then(|sku| by_sku.get(sku).copied());
         let fitting = match given.and_then(|sku| context.kept_elsewhere.get_key_value(sku)) {
-            Some((sku, owner)) => Err(format!(
-                "SKU {sku} belongs to the product {owner}, which keeps the SKU and its stock. An import cannot change \
-                 a handle: use {owner} as the handle, or another SKU"
-            )),
+            Some((sku, owner)) => Err(kept_by(sku, owner)),
             None => layout.values(row, same_sku, issues),
         };
         let fitting = fitting.and_then(|values| match lines.get(&values) {
             Some(line) => Err(same_values(*line)),
             None => Ok(values),
         });
+        let fitting = fitting.and_then(|values| {
+            let same_values = by_values.get(values.as_slice()).copied();
+            let same_values = same_values.filter(|variant| layout.is_kept() && !all_given.contains(&variant.sku));
+            let stored = same_sku.or(same_values);
+            let other = row.given_sku.as_ref().filter(|_| stored.is_none() && given.is_none());
+            match other.and_then(|sku| context.owners.get_key_value(sku)).filter(|(_, owner)| **owner != draft.handle) {
+                // With a derived SKU, the units of the row would be counted a second time.
+                Some((sku, owner)) => Err(kept_by(sku, owner)),
+                None => Ok(Match { row, stored, given, values }),
+            }
+        });
         match fitting {
-            Ok(values) => {
-                let same_values = by_values.get(values.as_slice()).copied();
-                let same_values = same_values.filter(|variant| layout.is_kept && !all_given.contains(&variant.sku));
-                lines.insert(values.clone(), row.line);
-                matches.push(Match { row, stored: same_sku.or(same_values), given, values });
+            Ok(found) => {
+                lines.insert(found.values.clone(), row.line);
+                matches.push(found);
             }
             Err(reason) => issues.reject_row(row.line, Some(&draft.handle), reason),
         }
     }
     matches
+}
+
+/// The reason for rejecting a row with the SKU of another product.
+fn kept_by(sku: &Sku, owner: &Handle) -> String {
+    format!(
+        "SKU {sku} belongs to the product {owner}, which keeps the SKU and its stock. An import cannot change a handle: \
+         use {owner} as the handle, or another SKU"
+    )
 }
 
 /// The SKU of every row: the given one, else the stored one, else a derived one.
@@ -260,26 +285,52 @@ impl Merger<'_> {
     }
 
     /// Adds the stored variants that the file does not name, or notes their removal.
-    fn finish(mut self, layout: Layout, matches: &[Match<'_>]) -> Option<ImportedProduct> {
+    fn finish(mut self, layout: Layout, matches: &[Match<'_>]) -> Result<ImportedProduct, String> {
         if self.imported.product.variants.is_empty() {
-            return None;
+            return Err(NO_VARIANT.to_owned());
         }
-        let named: HashSet<&Sku> =
+        let updated: HashSet<&Sku> =
             matches.iter().filter_map(|found| found.stored).map(|variant| &variant.sku).collect();
         let new = &self.imported.product.variants;
         let skus: HashSet<Sku> = new.iter().map(|variant| variant.sku.clone()).collect();
         let values: HashSet<Vec<String>> = new.iter().map(|variant| variant.option_values.clone()).collect();
-        let mut kept = Vec::new();
+        let is_incomplete = self.draft.is_incomplete || self.issues.rejected_rows() > 0;
+        let (mut kept, mut spared) = (Vec::new(), Vec::new());
         let stored = self.stored.map(|product| product.variants.as_slice()).unwrap_or_default();
-        for variant in stored.iter().filter(|variant| !named.contains(&variant.sku)) {
+        for variant in stored.iter().filter(|variant| !updated.contains(&variant.sku)) {
             let clashes = skus.contains(&variant.sku) || values.contains(&variant.option_values);
-            if layout.is_kept && !self.options.replace && !clashes {
+            let fits = layout.is_kept() && !clashes;
+            if is_incomplete && !fits {
+                return Err(format!(
+                    "one of its rows was rejected, and the options or SKUs of the others leave no place for SKU {}",
+                    variant.sku
+                ));
+            }
+            if fits && (is_incomplete || !self.options.replace) {
+                if self.options.replace {
+                    spared.push(variant.sku.as_str());
+                }
+                let (old, new) = (variant.price.currency, self.options.currency);
+                if old != new {
+                    return Err(format!(
+                        "the file has prices in {new}, but SKU {} would keep its price in {old}. Give the prices of all \
+                         variants of the product in one currency",
+                        variant.sku
+                    ));
+                }
                 let mut variant = variant.clone();
                 variant.image = self.place_of_stored(&variant).and_then(|place| u16::try_from(place).ok());
                 kept.push(variant);
             } else {
                 self.imported.removed.push(variant.clone());
             }
+        }
+        if !spared.is_empty() {
+            let reason = format!(
+                "variants that are not in the file stay on sale, because a row was rejected: {}",
+                named(&spared)
+            );
+            self.issues.note(self.draft.first_line, Some(&self.draft.handle), reason);
         }
         self.order(kept, &layout, matches);
         let product = &mut self.imported.product;
@@ -289,7 +340,7 @@ impl Merger<'_> {
             let reason = "it has no title; its handle is used as the title".to_owned();
             self.issues.note(self.draft.first_line, Some(&self.draft.handle), reason);
         }
-        Some(self.imported)
+        Ok(self.imported)
     }
 
     /// File order if the file names the options of all variants; otherwise store order, with new variants last.

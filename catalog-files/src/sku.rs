@@ -57,13 +57,17 @@ pub(super) fn derived(handle: &Handle, option_values: &[String], derivation: Der
 #[derive(Debug, Default)]
 pub(super) struct SkuBook {
     first_lines: HashMap<Digest, u64>,
+    /// SKUs that several rows give.
+    pub(super) shared: HashSet<Sku>,
     derived: HashSet<Digest>,
 }
 
 impl SkuBook {
     /// Records that the row of this line gives the SKU.
     pub(super) fn give(&mut self, sku: &Sku, line: u64) {
-        self.first_lines.entry(Digest::of(sku.as_str())).or_insert(line);
+        if *self.first_lines.entry(Digest::of(sku.as_str())).or_insert(line) != line {
+            self.shared.insert(sku.clone());
+        }
     }
 
     /// The line of the row that gives the SKU, if any.

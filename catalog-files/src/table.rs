@@ -26,7 +26,8 @@ pub(super) struct RowPlace {
 
 /// A record that cannot be used, and the reason.
 pub(super) struct BrokenRow {
-    pub(super) line: u64,
+    /// Its first line, which may still name the product.
+    pub(super) row: Row,
     pub(super) reason: String,
 }
 
@@ -87,6 +88,9 @@ pub(super) fn parse(text: String) -> Result<Table, ReadError> {
     let mut records = Records::new(body, delimiter);
     let mut record = StringRecord::new();
     let mut header = true;
+    let mut reader = csv_core::ReaderBuilder::new().delimiter(delimiter).build();
+    let mut first_line =
+        |line, raw: &str| Row { line, record: fields(&mut reader, raw.lines().next().unwrap_or_default()) };
     while let Some((start, end)) = records.next_record(&mut record)? {
         let line = lines.line_at(start);
         let raw = &body[start..end];
@@ -95,16 +99,22 @@ pub(super) fn parse(text: String) -> Result<Table, ReadError> {
         }
         let several_lines = raw.trim_end_matches(['\r', '\n']).contains('\n');
         if several_lines && !well_quoted(raw.as_bytes(), delimiter) {
-            broken.push(BrokenRow { line, reason: "a quotation mark is missing or misplaced".to_owned() });
+            let reason = "a quotation mark is missing or misplaced".to_owned();
+            broken.push(BrokenRow { row: first_line(line, raw), reason });
             records.resume_at(start + raw.find('\n').map_or(raw.len(), |at| at + 1));
         } else if record.iter().any(|field| field.len() > MAX_FIELD_BYTES) {
-            broken.push(BrokenRow { line, reason: "a field is longer than 1 MiB".to_owned() });
+            let reason = "a field is longer than 1 MiB".to_owned();
+            broken.push(BrokenRow { row: first_line(line, raw), reason });
+        } else if end == body.len() && !raw.ends_with(['\r', '\n']) && record.len() < columns.width {
+            // Spreadsheets also write short rows, but end their lines.
+            let (found, expected) = (record.len(), columns.width);
+            let reason = format!("the file seems to be cut off: its last row has {found} of {expected} columns");
+            broken.push(BrokenRow { row: first_line(line, raw), reason });
         } else {
             places.push(RowPlace { line, start: offset + start, end: offset + end });
         }
     }
-    let reader = Mutex::new(csv_core::ReaderBuilder::new().delimiter(delimiter).build());
-    Ok(Table { text, reader, columns, places, broken })
+    Ok(Table { text, reader: Mutex::new(reader), columns, places, broken })
 }
 
 fn reader(text: &str, delimiter: u8) -> csv::Reader<&[u8]> {
@@ -270,7 +280,7 @@ mod tests {
             let text = format!("Handle,Title,Price\na,A,1\nb,\"B,2\n{after}\nd,D,4\n");
             let table = parse(&text).expect("a product file");
             let kept: Vec<u64> = table.places.iter().map(|row| row.line).collect();
-            let lost: Vec<u64> = table.broken.iter().map(|row| row.line).collect();
+            let lost: Vec<u64> = table.broken.iter().map(|broken| broken.row.line).collect();
             assert_eq!((kept, lost), (vec![2, 4, 5], vec![3]), "{name}");
         }
     }
@@ -313,6 +323,6 @@ mod tests {
     fn a_field_over_the_size_limit_rejects_only_its_row() {
         let text = format!("Handle,Title,Price\na,{},1\nb,B,2\n", "x".repeat(MAX_FIELD_BYTES + 1));
         let table = parse(&text).expect("a product file");
-        assert_eq!((table.broken[0].line, table.places[0].line), (2, 3));
+        assert_eq!((table.broken[0].row.line, table.places[0].line), (2, 3));
     }
 }

@@ -1,6 +1,7 @@
 //! The reading rules, one small file each, and the accounting over real exports.
 
 mod real_exports;
+mod updates;
 mod values;
 
 use std::collections::{BTreeSet, HashMap};
@@ -43,7 +44,9 @@ fn read_all(bytes: &[u8], options: ImportOptions) -> Result<ParsedCatalog, ReadE
             Outcome::Rejected => rejected_products += 1,
             Outcome::LeftOut(product) => left_out.push(product),
             Outcome::Sold(draft) => {
-                let context = Context { options: &file.options, book: &file.skus, kept_elsewhere: &HashMap::new() };
+                let none = HashMap::new();
+                let context =
+                    Context { options: &file.options, book: &file.skus, kept_elsewhere: &none, owners: &none };
                 let mut found = Issues::default();
                 let imported = merge(&draft, None, &context, &mut found).expect("a variant is left");
                 issues.append(found);

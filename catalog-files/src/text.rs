@@ -106,22 +106,37 @@ pub(super) fn code(text: &str) -> Cow<'_, str> {
         is_invisible(c)
             || matches!(c, '\u{61C}' | '\u{200C}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{206F}' | '\u{FE00}'..='\u{FE0F}' | '\u{E0000}'..='\u{E007F}')
     };
-    let text = without_apostrophe(text);
+    let text = without_text_mark(text);
     if text.contains(unseen) { Cow::Owned(text.replace(unseen, "").trim().to_owned()) } else { Cow::Borrowed(text) }
 }
 
-/// Whether a spreadsheet has replaced the code: with a long number in scientific notation (`1.23E+12`), an error, or
-/// the fill of a cell that was too narrow. The original code is lost.
+/// Whether a spreadsheet has replaced the code: with a long number in scientific notation (`1.23E+12`,
+/// `1.23456E12`), an error in any language (`#VALUE!`, `#WERT!`), or the fill of a cell that was too narrow. The original
+/// code is lost.
 pub(super) fn is_reformatted(code: &str) -> bool {
-    const ERRORS: [&str; 8] = ["#N/A", "#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#NUM!", "#NULL!", "#SPILL!"];
+    const NOT_AVAILABLE: [&str; 4] = ["#N/A", "#NV", "#N/D", "#N/B"];
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let short_number = code.split_once(['e', 'E']).is_some_and(|(number, exponent)| {
         let (whole, fraction) = number.split_once(['.', ',']).unwrap_or((number, "0"));
-        let sign = exponent.starts_with('+') || number.contains(['.', ',']) && exponent.starts_with('-');
-        whole.len() == 1 && digits(whole) && digits(fraction) && sign && digits(&exponent[1..])
+        let has_fraction = number.contains(['.', ',']);
+        let exponent = match exponent.strip_prefix('+') {
+            Some(exponent) => exponent,
+            // Only numbers of more than ten digits are shortened.
+            None if has_fraction => {
+                exponent.strip_prefix('-').unwrap_or(if exponent.len() > 1 { exponent } else { "" })
+            }
+            None => "",
+        };
+        whole.len() == 1 && digits(whole) && digits(fraction) && digits(exponent)
     });
+    let error = code.strip_prefix('#').and_then(|error| error.strip_suffix(['!', '?'])).is_some_and(|name| {
+        name.chars().filter(|c| c.is_alphabetic()).count() > 1
+            && name.chars().all(|c| c.is_alphabetic() || "¡¿/0".contains(c))
+    });
+    let libre_office_error = code.strip_prefix("Err:").is_some_and(digits);
     let too_narrow = code.len() > 2 && code.bytes().all(|byte| byte == b'#');
-    short_number || too_narrow || ERRORS.iter().any(|error| code.eq_ignore_ascii_case(error))
+    let not_available = NOT_AVAILABLE.iter().any(|error| code.eq_ignore_ascii_case(error));
+    short_number || too_narrow || error || libre_office_error || not_available
 }
 
 /// Like [`plain_text`]; `None` if nothing is left.
@@ -189,9 +204,11 @@ pub(super) fn image_url(text: &str) -> Option<String> {
     (is_allowed && !url.chars().any(forbidden) && url.len() <= 2048).then_some(url)
 }
 
-/// The text without the apostrophe with which spreadsheets mark a number as text.
-pub(super) fn without_apostrophe(text: &str) -> &str {
-    text.trim().trim_start_matches(['\'', '\u{2019}']).trim()
+/// The text without the apostrophe or the formula (`="00123"`) with which files mark a number as text.
+pub(super) fn without_text_mark(text: &str) -> &str {
+    let text = text.trim().trim_start_matches(['\'', '\u{2019}']).trim();
+    let formula = text.strip_prefix('=').map(str::trim_start);
+    formula.and_then(|text| text.strip_prefix('"')?.strip_suffix('"')).map_or(text, str::trim)
 }
 
 #[cfg(test)]
@@ -269,10 +286,17 @@ mod tests {
 
     #[test]
     fn reformatted_codes_are_distinguished_from_similar_codes() {
-        for ruined in ["1.23457E+12", "4,00638E+12", "1E+05", "1.2e-7", "#N/A", "#ref!", "#####"] {
+        for ruined in
+            ["1.23457E+12", "4,00638E+12", "4.00638E12", "4,00638e12", "1E+05", "1.2e-7", "#N/A", "#ref!", "#####"]
+                .into_iter()
+                .chain(["#WERT!", "#BEZUG!", "#ÜBERLAUF!", "#NV", "#NOM?", "#¡VALOR!", "#DIV/0!", "Err:502"])
+        {
             assert!(is_reformatted(ruined), "{ruined}");
         }
-        for code in ["1E5", "12E+3", "A.1E+2", "1.5", "E+1", "#12", "1.E+1", "2E-BLUE", "", "##"] {
+        for code in [
+            "1E5", "1.5E2", "1E12", "12.5E12", "#12!", "#!", "NV", "12E+3", "A.1E+2", "1.5", "E+1", "#12", "1.E+1",
+            "2E-BLUE", "", "##",
+        ] {
             assert!(!is_reformatted(code), "{code}");
         }
     }
@@ -281,6 +305,8 @@ mod tests {
     fn codes_and_texts_lose_invisible_characters() {
         assert_eq!(code("CAP\u{200B}-1\u{200D} "), "CAP-1");
         assert_eq!(code("'CAP-1"), "CAP-1");
+        assert_eq!((code("=\"00123\"").as_ref(), code("= \"00123\" ").as_ref()), ("00123", "00123"));
+        assert_eq!((code("=\"").as_ref(), code("=A1").as_ref()), ("=\"", "=A1"));
         assert_eq!(plain_text("Re\u{AD}d\u{200B} \u{FEFF}mug"), "Red mug");
         assert_eq!(plain_text("می\u{200C}خواهم"), "می\u{200C}خواهم", "a joiner is part of the script");
     }

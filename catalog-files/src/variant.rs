@@ -10,7 +10,7 @@ use shopease_shop::domain::{Handle, Money, Sku, StockLevel, TaxClass};
 
 /// Longest option value in characters; Shopify's own limit.
 const MAX_OPTION_CHARS: usize = 255;
-const OPTION_VALUES: [Column; 3] = [Column::OptionValue1, Column::OptionValue2, Column::OptionValue3];
+pub(super) const OPTION_VALUES: [Column; 3] = [Column::OptionValue1, Column::OptionValue2, Column::OptionValue3];
 
 /// A variant as its row describes it, before its product is known as a whole.
 #[derive(Debug, Clone)]
@@ -112,9 +112,9 @@ impl RowReader<'_> {
         })
     }
 
-    /// The value that `read` returns if the file has the column or replaces products.
+    /// The value that `read` returns if the row has the column or the file replaces products.
     fn when_set<T>(&self, column: Column, read: impl FnOnce() -> T) -> FieldUpdate<T> {
-        if self.columns.sets(column) { FieldUpdate::Set(read()) } else { FieldUpdate::Keep }
+        if self.sets(column) { FieldUpdate::Set(read()) } else { FieldUpdate::Keep }
     }
 
     /// An image URL; notes one that the shop cannot use.
@@ -147,6 +147,15 @@ impl RowReader<'_> {
         self.columns.get(&self.row.record, column)
     }
 
+    /// Whether the row sets the field; an empty cell then clears it.
+    pub(super) fn sets(&self, column: Column) -> bool {
+        self.columns.sets(&self.row.record, column)
+    }
+
+    pub(super) fn has_cell(&self, column: Column) -> bool {
+        self.columns.has_cell(&self.row.record, column)
+    }
+
     pub(super) fn note(&self, issues: &mut Issues, reason: String) {
         issues.note(self.row.line, Some(self.handle), reason);
     }
@@ -161,7 +170,7 @@ impl RowReader<'_> {
             );
             return None;
         }
-        if text::code(written) != text::without_apostrophe(written) {
+        if text::code(written) != text::without_text_mark(written) {
             self.note(issues, "invisible characters were removed from the SKU".to_owned());
         }
         sku::given(written).unwrap_or_else(|_| {
@@ -230,7 +239,7 @@ impl RowReader<'_> {
         Ok(match taxable {
             Some(false) => Tax::Class(TaxClass::Exempt),
             _ if reduced => Tax::Class(TaxClass::Reduced),
-            Some(true) if self.columns.sets(Column::TaxCode) => Tax::Class(TaxClass::Standard),
+            Some(true) if self.sets(Column::TaxCode) => Tax::Class(TaxClass::Standard),
             Some(true) => Tax::Taxed,
             None if self.options.replace => Tax::Class(TaxClass::Standard),
             None => Tax::Nothing,
@@ -244,13 +253,13 @@ impl RowReader<'_> {
             return Ok(Counting::Uncounted);
         }
         // Without a tracker column, a quantity means that the variant is tracked.
-        match (self.columns.has(Column::Tracker), self.get(Column::Tracker).is_empty()) {
+        match (self.has_cell(Column::Tracker), self.get(Column::Tracker).is_empty()) {
             (true, true) => return Ok(Counting::Uncounted),
             (false, _) if quantity.is_empty() => return Ok(Counting::Nothing),
             _ => {}
         }
         if quantity.is_empty() {
-            let has_column = self.columns.has(Column::Quantity);
+            let has_column = self.has_cell(Column::Quantity);
             return Ok(if has_column { Counting::EmptyQuantity } else { Counting::NoQuantity });
         }
         let units = text::units(quantity)

@@ -6,7 +6,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::field_update::FieldUpdate;
 use super::group::{DraftProduct, Outcome};
-use super::issue::Issues;
+use super::issue::{Issues, named};
 use super::merge::{Context, merge};
 use super::parallel::in_parallel;
 use super::retry::{store_reason, with_retries};
@@ -20,8 +20,6 @@ use shopease_shop::ports::{Store, StoreError};
 const CHUNK: usize = 100;
 /// Products written concurrently.
 const CONCURRENCY: usize = 8;
-/// Variants named in one note.
-const NAMED: usize = 20;
 
 /// Options for writing.
 #[derive(Debug, Clone, Copy)]
@@ -86,10 +84,13 @@ pub async fn import(
         issues,
         file,
         category_titles: HashMap::new(),
+        owners: HashMap::new(),
         freed: HashSet::new(),
         postponed: Vec::new(),
         moved: HashMap::new(),
     };
+    let shared: Vec<Sku> = writer.file.skus.shared.iter().cloned().collect();
+    writer.owners = writer.owners_of(&shared).await?;
     let products = writer.file.products();
     for start in (0..products).step_by(CHUNK) {
         let end = products.min(start + CHUNK);
@@ -111,6 +112,8 @@ pub(super) struct Writer<'a> {
     pub(super) file: CatalogFile,
     /// One category has one title, whatever the order in which the store is written.
     category_titles: HashMap<Handle, String>,
+    /// The products that had the SKUs which several rows give before the import.
+    owners: HashMap<Sku, Handle>,
     /// SKUs that a dry run would have freed.
     freed: HashSet<Sku>,
     /// Products that use a SKU which another product still has.
@@ -185,11 +188,15 @@ impl<'a> Writer<'a> {
         kept_elsewhere: &HashMap<Sku, Handle>,
     ) -> Option<(ImportedProduct, Issues)> {
         let mut issues = Issues::default();
-        let context = Context { options: &self.file.options, book: &self.file.skus, kept_elsewhere };
-        let Some(mut imported) = merge(draft, stored, &context, &mut issues) else {
-            self.issues.append(issues);
-            self.reject(draft.first_line, &draft.handle, "none of its rows is a valid variant".to_owned());
-            return None;
+        let context =
+            Context { options: &self.file.options, book: &self.file.skus, kept_elsewhere, owners: &self.owners };
+        let mut imported = match merge(draft, stored, &context, &mut issues) {
+            Ok(imported) => imported,
+            Err(reason) => {
+                self.issues.append(issues);
+                self.reject(draft.first_line, &draft.handle, reason);
+                return None;
+            }
         };
         for variant in &imported.product.variants {
             self.file.skus.take(&variant.sku);
@@ -216,15 +223,22 @@ impl<'a> Writer<'a> {
             .filter(|(sku, _)| !self.freed.contains(sku))
             .collect();
         let skus: Vec<Sku> = requested.keys().cloned().collect();
-        let mut owned = HashMap::new();
+        let by_others = |(sku, owner): (Sku, Handle)| {
+            let handle = requested.get(&sku).filter(|handle| **handle != owner)?;
+            Some(((handle.clone(), sku), owner))
+        };
+        Ok(self.owners_of(&skus).await?.into_iter().filter_map(by_others).collect())
+    }
+
+    /// The products in the store that have these SKUs.
+    async fn owners_of(&self, skus: &[Sku]) -> Result<HashMap<Sku, Handle>, StoreError> {
+        let mut owners = HashMap::new();
         for skus in skus.chunks(CHUNK) {
-            for owner in with_retries(|| self.store().find_products_by_sku(skus)).await? {
-                let requested = owner.variants.iter().filter_map(|variant| requested.get_key_value(&variant.sku));
-                let by_others = requested.filter(|(_, handle)| **handle != owner.handle);
-                owned.extend(by_others.map(|(sku, handle)| ((handle.clone(), sku.clone()), owner.handle.clone())));
+            for product in with_retries(|| self.store().find_products_by_sku(skus)).await? {
+                owners.extend(product.variants.into_iter().map(|variant| (variant.sku, product.handle.clone())));
             }
         }
-        Ok(owned)
+        Ok(owners)
     }
 
     async fn write(&mut self, mut products: Vec<Ready>) -> Result<(), StoreError> {
@@ -387,13 +401,10 @@ fn new_skus(ready: &Ready) -> impl Iterator<Item = &Sku> {
 
 /// Lists the variants that were taken off sale.
 fn removed_reason(imported: &ImportedProduct) -> String {
-    let removed = &imported.removed;
     let name = |variant: &Variant| match variant.title() {
         title if title.is_empty() => variant.sku.to_string(),
         title => format!("{title} ({})", variant.sku),
     };
-    let names: Vec<String> = removed.iter().take(NAMED).map(name).collect();
-    let others = removed.len().saturating_sub(NAMED);
-    let others = if others > 0 { format!(" and {others} more") } else { String::new() };
-    format!("taken off sale: {}{others}", names.join(", "))
+    let names: Vec<String> = imported.removed.iter().map(name).collect();
+    format!("taken off sale: {}", named(&names))
 }

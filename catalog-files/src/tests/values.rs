@@ -46,6 +46,10 @@ fn gift_cards_are_not_imported_however_the_file_marks_them() {
         ("Gift card", "WAHR"),
         ("Type", "Gift Card"),
         ("Type", "gift cards"),
+        ("Type", "Geschenkgutschein"),
+        ("Type", "Cartes-cadeaux"),
+        ("Tags", "\"sale, gift card\""),
+        ("Tags", "Geschenkkarte"),
         ("Product Category", "Gift Cards"),
         ("Product Category", "Arts & Entertainment > Gift Giving > Gift Cards & Certificates"),
     ] {
@@ -54,7 +58,9 @@ fn gift_cards_are_not_imported_however_the_file_marks_them() {
         assert_eq!(kinds(&catalog), [(2, IssueKind::LeftOut)], "{header} {cells}");
         assert!(catalog.issues[0].reason.contains("gift card"), "{:?}", catalog.issues);
     }
-    for (header, cells) in [("Gift Card", "false"), ("Type", "Gift card holders"), ("Gift Card", "")] {
+    for (header, cells) in
+        [("Gift Card", "false"), ("Type", "Gift card holders"), ("Tags", "\"gift, card\""), ("Gift Card", "")]
+    {
         assert_eq!(parse_cells(header, cells).products.len(), 1, "{header} {cells}");
     }
 }
@@ -63,13 +69,16 @@ fn gift_cards_are_not_imported_however_the_file_marks_them() {
 fn codes_that_a_spreadsheet_reformatted_are_reported_and_not_used() {
     let catalog = parse(
         "Handle,Title,Variant SKU,Variant Barcode,Variant Price\none,One,1.23457E+12,4.00638E+12,10\n\
-         two,Two,#N/A,######,10\n1.23457E+12,Three,T,,10\n",
+         two,Two,#N/A,######,10\n1.23457E+12,Three,T,,10\nfour,Four,#ÜBERLAUF!,4.00638E12,10\n\
+         five,Five,\"=\"\"00123\"\"\",=\"0042\",10\n",
     );
-    assert_eq!(skus(&catalog), ["ONE", "TWO"]);
-    assert!(catalog.products.iter().all(|product| product.product.variants[0].barcode.is_none()));
+    assert_eq!(skus(&catalog), ["ONE", "TWO", "FOUR", "00123"]);
+    let barcodes: Vec<_> =
+        catalog.products.iter().map(|product| product.product.variants[0].barcode.as_deref()).collect();
+    assert_eq!(barcodes, [None, None, None, Some("0042")]);
     let lost: Vec<u64> =
         catalog.issues.iter().filter(|issue| issue.reason.ends_with("is lost")).map(|issue| issue.line).collect();
-    assert_eq!(lost, [2, 2, 3, 3, 4]);
+    assert_eq!(lost, [2, 2, 3, 3, 4, 5, 5]);
 }
 
 #[test]
