@@ -33,13 +33,14 @@ locals {
     { for role in ["frontend", "backend"] : role => { digest = var.image.digest, release = var.image.release, role = role } },
     var.canary == null ? {} : { for role in ["frontend", "backend"] : "${role}-canary" => { digest = var.canary.digest, release = var.canary.release, role = role } },
   )
-  registry = "${local.account}.dkr.ecr.${local.region}.amazonaws.com"
+  registry_account = var.image.registry_account == null ? local.account : var.image.registry_account
+  registry         = "${local.registry_account}.dkr.ecr.${local.region}.amazonaws.com"
   image_urls = {
     for service, image in local.images : service => "${local.registry}/${var.image.repository}@${image.digest}"
   }
   repository_arns = {
     for repository in [var.image.repository, var.image.router, var.image.psql] :
-    repository => "arn:${local.partition}:ecr:${local.region}:${local.account}:repository/${repository}"
+    repository => "arn:${local.partition}:ecr:${local.region}:${local.registry_account}:repository/${repository}"
   }
 
   # Stores in use. An unused table costs nothing; an unused database does not.

@@ -71,12 +71,13 @@ resource "aws_lb_target_group" "service" {
   target_type = "ip"
   protocol    = "HTTP"
   port        = var.port
-  # A stopping task first fails /readyz and continues to serve for SHOPEASE_DRAIN_SECONDS.
+  # ECS deregisters a task before it sends SIGTERM; afterwards the task serves for another SHOPEASE_DRAIN_SECONDS.
   deregistration_delay          = 30
   load_balancing_algorithm_type = "least_outstanding_requests"
 
+  # ECS replaces tasks that fail this check. /healthz uses no store: otherwise a failover of the database, or a load peak, would replace every task.
   health_check {
-    path                = "/readyz"
+    path                = "/healthz"
     matcher             = "200"
     interval            = 10
     timeout             = 5

@@ -117,7 +117,20 @@ resource "aws_ecs_service" "fixed" {
           dns_name = service.value
           port     = var.port
         }
+
+        # Envoy's default of 15 s would end a checkout that the frontend still waits for.
+        timeout {
+          per_request_timeout_seconds = var.request_timeout_seconds
+        }
       }
+    }
+  }
+
+  lifecycle {
+    # With a circuit breaker, the provider also stops waiting when ECS has rolled back to the previous tasks.
+    postcondition {
+      condition     = self.task_definition == aws_ecs_task_definition.this.arn
+      error_message = "ECS rolled ${var.name} back: it does not run the new task definition. The service's events have the reason."
     }
   }
 }
@@ -175,12 +188,23 @@ resource "aws_ecs_service" "scaled" {
           dns_name = service.value
           port     = var.port
         }
+
+        # Envoy's default of 15 s would end a checkout that the frontend still waits for.
+        timeout {
+          per_request_timeout_seconds = var.request_timeout_seconds
+        }
       }
     }
   }
 
   lifecycle {
     ignore_changes = [desired_count]
+
+    # With a circuit breaker, the provider also stops waiting when ECS has rolled back to the previous tasks.
+    postcondition {
+      condition     = self.task_definition == aws_ecs_task_definition.this.arn
+      error_message = "ECS rolled ${var.name} back: it does not run the new task definition. The service's events have the reason."
+    }
   }
 }
 

@@ -40,6 +40,13 @@ variable "discovery_name" {
   default     = null
 }
 
+variable "request_timeout_seconds" {
+  description = "Longest request of a Service Connect client: longer than the deadline of the frontend's requests to the backend."
+  type        = number
+  default     = 35
+  nullable    = false
+}
+
 variable "registry_arn" {
   description = "Cloud Map service that gives the tasks a name in the VPC's DNS; null: none."
   type        = string

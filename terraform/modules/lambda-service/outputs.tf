@@ -23,6 +23,11 @@ output "log_group_name" {
   value       = aws_cloudwatch_log_group.this.name
 }
 
+output "live_version" {
+  description = "Version to which the alias points."
+  value       = aws_lambda_alias.live.function_version
+}
+
 output "target_group_arn" {
   description = "Target group of the load balancer; null without a load balancer."
   value       = one(aws_lb_target_group.this[*].arn)
