@@ -159,6 +159,9 @@ module "observability" {
   function_names            = { for function in keys(local.functions) : function => "${local.prefix}-${function}" }
   database_identifier       = local.uses_postgres ? local.prefix : null
   table_name                = local.prefix
+  metrics_namespace         = "${var.project}/${local.name}"
+  metrics_services          = concat(["${var.project}-backend"], [for function in keys(local.functions) : "${var.project}-${function}"])
+  quiet_hours               = var.environment.quiet_hours
   budget_usd                = var.environment.budget_usd
   budget_tag                = local.name
 }

@@ -23,6 +23,7 @@ variable "environment" {
     })
     log_retention_days      = optional(number, 30)
     api_requests_per_second = optional(number, 100)
+    quiet_hours             = optional(number)
     budget_usd              = number
   })
 
@@ -252,8 +253,12 @@ variable "egress" {
   nullable    = false
 
   validation {
-    condition     = var.egress.nat_gateways > 0 || length(setsubtract(["ecr.api", "ecr.dkr", "logs", "ssm", "kms"], var.egress.interface_endpoints)) == 0
-    error_message = "Without NAT, tasks need the interface endpoints ecr.api, ecr.dkr, logs, ssm, and kms to start."
+    condition = var.egress.nat_gateways > 0 || length(setsubtract(concat(
+      ["ecr.api", "ecr.dkr", "logs", "ssm", "kms"],
+      contains(values(var.store), "postgres") ? ["secretsmanager"] : [],
+      [for service, prefix in { events = "eventbridge:", sns = "sns:" } : service if startswith(lookup(var.settings, "SHOPEASE_EVENTS", ""), prefix)],
+    ), var.egress.interface_endpoints)) == 0
+    error_message = "Without NAT, tasks need the interface endpoints ecr.api, ecr.dkr, logs, ssm, and kms to start; on PostgreSQL, secretsmanager to create the database users; for events, events or sns."
   }
 
   validation {

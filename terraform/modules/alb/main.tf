@@ -5,7 +5,8 @@
 
 locals {
   # AWS limits names of load balancers and target groups to 32 characters.
-  group_names = { for service in var.services : service => trimsuffix(substr("${var.name}-${service}", 0, 32), "-") }
+  # The end depends on the port, because a group with another port is created before the old one is deleted.
+  group_names = { for service in var.services : service => "${trimsuffix(substr("${var.name}-${service}", 0, 29), "-")}-${substr(md5(tostring(var.port)), 0, 2)}" }
 
   # Name and priority of a rule are derived from area, service, and number, so that a new path moves no other rule. The order of the rules does not
   # matter: no path matches two of them (a test of the shop checks this).

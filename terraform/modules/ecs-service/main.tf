@@ -68,6 +68,7 @@ resource "aws_ecs_service" "fixed" {
   platform_version                   = "LATEST"
   enable_ecs_managed_tags            = true
   propagate_tags                     = "SERVICE"
+  tags                               = { Path = "fargate" }
   availability_zone_rebalancing      = var.alone ? "DISABLED" : "ENABLED"
   deployment_minimum_healthy_percent = var.alone ? 0 : 100
   deployment_maximum_percent         = var.alone ? 100 : 200
@@ -146,6 +147,7 @@ resource "aws_ecs_service" "scaled" {
   platform_version                   = "LATEST"
   enable_ecs_managed_tags            = true
   propagate_tags                     = "SERVICE"
+  tags                               = { Path = "fargate" }
   availability_zone_rebalancing      = "ENABLED"
   deployment_minimum_healthy_percent = 100
   deployment_maximum_percent         = 200
@@ -219,10 +221,14 @@ module "alarms" {
     "5xx" = {
       description = "Tasks of ${var.name} return 5xx. A running deployment is rolled back. Runbook: 5xx."
       namespace   = "AWS/ApplicationELB"
-      metric      = "HTTPCode_Target_5XX_Count"
-      dimensions  = { LoadBalancer = var.load_balancer_arn_suffix, TargetGroup = var.target_group_arn_suffix }
+      # One failed request of few is no reason, nor are ten of ten thousand.
+      expression  = "IF(errors > 1, 100 * errors / requests, 0)"
       bad_minutes = 2
-      threshold   = var.alarm_5xx_per_minute
+      threshold   = var.alarm_5xx_percent
+      metrics = {
+        for id, metric in { errors = "HTTPCode_Target_5XX_Count", requests = "RequestCount" } :
+        id => { metric = metric, dimensions = { LoadBalancer = var.load_balancer_arn_suffix, TargetGroup = var.target_group_arn_suffix } }
+      }
     }
   }
 }

@@ -215,10 +215,10 @@ variable "alarm_topic_arns" {
   nullable    = false
 }
 
-variable "alarm_5xx_per_minute" {
-  description = "Number of 5xx responses per minute that triggers the alarm."
+variable "alarm_5xx_percent" {
+  description = "Percentage of 5xx responses, of at least two a minute, that triggers the alarm."
   type        = number
-  default     = 5
+  default     = 1
   nullable    = false
 }
 

@@ -49,6 +49,7 @@ resource "aws_lambda_function" "this" {
   timeout                        = var.timeout_seconds
   reserved_concurrent_executions = var.reserved_concurrency
   publish                        = true
+  tags                           = { Path = "lambda" }
   # Otherwise network interfaces block the deletion of the security group long after the function is deleted.
   replace_security_groups_on_destroy = var.vpc == null ? null : true
 

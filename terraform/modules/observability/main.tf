@@ -87,6 +87,86 @@ module "alarms" {
 }
 
 ################################################################################
+# Alarms of the business: what the shop itself counts. Each process writes metrics under its own name, so an alarm adds them up
+################################################################################
+
+locals {
+  counted = {
+    payments-unknown = {
+      description = "Payments stay unknown: the provider does not answer clearly. Runbook: Checkout: payments stay unknown."
+      of          = { metric = "Payments", dimension = "Outcome", value = "unknown" }
+      minutes     = 10
+      bad_minutes = 5
+    }
+    refund-failed = {
+      description = "A bank returned a refund. Runbook: A refund failed."
+      of          = { metric = "Orders", dimension = "Event", value = "refund_failed" }
+      minutes     = 1
+    }
+    worker-failed = {
+      description = "The worker cannot process an order. Runbook: Checkout: the worker is stuck."
+      of          = { metric = "Worker", dimension = "Result", value = "failed" }
+      minutes     = 10
+      bad_minutes = 5
+    }
+    undelivered = {
+      description = "Messages have waited for half an hour: a receiver of events or mails rejects them. Runbook: Checkout: the worker is stuck."
+      of          = { metric = "Worker", dimension = "Result", value = "undelivered" }
+      minutes     = 30
+      bad_minutes = 25
+    }
+    store = {
+      description = "The worker cannot read the store. Runbook: store."
+      of          = { metric = "Worker", dimension = "Result", value = "store_unavailable" }
+      minutes     = 3
+      bad_minutes = 2
+    }
+    # A worker that does not run writes nothing.
+    worker-silent = {
+      description = "No run of the worker has succeeded for ten minutes. Runbook: Checkout: the worker is stuck."
+      of          = { metric = "Worker", dimension = "Result", value = "runs" }
+      minutes     = 10
+      operator    = "LessThanThreshold"
+      threshold   = 1
+      silence     = "breaching"
+    }
+  }
+  no_orders = var.quiet_hours == null ? {} : {
+    no-orders = {
+      description = "Nobody has ordered for ${var.quiet_hours} hours. Runbook: no orders."
+      of          = { metric = "Orders", dimension = "Event", value = "placed" }
+      minutes     = var.quiet_hours
+      period      = 3600
+      operator    = "LessThanThreshold"
+      threshold   = 1
+      silence     = "breaching"
+    }
+  }
+}
+
+module "business_alarms" {
+  source = "../alarms"
+
+  prefix     = var.name
+  topic_arns = [aws_sns_topic.alarms.arn]
+
+  alarms = {
+    for name, alarm in merge(local.counted, local.no_orders) : name => {
+      description    = alarm.description
+      namespace      = var.metrics_namespace
+      expression     = "SUM(METRICS())"
+      metrics        = { for index, service in var.metrics_services : "m${index}" => { metric = alarm.of.metric, dimensions = { Service = service, (alarm.of.dimension) = alarm.of.value } } }
+      minutes        = alarm.minutes
+      bad_minutes    = lookup(alarm, "bad_minutes", alarm.minutes)
+      period_seconds = lookup(alarm, "period", 60)
+      operator       = lookup(alarm, "operator", "GreaterThanThreshold")
+      threshold      = lookup(alarm, "threshold", 0)
+      silence        = lookup(alarm, "silence", "notBreaching")
+    }
+  }
+}
+
+################################################################################
 # Budget
 ################################################################################
 

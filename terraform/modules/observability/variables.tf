@@ -58,6 +58,29 @@ variable "table_name" {
   nullable    = false
 }
 
+variable "metrics_namespace" {
+  description = "CloudWatch namespace of the shop's own metrics."
+  type        = string
+  nullable    = false
+}
+
+variable "metrics_services" {
+  description = "Names under which processes of the shop write metrics, at most nine."
+  type        = list(string)
+  nullable    = false
+
+  validation {
+    condition     = length(var.metrics_services) <= 9
+    error_message = "An alarm has at most ten metrics, one of which is the sum."
+  }
+}
+
+variable "quiet_hours" {
+  description = "Hours without an order after which an alarm fires. null: none."
+  type        = number
+  default     = null
+}
+
 variable "latency_seconds" {
   description = "95th percentile of latency that triggers the alarm, in seconds."
   type        = number
