@@ -106,14 +106,14 @@ locals {
 locals {
   reserved = {
     for function, settings in local.functions : function =>
-    settings.reserved_concurrency != null ? settings.reserved_concurrency : (local.functions_on_rds ? var.lambda_concurrency : null)
+    var.account_concurrency != null ? null : settings.reserved_concurrency != null ? settings.reserved_concurrency : (local.functions_on_rds ? var.lambda_concurrency : null)
   }
   budget = {
     # A rolling deployment runs as many new tasks next to the old ones.
     tasks = var.store.fargate != "postgres" ? 0 : 2 * (
       (var.environment.autoscaling ? var.environment.backend.max : var.environment.backend.desired) + (var.canary == null ? 0 : var.canary.tasks)
     )
-    environments = local.functions_on_rds ? sum([for function in values(local.reserved) : function]) : 0
+    environments = !local.functions_on_rds ? 0 : var.account_concurrency != null ? var.account_concurrency : sum(values(local.reserved))
     # Operators and one-off migration tasks.
     others = 5
   }

@@ -186,6 +186,12 @@ variable "lambda_concurrency" {
   nullable    = false
 }
 
+variable "account_concurrency" {
+  description = "Limit of concurrent executions of an account that is too small to reserve any of them, such as a new one with 10. null: reserve concurrency."
+  type        = number
+  default     = null
+}
+
 variable "task_connections" {
   description = "Database connections per task."
   type        = number
