@@ -82,20 +82,27 @@ def policies(role, bootstrap):
     return [statement for document in documents for statement in document["Statement"]]
 
 
+def role_of(environment, bootstrap):
+    """The role that trusts tokens of jobs of this environment."""
+    subject = f"repo:example/shopease:environment:{environment}"
+    roles = [role for role in bootstrap.all("aws_iam_role") if f'"{subject}"' in role["assume_role_policy"]]
+    assert len(roles) == 1, f"{len(roles)} roles trust {subject}"
+    return roles[0]
+
+
 def every_login_has_a_role(bootstrap, _):
-    """The role trusts the subject of the job's token, admits its session, and is the one that the variable is for."""
-    assert {environment for _, _, environments in logins() for environment in environments} == {*ENVIRONMENTS, "build", "build-pull-request"}
+    """The role trusts the subject of the job's token, allows its session, and is the one that the variable is for."""
+    known = {environment for _, _, environments in logins() for environment in environments}
+    assert known == {*ENVIRONMENTS, "build", "build-pull-request"}, known
     for job, inputs, environments in logins():
         duration = inputs.get("role-duration-seconds", 3600)
         assert duration >= 60 * job["timeout-minutes"], f"the session of {environments} ends before its job"
         for environment in environments:
-            subject = f"repo:example/shopease:environment:{environment}"
-            trusting = [role for role in bootstrap.all("aws_iam_role") if f'"{subject}"' in role["assume_role_policy"]]
-            assert len(trusting) == 1, f"{len(trusting)} roles trust {subject}"
-            assert duration <= trusting[0]["max_session_duration"], f"the role of {environment} refuses a session of {duration} s"
-            conditions = json.loads(trusting[0]["assume_role_policy"])["Statement"][0]["Condition"]["StringEquals"]
+            role = role_of(environment, bootstrap)
+            assert duration <= role["max_session_duration"], f"the role of {environment} refuses a session of {duration} s"
+            conditions = json.loads(role["assume_role_policy"])["Statement"][0]["Condition"]["StringEquals"]
             assert conditions["token.actions.githubusercontent.com:aud"] == "sts.amazonaws.com", conditions
-            publishes = any("ecr:PutImage" in listed(statement["Action"]) for statement in policies(trusting[0], bootstrap))
+            publishes = any("ecr:PutImage" in listed(statement["Action"]) for statement in policies(role, bootstrap))
             assert publishes == ("PUBLISH" in inputs["role-to-assume"]), f"{environment}: publishes is {publishes}"
 
 
@@ -148,8 +155,7 @@ def images_in_use_are_kept(bootstrap, _):
     pushes = {"build": "release", "build-pull-request": "pull"}
     targets = {}
     for environment in pushes:
-        role = next(role for role in bootstrap.all("aws_iam_role") if role["assume_role_policy"].find(f":environment:{environment}\"") > 0)
-        arns = [arn for statement in policies(role, bootstrap) if "ecr:PutImage" in listed(statement["Action"]) for arn in listed(statement["Resource"])]
+        arns = [arn for statement in policies(role_of(environment, bootstrap), bootstrap) if "ecr:PutImage" in listed(statement["Action"]) for arn in listed(statement["Resource"])]
         targets[environment] = {arn.rpartition("/")[2] for arn in arns}
         assert len(targets[environment]) == 1, f"{environment} pushes to {targets[environment]}"
     log = {repository: [] for repository in repositories}
@@ -207,10 +213,10 @@ ATTACKS = [
 
 def environments_are_separate(bootstrap, _):
     """The role of one environment, and whatever it creates within the boundary, cannot touch another environment; on its own it can work."""
-    roles = {role["name"]: role for role in bootstrap.all("aws_iam_role")}
     boundaries = {policy["name"]: json.loads(policy["policy"])["Statement"] for policy in bootstrap.all("aws_iam_policy")}
     for one in ENVIRONMENTS:
-        deploys = policies(roles[f"shopease-deploy-{one}"], bootstrap)
+        role = role_of(one, bootstrap)
+        deploys = policies(role, bootstrap)
         for other in ENVIRONMENTS:
             for action, pattern in ATTACKS:
                 resource = pattern.format(name=f"shopease-{other}", path=f"shopease/{other}")
@@ -219,9 +225,8 @@ def environments_are_separate(bootstrap, _):
                     assert one == other or not may, f"in {one}, {who} may {action} {resource}"
             own = ATTACKS[0][1].format(name=f"shopease-{one}")
             assert allowed(deploys, "rds:ModifyDBInstance", own, {"Environment": one}), f"the role of {one} cannot deploy"
-        itself = roles[f"shopease-deploy-{one}"]["arn"]
         for action in ("iam:UpdateAssumeRolePolicy", "iam:PutRolePolicy", "iam:PassRole", "iam:AttachRolePolicy"):
-            assert not allowed(deploys, action, itself, {}), f"the role of {one} may {action} on itself"
+            assert not allowed(deploys, action, role["arn"], {}), f"the role of {one} may {action} on itself"
 
 
 def other_accounts_read_artefacts(bootstrap, _):
