@@ -33,7 +33,7 @@ functions() {
 
 # Alarms of the environment that are firing now.
 firing_alarms() {
-  aws cloudwatch describe-alarms --alarm-name-prefix "shopease-$ENVIRONMENT" --state-value ALARM --query 'MetricAlarms[].AlarmName' --output text
+  aws cloudwatch describe-alarms --alarm-name-prefix "shopease-$ENVIRONMENT" --query "MetricAlarms[?StateValue=='ALARM'].AlarmName" --output text
 }
 
 # Waits for the lock of a deployment that still runs.

@@ -82,7 +82,7 @@ impl Worker {
         Relay::new(&self.shop).run(sinks, &mut report).await?;
         self.purge(&mut report).await;
         metrics::worker(&[
-            // An alarm fires when there are none.
+            // An alarm fires if this stops.
             ("runs", 1),
             ("delivered", report.delivered),
             ("undelivered", report.undelivered),
