@@ -111,7 +111,7 @@ module "backend" {
     local.task_variables[each.key],
     local.store_variables[var.store.fargate],
     local.mail_variables,
-    { SHOPEASE_WORKER_SECONDS = local.worker_is_function && var.store.fargate == var.store.lambda ? "0" : "5" },
+    { SHOPEASE_WORKER_SECONDS = local.backend_runs_worker ? "5" : "0" },
     var.store.fargate == "postgres" ? {
       SHOPEASE_DATABASE_ROOT_CERTIFICATE = var.image.rds_authority
       SHOPEASE_DATABASE_CONNECTIONS      = tostring(var.task_connections)

@@ -25,8 +25,10 @@ locals {
     if local.has_functions && (contains(local.areas, function) || local.worker_is_function)
   }
   worker_is_function = var.store.fargate != var.store.lambda || local.lambda_serves_all
-  lambda_weights     = { for area in local.areas : area => local.has_functions ? lookup(var.lambda_weights, area, var.lambda_weight) : 0 }
-  lambda_serves_all  = alltrue([for weight in values(local.lambda_weights) : weight == 100])
+  # With two stores, each has its own worker.
+  backend_runs_worker = !local.worker_is_function || var.store.fargate != var.store.lambda
+  lambda_weights      = { for area in local.areas : area => local.has_functions ? lookup(var.lambda_weights, area, var.lambda_weight) : 0 }
+  lambda_serves_all   = alltrue([for weight in values(local.lambda_weights) : weight == 100])
 
   # Fargate services, and their canaries while there are any.
   images = merge(

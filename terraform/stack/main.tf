@@ -160,7 +160,8 @@ module "observability" {
   database_identifier       = local.uses_postgres ? local.prefix : null
   table_name                = local.prefix
   metrics_namespace         = "${var.project}/${local.name}"
-  metrics_services          = concat(["${var.project}-backend"], [for function in keys(local.functions) : "${var.project}-${function}"])
+  worker_services           = [for process in ["backend", "worker"] : "${var.project}-${process}" if process == "backend" ? local.backend_runs_worker : contains(keys(local.functions), process)]
+  order_services            = [for process in ["backend", "checkout", "admin", "worker"] : "${var.project}-${process}" if process == "backend" || contains(keys(local.functions), process)]
   quiet_hours               = var.environment.quiet_hours
   budget_usd                = var.environment.budget_usd
   budget_tag                = local.name

@@ -285,7 +285,7 @@ def alarms_watch_what_is_written(_, stacks):
                     assert f'"{dimension}"' in source, f"{metric['metric_name']} has no dimension {dimension}"
                     assert f'"{value}"' in words or f'"order.{value}"' in words, f"{metric['metric_name']} is never {value}"
                     seen.add((metric["metric_name"], value))
-                    watched.setdefault(name, set()).add(metric["dimensions"]["Service"])
+                    watched.setdefault((name, metric["metric_name"] == "Worker"), set()).add(metric["dimensions"]["Service"])
         expected = {("Payments", "unknown"), ("Orders", "refund_failed"), *(("Worker", result) for result in ("failed", "undelivered", "runs", "store_unavailable"))}
         assert expected <= seen, f"{name}: no alarm on {expected - seen}"
     assert ("Orders", "placed") in seen, "prod has an alarm when nobody orders"
@@ -295,8 +295,11 @@ def alarms_watch_what_is_written(_, stacks):
     variables = [{variable["name"]: variable["value"] for variable in container["environment"]} for container in apps]
     variables += [function["environment"][0]["variables"] for function in stacks["dev"].all("aws_lambda_function")]
     assert all(of.get("SHOPEASE_METRICS") == "emf" for of in variables), "a process writes no metrics"
-    written = {of["DD_SERVICE"] for of in variables if of.get("SHOPEASE_ROLE") != "frontend"}
-    assert written == watched["dev"], f"alarms watch {watched['dev']}, processes write as {written}"
+    written = {of["DD_SERVICE"]: of for of in variables}
+    workers = {name for name, of in written.items() if of.get("SHOPEASE_WORKER_SECONDS", "0" if name != "shopease-worker" else "1") != "0"}
+    assert watched["dev", True] == workers, f"alarms watch the workers {watched['dev', True]}, {workers} run"
+    orders = {name for name in written if name.removeprefix("shopease-") in ("backend", "checkout", "admin", "worker")}
+    assert watched["dev", False] == orders, f"alarms watch the orders of {watched['dev', False]}, {orders} change them"
     for containers in definitions:
         routers = [container for container in containers if container.get("firelensConfiguration")]
         for router in routers:

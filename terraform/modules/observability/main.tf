@@ -87,7 +87,7 @@ module "alarms" {
 }
 
 ################################################################################
-# Alarms of the business: what the shop itself counts. Each process writes metrics under its own name, so an alarm adds them up
+# Alarms of the business: what the shop itself counts. Each process writes metrics under its own name, so an alarm adds up those that can have the event
 ################################################################################
 
 locals {
@@ -155,7 +155,7 @@ module "business_alarms" {
       description    = alarm.description
       namespace      = var.metrics_namespace
       expression     = "SUM(METRICS())"
-      metrics        = { for index, service in var.metrics_services : "m${index}" => { metric = alarm.of.metric, dimensions = { Service = service, (alarm.of.dimension) = alarm.of.value } } }
+      metrics        = { for index, service in alarm.of.metric == "Worker" ? var.worker_services : var.order_services : "m${index}" => { metric = alarm.of.metric, dimensions = { Service = service, (alarm.of.dimension) = alarm.of.value } } }
       minutes        = alarm.minutes
       bad_minutes    = lookup(alarm, "bad_minutes", alarm.minutes)
       period_seconds = lookup(alarm, "period", 60)

@@ -64,15 +64,16 @@ variable "metrics_namespace" {
   nullable    = false
 }
 
-variable "metrics_services" {
-  description = "Names under which processes of the shop write metrics, at most nine."
+variable "worker_services" {
+  description = "Names under which processes that run the worker write metrics."
   type        = list(string)
   nullable    = false
+}
 
-  validation {
-    condition     = length(var.metrics_services) <= 9
-    error_message = "An alarm has at most ten metrics, one of which is the sum."
-  }
+variable "order_services" {
+  description = "Names under which processes that change orders and payments write metrics."
+  type        = list(string)
+  nullable    = false
 }
 
 variable "quiet_hours" {

@@ -282,6 +282,11 @@ run "dynamodb" {
   }
 
   assert {
+    condition     = module.observability.worker_services == ["shopease-worker"]
+    error_message = "Alarms must watch the process that runs the worker."
+  }
+
+  assert {
     condition = alltrue([
       for name, function in module.function : alltrue([
         for statement in jsondecode(function.policies.function).Statement :
