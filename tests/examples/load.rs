@@ -3,7 +3,7 @@
 //!
 //! An open loop: requests start on schedule, whether or not earlier ones have finished, so that a slow shop does not slow down its own
 //! measurement; latency counts from the scheduled time. The mix is typical of a shop: listings and products, searches, and some carts.
-//! With `--orders`, every filled cart becomes an order: the synthetic shoppers of the environment canary. Exit code 1 if a limit is exceeded.
+//! With `--order-with`, every filled cart becomes an order: the synthetic shoppers of the environment canary. Exit code 1 if a limit is exceeded.
 #![expect(clippy::print_stdout, reason = "the report is the purpose of the program")]
 
 use std::process::ExitCode;
@@ -41,9 +41,10 @@ struct Arguments {
     /// Maximum errors in percent: no response, 5xx or 429.
     #[arg(long, default_value_t = 0.1)]
     errors_percent: f64,
-    /// Order each filled cart, with a test card of the shop or of Stripe; at least one order must be placed.
-    #[arg(long)]
-    orders: bool,
+    /// Order each filled cart with this payment token: `card_approved` for test payments, `pm_card_visa` for Stripe's test mode. At least
+    /// one order must be placed.
+    #[arg(long, value_name = "TOKEN")]
+    order_with: Option<String>,
     /// Print the report as JSON.
     #[arg(long)]
     json: bool,
@@ -91,7 +92,7 @@ async fn main() -> ExitCode {
 async fn run(arguments: &Arguments) -> Result<bool, Box<dyn std::error::Error>> {
     let client = Client::builder().timeout(TIMEOUT).build()?;
     let variants = Arc::new(variants(&client, &arguments.url).await?);
-    let orders = if arguments.orders { Some(Arc::new(Orders::new(&client, &arguments.url).await?)) } else { None };
+    let orders = arguments.order_with.clone().map(|payment_method| Arc::new(Orders::new(payment_method)));
     let outcomes = Arc::new(Mutex::new(Vec::new()));
     let (begun, pause) = (Instant::now(), Duration::from_secs(1) / arguments.rate);
     let mut requests = tokio::task::JoinSet::new();
@@ -126,13 +127,8 @@ struct Orders {
 }
 
 impl Orders {
-    async fn new(client: &Client, url: &str) -> Result<Self, Box<dyn std::error::Error>> {
-        let options = client.get(format!("{url}/api/v1/checkout/payment-options")).send().await?.error_for_status()?;
-        let options: Value = options.json().await?;
-        let options = options["payment_options"].as_array().into_iter().flatten();
-        let card = options.filter(|option| option["kind"] == "test_card").find_map(|option| option["token"].as_str());
-        let payment_method = card.unwrap_or("pm_card_visa").to_owned();
-        Ok(Self { run: SystemClock.now().unix_timestamp(), payment_method, placed: AtomicU32::new(0) })
+    fn new(payment_method: String) -> Self {
+        Self { run: SystemClock.now().unix_timestamp(), payment_method, placed: AtomicU32::new(0) }
     }
 
     /// Fills a cart and orders it. Returns whether the order was accepted, or the variant is sold out.
