@@ -320,6 +320,71 @@ def quotas_are_documented(_, stacks):
         assert int(row.group(2)) == needed, f"five environments need {needed} {what}, docs/limits.md says {row.group(2)}"
 
 
+# Properties of every resource of a kind
+
+
+def only_the_load_balancer_is_open(_, stacks):
+    """Addresses may reach nothing but ports 80 and 443 of the load balancer."""
+    for name, stack in stacks.items():
+        for rule in stack.all("aws_vpc_security_group_ingress_rule"):
+            if rule["cidr_ipv4"] or rule["cidr_ipv6"] or rule["prefix_list_id"]:
+                assert rule["from_port"] == rule["to_port"] and rule["to_port"] in (80, 443), f"{name}: port {rule['from_port']} is open"
+        assert not any(group.get("ingress") for group in stack.all("aws_security_group")), f"{name}: a group has rules of its own"
+
+
+def prod_is_protected(_, stacks):
+    """Nothing that holds data or the address of the shop can be deleted by mistake."""
+    prod = stacks["prod"]
+    assert all(balancer["enable_deletion_protection"] for balancer in prod.all("aws_lb"))
+    assert all(table["deletion_protection_enabled"] for table in prod.all("aws_dynamodb_table"))
+    assert all(database["deletion_protection"] and not database["skip_final_snapshot"] for database in prod.all("aws_db_instance"))
+    assert not any(bucket["force_destroy"] for bucket in prod.all("aws_s3_bucket"))
+
+
+def services_return_and_scale(_, stacks):
+    """Every service rolls a failed deployment back, and every scaling target has a policy."""
+    for name, stack in stacks.items():
+        for service in stack.all("aws_ecs_service"):
+            (breaker,), (alarms,) = service["deployment_circuit_breaker"], service["alarms"]
+            assert breaker["enable"] and breaker["rollback"] and alarms["enable"] and alarms["rollback"], f"{name}: {service['name']}"
+        for task in stack.all("aws_ecs_task_definition"):
+            assert task["runtime_platform"][0]["cpu_architecture"] == "ARM64", f"{name}: {task['family']}"
+        if name in ("perf", "staging", "prod"):
+            targets = len(stack.all("aws_appautoscaling_target"))
+            assert targets == 2 and len(stack.all("aws_appautoscaling_policy")) == targets, f"{name}: {targets} scaling targets"
+
+
+def weights_are_those_of_the_rules(_, stacks):
+    """Half of the requests of dev go to functions, as dev.tfvars says: read from the rules, not from what they are made of."""
+    functions = {group["arn"] for group in stacks["dev"].all("aws_lb_target_group") if group["target_type"] == "lambda"}
+    split = 0
+    for rule in stacks["dev"].all("aws_lb_listener_rule"):
+        for forward in rule["action"][0]["forward"]:
+            weights = {group["arn"]: group["weight"] for group in forward["target_group"]}
+            assert sum(weights.values()) == 100, weights
+            assert sum(weight for arn, weight in weights.items() if arn in functions) == 50, weights
+            split += 1
+    assert split == len(json.loads(text("terraform/routes.json"))["rules"]), f"{split} rules split requests"
+
+
+def tasks_can_start(_, stacks):
+    """The execution role may read and decrypt every secret of its task; logs that go through a router have one."""
+    dev = stacks["dev"]
+    roles = {role["arn"]: role for role in dev.all("aws_iam_role")}
+    for task in dev.all("aws_ecs_task_definition"):
+        statements = policies(roles[task["execution_role_arn"]], dev)
+        containers = json.loads(task["container_definitions"])
+        for container in containers:
+            logs = container["logConfiguration"]
+            for secret in (container.get("secrets") or []) + (logs.get("secretOptions") or []):
+                arn = secret["valueFrom"].removesuffix(":password::")
+                action = "ssm:GetParameters" if ":ssm:" in arn else "secretsmanager:GetSecretValue"
+                assert allowed(statements, action, arn, {}), f"{task['family']} may not {action} {arn}"
+                assert any(allowed(statements, "kms:Decrypt", key["arn"], {}) for key in dev.all("aws_kms_key")), f"{task['family']} may not decrypt"
+            if logs["logDriver"] == "awsfirelens":
+                assert any(other.get("firelensConfiguration") for other in containers), f"{task['family']} has no log router"
+
+
 CHECKS = [
     every_login_has_a_role,
     no_build_has_credentials,
@@ -331,6 +396,11 @@ CHECKS = [
     a_rollback_is_a_failure,
     alarms_watch_what_is_written,
     quotas_are_documented,
+    only_the_load_balancer_is_open,
+    prod_is_protected,
+    services_return_and_scale,
+    weights_are_those_of_the_rules,
+    tasks_can_start,
 ]
 
 
