@@ -257,6 +257,20 @@ def requests_end_in_order(_, stacks):
             assert balancer["idle_timeout"] > deadline, f"{name}: the load balancer ends a request after {balancer['idle_timeout']} s"
 
 
+def every_path_is_watched(_, stacks):
+    """Each target group, of tasks and of functions, has an alarm on 5xx: a canary on either path is judged by them."""
+    dev = stacks["dev"]
+    groups = {group["arn_suffix"] for group in dev.all("aws_lb_target_group")}
+    watched = {
+        metric["dimensions"]["TargetGroup"]
+        for alarm in dev.all("aws_cloudwatch_metric_alarm")
+        for query in alarm["metric_query"]
+        for metric in query["metric"]
+        if metric["metric_name"] == "HTTPCode_Target_5XX_Count"
+    }
+    assert groups == watched, f"no alarm on {groups - watched}"
+
+
 def a_rollback_is_a_failure(_, stacks):
     """Each service is compared with its task definition after an apply."""
     for name, stack in stacks.items():
@@ -393,6 +407,7 @@ CHECKS = [
     environments_are_separate,
     other_accounts_read_artefacts,
     requests_end_in_order,
+    every_path_is_watched,
     a_rollback_is_a_failure,
     alarms_watch_what_is_written,
     quotas_are_documented,

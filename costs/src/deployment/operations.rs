@@ -124,11 +124,12 @@ fn busy(sheet: &Sheet<'_>, requests: Decimal) -> Decimal {
 }
 
 /// Metrics in alarms of the modules: two of the load balancer, five of a service, four of the database, two of the table and of a
-/// function, one of the HTTP API, and those of what the shop counts: four of the worker, two of each process that changes orders. The
+/// function, two of a function behind a load balancer, one of the HTTP API, and those of what the shop counts: four of the worker, two of each process that changes orders. The
 /// service of the test payments has no alarms of CPU and memory.
 fn alarms(sheet: &Sheet<'_>) -> usize {
     let stack = &sheet.environment.stack;
     let functions = stack.modules.function_memory_mb.len() - usize::from(!sheet.worker_is_function());
+    let areas = stack.modules.function_memory_mb.len() - 1;
     let database = sheet.deployment.store == Store::Postgresql;
     let table = !database || (sheet.tasks() && sheet.functions());
     let api = sheet.deployment.front == Front::HttpApi || (stack.http_api && sheet.tasks() && sheet.functions());
@@ -141,6 +142,7 @@ fn alarms(sheet: &Sheet<'_>) -> usize {
         + 4
         + when(sheet.tasks(), 2)
         + when(sheet.functions(), 2 * functions + 2 * 2)
+        + when(sheet.functions() && sheet.deployment.front == Front::Alb, 2 * areas)
         + when(database, 4)
         + when(table, 2)
         + when(api, 1)

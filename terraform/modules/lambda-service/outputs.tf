@@ -46,6 +46,11 @@ output "target_group_arn" {
   value       = one(aws_lb_target_group.this[*].arn)
 }
 
+output "target_group_arn_suffix" {
+  description = "Target group as a CloudWatch dimension; null without a load balancer."
+  value       = one(aws_lb_target_group.this[*].arn_suffix)
+}
+
 output "target_group_name" {
   description = "Name of the target group; null without a load balancer."
   value       = one(aws_lb_target_group.this[*].name)

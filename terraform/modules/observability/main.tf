@@ -72,6 +72,20 @@ module "alarms" {
         threshold   = 0
       }
     },
+    # A response 5xx is no error of the invocation, so the functions' own alarms do not see it.
+    {
+      for area, group in var.function_target_group_arn_suffixes : "fn-${area}-5xx" => {
+        description = "The function of ${area} returns 5xx. Runbook: 5xx."
+        namespace   = "AWS/ApplicationELB"
+        expression  = "IF(errors > 1, 100 * errors / requests, 0)"
+        bad_minutes = 2
+        threshold   = 1
+        metrics = {
+          for id, metric in { errors = "HTTPCode_Target_5XX_Count", requests = "RequestCount" } :
+          id => { metric = metric, dimensions = { LoadBalancer = var.load_balancer_arn_suffix, TargetGroup = group } }
+        }
+      }
+    },
     merge([for kind in ["CPU", "Memory"] : {
       for role, service in var.service_names : "${role}-${lower(kind)}" => {
         description = "Tasks of ${role} use more than 85 % of their ${kind}. Runbook: load."

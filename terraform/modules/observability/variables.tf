@@ -28,6 +28,12 @@ variable "target_group_arn_suffixes" {
   nullable    = false
 }
 
+variable "function_target_group_arn_suffixes" {
+  description = "Lambda target groups by area."
+  type        = map(string)
+  nullable    = false
+}
+
 variable "cluster_name" {
   description = "Name of the cluster."
   type        = string
