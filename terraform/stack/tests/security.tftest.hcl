@@ -282,7 +282,7 @@ run "dynamodb" {
   }
 
   assert {
-    condition     = module.observability.worker_services == ["shopease-worker"]
+    condition     = module.observability.worker_services == tolist(["shopease-worker"])
     error_message = "Alarms must watch the process that runs the worker."
   }
 
