@@ -1,36 +1,61 @@
 #!/usr/bin/env bash
-# apply.sh canary: adds a canary of the new release to the running release and checks the alarms for ten minutes.
+# apply.sh record FILE: writes the running release to FILE, or null in an environment that has none.
+# apply.sh canary FILE: adds a canary of the new release to the running one, on both paths, and checks the alarms for ten minutes.
 # apply.sh release: replaces the running release.
+# apply.sh return FILE: applies the recorded release again.
 set -euo pipefail
 # shellcheck source=.github/scripts/common.sh
 . "$(dirname "$0")/common.sh"
 
 apply() {
-  terraform_in_stack plan -input=false -out=plan -var-file="envs/$ENVIRONMENT.tfvars" "$@"
-  terraform_in_stack apply -input=false plan
+  terraform_in_stack plan -input=false -out=plan "$lock" -var-file="envs/$ENVIRONMENT.tfvars" "$@"
+  terraform_in_stack apply -input=false "$lock" plan
 }
 
-# Alarms of the environment that are firing now.
-firing_alarms() {
-  aws cloudwatch describe-alarms --alarm-name-prefix "shopease-$ENVIRONMENT" --state-value ALARM --query 'MetricAlarms[].AlarmName' --output text
+# A part of the recorded release, as the value of a Terraform variable.
+recorded() {
+  jq --compact-output ".$1" "$former"
 }
 
+former="${2:-}"
 initialize
-new=(-var "$(image_of "${DIGEST:?}" "${RELEASE:?}")" -var "$(zips_of "$RELEASE")")
-if [ "$1" = canary ]; then
-  running="$(terraform_in_stack output -json release)"
-  old_digest="$(jq --raw-output .digest <<< "$running")"
-  old_release="$(jq --raw-output .release <<< "$running")"
-  old=(-var "$(image_of "$old_digest" "$old_release")" -var "$(zips_of "$old_release")")
-  apply "${old[@]}" -var "canary={digest=\"$DIGEST\",release=\"$RELEASE\",weight=${CANARY_PERCENT:?}}"
-  for _ in $(seq 20); do
-    sleep 30
-    if [ -n "$(firing_alarms)" ]; then
-      echo "Canary removed because of alarms: $(firing_alarms)" >&2
-      apply "${old[@]}"
-      exit 1
+case "$1" in
+  record)
+    # Without a name: a single output that does not exist yet is an error.
+    terraform_in_stack output -json | jq '.release.value' > "$former"
+    ;;
+  canary)
+    if [ "$(recorded image)" = null ]; then
+      echo "Nothing runs in $ENVIRONMENT, so there is nothing to compare a canary with."
+      exit 0
     fi
-  done
-else
-  apply "${new[@]}"
-fi
+    old=(-var "image=$(recorded image)" -var "functions=$(recorded functions)")
+    # The functions' new versions, next to the ones that serve now.
+    apply -var "image=$(recorded image)" -var "functions=$(functions)" \
+      -var "canary={digest=\"${DIGEST:?}\",release=\"${RELEASE:?}\",weight=${CANARY_PERCENT:?}}" \
+      -var "function_versions=$(recorded function_versions)" -var "function_canary_percent=$CANARY_PERCENT"
+    for _ in $(seq 20); do
+      sleep "${CANARY_PAUSE:-30}"
+      firing="$(firing_alarms)"
+      if [ -n "$firing" ]; then
+        echo "Canary removed because of alarms: $firing" >&2
+        apply "${old[@]}"
+        exit 1
+      fi
+    done
+    ;;
+  release)
+    apply -var "image=$(image)" -var "functions=$(functions)"
+    ;;
+  return)
+    if [ "$(recorded image)" = null ]; then
+      echo "$ENVIRONMENT had no release before: this one stays."
+      exit 0
+    fi
+    apply -var "image=$(recorded image)" -var "functions=$(recorded functions)"
+    ;;
+  *)
+    echo "apply.sh: unknown command $1" >&2
+    exit 2
+    ;;
+esac

@@ -18,29 +18,29 @@ initialize() {
   terraform_in_stack init -input=false -backend-config="envs/$ENVIRONMENT.s3.tfbackend" -backend-config="bucket=${STATE_BUCKET:?}"
 }
 
-# Terraform variables of a release: the image by digest, the zips by name. Each environment chooses its mirrored images.
-image_of() {
-  printf 'image={repository="shopease",digest="%s",release="%s",router_digest=%s,psql_digest=%s}' \
-    "$1" "$2" "$(text_or_null "${ROUTER_DIGEST:-}")" "$(text_or_null "${PSQL_DIGEST:-}")"
+# Terraform variables of the new release: the image by digest, the zips by name. Each environment chooses its mirrored images.
+image() {
+  jq --null-input --compact-output --arg repository "${IMAGE_REPOSITORY#*/}" --arg account "${IMAGE_REPOSITORY%%.*}" --arg digest "${DIGEST:?}" \
+    --arg release "${RELEASE:?}" --arg router "${ROUTER_DIGEST:-}" --arg psql "${PSQL_DIGEST:-}" \
+    '{repository: $repository, registry_account: $account, digest: $digest, release: $release} +
+     if $router == "" then {} else {router_digest: $router} end + if $psql == "" then {} else {psql_digest: $psql} end'
 }
 
-text_or_null() {
-  if [ -n "$1" ]; then printf '"%s"' "$1"; else printf null; fi
+functions() {
+  jq --null-input --compact-output --arg bucket "${ARTEFACTS_BUCKET:?}" --arg prefix "${ARTEFACTS_PREFIX:?}/${RELEASE:?}" --arg release "$RELEASE" \
+    '{bucket: $bucket, prefix: $prefix, release: $release}'
 }
 
-zips_of() {
-  printf 'functions={bucket="%s",prefix="functions/%s"}' "${ARTEFACTS_BUCKET:?}" "$1"
+# Alarms of the environment that are firing now.
+firing_alarms() {
+  aws cloudwatch describe-alarms --alarm-name-prefix "shopease-$ENVIRONMENT" --query "MetricAlarms[?StateValue=='ALARM'].AlarmName" --output text
 }
+
+# Waits for the lock of a deployment that still runs.
+lock=-lock-timeout=10m
 
 # Applies one part of the stack before the rest, with the settings of the new release.
 apply_only() {
-  terraform_in_stack apply -input=false -auto-approve -target="$1" -var-file="envs/$ENVIRONMENT.tfvars" \
-    -var "$(image_of "${DIGEST:?}" "${RELEASE:?}")" -var "$(zips_of "$RELEASE")"
-}
-
-# Runs a command of the release's own binary with the deployer's permissions.
-shopease_command() {
-  aws ecr get-login-password | docker login --username AWS --password-stdin "${IMAGE_REPOSITORY%%/*}"
-  docker run --rm --env AWS_ACCESS_KEY_ID --env AWS_SECRET_ACCESS_KEY --env AWS_SESSION_TOKEN --env AWS_REGION \
-    "$IMAGE_REPOSITORY@$DIGEST" "$@"
+  terraform_in_stack apply -input=false -auto-approve "$lock" -target="$1" -var-file="envs/$ENVIRONMENT.tfvars" \
+    -var "image=$(image)" -var "functions=$(functions)"
 }

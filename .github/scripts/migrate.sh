@@ -5,9 +5,10 @@ set -euo pipefail
 # shellcheck source=.github/scripts/common.sh
 . "$(dirname "$0")/common.sh"
 
-# Runs a task by name and waits for it. The task that creates the users can run again; it exists only if its image is configured.
+# run_task NAME [COMMAND]: runs a task, with other arguments if given as a JSON list, and waits for it. The task that creates the users can run again; it
+# exists only if its image is configured.
 run_task() {
-  local definition cluster network arn code reason
+  local definition cluster network overrides arn code reason
   definition="$(parameter "$1-task")"
   if [ -z "$definition" ]; then
     echo "This environment has no task $1."
@@ -15,8 +16,9 @@ run_task() {
   fi
   cluster="$(parameter cluster)"
   network="awsvpcConfiguration={subnets=[$(parameter private-subnets)],securityGroups=[$(parameter backend-group)],assignPublicIp=DISABLED}"
+  overrides="$(jq --null-input --compact-output --argjson command "${2:-null}" '{containerOverrides: [{name: "task"} + if $command then {command: $command} else {} end]}')"
   arn="$(aws ecs run-task --cluster "$cluster" --task-definition "${definition%:*}" --launch-type FARGATE --network-configuration "$network" \
-    --started-by "release-${RELEASE:0:12}" --query 'tasks[0].taskArn' --output text)"
+    --overrides "$overrides" --started-by "release-${RELEASE:0:12}" --query 'tasks[0].taskArn' --output text)"
   echo "$1: $arn"
   aws ecs wait tasks-stopped --cluster "$cluster" --tasks "$arn"
   read -r code reason < <(aws ecs describe-tasks --cluster "$cluster" --tasks "$arn" \
@@ -30,4 +32,9 @@ run_task() {
 initialize
 apply_only terraform_data.tasks
 run_task database-users
-run_task migrate
+if [ "${CATALOG:-}" = demo ]; then
+  # A new environment has no products, and load and smoke tests need some.
+  run_task migrate '["migrate", "--demo"]'
+else
+  run_task migrate
+fi

@@ -9,5 +9,8 @@ if [ -z "$database" ]; then
   echo "This environment has no database."
   exit 0
 fi
-shopease_command snapshot "$database" --name "$database-before-${RELEASE:0:12}-$(date --utc +%Y%m%d%H%M%S)" \
-  --tag Project=shopease --tag "Release=$RELEASE"
+name="$database-before-${RELEASE:0:12}-$(date --utc +%Y%m%d%H%M%S)"
+aws rds create-db-snapshot --db-instance-identifier "$database" --db-snapshot-identifier "$name" \
+  --tags Key=Project,Value=shopease "Key=Environment,Value=$ENVIRONMENT" "Key=Release,Value=$RELEASE" > /dev/null
+aws rds wait db-snapshot-available --db-snapshot-identifier "$name"
+echo "Snapshot $name is complete."

@@ -41,7 +41,11 @@ enum Command {
     /// Import products from a Shopify product CSV.
     Import(ImportArgs),
     /// Create the DynamoDB table, or migrate the database schema to this release.
-    Migrate,
+    Migrate {
+        /// Then load the demo catalog if the store has no products, for an environment without real shoppers.
+        #[arg(long)]
+        demo: bool,
+    },
     /// Process due payments and publish events, as the server does every few seconds.
     Worker(WorkerArgs),
     /// Check that stock, orders, idempotency keys, outbox messages, and payments are consistent. Exits with 1 if they
@@ -134,8 +138,13 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         None => serve::run(cli.serve).await,
         Some(Command::Serve(args)) => serve::run(args).await,
         Some(Command::Import(args)) => crate::import::run(args).await,
-        Some(Command::Migrate) => {
-            open::store_to_migrate(&Settings::load(false).await?).await?.migrate().await?;
+        Some(Command::Migrate { demo }) => {
+            let mut settings = Settings::load(false).await?;
+            let open = open::store_to_migrate(&settings).await?;
+            open.migrate().await?;
+            if demo {
+                crate::demo::load_if_empty(&open.store, &mut settings.shop).await?;
+            }
             println!("The store is up to date.");
             Ok(ExitCode::SUCCESS)
         }

@@ -5,12 +5,17 @@ output "state_bucket" {
 
 output "artefact_bucket" {
   description = "Bucket of the functions' releases."
-  value       = module.artefacts.name
+  value       = local.artefact_bucket
 }
 
 output "repositories" {
   description = "URLs of the image repositories."
   value       = [for repository in module.repository : repository.url]
+}
+
+output "publish_roles" {
+  description = "Pipeline role of each environment that builds."
+  value       = { for name, role in module.publish : name => role.role_arn }
 }
 
 output "deploy_roles" {
@@ -25,5 +30,5 @@ output "permissions_boundaries" {
 
 output "policies" {
   description = "Policy documents of every role, for review and tests."
-  value       = merge([for name, role in module.deploy : { for document, policy in role.policies : "${name}/${document}" => policy }]...)
+  value       = merge([for name, role in merge(module.deploy, module.publish) : { for document, policy in role.policies : "${name}/${document}" => policy }]...)
 }

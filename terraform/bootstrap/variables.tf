@@ -30,11 +30,23 @@ variable "environments" {
   nullable    = false
 }
 
-variable "publishing_environment" {
-  description = "Environment whose jobs push images and artifacts."
+variable "artefact_account" {
+  description = "Account that holds images and artifacts of every environment. null: this one."
   type        = string
-  default     = "dev"
+  default     = null
+}
+
+variable "reading_accounts" {
+  description = "Other accounts whose environments use the images and artifacts of this one."
+  type        = set(string)
+  default     = []
   nullable    = false
+}
+
+variable "oidc_provider_arn" {
+  description = "The account's existing OIDC provider for GitHub. null: create it."
+  type        = string
+  default     = null
 }
 
 variable "disposable" {

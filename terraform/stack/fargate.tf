@@ -22,6 +22,7 @@ module "log_router" {
   environment         = local.name
   release             = each.value.release
   log_group_name      = aws_cloudwatch_log_group.tasks.name
+  log_group_arn       = aws_cloudwatch_log_group.tasks.arn
   router_image        = var.image.router_digest == null ? null : "${local.registry}/${var.image.router}@${var.image.router_digest}"
   datadog_site        = var.datadog_site
   datadog_api_key_arn = lookup(module.log_router_secrets.arns, "datadog-api-key", null)
@@ -34,6 +35,7 @@ locals {
       {
         SHOPEASE_ROLE          = image.role
         SHOPEASE_LOG_FORMAT    = "json"
+        SHOPEASE_METRICS       = "emf"
         SHOPEASE_HTTP_PORT     = tostring(var.image.container_port)
         SHOPEASE_DRAIN_SECONDS = "10"
         DD_SERVICE             = "${var.project}-${image.role}"
@@ -41,8 +43,6 @@ locals {
       },
       # Only the load balancer and the frontend connect to a task; both append the client's address.
       { SHOPEASE_CLIENT_ADDRESS = "x-forwarded-for" },
-      # Only CloudWatch reads metrics in log lines.
-      var.log_destination == "cloudwatch" ? { SHOPEASE_METRICS = "emf" } : {},
     )
   }
 
@@ -111,7 +111,7 @@ module "backend" {
     local.task_variables[each.key],
     local.store_variables[var.store.fargate],
     local.mail_variables,
-    { SHOPEASE_WORKER_SECONDS = local.worker_is_function && var.store.fargate == var.store.lambda ? "0" : "5" },
+    { SHOPEASE_WORKER_SECONDS = local.backend_runs_worker ? "5" : "0" },
     var.store.fargate == "postgres" ? {
       SHOPEASE_DATABASE_ROOT_CERTIFICATE = var.image.rds_authority
       SHOPEASE_DATABASE_CONNECTIONS      = tostring(var.task_connections)
@@ -123,6 +123,7 @@ module "backend" {
     [for statement in local.database_statements : statement if var.store.fargate == "postgres"],
     [for statement in local.table_statements : statement if var.store.fargate == "dynamodb"],
     local.mail_statements,
+    module.log_router[each.key].task_statements,
   )
 
   depends_on = [terraform_data.connection_budget, terraform_data.weights]
@@ -169,7 +170,7 @@ module "frontend" {
     SHOPEASE_WORKER_SECONDS = "0"
   })
 
-  task_statements = local.assets_statements
+  task_statements = concat(local.assets_statements, module.log_router[each.key].task_statements)
 
   # A task resolves only the Service Connect names that existed when it started.
   depends_on = [module.backend, terraform_data.weights]

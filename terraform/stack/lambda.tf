@@ -52,7 +52,7 @@ module "function" {
   timeout_seconds          = each.value.timeout_seconds
   reserved_concurrency     = local.reserved[each.key] == null ? -1 : local.reserved[each.key]
   live_version             = lookup(var.function_versions, each.key, null)
-  canary                   = lookup(var.function_canary, each.key, null)
+  canary_percent           = var.function_canary_percent
   schedule                 = each.value.schedule
   kms_key_arn              = module.kms.key_arn
   log_retention_days       = var.environment.log_retention_days
@@ -68,7 +68,7 @@ module "function" {
     local.settings.variables,
     {
       DD_SERVICE = "${var.project}-${each.key}"
-      DD_VERSION = var.image.release
+      DD_VERSION = coalesce(var.functions.release, var.image.release)
     },
     each.key == "storefront" ? { SHOPEASE_ASSETS = "s3://${module.assets.name}/assets" } : {},
     each.key == "worker" ? local.mail_variables : {},

@@ -25,21 +25,24 @@ locals {
     if local.has_functions && (contains(local.areas, function) || local.worker_is_function)
   }
   worker_is_function = var.store.fargate != var.store.lambda || local.lambda_serves_all
-  lambda_weights     = { for area in local.areas : area => local.has_functions ? lookup(var.lambda_weights, area, var.lambda_weight) : 0 }
-  lambda_serves_all  = alltrue([for weight in values(local.lambda_weights) : weight == 100])
+  # With two stores, each has its own worker.
+  backend_runs_worker = !local.worker_is_function || var.store.fargate != var.store.lambda
+  lambda_weights      = { for area in local.areas : area => local.has_functions ? lookup(var.lambda_weights, area, var.lambda_weight) : 0 }
+  lambda_serves_all   = alltrue([for weight in values(local.lambda_weights) : weight == 100])
 
   # Fargate services, and their canaries while there are any.
   images = merge(
     { for role in ["frontend", "backend"] : role => { digest = var.image.digest, release = var.image.release, role = role } },
     var.canary == null ? {} : { for role in ["frontend", "backend"] : "${role}-canary" => { digest = var.canary.digest, release = var.canary.release, role = role } },
   )
-  registry = "${local.account}.dkr.ecr.${local.region}.amazonaws.com"
+  registry_account = var.image.registry_account == null ? local.account : var.image.registry_account
+  registry         = "${local.registry_account}.dkr.ecr.${local.region}.amazonaws.com"
   image_urls = {
     for service, image in local.images : service => "${local.registry}/${var.image.repository}@${image.digest}"
   }
   repository_arns = {
     for repository in [var.image.repository, var.image.router, var.image.psql] :
-    repository => "arn:${local.partition}:ecr:${local.region}:${local.account}:repository/${repository}"
+    repository => "arn:${local.partition}:ecr:${local.region}:${local.registry_account}:repository/${repository}"
   }
 
   # Stores in use. An unused table costs nothing; an unused database does not.
@@ -105,14 +108,14 @@ locals {
 locals {
   reserved = {
     for function, settings in local.functions : function =>
-    settings.reserved_concurrency != null ? settings.reserved_concurrency : (local.functions_on_rds ? var.lambda_concurrency : null)
+    var.account_concurrency != null ? null : settings.reserved_concurrency != null ? settings.reserved_concurrency : (local.functions_on_rds ? var.lambda_concurrency : null)
   }
   budget = {
     # A rolling deployment runs as many new tasks next to the old ones.
     tasks = var.store.fargate != "postgres" ? 0 : 2 * (
       (var.environment.autoscaling ? var.environment.backend.max : var.environment.backend.desired) + (var.canary == null ? 0 : var.canary.tasks)
     )
-    environments = local.functions_on_rds ? sum([for function in values(local.reserved) : function]) : 0
+    environments = !local.functions_on_rds ? 0 : var.account_concurrency != null ? var.account_concurrency : sum(values(local.reserved))
     # Operators and one-off migration tasks.
     others = 5
   }

@@ -149,16 +149,21 @@ module "log_router_secrets" {
 module "observability" {
   source = "../modules/observability"
 
-  name                      = local.prefix
-  alarm_email               = var.alarm_email
-  kms_key_arn               = module.kms.key_arn
-  load_balancer_arn_suffix  = module.alb.arn_suffix
-  target_group_arn_suffixes = module.alb.target_group_arn_suffixes
-  cluster_name              = local.prefix
-  service_names             = { for service in keys(local.images) : service => "${local.prefix}-${service}" }
-  function_names            = { for function in keys(local.functions) : function => "${local.prefix}-${function}" }
-  database_identifier       = local.uses_postgres ? local.prefix : null
-  table_name                = local.prefix
-  budget_usd                = var.environment.budget_usd
-  budget_tag                = local.name
+  name                               = local.prefix
+  alarm_email                        = var.alarm_email
+  kms_key_arn                        = module.kms.key_arn
+  load_balancer_arn_suffix           = module.alb.arn_suffix
+  target_group_arn_suffixes          = module.alb.target_group_arn_suffixes
+  function_target_group_arn_suffixes = { for area, function in module.function : area => function.target_group_arn_suffix if contains(local.areas, area) }
+  cluster_name                       = local.prefix
+  service_names                      = { for service in keys(local.images) : service => "${local.prefix}-${service}" }
+  function_names                     = { for function in keys(local.functions) : function => "${local.prefix}-${function}" }
+  database_identifier                = local.uses_postgres ? local.prefix : null
+  table_name                         = local.prefix
+  metrics_namespace                  = "${var.project}/${local.name}"
+  worker_services                    = [for process in ["backend", "worker"] : "${var.project}-${process}" if process == "backend" ? local.backend_runs_worker : contains(keys(local.functions), process)]
+  order_services                     = [for process in ["backend", "checkout", "admin", "worker"] : "${var.project}-${process}" if process == "backend" || contains(keys(local.functions), process)]
+  quiet_hours                        = var.environment.quiet_hours
+  budget_usd                         = var.environment.budget_usd
+  budget_tag                         = local.name
 }

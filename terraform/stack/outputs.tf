@@ -19,8 +19,8 @@ output "deployment" {
 }
 
 output "release" {
-  description = "Deployed image and its release, for the pipeline's canary and rollback."
-  value       = var.image
+  description = "What runs: image, functions, and the versions to which their aliases point, for the pipeline's canary and rollback."
+  value       = { image = var.image, functions = var.functions, function_versions = { for area, function in module.function : area => function.live_version } }
 }
 
 output "weights" {

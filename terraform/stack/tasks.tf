@@ -1,4 +1,4 @@
-# One-off tasks on PostgreSQL: the first creates the users once, the second migrates the schema before each deployment.
+# One-off tasks on PostgreSQL: the first creates the users, the second migrates the schema before each deployment.
 # They run in the backend's security group: aws ecs run-task, see terraform/README.md.
 
 module "migrate" {

@@ -23,6 +23,7 @@ variable "environment" {
     })
     log_retention_days      = optional(number, 30)
     api_requests_per_second = optional(number, 100)
+    quiet_hours             = optional(number)
     budget_usd              = number
   })
 
@@ -72,20 +73,21 @@ variable "domain" {
 ################################################################################
 
 variable "image" {
-  description = "The shop's image: repository in this account and region, digest, and the paths of the program and the certificates in it."
+  description = "The shop's image: repository in this region and in this account or registry_account, digest, and the paths of the program and the certificates in it."
   nullable    = false
 
   type = object({
-    repository     = optional(string, "shopease")
-    digest         = string
-    binary         = optional(string, "/shopease")
-    rds_authority  = optional(string, "/etc/ssl/rds/global-bundle.pem")
-    release        = optional(string, "unknown")
-    router         = optional(string, "shopease-log-router")
-    router_digest  = optional(string)
-    psql           = optional(string, "shopease-psql")
-    psql_digest    = optional(string)
-    container_port = optional(number, 8080)
+    registry_account = optional(string)
+    repository       = optional(string, "shopease")
+    digest           = string
+    binary           = optional(string, "/shopease")
+    rds_authority    = optional(string, "/etc/ssl/rds/global-bundle.pem")
+    release          = optional(string, "unknown")
+    router           = optional(string, "shopease-log-router")
+    router_digest    = optional(string)
+    psql             = optional(string, "shopease-psql")
+    psql_digest      = optional(string)
+    container_port   = optional(number, 8080)
   })
 
   validation {
@@ -95,8 +97,8 @@ variable "image" {
 }
 
 variable "functions" {
-  description = "Release of the functions: bucket and prefix of <area>.zip, named by digest. null: no functions."
-  type        = object({ bucket = string, prefix = string, rds_authority = optional(string, "/var/task/rds-ca.pem") })
+  description = "Release of the functions: bucket and prefix of <area>.zip, and its name if it differs from the image's. null: no functions."
+  type        = object({ bucket = string, prefix = string, release = optional(string), rds_authority = optional(string, "/var/task/rds-ca.pem") })
   default     = null
 }
 
@@ -111,10 +113,10 @@ variable "canary" {
   }
 }
 
-variable "function_canary" {
-  description = "Second published version of functions, by area, with its share of alias live between 0 and 1."
-  type        = map(object({ version = string, weight = number }))
-  default     = {}
+variable "function_canary_percent" {
+  description = "Percentage of a function's requests that its newest version serves, next to the version to which function_versions pins alias live."
+  type        = number
+  default     = 0
   nullable    = false
 }
 
@@ -184,6 +186,12 @@ variable "lambda_concurrency" {
   nullable    = false
 }
 
+variable "account_concurrency" {
+  description = "Limit of concurrent executions of an account that is too small to reserve any of them, such as a new one with 10. null: reserve concurrency."
+  type        = number
+  default     = null
+}
+
 variable "task_connections" {
   description = "Database connections per task."
   type        = number
@@ -251,8 +259,12 @@ variable "egress" {
   nullable    = false
 
   validation {
-    condition     = var.egress.nat_gateways > 0 || length(setsubtract(["ecr.api", "ecr.dkr", "logs", "ssm", "kms"], var.egress.interface_endpoints)) == 0
-    error_message = "Without NAT, tasks need the interface endpoints ecr.api, ecr.dkr, logs, ssm, and kms to start."
+    condition = var.egress.nat_gateways > 0 || length(setsubtract(concat(
+      ["ecr.api", "ecr.dkr", "logs", "ssm", "kms"],
+      contains(values(var.store), "postgres") ? ["secretsmanager"] : [],
+      [for service, prefix in { events = "eventbridge:", sns = "sns:" } : service if startswith(lookup(var.settings, "SHOPEASE_EVENTS", ""), prefix)],
+    ), var.egress.interface_endpoints)) == 0
+    error_message = "Without NAT, tasks need the interface endpoints ecr.api, ecr.dkr, logs, ssm, and kms to start; on PostgreSQL, secretsmanager to create the database users; for events, events or sns."
   }
 
   validation {

@@ -3,21 +3,26 @@
 //!
 //! An open loop: requests start on schedule, whether or not earlier ones have finished, so that a slow shop does not slow down its own
 //! measurement; latency counts from the scheduled time. The mix is typical of a shop: listings and products, searches, and some carts.
-//! Exit code 1 if a limit is exceeded.
+//! With `--order-with`, every filled cart becomes an order: the synthetic shoppers of the environment canary. Exit code 1 if a limit is exceeded.
 #![expect(clippy::print_stdout, reason = "the report is the purpose of the program")]
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use clap::Parser;
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
+use shopease_shop::ports::{Clock as _, SystemClock};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until};
 
 /// Timeout of a request, after which it counts as an error. A load balancer times out after a minute.
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Statuses of a variant that was sold meanwhile.
+const SOLD_OUT: [StatusCode; 2] = [StatusCode::CONFLICT, StatusCode::UNPROCESSABLE_ENTITY];
 
 /// Sends a typical mix of requests at a constant rate.
 #[derive(Debug, Parser)]
@@ -36,6 +41,10 @@ struct Arguments {
     /// Maximum errors in percent: no response, 5xx or 429.
     #[arg(long, default_value_t = 0.1)]
     errors_percent: f64,
+    /// Order each filled cart with this payment token: `card_approved` for test payments, `pm_card_visa` for Stripe's test mode. At least
+    /// one order must be placed.
+    #[arg(long, value_name = "TOKEN")]
+    order_with: Option<String>,
     /// Print the report as JSON.
     #[arg(long)]
     json: bool,
@@ -83,6 +92,7 @@ async fn main() -> ExitCode {
 async fn run(arguments: &Arguments) -> Result<bool, Box<dyn std::error::Error>> {
     let client = Client::builder().timeout(TIMEOUT).build()?;
     let variants = Arc::new(variants(&client, &arguments.url).await?);
+    let orders = arguments.order_with.clone().map(|payment_method| Arc::new(Orders::new(payment_method)));
     let outcomes = Arc::new(Mutex::new(Vec::new()));
     let (begun, pause) = (Instant::now(), Duration::from_secs(1) / arguments.rate);
     let mut requests = tokio::task::JoinSet::new();
@@ -91,16 +101,64 @@ async fn run(arguments: &Arguments) -> Result<bool, Box<dyn std::error::Error>> 
         sleep_until(due).await;
         let (client, url, variants, outcomes) =
             (client.clone(), arguments.url.clone(), Arc::clone(&variants), Arc::clone(&outcomes));
+        let orders = orders.clone();
         requests.spawn(async move {
             let index = usize::try_from(number).unwrap_or_default();
             let variant = &variants[index % variants.len()];
-            let fine = send(&client, &url, ROUND[index % ROUND.len()], variant, number).await;
+            let fine = match (ROUND[index % ROUND.len()], &orders) {
+                (Kind::Cart, Some(orders)) => orders.place(&client, &url, variant, number).await.unwrap_or(false),
+                (kind, _) => send(&client, &url, kind, variant, number).await,
+            };
             outcomes.lock().await.push((due.elapsed(), fine));
         });
     }
     while requests.join_next().await.is_some() {}
     let outcomes = std::mem::take(&mut *outcomes.lock().await);
-    Ok(report(arguments, outcomes))
+    let placed = orders.is_none_or(|orders| orders.report());
+    Ok(report(arguments, outcomes) && placed)
+}
+
+/// What orders need, and how many were placed.
+struct Orders {
+    /// Makes the keys of this run differ from those of others.
+    run: i64,
+    payment_method: String,
+    placed: AtomicU32,
+}
+
+impl Orders {
+    fn new(payment_method: String) -> Self {
+        Self { run: SystemClock.now().unix_timestamp(), payment_method, placed: AtomicU32::new(0) }
+    }
+
+    /// Fills a cart and orders it. Returns whether the order was accepted, or the variant is sold out.
+    async fn place(&self, client: &Client, url: &str, variant: &Variant, number: u32) -> reqwest::Result<bool> {
+        let key = |step: &str| format!("load-{step}-{}-{number}", self.run);
+        let line = json!({ "sku": variant.sku, "quantity": 1 });
+        let request = client.post(format!("{url}/api/v1/cart/line-items")).header("idempotency-key", key("cart"));
+        let cart = request.json(&line).send().await?;
+        if !cart.status().is_success() {
+            return Ok(SOLD_OUT.contains(&cart.status()));
+        }
+        let cookies =
+            cart.headers().get_all("set-cookie").iter().filter_map(|cookie| cookie.to_str().ok()?.split(';').next());
+        let cookies = cookies.collect::<Vec<_>>().join("; ");
+        let order = json!({
+            "email": "shopper@example.com", "shipping_method": "standard", "payment_method": self.payment_method,
+            "shipping_address": { "name": "Synthetic Shopper", "line1": "1 High Street", "city": "Berlin", "postal_code": "10115", "country": "DE" },
+        });
+        let request = client.post(format!("{url}/api/v1/checkout")).header("idempotency-key", key("order"));
+        let status = request.header("cookie", cookies).json(&order).send().await?.status();
+        self.placed.fetch_add(u32::from(status.is_success()), Ordering::Relaxed);
+        Ok(status.is_success() || SOLD_OUT.contains(&status))
+    }
+
+    /// Returns whether any order was placed.
+    fn report(&self) -> bool {
+        let placed = self.placed.load(Ordering::Relaxed);
+        println!("{placed} orders placed");
+        placed > 0
+    }
 }
 
 /// Products of the first page with a variant in stock.

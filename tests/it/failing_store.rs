@@ -6,6 +6,10 @@ use async_trait::async_trait;
 use axum::body::Body;
 use http::{Method, Request, header};
 use serde_json::json;
+use shopease_process::config::Reader;
+use shopease_shared::client::RemoteShop;
+use shopease_shared::config::HttpConfig;
+use shopease_shared::http::App;
 use shopease_shared::http::api::settings::SettingsDocument;
 use shopease_shared::http::routes::{self, Surface};
 use shopease_shop::domain::{
@@ -19,10 +23,11 @@ use shopease_shop::ports::{
     OrderOfEmail, OrderStore, OutboxMessage, OutboxStore, Placement, ProductListing, PurgeStore, Purged, SessionStore,
     SettingsStore, SettingsVersion, StockStore, StoreError, Upserted, VersionedSettings,
 };
-use shopease_shop::testing::fixtures;
+use shopease_shop::services::Services;
+use shopease_shop::testing::{MapEnv, SeededIds, fixtures};
 use time::OffsetDateTime;
 
-use crate::harness::{TestShop, address, order_with};
+use crate::harness::{Client, TestShop, address, order_with};
 use crate::routes::example;
 
 /// Always fails with the same error.
@@ -278,4 +283,23 @@ async fn the_process_stays_up_while_its_store_is_unavailable() {
     assert_eq!(shop.client().get("/readyz").await.status, 503);
     let sku = fixtures::sku("KETTLE");
     assert!(shop.store.find_stock_levels(&[sku]).await.is_err());
+}
+
+/// A failover of the database takes one to two minutes; a load balancer replaces a task after half a minute of failed checks.
+#[tokio::test]
+async fn no_target_is_unhealthy_while_the_store_is_unavailable() {
+    let load_balancer = include_str!("../../terraform/modules/alb/main.tf");
+    let check = load_balancer.split_once("health_check {").expect("a health check").1;
+    let path = check.split('"').nth(1).expect("its path");
+    let shop = TestShop::new(Arc::new(FailingStore(|| StoreError::Unavailable(SECRET.into()))));
+    for probe in 0..12 {
+        assert_eq!(shop.client().get("/api/v1/cart").await.status, 503, "the store is away");
+        assert_eq!(shop.client().get(path).await.status, 200, "probe {probe} of {path}");
+    }
+    // The frontend of a backend that cannot be reached.
+    let nobody = Services::of(RemoteShop::new("http://127.0.0.1:1").expect("an address"));
+    let app = App::new(nobody, Arc::new(SeededIds::new(8)), HttpConfig::read(&mut Reader::new(&MapEnv::new([]))));
+    let mut frontend = Client::new(shopease_shared::http::frontend(app));
+    assert_eq!(frontend.get("/cart").await.status, 503);
+    assert_eq!(frontend.get(path).await.status, 200, "{path} of the frontend");
 }

@@ -8,16 +8,22 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::terraform_modules;
 use crate::test::Outcome;
-use crate::tools::{Scratch, command, find_program, python_programs, root};
+use crate::tools::{Scratch, command, find_program, output, python_programs, root};
+use crate::{postgres, terraform_modules};
 
 /// The emulated environment.
 const ENVIRONMENT: &str = "dev";
 /// Copy of the stack for the round trip, with its override and state.
 const EMULATED: &str = "emulated";
+/// The environments that are only planned.
+const PLANNED: [&str; 4] = ["perf", "staging", "canary", "prod"];
+/// Copy of the bootstrap for its own apply.
+const BOOTSTRAPPED: &str = "bootstrapped";
+/// What Terraform planned and applied, as JSON.
+const STATES: &str = "states";
 /// Location of the functions' artifacts, as in `terraform/emulator/emulator.tfvars`.
 const ARTEFACTS: [&str; 2] = ["artefacts", "release"];
 
@@ -37,6 +43,7 @@ pub fn run() -> Result<Outcome> {
             work.timed("format", WorkingCopy::format),
             work.timed("descriptions", |_| terraform_modules::check(&root().join("terraform"))),
             work.timed("checkov", WorkingCopy::checkov),
+            work.timed("database users, twice", WorkingCopy::database_users),
             work.timed("bootstrap: validate, tests", |work| work.tests("bootstrap")),
             work.timed("stack: validate, tests", |work| work.tests("stack")),
         ];
@@ -131,24 +138,87 @@ impl WorkingCopy {
         fs::copy(emulator.join("provider_override.tf"), terraform.join(EMULATED).join("provider_override.tf"))?;
         let moto = Moto::start(&emulator)?;
         self.init(EMULATED, &[])?;
-        quiet(self.emulated("apply", &moto).arg("-auto-approve"))?;
+        quiet(self.emulated("apply", ENVIRONMENT, &moto).arg("-auto-approve"))?;
         // Exit code 2 means that there are changes: something is read back differently than it was written.
-        quiet(self.emulated("plan", &moto).arg("-detailed-exitcode")).context("the second plan is not empty")?;
-        quiet(self.emulated("destroy", &moto).arg("-auto-approve"))
+        let nothing_changes = || quiet(self.emulated("plan", ENVIRONMENT, &moto).arg("-detailed-exitcode"));
+        nothing_changes().context("the second plan is not empty")?;
+        self.set_secrets(&moto)?;
+        nothing_changes().context("the plan is not empty after an operator has set the secrets")?;
+        self.other_sides(&moto)?;
+        quiet(self.emulated("destroy", ENVIRONMENT, &moto).arg("-auto-approve"))
     }
 
-    /// A Terraform command with the variables of the emulated environment, against its moto.
-    fn emulated(&self, verb: &str, moto: &Moto) -> Command {
+    /// Sets the secrets with the commands of the document, and then describes one differently, as a later release may.
+    fn set_secrets(&self, moto: &Moto) -> Result<()> {
+        let document = fs::read_to_string(root().join("terraform/README.md"))?;
+        let commands =
+            document.split("```sh\n").find_map(|block| block.split_once("```").filter(|it| it.0.contains("put()")));
+        let (commands, _) = commands.context("terraform/README.md does not set the secrets")?;
+        let mut shell = command("bash");
+        shell.args(["-euc", &commands.replace("/staging/", &format!("/{ENVIRONMENT}/"))]);
+        for name in ["STRIPE_KEY", "WEBHOOK_SECRET", "DATADOG_KEY"] {
+            shell.env(name, "set by an operator");
+        }
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let programs = moto_programs()?;
+        shell.env("PATH", std::env::join_paths([programs].into_iter().chain(std::env::split_paths(&path)))?);
+        quiet(moto.of(&mut shell))?;
+        let stack = self.directory.path().join("terraform").join(EMULATED).join("main.tf");
+        let (before, after) = ("API key of Datadog's log intake", "Key of Datadog's intake");
+        let text = fs::read_to_string(&stack)?;
+        ensure!(text.contains(before), "{} does not describe Datadog's key", stack.display());
+        Ok(fs::write(stack, text.replace(before, after))?)
+    }
+
+    /// Compares what is planned and applied with workflows, handlers, and documents: `tests/aws/infrastructure.py`.
+    fn other_sides(&self, moto: &Moto) -> Result<()> {
+        let states = self.directory.path().join(STATES);
+        fs::create_dir_all(&states)?;
+        let show = |directory: &str, plan: Option<&str>, name: &str| -> Result<()> {
+            let mut show = self.terraform(directory);
+            let shown = output(moto.of(show.args(["show", "-json"]).args(plan)))?;
+            Ok(fs::write(states.join(format!("{name}.json")), shown)?)
+        };
+        show(EMULATED, None, ENVIRONMENT)?;
+        for name in PLANNED {
+            let mut plan = self.emulated("plan", name, moto);
+            quiet(plan.args(["-state=none", "-refresh=false", "-out=plan"]))?;
+            show(EMULATED, Some("plan"), name)?;
+        }
+        let bootstrap = self.directory.path().join("terraform").join(BOOTSTRAPPED);
+        copy_tree(&root().join("terraform/bootstrap"), &bootstrap)?;
+        let emulator = self.directory.path().join("terraform/emulator");
+        fs::copy(emulator.join("provider_override.tf"), bootstrap.join("provider_override.tf"))?;
+        self.init(BOOTSTRAPPED, &[])?;
+        let mut apply = self.terraform(BOOTSTRAPPED);
+        apply.args(["apply", "-no-color", "-input=false", "-auto-approve", "-parallelism=20", "-var=region=us-east-1"]);
+        apply.args(["-var=repository=example/shopease", "-var=reading_accounts=[\"111111111111\"]"]);
+        quiet(moto.of(&mut apply))?;
+        show(BOOTSTRAPPED, None, "bootstrap")?;
+        let mut checks = command(moto_programs()?.join("python"));
+        quiet(checks.arg("tests/aws/infrastructure.py").arg(states).env("PYTHONDONTWRITEBYTECODE", "1"))
+    }
+
+    fn database_users(&self) -> Result<()> {
+        let mut users = command("python3");
+        users.arg("tests/aws/database_users.py").arg(self.directory.path()).arg(postgres::binaries()?);
+        quiet(users.env("PYTHONDONTWRITEBYTECODE", "1"))
+    }
+
+    /// A Terraform command with the variables of an emulated environment, against its moto.
+    fn emulated(&self, verb: &str, environment: &str, moto: &Moto) -> Command {
         let mut terraform = self.terraform(EMULATED);
         terraform.args([verb, "-no-color", "-input=false", "-parallelism=20"]);
-        terraform.arg(format!("-var-file=envs/{ENVIRONMENT}.tfvars"));
+        terraform.arg(format!("-var-file=envs/{environment}.tfvars"));
         terraform.arg("-var-file=../emulator/emulator.tfvars");
-        terraform.env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", moto.port));
-        terraform.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
-        terraform.env("AWS_REGION", "us-east-1").env("AWS_EC2_METADATA_DISABLED", "true");
-        terraform.env_remove("AWS_PROFILE").env_remove("AWS_SESSION_TOKEN");
+        moto.of(&mut terraform);
         terraform
     }
+}
+
+/// The programs of moto's environment: Python, and the AWS CLI.
+fn moto_programs() -> Result<PathBuf> {
+    python_programs("moto", &["moto[server]==5.2.5", "awscli==1.46.2"])
 }
 
 /// A moto server that ends with this value, because its standard input ends.
@@ -159,7 +229,7 @@ struct Moto {
 
 impl Moto {
     fn start(emulator: &Path) -> Result<Self> {
-        let python = python_programs("moto", &["moto[server]==5.2.5"])?.join("python");
+        let python = moto_programs()?.join("python");
         let log_file = emulator.join("moto.log");
         let log = File::create(&log_file)?;
         let mut server = command(python);
@@ -173,6 +243,15 @@ impl Moto {
             return Ok(moto);
         }
         bail!("moto did not start:\n{}", fs::read_to_string(log_file)?);
+    }
+
+    /// Points a command at this server.
+    fn of<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command.env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", self.port));
+        command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+        command.env("AWS_REGION", "us-east-1").env("AWS_DEFAULT_REGION", "us-east-1");
+        command.env("AWS_EC2_METADATA_DISABLED", "true");
+        command.env_remove("AWS_PROFILE").env_remove("AWS_SESSION_TOKEN")
     }
 }
 

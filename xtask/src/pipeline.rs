@@ -46,8 +46,8 @@ pub fn run() -> Result<Outcome> {
         ]))
     })?;
     timed("hadolint", || {
-        let configuration = ["--config", "ecs-adapter/.hadolint.yaml", "ecs-adapter/Dockerfile"];
-        execute(command(linters.join("hadolint")).args(configuration))
+        let configuration = ["--config", "ecs-adapter/.hadolint.yaml"];
+        execute(command(linters.join("hadolint")).args(configuration).args(known_to_git(&["*Dockerfile"])?))
     })?;
     timed("shellcheck", || {
         let scripts = known_to_git(&["*.sh", ".ci/run"])?;
@@ -71,8 +71,8 @@ pub fn run() -> Result<Outcome> {
     timed("checkov", || {
         let template = ["--config-file", "sam/checkov.yaml", "--skip-download", "--file", "sam/template.yaml"];
         execute(command(&checkov).args(template))?;
-        let dockerfile = ["--framework", "dockerfile", "--file", "ecs-adapter/Dockerfile"];
-        execute(command(&checkov).args(["--compact", "--quiet", "--skip-download"]).args(dockerfile))
+        let options = ["--compact", "--quiet", "--skip-download", "--framework", "dockerfile", "--file"];
+        execute(command(&checkov).args(options).args(known_to_git(&["*Dockerfile"])?))
     })?;
     Ok(Outcome::Passed)
 }

@@ -117,7 +117,11 @@ impl Drop for Postgres {
     }
 }
 
-fn binaries() -> Result<PathBuf> {
+/// Directory of the server's programs, installed if it is missing.
+///
+/// # Errors
+/// If it cannot be installed.
+pub fn binaries() -> Result<PathBuf> {
     let find = || {
         let installed = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().filter_map(Result::ok);
         let further: Vec<PathBuf> = installed.map(|entry| entry.path().join("bin")).collect();

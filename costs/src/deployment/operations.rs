@@ -109,10 +109,8 @@ fn metrics(sheet: &Sheet<'_>, load: &Load) -> Decimal {
     let services = Decimal::from(sheet.services());
     let insights =
         if sheet.tasks() && stack.modules.container_insights { cluster + service * services } else { Decimal::ZERO };
-    let emf = stack.log_destination == LogDestination::Cloudwatch;
-    let shop = [(load.functions.requests, true), (load.tasks.requests, emf)];
     let shop =
-        shop.into_iter().filter(|(_, written)| *written).map(|(requests, _)| SHOP_METRICS * busy(sheet, requests));
+        [load.functions.requests, load.tasks.requests].into_iter().map(|requests| SHOP_METRICS * busy(sheet, requests));
     insights * sheet.months() + shop.sum::<Decimal>() * sheet.months()
 }
 
@@ -125,11 +123,13 @@ fn busy(sheet: &Sheet<'_>, requests: Decimal) -> Decimal {
     Decimal::from_f64(hours / 24.0).unwrap_or_default().round_dp(6)
 }
 
-/// Alarms of the modules: two of the load balancer, four of a service, four of the database, two of the table and of a function, one
-/// of the HTTP API. The service of the test payments has no alarms of CPU and memory.
+/// Metrics in alarms of the modules: two of the load balancer, five of a service, four of the database, two of the table and of a
+/// function, two of a function behind a load balancer, one of the HTTP API, and those of what the shop counts: four of the worker, two of each process that changes orders. The
+/// service of the test payments has no alarms of CPU and memory.
 fn alarms(sheet: &Sheet<'_>) -> usize {
     let stack = &sheet.environment.stack;
     let functions = stack.modules.function_memory_mb.len() - usize::from(!sheet.worker_is_function());
+    let areas = stack.modules.function_memory_mb.len() - 1;
     let database = sheet.deployment.store == Store::Postgresql;
     let table = !database || (sheet.tasks() && sheet.functions());
     let api = sheet.deployment.front == Front::HttpApi || (stack.http_api && sheet.tasks() && sheet.functions());
@@ -137,9 +137,12 @@ fn alarms(sheet: &Sheet<'_>) -> usize {
     when(sheet.deployment.front == Front::Alb, 2)
         + when(
             sheet.tasks(),
-            4 * sheet.environment.services().len() + 2 * (sheet.services() - sheet.environment.services().len()),
+            5 * sheet.environment.services().len() + 3 * (sheet.services() - sheet.environment.services().len()),
         )
-        + when(sheet.functions(), 2 * functions)
+        + 4
+        + when(sheet.tasks(), 2)
+        + when(sheet.functions(), 2 * functions + 2 * 2)
+        + when(sheet.functions() && sheet.deployment.front == Front::Alb, 2 * areas)
         + when(database, 4)
         + when(table, 2)
         + when(api, 1)

@@ -117,7 +117,8 @@ impl Targets {
         }
     }
 
-    /// The health check of a target group: whether `/readyz` returns 200.
+    /// Stands for the health check of a target group, and for ECS, which deregisters a task before it stops: whether `/readyz` returns
+    /// 200. A target group on AWS checks `/healthz`.
     async fn is_healthy(&self, surface: Surface) -> bool {
         let Some(address) = self.address(surface) else { return false };
         let mut request = Request::new(Empty::new());

@@ -72,12 +72,18 @@ impl Worker {
     /// [`crate::ShopError::Unavailable`] when the store cannot be read. Errors of single orders and messages are counted in the report,
     /// logged, and retried later.
     pub async fn run_once(&self) -> ShopResult<WorkerReport> {
+        self.run().await.inspect_err(|_| metrics::worker(&[("store_unavailable", 1)]))
+    }
+
+    async fn run(&self) -> ShopResult<WorkerReport> {
         let mut report = WorkerReport::default();
         self.sweep_payments(&mut report).await?;
         let sinks = self.sinks.iter().map(|sink| &**sink);
         Relay::new(&self.shop).run(sinks, &mut report).await?;
         self.purge(&mut report).await;
         metrics::worker(&[
+            // An alarm fires if this stops.
+            ("runs", 1),
             ("delivered", report.delivered),
             ("undelivered", report.undelivered),
             ("settled", report.paid + report.cancelled + report.settled),

@@ -52,8 +52,9 @@ run "roles" {
       for key, document in output.policies : [
         for statement in jsondecode(document).Statement : [
           for action in flatten([statement.Action]) : !strcontains(action, "*") || contains([
-            "ServicesOfTheStack", # creating, changing, and destroying needs nearly every action; limited by account, region, and boundary
-            "OwnBuckets",         # the same for buckets with the environment's name
+            "ServicesOfTheStack",                           # creating, changing, and destroying needs nearly every action; limited by account, region, and boundary
+            "OwnBuckets",                                   # the same for buckets with the environment's name
+            "OthersByTag", "NoTagOfOthers", "OthersByName", # denials
           ], statement.Sid)
         ]
       ]
@@ -66,10 +67,10 @@ run "roles" {
       for key, document in output.policies : endswith(key, "/trust") ? [] : [
         for statement in jsondecode(document).Statement : [
           for resource in flatten([statement.Resource]) : resource != "*" || contains([
-            "ServicesOfTheStack", "GlobalServices", # resources to create have no name before
-            "MostThatTheShopCalls",                 # a boundary grants nothing
-            "NeverTouchTheBoundary",                # a denial
-            "RegistryLogin",                        # ecr:GetAuthorizationToken does not support resources
+            "ServicesOfTheStack", "GlobalServices",                  # resources to create have no name before
+            "MostThatTheShopCalls",                                  # a boundary grants nothing
+            "NeverTouchTheBoundary", "OthersByTag", "NoTagOfOthers", # denials
+            "RegistryLogin",                                         # ecr:GetAuthorizationToken does not support resources
           ], statement.Sid)
         ]
       ]
@@ -89,10 +90,37 @@ run "roles" {
 
   assert {
     condition = [
-      for name in ["dev", "perf", "staging", "canary", "prod"] : name
-      if anytrue([for statement in jsondecode(output.policies["${name}/deploy"]).Statement : contains(flatten([statement.Action]), "ecr:PutImage")])
-    ] == ["dev"]
-    error_message = "Images must be built once, in dev; the other environments only use them."
+      for key, document in output.policies : key
+      if anytrue([for statement in jsondecode(document).Statement : contains(flatten([statement.Action]), "ecr:PutImage")])
+    ] == ["build-pull-request/publish", "build/publish"]
+    error_message = "Only jobs that build may push images."
+  }
+
+  assert {
+    condition     = length(module.repository) == 4 && length(aws_iam_openid_connect_provider.github) == 1
+    error_message = "The account of the artifacts has the repositories."
+  }
+}
+
+# An account of one environment, whose images and artifacts are in another account, and which has the OIDC provider already.
+run "account_of_prod" {
+  variables {
+    environments      = ["prod"]
+    artefact_account  = "999999999999"
+    oidc_provider_arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"
+  }
+
+  assert {
+    condition     = length(module.repository) == 0 && length(module.artefacts) == 0 && length(module.publish) == 0 && length(aws_iam_openid_connect_provider.github) == 0
+    error_message = "Images and artifacts are in their own account."
+  }
+
+  assert {
+    condition = alltrue([
+      for statement in jsondecode(output.policies["prod/deploy"]).Statement : alltrue([for arn in flatten([statement.Resource]) : strcontains(arn, "999999999999")])
+      if contains(["ReadArtefacts", "ReadImages"], statement.Sid)
+    ])
+    error_message = "The role must read images and artifacts of the other account."
   }
 }
 

@@ -11,14 +11,19 @@ variable "alarms" {
   type = map(object({
     description = string
     namespace   = string
-    metric      = string
-    dimensions  = map(string)
-    statistic   = optional(string, "Sum")
-    minutes     = optional(number, 3)
-    bad_minutes = optional(number)
-    operator    = optional(string, "GreaterThanThreshold")
-    threshold   = number
-    silence     = optional(string, "notBreaching")
+    # One metric, or the result of an expression over several.
+    metric     = optional(string)
+    dimensions = optional(map(string))
+    expression = optional(string)
+    metrics    = optional(map(object({ metric = string, dimensions = map(string) })), {})
+    statistic  = optional(string, "Sum")
+    # Number of periods, of which bad_minutes must be beyond the threshold.
+    minutes        = optional(number, 3)
+    period_seconds = optional(number, 60)
+    bad_minutes    = optional(number)
+    operator       = optional(string, "GreaterThanThreshold")
+    threshold      = number
+    silence        = optional(string, "notBreaching")
   }))
 
   validation {

@@ -5,7 +5,8 @@
 
 locals {
   # AWS limits names of load balancers and target groups to 32 characters.
-  group_names = { for service in var.services : service => trimsuffix(substr("${var.name}-${service}", 0, 32), "-") }
+  # The end depends on the port, because a group with another port is created before the old one is deleted.
+  group_names = { for service in var.services : service => "${trimsuffix(substr("${var.name}-${service}", 0, 29), "-")}-${substr(md5(tostring(var.port)), 0, 2)}" }
 
   # Name and priority of a rule are derived from area, service, and number, so that a new path moves no other rule. The order of the rules does not
   # matter: no path matches two of them (a test of the shop checks this).
@@ -71,12 +72,13 @@ resource "aws_lb_target_group" "service" {
   target_type = "ip"
   protocol    = "HTTP"
   port        = var.port
-  # A stopping task first fails /readyz and continues to serve for SHOPEASE_DRAIN_SECONDS.
+  # ECS deregisters a task before it sends SIGTERM; afterwards the task serves for another SHOPEASE_DRAIN_SECONDS.
   deregistration_delay          = 30
   load_balancing_algorithm_type = "least_outstanding_requests"
 
+  # ECS replaces tasks that fail this check. /healthz uses no store: otherwise a failover of the database, or a load peak, would replace every task.
   health_check {
-    path                = "/readyz"
+    path                = "/healthz"
     matcher             = "200"
     interval            = 10
     timeout             = 5

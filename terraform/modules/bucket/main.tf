@@ -18,11 +18,19 @@ locals {
       Resource  = "${aws_s3_bucket.this.arn}/${prefix}/*"
       Condition = { StringEquals = { "aws:SourceAccount" = data.aws_caller_identity.current.account_id } }
     }],
+    length(var.reading_accounts) == 0 ? [] : [{
+      Sid       = "ReadFromOtherAccounts"
+      Effect    = "Allow"
+      Action    = ["s3:GetObject", "s3:GetObjectVersion"]
+      Principal = { AWS = [for account in sort(var.reading_accounts) : "arn:${data.aws_partition.current.partition}:iam::${account}:root"] }
+      Resource  = "${aws_s3_bucket.this.arn}/*"
+    }],
   )
   policy = jsonencode({ Version = "2012-10-17", Statement = local.statements })
 }
 
 data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
 
 resource "aws_s3_bucket" "this" {
   #checkov:skip=CKV_AWS_144:The content can be rebuilt (assets, artifacts) or is read once (logs): a second region would double its cost

@@ -29,6 +29,13 @@ variable "expire_days" {
   default     = null
 }
 
+variable "reading_accounts" {
+  description = "Other accounts that may read the objects."
+  type        = set(string)
+  default     = []
+  nullable    = false
+}
+
 variable "log_writers" {
   description = "AWS services that may write logs, by the prefix that they write to."
   type        = map(string)

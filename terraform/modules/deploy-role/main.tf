@@ -8,7 +8,8 @@ locals {
   partition = data.aws_partition.current.partition
   account   = data.aws_caller_identity.current.account_id
   region    = data.aws_region.current.name
-  roles     = "arn:${local.partition}:iam::${local.account}:role/${var.name}-*"
+  name      = "${var.project}-${var.environment}"
+  roles     = "arn:${local.partition}:iam::${local.account}:role/${local.name}-*"
 
   trust = jsonencode({
     Version = "2012-10-17"
@@ -28,7 +29,8 @@ locals {
   })
 
   # Services that the stack uses. Whole services, because creating, changing, reading, and destroying them needs nearly every action of each. The
-  # role is limited by the account (one per environment is recommended), the region, and the permissions boundary of every role that it creates.
+  # role is limited by the account (one per environment is recommended), the region, the permissions boundary of every role that it creates, and, in a
+  # shared account, by local.denials.
   services = [
     "acm", "apigateway", "application-autoscaling", "cloudwatch", "dynamodb", "ec2", "ecs", "elasticloadbalancing", "events",
     "lambda", "logs", "rds", "servicediscovery", "sns", "wafv2",
@@ -68,13 +70,13 @@ locals {
             "ssm:AddTagsToResource", "ssm:DeleteParameter", "ssm:GetParameter", "ssm:GetParameters", "ssm:ListTagsForResource", "ssm:PutParameter",
             "ssm:RemoveTagsFromResource",
           ]
-          Resource = "arn:${local.partition}:ssm:${local.region}:${local.account}:parameter/${replace(var.name, "-${var.environment}", "/${var.environment}")}/*"
+          Resource = "arn:${local.partition}:ssm:${local.region}:${local.account}:parameter/${var.project}/${var.environment}/*"
         },
         {
           Sid      = "OwnBuckets"
           Effect   = "Allow"
           Action   = "s3:*"
-          Resource = ["arn:${local.partition}:s3:::${var.name}-*", "arn:${local.partition}:s3:::${var.name}-*/*"]
+          Resource = ["arn:${local.partition}:s3:::${local.name}-*", "arn:${local.partition}:s3:::${local.name}-*/*"]
         },
         {
           Sid      = "OwnState"
@@ -135,17 +137,47 @@ locals {
         # To run the image's own commands, such as the upload of its assets. The login action does not support resources.
         { Sid = "RegistryLogin", Effect = "Allow", Action = "ecr:GetAuthorizationToken", Resource = "*" },
       ],
-      [for statement in [
-        { Sid = "PushImages", Effect = "Allow", Action = ["ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart"], Resource = var.repository_arns },
-        { Sid = "WriteArtefacts", Effect = "Allow", Action = "s3:PutObject", Resource = "${var.artefact_bucket_arn}/*" },
-      ] : statement if var.may_publish],
+      local.denials,
     )
   })
+
+  # Environments of one account: neither this role nor the roles that it creates may touch what belongs to another one. By tag where the service supports
+  # it; data and services also by name, because a resource without the tag would otherwise be open.
+  denials = [for statement in [
+    {
+      Sid       = "OthersByTag"
+      Effect    = "Deny"
+      Action    = "*"
+      Resource  = "*"
+      Condition = { StringEquals = { "aws:ResourceTag/Environment" = var.other_environments } }
+    },
+    {
+      Sid       = "NoTagOfOthers"
+      Effect    = "Deny"
+      Action    = "*"
+      Resource  = "*"
+      Condition = { StringEquals = { "aws:RequestTag/Environment" = var.other_environments } }
+    },
+    {
+      Sid    = "OthersByName"
+      Effect = "Deny"
+      Action = "*"
+      Resource = flatten([for other in [for environment in var.other_environments : "${var.project}-${environment}"] : [
+        "arn:${local.partition}:dynamodb:*:*:table/${other}", "arn:${local.partition}:dynamodb:*:*:table/${other}/*",
+        "arn:${local.partition}:ecs:*:*:*/${other}", "arn:${local.partition}:ecs:*:*:*/${other}/*", "arn:${local.partition}:ecs:*:*:*/${other}-*",
+        "arn:${local.partition}:elasticloadbalancing:*:*:*/${other}/*", "arn:${local.partition}:elasticloadbalancing:*:*:targetgroup/${other}-*",
+        "arn:${local.partition}:lambda:*:*:function:${other}-*",
+        "arn:${local.partition}:rds:*:*:*:${other}", "arn:${local.partition}:rds:*:*:*:${other}-*",
+        "arn:${local.partition}:s3:::${other}-*",
+        "arn:${local.partition}:ssm:*:*:parameter/${replace(other, "${var.project}-", "${var.project}/")}/*",
+      ]])
+    },
+  ] : statement if length(var.other_environments) > 0]
 
   # Upper limit for every role of the environment; each role's own policy allows much less.
   boundary = jsonencode({
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat([
       {
         Sid    = "MostThatTheShopCalls"
         Effect = "Allow"
@@ -162,7 +194,7 @@ locals {
         ]
         Resource = "*"
       },
-    ]
+    ], local.denials)
   })
 }
 
@@ -172,16 +204,18 @@ resource "aws_iam_policy" "boundary" {
   #checkov:skip=CKV_AWS_289:As above
   #checkov:skip=CKV_AWS_288:As above
   #checkov:skip=CKV_AWS_287:As above
-  name        = "${var.name}-boundary"
-  description = "Permissions boundary of every role of ${var.name}"
+  name        = "${local.name}-boundary"
+  description = "Permissions boundary of every role of ${local.name}"
   policy      = local.boundary
 }
 
 resource "aws_iam_role" "this" {
-  name                 = "${var.name}-deploy"
-  description          = "Deploy role of the pipeline in ${var.environment}"
-  assume_role_policy   = local.trust
-  max_session_duration = 3600
+  # Outside the names of local.roles: the role cannot change its own trust, and cannot pass itself to a service.
+  name               = "${var.project}-deploy-${var.environment}"
+  description        = "Deploy role of the pipeline in ${var.environment}"
+  assume_role_policy = local.trust
+  # A deployment with a canary and a load test takes longer than an hour; deploy.yml requests this.
+  max_session_duration = 7200
 }
 
 resource "aws_iam_role_policy" "this" {

@@ -1,12 +1,18 @@
-variable "name" {
-  description = "Project and environment, for example shopease-dev: the role may access only resources with this name."
+variable "project" {
+  description = "First part of every name."
   type        = string
   nullable    = false
 }
 
 variable "environment" {
-  description = "GitHub environment whose jobs may assume the role."
+  description = "GitHub environment whose jobs may assume the role, and second part of the names that the role may access."
   type        = string
+  nullable    = false
+}
+
+variable "other_environments" {
+  description = "Other environments of this account, which the role must not access."
+  type        = list(string)
   nullable    = false
 }
 
@@ -43,12 +49,5 @@ variable "artefact_bucket_arn" {
 variable "repository_arns" {
   description = "Image repositories."
   type        = list(string)
-  nullable    = false
-}
-
-variable "may_publish" {
-  description = "Whether the role may push images and artifacts; other roles only deploy what was pushed."
-  type        = bool
-  default     = false
   nullable    = false
 }

@@ -5,9 +5,16 @@ variable "name" {
 }
 
 variable "keep_images" {
-  description = "Number of images to keep, newest first."
+  description = "Number of tagged images (builds) to keep, newest first. Every environment must run one of them."
   type        = number
-  default     = 50
+  default     = 500
+  nullable    = false
+}
+
+variable "reading_accounts" {
+  description = "Other accounts that may pull the images."
+  type        = set(string)
+  default     = []
   nullable    = false
 }
 

@@ -68,6 +68,7 @@ resource "aws_ecs_service" "fixed" {
   platform_version                   = "LATEST"
   enable_ecs_managed_tags            = true
   propagate_tags                     = "SERVICE"
+  tags                               = { Path = "fargate" }
   availability_zone_rebalancing      = var.alone ? "DISABLED" : "ENABLED"
   deployment_minimum_healthy_percent = var.alone ? 0 : 100
   deployment_maximum_percent         = var.alone ? 100 : 200
@@ -117,7 +118,20 @@ resource "aws_ecs_service" "fixed" {
           dns_name = service.value
           port     = var.port
         }
+
+        # Envoy's default of 15 s would end a checkout that the frontend still waits for.
+        timeout {
+          per_request_timeout_seconds = var.request_timeout_seconds
+        }
       }
+    }
+  }
+
+  lifecycle {
+    # With a circuit breaker, the provider also stops waiting when ECS has rolled back to the previous tasks.
+    postcondition {
+      condition     = self.task_definition == aws_ecs_task_definition.this.arn
+      error_message = "ECS rolled ${var.name} back: it does not run the new task definition. The service's events have the reason."
     }
   }
 }
@@ -133,6 +147,7 @@ resource "aws_ecs_service" "scaled" {
   platform_version                   = "LATEST"
   enable_ecs_managed_tags            = true
   propagate_tags                     = "SERVICE"
+  tags                               = { Path = "fargate" }
   availability_zone_rebalancing      = "ENABLED"
   deployment_minimum_healthy_percent = 100
   deployment_maximum_percent         = 200
@@ -175,12 +190,23 @@ resource "aws_ecs_service" "scaled" {
           dns_name = service.value
           port     = var.port
         }
+
+        # Envoy's default of 15 s would end a checkout that the frontend still waits for.
+        timeout {
+          per_request_timeout_seconds = var.request_timeout_seconds
+        }
       }
     }
   }
 
   lifecycle {
     ignore_changes = [desired_count]
+
+    # With a circuit breaker, the provider also stops waiting when ECS has rolled back to the previous tasks.
+    postcondition {
+      condition     = self.task_definition == aws_ecs_task_definition.this.arn
+      error_message = "ECS rolled ${var.name} back: it does not run the new task definition. The service's events have the reason."
+    }
   }
 }
 
@@ -195,10 +221,14 @@ module "alarms" {
     "5xx" = {
       description = "Tasks of ${var.name} return 5xx. A running deployment is rolled back. Runbook: 5xx."
       namespace   = "AWS/ApplicationELB"
-      metric      = "HTTPCode_Target_5XX_Count"
-      dimensions  = { LoadBalancer = var.load_balancer_arn_suffix, TargetGroup = var.target_group_arn_suffix }
+      # One failed request of few is no reason, nor are ten of ten thousand.
+      expression  = "IF(errors > 1, 100 * errors / requests, 0)"
       bad_minutes = 2
-      threshold   = var.alarm_5xx_per_minute
+      threshold   = var.alarm_5xx_percent
+      metrics = {
+        for id, metric in { errors = "HTTPCode_Target_5XX_Count", requests = "RequestCount" } :
+        id => { metric = metric, dimensions = { LoadBalancer = var.load_balancer_arn_suffix, TargetGroup = var.target_group_arn_suffix } }
+      }
     }
   }
 }

@@ -40,6 +40,13 @@ variable "discovery_name" {
   default     = null
 }
 
+variable "request_timeout_seconds" {
+  description = "Longest request of a Service Connect client: longer than the deadline of the frontend's requests to the backend."
+  type        = number
+  default     = 35
+  nullable    = false
+}
+
 variable "registry_arn" {
   description = "Cloud Map service that gives the tasks a name in the VPC's DNS; null: none."
   type        = string
@@ -208,10 +215,10 @@ variable "alarm_topic_arns" {
   nullable    = false
 }
 
-variable "alarm_5xx_per_minute" {
-  description = "Number of 5xx responses per minute that triggers the alarm."
+variable "alarm_5xx_percent" {
+  description = "Percentage of 5xx responses, of at least two a minute, that triggers the alarm."
   type        = number
-  default     = 5
+  default     = 1
   nullable    = false
 }
 

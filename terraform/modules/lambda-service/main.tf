@@ -49,6 +49,7 @@ resource "aws_lambda_function" "this" {
   timeout                        = var.timeout_seconds
   reserved_concurrent_executions = var.reserved_concurrency
   publish                        = true
+  tags                           = { Path = "lambda" }
   # Otherwise network interfaces block the deletion of the security group long after the function is deleted.
   replace_security_groups_on_destroy = var.vpc == null ? null : true
 
@@ -82,9 +83,9 @@ resource "aws_lambda_alias" "live" {
   function_version = var.live_version == null ? aws_lambda_function.this.version : var.live_version
 
   dynamic "routing_config" {
-    for_each = var.canary == null ? [] : [var.canary]
+    for_each = var.live_version == null || var.canary_percent == 0 ? [] : [for version in [aws_lambda_function.this.version] : version if version != var.live_version]
     content {
-      additional_version_weights = { (routing_config.value.version) = routing_config.value.weight }
+      additional_version_weights = { (routing_config.value) = var.canary_percent / 100 }
     }
   }
 }

@@ -23,9 +23,32 @@ output "log_group_name" {
   value       = aws_cloudwatch_log_group.this.name
 }
 
+output "version" {
+  description = "Newest version."
+  value       = aws_lambda_function.this.version
+}
+
+output "live_version" {
+  description = "Version to which the alias points."
+  value       = aws_lambda_alias.live.function_version
+}
+
+output "live_versions" {
+  description = "Percentage of requests of each version, for tests."
+  value = merge(
+    { (aws_lambda_alias.live.function_version) = 100 - 100 * sum(concat([0], flatten([for routing in aws_lambda_alias.live.routing_config : values(routing.additional_version_weights)]))) },
+    merge([for routing in aws_lambda_alias.live.routing_config : { for version, weight in routing.additional_version_weights : version => 100 * weight }]...),
+  )
+}
+
 output "target_group_arn" {
   description = "Target group of the load balancer; null without a load balancer."
   value       = one(aws_lb_target_group.this[*].arn)
+}
+
+output "target_group_arn_suffix" {
+  description = "Target group as a CloudWatch dimension; null without a load balancer."
+  value       = one(aws_lb_target_group.this[*].arn_suffix)
 }
 
 output "target_group_name" {

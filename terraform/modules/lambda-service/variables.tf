@@ -70,14 +70,15 @@ variable "live_version" {
   default     = null
 }
 
-variable "canary" {
-  description = "Second version that gets a share of live, between 0 and 1; null: none."
-  type        = object({ version = string, weight = number })
-  default     = null
+variable "canary_percent" {
+  description = "Percentage of the requests to alias live that the newest version serves while live_version pins the alias to another one."
+  type        = number
+  default     = 0
+  nullable    = false
 
   validation {
-    condition     = var.canary == null || try(var.canary.weight > 0 && var.canary.weight < 1, false)
-    error_message = "The weight must be between 0 and 1."
+    condition     = var.canary_percent >= 0 && var.canary_percent < 100
+    error_message = "The percentage must be at least 0 and less than 100."
   }
 }
 

@@ -1,7 +1,7 @@
 # Destination of a container's logs. Only data, so that it can be tested without a cloud.
 #
-# cloudwatch: the awslogs driver. datadog: FireLens, a Fluent Bit next to the application that sends to Datadog's intake. Its own logs
-# go to CloudWatch, because a router cannot report its own failures.
+# cloudwatch: the awslogs driver. datadog: FireLens, a Fluent Bit next to the application that sends to Datadog's intake, and the application's metrics to
+# CloudWatch, where the alarms are. Its own logs go to CloudWatch, because a router cannot report its own failures.
 
 data "aws_region" "current" {}
 
@@ -47,16 +47,20 @@ locals {
     user              = "0"
     firelensConfiguration = {
       type    = "fluentbit"
-      options = { enable-ecs-log-metadata = "true" }
+      options = { enable-ecs-log-metadata = "true", config-file-type = "file", config-file-value = "/metrics.conf" }
     }
     readonlyRootFilesystem = true
     # The router stops last, and then has this long to send what it holds.
     stopTimeout      = 60
     logConfiguration = merge(local.awslogs, { options = merge(local.awslogs.options, { awslogs-stream-prefix = "${var.service}-router" }) })
-    environment      = []
-    portMappings     = []
-    mountPoints      = []
-    volumesFrom      = []
-    systemControls   = []
+    environment = [
+      { name = "AWS_REGION", value = data.aws_region.current.name },
+      { name = "METRICS_LOG_GROUP", value = var.log_group_name },
+      { name = "METRICS_SERVICE", value = var.service },
+    ]
+    portMappings   = []
+    mountPoints    = []
+    volumesFrom    = []
+    systemControls = []
   }
 }

@@ -12,3 +12,8 @@ output "secret_arns" {
   description = "Parameters that the execution role must be able to read for the router."
   value       = var.destination == "datadog" ? [var.datadog_api_key_arn] : []
 }
+
+output "task_statements" {
+  description = "IAM permissions that the router needs from the task's role: the metrics of the application's log lines."
+  value       = var.destination == "datadog" ? [{ sid = "WriteMetrics", actions = ["logs:CreateLogStream", "logs:PutLogEvents"], resources = ["${var.log_group_arn}:*"] }] : []
+}

@@ -33,8 +33,14 @@ variable "log_group_name" {
   nullable    = false
 }
 
+variable "log_group_arn" {
+  description = "ARN of that log group."
+  type        = string
+  nullable    = false
+}
+
 variable "router_image" {
-  description = "Image of AWS for Fluent Bit, by digest; required for datadog."
+  description = "Image of AWS for Fluent Bit with image/metrics.conf, by digest; required for datadog."
   type        = string
   default     = null
 }

@@ -72,6 +72,20 @@ module "alarms" {
         threshold   = 0
       }
     },
+    # A response 5xx is no error of the invocation, so the functions' own alarms do not see it.
+    {
+      for area, group in var.function_target_group_arn_suffixes : "fn-${area}-5xx" => {
+        description = "The function of ${area} returns 5xx. Runbook: 5xx."
+        namespace   = "AWS/ApplicationELB"
+        expression  = "IF(errors > 1, 100 * errors / requests, 0)"
+        bad_minutes = 2
+        threshold   = 1
+        metrics = {
+          for id, metric in { errors = "HTTPCode_Target_5XX_Count", requests = "RequestCount" } :
+          id => { metric = metric, dimensions = { LoadBalancer = var.load_balancer_arn_suffix, TargetGroup = group } }
+        }
+      }
+    },
     merge([for kind in ["CPU", "Memory"] : {
       for role, service in var.service_names : "${role}-${lower(kind)}" => {
         description = "Tasks of ${role} use more than 85 % of their ${kind}. Runbook: load."
@@ -84,6 +98,86 @@ module "alarms" {
       }
     }]...),
   )
+}
+
+################################################################################
+# Alarms of the business: what the shop itself counts. Each process writes metrics under its own name, so an alarm adds up those that can have the event
+################################################################################
+
+locals {
+  counted = {
+    payments-unknown = {
+      description = "Payments stay unknown: the provider does not answer clearly. Runbook: Checkout: payments stay unknown."
+      of          = { metric = "Payments", dimension = "Outcome", value = "unknown" }
+      minutes     = 10
+      bad_minutes = 5
+    }
+    refund-failed = {
+      description = "A bank returned a refund. Runbook: A refund failed."
+      of          = { metric = "Orders", dimension = "Event", value = "refund_failed" }
+      minutes     = 1
+    }
+    worker-failed = {
+      description = "The worker cannot process an order. Runbook: Checkout: the worker is stuck."
+      of          = { metric = "Worker", dimension = "Result", value = "failed" }
+      minutes     = 10
+      bad_minutes = 5
+    }
+    undelivered = {
+      description = "Messages have waited for half an hour: a receiver of events or mails rejects them. Runbook: Checkout: the worker is stuck."
+      of          = { metric = "Worker", dimension = "Result", value = "undelivered" }
+      minutes     = 30
+      bad_minutes = 25
+    }
+    store = {
+      description = "The worker cannot read the store. Runbook: store."
+      of          = { metric = "Worker", dimension = "Result", value = "store_unavailable" }
+      minutes     = 3
+      bad_minutes = 2
+    }
+    # A worker that does not run writes nothing.
+    worker-silent = {
+      description = "No run of the worker has succeeded for ten minutes. Runbook: Checkout: the worker is stuck."
+      of          = { metric = "Worker", dimension = "Result", value = "runs" }
+      minutes     = 10
+      operator    = "LessThanThreshold"
+      threshold   = 1
+      silence     = "breaching"
+    }
+  }
+  no_orders = var.quiet_hours == null ? {} : {
+    no-orders = {
+      description = "Nobody has ordered for ${var.quiet_hours} hours. Runbook: no orders."
+      of          = { metric = "Orders", dimension = "Event", value = "placed" }
+      minutes     = var.quiet_hours
+      period      = 3600
+      operator    = "LessThanThreshold"
+      threshold   = 1
+      silence     = "breaching"
+    }
+  }
+}
+
+module "business_alarms" {
+  source = "../alarms"
+
+  prefix     = var.name
+  topic_arns = [aws_sns_topic.alarms.arn]
+
+  alarms = {
+    for name, alarm in merge(local.counted, local.no_orders) : name => {
+      description    = alarm.description
+      namespace      = var.metrics_namespace
+      expression     = "SUM(METRICS())"
+      metrics        = { for index, service in alarm.of.metric == "Worker" ? var.worker_services : var.order_services : "m${index}" => { metric = alarm.of.metric, dimensions = { Service = service, (alarm.of.dimension) = alarm.of.value } } }
+      minutes        = alarm.minutes
+      bad_minutes    = lookup(alarm, "bad_minutes", alarm.minutes)
+      period_seconds = lookup(alarm, "period", 60)
+      operator       = lookup(alarm, "operator", "GreaterThanThreshold")
+      threshold      = lookup(alarm, "threshold", 0)
+      silence        = lookup(alarm, "silence", "notBreaching")
+    }
+  }
 }
 
 ################################################################################

@@ -12,3 +12,8 @@ output "dashboard_body" {
   description = "Dashboard as JSON, for tests."
   value       = aws_cloudwatch_dashboard.this.dashboard_body
 }
+
+output "worker_services" {
+  description = "Names of the processes whose worker the alarms watch, for tests."
+  value       = var.worker_services
+}

@@ -28,6 +28,12 @@ variable "target_group_arn_suffixes" {
   nullable    = false
 }
 
+variable "function_target_group_arn_suffixes" {
+  description = "Lambda target groups by area."
+  type        = map(string)
+  nullable    = false
+}
+
 variable "cluster_name" {
   description = "Name of the cluster."
   type        = string
@@ -56,6 +62,30 @@ variable "table_name" {
   description = "Name of the table."
   type        = string
   nullable    = false
+}
+
+variable "metrics_namespace" {
+  description = "CloudWatch namespace of the shop's own metrics."
+  type        = string
+  nullable    = false
+}
+
+variable "worker_services" {
+  description = "Names under which processes that run the worker write metrics."
+  type        = list(string)
+  nullable    = false
+}
+
+variable "order_services" {
+  description = "Names under which processes that change orders and payments write metrics."
+  type        = list(string)
+  nullable    = false
+}
+
+variable "quiet_hours" {
+  description = "Hours without an order after which an alarm fires. null: none."
+  type        = number
+  default     = null
 }
 
 variable "latency_seconds" {

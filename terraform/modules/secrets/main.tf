@@ -10,4 +10,10 @@ resource "aws_ssm_parameter" "this" {
   key_id           = var.kms_key_id
   value_wo         = "to be set"
   value_wo_version = 1
+
+  # A change of these writes the parameter, and so would replace its value, which Terraform does not know. Change them with
+  # aws ssm put-parameter, together with the value.
+  lifecycle {
+    ignore_changes = [description, key_id, tier, value_wo_version]
+  }
 }

@@ -10,6 +10,7 @@ environment = {
   database                = { class = "db.m7g.large", multi_az = true, storage_gb = 100, max_storage_gb = 500, backup_days = 30 }
   log_retention_days      = 90
   api_requests_per_second = 1000
+  quiet_hours             = 24
   budget_usd              = 1200
 }
 

@@ -324,11 +324,36 @@ run "no_nat_and_no_endpoints" {
   expect_failures = [var.egress]
 }
 
-run "datadog_without_nat" {
+run "no_endpoint_for_the_first_user" {
   command = plan
 
   variables {
     egress           = { nat_gateways = 0, interface_endpoints = ["ecr.api", "ecr.dkr", "logs", "ssm", "kms"] }
+    payment_provider = "fake"
+    log_destination  = "cloudwatch"
+  }
+
+  expect_failures = [var.egress]
+}
+
+run "no_endpoint_for_events" {
+  command = plan
+
+  variables {
+    egress           = { nat_gateways = 0, interface_endpoints = ["ecr.api", "ecr.dkr", "logs", "ssm", "kms", "secretsmanager"] }
+    payment_provider = "fake"
+    log_destination  = "cloudwatch"
+    settings         = { SHOPEASE_EVENTS = "eventbridge:orders" }
+  }
+
+  expect_failures = [var.egress]
+}
+
+run "datadog_without_nat" {
+  command = plan
+
+  variables {
+    egress           = { nat_gateways = 0, interface_endpoints = ["ecr.api", "ecr.dkr", "logs", "ssm", "kms", "secretsmanager"] }
     payment_provider = "fake"
   }
 
@@ -339,7 +364,7 @@ run "stripe_without_nat" {
   command = plan
 
   variables {
-    egress          = { nat_gateways = 0, interface_endpoints = ["ecr.api", "ecr.dkr", "logs", "ssm", "kms"] }
+    egress          = { nat_gateways = 0, interface_endpoints = ["ecr.api", "ecr.dkr", "logs", "ssm", "kms", "secretsmanager"] }
     log_destination = "cloudwatch"
   }
 
@@ -370,7 +395,7 @@ run "mails_without_nat" {
   command = plan
 
   variables {
-    egress           = { nat_gateways = 0, interface_endpoints = ["ecr.api", "ecr.dkr", "logs", "ssm", "kms"] }
+    egress           = { nat_gateways = 0, interface_endpoints = ["ecr.api", "ecr.dkr", "logs", "ssm", "kms", "secretsmanager"] }
     log_destination  = "cloudwatch"
     payment_provider = "fake"
     mail             = { transport = "ses", from = "orders@kitchen.example" }

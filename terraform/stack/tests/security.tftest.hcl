@@ -74,13 +74,13 @@ run "postgres" {
 
   # Components: the frontend cannot reach the store, a function only its own parameters.
   assert {
-    condition     = [for statement in jsondecode(output.policies["frontend/task"]).Statement : statement.Sid] == ["ReadAssets", "FindAssets"]
-    error_message = "The frontend may only read assets."
+    condition     = [for statement in jsondecode(output.policies["frontend/task"]).Statement : statement.Sid] == ["ReadAssets", "FindAssets", "WriteMetrics"]
+    error_message = "The frontend may only read assets, and its log router write metrics."
   }
 
   assert {
-    condition     = [for statement in jsondecode(output.policies["backend/task"]).Statement : statement.Sid] == ["LogIn"]
-    error_message = "On PostgreSQL, the backend may only log in to the database."
+    condition     = [for statement in jsondecode(output.policies["backend/task"]).Statement : statement.Sid] == ["LogIn", "WriteMetrics"]
+    error_message = "On PostgreSQL, the backend may only log in to the database, and its log router write metrics."
   }
 
   assert {
@@ -282,6 +282,11 @@ run "dynamodb" {
   }
 
   assert {
+    condition     = module.observability.worker_services == tolist(["shopease-worker"])
+    error_message = "Alarms must watch the process that runs the worker."
+  }
+
+  assert {
     condition = alltrue([
       for name, function in module.function : alltrue([
         for statement in jsondecode(function.policies.function).Statement :
@@ -320,7 +325,7 @@ run "endpoints_instead_of_nat" {
   command = plan
 
   variables {
-    egress           = { nat_gateways = 0, interface_endpoints = ["ecr.api", "ecr.dkr", "logs", "ssm", "kms"] }
+    egress           = { nat_gateways = 0, interface_endpoints = ["ecr.api", "ecr.dkr", "logs", "ssm", "kms", "secretsmanager"] }
     payment_provider = "fake"
     log_destination  = "cloudwatch"
   }

@@ -57,6 +57,24 @@ run "canary_inside_the_environment" {
   }
 }
 
+run "canary_of_functions" {
+  variables {
+    lambda_weight           = 20
+    function_versions       = { catalog = "3" }
+    function_canary_percent = 10
+  }
+
+  assert {
+    condition     = module.function["catalog"].live_versions == { "3" = 90, (module.function["catalog"].version) = 10 }
+    error_message = "The pinned version must serve what the newest one does not."
+  }
+
+  assert {
+    condition     = module.function["cart"].live_versions == { (module.function["cart"].version) = 100 }
+    error_message = "A function that is not pinned has no canary."
+  }
+}
+
 run "fargate_only" {
   command = plan
 
@@ -87,5 +105,36 @@ run "longest_names" {
   assert {
     condition     = length(distinct(concat(module.alb.names, [for function in values(module.function) : function.target_group_name]))) == length(module.alb.names) + length(module.function)
     error_message = "Shortened names must still differ."
+  }
+}
+
+run "another_port_has_another_name" {
+  command = plan
+
+  variables {
+    image = {
+      digest         = "sha256:1111111111111111111111111111111111111111111111111111111111111111"
+      router_digest  = "sha256:2222222222222222222222222222222222222222222222222222222222222222"
+      container_port = 9090
+    }
+  }
+
+  assert {
+    condition     = alltrue([for name in slice(module.alb.names, 1, length(module.alb.names)) : !endswith(name, "-d4")])
+    error_message = "The new group exists next to that of port 8080, whose name ends with -d4, so its name must differ."
+  }
+}
+
+# A new account, where Lambda reserves nothing.
+run "small_account" {
+  command = plan
+
+  variables {
+    account_concurrency = 10
+  }
+
+  assert {
+    condition     = alltrue([for function in values(module.function) : function.settings.reserved_concurrency == -1]) && local.budget.environments == 10
+    error_message = "Nothing may be reserved, and the connection budget must count the account's limit."
   }
 }
