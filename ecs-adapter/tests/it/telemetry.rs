@@ -77,6 +77,7 @@ fn a_server_counts_every_request_once_and_writes_one_line_for_it() {
     assert_eq!(count("ClientErrors", "none"), Some(57.0), "one in four");
     assert_eq!(count("ClientErrors", "cart"), Some(1.0));
     assert_eq!(count("ServerErrors", "cart"), None);
+    assert!(count("Worker", "").is_some_and(|runs| runs >= 1.0), "runs of the worker are counted");
 }
 
 #[test]
