@@ -310,6 +310,13 @@ impl Merger<'_> {
                 if self.options.replace {
                     spared.push(variant.sku.as_str());
                 }
+                if let Some((old, new)) = &layout.renamed {
+                    return Err(format!(
+                        "the file has the option {new:?} in place of {old:?}, but not SKU {}. Give all variants of the \
+                         product, or the option {old:?}",
+                        variant.sku
+                    ));
+                }
                 let (old, new) = (variant.price.currency, self.options.currency);
                 if old != new {
                     return Err(format!(

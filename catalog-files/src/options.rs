@@ -16,6 +16,8 @@ pub(super) struct Layout {
     /// For each option, its place among the stored options; `None` if the options changed, so that variants that the
     /// file does not name no longer fit.
     stored_places: Option<Vec<usize>>,
+    /// A stored option and the option of the file that takes its place.
+    pub(super) renamed: Option<(String, String)>,
     /// For each option, its column and the filler for an empty value; `None` if the file has no column for it.
     columns: Vec<Option<(usize, String)>>,
     handle: Handle,
@@ -42,7 +44,7 @@ impl Layout {
             let names = if replace { Vec::new() } else { stored_names };
             let stored_places = (names.len() == count).then(|| (0..count).collect());
             let columns = vec![None; names.len()];
-            return Ok(Self { names, is_given: replace, stored_places, columns, handle });
+            return Ok(Self { names, is_given: replace, stored_places, renamed: None, columns, handle });
         }
         let found = stored_places(&used, &draft.option_names, &stored_names);
         let is_emptied = (0..count).any(|place| draft.has_option_column(place) && !used.contains(&place));
@@ -64,15 +66,24 @@ impl Layout {
         let stored_places: Option<Vec<usize>> =
             if places.len() == count { places.iter().map(|(_, stored)| *stored).collect() } else { None };
         let is_kept = stored_places.is_some();
-        let mut layout =
-            Self { names: Vec::new(), is_given: !misses_columns, stored_places, columns: Vec::new(), handle };
+        let mut layout = Self {
+            names: Vec::new(),
+            is_given: !misses_columns,
+            stored_places,
+            renamed: None,
+            columns: Vec::new(),
+            handle,
+        };
         for (place, stored) in places {
             let written = place.and_then(|place| draft.option_names.get(place)).cloned().unwrap_or_default();
-            let stored_name = stored.filter(|_| is_kept && !replace && written.is_empty());
-            let name = match stored_name.and_then(|stored| stored_names.get(stored)) {
-                Some(name) => name.clone(),
-                None => layout.new_name(written, place.unwrap_or_default(), draft.first_line, issues),
+            let stored_name = stored.filter(|_| is_kept).and_then(|stored| stored_names.get(stored));
+            let name = match stored_name {
+                Some(name) if written.is_empty() && !replace => name.clone(),
+                _ => layout.new_name(written, place.unwrap_or_default(), draft.first_line, issues),
             };
+            if let Some(stored_name) = stored_name.filter(|stored| stored.to_lowercase() != name.to_lowercase()) {
+                layout.renamed = Some((stored_name.clone(), name.clone()));
+            }
             layout.names.push(name);
             layout.columns.push(place.map(|place| (place, filler(draft, place))));
         }

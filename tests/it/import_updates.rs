@@ -17,6 +17,8 @@ both_stores!(
     replacing_clears_missing_fields_but_keeps_the_stock,
     variants_missing_from_the_file_are_kept_unless_it_replaces,
     a_renamed_handle_does_not_double_the_stock,
+    an_old_and_a_new_handle_in_one_file_do_not_double_the_stock,
+    an_unreadable_row_takes_no_variant_off_sale,
     a_renamed_sku_keeps_its_units,
     an_interrupted_rename_of_a_sku_loses_no_units,
     skus_that_swap_variants_keep_their_own_stock,
@@ -186,6 +188,29 @@ async fn a_renamed_handle_does_not_double_the_stock(shop: TestShop) {
         assert!(reasons(&report).contains("SKU TEE-1 belongs to the product tee,"), "{}", reasons(&report));
     }
     assert_eq!((product(&shop, "shirt").await, shop.levels("TEE-1").await.0), (None, 7));
+}
+
+async fn an_old_and_a_new_handle_in_one_file_do_not_double_the_stock(shop: TestShop) {
+    run(&shop, TEE.as_bytes(), WRITE).await;
+    let (header, tee) = TEE.split_at(TEE.find("tee,").expect("a row"));
+    let shirt = tee.replace("tee,", "shirt,");
+    for rows in [format!("{tee}{shirt}"), format!("{shirt}{tee}")] {
+        for dry_run in [true, false] {
+            let file = format!("{header}{rows}");
+            let report = run(&shop, file.as_bytes(), WriteOptions { dry_run, ..WRITE }).await;
+            assert_eq!((counts(&report), report.rejected_rows, report.stock_initialized), ((0, 0, 1), 1, 0), "{rows}");
+            assert!(reasons(&report).contains("SKU TEE-1 belongs to the product tee,"), "{}", reasons(&report));
+        }
+    }
+    assert_eq!((product(&shop, "shirt").await, shop.levels("TEE-1").await.0), (None, 7));
+}
+
+async fn an_unreadable_row_takes_no_variant_off_sale(shop: TestShop) {
+    run(&shop, MUGS.as_bytes(), WRITE).await;
+    let report = run_with(&shop, MUGS.replace("11.00", "\"11,0\"").as_bytes(), WRITE, true).await;
+    assert_eq!((report.rejected_rows, report.variants_withdrawn), (1, 0), "{}", reasons(&report));
+    assert!(reasons(&report).contains("stay on sale, because a row was rejected: MUG-B"), "{}", reasons(&report));
+    assert_eq!(shop.client().add("MUG-B", 1).await.status, StatusCode::CREATED);
 }
 
 async fn a_renamed_sku_keeps_its_units(shop: TestShop) {

@@ -231,3 +231,15 @@ fn a_product_never_has_prices_in_two_currencies() {
     let all = update_with(&first, &format!("{header}cup,Size,S,E-S,1300\ncup,,M,E-M,1300\n"), yen());
     assert!(all.products["cup"].variants.iter().all(|variant| variant.price.currency.to_string() == "JPY"));
 }
+
+#[test]
+fn a_renamed_option_does_not_rename_the_values_of_variants_outside_the_file() {
+    let header = "Handle,Option1 Name,Option1 Value,Option2 Name,Option2 Value,Variant SKU,Variant Price\n";
+    let part = update(SHIRT, &format!("{header}shirt,Size,S,Fabric,Wool,S-R,11\n"));
+    assert_eq!(part.layout("shirt"), update(SHIRT, SHIRT).layout("shirt"));
+    let reasons = part.reasons(IssueKind::RejectedProduct);
+    assert!(reasons.len() == 1 && reasons[0].contains("Colour") && reasons[0].contains("S-B"), "{reasons:?}");
+    let all = update(SHIRT, &SHIRT.replace("Colour", "Color"));
+    assert_eq!(all.layout("shirt").0, "Size+Color");
+    assert_eq!((all.layout("shirt").1.len(), all.issues), (3, Vec::new()));
+}
