@@ -2,6 +2,7 @@
 //! key get each effect once, and the number of requests per call is bounded.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -69,7 +70,10 @@ impl Shopper {
 
     /// A visitor fills a cart and orders it; then an operator refunds it or corrects stock.
     async fn visit(&mut self, number: u32) {
-        let visitor = Caller::new(fixtures::visitor_token(&format!("{} {number}", self.name)));
+        let token = fixtures::visitor_token(&format!("{} {number}", self.name));
+        // Declined cards of others delay nobody.
+        let address = Some(Ipv4Addr::from_bits(0x0a00_0000 + number).into());
+        let visitor = Caller { address, ..Caller::new(token) };
         let mut cart = BTreeMap::new();
         for part in 0..=self.random.below(3) {
             let (code, units) = (self.random.pick(&SKUS), 1 + u32::try_from(self.random.below(3)).expect("few"));

@@ -1,6 +1,7 @@
 //! A shop on an empty store, with a fixed clock and seeded IDs, and a browser-like client for its routers.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use serde_json::Value;
 use shopease_payments::fake::{FakeProvider, Ledger};
 use shopease_process::config::Reader;
 use shopease_shared::config::HttpConfig;
-use shopease_shared::http::{self as shop_http, App};
+use shopease_shared::http::{self as shop_http, App, ClientAddress};
 use shopease_shop::config::ShopConfig;
 use shopease_shop::domain::{EmailAddress, Order, Product, StockChange, StockLevel, Token};
 use shopease_shop::ports::{
@@ -395,12 +396,14 @@ impl Answer {
 pub struct Client {
     router: Router,
     pub cookies: BTreeMap<String, String>,
+    /// Its IP address, as a front door would state it.
+    pub address: Option<IpAddr>,
 }
 
 impl Client {
     /// A client of a router, without cookies.
     pub fn new(router: Router) -> Self {
-        Self { router, cookies: BTreeMap::new() }
+        Self { router, cookies: BTreeMap::new(), address: None }
     }
 
     /// Sets a token as its cookie.
@@ -420,6 +423,9 @@ impl Client {
             request
                 .headers_mut()
                 .insert(header::COOKIE, cookies.join("; ").parse().expect("cookies are visible ASCII"));
+        }
+        if let Some(address) = self.address {
+            request.extensions_mut().insert(ClientAddress(address));
         }
         request.headers_mut().entry(header::HOST).or_insert("shop.test".parse().expect("a host"));
         let response = self.router.clone().oneshot(request).await.expect("routers do not fail");
