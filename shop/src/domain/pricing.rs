@@ -1,5 +1,6 @@
 //! Quotes: lines, shipping, tax and total of a cart for a destination. Pure: the same input always gives the same quote.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::{
@@ -243,19 +244,23 @@ fn tax_lines(
     limits: &ChargeLimits,
 ) -> Result<Vec<TaxLine>, RuleError> {
     const MILLION: i64 = 1_000_000;
-    let mut lines = Vec::new();
+    // Classes with the same rate are taxed together. The highest rate is first.
+    let mut bases: BTreeMap<(Reverse<u32>, &str), Money> = BTreeMap::new();
     for (class, base) in taxable {
         let Some(rate) = rules.tax.rate(place, *class).filter(|rate| rate.rate_ppm > 0) else { continue };
-        let ppm = i64::from(rate.rate_ppm);
+        let sum = bases.entry((Reverse(rate.rate_ppm), &rate.title)).or_insert(Money::zero(base.currency));
+        *sum = sum.checked_add(*base)?;
+    }
+    let lines = bases.into_iter().map(|((Reverse(rate_ppm), title), base)| {
+        let ppm = i64::from(rate_ppm);
         let amount = if rules.prices_include_tax {
             base.checked_ratio(ppm, MILLION + ppm)?
         } else {
             limits.round(base.checked_ratio(ppm, MILLION)?)?
         };
-        lines.push(TaxLine { title: rate.title.clone(), rate_ppm: rate.rate_ppm, amount });
-    }
-    lines.sort_by_key(|line| std::cmp::Reverse(line.rate_ppm));
-    Ok(lines)
+        Ok(TaxLine { title: title.to_owned(), rate_ppm, amount })
+    });
+    lines.collect()
 }
 
 #[cfg(test)]

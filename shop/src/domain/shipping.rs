@@ -97,8 +97,8 @@ pub struct ShippingTerms {
 }
 
 impl ShippingTable {
-    /// The terms of the methods for carts of any weight, in display order, in a shop that sells to these countries, or to all if there
-    /// are none.
+    /// The terms of the methods for carts of any weight, in display order, in a shop that sells to these countries; an empty
+    /// list means all.
     pub fn terms(&self, sells_to: &[CountryCode]) -> Vec<ShippingTerms> {
         let methods = self.methods.iter().filter(|method| method.min_weight_grams == 0);
         methods.filter_map(|method| method.terms(sells_to)).collect()

@@ -1,4 +1,4 @@
-//! Limits on failed attempts to sign in, register or pay. ADR 25 explains the numbers.
+//! Limits on failed attempts to sign in or register. ADR 25 explains the numbers.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use time::{Duration, OffsetDateTime};
 
 use super::LocalShop;
-use crate::domain::{CartOwner, CustomerId, EmailAddress, hex};
+use crate::domain::{CustomerId, EmailAddress, hex};
 use crate::ports::{AttemptKey, FailedAttempts, StoreError};
 use crate::{ShopError, ShopResult};
 
@@ -56,11 +56,6 @@ impl Attempt {
         Self::on(customer, address, ["client", "change", "change pair"])
     }
 
-    /// An attempt to pay. Declined cards count as failures, and orders that are paid later: both hold stock and lead to mails.
-    pub fn to_pay(owner: &CartOwner, address: Option<IpAddr>) -> Self {
-        Self { keys: vec![key("paying client", network(address)), key("paying", owner.key())] }
-    }
-
     /// An attempt that is counted for its client, for an email address or account, and for both together.
     fn on(subject: impl Display, address: Option<IpAddr>, [of_client, of_subject, of_both]: [&str; 3]) -> Self {
         let client = network(address);
@@ -72,16 +67,12 @@ impl Attempt {
     fn pause(&self, counts: &[Option<FailedAttempts>], running: u32, now: OffsetDateTime) -> u32 {
         let count = |index: usize| counts.get(index).copied().flatten();
         let of_client = pause(count(0), 0, FREE_OF_CLIENT, LONGEST_PAUSE_OF_CLIENT, now);
-        let of_others = match self.keys.len() {
-            1 => 0,
-            2 => pause(count(1), 0, FREE, LONGEST_PAUSE, now),
-            _ => {
-                let attacked = count(1).is_some_and(|account| account.failures >= ATTACK);
-                let free = if attacked { FREE_UNDER_ATTACK } else { FREE };
-                pause(count(2), running, free, LONGEST_PAUSE, now)
-            }
-        };
-        of_client.max(of_others)
+        if self.keys.len() < 3 {
+            return of_client;
+        }
+        let attacked = count(1).is_some_and(|account| account.failures >= ATTACK);
+        let free = if attacked { FREE_UNDER_ATTACK } else { FREE };
+        pause(count(2), running, free, LONGEST_PAUSE, now).max(of_client)
     }
 }
 
