@@ -123,10 +123,7 @@ pub async fn store(settings: &Settings) -> anyhow::Result<OpenStore> {
 /// # Errors
 /// If it cannot be reached, its data directory is in use, or its data directory has lost its store.
 pub async fn store_to_migrate(settings: &Settings) -> anyhow::Result<OpenStore> {
-    demo::check_for_lost_orders(&settings.store)?;
-    shopease_storage::open(settings.store.clone(), &ProcessEnv, Arc::new(SystemIds))
-        .await
-        .context("the store cannot be opened")
+    open(settings, settings.store.clone()).await
 }
 
 /// Opens the configured store for reading. An embedded store that does not exist yet is treated as empty and is not
@@ -135,11 +132,13 @@ pub async fn store_to_migrate(settings: &Settings) -> anyhow::Result<OpenStore> 
 /// # Errors
 /// If it cannot be reached, its data directory is in use, or its data directory has lost its store.
 pub async fn store_to_read(settings: &Settings) -> anyhow::Result<OpenStore> {
-    // Opening an empty file as a store to read gives it content.
+    open(settings, settings.store.clone().to_read()).await
+}
+
+async fn open(settings: &Settings, store: StoreConfig) -> anyhow::Result<OpenStore> {
+    // First, because opening an empty file gives it content.
     demo::check_for_lost_orders(&settings.store)?;
-    shopease_storage::open(settings.store.clone().to_read(), &ProcessEnv, Arc::new(SystemIds))
-        .await
-        .context("the store cannot be opened")
+    shopease_storage::open(store, &ProcessEnv, Arc::new(SystemIds)).await.context("the store cannot be opened")
 }
 
 /// Opens the worker of a shop, with the configured destinations of events and mails.

@@ -28,11 +28,8 @@ impl MailDirectory {
     }
 
     async fn write(&self, name: &str, content: &[u8]) -> io::Result<()> {
-        let mut directory = tokio::fs::DirBuilder::new();
+        tokio::fs::create_dir_all(&self.0).await?;
         // Mails contain links that open orders and accounts: only the owner of the process reads them.
-        #[cfg(unix)]
-        directory.mode(0o700);
-        directory.recursive(true).create(&self.0).await?;
         #[cfg(unix)]
         tokio::fs::set_permissions(&self.0, std::os::unix::fs::PermissionsExt::from_mode(0o700)).await?;
         let partial = self.0.join(format!("{name}.partial"));

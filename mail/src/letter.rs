@@ -64,11 +64,10 @@ fn address_lines(address: &Address) -> Vec<String> {
     reason = "the template engine requires this signature"
 )]
 mod filters {
-    use askama::{Error, Result, Values, filter_fn};
+    use askama::{Result, Values, filter_fn};
     use shopease_shop::domain::Money;
     use shopease_shop::text;
     use time::OffsetDateTime;
-    use time::macros::format_description;
 
     /// See [`text::money`].
     #[filter_fn]
@@ -82,11 +81,10 @@ mod filters {
         Ok(text::percent(*rate_ppm))
     }
 
-    /// `15 January 2026`.
+    /// See [`crate::texts::day`].
     #[filter_fn]
     pub fn date(at: &OffsetDateTime, _: &dyn Values) -> Result<String> {
-        let format = format_description!("[day padding:none] [month repr:long] [year]");
-        at.to_offset(time::UtcOffset::UTC).format(&format).map_err(Error::custom)
+        crate::texts::day(*at)
     }
 
     /// The text in one line: a title or name cannot add lines to a mail in plain text.

@@ -311,7 +311,7 @@ fn minute(at: OffsetDateTime) -> Result<String> {
 }
 
 /// `15 January 2026`.
-fn day(at: OffsetDateTime) -> Result<String> {
+pub(crate) fn day(at: OffsetDateTime) -> Result<String> {
     let format = format_description!("[day padding:none] [month repr:long] [year]");
     at.to_offset(UtcOffset::UTC).format(format).map_err(Error::custom)
 }

@@ -124,8 +124,8 @@ fn busy(sheet: &Sheet<'_>, requests: Decimal) -> Decimal {
 }
 
 /// Metrics in alarms of the modules: two of the load balancer, five of a service, four of the database, two of the table and of a
-/// function, two of a function behind a load balancer, one of the HTTP API, and those of what the shop counts: four of the worker, two of each process that changes orders. The
-/// service of the test payments has no alarms of CPU and memory.
+/// function, two of a function behind a load balancer, one of the HTTP API, and those of what the shop counts: four of the worker,
+/// two of each process that changes orders. The service of the test payments has no alarms of CPU and memory.
 fn alarms(sheet: &Sheet<'_>) -> usize {
     let stack = &sheet.environment.stack;
     let functions = stack.modules.function_memory_mb.len() - usize::from(!sheet.worker_is_function());
