@@ -46,7 +46,12 @@ fn messages() -> Vec<OutboxMessage> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rejected_event_delays_only_its_own_subject() {
-    for status in [StatusCode::BAD_REQUEST, StatusCode::PAYLOAD_TOO_LARGE, StatusCode::INTERNAL_SERVER_ERROR] {
+    for status in [
+        StatusCode::MOVED_PERMANENTLY,
+        StatusCode::BAD_REQUEST,
+        StatusCode::PAYLOAD_TOO_LARGE,
+        StatusCode::INTERNAL_SERVER_ERROR,
+    ] {
         let (server, taken) = receiver(status).await;
         let delivered = HttpSink::new(&server.url).expect("a URL").deliver(&messages()).await;
         assert_eq!(*taken.lock().expect("not poisoned"), ["a placed", "c placed", "a paid", "c paid"], "{status}");

@@ -118,7 +118,7 @@ fn a_missing_store_beside_its_payments_is_an_error() {
         } else {
             fs::remove_file(&store).expect("no store");
         }
-        for args in [&["serve"][..], &["worker", "--once"], &["audit"], &["migrate"]] {
+        for args in [&["serve"][..], &["worker", "--once"], &["audit"], &["migrate"], &["settings", "export"]] {
             let failed = command(directory.path(), free_port(), args).output().expect("it ends");
             let text = String::from_utf8_lossy(&failed.stderr);
             assert!(!failed.status.success(), "{args:?}");

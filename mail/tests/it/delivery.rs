@@ -124,6 +124,11 @@ async fn a_directory_keeps_mails_that_can_be_read_again() {
     for _ in 0..2 {
         directory.send(&sent).await.expect("written");
     }
+    #[cfg(unix)]
+    {
+        let mode = std::fs::metadata(home.path().join("mail")).expect("a directory").permissions();
+        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777, 0o700, "only the owner reads mails");
+    }
     let [mail] = &directory.newest().await.expect("a list")[..] else { panic!("one mail") };
     assert_eq!((mail.to.as_str(), mail.subject.as_str()), ("visitor@example.com", sent.subject.as_str()));
     assert_eq!((mail.text.replace("\r\n", "\n"), mail.html.replace("\r\n", "\n")), (sent.text, sent.html));
