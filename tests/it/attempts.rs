@@ -4,6 +4,7 @@ use axum::body::Body;
 use http::{Request, StatusCode, header};
 use serde_json::json;
 use shopease_shared::http::ClientAddress;
+use shopease_shop::testing::fixtures;
 use time::Duration;
 
 use crate::harness::{Answer, PASSWORD, TestShop, both_stores};
@@ -14,8 +15,10 @@ both_stores!(
     one_client_cannot_try_one_password_on_every_account,
     many_clients_cannot_try_many_passwords_on_one_account,
     concurrent_guesses_get_no_more_attempts_than_sequential_ones,
+    concurrent_guesses_on_many_accounts_get_no_more_attempts_either,
     the_pages_show_when_to_try_again_and_keep_the_form,
     registering_known_addresses_is_limited,
+    declined_cards_cause_pauses,
 );
 
 const ADA: &str = "ada@example.com";
@@ -124,6 +127,20 @@ async fn concurrent_guesses_get_no_more_attempts_than_sequential_ones(shop: Test
     assert!((1..=5).contains(&tried), "{tried} of 16 at once");
 }
 
+async fn concurrent_guesses_on_many_accounts_get_no_more_attempts_either(shop: TestShop) {
+    let guesses = (0..48).map(|number| {
+        let mut client = shop.client();
+        let body = json!({"email": format!("customer-{number}@example.com"), "password": "password1"}).to_string();
+        let request = request("/api/v1/sessions", "application/json", body, "203.0.113.1");
+        tokio::spawn(async move { client.send(request).await.status })
+    });
+    let mut tried = 0;
+    for guess in guesses.collect::<Vec<_>>() {
+        tried += usize::from(guess.await.expect("an answer") == StatusCode::UNAUTHORIZED);
+    }
+    assert!((1..=20).contains(&tried), "{tried} of 48 at once");
+}
+
 async fn the_pages_show_when_to_try_again_and_keep_the_form(shop: TestShop) {
     register(&shop, "198.51.100.1", ADA).await;
     for number in 0..20 {
@@ -152,4 +169,34 @@ async fn registering_known_addresses_is_limited(shop: TestShop) {
     pause(&register(&shop, "203.0.113.1", "unknown@example.com").await);
     let other = register(&shop, "203.0.113.2", "bob@example.com").await;
     assert_eq!(other.status, StatusCode::CREATED, "{}", other.text());
+}
+
+async fn declined_cards_cause_pauses(shop: TestShop) {
+    shop.sell(&fixtures::product("kettle").build(), 100).await;
+    let pay = async |name: &str, key: String, card: &str| {
+        let mut client = shop.visitor(name);
+        client.add("KETTLE", 1).await;
+        client.check_out(&key, card).await
+    };
+    for number in 0..5 {
+        let answer = pay("eve", number.to_string(), "card_declined").await;
+        assert_eq!(answer.problem(), (422, "payment-declined".to_owned()));
+    }
+    assert_eq!(pause(&pay("eve", "5".to_owned(), "card_approved").await), 1);
+    assert_eq!(pay("eve", "0".to_owned(), "card_declined").await.problem().0, 422, "the same request has its answer");
+    shop.clock.advance(Duration::seconds(1));
+    assert_eq!(pay("eve", "6".to_owned(), "card_approved").await.status, StatusCode::CREATED);
+
+    // A visitor is new without a cookie; the client is not. Orders that are paid later also count.
+    for number in 0..15 {
+        let card = if number % 2 == 0 { "card_declined" } else { "bank_transfer" };
+        let answer = pay(&format!("eve-{number}"), "key".to_owned(), card).await;
+        assert!([StatusCode::ACCEPTED, StatusCode::UNPROCESSABLE_ENTITY].contains(&answer.status), "{number}");
+    }
+    assert_eq!(pause(&pay("grace", "key".to_owned(), "card_approved").await), 1);
+    shop.clock.advance(Duration::seconds(1));
+    assert_eq!(pay("grace", "key".to_owned(), "card_approved").await.status, StatusCode::CREATED);
+    shop.clock.advance(Duration::days(8));
+    shop.work().await;
+    shop.assert_books_agree().await;
 }

@@ -1,4 +1,7 @@
-//! A shopper: a token, and requests that may fail.
+//! A shopper: a token, an address, and requests that may fail.
+
+use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
 use shopease_shop::domain::Token;
@@ -34,17 +37,25 @@ impl Response {
 pub struct Shopper {
     http: reqwest::Client,
     token: String,
+    /// Its own, as a load balancer would state it: the declined cards of others do not delay it.
+    address: Ipv4Addr,
 }
 
 impl Shopper {
     /// A new visitor.
     pub fn new(site: &Site) -> Self {
-        Self { http: site.http.clone(), token: Token::visitor(SystemIds.secret()).expose().to_owned() }
+        Self::with(site.http.clone())
     }
 
     /// Another new visitor.
     pub fn another(&self) -> Self {
-        Self { http: self.http.clone(), token: Token::visitor(SystemIds.secret()).expose().to_owned() }
+        Self::with(self.http.clone())
+    }
+
+    fn with(http: reqwest::Client) -> Self {
+        static SHOPPERS: AtomicU32 = AtomicU32::new(0);
+        let address = Ipv4Addr::from_bits(0x0a00_0000 + SHOPPERS.fetch_add(1, Ordering::Relaxed));
+        Self { http, token: Token::visitor(SystemIds.secret()).expose().to_owned(), address }
     }
 
     /// The operator.
@@ -122,6 +133,7 @@ impl Shopper {
 
     async fn post(&self, shop: &str, path: &str, key: Option<&str>, body: &Value) -> Option<Response> {
         let mut request = self.http.post(format!("{shop}{path}")).bearer_auth(&self.token).json(body);
+        request = request.header("x-forwarded-for", self.address.to_string());
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
         }

@@ -248,6 +248,7 @@ impl Site {
             .env("SHOPEASE_PAYMENT_WEBHOOK_SECRET", WEBHOOK_SECRET)
             .env("SHOPEASE_EVENTS", self.receiver.events_url())
             .env("SHOPEASE_WORKER_SECONDS", "0")
+            .env("SHOPEASE_CLIENT_ADDRESS", "x-forwarded-for")
             .env("SHOPEASE_CLOCK_AHEAD_SECONDS", self.ahead().to_string())
             .env("SHOPEASE_LOG", "warn")
             .stdin(Stdio::null())

@@ -1,4 +1,4 @@
-//! Limits on failed attempts to sign in or register. ADR 25 explains the numbers.
+//! Limits on failed attempts to sign in, register or pay. ADR 25 explains the numbers.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use time::{Duration, OffsetDateTime};
 
 use super::LocalShop;
-use crate::domain::{CustomerId, EmailAddress, hex};
+use crate::domain::{CartOwner, CustomerId, EmailAddress, hex};
 use crate::ports::{AttemptKey, FailedAttempts, StoreError};
 use crate::{ShopError, ShopResult};
 
@@ -56,6 +56,11 @@ impl Attempt {
         Self::on(customer, address, ["client", "change", "change pair"])
     }
 
+    /// An attempt to pay. Declined cards count as failures, and orders that are paid later: both hold stock and lead to mails.
+    pub fn to_pay(owner: &CartOwner, address: Option<IpAddr>) -> Self {
+        Self { keys: vec![key("paying client", network(address)), key("paying", owner.key())] }
+    }
+
     /// An attempt that is counted for its client, for an email address or account, and for both together.
     fn on(subject: impl Display, address: Option<IpAddr>, [of_client, of_subject, of_both]: [&str; 3]) -> Self {
         let client = network(address);
@@ -63,16 +68,31 @@ impl Attempt {
         Self { keys: vec![key(of_client, client), key(of_subject, subject), both] }
     }
 
-    /// Seconds until the attempt is allowed, with `running` unfinished attempts under its last key.
-    fn pause(&self, counts: &[Option<FailedAttempts>], running: u32, now: OffsetDateTime) -> u32 {
-        let count = |index: usize| counts.get(index).copied().flatten();
-        let of_client = pause(count(0), 0, FREE_OF_CLIENT, LONGEST_PAUSE_OF_CLIENT, now);
-        if self.keys.len() < 3 {
-            return of_client;
+    /// The keys under which it counts as a failure until it ends: those of its client. Attempts to pay usually succeed, so they do
+    /// not count.
+    fn keys_while_running(&self) -> Vec<AttemptKey> {
+        match &self.keys[..] {
+            [client] => vec![client.clone()],
+            [client, _, both] => vec![client.clone(), both.clone()],
+            _ => Vec::new(),
         }
-        let attacked = count(1).is_some_and(|account| account.failures >= ATTACK);
-        let free = if attacked { FREE_UNDER_ATTACK } else { FREE };
-        pause(count(2), running, free, LONGEST_PAUSE, now).max(of_client)
+    }
+
+    /// Seconds until the attempt is allowed, with as many unfinished attempts under each of its keys while running.
+    fn pause(&self, counts: &[Option<FailedAttempts>], running: &[u32], now: OffsetDateTime) -> u32 {
+        let count = |index: usize| counts.get(index).copied().flatten();
+        let running = |index: usize| running.get(index).copied().unwrap_or(0);
+        let of_client = pause(count(0), running(0), FREE_OF_CLIENT, LONGEST_PAUSE_OF_CLIENT, now);
+        let of_others = match self.keys.len() {
+            1 => 0,
+            2 => pause(count(1), 0, FREE, LONGEST_PAUSE, now),
+            _ => {
+                let attacked = count(1).is_some_and(|account| account.failures >= ATTACK);
+                let free = if attacked { FREE_UNDER_ATTACK } else { FREE };
+                pause(count(2), running(1), free, LONGEST_PAUSE, now)
+            }
+        };
+        of_client.max(of_others)
     }
 }
 
@@ -116,28 +136,34 @@ pub(super) struct AttemptLimits {
 /// A running attempt; it ends when this is dropped.
 pub(super) struct Running {
     limits: AttemptLimits,
-    key: AttemptKey,
-    /// Attempts that were running when it began.
-    before: u32,
+    keys: Vec<AttemptKey>,
+    /// Attempts that were running under each key when it began.
+    before: Vec<u32>,
 }
 
 impl AttemptLimits {
-    fn begin(&self, key: &AttemptKey) -> Running {
+    fn begin(&self, attempt: &Attempt) -> Running {
+        let keys = attempt.keys_while_running();
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = running.entry(key.clone()).or_default();
-        let before = *count;
-        *count += 1;
-        Running { limits: self.clone(), key: key.clone(), before }
+        let begun = keys.iter().map(|key| {
+            let count = running.entry(key.clone()).or_default();
+            *count += 1;
+            *count - 1
+        });
+        let before = begun.collect();
+        Running { limits: self.clone(), keys, before }
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
         let mut running = self.limits.running.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = running.get_mut(&self.key) {
-            *count -= 1;
-            if *count == 0 {
-                running.remove(&self.key);
+        for key in &self.keys {
+            if let Some(count) = running.get_mut(key) {
+                *count -= 1;
+                if *count == 0 {
+                    running.remove(key);
+                }
             }
         }
     }
@@ -150,18 +176,18 @@ impl LocalShop {
         &self,
         attempt: &Attempt,
         needed: impl Future<Output = Result<T, StoreError>>,
-    ) -> ShopResult<(Option<Running>, T)> {
-        let running = attempt.keys.get(2).map(|key| self.attempts.begin(key));
+    ) -> ShopResult<(Running, T)> {
+        let running = self.attempts.begin(attempt);
         let now = self.clock.now();
         let (counts, needed) = tokio::try_join!(self.store.find_failed_attempts(&attempt.keys, now), needed)?;
-        match attempt.pause(&counts, running.as_ref().map_or(0, |running| running.before), now) {
+        match attempt.pause(&counts, &running.before, now) {
             0 => Ok((running, needed)),
             retry_after_seconds => Err(ShopError::TooManyAttempts { retry_after_seconds }),
         }
     }
 
     /// The same for an attempt that needs no data.
-    pub(super) async fn begin(&self, attempt: &Attempt) -> ShopResult<Option<Running>> {
+    pub(super) async fn begin(&self, attempt: &Attempt) -> ShopResult<Running> {
         Ok(self.check_limits(attempt, async { Ok(()) }).await?.0)
     }
 
@@ -205,9 +231,9 @@ mod tests {
 
     #[test]
     fn pauses_double_from_the_last_free_failure_on_and_end() {
-        let after = |failures| sign_in().pause(&[None, None, failed(failures, 0)], 0, NOW);
+        let after = |failures| sign_in().pause(&[None, None, failed(failures, 0)], &[], NOW);
         assert_eq!([1, 4, 5, 6, 7, 14, 15, 99].map(after), [0, 0, 1, 2, 4, 512, 900, 900]);
-        let later = |ago| sign_in().pause(&[None, None, failed(8, ago)], 0, NOW);
+        let later = |ago| sign_in().pause(&[None, None, failed(8, ago)], &[], NOW);
         assert_eq!([0, 3, 7, 8, 9].map(later), [8, 5, 1, 0, 0]);
         assert_eq!(later(-5), 13, "by a clock that is ahead");
         assert_eq!(later(-5000), 900);
@@ -216,15 +242,15 @@ mod tests {
     #[test]
     fn clients_without_failures_can_sign_in_during_an_attack_on_the_account() {
         let attack = failed(100_000, 0);
-        assert_eq!(sign_in().pause(&[None, attack, None], 0, NOW), 0);
-        assert_eq!(sign_in().pause(&[None, attack, failed(1, 0)], 0, NOW), 1);
-        assert_eq!(sign_in().pause(&[None, failed(49, 0), failed(1, 0)], 0, NOW), 0);
+        assert_eq!(sign_in().pause(&[None, attack, None], &[], NOW), 0);
+        assert_eq!(sign_in().pause(&[None, attack, failed(1, 0)], &[], NOW), 1);
+        assert_eq!(sign_in().pause(&[None, failed(49, 0), failed(1, 0)], &[], NOW), 0);
     }
 
     #[test]
     fn an_address_pauses_at_most_a_minute_because_of_others() {
         for attempt in [sign_in(), Attempt::of_client(None)] {
-            let after = |failures| attempt.pause(&[failed(failures, 0), None, None], 0, NOW);
+            let after = |failures| attempt.pause(&[failed(failures, 0), None, None], &[], NOW);
             assert_eq!([19, 20, 21, 1000].map(after), [0, 1, 2, 60]);
         }
     }
@@ -232,11 +258,12 @@ mod tests {
     #[test]
     fn running_attempts_count_until_they_end() {
         let (limits, attempt) = (AttemptLimits::default(), sign_in());
-        let pair = attempt.keys.last().expect("a key");
-        let running: Vec<_> = (0..5).map(|_| limits.begin(pair)).collect();
-        assert_eq!(running.last().map(|running| running.before), Some(4));
-        let sixth = limits.begin(pair);
-        assert_eq!(attempt.pause(&[None, None, None], sixth.before, NOW), 1);
+        let running: Vec<_> = (0..5).map(|_| limits.begin(&attempt)).collect();
+        let sixth = limits.begin(&attempt);
+        assert_eq!(sixth.before, [5, 5]);
+        assert_eq!(attempt.pause(&[None, None, None], &sixth.before, NOW), 1);
+        let another = Attempt::to_sign_in(&"bob@example.com".parse().expect("an address"), None);
+        assert_eq!(limits.begin(&another).before, [6, 0], "of the same client");
         drop((running, sixth));
         assert_eq!(limits.running.lock().expect("no panic").len(), 0);
     }

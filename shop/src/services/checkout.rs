@@ -136,7 +136,7 @@ pub trait Checkout: Send + Sync {
     ///
     /// # Errors
     /// [`ShopError::Rules`], [`ShopError::OutOfStock`], [`ShopError::Conflict`] (the cart changed),
-    /// [`ShopError::PaymentDeclined`], the idempotency errors.
+    /// [`ShopError::PaymentDeclined`], [`ShopError::TooManyAttempts`] after too many declined cards or unpaid orders, the idempotency errors.
     async fn place_order(&self, caller: &Caller, command: PlaceOrder) -> ShopResult<OrderView>;
 
     /// An order. Allowed for the caller who placed it, for callers with its access key, and for operators.
@@ -204,6 +204,8 @@ impl Checkout for LocalShop {
         if let Some(record) = self.store.find_idempotency_record(&key, now).await? {
             return self.repeat_outcome(&record, &hash, now).await;
         }
+        let attempt = Attempt::to_pay(&identity.owner, caller.address);
+        self.begin(&attempt).await?;
         let mut tries = 1;
         let placed = loop {
             let new = match self.new_order(&identity, command.clone(), now).await {
@@ -225,7 +227,11 @@ impl Checkout for LocalShop {
                 failpoint("after-place");
                 metrics::order_event("order.placed");
                 self.forget_products_of(&order).await;
-                order_or_decline(self.advance_payment(order, Poll::Never).await?)
+                let order = self.advance_payment(order, Poll::Never).await?;
+                if order.state == OrderState::Cancelled || order.payment.kind() == PaymentKind::BankTransfer {
+                    self.record_failure(&attempt).await?;
+                }
+                order_or_decline(order)
             }
             Err(record) => self.repeat_outcome(&record, &hash, now).await,
         }
