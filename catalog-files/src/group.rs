@@ -133,7 +133,9 @@ impl Group {
             return Outcome::Rejected;
         }
         let rows = variants(readers(), issues);
-        if rows.is_empty() {
+        // A file without prices may only have texts or images for products that exist.
+        let concerns_variants = columns.has(Column::Price) || variant_rows > 0 || options.replace;
+        if rows.is_empty() && concerns_variants {
             issues.reject_product(first_line, &self.handle, NO_VARIANT.to_owned());
             return Outcome::Rejected;
         }

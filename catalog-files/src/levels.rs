@@ -48,7 +48,10 @@ impl Writer<'_> {
                 (false, _) => String::new(),
                 (true, true) => format!("; {old} now belongs to another variant, so each keeps its own stock"),
                 (true, false) => match self.move_units(old, new).await? {
-                    Some(units) => format!("; its {units} available units moved with it"),
+                    Some(units) => {
+                        let stay = self.reserved_units(old).await?;
+                        format!("; its {units} available units moved with it{}", stay_behind(stay, old, new))
+                    }
                     None => "; its stock was not tracked before, so tracking starts now".to_owned(),
                 },
             };
@@ -73,6 +76,13 @@ impl Writer<'_> {
         Ok(moved)
     }
 
+    /// Units of a SKU that unpaid orders have reserved.
+    async fn reserved_units(&self, sku: &Sku) -> Result<u32, StoreError> {
+        let store = self.store();
+        let levels = with_retries(|| store.find_stock_levels(std::slice::from_ref(sku))).await?;
+        Ok(levels.first().map_or(0, |level| level.reserved))
+    }
+
     /// Available units of the SKUs that have a level.
     pub(super) async fn levels(&self, skus: HashSet<Sku>) -> Result<HashMap<Sku, u32>, StoreError> {
         let store = self.store();
@@ -86,4 +96,14 @@ impl Writer<'_> {
         levels.extend(moved);
         Ok(levels)
     }
+}
+
+/// What an operator must know of units that belong to orders with the old SKU.
+fn stay_behind(reserved: u32, old: &Sku, new: &Sku) -> String {
+    if reserved == 0 {
+        return String::new();
+    }
+    format!(
+        "; {reserved} more are reserved by unpaid orders: if one of them is canceled, its units return to {old}, so add them to {new}"
+    )
 }

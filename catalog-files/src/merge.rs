@@ -7,7 +7,7 @@ use super::group::{DraftProduct, NO_VARIANT, same_values};
 use super::issue::{Issues, named};
 use super::options::Layout;
 use super::sku::{SkuBook, derive_all};
-use super::variant::{Counting, VariantRow};
+use super::variant::{Counting, NO_PRICE, VariantRow};
 use super::{ImportOptions, ImportedProduct, StockTarget};
 use shopease_shop::domain::{
     Handle, Image, Inventory, Money, Product, ProductId, ProductOption, ProductStatus, Sku, Variant, VariantId,
@@ -27,6 +27,7 @@ pub(super) struct Context<'a> {
 struct Match<'a> {
     row: &'a VariantRow,
     stored: Option<&'a Variant>,
+    price: Money,
     /// The SKU that the row gives, if it may use it.
     given: Option<&'a Sku>,
     values: Vec<String>,
@@ -110,7 +111,13 @@ fn matches<'a>(
             match other.and_then(|sku| context.owners.get_key_value(sku)).filter(|(_, owner)| **owner != draft.handle) {
                 // With a derived SKU, the units of the row would be counted a second time.
                 Some((sku, owner)) => Err(kept_by(sku, owner)),
-                None => Ok(Match { row, stored, given, values }),
+                None => match (row.price, stored) {
+                    (FieldUpdate::Set(price), _) => Ok(Match { row, stored, price, given, values }),
+                    (FieldUpdate::Keep, Some(variant)) => {
+                        Ok(Match { row, stored, price: variant.price, given, values })
+                    }
+                    (FieldUpdate::Keep, None) => Err(NO_PRICE.to_owned()),
+                },
             }
         });
         match fitting {
@@ -224,8 +231,8 @@ impl Merger<'_> {
         self.imported.product.variants.push(Variant {
             id: variant_id(&self.draft.handle, &sku),
             option_values: found.values.clone(),
-            price: row.price,
-            compare_at_price: former.filter(|former| is_higher(*former, row.price)),
+            price: found.price,
+            compare_at_price: former.filter(|former| is_higher(*former, found.price)),
             weight_grams: row.weight_grams.or(stored.map(|variant| &variant.weight_grams), 0),
             requires_shipping: row.requires_shipping.or(stored.map(|variant| &variant.requires_shipping), true),
             tax_class: row.tax.or(stored.map(|variant| variant.tax_class)),
@@ -286,7 +293,8 @@ impl Merger<'_> {
 
     /// Adds the stored variants that the file does not name, or notes their removal.
     fn finish(mut self, layout: Layout, matches: &[Match<'_>]) -> Result<ImportedProduct, String> {
-        if self.imported.product.variants.is_empty() {
+        let has_rows = !self.draft.rows.is_empty();
+        if self.imported.product.variants.is_empty() && (has_rows || self.stored.is_none()) {
             return Err(NO_VARIANT.to_owned());
         }
         let updated: HashSet<&Sku> =
@@ -317,14 +325,6 @@ impl Merger<'_> {
                         variant.sku
                     ));
                 }
-                let (old, new) = (variant.price.currency, self.options.currency);
-                if old != new {
-                    return Err(format!(
-                        "the file has prices in {new}, but SKU {} would keep its price in {old}. Give the prices of all \
-                         variants of the product in one currency",
-                        variant.sku
-                    ));
-                }
                 let mut variant = variant.clone();
                 variant.image = self.place_of_stored(&variant).and_then(|place| u16::try_from(place).ok());
                 kept.push(variant);
@@ -341,6 +341,16 @@ impl Merger<'_> {
         }
         self.order(kept, &layout, matches);
         let product = &mut self.imported.product;
+        let new = self.options.currency;
+        let (in_new, others): (Vec<_>, Vec<_>) =
+            product.variants.iter().partition(|variant| variant.price.currency == new);
+        if let (Some(other), false) = (others.first(), in_new.is_empty()) {
+            return Err(format!(
+                "the file has prices in {new}, but SKU {} would keep its price in {}. Give the prices of all variants of \
+                 the product in one currency",
+                other.sku, other.price.currency
+            ));
+        }
         product.options = options(layout.names, &product.variants);
         product.images = self.images;
         if matches!(self.draft.title, FieldUpdate::Keep) && self.stored.is_none() {

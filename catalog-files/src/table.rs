@@ -150,7 +150,8 @@ fn find_header(text: &str, named: Option<u8>) -> Result<(u8, Columns), ReadError
     if !columns.has(Column::Handle) && !columns.has(Column::Title) {
         return Err(ReadError::NotProducts { missing: "Handle (or Title)", found });
     }
-    if !columns.has(Column::Price) {
+    // With handles, a file without prices updates the products that it names.
+    if !columns.has(Column::Price) && !columns.has(Column::Handle) {
         return Err(ReadError::NotProducts { missing: "Variant Price", found });
     }
     Ok((delimiter, columns))
@@ -296,7 +297,7 @@ mod tests {
         assert!(matches!(parse(""), Err(ReadError::Empty)));
         let error = parse("Name,Email\nA,b@example.org\n").err().expect("rejected").to_string();
         assert!(error.contains("Name, Email"), "{error}");
-        let error = parse("Handle,Title\na,A\n").err().expect("rejected").to_string();
+        let error = parse("Title,Vendor\nA,B\n").err().expect("rejected").to_string();
         assert!(error.contains("Variant Price"), "{error}");
     }
 

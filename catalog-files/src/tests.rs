@@ -48,12 +48,20 @@ fn read_all(bytes: &[u8], options: ImportOptions) -> Result<ParsedCatalog, ReadE
                 let context =
                     Context { options: &file.options, book: &file.skus, kept_elsewhere: &none, owners: &none };
                 let mut found = Issues::default();
-                let imported = merge(&draft, None, &context, &mut found).expect("a variant is left");
+                let imported = merge(&draft, None, &context, &mut found);
                 issues.append(found);
-                for variant in &imported.product.variants {
-                    file.skus.take(&variant.sku);
+                match imported {
+                    Ok(imported) => {
+                        for variant in &imported.product.variants {
+                            file.skus.take(&variant.sku);
+                        }
+                        products.push(imported);
+                    }
+                    Err(reason) => {
+                        issues.reject_product(draft.first_line, &draft.handle, reason);
+                        rejected_products += 1;
+                    }
                 }
-                products.push(imported);
             }
         }
     }

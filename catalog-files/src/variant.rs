@@ -10,6 +10,8 @@ use shopease_shop::domain::{Handle, Money, Sku, StockLevel, TaxClass};
 
 /// Longest option value in characters; Shopify's own limit.
 const MAX_OPTION_CHARS: usize = 255;
+/// Why a row that needs a price is not a variant.
+pub(super) const NO_PRICE: &str = "the row has no price";
 pub(super) const OPTION_VALUES: [Column; 3] = [Column::OptionValue1, Column::OptionValue2, Column::OptionValue3];
 
 /// A variant as its row describes it, before its product is known as a whole.
@@ -19,7 +21,7 @@ pub(super) struct VariantRow {
     pub(super) given_sku: Option<Sku>,
     /// The three option columns; empty where the row has none.
     pub(super) values: [String; 3],
-    pub(super) price: Money,
+    pub(super) price: FieldUpdate<Money>,
     pub(super) compare_at_price: FieldUpdate<Option<Money>>,
     pub(super) weight_grams: FieldUpdate<u32>,
     pub(super) requires_shipping: FieldUpdate<bool>,
@@ -77,7 +79,8 @@ pub(super) struct RowReader<'a> {
 impl RowReader<'_> {
     /// Whether the row describes a variant (and not only an image).
     pub(super) fn has_variant(&self) -> bool {
-        OPTION_VALUES.into_iter().chain([Column::Price, Column::Sku]).any(|column| !self.get(column).is_empty())
+        let columns = OPTION_VALUES.into_iter().chain([Column::Price, Column::Sku, Column::Quantity]);
+        columns.into_iter().any(|column| !self.get(column).is_empty())
     }
 
     /// The texts of the three option columns; the placeholder value of a product without options counts as empty.
@@ -90,13 +93,6 @@ impl RowReader<'_> {
 
     /// The variant, or the reason why the row is not one.
     pub(super) fn variant(&self, issues: &mut Issues) -> Result<VariantRow, String> {
-        let price = self.get(Column::Price);
-        if price.is_empty() {
-            return Err("the row has no price".to_owned());
-        }
-        let currency = self.options.currency;
-        let price = Money::parse_decimal(price, currency)
-            .map_err(|error| format!("price: {}", amount_reason(price, currency, error)))?;
         Ok(VariantRow {
             line: self.row.line,
             compare_at_price: self.compare_at_price()?,
@@ -106,7 +102,7 @@ impl RowReader<'_> {
             counting: self.counting(issues)?,
             given_sku: self.given_sku(issues),
             values: self.bounded_option_values()?,
-            price,
+            price: self.price()?,
             barcode: self.barcode(issues),
             image: self.when_set(Column::VariantImage, || self.image(Column::VariantImage, issues)),
         })
@@ -135,7 +131,9 @@ impl RowReader<'_> {
     pub(super) fn only_adds_an_image(&self, first: &VariantRow) -> bool {
         let price = self.get(Column::Price);
         let same_sku = sku::given(self.get(Column::Sku)).is_ok_and(|sku| sku.is_none() || sku == first.given_sku);
-        let same_price = price.is_empty() || Money::parse_decimal(price, self.options.currency) == Ok(first.price);
+        let same_price = price.is_empty()
+            || Money::parse_decimal(price, self.options.currency)
+                .is_ok_and(|price| first.price == FieldUpdate::Set(price));
         !self.get(Column::ImageUrl).is_empty() && same_sku && same_price
     }
 
@@ -201,6 +199,16 @@ impl RowReader<'_> {
             }
             None => Ok(values),
         }
+    }
+
+    fn price(&self) -> Result<FieldUpdate<Money>, String> {
+        let (written, currency) = (self.get(Column::Price), self.options.currency);
+        if written.is_empty() {
+            return if self.sets(Column::Price) { Err(NO_PRICE.to_owned()) } else { Ok(FieldUpdate::Keep) };
+        }
+        let price = Money::parse_decimal(written, currency)
+            .map_err(|error| format!("price: {}", amount_reason(written, currency, error)))?;
+        Ok(FieldUpdate::Set(price))
     }
 
     fn compare_at_price(&self) -> Result<FieldUpdate<Option<Money>>, String> {

@@ -79,6 +79,36 @@ fn cells_that_a_short_row_lacks_change_nothing() {
 }
 
 #[test]
+fn a_file_without_prices_changes_what_it_names() {
+    let first = format!("{FULL}mug,M-1,10.00,Mug,<p>Soft</p>,,\nmug,M-2,11.00,,,,\n")
+        .replace("Variant SKU", "Option1 Value,Variant SKU")
+        .replace("M-1", "S,M-1")
+        .replace("M-2", "M,M-2");
+    let skus = update(
+        &first,
+        "Handle,Option1 Value,Variant SKU,Variant Barcode\nmug,M,M-2,4006381333931\nmug,L,M-3,\npot,,P,\n",
+    );
+    let mug = &skus.products["mug"];
+    let prices: Vec<i64> = mug.variants.iter().map(|variant| variant.price.amount_minor).collect();
+    assert_eq!((prices, mug.variants[1].barcode.as_deref()), (vec![1000, 1100], Some("4006381333931")));
+    let rejected: Vec<_> = skus.issues.iter().map(|issue| (issue.line, issue.reason.as_str())).collect();
+    assert!(
+        rejected.contains(&(3, "the row has no price")) && rejected.contains(&(4, "the row has no price")),
+        "{rejected:?}"
+    );
+    assert!(!skus.products.contains_key("pot"));
+
+    let texts = update(&first, "Handle,Title,Body (HTML)\nmug,Cup,<p>Hard</p>\npot,Pot,\n");
+    let mug = &texts.products["mug"];
+    assert_eq!((mug.title.as_str(), mug.description_html.as_str(), mug.variants.len()), ("Cup", "<p>Hard</p>", 2));
+    assert_eq!(texts.reasons(IssueKind::RejectedProduct).len(), 1, "a new product needs a price: {:?}", texts.issues);
+
+    let replaced = update_with(&first, "Handle,Title\nmug,Cup\n", ImportOptions { replace: true, ..options() });
+    assert_eq!((replaced.products["mug"].title.as_str(), replaced.removed.len()), ("Mug", 0), "{:?}", replaced.issues);
+    assert!(read(b"Title,Vendor\nMug,Acme\n".to_vec(), options()).is_err(), "neither handles nor prices");
+}
+
+#[test]
 fn stock_tracking_does_not_depend_on_cells_that_a_row_lacks() {
     let header = "Handle,Variant SKU,Variant Price,Variant Inventory Tracker,Variant Inventory Qty";
     let tracked = update(&format!("{header}\nmug,M-1,10,shopify,5\n"), &format!("{header}\nmug,M-1,12\n"));

@@ -133,7 +133,7 @@ impl Money {
     }
 
     /// Parses a decimal amount with a point, such as `24.90`. More decimals than the currency has are allowed only if they are
-    /// zeros.
+    /// zeros, and not exactly three: `1.000` may be meant as a thousand.
     ///
     /// # Errors
     /// [`AmountError`] for commas, signs, exponents, spaces, too many decimals or digits.
@@ -148,7 +148,7 @@ impl Money {
         }
         let exponent = currency.exponent() as usize;
         let (kept, rest) = fraction.split_at(fraction.len().min(exponent));
-        if rest.bytes().any(|byte| byte != b'0') {
+        if rest.bytes().any(|byte| byte != b'0') || (fraction.len() == 3 && !rest.is_empty()) {
             return Err(AmountError::Decimals { max: currency.exponent() });
         }
         format!("{whole}{kept:0<exponent$}")
@@ -247,8 +247,21 @@ mod tests {
 
     #[test]
     fn invalid_amounts_are_rejected() {
-        for text in ["", " 1", "1,50", "1.234,50", "-1", "+1", "1e3", "NaN", ".5", "1.005", "99999999999999999999", "١"]
-        {
+        for text in [
+            "",
+            " 1",
+            "1,50",
+            "1.234,50",
+            "-1",
+            "+1",
+            "1e3",
+            "NaN",
+            ".5",
+            "1.005",
+            "1.000",
+            "99999999999999999999",
+            "١",
+        ] {
             assert!(Money::parse_decimal(text, Currency::EUR).is_err(), "{text}");
         }
     }
