@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use shopease_shop::config::ShopConfig;
-use shopease_shop::domain::{EmailAddress, Handle, HomePage, Sku};
+use shopease_shop::domain::{EmailAddress, Handle, HomePage, PageLimit, Sku};
 use shopease_shop::ports::{IdGenerator as _, SharedStore, SystemClock, SystemIds};
 use shopease_shop::services::{LAPTOP_OPERATOR, create_operator, current_settings};
 use shopease_storage::StoreConfig;
@@ -165,7 +165,6 @@ fn restrict_to_owner(file: &Path) -> anyhow::Result<()> {
 pub fn check_for_lost_orders(store: &StoreConfig) -> anyhow::Result<()> {
     let Some(directory) = data_directory(store) else { return Ok(()) };
     let (database, journal) = (directory.join(DATABASE_FILE), directory.join(PAYMENTS_FILE));
-    let size_bytes = |file: &Path| std::fs::metadata(file).map_or(0, |file| file.len());
     if size_bytes(&database) == 0 && size_bytes(&journal) > 0 {
         bail!(
             "{} is empty or missing, but {} has payments for its orders. Restore the store from a backup, or start over with --fresh, \
@@ -175,6 +174,32 @@ pub fn check_for_lost_orders(store: &StoreConfig) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+/// Rejects a data directory whose payment journal is empty or missing while its store has orders: their payments could be neither
+/// captured nor refunded.
+///
+/// # Errors
+/// If that is the case, or the store cannot be read.
+pub async fn check_for_lost_payments(journal: &Path, store: &SharedStore) -> anyhow::Result<()> {
+    if size_bytes(journal) > 0 {
+        return Ok(());
+    }
+    let newest = store.list_orders(None, PageLimit::DEFAULT).await?;
+    for order in newest.items {
+        if store.find_order(&order.id).await?.is_some_and(|order| order.payment.intent_id.is_some()) {
+            bail!(
+                "{} is empty or missing, but the store has orders with payments. Restore it from a backup, or start over with \
+                 --fresh, which deletes the orders",
+                journal.display()
+            );
+        }
+    }
+    Ok(())
+}
+
+fn size_bytes(file: &Path) -> u64 {
+    std::fs::metadata(file).map_or(0, |file| file.len())
 }
 
 /// The embedded store's file.

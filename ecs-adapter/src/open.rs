@@ -11,7 +11,7 @@ use shopease_process::config::Reader;
 use shopease_shared::config::HttpConfig;
 use shopease_shared::http::AddressSource;
 use shopease_shop::config::ShopConfig;
-use shopease_shop::ports::{AssetStore, Env, PaymentProvider, ProcessEnv, SentMails, SystemIds};
+use shopease_shop::ports::{AssetStore, Env, PaymentProvider, ProcessEnv, SentMails, SharedStore, SystemIds};
 use shopease_shop::services::{LocalShop, Worker};
 use shopease_storage::{OpenStore, StoreConfig};
 
@@ -165,12 +165,19 @@ pub async fn assets(settings: &Settings) -> anyhow::Result<Arc<dyn AssetStore>> 
     shopease_aws::open_assets(&settings.assets, &ProcessEnv).await.map_err(anyhow::Error::msg)
 }
 
-/// Opens the configured payment provider.
+/// Opens the configured payment provider of the orders in a store.
 ///
 /// # Errors
-/// If it is not configured or cannot be opened.
-pub async fn payments(settings: &Settings, bank_page: bool) -> anyhow::Result<Arc<dyn PaymentProvider>> {
+/// If it is not configured or cannot be opened, or the data directory has lost the payments of the orders.
+pub async fn payments(
+    settings: &Settings,
+    store: &SharedStore,
+    bank_page: bool,
+) -> anyhow::Result<Arc<dyn PaymentProvider>> {
     let config = settings.payments.clone().context("no payment provider is configured")?;
     let journal = demo::data_directory(&settings.store).map(|directory| directory.join(demo::PAYMENTS_FILE));
+    if let Some(journal) = journal.as_ref().filter(|_| config.has_own_ledger()) {
+        demo::check_for_lost_payments(journal, store).await?;
+    }
     shopease_payments::open(config, LocalLedgerOptions { journal, bank_page }).await.map_err(anyhow::Error::msg)
 }

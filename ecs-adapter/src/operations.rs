@@ -34,7 +34,7 @@ pub async fn work(args: WorkerArgs) -> anyhow::Result<ExitCode> {
     telemetry::metrics::start(&ProcessEnv).map_err(anyhow::Error::msg)?;
     let settings = Settings::load(true).await?;
     let open = open::store(&settings).await?;
-    let payments = open::payments(&settings, false).await?;
+    let payments = open::payments(&settings, &open.store, false).await?;
     let shop = LocalShop::with_system_clock(open.store.clone(), payments, settings.shop.clone());
     shop.prepare_settings().await?;
     let worker = open::worker(&settings, shop).await?;
@@ -71,7 +71,7 @@ pub struct AuditArgs {
 pub async fn audit(args: AuditArgs) -> anyhow::Result<ExitCode> {
     let settings = Settings::load(true).await?;
     let open = open::store(&settings).await?;
-    let payments = open::payments(&settings, false).await?;
+    let payments = open::payments(&settings, &open.store, false).await?;
     let report = audit_books(&*open.store, &*payments, args.settled, SystemClock.now()).await?;
     let mut out = std::io::stdout().lock();
     if args.json {

@@ -94,7 +94,7 @@ async fn compose(args: &ServeArgs, settings: &mut Settings) -> anyhow::Result<(A
     if let Some(directory) = embedded {
         operator = Some(demo::operator(&open.store, directory).await?);
     }
-    let payments = open::payments(settings, true).await?;
+    let payments = open::payments(settings, &open.store, true).await?;
     let shop = LocalShop::with_system_clock(open.store.clone(), payments, settings.shop.clone());
     let shop_name = shop.prepare_settings().await?.shop.name;
     if let Some(directory) = embedded.map(Path::to_owned) {

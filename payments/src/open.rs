@@ -68,6 +68,11 @@ impl LedgerLocation {
 }
 
 impl PaymentsConfig {
+    /// Whether the payments exist only in this process and its journal.
+    pub fn has_own_ledger(&self) -> bool {
+        matches!(self, Self::Fake { ledger: LedgerLocation::Process, .. })
+    }
+
     /// Reads `SHOPEASE_PAYMENT_PROVIDER` (`fake`, the default, or `stripe`) and the variables of that provider:
     /// `SHOPEASE_FAKE_PAYMENTS_URL`, which is required on AWS; `SHOPEASE_STRIPE_SECRET_KEY`,
     /// `SHOPEASE_STRIPE_PUBLISHABLE_KEY` and `SHOPEASE_STRIPE_URL`;

@@ -134,10 +134,17 @@ pub fn get_on(socket: &mut TcpStream, path: &str) -> io::Result<Response> {
 
 /// Sends a POST with JSON on a new connection, with a client address as a load balancer or anyone else might send it.
 pub fn post(port: u16, path: &str, forwarded_for: &str, body: &str) -> io::Result<Response> {
+    post_with(port, path, &[("X-Forwarded-For", forwarded_for)], body)
+}
+
+/// Sends a POST with JSON and these headers on a new connection.
+pub fn post_with(port: u16, path: &str, headers: &[(&str, &str)], body: &str) -> io::Result<Response> {
     let mut socket = connect(port)?;
-    let head = format!("POST {path} HTTP/1.1\r\nHost: shop.test\r\nX-Forwarded-For: {forwarded_for}\r\n");
-    let head = format!("{head}Content-Type: application/json\r\n");
-    socket.write_all(format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes())?;
+    write!(socket, "POST {path} HTTP/1.1\r\nHost: shop.test\r\nContent-Type: application/json\r\n")?;
+    for (name, value) in headers {
+        write!(socket, "{name}: {value}\r\n")?;
+    }
+    write!(socket, "Content-Length: {}\r\n\r\n{body}", body.len())?;
     read(&mut socket)
 }
 

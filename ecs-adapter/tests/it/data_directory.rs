@@ -9,10 +9,10 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
-use shopease_shop::testing::free_port;
+use serde_json::{Value, json};
+use shopease_shop::testing::{fixtures, free_port};
 
-use crate::client::{Shop, get, post};
+use crate::client::{Shop, get, post, post_with};
 
 fn command(directory: &Path, port: u16, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_shopease"));
@@ -37,6 +37,25 @@ fn run(directory: &Path, args: &[&str], while_ready: impl FnOnce(u16)) -> Output
     }
     while_ready(port);
     stop(child)
+}
+
+/// The error output of a command that must fail by itself.
+fn failed(directory: &Path, args: &[&str]) -> String {
+    let mut child = command(directory, free_port(), args).spawn().expect("the binary starts");
+    let begun = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("the child is there") {
+            break status;
+        }
+        if begun.elapsed() > Duration::from_mins(1) {
+            child.kill().expect("it runs");
+            panic!("{args:?} does not end");
+        }
+        thread::sleep(Duration::from_millis(20));
+    };
+    assert!(!status.success(), "{args:?}");
+    let output = child.wait_with_output().expect("it ended");
+    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 fn stop(child: Child) -> Output {
@@ -119,9 +138,7 @@ fn a_missing_store_beside_its_payments_is_an_error() {
             fs::remove_file(&store).expect("no store");
         }
         for args in [&["serve"][..], &["worker", "--once"], &["audit"], &["migrate"], &["settings", "export"]] {
-            let failed = command(directory.path(), free_port(), args).output().expect("it ends");
-            let text = String::from_utf8_lossy(&failed.stderr);
-            assert!(!failed.status.success(), "{args:?}");
+            let text = failed(directory.path(), args);
             for expected in [&*store.to_string_lossy(), &*journal.to_string_lossy(), "--fresh"] {
                 assert!(text.contains(expected), "{args:?}: {text}");
             }
@@ -129,4 +146,42 @@ fn a_missing_store_beside_its_payments_is_an_error() {
         }
     }
     run(directory.path(), &["--fresh"], |_| {});
+}
+
+#[test]
+fn missing_payments_beside_their_orders_are_an_error() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let journal = directory.path().join("payments.jsonl");
+    run(directory.path(), &[], |_| {});
+    fs::remove_file(&journal).expect("a journal");
+    run(directory.path(), &[], |port| order(port, "card_declined"));
+    let before = fs::read(&journal).expect("a journal");
+    fs::remove_file(&journal).expect("a journal");
+    for args in [&["serve"][..], &["worker", "--once"], &["audit"]] {
+        let text = failed(directory.path(), args);
+        assert!(text.contains(&*journal.to_string_lossy()) && text.contains("--fresh"), "{args:?}: {text}");
+        assert!(!journal.exists(), "{args:?}");
+    }
+    fs::write(&journal, before).expect("restored");
+    run(directory.path(), &[], |_| {});
+}
+
+/// A visitor orders something with a card.
+fn order(port: u16, card: &str) {
+    let token = fixtures::visitor_token("ada");
+    let bearer = format!("Bearer {}", token.expose());
+    let headers = [("Authorization", &*bearer), ("Idempotency-Key", "once")];
+    let products: Value = serde_json::from_str(&get(port, "/api/v1/products").expect("a list").body).expect("JSON");
+    let handle = products["items"][0]["handle"].as_str().expect("a product");
+    let product = get(port, &format!("/api/v1/products/{handle}")).expect("a product").body;
+    let product: Value = serde_json::from_str(&product).expect("JSON");
+    let line = json!({"sku": product["variants"][0]["sku"], "quantity": 1}).to_string();
+    assert_eq!(post_with(port, "/api/v1/cart/line-items", &headers[..1], &line).expect("a response").status, 201);
+    let address =
+        json!({"name": "Ada", "line1": "Street 1", "city": "Berlin", "postal_code": "10115", "country": "DE"});
+    let checkout = json!({
+        "email": "ada@example.com", "shipping_address": address, "shipping_method": "standard", "payment_method": card,
+    });
+    let placed = post_with(port, "/api/v1/checkout", &headers, &checkout.to_string()).expect("a response");
+    assert!([201, 422].contains(&placed.status), "{placed:?}");
 }
