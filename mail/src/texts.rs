@@ -187,7 +187,11 @@ impl Texts<'_> {
             MailKind::OrderCanceled => (
                 format!("Order {number} at {name} was canceled"),
                 "Your order was canceled",
-                vec![format!("Order {number} was canceled before it was paid. You were not charged.")],
+                vec![if order.payment_state.is_collected() {
+                    format!("Order {number} was canceled. Nothing of its total is left to refund.")
+                } else {
+                    format!("Order {number} was canceled before it was paid. You were not charged.")
+                }],
             ),
             MailKind::OrderShipped => (
                 format!("Order {number} from {name} is on its way"),

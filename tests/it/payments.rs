@@ -12,7 +12,7 @@ use shopease_shop::ports::Clock as _;
 use shopease_shop::testing::fixtures;
 use time::{Duration, OffsetDateTime};
 
-use crate::harness::{Answer, BANK, Client, TestShop, WEBHOOK_SECRET, both_stores, text};
+use crate::harness::{Answer, BANK, Client, TestShop, WEBHOOK_SECRET, both_stores, order_with, text};
 
 both_stores!(
     a_payment_confirmed_at_the_bank_pays_the_order,
@@ -26,6 +26,7 @@ both_stores!(
     refunds_cannot_exceed_the_payment,
     a_full_refund_cancels_and_restocks,
     an_operator_cancels_unpaid_and_paid_orders,
+    an_operator_cancels_a_free_order,
     a_shipped_order_cannot_be_canceled_but_returned,
     what_only_operators_may_do_is_refused_to_others,
 );
@@ -287,6 +288,32 @@ async fn an_operator_cancels_unpaid_and_paid_orders(shop: TestShop) {
         assert_eq!(cancel(&mut operator, &order).await.rules(), ["invalid_value"], "it is cancelled already");
     }
     assert_eq!(shop.levels("KETTLE").await, (10, 0, 0));
+    shop.assert_books_agree().await;
+}
+
+async fn an_operator_cancels_a_free_order(shop: TestShop) {
+    let mut sample = fixtures::product("sample").price(0).build();
+    sample.variants[0].requires_shipping = false;
+    shop.sell(&sample, 3).await;
+    let mut client = shop.visitor("ada");
+    client.add("SAMPLE", 1).await;
+    let mut command = order_with("card_approved");
+    command["shipping_method"] = json!("none");
+    let placed = client.post_once("/api/v1/checkout", "free", &command).await;
+    assert_eq!(placed.status, StatusCode::CREATED, "{}", placed.text());
+    let placed = placed.json();
+    assert_eq!((&placed["state"], &placed["total"]["amount_minor"]), (&json!("paid"), &json!(0)));
+    let mut operator = shop.operator().await;
+    let page = operator.get(&format!("/admin/orders/{}", text(&placed["id"]))).await.text();
+    assert!(page.contains("value=\"cancel\""), "{page}");
+    let canceled = cancel(&mut operator, &placed).await;
+    assert_eq!(
+        (canceled.status, &canceled.json()["state"]),
+        (StatusCode::OK, &json!("cancelled")),
+        "{}",
+        canceled.text()
+    );
+    assert_eq!(shop.levels("SAMPLE").await, (3, 0, 0));
     shop.assert_books_agree().await;
 }
 

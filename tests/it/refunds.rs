@@ -340,11 +340,48 @@ async fn a_disputed_payment_cannot_be_refunded(store: SharedStore) {
             let path = format!("/api/v1/admin/orders/{}", scene.order);
             let refused = scene.operator.post_once(&format!("{path}/refunds"), wire, &json!({"all": true})).await;
             assert_eq!(refused.json()["errors"][0]["rule"], "not_disputed", "{}", refused.text());
-            let refused = scene.operator.post(&format!("{path}/cancellation"), &json!({})).await;
-            assert_eq!(refused.json()["errors"][0]["rule"], "not_disputed", "{}", refused.text());
+            let canceled = scene.operator.post(&format!("{path}/cancellation"), &json!({})).await;
+            if state == DisputeStatus::Open {
+                assert_eq!(canceled.json()["errors"][0]["rule"], "not_disputed", "{}", canceled.text());
+            } else {
+                assert_eq!(canceled.json()["state"], "cancelled", "nothing is left to refund: {}", canceled.text());
+                assert_eq!(scene.shop.levels("KETTLE").await, (10, 0, 0));
+                scene.shop.assert_books_agree().await;
+            }
         }
     }
     assert_eq!(scene.requests(), 0);
+}
+
+async fn an_order_whose_rest_is_lost_in_a_dispute_can_be_canceled(store: SharedStore) {
+    let mut scene = Scene::open(store).await;
+    scene.refund_at_the_provider(500);
+    scene.webhook().await;
+    let intent_id = scene.shop.ledger.captures()[0].intent_id.clone();
+    let lost = Command::Dispute { intent_id, state: DisputeStatus::Lost };
+    scene.shop.ledger.execute("lost", lost).expect("disputed");
+    scene.webhook().await;
+    let order = scene.order().await;
+    assert_eq!((&order["state"], &order["refundable"]["amount_minor"]), (&json!("paid"), &json!(0)), "{order}");
+    let path = format!("/api/v1/admin/orders/{}/cancellation", scene.order);
+    let canceled = scene.operator.post(&path, &json!({})).await;
+    assert_eq!(canceled.json()["state"], "cancelled", "{}", canceled.text());
+    scene.shop.assert_books_agree().await;
+}
+
+async fn a_long_report_of_the_provider_is_booked_in_parts(store: SharedStore) {
+    let mut scene = Scene::open(store).await;
+    let intent_id = scene.shop.ledger.captures()[0].intent_id.clone();
+    for number in 0..130 {
+        let (intent_id, amount) = (intent_id.clone(), Money::new(1, Currency::EUR));
+        let command = Command::Refund { intent_id, amount, refund_id: None };
+        scene.shop.ledger.execute(&format!("cent {number}"), command).expect("given back");
+    }
+    scene.webhook().await;
+    let order = scene.order().await;
+    assert_eq!(states(&order), ["succeeded"; 130]);
+    assert_eq!(order["refundable"]["amount_minor"], scene.total - 130);
+    scene.shop.assert_books_agree().await;
 }
 
 async fn a_rejection_without_effect_is_a_refused_refund(store: SharedStore) {
@@ -371,5 +408,7 @@ on_stores!(
     a_refund_returned_by_the_bank_fails_and_can_be_repeated,
     a_returned_refund_of_a_canceled_order_is_owed_until_it_is_refunded_again,
     a_disputed_payment_cannot_be_refunded,
+    an_order_whose_rest_is_lost_in_a_dispute_can_be_canceled,
+    a_long_report_of_the_provider_is_booked_in_parts,
     a_rejection_without_effect_is_a_refused_refund,
 );

@@ -195,12 +195,6 @@ impl Payment {
         let done = self.refunds.iter().filter(|refund| refund.state == RefundState::Succeeded);
         done.map(|refund| refund.amount.amount_minor).fold(0, i64::saturating_add)
     }
-
-    /// Minor units that the bank withholds because of disputes.
-    pub fn disputed_minor(&self) -> i64 {
-        let taken = self.disputes.iter().filter(|dispute| dispute.state.withholds());
-        taken.map(|dispute| dispute.amount.amount_minor).fold(0, i64::saturating_add)
-    }
 }
 
 #[cfg(test)]

@@ -4,10 +4,14 @@
 use time::OffsetDateTime;
 
 use super::{
-    Dispute, DisputeState, Field, FulfillmentState, Money, Order, OrderEvent, OrderStep, PaymentFact, PaymentKind,
-    Refund, RefundId, RefundSource, RefundState, ReportedRefund, ReportedRefundState, Reversals, RuleError,
-    StockEffect, ValueRule,
+    Dispute, DisputeState, Field, FulfillmentState, Money, Order, OrderEvent, OrderState, OrderStep, PaymentFact,
+    PaymentKind, Refund, RefundId, RefundSource, RefundState, ReportedRefund, ReportedRefundState, Reversals,
+    RuleError, StockEffect, ValueRule,
 };
+
+/// Most events of refunds and disputes in one step. A step that also returns 50 line items to stock stays below the 100 actions of a
+/// DynamoDB transaction.
+const MAX_EVENTS: usize = 40;
 
 impl Order {
     /// Requests a refund. If an order is refunded in full before shipping, its units return to stock once the provider has confirmed
@@ -26,7 +30,7 @@ impl Order {
         if self.payment.open_refund().is_some() {
             return invalid(ValueRule::NoOpenRefund);
         }
-        if self.refundable().amount_minor == 0 && self.payment.disputed_minor() > 0 {
+        if self.refundable().amount_minor == 0 && self.disputed_minor() > 0 {
             return invalid(ValueRule::NotDisputed);
         }
         if amount.currency != self.total.currency {
@@ -48,21 +52,58 @@ impl Order {
     /// The refundable amount: the captured amount, less refunds made or in progress, less money withheld in disputes.
     pub fn refundable(&self) -> Money {
         let paid_minor = if self.payment.state.is_collected() { self.total.amount_minor } else { 0 };
-        let gone_minor = self.payment.committed_refunds_minor().saturating_add(self.payment.disputed_minor());
+        let gone_minor = self.payment.committed_refunds_minor().saturating_add(self.disputed_minor());
         Money { amount_minor: paid_minor.saturating_sub(gone_minor).max(0), currency: self.total.currency }
     }
 
-    /// Books the provider's report. `None` if it contains nothing new.
+    /// Cancels an order that is paid, not shipped, and of which no money is left: its total is zero, or the cardholder got the money
+    /// back in a dispute. `None` otherwise.
+    pub fn cancel_without_refund(&self) -> Option<OrderStep> {
+        if self.state != OrderState::Paid || self.payment.open_refund().is_some() || !self.is_returned_in_full() {
+            return None;
+        }
+        let mut step = self.step();
+        step.cancel_unshipped();
+        (step.order.state == OrderState::Cancelled).then_some(step)
+    }
+
+    /// Minor units that the bank withholds or has returned to the cardholder because of disputes.
+    fn disputed_minor(&self) -> i64 {
+        self.disputed_in(DisputeState::withholds)
+    }
+
+    /// Whether refunds and lost disputes have returned the whole total.
+    fn is_returned_in_full(&self) -> bool {
+        let lost_minor = self.disputed_in(|state| state == DisputeState::Lost);
+        self.payment.refunded_minor().saturating_add(lost_minor) >= self.total.amount_minor
+    }
+
+    /// Minor units of disputes in these states. One in another currency may concern the whole total.
+    fn disputed_in(&self, is_counted: impl Fn(DisputeState) -> bool) -> i64 {
+        let disputes = self.payment.disputes.iter().filter(|dispute| is_counted(dispute.state));
+        let amounts = disputes.map(|dispute| {
+            let is_comparable = dispute.amount.currency == self.total.currency;
+            if is_comparable { dispute.amount.amount_minor } else { self.total.amount_minor }
+        });
+        amounts.fold(0, i64::saturating_add)
+    }
+
+    /// Books the provider's report. `None` if it contains nothing new. Of a long report, only the first part is booked: see
+    /// [`OrderStep::is_partial`].
     pub fn book(&self, reported: &Reversals, now: OffsetDateTime) -> Option<OrderStep> {
         if !self.payment.state.is_collected() {
             return None;
         }
         let mut step = self.step();
         for refund in reported.refunds.iter().filter(|refund| refund.amount.currency == self.total.currency) {
-            step.book_refund(refund);
+            if !step.is_partial() {
+                step.book_refund(refund);
+            }
         }
         for dispute in &reported.disputes {
-            step.book_dispute(dispute);
+            if !step.is_partial() {
+                step.book_dispute(dispute);
+            }
         }
         step.finish(self, now)
     }
@@ -127,6 +168,11 @@ fn refund_difference(here: Option<&Refund>, there: &ReportedRefund) -> Option<St
 }
 
 impl OrderStep {
+    /// Whether the provider's report may contain more than this step books.
+    pub fn is_partial(&self) -> bool {
+        self.topics.len() >= MAX_EVENTS
+    }
+
     fn book_refund(&mut self, reported: &ReportedRefund) {
         let id = reported.id_in(&self.order.id);
         let refunds = &mut self.order.payment.refunds;
@@ -176,6 +222,12 @@ impl OrderStep {
         });
     }
 
+    fn cancel_unshipped(&mut self) {
+        if self.order.fulfillment == FulfillmentState::Unfulfilled {
+            self.apply_event(OrderEvent::Cancelled, StockEffect::Restock, "order.cancelled");
+        }
+    }
+
     /// Updates payment, order and stock; `None` if nothing is new.
     fn finish(mut self, before: &Order, now: OffsetDateTime) -> Option<Self> {
         let payment = &mut self.order.payment;
@@ -183,17 +235,17 @@ impl OrderStep {
             return None;
         }
         let refunded_minor = payment.refunded_minor();
-        let in_full = refunded_minor >= self.order.total.amount_minor;
         let fact = match refunded_minor {
             0 => PaymentFact::RefundsReturned,
-            _ if in_full => PaymentFact::RefundedInFull,
+            _ if refunded_minor >= self.order.total.amount_minor => PaymentFact::RefundedInFull,
             _ => PaymentFact::RefundedInPart,
         };
         payment.state = payment.state.after(fact).unwrap_or(payment.state);
         payment.checks = 0;
         self.order.due_at = self.order.next_check(now);
-        if in_full && before.fulfillment == FulfillmentState::Unfulfilled {
-            self.apply_event(OrderEvent::Cancelled, StockEffect::Restock, "order.cancelled");
+        // Not because of a dispute alone: the merchant decides whether to ship nevertheless.
+        if refunded_minor > before.payment.refunded_minor() && self.order.is_returned_in_full() {
+            self.cancel_unshipped();
         }
         Some(self)
     }

@@ -7,7 +7,7 @@ use std::fmt;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use crate::domain::{FulfillmentState, Money, Order, OrderId, OrderState, PaymentKind, PaymentState, Sku, StockLevel};
+use crate::domain::{FulfillmentState, Money, Order, OrderId, OrderState, PaymentKind, Sku, StockLevel};
 use crate::ports::{
     AuditRecord, AuditStore, IdempotencyKey, IntentStatus, OutboxMessage, PaymentIntent, PaymentProvider, StoreError,
 };
@@ -269,7 +269,7 @@ impl Auditor {
         let mut orders_of_intent: BTreeMap<&str, &OrderId> = BTreeMap::new();
         for order in books.orders.values() {
             let should_be_paid = order.payment.state.is_collected();
-            if !states_match(order.state, order.payment.state) {
+            if !states_match(order) {
                 let detail = format!("is {:?}, its payment {:?}", order.state, order.payment.state);
                 self.report(Invariant::Money, &order.id, detail);
             }
@@ -331,12 +331,12 @@ impl Auditor {
 }
 
 /// Returns whether an order and its payment can have these states at the same time: both are written in one step.
-fn states_match(order: OrderState, payment: PaymentState) -> bool {
-    match order {
+fn states_match(order: &Order) -> bool {
+    let payment = order.payment.state;
+    match order.state {
         OrderState::Pending => !payment.is_settled(),
         OrderState::Paid => payment.is_collected(),
-        OrderState::Cancelled => {
-            matches!(payment, PaymentState::Declined | PaymentState::Voided | PaymentState::Refunded)
-        }
+        // Of an order that was paid, no money is left.
+        OrderState::Cancelled => payment.is_settled() && order.refundable().amount_minor == 0,
     }
 }

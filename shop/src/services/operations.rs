@@ -10,9 +10,9 @@ use super::order_view::OrderView;
 use super::payment_steps::Poll;
 use super::{Caller, LocalShop, written};
 use crate::domain::{
-    CartOwner, Field, FulfillmentEvent, FulfillmentState, Handle, Inventory, Money, Order, OrderId, OrderNumber,
-    OrderState, OrderStep, OrderSummary, Page, PageLimit, Position, Product, ProductStatus, RefundId, RuleError, Sku,
-    StockChange, StockLevel, Subject, ValueRule,
+    CartOwner, DisputeState, Field, FulfillmentEvent, FulfillmentState, Handle, Inventory, Money, Order, OrderId,
+    OrderNumber, OrderState, OrderStep, OrderSummary, Page, PageLimit, Position, Product, ProductStatus, RefundId,
+    RuleError, Sku, StockChange, StockLevel, Subject, ValueRule,
 };
 use crate::ports::{IdempotencyKey, Outcome};
 use crate::{ShopError, ShopResult};
@@ -328,13 +328,15 @@ impl LocalShop {
         Ok(products)
     }
 
-    /// Refunds the remaining amount of a paid order, which cancels it. If an earlier refund was returned by the bank, it is refunded again.
+    /// Refunds the remaining amount of a paid order, if any, which cancels it. If an earlier refund was returned by the bank, it is refunded again.
     async fn cancel_paid(&self, order: Order) -> ShopResult<OrderView> {
         let order = self.advance_payment(order, Poll::Everything).await?;
+        let order = self.step_until_written(order, |order| Ok(order.cancel_without_refund())).await?;
         if order.state == OrderState::Cancelled {
+            self.forget_products_of(&order).await;
             return Ok(order.into());
         }
-        if order.payment.disputed_minor() > 0 {
+        if order.payment.disputes.iter().any(|dispute| dispute.state == DisputeState::Open) {
             return Err(RuleError::invalid(Field::Order, ValueRule::NotDisputed).into());
         }
         let refund_id = |attempt: usize| RefundId::derive(&format!("{}/cancellation/{attempt}", order.id));

@@ -75,7 +75,12 @@ impl LocalShop {
                 Err(_) => self.no_answer(&order, "timeout"),
             };
             match next {
-                Next::Step(step) => order = self.write_step(&order, *step).await?,
+                Next::Step(step) => {
+                    if step.is_partial() {
+                        poll = Poll::Everything;
+                    }
+                    order = self.write_step(&order, *step).await?;
+                }
                 Next::Stop => return Ok(order),
             }
             unanswered += u32::from(order.payment.state == PaymentState::Unknown);

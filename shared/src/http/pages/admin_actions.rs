@@ -6,8 +6,8 @@ use serde::Deserialize;
 use super::view::money;
 use shopease_shop::ShopResult;
 use shopease_shop::domain::{
-    AmountError, Currency, Field, Format, FulfillmentEvent, FulfillmentState, Money, OrderId, OrderState, PaymentKind,
-    RefundState, RuleError, ValueRule,
+    AmountError, Currency, DisputeState, Field, Format, FulfillmentEvent, FulfillmentState, Money, OrderId, OrderState,
+    PaymentKind, RefundState, RuleError, ValueRule,
 };
 use shopease_shop::services::{
     CancelOrder, Operations, OrderView, RecordFulfillment, RecordTransfer, RefundAmount, RefundOrder,
@@ -157,7 +157,7 @@ fn refund_plan(order: &OrderView, amount: Money) -> Result<Plan, RuleError> {
     }
     let sum = money(amount);
     let mut consequences = vec![refunded(order, &sum)];
-    let is_rest = order.refunded_minor() + amount.amount_minor >= order.total.amount_minor;
+    let is_rest = amount == left && !order.disputes.iter().any(|dispute| dispute.state == DisputeState::Open);
     let cancels = is_rest && order.state == OrderState::Paid && order.fulfillment == FulfillmentState::Unfulfilled;
     if cancels {
         consequences.push(restocked(order));
@@ -173,6 +173,10 @@ fn cancel_plan(order: &OrderView) -> Plan {
         let consequences =
             vec!["The payment is canceled. Nothing is charged or refunded.".to_owned(), restocked(order)];
         return Plan { summary: "Cancel the order".to_owned(), consequences };
+    }
+    if order.refundable.amount_minor == 0 {
+        let consequences = vec!["No money of this order is left to refund.".to_owned(), restocked(order)];
+        return Plan { summary: "Cancel the order without a refund".to_owned(), consequences };
     }
     let sum = money(order.refundable);
     let back = refunded(order, &sum);
@@ -242,6 +246,9 @@ impl Done {
             _ if id != order.id.as_str() => None,
             "cancel" if order.state == OrderState::Cancelled => {
                 let refunded = order.refunded_minor();
+                if refunded == 0 && order.payment_state.is_collected() {
+                    return good("The order was canceled. No money was left to refund.".to_owned());
+                }
                 if refunded == 0 {
                     return good("The order was canceled. Nothing was charged.".to_owned());
                 }

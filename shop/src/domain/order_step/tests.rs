@@ -192,6 +192,39 @@ fn money_withheld_in_a_dispute_cannot_be_refunded() {
 }
 
 #[test]
+fn an_order_is_canceled_once_refunds_and_lost_disputes_have_returned_its_total() {
+    let order = paid();
+    let total = order.total;
+    let part = Money { amount_minor: total.amount_minor - 5, ..total };
+    for state in [DisputeState::Inquiry, DisputeState::Open, DisputeState::Won] {
+        let disputed = order.book(&dispute(total, state), NOW).expect("new").order;
+        assert_eq!(disputed.cancel_without_refund(), None, "{state:?}");
+    }
+    let lost = order.book(&dispute(part, DisputeState::Lost), NOW).expect("new").order;
+    assert_eq!((lost.refundable(), lost.cancel_without_refund()), (eur(5), None), "5 cents are left");
+    let rest = refunded(&lost, "rest", eur(5));
+    assert_eq!((rest.stock, rest.order.state), (StockEffect::Restock, OrderState::Cancelled));
+
+    let lost = order.book(&dispute(total, DisputeState::Lost), NOW).expect("new");
+    assert_eq!((lost.stock, lost.order.state), (StockEffect::Keep, OrderState::Paid), "the merchant decides");
+    let canceled = lost.order.cancel_without_refund().expect("nothing is left");
+    assert_eq!((canceled.stock, canceled.order.state), (StockEffect::Restock, OrderState::Cancelled));
+    assert_eq!(canceled.order.cancel_without_refund(), None, "once");
+    let shipped = lost.order.record_fulfillment(FulfillmentEvent::Shipped).expect("paid").order;
+    assert_eq!(shipped.cancel_without_refund(), None);
+    assert_eq!(pending().cancel_without_refund(), None);
+}
+
+#[test]
+fn a_dispute_in_another_currency_withholds_the_total() {
+    let order = paid();
+    let dollars = Money { amount_minor: 100, currency: "USD".parse().expect("a currency") };
+    let open = order.book(&dispute(dollars, DisputeState::Open), NOW).expect("new").order;
+    assert_eq!(open.refundable(), eur(0));
+    assert_eq!(open.book(&dispute(dollars, DisputeState::Won), NOW).expect("new").order.refundable(), order.total);
+}
+
+#[test]
 fn a_shipped_order_is_refunded_without_a_return() {
     let shipped = paid().record_fulfillment(FulfillmentEvent::Shipped).expect("paid").order;
     let step = refunded(&shipped, "all", shipped.total);
@@ -248,6 +281,8 @@ enum Event {
     SettleRefund(bool),
     ReturnRefund,
     RefundOutside(i64),
+    Dispute(i64, DisputeState),
+    CancelWithoutRefund,
     Fulfill(FulfillmentEvent),
     Postpone,
 }
@@ -269,6 +304,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         RefundedInFull,
         RefundsReturned,
     ];
+    let disputes = vec![DisputeState::Inquiry, DisputeState::Open, DisputeState::Won, DisputeState::Lost];
     let event = prop_oneof![
         4 => proptest::sample::select(facts).prop_map(Event::Fact),
         1 => Just(Event::Intent),
@@ -277,6 +313,8 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         2 => any::<bool>().prop_map(Event::SettleRefund),
         1 => Just(Event::ReturnRefund),
         1 => (1_i64..3000).prop_map(Event::RefundOutside),
+        1 => (1_i64..3000, proptest::sample::select(disputes)).prop_map(|(minor, state)| Event::Dispute(minor, state)),
+        1 => Just(Event::CancelWithoutRefund),
         1 => proptest::sample::select(vec![FulfillmentEvent::Shipped, FulfillmentEvent::Returned]).prop_map(Event::Fulfill),
         1 => Just(Event::Postpone),
     ];
@@ -316,6 +354,8 @@ proptest! {
                     let made = reported(&RefundId::derive(&format!("outside {number}")), amount, ReportedRefundState::Succeeded);
                     if amount.amount_minor > 0 { order.book(&made, NOW) } else { None }
                 }
+                Event::Dispute(minor, state) => order.book(&dispute(eur(minor.min(order.total.amount_minor)), state), NOW),
+                Event::CancelWithoutRefund => order.cancel_without_refund(),
                 Event::Fulfill(event) => order.record_fulfillment(event).ok(),
                 Event::Postpone => Some(order.postpone(NOW)),
             };
