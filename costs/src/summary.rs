@@ -10,6 +10,7 @@ use rust_decimal::{Decimal, dec};
 
 use crate::break_even::{Comparison, LineSet, break_even_of};
 use crate::deployment::{Deployment, DeploymentBill, EnvironmentBill, Front, Inputs, Part, Path, Store, estimate};
+use crate::line::total;
 use crate::measured::Measured;
 use crate::price_book::PriceBook;
 use crate::profile::{Environment, Profile};
@@ -85,6 +86,7 @@ pub fn parts(measured: &Measured, book: &PriceBook) -> anyhow::Result<BTreeMap<&
         ("environments", environments(&shops, &bill)? + &elsewhere),
         ("paths", paths(&shops, &bill)? + &break_even + "\n"),
         ("idle", idle_table(&shops[0], &bill)?),
+        ("services", services_table(&shops, &bill)?),
         ("first-deployment", first_deployment(&bill)?),
     ]
     .into())
@@ -189,6 +191,37 @@ fn idle_table(profile: &Profile, bill: &impl Bill) -> anyhow::Result<String> {
     };
     row(&mut text, &[vec!["**without a request, a day**".to_owned()], idle(Decimal::ONE, 2).collect()].concat());
     row(&mut text, &[vec!["**forgotten for 30 days**".to_owned()], idle(FORGOTTEN_DAYS, 0).collect()].concat());
+    Ok(format!("{text}\n"))
+}
+
+/// What each service costs in a month: in every environment without a request, and in production with those of the first shop.
+fn services_table(profiles: &[Profile; 3], bill: &impl Bill) -> anyhow::Result<String> {
+    let (quiet, busy) = (bill(&profiles[0], Deployment::DEPLOYED)?, bill(&profiles[1], Deployment::DEPLOYED)?);
+    let name = &profiles[1].production()?.name;
+    let production = busy.environments.iter().find(|bill| bill.environment == *name);
+    let production = production.context("production has no bill")?;
+    let names = quiet.environments.iter().map(|environment| environment.environment.as_str());
+    let last = format!("{}, {}", production.environment, load(&profiles[1]));
+    let mut text = head(&[&["USD a month"], &*names.collect::<Vec<_>>(), &[&*last]].concat());
+    let mut services: Vec<&str> = Vec::new();
+    for part in Part::ALL {
+        let lines = busy.environments.iter().flat_map(|environment| &environment.lines);
+        for line in lines.filter(|line| line.part == part) {
+            if !services.contains(&&*line.line.service) {
+                services.push(&line.line.service);
+            }
+        }
+    }
+    for service in services {
+        let of = |environment: &EnvironmentBill| {
+            let lines = environment.lines.iter().map(|line| &line.line).filter(|line| line.service == service);
+            format!("{:.2}", total(lines))
+        };
+        let amounts = quiet.environments.iter().chain([production]).map(of);
+        row(&mut text, &[vec![service.to_owned()], amounts.collect()].concat());
+    }
+    let totals = quiet.environments.iter().chain([production]).map(|bill| format!("**{:.2}**", bill.total));
+    row(&mut text, &[vec!["**all**".to_owned()], totals.collect()].concat());
     Ok(format!("{text}\n"))
 }
 

@@ -31,8 +31,14 @@ fn documents_have_the_figures_of_the_program() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let (measured, book) = (Measured::built_in(), PriceBook::built_in());
     let parts = parts(&measured, &book).unwrap();
-    let documents =
-        ["README.md", "docs/costs.md", "docs/first-deployment.md", "docs/lambda-vs-fargate.md", "docs/teardown.md"];
+    let documents = [
+        "README.md",
+        "docs/aws-resources-involved.md",
+        "docs/costs.md",
+        "docs/first-deployment.md",
+        "docs/lambda-vs-fargate.md",
+        "docs/teardown.md",
+    ];
     let run = format!("cargo run -p costs -- summary --document {} --chart docs/cost-by-load.svg", documents.join(" "));
     for name in documents {
         let found = std::fs::read_to_string(root.join(name)).unwrap();
