@@ -145,6 +145,7 @@ impl WorkingCopy {
         let program = python_programs("checkov", &["checkov==3.3.30"])?.join("checkov");
         let mut checkov = command(program);
         checkov.current_dir(self.directory.path()).args(["--directory", "terraform", "--framework", "terraform"]);
+        checkov.args(COPIES.map(|(_, emulated)| format!("--skip-path=terraform/{emulated}")));
         quiet(checkov.args(["--compact", "--quiet", "--skip-download"]))
     }
 
