@@ -85,10 +85,12 @@ def update_parameters(original, group, parameters):
         group.parameters[parameter["ParameterName"]].setdefault("Source", "user")
 
 
-# RDS: Performance Insights of an instance.
+# RDS: resource ID, which moto gives to all instances alike, and Performance Insights of an instance.
 @replaces(DBInstance, "__init__")
 def create_instance(original, instance, *args, **kwargs):
     original(instance, *args, **kwargs)
+    # The provider takes a name with a hyphen for an identifier.
+    instance.dbi_resource_id = "db-" + instance.db_instance_identifier.replace("-", "").upper()
     instance.performance_insights_enabled = kwargs.get("enable_performance_insights", False)
     for field in ["performance_insights_kms_key_id", "performance_insights_retention_period"]:
         if kwargs.get(field) is not None:

@@ -2,7 +2,8 @@
 
 Usage: infrastructure.py DIRECTORY
 
-DIRECTORY has the output of `terraform show -json`: the applied states bootstrap.json and dev.json, and a plan of every other environment.
+DIRECTORY has the states of bootstrap and all environments. What they contain is in the tables of terraform/expected (tables.py); the checks here
+compare it with something else.
 """
 
 import fnmatch
@@ -12,29 +13,10 @@ import sys
 from pathlib import Path
 
 import yaml
+from terraform_state import BOOTSTRAP, ENVIRONMENTS, State, listed
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = {path.name: yaml.safe_load(path.read_text()) for path in sorted((ROOT / ".github/workflows").glob("*.yml"))}
-ENVIRONMENTS = ["dev", "perf", "staging", "canary", "prod"]
-
-
-class Stack:
-    """The resources of a state or a plan."""
-
-    def __init__(self, file):
-        document = json.loads(file.read_text())
-        self.checks = document.get("checks", [])
-        self.resources = list(self.walk((document.get("planned_values") or document["values"])["root_module"]))
-
-    def walk(self, module):
-        yield from (resource for resource in module.get("resources", []) if resource["mode"] == "managed")
-        for child in module.get("child_modules", []):
-            yield from self.walk(child)
-
-    def all(self, kind):
-        found = [resource["values"] for resource in self.resources if resource["type"] == kind]
-        assert found, f"no {kind}"
-        return found
 
 
 def text(path):
@@ -45,10 +27,6 @@ def number(pattern, path):
     found = re.search(pattern, text(path))
     assert found, f"{path} has no {pattern}"
     return int(found.group(1))
-
-
-def listed(value):
-    return value if isinstance(value, list) else [value]
 
 
 # Pipeline and roles
@@ -101,7 +79,7 @@ def every_login_has_a_role(bootstrap, _):
             role = role_of(environment, bootstrap)
             assert duration <= role["max_session_duration"], f"the role of {environment} refuses a session of {duration} s"
             conditions = json.loads(role["assume_role_policy"])["Statement"][0]["Condition"]["StringEquals"]
-            assert conditions["token.actions.githubusercontent.com:aud"] == "sts.amazonaws.com", conditions
+            assert conditions.get("token.actions.githubusercontent.com:aud") == "sts.amazonaws.com", conditions
             publishes = any("ecr:PutImage" in listed(statement["Action"]) for statement in policies(role, bootstrap))
             assert publishes == ("PUBLISH" in inputs["role-to-assume"]), f"{environment}: publishes is {publishes}"
 
@@ -259,16 +237,16 @@ def requests_end_in_order(_, stacks):
 
 def every_path_is_watched(_, stacks):
     """Each target group, of tasks and of functions, has an alarm on 5xx: a canary on either path is judged by them."""
-    dev = stacks["dev"]
-    groups = {group["arn_suffix"] for group in dev.all("aws_lb_target_group")}
-    watched = {
-        metric["dimensions"]["TargetGroup"]
-        for alarm in dev.all("aws_cloudwatch_metric_alarm")
-        for query in alarm["metric_query"]
-        for metric in query["metric"]
-        if metric["metric_name"] == "HTTPCode_Target_5XX_Count"
-    }
-    assert groups == watched, f"no alarm on {groups - watched}"
+    for name, stack in stacks.items():
+        groups = {group["arn_suffix"] for group in stack.all("aws_lb_target_group")}
+        watched = {
+            metric["dimensions"]["TargetGroup"]
+            for alarm in stack.all("aws_cloudwatch_metric_alarm")
+            for query in alarm["metric_query"]
+            for metric in query["metric"]
+            if metric["metric_name"] == "HTTPCode_Target_5XX_Count"
+        }
+        assert groups == watched, f"{name}: no alarm on {groups - watched}"
 
 
 def a_rollback_is_a_failure(_, stacks):
@@ -303,17 +281,21 @@ def alarms_watch_what_is_written(_, stacks):
         expected = {("Payments", "unknown"), ("Orders", "refund_failed"), *(("Worker", result) for result in ("failed", "undelivered", "runs", "store_unavailable"))}
         assert expected <= seen, f"{name}: no alarm on {expected - seen}"
     assert ("Orders", "placed") in seen, "prod has an alarm when nobody orders"
-    # Names are known in an applied state.
-    definitions = [json.loads(task["container_definitions"]) for task in stacks["dev"].all("aws_ecs_task_definition")]
+    for name, stack in stacks.items():
+        processes_write_what_is_watched(name, stack, watched)
+
+
+def processes_write_what_is_watched(name, stack, watched):
+    definitions = [json.loads(task["container_definitions"]) for task in stack.all("aws_ecs_task_definition")]
     apps = [container for containers in definitions for container in containers if container.get("command") == ["serve"]]
     variables = [{variable["name"]: variable["value"] for variable in container["environment"]} for container in apps]
-    variables += [function["environment"][0]["variables"] for function in stacks["dev"].all("aws_lambda_function")]
-    assert all(of.get("SHOPEASE_METRICS") == "emf" for of in variables), "a process writes no metrics"
+    variables += [function["environment"][0]["variables"] for function in stack.all("aws_lambda_function")]
+    assert all(of.get("SHOPEASE_METRICS") == "emf" for of in variables), f"{name}: a process writes no metrics"
     written = {of["DD_SERVICE"]: of for of in variables}
-    workers = {name for name, of in written.items() if of.get("SHOPEASE_WORKER_SECONDS", "0" if name != "shopease-worker" else "1") != "0"}
-    assert watched["dev", True] == workers, f"alarms watch the workers {watched['dev', True]}, {workers} run"
-    orders = {name for name in written if name.removeprefix("shopease-") in ("backend", "checkout", "admin", "worker")}
-    assert watched["dev", False] == orders, f"alarms watch the orders of {watched['dev', False]}, {orders} change them"
+    workers = {service for service, of in written.items() if of.get("SHOPEASE_WORKER_SECONDS", "0" if service != "shopease-worker" else "1") != "0"}
+    assert watched[name, True] == workers, f"{name}: alarms watch the workers {watched[name, True]}, {workers} run"
+    orders = {service for service in written if service.removeprefix("shopease-") in ("backend", "checkout", "admin", "worker")}
+    assert watched[name, False] == orders, f"{name}: alarms watch the orders of {watched[name, False]}, {orders} change them"
     for containers in definitions:
         routers = [container for container in containers if container.get("firelensConfiguration")]
         for router in routers:
@@ -334,7 +316,7 @@ def quotas_are_documented(_, stacks):
         assert int(row.group(2)) == needed, f"five environments need {needed} {what}, docs/limits.md says {row.group(2)}"
 
 
-# Properties of every resource of a kind
+# Properties that no rewritten table may lose
 
 
 def only_the_load_balancer_is_open(_, stacks):
@@ -369,34 +351,36 @@ def services_return_and_scale(_, stacks):
 
 
 def weights_are_those_of_the_rules(_, stacks):
-    """Half of the requests of dev go to functions, as dev.tfvars says: read from the rules, not from what they are made of."""
-    functions = {group["arn"] for group in stacks["dev"].all("aws_lb_target_group") if group["target_type"] == "lambda"}
-    split = 0
-    for rule in stacks["dev"].all("aws_lb_listener_rule"):
-        for forward in rule["action"][0]["forward"]:
-            weights = {group["arn"]: group["weight"] for group in forward["target_group"]}
-            assert sum(weights.values()) == 100, weights
-            assert sum(weight for arn, weight in weights.items() if arn in functions) == 50, weights
-            split += 1
-    assert split == len(json.loads(text("terraform/routes.json"))["rules"]), f"{split} rules split requests"
+    """Functions get the share of requests that the environment's file says: read from the rules, not from what they are made of."""
+    for name, stack in stacks.items():
+        share = re.search(r"^lambda_weight\s*= (\d+)", text(f"terraform/stack/envs/{name}.tfvars"), re.MULTILINE)
+        functions = {group["arn"] for group in stack.all("aws_lb_target_group") if group["target_type"] == "lambda"}
+        split = 0
+        for rule in stack.all("aws_lb_listener_rule"):
+            for forward in rule["action"][0]["forward"]:
+                weights = {group["arn"]: group["weight"] for group in forward["target_group"]}
+                assert sum(weights.values()) == 100, f"{name}: {weights}"
+                assert sum(weight for arn, weight in weights.items() if arn in functions) == int(share.group(1) if share else 0), f"{name}: {weights}"
+                split += 1
+        assert split == len(json.loads(text("terraform/routes.json"))["rules"]), f"{name}: {split} rules split requests"
 
 
 def tasks_can_start(_, stacks):
     """The execution role may read and decrypt every secret of its task; logs that go through a router have one."""
-    dev = stacks["dev"]
-    roles = {role["arn"]: role for role in dev.all("aws_iam_role")}
-    for task in dev.all("aws_ecs_task_definition"):
-        statements = policies(roles[task["execution_role_arn"]], dev)
-        containers = json.loads(task["container_definitions"])
-        for container in containers:
-            logs = container["logConfiguration"]
-            for secret in (container.get("secrets") or []) + (logs.get("secretOptions") or []):
-                arn = secret["valueFrom"].removesuffix(":password::")
-                action = "ssm:GetParameters" if ":ssm:" in arn else "secretsmanager:GetSecretValue"
-                assert allowed(statements, action, arn, {}), f"{task['family']} may not {action} {arn}"
-                assert any(allowed(statements, "kms:Decrypt", key["arn"], {}) for key in dev.all("aws_kms_key")), f"{task['family']} may not decrypt"
-            if logs["logDriver"] == "awsfirelens":
-                assert any(other.get("firelensConfiguration") for other in containers), f"{task['family']} has no log router"
+    for name, stack in stacks.items():
+        roles = {role["arn"]: role for role in stack.all("aws_iam_role")}
+        for task in stack.all("aws_ecs_task_definition"):
+            statements = policies(roles[task["execution_role_arn"]], stack)
+            containers = json.loads(task["container_definitions"])
+            for container in containers:
+                logs = container["logConfiguration"]
+                for secret in (container.get("secrets") or []) + (logs.get("secretOptions") or []):
+                    arn = secret["valueFrom"].removesuffix(":password::")
+                    action = "ssm:GetParameters" if ":ssm:" in arn else "secretsmanager:GetSecretValue"
+                    assert allowed(statements, action, arn, {}), f"{name}: {task['family']} may not {action} {arn}"
+                    assert any(allowed(statements, "kms:Decrypt", key["arn"], {}) for key in stack.all("aws_kms_key")), f"{name}: {task['family']} may not decrypt"
+                if logs["logDriver"] == "awsfirelens":
+                    assert any(other.get("firelensConfiguration") for other in containers), f"{name}: {task['family']} has no log router"
 
 
 CHECKS = [
@@ -420,8 +404,8 @@ CHECKS = [
 
 
 def main(directory):
-    bootstrap = Stack(Path(directory) / "bootstrap.json")
-    stacks = {name: Stack(Path(directory) / f"{name}.json") for name in ENVIRONMENTS}
+    bootstrap, *stacks = [State.read(Path(directory) / f"{name}.json") for name in [BOOTSTRAP, *ENVIRONMENTS]]
+    stacks = dict(zip(ENVIRONMENTS, stacks))
     failed = 0
     for check in CHECKS:
         try:

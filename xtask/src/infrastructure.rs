@@ -1,6 +1,6 @@
-//! Checks of `terraform/` without an AWS account: format, validity, descriptions, tests with mocks, checkov, and a round
-//! trip on moto (apply, a second plan without changes, destroy). Everything runs on a copy, so that neither state nor
-//! plugins get into the sources, and concurrent runs do not interfere.
+//! Checks of `terraform/` without an AWS account: format, validity, descriptions, tests with mocks, checkov, and every
+//! environment on moto (apply, a second plan without changes, the tables of what exists, destroy). Everything runs on a
+//! copy, so that neither state nor plugins get into the sources, and concurrent runs do not interfere.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
@@ -14,15 +14,18 @@ use crate::test::Outcome;
 use crate::tools::{Scratch, command, find_program, output, python_programs, root};
 use crate::{postgres, terraform_modules};
 
-/// The emulated environment.
-const ENVIRONMENT: &str = "dev";
-/// Copy of the stack for the round trip, with its override and state.
-const EMULATED: &str = "emulated";
-/// The environments that are only planned.
-const PLANNED: [&str; 4] = ["perf", "staging", "canary", "prod"];
-/// Copy of the bootstrap for its own apply.
-const BOOTSTRAPPED: &str = "bootstrapped";
-/// What Terraform planned and applied, as JSON.
+/// The environments, and what none of them sets: `terraform/emulator/serverless.tfvars`.
+const STACKS: [&str; 6] = ["dev", "perf", "staging", "canary", "prod", SERVERLESS];
+const SERVERLESS: &str = "serverless";
+/// The environment that is applied, planned, and destroyed.
+const ROUND_TRIP: &str = "dev";
+/// The environment whose secrets `terraform/README.md` sets.
+const WITH_SECRETS: &str = "staging";
+/// What an account has once.
+pub const BOOTSTRAP: &str = "bootstrap";
+/// Copies of the stack and of the bootstrap with their override and states, next to the sources that other checks use.
+const COPIES: [(&str, &str); 2] = [("stack", "emulated"), (BOOTSTRAP, "bootstrapped")];
+/// What Terraform applied or planned, as JSON.
 const STATES: &str = "states";
 /// Location of the functions' artifacts, as in `terraform/emulator/emulator.tfvars`.
 const ARTEFACTS: [&str; 2] = ["artefacts", "release"];
@@ -38,7 +41,7 @@ pub fn run() -> Result<Outcome> {
     let work = WorkingCopy::new(terraform)?;
     // The round trip mostly waits for the provider's own pauses, so the other checks run at the same time.
     let failures: Vec<_> = std::thread::scope(|scope| {
-        let round_trip = scope.spawn(|| work.timed("apply, plan, destroy on moto", WorkingCopy::round_trip));
+        let round_trip = scope.spawn(|| work.timed("all environments on moto", WorkingCopy::round_trip));
         let mut failures = vec![
             work.timed("format", WorkingCopy::format),
             work.timed("descriptions", |_| terraform_modules::check(&root().join("terraform"))),
@@ -56,8 +59,19 @@ pub fn run() -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
+/// Rewrites the tables of `terraform/expected`.
+///
+/// # Errors
+/// If Terraform is missing, or an environment cannot be applied.
+pub fn write_tables() -> Result<()> {
+    let work = WorkingCopy::new(find_program("terraform", &[]).context("terraform is not on PATH")?)?;
+    let moto = work.start_moto()?;
+    work.apply_all(&moto)?;
+    work.script("tables.py", &["--write"])
+}
+
 /// A copy of `terraform/` and of the files that it reads, for one run.
-struct WorkingCopy {
+pub struct WorkingCopy {
     terraform: PathBuf,
     directory: Scratch,
     /// Directory with provider plugins, if they are not to be downloaded.
@@ -65,7 +79,9 @@ struct WorkingCopy {
 }
 
 impl WorkingCopy {
-    fn new(terraform: PathBuf) -> Result<Self> {
+    /// # Errors
+    /// If the files cannot be copied.
+    pub fn new(terraform: PathBuf) -> Result<Self> {
         let directory = Scratch::new("terraform")?;
         let copy = directory.path();
         fs::create_dir_all(copy.join("functions"))?;
@@ -73,7 +89,11 @@ impl WorkingCopy {
             fs::copy(root().join(file), copy.join(file))?;
         }
         copy_tree(&root().join("terraform"), &copy.join("terraform"))?;
-        copy_tree(&root().join("terraform/stack"), &copy.join("terraform").join(EMULATED))?;
+        for (source, emulated) in COPIES {
+            let emulated = copy.join("terraform").join(emulated);
+            copy_tree(&root().join("terraform").join(source), &emulated)?;
+            fs::copy(root().join("terraform/emulator/provider_override.tf"), emulated.join("provider_override.tf"))?;
+        }
         Ok(Self { terraform, directory, plugins: plugin_directory() })
     }
 
@@ -119,33 +139,111 @@ impl WorkingCopy {
         quiet(self.terraform(".").args(["fmt", "-no-color", "-check", "-diff", "-recursive"]))
     }
 
-    fn checkov(&self) -> Result<()> {
+    /// # Errors
+    /// What checkov finds.
+    pub fn checkov(&self) -> Result<()> {
         let program = python_programs("checkov", &["checkov==3.3.30"])?.join("checkov");
         let mut checkov = command(program);
         checkov.current_dir(self.directory.path()).args(["--directory", "terraform", "--framework", "terraform"]);
+        checkov.args(COPIES.map(|(_, emulated)| format!("--skip-path=terraform/{emulated}")));
         quiet(checkov.args(["--compact", "--quiet", "--skip-download"]))
     }
 
-    fn tests(&self, directory: &str) -> Result<()> {
+    /// # Errors
+    /// What `terraform test` finds.
+    pub fn tests(&self, directory: &str) -> Result<()> {
         self.init(directory, &["-backend=false"])?;
         quiet(self.terraform(directory).args(["validate", "-no-color"]))?;
         quiet(self.terraform(directory).args(["test", "-no-color"]))
     }
 
     fn round_trip(&self) -> Result<()> {
-        let terraform = self.directory.path().join("terraform");
-        let emulator = terraform.join("emulator");
-        fs::copy(emulator.join("provider_override.tf"), terraform.join(EMULATED).join("provider_override.tf"))?;
-        let moto = Moto::start(&emulator)?;
-        self.init(EMULATED, &[])?;
-        quiet(self.emulated("apply", ENVIRONMENT, &moto).arg("-auto-approve"))?;
+        let moto = self.start_moto()?;
+        self.apply_all(&moto)?;
         // Exit code 2 means that there are changes: something is read back differently than it was written.
-        let nothing_changes = || quiet(self.emulated("plan", ENVIRONMENT, &moto).arg("-detailed-exitcode"));
-        nothing_changes().context("the second plan is not empty")?;
+        let nothing_changes = |name| quiet(self.emulated("plan", name, &moto).arg("-detailed-exitcode"));
+        nothing_changes(ROUND_TRIP).context("the second plan is not empty")?;
+        self.script("infrastructure.py", &[])?;
+        self.script("tables.py", &[])?;
         self.set_secrets(&moto)?;
-        nothing_changes().context("the plan is not empty after an operator has set the secrets")?;
-        self.other_sides(&moto)?;
-        quiet(self.emulated("destroy", ENVIRONMENT, &moto).arg("-auto-approve"))
+        nothing_changes(WITH_SECRETS).context("the plan is not empty after an operator has set the secrets")?;
+        quiet(self.emulated("destroy", ROUND_TRIP, &moto).arg("-auto-approve"))
+    }
+
+    /// An empty AWS for the copies.
+    ///
+    /// # Errors
+    /// If moto or the provider cannot be installed.
+    pub fn start_moto(&self) -> Result<Moto> {
+        let moto = Moto::start(&self.directory.path().join("terraform/emulator"))?;
+        COPIES.iter().try_for_each(|(_, emulated)| self.init(emulated, &[]))?;
+        Ok(moto)
+    }
+
+    /// Applies the bootstrap and every environment, and keeps what they are. All at the same time: an apply mostly waits
+    /// for the provider's pauses.
+    ///
+    /// # Errors
+    /// What Terraform or the provider reject.
+    pub fn apply_all(&self, moto: &Moto) -> Result<()> {
+        fs::create_dir_all(self.directory.path().join(STATES))?;
+        let apply = |name| {
+            quiet(self.emulated("apply", name, moto).arg("-auto-approve"))?;
+            self.show(name, &format!("{name}.tfstate"), moto)
+        };
+        let failures: Vec<_> = std::thread::scope(|scope| {
+            let applies: Vec<_> =
+                STACKS.into_iter().chain([BOOTSTRAP]).map(|name| (name, scope.spawn(move || apply(name)))).collect();
+            let ends = applies.into_iter().map(|(name, apply)| (name, apply.join()));
+            let failure = |(name, end): (&str, std::thread::Result<Result<()>>)| match end {
+                Ok(Ok(())) => None,
+                Ok(Err(error)) => Some(format!("{name}: {error:#}")),
+                Err(_) => Some(format!("{name}: the apply panicked")),
+            };
+            ends.filter_map(failure).collect()
+        });
+        ensure!(failures.is_empty(), "{}", failures.join("\n"));
+        Ok(())
+    }
+
+    /// Replaces what is known of a state by what its sources make of it now, without applying it.
+    ///
+    /// # Errors
+    /// What Terraform or the provider reject.
+    pub fn plan(&self, name: &str, moto: &Moto) -> Result<()> {
+        let file = format!("{name}.plan");
+        quiet(self.emulated("plan", name, moto).args(["-refresh=false", "-lock=false"]).arg(format!("-out={file}")))?;
+        self.show(name, &file, moto)
+    }
+
+    /// Where a state or a plan is as JSON, for the scripts.
+    pub fn shown(&self, name: &str) -> PathBuf {
+        self.directory.path().join(STATES).join(format!("{name}.json"))
+    }
+
+    fn show(&self, name: &str, file: &str, moto: &Moto) -> Result<()> {
+        let mut show = self.terraform(copy_of(name));
+        let shown = output(moto.of(show.args(["show", "-json", file])))?;
+        Ok(fs::write(self.shown(name), shown)?)
+    }
+
+    /// Runs a script of `tests/aws` on the states.
+    ///
+    /// # Errors
+    /// What it finds.
+    pub fn script(&self, script: &str, arguments: &[&str]) -> Result<()> {
+        let mut python = command(moto_programs()?.join("python"));
+        python.arg(format!("tests/aws/{script}")).arg(self.directory.path().join(STATES)).args(arguments);
+        quiet(python.env("PYTHONDONTWRITEBYTECODE", "1"))
+    }
+
+    /// All that a file of the sources became.
+    pub fn copies(&self, file: &str) -> Vec<PathBuf> {
+        let emulated = COPIES.iter().filter_map(|(source, emulated)| {
+            let rest = file.strip_prefix(&format!("terraform/{source}/"))?;
+            Some(format!("terraform/{emulated}/{rest}"))
+        });
+        std::iter::once(file.to_owned()).chain(emulated).map(|file| self.directory.path().join(file)).collect()
     }
 
     /// Sets the secrets with the commands of the document, and then describes one differently, as a later release may.
@@ -154,8 +252,12 @@ impl WorkingCopy {
         let commands =
             document.split("```sh\n").find_map(|block| block.split_once("```").filter(|it| it.0.contains("put()")));
         let (commands, _) = commands.context("terraform/README.md does not set the secrets")?;
+        ensure!(
+            commands.contains(&format!("/{WITH_SECRETS}/")),
+            "terraform/README.md sets no secret of {WITH_SECRETS}"
+        );
         let mut shell = command("bash");
-        shell.args(["-euc", &commands.replace("/staging/", &format!("/{ENVIRONMENT}/"))]);
+        shell.args(["-euc", commands]);
         for name in ["STRIPE_KEY", "WEBHOOK_SECRET", "DATADOG_KEY"] {
             shell.env(name, "set by an operator");
         }
@@ -163,40 +265,11 @@ impl WorkingCopy {
         let programs = moto_programs()?;
         shell.env("PATH", std::env::join_paths([programs].into_iter().chain(std::env::split_paths(&path)))?);
         quiet(moto.of(&mut shell))?;
-        let stack = self.directory.path().join("terraform").join(EMULATED).join("main.tf");
+        let stack = self.directory.path().join("terraform").join(copy_of(WITH_SECRETS)).join("main.tf");
         let (before, after) = ("API key of Datadog's log intake", "Key of Datadog's intake");
         let text = fs::read_to_string(&stack)?;
         ensure!(text.contains(before), "{} does not describe Datadog's key", stack.display());
         Ok(fs::write(stack, text.replace(before, after))?)
-    }
-
-    /// Compares what is planned and applied with workflows, handlers, and documents: `tests/aws/infrastructure.py`.
-    fn other_sides(&self, moto: &Moto) -> Result<()> {
-        let states = self.directory.path().join(STATES);
-        fs::create_dir_all(&states)?;
-        let show = |directory: &str, plan: Option<&str>, name: &str| -> Result<()> {
-            let mut show = self.terraform(directory);
-            let shown = output(moto.of(show.args(["show", "-json"]).args(plan)))?;
-            Ok(fs::write(states.join(format!("{name}.json")), shown)?)
-        };
-        show(EMULATED, None, ENVIRONMENT)?;
-        for name in PLANNED {
-            let mut plan = self.emulated("plan", name, moto);
-            quiet(plan.args(["-state=none", "-refresh=false", "-out=plan"]))?;
-            show(EMULATED, Some("plan"), name)?;
-        }
-        let bootstrap = self.directory.path().join("terraform").join(BOOTSTRAPPED);
-        copy_tree(&root().join("terraform/bootstrap"), &bootstrap)?;
-        let emulator = self.directory.path().join("terraform/emulator");
-        fs::copy(emulator.join("provider_override.tf"), bootstrap.join("provider_override.tf"))?;
-        self.init(BOOTSTRAPPED, &[])?;
-        let mut apply = self.terraform(BOOTSTRAPPED);
-        apply.args(["apply", "-no-color", "-input=false", "-auto-approve", "-parallelism=20", "-var=region=us-east-1"]);
-        apply.args(["-var=repository=example/shopease", "-var=reading_accounts=[\"111111111111\"]"]);
-        quiet(moto.of(&mut apply))?;
-        show(BOOTSTRAPPED, None, "bootstrap")?;
-        let mut checks = command(moto_programs()?.join("python"));
-        quiet(checks.arg("tests/aws/infrastructure.py").arg(states).env("PYTHONDONTWRITEBYTECODE", "1"))
     }
 
     fn database_users(&self) -> Result<()> {
@@ -205,15 +278,30 @@ impl WorkingCopy {
         quiet(users.env("PYTHONDONTWRITEBYTECODE", "1"))
     }
 
-    /// A Terraform command with the variables of an emulated environment, against its moto.
-    fn emulated(&self, verb: &str, environment: &str, moto: &Moto) -> Command {
-        let mut terraform = self.terraform(EMULATED);
-        terraform.args([verb, "-no-color", "-input=false", "-parallelism=20"]);
-        terraform.arg(format!("-var-file=envs/{environment}.tfvars"));
-        terraform.arg("-var-file=../emulator/emulator.tfvars");
+    /// A Terraform command with the variables and the state of an environment, or of the bootstrap, against moto.
+    fn emulated(&self, verb: &str, name: &str, moto: &Moto) -> Command {
+        let mut terraform = self.terraform(copy_of(name));
+        terraform.args([verb, "-no-color", "-input=false", "-parallelism=20"]).arg(format!("-state={name}.tfstate"));
+        match name {
+            BOOTSTRAP => terraform.args([
+                "-var=region=us-east-1",
+                "-var=repository=example/shopease",
+                "-var=reading_accounts=[\"111111111111\"]",
+            ]),
+            SERVERLESS => {
+                terraform.args(["-var-file=../emulator/emulator.tfvars", "-var-file=../emulator/serverless.tfvars"])
+            }
+            _ => terraform.arg("-var-file=../emulator/emulator.tfvars").arg(format!("-var-file=envs/{name}.tfvars")),
+        };
         moto.of(&mut terraform);
         terraform
     }
+}
+
+/// The directory with the state of this name.
+fn copy_of(name: &str) -> &'static str {
+    let [stack, bootstrap] = COPIES.map(|(_, emulated)| emulated);
+    if name == BOOTSTRAP { bootstrap } else { stack }
 }
 
 /// The programs of moto's environment: Python, and the AWS CLI.
@@ -222,7 +310,7 @@ fn moto_programs() -> Result<PathBuf> {
 }
 
 /// A moto server that ends with this value, because its standard input ends.
-struct Moto {
+pub struct Moto {
     process: Child,
     port: u16,
 }

@@ -1,6 +1,6 @@
 //! The project's own commands: `cargo xtask test` runs everything, `cargo xtask generate` rewrites the generated files
-//! that are committed, `cargo xtask release` records what a release depends on, `cargo xtask postgres` starts a
-//! database.
+//! that are committed, `cargo xtask release` records what a release depends on, `cargo xtask tables` and
+//! `cargo xtask mutate` keep the checks of the infrastructure, `cargo xtask postgres` starts a database.
 
 mod dependencies;
 mod documents;
@@ -8,6 +8,7 @@ mod generate;
 mod image;
 mod infrastructure;
 mod journeys;
+mod mutate;
 mod next_release;
 mod pipeline;
 mod postgres;
@@ -59,6 +60,10 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Rewrite the tables of `terraform/expected`: what exists in every environment.
+    Tables,
+    /// Break the infrastructure on purpose, and report which check notices.
+    Mutate(mutate::MutateArgs),
     /// Start a temporary PostgreSQL and print its URL; stop it with Ctrl-C.
     Postgres,
 }
@@ -74,6 +79,8 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Generate { check } => generate::run(check),
         Command::Release { version } => release::run(&version),
+        Command::Tables => infrastructure::write_tables(),
+        Command::Mutate(args) => mutate::run(&args),
         Command::Postgres => postgres::lend(),
     };
     match result {

@@ -193,8 +193,9 @@ resource "aws_budgets_budget" "this" {
 
   # The budget filters by tag; activate the tag once in the billing console.
   cost_filter {
-    name   = "TagKeyValue"
-    values = ["user:Environment$${var.budget_tag}"]
+    name = "TagKeyValue"
+    # $${ would be a literal ${.
+    values = [format("user:Environment$%s", var.budget_tag)]
   }
 
   dynamic "notification" {
