@@ -38,6 +38,7 @@ mod logs;
 mod mails;
 mod model;
 mod operator_pages;
+mod order_cancellation;
 mod order_details;
 mod order_links;
 mod order_numbers;

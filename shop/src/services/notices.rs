@@ -191,7 +191,7 @@ impl LocalShop {
     fn transfer(&self, order: Order) -> Option<Notice> {
         let transfer = self.config.bank_transfer.as_ref()?;
         let waits = order.payment.kind() == PaymentKind::BankTransfer && order.state == OrderState::Pending;
-        let until = order.placed_at + time::Duration::days(i64::from(transfer.hold_days));
+        let until = order.placed_at + self.hold_of(&order);
         waits.then(|| Notice::Transfer { account: transfer.account.clone(), until, order: Box::new(order.into()) })
     }
 
