@@ -24,6 +24,7 @@ mod checkout_races;
 mod checkout_resumed;
 mod compression;
 mod destinations;
+mod digital_goods;
 mod dynamodb_faults;
 mod events;
 mod failing_store;
