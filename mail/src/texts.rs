@@ -193,6 +193,11 @@ impl Texts<'_> {
                     format!("Order {number} was canceled before it was paid. You were not charged.")
                 }],
             ),
+            MailKind::OrderShipped if !order.shipping.ships() => (
+                format!("Order {number} from {name} is complete"),
+                "Your order is complete",
+                vec!["We have provided everything that you ordered. Nothing is shipped.".to_owned()],
+            ),
             MailKind::OrderShipped => (
                 format!("Order {number} from {name} is on its way"),
                 "Your order is on its way",
@@ -237,11 +242,12 @@ impl Texts<'_> {
 
     fn transfer<'a>(self, account: &str, until: &str, order: &'a OrderView) -> Draft<'a> {
         let (number, total, shop) = (&order.order_number, money(order.total), &self.brand.name);
+        let verb = if order.shipping.ships() { "ship" } else { "provide" };
         let letter = Letter {
             heading: "We have received your order".to_owned(),
             paragraphs: vec![
                 format!(
-                    "Transfer {total} by {until}. Until then, your items are reserved for you. We ship them when the transfer has arrived."
+                    "Transfer {total} by {until}. Until then, your items are reserved for you. We {verb} them when the transfer has arrived."
                 ),
                 format!("Account: {}", account.lines().collect::<Vec<_>>().join(", ")),
                 format!("Reference: {number}"),
@@ -267,7 +273,10 @@ impl Texts<'_> {
         let letter = Letter {
             heading: format!("New order {number}"),
             paragraphs: vec![match order.state {
-                OrderState::Pending => format!("{} will transfer {total}. Ship when it has arrived.", order.email),
+                OrderState::Pending if order.shipping.ships() => {
+                    format!("{} will transfer {total}. Ship when it has arrived.", order.email)
+                }
+                OrderState::Pending => format!("{} will transfer {total}. Nothing is shipped.", order.email),
                 _ => format!("{} has paid {total}.", order.email),
             }],
             action: Some(("Open the order", format!("{}/admin/orders/{}", self.brand.public_url, order.id))),

@@ -31,6 +31,7 @@ function start() {
   choice.disabled = false;
   if ("preferred" in dataset) choice.checked = true;
 
+  form.addEventListener("total", () => elements.update({ amount: Number(dataset.amount) }));
   form.addEventListener("submit", async (event) => {
     const button = event.submitter;
     if (button?.value !== "place" || !choice.checked || choice.value) return;

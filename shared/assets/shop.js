@@ -33,3 +33,35 @@ for (const thumbnail of thumbnails) {
     show(thumbnail);
   });
 }
+
+// A chosen delivery method updates the total at once. Everything else on the page stays as it is, also what was entered to pay.
+const review = document.querySelector("form[data-review]");
+const update = review?.querySelector("[value=review]");
+if (update) update.hidden = true;
+let request;
+async function updateTotal() {
+  request?.abort();
+  request = new AbortController();
+  const { signal } = request;
+  const place = review.querySelector("[value=place]");
+  place.disabled = true;
+  try {
+    const body = new URLSearchParams(new FormData(review));
+    body.set("action", "review");
+    const answer = await fetch(review.getAttribute("action"), { method: "POST", body, signal });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const part = (selector) => [review.querySelector(selector), page.querySelector(`form[data-review] ${selector}`)];
+    for (const [shown, next] of [".totals", "[value=place]"].map(part)) shown.replaceChildren(...next.childNodes);
+    for (const [shown, next] of ["[name=expected_total]", "[name=idempotency_key]"].map(part)) shown.value = next.value;
+    const [fields, next] = part(".payment-fields");
+    if (fields) fields.dataset.amount = next.dataset.amount;
+    review.dispatchEvent(new Event("total"));
+    place.disabled = false;
+  } catch {
+    // A newer choice has replaced this one, or another page was returned: show that.
+    if (!signal.aborted) review.requestSubmit(update);
+  }
+}
+review?.addEventListener("change", ({ target }) => {
+  if (target.name === "shipping_method") updateTotal();
+});

@@ -25,6 +25,7 @@ window.Stripe = () => ({
     const token = () => tokens[input.value.replaceAll(" ", "").slice(-4)];
     return {
       token,
+      update: () => {},
       create: () => ({ mount: (host) => host.append(field) }),
       submit: async () => (token() ? {} : { error: { message: "Enter the number of a test card." } }),
     };

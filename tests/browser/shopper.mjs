@@ -211,6 +211,66 @@ export async function payOnThePage(visit) {
   await page.getByText("your order is confirmed").waitFor();
 }
 
+/** Chooses another delivery method: the total follows, and what was entered stays. */
+export async function changeTheDelivery(visit) {
+  const { page } = visit;
+  await review(page);
+  const before = await page.locator(".totals .sum-total dd").innerText();
+  const number = page.getByLabel("Card number");
+  if (visit.javaScriptEnabled) {
+    await number.fill("4000 0000 0000 0002");
+  } else {
+    await page.check("input[name=payment_method][value=hosted_page]");
+  }
+  await page.check("input[name=shipping_method][value=express]");
+  if (!visit.javaScriptEnabled) await page.getByRole("button", { name: "Update total" }).click();
+  await page.locator(".totals", { hasText: "Delivery: Express" }).waitFor();
+  const after = await page.locator(".totals .sum-total dd").innerText();
+  assert.notEqual(after, before);
+  await page.getByRole("button", { name: `Order and pay ${after}` }).waitFor();
+  await inspect(visit, "review-express");
+  if (!visit.javaScriptEnabled) {
+    assert.ok(await page.isChecked("input[name=payment_method][value=hosted_page]"), "the choice stays");
+    return;
+  }
+  assert.equal(await page.getByRole("button", { name: "Update total" }).count(), 0, "nothing is left to press");
+  assert.equal(await number.inputValue(), "4000 0000 0000 0002", "what was entered stays");
+  // The last of several quick choices counts.
+  await page.keyboard.press("ArrowUp");
+  await page.keyboard.press("ArrowDown");
+  await page.locator(".totals", { hasText: "Delivery: Express" }).waitFor();
+  await number.fill("4242 4242 4242 4242");
+  await page.getByRole("button", { name: `Order and pay ${after}` }).click();
+  await page.getByText("your order is confirmed").waitFor();
+  assert.match(await page.innerText("aside.summary"), /Delivery: Express/);
+}
+
+/** Cancels an order that waits for a bank transfer or the bank's confirmation, and pays for the same another way. */
+export async function cancelAnOrder(visit) {
+  const { page } = visit;
+  await review(page);
+  const transfer = page.locator("input[name=payment_method][value=bank_transfer]");
+  if (await transfer.count()) await transfer.check();
+  else await page.check("input[name=payment_method][value=card_requires_action]");
+  await page.getByRole("button", { name: /Order and pay/ }).click();
+  await page.waitForURL(/\/orders\/ord_/);
+  await inspect(visit, "order-to-cancel");
+  await page.getByRole("link", { name: "Cancel this order" }).click();
+  await heading(page, "Cancel this order?");
+  await inspect(visit, "order-cancellation");
+  await page.getByRole("link", { name: "Keep the order" }).click();
+  await page.getByRole("link", { name: "Cancel this order" }).click();
+  await page.getByRole("button", { name: /^Cancel the order of / }).click();
+  await page.getByText("The items are in your cart again").waitFor();
+  await inspect(visit, "order-canceled");
+  await page.getByRole("button", { name: "Order again" }).click();
+  await heading(page, "Review and pay");
+  await page.getByText("Gartenweg 3").waitFor();
+  await page.check("input[name=payment_method][value=card_approved]");
+  await page.getByRole("button", { name: /Order and pay/ }).click();
+  await page.getByText("your order is confirmed").waitFor();
+}
+
 /** Pays in the provider's fields: a number that is no card, a declined card, another one. */
 export async function payInFields(visit) {
   const { page } = visit;

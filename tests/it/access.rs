@@ -22,7 +22,7 @@ use tower::ServiceExt as _;
 use crate::harness::{PASSWORD, TestShop};
 use crate::{
     accounts, addresses, bad_forms, cart, catalog, checkout, checkout_resumed, first_run, mails, operator_pages,
-    order_links, own_account, password_reset, payments, security, settings, settings_pages, ways_to_pay, worker,
+    order_cancellation, order_links, own_account, password_reset, payments, security, settings, settings_pages, ways_to_pay, worker,
 };
 
 /// If set to `1`, the test writes the file.
@@ -179,6 +179,7 @@ async fn each_function_has_the_table_access_of_its_use_cases() {
         password_reset::SCENARIOS,
         own_account::SCENARIOS,
         order_links::SCENARIOS,
+        order_cancellation::SCENARIOS,
         accounts::SCENARIOS,
         addresses::SCENARIOS,
         security::SCENARIOS,

@@ -8,6 +8,7 @@ use crate::harness::{Answer, Client, TestShop, both_stores};
 both_stores!(
     every_step_is_shown_by_get_and_keeps_the_input,
     a_declined_card_is_shown_once_and_everything_is_kept,
+    an_order_without_a_way_to_pay_is_refused_beside_the_field,
     back_from_an_order_leads_to_the_order,
     details_are_kept_for_the_next_order_but_not_for_another_visitor,
     details_too_long_for_a_cookie_are_still_reviewed,
@@ -95,6 +96,26 @@ async fn a_declined_card_is_shown_once_and_everything_is_kept(shop: TestShop) {
     let placed = place(&mut client, &said, "card_approved").await;
     assert!(placed.header("location").starts_with("/orders/ord_"), "{}", placed.text());
     shop.assert_books_agree().await;
+}
+
+async fn an_order_without_a_way_to_pay_is_refused_beside_the_field(shop: TestShop) {
+    let mut client = with_a_kettle(&shop).await;
+    let shown = review(&mut client).await;
+    let (key, total) = (shown.hidden("idempotency_key"), shown.hidden("expected_total"));
+    let order = [("action", "place"), ("shipping_method", "express"), ("payment_method", "")];
+    let keys = [("idempotency_key", key.as_str()), ("expected_total", &total)];
+    let refused = send(&mut client, &shown, &[&ADDRESS[..], &order, &keys].concat()).await;
+    assert_eq!((refused.status, refused.header("location")), (StatusCode::SEE_OTHER, "/checkout/review"));
+    let said = client.get("/checkout/review").await;
+    let page = said.text();
+    let fieldset = page.split_once("<legend>Payment</legend>").expect("the ways to pay").1.trim_start();
+    assert!(fieldset.starts_with("<p class=\"field-error\" id=\"payment_method-error\">"), "{page}");
+    assert!(page.contains("Choose a way to pay.") && page.contains("<title>Please check"), "{page}");
+    assert!(page.contains("href=\"#payment_method\"") && page.contains("id=\"payment_method\""), "{page}");
+    assert!(page.contains("Gartenweg 3") && is_checked(&said, "express"), "{page}");
+    assert!(!is_checked(&said, "card_approved"), "no choice is made for the shopper: {page}");
+    assert!(!client.get("/checkout/review").await.text().contains("Choose a way to pay."), "shown once");
+    assert_eq!(shop.orders().await.len(), 0);
 }
 
 async fn back_from_an_order_leads_to_the_order(shop: TestShop) {

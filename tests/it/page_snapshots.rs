@@ -169,6 +169,14 @@ async fn on_two_devices(pages: &mut Pages, shop: &TestShop) {
     pages.get(&mut ada, "account_sessions", "/account/sessions").await;
 }
 
+/// An order that waits for a bank transfer.
+async fn unpaid(pages: &mut Pages, shop: &TestShop) {
+    let mut guest = shop.visitor("guest");
+    guest.add("KETTLE", 1).await;
+    let order = guest.check_out("transfer", "bank_transfer").await.json();
+    pages.get(&mut guest, "order_cancellation", &format!("/orders/{}/cancellation", text(&order["id"]))).await;
+}
+
 async fn operators(pages: &mut Pages, shop: &TestShop) {
     let home = tempfile::tempdir().expect("a directory");
     let directory = MailDirectory::new(home.path());
@@ -219,6 +227,7 @@ async fn every_page_matches_its_snapshot() {
         operators(&mut pages, &shop).await;
         on_two_devices(&mut pages, &shop).await;
         pages.get(&mut shop.visitor("guest"), "order_find", "/orders/find").await;
+        unpaid(&mut pages, &shop).await;
         let expected: BTreeSet<_> = templates().into_iter().filter(|name| !WITHOUT.contains(&name.as_str())).collect();
         assert_eq!(pages.0, expected, "every template has a snapshot");
     })

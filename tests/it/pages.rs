@@ -1,6 +1,7 @@
 //! Texts and input of pages: the cart form, shortages, forms of an earlier session, notices, error pages, empty fields.
 
 use http::StatusCode;
+use serde_json::json;
 use shopease_shop::domain::{LineItemId, Token};
 use shopease_shop::testing::fixtures;
 
@@ -18,6 +19,8 @@ both_stores!(
     viewing_another_image_keeps_variant_and_quantity,
     short_urls_redirect,
     prices_show_tax_and_shipping,
+    prices_claim_only_the_tax_of_the_shops_country,
+    prices_link_to_the_shipping_page_once_it_is_written,
 );
 
 async fn with_two_lines(shop: &TestShop) -> Client {
@@ -264,6 +267,44 @@ async fn short_urls_redirect(shop: TestShop) {
     for (from, to) in [("/categories", "/products"), ("/orders", "/account")] {
         let answer = client.get(from).await;
         assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, to));
+    }
+}
+
+async fn prices_claim_only_the_tax_of_the_shops_country(shop: TestShop) {
+    shop.sell(&fixtures::product("kettle").price(1990).category("kitchen").build(), 9).await;
+    let (mut client, mut operator) = (shop.client(), shop.operator().await);
+    client.add("KETTLE", 1).await;
+    for (countries, prices_include_tax, note, tax_title) in [
+        (json!(["DE", "JP"]), true, "incl. VAT, plus shipping", json!("VAT")),
+        (json!(["JP", "DE"]), true, "plus shipping", json!(null)),
+        (json!(["JP"]), false, "plus shipping", json!(null)),
+        (json!(["AU"]), true, "incl. GST, plus shipping", json!("GST")),
+        (json!(["US"]), false, "plus tax and shipping", json!("Sales tax")),
+    ] {
+        crate::settings::change(&mut operator, "/selling/countries", countries).await;
+        crate::settings::change(&mut operator, "/selling/prices_include_tax", json!(prices_include_tax)).await;
+        shop.clock.advance(time::Duration::seconds(6));
+        for path in ["/products/kettle", "/cart"] {
+            let page = client.get(path).await.text();
+            assert!(page.contains(&format!("\"muted price-note\">{note}</p>")), "{path}, {note}: {page}");
+        }
+        assert!(client.get("/products").await.text().contains(&format!("All prices {note}.")), "{note}");
+        assert_eq!(client.get("/api/v1/sale-terms").await.json()["tax_title"], tax_title, "{note}");
+    }
+}
+
+async fn prices_link_to_the_shipping_page_once_it_is_written(shop: TestShop) {
+    shop.sell(&fixtures::product("kettle").price(1990).category("kitchen").build(), 9).await;
+    let (mut client, mut operator) = (shop.client(), shop.operator().await);
+    client.add("KETTLE", 1).await;
+    let pages = ["/", "/products", "/products/kettle", "/cart"];
+    let link = "incl. VAT, plus <a href=\"/pages/shipping\">shipping</a>";
+    for path in pages {
+        assert!(!client.get(path).await.text().contains(link), "{path}: the page is a draft");
+    }
+    crate::settings::change(&mut operator, "/pages/shipping/is_draft", json!(false)).await;
+    for path in pages {
+        assert!(client.get(path).await.text().contains(link), "{path}");
     }
 }
 

@@ -14,7 +14,7 @@ use shopease_shop::domain::{
 };
 use shopease_shop::ports::{Clock as _, SharedStore};
 use shopease_shop::services::{
-    AddAddress, AddLineItem, Caller, CancelOrder, ChangeEmail, ChangeName, ChangePassword, CheckPayment, ConfirmEmail,
+    AddAddress, AddLineItem, Caller, CancelOrder, CancelUnpaidOrder, ChangeEmail, ChangeName, ChangePassword, CheckPayment, ConfirmEmail,
     CorrectStock, CurrentCustomer, DeleteAccount, EndOtherSessions, EndSession, FindLogo, FindOrder, FindPage,
     FindProduct, FindSettings, ListAddresses, ListAllOrders, ListCategories, ListOrders, ListPaymentOptions,
     ListProducts, ListSessions, ListSettingsVersions, LogIn, LogOut, OrderView, PlaceOrder, ProductStock, QuoteCart,
@@ -586,6 +586,10 @@ async fn after_sale(script: &mut Script<'_>, operator: &Caller) {
                 .check_payment(&caller("bob"), CheckPayment { id: id.clone(), access_key: key.map(str::to_owned) })
                 .await,
         );
+    }
+    for (id, key) in [(&none, None), (&paid.id, Some(&*paid.access_key)), (&asked.id, Some("wrong"))] {
+        let command = CancelUnpaidOrder { id: id.clone(), access_key: key.map(str::to_owned) };
+        script.note("cancel unpaid", shop.checkout.cancel_unpaid_order(&caller("bob"), command).await);
     }
     let event = test.ledger.events().into_iter().find(|event| event.data.order_id == asked.id).expect("an event");
     let body = serde_json::to_vec(&event).expect("an event");

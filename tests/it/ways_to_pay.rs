@@ -2,9 +2,10 @@
 
 use http::StatusCode;
 use serde_json::{Value, json};
-use shopease_shop::ports::SharedStore;
+use shopease_shop::ports::{Clock as _, SharedStore};
 use shopease_shop::testing::fixtures;
 use time::Duration;
+use time::format_description::well_known::Rfc3339;
 
 use crate::harness::{Answer, Client, TestShop, address, both_stores, on_stores, order_with, text};
 use crate::stripe_double::Scene;
@@ -157,12 +158,15 @@ async fn a_bank_transfer_is_recorded_by_an_operator(shop: TestShop) {
     let mut client = shop.visitor("ada");
     assert_eq!(client.add("KETTLE", 1).await.status, StatusCode::CREATED);
     let options = client.get("/api/v1/checkout/payment-options?amount_minor=2480&currency=EUR").await.text();
-    assert!(options.contains(r#""kind":"bank_transfer""#), "{options}");
+    assert!(options.contains(r#""kind":"bank_transfer""#) && options.contains(r#""hold_days":7"#), "{options}");
     let placed = order(&mut client, "one", "bank_transfer").await;
     assert_eq!(placed.status, StatusCode::ACCEPTED, "{}", placed.text());
     let placed = placed.json();
     let page = client.get(&format!("/orders/{}", text(&placed["id"]))).await.text();
     assert!(page.contains("IBAN DE02") && page.contains(&text(&placed["order_number"])), "{page}");
+    let until = (shop.clock.now() + Duration::days(7)).format(&Rfc3339).expect("a time");
+    assert!(page.contains(&format!("to the account below by <time datetime=\"{until}\">")), "{until}: {page}");
+    assert!(page.contains("<dt>Transfer by</dt>"), "{page}");
     // Longer than a card's payment, and no process asks a provider about it.
     shop.clock.advance(Duration::days(6));
     shop.work().await;

@@ -104,6 +104,12 @@ fn every_mail_to_a_shopper() {
     let (account, until) = ("IBAN DE02 1203 0000 0000 2020 51\nKitchen & Co".to_owned(), FixedClock::START);
     let transfer = Notice::Transfer { account, until, order: Box::new(unpaid.into()) };
     check("order_received", &write(&transfer, None, &event));
+    let mut digital = order();
+    "none".clone_into(&mut digital.shipping.id);
+    digital.shipping.price = fixtures::eur(0);
+    digital.total = digital.subtotal;
+    check("order_confirmation_digital", &mail(MailKind::OrderConfirmation, digital.clone()));
+    check("order_provided", &mail(MailKind::OrderShipped, digital));
     check("order_link", &mail(MailKind::OrderLink, order()));
     check("order_refunded", &mail(MailKind::OrderRefunded, refunded(500)));
     let mut whole = refunded(order().total.amount_minor);

@@ -52,6 +52,7 @@ const LINKS: &[(&str, u16, &str, Values)] = &[
     ("place_order", 201, "record_fulfillment", ORDER),
     ("place_order", 202, "find_order", ORDER),
     ("place_order", 202, "check_payment", ORDER),
+    ("place_order", 202, "cancel_unpaid_order", ORDER),
     ("place_order", 202, "cancel_order", ORDER),
     ("place_order", 202, "record_transfer", ORDER),
     ("list_orders", 200, "find_order", FIRST_ORDER),

@@ -149,6 +149,8 @@ routes! {
     Checkout Page Ordinary post "/orders/find" => pages::order_link::request;
     Checkout Page Ordinary get "/orders/{id}" => pages::checkout::order;
     Checkout Page Durable get "/orders/{id}/payment" => pages::checkout::back_from_bank;
+    Checkout Page Ordinary get "/orders/{id}/cancellation" => pages::order_cancellation::ask;
+    Checkout Page Durable post "/orders/{id}/cancellation" => pages::order_cancellation::cancel;
 
     Accounts Page Ordinary get "/register" => pages::accounts::register_form;
     Accounts Page Ordinary post "/register" => pages::accounts::register;
@@ -268,9 +270,11 @@ mod tests {
             of(Class::Durable),
             [
                 "/orders/{id}/payment",
+                "/orders/{id}/cancellation",
                 "/admin/orders/{id}",
                 "/admin/setup",
                 "/api/v1/orders/{id}/payment-checks",
+                "/api/v1/orders/{id}/cancellation",
                 "/api/v1/payments/webhooks",
                 "/api/v1/admin/orders/{id}/cancellation",
                 "/api/v1/admin/orders/{id}/refunds",

@@ -25,7 +25,7 @@ pub struct BrokenRule {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
     /// What the field allows (`invalid_value`, `invalid_setting`): `required`, `length`, `line`, `range`, `decimals`, `format`, `offered`,
-    /// `needs_search`, `unused`, `current_password`, `uncommon`, `unguessable`, `tracked`, `stock_limit`, `not_cancelled`, `not_shipped`, `paid`, `fulfillment_step`,
+    /// `needs_search`, `unused`, `current_password`, `uncommon`, `unguessable`, `tracked`, `stock_limit`, `not_cancelled`, `not_shipped`, `paid`, `unpaid`, `awaits_transfer`, `fulfillment_step`,
     /// `captured`, `no_open_refund`, `not_disputed`, `same_currency`, `multiple_of`,
     /// `positive`, `refundable`, `unknown`, `unique`, `count`, `contrast`. Newer releases may add others.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -145,6 +145,7 @@ impl BrokenRule {
             | ValueRule::NotCancelled
             | ValueRule::NotShipped
             | ValueRule::Paid
+            | ValueRule::Unpaid
             | ValueRule::AwaitsTransfer
             | ValueRule::FulfillmentStep
             | ValueRule::Captured
@@ -212,6 +213,7 @@ impl BrokenRule {
             "not_cancelled" => ValueRule::NotCancelled,
             "not_shipped" => ValueRule::NotShipped,
             "paid" => ValueRule::Paid,
+            "unpaid" => ValueRule::Unpaid,
             "awaits_transfer" => ValueRule::AwaitsTransfer,
             "fulfillment_step" => ValueRule::FulfillmentStep,
             "captured" => ValueRule::Captured,

@@ -195,6 +195,7 @@ fn value_rule(field: Field, rule: &ValueRule) -> String {
                 _ => "Choose a state or province of this country: taxes depend on it.".to_owned(),
             }
         }
+        ValueRule::Required if field == Field::PaymentMethod => "Choose a way to pay.".to_owned(),
         ValueRule::Required if field == Field::Email => "Enter your email address.".to_owned(),
         ValueRule::Offered if field == Field::Sort => {
             let [newest, title, price, price_descending, relevance] = SORTS.map(ProductSort::as_str);
@@ -239,6 +240,7 @@ fn rule_of(value: &str, rule: &ValueRule) -> String {
         ValueRule::NotCancelled => "This order is already canceled.".to_owned(),
         ValueRule::NotShipped => "This order was already shipped. Refund it instead.".to_owned(),
         ValueRule::Paid => "Only a paid order can be shipped or returned.".to_owned(),
+        ValueRule::Unpaid => "This order is already paid. Contact the shop to cancel it.".to_owned(),
         ValueRule::AwaitsTransfer => "This order does not wait for a bank transfer.".to_owned(),
         ValueRule::FulfillmentStep => {
             "This step is not possible in the current state of the shipment. Reload the order and check it.".to_owned()
@@ -552,6 +554,15 @@ pub const fn dispute_state(state: DisputeState) -> &'static str {
         DisputeState::Open => "Dispute open",
         DisputeState::Won => "Dispute won",
         DisputeState::Lost => "Dispute lost",
+    }
+}
+
+/// The state of an order of which nothing is shipped.
+pub const fn provision(state: FulfillmentState) -> &'static str {
+    match state {
+        FulfillmentState::Unfulfilled => "Not provided yet",
+        FulfillmentState::Fulfilled => "Provided",
+        FulfillmentState::Returned => "Returned",
     }
 }
 

@@ -170,6 +170,8 @@ pub enum ValueRule {
     NotShipped,
     /// An order that is paid.
     Paid,
+    /// An order that is not paid.
+    Unpaid,
     /// An order that waits for a transfer to the merchant's bank account.
     AwaitsTransfer,
     /// A fulfillment event that is possible in the current fulfillment state.
@@ -274,6 +276,7 @@ impl ValueRule {
             Self::NotCancelled => "not_cancelled",
             Self::NotShipped => "not_shipped",
             Self::Paid => "paid",
+            Self::Unpaid => "unpaid",
             Self::AwaitsTransfer => "awaits_transfer",
             Self::FulfillmentStep => "fulfillment_step",
             Self::Captured => "captured",

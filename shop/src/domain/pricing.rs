@@ -21,6 +21,18 @@ pub struct PricingRules {
     pub sells_to: Vec<CountryCode>,
 }
 
+impl PricingRules {
+    /// Name of the tax in the shop's country, which is the first one that it sells to; `None` if no tax is charged there. A shop that
+    /// sells to all countries is in one of those with a rate.
+    pub fn tax_title(&self) -> Option<&str> {
+        let home = self.sells_to.first();
+        let rates = self.tax.rates.iter().filter(|rate| home.is_none_or(|home| rate.country == *home));
+        // The standard rate of the whole country is the one that people know.
+        let best = rates.filter(|rate| rate.rate_ppm > 0).min_by_key(|rate| (rate.class, rate.region.is_some()));
+        best.map(|rate| rate.title.as_str())
+    }
+}
+
 /// A cart line with the catalog data that pricing needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PricedLine {
@@ -294,6 +306,21 @@ mod tests {
             prices_include_tax,
             sells_to: Vec::new(),
         }
+    }
+
+    #[test]
+    fn the_tax_beside_prices_is_that_of_the_shops_country() {
+        let of = |countries: &[&str]| {
+            let sells_to = countries.iter().map(|code| code.parse().expect("a country")).collect();
+            PricingRules { sells_to, ..rules(true) }.tax_title().map(str::to_owned)
+        };
+        assert_eq!(of(&["DE", "CH"]).as_deref(), Some("VAT"));
+        assert_eq!(of(&["CH", "DE"]), None, "Switzerland has no rate");
+        assert_eq!(of(&["US"]).as_deref(), Some("Sales tax"));
+        assert_eq!(of(&[]).as_deref(), Some("VAT"), "national rates first");
+        let mut free = rules(true);
+        free.tax.rates.iter_mut().for_each(|rate| rate.rate_ppm = 0);
+        assert_eq!(free.tax_title(), None);
     }
 
     fn place(country: &str, region: Option<&str>) -> Destination {

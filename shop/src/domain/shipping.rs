@@ -73,7 +73,7 @@ pub struct ShippingOffer {
     pub id: String,
     /// Title.
     pub title: String,
-    /// Delivery estimate, for people.
+    /// Delivery estimate, for people; empty if nothing is shipped.
     pub delivery_estimate: String,
     /// Price for this cart, gross or net like the shop's prices.
     pub price: Money,
@@ -96,6 +96,26 @@ pub struct ShippingTerms {
     pub free_from: Vec<Money>,
 }
 
+impl ShippingOffer {
+    /// ID of the only offer for a cart of which nothing is shipped.
+    pub const NO_SHIPPING: &str = "none";
+
+    /// The offer for a cart of which nothing is shipped.
+    fn nothing_to_ship(currency: Currency) -> Self {
+        Self {
+            id: Self::NO_SHIPPING.to_owned(),
+            title: "No shipping needed".to_owned(),
+            delivery_estimate: String::new(),
+            price: Money::zero(currency),
+        }
+    }
+
+    /// Returns whether something is shipped.
+    pub fn ships(&self) -> bool {
+        self.id != Self::NO_SHIPPING
+    }
+}
+
 impl ShippingTable {
     /// The terms of the methods for carts of any weight, in display order, in a shop that sells to these countries; an empty
     /// list means all.
@@ -114,13 +134,7 @@ impl ShippingTable {
         needs_shipping: bool,
     ) -> Vec<ShippingOffer> {
         if !needs_shipping {
-            let price = Money::zero(subtotal.currency);
-            return vec![ShippingOffer {
-                id: "none".to_owned(),
-                title: "No shipping needed".to_owned(),
-                delivery_estimate: "immediately".to_owned(),
-                price,
-            }];
+            return vec![ShippingOffer::nothing_to_ship(subtotal.currency)];
         }
         self.methods
             .iter()

@@ -182,6 +182,8 @@ pub enum PaymentOption {
         token: String,
         /// The account.
         account: String,
+        /// How many days an order waits for the transfer; absent in answers of releases that did not state it.
+        hold_days: Option<u32>,
     },
 }
 

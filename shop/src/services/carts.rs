@@ -60,6 +60,8 @@ pub struct CartLineView {
     pub other_currency: bool,
     /// Units available; `None` if stock is not tracked.
     pub available: Option<u32>,
+    /// Whether it is shipped. Digital goods are not.
+    pub requires_shipping: bool,
 }
 
 impl CartView {
@@ -68,6 +70,11 @@ impl CartView {
         !self.lines.is_empty()
             && self.unavailable.is_empty()
             && self.lines.iter().all(|line| line.short_available.is_none() && !line.other_currency)
+    }
+
+    /// Returns whether any line is shipped.
+    pub fn requires_shipping(&self) -> bool {
+        self.lines.iter().any(|line| line.requires_shipping)
     }
 
     /// The currency of the first line.
@@ -165,7 +172,8 @@ impl PricedCart {
             let short_available = available.filter(|available| *available < line.quantity.get());
             let other_currency = Some(line.unit_price.currency) != currency;
             let id = LineItemId::derive(line.sku.as_str());
-            CartLineView { id, line, short_available, other_currency, available }
+            let requires_shipping = priced.requires_shipping;
+            CartLineView { id, line, short_available, other_currency, available, requires_shipping }
         });
         CartView {
             lines: lines.collect(),

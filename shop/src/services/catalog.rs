@@ -53,6 +53,8 @@ pub struct ViewSaleTerms;
 pub struct SaleTerms {
     /// Whether catalog and shipping prices include tax.
     pub prices_include_tax: bool,
+    /// Name of the tax in the shop's country, for example `VAT`; absent if no tax is charged there.
+    pub tax_title: Option<String>,
     /// Shipping methods in display order.
     pub shipping: Vec<ShippingTerms>,
 }
@@ -207,6 +209,8 @@ pub struct VariantView {
     pub barcode: Option<String>,
     /// Shipping weight of one unit in grams.
     pub weight_grams: u32,
+    /// Whether it is shipped. Digital goods are not.
+    pub requires_shipping: bool,
 }
 
 /// Products and categories, the same for every visitor.
@@ -315,6 +319,7 @@ impl Catalog for LocalShop {
         let pricing = &in_force.pricing;
         Ok(SaleTerms {
             prices_include_tax: pricing.prices_include_tax,
+            tax_title: pricing.tax_title().map(str::to_owned),
             shipping: pricing.shipping.terms(&pricing.sells_to),
         })
     }
@@ -391,6 +396,7 @@ pub(super) fn view(
                 image: variant.image,
                 barcode: variant.barcode,
                 weight_grams: variant.weight_grams,
+                requires_shipping: variant.requires_shipping,
             }
         })
         .collect();

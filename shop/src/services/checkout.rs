@@ -16,7 +16,7 @@ use super::{Caller, LocalShop};
 use crate::domain::{
     Address, BANK_TRANSFER, CountryCode, DestinationFields, EmailAddress, Field, Money, Order, OrderDetails, OrderId,
     OrderNumber, OrderState, OrderSummary, OutboxMessageId, Page, PageLimit, PaymentKind, PaymentState, Position,
-    Quote, Role, RuleError, Subject, quote,
+    Quote, Role, RuleError, Subject, ValueRule, quote,
 };
 use crate::ports::{
     Claim, Claimed, IdempotencyKey, IdempotencyRecord, OutboxMessage, PaymentError, PaymentEvent, PaymentOption,
@@ -98,6 +98,15 @@ pub struct CheckPayment {
     pub access_key: Option<String>,
 }
 
+/// Cancels an order that waits for its payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CancelUnpaidOrder {
+    /// ID of the order.
+    pub id: OrderId,
+    /// Its access key, for a caller who did not place it.
+    pub access_key: Option<String>,
+}
+
 /// A webhook of the payment provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceivePaymentEvent {
@@ -160,6 +169,14 @@ pub trait Checkout: Send + Sync {
     /// [`ShopError::NotFound`], also if the order is not the caller's.
     async fn check_payment(&self, caller: &Caller, command: CheckPayment) -> ShopResult<OrderView>;
 
+    /// Cancels an order that waits for its payment, and puts its items back into the cart. The payment is canceled at the provider before
+    /// the stock is released. Canceling it again changes nothing. Allowed for the same callers as [`Checkout::find_order`].
+    ///
+    /// # Errors
+    /// [`ShopError::NotFound`], also if the order is not the caller's; [`ShopError::Rules`] if it is paid, also when the payment was
+    /// faster.
+    async fn cancel_unpaid_order(&self, caller: &Caller, command: CancelUnpaidOrder) -> ShopResult<OrderView>;
+
     /// Receives a webhook of the payment provider: the raw body and the value of its signature header. Events may be late, duplicate and
     /// out of order, so each only triggers retrieving the intent.
     ///
@@ -193,6 +210,7 @@ impl Checkout for LocalShop {
         options.extend(self.config.bank_transfer.iter().map(|transfer| PaymentOption::BankTransfer {
             token: BANK_TRANSFER.to_owned(),
             account: transfer.account.clone(),
+            hold_days: Some(transfer.hold_days),
         }));
         Ok(options)
     }
@@ -255,6 +273,18 @@ impl Checkout for LocalShop {
     async fn check_payment(&self, caller: &Caller, command: CheckPayment) -> ShopResult<OrderView> {
         let order = self.readable_order(caller, &command.id, command.access_key.as_deref()).await?;
         Ok(self.advance_payment(order, Poll::Everything).await?.into())
+    }
+
+    async fn cancel_unpaid_order(&self, caller: &Caller, command: CancelUnpaidOrder) -> ShopResult<OrderView> {
+        let mut order = self.readable_order(caller, &command.id, command.access_key.as_deref()).await?;
+        if order.state == OrderState::Pending {
+            order = self.cancel_pending(order).await?;
+        }
+        if order.state == OrderState::Paid {
+            // Perhaps only by now: a payment that was faster takes precedence.
+            return Err(RuleError::invalid(Field::Order, ValueRule::Unpaid).into());
+        }
+        Ok(order.into())
     }
 
     async fn receive_payment_event(&self, command: ReceivePaymentEvent) -> ShopResult<()> {

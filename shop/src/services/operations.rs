@@ -257,8 +257,7 @@ impl Operations for LocalShop {
         if order.state == OrderState::Paid {
             return Box::pin(self.cancel_paid(order)).await;
         }
-        let stepped = self.step_until_written(order, |order| Ok(order.cancel(None, self.clock.now()))).await?;
-        Ok(self.advance_payment(stepped, Poll::Once).await?.into())
+        Ok(self.cancel_pending(order).await?.into())
     }
 
     async fn record_transfer(&self, caller: &Caller, command: RecordTransfer) -> ShopResult<OrderView> {
@@ -328,7 +327,14 @@ impl LocalShop {
         Ok(products)
     }
 
-    /// Refunds the remaining amount of a paid order, if any, which cancels it. If an earlier refund was returned by the bank, it is refunded again.
+    /// Cancels the payment of an order that is not paid, which cancels the order.
+    pub(super) async fn cancel_pending(&self, order: Order) -> ShopResult<Order> {
+        let stepped = self.step_until_written(order, |order| Ok(order.cancel(None, self.clock.now()))).await?;
+        self.advance_payment(stepped, Poll::Once).await
+    }
+
+    /// Refunds the remaining amount of a paid order, if any, which cancels it. If an earlier refund was returned by the bank, it is
+    /// refunded again.
     async fn cancel_paid(&self, order: Order) -> ShopResult<OrderView> {
         let order = self.advance_payment(order, Poll::Everything).await?;
         let order = self.step_until_written(order, |order| Ok(order.cancel_without_refund())).await?;

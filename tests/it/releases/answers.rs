@@ -230,6 +230,11 @@ async fn check_out(recorder: &mut Recorder, test: &TestShop) -> Orders {
     recorder.post(&mut with_mail.visitor("bob"), "/api/v1/order-links", link).await;
     let check = format!("/api/v1/orders/{}/payment-checks", orders.asked);
     recorder.call(&mut ada, Method::POST, &check, &[], None).await;
+    ada.add("GEAR-S", 1).await;
+    let unpaid = ada.check_out("unpaid", "bank_transfer").await.json();
+    for order in [&text(&unpaid["id"]), &orders.paid] {
+        recorder.call(&mut ada, Method::POST, &format!("/api/v1/orders/{order}/cancellation"), &[], None).await;
+    }
     let event = test.ledger.events().into_iter().find(|event| event.data.order_id.as_str() == orders.asked);
     let event = json!(event.expect("an event"));
     let signature = sign(&WEBHOOK_SECRET.into(), test.clock.now(), event.to_string().as_bytes());

@@ -7,6 +7,7 @@ use shopease_shop::domain::{self, LineItemId};
 use shopease_shop::services::{self, RemoveLineItem, ViewCart};
 use utoipa::ToSchema;
 
+use super::catalog::shipped;
 use super::endpoint::{Context, endpoints};
 use super::parts::{Json, Key, NoQuery, Parts, Wire, without_body};
 use super::quote::QuoteLine;
@@ -53,8 +54,11 @@ pub struct CartLine {
     /// Units available; absent if the stock of the variant is not tracked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub available: Option<u32>,
+    /// Whether it is shipped. Digital goods are not.
+    #[serde(default = "shipped")]
+    pub requires_shipping: bool,
 }
-mirror!(CartLine of services::CartLineView { id, line, short_available, other_currency, available });
+mirror!(CartLine of services::CartLineView { id, line, short_available, other_currency, available, requires_shipping });
 
 /// A cart line whose variant is no longer for sale.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -89,10 +89,19 @@ pub struct Variant {
     pub barcode: Option<String>,
     /// Shipping weight of one unit in grams.
     pub weight_grams: u32,
+    /// Whether it is shipped. Digital goods are not.
+    #[serde(default = "shipped")]
+    pub requires_shipping: bool,
 }
 mirror!(Variant of services::VariantView {
     id, sku, title, option_values, price, compare_at_price, in_stock, available, image, barcode, weight_grams,
+    requires_shipping,
 });
+
+/// Releases without the field treated everything as shipped.
+pub(super) const fn shipped() -> bool {
+    true
+}
 
 /// A product with its variants and stock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -175,10 +184,13 @@ mirror!(ShippingTerms of domain::ShippingTerms { title, delivery_estimate, count
 pub struct SaleTerms {
     /// Whether catalog and shipping prices include tax.
     pub prices_include_tax: bool,
+    /// Name of the tax in the shop's country, for example `VAT`; absent if no tax is charged there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tax_title: Option<String>,
     /// Shipping methods in display order.
     pub shipping: Vec<ShippingTerms>,
 }
-mirror!(SaleTerms of services::SaleTerms { prices_include_tax, shipping });
+mirror!(SaleTerms of services::SaleTerms { prices_include_tax, tax_title, shipping });
 
 page_answer! {
     /// A page of products.

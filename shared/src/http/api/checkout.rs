@@ -7,7 +7,7 @@ use shopease_shop::ShopError;
 use shopease_shop::domain::{self, EmailAddress, OrderId};
 use shopease_shop::ports;
 use shopease_shop::services::{
-    self, CheckPayment, FindOrder, ListOrders, ListPaymentOptions, QuoteCart, ReceivePaymentEvent,
+    self, CancelUnpaidOrder, CheckPayment, FindOrder, ListOrders, ListPaymentOptions, QuoteCart, ReceivePaymentEvent,
 };
 use utoipa::{IntoParams, ToSchema};
 
@@ -141,6 +141,9 @@ pub enum PaymentOption {
         token: String,
         /// The account.
         account: String,
+        /// How many days an order waits for the transfer, from when it is placed. After that, it is canceled.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hold_days: Option<u32>,
     },
 }
 
@@ -155,7 +158,7 @@ impl Out for PaymentOption {
             Value::Elements { script_url, publishable_key, amount } => {
                 Self::Elements { script_url, publishable_key, amount }
             }
-            Value::BankTransfer { token, account } => Self::BankTransfer { token, account },
+            Value::BankTransfer { token, account, hold_days } => Self::BankTransfer { token, account, hold_days },
         }
     }
 
@@ -167,7 +170,7 @@ impl Out for PaymentOption {
             Self::Elements { script_url, publishable_key, amount } => {
                 Value::Elements { script_url, publishable_key, amount }
             }
-            Self::BankTransfer { token, account } => Value::BankTransfer { token, account },
+            Self::BankTransfer { token, account, hold_days } => Value::BankTransfer { token, account, hold_days },
         }
     }
 }
@@ -235,19 +238,26 @@ pub struct OrderQuery {
     key: Option<String>,
 }
 
-impl Wire for FindOrder {
-    type Path = OrderId;
-    type Query = OrderQuery;
-    type Body = NoBody;
+/// Commands about an order, which contain nothing else.
+macro_rules! about_an_order {
+    ($($command:ty),+) => {$(
+        impl Wire for $command {
+            type Path = OrderId;
+            type Query = OrderQuery;
+            type Body = NoBody;
 
-    fn read(parts: Parts<Self>) -> Result<Self, Problem> {
-        Ok(Self { id: parts.path, access_key: parts.query.key })
-    }
+            fn read(parts: Parts<Self>) -> Result<Self, Problem> {
+                Ok(Self { id: parts.path, access_key: parts.query.key })
+            }
 
-    fn write(self) -> Parts<Self> {
-        Parts { path: self.id, query: OrderQuery { key: self.access_key }, body: NoBody, key: None }
-    }
+            fn write(self) -> Parts<Self> {
+                Parts { path: self.id, query: OrderQuery { key: self.access_key }, body: NoBody, key: None }
+            }
+        }
+    )+};
 }
+
+about_an_order!(FindOrder, CheckPayment, CancelUnpaidOrder);
 
 /// Requests a mail with a link to an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -272,20 +282,6 @@ impl Wire for services::RequestOrderLink {
 
     fn write(self) -> Parts<Self> {
         Parts::of_body(Json(RequestOrderLink { number: self.number.to_string(), email: self.email }))
-    }
-}
-
-impl Wire for CheckPayment {
-    type Path = OrderId;
-    type Query = OrderQuery;
-    type Body = NoBody;
-
-    fn read(parts: Parts<Self>) -> Result<Self, Problem> {
-        Ok(Self { id: parts.path, access_key: parts.query.key })
-    }
-
-    fn write(self) -> Parts<Self> {
-        Parts { path: self.id, query: OrderQuery { key: self.access_key }, body: NoBody, key: None }
     }
 }
 
@@ -388,6 +384,16 @@ endpoints! {
     /// Poll the payment provider and advance the payment of an order.
     post "/api/v1/orders/{id}/payment-checks" => check_payment(CheckPayment) for caller -> Order {
         Durable, ok, [(200, "The current order."), (404, "The order does not exist, or is not the caller's.")]
+    }
+
+    /// Cancel an order that waits for its payment. Its items are put back into the cart. Canceling it again changes nothing.
+    post "/api/v1/orders/{id}/cancellation" => cancel_unpaid_order(CancelUnpaidOrder) for caller -> Order {
+        Durable, ok, [
+            (200, "The current order; canceled unless the response of the payment provider is pending."),
+            (404, "The order does not exist, or is not the caller's."),
+            (409, "The order was changed by other requests at the same time. Try again."),
+            (422, "The order is paid."),
+        ]
     }
 
     /// Receive an event of the payment provider, signed over the raw body in its own header (`Stripe-Signature`) or in

@@ -51,7 +51,7 @@ pub struct ShippingOffer {
     pub id: String,
     /// Title.
     pub title: String,
-    /// Delivery estimate, for example `2 to 4 days`.
+    /// Delivery estimate, for example `2 to 4 days`; empty if nothing is shipped.
     pub delivery_estimate: String,
     /// Price.
     #[schema(value_type = MoneySchema)]

@@ -78,7 +78,7 @@ impl CartPage {
     }
 
     fn shipping(&self) -> Option<&ShippingNote> {
-        self.note.as_ref()?.shipping.as_ref()
+        self.note.as_ref().filter(|_| self.cart.requires_shipping())?.shipping.as_ref()
     }
 
     /// Describes why a line was not changed.

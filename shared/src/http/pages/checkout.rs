@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::Deserialize;
+use time::{Duration, OffsetDateTime};
 
 use super::address_form::{AddressInputs, all_countries};
 use super::checkout_form::{CheckoutForm, DETAIL_FIELDS, Details, KeptCheckout, write_total};
@@ -15,7 +16,7 @@ use crate::http::extract::{ApiPath, ApiQuery, PostedForm, stale_form};
 use crate::http::visitor::Visitor;
 use crate::http::{App, Problem, assets, headers, notice, texts};
 use shopease_shop::domain::{
-    Country, OrderId, OrderState, PageLimit, PaymentKind, PaymentState, Quote, RuleError, SavedAddress,
+    Country, Field, OrderId, OrderState, PageLimit, PaymentKind, PaymentState, Quote, RuleError, SavedAddress, ValueRule,
 };
 use shopease_shop::ports::PaymentOption;
 use shopease_shop::services::{
@@ -58,8 +59,12 @@ struct ReviewPage {
     details: Details,
     quote: Quote,
     payment: Payment,
+    errors: FormErrors,
     problem: Option<Problem>,
 }
+
+/// Fields of the second step beside which errors are shown.
+const REVIEW_FIELDS: &[&str] = &["payment_method"];
 
 /// The ways to pay, as the review lists them.
 #[derive(Default)]
@@ -89,8 +94,9 @@ struct Fields {
 }
 
 impl Payment {
-    /// Lists the options. Preselects the token chosen before, or else the first that works without scripts.
-    fn new(options: Vec<PaymentOption>, chosen: &str) -> Self {
+    /// Lists the options. Preselects the token chosen before, or else the first that works without scripts; none if the choice was
+    /// refused.
+    fn new(options: Vec<PaymentOption>, chosen: &str, is_refused: bool) -> Self {
         let choice = |token, title| Choice { token, title, chosen: false };
         let mut payment = Self::default();
         for option in options {
@@ -106,13 +112,16 @@ impl Payment {
                     payment.fields = Some(Fields {
                         script: assets::url("payment.js"),
                         is_foreign: script_url.is_some(),
-                        is_preferred: true,
+                        is_preferred: false,
                         provider_script: script_url.unwrap_or_else(|| assets::url("test-payment.js")),
                         key: publishable_key,
                         amount,
                     });
                 }
             }
+        }
+        if is_refused {
+            return payment;
         }
         let known = payment.choices().any(|choice| choice.token == chosen);
         if let Some(fields) = &mut payment.fields {
@@ -340,13 +349,26 @@ async fn review_page(
     form.idempotency_key = app.ids.ulid().to_string();
     let frame = Frame::new(app, visitor, "checkout").await;
     let options = app.services.checkout.list_payment_options(ListPaymentOptions { total: quote.total }).await?;
-    let payment = Payment::new(options, &form.payment_method);
-    let page = ReviewPage { frame, csrf: visitor.csrf(), form, details, quote, payment, problem };
+    let (errors, problem) = beside_fields(problem);
+    let payment = Payment::new(options, &form.payment_method, errors.of("payment_method").is_some());
+    let page = ReviewPage { frame, csrf: visitor.csrf(), form, details, quote, payment, errors, problem };
     let mut response = private_page(status, &page)?;
     if page.payment.fields.is_some_and(|fields| fields.is_foreign) {
         response.headers_mut().extend(headers::PAYMENT_FIELDS);
     }
     Ok(response)
+}
+
+/// Separates a problem into the errors of the review's fields and the rest.
+fn beside_fields(problem: Option<Problem>) -> (FormErrors, Option<Problem>) {
+    match problem {
+        Some(problem) if !problem.errors.is_empty() => {
+            let rules = problem.errors.into_iter().map(Into::into).collect();
+            let (errors, others) = FormErrors::sort(rules, REVIEW_FIELDS);
+            (errors, (!others.is_empty()).then(|| Problem::from(ShopError::Rules(others))))
+        }
+        problem => (FormErrors::default(), problem),
+    }
 }
 
 /// Redirects to the first step, which shows the broken rules. If the details do not fit into a cookie, it is shown at once.
@@ -380,7 +402,11 @@ async fn quote(app: &App, visitor: &Visitor, form: &CheckoutForm, details: &Deta
 
 async fn place(app: &App, visitor: &Visitor, form: CheckoutForm, details: Details) -> PageResult {
     let again = details.clone();
-    let Some(command) = form.order(details) else { return go_to_review(app, visitor, form, again, None).await };
+    let Some(command) = form.order(details) else {
+        let missing = RuleError::invalid(Field::PaymentMethod, ValueRule::Required);
+        let refusal = form.payment_method.is_empty().then(|| ShopError::from(missing).into());
+        return go_to_review(app, visitor, form, again, refusal).await;
+    };
     match app.services.checkout.place_order(visitor.caller(), command).await {
         Ok(order) => {
             let link = order_link(&order);
@@ -412,28 +438,58 @@ async fn wait(app: &App, visitor: &Visitor, form: CheckoutForm, status: StatusCo
 
 /// The URL that opens an order without signing in.
 fn order_link(order: &OrderView) -> String {
-    format!("/orders/{}?key={}", order.id, encode(&order.access_key))
+    order_path(&order.id, "", Some(&order.access_key))
 }
 
-/// The order page's query.
+/// The URL of a page about an order.
+pub(super) fn order_path(id: &OrderId, page: &str, access_key: Option<&str>) -> String {
+    let key = access_key.map(|key| format!("?key={}", encode(key))).unwrap_or_default();
+    format!("/orders/{id}{page}{key}")
+}
+
+/// The query of a page about an order.
 #[derive(Debug, Default, Deserialize)]
 pub(in crate::http) struct OrderQuery {
-    key: Option<String>,
+    /// The order's access key.
+    pub key: Option<String>,
 }
 
 /// The notice that an order has just been placed.
 const PLACED: &str = "order-placed";
+
+/// The notice that the shopper has just wanted to cancel the order.
+pub(super) const CANCEL_REQUESTED: &str = "order-cancel-requested";
+
+/// The notices by their cookie values.
+const NOTICES: [(&str, Notice); 2] = [(PLACED, Notice::Placed), (CANCEL_REQUESTED, Notice::CancelRequested)];
+
+/// A notice on the order page after a redirect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Notice {
+    Placed,
+    CancelRequested,
+}
+
+/// How to pay an order by bank transfer.
+struct Transfer {
+    account: String,
+    /// When the order is canceled.
+    until: Option<OffsetDateTime>,
+}
 
 #[derive(Template)]
 #[template(path = "order.html")]
 struct OrderPage {
     frame: Frame,
     link: String,
+    /// Path of the page that cancels it.
+    cancellation: String,
     placed: bool,
+    is_cancel_requested: bool,
     csrf: String,
     order: OrderView,
-    /// The account to transfer to.
-    account: Option<String>,
+    /// How to pay it, if it waits for a transfer.
+    transfer: Option<Transfer>,
     /// The order's details, for another attempt with another card.
     form: CheckoutForm,
 }
@@ -485,31 +541,43 @@ pub(in crate::http) async fn order(
 ) -> PageResult {
     let order = app.services.checkout.find_order(visitor.caller(), FindOrder { id, access_key: query.key }).await?;
     let frame = Frame::new(&app, &visitor, "order").await;
-    let (link, placed) = (order_link(&order), notice::read(&headers, &[(PLACED, ())]).is_some());
-    let form = CheckoutForm::of(&order);
-    let account = transfer_account(&app, &order).await?;
-    let page = OrderPage { frame, link, placed, csrf: visitor.csrf(), order, account, form };
+    let notice = notice::read(&headers, &NOTICES);
+    let page = OrderPage {
+        frame,
+        link: order_link(&order),
+        cancellation: order_path(&order.id, "/cancellation", Some(&order.access_key)),
+        placed: notice == Some(Notice::Placed),
+        is_cancel_requested: notice == Some(Notice::CancelRequested),
+        csrf: visitor.csrf(),
+        transfer: transfer_of(&app, &order).await?,
+        form: CheckoutForm::of(&order),
+        order,
+    };
     let mut response = private_page(StatusCode::OK, &page)?;
-    if placed {
-        if let Some(url) = page.payment_page().filter(|_| page.is_paid_on_page())
-            && let Ok(refresh) = HeaderValue::from_str(&format!("0; url={url}"))
-        {
-            // Right after ordering, the shopper continues to the payment. Not a redirect of the form, which may only lead to the shop itself.
-            response.headers_mut().insert(header::REFRESH, refresh);
-        }
+    if page.placed
+        && let Some(url) = page.payment_page().filter(|_| page.is_paid_on_page())
+        && let Ok(refresh) = HeaderValue::from_str(&format!("0; url={url}"))
+    {
+        // Right after ordering, the shopper continues to the payment. Not a redirect of the form, which may only lead to the shop itself.
+        response.headers_mut().insert(header::REFRESH, refresh);
+    }
+    if notice.is_some() {
         notice::clear(&mut response, &app.config);
     }
     Ok(response)
 }
 
-/// The account to transfer to, for an order that waits for a transfer.
-async fn transfer_account(app: &App, order: &OrderView) -> ShopResult<Option<String>> {
+/// How to pay an order that waits for a transfer.
+async fn transfer_of(app: &App, order: &OrderView) -> ShopResult<Option<Transfer>> {
     if order.state != OrderState::Pending || order.payment_kind != PaymentKind::BankTransfer {
         return Ok(None);
     }
     let options = app.services.checkout.list_payment_options(ListPaymentOptions { total: order.total }).await?;
     Ok(options.into_iter().find_map(|option| match option {
-        PaymentOption::BankTransfer { account, .. } => Some(account),
+        PaymentOption::BankTransfer { account, hold_days, .. } => {
+            let until = hold_days.map(|days| order.placed_at + Duration::days(days.into()));
+            Some(Transfer { account, until })
+        }
         _ => None,
     }))
 }

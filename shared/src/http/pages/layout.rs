@@ -105,6 +105,11 @@ impl Frame {
         PageKind::ALL.iter().map(|kind| (kind.as_str(), page_title(*kind)))
     }
 
+    /// Returns whether the merchant has written the page about shipping.
+    pub fn has_shipping_page(&self) -> bool {
+        !self.shop.drafts.contains(&PageKind::Shipping)
+    }
+
     /// Titles of the pages that are not finished, for operators.
     pub fn drafts(&self) -> String {
         self.shop.drafts.iter().map(|kind| page_title(*kind)).collect::<Vec<_>>().join(", ")

@@ -20,6 +20,7 @@ mod layout;
 pub(super) mod legal;
 mod listing;
 mod meta;
+pub(super) mod order_cancellation;
 pub(super) mod order_link;
 pub(super) mod password;
 mod product;

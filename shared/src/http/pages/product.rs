@@ -143,8 +143,13 @@ impl ProductPage {
         }
     }
 
+    /// Returns whether any variant is shipped.
+    fn ships(&self) -> bool {
+        self.product.variants.iter().any(|variant| variant.requires_shipping)
+    }
+
     fn shipping(&self) -> Option<&ShippingNote> {
-        self.note.as_ref()?.shipping.as_ref()
+        self.note.as_ref().filter(|_| self.ships())?.shipping.as_ref()
     }
 
     fn sold_out(&self) -> bool {

@@ -9,7 +9,9 @@ use shopease_shop::services::{SaleTerms, ViewSaleTerms};
 /// The terms of a shop in one currency.
 pub struct PriceNote {
     /// Whether prices include tax.
-    pub prices_include_tax: bool,
+    prices_include_tax: bool,
+    /// Name of the tax, if there is one.
+    tax_title: Option<String>,
     /// The first shipping method.
     pub shipping: Option<ShippingNote>,
 }
@@ -33,15 +35,33 @@ pub struct ShippingNote {
 impl PriceNote {
     /// The note for prices in a currency. If loading fails, the page is shown without the note.
     pub async fn find(app: &App, currency: Currency) -> Option<Self> {
-        let SaleTerms { prices_include_tax, shipping } =
+        let SaleTerms { prices_include_tax, tax_title, shipping } =
             app.services.catalog.view_sale_terms(ViewSaleTerms).await.ok()?;
         let shipping = shipping.iter().find_map(|method| ShippingNote::of(method, currency));
-        Some(Self { prices_include_tax, shipping })
+        Some(Self { prices_include_tax, tax_title, shipping })
     }
 
-    /// Whether prices include tax and shipping.
-    pub fn sentence(&self) -> &'static str {
-        if self.prices_include_tax { "incl. VAT, plus shipping" } else { "plus tax and shipping" }
+    /// Returns whether there is something to say about tax.
+    pub fn is_taxed(&self) -> bool {
+        self.tax_title.is_some()
+    }
+
+    /// Whether prices include tax; empty if no tax is charged.
+    pub fn about_tax(&self) -> String {
+        match &self.tax_title {
+            Some(title) if self.prices_include_tax => format!("incl. {title}"),
+            Some(_) => "plus tax".to_owned(),
+            None => String::new(),
+        }
+    }
+
+    /// What connects the words about tax with `shipping`.
+    pub fn before_shipping(&self) -> &'static str {
+        match (&self.tax_title, self.prices_include_tax) {
+            (Some(_), true) => ", plus ",
+            (Some(_), false) => " and ",
+            (None, _) => "plus ",
+        }
     }
 }
 

@@ -6,8 +6,8 @@ use std::fmt;
 
 use super::{Branding, Contact, Footer, HomePage, LegalPages, PageKind, Selling, Settings};
 use crate::domain::{
-    Color, Country, CountryCode, Currency, Format, Image, RuleError, ShippingMethod, ShippingRate, ShippingTable,
-    TaxTable, ValueRule,
+    Color, Country, CountryCode, Currency, Format, Image, RuleError, ShippingMethod, ShippingOffer, ShippingRate,
+    ShippingTable, TaxTable, ValueRule,
 };
 
 /// Largest logo in bytes.
@@ -229,7 +229,7 @@ impl Check {
 
     fn shipping(&mut self, shipping: &mut ShippingTable) {
         self.count("shipping.methods", shipping.methods.len(), MAX_METHODS);
-        let mut seen = BTreeSet::new();
+        let mut seen = BTreeSet::from([ShippingOffer::NO_SHIPPING.to_owned()]);
         for (number, method) in shipping.methods.iter_mut().enumerate() {
             let path = format!("shipping.methods[{number}]");
             if !is_code(&method.id) {
