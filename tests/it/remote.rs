@@ -14,14 +14,14 @@ use shopease_shop::domain::{
 };
 use shopease_shop::ports::{Clock as _, SharedStore};
 use shopease_shop::services::{
-    AddAddress, AddLineItem, Caller, CancelOrder, CancelUnpaidOrder, ChangeEmail, ChangeName, ChangePassword, CheckPayment, ConfirmEmail,
-    CorrectStock, CurrentCustomer, DeleteAccount, EndOtherSessions, EndSession, FindLogo, FindOrder, FindPage,
-    FindProduct, FindSettings, ListAddresses, ListAllOrders, ListCategories, ListOrders, ListPaymentOptions,
-    ListProducts, ListSessions, ListSettingsVersions, LogIn, LogOut, OrderView, PlaceOrder, ProductStock, QuoteCart,
-    ReceivePaymentEvent, RecordFulfillment, RecordTransfer, RefundAmount, RefundOrder, Register, RemoveAddress,
-    RemoveDemoCatalog, RemoveLineItem, ReplaceAddress, RequestEmailConfirmation, RequestOrderLink,
-    RequestPasswordReset, ResetPassword, RestoreSettings, Services, SetLineItem, SignedIn, UpdateSettings, ViewCart,
-    ViewDemoCatalog, ViewSaleTerms, ViewSettings, ViewShop, create_operator,
+    AddAddress, AddLineItem, Caller, CancelOrder, CancelUnpaidOrder, ChangeEmail, ChangeName, ChangePassword,
+    CheckPayment, ConfirmEmail, CorrectStock, CurrentCustomer, DeleteAccount, EndOtherSessions, EndSession, FindLogo,
+    FindOrder, FindPage, FindProduct, FindSettings, ListAddresses, ListAllOrders, ListCategories, ListOrders,
+    ListPaymentOptions, ListProducts, ListSessions, ListSettingsVersions, LogIn, LogOut, OrderView, PlaceOrder,
+    ProductStock, QuoteCart, ReceivePaymentEvent, RecordFulfillment, RecordTransfer, RefundAmount, RefundOrder,
+    Register, RemoveAddress, RemoveDemoCatalog, RemoveLineItem, ReplaceAddress, RequestEmailConfirmation,
+    RequestOrderLink, RequestPasswordReset, ResetPassword, RestoreSettings, Services, SetLineItem, SignedIn,
+    UpdateSettings, ViewCart, ViewDemoCatalog, ViewSaleTerms, ViewSettings, ViewShop, create_operator,
 };
 use shopease_shop::testing::fixtures;
 use shopease_shop::{ShopError, ShopResult};

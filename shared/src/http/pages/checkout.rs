@@ -16,7 +16,8 @@ use crate::http::extract::{ApiPath, ApiQuery, PostedForm, stale_form};
 use crate::http::visitor::Visitor;
 use crate::http::{App, Problem, assets, headers, notice, texts};
 use shopease_shop::domain::{
-    Country, Field, OrderId, OrderState, PageLimit, PaymentKind, PaymentState, Quote, RuleError, SavedAddress, ValueRule,
+    Country, Field, OrderId, OrderState, PageLimit, PaymentKind, PaymentState, Quote, RuleError, SavedAddress,
+    ValueRule,
 };
 use shopease_shop::ports::PaymentOption;
 use shopease_shop::services::{

@@ -60,7 +60,8 @@ pub(in crate::http) async fn cancel(
     form: PostedForm<NoFields>,
 ) -> PageResult {
     if let PostedForm::Stale(_) = form {
-        return page(&app, &visitor, id, query, Some(stale_form())).await;
+        let page = page(&app, &visitor, id, query, Some(stale_form())).await;
+        return page.map_err(|_| stale_form().into());
     }
     let command = CancelUnpaidOrder { id: id.clone(), access_key: query.key.clone() };
     match app.services.checkout.cancel_unpaid_order(visitor.caller(), command).await {
