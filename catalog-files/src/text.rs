@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use ammonia::{Builder, UrlRelative};
+use shopease_shop::domain::is_unprintable;
 
 /// Elements allowed in a description. `h1` is reserved for the page; a description's `h1` becomes `h2`.
 const DESCRIPTION_ELEMENTS: &str = "a abbr b bdi bdo blockquote br caption cite code col colgroup dd del details div \
@@ -71,7 +72,7 @@ pub(super) fn description_html(body: &str) -> String {
     clean.replace("<h1", "<h2").replace("</h1>", "</h2>")
 }
 
-/// One line of text without markup, entities, and control characters.
+/// One line of text without markup, entities, and characters that [`is_unprintable`] refuses.
 pub(super) fn plain_text(text: &str) -> String {
     let text = if looks_like_html(text) {
         // Words on two lines of HTML are separate words.
@@ -85,26 +86,23 @@ pub(super) fn plain_text(text: &str) -> String {
     } else {
         Cow::Borrowed(text)
     };
-    let seen = text.chars().filter(|c| !is_invisible(*c));
-    let printable: String = seen.map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let spaced = text.chars().map(|c| if c.is_control() || c.is_whitespace() { ' ' } else { c });
+    let printable: String = spaced.filter(|c| !is_invisible(*c)).collect();
     printable.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Invisible characters that no script needs: texts that differ only in these look identical.
 fn is_invisible(c: char) -> bool {
-    matches!(
-        c,
-        '\u{AD}' | '\u{34F}' | '\u{180E}' | '\u{200B}' | '\u{2060}'
-            ..='\u{2064}' | '\u{FEFF}' | '\u{115F}' | '\u{1160}' | '\u{3164}' | '\u{FFA0}'
-    )
+    // Control characters separate words.
+    let is_filler = matches!(c, '\u{34F}' | '\u{115F}' | '\u{1160}' | '\u{3164}' | '\u{FFA0}');
+    is_filler || is_unprintable(c) && !c.is_control()
 }
 
-/// A code (handle, SKU, barcode) without invisible characters: in addition to [`is_invisible`], joiners, direction
-/// marks, and variation selectors, which text needs but codes never do.
+/// A code (handle, SKU, barcode) without invisible characters: in addition to [`is_invisible`], joiners, tags
+/// and variation selectors, which text needs but codes never do.
 pub(super) fn code(text: &str) -> Cow<'_, str> {
     let unseen = |c: char| {
-        is_invisible(c)
-            || matches!(c, '\u{61C}' | '\u{200C}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{206F}' | '\u{FE00}'..='\u{FE0F}' | '\u{E0000}'..='\u{E007F}')
+        is_invisible(c) || matches!(c, '\u{200C}' | '\u{200D}' | '\u{FE00}'..='\u{FE0F}' | '\u{E0000}'..='\u{E007F}')
     };
     let text = without_text_mark(text);
     if text.contains(unseen) { Cow::Owned(text.replace(unseen, "").trim().to_owned()) } else { Cow::Borrowed(text) }
@@ -308,6 +306,11 @@ mod tests {
         assert_eq!((code("=\"00123\"").as_ref(), code("= \"00123\" ").as_ref()), ("00123", "00123"));
         assert_eq!((code("=\"").as_ref(), code("=A1").as_ref()), ("=\"", "=A1"));
         assert_eq!(plain_text("Re\u{AD}d\u{200B} \u{FEFF}mug"), "Red mug");
+        assert_eq!(
+            plain_text("Mug \u{202E}gnirps\u{202C}\u{2028}2\u{7}L"),
+            "Mug gnirps 2 L",
+            "nothing reorders the text"
+        );
         assert_eq!(plain_text("می\u{200C}خواهم"), "می\u{200C}خواهم", "a joiner is part of the script");
     }
 

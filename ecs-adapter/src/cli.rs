@@ -4,19 +4,17 @@ use std::io::Read as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use shopease_aws::S3Location;
 use shopease_process::telemetry;
-use shopease_shared::http::failure_text;
-use shopease_shop::ShopError;
 use shopease_shop::domain::EmailAddress;
-use shopease_shop::ports::{ProcessEnv, SystemClock, SystemIds};
-use shopease_shop::services::create_operator;
+use shopease_shop::ports::ProcessEnv;
 
 use crate::import::ImportArgs;
 use crate::open::{self, Settings};
 use crate::operations::{self, AuditArgs, FakePaymentsArgs, WorkerArgs};
+use crate::operator;
 use crate::person::{self, PersonCommand};
 use crate::serve;
 use crate::shop_settings::{self, SettingsCommand};
@@ -53,11 +51,14 @@ enum Command {
     Audit(AuditArgs),
     /// Run the test payment provider as a separate process.
     FakePayments(FakePaymentsArgs),
-    /// Create an operator account. The password is read from standard input.
+    /// Create an operator account, or give one a new password. The password is read from standard input.
     Operator {
         /// Email address for signing in.
         #[arg(value_parser = email_address)]
         email: EmailAddress,
+        /// Set a new password of an existing operator, and sign out all devices.
+        #[arg(long)]
+        reset_password: bool,
     },
     /// Export or erase what the store has about a person.
     Person {
@@ -151,7 +152,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Worker(args)) => operations::work(args).await,
         Some(Command::Audit(args)) => operations::audit(args).await,
         Some(Command::FakePayments(args)) => operations::fake_payments(args).await,
-        Some(Command::Operator { email }) => add_operator(email).await,
+        Some(Command::Operator { email, reset_password }) => operator::run(email, reset_password).await,
         Some(Command::Person { command }) => person::run(command).await,
         Some(Command::Settings { command }) => shop_settings::run(command).await,
         Some(Command::Assets { command: AssetsCommand::Upload { location, verbose } }) => {
@@ -160,29 +161,6 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         #[cfg(feature = "rds-iam")]
         Some(Command::Snapshot(args)) => snapshot::run(args).await,
         Some(Command::Healthcheck { port }) => healthcheck(port),
-    }
-}
-
-async fn add_operator(email: EmailAddress) -> anyhow::Result<ExitCode> {
-    let open = open::store(&Settings::load(false).await?).await?;
-    let mut password = String::new();
-    std::io::stdin()
-        .take(1024)
-        .read_to_string(&mut password)
-        .context("cannot read the password from standard input")?;
-    let password = password.trim_end_matches(['\r', '\n']).to_owned();
-    let created = create_operator(&*open.store, &SystemClock, &SystemIds, email.clone(), password).await;
-    created.map_err(describe)?;
-    println!("{email} can sign in at /login and use /admin.");
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Converts a failure into a sentence for the operator; a store failure stays attached as its cause.
-fn describe(error: ShopError) -> anyhow::Error {
-    let text = failure_text(&error);
-    match error {
-        ShopError::Unavailable { .. } | ShopError::Internal(_) => anyhow::Error::new(error).context(text),
-        _ => anyhow::Error::msg(text),
     }
 }
 

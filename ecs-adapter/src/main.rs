@@ -7,6 +7,7 @@ mod demo;
 mod import;
 mod open;
 mod operations;
+mod operator;
 mod person;
 mod serve;
 mod server;

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use serde_json::Value;
-use shopease_shared::http::api::settings::{SettingChange, SettingsDocument};
-use shopease_shared::http::rule_text;
+use shopease_shared::http::api::settings::{SettingChange, SettingsDocument, value_at};
+use shopease_shared::http::setting_rule_text;
 use shopease_shop::ShopError;
 use shopease_shop::ports::{Clock as _, SystemClock};
 use shopease_shop::services::{current_settings, store_first_settings, write_settings};
@@ -25,12 +25,12 @@ const MAX_FILE_BYTES: u64 = 1024 * 1024;
 pub enum SettingsCommand {
     /// Write the settings as JSON.
     Export {
-        /// The file [default: standard output].
+        /// The file; - is standard output [default: -].
         file: Option<PathBuf>,
     },
     /// Replace the settings by those of a JSON file. If anything in it is wrong, nothing is changed.
     Import {
-        /// The file [default: standard input].
+        /// The file; - is standard input [default: -].
         file: Option<PathBuf>,
         /// Print what would change; change nothing.
         #[arg(long)]
@@ -44,9 +44,14 @@ pub enum SettingsCommand {
 /// If the file cannot be read or written, is not JSON, or the store is unavailable.
 pub async fn run(command: SettingsCommand) -> anyhow::Result<ExitCode> {
     match command {
-        SettingsCommand::Export { file } => export(file.as_deref()).await,
-        SettingsCommand::Import { file, dry_run } => import(file.as_deref(), dry_run).await,
+        SettingsCommand::Export { file } => export(named(file.as_deref())).await,
+        SettingsCommand::Import { file, dry_run } => import(named(file.as_deref()), dry_run).await,
     }
+}
+
+/// The file, if it is not standard input or output.
+fn named(file: Option<&Path>) -> Option<&Path> {
+    file.filter(|file| *file != Path::new("-"))
 }
 
 async fn export(file: Option<&Path>) -> anyhow::Result<ExitCode> {
@@ -64,13 +69,17 @@ async fn export(file: Option<&Path>) -> anyhow::Result<ExitCode> {
 async fn import(file: Option<&Path>, dry_run: bool) -> anyhow::Result<ExitCode> {
     let name = file.map_or_else(|| "standard input".to_owned(), |file| file.display().to_string());
     let json = read(file).with_context(|| format!("{name} cannot be read"))?;
-    let json: Value = serde_json::from_slice(&json).with_context(|| format!("{name} is not JSON"))?;
+    // Editors on Windows write a byte order mark.
+    let json = json.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&json);
+    let json: Value = serde_json::from_slice(json).with_context(|| format!("{name} is not JSON"))?;
     let imported = match SettingsDocument::read_json(&json) {
         Ok(imported) => imported,
         Err(problems) => {
             let mut errors = std::io::stderr().lock();
             for problem in &problems {
-                writeln!(errors, "{}: {}", problem.field().unwrap_or("settings"), rule_text(problem))?;
+                let path = problem.field().unwrap_or("settings");
+                let value = value_at(&json, path);
+                writeln!(errors, "{path}: {}", setting_rule_text(problem, value.as_deref()))?;
             }
             bail!("{name} has {}; nothing was changed", count(problems.len(), "problem"));
         }

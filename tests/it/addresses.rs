@@ -11,6 +11,7 @@ both_stores!(
     a_customer_has_one_default_address,
     an_address_of_another_account_does_not_exist,
     invalid_addresses_are_refused_with_all_errors,
+    the_region_is_read_as_at_checkout,
     pages_save_and_remove_an_address,
     checkout_starts_with_a_saved_address,
 );
@@ -125,14 +126,49 @@ async fn invalid_addresses_are_refused_with_all_errors(shop: TestShop) {
     let mut wrong = at(" ");
     wrong["name"] = "x".repeat(121).into();
     wrong["company"] = "two\nlines".into();
+    wrong["line1"] = "1 \u{202e}teertS".into();
     wrong["country"] = "XX".into();
     let refused = ada.post(BOOK, &json!({ "address": wrong })).await;
     let mut fields: Vec<_> = refused.json()["errors"].as_array().expect("errors").clone();
     fields.sort_by_key(|error| error["field"].to_string());
     let fields: Vec<_> = fields.iter().map(|error| error["field"].as_str().expect("a field")).collect();
-    assert_eq!(fields, ["address.city", "address.company", "address.country", "address.name"]);
+    assert_eq!(fields, ["address.city", "address.company", "address.country", "address.line1", "address.name"]);
     assert_eq!(ada.post(BOOK, &json!({ "address": null })).await.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(cities(&mut ada).await.is_empty());
+}
+
+async fn the_region_is_read_as_at_checkout(shop: TestShop) {
+    let mut ada = signed_in(&shop, "ada").await;
+    let in_the_states = |region: &str| {
+        let mut address = at("Portland");
+        (address["country"], address["region"]) = ("US".into(), region.into());
+        address
+    };
+    for (region, rule) in [("", "required"), (" ", "required"), ("Kalifornia", "offered")] {
+        let refused = ada.post(BOOK, &json!({ "address": in_the_states(region) })).await;
+        let errors = refused.json()["errors"].clone();
+        assert_eq!((&errors[0]["field"], &errors[0]["rule"]), (&json!("address.region"), &json!(rule)), "{errors}");
+        assert_eq!(errors[0]["message"].as_str().map(|text| text.ends_with("taxes depend on it.")), Some(true));
+    }
+    let saved = save(&mut ada, in_the_states("us-or"), false).await;
+    assert_eq!(saved["address"]["region"], "OR");
+    let mut nowhere = in_the_states("");
+    nowhere["city"] = "".into();
+    let refused = replace(&mut ada, &saved["id"], &json!({ "address": nowhere })).await;
+    assert_eq!(refused.json()["errors"].as_array().map(Vec::len), Some(2), "all at once: {}", refused.text());
+
+    let csrf = ada.get("/account/addresses/new").await.hidden("csrf");
+    let typed = [("csrf", csrf.as_str()), ("name", "Ada"), ("line1", "1 Main St"), ("city", "Portland")];
+    let typed = [&typed[..], &[("postal_code", "97035"), ("country", "US")]].concat();
+    let page = ada.form("/account/addresses/new", &typed).await;
+    assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let text = page.text();
+    assert!(text.contains("id=\"region-error\"") && text.contains("<option value=\"OR\">Oregon"), "{text}");
+    assert!(text.contains("value=\"1 Main St\""), "{text}");
+    // Where taxes do not depend on it, the region stays as typed.
+    let mut zurich = at("Zürich");
+    (zurich["country"], zurich["region"]) = ("CH".into(), " Zürich ".into());
+    assert_eq!(save(&mut ada, zurich, false).await["address"]["region"], "Zürich");
 }
 
 async fn pages_save_and_remove_an_address(shop: TestShop) {

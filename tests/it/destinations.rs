@@ -6,10 +6,12 @@ use serde_json::{Value, json};
 use shopease_shop::testing::fixtures;
 
 use crate::harness::{Client, TestShop, address, both_stores, order_with, text};
+use crate::settings::change;
 
 both_stores!(
     quote_and_order_interpret_a_region_alike,
     where_taxes_depend_on_the_region_it_must_exist,
+    regions_that_only_the_tax_table_knows_are_required_and_taxed,
     only_existing_countries_are_allowed,
     a_postal_code_is_required_only_where_every_address_has_one,
     the_page_requires_the_region_and_keeps_the_input,
@@ -74,6 +76,56 @@ async fn where_taxes_depend_on_the_region_it_must_exist(shop: TestShop) {
     let ordered = client.post_once("/api/v1/checkout", "k", &zurich).await;
     assert_eq!(ordered.status, StatusCode::CREATED, "{}", ordered.text());
     assert_eq!(ordered.json()["shipping_address"]["region"], "Zürich", "unchanged where taxes do not depend on it");
+}
+
+async fn regions_that_only_the_tax_table_knows_are_required_and_taxed(shop: TestShop) {
+    let mut operator = shop.operator().await;
+    let rate = |region: Value, rate_ppm: u32| json!({"country": "PT", "region": region, "class": "standard", "rate_ppm": rate_ppm, "title": "IVA"});
+    let islands = [rate(json!("Açores"), 160_000), rate(json!("Madeira"), 220_000)];
+    let changed = change(&mut operator, "/tax/rates", json!(islands)).await;
+    assert_eq!(changed.status, StatusCode::OK, "{}", changed.text());
+    shop.clock.advance(time::Duration::seconds(5));
+    let order_to = |region: &Value| {
+        let mut order = order_to(&json!({"country": "PT", "region": region}));
+        order["shipping_method"] = "standard".into();
+        order
+    };
+    let mut client = with_kettle(&shop).await;
+    for region in [Value::Null, json!(" "), json!("Lisboa"), json!("ZZ")] {
+        let refused = client.post(QUOTE, &json!({"country": "PT", "region": region})).await;
+        assert_eq!(fields(&refused.json()), ["region"], "no quote without tax: {region}");
+        let order = order_to(&region);
+        let refused = client.post_once("/api/v1/checkout", "k", &order).await;
+        assert_eq!(fields(&refused.json()), ["shipping_address.region"], "{region}");
+    }
+    for (number, region) in ["acores", " AÇORES ", "PT-Açores"].into_iter().enumerate() {
+        let mut client = with_kettle(&shop).await;
+        let quoted = client.post(QUOTE, &json!({"country": "PT", "region": region})).await.json();
+        assert_eq!(quoted["tax_lines"][0]["rate_ppm"], 160_000, "{region}");
+        let order = order_to(&json!(region));
+        let order = client.post_once("/api/v1/checkout", &format!("k{number}"), &order).await;
+        assert_eq!(order.status, StatusCode::CREATED, "{}", order.text());
+        assert_eq!(order.json()["shipping_address"]["region"], "Açores");
+        assert_eq!(order.json()["tax_total"], quoted["tax_total"], "{region}");
+    }
+    // With a rate of the country, other regions have that one.
+    let all = [&islands[..], &[rate(Value::Null, 230_000)]].concat();
+    assert_eq!(change(&mut operator, "/tax/rates", json!(all)).await.status, StatusCode::OK);
+    shop.clock.advance(time::Duration::seconds(5));
+    let lisbon = client.post(QUOTE, &json!({"country": "PT", "region": "Lisboa"})).await.json();
+    assert_eq!(lisbon["tax_lines"][0]["rate_ppm"], 230_000);
+    // Forms suggest what the table knows.
+    let mut ada = shop.visitor("ada");
+    ada.register("ada@example.com").await;
+    let csrf = ada.get("/account/addresses/new").await.hidden("csrf");
+    let typed = [("csrf", csrf.as_str()), ("name", "Ada"), ("line1", "Rua 1"), ("city", "Horta"), ("country", "PT")];
+    let page = ada.form("/account/addresses/new", &[&typed[..], &[("postal_code", "9900-114")]].concat()).await.text();
+    assert!(page.contains("taxes depend on it") && page.contains("<option value=\"Açores\">"), "{page}");
+    let twice = [&all[..], &[rate(json!("ACORES"), 1)]].concat();
+    assert_eq!(
+        change(&mut operator, "/tax/rates", json!(twice)).await.json()["errors"][0]["field"],
+        "tax.rates[3].class"
+    );
 }
 
 async fn only_existing_countries_are_allowed(shop: TestShop) {

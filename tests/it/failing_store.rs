@@ -218,8 +218,6 @@ async fn assert_every_route_fails(error: fn() -> StoreError, status: u16, kind: 
                 "/register",
                 "/orders/find",
                 "/password/forgot",
-                "/password/reset",
-                "/email/confirm",
                 // These redirect without reading the store: to a list, and to the form while there is no input.
                 "/categories",
                 "/orders",

@@ -70,7 +70,12 @@ async fn operators_are_invited_until_the_shop_is_set_up(shop: TestShop) {
     let refused = visitor.form(SETUP, &[&[("csrf", token.as_str()), ("version", "1")], &TYPED[..]].concat()).await;
     assert_eq!(refused.status, StatusCode::FORBIDDEN);
     assert_eq!(current(&mut operator).await["version"], 1);
-    // The name is enough.
+    // Other changes do not set it up; the name is enough.
+    change(&mut operator, "/home/headline", json!("Hello")).await;
+    shop.clock.advance(FIVE_SECONDS);
+    for path in below {
+        assert!(operator.get(path).await.text().contains(INVITATION), "{path}");
+    }
     change(&mut operator, "/shop/name", json!("Kettles & Co")).await;
     shop.clock.advance(FIVE_SECONDS);
     for path in below {

@@ -93,7 +93,12 @@ async fn a_new_account_is_confirmed_with_its_link_and_password(shop: TestShop) {
     assert_eq!(links.iter().map(|(to, _)| to.as_str()).collect::<Vec<_>>(), ["ada@example.com"]);
     let token = &links[0].1;
     let mut laptop = shop.visitor("laptop");
-    let form = laptop.get(&format!("/email/confirm?token={token}")).await;
+    let opened = format!("/email/confirm?token={token}");
+    // Opening the link uses nothing up, and is no attempt with a wrong password.
+    for _ in 0..8 {
+        assert_eq!(laptop.get(&opened).await.status, StatusCode::OK);
+    }
+    let form = laptop.get(&opened).await;
     assert_eq!((form.status, form.header("cache-control")), (StatusCode::OK, "no-store"));
     assert_eq!(form.hidden("token"), *token);
     let csrf = form.hidden("csrf");
@@ -111,6 +116,11 @@ async fn a_new_account_is_confirmed_with_its_link_and_password(shop: TestShop) {
     assert!(page.contains("Your email address is confirmed") && !page.contains("/account/link"), "{page}");
     assert!(is_signed_in(&mut phone).await, "the session of the registration goes on");
     assert_eq!(log_in_status(&shop, "ada@example.com", PASSWORD).await, StatusCode::CREATED);
+    let dead = shop.visitor("tablet").get(&opened).await;
+    assert_eq!(dead.status, StatusCode::NOT_FOUND);
+    let page = dead.text();
+    assert!(page.contains("already used") && page.contains("href=\"/account\""), "a way onward: {page}");
+    assert!(!page.contains("name=\"password\""), "nobody types a password in vain: {page}");
     let again = laptop.form("/email/confirm", &fields(PASSWORD)).await;
     assert_eq!(again.status, StatusCode::FORBIDDEN, "the form is of the visitor before signing in");
     assert_eq!(confirm(&mut shop.client(), token, PASSWORD).await.problem(), (404, "not-found".to_owned()));

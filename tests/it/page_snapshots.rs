@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use http::{Method, StatusCode};
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 use shopease_mail::MailDirectory;
 use shopease_shared::http as shop_http;
-use shopease_shop::domain::Token;
-use shopease_shop::ports::Mailer;
+use shopease_shop::domain::{EmailChange, PasswordReset, Token, hex};
+use shopease_shop::ports::{Clock as _, Mailer};
 use shopease_shop::testing::fixtures;
 use shopease_storage::testing::on_dynamodb;
 use time::Duration;
@@ -95,6 +96,22 @@ fn templates() -> BTreeSet<String> {
     pages.map(|file| file.file_stem().expect("a name").to_string_lossy().into_owned()).collect()
 }
 
+/// The token of a link that confirms the email address of an account, and of one that resets its password.
+async fn mailed_link(shop: &TestShop) -> String {
+    let mut eve = shop.visitor("eve");
+    eve.register("eve@example.com").await;
+    let email = "eve@example.com".parse().expect("an address");
+    let previous = shop.store.find_customer_by_email(&email).await.expect("read").expect("an account");
+    let token = format!("{}.secret", previous.id);
+    let (digest, expires_at) = (hex(&Sha256::digest(&token)), shop.clock.now() + Duration::hours(1));
+    let mut customer = previous.clone();
+    customer.password_reset = Some(PasswordReset { digest: digest.clone(), expires_at });
+    customer.email_change = Some(EmailChange { email, digest: Some(digest), expires_at });
+    customer.version += 1;
+    shop.store.replace_customer(&previous, &customer).await.expect("written");
+    token
+}
+
 async fn shoppers(pages: &mut Pages, shop: &TestShop) {
     let mut ada = shop.visitor("ada");
     pages.get(&mut ada, "home", "/").await;
@@ -105,8 +122,6 @@ async fn shoppers(pages: &mut Pages, shop: &TestShop) {
     pages.get(&mut ada, "login", "/login?next=/cart").await;
     pages.get(&mut ada, "register", "/register").await;
     pages.get(&mut ada, "password_forgot", "/password/forgot").await;
-    pages.get(&mut ada, "password_reset", "/password/reset?token=abc").await;
-    pages.get(&mut ada, "email_confirm", "/email/confirm?token=abc").await;
     let missing = ada.get("/products/nothing").await;
     pages.keep("error", StatusCode::NOT_FOUND, &missing);
     ada.add("BAG-S", 2).await;
@@ -228,6 +243,9 @@ async fn every_page_matches_its_snapshot() {
         on_two_devices(&mut pages, &shop).await;
         pages.get(&mut shop.visitor("guest"), "order_find", "/orders/find").await;
         unpaid(&mut pages, &shop).await;
+        let token = mailed_link(&shop).await;
+        pages.get(&mut shop.client(), "password_reset", &format!("/password/reset?token={token}")).await;
+        pages.get(&mut shop.client(), "email_confirm", &format!("/email/confirm?token={token}")).await;
         let expected: BTreeSet<_> = templates().into_iter().filter(|name| !WITHOUT.contains(&name.as_str())).collect();
         assert_eq!(pages.0, expected, "every template has a snapshot");
     })

@@ -65,8 +65,12 @@ async fn a_forgotten_password_is_reset_once(shop: TestShop) {
     assert_eq!(received.iter().map(|mail| mail.to.join(" ")).collect::<Vec<_>>(), ["ada@example.com"]);
     let token = tokens(&relay).pop().expect("a link");
 
+    for _ in 0..2 {
+        laptop.get(&format!("/password/reset?token={token}")).await;
+    }
     let page = laptop.get(&format!("/password/reset?token={token}")).await;
-    assert_eq!((page.status, page.hidden("token")), (StatusCode::OK, token.clone()));
+    assert_eq!((page.status, page.hidden("token")), (StatusCode::OK, token.clone()), "opening it does not use it up");
+    assert!(!page.text().contains("role=\"alert\""), "{}", page.text());
     assert_eq!(page.header("cache-control"), "no-store");
     let fields = |password| [("csrf", csrf.as_str()), ("token", token.as_str()), ("password", password)];
     let short = laptop.form("/password/reset", &fields("short")).await;
@@ -86,6 +90,11 @@ async fn a_forgotten_password_is_reset_once(shop: TestShop) {
 
     let mut thief = shop.visitor("thief");
     let csrf = thief.get(FORGOT).await.hidden("csrf");
+    let opened = thief.get(&format!("/password/reset?token={token}")).await;
+    assert_eq!(opened.status, StatusCode::NOT_FOUND);
+    let page = opened.text();
+    assert!(page.contains("already used") && page.contains("href=\"/password/forgot\""), "{page}");
+    assert!(!page.contains("name=\"password\""), "nobody types a password in vain: {page}");
     let again = thief
         .form("/password/reset", &[("csrf", &csrf), ("token", &token), ("password", "the password of a thief")])
         .await;

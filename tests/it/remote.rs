@@ -514,7 +514,7 @@ async fn change_settings(script: &mut Script<'_>, operator: &Caller) {
     for (expected_version, name) in [(1, "Kettles"), (1, "Pots"), (2, "Kettles")] {
         let mut settings = found.settings.clone();
         name.clone_into(&mut settings.shop.name);
-        settings.shop.logo = Logo::new(b"\x89PNG\r\n\x1a\n\0".to_vec().into());
+        settings.shop.logo = Logo::new(fixtures::png(40, 40, 0).into());
         let command = UpdateSettings { expected_version, settings };
         script.note("update", shop.settings.update_settings(operator, command).await);
     }

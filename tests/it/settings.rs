@@ -9,7 +9,7 @@ use shopease_process::config::Reader;
 use shopease_shared::http as shop_http;
 use shopease_shared::http::api::settings::SettingsDocument;
 use shopease_shop::config::ShopConfig;
-use shopease_shop::domain::Settings;
+use shopease_shop::domain::{Logo, Settings};
 use shopease_shop::ports::SharedStore;
 use shopease_shop::services::LocalShop;
 use shopease_shop::testing::{MapEnv, SeededIds, fixtures};
@@ -129,6 +129,8 @@ fn bad_values() -> Vec<(String, Value, &'static str, &'static str)> {
     [
         ("/shop/name", json!(" "), "shop.name", "required"),
         ("/shop/name", json!("a\nb"), "shop.name", "line"),
+        ("/shop/name", json!("a\u{202e}b"), "shop.name", "line"),
+        ("/home/headline", json!("soft\u{ad}hyphen"), "home.headline", "line"),
         ("/shop/name", json!("x".repeat(61)), "shop.name", "line"),
         ("/shop/name", json!(7), "shop.name", "format"),
         ("/shop/accent_color", json!("red"), "shop.accent_color", "format"),
@@ -157,7 +159,7 @@ fn bad_values() -> Vec<(String, Value, &'static str, &'static str)> {
         ("/selling/low_stock_units", json!(1_000_001), "selling.low_stock_units", "range"),
         ("/selling/low_stock_units", json!(-1), "selling.low_stock_units", "format"),
         ("/tax/rates/0/country", json!("XX"), "tax.rates[0].country", "format"),
-        ("/tax/rates/0/region", json!("Nowhere\u{0}"), "tax.rates[0].region", "offered"),
+        ("/tax/rates/0/region", json!("Nowhere\u{0}"), "tax.rates[0].region", "line"),
         ("/tax/rates/0/class", json!("luxury"), "tax.rates[0].class", "format"),
         ("/tax/rates/0/rate_ppm", json!(1_000_001), "tax.rates[0].rate_ppm", "range"),
         ("/tax/rates/0/title", json!(""), "tax.rates[0].title", "required"),
@@ -271,8 +273,9 @@ async fn a_bad_change_is_undone_and_the_history_shows_it(shop: TestShop) {
 
 async fn an_exported_document_is_imported_unchanged(shop: TestShop) {
     let mut operator = shop.operator().await;
-    let mut document = json!(SettingsDocument::from(fixtures::settings()));
-    document["shop"]["logo"] = json!({"base64": "iVBORw0KGgoAAQL/"});
+    let mut settings = fixtures::settings();
+    settings.shop.logo = Logo::new(fixtures::png(40, 40, 0).into());
+    let mut document = json!(SettingsDocument::from(settings));
     document["contact"] = json!({"email": "a@b.example", "phone": "+49 30 1", "postal_address": "A\nB"});
     document["home"]["image"] = json!({"url": "https://x.example/a.jpg", "alt": "Größe"});
     document["footer"]["links"] = json!([{"title": "News", "url": "mailto:a@b.example"}]);
@@ -284,7 +287,8 @@ async fn an_exported_document_is_imported_unchanged(shop: TestShop) {
     assert_eq!(again["version"], 2, "nothing differs");
     shop.clock.advance(Duration::seconds(5));
     let found = shop.client().get("/api/v1/settings/logo").await.json();
-    assert_eq!(found, json!({"content_type": "image/png", "base64": "iVBORw0KGgoAAQL/"}));
+    let base64 = &document["shop"]["logo"]["base64"];
+    assert_eq!(found, json!({"content_type": "image/png", "base64": base64}));
     let page = shop.client().get("/api/v1/pages/terms").await.json();
     assert_eq!(page, json!({"text": "The terms page.", "is_draft": true, "version": 2}));
     // A logo is served as an image and can do nothing else.

@@ -104,6 +104,8 @@ async fn every_section_can_be_edited(shop: TestShop) {
         assert!(value.ends_with(shown) && !shown.is_empty(), "{section}: {shown}");
     }
     let mut form = fields(&operator.get("/admin/settings/home").await.text());
+    let selling = operator.get("/admin/settings/selling").await.text();
+    assert!(selling.contains("<option value=\"Europe/Berlin\">"), "time zones are suggested: {selling}");
     form.push(("home.featured_categories".to_owned(), "kitchen".to_owned()));
     send(&mut operator, "/admin/settings/home", &form).await;
     assert_eq!(current(&mut operator).await["settings"]["home"]["featured_categories"], json!(["kitchen"]));
@@ -123,12 +125,45 @@ async fn a_wrong_entry_is_shown_beside_its_field_and_kept(shop: TestShop) {
         ("home", "home.image.url", "javascript:alert(1)", "Enter an address that starts with https://"),
         ("footer", "footer.links[0].url", "data:x", "Enter an address that starts with"),
         ("selling", "selling.currency", "EURO", "ISO 4217"),
-        ("selling", "selling.countries", "DE, UK", "two letters"),
+        ("selling", "selling.currency", "€", "&#34;€&#34; is not valid."),
+        (
+            "selling",
+            "selling.countries",
+            "DE, UK",
+            "&#34;UK&#34; is not the code of a country. Enter GB for United Kingdom.",
+        ),
         ("selling", "selling.low_stock_units", "few", "from 0 to 1,000,000"),
-        ("tax", "tax.rates", "DE standard 19 VAT\nDE much 19 VAT", "Line 2: Enter country, class"),
+        ("tax", "tax.rates", "DE standard 19 VAT\nDE much 19 VAT", "Line 2: &#34;much&#34; is not a tax class."),
+        ("tax", "tax.rates", "DE standard", "Line 1: Enter country, class"),
+        ("tax", "tax.rates", "UK standard 20 VAT", "Line 1: &#34;UK&#34; is not the code of a country. Enter GB for"),
+        (
+            "tax",
+            "tax.rates",
+            "Deutschland standard 19 VAT",
+            "Line 1: &#34;Deutschland&#34; is not the code of a country.",
+        ),
+        ("tax", "tax.rates", "United Kingdom standard 20 VAT", "Enter GB for United Kingdom."),
+        ("tax", "tax.rates", "Germany standard 19 VAT", "Enter DE for Germany."),
+        (
+            "tax",
+            "tax.rates",
+            "DE standard 0.195 VAT",
+            "&#34;0.195&#34; is less than one percent. Enter 19.5 for 19.5 percent",
+        ),
+        ("tax", "tax.rates", "DE standard 195 VAT", "&#34;195&#34; is not a percentage. Enter a number from 0 to 100"),
+        ("tax", "tax.rates", "US-ZZ standard 5 Tax", "&#34;ZZ&#34; is not a state or province of this country."),
         ("tax", "tax.rates", "DE standard 19 VAT\n\nDE standard 7 VAT", "Line 3: Enter a country, state and tax class"),
-        ("shipping", "shipping.methods[0].rate", "cheap", "Enter prices such as"),
-        ("shipping", "shipping.methods[1].free_from", "75", "Enter prices such as"),
+        ("shipping", "shipping.methods[0].rate", "cheap", "&#34;cheap&#34; is not a price."),
+        ("shipping", "shipping.methods[0].rate", "4,90 EUR", "&#34;4,90 EUR&#34; has a comma in an amount."),
+        ("shipping", "shipping.methods[0].rate", "heavy: 4.90 EUR", "does not start with a weight limit."),
+        (
+            "shipping",
+            "shipping.methods[0].countries",
+            "DE UK",
+            "&#34;UK&#34; is not the code of a country. Enter GB for",
+        ),
+        ("shipping", "shipping.methods[0].min_weight_grams", "light", "&#34;light&#34; is not a weight."),
+        ("shipping", "shipping.methods[1].free_from", "75", "&#34;75&#34; is not a price."),
         ("shipping", "shipping.methods[1].id", "standard", "not in the list yet"),
     ] {
         let path = format!("/admin/settings/{section}");
@@ -223,7 +258,7 @@ async fn upload(operator: &mut Client, csrf: &str, action: &str, file: &[u8]) ->
 async fn a_logo_is_uploaded_shown_and_removed(shop: TestShop) {
     let mut operator = shop.operator().await;
     let csrf = operator.get("/admin/settings/shop").await.hidden("csrf");
-    let png = [&b"\x89PNG\r\n\x1a\n"[..], &vec![0; 60 * 1024]].concat();
+    let png = fixtures::png(40, 1, 60 * 1024);
     assert_eq!(upload(&mut operator, "stale", "upload", &png).await.status, StatusCode::FORBIDDEN);
     let uploaded = upload(&mut operator, &csrf, "upload", &png).await;
     assert_eq!(uploaded.status, StatusCode::SEE_OTHER, "{}", uploaded.text());
@@ -234,8 +269,10 @@ async fn a_logo_is_uploaded_shown_and_removed(shop: TestShop) {
     assert_eq!((logo.header("content-type"), &logo.body), ("image/png", &png));
     let again = shop.client().get(&format!("/logo?v={url}")).await;
     assert!(again.header("cache-control").contains("immutable"));
-    let large = [&png[..], &vec![0; 8 * 1024]].concat();
-    for file in [&b"<svg onload=alert(1)>"[..], b"", &large, &[png.as_slice(), &vec![0; 300 * 1024]].concat()] {
+    let (large, half, huge) = (fixtures::png(40, 1, 68 * 1024), &png[..png.len() / 2], fixtures::png(40_000, 1, 0));
+    let only_head = [&b"\x89PNG\r\n\x1a\n"[..], &[0; 1024]].concat();
+    let oversized = [png.as_slice(), &vec![0; 300 * 1024]].concat();
+    for file in [&b"<svg onload=alert(1)>"[..], b"", &large, &oversized, half, &huge, &only_head] {
         let refused = upload(&mut operator, &csrf, "upload", file).await;
         let text = refused.text();
         assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{} bytes: {text}", file.len());

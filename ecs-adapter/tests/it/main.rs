@@ -6,6 +6,7 @@ mod client;
 mod data_directory;
 mod import;
 mod large_pages;
+mod operator;
 mod person;
 mod settings;
 mod sign_ins;

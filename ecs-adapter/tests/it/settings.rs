@@ -1,6 +1,7 @@
 //! `shopease settings export` and `import`, as a pipeline uses them.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -57,6 +58,26 @@ fn an_export_is_changed_and_imported() {
 }
 
 #[test]
+fn a_hyphen_is_standard_output_and_input_and_a_byte_order_mark_is_no_content() {
+    let directory = tempfile::tempdir().expect("a directory");
+    assert!(shopease(directory.path(), &["migrate"], &[]).status.success());
+    let exported = shopease(directory.path(), &["settings", "export", "-"], &[]);
+    assert!(exported.status.success(), "{}", text(&exported.stderr));
+    let changed = text(&exported.stdout).replace("\"My shop\"", "\"Kugghjul\"");
+    assert!(!Path::new("-").exists());
+    let mut import = Command::new(env!("CARGO_BIN_EXE_shopease"));
+    import.args(["settings", "import", "-"]).env("SHOPEASE_DATA_DIR", directory.path()).env("SHOPEASE_LOG", "warn");
+    let mut running =
+        import.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
+    let mut input = running.stdin.take().expect("its input");
+    input.write_all(format!("\u{feff}{changed}").as_bytes()).expect("written");
+    drop(input);
+    let imported = running.wait_with_output().expect("ends");
+    assert!(imported.status.success(), "{}", text(&imported.stderr));
+    assert_eq!(export(directory.path())["shop"]["name"], "Kugghjul");
+}
+
+#[test]
 fn a_file_with_problems_changes_nothing_and_names_them_all() {
     let directory = tempfile::tempdir().expect("a directory");
     let (data, file) = (directory.path().join("data"), directory.path().join("settings.json"));
@@ -74,9 +95,12 @@ fn a_file_with_problems_changes_nothing_and_names_them_all() {
     settings["selling"]["countries"] = json!(["DE", "UK"]);
     settings["tax"]["rates"][2]["country"] = json!("XX");
     let errors = import(&settings.to_string());
-    for path in
-        ["shop.accent_color: Choose a darker", "shop.slogan: ", "selling.countries[1]: ", "tax.rates[2].country: "]
-    {
+    for path in [
+        "shop.accent_color: Choose a darker",
+        "shop.slogan: ",
+        "selling.countries[1]: \"UK\" ",
+        "tax.rates[2].country: \"XX\" ",
+    ] {
         assert!(errors.contains(path), "{path} is not in {errors}");
     }
     assert!(errors.contains("has 4 problems; nothing was changed"), "{errors}");

@@ -53,7 +53,7 @@ pub use runtime::{RUNTIME_HEADER, Runtime};
 use shopease_shop::domain::{Country, fold};
 use shopease_shop::ports::{AssetStore, IdGenerator, MAX_ASSET_BYTES, SentMails, SystemIds};
 use shopease_shop::services::{LocalShop, Services, ShopView, ViewShop};
-pub use texts::{failure as failure_text, rule as rule_text};
+pub use texts::{failure as failure_text, setting_rule as setting_rule_text};
 
 /// Largest request body, the same for ALB, API Gateway and plain HTTP (ALB rejects more than 1 MB for a Lambda target).
 pub const MAX_BODY_BYTES: usize = 256 * 1024;

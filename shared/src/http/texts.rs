@@ -182,6 +182,28 @@ pub fn rule(rule: &RuleError) -> String {
     }
 }
 
+/// Describes a broken rule of a setting, with the value that breaks it.
+pub fn setting_rule(broken: &RuleError, value: Option<&str>) -> String {
+    // Longer values are no help in a sentence, and neither are empty ones.
+    let value = value.filter(|text| !text.trim().is_empty() && text.chars().count() <= 60);
+    let (RuleError::InvalidSetting { path, rule: allowed }, Some(value)) = (broken, value) else { return rule(broken) };
+    match allowed {
+        ValueRule::Format(Format::Country) => match Country::meant_by(value) {
+            Some(Country { code, name, .. }) => {
+                format!("{value:?} is not the code of a country. Enter {code} for {name}.")
+            }
+            None => format!("{value:?} is not the code of a country. Enter two letters, for example DE."),
+        },
+        ValueRule::Offered if path.as_str().ends_with(".region") => {
+            format!(
+                "{value:?} is not a state or province of this country. Enter its code, for example CA for California."
+            )
+        }
+        ValueRule::Format(_) | ValueRule::Range { .. } => format!("{value:?} is not valid. {}", rule(broken)),
+        _ => rule(broken),
+    }
+}
+
 /// The English name of a country; its code if it does not exist.
 pub fn country_name(code: CountryCode) -> String {
     Country::find(code).map_or_else(|| code.to_string(), |country| country.name.clone())
@@ -189,7 +211,9 @@ pub fn country_name(code: CountryCode) -> String {
 
 fn value_rule(field: Field, rule: &ValueRule) -> String {
     match rule {
-        ValueRule::Required | ValueRule::Offered if matches!(field, Field::Region | Field::ShippingRegion) => {
+        ValueRule::Required | ValueRule::Offered
+            if matches!(field, Field::Region | Field::AddressRegion | Field::ShippingRegion) =>
+        {
             match rule {
                 ValueRule::Required => "Choose a state or province: taxes depend on it.".to_owned(),
                 _ => "Choose a state or province of this country: taxes depend on it.".to_owned(),
@@ -210,7 +234,9 @@ fn rule_of(value: &str, rule: &ValueRule) -> String {
     match rule {
         ValueRule::Required => format!("Enter {value}."),
         ValueRule::Length { min, max } => format!("Enter {value} of {}.", characters(*min, *max)),
-        ValueRule::Line { min, max } => format!("Enter {value} of {} on one line.", characters(*min, *max)),
+        ValueRule::Line { min, max } => {
+            format!("Enter {value} of {} on one line, without invisible characters.", characters(*min, *max))
+        }
         ValueRule::Range { min, max } => format!("Enter {value} from {} to {}.", number(*min), number(*max)),
         ValueRule::Decimals { max: 0 } => format!("Enter {value} without decimals or thousands separators."),
         ValueRule::Decimals { max } => {
@@ -279,22 +305,19 @@ const fn format_rule(format: Format) -> &'static str {
     match format {
         Format::Code => "Enter an ID of 1 to 40 lowercase letters, digits, hyphens and underscores.",
         Format::Color => "Enter a color as # and six hexadecimal digits, for example #9a3f1d.",
-        Format::Image => "Choose a PNG, JPEG or WebP image of at most 64 KiB.",
+        Format::Image => {
+            "Choose a complete PNG, JPEG or WebP image of at most 64 KiB and 4,096 pixels in width and height."
+        }
         Format::ImageAddress => {
             "Enter an address that starts with https://, or a path of this shop such as /assets/demo/moka-pot.svg."
         }
         Format::PagesSize => "The pages are too long. All six together may have 100 KiB.",
         Format::Phone => "Enter a phone number of at least five digits, with an optional + and spaces.",
-        Format::Prices => "Enter prices such as 4.90 EUR, 5.40 USD.",
-        Format::TaxRate => {
-            "Enter country, class (standard, reduced or exempt), percentage and name, such as DE standard 19 VAT."
-        }
         Format::TimeZone => "Enter a time zone of the IANA database, for example Europe/Berlin.",
         Format::VatNumber => "Enter a VAT number of 4 to 20 letters and digits, for example DE123456789.",
         Format::WebAddress => {
             "Enter an address that starts with https://, http://, mailto: or tel:, or a path of this shop such as /pages/terms."
         }
-        Format::WeightBand => "Enter one weight limit with its prices per line, such as 2000 g: 4.90 EUR, 5.40 USD.",
         Format::Amount => "Enter an amount such as 1234.50, without thousands separators.",
         Format::Country => "Enter a country as two letters, for example DE.",
         Format::Currency => "Enter a currency as an ISO 4217 code, for example EUR.",

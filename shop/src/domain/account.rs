@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::{CustomerId, Field, Format, RuleError, SavedAddress, SessionId, ValueRule};
+use super::{CustomerId, Field, Format, RuleError, SavedAddress, SessionId, ValueRule, is_unprintable};
 
 /// An email address (RFC 5321: at most 254 characters), in lower case and NFC. Addresses that differ only in case or in Unicode
 /// composition count as the same mailbox.
@@ -50,7 +50,9 @@ impl FromStr for EmailAddress {
             return Err(RuleError::invalid(Field::Email, ValueRule::Required));
         }
         let options = email_address::Options::default().without_display_text().without_domain_literal();
-        if text.len() <= 254 && email_address::EmailAddress::parse_with_options(&text, options).is_ok() {
+        let is_printable = !text.chars().any(is_unprintable);
+        if text.len() <= 254 && is_printable && email_address::EmailAddress::parse_with_options(&text, options).is_ok()
+        {
             Ok(Self(text))
         } else {
             Err(RuleError::malformed(Field::Email, Format::Email))

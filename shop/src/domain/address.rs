@@ -1,6 +1,6 @@
 //! Postal addresses, and what else an invoice or a carrier needs.
 
-use super::{AddressId, Country, CountryCode, Field, Format, PostalCodes, RuleError, ValueRule};
+use super::{AddressId, Country, CountryCode, Field, Format, PostalCodes, RuleError, ValueRule, is_reordering, line};
 
 /// A postal address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,25 +92,21 @@ impl Address {
     /// Trims spaces, drops empty optional parts and replaces the region by its code.
     ///
     /// # Errors
-    /// Every part that is missing, too long or has control characters, and a country that does not exist.
+    /// Every part that is missing, too long or has unprintable characters, and a country that does not exist.
     pub fn validated(self, fields: AddressFields) -> Result<Self, Vec<RuleError>> {
         let country = Country::find(self.country);
         let not_found = country.is_none().then(|| RuleError::invalid(fields.country, ValueRule::Offered));
         let mut problems: Vec<_> = not_found.into_iter().collect();
         let mut part = |field: Field, text: String, required: bool| {
-            let text = text.trim().to_owned();
-            if required && text.is_empty() {
-                problems.push(RuleError::invalid(field, ValueRule::Required));
-            } else if text.chars().count() > Self::MAX_CHARS || text.chars().any(char::is_control) {
-                let rule = ValueRule::Line { min: usize::from(required), max: Self::MAX_CHARS };
+            line(&text, usize::from(required), Self::MAX_CHARS).unwrap_or_else(|rule| {
                 problems.push(RuleError::invalid(field, rule));
-            }
-            text
+                String::new()
+            })
         };
         let needs_postal_code = country.is_none_or(|country| country.postal_code == PostalCodes::Required);
-        let code = |text: String| match country.and_then(|country| country.region(&text)) {
-            Some(region) => region.code.clone(),
-            None => text,
+        let written = |text: String| match country {
+            Some(country) => country.written_region(&text),
+            None => Some(text),
         };
         let address = Self {
             name: part(fields.name, self.name, true),
@@ -118,7 +114,7 @@ impl Address {
             line1: part(fields.line1, self.line1, true),
             line2: self.line2.map(|text| part(fields.line2, text, false)).filter(|text| !text.is_empty()),
             city: part(fields.city, self.city, true),
-            region: self.region.map(|text| code(part(fields.region, text, false))).filter(|text| !text.is_empty()),
+            region: self.region.and_then(|text| written(part(fields.region, text, false))),
             postal_code: part(fields.postal_code, self.postal_code, needs_postal_code),
             country: self.country,
         };
@@ -199,10 +195,10 @@ fn vat_number(text: &str) -> Result<Option<String>, RuleError> {
 /// A note for the delivery, with line breaks as `\n`; `None` if nothing was typed.
 ///
 /// # Errors
-/// For more than [`MAX_NOTE_CHARS`] characters, and control characters other than line breaks.
+/// For more than [`MAX_NOTE_CHARS`] characters, and control characters other than line breaks, and those that reorder text.
 fn delivery_note(text: &str) -> Result<Option<String>, RuleError> {
     let text = text.replace("\r\n", "\n");
-    if text.chars().count() > MAX_NOTE_CHARS || text.chars().any(|c| c.is_control() && c != '\n') {
+    if text.chars().count() > MAX_NOTE_CHARS || text.chars().any(|c| is_reordering(c) && c != '\n') {
         return Err(RuleError::invalid(Field::DeliveryNote, ValueRule::Length { min: 0, max: MAX_NOTE_CHARS }));
     }
     Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty()))

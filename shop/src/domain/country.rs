@@ -128,6 +128,24 @@ impl Country {
         let by_code = self.regions.iter().find(|region| fold(&region.code) == code);
         by_code.or_else(|| self.regions.iter().find(|region| fold(&region.name) == wanted))
     }
+
+    /// A region as the shop writes it: its code where the country has it, else the text without surrounding spaces; `None` if it is
+    /// empty.
+    pub fn written_region(&self, text: &str) -> Option<String> {
+        let known = self.region(text).map(|region| region.code.as_str());
+        Some(known.unwrap_or(text.trim()).to_owned()).filter(|region| !region.is_empty())
+    }
+
+    /// The country that was meant by a text that is no code of a country: by its English name, or by a code that others use.
+    pub fn meant_by(text: &str) -> Option<&'static Self> {
+        let wanted = fold(text.trim());
+        let code = match wanted.as_str() {
+            "uk" => "gb",
+            "el" => "gr",
+            wanted => return Self::all().find(|country| fold(&country.name) == wanted),
+        };
+        code.parse().ok().and_then(Self::find)
+    }
 }
 
 #[cfg(test)]
@@ -162,6 +180,13 @@ mod tests {
         for (of, text) in [("US", ""), ("US", "ON"), ("US", "CA-ON"), ("US", "Kalifornia"), ("DE", "BY")] {
             assert_eq!(code(country(of), text), None, "{of} {text}");
         }
+    }
+
+    #[test]
+    fn other_codes_and_names_lead_to_the_code() {
+        let meant = |text: &str| Country::meant_by(text).map(|country| country.code.as_str());
+        assert_eq!(["UK", "el", " germany ", "UNITED STATES"].map(meant), ["GB", "GR", "DE", "US"].map(Some));
+        assert_eq!(["", "Deutschland", "ZZ"].map(meant), [None; 3]);
     }
 
     #[test]

@@ -45,14 +45,8 @@ impl PricingRules {
         let is_sold_to = self.sells_to.is_empty() || self.sells_to.contains(&country);
         let known = Country::find(country).filter(|_| is_sold_to);
         let known = known.ok_or_else(|| RuleError::invalid(fields.country, ValueRule::Offered))?;
-        let written = region.map(str::trim).filter(|text| !text.is_empty());
-        let code = written.and_then(|text| known.region(text)).map(|region| region.code.as_str());
-        if self.tax.differs_by_region(country) {
-            let missing = if written.is_none() { ValueRule::Required } else { ValueRule::Offered };
-            let listed = if known.regions.is_empty() { written } else { code };
-            listed.ok_or_else(|| RuleError::invalid(fields.region, missing))?;
-        }
-        Ok(Destination { country, region: code.or(written).map(str::to_owned) })
+        let region = self.tax.region(known, region).map_err(|rule| RuleError::invalid(fields.region, rule))?;
+        Ok(Destination { country, region })
     }
 }
 
@@ -67,6 +61,8 @@ mod tests {
         let rates = r#"{"rates": [
             {"country": "US", "region": "CA", "class": "standard", "rate_ppm": 72500, "title": "Sales tax"},
             {"country": "PT", "region": "20", "class": "standard", "rate_ppm": 160000, "title": "VAT"},
+            {"country": "FR", "class": "standard", "rate_ppm": 200000, "title": "TVA"},
+            {"country": "FR", "region": "Réunion", "class": "standard", "rate_ppm": 85000, "title": "TVA"},
             {"country": "DE", "class": "standard", "rate_ppm": 190000, "title": "VAT"}]}"#;
         let tax: TaxTable = serde_json::from_str(rates).expect("a tax table");
         let sells_to = sells_to.iter().map(|code| code.parse().expect("a code")).collect();
@@ -98,8 +94,22 @@ mod tests {
         // Taxes do not depend on the region, or the country's regions are not known: kept as typed.
         assert_eq!(read(&rules(&[]), "DE", Some("Bayern")), Ok(Some("Bayern".to_owned())));
         assert_eq!(read(&rules(&[]), "AU", Some("Somewhere")), Ok(Some("Somewhere".to_owned())));
-        assert_eq!(read(&rules(&[]), "PT", Some("20")), Ok(Some("20".to_owned())));
-        assert_eq!(read(&rules(&[]), "PT", None), region(ValueRule::Required));
+    }
+
+    #[test]
+    fn where_only_the_tax_table_knows_regions_one_of_them_or_the_national_rate_must_apply() {
+        let (region, read) = (
+            |rule| Err(RuleError::invalid(Field::Region, rule)),
+            |country: &str, typed: &str| read(&rules(&[]), country, Some(typed)),
+        );
+        let found = |text: &str| Ok(Some(text.to_owned()));
+        assert_eq!([read("PT", "20"), read("PT", "pt-20")], [found("20"), found("20")]);
+        assert_eq!(read("PT", "Lisboa"), region(ValueRule::Offered), "nothing is taxed at an unknown rate");
+        for reunion in ["Réunion", "reunion", " RÉUNION "] {
+            assert_eq!(read("FR", reunion), found("Réunion"), "{reunion}");
+        }
+        assert_eq!(read("FR", "Bretagne"), found("Bretagne"), "the national rate applies");
+        assert_eq!([read("PT", " "), read("FR", "")], [region(ValueRule::Required), region(ValueRule::Required)]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod country;
 mod destination;
 mod error;
 mod ids;
+mod line;
 mod mail;
 mod money;
 mod names;
@@ -42,6 +43,7 @@ pub use ids::{
     AddressId, CartId, CustomerId, LineItemId, OrderId, OutboxMessageId, PaymentId, ProductId, RefundId, SessionId,
     VariantId,
 };
+pub use line::{is_reordering, is_unprintable, line};
 pub use mail::UndeliveredMail;
 pub use money::{AmountError, Currency, Money, MoneyError};
 pub use names::{Field, Format, MailKind, Subject};

@@ -219,22 +219,16 @@ named! {
         PaymentMethod = "payment_method",
         /// Digits, spaces and `+ - . / ( )`, at least five digits, at most 30 characters.
         Phone = "phone",
-        /// Prices such as `4.90 EUR, 5.40 USD`.
-        Prices = "prices",
         /// The JSON schema of the request.
         Schema = "schema",
         /// 1 to 255 printable characters.
         Sku = "sku",
-        /// A tax rate in one line, such as `DE standard 19 VAT`.
-        TaxRate = "tax_rate",
         /// A time zone of the IANA database, such as `Europe/Berlin`.
         TimeZone = "time_zone",
         /// 4 to 20 letters and digits.
         VatNumber = "vat_number",
         /// A path of the shop, or an `https`, `http`, `mailto` or `tel` URL.
         WebAddress = "web_address",
-        /// A weight limit with prices, such as `2000 g: 4.90 EUR`.
-        WeightBand = "weight_band",
     }
 }
 

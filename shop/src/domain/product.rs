@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::{Field, Format, Money, Position, ProductId, RuleError, TaxClass, ValueRule, VariantId, fold};
+use super::{
+    Field, Format, Money, Position, ProductId, RuleError, TaxClass, ValueRule, VariantId, fold, is_unprintable,
+};
 
 /// The name of a product or category in URLs, in any script; usually lower-case words joined by hyphens.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -30,8 +32,7 @@ impl FromStr for Handle {
     /// Accepts letters and digits of any script, `-`, `_`, `.` (not at the start) and marks, and normalizes to NFC.
     fn from_str(text: &str) -> Result<Self, RuleError> {
         let text: String = text.nfc().collect();
-        let allowed =
-            |c: char| !c.is_control() && !c.is_whitespace() && !"/\\?#%&\"'<>:;@=+".contains(c) && !is_bidi_control(c);
+        let allowed = |c: char| !c.is_whitespace() && !"/\\?#%&\"'<>:;@=+".contains(c) && !is_unprintable(c);
         if text.is_empty()
             || text.starts_with('.')
             || text.chars().count() > Self::MAX_CHARS
@@ -76,17 +77,11 @@ impl FromStr for Sku {
 
     fn from_str(text: &str) -> Result<Self, RuleError> {
         let text: String = text.trim().nfc().collect();
-        let forbidden = |c: char| c.is_control() || is_bidi_control(c);
-        if text.is_empty() || text.chars().count() > Self::MAX_CHARS || text.chars().any(forbidden) {
+        if text.is_empty() || text.chars().count() > Self::MAX_CHARS || text.chars().any(is_unprintable) {
             return Err(RuleError::malformed(Field::Sku, Format::Sku));
         }
         Ok(Self(text))
     }
-}
-
-/// Characters that reorder the text around them. They must not be part of codes that people compare.
-fn is_bidi_control(c: char) -> bool {
-    matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 macro_rules! text_newtype {

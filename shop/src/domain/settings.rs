@@ -1,5 +1,6 @@
 //! The settings of the shop: one document that the merchant edits, with every text, table and limit that is not the process's.
 
+mod logo;
 mod starter;
 mod validation;
 
@@ -7,7 +8,8 @@ use super::{
     Color, CountryCode, Currency, EmailAddress, Handle, Image, PricingRules, ShippingTable, TaxTable, TimeZone,
 };
 
-pub use validation::{MAX_LOGO_BYTES, MAX_PAGE_CHARS, SettingPath, is_web_address};
+pub use logo::{ImageFormat, Logo, MAX_LOGO_BYTES};
+pub use validation::{MAX_PAGE_CHARS, SettingPath, is_web_address};
 
 /// The settings of the shop.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,54 +41,6 @@ pub struct Branding {
     pub accent_color: Color,
     /// Logo, shown instead of the name in the header.
     pub logo: Option<Logo>,
-}
-
-/// An uploaded image of at most [`MAX_LOGO_BYTES`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Logo {
-    /// Format of the content.
-    pub format: ImageFormat,
-    /// Content.
-    pub bytes: bytes::Bytes,
-}
-
-/// Format of an uploaded image. SVG is not accepted: it can contain scripts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ImageFormat {
-    /// PNG.
-    Png,
-    /// JPEG.
-    Jpeg,
-    /// WebP.
-    Webp,
-}
-
-impl ImageFormat {
-    /// The format of a file, from its first bytes.
-    pub fn of(bytes: &[u8]) -> Option<Self> {
-        match bytes {
-            [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some(Self::Png),
-            [0xff, 0xd8, 0xff, ..] => Some(Self::Jpeg),
-            [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some(Self::Webp),
-            _ => None,
-        }
-    }
-
-    /// The content type.
-    pub const fn content_type(self) -> &'static str {
-        match self {
-            Self::Png => "image/png",
-            Self::Jpeg => "image/jpeg",
-            Self::Webp => "image/webp",
-        }
-    }
-}
-
-impl Logo {
-    /// The logo with this content; `None` if it is in no supported format.
-    pub fn new(bytes: bytes::Bytes) -> Option<Self> {
-        ImageFormat::of(&bytes).map(|format| Self { format, bytes })
-    }
 }
 
 /// How to reach the merchant.

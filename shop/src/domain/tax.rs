@@ -1,8 +1,10 @@
 //! Tax rates by country, region and tax class, configured as data.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
-use super::{Country, CountryCode, Destination};
+use super::{Country, CountryCode, Destination, ValueRule, fold};
 
 /// Tax class of a variant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -42,9 +44,41 @@ pub struct TaxTable {
 }
 
 impl TaxTable {
-    /// Returns whether some region of a country has its own rate. Then the tax of a destination without region is unknown.
-    pub fn differs_by_region(&self, country: CountryCode) -> bool {
-        self.rates.iter().any(|rate| rate.country == country && rate.region.is_some())
+    /// Reads the region of an address as checkout and address book do. Where some region of the country has its own rate, the tax of an
+    /// address without region is unknown, so it is required and must exist. Of the countries whose regions are not known otherwise,
+    /// the table knows those with a rate; any other place of the country is taxed only if the country has a rate, too.
+    ///
+    /// # Errors
+    /// [`ValueRule::Required`] and [`ValueRule::Offered`].
+    pub fn region(&self, country: &Country, typed: Option<&str>) -> Result<Option<String>, ValueRule> {
+        let written = typed.and_then(|text| country.written_region(text));
+        let taxed = self.regions(country.code);
+        if taxed.is_empty() {
+            return Ok(written);
+        }
+        let written = written.ok_or(ValueRule::Required)?;
+        if !country.regions.is_empty() {
+            let exists = country.regions.iter().any(|region| region.code == written);
+            return if exists { Ok(Some(written)) } else { Err(ValueRule::Offered) };
+        }
+        let wanted = fold(&written);
+        let code = wanted.strip_prefix(&format!("{}-", fold(country.code.as_str()))).unwrap_or(&wanted);
+        match taxed.into_iter().find(|region| [code, &wanted].contains(&fold(region).as_str())) {
+            Some(region) => Ok(Some(region)),
+            None if self.has_national_rate(country.code) => Ok(Some(written)),
+            None => Err(ValueRule::Offered),
+        }
+    }
+
+    /// The regions of a country that have their own rates, sorted.
+    pub fn regions(&self, country: CountryCode) -> Vec<String> {
+        let rates = self.rates.iter().filter(|rate| rate.country == country);
+        let regions: BTreeSet<&String> = rates.filter_map(|rate| rate.region.as_ref()).collect();
+        regions.into_iter().cloned().collect()
+    }
+
+    fn has_national_rate(&self, country: CountryCode) -> bool {
+        self.rates.iter().any(|rate| rate.country == country && rate.region.is_none())
     }
 
     /// Regions in the table that do not exist, with their countries.

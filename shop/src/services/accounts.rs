@@ -12,7 +12,7 @@ use super::password_rules::{MAX_CHARS, password_problem};
 use super::{Caller, LocalShop, MAX_TRIES, written};
 use crate::domain::{
     Cart, CartId, CartOwner, Customer, CustomerId, EmailAddress, EmailState, Field, OrderId, PageLimit, Role,
-    RuleError, Session, SessionId, Subject, Token, ValueRule,
+    RuleError, Session, SessionId, Subject, Token, line,
 };
 use crate::ports::{AccountStore, Clock, IdGenerator, OrderAdvance, OutboxMessage, StoreError};
 use crate::{ShopError, ShopResult};
@@ -228,14 +228,15 @@ pub trait Accounts: Send + Sync {
     /// [`ShopError::TooManyAttempts`] after too many requests of this client or for this email address.
     async fn request_password_reset(&self, caller: &Caller, command: RequestPasswordReset) -> ShopResult<()>;
 
-    /// Sets a new password. Ends all sessions of the account, and uses up the link.
+    /// Sets a new password. Ends all sessions of the account, and uses up the link. Without a password, only the link is checked.
     ///
     /// # Errors
     /// [`ShopError::NotFound`] (`password_reset`) for a link that is invalid, used, or older than one hour; [`ShopError::Rules`] for
     /// the password, and the link remains valid; [`ShopError::TooManyAttempts`] after too many failed attempts of this client.
     async fn reset_password(&self, caller: &Caller, command: ResetPassword) -> ShopResult<()>;
 
-    /// Confirms an email address with a mailed link, and signs in with a new session, as [`Accounts::log_in`] does.
+    /// Confirms an email address with a mailed link, and signs in with a new session, as [`Accounts::log_in`] does. Without a
+    /// password, only the link is checked, and nothing counts as a wrong password.
     ///
     /// # Errors
     /// [`ShopError::NotFound`] (`email confirmation`) for a link that is invalid, used, or older than a day, and when the address now
@@ -301,6 +302,33 @@ pub async fn create_operator(
     let command = Register { email, name: "Operator".to_owned(), password };
     let customer = new_customer(command, Role::Operator, None, &Passwords::default(), clock, ids).await?;
     Ok(store.insert_customer(&customer).await?)
+}
+
+/// Sets a new password of an operator who has lost the old one. Ends all sessions of the account.
+///
+/// # Errors
+/// [`ShopError::NotFound`] (`email`) if the email address has no account, [`ShopError::Forbidden`] if it has a customer's,
+/// [`ShopError::Rules`] for an invalid password.
+pub async fn reset_operator_password(
+    store: &dyn AccountStore,
+    ids: &dyn IdGenerator,
+    email: &EmailAddress,
+    password: String,
+) -> ShopResult<()> {
+    let found = store.find_customer_by_email(email).await?;
+    let previous = found.ok_or(ShopError::NotFound { subject: Subject::Email })?;
+    if previous.role != Role::Operator {
+        return Err(ShopError::Forbidden);
+    }
+    if let Some(problem) = password_problem(&password, Field::Password, email, None) {
+        return Err(problem.into());
+    }
+    let mut operator = previous.clone();
+    operator.password_hash = Passwords::default().hash(&password, salt(ids)).await?;
+    operator.password_changes += 1;
+    operator.password_reset = None;
+    operator.version += 1;
+    Ok(store.replace_customer(&previous, &operator).await?)
 }
 
 #[async_trait]
@@ -557,11 +585,7 @@ async fn new_customer(
 
 /// The name of a customer, without surrounding spaces.
 pub(super) fn customer_name(name: &str) -> Result<String, RuleError> {
-    let name = name.trim();
-    if name.is_empty() || name.chars().count() > MAX_NAME_CHARS || name.chars().any(char::is_control) {
-        return Err(RuleError::invalid(Field::Name, ValueRule::Line { min: 1, max: MAX_NAME_CHARS }));
-    }
-    Ok(name.to_owned())
+    line(name, 1, MAX_NAME_CHARS).map_err(|rule| RuleError::invalid(Field::Name, rule))
 }
 
 /// A new salt of a password.

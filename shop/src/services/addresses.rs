@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 
 use super::{Caller, LocalShop};
-use crate::domain::{Address, AddressFields, AddressId, Customer, Field, RuleError, SavedAddress, Subject, ValueRule};
+use crate::domain::{
+    Address, AddressFields, AddressId, Country, Customer, Field, RuleError, SavedAddress, Subject, ValueRule,
+};
 use crate::{ShopError, ShopResult};
 
 /// Most addresses of an account: all of them are part of one record.
@@ -76,7 +78,7 @@ impl Addresses for LocalShop {
 
     async fn add_address(&self, caller: &Caller, command: AddAddress) -> ShopResult<SavedAddress> {
         let customer = self.require_customer(caller).await?;
-        let address = command.address.validated(AddressFields::SAVED)?;
+        let address = self.checked(command.address).await?;
         let id = AddressId::from_ulid(self.ids.ulid());
         let added = SavedAddress { id: id.clone(), address, is_default: false };
         let changed = self.change_customer(&customer.id, |customer| {
@@ -92,7 +94,7 @@ impl Addresses for LocalShop {
 
     async fn replace_address(&self, caller: &Caller, command: ReplaceAddress) -> ShopResult<SavedAddress> {
         let customer = self.require_customer(caller).await?;
-        let address = command.address.validated(AddressFields::SAVED)?;
+        let address = self.checked(command.address).await?;
         let changed = self.change_customer(&customer.id, |customer| {
             let saved = customer.addresses.iter_mut().find(|saved| saved.id == command.id).ok_or_else(not_found)?;
             saved.address.clone_from(&address);
@@ -109,6 +111,21 @@ impl Addresses for LocalShop {
             Ok(())
         });
         changed.await.map(|_| ())
+    }
+}
+
+impl LocalShop {
+    /// Validates an address as checkout does for shipping, but in any country: it may be a billing address.
+    async fn checked(&self, address: Address) -> ShopResult<Address> {
+        let tax = &self.settings().await?.pricing.tax;
+        let region = Country::find(address.country).map(|country| tax.region(country, address.region.as_deref()));
+        match (address.validated(AddressFields::SAVED), region.transpose()) {
+            (Ok(address), Ok(region)) => Ok(Address { region: region.flatten(), ..address }),
+            (address, region) => {
+                let region = region.err().map(|rule| RuleError::invalid(Field::AddressRegion, rule));
+                Err(address.err().into_iter().flatten().chain(region).collect::<Vec<_>>().into())
+            }
+        }
     }
 }
 

@@ -7,10 +7,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::LocalShop;
 use crate::domain::{
-    Branding, Category, Color, Contact, CountryCode, Currency, Field, Footer, Handle, HomePage, Image, Inventory, Logo,
-    Money, Page, PageKind, PageLimit, Position, Product, ProductId, ProductOption, ProductSort, ProductStatus,
-    ProductSummary, RuleError, Settings, ShippingTable, ShippingTerms, Sku, StockLevel, Subject, TaxTable, TimeZone,
-    ValueRule, VariantId, hex,
+    Branding, Category, Color, Contact, Country, CountryCode, Currency, Field, Footer, Handle, HomePage, Image,
+    Inventory, Logo, Money, Page, PageKind, PageLimit, Position, Product, ProductId, ProductOption, ProductSort,
+    ProductStatus, ProductSummary, RuleError, Settings, ShippingTable, ShippingTerms, Sku, StockLevel, Subject,
+    TaxTable, TimeZone, ValueRule, VariantId, hex,
 };
 use crate::ports::{ProductListing, StoreError};
 use crate::{ShopError, ShopResult};
@@ -88,6 +88,17 @@ pub struct ShopView {
     pub time_zone: TimeZone,
     /// Countries that the shop sells to; all if empty.
     pub countries: Vec<CountryCode>,
+    /// Countries with regions that only the tax table knows.
+    pub tax_regions: Vec<TaxRegions>,
+}
+
+/// A country, and its regions with rates of their own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaxRegions {
+    /// The country.
+    pub country: CountryCode,
+    /// Regions as the tax table writes them.
+    pub regions: Vec<String>,
 }
 
 impl ShopView {
@@ -97,9 +108,11 @@ impl ShopView {
         Self::of(0, &Settings::starter(tax, shipping))
     }
 
-    /// Returns whether the merchant has not set the shop up: it has the first version of the settings, with the name of a new shop.
+    /// Returns whether the shop still has the name of a new shop. Other settings do not tell: selling to all countries in euros may be
+    /// what the merchant wants.
     pub fn is_new(&self) -> bool {
-        self.version == 1 && self.name == Branding::STARTER_NAME
+        // Version 0 are neutral settings, of a shop that may have others.
+        self.version > 0 && self.name == Branding::STARTER_NAME
     }
 
     /// The public part of settings.
@@ -117,7 +130,18 @@ impl ShopView {
             currency: settings.selling.currency,
             time_zone: settings.selling.time_zone.clone(),
             countries: settings.selling.countries.clone(),
+            tax_regions: Country::all()
+                .filter(|country| country.regions.is_empty())
+                .map(|country| TaxRegions { country: country.code, regions: settings.tax.regions(country.code) })
+                .filter(|found| !found.regions.is_empty())
+                .collect(),
         }
+    }
+
+    /// The regions of a country to suggest in a form, where only the tax table knows some.
+    pub fn tax_regions_of(&self, country: Option<&Country>) -> &[String] {
+        let found = self.tax_regions.iter().find(|found| Some(found.country) == country.map(|country| country.code));
+        found.map_or(&[], |found| &found.regions)
     }
 }
 

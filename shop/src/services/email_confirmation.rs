@@ -8,7 +8,9 @@ use super::attempts::Attempt;
 use super::mailed_link::MailedLink;
 use super::notices::Notice;
 use super::{Caller, LocalShop};
-use crate::domain::{Customer, CustomerId, EmailAddress, EmailChange, EmailState, Subject};
+use crate::domain::{
+    Customer, CustomerId, EmailAddress, EmailChange, EmailState, Field, RuleError, Subject, ValueRule,
+};
 use crate::ports::{OutboxMessage, StoreError};
 use crate::{ShopError, ShopResult};
 
@@ -72,6 +74,9 @@ impl LocalShop {
             self.record_failure(&by_client).await?;
             return Err(invalid());
         };
+        if command.password.is_empty() {
+            return Err(RuleError::invalid(Field::Password, ValueRule::Required).into());
+        }
         self.check_password(caller, &customer, command.password).await?;
         let previous = customer.clone();
         customer.email = change.email;

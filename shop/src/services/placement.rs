@@ -35,7 +35,7 @@ impl LocalShop {
         command: PlaceOrder,
         now: OffsetDateTime,
     ) -> ShopResult<NewOrder> {
-        let details = command.details.validated()?;
+        let mut details = command.details.validated()?;
         let transfers = command.payment_method == BANK_TRANSFER && self.config.bank_transfer.is_some();
         if !transfers && !self.payments.accepts(&command.payment_method) {
             return Err(RuleError::malformed(Field::PaymentMethod, Format::PaymentMethod).into());
@@ -49,6 +49,7 @@ impl LocalShop {
             details.shipping_address.region.as_deref(),
             ADDRESS_FIELDS,
         )?;
+        details.shipping_address.region = place.region().map(str::to_owned);
         let limits = self.limits_of(&priced);
         let quote = quote(&priced.lines, &place, Some(&command.shipping_method), pricing, &limits)?;
         if let Some(expected) = command.expected_total.filter(|expected| *expected != quote.total) {

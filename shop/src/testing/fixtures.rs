@@ -433,3 +433,15 @@ pub fn versioned_settings(version: u64, settings: &Settings) -> VersionedSetting
     };
     VersionedSettings { about, settings: settings.clone() }
 }
+
+/// A PNG file of this width and height with so many bytes of comments. Its pixels cannot be decoded.
+pub fn png(width: u32, height: u32, comment_bytes: usize) -> Vec<u8> {
+    let chunk = |kind: &[u8; 4], content: &[u8]| {
+        let length = u32::try_from(content.len()).expect("a short chunk");
+        [&length.to_be_bytes()[..], kind, content, &[0; 4]].concat()
+    };
+    let header = chunk(b"IHDR", &[&width.to_be_bytes()[..], &height.to_be_bytes(), &[8, 6, 0, 0, 0]].concat());
+    let comments = chunk(b"tEXt", &vec![b'x'; comment_bytes]);
+    let (pixels, end) = (chunk(b"IDAT", b"pixels"), chunk(b"IEND", b""));
+    [&b"\x89PNG\r\n\x1a\n"[..], &header, &comments, &pixels, &end].concat()
+}

@@ -65,7 +65,7 @@ pub struct BrandingSettings {
     pub logo: Option<LogoFile>,
 }
 
-/// A PNG, JPEG or WebP image of at most 64 KiB.
+/// A complete PNG, JPEG or WebP file of at most 64 KiB and 4,096 pixels in width and height.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LogoFile {
     /// Content in Base64.
@@ -418,6 +418,16 @@ impl SettingsDocument {
     /// # Errors
     /// Every problem, with the path of its value.
     pub fn read(self) -> Result<domain::Settings, Vec<RuleError>> {
+        let (settings, problems) = self.parse();
+        match settings.validated() {
+            Ok(settings) if problems.is_empty() => Ok(settings),
+            Ok(_) => Err(problems),
+            Err(others) => Err(problems.into_iter().chain(others).collect()),
+        }
+    }
+
+    /// Parses the settings, with placeholders for values that cannot be parsed.
+    fn parse(self) -> (domain::Settings, Vec<RuleError>) {
         let mut parser = Parser::default();
         let Self { shop, contact, home, footer, pages, selling, tax, shipping } = self;
         let black = domain::Color::new([0, 0, 0]);
@@ -483,11 +493,7 @@ impl SettingsDocument {
                     .collect(),
             },
         };
-        match settings.validated() {
-            Ok(settings) if parser.problems.is_empty() => Ok(settings),
-            Ok(_) => Err(parser.problems),
-            Err(problems) => Err(parser.problems.into_iter().chain(problems).collect()),
-        }
+        (settings, parser.problems)
     }
 
     /// Reads the JSON of a document. Unknown members are problems, so that a misspelled setting is not silently ignored.
@@ -503,6 +509,23 @@ impl SettingsDocument {
             Ok(_) => Err(problems),
             Err(others) => Err(problems.into_iter().chain(others).collect()),
         }
+    }
+}
+
+/// The text or number at a path of a document, such as `tax.rates[0].country`.
+pub fn value_at(document: &Value, path: &str) -> Option<String> {
+    let mut found = document;
+    for part in path.split(['.', '[']) {
+        let part = part.trim_end_matches(']');
+        found = match found {
+            Value::Array(values) => values.get(part.parse::<usize>().ok()?)?,
+            value => value.get(part)?,
+        };
+    }
+    match found {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
     }
 }
 
@@ -636,9 +659,13 @@ impl super::endpoint::Answer for VersionedSettings {
 
     fn read(body: &[u8]) -> Result<Self::Value, serde_json::Error> {
         let Self { about, settings } = serde_json::from_slice(body)?;
-        // The backend has validated them; only a newer one could have other rules.
-        let settings = settings.read().map_err(|problems| serde::de::Error::custom(ShopError::Rules(problems)))?;
-        Ok(ports::VersionedSettings { about: about.value(), settings })
+        // Not validated: they are stored, perhaps under the rules of another release.
+        match settings.parse() {
+            (settings, problems) if problems.is_empty() => {
+                Ok(ports::VersionedSettings { about: about.value(), settings })
+            }
+            (_, problems) => Err(serde::de::Error::custom(ShopError::Rules(problems))),
+        }
     }
 
     fn schema() -> Option<Named> {
@@ -858,10 +885,24 @@ pub struct Shop {
     /// Countries that the shop sells to; all if empty.
     #[schema(value_type = Vec<String>)]
     pub countries: Vec<domain::CountryCode>,
+    /// Countries whose addresses need a region because taxes depend on it, and whose regions only the tax rates name.
+    #[serde(default)]
+    pub tax_regions: Vec<TaxRegions>,
 }
 mirror!(Shop of ShopView {
-    version, name, accent_color, logo_digest, contact, home, footer, drafts, currency, time_zone, countries,
+    version, name, accent_color, logo_digest, contact, home, footer, drafts, currency, time_zone, countries, tax_regions,
 });
+
+/// A country, and its regions with tax rates of their own. If the country has a rate, too, other regions are allowed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TaxRegions {
+    /// The country.
+    #[schema(value_type = text::Country)]
+    pub country: domain::CountryCode,
+    /// The regions, as tax rates name them.
+    pub regions: Vec<String>,
+}
+mirror!(TaxRegions of services::TaxRegions { country, regions });
 
 /// A page that the merchant writes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -18,21 +18,21 @@ macro_rules! id {
 /// A character of a handle, as the content of a character class.
 macro_rules! no_handle {
     () => {
-        concat!(no_sku!(), r#"\s/\\?#%&"'<>:;@=+"#)
+        concat!(unprintable!(), r#"\s/\\?#%&"'<>:;@=+"#)
     };
 }
 
-/// Characters that no SKU contains, as the content of a character class.
-macro_rules! no_sku {
+/// [`is_unprintable`](shopease_shop::domain::is_unprintable), as the content of a character class.
+macro_rules! unprintable {
     () => {
-        concat!(control!(), r"\u200e\u200f\u202a-\u202e\u2066-\u2069")
+        r"\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     };
 }
 
-/// Control characters, as the content of a character class.
-macro_rules! control {
+/// Pattern of one line that is not blank.
+macro_rules! line {
     () => {
-        r"\u0000-\u001f\u007f-\u009f"
+        concat!("^[^", unprintable!(), r"]*[^\s", unprintable!(), "][^", unprintable!(), "]*$")
     };
 }
 
@@ -80,22 +80,22 @@ texts! {
     SessionId (30..=30, id!("ses"), "ses_01ARZ3NDEKTSV4RRFFQ69G5FAV");
     /// Order number for people.
     OrderNumber (11..=11, "^[0-9A-HJKMNP-TV-Z]{5}-[0-9A-HJKMNP-TV-Z]{5}$", "0GXB7-65C6F");
-    /// SKU of a variant, unique in the shop: no control characters and no characters that reorder text.
-    Sku (1..=255, concat!("^[^", no_sku!(), r"]*[^\s", no_sku!(), "][^", no_sku!(), "]*$"), "KET-COP-08");
+    /// SKU of a variant, unique in the shop: no control characters, and none that are invisible or reorder text.
+    Sku (1..=255, line!(), "KET-COP-08");
     /// Name of a product or category in URLs: letters and digits of any script, `-`, `_`, and `.`, except as the first character.
     Handle (1..=255, concat!("^[^.", no_handle!(), "][^", no_handle!(), "]*$"), "copper-stovetop-kettle");
     /// ISO 3166-1 alpha-2 code of a country. Requests may use lower case.
     Country (2..=2, "^[A-Za-z]{2}$", "DE");
-    /// One line of text: not blank, without control characters.
-    Line (1..=120, concat!("^[^", control!(), r"]*[^\s", control!(), "][^", control!(), "]*$"), "Ada Lovelace");
-    /// One line of text without control characters, which may be empty.
-    OptionalLine (0..=120, concat!("^[^", control!(), "]*$"), "");
+    /// One line of text: not blank, without control characters, and without those that are invisible or reorder text.
+    Line (1..=120, line!(), "Ada Lovelace");
+    /// One line of text without control characters, and without those that are invisible or reorder text. It may be empty.
+    OptionalLine (0..=120, concat!("^[^", unprintable!(), "]*$"), "");
     /// Phone number: at least five digits.
     PhoneNumber (0..=30, "^ *$|^[-0-9 +./()]*([0-9][-+ ./()]*){5}[-0-9 +./()]*$", "+49 30 1234567");
     /// VAT number: 4 to 20 letters and digits, without spaces, dots and hyphens.
     VatNumber (0..=40, "^[ .-]*$|^[ .-]*([A-Za-z0-9+*][ .-]*){4,20}$", "DE123456789");
-    /// Text of several lines, without other control characters than line breaks.
-    Note (0..=500, r"^([^\u0000-\u0009\u000b-\u001f\u007f-\u009f]|\r\n)*$", "Please ring twice.");
+    /// Text of several lines, without other control characters than line breaks, and without those that reorder text.
+    Note (0..=500, r"^([^\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]|\r\n)*$", "Please ring twice.");
     /// Cursor of a page, as `next_cursor` of the page before it. It is valid only for the same listing.
     Cursor (1..=2048, "^[A-Za-z0-9_-]+$", "zKfJ8dHnMDE");
 }

@@ -7,7 +7,7 @@ use shopease_shop::services::ConfirmEmail;
 use super::accounts::{ACCOUNT, start_session};
 use super::forms::{Failure, FormErrors};
 use super::layout::{Frame, PageResult};
-use super::password::{LinkForm, LinkQuery};
+use super::password::{LinkForm, LinkQuery, of_link};
 use crate::http::extract::{ApiQuery, PostedForm, stale_form};
 use crate::http::visitor::Visitor;
 use crate::http::{App, Problem};
@@ -24,13 +24,15 @@ struct ConfirmPage {
     problem: Option<Problem>,
 }
 
-/// Shows the form.
+/// Shows the form, or that the link is not valid.
 pub(in crate::http) async fn form(
     State(app): State<App>,
     visitor: Visitor,
     ApiQuery(query): ApiQuery<LinkQuery>,
 ) -> PageResult {
-    confirm_page(&app, &visitor, query.token, Failure::none()).await
+    let command = ConfirmEmail { token: query.token.clone(), password: String::new() };
+    let checked = app.services.accounts.confirm_email(visitor.caller(), command).await;
+    confirm_page(&app, &visitor, query.token, of_link(checked)?).await
 }
 
 async fn confirm_page(app: &App, visitor: &Visitor, token: String, failure: Failure) -> PageResult {

@@ -5,6 +5,7 @@ use axum::extract::State;
 use serde::Deserialize;
 use shopease_shop::domain::EmailAddress;
 use shopease_shop::services::{RequestPasswordReset, ResetPassword};
+use shopease_shop::{ShopError, ShopResult};
 
 use super::forms::{Failure, FormErrors};
 use super::layout::{Frame, PageResult, see_other};
@@ -89,13 +90,23 @@ pub(in crate::http) async fn forgot(
     }
 }
 
-/// Shows the form with the new password.
+/// Shows the form with the new password, or that the link is not valid.
 pub(in crate::http) async fn reset_form(
     State(app): State<App>,
     visitor: Visitor,
     ApiQuery(query): ApiQuery<LinkQuery>,
 ) -> PageResult {
-    reset_page(&app, &visitor, query.token, Failure::none()).await
+    let command = ResetPassword { token: query.token.clone(), password: String::new() };
+    let checked = app.services.accounts.reset_password(visitor.caller(), command).await;
+    reset_page(&app, &visitor, query.token, of_link(checked)?).await
+}
+
+/// What the page of a link says when it is opened. Without a password, its use case has checked the link and done nothing else.
+pub(super) fn of_link<T>(checked: ShopResult<T>) -> Result<Failure, ShopError> {
+    match checked {
+        Ok(_) | Err(ShopError::Rules(_)) => Ok(Failure::none()),
+        Err(error) => Failure::of_error(error, &[]),
+    }
 }
 
 async fn reset_page(app: &App, visitor: &Visitor, token: String, failure: Failure) -> PageResult {

@@ -151,16 +151,13 @@ pub(in crate::http) async fn save(
     let mut document = SettingsDocument::from(current.settings.clone());
     let applied = section.apply(&typed, &mut document);
     let groups = section.typed_groups(&document, &categories(&app).await, &typed);
-    let (rules, settings) = match document.read() {
+    let (rules, settings) = match document.clone().read() {
         Ok(settings) => (Vec::new(), Some(settings)),
         Err(rules) => (rules, None),
     };
-    let (errors, others) = applied.errors(&groups, &rules);
+    let (errors, others) = applied.errors(&groups, &document, &rules);
     let Some(settings) = settings.filter(|_| errors.is_empty()) else {
-        let problem = others.first().map(|rule| {
-            let path = rule.field().unwrap_or_default();
-            format!("{path}: {}", texts::rule(rule))
-        });
+        let problem = others.into_iter().next();
         let attempt = Attempt { typed: Some(typed), errors: FormErrors::new(errors), problem, ..Attempt::default() };
         return section_page(&app, &visitor, section, &current, StatusCode::UNPROCESSABLE_ENTITY, attempt).await;
     };

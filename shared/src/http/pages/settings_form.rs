@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 
 use crate::http::api::settings::{
-    FooterLink, PageText, SettingsDocument, ShippingMethod, ShippingRate, TaxClass, TaxRate, WeightBand,
+    FooterLink, PageText, SettingsDocument, ShippingMethod, ShippingRate, TaxClass, TaxRate, WeightBand, value_at,
 };
 use crate::http::api::wire::Image;
 use crate::http::texts;
-use shopease_shop::domain::{Category, Currency, Format, MAX_PAGE_CHARS, Money, PageKind, RuleError, ValueRule};
+use shopease_shop::domain::{Category, Currency, MAX_PAGE_CHARS, Money, PageKind, RuleError, TimeZone};
 use shopease_shop::text::page_title;
 
 /// Part of the settings that has a page of its own.
@@ -98,8 +98,10 @@ impl Section {
 /// How a field is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
-    /// One line; with the names of suggestions.
+    /// One line.
     Line,
+    /// One line, with suggestions.
+    Suggested(Vec<String>),
     /// A color.
     Color,
     /// A number.
@@ -208,38 +210,46 @@ const MAX_ROWS: usize = 60;
 const NEW_LINKS: usize = 2;
 
 /// The result of reading a form: which row or line of the form each entry of the settings came from, and the problems of values
-/// that have no place in the settings.
+/// that have no place in the settings, as path and sentence.
 #[derive(Debug, Default)]
 pub struct Applied {
     rows: Vec<usize>,
-    problems: Vec<RuleError>,
+    problems: Vec<(String, String)>,
 }
 
 impl Applied {
-    fn refuse(&mut self, path: String, format: Format) {
-        self.problems.push(RuleError::setting(path, ValueRule::Format(format)));
+    fn refuse(&mut self, path: impl Into<String>, sentence: impl Into<String>) {
+        self.problems.push((path.into(), sentence.into()));
     }
 
-    /// The problems of the form and of the settings, by field. Problems of other sections remain.
-    pub fn errors(self, groups: &[FieldGroup], rules: &[RuleError]) -> (Vec<(String, String)>, Vec<RuleError>) {
+    /// The problems of the form and of the settings that it made, as sentences by field, and those of other sections.
+    pub fn errors(
+        self,
+        groups: &[FieldGroup],
+        settings: &SettingsDocument,
+        rules: &[RuleError],
+    ) -> (Vec<(String, String)>, Vec<String>) {
         let (mut errors, mut others) = (Vec::new(), Vec::new());
         let names: Vec<&str> = groups.iter().flat_map(|group| &group.fields).map(|field| field.name.as_str()).collect();
-        for rule in self.problems.iter().chain(rules) {
+        let values = serde_json::json!(settings);
+        let of_settings = rules.iter().map(|rule| {
             let path = rule.field().unwrap_or_default();
-            let (line, path) = self.position(path);
+            (path.to_owned(), texts::setting_rule(rule, value_at(&values, path).as_deref()))
+        });
+        for (path, sentence) in self.problems.iter().cloned().chain(of_settings) {
+            let (line, path) = self.position(&path);
             let is_at = |name: &&&str| {
                 path.strip_prefix(**name).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
             };
             match names.iter().filter(is_at).max_by_key(|name| name.len()) {
                 Some(name) => {
-                    let sentence = texts::rule(rule);
                     let sentence = match line.filter(|_| *name == TAX_RATES) {
                         Some(line) => format!("Line {}: {sentence}", line + 1),
                         None => sentence,
                     };
                     errors.push(((*name).to_owned(), sentence));
                 }
-                None => others.push(rule.clone()),
+                None => others.push(format!("{path}: {sentence}")),
             }
         }
         errors.sort_by_key(|(field, _)| names.iter().position(|name| name == field));
@@ -283,8 +293,8 @@ impl Section {
             Self::Tax => vec![
                 FormField::new(TAX_RATES, Input::Area(24), tax_lines(&settings.tax.rates)).label("Tax rates").hint(
                     "One rate per line: country, class (standard, reduced or exempt), percentage, name on the invoice. For a \
-                     state or province, add its code to the country: US-CA standard 7.25 Sales tax. No tax is charged where no \
-                     rate is listed.",
+                     state or province, add its code to the country: US-CA standard 7.25 Sales tax. Shoppers must then choose \
+                     one. No tax is charged where no rate is listed.",
                 ),
             ],
             Self::Shipping => return shipping_groups(settings, settings.shipping.methods.len() + 1),
@@ -360,11 +370,12 @@ impl Section {
                 selling.time_zone = typed.text("selling.time_zone");
                 selling.prices_include_tax = typed.is_checked("selling.prices_include_tax");
                 selling.countries = codes(typed.get("selling.countries"));
-                if let Ok(units) = typed.get("selling.low_stock_units").trim().parse() {
+                let units = typed.get("selling.low_stock_units").trim();
+                if let Ok(units) = units.parse() {
                     selling.low_stock_units = units;
                 } else {
-                    let rule = ValueRule::Range { min: 0, max: 1_000_000 };
-                    applied.problems.push(RuleError::setting("selling.low_stock_units", rule));
+                    let sentence = format!("{units:?} is not a number of units. Enter one from 0 to 1,000,000.");
+                    applied.refuse("selling.low_stock_units", sentence);
                 }
             }
             Self::Tax => settings.tax.rates = read_tax_lines(typed.get(TAX_RATES), &mut applied),
@@ -451,7 +462,7 @@ fn selling_fields(settings: &SettingsDocument) -> Vec<FormField> {
     vec![
         FormField::new("selling.currency", Input::Line, &selling.currency)
             .hint("ISO 4217 code, such as EUR. Imports without a currency use it."),
-        FormField::new("selling.time_zone", Input::Line, &selling.time_zone)
+        FormField::new("selling.time_zone", Input::Suggested(TimeZone::names()), &selling.time_zone)
             .hint("IANA name, such as Europe/Berlin. Times on pages are in this zone."),
         FormField::new(
             "selling.prices_include_tax",
@@ -470,7 +481,7 @@ fn selling_fields(settings: &SettingsDocument) -> Vec<FormField> {
 
 fn codes(text: &str) -> Vec<String> {
     let parts = text.split(|c: char| c == ',' || c == ';' || c.is_whitespace());
-    parts.filter(|code| !code.is_empty()).map(str::to_uppercase).collect()
+    parts.filter(|code| !code.is_empty()).map(str::to_owned).collect()
 }
 
 fn tax_lines(rates: &[TaxRate]) -> String {
@@ -489,50 +500,83 @@ fn tax_lines(rates: &[TaxRate]) -> String {
 fn read_tax_lines(text: &str, applied: &mut Applied) -> Vec<TaxRate> {
     let mut rates = Vec::new();
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let mut words = line.split_whitespace();
-        let (place, class, rate) = (words.next(), words.next(), words.next());
-        let title = words.collect::<Vec<_>>().join(" ");
-        let (country, region) = place
-            .unwrap_or_default()
-            .split_once('-')
-            .map_or((place.unwrap_or_default(), None), |(country, region)| (country, Some(region.to_owned())));
-        let class = match class {
-            Some("standard") => Some(TaxClass::Standard),
-            Some("reduced") => Some(TaxClass::Reduced),
-            Some("exempt") => Some(TaxClass::Exempt),
-            _ => None,
-        };
-        let rate_ppm = rate.and_then(read_percent);
-        if class.is_none() || rate_ppm.is_none() {
-            applied.refuse(format!("{TAX_RATES}[{}]", rates.len()), Format::TaxRate);
+        match read_tax_line(line) {
+            Ok(rate) => {
+                applied.rows.push(number);
+                rates.push(rate);
+            }
+            Err(sentence) => applied.refuse(TAX_RATES, format!("Line {}: {sentence}", number + 1)),
         }
-        applied.rows.push(number);
-        rates.push(TaxRate {
-            country: country.to_uppercase(),
-            region,
-            class: class.unwrap_or(TaxClass::Standard),
-            rate_ppm: rate_ppm.unwrap_or_default(),
-            title,
-        });
     }
     rates
 }
 
-/// A rate in parts per million as percent, without trailing zeros.
-fn percent(rate_ppm: u32) -> String {
-    let text = format!("{}.{:04}", rate_ppm / 10_000, rate_ppm % 10_000);
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+/// `US-CA standard 7.25 Sales tax` as a rate, or what is wrong. Whether the country exists is checked with all settings.
+fn read_tax_line(line: &str) -> Result<TaxRate, String> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let found = words.iter().enumerate().find_map(|(number, word)| Some((number, tax_class(word)?)));
+    // Names of regions can have several words.
+    let (place, class, rate, title) = match (found, &words[..]) {
+        (Some((number, class)), words) if number > 0 && number + 1 < words.len() => {
+            (words[..number].join(" "), class, words[number + 1], &words[number + 2..])
+        }
+        (None, [_, other, _, ..]) => {
+            return Err(format!("{other:?} is not a tax class. Enter standard, reduced or exempt."));
+        }
+        _ => {
+            let parts = "country, class (standard, reduced or exempt), percentage and name";
+            return Err(format!("Enter {parts}, for example DE standard 19 VAT."));
+        }
+    };
+    let (country, region) = match place.split_once('-') {
+        Some((country, region)) => (country.to_owned(), Some(region.to_owned())),
+        None => (place, None),
+    };
+    let (rate, title) = match title {
+        ["%", title @ ..] => (format!("{rate}%"), title),
+        title => (rate.to_owned(), title),
+    };
+    Ok(TaxRate { country, region, class, rate_ppm: read_percent(&rate)?, title: title.join(" ") })
 }
 
-/// `19`, `7.25`, `7,25%` in parts per million; at most four decimals.
-fn read_percent(text: &str) -> Option<u32> {
-    let text = text.trim_end_matches('%').replace(',', ".");
+fn tax_class(word: &str) -> Option<TaxClass> {
+    match word {
+        "standard" => Some(TaxClass::Standard),
+        "reduced" => Some(TaxClass::Reduced),
+        "exempt" => Some(TaxClass::Exempt),
+        _ => None,
+    }
+}
+
+/// A rate in parts per million as percent, as [`read_percent`] reads it.
+fn percent(rate_ppm: u32) -> String {
+    let text = shopease_shop::text::percent(rate_ppm);
+    if is_below_one_percent(rate_ppm) { text } else { text.trim_end_matches('%').to_owned() }
+}
+
+const fn is_below_one_percent(rate_ppm: u32) -> bool {
+    0 < rate_ppm && rate_ppm < 10_000
+}
+
+/// `19`, `7.25`, `7,25%` in parts per million, or what is wrong. A number below one might be meant as a fraction, so it needs the sign.
+fn read_percent(typed: &str) -> Result<u32, String> {
+    let text = typed.trim_end_matches('%').replace(',', ".");
     let (whole, decimals) = text.split_once('.').unwrap_or((&text, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() || whole.len() > 3 || decimals.len() > 4 || !digits(whole) || !digits(decimals) {
-        return None;
+    let is_number = !whole.is_empty() && whole.len() <= 3 && decimals.len() <= 4 && digits(whole) && digits(decimals);
+    let rate_ppm = is_number.then(|| format!("{whole}{decimals:0<4}").parse::<u32>().ok()).flatten();
+    match rate_ppm.filter(|rate_ppm| *rate_ppm <= 1_000_000) {
+        Some(rate_ppm) if is_below_one_percent(rate_ppm) && !typed.ends_with('%') => {
+            let (less, meant) = (percent(rate_ppm), percent(rate_ppm * 100));
+            Err(format!(
+                "{typed:?} is less than one percent. Enter {meant} for {meant} percent, or {less} with the sign."
+            ))
+        }
+        Some(rate_ppm) => Ok(rate_ppm),
+        None => Err(format!(
+            "{typed:?} is not a percentage. Enter a number from 0 to 100 with at most four decimals, for example 19 or 7.25."
+        )),
     }
-    format!("{whole}{decimals:0<4}").parse().ok()
 }
 
 fn shipping_groups(settings: &SettingsDocument, rows: usize) -> Vec<FieldGroup> {
@@ -577,19 +621,20 @@ fn read_method(typed: &Typed, row: usize, number: usize, applied: &mut Applied) 
         return None;
     }
     let path = format!("shipping.methods[{number}]");
-    let rate = read_rate(field("rate")).unwrap_or_else(|format| {
-        applied.refuse(format!("{path}.rate"), format);
+    let rate = read_rate(field("rate")).unwrap_or_else(|sentence| {
+        applied.refuse(format!("{path}.rate"), sentence);
         // Has no problem of its own.
         ShippingRate::Flat { price: BTreeMap::new() }
     });
-    let free_from = read_prices(field("free_from")).unwrap_or_else(|| {
-        applied.refuse(format!("{path}.free_from"), Format::Prices);
+    let free_from = read_prices(field("free_from")).unwrap_or_else(|sentence| {
+        applied.refuse(format!("{path}.free_from"), sentence);
         BTreeMap::new()
     });
     let weight = Some(field("min_weight_grams")).filter(|text| !text.is_empty()).unwrap_or("0");
     let min_weight_grams = weight.parse().unwrap_or_else(|_| {
-        let rule = ValueRule::Range { min: 0, max: u32::MAX.into() };
-        applied.problems.push(RuleError::setting(format!("{path}.min_weight_grams"), rule));
+        let most = texts::number(u32::MAX.into());
+        let sentence = format!("{weight:?} is not a weight. Enter whole grams from 0 to {most}.");
+        applied.refuse(format!("{path}.min_weight_grams"), sentence);
         0
     });
     Some(ShippingMethod {
@@ -614,26 +659,31 @@ fn rate_text(rate: &ShippingRate) -> String {
     }
 }
 
-fn read_rate(text: &str) -> Result<ShippingRate, Format> {
+fn read_rate(text: &str) -> Result<ShippingRate, String> {
     if !text.contains(':') {
-        return read_prices(text)
-            .filter(|price| !price.is_empty())
-            .map(|price| ShippingRate::Flat { price })
-            .ok_or(Format::Prices);
+        let price = read_prices(text)?;
+        let missing = || "Enter a price, for example 4.90 EUR, or a weight limit with prices per line.".to_owned();
+        return if price.is_empty() { Err(missing()) } else { Ok(ShippingRate::Flat { price }) };
     }
     let band = |line: &str| {
-        let (weight, prices) = line.split_once(':')?;
-        let weight = weight.trim();
-        let (digits, factor) = match weight.strip_suffix("kg") {
-            Some(digits) => (digits, 1_000),
-            None => (weight.strip_suffix('g').unwrap_or(weight), 1),
-        };
-        let up_to_grams = digits.trim().parse::<u64>().ok()?.checked_mul(factor)?;
-        Some(WeightBand { up_to_grams, price: read_prices(prices)? })
+        let limit = line.split_once(':').and_then(|(weight, prices)| Some((read_grams(weight.trim())?, prices)));
+        let (up_to_grams, prices) = limit.ok_or_else(|| {
+            let line = line.trim();
+            format!("{line:?} does not start with a weight limit. Enter one per line, for example 2000 g: 4.90 EUR, 5.40 USD.")
+        })?;
+        Ok(WeightBand { up_to_grams, price: read_prices(prices)? })
     };
-    let lines = text.lines().filter(|line| !line.trim().is_empty());
-    let bands: Option<Vec<_>> = lines.map(band).collect();
-    bands.map(|bands| ShippingRate::ByWeight { bands }).ok_or(Format::WeightBand)
+    let bands = text.lines().filter(|line| !line.trim().is_empty()).map(band).collect::<Result<_, String>>()?;
+    Ok(ShippingRate::ByWeight { bands })
+}
+
+/// `2000`, `2000 g` or `2 kg` in grams.
+fn read_grams(text: &str) -> Option<u64> {
+    let (digits, factor) = match text.strip_suffix("kg") {
+        Some(digits) => (digits, 1_000),
+        None => (text.strip_suffix('g').unwrap_or(text), 1),
+    };
+    digits.trim().parse::<u64>().ok()?.checked_mul(factor)
 }
 
 fn prices_text(prices: &BTreeMap<String, i64>) -> String {
@@ -644,18 +694,31 @@ fn prices_text(prices: &BTreeMap<String, i64>) -> String {
     prices.iter().map(text).collect::<Vec<_>>().join(", ")
 }
 
-/// `4.90 EUR, 5.40 USD` as minor units by currency.
-fn read_prices(text: &str) -> Option<BTreeMap<String, i64>> {
+/// `4.90 EUR, 5.40 USD` as minor units by currency, or what is wrong.
+fn read_prices(text: &str) -> Result<BTreeMap<String, i64>, String> {
+    let text = text.trim();
+    let is_decimal_comma =
+        |bytes: &[u8]| matches!(bytes, [before, b',', after] if before.is_ascii_digit() && after.is_ascii_digit());
+    if text.as_bytes().windows(3).any(is_decimal_comma) {
+        return Err(format!(
+            "{text:?} has a comma in an amount. Write a point before the decimals, and commas only between prices: 4.90 EUR, 5.40 USD."
+        ));
+    }
     let mut prices = BTreeMap::new();
     for part in text.split([',', ';', '\n']).map(str::trim).filter(|part| !part.is_empty()) {
-        let (amount, code) = part.split_once(char::is_whitespace)?;
-        let currency: Currency = code.trim().to_uppercase().parse().ok()?;
-        let money = Money::parse_decimal(amount, currency).ok()?;
-        if prices.insert(currency.to_string(), money.amount_minor).is_some() {
-            return None;
+        let price = read_price(part).ok_or_else(|| {
+            format!("{part:?} is not a price. Enter amounts with their currencies, for example 4.90 EUR, 5.40 USD.")
+        })?;
+        if prices.insert(price.currency.to_string(), price.amount_minor).is_some() {
+            return Err(format!("{text:?} has two prices in {}. Enter one.", price.currency));
         }
     }
-    Some(prices)
+    Ok(prices)
+}
+
+fn read_price(text: &str) -> Option<Money> {
+    let (amount, code) = text.split_once(char::is_whitespace)?;
+    Money::parse_decimal(amount, code.trim().to_uppercase().parse().ok()?).ok()
 }
 
 #[cfg(test)]
@@ -690,28 +753,53 @@ mod tests {
 
     #[test]
     fn percentages_have_at_most_four_decimals() {
-        let read = ["19", "7.25", "7,25%", "0", "100", "0.0001"].map(read_percent);
-        assert_eq!(read, [190_000, 72_500, 72_500, 0, 1_000_000, 1].map(Some));
-        for text in ["", "-1", "1.00001", "x", ".5", "1e2", "+1", "1.2.3", "9999"] {
-            assert_eq!(read_percent(text), None, "{text}");
+        let read = ["19", "19,5", "7.25", "7,25%", "0", "100", "0.0001%"].map(read_percent);
+        assert_eq!(read, [190_000, 195_000, 72_500, 72_500, 0, 1_000_000, 1].map(Ok));
+        for text in ["", "-1", "1.00001", "x", ".5", "1e2", "+1", "1.2.3", "9999", "101"] {
+            let sentence = read_percent(text).expect_err(text);
+            assert!(sentence.starts_with(&format!("{text:?} is not a percentage.")), "{sentence}");
         }
-        assert_eq!([percent(72_500), percent(0), percent(1), percent(1_000_000)], ["7.25", "0", "0.0001", "100"]);
+        let fraction = "\"0,195\" is less than one percent. Enter 19.5 for 19.5 percent, or 0.195% with the sign.";
+        assert_eq!(read_percent("0,195"), Err(fraction.to_owned()));
+        assert_eq!([percent(72_500), percent(0), percent(1), percent(1_000_000)], ["7.25", "0", "0.0001%", "100"]);
+    }
+
+    #[test]
+    fn the_place_of_a_tax_rate_can_have_several_words() {
+        let place = |line: &str| read_tax_line(line).map(|rate| (rate.country, rate.region, rate.title));
+        let (region, title) = (Some("São Miguel".to_owned()), "IVA 16 %".to_owned());
+        assert_eq!(place("PT-São Miguel standard 16 IVA 16 %"), Ok(("PT".to_owned(), region, title)));
+        let title = "VAT standard".to_owned();
+        assert_eq!(place("United Kingdom standard 20 % VAT standard"), Ok(("United Kingdom".to_owned(), None, title)));
+        for line in ["DE", "DE standard", "standard 19 VAT", "DE VAT"] {
+            assert!(place(line).expect_err(line).starts_with("Enter country, class"), "{line}");
+        }
     }
 
     #[test]
     fn prices_have_an_amount_and_a_currency() {
         let prices = |entries: &[(&str, i64)]| {
-            Some(entries.iter().map(|(code, amount)| ((*code).to_owned(), *amount)).collect::<BTreeMap<_, _>>())
+            Ok(entries.iter().map(|(code, amount)| ((*code).to_owned(), *amount)).collect::<BTreeMap<_, _>>())
         };
         assert_eq!(read_prices(" 4.90 EUR,5 usd; 780 JPY "), prices(&[("EUR", 490), ("USD", 500), ("JPY", 780)]));
         assert_eq!(read_prices(""), prices(&[]));
-        for text in ["4.90", "EUR", "4,90 EUR", "4.901 EUR", "1 XXX", "1 EUR, 2 EUR", "1 EUR 2"] {
-            assert_eq!(read_prices(text), None, "{text}");
+        for (text, sentence) in [
+            ("4.90", "\"4.90\" is not a price."),
+            ("3 EUR, 4.901 EUR", "\"4.901 EUR\" is not a price."),
+            ("1 XXX", "\"1 XXX\" is not a price."),
+            ("1 EUR 2", "\"1 EUR 2\" is not a price."),
+            ("4,90 EUR", "\"4,90 EUR\" has a comma in an amount."),
+            ("1 EUR, 2 EUR", "\"1 EUR, 2 EUR\" has two prices in EUR."),
+        ] {
+            let found = read_prices(text).expect_err(text);
+            assert!(found.starts_with(sentence), "{found}");
         }
         let heavy = WeightBand { up_to_grams: 2_000, price: prices(&[("EUR", 490)]).expect("prices") };
         assert_eq!(read_rate("2 kg: 4.90 EUR\n\n"), Ok(ShippingRate::ByWeight { bands: vec![heavy] }));
-        assert_eq!(read_rate("heavy: 4.90 EUR"), Err(Format::WeightBand));
-        assert_eq!(read_rate(""), Err(Format::Prices));
+        let error = |text: &str| read_rate(text).expect_err(text);
+        assert!(error("heavy: 4.90 EUR").starts_with("\"heavy: 4.90 EUR\" does not start with a weight limit."));
+        assert!(error("2 kg: 4,90 EUR").starts_with("\"4,90 EUR\" has a comma"));
+        assert!(error("").starts_with("Enter a price"));
     }
 
     #[test]
@@ -726,21 +814,29 @@ mod tests {
         let typed = Typed(fields.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
         let applied = Section::Footer.apply(&typed, &mut settings);
         let groups = Section::Footer.typed_groups(&settings, &[], &typed);
-        let (errors, others) = applied.errors(&groups, &settings.read().expect_err("two problems"));
+        let rules = settings.clone().read().expect_err("two problems");
+        let (errors, others) = applied.errors(&groups, &settings, &rules);
         let fields: Vec<_> = errors.iter().map(|(field, _)| field.as_str()).collect();
         assert_eq!(fields, ["footer.links[1].url", "footer.links[2].title"]);
-        assert_eq!(others, []);
+        assert!(others.is_empty(), "{others:?}");
     }
 
     #[test]
     fn an_error_of_a_tax_rate_names_its_line() {
         let mut settings = starter();
-        let text = "DE standard 19 VAT\n\nXX standard 5 VAT\nAT luxury 5 VAT";
+        let text = "DE standard 19 VAT\n\nUK standard 5 VAT\nAT luxury 5 VAT\nUS-ZZ standard 5 % Sales tax";
         let typed = Typed(vec![(TAX_RATES.to_owned(), text.to_owned())]);
         let applied = Section::Tax.apply(&typed, &mut settings);
         let groups = Section::Tax.typed_groups(&settings, &[], &typed);
-        let (errors, _) = applied.errors(&groups, &settings.read().expect_err("a problem"));
-        let lines: Vec<_> = errors.iter().filter_map(|(_, sentence)| sentence.split(':').next()).collect();
-        assert_eq!(lines, ["Line 4", "Line 3"]);
+        let rules = settings.clone().read().expect_err("two problems");
+        let (errors, _) = applied.errors(&groups, &settings, &rules);
+        let sentences: Vec<_> =
+            errors.iter().filter_map(|(_, sentence)| sentence.split_inclusive('.').next()).collect();
+        let expected = [
+            "Line 4: \"luxury\" is not a tax class.",
+            "Line 3: \"UK\" is not the code of a country.",
+            "Line 5: \"ZZ\" is not a state or province of this country.",
+        ];
+        assert_eq!(sentences, expected);
     }
 }

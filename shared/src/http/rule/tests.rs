@@ -112,7 +112,7 @@ fn every_rule_has_a_sentence() {
     for expected in [
         "Enter a name.",
         "Enter a password of 8 to 256 characters.",
-        "Enter a city of at most 120 characters on one line.",
+        "Enter a city of at most 120 characters on one line, without invisible characters.",
         "Enter a number of units from -1,000,000,000 to 1,000,000,000.",
         "Choose a country from the list.",
         "Choose a sort order: newest, title, price, -price or relevance.",

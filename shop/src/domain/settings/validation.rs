@@ -7,11 +7,9 @@ use std::fmt;
 use super::{Branding, Contact, Footer, HomePage, LegalPages, PageKind, Selling, Settings};
 use crate::domain::{
     Color, Country, CountryCode, Currency, Format, Image, RuleError, ShippingMethod, ShippingOffer, ShippingRate,
-    ShippingTable, TaxTable, ValueRule,
+    ShippingTable, TaxTable, ValueRule, fold, is_reordering, is_unprintable, line,
 };
 
-/// Largest logo in bytes.
-pub const MAX_LOGO_BYTES: usize = 64 * 1024;
 /// Longest page in characters.
 pub const MAX_PAGE_CHARS: usize = 30_000;
 /// Largest sum of all pages in bytes: the whole document must fit into a request.
@@ -87,11 +85,9 @@ impl Check {
 
     /// A text of one line.
     fn line(&mut self, path: &str, text: &mut String, min: usize, max: usize) {
-        *text = text.trim().to_owned();
-        if min > 0 && text.is_empty() {
-            self.refuse(path, ValueRule::Required);
-        } else if text.chars().count() > max || text.chars().any(is_unprintable) {
-            self.refuse(path, ValueRule::Line { min, max });
+        match line(text, min, max) {
+            Ok(line) => *text = line,
+            Err(rule) => self.refuse(path, rule),
         }
     }
 
@@ -99,7 +95,7 @@ impl Check {
     fn text(&mut self, path: &str, text: &mut String, max: usize) {
         // Browsers send line breaks as CR LF.
         text.replace("\r\n", "\n").trim().clone_into(text);
-        let is_allowed = |c: char| matches!(c, '\n' | '\t') || !is_unprintable(c);
+        let is_allowed = |c: char| matches!(c, '\n' | '\t') || !is_reordering(c);
         if text.chars().count() > max || !text.chars().all(is_allowed) {
             self.refuse(path, ValueRule::Length { min: 0, max });
         }
@@ -129,7 +125,7 @@ impl Check {
         if ![Color::WHITE, TINTED_PAPER].iter().all(|background| shop.accent_color.is_readable_on(*background)) {
             self.refuse("shop.accent_color", ValueRule::Contrast);
         }
-        if shop.logo.as_ref().is_some_and(|logo| logo.bytes.len() > MAX_LOGO_BYTES) {
+        if shop.logo.as_ref().is_some_and(|logo| !logo.is_usable()) {
             self.refuse("shop.logo", ValueRule::Format(Format::Image));
         }
     }
@@ -209,19 +205,20 @@ impl Check {
             let at = |field: &str| format!("tax.rates[{number}].{field}");
             self.line(&at("title"), &mut rate.title, 1, MAX_LINE_CHARS);
             self.range(at("rate_ppm"), rate.rate_ppm.into(), 0, 1_000_000);
-            rate.region = rate.region.take().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-            match (Country::find(rate.country), &rate.region) {
-                (None, _) => self.refuse(at("country"), ValueRule::Format(Format::Country)),
-                (Some(country), Some(region)) => {
-                    let known = &country.regions;
-                    let is_known = known.is_empty() || known.iter().any(|found| found.code == *region);
-                    if !is_known || region.chars().count() > MAX_LINE_CHARS || region.chars().any(is_unprintable) {
-                        self.refuse(at("region"), ValueRule::Offered);
+            match Country::find(rate.country) {
+                None => self.refuse(at("country"), ValueRule::Format(Format::Country)),
+                Some(country) => {
+                    rate.region = rate.region.as_deref().and_then(|text| country.written_region(text));
+                    let is_known = |region: &String| country.regions.is_empty() || country.region(region).is_some();
+                    match &mut rate.region {
+                        Some(region) if is_known(region) => self.line(&at("region"), region, 1, MAX_LINE_CHARS),
+                        Some(_) => self.refuse(at("region"), ValueRule::Offered),
+                        None => {}
                     }
                 }
-                (Some(_), None) => {}
             }
-            if !seen.insert((rate.country, rate.region.clone(), rate.class)) {
+            // Regions that differ only in case or accents are the same place.
+            if !seen.insert((rate.country, rate.region.as_deref().map(fold), rate.class)) {
                 self.refuse(at("class"), ValueRule::Unique);
             }
         }
@@ -278,11 +275,6 @@ impl Check {
 /// A number for a range; larger ones are outside every range.
 fn of_unsigned(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-/// Returns whether a character is invisible, or changes the direction of the text after it.
-fn is_unprintable(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn is_code(text: &str) -> bool {
