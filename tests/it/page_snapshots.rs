@@ -122,6 +122,9 @@ async fn shoppers(pages: &mut Pages, shop: &TestShop) {
     pages.get(&mut ada, "login", "/login?next=/cart").await;
     pages.get(&mut ada, "register", "/register").await;
     pages.get(&mut ada, "password_forgot", "/password/forgot").await;
+    for dead in ["/password/reset?token=abc", "/email/confirm?token=abc"] {
+        assert_eq!(ada.get(dead).await.status, StatusCode::NOT_FOUND, "{dead}");
+    }
     let missing = ada.get("/products/nothing").await;
     pages.keep("error", StatusCode::NOT_FOUND, &missing);
     ada.add("BAG-S", 2).await;

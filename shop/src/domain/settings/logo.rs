@@ -162,7 +162,7 @@ mod tests {
     }
 
     fn webp(kind: &str, content: &[u8]) -> Vec<u8> {
-        let length = |count: usize| u32::try_from(count).expect("short").to_le_bytes();
+        let length = |count: usize| u32::try_from(count).unwrap_or_default().to_le_bytes();
         let chunk = [&b"WEBP"[..], kind.as_bytes(), &length(content.len()), content].concat();
         [&b"RIFF"[..], &length(chunk.len()), &chunk].concat()
     }
