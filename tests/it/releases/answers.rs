@@ -377,7 +377,9 @@ async fn operate(recorder: &mut Recorder, test: &TestShop, orders: &Orders) {
 
 async fn change_settings(recorder: &mut Recorder, operator: &mut Client) {
     let mut settings = recorder.get(operator, SETTINGS).await["settings"].clone();
-    settings["shop"]["logo"] = json!({ "base64": "iVBORw0KGgo=" });
+    // One white pixel.
+    let pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mP4DwABAQEAHLCMmQAAAABJRU5ErkJggg==";
+    settings["shop"]["logo"] = json!({ "base64": pixel });
     settings["footer"]["links"] = json!([{ "title": "News", "url": "https://example.com" }]);
     for (expected_version, name) in [(1, "Kettles"), (1, "Pots"), (2, "")] {
         settings["shop"]["name"] = json!(name);
