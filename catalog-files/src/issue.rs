@@ -39,7 +39,11 @@ pub(super) fn amount_reason(text: &str, currency: Currency, error: AmountError) 
     match error {
         AmountError::Comma => format!("{text:?} has a comma; write amounts as 1234.50"),
         AmountError::Malformed => format!("{text:?} is not an amount such as 1234.50"),
-        AmountError::Decimals { max } => format!("{text:?} has more decimal places than {currency} allows ({max})"),
+        AmountError::Decimals { max } => {
+            format!(
+                "{text:?} has more decimal places than {currency} allows ({max}); write a thousand as 1000, without a separator"
+            )
+        }
         AmountError::TooLarge => format!("{text:?} is too large"),
     }
 }

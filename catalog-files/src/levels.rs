@@ -104,6 +104,6 @@ fn stay_behind(reserved: u32, old: &Sku, new: &Sku) -> String {
         return String::new();
     }
     format!(
-        "; {reserved} more are reserved by unpaid orders: if one of them is canceled, its units return to {old}, so add them to {new}"
+        "; {reserved} more are reserved by unpaid orders: if one of them is canceled, its units return to {old}; then move them to {new}"
     )
 }

@@ -113,9 +113,13 @@ fn matches<'a>(
                 Some((sku, owner)) => Err(kept_by(sku, owner)),
                 None => match (row.price, stored) {
                     (FieldUpdate::Set(price), _) => Ok(Match { row, stored, price, given, values }),
-                    (FieldUpdate::Keep, Some(variant)) => {
-                        Ok(Match { row, stored, price: variant.price, given, values })
-                    }
+                    (FieldUpdate::Keep, Some(variant)) => match row.compare_at_price {
+                        FieldUpdate::Set(Some(former)) if former.currency != variant.price.currency => Err(format!(
+                            "the compare-at price is in {}, but the price of SKU {} is in {}; give both",
+                            former.currency, variant.sku, variant.price.currency
+                        )),
+                        _ => Ok(Match { row, stored, price: variant.price, given, values }),
+                    },
                     (FieldUpdate::Keep, None) => Err(NO_PRICE.to_owned()),
                 },
             }

@@ -10,6 +10,19 @@ use shopease_shop::domain::{Handle, Money, Sku, StockLevel, TaxClass};
 
 /// Longest option value in characters; Shopify's own limit.
 const MAX_OPTION_CHARS: usize = 255;
+/// The columns that describe a variant without naming it or its price.
+const VARIANT_FIELDS: [Column; 10] = [
+    Column::Grams,
+    Column::Tracker,
+    Column::Quantity,
+    Column::Policy,
+    Column::CompareAtPrice,
+    Column::RequiresShipping,
+    Column::Taxable,
+    Column::TaxCode,
+    Column::Barcode,
+    Column::VariantImage,
+];
 /// Why a row that needs a price is not a variant.
 pub(super) const NO_PRICE: &str = "the row has no price";
 pub(super) const OPTION_VALUES: [Column; 3] = [Column::OptionValue1, Column::OptionValue2, Column::OptionValue3];
@@ -79,8 +92,10 @@ pub(super) struct RowReader<'a> {
 impl RowReader<'_> {
     /// Whether the row describes a variant (and not only an image).
     pub(super) fn has_variant(&self) -> bool {
-        let columns = OPTION_VALUES.into_iter().chain([Column::Price, Column::Sku, Column::Quantity]);
-        columns.into_iter().any(|column| !self.get(column).is_empty())
+        let named = OPTION_VALUES.into_iter().chain([Column::Price, Column::Sku]);
+        // In a file with prices, a row without one only adds an image.
+        let described = VARIANT_FIELDS.into_iter().filter(|_| !self.columns.has(Column::Price));
+        named.chain(described).any(|column| !self.get(column).is_empty())
     }
 
     /// The texts of the three option columns; the placeholder value of a product without options counts as empty.

@@ -1,7 +1,7 @@
 //! A second file for products that the store already has.
 
 use super::*;
-use shopease_shop::domain::Product;
+use shopease_shop::domain::{Money, Product};
 
 /// The products after importing two files, and the issues of the second file.
 struct Updated {
@@ -97,6 +97,24 @@ fn a_file_without_prices_changes_what_it_names() {
         "{rejected:?}"
     );
     assert!(!skus.products.contains_key("pot"));
+
+    let single = format!("{FULL}pot,P-1,10.00,Pot,,,\n");
+    for (column, cell) in
+        [("Variant Grams", "250"), ("Variant Barcode", "4006381333931"), ("Variant Compare At Price", "12.00")]
+    {
+        let pot = &update(&single, &format!("Handle,{column}\npot,{cell}\n")).products["pot"].variants[0];
+        let found = [
+            pot.weight_grams.to_string(),
+            pot.barcode.clone().unwrap_or_default(),
+            pot.compare_at_price.map_or_else(String::new, Money::decimal),
+        ];
+        assert!(found.contains(&cell.to_owned()), "{column}: {found:?}");
+        let mug = update(&first, &format!("Handle,{column}\nmug,{cell}\n"));
+        assert_eq!(mug.reasons(IssueKind::RejectedRow).len(), 1, "which variant? {:?}", mug.issues);
+    }
+    let dollars = ImportOptions { currency: "USD".parse().expect("a currency"), ..options() };
+    let mixed = update_with(&single, "Handle,Variant SKU,Variant Compare At Price\npot,P-1,49.00\n", dollars);
+    assert_eq!(mixed.reasons(IssueKind::RejectedRow).len(), 1, "{:?}", mixed.issues);
 
     let texts = update(&first, "Handle,Title,Body (HTML)\nmug,Cup,<p>Hard</p>\npot,Pot,\n");
     let mug = &texts.products["mug"];
