@@ -221,8 +221,11 @@ let failure;
 try {
   const local = await deployments.embedded();
   running.push(local);
-  // Beside each other: much of a journey is waiting.
-  const [order, lambda] = await Promise.all([journeysOfOneProcess(local), otherDeployments(local)]);
+  // Beside each other: much of a journey is waiting. After a failure of one, the other continues, and then everything stops.
+  const results = await Promise.allSettled([journeysOfOneProcess(local), otherDeployments(local)]);
+  const failed = results.find(({ status }) => status === "rejected");
+  if (failed) throw failed.reason;
+  const [order, lambda] = results.map(({ value }) => value);
   await journeysOnTheSameData(local, lambda, order);
 } catch (error) {
   failure = error;
