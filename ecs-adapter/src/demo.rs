@@ -185,17 +185,24 @@ pub async fn check_for_lost_payments(journal: &Path, store: &SharedStore) -> any
     if size_bytes(journal) > 0 {
         return Ok(());
     }
-    let newest = store.list_orders(None, PageLimit::DEFAULT).await?;
-    for order in newest.items {
-        if store.find_order(&order.id).await?.is_some_and(|order| order.payment.intent_id.is_some()) {
-            bail!(
-                "{} is empty or missing, but the store has orders with payments. Restore it from a backup, or start over with \
-                 --fresh, which deletes the orders",
-                journal.display()
-            );
+    let mut after = None;
+    loop {
+        let page = store.list_orders(after.as_ref(), PageLimit::DEFAULT).await?;
+        for order in page.items {
+            if store.find_order(&order.id).await?.is_some_and(|order| order.payment.intent_id.is_some()) {
+                bail!(
+                    "{} is empty or missing, but the store has orders with payments. If another payment provider has them, set \
+                     SHOPEASE_PAYMENT_PROVIDER or SHOPEASE_FAKE_PAYMENTS_URL as before. Otherwise restore the file from a \
+                     backup, or start over with --fresh, which deletes the orders",
+                    journal.display()
+                );
+            }
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(());
         }
     }
-    Ok(())
 }
 
 fn size_bytes(file: &Path) -> u64 {

@@ -20,17 +20,17 @@ use crate::open::{self, Settings};
 pub async fn run(email: EmailAddress, reset_password: bool) -> anyhow::Result<ExitCode> {
     let settings = Settings::load(false).await?;
     let open = open::store(&settings).await?;
-    // Before the operator types a password in vain.
+    // Before a password is typed.
     let role = open.store.find_customer_by_email(&email).await?.map(|account| account.role);
     match (role, reset_password) {
         (None, false) | (Some(Role::Operator), true) => {}
         (None, true) => bail!("{email} has no account; without --reset-password, this command creates one"),
         (Some(Role::Operator), false) => {
             bail!(
-                "{email} already is an operator; to set a new password, run: shopease operator {email} --reset-password"
+                "{email} is already an operator; to set a new password, run: shopease operator {email} --reset-password"
             )
         }
-        (Some(Role::Customer), _) => bail!("{email} has the account of a customer; give the operator another address"),
+        (Some(Role::Customer), _) => bail!("{email} belongs to a customer; use another email address for the operator"),
     }
     let password = password()?;
     if reset_password {

@@ -132,7 +132,7 @@ fn announce(args: &ServeArgs, port: u16, settings: &Settings, backing: Option<&B
     println!("        http://localhost:{port}/api/docs    the JSON API");
     if let Some(operator) = operator {
         let password = operator.password.as_ref().map(|password| format!("with password {password}"));
-        let password = password.as_deref().unwrap_or("(the password is shown until the first sign-in)");
+        let password = password.as_deref().unwrap_or("(the password is no longer shown)");
         println!("        http://localhost:{port}/admin       as {} {password}", operator.email);
     }
     if let Some(directory) = demo::data_directory(&settings.store) {
