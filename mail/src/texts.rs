@@ -188,7 +188,7 @@ impl Texts<'_> {
                 format!("Order {number} at {name} was canceled"),
                 "Your order was canceled",
                 vec![if order.payment_state.is_collected() {
-                    format!("Order {number} was canceled. Nothing of its total is left to refund.")
+                    format!("Order {number} was canceled. There is nothing left to refund.")
                 } else {
                     format!("Order {number} was canceled before it was paid. You were not charged.")
                 }],
@@ -276,7 +276,9 @@ impl Texts<'_> {
                 OrderState::Pending if order.shipping.ships() => {
                     format!("{} will transfer {total}. Ship when it has arrived.", order.email)
                 }
-                OrderState::Pending => format!("{} will transfer {total}. Nothing is shipped.", order.email),
+                OrderState::Pending => {
+                    format!("{} will transfer {total}. Provide the order when the transfer has arrived.", order.email)
+                }
                 _ => format!("{} has paid {total}.", order.email),
             }],
             action: Some(("Open the order", format!("{}/admin/orders/{}", self.brand.public_url, order.id))),

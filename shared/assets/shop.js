@@ -48,8 +48,8 @@ async function updateTotal() {
   try {
     const body = new URLSearchParams(new FormData(review));
     body.set("action", "review");
-    const answer = await fetch(review.getAttribute("action"), { method: "POST", body, signal });
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const response = await fetch(review.getAttribute("action"), { method: "POST", body, signal });
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
     const part = (selector) => [review.querySelector(selector), page.querySelector(`form[data-review] ${selector}`)];
     for (const [shown, next] of [".totals", "[value=place]"].map(part)) shown.replaceChildren(...next.childNodes);
     for (const [shown, next] of ["[name=expected_total]", "[name=idempotency_key]"].map(part)) shown.value = next.value;

@@ -18,6 +18,7 @@ both_stores!(
     concurrent_guesses_on_many_accounts_get_no_more_attempts_either,
     the_pages_show_when_to_try_again_and_keep_the_form,
     registering_known_addresses_is_limited,
+    opening_the_page_of_a_link_counts_for_nobody,
     declined_cards_cause_pauses,
 );
 
@@ -169,6 +170,20 @@ async fn registering_known_addresses_is_limited(shop: TestShop) {
     pause(&register(&shop, "203.0.113.1", "unknown@example.com").await);
     let other = register(&shop, "203.0.113.2", "bob@example.com").await;
     assert_eq!(other.status, StatusCode::CREATED, "{}", other.text());
+}
+
+async fn opening_the_page_of_a_link_counts_for_nobody(shop: TestShop) {
+    register(&shop, "198.51.100.1", ADA).await;
+    let token = format!("{}.0", fixtures::customer("eve").id);
+    for number in 0..30 {
+        for path in ["/password/reset", "/email/confirm"] {
+            let mut opened =
+                Request::get(format!("{path}?token={token}{number}")).body(Body::empty()).expect("a request");
+            opened.extensions_mut().insert(ClientAddress("203.0.113.1".parse().expect("an address")));
+            assert_eq!(shop.client().send(opened).await.status, StatusCode::NOT_FOUND, "{path}");
+        }
+    }
+    assert_eq!(sign_in(&shop, "203.0.113.1", ADA, PASSWORD).await.status, StatusCode::CREATED);
 }
 
 async fn declined_cards_cause_pauses(shop: TestShop) {

@@ -278,6 +278,7 @@ async fn prices_claim_only_the_tax_of_the_shops_country(shop: TestShop) {
         (json!(["DE", "JP"]), true, "incl. VAT, plus shipping", json!("VAT")),
         (json!(["JP", "DE"]), true, "plus shipping", json!(null)),
         (json!(["JP"]), false, "plus shipping", json!(null)),
+        (json!(["JP", "DE"]), false, "plus tax and shipping", json!("VAT")),
         (json!(["AU"]), true, "incl. GST, plus shipping", json!("GST")),
         (json!(["US"]), false, "plus tax and shipping", json!("Sales tax")),
     ] {

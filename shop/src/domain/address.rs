@@ -1,6 +1,6 @@
 //! Postal addresses, and what else an invoice or a carrier needs.
 
-use super::{AddressId, Country, CountryCode, Field, Format, PostalCodes, RuleError, ValueRule, is_reordering, line};
+use super::{AddressId, Country, CountryCode, Field, Format, PostalCodes, RuleError, ValueRule, line, lines};
 
 /// A postal address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -195,13 +195,13 @@ fn vat_number(text: &str) -> Result<Option<String>, RuleError> {
 /// A note for the delivery, with line breaks as `\n`; `None` if nothing was typed.
 ///
 /// # Errors
-/// For more than [`MAX_NOTE_CHARS`] characters, and control characters other than line breaks, and those that reorder text.
+/// For more than [`MAX_NOTE_CHARS`] characters, and control characters other than line breaks.
 fn delivery_note(text: &str) -> Result<Option<String>, RuleError> {
-    let text = text.replace("\r\n", "\n");
-    if text.chars().count() > MAX_NOTE_CHARS || text.chars().any(|c| is_reordering(c) && c != '\n') {
+    let text = lines(text);
+    if text.chars().count() > MAX_NOTE_CHARS || text.chars().any(|c| c.is_control() && c != '\n') {
         return Err(RuleError::invalid(Field::DeliveryNote, ValueRule::Length { min: 0, max: MAX_NOTE_CHARS }));
     }
-    Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty()))
+    Ok(Some(text).filter(|text| !text.is_empty()))
 }
 
 #[cfg(test)]

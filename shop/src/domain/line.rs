@@ -13,13 +13,20 @@ pub fn is_unprintable(c: char) -> bool {
 }
 
 /// Whether a character is a control character, separates lines or paragraphs, or changes the direction of the text around it, so that
-/// the text reads differently from what it is. Texts of several lines contain none but line breaks and tabs.
-pub fn is_reordering(c: char) -> bool {
+/// the text reads differently from what it is.
+fn is_reordering(c: char) -> bool {
     c.is_control()
         || matches!(
             c,
             '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
         )
+}
+
+/// A text of several lines without surrounding blanks, with `\n` as its line breaks and without characters that reorder text: keyboards
+/// of some languages insert them unseen, and so does a paste.
+pub fn lines(text: &str) -> String {
+    let text = text.replace("\r\n", "\n").replace(['\u{2028}', '\u{2029}'], "\n");
+    text.chars().filter(|c| c.is_control() || !is_reordering(*c)).collect::<String>().trim().to_owned()
 }
 
 /// A text of one line without surrounding spaces.
@@ -55,5 +62,10 @@ mod tests {
         assert_eq!(line(&"x".repeat(21), 1, 20), refused);
         assert_eq!(line(" ", 1, 20), Err(ValueRule::Required));
         assert_eq!(line(" ", 0, 20), Ok(String::new()));
+    }
+
+    #[test]
+    fn several_lines_keep_their_breaks_and_lose_what_reorders_them() {
+        assert_eq!(lines(" ring\r\ntwice\u{2028}\u{200f}עדה\t\u{202e}x\n"), "ring\ntwice\nעדה\tx");
     }
 }

@@ -43,7 +43,7 @@ pub use ids::{
     AddressId, CartId, CustomerId, LineItemId, OrderId, OutboxMessageId, PaymentId, ProductId, RefundId, SessionId,
     VariantId,
 };
-pub use line::{is_reordering, is_unprintable, line};
+pub use line::{is_unprintable, line, lines};
 pub use mail::UndeliveredMail;
 pub use money::{AmountError, Currency, Money, MoneyError};
 pub use names::{Field, Format, MailKind, Subject};

@@ -23,13 +23,16 @@ pub struct PricingRules {
 
 impl PricingRules {
     /// Name of the tax in the shop's country, which is the first one that it sells to; `None` if no tax is charged there. A shop that
-    /// sells to all countries is in one of those with a rate.
+    /// sells to all countries is in one of those with a rate. If prices are net, a tax of any country that it sells to is named, because
+    /// it comes on top.
     pub fn tax_title(&self) -> Option<&str> {
         let home = self.sells_to.first();
-        let rates = self.tax.rates.iter().filter(|rate| home.is_none_or(|home| rate.country == *home));
+        let charged = || self.tax.rates.iter().filter(|rate| rate.rate_ppm > 0);
         // The standard rate of the whole country is the one that people know.
-        let best = rates.filter(|rate| rate.rate_ppm > 0).min_by_key(|rate| (rate.class, rate.region.is_some()));
-        best.map(|rate| rate.title.as_str())
+        let at_home = charged().filter(|rate| home.is_none_or(|home| rate.country == *home));
+        let best = at_home.min_by_key(|rate| (rate.class, rate.region.is_some()));
+        let abroad = || charged().find(|rate| !self.prices_include_tax && self.sells_to.contains(&rate.country));
+        best.or_else(abroad).map(|rate| rate.title.as_str())
     }
 }
 
@@ -316,6 +319,11 @@ mod tests {
         };
         assert_eq!(of(&["DE", "CH"]).as_deref(), Some("VAT"));
         assert_eq!(of(&["CH", "DE"]), None, "Switzerland has no rate");
+        let net = PricingRules {
+            sells_to: vec!["CH".parse().expect("a country"), "DE".parse().expect("a country")],
+            ..rules(false)
+        };
+        assert_eq!(net.tax_title(), Some("VAT"), "it comes on top in Germany");
         assert_eq!(of(&["US"]).as_deref(), Some("Sales tax"));
         assert_eq!(of(&[]).as_deref(), Some("VAT"), "national rates first");
         let mut free = rules(true);

@@ -56,8 +56,8 @@ impl Order {
         Money { amount_minor: paid_minor.saturating_sub(gone_minor).max(0), currency: self.total.currency }
     }
 
-    /// Cancels an order that is paid, not shipped, and of which no money is left: its total is zero, or the cardholder got the money
-    /// back in a dispute. `None` otherwise.
+    /// Cancels an order that is paid, not shipped, and of which no money is left: its total is zero, or the bank has returned it to the
+    /// cardholder in a dispute. `None` otherwise.
     pub fn cancel_without_refund(&self) -> Option<OrderStep> {
         if self.state != OrderState::Paid || self.payment.open_refund().is_some() || !self.is_returned_in_full() {
             return None;

@@ -53,7 +53,7 @@ pub struct ViewSaleTerms;
 pub struct SaleTerms {
     /// Whether catalog and shipping prices include tax.
     pub prices_include_tax: bool,
-    /// Name of the tax in the shop's country, for example `VAT`; absent if no tax is charged there.
+    /// Name of the tax in the shop's country, for example `VAT`, or of a tax that is added abroad; absent if no tax is charged.
     pub tax_title: Option<String>,
     /// Shipping methods in display order.
     pub shipping: Vec<ShippingTerms>,
@@ -108,8 +108,8 @@ impl ShopView {
         Self::of(0, &Settings::starter(tax, shipping))
     }
 
-    /// Returns whether the shop still has the name of a new shop. Other settings do not tell: selling to all countries in euros may be
-    /// what the merchant wants.
+    /// Returns whether the shop still has the name of a new shop. Other settings do not show it: a merchant may want to sell to all
+    /// countries in euros.
     pub fn is_new(&self) -> bool {
         // Version 0 are neutral settings, of a shop that may have others.
         self.version > 0 && self.name == Branding::STARTER_NAME

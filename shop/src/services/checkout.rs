@@ -145,7 +145,8 @@ pub trait Checkout: Send + Sync {
     ///
     /// # Errors
     /// [`ShopError::Rules`], [`ShopError::OutOfStock`], [`ShopError::Conflict`] (the cart changed),
-    /// [`ShopError::PaymentDeclined`], [`ShopError::TooManyAttempts`] after too many declined cards or unpaid orders, the idempotency errors.
+    /// [`ShopError::PaymentDeclined`], [`ShopError::TooManyAttempts`] after too many declined cards or orders paid by bank
+    /// transfer, the idempotency errors.
     async fn place_order(&self, caller: &Caller, command: PlaceOrder) -> ShopResult<OrderView>;
 
     /// An order. Allowed for the caller who placed it, for callers with its access key, and for operators.

@@ -71,7 +71,10 @@ impl LocalShop {
         let Some(link) = MailedLink::parse(&command.token) else { return Err(invalid()) };
         let found = self.store.find_customer(&link.customer_id).await?;
         let Some((mut customer, change)) = found.and_then(|customer| self.confirmed_by(customer, &link)) else {
-            self.record_failure(&by_client).await?;
+            // As for a link that resets a password.
+            if !command.password.is_empty() {
+                self.record_failure(&by_client).await?;
+            }
             return Err(invalid());
         };
         if command.password.is_empty() {

@@ -166,8 +166,8 @@ impl LocalShop {
             OutboxMessage::ORDER_LINK => MailKind::OrderLink,
             "order.cancelled" => match order.payment.state {
                 PaymentState::Declined => MailKind::PaymentFailed,
-                // The mail about the refund says that the order was canceled.
-                state if state.is_collected() && order.payment.refunded_minor() > 0 => return Ok(None),
+                // The mail about the last refund says that the order was canceled.
+                PaymentState::Refunded => return Ok(None),
                 _ => MailKind::OrderCanceled,
             },
             _ => return Ok(None),

@@ -184,7 +184,7 @@ mirror!(ShippingTerms of domain::ShippingTerms { title, delivery_estimate, count
 pub struct SaleTerms {
     /// Whether catalog and shipping prices include tax.
     pub prices_include_tax: bool,
-    /// Name of the tax in the shop's country, for example `VAT`; absent if no tax is charged there.
+    /// Name of the tax in the shop's country, for example `VAT`, or of a tax that is added abroad; absent if no tax is charged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tax_title: Option<String>,
     /// Shipping methods in display order.

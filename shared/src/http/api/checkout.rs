@@ -357,7 +357,7 @@ endpoints! {
             (202, "The order is placed; its payment is pending."),
             (409, "Not enough units in stock, the cart changed, or the idempotency key is in use."),
             (422, "A rule is broken, the card was declined, or the idempotency key was used for another request."),
-            (429, "Too many declined cards, or orders that are not paid yet. Try again after `Retry-After` seconds."),
+            (429, "Too many declined cards, or orders paid by bank transfer. Try again after `Retry-After` seconds."),
         ]
     }
 

@@ -175,7 +175,7 @@ fn cancel_plan(order: &OrderView) -> Plan {
         return Plan { summary: "Cancel the order".to_owned(), consequences };
     }
     if order.refundable.amount_minor == 0 {
-        let consequences = vec!["No money of this order is left to refund.".to_owned(), restocked(order)];
+        let consequences = vec!["There is nothing left to refund.".to_owned(), restocked(order)];
         return Plan { summary: "Cancel the order without a refund".to_owned(), consequences };
     }
     let sum = money(order.refundable);
@@ -247,7 +247,7 @@ impl Done {
             "cancel" if order.state == OrderState::Cancelled => {
                 let refunded = order.refunded_minor();
                 if refunded == 0 && order.payment_state.is_collected() {
-                    return good("The order was canceled. No money was left to refund.".to_owned());
+                    return good("The order was canceled. There was nothing left to refund.".to_owned());
                 }
                 if refunded == 0 {
                     return good("The order was canceled. Nothing was charged.".to_owned());

@@ -101,7 +101,7 @@ pub(in crate::http) async fn reset_form(
     reset_page(&app, &visitor, query.token, of_link(checked)?).await
 }
 
-/// What the page of a link says when it is opened. Without a password, its use case has checked the link and done nothing else.
+/// The problem of a link, shown when its page is opened. Without a password, its use case has checked the link and done nothing else.
 pub(super) fn of_link<T>(checked: ShopResult<T>) -> Result<Failure, ShopError> {
     match checked {
         Ok(_) | Err(ShopError::Rules(_)) => Ok(Failure::none()),

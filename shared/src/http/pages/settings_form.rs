@@ -568,8 +568,9 @@ fn read_percent(typed: &str) -> Result<u32, String> {
     match rate_ppm.filter(|rate_ppm| *rate_ppm <= 1_000_000) {
         Some(rate_ppm) if is_below_one_percent(rate_ppm) && !typed.ends_with('%') => {
             let (less, meant) = (percent(rate_ppm), percent(rate_ppm * 100));
+            let number = meant.trim_end_matches('%');
             Err(format!(
-                "{typed:?} is less than one percent. Enter {meant} for {meant} percent, or {less} with the sign."
+                "{typed:?} is less than one percent. Enter {meant} for {number} percent, or {less} with the sign."
             ))
         }
         Some(rate_ppm) => Ok(rate_ppm),

@@ -83,8 +83,11 @@ impl SetupForm {
         settings.shop.name.clone_from(&self.name);
         match self.country() {
             Some(_) if Self::is_checked(&self.all_countries) => settings.selling.countries.clear(),
-            Some(country) if settings.selling.countries.contains(&country.code) => {}
-            Some(country) => settings.selling.countries.push(country.code),
+            // The first country is the shop's.
+            Some(country) => {
+                settings.selling.countries.retain(|code| *code != country.code);
+                settings.selling.countries.insert(0, country.code);
+            }
             None => rules.push(RuleError::setting("selling.countries", ValueRule::Offered)),
         }
         match self.currency() {

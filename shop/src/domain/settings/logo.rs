@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 /// Largest logo in bytes.
 pub const MAX_LOGO_BYTES: usize = 64 * 1024;
-/// Largest width and height in pixels: a small file can ask a browser for gigabytes.
+/// Largest width and height in pixels: a small file can decode to gigabytes in a browser.
 const MAX_SIDE: u32 = 4_096;
 
 /// An uploaded image.

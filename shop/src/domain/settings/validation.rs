@@ -7,7 +7,7 @@ use std::fmt;
 use super::{Branding, Contact, Footer, HomePage, LegalPages, PageKind, Selling, Settings};
 use crate::domain::{
     Color, Country, CountryCode, Currency, Format, Image, RuleError, ShippingMethod, ShippingOffer, ShippingRate,
-    ShippingTable, TaxTable, ValueRule, fold, is_reordering, is_unprintable, line,
+    ShippingTable, TaxTable, ValueRule, fold, is_unprintable, line, lines,
 };
 
 /// Longest page in characters.
@@ -93,9 +93,8 @@ impl Check {
 
     /// A text of several lines.
     fn text(&mut self, path: &str, text: &mut String, max: usize) {
-        // Browsers send line breaks as CR LF.
-        text.replace("\r\n", "\n").trim().clone_into(text);
-        let is_allowed = |c: char| matches!(c, '\n' | '\t') || !is_reordering(c);
+        *text = lines(text);
+        let is_allowed = |c: char| matches!(c, '\n' | '\t') || !c.is_control();
         if text.chars().count() > max || !text.chars().all(is_allowed) {
             self.refuse(path, ValueRule::Length { min: 0, max });
         }
