@@ -106,10 +106,10 @@ async fn a_merchant_sets_the_shop_up(shop: TestShop) {
     assert!(!operator.get("/admin").await.text().contains(INVITATION));
     assert!(shop.client().get("/").await.text().contains("Kettles &#38; Co"));
 
-    // A second visit adds a country, and names what its orders lack.
+    // A second visit adds another country of the shop, and names what its orders lack.
     let added = send(&mut operator, &done, &typed_with("country", "NO")).await;
     assert_eq!(added.status, StatusCode::SEE_OTHER);
-    assert_eq!(current(&mut operator).await["settings"]["selling"]["countries"], json!(["SE", "NO"]));
+    assert_eq!(current(&mut operator).await["settings"]["selling"]["countries"], json!(["NO", "SE"]));
     let page = operator.get(SETUP).await;
     let all = [&TYPED[..], &[("all_countries", "yes")]].concat();
     let won: Vec<_> =

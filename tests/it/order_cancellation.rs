@@ -39,7 +39,7 @@ async fn an_unpaid_order_is_canceled_in_two_steps_and_ordered_again(shop: TestSh
     for (method, consequence) in [
         ("card_requires_action", "You are not charged €44.70."),
         ("hosted_page", "You are not charged €44.70."),
-        ("bank_transfer", "Do not transfer €44.70 anymore. If you have already done so, keep the order."),
+        ("bank_transfer", "Do not transfer €44.70. If you have already done so, keep the order."),
     ] {
         let mut client = shop.client();
         let order = unpaid(&shop, &mut client, method, method).await;
