@@ -111,17 +111,7 @@ fn matches<'a>(
             match other.and_then(|sku| context.owners.get_key_value(sku)).filter(|(_, owner)| **owner != draft.handle) {
                 // With a derived SKU, the units of the row would be counted a second time.
                 Some((sku, owner)) => Err(kept_by(sku, owner)),
-                None => match (row.price, stored) {
-                    (FieldUpdate::Set(price), _) => Ok(Match { row, stored, price, given, values }),
-                    (FieldUpdate::Keep, Some(variant)) => match row.compare_at_price {
-                        FieldUpdate::Set(Some(former)) if former.currency != variant.price.currency => Err(format!(
-                            "the compare-at price is in {}, but the price of SKU {} is in {}; give both",
-                            former.currency, variant.sku, variant.price.currency
-                        )),
-                        _ => Ok(Match { row, stored, price: variant.price, given, values }),
-                    },
-                    (FieldUpdate::Keep, None) => Err(NO_PRICE.to_owned()),
-                },
+                None => price_of(row, stored).map(|price| Match { row, stored, price, given, values }),
             }
         });
         match fitting {
@@ -133,6 +123,21 @@ fn matches<'a>(
         }
     }
     matches
+}
+
+/// The price of a row's variant: the file's, else the stored one.
+fn price_of(row: &VariantRow, stored: Option<&Variant>) -> Result<Money, String> {
+    if let FieldUpdate::Set(price) = row.price {
+        return Ok(price);
+    }
+    let variant = stored.ok_or(NO_PRICE)?;
+    match row.compare_at_price {
+        FieldUpdate::Set(Some(former)) if former.currency != variant.price.currency => Err(format!(
+            "the compare-at price is in {}, but the price of SKU {} is in {}; give both",
+            former.currency, variant.sku, variant.price.currency
+        )),
+        _ => Ok(variant.price),
+    }
 }
 
 /// The reason for rejecting a row with the SKU of another product.

@@ -132,6 +132,13 @@ pub struct Dispute {
     pub opened_at: OffsetDateTime,
 }
 
+impl Dispute {
+    /// Returns whether the bank withholds money until one of these disputes is decided. Until then, the order cannot be canceled.
+    pub fn withhold_undecided(disputes: &[Self]) -> bool {
+        disputes.iter().any(|dispute| dispute.state == DisputeState::Open)
+    }
+}
+
 /// All refunds and disputes of a payment, as reported by the provider.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reversals {

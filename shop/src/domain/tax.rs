@@ -1,6 +1,6 @@
 //! Tax rates by country, region and tax class, configured as data.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -71,10 +71,22 @@ impl TaxTable {
     }
 
     /// The regions of a country that have their own rates, sorted.
-    pub fn regions(&self, country: CountryCode) -> Vec<String> {
+    fn regions(&self, country: CountryCode) -> Vec<String> {
         let rates = self.rates.iter().filter(|rate| rate.country == country);
         let regions: BTreeSet<&String> = rates.filter_map(|rate| rate.region.as_ref()).collect();
         regions.into_iter().cloned().collect()
+    }
+
+    /// Regions with rates of their own in countries whose regions are not known, by country.
+    pub fn unlisted_regions(&self) -> BTreeMap<CountryCode, BTreeSet<&str>> {
+        let mut found: BTreeMap<CountryCode, BTreeSet<&str>> = BTreeMap::new();
+        for rate in &self.rates {
+            let is_unlisted = Country::find(rate.country).is_some_and(|country| country.regions.is_empty());
+            if let Some(region) = rate.region.as_deref().filter(|_| is_unlisted) {
+                found.entry(rate.country).or_default().insert(region);
+            }
+        }
+        found
     }
 
     fn has_national_rate(&self, country: CountryCode) -> bool {

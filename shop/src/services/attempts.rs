@@ -191,6 +191,12 @@ impl LocalShop {
         Ok(self.check_limits(attempt, async { Ok(()) }).await?.0)
     }
 
+    /// Records that an invalid link was used with a password. Without one, only its page was opened: any other page can make a browser
+    /// do that, so it counts for nobody.
+    pub(super) async fn record_invalid_link(&self, attempt: &Attempt, password: &str) -> ShopResult<()> {
+        if password.is_empty() { Ok(()) } else { self.record_failure(attempt).await }
+    }
+
     /// Leaves the message that makes the worker mail a link. The request counts as a failed attempt, so that nobody can fill a
     /// stranger's mailbox.
     pub(super) async fn request_mail(&self, attempt: &Attempt, topic: &str, subject: &str) -> ShopResult<()> {

@@ -118,6 +118,10 @@ impl ShopView {
     /// The public part of settings.
     pub fn of(version: u64, settings: &Settings) -> Self {
         let digest = |logo: &Logo| hex(&Sha256::digest(&logo.bytes))[..12].to_owned();
+        let tax_regions = settings.tax.unlisted_regions().into_iter().map(|(country, regions)| TaxRegions {
+            country,
+            regions: regions.into_iter().map(str::to_owned).collect(),
+        });
         Self {
             version,
             name: settings.shop.name.clone(),
@@ -130,11 +134,7 @@ impl ShopView {
             currency: settings.selling.currency,
             time_zone: settings.selling.time_zone.clone(),
             countries: settings.selling.countries.clone(),
-            tax_regions: Country::all()
-                .filter(|country| country.regions.is_empty())
-                .map(|country| TaxRegions { country: country.code, regions: settings.tax.regions(country.code) })
-                .filter(|found| !found.regions.is_empty())
-                .collect(),
+            tax_regions: tax_regions.collect(),
         }
     }
 

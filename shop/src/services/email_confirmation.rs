@@ -71,10 +71,7 @@ impl LocalShop {
         let Some(link) = MailedLink::parse(&command.token) else { return Err(invalid()) };
         let found = self.store.find_customer(&link.customer_id).await?;
         let Some((mut customer, change)) = found.and_then(|customer| self.confirmed_by(customer, &link)) else {
-            // As for a link that resets a password.
-            if !command.password.is_empty() {
-                self.record_failure(&by_client).await?;
-            }
+            self.record_invalid_link(&by_client, &command.password).await?;
             return Err(invalid());
         };
         if command.password.is_empty() {

@@ -10,7 +10,7 @@ use super::order_view::OrderView;
 use super::payment_steps::Poll;
 use super::{Caller, LocalShop, written};
 use crate::domain::{
-    CartOwner, DisputeState, Field, FulfillmentEvent, FulfillmentState, Handle, Inventory, Money, Order, OrderId,
+    CartOwner, Dispute, Field, FulfillmentEvent, FulfillmentState, Handle, Inventory, Money, Order, OrderId,
     OrderNumber, OrderState, OrderStep, OrderSummary, Page, PageLimit, Position, Product, ProductStatus, RefundId,
     RuleError, Sku, StockChange, StockLevel, Subject, ValueRule,
 };
@@ -279,10 +279,7 @@ impl Operations for LocalShop {
     async fn record_fulfillment(&self, caller: &Caller, command: RecordFulfillment) -> ShopResult<OrderView> {
         self.require_operator(caller).await?;
         let order = self.existing_order(&command.id).await?;
-        let stepped =
-            self.step_until_written(order, |order| Ok(Some(order.record_fulfillment(command.event)?))).await?;
-        self.forget_products_of(&stepped).await;
-        Ok(stepped.into())
+        Ok(self.step_until_written(order, |order| Ok(Some(order.record_fulfillment(command.event)?))).await?.into())
     }
 
     async fn view_demo_catalog(&self, caller: &Caller, _: ViewDemoCatalog) -> ShopResult<Vec<Handle>> {
@@ -339,10 +336,9 @@ impl LocalShop {
         let order = self.advance_payment(order, Poll::Everything).await?;
         let order = self.step_until_written(order, |order| Ok(order.cancel_without_refund())).await?;
         if order.state == OrderState::Cancelled {
-            self.forget_products_of(&order).await;
             return Ok(order.into());
         }
-        if order.payment.disputes.iter().any(|dispute| dispute.state == DisputeState::Open) {
+        if Dispute::withhold_undecided(&order.payment.disputes) {
             return Err(RuleError::invalid(Field::Order, ValueRule::NotDisputed).into());
         }
         let refund_id = |attempt: usize| RefundId::derive(&format!("{}/cancellation/{attempt}", order.id));

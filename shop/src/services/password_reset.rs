@@ -30,10 +30,7 @@ impl LocalShop {
         let found = self.store.find_customer(&link.customer_id).await?;
         let found = found.filter(|customer| self.is_valid(customer, &link.digest));
         let Some(mut customer) = found else {
-            // Opening the link's page sends no password. Any other page can make a browser open it, so that counts for nobody.
-            if !command.password.is_empty() {
-                self.record_failure(&attempt).await?;
-            }
+            self.record_invalid_link(&attempt, &command.password).await?;
             return Err(invalid());
         };
         self.check_new_password(&command.password, Field::Password, &customer).await?;

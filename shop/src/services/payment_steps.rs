@@ -12,7 +12,7 @@ use super::failpoint::failpoint;
 use super::idempotent::key_answer;
 use crate::domain::{
     Order, OrderId, OrderState, OrderStep, PaymentCall, PaymentFact, PaymentKind, PaymentState, Refund, RefundSource,
-    ReportedRefund, ReportedRefundState, Reversals,
+    ReportedRefund, ReportedRefundState, Reversals, StockEffect,
 };
 use crate::ports::{
     ConfirmIntent, CreateIntent, IdempotencyKey, IntentStatus, KeyAnswer, OrderAdvance, Outcome, PaymentError,
@@ -313,8 +313,10 @@ impl LocalShop {
         }
         self.wakeup.notify_one();
         let after = advance.order;
-        if after.state == OrderState::Cancelled && before.state == OrderState::Pending {
+        if matches!(advance.stock, StockEffect::Release | StockEffect::Restock) {
             self.forget_products_of(&after).await;
+        }
+        if after.state == OrderState::Cancelled && before.state == OrderState::Pending {
             let lines: Vec<_> = after.lines.iter().map(|line| (line.line.sku.clone(), line.line.quantity)).collect();
             // The order is canceled in any case. Restoring the cart is only a convenience, so a failure is just logged.
             if let Err(error) = self.restore_cart(&after.owner, &lines).await {

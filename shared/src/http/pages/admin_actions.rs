@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::view::money;
 use shopease_shop::ShopResult;
 use shopease_shop::domain::{
-    AmountError, Currency, DisputeState, Field, Format, FulfillmentEvent, FulfillmentState, Money, OrderId, OrderState,
+    AmountError, Currency, Dispute, Field, Format, FulfillmentEvent, FulfillmentState, Money, OrderId, OrderState,
     PaymentKind, RefundState, RuleError, ValueRule,
 };
 use shopease_shop::services::{
@@ -157,7 +157,7 @@ fn refund_plan(order: &OrderView, amount: Money) -> Result<Plan, RuleError> {
     }
     let sum = money(amount);
     let mut consequences = vec![refunded(order, &sum)];
-    let is_rest = amount == left && !order.disputes.iter().any(|dispute| dispute.state == DisputeState::Open);
+    let is_rest = amount == left && !Dispute::withhold_undecided(&order.disputes);
     let cancels = is_rest && order.state == OrderState::Paid && order.fulfillment == FulfillmentState::Unfulfilled;
     if cancels {
         consequences.push(restocked(order));

@@ -12,9 +12,7 @@ use crate::http::extract::{ApiPath, PageForm};
 use crate::http::visitor::Visitor;
 use crate::http::{App, Problem, notice};
 use shopease_shop::ShopError;
-use shopease_shop::domain::{
-    Dispute, DisputeState, FulfillmentState, OrderId, OrderState, PaymentKind, RefundState, Role,
-};
+use shopease_shop::domain::{Dispute, FulfillmentState, OrderId, OrderState, PaymentKind, RefundState, Role};
 use shopease_shop::services::{CurrentCustomer, FindOrder, OrderView};
 
 #[derive(Template)]
@@ -33,7 +31,7 @@ impl AdminOrderPage {
     fn can_be_cancelled(&self) -> bool {
         self.order.state != OrderState::Cancelled
             && self.order.fulfillment == FulfillmentState::Unfulfilled
-            && !self.order.disputes.iter().any(|dispute| dispute.state == DisputeState::Open)
+            && !Dispute::withhold_undecided(&self.order.disputes)
     }
 
     fn can_be_refunded(&self) -> bool {

@@ -303,8 +303,7 @@ async fn go_to_review(
 }
 
 async fn details_page(app: &App, visitor: &Visitor, form: CheckoutForm, rules: Vec<RuleError>) -> PageResult {
-    let (errors, others) = FormErrors::sort(rules, DETAIL_FIELDS);
-    let problem = (!others.is_empty()).then(|| Problem::from(ShopError::Rules(others)));
+    let (errors, problem) = FormErrors::split(rules, DETAIL_FIELDS);
     let addresses = saved_addresses(app, visitor).await;
     details_response(app, visitor, form, errors, problem, addresses).await
 }
@@ -365,8 +364,7 @@ fn beside_fields(problem: Option<Problem>) -> (FormErrors, Option<Problem>) {
     match problem {
         Some(problem) if !problem.errors.is_empty() => {
             let rules = problem.errors.into_iter().map(Into::into).collect();
-            let (errors, others) = FormErrors::sort(rules, REVIEW_FIELDS);
-            (errors, (!others.is_empty()).then(|| Problem::from(ShopError::Rules(others))))
+            FormErrors::split(rules, REVIEW_FIELDS)
         }
         problem => (FormErrors::default(), problem),
     }

@@ -30,6 +30,12 @@ impl FormErrors {
         (Self { fields }, rest)
     }
 
+    /// The same with the rest as a problem, if there is any.
+    pub fn split(rules: Vec<RuleError>, known: &[&str]) -> (Self, Option<Problem>) {
+        let (errors, others) = Self::sort(rules, known);
+        (errors, (!others.is_empty()).then(|| ShopError::Rules(others).into()))
+    }
+
     /// Errors of fields, as sentences.
     pub const fn new(fields: Vec<(String, String)>) -> Self {
         Self { fields }
@@ -77,8 +83,7 @@ impl Failure {
     pub fn of_error(error: ShopError, fields: &[&str]) -> Result<Self, ShopError> {
         match error {
             ShopError::Rules(rules) => {
-                let (errors, others) = FormErrors::sort(rules, fields);
-                let problem = (!others.is_empty()).then(|| Problem::from(ShopError::Rules(others)));
+                let (errors, problem) = FormErrors::split(rules, fields);
                 Ok(Self { status: StatusCode::UNPROCESSABLE_ENTITY, errors, problem })
             }
             ShopError::AlreadyExists { subject: Subject::Email } => {
