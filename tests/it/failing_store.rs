@@ -133,7 +133,7 @@ const SECRET: &str = "connection to 10.0.0.7:5432 as shopease_app refused: passw
 
 /// A valid body, so that each write reaches the store.
 fn body(path: &str, surface: Surface, csrf: &str) -> (&'static str, String) {
-    if path == "/admin/settings/logo" {
+    if path.starts_with("/admin/settings/images/") {
         let part = |name: &str, value: &str| {
             format!("--b\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
         };

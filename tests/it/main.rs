@@ -62,5 +62,6 @@ mod settings;
 mod settings_pages;
 mod stripe_double;
 mod timing;
+mod tracking;
 mod ways_to_pay;
 mod worker;

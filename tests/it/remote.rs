@@ -9,17 +9,17 @@ use shopease_payments::sign;
 use shopease_shared::client::RemoteShop;
 use shopease_shared::http::{self as shop_http, Problem};
 use shopease_shop::domain::{
-    Address, AddressId, EmailAddress, FulfillmentEvent, Handle, LineItemId, Logo, Money, OrderDetails, OrderId, Page,
-    PageKind, PageLimit, ProductSort, StockChange, Token,
+    Address, AddressId, BrandImage, EmailAddress, FulfillmentEvent, Handle, LineItemId, Money, OrderDetails, OrderId,
+    Page, PageKind, PageLimit, ProductSort, StockChange, Token, Tracking, UploadedImage,
 };
 use shopease_shop::ports::{Clock as _, SharedStore};
 use shopease_shop::services::{
     AddAddress, AddLineItem, Caller, CancelOrder, CancelUnpaidOrder, ChangeEmail, ChangeName, ChangePassword,
-    CheckPayment, ConfirmEmail, CorrectStock, CurrentCustomer, DeleteAccount, EndOtherSessions, EndSession, FindLogo,
-    FindOrder, FindPage, FindProduct, FindSettings, ListAddresses, ListAllOrders, ListCategories, ListOrders,
-    ListPaymentOptions, ListProducts, ListSessions, ListSettingsVersions, LogIn, LogOut, OrderView, PlaceOrder,
-    ProductStock, QuoteCart, ReceivePaymentEvent, RecordFulfillment, RecordTransfer, RefundAmount, RefundOrder,
-    Register, RemoveAddress, RemoveDemoCatalog, RemoveLineItem, ReplaceAddress, RequestEmailConfirmation,
+    CheckPayment, ConfirmEmail, CorrectStock, CurrentCustomer, DeleteAccount, EndOtherSessions, EndSession,
+    FindBrandImage, FindOrder, FindPage, FindProduct, FindSettings, ListAddresses, ListAllOrders, ListCategories,
+    ListOrders, ListPaymentOptions, ListProducts, ListSessions, ListSettingsVersions, LogIn, LogOut, OrderView,
+    PlaceOrder, ProductStock, QuoteCart, ReceivePaymentEvent, RecordFulfillment, RecordTransfer, RefundAmount,
+    RefundOrder, Register, RemoveAddress, RemoveDemoCatalog, RemoveLineItem, ReplaceAddress, RequestEmailConfirmation,
     RequestOrderLink, RequestPasswordReset, ResetPassword, RestoreSettings, Services, SetLineItem, SignedIn,
     UpdateSettings, ViewCart, ViewDemoCatalog, ViewSaleTerms, ViewSettings, ViewShop, create_operator,
 };
@@ -189,7 +189,9 @@ async fn browse(script: &mut Script<'_>) {
     script.note("categories", shop.catalog.list_categories(ListCategories).await);
     script.note("terms", shop.catalog.view_sale_terms(ViewSaleTerms).await);
     script.note("shop", shop.catalog.view_shop(ViewShop).await);
-    script.note("logo", shop.catalog.find_logo(FindLogo).await);
+    for image in [BrandImage::Logo, BrandImage::Icon] {
+        script.note("image", shop.catalog.find_brand_image(FindBrandImage { image }).await);
+    }
     for kind in PageKind::ALL {
         for version in [None, Some(1), Some(9)] {
             script.note("page", shop.catalog.find_page(FindPage { kind: *kind, version }).await);
@@ -505,6 +507,26 @@ async fn operate(script: &mut Script<'_>) {
     script.note("ready", shop.readiness.ready().await);
 }
 
+/// Shipments, their tracking, and returns.
+async fn record_shipments(script: &mut Script<'_>, caller: &Caller, who: &str, id: &OrderId) {
+    let shop = script.shop.clone();
+    let tracking = Some(Tracking { carrier: Some("DHL".to_owned()), number: Some("0034".to_owned()), url: None });
+    let bad = Tracking { carrier: Some("x".repeat(61)), number: None, url: Some("http://carrier.example".to_owned()) };
+    for (event, tracking) in [
+        (FulfillmentEvent::Returned, None),
+        (FulfillmentEvent::Shipped, Some(bad)),
+        (FulfillmentEvent::Shipped, tracking.clone()),
+        (FulfillmentEvent::Shipped, None),
+        (FulfillmentEvent::TrackingChanged, None),
+        (FulfillmentEvent::TrackingChanged, tracking.clone()),
+        (FulfillmentEvent::Returned, tracking),
+    ] {
+        let command = RecordFulfillment { id: id.clone(), event, tracking };
+        let moved = shop.operations.record_fulfillment(caller, command).await;
+        script.note(&format!("{who}: {event:?}"), moved);
+    }
+}
+
 /// Orders after the checkout, and webhooks.
 async fn change_settings(script: &mut Script<'_>, operator: &Caller) {
     let shop = script.shop.clone();
@@ -514,11 +536,14 @@ async fn change_settings(script: &mut Script<'_>, operator: &Caller) {
     for (expected_version, name) in [(1, "Kettles"), (1, "Pots"), (2, "Kettles")] {
         let mut settings = found.settings.clone();
         name.clone_into(&mut settings.shop.name);
-        settings.shop.logo = Logo::new(fixtures::png(40, 40, 0).into());
+        settings.shop.logo = UploadedImage::new(fixtures::png(40, 40, 0).into());
+        settings.shop.icon = UploadedImage::new(fixtures::png(32, 32, 0).into());
         let command = UpdateSettings { expected_version, settings };
         script.note("update", shop.settings.update_settings(operator, command).await);
     }
-    script.note("logo", shop.catalog.find_logo(FindLogo).await);
+    for image in [BrandImage::Logo, BrandImage::Icon] {
+        script.note("image", shop.catalog.find_brand_image(FindBrandImage { image }).await);
+    }
     script.note("versions", shop.settings.list_settings_versions(operator, ListSettingsVersions).await);
     for version in [1, 2, 9] {
         script.note("version", shop.settings.find_settings(operator, FindSettings { version }).await);
@@ -562,11 +587,7 @@ async fn after_sale(script: &mut Script<'_>, operator: &Caller) {
             let refunded = shop.operations.refund_order(caller, command).await;
             script.note(&format!("{who} refunds {amount:?} under {key}"), refunded);
         }
-        for event in [FulfillmentEvent::Returned, FulfillmentEvent::Shipped, FulfillmentEvent::Shipped] {
-            let moved =
-                shop.operations.record_fulfillment(caller, RecordFulfillment { id: sent.id.clone(), event }).await;
-            script.note(&format!("{who}: {event:?}"), moved);
-        }
+        record_shipments(script, caller, who, &sent.id).await;
         script.note("ways to pay", shop.checkout.list_payment_options(ListPaymentOptions { total: paid.total }).await);
         for id in [&paid.id, &none] {
             let recorded = shop.operations.record_transfer(caller, RecordTransfer { id: id.clone() }).await;

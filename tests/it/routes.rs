@@ -9,7 +9,7 @@ use axum::body::Body;
 use http::{Method, Request, StatusCode};
 use shopease_shared::http::routes::{self, Area, Surface};
 use shopease_shared::http::{self as shop_http};
-use shopease_shop::domain::Logo;
+use shopease_shop::domain::UploadedImage;
 use shopease_shop::testing::fixtures;
 use shopease_storage::testing::on_dynamodb;
 
@@ -28,6 +28,7 @@ pub fn example(path: &str) -> String {
         .replace("{change}", "name")
         .replace("{version}", "1")
         .replace("{section}", "shop")
+        .replace("{image}", "logo")
 }
 
 async fn send(router: Router, method: &Method, path: &str) -> Answer {
@@ -54,10 +55,11 @@ fn comparable(answer: &Answer) -> (StatusCode, BTreeSet<(String, String)>, Strin
     (answer.status, headers.collect(), answer.text().replace(&id, "ID"))
 }
 
-/// Without a logo, its address does not exist.
-async fn with_logo(shop: &TestShop) {
+/// Without a logo and an icon, their addresses do not exist.
+async fn with_images(shop: &TestShop) {
     let mut settings = fixtures::settings();
-    settings.shop.logo = Logo::new(b"\x89PNG\r\n\x1a\n".to_vec().into());
+    settings.shop.logo = UploadedImage::new(b"\x89PNG\r\n\x1a\n".to_vec().into());
+    settings.shop.icon = settings.shop.logo.clone();
     shop.store.insert_settings(&fixtures::versioned_settings(1, &settings)).await.expect("written");
 }
 
@@ -65,7 +67,7 @@ async fn with_logo(shop: &TestShop) {
 async fn the_functions_together_serve_exactly_what_one_process_serves() {
     on_dynamodb(|store| async {
         let shop = TestShop::new(store);
-        with_logo(&shop).await;
+        with_images(&shop).await;
         // With the category of the examples, so that no route responds with the 404 of an unknown path.
         shop.sell(&fixtures::product("kettle").category("kettle").build(), 3).await;
         for route in routes::all() {
@@ -90,7 +92,7 @@ async fn the_functions_together_serve_exactly_what_one_process_serves() {
 async fn frontend_and_backend_share_only_the_probes() {
     on_dynamodb(|store| async {
         let shop = TestShop::new(store);
-        with_logo(&shop).await;
+        with_images(&shop).await;
         shop.sell(&fixtures::product("kettle").category("kettle").build(), 3).await;
         for route in routes::all() {
             let path = example(route.path);

@@ -9,7 +9,7 @@ use shopease_process::config::Reader;
 use shopease_shared::http as shop_http;
 use shopease_shared::http::api::settings::SettingsDocument;
 use shopease_shop::config::ShopConfig;
-use shopease_shop::domain::{Logo, Settings};
+use shopease_shop::domain::{Settings, UploadedImage};
 use shopease_shop::ports::SharedStore;
 use shopease_shop::services::LocalShop;
 use shopease_shop::testing::{MapEnv, SeededIds, fixtures};
@@ -137,6 +137,7 @@ fn bad_values() -> Vec<(String, Value, &'static str, &'static str)> {
         ("/shop/accent_color", json!("#ffcc00"), "shop.accent_color", "contrast"),
         ("/shop/logo", json!({"base64": "PHN2Zz4="}), "shop.logo", "format"),
         ("/shop/logo", json!({"base64": "%"}), "shop.logo", "format"),
+        ("/shop/icon", json!({"base64": "AAABAA=="}), "shop.icon", "format"),
         ("/contact/email", json!("nobody"), "contact.email", "format"),
         ("/contact/phone", json!("1".repeat(41)), "contact.phone", "line"),
         ("/contact/postal_address", json!("\u{7}"), "contact.postal_address", "length"),
@@ -274,7 +275,7 @@ async fn a_bad_change_is_undone_and_the_history_shows_it(shop: TestShop) {
 async fn an_exported_document_is_imported_unchanged(shop: TestShop) {
     let mut operator = shop.operator().await;
     let mut settings = fixtures::settings();
-    settings.shop.logo = Logo::new(fixtures::png(40, 40, 0).into());
+    settings.shop.logo = UploadedImage::new(fixtures::png(40, 40, 0).into());
     let mut document = json!(SettingsDocument::from(settings));
     document["contact"] = json!({"email": "a@b.example", "phone": "+49 30 1", "postal_address": "A\nB"});
     document["home"]["image"] = json!({"url": "https://x.example/a.jpg", "alt": "Größe"});
@@ -286,7 +287,7 @@ async fn an_exported_document_is_imported_unchanged(shop: TestShop) {
     let again = put(&mut operator, &json!(2), &exported["settings"]).await.json();
     assert_eq!(again["version"], 2, "nothing differs");
     shop.clock.advance(Duration::seconds(5));
-    let found = shop.client().get("/api/v1/settings/logo").await.json();
+    let found = shop.client().get("/api/v1/settings/images/logo").await.json();
     let base64 = &document["shop"]["logo"]["base64"];
     assert_eq!(found, json!({"content_type": "image/png", "base64": base64}));
     let page = shop.client().get("/api/v1/pages/terms").await.json();
@@ -312,7 +313,7 @@ async fn only_operators_see_and_change_the_settings(shop: TestShop) {
     }
     let public = visitor.get("/api/v1/settings").await.json();
     assert_eq!(public["tax"], Value::Null, "the public part has no tables");
-    assert_eq!(visitor.get("/api/v1/settings/logo").await.problem(), (404, "not-found".to_owned()));
+    assert_eq!(visitor.get("/api/v1/settings/images/logo").await.problem(), (404, "not-found".to_owned()));
 }
 
 async fn an_order_keeps_the_terms_that_its_shopper_accepted(shop: TestShop) {

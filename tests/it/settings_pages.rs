@@ -15,7 +15,7 @@ both_stores!(
     a_wrong_entry_is_shown_beside_its_field_and_kept,
     two_operators_do_not_overwrite_each_other,
     a_change_is_undone_with_one_click,
-    a_logo_is_uploaded_shown_and_removed,
+    images_are_uploaded_shown_and_removed,
     drafts_are_marked_until_they_are_finished,
     nothing_that_a_merchant_types_can_run,
     the_review_names_the_terms,
@@ -243,44 +243,51 @@ async fn a_change_is_undone_with_one_click(shop: TestShop) {
     assert_eq!(operator.get(&format!("{HISTORY}/9")).await.status, StatusCode::NOT_FOUND);
 }
 
-async fn upload(operator: &mut Client, csrf: &str, action: &str, file: &[u8]) -> Answer {
+async fn upload(operator: &mut Client, image: &str, csrf: &str, action: &str, file: &[u8]) -> Answer {
     let mut body = Vec::new();
-    for (name, value) in [("csrf", csrf.as_bytes()), ("action", action.as_bytes()), ("logo", file)] {
-        let filename = if name == "logo" { "; filename=\"logo.png\"" } else { "" };
+    for (name, value) in [("csrf", csrf.as_bytes()), ("action", action.as_bytes()), ("file", file)] {
+        let filename = if name == "file" { "; filename=\"image.png\"" } else { "" };
         let head = format!("--b\r\ncontent-disposition: form-data; name=\"{name}\"{filename}\r\n\r\n");
         body.extend([head.as_bytes(), value, b"\r\n"].concat());
     }
     body.extend(b"--b--\r\n");
-    let request = Request::post("/admin/settings/logo").header(header::CONTENT_TYPE, "multipart/form-data; boundary=b");
+    let request = Request::post(format!("/admin/settings/images/{image}"))
+        .header(header::CONTENT_TYPE, "multipart/form-data; boundary=b");
     operator.send(request.body(body.into()).expect("a request")).await
 }
 
-async fn a_logo_is_uploaded_shown_and_removed(shop: TestShop) {
+async fn images_are_uploaded_shown_and_removed(shop: TestShop) {
     let mut operator = shop.operator().await;
     let csrf = operator.get("/admin/settings/shop").await.hidden("csrf");
     let png = fixtures::png(40, 1, 60 * 1024);
-    assert_eq!(upload(&mut operator, "stale", "upload", &png).await.status, StatusCode::FORBIDDEN);
-    let uploaded = upload(&mut operator, &csrf, "upload", &png).await;
-    assert_eq!(uploaded.status, StatusCode::SEE_OTHER, "{}", uploaded.text());
-    shop.clock.advance(FIVE_SECONDS);
-    let page = shop.client().get("/").await.text();
-    let url = page.split("<img src=\"/logo?v=").nth(1).and_then(|rest| rest.split('"').next()).expect("a logo");
-    let logo = shop.client().get(&format!("/logo?v={url}")).await;
-    assert_eq!((logo.header("content-type"), &logo.body), ("image/png", &png));
-    let again = shop.client().get(&format!("/logo?v={url}")).await;
-    assert!(again.header("cache-control").contains("immutable"));
     let (large, half, huge) = (fixtures::png(40, 1, 68 * 1024), &png[..png.len() / 2], fixtures::png(40_000, 1, 0));
     let only_head = [&b"\x89PNG\r\n\x1a\n"[..], &[0; 1024]].concat();
     let oversized = [png.as_slice(), &vec![0; 300 * 1024]].concat();
-    for file in [&b"<svg onload=alert(1)>"[..], b"", &large, &oversized, half, &huge, &only_head] {
-        let refused = upload(&mut operator, &csrf, "upload", file).await;
-        let text = refused.text();
-        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{} bytes: {text}", file.len());
-        assert!(text.contains("id=\"shop.logo-error\"") && text.contains("at most 64 KiB"), "{text}");
+    for (image, shown) in [("logo", "<img src=\"/logo?v="), ("icon", "<link rel=\"icon\" href=\"/icon?v=")] {
+        assert_eq!(upload(&mut operator, image, "stale", "upload", &png).await.status, StatusCode::FORBIDDEN);
+        let uploaded = upload(&mut operator, image, &csrf, "upload", &png).await;
+        assert_eq!(uploaded.status, StatusCode::SEE_OTHER, "{}", uploaded.text());
+        shop.clock.advance(FIVE_SECONDS);
+        let page = shop.client().get("/").await.text();
+        let digest = page.split(shown).nth(1).and_then(|rest| rest.split('"').next()).expect(image);
+        let url = format!("/{image}?v={digest}");
+        let served = shop.client().get(&url).await;
+        assert_eq!((served.header("content-type"), &served.body), ("image/png", &png));
+        assert!(served.header("cache-control").contains("immutable"));
+        assert_eq!(served.header("content-security-policy"), "default-src 'none'; sandbox");
+        for file in [&b"<svg onload=alert(1)>"[..], b"", &large, &oversized, half, &huge, &only_head] {
+            let refused = upload(&mut operator, image, &csrf, "upload", file).await;
+            let text = refused.text();
+            assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{} bytes: {text}", file.len());
+            let error = format!("id=\"shop.{image}-error\"");
+            assert!(text.contains(&error) && text.contains("at most 64 KiB"), "{text}");
+        }
+        assert_eq!(upload(&mut operator, image, &csrf, "remove", b"").await.status, StatusCode::SEE_OTHER);
+        shop.clock.advance(FIVE_SECONDS);
+        assert_eq!(shop.client().get(&format!("/{image}")).await.status, StatusCode::NOT_FOUND);
     }
-    assert_eq!(upload(&mut operator, &csrf, "remove", b"").await.status, StatusCode::SEE_OTHER);
-    shop.clock.advance(FIVE_SECONDS);
-    assert_eq!(shop.client().get("/logo").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(upload(&mut operator, "banner", &csrf, "upload", &png).await.status, StatusCode::NOT_FOUND);
+    assert!(shop.client().get("/").await.text().contains("href=\"/favicon.svg?v="));
 }
 
 async fn drafts_are_marked_until_they_are_finished(shop: TestShop) {

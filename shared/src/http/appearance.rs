@@ -8,9 +8,9 @@ use axum::response::Response;
 use super::App;
 use super::extract::respond_with_etag;
 use super::problem::Problem;
-use shopease_shop::domain::Color;
+use shopease_shop::domain::{BrandImage, Color};
 use shopease_shop::ports::Asset;
-use shopease_shop::services::{FindLogo, ShopView};
+use shopease_shop::services::{FindBrandImage, ShopView};
 
 /// For URLs that contain the version of their content.
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
@@ -27,8 +27,13 @@ pub fn theme_url(shop: &ShopView) -> String {
     format!("/theme.css?v={}", version(shop.accent_color))
 }
 
-/// URL of the icon.
-pub fn icon_url(shop: &ShopView) -> String {
+/// URL of the uploaded icon, if there is one.
+pub fn uploaded_icon_url(shop: &ShopView) -> Option<String> {
+    shop.icon_digest.as_ref().map(|digest| format!("/icon?v={digest}"))
+}
+
+/// URL of the icon that is made of the shop's name and color.
+pub fn letter_url(shop: &ShopView) -> String {
     format!("/favicon.svg?v={}{}", version(shop.accent_color), hex_of(&initial(&shop.name)))
 }
 
@@ -77,10 +82,10 @@ fn initial(name: &str) -> String {
     name.chars().find(|c| c.is_alphanumeric()).map_or_else(|| "S".to_owned(), |c| c.to_uppercase().collect())
 }
 
-/// Serves the icon: the first letter of the name on the shop's color.
-pub(super) async fn icon(State(app): State<App>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+/// Serves the first letter of the name on the shop's color.
+pub(super) async fn letter(State(app): State<App>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
     let shop = app.shop().await;
-    let url = icon_url(&shop);
+    let url = letter_url(&shop);
     let current = url.split_once('?').is_some_and(|(_, version)| query.as_deref() == Some(version));
     let (accent, initial) = (shop.accent_color, initial(&shop.name));
     // A letter or digit needs no escaping.
@@ -93,16 +98,24 @@ pub(super) async fn icon(State(app): State<App>, RawQuery(query): RawQuery, head
 }
 
 /// Serves the logo.
-pub(super) async fn logo(
+pub(super) async fn logo(app: State<App>, query: RawQuery, headers: HeaderMap) -> Result<Response, Problem> {
+    uploaded(app, query, headers, BrandImage::Logo).await
+}
+
+/// Serves the uploaded icon.
+pub(super) async fn icon(app: State<App>, query: RawQuery, headers: HeaderMap) -> Result<Response, Problem> {
+    uploaded(app, query, headers, BrandImage::Icon).await
+}
+
+async fn uploaded(
     State(app): State<App>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
+    image: BrandImage,
 ) -> Result<Response, Problem> {
-    let logo = app.services.catalog.find_logo(FindLogo).await?;
-    let content_type = logo.format.content_type();
-    let asset = Asset::new(logo.bytes);
-    let current = is_version(query.as_deref(), &shopease_shop::domain::hex(&asset.digest)[..12]);
-    let mut response = respond_with_etag(&headers, content_type, if current { IMMUTABLE } else { REVALIDATE }, asset);
+    let image = app.services.catalog.find_brand_image(FindBrandImage { image }).await?;
+    let cache = if is_version(query.as_deref(), &image.digest) { IMMUTABLE } else { REVALIDATE };
+    let mut response = respond_with_etag(&headers, image.format.content_type(), cache, Asset::new(image.bytes));
     // An uploaded file must not act as a page of the shop, whatever a browser makes of it.
     let policy = HeaderValue::from_static("default-src 'none'; sandbox");
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);

@@ -43,7 +43,7 @@ pub(super) async fn page(State(app): State<App>) -> Result<Response, Problem> {
         shop_name: shop.name.clone(),
         bundle: url(&app, "swagger-ui-bundle.js"),
         bundle_style: url(&app, "swagger-ui.css"),
-        icon: appearance::icon_url(&shop),
+        icon: appearance::letter_url(&shop),
         start: assets::url("api-reference.js"),
         style: assets::url("api-reference.css"),
     };

@@ -129,7 +129,8 @@ routes! {
     Storefront Page Ordinary get "/search" => pages::catalog::search;
     Storefront Page Ordinary get "/pages/{name}" => pages::legal::show;
     Storefront Page Ordinary get "/theme.css" => appearance::theme;
-    Storefront Page Ordinary get "/favicon.svg" => appearance::icon;
+    Storefront Page Ordinary get "/favicon.svg" => appearance::letter;
+    Storefront Page Ordinary get "/icon" => appearance::icon;
     Storefront Page Ordinary get "/logo" => appearance::logo;
     Storefront Page Ordinary get "/assets/{*path}" => assets::serve;
     Storefront Page Ordinary get "/robots.txt" => sitemap::robots;
@@ -190,7 +191,7 @@ routes! {
     Admin Page Ordinary get "/admin/settings" => pages::settings::index;
     Admin Page Ordinary get "/admin/settings/{section}" => pages::settings::show;
     Admin Page Ordinary post "/admin/settings/{section}" => pages::settings::save;
-    Admin Page Ordinary post "/admin/settings/logo" => pages::settings::upload_logo;
+    Admin Page Ordinary post "/admin/settings/images/{image}" => pages::settings::upload_image;
     Admin Page Ordinary get "/admin/settings/history" => pages::settings::history;
     Admin Page Ordinary post "/admin/settings/history" => pages::settings::restore;
     Admin Page Ordinary get "/admin/settings/history/{version}" => pages::settings::version;

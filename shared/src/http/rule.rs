@@ -148,6 +148,7 @@ impl BrokenRule {
             | ValueRule::Unpaid
             | ValueRule::AwaitsTransfer
             | ValueRule::FulfillmentStep
+            | ValueRule::Shipment
             | ValueRule::Captured
             | ValueRule::NoOpenRefund
             | ValueRule::NotDisputed
@@ -216,6 +217,7 @@ impl BrokenRule {
             "unpaid" => ValueRule::Unpaid,
             "awaits_transfer" => ValueRule::AwaitsTransfer,
             "fulfillment_step" => ValueRule::FulfillmentStep,
+            "shipment" => ValueRule::Shipment,
             "captured" => ValueRule::Captured,
             "no_open_refund" => ValueRule::NoOpenRefund,
             "not_disputed" => ValueRule::NotDisputed,

@@ -54,6 +54,10 @@ const fn label_and_noun(field: Field) -> (&'static str, &'static str) {
         }
         Field::Sku => ("SKU", "a SKU"),
         Field::Sort => ("Sort order", "a sort order"),
+        Field::Tracking => ("Tracking", "tracking"),
+        Field::TrackingCarrier => ("Carrier", "a carrier"),
+        Field::TrackingNumber => ("Tracking number", "a tracking number"),
+        Field::TrackingUrl => ("Tracking link", "a tracking link"),
         Field::Units => ("Units", "a number of units"),
         Field::VatNumber => ("VAT number", "a VAT number"),
     }
@@ -94,6 +98,7 @@ const SETTINGS: &[(&str, &str, &str)] = &[
     ("shop.name", "Name of the shop", "a name"),
     ("shop.accent_color", "Accent color", "a color"),
     ("shop.logo", "Logo", "an image"),
+    ("shop.icon", "Icon", "an image"),
     ("contact.email", "Email address", "an email address"),
     ("contact.phone", "Phone number", "a phone number"),
     ("contact.postal_address", "Postal address", "a postal address"),
@@ -271,6 +276,7 @@ fn rule_of(value: &str, rule: &ValueRule) -> String {
         ValueRule::FulfillmentStep => {
             "This step is not possible in the current state of the shipment. Reload the order and check it.".to_owned()
         }
+        ValueRule::Shipment => "Only a shipment has tracking, a return has not.".to_owned(),
         ValueRule::Captured => "The payment was not captured. There is nothing to refund.".to_owned(),
         ValueRule::NoOpenRefund => {
             "Another refund of this order is in progress. Try again when it is complete.".to_owned()
@@ -323,6 +329,7 @@ const fn format_rule(format: Format) -> &'static str {
         Format::Currency => "Enter a currency as an ISO 4217 code, for example EUR.",
         Format::Email => "Enter an email address of at most 254 characters, for example name@example.com.",
         Format::Handle => "Enter a handle of 1 to 255 letters, digits and hyphens.",
+        Format::HttpsAddress => "Enter a complete address that starts with https://.",
         Format::Id => "Enter an ID as the API returned it.",
         Format::IdempotencyKey => {
             "Send an Idempotency-Key header of 1 to 255 visible ASCII characters other than the comma."

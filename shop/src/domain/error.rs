@@ -176,6 +176,8 @@ pub enum ValueRule {
     AwaitsTransfer,
     /// A fulfillment event that is possible in the current fulfillment state.
     FulfillmentStep,
+    /// A value that a shipment has, and a return has not.
+    Shipment,
     /// A payment that was captured.
     Captured,
     /// A payment without a refund in progress.
@@ -279,6 +281,7 @@ impl ValueRule {
             Self::Unpaid => "unpaid",
             Self::AwaitsTransfer => "awaits_transfer",
             Self::FulfillmentStep => "fulfillment_step",
+            Self::Shipment => "shipment",
             Self::Captured => "captured",
             Self::NoOpenRefund => "no_open_refund",
             Self::NotDisputed => "not_disputed",

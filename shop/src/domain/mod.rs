@@ -30,6 +30,7 @@ mod stock;
 mod tax;
 mod time_zone;
 mod token;
+mod tracking;
 
 pub use account::{Customer, EmailAddress, EmailChange, EmailState, PasswordReset, Role, Session};
 pub use address::{Address, AddressFields, OrderDetails, SavedAddress};
@@ -46,7 +47,7 @@ pub use ids::{
 pub use line::{is_unprintable, line, lines};
 pub use mail::UndeliveredMail;
 pub use money::{AmountError, Currency, Money, MoneyError};
-pub use names::{Field, Format, MailKind, Subject};
+pub use names::{BrandImage, Field, Format, MailKind, Subject};
 pub use order::{FulfillmentEvent, FulfillmentState, Order, OrderEvent, OrderLine, OrderState, OrderSummary};
 pub use order_number::OrderNumber;
 pub use order_step::{OrderStep, PaymentCall, StockEffect};
@@ -62,11 +63,12 @@ pub use refund::{
 };
 pub use search::{Language, SearchQuery, SearchTerms, SearchWord, Tokenizer, fold};
 pub use settings::{
-    Branding, Contact, Footer, FooterLink, HomePage, ImageFormat, LegalPage, LegalPages, Logo, MAX_LOGO_BYTES,
-    MAX_PAGE_CHARS, PageKind, Selling, SettingPath, Settings, is_web_address,
+    Branding, Contact, Footer, FooterLink, HomePage, ImageFormat, LegalPage, LegalPages, MAX_PAGE_CHARS,
+    MAX_UPLOAD_BYTES, PageKind, Selling, SettingPath, Settings, UploadedImage, is_web_address,
 };
 pub use shipping::{ShippingMethod, ShippingOffer, ShippingRate, ShippingTable, ShippingTerms, WeightBand};
 pub use stock::{Reservation, StockChange, StockLevel};
 pub use tax::{TaxClass, TaxRate, TaxTable};
 pub use time_zone::TimeZone;
 pub use token::{Token, hex};
+pub use tracking::Tracking;

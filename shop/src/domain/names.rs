@@ -143,10 +143,28 @@ named! {
         Sku = "sku",
         /// Sort order of a listing.
         Sort = "sort",
+        /// Tracking of a shipment.
+        Tracking = "tracking",
+        /// Name of the carrier of a shipment.
+        TrackingCarrier = "tracking.carrier",
+        /// The carrier's number of a shipment.
+        TrackingNumber = "tracking.number",
+        /// The carrier's page about a shipment.
+        TrackingUrl = "tracking.url",
         /// Units of a stock correction.
         Units = "units",
         /// VAT number of the buyer.
         VatNumber = "vat_number",
+    }
+}
+
+named! {
+    /// An image that the merchant uploads for all pages.
+    BrandImage {
+        /// Icon in browser tabs and on home screens.
+        Icon = "icon",
+        /// Logo in the header.
+        Logo = "logo",
     }
 }
 
@@ -201,6 +219,8 @@ named! {
         Email = "email",
         /// 1 to 255 letters, digits and hyphens.
         Handle = "handle",
+        /// An `https` URL.
+        HttpsAddress = "https_address",
         /// Prefix and ULID.
         Id = "id",
         /// 1 to 255 visible ASCII characters.

@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 
 use super::{
     Address, CartOwner, CustomerId, DisputeState, EmailAddress, LineItemId, Money, OrderId, Payment, PaymentState,
-    QuoteLine, Reservation, ShippingOffer, TaxLine, UndeliveredMail,
+    QuoteLine, Reservation, ShippingOffer, TaxLine, Tracking, UndeliveredMail,
 };
 
 /// State of an order.
@@ -56,6 +56,8 @@ pub enum FulfillmentState {
 pub enum FulfillmentEvent {
     /// The shipment was handed to the carrier.
     Shipped,
+    /// The tracking of the shipment was added, corrected or removed.
+    TrackingChanged,
     /// The shipment was returned to the shop.
     Returned,
 }
@@ -64,9 +66,11 @@ impl FulfillmentState {
     /// The state after an event; `None` when the event is not possible.
     pub fn after(self, event: FulfillmentEvent) -> Option<Self> {
         match (self, event) {
-            (Self::Unfulfilled, FulfillmentEvent::Shipped) => Some(Self::Fulfilled),
+            (Self::Unfulfilled, FulfillmentEvent::Shipped) | (Self::Fulfilled, FulfillmentEvent::TrackingChanged) => {
+                Some(Self::Fulfilled)
+            }
             (Self::Fulfilled, FulfillmentEvent::Returned) => Some(Self::Returned),
-            (Self::Unfulfilled | Self::Returned, FulfillmentEvent::Returned)
+            (Self::Unfulfilled | Self::Returned, FulfillmentEvent::TrackingChanged | FulfillmentEvent::Returned)
             | (Self::Fulfilled | Self::Returned, FulfillmentEvent::Shipped) => None,
         }
     }
@@ -136,6 +140,8 @@ pub struct Order {
     pub payment: Payment,
     /// State of the fulfillment.
     pub fulfillment: FulfillmentState,
+    /// How its shipment is tracked, if known.
+    pub tracking: Option<Tracking>,
     /// Mails about it that were refused, oldest first.
     pub undelivered_mails: Vec<UndeliveredMail>,
     /// Incremented by every write; starts at 1.
@@ -212,11 +218,13 @@ mod tests {
     #[test]
     fn the_table_covers_every_event_in_every_state_of_a_fulfillment() {
         use FulfillmentState::{Fulfilled, Returned, Unfulfilled};
-        for (state, shipped, returned) in
-            [(Unfulfilled, Some(Fulfilled), None), (Fulfilled, None, Some(Returned)), (Returned, None, None)]
-        {
-            let events = [FulfillmentEvent::Shipped, FulfillmentEvent::Returned];
-            assert_eq!(events.map(|event| state.after(event)), [shipped, returned], "{state:?}");
+        for (state, shipped, tracked, returned) in [
+            (Unfulfilled, Some(Fulfilled), None, None),
+            (Fulfilled, None, Some(Fulfilled), Some(Returned)),
+            (Returned, None, None, None),
+        ] {
+            let events = [FulfillmentEvent::Shipped, FulfillmentEvent::TrackingChanged, FulfillmentEvent::Returned];
+            assert_eq!(events.map(|event| state.after(event)), [shipped, tracked, returned], "{state:?}");
         }
     }
 }

@@ -6,7 +6,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::{
     Field, FulfillmentEvent, Order, OrderEvent, OrderState, PaymentFact, PaymentKind, PaymentState, Refund, RuleError,
-    ValueRule,
+    Tracking, ValueRule,
 };
 
 /// How long the worker leaves a payment to the request that is processing it: longer than a key's lease and a request's deadline.
@@ -206,11 +206,15 @@ impl Order {
         step
     }
 
-    /// Records that the order was shipped, or returned with its units.
+    /// Records that the order was shipped, or returned with its units, or how its shipment is tracked.
     ///
     /// # Errors
-    /// [`RuleError::InvalidValue`] when the order is not paid or its fulfillment state does not allow the event.
-    pub fn record_fulfillment(&self, event: FulfillmentEvent) -> Result<OrderStep, RuleError> {
+    /// [`RuleError::InvalidValue`] when the order is not paid, its fulfillment state does not allow the event, or a return has tracking.
+    pub fn record_fulfillment(
+        &self,
+        event: FulfillmentEvent,
+        tracking: Option<Tracking>,
+    ) -> Result<OrderStep, RuleError> {
         let invalid = |rule| RuleError::invalid(Field::Fulfillment, rule);
         if self.state != OrderState::Paid {
             return Err(invalid(ValueRule::Paid));
@@ -218,8 +222,18 @@ impl Order {
         let mut step = self.step();
         step.order.fulfillment = self.fulfillment.after(event).ok_or_else(|| invalid(ValueRule::FulfillmentStep))?;
         match event {
-            FulfillmentEvent::Shipped => step.topics.push("order.fulfilled"),
+            FulfillmentEvent::Shipped => {
+                step.order.tracking = tracking;
+                step.topics.push("order.fulfilled");
+            }
+            FulfillmentEvent::TrackingChanged => {
+                step.order.tracking = tracking;
+                step.topics.push("order.tracking_changed");
+            }
             FulfillmentEvent::Returned => {
+                if tracking.is_some() {
+                    return Err(RuleError::invalid(Field::Tracking, ValueRule::Shipment));
+                }
                 step.stock = StockEffect::Restock;
                 step.topics.push("order.returned");
             }

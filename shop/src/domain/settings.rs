@@ -1,14 +1,14 @@
 //! The settings of the shop: one document that the merchant edits, with every text, table and limit that is not the process's.
 
-mod logo;
 mod starter;
+mod uploaded_image;
 mod validation;
 
 use super::{
     Color, CountryCode, Currency, EmailAddress, Handle, Image, PricingRules, ShippingTable, TaxTable, TimeZone,
 };
 
-pub use logo::{ImageFormat, Logo, MAX_LOGO_BYTES};
+pub use uploaded_image::{ImageFormat, MAX_UPLOAD_BYTES, UploadedImage};
 pub use validation::{MAX_PAGE_CHARS, SettingPath, is_web_address};
 
 /// The settings of the shop.
@@ -40,7 +40,9 @@ pub struct Branding {
     /// Color of buttons and links. White text on it is readable.
     pub accent_color: Color,
     /// Logo, shown instead of the name in the header.
-    pub logo: Option<Logo>,
+    pub logo: Option<UploadedImage>,
+    /// Icon in browser tabs and on home screens, instead of the first letter of the name.
+    pub icon: Option<UploadedImage>,
 }
 
 /// How to reach the merchant.

@@ -3,14 +3,13 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use sha2::{Digest as _, Sha256};
 
 use super::LocalShop;
 use crate::domain::{
-    Branding, Category, Color, Contact, Country, CountryCode, Currency, Field, Footer, Handle, HomePage, Image,
-    Inventory, Logo, Money, Page, PageKind, PageLimit, Position, Product, ProductId, ProductOption, ProductSort,
+    BrandImage, Branding, Category, Color, Contact, Country, CountryCode, Currency, Field, Footer, Handle, HomePage,
+    Image, Inventory, Money, Page, PageKind, PageLimit, Position, Product, ProductId, ProductOption, ProductSort,
     ProductStatus, ProductSummary, RuleError, Settings, ShippingTable, ShippingTerms, Sku, StockLevel, Subject,
-    TaxTable, TimeZone, ValueRule, VariantId, hex,
+    TaxTable, TimeZone, UploadedImage, ValueRule, VariantId,
 };
 use crate::ports::{ProductListing, StoreError};
 use crate::{ShopError, ShopResult};
@@ -74,6 +73,8 @@ pub struct ShopView {
     pub accent_color: Color,
     /// Digest of the logo, if there is one.
     pub logo_digest: Option<String>,
+    /// Digest of the uploaded icon, if there is one.
+    pub icon_digest: Option<String>,
     /// How to reach the merchant.
     pub contact: Contact,
     /// The home page.
@@ -117,7 +118,7 @@ impl ShopView {
 
     /// The public part of settings.
     pub fn of(version: u64, settings: &Settings) -> Self {
-        let digest = |logo: &Logo| hex(&Sha256::digest(&logo.bytes))[..12].to_owned();
+        let digest = |image: &UploadedImage| image.digest.clone();
         let tax_regions = settings.tax.unlisted_regions().into_iter().map(|(country, regions)| TaxRegions {
             country,
             regions: regions.into_iter().map(str::to_owned).collect(),
@@ -127,6 +128,7 @@ impl ShopView {
             name: settings.shop.name.clone(),
             accent_color: settings.shop.accent_color,
             logo_digest: settings.shop.logo.as_ref().map(digest),
+            icon_digest: settings.shop.icon.as_ref().map(digest),
             contact: settings.contact.clone(),
             home: settings.home.clone(),
             footer: settings.footer.clone(),
@@ -165,9 +167,12 @@ pub struct PageView {
     pub version: u64,
 }
 
-/// Requests the logo.
+/// Requests the logo or the icon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FindLogo;
+pub struct FindBrandImage {
+    /// Which of them.
+    pub image: BrandImage,
+}
 
 /// A product with its variants and stock.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -276,11 +281,11 @@ pub trait Catalog: Send + Sync {
     /// [`ShopError::NotFound`] for a version that does not exist.
     async fn find_page(&self, command: FindPage) -> ShopResult<PageView>;
 
-    /// The logo.
+    /// The logo or the icon, if the merchant has uploaded it.
     ///
     /// # Errors
     /// [`ShopError::NotFound`].
-    async fn find_logo(&self, command: FindLogo) -> ShopResult<Logo>;
+    async fn find_brand_image(&self, command: FindBrandImage) -> ShopResult<UploadedImage>;
 }
 
 #[async_trait]
@@ -364,9 +369,13 @@ impl Catalog for LocalShop {
         Ok(PageView { text: page.text, is_draft: page.is_draft, version })
     }
 
-    async fn find_logo(&self, _: FindLogo) -> ShopResult<Logo> {
-        let logo = self.settings().await?.settings.shop.logo.clone();
-        logo.ok_or(ShopError::NotFound { subject: Subject::File })
+    async fn find_brand_image(&self, command: FindBrandImage) -> ShopResult<UploadedImage> {
+        let shop = &self.settings().await?.settings.shop;
+        let image = match command.image {
+            BrandImage::Logo => &shop.logo,
+            BrandImage::Icon => &shop.icon,
+        };
+        image.clone().ok_or(ShopError::NotFound { subject: Subject::File })
     }
 }
 

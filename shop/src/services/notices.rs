@@ -105,7 +105,15 @@ pub(super) const AWAITING_TRANSFER: &str = "order.awaiting_transfer";
 /// Whether an event may lead to a mail to the shopper.
 pub fn concerns_shopper(topic: &str) -> bool {
     OutboxMessage::is_personal(topic)
-        || matches!(topic, AWAITING_TRANSFER | "order.paid" | "order.cancelled" | "order.refunded" | "order.fulfilled")
+        || matches!(
+            topic,
+            AWAITING_TRANSFER
+                | "order.paid"
+                | "order.cancelled"
+                | "order.refunded"
+                | "order.fulfilled"
+                | "order.tracking_changed"
+        )
 }
 
 /// Whether an event leads to a mail to the operator.
@@ -163,6 +171,7 @@ impl LocalShop {
             "order.paid" => MailKind::OrderConfirmation,
             "order.refunded" => MailKind::OrderRefunded,
             "order.fulfilled" => MailKind::OrderShipped,
+            "order.tracking_changed" if order.tracking.is_some() => MailKind::OrderShipped,
             OutboxMessage::ORDER_LINK => MailKind::OrderLink,
             "order.cancelled" => match order.payment.state {
                 PaymentState::Declined => MailKind::PaymentFailed,

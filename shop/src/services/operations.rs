@@ -12,7 +12,7 @@ use super::{Caller, LocalShop, written};
 use crate::domain::{
     CartOwner, Dispute, Field, FulfillmentEvent, FulfillmentState, Handle, Inventory, Money, Order, OrderId,
     OrderNumber, OrderState, OrderStep, OrderSummary, Page, PageLimit, Position, Product, ProductStatus, RefundId,
-    RuleError, Sku, StockChange, StockLevel, Subject, ValueRule,
+    RuleError, Sku, StockChange, StockLevel, Subject, Tracking, ValueRule,
 };
 use crate::ports::{IdempotencyKey, Outcome};
 use crate::{ShopError, ShopResult};
@@ -112,6 +112,8 @@ pub struct RecordFulfillment {
     pub id: OrderId,
     /// The event.
     pub event: FulfillmentEvent,
+    /// How the shipment is tracked, if known. Not for a return.
+    pub tracking: Option<Tracking>,
 }
 
 /// Requests the products of the demo catalog that are on sale.
@@ -167,11 +169,11 @@ pub trait Operations: Send + Sync {
     /// amount exceeds the refundable amount, [`ShopError::IdempotencyKeyReused`].
     async fn refund_order(&self, caller: &Caller, command: RefundOrder) -> ShopResult<OrderView>;
 
-    /// Records that a paid order was shipped or returned.
+    /// Records that a paid order was shipped or returned, or how its shipment is tracked.
     ///
     /// # Errors
     /// [`ShopError::SignInRequired`], [`ShopError::Forbidden`], [`ShopError::NotFound`], [`ShopError::Rules`] when
-    /// its state does not allow the event.
+    /// its state does not allow the event, or the tracking is not valid.
     async fn record_fulfillment(&self, caller: &Caller, command: RecordFulfillment) -> ShopResult<OrderView>;
 
     /// The products of the demo catalog that are on sale. None if the shop's process ships without a demo catalog.
@@ -279,7 +281,10 @@ impl Operations for LocalShop {
     async fn record_fulfillment(&self, caller: &Caller, command: RecordFulfillment) -> ShopResult<OrderView> {
         self.require_operator(caller).await?;
         let order = self.existing_order(&command.id).await?;
-        Ok(self.step_until_written(order, |order| Ok(Some(order.record_fulfillment(command.event)?))).await?.into())
+        let RecordFulfillment { event, tracking, .. } = command;
+        let tracking = tracking.map_or(Ok(None), Tracking::validated).map_err(ShopError::Rules)?;
+        let step = |order: &Order| Ok(Some(order.record_fulfillment(event, tracking.clone())?));
+        Ok(self.step_until_written(order, step).await?.into())
     }
 
     async fn view_demo_catalog(&self, caller: &Caller, _: ViewDemoCatalog) -> ShopResult<Vec<Handle>> {

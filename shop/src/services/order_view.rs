@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 
 use crate::domain::{
     Address, Dispute, EmailAddress, FulfillmentState, Money, Order, OrderId, OrderState, PaymentKind, PaymentState,
-    QuoteLine, Refund, RefundState, ShippingOffer, TaxLine, UndeliveredMail,
+    QuoteLine, Refund, RefundState, ShippingOffer, TaxLine, Tracking, UndeliveredMail,
 };
 
 /// An order, as shoppers and operators see it.
@@ -60,6 +60,8 @@ pub struct OrderView {
     pub disputes: Vec<Dispute>,
     /// State of the fulfillment.
     pub fulfillment: FulfillmentState,
+    /// How its shipment is tracked, if known.
+    pub tracking: Option<Tracking>,
     /// Mails about it that were refused, oldest first.
     pub undelivered_mails: Vec<UndeliveredMail>,
     /// Version of the settings whose terms the shopper accepted.
@@ -104,6 +106,7 @@ impl From<Order> for OrderView {
             payment_state: order.payment.state,
             decline_code: order.payment.decline_code,
             fulfillment: order.fulfillment,
+            tracking: order.tracking,
             undelivered_mails: order.undelivered_mails,
             terms_version: order.terms_version,
             placed_at: order.placed_at,

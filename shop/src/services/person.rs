@@ -75,6 +75,8 @@ impl Order {
             country: self.shipping_address.country,
         };
         (self.billing_address, self.vat_number, self.phone, self.delivery_note) = (None, None, None, None);
+        // The carrier shows where it went.
+        self.tracking = None;
         self.customer_id = None;
         self.undelivered_mails.clear();
         // Links in mails end.

@@ -92,6 +92,7 @@ impl LocalShop {
             state: OrderState::Pending,
             payment,
             fulfillment: FulfillmentState::Unfulfilled,
+            tracking: None,
             undelivered_mails: Vec::new(),
             version: 1,
             placed_at: now,

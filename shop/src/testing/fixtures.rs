@@ -294,6 +294,7 @@ pub fn order(owner: &CartOwner, name: &str, lines: &[(&str, u32)]) -> Order {
         client_key: id.to_string(),
         due_at: Some(Order::first_check(FixedClock::START)),
         fulfillment: FulfillmentState::Unfulfilled,
+        tracking: None,
         undelivered_mails: Vec::new(),
         version: 1,
         placed_at: FixedClock::START,

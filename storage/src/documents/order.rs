@@ -48,11 +48,23 @@ pub(crate) struct Order {
     payment: Payment,
     #[serde(with = "names::FulfillmentState")]
     fulfillment: domain::FulfillmentState,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tracking: Option<Tracking>,
     #[serde(default)]
     undelivered_mails: Vec<UndeliveredMail>,
     version: u64,
     #[serde(with = "time::serde::rfc3339")]
     placed_at: OffsetDateTime,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Tracking {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    carrier: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    number: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -177,6 +189,7 @@ impl From<&domain::Order> for Order {
             state: order.state,
             payment: Payment::from(&order.payment),
             fulfillment: order.fulfillment,
+            tracking: order.tracking.as_ref().map(Tracking::from),
             undelivered_mails: each(&order.undelivered_mails),
             version: order.version,
             placed_at: order.placed_at,
@@ -213,10 +226,23 @@ impl From<Order> for domain::Order {
             state: order.state,
             payment: order.payment.into(),
             fulfillment: order.fulfillment,
+            tracking: order.tracking.map(Into::into),
             undelivered_mails: each(order.undelivered_mails),
             version: order.version,
             placed_at: order.placed_at,
         }
+    }
+}
+
+impl From<&domain::Tracking> for Tracking {
+    fn from(domain::Tracking { carrier, number, url }: &domain::Tracking) -> Self {
+        Self { carrier: carrier.clone(), number: number.clone(), url: url.clone() }
+    }
+}
+
+impl From<Tracking> for domain::Tracking {
+    fn from(Tracking { carrier, number, url }: Tracking) -> Self {
+        Self { carrier, number, url }
     }
 }
 

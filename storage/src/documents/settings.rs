@@ -153,7 +153,7 @@ pub(crate) struct Settings {
     shipping_methods: Vec<ShippingMethod>,
 }
 
-stored!(Branding { name: String, accent_color: domain::Color, logo: Option<Logo>, });
+stored!(Branding { name: String, accent_color: domain::Color, logo: Option<UploadedImage>, #[serde(default)] icon: Option<UploadedImage>, });
 stored!(Contact {
     email: Option<domain::EmailAddress>,
     phone: Option<String>,
@@ -232,37 +232,37 @@ impl Read<domain::ShippingRate> for ShippingRate {
 
 /// An image in Base64; its format follows from its content.
 #[derive(Clone, Serialize, Deserialize)]
-#[serde(try_from = "LogoText", into = "LogoText")]
-struct Logo(domain::Logo);
+#[serde(try_from = "ImageText", into = "ImageText")]
+struct UploadedImage(domain::UploadedImage);
 
 #[derive(Serialize, Deserialize)]
-struct LogoText {
+struct ImageText {
     base64: String,
 }
 
-impl TryFrom<LogoText> for Logo {
+impl TryFrom<ImageText> for UploadedImage {
     type Error = String;
 
-    fn try_from(text: LogoText) -> Result<Self, String> {
+    fn try_from(text: ImageText) -> Result<Self, String> {
         let bytes = STANDARD.decode(text.base64).map_err(|error| error.to_string())?;
-        domain::Logo::new(bytes.into()).map(Self).ok_or_else(|| "not an image".to_owned())
+        domain::UploadedImage::new(bytes.into()).map(Self).ok_or_else(|| "not an image".to_owned())
     }
 }
 
-impl From<Logo> for LogoText {
-    fn from(Logo(logo): Logo) -> Self {
-        Self { base64: STANDARD.encode(&logo.bytes) }
+impl From<UploadedImage> for ImageText {
+    fn from(UploadedImage(image): UploadedImage) -> Self {
+        Self { base64: STANDARD.encode(&image.bytes) }
     }
 }
 
-impl Write<domain::Logo> for Logo {
-    fn write(value: &domain::Logo) -> Self {
+impl Write<domain::UploadedImage> for UploadedImage {
+    fn write(value: &domain::UploadedImage) -> Self {
         Self(value.clone())
     }
 }
 
-impl Read<domain::Logo> for Logo {
-    fn read(self) -> domain::Logo {
+impl Read<domain::UploadedImage> for UploadedImage {
+    fn read(self) -> domain::UploadedImage {
         self.0
     }
 }

@@ -186,7 +186,10 @@ impl Case {
                 let Some(place) = order(number) else { return nothing() };
                 let event = if sent { FulfillmentEvent::Shipped } else { FulfillmentEvent::Returned };
                 let moved = local
-                    .record_fulfillment(&shop.operator, RecordFulfillment { id: self.orders[place].clone(), event })
+                    .record_fulfillment(
+                        &shop.operator,
+                        RecordFulfillment { id: self.orders[place].clone(), event, tracking: None },
+                    )
                     .await;
                 self.result_text(moved, view_text)
             }

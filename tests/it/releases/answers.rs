@@ -161,7 +161,7 @@ async fn browse(recorder: &mut Recorder, ada: &mut Client) {
     recorder.get(ada, "/api/v1/categories").await;
     recorder.get(ada, "/api/v1/sale-terms").await;
     recorder.get(ada, "/api/v1/settings").await;
-    recorder.get(ada, "/api/v1/settings/logo").await;
+    recorder.get(ada, "/api/v1/settings/images/logo").await;
     recorder.get(ada, "/api/v1/pages/terms").await;
     recorder.get(ada, "/api/v1/pages/terms?version=9").await;
     let first = recorder.get(ada, "/api/v1/products?limit=2&sort=price").await;
@@ -380,6 +380,7 @@ async fn change_settings(recorder: &mut Recorder, operator: &mut Client) {
     // One white pixel.
     let pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mP4DwABAQEAHLCMmQAAAABJRU5ErkJggg==";
     settings["shop"]["logo"] = json!({ "base64": pixel });
+    settings["shop"]["icon"] = json!({ "base64": pixel });
     settings["footer"]["links"] = json!([{ "title": "News", "url": "https://example.com" }]);
     for (expected_version, name) in [(1, "Kettles"), (1, "Pots"), (2, "")] {
         settings["shop"]["name"] = json!(name);
@@ -387,7 +388,7 @@ async fn change_settings(recorder: &mut Recorder, operator: &mut Client) {
         recorder.call(operator, Method::PUT, SETTINGS, &[], Some(body)).await;
     }
     recorder.get(operator, "/api/v1/settings").await;
-    recorder.get(operator, "/api/v1/settings/logo").await;
+    recorder.get(operator, "/api/v1/settings/images/logo").await;
     for path in ["versions", "versions/2", "versions/9"] {
         recorder.get(operator, &format!("{SETTINGS}/{path}")).await;
     }

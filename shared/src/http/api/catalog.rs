@@ -2,16 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 use shopease_shop::ShopError;
-use shopease_shop::domain::{self, Handle, ProductSort, Subject};
+use shopease_shop::domain::{self, BrandImage, Handle, ProductSort, Subject};
 use shopease_shop::services::{
-    self, FindLogo, FindPage, FindProduct, ListCategories, ListProducts, ViewSaleTerms, ViewShop,
+    self, FindBrandImage, FindPage, FindProduct, ListCategories, ListProducts, ViewSaleTerms, ViewShop,
 };
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{IntoParams, ToSchema};
 
 use super::endpoint::{Answer, endpoints, public};
 use super::parts::{Named, NoBody, Parts, Wire, without_body};
-use super::settings::{Logo, Page, Shop};
+use super::settings::{BrandImageContent, Page, Shop};
 use super::wire::{Category, Image, MoneySchema, Out, mirror};
 use super::{Paging, page_answer, text};
 use crate::http::problem::Problem;
@@ -278,7 +278,7 @@ without_body!(FindProduct, handle: Handle);
 without_body!(ListCategories);
 without_body!(ViewSaleTerms);
 without_body!(ViewShop);
-without_body!(FindLogo);
+without_body!(FindBrandImage, image: BrandImage);
 
 endpoints! {
     Catalog in catalog, area Catalog, tag "catalog";
@@ -335,12 +335,12 @@ endpoints! {
         ]
     }
 
-    /// Get the logo.
-    get "/api/v1/settings/logo" => find_logo(FindLogo) -> Logo {
+    /// Get the logo or the icon, if the merchant has uploaded it.
+    get "/api/v1/settings/images/{image}" => find_brand_image(FindBrandImage) -> BrandImageContent {
         Ordinary, public, [
-            (200, "The logo."),
+            (200, "The image."),
             (304, "Not modified: the ETag matches If-None-Match."),
-            (404, "The shop has no logo."),
+            (404, "The shop has no such image."),
         ]
     }
 }

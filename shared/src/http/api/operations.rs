@@ -13,7 +13,7 @@ use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::Paging;
 use super::endpoint::{created, endpoints, ok};
-use super::order::{Order, OrderPage};
+use super::order::{Order, OrderPage, Tracking};
 use super::parts::{Json, Key, NoBody, NoQuery, Parts, Wire, without_body};
 use super::text;
 use super::wire::{MoneySchema, Out, mirror, states};
@@ -280,6 +280,8 @@ states! {
     FulfillmentEvent of domain::FulfillmentEvent {
         /// Shipped.
         Shipped,
+        /// The tracking of the shipment was added, corrected or removed.
+        TrackingChanged,
         /// Returned.
         Returned,
     }
@@ -291,6 +293,9 @@ states! {
 pub struct RecordFulfillment {
     /// The event.
     pub event: FulfillmentEvent,
+    /// How the shipment is tracked, for `shipped` and `tracking_changed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracking: Option<Tracking>,
 }
 
 impl Wire for services::RecordFulfillment {
@@ -299,11 +304,11 @@ impl Wire for services::RecordFulfillment {
     type Body = Json<RecordFulfillment>;
 
     fn read(Parts { path, body: Json(body), .. }: Parts<Self>) -> Result<Self, Problem> {
-        Ok(Self { id: path, event: body.event.value() })
+        Ok(Self { id: path, event: body.event.value(), tracking: body.tracking.value() })
     }
 
     fn write(self) -> Parts<Self> {
-        let body = Json(RecordFulfillment { event: Out::of(self.event) });
+        let body = Json(RecordFulfillment { event: Out::of(self.event), tracking: Out::of(self.tracking) });
         Parts { path: self.id, query: NoQuery {}, body, key: None }
     }
 }

@@ -96,6 +96,27 @@ pub struct Dispute {
 }
 mirror!(Dispute of domain::Dispute { id, amount, state, reason, opened_at });
 
+/// How a shopper follows a shipment at its carrier. Every part is optional; empty parts are dropped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "carrier": "DHL", "number": "00340434161094021501", "url": "https://carrier.example/track?id=00340434161094021501"
+}))]
+pub struct Tracking {
+    /// Name of the carrier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<text::CarrierText>)]
+    pub carrier: Option<String>,
+    /// The carrier's number of the shipment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<text::CarrierText>)]
+    pub number: Option<String>,
+    /// `https` URL of the carrier's page about the shipment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<text::HttpsAddress>)]
+    pub url: Option<String>,
+}
+mirror!(Tracking of domain::Tracking { carrier, number, url });
+
 /// A mail about an order that the recipient's server refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UndeliveredMail {
@@ -185,6 +206,9 @@ pub struct Order {
     pub disputes: Vec<Dispute>,
     /// State of the fulfillment.
     pub fulfillment: FulfillmentState,
+    /// How the shipment is tracked, if known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracking: Option<Tracking>,
     /// Mails about the order that the recipient's server refused, oldest first.
     #[serde(default)]
     pub undelivered_mails: Vec<UndeliveredMail>,
@@ -204,7 +228,7 @@ fn paid_by_card() -> PaymentKind {
 mirror!(Order of services::OrderView {
     id, order_number, access_key, email, shipping_address, billing_address, vat_number, phone, delivery_note, lines, subtotal, shipping, tax_lines, tax_total,
     prices_include_tax, total, state, payment_kind, payment_state, decline_code, payment_action_url, refunds, refundable, disputes,
-    fulfillment, undelivered_mails, terms_version, placed_at,
+    fulfillment, tracking, undelivered_mails, terms_version, placed_at,
 });
 
 /// An order in a listing.

@@ -10,9 +10,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use shopease_shop::domain::{self, Format, PageKind, RuleError, ValueRule};
+use shopease_shop::domain::{self, BrandImage, Format, PageKind, RuleError, ValueRule};
 use shopease_shop::ports;
-use shopease_shop::services::{self, FindPage, FindSettings, ListSettingsVersions, PageView, ShopView, ViewSettings};
+use shopease_shop::services::{
+    self, FindBrandImage, FindPage, FindSettings, ListSettingsVersions, PageView, ShopView, ViewSettings,
+};
 use shopease_shop::{ShopError, ShopResult};
 use time::OffsetDateTime;
 use utoipa::openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, Type};
@@ -62,14 +64,23 @@ pub struct BrandingSettings {
     pub accent_color: String,
     /// Logo, shown instead of the name in the header.
     #[serde(default)]
-    pub logo: Option<LogoFile>,
+    pub logo: Option<ImageFile>,
+    /// Icon in browser tabs and on home screens, instead of the first letter of the name.
+    #[serde(default)]
+    pub icon: Option<ImageFile>,
 }
 
 /// A complete PNG, JPEG or WebP file of at most 64 KiB and 4,096 pixels in width and height.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct LogoFile {
+pub struct ImageFile {
     /// Content in Base64.
     pub base64: String,
+}
+
+impl ImageFile {
+    fn of(image: &domain::UploadedImage) -> Self {
+        Self { base64: STANDARD.encode(&image.bytes) }
+    }
 }
 
 /// How to reach the merchant.
@@ -286,7 +297,8 @@ impl From<domain::Settings> for SettingsDocument {
             shop: BrandingSettings {
                 name: shop.name,
                 accent_color: shop.accent_color.to_string(),
-                logo: shop.logo.map(|logo| LogoFile { base64: STANDARD.encode(&logo.bytes) }),
+                logo: shop.logo.as_ref().map(ImageFile::of),
+                icon: shop.icon.as_ref().map(ImageFile::of),
             },
             contact: ContactDetails {
                 email: contact.email.map(|email| email.to_string()),
@@ -371,13 +383,13 @@ impl Parser {
             .collect()
     }
 
-    fn logo(&mut self, file: &LogoFile) -> Option<domain::Logo> {
+    fn image(&mut self, path: &str, file: &ImageFile) -> Option<domain::UploadedImage> {
         let bytes = STANDARD.decode(file.base64.trim()).ok();
-        let logo = bytes.and_then(|bytes| domain::Logo::new(bytes.into()));
-        if logo.is_none() {
-            self.problems.push(RuleError::setting("shop.logo", ValueRule::Format(Format::Image)));
+        let image = bytes.and_then(|bytes| domain::UploadedImage::new(bytes.into()));
+        if image.is_none() {
+            self.problems.push(RuleError::setting(path, ValueRule::Format(Format::Image)));
         }
-        logo
+        image
     }
 
     fn method(&mut self, number: usize, method: ShippingMethod) -> domain::ShippingMethod {
@@ -435,7 +447,8 @@ impl SettingsDocument {
             shop: domain::Branding {
                 name: shop.name,
                 accent_color: parser.parse("shop.accent_color", &shop.accent_color, Format::Color).unwrap_or(black),
-                logo: shop.logo.and_then(|file| parser.logo(&file)),
+                logo: shop.logo.and_then(|file| parser.image("shop.logo", &file)),
+                icon: shop.icon.and_then(|file| parser.image("shop.icon", &file)),
             },
             contact: domain::Contact {
                 email: contact
@@ -868,6 +881,9 @@ pub struct Shop {
     pub accent_color: domain::Color,
     /// Digest of the logo, if there is one.
     pub logo_digest: Option<String>,
+    /// Digest of the uploaded icon, if there is one.
+    #[serde(default)]
+    pub icon_digest: Option<String>,
     /// How to reach the merchant.
     pub contact: PublicContact,
     /// The home page.
@@ -890,7 +906,7 @@ pub struct Shop {
     pub tax_regions: Vec<TaxRegions>,
 }
 mirror!(Shop of ShopView {
-    version, name, accent_color, logo_digest, contact, home, footer, drafts, currency, time_zone, countries, tax_regions,
+    version, name, accent_color, logo_digest, icon_digest, contact, home, footer, drafts, currency, time_zone, countries, tax_regions,
 });
 
 /// A country, and its regions with tax rates of their own. If the country has a rate, too, other regions are allowed.
@@ -955,9 +971,35 @@ impl Wire for FindPage {
     }
 }
 
-/// The logo of the shop.
+/// Name of an image that the merchant uploads for all pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BrandImageName {
+    /// The logo.
+    Logo,
+    /// The icon.
+    Icon,
+}
+
+impl PathPart for BrandImage {
+    const DESCRIPTION: Option<&'static str> = Some("Name of the image.");
+
+    fn schema() -> Named {
+        Named::of::<BrandImageName>()
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        Self::find(text)
+    }
+
+    fn write(&self) -> Option<String> {
+        Some(self.as_str().to_owned())
+    }
+}
+
+/// The logo or the icon of the shop.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Logo {
+pub struct BrandImageContent {
     /// Content type.
     #[schema(example = "image/png")]
     pub content_type: String,
@@ -965,17 +1007,17 @@ pub struct Logo {
     pub base64: String,
 }
 
-impl super::endpoint::Answer for Logo {
-    type Value = domain::Logo;
+impl super::endpoint::Answer for BrandImageContent {
+    type Value = domain::UploadedImage;
 
     fn of_value(value: Self::Value, _: &str) -> Self {
         Self { content_type: value.format.content_type().to_owned(), base64: STANDARD.encode(&value.bytes) }
     }
 
     fn read(body: &[u8]) -> Result<Self::Value, serde_json::Error> {
-        let logo: Self = serde_json::from_slice(body)?;
-        let bytes = STANDARD.decode(logo.base64).map_err(serde::de::Error::custom)?;
-        domain::Logo::new(bytes.into()).ok_or_else(|| serde::de::Error::custom("the logo is not an image"))
+        let image: Self = serde_json::from_slice(body)?;
+        let bytes = STANDARD.decode(image.base64).map_err(serde::de::Error::custom)?;
+        domain::UploadedImage::new(bytes.into()).ok_or_else(|| serde::de::Error::custom("it is not an image"))
     }
 
     fn schema() -> Option<Named> {

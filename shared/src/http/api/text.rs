@@ -96,6 +96,14 @@ texts! {
     VatNumber (0..=40, "^[ .-]*$|^[ .-]*([A-Za-z0-9+*][ .-]*){4,20}$", "DE123456789");
     /// Text of several lines, without other control characters than line breaks, and without those that reorder text.
     Note (0..=500, r"^([^\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]|\r\n)*$", "Please ring twice.");
+    /// Name of a carrier, or its number of a shipment: one line of text, which may be empty.
+    CarrierText (0..=60, concat!("^[^", unprintable!(), "]*$"), "DHL");
+    /// `https` URL, or nothing.
+    HttpsAddress (
+        0..=2000,
+        concat!(r"^\s*$|^\s*[Hh][Tt][Tt][Pp][Ss]://[^/:?#\\\s", unprintable!(), r"][^\\\s", unprintable!(), r"]*\s*$"),
+        "https://carrier.example/track"
+    );
     /// Cursor of a page, as `next_cursor` of the page before it. It is valid only for the same listing.
     Cursor (1..=2048, "^[A-Za-z0-9_-]+$", "zKfJ8dHnMDE");
 }

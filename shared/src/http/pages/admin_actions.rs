@@ -7,7 +7,7 @@ use super::view::money;
 use shopease_shop::ShopResult;
 use shopease_shop::domain::{
     AmountError, Currency, Dispute, Field, Format, FulfillmentEvent, FulfillmentState, Money, OrderId, OrderState,
-    PaymentKind, RefundState, RuleError, ValueRule,
+    PaymentKind, RefundState, RuleError, Tracking, ValueRule,
 };
 use shopease_shop::services::{
     CancelOrder, Operations, OrderView, RecordFulfillment, RecordTransfer, RefundAmount, RefundOrder,
@@ -23,6 +23,12 @@ pub(in crate::http) struct ActionForm {
     pub amount: String,
     /// Its currency.
     pub currency: String,
+    /// Name of the carrier.
+    pub carrier: String,
+    /// The carrier's number of the shipment.
+    pub tracking_number: String,
+    /// The carrier's page about the shipment.
+    pub tracking_url: String,
     /// Created with the order page, so that a refund is made once however often it is confirmed.
     pub idempotency_key: String,
     /// The summary that the confirmation page has shown; empty before it.
@@ -47,13 +53,22 @@ pub enum Action {
     Cancel,
     /// Record that its bank transfer has arrived.
     Transferred,
-    /// Record that it was shipped.
-    Shipped,
+    /// Record that it was shipped, and how the shipment is tracked.
+    Shipped(Tracking),
+    /// Record how its shipment is tracked.
+    TrackingChanged(Tracking),
     /// Record that it was returned.
     Returned,
 }
 
 impl ActionForm {
+    /// The form as it shows the known tracking.
+    pub fn of_tracking(tracking: &Tracking) -> Self {
+        let part = |text: &Option<String>| text.clone().unwrap_or_default();
+        let Tracking { carrier, number, url } = tracking;
+        Self { carrier: part(carrier), tracking_number: part(number), tracking_url: part(url), ..Self::default() }
+    }
+
     /// Parses the form.
     ///
     /// # Errors
@@ -63,10 +78,17 @@ impl ActionForm {
             "refund" => Ok(Action::Refund(self.refund_amount()?)),
             "cancel" => Ok(Action::Cancel),
             "transferred" => Ok(Action::Transferred),
-            "shipped" => Ok(Action::Shipped),
+            "shipped" => Ok(Action::Shipped(self.tracking())),
+            "tracking" => Ok(Action::TrackingChanged(self.tracking())),
             "returned" => Ok(Action::Returned),
             _ => Err(RuleError::invalid(Field::Action, ValueRule::Offered)),
         }
+    }
+
+    fn tracking(&self) -> Tracking {
+        let part = |text: &String| Some(text.clone());
+        let (carrier, number, url) = (&self.carrier, &self.tracking_number, &self.tracking_url);
+        Tracking { carrier: part(carrier), number: part(number), url: part(url) }
     }
 
     /// The amount as typed, `12.50` or `12,50`.
@@ -111,7 +133,7 @@ impl Action {
                     "This does not refund the order. Refund it separately.".to_owned(),
                 ],
             })),
-            Self::Shipped => Ok(None),
+            Self::Shipped(_) | Self::TrackingChanged(_) => Ok(None),
         }
     }
 
@@ -133,11 +155,17 @@ impl Action {
                 operations.refund_order(caller, RefundOrder { id, amount, client_key }).await
             }
             Self::Transferred => operations.record_transfer(caller, RecordTransfer { id }).await,
-            Self::Shipped => {
-                operations.record_fulfillment(caller, RecordFulfillment { id, event: FulfillmentEvent::Shipped }).await
+            Self::Shipped(tracking) => {
+                let (event, tracking) = (FulfillmentEvent::Shipped, Some(tracking.clone()));
+                operations.record_fulfillment(caller, RecordFulfillment { id, event, tracking }).await
+            }
+            Self::TrackingChanged(tracking) => {
+                let (event, tracking) = (FulfillmentEvent::TrackingChanged, Some(tracking.clone()));
+                operations.record_fulfillment(caller, RecordFulfillment { id, event, tracking }).await
             }
             Self::Returned => {
-                operations.record_fulfillment(caller, RecordFulfillment { id, event: FulfillmentEvent::Returned }).await
+                let (event, tracking) = (FulfillmentEvent::Returned, None);
+                operations.record_fulfillment(caller, RecordFulfillment { id, event, tracking }).await
             }
         }
     }
@@ -232,7 +260,8 @@ impl Done {
             }
             Action::Cancel => format!("cancel.{id}"),
             Action::Transferred => format!("transferred.{id}"),
-            Action::Shipped => format!("shipped.{id}"),
+            Action::Shipped(_) => format!("shipped.{id}"),
+            Action::TrackingChanged(_) => format!("tracking.{id}"),
             Action::Returned => format!("returned.{id}"),
         }
     }
@@ -266,6 +295,10 @@ impl Done {
             "shipped" if order.fulfillment != FulfillmentState::Unfulfilled => {
                 good("The order was marked as shipped.".to_owned())
             }
+            "tracking" if order.fulfillment == FulfillmentState::Fulfilled => good(match order.tracking {
+                Some(_) => "The tracking was saved.".to_owned(),
+                None => "The tracking was removed.".to_owned(),
+            }),
             "returned" if order.fulfillment == FulfillmentState::Returned => {
                 good(format!("The order was marked as returned. {} {} to stock.", units(order), returned_verb(order)))
             }

@@ -23,8 +23,8 @@ struct AdminOrderPage {
     order: OrderView,
     idempotency_key: String,
     done: Option<Done>,
-    /// The rejected amount with its problem.
-    problem: Option<(String, Problem)>,
+    /// The rejected form with its problem.
+    problem: Option<(ActionForm, Problem)>,
 }
 
 impl AdminOrderPage {
@@ -51,9 +51,24 @@ impl AdminOrderPage {
         self.order.state == OrderState::Paid && self.order.fulfillment == FulfillmentState::Fulfilled
     }
 
+    fn can_be_tracked(&self) -> bool {
+        self.can_be_returned() && self.order.shipping.ships()
+    }
+
+    /// The rejected form of these actions.
+    fn rejected(&self, actions: &[&str]) -> Option<&ActionForm> {
+        self.problem.as_ref().map(|(form, _)| form).filter(|form| actions.contains(&&*form.action))
+    }
+
     /// The typed amount, or else the full refundable amount.
     fn amount(&self) -> String {
-        self.problem.as_ref().map_or_else(|| self.order.refundable.decimal(), |(amount, _)| amount.clone())
+        self.rejected(&["refund"]).map_or_else(|| self.order.refundable.decimal(), |form| form.amount.clone())
+    }
+
+    /// The typed tracking, or else the known one.
+    fn tracking(&self) -> ActionForm {
+        let known = || self.order.tracking.as_ref().map(ActionForm::of_tracking).unwrap_or_default();
+        self.rejected(&["shipped", "tracking"]).cloned().unwrap_or_else(known)
     }
 
     /// Whether the order is canceled but its refund was returned by the bank, so that the shopper is still owed money.
@@ -109,7 +124,7 @@ async fn page(
     visitor: &Visitor,
     id: &OrderId,
     left: Option<&str>,
-    problem: Option<(String, Problem)>,
+    problem: Option<(ActionForm, Problem)>,
 ) -> PageResult {
     let order = order_for_operator(app, visitor, id).await?;
     let status = problem.as_ref().map_or(StatusCode::OK, |(_, problem)| problem.status_code());
@@ -177,7 +192,7 @@ fn is_done(action: &Action, order: &OrderView, done: &str) -> bool {
 }
 
 async fn rejected(app: &App, visitor: &Visitor, id: &OrderId, form: ActionForm, error: ShopError) -> PageResult {
-    page(app, visitor, id, None, Some((form.amount, error.into()))).await
+    page(app, visitor, id, None, Some((form, error.into()))).await
 }
 
 async fn confirm(app: &App, visitor: &Visitor, order: OrderView, form: ActionForm, plan: Plan) -> PageResult {

@@ -30,8 +30,10 @@ pub struct Frame {
     pub script: String,
     /// URL of the stylesheet with the shop's color.
     pub theme: String,
-    /// URL of the icon.
-    pub icon: String,
+    /// URL of the icon that is made of the shop's name and color.
+    pub letter: String,
+    /// URL of the uploaded icon, if there is one.
+    pub icon: Option<String>,
     /// URL of the logo, if there is one.
     pub logo: Option<String>,
     /// Categories of the navigation; empty if they cannot be loaded.
@@ -85,7 +87,8 @@ impl Frame {
         Self {
             shop_name: shop.name.clone(),
             theme: appearance::theme_url(&shop),
-            icon: appearance::icon_url(&shop),
+            letter: appearance::letter_url(&shop),
+            icon: appearance::uploaded_icon_url(&shop),
             logo: appearance::logo_url(&shop),
             shop,
             stylesheet: assets::url("shop.css"),

@@ -11,13 +11,13 @@ use super::forms::FormErrors;
 use super::layout::{Frame, PageError, PageResult, private_page, see_other};
 use super::settings_form::{CHECKED, FieldGroup, Input, Section, Typed};
 use super::view::filters;
-use crate::http::api::settings::{LogoFile, SettingChange, SettingsDocument};
+use crate::http::api::settings::{ImageFile, SettingChange, SettingsDocument};
 use crate::http::extract::{ApiPath, PostedForm, is_own_token, stale_form};
 use crate::http::visitor::Visitor;
 use crate::http::{App, MAX_BODY_BYTES, Problem, notice, texts};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use shopease_shop::domain::{Category, Format, RuleError, Subject, ValueRule};
+use shopease_shop::domain::{BrandImage, Category, Format, RuleError, Subject, ValueRule};
 use shopease_shop::ports::{SettingsVersion, VersionedSettings};
 use shopease_shop::services::{
     FindSettings, ListCategories, ListSettingsVersions, RestoreSettings, UpdateSettings, ViewSettings,
@@ -50,8 +50,41 @@ impl SettingsPage {
         self.groups.iter().filter(|group| group.legend.is_some()).count()
     }
 
-    fn has_logo(&self) -> bool {
-        self.section == Section::Shop
+    /// The images of the section, which have forms of their own: files are large, and saved at once.
+    fn images(&self) -> Vec<ImageField> {
+        if self.section != Section::Shop {
+            return Vec::new();
+        }
+        vec![
+            ImageField {
+                image: BrandImage::Logo,
+                url: self.frame.logo.clone(),
+                hint: "It is shown 40 pixels high, on light and dark backgrounds.",
+            },
+            ImageField {
+                image: BrandImage::Icon,
+                url: self.frame.icon.clone(),
+                hint: "A square is best, with at least 180 pixels. Browser tabs and home screens show it; without one, they \
+                       show the first letter of the name.",
+            },
+        ]
+    }
+}
+
+/// The form of an image.
+struct ImageField {
+    image: BrandImage,
+    url: Option<String>,
+    hint: &'static str,
+}
+
+impl ImageField {
+    const fn setting(&self) -> &'static str {
+        setting_of(self.image)
+    }
+
+    fn label(&self) -> &'static str {
+        texts::setting_label(self.setting())
     }
 }
 
@@ -219,44 +252,47 @@ async fn conflict_page(
     section_page(app, visitor, section, current, StatusCode::CONFLICT, attempt).await
 }
 
-/// The form of the logo.
+/// The form of the logo or the icon.
 #[derive(Debug, Default)]
-struct LogoForm {
+struct ImageForm {
     csrf: String,
     remove: bool,
     file: Vec<u8>,
 }
 
-async fn read_logo_form(mut form: Multipart) -> Result<LogoForm, Problem> {
+async fn read_image_form(mut form: Multipart, setting: &str) -> Result<ImageForm, Problem> {
     let malformed = |error: axum::extract::multipart::MultipartError| {
         if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            let rule = RuleError::setting("shop.logo", ValueRule::Format(Format::Image));
+            let rule = RuleError::setting(setting, ValueRule::Format(Format::Image));
             return Problem::from(ShopError::from(rule));
         }
         Problem::malformed("The form cannot be parsed.").with_hint(&error)
     };
-    let mut read = LogoForm::default();
+    let mut read = ImageForm::default();
     while let Some(field) = form.next_field().await.map_err(malformed)? {
         let name = field.name().unwrap_or_default().to_owned();
         let bytes = field.bytes().await.map_err(malformed)?;
         match name.as_str() {
             "csrf" => read.csrf = String::from_utf8_lossy(&bytes).into_owned(),
             "action" => read.remove = &bytes[..] == b"remove",
-            "logo" => read.file = bytes.to_vec(),
+            "file" => read.file = bytes.to_vec(),
             _ => {}
         }
     }
     Ok(read)
 }
 
-/// Replaces or removes the logo.
-pub(in crate::http) async fn upload_logo(
+/// Replaces or removes the logo or the icon.
+pub(in crate::http) async fn upload_image(
     State(app): State<App>,
     visitor: Visitor,
+    ApiPath(image): ApiPath<String>,
     form: Result<Multipart, MultipartRejection>,
 ) -> PageResult {
+    let image = BrandImage::find(&image).ok_or(ShopError::NotFound { subject: Subject::Page })?;
+    let setting = setting_of(image);
     // A form in another format has no token.
-    let form = read_logo_form(form.map_err(|_| stale_form())?).await;
+    let form = read_image_form(form.map_err(|_| stale_form())?, setting).await;
     if form.as_ref().is_ok_and(|form| !is_own_token(&visitor, &form.csrf)) {
         return Err(stale_form().into());
     }
@@ -264,20 +300,31 @@ pub(in crate::http) async fn upload_logo(
     let form = match form {
         Ok(form) => form,
         // The file is too large.
-        Err(problem) if !problem.errors.is_empty() => return wrong_logo(&app, &visitor, &current).await,
+        Err(problem) if !problem.errors.is_empty() => return wrong_image(&app, &visitor, &current, setting).await,
         Err(problem) => return Err(problem.into()),
     };
     let mut document = SettingsDocument::from(current.settings.clone());
-    document.shop.logo = (!form.remove).then(|| LogoFile { base64: STANDARD.encode(&form.file) });
-    let Ok(settings) = document.read() else { return wrong_logo(&app, &visitor, &current).await };
+    let file = (!form.remove).then(|| ImageFile { base64: STANDARD.encode(&form.file) });
+    match image {
+        BrandImage::Logo => document.shop.logo = file,
+        BrandImage::Icon => document.shop.icon = file,
+    }
+    let Ok(settings) = document.read() else { return wrong_image(&app, &visitor, &current, setting).await };
     let command = UpdateSettings { expected_version: current.about.version, settings };
     app.services.settings.update_settings(visitor.caller(), command).await?;
     Ok(saved(&app, Section::Shop))
 }
 
-async fn wrong_logo(app: &App, visitor: &Visitor, current: &VersionedSettings) -> PageResult {
-    let sentence = texts::rule(&RuleError::setting("shop.logo", ValueRule::Format(Format::Image)));
-    let errors = FormErrors::new(vec![("shop.logo".to_owned(), sentence)]);
+const fn setting_of(image: BrandImage) -> &'static str {
+    match image {
+        BrandImage::Logo => "shop.logo",
+        BrandImage::Icon => "shop.icon",
+    }
+}
+
+async fn wrong_image(app: &App, visitor: &Visitor, current: &VersionedSettings, setting: &str) -> PageResult {
+    let sentence = texts::rule(&RuleError::setting(setting, ValueRule::Format(Format::Image)));
+    let errors = FormErrors::new(vec![(setting.to_owned(), sentence)]);
     let attempt = Attempt { errors, ..Attempt::default() };
     section_page(app, visitor, Section::Shop, current, StatusCode::UNPROCESSABLE_ENTITY, attempt).await
 }

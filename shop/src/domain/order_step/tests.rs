@@ -210,7 +210,7 @@ fn an_order_is_canceled_once_refunds_and_lost_disputes_have_returned_its_total()
     let canceled = lost.order.cancel_without_refund().expect("nothing is left");
     assert_eq!((canceled.stock, canceled.order.state), (StockEffect::Restock, OrderState::Cancelled));
     assert_eq!(canceled.order.cancel_without_refund(), None, "once");
-    let shipped = lost.order.record_fulfillment(FulfillmentEvent::Shipped).expect("paid").order;
+    let shipped = lost.order.record_fulfillment(FulfillmentEvent::Shipped, None).expect("paid").order;
     assert_eq!(shipped.cancel_without_refund(), None);
     assert_eq!(pending().cancel_without_refund(), None);
 }
@@ -226,12 +226,12 @@ fn a_dispute_in_another_currency_withholds_the_total() {
 
 #[test]
 fn a_shipped_order_is_refunded_without_a_return() {
-    let shipped = paid().record_fulfillment(FulfillmentEvent::Shipped).expect("paid").order;
+    let shipped = paid().record_fulfillment(FulfillmentEvent::Shipped, None).expect("paid").order;
     let step = refunded(&shipped, "all", shipped.total);
     assert_eq!((step.stock, step.order.state), (StockEffect::Keep, OrderState::Paid));
-    let back = step.order.record_fulfillment(FulfillmentEvent::Returned).expect("it was shipped");
+    let back = step.order.record_fulfillment(FulfillmentEvent::Returned, None).expect("it was shipped");
     assert_eq!((back.stock, back.order.fulfillment), (StockEffect::Restock, FulfillmentState::Returned));
-    assert!(pending().record_fulfillment(FulfillmentEvent::Shipped).is_err());
+    assert!(pending().record_fulfillment(FulfillmentEvent::Shipped, None).is_err());
 }
 
 #[test]
@@ -315,7 +315,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         1 => (1_i64..3000).prop_map(Event::RefundOutside),
         1 => (1_i64..3000, proptest::sample::select(disputes)).prop_map(|(minor, state)| Event::Dispute(minor, state)),
         1 => Just(Event::CancelWithoutRefund),
-        1 => proptest::sample::select(vec![FulfillmentEvent::Shipped, FulfillmentEvent::Returned]).prop_map(Event::Fulfill),
+        1 => proptest::sample::select(vec![FulfillmentEvent::Shipped, FulfillmentEvent::TrackingChanged, FulfillmentEvent::Returned]).prop_map(Event::Fulfill),
         1 => Just(Event::Postpone),
     ];
     proptest::collection::vec(event, 1..40)
@@ -356,7 +356,7 @@ proptest! {
                 }
                 Event::Dispute(minor, state) => order.book(&dispute(eur(minor.min(order.total.amount_minor)), state), NOW),
                 Event::CancelWithoutRefund => order.cancel_without_refund(),
-                Event::Fulfill(event) => order.record_fulfillment(event).ok(),
+                Event::Fulfill(event) => order.record_fulfillment(event, None).ok(),
                 Event::Postpone => Some(order.postpone(NOW)),
             };
             let Some(step) = step else { continue };

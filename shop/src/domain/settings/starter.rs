@@ -13,6 +13,7 @@ impl Settings {
                 name: Branding::STARTER_NAME.to_owned(),
                 accent_color: Color::new([0x9a, 0x3f, 0x1d]),
                 logo: None,
+                icon: None,
             },
             contact: Contact::default(),
             home: HomePage::starter(),

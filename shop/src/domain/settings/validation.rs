@@ -124,8 +124,10 @@ impl Check {
         if ![Color::WHITE, TINTED_PAPER].iter().all(|background| shop.accent_color.is_readable_on(*background)) {
             self.refuse("shop.accent_color", ValueRule::Contrast);
         }
-        if shop.logo.as_ref().is_some_and(|logo| !logo.is_usable()) {
-            self.refuse("shop.logo", ValueRule::Format(Format::Image));
+        for (path, image) in [("shop.logo", &shop.logo), ("shop.icon", &shop.icon)] {
+            if image.as_ref().is_some_and(|image| !image.is_usable()) {
+                self.refuse(path, ValueRule::Format(Format::Image));
+            }
         }
     }
 

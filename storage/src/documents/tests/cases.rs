@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 
 use shopease_shop::domain::{
     Address, AddressId, Cart, Category, Color, Contact, Currency, Customer, Dispute, DisputeState, EmailChange,
-    EmailState, FooterLink, FulfillmentState, Image, Inventory, LegalPage, Logo, MailKind, Money, Order, OrderState,
+    EmailState, FooterLink, FulfillmentState, Image, Inventory, LegalPage, MailKind, Money, Order, OrderState,
     OrderSummary, PasswordReset, PaymentState, Product, ProductOption, ProductStatus, ProductSummary, Quantity, Refund,
     RefundId, RefundSource, RefundState, Role, SavedAddress, Session, Settings, ShippingRate, TaxClass, TaxLine,
-    UndeliveredMail, WeightBand,
+    Tracking, UndeliveredMail, UploadedImage, WeightBand,
 };
 use shopease_shop::ports::OutboxMessage;
 use shopease_shop::testing::FixedClock;
@@ -179,7 +179,8 @@ fn full_settings() -> Settings {
     UNICODE.clone_into(&mut settings.shop.name);
     settings.shop.accent_color = Color::new([0x00, 0x3d, 0x99]);
     let logo = [&b"\x89PNG\r\n\x1a\n"[..], &[0, 1, 0xff]].concat();
-    settings.shop.logo = Logo::new(logo.into());
+    settings.shop.logo = UploadedImage::new(logo.clone().into());
+    settings.shop.icon = UploadedImage::new(logo.into());
     settings.contact = Contact {
         email: Some("jürgen@bücher.example".parse().expect("an address")),
         phone: Some("+49 30 1234".to_owned()),
@@ -281,6 +282,12 @@ fn orders() -> Vec<(&'static str, Order)> {
     billed.vat_number = Some("IE1A23456+".to_owned());
     billed.phone = Some("+49 (0)30 123-456".to_owned());
     billed.delivery_note = Some(format!("Ring twice.\n{UNICODE}"));
+    let mut tracked = order_in("tracked", (Paid, PaymentState::Captured, Fulfilled));
+    tracked.tracking = Some(Tracking {
+        carrier: Some(UNICODE.to_owned()),
+        number: Some("00340434161094021501".to_owned()),
+        url: Some("https://carrier.example/track?id=1".to_owned()),
+    });
     vec![
         ("minimal", minimal),
         ("full", full_order()),
@@ -298,6 +305,7 @@ fn orders() -> Vec<(&'static str, Order)> {
         ("voided", voided),
         ("terms_accepted", terms_accepted),
         ("billed", billed),
+        ("tracked", tracked),
         ("reversed", reversed_order()),
         ("large_numbers", order_of_large_numbers()),
     ]

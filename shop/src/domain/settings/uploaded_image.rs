@@ -1,19 +1,24 @@
-//! The logo: its format, and whether its file is whole and of a sensible size. Pixels are not decoded.
+//! The logo and the icon: their formats, and whether their files are whole and of a sensible size. Pixels are not decoded.
 
 use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
 
-/// Largest logo in bytes.
-pub const MAX_LOGO_BYTES: usize = 64 * 1024;
+use crate::domain::hex;
+
+/// Largest image in bytes.
+pub const MAX_UPLOAD_BYTES: usize = 64 * 1024;
 /// Largest width and height in pixels: a small file can decode to gigabytes in a browser.
 const MAX_SIDE: u32 = 4_096;
 
 /// An uploaded image.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Logo {
+pub struct UploadedImage {
     /// Format of the content.
     pub format: ImageFormat,
     /// Content.
     pub bytes: Bytes,
+    /// First twelve hexadecimal digits of its SHA-256, for URLs that name the content.
+    pub digest: String,
 }
 
 /// Format of an uploaded image. SVG is not accepted: it can contain scripts.
@@ -48,10 +53,12 @@ impl ImageFormat {
     }
 }
 
-impl Logo {
-    /// The logo with this content; `None` if it is in no supported format.
+impl UploadedImage {
+    /// The image with this content; `None` if it is in no supported format.
     pub fn new(bytes: Bytes) -> Option<Self> {
-        ImageFormat::of(&bytes).map(|format| Self { format, bytes })
+        let format = ImageFormat::of(&bytes)?;
+        let digest = hex(&Sha256::digest(&bytes))[..12].to_owned();
+        Some(Self { format, bytes, digest })
     }
 
     /// Whether the file is small enough, ends where its format says, and shows an image of 1 to [`MAX_SIDE`] pixels in width and height.
@@ -61,7 +68,7 @@ impl Logo {
             ImageFormat::Jpeg => jpeg_sides(&self.bytes),
             ImageFormat::Webp => webp_sides(&self.bytes),
         };
-        self.bytes.len() <= MAX_LOGO_BYTES
+        self.bytes.len() <= MAX_UPLOAD_BYTES
             && sides.is_some_and(|sides| sides.into_iter().all(|side| (1..=MAX_SIDE).contains(&side)))
     }
 }
@@ -168,7 +175,7 @@ mod tests {
     }
 
     fn is_usable(file: &[u8]) -> bool {
-        Logo::new(file.to_vec().into()).is_some_and(|logo| logo.is_usable())
+        UploadedImage::new(file.to_vec().into()).is_some_and(|image| image.is_usable())
     }
 
     #[test]
