@@ -9,7 +9,7 @@ use shopease_shop::ports::SharedStore;
 use shopease_shop::testing::fixtures;
 
 use crate::harness::{Answer, BANK, Client, TestShop, address, both_stores, on_stores, text};
-use crate::stripe_double::Scene;
+use crate::stripe_scene::Scene;
 
 const CARD: &str = "pm_card_visa";
 

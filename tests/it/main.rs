@@ -60,7 +60,7 @@ mod search_engines;
 mod security;
 mod settings;
 mod settings_pages;
-mod stripe_double;
+mod stripe_scene;
 mod timing;
 mod tracking;
 mod ways_to_pay;

@@ -8,7 +8,7 @@ use time::Duration;
 use time::format_description::well_known::Rfc3339;
 
 use crate::harness::{Answer, Client, TestShop, address, both_stores, on_stores, order_with, text};
-use crate::stripe_double::Scene;
+use crate::stripe_scene::Scene;
 
 const PAGE: &str = "hosted_page";
 

@@ -26,6 +26,9 @@ pub const PASSWORD: &str = "correct horse battery";
 /// Email address of the operator.
 pub const OPERATOR: &str = "operator@parity.test";
 
+/// Secret of the payment provider's webhooks.
+pub const WEBHOOK_SECRET: &str = "whsec_parity";
+
 /// The front door with a stage in its paths.
 pub const STAGE: &str = "HTTP API with a stage";
 
@@ -55,14 +58,31 @@ impl Deployment {
     pub async fn on_embedded_dynamodb() -> Self {
         let data = tempfile::tempdir().expect("a directory");
         let store = Store::Embedded(data.path().join("shop"));
-        Self::start("DynamoDB", store, data).await
+        Self::start("DynamoDB", store, data, &[]).await
     }
 
     pub async fn on_postgres(url: &str) -> Self {
-        Self::start("PostgreSQL", Store::Postgres(url.to_owned()), tempfile::tempdir().expect("a directory")).await
+        Self::start("PostgreSQL", Store::Postgres(url.to_owned()), tempfile::tempdir().expect("a directory"), &[]).await
     }
 
-    async fn start(name: &'static str, store: Store, data: TempDir) -> Self {
+    /// A site that is paid at Stripe, here at its double; on PostgreSQL if there is a URL, else on DynamoDB.
+    pub async fn paid_at_stripe(postgres_url: Option<&str>, stripe_url: &str) -> Self {
+        let data = tempfile::tempdir().expect("a directory");
+        let store = match postgres_url {
+            Some(url) => Store::Postgres(url.to_owned()),
+            None => Store::Embedded(data.path().join("shop")),
+        };
+        let payments = [
+            ("SHOPEASE_PAYMENT_PROVIDER", "stripe"),
+            ("SHOPEASE_STRIPE_SECRET_KEY", "sk_test_double"),
+            ("SHOPEASE_STRIPE_PUBLISHABLE_KEY", "pk_test_double"),
+            ("SHOPEASE_STRIPE_URL", stripe_url),
+            ("SHOPEASE_PAYMENT_WEBHOOK_SECRET", WEBHOOK_SECRET),
+        ];
+        Self::start("a store", store, data, &payments).await
+    }
+
+    async fn start(name: &'static str, store: Store, data: TempDir, payments: &[(&str, &str)]) -> Self {
         let binaries = Binaries::at(directory_of_binaries()).expect("cargo has built the binaries");
         let options = Options {
             public_url: "http://shop.test".to_owned(),
@@ -78,8 +98,10 @@ impl Deployment {
                 // A machine that freezes for a second must not look like a difference between runtimes.
                 ("SHOPEASE_DATABASE_ACQUIRE_TIMEOUT_MS", "30000"),
             ]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .to_vec(),
+            .iter()
+            .chain(payments)
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect(),
         };
         let all_to = |fargate, lambda| Arc::new(Weights::new(Pair { fargate, lambda }));
         let live = || Arc::new(Live::new(name.to_owned(), all_to(1, 1), false));

@@ -10,7 +10,7 @@ pub type Transcript = Vec<(String, Result<Answer, String>)>;
 
 /// All visits through one front door.
 pub async fn walk(deployment: &Deployment, door: &Door) -> Transcript {
-    let mut visit = Visit { door, cookies: Vec::new(), transcript: Vec::new() };
+    let mut visit = Visit::new(door);
     visit.guest_by_api(deployment).await;
     visit.cookies.clear();
     visit.guest_in_a_browser(deployment).await;
@@ -20,15 +20,19 @@ pub async fn walk(deployment: &Deployment, door: &Door) -> Transcript {
     visit.transcript
 }
 
-struct Visit<'a> {
+pub struct Visit<'a> {
     door: &'a Door,
     cookies: Vec<(String, String)>,
     transcript: Transcript,
 }
 
-impl Visit<'_> {
+impl<'a> Visit<'a> {
+    pub fn new(door: &'a Door) -> Self {
+        Self { door, cookies: Vec::new(), transcript: Vec::new() }
+    }
+
     /// Sends a request with the cookies so far, keeps new cookies, and records request and response.
-    async fn send(&mut self, call: Call) -> Answer {
+    pub async fn send(&mut self, call: Call) -> Answer {
         let call = call.of(self.door.letter);
         let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let what = format!("{} {}", call.method, call.target);
@@ -52,7 +56,7 @@ impl Visit<'_> {
     }
 
     /// Submits a form of a page with its hidden fields.
-    async fn submit(&mut self, page: &Answer, action: &str, fields: &[(&str, &str)]) -> Answer {
+    pub async fn submit(&mut self, page: &Answer, action: &str, fields: &[(&str, &str)]) -> Answer {
         let mut pairs: Vec<(String, String)> = hidden_fields(&page.raw, action);
         for (name, value) in fields {
             pairs.retain(|(known, _)| known != name);
@@ -69,7 +73,7 @@ impl Visit<'_> {
         .await
     }
 
-    async fn page(&mut self, target: &str) -> Answer {
+    pub async fn page(&mut self, target: &str) -> Answer {
         self.send(Call::get(target).header("accept", "text/html")).await
     }
 
@@ -123,20 +127,7 @@ impl Visit<'_> {
         {
             self.page(target).await;
         }
-        let product = self.page(&format!("/products/{}", deployment.handle)).await;
-        self.submit(&product, "/cart/line-items", &[("sku", &deployment.sku), ("quantity", "1")]).await;
-        self.page("/cart").await;
-        let checkout = self.page("/checkout").await;
-        let address = [
-            ("email", "ada@parity.test"),
-            ("name", "Ada Lovelace"),
-            ("line1", "Gartenweg 3"),
-            ("postal_code", "10115"),
-            ("city", "Berlin"),
-            ("country", "DE"),
-        ];
-        self.submit(&checkout, "/checkout", &with(&address, &[("action", "review")])).await;
-        let review = self.page("/checkout/review").await;
+        let review = self.review_of_new_cart(deployment).await;
         let method = chosen(&review.raw, "shipping_method");
         self.submit(
             &review,
@@ -155,6 +146,24 @@ impl Visit<'_> {
         if let Some(location) = placed.location {
             self.page(&location).await;
         }
+    }
+
+    /// Puts a unit into the cart and enters the details. Returns the page on which the order is placed.
+    pub async fn review_of_new_cart(&mut self, deployment: &Deployment) -> Answer {
+        let product = self.page(&format!("/products/{}", deployment.handle)).await;
+        self.submit(&product, "/cart/line-items", &[("sku", &deployment.sku), ("quantity", "1")]).await;
+        self.page("/cart").await;
+        let checkout = self.page("/checkout").await;
+        let address = [
+            ("email", "ada@parity.test"),
+            ("name", "Ada Lovelace"),
+            ("line1", "Gartenweg 3"),
+            ("postal_code", "10115"),
+            ("city", "Berlin"),
+            ("country", "DE"),
+        ];
+        self.submit(&checkout, "/checkout", &with(&address, &[("action", "review")])).await;
+        self.page("/checkout/review").await
     }
 
     async fn customer(&mut self) {

@@ -12,6 +12,7 @@ mod deployment;
 mod journeys;
 mod releases;
 mod shapes;
+mod stripe;
 
 use std::collections::BTreeMap;
 

@@ -12,9 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shopease_shop::domain::{self, BrandImage, Format, PageKind, RuleError, ValueRule};
 use shopease_shop::ports;
-use shopease_shop::services::{
-    self, FindBrandImage, FindPage, FindSettings, ListSettingsVersions, PageView, ShopView, ViewSettings,
-};
+use shopease_shop::services::{self, FindPage, FindSettings, ListSettingsVersions, PageView, ShopView, ViewSettings};
 use shopease_shop::{ShopError, ShopResult};
 use time::OffsetDateTime;
 use utoipa::openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, Type};

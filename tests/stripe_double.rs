@@ -5,58 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{Form, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use http::Request;
-use secrecy::SecretString;
 use serde_json::{Value, json};
-use shopease_payments::sign;
-use shopease_payments::stripe::StripeProvider;
-use shopease_shop::ports::{Clock as _, SharedStore};
-use shopease_shop::services::audit;
 use tokio::net::TcpListener;
-
-use crate::harness::{TestShop, WEBHOOK_SECRET};
-
-/// A shop with Stripe as the payment provider.
-pub struct Scene {
-    pub shop: TestShop,
-    pub stripe: Stripe,
-    pub provider: StripeProvider,
-}
-
-impl Scene {
-    pub async fn open(store: SharedStore) -> Self {
-        Self::with_provider(store, Ok).await
-    }
-
-    /// The same with another configuration of the provider.
-    pub async fn with_provider(
-        store: SharedStore,
-        configure: impl FnOnce(StripeProvider) -> Result<StripeProvider, String>,
-    ) -> Self {
-        let (stripe, provider) = Stripe::start().await;
-        let provider = configure(provider).expect("a configuration");
-        let shop = TestShop::with_payments(store, |_| Arc::new(provider.clone()));
-        Self { shop, stripe, provider }
-    }
-
-    /// Sends a signed event.
-    pub async fn webhook(&self, event: &Value) -> StatusCode {
-        let body = event.to_string().into_bytes();
-        let signature = sign(&SecretString::from(WEBHOOK_SECRET), self.shop.clock.now(), &body);
-        let request = Request::post("/api/v1/payments/webhooks").header("stripe-signature", signature);
-        self.shop.client().send(request.body(Body::from(body)).expect("a request")).await.status
-    }
-
-    pub async fn assert_books_agree(&self) {
-        let report = audit(&*self.shop.store, &self.provider, true, self.shop.clock.now()).await.expect("the books");
-        assert_eq!(report.violations, []);
-    }
-}
 
 type Fields = BTreeMap<String, String>;
 
@@ -77,8 +31,11 @@ struct Books {
 pub struct Stripe(Arc<Mutex<Books>>);
 
 impl Stripe {
-    /// Starts the double. Returns it with a provider that calls it.
-    pub async fn start() -> (Self, StripeProvider) {
+    /// Starts the double. Returns it with its URL.
+    ///
+    /// # Panics
+    /// If no port is free.
+    pub async fn start() -> (Self, String) {
         let this = Self::default();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
@@ -93,8 +50,7 @@ impl Stripe {
             .route("/v1/disputes", get(list_disputes))
             .with_state(this.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
-        let provider = StripeProvider::new("sk_test_double".to_owned().into(), WEBHOOK_SECRET.to_owned().into());
-        (this, provider.and_then(|provider| provider.with_base_url(&base)).expect("a provider"))
+        (this, base)
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {
@@ -139,14 +95,16 @@ impl Stripe {
         event("checkout.session.expired", session)
     }
 
-    /// The shopper confirms the newest payment on the bank's page.
-    pub fn confirm_at_bank(&self) {
+    /// The shopper confirms the newest payment on the bank's page. Returns the URL to which the bank leads back.
+    pub fn confirm_at_bank(&self) -> String {
         let mut books = self.books();
         let intent = books.intents.last_mut().expect("an intent");
         assert_eq!(intent["status"], "requires_action");
+        let back = intent["next_action"]["redirect_to_url"]["return_url"].as_str().unwrap_or_default().to_owned();
         intent["status"] = json!("requires_capture");
         intent["next_action"] = Value::Null;
         intent["latest_charge"] = json!({"id": "ch_1", "amount_refunded": 0, "disputed": false});
+        back
     }
 
     /// Amounts and states of all refunds, in Stripe's units.
@@ -293,8 +251,8 @@ async fn advance(
         }
         if token == "ctoken_secure" {
             intent["status"] = json!("requires_action");
-            let url = "https://hooks.stripe.test/3d_secure";
-            intent["next_action"] = json!({"type": "redirect_to_url", "redirect_to_url": {"url": url}});
+            let redirect = json!({"url": "https://hooks.stripe.test/3d_secure", "return_url": form.get("return_url")});
+            intent["next_action"] = json!({"type": "redirect_to_url", "redirect_to_url": redirect});
             return Ok(intent.clone());
         }
         intent["status"] = json!(match step.as_str() {
