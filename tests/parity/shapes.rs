@@ -157,7 +157,11 @@ fn usual(deployment: &Deployment, description: &Value, route: &Route) -> Call {
         .replace("{id}", NOBODY)
         .replace("{*path}", "shop.css")
         .replace("{file}", "swagger-ui.css");
-    let target = target.replace("{name}", "terms").replace("{version}", "1").replace("{section}", "shop");
+    let target = target
+        .replace("{name}", "terms")
+        .replace("{version}", "1")
+        .replace("{section}", "shop")
+        .replace("{image}", "logo");
     let method = match route.method.as_str() {
         "POST" => "POST",
         "PATCH" => "PATCH",
