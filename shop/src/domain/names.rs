@@ -143,6 +143,8 @@ named! {
         Sku = "sku",
         /// Sort order of a listing.
         Sort = "sort",
+        /// Status of a product.
+        Status = "status",
         /// Units of a stock correction.
         Units = "units",
         /// VAT number of the buyer.

@@ -90,6 +90,8 @@ texts! {
     Line (1..=120, line!(), "Ada Lovelace");
     /// One line of text without control characters, and without those that are invisible or reorder text. It may be empty.
     OptionalLine (0..=120, concat!("^[^", unprintable!(), "]*$"), "");
+    /// Name of an option, or a value of one.
+    Name (1..=255, line!(), "Size");
     /// Phone number: at least five digits.
     PhoneNumber (0..=30, "^ *$|^[-0-9 +./()]*([0-9][-+ ./()]*){5}[-0-9 +./()]*$", "+49 30 1234567");
     /// VAT number: 4 to 20 letters and digits, without spaces, dots and hyphens.
