@@ -1,4 +1,4 @@
-//! The typed client of the API: implements the five services by calling the JSON API of another process. The frontend role
+//! The typed client of the API: implements the services by calling the JSON API of another process. The frontend role
 //! calls the backend role with it, and sends the caller's token as a bearer token. The calls are generated from the
 //! declarations in `http::api`.
 //!

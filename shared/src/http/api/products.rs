@@ -213,7 +213,7 @@ fn created_tagged(_: &Context<'_>, answer: &AdminProduct) -> Result<Response, Pr
 pub struct VariantDraft {
     /// SKU, unique in the shop. Derived from the handle and the option values if it is missing.
     #[serde(default)]
-    #[schema(max_length = 255)]
+    #[schema(value_type = text::OptionalSku)]
     pub sku: String,
     /// One value per option of the product.
     #[serde(default)]
@@ -274,7 +274,7 @@ const fn tracked() -> Inventory {
 pub struct ProductDraft {
     /// Handle, the name in URLs, which cannot be changed later. Derived from the title of a new product if it is missing.
     #[serde(default)]
-    #[schema(max_length = 255)]
+    #[schema(value_type = text::OptionalHandle)]
     pub handle: String,
     /// Title; markup is removed.
     #[schema(min_length = 1, max_length = 500)]

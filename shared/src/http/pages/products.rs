@@ -54,12 +54,12 @@ struct ProductsPage {
     deleted: bool,
 }
 
+#[expect(clippy::unused_self, clippy::trivially_copy_pass_by_ref, reason = "called by the template, with references")]
 impl ProductsPage {
     fn is_current(&self, status: &ProductStatus) -> bool {
         self.status == Some(*status)
     }
 
-    #[expect(clippy::unused_self, clippy::trivially_copy_pass_by_ref, reason = "called by the template")]
     fn name_of(&self, status: &ProductStatus) -> &'static str {
         texts::product_status(*status)
     }
@@ -248,12 +248,23 @@ pub(in crate::http) async fn save(
     form: ProductForm,
 ) -> PageResult {
     let found = app.services.products.find_any_product(visitor.caller(), FindAnyProduct { handle: handle.clone() }).await;
-    match (found, &form) {
-        (Ok(stored), _) => submit(&app, &visitor, Some(stored), form).await,
+    match (found, form) {
+        (Ok(stored), form) => submit(&app, &visitor, Some(stored), form).await,
         // A form of an earlier session.
         (Err(ShopError::SignInRequired), PostedForm::Stale(_)) => Err(stale_form().into()),
+        (Err(ShopError::NotFound { .. }), PostedForm::Current(fields)) => {
+            gone(&app, &visitor, &handle, Typed(fields)).await
+        }
         (Err(error), _) => Err(PageError::or_sign_in(error, &path_of(&handle))),
     }
+}
+
+/// Shows the form of a product that was deleted meanwhile as that of a new one.
+async fn gone(app: &App, visitor: &Visitor, handle: &Handle, mut typed: Typed) -> PageResult {
+    typed.0.push(("handle".to_owned(), handle.to_string()));
+    let problem = "This product does not exist, or was deleted while you edited it. If you save, it is created again.";
+    let attempt = Attempt { problems: vec![problem.to_owned()], ..Attempt::default() };
+    form_page(app, visitor, StatusCode::NOT_FOUND, None, &typed, attempt).await
 }
 
 async fn submit(app: &App, visitor: &Visitor, stored: Option<VersionedProduct>, form: ProductForm) -> PageResult {
