@@ -137,7 +137,9 @@ impl Group {
         let is_incomplete = is_incomplete || issues.rejected_rows() > 0;
         let mut texts = Texts { handle: &self.handle, first_line, cells: &cells, issues };
         let draft = DraftProduct {
-            title: Some(texts.cut(Column::Title, "title", Product::MAX_TITLE_CHARS)).filter(|title| !title.is_empty()).into(),
+            title: Some(texts.cut(Column::Title, "title", Product::MAX_TITLE_CHARS))
+                .filter(|title| !title.is_empty())
+                .into(),
             description_html: cells.when_set(Column::Body, text::description_html),
             vendor: texts.optional(Column::Vendor, "vendor"),
             category: cells.category(),

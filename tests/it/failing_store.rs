@@ -21,7 +21,8 @@ use shopease_shop::ports::{
     AccountStore, AttemptKey, AttemptStore, AuditPage, AuditStore, CartStore, CatalogStore, Claim, Claimed, Consumer,
     Dispatched, FailedAttempts, Health, IdempotencyKey, IdempotencyRecord, IdempotencyStore, KeyAnswer, OrderAdvance,
     OrderOfEmail, OrderStore, OutboxMessage, OutboxStore, Placement, ProductListing, PurgeStore, Purged, SessionStore,
-    SettingsStore, SettingsVersion, StatusListing, StockStore, StoreError, Upserted, VersionedProduct, VersionedSettings,
+    SettingsStore, SettingsVersion, StatusListing, StockStore, StoreError, Upserted, VersionedProduct,
+    VersionedSettings,
 };
 use shopease_shop::services::Services;
 use shopease_shop::testing::{MapEnv, SeededIds, fixtures};

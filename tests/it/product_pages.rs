@@ -45,12 +45,18 @@ fn add(fields: &mut Vec<(String, String)>, name: &str, value: &str) {
 async fn a_product_is_created_in_the_browser(shop: TestShop) {
     let mut operator = shop.operator().await;
     let mut fields = form(&mut operator, NEW).await;
-    for (name, value) in
-        [("title", "Shirt"), ("options[0]", "Size"), ("category", "Clothes"), ("tags", "soft, blue"), ("status", "active")]
-    {
+    for (name, value) in [
+        ("title", "Shirt"),
+        ("options[0]", "Size"),
+        ("category", "Clothes"),
+        ("tags", "soft, blue"),
+        ("status", "active"),
+    ] {
         set(&mut fields, name, value);
     }
-    for (name, value) in [("price", "19.90"), ("compare_at_price", "24"), ("initial_stock", "3"), ("weight_grams", "200")] {
+    for (name, value) in
+        [("price", "19.90"), ("compare_at_price", "24"), ("initial_stock", "3"), ("weight_grams", "200")]
+    {
         set(&mut fields, &format!("variants[0].{name}"), value);
     }
     let answer = send(&mut operator, NEW, &pressing(&fields, "add_variant")).await;
@@ -63,7 +69,12 @@ async fn a_product_is_created_in_the_browser(shop: TestShop) {
     let answer = send(&mut operator, NEW, &pressing(&fields, "add_variant")).await;
     let fields = fields_of(&answer.text(), NEW);
     let answer = send(&mut operator, NEW, &pressing(&fields, "save")).await;
-    assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, "/admin/products/shirt"), "{}", answer.text());
+    assert_eq!(
+        (answer.status, answer.header("location")),
+        (StatusCode::SEE_OTHER, "/admin/products/shirt"),
+        "{}",
+        answer.text()
+    );
     let page = operator.get("/admin/products/shirt").await.text();
     assert!(page.contains("Saved. Shoppers see the change"), "{page}");
     let product = operator.get(&path_of("shirt")).await.json();
@@ -85,7 +96,10 @@ async fn a_product_is_edited_and_keeps_its_stock(shop: TestShop) {
     let answer = send(&mut operator, KETTLE, &pressing(&fields, "save")).await;
     assert_eq!(answer.header("location"), KETTLE, "{}", answer.text());
     let product = operator.get(&path_of("kettle")).await.json();
-    assert_eq!((&product["title"], &product["variants"][0]["price"]["amount_minor"]), (&json!("Tin kettle"), &json!(1900)));
+    assert_eq!(
+        (&product["title"], &product["variants"][0]["price"]["amount_minor"]),
+        (&json!("Tin kettle"), &json!(1900))
+    );
     assert_eq!(shop.levels("KETTLE").await, (7, 0, 0));
     assert!(operator.get(KETTLE).await.text().contains("href=\"/admin/stock/kettle\""), "the way to the stock");
     // A form that changes nothing writes nothing.
@@ -100,16 +114,24 @@ async fn every_wrong_entry_is_named_and_kept(shop: TestShop) {
     let mut fields = form(&mut operator, NEW).await;
     set(&mut fields, "handle", "a b");
     set(&mut fields, "description_html", "<p>Soft</p></textarea><script>alert(1)</script>");
-    for (name, value) in
-        [("price", "19,90"), ("compare_at_price", "x"), ("weight_grams", "heavy"), ("initial_stock", "-1"), ("sku", "KETTLE")]
-    {
+    for (name, value) in [
+        ("price", "19,90"),
+        ("compare_at_price", "x"),
+        ("weight_grams", "heavy"),
+        ("initial_stock", "-1"),
+        ("sku", "KETTLE"),
+    ] {
         set(&mut fields, &format!("variants[0].{name}"), value);
     }
     let answer = send(&mut operator, NEW, &pressing(&fields, "save")).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
     let page = answer.text();
     for field in [
-        "title", "handle", "variants[0].price", "variants[0].compare_at_price", "variants[0].weight_grams",
+        "title",
+        "handle",
+        "variants[0].price",
+        "variants[0].compare_at_price",
+        "variants[0].weight_grams",
         "variants[0].initial_stock",
     ] {
         assert!(page.contains(&format!("id=\"{field}-error\"")), "{field}: {page}");
@@ -120,7 +142,14 @@ async fn every_wrong_entry_is_named_and_kept(shop: TestShop) {
         assert!(shown.contains(&(name.clone(), value.clone())), "{name} {value} in {shown:?}");
     }
     // Next, what only the store knows.
-    for (name, value) in [("title", "Other"), ("handle", "kettle"), ("variants[0].price", "19.90"), ("variants[0].compare_at_price", ""), ("variants[0].weight_grams", ""), ("variants[0].initial_stock", "")] {
+    for (name, value) in [
+        ("title", "Other"),
+        ("handle", "kettle"),
+        ("variants[0].price", "19.90"),
+        ("variants[0].compare_at_price", ""),
+        ("variants[0].weight_grams", ""),
+        ("variants[0].initial_stock", ""),
+    ] {
         set(&mut fields, name, value);
     }
     let page = send(&mut operator, NEW, &pressing(&fields, "save")).await.text();
@@ -150,7 +179,13 @@ async fn two_operators_see_both_versions(shop: TestShop) {
     let answer = send(&mut operator, KETTLE, &pressing(&mine, "save")).await;
     assert_eq!(answer.status, StatusCode::PRECONDITION_FAILED, "{}", answer.text());
     let page = answer.text();
-    for text in ["Somebody else has changed this product", "Their kettle", "Their brand", "value=\"My kettle\"", "Discard your entries"] {
+    for text in [
+        "Somebody else has changed this product",
+        "Their kettle",
+        "Their brand",
+        "value=\"My kettle\"",
+        "Discard your entries",
+    ] {
         assert!(page.contains(text), "{text}: {page}");
     }
     assert_eq!(operator.get(&path_of("kettle")).await.json()["title"], "Their kettle", "nothing was saved");
@@ -184,7 +219,9 @@ async fn deleting_needs_a_confirmation_and_archiving_comes_first(shop: TestShop)
     // The page shows an earlier version.
     let stale = send(&mut operator, &path, &pressing(&fields, "delete")).await;
     assert_eq!(stale.status, StatusCode::PRECONDITION_FAILED);
-    assert!(stale.text().contains("has changed since you opened this page") && !stale.text().contains("Archive Copper"));
+    assert!(
+        stale.text().contains("has changed since you opened this page") && !stale.text().contains("Archive Copper")
+    );
     let fields = fields_of(&stale.text(), &path);
     // Without the button that says so, nothing is deleted.
     send(&mut operator, &path, &fields).await;

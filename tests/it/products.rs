@@ -40,7 +40,8 @@ pub fn kettle() -> Value {
 
 /// A product with options.
 fn shirt() -> Value {
-    let variant = |size: &str, color: &str| json!({"option_values": [size, color], "price": eur(1990), "initial_stock": 3});
+    let variant =
+        |size: &str, color: &str| json!({"option_values": [size, color], "price": eur(1990), "initial_stock": 3});
     let variants = [variant("S", "Red"), variant("S", "Blue"), variant("L", "Red")];
     json!({"handle": "shirt", "title": "Shirt", "status": "active", "options": ["Size", "Color"], "variants": variants})
 }
@@ -178,7 +179,8 @@ async fn every_problem_of_a_product_is_reported_with_its_path(shop: TestShop) {
         let message = text(&answer.json()["errors"][0]["message"]);
         assert!(message.ends_with('.') && !message.contains("a value"), "{message}");
     }
-    let many = json!({"title": "", "status": "draft", "variants": [{"price": eur(-1)}, {"price": eur(1), "sku": "\u{0}"}]});
+    let many =
+        json!({"title": "", "status": "draft", "variants": [{"price": eur(-1)}, {"price": eur(1), "sku": "\u{0}"}]});
     let found = problems(&operator.post(PRODUCTS, &many).await);
     for path in ["title", "variants", "variants[1].sku"] {
         assert!(found.iter().any(|(field, _)| field == path), "all at once: {found:?}");
@@ -231,10 +233,16 @@ async fn a_second_editor_overwrites_nothing(shop: TestShop) {
     assert_eq!(operator.get(&path_of("kettle")).await.json(), second);
     // An import that writes the product is another version, too.
     shop.sell(&fixtures::product("kettle").build(), 1).await;
-    assert_eq!(put(&mut operator, "kettle", &tag(&second), &theirs).await.problem(), (412, "version-changed".to_owned()));
+    assert_eq!(
+        put(&mut operator, "kettle", &tag(&second), &theirs).await.problem(),
+        (412, "version-changed".to_owned())
+    );
     let renamed = operator.get(&path_of("kettle")).await.json();
     theirs["handle"] = json!("other");
-    assert_eq!(problems(&put(&mut operator, "kettle", &tag(&renamed), &theirs).await), [("handle".to_owned(), "fixed".to_owned())]);
+    assert_eq!(
+        problems(&put(&mut operator, "kettle", &tag(&renamed), &theirs).await),
+        [("handle".to_owned(), "fixed".to_owned())]
+    );
     assert_eq!(put(&mut operator, "none", "\"1\"", &kettle()).await.status, StatusCode::UNPROCESSABLE_ENTITY);
     let mut none = kettle();
     none["handle"] = json!("none");
@@ -269,7 +277,8 @@ async fn a_change_keeps_what_only_imports_write(shop: TestShop) {
 }
 
 async fn a_deleted_product_vanishes_and_its_orders_stay(shop: TestShop) {
-    let (mut operator, mut ada, mut bob, mut eve) = (shop.operator().await, shop.client(), shop.client(), shop.client());
+    let (mut operator, mut ada, mut bob, mut eve) =
+        (shop.operator().await, shop.client(), shop.client(), shop.client());
     let product = create(&mut operator, &kettle()).await;
     for shopper in [&mut ada, &mut bob, &mut eve] {
         assert_eq!(shopper.add("KETTLE", 2).await.status, StatusCode::CREATED);
@@ -304,7 +313,8 @@ async fn a_deleted_product_vanishes_and_its_orders_stay(shop: TestShop) {
     shop.assert_books_agree().await;
     // A refund restocks the SKU of a product that does not exist.
     let order = text(&paid.json()["id"]);
-    let refund = operator.post_once(&format!("/api/v1/admin/orders/{order}/refunds"), "all", &json!({"all": true})).await;
+    let refund =
+        operator.post_once(&format!("/api/v1/admin/orders/{order}/refunds"), "all", &json!({"all": true})).await;
     assert_eq!(refund.status, StatusCode::CREATED, "{}", refund.text());
     shop.settle().await;
     assert_eq!(shop.levels("KETTLE").await, (7, 0, 0));
@@ -324,7 +334,10 @@ async fn descriptions_are_sanitized_and_skus_derived(shop: TestShop) {
     let skus: Vec<String> =
         created["variants"].as_array().expect("variants").iter().map(|variant| text(&variant["sku"])).collect();
     assert_eq!(skus, ["BLUE-SHIRT-TIE-S-RED", "OWN", "BLUE-SHIRT-TIE-L-RED"]);
-    assert_eq!(created["options"], json!([{"name": "Size", "values": ["S", "L"]}, {"name": "Color", "values": ["Red", "Blue"]}]));
+    assert_eq!(
+        created["options"],
+        json!([{"name": "Size", "values": ["S", "L"]}, {"name": "Color", "values": ["Red", "Blue"]}])
+    );
     // Text without markup keeps its paragraphs.
     let mut text = kettle();
     text["description_html"] = json!("One\ntwo\n\nThree & four");

@@ -16,12 +16,12 @@ use shopease_shop::ports::{Clock as _, SharedStore};
 use shopease_shop::services::{
     AddAddress, AddLineItem, Caller, CancelOrder, CancelUnpaidOrder, ChangeEmail, ChangeName, ChangePassword,
     CheckPayment, ConfirmEmail, CorrectStock, CreateProduct, CurrentCustomer, DeleteAccount, DeleteProduct,
-    EndOtherSessions, EndSession, FindAnyProduct, FindLogo, ListAllProducts, UpdateProduct,
-    FindOrder, FindPage, FindProduct, FindSettings, ListAddresses, ListAllOrders, ListCategories, ListOrders,
-    ListPaymentOptions, ListProducts, ListSessions, ListSettingsVersions, LogIn, LogOut, OrderView, PlaceOrder,
-    ProductStock, QuoteCart, ReceivePaymentEvent, RecordFulfillment, RecordTransfer, RefundAmount, RefundOrder,
-    Register, RemoveAddress, RemoveDemoCatalog, RemoveLineItem, ReplaceAddress, RequestEmailConfirmation,
-    RequestOrderLink, RequestPasswordReset, ResetPassword, RestoreSettings, Services, SetLineItem, SignedIn,
+    EndOtherSessions, EndSession, FindAnyProduct, FindLogo, FindOrder, FindPage, FindProduct, FindSettings,
+    ListAddresses, ListAllOrders, ListAllProducts, ListCategories, ListOrders, ListPaymentOptions, ListProducts,
+    ListSessions, ListSettingsVersions, LogIn, LogOut, OrderView, PlaceOrder, ProductStock, QuoteCart,
+    ReceivePaymentEvent, RecordFulfillment, RecordTransfer, RefundAmount, RefundOrder, Register, RemoveAddress,
+    RemoveDemoCatalog, RemoveLineItem, ReplaceAddress, RequestEmailConfirmation, RequestOrderLink,
+    RequestPasswordReset, ResetPassword, RestoreSettings, Services, SetLineItem, SignedIn, UpdateProduct,
     UpdateSettings, ViewCart, ViewDemoCatalog, ViewSaleTerms, ViewSettings, ViewShop, create_operator,
 };
 use shopease_shop::testing::fixtures;
@@ -512,7 +512,8 @@ async fn change_products(script: &mut Script<'_>, operator: &Caller) {
     let (nobody, limit) = (caller("zoe"), PageLimit::new(2).expect("a page size"));
     let draft = ProductDraft::of(&fixtures::product("växel-12").variants(&[("V/1 ü#?%", 990)]).build());
     let mut written = Vec::new();
-    for (caller, handle) in [(&nobody, "växel-12"), (operator, "växel-12"), (operator, "växel-12"), (operator, "a/b")] {
+    for (caller, handle) in [(&nobody, "växel-12"), (operator, "växel-12"), (operator, "växel-12"), (operator, "a/b")]
+    {
         let command = CreateProduct { handle: handle.to_owned(), draft: draft.clone() };
         let created = products.create_product(caller, command).await.map(|mut created| {
             // The stores count versions in their own ways.
@@ -527,7 +528,8 @@ async fn change_products(script: &mut Script<'_>, operator: &Caller) {
         after = script.note_page("all products", products.list_all_products(operator, command).await);
     }
     let version = written.first().copied().unwrap_or_default();
-    for (handle, version) in [("växel-12", version + 50), ("växel-12", version), ("none", 1), ("växel-12", version)] {
+    for (handle, version) in [("växel-12", version + 50), ("växel-12", version), ("none", 1), ("växel-12", version)]
+    {
         let handle = fixtures::handle(handle);
         let found = products.find_any_product(operator, FindAnyProduct { handle: handle.clone() }).await;
         script.note("find", found.map(|found| found.product));

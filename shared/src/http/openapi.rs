@@ -197,7 +197,11 @@ fn parameters(endpoint: &Endpoint, shape: &Shape) -> Vec<Parameter> {
     for (name, description) in shape.headers {
         // The signature of a webhook is in the header of the configured provider.
         let required = if *name == "If-Match" { Required::True } else { Required::False };
-        let schema = if *name == "If-Match" { ObjectBuilder::new().pattern(Some("^\"[0-9]{1,19}\"$")) } else { ObjectBuilder::new() };
+        let schema = if *name == "If-Match" {
+            ObjectBuilder::new().pattern(Some("^\"[0-9]{1,19}\"$"))
+        } else {
+            ObjectBuilder::new()
+        };
         parameters.push(header(name, description, schema).required(required).build());
     }
     parameters

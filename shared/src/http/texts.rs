@@ -435,7 +435,8 @@ pub fn failure(error: &ShopError) -> String {
             "This was changed at the same time, for example in another window. Reload it and try again.".to_owned()
         }
         ShopError::VersionChanged => {
-            "Somebody else has changed this in the meantime. Nothing was saved. Load it again and repeat your change.".to_owned()
+            "Somebody else has changed this in the meantime. Nothing was saved. Load it again and repeat your change."
+                .to_owned()
         }
         ShopError::IdempotencyKeyReused => {
             "The idempotency key was used for another request. Use a new key.".to_owned()

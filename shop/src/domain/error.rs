@@ -326,7 +326,9 @@ impl fmt::Display for RuleError {
         f.write_str(self.code())?;
         match self {
             Self::InvalidValue { field, rule } => write!(f, " field={field} {rule}"),
-            Self::InvalidSetting { path, rule } | Self::InvalidProduct { path, rule } => write!(f, " field={path} {rule}"),
+            Self::InvalidSetting { path, rule } | Self::InvalidProduct { path, rule } => {
+                write!(f, " field={path} {rule}")
+            }
             Self::TooManyLines { limit } => write!(f, " limit={limit}"),
             Self::CurrencyMismatch { cart, variant } => write!(f, " cart={cart} variant={variant}"),
             Self::NoShipping { country } | Self::ShippingWeight { country } => write!(f, " country={country}"),

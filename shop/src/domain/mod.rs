@@ -69,7 +69,7 @@ pub use refund::{
 pub use search::{Language, SearchQuery, SearchTerms, SearchWord, Tokenizer, fold};
 pub use settings::{
     Branding, Contact, Footer, FooterLink, HomePage, ImageFormat, LegalPage, LegalPages, Logo, MAX_LOGO_BYTES,
-    MAX_PAGE_CHARS, PageKind, Selling, ValuePath, Settings, is_web_address,
+    MAX_PAGE_CHARS, PageKind, Selling, Settings, ValuePath, is_web_address,
 };
 pub use shipping::{ShippingMethod, ShippingOffer, ShippingRate, ShippingTable, ShippingTerms, WeightBand};
 pub use stock::{Reservation, StockChange, StockLevel};

@@ -335,3 +335,37 @@ impl Check {
         }
     }
 }
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use super::*;
+    use crate::testing::fixtures;
+
+    #[test]
+    fn a_draft_of_a_product_describes_the_same_product() {
+        let variants = [("S-RED", 1990), ("S-BLUE", 1990), ("L-RED", 2490)];
+        let mut product = fixtures::product("shirt").variants(&variants).option("Size", &["S", "M", "L"]).build();
+        product.category = Some(fixtures::category("clothes"));
+        product.tags = vec!["soft".to_owned(), "blue".to_owned()];
+        product.description_html =
+            "<p>Soft &amp; warm<br>\n<a href=\"https://e.org\" rel=\"noopener nofollow\">A</a></p>".to_owned();
+        product.seo_title = Some("Shirts".to_owned());
+        product.variants[1].compare_at_price = Some(fixtures::eur(2990));
+        product.variants[2].inventory = Inventory::Untracked;
+        let draft = ProductDraft::of(&product);
+        assert_eq!(draft.product(DraftOf::Stored(&product), Currency::EUR), Ok(product));
+    }
+
+    #[test]
+    fn every_problem_is_reported_at_once() {
+        let mut draft = ProductDraft::of(&fixtures::product("shirt").build());
+        draft.title = " ".to_owned();
+        draft.vendor = "x".repeat(256);
+        draft.variants[0].sku = "\u{0}".to_owned();
+        draft.variants[0].price.amount_minor = -1;
+        let new = DraftOf::New { handle: "a/b", now: OffsetDateTime::UNIX_EPOCH };
+        let problems = draft.product(new, Currency::EUR).expect_err("problems");
+        let paths: Vec<_> = problems.iter().filter_map(RuleError::field).collect();
+        assert_eq!(paths, ["title", "handle", "vendor", "variants[0].sku", "variants[0].price"]);
+    }
+}

@@ -55,8 +55,8 @@ pub use local_shop::LocalShop;
 pub use notices::{Brand, LowStock, Notice, concerns_operator, concerns_shopper};
 pub use operations::*;
 pub use order_view::OrderView;
-pub use products::*;
 pub use person::{ErasedPerson, PersonalData, erase_person, personal_data};
+pub use products::*;
 pub use settings::*;
 pub use worker::{Worker, WorkerReport};
 
@@ -118,7 +118,16 @@ impl Services {
     /// All services from one implementation.
     pub fn of<S>(shop: S) -> Self
     where
-        S: Catalog + Carts + Checkout + Accounts + Addresses + Operations + Products + ShopSettings + Readiness + 'static,
+        S: Catalog
+            + Carts
+            + Checkout
+            + Accounts
+            + Addresses
+            + Operations
+            + Products
+            + ShopSettings
+            + Readiness
+            + 'static,
     {
         let shop = Arc::new(shop);
         Self {

@@ -188,6 +188,7 @@ impl LocalShop {
         let currency = self.settings().await?.settings.selling.currency;
         let product = draft.product(of, currency)?;
         let mut problems = Vec::new();
+        let is_new = matches!(of, DraftOf::New { .. });
         let own = match of {
             DraftOf::Stored(stored) => stored.variants.iter().map(|variant| &variant.sku).collect(),
             DraftOf::New { .. } => {
@@ -200,19 +201,19 @@ impl LocalShop {
         let new: Vec<Sku> =
             product.variants.iter().map(|variant| &variant.sku).filter(|sku| !own.contains(sku)).cloned().collect();
         for skus in new.chunks(MAX_KEYS) {
-            problems.extend(self.skus_in_use(&product, skus).await?);
+            problems.extend(self.skus_in_use(&product, skus, is_new).await?);
         }
         if problems.is_empty() { Ok(product) } else { Err(problems.into()) }
     }
 
-    /// The problems of SKUs that other products have.
-    async fn skus_in_use(&self, product: &Product, skus: &[Sku]) -> Result<Vec<RuleError>, StoreError> {
+    /// The problems of SKUs that other products have. To a new product, one with its handle is another.
+    async fn skus_in_use(&self, product: &Product, skus: &[Sku], is_new: bool) -> Result<Vec<RuleError>, StoreError> {
         let owners = self.store.find_products_by_sku(skus).await?;
         let owner_of = |sku: &Sku| owners.iter().find(|owner| owner.variant(sku).is_some());
         let variants = product.variants.iter().enumerate().filter(|(_, variant)| skus.contains(&variant.sku));
         Ok(variants
             .filter_map(|(number, variant)| {
-                let owner = owner_of(&variant.sku).filter(|owner| owner.handle != product.handle)?;
+                let owner = owner_of(&variant.sku).filter(|owner| is_new || owner.handle != product.handle)?;
                 let rule = ValueRule::UsedBy { product: owner.handle.clone() };
                 Some(RuleError::product(format!("variants[{number}].sku"), rule))
             })
@@ -232,7 +233,7 @@ impl LocalShop {
             // Another operator was faster.
             Err(StoreError::AlreadyExists { subject: Subject::Product }) => return Err(handle_in_use(&product).into()),
             Err(StoreError::AlreadyExists { subject: Subject::Sku(sku) }) => {
-                let problems = self.skus_in_use(&product, std::slice::from_ref(&sku)).await?;
+                let problems = self.skus_in_use(&product, std::slice::from_ref(&sku), before.is_none()).await?;
                 // The other product has just been deleted.
                 return Err(if problems.is_empty() { ShopError::Conflict } else { problems.into() });
             }

@@ -50,9 +50,8 @@ impl CatalogStore for DynamoDbStore {
         };
         let wanted = ProductStatus::ALL.into_iter().filter(|status| listing.status.is_none_or(|only| only == *status));
         let (range, limit) = (Range::After(listing.after.as_deref()), listing.limit.get() + 1);
-        let pages = wanted.map(|status| async move {
-            self.query(&partition(status), range, Some(limit), Consistency::Strong).await
-        });
+        let pages = wanted
+            .map(|status| async move { self.query(&partition(status), range, Some(limit), Consistency::Strong).await });
         let mut sorted = BTreeMap::new();
         for item in try_join_all(pages).await?.into_iter().flatten() {
             let (position, summary) = listed(&item)?;

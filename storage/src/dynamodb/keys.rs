@@ -8,8 +8,8 @@ use std::fmt::Display;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use shopease_shop::domain::{
-    CartOwner, CustomerId, EmailAddress, Handle, Order, OrderId, OutboxMessageId, ProductId, ProductSort, ProductStatus,
-    Session, Sku,
+    CartOwner, CustomerId, EmailAddress, Handle, Order, OrderId, OutboxMessageId, ProductId, ProductSort,
+    ProductStatus, Session, Sku,
 };
 use shopease_shop::ports::{AttemptKey, Consumer, IdempotencyKey};
 
@@ -420,7 +420,10 @@ mod tests {
         let all = ProductSort::STORED.map(|sort| listing(None, sort));
         assert_eq!(all, ["LIST#all#newest", "LIST#all#title", "LIST#all#price", "LIST#all#-price"]);
         let kitchen = handle("kitchen");
-        assert_eq!(listing_entry(listing(Some(&kitchen), ProductSort::Title), "p"), key("LIST#category:kitchen#title", "p"));
+        assert_eq!(
+            listing_entry(listing(Some(&kitchen), ProductSort::Title), "p"),
+            key("LIST#category:kitchen#title", "p")
+        );
         assert_eq!(listing_entry(unlisted(ProductStatus::Draft), "p"), key("LIST#status:draft#title", "p"));
     }
 

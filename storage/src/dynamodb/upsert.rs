@@ -15,8 +15,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use shopease_shop::domain::{Handle, Product, SearchTerms, Sku, Subject};
 use shopease_process::retry::Tries;
+use shopease_shop::domain::{Handle, Product, SearchTerms, Sku, Subject};
 use shopease_shop::ports::{IdGenerator, StoreError};
 use tokio::time::Instant;
 

@@ -1,9 +1,7 @@
 //! Products, their SKUs, and categories. Listings and searches are in `search`.
 
 use async_trait::async_trait;
-use shopease_shop::domain::{
-    Category, Handle, Page, Product, ProductSummary, SearchTerms, Sku, Subject,
-};
+use shopease_shop::domain::{Category, Handle, Page, Product, ProductSummary, SearchTerms, Sku, Subject};
 use shopease_shop::ports::{CatalogStore, ProductListing, StatusListing, StoreError, Upserted, VersionedProduct};
 use sqlx::types::Json;
 
@@ -87,7 +85,8 @@ impl CatalogStore for PostgresStore {
                 retry::repeatable(read).await?
             }
         };
-        let rows = rows.into_iter().map(|row| Ok((row.position_title, row.handle.parse().map_err(StoreError::corrupt)?)));
+        let rows =
+            rows.into_iter().map(|row| Ok((row.position_title, row.handle.parse().map_err(StoreError::corrupt)?)));
         Ok(Page::from_rows(rows.collect::<Result<_, StoreError>>()?, listing.limit))
     }
 

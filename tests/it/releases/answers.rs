@@ -383,7 +383,8 @@ async fn operate(recorder: &mut Recorder, test: &TestShop, orders: &Orders) {
 async fn change_products(recorder: &mut Recorder, operator: &mut Client) {
     const PRODUCTS: &str = "/api/v1/admin/products";
     let price = json!({ "amount_minor": 1990, "currency": "EUR" });
-    let mut pot = json!({ "handle": "pot", "title": "Pot", "status": "draft", "variants": [{ "sku": "POT", "price": price }] });
+    let mut pot =
+        json!({ "handle": "pot", "title": "Pot", "status": "draft", "variants": [{ "sku": "POT", "price": price }] });
     let created = recorder.post(operator, PRODUCTS, pot.clone()).await;
     // The handle is in use, and the SKU is another product's.
     recorder.post(operator, PRODUCTS, pot.clone()).await;

@@ -9,8 +9,10 @@ pub enum Input {
     Suggested(Vec<String>),
     /// A color.
     Color,
-    /// A number.
+    /// A whole number.
     Number,
+    /// An amount of money.
+    Amount,
     /// Several lines.
     Area(u16),
     /// A box to check.

@@ -123,12 +123,12 @@ pub fn groups(typed: &Typed, is_new: bool, currency: Currency, categories: Vec<S
     ]);
     let option = |place: usize| {
         let name = option_name(place);
-        let field = FormField::new(["Option 1", "Option 2", "Option 3"][place], name.clone(), Input::Line, typed.text(&name));
+        let field =
+            FormField::new(["Option 1", "Option 2", "Option 3"][place], name.clone(), Input::Line, typed.text(&name));
         field.optional().hint("For example Size. Then every variant has a value for it.")
     };
     let options = (0..Product::MAX_OPTIONS).map(option).collect();
-    let mut groups =
-        vec![group("Product", about), group("Options: how the variants differ", options)];
+    let mut groups = vec![group("Product", about), group("Options: how the variants differ", options)];
     for row in 0..typed.rows() {
         groups.push(group(&format!("Variant {}", row + 1), variant_fields(typed, row, is_new, currency)));
     }
@@ -152,11 +152,17 @@ fn variant_fields(typed: &Typed, row: usize, is_new: bool, currency: Currency) -
             field(&format!("option_values[{place}]"), Input::Line).label("Option value").hint(hint)
         })
         .collect();
-    let stock = if is_new { "Units of a new SKU." } else { "Units of a new SKU. Others are corrected on the page of the stock." };
+    let stock = if is_new {
+        "Units of a new SKU."
+    } else {
+        "Units of a new SKU. Others are corrected on the page of the stock."
+    };
     fields.extend([
-        field("price", Input::Number).hint(format!("In {currency}, for example 24.90.")),
-        field("compare_at_price", Input::Number).optional().hint("Struck through beside the price."),
-        field("sku", Input::Line).optional().hint("Your code, unique in the shop. Empty: made from handle and option values."),
+        field("price", Input::Amount).hint(format!("In {currency}, for example 24.90.")),
+        field("compare_at_price", Input::Amount).optional().hint("Struck through beside the price."),
+        field("sku", Input::Line)
+            .optional()
+            .hint("Your code, unique in the shop. Empty: made from handle and option values."),
         field("barcode", Input::Line).optional(),
         field("weight_grams", Input::Number).optional(),
         field("tax_class", Input::Select(TAX_CLASSES.to_vec())),
@@ -206,7 +212,8 @@ pub fn read(typed: &Typed, currency: Currency, stored: Option<&Product>) -> Read
         return read;
     }
     for row in 0..typed.rows() {
-        let values = read.options.iter().map(|place| typed.text(&variant_field(row, &format!("option_values[{place}]"))));
+        let values =
+            read.options.iter().map(|place| typed.text(&variant_field(row, &format!("option_values[{place}]"))));
         let values: Vec<String> = values.collect();
         let texts = ["sku", "price", "compare_at_price", "barcode", "weight_grams", "initial_stock"];
         let is_blank = |field: &&str| typed.get(&variant_field(row, field)).trim().is_empty();
@@ -296,7 +303,8 @@ impl Read {
                 let rest = path.strip_prefix(**name);
                 rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
             };
-            let within = |name: &&&str| name.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with(['.', '[']));
+            let within =
+                |name: &&&str| name.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with(['.', '[']));
             match names.iter().filter(is_at).max_by_key(|name| name.len()).or_else(|| names.iter().find(within)) {
                 Some(name) => errors.push(((*name).to_owned(), sentence)),
                 None => others.push(sentence),
@@ -323,7 +331,8 @@ impl Read {
 
 /// Fields whose stored value differs from what was typed: label and stored value.
 pub fn differences(typed: &Typed, stored: &Typed) -> Vec<(String, String)> {
-    let row_of = |name: &str| name.strip_prefix("variants[").and_then(|rest| rest.split(']').next()?.parse::<usize>().ok());
+    let row_of =
+        |name: &str| name.strip_prefix("variants[").and_then(|rest| rest.split(']').next()?.parse::<usize>().ok());
     let fields = stored.0.iter().filter(|(name, _)| !["handle", "rows"].contains(&name.as_str()));
     let changed = fields.filter(|(name, value)| typed.get(name).trim() != value.trim());
     changed

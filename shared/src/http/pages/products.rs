@@ -167,7 +167,8 @@ async fn form_page(
 }
 
 async fn stored(app: &App, visitor: &Visitor, handle: &Handle) -> Result<VersionedProduct, PageError> {
-    let found = app.services.products.find_any_product(visitor.caller(), FindAnyProduct { handle: handle.clone() }).await;
+    let found =
+        app.services.products.find_any_product(visitor.caller(), FindAnyProduct { handle: handle.clone() }).await;
     found.map_err(|error| PageError::or_sign_in(error, &path_of(handle)))
 }
 
@@ -247,7 +248,8 @@ pub(in crate::http) async fn save(
     ApiPath(handle): ApiPath<Handle>,
     form: ProductForm,
 ) -> PageResult {
-    let found = app.services.products.find_any_product(visitor.caller(), FindAnyProduct { handle: handle.clone() }).await;
+    let found =
+        app.services.products.find_any_product(visitor.caller(), FindAnyProduct { handle: handle.clone() }).await;
     match (found, form) {
         (Ok(stored), form) => submit(&app, &visitor, Some(stored), form).await,
         // A form of an earlier session.
@@ -413,9 +415,7 @@ pub(in crate::http) async fn delete(
     match done {
         Ok(()) if action == "delete" => Ok(with_notice(&app, PRODUCTS, DELETED)),
         Ok(()) => Ok(with_notice(&app, &path_of(&handle), SAVED)),
-        Err(ShopError::VersionChanged) => {
-            deletion_page(&app, &visitor, &handle, StatusCode::PRECONDITION_FAILED).await
-        }
+        Err(ShopError::VersionChanged) => deletion_page(&app, &visitor, &handle, StatusCode::PRECONDITION_FAILED).await,
         Err(error) => Err(PageError::or_sign_in(error, &path_of(&handle))),
     }
 }

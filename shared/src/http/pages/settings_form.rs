@@ -333,7 +333,9 @@ fn home_fields(settings: &SettingsDocument, categories: &[Category]) -> Vec<Form
         FormField::setting("home.image.url", Input::Line, url)
             .optional()
             .hint("https://... or a path of this shop. Without an image, images of products are shown."),
-        FormField::setting("home.image.alt", Input::Line, alt).optional().hint("For shoppers who cannot see the image."),
+        FormField::setting("home.image.alt", Input::Line, alt)
+            .optional()
+            .hint("For shoppers who cannot see the image."),
         FormField { values: home.featured_categories.clone(), ..featured },
     ]
 }

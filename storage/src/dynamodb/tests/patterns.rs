@@ -3,8 +3,8 @@
 use shopease_shop::domain::{PageLimit, Product, ProductSort, ProductStatus, SearchQuery, SearchWord, StockEffect};
 use shopease_shop::ports::{
     AccountStore as _, CartStore as _, CatalogStore as _, Claimed, Consumer, Health as _, IdempotencyStore as _,
-    KeyAnswer, OrderStore as _, OutboxStore as _, ProductListing, SessionStore as _, SettingsStore as _,
-    StatusListing, StockStore as _,
+    KeyAnswer, OrderStore as _, OutboxStore as _, ProductListing, SessionStore as _, SettingsStore as _, StatusListing,
+    StockStore as _,
 };
 use shopease_shop::testing::FixedClock;
 use shopease_shop::testing::fixtures::{
