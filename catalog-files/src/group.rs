@@ -9,14 +9,8 @@ use super::table::Row;
 use super::text;
 use super::variant::{OPTION_VALUES, RowReader, VariantRow};
 use super::{ImportOptions, LeftOutProduct};
-use shopease_shop::domain::{Category, Handle, Image, ProductStatus, slug};
+use shopease_shop::domain::{Category, Handle, Image, Product, ProductStatus, slug};
 
-/// Most variants of one product; Shopify's own limit.
-const MAX_VARIANTS: usize = 2048;
-/// Longest title in characters; Shopify allows 255.
-const MAX_TITLE_CHARS: usize = 500;
-/// Longest vendor, category, and option name in characters; Shopify's own limits.
-const MAX_NAME_CHARS: usize = 255;
 /// Why a product without a usable row is not imported.
 pub(super) const NO_VARIANT: &str = "none of its rows is a valid variant";
 /// Why gift cards are not imported.
@@ -127,8 +121,9 @@ impl Group {
                 return Outcome::Rejected;
             }
         };
-        if variant_rows > MAX_VARIANTS {
-            let reason = format!("it has {variant_rows} variants; the maximum is {MAX_VARIANTS}");
+        if variant_rows > Product::MAX_VARIANTS {
+            let most = Product::MAX_VARIANTS;
+            let reason = format!("it has {variant_rows} variants; the maximum is {most}");
             issues.reject_product(first_line, &self.handle, reason);
             return Outcome::Rejected;
         }
@@ -142,12 +137,14 @@ impl Group {
         let is_incomplete = is_incomplete || issues.rejected_rows() > 0;
         let mut texts = Texts { handle: &self.handle, first_line, cells: &cells, issues };
         let draft = DraftProduct {
-            title: Some(texts.cut(Column::Title, "title", MAX_TITLE_CHARS)).filter(|title| !title.is_empty()).into(),
+            title: Some(texts.cut(Column::Title, "title", Product::MAX_TITLE_CHARS))
+                .filter(|title| !title.is_empty())
+                .into(),
             description_html: cells.when_set(Column::Body, text::description_html),
             vendor: texts.optional(Column::Vendor, "vendor"),
             category: cells.category(),
             tags: cells.when_set(Column::Tags, tags),
-            option_names: OPTION_NAMES.map(|column| texts.cut(column, "option name", MAX_NAME_CHARS)),
+            option_names: OPTION_NAMES.map(|column| texts.cut(column, "option name", Product::MAX_NAME_CHARS)),
             option_columns: OPTION_VALUES.map(|column| readers().any(|reader| reader.has_cell(column))),
             seo_title: cells.when_set(Column::SeoTitle, text::optional_text),
             seo_description: cells.when_set(Column::SeoDescription, text::optional_text),
@@ -190,7 +187,7 @@ impl Texts<'_> {
     }
 
     fn optional(&mut self, column: Column, name: &str) -> FieldUpdate<Option<String>> {
-        let text = self.cut(column, name, MAX_NAME_CHARS);
+        let text = self.cut(column, name, Product::MAX_NAME_CHARS);
         if self.cells.sets(column) {
             FieldUpdate::Set(Some(text).filter(|text| !text.is_empty()))
         } else {
@@ -282,7 +279,7 @@ impl ProductCells<'_> {
         let standard = if coded || last.eq_ignore_ascii_case("uncategorized") { "" } else { last };
         let category = [own.as_str(), standard].into_iter().find_map(|title| {
             let handle = slug(title).parse().ok()?;
-            Some(Category { handle, title: title.chars().take(MAX_NAME_CHARS).collect() })
+            Some(Category { handle, title: title.chars().take(Product::MAX_NAME_CHARS).collect() })
         });
         // Without the merchant's own column, an empty taxonomy path does not mean that the product has no category.
         if category.is_some() || self.sets(Column::Type) { FieldUpdate::Set(category) } else { FieldUpdate::Keep }

@@ -6,11 +6,12 @@ use super::field_update::FieldUpdate;
 use super::group::{DraftProduct, NO_VARIANT, same_values};
 use super::issue::{Issues, named};
 use super::options::Layout;
-use super::sku::{SkuBook, derive_all};
+use super::sku::SkuBook;
 use super::variant::{Counting, NO_PRICE, VariantRow};
 use super::{ImportOptions, ImportedProduct, StockTarget};
 use shopease_shop::domain::{
     Handle, Image, Inventory, Money, Product, ProductId, ProductOption, ProductStatus, Sku, Variant, VariantId,
+    derive_skus,
 };
 
 /// Context of a merge.
@@ -160,7 +161,7 @@ fn skus(handle: &Handle, matches: &[Match<'_>], context: &Context<'_>, issues: &
         |sku: &Sku| context.book.is_free(sku) && !taken.contains(sku) && !context.kept_elsewhere.contains_key(sku);
     let missing: Vec<&[String]> =
         matches.iter().zip(&skus).filter(|(_, sku)| sku.is_none()).map(|(found, _)| found.values.as_slice()).collect();
-    let mut derived = derive_all(handle, &missing, is_free).into_iter();
+    let mut derived = derive_skus(handle, &missing, is_free).into_iter();
     for (found, sku) in matches.iter().zip(&mut skus) {
         if sku.is_none() {
             *sku = derived.next().flatten();
@@ -238,10 +239,10 @@ impl Merger<'_> {
         let former = row.compare_at_price.or(stored.map(|variant| &variant.compare_at_price), None);
         let inventory = self.inventory(row, stored, &sku);
         self.imported.product.variants.push(Variant {
-            id: variant_id(&self.draft.handle, &sku),
+            id: VariantId::of(&self.draft.handle, &sku),
             option_values: found.values.clone(),
             price: found.price,
-            compare_at_price: former.filter(|former| is_higher(*former, found.price)),
+            compare_at_price: former.filter(|former| former.is_above(found.price)),
             weight_grams: row.weight_grams.or(stored.map(|variant| &variant.weight_grams), 0),
             requires_shipping: row.requires_shipping.or(stored.map(|variant| &variant.requires_shipping), true),
             tax_class: row.tax.or(stored.map(|variant| variant.tax_class)),
@@ -360,7 +361,7 @@ impl Merger<'_> {
                 other.sku, other.price.currency
             ));
         }
-        product.options = options(layout.names, &product.variants);
+        product.options = ProductOption::of(layout.names, &product.variants);
         product.images = self.images;
         if matches!(self.draft.title, FieldUpdate::Keep) && self.stored.is_none() {
             let reason = "it has no title; its handle is used as the title".to_owned();
@@ -385,28 +386,4 @@ impl Merger<'_> {
         };
         variants.sort_by_key(place);
     }
-}
-
-/// The options with their values in order of first use.
-fn options(names: Vec<String>, variants: &[Variant]) -> Vec<ProductOption> {
-    let values = |place: usize| {
-        let mut values: Vec<String> = Vec::new();
-        let mut seen: HashSet<&str> = HashSet::new();
-        for value in variants.iter().filter_map(|variant| variant.option_values.get(place)) {
-            if seen.insert(value) {
-                values.push(value.clone());
-            }
-        }
-        values
-    };
-    names.into_iter().enumerate().map(|(place, name)| ProductOption { name, values: values(place) }).collect()
-}
-
-fn is_higher(former: Money, price: Money) -> bool {
-    former.currency == price.currency && former.amount_minor > price.amount_minor
-}
-
-/// The ID of a variant: every store that imports it derives the same one.
-fn variant_id(handle: &Handle, sku: &Sku) -> VariantId {
-    VariantId::derive(&format!("{handle}/{sku}"))
 }

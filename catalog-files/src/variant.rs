@@ -6,10 +6,8 @@ use super::field_update::FieldUpdate;
 use super::issue::{Issues, amount_reason};
 use super::table::Row;
 use super::{sku, text};
-use shopease_shop::domain::{Handle, Money, Sku, StockLevel, TaxClass};
+use shopease_shop::domain::{Handle, Money, Product, Sku, StockLevel, TaxClass};
 
-/// Longest option value in characters; Shopify's own limit.
-const MAX_OPTION_CHARS: usize = 255;
 /// The columns that describe a variant without naming it or its price.
 const VARIANT_FIELDS: [Column; 10] = [
     Column::Grams,
@@ -207,10 +205,11 @@ impl RowReader<'_> {
 
     fn bounded_option_values(&self) -> Result<[String; 3], String> {
         let values = self.option_values();
-        match values.iter().find(|value| value.chars().count() > MAX_OPTION_CHARS) {
+        match values.iter().find(|value| value.chars().count() > Product::MAX_NAME_CHARS) {
             Some(value) => {
                 let start: String = value.chars().take(40).collect();
-                Err(format!("the option value \"{start}...\" is longer than {MAX_OPTION_CHARS} characters"))
+                let most = Product::MAX_NAME_CHARS;
+                Err(format!("the option value \"{start}...\" is longer than {most} characters"))
             }
             None => Ok(values),
         }

@@ -1,4 +1,4 @@
-//! The typed client of the API: implements the five services by calling the JSON API of another process. The frontend role
+//! The typed client of the API: implements the services by calling the JSON API of another process. The frontend role
 //! calls the backend role with it, and sends the caller's token as a bearer token. The calls are generated from the
 //! declarations in `http::api`.
 //!
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use axum::http::header::{CONTENT_TYPE, USER_AGENT};
+use axum::http::header::{CONTENT_TYPE, IF_MATCH, USER_AGENT};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Client, Method, Request, RequestBuilder, Url};
 use shopease_process::deadline;
@@ -121,6 +121,9 @@ impl RemoteShop {
         let body = parts.body.write()?;
         if let Some(signature) = body.signature {
             request = request.header(SIGNATURE_HEADER, signature);
+        }
+        if let Some(version) = body.if_match {
+            request = request.header(IF_MATCH, version);
         }
         if let Some(json) = body.json {
             request = request.header(CONTENT_TYPE, "application/json").body(json);

@@ -45,6 +45,9 @@ pub enum ShopError {
     /// The cart or stock level was changed by another request at the same time.
     #[error("conflict")]
     Conflict,
+    /// The subject has another version than the one that the change is based on.
+    #[error("version_changed")]
+    VersionChanged,
     /// The idempotency key was used for another request.
     #[error("idempotency_key_reused")]
     IdempotencyKeyReused,

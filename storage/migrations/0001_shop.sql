@@ -19,15 +19,20 @@
 --
 -- ranked_position is no such function: it is an expression over two columns that has a name.
 --
--- SE001: too few units of the SKU in the detail. SE002: the cart, order, key or stock level has another version.
+-- SE001: too few units of the SKU in the detail. SE002: the cart, order, key, stock level or product has another version.
 -- SE003: the SKU in the detail belongs to another product.
 
 -- Catalog: products, their SKUs, the words they are found by, categories.
+
+-- Every write of a product takes the next number, so a product that is deleted and created again repeats none.
+CREATE SEQUENCE product_version;
 
 CREATE TABLE product (
     -- Short key for the rows that point here; the shop's own id is in the document.
     product           bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT product_pkey PRIMARY KEY,
     handle            text COLLATE "C" NOT NULL CONSTRAINT product_handle_key UNIQUE,
+    version           bigint NOT NULL,
+    status            text COLLATE "C" NOT NULL,
     is_active         boolean NOT NULL,
     category_handle   text COLLATE "C",
     position_newest   text COLLATE "C" NOT NULL,
@@ -54,6 +59,10 @@ CREATE INDEX product_category_title ON product (category_handle, position_title)
 CREATE INDEX product_category_cheapest ON product (category_handle, position_cheapest) WHERE is_active;
 CREATE INDEX product_category_dearest ON product (category_handle, position_dearest) WHERE is_active;
 
+-- What operators see: every product, or those with one status.
+CREATE INDEX product_any_title ON product (position_title);
+CREATE INDEX product_status_title ON product (status, position_title);
+
 CREATE TABLE product_sku (
     sku     text COLLATE "C" CONSTRAINT product_sku_pkey PRIMARY KEY,
     product bigint NOT NULL CONSTRAINT product_sku_product_fkey REFERENCES product
@@ -61,7 +70,7 @@ CREATE TABLE product_sku (
 
 CREATE INDEX product_sku_product ON product_sku (product);
 
--- No foreign key: only upsert_product writes here, and checking 200 terms per product costs more than writing them.
+-- No foreign key: only upsert_product and delete_product write here, and checking 200 terms per product costs more than writing them.
 -- The key covers the whole row, so that a search reads the index alone.
 CREATE TABLE search_term (
     term    text COLLATE "C" NOT NULL,
@@ -80,34 +89,40 @@ CREATE TABLE category (
     title  text NOT NULL
 );
 
--- Writes a product and everything it is found by; returns whether it is new. The product's row is locked first, so two
+-- Writes a product and everything it is found by; returns whether it is new, and its version. With seen, the stored
+-- version must be this one; 0 is that of a product that does not exist. The product's row is locked first, so two
 -- writers of one product follow each other. SKUs are taken and released in sorted order, so two products that exchange
 -- SKUs cannot wait for each other.
-CREATE FUNCTION upsert_product(p jsonb) RETURNS boolean LANGUAGE plpgsql AS $$
+CREATE FUNCTION upsert_product(p jsonb) RETURNS TABLE (is_new boolean, new_version bigint) LANGUAGE plpgsql AS $$
 DECLARE
     given record;
     the_product bigint;
+    old_version bigint;
     old_terms text[];
     old_weights smallint[];
     created boolean := false;
     changed record;
 BEGIN
     SELECT * INTO given FROM jsonb_to_record(p) AS (
-        handle text, is_active boolean, category_handle text, category_title text,
+        handle text, seen bigint, is_active boolean, category_handle text, category_title text,
         position_newest text, position_title text, position_cheapest text, position_dearest text,
         skus text[], terms text[], weights smallint[], summary text, document text
     );
+    new_version := nextval('product_version');
     LOOP
-        SELECT r.product, r.terms, r.weights INTO the_product, old_terms, old_weights
+        SELECT r.product, r.version, r.terms, r.weights INTO the_product, old_version, old_terms, old_weights
         FROM product r WHERE r.handle = given.handle FOR UPDATE;
-        EXIT WHEN FOUND;
+        IF given.seen <> coalesce(old_version, 0) THEN
+            RAISE EXCEPTION 'the product has another version' USING ERRCODE = 'SE002';
+        END IF;
+        EXIT WHEN the_product IS NOT NULL;
         INSERT INTO product AS r (
-            handle, is_active, category_handle, position_newest, position_title, position_cheapest, position_dearest,
-            terms, weights, summary, document
+            handle, version, status, is_active, category_handle, position_newest, position_title, position_cheapest,
+            position_dearest, terms, weights, summary, document
         ) VALUES (
-            given.handle, given.is_active, given.category_handle, given.position_newest, given.position_title,
-            given.position_cheapest, given.position_dearest, given.terms, given.weights, given.summary::json,
-            given.document::json
+            given.handle, new_version, given.document::json ->> 'status', given.is_active, given.category_handle,
+            given.position_newest, given.position_title, given.position_cheapest, given.position_dearest, given.terms,
+            given.weights, given.summary::json, given.document::json
         ) ON CONFLICT (handle) DO NOTHING RETURNING r.product INTO the_product;
         created := FOUND;
         EXIT WHEN created;
@@ -115,6 +130,7 @@ BEGIN
 
     IF NOT created THEN
         UPDATE product SET
+            version = new_version, status = given.document::json ->> 'status',
             is_active = given.is_active, category_handle = given.category_handle,
             position_newest = given.position_newest, position_title = given.position_title,
             position_cheapest = given.position_cheapest, position_dearest = given.position_dearest,
@@ -161,7 +177,29 @@ BEGIN
         INSERT INTO category (handle, title) VALUES (given.category_handle, given.category_title)
         ON CONFLICT (handle) DO UPDATE SET title = excluded.title;
     END IF;
-    RETURN created;
+    is_new := created;
+    RETURN NEXT;
+END;
+$$;
+
+-- Deletes the product with a handle and everything it is found by, if it has the version seen; returns whether it
+-- existed. Its category and its stock levels remain.
+CREATE FUNCTION delete_product(p jsonb) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    found_product record;
+BEGIN
+    SELECT r.product, r.version, r.terms INTO found_product
+    FROM product r WHERE r.handle = p ->> 'handle' FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    IF found_product.version <> (p ->> 'seen')::bigint THEN
+        RAISE EXCEPTION 'the product has another version' USING ERRCODE = 'SE002';
+    END IF;
+    DELETE FROM search_term t WHERE t.term = ANY (found_product.terms) AND t.product = found_product.product;
+    DELETE FROM product_sku s WHERE s.product = found_product.product;
+    DELETE FROM product r WHERE r.product = found_product.product;
+    RETURN true;
 END;
 $$;
 

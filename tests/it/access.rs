@@ -22,8 +22,8 @@ use tower::ServiceExt as _;
 use crate::harness::{PASSWORD, TestShop};
 use crate::{
     accounts, addresses, bad_forms, cart, catalog, checkout, checkout_resumed, first_run, mails, operator_pages,
-    order_cancellation, order_links, own_account, password_reset, payments, security, settings, settings_pages,
-    ways_to_pay, worker,
+    order_cancellation, order_links, own_account, password_reset, payments, product_pages, products, security,
+    settings, settings_pages, ways_to_pay, worker,
 };
 
 /// If set to `1`, the test writes the file.
@@ -186,6 +186,8 @@ async fn each_function_has_the_table_access_of_its_use_cases() {
         security::SCENARIOS,
         settings::SCENARIOS,
         settings_pages::SCENARIOS,
+        products::SCENARIOS,
+        product_pages::SCENARIOS,
         bad_forms::SCENARIOS,
         first_run::SCENARIOS,
         &[

@@ -21,7 +21,8 @@ use shopease_shop::ports::{
     AccountStore, AttemptKey, AttemptStore, AuditPage, AuditStore, CartStore, CatalogStore, Claim, Claimed, Consumer,
     Dispatched, FailedAttempts, Health, IdempotencyKey, IdempotencyRecord, IdempotencyStore, KeyAnswer, OrderAdvance,
     OrderOfEmail, OrderStore, OutboxMessage, OutboxStore, Placement, ProductListing, PurgeStore, Purged, SessionStore,
-    SettingsStore, SettingsVersion, StockStore, StoreError, Upserted, VersionedSettings,
+    SettingsStore, SettingsVersion, StatusListing, StockStore, StoreError, Upserted, VersionedProduct,
+    VersionedSettings,
 };
 use shopease_shop::services::Services;
 use shopease_shop::testing::{MapEnv, SeededIds, fixtures};
@@ -49,6 +50,11 @@ macro_rules! fails {
 fails! {
     CatalogStore {
         upsert_product(a: &Product, b: &SearchTerms) -> Upserted;
+        insert_product(a: &Product, b: &SearchTerms) -> u64;
+        update_product(a: u64, b: &Product, c: &SearchTerms) -> u64;
+        delete_product(a: &Handle, b: u64) -> bool;
+        find_versioned_product(a: &Handle) -> Option<VersionedProduct>;
+        list_handles(a: &StatusListing) -> Page<Handle>;
         find_products(a: &[Handle]) -> Vec<Product>;
         find_products_by_sku(a: &[Sku]) -> Vec<Product>;
         list_products(a: &ProductListing) -> Page<ProductSummary>;
@@ -165,6 +171,10 @@ fn body(path: &str, surface: Surface, csrf: &str) -> (&'static str, String) {
         "/api/v1/admin/settings" => {
             json!({"expected_version": 1, "settings": SettingsDocument::from(fixtures::settings())})
         }
+        path if path == "/api/v1/admin/products" || path.starts_with("/api/v1/admin/products/") => {
+            let price = json!({"amount_minor": 1990, "currency": "EUR"});
+            json!({"title": "A", "status": "draft", "variants": [{"sku": "A", "price": price}]})
+        }
         "/api/v1/admin/settings/restorations" => json!({"version": 1, "expected_version": 2}),
         path if path.ends_with("/fulfillments") => json!({"event": "shipped"}),
         path if path.ends_with("/refunds") => json!({"all": true}),
@@ -195,6 +205,7 @@ async fn assert_every_route_fails(error: fn() -> StoreError, status: u16, kind: 
         let (content_type, text) = body(&path, route.surface, &token.csrf());
         let request = Request::builder().method(&route.method).uri(format!("{path}{query}"));
         let request = request.header(header::CONTENT_TYPE, content_type).header("idempotency-key", "k");
+        let request = request.header(header::IF_MATCH, "\"1\"");
         let body = if route.method == Method::GET { Body::empty() } else { Body::from(text) };
         let answer = client.send(request.body(body).expect("a request")).await;
         let name = format!("{} {path}: {}", route.method, answer.text());

@@ -49,6 +49,8 @@ mod pages;
 mod password_reset;
 mod payments;
 mod person;
+mod product_pages;
+mod products;
 mod refunds;
 mod releases;
 mod remote;

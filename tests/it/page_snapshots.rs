@@ -221,6 +221,9 @@ async fn operators(pages: &mut Pages, shop: &TestShop) {
     pages.keep("admin_order_confirm", StatusCode::OK, &asked);
     pages.get(&mut operator, "admin_stock", "/admin/stock").await;
     pages.get(&mut operator, "admin_product", "/admin/stock/bag").await;
+    pages.get(&mut operator, "admin_products", "/admin/products").await;
+    pages.get(&mut operator, "admin_product_form", "/admin/products/bag").await;
+    pages.get(&mut operator, "admin_product_deletion", "/admin/products/bag/deletion").await;
     let mails = pages.get(&mut operator, "admin_mails", "/admin/mails").await.text();
     let (_, link) = mails.split_once("<a href=\"/admin/mails/").expect("a mail");
     let mail = format!("/admin/mails/{}", link.split('"').next().expect("a link"));

@@ -10,17 +10,18 @@ use shopease_shared::client::RemoteShop;
 use shopease_shared::http::{self as shop_http, Problem};
 use shopease_shop::domain::{
     Address, AddressId, BrandImage, EmailAddress, FulfillmentEvent, Handle, LineItemId, Money, OrderDetails, OrderId,
-    Page, PageKind, PageLimit, ProductSort, StockChange, Token, Tracking, UploadedImage,
+    Page, PageKind, PageLimit, ProductDraft, ProductSort, ProductStatus, StockChange, Token, Tracking, UploadedImage,
 };
 use shopease_shop::ports::{Clock as _, SharedStore};
 use shopease_shop::services::{
     AddAddress, AddLineItem, Caller, CancelOrder, CancelUnpaidOrder, ChangeEmail, ChangeName, ChangePassword,
-    CheckPayment, ConfirmEmail, CorrectStock, CurrentCustomer, DeleteAccount, EndOtherSessions, EndSession,
-    FindBrandImage, FindOrder, FindPage, FindProduct, FindSettings, ListAddresses, ListAllOrders, ListCategories,
-    ListOrders, ListPaymentOptions, ListProducts, ListSessions, ListSettingsVersions, LogIn, LogOut, OrderView,
-    PlaceOrder, ProductStock, QuoteCart, ReceivePaymentEvent, RecordFulfillment, RecordTransfer, RefundAmount,
-    RefundOrder, Register, RemoveAddress, RemoveDemoCatalog, RemoveLineItem, ReplaceAddress, RequestEmailConfirmation,
-    RequestOrderLink, RequestPasswordReset, ResetPassword, RestoreSettings, Services, SetLineItem, SignedIn,
+    CheckPayment, ConfirmEmail, CorrectStock, CreateProduct, CurrentCustomer, DeleteAccount, DeleteProduct,
+    EndOtherSessions, EndSession, FindAnyProduct, FindBrandImage, FindOrder, FindPage, FindProduct, FindSettings,
+    ListAddresses, ListAllOrders, ListAllProducts, ListCategories, ListOrders, ListPaymentOptions, ListProducts,
+    ListSessions, ListSettingsVersions, LogIn, LogOut, OrderView, PlaceOrder, ProductStock, QuoteCart,
+    ReceivePaymentEvent, RecordFulfillment, RecordTransfer, RefundAmount, RefundOrder, Register, RemoveAddress,
+    RemoveDemoCatalog, RemoveLineItem, ReplaceAddress, RequestEmailConfirmation, RequestOrderLink,
+    RequestPasswordReset, ResetPassword, RestoreSettings, Services, SetLineItem, SignedIn, UpdateProduct,
     UpdateSettings, ViewCart, ViewDemoCatalog, ViewSaleTerms, ViewSettings, ViewShop, create_operator,
 };
 use shopease_shop::testing::fixtures;
@@ -501,6 +502,7 @@ async fn operate(script: &mut Script<'_>) {
     script.note("demo catalog", shop.operations.view_demo_catalog(&operator, ViewDemoCatalog).await);
     script.note("remove it", shop.operations.remove_demo_catalog(&operator, RemoveDemoCatalog).await);
     change_settings(script, &operator).await;
+    change_products(script, &operator).await;
     after_sale(script, &operator).await;
     test.clock.advance(Duration::days(31));
     script.note("the session has expired", shop.accounts.current_customer(&operator, CurrentCustomer).await);
@@ -524,6 +526,49 @@ async fn record_shipments(script: &mut Script<'_>, caller: &Caller, who: &str, i
         let command = RecordFulfillment { id: id.clone(), event, tracking };
         let moved = shop.operations.record_fulfillment(caller, command).await;
         script.note(&format!("{who}: {event:?}"), moved);
+    }
+}
+
+async fn change_products(script: &mut Script<'_>, operator: &Caller) {
+    let products = script.shop.products.clone();
+    let (nobody, limit) = (caller("zoe"), PageLimit::new(2).expect("a page size"));
+    let draft = ProductDraft::of(&fixtures::product("växel-12").variants(&[("V/1 ü#?%", 990)]).build());
+    let mut written = Vec::new();
+    for (caller, handle) in [(&nobody, "växel-12"), (operator, "växel-12"), (operator, "växel-12"), (operator, "a/b")]
+    {
+        let command = CreateProduct { handle: handle.to_owned(), draft: draft.clone() };
+        let created = products.create_product(caller, command).await.map(|mut created| {
+            // The stores count versions in their own ways.
+            written.push(std::mem::take(&mut created.version));
+            created
+        });
+        script.note(&format!("create {handle}"), created);
+    }
+    let mut after = None;
+    for status in [None, Some(ProductStatus::Draft)] {
+        let command = ListAllProducts { status, after: after.clone(), limit };
+        after = script.note_page("all products", products.list_all_products(operator, command).await);
+    }
+    let version = written.first().copied().unwrap_or_default();
+    for (handle, version) in [("växel-12", version + 50), ("växel-12", version), ("none", 1), ("växel-12", version)]
+    {
+        let handle = fixtures::handle(handle);
+        let found = products.find_any_product(operator, FindAnyProduct { handle: handle.clone() }).await;
+        script.note("find", found.map(|found| found.product));
+        let mut draft = draft.clone();
+        draft.title = "Växel".to_owned();
+        draft.status = ProductStatus::Archived;
+        let command = UpdateProduct { handle, version, draft };
+        let updated = products.update_product(operator, command).await.map(|updated| {
+            written.push(updated.version);
+            updated.product
+        });
+        script.note("update", updated);
+    }
+    let version = written.last().copied().unwrap_or_default();
+    for version in [version + 1, version, version] {
+        let command = DeleteProduct { handle: fixtures::handle("växel-12"), version };
+        script.note("delete", products.delete_product(operator, command).await);
     }
 }
 

@@ -68,7 +68,7 @@ async fn errors_at(url: &str) -> Vec<ShopError> {
 
 #[tokio::test]
 async fn every_kind_of_error_is_received_as_it_was_sent() {
-    let kinds: [fn() -> ShopError; 19] = [
+    let kinds: [fn() -> ShopError; 20] = [
         || {
             ShopError::Rules(vec![
                 RuleError::invalid(Field::Name, ValueRule::Line { min: 1, max: 120 }),
@@ -95,6 +95,7 @@ async fn every_kind_of_error_is_received_as_it_was_sent() {
         || ShopError::AlreadyExists { subject: Subject::Email },
         || ShopError::OutOfStock { sku: fixtures::sku("KÄT/1") },
         || ShopError::Conflict,
+        || ShopError::VersionChanged,
         || ShopError::IdempotencyKeyReused,
         || ShopError::IdempotencyKeyInUse { retry_after_seconds: 3 },
         || ShopError::WebhookRefused(WebhookError::Forged),

@@ -210,6 +210,7 @@ async fn nobody_can_access_what_belongs_to_others(shop: TestShop) {
                 Some("settings") => {
                     json!({"expected_version": 1, "settings": SettingsDocument::from(fixtures::settings())})
                 }
+                Some("products" | "kettle") => crate::products::kettle(),
                 Some("restorations") => json!({"version": 1, "expected_version": 1}),
                 _ => json!({"sku": "KETTLE", "change": "adjust", "units": 1}),
             }
@@ -218,6 +219,7 @@ async fn nobody_can_access_what_belongs_to_others(shop: TestShop) {
         let mut request = request(&route.method, &path, route.surface, &[]);
         *request.body_mut() = Body::from(body);
         request.headers_mut().entry("idempotency-key").or_insert("k".parse().expect("a key"));
+        request.headers_mut().insert(header::IF_MATCH, "\"1\"".parse().expect("an ETag"));
         let answer = eve.send(request).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{} {path}: {}", route.method, answer.text());
         assert!(!answer.text().contains("ada@example.com"), "{path}");

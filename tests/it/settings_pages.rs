@@ -23,14 +23,27 @@ both_stores!(
 
 /// The fields of a section's form as the browser would send them: `name`, `value`.
 fn fields(page: &str) -> Vec<(String, String)> {
-    let form = page.split("<form action=\"/admin/settings/").nth(1).expect("a form");
+    fields_of(page, "/admin/settings/")
+}
+
+/// The fields of the form whose action begins with this path. Of a list, the chosen value.
+pub fn fields_of(page: &str, action: &str) -> Vec<(String, String)> {
+    let form = page.split(&format!("<form action=\"{action}")).nth(1).expect("a form");
     let form = form.split("</form>").next().expect("its end");
     let attribute = |tag: &str, name: &str| {
         let value = tag.split(&format!(" {name}=\"")).nth(1)?.split('"').next()?;
         Some(unescaped(value))
     };
-    let mut fields = Vec::new();
-    for tag in form.split('<').filter(|tag| tag.starts_with("input") || tag.starts_with("textarea")) {
+    let (mut fields, mut list) = (Vec::new(), None);
+    for tag in form.split('<') {
+        if tag.starts_with("select") {
+            list = attribute(tag, "name");
+        } else if tag.starts_with("option") && tag.contains(" selected") {
+            fields.extend(list.clone().zip(attribute(tag, "value")));
+        }
+        if !tag.starts_with("input") && !tag.starts_with("textarea") {
+            continue;
+        }
         let Some(name) = attribute(tag, "name") else { continue };
         let is_box = tag.contains("type=\"checkbox\"");
         if is_box && !tag.contains(" checked") {
@@ -51,12 +64,12 @@ fn unescaped(text: &str) -> String {
     entities.iter().rev().fold(text.to_owned(), |text, (entity, c)| text.replace(entity, c))
 }
 
-fn set(fields: &mut [(String, String)], name: &str, value: &str) {
+pub fn set(fields: &mut [(String, String)], name: &str, value: &str) {
     let field = fields.iter_mut().find(|(found, _)| found == name);
     value.clone_into(&mut field.unwrap_or_else(|| panic!("no field {name}")).1);
 }
 
-async fn send(operator: &mut Client, path: &str, fields: &[(String, String)]) -> Answer {
+pub async fn send(operator: &mut Client, path: &str, fields: &[(String, String)]) -> Answer {
     let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     operator.form(path, &fields).await
 }

@@ -30,7 +30,7 @@ const TAGS: [(&str, &str); 5] = [
     ("cart", "The cart of the caller."),
     ("checkout", "Quotes, orders and payments."),
     ("accounts", "Accounts and sessions."),
-    ("admin", "Orders and stock, for operators."),
+    ("admin", "Orders, products and stock, for operators."),
 ];
 
 /// Links: an operation, the status of its response, the operation that the link leads to, and the values of its parameters, or
@@ -195,7 +195,14 @@ fn parameters(endpoint: &Endpoint, shape: &Shape) -> Vec<Parameter> {
         parameters.push(header("Idempotency-Key", description, schema).required(required).build());
     }
     for (name, description) in shape.headers {
-        parameters.push(header(name, description, ObjectBuilder::new()).required(Required::False).build());
+        // The signature of a webhook is in the header of the configured provider.
+        let required = if *name == "If-Match" { Required::True } else { Required::False };
+        let schema = if *name == "If-Match" {
+            ObjectBuilder::new().pattern(Some("^\"[0-9]{1,19}\"$"))
+        } else {
+            ObjectBuilder::new()
+        };
+        parameters.push(header(name, description, schema).required(required).build());
     }
     parameters
 }
@@ -208,6 +215,7 @@ fn example(status: u16) -> Option<serde_json::Value> {
         403 => ShopError::Forbidden.into(),
         404 => ShopError::NotFound { subject: Subject::Order }.into(),
         409 => ShopError::Conflict.into(),
+        412 => ShopError::VersionChanged.into(),
         422 => ShopError::from(RuleError::EmptyCart).into(),
         429 => ShopError::TooManyAttempts { retry_after_seconds: 30 }.into(),
         _ => return None,

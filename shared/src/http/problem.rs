@@ -113,6 +113,7 @@ impl Problem {
             "already-exists" => ShopError::AlreadyExists { subject: Subject::named(&self.subject?, self.sku) },
             "out-of-stock" => ShopError::OutOfStock { sku: self.sku? },
             "conflict" => ShopError::Conflict,
+            "version-changed" => ShopError::VersionChanged,
             "idempotency-key-reused" => ShopError::IdempotencyKeyReused,
             "idempotency-key-in-use" => ShopError::IdempotencyKeyInUse { retry_after_seconds },
             "payment-declined" => ShopError::PaymentDeclined { code: self.decline_code? },
@@ -144,6 +145,7 @@ fn kind(error: &ShopError) -> (StatusCode, &'static str) {
         ShopError::AlreadyExists { .. } => (StatusCode::CONFLICT, "already-exists"),
         ShopError::OutOfStock { .. } => (StatusCode::CONFLICT, "out-of-stock"),
         ShopError::Conflict => (StatusCode::CONFLICT, "conflict"),
+        ShopError::VersionChanged => (StatusCode::PRECONDITION_FAILED, "version-changed"),
         ShopError::IdempotencyKeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key-reused"),
         ShopError::IdempotencyKeyInUse { .. } => (StatusCode::CONFLICT, "idempotency-key-in-use"),
         ShopError::PaymentDeclined { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "payment-declined"),
@@ -187,6 +189,7 @@ impl From<ShopError> for Problem {
             | ShopError::WrongCredentials
             | ShopError::Forbidden
             | ShopError::Conflict
+            | ShopError::VersionChanged
             | ShopError::IdempotencyKeyReused => problem,
         }
     }

@@ -181,6 +181,13 @@ routes! {
     Admin Page Ordinary get "/admin/mails/{name}/html" => pages::admin_mails::html;
     Admin Page Ordinary get "/admin/orders/{id}" => pages::admin_orders::show;
     Admin Page Durable post "/admin/orders/{id}" => pages::admin_orders::act;
+    Admin Page Ordinary get "/admin/products" => pages::products::list;
+    Admin Page Ordinary get "/admin/new-product" => pages::products::new_form;
+    Admin Page Durable post "/admin/new-product" => pages::products::create;
+    Admin Page Ordinary get "/admin/products/{handle}" => pages::products::form;
+    Admin Page Durable post "/admin/products/{handle}" => pages::products::save;
+    Admin Page Ordinary get "/admin/products/{handle}/deletion" => pages::products::ask_deletion;
+    Admin Page Durable post "/admin/products/{handle}/deletion" => pages::products::delete;
     Admin Page Ordinary get "/admin/stock" => pages::admin::stock_search;
     Admin Page Ordinary get "/admin/stock/{handle}" => pages::admin::product_stock;
     Admin Page Ordinary post "/admin/stock/{handle}" => pages::admin::correct_stock;
@@ -211,6 +218,7 @@ pub fn all() -> impl Iterator<Item = &'static Route> {
         api::accounts::ROUTES,
         api::addresses::ROUTES,
         api::operations::ROUTES,
+        api::products::ROUTES,
         api::settings::ROUTES,
     ];
     tables.into_iter().flatten()
@@ -273,6 +281,9 @@ mod tests {
                 "/orders/{id}/payment",
                 "/orders/{id}/cancellation",
                 "/admin/orders/{id}",
+                "/admin/new-product",
+                "/admin/products/{handle}",
+                "/admin/products/{handle}/deletion",
                 "/admin/setup",
                 "/api/v1/orders/{id}/payment-checks",
                 "/api/v1/orders/{id}/cancellation",
@@ -280,6 +291,9 @@ mod tests {
                 "/api/v1/admin/orders/{id}/cancellation",
                 "/api/v1/admin/orders/{id}/refunds",
                 "/api/v1/admin/demo-catalog",
+                "/api/v1/admin/products",
+                "/api/v1/admin/products/{handle}",
+                "/api/v1/admin/products/{handle}",
             ]
         );
         let probes: Vec<_> = all().filter(|route| route.surface == Surface::Probe).map(|route| route.path).collect();

@@ -2,7 +2,7 @@
 
 use crate::http::api::wire::MoneySchema;
 use serde::{Deserialize, Serialize};
-use shopease_shop::domain::{CountryCode, Currency, Field, Format, Money, RuleError, SettingPath, Sku, ValueRule};
+use shopease_shop::domain::{CountryCode, Currency, Field, Format, Money, RuleError, Sku, ValuePath, ValueRule};
 use utoipa::ToSchema;
 
 use super::texts;
@@ -12,7 +12,7 @@ use super::texts;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct BrokenRule {
-    /// Stable code: `invalid_value`, `invalid_setting`, `too_many_lines`, `empty_cart`, `currency_mismatch`, `no_shipping`,
+    /// Stable code: `invalid_value`, `invalid_setting`, `invalid_product`, `too_many_lines`, `empty_cart`, `currency_mismatch`, `no_shipping`,
     /// `no_shipping_price`, `shipping_weight`, `shipping_not_offered`, `not_sold`, `total_changed`,
     /// `total_below_minimum`, `total_above_maximum`, `terms_changed`, `no_mail`, `amount_too_large`. Newer releases may add others.
     #[schema(required)]
@@ -21,13 +21,14 @@ pub struct BrokenRule {
     #[schema(required)]
     pub message: String,
     /// The field, as the API spells it: `quantity`, `shipping_address.city` (`invalid_value`), or the path of the setting:
-    /// `tax.rates[0].country` (`invalid_setting`).
+    /// `tax.rates[0].country` (`invalid_setting`), or of the product: `variants[0].price` (`invalid_product`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
-    /// What the field allows (`invalid_value`, `invalid_setting`): `required`, `length`, `line`, `range`, `decimals`, `format`, `offered`,
+    /// What the field allows (`invalid_value`, `invalid_setting`, `invalid_product`): `required`, `length`, `line`, `range`, `decimals`, `format`, `offered`,
     /// `needs_search`, `unused`, `current_password`, `uncommon`, `unguessable`, `tracked`, `stock_limit`, `not_cancelled`, `not_shipped`, `paid`, `unpaid`, `awaits_transfer`, `fulfillment_step`,
     /// `captured`, `no_open_refund`, `not_disputed`, `same_currency`, `multiple_of`,
-    /// `positive`, `refundable`, `unknown`, `unique`, `count`, `contrast`. Newer releases may add others.
+    /// `positive`, `refundable`, `unknown`, `unique`, `count`, `contrast`, `above_price`, `size`,
+    /// `fixed`, `used_by`. Newer releases may add others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
     /// The required format (`format`).
@@ -36,8 +37,8 @@ pub struct BrokenRule {
     /// Fewest characters or smallest number (`length`, `line`, `range`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min: Option<i64>,
-    /// Most characters, decimals, units or entries, or largest number (`length`, `line`, `range`, `decimals`, `stock_limit`,
-    /// `count`).
+    /// Most characters, decimals, units, entries or bytes, or largest number (`length`, `line`, `range`, `decimals`, `stock_limit`,
+    /// `count`, `size`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max: Option<i64>,
     /// The refundable amount (`refundable`), the smallest step of an amount (`multiple_of`), or the smallest or largest total that
@@ -66,6 +67,9 @@ pub struct BrokenRule {
     /// The requested shipping method (`shipping_not_offered`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
+    /// Handle of the product that has the value (`used_by`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub product: Option<String>,
     /// The requested SKU (`not_sold`).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
@@ -89,7 +93,7 @@ impl From<&RuleError> for BrokenRule {
                 let (field, reason) = (Some(field.to_string()), Some(named.message.clone()));
                 Self { field, reason, ..named }.with_value_rule(rule)
             }
-            RuleError::InvalidSetting { path, rule } => {
+            RuleError::InvalidSetting { path, rule } | RuleError::InvalidProduct { path, rule } => {
                 Self { field: Some(path.to_string()), ..named }.with_value_rule(rule)
             }
             RuleError::TooManyLines { limit } => Self { limit: u64::try_from(*limit).ok(), ..named },
@@ -125,7 +129,8 @@ impl BrokenRule {
             }
             ValueRule::Range { min, max } => Self { min: Some(*min), max: Some(*max), ..named },
             ValueRule::Decimals { max } | ValueRule::StockLimit { max } => Self { max: Some((*max).into()), ..named },
-            ValueRule::Count { max } => Self { max: number(*max), ..named },
+            ValueRule::Count { max } | ValueRule::Size { max } => Self { max: number(*max), ..named },
+            ValueRule::UsedBy { product } => Self { product: Some(product.to_string()), ..named },
             ValueRule::Format(format) => Self { format: Some(format.to_string()), ..named },
             ValueRule::SameCurrency { currency } => Self { currency: Some(currency.to_string()), ..named },
             ValueRule::Refundable { amount } | ValueRule::MultipleOf { amount } => {
@@ -135,6 +140,8 @@ impl BrokenRule {
             | ValueRule::Offered
             | ValueRule::Unknown
             | ValueRule::Unique
+            | ValueRule::AbovePrice
+            | ValueRule::Fixed
             | ValueRule::Contrast
             | ValueRule::NeedsSearch
             | ValueRule::Unused
@@ -164,7 +171,10 @@ impl BrokenRule {
                 RuleError::InvalidValue { field: Field::find(self.field.as_deref()?)?, rule: self.value_rule()? }
             }
             "invalid_setting" => {
-                RuleError::InvalidSetting { path: SettingPath::new(self.field.clone()?), rule: self.value_rule()? }
+                RuleError::InvalidSetting { path: ValuePath::new(self.field.clone()?), rule: self.value_rule()? }
+            }
+            "invalid_product" => {
+                RuleError::InvalidProduct { path: ValuePath::new(self.field.clone()?), rule: self.value_rule()? }
             }
             "too_many_lines" => RuleError::TooManyLines { limit: usize::try_from(self.limit?).ok()? },
             "empty_cart" => RuleError::EmptyCart,
@@ -204,6 +214,10 @@ impl BrokenRule {
             "unique" => ValueRule::Unique,
             "count" => ValueRule::Count { max: number(self.max)? },
             "contrast" => ValueRule::Contrast,
+            "above_price" => ValueRule::AbovePrice,
+            "fixed" => ValueRule::Fixed,
+            "size" => ValueRule::Size { max: number(self.max)? },
+            "used_by" => ValueRule::UsedBy { product: self.product.as_ref()?.parse().ok()? },
             "needs_search" => ValueRule::NeedsSearch,
             "unused" => ValueRule::Unused,
             "current_password" => ValueRule::CurrentPassword,

@@ -4,7 +4,7 @@
 use shopease_shop::ShopError;
 use shopease_shop::domain::{
     Country, CountryCode, DisputeState, Field, Format, FulfillmentState, MailKind, OrderState, PaymentState,
-    ProductSort, RefundState, RuleError, Subject, ValueRule,
+    ProductSort, ProductStatus, RefundState, RuleError, Subject, ValueRule,
 };
 use shopease_shop::ports::WebhookError;
 
@@ -54,6 +54,7 @@ const fn label_and_noun(field: Field) -> (&'static str, &'static str) {
         }
         Field::Sku => ("SKU", "a SKU"),
         Field::Sort => ("Sort order", "a sort order"),
+        Field::Status => ("Status", "a status"),
         Field::Tracking => ("Tracking", "tracking"),
         Field::TrackingCarrier => ("Carrier", "a carrier"),
         Field::TrackingNumber => ("Tracking number", "a tracking number"),
@@ -70,8 +71,8 @@ pub fn label(name: &str) -> &'static str {
     find(name).or_else(|| find(&format!("address.{part}"))).unwrap_or("Field")
 }
 
-/// The label of a setting in a form, and its noun phrase in a sentence. List positions and currencies in its path do not matter.
-fn setting(path: &str) -> (&'static str, &'static str) {
+/// A path without its list positions.
+fn without_positions(path: &str) -> String {
     let mut name = String::with_capacity(path.len());
     let mut in_brackets = false;
     for c in path.chars() {
@@ -82,11 +83,51 @@ fn setting(path: &str) -> (&'static str, &'static str) {
             _ => {}
         }
     }
+    name
+}
+
+fn find_path(name: &str, table: &[(&str, &'static str, &'static str)]) -> (&'static str, &'static str) {
+    table.iter().find(|(known, _, _)| name == *known).map_or(("Value", "a value"), |(_, label, noun)| (label, noun))
+}
+
+/// The label of a setting in a form, and its noun phrase in a sentence. List positions and currencies in its path do not matter.
+fn setting(path: &str) -> (&'static str, &'static str) {
+    let name = without_positions(path);
     let is_code = |part: &str| part.len() == 3 && part.bytes().all(|byte| byte.is_ascii_uppercase());
     let name = name.rsplit_once('.').filter(|(_, last)| is_code(last)).map_or(name.as_str(), |(rest, _)| rest);
-    let find = |(known, _, _): &&(&str, &str, &str)| name == *known;
-    SETTINGS.iter().find(find).map_or(("Value", "a value"), |(_, label, noun)| (label, noun))
+    find_path(name, SETTINGS)
 }
+
+/// The label of a value of a product in a form, and its noun phrase in a sentence.
+fn product_value(path: &str) -> (&'static str, &'static str) {
+    find_path(&without_positions(path), PRODUCT)
+}
+
+/// The label of a value of a product in a form.
+pub fn product_label(path: &str) -> &'static str {
+    product_value(path).0
+}
+
+/// Path, label and noun phrase of the values of a product.
+const PRODUCT: &[(&str, &str, &str)] = &[
+    ("title", "Title", "a title"),
+    ("handle", "Handle", "a handle"),
+    ("description_html", "Description", "a description"),
+    ("vendor", "Brand", "a brand"),
+    ("category", "Category", "a category"),
+    ("tags", "Tags", "a tag"),
+    ("status", "Status", "a status"),
+    ("options", "Options", "an option"),
+    ("variants", "Variants", "a variant"),
+    ("variants.sku", "SKU", "a SKU"),
+    ("variants.option_values", "Option values", "option values"),
+    ("variants.price", "Price", "a price"),
+    ("variants.compare_at_price", "Former price", "a former price"),
+    ("variants.weight_grams", "Weight in grams", "a weight in grams"),
+    ("variants.tax_class", "Tax class", "a tax class"),
+    ("variants.barcode", "Barcode", "a barcode"),
+    ("variants.initial_stock", "Stock", "a number of units"),
+];
 
 /// The label of a setting in a form.
 pub fn setting_label(path: &str) -> &'static str {
@@ -143,6 +184,7 @@ pub fn rule(rule: &RuleError) -> String {
     match rule {
         RuleError::InvalidValue { field, rule } => value_rule(*field, rule),
         RuleError::InvalidSetting { path, rule } => rule_of(setting(path.as_str()).1, rule),
+        RuleError::InvalidProduct { path, rule } => rule_of(product_value(path.as_str()).1, rule),
         RuleError::TooManyLines { limit } => {
             format!("A cart holds at most {limit} different items. Remove one to add another.")
         }
@@ -252,6 +294,13 @@ fn rule_of(value: &str, rule: &ValueRule) -> String {
         ValueRule::Unknown => "This setting does not exist.".to_owned(),
         ValueRule::Unique => format!("Enter {value} that is not in the list yet."),
         ValueRule::Count { max } => format!("Enter at most {max} entries."),
+        ValueRule::AbovePrice => format!("Enter {value} above the price, or none."),
+        ValueRule::Size { max } => {
+            let max = number(i64::try_from(*max).unwrap_or(i64::MAX));
+            format!("These texts are too long: at most {max} bytes in total. Shorten them, or use fewer variants.")
+        }
+        ValueRule::Fixed => "This cannot be changed.".to_owned(),
+        ValueRule::UsedBy { product } => format!("The product {product} has it already. Enter {value} that is free."),
         ValueRule::Contrast => {
             "Choose a darker color. White text on it needs a contrast of at least 4.5:1 (WCAG AA), and so does the color on \
              the background of the pages."
@@ -364,6 +413,7 @@ pub const fn title(error: &ShopError) -> &'static str {
         ShopError::AlreadyExists { .. } => "Already exists",
         ShopError::OutOfStock { .. } => "Not enough in stock",
         ShopError::Conflict => "Changed by another request",
+        ShopError::VersionChanged => "Changed by somebody else",
         ShopError::IdempotencyKeyReused => "Idempotency key used for another request",
         ShopError::IdempotencyKeyInUse { .. } => "First request still in progress",
         ShopError::PaymentDeclined { .. } => "Card declined",
@@ -390,6 +440,10 @@ pub fn failure(error: &ShopError) -> String {
         ShopError::OutOfStock { sku } => format!("There are not enough units of {sku} in stock."),
         ShopError::Conflict => {
             "This was changed at the same time, for example in another window. Reload it and try again.".to_owned()
+        }
+        ShopError::VersionChanged => {
+            "Somebody else has changed this in the meantime. Nothing was saved. Load it again and repeat your change."
+                .to_owned()
         }
         ShopError::IdempotencyKeyReused => {
             "The idempotency key was used for another request. Use a new key.".to_owned()
@@ -544,6 +598,15 @@ pub const fn payment_state(state: PaymentState) -> &'static str {
         PaymentState::PartiallyRefunded => "Partially refunded",
         PaymentState::Refunded => "Refunded",
         PaymentState::Voided => "Canceled",
+    }
+}
+
+/// The status of a product.
+pub const fn product_status(status: ProductStatus) -> &'static str {
+    match status {
+        ProductStatus::Active => "Active",
+        ProductStatus::Draft => "Draft",
+        ProductStatus::Archived => "Archived",
     }
 }
 

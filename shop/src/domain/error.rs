@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::{CountryCode, Currency, Field, Format, Money, MoneyError, SettingPath, Sku};
+use super::{CountryCode, Currency, Field, Format, Handle, Money, MoneyError, Sku, ValuePath};
 
 /// A rule of the shop that a request breaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +18,14 @@ pub enum RuleError {
     /// A setting of the shop is outside what it allows.
     InvalidSetting {
         /// Which setting.
-        path: SettingPath,
+        path: ValuePath,
+        /// What it allows.
+        rule: ValueRule,
+    },
+    /// A value of a product is outside what it allows.
+    InvalidProduct {
+        /// Which value.
+        path: ValuePath,
         /// What it allows.
         rule: ValueRule,
     },
@@ -145,6 +152,20 @@ pub enum ValueRule {
         /// Most entries.
         max: usize,
     },
+    /// An amount above the price.
+    AbovePrice,
+    /// Texts of a limited length in total.
+    Size {
+        /// Most bytes.
+        max: usize,
+    },
+    /// The value that it has now.
+    Fixed,
+    /// A value that no other product has.
+    UsedBy {
+        /// The product that has it.
+        product: Handle,
+    },
     /// A color on which white text is readable.
     Contrast,
     /// Sorting by relevance requires a search.
@@ -216,7 +237,12 @@ impl RuleError {
 
     /// Shorthand for [`RuleError::InvalidSetting`].
     pub fn setting(path: impl Into<String>, rule: ValueRule) -> Self {
-        Self::InvalidSetting { path: SettingPath::new(path), rule }
+        Self::InvalidSetting { path: ValuePath::new(path), rule }
+    }
+
+    /// Shorthand for [`RuleError::InvalidProduct`].
+    pub fn product(path: impl Into<String>, rule: ValueRule) -> Self {
+        Self::InvalidProduct { path: ValuePath::new(path), rule }
     }
 
     /// The stable code.
@@ -224,6 +250,7 @@ impl RuleError {
         match self {
             Self::InvalidValue { .. } => "invalid_value",
             Self::InvalidSetting { .. } => "invalid_setting",
+            Self::InvalidProduct { .. } => "invalid_product",
             Self::TooManyLines { .. } => "too_many_lines",
             Self::EmptyCart => "empty_cart",
             Self::CurrencyMismatch { .. } => "currency_mismatch",
@@ -246,7 +273,7 @@ impl RuleError {
     pub fn field(&self) -> Option<&str> {
         match self {
             Self::InvalidValue { field, .. } => Some(field.as_str()),
-            Self::InvalidSetting { path, .. } => Some(path.as_str()),
+            Self::InvalidSetting { path, .. } | Self::InvalidProduct { path, .. } => Some(path.as_str()),
             Self::Other { field, .. } => field.as_deref(),
             _ => None,
         }
@@ -267,6 +294,10 @@ impl ValueRule {
             Self::Unknown => "unknown",
             Self::Unique => "unique",
             Self::Count { .. } => "count",
+            Self::AbovePrice => "above_price",
+            Self::Size { .. } => "size",
+            Self::Fixed => "fixed",
+            Self::UsedBy { .. } => "used_by",
             Self::Contrast => "contrast",
             Self::NeedsSearch => "needs_search",
             Self::Unused => "unused",
@@ -298,7 +329,9 @@ impl fmt::Display for RuleError {
         f.write_str(self.code())?;
         match self {
             Self::InvalidValue { field, rule } => write!(f, " field={field} {rule}"),
-            Self::InvalidSetting { path, rule } => write!(f, " field={path} {rule}"),
+            Self::InvalidSetting { path, rule } | Self::InvalidProduct { path, rule } => {
+                write!(f, " field={path} {rule}")
+            }
             Self::TooManyLines { limit } => write!(f, " limit={limit}"),
             Self::CurrencyMismatch { cart, variant } => write!(f, " cart={cart} variant={variant}"),
             Self::NoShipping { country } | Self::ShippingWeight { country } => write!(f, " country={country}"),
@@ -320,7 +353,8 @@ impl fmt::Display for ValueRule {
             Self::Length { min, max } | Self::Line { min, max } => write!(f, " min={min} max={max}"),
             Self::Range { min, max } => write!(f, " min={min} max={max}"),
             Self::Decimals { max } | Self::StockLimit { max } => write!(f, " max={max}"),
-            Self::Count { max } => write!(f, " max={max}"),
+            Self::Count { max } | Self::Size { max } => write!(f, " max={max}"),
+            Self::UsedBy { product } => write!(f, " product={product}"),
             Self::Format(format) => write!(f, " format={format}"),
             Self::SameCurrency { currency } => write!(f, " currency={currency}"),
             Self::Refundable { amount } | Self::MultipleOf { amount } => write!(f, " amount={amount}"),

@@ -7,6 +7,7 @@ mod cart;
 mod charge;
 mod color;
 mod country;
+mod derived_sku;
 mod destination;
 mod error;
 mod ids;
@@ -21,6 +22,8 @@ mod page;
 mod payment;
 mod pricing;
 mod product;
+mod product_draft;
+mod product_text;
 mod refund;
 mod reversal;
 mod search;
@@ -38,6 +41,7 @@ pub use cart::{Cart, CartLine, CartOwner, MAX_CART_LINES, MAX_LINE_QUANTITY, Qua
 pub use charge::ChargeLimits;
 pub use color::Color;
 pub use country::{Country, CountryCode, PostalCodes, Region};
+pub use derived_sku::derive_skus;
 pub use destination::{Destination, DestinationFields};
 pub use error::{RuleError, ValueRule};
 pub use ids::{
@@ -58,13 +62,15 @@ pub use product::{
     Category, Handle, Image, Inventory, Product, ProductOption, ProductSort, ProductStatus, ProductSummary, Sku,
     Variant, slug,
 };
+pub use product_draft::{DraftOf, ProductDraft, VariantDraft};
+pub use product_text::{description_html, is_invisible, optional_text, over_https, plain_text};
 pub use refund::{
     Dispute, DisputeState, Refund, RefundSource, RefundState, ReportedRefund, ReportedRefundState, Reversals,
 };
 pub use search::{Language, SearchQuery, SearchTerms, SearchWord, Tokenizer, fold};
 pub use settings::{
     Branding, Contact, Footer, FooterLink, HomePage, ImageFormat, LegalPage, LegalPages, MAX_PAGE_CHARS,
-    MAX_UPLOAD_BYTES, PageKind, Selling, SettingPath, Settings, UploadedImage, is_web_address,
+    MAX_UPLOAD_BYTES, PageKind, Selling, Settings, UploadedImage, ValuePath, is_web_address,
 };
 pub use shipping::{ShippingMethod, ShippingOffer, ShippingRate, ShippingTable, ShippingTerms, WeightBand};
 pub use stock::{Reservation, StockChange, StockLevel};

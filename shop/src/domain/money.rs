@@ -157,6 +157,11 @@ impl Money {
             .map_err(|_| AmountError::TooLarge)
     }
 
+    /// Whether the amount is higher than another one of the same currency.
+    pub fn is_above(self, other: Self) -> bool {
+        self.currency == other.currency && self.amount_minor > other.amount_minor
+    }
+
     /// The sum of two amounts.
     ///
     /// # Errors

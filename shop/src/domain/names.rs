@@ -143,6 +143,8 @@ named! {
         Sku = "sku",
         /// Sort order of a listing.
         Sort = "sort",
+        /// Status of a product.
+        Status = "status",
         /// Tracking of a shipment.
         Tracking = "tracking",
         /// Name of the carrier of a shipment.

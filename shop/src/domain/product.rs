@@ -1,5 +1,6 @@
 //! Products, their variants and their sort orders.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -142,6 +143,23 @@ pub struct ProductOption {
     pub values: Vec<String>,
 }
 
+impl ProductOption {
+    /// The options with their values in order of first use.
+    pub fn of(names: Vec<String>, variants: &[Variant]) -> Vec<Self> {
+        let values = |place: usize| {
+            let mut values: Vec<String> = Vec::new();
+            let mut seen: HashSet<&str> = HashSet::new();
+            for value in variants.iter().filter_map(|variant| variant.option_values.get(place)) {
+                if seen.insert(value) {
+                    values.push(value.clone());
+                }
+            }
+            values
+        };
+        names.into_iter().enumerate().map(|(place, name)| Self { name, values: values(place) }).collect()
+    }
+}
+
 /// Whether the stock of a variant is tracked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Inventory {
@@ -196,6 +214,25 @@ pub enum ProductStatus {
     Archived,
 }
 
+impl ProductStatus {
+    /// Every status.
+    pub const ALL: [Self; 3] = [Self::Active, Self::Draft, Self::Archived];
+
+    /// The stable name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Draft => "draft",
+            Self::Archived => "archived",
+        }
+    }
+
+    /// Returns the status with a name.
+    pub fn find(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == name)
+    }
+}
+
 /// A product with all its variants. Products are always written as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Product {
@@ -229,7 +266,27 @@ pub struct Product {
     pub created_at: OffsetDateTime,
 }
 
+impl VariantId {
+    /// The ID of a variant: every store derives the same one.
+    pub fn of(handle: &Handle, sku: &Sku) -> Self {
+        Self::derive(&format!("{handle}/{sku}"))
+    }
+}
+
 impl Product {
+    /// Most options of a product; Shopify's own limit.
+    pub const MAX_OPTIONS: usize = 3;
+    /// Most variants of a product; Shopify's own limit.
+    pub const MAX_VARIANTS: usize = 2048;
+    /// Highest price in minor units, so that a cart has a total.
+    pub const MAX_PRICE_MINOR: i64 = 999_999_999_999;
+    /// Most tags of a product; Shopify's own limit.
+    pub const MAX_TAGS: usize = 250;
+    /// Longest title in characters; Shopify allows 255.
+    pub const MAX_TITLE_CHARS: usize = 500;
+    /// Longest vendor, category, tag, option name, option value and barcode in characters; Shopify's own limits.
+    pub const MAX_NAME_CHARS: usize = 255;
+
     /// The variant with this SKU.
     pub fn variant(&self, sku: &Sku) -> Option<&Variant> {
         self.variants.iter().find(|variant| variant.sku == *sku)

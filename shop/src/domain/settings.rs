@@ -9,7 +9,7 @@ use super::{
 };
 
 pub use uploaded_image::{ImageFormat, MAX_UPLOAD_BYTES, UploadedImage};
-pub use validation::{MAX_PAGE_CHARS, SettingPath, is_web_address};
+pub use validation::{MAX_PAGE_CHARS, ValuePath, is_web_address};
 
 /// The settings of the shop.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,8 @@ use async_trait::async_trait;
 
 use super::StoreError;
 use crate::domain::{
-    Category, Handle, Page, PageLimit, Position, Product, ProductSort, ProductSummary, SearchQuery, SearchTerms, Sku,
+    Category, Handle, Page, PageLimit, Position, Product, ProductSort, ProductStatus, ProductSummary, SearchQuery,
+    SearchTerms, Sku,
 };
 
 /// A listing of active products.
@@ -20,6 +21,26 @@ pub struct ProductListing {
     pub after: Option<Position>,
     /// Maximum number of products.
     pub limit: PageLimit,
+}
+
+/// A listing of all products, by title.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusListing {
+    /// Only products with this status.
+    pub status: Option<ProductStatus>,
+    /// Only products whose position by title is greater (bytewise).
+    pub after: Option<Position>,
+    /// Maximum number of products.
+    pub limit: PageLimit,
+}
+
+/// A product with the version that a conditional write expects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionedProduct {
+    /// Every write raises it. A product that is deleted and created again continues with higher versions.
+    pub version: u64,
+    /// The product.
+    pub product: Product,
 }
 
 /// The result of an upsert.
@@ -44,6 +65,39 @@ pub trait CatalogStore: Send + Sync {
     /// [`StoreError::AlreadyExists`] (`sku <SKU>`) when another product has one of the SKUs; then this product is not
     /// changed.
     async fn upsert_product(&self, product: &Product, terms: &SearchTerms) -> Result<Upserted, StoreError>;
+
+    /// Writes a product like [`CatalogStore::upsert_product`] if its handle is free. Returns its version.
+    ///
+    /// # Errors
+    /// [`StoreError::AlreadyExists`] (`product`) when the handle is in use, (`sku <SKU>`) when another product has one of the SKUs.
+    async fn insert_product(&self, product: &Product, terms: &SearchTerms) -> Result<u64, StoreError>;
+
+    /// Replaces a product like [`CatalogStore::upsert_product`] if it has the version `seen`. Returns its new version.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when it has another version or does not exist; [`StoreError::AlreadyExists`] (`sku <SKU>`) when another
+    /// product has one of the SKUs. Then nothing is changed.
+    async fn update_product(&self, seen: u64, product: &Product, terms: &SearchTerms) -> Result<u64, StoreError>;
+
+    /// Deletes a product that has the version `seen`, with everything it is found by. Its SKUs are free when the call returns; their
+    /// stock levels, and the category, remain. Returns `false` if the product does not exist. Repeating the call, even after a partial
+    /// failure, gives the same result.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when it has another version. Then nothing is changed.
+    async fn delete_product(&self, handle: &Handle, seen: u64) -> Result<bool, StoreError>;
+
+    /// A product with any status, and its version.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn find_versioned_product(&self, handle: &Handle) -> Result<Option<VersionedProduct>, StoreError>;
+
+    /// A page of the handles of all products, also of those that are not active, by title.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn list_handles(&self, listing: &StatusListing) -> Result<Page<Handle>, StoreError>;
 
     /// The existing products with these handles, in any order and with any status. At most 100 handles.
     ///

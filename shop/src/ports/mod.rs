@@ -31,7 +31,7 @@ pub use assets::{Asset, AssetStore, MAX_ASSET_BYTES};
 pub use attempts::{AttemptKey, AttemptStore, FailedAttempts};
 pub use audit::{AuditPage, AuditRecord, AuditStore};
 pub use carts::CartStore;
-pub use catalog::{CatalogStore, ProductListing, Upserted};
+pub use catalog::{CatalogStore, ProductListing, StatusListing, Upserted, VersionedProduct};
 pub use error::{Source, StoreError};
 pub use events::{Consumer, Delivery, EventSink, LogSink};
 pub use idempotency::{Claim, Claimed, IdempotencyKey, IdempotencyRecord, IdempotencyStore, KeyAnswer, Outcome};

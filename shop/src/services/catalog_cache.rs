@@ -95,6 +95,13 @@ impl CatalogCache {
         self.products.invalidate(handle).await;
     }
 
+    /// Removes a product that this process has written, and everything that may list it.
+    pub async fn forget_catalog(&self, handle: &Handle) {
+        self.forget_product(handle).await;
+        self.listings.invalidate_all();
+        self.categories.invalidate_all();
+    }
+
     /// Removes entries soon after they expire, until none is left. The caches themselves remove them only while they are used, so an
     /// idle process would keep the memory.
     fn sweep(&self) {

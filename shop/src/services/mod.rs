@@ -1,7 +1,7 @@
 //! The use cases, independent of store, runtime and pages.
 //!
-//! There are seven services, each with its own trait: [`Catalog`], [`Carts`], [`Checkout`], [`Accounts`], [`Addresses`], [`Operations`]
-//! and [`ShopSettings`]. Each use case takes its caller, if any, and its command. [`LocalShop`] runs them in this process; the typed client of the API implements the
+//! There are eight services, each with its own trait: [`Catalog`], [`Carts`], [`Checkout`], [`Accounts`], [`Addresses`], [`Operations`],
+//! [`Products`] and [`ShopSettings`]. Each use case takes its caller, if any, and its command. [`LocalShop`] runs them in this process; the typed client of the API implements the
 //! same traits by calling another process. Each method may fail with [`ShopError::Unavailable`](crate::ShopError::Unavailable) and
 //! [`ShopError::Internal`](crate::ShopError::Internal); other errors are documented per method.
 
@@ -29,6 +29,7 @@ mod password_rules;
 mod payment_steps;
 mod person;
 mod placement;
+mod products;
 mod queue;
 mod relay;
 mod sessions;
@@ -55,6 +56,7 @@ pub use notices::{Brand, LowStock, Notice, concerns_operator, concerns_shopper};
 pub use operations::*;
 pub use order_view::OrderView;
 pub use person::{ErasedPerson, PersonalData, erase_person, personal_data};
+pub use products::*;
 pub use settings::*;
 pub use worker::{Worker, WorkerReport};
 
@@ -89,7 +91,7 @@ pub trait Readiness: Send + Sync {
     async fn ready(&self) -> ShopResult<()>;
 }
 
-/// The seven services, wherever they run.
+/// The eight services, wherever they run.
 #[derive(Clone)]
 pub struct Services {
     /// Products and categories.
@@ -104,6 +106,8 @@ pub struct Services {
     pub addresses: Arc<dyn Addresses>,
     /// Administration.
     pub operations: Arc<dyn Operations>,
+    /// Administration of the products.
+    pub products: Arc<dyn Products>,
     /// Administration of the settings.
     pub settings: Arc<dyn ShopSettings>,
     /// Readiness of the services.
@@ -114,7 +118,16 @@ impl Services {
     /// All services from one implementation.
     pub fn of<S>(shop: S) -> Self
     where
-        S: Catalog + Carts + Checkout + Accounts + Addresses + Operations + ShopSettings + Readiness + 'static,
+        S: Catalog
+            + Carts
+            + Checkout
+            + Accounts
+            + Addresses
+            + Operations
+            + Products
+            + ShopSettings
+            + Readiness
+            + 'static,
     {
         let shop = Arc::new(shop);
         Self {
@@ -124,6 +137,7 @@ impl Services {
             accounts: shop.clone(),
             addresses: shop.clone(),
             operations: shop.clone(),
+            products: shop.clone(),
             settings: shop.clone(),
             readiness: shop,
         }

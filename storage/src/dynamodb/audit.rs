@@ -48,8 +48,8 @@ impl AuditStore for DynamoDbStore {
 }
 
 impl DynamoDbStore {
-    /// Whether any item of a kind exists. Reads up to the first one.
-    pub(super) async fn has_any(&self, kind: Kind) -> Result<bool, StoreError> {
+    /// Whether any item of a kind with this sort key exists. Reads up to the first one.
+    pub(super) async fn has_any(&self, kind: Kind, sort: &str) -> Result<bool, StoreError> {
         let mut start = None;
         loop {
             let page = self
@@ -57,8 +57,9 @@ impl DynamoDbStore {
                 .scan()
                 .table_name(&self.table)
                 .consistent_read(true)
-                .filter_expression(format!("begins_with({PARTITION}, :kind)"))
+                .filter_expression(format!("begins_with({PARTITION}, :kind) AND {SORT} = :sort"))
                 .expression_attribute_values(":kind", text(kind.prefix()))
+                .expression_attribute_values(":sort", text(sort))
                 .set_exclusive_start_key(start)
                 .send()
                 .await

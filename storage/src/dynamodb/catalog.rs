@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use shopease_shop::domain::{Category, Handle, Page, Product, ProductSort, ProductSummary, SearchTerms, Sku};
-use shopease_shop::ports::{CatalogStore, ProductListing, StoreError, Upserted};
+use futures_util::future::try_join_all;
+use shopease_shop::domain::{
+    Category, Handle, Page, Product, ProductSort, ProductStatus, ProductSummary, SearchTerms, Sku,
+};
+use shopease_shop::ports::{CatalogStore, ProductListing, StatusListing, StoreError, Upserted, VersionedProduct};
 
 use super::DynamoDbStore;
 use super::actions::Action;
@@ -13,29 +16,53 @@ use super::keys::{self, Key, Kind, PARTITION, SORT};
 use super::product_items::{ProductItems, listed};
 use super::reads::{Consistency, Range};
 use super::retry::CLASHES;
+use super::upsert::Expected;
 use super::writes::WriteError;
 
 #[async_trait]
 impl CatalogStore for DynamoDbStore {
     async fn upsert_product(&self, product: &Product, terms: &SearchTerms) -> Result<Upserted, StoreError> {
-        self.upsert(product, terms).await
+        let written = self.upsert(product, terms, Expected::Anything).await?;
+        Ok(if written.created { Upserted::Created } else { Upserted::Updated })
+    }
+
+    async fn insert_product(&self, product: &Product, terms: &SearchTerms) -> Result<u64, StoreError> {
+        Ok(self.upsert(product, terms, Expected::Absent).await?.version)
+    }
+
+    async fn update_product(&self, seen: u64, product: &Product, terms: &SearchTerms) -> Result<u64, StoreError> {
+        Ok(self.upsert(product, terms, Expected::Version(seen)).await?.version)
+    }
+
+    async fn delete_product(&self, handle: &Handle, seen: u64) -> Result<bool, StoreError> {
+        self.delete(handle, seen).await
+    }
+
+    async fn find_versioned_product(&self, handle: &Handle) -> Result<Option<VersionedProduct>, StoreError> {
+        let found = self.find_versioned(BTreeSet::from([handle.clone()])).await?;
+        Ok(found.into_iter().next())
+    }
+
+    async fn list_handles(&self, listing: &StatusListing) -> Result<Page<Handle>, StoreError> {
+        let partition = |status| match status {
+            ProductStatus::Active => keys::listing(None, ProductSort::Title),
+            other => keys::unlisted(other),
+        };
+        let wanted = ProductStatus::ALL.into_iter().filter(|status| listing.status.is_none_or(|only| only == *status));
+        let (range, limit) = (Range::After(listing.after.as_deref()), listing.limit.get() + 1);
+        let pages = wanted
+            .map(|status| async move { self.query(&partition(status), range, Some(limit), Consistency::Strong).await });
+        let mut sorted = BTreeMap::new();
+        for item in try_join_all(pages).await?.into_iter().flatten() {
+            let (position, summary) = listed(&item)?;
+            sorted.insert(position, summary.handle);
+        }
+        Ok(Page::from_rows(sorted.into_iter().take(limit).collect(), listing.limit))
     }
 
     async fn find_products(&self, handles: &[Handle]) -> Result<Vec<Product>, StoreError> {
-        let mut tries = CLASHES.start(&*self.ids);
-        let mut handles: BTreeSet<Handle> = handles.iter().cloned().collect();
-        let mut products = Vec::with_capacity(handles.len());
-        loop {
-            let found = self.read_products(&handles).await?;
-            handles = found.torn;
-            products.extend(found.products);
-            if handles.is_empty() {
-                return Ok(products);
-            }
-            if !tries.pause().await {
-                return Err(StoreError::Throttled("a product changed during every attempt to read it".into()));
-            }
-        }
+        let found = self.find_versioned(handles.iter().cloned().collect()).await?;
+        Ok(found.into_iter().map(|found| found.product).collect())
     }
 
     async fn find_products_by_sku(&self, skus: &[Sku]) -> Result<Vec<Product>, StoreError> {
@@ -78,23 +105,39 @@ impl CatalogStore for DynamoDbStore {
 
     async fn has_products(&self) -> Result<bool, StoreError> {
         // Products on sale are in the listing index. Others are in no index, so a shop with nothing on sale requires a
-        // full scan.
+        // full scan. The index of a deleted product remains.
         let listing = keys::listing(None, ProductSort::Newest);
         if !self.query(&listing, Range::After(None), Some(1), Consistency::Strong).await?.is_empty() {
             return Ok(true);
         }
-        self.has_any(Kind::Product).await
+        self.has_any(Kind::Product, keys::PRODUCT).await
     }
 }
 
 /// The result of reading several products.
 struct Found {
-    products: Vec<Product>,
+    products: Vec<VersionedProduct>,
     /// Products that were replaced while their items were being read; they are read again.
     torn: BTreeSet<Handle>,
 }
 
 impl DynamoDbStore {
+    async fn find_versioned(&self, mut handles: BTreeSet<Handle>) -> Result<Vec<VersionedProduct>, StoreError> {
+        let mut tries = CLASHES.start(&*self.ids);
+        let mut products = Vec::with_capacity(handles.len());
+        loop {
+            let found = self.read_products(&handles).await?;
+            handles = found.torn;
+            products.extend(found.products);
+            if handles.is_empty() {
+                return Ok(products);
+            }
+            if !tries.pause().await {
+                return Err(StoreError::Throttled("a product changed during every attempt to read it".into()));
+            }
+        }
+    }
+
     async fn read_products(&self, handles: &BTreeSet<Handle>) -> Result<Found, StoreError> {
         let by_key: BTreeMap<Key, &Handle> = handles.iter().map(|handle| (keys::product(handle), handle)).collect();
         let heads = self.get_many(by_key.keys().cloned(), Consistency::Strong).await?;
@@ -115,7 +158,10 @@ impl DynamoDbStore {
             let parts: Option<Vec<_>> =
                 keys.iter().map(|key| by_sort_key.get(&(key.pk.as_str(), key.sk.as_str())).copied()).collect();
             match parts {
-                Some(parts) => found.products.push(ProductItems::join(head, &parts)?),
+                Some(parts) => {
+                    let (version, product) = (ProductItems::version(head)?, ProductItems::join(head, &parts)?);
+                    found.products.push(VersionedProduct { version, product });
+                }
                 None => drop(found.torn.insert(handle.clone())),
             }
         }

@@ -8,7 +8,8 @@ use std::fmt::Display;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use shopease_shop::domain::{
-    CartOwner, CustomerId, EmailAddress, Handle, Order, OrderId, OutboxMessageId, ProductId, ProductSort, Session, Sku,
+    CartOwner, CustomerId, EmailAddress, Handle, Order, OrderId, OutboxMessageId, ProductId, ProductSort,
+    ProductStatus, Session, Sku,
 };
 use shopease_shop::ports::{AttemptKey, Consumer, IdempotencyKey};
 
@@ -20,6 +21,8 @@ pub(super) const PARTITION: &str = "pk";
 pub(super) const SORT: &str = "sk";
 /// Number of partitions over which rows are spread that would otherwise share one.
 pub(super) const SHARDS: u8 = 8;
+/// Sort key of a product.
+pub(super) const PRODUCT: &str = "PRODUCT";
 /// Largest sort key in bytes.
 const SORT_KEY_BYTES: usize = 1024;
 
@@ -142,7 +145,7 @@ impl Kind {
 
 /// A product by its handle: `GetItem`, and `BatchGetItem` for several.
 pub(super) fn product(handle: &Handle) -> Key {
-    Key::new(Kind::Product.of(handle), "PRODUCT")
+    Key::new(Kind::Product.of(handle), PRODUCT)
 }
 
 /// A further part of a product that is too large for one item: `BatchGetItem`, named by the first item.
@@ -179,9 +182,14 @@ pub(super) fn listing(category: Option<&Handle>, sort: ProductSort) -> String {
     )
 }
 
+/// The products with a status that is not listed for shoppers, by title: `Query`; sort keys are positions.
+pub(super) fn unlisted(status: ProductStatus) -> String {
+    Kind::List.of(format_args!("status:{}#{}", status.as_str(), ProductSort::Title.as_str()))
+}
+
 /// A product at its position in a listing.
-pub(super) fn listing_entry(category: Option<&Handle>, sort: ProductSort, position: &str) -> Key {
-    Key::new(listing(category, sort), position)
+pub(super) fn listing_entry(listing: String, position: &str) -> Key {
+    Key::new(listing, position)
 }
 
 /// The terms with the same first character: `Query` with a prefix of the sort key. One-character prefixes are allowed,
@@ -412,7 +420,11 @@ mod tests {
         let all = ProductSort::STORED.map(|sort| listing(None, sort));
         assert_eq!(all, ["LIST#all#newest", "LIST#all#title", "LIST#all#price", "LIST#all#-price"]);
         let kitchen = handle("kitchen");
-        assert_eq!(listing_entry(Some(&kitchen), ProductSort::Title, "p"), key("LIST#category:kitchen#title", "p"));
+        assert_eq!(
+            listing_entry(listing(Some(&kitchen), ProductSort::Title), "p"),
+            key("LIST#category:kitchen#title", "p")
+        );
+        assert_eq!(listing_entry(unlisted(ProductStatus::Draft), "p"), key("LIST#status:draft#title", "p"));
     }
 
     #[test]

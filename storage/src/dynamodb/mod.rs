@@ -12,6 +12,7 @@ mod attempts;
 mod audit;
 mod carts;
 mod catalog;
+mod delete;
 mod error;
 #[cfg(feature = "testing")]
 pub mod faults;

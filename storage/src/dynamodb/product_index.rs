@@ -94,6 +94,13 @@ impl ProductIndex {
         Self { version: 0, content: IndexContent::default() }
     }
 
+    /// Whether no write of the product is unfinished. The index of a deleted product remains, for the versions of the next one.
+    pub fn is_settled(&self) -> bool {
+        self.version == 0
+            || self.content.settled.is_some()
+            || !self.content.written && self.content.may_exist.is_empty()
+    }
+
     /// The next write of the item with `content`, if no other caller has written it, and the resulting index.
     ///
     /// # Errors

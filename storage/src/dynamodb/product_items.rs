@@ -8,7 +8,7 @@ use shopease_shop::ports::StoreError;
 
 use super::actions::Action;
 use super::items::{
-    DOCUMENT, Item, NewItem, bad, find_text, parse_text, read_document, read_number, read_text, unreadable,
+    DOCUMENT, Item, NewItem, bad, find_text, number, parse_text, read_document, read_number, read_text, unreadable,
 };
 use super::keys::{self, Key, SORT};
 use crate::documents;
@@ -17,6 +17,9 @@ use crate::documents;
 const PART_BYTES: usize = 350 * 1024;
 /// Most parts: a product may have about 5 MB, ten times what 2,000 variants and a long text need.
 const MAX_PARTS: usize = 16;
+
+/// The version of a product, which a conditional write expects.
+const VERSION: &str = "version";
 
 /// A product divided into items.
 pub(super) struct ProductItems {
@@ -50,6 +53,18 @@ impl ProductItems {
         Ok(Self { head: head.build(), parts: chunks.into_iter().enumerate().map(part).collect() })
     }
 
+    /// The head of a write with this version.
+    pub fn head_of(&self, version: u64) -> Item {
+        let mut head = self.head.clone();
+        head.insert(VERSION.to_owned(), number(version));
+        head
+    }
+
+    /// The version of the product with this head; 0 if a release without versions wrote it.
+    pub fn version(head: &Item) -> Result<u64, StoreError> {
+        if head.contains_key(VERSION) { read_number(head, VERSION) } else { Ok(0) }
+    }
+
     /// The keys of the parts that a head refers to, in order.
     pub fn part_keys(handle: &Handle, head: &Item) -> Result<Vec<Key>, StoreError> {
         let revision = read_text(head, "revision")?;
@@ -81,20 +96,24 @@ fn chunks(mut text: &str) -> Vec<&str> {
     chunks
 }
 
-/// The summary of an active product, under its handle and at each of its positions in listings.
+/// The summary of a product at each of its positions in listings; that of an active product also under its handle.
 pub(super) fn summary_items(product: &Product) -> Result<BTreeMap<Key, Item>, StoreError> {
     let summary = product.summary();
-    let keys = [keys::product_summary(&product.handle)].into_iter().chain(listing_keys(product));
+    let own = (product.status == ProductStatus::Active).then(|| keys::product_summary(&product.handle));
+    let keys = own.into_iter().chain(listing_keys(product));
     keys.map(|key| Ok((key.clone(), NewItem::new(&key).document(&summary)?.build()))).collect()
 }
 
-/// The positions of a product in the listings of the shop and of its category; none unless it is active.
+/// The positions of a product in listings: those of the shop and of its category, or the one of its status if it is not
+/// active.
 fn listing_keys(product: &Product) -> Vec<Key> {
+    let entry = |listing, sort: ProductSort| keys::listing_entry(listing, &sort.position(product, 0));
+    if product.status != ProductStatus::Active {
+        return vec![entry(keys::unlisted(product.status), ProductSort::Title)];
+    }
     let category = product.category.as_ref().map(|category| &category.handle);
     let scopes = [None].into_iter().chain(category.map(Some));
-    let entries = scopes
-        .flat_map(|scope| ProductSort::STORED.map(|sort| keys::listing_entry(scope, sort, &sort.position(product, 0))));
-    entries.filter(|_| product.status == ProductStatus::Active).collect()
+    scopes.flat_map(|scope| ProductSort::STORED.map(|sort| entry(keys::listing(scope, sort), sort))).collect()
 }
 
 /// A row of a listing.

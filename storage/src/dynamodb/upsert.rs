@@ -15,8 +15,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use shopease_shop::domain::{Handle, Product, ProductStatus, SearchTerms, Sku, Subject};
-use shopease_shop::ports::{StoreError, Upserted};
+use shopease_process::retry::Tries;
+use shopease_shop::domain::{Handle, Product, SearchTerms, Sku, Subject};
+use shopease_shop::ports::{IdGenerator, StoreError};
 use tokio::time::Instant;
 
 use super::actions::Action;
@@ -31,8 +32,25 @@ use crate::documents::Version;
 /// An unsettled index item that has not changed for this long was left behind by an interrupted call.
 const ABANDONED_AFTER: Duration = Duration::from_secs(1);
 
+/// What a write requires of the stored product.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Expected {
+    /// Nothing.
+    Anything,
+    /// It does not exist.
+    Absent,
+    /// It has this version.
+    Version(u64),
+}
+
+/// The result of a write.
+pub(super) struct Written {
+    pub created: bool,
+    pub version: u64,
+}
+
 /// Why one attempt ended.
-enum Interrupted {
+pub(super) enum Interrupted {
     /// Another caller is writing the same product.
     Rival,
     /// It cannot succeed.
@@ -46,7 +64,7 @@ impl From<StoreError> for Interrupted {
 }
 
 /// What is known of another caller: the version of the index item, and since when it has had that version.
-struct Watched {
+pub(super) struct Watched {
     version: u64,
     since: Instant,
 }
@@ -57,13 +75,41 @@ impl Watched {
         if index.version != self.version {
             *self = Self { version: index.version, since: Instant::now() };
         }
-        let settled = index.version == 0 || index.content.settled.is_some();
-        !settled && self.since.elapsed() < ABANDONED_AFTER
+        !index.is_settled() && self.since.elapsed() < ABANDONED_AFTER
+    }
+}
+
+/// The attempts of a call to write a product.
+pub(super) struct Attempts<'a> {
+    tries: Tries<'a>,
+    pub watched: Watched,
+}
+
+impl<'a> Attempts<'a> {
+    pub fn start(ids: &'a dyn IdGenerator) -> Self {
+        Self { tries: WAITING.start(ids), watched: Watched { version: 0, since: Instant::now() } }
+    }
+
+    /// The result of an attempt; `None`, after a pause, if another caller has interrupted it.
+    pub async fn ended<T>(
+        &mut self,
+        handle: &Handle,
+        attempt: Result<T, Interrupted>,
+    ) -> Option<Result<T, StoreError>> {
+        match attempt {
+            Ok(done) => Some(Ok(done)),
+            Err(Interrupted::Failed(error)) => Some(Err(error)),
+            Err(Interrupted::Rival) if self.tries.pause().await => None,
+            Err(Interrupted::Rival) => {
+                let source = format!("product {handle} is being written by other callers");
+                Some(Err(StoreError::Throttled(source.into())))
+            }
+        }
     }
 }
 
 /// Interprets a failed write whose only or first action was on the index item.
-fn rival(error: WriteError) -> Interrupted {
+pub(super) fn rival(error: WriteError) -> Interrupted {
     match error {
         WriteError::Conditions(_) => Interrupted::Rival,
         WriteError::Failed(error) => Interrupted::Failed(error),
@@ -72,22 +118,43 @@ fn rival(error: WriteError) -> Interrupted {
 
 impl DynamoDbStore {
     /// Writes a product, starting again whenever another caller writes it in between.
-    pub(super) async fn upsert(&self, product: &Product, terms: &SearchTerms) -> Result<Upserted, StoreError> {
-        let (mut tries, mut created) = (WAITING.start(&*self.ids), false);
-        let mut watched = Watched { version: 0, since: Instant::now() };
+    pub(super) async fn upsert(
+        &self,
+        product: &Product,
+        terms: &SearchTerms,
+        expected: Expected,
+    ) -> Result<Written, StoreError> {
+        let (mut attempts, mut created) = (Attempts::start(&*self.ids), false);
         loop {
-            match self.upsert_once(product, terms, &mut watched, &mut created).await {
-                Ok(()) => return Ok(if created { Upserted::Created } else { Upserted::Updated }),
-                Err(Interrupted::Failed(error)) => return Err(error),
-                Err(Interrupted::Rival) => {
-                    if !tries.pause().await {
-                        let handle = &product.handle;
-                        return Err(StoreError::Throttled(
-                            format!("product {handle} is being written by other callers").into(),
-                        ));
-                    }
-                }
+            let attempt = self.upsert_once(product, terms, expected, &mut attempts.watched, &mut created).await;
+            if let Some(result) = attempts.ended(&product.handle, attempt).await {
+                return result.map(|version| Written { created, version });
             }
+        }
+    }
+
+    /// The index of a product that no other caller is writing.
+    pub(super) async fn quiet_index(
+        &self,
+        handle: &Handle,
+        watched: &mut Watched,
+    ) -> Result<ProductIndex, Interrupted> {
+        let found = self.get(&keys::product_index(handle)).await?;
+        let index = found.as_ref().map(ProductIndex::try_from).transpose()?.unwrap_or_else(ProductIndex::none);
+        if watched.is_at_work(&index) { Err(Interrupted::Rival) } else { Ok(index) }
+    }
+
+    /// Checks the stored product. Read after the index, so that a write in between is noticed by the condition on the index.
+    async fn check(&self, handle: &Handle, expected: Expected) -> Result<(), StoreError> {
+        if matches!(expected, Expected::Anything) {
+            return Ok(());
+        }
+        let head = self.get(&keys::product(handle)).await?;
+        let version = head.as_ref().map(ProductItems::version).transpose()?;
+        match (expected, version) {
+            (Expected::Absent, Some(_)) => Err(StoreError::AlreadyExists { subject: Subject::Product }),
+            (Expected::Version(seen), found) if found != Some(seen) => Err(StoreError::Conflict),
+            _ => Ok(()),
         }
     }
 
@@ -95,15 +162,13 @@ impl DynamoDbStore {
         &self,
         product: &Product,
         terms: &SearchTerms,
+        expected: Expected,
         watched: &mut Watched,
         created: &mut bool,
-    ) -> Result<(), Interrupted> {
+    ) -> Result<u64, Interrupted> {
         let handle = &product.handle;
-        let found = self.get(&keys::product_index(handle)).await?;
-        let before = found.as_ref().map(ProductIndex::try_from).transpose()?.unwrap_or_else(ProductIndex::none);
-        if watched.is_at_work(&before) {
-            return Err(Interrupted::Rival);
-        }
+        let before = self.quiet_index(handle, watched).await?;
+        self.check(handle, expected).await?;
         let items = ProductItems::new(product, &self.ids.ulid().to_string())?;
         let indexed = Indexed::of(product, terms);
         let needed = product_keys(product, &indexed, &items)?;
@@ -122,13 +187,17 @@ impl DynamoDbStore {
 
         let published = self.publish(product, &claimed, &items, indexed.clone(), &needed).await?;
         *created |= !claimed.content.written;
-        if published.content.settled.is_some() {
-            return Ok(());
+        if published.content.settled.is_none() {
+            self.remove_stale(handle, &published.content.may_exist.without(&needed)).await?;
+            let settled = IndexContent { v: Version, written: true, may_exist: needed, settled: Some(indexed) };
+            let (settle, _) = published.followed_by(handle, settled)?;
+            match (expected, self.write(settle).await.map_err(rival)) {
+                // The product was written. The caller that writes it now removes what is stale.
+                (Expected::Absent | Expected::Version(_), Err(Interrupted::Rival)) => {}
+                (_, result) => result?,
+            }
         }
-        self.remove_stale(handle, &published.content.may_exist.without(&needed)).await?;
-        let settled = IndexContent { v: Version, written: true, may_exist: needed, settled: Some(indexed) };
-        let (settle, _) = published.followed_by(handle, settled)?;
-        self.write(settle).await.map_err(rival)
+        Ok(published.version)
     }
 
     /// Step 1. Does nothing if no key is new and no posting will change.
@@ -184,8 +253,8 @@ impl DynamoDbStore {
     ) -> Result<ProductIndex, Interrupted> {
         let settled = claimed.content.settled.as_ref();
         let current = settled.is_some_and(|before| before.summary == indexed.summary && before.body == indexed.body);
-        let mut actions = vec![Action::put(items.head.clone())];
-        if product.status == ProductStatus::Active && !current {
+        let mut actions = vec![Action::put(items.head_of(claimed.version + 1))];
+        if !current {
             actions.extend(summary_items(product)?.into_values().map(Action::put));
         }
         let mut left = claimed.content.may_exist.without(needed);
@@ -204,7 +273,7 @@ impl DynamoDbStore {
     }
 
     /// Step 4.
-    async fn remove_stale(&self, handle: &Handle, stale: &ProductKeys) -> Result<(), StoreError> {
+    pub(super) async fn remove_stale(&self, handle: &Handle, stale: &ProductKeys) -> Result<(), StoreError> {
         let postings = stale.terms.iter().map(|term| keys::posting(term, handle));
         let gone = postings.chain(stale.items.iter().cloned()).map(|key| Action::delete(&key));
         self.write_many(gone.collect()).await?;
@@ -222,9 +291,7 @@ impl DynamoDbStore {
 /// The keys that lead to a product.
 fn product_keys(product: &Product, indexed: &Indexed, items: &ProductItems) -> Result<ProductKeys, StoreError> {
     let mut keys: BTreeSet<_> = items.parts.iter().map(|(key, _)| key.clone()).collect();
-    if product.status == ProductStatus::Active {
-        keys.extend(summary_items(product)?.into_keys());
-    }
+    keys.extend(summary_items(product)?.into_keys());
     let skus = product.variants.iter().map(|variant| variant.sku.clone()).collect();
     Ok(ProductKeys { terms: indexed.terms.keys().cloned().collect(), items: keys, skus })
 }

@@ -16,6 +16,8 @@ use time::serde::rfc3339;
 #[derive(Debug, Serialize)]
 pub(super) struct UpsertProduct<'a> {
     handle: &'a str,
+    /// The version that the product must have, if any; 0 if it must not exist.
+    seen: Option<u64>,
     is_active: bool,
     category_handle: Option<&'a str>,
     category_title: Option<&'a str>,
@@ -32,10 +34,17 @@ pub(super) struct UpsertProduct<'a> {
 }
 
 impl<'a> UpsertProduct<'a> {
-    pub(super) fn new(product: &'a Product, terms: &'a SearchTerms, summary: &'a str, document: &'a str) -> Self {
+    pub(super) fn new(
+        product: &'a Product,
+        seen: Option<u64>,
+        terms: &'a SearchTerms,
+        summary: &'a str,
+        document: &'a str,
+    ) -> Self {
         let category = product.category.as_ref();
         Self {
             handle: product.handle.as_str(),
+            seen,
             is_active: product.status == ProductStatus::Active,
             category_handle: category.map(|category| category.handle.as_str()),
             category_title: category.map(|category| category.title.as_str()),
@@ -50,6 +59,13 @@ impl<'a> UpsertProduct<'a> {
             document,
         }
     }
+}
+
+/// Argument of `delete_product`.
+#[derive(Debug, Serialize)]
+pub(super) struct DeleteProduct<'a> {
+    pub(super) handle: &'a str,
+    pub(super) seen: u64,
 }
 
 /// Argument of `claim_idempotency_key`.

@@ -63,6 +63,7 @@ impl Case {
             ShopError::PaymentDeclined { code } => format!("declined: {code}"),
             ShopError::Rules(rules) if rules[..] == [RuleError::EmptyCart] => "empty cart".to_owned(),
             ShopError::Rules(_) => "rules".to_owned(),
+            ShopError::VersionChanged => "version changed".to_owned(),
             ShopError::IdempotencyKeyReused => "key reused".to_owned(),
             ShopError::IdempotencyKeyInUse { .. } => IN_USE.to_owned(),
             error => format!("{error:?}"),

@@ -35,6 +35,7 @@ use crate::remote::Server;
 const RECORD: &str = "SHOPEASE_TEST_RECORD_API";
 
 const KEY: &str = "idempotency-key";
+const IF_MATCH: &str = "if-match";
 
 const SETTINGS: &str = "/api/v1/admin/settings";
 
@@ -46,6 +47,8 @@ struct Exchange {
     target: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     idempotency_key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    if_match: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     request: Option<Value>,
     status: u16,
@@ -105,13 +108,14 @@ async fn send(
     for (name, value) in headers {
         builder = builder.header(*name, *value);
     }
-    let key = headers.iter().find(|(name, _)| *name == KEY).map(|(_, key)| *key);
+    let of = |wanted| headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| (*value).to_owned());
     let answer = client.send(builder.body(text.into()).expect("a request")).await;
     let response = (!answer.body.is_empty()).then(|| without_request_id(answer.json()));
     Exchange {
         method: method.to_string(),
         target: target.to_owned(),
-        idempotency_key: key.map(str::to_owned),
+        idempotency_key: of(KEY),
+        if_match: of(IF_MATCH),
         request,
         status: answer.status.as_u16(),
         response,
@@ -370,8 +374,34 @@ async fn operate(recorder: &mut Recorder, test: &TestShop, orders: &Orders) {
     recorder.once(&mut operator, &of(&orders.paid, "refunds"), "rest", json!({"all": true})).await;
     recorder.once(&mut operator, &of(&orders.paid, "refunds"), "more", json!({"all": true})).await;
     change_settings(recorder, &mut operator).await;
+    change_products(recorder, &mut operator).await;
     for method in [Method::GET, Method::DELETE] {
         recorder.call(&mut operator, method, "/api/v1/admin/demo-catalog", &[], None).await;
+    }
+}
+
+async fn change_products(recorder: &mut Recorder, operator: &mut Client) {
+    const PRODUCTS: &str = "/api/v1/admin/products";
+    let price = json!({ "amount_minor": 1990, "currency": "EUR" });
+    let mut pot =
+        json!({ "handle": "pot", "title": "Pot", "status": "draft", "variants": [{ "sku": "POT", "price": price }] });
+    let created = recorder.post(operator, PRODUCTS, pot.clone()).await;
+    // The handle is in use, and the SKU is another product's.
+    recorder.post(operator, PRODUCTS, pot.clone()).await;
+    let first = recorder.get(operator, &format!("{PRODUCTS}?limit=1")).await;
+    recorder.get(operator, &format!("{PRODUCTS}?limit=1&cursor={}", text(&first["next_cursor"]))).await;
+    recorder.get(operator, &format!("{PRODUCTS}?status=draft")).await;
+    let path = format!("{PRODUCTS}/pot");
+    recorder.get(operator, &path).await;
+    recorder.get(operator, &format!("{PRODUCTS}/none")).await;
+    let tag = format!("\"{}\"", created["version"]);
+    pot["status"] = json!("active");
+    let changed = recorder.call(operator, Method::PUT, &path, &[(IF_MATCH, &tag)], Some(pot.clone())).await;
+    recorder.call(operator, Method::PUT, &path, &[(IF_MATCH, &tag)], Some(pot)).await;
+    recorder.call(operator, Method::DELETE, &path, &[(IF_MATCH, &tag)], None).await;
+    let tag = format!("\"{}\"", changed["version"]);
+    for _ in 0..2 {
+        recorder.call(operator, Method::DELETE, &path, &[(IF_MATCH, &tag)], None).await;
     }
 }
 
@@ -421,6 +451,7 @@ fn problems() -> Vec<Exchange> {
         ShopError::AlreadyExists { subject: Subject::Sku(fixtures::sku("KETTLE")) },
         ShopError::OutOfStock { sku: fixtures::sku("KETTLE") },
         ShopError::Conflict,
+        ShopError::VersionChanged,
         ShopError::IdempotencyKeyReused,
         ShopError::IdempotencyKeyInUse { retry_after_seconds: 2 },
         ShopError::PaymentDeclined { code: "insufficient_funds".to_owned() },
@@ -434,6 +465,7 @@ fn problems() -> Vec<Exchange> {
             method: "POST".to_owned(),
             target: "/api/v1/checkout".to_owned(),
             idempotency_key: Some("key".to_owned()),
+            if_match: None,
             request: Some(order_with("card_approved")),
             status: problem.status,
             response: Some(without_request_id(json!(problem))),
@@ -454,12 +486,13 @@ impl Release {
         let release = self.clone();
         Router::new().fallback(async move |method: Method, uri: Uri, headers: HeaderMap, body: Bytes| {
             let answer = release.answer.lock().expect("not poisoned").clone().expect("an answer");
-            let key = headers.get(KEY).map(|key| key.to_str().expect("text").to_owned());
+            let of = |name| headers.get(name).map(|value| value.to_str().expect("text").to_owned());
             let status = StatusCode::from_u16(answer.status).expect("a status");
             *release.sent.lock().expect("not poisoned") = Some(Exchange {
                 method: method.to_string(),
                 target: uri.to_string(),
-                idempotency_key: key,
+                idempotency_key: of(KEY),
+                if_match: of(IF_MATCH),
                 request: serde_json::from_slice(&body).ok(),
                 ..answer.clone()
             });
@@ -550,10 +583,13 @@ impl Frontend {
         let served = Exchange { response: then.response.as_ref().map(reads), ..then.clone() };
         *self.release.answer.lock().expect("not poisoned") = Some(served);
         let method = then.method.parse().expect("a method");
-        // A refund rejects unknown fields, because it moves money, and so do the settings, because they replace others.
-        let is_strict = then.target.ends_with("/refunds") || then.target == SETTINGS;
+        // A refund rejects unknown fields, because it moves money, and so do settings and products, because they replace others.
+        let is_strict = then.target.ends_with("/refunds")
+            || then.target == SETTINGS
+            || then.target.starts_with("/api/v1/admin/products");
         let request = if is_strict { then.request.clone() } else { then.request.as_ref().map(reads) };
-        let headers: Vec<_> = then.idempotency_key.as_deref().map(|key| (KEY, key)).into_iter().collect();
+        let headers = [(KEY, then.idempotency_key.as_deref()), (IF_MATCH, then.if_match.as_deref())];
+        let headers: Vec<_> = headers.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
         let today = send(&mut self.client.clone(), method, &then.target, &headers, request).await;
         let sent = self.release.sent.lock().expect("not poisoned").take();
         let response = for_programs(then.status, then.response.as_ref());
@@ -565,8 +601,8 @@ impl Frontend {
         let Some(sent) = sent else { return (then.status < 400).then(|| "was not sent on".to_owned()) };
         let path = |target: &str| target.split('?').next().map(str::to_owned);
         let (sent_body, body) = (sent.request.clone().unwrap_or_default(), then.request.clone().unwrap_or_default());
-        if (&sent.method, path(&sent.target), &sent.idempotency_key)
-            != (&then.method, path(&then.target), &then.idempotency_key)
+        if (&sent.method, path(&sent.target), &sent.idempotency_key, &sent.if_match)
+            != (&then.method, path(&then.target), &then.idempotency_key, &then.if_match)
             || lacks_parameters(&sent.target, &then.target)
             || !has(&sent_body, &body)
         {

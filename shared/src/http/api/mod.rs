@@ -6,9 +6,11 @@ pub mod cart;
 pub mod catalog;
 pub mod checkout;
 pub mod endpoint;
+pub mod if_match;
 pub mod operations;
 pub mod order;
 pub mod parts;
+pub mod products;
 pub mod quote;
 pub mod settings;
 pub mod text;
@@ -32,6 +34,7 @@ pub(super) fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
         accounts::ENDPOINTS,
         addresses::ENDPOINTS,
         operations::ENDPOINTS,
+        products::ENDPOINTS,
         settings::ENDPOINTS,
     ];
     services.into_iter().flatten()

@@ -234,6 +234,8 @@ pub struct RequestBody {
     pub json: Option<Vec<u8>>,
     /// Signature over the bytes.
     pub signature: Option<String>,
+    /// `If-Match` header.
+    pub if_match: Option<String>,
 }
 
 /// A schema with its name and its dependencies.
@@ -280,7 +282,7 @@ impl<T: Serialize + DeserializeOwned + ToSchema + Send> BodyPart for Json<T> {
 
     fn write(self) -> ShopResult<RequestBody> {
         let json = serde_json::to_vec(&self.0).map_err(|error| ShopError::Internal(error.into()))?;
-        Ok(RequestBody { json: Some(json), signature: None })
+        Ok(RequestBody { json: Some(json), ..RequestBody::default() })
     }
 
     fn schema() -> Option<Named> {
@@ -308,7 +310,7 @@ impl BodyPart for Signed {
     }
 
     fn write(self) -> ShopResult<RequestBody> {
-        Ok(RequestBody { json: Some(self.body.into()), signature: self.signature })
+        Ok(RequestBody { json: Some(self.body.into()), signature: self.signature, if_match: None })
     }
 
     fn schema() -> Option<Named> {

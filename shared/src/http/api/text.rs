@@ -84,12 +84,18 @@ texts! {
     Sku (1..=255, line!(), "KET-COP-08");
     /// Name of a product or category in URLs: letters and digits of any script, `-`, `_`, and `.`, except as the first character.
     Handle (1..=255, concat!("^[^.", no_handle!(), "][^", no_handle!(), "]*$"), "copper-stovetop-kettle");
+    /// [`Handle`], or empty.
+    OptionalHandle (0..=255, concat!("^$|^[^.", no_handle!(), "][^", no_handle!(), "]*$"), "copper-stovetop-kettle");
+    /// [`Sku`], or empty.
+    OptionalSku (0..=255, concat!("^[^", unprintable!(), "]*$"), "KET-COP-08");
     /// ISO 3166-1 alpha-2 code of a country. Requests may use lower case.
     Country (2..=2, "^[A-Za-z]{2}$", "DE");
     /// One line of text: not blank, without control characters, and without those that are invisible or reorder text.
     Line (1..=120, line!(), "Ada Lovelace");
     /// One line of text without control characters, and without those that are invisible or reorder text. It may be empty.
     OptionalLine (0..=120, concat!("^[^", unprintable!(), "]*$"), "");
+    /// Name of an option, or a value of one.
+    Name (1..=255, line!(), "Size");
     /// Phone number: at least five digits.
     PhoneNumber (0..=30, "^ *$|^[-0-9 +./()]*([0-9][-+ ./()]*){5}[-0-9 +./()]*$", "+49 30 1234567");
     /// VAT number: 4 to 20 letters and digits, without spaces, dots and hyphens.

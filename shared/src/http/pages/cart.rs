@@ -311,6 +311,7 @@ fn is_correctable(error: &ShopError) -> bool {
         ShopError::Rules(_)
             | ShopError::OutOfStock { .. }
             | ShopError::Conflict
+            | ShopError::VersionChanged
             | ShopError::IdempotencyKeyReused
             | ShopError::IdempotencyKeyInUse { .. }
     )

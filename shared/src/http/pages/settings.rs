@@ -7,9 +7,10 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
 
+use super::form_fields::{CHECKED, FieldGroup, Input, Typed};
 use super::forms::FormErrors;
 use super::layout::{Frame, PageError, PageResult, private_page, see_other};
-use super::settings_form::{CHECKED, FieldGroup, Input, Section, Typed};
+use super::settings_form::Section;
 use super::view::filters;
 use crate::http::api::settings::{ImageFile, SettingChange, SettingsDocument};
 use crate::http::extract::{ApiPath, PostedForm, is_own_token, stale_form};

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::form_fields::{CHECKED, FieldGroup, FormField, Input, Typed};
 use crate::http::api::settings::{
     FooterLink, PageText, SettingsDocument, ShippingMethod, ShippingRate, TaxClass, TaxRate, WeightBand, value_at,
 };
@@ -95,117 +96,14 @@ impl Section {
     }
 }
 
-/// How a field is shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Input {
-    /// One line.
-    Line,
-    /// One line, with suggestions.
-    Suggested(Vec<String>),
-    /// A color.
-    Color,
-    /// A number.
-    Number,
-    /// Several lines.
-    Area(u16),
-    /// A box to check.
-    Check,
-    /// Several boxes with the same name: value, title.
-    Choices(Vec<(String, String)>),
-}
-
-/// A field.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FormField {
-    /// Path of the setting.
-    pub name: String,
-    /// Label.
-    pub label: &'static str,
-    /// How it is shown.
-    pub input: Input,
-    /// Values as typed; one, except for choices.
-    pub values: Vec<String>,
-    /// A hint below it.
-    pub hint: Option<String>,
-    /// Whether it may be empty.
-    pub optional: bool,
-}
-
 impl FormField {
-    fn new(name: impl Into<String>, input: Input, value: impl Into<String>) -> Self {
+    /// A field with the value of a setting.
+    fn setting(name: impl Into<String>, input: Input, value: impl Into<String>) -> Self {
         let name = name.into();
-        let label = texts::setting_label(&name);
-        Self { label, name, input, values: vec![value.into()], hint: None, optional: false }
-    }
-
-    fn optional(self) -> Self {
-        Self { optional: true, ..self }
-    }
-
-    fn hint(self, hint: impl Into<String>) -> Self {
-        Self { hint: Some(hint.into()), ..self }
-    }
-
-    fn label(self, label: &'static str) -> Self {
-        Self { label, ..self }
-    }
-
-    /// The value of a field with one.
-    pub fn value(&self) -> &str {
-        self.values.first().map_or("", String::as_str)
-    }
-
-    /// Returns whether a box is checked.
-    pub fn is_checked(&self, value: &str) -> bool {
-        self.values.iter().any(|checked| checked == value)
+        Self::new(texts::setting_label(&name), name, input, value)
     }
 }
 
-/// Fields with a heading.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FieldGroup {
-    /// Heading, if there are several groups.
-    pub legend: Option<String>,
-    /// Fields.
-    pub fields: Vec<FormField>,
-}
-
-/// What was typed, by field name.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Typed(pub Vec<(String, String)>);
-
-impl Typed {
-    /// The last value of a field.
-    pub fn get(&self, name: &str) -> &str {
-        self.0.iter().rev().find(|(found, _)| found == name).map_or("", |(_, value)| value.as_str())
-    }
-
-    fn text(&self, name: &str) -> String {
-        self.get(name).to_owned()
-    }
-
-    fn optional(&self, name: &str) -> Option<String> {
-        Some(self.text(name)).filter(|text| !text.trim().is_empty())
-    }
-
-    fn all(&self, name: &str) -> Vec<String> {
-        self.0.iter().filter(|(found, _)| found == name).map(|(_, value)| value.clone()).collect()
-    }
-
-    fn is_checked(&self, name: &str) -> bool {
-        self.get(name) == CHECKED
-    }
-
-    /// Number of rows of a form with rows.
-    fn rows(&self) -> usize {
-        self.get("rows").parse().unwrap_or(0).min(MAX_ROWS)
-    }
-}
-
-/// Value of a checked box.
-pub const CHECKED: &str = "yes";
-/// Most rows that a form is read with.
-const MAX_ROWS: usize = 60;
 /// Empty rows for new links.
 const NEW_LINKS: usize = 2;
 
@@ -274,24 +172,24 @@ impl Section {
     pub fn groups(self, settings: &SettingsDocument, categories: &[Category]) -> Vec<FieldGroup> {
         let fields = match self {
             Self::Shop => vec![
-                FormField::new("shop.name", Input::Line, &settings.shop.name),
-                FormField::new("shop.accent_color", Input::Color, &settings.shop.accent_color)
+                FormField::setting("shop.name", Input::Line, &settings.shop.name),
+                FormField::setting("shop.accent_color", Input::Color, &settings.shop.accent_color)
                     .hint("Color of buttons and links. White text on it must be readable."),
             ],
             Self::Contact => {
                 let contact = &settings.contact;
                 let text = |text: &Option<String>| text.clone().unwrap_or_default();
                 vec![
-                    FormField::new("contact.email", Input::Line, text(&contact.email)).optional(),
-                    FormField::new("contact.phone", Input::Line, text(&contact.phone)).optional(),
-                    FormField::new("contact.postal_address", Input::Area(5), text(&contact.postal_address)).optional(),
+                    FormField::setting("contact.email", Input::Line, text(&contact.email)).optional(),
+                    FormField::setting("contact.phone", Input::Line, text(&contact.phone)).optional(),
+                    FormField::setting("contact.postal_address", Input::Area(5), text(&contact.postal_address)).optional(),
                 ]
             }
             Self::Home => home_fields(settings, categories),
             Self::Footer => return footer_groups(settings, settings.footer.links.len() + NEW_LINKS),
             Self::Selling => selling_fields(settings),
             Self::Tax => vec![
-                FormField::new(TAX_RATES, Input::Area(24), tax_lines(&settings.tax.rates)).label("Tax rates").hint(
+                FormField::setting(TAX_RATES, Input::Area(24), tax_lines(&settings.tax.rates)).label("Tax rates").hint(
                     "One rate per line: country, class (standard, reduced or exempt), percentage, name on the invoice. For a \
                      state or province, add its code to the country: US-CA standard 7.25 Sales tax. Shoppers must then choose \
                      one. No tax is charged where no rate is listed.",
@@ -303,11 +201,11 @@ impl Section {
                 let most = texts::number(i64::try_from(MAX_PAGE_CHARS).unwrap_or(i64::MAX));
                 let path = format!("pages.{}", kind.as_str());
                 vec![
-                    FormField::new(format!("{path}.text"), Input::Area(24), text).hint(format!(
+                    FormField::setting(format!("{path}.text"), Input::Area(24), text).hint(format!(
                         "Markdown, at most {most} characters: # heading, **bold**, - list, [link](https://example.com). HTML is shown \
                          as text."
                     )),
-                    FormField::new(format!("{path}.is_draft"), Input::Check, if is_draft { CHECKED } else { "" })
+                    FormField::setting(format!("{path}.is_draft"), Input::Check, if is_draft { CHECKED } else { "" })
                         .label("This page is a draft")
                         .hint("Shoppers see that the page is not finished."),
                 ]
@@ -426,22 +324,24 @@ fn home_fields(settings: &SettingsDocument, categories: &[Category]) -> Vec<Form
             choices.push((category.handle.to_string(), category.title.clone()));
         }
     }
-    let featured = FormField::new("home.featured_categories", Input::Choices(choices), "")
+    let featured = FormField::setting("home.featured_categories", Input::Choices(choices), "")
         .optional()
         .hint("Without any, the home page shows all categories.");
     vec![
-        FormField::new("home.headline", Input::Line, &home.headline),
-        FormField::new("home.text", Input::Area(4), &home.text).optional(),
-        FormField::new("home.image.url", Input::Line, url)
+        FormField::setting("home.headline", Input::Line, &home.headline),
+        FormField::setting("home.text", Input::Area(4), &home.text).optional(),
+        FormField::setting("home.image.url", Input::Line, url)
             .optional()
             .hint("https://... or a path of this shop. Without an image, images of products are shown."),
-        FormField::new("home.image.alt", Input::Line, alt).optional().hint("For shoppers who cannot see the image."),
+        FormField::setting("home.image.alt", Input::Line, alt)
+            .optional()
+            .hint("For shoppers who cannot see the image."),
         FormField { values: home.featured_categories.clone(), ..featured },
     ]
 }
 
 fn footer_groups(settings: &SettingsDocument, rows: usize) -> Vec<FieldGroup> {
-    let text = FormField::new("footer.text", Input::Area(3), &settings.footer.text).optional();
+    let text = FormField::setting("footer.text", Input::Area(3), &settings.footer.text).optional();
     let mut groups = vec![FieldGroup { legend: None, fields: vec![text] }];
     for row in 0..rows {
         let link = settings.footer.links.get(row);
@@ -449,8 +349,8 @@ fn footer_groups(settings: &SettingsDocument, rows: usize) -> Vec<FieldGroup> {
         groups.push(FieldGroup {
             legend: Some(if link.is_some() { format!("Link {}", row + 1) } else { "New link".to_owned() }),
             fields: vec![
-                FormField::new(format!("footer.links[{row}].title"), Input::Line, title).optional(),
-                FormField::new(format!("footer.links[{row}].url"), Input::Line, url).optional(),
+                FormField::setting(format!("footer.links[{row}].title"), Input::Line, title).optional(),
+                FormField::setting(format!("footer.links[{row}].url"), Input::Line, url).optional(),
             ],
         });
     }
@@ -460,21 +360,21 @@ fn footer_groups(settings: &SettingsDocument, rows: usize) -> Vec<FieldGroup> {
 fn selling_fields(settings: &SettingsDocument) -> Vec<FormField> {
     let selling = &settings.selling;
     vec![
-        FormField::new("selling.currency", Input::Line, &selling.currency)
+        FormField::setting("selling.currency", Input::Line, &selling.currency)
             .hint("ISO 4217 code, such as EUR. Imports without a currency use it."),
-        FormField::new("selling.time_zone", Input::Suggested(TimeZone::names()), &selling.time_zone)
+        FormField::setting("selling.time_zone", Input::Suggested(TimeZone::names()), &selling.time_zone)
             .hint("IANA name, such as Europe/Berlin. Times on pages are in this zone."),
-        FormField::new(
+        FormField::setting(
             "selling.prices_include_tax",
             Input::Check,
             if selling.prices_include_tax { CHECKED } else { "" },
         )
         .label("Prices include tax")
         .hint("Applies to prices of products and of shipping. Prices are not converted."),
-        FormField::new("selling.countries", Input::Area(3), selling.countries.join(", "))
+        FormField::setting("selling.countries", Input::Area(3), selling.countries.join(", "))
             .optional()
             .hint("Two-letter codes, such as DE, AT, CH. Without any, the shop sells to all countries."),
-        FormField::new("selling.low_stock_units", Input::Number, selling.low_stock_units.to_string())
+        FormField::setting("selling.low_stock_units", Input::Number, selling.low_stock_units.to_string())
             .hint("An order that leaves this many units or fewer of a SKU reports low stock."),
     ]
 }
@@ -586,26 +486,26 @@ fn shipping_groups(settings: &SettingsDocument, rows: usize) -> Vec<FieldGroup> 
         let name = |field: &str| format!("shipping.methods[{row}].{field}");
         let text = |read: fn(&ShippingMethod) -> String| method.map(read).unwrap_or_default();
         let fields = vec![
-            FormField::new(name("id"), Input::Line, text(|method| method.id.clone()))
+            FormField::setting(name("id"), Input::Line, text(|method| method.id.clone()))
                 .hint("Identifies the method in orders, such as standard. Clear ID and title to delete the method."),
-            FormField::new(name("title"), Input::Line, text(|method| method.title.clone())),
-            FormField::new(name("delivery_estimate"), Input::Line, text(|method| method.delivery_estimate.clone()))
+            FormField::setting(name("title"), Input::Line, text(|method| method.title.clone())),
+            FormField::setting(name("delivery_estimate"), Input::Line, text(|method| method.delivery_estimate.clone()))
                 .hint("Such as 3 to 5 business days."),
-            FormField::new(name("countries"), Input::Area(3), text(|method| method.countries.join(", ")))
+            FormField::setting(name("countries"), Input::Area(3), text(|method| method.countries.join(", ")))
                 .optional()
                 .hint("Two-letter codes. Without any, the method delivers to all countries."),
-            FormField::new(name("except_countries"), Input::Line, text(|method| method.except_countries.join(", ")))
+            FormField::setting(name("except_countries"), Input::Line, text(|method| method.except_countries.join(", ")))
                 .optional(),
-            FormField::new(name("rate"), Input::Area(4), text(|method| rate_text(&method.rate)))
+            FormField::setting(name("rate"), Input::Area(4), text(|method| rate_text(&method.rate)))
                 .label("Price")
                 .hint(
                     "One price for all shipments, such as 4.90 EUR, 5.40 USD, or a weight limit with prices per line, such as \
                      2000 g: 4.90 EUR.",
                 ),
-            FormField::new(name("free_from"), Input::Line, text(|method| prices_text(&method.free_from)))
+            FormField::setting(name("free_from"), Input::Line, text(|method| prices_text(&method.free_from)))
                 .optional()
                 .hint("Orders of this value ship free, such as 75.00 EUR."),
-            FormField::new(name("min_weight_grams"), Input::Number, text(|method| method.min_weight_grams.to_string()))
+            FormField::setting(name("min_weight_grams"), Input::Number, text(|method| method.min_weight_grams.to_string()))
                 .optional(),
         ];
         FieldGroup {

@@ -5,9 +5,9 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
+use super::form_fields::CHECKED;
 use super::forms::FormErrors;
 use super::layout::{Frame, PageError, PageResult, private_page, see_other};
-use super::settings_form::CHECKED;
 use crate::http::extract::{PostedForm, stale_form};
 use crate::http::visitor::Visitor;
 use crate::http::{App, notice, texts};

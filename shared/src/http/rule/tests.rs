@@ -44,14 +44,19 @@ fn value_rule_after(rule: &ValueRule) -> Option<ValueRule> {
         ValueRule::SameCurrency { .. } => ValueRule::MultipleOf { amount: eur(10) },
         ValueRule::MultipleOf { .. } => ValueRule::Positive,
         ValueRule::Positive => ValueRule::Refundable { amount: eur(i64::MAX) },
-        ValueRule::Refundable { .. } => return None,
+        ValueRule::Refundable { .. } => ValueRule::AbovePrice,
+        ValueRule::AbovePrice => ValueRule::Size { max: 7_000 },
+        ValueRule::Size { .. } => ValueRule::Fixed,
+        ValueRule::Fixed => ValueRule::UsedBy { product: "växel-9".parse().expect("a handle") },
+        ValueRule::UsedBy { .. } => return None,
     })
 }
 
 fn rule_after(rule: &RuleError) -> Option<RuleError> {
     Some(match rule {
         RuleError::InvalidValue { .. } => RuleError::setting("tax.rates[3].country", ValueRule::Unique),
-        RuleError::InvalidSetting { .. } => RuleError::TooManyLines { limit: 50 },
+        RuleError::InvalidSetting { .. } => RuleError::product("variants[2].price", ValueRule::AbovePrice),
+        RuleError::InvalidProduct { .. } => RuleError::TooManyLines { limit: 50 },
         RuleError::TooManyLines { .. } => RuleError::EmptyCart,
         RuleError::EmptyCart => {
             RuleError::CurrencyMismatch { cart: Currency::EUR, variant: "SEK".parse().expect("a currency") }

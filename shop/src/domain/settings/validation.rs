@@ -31,11 +31,11 @@ const MAX_PRICE_MINOR: i64 = 99_999_999;
 /// The background on which links have the least contrast in the light theme.
 const TINTED_PAPER: Color = Color::new([0xf3, 0xeb, 0xdf]);
 
-/// Path of a value in the settings file.
+/// Path of a value in the settings file or in a product, such as `variants[0].price`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SettingPath(String);
+pub struct ValuePath(String);
 
-impl SettingPath {
+impl ValuePath {
     /// The path of a value.
     pub fn new(path: impl Into<String>) -> Self {
         Self(path.into())
@@ -47,7 +47,7 @@ impl SettingPath {
     }
 }
 
-impl fmt::Display for SettingPath {
+impl fmt::Display for ValuePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }

@@ -18,6 +18,7 @@ mod attempts;
 mod audit;
 mod carts;
 mod catalog;
+mod catalog_versions;
 mod idempotency;
 mod model;
 mod order_races;
@@ -76,6 +77,16 @@ macro_rules! for_each_guarantee {
                 categories_are_listed_by_handle_and_kept,
                 only_categories_without_active_products_are_removed,
                 has_products_counts_products_with_any_status,
+            }
+            catalog_versions {
+                a_product_is_inserted_once,
+                an_update_must_have_seen_the_current_version,
+                one_of_many_concurrent_updates_wins,
+                a_deleted_product_leaves_nothing_but_stock,
+                a_deletion_must_have_seen_the_current_version,
+                a_product_that_is_created_again_repeats_no_version,
+                an_update_and_a_deletion_exclude_each_other,
+                all_products_are_listed_by_title_and_status,
             }
             search {
                 stored_sort_orders_are_bytewise_by_position,

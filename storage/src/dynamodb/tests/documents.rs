@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use shopease_shop::domain::{Product, ProductSort, ProductStatus};
+use shopease_shop::domain::{Product, ProductSort};
 use shopease_shop::ports::{SettingsStore as _, SharedStore};
 use shopease_shop::testing::fixtures::index;
 
@@ -26,7 +26,7 @@ impl RawDocuments for DynamoDbStore {
             Content::Product(product) => (keys::product(&product.handle), DOCUMENT),
             Content::ProductSummary(product) => {
                 let position = ProductSort::Title.position(product, 0);
-                (keys::listing_entry(None, ProductSort::Title, &position), DOCUMENT)
+                (keys::listing_entry(keys::listing(None, ProductSort::Title), &position), DOCUMENT)
             }
             Content::Category(category) => (keys::category(&category.handle), DOCUMENT),
             Content::Customer(customer) => (keys::customer(&customer.id), DOCUMENT),
@@ -47,10 +47,9 @@ impl RawDocuments for DynamoDbStore {
 /// The contents of a settled index item of a product.
 pub(crate) fn index_document(product: &Product) -> String {
     let indexed = Indexed::of(product, &index(product));
-    let active = product.status == ProductStatus::Active;
     let may_exist = ProductKeys {
         terms: indexed.terms.keys().cloned().collect(),
-        items: summary_items(product).expect("items").into_keys().filter(|_| active).collect(),
+        items: summary_items(product).expect("items").into_keys().collect(),
         skus: product.variants.iter().map(|variant| variant.sku.clone()).collect(),
     };
     let content = IndexContent { v: Version, written: true, may_exist, settled: Some(indexed) };

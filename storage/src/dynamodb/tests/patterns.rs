@@ -1,9 +1,9 @@
 //! Every access pattern of the table: its requests, and that it finds what was written.
 
-use shopease_shop::domain::{Product, ProductSort, SearchQuery, SearchWord, StockEffect};
+use shopease_shop::domain::{PageLimit, Product, ProductSort, ProductStatus, SearchQuery, SearchWord, StockEffect};
 use shopease_shop::ports::{
     AccountStore as _, CartStore as _, CatalogStore as _, Claimed, Consumer, Health as _, IdempotencyStore as _,
-    KeyAnswer, OrderStore as _, OutboxStore as _, ProductListing, SessionStore as _, SettingsStore as _,
+    KeyAnswer, OrderStore as _, OutboxStore as _, ProductListing, SessionStore as _, SettingsStore as _, StatusListing,
     StockStore as _,
 };
 use shopease_shop::testing::FixedClock;
@@ -36,6 +36,38 @@ async fn products_are_one_batch_by_handle_and_two_by_sku() {
     let found = bench.store.find_products_by_sku(&["KITE", "NONE"].map(sku)).await.expect("products");
     assert_eq!(found, [kettles()[2].clone()]);
     assert_eq!(bench.wire.take_operations(), ["BatchGetItem", "BatchGetItem"]);
+}
+
+#[tokio::test]
+async fn a_product_with_its_version_is_one_batch_and_a_change_reads_it_with_its_index() {
+    let bench = Bench::new().await;
+    let [kettle, ..] = kettles();
+    let version = bench.store.insert_product(&kettle, &terms(&[("kettl", 1)])).await.expect("inserted");
+    bench.wire.take_operations();
+    let found = bench.store.find_versioned_product(&kettle.handle).await.expect("read").expect("a product");
+    assert_eq!((found.version, &found.product), (version, &kettle));
+    assert_eq!(bench.wire.take_operations(), ["BatchGetItem"]);
+    bench.store.update_product(version, &kettle, &terms(&[("kettl", 1)])).await.expect("updated");
+    let written = bench.wire.take_operations();
+    assert_eq!(written[..2], ["GetItem", "GetItem"], "{written:?}");
+    bench.store.update_product(version, &kettle, &terms(&[])).await.expect_err("another version");
+    assert_eq!(bench.wire.take_operations(), ["GetItem", "GetItem"], "nothing is written");
+}
+
+#[tokio::test]
+async fn the_products_of_operators_are_a_query_per_status() {
+    let bench = Bench::new().await;
+    let [kettle, tin, kite] = kettles();
+    let draft = Product { status: ProductStatus::Draft, ..tin };
+    bench.upsert(&[kettle, draft, kite]).await;
+    bench.wire.take_operations();
+    let listing = |status| StatusListing { status, after: None, limit: PageLimit::DEFAULT };
+    let all = bench.store.list_handles(&listing(None)).await.expect("a page").items;
+    assert_eq!(all, ["copper-kettle", "kite", "tin-kettle"].map(handle));
+    assert_eq!(bench.wire.take_operations(), ["Query", "Query", "Query"]);
+    let drafts = bench.store.list_handles(&listing(Some(ProductStatus::Draft))).await.expect("a page").items;
+    assert_eq!(drafts, [handle("tin-kettle")]);
+    assert_eq!(bench.wire.take_operations(), ["Query"]);
 }
 
 #[tokio::test]

@@ -81,6 +81,35 @@ async fn an_upsert_interrupted_anywhere_is_completed_by_the_next() {
 }
 
 #[tokio::test]
+async fn a_deletion_interrupted_anywhere_is_completed_by_the_next() {
+    const WORDS: [&str; 3] = ["old", "new", "both"];
+    let (thing, found_by) = states()[0].clone();
+    let nothing = traces(&Bench::new().await, &WORDS).await;
+    for broken in 0.. {
+        let bench = Bench::new().await;
+        let version = bench.store.insert_product(&thing, &found_by).await.expect("inserted");
+        let mut faults = vec![Fault::None; broken];
+        faults.push(Fault::Denied);
+        bench.wire.fail(&faults);
+        let result = bench.store.delete_product(&thing.handle, version).await;
+        if bench.wire.faults_left() > 0 {
+            assert!(broken >= 4 && matches!(result, Ok(true)), "{result:?} after {broken} requests");
+            break;
+        }
+        assert!(matches!(result, Err(StoreError::Corrupt(_))), "request {broken}: {result:?}");
+        let listed = bench.listed(&everything(ProductSort::Title)).await;
+        let found = bench.store.find_products(&[handle("thing")]).await.expect("products");
+        assert_eq!(listed.len(), found.len(), "request {broken}: listed if it exists");
+        bench.store.delete_product(&thing.handle, version).await.expect("completed");
+        assert_eq!(traces(&bench, &WORDS).await, nothing, "interrupted at request {broken}");
+        let taker = product("taker").variants(&[("A", 100), ("B", 200)]).build();
+        bench.store.insert_product(&taker, &terms(&[])).await.expect("its SKUs are free");
+        let again = bench.store.insert_product(&product("thing").build(), &found_by).await.expect("its handle is free");
+        assert!(again > version, "request {broken}");
+    }
+}
+
+#[tokio::test]
 async fn a_new_price_moves_a_product_in_searches_for_words_it_had_before() {
     let bench = Bench::new().await;
     let search = Some(SearchQuery { words: vec![SearchWord { term: "kettle".to_owned(), prefix: None }] });

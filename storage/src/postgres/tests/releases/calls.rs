@@ -11,7 +11,7 @@ use shopease_shop::testing::fixtures::{self, cart, checkout_key, claim, message,
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::super::super::arguments::{
-    AdvanceOrder, ClaimKey, MergeCarts, PlaceOrder, ReplaceStockLevel, SaveCart, UpsertProduct,
+    AdvanceOrder, ClaimKey, DeleteProduct, MergeCarts, PlaceOrder, ReplaceStockLevel, SaveCart, UpsertProduct,
 };
 use super::super::super::to_json;
 use super::super::{LATER, NOW};
@@ -92,7 +92,7 @@ pub(super) fn of_this_release() -> Vec<Call> {
 fn upsert(product: &Product) -> Call {
     let (summary, document) = (to_json(&product.summary()).expect("JSON"), to_json(product).expect("JSON"));
     let terms = fixtures::index(product);
-    Call::new("upsert_product", &UpsertProduct::new(product, &terms, &summary, &document))
+    Call::new("upsert_product", &UpsertProduct::new(product, None, &terms, &summary, &document))
 }
 
 fn catalog() -> Vec<Call> {
@@ -100,7 +100,11 @@ fn catalog() -> Vec<Call> {
     let new = kettle.clone().title("A red kettle").category("kitchen").build();
     let changed = kettle.title("A blue kettle").variants(&[("K-2", 2490), ("K-3", 2990)]).build();
     let thief = fixtures::product("thief").variants(&[("K-2", 1)]).build();
-    vec![upsert(&new), upsert(&changed), upsert(&thief)]
+    let gone = fixtures::product("gone").build();
+    // The fourth call takes the version 4, although the third one failed.
+    let delete = |seen| Call::new("delete_product", &DeleteProduct { handle: "gone", seen });
+    let writes = vec![upsert(&new), upsert(&changed), upsert(&thief), upsert(&gone)];
+    writes.into_iter().chain([1, 4, 4].map(delete)).collect()
 }
 
 fn taken(claim: &Claim) -> Call {

@@ -1,0 +1,345 @@
+//! A product as a form: from a draft to fields, and from what was typed back to a draft.
+
+use super::form_fields::{CHECKED, FieldGroup, FormField, Input, MAX_ROWS, Typed};
+use super::forms::FormErrors;
+use crate::http::texts;
+use shopease_shop::domain::{
+    Currency, DraftOf, Inventory, Money, Product, ProductDraft, ProductStatus, RuleError, TaxClass, VariantDraft,
+};
+use time::OffsetDateTime;
+
+/// Most variants that the form shows. A product with more keeps its variants.
+pub const MAX_VARIANTS: usize = MAX_ROWS;
+
+const STATUSES: [(&str, &str); 3] = [("active", "Active: on sale"), ("draft", "Draft"), ("archived", "Archived")];
+const TAX_CLASSES: [(&str, &str); 3] = [("standard", "Standard"), ("reduced", "Reduced"), ("exempt", "No tax")];
+
+fn tax_class(name: &str) -> TaxClass {
+    match name {
+        "reduced" => TaxClass::Reduced,
+        "exempt" => TaxClass::Exempt,
+        _ => TaxClass::Standard,
+    }
+}
+
+const fn tax_class_name(class: TaxClass) -> &'static str {
+    match class {
+        TaxClass::Standard => "standard",
+        TaxClass::Reduced => "reduced",
+        TaxClass::Exempt => "exempt",
+    }
+}
+
+fn option_name(place: usize) -> String {
+    format!("options[{place}]")
+}
+
+fn variant_field(row: usize, field: &str) -> String {
+    format!("variants[{row}].{field}")
+}
+
+/// The form of a draft. An empty form has one row for a variant.
+pub fn typed_of(handle: &str, draft: &ProductDraft) -> Typed {
+    let mut fields: Vec<(String, String)> = Vec::new();
+    let mut put = |name: String, value: String| fields.push((name, value));
+    for (name, value) in [
+        ("handle", handle),
+        ("title", &draft.title),
+        ("description_html", &draft.description_html),
+        ("vendor", &draft.vendor),
+        ("category", &draft.category),
+        ("status", draft.status.as_str()),
+    ] {
+        put(name.to_owned(), value.to_owned());
+    }
+    put("tags".to_owned(), draft.tags.join(", "));
+    for (place, name) in draft.options.iter().enumerate() {
+        put(option_name(place), name.clone());
+    }
+    let shown = draft.variants.len() <= MAX_VARIANTS;
+    let variants = if shown { draft.variants.as_slice() } else { &[] };
+    for (row, variant) in variants.iter().enumerate() {
+        let mut put = |field: &str, value: String| put(variant_field(row, field), value);
+        put("sku", variant.sku.clone());
+        for (place, value) in variant.option_values.iter().enumerate() {
+            put(&format!("option_values[{place}]"), value.clone());
+        }
+        put("price", variant.price.decimal());
+        put("compare_at_price", variant.compare_at_price.map(Money::decimal).unwrap_or_default());
+        put("weight_grams", variant.weight_grams.to_string());
+        put("tax_class", tax_class_name(variant.tax_class).to_owned());
+        put("barcode", variant.barcode.clone());
+        for (field, is_checked) in
+            [("requires_shipping", variant.requires_shipping), ("inventory", variant.inventory == Inventory::Tracked)]
+        {
+            put(field, if is_checked { CHECKED } else { "" }.to_owned());
+        }
+    }
+    put("rows".to_owned(), if shown { variants.len().max(1).to_string() } else { String::new() });
+    if variants.is_empty() && shown {
+        with_row_defaults(&mut fields, 0);
+    }
+    Typed(fields)
+}
+
+fn with_row_defaults(fields: &mut Vec<(String, String)>, row: usize) {
+    for (field, value) in [("requires_shipping", CHECKED), ("inventory", CHECKED), ("tax_class", "standard")] {
+        fields.push((variant_field(row, field), value.to_owned()));
+    }
+}
+
+/// Adds an empty row for a variant, if the form has room for one.
+pub fn add_row(typed: &mut Typed) {
+    let rows = typed.rows();
+    if rows < MAX_VARIANTS {
+        typed.0.retain(|(name, _)| name != "rows");
+        typed.0.push(("rows".to_owned(), (rows + 1).to_string()));
+        with_row_defaults(&mut typed.0, rows);
+    }
+}
+
+/// Places of the options that have a name.
+fn used_options(typed: &Typed) -> Vec<usize> {
+    (0..Product::MAX_OPTIONS).filter(|place| !typed.get(&option_name(*place)).trim().is_empty()).collect()
+}
+
+/// The fields of the form. The handle is asked only for a new product.
+pub fn groups(typed: &Typed, is_new: bool, currency: Currency, categories: Vec<String>) -> Vec<FieldGroup> {
+    let field = |name: &str, input| FormField::new(texts::product_label(name), name, input, typed.text(name));
+    let mut about = vec![field("title", Input::Line)];
+    if is_new {
+        about.push(
+            field("handle", Input::Line)
+                .optional()
+                .hint("Name of the product in its address, which cannot be changed later. Empty: made from the title."),
+        );
+    }
+    about.extend([
+        field("status", Input::Select(STATUSES.to_vec())),
+        field("description_html", Input::Area(8)).optional().hint("Text or HTML. Scripts and styles are removed."),
+        field("vendor", Input::Line).optional(),
+        field("category", Input::Suggested(categories)).optional(),
+        field("tags", Input::Line).optional().hint("Separated by commas."),
+    ]);
+    let option = |place: usize| {
+        let name = option_name(place);
+        let field =
+            FormField::new(["Option 1", "Option 2", "Option 3"][place], name.clone(), Input::Line, typed.text(&name));
+        field.optional().hint("For example Size. Then every variant has a value for it.")
+    };
+    let options = (0..Product::MAX_OPTIONS).map(option).collect();
+    let mut groups = vec![group("Product", about), group("Options: how the variants differ", options)];
+    for row in 0..typed.rows() {
+        groups.push(group(&format!("Variant {}", row + 1), variant_fields(typed, row, is_new, currency)));
+    }
+    groups
+}
+
+fn group(legend: &str, fields: Vec<FormField>) -> FieldGroup {
+    FieldGroup { legend: Some(legend.to_owned()), fields }
+}
+
+fn variant_fields(typed: &Typed, row: usize, is_new: bool, currency: Currency) -> Vec<FormField> {
+    let field = |name: &str, input| {
+        let path = variant_field(row, name);
+        let value = typed.text(&path);
+        FormField::new(texts::product_label(&path), path, input, value)
+    };
+    let mut fields: Vec<FormField> = used_options(typed)
+        .into_iter()
+        .map(|place| {
+            let hint = format!("Value for {}.", typed.get(&option_name(place)).trim());
+            field(&format!("option_values[{place}]"), Input::Line).label("Option value").hint(hint)
+        })
+        .collect();
+    let stock = if is_new {
+        "Units of a new SKU."
+    } else {
+        "Units of a new SKU. Others are corrected on the page of the stock."
+    };
+    fields.extend([
+        field("price", Input::Amount).hint(format!("In {currency}, for example 24.90.")),
+        field("compare_at_price", Input::Amount).optional().hint("Struck through beside the price."),
+        field("sku", Input::Line)
+            .optional()
+            .hint("Your code, unique in the shop. Empty: made from handle and option values."),
+        field("barcode", Input::Line).optional(),
+        field("weight_grams", Input::Number).optional(),
+        field("tax_class", Input::Select(TAX_CLASSES.to_vec())),
+        field("requires_shipping", Input::Check).label("It is shipped"),
+        field("inventory", Input::Check).label("Its stock is tracked"),
+        field("initial_stock", Input::Number).optional().hint(stock),
+    ]);
+    fields
+}
+
+/// A draft as read from the form.
+pub struct Read {
+    /// The draft, with placeholders for what cannot be parsed.
+    pub draft: ProductDraft,
+    /// Currency of its prices.
+    currency: Currency,
+    /// The rows of its variants.
+    rows: Vec<usize>,
+    /// The places of its options.
+    options: Vec<usize>,
+    /// Paths in the form, with sentences.
+    problems: Vec<(String, String)>,
+}
+
+/// Reads the form. Rows without any text are left out. A form without rows keeps the stored variants.
+pub fn read(typed: &Typed, currency: Currency, stored: Option<&Product>) -> Read {
+    let options = used_options(typed);
+    let mut read = Read {
+        draft: ProductDraft {
+            title: typed.text("title"),
+            description_html: typed.text("description_html"),
+            vendor: typed.text("vendor"),
+            category: typed.text("category"),
+            tags: typed.get("tags").split(',').map(str::to_owned).collect(),
+            status: ProductStatus::find(typed.get("status")).unwrap_or(ProductStatus::Draft),
+            options: options.iter().map(|place| typed.text(&option_name(*place))).collect(),
+            variants: Vec::new(),
+        },
+        currency,
+        rows: Vec::new(),
+        options,
+        problems: Vec::new(),
+    };
+    if let Some(stored) = stored.filter(|_| typed.get("rows").is_empty()) {
+        let ProductDraft { options, variants, .. } = ProductDraft::of(stored);
+        read.draft = ProductDraft { options, variants, ..read.draft };
+        return read;
+    }
+    for row in 0..typed.rows() {
+        let values =
+            read.options.iter().map(|place| typed.text(&variant_field(row, &format!("option_values[{place}]"))));
+        let values: Vec<String> = values.collect();
+        let texts = ["sku", "price", "compare_at_price", "barcode", "weight_grams", "initial_stock"];
+        let is_blank = |field: &&str| typed.get(&variant_field(row, field)).trim().is_empty();
+        let only = values.iter().all(|value| value.trim().is_empty()) && texts.iter().all(is_blank);
+        // The first row stays, so that its fields can say what is missing.
+        if only && row > 0 {
+            continue;
+        }
+        let variant = read.variant(typed, row, values, currency);
+        read.draft.variants.push(variant);
+        read.rows.push(row);
+    }
+    read
+}
+
+impl Read {
+    fn variant(&mut self, typed: &Typed, row: usize, option_values: Vec<String>, currency: Currency) -> VariantDraft {
+        let text = |field: &str| typed.text(&variant_field(row, field));
+        let is_checked = |field: &str| typed.is_checked(&variant_field(row, field));
+        let price = self.money(row, "price", &text("price"), currency);
+        let compare_at_price = Some(text("compare_at_price")).filter(|text| !text.trim().is_empty());
+        VariantDraft {
+            sku: text("sku"),
+            option_values,
+            price: price.unwrap_or(Money::zero(currency)),
+            compare_at_price: compare_at_price.and_then(|text| self.money(row, "compare_at_price", &text, currency)),
+            weight_grams: self.number(row, "weight_grams", &text("weight_grams")),
+            requires_shipping: is_checked("requires_shipping"),
+            tax_class: tax_class(&text("tax_class")),
+            barcode: text("barcode"),
+            inventory: if is_checked("inventory") { Inventory::Tracked } else { Inventory::Untracked },
+            initial_stock: self.number(row, "initial_stock", &text("initial_stock")),
+        }
+    }
+
+    fn money(&mut self, row: usize, field: &str, text: &str, currency: Currency) -> Option<Money> {
+        let money = Money::parse_decimal(text.trim(), currency).ok();
+        if money.is_none() {
+            let example = Money::new(2490, currency).decimal();
+            let typed = text.trim();
+            let sentence = if typed.is_empty() {
+                format!("Enter a price in {currency}, for example {example}.")
+            } else {
+                format!("{typed:?} is not a price in {currency}. Enter digits and a point, for example {example}.")
+            };
+            self.problems.push((variant_field(row, field), sentence));
+        }
+        money
+    }
+
+    fn number(&mut self, row: usize, field: &str, text: &str) -> u32 {
+        let text = text.trim();
+        if text.is_empty() {
+            return 0;
+        }
+        text.parse().unwrap_or_else(|_| {
+            let sentence = format!("{text:?} is not a whole number from 0. Enter digits only.");
+            self.problems.push((variant_field(row, field), sentence));
+            0
+        })
+    }
+
+    /// Whether everything could be parsed.
+    pub fn is_complete(&self) -> bool {
+        self.problems.is_empty()
+    }
+
+    /// Checks the draft with the rules that need no store.
+    ///
+    /// # Errors
+    /// Every problem.
+    pub fn check(&self, handle: &str, stored: Option<&Product>) -> Result<(), Vec<RuleError>> {
+        let new = DraftOf::New { handle, now: OffsetDateTime::UNIX_EPOCH };
+        self.draft.product(stored.map_or(new, DraftOf::Stored), self.currency).map(drop)
+    }
+
+    /// The problems of the form and of the draft by field, and those that no field has.
+    pub fn errors(self, groups: &[FieldGroup], rules: &[RuleError]) -> (FormErrors, Vec<String>) {
+        let names: Vec<&str> = groups.iter().flat_map(|group| &group.fields).map(|field| field.name.as_str()).collect();
+        let unparsed: Vec<String> = self.problems.iter().map(|(path, _)| path.clone()).collect();
+        let of_draft = rules.iter().map(|rule| (self.position(rule.field().unwrap_or_default()), texts::rule(rule)));
+        // A value that could not be parsed has a placeholder in the draft.
+        let of_draft: Vec<_> = of_draft.filter(|(path, _)| !unparsed.contains(path)).collect();
+        let (mut errors, mut others): (Vec<(String, String)>, Vec<String>) = (Vec::new(), Vec::new());
+        for (path, sentence) in self.problems.into_iter().chain(of_draft) {
+            let is_at = |name: &&&str| {
+                let rest = path.strip_prefix(**name);
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+            };
+            let within =
+                |name: &&&str| name.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with(['.', '[']));
+            match names.iter().filter(is_at).max_by_key(|name| name.len()).or_else(|| names.iter().find(within)) {
+                Some(name) => errors.push(((*name).to_owned(), sentence)),
+                None => others.push(sentence),
+            }
+        }
+        errors.sort_by_key(|(field, _)| names.iter().position(|name| name == field));
+        errors.dedup();
+        (FormErrors::new(errors), others)
+    }
+
+    /// The path in the form, whose rows and options are counted with the empty ones.
+    fn position(&self, path: &str) -> String {
+        let renumbered = |path: &str, list: &str, places: &[usize]| {
+            let (before, rest) = path.split_once(&format!("{list}["))?;
+            let (number, rest) = rest.split_once(']')?;
+            let place = places.get(number.parse::<usize>().ok()?)?;
+            Some(format!("{before}{list}[{place}]{rest}"))
+        };
+        let path = renumbered(path, "variants", &self.rows).unwrap_or_else(|| path.to_owned());
+        let path = renumbered(&path, "options", &self.options).unwrap_or(path);
+        renumbered(&path, "option_values", &self.options).unwrap_or(path)
+    }
+}
+
+/// Fields whose stored value differs from what was typed: label and stored value.
+pub fn differences(typed: &Typed, stored: &Typed) -> Vec<(String, String)> {
+    let row_of =
+        |name: &str| name.strip_prefix("variants[").and_then(|rest| rest.split(']').next()?.parse::<usize>().ok());
+    let fields = stored.0.iter().filter(|(name, _)| !["handle", "rows"].contains(&name.as_str()));
+    let changed = fields.filter(|(name, value)| typed.get(name).trim() != value.trim());
+    changed
+        .map(|(name, value)| {
+            let label = texts::product_label(name);
+            let label = row_of(name).map_or_else(|| label.to_owned(), |row| format!("Variant {}: {label}", row + 1));
+            (label, value.clone())
+        })
+        .collect()
+}

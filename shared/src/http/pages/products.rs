@@ -1,0 +1,421 @@
+//! Administration of the products: list, form, confirmation of a deletion.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::form_fields::{CHECKED, FieldGroup, Input, Typed};
+use super::forms::FormErrors;
+use super::layout::{Frame, PageError, PageResult, encode, position, private_page, see_other};
+use super::product_form::{self, MAX_VARIANTS};
+use super::view::filters;
+use crate::http::api::products::check_size;
+use crate::http::extract::{ApiPath, ApiQuery, PageForm, PostedForm, stale_form};
+use crate::http::visitor::Visitor;
+use crate::http::{App, MAX_BODY_BYTES, cursor, notice, texts};
+use shopease_shop::ShopError;
+use shopease_shop::domain::{Handle, PageLimit, ProductDraft, ProductStatus, RuleError};
+use shopease_shop::ports::VersionedProduct;
+use shopease_shop::services::{
+    CreateProduct, DeleteProduct, FindAnyProduct, ListAllProducts, ListCategories, ProductOverview, UpdateProduct,
+};
+
+const PRODUCTS: &str = "/admin/products";
+const NEW: &str = "/admin/new-product";
+/// The notices after a form.
+const SAVED: &str = "product-saved";
+const DELETED: &str = "product-deleted";
+
+/// The form of a product; its description may be long.
+type ProductForm = PostedForm<Vec<(String, String)>, MAX_BODY_BYTES>;
+
+fn path_of(handle: &Handle) -> String {
+    format!("{PRODUCTS}/{}", encode(handle.as_str()))
+}
+
+/// Query parameters of the list.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::http) struct ListQuery {
+    status: String,
+    cursor: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "admin_products.html")]
+struct ProductsPage {
+    frame: Frame,
+    products: Vec<ProductOverview>,
+    status: Option<ProductStatus>,
+    continued: bool,
+    next_url: Option<String>,
+    deleted: bool,
+}
+
+#[expect(clippy::unused_self, clippy::trivially_copy_pass_by_ref, reason = "called by the template, with references")]
+impl ProductsPage {
+    fn is_current(&self, status: &ProductStatus) -> bool {
+        self.status == Some(*status)
+    }
+
+    fn name_of(&self, status: &ProductStatus) -> &'static str {
+        texts::product_status(*status)
+    }
+}
+
+/// Lists all products, or those with a status.
+pub(in crate::http) async fn list(
+    State(app): State<App>,
+    visitor: Visitor,
+    ApiQuery(query): ApiQuery<ListQuery>,
+    headers: HeaderMap,
+) -> PageResult {
+    let status = ProductStatus::find(&query.status);
+    let name = status.map_or("", ProductStatus::as_str);
+    let listing = format!("pages|products|{name}");
+    let after = position(&listing, query.cursor.as_deref())?;
+    let continued = after.is_some();
+    let command = ListAllProducts { status, after, limit: PageLimit::DEFAULT };
+    let page = app.services.products.list_all_products(visitor.caller(), command).await;
+    let page = page.map_err(|error| PageError::or_sign_in(error, PRODUCTS))?;
+    let next_url =
+        page.next.as_ref().map(|place| format!("{PRODUCTS}?status={name}&cursor={}", cursor::encode(&listing, place)));
+    let deleted = notice::read(&headers, &[(DELETED, ())]).is_some();
+    let frame = Frame::new(&app, &visitor, "products").await;
+    let page = ProductsPage { frame, products: page.items, status, continued, next_url, deleted };
+    let mut response = private_page(StatusCode::OK, &page)?;
+    if deleted {
+        notice::clear(&mut response, &app.config);
+    }
+    Ok(response)
+}
+
+#[derive(Template)]
+#[template(path = "admin_product_form.html")]
+struct FormPage {
+    frame: Frame,
+    csrf: String,
+    /// The stored product; `None` for a new one.
+    stored: Option<VersionedProduct>,
+    groups: Vec<FieldGroup>,
+    rows: String,
+    errors: FormErrors,
+    problems: Vec<String>,
+    /// What is stored now, if somebody else has changed the product: label and value.
+    conflict: Option<Vec<(String, String)>>,
+    saved: bool,
+}
+
+impl FormPage {
+    fn action(&self) -> String {
+        self.stored.as_ref().map_or_else(|| NEW.to_owned(), |stored| path_of(&stored.product.handle))
+    }
+
+    fn title(&self) -> &str {
+        self.stored.as_ref().map_or("New product", |stored| stored.product.title.as_str())
+    }
+
+    fn needs_attention(&self) -> bool {
+        !self.errors.is_empty() || !self.problems.is_empty() || self.conflict.is_some()
+    }
+
+    /// Whether the form shows the variants.
+    fn has_rows(&self) -> bool {
+        !self.rows.is_empty()
+    }
+
+    fn has_room(&self) -> bool {
+        self.rows.parse::<usize>().is_ok_and(|rows| rows < MAX_VARIANTS)
+    }
+
+    fn variant_count(&self) -> usize {
+        self.stored.as_ref().map_or(0, |stored| stored.product.variants.len())
+    }
+}
+
+/// What a page shows beside the form.
+#[derive(Default)]
+struct Attempt {
+    errors: FormErrors,
+    problems: Vec<String>,
+    conflict: Option<Vec<(String, String)>>,
+    saved: bool,
+}
+
+/// The fields of a form, with the categories as suggestions.
+async fn groups(app: &App, typed: &Typed, is_new: bool) -> Vec<FieldGroup> {
+    let categories = app.services.catalog.list_categories(ListCategories).await.unwrap_or_default();
+    let categories = categories.into_iter().map(|category| category.title).collect();
+    product_form::groups(typed, is_new, app.shop().await.currency, categories)
+}
+
+async fn form_page(
+    app: &App,
+    visitor: &Visitor,
+    status: StatusCode,
+    stored: Option<VersionedProduct>,
+    typed: &Typed,
+    attempt: Attempt,
+) -> PageResult {
+    let groups = groups(app, typed, stored.is_none()).await;
+    let frame = Frame::new(app, visitor, "products").await;
+    let Attempt { errors, problems, conflict, saved } = attempt;
+    let (csrf, rows) = (visitor.csrf(), typed.text("rows"));
+    private_page(status, &FormPage { frame, csrf, stored, groups, rows, errors, problems, conflict, saved })
+}
+
+async fn stored(app: &App, visitor: &Visitor, handle: &Handle) -> Result<VersionedProduct, PageError> {
+    let found =
+        app.services.products.find_any_product(visitor.caller(), FindAnyProduct { handle: handle.clone() }).await;
+    found.map_err(|error| PageError::or_sign_in(error, &path_of(handle)))
+}
+
+/// Query parameters of the form for a new product.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::http) struct NewQuery {
+    /// The product to start from.
+    copy: String,
+}
+
+/// Shows the form for a new product, empty or as a copy.
+pub(in crate::http) async fn new_form(
+    State(app): State<App>,
+    visitor: Visitor,
+    ApiQuery(query): ApiQuery<NewQuery>,
+) -> PageResult {
+    super::admin::require_operator(&app, &visitor, NEW).await?;
+    let draft = match query.copy.parse::<Handle>() {
+        Ok(handle) => copy_of(ProductDraft::of(&stored(&app, &visitor, &handle).await?.product)),
+        Err(_) => empty_draft(),
+    };
+    form_page(&app, &visitor, StatusCode::OK, None, &product_form::typed_of("", &draft), Attempt::default()).await
+}
+
+const fn empty_draft() -> ProductDraft {
+    ProductDraft {
+        title: String::new(),
+        description_html: String::new(),
+        vendor: String::new(),
+        category: String::new(),
+        tags: Vec::new(),
+        status: ProductStatus::Draft,
+        options: Vec::new(),
+        variants: Vec::new(),
+    }
+}
+
+/// A draft without what only one product can have.
+fn copy_of(draft: ProductDraft) -> ProductDraft {
+    let mut copy = ProductDraft { title: format!("{} (copy)", draft.title), status: ProductStatus::Draft, ..draft };
+    for variant in &mut copy.variants {
+        variant.sku.clear();
+        variant.barcode.clear();
+    }
+    copy.variants.truncate(MAX_VARIANTS);
+    copy
+}
+
+/// Shows the form of a product.
+pub(in crate::http) async fn form(
+    State(app): State<App>,
+    visitor: Visitor,
+    ApiPath(handle): ApiPath<Handle>,
+    headers: HeaderMap,
+) -> PageResult {
+    let stored = stored(&app, &visitor, &handle).await?;
+    let saved = notice::read(&headers, &[(SAVED, ())]).is_some();
+    let typed = product_form::typed_of(handle.as_str(), &ProductDraft::of(&stored.product));
+    let attempt = Attempt { saved, ..Attempt::default() };
+    let mut response = form_page(&app, &visitor, StatusCode::OK, Some(stored), &typed, attempt).await?;
+    if saved {
+        notice::clear(&mut response, &app.config);
+    }
+    Ok(response)
+}
+
+/// Creates a product.
+pub(in crate::http) async fn create(State(app): State<App>, visitor: Visitor, form: ProductForm) -> PageResult {
+    submit(&app, &visitor, None, form).await
+}
+
+/// Changes a product.
+pub(in crate::http) async fn save(
+    State(app): State<App>,
+    visitor: Visitor,
+    ApiPath(handle): ApiPath<Handle>,
+    form: ProductForm,
+) -> PageResult {
+    let found =
+        app.services.products.find_any_product(visitor.caller(), FindAnyProduct { handle: handle.clone() }).await;
+    match (found, form) {
+        (Ok(stored), form) => submit(&app, &visitor, Some(stored), form).await,
+        // A form of an earlier session.
+        (Err(ShopError::SignInRequired), PostedForm::Stale(_)) => Err(stale_form().into()),
+        (Err(ShopError::NotFound { .. }), PostedForm::Current(fields)) => {
+            gone(&app, &visitor, &handle, Typed(fields)).await
+        }
+        (Err(error), _) => Err(PageError::or_sign_in(error, &path_of(&handle))),
+    }
+}
+
+/// Shows the form of a product that was deleted meanwhile as that of a new one.
+async fn gone(app: &App, visitor: &Visitor, handle: &Handle, mut typed: Typed) -> PageResult {
+    typed.0.push(("handle".to_owned(), handle.to_string()));
+    let problem = "This product does not exist, or was deleted while you edited it. If you save, it is created again.";
+    let attempt = Attempt { problems: vec![problem.to_owned()], ..Attempt::default() };
+    form_page(app, visitor, StatusCode::NOT_FOUND, None, &typed, attempt).await
+}
+
+async fn submit(app: &App, visitor: &Visitor, stored: Option<VersionedProduct>, form: ProductForm) -> PageResult {
+    let mut typed = match form {
+        PostedForm::Current(fields) => Typed(fields),
+        PostedForm::Stale(fields) => return stale(app, visitor, stored, Typed(fields)).await,
+    };
+    if stored.is_none() {
+        super::admin::require_operator(app, visitor, NEW).await?;
+    }
+    if typed.get("action") == "add_variant" {
+        product_form::add_row(&mut typed);
+        return form_page(app, visitor, StatusCode::OK, stored, &typed, Attempt::default()).await;
+    }
+    let currency = app.shop().await.currency;
+    let read = product_form::read(&typed, currency, stored.as_ref().map(|stored| &stored.product));
+    let written = match check_draft(&read, &typed, stored.as_ref()) {
+        Err(rules) => Err(ShopError::Rules(rules)),
+        // Other problems are still found, but nothing is written.
+        Ok(()) if !read.is_complete() => Err(ShopError::Rules(Vec::new())),
+        Ok(()) => write(app, visitor, &typed, read.draft.clone(), stored.as_ref()).await,
+    };
+    match written {
+        Ok(written) => Ok(with_notice(app, &path_of(&written.product.handle), SAVED)),
+        Err(ShopError::Rules(rules)) => {
+            let groups = groups(app, &typed, stored.is_none()).await;
+            let (errors, problems) = read.errors(&groups, &rules);
+            let attempt = Attempt { errors, problems, ..Attempt::default() };
+            form_page(app, visitor, StatusCode::UNPROCESSABLE_ENTITY, stored, &typed, attempt).await
+        }
+        Err(ShopError::VersionChanged) => conflict(app, visitor, stored, &typed).await,
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The rules that need no store, so that they are reported together with what cannot be parsed.
+fn check_draft(
+    read: &product_form::Read,
+    typed: &Typed,
+    stored: Option<&VersionedProduct>,
+) -> Result<(), Vec<RuleError>> {
+    let handle = stored.map_or_else(|| typed.text("handle"), |stored| stored.product.handle.to_string());
+    read.check(&handle, stored.map(|stored| &stored.product))?;
+    check_size(&handle, &read.draft).map_err(|rule| vec![rule])
+}
+
+async fn write(
+    app: &App,
+    visitor: &Visitor,
+    typed: &Typed,
+    draft: ProductDraft,
+    stored: Option<&VersionedProduct>,
+) -> Result<VersionedProduct, ShopError> {
+    let (products, caller) = (&app.services.products, visitor.caller());
+    let Some(stored) = stored else {
+        let handle = typed.text("handle");
+        return products.create_product(caller, CreateProduct { handle, draft }).await;
+    };
+    let handle = stored.product.handle.clone();
+    let version = typed.get("version").parse().unwrap_or_default();
+    products.update_product(caller, UpdateProduct { handle, version, draft }).await
+}
+
+/// Shows what was typed again, beside what somebody else has saved: saving it then replaces the other change.
+async fn conflict(app: &App, visitor: &Visitor, seen: Option<VersionedProduct>, typed: &Typed) -> PageResult {
+    let Some(seen) = seen else { return Err(ShopError::VersionChanged.into()) };
+    // The product may have changed once more.
+    let current = stored(app, visitor, &seen.product.handle).await?;
+    let now = product_form::typed_of(current.product.handle.as_str(), &ProductDraft::of(&current.product));
+    let conflict = Some(product_form::differences(typed, &now));
+    let attempt = Attempt { conflict, ..Attempt::default() };
+    form_page(app, visitor, StatusCode::PRECONDITION_FAILED, Some(current), typed, attempt).await
+}
+
+/// Shows a form of an earlier session again to an operator. Nothing is saved.
+async fn stale(app: &App, visitor: &Visitor, stored: Option<VersionedProduct>, typed: Typed) -> PageResult {
+    let problem = stale_form();
+    if stored.is_none() && super::admin::require_operator(app, visitor, NEW).await.is_err() {
+        return Err(problem.into());
+    }
+    let attempt = Attempt { problems: vec![texts::on_page(&problem)], ..Attempt::default() };
+    form_page(app, visitor, problem.status_code(), stored, &typed, attempt).await
+}
+
+fn with_notice(app: &App, path: &str, text: &str) -> Response {
+    let mut response = see_other(path);
+    notice::leave(&mut response, text, &app.config);
+    response
+}
+
+#[derive(Template)]
+#[template(path = "admin_product_deletion.html")]
+struct DeletionPage {
+    frame: Frame,
+    csrf: String,
+    stored: VersionedProduct,
+    /// Whether somebody has changed the product since the page was opened.
+    changed: bool,
+}
+
+impl DeletionPage {
+    fn is_archived(&self) -> bool {
+        self.stored.product.status == ProductStatus::Archived
+    }
+}
+
+/// Asks whether to delete a product, and offers to archive it.
+pub(in crate::http) async fn ask_deletion(
+    State(app): State<App>,
+    visitor: Visitor,
+    ApiPath(handle): ApiPath<Handle>,
+) -> PageResult {
+    deletion_page(&app, &visitor, &handle, StatusCode::OK).await
+}
+
+async fn deletion_page(app: &App, visitor: &Visitor, handle: &Handle, status: StatusCode) -> PageResult {
+    let stored = stored(app, visitor, handle).await?;
+    let frame = Frame::new(app, visitor, "products").await;
+    let changed = status == StatusCode::PRECONDITION_FAILED;
+    private_page(status, &DeletionPage { frame, csrf: visitor.csrf(), stored, changed })
+}
+
+/// The form of the deletion page.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::http) struct DeletionForm {
+    action: String,
+    version: u64,
+}
+
+/// Deletes or archives a product, as it was shown.
+pub(in crate::http) async fn delete(
+    State(app): State<App>,
+    visitor: Visitor,
+    ApiPath(handle): ApiPath<Handle>,
+    PageForm(DeletionForm { action, version }): PageForm<DeletionForm>,
+) -> PageResult {
+    let (products, caller) = (&app.services.products, visitor.caller());
+    let done = if action == "delete" {
+        products.delete_product(caller, DeleteProduct { handle: handle.clone(), version }).await
+    } else {
+        let stored = stored(&app, &visitor, &handle).await?;
+        let draft = ProductDraft { status: ProductStatus::Archived, ..ProductDraft::of(&stored.product) };
+        products.update_product(caller, UpdateProduct { handle: handle.clone(), version, draft }).await.map(drop)
+    };
+    match done {
+        Ok(()) if action == "delete" => Ok(with_notice(&app, PRODUCTS, DELETED)),
+        Ok(()) => Ok(with_notice(&app, &path_of(&handle), SAVED)),
+        Err(ShopError::VersionChanged) => deletion_page(&app, &visitor, &handle, StatusCode::PRECONDITION_FAILED).await,
+        Err(error) => Err(PageError::or_sign_in(error, &path_of(&handle))),
+    }
+}
