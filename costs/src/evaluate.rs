@@ -12,8 +12,7 @@ use crate::line::{Line, total};
 use crate::price_book::{GivenPrice, PriceBook, PriceError, Prices};
 use crate::services::{Context, MONTH_HOURS, Quantity, Service, ServiceError, Statement, closest};
 use crate::services::{
-    alb, api_gateway, aurora, cloudfront, cloudwatch, data_transfer, datadog, dynamodb, fargate, lambda, network, rds,
-    small,
+    alb, api_gateway, aurora, cloudfront, data_transfer, dynamodb, fargate, lambda, network, rds, small,
 };
 
 /// Declares the services of a request, each as a list of parts.
@@ -39,7 +38,7 @@ macro_rules! usage {
 
 usage! {
     lambda: lambda::Lambda,
-    lambda_features: lambda::LambdaFeatures,
+    lambda_features: small::LambdaFeatures,
     fargate: fargate::Fargate,
     alb: alb::Alb,
     http_api: api_gateway::HttpApi,
@@ -54,9 +53,9 @@ usage! {
     public_ipv4: network::PublicIpv4,
     data_transfer: data_transfer::DataTransfer,
     cloudfront: cloudfront::Cloudfront,
-    cloudwatch: cloudwatch::Cloudwatch,
-    xray: cloudwatch::Xray,
-    datadog: datadog::Datadog,
+    cloudwatch: small::Cloudwatch,
+    xray: small::Xray,
+    datadog: small::Datadog,
     s3: small::S3,
     route53: small::Route53,
     acm: small::Acm,

@@ -4,7 +4,7 @@ use rust_decimal::{Decimal, dec};
 
 use super::demand::Load;
 use super::{Part, Sheet, Store};
-use crate::services::dynamodb::{Dynamodb, TableClass};
+use crate::services::dynamodb::Dynamodb;
 use crate::services::rds::Rds;
 use crate::services::{Quantity, ServiceError};
 
@@ -30,13 +30,9 @@ fn charge_table(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceError> 
         items: None,
         provisioned: None,
         storage_gb_months: Some(stored),
-        table_class: TableClass::Standard,
         pitr_gb_months: sheet.environment.stack.modules.point_in_time_recovery.then_some(stored),
         backup_gb_months: None,
         restored_gb: None,
-        exported_gb: None,
-        stream_reads: None,
-        change_data_units: None,
     };
     sheet.add(Part::Store, &table)
 }
@@ -54,10 +50,6 @@ fn charge_instance(sheet: &mut Sheet<'_>) -> Result<(), ServiceError> {
         hours: Some(Quantity::declared(sheet.hours())),
         storage_gb_months: Some(Quantity::declared(storage * sheet.months())),
         backup_gb_months: Some(Quantity::assumed(backups.max(Decimal::ZERO) * sheet.months())),
-        extra_iops: None,
-        extra_throughput_mbps: None,
-        cpu_credit_vcpu_hours: None,
-        extended_support_vcpu_hours: None,
     };
     sheet.add(Part::Store, &instance)
 }

@@ -8,8 +8,7 @@ use super::{Front, Part, Path, Sheet};
 use crate::services::alb::{Alb, Traffic};
 use crate::services::api_gateway::HttpApi;
 use crate::services::data_transfer::DataTransfer;
-use crate::services::small::{Acm, CloudMap, Route53, S3};
-use crate::services::waf::WebAcl;
+use crate::services::small::{Acm, CloudMap, Route53, S3, WebAcl};
 use crate::services::{Quantity, ServiceError};
 
 /// Access logs that a node of the load balancer writes in an hour.
@@ -47,7 +46,7 @@ fn charge_api(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceError> {
 
 /// Names in a private namespace of Cloud Map, which is a hosted zone.
 pub fn charge_namespace(sheet: &mut Sheet<'_>, tasks: Decimal) -> Result<(), ServiceError> {
-    let tasks = CloudMap { resource_months: Quantity::derived(tasks * sheet.months()), discover_calls_per_month: None };
+    let tasks = CloudMap { resource_months: Quantity::derived(tasks * sheet.months()) };
     sheet.add(Part::FrontDoor, &tasks)?;
     charge_zone(sheet, None)
 }
@@ -81,9 +80,9 @@ fn charge_balancer(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceErro
             lambda_gb_per_hour: gb(load.functions.request_bytes + load.functions.response_bytes),
             requests_per_s: Quantity::new(per_second, known),
             rules_per_request: Quantity::declared(modules.listener_rules),
-            mutual_tls: false,
         };
-        lcu_hours = traffic.capacity()?.times(days)?;
+        let [.., (_, lcu)] = traffic.dimensions()?;
+        lcu_hours = lcu.times(days)?;
     }
     let zones = modules.zones;
     let balancer = Alb {

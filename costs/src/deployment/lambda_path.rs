@@ -5,8 +5,8 @@ use rust_decimal::{Decimal, dec};
 
 use super::demand::Load;
 use super::{ARCHITECTURE, Part, Sheet};
-use crate::services::cloudwatch::Xray;
 use crate::services::lambda::{self, Lambda};
+use crate::services::small::Xray;
 use crate::services::{Quantity, ServiceError};
 
 /// One round of the worker that finds nothing, ms.
@@ -59,7 +59,6 @@ pub fn invocations(requests_per_month: Quantity) -> Lambda {
         architecture: ARCHITECTURE,
         cold_starts: None,
         provisioned: None,
-        ephemeral_mb: None,
         at_edge: false,
     }
 }

@@ -5,9 +5,7 @@ use rust_decimal::{Decimal, dec};
 
 use super::demand::{Load, gigabytes};
 use super::{Front, Part, Sheet, Store};
-use crate::services::cloudwatch::{Cloudwatch, LogClass};
-use crate::services::datadog::{Datadog, Plan};
-use crate::services::small::{Kms, ParameterStore, SecretsManager};
+use crate::services::small::{Cloudwatch, Datadog, Kms, ParameterStore, SecretsManager};
 use crate::services::{Quantity, ServiceError};
 use crate::terraform::{LogDestination, PaymentProvider};
 
@@ -52,10 +50,8 @@ fn charge_logs(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceError> {
         ingested_gb: Some(Quantity::new(shop, known)),
         stored_gb_months: Some(Quantity::derived((shop + around) * COMPRESSION * months)),
         scanned_gb: None,
-        log_class: LogClass::Standard,
         metrics: None,
         alarms: Some(Quantity::declared(Decimal::from(alarms(sheet)) * sheet.months())),
-        high_resolution_alarms: None,
         dashboards: Some(Quantity::declared(sheet.months())),
     };
     sheet.add(Part::Observability, &logs)?;
@@ -70,16 +66,10 @@ fn charge_logs(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceError> {
     sheet.add(Part::Observability, &metrics)?;
     if router && sheet.tasks() {
         let datadog = Datadog {
-            tasks: None,
-            apm_tasks: None,
-            plan: Plan::Annual,
             functions: None,
             traced_invocations_per_month: None,
-            hosts: None,
-            apm_hosts: None,
             ingested_gb: Some(Quantity::new(gigabytes(load.tasks.log_bytes), known)),
             indexed_events_15_days: Some(Quantity::assumed(load.tasks.log_bytes / LOG_EVENT_BYTES)),
-            indexed_events_30_days: None,
         };
         sheet.add(Part::Observability, &datadog)?;
     }

@@ -22,12 +22,6 @@ pub struct Aurora {
     pub storage_gb_months: Option<Quantity>,
     /// I/O requests (Standard only).
     pub io_requests: Option<Quantity>,
-    /// Backups beyond the retention that is free.
-    pub backup_gb_months: Option<Quantity>,
-}
-
-const fn key<'a>(item: &'a str, unit: &'static str) -> Key<'a> {
-    Key::new("Aurora", item, unit)
 }
 
 impl Service for Aurora {
@@ -39,16 +33,18 @@ impl Service for Aurora {
         if let Some(instance) = &self.instance_class {
             let item = format!("{instance} {class}");
             let hours = statement.context.hours(self.instance_hours);
-            statement.charge("instance", &format!("Instance {item}"), key(&item, "hour"), hours)?;
+            let price = Key::new("Aurora", &item, "hour");
+            statement.charge("instance", &format!("Instance {item}"), price, hours)?;
         }
         let item = format!("storage {class}");
-        statement.charge("storage", &format!("Aurora {item}"), key(&item, "GB-month"), self.storage_gb_months)?;
-        if !self.io_optimized {
-            statement.charge("io", "I/O requests", key("I/O request", "request"), self.io_requests)?;
-            if self.io_requests.is_none() && self.storage_gb_months.is_some() {
-                statement.note("I/O is not included: io_requests is not given");
-            }
+        let price = Key::new("Aurora", &item, "GB-month");
+        statement.charge("storage", &format!("Aurora {item}"), price, self.storage_gb_months)?;
+        if self.io_optimized {
+            return Ok(());
         }
-        statement.charge("backup", "Aurora backups", key("backup storage", "GB-month"), self.backup_gb_months)
+        if self.io_requests.is_none() && self.storage_gb_months.is_some() {
+            statement.note("I/O is not included: io_requests is not given");
+        }
+        statement.charge("io", "I/O requests", Key::new("Aurora", "I/O request", "request"), self.io_requests)
     }
 }

@@ -9,16 +9,13 @@ pub mod alb;
 pub mod api_gateway;
 pub mod aurora;
 pub mod cloudfront;
-pub mod cloudwatch;
 pub mod data_transfer;
-pub mod datadog;
 pub mod dynamodb;
 pub mod fargate;
 pub mod lambda;
 pub mod network;
 pub mod rds;
 pub mod small;
-pub mod waf;
 
 use rust_decimal::{Decimal, dec};
 use schemars::JsonSchema;
