@@ -101,22 +101,10 @@ pub struct Comparison {
     pub cheaper_at_first: String,
 }
 
-/// Compares two deployments at every load, in all sets of lines.
-///
-/// # Errors
-/// Those of an estimate.
-pub fn break_even(first: Deployment, second: Deployment, inputs: Inputs<'_>) -> Result<Vec<Comparison>, EstimateError> {
-    break_even_of(&LineSet::ALL, first, second, inputs)
-}
-
 /// Compares two deployments at every load, in some sets of lines.
-///
-/// # Errors
-/// Those of an estimate.
-pub fn break_even_of(
+pub fn break_even(
     sets: &[LineSet],
-    first: Deployment,
-    second: Deployment,
+    [first, second]: [Deployment; 2],
     inputs: Inputs<'_>,
 ) -> Result<Vec<Comparison>, EstimateError> {
     sensitivity::check(inputs.profile)?;
@@ -159,10 +147,7 @@ pub fn break_even_of(
     Ok(comparisons)
 }
 
-/// Does the same to all of `things`, in their order, each core a part of them.
-///
-/// # Errors
-/// The first error of `work`.
+/// Does the same to all of `things`, in their order, each core a part of them; the first error ends it.
 pub fn on_all_cores<T: Sync, R: Send, E: Send>(
     things: &[T],
     work: impl Fn(&T) -> Result<R, E> + Sync,

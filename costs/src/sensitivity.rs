@@ -240,9 +240,6 @@ impl Swing {
 }
 
 /// Swings of a deployment's bill over all environments, widest first.
-///
-/// # Errors
-/// Those of an estimate, and a name in the profile's `uncertainty` that is no input.
 pub fn sensitivity(deployment: Deployment, inputs: Inputs<'_>) -> Result<Vec<Swing>, EstimateError> {
     check(inputs.profile)?;
     let mut swings = Vec::new();
@@ -267,9 +264,6 @@ pub fn sensitivity(deployment: Deployment, inputs: Inputs<'_>) -> Result<Vec<Swi
 }
 
 /// Names in `uncertainty` are inputs, and a band has its low before its high.
-///
-/// # Errors
-/// What is wrong, with the names that are known.
 pub fn check(profile: &Profile) -> Result<(), EstimateError> {
     let known: Vec<&str> = INPUTS.iter().map(|input| input.name).collect();
     for (name, [low, high]) in &profile.uncertainty {

@@ -8,13 +8,13 @@ use anyhow::Context as _;
 use askama::Template;
 use rust_decimal::{Decimal, dec};
 
-use crate::break_even::{Comparison, LineSet, break_even_of};
+use crate::break_even::{Comparison, LineSet, break_even};
 use crate::deployment::{Deployment, DeploymentBill, EnvironmentBill, Front, Inputs, Part, Path, Store, estimate};
 use crate::line::total;
 use crate::measured::Measured;
 use crate::price_book::PriceBook;
 use crate::profile::{Environment, Profile};
-use crate::report::build::PAIR;
+use crate::report::PAIR;
 use crate::report::chart::LineChart;
 use crate::report::charts::cost_by_load;
 use crate::report::scale::grouped;
@@ -146,7 +146,7 @@ fn break_even_words(profile: &Profile, measured: &Measured, book: &PriceBook) ->
     let mut text = String::new();
     for (profile, lines, with) in sets {
         let inputs = Inputs { profile, measured, book };
-        for comparison in break_even_of(lines, PAIR[0], PAIR[1], inputs)? {
+        for comparison in break_even(lines, PAIR, inputs)? {
             write_break_even(&mut text, &comparison, &format!("{}{with}", comparison.lines.word()))?;
         }
     }

@@ -9,7 +9,6 @@ use clap::Args;
 use super::{Book, read};
 use crate::evaluate::{Request, schema};
 
-/// The request.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// File with the request; standard input when it is - or not given.
@@ -21,10 +20,6 @@ pub struct Arguments {
     book: Book,
 }
 
-/// Prints the bill as JSON.
-///
-/// # Errors
-/// When the request cannot be read or billed.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.schema {
         print!("{}", schema());

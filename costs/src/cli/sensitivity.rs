@@ -8,7 +8,6 @@ use super::{Book, Shop};
 use crate::deployment::Deployment;
 use crate::sensitivity::{Swing, sensitivity};
 
-/// Whose bill to vary.
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
@@ -28,10 +27,6 @@ pub struct Arguments {
     book: Book,
 }
 
-/// Prints the inputs, the one that moves the bill most first.
-///
-/// # Errors
-/// When a file cannot be read, or a price is missing.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let (book, shop) = (arguments.book.open()?, arguments.shop.open()?);
     let mut answers = Vec::new();
@@ -45,9 +40,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     print!("{}", heading(&shop));
     for (name, swings) in &answers {
-        println!("{name}, all environments");
-        let mut table = Table::new();
-        table.head(["input", "known", "from", "to", "USD low", "USD high", "swing", "what"].map(str::to_owned).into());
+        let mut table = Table::of(&["input", "known", "from", "to", "USD low", "USD high", "swing", "what"]);
         for swing in swings.iter().filter(|swing| !swing.width().is_zero()) {
             table.row(vec![
                 swing.input.to_owned(),
@@ -60,7 +53,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
                 swing.about.to_owned(),
             ]);
         }
-        println!("{table}");
+        println!("{name}, all environments\n{table}");
     }
     Ok(())
 }

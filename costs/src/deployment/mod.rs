@@ -40,6 +40,16 @@ pub enum Path {
     Both,
 }
 
+impl Path {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Fargate => "fargate",
+            Self::Lambda => "lambda",
+            Self::Both => "as-deployed",
+        }
+    }
+}
+
 /// What keeps the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -49,6 +59,15 @@ pub enum Store {
     Postgresql,
     /// One table.
     Dynamodb,
+}
+
+impl Store {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Postgresql => "postgresql",
+            Self::Dynamodb => "dynamodb",
+        }
+    }
 }
 
 /// What takes the requests.
@@ -94,22 +113,32 @@ impl Deployment {
     }
 
     /// `lambda-dynamodb-alb`, as the command line takes it.
-    pub fn name(&self) -> String {
-        let path = match self.path {
-            Path::Fargate => "fargate",
-            Path::Lambda => "lambda",
-            Path::Both => return "as-deployed".to_owned(),
-        };
-        let store = match self.store {
-            Store::Postgresql => "postgresql",
-            Store::Dynamodb => "dynamodb",
-        };
+    pub fn name(self) -> String {
         let front = match self.front {
+            _ if self.path == Path::Both => return self.path.word().to_owned(),
             Front::Alb => "alb",
             Front::HttpApi => "http-api",
             Front::FunctionUrl => "function-url",
         };
-        format!("{path}-{store}-{front}")
+        format!("{}-{}-{front}", self.path.word(), self.store.word())
+    }
+
+    /// `Fargate + PostgreSQL`, with the front door when it is not the load balancer.
+    pub(crate) fn title(self) -> String {
+        let path = if self.path == Path::Fargate { "Fargate" } else { "Lambda" };
+        let store = if self.store == Store::Postgresql { "PostgreSQL" } else { "DynamoDB" };
+        let front = match self.front {
+            Front::Alb => "",
+            Front::HttpApi => ", HTTP API",
+            Front::FunctionUrl => ", Function URL",
+        };
+        format!("{path} + {store}{front}")
+    }
+
+    /// The deployment of this name, if it is on this path.
+    pub(crate) fn on(path: Path, name: &str) -> Result<Self, String> {
+        let deployment: Self = name.parse()?;
+        if deployment.path == path { Ok(deployment) } else { Err(format!("{name} is on the other path")) }
     }
 }
 
@@ -118,7 +147,7 @@ impl std::str::FromStr for Deployment {
 
     fn from_str(name: &str) -> Result<Self, String> {
         let all = Self::all();
-        let known = || all.iter().map(Self::name).collect::<Vec<_>>().join(", ");
+        let known = || all.iter().copied().map(Self::name).collect::<Vec<_>>().join(", ");
         all.iter().find(|one| one.name() == name).copied().ok_or_else(|| format!("one of {}", known()))
     }
 }
@@ -260,9 +289,13 @@ pub fn estimate_environment(
     let lines = environment_lines(deployment, environment, inputs)?;
     let idle = Environment { load: Decimal::ZERO, ..environment.clone() };
     let idle = total(environment_lines(deployment, &idle, inputs)?.iter().map(|line| &line.line));
-    let days = (environment.hours / dec!(24)).max(Decimal::ONE);
     let sum = total(lines.iter().map(|line| &line.line));
-    Ok(EnvironmentBill { environment: environment.name.clone(), lines, total: sum, idle_per_day: idle / days })
+    Ok(EnvironmentBill {
+        environment: environment.name.clone(),
+        lines,
+        total: sum,
+        idle_per_day: idle / environment.days(),
+    })
 }
 
 /// All lines of a deployment, each with the name of its environment.

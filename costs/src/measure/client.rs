@@ -106,10 +106,7 @@ impl Client {
         self.send("POST", action, Some("application/x-www-form-urlencoded"), pairs.join("&"))
     }
 
-    /// Sends a request.
-    ///
-    /// # Errors
-    /// When there is no answer, or it is an error.
+    /// Sends a request. A response above 399 is an error.
     pub(super) fn send(
         &mut self,
         method: &str,

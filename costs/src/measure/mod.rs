@@ -4,7 +4,7 @@
 //! Counts (units, statements, bytes) do not depend on the machine, so they can be checked anywhere. Times do: they are only taken
 //! over from an optimized build.
 
-pub mod check;
+pub(crate) mod check;
 mod client;
 mod shop;
 mod walk;
@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, ensure};
 use rust_decimal::{Decimal, dec};
 
-pub use shop::Shop;
+pub(crate) use shop::Shop;
 
 use crate::deployment::{Path, Store};
 use crate::line::Known;
@@ -23,7 +23,7 @@ use client::Sample;
 
 /// What is walked, and how often.
 #[derive(Debug, Clone, Copy)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Walks that count; one before them warms up.
     pub rounds: usize,
     /// Take over only what does not depend on the machine's speed.
@@ -31,10 +31,7 @@ pub struct Plan {
 }
 
 /// Measures every route of `before` on both paths of a running shop.
-///
-/// # Errors
-/// When the shop responds with an error, or does not report what a request used.
-pub fn measure(shop: &Shop, store: Store, before: &Measured, plan: Plan) -> anyhow::Result<Vec<Route>> {
+pub(crate) fn measure(shop: &Shop, store: Store, before: &Measured, plan: Plan) -> anyhow::Result<Vec<Route>> {
     let mut routes = Vec::new();
     for path in [Path::Fargate, Path::Lambda] {
         shop.send_all_to(path)?;

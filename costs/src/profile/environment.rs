@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rust_decimal::Decimal;
+use rust_decimal::{Decimal, dec};
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::{month, one};
@@ -48,6 +48,11 @@ pub(super) fn environments<'de, D: Deserializer<'de>>(deserializer: D) -> Result
 }
 
 impl Environment {
+    /// Days of the month that it exists, at least one.
+    pub(crate) fn days(&self) -> Decimal {
+        (self.hours / dec!(24)).max(Decimal::ONE)
+    }
+
     /// The services of the shop.
     pub fn services(&self) -> [(&'static str, &Service); 2] {
         let sizes = &self.stack.environment;

@@ -18,7 +18,7 @@ pub use environment::Environment;
 pub use options::Options;
 
 /// Profiles that come with the program.
-pub const EXAMPLES: [(&str, &str); 3] = [
+const EXAMPLES: [(&str, &str); 3] = [
     ("demo", include_str!("../../data/profiles/demo.json")),
     ("small-shop", include_str!("../../data/profiles/small-shop.json")),
     ("large-shop", include_str!("../../data/profiles/large-shop.json")),
@@ -108,10 +108,22 @@ impl Profile {
     /// # Errors
     /// When no profile has that name.
     pub fn example(name: &str) -> Result<Self, ProfileError> {
-        let known: Vec<&str> = EXAMPLES.iter().map(|(name, _)| *name).collect();
-        let text = EXAMPLES.iter().find(|(example, _)| *example == name).map(|(_, text)| *text);
-        let unknown = || ProfileError::Broken(format!("there is no example {name:?} (known: {})", known.join(", ")));
-        Self::read(text.ok_or_else(unknown)?)
+        let known = || EXAMPLES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+        let example = EXAMPLES.iter().find(|(example, _)| *example == name);
+        let (_, text) = example.ok_or_else(|| {
+            ProfileError::Broken(format!("{name:?} is neither a file nor one of the examples {}", known()))
+        })?;
+        Self::read(text)
+    }
+
+    /// The environment of this name.
+    ///
+    /// # Errors
+    /// When there is none, with the names that there are.
+    pub fn environment(&self, name: &str) -> Result<&Environment, ProfileError> {
+        let known = || self.environments.iter().map(|one| &*one.name).collect::<Vec<_>>().join(", ");
+        let found = self.environments.iter().find(|environment| environment.name == name);
+        found.ok_or_else(|| ProfileError::Broken(format!("there is no environment {name:?} (known: {})", known())))
     }
 
     /// Share of a day's load in each of its 24 hours; sums to one, but for the 15th digit.

@@ -10,6 +10,7 @@ use crate::price_book::Key;
 /// Data transfer.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "a name ends with its unit")]
 pub struct DataTransfer {
     /// To the internet.
     pub internet_gb: Option<Quantity>,

@@ -84,12 +84,6 @@ impl<'a> Context<'a> {
         Self { prices, free_tier: false, month_hours: MONTH_HOURS, account: Account::default() }
     }
 
-    /// The same for an account that has used nothing.
-    #[must_use]
-    pub fn for_new_account(&self) -> Self {
-        Self { account: Account::default(), ..*self }
-    }
-
     /// The hours that are given, else those of the month.
     pub fn hours(&self, given: Option<Quantity>) -> Quantity {
         given.unwrap_or_else(|| Quantity::declared(self.month_hours))

@@ -33,7 +33,6 @@ pub struct Environments {
     /// When each that works will be done, and when it was born.
     busy: BinaryHeap<Reverse<(Nanos, Nanos)>>,
     expiry: Nanos,
-    limit: usize,
     starts: Option<Budget>,
     /// Integral of the number of environments over time, seconds, since the last [`Environments::take_measures`].
     alive_seconds: f64,
@@ -55,13 +54,12 @@ pub struct Measures {
 }
 
 impl Environments {
-    /// No environments yet. `limit` is the most that work at once; `starts_per_10_s` bounds new ones, `None` does not.
-    pub fn new(expiry: Nanos, limit: Option<u32>, starts_per_10_s: Option<u32>) -> Self {
+    /// No environments yet; `starts_per_10_s` bounds new ones, `None` does not.
+    pub fn new(expiry: Nanos, starts_per_10_s: Option<u32>) -> Self {
         Self {
             idle: VecDeque::new(),
             busy: BinaryHeap::new(),
             expiry,
-            limit: limit.map_or(usize::MAX, |limit| limit as usize),
             starts: starts_per_10_s.map(|starts| Budget::new(starts, 10.0)),
             alive_seconds: 0.0,
             counted_upto: 0,
@@ -103,9 +101,6 @@ impl Environments {
     /// A request at `now`, after [`Environments::settle`] for the same instant: `warm` and `cold` are how long it occupies an
     /// environment that is there, or a new one.
     pub fn start(&mut self, now: Nanos, warm: Nanos, cold: Nanos) -> Start {
-        if self.busy.len() >= self.limit {
-            return Start::Throttled;
-        }
         let (born, duration, start) = match self.idle.pop_back() {
             Some(idle) => (idle.born, warm, Start::Warm),
             None if self.starts.as_mut().is_none_or(|starts| starts.take(now)) => {
@@ -148,7 +143,7 @@ mod tests {
 
     #[test]
     fn an_environment_serves_one_request_and_expires_after_its_last() {
-        let mut all = Environments::new(600 * SECOND, None, None);
+        let mut all = Environments::new(600 * SECOND, None);
         assert_eq!(request(&mut all, 0), Start::Cold);
         // The first works until 3 s, so that a second is needed.
         assert_eq!(request(&mut all, 2), Start::Cold);
@@ -169,10 +164,8 @@ mod tests {
     }
 
     #[test]
-    fn limits_throttle() {
-        let mut all = Environments::new(600 * SECOND, Some(2), None);
-        assert_eq!([0, 0, 0].map(|at| request(&mut all, at)), [Start::Cold, Start::Cold, Start::Throttled]);
-        let mut all = Environments::new(600 * SECOND, None, Some(10));
+    fn too_many_starts_throttle() {
+        let mut all = Environments::new(600 * SECOND, Some(10));
         let cold = (0..100).filter(|_| request(&mut all, 0) == Start::Cold).count();
         assert_eq!(cold, 10);
         assert_eq!(request(&mut all, 1), Start::Cold, "one a second is refilled");

@@ -23,12 +23,10 @@ mod trace;
 pub use arrivals::Spread;
 pub use cold_share::cold_share;
 pub use environments::{Environments, Measures, Start};
-pub use outcome::{
-    FargateOutcome, FunctionOutcome, Hour, LambdaHour, LambdaOutcome, Latency, Outcome, ServiceHour, ServiceOutcome,
-};
-pub use plan::{Discipline, FunctionSettings, LambdaSettings, Plan, PlanError, RequestClass, ServiceSettings, Work};
-pub use run::simulate;
-pub use trace::{SHOP_DAY, Trace, TraceError};
+pub use outcome::{FargateOutcome, Hour, LambdaHour, LambdaOutcome, Latency, Outcome, ServiceHour, ServiceOutcome};
+pub use plan::{FunctionSettings, LambdaSettings, Plan, RequestClass, ServiceSettings, Work};
+pub use run::{NoRequests, simulate};
+pub use trace::{Trace, TraceError};
 
 /// Simulated time since the start, in nanoseconds. 64 bits hold 584 years.
 pub type Nanos = u64;

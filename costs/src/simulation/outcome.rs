@@ -25,8 +25,6 @@ pub struct Latency {
 pub struct Outcome {
     /// Gives the same run again.
     pub seed: u64,
-    /// Simulated hours.
-    pub hours: usize,
     /// Requests that arrived, on each path the same ones.
     pub requests: u64,
     /// Lambda.
@@ -49,25 +47,6 @@ pub struct LambdaOutcome {
     pub total: LambdaHour,
     /// Cold starts of the answered requests; `None` without any.
     pub cold_start_share: Option<f64>,
-    /// What each function did.
-    pub functions: Vec<FunctionOutcome>,
-}
-
-/// One function over the whole run.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct FunctionOutcome {
-    /// Its name.
-    pub name: String,
-    /// Answered requests.
-    pub requests: u64,
-    /// Those in a new environment.
-    pub cold_starts: u64,
-    /// Requests that a limit refused.
-    pub throttled: u64,
-    /// Billed duration with INIT, each invocation rounded up to a millisecond.
-    pub billed_ms: u64,
-    /// Memory size.
-    pub memory_mb: u32,
 }
 
 /// Lambda in one hour.
@@ -79,7 +58,7 @@ pub struct LambdaHour {
     pub cold_starts: u64,
     /// Requests that a limit refused.
     pub throttled: u64,
-    /// Billed.
+    /// Billed duration with INIT, each invocation rounded up to a millisecond, times memory.
     pub gb_seconds: f64,
     /// Mean number of environments, all functions together.
     pub environments: f64,
@@ -94,8 +73,6 @@ pub struct FargateOutcome {
     pub latency: Option<Latency>,
     /// Requests without a place in time: 503.
     pub refused: u64,
-    /// Answers later than the request timeout.
-    pub timed_out: u64,
     /// Its services.
     pub services: Vec<ServiceOutcome>,
 }
@@ -116,10 +93,6 @@ pub struct ServiceOutcome {
     pub waited_share: f64,
     /// Mean wait for a place over all requests, milliseconds.
     pub mean_wait_ms: f64,
-    /// Scaling activities that added tasks.
-    pub scale_outs: u32,
-    /// Scaling activities that took tasks away.
-    pub scale_ins: u32,
 }
 
 /// One ECS service in one hour.
@@ -133,17 +106,11 @@ pub struct ServiceHour {
     pub utilization: f64,
     /// Minutes in which the CPU was in use for 95 percent or more.
     pub saturated_minutes: u32,
-    /// Billed.
-    pub vcpu_seconds: f64,
-    /// Billed.
-    pub gb_seconds: f64,
 }
 
 /// One hour on both paths.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Hour {
-    /// From 0.
-    pub hour: usize,
     /// Requests that arrived.
     pub requests: u64,
     /// Lambda.
@@ -154,8 +121,6 @@ pub struct Hour {
     pub services: Vec<ServiceHour>,
     /// Latency on Fargate.
     pub fargate_latency: Option<Latency>,
-    /// Requests that Fargate refused.
-    pub refused: u64,
 }
 
 /// Collects latencies of an hour and of the whole run.
@@ -165,15 +130,12 @@ pub(super) struct Latencies {
     all: Histogram<u64>,
 }
 
-/// Up to an hour, in microseconds; what is longer counts as an hour.
-fn histogram() -> Histogram<u64> {
-    #[expect(clippy::expect_used, reason = "the bounds are constants that the crate accepts")]
-    Histogram::new_with_bounds(1, 3_600_000_000, 3).expect("bounds of a histogram")
-}
-
 impl Latencies {
+    /// Up to an hour, in microseconds; what is longer counts as an hour.
     pub(super) fn new() -> Self {
-        Self { hour: histogram(), all: histogram() }
+        #[expect(clippy::expect_used, reason = "the bounds are constants that the crate accepts")]
+        let empty = Histogram::new_with_bounds(1, 3_600_000_000, 3).expect("bounds of a histogram");
+        Self { hour: empty.clone(), all: empty }
     }
 
     pub(super) fn record(&mut self, latency: Nanos) {

@@ -16,8 +16,7 @@ pub(super) struct Scaling {
     target: f64,
     min: u32,
     max: u32,
-    out_cooldown: Nanos,
-    in_cooldown: Nanos,
+    cooldown: Nanos,
     above: u32,
     below: u32,
     not_out_before: Nanos,
@@ -30,8 +29,7 @@ impl Scaling {
             target: settings.target_utilization,
             min: settings.tasks_min,
             max: settings.tasks_max,
-            out_cooldown: nanos(settings.scale_out_cooldown_s),
-            in_cooldown: nanos(settings.scale_in_cooldown_s),
+            cooldown: nanos(settings.cooldown_s),
             above: 0,
             below: 0,
             not_out_before: 0,
@@ -47,12 +45,12 @@ impl Scaling {
         // Proportional, rounded up: so many tasks bring utilization back to the target.
         let wanted = ((f64::from(tasks) * utilization / self.target).ceil() as u32).clamp(self.min, self.max);
         if self.above >= OUT_AFTER && wanted > tasks && now >= self.not_out_before {
-            self.not_out_before = now + self.out_cooldown;
-            self.not_in_before = now + self.out_cooldown;
+            self.not_out_before = now + self.cooldown;
+            self.not_in_before = now + self.cooldown;
             return wanted;
         }
         if self.below >= IN_AFTER && wanted < tasks && now >= self.not_in_before {
-            self.not_in_before = now + self.in_cooldown;
+            self.not_in_before = now + self.cooldown;
             return wanted;
         }
         tasks
