@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use rust_decimal::{Decimal, dec};
 use serde::Serialize;
 
-use crate::deployment::{BillLine, Deployment, EstimateError, Inputs, Part, monthly_lines};
+use crate::deployment::{BillLine, Deployment, Inputs, Part, monthly_lines};
 use crate::sensitivity::{self, INPUTS, Input};
 
 /// Fewest orders a month that are looked at.
@@ -106,7 +106,7 @@ pub fn break_even(
     sets: &[LineSet],
     [first, second]: [Deployment; 2],
     inputs: Inputs<'_>,
-) -> Result<Vec<Comparison>, EstimateError> {
+) -> anyhow::Result<Vec<Comparison>> {
     sensitivity::check(inputs.profile)?;
     let pair = Pair { first, second };
     let central = pair.scan(inputs)?;
@@ -148,17 +148,17 @@ pub fn break_even(
 }
 
 /// Does the same to all of `things`, in their order, each core a part of them; the first error ends it.
-pub fn on_all_cores<T: Sync, R: Send, E: Send>(
+pub fn on_all_cores<T: Sync, R: Send>(
     things: &[T],
-    work: impl Fn(&T) -> Result<R, E> + Sync,
-) -> Result<Vec<R>, E> {
+    work: impl Fn(&T) -> anyhow::Result<R> + Sync,
+) -> anyhow::Result<Vec<R>> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let part = things.len().div_ceil(cores).max(1);
     let work = &work;
     std::thread::scope(|scope| {
         let parts: Vec<_> = things
             .chunks(part)
-            .map(|part| scope.spawn(move || part.iter().map(work).collect::<Result<Vec<R>, E>>()))
+            .map(|part| scope.spawn(move || part.iter().map(work).collect::<anyhow::Result<Vec<R>>>()))
             .collect();
         let mut all = Vec::with_capacity(things.len());
         for part in parts {
@@ -191,14 +191,14 @@ struct Pair {
 }
 
 impl Pair {
-    fn lines(&self, orders: Decimal, inputs: Inputs<'_>) -> Result<[Vec<(String, BillLine)>; 2], EstimateError> {
+    fn lines(&self, orders: Decimal, inputs: Inputs<'_>) -> anyhow::Result<[Vec<(String, BillLine)>; 2]> {
         let mut profile = inputs.profile.clone();
         profile.orders_per_month = orders;
         let inputs = Inputs { profile: &profile, ..inputs };
         Ok([monthly_lines(self.first, inputs)?, monthly_lines(self.second, inputs)?])
     }
 
-    fn difference(&self, orders: Decimal, inputs: Inputs<'_>) -> Result<Totals, EstimateError> {
+    fn difference(&self, orders: Decimal, inputs: Inputs<'_>) -> anyhow::Result<Totals> {
         let [first, second] = self.lines(orders, inputs)?;
         let total = |set: LineSet, lines: &[(String, BillLine)]| -> Decimal {
             lines.iter().filter(|(name, line)| set.has(name, line.part)).map(|(_, line)| line.line.amount).sum()
@@ -206,7 +206,7 @@ impl Pair {
         Ok(LineSet::ALL.map(|set| (set, total(set, &first) - total(set, &second))).into())
     }
 
-    fn scan(&self, inputs: Inputs<'_>) -> Result<Vec<(Decimal, Totals)>, EstimateError> {
+    fn scan(&self, inputs: Inputs<'_>) -> anyhow::Result<Vec<(Decimal, Totals)>> {
         let mut orders = FEWEST;
         let mut scan = Vec::new();
         for _ in 0..STEPS {
@@ -216,17 +216,12 @@ impl Pair {
         Ok(scan)
     }
 
-    fn changes(&self, sets: &[LineSet], inputs: Inputs<'_>) -> Result<BTreeMap<LineSet, Vec<Change>>, EstimateError> {
+    fn changes(&self, sets: &[LineSet], inputs: Inputs<'_>) -> anyhow::Result<BTreeMap<LineSet, Vec<Change>>> {
         let scan = self.scan(inputs)?;
         sets.iter().copied().map(|set| Ok((set, self.changes_of(set, &scan, inputs)?))).collect()
     }
 
-    fn changes_of(
-        &self,
-        set: LineSet,
-        scan: &[(Decimal, Totals)],
-        inputs: Inputs<'_>,
-    ) -> Result<Vec<Change>, EstimateError> {
+    fn changes_of(&self, set: LineSet, scan: &[(Decimal, Totals)], inputs: Inputs<'_>) -> anyhow::Result<Vec<Change>> {
         let mut changes = Vec::new();
         for pair in scan.windows(2) {
             let [(below, at_below), (above, at_above)] = pair else { continue };
@@ -245,7 +240,7 @@ impl Pair {
         [mut below, mut above]: [Decimal; 2],
         first_cheaper_below: bool,
         inputs: Inputs<'_>,
-    ) -> Result<Decimal, EstimateError> {
+    ) -> anyhow::Result<Decimal> {
         while above - below > (above * CLOSE).max(Decimal::ONE) {
             let middle = ((below + above) / Decimal::TWO).round();
             if (self.difference(middle, inputs)?[&set] <= Decimal::ZERO) == first_cheaper_below {
@@ -257,7 +252,7 @@ impl Pair {
         Ok(above)
     }
 
-    fn deciding(&self, set: LineSet, orders: Decimal, inputs: Inputs<'_>) -> Result<Vec<Difference>, EstimateError> {
+    fn deciding(&self, set: LineSet, orders: Decimal, inputs: Inputs<'_>) -> anyhow::Result<Vec<Difference>> {
         let mut amounts: BTreeMap<String, Decimal> = BTreeMap::new();
         let sides = self.lines(orders, inputs)?.into_iter().zip([Decimal::ONE, -Decimal::ONE]);
         for (lines, sign) in sides {

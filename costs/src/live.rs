@@ -200,7 +200,7 @@ impl Moved {
             named.unwrap_or(Ok(given)).map_err(|problem| anyhow!(problem))
         };
         let pair = [of(&self.fargate, base.pair[0])?, of(&self.lambda, base.pair[1])?];
-        profile.check().map_err(anyhow::Error::msg)?;
+        profile.check()?;
         Ok((profile, pair))
     }
 }

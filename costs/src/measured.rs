@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use anyhow::{Context as _, bail, ensure};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 use crate::deployment::{Path, Store};
 use crate::line::Known;
@@ -124,17 +124,6 @@ pub struct Step {
     pub count: Decimal,
 }
 
-/// Why a measured profile cannot be used.
-#[derive(Debug, Error)]
-pub enum MeasuredError {
-    /// Not this format.
-    #[error("the measured profile cannot be read")]
-    Json(#[from] serde_json::Error),
-    /// It contradicts itself.
-    #[error("the measured profile: {0}")]
-    Broken(String),
-}
-
 impl Measured {
     /// The file that comes with the program.
     pub fn built_in() -> Self {
@@ -144,31 +133,25 @@ impl Measured {
     /// Reads a file.
     ///
     /// # Errors
-    /// [`MeasuredError`] for what is no such file, negative numbers, and journeys over routes that nobody measured.
-    pub fn read(text: &str) -> Result<Self, MeasuredError> {
-        let measured: Self = serde_json::from_str(text)?;
-        let broken = |problem: String| Err(MeasuredError::Broken(problem));
-        if measured.schema != 1 {
-            return broken(format!("schema {} is not known, only 1", measured.schema));
-        }
+    /// For what is no such file, negative numbers, and journeys over routes that nobody measured.
+    pub fn read(text: &str) -> anyhow::Result<Self> {
+        let measured: Self = serde_json::from_str(text).context("the measured profile cannot be read")?;
+        ensure!(measured.schema == 1, "the measured profile: schema {} is not known, only 1", measured.schema);
         for route in &measured.routes {
             let numbers = [route.cpu_ms, route.wall_ms, route.memory_mb, route.request_bytes, route.response_bytes];
             let more =
                 [route.store_requests, route.read_units, route.write_units, route.sql_statements, route.log_bytes];
-            if numbers.iter().chain(&more).any(|number| *number < Decimal::ZERO) {
-                return broken(format!("{} has a negative number", route.route));
-            }
+            let negative = numbers.iter().chain(&more).any(|number| *number < Decimal::ZERO);
+            ensure!(!negative, "the measured profile: {} has a negative number", route.route);
         }
-        if let Some(OnAws { vcpu_ratio, dynamodb_ms, postgresql_ms }) = measured.on_aws
-            && (vcpu_ratio <= Decimal::ZERO || dynamodb_ms < Decimal::ZERO || postgresql_ms < Decimal::ZERO)
-        {
-            return broken("on_aws needs a vcpu_ratio above zero, and no negative number".to_owned());
+        if let Some(OnAws { vcpu_ratio, dynamodb_ms, postgresql_ms }) = measured.on_aws {
+            let makes_sense = vcpu_ratio > Decimal::ZERO && dynamodb_ms.min(postgresql_ms) >= Decimal::ZERO;
+            ensure!(makes_sense, "the measured profile: on_aws needs a vcpu_ratio above zero, and no negative number");
         }
         for (journey, steps) in &measured.journeys {
-            for step in steps {
-                if !measured.routes.iter().any(|route| route.route == step.route) {
-                    return broken(format!("journey {journey:?} goes over {:?}, which is no route", step.route));
-                }
+            let unknown = |step: &&Step| !measured.routes.iter().any(|route| route.route == step.route);
+            if let Some(step) = steps.iter().find(unknown) {
+                bail!("the measured profile: journey {journey:?} goes over {:?}, which is no route", step.route);
             }
         }
         Ok(measured)
@@ -215,7 +198,7 @@ impl Measured {
     ///
     /// # Errors
     /// When a number cannot be written.
-    pub fn to_text(&self) -> Result<String, MeasuredError> {
+    pub fn to_text(&self) -> anyhow::Result<String> {
         let routes: Vec<_> = self.routes.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
         let rest = serde_json::to_string_pretty(&Self { routes: Vec::new(), ..self.clone() })?;
         let routes = format!("\"routes\": [\n    {}\n  ]", routes.join(",\n    "));

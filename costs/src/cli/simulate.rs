@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use clap::Args;
 use rust_decimal::prelude::ToPrimitive as _;
 
@@ -72,7 +72,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let [fargate, lambda] = [(Path::Fargate, arguments.stores[0]), (Path::Lambda, arguments.stores[1])]
         .map(|(path, store)| Deployment { path, store, front: Front::Alb });
     let inputs = shop.inputs(&book);
-    let mut plan = from_profile::plan(fargate, lambda, environment, inputs).map_err(|problem| anyhow!(problem))?;
+    let mut plan = from_profile::plan(fargate, lambda, environment, inputs)?;
     plan.spread = arguments.spread;
     let outcome = simulate(&plan, &trace(arguments, fargate, environment, inputs)?, arguments.seed)?;
     let prices = Prices::of(&book, &profile.region).with_fallback(profile.fallback_region.as_deref());
@@ -110,9 +110,8 @@ fn trace(
         let file = std::fs::File::open(path).with_context(|| path.display().to_string())?;
         return Trace::from_csv(file).with_context(|| path.display().to_string());
     }
-    let of_profile = || from_profile::rate(fargate, environment, inputs).map_err(|problem| anyhow!(problem));
-    let rate = arguments.rate.map_or_else(of_profile, Ok)?;
-    Ok(Trace::poisson(rate, arguments.hours, &from_profile::day(inputs))?)
+    let rate = arguments.rate.map_or_else(|| from_profile::rate(fargate, environment, inputs), Ok)?;
+    Trace::poisson(rate, arguments.hours, &from_profile::day(inputs))
 }
 
 fn float(count: u64) -> f64 {

@@ -4,23 +4,23 @@ use rust_decimal::{Decimal, dec};
 
 use super::demand::Load;
 use super::{Part, Sheet, Store};
+use crate::services::Quantity;
 use crate::services::dynamodb::Dynamodb;
 use crate::services::rds::Rds;
-use crate::services::{Quantity, ServiceError};
 
 /// Read units of a round of the worker that finds nothing: sixteen partitions of due work (ADR 12).
 const WORKER_READ_UNITS: Decimal = dec!(16);
 /// Share of the data that changes in a day, and is kept by backups.
 const CHANGED_PER_DAY: Decimal = dec!(0.02);
 
-pub fn charge(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceError> {
+pub fn charge(sheet: &mut Sheet<'_>, load: &Load) -> anyhow::Result<()> {
     match sheet.deployment.store {
         Store::Dynamodb => charge_table(sheet, load),
         Store::Postgresql => charge_instance(sheet),
     }
 }
 
-fn charge_table(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceError> {
+fn charge_table(sheet: &mut Sheet<'_>, load: &Load) -> anyhow::Result<()> {
     let known = sheet.counted_known();
     let idle_reads = sheet.worker_rounds() * WORKER_READ_UNITS;
     let stored = Quantity::declared(sheet.data_gb() * sheet.months());
@@ -37,7 +37,7 @@ fn charge_table(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceError> 
     sheet.add(Part::Store, &table)
 }
 
-fn charge_instance(sheet: &mut Sheet<'_>) -> Result<(), ServiceError> {
+fn charge_instance(sheet: &mut Sheet<'_>) -> anyhow::Result<()> {
     let database = &sheet.environment.stack.environment.database;
     let data = sheet.data_gb();
     // RDS extends the storage when the data needs more.

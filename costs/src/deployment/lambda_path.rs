@@ -5,19 +5,19 @@ use rust_decimal::{Decimal, dec};
 
 use super::demand::Load;
 use super::{ARCHITECTURE, Part, Sheet};
+use crate::services::Quantity;
 use crate::services::lambda::{self, Lambda};
 use crate::services::small::Xray;
-use crate::services::{Quantity, ServiceError};
 
 /// One round of the worker that finds nothing, ms.
 const WORKER_MS: Decimal = dec!(25);
 /// Share of the requests that X-Ray records beyond the first of each second (X-Ray developer guide, "Sampling").
 const SAMPLED: Decimal = dec!(0.05);
 
-pub fn charge(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceError> {
+pub fn charge(sheet: &mut Sheet<'_>, load: &Load) -> anyhow::Result<()> {
     let known = sheet.counted_known();
     let (mut requests, mut gb_seconds, mut traces) = (Decimal::ZERO, Decimal::ZERO, Decimal::ZERO);
-    for (name, function) in &load.functions.functions {
+    for (name, function) in &load.functions {
         let memory_mb = sheet.function_memory_mb(name);
         // Routes are measured on a whole vCPU; a function of less memory has a part of one. A mean of times that are each rounded
         // up to whole ms is half a millisecond higher.

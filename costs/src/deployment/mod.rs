@@ -9,13 +9,13 @@ mod network;
 mod operations;
 mod sheet;
 
+use anyhow::{Context as _, bail};
 use rust_decimal::{Decimal, dec};
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
-pub use demand::{Demand, FunctionDemand, Load, cpu_ms};
-pub use fargate_path::tasks;
-pub use lambda_path::invocations;
+pub(crate) use demand::{FunctionDemand, Load, cpu_ms};
+pub(crate) use fargate_path::tasks;
+pub(crate) use lambda_path::invocations;
 
 use sheet::Sheet;
 
@@ -23,7 +23,7 @@ use crate::line::{Line, total};
 use crate::measured::Measured;
 use crate::price_book::PriceBook;
 use crate::profile::{Environment, Profile};
-use crate::services::{Architecture, ServiceError};
+use crate::services::Architecture;
 
 /// Processor of tasks and functions: Terraform has no other.
 pub const ARCHITECTURE: Architecture = Architecture::Arm64;
@@ -231,24 +231,6 @@ pub struct DeploymentBill {
     pub per_thousand_orders: Option<Decimal>,
 }
 
-/// Why there is no bill.
-#[derive(Debug, Error)]
-pub enum EstimateError {
-    /// A price is missing, or usage does not fit.
-    #[error("{deployment}, {environment}")]
-    Service {
-        /// Which deployment.
-        deployment: String,
-        /// Which environment.
-        environment: String,
-        /// What is missing.
-        source: ServiceError,
-    },
-    /// Profile and measurement do not fit each other.
-    #[error("{0}")]
-    Profile(String),
-}
-
 /// Everything that an estimate reads.
 #[derive(Debug, Clone, Copy)]
 pub struct Inputs<'a> {
@@ -263,46 +245,34 @@ pub struct Inputs<'a> {
 /// The bill of a deployment.
 ///
 /// # Errors
-/// [`EstimateError`], which names the deployment, the environment and what is missing.
-pub fn estimate(deployment: Deployment, inputs: Inputs<'_>) -> Result<DeploymentBill, EstimateError> {
-    let mut environments = Vec::new();
-    for environment in &inputs.profile.environments {
-        environments.push(estimate_environment(deployment, environment, inputs)?);
-    }
+/// When a price is missing, or profile and measurement do not fit each other.
+pub fn estimate(deployment: Deployment, inputs: Inputs<'_>) -> anyhow::Result<DeploymentBill> {
+    let environments = inputs.profile.environments.iter();
+    let environments = environments.map(|environment| estimate_environment(deployment, environment, inputs));
+    let environments = environments.collect::<anyhow::Result<Vec<_>>>()?;
     let total = environments.iter().map(|bill| bill.total).sum();
-    let orders = inputs.profile.orders_per_month;
-    let production = inputs.profile.production().map_err(|error| EstimateError::Profile(error.to_string()))?;
+    let (orders, production) = (inputs.profile.orders_per_month, inputs.profile.production()?);
     let production = environments.iter().find(|bill| bill.environment == production.name && !orders.is_zero());
     let per_thousand_orders = production.map(|bill| bill.total / orders * dec!(1000));
     Ok(DeploymentBill { deployment: deployment.name(), environments, total, per_thousand_orders })
 }
 
 /// The bill of one environment.
-///
-/// # Errors
-/// As [`estimate`].
-pub fn estimate_environment(
+pub(crate) fn estimate_environment(
     deployment: Deployment,
     environment: &Environment,
     inputs: Inputs<'_>,
-) -> Result<EnvironmentBill, EstimateError> {
-    let lines = environment_lines(deployment, environment, inputs)?;
-    let idle = Environment { load: Decimal::ZERO, ..environment.clone() };
-    let idle = total(environment_lines(deployment, &idle, inputs)?.iter().map(|line| &line.line));
-    let sum = total(lines.iter().map(|line| &line.line));
-    Ok(EnvironmentBill {
-        environment: environment.name.clone(),
-        lines,
-        total: sum,
-        idle_per_day: idle / environment.days(),
-    })
+) -> anyhow::Result<EnvironmentBill> {
+    let quiet = Environment { load: Decimal::ZERO, ..environment.clone() };
+    let [lines, idle] = [environment, &quiet].map(|environment| environment_lines(deployment, environment, inputs));
+    let (lines, idle) = (lines?, idle?);
+    let sum = |lines: &[BillLine]| total(lines.iter().map(|line| &line.line));
+    let (total, idle_per_day) = (sum(&lines), sum(&idle) / environment.days());
+    Ok(EnvironmentBill { environment: environment.name.clone(), lines, total, idle_per_day })
 }
 
 /// All lines of a deployment, each with the name of its environment.
-///
-/// # Errors
-/// As [`estimate`].
-pub fn monthly_lines(deployment: Deployment, inputs: Inputs<'_>) -> Result<Vec<(String, BillLine)>, EstimateError> {
+pub(crate) fn monthly_lines(deployment: Deployment, inputs: Inputs<'_>) -> anyhow::Result<Vec<(String, BillLine)>> {
     let mut all = Vec::new();
     for environment in &inputs.profile.environments {
         let lines = environment_lines(deployment, environment, inputs)?;
@@ -315,37 +285,39 @@ pub fn monthly_lines(deployment: Deployment, inputs: Inputs<'_>) -> Result<Vec<(
 ///
 /// # Errors
 /// As [`estimate`].
-pub fn monthly_total(deployment: Deployment, inputs: Inputs<'_>) -> Result<Decimal, EstimateError> {
+pub fn monthly_total(deployment: Deployment, inputs: Inputs<'_>) -> anyhow::Result<Decimal> {
     Ok(monthly_lines(deployment, inputs)?.iter().map(|(_, line)| line.line.amount).sum())
 }
 
 /// The lines of an environment of a deployment.
-///
-/// # Errors
-/// As [`estimate`].
-pub fn environment_lines(
+pub(crate) fn environment_lines(
     deployment: Deployment,
     environment: &Environment,
     inputs: Inputs<'_>,
-) -> Result<Vec<BillLine>, EstimateError> {
+) -> anyhow::Result<Vec<BillLine>> {
     let sizes = &environment.stack.modules.function_memory_mb;
     let mut functions = inputs.measured.routes.iter().map(|route| &route.function);
     if let Some(unknown) = functions.find(|function| !sizes.contains_key(*function)) {
-        return Err(EstimateError::Profile(format!("functions/settings.json has no function {unknown:?}")));
+        bail!("functions/settings.json has no function {unknown:?}");
     }
     let deployment = environment.stack.with_stores(deployment);
-    let load = Load::of(deployment, environment, inputs).map_err(EstimateError::Profile)?;
+    let load = Load::of(deployment, environment, inputs)?;
     let mut sheet = Sheet::new(deployment, environment, inputs);
-    let all = front::charge(&mut sheet, &load)
-        .and_then(|()| if sheet.tasks() { fargate_path::charge(&mut sheet, &load) } else { Ok(()) })
-        .and_then(|()| if sheet.functions() { lambda_path::charge(&mut sheet, &load) } else { Ok(()) })
-        .and_then(|()| network::charge(&mut sheet, &load))
-        .and_then(|()| data::charge(&mut sheet, &load))
-        .and_then(|()| operations::charge(&mut sheet, &load));
-    all.map_err(|source| EstimateError::Service {
-        deployment: deployment.name(),
-        environment: environment.name.clone(),
-        source,
-    })?;
+    sheet.charge(&load).with_context(|| format!("{}, {}", deployment.name(), environment.name))?;
     Ok(sheet.lines)
+}
+
+impl Sheet<'_> {
+    fn charge(&mut self, load: &Load) -> anyhow::Result<()> {
+        front::charge(self, load)?;
+        if self.tasks() {
+            fargate_path::charge(self, load)?;
+        }
+        if self.functions() {
+            lambda_path::charge(self, load)?;
+        }
+        network::charge(self, load)?;
+        data::charge(self, load)?;
+        operations::charge(self, load)
+    }
 }

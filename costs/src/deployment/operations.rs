@@ -5,8 +5,8 @@ use rust_decimal::{Decimal, dec};
 
 use super::demand::{Load, gigabytes};
 use super::{Front, Part, Sheet, Store};
+use crate::services::Quantity;
 use crate::services::small::{Cloudwatch, Datadog, Kms, ParameterStore, SecretsManager};
-use crate::services::{Quantity, ServiceError};
 use crate::terraform::{LogDestination, PaymentProvider};
 
 /// Bytes of the START, END and REPORT lines that Lambda writes about every invocation.
@@ -31,19 +31,19 @@ const SHOP_METRICS: Decimal = dec!(40);
 /// Share of the requests that the web ACL counts or blocks, and so logs, and the bytes of such an event.
 const WEB_ACL_LOGGED: [Decimal; 2] = [dec!(0.01), dec!(1500)];
 
-pub fn charge(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceError> {
+pub fn charge(sheet: &mut Sheet<'_>, load: &Load) -> anyhow::Result<()> {
     charge_logs(sheet, load)?;
     charge_secrets(sheet, load)
 }
 
-fn charge_logs(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceError> {
+fn charge_logs(sheet: &mut Sheet<'_>, load: &Load) -> anyhow::Result<()> {
     let (stack, known) = (&sheet.environment.stack, sheet.counted_known());
     let router = stack.log_destination == LogDestination::Datadog;
     let invocations = if sheet.worker_is_function() { sheet.worker_rounds() } else { Decimal::ZERO };
-    let platform = (load.functions.requests + invocations) * PLATFORM_LOG_BYTES;
+    let platform = (load.lambda.requests + invocations) * PLATFORM_LOG_BYTES;
     // Lines of functions always go to CloudWatch.
     let of_tasks = if router { Decimal::ZERO } else { load.tasks.log_bytes };
-    let shop = gigabytes(of_tasks + load.functions.log_bytes + platform);
+    let shop = gigabytes(of_tasks + load.lambda.log_bytes + platform);
     let around = surroundings_gb(sheet, load);
     let months = stack.environment.log_retention_days / dec!(30);
     let logs = Cloudwatch {
@@ -100,7 +100,7 @@ fn metrics(sheet: &Sheet<'_>, load: &Load) -> Decimal {
     let insights =
         if sheet.tasks() && stack.modules.container_insights { cluster + service * services } else { Decimal::ZERO };
     let shop =
-        [load.functions.requests, load.tasks.requests].into_iter().map(|requests| SHOP_METRICS * busy(sheet, requests));
+        [load.lambda.requests, load.tasks.requests].into_iter().map(|requests| SHOP_METRICS * busy(sheet, requests));
     insights * sheet.months() + shop.sum::<Decimal>() * sheet.months()
 }
 
@@ -138,7 +138,7 @@ fn alarms(sheet: &Sheet<'_>) -> usize {
         + when(api, 1)
 }
 
-fn charge_secrets(sheet: &mut Sheet<'_>, load: &Load) -> Result<(), ServiceError> {
+fn charge_secrets(sheet: &mut Sheet<'_>, load: &Load) -> anyhow::Result<()> {
     let deploys = sheet.profile.options.deploys_per_month * sheet.months();
     let of_tasks = if sheet.tasks() { deploys * sheet.environment.least_tasks() } else { Decimal::ZERO };
     let starts = of_tasks + sheet.cold_starts(load).values().sum::<Decimal>();

@@ -11,7 +11,7 @@ use crate::line::Known;
 use crate::measured::Measured;
 use crate::price_book::Prices;
 use crate::profile::{Environment, Profile};
-use crate::services::{Context, Service, ServiceError, Statement, lambda};
+use crate::services::{Context, Service, Statement, lambda};
 use crate::simulation::cold_share;
 use crate::terraform::PaymentProvider;
 
@@ -48,7 +48,7 @@ impl<'a> Sheet<'a> {
     }
 
     /// Adds the bill of a service.
-    pub fn add(&mut self, part: Part, usage: &dyn Service) -> Result<(), ServiceError> {
+    pub fn add(&mut self, part: Part, usage: &dyn Service) -> anyhow::Result<()> {
         let lines = Statement::of(usage, &self.context)?.lines;
         self.lines.extend(lines.into_iter().map(|line| BillLine { part, line }));
         Ok(())
@@ -108,7 +108,7 @@ impl<'a> Sheet<'a> {
     /// Invocations of each function that start an environment: the profile's share, or what the load of each hour of the day gives.
     pub fn cold_starts(&self, load: &Load) -> &BTreeMap<String, Decimal> {
         self.cold_starts.get_or_init(|| {
-            let functions = load.functions.functions.iter();
+            let functions = load.functions.iter();
             functions.map(|(name, function)| (name.clone(), self.cold_starts_of(name, function))).collect()
         })
     }

@@ -60,7 +60,7 @@ pub(super) fn cost_chart(
             let inputs = Inputs { profile: &profile, ..inputs };
             let total = float(monthly_total(deployment, inputs)?);
             let ends = (place % 2 == 0).then(|| envelope(deployment, inputs, total)).transpose()?;
-            anyhow::Ok((float(*orders), total, ends))
+            Ok((float(*orders), total, ends))
         })?;
         for (orders, total, ends) in totals {
             points.push((orders, total));
@@ -112,7 +112,7 @@ pub(super) fn latency_chart(pair: [Deployment; 2], inputs: Inputs<'_>, seed: u64
     let loads: Vec<_> = loads(inputs.profile).into_iter().step_by(2).collect();
     let outcomes = on_all_cores(&loads, |orders| {
         let profile = with_orders(inputs.profile, *orders);
-        anyhow::Ok(steady(pair, Inputs { profile: &profile, ..inputs }, seed)?.map(|outcome| (float(*orders), outcome)))
+        Ok(steady(pair, Inputs { profile: &profile, ..inputs }, seed)?.map(|outcome| (float(*orders), outcome)))
     })?;
     let outcomes: Vec<_> = outcomes.into_iter().flatten().collect();
     let (Some((first, fewest)), Some((last, most))) = (outcomes.first(), outcomes.last()) else {
@@ -166,8 +166,8 @@ pub(super) fn latency_chart(pair: [Deployment; 2], inputs: Inputs<'_>, seed: u64
 /// Production under an even load, for as long as a percentile needs; nothing for a load that would take too long.
 fn steady(pair: [Deployment; 2], inputs: Inputs<'_>, seed: u64) -> anyhow::Result<Option<Outcome>> {
     let environment = inputs.profile.production()?;
-    let plan = from_profile::plan(pair[0], pair[1], environment, inputs).map_err(|problem| anyhow!(problem))?;
-    let rate = from_profile::rate(pair[0], environment, inputs).map_err(|problem| anyhow!(problem))?;
+    let plan = from_profile::plan(pair[0], pair[1], environment, inputs)?;
+    let rate = from_profile::rate(pair[0], environment, inputs)?;
     if rate * 3600.0 > MOST_REQUESTS {
         return Ok(None);
     }

@@ -64,7 +64,7 @@ pub fn groups(pair: [Deployment; 2], inputs: Inputs<'_>, seed: u64) -> anyhow::R
             _ => measured.counts().word(),
         })?);
     }
-    let plan = from_profile::plan(pair[0], pair[1], profile.production()?, inputs).map_err(anyhow::Error::msg)?;
+    let plan = from_profile::plan(pair[0], pair[1], profile.production()?, inputs)?;
     let mut simulation = table("Simulation", &plan, &["classes"], |_| "assumed, or from the profile")?;
     simulation.rows.push(["seed".to_owned(), seed.to_string(), "declared".to_owned()]);
     groups.push(simulation);

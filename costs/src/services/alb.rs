@@ -4,12 +4,13 @@
 //! functions, or 1,000 rule evaluations/s beyond the first ten rules; fractions count (ELB pricing page, "LCU details"). An
 //! internet-facing balancer has one public IPv4 address in each of at least two AZs.
 
+use anyhow::bail;
 use rust_decimal::{Decimal, dec};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::network::ADDRESS;
-use super::{Quantity, Service, ServiceError, Statement};
+use super::{Quantity, Service, Statement};
 use crate::price_book::Key;
 
 const NEW_PER_LCU: Decimal = dec!(25);
@@ -52,10 +53,7 @@ pub struct Traffic {
 
 impl Traffic {
     /// LCUs that each dimension needs, the one that needs most last.
-    ///
-    /// # Errors
-    /// When a quantity is beyond any bill.
-    pub fn dimensions(&self) -> Result<[(&'static str, Quantity); 4], ServiceError> {
+    pub fn dimensions(&self) -> anyhow::Result<[(&'static str, Quantity); 4]> {
         let mut dimensions = [
             ("lcu_rules", self.requests_per_s.times(self.rules_per_request.above(FREE_RULES))? / RULES_PER_LCU),
             ("lcu_bytes", self.container_gb_per_hour + self.lambda_gb_per_hour / LAMBDA_GB_PER_LCU),
@@ -68,11 +66,11 @@ impl Traffic {
 }
 
 impl Service for Alb {
-    fn bill(&self, statement: &mut Statement<'_>) -> Result<(), ServiceError> {
+    fn bill(&self, statement: &mut Statement<'_>) -> anyhow::Result<()> {
         let hours = statement.context.hours(self.hours);
         statement.charge("alb", "Load balancer hours", Key::new("ALB", "load balancer", "hour"), hours)?;
         let lcu_hours = match (self.lcu_hours, self.traffic) {
-            (Some(_), Some(_)) => return Err(ServiceError::usage("alb", "lcu_hours and traffic are both given")),
+            (Some(_), Some(_)) => bail!("alb: lcu_hours and traffic are both given"),
             (given, None) => given,
             (None, Some(traffic)) => {
                 let dimensions = traffic.dimensions()?;

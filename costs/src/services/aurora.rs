@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Quantity, Service, ServiceError, Statement};
+use super::{Quantity, Service, Statement};
 use crate::price_book::Key;
 
 /// A cluster.
@@ -25,7 +25,7 @@ pub struct Aurora {
 }
 
 impl Service for Aurora {
-    fn bill(&self, statement: &mut Statement<'_>) -> Result<(), ServiceError> {
+    fn bill(&self, statement: &mut Statement<'_>) -> anyhow::Result<()> {
         let class = if self.io_optimized { "I/O-Optimized" } else { "Standard" };
         let item = format!("ACU {class}");
         let price = Key::new("Aurora Serverless v2", &item, "ACU-hour");

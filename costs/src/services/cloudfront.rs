@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Quantity, Service, ServiceError, Statement};
+use super::{Quantity, Service, Statement};
 use crate::price_book::Key;
 
 /// CloudFront, pay as you go. Prices are those of the edge, whatever the region of the request.
@@ -19,7 +19,7 @@ pub struct Cloudfront {
 }
 
 impl Service for Cloudfront {
-    fn bill(&self, statement: &mut Statement<'_>) -> Result<(), ServiceError> {
+    fn bill(&self, statement: &mut Statement<'_>) -> anyhow::Result<()> {
         let key = |item, unit| Key::new("CloudFront", item, unit);
         let (out, free_gb) = (key("transfer out", "GB"), key("free transfer out", "GB"));
         let (https, free_requests) = (key("HTTPS request", "request"), key("free requests", "request"));

@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Quantity, Service, ServiceError, Statement};
+use super::{Quantity, Service, Statement};
 use crate::price_book::Key;
 
 /// Data transfer.
@@ -21,7 +21,7 @@ pub struct DataTransfer {
 }
 
 impl Service for DataTransfer {
-    fn bill(&self, statement: &mut Statement<'_>) -> Result<(), ServiceError> {
+    fn bill(&self, statement: &mut Statement<'_>) -> anyhow::Result<()> {
         let key = |item| Key::new("Data transfer", item, "GB");
         let (free, price) = (key("free to the internet"), key("to the internet"));
         statement.charge_after(free, "transfer", "Transfer to the internet", price, self.internet_gb)?;

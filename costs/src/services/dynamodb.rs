@@ -3,11 +3,12 @@
 //! A write unit is 1 KB, a read unit 4 KB read strongly consistently; eventually consistent reads take half, transactions
 //! twice of both (DynamoDB developer guide, "Read/write capacity").
 
+use anyhow::bail;
 use rust_decimal::{Decimal, dec};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Quantity, Service, ServiceError, Statement};
+use super::{Quantity, Service, Statement};
 use crate::price_book::Key;
 
 const WRITE_KB: Decimal = dec!(1);
@@ -81,7 +82,7 @@ const fn key(item: &'static str, unit: &'static str) -> Key<'static> {
 
 impl Items {
     /// Write and read units.
-    fn units(&self) -> Result<[Quantity; 2], ServiceError> {
+    fn units(&self) -> anyhow::Result<[Quantity; 2]> {
         let (write, read) = match self.consistency {
             Consistency::Strong => (Decimal::ONE, Decimal::ONE),
             Consistency::Eventual => (Decimal::ONE, dec!(0.5)),
@@ -96,11 +97,11 @@ impl Items {
 }
 
 impl Service for Dynamodb {
-    fn bill(&self, statement: &mut Statement<'_>) -> Result<(), ServiceError> {
+    fn bill(&self, statement: &mut Statement<'_>) -> anyhow::Result<()> {
         let [writes, reads] = match self.items {
             None => [self.write_units, self.read_units],
             Some(_) if self.write_units.is_some() || self.read_units.is_some() => {
-                return Err(ServiceError::usage("dynamodb", "items and units of requests are both given"));
+                bail!("dynamodb: items and units of requests are both given");
             }
             Some(items) => items.units()?.map(Some),
         };

@@ -3,11 +3,12 @@
 //! Billed time is `ceil(duration + init)` in whole milliseconds; INIT is billed for custom runtimes, Rust among them, and since
 //! August 2025 for every configuration (AWS Compute blog, April 2025). Memory is 1,024-based GB.
 
+use anyhow::{anyhow, bail};
 use rust_decimal::{Decimal, dec};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Architecture, HOUR_SECONDS, Quantity, Service, ServiceError, Statement};
+use super::{Architecture, HOUR_SECONDS, Quantity, Service, Statement};
 use crate::price_book::Key;
 
 /// MB of a GB of memory.
@@ -74,17 +75,14 @@ const fn key<'a>(item: &'a str, unit: &'static str) -> Key<'a> {
 }
 
 impl Service for Lambda {
-    fn bill(&self, statement: &mut Statement<'_>) -> Result<(), ServiceError> {
+    fn bill(&self, statement: &mut Statement<'_>) -> anyhow::Result<()> {
         let memory_gb = self.memory_mb.map(|memory| memory / MEGABYTES);
         let gb_seconds = match (self.gb_seconds, memory_gb, self.duration_ms) {
             (Some(gb_seconds), _, None) => gb_seconds,
             (None, Some(memory), Some(duration_ms)) => memory.times(self.seconds(duration_ms)?)?,
             (None, _, None) if self.requests_per_month.is_zero() => Quantity::declared(Decimal::ZERO),
             _ => {
-                return Err(ServiceError::usage(
-                    "lambda",
-                    "either duration_ms and memory_mb are needed, or gb_seconds",
-                ));
+                bail!("lambda: either duration_ms and memory_mb are needed, or gb_seconds");
             }
         };
         statement.figure("gb_seconds", gb_seconds);
@@ -102,7 +100,7 @@ impl Service for Lambda {
             return statement.charge_after(free, "compute", &name, price, gb_seconds);
         };
         let memory = memory_gb.filter(|memory| !memory.is_zero());
-        let memory = memory.ok_or_else(|| ServiceError::usage("lambda", "provisioned needs memory_mb"))?;
+        let memory = memory.ok_or_else(|| anyhow!("lambda: provisioned needs memory_mb"))?;
         let kept = environments.times(memory)?.times(statement.context.hours(hours))?.times(HOUR_SECONDS)?;
         let item = format!("duration under provisioned concurrency {arch}");
         let (name, price) = ("Duration on provisioned concurrency", key(&item, "GB-second"));
@@ -114,12 +112,12 @@ impl Service for Lambda {
 
 impl Lambda {
     /// Seconds of all invocations.
-    fn seconds(&self, duration_ms: Quantity) -> Result<Quantity, ServiceError> {
+    fn seconds(&self, duration_ms: Quantity) -> anyhow::Result<Quantity> {
         let billed_ms = duration_ms.map(|ms| ms.ceil());
         let mut ms = self.requests_per_month.times(billed_ms)?;
         if let Some(cold) = self.cold_starts {
             if cold.requests_per_month.value > self.requests_per_month.value {
-                return Err(ServiceError::usage("lambda", "cold_starts are more than requests_per_month"));
+                bail!("lambda: cold_starts are more than requests_per_month");
             }
             let init_ms = (duration_ms + cold.init_ms).map(|both| both.ceil() - billed_ms.value);
             ms = ms + cold.requests_per_month.times(init_ms)?;

@@ -20,13 +20,12 @@ pub mod small;
 use rust_decimal::{Decimal, dec};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use thiserror::Error;
 
 pub use account::Account;
 pub use quantity::Quantity;
 pub use statement::Statement;
 
-use crate::price_book::{Key, PriceError, Prices};
+use crate::price_book::{Key, Prices};
 
 /// Hours of a month unless a profile or request says otherwise: 365 x 24 / 12, as AWS's calculator counts.
 pub const MONTH_HOURS: Decimal = dec!(730);
@@ -37,10 +36,7 @@ pub const HOUR_SECONDS: Decimal = dec!(3600);
 /// Usage of a service, which knows what it costs.
 pub trait Service {
     /// Adds its lines to a statement.
-    ///
-    /// # Errors
-    /// When usage does not fit together, or a price is missing.
-    fn bill(&self, statement: &mut Statement<'_>) -> Result<(), ServiceError>;
+    fn bill(&self, statement: &mut Statement<'_>) -> anyhow::Result<()>;
 }
 
 /// Processor of functions and tasks.
@@ -90,42 +86,13 @@ impl<'a> Context<'a> {
     }
 
     /// What the free tier leaves of `quantity`.
-    ///
-    /// # Errors
-    /// When the free tier is on and nobody knows the allowance.
-    pub fn after_allowance(&self, quantity: Quantity, allowance: Key<'_>) -> Result<Quantity, ServiceError> {
+    pub fn after_allowance(&self, quantity: Quantity, allowance: Key<'_>) -> anyhow::Result<Quantity> {
         if !self.free_tier {
             return Ok(quantity);
         }
         let free = self.prices.allowance(allowance)?;
         let used = self.account.advance(self.prices.region(), allowance, quantity.value);
         Ok(quantity.above((free - used).max(Decimal::ZERO)))
-    }
-}
-
-/// Why there is no bill.
-#[derive(Debug, Error, PartialEq, Eq)]
-pub enum ServiceError {
-    /// A price is missing or wrong.
-    #[error(transparent)]
-    Price(#[from] PriceError),
-    /// Usage that does not fit together.
-    #[error("{service}: {problem}")]
-    Usage {
-        /// Its name in requests.
-        service: &'static str,
-        /// What is wrong, with the field's name.
-        problem: String,
-    },
-    /// A quantity beyond any bill.
-    #[error("a quantity is larger than 10^24: {0}")]
-    TooLarge(String),
-}
-
-impl ServiceError {
-    /// Usage that does not fit together.
-    pub fn usage(service: &'static str, problem: impl Into<String>) -> Self {
-        Self::Usage { service, problem: problem.into() }
     }
 }
 

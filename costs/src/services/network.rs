@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Quantity, Service, ServiceError, Statement};
+use super::{Quantity, Service, Statement};
 use crate::price_book::Key;
 
 /// A public IPv4 address, in use or idle.
@@ -24,7 +24,7 @@ pub struct Nat {
 }
 
 impl Service for Nat {
-    fn bill(&self, statement: &mut Statement<'_>) -> Result<(), ServiceError> {
+    fn bill(&self, statement: &mut Statement<'_>) -> anyhow::Result<()> {
         let hours = self.gateways.times(statement.context.hours(self.hours))?;
         statement.charge("hours", "NAT gateways", Key::new("NAT gateway", "gateway", "hour"), hours)?;
         let price = Key::new("NAT gateway", "data processed", "GB");
@@ -52,7 +52,7 @@ pub struct InterfaceEndpoints {
 }
 
 impl Service for InterfaceEndpoints {
-    fn bill(&self, statement: &mut Statement<'_>) -> Result<(), ServiceError> {
+    fn bill(&self, statement: &mut Statement<'_>) -> anyhow::Result<()> {
         let key = |item, unit| Key::new("VPC interface endpoint", item, unit);
         let hours = self.endpoints.times(statement.context.hours(self.hours))?.times(self.azs)?;
         statement.charge("hours", "Interface endpoints x AZs", key("endpoint in an AZ", "hour"), hours)?;
@@ -71,7 +71,7 @@ pub struct PublicIpv4 {
 }
 
 impl Service for PublicIpv4 {
-    fn bill(&self, statement: &mut Statement<'_>) -> Result<(), ServiceError> {
+    fn bill(&self, statement: &mut Statement<'_>) -> anyhow::Result<()> {
         let hours = self.addresses.times(statement.context.hours(self.hours))?;
         statement.charge("ipv4", "Public IPv4 addresses", ADDRESS, hours)
     }

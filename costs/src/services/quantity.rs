@@ -4,11 +4,11 @@
 use std::borrow::Cow;
 use std::ops::{Add, Div};
 
+use anyhow::Context as _;
 use rust_decimal::{Decimal, dec};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 
-use super::ServiceError;
 use crate::line::Known;
 use crate::number;
 
@@ -49,13 +49,11 @@ impl Quantity {
     }
 
     /// The product with another quantity, or with a number.
-    ///
-    /// # Errors
-    /// [`ServiceError::TooLarge`] above 10^24.
-    pub fn times(self, other: impl Into<Self>) -> Result<Self, ServiceError> {
+    pub fn times(self, other: impl Into<Self>) -> anyhow::Result<Self> {
         let other = other.into();
         let value = self.value.checked_mul(other.value).filter(|product| *product <= MOST_PRODUCT);
-        let value = value.ok_or_else(|| ServiceError::TooLarge(format!("{} x {}", self.value, other.value)))?;
+        let value =
+            value.with_context(|| format!("a quantity is larger than 10^24: {} x {}", self.value, other.value))?;
         Ok(Self { value, known: self.known.max(other.known) })
     }
 

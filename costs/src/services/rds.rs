@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Quantity, Service, ServiceError, Statement};
+use super::{Quantity, Service, Statement};
 use crate::price_book::Key;
 
 /// An instance of RDS for PostgreSQL.
@@ -27,7 +27,7 @@ pub struct Rds {
 }
 
 impl Service for Rds {
-    fn bill(&self, statement: &mut Statement<'_>) -> Result<(), ServiceError> {
+    fn bill(&self, statement: &mut Statement<'_>) -> anyhow::Result<()> {
         let azs = if self.multi_az { "Multi-AZ" } else { "Single-AZ" };
         let item = format!("{} {azs}", self.instance_class);
         let hours = statement.context.hours(self.hours);
@@ -52,7 +52,7 @@ pub struct RdsProxy {
 }
 
 impl Service for RdsProxy {
-    fn bill(&self, statement: &mut Statement<'_>) -> Result<(), ServiceError> {
+    fn bill(&self, statement: &mut Statement<'_>) -> anyhow::Result<()> {
         let vcpu = self.vcpu.map(|vcpu| vcpu.max(Decimal::TWO));
         let hours = vcpu.times(statement.context.hours(self.hours))?;
         statement.charge("proxy", "RDS Proxy", Key::new("RDS Proxy", "proxy vCPU", "vCPU-hour"), hours)

@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Quantity, Service, ServiceError, Statement};
+use super::{Quantity, Service, Statement};
 use crate::line::{Known, Line};
 use crate::price_book::{Confidence, Key, Provenance};
 
@@ -22,7 +22,7 @@ macro_rules! services {
         }
 
         impl Service for $name {
-            fn bill(&self, statement: &mut Statement<'_>) -> Result<(), ServiceError> {
+            fn bill(&self, statement: &mut Statement<'_>) -> anyhow::Result<()> {
                 $(
                     let key = |item| Key::new($service, item, $unit);
                     let free: &[&'static str] = &[$($free)?];
@@ -213,7 +213,7 @@ pub struct Stated {
 }
 
 impl Service for Stated {
-    fn bill(&self, statement: &mut Statement<'_>) -> Result<(), ServiceError> {
+    fn bill(&self, statement: &mut Statement<'_>) -> anyhow::Result<()> {
         statement.lines.push(Line {
             service: "stated".to_owned(),
             key: "stated".to_owned(),

@@ -9,7 +9,7 @@ use super::Outcome;
 use crate::deployment::{invocations, tasks};
 use crate::line::Line;
 use crate::services::lambda::Lambda;
-use crate::services::{Context, Quantity, ServiceError, Statement};
+use crate::services::{Context, Quantity, Statement};
 
 /// Compute cost of a run, USD before tax.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -21,7 +21,7 @@ pub struct ComputeCost {
 }
 
 impl ComputeCost {
-    pub(crate) fn of(outcome: &Outcome, context: &Context<'_>) -> Result<Self, ServiceError> {
+    pub(crate) fn of(outcome: &Outcome, context: &Context<'_>) -> anyhow::Result<Self> {
         let total = &outcome.lambda.total;
         let functions = Lambda {
             gb_seconds: Some(Quantity::derived(decimal(total.gb_seconds))),

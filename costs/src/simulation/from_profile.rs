@@ -1,5 +1,6 @@
 //! The plan and the load of a traffic profile: what is simulated is what `costs estimate` bills.
 
+use anyhow::Context as _;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
 
@@ -9,20 +10,17 @@ use crate::measured::{Measured, Route};
 use crate::profile::Environment;
 
 /// The plan of an environment on two deployments, one on each path.
-///
-/// # Errors
-/// When a journey of the profile was not measured.
 pub fn plan(
     fargate: Deployment,
     lambda: Deployment,
     environment: &Environment,
     inputs: Inputs<'_>,
-) -> Result<Plan, String> {
+) -> anyhow::Result<Plan> {
     let Inputs { profile, measured, .. } = inputs;
     let memory_mb = &environment.stack.modules.function_memory_mb;
     let (mut classes, mut functions) = (Vec::<RequestClass>::new(), Vec::<FunctionSettings>::new());
     for (journey, per_order) in &profile.journeys_per_order {
-        let steps = measured.journeys.get(journey).ok_or_else(|| format!("journey {journey:?} was not measured"))?;
+        let steps = measured.journeys.get(journey).with_context(|| format!("journey {journey:?} was not measured"))?;
         for step in steps {
             let share = float(per_order.0 * step.count);
             if let Some(class) = classes.iter_mut().find(|class| class.name == step.route) {
@@ -31,7 +29,7 @@ pub fn plan(
             }
             let route = |on: Deployment| {
                 let route = measured.route(&step.route, on.path, on.store);
-                route.ok_or_else(|| format!("{} was not measured for {}", step.route, on.name()))
+                route.with_context(|| format!("{} was not measured for {}", step.route, on.name()))
             };
             let (on_fargate, on_lambda) = (route(fargate)?, route(lambda)?);
             let name = &on_lambda.function;
@@ -58,10 +56,7 @@ pub fn plan(
 }
 
 /// Requests a second of an environment, on the mean of the time that it exists.
-///
-/// # Errors
-/// When the profile and the measurement do not fit.
-pub fn rate(deployment: Deployment, environment: &Environment, inputs: Inputs<'_>) -> Result<f64, String> {
+pub fn rate(deployment: Deployment, environment: &Environment, inputs: Inputs<'_>) -> anyhow::Result<f64> {
     let demand = Load::of(deployment, environment, inputs)?.all;
     let seconds = float(environment.hours * Decimal::from(3600));
     Ok(if seconds > 0.0 { float(demand.requests) / seconds } else { 0.0 })

@@ -9,9 +9,9 @@
 mod arrivals;
 mod budget;
 mod cold_share;
-pub mod cost;
+pub(crate) mod cost;
 mod environments;
-pub mod from_profile;
+pub(crate) mod from_profile;
 mod outcome;
 mod plan;
 mod run;
@@ -25,8 +25,8 @@ pub use cold_share::cold_share;
 pub use environments::{Environments, Measures, Start};
 pub use outcome::{FargateOutcome, Hour, LambdaHour, LambdaOutcome, Latency, Outcome, ServiceHour, ServiceOutcome};
 pub use plan::{FunctionSettings, LambdaSettings, Plan, RequestClass, ServiceSettings, Work};
-pub use run::{NoRequests, simulate};
-pub use trace::{Trace, TraceError};
+pub use run::simulate;
+pub use trace::Trace;
 
 /// Simulated time since the start, in nanoseconds. 64 bits hold 584 years.
 pub type Nanos = u64;

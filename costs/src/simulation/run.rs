@@ -1,11 +1,11 @@
 //! The run: draws each request once and gives the same one to both paths.
 
+use anyhow::Context as _;
 use rand::SeedableRng as _;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand_distr::Distribution as _;
 use rand_distr::weighted::WeightedIndex;
 use rust_decimal::prelude::ToPrimitive as _;
-use thiserror::Error;
 
 use super::arrivals::HourOfArrivals;
 use super::budget::Budget;
@@ -21,17 +21,13 @@ const REQUESTS_PER_CONCURRENCY: u32 = 10;
 /// Sets the arrivals' random numbers apart from those of what requests need.
 const OTHER_STREAM: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// A plan whose classes have no share of the traffic.
-#[derive(Debug, Error)]
-#[error("there are no requests to simulate: no journey has any")]
-pub struct NoRequests;
-
 /// Runs `plan` under `trace`. The same seed gives the same outcome on every machine.
 ///
 /// # Errors
 /// When the plan has no requests.
-pub fn simulate(plan: &Plan, trace: &Trace, seed: u64) -> Result<Outcome, NoRequests> {
-    let classes = WeightedIndex::new(plan.classes.iter().map(|class| class.share)).map_err(|_| NoRequests)?;
+pub fn simulate(plan: &Plan, trace: &Trace, seed: u64) -> anyhow::Result<Outcome> {
+    let classes = WeightedIndex::new(plan.classes.iter().map(|class| class.share))
+        .context("there are no requests to simulate: no journey has any")?;
     let mut arrivals = Xoshiro256PlusPlus::seed_from_u64(seed);
     let mut needs = Xoshiro256PlusPlus::seed_from_u64(seed ^ OTHER_STREAM);
     let mut lambda = Lambda::new(plan);

@@ -2,34 +2,12 @@
 
 use std::io::Read;
 
+use anyhow::{Context as _, ensure};
 use serde::Deserialize;
-use thiserror::Error;
 
 /// The load: a Poisson process with so many requests a second in each hour.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trace(Vec<f64>);
-
-/// A trace that cannot be used.
-#[derive(Debug, Error)]
-pub enum TraceError {
-    /// Not CSV, not with these columns, or not with whole numbers.
-    #[error("the trace needs the columns hour and requests, with whole numbers")]
-    Csv(#[from] csv::Error),
-    /// An hour that does not follow the one before it.
-    #[error("hour {hour} follows hour {last}; write every hour in order, with 0 requests where there were none")]
-    Order {
-        /// The hour.
-        hour: u64,
-        /// The one before it.
-        last: u64,
-    },
-    /// A header alone.
-    #[error("the trace has no hours")]
-    Empty,
-    /// A rate that is not usable.
-    #[error("a rate of {0} requests a second makes no sense")]
-    Rate(f64),
-}
 
 /// A row of a trace file.
 #[derive(Deserialize)]
@@ -42,19 +20,24 @@ impl Trace {
     /// Reads `hour,requests`. Hours are whole numbers, each one more than the line before.
     ///
     /// # Errors
-    /// [`TraceError`] with the line or hour that is wrong.
+    /// The line or hour that is wrong.
     #[expect(clippy::cast_precision_loss, reason = "a rate, not a count")]
-    pub fn from_csv(input: impl Read) -> Result<Self, TraceError> {
+    pub fn from_csv(input: impl Read) -> anyhow::Result<Self> {
         let (mut rates, mut last) = (Vec::new(), None::<u64>);
         for row in csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(input).deserialize() {
-            let Row { hour, requests } = row?;
-            if let Some(last) = last.filter(|last| last.checked_add(1) != Some(hour)) {
-                return Err(TraceError::Order { hour, last });
+            let Row { hour, requests } =
+                row.context("the trace needs the columns hour and requests, with whole numbers")?;
+            if let Some(last) = last {
+                ensure!(
+                    last.checked_add(1) == Some(hour),
+                    "hour {hour} follows hour {last}; write every hour in order, with 0 requests where there were none"
+                );
             }
             last = Some(hour);
             rates.push(requests as f64 / 3600.0);
         }
-        if rates.is_empty() { Err(TraceError::Empty) } else { Ok(Self(rates)) }
+        ensure!(!rates.is_empty(), "the trace has no hours");
+        Ok(Self(rates))
     }
 
     /// So many hours with `rate` requests a second on the mean of a day. `day` has the share of each hour in a day's load; nothing
@@ -62,12 +45,11 @@ impl Trace {
     ///
     /// # Errors
     /// When the rate is negative or not finite, or there are no hours.
-    pub fn poisson(rate: f64, hours: u32, day: &[f64]) -> Result<Self, TraceError> {
-        if !rate.is_finite() || rate < 0.0 {
-            return Err(TraceError::Rate(rate));
-        }
+    pub fn poisson(rate: f64, hours: u32, day: &[f64]) -> anyhow::Result<Self> {
+        ensure!(rate.is_finite() && rate >= 0.0, "a rate of {rate} requests a second makes no sense");
+        ensure!(hours > 0, "there are no hours to simulate");
         let weight = |hour: u32| day.get(hour as usize % 24).map_or(1.0, |share| share * 24.0);
-        if hours == 0 { Err(TraceError::Empty) } else { Ok(Self((0..hours).map(|hour| rate * weight(hour)).collect())) }
+        Ok(Self((0..hours).map(|hour| rate * weight(hour)).collect()))
     }
 
     /// Requests a second in each hour.
@@ -98,8 +80,7 @@ mod tests {
             ("hour,requests\n0,1\n\n2,1\n", ["hour 2 follows hour 0", "in order"]),
             ("hour,requests\n", ["the trace has", "no hours"]),
         ] {
-            let error = anyhow::Error::from(Trace::from_csv(text.as_bytes()).expect_err("a wrong trace"));
-            let error = format!("{error:#}");
+            let error = format!("{:#}", Trace::from_csv(text.as_bytes()).expect_err("a wrong trace"));
             assert!(parts.iter().all(|part| error.contains(part)), "{text:?}: {error}");
         }
     }

@@ -72,7 +72,7 @@ fn bill(tfvars: &str) -> Result<Decimal, String> {
     profile.environments.retain(|environment| environment.name == "prod");
     profile.replace(tfvars).map_err(|error| format!("{error:#}"))?;
     let bill = estimate(Deployment::DEPLOYED, Inputs { profile: &profile, measured: &measured, book: &book });
-    bill.map(|bill| bill.total).map_err(|error| format!("{:#}", anyhow::Error::from(error)))
+    bill.map(|bill| bill.total).map_err(|error| format!("{error:#}"))
 }
 
 #[test]
